@@ -1,0 +1,1 @@
+"""Every speed vech promises, measured as a ratio in one process: python -m benchmarks."""

@@ -1,0 +1,72 @@
+"""python -m benchmarks: measure every row, or those whose name contains one of the words given."""
+
+import argparse
+import gc
+import os
+import shlex
+import sys
+from pathlib import Path
+from time import perf_counter
+
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+
+
+def main() -> None:
+    arguments = _arguments()
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # read when the libraries load
+    from benchmarks import bench_convert, bench_expand, bench_pack, bench_small, bench_sparse, report
+
+    modules = (bench_expand, bench_pack, bench_convert, bench_small, bench_sparse)
+    rows = [row for module in modules for row in module.ROWS]
+    if arguments.words:
+        rows = [row for row in rows if any(word in row.name for word in arguments.words)]
+    if arguments.list:
+        print("\n".join(row.name for row in rows))
+        return
+    if not rows:
+        sys.exit(f"no row contains {' or '.join(arguments.words)}: see --list")
+
+    results = []
+    start = perf_counter()
+    for count, row in enumerate(rows, 1):
+        print(f"[{count}/{len(rows)}, {perf_counter() - start:.0f} s] {row.name}", flush=True)
+        for n in arguments.n or (row.quick_sizes if arguments.quick else row.sizes):
+            for result in _measured(row, n, arguments.quick):
+                print(report.line(result), flush=True)
+                results.append(result)
+    if arguments.write:
+        command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+        arguments.write.write_text(report.page(results, command, arguments.quick), encoding="utf-8")
+        print(f"written: {arguments.write}")
+
+
+def _measured(row, n, quick):
+    """The results of one row at one side; the arrays of a case are freed before the next one is made."""
+    from benchmarks import measure, report
+
+    cases = row.quick_cases if quick and row.quick_cases else row.cases
+    for case in cases(n):
+        figures = (measure.peaks if row.memory else measure.seconds)(case.candidates, quick=quick)
+        yield report.Result(row, case.id, n, {name: figures.get(name) for name in case.candidates})
+        del case
+        gc.collect()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("words", nargs="*", metavar="WORD", help="only rows whose name contains it")
+    parser.add_argument("--list", action="store_true", help="the names of the rows")
+    parser.add_argument("--n", type=int, nargs="+", help="these sides instead of each row's own")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, one round: does it run?")
+    parser.add_argument(
+        "--write", type=Path, nargs="?", const=PAGE, help="write docs/benchmarks.md, or a PATH"
+    )
+    arguments = parser.parse_args()
+    if arguments.write == PAGE and (arguments.words or arguments.n):
+        parser.error("docs/benchmarks.md shows every row at its own sizes: give --write another path")
+    return arguments
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""expand: half to full matrix, into warm memory and into fresh memory."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+import vech
+from benchmarks import peers
+from benchmarks.measure import numbers
+from benchmarks.rows import Case, Limit, Row
+
+
+def warm(n: int, layout: str, dtype: str, *, two: bool = False) -> Case:
+    kind = "hermitian" if dtype.startswith("complex") else "symmetric"
+    half = numbers(vech.as_layout(layout).length(n), dtype)
+    full = vech.expand(half, layout, kind=kind)
+    out = np.empty_like(full)
+    expand = partial(vech.expand, half, layout, kind=kind, out=out)
+    candidates = {
+        "vech": partial(expand, threads=1),
+        "full copy": partial(np.copyto, out, full),
+        "fill": partial(out.fill, half[0]),
+    }
+    if two:
+        candidates["vech, 2 threads"] = partial(expand, threads=2)
+    if layout == "numpy-tril" and dtype in ("float64", "complex128"):
+        candidates["PySCF"] = peers.pyscf_unpack(half, out)
+    return Case("expand", layout, dtype, n, candidates)
+
+
+def floats(n: int, *, two: bool = False) -> Iterator[Case]:
+    for dtype in ("float64", "float32"):
+        for layout in ("vech", "numpy-tril"):
+            yield warm(n, layout, dtype, two=two)
+
+
+def short(n: int) -> Iterator[Case]:
+    for dtype in ("int8", "float16"):
+        for layout in ("vech", "numpy-tril"):
+            yield warm(n, layout, dtype)
+
+
+def hermitian(n: int) -> Iterator[Case]:
+    for dtype in ("complex64", "complex128"):
+        for layout in ("vech", "numpy-tril"):
+            yield warm(n, layout, dtype)
+
+
+def pyscf(n: int) -> Iterator[Case]:
+    for dtype in ("float64", "complex128"):
+        yield warm(n, "numpy-tril", dtype)
+
+
+def fresh(n: int) -> Iterator[Case]:
+    for layout in ("condensed", "vech"):
+        half = numbers(vech.as_layout(layout).length(n), "float64")
+        candidates = {
+            "vech": partial(vech.expand, half, layout, threads=1),
+            "fill": partial(np.full, (n, n), half[0]),
+        }
+        if layout == "condensed":
+            candidates["squareform"] = peers.squareform(half)
+            candidates["triarray"] = peers.triarray_matrix(half)
+        else:
+            candidates["statsmodels"] = peers.statsmodels_unvech(half)
+            candidates["NumPy"] = partial(peers.numpy_expand, half, n)
+        yield Case("expand", layout, "float64", n, candidates, "fresh")
+
+
+ROWS = (
+    Row(
+        "expand, float64 and float32, n >= 8000",
+        "full copy",
+        (Limit("full copy", must=1.0, aim=0.85),),
+        (8000, 8191, 8192, 12001),
+        partial(floats, two=True),
+    ),
+    Row(
+        "expand, float64 and float32, n = 1000 to 4096",
+        "full copy",
+        (Limit("full copy", must=1.25, aim=1.0),),
+        (1000, 1023, 2047, 2048, 3001, 4095, 4096),
+        floats,
+    ),
+    Row(
+        "expand, 1- and 2-byte types",
+        "full copy",
+        (Limit("full copy", must=1.5, aim=1.1, odd=2.0),),
+        (2000, 2001, 4095, 4096, 8191, 8192),
+        short,
+    ),
+    Row(
+        "expand, complex Hermitian",
+        "full copy",
+        (Limit("full copy", must=1.5, aim=1.1, odd=2.0),),
+        (2047, 2048, 6000, 6001),
+        hermitian,
+    ),
+    Row(
+        "expand into warm memory, against PySCF",
+        "full copy",
+        (Limit("PySCF", must=2, aim=3, faster=True),),
+        (1000, 1001, 4000, 4001),
+        pyscf,
+    ),
+    Row(
+        "expand into fresh memory",
+        "fill",
+        (
+            Limit("squareform", must=2, aim=3, faster=True),
+            Limit("statsmodels", must=6, faster=True),
+            Limit("triarray", must=4, faster=True),
+        ),
+        (4000, 4001),
+        fresh,
+    ),
+)

@@ -1,0 +1,76 @@
+"""Small matrices: a million at once, and one at a time, where the call is what costs."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+import vech
+from benchmarks import peers
+from benchmarks.measure import numbers
+from benchmarks.rows import Case, Limit, Row
+
+
+def batch(n: int, count: int) -> Iterator[Case]:
+    i, j = np.triu_indices(n)
+    for dtype in ("float64", "float32"):
+        half = numbers(count * i.size, dtype).reshape(count, i.size)
+        full = vech.expand(half)
+        out = np.empty_like(full)
+        copy = partial(np.copyto, out, full)
+        recipe = partial(_recipe, half, out, i, j)
+        expand = partial(vech.expand, half, out=out)
+        candidates = {"vech": partial(expand, threads=1), "full copy": copy, "NumPy": recipe}
+        yield Case("expand", "vech", dtype, n, candidates, f"{count} matrices")
+        pack = partial(vech.pack, full, use="upper", out=half, threads=1)
+        yield Case("pack", "vech", dtype, n, {"vech": pack, "full copy": copy}, f"{count} matrices")
+
+
+def _recipe(half: np.ndarray, out: np.ndarray, i: np.ndarray, j: np.ndarray) -> None:
+    out[:, i, j] = half
+    out[:, j, i] = half
+
+
+def expand_call(n: int) -> Iterator[Case]:
+    half = numbers(n * (n - 1) // 2, "float64")
+    candidates = {"vech": partial(vech.expand, half, "condensed"), "squareform": peers.squareform(half)}
+    yield Case("expand", "condensed", "float64", n, candidates)
+
+
+def pack_call(n: int) -> Iterator[Case]:
+    full = vech.expand(numbers(n * (n - 1) // 2, "float64"), "condensed")
+    candidates = {
+        "vech": partial(vech.pack, full, "condensed", use="lower"),
+        "squareform": peers.squareform(full),
+        "use='both'": partial(vech.pack, full, "condensed"),
+    }
+    yield Case("pack", "condensed", "float64", n, candidates)
+
+
+ROWS = (
+    Row(
+        "a million 3 x 3 and 6 x 6, warm memory",
+        "full copy",
+        (Limit("NumPy", must=4, faster=True), Limit("full copy", must=2.0, aim=1.0)),
+        (3, 6),
+        partial(batch, count=1_000_000),
+        quick_sizes=(3, 6),
+        quick_cases=partial(batch, count=100),
+    ),
+    Row(
+        "one call of expand, n <= 8",
+        "squareform",
+        (Limit("squareform", must=1.0, aim=0.5),),
+        (2, 3, 4, 5, 8),
+        expand_call,
+        quick_sizes=(3, 8),
+    ),
+    Row(
+        "one call of pack, n <= 8",
+        "squareform",
+        (Limit("squareform", must=1.0, aim=0.5),),
+        (2, 3, 4, 5, 8),
+        pack_call,
+        quick_sizes=(3, 8),
+    ),
+)

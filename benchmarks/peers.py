@@ -1,0 +1,96 @@
+"""What other libraries offer for the same job; None where a library is not installed."""
+
+import functools
+import importlib
+from collections.abc import Callable
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+NAMES = ("numpy", "scipy", "statsmodels", "pyscf", "triarray")
+
+Array = np.ndarray[Any, Any]
+Call = Callable[[], object]
+
+
+@functools.cache
+def load(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def pyscf_unpack(half: Array, out: Array | None = None) -> Call | None:
+    """numpy-tril to full, symmetric or Hermitian."""
+    pyscf = load("pyscf.lib")
+    return pyscf and partial(pyscf.unpack_tril, half, out=out)
+
+
+def pyscf_pack(full: Array, out: Array) -> Call | None:
+    """Full to numpy-tril."""
+    pyscf = load("pyscf.lib")
+    return pyscf and partial(pyscf.pack_tril, full, out=out)
+
+
+def squareform(half_or_full: Array) -> Call | None:
+    """condensed to full, and back."""
+    distance = load("scipy.spatial.distance")
+    return distance and partial(distance.squareform, half_or_full, checks=False)
+
+
+def statsmodels_unvech(half: Array) -> Call | None:
+    """vech to full, in float64."""
+    tools = load("statsmodels.tsa.tsatools")
+    return tools and partial(tools.unvech, half)
+
+
+def statsmodels_vech(full: Array) -> Call | None:
+    """Full to vech."""
+    tools = load("statsmodels.tsa.tsatools")
+    return tools and partial(tools.vech, full)
+
+
+def triarray_matrix(half: Array) -> Call | None:
+    """condensed to full."""
+    triarray = load("triarray")
+    return triarray and partial(triarray.tri_to_matrix, half, upper=True)
+
+
+def triarray_half(full: Array, out: Array) -> Call | None:
+    """Full to condensed."""
+    triarray = load("triarray")
+    return triarray and partial(triarray.matrix_to_tri, full, out=out, upper=True)
+
+
+def numpy_expand(half: Array, n: int) -> Array:
+    """vech to full in three lines of NumPy."""
+    full = np.empty((n, n), half.dtype)
+    i, j = np.triu_indices(n)
+    full[i, j] = half
+    full[j, i] = half
+    return full
+
+
+def scipy_triangle(half: Array, n: int, grow: bool) -> Any:
+    """A half to the triangle its scan gives: NumPy places the nonzeros, SciPy makes the CSR array."""
+    from scipy import sparse
+
+    found = np.flatnonzero(half)
+    slots = found if grow else half.size - 1 - found
+    i = ((np.sqrt(8.0 * slots + 1) - 1) / 2).astype(np.int64)
+    j = slots - i * (i + 1) // 2
+    if not grow:
+        i, j = n - 1 - i, n - 1 - j
+    return sparse.coo_array((half[found], (i, j)), shape=(n, n)).tocsr()
+
+
+def scipy_full(half: Array, n: int) -> Array:
+    """vech to full by way of a sparse matrix."""
+    upper = scipy_triangle(half, n, grow=False)
+    full: Array = upper.toarray()
+    mirror = upper.T.tocoo()
+    full[mirror.row, mirror.col] = mirror.data
+    return full

@@ -1,0 +1,156 @@
+"""The figures in words: one line per case while it runs, and the page docs/benchmarks.md."""
+
+import datetime
+import itertools
+import os
+import platform
+import tomllib
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+import vech
+from benchmarks import measure, peers
+from benchmarks.rows import Limit, Row
+
+NOTES = Path(__file__).with_name("notes.toml")
+
+
+class Result(NamedTuple):
+    """What was measured for one case; None where a candidate is not installed."""
+
+    row: Row
+    id: str
+    n: int
+    figures: dict[str, float | None]
+
+    @property
+    def measured(self) -> dict[str, float]:
+        return {name: figure for name, figure in self.figures.items() if figure is not None}
+
+
+def line(result: Result) -> str:
+    """One case: its ratios, and whether they keep what the row promises."""
+    words = []
+    for limit in result.row.limits:
+        if limit.against not in result.figures:
+            continue
+        ratio = limit.ratio(result.measured)
+        if ratio is None:
+            words.append(f"{limit}: not installed")
+            continue
+        must, aim = limit.verdicts([(result.n, ratio)])
+        words.append(f"{limit} {ratio:.2f}" + (must and f", must {must}") + (aim and f", aim {aim}"))
+    return f"  {result.id:<52} {'; '.join(words)}"
+
+
+def page(results: Sequence[Result], command: str, quick: bool) -> str:
+    """docs/benchmarks.md."""
+    rows = tuple(dict.fromkeys(result.row for result in results))
+    parts = (_head(command, quick), _summary(rows, results), _reasons(rows, results), _tables(rows, results))
+    return "\n".join(itertools.chain.from_iterable(parts))
+
+
+def _head(command: str, quick: bool) -> Iterator[str]:
+    yield "# Benchmarks\n"
+    if quick:
+        yield "**A quick run, tiny sizes and one round, to see that it runs: its numbers say nothing.**\n"
+    yield (
+        "Times are ratios within one process: the candidates of a case take turns, and each counts with its "
+        f"fastest of at least {measure.ROUNDS} rounds, after a warm-up. vech runs on one thread unless a "
+        "column says otherwise, and so do the others.\n"
+    )
+    yield "- full copy: `np.copyto(out, full)` into warm memory"
+    yield "- fill: `out.fill(x)`, or `np.full` where memory is fresh"
+    yield f"- plain read: the half read once by the fastest of NumPy's reductions, `{measure.fastest_read()}`"
+    yield "- fresh memory is new to the process in each round; warm memory is written over and over\n"
+    yield f"Processor: {measure.processor()}  "
+    yield f"Memory: {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB  "
+    yield f"Load when the run ended: {os.getloadavg()[0]:.1f} (1.0 is this run alone)  "
+    yield f"System: {platform.system()} {platform.machine()}, Python {platform.python_version()}  "
+    yield f"vech {vech.__version__}, target {vech.targets().active}  "
+    yield f"Beside it: {', '.join(_version(name) for name in peers.NAMES)}  "
+    yield f"Date: {datetime.datetime.now(datetime.UTC).date()}, command: `{command}`\n"
+
+
+def _version(name: str) -> str:
+    try:
+        return f"{name} {metadata.version(name)}"
+    except metadata.PackageNotFoundError:
+        return f"{name} not installed"
+
+
+def _summary(rows: Sequence[Row], results: Sequence[Result]) -> Iterator[str]:
+    yield "Of each row its worst case. What is not reached is explained below the table.\n"
+    yield "| operation | times compared | must | aim | even n | odd n | must is | aim is |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    for row in rows:
+        for limit in row.limits:
+            ratios = _ratios(row, limit, results)
+            verdicts = limit.verdicts(ratios) if ratios else ("not installed", "")
+            worst = (_worst(limit, ratios, 0), _worst(limit, ratios, 1))
+            yield f"| {' | '.join((row.name, str(limit), *_bounds(limit), *worst, *verdicts))} |"
+    yield ""
+
+
+def _reasons(rows: Sequence[Row], results: Sequence[Result]) -> Iterator[str]:
+    notes = tomllib.loads(NOTES.read_text(encoding="utf-8"))
+    missed = [
+        row
+        for row in rows
+        if any("NOT reached" in limit.verdicts(_ratios(row, limit, results)) for limit in row.limits)
+    ]
+    if missed:
+        yield "## Why a must or an aim is not reached\n"
+    for row in missed:
+        yield f"- **{row.name}**: {notes.get(row.name, 'no reason known yet')}"
+    yield ""
+
+
+def _tables(rows: Sequence[Row], results: Sequence[Result]) -> Iterator[str]:
+    yield "## All cases\n"
+    for row in rows:
+        own = [result for result in results if result.row is row]
+        others = dict.fromkeys(name for result in own for name in result.figures if name != row.unit)
+        yield f"### {row.name}\n"
+        yield f"As multiples of: {row.unit}, whose own figure is in the second column.\n"
+        yield f"| case | {' | '.join([row.unit, *others])} |"
+        yield f"| --- |{' --- |' * (1 + len(others))}"
+        for result in own:
+            unit = result.figures.get(row.unit)
+            cells = [_absolute(unit, row.memory), *(_cell(result, name, unit, row.memory) for name in others)]
+            yield f"| {' | '.join([result.id, *cells])} |"
+        yield ""
+
+
+def _cell(result: Result, name: str, unit: float | None, memory: bool) -> str:
+    if name not in result.figures:
+        return ""
+    figure = result.figures[name]
+    return _absolute(figure, memory) if figure is None or unit is None else f"{figure / unit:.2f}"
+
+
+def _absolute(figure: float | None, memory: bool) -> str:
+    if figure is None:
+        return "not installed"
+    if memory:
+        return f"{figure / 2**20:.1f} MiB"
+    return f"{figure * 1e3:.2f} ms" if figure > 1e-4 else f"{figure * 1e6:.2f} us"
+
+
+def _ratios(row: Row, limit: Limit, results: Sequence[Result]) -> list[tuple[int, float]]:
+    own = [result for result in results if result.row is row and result.measured]
+    return [(result.n, ratio) for result in own if (ratio := limit.ratio(result.measured)) is not None]
+
+
+def _worst(limit: Limit, ratios: Sequence[tuple[int, float]], parity: int) -> str:
+    own = [ratio for n, ratio in ratios if n % 2 == parity]
+    return f"{min(own) if limit.faster else max(own):.2f}" if own else "-"
+
+
+def _bounds(limit: Limit) -> tuple[str, str]:
+    sign = ">=" if limit.faster else "<="
+    must = "-" if limit.must is None else f"{sign} {limit.must:g}"
+    odd = "" if limit.odd is None else f" (odd n: {limit.odd:g})"
+    return must + odd, "-" if limit.aim is None else f"{sign} {limit.aim:g}"

@@ -1,0 +1,25 @@
+// The kernel table: one per target, and the one in use.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "move.hpp"
+#include "sparse.hpp"
+
+namespace vech {
+
+struct Kernels {
+    const char* name;
+    bool (*supported)();
+    void (*move)(const Move&, int threads, Watch&, Outcome&);
+    void (*scan)(const Scan&, int threads, Watch&, Csr&);
+    void (*scatter)(const Scatter&, int threads, Watch&);
+    double (*density)(const std::byte* words, std::int64_t count, int item, const std::uint8_t* keep);
+    void (*mirror)(const Mirror&, int threads, Watch&, Csr&);
+};
+
+const std::vector<const Kernels*>& compiled_targets();  // best first
+const Kernels& active_target();
+bool set_target(const std::string& name);  // false: not compiled, or this processor lacks it
+
+}  // namespace vech

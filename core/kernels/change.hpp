@@ -1,0 +1,142 @@
+// change: out[k] = what `Change` makes of in[k]. Included once per target, inside its namespace.
+//
+// Formula      flip: word ^ mask.  negate: 0 - word.  scale: round(double(x) / divisor * multiplier), once.
+// Bytes moved  in and out once each; both are meant to lie in L1.
+// Returns      whether a finite number became infinite (scale only).
+
+struct Word16 {
+    std::uint64_t low, high;
+};
+template <int item>
+struct WordOf;
+template <>
+struct WordOf<1> {
+    using type = std::uint8_t;
+};
+template <>
+struct WordOf<2> {
+    using type = std::uint16_t;
+};
+template <>
+struct WordOf<4> {
+    using type = std::uint32_t;
+};
+template <>
+struct WordOf<8> {
+    using type = std::uint64_t;
+};
+template <>
+struct WordOf<16> {
+    using type = Word16;
+};
+
+inline Word16 operator^(Word16 a, Word16 b) { return {a.low ^ b.low, a.high ^ b.high}; }
+inline bool operator!=(Word16 a, Word16 b) { return (a.low != b.low) | (a.high != b.high); }
+
+template <class W>
+W load(const void* from) {
+    W word;
+    std::memcpy(&word, from, sizeof word);
+    return word;
+}
+template <class W>
+void store(void* to, W word) {
+    std::memcpy(to, &word, sizeof word);
+}
+
+struct Keep {
+    template <class W>
+    W operator()(W word) const {
+        return word;
+    }
+};
+struct Clear {
+    template <class W>
+    W operator()(W) const {
+        return W{};
+    }
+};
+template <class W>
+struct Flip {
+    W mask;
+    W operator()(W word) const { return word ^ mask; }
+};
+struct Negate {
+    template <class W>
+    W operator()(W word) const {
+        if constexpr (sizeof(W) == 16)
+            return word;  // no integer has 16 bytes
+        else
+            return static_cast<W>(W{0} - word);
+    }
+};
+template <class W, class Real>
+struct Scaling {
+    static constexpr int parts = sizeof(W) / sizeof(Real);
+    W mask;
+    double divisor, multiplier;
+    bool multiply_first;
+    bool overflow = false;
+
+    W operator()(W word) {
+        Real x[parts];
+        const W flipped = word ^ mask;
+        std::memcpy(x, &flipped, sizeof flipped);
+        for (auto& part : x) {
+            const double wide = part;
+            const auto scaled =
+                static_cast<Real>(multiply_first ? wide * multiplier / divisor : wide / divisor * multiplier);
+            constexpr auto largest = std::numeric_limits<Real>::max();
+            overflow |= (std::fabs(part) <= largest) & (std::fabs(scaled) > largest);
+            part = scaled;
+        }
+        std::memcpy(&word, x, sizeof word);
+        return word;
+    }
+};
+
+// Calls visitor(op) with the one operation that `change` stands for; true when op.overflow was raised.
+template <class W, class Visitor>
+bool visit(const Change& change, Visitor&& visitor) {
+    const auto scaling = [&]<class Real>(Real) {
+        if constexpr (sizeof(W) >= sizeof(Real)) {
+            // Shrinking first keeps what fits in the end from overflowing on the way.
+            Scaling<W, Real> op{load<W>(change.flip), change.divisor, change.multiplier, change.divisor < 1.0};
+            visitor(op);
+            return op.overflow;
+        } else {
+            return false;
+        }
+    };
+    if (change.zero) {
+        Clear op;
+        visitor(op);
+    } else if (change.scale == Change::Scale::f8) {
+        return scaling(double{});
+    } else if (change.scale == Change::Scale::f4) {
+        return scaling(float{});
+    } else if (change.negate) {
+        Negate op;
+        visitor(op);
+    } else if (change.flips) {
+        Flip<W> op{load<W>(change.flip)};
+        visitor(op);
+    } else {
+        Keep op;
+        visitor(op);
+    }
+    return false;
+}
+
+// Numbers `step` bytes apart into a contiguous row.
+template <class W>
+bool apply(const Change& change, const std::byte* from, std::int64_t step, W* to, std::int64_t count) {
+    return visit<W>(change, [&](auto& op) {
+        auto local = op;
+        if (step == static_cast<std::int64_t>(sizeof(W)))
+            for (std::int64_t k = 0; k < count; ++k) to[k] = local(load<W>(from + k * sizeof(W)));
+        else
+            for (std::int64_t k = 0; k < count; ++k) to[k] = local(load<W>(from + k * step));
+        op = local;
+    });
+}

@@ -1,0 +1,310 @@
+"""The door: which arrays vech takes, of which kind, into which memory, with how many threads."""
+
+import contextlib
+import math
+import operator
+import os
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vech import _core
+from vech.layout import one_of
+from vech.store import Store
+
+Array = NDArray[Any]
+Dtype = np.dtype[Any]
+
+KINDS = ("symmetric", "hermitian", "skew", "skew-hermitian", "triangular")
+INT32_MAX = 2**31 - 1  # the largest count and index that 32-bit sparse indices hold
+SERIAL_BYTES = 2**20  # less work than this is done before a thread has started
+MOST_THREADS = 1024
+UNCHECKED_BYTES = 2**26  # smaller allocations are not held against the memory of the machine
+
+NATIVE = frozenset(np.dtype(code) for code in "?bhilqBHILQefdFD")  # dtypes that need no second look
+WORDS = {item: np.dtype(code) for item, code in ((1, "u1"), (2, "u2"), (4, "u4"), (8, "u8"), (16, "c16"))}
+
+
+def as_array(x: Any, what: str) -> Array:
+    """An array, memory map, list or tuple as a plain ndarray; TypeError with the way out for all else."""
+    if type(x) is not np.ndarray:
+        x = _plain_array(x, what)
+    if x.dtype not in NATIVE:
+        try:
+            family(x.dtype)
+        except TypeError as reason:
+            raise TypeError(f"{what} of {reason}") from None
+    return x  # type: ignore[no-any-return]
+
+
+def _plain_array(x: Any, what: str) -> Array:
+    if isinstance(x, np.memmap):
+        return np.asarray(x)
+    if isinstance(x, list | tuple):
+        try:
+            return np.asarray(x)
+        except ValueError as reason:
+            raise ValueError(f"{what} is a {type(x).__name__} of no array: {reason}") from None
+    name = f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins.")
+    if isinstance(x, Store):
+        way_out = "use its own methods (expand, to_csr, ...)" + (
+            ", or pass its .half" if hasattr(x, "half") else ""
+        )
+    elif isinstance(x, np.ma.MaskedArray):
+        way_out = "a mask would be lost; fill it first: x.filled(value)"
+    elif (sparse := sys.modules.get("scipy.sparse")) is not None and sparse.issparse(x):
+        way_out = "use vech.from_sparse(x), or pass x.toarray()"
+    else:
+        way_out = "pass numpy.asarray(x) if that is what it means"
+    raise TypeError(f"{what} must be a NumPy array, not {name}: {way_out}")
+
+
+@lru_cache(maxsize=256)
+def family(dtype: Dtype) -> str:
+    """NumPy's letter for these numbers (b, i, u, f, c, M, m); TypeError for a dtype that vech refuses."""
+    if extension(dtype):
+        if np.zeros(1, dtype).astype(np.float64)[0] != 0:
+            raise TypeError(f"dtype {dtype} has no zero: astype(np.float32) first")
+        return "f" if _finfo(dtype) is not None else dtype.name[0]
+    if dtype.char in "gG":
+        raise TypeError(f"dtype {dtype} differs between machines: astype(float) or astype(complex) first")
+    if dtype.kind in "biufcMm":
+        return dtype.kind
+    if dtype.kind == "O":
+        raise TypeError("dtype object holds Python objects: astype(float) first")
+    if dtype.names is not None:
+        raise TypeError(f"dtype {dtype} is structured: pass one field of it, such as x[{dtype.names[0]!r}]")
+    if dtype.kind in "SUT":
+        raise TypeError(f"dtype {dtype} holds text: astype(float) first")
+    raise TypeError(f"dtype {dtype} holds no numbers: view it as what they are first")
+
+
+def extension(dtype: Dtype) -> bool:
+    """Whether ml_dtypes made this dtype; NumPy calls most of them kind V."""
+    return dtype.type.__module__.startswith("ml_dtypes")
+
+
+def _finfo(dtype: Dtype) -> Any:
+    if not extension(dtype):
+        return np.finfo(dtype)
+    try:
+        return sys.modules["ml_dtypes"].finfo(dtype)
+    except ValueError:  # one of its small integers
+        return None
+
+
+def epsilon(dtype: Dtype) -> float:
+    """The distance from 1 to the next number; 0 for integers, bool and dates."""
+    return float(_finfo(dtype).eps) if family(dtype) in "fc" else 0.0
+
+
+def words(array: Array) -> Array:
+    """The array as kernels take it: what only NumPy knows (dates, swapped bytes, ...) becomes words."""
+    return array if array.dtype in NATIVE else array.view(WORDS[array.dtype.itemsize])
+
+
+def sign_mask(dtype: Dtype) -> bytes:
+    """The sign bits of a floating number, or of both parts of a complex one; no bits where there are none."""
+    if family(dtype) == "c":
+        return np.array(complex(-0.0, -0.0)).astype(dtype).tobytes()
+    return np.array(-0.0).astype(dtype).tobytes() if family(dtype) == "f" else bytes(dtype.itemsize)
+
+
+def keep_mask(dtype: Dtype) -> bytes:
+    """The bits of which one must be set in a number that is not zero: all but floating signs."""
+    return bytes(255 - byte for byte in sign_mask(dtype))
+
+
+# ---------------------------------------------------------------- kinds
+
+
+def resolve_kind(kind: str | None, dtype: Dtype, *, moves: bool) -> str:
+    """The kind meant by `kind` for numbers of this dtype; "triangular" only where numbers are only moved."""
+    letter = family(dtype)
+    if kind is None:
+        if letter == "c":
+            raise ValueError(
+                "complex numbers mirror in more than one way: say kind='symmetric' or kind='hermitian'"
+            )
+        return "symmetric"
+    one_of("kind", kind, KINDS)
+    if kind == "triangular" and not moves:
+        raise ValueError(
+            "no store holds a triangular matrix: use expand, pack and convert with kind='triangular'"
+        )
+    if letter != "c":
+        kind = {"hermitian": "symmetric", "skew-hermitian": "skew"}.get(kind, kind)
+    if kind == "skew" and (letter in "buM" or (extension(dtype) and not any(sign_mask(dtype)))):
+        raise TypeError(f"kind {kind!r} needs numbers with a sign, not {dtype}: astype a signed dtype first")
+    return kind
+
+
+def mirror_options(kind: str, dtype: Dtype) -> dict[str, Any]:
+    """What a number becomes in the other triangle, as options of `_core.Change`."""
+    if kind == "symmetric":
+        return {}
+    if kind == "triangular":
+        return {"zero": True}
+    letter = family(dtype)
+    if letter in "im":
+        return {"negate": True}
+    if letter == "f" or kind == "skew":
+        return {"flip": sign_mask(dtype)}
+    signs = complex(0.0, -0.0) if kind == "hermitian" else complex(-0.0, 0.0)
+    return {"flip": np.array(signs).astype(dtype).tobytes()}
+
+
+@lru_cache(maxsize=256)
+def mirror_change(kind: str, dtype: Dtype) -> _core.Change:
+    """The change that makes a number of one triangle that of the other."""
+    return _core.Change(dtype.itemsize, **mirror_options(kind, dtype))
+
+
+def mirror_values(values: Array, kind: str) -> Array:
+    """A copy of the values as they stand in the other triangle."""
+    copy = np.array(values, order="C", copy=True)
+    options = mirror_options(kind, copy.dtype)
+    if "flip" in options:
+        bits = copy.reshape(-1).view(np.uint8).reshape(-1, copy.dtype.itemsize)
+        bits ^= np.frombuffer(options["flip"], np.uint8)
+    elif "negate" in options:
+        np.negative(copy, out=copy)
+    elif "zero" in options:
+        copy.fill(0)
+    return copy
+
+
+# ---------------------------------------------------------------- out=
+
+
+def check_out(out: Any, shape: tuple[int, ...], dtype: Dtype, *inputs: Array) -> None:
+    """Refuse an `out` of another shape or dtype, read-only, with repeats, or sharing an input's memory."""
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray | np.matrix):
+        raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
+    if out.dtype != dtype:
+        raise TypeError(
+            f"out has dtype {out.dtype} ({out.dtype.str}), but the result has {dtype} ({dtype.str})"
+        )
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, but the result has {shape}")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
+    if _repeats(out):
+        raise ValueError("out has elements that share memory with each other: pass an array without repeats")
+    for array in inputs:
+        if shares_memory(out, array):
+            raise ValueError(
+                "out shares memory with the input: pass an array of its own, or a copy of the input"
+            )
+
+
+def shares_memory(a: Array, b: Array) -> bool:
+    """Whether two arrays have a byte in common (or cannot be shown not to)."""
+    if not np.may_share_memory(a, b):
+        return False
+    try:
+        return np.shares_memory(a, b, max_work=10_000)  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return True
+
+
+def _repeats(array: Array) -> bool:
+    reach = array.itemsize
+    for stride, size in sorted(
+        (abs(s), k) for s, k in zip(array.strides, array.shape, strict=True) if k != 1
+    ):
+        if stride < reach:
+            return array.size > 0
+        reach += stride * (size - 1)
+    return False
+
+
+# ---------------------------------------------------------------- threads and memory
+
+
+def resolve_threads(threads: int | None, nbytes: int) -> int:
+    """How many threads may share work on so many bytes."""
+    if threads is None:
+        return 1 if nbytes < SERIAL_BYTES else default_threads()
+    if isinstance(threads, bool):
+        raise TypeError(f"threads must be a positive integer or None, not {threads!r}")
+    try:
+        count = operator.index(threads)
+    except TypeError:
+        raise TypeError(f"threads must be a positive integer or None, not {threads!r}") from None
+    if count < 1:
+        raise ValueError(f"threads must be at least 1, not {count}")
+    return min(count, MOST_THREADS)
+
+
+def default_threads() -> int:
+    """The smallest of OMP_NUM_THREADS, the processors this process may use, and its cgroup's share."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    limits = [len(affinity(0)) if affinity else os.cpu_count() or 1, MOST_THREADS]
+    wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if wanted.isdecimal() and int(wanted) > 0:
+        limits.append(int(wanted))
+    quota = cpu_quota()
+    if quota is not None:
+        limits.append(quota)
+    return min(limits)
+
+
+@lru_cache(maxsize=1)
+def cpu_quota() -> int | None:
+    """Processors that the cgroup of this process may keep busy, rounded up; None without a limit."""
+    limits = [*_cgroup("cpu", "cpu.max"), *_cgroup("cpu", "cpu.cfs_quota_us", "cpu.cfs_period_us")]
+    shares = [int(quota) / int(period) for quota, period in limits if quota not in ("max", "-1")]
+    return max(1, math.ceil(min(shares))) if shares else None
+
+
+def check_memory(nbytes: int, hint: str) -> None:
+    """MemoryError, before anything is allocated, for what neither memory nor swap can hold."""
+    if nbytes >= UNCHECKED_BYTES and nbytes > memory_limit():
+        raise MemoryError(
+            f"the result needs {nbytes} bytes ({nbytes / 2**30:.1f} GiB), and {memory_limit()} "
+            f"({memory_limit() / 2**30:.1f} GiB) is all there is here: {hint}"
+        )
+
+
+@lru_cache(maxsize=1)
+def memory_limit() -> int:
+    """Bytes of physical memory and swap, or the limit of this process's cgroup where that is less."""
+    limits = [sys.maxsize, *(int(limit) for [limit] in _cgroup("memory", "memory.max") if limit != "max")]
+    limits += [int(limit) for [limit] in _cgroup("memory", "memory.limit_in_bytes")]
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # not every system answers
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") + _swap())
+    return min(limits)
+
+
+def _swap() -> int:
+    for line in _read("/proc/meminfo").splitlines():
+        if line.startswith("SwapTotal:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _cgroup(controller: str, *names: str) -> Iterator[list[str]]:
+    """The words of these files of the process's cgroup, and of each cgroup around it."""
+    for line in _read("/proc/self/cgroup").splitlines():
+        number, controllers, path = line.split(":", 2)
+        if number != "0" and controller not in controllers.split(","):
+            continue
+        root = os.path.join("/sys/fs/cgroup", controllers)
+        parts = path.strip("/").split("/")
+        for depth in range(len(parts), -1, -1):
+            found = [_read(os.path.join(root, *parts[:depth], name)).split() for name in names]
+            if all(found):
+                yield [word for words_ in found for word in words_]
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ""

@@ -1,0 +1,363 @@
+"""Files in and out: one module of this folder and one row of `FORMATS` per file format, chosen by suffix."""
+
+import errno
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from vech import moves
+from vech.arrays import resolve_kind
+from vech.io.dtypes import as_dtype, dtype_name
+from vech.io.files import FileFormatError
+from vech.io.panels import Progress
+from vech.io.symmetric import sparse_half
+from vech.layout import DIALECTS, Layout, as_layout
+from vech.packed import Packed
+from vech.scan import from_sparse
+from vech.sparse import SparseHalf
+from vech.store import Store
+
+
+class Format(Protocol):
+    """What a module of this folder offers; HOLDS says as what it holds a full matrix, the usual way first."""
+
+    HOLDS: tuple[str, ...]
+
+    def load(self, path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Any: ...
+
+    def write(self, path: Path, store: Store) -> None: ...
+
+    def expand(
+        self, path: Path, store: Store, to: str, *, threads: int | None, progress: Progress | None
+    ) -> None: ...
+
+
+FORMATS = {".npy": "npy", ".npz": "npz", ".bin": "raw", ".mtx": "matrix_market"}
+"""The module of this folder that serves a suffix; it is imported when it is needed."""
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    layout: str | Layout | None = None,
+    kind: str | None = None,
+    dtype: Any = None,
+    n: int | None = None,
+) -> Packed | SparseHalf:
+    """Read one symmetric matrix from a file, by its suffix.
+
+    Parameters
+    ----------
+    path : path
+        `.npy`, `.npz`, `.bin` or `.mtx`; docs/files.md says what each may hold.
+    layout : name or Layout, optional
+        What the numbers of a half are where the file does not say it: a 1-D `.npy` without its JSON, a
+        `.bin`. For a full dense matrix, the layout to pack it into ("vech" unless told otherwise). Where the
+        file says it, it must agree.
+    kind : str, optional
+        "symmetric", "hermitian", "skew" or "skew-hermitian"; complex numbers need it unless the file says it.
+    dtype : dtype or name, optional
+        Needed for `.bin`, byte order included ('<f8', '>f4', 'bfloat16'). Elsewhere it must agree, nothing is
+        cast; of a `.npy` of ml_dtypes, whose dtype np.save forgets, it names the dtype.
+    n : int, optional
+        The side. n x n numbers of a `.bin` are a full matrix; elsewhere it must agree.
+
+    Returns
+    -------
+    Packed or SparseHalf
+        Dense or sparse content. A half of 64 MiB or more in `.npy` or `.bin` is memory-mapped, read-only.
+
+    Raises
+    ------
+    FileFormatError
+        The file is damaged, or not what its description or the arguments say; a 1-D file without its layout
+        (the message lists what it could be); a full matrix that is not symmetric.
+    ValueError
+        Complex numbers without `kind`; an unknown suffix.
+    OSError
+        It cannot be opened.
+
+    Notes
+    -----
+    Full matrices are checked as by ``vech.pack(use="both")`` and need memory for their half.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import vech
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "full.npy")
+    >>> np.save(path, np.array([[1.0, 2.0], [2.0, 5.0]]))
+    >>> vech.read(path).half
+    array([1., 2., 5.])
+    """
+    path = Path(path)
+    wanted = None if layout is None else as_layout(layout)
+    content = load(path, dtype=dtype, n=n)
+    store = _store(content, wanted, kind, n, path)
+    if isinstance(store, Packed):
+        found_layout = store.layout.name
+    elif wanted is None:
+        found_layout = ""
+    else:
+        raise FileFormatError(
+            "is sparse, which has no layout: leave layout= (--layout) out, or take its to_packed()",
+            path,
+        )
+    _agree("layout", wanted and wanted.name, found_layout, path)
+    _agree("kind", kind and resolve_kind(kind, store.dtype, moves=False), store.kind, path)
+    return store
+
+
+def write(path: str | os.PathLike[str], store: Packed | SparseHalf) -> None:
+    """Write a store, by the suffix of `path`; an existing file is overwritten, in one step.
+
+    Parameters
+    ----------
+    path : path
+        `.npy` (a Packed; `path` + ".json" beside it says layout, kind, n and dtype), `.npz`, `.bin` (a
+        Packed, the bare numbers) or `.mtx` (the lower half with its symmetry named).
+    store : Packed or SparseHalf
+        What to write. `.npy` and `.npz` keep its labels, if they are text or numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        The file format cannot hold it: the message names one that can.
+    OSError
+        It cannot be written. Nothing is left behind then.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import vech
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "half.npy")
+    >>> vech.write(path, vech.Packed(np.array([1.0, 2.0, 5.0]), "numpy-tril"))
+    >>> vech.read(path).layout == vech.as_layout("numpy-tril")
+    True
+    """
+    path = Path(path)
+    form = file_format(path)
+    if not isinstance(store, Store):
+        raise TypeError(
+            f"write takes a store, not {type(store).__name__}: vech.Packed(half, layout) makes one"
+        )
+    form.write(path, store)
+
+
+def expand(
+    path: str | os.PathLike[str],
+    store: Packed | SparseHalf,
+    *,
+    to: str | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write the full matrix of a store to a file; where dense, in panels of rows, in bounded memory.
+
+    Parameters
+    ----------
+    path : path
+        `.npy` or `.bin` for a dense matrix, `.npz` for SciPy's CSR or CSC, `.mtx` for any of them (the lower
+        half with its symmetry named, which every reader expands). An existing file is overwritten, in one
+        step.
+    store : Packed or SparseHalf
+        What to expand, for example from `read`, which maps large halves: those may be larger than memory.
+    to : "dense", "csr" or "csc", optional
+        Told by the suffix unless said: dense for `.npy` and `.bin`, csr for `.npz` and `.mtx`.
+    threads : int, optional
+        As for `vech.expand`.
+    progress : function of two ints, optional
+        Called with the bytes done and the bytes in all while a dense `.npy` or `.bin` goes out.
+
+    Raises
+    ------
+    ValueError
+        The suffix says one thing and `to` another.
+    OSError
+        It cannot be written; the disk has not room for it, which is known before the work where the system
+        can reserve space. Nothing is left behind then.
+
+    Notes
+    -----
+    A panel takes 1 GiB at most, or an eighth of the memory there is; CSR and CSC are made in memory.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import vech
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "full.npy")
+    >>> vech.io.expand(path, vech.Packed(np.array([1.0, 2.0, 5.0])))
+    >>> np.load(path)
+    array([[1., 2.],
+           [2., 5.]])
+    """
+    path = Path(path)
+    to = expands_to(path, to)
+    file_format(path).expand(path, store, to, threads=threads, progress=progress)
+
+
+def pack(
+    path: str | os.PathLike[str],
+    layout: str | Layout = "vech",
+    *,
+    kind: str | None = None,
+    use: str = "both",
+    tolerance: float | None = None,
+    dtype: Any = None,
+    n: int | None = None,
+    threads: int | None = None,
+) -> Packed:
+    """Pack the full matrix in a file: `vech.pack` of dense, `vech.from_sparse` of sparse content.
+
+    Parameters
+    ----------
+    path : path
+        A 2-D `.npy`, SciPy's `.npz`, any `.mtx` of coordinates, a `.bin` with `dtype` and `n`.
+    layout, kind, use, tolerance, threads
+        As of `vech.pack`.
+    dtype, n
+        As of `read`.
+
+    Raises
+    ------
+    FileFormatError
+        As of `read`, and for a file that holds a dense half already.
+    ValueError, TypeError
+        As of `vech.pack`.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import vech
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "full.npy")
+    >>> np.save(path, np.array([[1, 2], [3, 5]]))
+    >>> vech.io.pack(path, use="lower").half
+    array([1, 3, 5])
+    """
+    path, layout = Path(path), as_layout(layout)
+    content = load(path, dtype=dtype, n=n)
+    if isinstance(content, SparseHalf):
+        content, kind = content.to_csr(), content.kind
+    if isinstance(content, Packed) or content.ndim == 1:
+        raise FileFormatError(
+            "holds a half, and a full matrix was wanted: vech.convert (vech convert) changes its layout",
+            path,
+        )
+    move = moves.pack if isinstance(content, np.ndarray) else from_sparse
+    half = move(content, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
+    return Packed(half, layout, kind=kind)
+
+
+def load(path: str | os.PathLike[str], *, dtype: Any = None, n: int | None = None) -> Any:
+    """Load what a file holds, before anything is believed about it.
+
+    Returns
+    -------
+    Packed or SparseHalf
+        A half that the file describes.
+    array, 1-D
+        A half without a description.
+    array, 2-D, or SciPy sparse matrix
+        A full matrix, symmetric or not.
+    """
+    path = Path(path)
+    form = file_format(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a directory", str(path))
+    content = form.load(path, None if dtype is None else as_dtype(dtype), n)
+    if isinstance(content, np.ndarray) and (content.ndim not in (1, 2) or len(set(content.shape)) > 1):
+        raise FileFormatError(
+            f"has shape {content.shape}: one square matrix (n, n) or one half (length,) fits; "
+            "for batches, np.load it and call vech.pack or vech.expand",
+            path,
+        )
+    if dtype is not None:
+        _agree("dtype", dtype_name(as_dtype(dtype)), dtype_name(content.dtype), path)
+    if content.ndim == 2:
+        _agree("n", n, content.shape[0], path)
+    return content
+
+
+def could_be(length: int, dtype: np.dtype[Any]) -> list[tuple[str, Layout, int]]:
+    """List the named layouts that a half of this length may have: name, layout, n."""
+    fitting = []
+    for layout in dict.fromkeys(DIALECTS.values()):
+        if layout.scaled and dtype.kind not in "fcV":
+            continue
+        try:
+            fitting.append((layout.name, layout, layout.side(length)))
+        except ValueError:
+            continue
+    return fitting
+
+
+def file_format(path: Path) -> Format:
+    """Choose by suffix; the ValueError for an unknown one names those there are."""
+    module = FORMATS.get(path.suffix.lower())
+    if module is None:
+        came = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
+        raise ValueError(f"{path.name}: {came} is none of {', '.join(FORMATS)}")
+    return cast(Format, import_module(f"vech.io.{module}"))
+
+
+def expands_to(path: Path, to: str | None = None) -> str:
+    """Say as what a file holds a full matrix, "dense", "csr" or "csc"; ValueError if it cannot be `to`."""
+    holds = file_format(path).HOLDS
+    if to is None or to in holds:
+        return to or holds[0]
+    fitting = [suffix for suffix in FORMATS if to in file_format(Path(f"any{suffix}")).HOLDS]
+    if not fitting:
+        raise ValueError(f"to={to!r} is none of 'dense', 'csr', 'csc'")
+    raise ValueError(
+        f"{path.name} cannot hold {to}: {path.suffix} is for {', '.join(holds)}, "
+        f"and {to} goes to {', '.join(fitting)}"
+    )
+
+
+def _store(
+    content: Any, layout: Layout | None, kind: str | None, n: int | None, path: Path
+) -> Packed | SparseHalf:
+    """Make a store of what was loaded."""
+    if isinstance(content, Packed | SparseHalf):
+        return content
+    resolve_kind(kind, content.dtype, moves=False)
+    try:
+        if not isinstance(content, np.ndarray):
+            return sparse_half(content, kind)
+        if content.ndim == 2:
+            into = as_layout("vech") if layout is None else layout
+            return Packed(moves.pack(content, into, kind=kind), into, kind=kind)
+        if layout is None:
+            raise ValueError(_bare(len(content), content.dtype))
+        if n is not None and len(content) != layout.length(n):
+            raise ValueError(
+                f"holds {len(content):,} numbers, and n={n} needs {layout.length(n):,} in layout "
+                f"{layout.name} ({layout.length(n) * content.itemsize:,} bytes)"
+            )
+        return Packed(content, layout, kind=kind)
+    except ValueError as error:
+        raise FileFormatError(str(error), path) from error
+
+
+def _bare(length: int, dtype: np.dtype[Any]) -> str:
+    """Say what a half without its layout could be."""
+    sides: dict[int, list[str]] = {}
+    for name, _, n in could_be(length, dtype):
+        sides.setdefault(n, []).append(name)
+    if not sides:
+        as_layout("vech").side(length)
+    choices = "; ".join(f"n={n}: {', '.join(names)}" for n, names in sides.items())
+    return f"holds {length:,} numbers and does not say which. It could be {choices}. Say layout= (--layout)"
+
+
+def _agree(name: str, wanted: Any, found: Any, path: Path) -> None:
+    """Refuse an argument that the file contradicts."""
+    if wanted is not None and wanted != found:
+        raise FileFormatError(f"has {name} {found}, and {name}={wanted} was asked for", path)

@@ -1,0 +1,58 @@
+"""Dtypes in files: their names, and those that np.save forgets."""
+
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vech.arrays import Array, extension, family
+from vech.io.files import FileFormatError
+
+
+def dtype_name(dtype: np.dtype[Any]) -> str:
+    """Name a dtype with its byte order; those of ml_dtypes, which NumPy cannot find again, by name."""
+    return str(dtype.name if extension(dtype) else dtype.str)
+
+
+def forgettable(array: Array) -> Array:
+    """View numbers of ml_dtypes as bare bytes: for some, np.save makes files that np.load cannot read."""
+    return array.view(f"V{array.itemsize}") if extension(array.dtype) else array
+
+
+def as_dtype(name: Any) -> np.dtype[Any]:
+    """Turn what `dtype=` may be, names of ml_dtypes included, into a dtype."""
+    if isinstance(name, str) and name.startswith(("bfloat", "float8")):
+        with suppress(ImportError):
+            import_module("ml_dtypes")  # which tells NumPy its names
+    try:
+        if name is None:
+            raise TypeError
+        dtype: np.dtype[Any] = np.dtype(name)
+    except TypeError:
+        message = f"dtype={name!r} is no dtype: say 'float64', '>f4', 'int8' or, with ml_dtypes, 'bfloat16'"
+        raise TypeError(message) from None
+    return dtype
+
+
+def check_dtype(dtype: np.dtype[Any], path: Path) -> None:
+    """Refuse what is not numbers that vech takes."""
+    try:
+        family(dtype)
+    except TypeError as error:
+        raise FileFormatError(f"holds what vech does not take: {error}", path) from error
+
+
+def remembered(array: Array, dtype: np.dtype[Any] | None, path: Path) -> Array:
+    """Give an array whose dtype np.save forgot, one of ml_dtypes, the dtype that somebody names."""
+    found = array.dtype
+    if found.type is not np.void or found.names is not None:
+        return array
+    if dtype is None or dtype.itemsize != found.itemsize:
+        raise FileFormatError(
+            f"holds numbers of {found.itemsize} bytes whose dtype np.save forgot: "
+            "say dtype='bfloat16' or another name of ml_dtypes",
+            path,
+        )
+    return array.view(dtype)

@@ -1,0 +1,48 @@
+"""Writes the full matrix of a store in panels of rows, in bounded memory."""
+
+import os
+from collections.abc import Callable
+from typing import BinaryIO
+
+import numpy as np
+
+from vech.arrays import memory_limit
+from vech.io.files import reserve
+from vech.store import Store
+
+PANEL = 1 << 30
+"""Bytes of one panel at most, and an eighth of the memory there is: what writing takes, whatever the size.
+
+Every panel reads its columns from all over the half. Where the half is larger than the page cache, read-ahead
+then brings in much of it for each panel: a quarter of the panels took a third of the bytes.
+"""
+
+Progress = Callable[[int, int], object]
+"""Called with the bytes done and the bytes in all."""
+
+
+def write_panels(
+    file: BinaryIO, store: Store, *, threads: int | None = None, progress: Progress | None = None
+) -> None:
+    """Append the full matrix of `store` by rows to an open file: ordinary writes into reserved space."""
+    n, row_bytes = store.n, store.n * store.dtype.itemsize
+    total, begin = n * row_bytes, file.tell()
+    reserve(file, begin + total)
+    height = min(n, max(1, min(PANEL, memory_limit() // 8) // max(1, row_bytes)))
+    panel = np.empty((height, n), store.dtype)
+    for start in range(0, n, max(1, height)):
+        stop = min(n, start + height)
+        rows = store.expand(rows=slice(start, stop), out=panel[: stop - start], threads=threads)
+        file.write(rows.reshape(-1).view(np.uint8).data)
+        if height < n:
+            _let_go(file, begin + stop * row_bytes)
+        if progress is not None:
+            progress(stop * row_bytes, total)
+
+
+def _let_go(file: BinaryIO, end: int) -> None:
+    """Send what is written to the disk and out of the page cache, where the half shall stay."""
+    file.flush()
+    if hasattr(os, "posix_fadvise"):
+        os.fdatasync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, end, os.POSIX_FADV_DONTNEED)

@@ -1,0 +1,52 @@
+"""Raw binary `.bin`: nothing but numbers; dtype and layout, or dtype and n, come from the caller."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vech.arrays import Array
+from vech.io.dtypes import check_dtype
+from vech.io.files import MAP_FROM, FileFormatError, atomic
+from vech.io.panels import Progress, write_panels
+from vech.packed import Packed
+from vech.store import Store
+
+HOLDS: tuple[str, ...] = ("dense",)
+
+
+def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Array:
+    """Load a half as a 1-D array; where there are n x n numbers, the full matrix by rows."""
+    if dtype is None:
+        raise FileFormatError("is raw binary: say dtype=, for example dtype='<f8' (--dtype '<f8')", path)
+    check_dtype(dtype, path)
+    size = path.stat().st_size
+    count, rest = divmod(size, dtype.itemsize)
+    if rest:
+        raise FileFormatError(
+            f"has {size:,} bytes, no whole number of {dtype}: the nearest are {count * dtype.itemsize:,} and "
+            f"{(count + 1) * dtype.itemsize:,}",
+            path,
+            byte=count * dtype.itemsize,
+        )
+    array = np.memmap(path, dtype, "r") if size >= MAP_FROM else np.fromfile(path, dtype)
+    return array.reshape(n, n) if n is not None and n > 1 and count == n * n else array
+
+
+def write(path: Path, store: Store) -> None:
+    """Write the numbers of a half as they are; layout, kind, n and dtype are not in the file."""
+    if not isinstance(store, Packed):
+        raise TypeError(
+            f"{path}: .bin holds a dense half, and this is a {type(store).__name__}: write .npz or .mtx, "
+            "or its to_packed()"
+        )
+    with atomic(path) as file:
+        file.write(np.ascontiguousarray(store.half).view(np.uint8).data)
+
+
+def expand(
+    path: Path, store: Store, to: str, *, threads: int | None = None, progress: Progress | None = None
+) -> None:
+    """Write the full matrix by rows in panels; n and dtype are not in the file."""
+    with atomic(path) as file:
+        write_panels(file, store, threads=threads, progress=progress)

@@ -1,0 +1,807 @@
+"""pack, expand and convert: full matrix to half, half to full matrix, one layout to another."""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vech import _core
+from vech.arrays import (
+    KINDS,
+    NATIVE,
+    Array,
+    Dtype,
+    as_array,
+    check_memory,
+    check_out,
+    epsilon,
+    extension,
+    family,
+    mirror_change,
+    mirror_options,
+    mirror_values,
+    resolve_kind,
+    resolve_threads,
+    words,
+)
+from vech.layout import Layout, as_layout, one_of
+from vech.values import Factors, halfway, largest, mean, narrow, rescale, widen, worst
+
+USES = ("both", "lower", "upper", "mean")
+SCATTER_BYTES = 2**23  # from this size on, zeros of the full matrix may be cheaper left alone than written
+SCATTER_DENSITY = 0.01  # the share of nonzeros below which scan-and-scatter beats the tiles
+SMALL = 136  # numbers, n = 16
+UNCHECKED_NUMBERS = 2**20  # a smaller half expands into what any machine has
+
+WAYS_OUT = (
+    "keep it sparse (vech.to_csr), take some rows at a time (vech.Packed(half).expand(rows=...)) "
+    "or pass out= a memory map"
+)
+
+
+def pack(
+    matrix: ArrayLike,
+    layout: str | Layout = "vech",
+    *,
+    kind: str | None = None,
+    use: str = "both",
+    tolerance: float | None = None,
+    out: Array | None = None,
+    threads: int | None = None,
+) -> Array:
+    """The half of a full matrix: each number of a pair once.
+
+    Parameters
+    ----------
+    matrix : array, shape (..., n, n)
+        One matrix or a batch; any strides, any dtype vech takes.
+    layout : str or Layout
+        Which numbers go where.
+    kind : {"symmetric", "hermitian", "skew", "skew-hermitian", "triangular"}, optional
+        What the other triangle is. Symmetric for real data; for complex data it must be said.
+    use : {"both", "lower", "upper", "mean"}
+        The triangle that is believed. "both": they must agree, and the layout's own is kept. "lower",
+        "upper": the other one is not looked at. "mean": (A + mirror(A)) / 2, for floats and complex numbers.
+    tolerance : float, optional
+        For use="both": the largest ``|a_ij - mirror(a_ji)|`` that passes. By default n eps max|A| over the
+        finite entries of each matrix, and 0 for integers, bool and dates. NaN agrees with NaN.
+    out : array, shape (..., length), optional
+        Memory for the result, of exactly its dtype. An interrupted call leaves it half written.
+    threads : int, optional
+        At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+
+    Returns
+    -------
+    array, shape (..., layout.length(n))
+        In the dtype of `matrix`. Every bit is kept, except by a scale, a mean, and the mirroring of the other
+        triangle.
+
+    Raises
+    ------
+    ValueError
+        If the triangles differ (the worst (i, j) and both numbers are named), if a diagonal that is left out
+        is not what the layout says, if the matrix is not square, or an argument is none of its choices.
+    TypeError
+        For arrays and dtypes vech refuses, a scaled layout or "mean" on integers, skew numbers without a
+        sign, and a tolerance where nothing is compared.
+    OverflowError
+        If a scale makes a finite number infinite, or the smallest integer would have to be negated.
+
+    Notes
+    -----
+    Cost: one pass over the triangle that is read; "both" reads the other too, and where the two are not equal
+    in every bit needs memory for both halves to compare them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pack(np.array([[1.0, 2.0, 4.0], [2.0, 3.0, 5.0], [4.0, 5.0, 6.0]]))
+    array([1., 2., 4., 3., 5., 6.])
+    >>> pack(np.array([[0, 7], [8, 0]]), "condensed", use="upper")
+    array([7])
+    """
+    full = as_array(matrix, "matrix")
+    if full.ndim < 2 or full.shape[-1] != full.shape[-2]:
+        raise ValueError(f"matrix has shape {full.shape}: its last two axes must be a square, (..., n, n)")
+    if type(layout) is not str:
+        layout = as_layout(layout)
+    recipe = packing(layout, _name(kind), full.dtype)
+    layout = recipe.layout
+    check_use(use, tolerance, recipe)
+    n = full.shape[-1]
+    check_side(n, layout)
+    shape = (*full.shape[:-2], layout.length(n))
+    if out is None:
+        out = np.empty(shape, full.dtype)
+    else:
+        check_out(out, shape, full.dtype, full)
+    if recipe.swaps:
+        half = pack(_swapped(full), layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
+        out[...] = _swapped(half)
+        return out
+    threads = resolve_threads(threads, full.nbytes)
+    if full.size == 0:
+        return out
+
+    if not _even(full):
+        full = full.copy()
+    equal = _judge(full, recipe, use, tolerance, threads)
+    by_hand = use == "mean" or recipe.scaling.by_hand
+    half = out if out.flags.c_contiguous or (_adjoining(out) and not by_hand) else np.empty(shape, full.dtype)
+    if use == "mean":
+        infinite = _pack_mean(full, half, recipe, threads)
+    else:
+        own = use in ("both", layout.triangle)
+        if equal and recipe.kind != "triangular" and _across(full, layout):
+            own = False  # the same bits, and faster to read
+        change = recipe.own if own else recipe.mirrored
+        infinite = _pack_triangle(full, half, layout, own, change, recipe.diagonal, threads)
+        if recipe.negates and not (own and use == layout.triangle):
+            _refuse_smallest(half, layout, n)
+        if recipe.scaling.by_hand:
+            flat = _rows(half)
+            infinite = rescale(flat, flat, _diagonal(layout, n), recipe.scaling.off, recipe.scaling.on)
+    if infinite:
+        raise OverflowError(
+            f"a finite number becomes infinite in {full.dtype} when layout {layout.name} scales it"
+        )
+    if half is not out:
+        out[...] = half
+    return out
+
+
+def expand(
+    half: ArrayLike,
+    layout: str | Layout = "vech",
+    *,
+    kind: str | None = None,
+    out: Array | None = None,
+    threads: int | None = None,
+) -> Array:
+    """The full matrix of a half.
+
+    Parameters
+    ----------
+    half : array, shape (..., length)
+        One half or a batch; any strides, any dtype vech takes.
+    layout : str or Layout
+        Which number is where.
+    kind : {"symmetric", "hermitian", "skew", "skew-hermitian", "triangular"}, optional
+        What the other triangle is. Symmetric for real data; for complex data it must be said.
+    out : array, shape (..., n, n), optional
+        Memory for the result, of exactly its dtype. An interrupted call leaves it half written.
+    threads : int, optional
+        At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+
+    Returns
+    -------
+    array, shape (..., n, n)
+        In the dtype of `half`. Every bit is kept, except by a scale, and by conjugating or negating.
+
+    Raises
+    ------
+    ValueError
+        If the length fits no n, an argument is none of its choices, or `out` does not fit.
+    TypeError
+        For arrays and dtypes vech refuses, a scaled layout of integers, and skew numbers without a sign.
+    OverflowError
+        If undoing a scale makes a finite number infinite, or the smallest integer would have to be negated.
+    MemoryError
+        If the matrix is larger than memory and swap together, before anything is allocated.
+
+    Notes
+    -----
+    Cost: the half is read once and the full matrix written once. Of a large half that is nearly all zero only
+    the nonzeros are written, into memory that the system hands out as zeros; the result is the same in every
+    bit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> expand(np.array([1, 2, 4, 3, 5, 6]))
+    array([[1, 2, 4],
+           [2, 3, 5],
+           [4, 5, 6]])
+    >>> expand(np.array([7, 8, 9]), "condensed", kind="skew")
+    array([[ 0, -7, -8],
+           [ 7,  0, -9],
+           [ 8,  9,  0]])
+    """
+    if type(half) is np.ndarray and half.size <= SMALL and kind is None and out is None and threads is None:
+        found = _lookup(layout if type(layout) is str else as_layout(layout), half.dtype, half.shape)
+        if found is not None:
+            index, fill = found
+            full = half[index]
+            if fill is not None:
+                full.ravel()[:: len(full) + 1] = fill
+            return full
+    return _expand(half, layout, kind, out, threads)
+
+
+@lru_cache(maxsize=256)
+def _lookup(
+    name: str | Layout, dtype: Dtype, shape: tuple[int, ...]
+) -> tuple[NDArray[np.int64], Array | None] | None:
+    """Of one small symmetric matrix: where each number is in its half, and what its diagonal is if left out.
+
+    NumPy's own indexing, at 0.15 us for n = 3 and 0.2 us for n = 8, beats any call of a kernel.
+    """
+    layout = as_layout(name)
+    if len(shape) != 1 or dtype not in NATIVE or dtype.kind == "c" or layout.scaled:
+        return None
+    i = np.arange(layout.side(shape[0]))
+    if layout.implied is None:
+        return layout.position(i[:, None], i, i.size), None
+    if i.size < 2:
+        return None
+    index = layout.slot(np.minimum(i[:, None], i), np.maximum(i[:, None], i), i.size)
+    np.fill_diagonal(index, 0)
+    return index, np.array([layout.implied]).astype(dtype)
+
+
+def expand_rows(
+    half: Array, layout: Layout, kind: str, start: int, stop: int, out: Array | None, threads: int | None
+) -> Array:
+    """Rows start to stop of the full matrix of one half, shape (stop - start, n)."""
+    return _expand(half, layout, kind, out, threads, rows=(start, stop))
+
+
+def _expand(
+    half: ArrayLike,
+    layout: str | Layout,
+    kind: str | None,
+    out: Array | None,
+    threads: int | None,
+    route: str = "auto",
+    rows: tuple[int, int] | None = None,
+) -> Array:
+    half = as_array(half, "half")
+    if half.ndim == 0:
+        raise ValueError("half is a single number: a half is a vector, of shape (..., length)")
+    if type(layout) is not str:
+        layout = as_layout(layout)
+    recipe = expansion(layout, _name(kind), half.dtype, half.shape[-1])
+    n = recipe.n
+    start, stop = rows or (0, n)
+    shape = (*half.shape[:-1], stop - start, n)
+    scatter = route == "scatter"
+    if scatter and not _scatters(half, recipe):
+        raise ValueError("scan-and-scatter serves one symmetric or triangular half without scales")
+    if out is None:
+        if half.size >= UNCHECKED_NUMBERS or n < 2:
+            check_memory(math.prod(shape) * half.itemsize, WAYS_OUT)
+            scatter |= route == "auto" and rows is None and _is_empty(half, recipe)
+        out = np.zeros(shape, half.dtype) if scatter else np.empty(shape, half.dtype)
+    else:
+        check_out(out, shape, half.dtype, half)
+        if scatter:
+            out[...] = np.zeros(1, half.dtype)
+    threads = resolve_threads(threads, out.nbytes)
+    if recipe.negates and rows is None:
+        _refuse_smallest(half, recipe.layout, n)
+    if recipe.swaps:
+        inner = out.view(half.dtype.newbyteorder("="))
+        _expand(_swapped(half), layout, kind, inner, threads, "tiles", rows)
+        out.byteswap(inplace=True)
+        return out
+    if not _even(out):
+        out[...] = _expand(half, layout, kind, None, threads, route, rows)
+        return out
+    if out.size == 0:
+        return out
+    infinite = False
+    if recipe.scaling.by_hand:
+        half, given = np.empty(half.shape, half.dtype), half
+        infinite = rescale(
+            _rows(given), _rows(half), _diagonal(recipe.layout, n), recipe.scaling.off, recipe.scaling.on
+        )
+    elif not _adjoining(half):
+        half = np.ascontiguousarray(half)
+    if scatter:
+        _scatter(half, out, recipe, threads)
+    else:
+        infinite |= _core.expand(words(half), words(out), *recipe.arguments, start, threads)
+    if infinite:
+        raise OverflowError(
+            f"a finite number becomes infinite in {half.dtype} when layout {recipe.layout.name} is unscaled"
+        )
+    if recipe.negates and rows is not None:
+        _refuse_smallest_rows(out, start)
+    return out
+
+
+def convert(
+    half: ArrayLike,
+    source: str | Layout,
+    target: str | Layout,
+    *,
+    kind: str | None = None,
+    out: Array | None = None,
+    threads: int | None = None,
+) -> Array:
+    """The same matrix in another layout.
+
+    Parameters
+    ----------
+    half : array, shape (..., length)
+        One half or a batch in layout `source`; any strides, any dtype vech takes.
+    source, target : str or Layout
+        The layout that `half` has, and the one wanted.
+    kind : {"symmetric", "hermitian", "skew", "skew-hermitian", "triangular"}, optional
+        What the other triangle is. Symmetric for real data; for complex data it must be said.
+    out : array, shape (..., target length), optional
+        Memory for the result, of exactly its dtype. It may be `half` itself where both layouts have one order
+        (see `Layout.order`) and length. An interrupted call leaves it half written.
+    threads : int, optional
+        At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+
+    Returns
+    -------
+    array, shape (..., target.length(n))
+        In the dtype of `half`. Every bit is kept, except where scales differ, and by conjugating or negating.
+
+    Raises
+    ------
+    ValueError
+        If the length fits no n, a stored diagonal that `target` leaves out is not exactly what it says, or a
+        triangular half would have to move to the other triangle.
+    TypeError
+        For arrays and dtypes vech refuses, a scaled layout of integers, and skew numbers without a sign.
+    OverflowError
+        If scaling makes a finite number infinite, or the smallest integer would have to be negated.
+
+    Notes
+    -----
+    Cost: the half is read once and the new one written once; there is no n x n memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> convert(np.array([1, 2, 4, 3, 5, 6]), "vech", "numpy-tril")
+    array([1, 2, 3, 4, 5, 6])
+    """
+    half = as_array(half, "half")
+    if half.ndim == 0:
+        raise ValueError("half is a single number: a half is a vector, of shape (..., length)")
+    source, target = as_layout(source), as_layout(target)
+    recipe = _conversion(source, target, _name(kind), half.dtype, half.shape[-1])
+    n = recipe.n
+    shape = (*half.shape[:-1], target.length(n))
+    if out is None:
+        out = np.empty(shape, half.dtype)
+    else:
+        check_out(out, shape, half.dtype, *(() if recipe.in_place and _is_same(out, half) else (half,)))
+    _check_diagonal(half, source, target, n)
+    if recipe.negates:
+        _refuse_smallest(half, source, n)
+    if recipe.swaps:
+        out[...] = _swapped(convert(_swapped(half), source, target, kind=kind, threads=threads))
+        return out
+    threads = resolve_threads(threads, half.nbytes)
+    if out.size == 0:
+        return out
+    infinite = False
+    if recipe.scaling.by_hand:
+        half, given = np.empty(half.shape, half.dtype), half
+        infinite = rescale(
+            _rows(given), _rows(half), _diagonal(source, n), recipe.scaling.off, recipe.scaling.on
+        )
+    elif not _adjoining(half):
+        half = np.ascontiguousarray(half)
+    result = out if _adjoining(out) else np.empty(shape, half.dtype)
+    infinite |= _core.convert(words(half), words(result), *recipe.arguments, threads)
+    if infinite:
+        raise OverflowError(
+            f"a finite number becomes infinite in {half.dtype} when layout {target.name} scales it"
+        )
+    if result is not out:
+        out[...] = result
+    return out
+
+
+# ---------------------------------------------------------------- recipes: what is known before the data
+
+
+class Scaling(NamedTuple):
+    """What multiplies numbers off and on the diagonal, and whether kernels can do it."""
+
+    off: Factors
+    on: Factors
+    by_kernel: bool
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether `values.rescale` has to do it."""
+        return not self.by_kernel and (self.off[0] != self.off[1] or self.on[0] != self.on[1])
+
+    def change(self, factors: Factors, dtype: Dtype, kind: str = "symmetric") -> _core.Change:
+        """What happens to a number that is scaled by `factors` and mirrored by `kind`."""
+        options = mirror_options(kind, dtype)
+        if self.by_kernel and factors[0] != factors[1]:
+            name = "f4" if dtype.char in "fF" else "f8"
+            options |= {"scale": name, "divisor": factors[0], "multiplier": factors[1]}
+        return _core.Change(dtype.itemsize, **options)
+
+
+class Packing(NamedTuple):
+    layout: Layout
+    kind: str
+    dtype: Dtype
+    scaling: Scaling
+    negates: bool
+    swaps: bool
+    own: _core.Change
+    mirrored: _core.Change
+    diagonal: _core.Change
+
+
+class Expansion(NamedTuple):
+    n: int
+    layout: Layout
+    kind: str
+    scaling: Scaling
+    negates: bool
+    swaps: bool
+    arguments: tuple[int, bool, bool, _core.Change, _core.Change, _core.Change, Array | None]
+
+
+class Conversion(NamedTuple):
+    n: int
+    scaling: Scaling
+    negates: bool
+    swaps: bool
+    in_place: bool
+    arguments: tuple[int, bool, bool, bool, bool, _core.Change, _core.Change, Array | None]
+
+
+@lru_cache(maxsize=256)
+def packing(name: str | Layout, kind: str | None, dtype: Dtype) -> Packing:
+    layout = as_layout(name)
+    kind = resolve_kind(kind, dtype, moves=True)
+    scaling = _scaling(layout.plain, layout, dtype)
+    return Packing(
+        layout,
+        kind,
+        dtype,
+        scaling,
+        *_negation(kind, dtype),
+        scaling.change(scaling.off, dtype),
+        scaling.change(scaling.off, dtype, kind),
+        scaling.change(scaling.on, dtype),
+    )
+
+
+@lru_cache(maxsize=256)
+def expansion(name: str | Layout, kind: str | None, dtype: Dtype, length: int) -> Expansion:
+    layout = as_layout(name)
+    kind = resolve_kind(kind, dtype, moves=True)
+    n = layout.side(length)
+    scaling = _scaling(layout, layout.plain, dtype)
+    stored = scaling.change(scaling.off, dtype)
+    mirrored = scaling.change(scaling.off, dtype, kind)
+    fill = None if layout.implied is None else _number(layout.implied, 1.0, dtype)
+    cells = (stored, mirrored) if layout.traversal == "rows" else (mirrored, stored)
+    arguments = (n, layout.grow, fill is None, *cells, scaling.change(scaling.on, dtype), fill)
+    return Expansion(n, layout, kind, scaling, *_negation(kind, dtype), arguments)
+
+
+@lru_cache(maxsize=256)
+def _conversion(source: Layout, target: Layout, kind: str | None, dtype: Dtype, length: int) -> Conversion:
+    kind = resolve_kind(kind, dtype, moves=True)
+    n = source.side(length)
+    check_side(n, target)
+    mirrors = source.triangle != target.triangle
+    if mirrors and kind == "triangular":
+        raise ValueError(
+            f"a {source.triangle} triangular half cannot become one of the {target.triangle} triangle: "
+            f"that is all zero"
+        )
+    scaling = _scaling(source, target, dtype)
+    fill = None
+    if target.implied is None and source.implied is not None:
+        fill = _number(source.implied, target.diagonal_scale, dtype)
+    negates, swaps = _negation(kind, dtype) if mirrors else (False, False)
+    strict = (source.implied is None, target.implied is None)
+    change = scaling.change(scaling.off, dtype, kind if mirrors else "symmetric")
+    arguments = (n, source.grow, target.grow, *strict, change, scaling.change(scaling.on, dtype), fill)
+    in_place = source.grow == target.grow and strict[0] == strict[1]
+    return Conversion(n, scaling, negates, swaps, in_place, arguments)
+
+
+def _scaling(source: Layout, target: Layout, dtype: Dtype) -> Scaling:
+    """From the numbers that `source` stores to those of `target`."""
+    for layout in (source, target):
+        if layout.scaled and family(dtype) not in "fc":
+            raise TypeError(
+                f"layout {layout.name} scales what it stores, and {dtype} is exact: astype(float) first"
+            )
+    on = (1.0, 1.0)
+    if source.implied is None and target.implied is None:
+        on = (source.diagonal_scale, target.diagonal_scale)
+    by_kernel = dtype.isnative and not extension(dtype) and dtype.char in "fdFD"
+    return Scaling((source.offdiagonal_scale, target.offdiagonal_scale), on, by_kernel)
+
+
+def _negation(kind: str, dtype: Dtype) -> tuple[bool, bool]:
+    """Whether integers are negated, and whether their bytes must be swapped for that."""
+    negates = kind == "skew" and family(dtype) in "im"
+    return negates, negates and not dtype.isnative
+
+
+def _number(value: int, scale: float, dtype: Dtype) -> Array:
+    """value x scale in an array of one, as kernels take it."""
+    if family(dtype) != "f":
+        return words(np.array([value * scale if family(dtype) == "c" else value]).astype(dtype))
+    number = narrow(np.array([value * scale]), dtype)
+    if not np.isfinite(widen(number)).all():
+        raise OverflowError(f"the diagonal {value} times its scale {scale} is infinite in {dtype}")
+    return words(number)
+
+
+# ---------------------------------------------------------------- checks
+
+
+def _name(kind: str | None) -> str | None:
+    if kind is not None and type(kind) is not str:
+        one_of("kind", kind, KINDS)
+    return kind
+
+
+def check_side(n: int, layout: Layout) -> None:
+    if n == 0 and layout.implied is not None:
+        raise ValueError(
+            f"a 0 x 0 matrix has no half in layout {layout.name}: a half of length 0 is n = 1 there"
+        )
+
+
+def check_use(use: str, tolerance: float | None, recipe: Packing) -> None:
+    one_of("use", use, USES)
+    triangle = recipe.layout.triangle
+    if recipe.kind == "triangular" and use not in ("both", triangle):
+        raise ValueError(
+            f"use={use!r} takes numbers from the triangle that kind='triangular' and {triangle!r} make zero"
+        )
+    if use == "mean" and family(recipe.dtype) not in "fc":
+        raise TypeError(
+            f"use='mean' computes with floats or complex numbers, not {recipe.dtype}: astype(float) first"
+        )
+    if tolerance is not None:
+        if use != "both":
+            raise TypeError(f"use={use!r} compares nothing: a tolerance goes with use='both'")
+        if not isinstance(tolerance, Real) or isinstance(tolerance, bool):
+            raise TypeError(f"tolerance must be a real number, not {tolerance!r}")
+        if not tolerance >= 0:
+            raise ValueError(f"tolerance must not be negative or NaN, but is {tolerance!r}")
+
+
+def _check_diagonal(half: Array, source: Layout, target: Layout, n: int) -> None:
+    """A diagonal that the target leaves out must be exactly what it says."""
+    if target.implied is None or n == 0:
+        return
+    if source.implied is not None:
+        if source.implied != target.implied:
+            raise ValueError(
+                f"the diagonal of layout {source.name} is {source.diagonal}, not {target.diagonal}"
+            )
+        return
+    expected = _number(target.implied, source.diagonal_scale, half.dtype).view(half.dtype)
+    diagonal = half[..., _diagonal(source, n)]
+    if (diagonal != expected).any():
+        *matrix, i = (int(k) for k in np.argwhere(diagonal != expected)[0])
+        raise ValueError(
+            f"the diagonal of layout {target.name} is {target.diagonal}, but a[{i}, {i}] is stored as "
+            f"{diagonal[(*matrix, i)]}{_where(matrix)}"
+        )
+
+
+def _refuse_smallest(half: Array, layout: Layout, n: int) -> None:
+    """OverflowError for the integer without a negative anywhere but on the diagonal."""
+    if half.dtype.kind != "i" or half.size == 0:
+        return
+    smallest = np.iinfo(half.dtype).min
+    if half.min() == smallest:
+        positions = np.flatnonzero((half.reshape(-1, half.shape[-1]) == smallest).any(axis=0))
+        i, j = layout.pair(positions, n)
+        refuse_negation(i[i != j], j[i != j], smallest, half.dtype)
+
+
+def _refuse_smallest_diagonal(diagonal: Array) -> None:
+    if diagonal.dtype.kind == "i" and (smallest := np.iinfo(diagonal.dtype).min) in diagonal:
+        i = np.nonzero(diagonal == smallest)[1]
+        refuse_negation(i, i, smallest, diagonal.dtype)
+
+
+def _refuse_smallest_rows(rows: Array, start: int) -> None:
+    if rows.dtype.kind == "i" and rows.size and rows.min() == np.iinfo(rows.dtype).min:
+        i, j = np.nonzero(rows == np.iinfo(rows.dtype).min)
+        i += start
+        refuse_negation(i[i != j], j[i != j], np.iinfo(rows.dtype).min, rows.dtype)
+
+
+def refuse_negation(i: Array, j: Array, smallest: int, dtype: Dtype) -> None:
+    if i.size:
+        raise OverflowError(
+            f"{smallest} at ({i[0]}, {j[0]}) has no negative in {dtype}: astype a wider dtype first"
+        )
+
+
+def _judge(full: Array, recipe: Packing, use: str, tolerance: float | None, threads: int) -> bool:
+    """Refuse a matrix whose triangles disagree, or whose diagonal is not what the layout leaves out.
+
+    True where the triangles were compared, and every bit of one is its mirror image in the other.
+    """
+    layout, kind, n = recipe.layout, recipe.kind, full.shape[-1]
+    equal = False
+    if use == "both":
+        flipped = kind == "triangular" and layout.triangle == "upper"
+        view = full.swapaxes(-1, -2) if flipped else full
+        equal = n < 2 or _core.mirrored(words(view), n, mirror_change(kind, full.dtype), threads)
+    looks = use == "both" and not (equal and kind in ("symmetric", "triangular"))
+    if looks or layout.implied is not None:
+        _compare(full, recipe, use, tolerance, threads, equal)
+    return equal
+
+
+def _compare(
+    full: Array, recipe: Packing, use: str, tolerance: float | None, threads: int, equal: bool
+) -> None:
+    """Compare the triangles (unless they are known to be equal) and the diagonal within the tolerance."""
+    layout, kind, dtype = recipe.layout, recipe.kind, full.dtype
+    n, count = full.shape[-1], math.prod(full.shape[:-2])
+    strict = Layout(layout.triangle, layout.traversal, diagonal="zero")
+    nothing, mirror = mirror_change("symmetric", dtype), mirror_change(kind, dtype)
+    diagonal = full.diagonal(axis1=-2, axis2=-1).reshape(count, n)
+
+    def triangle(own: bool, change: _core.Change = nothing) -> Array:
+        half = np.empty((*full.shape[:-2], strict.length(n)), dtype)
+        _pack_triangle(full, half, strict, own, change, nothing, threads)
+        return half.reshape(count, half.shape[-1])
+
+    def bound() -> NDArray[np.float64]:
+        if tolerance is not None:
+            return np.full(count, float(tolerance))
+        eps = epsilon(dtype)
+        if eps == 0:
+            return np.zeros(count)
+        believed = (True, False) if use in ("both", "mean") else (use == layout.triangle,)
+        most = np.max([largest(x) for x in (diagonal, *map(triangle, believed))], axis=0)
+        return np.asarray(n * eps * most)
+
+    def apart(a: Array, b: Array) -> tuple[int, int] | None:
+        exact = (
+            worst(a, b, np.zeros(count)) is None
+        )  # then no tolerance is needed, which costs a pass to know
+        return None if exact else worst(a, b, bound())
+
+    if use == "both" and not equal:
+        theirs = triangle(False, nothing if kind == "triangular" else mirror)
+        ours = np.broadcast_to(np.zeros(1, dtype), theirs.shape) if kind == "triangular" else triangle(True)
+        if (found := worst(ours, theirs, bound())) is not None:
+            raise disagreement(full, recipe, found[0], *strict.pair(found[1], n))
+    if use == "both" and kind not in ("symmetric", "triangular"):
+        if recipe.negates:
+            _refuse_smallest_diagonal(diagonal)
+        if (found := apart(diagonal, mirror_values(diagonal, kind))) is not None:
+            raise disagreement(full, recipe, *found, found[1])
+    if layout.implied is not None:
+        if use == "mean" and kind != "symmetric":
+            diagonal = narrow(halfway(widen(diagonal), widen(mirror_values(diagonal, kind))), dtype)
+        implied = np.broadcast_to(_number(layout.implied, 1.0, dtype).view(dtype), diagonal.shape)
+        if (found := apart(diagonal, implied)) is not None:
+            raise ValueError(
+                f"the diagonal of layout {layout.name} is {layout.diagonal}, "
+                f"but a[{found[1]}, {found[1]}] is {diagonal[found]}{_where(_matrix(full, found[0]))}"
+            )
+
+
+def disagreement(full: Array, recipe: Packing, row: int, i: int, j: int) -> ValueError:
+    matrix = _matrix(full, row)
+    here, there = full[(*matrix, i, j)], full[(*matrix, j, i)]
+    if recipe.kind == "triangular":
+        return ValueError(
+            f"matrix is not {recipe.layout.triangle} triangular: a[{j}, {i}] is {there}{_where(matrix)}; "
+            f"use={recipe.layout.triangle!r} does not look at the other triangle"
+        )
+    numbers = f"a[{i}, {j}] is {here}" + ("" if i == j else f", but a[{j}, {i}] is {there}")
+    return ValueError(
+        f"matrix is not {recipe.kind}: {numbers}{_where(matrix)}; "
+        f"say what to believe with use='lower', 'upper' or 'mean', or allow more with tolerance="
+    )
+
+
+def _matrix(full: Array, row: int) -> tuple[int, ...]:
+    return tuple(int(k) for k in np.unravel_index(row, full.shape[:-2])) if full.ndim > 2 else ()
+
+
+def _where(matrix: Sequence[int]) -> str:
+    return f" in matrix {', '.join(map(str, matrix))} of the batch" if matrix else ""
+
+
+# ---------------------------------------------------------------- the work
+
+
+def _pack_triangle(
+    full: Array,
+    half: Array,
+    layout: Layout,
+    own: bool,
+    change: _core.Change,
+    diagonal: _core.Change,
+    threads: int,
+) -> bool:
+    """half = change(its own triangle of full, or the other); whether a finite number became infinite."""
+    view = full if own == (layout.traversal == "rows") else full.swapaxes(-1, -2)
+    stored = layout.implied is None
+    return _core.pack(
+        words(view), words(half), full.shape[-1], layout.grow, stored, change, diagonal, threads
+    )
+
+
+def _pack_mean(full: Array, half: Array, recipe: Packing, threads: int) -> bool:
+    nothing, mirror = mirror_change("symmetric", full.dtype), mirror_change(recipe.kind, full.dtype)
+    own, other = np.empty(half.shape, half.dtype), np.empty(half.shape, half.dtype)
+    _pack_triangle(full, own, recipe.layout, True, nothing, nothing, threads)
+    _pack_triangle(full, other, recipe.layout, False, mirror, mirror, threads)
+    diagonal = _diagonal(recipe.layout, full.shape[-1])
+    return mean(_rows(own), _rows(other), _rows(half), diagonal, recipe.scaling.off, recipe.scaling.on)
+
+
+def _scatter(half: Array, out: Array, recipe: Expansion, threads: int) -> None:
+    n, grow, stored, _, _, diagonal, fill = recipe.arguments
+    transposes = recipe.kind == "triangular" and recipe.layout.traversal == "columns"
+    view = out.swapaxes(-1, -2) if transposes else out
+    change = mirror_change(recipe.kind, half.dtype)
+    _core.scatter(words(half), words(view), n, grow, stored, change, diagonal, fill, threads)
+
+
+def _scatters(half: Array, recipe: Expansion) -> bool:
+    """Whether a half can be expanded by writing its nonzeros alone."""
+    return half.ndim == 1 and recipe.kind in ("symmetric", "triangular") and not recipe.layout.scaled
+
+
+def _is_empty(half: Array, recipe: Expansion) -> bool:
+    """Whether, by a sample, so few numbers are not zero that writing them alone is faster."""
+    if recipe.n**2 * half.itemsize < SCATTER_BYTES or not _scatters(half, recipe) or not _adjoining(half):
+        return False
+    return _core.density(words(half), b"\xff" * half.itemsize) < SCATTER_DENSITY
+
+
+def _diagonal(layout: Layout, n: int) -> NDArray[np.int64]:
+    """Where the diagonal is in a half, ascending; nothing where it is not stored."""
+    i = np.arange(n if layout.implied is None else 0)
+    return layout.position(i, i, n)  # type: ignore[no-any-return]
+
+
+def _rows(halves: Array) -> Array:
+    return halves.reshape(math.prod(halves.shape[:-1]), halves.shape[-1])
+
+
+def _adjoining(half: Array) -> bool:
+    """Whether the numbers of each half lie side by side."""
+    return (half.shape[-1] < 2 or half.strides[-1] == half.itemsize) and _even(half)
+
+
+def _even(array: Array) -> bool:
+    """Whether strides are whole numbers of elements; those of the fields of structures may not be."""
+    return array.flags.c_contiguous or not any(stride % array.itemsize for stride in array.strides)
+
+
+def _across(full: Array, layout: Layout) -> bool:
+    """Whether the layout walks its own triangle across the rows of memory, and the other along them."""
+    along, across = (-1, -2) if layout.traversal == "rows" else (-2, -1)
+    return abs(full.strides[along]) > abs(full.strides[across])
+
+
+def _swapped(array: Array) -> Array:
+    """A copy with the bytes of each number in the other order."""
+    return array.byteswap().view(array.dtype.newbyteorder("S"))
+
+
+def _is_same(out: object, half: Array) -> bool:
+    if not isinstance(out, np.ndarray):
+        return False
+    return out.ctypes.data == half.ctypes.data and (out.shape, out.strides) == (half.shape, half.strides)

@@ -1,0 +1,147 @@
+"""What every store promises: one symmetric, Hermitian or skew matrix, held once, used as if full."""
+
+from abc import ABC, abstractmethod
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+Array = NDArray[Any]
+
+
+class Store(ABC):
+    """One square matrix whose two triangles say the same, held once.
+
+    A store keeps the promise below; the work is in `expand` and `matmul`, and everything that is not abstract
+    follows from them. Stores hold no copy of what they are given and remember nothing that depends on the
+    numbers, so whoever changes the arrays behind a store changes the matrix. They are linear operators to
+    SciPy (``aslinearoperator``, ``eigsh``, ``cg``), and ``numpy.asarray`` expands them.
+    """
+
+    @property
+    @abstractmethod
+    def n(self) -> int:
+        """The side of the matrix."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the numbers."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """What the other triangle is: "symmetric", "hermitian", "skew" or "skew-hermitian"."""
+
+    @property
+    @abstractmethod
+    def labels(self) -> tuple[Any, ...] | None:
+        """One label for each row, or None."""
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Bytes of the arrays that hold the matrix."""
+
+    @property
+    @abstractmethod
+    def T(self) -> Self:
+        """The transposed matrix: this store where that is the same, else relabelled without copying."""
+
+    @property
+    @abstractmethod
+    def H(self) -> Self:
+        """The conjugate transpose: this store itself where that is the same; copies only to conjugate."""
+
+    @abstractmethod
+    def copy(self) -> Self:
+        """The same matrix in arrays of its own."""
+
+    @abstractmethod
+    def diagonal(self) -> Array:
+        """The diagonal, shape (n,), as a new array."""
+
+    @abstractmethod
+    def expand(
+        self, rows: slice | range | None = None, out: Array | None = None, *, threads: int | None = None
+    ) -> Array:
+        """The full matrix, shape (n, n), or some consecutive rows of it, shape (k, n)."""
+
+    @abstractmethod
+    def matmul(self, x: ArrayLike, out: Array | None = None, *, threads: int | None = None) -> Array:
+        """The product with x of shape (n,) or (..., n, m), in the dtype of NumPy's ``full @ x``."""
+
+    @abstractmethod
+    def to_coo(self, *, part: str = "full", threads: int | None = None) -> Any:
+        """The nonzeros as a ``scipy.sparse.coo_array``; part is "full", "lower" or "upper"."""
+
+    @abstractmethod
+    def to_csr(self, *, part: str = "full", threads: int | None = None) -> Any:
+        """The nonzeros as a ``scipy.sparse.csr_array``; part is "full", "lower" or "upper"."""
+
+    @abstractmethod
+    def to_csc(self, *, part: str = "full", threads: int | None = None) -> Any:
+        """The nonzeros as a ``scipy.sparse.csc_array``; part is "full", "lower" or "upper"."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, n)."""
+        return (self.n, self.n)
+
+    @property
+    def ndim(self) -> int:
+        """2."""
+        return 2
+
+    def matvec(self, x: ArrayLike) -> Array:
+        """``S @ x``, as SciPy's linear operators call it."""
+        return self.matmul(x)
+
+    def rmatvec(self, x: ArrayLike) -> Array:
+        """``S.H @ x``."""
+        return self.H.matmul(x)
+
+    matmat = matvec
+    rmatmat = rmatvec
+
+    def __matmul__(self, x: ArrayLike) -> Array:
+        return self.matmul(x)
+
+    def __rmatmul__(self, x: ArrayLike) -> Array:
+        x = np.asarray(x)
+        if x.ndim < 2:
+            return self.T.matmul(x)
+        return self.T.matmul(x.swapaxes(-1, -2)).swapaxes(-1, -2)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        if copy is False:
+            raise ValueError(
+                f"a {type(self).__name__} holds each number once: an array of all of them is a copy"
+            )
+        full = self.expand()
+        return full if dtype is None else full.astype(dtype, copy=False)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        name = _OPERATORS.get(ufunc.__name__)
+        if name is not None and method == "__call__" and len(inputs) == 2 and not options:
+            left, right = inputs
+            store, operation, other = (
+                (left, f"__{name}__", right) if isinstance(left, Store) else (right, f"__r{name}__", left)
+            )
+            operate = getattr(store, operation, None)
+            if operate is not None and (result := operate(other)) is not NotImplemented:
+                return result
+        raise TypeError(
+            f"np.{ufunc.__name__} does not work on a {type(self).__name__}, which holds each number once: "
+            f"map a function over its numbers with map(), or take the full matrix from expand()"
+        )
+
+
+_OPERATORS = {
+    "matmul": "matmul",
+    "add": "add",
+    "subtract": "sub",
+    "multiply": "mul",
+    "divide": "truediv",
+    "true_divide": "truediv",
+}

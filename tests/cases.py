@@ -1,0 +1,385 @@
+"""The domain of the tests: layouts, dtypes, kinds, sizes, values, stores, memory shapes. Seeds are fixed."""
+
+import itertools
+import mmap
+import random
+import zlib
+
+import numpy as np
+from pytest import param, skip
+
+import reference
+import vech
+
+try:
+    import ml_dtypes
+except ImportError:
+    ml_dtypes = None
+
+# ---- layouts -----------------------------------------------------------------------------------------------
+
+PLAIN = {
+    f"{triangle}-{traversal}-{diagonal}": vech.Layout(triangle, traversal, diagonal=diagonal)
+    for triangle in ("lower", "upper")
+    for traversal in ("columns", "rows")
+    for diagonal in ("stored", "zero", "one")
+}
+SCALED = {
+    "svec-lower": vech.Layout("lower", "columns", offdiagonal_scale=2**0.5),
+    "svec-upper": vech.Layout("upper", "columns", offdiagonal_scale=2**0.5),
+    "diagonal-halved": vech.Layout("lower", "rows", diagonal_scale=0.5**0.5),
+    "both-scaled": vech.Layout("upper", "rows", diagonal_scale=3.0, offdiagonal_scale=0.7),
+    "strict-doubled": vech.Layout("upper", "columns", diagonal="one", offdiagonal_scale=2.0),
+}
+LAYOUTS = PLAIN | SCALED
+NAMES = (
+    "vech",
+    "lapack-lower",
+    "lapack-upper",
+    "numpy-tril",
+    "numpy-triu",
+    "condensed",
+    "svec-lower",
+    "svec-upper",
+)
+
+# ---- dtypes and kinds --------------------------------------------------------------------------------------
+
+SMALL = {}
+if ml_dtypes:
+    SMALL = {
+        name: np.dtype(getattr(ml_dtypes, name)) for name in ("bfloat16", "float8_e4m3fn", "float8_e5m2")
+    }
+DTYPES = {
+    name: np.dtype(name)
+    for name in (
+        *("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"),
+        *("float16", "float32", "float64", "complex64", "complex128"),
+        *(">u2", ">i4", ">i8", ">f2", ">f4", ">f8", ">c8", ">c16"),
+        *("datetime64[ns]", "timedelta64[s]", ">M8[D]", ">m8[ms]"),
+    )
+} | SMALL
+KINDS = ("symmetric", "triangular", "hermitian", "skew", "skew-hermitian")
+STORE_KINDS = ("symmetric", "hermitian", "skew", "skew-hermitian")
+
+# 0 to 4, then one below, at and above each vector and block width
+SIZES = (0, 1, 2, 3, 4, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 130)
+
+
+def is_inexact(dtype):
+    return dtype.kind in "fc" or reference.is_ml(dtype)
+
+
+def is_signed(dtype):
+    return dtype.kind in "im" or is_inexact(dtype)
+
+
+def allows(dtype, kind):
+    """Whether matrices of this dtype can be of this kind (real Hermitian is another name for symmetric)."""
+    if dtype.kind == "M":
+        return kind in ("symmetric", "triangular")
+    return is_signed(dtype) if kind in ("skew", "skew-hermitian") else True
+
+
+def is_scaled(layout):
+    return (layout.diagonal_scale, layout.offdiagonal_scale) != (1.0, 1.0)
+
+
+def fits(layout, dtype, kind, n):
+    if is_scaled(layout) and not is_inexact(dtype):
+        return False
+    if layout.diagonal == "one" and (dtype.kind == "M" or kind.startswith("skew")):
+        return False  # the diagonal of a skew matrix is zero
+    return allows(dtype, kind) and (n > 0 or layout.diagonal == "stored")
+
+
+def convertible(source, target, dtype, kind, n):
+    if kind == "triangular" and source.triangle != target.triangle:
+        return False
+    if {source.diagonal, target.diagonal} == {"zero", "one"}:
+        return False
+    return fits(source, dtype, kind, n) and fits(target, dtype, kind, n)
+
+
+# ---- choosing cases ----------------------------------------------------------------------------------------
+
+
+def pairwise(valid, **axes):
+    """A fixed sample of the product of the axes in which each valid pair of values of two axes occurs.
+
+    An axis is a dict (its keys become test ids) or a sequence; `valid` takes one value of each axis by name.
+    """
+    named = [
+        list(values.items()) if isinstance(values, dict) else [(str(value), value) for value in values]
+        for values in axes.values()
+    ]
+    rng = random.Random(0)
+
+    def draw(pair):
+        """Indices of a valid case that contains the pair, or None."""
+        case = [pair.get(axis, rng.randrange(len(values))) for axis, values in enumerate(named)]
+        fitting = valid(**{axis: values[k][1] for axis, values, k in zip(axes, named, case, strict=True)})
+        return tuple(case) if fitting else None
+
+    def pairs_of(case):
+        return set(itertools.combinations(enumerate(case), 2))
+
+    every_pair = [
+        ((a, x), (b, y))
+        for a, b in itertools.combinations(range(len(named)), 2)
+        for x, y in itertools.product(range(len(named[a])), range(len(named[b])))
+    ]
+    covered, chosen = set(), []
+    for pair in every_pair:
+        if pair not in covered:
+            drawn = (draw(dict(pair)) for _ in range(400))  # a pair that none of these contains fits nowhere
+            candidates = list(itertools.islice(filter(None, drawn), 12))
+            if candidates:
+                best = max(candidates, key=lambda case: len(pairs_of(case) - covered))
+                covered |= pairs_of(best)
+                chosen.append(best)
+    picked = [[values[k] for k, values in zip(case, named, strict=True)] for case in sorted(chosen)]
+    return [param(*(value for _, value in case), id="-".join(name for name, _ in case)) for case in picked]
+
+
+# ---- values ------------------------------------------------------------------------------------------------
+
+
+def generator(*what):
+    """A random generator whose seed depends on what is made, and on nothing else."""
+    return np.random.default_rng(zlib.crc32(repr(what).encode()))
+
+
+def raw(dtype, shape, *, negatable=False, salt=0):
+    """Random bits sprinkled with extremes: NaN payloads, infinities, -0.0, subnormals, the largest, NaT."""
+    dtype, shape = np.dtype(dtype), (shape,) if isinstance(shape, int) else tuple(shape)
+    rng = generator("raw", dtype.str, dtype.name, shape, salt)
+    count = int(np.prod(shape))
+    if dtype.kind == "b":
+        return rng.integers(0, 2, shape).astype(bool)
+    bits = np.frombuffer(rng.bytes(count * dtype.itemsize), dtype).copy()
+    extremes = specials(dtype)
+    where = np.flatnonzero(rng.random(count) < 0.25)
+    words(bits)[where] = words(extremes)[rng.integers(0, len(extremes), len(where))]
+    if negatable and dtype.kind == "i":
+        bits[bits == np.iinfo(dtype).min] = np.iinfo(dtype).max
+    return bits.reshape(shape)
+
+
+def words(array):
+    """The numbers as unsigned integers (void for complex128), so that NumPy copies their bits."""
+    size = array.dtype.itemsize
+    return array.view(f"u{size}" if size <= 8 else f"V{size}")
+
+
+def specials(dtype):
+    """Numbers that careless code changes, by their bits."""
+    dtype = np.dtype(dtype)
+    order = ">" if reference.byteorder(dtype) == "big" else "<"
+    if dtype.kind in "iumM":
+        width = 8 * dtype.itemsize
+        patterns = (0, 1, 2**width - 1, 2 ** (width - 1), 2 ** (width - 1) - 1)  # both ends; NaT of a date
+        return np.array(patterns, f"{order}u{dtype.itemsize}").view(dtype)
+    if dtype.itemsize == 1:
+        return np.array([0, 1, 0x7F, 0x80, 0x81, 0xFF], f"u{dtype.itemsize}").view(dtype)
+    if dtype.kind == "c":
+        parts = specials(np.dtype(f"{dtype.byteorder}f{dtype.itemsize // 2}"))
+        pairs = np.array(list(itertools.product(words(parts), repeat=2)), f"u{dtype.itemsize // 2}")
+        return np.ascontiguousarray(pairs).view(dtype).reshape(-1)
+    width = 8 * dtype.itemsize
+    mantissa = 7 if reference.is_ml(dtype) else {16: 10, 32: 23, 64: 52}[width]
+    infinity = (2 ** (width - 1 - mantissa) - 1) << mantissa
+    patterns = [
+        0,
+        1,
+        2**mantissa - 1,
+        2**mantissa,
+        infinity - 1,
+        infinity,
+    ]  # subnormals, smallest, largest, inf
+    patterns += [
+        infinity | 5,
+        infinity | 1 << (mantissa - 1) | 3,
+    ]  # NaNs with a payload, signalling and quiet
+    patterns += [pattern | 1 << (width - 1) for pattern in patterns]
+    return np.array(patterns, f"{order}u{width // 8}").view(dtype)
+
+
+def moderate(dtype, shape, *, salt=0):
+    """Ordinary numbers, safe to compute with."""
+    dtype = np.dtype(dtype)
+    rng = generator("moderate", dtype.str, dtype.name, shape, salt)
+    if dtype.kind == "b":
+        return rng.integers(0, 2, shape).astype(bool)
+    if dtype.kind in "mM":
+        return rng.integers(-99, 100, shape).astype("i8").astype(dtype)
+    if dtype.kind in "iu":
+        return rng.integers(0 if dtype.kind == "u" else -9, 10, shape).astype(dtype)
+    numbers = rng.normal(size=shape)
+    return (numbers + 1j * rng.normal(size=shape) if dtype.kind == "c" else numbers).astype(dtype)
+
+
+def half(dtype, layout, kind, n, *, batch=(), values=None, salt=0):
+    """A half that is of its kind (real diagonal if Hermitian, zero if skew), of wild values unless scaled."""
+    dtype = np.dtype(dtype)
+    shape = (*batch, reference.length(layout, n))
+    if values is None:
+        values = moderate if is_scaled(layout) else raw
+    numbers = values(dtype, shape, salt=salt)
+    if kind.startswith("skew") and dtype.kind == "i":
+        numbers[numbers == np.iinfo(dtype).min] = np.iinfo(dtype).max
+    for k, (i, j) in enumerate(reference.cells(layout, n)):
+        if i == j:
+            clean_diagonal(numbers[..., k : k + 1], kind)
+    return numbers
+
+
+def clean_diagonal(numbers, kind):
+    """Writes into the numbers what their kind demands on the diagonal."""
+    complex_numbers = numbers.dtype.kind == "c"
+    parts = (
+        numbers.view(f"{numbers.dtype.byteorder}f{numbers.dtype.itemsize // 2}")
+        if complex_numbers
+        else numbers
+    )
+    if kind == "skew" or (kind == "skew-hermitian" and not complex_numbers):
+        numbers[...] = np.zeros((), numbers.dtype)
+    elif kind == "skew-hermitian":
+        parts[..., ::2] = 0
+    elif kind == "hermitian" and complex_numbers:
+        parts[..., 1::2] = 0
+
+
+def set_diagonal(numbers, layout, n, value):
+    """Writes the true value (0 or 1) on a stored diagonal, as the layout scales it."""
+    for k, (i, j) in enumerate(reference.cells(layout, n)):
+        if i == j:
+            numbers[..., k] = np.array(value if value == 0 else layout.diagonal_scale).astype(
+                "i8" if numbers.dtype.kind in "mM" else numbers.dtype
+            )
+
+
+def matrix(dtype, kind, n, *, batch=(), values=moderate, salt=0):
+    """A full matrix of its kind, made by the reference."""
+    layout = PLAIN["lower-columns-stored"]
+    return reference.expand(half(dtype, layout, kind, n, batch=batch, values=values, salt=salt), layout, kind)
+
+
+def sparse_half(dtype, length, density, *, salt=0):
+    """Mostly zero bits; the rest wild values, -0.0 and NaN among them."""
+    numbers = raw(dtype, length, salt=salt)
+    keep = generator("sparse", np.dtype(dtype).str, length, density, salt).random(length) < density
+    words(numbers)[~keep] = words(np.zeros(1, numbers.dtype))
+    return numbers
+
+
+# ---- memory shapes -----------------------------------------------------------------------------------------
+
+
+# How an array may lie in a larger block of memory: the block's shape and dtype, and the cut that is the array.
+MEMORY = {
+    "C": lambda shape, dtype: (shape, dtype, lambda block: block),
+    "Fortran": lambda shape, dtype: (shape[::-1], dtype, lambda block: block.T),
+    "last-axes-swapped": lambda shape, dtype: (
+        (*shape[:-2], *shape[:-3:-1]),
+        dtype,
+        lambda block: block.mT if block.ndim > 1 else block,
+    ),
+    "reversed": lambda shape, dtype: (shape, dtype, lambda block: block[..., ::-1]),
+    "all-reversed": lambda shape, dtype: (
+        shape,
+        dtype,
+        lambda block: block[(slice(None, None, -1),) * block.ndim],
+    ),
+    "every-second": lambda shape, dtype: ((*shape[:-1], 2 * shape[-1]), dtype, lambda block: block[..., ::2]),
+    "every-third-backwards": lambda shape, dtype: (
+        (*shape[:-1], 3 * shape[-1]),
+        dtype,
+        lambda block: block[..., ::-3],
+    ),
+    "padded-rows": lambda shape, dtype: (
+        (*shape[:-1], shape[-1] + 3),
+        dtype,
+        lambda block: block[..., 1 : block.shape[-1] - 2],
+    ),
+    "batch-last": lambda shape, dtype: (
+        (*shape[-2:], *shape[:-2]),
+        dtype,
+        lambda block: np.moveaxis(block, (0, 1), (-2, -1)) if block.ndim > 1 else block,
+    ),
+    "record-field": lambda shape, dtype: (  # strides that are no multiple of the item size
+        shape,
+        np.dtype([("before", "u1"), ("number", dtype), ("after", "V2")]),
+        lambda block: block["number"],
+    ),
+}
+
+
+def block_for(shape, dtype, memory):
+    """A block filled with a pattern, and the function that cuts an array of the shape out of such a block."""
+    block_shape, block_dtype, cut = MEMORY[memory](tuple(shape), dtype)
+    pattern = np.full(int(np.prod(block_shape)) * block_dtype.itemsize + 1, 0xA5, "u1")
+    block = np.ndarray(block_shape, block_dtype, buffer=pattern)
+    assert cut(block).shape == tuple(shape)
+    return block, cut
+
+
+def write_bits(target, source):
+    assert target.dtype == source.dtype
+    target.view(f"V{target.dtype.itemsize}")[...] = source.view(f"V{source.dtype.itemsize}")
+
+
+def laid_out(array, memory):
+    """The same contents in another shape of memory."""
+    block, cut = block_for(array.shape, array.dtype, memory)
+    view = cut(block)
+    write_bits(view, array)
+    return view
+
+
+def untouched(nbytes):
+    """Address space without memory behind it: reads as zeros, at no cost."""
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
+    try:
+        return np.frombuffer(mmap.mmap(-1, nbytes, flags=flags), np.uint8)
+    except (OSError, ValueError) as error:
+        skip(f"this system does not lend {nbytes} bytes of address space: {error}")
+
+
+# ---- sums --------------------------------------------------------------------------------------------------
+
+
+def tolerance(dtype, n):
+    """The relative error that n additions and multiplications in any order may leave."""
+    dtype = np.dtype(dtype)
+    if not is_inexact(dtype):
+        return 0.0
+    epsilon = float((ml_dtypes if reference.is_ml(dtype) else np).finfo(dtype).eps)
+    return 2 * (n + 4) * epsilon
+
+
+# ---- stores ------------------------------------------------------------------------------------------------
+
+
+def _packed(layout):
+    return lambda full, kind, **more: vech.Packed(
+        reference.pack(full, layout, kind), layout, kind=kind, **more
+    )
+
+
+def _sparse_half(triangle):
+    def make(full, kind, **more):
+        indptr, indices, data = reference.csr(full, triangle)
+        return vech.SparseHalf(indptr, indices, data, len(full), triangle=triangle, kind=kind, **more)
+
+    return make
+
+
+STORES = {
+    "packed-vech": _packed(PLAIN["lower-columns-stored"]),
+    "packed-lower-rows": _packed(PLAIN["lower-rows-stored"]),
+    "packed-upper-columns": _packed(PLAIN["upper-columns-stored"]),
+    "packed-upper-rows": _packed(PLAIN["upper-rows-stored"]),
+    "sparse-half-lower": _sparse_half("lower"),
+    "sparse-half-upper": _sparse_half("upper"),
+}

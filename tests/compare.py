@@ -1,0 +1,44 @@
+"""Comparisons that raise and say where: equal bits for moves, a bound for sums."""
+
+import numpy as np
+
+import reference
+from cases import tolerance
+
+
+def assert_same_bits(got, want):
+    """Same type, dtype with its byte order, shape, and every bit."""
+    assert type(got) is np.ndarray, f"{type(got)} is not a plain ndarray"
+    assert got.dtype == want.dtype, f"{got.dtype} instead of {want.dtype}"
+    assert got.shape == want.shape, f"shape {got.shape} instead of {want.shape}"
+    if got.tobytes() == want.tobytes():
+        return
+    wrong = [
+        k for k, (a, b) in enumerate(zip(reference.items(got), reference.items(want), strict=True)) if a != b
+    ]
+    where = np.unravel_index(wrong[0], want.shape)
+    raise AssertionError(
+        f"{len(wrong)} of {want.size} numbers differ, first at {tuple(map(int, where))}: "
+        f"{got[where]!r} ({reference.items(got)[wrong[0]].hex()}) instead of "
+        f"{want[where]!r} ({reference.items(want)[wrong[0]].hex()})"
+    )
+
+
+def assert_close(got, want, n, magnitude):
+    """|got - want| <= tolerance(dtype, n) * magnitude, the sum of all |a| |x| that went into it."""
+    got, want = np.asarray(got), np.asarray(want)
+    assert got.dtype == want.dtype, f"{got.dtype} instead of {want.dtype}"
+    assert got.shape == want.shape, f"shape {got.shape} instead of {want.shape}"
+    error = np.abs(got.astype(np.complex128) - want.astype(np.complex128))
+    bound = tolerance(got.dtype, n) * np.abs(magnitude)
+    assert np.all(error <= bound), f"error {np.max(error - bound)} beyond the bound, at n = {n}"
+
+
+def assert_canonical(matrix):
+    """A SciPy sparse array whose indices are sorted and unique, with the flags that say so."""
+    assert matrix.has_canonical_format
+    assert matrix.indptr.dtype == matrix.indices.dtype
+    for start, stop in zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True):
+        assert np.all(np.diff(matrix.indices[start:stop].astype(np.int64)) > 0)
+    if matrix.format in ("csr", "csc"):
+        assert matrix.has_sorted_indices

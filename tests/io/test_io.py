@@ -1,0 +1,158 @@
+"""`vech.read`, `vech.write` and their kin: which file format, which arguments, which errors."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import vech
+from vech.io import FORMATS, FileFormatError
+
+SUFFIXES = list(FORMATS)
+
+
+def sparse_half():
+    return vech.SparseHalf([0, 1, 2, 2], [0, 1], [1.0, 2.0], 3, triangle="lower")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("case", [str.lower, str.upper])
+def test_each_suffix_takes_a_half(tmp_path, suffix, case):
+    path = tmp_path / f"half{case(suffix)}"
+    vech.write(str(path), vech.Packed(np.arange(6.0)))
+    arguments = {"dtype": "f8", "layout": "vech"} if suffix == ".bin" else {}
+    assert vech.read(str(path), **arguments).half.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("name", ["half.txt", "half", "half.npy.gz", ".npy"])
+def test_an_unknown_suffix_lists_those_there_are(tmp_path, name):
+    path = tmp_path / name
+    path.touch()
+    said = f"{name}: no suffix is" if "." not in name[1:] else f"{name}: the suffix '{path.suffix}' is"
+    for call in (
+        lambda: vech.read(path),
+        lambda: vech.write(path, vech.Packed(np.arange(6.0))),
+        lambda: vech.io.expand(path, vech.Packed(np.arange(6.0))),
+        lambda: vech.io.pack(path),
+    ):
+        with pytest.raises(ValueError, match=re.escape(f"{said} none of .npy, .npz, .bin, .mtx")):
+            call()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_that_is_not_there(tmp_path, suffix):
+    with pytest.raises(FileNotFoundError):
+        vech.read(tmp_path / f"none{suffix}", dtype="f8", layout="vech")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_folder_is_no_file(tmp_path, suffix):
+    path = tmp_path / f"folder{suffix}"
+    path.mkdir()
+    with pytest.raises(IsADirectoryError):
+        vech.read(path, dtype="f8", layout="vech")
+
+
+def test_an_unknown_layout_or_kind(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(6.0))
+    with pytest.raises(ValueError, match="unknown layout 'vecj': did you mean 'vech'"):
+        vech.read(tmp_path / "a.npy", layout="vecj")
+    with pytest.raises(ValueError, match="unknown kind 'symetric'"):
+        vech.read(tmp_path / "a.npy", layout="vech", kind="symetric")
+
+
+def test_triangular_matrices_have_no_store(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(6.0))
+    with pytest.raises(ValueError, match="triangular"):
+        vech.read(tmp_path / "a.npy", layout="vech", kind="triangular")
+
+
+@pytest.mark.parametrize("store", [np.arange(6.0), [1, 2, 3], None])
+def test_only_stores_are_written(tmp_path, store):
+    with pytest.raises(TypeError, match=re.escape("write takes a store, not ") + ".*vech.Packed"):
+        vech.write(tmp_path / "a.npy", store)
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "message"),
+    [
+        ("a.npy", "csr", "a.npy cannot hold csr: .npy is for dense, and csr goes to .npz, .mtx"),
+        (
+            "a.npz",
+            "dense",
+            "a.npz cannot hold dense: .npz is for csr, csc, and dense goes to .npy, .bin, .mtx",
+        ),
+        ("a.npz", "coo", "to='coo' is none of 'dense', 'csr', 'csc'"),
+    ],
+)
+def test_a_suffix_that_contradicts(tmp_path, name, to, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        vech.io.expand(tmp_path / name, vech.Packed(np.arange(6.0)), to=to)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("to", ["csr", "csc", None])
+@pytest.mark.parametrize("store", [vech.Packed(np.array([1.0, 2, 0, 0, 5, 0])), sparse_half()])
+def test_expand_writes_the_npz_of_scipy(tmp_path, to, store):
+    vech.io.expand(tmp_path / "a.npz", store, to=to)
+    got = scipy.sparse.load_npz(tmp_path / "a.npz")
+    assert got.format == (to or "csr")
+    assert isinstance(got, scipy.sparse.sparray)
+    assert np.array_equal(got.toarray(), store.expand())
+
+
+# ---- pack --------------------------------------------------------------------------------------------------
+
+LOPSIDED = np.array([[1.0, 2, 0], [9, 3, 4], [0, 4, 5]])
+
+
+@pytest.mark.parametrize(
+    ("use", "expected"),
+    [("lower", [1, 9, 0, 3, 4, 5]), ("upper", [1, 2, 0, 3, 4, 5]), ("mean", [1, 5.5, 0, 3, 4, 5])],
+)
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".bin", ".mtx"])
+def test_pack_takes_full_matrices_of_every_file(tmp_path, use, expected, suffix):
+    path = tmp_path / f"full{suffix}"
+    if suffix == ".npy":
+        np.save(path, LOPSIDED)
+    elif suffix == ".bin":
+        LOPSIDED.tofile(path)
+    elif suffix == ".npz":
+        scipy.sparse.save_npz(path, scipy.sparse.csr_array(LOPSIDED))
+    else:
+        scipy.io.mmwrite(path, scipy.sparse.csr_array(LOPSIDED))
+    arguments = {"dtype": "f8", "n": 3} if suffix == ".bin" else {}
+    assert vech.io.pack(path, use=use, **arguments).half.tolist() == expected
+    with pytest.raises(ValueError, match=r"9\.0"):
+        vech.io.pack(path, **arguments)
+    vech.io.pack(path, tolerance=7, **arguments)
+
+
+def test_pack_takes_a_sparse_half(tmp_path):
+    vech.write(tmp_path / "a.npz", sparse_half())
+    assert vech.io.pack(tmp_path / "a.npz", "numpy-tril").half.tolist() == [1, 0, 2, 0, 0, 0]
+
+
+def test_pack_refuses_a_half(tmp_path):
+    vech.write(tmp_path / "a.npy", vech.Packed(np.arange(6.0)))
+    with pytest.raises(FileFormatError, match=r"holds a half, and a full matrix was wanted: vech\.convert"):
+        vech.io.pack(tmp_path / "a.npy")
+    np.save(tmp_path / "b.npy", np.arange(6.0))
+    with pytest.raises(FileFormatError, match=r"holds a half, and a full matrix was wanted: vech\.convert"):
+        vech.io.pack(tmp_path / "b.npy")
+
+
+def test_pack_checks_dtype_and_n(tmp_path):
+    np.save(tmp_path / "a.npy", np.eye(3))
+    with pytest.raises(FileFormatError, match="has n 3, and n=4 was asked for"):
+        vech.io.pack(tmp_path / "a.npy", n=4)
+    with pytest.raises(FileFormatError, match="has dtype <f8, and dtype=<f4 was asked for"):
+        vech.io.pack(tmp_path / "a.npy", dtype="f4")
+
+
+def test_importing_io_loads_no_scipy():
+    script = "import sys, vech.io; assert not {'scipy', 'click', 'rich', 'zipfile'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)

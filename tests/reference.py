@@ -1,0 +1,309 @@
+"""Every operation as a double loop over (i, j): slow, obvious, and independent of the library.
+
+A number is kept as its raw bytes, so that a move is checked to the bit. Of a layout only its five fields are
+read, and no index formula of the library is used: the order of a half is the order in which the loops of `cells`
+meet the cells.
+"""
+
+import itertools
+import math
+import struct
+import sys
+from bisect import bisect_left
+from functools import lru_cache
+
+import numpy as np
+
+Item = bytes
+
+
+# ---- the order of a half -----------------------------------------------------------------------------------
+
+
+def cells(layout, n):
+    """The matrix cells (i, j) of a half of side n, in storage order."""
+    return _cells(layout.triangle, layout.traversal, layout.diagonal == "stored", n)
+
+
+@lru_cache(maxsize=512)
+def _cells(triangle, traversal, with_diagonal, n):
+    met = []
+    for outer in range(n):
+        for inner in range(n):
+            i, j = (outer, inner) if traversal == "rows" else (inner, outer)
+            inside = i > j if triangle == "lower" else i < j
+            if inside or (i == j and with_diagonal):
+                met.append((i, j))
+    return met
+
+
+def length(layout, n):
+    return len(cells(layout, n))
+
+
+def side(length, layout):
+    """The side of a half of this length; a strict half without numbers is a 1 x 1 matrix."""
+    n = 0 if layout.diagonal == "stored" else 1
+    while (n * (n + 1) // 2 if layout.diagonal == "stored" else n * (n - 1) // 2) < length:
+        n += 1
+    assert (n * (n + 1) // 2 if layout.diagonal == "stored" else n * (n - 1) // 2) == length
+    return n
+
+
+def formula(layout, i, j, n):
+    """The slot of (i, j) by the textbook's formulas in big integers: for sides whose cells nobody can list."""
+    high, low = max(i, j), min(i, j)
+    grows = (layout.triangle == "lower") == (layout.traversal == "rows")
+    if layout.diagonal == "stored":
+        return high * (high + 1) // 2 + low if grows else low * n - low * (low - 1) // 2 + high - low
+    return high * (high - 1) // 2 + low if grows else low * n - low * (low + 1) // 2 + high - low - 1
+
+
+# ---- numbers as bytes --------------------------------------------------------------------------------------
+
+
+def items(array) -> list[Item]:
+    """The raw bytes of each number, in C order."""
+    array = np.asarray(array)
+    raw, size = array.tobytes(), array.dtype.itemsize
+    return [raw[k : k + size] for k in range(0, len(raw), size)]
+
+
+def to_array(numbers, dtype, shape):
+    return np.ndarray(shape, dtype, buffer=bytearray(b"".join(numbers)) or bytearray(16)).copy()
+
+
+def is_ml(dtype):
+    """Whether the dtype is one of the small floating-point types of ml_dtypes."""
+    return dtype.type.__module__.startswith("ml_dtypes")
+
+
+def byteorder(dtype):
+    return {"<": "little", ">": "big"}.get(dtype.byteorder, sys.byteorder)
+
+
+def split(item, dtype):
+    """The components of a number: two of a complex one, else one."""
+    half = len(item) // 2
+    return [item[:half], item[half:]] if dtype.kind == "c" else [item]
+
+
+def flip_sign(component, dtype):
+    if is_ml(dtype) and dtype.name.endswith("fnuz") and component in (b"\x00", b"\x80"):
+        return component  # one zero and one NaN, neither has a sign
+    where = 0 if byteorder(dtype) == "big" else len(component) - 1
+    return component[:where] + bytes([component[where] ^ 0x80]) + component[where + 1 :]
+
+
+def negate(item, dtype):
+    if dtype.kind in "im":
+        value = int.from_bytes(item, byteorder(dtype), signed=True)
+        if value == -(2 ** (8 * len(item) - 1)):
+            if dtype.kind == "m":
+                return item  # NaT
+            raise OverflowError(f"{value} cannot be negated")
+        return (-value).to_bytes(len(item), byteorder(dtype), signed=True)
+    return b"".join(flip_sign(component, dtype) for component in split(item, dtype))
+
+
+def conjugate(item, dtype):
+    if dtype.kind != "c":
+        return item
+    real, imaginary = split(item, dtype)
+    return real + flip_sign(imaginary, dtype)
+
+
+def mirror(item, dtype, kind):
+    """What a number at (i, j) says about (j, i)."""
+    if kind == "triangular":
+        return bytes(len(item))
+    if kind in ("hermitian", "skew-hermitian"):
+        item = conjugate(item, dtype)
+    return negate(item, dtype) if kind in ("skew", "skew-hermitian") else item
+
+
+def is_zero(item, dtype):
+    """Whether a number is all zero bits, or -0.0."""
+    if dtype.kind in "fc" or is_ml(dtype):
+        return all(not any(c) or not any(flip_sign(c, dtype)) for c in split(item, dtype))
+    return not any(item)
+
+
+def one(dtype):
+    return np.ones(1, dtype).tobytes()
+
+
+# ---- computing: float64, rounded once ----------------------------------------------------------------------
+
+
+def decode(item, dtype):
+    """The components of a floating-point number as Python floats."""
+    if is_ml(dtype):
+        return [float(np.frombuffer(item, dtype).astype(np.float64)[0])]
+    code = {2: "e", 4: "f", 8: "d"}[len(split(item, dtype)[0])]
+    mark = ">" if byteorder(dtype) == "big" else "<"
+    return [struct.unpack(mark + code, component)[0] for component in split(item, dtype)]
+
+
+def encode(components, dtype):
+    """The number nearest to these Python floats; a finite one out of range is an OverflowError."""
+    if is_ml(dtype):
+        return _nearest_small(components[0], dtype)
+    code = {2: "e", 4: "f", 8: "d"}[dtype.itemsize // len(components)]
+    mark = ">" if byteorder(dtype) == "big" else "<"
+    return b"".join(struct.pack(mark + code, component) for component in components)
+
+
+@lru_cache
+def _positive_codes(dtype):
+    """(value, code) of the finite numbers without a sign bit, ascending."""
+    bits = 8 * dtype.itemsize
+    codes = np.arange(2 ** (bits - 1), dtype=f"u{dtype.itemsize}")
+    with np.errstate(invalid="ignore"):  # signalling NaNs
+        values = codes.view(dtype).astype(np.float64)
+    return sorted((float(v), int(c)) for v, c in zip(values, codes, strict=True) if math.isfinite(v))
+
+
+def _nearest_small(x, dtype):
+    if not math.isfinite(x):
+        return np.array([x], dtype).tobytes()
+    table = _positive_codes(dtype)
+    largest, step = table[-1][0], table[-1][0] - table[-2][0]
+    if abs(x) > largest + step / 2:
+        raise OverflowError(f"{x} is out of the range of {dtype}")
+    k = bisect_left(table, (abs(x), -1))
+    neighbours = table[max(k - 1, 0) : k + 1]
+    _, code = min(neighbours, key=lambda entry: (abs(entry[0] - abs(x)), entry[1] % 2))
+    code |= (math.copysign(1, x) < 0) << (8 * dtype.itemsize - 1)
+    return code.to_bytes(dtype.itemsize, byteorder(dtype))
+
+
+def rescale(item, dtype, divisor, multiplier):
+    """x / divisor * multiplier in float64, shrinking first, rounded once; nothing happens if both are equal."""
+    if divisor == multiplier:
+        return item
+    results = []
+    for x in decode(item, dtype):
+        result = x * multiplier / divisor if divisor < 1 else x / divisor * multiplier
+        if math.isinf(result) and math.isfinite(x):
+            raise OverflowError(f"{x} becomes infinite")
+        results.append(result)
+    return encode(results, dtype)
+
+
+def mean(a, b, dtype):
+    return encode([(x + y) / 2 for x, y in zip(decode(a, dtype), decode(b, dtype), strict=True)], dtype)
+
+
+def scale(layout, i, j):
+    return layout.diagonal_scale if i == j else layout.offdiagonal_scale
+
+
+def implied(layout, dtype):
+    return bytes(dtype.itemsize) if layout.diagonal == "zero" else one(dtype)
+
+
+# ---- dense -------------------------------------------------------------------------------------------------
+
+
+def expand(half, layout, kind="symmetric"):
+    half = np.asarray(half)
+    n, dtype = side(half.shape[-1], layout), half.dtype
+    fulls = []
+    for matrix in half.reshape(math.prod(half.shape[:-1]), half.shape[-1]):
+        full = [[bytes(dtype.itemsize)] * n for _ in range(n)]
+        if layout.diagonal != "stored":
+            for i in range(n):
+                full[i][i] = implied(layout, dtype)
+        for number, (i, j) in zip(items(matrix), cells(layout, n), strict=True):
+            full[i][j] = rescale(number, dtype, scale(layout, i, j), 1.0)
+            if i != j:
+                full[j][i] = mirror(full[i][j], dtype, kind)
+        fulls += [number for row in full for number in row]
+    return to_array(fulls, dtype, (*half.shape[:-1], n, n))
+
+
+def pack(full, layout, kind="symmetric", use="both"):
+    """Takes the triangle that `use` believes; judging whether the other one agrees is `disagreement`'s."""
+    full = np.asarray(full)
+    n, dtype = full.shape[-1], full.dtype
+    halves = []
+    for matrix in full.reshape(math.prod(full.shape[:-2]), n, n):
+        numbers = items(matrix)
+        for i, j in cells(layout, n):
+            here, there = numbers[i * n + j], numbers[j * n + i]
+            if use == "mean":
+                here = mean(here, mirror(there, dtype, kind), dtype)
+            elif use not in ("both", layout.triangle) and i != j:
+                here = mirror(there, dtype, kind)
+            halves.append(rescale(here, dtype, 1.0, scale(layout, i, j)))
+    return to_array(halves, dtype, (*full.shape[:-2], length(layout, n)))
+
+
+def convert(half, source, target, kind="symmetric"):
+    half = np.asarray(half)
+    n, dtype = side(half.shape[-1], source), half.dtype
+    halves = []
+    for matrix in half.reshape(math.prod(half.shape[:-1]), half.shape[-1]):
+        stored = dict(zip(cells(source, n), items(matrix), strict=True))
+        for i, j in cells(target, n):
+            if (i, j) in stored:
+                number = rescale(stored[i, j], dtype, scale(source, i, j), scale(target, i, j))
+            elif (j, i) in stored:
+                number = rescale(stored[j, i], dtype, scale(source, i, j), scale(target, i, j))
+                number = mirror(number, dtype, kind)
+            else:
+                number = rescale(implied(source, dtype), dtype, 1.0, scale(target, i, j))
+            halves.append(number)
+    return to_array(halves, dtype, (*half.shape[:-1], length(target, n)))
+
+
+def disagreement(full, kind):
+    """(difference, i, j) of the pair that disagrees most, of one matrix of finite numbers."""
+    full = np.asarray(full)
+    n, dtype = len(full), full.dtype
+    mirrored = to_array([mirror(x, dtype, kind) for x in items(full.T)], dtype, (n, n)).tolist()
+    values = full.tolist()
+    pairs = itertools.product(range(n), repeat=2)
+    return max(((abs(values[i][j] - mirrored[i][j]), i, j) for i, j in pairs), default=(0, 0, 0))
+
+
+def matmul(full, x):
+    """full @ x for a matrix or a vector x, in Python numbers, in the order of the textbook."""
+    x = np.asarray(x)
+    values, columns = np.asarray(full).tolist(), x.reshape(len(x), math.prod(x.shape[1:])).T.tolist()
+    result = [
+        [sum((a * b for a, b in zip(row, column, strict=True)), 0) for column in columns] for row in values
+    ]
+    return np.array(result, np.result_type(full, x)).reshape(len(values), *x.shape[1:])
+
+
+# ---- sparse ------------------------------------------------------------------------------------------------
+
+
+def nonzeros(half, layout, kind="symmetric"):
+    """(i, j, values) in storage order, in the layout's triangle: true values, implied ones included."""
+    full = expand(half, layout, kind)
+    n, dtype = len(full), full.dtype
+    with_diagonal = _cells(layout.triangle, layout.traversal, layout.diagonal != "zero", n)
+    numbers = items(full)
+    found = [(i, j) for i, j in with_diagonal if not is_zero(numbers[i * n + j], dtype)]
+    i, j = ([pair[axis] for pair in found] for axis in (0, 1))
+    values = to_array([numbers[i * n + j] for i, j in found], dtype, len(found))
+    return np.array(i, np.int64), np.array(j, np.int64), values
+
+
+def csr(full, part="full"):
+    """(indptr, indices, data) of the numbers of a matrix that are not zero, or of one of its triangles."""
+    full = np.asarray(full)
+    n, dtype = len(full), full.dtype
+    numbers = items(full)
+    indptr, indices, data = [0], [], []
+    for i in range(n):
+        for j in range(n):
+            wanted = part == "full" or i == j or (i > j) == (part == "lower")
+            if wanted and not is_zero(numbers[i * n + j], dtype):
+                indices.append(j)
+                data.append(numbers[i * n + j])
+        indptr.append(len(indices))
+    return np.array(indptr, np.int64), np.array(indices, np.int64), to_array(data, dtype, len(data))

@@ -1,0 +1,383 @@
+"""The picture of layers, held by reading the imports; and what `import vech` may cost."""
+
+import ast
+import importlib.metadata
+import inspect
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import vech
+
+PACKAGE = Path(vech.__file__).parent
+ROOT = Path(__file__).parent.parent
+
+# top to bottom: a module imports from lower rows only
+LAYERS = (
+    ("cli", "demo"),
+    ("io",),
+    ("sparse",),
+    ("packed",),
+    ("scan",),
+    ("moves",),
+    ("values",),
+    ("arrays",),
+    ("_core",),
+    ("layout", "store"),
+)
+LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
+
+# where a library beside NumPy may be imported, at the top of a module or only inside a function
+OPTIONAL = {
+    "click": {"cli": "top"},
+    "rich": {"cli": "top", "demo": "top"},
+    "sklearn": {"demo": "inside"},
+    "matplotlib": {"demo": "inside"},
+    "PIL": {"demo": "inside"},
+    "scipy": {name: "inside" for name in LEVEL} | {"demo": "top", "cli": "inside"},
+    "ml_dtypes": {"arrays": "inside", "values": "inside", "moves": "inside", "io": "inside"},
+}
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."), path
+
+
+def imports(module, path):
+    """(module or vech submodule, whether inside a function) of every import statement."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    inside = {
+        child
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for child in ast.walk(function)
+    }
+    package = ["vech", *module.split(".")[:-1]]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                yield name.name, node in inside
+        elif isinstance(node, ast.ImportFrom):
+            base = (
+                ".".join([*package[: len(package) - node.level + 1], node.module or ""])
+                if node.level
+                else node.module
+            )
+            base = base.rstrip(".")
+            submodules = base == "vech" or base == "vech.io"
+            for name in node.names:
+                is_module = submodules and is_a_module(base, name.name)
+                yield (f"{base}.{name.name}" if is_module else base), node in inside
+
+
+def is_a_module(base, name):
+    folder = PACKAGE.joinpath(*base.split(".")[1:])
+    return name == "_core" or (folder / f"{name}.py").exists() or (folder / name / "__init__.py").exists()
+
+
+ARROWS = [
+    (module, target, inside)
+    for module, path in modules()
+    for target, inside in imports(module, path)
+    if target.split(".")[0] == "vech"
+]
+
+
+def test_there_is_something_to_test():
+    assert {"layout", "arrays", "moves", "packed", "__init__"} <= {module for module, _ in modules()}
+    assert ("moves", "vech.arrays", False) in ARROWS
+
+
+def test_every_module_has_its_place_in_the_picture():
+    places = {module.split(".")[0] for module, _ in modules()} - {"__init__", "__main__"}
+    assert places <= set(LEVEL), (
+        f"no layer for {places - set(LEVEL)}: put it into LAYERS and docs/architecture.md"
+    )
+
+
+def test_imports_go_down():
+    up = []
+    for module, target, _ in ARROWS:
+        place, other = module.split(".")[0], target.split(".")[1] if "." in target else "__init__"
+        if place in ("__init__", "__main__"):
+            continue
+        if place in ("cli", "demo"):
+            if other in ("cli", "demo") and other != place and (place, other) != ("cli", "demo"):
+                up.append((module, target))
+        elif other == "__init__" or (LEVEL.get(other, -1) <= LEVEL[place] and other != place):
+            up.append((module, target))
+    assert not up, f"arrows that are not in the picture: {up}"
+
+
+def test_file_formats_do_not_know_each_other():
+    known = [
+        (module, target)
+        for module, target, _ in ARROWS
+        if module.startswith("io.")
+        and module != "io.__init__"
+        and target.startswith("vech.io.")
+        and target != "vech.io.errors"
+    ]
+    siblings = [(m, t) for m, t in known if is_a_file_format(m) and is_a_file_format(t.removeprefix("vech."))]
+    assert not siblings
+
+
+def is_a_file_format(module):
+    return module in ("io.npy", "io.npz", "io.raw", "io.matrix_market")
+
+
+def test_layout_and_store_import_nothing_of_vech():
+    assert [arrow for arrow in ARROWS if arrow[0] in ("layout", "store")] == []
+
+
+def test_only_the_lower_layers_touch_the_core():
+    assert {module for module, target, _ in ARROWS if target == "vech._core"} <= {
+        "__init__",
+        "arrays",
+        "values",
+        "moves",
+        "scan",
+        "packed",
+        "sparse",
+    }
+
+
+def test_init_only_reexports():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    allowed = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Expr, ast.FunctionDef, ast.ClassDef)
+    assert all(isinstance(node, allowed) for node in tree.body)
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assert functions <= {"__getattr__", "__dir__", "targets", "Targets"}, "only names belong here"
+
+
+@pytest.mark.parametrize("library", OPTIONAL)
+def test_optional_libraries_stay_where_they_belong(library):
+    allowed, strays = OPTIONAL[library], []
+    for module, path in modules():
+        for target, inside in imports(module, path):
+            if target.split(".")[0] == library:
+                place = allowed.get(module.split(".")[0])
+                if place is None or (place == "inside" and not inside):
+                    strays.append((module, target))
+    assert not strays
+
+
+def test_nothing_else_is_imported():
+    known = {"numpy", "vech", *OPTIONAL} | sys.stdlib_module_names
+    strays = {(m, t) for m, path in modules() for t, _ in imports(m, path) if t.split(".")[0] not in known}
+    assert not strays
+
+
+def run_fresh(program):
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=environment)
+    return done.stdout
+
+
+def test_import_loads_numpy_and_the_core_only():
+    loaded = run_fresh("""
+        import sys, numpy
+        before = set(sys.modules)
+        import vech
+        names = {name.split(".")[0] for name in set(sys.modules) - before} - {"numpy"}
+        print(*sorted(names - set(sys.stdlib_module_names)))
+    """).split()
+    assert loaded == ["vech"]
+
+
+@pytest.mark.parametrize(
+    "library",
+    [
+        "scipy",
+        "click",
+        "rich",
+        "torch",
+        "jax",
+        "dask",
+        "sklearn",
+        "zarr",
+        "matplotlib",
+        "pandas",
+        "ml_dtypes",
+        "PIL",
+    ],
+)
+def test_import_does_not_load(library):
+    assert run_fresh(f"import sys, vech; print({library!r} in sys.modules)").strip() == "False"
+
+
+def test_moves_and_products_do_not_load_scipy():
+    assert (
+        run_fresh("""
+        import sys, numpy, vech
+        half = numpy.arange(10.0)
+        full = vech.expand(half)
+        vech.pack(full)
+        vech.convert(half, "vech", "numpy-tril")
+        vech.Packed(half) @ numpy.ones(4)
+        vech.Packed(half)[1:, 2]
+        print("scipy" in sys.modules)
+    """).strip()
+        == "False"
+    )
+
+
+def test_import_is_quick():
+    """At most 30 ms beyond NumPy, or 30 % of NumPy's own time where the machine is slow or busy."""
+    program = """
+        from time import process_time as now
+        before = now()
+        import numpy
+        between = now()
+        import vech
+        print(between - before, now() - between)
+    """
+    runs = [tuple(map(float, run_fresh(program).split())) for _ in range(7)]
+    assert any(ours < max(0.030, 0.3 * numpys) for numpys, ours in runs), runs
+
+
+# ---- names and words ---------------------------------------------------------------------------------------
+
+
+def public():
+    """Every public function, class and method, by its dotted name."""
+    for name in sorted(vech.__all__):
+        thing = getattr(vech, name)
+        if inspect.isfunction(thing) or inspect.isclass(thing):
+            yield name, thing
+        if inspect.isclass(thing) and thing.__module__.startswith("vech"):
+            for member, value in inspect.getmembers(thing):
+                if not member.startswith("_") and (inspect.isfunction(value) or isinstance(value, property)):
+                    yield f"{name}.{member}", value
+
+
+PUBLIC = dict(public())
+
+EXPECTED = (
+    *(
+        "Layout",
+        "as_layout",
+        "DIALECTS",
+        "pack",
+        "expand",
+        "convert",
+        "nonzeros",
+        "to_coo",
+        "to_csr",
+        "to_csc",
+    ),
+    *("from_sparse", "Packed", "SparseHalf", "read", "write", "targets"),
+)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_public_names_are_there(name):
+    assert name in vech.__all__ and hasattr(vech, name)
+
+
+def test_all_is_sorted_and_true():
+    assert len(set(vech.__all__)) == len(vech.__all__)
+    for name in vech.__all__:
+        assert hasattr(vech, name)
+    assert set(vech.__all__) <= set(dir(vech))
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_thing_says_what_it_gives(name):
+    documentation = inspect.getdoc(PUBLIC[name])
+    assert documentation, f"{name} has no docstring"
+    first = documentation.splitlines()[0]
+    assert first.endswith((".", ":", "?")) and len(first) < 120, first
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in PUBLIC if "." not in name and inspect.isfunction(PUBLIC[name])]
+)
+def test_every_public_function_shows_an_example(name):
+    documentation = inspect.getdoc(PUBLIC[name])
+    if name not in ("targets", "read", "write"):
+        assert ">>>" in documentation
+    assert "Returns" in documentation or ">>>" in documentation
+
+
+DATA_FIRST = {
+    "pack": "matrix layout * kind use tolerance out threads",
+    "expand": "half layout * kind out threads",
+    "convert": "half source target * kind out threads",
+    "nonzeros": "half layout * kind",
+    "to_coo": "half layout * kind part threads",
+    "to_csr": "half layout * kind part threads",
+    "to_csc": "half layout * kind part threads",
+    "from_sparse": "matrix layout * kind use tolerance threads",
+    "Packed": "half layout * kind labels",
+    "SparseHalf": "indptr indices data n * triangle kind labels",
+    "Layout": "triangle traversal * diagonal diagonal_scale offdiagonal_scale",
+    "read": "path * layout kind dtype n",
+    "write": "path store",
+}
+
+
+@pytest.mark.parametrize("name", DATA_FIRST)
+def test_signatures_are_those_of_the_contract(name):
+    before, _, after = DATA_FIRST[name].partition(" *")
+    parameters = inspect.signature(getattr(vech, name)).parameters.values()
+    assert [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD] == before.split()
+    assert [p.name for p in parameters if p.kind is p.KEYWORD_ONLY] == after.split()
+
+
+def test_one_version_number():
+    assert vech.__version__ == vech._core.__version__
+    try:
+        installed = importlib.metadata.version("vech")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("vech is not installed as a distribution")
+    assert vech.__version__ == installed
+
+
+def test_the_package_says_that_it_is_typed():
+    assert (PACKAGE / "py.typed").exists()
+
+
+# ---- the C++ side, where its sources are at hand -----------------------------------------------------------
+
+sources = pytest.mark.skipif(not (ROOT / "core").is_dir(), reason="the C++ sources are not beside the tests")
+INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
+
+
+def includes(folder):
+    for path in sorted((ROOT / folder).rglob("*")):
+        if path.suffix in (".hpp", ".cpp", ".h"):
+            for header in INCLUDE.findall(path.read_text(encoding="utf-8")):
+                yield path.relative_to(ROOT).as_posix(), header
+
+
+@sources
+def test_the_core_knows_no_python():
+    assert list(includes("core"))
+    wrong = [
+        (p, h)
+        for p, h in includes("core")
+        if re.search(r"nanobind|Python\.h|pybind|numpy|bind/|\.\./bind", h)
+    ]
+    assert not wrong
+
+
+@sources
+def test_only_bind_includes_nanobind():
+    assert any("nanobind" in header for _, header in includes("bind"))
+    others = [folder.name for folder in ROOT.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
+    wrong = [
+        (path, header)
+        for folder in others
+        if folder in ("core", "src", "tests", "benchmarks", "tools")
+        for path, header in includes(folder)
+        if "nanobind" in header
+    ]
+    assert not wrong

@@ -1,0 +1,75 @@
+"""The benchmarks run and report every row; what they measure is for a quiet machine."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PEERS = ("squareform", "statsmodels", "PySCF", "triarray")
+
+
+def benchmarks(*arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return benchmarks("--list").splitlines()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    path = tmp_path_factory.mktemp("benchmarks") / "page.md"
+    benchmarks("--quick", "--write", str(path))
+    return path.read_text(encoding="utf-8")
+
+
+def table(page, row):
+    """The cases of one row: what each column says."""
+    section = page.split(f"### {row}\n", 1)[1].split("###")[0]
+    lines = [line.strip("| ").split(" | ") for line in re.findall(r"^\|.*\|$", section, re.M)]
+    header, _, *cases = [[cell.strip() for cell in line] for line in lines]
+    return [dict(zip(header, case, strict=False)) for case in cases]
+
+
+def test_every_row_gives_numbers(rows, page):
+    assert rows
+    for row in rows:
+        cases = table(page, row)
+        assert {int(case["case"].split("/")[3]) % 2 for case in cases} == {0, 1}, f"{row}: even and odd n"
+        for case in cases:
+            assert re.match(r"\d+\.\d\d", case["vech"]), case
+            for column, cell in case.items():
+                known = re.match(r"\d+\.\d+( ms| us| MiB)?$", cell) or cell == ""
+                assert column == "case" or known or (column in PEERS and cell == "not installed"), case
+
+
+def test_the_committed_page_shows_every_row(rows):
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    for row in rows:
+        assert f"| {row} |" in page
+        assert table(page, row)
+
+
+def test_every_note_is_about_a_row(rows):
+    notes = (ROOT / "benchmarks" / "notes.toml").read_text(encoding="utf-8")
+    assert set(re.findall(r'^"([^"]+)" =', notes, re.M)) <= set(rows)
+
+
+def test_a_partial_run_does_not_replace_the_page():
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "pack", "--write"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "every row" in done.stderr

@@ -1,0 +1,534 @@
+"""The command `vech`: what it prints, what it writes, how it fails."""
+
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cases
+import numpy as np
+import pytest
+import reference
+import scipy.io
+import scipy.sparse
+from click.testing import CliRunner
+from compare import assert_same_bits
+
+import vech
+from vech import cli
+
+LINUX = sys.platform == "linux"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder, capsys):
+    """Run in this process: exit code, stdout, stderr."""
+
+    def runs(*arguments):
+        with pytest.raises(SystemExit) as caught:
+            cli.main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return runs
+
+
+@pytest.fixture
+def works(run):
+    def runs(*arguments):
+        code, out, err = run(*arguments)
+        assert (code, err) == (0, "")
+        return out
+
+    return runs
+
+
+@pytest.fixture
+def fails(run, folder):
+    """An error: exit code 2, at most three lines on stderr, no traceback, nothing written."""
+
+    def runs(*arguments):
+        before = listing(folder)
+        code, out, err = run(*arguments)
+        assert code == 2
+        assert out == ""
+        assert err.startswith("vech: ")
+        assert 1 <= len(err.splitlines()) <= 3
+        assert "Traceback" not in err
+        assert listing(folder) == before
+        return err.removeprefix("vech: ").rstrip("\n")
+
+    return runs
+
+
+def listing(folder):
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def saved_half(layout="vech", n=5, name="half.npy"):
+    half = cases.moderate("f8", vech.as_layout(layout).length(n))
+    vech.write(name, vech.Packed(half, layout))
+    return reference.expand(half, vech.as_layout(layout))
+
+
+def process(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "vech.cli", *arguments], capture_output=True, text=True, check=False, **options
+    )
+
+
+# ---- expand ------------------------------------------------------------------------------------------------
+
+
+def test_expand_a_described_half(works):
+    full = saved_half("numpy-tril")
+    out = works("expand", "half.npy", "-o", "full.npy")
+    assert re.fullmatch(r"full\.npy: 5 x 5 float64, symmetric, 328 B, \d+\.\d\d s\n", out)
+    assert_same_bits(np.load("full.npy"), full)
+
+
+@pytest.mark.parametrize("layout", cases.NAMES)
+def test_expand_a_bare_half_in_the_layout_that_is_said(works, layout):
+    half = cases.moderate("f8", 10)
+    np.save("half.npy", half)
+    works("expand", "half.npy", "-o", "full.npy", "--layout", layout)
+    assert_same_bits(np.load("full.npy"), reference.expand(half, vech.as_layout(layout)))
+
+
+def test_expand_raw_binary(works):
+    half = cases.moderate(">f4", 10)
+    half.tofile("half.bin")
+    works(
+        "expand",
+        "half.bin",
+        "-o",
+        "full.npy",
+        "--dtype",
+        ">f4",
+        "--layout",
+        "condensed",
+        "--n",
+        5,
+        "--threads",
+        2,
+    )
+    assert_same_bits(np.load("full.npy"), reference.expand(half, vech.as_layout("condensed")))
+
+
+def test_expand_complex_numbers_of_a_kind(works):
+    layout = vech.as_layout("lapack-upper")
+    half = cases.half("c16", layout, "hermitian", 4, values=cases.moderate)
+    np.save("half.npy", half)
+    works("expand", "half.npy", "-o", "full.npy", "--layout", "lapack-upper", "--kind", "hermitian")
+    assert_same_bits(np.load("full.npy"), reference.expand(half, layout, "hermitian"))
+
+
+@pytest.mark.parametrize(("to", "found"), [(None, "csr"), ("csr", "csr"), ("csc", "csc")])
+def test_expand_to_the_npz_of_scipy(works, to, found):
+    full = saved_half()
+    works("expand", "half.npy", "-o", "full.npz", *(["--to", to] if to else []))
+    matrix = scipy.sparse.load_npz("full.npz")
+    assert matrix.format == found
+    assert np.array_equal(matrix.toarray(), full)
+
+
+@pytest.mark.parametrize(("to", "kind"), [(None, "coordinate"), ("csc", "coordinate"), ("dense", "array")])
+def test_expand_to_matrix_market(works, to, kind):
+    full = saved_half()
+    works("expand", "half.npy", "-o", "full.mtx", *(["--to", to] if to else []))
+    assert f"matrix {kind} real symmetric" in Path("full.mtx").read_text().splitlines()[0]
+    read = scipy.io.mmread("full.mtx")
+    assert np.array_equal(read if to == "dense" else read.toarray(), full)
+
+
+@pytest.mark.parametrize(("share", "name"), [(0.01, "full.npz"), (1.0, "full.npy")])
+def test_auto_takes_what_is_smaller(works, share, name):
+    half = np.zeros(5050)
+    half[: int(5050 * share)] = 1
+    np.save("half.npy", half)
+    assert works("expand", "half.npy", "-o", "full", "--layout", "vech", "--to", "auto").startswith(name)
+    assert os.path.exists(name)
+
+
+def test_auto_follows_a_suffix_that_fits(works):
+    np.save("half.npy", np.ones(10))
+    works("expand", "half.npy", "-o", "full.mtx", "--layout", "vech", "--to", "auto")
+    assert "array" in Path("full.mtx").read_text().splitlines()[0]
+
+
+def test_auto_contradicted_by_the_suffix(fails):
+    np.save("half.npy", np.ones(10))
+    err = fails("expand", "half.npy", "-o", "full.npz", "--layout", "vech", "--to", "auto")
+    assert err == "full.npz cannot hold dense: .npz is for csr, csc, and dense goes to .npy, .bin, .mtx"
+
+
+def test_expand_a_sparse_file_to_a_dense_one(works):
+    full = np.array([[0.0, 2], [2, 0]])
+    scipy.sparse.save_npz("matrix.npz", scipy.sparse.csr_array(full))
+    works("expand", "matrix.npz", "-o", "full.npy")
+    assert_same_bits(np.load("full.npy"), full)
+
+
+def test_force_overwrites(works):
+    full = saved_half()
+    Path("full.npy").touch()
+    works("expand", "half.npy", "-o", "full.npy", "--force")
+    assert_same_bits(np.load("full.npy"), full)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["expand", "half.npy", "-o", "full.npz", "--to", "dense"],
+            "full.npz cannot hold dense: .npz is for csr, csc",
+        ),
+        (
+            ["expand", "half.npy", "-o", "full.npy", "--to", "csc"],
+            "full.npy cannot hold csc: .npy is for dense",
+        ),
+        (
+            ["expand", "half.npy", "-o", "full.txt"],
+            "full.txt: the suffix '.txt' is none of .npy, .npz, .bin, .mtx",
+        ),
+        (["expand", "half.npy", "-o", "full"], "full: no suffix is none of .npy"),
+        (["expand", "half.txt", "-o", "full.npy"], "half.txt: the suffix '.txt' is none of"),
+        (["expand", "none.npy", "-o", "full.npy"], "none.npy: No such file or directory"),
+        (
+            ["expand", "half.npy", "-o", "there.npy"],
+            "there.npy exists: choose another name, or --force to overwrite it",
+        ),
+        (["expand", "half.npy", "-o", "half.npy"], "half.npy is the input: write to another file"),
+        (["expand", "half.npy", "-o", "half.npy", "--force"], "half.npy is the input: write to another file"),
+        (["expand", "half.npy", "-o", "none/full.npy"], "none: no such directory"),
+        (
+            ["expand", "half.npy", "-o", "folder.npy", "--force"],
+            "folder.npy: exists and is not an ordinary file",
+        ),
+        (["expand", "folder.npy", "-o", "full.npy"], "folder.npy: is a directory"),
+        (
+            ["expand", "half.npy", "-o", "full.npy", "--layout", "numpy-tril"],
+            "half.npy: has layout vech, and layout=numpy-tril",
+        ),
+        (["expand", "half.npy", "-o", "full.npy", "--layout", "vek"], "unknown layout 'vek'"),
+        (
+            ["expand", "half.npy", "-o", "full.npy", "--kind", "odd"],
+            "'odd' is not one of 'symmetric', 'hermitian'",
+        ),
+        (["expand", "half.npy", "-o", "full.npy", "--n", "4"], "half.npy: has n 5, and n=4 was asked for"),
+        (["expand", "half.npy", "-o", "full.npy", "--n", "-4"], "-4 is not in the range x>=0"),
+        (["expand", "half.npy", "-o", "full.npy", "--threads", "0"], "0 is not in the range x>=1"),
+        (
+            ["expand", "half.npy", "-o", "full.npy", "--dtype", "f4"],
+            "half.npy: has dtype <f8, and dtype=<f4 was asked for",
+        ),
+        (["expand", "half.npy", "-o", "full.npy", "--dtype", "real"], "dtype='real' is no dtype"),
+        (["expand", "half.npy"], "Missing option '-o'"),
+        (["expand"], "Missing argument 'FILE'"),
+        (["expand", "half.npy", "-o", "full.npy", "--frce"], "No such option"),
+        (["expnd"], "No such command 'expnd'"),
+        (
+            ["expand", "bare.npy", "-o", "full.npy"],
+            "bare.npy: holds 10 numbers and does not say which. It could be n=4: vech",
+        ),
+        (["expand", "odd.npy", "-o", "full.npy", "--layout", "vech"], "10 for n=4 or 15 for n=5"),
+        (["expand", "raw.bin", "-o", "full.npy", "--layout", "vech"], "raw.bin: is raw binary: say dtype="),
+        (["expand", "complex.npy", "-o", "full.npy", "--layout", "vech"], "kind='hermitian'"),
+        (["expand", "lopsided.npy", "-o", "full.npy"], "lopsided.npy: "),
+        (["pack", "half.npy", "-o", "other.npy"], "half.npy: holds a half, and a full matrix was wanted"),
+        (["pack", "lopsided.npy", "-o", "other.npy", "--tolerance", "0.5"], "2.0"),
+        (["pack", "lopsided.npy", "-o", "other.npy", "--tolerance", "0.5", "--use", "lower"], "tolerance"),
+        (["pack", "lopsided.npy", "-o", "other.txt"], "other.txt: the suffix '.txt'"),
+        (["pack", "lopsided.npy", "-o", "there.npy", "--use", "mean"], "there.npy exists"),
+        (["convert", "half.npy", "-o", "other.npy"], "Missing option '--to'"),
+        (["convert", "half.npy", "-o", "other.npy", "--to", "condensed"], "diagonal"),
+        (
+            ["convert", "half.npy", "-o", "other.npy", "--to", "vech", "--from", "condensed"],
+            "has layout vech",
+        ),
+        (
+            ["convert", "sparse.npz", "-o", "other.npy", "--to", "vech"],
+            "sparse.npz is sparse, which has no layout: vech pack",
+        ),
+        (["convert", "half.npy", "-o", "half.npy", "--to", "vech", "--force"], "half.npy is the input"),
+        (["info", "none.npy"], "none.npy: No such file or directory"),
+        (["info", "raw.bin"], "raw.bin: is raw binary: say dtype="),
+        (["info", "cut.npy"], "cut.npy, byte 158: ends at byte 158, and its header"),
+        (["info", "half.npy", "--n", "4"], "half.npy: has n 5, and n=4 was asked for"),
+        (["demo", "-o", "there.npy"], "there.npy"),
+    ],
+)
+def test_errors_are_three_lines_at_most(folder, fails, arguments, message):
+    saved_half()
+    np.save("bare.npy", np.arange(10.0))
+    np.save("odd.npy", np.arange(11.0))
+    np.save("complex.npy", np.arange(10) * 1j)
+    np.save("lopsided.npy", np.array([[1.0, 2], [3, 4]]))
+    np.save("cut.npy", np.arange(10.0))
+    os.truncate("cut.npy", 158)
+    np.arange(10.0).tofile("raw.bin")
+    scipy.sparse.save_npz("sparse.npz", scipy.sparse.csr_array(np.eye(3)))
+    (folder / "there.npy").touch()
+    (folder / "folder.npy").mkdir()
+    assert message in fails(*arguments)
+
+
+def test_a_stray_description_is_not_overwritten_either(folder, fails):
+    np.save("full.npy", np.eye(3))
+    (folder / "half.npy.json").write_text("something else")
+    assert fails("pack", "full.npy", "-o", "half.npy").startswith("half.npy.json exists")
+
+
+# ---- pack, convert -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".mtx"])
+def test_pack_and_expand_give_the_matrix_back(works, suffix):
+    full = cases.matrix("f8", "symmetric", 6)
+    np.save("full.npy", full)
+    works("pack", "full.npy", "-o", f"half{suffix}")
+    works("expand", f"half{suffix}", "-o", "again.npy")
+    assert_same_bits(np.load("again.npy"), full)
+
+
+@pytest.mark.parametrize(
+    ("use", "expected"), [("lower", [1, 3, 4]), ("upper", [1, 2, 4]), ("mean", [1, 2.5, 4])]
+)
+def test_pack_believes_the_triangle_that_is_said(works, use, expected):
+    np.save("full.npy", np.array([[1.0, 2], [3, 4]]))
+    works("pack", "full.npy", "-o", "half.npy", "--use", use, "--layout", "numpy-tril")
+    assert vech.read("half.npy").half.tolist() == expected
+
+
+def test_pack_takes_a_tolerance(works):
+    np.save("full.npy", np.array([[1.0, 2], [3, 4]]))
+    works("pack", "full.npy", "-o", "half.npy", "--tolerance", "1")
+    assert vech.read("half.npy").half.tolist() == [1, 3, 4]
+
+
+def test_pack_takes_raw_binary(works):
+    np.array([[1, 2], [2, 4]], ">i4").tofile("full.bin")
+    works("pack", "full.bin", "-o", "half.npy", "--dtype", ">i4", "--n", "2")
+    assert vech.read("half.npy").half.tolist() == [1, 2, 4]
+
+
+@pytest.mark.parametrize("described", [True, False])
+def test_convert_changes_the_layout(works, described):
+    full = saved_half("vech")
+    if not described:
+        os.remove("half.npy.json")
+    works(
+        "convert",
+        "half.npy",
+        "-o",
+        "other.npy",
+        "--to",
+        "svec-upper",
+        *([] if described else ["--from", "vech"]),
+    )
+    other = vech.read("other.npy")
+    assert other.layout == vech.as_layout("svec-upper")
+    assert np.allclose(other.expand(), full, rtol=1e-15)
+
+
+# ---- info --------------------------------------------------------------------------------------------------
+
+
+def test_info_on_a_described_half(works):
+    half = np.array([1.0, 0, -2, np.nan, 5, 0])
+    vech.write("half.npy", vech.Packed(half))
+    lines = works("info", "half.npy").splitlines()
+    assert lines[:3] == [
+        "half.npy: symmetric half, float64",
+        "6 numbers stored, 4 nonzero (66.67%), 1 NaN",
+        "values from -2.0 to 5.0",
+    ]
+    row = [cell.strip() for cell in next(line for line in lines if "vech" in line).split("│")[1:-1]]
+    assert row == ["vech", "3", "6", "48 B", "72 B", "88 B", "half"]
+
+
+def test_info_on_a_bare_half_lists_what_it_could_be(works):
+    np.save("half.npy", np.arange(36))
+    out = works("info", "half.npy")
+    assert out.startswith(
+        "half.npy: half of a layout that it does not say, int64\n36 numbers stored, 35 nonzero"
+    )
+    for name in ("vech", "lapack-upper", "numpy-tril", "numpy-triu", "condensed", "full matrix, flattened"):
+        assert name in out
+    assert "svec" not in out
+
+
+def test_info_on_numbers_that_are_no_half(works):
+    np.save("half.npy", np.arange(11))
+    assert "no number of rows fits so many numbers" in works("info", "half.npy")
+
+
+def test_info_on_other_files(works):
+    full = np.array([[0, 2], [2, 0]])
+    np.save("full.npy", full)
+    scipy.sparse.save_npz("matrix.npz", scipy.sparse.csr_array(full))
+    scipy.io.mmwrite("matrix.mtx", scipy.sparse.csr_array(full), symmetry="symmetric")
+    full.tofile("full.bin")
+    assert "full matrix 2 x 2, int64" in works("info", "full.npy")
+    assert "sparse matrix 2 x 2, int64" in works("info", "matrix.npz")
+    assert "symmetric sparse half, lower triangle, int64" in works("info", "matrix.mtx")
+    assert "full matrix 2 x 2, int64" in works("info", "full.bin", "--dtype", "i8", "--n", "2")
+
+
+def test_info_on_complex_numbers_gives_sizes(works):
+    np.save("half.npy", np.array([3 + 4j, 0, 1]))
+    assert "sizes |a| from 0.0 to 5.0" in works("info", "half.npy")
+
+
+# ---- help and the program itself ---------------------------------------------------------------------------
+
+COMMANDS = ("info", "expand", "pack", "convert", "demo")
+
+
+def test_without_arguments_it_explains_itself(works):
+    assert all(command in works() for command in COMMANDS)
+
+
+def test_its_version_is_the_one_of_the_library(works):
+    assert works("--version") == f"vech {vech.__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_explained_and_every_command_has_an_example(command):
+    result = CliRunner().invoke(cli.vech_command, [command, "--help"], terminal_width=200)
+    assert result.exit_code == 0
+    assert f"  vech {command}" in result.output
+    for parameter in cli.vech_command.commands[command].params:
+        if parameter.param_type_name == "option":
+            assert parameter.help, parameter.name
+            assert f"Example: {parameter.opts[0]}" in parameter.help
+
+
+def test_as_a_process_an_error_is_exit_code_2(folder):
+    done = process("expand", "none.npy", "-o", "full.npy")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        "vech: none.npy: No such file or directory\n",
+    )
+
+
+def test_as_a_process_success_is_exit_code_0(folder):
+    full = saved_half()
+    done = process("expand", "half.npy", "-o", "full.npy")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert_same_bits(np.load("full.npy"), full)
+
+
+def test_a_reader_that_closes_early_is_no_traceback(folder):
+    np.save("half.npy", np.arange(36))
+    script = f"{sys.executable} -m vech.cli info half.npy | true"
+    done = subprocess.run(script, shell=True, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+
+
+SLOW = """
+import time, sys
+from vech import cli
+from vech.io import panels
+panels.PANEL = 1 << 16
+real = panels._let_go
+def slowly(*arguments):
+    time.sleep(0.02)
+    real(*arguments)
+    print(end=".", flush=True)
+panels._let_go = slowly
+cli.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(not LINUX, reason="sends SIGINT")
+def test_interrupted_it_exits_130_and_leaves_nothing(folder):
+    saved_half(n=2000)
+    before = listing(folder)
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW, "expand", "half.npy", "-o", "full.npy"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout.read(3) == "..."
+        assert any(name.endswith(".tmp") for name in listing(folder))
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=20)
+    assert child.returncode == 130
+    assert err.strip() == "vech: interrupted; nothing was written"
+    assert listing(folder) == before
+
+
+@pytest.mark.skipif(not LINUX, reason="RLIMIT_FSIZE")
+@pytest.mark.parametrize("name", ["full.npy", "full.npz", "full.mtx", "full.bin"])
+def test_a_full_disk_is_one_error_that_leaves_nothing(folder, name):
+    saved_half(n=600)
+    before = listing(folder)
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))  # noqa: E731
+    done = process("expand", "half.npy", "-o", name, preexec_fn=limit)
+    assert done.returncode == 2
+    assert done.stderr.startswith("vech: ") and name in done.stderr and "File too large" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert listing(folder) == before
+
+
+# ---- progress ----------------------------------------------------------------------------------------------
+
+
+def test_a_bar_appears_on_a_terminal_when_the_work_lasts(monkeypatch):
+    bar = cli.Bar("writing")
+    monkeypatch.setattr(type(bar.console), "is_terminal", property(lambda self: True))
+    monkeypatch.setattr(cli, "LASTS", 0.05)
+    with bar:
+        bar(10, 100)
+        assert not bar.bar.live.is_started
+        time.sleep(0.1)
+        bar(20, 100)
+        assert bar.bar.live.is_started
+    assert not bar.bar.live.is_started
+
+
+def test_no_bar_appears_without_a_terminal(monkeypatch):
+    monkeypatch.setattr(cli, "LASTS", 0.0)
+    with cli.Bar("writing") as bar:
+        bar(10, 100)
+        bar(20, 100)
+        assert not bar.bar.live.is_started
+
+
+# ---- demo --------------------------------------------------------------------------------------------------
+
+
+def test_the_demo_draws_a_picture_and_prints_a_table(works):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    out = works("demo", "-o", "digits.png")
+    assert Path("digits.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    for word in (
+        "1797 handwritten digits",
+        "half",
+        "full",
+        "CSR",
+        "CSC",
+        "agree in every number",
+        "digits.png",
+    ):
+        assert word in out
+
+
+def test_the_demo_without_its_extra_says_what_to_install(fails, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    assert fails("demo").endswith('pip install "vech[demo]"')

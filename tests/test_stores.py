@@ -1,0 +1,469 @@
+"""The promise of every store: one matrix held once, which behaves like the full matrix."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse
+import scipy.sparse.linalg
+
+import cases
+import reference
+import vech
+from cases import DTYPES, SIZES, STORE_KINDS, STORES
+from compare import assert_canonical, assert_close, assert_same_bits
+
+every_store = pytest.mark.parametrize("make", STORES.values(), ids=STORES)
+every_kind = pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [
+        (np.dtype(dtype), kind)
+        for dtype in ("float64", "complex128", "float32", "complex64", "int32")
+        for kind in STORE_KINDS
+    ],
+    ids=str,
+)
+
+# what SciPy sparse can compute with: SparseHalf holds nothing else
+SPARSE = {
+    name: dtype
+    for name, dtype in DTYPES.items()
+    if dtype.kind in "biufc" and dtype.itemsize > 1 and dtype.isnative
+}
+SPARSE.pop("float16")
+
+
+def valid(make, dtype, kind, n):
+    return cases.allows(dtype, kind)
+
+
+# ---- what it is --------------------------------------------------------------------------------------------
+
+
+@every_store
+@every_kind
+def test_a_store_says_what_it_is(make, dtype, kind):
+    store = make(cases.matrix(dtype, kind, 5), kind)
+    assert store.n == 5 and store.shape == (5, 5) and store.ndim == 2
+    assert store.dtype == dtype
+    real = {"hermitian": "symmetric", "skew-hermitian": "skew"}
+    assert store.kind == (kind if dtype.kind == "c" else real.get(kind, kind))
+    assert store.labels is None
+    assert isinstance(store.nbytes, int) and store.nbytes > 0
+    assert "5" in repr(store) and store.kind in repr(store)
+
+
+@every_store
+def test_labels_are_kept(make):
+    full = cases.matrix(np.float64, "symmetric", 3)
+    store = make(full, "symmetric", labels=["a", "b", "c"])
+    assert list(store.labels) == ["a", "b", "c"]
+    assert list(store.copy().labels) == ["a", "b", "c"]
+    assert list(store.T.labels) == ["a", "b", "c"]
+
+
+@every_store
+@pytest.mark.parametrize("labels", [["a"], list("abcd"), []])
+def test_labels_are_as_many_as_rows(make, labels):
+    with pytest.raises(ValueError, match=rf"{len(labels)} labels.*3"):
+        make(cases.matrix(np.float64, "symmetric", 3), "symmetric", labels=labels)
+
+
+@every_store
+def test_a_copy_shares_nothing(make):
+    full = cases.matrix(np.float64, "symmetric", 6)
+    store = make(full, "symmetric")
+    copied = store.copy()
+    assert type(copied) is type(store)
+    array, copied_array = (
+        getattr(s, "half", None) if hasattr(s, "half") else s.data for s in (store, copied)
+    )
+    assert not np.shares_memory(array, copied_array)
+    array[...] = 0
+    assert_same_bits(copied.expand(), full)
+
+
+@every_store
+@every_kind
+def test_a_store_can_be_pickled_and_copied(make, dtype, kind):
+    full = cases.matrix(dtype, kind, 7)
+    store = make(full, kind, labels=list("abcdefg"))
+    for other in (pickle.loads(pickle.dumps(store)), copy.deepcopy(store), copy.copy(store)):
+        assert (
+            type(other) is type(store) and other.kind == store.kind and list(other.labels) == list("abcdefg")
+        )
+        assert_same_bits(other.expand(), store.expand())
+
+
+@every_store
+def test_nothing_derived_from_the_values_is_remembered(make):
+    full = cases.matrix(np.float64, "symmetric", 9)
+    store = make(full, "symmetric")
+    x = np.ones(9)
+    before = store.expand(), store @ x, store.diagonal(), store.to_csr()
+    array = store.half if hasattr(store, "half") else store.data
+    array *= 2
+    assert_same_bits(store.expand(), 2 * before[0])
+    assert_same_bits(store.diagonal(), 2 * before[2])
+    assert_same_bits(store.to_csr().toarray(), 2 * before[3].toarray())
+    np.testing.assert_array_equal(store @ x, 2 * before[1])
+
+
+# ---- expand ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "dtype", "kind", "n"),
+    cases.pairwise(valid, make=STORES, dtype=SPARSE, kind=STORE_KINDS, n=SIZES),
+)
+def test_expand_gives_the_full_matrix(make, dtype, kind, n):
+    full = cases.matrix(dtype, kind, n, values=partly_zero)
+    store = make(full, kind)
+    for got, want in (
+        (store.expand(), full),
+        (np.asarray(store), full),
+        (store.diagonal(), np.ascontiguousarray(np.diagonal(full))),
+    ):
+        if isinstance(store, vech.Packed):
+            assert_same_bits(got, want)
+        else:  # what is not stored mirrors to zero, not to -0.0
+            assert got.dtype == want.dtype
+            np.testing.assert_array_equal(got, want)
+
+
+def partly_zero(dtype, shape, *, salt=0):
+    """Ordinary numbers, some of them zero."""
+    numbers = cases.moderate(dtype, shape, salt=salt)
+    numbers[cases.generator("zeros", shape, salt).random(shape) < 0.1] = 0
+    return numbers
+
+
+@every_store
+@pytest.mark.parametrize(
+    "rows",
+    [
+        slice(0, 33),
+        slice(3, 17),
+        slice(-5, None),
+        slice(None, 4),
+        range(7, 8),
+        range(33),
+        slice(9, 9),
+        slice(30, 99),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", STORE_KINDS)
+def test_expand_gives_any_panel_of_rows(make, rows, kind):
+    full = cases.matrix(np.complex128, kind, 33)
+    store = make(full, kind)
+    want = full[rows.start : rows.stop] if isinstance(rows, range) else full[rows]
+    assert_same_bits(store.expand(rows), want)
+    assert_same_bits(store.expand(rows=rows, threads=2), want)
+    block, cut = cases.block_for(want.shape, want.dtype, "padded-rows")
+    expected = block.copy()
+    cut(expected)[...] = want
+    out = cut(block)
+    assert store.expand(rows, out) is out
+    assert block.tobytes() == expected.tobytes()
+
+
+@every_store
+@pytest.mark.parametrize("n", [1, 2, 5, 64, 65, 130])
+def test_every_panel_is_the_rows_of_the_whole(make, n):
+    full = cases.matrix(np.float64, "symmetric", n)
+    store = make(full, "symmetric")
+    for height in {1, 3, 63, 64, n}:
+        panels = [store.expand(slice(start, start + height)) for start in range(0, n, height)]
+        assert_same_bits(np.concatenate(panels), full)
+
+
+@every_store
+@pytest.mark.parametrize("memory", cases.MEMORY)
+@pytest.mark.parametrize("rows", [None, slice(5, 21)], ids=str)
+def test_expand_writes_into_out_and_nowhere_else(make, memory, rows):
+    full = cases.matrix(np.float32, "skew", 33)
+    want = full[rows or slice(None)]
+    block, cut = cases.block_for(want.shape, want.dtype, memory)
+    expected = block.copy(order="K")
+    cases.write_bits(cut(expected), want)
+    out = cut(block)
+    assert make(full, "skew").expand(rows=rows, out=out) is out
+    assert block.tobytes() == expected.tobytes()
+
+
+@every_store
+@pytest.mark.parametrize(
+    "rows", [slice(0, 4, 2), slice(None, None, -1), range(0, 4, 2), range(4, 0, -1)], ids=str
+)
+def test_rows_have_step_one(make, rows):
+    with pytest.raises(ValueError, match=r"(?s)rows.*step"):
+        make(cases.matrix(np.float64, "symmetric", 5), "symmetric").expand(rows)
+
+
+@every_store
+@pytest.mark.parametrize("rows", [3, [0, 1], (0, 2), "all", np.arange(3)], ids=str)
+def test_rows_are_a_slice_or_a_range(make, rows):
+    with pytest.raises(TypeError, match=r"(?s)rows.*slice.*range"):
+        make(cases.matrix(np.float64, "symmetric", 5), "symmetric").expand(rows)
+
+
+@every_store
+@pytest.mark.parametrize("rows", [range(3, 7), range(-2, 2)], ids=str)
+def test_a_range_of_rows_lies_within_the_matrix(make, rows):
+    with pytest.raises((IndexError, ValueError), match=r"(?s)rows?.*5"):
+        make(cases.matrix(np.float64, "symmetric", 5), "symmetric").expand(rows)
+
+
+@every_store
+def test_expand_refuses_a_wrong_out(make):
+    store = make(cases.matrix(np.float64, "symmetric", 5), "symmetric")
+    with pytest.raises(ValueError, match=r"(?s)out.*shape"):
+        store.expand(slice(0, 2), np.zeros((5, 5)))
+    with pytest.raises((TypeError, ValueError), match=r"(?s)out.*float"):
+        store.expand(out=np.zeros((5, 5), np.float32))
+    with pytest.raises(ValueError, match=r"(?s)out.*(write|read-only)"):
+        store.expand(out=np.broadcast_to(np.zeros(5), (5, 5)))
+
+
+# ---- np.asarray --------------------------------------------------------------------------------------------
+
+
+@every_store
+def test_numpy_gets_a_full_copy(make):
+    full = cases.matrix(np.float64, "symmetric", 5)
+    store = make(full, "symmetric")
+    assert_same_bits(np.array(store), full)
+    assert_same_bits(np.asarray(store, np.float32), full.astype(np.float32))
+    assert_same_bits(np.array(store, copy=True), full)
+    with pytest.raises(ValueError, match="copy"):
+        np.array(store, copy=False)
+
+
+# ---- products ----------------------------------------------------------------------------------------------
+
+
+@every_store
+@every_kind
+@pytest.mark.parametrize("n", [0, 1, 2, 4, 17, 65])
+def test_products_are_those_of_the_full_matrix(make, dtype, kind, n):
+    full = cases.matrix(dtype, kind, n)
+    store = make(full, kind)
+    for other in (dtype, np.dtype(np.float64), np.dtype(np.complex64), np.dtype(np.int8)):
+        vector, block = cases.moderate(other, n, salt="x"), cases.moderate(other, (n, 3), salt="X")
+        result = np.result_type(dtype, other)
+        for x in (vector, block):
+            want, magnitude = (
+                reference.matmul(full, x).astype(result),
+                np.abs(full).astype(float) @ np.abs(x).astype(float),
+            )
+            for product in (store @ x, store.matmul(x), store.matmul(x, threads=2)):
+                assert_close(product, want, n, magnitude)
+            transposed = reference.matmul(full.T, x).astype(result)
+            assert_close((x.T @ store).T, transposed, n, magnitude)
+            assert_close(store.T @ x, transposed, n, magnitude)
+            assert_close(store.H @ x, reference.matmul(full.conj().T, x).astype(result), n, magnitude)
+            out = np.full(want.shape, 77, result)
+            assert store.matmul(x, out) is out
+            assert_close(out, want, n, magnitude)
+
+
+@every_store
+def test_products_are_linear_and_symmetric(make):
+    full = cases.matrix(np.float64, "symmetric", 33)
+    store = make(full, "symmetric")
+    x, y = cases.moderate(np.float64, 33, salt=1), cases.moderate(np.float64, 33, salt=2)
+    magnitude = np.abs(x) @ np.abs(full) @ np.abs(y)
+    assert_close(x @ (store @ y), y @ (store @ x), 66, magnitude)
+    assert_close((x @ store) @ y, x @ (store @ y), 66, magnitude)
+
+
+@every_store
+@pytest.mark.parametrize("kind", ["hermitian", "skew", "skew-hermitian"])
+def test_computing_takes_the_part_of_the_diagonal_that_its_kind_allows(make, kind):
+    """Moves keep the bits of a diagonal; products use its real part (skew: zero; skew-Hermitian: imaginary)."""
+    full = cases.matrix(np.complex128, kind, 5)
+    clean = full.copy()
+    if kind == "hermitian":
+        full[2, 2] += 5j
+    elif kind == "skew":
+        full[2, 2] = 5
+    else:
+        full[2, 2] += 5
+    store = make(full, kind)
+    assert_same_bits(store.expand(), full)
+    x = cases.moderate(np.complex128, 5)
+    assert_close(store @ x, reference.matmul(clean, x), 5, np.abs(full) @ np.abs(x))
+
+
+@every_store
+def test_a_product_with_a_list_or_a_reversed_vector(make):
+    full = cases.matrix(np.float64, "symmetric", 4)
+    store = make(full, "symmetric")
+    x = np.arange(8.0)[::-2]
+    assert_close(store @ x, full @ x, 4, np.abs(full) @ np.abs(x))
+    assert_close(store @ [1, 2, 3, 4], full @ [1, 2, 3, 4], 4, np.abs(full) @ [1, 2, 3, 4])
+    fortran = np.asfortranarray(cases.moderate(np.float64, (4, 6)))
+    assert_close(store @ fortran[:, ::2], full @ fortran[:, ::2], 4, np.abs(full) @ np.abs(fortran[:, ::2]))
+
+
+@every_store
+def test_a_product_with_a_stack_of_matrices(make):
+    full = cases.matrix(np.float64, "symmetric", 4)
+    x = cases.moderate(np.float64, (2, 3, 4, 5))
+    assert_close(make(full, "symmetric") @ x, full @ x, 4, np.abs(full) @ np.abs(x))
+    y = x.swapaxes(-1, -2)
+    assert_close(y @ make(full, "symmetric"), y @ full, 4, np.abs(y) @ np.abs(full))
+
+
+@every_store
+@pytest.mark.parametrize("shape", [(4,), (6,), (4, 5), (), (1, 5)])
+def test_a_product_needs_matching_sides(make, shape):
+    store = make(cases.matrix(np.float64, "symmetric", 5), "symmetric")
+    with pytest.raises(ValueError, match=r"5"):
+        store.matmul(np.zeros(shape))
+    if len(shape) == 1:
+        with pytest.raises(ValueError, match=r"5"):
+            np.zeros(shape) @ store
+
+
+@every_store
+def test_matmul_refuses_a_wrong_out(make):
+    store = make(cases.matrix(np.float64, "symmetric", 5), "symmetric")
+    with pytest.raises(ValueError, match=r"(?s)out.*shape"):
+        store.matmul(np.zeros(5), np.zeros(4))
+    with pytest.raises((TypeError, ValueError), match=r"(?s)out.*(dtype|float|int)"):
+        store.matmul(np.zeros(5), np.zeros(5, np.int64))
+    x = np.zeros(5)
+    with pytest.raises(ValueError, match=r"(?s)out.*(overlap|share)"):
+        store.matmul(x, x)
+
+
+@every_store
+def test_infinities_and_nans_reach_the_product(make):
+    full = np.zeros((4, 4))
+    full[0, 1] = full[1, 0] = np.inf
+    full[2, 2] = np.nan
+    product = make(full, "symmetric") @ np.ones(4)
+    assert product[0] == product[1] == np.inf and np.isnan(product[2]) and product[3] == 0
+
+
+@every_store
+def test_integer_products_are_exact(make):
+    full = np.full((3, 3), 2**40, np.int64)
+    assert (make(full, "symmetric") @ np.array([2**20, 1, -1])).tolist() == [2**60] * 3
+
+
+# ---- T and H -----------------------------------------------------------------------------------------------
+
+
+@every_store
+@every_kind
+def test_transposes_are_the_store_itself_where_they_can_be(make, dtype, kind):
+    full = cases.matrix(dtype, kind, 9)
+    store = make(full, kind)
+    assert_same_bits(store.T.expand(), np.ascontiguousarray(full.T))
+    np.testing.assert_array_equal(store.H.expand(), full.conj().T)
+    assert store.T.kind == store.H.kind == store.kind
+    if store.kind == "symmetric":
+        assert store.T is store
+    if store.kind == "hermitian" or (store.kind == "symmetric" and dtype.kind != "c"):
+        assert store.H is store
+
+
+# ---- sparse results ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "dtype", "kind", "n"),
+    cases.pairwise(valid, make=STORES, dtype=SPARSE, kind=STORE_KINDS, n=(0, 1, 2, 4, 17, 65)),
+)
+@pytest.mark.parametrize("part", ["full", "lower", "upper"])
+def test_sparse_results_are_the_full_matrix(make, dtype, kind, n, part):
+    full = cases.matrix(dtype, kind, n, values=partly_zero)
+    store = make(full, kind)
+    want = {"full": full, "lower": np.tril(full), "upper": np.triu(full)}[part]
+    csr, csc, coo = store.to_csr(part=part), store.to_csc(part=part), store.to_coo(part=part)
+    for result, kind_of_array in (
+        (csr, scipy.sparse.csr_array),
+        (csc, scipy.sparse.csc_array),
+        (coo, scipy.sparse.coo_array),
+    ):
+        assert type(result) is kind_of_array and result.dtype == dtype
+        np.testing.assert_array_equal(result.toarray(), want)
+        assert result.nnz == np.count_nonzero(want)
+    for compressed in (csr, csc):
+        assert compressed.indices.dtype == np.int32
+        assert_canonical(compressed)
+
+
+# ---- SciPy and NumPy around it -----------------------------------------------------------------------------
+
+
+@every_store
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [
+        ("f8", "symmetric"),
+        ("c16", "hermitian"),
+        ("c16", "symmetric"),
+        ("f8", "skew"),
+        ("c16", "skew-hermitian"),
+    ],
+)
+def test_a_store_is_a_linear_operator(make, dtype, kind):
+    full = cases.matrix(np.dtype(dtype), kind, 17)
+    store = make(full, kind)
+    operator = scipy.sparse.linalg.aslinearoperator(store)
+    assert operator.shape == (17, 17) and operator.dtype == store.dtype
+    x, block = cases.moderate(np.dtype(dtype), 17), cases.moderate(np.dtype(dtype), (17, 3))
+    bound = np.abs(full) @ np.abs(x)
+    assert_close(operator.matvec(x), full @ x, 17, bound)
+    assert_close(operator.rmatvec(x), full.conj().T @ x, 17, bound)
+    assert_close(operator.matmat(block), full @ block, 17, np.abs(full) @ np.abs(block))
+    assert_close(operator.rmatmat(block), full.conj().T @ block, 17, np.abs(full) @ np.abs(block))
+    assert_close(store.matvec(x), full @ x, 17, bound)
+    assert_close(store.rmatvec(x), full.conj().T @ x, 17, bound)
+    assert_close(store.matmat(block), full @ block, 17, np.abs(full) @ np.abs(block))
+
+
+@every_store
+@pytest.mark.parametrize(("dtype", "kind"), [("f8", "symmetric"), ("c16", "hermitian")])
+def test_eigsh_and_cg_take_a_store(make, dtype, kind):
+    full = cases.matrix(np.dtype(dtype), kind, 40)
+    full[np.diag_indices(40)] = np.arange(40) * 3 + 60
+    store = make(full, kind)
+    values = scipy.sparse.linalg.eigsh(store, k=3, return_eigenvectors=False, v0=np.ones(40, dtype))
+    np.testing.assert_allclose(np.sort(values), np.linalg.eigvalsh(full)[-3:], rtol=1e-9)
+    b = cases.moderate(np.dtype(dtype), 40)
+    solution, failed = scipy.sparse.linalg.cg(store, b, rtol=1e-12)
+    assert failed == 0
+    np.testing.assert_allclose(full @ solution, b, rtol=0, atol=1e-9)
+
+
+@every_store
+def test_an_array_on_the_left_multiplies_the_store(make):
+    full = cases.matrix(np.float64, "skew", 6)
+    store = make(full, "skew")
+    x = cases.moderate(np.float64, (2, 6))
+    assert_close(x @ store, x @ full, 6, np.abs(x) @ np.abs(full))
+    assert_close(np.matmul(x, store), x @ full, 6, np.abs(x) @ np.abs(full))
+    assert_close(np.matmul(store, x.T), full @ x.T, 6, np.abs(full) @ np.abs(x.T))
+
+
+@every_store
+@pytest.mark.parametrize("ufunc", [np.exp, np.sqrt, np.abs, np.isnan, np.maximum])
+def test_other_ufuncs_name_what_to_do(make, ufunc):
+    store = make(cases.matrix(np.float64, "symmetric", 3), "symmetric")
+    with pytest.raises(TypeError, match=rf"(?s){ufunc.__name__}.*map.*expand"):
+        ufunc(*[store] * ufunc.nin)
+    with pytest.raises(TypeError, match=r"(?s)map.*expand"):
+        np.add.reduce(store)
+
+
+@every_store
+def test_a_store_has_no_order_and_no_truth(make):
+    store = make(cases.matrix(np.float64, "symmetric", 3), "symmetric")
+    with pytest.raises(TypeError):
+        _ = store < store.copy()

@@ -1,0 +1,140 @@
+"""Targets: the choice is seen and can be forced, all give the same answers, none leaks into the baseline."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vech
+import vech._core
+
+TARGETS = vech.targets()
+forced = pytest.mark.skipif("VECH_TARGET" in os.environ, reason="this run is itself of one forced target")
+
+
+def run_python(*arguments, **environment):
+    environment = os.environ | environment
+    return subprocess.run(
+        [sys.executable, *arguments],
+        check=False,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+
+
+def test_targets_is_a_named_tuple_with_the_best_first():
+    assert TARGETS._fields == ("compiled", "supported", "active")
+    assert "baseline" in TARGETS.compiled and TARGETS.compiled[-1] == "baseline"
+    assert set(TARGETS.supported) <= set(TARGETS.compiled)
+    assert list(TARGETS.supported) == [name for name in TARGETS.compiled if name in TARGETS.supported]
+    assert TARGETS.active in TARGETS.supported
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        assert list(TARGETS.compiled) == ["avx512-icl", "avx512", "avx2", "baseline"]
+
+
+@forced
+def test_the_best_supported_target_is_active():
+    assert TARGETS.active == TARGETS.supported[0]
+
+
+@pytest.mark.parametrize("target", TARGETS.supported)
+def test_a_target_can_be_forced(target):
+    done = run_python("-c", "import vech; print(vech.targets().active)", VECH_TARGET=target)
+    assert done.stdout.strip() == target, done.stderr
+
+
+@pytest.mark.parametrize("target", ["", *TARGETS.supported[:1]])
+def test_no_forced_target_is_the_best(target):
+    done = run_python("-c", "import vech; print(vech.targets().active)", VECH_TARGET=target)
+    assert done.stdout.strip() == TARGETS.supported[0], done.stderr
+
+
+@pytest.mark.parametrize("target", ["avx1024", "AVX2", "avx2 "])
+def test_an_unknown_target_is_an_import_error_that_names_the_choices(target):
+    done = run_python("-c", "import vech", VECH_TARGET=target)
+    assert done.returncode != 0
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError") and repr(target) in last
+    for name in TARGETS.supported:
+        assert name in last
+
+
+def test_a_target_that_this_processor_lacks_is_an_import_error():
+    lacking = [name for name in TARGETS.compiled if name not in TARGETS.supported]
+    if not lacking:
+        pytest.skip("this processor runs every compiled target")
+    done = run_python("-c", "import vech", VECH_TARGET=lacking[0])
+    assert "ImportError" in done.stderr and lacking[0] in done.stderr
+
+
+@forced
+@pytest.mark.slow
+@pytest.mark.parametrize("target", [name for name in TARGETS.supported if name != TARGETS.active])
+def test_every_target_passes_the_tests_of_the_kernels(target):
+    """Runs what is marked every_target again; conftest.py asserts that the forced target is active."""
+    here = Path(__file__).parent
+    files = sorted(str(path) for path in here.glob("test_*.py") if "every_target" in path.read_text())
+    arguments = (
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "every_target",
+        "--rootdir",
+        str(here.parent),
+    )
+    done = run_python(*arguments, *(name for name in files if name != __file__), VECH_TARGET=target)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed and int(passed[1]) > 1000, "next to nothing ran"
+
+
+# ---- object code -------------------------------------------------------------------------------------------
+
+OUTSIDE_BASELINE = re.compile(
+    r"%[yz]mm\d|%k[0-7]\b"  # wide registers and masks
+    r"|:\t(v[a-z0-9]+|shlx|shrx|sarx|mulx|pdep|pext|bzhi|rorx|andn|blsr|blsi|blsmsk|lzcnt|popcnt)[lqw]?\s"
+)
+TARGET_NAMESPACE = re.compile(r"vech::(avx2|avx512|avx512_icl)::")
+
+
+@pytest.fixture(scope="module")
+def functions():
+    """Disassembled functions of the compiled module: name and instructions."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        pytest.skip(f"wide registers are a matter of x86-64, not of {platform.machine()}")
+    if shutil.which("objdump") is None:
+        pytest.skip("objdump is not installed")
+    command = ["objdump", "-d", "-C", "--no-show-raw-insn", vech._core.__file__]
+    listing = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
+    parts = re.split(r"^[0-9a-f]+ <(.*)>:$", listing, flags=re.MULTILINE)
+    found = [(name, re.sub(r"<.*", "", code)) for name, code in zip(parts[1::2], parts[2::2], strict=True)]
+    if not any("vech::baseline::" in name for name, _ in found):
+        pytest.skip("the module was stripped of its symbols: object code cannot be told apart by target")
+    return found
+
+
+def test_no_wide_register_outside_a_target(functions):
+    leaks = [
+        name
+        for name, code in functions
+        if OUTSIDE_BASELINE.search(code) and not TARGET_NAMESPACE.search(name)
+    ]
+    assert not leaks, leaks
+
+
+def test_each_target_uses_the_registers_it_is_for(functions):
+    """Proves that the test above looks at real code: the targets do hold what the baseline must not."""
+    for namespace, register in (("avx2", "%ymm"), ("avx512", "%zmm"), ("avx512_icl", "%zmm")):
+        assert any(f"vech::{namespace}::" in name and register in code for name, code in functions), namespace
+    assert not any("vech::avx2::" in name and "%zmm" in code for name, code in functions)
