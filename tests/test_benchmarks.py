@@ -38,7 +38,7 @@ def page(tmp_path_factory):
 def table(page, row):
     """The cases of one row: what each column says."""
     section = page.split(f"### {row}\n", 1)[1].split("###")[0]
-    lines = [line.strip("| ").split(" | ") for line in re.findall(r"^\|.*\|$", section, re.M)]
+    lines = [line.strip("| ").split(" | ") for line in re.findall(r"^\|.*\|$", section, re.MULTILINE)]
     header, _, *cases = [[cell.strip() for cell in line] for line in lines]
     return [dict(zip(header, case, strict=False)) for case in cases]
 
@@ -64,7 +64,7 @@ def test_the_committed_page_shows_every_row(rows):
 
 def test_every_note_is_about_a_row(rows):
     notes = (ROOT / "benchmarks" / "notes.toml").read_text(encoding="utf-8")
-    assert set(re.findall(r'^"([^"]+)" =', notes, re.M)) <= set(rows)
+    assert set(re.findall(r'^"([^"]+)" =', notes, re.MULTILINE)) <= set(rows)
 
 
 def test_a_partial_run_does_not_replace_the_page():

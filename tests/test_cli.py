@@ -9,16 +9,16 @@ import sys
 import time
 from pathlib import Path
 
-import cases
 import numpy as np
 import pytest
-import reference
 import scipy.io
 import scipy.sparse
 from click.testing import CliRunner
-from compare import assert_same_bits
 
+import cases
+import reference
 import vech
+from compare import assert_same_bits
 from vech import cli
 
 LINUX = sys.platform == "linux"
@@ -477,7 +477,7 @@ def test_interrupted_it_exits_130_and_leaves_nothing(folder):
 def test_a_full_disk_is_one_error_that_leaves_nothing(folder, name):
     saved_half(n=600)
     before = listing(folder)
-    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))  # noqa: E731
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
     done = process("expand", "half.npy", "-o", name, preexec_fn=limit)
     assert done.returncode == 2
     assert done.stderr.startswith("vech: ") and name in done.stderr and "File too large" in done.stderr

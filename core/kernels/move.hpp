@@ -334,34 +334,54 @@ void small(const Move& move, int threads, Watch& watch, Outcome& outcome) {
             if (move.transposed && wanted(r) && (move.lower ? r < c : r > c))
                 transposed.add(move.source.cell(c, r), move.target.cell(r, c));
         }
-    const bool filled = move.diagonal == Move::Diagonal::fill;
     const W fill = load<W>(move.fill);
 
-    const std::int64_t per_unit = 1 + 4096 / (move.n * move.n + 1);
-    parallel_for((move.batch.count + per_unit - 1) / per_unit, threads, watch, [&](std::int64_t unit) {
+    // Matrix after matrix for one cell, so that nothing is looked up between two numbers: 36 loads and stores for 6 x 6.
+    // 4 kB of them at a time, and the next 4 kB fetched: 1.9 copies of a million 6 x 6, with 16 kB 2.3, unfetched 3.4.
+    constexpr std::int64_t most_fetched = 16384;
+    const std::int64_t at_once = std::max<std::int64_t>(1, 4096 / (move.n * move.n * static_cast<std::int64_t>(sizeof(W))));
+    const std::int64_t per_unit = 16 * at_once;
+    const Batch& batch = move.batch;
+    const int axis = batch.axes - 1;
+    const std::int64_t inner = axis < 0 ? 1 : batch.shape[axis];
+    const std::int64_t from_step = axis < 0 ? 0 : batch.source[axis], to_step = axis < 0 ? 0 : batch.target[axis];
+    parallel_for((batch.count + per_unit - 1) / per_unit, threads, watch, [&](std::int64_t unit) {
         bool overflow = false, differs = false;
-        const std::int64_t b0 = unit * per_unit, b1 = std::min(move.batch.count, b0 + per_unit);
-        const auto go = [&](const Paths& list, const Change& change, bool from_source) {
-            if (list.count == 0) return;
-            overflow |= visit<W>(change, [&](auto& op) {
-                auto local = op;
-                for (Walk walk(move.batch, b0); walk.index < b1; walk.next())
+        const std::int64_t end = std::min(batch.count, (unit + 1) * per_unit);
+        std::int64_t count = 0;
+        for (std::int64_t b = unit * per_unit; b < end; b += count) {
+            const Walk walk(batch, b);
+            count = std::min({end - b, inner - b % inner, at_once});
+            // Cells are met in no order that the processor would foresee.
+            for (std::int64_t k = 0; k < std::min(count * from_step, most_fetched); k += line_bytes)
+                __builtin_prefetch(move.source.base + walk.source + count * from_step + k, 0, 3);
+            for (std::int64_t k = 0; k < std::min(count * to_step, most_fetched); k += line_bytes)
+                __builtin_prefetch(move.target.base + walk.target + count * to_step + k, 1, 3);
+            const auto go = [&](const Paths& list, const Change& change) {
+                overflow |= visit<W>(change, [&](auto& op) {
+                    auto local = op;
                     for (int k = 0; k < list.count; ++k) {
-                        W word = fill;
-                        if (from_source)
-                            word = local(load<W>(reinterpret_cast<const std::byte*>(list.from[k] + walk.source)));
+                        const auto* from = reinterpret_cast<const std::byte*>(list.from[k] + walk.source);
                         auto* to = reinterpret_cast<std::byte*>(list.to[k] + walk.target);
-                        if constexpr (compare)
-                            differs |= load<W>(to) != word;
-                        else
-                            store<W>(to, word);
+                        for (std::int64_t q = 0; q < count; ++q, from += from_step, to += to_step) {
+                            const W word = local(load<W>(from));
+                            if constexpr (compare)
+                                differs |= load<W>(to) != word;
+                            else
+                                store<W>(to, word);
+                        }
                     }
-                op = local;
-            });
-        };
-        go(straight, move.on_straight, true);
-        go(transposed, move.on_transposed, true);
-        go(diagonal, filled ? Change{} : move.on_diagonal, !filled);
+                    op = local;
+                });
+            };
+            go(straight, move.on_straight);
+            go(transposed, move.on_transposed);
+            if (move.diagonal == Move::Diagonal::copy) go(diagonal, move.on_diagonal);
+            if (move.diagonal == Move::Diagonal::fill)
+                for (int k = 0; k < diagonal.count; ++k)
+                    for (std::int64_t q = 0; q < count; ++q)
+                        store<W>(reinterpret_cast<std::byte*>(diagonal.to[k] + walk.target + q * to_step), fill);
+        }
         if (overflow) outcome.overflow = true;
         if (differs) outcome.differs = true;
         if (compare && differs) watch.end();

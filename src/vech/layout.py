@@ -36,7 +36,9 @@ class Layout:
     TypeError
         For a scale that is not a real number.
 
-    Notes ----- Lower by rows and upper by columns visit the pairs in one order, in runs that *grow* (1, 2,
+    Notes
+    -----
+    Lower by rows and upper by columns visit the pairs in one order, in runs that *grow* (1, 2,
     ... n numbers); lower by columns and upper by rows visit them in the other, in runs that *shrink*. Where n
     is given it is at most 4294967295.
 

@@ -32,9 +32,11 @@ from vech.layout import Layout, as_layout, one_of
 from vech.values import Factors, halfway, largest, mean, narrow, rescale, widen, worst
 
 USES = ("both", "lower", "upper", "mean")
-SCATTER_BYTES = 2**23  # from this size on, zeros of the full matrix may be cheaper left alone than written
+SCATTER_BYTES = (
+    2**26
+)  # from this size on memory comes as zeros from the system: 2**25 may be used memory, cleared
 SCATTER_DENSITY = 0.01  # the share of nonzeros below which scan-and-scatter beats the tiles
-SMALL = 136  # numbers, n = 16
+SMALL, SMALL_FULL = 136, 256  # numbers, n = 16
 UNCHECKED_NUMBERS = 2**20  # a smaller half expands into what any machine has
 
 WAYS_OUT = (
@@ -104,6 +106,12 @@ def pack(
     >>> pack(np.array([[0, 7], [8, 0]]), "condensed", use="upper")
     array([7])
     """
+    plain = kind is None and tolerance is None and out is None and threads is None
+    if plain and use in ("both", "lower") and type(matrix) is np.ndarray and matrix.size <= SMALL_FULL:
+        name = layout if type(layout) is str else as_layout(layout)
+        positions = _positions(name, matrix.dtype, matrix.shape)
+        if positions is not None and (use == "lower" or (matrix == matrix.T).all()):
+            return matrix[positions]
     full = as_array(matrix, "matrix")
     if full.ndim < 2 or full.shape[-1] != full.shape[-2]:
         raise ValueError(f"matrix has shape {full.shape}: its last two axes must be a square, (..., n, n)")
@@ -241,6 +249,17 @@ def _lookup(
     index = layout.slot(np.minimum(i[:, None], i), np.maximum(i[:, None], i), i.size)
     np.fill_diagonal(index, 0)
     return index, np.array([layout.implied]).astype(dtype)
+
+
+@lru_cache(maxsize=256)
+def _positions(name: str | Layout, dtype: Dtype, shape: tuple[int, ...]) -> tuple[Array, Array] | None:
+    """Of one small symmetric matrix: where in its lower triangle the numbers of a half with a diagonal are."""
+    layout = as_layout(name)
+    if len(shape) != 2 or shape[0] != shape[1] or dtype not in NATIVE or dtype.kind == "c" or layout.scaled:
+        return None
+    if layout.implied is not None or layout.triangle != "lower":
+        return None
+    return layout.pair(np.arange(layout.length(shape[0])), shape[0])
 
 
 def expand_rows(
@@ -641,9 +660,15 @@ def _judge(full: Array, recipe: Packing, use: str, tolerance: float | None, thre
         view = full.swapaxes(-1, -2) if flipped else full
         equal = n < 2 or _core.mirrored(words(view), n, mirror_change(kind, full.dtype), threads)
     looks = use == "both" and not (equal and kind in ("symmetric", "triangular"))
-    if looks or layout.implied is not None:
+    if looks or (layout.implied is not None and not _is_implied(full, layout)):
         _compare(full, recipe, use, tolerance, threads, equal)
     return equal
+
+
+def _is_implied(full: Array, layout: Layout) -> bool:
+    """Whether the diagonal is exactly what the layout leaves out, which needs no tolerance."""
+    implied = _number(layout.implied or 0, 1.0, full.dtype).view(full.dtype)
+    return bool((full.diagonal(axis1=-2, axis2=-1) == implied).all())
 
 
 def _compare(

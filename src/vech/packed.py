@@ -39,7 +39,9 @@ class Packed(Store):
     TypeError
         For arrays and dtypes vech refuses, a scaled layout of integers, and skew numbers without a sign.
 
-    Notes ----- Numbers read from a store are true values: scales are undone, the mirror rule applied, a
+    Notes
+    -----
+    Numbers read from a store are true values: scales are undone, the mirror rule applied, a
     diagonal that is not stored is there. Indexing is NumPy's, except that results are always copies: ``S[i,
     j]``, ``S[i]`` (a row), ``S[2:5, mask]``, and arrays that pair up, ``S[rows, columns]``. `block` takes all
     rows against all columns. Products use the real part of a Hermitian diagonal, the imaginary part of a
@@ -201,7 +203,9 @@ class Packed(Store):
         ValueError, TypeError
             If shapes or dtypes do not fit.
 
-        Notes ----- Expands panels of at most 4 MiB, each multiplied by NumPy: the full matrix never exists.
+        Notes
+        -----
+        Expands panels of at most 4 MiB, each multiplied by NumPy: the full matrix never exists.
         Uses the real part of a Hermitian diagonal, the imaginary part of a skew-Hermitian one, and zero for a
         skew one.
 

@@ -1,11 +1,11 @@
 """What `summarize` counts, against NumPy on the full matrix."""
 
-import cases
 import numpy as np
 import pytest
-import reference
 import scipy.sparse
 
+import cases
+import reference
 import vech
 from vech.io import could_be, info
 

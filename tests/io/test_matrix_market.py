@@ -3,15 +3,15 @@
 import re
 from pathlib import Path
 
-import cases
 import numpy as np
 import pytest
-import reference
 import scipy.io
 import scipy.sparse
-from compare import assert_same_bits
 
+import cases
+import reference
 import vech
+from compare import assert_same_bits
 from vech.io import FileFormatError
 
 DATA = Path(__file__).parent / "data"

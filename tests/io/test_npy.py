@@ -4,13 +4,13 @@ import json
 import os
 import re
 
-import cases
 import numpy as np
 import pytest
-import reference
-from compare import assert_same_bits
 
+import cases
+import reference
 import vech
+from compare import assert_same_bits
 from vech.io import FileFormatError, npy
 
 N = 5

@@ -2,14 +2,14 @@
 
 import re
 
-import cases
 import numpy as np
 import pytest
-import reference
 import scipy.sparse
-from compare import assert_same_bits
 
+import cases
+import reference
 import vech
+from compare import assert_same_bits
 from vech.io import FileFormatError
 
 N = 5

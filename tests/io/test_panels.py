@@ -6,13 +6,13 @@ import subprocess
 import sys
 import textwrap
 
-import cases
 import numpy as np
 import pytest
-import reference
-from compare import assert_same_bits
 
+import cases
+import reference
 import vech
+from compare import assert_same_bits
 from vech.io import npy, panels
 
 LINUX = sys.platform == "linux"

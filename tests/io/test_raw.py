@@ -2,12 +2,12 @@
 
 import re
 
-import cases
 import numpy as np
 import pytest
-from compare import assert_same_bits
 
+import cases
 import vech
+from compare import assert_same_bits
 from vech.io import FileFormatError, raw
 
 LAYOUT = vech.as_layout("numpy-tril")
