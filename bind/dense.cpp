@@ -44,8 +44,7 @@ Rows half_rows(const In& array, Half half) {
 
 Rows full_rows(const In& array, std::int64_t rows, std::int64_t n) {
     const std::size_t axis = array.ndim() - 2;
-    if (static_cast<std::int64_t>(array.shape(axis)) != rows ||
-        static_cast<std::int64_t>(array.shape(axis + 1)) != n)
+    if (static_cast<std::int64_t>(array.shape(axis)) != rows || static_cast<std::int64_t>(array.shape(axis + 1)) != n)
         throw nb::value_error("the matrix has another shape than its half");
     return Rows::full(address(array), stride_bytes(array, axis), stride_bytes(array, axis + 1));
 }
@@ -87,8 +86,8 @@ bool move(const Move& move, int threads, Outcome& outcome) {
 }
 
 bool expand(const In& half, const Out& out, std::int64_t n, bool grow, bool diagonal_stored,
-            const BoundChange& straight, const BoundChange& transposed, const BoundChange& diagonal,
-            const Fill& fill, std::int64_t row, int threads) {
+            const BoundChange& straight, const BoundChange& transposed, const BoundChange& diagonal, const Fill& fill,
+            std::int64_t row, int threads) {
     const int item = item_size(half);
     need_axes(half, 1);
     need_axes(In(out), 2);
@@ -117,8 +116,8 @@ bool expand(const In& half, const Out& out, std::int64_t n, bool grow, bool diag
     return move(job, threads, outcome);
 }
 
-bool pack(const In& full, const Out& half, std::int64_t n, bool grow, bool diagonal_stored,
-          const BoundChange& change, const BoundChange& diagonal, int threads) {
+bool pack(const In& full, const Out& half, std::int64_t n, bool grow, bool diagonal_stored, const BoundChange& change,
+          const BoundChange& diagonal, int threads) {
     const int item = item_size(full);
     need_axes(full, 2);
     need_axes(In(half), 1);
@@ -143,8 +142,8 @@ bool pack(const In& full, const Out& half, std::int64_t n, bool grow, bool diago
 }
 
 bool convert(const In& source, const Out& target, std::int64_t n, bool source_grow, bool target_grow,
-             bool source_diagonal, bool target_diagonal, const BoundChange& change,
-             const BoundChange& diagonal, const Fill& fill, int threads) {
+             bool source_diagonal, bool target_diagonal, const BoundChange& change, const BoundChange& diagonal,
+             const Fill& fill, int threads) {
     const int item = item_size(source);
     need_axes(source, 1);
     need_axes(In(target), 1);
@@ -217,18 +216,16 @@ void bind_dense(nb::module_& m) {
                 new (self) BoundChange(change);
             },
             nb::arg("item"), nb::kw_only(), nb::arg("zero") = false, nb::arg("flip") = nb::bytes("", 0),
-            nb::arg("negate") = false, nb::arg("scale") = "", nb::arg("divisor") = 1.0,
-            nb::arg("multiplier") = 1.0);
-    m.def("expand", &expand, nb::arg("half").noconvert(), nb::arg("out").noconvert(), nb::arg("n"),
-          nb::arg("grow"), nb::arg("diagonal_stored"), nb::arg("straight"), nb::arg("transposed"),
-          nb::arg("diagonal"), nb::arg("fill").none(), nb::arg("row"), nb::arg("threads"));
+            nb::arg("negate") = false, nb::arg("scale") = "", nb::arg("divisor") = 1.0, nb::arg("multiplier") = 1.0);
+    m.def("expand", &expand, nb::arg("half").noconvert(), nb::arg("out").noconvert(), nb::arg("n"), nb::arg("grow"),
+          nb::arg("diagonal_stored"), nb::arg("straight"), nb::arg("transposed"), nb::arg("diagonal"),
+          nb::arg("fill").none(), nb::arg("row"), nb::arg("threads"));
     m.def("pack", &pack, nb::arg("full").noconvert(), nb::arg("half").noconvert(), nb::arg("n"), nb::arg("grow"),
           nb::arg("diagonal_stored"), nb::arg("change"), nb::arg("diagonal"), nb::arg("threads"));
     m.def("convert", &convert, nb::arg("source").noconvert(), nb::arg("target").noconvert(), nb::arg("n"),
           nb::arg("source_grow"), nb::arg("target_grow"), nb::arg("source_diagonal"), nb::arg("target_diagonal"),
           nb::arg("change"), nb::arg("diagonal"), nb::arg("fill").none(), nb::arg("threads"));
-    m.def("mirrored", &mirrored, nb::arg("full").noconvert(), nb::arg("n"), nb::arg("change"),
-          nb::arg("threads"));
+    m.def("mirrored", &mirrored, nb::arg("full").noconvert(), nb::arg("n"), nb::arg("change"), nb::arg("threads"));
 }
 
 }  // namespace vech

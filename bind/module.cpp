@@ -24,7 +24,8 @@ void force_target() {
     if (wanted == nullptr || *wanted == '\0' || set_target(wanted)) return;
     std::string choices;
     for (const auto& name : names(true)) choices += (choices.empty() ? "" : ", ") + name;
-    throw nb::import_error(("VECH_TARGET is '" + std::string(wanted) + "', but this processor runs: " + choices).c_str());
+    throw nb::import_error(
+        ("VECH_TARGET is '" + std::string(wanted) + "', but this processor runs: " + choices).c_str());
 }
 
 }  // namespace

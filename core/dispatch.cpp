@@ -8,9 +8,9 @@ namespace vech {
 #define VECH_TARGETS(row) row(baseline)
 #endif
 
-#define VECH_DECLARE(target)       \
-    namespace target {             \
-    extern const Kernels kernels;  \
+#define VECH_DECLARE(target)      \
+    namespace target {            \
+    extern const Kernels kernels; \
     }
 VECH_TARGETS(VECH_DECLARE)
 

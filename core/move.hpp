@@ -44,7 +44,7 @@ struct Walk {
 struct Move {
     enum class Diagonal : std::uint8_t { none, copy, fill };
 
-    int item;              // bytes of a number: 1, 2, 4, 8 or 16
+    int item;  // bytes of a number: 1, 2, 4, 8 or 16
     std::int64_t n;
     Rows source, target;
     bool lower;            // the cells taken are those of the source below its diagonal, else above

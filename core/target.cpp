@@ -26,32 +26,31 @@
 #define VECH_NAME "avx2"
 #define VECH_FEATURES "avx2,fma,bmi,bmi2,lzcnt,popcnt,f16c"
 #define VECH_VECTOR 32
-#define VECH_SUPPORTED                                                                                     \
-    (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&   \
+#define VECH_SUPPORTED                                                                                   \
+    (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") && \
      __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt"))
 #elif defined(VECH_TARGET_avx512)
 #define VECH_NAME "avx512"
 #define VECH_FEATURES "avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx2,fma,bmi,bmi2,lzcnt,popcnt,f16c"
 #define VECH_VECTOR 64
-#define VECH_SUPPORTED                                                                                     \
-    (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&                            \
-     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&                           \
-     __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("fma") &&                                \
+#define VECH_SUPPORTED                                                                                                \
+    (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && \
+     __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("fma") &&     \
      __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt"))
 #elif defined(VECH_TARGET_avx512_icl)
 #define VECH_NAME "avx512-icl"
-#define VECH_FEATURES                                                                                      \
-    "avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx512vnni,"       \
+#define VECH_FEATURES                                                                                \
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx512vnni," \
     "avx512bitalg,avx2,fma,bmi,bmi2,lzcnt,popcnt,f16c"
 #define VECH_VECTOR 64
 #define VECH_ICL 1
-#define VECH_SUPPORTED                                                                                     \
-    (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&                            \
-     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&                           \
-     __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vbmi") &&                         \
-     __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vpopcntdq") &&                 \
-     __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bitalg") &&                     \
-     __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt"))
+#define VECH_SUPPORTED                                                                                                \
+    (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && \
+     __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd") &&                                      \
+     __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&                                 \
+     __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512vnni") &&                             \
+     __builtin_cpu_supports("avx512bitalg") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&     \
+     __builtin_cpu_supports("popcnt"))
 #else
 #define VECH_NAME "baseline"
 #define VECH_VECTOR 16
@@ -61,8 +60,7 @@
 #if defined(VECH_FEATURES)
 #define VECH_PRAGMA(text) _Pragma(#text)
 #if defined(__clang__)
-#define VECH_REGION(features) \
-    VECH_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
+#define VECH_REGION(features) VECH_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
 #else
 #define VECH_REGION(features) _Pragma("GCC push_options") VECH_PRAGMA(GCC target(features))
 #endif
@@ -88,5 +86,6 @@ namespace {
 
 namespace vech::VECH_NAMESPACE {
 extern const Kernels kernels;
-const Kernels kernels = {VECH_NAME, [] { return static_cast<bool>(VECH_SUPPORTED); }, move, scan, scatter, density, mirror};
+const Kernels kernels = {VECH_NAME, [] { return static_cast<bool>(VECH_SUPPORTED); }, move, scan, scatter, density,
+                         mirror};
 }  // namespace vech::VECH_NAMESPACE

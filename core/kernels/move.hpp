@@ -50,7 +50,8 @@ VECH_INLINE void transpose_block(const std::byte* const* from, std::int64_t offs
     for (int k = 0; k < N; ++k) *reinterpret_cast<V*>(to + k * pitch) = x[k];
 }
 
-// to[c * pitch + r] = word first + c of from[r] for r < rows, c < columns: at most as many columns as a vector has lanes.
+// to[c * pitch + r] = word first + c of from[r] for r < rows, c < columns: at most as many columns as a vector has
+// lanes.
 template <class W>
 VECH_INLINE void transpose(const std::byte* const* from, int rows, int first, int columns, W* to, std::int64_t pitch) {
     constexpr int N = lanes<W>;
@@ -115,11 +116,15 @@ VECH_INLINE void emit(std::byte* to, const std::byte* from, std::int64_t bytes, 
 // ---- tiles ----
 
 // Rows and columns of a tile in words. A tile, with the rows that cutting at lines adds, and its transposed copy stay
-// near 48 kB; both sides divide the block, by which the diagonal is cut.
+// in L1; both sides divide the block, by which the diagonal is cut.
 template <class W>
-constexpr int tile_rows = sizeof(W) == 16 ? 32 : sizeof(W) >= 4 ? 64 : 128;
+constexpr int tile_rows = sizeof(W) == 4   ? 64
+                          : sizeof(W) >= 8 ? 32
+                                           : 128;
 template <class W>
-constexpr int tile_columns = sizeof(W) == 16 ? 32 : sizeof(W) == 8 ? 64 : 128;
+constexpr int tile_columns = sizeof(W) == 16  ? 32
+                             : sizeof(W) == 8 ? 64
+                                              : 128;
 template <class W>
 constexpr int block_side = std::max(tile_rows<W>, tile_columns<W>);
 
@@ -314,8 +319,8 @@ struct Paths {
     std::int64_t from[small_side * small_side], to[small_side * small_side];
 
     void add(const std::byte* source, const std::byte* target) {
-        from[count] = source - static_cast<const std::byte*>(nullptr);
-        to[count++] = target - static_cast<const std::byte*>(nullptr);
+        from[count] = reinterpret_cast<std::intptr_t>(source);
+        to[count++] = reinterpret_cast<std::intptr_t>(target);
     }
 };
 
@@ -336,10 +341,12 @@ void small(const Move& move, int threads, Watch& watch, Outcome& outcome) {
         }
     const W fill = load<W>(move.fill);
 
-    // Matrix after matrix for one cell, so that nothing is looked up between two numbers: 36 loads and stores for 6 x 6.
-    // 4 kB of them at a time, and the next 4 kB fetched: 1.9 copies of a million 6 x 6, with 16 kB 2.3, unfetched 3.4.
+    // Matrix after matrix for one cell, so that nothing is looked up between two numbers: 36 loads and stores for 6
+    // x 6. 4 kB of them at a time, and the next 4 kB fetched: 1.9 copies of a million 6 x 6, with 16 kB 2.3,
+    // unfetched 3.4.
     constexpr std::int64_t most_fetched = 16384;
-    const std::int64_t at_once = std::max<std::int64_t>(1, 4096 / (move.n * move.n * static_cast<std::int64_t>(sizeof(W))));
+    const std::int64_t at_once =
+        std::max<std::int64_t>(1, 4096 / (move.n * move.n * static_cast<std::int64_t>(sizeof(W))));
     const std::int64_t per_unit = 16 * at_once;
     const Batch& batch = move.batch;
     const int axis = batch.axes - 1;
@@ -418,7 +425,8 @@ void large(const Move& move, int threads, Watch& watch, Outcome& outcome) {
     const auto ceil = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
     const std::int64_t p0 = move.first, p1 = move.last, pieces = ceil(p1 - p0, piece);
     const Range below = lower ? Range{p1, move.n} : Range{0, p0}, beside = lower ? Range{0, p0} : Range{p1, move.n};
-    const std::int64_t in_square = ceil(p1 - p0, high) * pieces, in_below = ceil(below.end - below.begin, high) * pieces;
+    const std::int64_t in_square = ceil(p1 - p0, high) * pieces,
+                       in_below = ceil(below.end - below.begin, high) * pieces;
     const std::int64_t each = in_square + in_below + (beside.begin < beside.end ? ceil(p1 - p0, straight_rows) : 0);
 
     parallel_for(move.batch.count * each, threads, watch, [&](std::int64_t unit) {
