@@ -172,7 +172,6 @@ bool mirrored(const In& full, std::int64_t n, const BoundChange& change, int thr
     job.item = item;
     job.n = n;
     job.source = full_rows(full, n, n);
-    job.lower = true;
     bool swapped = false;
     swap_if_rows_adjoin(job.source, item, swapped);
     job.lower = !swapped;

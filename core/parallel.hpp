@@ -4,7 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <system_error>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -36,24 +36,33 @@ class Watch {
 };
 
 // Runs body(unit) for every unit in [0, units), each once, on `threads` threads of which the caller is one.
-// Units should be about a megabyte: large enough to pay for the counter, small enough to stop and to balance.
+// Units should be about a megabyte: large enough to pay for the counter, small enough to stop and to balance. Larger
+// ones ask watch.stop() themselves.
 // Which thread runs a unit is chance: a body's result must not depend on it.
 template <class Body>
 void parallel_for(std::int64_t units, int threads, Watch& watch, Body&& body) {
-    std::atomic<std::int64_t> next{0};
+    std::atomic<std::int64_t> next{0}, busy{0};
     const auto work = [&] {
         for (std::int64_t unit; !watch.stop() && (unit = next.fetch_add(1, std::memory_order_relaxed)) < units;)
             body(unit);
+    };
+    const auto help = [&] {
+        work();
+        --busy;
     };
     std::vector<std::thread> helpers;
     const auto wanted = std::min<std::int64_t>(threads, units) - 1;
     if (wanted > 0) helpers.reserve(static_cast<std::size_t>(wanted));
     try {
-        for (std::int64_t t = 0; t < wanted; ++t) helpers.emplace_back(work);
-    } catch (const std::system_error&) {
-        // The system grants no more threads: those that run, the caller among them, do all units.
+        for (std::int64_t t = 0; t < wanted; ++t) {
+            ++busy;
+            helpers.emplace_back(help);
+        }
+    } catch (const std::exception&) {
+        --busy;  // the system grants no more threads: those that run, the caller among them, do all units
     }
     work();
+    while (busy > 0 && !watch.stop()) std::this_thread::sleep_for(std::chrono::microseconds(50));
     for (auto& helper : helpers) helper.join();
 }
 

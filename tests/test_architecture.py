@@ -119,10 +119,7 @@ def test_file_formats_do_not_know_each_other():
     known = [
         (module, target)
         for module, target, _ in ARROWS
-        if module.startswith("io.")
-        and module != "io.__init__"
-        and target.startswith("vech.io.")
-        and target != "vech.io.errors"
+        if module.startswith("io.") and module != "io.__init__" and target.startswith("vech.io.")
     ]
     siblings = [(m, t) for m, t in known if is_a_file_format(m) and is_a_file_format(t.removeprefix("vech."))]
     assert not siblings
@@ -301,10 +298,7 @@ def test_every_public_thing_says_what_it_gives(name):
     "name", [name for name in PUBLIC if "." not in name and inspect.isfunction(PUBLIC[name])]
 )
 def test_every_public_function_shows_an_example(name):
-    documentation = inspect.getdoc(PUBLIC[name])
-    if name not in ("targets", "read", "write"):
-        assert ">>>" in documentation
-    assert "Returns" in documentation or ">>>" in documentation
+    assert ">>>" in inspect.getdoc(PUBLIC[name])
 
 
 DATA_FIRST = {

@@ -60,6 +60,8 @@ def test_the_committed_page_shows_every_row(rows):
     for row in rows:
         assert f"| {row} |" in page
         assert table(page, row)
+    assert "quick run" not in page
+    assert "no reason known yet" not in page
 
 
 def test_every_note_is_about_a_row(rows):

@@ -323,6 +323,12 @@ def test_pack_takes_raw_binary(works):
     assert vech.read("half.npy").half.tolist() == [1, 2, 4]
 
 
+def test_convert_keeps_labels(works):
+    vech.write("half.npy", vech.Packed(np.arange(6.0), labels="abc"))
+    works("convert", "half.npy", "-o", "other.npy", "--to", "numpy-tril")
+    assert vech.read("other.npy").labels == ("a", "b", "c")
+
+
 @pytest.mark.parametrize("described", [True, False])
 def test_convert_changes_the_layout(works, described):
     full = saved_half("vech")

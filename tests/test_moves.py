@@ -627,6 +627,21 @@ def test_a_matrix_that_is_not_symmetric_names_the_worst_pair_and_both_values(dty
         assert str(value) in str(caught.value) or str(value.item()) in str(caught.value)
 
 
+@every_target
+@pytest.mark.parametrize("memory", MEMORY)
+@pytest.mark.parametrize("n", [5, 16, 17, 33, 130])
+def test_one_wrong_bit_anywhere_is_found_in_any_memory(memory, n):
+    full = cases.matrix(np.int32, "symmetric", n)
+    for i, j in ((1, 0), (0, n - 1), (n - 1, n - 2), (n // 2, n - 1), (n - 1, n // 3)):
+        wrong = full.copy()
+        wrong[i, j] ^= 1 << 30
+        with pytest.raises(ValueError, match=either(i, j)):
+            vech.pack(cases.laid_out(wrong, memory))
+        batch = cases.laid_out(np.stack([full, wrong]), memory)
+        with pytest.raises(ValueError, match=either(i, j)):
+            vech.pack(batch)
+
+
 @pytest.mark.parametrize("n", [7, 130])
 @pytest.mark.parametrize(
     ("kind", "dtype"), [("hermitian", "c16"), ("skew", "f8"), ("skew", "i4"), ("skew-hermitian", "c8")]

@@ -716,3 +716,12 @@ def test_expanding_and_compressing_commute(n, layout, seed):
     assert (vech.from_sparse(scipy.sparse.csr_array(full), layout) == half).all()
     i, j, values = vech.nonzeros(half, layout)
     assert (full[i, j] == values).all()
+
+
+@pytest.mark.parametrize("name, value", [("indices", 77), ("indices", -1), ("indptr", 99)])
+def test_from_sparse_refuses_arrays_that_are_no_matrix(name, value):
+    for make in (scipy.sparse.csr_array, scipy.sparse.csc_array, scipy.sparse.bsr_array):
+        matrix = make(np.eye(3))
+        getattr(matrix, name)[1] = value
+        with pytest.raises(ValueError):
+            vech.from_sparse(matrix, use="lower")

@@ -467,3 +467,13 @@ def test_a_store_has_no_order_and_no_truth(make):
     store = make(cases.matrix(np.float64, "symmetric", 3), "symmetric")
     with pytest.raises(TypeError):
         _ = store < store.copy()
+
+
+@every_store
+def test_arrays_on_the_left_are_judged_like_those_on_the_right(make):
+    store = make(cases.matrix(np.float64, "symmetric", 3), "symmetric")
+    for x in (np.ma.masked_equal([1.0, 2.0, 3.0], 2.0), np.eye(3).view(np.matrix)):
+        with pytest.raises(TypeError, match="x must be a NumPy array"):
+            x @ store
+    with pytest.raises(ValueError, match=r"x has shape \(2, 4\), but x @ S needs 3 columns"):
+        np.ones((2, 4)) @ store

@@ -24,7 +24,9 @@ flags="-O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitiz
 # CPython never frees some of its memory, so leaks are not looked for. Some tests ask for more memory than there is.
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 export PYTHONPATH=$site PYTHONDONTWRITEBYTECODE=1
-tests=(tests/test_moves.py tests/test_packed.py tests/test_scan.py tests/test_sparse.py tests/test_limits.py)
-for target in "" baseline; do # the best, and the one that shares the least with it
-    VECH_TARGET=$target LD_PRELOAD=$preload "$python" -m pytest -q -x -p no:cacheprovider -m "not slow" "${tests[@]}"
-done
+run() { # a target, the tests to take
+    VECH_TARGET=$1 LD_PRELOAD=$preload "$python" -m pytest -q -x -p no:cacheprovider -m "$2" \
+        tests/test_moves.py tests/test_scan.py tests/test_sparse.py tests/test_limits.py
+}
+run "" "not slow"
+run baseline "every_target and not slow" # shares the least code with the best target

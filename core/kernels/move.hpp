@@ -398,7 +398,7 @@ void small(const Move& move, int threads, Watch& watch, Outcome& outcome) {
 // ---- the whole move ----
 
 // From this many bytes on, a target is streamed past the caches.
-constexpr std::int64_t streamed_bytes = std::int64_t{4} << 20;
+constexpr std::int64_t streamed_bytes = std::int64_t{3} << 20;
 constexpr std::int64_t unit_bytes = std::int64_t{1} << 20;
 
 // Rows that only go straight are best read a few at a time: 1.3 times as fast as one by one, or as a tile's.

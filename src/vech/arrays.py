@@ -76,7 +76,7 @@ def family(dtype: Dtype) -> str:
         return dtype.kind
     if dtype.kind == "O":
         raise TypeError("dtype object holds Python objects: astype(float) first")
-    if dtype.names is not None:
+    if dtype.names:
         raise TypeError(f"dtype {dtype} is structured: pass one field of it, such as x[{dtype.names[0]!r}]")
     if dtype.kind in "SUT":
         raise TypeError(f"dtype {dtype} holds text: astype(float) first")

@@ -258,7 +258,7 @@ def convert(
             f"{file} is sparse, which has no layout: vech pack {file} -o {out} makes a half of it"
         )
     half = vech.convert(store.half, store.layout, target, kind=store.kind, threads=threads)
-    store = vech.Packed(half, target, kind=store.kind)
+    store = vech.Packed(half, target, kind=store.kind, labels=store.labels)
     vech.io.write(out, store)
     _done(out, store, began)
 

@@ -109,9 +109,11 @@ def pack(
     plain = kind is None and tolerance is None and out is None and threads is None
     if plain and use in ("both", "lower") and type(matrix) is np.ndarray and matrix.size <= SMALL_FULL:
         name = layout if type(layout) is str else as_layout(layout)
-        positions = _positions(name, matrix.dtype, matrix.shape)
-        if positions is not None and (use == "lower" or (matrix == matrix.T).all()):
-            return matrix[positions]
+        found = _positions(name, matrix.dtype, matrix.shape)
+        if found is not None and (use == "lower" or not np.count_nonzero(matrix != matrix.T)):
+            positions, strict = found
+            if not (strict and np.count_nonzero(matrix.diagonal())):
+                return matrix.take(positions)
     full = as_array(matrix, "matrix")
     if full.ndim < 2 or full.shape[-1] != full.shape[-2]:
         raise ValueError(f"matrix has shape {full.shape}: its last two axes must be a square, (..., n, n)")
@@ -252,14 +254,17 @@ def _lookup(
 
 
 @lru_cache(maxsize=256)
-def _positions(name: str | Layout, dtype: Dtype, shape: tuple[int, ...]) -> tuple[Array, Array] | None:
-    """Of one small symmetric matrix: where in its lower triangle the numbers of a half with a diagonal are."""
+def _positions(
+    name: str | Layout, dtype: Dtype, shape: tuple[int, ...]
+) -> tuple[NDArray[np.int64], bool] | None:
+    """Of one small symmetric matrix: where in it, row by row, the half is, and whether it leaves out zeros."""
     layout = as_layout(name)
     if len(shape) != 2 or shape[0] != shape[1] or dtype not in NATIVE or dtype.kind == "c" or layout.scaled:
         return None
-    if layout.implied is not None or layout.triangle != "lower":
+    if layout.triangle != "lower" or layout.implied == 1 or (layout.implied == 0 and shape[0] == 0):
         return None
-    return layout.pair(np.arange(layout.length(shape[0])), shape[0])
+    i, j = layout.pair(np.arange(layout.length(shape[0])), shape[0])
+    return i * shape[0] + j, layout.implied == 0
 
 
 def expand_rows(

@@ -404,6 +404,9 @@ def _canonical(matrix: Any, dtype: Dtype) -> Any:
     """The matrix as CSR with sorted columns and no duplicates; its arrays may be those of the user."""
     from scipy import sparse
 
+    if matrix.format in ("csr", "csc", "bsr"):  # SciPy trusts these arrays, and would crash on wrong ones
+        arrays = (matrix.data, matrix.indices, matrix.indptr)
+        type(matrix)(arrays, shape=matrix.shape).check_format(full_check=True)
     csr = matrix.astype(dtype, copy=False).tocsr()
     csr = sparse.csr_array((csr.data, csr.indices, csr.indptr), shape=csr.shape)  # its flags could be stale
     if not csr.has_canonical_format:

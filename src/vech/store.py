@@ -108,7 +108,11 @@ class Store(ABC):
         return self.matmul(x)
 
     def __rmatmul__(self, x: ArrayLike) -> Array:
-        x = np.asarray(x)
+        x = x if isinstance(x, np.ndarray) else np.asarray(x)  # matmul judges masked arrays and matrices
+        if x.ndim > 0 and x.shape[-1] != self.n:
+            raise ValueError(
+                f"x has shape {x.shape}, but x @ S needs {self.n} columns: ({self.n},) or (..., m, {self.n})"
+            )
         if x.ndim < 2:
             return self.T.matmul(x)
         return self.T.matmul(x.swapaxes(-1, -2)).swapaxes(-1, -2)

@@ -156,3 +156,20 @@ def test_pack_checks_dtype_and_n(tmp_path):
 def test_importing_io_loads_no_scipy():
     script = "import sys, vech.io; assert not {'scipy', 'click', 'rich', 'zipfile'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_packing_a_sparse_half_keeps_what_is_said_about_it(tmp_path):
+    path = tmp_path / "half.npz"
+    vech.write(path, vech.SparseHalf([0, 1, 2], [0, 0], [1.0, 2.0], 2, triangle="lower", labels="ab"))
+    packed = vech.io.pack(path)
+    assert packed.half.tolist() == [1, 2, 0] and packed.labels == ("a", "b")
+    with pytest.raises(FileFormatError, match="has kind symmetric, and kind=skew was asked for"):
+        vech.io.pack(path, kind="skew")
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "int4", "uint4"])
+def test_names_of_ml_dtypes_are_known_in_a_new_process(name):
+    pytest.importorskip("ml_dtypes")
+    program = f"from vech.io.dtypes import as_dtype; print(as_dtype({name!r}).name)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == name, done.stderr

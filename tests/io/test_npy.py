@@ -390,3 +390,21 @@ def test_labels_that_are_no_text_and_no_numbers(half):
     with pytest.raises(TypeError, match="a label is tuple, and files keep text and numbers"):
         vech.write(half, store)
     assert not list(half.parent.iterdir())
+
+
+def test_a_link_leads_to_the_description_of_its_file(half, tmp_path):
+    vech.write(half, vech.Packed(np.arange(6.0)))
+    link = tmp_path / "link.npy"
+    link.symlink_to("half.npy")
+    vech.write(link, vech.Packed(np.arange(6.0), "numpy-tril"))
+    for path in (half, link):
+        assert vech.read(path).layout == vech.as_layout("numpy-tril")
+    assert sorted(os.listdir(tmp_path)) == ["half.npy", "half.npy.json", "link.npy"]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"vech": ' + "9" * 5000 + "}"])
+def test_a_description_that_json_cannot_take(half, text):
+    np.save(half, np.arange(6.0))
+    half.with_name("half.npy.json").write_text(text)
+    with fails("half.npy.json: is no description"):
+        vech.read(half)

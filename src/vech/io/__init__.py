@@ -243,8 +243,10 @@ def pack(
     """
     path, layout = Path(path), as_layout(layout)
     content = load(path, dtype=dtype, n=n)
+    labels = None
     if isinstance(content, SparseHalf):
-        content, kind = content.to_csr(), content.kind
+        _agree("kind", kind and resolve_kind(kind, content.dtype, moves=False), content.kind, path)
+        content, kind, labels = content.to_csr(), content.kind, content.labels
     if isinstance(content, Packed) or content.ndim == 1:
         raise FileFormatError(
             "holds a half, and a full matrix was wanted: vech.convert (vech convert) changes its layout",
@@ -252,7 +254,7 @@ def pack(
         )
     move = moves.pack if isinstance(content, np.ndarray) else from_sparse
     half = move(content, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
-    return Packed(half, layout, kind=kind)
+    return Packed(half, layout, kind=kind, labels=labels)
 
 
 def load(path: str | os.PathLike[str], *, dtype: Any = None, n: int | None = None) -> Any:

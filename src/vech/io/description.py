@@ -43,6 +43,8 @@ def parse(text: str, path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
         fields = json.loads(text)
     except json.JSONDecodeError as error:
         raise FileFormatError(f"is not JSON: {error.msg}", path, line=error.lineno) from error
+    except (ValueError, RecursionError) as error:  # an integer too long, or brackets too deep
+        raise FileFormatError(f"is no description: {error}", path) from error
     if not isinstance(fields, dict) or fields.get("vech") != VERSION:
         found = fields.get("vech") if isinstance(fields, dict) else fields
         raise FileFormatError(f'has "vech": {found!r}, and this version of vech reads {VERSION}', path)

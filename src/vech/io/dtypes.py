@@ -10,6 +10,9 @@ import numpy as np
 from vech.arrays import Array, extension, family
 from vech.io.files import FileFormatError
 
+SMALL = ("bfloat", "float4", "float6", "float8", "int2", "int4", "uint2", "uint4")
+"""How names of ml_dtypes begin, which NumPy knows only once it is imported."""
+
 
 def dtype_name(dtype: np.dtype[Any]) -> str:
     """Name a dtype with its byte order; those of ml_dtypes, which NumPy cannot find again, by name."""
@@ -23,7 +26,7 @@ def forgettable(array: Array) -> Array:
 
 def as_dtype(name: Any) -> np.dtype[Any]:
     """Turn what `dtype=` may be, names of ml_dtypes included, into a dtype."""
-    if isinstance(name, str) and name.startswith(("bfloat", "float8")):
+    if isinstance(name, str) and name.startswith(SMALL):
         with suppress(ImportError):
             import_module("ml_dtypes")  # which tells NumPy its names
     try:

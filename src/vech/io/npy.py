@@ -1,6 +1,7 @@
 """NumPy's `.npy`: a full matrix, or a half with its description in a JSON file beside it."""
 
 import math
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,7 +62,8 @@ def expand(
 
 
 def description_path(path: Path) -> Path:
-    """Say where the description of a half lies."""
+    """Say where the description of a half lies: beside the file itself, where `path` is a link to it."""
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     return path.with_name(path.name + ".json")
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, mirror_values, resolve_kind
+from vech.arrays import Array, epsilon, mirror_values, resolve_kind
 from vech.sparse import SparseHalf
+from vech.values import largest, worst
 
 
 def sparse_half(matrix: Any, kind: str | None) -> SparseHalf:
@@ -58,24 +59,13 @@ def _check(lower: Any, other: Any, n: int, kind: str) -> None:
     a, b = np.zeros((2, len(union)), lower.dtype)
     a[np.searchsorted(union, places[0])] = lower.data
     b[np.searchsorted(union, places[1])] = other.data
-    with np.errstate(invalid="ignore", over="ignore"):
-        if lower.dtype.kind in "fc":
-            sizes = np.abs(np.concatenate([a, b]))
-            largest = np.max(sizes[np.isfinite(sizes)], initial=0.0)
-            tolerance = n * float(np.finfo(lower.dtype).eps) * float(largest)
-            apart = np.where((a == b) | np.isnan(a) & np.isnan(b), 0.0, np.abs(a - b))
-            apart[np.isnan(apart)] = np.inf
-        else:
-            tolerance = 0.0
-            apart = (
-                np.where(a >= b, a, b).astype(float) - np.where(a >= b, b, a).astype(float) + 0.5 * (a != b)
-            )
-    if len(union) and apart.max() > tolerance:
-        worst = int(apart.argmax())
-        i, j = divmod(int(union[worst]), n)
-        upper = mirror_values(b[worst : worst + 1], kind)[0]
+    a, b = a[None], b[None]
+    bound = n * epsilon(a.dtype) * np.maximum(largest(a), largest(b)) if epsilon(a.dtype) else np.zeros(1)
+    if (found := worst(a, b, bound)) is not None:
+        i, j = divmod(int(union[found[1]]), n)
+        upper = mirror_values(b[found], kind)
         raise ValueError(
-            f"not {kind}: ({i}, {j}) is {a[worst]} and ({j}, {i}) is {upper}, more than {tolerance:g} apart"
+            f"not {kind}: ({i}, {j}) is {a[found]} and ({j}, {i}) is {upper}, more than {bound[0]:g} apart"
         )
 
 
