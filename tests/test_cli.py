@@ -377,7 +377,7 @@ def test_info_on_a_bare_half_lists_what_it_could_be(works):
 
 def test_info_on_numbers_that_are_no_half(works):
     np.save("half.npy", np.arange(11))
-    assert "no number of rows fits so many numbers" in works("info", "half.npy")
+    assert "no layout fits so many numbers" in works("info", "half.npy")
 
 
 def test_info_on_other_files(works):

@@ -9,7 +9,7 @@ import reference
 import vech
 from cases import LAYOUTS, PLAIN, STORE_KINDS
 from compare import assert_canonical, assert_close, assert_same_bits
-from vech import arrays
+from vech import _core, arrays
 
 TRIANGLES = ("lower", "upper")
 every_triangle = pytest.mark.parametrize("triangle", TRIANGLES)
@@ -275,14 +275,19 @@ def test_what_are_no_numbers_is_refused(change, message):
         build(**GOOD | change)
 
 
-def test_arrays_that_were_spoiled_later_are_noticed():
+@pytest.mark.parametrize("method", ["expand", "to_packed", "diagonal", "to_csr", "__matmul__"])
+def test_arrays_that_were_spoiled_later_are_noticed(method):
     indices = np.array([0, 0, 1, 2], np.int32)
     store = build(**GOOD | {"indices": indices})
     indices[2] = 2_000_000_000
+    with pytest.raises(ValueError, match=r"row .* holds column 2000000000"):
+        getattr(store, method)(*([np.ones(3)] if method == "__matmul__" else []))
+
+
+def test_the_kernel_refuses_arrays_that_are_no_triangle():
+    indptr, indices, data = np.array([0, 1, 2]), np.array([0, 2_000_000_000], np.int32), np.ones(2)
     with pytest.raises(ValueError, match="do not describe one triangle"):
-        store.to_csr()
-    with pytest.raises(IndexError):
-        store.expand()
+        _core.mirror(indptr, indices, data, data, 2, True, 1)
 
 
 def test_the_smallest_integer_has_no_negative():

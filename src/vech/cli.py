@@ -359,7 +359,9 @@ def _print_info(file: Path, found: Info) -> None:
         what = "sizes |a|" if found.dtype.kind == "c" else "values"
         console.print(f"{what} from {found.smallest} to {found.largest}")
     if not found.cases:
-        console.print("no number of rows fits so many numbers, with or without a diagonal")
+        console.print(
+            "no layout fits so many numbers, with or without a diagonal, for any n that was not ruled out"
+        )
         return
     table = Table("as", "n", "nonzeros", "half", "full", "CSR", "smallest")
     for case in found.cases:

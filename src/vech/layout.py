@@ -268,7 +268,7 @@ def one_of(what: str, value: object, names: Collection[str]) -> None:
     if value not in names:
         import difflib  # a millisecond that only errors need to spend
 
-        near = difflib.get_close_matches(value, names, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(value.lower(), names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"choose from {', '.join(names)}"
         raise ValueError(f"unknown {what} {value!r}: {hint}")
 

@@ -320,7 +320,8 @@ class SparseHalf(Store):
         )
 
     def _stored(self) -> Triangle:
-        """The arrays as kernels take them."""
+        """The arrays as kernels take them; judged again, since their owner may have changed them."""
+        _check_triangle(self._indptr, self._indices, self._data, self._n, self._triangle)
         return Triangle(
             np.ascontiguousarray(self._indptr, np.int64),
             np.ascontiguousarray(self._indices, np.int32),
