@@ -93,6 +93,7 @@ def test_numpy_strings_of_any_length_are_refused(name, call):
 
 
 @every_call
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
 def test_numpy_matrices_are_refused(call):
     with pytest.raises(TypeError, match=r"(?s)matrix.*(asarray|array)"):
         call(np.matrix(np.zeros((3, 3))))
