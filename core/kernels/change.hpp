@@ -7,28 +7,6 @@
 struct Word16 {
     std::uint64_t low, high;
 };
-template <int item>
-struct WordOf;
-template <>
-struct WordOf<1> {
-    using type = std::uint8_t;
-};
-template <>
-struct WordOf<2> {
-    using type = std::uint16_t;
-};
-template <>
-struct WordOf<4> {
-    using type = std::uint32_t;
-};
-template <>
-struct WordOf<8> {
-    using type = std::uint64_t;
-};
-template <>
-struct WordOf<16> {
-    using type = Word16;
-};
 
 inline Word16 operator^(Word16 a, Word16 b) { return {a.low ^ b.low, a.high ^ b.high}; }
 inline bool operator!=(Word16 a, Word16 b) { return (a.low != b.low) | (a.high != b.high); }

@@ -32,9 +32,7 @@ from vech.layout import Layout, as_layout, one_of
 from vech.values import Factors, halfway, largest, mean, narrow, rescale, widen, worst
 
 USES = ("both", "lower", "upper", "mean")
-SCATTER_BYTES = (
-    2**26
-)  # from this size on memory comes as zeros from the system: 2**25 may be used memory, cleared
+SCATTER_BYTES = 2**26  # from this size on zeros come from the system; 2**25 may be used memory, cleared
 SCATTER_DENSITY = 0.01  # the share of nonzeros below which scan-and-scatter beats the tiles
 SMALL, SMALL_FULL = 136, 256  # numbers, n = 16
 UNCHECKED_NUMBERS = 2**20  # a smaller half expands into what any machine has
