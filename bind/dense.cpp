@@ -1,5 +1,7 @@
 // pack, expand, convert and mirrored: each fills in one Move.
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include "arrays.hpp"
 
@@ -38,8 +40,7 @@ Rows half_rows(const In& array, Half half) {
     const std::size_t axis = array.ndim() - 1;
     if (static_cast<std::int64_t>(array.shape(axis)) != half.length())
         throw nb::value_error("the half has another length than its layout");
-    if (half.length() > 1 && array.stride(axis) != 1) throw nb::value_error("the half is not contiguous");
-    return Rows::packed(address(array), item_size(array), half);
+    return Rows::packed(address(array), half.length() > 1 ? stride_bytes(array, axis) : item_size(array), half);
 }
 
 Rows full_rows(const In& array, std::int64_t rows, std::int64_t n) {
@@ -73,6 +74,15 @@ void set_diagonal(Move& move, bool source_has, bool target_has, const Fill& fill
     move.diagonal = Move::Diagonal::fill;
     std::memcpy(move.fill, fill->data(), static_cast<std::size_t>(move.item));
 }
+
+// Where the cells (row, column) of one triangle are, from the first number of an array, in bytes: start + row *
+// row_step + column * column_step + row (row - 1) / 2 * bend, row >= column if `lower`, else row <= column.
+struct Lines {
+    std::int64_t start, row_step, column_step, bend;
+    bool lower;
+
+    Rows rows(const In& array) const { return {address(array) + start, row_step, column_step, bend}; }
+};
 
 // Kernels want columns side by side: where rows are, the transposed matrix has them.
 void swap_if_rows_adjoin(Rows& full, int item, bool& swapped) {
@@ -186,6 +196,69 @@ bool mirrored(const In& full, std::int64_t n, const BoundChange& change, int thr
     return !outcome.differs;
 }
 
+Range range_of(const std::pair<std::int64_t, std::int64_t>& ends) { return {ends.first, ends.second}; }
+
+// Cells whose larger index is in `larges` and smaller one in `smalls`: all of one triangle, or a rectangle beside it.
+bool piece(const In& source, const Lines& from, const Out& target, const Lines& to, int target_axes,
+           const std::pair<std::int64_t, std::int64_t>& larges, const std::pair<std::int64_t, std::int64_t>& smalls,
+           bool own, bool mirrored, const BoundChange& change, const BoundChange& mirrored_change,
+           const BoundChange& diagonal, int threads) {
+    const int item = item_size(source);
+    const int source_axes = static_cast<int>(source.ndim()) - static_cast<int>(target.ndim()) + target_axes;
+    if (source_axes < 1 || target_axes < 1 || source_axes > 2 || target_axes > 2)
+        throw nb::value_error("source and target differ in their leading axes");
+    need_item(item, In(target));
+    Move job{};
+    job.item = item;
+    job.source = from.rows(source);
+    job.target = to.rows(In(target));
+    job.lower = from.lower;
+    const bool along = from.lower == to.lower;
+    job.straight = along ? own : mirrored;
+    job.transposed = along ? mirrored : own;
+    job.on_straight = take(along ? change : mirrored_change, item);
+    job.on_transposed = take(along ? mirrored_change : change, item);
+    job.on_diagonal = take(diagonal, item);
+    job.diagonal = Move::Diagonal::copy;
+    job.piece = true;
+    job.rows = range_of(from.lower ? larges : smalls);
+    job.columns = range_of(from.lower ? smalls : larges);
+    job.batch =
+        batch_of(source, static_cast<std::size_t>(source_axes), In(target), static_cast<std::size_t>(target_axes));
+    Outcome outcome;
+    return move(job, threads, outcome);
+}
+
+using Offsets = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig>;
+
+bool cells(const In& source, int source_axes, const Out& target, int target_axes, const Offsets& from,
+           const Offsets& to, const std::vector<std::pair<const BoundChange*, std::int64_t>>& changes, int threads) {
+    const int item = item_size(source);
+    need_axes(source, static_cast<std::size_t>(source_axes));
+    need_axes(In(target), static_cast<std::size_t>(target_axes));
+    need_item(item, In(target));
+    if (from.size() != to.size()) throw nb::value_error("offsets differ in number");
+    std::vector<Cells::List> lists;
+    std::int64_t done = 0;
+    for (const auto& [change, count] : changes) {
+        if (count < 0 || done + count > static_cast<std::int64_t>(from.size()))
+            throw nb::value_error("changes are of more cells than there are");
+        lists.push_back({from.data() + done, to.data() + done, count, &take(*change, item)});
+        done += count;
+    }
+    Outcome outcome;
+    const Cells job{
+        item,
+        address(source),
+        address(In(target)),
+        lists.data(),
+        static_cast<int>(lists.size()),
+        std::max<std::int64_t>(done, 1),
+        batch_of(source, static_cast<std::size_t>(source_axes), In(target), static_cast<std::size_t>(target_axes))};
+    if (job.batch.count > 0) run([&](Watch& watch) { active_target().cells(job, threads, watch, outcome); });
+    return outcome.overflow;
+}
+
 }  // namespace
 
 void bind_dense(nb::module_& m) {
@@ -198,7 +271,7 @@ void bind_dense(nb::module_& m) {
                     throw nb::value_error("item must be 1, 2, 4, 8 or 16");
                 BoundChange change{};
                 change.item = item;
-                change.zero = zero;
+                change.constant = zero;
                 change.negate = negate;
                 if (flip.size() > 0) {
                     copy_bytes(change.flip, flip, item, "flip must have item bytes");
@@ -224,6 +297,14 @@ void bind_dense(nb::module_& m) {
     m.def("convert", &convert, nb::arg("source").noconvert(), nb::arg("target").noconvert(), nb::arg("n"),
           nb::arg("source_grow"), nb::arg("target_grow"), nb::arg("source_diagonal"), nb::arg("target_diagonal"),
           nb::arg("change"), nb::arg("diagonal"), nb::arg("fill").none(), nb::arg("threads"));
+    nb::class_<Lines>(m, "Lines", "Where the cells of one triangle are in an array, in bytes.")
+        .def(nb::init<std::int64_t, std::int64_t, std::int64_t, std::int64_t, bool>(), nb::arg("start"),
+             nb::arg("row_step"), nb::arg("column_step"), nb::arg("bend"), nb::arg("lower"));
+    m.def("piece", &piece, nb::arg("source").noconvert(), nb::arg("origin"), nb::arg("target").noconvert(),
+          nb::arg("to"), nb::arg("target_axes"), nb::arg("larges"), nb::arg("smalls"), nb::arg("own"),
+          nb::arg("mirrored"), nb::arg("change"), nb::arg("mirrored_change"), nb::arg("diagonal"), nb::arg("threads"));
+    m.def("cells", &cells, nb::arg("source").noconvert(), nb::arg("source_axes"), nb::arg("target").noconvert(),
+          nb::arg("target_axes"), nb::arg("origins"), nb::arg("targets"), nb::arg("changes"), nb::arg("threads"));
     m.def("mirrored", &mirrored, nb::arg("full").noconvert(), nb::arg("n"), nb::arg("change"), nb::arg("threads"));
 }
 

@@ -56,7 +56,8 @@ nb::tuple scan(const In& half, std::int64_t n, bool grow, bool diagonal_stored, 
 
 void scatter(const In& half, const Out& out, std::int64_t n, bool grow, bool diagonal_stored,
              const BoundChange& transposed, const BoundChange& diagonal, const Fill& fill, int threads) {
-    if (!(transposed.none() || transposed.zero) || !diagonal.none()) throw nb::value_error("scatter computes nothing");
+    if (!(transposed.none() || transposed.constant) || !diagonal.none())
+        throw nb::value_error("scatter computes nothing");
     if (out.ndim() != 2 || static_cast<std::int64_t>(out.shape(0)) != n ||
         static_cast<std::int64_t>(out.shape(1)) != n || out.itemsize() != half.itemsize())
         throw nb::value_error("the matrix has another shape or item size than its half");
@@ -65,7 +66,7 @@ void scatter(const In& half, const Out& out, std::int64_t n, bool grow, bool dia
                 .item = item_size(half),
                 .half = {n, grow, diagonal_stored},
                 .target = Rows::full(address(full), stride_bytes(full, 0), stride_bytes(full, 1)),
-                .transposed = !transposed.zero};
+                .transposed = !transposed.constant};
     job.words = half_words(half, job.half);
     set_fill(job, fill);
     run([&](Watch& watch) { active_target().scatter(job, threads, watch); });

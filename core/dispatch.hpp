@@ -12,6 +12,7 @@ struct Kernels {
     const char* name;
     bool (*supported)();
     void (*move)(const Move&, int threads, Watch&, Outcome&);
+    void (*cells)(const Cells&, int threads, Watch&, Outcome&);
     void (*scan)(const Scan&, int threads, Watch&, Csr&);
     void (*scatter)(const Scatter&, int threads, Watch&);
     double (*density)(const std::byte* words, std::int64_t count, int item, const std::uint8_t* keep);

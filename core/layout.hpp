@@ -28,21 +28,26 @@ struct Half {
     std::int64_t last(std::int64_t r) const { return grow ? r + diagonal : n; }
 };
 
-// A matrix or a half as rows whose cells are `step` bytes apart: cell (r, c) lies at row(r) + c * step.
+// A matrix or a half as rows whose cells are `step` bytes apart; from row to row r + 1 their beginnings move by
+// stride + r * bend, so that those of a half bend and those of a full matrix do not.
 struct Rows {
     std::byte* base;
-    std::int64_t stride;  // bytes from row to row; unused by a half
-    std::int64_t step;    // bytes from column to column
-    Half half;            // n = 0: a full matrix
+    std::int64_t stride, step, bend;
 
-    static Rows full(std::byte* base, std::int64_t stride, std::int64_t step) {
-        return {base, stride, step, {0, false, false}};
+    static Rows full(std::byte* base, std::int64_t stride, std::int64_t step) { return {base, stride, step, 0}; }
+    static Rows packed(std::byte* base, std::int64_t step, const Half& half) {
+        const std::int64_t first = half.origin(0), second = half.origin(1);
+        return {base + first * step, (second - first) * step, step, half.grow ? step : -step};
     }
-    static Rows packed(std::byte* base, std::int64_t item, Half half) { return {base, 0, item, half}; }
 
-    VECH_INLINE std::byte* row(std::int64_t r) const { return base + (half.n ? half.origin(r) * step : r * stride); }
+    VECH_INLINE std::byte* row(std::int64_t r) const { return base + r * stride + r * (r - 1) / 2 * bend; }
     VECH_INLINE std::byte* cell(std::int64_t r, std::int64_t c) const { return row(r) + c * step; }
-    Rows at(std::int64_t bytes) const { return {base + bytes, stride, step, half}; }
+    Rows at(std::int64_t bytes) const { return {base + bytes, stride, step, bend}; }
+};
+
+struct Range {
+    std::int64_t begin, end;
+    VECH_INLINE std::int64_t size() const { return end - begin; }
 };
 
 }  // namespace vech

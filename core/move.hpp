@@ -54,7 +54,26 @@ struct Move {
     Diagonal diagonal = Diagonal::none;
     Change on_straight, on_transposed, on_diagonal;
     std::uint8_t fill[16] = {};
-    std::int64_t first = 0, last = 0;  // target rows wanted (both ways: expand); target.row(first) is the first of them
+    std::int64_t first = 0, last = 0;  // target rows wanted (both ways: expand)
+    // Where the order of a half changes within it: only these source cells, a rectangle on one side of the diagonal or
+    // a square on it, whose rows and columns are the same.
+    bool piece = false;
+    Range rows{}, columns{};
+    Batch batch;
+};
+
+// Numbers from anywhere to anywhere, in every matrix of a batch: `count` of them by each change.
+struct Cells {
+    struct List {
+        const std::int64_t *from, *to;  // byte offsets, ascending in the target where it can be
+        std::int64_t count;
+        const Change* change;
+    };
+    int item;
+    std::byte *source, *target;
+    const List* lists;
+    int list_count;
+    std::int64_t numbers;  // of the larger side, in one matrix
     Batch batch;
 };
 

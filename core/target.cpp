@@ -10,6 +10,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -86,6 +87,6 @@ namespace {
 
 namespace vech::VECH_NAMESPACE {
 extern const Kernels kernels;
-const Kernels kernels = {VECH_NAME, [] { return static_cast<bool>(VECH_SUPPORTED); }, move, scan, scatter, density,
-                         mirror};
+const Kernels kernels = {
+    VECH_NAME, [] { return static_cast<bool>(VECH_SUPPORTED); }, move, cells, scan, scatter, density, mirror};
 }  // namespace vech::VECH_NAMESPACE

@@ -1,8 +1,8 @@
 // change: out[k] = what `Change` makes of in[k]. Included once per target, inside its namespace.
 //
-// Formula      flip: word ^ mask.  negate: 0 - word.  scale: round(double(x) / divisor * multiplier), once.
-// Bytes moved  in and out once each; both are meant to lie in L1.
-// Returns      whether a finite number became infinite (scale only).
+// Formula      constant: mask.  flip: word ^ mask.  negate: 0 - word.  scale: round(double(x) / divisor * multiplier),
+// once. Bytes moved  in and out once each; both are meant to lie in L1. Returns      whether a finite number became
+// infinite (scale only).
 
 struct Word16 {
     std::uint64_t low, high;
@@ -28,11 +28,10 @@ struct Keep {
         return word;
     }
 };
-struct Clear {
-    template <class W>
-    W operator()(W) const {
-        return W{};
-    }
+template <class W>
+struct Constant {
+    W word;
+    W operator()(W) const { return word; }
 };
 template <class W>
 struct Flip {
@@ -86,8 +85,8 @@ bool visit(const Change& change, Visitor&& visitor) {
             return false;
         }
     };
-    if (change.zero) {
-        Clear op;
+    if (change.constant) {
+        Constant<W> op{load<W>(change.flip)};
         visitor(op);
     } else if (change.scale == Change::Scale::f8) {
         return scaling(double{});
