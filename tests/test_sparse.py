@@ -9,7 +9,7 @@ import reference
 import vech
 from cases import LAYOUTS, PLAIN, STORE_KINDS
 from compare import assert_canonical, assert_close, assert_same_bits
-from vech import _core, arrays
+from vech import _core, arrays, sparse
 
 TRIANGLES = ("lower", "upper")
 every_triangle = pytest.mark.parametrize("triangle", TRIANGLES)
@@ -305,3 +305,14 @@ def test_an_expansion_beyond_memory_is_refused_before_it_is_allocated():
     with pytest.raises(MemoryError, match=r"(?s)bytes.*keep it sparse"):
         store.to_packed()
     assert store.expand(slice(7, 9)).shape == (2, n) and store.to_csr().nnz == 0
+
+
+@pytest.mark.parametrize("kind", ["hermitian", "skew", "skew-hermitian"])
+@pytest.mark.parametrize("way", ["T", "H"])
+def test_transposing_judges_the_arrays_once(monkeypatch, kind, way):
+    judged, judge = [], sparse._check_triangle
+    store = vech.SparseHalf([0, 0, 1], [0], [1j], 2, triangle="lower", kind=kind, labels="ab")
+    monkeypatch.setattr(sparse, "_check_triangle", lambda *rest: judged.append(0) or judge(*rest))
+    other = getattr(store, way)
+    assert len(judged) == (other is not store)
+    assert other.labels == ("a", "b") and other.indices is store.indices

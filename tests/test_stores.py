@@ -11,7 +11,7 @@ import scipy.sparse.linalg
 import cases
 import reference
 import vech
-from cases import DTYPES, SIZES, STORE_KINDS, STORES
+from cases import DTYPES, SIZES, STORE_KINDS, STORES, TENSOR_STORES
 from compare import assert_canonical, assert_close, assert_same_bits
 
 every_store = pytest.mark.parametrize("make", STORES.values(), ids=STORES)
@@ -35,7 +35,7 @@ SPARSE.pop("float16")
 
 
 def valid(make, dtype, kind, n):
-    return cases.allows(dtype, kind)
+    return cases.allows(dtype, kind) and make.holds(dtype, kind, n)
 
 
 # ---- what it is --------------------------------------------------------------------------------------------
@@ -67,6 +67,13 @@ def test_labels_are_kept(make):
 @pytest.mark.parametrize("labels", [["a"], list("abcd"), []])
 def test_labels_are_as_many_as_rows(make, labels):
     with pytest.raises(ValueError, match=rf"{len(labels)} labels.*3"):
+        make(cases.matrix(np.float64, "symmetric", 3), "symmetric", labels=labels)
+
+
+@every_store
+@pytest.mark.parametrize("labels", [3, 1.5, True])
+def test_labels_are_a_sequence(make, labels):
+    with pytest.raises(TypeError, match=rf"labels must be a sequence, one label for each row, not {labels}"):
         make(cases.matrix(np.float64, "symmetric", 3), "symmetric", labels=labels)
 
 
@@ -115,7 +122,7 @@ def test_nothing_derived_from_the_values_is_remembered(make):
 
 @pytest.mark.parametrize(
     ("make", "dtype", "kind", "n"),
-    cases.pairwise(valid, make=STORES, dtype=SPARSE, kind=STORE_KINDS, n=SIZES),
+    cases.pairwise(valid, make=STORES | TENSOR_STORES, dtype=SPARSE, kind=STORE_KINDS, n=SIZES),
 )
 def test_expand_gives_the_full_matrix(make, dtype, kind, n):
     full = cases.matrix(dtype, kind, n, values=partly_zero)
@@ -377,7 +384,9 @@ def test_transposes_are_the_store_itself_where_they_can_be(make, dtype, kind):
 
 @pytest.mark.parametrize(
     ("make", "dtype", "kind", "n"),
-    cases.pairwise(valid, make=STORES, dtype=SPARSE, kind=STORE_KINDS, n=(0, 1, 2, 4, 17, 65)),
+    cases.pairwise(
+        valid, make=STORES | TENSOR_STORES, dtype=SPARSE, kind=STORE_KINDS, n=(0, 1, 2, 3, 4, 17, 65)
+    ),
 )
 @pytest.mark.parametrize("part", ["full", "lower", "upper"])
 def test_sparse_results_are_the_full_matrix(make, dtype, kind, n, part):
@@ -456,10 +465,25 @@ def test_an_array_on_the_left_multiplies_the_store(make):
 @pytest.mark.parametrize("ufunc", [np.exp, np.sqrt, np.abs, np.isnan, np.maximum])
 def test_other_ufuncs_name_what_to_do(make, ufunc):
     store = make(cases.matrix(np.float64, "symmetric", 3), "symmetric")
-    with pytest.raises(TypeError, match=rf"(?s){ufunc.__name__}.*map.*expand"):
+    way = r"map a function over its numbers with map\(\), or " if hasattr(store, "map") else ""
+    message = rf"does not work on a {type(store).__name__}, which holds each number once: {way}take the full"
+    with pytest.raises(TypeError, match=rf"np.{ufunc.__name__} {message} matrix from expand\(\)"):
         ufunc(*[store] * ufunc.nin)
-    with pytest.raises(TypeError, match=r"(?s)map.*expand"):
+    with pytest.raises(TypeError, match=f"np.add {message}"):
         np.add.reduce(store)
+
+
+@every_store
+def test_memory_for_a_product_is_an_argument_of_matmul(make):
+    store = make(cases.matrix(np.float64, "symmetric", 3), "symmetric")
+    out = np.empty(3)
+    message = (
+        r"np.matmul takes no out= with a \w+: S.matmul\(x, out=\.\.\.\) does, and S @ x and x @ S multiply"
+    )
+    for left, right in ((store, np.ones(3)), (np.ones(3), store)):
+        with pytest.raises(TypeError, match=message):
+            np.matmul(left, right, out=out)
+    assert store.matmul(np.ones(3), out=out) is out
 
 
 @every_store

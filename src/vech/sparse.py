@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import replace
 from typing import Any, Self
 
@@ -18,7 +19,8 @@ from vech.arrays import (
     resolve_kind,
     resolve_threads,
 )
-from vech.layout import Layout, as_layout, one_of
+from vech.dialects import AnyLayout, as_layout
+from vech.layout import Layout, one_of
 from vech.moves import convert
 from vech.packed import Packed, as_labels, consecutive
 from vech.scan import Triangle, scipy_array, sparse_dtype
@@ -272,7 +274,7 @@ class SparseHalf(Store):
         """The numbers stored as a ``scipy.sparse.csc_array``, zeros among them too: see `vech.to_csc`."""
         return self._to_scipy("csc", part, threads)
 
-    def to_packed(self, layout: str | Layout = "vech") -> Packed:
+    def to_packed(self, layout: str | AnyLayout = "vech") -> Packed:
         """The same matrix with all its zeros, as a `Packed`.
 
         Parameters
@@ -304,20 +306,15 @@ class SparseHalf(Store):
         half = np.zeros(length, self.dtype)
         half[plain.slot(np.minimum(runs, columns), np.maximum(runs, columns), self._n)] = data
         if layout != plain:
-            in_place = half if layout.implied is None else None
+            in_place = half if isinstance(layout, Layout) and layout.implied is None else None
             half = convert(half, plain, layout, kind=self._kind, out=in_place)
         return Packed(half, layout, kind=self._kind, labels=self._labels)
 
     def _like(self, data: Array) -> Self:
-        return type(self)(
-            self._indptr,
-            self._indices,
-            data,
-            self._n,
-            triangle=self._triangle,
-            kind=self._kind,
-            labels=self._labels,
-        )
+        """The same store of other numbers of its dtype, without judging the arrays again."""
+        store = copy(self)
+        store._data = data
+        return store
 
     def _stored(self) -> Triangle:
         """The arrays as kernels take them; judged again, since their owner may have changed them."""

@@ -135,9 +135,15 @@ class Store(ABC):
             operate = getattr(store, operation, None)
             if operate is not None and (result := operate(other)) is not NotImplemented:
                 return result
+        if name == "matmul" and options:
+            raise TypeError(
+                f"np.matmul takes no {', '.join(options)}= with a {type(self).__name__}: "
+                f"S.matmul(x, out=...) does, and S @ x and x @ S multiply"
+            )
+        way = "map a function over its numbers with map(), or " if hasattr(self, "map") else ""
         raise TypeError(
             f"np.{ufunc.__name__} does not work on a {type(self).__name__}, which holds each number once: "
-            f"map a function over its numbers with map(), or take the full matrix from expand()"
+            f"{way}take the full matrix from expand()"
         )
 
 

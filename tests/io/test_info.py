@@ -72,8 +72,13 @@ def test_a_bare_half_has_one_case_for_each_layout_it_could_have():
         ("numpy-tril", 4, 3),
         ("numpy-triu", 4, 3),
         ("condensed", 5, 4),
+        ("strict-tril", 5, 4),
+        ("strict-triu", 5, 4),
         ("svec-lower", 4, 3),
         ("svec-upper", 4, 3),
+        ("pyriemann-upper", 4, 3),
+        ("nilearn-sym-vec", 4, 3),
+        ("picos-skew", 5, 4),
     ]
 
 

@@ -12,7 +12,8 @@ import cases
 import reference
 import vech
 from compare import assert_same_bits
-from vech.io import FileFormatError
+from vech import arrays
+from vech.io import FileFormatError, matrix_market
 
 DATA = Path(__file__).parent / "data"
 KINDS = ("symmetric", "hermitian", "skew")
@@ -288,3 +289,150 @@ def test_a_damaged_file_is_never_another_error(path):
                 vech.read(path)
             except FileFormatError as error:
                 assert error.path == str(path)
+
+
+# ---- lines that SciPy reads only in part -------------------------------------------------------------------
+
+HEADS = {"array": "1 1", "coordinate": "2 2 1"}
+INDICES = {"array": "", "coordinate": "2 1 "}
+NUMBERS = ("1.5", "-.5", "5.", "007", "1e5", "-1E+05", "2.5e-3", "5.E3", "inf", "-Infinity", "nan", "-NaN")
+NO_NUMBERS = (
+    *("5,7", "5x", "1D5", "1d5", "0x10", "1_0", "1e", "1e-.5", "1.5.2", "1e5.5", "1e5e5", "2-5", "--1", "1+"),
+    *("-", "+1", "5%", "nanx", "nan(1)", "infinit", "½", "٣"),
+    *("", "5 7", "5 % note", "5\f", "5\v", "5\xa0", "5\0", "5\r7"),
+)
+
+
+@pytest.mark.parametrize("content", HEADS)
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("end", ["\n", "", "\r\n", "\r", " ", "\t\r\n", "\n \n\n"])
+def test_every_way_to_write_a_number_is_read(path, content, number, end):
+    head = f"%%MatrixMarket matrix {content} real general\n{HEADS[content]}\n"
+    path.write_bytes(f"{head} \t{INDICES[content]} {number}{end}".encode())
+    [value] = vech.io.load(path).ravel() if content == "array" else vech.io.load(path).data
+    assert np.array_equal(value, float(number), equal_nan=True)
+
+
+@pytest.mark.parametrize("content", HEADS)
+@pytest.mark.parametrize("end", ["\n", "", "\n\n"])
+@pytest.mark.parametrize("number", NO_NUMBERS)
+def test_a_line_that_is_no_number_is_refused(path, content, number, end):
+    line = f"{INDICES[content]}{number}"
+    path.write_text(f"%%MatrixMarket matrix {content} real general\n{HEADS[content]}\n{line}{end}", "utf-8")
+    if not line.strip():
+        message = f"{path}, "
+    elif content == "array":
+        message = f", line 3: holds {shown(line)}, and 'number' fits, for example '-1.5e3'"
+    else:
+        message = f", line 3: holds {shown(line)}, and 'row column number' fits, for example '2 1 -1.5e3'"
+    with fails(message):
+        vech.read(path)
+
+
+def shown(line):
+    return repr(line.encode().decode("latin-1").strip(" \t\r"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "line", "message"),
+    [
+        ("coordinate integer", "2 1 1.5", "'row column integer' fits, for example '2 1 -3'"),
+        ("coordinate integer", "2 1 1e3", "'row column integer' fits"),
+        ("coordinate unsigned-integer", "2 1 -3", "'row column natural' fits, for example '2 1 3'"),
+        ("coordinate pattern", "2 1 1", "'row column' fits, for example '2 1'"),
+        ("coordinate pattern", "2 1x", "'row column' fits"),
+        ("coordinate complex", "2 1 1", "'row column real imaginary' fits, for example '2 1 1.5 -2e3'"),
+        ("coordinate complex", "2 1 1 2 3", "'row column real imaginary' fits"),
+        ("coordinate complex", "2 1 1,2", "'row column real imaginary' fits"),
+        ("coordinate double", "2 1", "'row column number' fits"),
+        ("coordinate real", "2 1.7 5", "'row column number' fits"),
+        ("coordinate real", "2,1,5", "'row column number' fits"),
+        ("coordinate real", "% note", "'row column number' fits"),
+        ("array integer", "1.5", "'integer' fits, for example '-3'"),
+        ("array complex", "1", "'real imaginary' fits, for example '1.5 -2e3'"),
+        ("array real", "1 2", "'number' fits"),
+    ],
+)
+def test_a_line_has_what_its_field_asks_for(path, kind, line, message):
+    size = HEADS[kind.split()[0]]
+    path.write_text(f"%%MatrixMarket matrix {kind} general\n{size}\n\n{line}\n")
+    with fails(f"{path}, line 4: holds '{line}', and {message}"):
+        vech.read(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "numbers"),
+    [("integer", "-7"), ("unsigned-integer", "7"), ("complex", "1e5 -inf"), ("double", "7"), ("pattern", "")],
+)
+def test_a_sound_line_of_every_field_is_read(path, field, numbers):
+    path.write_text(f"%%MatrixMarket matrix coordinate {field} symmetric\r\n2 2 1\r\n2  1\t{numbers} \r\n")
+    real, _, imaginary = numbers.partition(" ")
+    value = complex(float(real or 1), float(imaginary or 0)) if imaginary else float(real or 1)
+    assert vech.read(path).expand()[1, 0] == value
+
+
+def test_a_wrong_line_far_down_is_counted_across_the_pieces_that_are_read(path, monkeypatch):
+    monkeypatch.setattr(matrix_market, "PIECE", 100)
+    lines = [f"{i} 1 {i}.5" for i in range(1, 1001)]
+    for wrong in (0, 500, 999):
+        text = "\n".join([*lines[:wrong], f"{wrong + 1} 1 5,7", *lines[wrong + 1 :]])
+        path.write_text(f"%%MatrixMarket matrix coordinate real symmetric\n%\n1000 1000 1000\n{text}")
+        with fails(f"{path}, line {wrong + 4}: holds '{wrong + 1} 1 5,7', and 'row column number' fits"):
+            vech.read(path)
+    path.write_text("%%MatrixMarket matrix coordinate real symmetric\n%\n1000 1000 1000\n" + "\n".join(lines))
+    assert np.array_equal(vech.read(path).data, np.arange(1, 1001) + 0.5)
+
+
+def test_a_very_long_wrong_line_is_quoted_in_part(path):
+    path.write_text("%%MatrixMarket matrix array real general\n1 1\n" + "1," * 10**6)
+    with pytest.raises(FileFormatError, match=r"line 3: holds '(1,){30}...', and 'number' fits") as caught:
+        vech.read(path)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_field_that_there_is_not(path):
+    path.write_text("%%MatrixMarket matrix coordinate odd symmetric\n3 3 1\n1 1 1\n")
+    with fails(
+        f"{path}, line 1: says the field 'odd': real, double, integer, unsigned-integer, complex or pattern fits"
+    ):
+        vech.read(path)
+
+
+@pytest.mark.parametrize("size", ["0 0", "1 1"])
+def test_numbers_after_a_size_of_none(path, size):
+    path.write_text(f"%%MatrixMarket matrix array real skew-symmetric\n{size}\n\n7\n")
+    with fails(f"{path}, line 2: "):
+        vech.read(path)
+    path.write_text("%%MatrixMarket matrix array real general\n0 0\n\n7\n")
+    with fails(f"{path}, line 2: says there are no numbers, and more lines follow: cut them off"):
+        vech.read(path)
+
+
+@pytest.mark.parametrize("end", ["", " ", "\r", "\t\n"])
+def test_a_file_may_end_with_its_sizes(path, end):
+    path.write_bytes(f"%%MatrixMarket matrix coordinate real symmetric\n2 2 0{end}".encode())
+    assert vech.read(path).nnz == 0
+
+
+# ---- sizes beyond all memory -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("symmetry", ["symmetric", "general"])
+def test_more_rows_than_memory_can_hold_name_the_file_and_the_need(path, symmetry, monkeypatch):
+    monkeypatch.setattr(arrays, "memory_limit", lambda: 10**9)
+    path.write_text(f"%%MatrixMarket matrix coordinate real {symmetry}\n1000000000 1000000000 1\n5 5 1\n")
+    with pytest.raises(MemoryError, match=re.escape(f"{path}: the result needs 34000000000 bytes")) as caught:
+        vech.read(path)
+    assert "34 bytes for each of 1,000,000,000 rows: leave empty rows out" in str(caught.value)
+
+
+@pytest.mark.parametrize("symmetry", ["symmetric", "general"])
+def test_more_rows_than_a_sparse_half_has(path, symmetry):
+    path.write_text(f"%%MatrixMarket matrix coordinate real {symmetry}\n3000000000 3000000000 1\n5 5 1\n")
+    with fails(f"{path}: has 3,000,000,000 rows, and a sparse half has 2,147,483,647 at most"):
+        vech.read(path)
+
+
+def test_what_is_too_large_for_a_half_can_be_looked_at(path):
+    path.write_text("%%MatrixMarket matrix coordinate real general\n3000000000 3000000000 1\n5 5 1\n")
+    assert vech.io.load(path).nnz == 1

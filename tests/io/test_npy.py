@@ -173,14 +173,15 @@ def test_a_bare_half_lists_what_it_could_be(half):
     np.save(half, np.arange(10))
     with fails(
         f"{half}: holds 10 numbers and does not say which. It could be n=4: vech, lapack-upper, numpy-tril, "
-        "numpy-triu; n=5: condensed. Say layout= (--layout)"
+        "numpy-triu; n=5: condensed, strict-tril, strict-triu. Say layout= (--layout); "
+        "vech identify tells them apart"
     ):
         vech.read(half)
 
 
 def test_a_bare_half_of_floats_could_be_scaled(half):
     np.save(half, np.arange(10.0))
-    with fails("numpy-triu, svec-lower, svec-upper; n=5: condensed"):
+    with fails("numpy-triu, svec-lower, svec-upper, pyriemann-upper, nilearn-sym-vec; n=5: condensed"):
         vech.read(half)
 
 
@@ -243,13 +244,38 @@ def test_an_n_that_a_bare_half_contradicts(half):
         vech.read(half, layout="vech", n=4)
 
 
+FIELDS = {
+    "triangle": "lower",
+    "traversal": "columns",
+    "diagonal": "stored",
+    "diagonal_scale": 1.0,
+    "offdiagonal_scale": 1.0,
+}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"vech": 2}, 'has "vech": 2, and this version of vech reads 1'),
         ({"vech": None}, 'has "vech": None'),
         ({"layout": "vecsh"}, "describes no half: unknown layout 'vecsh'"),
-        ({"layout": {"triangle": "left"}}, "describes no half"),
+        ({"layout": FIELDS | {"triangle": "left"}}, "describes no half: unknown triangle 'left'"),
+        (
+            {"layout": {"triangle": "lower", "traversal": "columns", "diagonal": "stored"}},
+            "describes no half: its layout lacks diagonal_scale, offdiagonal_scale",
+        ),
+        (
+            {"layout": {}},
+            "describes no half: its layout lacks triangle, traversal, diagonal, diagonal_scale,",
+        ),
+        (
+            {"layout": FIELDS | {"order": "C"}},
+            "describes no half: its layout has 'order', which is none of triangle, traversal, diagonal,",
+        ),
+        (
+            {"Labels": list("abcde")},
+            "has 'Labels', which is none of vech, layout, kind, n, dtype, labels: leave it out",
+        ),
         ({"layout": 3}, "describes no half"),
         ({"layout": ["vech"]}, "describes no half"),
         ({"kind": "odd"}, "describes no half"),
@@ -266,6 +292,15 @@ def test_an_n_that_a_bare_half_contradicts(half):
 def test_a_description_that_is_wrong(half, change, message):
     save(half, np.arange(15.0), **change)
     with fails(f"{half}.json: {message}"):
+        vech.read(half)
+
+
+@pytest.mark.parametrize("twice", ['"n": 5, "n": 4', '"n": 5, "labels": [{"n": 1, "n": 1}]'])
+def test_a_key_that_a_description_has_twice(half, twice):
+    np.save(half, np.arange(15.0))
+    text = f'{{"vech": 1, "layout": "vech", "kind": "symmetric", {twice}, "dtype": "<f8"}}'
+    half.with_name("half.npy.json").write_text(text)
+    with fails(f"{half}.json: is no description: says 'n' twice: leave one out"):
         vech.read(half)
 
 

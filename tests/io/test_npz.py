@@ -258,6 +258,10 @@ def test_indices_out_of_bounds_are_refused(path, wrong):
             '{"vech": 1, "triangle": "lower", "kind": "symmetric", "n": 4, "dtype": "<f4"}',
             "says dtype <f4, and its data have <f8",
         ),
+        (
+            '{"vech": 1, "triangle": "lower", "kind": "symmetric", "n": 4, "dtype": "<f8", "layout": "vech"}',
+            "has 'layout', which is none of vech, triangle, kind, n, dtype, labels: leave it out",
+        ),
         ('{"vech": 1, "triangle": "left", "kind": "symmetric", "n": 4, "dtype": "<f8"}', "left"),
     ],
 )

@@ -10,11 +10,12 @@ import numpy as np
 
 from vech import moves
 from vech.arrays import resolve_kind
+from vech.dialects import DIALECTS, AnyLayout, as_layout
 from vech.io.dtypes import as_dtype, dtype_name
-from vech.io.files import FileFormatError
+from vech.io.files import FileFormatError, naming
 from vech.io.panels import Progress
 from vech.io.symmetric import sparse_half
-from vech.layout import DIALECTS, Layout, as_layout
+from vech.orders import Pieces
 from vech.packed import Packed
 from vech.scan import from_sparse
 from vech.sparse import SparseHalf
@@ -42,7 +43,7 @@ FORMATS = {".npy": "npy", ".npz": "npz", ".bin": "raw", ".mtx": "matrix_market"}
 def read(
     path: str | os.PathLike[str],
     *,
-    layout: str | Layout | None = None,
+    layout: str | AnyLayout | None = None,
     kind: str | None = None,
     dtype: Any = None,
     n: int | None = None,
@@ -204,7 +205,7 @@ def expand(
 
 def pack(
     path: str | os.PathLike[str],
-    layout: str | Layout = "vech",
+    layout: str | AnyLayout = "vech",
     *,
     kind: str | None = None,
     use: str = "both",
@@ -227,8 +228,8 @@ def pack(
     Raises
     ------
     FileFormatError
-        As of `read`, and for a file that holds a dense half already.
-    ValueError, TypeError
+        As of `read`, for a file that holds a dense half already, and where `vech.pack` raises a ValueError.
+    TypeError
         As of `vech.pack`.
 
     Examples
@@ -253,7 +254,8 @@ def pack(
             path,
         )
     move = moves.pack if isinstance(content, np.ndarray) else from_sparse
-    half = move(content, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
+    with naming(path):
+        half = move(content, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
     return Packed(half, layout, kind=kind, labels=labels)
 
 
@@ -273,7 +275,9 @@ def load(path: str | os.PathLike[str], *, dtype: Any = None, n: int | None = Non
     form = file_format(path)
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a directory", str(path))
-    content = form.load(path, None if dtype is None else as_dtype(dtype), n)
+    named = None if dtype is None else as_dtype(dtype)
+    with naming(path):
+        content = form.load(path, named, n)
     if isinstance(content, np.ndarray) and (content.ndim not in (1, 2) or len(set(content.shape)) > 1):
         raise FileFormatError(
             f"has shape {content.shape}: one square matrix (n, n) or one half (length,) fits; "
@@ -287,10 +291,12 @@ def load(path: str | os.PathLike[str], *, dtype: Any = None, n: int | None = Non
     return content
 
 
-def could_be(length: int, dtype: np.dtype[Any]) -> list[tuple[str, Layout, int]]:
-    """List the named layouts that a half of this length may have: name, layout, n."""
+def could_be(length: int, dtype: np.dtype[Any]) -> list[tuple[str, AnyLayout, int]]:
+    """List the layouts that a bare half of this length may plausibly have: name, layout, n."""
     fitting = []
     for layout in dict.fromkeys(DIALECTS.values()):
+        if isinstance(layout, Pieces):  # whoever has these orders knows it
+            continue
         if layout.scaled and dtype.kind not in "fcV":
             continue
         try:
@@ -324,13 +330,13 @@ def expands_to(path: Path, to: str | None = None) -> str:
 
 
 def _store(
-    content: Any, layout: Layout | None, kind: str | None, n: int | None, path: Path
+    content: Any, layout: AnyLayout | None, kind: str | None, n: int | None, path: Path
 ) -> Packed | SparseHalf:
     """Make a store of what was loaded."""
     if isinstance(content, Packed | SparseHalf):
         return content
     resolve_kind(kind, content.dtype, moves=False)
-    try:
+    with naming(path):
         if not isinstance(content, np.ndarray):
             return sparse_half(content, kind)
         if content.ndim == 2:
@@ -344,8 +350,6 @@ def _store(
                 f"{layout.name} ({layout.length(n) * content.itemsize:,} bytes)"
             )
         return Packed(content, layout, kind=kind)
-    except ValueError as error:
-        raise FileFormatError(str(error), path) from error
 
 
 def _bare(length: int, dtype: np.dtype[Any]) -> str:
@@ -356,10 +360,13 @@ def _bare(length: int, dtype: np.dtype[Any]) -> str:
     if not sides:
         as_layout("vech").side(length)
     choices = "; ".join(f"n={n}: {', '.join(names)}" for n, names in sides.items())
-    return f"holds {length:,} numbers and does not say which. It could be {choices}. Say layout= (--layout)"
+    return f"holds {length:,} numbers and does not say which. It could be {choices}. Say layout= (--layout); vech identify tells them apart"
 
 
 def _agree(name: str, wanted: Any, found: Any, path: Path) -> None:
     """Refuse an argument that the file contradicts."""
     if wanted is not None and wanted != found:
-        raise FileFormatError(f"has {name} {found}, and {name}={wanted} was asked for", path)
+        raise FileFormatError(
+            f"has {name} {found}, and {name}={wanted} was asked for: leave {name} out, or say what the file says",
+            path,
+        )

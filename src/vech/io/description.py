@@ -1,25 +1,28 @@
 """The description of a half that travels with its numbers: layout, kind, n and dtype, as JSON."""
 
 import json
-from dataclasses import asdict
+from collections import Counter
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vech.arrays import Array
+from vech.dialects import DIALECTS, as_layout
 from vech.io.dtypes import as_dtype, check_dtype, dtype_name, remembered
 from vech.io.files import FileFormatError
-from vech.layout import DIALECTS, Layout, as_layout
+from vech.layout import Layout
 from vech.packed import Packed
 from vech.store import Store
 
 VERSION = 1
+LAYOUT_FIELDS = tuple(field.name for field in fields(Layout))
 
 
 def describe(store: Store, **more: Any) -> str:
     """Describe a store as JSON text: what every description has, and `more`."""
-    fields = {"vech": VERSION, **more, "kind": store.kind, "n": store.n, "dtype": dtype_name(store.dtype)}
+    found = {"vech": VERSION, **more, "kind": store.kind, "n": store.n, "dtype": dtype_name(store.dtype)}
     if store.labels is not None:
         labels = [label.item() if isinstance(label, np.generic) else label for label in store.labels]
         wrong = next((label for label in labels if not isinstance(label, str | int | float | None)), None)
@@ -27,41 +30,65 @@ def describe(store: Store, **more: Any) -> str:
             raise TypeError(
                 f"a label is {type(wrong).__name__}, and files keep text and numbers: use str(label)"
             )
-        fields["labels"] = labels
-    return json.dumps(fields, indent=1)
+        found["labels"] = labels
+    return json.dumps(found, indent=1)
 
 
 def describe_half(store: Packed) -> str:
     """Describe a half as JSON text."""
     layout = store.layout
-    return describe(store, layout=layout.name if layout in DIALECTS.values() else asdict(layout))
+    if layout in DIALECTS.values():
+        return describe(store, layout=layout.name)
+    if isinstance(layout, Layout):
+        return describe(store, layout=asdict(layout))
+    raise TypeError(
+        f"{layout.name} has no name that a file could say: vech.convert it to a named layout first"
+    )
 
 
 def parse(text: str, path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
-    """Read JSON text that must have `keys` and our version."""
+    """Read JSON text that has our version, `keys`, perhaps labels, and nothing else."""
     try:
-        fields = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_each_once)
     except json.JSONDecodeError as error:
         raise FileFormatError(f"is not JSON: {error.msg}", path, line=error.lineno) from error
     except (ValueError, RecursionError) as error:  # an integer too long, or brackets too deep
         raise FileFormatError(f"is no description: {error}", path) from error
-    if not isinstance(fields, dict) or fields.get("vech") != VERSION:
-        found = fields.get("vech") if isinstance(fields, dict) else fields
-        raise FileFormatError(f'has "vech": {found!r}, and this version of vech reads {VERSION}', path)
-    missing = [key for key in keys if key not in fields]
-    if missing:
-        raise FileFormatError(f"lacks {', '.join(missing)}", path)
-    return fields
+    if not isinstance(found, dict) or found.get("vech") != VERSION:
+        version = found.get("vech") if isinstance(found, dict) else found
+        raise FileFormatError(f'has "vech": {version!r}, and this version of vech reads {VERSION}', path)
+    if wrong := _wrong_keys(found, keys, ("vech", *keys, "labels")):
+        raise FileFormatError(wrong, path)
+    return found
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a JSON object of its keys and values."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        [(key, _)] = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"says {key!r} twice: leave one out")
+    return found
+
+
+def _wrong_keys(found: dict[str, Any], required: tuple[str, ...], known: tuple[str, ...]) -> str:
+    """Say which keys are missing, or which one nobody knows; nothing where all is well."""
+    if missing := [key for key in required if key not in found]:
+        return f"lacks {', '.join(missing)}"
+    unknown = next((key for key in found if key not in known), None)
+    return "" if unknown is None else f"has {unknown!r}, which is none of {', '.join(known)}: leave it out"
 
 
 def described_half(array: Array, text: str, path: Path) -> Packed:
     """Make a half of an array and its description, which must agree."""
-    fields = parse(text, path, ("layout", "kind", "n", "dtype"))
+    found = parse(text, path, ("layout", "kind", "n", "dtype"))
     try:
-        named = fields["layout"]
+        named = found["layout"]
+        if isinstance(named, dict) and (wrong := _wrong_keys(named, LAYOUT_FIELDS, LAYOUT_FIELDS)):
+            raise ValueError(f"its layout {wrong}")
         layout = Layout(**named) if isinstance(named, dict) else as_layout(named)
-        dtype = as_dtype(fields["dtype"])
-        length = layout.length(fields["n"])
+        dtype = as_dtype(found["dtype"])
+        length = layout.length(found["n"])
     except (TypeError, ValueError, OverflowError) as error:
         raise FileFormatError(f"describes no half: {error}", path) from error
     array = remembered(array, dtype, path)
@@ -72,10 +99,10 @@ def described_half(array: Array, text: str, path: Path) -> Packed:
         )
     if array.shape != (length,):
         raise FileFormatError(
-            f"says n={fields['n']}, so an array of shape ({length},), and the array has shape {array.shape}",
+            f"says n={found['n']}, so an array of shape ({length},), and the array has shape {array.shape}",
             path,
         )
     try:
-        return Packed(array, layout, kind=fields["kind"], labels=fields.get("labels"))
+        return Packed(array, layout, kind=found["kind"], labels=found.get("labels"))
     except (TypeError, ValueError) as error:
         raise FileFormatError(f"describes no half: {error}", path) from error

@@ -43,6 +43,19 @@ class FileFormatError(ValueError):
 
 
 @contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give errors about what a file holds its name."""
+    try:
+        yield
+    except FileFormatError:
+        raise
+    except ValueError as error:
+        raise FileFormatError(str(error), path) from error
+    except MemoryError as error:
+        raise MemoryError(f"{path}: {error}") from error
+
+
+@contextmanager
 def atomic(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path`, which becomes `path` when the block ends well.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
+from vech.dialects import AnyLayout
 from vech.layout import Layout
 from vech.packed import Packed
 from vech.sparse import SparseHalf
@@ -47,7 +48,7 @@ class Info:
     cases: tuple[Case, ...]
 
 
-def summarize(content: Any, fitting: list[tuple[str, Layout, int]]) -> Info:
+def summarize(content: Any, fitting: list[tuple[str, AnyLayout, int]]) -> Info:
     """Count what `vech.io.load` gave.
 
     Parameters
@@ -85,7 +86,7 @@ def summarize(content: Any, fitting: list[tuple[str, Layout, int]]) -> Info:
     return info
 
 
-def _info(holds: str, numbers: Array, fitting: list[tuple[str, Layout, int]], *cases: Case) -> Info:
+def _info(holds: str, numbers: Array, fitting: list[tuple[str, AnyLayout, int]], *cases: Case) -> Info:
     nonzeros = nans = 0
     lows, highs = [], []
     for chunk in _chunks(numbers):
@@ -122,14 +123,14 @@ def _chunks(numbers: Array) -> Iterator[Array]:
         yield np.asarray(numbers[start : start + step])
 
 
-def _full_nonzeros(half: Array, layout: Layout, n: int, nonzeros: int) -> int:
+def _full_nonzeros(half: Array, layout: AnyLayout, n: int, nonzeros: int) -> int:
     if layout.diagonal != "stored":
         return 2 * nonzeros + (n if layout.diagonal == "one" else 0)
     indices = np.arange(n)
     return 2 * nonzeros - int(np.count_nonzero(half[layout.position(indices, indices, n)]))
 
 
-def _case(name: str, n: int, layout: Layout | None, nonzeros: int, dtype: np.dtype[Any]) -> Case:
+def _case(name: str, n: int, layout: AnyLayout | None, nonzeros: int, dtype: np.dtype[Any]) -> Case:
     index = 4 if max(n, nonzeros) < 2**31 else 8
     size = dtype.itemsize
     return Case(

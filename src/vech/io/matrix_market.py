@@ -2,19 +2,24 @@
 
 SciPy expands what a file calls symmetric. Here the header that SciPy sees is changed to "general", and for
 dense content to one column: so the half goes in and out as it is, without n x n memory.
+
+SciPy's reader skips what follows the numbers it expects in a line, and crashes where a file ends so: every line
+is checked before it gets there.
 """
 
 import os
 import re
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
 from vech.arrays import Array
+from vech.dialects import as_layout
 from vech.io.files import FileFormatError, atomic
 from vech.io.panels import Progress
-from vech.layout import Layout, as_layout
+from vech.io.symmetric import check_rows
+from vech.layout import Layout
 from vech.moves import convert
 from vech.packed import Packed
 from vech.sparse import SparseHalf
@@ -23,8 +28,33 @@ from vech.store import Store
 HOLDS: tuple[str, ...] = ("csr", "csc", "dense")
 KINDS = {"symmetric": "symmetric", "hermitian": "hermitian", "skew-symmetric": "skew"}
 SYMMETRIES = {kind: symmetry for symmetry, kind in KINDS.items()}
-FIELDS = {"real": "f8", "integer": "i8", "unsigned-integer": "u8", "complex": "c16"}
 STRICT = Layout("lower", "columns", diagonal="zero")
+
+
+class Word(NamedTuple):
+    """What stands in a line: its name, an example, and a pattern of its shape."""
+
+    name: str
+    example: str
+    pattern: bytes
+
+
+NUMBER = rb"-?(?:0\.?0?|\.0)(?:e[-+]?0)?|-?(?:nan|inf|infinity)"
+ROW, COLUMN, REAL = Word("row", "2", b"0"), Word("column", "1", b"0"), Word("number", "-1.5e3", NUMBER)
+FIELDS: dict[str, tuple[str, tuple[Word, ...]]] = {
+    "real": ("f8", (REAL,)),
+    "double": ("f8", (REAL,)),
+    "integer": ("i8", (Word("integer", "-3", b"-?0"),)),
+    "unsigned-integer": ("u8", (Word("natural", "3", b"0"),)),
+    "complex": ("c16", (Word("real", "1.5", NUMBER), Word("imaginary", "-2e3", NUMBER))),
+    "pattern": ("f8", ()),
+}
+
+PIECE = 1 << 18
+"""Bytes read and checked in one go, and the rest of their last line."""
+
+QUOTED = 60
+"""Letters of a wrong line that its error shows."""
 
 
 def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | SparseHalf | Any:
@@ -34,6 +64,11 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | Spa
         words = lines[0].decode("latin-1").lower().split()
         if len(words) != 5 or words[:2] != ["%%matrixmarket", "matrix"]:
             raise FileFormatError("does not begin with '%%MatrixMarket matrix ...'", path, line=1)
+        if words[3] not in FIELDS:
+            *fields, last = FIELDS
+            raise FileFormatError(
+                f"says the field '{words[3]}': {', '.join(fields)} or {last} fits", path, line=1
+            )
         kind = KINDS.get(words[4])
         if kind is not None:
             lines[0] = " ".join(["%%MatrixMarket", *words[1:4], "general"]).encode() + b"\n"
@@ -42,7 +77,8 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | Spa
         sizes = _sizes(line, words[2], path, len(lines) + 1)
         if words[2] == "array":
             return _dense(file, lines, sizes, words[3], kind, path)
-        matrix = _read(file, b"".join([*lines, line]), path)
+        size = b"%d %d %d\n" % tuple(sizes)
+        matrix = _read(_Lines(file, [*lines, size], (ROW, COLUMN, *FIELDS[words[3]][1]), path))
         return matrix if kind is None else _sparse_half(matrix, words[4], path)
 
 
@@ -94,10 +130,14 @@ def _dense(
             text = f"is {kind} and has the size {n} x {columns}, which has no half"
             raise FileFormatError(text, path, line=len(lines) + 1)
         sizes = [layout.length(n), 1]
-    if 0 in sizes and field in FIELDS:  # SciPy crashes
-        array = np.zeros(sizes, FIELDS[field])
+    dtype, words = FIELDS[field]
+    if 0 in sizes and words:  # SciPy crashes
+        if any(line.strip() for line in file):
+            text = "says there are no numbers, and more lines follow: cut them off"
+            raise FileFormatError(text, path, line=len(lines) + 1)
+        array = np.zeros(sizes, dtype)
     else:
-        array = _read(file, b"".join(lines) + b"%d %d\n" % tuple(sizes), path)
+        array = _read(_Lines(file, [*lines, b"%d %d\n" % tuple(sizes)], words, path))
     return array if kind is None else Packed(array.reshape(-1), layout, kind=kind)
 
 
@@ -106,6 +146,7 @@ def _sparse_half(matrix: Any, symmetry: str, path: Path) -> SparseHalf:
 
     if matrix.shape[0] != matrix.shape[1]:
         raise FileFormatError(f"is {symmetry} and has shape {matrix.shape}: no square matrix", path)
+    check_rows(matrix.shape[0])
     strict = symmetry == "skew-symmetric"
     wrong = np.flatnonzero(matrix.col >= matrix.row if strict else matrix.col > matrix.row)
     if len(wrong):
@@ -122,27 +163,57 @@ def _sparse_half(matrix: Any, symmetry: str, path: Path) -> SparseHalf:
     )
 
 
-def _read(file: BinaryIO, head: bytes, path: Path) -> Any:
+def _read(lines: "_Lines") -> Any:
     from scipy.io import mmread
 
     try:
-        return mmread(_WithHead(file, head))
+        return mmread(lines)
+    except FileFormatError:
+        raise
     except (ValueError, OverflowError) as error:
         found = re.match(r"Line (\d+): (.*)", str(error), re.DOTALL)
         if found:
-            raise FileFormatError(found[2], path, line=int(found[1])) from error
-        raise FileFormatError(str(error), path, byte=os.fstat(file.fileno()).st_size) from error
+            raise FileFormatError(found[2], lines.path, line=int(found[1])) from error
+        raise FileFormatError(str(error), lines.path, byte=os.fstat(lines.file.fileno()).st_size) from error
 
 
-class _WithHead:
-    """A file whose first lines, already read, are replaced."""
+class _Lines:
+    """A file whose first lines, already read, are replaced, and whose other lines are blank or some words."""
 
-    def __init__(self, file: BinaryIO, head: bytes) -> None:
-        self.file, self.head = file, head
+    def __init__(self, file: BinaryIO, head: list[bytes], words: tuple[Word, ...], path: Path) -> None:
+        self.file, self.head, self.words, self.path = file, b"".join(head), words, path
+        self.line = len(head) + 1
+        patterns = b" +".join(b"(?:%s)" % word.pattern for word in words)
+        self.fits = re.compile(rb" *(?:%s)? *\r?" % patterns, re.IGNORECASE).fullmatch
 
     def read(self, size: int = -1) -> bytes:
         head, self.head = self.head, b""
-        return head or self.file.read(size)
+        return head or self._checked(self.file.read(PIECE) + self.file.readline())
+
+    def _checked(self, lines: bytes) -> bytes:
+        """Take lines of which each fits; to know it, look at each shape once, and there are few."""
+        if lines and not lines.endswith(b"\n"):
+            lines += b"\n"  # SciPy reads beyond the end of a file without it
+        shapes = _shapes(lines)
+        if not all(map(self.fits, set(shapes))):
+            k = next(k for k, shape in enumerate(shapes) if not self.fits(shape))
+            text = lines.split(b"\n")[k].decode("latin-1").strip(" \t\r")
+            text = text if len(text) <= QUOTED else text[:QUOTED] + "..."
+            names = " ".join(word.name for word in self.words)
+            example = " ".join(word.example for word in self.words)
+            raise FileFormatError(
+                f"holds {text!r}, and '{names}' fits, for example '{example}'", self.path, line=self.line + k
+            )
+        self.line += len(shapes) - 1
+        return lines
+
+
+def _shapes(lines: bytes) -> list[bytes]:
+    """Give each line with one 0 for every run of digits, and blanks for tabs."""
+    text = np.frombuffer(bytearray(lines).translate(bytes.maketrans(b"\t123456789", b" 000000000")), np.uint8)
+    zero = text == ord("0")
+    text[1:] += (zero[1:] & zero[:-1]).view(np.uint8)  # a 1 is a 0 that follows another
+    return text.tobytes().translate(None, b"1").split(b"\n")
 
 
 class _SquareHeader:

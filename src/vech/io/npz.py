@@ -22,7 +22,7 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | Spa
     with path.open("rb") as file:
         try:
             return _load(file, path)
-        except FileFormatError:
+        except (FileFormatError, MemoryError):
             raise
         except Exception as error:  # of zipfile, zlib, NumPy and SciPy there are many
             raise FileFormatError(f"is no .npz file that vech reads: {error}", path) from error

@@ -4,9 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, epsilon, mirror_values, resolve_kind
+from vech.arrays import Array, check_memory, epsilon, mirror_values, resolve_kind
 from vech.sparse import SparseHalf
 from vech.values import largest, worst
+
+ROW_BYTES = 34
+"""Memory that each row takes while a sparse half is made, measured with 100 million of them."""
 
 
 def sparse_half(matrix: Any, kind: str | None) -> SparseHalf:
@@ -19,6 +22,8 @@ def sparse_half(matrix: Any, kind: str | None) -> SparseHalf:
     ------
     ValueError
         Not square; not symmetric: the worst (i, j) with both values.
+    MemoryError
+        More rows than memory can hold.
     OverflowError
         The smallest integer in a skew matrix, which has no negative.
     """
@@ -27,6 +32,7 @@ def sparse_half(matrix: Any, kind: str | None) -> SparseHalf:
     n, columns = matrix.shape
     if n != columns:
         raise ValueError(f"a sparse matrix of shape {matrix.shape} is not square")
+    check_rows(n)
     full = csr_array(matrix)
     full.sum_duplicates()
     kind = resolve_kind(kind, full.dtype, moves=False)
@@ -42,6 +48,13 @@ def sparse_half(matrix: Any, kind: str | None) -> SparseHalf:
     if not _same(lower, other):
         _check(lower, other, n, kind)
     return SparseHalf(lower.indptr, lower.indices, lower.data, n, triangle="lower", kind=kind)
+
+
+def check_rows(n: int) -> None:
+    """Refuse more rows than a sparse half, or memory, can hold."""
+    if n >= 2**31:
+        raise ValueError(f"has {n:,} rows, and a sparse half has {2**31 - 1:,} at most")
+    check_memory(ROW_BYTES * n, f"{ROW_BYTES} bytes for each of {n:,} rows: leave empty rows out")
 
 
 def _same(a: Any, b: Any) -> bool:
