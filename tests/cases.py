@@ -31,7 +31,21 @@ SCALED = {
     "both-scaled": vech.Layout("upper", "rows", diagonal_scale=3.0, offdiagonal_scale=0.7),
     "strict-doubled": vech.Layout("upper", "columns", diagonal="one", offdiagonal_scale=2.0),
 }
-LAYOUTS = PLAIN | SCALED
+RFP = {
+    f"lapack-rfp-{transr}{triangle[0]}": vech.RectangularFullPacked(triangle, transr == "t")
+    for transr in "nt"
+    for triangle in ("lower", "upper")
+}
+SPIRALS = {f"tfp-{triangle}": vech.Spiral(triangle) for triangle in ("lower", "upper")}
+TENSORS = {
+    "voigt-stress": vech.TensorOrder("xx yy zz yz xz xy"),
+    "mandel": vech.TensorOrder("xx yy zz yz xz xy", offdiagonal_scale=2**0.5),
+    "tensor-lower": vech.TensorOrder("zx yy yx zz zy xx"),  # its diagonal descends, and it has no name
+    "tensor-both-scaled": vech.TensorOrder("yy zz xy xx yz xz", diagonal_scale=3.0, offdiagonal_scale=0.7),
+}
+EXPLICIT = RFP | SPIRALS | TENSORS
+UNSCALED = PLAIN | RFP | SPIRALS
+LAYOUTS = PLAIN | SCALED | EXPLICIT
 NAMES = (
     "vech",
     "lapack-lower",
@@ -66,6 +80,11 @@ STORE_KINDS = ("symmetric", "hermitian", "skew", "skew-hermitian")
 SIZES = (0, 1, 2, 3, 4, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 130)
 
 
+def plain(layout):
+    """A layout of the same triangle with the diagonal stored and nothing scaled."""
+    return PLAIN[f"{layout.triangle}-{getattr(layout, 'traversal', 'rows')}-stored"]
+
+
 def is_inexact(dtype):
     return dtype.kind in "fc" or reference.is_ml(dtype)
 
@@ -85,8 +104,21 @@ def is_scaled(layout):
     return (layout.diagonal_scale, layout.offdiagonal_scale) != (1.0, 1.0)
 
 
+def has_side(layout, n):
+    return n == 3 or not isinstance(layout, vech.TensorOrder)
+
+
+def has_kind(layout, dtype, kind):
+    """Rectangular full packed conjugates what it crosses, so it has no other way to the other triangle."""
+    if not isinstance(layout, vech.RectangularFullPacked):
+        return True
+    return kind in ("hermitian", "triangular") or (kind == "symmetric" and dtype.kind != "c")
+
+
 def fits(layout, dtype, kind, n):
     if is_scaled(layout) and not is_inexact(dtype):
+        return False
+    if not has_side(layout, n) or not has_kind(layout, dtype, kind):
         return False
     if layout.diagonal == "one" and (dtype.kind == "M" or kind.startswith("skew")):
         return False  # the diagonal of a skew matrix is zero
@@ -362,9 +394,13 @@ def tolerance(dtype, n):
 
 
 def _packed(layout):
-    return lambda full, kind, **more: vech.Packed(
-        reference.pack(full, layout, kind), layout, kind=kind, **more
-    )
+    def make(full, kind, **more):
+        if not make.holds(full.dtype, kind, len(full)):
+            skip("no such form")
+        return vech.Packed(reference.pack(full, layout, kind), layout, kind=kind, **more)
+
+    make.holds = lambda dtype, kind, n: has_kind(layout, dtype, kind) and has_side(layout, n)
+    return make
 
 
 def _sparse_half(triangle):
@@ -372,6 +408,7 @@ def _sparse_half(triangle):
         indptr, indices, data = reference.csr(full, triangle)
         return vech.SparseHalf(indptr, indices, data, len(full), triangle=triangle, kind=kind, **more)
 
+    make.holds = lambda dtype, kind, n: True
     return make
 
 
@@ -380,6 +417,11 @@ STORES = {
     "packed-lower-rows": _packed(PLAIN["lower-rows-stored"]),
     "packed-upper-columns": _packed(PLAIN["upper-columns-stored"]),
     "packed-upper-rows": _packed(PLAIN["upper-rows-stored"]),
+    "packed-rfp-nl": _packed(RFP["lapack-rfp-nl"]),
+    "packed-tfp-upper": _packed(SPIRALS["tfp-upper"]),
     "sparse-half-lower": _sparse_half("lower"),
     "sparse-half-upper": _sparse_half("upper"),
 }
+TENSOR_STORES = {
+    name: _packed(layout) for name, layout in TENSORS.items() if not is_scaled(layout)
+}  # of n = 3

@@ -1,8 +1,8 @@
 """Every operation as a double loop over (i, j): slow, obvious, and independent of the library.
 
-A number is kept as its raw bytes, so that a move is checked to the bit. Of a layout only its five fields are
-read, and no index formula of the library is used: the order of a half is the order in which the loops of `cells`
-meet the cells.
+A number is kept as its raw bytes, so that a move is checked to the bit. Of a layout only its fields are read, and
+no index formula of the library is used: the order of a half is the order in which the loops of `cells` meet the
+cells, or the one in which the definition of an explicit order places them.
 """
 
 import itertools
@@ -14,6 +14,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from vech import RectangularFullPacked, Spiral, TensorOrder
+
 Item = bytes
 
 
@@ -22,7 +24,21 @@ Item = bytes
 
 def cells(layout, n):
     """The matrix cells (i, j) of a half of side n, in storage order."""
+    if isinstance(layout, RectangularFullPacked):
+        return [cell for cell, _ in rectangle(layout.triangle, layout.transposed, n)]
+    if isinstance(layout, Spiral):
+        return _spiral(layout.triangle, n)
+    if isinstance(layout, TensorOrder):
+        assert n == 3
+        return [("xyz".index(row), "xyz".index(column)) for row, column in layout.components.split()]
     return _cells(layout.triangle, layout.traversal, layout.diagonal == "stored", n)
+
+
+def crossed(layout, n):
+    """Whether each number of a half stands there conjugated."""
+    if isinstance(layout, RectangularFullPacked):
+        return [conjugated for _, conjugated in rectangle(layout.triangle, layout.transposed, n)]
+    return [False] * length(layout, n)
 
 
 @lru_cache(maxsize=512)
@@ -35,6 +51,43 @@ def _cells(triangle, traversal, with_diagonal, n):
             if inside or (i == j and with_diagonal):
                 met.append((i, j))
     return met
+
+
+@lru_cache(maxsize=512)
+def rectangle(triangle, transposed, n):
+    """LAPACK's rectangle in the order of memory: each cell of the matrix, and whether it is conjugated there.
+
+    As the comments of xTRTTF draw it: of the lower triangle the first columns as they are, below an empty row if
+    n is even, and the (conjugate) transpose of the other columns in the corner above them; of the upper triangle
+    the last columns as they are, and the (conjugate) transpose of the first ones in the corner below.
+    """
+    first, last = n // 2, n - n // 2
+    rows, columns = (n, last) if n % 2 else (n + 1, last)
+    places = [[None] * columns for _ in range(rows)]
+    for i in range(n):
+        for j in range(n):
+            if triangle == "lower" and i >= j:
+                if j < last:
+                    places[i if n % 2 else i + 1][j] = (i, j), False
+                else:
+                    places[j - last][i - last + 1 if n % 2 else i - last] = (i, j), True
+            if triangle == "upper" and i <= j:
+                if j >= first:
+                    places[i][j - first] = (i, j), False
+                else:
+                    places[first + 1 + j][i] = (i, j), True
+    if transposed:  # its conjugate transpose, if complex; columns adjoin in memory in any case
+        return [(cell, not conjugated) for row in places for cell, conjugated in row]
+    return [place for column in zip(*places, strict=True) for place in column]
+
+
+@lru_cache(maxsize=512)
+def _spiral(triangle, n):
+    """The rule of tfp.math.fill_triangular, of numbers that are their own positions."""
+    x = list(range(n * (n + 1) // 2))
+    filled = x[n:] + x[::-1] if triangle == "lower" else x + x[n:][::-1]
+    inside = {(i, j) for i in range(n) for j in range(n) if (i >= j if triangle == "lower" else i <= j)}
+    return sorted(inside, key=lambda cell: filled[cell[0] * n + cell[1]])
 
 
 def length(layout, n):
@@ -53,6 +106,21 @@ def side(length, layout):
 def formula(layout, i, j, n):
     """The slot of (i, j) by the textbook's formulas in big integers: for sides whose cells nobody can list."""
     high, low = max(i, j), min(i, j)
+    if isinstance(layout, RectangularFullPacked):
+        first, last = n // 2, n - n // 2
+        if layout.triangle == "lower":
+            body = low < last
+            row, column = (high + 1, low) if body else (low - last, high - last)
+            row, column = (row - body, column + (not body)) if n % 2 else (row, column)
+        else:
+            row, column = (low, high - first) if high >= first else (first + 1 + high, low)
+        return row * last + column if layout.transposed else column * (n if n % 2 else n + 1) + row
+    if isinstance(layout, Spiral):
+        total = n * (n + 1) // 2
+        place = high * n + low if layout.triangle == "lower" else low * n + high
+        if layout.triangle == "lower":
+            return n + place if place < total - n else total - 1 - (place - (total - n))
+        return place if place < total else total - 1 - (place - total)
     grows = (layout.triangle == "lower") == (layout.traversal == "rows")
     if layout.diagonal == "stored":
         return high * (high + 1) // 2 + low if grows else low * n - low * (low - 1) // 2 + high - low
@@ -191,8 +259,11 @@ def rescale(item, dtype, divisor, multiplier):
     return encode(results, dtype)
 
 
-def mean(a, b, dtype):
-    return encode([(x + y) / 2 for x, y in zip(decode(a, dtype), decode(b, dtype), strict=True)], dtype)
+def mean(a, b, dtype, factors=(1.0, 1.0)):
+    """(a + b) / 2, scaled, rounded once."""
+    divisor, multiplier = factors
+    means = ((x + y) / 2 for x, y in zip(decode(a, dtype), decode(b, dtype), strict=True))
+    return encode([x * multiplier / divisor for x in means], dtype)
 
 
 def scale(layout, i, j):
@@ -215,8 +286,9 @@ def expand(half, layout, kind="symmetric"):
         if layout.diagonal != "stored":
             for i in range(n):
                 full[i][i] = implied(layout, dtype)
-        for number, (i, j) in zip(items(matrix), cells(layout, n), strict=True):
-            full[i][j] = rescale(number, dtype, scale(layout, i, j), 1.0)
+        for number, (i, j), cross in zip(items(matrix), cells(layout, n), crossed(layout, n), strict=True):
+            true = conjugate(number, dtype) if cross else number
+            full[i][j] = rescale(true, dtype, scale(layout, i, j), 1.0)
             if i != j:
                 full[j][i] = mirror(full[i][j], dtype, kind)
         fulls += [number for row in full for number in row]
@@ -230,13 +302,16 @@ def pack(full, layout, kind="symmetric", use="both"):
     halves = []
     for matrix in full.reshape(math.prod(full.shape[:-2]), n, n):
         numbers = items(matrix)
-        for i, j in cells(layout, n):
+        for (i, j), cross in zip(cells(layout, n), crossed(layout, n), strict=True):
             here, there = numbers[i * n + j], numbers[j * n + i]
+            factors = (1.0, scale(layout, i, j))
             if use == "mean":
-                here = mean(here, mirror(there, dtype, kind), dtype)
-            elif use not in ("both", layout.triangle) and i != j:
-                here = mirror(there, dtype, kind)
-            halves.append(rescale(here, dtype, 1.0, scale(layout, i, j)))
+                here = mean(here, mirror(there, dtype, kind), dtype, factors)
+            else:
+                if (use == "lower" and i < j) or (use == "upper" and i > j):
+                    here = mirror(there, dtype, kind)
+                here = rescale(here, dtype, *factors)
+            halves.append(conjugate(here, dtype) if cross else here)
     return to_array(halves, dtype, (*full.shape[:-2], length(layout, n)))
 
 
@@ -245,8 +320,11 @@ def convert(half, source, target, kind="symmetric"):
     n, dtype = side(half.shape[-1], source), half.dtype
     halves = []
     for matrix in half.reshape(math.prod(half.shape[:-1]), half.shape[-1]):
-        stored = dict(zip(cells(source, n), items(matrix), strict=True))
-        for i, j in cells(target, n):
+        stored = {
+            cell: conjugate(number, dtype) if cross else number
+            for cell, number, cross in zip(cells(source, n), items(matrix), crossed(source, n), strict=True)
+        }
+        for (i, j), cross in zip(cells(target, n), crossed(target, n), strict=True):
             if (i, j) in stored:
                 number = rescale(stored[i, j], dtype, scale(source, i, j), scale(target, i, j))
             elif (j, i) in stored:
@@ -254,7 +332,7 @@ def convert(half, source, target, kind="symmetric"):
                 number = mirror(number, dtype, kind)
             else:
                 number = rescale(implied(source, dtype), dtype, 1.0, scale(target, i, j))
-            halves.append(number)
+            halves.append(conjugate(number, dtype) if cross else number)
     return to_array(halves, dtype, (*half.shape[:-1], length(target, n)))
 
 
@@ -285,7 +363,9 @@ def nonzeros(half, layout, kind="symmetric"):
     """(i, j, values) in storage order, in the layout's triangle: true values, implied ones included."""
     full = expand(half, layout, kind)
     n, dtype = len(full), full.dtype
-    with_diagonal = _cells(layout.triangle, layout.traversal, layout.diagonal != "zero", n)
+    with_diagonal = cells(layout, n)
+    if layout.diagonal == "one":
+        with_diagonal = _cells(layout.triangle, layout.traversal, True, n)
     numbers = items(full)
     found = [(i, j) for i, j in with_diagonal if not is_zero(numbers[i * n + j], dtype)]
     i, j = ([pair[axis] for pair in found] for axis in (0, 1))

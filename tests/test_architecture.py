@@ -24,10 +24,15 @@ LAYERS = (
     ("sparse",),
     ("packed",),
     ("scan",),
+    ("identify",),
     ("moves",),
+    ("explicit",),
     ("values",),
     ("arrays",),
     ("_core",),
+    ("pictures",),
+    ("dialects",),
+    ("orders",),
     ("layout", "store"),
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
@@ -138,6 +143,7 @@ def test_only_the_lower_layers_touch_the_core():
         "__init__",
         "arrays",
         "values",
+        "explicit",
         "moves",
         "scan",
         "packed",
@@ -302,14 +308,15 @@ def test_every_public_function_shows_an_example(name):
 
 
 DATA_FIRST = {
-    "pack": "matrix layout * kind use tolerance out threads",
-    "expand": "half layout * kind out threads",
-    "convert": "half source target * kind out threads",
+    "pack": "matrix layout * kind use tolerance out threads axis",
+    "expand": "half layout * kind out threads axis",
+    "convert": "half source target * kind out threads axis",
     "nonzeros": "half layout * kind",
     "to_coo": "half layout * kind part threads",
     "to_csr": "half layout * kind part threads",
     "to_csc": "half layout * kind part threads",
     "from_sparse": "matrix layout * kind use tolerance threads",
+    "identify": "half * n matrix known",
     "Packed": "half layout * kind labels",
     "SparseHalf": "indptr indices data n * triangle kind labels",
     "Layout": "triangle traversal * diagonal diagonal_scale offdiagonal_scale",

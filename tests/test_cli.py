@@ -1,5 +1,6 @@
 """The command `vech`: what it prints, what it writes, how it fails."""
 
+import io
 import os
 import re
 import resource
@@ -14,6 +15,7 @@ import pytest
 import scipy.io
 import scipy.sparse
 from click.testing import CliRunner
+from rich.console import Console
 
 import cases
 import reference
@@ -203,6 +205,20 @@ def test_force_overwrites(works):
             "full.txt: the suffix '.txt' is none of .npy, .npz, .bin, .mtx",
         ),
         (["expand", "half.npy", "-o", "full"], "full: no suffix is none of .npy"),
+        (
+            ["expand", "half.npy", "-o", "."],
+            "'-o' / '--out': '.' is a directory: name a file in it",
+        ),
+        (
+            ["expand", "half.npy", "-o", "", "--to", "auto"],
+            "'-o' / '--out': '' names no file: say which one to write",
+        ),
+        (["pack", "lopsided.npy", "-o", ""], "'-o' / '--out': '' names no file: say which one to write"),
+        (
+            ["convert", "half.npy", "-o", "folder.npy", "--to", "vech"],
+            "'folder.npy' is a directory: name a file in it",
+        ),
+        (["demo", "-o", "."], "'.' is a directory: name a file in it"),
         (["expand", "half.txt", "-o", "full.npy"], "half.txt: the suffix '.txt' is none of"),
         (["expand", "none.npy", "-o", "full.npy"], "none.npy: No such file or directory"),
         (
@@ -214,7 +230,7 @@ def test_force_overwrites(works):
         (["expand", "half.npy", "-o", "none/full.npy"], "none: no such directory"),
         (
             ["expand", "half.npy", "-o", "folder.npy", "--force"],
-            "folder.npy: exists and is not an ordinary file",
+            "'folder.npy' is a directory: name a file in it",
         ),
         (["expand", "folder.npy", "-o", "full.npy"], "folder.npy: is a directory"),
         (
@@ -247,7 +263,10 @@ def test_force_overwrites(works):
         (["expand", "complex.npy", "-o", "full.npy", "--layout", "vech"], "kind='hermitian'"),
         (["expand", "lopsided.npy", "-o", "full.npy"], "lopsided.npy: "),
         (["pack", "half.npy", "-o", "other.npy"], "half.npy: holds a half, and a full matrix was wanted"),
-        (["pack", "lopsided.npy", "-o", "other.npy", "--tolerance", "0.5"], "2.0"),
+        (
+            ["pack", "lopsided.npy", "-o", "other.npy", "--tolerance", "0.5"],
+            "lopsided.npy: matrix is not symmetric: a[1, 0] is 3.0, but a[0, 1] is 2.0; say what to believe",
+        ),
         (["pack", "lopsided.npy", "-o", "other.npy", "--tolerance", "0.5", "--use", "lower"], "tolerance"),
         (["pack", "lopsided.npy", "-o", "other.txt"], "other.txt: the suffix '.txt'"),
         (["pack", "lopsided.npy", "-o", "there.npy", "--use", "mean"], "there.npy exists"),
@@ -265,7 +284,10 @@ def test_force_overwrites(works):
         (["info", "none.npy"], "none.npy: No such file or directory"),
         (["info", "raw.bin"], "raw.bin: is raw binary: say dtype="),
         (["info", "cut.npy"], "cut.npy, byte 158: ends at byte 158, and its header"),
-        (["info", "half.npy", "--n", "4"], "half.npy: has n 5, and n=4 was asked for"),
+        (
+            ["info", "half.npy", "--n", "9"],
+            "half.npy: has n 5, and n=9 was asked for: leave n out, or say what the file says",
+        ),
         (["demo", "-o", "there.npy"], "there.npy"),
     ],
 )
@@ -380,6 +402,13 @@ def test_info_on_numbers_that_are_no_half(works):
     assert "no layout fits so many numbers" in works("info", "half.npy")
 
 
+def test_info_on_numbers_that_are_no_half_of_this_side(works):
+    np.save("half.npy", np.arange(10))
+    assert "10 numbers are no half of side n = 9: without --n the sides that fit are listed" in works(
+        "info", "half.npy", "--n", "9"
+    )
+
+
 def test_info_on_other_files(works):
     full = np.array([[0, 2], [2, 0]])
     np.save("full.npy", full)
@@ -478,6 +507,38 @@ def test_interrupted_it_exits_130_and_leaves_nothing(folder):
     assert listing(folder) == before
 
 
+STUCK = """
+import sys, time
+from vech import cli
+from vech.io import npy
+def stuck(*arguments, **options):
+    print(end=".", flush=True)
+    time.sleep(60)
+npy.npy_format.write_array = stuck
+cli.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(not LINUX, reason="sends SIGINT")
+@pytest.mark.parametrize(
+    "command",
+    [("pack", "full.npy", "-o", "out.npy"), ("convert", "half.npy", "--to", "numpy-tril", "-o", "out.npy")],
+)
+def test_interrupted_while_it_writes_a_half_it_leaves_nothing_either(folder, command):
+    np.save("full.npy", saved_half())
+    before = listing(folder)
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout.read(1) == "."
+        assert any(name.endswith(".tmp") for name in listing(folder))
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=20)
+    assert child.returncode == 130
+    assert err.strip() == "vech: interrupted; nothing was written"
+    assert listing(folder) == before
+
+
 @pytest.mark.skipif(not LINUX, reason="RLIMIT_FSIZE")
 @pytest.mark.parametrize("name", ["full.npy", "full.npz", "full.mtx", "full.bin"])
 def test_a_full_disk_is_one_error_that_leaves_nothing(folder, name):
@@ -494,25 +555,81 @@ def test_a_full_disk_is_one_error_that_leaves_nothing(folder, name):
 # ---- progress ----------------------------------------------------------------------------------------------
 
 
-def test_a_bar_appears_on_a_terminal_when_the_work_lasts(monkeypatch):
-    bar = cli.Bar("writing")
-    monkeypatch.setattr(type(bar.console), "is_terminal", property(lambda self: True))
+@pytest.fixture
+def terminal(monkeypatch):
+    """Bars think they are on a terminal, and draw on a page that they keep."""
+    page = io.StringIO()
     monkeypatch.setattr(cli, "LASTS", 0.05)
-    with bar:
+    monkeypatch.setattr(cli, "Console", lambda **options: Console(file=page, force_terminal=True, width=100))
+    return page
+
+
+def test_a_bar_appears_when_the_work_lasts(terminal):
+    with cli.Bar("writing full.npy", 100) as bar:
         bar(10, 100)
-        assert not bar.bar.live.is_started
-        time.sleep(0.1)
+        assert not terminal.getvalue()
+        wait_for(terminal, "writing full.npy")
         bar(20, 100)
-        assert bar.bar.live.is_started
+        wait_for(terminal, "20/100 bytes")
     assert not bar.bar.live.is_started
 
 
-def test_no_bar_appears_without_a_terminal(monkeypatch):
+def test_work_that_tells_no_bytes_gets_a_bar_with_its_size_and_the_time_it_takes(terminal):
+    with cli.Bar("packing full.npy", 8_000_000) as bar:
+        wait_for(terminal, "packing full.npy, 8 MB")
+        wait_for(terminal, "0:00:0")
+        bar.now("writing half.npy", 4_000_000)
+        wait_for(terminal, "writing half.npy, 4 MB")
+    assert not bar.bar.live.is_started
+
+
+def test_quick_work_gets_no_bar(terminal):
+    with cli.Bar("packing full.npy", 8_000_000):
+        pass
+    time.sleep(0.1)
+    assert not terminal.getvalue()
+
+
+def wait_for(page, text):
+    until = time.monotonic() + 10
+    while text not in page.getvalue() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert text in page.getvalue()
+
+
+def test_no_bar_appears_without_a_terminal(monkeypatch, capfd):
     monkeypatch.setattr(cli, "LASTS", 0.0)
-    with cli.Bar("writing") as bar:
+    with cli.Bar("writing", 100) as bar:
+        time.sleep(0.05)
         bar(10, 100)
-        bar(20, 100)
         assert not bar.bar.live.is_started
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (("expand", "half.npy", "-o", "out.npy"), "expanding half.npy, 120 B"),
+        (("expand", "half.npy", "-o", "out.npz"), "expanding half.npy, 120 B"),
+        (("pack", "full.npy", "-o", "out.npy"), "writing out.npy, 120 B"),
+        (("convert", "half.npy", "--to", "numpy-tril", "-o", "out.npy"), "writing out.npy, 120 B"),
+    ],
+)
+def test_every_command_that_writes_has_a_bar(works, terminal, monkeypatch, command, shown):
+    full = saved_half()
+    np.save("full.npy", full)
+    for name in ("write", "expand"):
+        monkeypatch.setattr(vech.io, name, slowly(getattr(vech.io, name), terminal, shown))
+    works(*command)
+    assert shown in terminal.getvalue()
+
+
+def slowly(function, page, shown):
+    def waits(*arguments, **options):
+        wait_for(page, shown)
+        return function(*arguments, **options)
+
+    return waits
 
 
 # ---- demo --------------------------------------------------------------------------------------------------
@@ -538,3 +655,75 @@ def test_the_demo_draws_a_picture_and_prints_a_table(works):
 def test_the_demo_without_its_extra_says_what_to_install(fails, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     assert fails("demo").endswith('pip install "vech[demo]"')
+
+
+# ---- identify ----------------------------------------------------------------------------------------------
+
+
+def saved_numbers(n=5):
+    """A matrix of distinct numbers in full.npy, its numpy-tril half without description in half.npy."""
+    full = np.random.default_rng(0).normal(size=(n, n))
+    full += full.T
+    np.save("full.npy", full)
+    np.save("half.npy", full[np.tril_indices(n)])
+    return full
+
+
+def test_identify_prints_what_a_half_can_be(works):
+    saved_numbers()
+    out = works("identify", "half.npy")
+    assert "15 numbers of float64: n = 5 with, n = 6 without the diagonal" in out
+    assert "cannot tell them apart" in out
+    assert all(name in out for name in ("vech", "numpy-tril", "condensed", "lapack-rfp-nl"))
+    assert "condensed" not in works("identify", "half.npy", "--n", 5)
+
+
+def test_identify_by_a_full_matrix(works):
+    full = saved_numbers()
+    for name in ("full.npy", "full.mtx", "described.npy", "full.bin"):
+        if name == "full.bin":
+            full.tofile(name)
+            full[np.tril_indices(5)].tofile("half.bin")
+            out = works("identify", "half.bin", "--dtype", "<f8", "--matrix", name)
+        else:
+            if name == "full.mtx":
+                scipy.io.mmwrite(name, scipy.sparse.coo_array(full))
+            if name == "described.npy":
+                vech.write(name, vech.Packed(full[np.triu_indices(5)], "numpy-triu"))
+            out = works("identify", "half.npy", "--matrix", name)
+        assert "only lapack-upper = numpy-tril fits" in out
+        assert "ruled out" in out and "of 15 numbers agree" in out
+
+
+def test_identify_by_entries_and_facts(works):
+    full = np.corrcoef(np.random.default_rng(0).normal(size=(5, 9)))
+    np.save("half.npy", full[np.tril_indices(5)])
+    out = works("identify", "half.npy", "--psd", "--unit-diagonal", "--entry", f"2,1={full[2, 1]}")
+    assert "only lapack-upper = numpy-tril fits" in out
+    np.save("half.npy", np.array([1, 2, 3 + 4j]))
+    assert "numpy-tril" in works("identify", "half.npy", "--entry", "1,1=3+4j", "--entry", "0,1=2")
+
+
+def test_identify_says_what_the_file_says(works):
+    saved_half("vech")
+    assert "The file says vech." in works("identify", "half.npy")
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("half.npy", "--entry", "1=2"), "I,J=VALUE"),
+        (("half.npy", "--entry", "0,0"), "I,J=VALUE"),
+        (("half.npy", "--entry", "0,0=1,5"), "I,J=VALUE"),
+        (("half.npy", "--n", "9"), "not n = 9"),
+        (("half.npy", "--entry", "0,0=77"), "No layout with a name fits"),
+        (("half.npy", "--matrix", "half.npy"), "--matrix is a full matrix"),
+        (("half.npy", "--matrix", "none.npy"), "none.npy"),
+        (("full.npy",), "no half"),
+        (("half.bin",), "--dtype"),
+    ],
+)
+def test_identify_fails_in_three_lines(fails, arguments, message):
+    full = saved_numbers()
+    full[np.tril_indices(5)].tofile("half.bin")
+    assert message in fails("identify", *arguments)

@@ -19,7 +19,7 @@ import pytest
 import cases
 import reference
 import vech
-from cases import DTYPES, PLAIN
+from cases import DTYPES, PLAIN, RFP, SPIRALS, TENSORS
 from compare import assert_same_bits
 from vech.moves import _expand
 
@@ -31,6 +31,8 @@ ITEMS = {1: np.dtype("u1"), 2: np.dtype("f2"), 4: np.dtype("f4"), 8: np.dtype("f
 every_item = pytest.mark.parametrize("dtype", ITEMS.values(), ids=[f"{size}-bytes" for size in ITEMS])
 ORDERS = {"grow": vech.Layout("lower", "rows"), "shrink": vech.Layout("lower", "columns")}
 every_order = pytest.mark.parametrize("layout", ORDERS.values(), ids=ORDERS)
+PIECES = RFP | SPIRALS
+EXPLICIT = PIECES | {"voigt-stress": TENSORS["voigt-stress"]}
 
 
 # ---- guard pages: a byte read or written beside an array is a crash ----------------------------------------
@@ -64,33 +66,75 @@ def guarded(nbytes):
 @posix
 @every_target
 @every_item
-@every_order
+@pytest.mark.parametrize("layout", (ORDERS | EXPLICIT).values(), ids=ORDERS | EXPLICIT)
 @pytest.mark.parametrize("where", ["behind the guard", "before the guard"])
 def test_nothing_is_touched_outside_the_arrays(layout, dtype, where):
     other = layout_of_other_order(layout)
+    kind = "triangular" if layout in RFP.values() else "symmetric"  # which any number may be
     for n in (1, 2, 3, 4, 7, 15, 16, 17, 33, 64, 65, 127, 130, 193):
+        if not cases.has_side(layout, n) or (layout not in ORDERS.values() and n > 130):
+            continue
         values = cases.raw(dtype, reference.length(layout, n))
-        wanted = reference.expand(values, layout)
-        converted = reference.convert(values, layout, other)
+        wanted = reference.expand(values, layout, kind)
+        converted = reference.convert(values, layout, other, kind)
         with guarded(values.nbytes) as place_half, guarded(wanted.nbytes) as place_full:
             half, full = place_half(where, values.shape, dtype), place_full(where, wanted.shape, dtype)
             cases.write_bits(half, values)
-            for route in ("tiles", "scatter"):
+            for route in ("tiles", "scatter") if layout in ORDERS.values() else ("tiles",):
                 full[...] = 0
-                _expand(half, layout, "symmetric", full, 1, route=route)
+                _expand(half, layout, kind, full, 1, route=route)
                 assert full.tobytes() == wanted.tobytes()
             half[...] = 0
-            vech.pack(full, layout, kind="symmetric", out=half)
+            vech.pack(full, layout, kind=kind, out=half)
             assert half.tobytes() == values.tobytes()
             with guarded(values.nbytes) as place_target:
                 target = place_target(where, values.shape, dtype)
-                vech.convert(half, layout, other, kind="symmetric", out=target)
+                vech.convert(half, layout, other, kind=kind, out=target)
                 assert target.tobytes() == converted.tobytes()
+                half[...] = 0
+                vech.convert(target, other, layout, kind=kind, out=half)
+                assert half.tobytes() == values.tobytes()
                 del target
+            if layout not in ORDERS.values():
+                for start, stop in ((0, n // 2), (n // 2, n), (n // 3, n - n // 3), (n - 1, n)):
+                    part = wanted[start:stop]
+                    with guarded(part.nbytes) as place_rows:
+                        rows = place_rows(where, part.shape, dtype)
+                        _expand(half, layout, kind, rows, 1, rows=(start, stop))
+                        assert rows.tobytes() == part.tobytes()
+                        del rows
+            del half, full
+
+
+@posix
+@every_target
+@every_item
+@pytest.mark.parametrize("where", ["behind the guard", "before the guard"])
+@pytest.mark.parametrize("layout", (ORDERS | EXPLICIT).values(), ids=ORDERS | EXPLICIT)
+def test_nothing_is_touched_outside_batches_whose_numbers_come_first(layout, dtype, where):
+    for n, count in ((1, 5), (3, 1), (3, 7), (3, 700), (3, 5000), (16, 33), (17, 3)):
+        if not cases.has_side(layout, n):
+            continue
+        cells = reference.cells(layout, n)
+        values = cases.raw(dtype, (len(cells), count))
+        wanted = np.zeros((n, n, count), dtype)
+        for slot, ((i, j), crossed) in enumerate(zip(cells, reference.crossed(layout, n), strict=True)):
+            own = values[slot].conj() if crossed and dtype.kind == "c" else values[slot]
+            cases.write_bits(wanted[i, j], own)
+        with guarded(values.nbytes) as place_half, guarded(wanted.nbytes) as place_full:
+            half, full = place_half(where, values.shape, dtype), place_full(where, wanted.shape, dtype)
+            cases.write_bits(half, values)
+            vech.expand(half, layout, kind="triangular", axis=0, out=full)
+            assert full.tobytes() == wanted.tobytes()
+            half[...] = 0
+            vech.pack(full, layout, kind="triangular", use=layout.triangle, axis=0, out=half)
+            assert half.tobytes() == values.tobytes()
             del half, full
 
 
 def layout_of_other_order(layout):
+    if not isinstance(layout, vech.Layout):
+        return layout.plain
     return vech.Layout(layout.triangle, {"rows": "columns", "columns": "rows"}[layout.traversal])
 
 
@@ -110,16 +154,31 @@ def shifted(array, offset, pattern):
 @every_order
 @pytest.mark.parametrize("n", [5, 33, 130])
 def test_every_byte_offset_of_input_and_output(layout, dtype, n):
+    check_byte_offsets(layout, dtype, n, "symmetric", range(64))
+
+
+@every_target
+@every_item
+@pytest.mark.parametrize("layout", PIECES.values(), ids=PIECES)
+@pytest.mark.parametrize("n", [33, 64])
+def test_every_byte_offset_of_explicit_orders(layout, dtype, n):
+    kind = "hermitian" if dtype.kind == "c" else "symmetric"
+    check_byte_offsets(layout, dtype, n, kind, (0, 1, 7, 8, 16, 24, 33, 48, 63))
+
+
+def check_byte_offsets(layout, dtype, n, kind, offsets):
     other = layout_of_other_order(layout)
-    half = cases.raw(dtype, reference.length(layout, n))
-    full = reference.expand(half, layout)
-    converted = reference.convert(half, layout, other)
-    for offset in range(64):
+    half = cases.half(dtype, layout, kind, n)
+    full = reference.expand(half, layout, kind)
+    half = reference.pack(full, layout, kind)  # zeros that are conjugated on the diagonal
+    converted = reference.convert(half, layout, other, kind)
+    for offset in offsets:
         for source, want, call in (
-            (half, full, lambda x, out: vech.expand(x, layout, kind="symmetric", out=out)),
-            (full, half, lambda x, out: vech.pack(x, layout, kind="symmetric", use="lower", out=out)),
-            (full, half, lambda x, out: vech.pack(x, layout, kind="symmetric", use="upper", out=out)),
-            (half, converted, lambda x, out: vech.convert(x, layout, other, kind="symmetric", out=out)),
+            (half, full, lambda x, out: vech.expand(x, layout, kind=kind, out=out)),
+            (full, half, lambda x, out: vech.pack(x, layout, kind=kind, use=layout.triangle, out=out)),
+            (full, half, lambda x, out: vech.pack(x, layout, kind=kind, out=out)),
+            (half, converted, lambda x, out: vech.convert(x, layout, other, kind=kind, out=out)),
+            (converted, half, lambda x, out: vech.convert(x, other, layout, kind=kind, out=out)),
         ):
             _, given, _ = shifted(source, offset, 0)
             cases.write_bits(given, source)
@@ -144,8 +203,37 @@ LARGE = {
 every_large = pytest.mark.parametrize(("dtype", "n"), LARGE.values(), ids=LARGE)
 
 
+def placed(order, n):
+    """Rows, columns and whether conjugated, of each number of an order of pieces, by NumPy's slices."""
+    slots, crossed = np.zeros((n, n), np.int64), np.zeros((n, n), bool)
+    own = np.tri(n, dtype=bool) if order.triangle == "lower" else np.tri(n, dtype=bool).T
+    if order in SPIRALS.values():
+        x = np.arange(n * (n + 1) // 2)
+        filled = (x[n:], x[::-1]) if order.triangle == "lower" else (x, x[n:][::-1])
+        slots[...] = np.concatenate(filled).reshape(n, n)
+    else:
+        first, last, even = n // 2, n - n // 2, 1 - n % 2
+        rectangle = np.arange((n + even) * last)
+        shape = (n + even, last)
+        rectangle = rectangle.reshape(shape) if order.transposed else rectangle.reshape(shape[::-1]).T
+        crossed[...] = order.transposed
+        if order.triangle == "lower":
+            slots[:, :last] = rectangle[even:]
+            slots[last:, last:] = rectangle[:first, 1 - even :].T
+            crossed[last:, last:] ^= True
+        else:
+            slots[:, first:] = rectangle[:n]
+            slots[:first, :first] = rectangle[first + 1 :, :first].T
+            crossed[:first, :first] ^= True
+    i, j = np.nonzero(own)
+    stored = np.argsort(slots[own])
+    return i[stored], j[stored], crossed[own][stored]
+
+
 def pairs(layout, n):
     """Rows and columns of a half in storage order, by NumPy."""
+    if not isinstance(layout, vech.Layout):
+        return placed(layout, n)[:2]
     off = int(layout.diagonal != "stored")
     if layout.traversal == "rows":
         return np.tril_indices(n, -off) if layout.triangle == "lower" else np.triu_indices(n, off)
@@ -194,6 +282,54 @@ def test_every_number_of_threads_gives_the_right_bits(dtype, n, layout):
         upside = {"lower": "upper", "upper": "lower"}[layout.triangle]
         assert_same_bits(vech.pack(full, layout, kind=kind, use=upside, threads=3), half)
         assert_same_bits(vech.pack(full, layout, kind=kind, threads=3), half)
+
+
+# odd and even sides, as rectangles differ
+LARGE_PIECES = {
+    "1-byte": (np.dtype("u1"), 2111),
+    "4-bytes": (np.dtype("f4"), 1032),
+    "8-bytes": (np.dtype("f8"), 743),
+    "complex64": (np.dtype("c8"), 746),
+    "complex128": (np.dtype("c16"), 523),
+}
+
+
+@every_target
+@pytest.mark.parametrize(("dtype", "n"), LARGE_PIECES.values(), ids=LARGE_PIECES)
+@pytest.mark.parametrize("order", PIECES.values(), ids=PIECES)
+def test_large_matrices_of_explicit_orders(order, dtype, n):
+    """Threads, rows around the split of the order, and outputs at odd addresses."""
+    kind = "symmetric"
+    if dtype.kind == "c":
+        kind = "hermitian" if order in RFP.values() else "skew-hermitian"
+    half = cases.raw(dtype, order.length(n))
+    true = half.copy()
+    if dtype.kind == "c":
+        parts = true.view(f"u{dtype.itemsize // 2}").reshape(-1, 2)
+        parts[placed(order, n)[2], 1] ^= parts.dtype.type(1 << (4 * dtype.itemsize - 1))
+    full = expanded(true, order, kind, n)
+    by_rows = vech.Layout(order.triangle, "rows")
+    rows = full[pairs(by_rows, n)]
+    for threads, offset in ((1, 0), (2, 8), (3, 1), (7, 37)):
+        for source, want, call in (
+            (half, full, lambda x, out, t: vech.expand(x, order, kind=kind, out=out, threads=t)),
+            (
+                full,
+                half,
+                lambda x, out, t: vech.pack(x, order, kind=kind, use=order.triangle, out=out, threads=t),
+            ),
+            (half, rows, lambda x, out, t: vech.convert(x, order, by_rows, kind=kind, out=out, threads=t)),
+            (rows, half, lambda x, out, t: vech.convert(x, by_rows, order, kind=kind, out=out, threads=t)),
+        ):
+            block, out, start = shifted(want, offset, 0xA5)
+            call(source, out, threads)
+            assert out.tobytes() == want.tobytes()
+            assert (block[:start] == 0xA5).all() and (block[start + want.nbytes :] == 0xA5).all()
+    store = vech.Packed(half, order, kind=kind)
+    split = n // 2
+    for start, stop in ((0, split), (split, n), (split + 1, n), (split - 150, split + 151), (5, 6), (64, n)):
+        _, out, _ = shifted(full[start:stop], 16, 0xA5)
+        assert_same_bits(store.expand(slice(start, stop), out, threads=2), full[start:stop])
 
 
 # the same, where every row begins at a cache line
@@ -438,12 +574,14 @@ def test_an_expansion_past_2_to_the_31_elements():
 
 @linux
 @every_target
-@pytest.mark.parametrize("layout", [PLAIN[name] for name in PLAIN if "one" not in name], ids=str)
+@pytest.mark.parametrize(
+    "layout", [*(PLAIN[name] for name in PLAIN if "one" not in name), *PIECES.values()], ids=str
+)
 def test_the_core_and_the_layout_agree_on_large_n(layout):
     """Single numbers in gigabytes of address space: positions are written down twice, in Python and in C++."""
     n = 92_700
     half = cases.untouched(layout.length(n))
-    rows = (0, 1, 46_340, 46_341, 65_535, 65_536, n - 2, n - 1)
+    rows = (0, 1, 46_340, 46_341, 46_349, 46_350, 46_351, 65_535, 65_536, n - 2, n - 1)
     placed = {
         (i, j): k for k, (i, j) in enumerate(itertools.product(rows, (2, 46_342, 65_537, n - 3)), start=1)
     }

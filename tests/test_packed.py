@@ -3,6 +3,7 @@
 import copy
 import itertools
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import reference
 import vech
 from cases import DTYPES, LAYOUTS, STORE_KINDS
 from compare import assert_close, assert_same_bits
+from vech import packed as module
 
 
 def fits(layout, dtype, kind, n=5):
@@ -120,7 +122,8 @@ def test_a_packed_can_be_pickled(layout, dtype, kind):
 @every_matrix
 def test_the_transpose_is_relabelled_not_copied(layout, dtype, kind):
     store, full = packed(layout, dtype, kind, 5)
-    assert np.shares_memory(store.T.half, store.half)
+    if store.kind == "symmetric" or isinstance(layout, vech.Layout):  # no other order has a transposed one
+        assert np.shares_memory(store.T.half, store.half)
     assert_same_bits(store.T.expand(), np.ascontiguousarray(full.T))
     assert_same_bits(store.T.T.expand(), full)
     np.testing.assert_array_equal(store.H.expand(), full.conj().T)
@@ -213,7 +216,7 @@ def test_an_index_out_of_range_is_an_index_error(index):
 @pytest.mark.parametrize(
     "index",
     [
-        Ellipsis,
+        (Ellipsis, 0, Ellipsis),
         1.0,
         (1.0, 2),
         "a",
@@ -229,6 +232,32 @@ def test_an_index_out_of_range_is_an_index_error(index):
 def test_what_numpy_would_not_take_is_an_index_error(index):
     store, _ = packed(vech.Layout(), np.dtype(float), "symmetric", 5)
     with pytest.raises((IndexError, TypeError)):
+        store[index]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [..., (..., 0), (0, ...), (..., slice(1, 3)), (slice(2), ...), (..., 1, 2), (1, ..., 2), (1, 2, ...)],
+    ids=str,
+)
+def test_an_ellipsis_stands_for_the_axes_that_are_not_named(index):
+    store, full = packed(vech.Layout(), np.dtype(float), "symmetric", 5)
+    assert_same_bits(np.asarray(store[index]), np.asarray(full[index]))
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ((..., 0, ...), "an index has one ... at most"),
+        ((..., 0, 1, 2), "a matrix has 2 axes, but 3 were indexed"),
+        (None, "None adds an axis, and a store has just two: index expand() instead"),
+        ((None, 0), "None adds an axis, and a store has just two: index expand() instead"),
+    ],
+    ids=str,
+)
+def test_an_index_of_other_axes_names_what_fits(index, message):
+    store, _ = packed(vech.Layout(), np.dtype(float), "symmetric", 5)
+    with pytest.raises(IndexError, match=re.escape(message)):
         store[index]
 
 
@@ -412,3 +441,17 @@ def test_scaled_halves_show_true_values():
     assert store[0, 1] == store[1, 0] == 2**0.5 / 2**0.5
     assert store.to_csr().toarray().tolist() == store.expand().tolist()
     assert store.half[1] == 2**0.5
+
+
+@pytest.mark.parametrize("layout", ["vech", "svec-lower"])
+def test_a_strided_half_is_copied_once_for_a_product(monkeypatch, layout):
+    halves, expand_rows = [], module.expand_rows
+    monkeypatch.setattr(module, "PANEL_BYTES", 9 * 8)
+    monkeypatch.setattr(
+        module, "expand_rows", lambda half, *rest: halves.append(half) or expand_rows(half, *rest)
+    )
+    half = cases.moderate(np.float64, 45)
+    store = vech.Packed(np.repeat(half, 2)[::2], layout)
+    assert_same_bits(store @ np.ones(9), vech.Packed(half, layout) @ np.ones(9))
+    first = halves[:9]
+    assert all(half is first[0] for half in first) and first[0].flags.c_contiguous

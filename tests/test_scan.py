@@ -484,7 +484,7 @@ BELIEF = ("both", "lower", "upper")
     ),
 )
 def test_from_sparse_is_what_packing_the_full_matrix_gives(layout, dtype, kind, n, use):
-    plain = PLAIN[f"{layout.triangle}-{layout.traversal}-stored"]
+    plain = cases.plain(layout)
     half = cases.half(dtype, plain, kind, n, values=cases.moderate)
     half[cases.generator("sparse", n).random(half.size) < 0.6] = 0
     if layout.diagonal != "stored":

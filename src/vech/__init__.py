@@ -4,9 +4,12 @@ from typing import NamedTuple
 
 from vech import _core, io
 from vech._core import __version__
+from vech.dialects import DIALECTS, as_layout
+from vech.identify import identify
 from vech.io import read, write
-from vech.layout import DIALECTS, Layout, as_layout
+from vech.layout import Layout
 from vech.moves import convert, expand, pack
+from vech.orders import RectangularFullPacked, Spiral, TensorOrder
 from vech.packed import Packed
 from vech.scan import from_sparse, nonzeros, to_coo, to_csc, to_csr
 from vech.sparse import SparseHalf
@@ -16,14 +19,18 @@ __all__ = [
     "DIALECTS",
     "Layout",
     "Packed",
+    "RectangularFullPacked",
     "SparseHalf",
+    "Spiral",
     "Store",
     "Targets",
+    "TensorOrder",
     "__version__",
     "as_layout",
     "convert",
     "expand",
     "from_sparse",
+    "identify",
     "io",
     "nonzeros",
     "pack",
@@ -79,9 +86,9 @@ _ELSEWHERE = {
     "unpack_tril": "vech.expand(half, 'numpy-tril')",
     "trttp": "vech.pack(matrix, 'lapack-lower') or vech.pack(matrix, 'lapack-upper')",
     "tpttr": "vech.expand(half, 'lapack-lower') or vech.expand(half, 'lapack-upper')",
-    "fill_triangular": "vech.expand(half, layout, kind='triangular'), whose orders are not TensorFlow's",
-    "sym_matrix_to_vec": "vech.pack(matrix, layout)",
-    "vec_to_sym_matrix": "vech.expand(half, layout)",
+    "fill_triangular": "vech.expand(half, 'tfp-fill-triangular-lower', kind='triangular') or ...-upper",
+    "sym_matrix_to_vec": "vech.pack(matrix, 'nilearn-sym-vec')",
+    "vec_to_sym_matrix": "vech.expand(half, 'nilearn-sym-vec')",
     "coo": "vech.to_coo(half)",
     "csr": "vech.to_csr(half)",
     "csc": "vech.to_csc(half)",

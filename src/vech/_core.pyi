@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy
@@ -16,6 +17,15 @@ def expand(half: Annotated[NDArray, dict(writable=False)], out: NDArray, n: int,
 def pack(full: Annotated[NDArray, dict(writable=False)], half: NDArray, n: int, grow: bool, diagonal_stored: bool, change: Change, diagonal: Change, threads: int) -> bool: ...
 
 def convert(source: Annotated[NDArray, dict(writable=False)], target: NDArray, n: int, source_grow: bool, target_grow: bool, source_diagonal: bool, target_diagonal: bool, change: Change, diagonal: Change, fill: Annotated[NDArray, dict(writable=False)] | None, threads: int) -> bool: ...
+
+class Lines:
+    """Where the cells of one triangle are in an array, in bytes."""
+
+    def __init__(self, start: int, row_step: int, column_step: int, bend: int, lower: bool) -> None: ...
+
+def piece(source: Annotated[NDArray, dict(writable=False)], origin: Lines, target: NDArray, to: Lines, target_axes: int, larges: tuple[int, int], smalls: tuple[int, int], own: bool, mirrored: bool, change: Change, mirrored_change: Change, diagonal: Change, threads: int) -> bool: ...
+
+def cells(source: Annotated[NDArray, dict(writable=False)], source_axes: int, target: NDArray, target_axes: int, origins: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', writable=False)], targets: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', writable=False)], changes: Sequence[tuple[Change, int]], threads: int) -> bool: ...
 
 def mirrored(full: Annotated[NDArray, dict(writable=False)], n: int, change: Change, threads: int) -> bool: ...
 

@@ -178,6 +178,11 @@ def mirror_values(values: Array, kind: str) -> Array:
     return copy
 
 
+def crossed_values(values: Array) -> Array:
+    """A copy of the values, conjugated where complex, as they stand in a crossed piece of an explicit order."""
+    return mirror_values(values, "hermitian") if family(values.dtype) == "c" else values.copy()
+
+
 # ---------------------------------------------------------------- out=
 
 

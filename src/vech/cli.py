@@ -1,26 +1,54 @@
 """The command `vech`: parses arguments, calls one public function, prints."""
 
+import math
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Timer
 from typing import Any, Self
 
 import click
+import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column, Table
+from rich.text import Text
 
 import vech
 import vech.io
+from vech.dialects import CANONICAL
+from vech.identify import Candidates
 from vech.io.info import Info, summarize
 from vech.io.npy import description_path
+from vech.pictures import LEGEND, conversions, picture, sides, users, words
 
 LASTS = 1.0
 """Seconds after which work gets a progress bar."""
 
 KINDS = ("symmetric", "hermitian", "skew", "skew-hermitian")
+
+
+class OutFile(click.Path):
+    """The name of a file to write."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse what can be no file, whatever its suffix."""
+        if not value:
+            self.fail("'' names no file: say which one to write", param, ctx)
+        path: Any = super().convert(value, param, ctx)
+        if path.is_dir():
+            self.fail(f"'{value}' is a directory: name a file in it", param, ctx)
+        return path
+
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 out_option = click.option(
@@ -28,7 +56,7 @@ out_option = click.option(
     "--out",
     required=True,
     metavar="OUT",
-    type=click.Path(path_type=Path),
+    type=OutFile(path_type=Path),
     help="File to write; its suffix says what it is. Example: -o full.npy",
 )
 kind_option = click.option(
@@ -55,7 +83,8 @@ def layout_option(flags: tuple[str, ...], text: str, **more: Any) -> Callable[[A
     return click.option(
         *flags,
         metavar="NAME",
-        help=f"{text} One of {', '.join(vech.DIALECTS)}. Example: {flags[0]} numpy-tril",
+        help=f"{text} {', '.join(list(vech.DIALECTS)[:5])}, ...: vech dialects lists all. "
+        f"Example: {flags[0]} numpy-tril",
         **more,
     )
 
@@ -117,7 +146,108 @@ def info(file: Path, dtype: str | None, n: int | None) -> None:
     bare = getattr(content, "ndim", 0) == 1
     fitting = vech.io.could_be(len(content), content.dtype) if bare else []
     found = summarize(content, [case for case in fitting if n in (None, case[2])])
-    _print_info(file, found)
+    _print_info(file, found, n)
+
+
+def _entries(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[Any, Any]:
+    """Make of each I,J=VALUE an entry (i, j): value."""
+    known: dict[Any, Any] = {}
+    for value in values:
+        pair, _, text = value.partition("=")
+        try:
+            i, j = map(int, pair.split(","))
+            number = complex(text)
+        except ValueError:
+            raise click.BadParameter(
+                f"{value!r} is not I,J=VALUE, such as 0,1=0.25", param=parameter
+            ) from None
+        known[i, j] = int(text) if text.strip("+-").isdecimal() else number if number.imag else number.real
+    return known
+
+
+@vech_command.command(short_help="Say which layouts the half in FILE can have, and why.")
+@file_argument
+@click.option("--n", type=click.IntRange(min=0), help="Side of the matrix. Example: --n 4000")
+@click.option(
+    "--matrix",
+    metavar="FULL",
+    type=click.Path(path_type=Path),
+    help="File of the matrix that it should be the half of. Example: --matrix full.npy",
+)
+@click.option("--psd", is_flag=True, help="The matrix is positive semidefinite. Example: --psd")
+@click.option(
+    "--unit-diagonal", is_flag=True, help="The diagonal of the matrix is all one. Example: --unit-diagonal"
+)
+@click.option(
+    "--entry",
+    "entries",
+    metavar="I,J=VALUE",
+    multiple=True,
+    callback=_entries,
+    help="A number of the matrix, rows and columns from 0; as often as you like. Example: --entry 0,1=0.25",
+)
+@dtype_option
+def identify(
+    file: Path,
+    n: int | None,
+    matrix: Path | None,
+    psd: bool,
+    unit_diagonal: bool,
+    entries: dict[Any, Any],
+    dtype: str | None,
+) -> None:
+    """Say which layouts the half in FILE can have, best first, and why; never more than is known.
+
+    \b
+    Examples:
+      vech identify half.npy
+      vech identify half.npy --matrix full.npy
+      vech identify half.bin --dtype '<f8' --n 40 --psd --entry 0,1=0.25
+    """
+    facts = {"positive semidefinite": psd, "unit diagonal": unit_diagonal}
+    known = entries | {fact: True for fact, holds in facts.items() if holds}
+    with Bar(f"reading {file.name}", _size(file)) as bar:
+        half = vech.io.load(file, dtype=dtype)
+        said = half.layout.name if isinstance(half, vech.Packed) else None
+        half = getattr(half, "half", half)
+        if getattr(half, "ndim", 2) != 1:
+            raise click.ClickException(f"{file} holds a matrix and no half: vech pack {file} makes one")
+        full = None if matrix is None else _full(matrix, dtype)
+        bar.now(f"identifying {file.name}", half.nbytes)
+        found = vech.identify(half, n=n, matrix=full, known=known)
+    if not found:
+        raise click.ClickException(found.summary)
+    _print_found(found, said)
+
+
+def _full(path: Path, dtype: str | None) -> Any:
+    """Load the full matrix in a file, or expand the half."""
+    raw = path.suffix.lower() == ".bin"
+    content = vech.io.load(path, dtype=dtype if raw else None)
+    if isinstance(content, vech.Store):
+        return content.expand()
+    if content.ndim == 2:
+        return content if isinstance(content, np.ndarray) else content.toarray()
+    side = math.isqrt(content.size)
+    if raw and side * side == content.size:
+        return content.reshape(side, side)
+    raise click.ClickException(f"{path} holds {content.size:,} numbers in a row: --matrix is a full matrix")
+
+
+@vech_command.command(short_help="List all layouts, or show one.")
+@click.argument("name", required=False)
+def dialects(name: str | None) -> None:
+    """List all layouts and who has them, or show the one of that NAME and how to convert it.
+
+    \b
+    Examples:
+      vech dialects
+      vech dialects clarabel-psd
+    """
+    if name is None:
+        _print_layouts()
+    else:
+        _print_layout(name)
 
 
 @vech_command.command()
@@ -159,13 +289,14 @@ def expand(
         vech.io.expands_to(out, to)
         _check_out(file, out, force)
     began = time.perf_counter()
-    store = vech.io.read(file, layout=layout, kind=kind, dtype=dtype, n=n)
-    if to == "auto":
-        to = "csr" if summarize(store, []).cases[0].best == "csr" else "dense"
-        out = out if out.suffix else out.with_name(out.name + {"csr": ".npz", "dense": ".npy"}[to])
-        vech.io.expands_to(out, to)
-        _check_out(file, out, force)
-    with Bar(f"writing {out.name}") as bar:
+    with Bar(f"reading {file.name}", _size(file)) as bar:
+        store = vech.io.read(file, layout=layout, kind=kind, dtype=dtype, n=n)
+        if to == "auto":
+            to = "csr" if summarize(store, []).cases[0].best == "csr" else "dense"
+            out = out if out.suffix else out.with_name(out.name + {"csr": ".npz", "dense": ".npy"}[to])
+            vech.io.expands_to(out, to)
+            _check_out(file, out, force)
+        bar.now(f"expanding {file.name}", store.nbytes)
         vech.io.expand(out, store, to=to, threads=threads, progress=bar)
     _done(out, store, began)
 
@@ -214,10 +345,12 @@ def pack(
     vech.io.file_format(out)
     _check_out(file, out, force)
     began = time.perf_counter()
-    store = vech.io.pack(
-        file, layout, kind=kind, use=use, tolerance=tolerance, dtype=dtype, n=n, threads=threads
-    )
-    vech.io.write(out, store)
+    with Bar(f"packing {file.name}", _size(file)) as bar:
+        store = vech.io.pack(
+            file, layout, kind=kind, use=use, tolerance=tolerance, dtype=dtype, n=n, threads=threads
+        )
+        bar.now(f"writing {out.name}", store.nbytes)
+        vech.io.write(out, store)
     _done(out, store, began)
 
 
@@ -252,14 +385,16 @@ def convert(
     vech.io.file_format(out)
     _check_out(file, out, force)
     began = time.perf_counter()
-    store = vech.read(file, layout=source, kind=kind, dtype=dtype, n=n)
-    if not isinstance(store, vech.Packed):
-        raise click.ClickException(
-            f"{file} is sparse, which has no layout: vech pack {file} -o {out} makes a half of it"
-        )
-    half = vech.convert(store.half, store.layout, target, kind=store.kind, threads=threads)
-    store = vech.Packed(half, target, kind=store.kind, labels=store.labels)
-    vech.io.write(out, store)
+    with Bar(f"converting {file.name}", _size(file)) as bar:
+        store = vech.read(file, layout=source, kind=kind, dtype=dtype, n=n)
+        if not isinstance(store, vech.Packed):
+            raise click.ClickException(
+                f"{file} is sparse, which has no layout: vech pack {file} -o {out} makes a half of it"
+            )
+        half = vech.convert(store.half, store.layout, target, kind=store.kind, threads=threads)
+        store = vech.Packed(half, target, kind=store.kind, labels=store.labels)
+        bar.now(f"writing {out.name}", store.nbytes)
+        vech.io.write(out, store)
     _done(out, store, began)
 
 
@@ -268,7 +403,7 @@ def convert(
     "-o",
     "--out",
     metavar="OUT",
-    type=click.Path(path_type=Path),
+    type=OutFile(path_type=Path),
     help="Picture to write; vech-demo.png, overwritten, unless said. Example: -o digits.png",
 )
 @threads_option
@@ -289,36 +424,37 @@ def demo(out: Path | None, threads: int | None, force: bool) -> None:
 
 
 class Bar:
-    """A progress bar in bytes with the time left, on a terminal, once the work has lasted."""
+    """A progress bar on a terminal, once the work has lasted: the time it takes, or bytes and the time left."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, size: int) -> None:
         self.console = Console(stderr=True)
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
-        )
-        self.task = self.bar.add_task(text)
-        self.began = time.monotonic()
+        name = TextColumn("{task.description}", markup=False)
+        self.counting = (name, BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        self.bar = Progress(name, BarColumn(), TimeElapsedColumn(), console=self.console, transient=True)
+        self.task = self.bar.add_task("", total=None)
+        self.now(text, size)
+        self.timer = Timer(LASTS, self.bar.start)
+        self.timer.daemon = True
 
     def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self.timer.start()
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.timer.cancel()
+        if self.timer.is_alive():
+            self.timer.join()
         if self.bar.live.is_started:
             self.bar.stop()
 
+    def now(self, text: str, size: int) -> None:
+        """Say what is being done with so many bytes."""
+        self.bar.update(self.task, description=f"{text}, {_bytes(size)}")
+
     def __call__(self, done: int, total: int) -> None:
+        self.bar.columns = self.counting
         self.bar.update(self.task, completed=done, total=total)
-        if (
-            self.console.is_terminal
-            and not self.bar.live.is_started
-            and time.monotonic() - self.began > LASTS
-        ):
-            self.bar.start()
 
 
 def _check_out(file: Path, out: Path, force: bool) -> None:
@@ -341,6 +477,10 @@ def _done(out: Path, store: Any, began: float) -> None:
     click.echo(f"{out}: {store.n} x {store.n} {store.dtype}, {store.kind}, {size}, {seconds:.2f} s")
 
 
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
 def _bytes(count: int) -> str:
     size = float(count)
     for unit in ("B", "kB", "MB", "GB"):
@@ -350,7 +490,52 @@ def _bytes(count: int) -> str:
     return f"{size:.3g} TB"
 
 
-def _print_info(file: Path, found: Info) -> None:
+def _print_layouts() -> None:
+    table = Table(
+        Column("layout", no_wrap=True), Column("order, diagonal, scale", max_width=24), "names", "who"
+    )
+    for name in CANONICAL:
+        order, diagonal, scale = words(vech.as_layout(name))
+        rows = users(name)
+        names = {name, *(row.name for row in rows)}
+        who = "; ".join(dict.fromkeys(row.library for row in rows))
+        table.add_row(name, f"{order}; {diagonal}; {scale}", str(len(names)), who)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print("vech dialects NAME shows one; any of its names will do.")
+
+
+def _print_layout(name: str) -> None:
+    layout = vech.as_layout(name)
+    order, diagonal, scale = words(layout)
+    drawn = [picture(layout, n) for n in sides(layout)]
+    click.echo(f"{name} = {layout.name}" if name != layout.name else name)
+    click.echo(f"{order}; diagonal {diagonal}; scale {scale}\n")
+    click.echo("\n\n".join(drawn) + "\n")
+    marks = (f"{mark} {meaning}" for mark, meaning in LEGEND.items() if mark in "".join(drawn))
+    click.echo("\n".join(marks) + "\n")
+    for row in users(name):
+        click.echo(f"{row.name}: {row.library}, {row.calls}")
+        click.echo(f"    proof: {row.proof}")
+        if row.quirks:
+            click.echo(f"    mind: {row.quirks}")
+    click.echo("\n" + "\n".join(conversions(name)))
+
+
+def _print_found(found: Candidates, said: str | None) -> None:
+    console = Console(highlight=False)
+    console.print(found.summary + (f"\nThe file says {said}." if said else ""), markup=False)
+    fitting, ruled_out = Table("rank", "layout", "n", "verdict", "why"), Table("ruled out", "n", "why")
+    for row in [*found, *found.excluded]:
+        names, why = Text("\n".join(row.names)), Text("\n".join(row.reasons))
+        if row.rank:
+            fitting.add_row(f"{row.rank}", names, f"{row.n:,}", row.verdict, why)
+        else:
+            ruled_out.add_row(names, f"{row.n:,}", why)
+    console.print(fitting, *([ruled_out] if found.excluded else []))
+
+
+def _print_info(file: Path, found: Info, n: int | None) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{file}: {found.holds}, {found.dtype}", markup=False)
     share = f" ({found.nonzeros / found.count:.2%})" if found.count else ""
@@ -360,7 +545,9 @@ def _print_info(file: Path, found: Info) -> None:
         console.print(f"{what} from {found.smallest} to {found.largest}")
     if not found.cases:
         console.print(
-            "no layout fits so many numbers, with or without a diagonal, for any n that was not ruled out"
+            "no layout fits so many numbers, with or without a diagonal"
+            if n is None
+            else f"{found.count:,} numbers are no half of side n = {n}: without --n the sides that fit are listed"
         )
         return
     table = Table("as", "n", "nonzeros", "half", "full", "CSR", "smallest")

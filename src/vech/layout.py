@@ -62,7 +62,7 @@ class Layout:
         one_of("traversal", self.traversal, ("columns", "rows"))
         one_of("diagonal", self.diagonal, ("stored", "zero", "one"))
         for name in ("diagonal_scale", "offdiagonal_scale"):
-            object.__setattr__(self, name, _scale(name, getattr(self, name)))
+            object.__setattr__(self, name, as_scale(name, getattr(self, name)))
 
     @property
     def grow(self) -> bool:
@@ -87,7 +87,7 @@ class Layout:
     @property
     def name(self) -> str:
         """The canonical name of this layout, or the call that makes it where it has none."""
-        return next((name for name, layout in DIALECTS.items() if layout == self), repr(self))
+        return next((name for name, layout in LAYOUTS.items() if layout == self), repr(self))
 
     @property
     def plain(self) -> "Layout":
@@ -124,7 +124,7 @@ class Layout:
         >>> Layout().length(4), Layout(diagonal="zero").length(4)
         (10, 6)
         """
-        return int(_triangular(_side(n) - self._strict))
+        return int(triangular(as_side(n) - self._strict))
 
     def side(self, length: int) -> int:
         """The n whose half has this length, exactly; a strict half of length 0 is n = 1.
@@ -139,18 +139,18 @@ class Layout:
         >>> Layout().side(10), Layout(diagonal="zero").side(10)
         (4, 5)
         """
-        length = _integer("length", length)
+        length = as_integer("length", length)
         if length < 0:
             raise ValueError(f"a half cannot have length {length}: lengths start at 0")
         runs = (math.isqrt(8 * length + 1) - 1) // 2
         n = runs + self._strict
-        if _triangular(runs) != length:
+        if triangular(runs) != length:
             formula = "without its diagonal n(n-1)/2" if self._strict else "with its diagonal n(n+1)/2"
             raise ValueError(
-                f"a half of length {length} fits no n: {formula} is {_triangular(runs)} for n={n} "
-                f"or {_triangular(runs + 1)} for n={n + 1}"
+                f"a half of length {length} fits no n: {formula} is {triangular(runs)} for n={n} "
+                f"or {triangular(runs + 1)} for n={n + 1}"
             )
-        return _side(n)
+        return as_side(n)
 
     def position(self, i: ArrayLike, j: ArrayLike, n: int) -> Any:
         """Where in the half of an n x n matrix the number of the pair {i, j} is.
@@ -180,8 +180,8 @@ class Layout:
         >>> Layout().position([0, 2, 1], [0, 1, 2], n=3)
         array([0, 4, 4])
         """
-        n = _side(n)
-        rows, columns = np.broadcast_arrays(_indices("row", i, n), _indices("column", j, n))
+        n = as_side(n)
+        rows, columns = np.broadcast_arrays(as_indices("row", i, n), as_indices("column", j, n))
         if self._strict and (rows == columns).any():
             where = int(rows[rows == columns].flat[0])
             raise IndexError(
@@ -192,8 +192,8 @@ class Layout:
     def slot(self, small: Any, large: Any, n: int) -> Any:
         """`position` of pairs small <= large known to be stored, as ints or int64 arrays; checks nothing."""
         if self.grow:
-            return _triangular(large - self._strict) + small
-        return self.length(n) - 1 - (_triangular(n - 1 - small - self._strict) + (n - 1 - large))
+            return triangular(large - self._strict) + small
+        return self.length(n) - 1 - (triangular(n - 1 - small - self._strict) + (n - 1 - large))
 
     def pair(self, k: ArrayLike, n: int) -> tuple[Any, Any]:
         """Row and column, in the layout's own triangle, of the k-th number of the half of an n x n matrix.
@@ -222,15 +222,15 @@ class Layout:
         >>> Layout(diagonal="zero").pair([0, 1, 2], n=3)
         (array([1, 2, 2]), array([0, 0, 1]))
         """
-        n = _side(n)
+        n = as_side(n)
         length = self.length(n)
-        step = _indices("position", k, length)
+        step = as_indices("position", k, length)
         if not self.grow:
             step = length - 1 - step
         run = ((np.sqrt(8.0 * step + 1.0) - 1.0) * 0.5).astype(np.int64)  # at most one off below run 2**32
-        run -= _triangular(run) > step
-        run += _triangular(run + 1) <= step
-        small, large = step - _triangular(run), run + self._strict
+        run -= triangular(run) > step
+        run += triangular(run + 1) <= step
+        small, large = step - triangular(run), run + self._strict
         if not self.grow:
             small, large = n - 1 - large, n - 1 - small
         return (large[()], small[()]) if self.triangle == "lower" else (small[()], large[()])
@@ -238,27 +238,6 @@ class Layout:
     @property
     def _strict(self) -> int:
         return int(self.diagonal != "stored")
-
-
-def as_layout(layout: str | Layout) -> Layout:
-    """The layout of that name; a Layout is returned as it is.
-
-    Raises
-    ------
-    ValueError
-        For an unknown name; the nearest names are given.
-    TypeError
-        For anything but a name or a Layout.
-
-    Examples
-    --------
-    >>> as_layout("numpy-triu")
-    Layout('upper', 'rows')
-    """
-    if isinstance(layout, Layout):
-        return layout
-    one_of("layout", layout, DIALECTS)
-    return DIALECTS[layout]
 
 
 def one_of(what: str, value: object, names: Collection[str]) -> None:
@@ -273,12 +252,12 @@ def one_of(what: str, value: object, names: Collection[str]) -> None:
         raise ValueError(f"unknown {what} {value!r}: {hint}")
 
 
-def _triangular(runs: Any) -> Any:
+def triangular(runs: Any) -> Any:
     """runs (runs + 1) / 2 of an int or int64 array, the even factor halved first."""
     return (runs | 1) * ((runs + 1) >> 1)
 
 
-def _integer(what: str, value: object) -> int:
+def as_integer(what: str, value: object) -> int:
     if isinstance(value, bool | np.bool):
         raise TypeError(f"{what} must be an integer, not {value!r}")
     try:
@@ -287,14 +266,14 @@ def _integer(what: str, value: object) -> int:
         raise TypeError(f"{what} must be an integer, not {value!r}") from None
 
 
-def _side(n: object) -> int:
-    side = _integer("n", n)
+def as_side(n: object) -> int:
+    side = as_integer("n", n)
     if not 0 <= side <= LARGEST_SIDE:
         raise ValueError(f"n = {side} is out of range: the side of a matrix is 0 to {LARGEST_SIDE}")
     return side
 
 
-def _indices(what: str, values: ArrayLike, bound: int) -> NDArray[np.int64]:
+def as_indices(what: str, values: ArrayLike, bound: int) -> NDArray[np.int64]:
     """The values as int64, all of them within 0 ... bound - 1."""
     array = np.asarray(values)
     if array.size == 0 and not isinstance(values, np.ndarray):
@@ -308,7 +287,7 @@ def _indices(what: str, values: ArrayLike, bound: int) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def _scale(what: str, value: object) -> float:
+def as_scale(what: str, value: object) -> float:
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{what} must be a real number, not {value!r}")
     scale = float(value)
@@ -317,14 +296,18 @@ def _scale(what: str, value: object) -> float:
     return scale
 
 
-# Canonical names first, then aliases: the one place where a dialect is added.
-DIALECTS: dict[str, Layout] = {
+# By name, in the order in which they are tried; other names of the same: dialects.py.
+LAYOUTS = {
     "vech": Layout("lower", "columns"),
     "lapack-upper": Layout("upper", "columns"),
     "numpy-tril": Layout("lower", "rows"),
     "numpy-triu": Layout("upper", "rows"),
     "condensed": Layout("lower", "columns", diagonal="zero"),
+    "strict-tril": Layout("lower", "rows", diagonal="zero"),
+    "strict-triu": Layout("upper", "rows", diagonal="zero"),
     "svec-lower": Layout("lower", "columns", offdiagonal_scale=math.sqrt(2)),
     "svec-upper": Layout("upper", "columns", offdiagonal_scale=math.sqrt(2)),
+    "pyriemann-upper": Layout("upper", "rows", offdiagonal_scale=math.sqrt(2)),
+    "nilearn-sym-vec": Layout("lower", "rows", diagonal_scale=1 / math.sqrt(2)),
+    "picos-skew": Layout("upper", "columns", diagonal="zero", offdiagonal_scale=math.sqrt(2)),
 }
-DIALECTS["lapack-lower"] = DIALECTS["vech"]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vech import _core
+from vech import _core, explicit
 from vech.arrays import (
     KINDS,
     NATIVE,
@@ -18,6 +18,7 @@ from vech.arrays import (
     as_array,
     check_memory,
     check_out,
+    crossed_values,
     epsilon,
     extension,
     family,
@@ -28,12 +29,19 @@ from vech.arrays import (
     resolve_threads,
     words,
 )
-from vech.layout import Layout, as_layout, one_of
+from vech.dialects import AnyLayout, as_layout
+from vech.explicit import Changes
+from vech.layout import Layout, as_integer, one_of
+from vech.orders import Explicit
 from vech.values import Factors, halfway, largest, mean, narrow, rescale, widen, worst
 
 USES = ("both", "lower", "upper", "mean")
 SCATTER_BYTES = 2**26  # from this size on zeros come from the system; 2**25 may be used memory, cleared
 SCATTER_DENSITY = 0.01  # the share of nonzeros below which scan-and-scatter beats the tiles
+CROSSED = {
+    "symmetric": "hermitian",
+    "hermitian": "symmetric",
+}  # the kind by which a crossed complex number mirrors
 SMALL, SMALL_FULL = 136, 256  # numbers, n = 16
 UNCHECKED_NUMBERS = 2**20  # a smaller half expands into what any machine has
 
@@ -45,13 +53,14 @@ WAYS_OUT = (
 
 def pack(
     matrix: ArrayLike,
-    layout: str | Layout = "vech",
+    layout: str | AnyLayout = "vech",
     *,
     kind: str | None = None,
     use: str = "both",
     tolerance: float | None = None,
     out: Array | None = None,
     threads: int | None = None,
+    axis: int = -1,
 ) -> Array:
     """The half of a full matrix: each number of a pair once.
 
@@ -59,7 +68,7 @@ def pack(
     ----------
     matrix : array, shape (..., n, n)
         One matrix or a batch; any strides, any dtype vech takes.
-    layout : str or Layout
+    layout : str or layout
         Which numbers go where.
     kind : {"symmetric", "hermitian", "skew", "skew-hermitian", "triangular"}, optional
         What the other triangle is. Symmetric for real data; for complex data it must be said.
@@ -73,6 +82,9 @@ def pack(
         Memory for the result, of exactly its dtype. An interrupted call leaves it half written.
     threads : int, optional
         At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+    axis : int
+        Where the numbers of a half are in the result; rows and columns of `matrix` are at this axis and the
+        next: ``axis=0`` takes shape (n, n, ...) and gives (length, ...).
 
     Returns
     -------
@@ -104,7 +116,7 @@ def pack(
     >>> pack(np.array([[0, 7], [8, 0]]), "condensed", use="upper")
     array([7])
     """
-    plain = kind is None and tolerance is None and out is None and threads is None
+    plain = kind is None and tolerance is None and out is None and threads is None and axis == -1
     if plain and use in ("both", "lower") and type(matrix) is np.ndarray and matrix.size <= SMALL_FULL:
         name = layout if type(layout) is str else as_layout(layout)
         found = _positions(name, matrix.dtype, matrix.shape)
@@ -113,6 +125,12 @@ def pack(
             if not (strict and np.count_nonzero(matrix.diagonal())):
                 return matrix.take(positions)
     full = as_array(matrix, "matrix")
+    if axis != -1:
+        full, at = _axis_last(full, axis, 2, "matrix")
+        layout = as_layout(layout)
+        half, result = _axis_result(full, 2, (layout.length(full.shape[-1]),), at, out)
+        pack(full, layout, kind=kind, use=use, tolerance=tolerance, out=half, threads=threads)
+        return result
     if full.ndim < 2 or full.shape[-1] != full.shape[-2]:
         raise ValueError(f"matrix has shape {full.shape}: its last two axes must be a square, (..., n, n)")
     if type(layout) is not str:
@@ -138,6 +156,16 @@ def pack(
     if not _even(full):
         full = full.copy()
     equal = _judge(full, recipe, use, tolerance, threads)
+    if use == "mean" and isinstance(layout, Explicit):
+        order = layout.plain
+        scaled = Layout(  # rounds once: the scales of both cancel on the way from one to the other
+            order.triangle,
+            order.traversal,
+            diagonal_scale=layout.diagonal_scale,
+            offdiagonal_scale=layout.offdiagonal_scale,
+        )
+        halves = pack(full, scaled, kind=kind, use=use, threads=threads)
+        return convert(halves, scaled, layout, kind=kind, out=out, threads=threads)
     by_hand = use == "mean" or recipe.scaling.by_hand
     half = out if out.flags.c_contiguous or (_adjoining(out) and not by_hand) else np.empty(shape, full.dtype)
     if use == "mean":
@@ -146,8 +174,12 @@ def pack(
         own = use in ("both", layout.triangle)
         if equal and recipe.kind != "triangular" and _across(full, layout):
             own = False  # the same bits, and faster to read
-        change = recipe.own if own else recipe.mirrored
-        infinite = _pack_triangle(full, half, layout, own, change, recipe.diagonal, threads)
+        if isinstance(layout, Explicit):
+            infinite = explicit.pack(full, half, layout, own, recipe.changes, threads)
+        else:
+            plain_changes = recipe.changes[0]
+            change = plain_changes.own if own else plain_changes.mirrored
+            infinite = _pack_triangle(full, half, layout, own, change, plain_changes.diagonal, threads)
         if recipe.negates and not (own and use == layout.triangle):
             _refuse_smallest(half, layout, n)
         if recipe.scaling.by_hand:
@@ -164,11 +196,12 @@ def pack(
 
 def expand(
     half: ArrayLike,
-    layout: str | Layout = "vech",
+    layout: str | AnyLayout = "vech",
     *,
     kind: str | None = None,
     out: Array | None = None,
     threads: int | None = None,
+    axis: int = -1,
 ) -> Array:
     """The full matrix of a half.
 
@@ -176,7 +209,7 @@ def expand(
     ----------
     half : array, shape (..., length)
         One half or a batch; any strides, any dtype vech takes.
-    layout : str or Layout
+    layout : str or layout
         Which number is where.
     kind : {"symmetric", "hermitian", "skew", "skew-hermitian", "triangular"}, optional
         What the other triangle is. Symmetric for real data; for complex data it must be said.
@@ -184,6 +217,9 @@ def expand(
         Memory for the result, of exactly its dtype. An interrupted call leaves it half written.
     threads : int, optional
         At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+    axis : int
+        Where the numbers of a half are; rows and columns of the result are at this axis and the next:
+        ``axis=0`` takes shape (length, ...) and gives (n, n, ...).
 
     Returns
     -------
@@ -219,7 +255,8 @@ def expand(
            [ 7,  0, -9],
            [ 8,  9,  0]])
     """
-    if type(half) is np.ndarray and half.size <= SMALL and kind is None and out is None and threads is None:
+    plain = kind is None and out is None and threads is None and axis == -1
+    if plain and type(half) is np.ndarray and half.size <= SMALL:
         found = _lookup(layout if type(layout) is str else as_layout(layout), half.dtype, half.shape)
         if found is not None:
             index, fill = found
@@ -227,12 +264,18 @@ def expand(
             if fill is not None:
                 full.ravel()[:: len(full) + 1] = fill
             return full
+    if axis != -1:
+        half, at = _axis_last(as_array(half, "half"), axis, 1, "half")
+        n = as_layout(layout).side(half.shape[-1])
+        full, result = _axis_result(half, 1, (n, n), at, out)
+        _expand(half, layout, kind, full, threads)
+        return result
     return _expand(half, layout, kind, out, threads)
 
 
 @lru_cache(maxsize=256)
 def _lookup(
-    name: str | Layout, dtype: Dtype, shape: tuple[int, ...]
+    name: str | AnyLayout, dtype: Dtype, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], Array | None] | None:
     """Of one small symmetric matrix: where each number is in its half, and what its diagonal is if left out.
 
@@ -253,7 +296,7 @@ def _lookup(
 
 @lru_cache(maxsize=256)
 def _positions(
-    name: str | Layout, dtype: Dtype, shape: tuple[int, ...]
+    name: str | AnyLayout, dtype: Dtype, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], bool] | None:
     """Of one small symmetric matrix: where in it, row by row, the half is, and whether it leaves out zeros."""
     layout = as_layout(name)
@@ -266,7 +309,7 @@ def _positions(
 
 
 def expand_rows(
-    half: Array, layout: Layout, kind: str, start: int, stop: int, out: Array | None, threads: int | None
+    half: Array, layout: AnyLayout, kind: str, start: int, stop: int, out: Array | None, threads: int | None
 ) -> Array:
     """Rows start to stop of the full matrix of one half, shape (stop - start, n)."""
     return _expand(half, layout, kind, out, threads, rows=(start, stop))
@@ -274,7 +317,7 @@ def expand_rows(
 
 def _expand(
     half: ArrayLike,
-    layout: str | Layout,
+    layout: str | AnyLayout,
     kind: str | None,
     out: Array | None,
     threads: int | None,
@@ -325,6 +368,10 @@ def _expand(
         half = np.ascontiguousarray(half)
     if scatter:
         _scatter(half, out, recipe, threads)
+    elif recipe.arguments is None:
+        order = recipe.layout
+        assert isinstance(order, Explicit)
+        infinite |= explicit.expand(half, out, order, start, recipe.changes, threads)
     else:
         infinite |= _core.expand(words(half), words(out), *recipe.arguments, start, threads)
     if infinite:
@@ -338,12 +385,13 @@ def _expand(
 
 def convert(
     half: ArrayLike,
-    source: str | Layout,
-    target: str | Layout,
+    source: str | AnyLayout,
+    target: str | AnyLayout,
     *,
     kind: str | None = None,
     out: Array | None = None,
     threads: int | None = None,
+    axis: int = -1,
 ) -> Array:
     """The same matrix in another layout.
 
@@ -351,7 +399,7 @@ def convert(
     ----------
     half : array, shape (..., length)
         One half or a batch in layout `source`; any strides, any dtype vech takes.
-    source, target : str or Layout
+    source, target : str or layout
         The layout that `half` has, and the one wanted.
     kind : {"symmetric", "hermitian", "skew", "skew-hermitian", "triangular"}, optional
         What the other triangle is. Symmetric for real data; for complex data it must be said.
@@ -360,6 +408,9 @@ def convert(
         (see `Layout.order`) and length. An interrupted call leaves it half written.
     threads : int, optional
         At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+    axis : int
+        Where the numbers of a half are, in `half` and in the result: the last axis, or ``axis=0`` for
+        components first.
 
     Returns
     -------
@@ -390,14 +441,23 @@ def convert(
     if half.ndim == 0:
         raise ValueError("half is a single number: a half is a vector, of shape (..., length)")
     source, target = as_layout(source), as_layout(target)
+    if axis != -1:
+        half, at = _axis_last(half, axis, 1, "half")
+        length = target.length(source.side(half.shape[-1]))
+        converted, result = _axis_result(half, 1, (length,), at, out)
+        convert(half, source, target, kind=kind, out=converted, threads=threads)
+        return result
     recipe = _conversion(source, target, _name(kind), half.dtype, half.shape[-1])
-    n = recipe.n
+    n, same = recipe.n, False
     shape = (*half.shape[:-1], target.length(n))
     if out is None:
         out = np.empty(shape, half.dtype)
     else:
-        check_out(out, shape, half.dtype, *(() if recipe.in_place and _is_same(out, half) else (half,)))
+        same = recipe.in_place and _is_same(out, half)
+        check_out(out, shape, half.dtype, *(() if same else (half,)))
     _check_diagonal(half, source, target, n)
+    if same and not recipe.alters:
+        return out
     if recipe.negates:
         _refuse_smallest(half, source, n)
     if recipe.swaps:
@@ -406,6 +466,10 @@ def convert(
     threads = resolve_threads(threads, half.nbytes)
     if out.size == 0:
         return out
+    if recipe.arguments is None and not explicit.is_direct(source, target, n):
+        plain = source.plain if isinstance(source, Explicit) else target.plain
+        between = convert(half, source, plain, kind=kind, threads=threads)
+        return convert(between, plain, target, kind=kind, out=out, threads=threads)
     infinite = False
     if recipe.scaling.by_hand:
         half, given = np.empty(half.shape, half.dtype), half
@@ -415,7 +479,10 @@ def convert(
     elif not _adjoining(half):
         half = np.ascontiguousarray(half)
     result = out if _adjoining(out) else np.empty(shape, half.dtype)
-    infinite |= _core.convert(words(half), words(result), *recipe.arguments, threads)
+    if recipe.arguments is None:
+        infinite |= explicit.convert(half, result, source, target, n, recipe.changes, threads)
+    else:
+        infinite |= _core.convert(words(half), words(result), *recipe.arguments, threads)
     if infinite:
         raise OverflowError(
             f"a finite number becomes infinite in {half.dtype} when layout {target.name} scales it"
@@ -423,6 +490,41 @@ def convert(
     if result is not out:
         out[...] = result
     return out
+
+
+def _axis_last(array: Array, axis: int, count: int, what: str) -> tuple[Array, int]:
+    """The array with its components (one axis of a half, two of a matrix) last, and where they were."""
+    axis = as_integer("axis", axis)
+    halves = array.ndim - count + 1
+    if halves < 1:
+        raise ValueError(
+            f"{what} has shape {array.shape}: it needs {count} {'axes' if count > 1 else 'axis'} at least"
+        )
+    at = axis + halves if axis < 0 else axis
+    if not 0 <= at < halves:
+        raise ValueError(
+            f"axis {axis} is out of range: {what} has shape {array.shape}, so {-halves} to {halves - 1}"
+        )
+    if count == 2 and array.shape[at] != array.shape[at + 1]:
+        raise ValueError(
+            f"{what} has shape {array.shape}: its axes {at} and {at + 1} must be a square, n x n"
+        )
+    return np.moveaxis(array, range(at, at + count), range(-count, 0)), at
+
+
+def _axis_result(
+    moved: Array, count: int, components: tuple[int, ...], at: int, out: Array | None
+) -> tuple[Array, Array]:
+    """Memory for the result with its components last, and as the caller sees it, with them at axis `at`."""
+    batch = moved.shape[: moved.ndim - count]
+    shape = (*batch[:at], *components, *batch[at:])
+    if out is None:
+        check_memory(math.prod(shape) * moved.itemsize, WAYS_OUT)
+        out = np.empty(shape, moved.dtype)
+    else:
+        check_out(out, shape, moved.dtype)
+    last = len(components)
+    return np.moveaxis(out, range(at, at + last), range(-last, 0)), out
 
 
 # ---------------------------------------------------------------- recipes: what is known before the data
@@ -436,9 +538,14 @@ class Scaling(NamedTuple):
     by_kernel: bool
 
     @property
+    def alters(self) -> bool:
+        """Whether any number becomes another."""
+        return self.off[0] != self.off[1] or self.on[0] != self.on[1]
+
+    @property
     def by_hand(self) -> bool:
         """Whether `values.rescale` has to do it."""
-        return not self.by_kernel and (self.off[0] != self.off[1] or self.on[0] != self.on[1])
+        return self.alters and not self.by_kernel
 
     def change(self, factors: Factors, dtype: Dtype, kind: str = "symmetric") -> _core.Change:
         """What happens to a number that is scaled by `factors` and mirrored by `kind`."""
@@ -448,27 +555,38 @@ class Scaling(NamedTuple):
             options |= {"scale": name, "divisor": factors[0], "multiplier": factors[1]}
         return _core.Change(dtype.itemsize, **options)
 
+    def all_changes(self, own: str, mirrored: str, dtype: Dtype) -> tuple[Changes, Changes]:
+        """What happens to numbers that are mirrored by these kinds, and to those that are crossed besides."""
+        crossing = CROSSED if family(dtype) == "c" else {}
+        return tuple(  # type: ignore[return-value]
+            Changes(
+                self.change(self.off, dtype, cross.get(own, own)),
+                self.change(self.off, dtype, cross.get(mirrored, mirrored)),
+                self.change(self.on, dtype, cross.get("symmetric", "symmetric")),
+            )
+            for cross in ({}, crossing)
+        )
+
 
 class Packing(NamedTuple):
-    layout: Layout
+    layout: AnyLayout
     kind: str
     dtype: Dtype
     scaling: Scaling
     negates: bool
     swaps: bool
-    own: _core.Change
-    mirrored: _core.Change
-    diagonal: _core.Change
+    changes: tuple[Changes, Changes]
 
 
 class Expansion(NamedTuple):
     n: int
-    layout: Layout
+    layout: AnyLayout
     kind: str
     scaling: Scaling
     negates: bool
     swaps: bool
-    arguments: tuple[int, bool, bool, _core.Change, _core.Change, _core.Change, Array | None]
+    arguments: tuple[int, bool, bool, _core.Change, _core.Change, _core.Change, Array | None] | None
+    changes: tuple[Changes, Changes]
 
 
 class Conversion(NamedTuple):
@@ -477,45 +595,48 @@ class Conversion(NamedTuple):
     negates: bool
     swaps: bool
     in_place: bool
-    arguments: tuple[int, bool, bool, bool, bool, _core.Change, _core.Change, Array | None]
+    alters: bool
+    arguments: tuple[int, bool, bool, bool, bool, _core.Change, _core.Change, Array | None] | None
+    changes: tuple[Changes, Changes]
 
 
 @lru_cache(maxsize=256)
-def packing(name: str | Layout, kind: str | None, dtype: Dtype) -> Packing:
+def packing(name: str | AnyLayout, kind: str | None, dtype: Dtype) -> Packing:
     layout = as_layout(name)
     kind = resolve_kind(kind, dtype, moves=True)
+    explicit.check_kind(layout, kind, dtype)
     scaling = _scaling(layout.plain, layout, dtype)
-    return Packing(
-        layout,
-        kind,
-        dtype,
-        scaling,
-        *_negation(kind, dtype),
-        scaling.change(scaling.off, dtype),
-        scaling.change(scaling.off, dtype, kind),
-        scaling.change(scaling.on, dtype),
-    )
+    changes = scaling.all_changes("symmetric", kind, dtype)
+    return Packing(layout, kind, dtype, scaling, *_negation(kind, dtype), changes)
 
 
 @lru_cache(maxsize=256)
-def expansion(name: str | Layout, kind: str | None, dtype: Dtype, length: int) -> Expansion:
+def expansion(name: str | AnyLayout, kind: str | None, dtype: Dtype, length: int) -> Expansion:
     layout = as_layout(name)
     kind = resolve_kind(kind, dtype, moves=True)
     n = layout.side(length)
+    explicit.check_kind(layout, kind, dtype)
     scaling = _scaling(layout, layout.plain, dtype)
-    stored = scaling.change(scaling.off, dtype)
-    mirrored = scaling.change(scaling.off, dtype, kind)
-    fill = None if layout.implied is None else _number(layout.implied, 1.0, dtype)
+    changes = scaling.all_changes("symmetric", kind, dtype)
+    if isinstance(layout, Explicit):
+        return Expansion(n, layout, kind, scaling, *_negation(kind, dtype), None, changes)
+    stored, mirrored, on = changes[0]
+    fill = None if layout.implied is None else words(_number(layout.implied, 1.0, dtype))
     cells = (stored, mirrored) if layout.traversal == "rows" else (mirrored, stored)
-    arguments = (n, layout.grow, fill is None, *cells, scaling.change(scaling.on, dtype), fill)
-    return Expansion(n, layout, kind, scaling, *_negation(kind, dtype), arguments)
+    arguments = (n, layout.grow, fill is None, *cells, on, fill)
+    return Expansion(n, layout, kind, scaling, *_negation(kind, dtype), arguments, changes)
 
 
 @lru_cache(maxsize=256)
-def _conversion(source: Layout, target: Layout, kind: str | None, dtype: Dtype, length: int) -> Conversion:
+def _conversion(
+    source: AnyLayout, target: AnyLayout, kind: str | None, dtype: Dtype, length: int
+) -> Conversion:
     kind = resolve_kind(kind, dtype, moves=True)
     n = source.side(length)
+    target.length(n)
     check_side(n, target)
+    for layout in (source, target):
+        explicit.check_kind(layout, kind, dtype)
     mirrors = source.triangle != target.triangle
     if mirrors and kind == "triangular":
         raise ValueError(
@@ -525,16 +646,26 @@ def _conversion(source: Layout, target: Layout, kind: str | None, dtype: Dtype, 
     scaling = _scaling(source, target, dtype)
     fill = None
     if target.implied is None and source.implied is not None:
-        fill = _number(source.implied, target.diagonal_scale, dtype)
+        fill = words(_number(source.implied, target.diagonal_scale, dtype))
     negates, swaps = _negation(kind, dtype) if mirrors else (False, False)
     strict = (source.implied is None, target.implied is None)
-    change = scaling.change(scaling.off, dtype, kind if mirrors else "symmetric")
-    arguments = (n, source.grow, target.grow, *strict, change, scaling.change(scaling.on, dtype), fill)
+    alters = scaling.alters or (mirrors and kind != "symmetric")
+    changes = scaling.all_changes(kind if mirrors else "symmetric", kind, dtype)
+    if isinstance(source, Explicit) or isinstance(target, Explicit):
+        if fill is not None:
+            number = fill.view(dtype)
+            changes = tuple(  # type: ignore[assignment]
+                change._replace(diagonal=_core.Change(dtype.itemsize, zero=True, flip=constant.tobytes()))
+                for change, constant in zip(changes, (number, crossed_values(number)), strict=True)
+            )
+        return Conversion(n, scaling, negates, swaps, source == target, alters, None, changes)
+    change, _, on = changes[0]
+    arguments = (n, source.grow, target.grow, *strict, change, on, fill)
     in_place = source.grow == target.grow and strict[0] == strict[1]
-    return Conversion(n, scaling, negates, swaps, in_place, arguments)
+    return Conversion(n, scaling, negates, swaps, in_place, alters, arguments, changes)
 
 
-def _scaling(source: Layout, target: Layout, dtype: Dtype) -> Scaling:
+def _scaling(source: AnyLayout, target: AnyLayout, dtype: Dtype) -> Scaling:
     """From the numbers that `source` stores to those of `target`."""
     for layout in (source, target):
         if layout.scaled and family(dtype) not in "fc":
@@ -555,13 +686,13 @@ def _negation(kind: str, dtype: Dtype) -> tuple[bool, bool]:
 
 
 def _number(value: int, scale: float, dtype: Dtype) -> Array:
-    """value x scale in an array of one, as kernels take it."""
+    """value x scale in an array of one."""
     if family(dtype) != "f":
-        return words(np.array([value * scale if family(dtype) == "c" else value]).astype(dtype))
+        return np.array([value * scale if family(dtype) == "c" else value]).astype(dtype)
     number = narrow(np.array([value * scale]), dtype)
     if not np.isfinite(widen(number)).all():
         raise OverflowError(f"the diagonal {value} times its scale {scale} is infinite in {dtype}")
-    return words(number)
+    return number
 
 
 # ---------------------------------------------------------------- checks
@@ -573,7 +704,7 @@ def _name(kind: str | None) -> str | None:
     return kind
 
 
-def check_side(n: int, layout: Layout) -> None:
+def check_side(n: int, layout: AnyLayout) -> None:
     if n == 0 and layout.implied is not None:
         raise ValueError(
             f"a 0 x 0 matrix has no half in layout {layout.name}: a half of length 0 is n = 1 there"
@@ -600,7 +731,7 @@ def check_use(use: str, tolerance: float | None, recipe: Packing) -> None:
             raise ValueError(f"tolerance must not be negative or NaN, but is {tolerance!r}")
 
 
-def _check_diagonal(half: Array, source: Layout, target: Layout, n: int) -> None:
+def _check_diagonal(half: Array, source: AnyLayout, target: AnyLayout, n: int) -> None:
     """A diagonal that the target leaves out must be exactly what it says."""
     if target.implied is None or n == 0:
         return
@@ -610,7 +741,7 @@ def _check_diagonal(half: Array, source: Layout, target: Layout, n: int) -> None
                 f"the diagonal of layout {source.name} is {source.diagonal}, not {target.diagonal}"
             )
         return
-    expected = _number(target.implied, source.diagonal_scale, half.dtype).view(half.dtype)
+    expected = _number(target.implied, source.diagonal_scale, half.dtype)
     diagonal = half[..., _diagonal(source, n)]
     if (diagonal != expected).any():
         *matrix, i = (int(k) for k in np.argwhere(diagonal != expected)[0])
@@ -620,7 +751,7 @@ def _check_diagonal(half: Array, source: Layout, target: Layout, n: int) -> None
         )
 
 
-def _refuse_smallest(half: Array, layout: Layout, n: int) -> None:
+def _refuse_smallest(half: Array, layout: AnyLayout, n: int) -> None:
     """OverflowError for the integer without a negative anywhere but on the diagonal."""
     if half.dtype.kind != "i" or half.size == 0:
         return
@@ -668,9 +799,9 @@ def _judge(full: Array, recipe: Packing, use: str, tolerance: float | None, thre
     return equal
 
 
-def _is_implied(full: Array, layout: Layout) -> bool:
+def _is_implied(full: Array, layout: AnyLayout) -> bool:
     """Whether the diagonal is exactly what the layout leaves out, which needs no tolerance."""
-    implied = _number(layout.implied or 0, 1.0, full.dtype).view(full.dtype)
+    implied = _number(layout.implied or 0, 1.0, full.dtype)
     return bool((full.diagonal(axis1=-2, axis2=-1) == implied).all())
 
 
@@ -680,7 +811,7 @@ def _compare(
     """Compare the triangles (unless they are known to be equal) and the diagonal within the tolerance."""
     layout, kind, dtype = recipe.layout, recipe.kind, full.dtype
     n, count = full.shape[-1], math.prod(full.shape[:-2])
-    strict = Layout(layout.triangle, layout.traversal, diagonal="zero")
+    strict = Layout(layout.triangle, layout.plain.traversal, diagonal="zero")
     nothing, mirror = mirror_change("symmetric", dtype), mirror_change(kind, dtype)
     diagonal = full.diagonal(axis1=-2, axis2=-1).reshape(count, n)
 
@@ -700,9 +831,7 @@ def _compare(
         return np.asarray(n * eps * most)
 
     def apart(a: Array, b: Array) -> tuple[int, int] | None:
-        exact = (
-            worst(a, b, np.zeros(count)) is None
-        )  # then no tolerance is needed, which costs a pass to know
+        exact = worst(a, b, np.zeros(count)) is None  # spares the pass that `bound` costs
         return None if exact else worst(a, b, bound())
 
     if use == "both" and not equal:
@@ -718,7 +847,7 @@ def _compare(
     if layout.implied is not None:
         if use == "mean" and kind != "symmetric":
             diagonal = narrow(halfway(widen(diagonal), widen(mirror_values(diagonal, kind))), dtype)
-        implied = np.broadcast_to(_number(layout.implied, 1.0, dtype).view(dtype), diagonal.shape)
+        implied = np.broadcast_to(_number(layout.implied, 1.0, dtype), diagonal.shape)
         if (found := apart(diagonal, implied)) is not None:
             raise ValueError(
                 f"the diagonal of layout {layout.name} is {layout.diagonal}, "
@@ -771,6 +900,7 @@ def _pack_triangle(
 
 def _pack_mean(full: Array, half: Array, recipe: Packing, threads: int) -> bool:
     nothing, mirror = mirror_change("symmetric", full.dtype), mirror_change(recipe.kind, full.dtype)
+    assert isinstance(recipe.layout, Layout)
     own, other = np.empty(half.shape, half.dtype), np.empty(half.shape, half.dtype)
     _pack_triangle(full, own, recipe.layout, True, nothing, nothing, threads)
     _pack_triangle(full, other, recipe.layout, False, mirror, mirror, threads)
@@ -779,6 +909,7 @@ def _pack_mean(full: Array, half: Array, recipe: Packing, threads: int) -> bool:
 
 
 def _scatter(half: Array, out: Array, recipe: Expansion, threads: int) -> None:
+    assert recipe.arguments is not None and isinstance(recipe.layout, Layout)
     n, grow, stored, _, _, diagonal, fill = recipe.arguments
     transposes = recipe.kind == "triangular" and recipe.layout.traversal == "columns"
     view = out.swapaxes(-1, -2) if transposes else out
@@ -788,7 +919,8 @@ def _scatter(half: Array, out: Array, recipe: Expansion, threads: int) -> None:
 
 def _scatters(half: Array, recipe: Expansion) -> bool:
     """Whether a half can be expanded by writing its nonzeros alone."""
-    return half.ndim == 1 and recipe.kind in ("symmetric", "triangular") and not recipe.layout.scaled
+    simple = recipe.arguments is not None and not recipe.layout.scaled
+    return half.ndim == 1 and recipe.kind in ("symmetric", "triangular") and simple
 
 
 def _is_empty(half: Array, recipe: Expansion) -> bool:
@@ -798,10 +930,10 @@ def _is_empty(half: Array, recipe: Expansion) -> bool:
     return _core.density(words(half), b"\xff" * half.itemsize) < SCATTER_DENSITY
 
 
-def _diagonal(layout: Layout, n: int) -> NDArray[np.int64]:
+def _diagonal(layout: AnyLayout, n: int) -> NDArray[np.int64]:
     """Where the diagonal is in a half, ascending; nothing where it is not stored."""
     i = np.arange(n if layout.implied is None else 0)
-    return layout.position(i, i, n)  # type: ignore[no-any-return]
+    return np.sort(layout.position(i, i, n))
 
 
 def _rows(halves: Array) -> Array:
@@ -809,8 +941,8 @@ def _rows(halves: Array) -> Array:
 
 
 def _adjoining(half: Array) -> bool:
-    """Whether the numbers of each half lie side by side."""
-    return (half.shape[-1] < 2 or half.strides[-1] == half.itemsize) and _even(half)
+    """Whether kernels take halves with these strides: numbers side by side, or anyhow where there are few."""
+    return (half.shape[-1] <= SMALL or half.strides[-1] == half.itemsize) and _even(half)
 
 
 def _even(array: Array) -> bool:
@@ -818,9 +950,9 @@ def _even(array: Array) -> bool:
     return array.flags.c_contiguous or not any(stride % array.itemsize for stride in array.strides)
 
 
-def _across(full: Array, layout: Layout) -> bool:
+def _across(full: Array, layout: AnyLayout) -> bool:
     """Whether the layout walks its own triangle across the rows of memory, and the other along them."""
-    along, across = (-1, -2) if layout.traversal == "rows" else (-2, -1)
+    along, across = (-1, -2) if layout.plain.traversal == "rows" else (-2, -1)
     return abs(full.strides[along]) > abs(full.strides[across])
 
 

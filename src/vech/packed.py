@@ -7,10 +7,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vech import scan
+from vech import explicit, scan
 from vech.arrays import Array, as_array, check_out, family, mirror_values, resolve_kind
-from vech.layout import Layout, as_layout
+from vech.dialects import AnyLayout, as_layout
 from vech.moves import convert, expand, expand_rows
+from vech.orders import Explicit, TensorOrder
 from vech.store import Store
 from vech.values import narrow, widen
 
@@ -25,7 +26,7 @@ class Packed(Store):
     ----------
     half : array, shape (length,)
         The half; held as it is, without a copy.
-    layout : str or Layout
+    layout : str or layout
         Which number is where.
     kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
         What the other triangle is. Symmetric for real data; for complex data it must be said.
@@ -62,7 +63,7 @@ class Packed(Store):
     def __init__(
         self,
         half: ArrayLike,
-        layout: str | Layout = "vech",
+        layout: str | AnyLayout = "vech",
         *,
         kind: str | None = None,
         labels: Iterable[Any] | None = None,
@@ -73,6 +74,7 @@ class Packed(Store):
         self._layout = as_layout(layout)
         self._kind = resolve_kind(kind, self._half.dtype, moves=False)
         self._n = self._layout.side(self._half.size)
+        explicit.check_kind(self._layout, self._kind, self._half.dtype)
         if self._layout.scaled and family(self._half.dtype) not in "fc":
             raise TypeError(
                 f"layout {self._layout.name} scales what it stores, and {self.dtype} is exact: "
@@ -87,7 +89,7 @@ class Packed(Store):
         return self._half
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> AnyLayout:
         """Which number of the half is where."""
         return self._layout
 
@@ -118,19 +120,27 @@ class Packed(Store):
 
     @property
     def T(self) -> Self:
-        """The transposed matrix: this store if symmetric, else the same half in the transposed layout."""
-        return self if self._kind == "symmetric" else self._like(self._half, self._layout.transposed)
+        """The transposed matrix: this store if symmetric, else the same half in the transposed layout.
+
+        An explicit order has no transposed one: its numbers are copied into a `Layout` first.
+        """
+        if self._kind == "symmetric":
+            return self
+        if isinstance(self._layout, Explicit):
+            return self._plain().T
+        return self._like(self._half, self._layout.transposed)
 
     @property
     def H(self) -> Self:
         """The conjugate transpose: this store if Hermitian, else `T`, of a conjugated copy where complex."""
         if self._kind == "hermitian":
             return self
-        return self.T if family(self.dtype) != "c" else self.T._like(self._half.conj())
+        turned = self.T
+        return turned if family(self.dtype) != "c" else turned._like(turned._half.conj())
 
     def __repr__(self) -> str:
         name = self._layout.name
-        layout = name if name.startswith("Layout(") else repr(name)
+        layout = name if "(" in name else repr(name)
         return f"Packed(n={self.n}, dtype={self.dtype}, kind={self.kind!r}, layout={layout})"
 
     def copy(self) -> Self:
@@ -228,15 +238,16 @@ class Packed(Store):
             out = np.empty(x.shape, dtype)
         else:
             check_out(out, x.shape, dtype, x, self._half)
-        plain = self._plain() if self._layout.scaled else self
+        plain = self._plain() if self._layout.scaled or isinstance(self._layout, Explicit) else self
         if not plain.dtype.isnative:
             plain = plain._like(plain._half.astype(plain.dtype.newbyteorder("=")))
+        half = np.ascontiguousarray(plain._half)
         height = min(n, max(1, PANEL_BYTES // max(1, n * self.dtype.itemsize)))
         panel = np.empty((height, n), plain.dtype)
         for start in range(0, n, max(1, height)):
             stop = min(start + height, n)
             rows = panel[: stop - start]
-            expand_rows(plain._half, plain._layout, plain._kind, start, stop, rows, threads)
+            expand_rows(half, plain._layout, plain._kind, start, stop, rows, threads)
             _settle_diagonal(rows, start, self._kind)
             target = out[start:stop] if x.ndim == 1 else out[..., start:stop, :]
             np.matmul(rows, x, out=target)
@@ -313,7 +324,8 @@ class Packed(Store):
         Returns
         -------
         Packed
-            In the same layout and kind, with the bits of the stored numbers (a repeated index may compute).
+            In the same layout and kind, with the bits of the stored numbers (a repeated index may compute);
+            of an order of 3 x 3 tensors, in the `Layout` by rows of its triangle.
 
         Raises
         ------
@@ -328,8 +340,13 @@ class Packed(Store):
         """
         chosen = _vector(index, self._n, 0)
         labels = None if self._labels is None else [self._labels[i] for i in chosen]
-        if np.unique(chosen).size < chosen.size and self._layout != self._layout.plain:
+        alters = self._layout.scaled or self._layout.implied is not None
+        repeats = alters and np.unique(chosen).size < chosen.size
+        other_side = isinstance(self._layout, TensorOrder) and chosen.size != self._n
+        if repeats or other_side:
             plain = self._plain().submatrix(chosen)
+            if other_side:
+                return plain
             half = convert(plain._half, plain._layout, self._layout, kind=self._kind)
             return Packed(half, self._layout, kind=self._kind, labels=labels)
         length = self._layout.length(chosen.size)
@@ -337,7 +354,7 @@ class Packed(Store):
         for start in range(0, length, GATHER):
             k = np.arange(start, min(start + GATHER, length))
             i, j = self._layout.pair(k, chosen.size)
-            half[k] = self._stored(chosen[i], chosen[j])
+            half[k] = self._cross(self._stored(chosen[i], chosen[j]), i, j, chosen.size)
         return Packed(half, self._layout, kind=self._kind, labels=labels)
 
     def permute(self, order: Any) -> "Packed":
@@ -409,7 +426,7 @@ class Packed(Store):
 
     __rmul__ = __mul__
 
-    def _like(self, half: Array, layout: Layout | None = None) -> Self:
+    def _like(self, half: Array, layout: AnyLayout | None = None) -> Self:
         return type(self)(half, layout or self._layout, kind=self._kind, labels=self._labels)
 
     def _plain(self) -> Self:
@@ -437,7 +454,15 @@ class Packed(Store):
         values = np.asarray(self._half[self._layout.slot(np.minimum(i, j), np.maximum(i, j), self._n)])
         if self._kind != "symmetric":
             other = i < j if self._layout.triangle == "lower" else i > j
+            self._cross(values, i, j, self._n)
             values[other] = mirror_values(values[other], self._kind)
+        return values
+
+    def _cross(self, values: Array, i: NDArray[np.int64], j: NDArray[np.int64], n: int) -> Array:
+        """Conjugate, in place, what crosses the diagonal between an explicit order of n x n and its triangle."""
+        if isinstance(self._layout, Explicit) and family(self.dtype) == "c":
+            crossed = self._layout.crossed(np.minimum(i, j), np.maximum(i, j), n)
+            values[crossed] = np.conjugate(values[crossed])
         return values
 
     def _outer(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> Array:
@@ -478,6 +503,8 @@ def _settle_diagonal(rows: Array, start: int, kind: str) -> None:
 def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
     if labels is None:
         return None
+    if not isinstance(labels, Iterable):
+        raise TypeError(f"labels must be a sequence, one label for each row, not {labels!r}")
     found = tuple(labels.tolist() if isinstance(labels, np.ndarray) else labels)
     if len(found) != n:
         raise ValueError(f"there are {len(found)} labels for {n} rows")
@@ -505,14 +532,15 @@ def _axes(key: Any, n: int) -> tuple[Any, Any]:
         i, j = np.nonzero(key)
         return i, j
     parts = key if isinstance(key, tuple) else (key,)
-    for part in parts:
-        if part is None or part is Ellipsis:
-            raise IndexError(
-                f"a store takes no {'...' if part is Ellipsis else 'None'} as an index: expand it first"
-            )
-    if len(parts) > 2:
-        raise IndexError(f"a matrix has 2 axes, but {len(parts)} were indexed")
-    rows, columns = (*parts, slice(None), slice(None))[:2]
+    named = [part for part in parts if part is not Ellipsis]
+    if any(part is None for part in named):
+        raise IndexError("None adds an axis, and a store has just two: index expand() instead")
+    if len(parts) > len(named) + 1:
+        raise IndexError("an index has one ... at most")
+    if len(named) > 2:
+        raise IndexError(f"a matrix has 2 axes, but {len(named)} were indexed")
+    rest = [slice(None)] * (2 - len(named))
+    rows, columns = [*rest, *named] if parts and parts[0] is Ellipsis else [*named, *rest]
     return rows, columns
 
 

@@ -20,16 +20,19 @@ from vech.arrays import (
     resolve_threads,
     words,
 )
-from vech.layout import Layout, as_layout, one_of
+from vech.dialects import AnyLayout, as_layout
+from vech.layout import Layout, one_of
 from vech.moves import (
     Packing,
     check_side,
     check_use,
+    convert,
     disagreement,
     expansion,
     packing,
     refuse_negation,
 )
+from vech.orders import Explicit
 from vech.values import Factors, largest, mean, rescale, worst
 
 PARTS = ("full", "lower", "upper")
@@ -37,7 +40,7 @@ NOWHERE = np.zeros(0, np.int64)  # no number of these is on the diagonal
 
 
 def nonzeros(
-    half: ArrayLike, layout: str | Layout = "vech", *, kind: str | None = None
+    half: ArrayLike, layout: str | AnyLayout = "vech", *, kind: str | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
     """The numbers of a half that are not zero, and where they are.
 
@@ -45,7 +48,7 @@ def nonzeros(
     ----------
     half : array, shape (length,)
         The half of one matrix, of a dtype that SciPy's sparse arrays have: no float16, bfloat16 or dates.
-    layout : str or Layout
+    layout : str or layout
         Which number is where.
     kind : {"symmetric", "hermitian", "skew", "skew-hermitian", "triangular"}, optional
         What the other triangle is. Symmetric for real data; for complex data it must be said.
@@ -77,14 +80,19 @@ def nonzeros(
     >>> nonzeros(np.array([1, 0, 4, 0, 5, 6]))
     (array([0, 2, 2, 2]), array([0, 0, 1, 2]), array([1, 4, 5, 6]))
     """
+    layout = as_layout(layout)
     found = half_csr(half, layout, kind, None)
-    runs, columns = found.runs(), found.indices.astype(np.int64)
-    return (runs, columns, found.data) if found.by_rows else (columns, runs, found.data)
+    runs, columns, values = found.runs(), found.indices.astype(np.int64), found.data
+    i, j = (runs, columns) if found.by_rows else (columns, runs)
+    if isinstance(layout, Explicit):
+        stored = np.argsort(layout.position(i, j, found.n))
+        i, j, values = i[stored], j[stored], values[stored]
+    return i, j, values
 
 
 def to_coo(
     half: ArrayLike,
-    layout: str | Layout = "vech",
+    layout: str | AnyLayout = "vech",
     *,
     kind: str | None = None,
     part: str = "full",
@@ -103,7 +111,7 @@ def to_coo(
 
 def to_csr(
     half: ArrayLike,
-    layout: str | Layout = "vech",
+    layout: str | AnyLayout = "vech",
     *,
     kind: str | None = None,
     part: str = "full",
@@ -115,7 +123,7 @@ def to_csr(
     ----------
     half : array, shape (length,)
         The half of one matrix, of a dtype that SciPy's sparse arrays have: no float16, bfloat16 or dates.
-    layout : str or Layout
+    layout : str or layout
         Which number is where.
     kind : {"symmetric", "hermitian", "skew", "skew-hermitian", "triangular"}, optional
         What the other triangle is. Symmetric for real data; for complex data it must be said.
@@ -164,7 +172,7 @@ def to_csr(
 
 def to_csc(
     half: ArrayLike,
-    layout: str | Layout = "vech",
+    layout: str | AnyLayout = "vech",
     *,
     kind: str | None = None,
     part: str = "full",
@@ -183,7 +191,7 @@ def to_csc(
 
 def from_sparse(
     matrix: Any,
-    layout: str | Layout = "vech",
+    layout: str | AnyLayout = "vech",
     *,
     kind: str | None = None,
     use: str = "both",
@@ -196,7 +204,7 @@ def from_sparse(
     ----------
     matrix : SciPy sparse array or matrix, shape (n, n)
         In any format; duplicates are summed, and it is left as it is.
-    layout : str or Layout
+    layout : str or layout
         Which numbers go where.
     kind : {"symmetric", "hermitian", "skew", "skew-hermitian", "triangular"}, optional
         What the other triangle is. Symmetric for real data; for complex data it must be said.
@@ -258,6 +266,11 @@ def from_sparse(
     length = layout.length(n)
     check_memory(length * dtype.itemsize, "keep it sparse, as a vech.SparseHalf of one triangle")
     resolve_threads(threads, length * dtype.itemsize)
+    if isinstance(layout, Explicit):
+        plain = packing(layout.plain, kind, dtype)
+        return convert(
+            _pack(_canonical(matrix, dtype), plain, use, tolerance), layout.plain, layout, kind=kind
+        )
     return _pack(_canonical(matrix, dtype), recipe, use, tolerance)
 
 
@@ -357,7 +370,7 @@ def scipy_array(format: str, indptr: Array, indices: Array, data: Array) -> Any:
     return matrix
 
 
-def half_csr(half: ArrayLike, layout: str | Layout, kind: str | None, threads: int | None) -> Triangle:
+def half_csr(half: ArrayLike, layout: str | AnyLayout, kind: str | None, threads: int | None) -> Triangle:
     """The nonzeros of a half as they come: the layout's triangle along its traversal, true values."""
     half = as_array(half, "half")
     if half.ndim != 1:
@@ -368,6 +381,10 @@ def half_csr(half: ArrayLike, layout: str | Layout, kind: str | None, threads: i
     layout = as_layout(layout)
     dtype = sparse_dtype(half.dtype)
     recipe = expansion(layout, kind, half.dtype, half.size)
+    if isinstance(layout, Explicit):
+        return half_csr(
+            convert(half, layout, layout.plain, kind=kind, threads=threads), layout.plain, kind, threads
+        )
     half = np.ascontiguousarray(half)
     fill = words(np.ones(1, half.dtype)) if layout.implied else None
     threads = resolve_threads(threads, half.nbytes)
@@ -439,6 +456,7 @@ def _parts(csr: Any, layout: Layout) -> tuple[Pairs, Pairs, Array]:
 
 def _pack(csr: Any, recipe: Packing, use: str, tolerance: float | None) -> Array:
     layout, kind, n = recipe.layout, recipe.kind, csr.shape[0]
+    assert isinstance(layout, Layout)
     own, other, diagonal = _parts(csr, layout)
     believed = {"both": (own, other), "mean": (own, other), layout.triangle: (own,)}.get(use, (other,))
     if recipe.negates and use != layout.triangle:

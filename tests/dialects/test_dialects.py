@@ -1,0 +1,269 @@
+"""Each name of a layout is the order of the library that it names: asked, or read in what it once gave."""
+
+import functools
+import importlib.metadata
+import re
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.linalg.lapack
+
+import libraries  # noqa: F401
+import orders
+import vech
+from evidence import LIBRARIES, RECORDS, recorded
+from vech.dialects import DIALECTS, TABLE
+
+PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+
+# ---- evidence ----------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def records():
+    """What each library gave when it was recorded."""
+    return {path.stem: recorded(path.stem)[1] for path in sorted(RECORDS.glob("*.json"))}
+
+
+@functools.cache
+def evidence_for(dialect):
+    """What all records hold on it."""
+    return [piece for pieces in records().values() for piece in pieces if piece.dialect == dialect]
+
+
+@functools.cache
+def live(library):
+    """What the library installed here gives; skips where it is not."""
+    try:
+        LIBRARIES[library].version()
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip(f"{library} is not installed (extra test-dialects holds what installs easily)")
+    return LIBRARIES[library].ask()
+
+
+RECORDED = sorted({piece.dialect for pieces in records().values() for piece in pieces})
+
+
+def question(piece):
+    return (piece.dialect, piece.way, piece.kind, piece.given.dtype.str, piece.given.shape)
+
+
+# ---- what vech says of it ----------------------------------------------------------------------------------
+
+
+def compare(piece):
+    """The layout of that name, and every move of vech, gives what the library gave."""
+    layout, n = DIALECTS[piece.dialect], orders.side_of(piece)
+    assert orders.explains(orders.of_layout(layout, n), piece), f"another order than {layout}: {piece}"
+    given = piece.given.astype(np.result_type(piece.given, piece.gave))
+    for way, answer in moved(given, piece, layout).items():
+        assert orders.agree(piece, answer, scaled=layout.scaled), f"vech, {way}: {answer}, not {piece}"
+
+
+def moved(given, piece, layout):
+    """The answers of vech to the same question, by the ways to them."""
+    name, kind = piece.dialect, piece.kind
+    rows = vech.Layout(layout.triangle, "rows", diagonal=layout.diagonal)
+    if piece.way == "packs":
+        use = "both" if orders.obeys(given, kind) else layout.triangle
+        half = vech.pack(given, rows, kind=kind, use=use)
+        return {
+            "pack": vech.pack(given, name, kind=kind, use=use),
+            "convert": vech.convert(half, rows, name, kind=kind),
+        }
+    if piece.way == "expands":
+        half = vech.convert(given, name, rows, kind=kind)
+        return {
+            "expand": vech.expand(given, name, kind=kind),
+            "convert": vech.expand(half, rows, kind=kind),
+        }
+    values, vectors = np.linalg.eigh(vech.expand(given, name))
+    nearest = vectors * np.maximum(values, 0) @ vectors.T
+    return {"expand, pack": vech.pack(nearest, name, use=layout.triangle)}
+
+
+@pytest.mark.parametrize("dialect", RECORDED)
+def test_a_dialect_is_what_its_library_gave(dialect):
+    for piece in evidence_for(dialect):
+        compare(piece)
+
+
+@pytest.mark.parametrize("library", sorted(LIBRARIES))
+def test_a_dialect_is_what_its_library_gives(library):
+    for piece in live(library):
+        compare(piece)
+
+
+@pytest.mark.parametrize("library", sorted(LIBRARIES))
+def test_a_record_answers_the_questions_of_today(library):
+    assert [question(piece) for piece in live(library)] == [question(piece) for piece in records()[library]]
+
+
+def test_every_library_that_can_be_asked_has_a_record():
+    assert set(records()) == set(LIBRARIES)
+
+
+@pytest.mark.parametrize("dialect", RECORDED)
+def test_evidence_has_a_side_at_which_orders_differ_and_an_odd_one(dialect):
+    sides = {orders.side_of(piece) for piece in evidence_for(dialect)}
+    if orders.listed_sides(dialect) == [3]:
+        assert sides == {3}
+    else:
+        assert 4 in sides and any(n % 2 for n in sides)
+
+
+# ---- sides at which a move takes another way than through a table of cells ---------------------------------
+
+LARGE = (17, 18, 40, 65)
+
+
+def compare_triangle(name, triangle, half):
+    """Every move of vech between the two, under the layout of that name."""
+    rows = vech.Layout(DIALECTS[name].triangle, "rows")
+    by_rows = vech.pack(triangle, rows, kind="triangular")
+    assert np.array_equal(vech.pack(triangle, name, kind="triangular"), half)
+    assert np.array_equal(vech.expand(half, name, kind="triangular"), triangle)
+    assert np.array_equal(vech.convert(by_rows, rows, name, kind="triangular"), half)
+    assert np.array_equal(vech.convert(half, name, rows, kind="triangular"), by_rows)
+
+
+@pytest.mark.parametrize("uplo", "UL")
+@pytest.mark.parametrize("transr", "NT")
+@pytest.mark.parametrize("dtype", ["f4", "c16"])
+@pytest.mark.parametrize("n", LARGE)
+def test_a_large_triangle_in_rectangular_full_packed_is_lapacks(n, dtype, transr, uplo):
+    letter, transposed = {"f4": ("s", "T"), "c16": ("z", "C")}[dtype]
+    numbers = np.random.default_rng(n).normal(size=(2, n, n))
+    matrix = (numbers[0] + 1j * numbers[1] if dtype == "c16" else numbers[0]).astype(dtype)
+    triangle = (np.triu if uplo == "U" else np.tril)(matrix)
+    pack = getattr(scipy.linalg.lapack, f"{letter}trttf")
+    half, _ = pack(triangle, transr=transposed if transr == "T" else "N", uplo=uplo)
+    compare_triangle(f"lapack-rfp-{transr}{uplo}".lower(), triangle, half)
+
+
+@pytest.mark.parametrize("upper", [False, True])
+@pytest.mark.parametrize("n", LARGE)
+def test_a_large_spiral_is_the_one_of_tensorflow_probability(n, upper):
+    numpy = pytest.importorskip("tensorflow_probability.substrates.numpy", reason="extra test-dialects")
+    half = np.random.default_rng(n).normal(size=n * (n + 1) // 2)
+    triangle = np.asarray(numpy.math.fill_triangular(half, upper=upper))
+    compare_triangle(f"tfp-fill-triangular-{'upper' if upper else 'lower'}", triangle, half)
+
+
+# ---- listings ----------------------------------------------------------------------------------------------
+
+
+def test_every_name_has_a_listing():
+    assert set(orders.LISTINGS) == set(DIALECTS)
+
+
+def is_listed(layout, name):
+    """Whether the layout is, in all it says, what the listing of that name says."""
+    listing = orders.LISTINGS[name]
+    if (layout.triangle, layout.diagonal == "stored") != (listing["triangle"], listing["diagonal"]):
+        return False
+    for n in orders.listed_sides(name):
+        order = orders.listed(name, n)
+        if isinstance(layout, vech.TensorOrder) and n != 3:
+            return False
+        if layout.length(n) != len(order.pairs) or layout.side(len(order.pairs)) != n:
+            return False
+        if orders.of_layout(layout, n) != order:
+            return False
+        i, j = np.array(order.pairs).T
+        places = np.arange(len(i))
+        if not (
+            np.array_equal(layout.position(i, j, n), places)
+            and np.array_equal(layout.position(j, i, n), places)
+        ):
+            return False
+    return True
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_layout_is_the_one_listed(name):
+    assert orders.listed_sides(name)
+    assert is_listed(DIALECTS[name], name)
+
+
+# ---- mistakes ----------------------------------------------------------------------------------------------
+
+
+UNIT_DIAGONAL = {"plink-r2-triangle"}  # correlations: no question tells one diagonal number from another
+
+
+def is_caught(mutant, order, dialect):
+    """Whether the evidence contradicts it, or the listing where there is no evidence to."""
+    pieces = [piece for piece in evidence_for(dialect) if orders.side_of(piece) == order.n]
+    blind = [
+        *([orders.folded] if all(map(orders.is_symmetric, pieces)) else []),
+        *([orders.relative] if all(piece.way == "projects" for piece in pieces) else []),
+        *([orders.without_diagonal] if dialect in UNIT_DIAGONAL else []),
+    ]
+    seen, wrong = order, mutant
+    for reduce in blind:
+        seen, wrong = reduce(seen), reduce(wrong)
+    if pieces and seen != wrong:
+        return not all(orders.explains(mutant, piece) for piece in pieces)
+    return mutant != orders.of_layout(DIALECTS[dialect], order.n)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_no_mistake_in_an_order_goes_unseen(dialect):
+    for n in orders.listed_sides(dialect):
+        order = orders.listed(dialect, n)
+        unseen = [what for what, mutant in orders.mutants(order) if not is_caught(mutant, order, dialect)]
+        assert not unseen
+
+
+@pytest.mark.parametrize("dialect", [row.name for row in TABLE])
+def test_no_dialect_passes_for_another_layout(dialect):
+    for name in {row.layout for row in TABLE} - {dialect}:
+        other = DIALECTS[name]
+        assert is_listed(other, dialect) == (other == DIALECTS[dialect])
+        for n in orders.listed_sides(dialect):
+            order, wrong = orders.listed(dialect, n), orders.listed(name, n)
+            if wrong not in (None, order) and len(wrong.pairs) == len(order.pairs):
+                assert is_caught(wrong, order, dialect), name
+
+
+# ---- what the table says of its proof ----------------------------------------------------------------------
+
+
+def distributions(requirements):
+    """The names in a list of requirements, normalised."""
+    return {re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", text)[0]).lower() for text in requirements}
+
+
+IN_EXTRA = distributions([*PYPROJECT["dependencies"], *PYPROJECT["optional-dependencies"]["test-dialects"]])
+
+
+# DIPY tells how it reads what these write: no word of their own.
+AT_SECOND_HAND = {("dipy", "fsl-dtifit"), ("dipy", "mrtrix-dwi2tensor"), ("dipy", "nifti-symmatrix")}
+
+
+def witnesses(dialect):
+    """The libraries whose records prove it."""
+    return {
+        library
+        for library, pieces in records().items()
+        if (library, dialect) not in AT_SECOND_HAND and any(piece.dialect == dialect for piece in pieces)
+    }
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_the_table_says_how_a_dialect_is_proven(row):
+    if distributions(witnesses(row.name)) & IN_EXTRA:
+        assert row.proof == "runs"
+    elif witnesses(row.name):
+        assert row.proof == "recorded"
+    else:
+        assert row.proof.startswith("read: ")
+
+
+def test_the_extra_pins_every_library_and_each_is_asked():
+    pins = PYPROJECT["optional-dependencies"]["test-dialects"]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+(; .*)?", pin) for pin in pins)
+    assert distributions(pins) <= distributions(LIBRARIES)

@@ -1,0 +1,75 @@
+"""docs/coming-from.md: every call of vech in it runs, and is what the other library gives where that is here."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.linalg import lapack
+from scipy.spatial.distance import squareform
+
+import vech
+
+PAGE = Path(__file__).parent.parent / "docs" / "coming-from.md"
+pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="docs/ is not beside the tests")
+
+RNG = np.random.default_rng(0)
+N = 4
+SQUARE = RNG.integers(1, 100, (N, N)).astype(float)
+MATRIX = SQUARE + SQUARE.T
+NAMES = {
+    "np": np,
+    "vech": vech,
+    "squareform": squareform,
+    "lapack": lapack,
+    "n": N,
+    "half": RNG.standard_normal(10),  # n = 4 with a diagonal, 5 without
+    "zhalf": RNG.standard_normal(10) + 1j * RNG.standard_normal(10),
+    "matrix": MATRIX,
+    "lower": np.tril(SQUARE),
+    "skew": SQUARE - SQUARE.T,
+    "distances": MATRIX - np.diag(np.diag(MATRIX)),
+    "correlation": MATRIX - np.diag(np.diag(MATRIX)) + np.eye(N),
+}
+
+
+def rows():
+    """(section, their call, the call of vech) of every row of every table."""
+    text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        title, *lines = section.splitlines()
+        for line in lines:
+            cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            if len(cells) == 3 and cells[1].startswith("`vech."):
+                yield title, cells[0].strip("`"), cells[1].strip("`")
+
+
+ROWS = list(rows())
+
+
+def test_every_library_has_its_calls():
+    titles = " ".join(title for title, _, _ in ROWS)
+    for library in (
+        *("NumPy", "SciPy", "statsmodels", "PySCF", "nilearn", "pyRiemann", "geomstats", "CVXPY", "SCS"),
+        *("Clarabel", "TensorFlow Probability", "PyTorch", "R", "Julia", "MATLAB", "Octave"),
+    ):
+        assert library in titles
+    assert len(ROWS) == len(re.findall(r"`vech\.\w+\(", PAGE.read_text(encoding="utf-8"))) > 40
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [row[1:] for row in ROWS])
+def test_a_call_runs(theirs, ours):
+    result = eval(ours, NAMES)
+    assert isinstance(result, np.ndarray)
+    assert result.ndim == (2 if ".expand(" in ours else 1)
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [row[1:] for row in ROWS if row[0] in ("NumPy", "SciPy")])
+def test_a_call_gives_what_numpy_or_scipy_gives(theirs, ours):
+    np.testing.assert_array_equal(eval(ours, NAMES), eval(theirs, NAMES))
+
+
+def test_layouts_that_are_named_exist():
+    named = {name for _, _, ours in ROWS for name in re.findall(r'"([a-z]+-[a-z-]+)"', ours)}
+    assert len(named) > 20
+    assert named <= set(vech.DIALECTS)
