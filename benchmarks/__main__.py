@@ -15,9 +15,17 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 def main() -> None:
     arguments = _arguments()
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # read when the libraries load
-    from benchmarks import bench_convert, bench_expand, bench_pack, bench_small, bench_sparse, report
+    from benchmarks import (
+        bench_convert,
+        bench_expand,
+        bench_explicit,
+        bench_pack,
+        bench_small,
+        bench_sparse,
+        report,
+    )
 
-    modules = (bench_expand, bench_pack, bench_convert, bench_small, bench_sparse)
+    modules = (bench_expand, bench_pack, bench_convert, bench_small, bench_explicit, bench_sparse)
     rows = [row for module in modules for row in module.ROWS]
     if arguments.words:
         rows = [row for row in rows if any(word in row.name for word in arguments.words)]

@@ -31,6 +31,38 @@ def _recipe(half: np.ndarray, out: np.ndarray, i: np.ndarray, j: np.ndarray) -> 
     out[:, j, i] = half
 
 
+CONVERSIONS = {
+    3: (
+        ("voigt-stress", "numpy-tril"),
+        ("vtk-symmetric-tensor", "mandel"),
+        ("voigt-strain", "abaqus-voigt-stress"),
+    ),
+    6: (("vech", "numpy-tril"), ("svec-lower", "numpy-triu"), ("lapack-rfp-nl", "tfp-fill-triangular-lower")),
+}
+
+
+def conversions(n: int, count: int, axis: int) -> Iterator[Case]:
+    where = "components first" if axis == 0 else "components last"
+    for source, target in CONVERSIONS[n]:
+        order, length = vech.as_layout(target), vech.as_layout(target).length(n)
+        places = vech.as_layout(source).position(*order.pair(np.arange(length), n), n)
+        for dtype in ("float64", "float32"):
+            shape = (length, count) if axis == 0 else (count, length)
+            half = numbers(count * length, dtype).reshape(shape)
+            out = np.empty_like(half)
+            candidates = {
+                "vech": partial(vech.convert, half, source, target, out=out, axis=axis, threads=1),
+                "full copy": partial(np.copyto, out, half),
+                "NumPy": partial(_reorder, half, out, places, axis),
+            }
+            yield Case("convert", f"{source} to {target}", dtype, n, candidates, f"{count} matrices, {where}")
+
+
+def _reorder(half: np.ndarray, out: np.ndarray, places: np.ndarray, axis: int) -> None:
+    """Order alone: what NumPy would still have to scale is left out."""
+    out[...] = half[places] if axis == 0 else half[:, places]
+
+
 def expand_call(n: int) -> Iterator[Case]:
     half = numbers(n * (n - 1) // 2, "float64")
     candidates = {"vech": partial(vech.expand, half, "condensed"), "squareform": peers.squareform(half)}
@@ -56,6 +88,24 @@ ROWS = (
         partial(batch, count=1_000_000),
         quick_sizes=(3, 6),
         quick_cases=partial(batch, count=100),
+    ),
+    Row(
+        "a million 3 x 3 and 6 x 6, one layout to another, components last",
+        "full copy",
+        (Limit("NumPy", must=4, faster=True), Limit("full copy", must=2.0, aim=1.0)),
+        (3, 6),
+        partial(conversions, count=1_000_000, axis=-1),
+        quick_sizes=(3, 6),
+        quick_cases=partial(conversions, count=100, axis=-1),
+    ),
+    Row(
+        "a million 3 x 3 and 6 x 6, one layout to another, components first",
+        "full copy",
+        (Limit("NumPy", must=4, faster=True), Limit("full copy", must=2.0, aim=1.0)),
+        (3, 6),
+        partial(conversions, count=1_000_000, axis=0),
+        quick_sizes=(3, 6),
+        quick_cases=partial(conversions, count=100, axis=0),
     ),
     Row(
         "one call of expand, n <= 8",

@@ -41,6 +41,12 @@ def squareform(half_or_full: Array) -> Call | None:
     return distance and partial(distance.squareform, half_or_full, checks=False)
 
 
+def lapack(name: str, *arguments: Any, **options: Any) -> Call | None:
+    """One of LAPACK's own conversions, into new memory."""
+    routines = load("scipy.linalg.lapack")
+    return routines and partial(getattr(routines, name), *arguments, **options)
+
+
 def statsmodels_unvech(half: Array) -> Call | None:
     """vech to full, in float64."""
     tools = load("statsmodels.tsa.tsatools")

@@ -464,7 +464,8 @@ Range shuffle(const Cells& job, int threads, Watch& watch, Outcome& outcome) {
     const std::int64_t safe = batch.count - 1 - head / batch.target[0] - (beyond + from_length - 1) / from_length;
     const std::int64_t periods = std::max<std::int64_t>(safe / records, 0);
     const std::int64_t at_once = std::max<std::int64_t>(unit_bytes / (period * line_bytes), 1);
-    const bool streams = batch.count * batch.target[0] >= streamed_records;
+    // Streaming waits for divisions in double of twice as many vectors: 2.4 copies instead of 1.3.
+    const bool streams = batch.count * batch.target[0] >= streamed_records && !(divides && item == 4);
     parallel_for((periods + at_once - 1) / at_once, threads, watch, [&](std::int64_t unit) {
         unsigned overflow = 0;
         const auto all = [&](auto&& finish) __attribute__((always_inline)) {
