@@ -50,6 +50,20 @@ Rows full_rows(const In& array, std::int64_t rows, std::int64_t n) {
     return Rows::full(address(array), stride_bytes(array, axis), stride_bytes(array, axis + 1));
 }
 
+// Bytes from the first number of an array that its last `axes` axes reach, both ends included.
+Range reach_of(const In& array, int axes) {
+    Range reach{0, 0};
+    for (std::size_t axis = array.ndim() - static_cast<std::size_t>(axes); axis < array.ndim(); ++axis) {
+        const auto far = (static_cast<std::int64_t>(array.shape(axis)) - 1) * stride_bytes(array, axis);
+        (far < 0 ? reach.begin : reach.end) += far;
+    }
+    return reach;
+}
+
+void need_inside(const Range& reach, std::int64_t offset) {
+    if (offset < reach.begin || offset > reach.end) throw nb::index_error("a cell lies outside of its array");
+}
+
 void need_axes(const In& array, std::size_t axes) {
     if (array.ndim() < axes) throw nb::value_error("an array has too few axes");
 }
@@ -82,6 +96,18 @@ struct Lines {
     bool lower;
 
     Rows rows(const In& array) const { return {address(array) + start, row_step, column_step, bend}; }
+    // Throws unless these cells are in the array, or their mirror images: the corners of what they fill are enough.
+    void need_in(const In& array, int axes, Range larges, Range smalls, bool mirrored) const {
+        if (larges.size() <= 0 || smalls.size() <= 0) return;
+        const Range reach = reach_of(array, axes);
+        for (const auto& [large, small] :
+             {std::pair{larges.begin, smalls.begin}, std::pair{larges.end - 1, smalls.begin},
+              std::pair{larges.end - 1, smalls.end - 1}})
+            need_inside(reach, lower != mirrored ? offset(large, small) : offset(small, large));
+    }
+    std::int64_t offset(std::int64_t r, std::int64_t c) const {
+        return start + r * row_step + c * column_step + r * (r - 1) / 2 * bend;
+    }
 };
 
 // Kernels want columns side by side: where rows are, the transposed matrix has them.
@@ -210,6 +236,9 @@ bool piece(const In& source, const Lines& from, const Out& target, const Lines& 
     need_item(item, In(target));
     Move job{};
     job.item = item;
+    from.need_in(source, source_axes, range_of(larges), range_of(smalls), false);
+    if (own) to.need_in(In(target), target_axes, range_of(larges), range_of(smalls), false);
+    if (mirrored) to.need_in(In(target), target_axes, range_of(larges), range_of(smalls), true);
     job.source = from.rows(source);
     job.target = to.rows(In(target));
     job.lower = from.lower;
@@ -241,10 +270,16 @@ bool cells(const In& source, int source_axes, const Out& target, int target_axes
     std::vector<Cells::List> lists;
     std::int64_t done = 0;
     for (const auto& [change, count] : changes) {
-        if (count < 0 || done + count > static_cast<std::int64_t>(from.size()))
+        if (change == nullptr || count < 0 || done + count > static_cast<std::int64_t>(from.size()))
             throw nb::value_error("changes are of more cells than there are");
         lists.push_back({from.data() + done, to.data() + done, count, &take(*change, item)});
         done += count;
+    }
+    const Range sources = reach_of(source, source_axes), targets = reach_of(In(target), target_axes);
+    for (std::size_t k = 0; k < from.size(); ++k) {
+        const bool constant = source.size() == 0;  // from nowhere
+        if (!constant) need_inside(sources, from.data()[k]);
+        need_inside(targets, to.data()[k]);
     }
     Outcome outcome;
     const Cells job{

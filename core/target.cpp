@@ -71,6 +71,8 @@ VECH_REGION(VECH_FEATURES)
 namespace vech::VECH_NAMESPACE {
 namespace {
 #include "kernels/change.hpp"
+#include "kernels/lines.hpp"
+#include "kernels/cells.hpp"
 #include "kernels/move.hpp"
 #include "kernels/scan.hpp"
 #include "kernels/mirror.hpp"

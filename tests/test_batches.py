@@ -229,6 +229,22 @@ def test_records_may_have_gaps_or_go_backwards(dtype, n):
 
 
 @every_target
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_records_may_lie_far_apart(dtype):
+    """Cells beyond any table of a record's numbers: strides are the caller's."""
+    layout = LAYOUTS["vech"]
+    for n, gap in ((3, 5000), (3, 400), (6, 1000), (16, 100)):
+        half = numbers(np.dtype(dtype), (80, n * (n + 1) // 2))
+        full = mirrored(expanded(half, layout, n), layout)
+        out = np.zeros((80, n, n + gap), dtype)[:, :, :n]
+        assert_same_bits(np.ascontiguousarray(vech.expand(half, out=out)), full)
+        out = np.zeros((80, half.shape[1], gap), dtype)[:, :, 0]
+        assert_same_bits(np.ascontiguousarray(vech.pack(full, use="lower", out=out)), half)
+        want = vech.convert(half, "vech", "numpy-tril")
+        assert_same_bits(np.ascontiguousarray(vech.convert(half, "vech", "numpy-tril", out=out)), want)
+
+
+@every_target
 @pytest.mark.parametrize("dtype", ["f4", "f8", ">f4"])
 def test_extreme_values_of_batches(dtype):
     """Payloads of NaNs, infinities, -0.0 and subnormals, where numbers are scaled and where they are not."""

@@ -968,3 +968,17 @@ def test_a_triangular_half_cannot_go_to_the_other_triangle():
 def test_an_unknown_layout_is_answered_with_the_nearest(call):
     with pytest.raises(ValueError, match=r"svec_lower.*svec-lower"):
         call("svec_lower")
+
+
+def test_a_length_never_tells_whether_the_diagonal_is_there():
+    half = np.zeros(15)
+    for layout, n, words in (
+        ("vech", 6, "n=6 without the diagonal, as in layout 'condensed'"),
+        ("condensed", 5, "n=5 with the diagonal, as in layout 'vech'"),
+    ):
+        with pytest.raises(ValueError, match=f"; 15 numbers are {words}$"):
+            vech.expand(half, layout, out=np.zeros((n, n)))
+    with pytest.raises(ValueError, match="6 numbers are n=3 with the diagonal"):
+        vech.pack(np.zeros((3, 3)), "condensed", out=np.zeros(6))
+    with pytest.raises(ValueError, match=r"the result has \(5, 5\)$"):
+        vech.expand(half, "vech", out=np.zeros((4, 4)))

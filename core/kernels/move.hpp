@@ -66,37 +66,6 @@ VECH_INLINE void transpose(const std::byte* const* from, int rows, int first, in
 
 // ---- writing rows ----
 
-inline __attribute__((always_inline)) void stream_line(std::byte* to, const std::byte* from) {
-#if VECH_VECTOR == 64
-    _mm512_stream_si512(reinterpret_cast<__m512i*>(to), _mm512_loadu_si512(from));
-#elif VECH_VECTOR == 32
-    for (int k = 0; k < 64; k += 32)
-        _mm256_stream_si256(reinterpret_cast<__m256i*>(to + k),
-                            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + k)));
-#elif defined(__x86_64__)
-    for (int k = 0; k < 64; k += 16)
-        _mm_stream_si128(reinterpret_cast<__m128i*>(to + k),
-                         _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + k)));
-#else
-    std::memcpy(to, from, 64);
-#endif
-}
-
-inline void finish_streams() {
-#if defined(__x86_64__)
-    _mm_sfence();
-#endif
-}
-
-constexpr std::int64_t line_bytes = 64;
-constexpr std::int64_t unit_bytes = std::int64_t{1} << 20;
-// From so many bytes on, a target is streamed past the caches; records, which take less work, from more on.
-constexpr std::int64_t streamed_bytes = std::int64_t{3} << 20, streamed_records = std::int64_t{64} << 20;
-
-inline std::int64_t bytes_to_line(const std::byte* address) {
-    return static_cast<std::int64_t>(-reinterpret_cast<std::uintptr_t>(address) & (line_bytes - 1));
-}
-
 // Whether all rows have their lines at the same columns.
 inline bool rows_begin_alike(const Rows& rows) { return rows.bend == 0 && rows.stride % line_bytes == 0; }
 
@@ -314,277 +283,6 @@ class Mover {
 
 // ---- small matrices ----
 
-// Up to this side, a list of cells made once per call beats tiles: a batch of 3 x 3 is 9 loads and stores each.
-constexpr std::int64_t small_side = 16;
-
-#if VECH_VECTOR == 64
-// How the numbers of one vector are scaled, as `Scaling` does it: x * before / divisor * after.
-template <class W>
-struct VectorScaling {
-    static constexpr int lanes = VECH_VECTOR / sizeof(W);
-    alignas(line_bytes) double before[lanes], divisor[lanes], after[lanes];
-    unsigned numbers = 0;  // a bit for each that is scaled; the others keep their bits
-
-    bool divides = false;
-
-    void set(int lane, const Change& change) {
-        int exponent;
-        const bool halves = change.multiplier == 1.0 && std::frexp(change.divisor, &exponent) == 0.5 &&
-                            std::isnormal(change.divisor) && std::isnormal(1.0 / change.divisor);  // then exactly
-        const bool first = !halves && change.divisor < 1.0;                                        // see `visit`
-        before[lane] = first ? change.multiplier : 1.0;
-        divisor[lane] = halves ? 1.0 : change.divisor;
-        after[lane] = halves ? 1.0 / change.divisor : first ? 1.0 : change.multiplier;
-        divides |= divisor[lane] != 1.0;
-        numbers |= static_cast<unsigned>(change.scale != Change::Scale::none) << lane;
-    }
-    template <bool general>
-    VECH_INLINE __m512d scaled(__m512d x, int lane) const {
-        if constexpr (general)
-            x = _mm512_div_pd(_mm512_mul_pd(x, _mm512_load_pd(before + lane)), _mm512_load_pd(divisor + lane));
-        return _mm512_mul_pd(x, _mm512_load_pd(after + lane));
-    }
-    template <bool general>
-    VECH_INLINE __m512i operator()(__m512i word, unsigned& overflow) const {
-        const auto mask = static_cast<std::conditional_t<lanes == 8, __mmask8, __mmask16>>(numbers);
-        if constexpr (sizeof(W) == 8) {
-            const __m512d most = _mm512_set1_pd(std::numeric_limits<double>::max()), x = _mm512_castsi512_pd(word);
-            const __m512d y = scaled<general>(x, 0);
-            overflow |= _mm512_mask_cmp_pd_mask(mask, _mm512_abs_pd(x), most, _CMP_LE_OQ) &
-                        _mm512_cmp_pd_mask(_mm512_abs_pd(y), most, _CMP_GT_OQ);
-            return _mm512_castpd_si512(_mm512_mask_mov_pd(x, mask, y));
-        } else {
-            const __m512 most = _mm512_set1_ps(std::numeric_limits<float>::max()), x = _mm512_castsi512_ps(word);
-            const auto half = [&](__m256 part, int lane) {  // the plain intrinsics make GCC 12 warn of its own headers
-                return _mm512_maskz_cvtpd_ps(0xff, scaled<general>(_mm512_maskz_cvtps_pd(0xff, part), lane));
-            };
-            const __m256 low = half(__builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7), 0),
-                         high = half(_mm512_maskz_extractf32x8_ps(0xff, x, 1), 8);
-            const __m512 y = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-            overflow |= _mm512_mask_cmp_ps_mask(mask, _mm512_abs_ps(x), most, _CMP_LE_OQ) &
-                        _mm512_cmp_ps_mask(_mm512_abs_ps(y), most, _CMP_GT_OQ);
-            return _mm512_castps_si512(_mm512_mask_mov_ps(x, mask, y));
-        }
-    }
-};
-
-// Words of 128 bytes by their number, of which higher bits are left out of account.
-template <class W>
-VECH_INLINE __m512i pick(const std::byte* from, __m512i where) {
-    const __m512i a = _mm512_loadu_si512(from), b = _mm512_loadu_si512(from + line_bytes);
-    return sizeof(W) == 4 ? _mm512_permutex2var_epi32(a, where, b) : _mm512_permutex2var_epi64(a, where, b);
-}
-
-template <class W>
-constexpr bool scales_vectors = sizeof(W) == 4 || sizeof(W) == 8;
-
-// Whether the change is nothing but a scale of real numbers of this size.
-template <class W>
-bool is_scale(const Change& change) {
-    Change rest = change;
-    rest.scale = Change::Scale::none;
-    return rest.none() && change.scale == (sizeof(W) == 8 ? Change::Scale::f8 : Change::Scale::f4);
-}
-
-template <class W>
-bool scale_row(const Change& change, const std::byte* from, std::byte* to, std::int64_t count) {
-    constexpr std::int64_t lanes = VECH_VECTOR / sizeof(W);
-    VectorScaling<W> scaling;
-    for (int lane = 0; lane < lanes; ++lane) scaling.set(lane, change);
-    unsigned overflow = 0;
-    std::int64_t k = 0;
-    const auto vectors = [&](auto&& scaled) __attribute__((always_inline)) {
-        for (; k + lanes <= count; k += lanes)
-            _mm512_storeu_si512(to + k * sizeof(W), scaled(_mm512_loadu_si512(from + k * sizeof(W))));
-    };
-    if (scaling.divides)
-        vectors([&](__m512i words) { return scaling.template operator()<true>(words, overflow); });
-    else
-        vectors([&](__m512i words) { return scaling.template operator()<false>(words, overflow); });
-    return visit<W>(change,
-                    [&](auto& op) {
-                        for (; k < count; ++k) store<W>(to + k * sizeof(W), op(load<W>(from + k * sizeof(W))));
-                    }) ||
-           overflow != 0;
-}
-
-// A batch of records, all of whose numbers go unchanged or scaled from one record to the next of the other side: a line
-// of the target at a time out of two of the source, or four where two do not hold all its numbers. Returns the matrices
-// [begin, end) that it did: not those whose lines are shared with others' memory, or where four lines would reach
-// beyond the source. A million float32 3 x 3: 1.3 copies, cell by cell 3.4; scaled 1.9, cell by cell 6.
-template <class W>
-Range shuffle(const Cells& job, int threads, Watch& watch, Outcome& outcome) {
-    constexpr std::int64_t item = sizeof(W), lanes = VECH_VECTOR / item, most = 32;
-    const Range none{0, 0};
-    const Batch& batch = job.batch;
-    if (batch.axes != 1 || batch.count < 64 || batch.source[0] <= 0 || batch.source[0] % item != 0) return none;
-    if (job.source == job.target) return none;  // in place, what is done twice is scaled twice
-    const std::int64_t from_length = batch.source[0] / item, to_length = batch.target[0] / item;
-    std::int64_t place[small_side * small_side], count = 0;
-    const Change* change[small_side * small_side] = {};
-    for (int which = 0; which < job.list_count; ++which) {
-        const Cells::List& list = job.lists[which];
-        for (std::int64_t k = 0; k < list.count; ++k, ++count) {
-            const bool inside = list.to[k] >= 0 && list.to[k] < batch.target[0] && list.to[k] % item == 0 &&
-                                list.from[k] >= 0 && list.from[k] < batch.source[0] && list.from[k] % item == 0;
-            if (!inside || !(list.change->none() || is_scale<W>(*list.change))) return none;
-            place[list.to[k] / item] = list.from[k] / item;
-            change[list.to[k] / item] = list.change;
-        }
-    }
-    const std::int64_t period = to_length / std::gcd(to_length, lanes);  // lines after which records begin anew
-    const std::int64_t head = bytes_to_line(job.target);                 // before the first whole line
-    if (count == 0 || count * item != batch.target[0] || period > most || head % item != 0) return none;
-
-    std::int64_t origin[most], reach = 0;
-    alignas(line_bytes) W index[most][lanes];
-    unsigned far[most] = {};  // a bit for each number in the second two lines
-    VectorScaling<W> scaling[most];
-    bool scales = false, divides = false;
-    for (std::int64_t v = 0; v < period; ++v) {
-        std::int64_t at[lanes];
-        for (std::int64_t k = 0; k < lanes; ++k) {
-            const std::int64_t number = head / item + v * lanes + k;
-            at[k] = number / to_length * from_length + place[number % to_length];
-            scaling[v].set(static_cast<int>(k), *change[number % to_length]);
-        }
-        scales |= scaling[v].numbers != 0;
-        divides |= scaling[v].divides;
-        const auto [first, last] = std::minmax_element(at, at + lanes);
-        if (*last - *first >= 4 * lanes) return none;
-        origin[v] = *first;
-        for (std::int64_t k = 0; k < lanes; ++k) {
-            index[v][k] = static_cast<W>(at[k] - *first);
-            far[v] |= static_cast<unsigned>(at[k] - *first >= 2 * lanes) << k;
-        }
-        reach = std::max(reach, *first + (far[v] == 0 ? 2 : 4) * lanes);
-    }
-    const std::int64_t records = period * lanes / to_length;  // of a period
-    const std::int64_t beyond = std::max<std::int64_t>(reach - records * from_length, 0);
-    const std::int64_t safe = batch.count - 1 - head / batch.target[0] - (beyond + from_length - 1) / from_length;
-    const std::int64_t periods = std::max<std::int64_t>(safe / records, 0);
-    const std::int64_t at_once = std::max<std::int64_t>(unit_bytes / (period * line_bytes), 1);
-    // Streaming waits for divisions in double of twice as many vectors: 2.4 copies instead of 1.3.
-    const bool streams = batch.count * batch.target[0] >= streamed_records && !(divides && item == 4);
-    parallel_for((periods + at_once - 1) / at_once, threads, watch, [&](std::int64_t unit) {
-        unsigned overflow = 0;
-        const auto all = [&](auto&& finish) __attribute__((always_inline)) {
-            for (std::int64_t p = unit * at_once; p < std::min((unit + 1) * at_once, periods); ++p) {
-                const auto* from = job.source + p * records * batch.source[0];
-                auto* to = job.target + head + p * period * line_bytes;
-                for (std::int64_t v = 0; v < period; ++v) {
-                    const auto* window = from + origin[v] * item;
-                    const __m512i where = _mm512_load_si512(index[v]);
-                    __m512i words = pick<W>(window, where);
-                    if (far[v] != 0) {
-                        const __m512i others = pick<W>(window + 2 * line_bytes, where);
-                        words = item == 4 ? _mm512_mask_mov_epi32(words, static_cast<__mmask16>(far[v]), others)
-                                          : _mm512_mask_mov_epi64(words, static_cast<__mmask8>(far[v]), others);
-                    }
-                    words = finish(words, v);
-                    auto* line = reinterpret_cast<__m512i*>(to + v * line_bytes);
-                    if (streams)
-                        _mm512_stream_si512(line, words);
-                    else
-                        _mm512_store_si512(line, words);
-                }
-            }
-        };
-        if (!scales)
-            all([](__m512i words, std::int64_t) { return words; });
-        else if (divides)
-            all([&](__m512i words, std::int64_t v) { return scaling[v].template operator()<true>(words, overflow); });
-        else
-            all([&](__m512i words, std::int64_t v) { return scaling[v].template operator()<false>(words, overflow); });
-        if (streams) finish_streams();
-        if (overflow != 0) outcome.overflow = true;
-    });
-    const std::int64_t begin = (head + batch.target[0] - 1) / batch.target[0];
-    return {begin, std::max(begin, (head + periods * period * line_bytes) / batch.target[0])};
-}
-#endif
-
-// Matrices [range.begin, range.end) of the batch, cell by cell.
-template <class W, bool compare>
-void cell_by_cell(const Cells& job, Range range, int threads, Watch& watch, Outcome& outcome) {
-    constexpr std::int64_t item = sizeof(W);
-    const Batch& batch = job.batch;
-    const int axis = batch.axes - 1;
-    const std::int64_t inner = axis < 0 ? 1 : batch.shape[axis];
-    const std::int64_t from_step = axis < 0 ? 0 : batch.source[axis], to_step = axis < 0 ? 0 : batch.target[axis];
-    // Matrix after matrix for one cell, so that nothing is looked up between two numbers: 36 loads and stores for 6
-    // x 6. 4 kB of them at a time, and the next 4 kB fetched: 1.9 copies of a million 6 x 6, with 16 kB 2.3,
-    // unfetched 3.4. Where matrices follow each other number by number, a row of 4 kB for each cell.
-    constexpr std::int64_t most_fetched = 16384;
-    const bool adjoin = from_step == item && to_step == item;
-    const std::int64_t at_once = std::max<std::int64_t>(1, 4096 / (adjoin ? item : job.numbers * item));
-    const std::int64_t per_unit = 16 * std::max<std::int64_t>(1, 4096 / (job.numbers * item));
-    parallel_for((range.size() + per_unit - 1) / per_unit, threads, watch, [&](std::int64_t unit) {
-        bool overflow = false, differs = false;
-        const std::int64_t end = std::min(range.end, range.begin + (unit + 1) * per_unit);
-        std::int64_t count = 0;
-        for (std::int64_t b = range.begin + unit * per_unit; b < end; b += count) {
-            const Walk walk(batch, b);
-            count = std::min({end - b, inner - b % inner, at_once});
-            // Cells are met in no order that the processor would foresee.
-            for (std::int64_t k = 0; k < std::min(count * from_step, most_fetched); k += line_bytes)
-                __builtin_prefetch(job.source + walk.source + count * from_step + k, 0, 3);
-            for (std::int64_t k = 0; k < std::min(count * to_step, most_fetched); k += line_bytes)
-                __builtin_prefetch(job.target + walk.target + count * to_step + k, 1, 3);
-            for (int which = 0; which < job.list_count; ++which) {
-                const Cells::List& list = job.lists[which];
-#if VECH_VECTOR == 64
-                if constexpr (scales_vectors<W> && !compare)
-                    if (adjoin && is_scale<W>(*list.change)) {
-                        for (std::int64_t k = 0; k < list.count; ++k)
-                            overflow |= scale_row<W>(*list.change, job.source + list.from[k] + walk.source,
-                                                     job.target + list.to[k] + walk.target, count);
-                        continue;
-                    }
-#endif
-                overflow |= visit<W>(*list.change, [&](auto& op) {
-                    auto local = op;
-                    const auto all = [&](std::int64_t step_from, std::int64_t step_to) __attribute__((always_inline)) {
-                        for (std::int64_t k = 0; k < list.count; ++k) {
-                            const auto* from = job.source + list.from[k] + walk.source;
-                            auto* to = job.target + list.to[k] + walk.target;
-                            for (std::int64_t q = 0; q < count; ++q) {
-                                W word;
-                                if constexpr (std::is_same_v<decltype(local), Constant<W>>)
-                                    word = local.word;  // from nowhere
-                                else
-                                    word = local(load<W>(from + q * step_from));
-                                if constexpr (compare)
-                                    differs |= load<W>(to + q * step_to) != word;
-                                else
-                                    store<W>(to + q * step_to, word);
-                            }
-                        }
-                    };
-                    if (adjoin)
-                        all(item, item);
-                    else
-                        all(from_step, to_step);
-                    op = local;
-                });
-            }
-        }
-        if (overflow) outcome.overflow = true;
-        if (differs) outcome.differs = true;
-        if (compare && differs) watch.end();
-    });
-}
-
-template <class W, bool compare>
-void go_cells(const Cells& job, int threads, Watch& watch, Outcome& outcome) {
-    Range done{0, 0};
-#if VECH_VECTOR == 64
-    if constexpr (scales_vectors<W> && !compare) done = shuffle<W>(job, threads, watch, outcome);
-#endif
-    cell_by_cell<W, compare>(job, {0, done.begin}, threads, watch, outcome);
-    cell_by_cell<W, compare>(job, {done.end, job.batch.count}, threads, watch, outcome);
-}
-
 struct Paths {
     std::int64_t count = 0;
     std::int64_t from[small_side * small_side], to[small_side * small_side];
@@ -626,9 +324,14 @@ template <class W>
 std::int64_t rows_at_once(const Move& move) {
     if (!move.transposed) return straight_rows;
     // Rows of a matrix that lie nearly a power of two apart evict each other from L2, unless they are few.
-    const std::int64_t off = std::abs(move.source.stride) % 65536;
-    const bool evicting = move.source.bend == 0 && std::min(off, 65536 - off) < 512;
-    if (evicting) return std::max<std::int64_t>(16, line_bytes / sizeof(W));  // whole lines of the target
+    // Float32 at n = 8192, across, rows 32 kB apart: 1.1 of a copy with 32 rows, 1.5 with 64.
+    const auto near_multiple_of = [&](std::int64_t bytes) {
+        const std::int64_t off = std::abs(move.source.stride) % bytes;
+        return move.source.bend == 0 && std::min(off, bytes - off) < 512;
+    };
+    constexpr std::int64_t fewest = line_bytes / sizeof(W);  // whole lines of the target
+    if (near_multiple_of(65536)) return std::max<std::int64_t>(16, fewest);
+    if (near_multiple_of(32768)) return std::max<std::int64_t>(32, fewest);
     // Fewer rows are read ahead better (0.93 instead of 0.97 of a copy), but each cut costs as much as before.
     return sizeof(W) == 4 && rows_begin_alike(move.target) ? 32 : tile_rows<W>;
 }
@@ -733,22 +436,6 @@ void move_words(const Move& move, int threads, Watch& watch, Outcome& outcome) {
         large<W, Sink::cache>(move, threads, watch, outcome);
 }
 
-// Calls visitor(W{}) with the word of so many bytes.
-template <class Visitor>
-void with_words(int item, Visitor&& visitor) {
-    switch (item) {
-        case 1: return visitor(std::uint8_t{});
-        case 2: return visitor(std::uint16_t{});
-        case 4: return visitor(std::uint32_t{});
-        case 8: return visitor(std::uint64_t{});
-        default: return visitor(Word16{});
-    }
-}
-
 inline void move(const Move& move, int threads, Watch& watch, Outcome& outcome) {
     with_words(move.item, [&]<class W>(W) { move_words<W>(move, threads, watch, outcome); });
-}
-
-inline void cells(const Cells& job, int threads, Watch& watch, Outcome& outcome) {
-    with_words(job.item, [&]<class W>(W) { go_cells<W, false>(job, threads, watch, outcome); });
 }

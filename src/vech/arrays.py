@@ -186,7 +186,7 @@ def crossed_values(values: Array) -> Array:
 # ---------------------------------------------------------------- out=
 
 
-def check_out(out: Any, shape: tuple[int, ...], dtype: Dtype, *inputs: Array) -> None:
+def check_out(out: Any, shape: tuple[int, ...], dtype: Dtype, *inputs: Array, hint: str = "") -> None:
     """Refuse an `out` of another shape or dtype, read-only, with repeats, or sharing an input's memory."""
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray | np.matrix):
         raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
@@ -195,7 +195,7 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: Dtype, *inputs: Array) ->
             f"out has dtype {out.dtype} ({out.dtype.str}), but the result has {dtype} ({dtype.str})"
         )
     if out.shape != shape:
-        raise ValueError(f"out has shape {out.shape}, but the result has {shape}")
+        raise ValueError(f"out has shape {out.shape}, but the result has {shape}{hint}")
     if not out.flags.writeable:
         raise ValueError("out is read-only")
     if _repeats(out):

@@ -240,6 +240,15 @@ class Layout:
         return int(self.diagonal != "stored")
 
 
+def other_diagonal(layout: Any, length: int, n: int) -> str:
+    """What a half of so many numbers is, if it is n x n by the other rule: length never tells which."""
+    stored = layout.implied is None
+    if n < 1 or length != triangular(n - stored):
+        return ""
+    instead = ("without", "condensed") if stored else ("with", "vech")
+    return f"; {length:,} numbers are n={n} {instead[0]} the diagonal, as in layout {instead[1]!r}"
+
+
 def one_of(what: str, value: object, names: Collection[str]) -> None:
     """Refuse what is none of the names: ValueError with the nearest ones, TypeError for no name at all."""
     if not isinstance(value, str):

@@ -31,7 +31,7 @@ from vech.arrays import (
 )
 from vech.dialects import AnyLayout, as_layout
 from vech.explicit import Changes
-from vech.layout import Layout, as_integer, one_of
+from vech.layout import Layout, as_integer, one_of, other_diagonal
 from vech.orders import Explicit
 from vech.values import Factors, halfway, largest, mean, narrow, rescale, widen, worst
 
@@ -144,7 +144,7 @@ def pack(
     if out is None:
         out = np.empty(shape, full.dtype)
     else:
-        check_out(out, shape, full.dtype, full)
+        check_out(out, shape, full.dtype, full, hint=other_diagonal(layout, _last(out), n))
     if recipe.swaps:
         half = pack(_swapped(full), layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
         out[...] = _swapped(half)
@@ -342,7 +342,8 @@ def _expand(
             scatter |= route == "auto" and rows is None and _is_empty(half, recipe)
         out = np.zeros(shape, half.dtype) if scatter else np.empty(shape, half.dtype)
     else:
-        check_out(out, shape, half.dtype, half)
+        hint = "" if rows else other_diagonal(recipe.layout, half.shape[-1], _last(out))
+        check_out(out, shape, half.dtype, half, hint=hint)
         if scatter:
             out[...] = np.zeros(1, half.dtype)
     threads = resolve_threads(threads, out.nbytes)
@@ -938,6 +939,11 @@ def _diagonal(layout: AnyLayout, n: int) -> NDArray[np.int64]:
 
 def _rows(halves: Array) -> Array:
     return halves.reshape(math.prod(halves.shape[:-1]), halves.shape[-1])
+
+
+def _last(out: object) -> int:
+    """The length of the last axis of what may be no array."""
+    return out.shape[-1] if isinstance(out, np.ndarray) and out.ndim else -1
 
 
 def _adjoining(half: Array) -> bool:

@@ -174,7 +174,7 @@ def test_a_bare_half_lists_what_it_could_be(half):
     with fails(
         f"{half}: holds 10 numbers and does not say which. It could be n=4: vech, lapack-upper, numpy-tril, "
         "numpy-triu; n=5: condensed, strict-tril, strict-triu. Say layout= (--layout); "
-        "vech identify tells them apart"
+        "vech identify may tell"
     ):
         vech.read(half)
 
@@ -240,7 +240,10 @@ def test_arguments_that_a_full_matrix_contradicts(half, arguments, message):
 
 def test_an_n_that_a_bare_half_contradicts(half):
     np.save(half, np.arange(6.0))
-    with fails("holds 6 numbers, and n=4 needs 10 in layout vech (80 bytes)"):
+    with fails(
+        "holds 6 numbers, and n=4 needs 10 in layout vech (80 bytes); "
+        "6 numbers are n=4 without the diagonal, as in layout 'condensed'"
+    ):
         vech.read(half, layout="vech", n=4)
 
 

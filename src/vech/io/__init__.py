@@ -15,6 +15,7 @@ from vech.io.dtypes import as_dtype, dtype_name
 from vech.io.files import FileFormatError, naming
 from vech.io.panels import Progress
 from vech.io.symmetric import sparse_half
+from vech.layout import other_diagonal
 from vech.orders import Pieces
 from vech.packed import Packed
 from vech.scan import from_sparse
@@ -348,6 +349,7 @@ def _store(
             raise ValueError(
                 f"holds {len(content):,} numbers, and n={n} needs {layout.length(n):,} in layout "
                 f"{layout.name} ({layout.length(n) * content.itemsize:,} bytes)"
+                f"{other_diagonal(layout, len(content), n)}"
             )
         return Packed(content, layout, kind=kind)
 
@@ -360,7 +362,7 @@ def _bare(length: int, dtype: np.dtype[Any]) -> str:
     if not sides:
         as_layout("vech").side(length)
     choices = "; ".join(f"n={n}: {', '.join(names)}" for n, names in sides.items())
-    return f"holds {length:,} numbers and does not say which. It could be {choices}. Say layout= (--layout); vech identify tells them apart"
+    return f"holds {length:,} numbers and does not say which. It could be {choices}. Say layout= (--layout); vech identify may tell, given the matrix or some entries"
 
 
 def _agree(name: str, wanted: Any, found: Any, path: Path) -> None:

@@ -1,0 +1,33 @@
+// lines: what kernels know of cache lines, and of when to go past the caches. Included once per target, inside its
+// namespace.
+
+inline __attribute__((always_inline)) void stream_line(std::byte* to, const std::byte* from) {
+#if VECH_VECTOR == 64
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(to), _mm512_loadu_si512(from));
+#elif VECH_VECTOR == 32
+    for (int k = 0; k < 64; k += 32)
+        _mm256_stream_si256(reinterpret_cast<__m256i*>(to + k),
+                            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + k)));
+#elif defined(__x86_64__)
+    for (int k = 0; k < 64; k += 16)
+        _mm_stream_si128(reinterpret_cast<__m128i*>(to + k),
+                         _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + k)));
+#else
+    std::memcpy(to, from, 64);
+#endif
+}
+
+inline void finish_streams() {
+#if defined(__x86_64__)
+    _mm_sfence();
+#endif
+}
+
+constexpr std::int64_t line_bytes = 64;
+constexpr std::int64_t unit_bytes = std::int64_t{1} << 20;
+// From so many bytes on, a target is streamed past the caches; records, which take less work, from more on.
+constexpr std::int64_t streamed_bytes = std::int64_t{3} << 20, streamed_records = std::int64_t{64} << 20;
+
+inline std::int64_t bytes_to_line(const std::byte* address) {
+    return static_cast<std::int64_t>(-reinterpret_cast<std::uintptr_t>(address) & (line_bytes - 1));
+}
