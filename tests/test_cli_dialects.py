@@ -35,6 +35,10 @@ def test_the_table_has_every_layout_and_who_has_it(run, monkeypatch, width):
     assert max(map(len, out.splitlines())) <= width
     for name in CANONICAL:
         assert re.search(rf"^│ {name} ", out, re.MULTILINE), name
+    assert "…" not in out
+    who = "".join(line.split("│")[4] for line in out.splitlines() if line.count("│") == 5)
+    for row in TABLE:
+        assert "".join(row.library.split()) in "".join(who.split())
     if width == 200:
         assert re.search(r"│ svec-upper +│ upper by columns, grow; +│ 5 +│ Clarabel; PICOS;", out)
         for row in TABLE:
@@ -59,6 +63,16 @@ def test_a_name_shows_its_picture_its_users_and_its_conversions(run, name):
     assert f'vech.expand(half, "{name}"' in out
     assert f'vech.convert(half, "{name}", "' in out
     assert ("\n* stored as" in out) == name.startswith("lapack-rfp")
+
+
+def test_the_layout_with_the_same_numbers_is_named(run):
+    lines = "lower by columns, shrink; diagonal zero; scale none\nsame numbers for a symmetric matrix: "
+    assert f"\n{lines}strict-triu (SciPy; CVXPY)\n\n" in run("dialects", "condensed")[1]
+    assert (
+        "same numbers for a symmetric matrix: condensed (R stats)\n\n"
+        in run("dialects", "scipy-condensed")[1]
+    )
+    assert "same numbers" not in run("dialects", "strict-tril")[1]
 
 
 def test_what_is_printed_of_one_layout(run):

@@ -84,6 +84,14 @@ def test_a_library_or_its_function_is_answered_with_its_layout(word, nearest):
         vech.as_layout(word)
 
 
+@pytest.mark.parametrize(
+    ("word", "name"), [("VECH", "vech"), ("Numpy-Tril", "numpy-tril"), ("PICOS-svec", "picos-svec")]
+)
+def test_a_name_in_other_letters_gets_no_other_suggestion(word, name):
+    with pytest.raises(ValueError, match=rf"unknown layout '{word}': did you mean '{name}'\?$"):
+        vech.as_layout(word)
+
+
 @pytest.mark.parametrize("word", ["zzzzzz", "", "r"])
 def test_a_word_near_nothing_gets_a_few_choices(word):
     with pytest.raises(

@@ -47,6 +47,12 @@ def test_a_layout_has_its_picture(page):
     assert section(page, "lapack-rfp-tl").count("```text") == 2
 
 
+def test_a_layout_names_the_one_with_the_same_numbers(page):
+    same = "\nSame numbers for a symmetric matrix: [`strict-triu`](#strict-triu) (SciPy; CVXPY).\n"
+    assert same in section(page, "condensed")
+    assert "Same numbers" not in section(page, "strict-tril")
+
+
 def test_tables_have_as_many_cells_as_columns(page):
     for table in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
         rows = [len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()]

@@ -982,3 +982,9 @@ def test_a_length_never_tells_whether_the_diagonal_is_there():
         vech.pack(np.zeros((3, 3)), "condensed", out=np.zeros(6))
     with pytest.raises(ValueError, match=r"the result has \(5, 5\)$"):
         vech.expand(half, "vech", out=np.zeros((4, 4)))
+
+
+def test_a_signalling_nan_is_scaled_without_a_warning():
+    half = np.full(6, 0x7C01, "u2").view("f2")
+    assert np.isnan(vech.expand(half, "svec-lower")).all()
+    assert np.isnan(vech.convert(half, "svec-lower", "vech")).all()

@@ -6,7 +6,7 @@ import pytest
 import reference
 import vech
 from vech.dialects import CANONICAL, DIALECTS, TABLE
-from vech.pictures import conversions, picture, sides, users, words
+from vech.pictures import conversions, picture, sides, twin, users, words
 
 DRAWN = {
     "vech": """
@@ -124,6 +124,29 @@ def test_users_of_a_canonical_name_are_all_and_of_another_the_one():
         row.name for row in TABLE if row.layout == "svec-upper"
     }
     assert [row.library for row in users("pyscf-tril")] == ["PySCF"]
+
+
+@pytest.mark.parametrize("name", CANONICAL)
+def test_the_twin_of_a_layout_has_the_same_half_of_a_symmetric_matrix_and_no_other_has(name):
+    layout, same = DIALECTS[name], set()
+    n = sides(layout)[-1]
+    numbers = np.random.default_rng(0).standard_normal((n, n))
+    for other in set(CANONICAL) - {name}:
+        if n in sides(DIALECTS[other]) and layout.diagonal == DIALECTS[other].diagonal:
+            halves = [reference.pack(numbers + numbers.T, DIALECTS[key]) for key in (name, other)]
+            same |= {other} if np.array_equal(*halves) else set()
+    assert same == ({twin(layout)[0]} if twin(layout) else set())
+
+
+def test_a_twin_names_the_libraries_whose_matrices_are_symmetric():
+    assert twin(vech.as_layout("r-dist")) == ("strict-triu", ["SciPy", "CVXPY"])
+    assert twin(vech.as_layout("pyriemann-upper")) == (
+        "svec-lower",
+        ["SCS", "CVXPY internals", "CVXOPT", "MOSEK"],
+    )
+    assert "PyMC" not in twin(vech.as_layout("vech"))[1]  # triangular
+    assert twin(vech.as_layout("strict-tril")) is None
+    assert twin(vech.as_layout("mandel")) is None
 
 
 @pytest.mark.parametrize("name", DIALECTS)

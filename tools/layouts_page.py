@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vech.dialects import CANONICAL, TABLE, as_layout
-from vech.pictures import LEGEND, picture, sides, users, words
+from vech.pictures import LEGEND, picture, sides, twin, users, words
 
 PAGE = Path(__file__).parent.parent / "docs" / "layouts.md"
 
@@ -71,6 +71,9 @@ def _sections() -> Iterator[str]:
         order, diagonal, scale = words(layout)
         yield f"## {name}\n"
         yield f"{order}; diagonal {diagonal}; scale {scale}.\n"
+        if (same := twin(layout)) is not None:
+            other, who = same
+            yield f"Same numbers for a symmetric matrix: [`{other}`](#{other}) ({'; '.join(who)}).\n"
         for n in sides(layout):
             yield f"```text\n{picture(layout, n)}\n```\n"
         yield "| name | who | calls | proof | mind |"

@@ -29,7 +29,7 @@ from vech.dialects import CANONICAL
 from vech.identify import Candidates
 from vech.io.info import Info, summarize
 from vech.io.npy import description_path
-from vech.pictures import LEGEND, conversions, picture, sides, users, words
+from vech.pictures import LEGEND, conversions, picture, sides, twin, users, words
 
 LASTS = 1.0
 """Seconds after which work gets a progress bar."""
@@ -492,7 +492,10 @@ def _bytes(count: int) -> str:
 
 def _print_layouts() -> None:
     table = Table(
-        Column("layout", no_wrap=True), Column("order, diagonal, scale", max_width=24), "names", "who"
+        Column("layout", no_wrap=True),
+        Column("order, diagonal, scale", max_width=24),
+        "names",
+        Column("who", overflow="fold"),
     )
     for name in CANONICAL:
         order, diagonal, scale = words(vech.as_layout(name))
@@ -510,7 +513,10 @@ def _print_layout(name: str) -> None:
     order, diagonal, scale = words(layout)
     drawn = [picture(layout, n) for n in sides(layout)]
     click.echo(f"{name} = {layout.name}" if name != layout.name else name)
-    click.echo(f"{order}; diagonal {diagonal}; scale {scale}\n")
+    click.echo(f"{order}; diagonal {diagonal}; scale {scale}")
+    if (same := twin(layout)) is not None:
+        click.echo(f"same numbers for a symmetric matrix: {same[0]} ({'; '.join(same[1])})")
+    click.echo()
     click.echo("\n\n".join(drawn) + "\n")
     marks = (f"{mark} {meaning}" for mark, meaning in LEGEND.items() if mark in "".join(drawn))
     click.echo("\n".join(marks) + "\n")

@@ -50,23 +50,12 @@ def pack(
         return _cells(full, 2, half, 1, table, changes, threads)
     assert isinstance(order, Pieces)
     infinite = False
-    for piece, larges, smalls in _regions(order, n):
-        change = changes[piece.crossed]
-        infinite |= _core.piece(
-            words(full),
-            _full_lines(full, read),
-            words(half),
-            _piece_lines(piece, half),
-            1,
-            larges,
-            smalls,
-            True,
-            False,
-            change.own if own else change.mirrored,
-            change.mirrored,
-            change.diagonal,
-            threads,
-        )
+    for region in _regions(order, n):
+        change = changes[region.piece.crossed]
+        if not own:
+            change = change._replace(own=change.mirrored)
+        lines = _full_lines(full, read), _piece_lines(region.piece, half)
+        infinite |= _move(full, half, *lines, 1, region, change, threads)
     return infinite
 
 
@@ -81,20 +70,9 @@ def expand(
     assert isinstance(order, Pieces)
     infinite = False
     lines = _full_lines(out, order.triangle, start)
-    for piece, larges, smalls, own, mirrored in _panel(order, n, start, start + rows):
-        infinite |= _core.piece(
-            words(half),
-            _piece_lines(piece, half),
-            words(out),
-            lines,
-            2,
-            larges,
-            smalls,
-            own,
-            mirrored,
-            *changes[piece.crossed],
-            threads,
-        )
+    for region in _panel(order, n, start, start + rows):
+        change = changes[region.piece.crossed]
+        infinite |= _move(half, out, _piece_lines(region.piece, half), lines, 2, region, change, threads)
     return infinite
 
 
@@ -114,23 +92,10 @@ def convert(
     infinite = False
     order = source if isinstance(source, Pieces) else target
     assert isinstance(order, Pieces)
-    for piece, larges, smalls in _regions(order, n):
-        change = changes[piece.crossed]
-        infinite |= _core.piece(
-            words(half),
-            _half_lines(source, piece, half, n),
-            words(out),
-            _half_lines(target, piece, out, n),
-            1,
-            larges,
-            smalls,
-            True,
-            False,
-            change.own,
-            change.mirrored,
-            change.diagonal,
-            threads,
-        )
+    for region in _regions(order, n):
+        change = changes[region.piece.crossed]
+        lines = _half_lines(source, region.piece, half, n), _half_lines(target, region.piece, out, n)
+        infinite |= _move(half, out, *lines, 1, region, change, threads)
     return infinite
 
 
@@ -146,19 +111,43 @@ def is_direct(source: AnyLayout, target: AnyLayout, n: int) -> bool:
 # ---------------------------------------------------------------- pieces
 
 
-def _regions(order: Pieces, n: int) -> Iterator[tuple[Piece, Span, Span]]:
-    """The pieces of an order, each with the larger and the smaller indices that it holds."""
+class Region(NamedTuple):
+    """Cells of one piece, by their larger and their smaller index, and into which triangles they go."""
+
+    piece: Piece
+    larges: Span
+    smalls: Span
+    own: bool = True
+    mirrored: bool = False
+
+
+def _move(
+    source: Array,
+    target: Array,
+    origin: _core.Lines,
+    to: _core.Lines,
+    target_axes: int,
+    region: Region,
+    changes: Changes,
+    threads: int,
+) -> bool:
+    return _core.piece(
+        words(source), origin, words(target), to, target_axes, *region[1:], *changes, threads=threads
+    )
+
+
+def _regions(order: Pieces, n: int) -> Iterator[Region]:
     split, first, between, second = order.pieces(n)
-    yield first, (0, split), (0, split)
-    yield between, (split, n), (0, split)
-    yield second, (split, n), (split, n)
+    yield Region(first, (0, split), (0, split))
+    yield Region(between, (split, n), (0, split))
+    yield Region(second, (split, n), (split, n))
 
 
-def _panel(order: Pieces, n: int, start: int, stop: int) -> Iterator[tuple[Piece, Span, Span, bool, bool]]:
-    """What rows start to stop of a full matrix take: larger and smaller indices, own triangle, the other."""
+def _panel(order: Pieces, n: int, start: int, stop: int) -> Iterator[Region]:
+    """What rows start to stop of a full matrix take."""
     if (start, stop) == (0, n):
         for region in _regions(order, n):
-            yield *region, True, True
+            yield region._replace(mirrored=True)
         return
     split, first, between, second = order.pieces(n)
     left = order.triangle == "lower"  # left of the diagonal of its rows, the larger index is the row
@@ -166,15 +155,15 @@ def _panel(order: Pieces, n: int, start: int, stop: int) -> Iterator[tuple[Piece
         if a >= b:
             continue
         here = (a, b)
-        yield first if a < split else second, here, here, True, True
+        yield Region(first if a < split else second, here, here, True, True)
         if a < split:
-            yield first, here, (0, a), left, not left
-            yield first, (b, split), here, not left, left
-            yield between, (split, n), here, not left, left
+            yield Region(first, here, (0, a), left, not left)
+            yield Region(first, (b, split), here, not left, left)
+            yield Region(between, (split, n), here, not left, left)
         else:
-            yield between, here, (0, split), left, not left
-            yield second, here, (split, a), left, not left
-            yield second, (b, n), here, not left, left
+            yield Region(between, here, (0, split), left, not left)
+            yield Region(second, here, (split, a), left, not left)
+            yield Region(second, (b, n), here, not left, left)
 
 
 def _piece_lines(piece: Piece, half: Array) -> _core.Lines:

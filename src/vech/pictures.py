@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vech.dialects import TABLE, AnyLayout, Dialect, as_layout
+from vech.dialects import CANONICAL, TABLE, AnyLayout, Dialect, as_layout
 from vech.layout import Layout
 from vech.orders import Explicit, RectangularFullPacked, Spiral, TensorOrder
 
@@ -79,6 +79,20 @@ def sides(layout: AnyLayout) -> tuple[int, ...]:
 def users(name: str) -> list[Dialect]:
     """Who has the layout of this canonical name, or who calls one by this name."""
     return [row for row in TABLE if row.layout == name] or [row for row in TABLE if row.name == name]
+
+
+def twin(layout: AnyLayout) -> tuple[str, list[str]] | None:
+    """The layout of the other triangle whose halves of symmetric matrices are the same, and its libraries.
+
+    Examples
+    --------
+    >>> twin(as_layout("condensed"))
+    ('strict-triu', ['SciPy', 'CVXPY'])
+    """
+    if not isinstance(layout, Layout) or layout.transposed.name not in CANONICAL:
+        return None
+    name = layout.transposed.name
+    return name, list(dict.fromkeys(row.library for row in users(name) if not row.kind))
 
 
 def conversions(name: str) -> list[str]:

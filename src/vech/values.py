@@ -20,7 +20,7 @@ Factors = tuple[float, float]  # divisor, multiplier
 def factor(x: Any, factors: Factors) -> Any:
     """x / divisor * multiplier, as the kernels do it: shrinking first."""
     divisor, multiplier = factors
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN becomes a quiet one
         return x * multiplier / divisor if divisor < 1 else x / divisor * multiplier
 
 

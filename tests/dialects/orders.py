@@ -107,6 +107,9 @@ def is_symmetric(piece):
 def explains(order, piece):
     """Whether the library would have given this if it had that order."""
     given = piece.given.astype(np.result_type(piece.given, piece.gave))
+    half = piece.gave if piece.way == "packs" else given
+    if len(half) != len(order.pairs):
+        return False
     if piece.way == "packs":
         expected = pack(given, order)
     else:

@@ -282,7 +282,7 @@ FIELDS = {
         ({"layout": 3}, "describes no half"),
         ({"layout": ["vech"]}, "describes no half"),
         ({"kind": "odd"}, "describes no half"),
-        ({"kind": ["odd"]}, "describes no half"),
+        ({"kind": ["odd"]}, "has the kind ['odd'], and a kind is a name"),
         ({"n": 4}, "says n=4, so an array of shape (10,), and the array has shape (15,)"),
         ({"n": -1}, "describes no half"),
         ({"n": 2.5}, "describes no half"),
@@ -445,4 +445,22 @@ def test_a_description_that_json_cannot_take(half, text):
     np.save(half, np.arange(6.0))
     half.with_name("half.npy.json").write_text(text)
     with fails("half.npy.json: is no description"):
+        vech.read(half)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("kind", None, "has the kind None, and a kind is a name"),
+        ("vech", True, 'has "vech": True, and this version of vech reads 1'),
+        ("vech", 1.0, 'has "vech": 1.0, and this version of vech reads 1'),
+        ("labels", "abc", "has labels that are no list of text, numbers and nulls"),
+        ("labels", [[1], 2, 3], "has labels that are no list of text, numbers and nulls"),
+    ],
+)
+def test_a_description_says_what_its_schema_allows(half, key, value, words):
+    vech.write(half, vech.Packed(np.arange(6.0)))
+    beside = half.with_name(half.name + ".json")
+    beside.write_text(json.dumps(json.loads(beside.read_text()) | {key: value}))
+    with fails(words):
         vech.read(half)

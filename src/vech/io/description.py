@@ -54,11 +54,16 @@ def parse(text: str, path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
         raise FileFormatError(f"is not JSON: {error.msg}", path, line=error.lineno) from error
     except (ValueError, RecursionError) as error:  # an integer too long, or brackets too deep
         raise FileFormatError(f"is no description: {error}", path) from error
-    if not isinstance(found, dict) or found.get("vech") != VERSION:
+    if not isinstance(found, dict) or type(found.get("vech")) is not int or found["vech"] != VERSION:
         version = found.get("vech") if isinstance(found, dict) else found
         raise FileFormatError(f'has "vech": {version!r}, and this version of vech reads {VERSION}', path)
     if wrong := _wrong_keys(found, keys, ("vech", *keys, "labels")):
         raise FileFormatError(wrong, path)
+    if not isinstance(found["kind"], str):
+        raise FileFormatError(f"has the kind {found['kind']!r}, and a kind is a name", path)
+    labels = found.get("labels", [])
+    if not isinstance(labels, list) or not all(isinstance(label, str | int | float | None) for label in labels):
+        raise FileFormatError("has labels that are no list of text, numbers and nulls", path)
     return found
 
 
