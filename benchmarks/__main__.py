@@ -19,13 +19,26 @@ def main() -> None:
         bench_convert,
         bench_expand,
         bench_explicit,
+        bench_linalg,
+        bench_nearest,
         bench_pack,
+        bench_products,
         bench_small,
         bench_sparse,
         report,
     )
 
-    modules = (bench_expand, bench_pack, bench_convert, bench_small, bench_explicit, bench_sparse)
+    modules = (
+        bench_expand,
+        bench_pack,
+        bench_convert,
+        bench_small,
+        bench_explicit,
+        bench_sparse,
+        bench_linalg,
+        bench_nearest,
+        bench_products,
+    )
     rows = [row for module in modules for row in module.ROWS]
     if arguments.words:
         rows = [row for row in rows if any(word in row.name for word in arguments.words)]

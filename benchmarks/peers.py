@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import warnings
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -59,6 +60,18 @@ def statsmodels_vech(full: Array) -> Call | None:
     return tools and partial(tools.vech, full)
 
 
+def statsmodels_nearest_correlation(full: Array) -> Call | None:
+    """The nearest correlation, full to full, in at most 100 n steps."""
+    tools = load("statsmodels.stats.correlation_tools")
+
+    def call() -> object:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it stops at its limit
+            return tools.corr_nearest(full)
+
+    return tools and call
+
+
 def triarray_matrix(half: Array) -> Call | None:
     """condensed to full."""
     triarray = load("triarray")
@@ -100,3 +113,15 @@ def scipy_full(half: Array, n: int) -> Array:
     mirror = upper.T.tocoo()
     full[mirror.row, mirror.col] = mirror.data
     return full
+
+
+def symv(full: Array, x: Array) -> Call | None:
+    """BLAS on one triangle of the full matrix: dsymv, ssymv."""
+    blas = load("scipy.linalg.blas")
+    return blas and partial(blas.dsymv if full.dtype == np.float64 else blas.ssymv, 1.0, full.T, x)
+
+
+def spmv(half: Array, x: Array) -> Call | None:
+    """BLAS on a half: dspmv, sspmv."""
+    blas = load("scipy.linalg.blas")
+    return blas and partial(blas.dspmv if half.dtype == np.float64 else blas.sspmv, x.size, 1.0, half, x)

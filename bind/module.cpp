@@ -9,6 +9,7 @@ namespace vech {
 
 void bind_dense(nb::module_&);
 void bind_sparse(nb::module_&);
+void bind_product(nb::module_&);
 
 namespace {
 
@@ -41,4 +42,5 @@ NB_MODULE(_core, m) {
     });
     vech::bind_dense(m);
     vech::bind_sparse(m);
+    vech::bind_product(m);
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "move.hpp"
+#include "product.hpp"
 #include "sparse.hpp"
 
 namespace vech {
@@ -17,6 +18,8 @@ struct Kernels {
     void (*scatter)(const Scatter&, int threads, Watch&);
     double (*density)(const std::byte* words, std::int64_t count, int item, const std::uint8_t* keep);
     void (*mirror)(const Mirror&, int threads, Watch&, Csr&);
+    void (*multiply)(const Product&, int threads, Watch&);
+    void (*panel)(const Panel&, int threads, Watch&);
 };
 
 const std::vector<const Kernels*>& compiled_targets();  // best first

@@ -76,6 +76,7 @@ namespace {
 #include "kernels/move.hpp"
 #include "kernels/scan.hpp"
 #include "kernels/mirror.hpp"
+#include "kernels/product.hpp"
 }  // namespace
 }  // namespace vech::VECH_NAMESPACE
 
@@ -90,5 +91,6 @@ namespace {
 namespace vech::VECH_NAMESPACE {
 extern const Kernels kernels;
 const Kernels kernels = {
-    VECH_NAME, [] { return static_cast<bool>(VECH_SUPPORTED); }, move, cells, scan, scatter, density, mirror};
+    VECH_NAME, [] { return static_cast<bool>(VECH_SUPPORTED); }, move, cells, scan, scatter, density, mirror, multiply,
+    panel};
 }  // namespace vech::VECH_NAMESPACE

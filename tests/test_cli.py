@@ -716,7 +716,7 @@ def test_identify_says_what_the_file_says(works):
         (("half.npy", "--entry", "0,0"), "I,J=VALUE"),
         (("half.npy", "--entry", "0,0=1,5"), "I,J=VALUE"),
         (("half.npy", "--n", "9"), "not n = 9"),
-        (("half.npy", "--entry", "0,0=77"), "No layout with a name fits"),
+        (("half.npy", "--entry", "0,1=77"), "No layout with a name fits"),
         (("half.npy", "--matrix", "half.npy"), "--matrix is a full matrix"),
         (("half.npy", "--matrix", "none.npy"), "none.npy"),
         (("full.npy",), "no half"),

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from vech import _core, io
+from vech import _core, io, linalg
 from vech._core import __version__
 from vech.dialects import DIALECTS, as_layout
 from vech.identify import identify
@@ -32,6 +32,7 @@ __all__ = [
     "from_sparse",
     "identify",
     "io",
+    "linalg",
     "nonzeros",
     "pack",
     "read",

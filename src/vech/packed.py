@@ -5,21 +5,21 @@ from numbers import Number
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
-from vech import explicit, scan
-from vech.arrays import Array, as_array, check_out, family, mirror_values, resolve_kind
+from vech import explicit, portrait, products, scan
+from vech.arrays import Array, as_array, check_out, family, resolve_kind
+from vech.assign import assign, check_writeable, fill
 from vech.dialects import AnyLayout, as_layout
+from vech.entries import GATHER, block, cross, stored, take
+from vech.entrywise import Operand, Operators, apply, has_form, settle, unscaled, with_diagonal
+from vech.indexing import axes, numbers, outer, pairs, vector
 from vech.moves import convert, expand, expand_rows
 from vech.orders import Explicit, TensorOrder
 from vech.store import Store
-from vech.values import narrow, widen
-
-PANEL_BYTES = 2**22  # rows of the full matrix that a product expands at a time
-GATHER = 2**18  # numbers looked up at a time
 
 
-class Packed(Store):
+class Packed(Operators, Store):
     """A symmetric, Hermitian or skew matrix, held as one half.
 
     Parameters
@@ -46,7 +46,21 @@ class Packed(Store):
     diagonal that is not stored is there. Indexing is NumPy's, except that results are always copies: ``S[i,
     j]``, ``S[i]`` (a row), ``S[2:5, mask]``, and arrays that pair up, ``S[rows, columns]``. `block` takes all
     rows against all columns. Products use the real part of a Hermitian diagonal, the imaginary part of a
-    skew-Hermitian one, and zero for a skew one.
+    skew-Hermitian one, and zero for a skew one; so does arithmetic.
+
+    Assignment to such keys, and to ``S[S < 0]``, changes both sides of the diagonal. Values that contradict
+    each other or the kind are a ValueError, and change nothing; two sides may differ by rounding (n eps times
+    the largest), and then one of them is kept. Complex numbers are not assigned to real ones (TypeError);
+    other dtypes are cast as NumPy casts. It takes time for the entries assigned, and memory for them, at most
+    one half.
+
+    ``+ - * / -S abs(S)``, comparisons (which give bool) and, of bool and integers, ``& | ^ ~`` work entry by
+    entry with numbers and stores, in NumPy's dtype, in the order of the left store. A diagonal left out is
+    stored where the result has another, and where a number is added; a comparison is not scaled.
+    They read each half once and need one new half; a store in another layout, and
+    one that is scaled (except to add it to its like, or to multiply it by a number), is converted before. In place
+    (``S += T``) the half itself changes. A result without a kind, such as a Hermitian matrix plus 1j, is a TypeError.
+    Labels that differ are a ValueError. A store has no truth value and no hash.
 
     Examples
     --------
@@ -58,6 +72,14 @@ class Packed(Store):
     (np.float64(4.0), array([2., 3., 5.]))
     >>> S @ np.ones(3)
     array([ 7., 10., 15.])
+    >>> S[0, 2] = -1
+    >>> (2 * S + 1).half
+    array([ 3.,  5., -1.,  7., 11., 13.])
+    >>> S[S < 3] = 0
+    >>> S.expand()
+    array([[0., 0., 0.],
+           [0., 3., 5.],
+           [0., 5., 6.]])
     """
 
     def __init__(
@@ -150,7 +172,7 @@ class Packed(Store):
     def diagonal(self) -> Array:
         """The diagonal, shape (n,), true values in a new array."""
         i = np.arange(self._n)
-        return np.asarray(self._take(i, i))
+        return np.asarray(take(self._operand, i, i))
 
     def expand(
         self, rows: slice | range | None = None, out: Array | None = None, *, threads: int | None = None
@@ -215,7 +237,10 @@ class Packed(Store):
 
         Notes
         -----
-        Expands panels of at most 4 MiB, each multiplied by NumPy: the full matrix never exists.
+        float32, float64 and complex numbers of the store's own dtype: the half is read once, for a vector by a
+        kernel whose bits do not depend on `threads`, for more than 4 columns in blocks of 256 x 256 or more that BLAS
+        multiplies as they are and transposed. Of other dtypes panels of 4 MiB are expanded, for narrow floats
+        in float32. An explicit order is converted into a `Layout` first: one more half.
         Uses the real part of a Hermitian diagonal, the imaginary part of a skew-Hermitian one, and zero for a
         skew one.
 
@@ -238,20 +263,159 @@ class Packed(Store):
             out = np.empty(x.shape, dtype)
         else:
             check_out(out, x.shape, dtype, x, self._half)
-        plain = self._plain() if self._layout.scaled or isinstance(self._layout, Explicit) else self
-        if not plain.dtype.isnative:
-            plain = plain._like(plain._half.astype(plain.dtype.newbyteorder("=")))
-        half = np.ascontiguousarray(plain._half)
-        height = min(n, max(1, PANEL_BYTES // max(1, n * self.dtype.itemsize)))
-        panel = np.empty((height, n), plain.dtype)
-        for start in range(0, n, max(1, height)):
-            stop = min(start + height, n)
-            rows = panel[: stop - start]
-            expand_rows(half, plain._layout, plain._kind, start, stop, rows, threads)
-            _settle_diagonal(rows, start, self._kind)
-            target = out[start:stop] if x.ndim == 1 else out[..., start:stop, :]
-            np.matmul(rows, x, out=target)
+        products.matmul(self._half, self._layout, self._kind, x, out, threads)
         return out
+
+    def quadratic(self, x: ArrayLike) -> Any:
+        """The quadratic form x^H S x, of a vector or of each column of a matrix.
+
+        Parameters
+        ----------
+        x : array, shape (n,) or (n, m)
+            One vector, or one a column.
+
+        Returns
+        -------
+        number, or array of shape (m,)
+            In the dtype of ``x.conj() @ (S @ x)``; real for a Hermitian store.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If shapes or dtypes do not fit.
+
+        Notes
+        -----
+        Cost: one product, see `matmul`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Packed(np.array([2.0, 1.0, 3.0])).quadratic([1.0, -1.0])
+        np.float64(3.0)
+        """
+        x = as_array(x, "x")
+        if x.ndim > 2:
+            raise ValueError(
+                f"x has shape {x.shape}: a quadratic form takes a vector or columns, (n,) or (n, m)"
+            )
+        return products.quadratic(x, self.matmul(x), self._kind)
+
+    def trace(self) -> Any:
+        """The sum of the diagonal, in the dtype of NumPy's ``full.trace()``.
+
+        Uses the real part of a Hermitian diagonal, the imaginary part of a skew-Hermitian one, zero for a skew
+        one. Reads n numbers.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Packed(np.array([1, 2, 4, 3, 5, 6])).trace()
+        np.int64(10)
+        """
+        return products.settled(self.diagonal(), self._kind).sum()
+
+    def row_sums(self, *, threads: int | None = None) -> Array:
+        """The sum of each row, shape (n,), in the dtype of NumPy's ``full.sum(axis=1)``.
+
+        The half is read once, by the kernel of `matmul`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Packed(np.array([1, 2, 4, 3, 5, 6])).row_sums()
+        array([ 7, 10, 15])
+        """
+        return products.row_sums(self._half, self._layout, self._kind, threads)
+
+    def congruence(self, b: ArrayLike) -> "Packed":
+        """B S B^H as a store; of a vector d: D S D^H, where D has d on its diagonal.
+
+        Parameters
+        ----------
+        b : array, shape (n,) or (m, n)
+            A diagonal, whose result keeps the labels, or a matrix.
+
+        Returns
+        -------
+        Packed
+            Of side n or m, of the same order, its diagonal stored and nothing scaled. B^T takes the place of
+            B^H for the kinds "symmetric" and "skew", so that the kind is kept.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If shapes or dtypes do not fit.
+
+        Notes
+        -----
+        Cost: a vector reads the half once and writes the result; a matrix allocates S B^H, shape (n, m), and
+        takes half of the second product.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> S = Packed(np.array([4.0, 3.0, 9.0]))
+        >>> S.congruence(1 / np.sqrt(S.diagonal())).half
+        array([1. , 0.5, 1. ])
+        >>> S.congruence([[1.0, 1.0]]).half
+        array([19.])
+        """
+        b = as_array(b, "b")
+        if b.ndim not in (1, 2) or b.shape[-1] != self._n:
+            raise ValueError(f"b has shape {b.shape}, but a congruence needs ({self._n},) or (m, {self._n})")
+        if np.iscomplexobj(b) and not np.iscomplexobj(self._half):
+            raise TypeError(
+                f"b is complex, and this {self._kind} store is {self.dtype}: astype(complex) it first"
+            )
+        if b.ndim == 1:
+            half, layout = products.scale_both(self._half, self._layout, self._kind, b)
+            return Packed(half, layout, kind=self._kind, labels=self._labels)
+        product = self.matmul(b.conj().T if self._kind.endswith("hermitian") else b.T)
+        half = products.congruence(product, b, self._layout.plain, self._kind)
+        return Packed(half, self._layout.plain, kind=self._kind)
+
+    def add_outer(self, x: ArrayLike, alpha: float = 1.0) -> None:
+        """Add alpha X X^H to the matrix, in place: a vector is one column.
+
+        Parameters
+        ----------
+        x : array, shape (n,) or (n, k)
+            X, cast to the dtype of the store as NumPy's ``+=`` casts.
+        alpha : real number
+            May be negative.
+
+        Raises
+        ------
+        ValueError
+            If the shape does not fit, the half is read-only, or its layout does not store the diagonal.
+        TypeError
+            If alpha X X^H is not of the store's kind (skew; complex X on a "symmetric" store; complex alpha)
+            or does not fit its dtype.
+
+        Notes
+        -----
+        Cost: half of the multiplications of ``X @ X.T``, in blocks of 256 x 256 that BLAS makes; an explicit order
+        is converted and written back, for one more half.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> S = Packed(np.zeros(3))
+        >>> S.add_outer([1.0, 2.0], alpha=10.0)
+        >>> S.half
+        array([10., 20., 40.])
+        """
+        x = as_array(x, "x")
+        if x.ndim not in (1, 2) or x.shape[0] != self._n:
+            raise ValueError(f"x has shape {x.shape}, but the update needs ({self._n},) or ({self._n}, k)")
+        if self._layout.implied is not None:
+            raise ValueError(
+                f"layout {self._layout.name} does not store the diagonal, and X X^H has one: "
+                f"convert the half to {self._layout.plain.name!r} first"
+            )
+        products.check_outer(self._half, self._kind, x, alpha)
+        products.add_outer(self._half, self._layout, self._kind, x if x.ndim == 2 else x[:, None], alpha)
 
     def to_coo(self, *, part: str = "full", threads: int | None = None) -> Any:
         """The nonzeros as a ``scipy.sparse.coo_array``: see `vech.to_coo`."""
@@ -266,25 +430,48 @@ class Packed(Store):
         return scan.to_csc(self._half, self._layout, kind=self._kind, part=part, threads=threads)
 
     def __getitem__(self, key: Any) -> Any:
-        if type(key) is tuple and len(key) == 2 and type(key[0]) is type(key[1]) is int and self._direct:
-            i, j = key
-            if 0 <= i < self._n and 0 <= j < self._n:
-                return self._half[self._layout.slot(min(i, j), max(i, j), self._n)]
-        rows, columns = _axes(key, self._n)
+        slot = self._quick_slot(key)
+        if slot is not None:
+            return self._half[slot]
+        if isinstance(key, Packed):
+            raise IndexError(
+                "a mask that is a matrix has each number once, so it takes none: S[mask] = value assigns, "
+                "and expand() has them twice"
+            )
+        rows, columns = axes(key, self._n)
         if isinstance(rows, slice) and isinstance(columns, slice):
             start, stop, step = rows.indices(self._n)
             if step == 1 and columns == slice(None):
                 return self.expand(slice(start, stop))
-        i, j = _numbers(rows, self._n, 0), _numbers(columns, self._n, 1)
+        i, j = numbers(rows, self._n, 0), numbers(columns, self._n, 1)
         if isinstance(rows, slice) or isinstance(columns, slice):
-            return self._outer(i, j)
-        try:
-            return self._take(*np.broadcast_arrays(i, j))
-        except ValueError:
-            raise IndexError(
-                f"rows of shape {i.shape} and columns of shape {j.shape} do not pair up: "
-                f"block(rows, columns) takes every row with every column"
-            ) from None
+            return block(self._operand, i, j)
+        return take(self._operand, *pairs(i, j))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        slot = self._quick_slot(key) if isinstance(value, float | int) else None
+        if slot is not None and self._half.flags.writeable:
+            self._half[slot] = value
+            return
+        matrix = self._operand
+        if isinstance(key, Packed):
+            check_side(key.n, self._n)
+            if key.dtype != np.bool:
+                raise IndexError(f"a matrix as a mask holds bool, not {key.dtype}")
+            fill(matrix, key._operand, value)
+            return
+        rows, columns = axes(key, self._n)
+        i, j = numbers(rows, self._n, 0), numbers(columns, self._n, 1)
+        takes_all = isinstance(rows, slice) or isinstance(columns, slice)
+        assign(matrix, *(outer(i, j) if takes_all else pairs(i, j)), value)
+
+    def _quick_slot(self, key: Any) -> int | None:
+        """Where two ints are in the half, if what is there is the true value."""
+        if type(key) is tuple and len(key) == 2 and type(key[0]) is type(key[1]) is int and self._direct:
+            i, j = key
+            if 0 <= i < self._n and 0 <= j < self._n:
+                return self._layout.slot(min(i, j), max(i, j), self._n)  # type: ignore[no-any-return]
+        return None
 
     def block(self, rows: Any, columns: Any) -> Array:
         """Every one of some rows with every one of some columns, NumPy's ``full[np.ix_(rows, columns)]``.
@@ -311,7 +498,7 @@ class Packed(Store):
         array([[5, 6],
                [2, 4]])
         """
-        return self._outer(_vector(rows, self._n, 0), _vector(columns, self._n, 1))
+        return block(self._operand, vector(rows, self._n, 0), vector(columns, self._n, 1))
 
     def submatrix(self, index: Any) -> "Packed":
         """The matrix of some rows and the same columns, in that order, as a store of its own.
@@ -338,7 +525,7 @@ class Packed(Store):
         >>> Packed(np.array([1, 2, 4, 3, 5, 6]), labels="abc").submatrix([2, 0]).half
         array([6, 4, 1])
         """
-        chosen = _vector(index, self._n, 0)
+        chosen = vector(index, self._n, 0)
         labels = None if self._labels is None else [self._labels[i] for i in chosen]
         alters = self._layout.scaled or self._layout.implied is not None
         repeats = alters and np.unique(chosen).size < chosen.size
@@ -354,7 +541,8 @@ class Packed(Store):
         for start in range(0, length, GATHER):
             k = np.arange(start, min(start + GATHER, length))
             i, j = self._layout.pair(k, chosen.size)
-            half[k] = self._cross(self._stored(chosen[i], chosen[j]), i, j, chosen.size)
+            found = stored(self._operand, chosen[i], chosen[j])
+            half[k] = cross(found, self._layout, i, j, chosen.size)
         return Packed(half, self._layout, kind=self._kind, labels=labels)
 
     def permute(self, order: Any) -> "Packed":
@@ -376,13 +564,15 @@ class Packed(Store):
         >>> Packed(np.array([1, 2, 4, 3, 5, 6])).permute([2, 1, 0]).half
         array([6, 5, 4, 3, 2, 1])
         """
-        order = _vector(order, self._n, 0)
+        order = vector(order, self._n, 0)
         if not np.array_equal(np.sort(order), np.arange(self._n)):
             raise ValueError(f"order must hold each of 0 to {self._n - 1} once: submatrix takes any index")
         return self.submatrix(order)
 
     def map(self, function: Callable[[Array], ArrayLike]) -> "Packed":
         """A function of each number, computed once for each pair.
+
+        Takes one call of `function`, and memory for its result; a strict or scaled half is first converted.
 
         Parameters
         ----------
@@ -392,7 +582,8 @@ class Packed(Store):
         Returns
         -------
         Packed
-            Of the same order, its diagonal stored and nothing scaled.
+            In the same order, its diagonal stored and nothing scaled. (Complex numbers of a real matrix in
+            rectangular full packed, which has no complex symmetric form, go by rows of its triangle.)
 
         Raises
         ------
@@ -411,20 +602,161 @@ class Packed(Store):
             raise TypeError(
                 f"map works on symmetric stores, not on a {self._kind} one: map over expand() instead"
             )
-        plain = self._plain()
-        return Packed(np.asarray(function(plain._half)), plain._layout, kind="symmetric", labels=self._labels)
-
-    def __mul__(self, factor: Any) -> "Packed":
-        if not isinstance(factor, Number | np.generic):
-            return NotImplemented
-        if isinstance(factor, complex | np.complexfloating) and self._kind.endswith("hermitian"):
-            raise TypeError(
-                f"a {self._kind} matrix times a complex number is not {self._kind}: multiply expand()"
+        layout = with_diagonal(unscaled(self._layout))
+        half = (
+            self._half
+            if layout == self._layout
+            else convert(self._half, self._layout, layout, kind="symmetric")
+        )
+        mapped = as_array(np.asarray(function(half)), "what the function gives")
+        if mapped.shape != half.shape:
+            raise ValueError(
+                f"the function gives shape {mapped.shape} for {half.size} numbers: it must give one for each"
             )
-        store = self if self._layout.implied is None else self._plain()
-        return Packed(store._half * factor, store._layout, kind=self._kind, labels=self._labels)
+        if not has_form(layout, "symmetric", mapped.dtype):
+            plain = layout.plain
+            real, imaginary = (convert(part, layout, plain) for part in (mapped.real, mapped.imag))
+            mapped, layout = np.empty(real.shape, mapped.dtype), plain
+            mapped.real, mapped.imag = real, imaginary
+        return Packed(mapped, layout, kind="symmetric", labels=self._labels)
 
-    __rmul__ = __mul__
+    def astype(self, dtype: DTypeLike, *, copy: bool = True) -> "Packed":
+        """The same matrix in another dtype.
+
+        Takes one new half. Integers of a scaled layout have no scale any more.
+
+        Parameters
+        ----------
+        dtype : dtype
+            What the numbers become, as NumPy's ``astype`` makes them.
+        copy : bool
+            False gives this store itself where it has that dtype already.
+
+        Raises
+        ------
+        TypeError
+            For complex numbers that would lose their imaginary part, a dtype that vech refuses, and skew
+            numbers without a sign.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Packed(np.array([1, 2, 3])).astype(np.float32)
+        Packed(n=2, dtype=float32, kind='symmetric', layout='vech')
+        """
+        dtype = np.dtype(dtype)
+        if not copy and dtype == self.dtype:
+            return self
+        if family(dtype) != "c" and family(self.dtype) == "c":
+            raise TypeError(
+                f"{self.dtype} numbers would lose their imaginary part in {dtype}: "
+                f"make a Packed of .half.real if that is meant"
+            )
+        store = self
+        if family(dtype) not in "fc" and self._layout.scaled:
+            layout = unscaled(self._layout)
+            store = self._like(convert(self._half, self._layout, layout, kind=self._kind), layout)
+        if not has_form(store._layout, self._kind, dtype):
+            store = store._plain()
+        return Packed(store._half.astype(dtype), store._layout, kind=self._kind, labels=self._labels)
+
+    def set_diagonal(self, diagonal: ArrayLike) -> None:
+        """Put numbers on the diagonal, in place: n numbers are written.
+
+        Parameters
+        ----------
+        diagonal : number, or array of shape (n,)
+            True values, cast as NumPy's assignment casts.
+
+        Raises
+        ------
+        ValueError
+            For another shape, a read-only half, a layout that leaves out another diagonal, and what the kind
+            has not on its diagonal (Hermitian: an imaginary part, skew: anything but zero); i is named.
+        TypeError
+            For complex numbers in a real half.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> S = Packed(np.array([1, 2, 4, 3, 5, 6]))
+        >>> S.set_diagonal(0)
+        >>> S.half
+        array([0, 2, 4, 0, 5, 0])
+        """
+        i = np.arange(self._n)
+        assign(self._operand, i, i, diagonal)
+
+    def add_diagonal(self, diagonal: ArrayLike) -> None:
+        """Add numbers to the diagonal, in place, as a ridge or a nugget is: n numbers are read and written.
+
+        Parameters
+        ----------
+        diagonal : number, or array of shape (n,)
+            True values.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `set_diagonal`; and where NumPy's ``+=`` refuses the dtype.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> S = Packed(np.array([1.0, 2.0, 4.0, 3.0, 5.0, 6.0]))
+        >>> S.add_diagonal(0.5)
+        >>> S.half
+        array([1.5, 2. , 4. , 3.5, 5. , 6.5])
+        """
+        check_writeable(self._half)
+        total = self.diagonal()
+        settle(total, self._kind)
+        addend = diagonal if np.isscalar(diagonal) else as_array(diagonal, "diagonal")
+        if np.ndim(addend) > 1 or np.size(addend) not in (1, self._n):
+            raise ValueError(f"diagonal has shape {np.shape(addend)}, but the matrix {self._n} rows")
+        total += addend
+        self.set_diagonal(total)
+
+    def _repr_html_(self) -> str:
+        """A picture of at most 16 x 16 cells, and the facts, for notebooks; reads 16384 numbers at most."""
+        full = self._n**2 * self.dtype.itemsize
+        facts = {
+            "n": f"{self._n}",
+            "dtype": f"{self.dtype}",
+            "kind": self._kind,
+            "layout": self._layout.name,
+            "bytes": f"{self.nbytes:,} (full matrix: {full:,})",
+        }
+        rows = portrait.sampled(self._n)
+        with np.errstate(over="ignore"):
+            return portrait.html(facts, portrait.shades(block(self._operand, rows, rows)))
+
+    @property
+    def _operand(self) -> Operand:
+        return Operand(self._half, self._layout, self._kind)
+
+    def _entrywise(self, ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Any:
+        operands, labels = [], None
+        for x in inputs:
+            if isinstance(x, np.ndarray) and x.ndim == 0:
+                x = x[()]
+            if isinstance(x, Number | np.generic):
+                operands.append(x)
+                continue
+            if isinstance(x, np.ndarray):
+                raise TypeError(
+                    f"np.{ufunc.__name__} of a Packed takes numbers and stores, not an array of shape "
+                    f"{x.shape}: take the full matrix from expand(), or make a store with Packed(pack(x))"
+                )
+            if not isinstance(x, Packed):
+                if not isinstance(x, Store) or not hasattr(x, "to_packed"):
+                    return NotImplemented
+                x = x.to_packed()
+            check_side(x.n, self._n)
+            labels = common_labels(labels, x.labels)
+            operands.append(x._operand)
+        half, layout, kind = apply(ufunc, *operands, in_place=in_place)
+        return self if in_place else Packed(half, layout, kind=kind, labels=labels)
 
     def _like(self, half: Array, layout: AnyLayout | None = None) -> Self:
         return type(self)(half, layout or self._layout, kind=self._kind, labels=self._labels)
@@ -435,69 +767,6 @@ class Packed(Store):
         if self._layout == plain:
             return self
         return self._like(convert(self._half, self._layout, plain, kind=self._kind), plain)
-
-    def _take(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> Any:
-        """True values at pairs of rows and columns, in their shape."""
-        on = i == j
-        if self._layout.implied is not None and on.any():
-            values = np.full(i.shape, self._layout.implied).astype(self.dtype)
-            values[~on] = self._take(i[~on], j[~on])
-            return values[()]
-        values = self._stored(i, j)
-        if self._layout.scaled:
-            scales = np.where(on, self._layout.diagonal_scale, self._layout.offdiagonal_scale)
-            values = _unscaled(values, scales)
-        return values[()]
-
-    def _stored(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> Array:
-        """Stored numbers at pairs that are stored, as they stand in their own triangle or in the other."""
-        values = np.asarray(self._half[self._layout.slot(np.minimum(i, j), np.maximum(i, j), self._n)])
-        if self._kind != "symmetric":
-            other = i < j if self._layout.triangle == "lower" else i > j
-            self._cross(values, i, j, self._n)
-            values[other] = mirror_values(values[other], self._kind)
-        return values
-
-    def _cross(self, values: Array, i: NDArray[np.int64], j: NDArray[np.int64], n: int) -> Array:
-        """Conjugate, in place, what crosses the diagonal between an explicit order of n x n and its triangle."""
-        if isinstance(self._layout, Explicit) and family(self.dtype) == "c":
-            crossed = self._layout.crossed(np.minimum(i, j), np.maximum(i, j), n)
-            values[crossed] = np.conjugate(values[crossed])
-        return values
-
-    def _outer(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> Array:
-        """True values of all i against all j, of shape i.shape + j.shape."""
-        values = np.empty((i.size, j.size), self.dtype)
-        rows, columns = i.reshape(-1, 1), j.reshape(1, -1)
-        step = max(1, GATHER // max(1, j.size))
-        for start in range(0, i.size, step):
-            values[start : start + step] = self._take(
-                *np.broadcast_arrays(rows[start : start + step], columns)
-            )
-        return values.reshape(i.shape + j.shape)
-
-
-def _unscaled(values: Array, scales: NDArray[np.float64]) -> Array:
-    wide = widen(values)
-    if wide.ndim > values.ndim:
-        scales = scales[..., None]
-    with np.errstate(over="ignore"):
-        true = narrow(wide / scales, values.dtype)
-    if (np.isfinite(wide) & ~np.isfinite(widen(true))).any():
-        raise OverflowError(f"a finite number becomes infinite in {values.dtype} when its scale is undone")
-    return true
-
-
-def _settle_diagonal(rows: Array, start: int, kind: str) -> None:
-    """Make the diagonal within rows of the full matrix what its kind says, before computing with it."""
-    count, n = rows.shape
-    diagonal = rows.reshape(-1)[start :: n + 1][:count]
-    if kind == "hermitian":
-        diagonal.imag = 0
-    elif kind == "skew-hermitian":
-        diagonal.real = 0
-    elif kind == "skew":
-        diagonal[...] = np.zeros(1, rows.dtype)
 
 
 def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
@@ -511,6 +780,22 @@ def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
     return found
 
 
+def common_labels(labels: tuple[Any, ...] | None, others: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    if labels is None or others is None:
+        return labels or others
+    if labels != others:
+        at = next(k for k, (a, b) in enumerate(zip(labels, others, strict=True)) if a != b)
+        raise ValueError(
+            f"the labels of row {at} differ, {labels[at]!r} and {others[at]!r}: permute one of the matrices"
+        )
+    return labels
+
+
+def check_side(n: int, side: int) -> None:
+    if n != side:
+        raise ValueError(f"matrices of {side} and of {n} rows do not fit each other")
+
+
 def consecutive(rows: slice | range, n: int) -> tuple[int, int]:
     if not isinstance(rows, slice | range):
         raise TypeError(f"rows must be a slice or a range, not {type(rows).__name__}: block takes any rows")
@@ -522,50 +807,3 @@ def consecutive(rows: slice | range, n: int) -> tuple[int, int]:
     if len(rows) and not 0 <= rows.start < rows.stop <= n:
         raise IndexError(f"rows {rows} are out of range: there are {n}")
     return (rows.start, rows.stop) if len(rows) else (0, 0)
-
-
-def _axes(key: Any, n: int) -> tuple[Any, Any]:
-    """What a key takes of rows and of columns."""
-    if isinstance(key, np.ndarray) and key.dtype == np.bool and key.ndim == 2:
-        if key.shape != (n, n):
-            raise IndexError(f"a mask has shape {key.shape}, but the matrix ({n}, {n})")
-        i, j = np.nonzero(key)
-        return i, j
-    parts = key if isinstance(key, tuple) else (key,)
-    named = [part for part in parts if part is not Ellipsis]
-    if any(part is None for part in named):
-        raise IndexError("None adds an axis, and a store has just two: index expand() instead")
-    if len(parts) > len(named) + 1:
-        raise IndexError("an index has one ... at most")
-    if len(named) > 2:
-        raise IndexError(f"a matrix has 2 axes, but {len(named)} were indexed")
-    rest = [slice(None)] * (2 - len(named))
-    rows, columns = [*rest, *named] if parts and parts[0] is Ellipsis else [*named, *rest]
-    return rows, columns
-
-
-def _numbers(index: Any, n: int, axis: int) -> NDArray[np.int64]:
-    """What an index takes of one axis of length n, in the index's own shape."""
-    if isinstance(index, slice):
-        return np.arange(*index.indices(n))
-    array = np.asarray(index)
-    if array.size == 0 and not isinstance(index, np.ndarray):
-        array = array.astype(np.int64)
-    if array.dtype == np.bool and array.ndim > 0:
-        if array.shape != (n,):
-            raise IndexError(f"a mask has shape {array.shape}, but axis {axis} has {n} numbers")
-        return np.flatnonzero(array)
-    if array.dtype.kind not in "iu":
-        raise IndexError(f"an index is made of integers, slices and masks, not {array.dtype}")
-    outside = (array < -n) | (array >= n)
-    if np.any(outside):
-        raise IndexError(f"index {array[outside].flat[0]} is out of bounds for axis {axis} with size {n}")
-    array = array.astype(np.int64)
-    return np.asarray(np.where(array < 0, array + n, array))
-
-
-def _vector(index: Any, n: int, axis: int) -> NDArray[np.int64]:
-    numbers = np.atleast_1d(_numbers(index, n, axis))
-    if numbers.ndim > 1:
-        raise IndexError(f"an index of shape {numbers.shape} is not a vector")
-    return numbers

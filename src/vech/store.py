@@ -126,16 +126,16 @@ class Store(ABC):
         return full if dtype is None else full.astype(dtype, copy=False)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        name = _OPERATORS.get(ufunc.__name__)
-        if name is not None and method == "__call__" and len(inputs) == 2 and not options:
+        names = _OPERATORS.get(ufunc.__name__)
+        if names is not None and method == "__call__" and len(inputs) == 2 and not options:
             left, right = inputs
             store, operation, other = (
-                (left, f"__{name}__", right) if isinstance(left, Store) else (right, f"__r{name}__", left)
+                (left, names[0], right) if isinstance(left, Store) else (right, names[1], left)
             )
             operate = getattr(store, operation, None)
             if operate is not None and (result := operate(other)) is not NotImplemented:
                 return result
-        if name == "matmul" and options:
+        if ufunc is np.matmul and options:
             raise TypeError(
                 f"np.matmul takes no {', '.join(options)}= with a {type(self).__name__}: "
                 f"S.matmul(x, out=...) does, and S @ x and x @ S multiply"
@@ -147,11 +147,20 @@ class Store(ABC):
         )
 
 
+# by the name of a ufunc: the operator of a store on the left, and of one on the right
 _OPERATORS = {
-    "matmul": "matmul",
-    "add": "add",
-    "subtract": "sub",
-    "multiply": "mul",
-    "divide": "truediv",
-    "true_divide": "truediv",
+    "matmul": ("__matmul__", "__rmatmul__"),
+    "add": ("__add__", "__radd__"),
+    "subtract": ("__sub__", "__rsub__"),
+    "multiply": ("__mul__", "__rmul__"),
+    "divide": ("__truediv__", "__rtruediv__"),
+    "bitwise_and": ("__and__", "__rand__"),
+    "bitwise_or": ("__or__", "__ror__"),
+    "bitwise_xor": ("__xor__", "__rxor__"),
+    "equal": ("__eq__", "__eq__"),
+    "not_equal": ("__ne__", "__ne__"),
+    "less": ("__lt__", "__gt__"),
+    "less_equal": ("__le__", "__ge__"),
+    "greater": ("__gt__", "__lt__"),
+    "greater_equal": ("__ge__", "__le__"),
 }

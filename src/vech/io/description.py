@@ -62,7 +62,9 @@ def parse(text: str, path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(found["kind"], str):
         raise FileFormatError(f"has the kind {found['kind']!r}, and a kind is a name", path)
     labels = found.get("labels", [])
-    if not isinstance(labels, list) or not all(isinstance(label, str | int | float | None) for label in labels):
+    if not isinstance(labels, list) or not all(
+        isinstance(label, str | int | float | None) for label in labels
+    ):
         raise FileFormatError("has labels that are no list of text, numbers and nulls", path)
     return found
 

@@ -1,0 +1,108 @@
+// multiply and panel.
+#include <nanobind/stl/string.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "arrays.hpp"
+
+namespace vech {
+namespace {
+
+void need_vector(const In& array, std::int64_t size, const In& half, const char* what) {
+    if (array.ndim() != 1 || static_cast<std::int64_t>(array.shape(0)) != size || array.dtype() != half.dtype() ||
+        (size > 1 && array.stride(0) != 1))
+        throw nb::value_error(what);
+}
+
+// Bytes of a number's real part; 0 for numbers that are not floating.
+int real_size(const In& array) {
+    const auto code = static_cast<nb::dlpack::dtype_code>(array.dtype().code);
+    const int bytes = item_size(array);
+    if (code == nb::dlpack::dtype_code::Float && (bytes == 4 || bytes == 8)) return bytes;
+    if (code == nb::dlpack::dtype_code::Complex && (bytes == 8 || bytes == 16)) return bytes / 2;
+    return 0;
+}
+
+Product::Diagonal diagonal_of(const std::string& name) {
+    using enum Product::Diagonal;
+    if (name == "stored") return stored;
+    if (name == "real") return real;
+    if (name == "imaginary") return imaginary;
+    if (name == "zero") return zero;
+    if (name == "one") return one;
+    throw nb::value_error("no such diagonal");
+}
+
+void multiply(const In& half, const In& x, const Out& y, std::int64_t n, bool grow, bool diagonal_stored,
+              const std::string& diagonal, bool conjugates, bool negates, bool absolute, double off, double on,
+              int threads) {
+    Product job{};
+    job.half = {n, grow, diagonal_stored};
+    job.real = real_size(half);
+    job.complex = job.real != item_size(half);
+    if (job.real == 0 || (absolute && job.complex)) throw nb::value_error("these numbers have no kernel");
+    need_vector(half, job.half.length(), half, "the half has another shape than its layout");
+    need_vector(x, n, half, "x has another shape or dtype than the half");
+    need_vector(In(y), n, half, "y has another shape or dtype than the half");
+    job.diagonal = diagonal_of(diagonal);
+    if (!diagonal_stored && job.diagonal >= Product::Diagonal::stored)
+        throw nb::value_error("the diagonal is not stored");
+    job.words = address(half);
+    job.x = address(x);
+    job.y = address(In(y));
+    job.conjugates = conjugates;
+    job.negates = negates;
+    job.absolute = absolute;
+    job.off = off;
+    job.on = on;
+    const auto bytes = static_cast<std::size_t>(job.shares() * n * job.item());
+    const std::unique_ptr<std::byte[]> work(new std::byte[std::max<std::size_t>(bytes, 1)]);
+    job.work = work.get();
+    run([&](Watch& watch) { active_target().multiply(job, threads, watch); });
+}
+
+void panel(const In& half, const In& block, std::int64_t n, bool grow, bool diagonal_stored, std::int64_t row,
+           std::int64_t column, const std::string& way, bool conjugates, bool negates, int threads) {
+    Panel job{};
+    job.half = {n, grow, diagonal_stored};
+    job.item = item_size(half);
+    job.real = real_size(half);
+    need_vector(half, job.half.length(), half, "the half has another shape than its layout");
+    if (block.ndim() != 2 || block.dtype() != half.dtype()) throw nb::value_error("the block has another dtype");
+    job.rows = {row, row + static_cast<std::int64_t>(block.shape(0))};
+    job.columns = {column, column + static_cast<std::int64_t>(block.shape(1))};
+    if (row < 0 || column < 0 || job.rows.end > n || job.columns.end > n)
+        throw nb::index_error("the block is out of range");
+    if (block.size() > 0 &&
+        ((block.shape(1) > 1 && block.stride(1) != 1) || (block.shape(0) > 1 && block.stride(0) != job.columns.size())))
+        throw nb::value_error("the block is not contiguous");
+    job.way = way == "read"     ? Panel::Way::read
+              : way == "square" ? Panel::Way::square
+              : way == "write"  ? Panel::Way::write
+              : way == "add"    ? Panel::Way::add
+                                : throw nb::value_error("no such way");
+    if (job.way == Panel::Way::square && (row != column || block.shape(0) != block.shape(1)))
+        throw nb::value_error("a square lies on the diagonal");
+    constexpr std::uint8_t sign = 0x80;
+    job.mirror[job.item - 1] = negates != (conjugates && job.real != job.item) ? sign : 0;
+    if (job.real != 0 && job.real != job.item) job.mirror[job.real - 1] = negates ? sign : 0;
+    if ((job.way == Panel::Way::add || job.way == Panel::Way::square) && job.real == 0)
+        throw nb::value_error("these numbers have no kernel");
+    job.words = address(half);
+    job.block = address(block);
+    run([&](Watch& watch) { active_target().panel(job, threads, watch); });
+}
+
+}  // namespace
+
+void bind_product(nb::module_& m) {
+    m.def("multiply", &multiply, nb::arg("half").noconvert(), nb::arg("x").noconvert(), nb::arg("y").noconvert(),
+          nb::arg("n"), nb::arg("grow"), nb::arg("diagonal_stored"), nb::arg("diagonal"), nb::arg("conjugates"),
+          nb::arg("negates"), nb::arg("absolute"), nb::arg("off"), nb::arg("on"), nb::arg("threads"));
+    m.def("panel", &panel, nb::arg("half").noconvert(), nb::arg("block").noconvert(), nb::arg("n"), nb::arg("grow"),
+          nb::arg("diagonal_stored"), nb::arg("row"), nb::arg("column"), nb::arg("way"), nb::arg("conjugates"),
+          nb::arg("negates"), nb::arg("threads"));
+}
+
+}  // namespace vech

@@ -1,0 +1,286 @@
+// multiply: y = S x. panel: a block of the half to or from rows of constant length. Included once per target, inside
+// its namespace.
+//
+// Formula      y[r] += sum over c of z(r, c) x[c] and y[c] += mirror(z(r, c)) x[r], for each stored z off the diagonal.
+// Accumulator  the dtype's own, in as many lanes as a vector has; each share of the rows has a y of its own, and those
+//              are added in order. |error| <= n eps |S| |x|.
+// Bytes moved  the half once; x and y stay in the caches. Four rows at a time share what is read of x and y.
+// Assumes      nothing about alignment; results are the same for any number of threads.
+
+template <class Real, int bytes>
+struct Lanes {
+    static constexpr int count = bytes / static_cast<int>(sizeof(Real));
+    typedef Real type __attribute__((vector_size(bytes)));
+};
+
+template <class V, int... lane>
+VECH_INLINE V swap_lanes(V v, std::integer_sequence<int, lane...>) {
+    return __builtin_shufflevector(v, v, (lane ^ 1)...);
+}
+
+template <class Real>
+VECH_INLINE Real magnitude(Real x) {
+    return std::fabs(x);
+}
+
+// `rows` rows with columns in common: what they add to y, and the sums of the rows.
+template <class Real, bool is_complex, bool absolute, int rows>
+struct Band {
+    static constexpr int parts = is_complex ? 2 : 1;
+    static constexpr std::int64_t ahead = 1024;  // bytes
+
+    const Real* row[rows];  // at column 0
+    const Real* x;
+    Real* y;
+    Real own[rows][parts], turned[rows][parts];  // factors of z and of swapped z: mirror(z) x[r]
+    Real sum[rows][parts] = {};
+
+    // Columns [c, end), as far as vectors of so many bytes reach. Counts real parts.
+    template <int bytes>
+    VECH_INLINE std::int64_t vectors(std::int64_t c, std::int64_t end) {
+        using V = typename Lanes<Real, bytes>::type;
+        constexpr int lanes = Lanes<Real, bytes>::count;
+        constexpr std::make_integer_sequence<int, lanes> every{};
+        if (c + lanes > end) return c;
+        V straight[rows] = {}, crossed[rows] = {}, by[rows], by_turned[rows];
+        const auto repeated = [](const Real* numbers) {
+            std::array<Real, lanes> pattern;
+            for (int lane = 0; lane < lanes; ++lane) pattern[lane] = numbers[lane % parts];
+            return load<V>(pattern.data());
+        };
+        for (int k = 0; k < rows; ++k) {
+            by[k] = repeated(own[k]);
+            by_turned[k] = repeated(turned[k]);
+        }
+        for (; c + lanes <= end; c += lanes) {
+            const V in = load<V>(x + c);
+            V out = load<V>(y + c), in_turned;
+            if constexpr (is_complex) in_turned = swap_lanes(in, every);
+            for (int k = 0; k < rows; ++k) {
+                __builtin_prefetch(reinterpret_cast<const char*>(row[k] + c) + ahead);
+                V z = load<V>(row[k] + c);
+                if constexpr (absolute) z = z < 0 ? -z : z;
+                straight[k] += z * in;
+                out += z * by[k];
+                if constexpr (is_complex) {
+                    crossed[k] += z * in_turned;
+                    out += swap_lanes(z, every) * by_turned[k];
+                }
+            }
+            store(y + c, out);
+        }
+        for (int k = 0; k < rows; ++k)
+            for (int lane = 0; lane < lanes; lane += parts) {
+                if constexpr (is_complex) {
+                    sum[k][0] += straight[k][lane] - straight[k][lane + 1];
+                    sum[k][1] += crossed[k][lane] + crossed[k][lane + 1];
+                } else {
+                    sum[k][0] += straight[k][lane];
+                }
+            }
+        return c;
+    }
+
+    VECH_INLINE void one(int k, std::int64_t c) {
+        const Real* z = row[k] + c;
+        if constexpr (is_complex) {
+            sum[k][0] += z[0] * x[c] - z[1] * x[c + 1];
+            sum[k][1] += z[0] * x[c + 1] + z[1] * x[c];
+            y[c] += z[0] * own[k][0] + z[1] * turned[k][0];
+            y[c + 1] += z[1] * own[k][1] + z[0] * turned[k][1];
+        } else {
+            const Real value = absolute ? magnitude(*z) : *z;
+            sum[k][0] += value * x[c];
+            y[c] += value * own[k][0];
+        }
+    }
+
+    void columns(std::int64_t begin, std::int64_t end) {
+        begin *= parts;
+        end *= parts;
+        begin = vectors<VECH_VECTOR>(begin, end);
+        if constexpr (VECH_VECTOR > 32) begin = vectors<32>(begin, end);
+        if constexpr (VECH_VECTOR > 16) begin = vectors<16>(begin, end);
+        for (; begin < end; begin += parts)
+            for (int k = 0; k < rows; ++k) one(k, begin);
+    }
+};
+
+template <class Real, bool is_complex, bool absolute>
+class Multiplier {
+  public:
+    static constexpr int parts = is_complex ? 2 : 1, together = 4;
+
+    explicit Multiplier(const Product& job)
+        : job_(job), half_(job.half), words_(reinterpret_cast<const Real*>(job.words)),
+          x_(reinterpret_cast<const Real*>(job.x)) {}
+
+    // What the runs [first, last) give, into y: written where `touched` says.
+    void share(std::int64_t first, std::int64_t last, Real* y, Watch& watch) const {
+        const auto range = touched(first, last);
+        std::fill(y + range.begin * parts, y + range.end * parts, Real{0});
+        std::int64_t since = 0;
+        auto r = first;
+        for (; r + together <= last; r += together) {
+            band<together>(r, y);
+            since += together * (half_.last(r) - half_.first(r)) * job_.item();
+            if (since < megabyte) continue;
+            if (watch.stop()) return;
+            since = 0;
+        }
+        for (; r < last; ++r) band<1>(r, y);
+    }
+
+    Range touched(std::int64_t first, std::int64_t last) const {
+        return half_.grow ? Range{0, last} : Range{first, half_.n};
+    }
+
+    // y = off * sum of shares + on * diagonal x.
+    void finish(const std::pair<std::int64_t, std::int64_t>* shares, std::int64_t count, const Real* work,
+                Real* y) const {
+        const auto size = half_.n * parts;
+        std::fill(y, y + size, Real{0});
+        for (std::int64_t share = 0; share < count; ++share) {
+            const auto range = touched(shares[share].first, shares[share].second);
+            const Real* part = work + share * size;
+            for (auto k = range.begin * parts; k < range.end * parts; ++k) y[k] += part[k];
+        }
+        const auto off = static_cast<Real>(job_.off), on = static_cast<Real>(job_.on);
+        for (std::int64_t r = 0; r < half_.n; ++r) {
+            Real d[2] = {};
+            using enum Product::Diagonal;
+            if (job_.diagonal == one) d[0] = 1;
+            if (job_.diagonal >= stored) std::memcpy(d, words_ + (half_.origin(r) + r) * parts, sizeof(Real) * parts);
+            if (job_.diagonal == real) d[1] = 0;
+            if (job_.diagonal == imaginary) d[0] = 0;
+            if constexpr (absolute) d[0] = magnitude(d[0]);
+            const Real* x = x_ + r * parts;
+            if constexpr (is_complex) {
+                y[2 * r] = off * y[2 * r] + on * (d[0] * x[0] - d[1] * x[1]);
+                y[2 * r + 1] = off * y[2 * r + 1] + on * (d[0] * x[1] + d[1] * x[0]);
+            } else {
+                y[r] = off * y[r] + on * (d[0] * x[0]);
+            }
+        }
+    }
+
+  private:
+    template <int rows>
+    void band(std::int64_t first, Real* y) const {
+        Band<Real, is_complex, absolute, rows> band{};
+        band.x = x_;
+        band.y = y;
+        const Real sign = job_.negates ? Real{-1} : Real{1};
+        for (int k = 0; k < rows; ++k) {
+            const auto r = first + k;
+            band.row[k] = words_ + half_.origin(r) * parts;
+            band.own[k][0] = sign * x_[r * parts];
+            if constexpr (is_complex) {
+                const Real re = sign * x_[2 * r], im = sign * x_[2 * r + 1];
+                band.own[k][1] = job_.conjugates ? -re : re;
+                band.turned[k][0] = job_.conjugates ? im : -im;
+                band.turned[k][1] = im;
+            }
+        }
+        if (half_.grow)
+            band.columns(0, first);
+        else
+            band.columns(first + rows, half_.n);
+        for (int k = 0; k < rows; ++k)
+            for (int c = half_.grow ? 0 : k + 1; c < (half_.grow ? k : rows); ++c) band.one(k, (first + c) * parts);
+        for (int k = 0; k < rows; ++k)
+            for (int part = 0; part < parts; ++part) y[(first + k) * parts + part] += band.sum[k][part];
+    }
+
+    const Product& job_;
+    const Half& half_;
+    const Real* words_;
+    const Real* x_;
+};
+
+template <class Real, bool is_complex, bool absolute>
+void multiply_with(const Product& job, int threads, Watch& watch) {
+    const Multiplier<Real, is_complex, absolute> multiplier(job);
+    std::array<std::pair<std::int64_t, std::int64_t>, 64> shares;
+    const auto count = job.shares();
+    for (std::int64_t share = 0; share < count; ++share)
+        shares[static_cast<std::size_t>(share)] = share_of(job.half, share, count);
+    auto* work = reinterpret_cast<Real*>(job.work);
+    parallel_for(count, threads, watch, [&](std::int64_t share) {
+        const auto [first, last] = shares[static_cast<std::size_t>(share)];
+        multiplier.share(first, last, work + share * job.half.n * multiplier.parts, watch);
+    });
+    if (!watch.stop()) multiplier.finish(shares.data(), count, work, reinterpret_cast<Real*>(job.y));
+}
+
+inline void multiply(const Product& job, int threads, Watch& watch) {
+    const auto with = [&]<class Real>(Real) {
+        if (job.complex) return multiply_with<Real, true, false>(job, threads, watch);
+        if (job.absolute) return multiply_with<Real, false, true>(job, threads, watch);
+        return multiply_with<Real, false, false>(job, threads, watch);
+    };
+    job.real == 4 ? with(float{}) : with(double{});
+}
+
+template <class Real>
+void add_row(const std::byte* from, std::byte* to, std::int64_t bytes) {
+    for (std::int64_t k = 0; k < bytes; k += sizeof(Real)) store(to + k, load<Real>(to + k) + load<Real>(from + k));
+}
+
+// A block on the diagonal with both its triangles. Eight rows at a time, so that mirrored numbers leave by the line.
+template <class W>
+void fill_square(const Panel& job) {
+    constexpr std::int64_t item = sizeof(W), group = 8;
+    const auto mask = load<W>(job.mirror);
+    const auto begin = job.rows.begin, end = job.rows.end, width = job.rows.size();
+    const auto cell = [&](std::int64_t r, std::int64_t c) {
+        return load<W>(job.words + (job.half.origin(r) + c) * item);
+    };
+    const auto to = [&](std::int64_t r, std::int64_t c) {
+        return job.block + ((r - begin) * width + c - begin) * item;
+    };
+    for (auto first = begin; first < end; first += group) {
+        const auto last = std::min(first + group, end);
+        for (auto r = first; r < last; ++r) {
+            const auto from = job.half.grow ? begin : r + 1, until = job.half.grow ? r : end;
+            std::memcpy(to(r, from), job.words + (job.half.origin(r) + from) * item,
+                        static_cast<std::size_t>((until - from) * item));
+            for (auto c = std::max(from, first); c < std::min(until, last); ++c) store(to(c, r), cell(r, c) ^ mask);
+        }
+        const std::byte* rows[group];
+        for (auto r = first; r < last; ++r) rows[r - first] = job.words + job.half.origin(r) * item;
+        for (auto c = job.half.grow ? begin : last; c < (job.half.grow ? first : end); ++c) {
+            auto* line = to(c, first);
+            if (last - first == group)
+                for (int k = 0; k < group; ++k) store(line + k * item, load<W>(rows[k] + c * item) ^ mask);
+            else
+                for (int k = 0; k < last - first; ++k) store(line + k * item, load<W>(rows[k] + c * item) ^ mask);
+        }
+    }
+}
+
+inline void panel(const Panel& job, int threads, Watch& watch) {
+    if (job.way == Panel::Way::square) return with_word(job.item, [&]<class W>(W) { fill_square<W>(job); });
+    const auto width = job.columns.size() * job.item;
+    const auto height = std::max<std::int64_t>(1, megabyte / std::max<std::int64_t>(1, width));
+    parallel_for((job.rows.size() + height - 1) / height, threads, watch, [&](std::int64_t unit) {
+        const auto begin = job.rows.begin + unit * height, end = std::min(begin + height, job.rows.end);
+        for (auto r = begin; r < end; ++r) {
+            auto* row = job.block + (r - job.rows.begin) * width;
+            const auto first = std::clamp(job.half.first(r), job.columns.begin, job.columns.end);
+            const auto last = std::clamp(job.half.last(r), first, job.columns.end);
+            auto* cells = job.words + (job.half.origin(r) + first) * job.item;
+            const auto before = (first - job.columns.begin) * job.item, bytes = (last - first) * job.item;
+            if (job.way == Panel::Way::write) {
+                std::memcpy(cells, row + before, static_cast<std::size_t>(bytes));
+            } else if (job.way == Panel::Way::add) {
+                job.real == 4 ? add_row<float>(row + before, cells, bytes)
+                              : add_row<double>(row + before, cells, bytes);
+            } else {
+                std::memset(row, 0, static_cast<std::size_t>(before));
+                std::memcpy(row + before, cells, static_cast<std::size_t>(bytes));
+                std::memset(row + before + bytes, 0, static_cast<std::size_t>(width - before - bytes));
+            }
+        }
+    });
+}

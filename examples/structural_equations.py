@@ -1,0 +1,141 @@
+"""Confirmatory factor analysis on halves: two factors behind seven measurements of wine.
+
+The model says ``Sigma = Lambda Phi Lambda^T + Psi``: loadings, correlations of the factors, and a variance of
+each variable's own. Maximum likelihood minimises the discrepancy
+
+    F = log det Sigma + tr(S Sigma^-1) - log det S - p,
+
+whose gradient is ``2 J^T V (sigma - s)`` with ``sigma = vech(Sigma)``, its Jacobian J, and the inverse V of
+the covariance of vech(S) under normality. Run: ``python examples/structural_equations.py``.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import optimize, sparse, stats
+
+import vech
+from vech import linalg
+
+UNIT = vech.Layout("lower", "columns", diagonal="one")  # halves of correlations
+
+VARIABLES = {
+    "total_phenols": 0,
+    "flavanoids": 0,
+    "proanthocyanins": 0,
+    "od280/od315_of_diluted_wines": 0,
+    "alcohol": 1,
+    "color_intensity": 1,
+    "proline": 1,
+}
+
+
+class Model:
+    """Which factor each variable measures. Parameters: loadings, logarithms of own variances, correlations."""
+
+    def __init__(self, factor):
+        self.factor = np.asarray(factor)
+        self.p, self.k = self.factor.size, self.factor.max() + 1
+        self.half_average = linalg.elimination(self.p) @ linalg.symmetrizer(self.p)  # D^+
+
+    def start(self):
+        return np.concatenate(
+            [np.full(self.p, 0.7), np.full(self.p, np.log(0.5)), np.zeros(UNIT.length(self.k))]
+        )
+
+    def parts(self, theta):
+        loadings = np.zeros((self.p, self.k))
+        loadings[np.arange(self.p), self.factor] = theta[: self.p]
+        return loadings, np.exp(theta[self.p : 2 * self.p]), vech.Packed(theta[2 * self.p :], UNIT)
+
+    def sigma(self, theta):
+        """The covariance that the model implies."""
+        loadings, own, factors = self.parts(theta)
+        common = linalg.kronecker_square(loadings) @ vech.convert(factors.half, UNIT, "vech")
+        sigma = vech.Packed(common)
+        sigma.add_diagonal(own)
+        return sigma
+
+    def jacobian(self, theta):
+        """The derivatives of vech(Sigma) by the parameters."""
+        loadings, own, factors = self.parts(theta)
+        each = np.arange(self.p)
+        mixed = (factors @ loadings.T).T
+        by_loading = 2 * self.half_average @ sparse.kron(mixed, sparse.eye_array(self.p))
+        by_own = np.zeros((by_loading.shape[0], self.p))
+        by_own[vech.as_layout("vech").position(each, each, self.p), each] = own
+        row, column = UNIT.pair(np.arange(UNIT.length(self.k)), self.k)
+        at = vech.as_layout("vech").position(row, column, self.k)
+        by_correlation = linalg.kronecker_square(loadings)[:, at]
+        return np.hstack([by_loading.toarray()[:, each + self.p * self.factor], by_own, by_correlation])
+
+
+class Fit(NamedTuple):
+    """Estimates, their standard errors under normality and without it, and the test of the model."""
+
+    theta: np.ndarray
+    discrepancy: float
+    errors: np.ndarray
+    robust_errors: np.ndarray
+    chi_square: float
+    freedom: int
+    p_value: float
+
+
+def discrepancy(theta, model, S):
+    """F and its gradient."""
+    sigma = model.sigma(theta)
+    factor = linalg.cholesky(sigma)
+    value = factor.logdet() + linalg.inner(S, factor.inverse()) - linalg.slogdet(S).logabsdet - S.n
+    weighted = linalg.cholesky(linalg.covariance_of_vech(sigma)).solve(sigma.half - S.half)
+    return value, 2 * model.jacobian(theta).T @ weighted
+
+
+def fit(X, factor):
+    """Maximum likelihood of the model in which variable i measures factor[i]."""
+    model, n_samples = Model(factor), len(X)
+    centred = X - X.mean(axis=0)
+    S = vech.Packed(vech.pack(centred.T @ centred / n_samples, use="lower"))
+    found = optimize.minimize(
+        discrepancy, model.start(), (model, S), jac=True, method="BFGS", options={"gtol": 1e-8}
+    )
+    jacobian = model.jacobian(found.x)
+    weight = linalg.cholesky(linalg.covariance_of_vech(model.sigma(found.x), n_samples))
+    weighted = weight.solve(jacobian)
+    covariance = np.linalg.inv(jacobian.T @ weighted)
+    scatter = weighted.T @ (linalg.empirical_covariance_of_vech(X) @ weighted)
+    freedom = S.half.size - found.x.size
+    chi_square = n_samples * found.fun
+    return Fit(
+        found.x,
+        found.fun,
+        np.sqrt(np.diagonal(covariance)),
+        np.sqrt(np.diagonal(covariance @ scatter @ covariance)),
+        chi_square,
+        freedom,
+        stats.chi2.sf(chi_square, freedom),
+    )
+
+
+def wine():
+    """178 wines, the seven variables, each with mean 0 and variance 1."""
+    from sklearn.datasets import load_wine
+
+    data = load_wine()
+    X = data.data[:, [data.feature_names.index(name) for name in VARIABLES]]
+    return (X - X.mean(axis=0)) / X.std(axis=0)
+
+
+def main():
+    found = fit(wine(), list(VARIABLES.values()))
+    p = len(VARIABLES)
+    print("variable                      factor  loading   error  robust  own variance")
+    for i, (name, factor) in enumerate(VARIABLES.items()):
+        numbers = found.theta[i], found.errors[i], found.robust_errors[i], np.exp(found.theta[p + i])
+        print(f"{name:30}{factor:6}" + "{:9.3f}{:8.3f}{:8.3f}{:14.3f}".format(*numbers))
+    print(f"correlation of the factors: {found.theta[-1]:.3f} +- {found.errors[-1]:.3f}")
+    print(f"chi-square {found.chi_square:.1f}, {found.freedom} degrees of freedom, p = {found.p_value:.2g}")
+
+
+if __name__ == "__main__":
+    main()

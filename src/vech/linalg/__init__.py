@@ -1,0 +1,40 @@
+"""Linear algebra on halves: a store in, its answer out."""
+
+from vech.linalg.algebra import (
+    commutation,
+    covariance_of_vech,
+    duplication,
+    elimination,
+    empirical_covariance_of_vech,
+    kronecker_square,
+    symmetrizer,
+)
+from vech.linalg.factor import Cholesky, Lower, SignLogdet, cholesky, inverse, slogdet, solve
+from vech.linalg.nearest import Nearest, nearest_correlation, nearest_psd, shrink_to_psd
+from vech.linalg.spectral import eigh, eigsh, inner, lobpcg, norm
+
+__all__ = [
+    "Cholesky",
+    "Lower",
+    "Nearest",
+    "SignLogdet",
+    "cholesky",
+    "commutation",
+    "covariance_of_vech",
+    "duplication",
+    "eigh",
+    "eigsh",
+    "elimination",
+    "empirical_covariance_of_vech",
+    "inner",
+    "inverse",
+    "kronecker_square",
+    "lobpcg",
+    "nearest_correlation",
+    "nearest_psd",
+    "norm",
+    "shrink_to_psd",
+    "slogdet",
+    "solve",
+    "symmetrizer",
+]

@@ -1,0 +1,336 @@
+"""Cholesky factors of halves, through LAPACK and in panels; solve, inverse and slogdet of every kind."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.linalg import LinAlgError
+
+import cases
+import reference
+import vech
+from vech.linalg import cholesky, inverse, rectangle, slogdet, solve
+
+INEXACT = {name: cases.DTYPES[name] for name in ("float32", "float64", "complex64", "complex128", ">f8")}
+SIZES = (0, 1, 2, 3, 4, 17, 33)
+ROUTES = {"lapack": (46_340, 512), "panels": (0, 7)}
+
+
+@pytest.fixture(params=list(ROUTES))
+def route(request, monkeypatch):
+    """LAPACK, or the panels that replace it from n = 46 341 on."""
+    side, panel = ROUTES[request.param]
+    monkeypatch.setattr(rectangle, "LAPACK_SIDE", side)
+    monkeypatch.setattr(rectangle, "PANEL", panel)
+
+
+def definite(dtype, kind, n, *, salt=0):
+    """A well conditioned positive definite matrix, exactly of its kind."""
+    full = cases.matrix(dtype, kind, n, salt=salt)
+    return (full / (2 * n + 2) + 2 * np.eye(n)).astype(dtype)
+
+
+def store(full, layout, kind, **more):
+    """The store of a full matrix; of a layout without its diagonal, what that layout can hold of it."""
+    full = full.copy()
+    if layout.diagonal != "stored":
+        np.fill_diagonal(full, layout.diagonal == "one")
+    half = reference.pack(full, layout, kind)
+    return vech.Packed(half, layout, kind=kind, **more), full
+
+
+def close(got, want, n, scale=1.0):
+    """Equal within what n operations leave, times the growth of a well conditioned problem."""
+    assert got.shape == want.shape
+    bound = 8 * cases.tolerance(got.dtype, n) * scale
+    assert np.max(np.abs(got - want), initial=0) <= bound * max(1, np.max(np.abs(want), initial=0))
+
+
+def is_definite_case(layout, dtype, kind, n):
+    fits = cases.fits(layout, dtype, kind, n) and layout.diagonal != "zero"
+    return fits and (kind == "hermitian") == (dtype.kind == "c")
+
+
+DEFINITE = cases.pairwise(
+    is_definite_case, layout=cases.LAYOUTS, dtype=INEXACT, kind=("symmetric", "hermitian"), n=SIZES
+)
+
+
+@pytest.mark.parametrize(("layout", "dtype", "kind", "n"), DEFINITE)
+def test_a_factor_does_what_the_full_matrix_does(layout, dtype, kind, n, route):
+    labels = [f"row {i}" for i in range(n)]
+    S, full = store(definite(dtype, kind, n), layout, kind, labels=labels)
+    F, L = cholesky(S), np.linalg.cholesky(full)
+    native = dtype.newbyteorder("=")
+    assert (F.n, F.dtype, F.half.dtype, F.nbytes) == (n, native, native, F.half.nbytes)
+    close(vech.expand(F.half, kind="triangular"), L, n)
+    close(np.array(F.logdet(), full.real.dtype), np.linalg.slogdet(full)[1], n, n + 1)
+    for shape in ((n,), (n, 1), (n, 5)):
+        b = cases.moderate(dtype, shape)
+        close(F.solve(b), np.linalg.solve(full, b), n)
+        close(F.L @ b, L @ b, n)
+        close(F.L.solve(b), np.linalg.solve(L, b), n)
+    inverse = F.inverse()
+    assert inverse.layout == (layout if layout.diagonal == "stored" else layout.plain)
+    assert (inverse.kind, inverse.labels) == (kind, tuple(labels))
+    close(inverse.expand(), np.linalg.inv(full), n)
+
+
+@pytest.mark.parametrize("panel", [1, 13, 20, 512])
+@pytest.mark.parametrize("n", [1, 2, 40, 41])
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_panels_of_any_width_agree_with_lapack(dtype, n, panel, monkeypatch):
+    kind = "hermitian" if dtype == "complex128" else "symmetric"
+    S = vech.Packed(vech.pack(definite(np.dtype(dtype), kind, n), kind=kind), kind=kind)
+    b = cases.moderate(dtype, (n, 3))
+
+    def answers(F):
+        return F.half, F.solve(b), F.L @ b, F.inverse().half
+
+    wanted = answers(cholesky(S))
+    monkeypatch.setattr(rectangle, "LAPACK_SIDE", 0)
+    monkeypatch.setattr(rectangle, "PANEL", panel)
+    for got, want in zip(answers(cholesky(S)), wanted, strict=True):
+        close(got, want, n)
+
+
+@pytest.mark.parametrize(
+    "dtype", [INEXACT[name] for name in ("float32", "float64", "complex64", "complex128")]
+)
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 17, 64, 65])
+def test_update_and_downdate_change_the_factor_by_one_outer_product(dtype, n, route):
+    kind = "hermitian" if dtype.kind == "c" else "symmetric"
+    S, full = store(definite(dtype, kind, n), vech.Layout(), kind)
+    x = cases.moderate(dtype, n)
+    F = cholesky(S)
+    F.update(x)
+    close(vech.expand(F.half, kind="triangular"), np.linalg.cholesky(full + np.outer(x, x.conj())), n, 4)
+    F.downdate(x)
+    close(vech.expand(F.half, kind="triangular"), np.linalg.cholesky(full), n, 16)
+
+
+def test_a_downdate_beyond_definiteness_is_refused_and_changes_nothing(route):
+    S, _ = store(definite(np.dtype(float), "symmetric", 20), vech.Layout(), "symmetric")
+    F = cholesky(S)
+    before = F.half
+    for x in (before[:20], 3 * before[:20]):  # the first column of L: what is left would be singular, or less
+        with pytest.raises(LinAlgError, match=r"S - x x\^H is not positive definite: x\^H S\^-1 x is "):
+            F.downdate(x)
+        assert np.array_equal(F.half, before)
+
+
+def test_updates_refuse_what_does_not_fit():
+    F = cholesky(vech.Packed(np.array([2.0, 0.0, 2.0])))
+    with pytest.raises(ValueError, match=r"x has shape \(3,\), but the factor is of side 2: \(2,\)"):
+        F.update(np.ones(3))
+    with pytest.raises(ValueError, match=r"x\[1\] is not finite"):
+        F.update([1.0, np.nan])
+    with pytest.raises(TypeError, match="x is complex and the factor real"):
+        F.update([1j, 0])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 10, 65])
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_cond_is_near_the_condition_number_and_not_above_it(dtype, n, route):
+    dtype = np.dtype(dtype)
+    kind = "hermitian" if dtype.kind == "c" else "symmetric"
+    S, full = store(definite(dtype, kind, n), vech.Layout(), kind)
+    true = np.linalg.cond(full, 1)
+    assert true / 3 <= cholesky(S).cond() <= true * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("minor", [1, 2, 40, 41, 77, 80])
+def test_a_matrix_that_is_not_definite_names_its_leading_minor(minor, route):
+    full = definite(np.dtype(float), "symmetric", 80)
+    full[minor - 1, minor - 1] = -1
+    S, _ = store(full, vech.Layout("upper", "rows"), "symmetric")
+    with pytest.raises(LinAlgError, match=f"its leading minor of order {minor} is not positive"):
+        cholesky(S)
+
+
+@pytest.mark.parametrize("task", [cholesky, inverse, slogdet, lambda S: solve(S, np.ones(S.n))])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("i, j", [(0, 0), (1, 0), (40, 3), (39, 39), (79, 78), (79, 79)])
+def test_nan_and_infinity_are_named(task, value, i, j, route):
+    full = definite(np.dtype(float), "symmetric", 80)
+    full[i, j] = full[j, i] = value
+    S, _ = store(full, vech.Layout("lower", "rows"), "symmetric")
+    with pytest.raises(ValueError, match=rf"S\[{i}, {j}\] is {value}: factors need finite numbers"):
+        task(S)
+
+
+def test_cholesky_refuses_other_kinds_with_the_way_out():
+    half = np.array([2, 1j, 2])
+    for kind, name in (
+        ("symmetric", "complex symmetric"),
+        ("skew", "skew"),
+        ("skew-hermitian", "skew-hermitian"),
+    ):
+        with pytest.raises(TypeError, match=f"a {name} matrix has no Cholesky factor: .*kind='hermitian'"):
+            cholesky(vech.Packed(half, kind=kind))
+
+
+@pytest.mark.parametrize("task", [cholesky, inverse, slogdet, lambda S: solve(S, np.ones(2))])
+def test_tasks_refuse_what_is_no_packed_store_of_numbers(task):
+    with pytest.raises(TypeError, match=r"takes a Packed store, not SparseHalf: \w+\(S.to_packed\(\)\)"):
+        task(vech.SparseHalf(np.array([0, 1, 2]), np.array([0, 1]), np.ones(2), 2, triangle="lower"))
+    with pytest.raises(TypeError, match=r"takes a Packed store, not ndarray: .*vech.pack makes the half"):
+        task(np.eye(2))
+    with pytest.raises(TypeError, match=r"float16, with which LAPACK does not compute: astype\(np.float32\)"):
+        task(vech.Packed(np.ones(3, np.float16)))
+    with pytest.raises(
+        TypeError, match=r"timedelta64\[s\], with which LAPACK does not compute: astype\(float\)"
+    ):
+        task(vech.Packed(np.ones(3, "m8[s]")))
+
+
+def test_right_sides_that_do_not_fit_are_refused():
+    S = vech.Packed(np.array([2.0, 0.0, 2.0]))
+    for call in (cholesky(S).solve, cholesky(S).L.solve, lambda b: solve(S, b)):
+        with pytest.raises(ValueError, match=r"b has shape \(3,\), but S is of side 2: \(2,\) or \(2, m\)"):
+            call(np.ones(3))
+        with pytest.raises(TypeError, match="b has dtype float16"):
+            call(np.ones(2, np.float16))
+
+
+def test_a_real_factor_takes_complex_right_sides_and_integers_become_float64():
+    S = vech.Packed(np.array([4, 2, 10]))
+    F = cholesky(S)
+    assert F.dtype == np.float64
+    b = np.array([[8 + 4j, 1], [22 - 2j, 3j]])
+    close(F.solve(b), np.linalg.solve(S.expand(), b), 2)
+    assert F.solve(b.astype("complex64")).dtype == np.complex128
+    single = cholesky(vech.Packed(S.half.astype("float32")))
+    assert (single.solve(b).dtype, single.solve(b.real).dtype) == (np.complex64, np.float32)
+
+
+def test_the_given_half_is_not_changed(route):
+    for layout in (rectangle.ORDER, vech.Layout()):
+        S, _ = store(definite(np.dtype(float), "symmetric", 33), layout, "symmetric")
+        before = S.half.copy()
+        cholesky(S), solve(S, np.ones(33)), inverse(S), slogdet(S)
+        F = cholesky(S)
+        F.update(np.ones(33))
+        assert np.array_equal(S.half, before)
+
+
+def test_a_hermitian_diagonal_is_taken_as_real(route):
+    S = vech.Packed(np.array([4 + 9j, 2, 10 - 7j]), kind="hermitian")
+    close(cholesky(S).half, np.array([2, 1, 3 + 0j]), 2)
+
+
+# ---- every kind ---------------------------------------------------------------------------------------------
+
+
+def is_case(layout, dtype, kind, n):
+    regular = kind != "skew" or n % 2 == 0
+    if kind in ("hermitian", "skew-hermitian") and dtype.kind != "c":
+        return False  # other names of symmetric and skew
+    return regular and cases.fits(layout, dtype, kind, n) and layout.diagonal == "stored"
+
+
+INDEFINITE = cases.pairwise(
+    is_case, layout=cases.LAYOUTS, dtype=INEXACT, kind=cases.STORE_KINDS, n=(0, 1, 2, 3, 4, 16, 17)
+)
+
+
+def indefinite(dtype, kind, n):
+    """A regular matrix of random eigenvalues: of half a side, a skew one bordered by units is regular."""
+    full = cases.matrix(dtype, kind, n).astype(np.promote_types(dtype, "f8") if dtype.kind == "f" else "c16")
+    k = n // 2
+    full[k : 2 * k, :k] += 3 * np.sqrt(n) * np.eye(k)
+    full[:k, k : 2 * k] += (-1 if kind.startswith("skew") else 1) * 3 * np.sqrt(n) * np.eye(k)
+    return full.astype(dtype)
+
+
+@pytest.mark.parametrize(("layout", "dtype", "kind", "n"), INDEFINITE)
+def test_solve_inverse_and_slogdet_take_every_kind(layout, dtype, kind, n):
+    S, full = store(indefinite(dtype, kind, n), layout, kind)
+    scale = np.linalg.cond(full) if n else 1
+    for shape in ((n,), (n, 1), (n, n + 1)):
+        b = cases.moderate(dtype, shape)
+        got, want = solve(S, b), np.linalg.solve(full, b)
+        assert got.dtype == want.dtype
+        close(got, want, n, scale)
+    got = inverse(S)
+    assert (got.kind, got.layout) == (kind, layout)
+    close(got.expand(), np.linalg.inv(full), n, scale)
+    sign, logarithm = slogdet(S)
+    true_sign, true_logarithm = np.linalg.slogdet(full)
+    close(np.array(sign).astype(dtype), np.array(true_sign).astype(dtype), n, scale)
+    close(np.array(logarithm, full.real.dtype), np.array(true_logarithm), n, scale)
+
+
+@pytest.mark.parametrize("left", ["float32", "float64", "complex64", "int8", ">f4"])
+@pytest.mark.parametrize("right", ["float32", "float64", "complex64", "int64", "bool"])
+def test_solve_has_numpys_result_dtype(left, right):
+    for numbers in ([4, 2, 10], [0, 2, 1]):
+        S = vech.Packed(np.array(numbers, left), kind="hermitian")
+        b = np.array([1, 0], right)
+        want = np.linalg.solve(S.expand(), b)
+        assert solve(S, b).dtype == want.dtype
+        close(solve(S, b), want, 2, 10)
+
+
+@pytest.mark.parametrize(
+    "half, kind", [([1.0, 1.0, 1.0], None), ([0.0, 0.0, 0.0], None), ([0j, 0, 0], "symmetric")]
+)
+def test_singular_matrices_have_no_solution_and_no_determinant(half, kind):
+    S = vech.Packed(np.array(half), kind=kind)
+    for task in (inverse, lambda S: solve(S, np.ones(2)), lambda S: solve(S, np.ones((2, 9)))):
+        with pytest.raises(LinAlgError, match="S is singular: it has no inverse, and S x = b no single"):
+            task(S)
+    assert slogdet(S) == (0.0, -np.inf)
+
+
+def test_skew_matrices_of_odd_side_are_singular():
+    S = vech.Packed(np.array([1.0, 2.0, 3.0]), "condensed", kind="skew")
+    with pytest.raises(LinAlgError, match="S is singular"):
+        solve(S, np.ones(3))
+    assert slogdet(S) == (0.0, -np.inf)
+
+
+def test_slogdet_does_not_overflow():
+    n = 500
+    S = vech.Packed(np.zeros(n * (n + 1) // 2))
+    S.set_diagonal(np.full(n, 1e300))
+    assert np.isclose(slogdet(S).logabsdet, n * np.log(1e300))
+    S.set_diagonal(np.full(n, -1e300))
+    assert slogdet(S) == pytest.approx((1.0, n * np.log(1e300)))
+
+
+# ---- memory -------------------------------------------------------------------------------------------------
+
+PEAK = """
+import numpy as np, vech, sys
+from vech.linalg import cholesky
+from pathlib import Path
+
+def resident(field):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) * 1024
+
+def diagonal(n):
+    S = vech.Packed(np.zeros(n * (n + 1) // 2))
+    S.set_diagonal(np.arange(1.0, n + 1))
+    return S
+
+cholesky(diagonal(1000)).solve(np.ones(1000))  # loads SciPy and the buffers of BLAS
+n = 3000
+S = diagonal(n)
+Path("/proc/self/clear_refs").write_text("5")
+before = resident("VmRSS")
+F = cholesky(S)
+F.solve(np.ones(n))
+print((resident("VmHWM") - before) / S.nbytes)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peaks are read from /proc")
+def test_the_peak_of_memory_is_the_half_and_its_factor():
+    run = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True)
+    if "clear_refs" in run.stderr:
+        pytest.skip("this system does not reset peaks")
+    assert run.returncode == 0, run.stderr
+    assert 0.9 < float(run.stdout) < 1.2, "one half for the factor, and BLAS's own buffers"

@@ -1,0 +1,143 @@
+"""The examples run, and what they find is what other programs find."""
+
+import importlib.util
+import re
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import vech
+
+pytest.importorskip(
+    "sklearn", reason="the examples use the data sets of scikit-learn, which is not installed"
+)
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def equations():
+    return load("structural_equations")
+
+
+@pytest.fixture(scope="module")
+def process():
+    return load("gaussian_process")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
+def test_an_example_prints_its_results(name, capsys):
+    runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert len(re.findall(r"\d\.\d", printed)) > 3
+    assert "nan" not in printed
+
+
+def derivative(function, theta, step=1e-6):
+    """Central differences, one row a parameter."""
+    return np.array(
+        [(function(theta + e) - function(theta - e)) / (2 * step) for e in step * np.eye(theta.size)]
+    )
+
+
+# ---------------------------------------------------------------- structural equations
+
+
+def test_the_implied_covariance_and_the_discrepancy_are_their_formulas(equations):
+    X = equations.wine()
+    model = equations.Model(list(equations.VARIABLES.values()))
+    S = np.cov(X.T, bias=True)
+    theta = model.start() + 0.1 * np.arange(model.start().size) / 15
+    loadings, own, factors = model.parts(theta)
+    sigma = loadings @ factors.expand() @ loadings.T + np.diag(own)
+    np.testing.assert_allclose(model.sigma(theta).expand(), sigma, rtol=1e-13)
+    value, _ = equations.discrepancy(theta, model, vech.Packed(vech.pack(S)))
+    want = np.linalg.slogdet(sigma)[1] - np.linalg.slogdet(S)[1] + np.trace(S @ np.linalg.inv(sigma)) - 7
+    assert value == pytest.approx(want, rel=1e-12)
+
+
+def test_the_derivatives_of_the_discrepancy_are_right(equations):
+    X = equations.wine()
+    model = equations.Model(list(equations.VARIABLES.values()))
+    S = vech.Packed(vech.pack(np.cov(X.T, bias=True)))
+    theta = model.start() + 0.1 * np.arange(model.start().size) / 15
+    np.testing.assert_allclose(
+        model.jacobian(theta).T, derivative(lambda at: model.sigma(at).half, theta), atol=1e-9
+    )
+    gradient = equations.discrepancy(theta, model, S)[1]
+    np.testing.assert_allclose(
+        gradient, derivative(lambda at: equations.discrepancy(at, model, S)[0], theta), atol=1e-7
+    )
+
+
+def test_one_factor_is_found_where_scikit_learn_finds_it(equations):
+    from sklearn.decomposition import FactorAnalysis
+
+    X = equations.wine()[:, :4]
+    found = equations.fit(X, [0, 0, 0, 0])
+    other = FactorAnalysis(1, tol=1e-12, max_iter=20_000, svd_method="lapack").fit(X)
+    np.testing.assert_allclose(np.abs(found.theta[:4]), np.abs(other.components_[0]), atol=1e-4)
+    np.testing.assert_allclose(np.exp(found.theta[4:]), other.noise_variance_, atol=1e-4)
+    S = np.cov(X.T, bias=True)
+    normal = -(np.linalg.slogdet(S)[1] + 4 * (1 + np.log(2 * np.pi))) / 2
+    assert normal - found.discrepancy / 2 == pytest.approx(other.score(X), abs=1e-8)
+
+
+def test_standard_errors_are_those_of_repeated_samples(equations):
+    rng = np.random.default_rng(0)
+    truth = np.array([0.8, 0.7, 0.6, 0.5, 0.9])
+    estimates, errors, robust = [], [], []
+    for _ in range(30):
+        X = rng.normal(size=(300, 1)) * truth + rng.normal(size=(300, 5)) * np.sqrt(1 - truth**2)
+        found = equations.fit(X, [0] * 5)
+        estimates.append(np.abs(found.theta[:5]))
+        errors.append(found.errors[:5])
+        robust.append(found.robust_errors[:5])
+    np.testing.assert_allclose(np.mean(estimates, axis=0), truth, atol=0.03)
+    for said in (errors, robust):
+        ratio = np.mean(said, axis=0) / np.std(estimates, axis=0)
+        assert 0.7 < np.mean(ratio) < 1.3
+
+
+# ---------------------------------------------------------------- the Gaussian process
+
+
+def regressor(theta):
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+
+    scale, length, noise = np.exp(theta)
+    kernel = ConstantKernel(scale) * RBF(length) + WhiteKernel(noise)
+    return GaussianProcessRegressor(kernel, alpha=0, optimizer=None)
+
+
+def test_the_likelihood_and_its_gradient_are_those_of_scikit_learn(process):
+    from scipy.spatial.distance import pdist
+
+    X, y = process.diabetes()
+    theta = np.array([0.3, 1.2, -0.4])
+    value, gradient = process.log_likelihood(theta, pdist(X, "sqeuclidean"), y)
+    want, slopes = regressor(theta).fit(X, y).log_marginal_likelihood(theta, eval_gradient=True)
+    assert value == pytest.approx(want, rel=1e-12)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-9)
+
+
+def test_the_predictions_are_those_of_scikit_learn(process):
+    X, y = process.diabetes()
+    fitted = process.fit(X[:200], y[:200])
+    mean, deviation = process.predict(fitted, X[200:])
+    other = regressor(fitted.theta).fit(X[:200], y[:200])
+    want = other.predict(X[200:], return_std=True)
+    np.testing.assert_allclose(mean, want[0], rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(deviation, want[1], rtol=1e-8)
+    slopes = other.log_marginal_likelihood(fitted.theta, eval_gradient=True)[1]
+    assert np.abs(slopes).max() < 0.01
