@@ -500,7 +500,7 @@ def test_nan_is_known_where_it_is():
         ({3: 1.0}, TypeError, r"\(i, j\)"),
         ({(0, 1.5): 1.0}, TypeError, "integer"),
         ({(-1, 0): 1.0}, IndexError, "-1"),
-        ({(0, 1): "x"}, TypeError, "text"),
+        ({(0, 1): "x"}, TypeError, "is one number, not 'x'"),
         ({(0, 1): [1.0, 2.0]}, TypeError, "number"),
     ],
 )
@@ -731,3 +731,26 @@ def test_ten_million_numbers_take_seconds_and_the_memory_of_one_half():
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert took < 15 and peak < 1.25 * half.nbytes
+
+
+def test_dates_are_equal_only_if_they_are_the_same_moment():
+    half, matrix = np.full(6, 2**55, "M8[s]"), np.zeros((3, 3), "M8[ns]")
+    assert not vech.identify(half, matrix=matrix)  # 2**55 s wraps around to 0 ns
+    assert vech.identify(np.zeros(6, "M8[s]"), matrix=matrix)
+    with pytest.raises(TypeError, match=r"half holds timedelta64\[Y\] and .* timedelta64\[s\]: these cannot"):
+        vech.identify(np.zeros(6, "m8[Y]"), matrix=np.zeros((3, 3), "m8[s]"))
+
+
+@pytest.mark.parametrize("size", [1e-320, 1e-310, 1e300, 1.7e308])
+def test_semidefiniteness_is_judged_at_both_ends_of_the_range(size):
+    psd = {"positive semidefinite": True}
+    assert "vech" in vech.identify(np.array([1.0, 0.0, 0.0, 1.0, 0.0, 1.0]) * size, known=psd)[0].names
+    indefinite = vech.identify(np.array([0.3, 0.3, 0.3, 1.0, 1.0, 1.0]) * size, known=psd)
+    assert "voigt-strain" not in [name for candidate in indefinite for name in candidate.names]
+
+
+@pytest.mark.parametrize("value", [None, {}, "1", [1.0, 2.0]])
+def test_an_entry_is_one_number(value):
+    with pytest.raises(TypeError, match=r"known\[0, 1\] is one number, not"):
+        vech.identify(np.arange(6.0), known={(0, 1): value})
+    assert not vech.identify(np.arange(6.0), known={(0, 1): 10**30})

@@ -203,7 +203,13 @@ def _one_square(matrix: ArrayLike, dtype: Dtype) -> Array:
 
 def _check_comparable(what: str, other: Dtype, dtype: Dtype) -> None:
     letters = {family(other), family(dtype)}
-    if letters & set("Mm") and len(letters) > 1:
+    fit = not letters & set("Mm") or len(letters) == 1
+    if fit and letters <= set("Mm"):
+        try:
+            np.promote_types(other, dtype)
+        except TypeError:  # years and months have no length in seconds
+            fit = False
+    if not fit:
         raise TypeError(f"half holds {dtype} and {what} {other}: these cannot be equal")
 
 
@@ -218,7 +224,7 @@ def _known(known: Mapping[Any, Any] | None, dtype: Dtype) -> tuple[dict[tuple[in
     for key, value in (known or {}).items():
         if isinstance(key, str):
             one_of("fact", key, FACTS)
-            if value is not True:
+            if not (isinstance(value, bool | np.bool) and value):
                 raise ValueError(f"known[{key!r}] is True or left out, not {value!r}")
             if family(dtype) in "Mm":
                 raise TypeError(f"{key!r} is said of numbers, and half holds {dtype}")
@@ -229,9 +235,12 @@ def _known(known: Mapping[Any, Any] | None, dtype: Dtype) -> tuple[dict[tuple[in
         i, j = as_integer("row", key[0]), as_integer("column", key[1])
         if min(i, j) < 0:
             raise IndexError(f"known has ({i}, {j}): rows and columns count from 0")
-        entry = as_array([value], f"known[{i}, {j}]")
-        if entry.shape != (1,):
+        if type(value) is int and abs(value) >= 2**63:
+            value = float(value)
+        entry = np.asarray(value)
+        if entry.ndim > 0 or entry.dtype.kind in "OSUT":
             raise TypeError(f"known[{i}, {j}] is one number, not {value!r}")
+        entry = as_array(entry.reshape(1), f"known[{i}, {j}]")
         _check_comparable(f"known[{i}, {j}]", entry.dtype, dtype)
         entries[i, j] = entry
     return entries, facts
@@ -297,7 +306,10 @@ def _agree(stored: Array, true: Array, scale: Any = 1.0) -> tuple[NDArray[np.boo
     letters = {family(stored.dtype), family(true.dtype)}
     if letters & set("Mm"):
         common = np.promote_types(stored.dtype, true.dtype)
-        same = stored.astype(common).view(np.int64) == true.astype(common).view(np.int64)
+        a, b = stored.astype(common), true.astype(common)
+        same = a.view(np.int64) == b.view(np.int64)
+        for array, wide in ((stored, a), (true, b)):  # beyond the common unit's range they wrap around
+            same &= wide.astype(array.dtype).view(np.int64) == array.view(np.int64)
         return same, same
     exact = letters <= set("biu") and not extension(stored.dtype) and not extension(true.dtype)
     if exact and np.all(np.equal(scale, 1)):
@@ -473,7 +485,8 @@ def _judge_semidefinite(cases: list[_Case], half: Array, ones: bool) -> None:
         numbers = half.astype(np.complex128 if half.dtype.kind == "c" else np.float64, order="C")
     parts = numbers.view(np.float64)
     finite = np.isfinite(parts)
-    unit = float(max(parts.max(initial=0, where=finite), -parts.min(initial=0, where=finite))) or 1.0
+    largest = float(max(parts.max(initial=0, where=finite), -parts.min(initial=0, where=finite))) or 1.0
+    unit = max(largest, 1e-150)  # whose reciprocal is finite
     parts /= unit
     norm = float(np.linalg.norm(parts if finite.all() else parts[finite]))
     eps = epsilon(half.dtype) or epsilon(np.dtype(np.float64))
@@ -501,7 +514,7 @@ def _semidefinite(
     own = diagonal.real
     if np.any(own < -room):
         k = int(np.argmax(own < -room))
-        return False, f"({k}, {k}) would be {own[k] * unit:.6g}: no semidefinite matrix has that"
+        return False, f"({k}, {k}) would be {float(own[k]) * unit:.6g}: no semidefinite matrix has that"
 
     def rows(start: int, stop: int) -> Array:
         full = moves.expand_rows(numbers, case.layout, "hermitian", start, stop, None, None)
@@ -511,7 +524,10 @@ def _semidefinite(
     if finite and n <= EIGEN_SIDE:
         values = np.linalg.eigvalsh(rows(0, n)) if n else np.zeros(1)
         if values[0] < -n * eps * np.abs(values).max():
-            return False, f"its eigenvalues would go from {values[0] * unit:.3g} to {values[-1] * unit:.3g}"
+            return False, (
+                f"its eigenvalues would go from {float(values[0]) * unit:.3g} to "
+                f"{float(values[-1]) * unit:.3g}"
+            )
         return True, "no eigenvalue is below 0 but by rounding"
     with np.errstate(invalid="ignore"):
         root = np.sqrt(np.maximum(own, 0) + room)
@@ -521,10 +537,10 @@ def _semidefinite(
             beyond = sizes > root[start : start + step, None] * root * (1 + 16 * eps)
             if beyond.any():
                 i, j = (int(index) for index in np.argwhere(beyond)[0])
-                size, i = sizes[i, j], i + start
+                size, i = float(sizes[i, j]), i + start
                 return False, (
-                    f"({i}, {j}) would be {size * unit:.6g} in size beside {own[i] * unit:.6g} "
-                    f"and {own[j] * unit:.6g} on the diagonal: no semidefinite matrix has that"
+                    f"({i}, {j}) would be {size * unit:.6g} in size beside {float(own[i]) * unit:.6g} "
+                    f"and {float(own[j]) * unit:.6g} on the diagonal: no semidefinite matrix has that"
                 )
     why = f"n is above {EIGEN_SIDE}" if finite else "there are NaN or infinities"
     return True, f"positive semidefinite so far as pairs tell: eigenvalues were not computed, {why}"
@@ -577,6 +593,8 @@ def _summary(
         lines.append("No layout with a name fits.")
         if excluded and full is not None:
             lines[-1] += f" The nearest is {' = '.join(excluded[0].names)}: {excluded[0].reasons[0]}."
+        elif excluded:
+            lines[-1] += f" Of {' = '.join(excluded[0].names)}: {excluded[0].reasons[0]}."
     elif len(first) > 1:
         lines.append(f"{len(first)} readings fit equally well: what is known cannot tell them apart.")
         if full is None:
