@@ -393,17 +393,18 @@ void large(const Move& move, int threads, Watch& watch, Outcome& outcome) {
         int k = 0;
         while (unit >= units[k + 1]) ++k;
         unit -= units[k];
-        const auto& [rows, columns, straight, transposed, on_diagonal] = pieces[k];
+        const Piece& piece = pieces[k];
+        const Range rows = piece.rows;
         // Units one below the other: the rows that both read are still in L2 (0.99 instead of 1.14 at n = 12001).
         const std::int64_t r = row[k] + unit % steps[k] * high[k], c = column[k] + unit / steps[k] * stretch[k];
         const Range here{std::max(r, rows.begin), std::min(r + high[k], rows.end)};
         const auto tiles = [&](std::int64_t begin, Range within, auto&& across) {
             const std::int64_t end = std::min(c + stretch[k], within.end);
             for (std::int64_t t = std::max(begin, c); t < end; t += TC)
-                mover.tile(here, {std::max(t, within.begin), std::min(t + TC, end)}, across(t), within, straight,
-                           transposed);
+                mover.tile(here, {std::max(t, within.begin), std::min(t + TC, end)}, across(t), within, piece.straight,
+                           piece.transposed);
         };
-        if (!on_diagonal) return tiles(c, columns, [&](std::int64_t) { return rows; });
+        if (!piece.on_diagonal) return tiles(c, piece.columns, [&](std::int64_t) { return rows; });
         // The blocks on the diagonal are whole; tiles have theirs on one side.
         const auto block = [&](std::int64_t at) {
             const std::int64_t d = row[k] + (at - row[k]) / D * D;
