@@ -105,7 +105,7 @@ ROWS = (
         (Limit("one more half", must=1.1),),
         (4000, 6000),  # smaller memory is used again
         memory,
-        quick_sizes=(3000,),
+        quick_sizes=(2900, 2901),
         memory=True,
     ),
 )
