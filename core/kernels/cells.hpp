@@ -2,8 +2,7 @@
 // inside its namespace.
 //
 // Idea         Cell by cell, matrix after matrix for each, in pieces that stay in L1. Where both sides are records
-// without
-//              gaps, AVX-512 shuffles whole lines of the target out of the source instead.
+//              without gaps, AVX-512 shuffles whole lines of the target out of the source instead.
 // Bytes moved  the source once, the target once (streamed from `streamed_records` on, where records are shuffled).
 // Assumes      source and target do not overlap, save element by element when they are the same half.
 
@@ -281,18 +280,6 @@ void go_cells(const Cells& job, int threads, Watch& watch, Outcome& outcome) {
     cell_by_cell<W, compare>(job, {done.end, job.batch.count}, threads, watch, outcome);
 }
 
-// Calls visitor(W{}) with the word of so many bytes.
-template <class Visitor>
-void with_words(int item, Visitor&& visitor) {
-    switch (item) {
-        case 1: return visitor(std::uint8_t{});
-        case 2: return visitor(std::uint16_t{});
-        case 4: return visitor(std::uint32_t{});
-        case 8: return visitor(std::uint64_t{});
-        default: return visitor(Word16{});
-    }
-}
-
 inline void cells(const Cells& job, int threads, Watch& watch, Outcome& outcome) {
-    with_words(job.item, [&]<class W>(W) { go_cells<W, false>(job, threads, watch, outcome); });
+    with_word(job.item, [&]<class W>(W) { go_cells<W, false>(job, threads, watch, outcome); });
 }

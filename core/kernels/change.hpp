@@ -1,8 +1,9 @@
 // change: out[k] = what `Change` makes of in[k]. Included once per target, inside its namespace.
 //
-// Formula      constant: mask.  flip: word ^ mask.  negate: 0 - word.  scale: round(double(x) / divisor * multiplier),
-// once. Bytes moved  in and out once each; both are meant to lie in L1. Returns      whether a finite number became
-// infinite (scale only).
+// Formula      constant: mask.  flip: word ^ mask.  negate: 0 - word.
+//              scale: round(double(x) / divisor * multiplier), once.
+// Bytes moved  in and out once each; both are meant to lie in L1.
+// Returns      whether a finite number became infinite (scale only).
 
 struct Word16 {
     std::uint64_t low, high;
@@ -20,6 +21,18 @@ W load(const void* from) {
 template <class W>
 void store(void* to, W word) {
     std::memcpy(to, &word, sizeof word);
+}
+
+// Calls visitor(W{}) with the word of so many bytes.
+template <class Visitor>
+void with_word(int item, Visitor&& visitor) {
+    switch (item) {
+        case 1: return visitor(std::uint8_t{});
+        case 2: return visitor(std::uint16_t{});
+        case 4: return visitor(std::uint32_t{});
+        case 8: return visitor(std::uint64_t{});
+        default: return visitor(Word16{});
+    }
 }
 
 struct Keep {

@@ -438,5 +438,5 @@ void move_words(const Move& move, int threads, Watch& watch, Outcome& outcome) {
 }
 
 inline void move(const Move& move, int threads, Watch& watch, Outcome& outcome) {
-    with_words(move.item, [&]<class W>(W) { move_words<W>(move, threads, watch, outcome); });
+    with_word(move.item, [&]<class W>(W) { move_words<W>(move, threads, watch, outcome); });
 }

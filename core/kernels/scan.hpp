@@ -238,17 +238,6 @@ inline std::pair<std::int64_t, std::int64_t> share_of(const Half& half, std::int
     return {share == 0 ? 0 : bound(share), bound(share + 1)};
 }
 
-template <class Visitor>
-void with_word(int item, Visitor&& visitor) {
-    switch (item) {
-        case 1: return visitor(std::uint8_t{});
-        case 2: return visitor(std::uint16_t{});
-        case 4: return visitor(std::uint32_t{});
-        case 8: return visitor(std::uint64_t{});
-        default: return visitor(Word16{});
-    }
-}
-
 constexpr std::int64_t megabyte = 1 << 20;
 
 // ---- the kernels ----

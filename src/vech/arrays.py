@@ -183,7 +183,23 @@ def crossed_values(values: Array) -> Array:
     return mirror_values(values, "hermitian") if family(values.dtype) == "c" else values.copy()
 
 
+def settle(diagonal: Array, kind: str) -> None:
+    """Make numbers of a diagonal what their kind says, before computing with them."""
+    if kind == "hermitian":
+        diagonal.imag = 0
+    elif kind == "skew-hermitian":
+        diagonal.real = 0
+    elif kind == "skew":
+        diagonal[...] = np.zeros(1, diagonal.dtype)
+
+
 # ---------------------------------------------------------------- out=
+
+
+def check_writeable(half: Array) -> None:
+    """Refuse to write into memory that is read-only."""
+    if not half.flags.writeable:
+        raise ValueError("the half is read-only: copy() gives a matrix that can be changed")
 
 
 def check_out(out: Any, shape: tuple[int, ...], dtype: Dtype, *inputs: Array, hint: str = "") -> None:

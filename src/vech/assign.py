@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vech.arrays import Array, as_array, crossed_values, epsilon, family, mirror_values, shares_memory
+from vech.arrays import Array, as_array, check_writeable, epsilon, family, mirror_values, shares_memory
 from vech.entrywise import Operand, is_own_mirror, unscaled, with_diagonal
+from vech.explicit import cross
 from vech.layout import Layout
 from vech.moves import convert
-from vech.orders import Explicit
-from vech.values import largest, narrow, widen, worst
+from vech.values import factored, largest, worst
 
 BLOCK = 2**18  # cells written at a time
 
@@ -98,12 +98,6 @@ def fill(matrix: Operand, mask: Operand, value: Any) -> None:
     half[at[on]] = _scaled(number, layout.diagonal_scale)
 
 
-def check_writeable(half: Array) -> None:
-    """Refuse to write into memory that is read-only."""
-    if not half.flags.writeable:
-        raise ValueError("the half is read-only: copy() gives a matrix that can be changed")
-
-
 def as_values(values: Any, half: Array) -> Array:
     """What is assigned, in the dtype of the half and in memory of its own where it shares any with it."""
     array = np.asarray(values) if np.isscalar(values) else as_array(values, "what is assigned")
@@ -155,38 +149,24 @@ def _check_diagonal(matrix: Operand, i: Indices, j: Indices, values: Array) -> N
 
 def _stored(matrix: Operand, i: Indices, j: Indices, values: Array) -> tuple[Indices, Array]:
     """Where cells are in the half, and what stands there; without those of a diagonal that is left out."""
-    half, layout, kind = matrix
+    _, layout, kind = matrix
     n = matrix.n
     if layout.implied is not None and (i == j).any():
         off = i != j
         i, j, values = i[off], j[off], values[off]
-    small, large = np.minimum(i, j), np.maximum(i, j)
     if kind != "symmetric":
         other = i < j if layout.triangle == "lower" else i > j
         values = values.copy()
         values[other] = mirror_values(values[other], kind)
-    if isinstance(layout, Explicit) and family(half.dtype) == "c":
-        crossed = layout.crossed(small, large, n)
-        values = values.copy()
-        values[crossed] = crossed_values(values[crossed])
+        cross(values, layout, i, j, n)
     if layout.scaled:
         values = _scaled(values, np.where(i == j, layout.diagonal_scale, layout.offdiagonal_scale))
-    return layout.slot(small, large, n), values
+    return layout.slot(np.minimum(i, j), np.maximum(i, j), n), values
 
 
 def _scaled(values: Array, scales: Any) -> Array:
     """Stored numbers of true values."""
-    if np.all(scales == 1):
-        return values
-    wide = widen(values)
-    scales = np.asarray(scales)
-    if wide.ndim > values.ndim:
-        scales = scales[..., None]
-    with np.errstate(over="ignore"):
-        stored = narrow(wide * scales, values.dtype)
-    if (np.isfinite(wide) & ~np.isfinite(widen(stored))).any():
-        raise OverflowError(f"a finite number becomes infinite in {values.dtype} when it is scaled")
-    return stored
+    return values if np.all(scales == 1) else factored(values, np.multiply, scales, "it is scaled")
 
 
 def _blocks(i: Indices, j: Indices, values: Array) -> Iterator[tuple[Indices, Indices, Array]]:

@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vech.arrays import Array, family, mirror_values
-from vech.dialects import AnyLayout
+from vech.arrays import Array, mirror_values
 from vech.entrywise import Operand
-from vech.orders import Explicit
-from vech.values import narrow, widen
+from vech.explicit import cross
+from vech.values import factored
 
 GATHER = 2**18  # numbers looked up at a time
 
@@ -26,7 +25,8 @@ def take(matrix: Operand, i: Indices, j: Indices) -> Any:
         return values[()]
     values = stored(matrix, i, j)
     if layout.scaled:
-        values = _unscaled(values, np.where(on, layout.diagonal_scale, layout.offdiagonal_scale))
+        scales = np.where(on, layout.diagonal_scale, layout.offdiagonal_scale)
+        values = factored(values, np.divide, scales, "its scale is undone")
     return values[()]
 
 
@@ -42,14 +42,6 @@ def stored(matrix: Operand, i: Indices, j: Indices) -> Array:
     return values
 
 
-def cross(values: Array, layout: AnyLayout, i: Indices, j: Indices, n: int) -> Array:
-    """Conjugate, in place, what crosses the diagonal between an explicit order of n x n and its triangle."""
-    if isinstance(layout, Explicit) and family(values.dtype) == "c":
-        crossed = layout.crossed(np.minimum(i, j), np.maximum(i, j), n)
-        values[crossed] = np.conjugate(values[crossed])
-    return values
-
-
 def block(matrix: Operand, i: Indices, j: Indices) -> Array:
     """True values of all i against all j, of shape i.shape + j.shape."""
     values = np.empty((i.size, j.size), matrix.half.dtype)
@@ -59,14 +51,3 @@ def block(matrix: Operand, i: Indices, j: Indices) -> Array:
         part = slice(start, start + step)
         values[part] = take(matrix, *np.broadcast_arrays(rows[part], columns))
     return values.reshape(i.shape + j.shape)
-
-
-def _unscaled(values: Array, scales: NDArray[np.float64]) -> Array:
-    wide = widen(values)
-    if wide.ndim > values.ndim:
-        scales = scales[..., None]
-    with np.errstate(over="ignore"):
-        true = narrow(wide / scales, values.dtype)
-    if (np.isfinite(wide) & ~np.isfinite(widen(true))).any():
-        raise OverflowError(f"a finite number becomes infinite in {values.dtype} when its scale is undone")
-    return true

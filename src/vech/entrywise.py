@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech import explicit
-from vech.arrays import Array, Dtype, family
+from vech.arrays import Array, Dtype, check_writeable, family, settle
 from vech.dialects import AnyLayout
 from vech.layout import Layout
 from vech.moves import convert
@@ -87,16 +87,6 @@ def unscaled(layout: AnyLayout) -> AnyLayout:
 def with_diagonal(layout: AnyLayout) -> AnyLayout:
     """The same order and scales, the diagonal stored."""
     return replace(layout, diagonal="stored") if isinstance(layout, Layout) else layout
-
-
-def settle(diagonal: Array, kind: str) -> None:
-    """Make numbers of a diagonal what their kind says, before computing with them."""
-    if kind == "hermitian":
-        diagonal.imag = 0
-    elif kind == "skew-hermitian":
-        diagonal.real = 0
-    elif kind == "skew":
-        diagonal[...] = np.zeros(1, diagonal.dtype)
 
 
 def is_own_mirror(number: Any, kind: str) -> bool:
@@ -205,8 +195,7 @@ def _is_implied(ufunc: np.ufunc, inputs: tuple[Any, ...], layout: AnyLayout, in_
 
 def _check_fits(own: Operand, layout: AnyLayout, kind: str, dtype: Dtype) -> None:
     """Refuse a result that cannot be written into the half of an operand."""
-    if not own.half.flags.writeable:
-        raise ValueError("the half is read-only: copy() gives a matrix that can be changed")
+    check_writeable(own.half)
     if kind != own.kind:
         raise TypeError(
             f"the result is {kind} and the matrix {own.kind}, so it has no place in the same half: "

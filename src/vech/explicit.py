@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech import _core
-from vech.arrays import Array, Dtype, family, words
+from vech.arrays import Array, Dtype, crossed_values, family, words
 from vech.dialects import AnyLayout
 from vech.layout import Layout
 from vech.orders import Explicit, Piece, Pieces, RectangularFullPacked
@@ -35,6 +35,14 @@ def check_kind(layout: AnyLayout, kind: str, dtype: Dtype) -> None:
             f"layout {layout.name} has no form for kind {kind!r} of {dtype}, only for {fitting[0]!r} and "
             f"{fitting[1]!r}: take another layout, such as 'vech'"
         )
+
+
+def cross(values: Array, layout: AnyLayout, i: Array, j: Array, n: int) -> Array:
+    """Conjugate, in place, what crosses the diagonal between an explicit order of n x n and its triangle."""
+    if isinstance(layout, Explicit) and family(values.dtype) == "c":
+        crossed = layout.crossed(np.minimum(i, j), np.maximum(i, j), n)
+        values[crossed] = crossed_values(values[crossed])
+    return values
 
 
 # ---------------------------------------------------------------- the three moves; True: a number became infinite

@@ -30,7 +30,7 @@ from vech.arrays import (
     words,
 )
 from vech.dialects import AnyLayout, as_layout
-from vech.explicit import Changes
+from vech.explicit import SMALL_SIDE, Changes
 from vech.layout import Layout, as_integer, one_of, other_diagonal
 from vech.orders import Explicit
 from vech.values import Factors, halfway, largest, mean, narrow, rescale, widen, worst
@@ -42,7 +42,7 @@ CROSSED = {
     "symmetric": "hermitian",
     "hermitian": "symmetric",
 }  # the kind by which a crossed complex number mirrors
-SMALL, SMALL_FULL = 136, 256  # numbers, n = 16
+SMALL, SMALL_FULL = SMALL_SIDE * (SMALL_SIDE + 1) // 2, SMALL_SIDE**2  # numbers
 UNCHECKED_NUMBERS = 2**20  # a smaller half expands into what any machine has
 
 WAYS_OUT = (

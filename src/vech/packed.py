@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from vech import explicit, portrait, products, scan
-from vech.arrays import Array, as_array, check_out, family, resolve_kind
-from vech.assign import assign, check_writeable, fill
+from vech.arrays import Array, as_array, check_out, check_writeable, family, resolve_kind, settle
+from vech.assign import assign, fill
 from vech.dialects import AnyLayout, as_layout
-from vech.entries import GATHER, block, cross, stored, take
-from vech.entrywise import Operand, Operators, apply, has_form, settle, unscaled, with_diagonal
+from vech.entries import GATHER, block, stored, take
+from vech.entrywise import Operand, Operators, apply, has_form, unscaled, with_diagonal
 from vech.indexing import axes, numbers, outer, pairs, vector
 from vech.moves import convert, expand, expand_rows
 from vech.orders import Explicit, TensorOrder
@@ -542,7 +542,7 @@ class Packed(Operators, Store):
             k = np.arange(start, min(start + GATHER, length))
             i, j = self._layout.pair(k, chosen.size)
             found = stored(self._operand, chosen[i], chosen[j])
-            half[k] = cross(found, self._layout, i, j, chosen.size)
+            half[k] = explicit.cross(found, self._layout, i, j, chosen.size)
         return Packed(half, self._layout, kind=self._kind, labels=labels)
 
     def permute(self, order: Any) -> "Packed":

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, Dtype, extension, family, resolve_threads, shares_memory, words
+from vech.arrays import Array, Dtype, extension, family, resolve_threads, settle, shares_memory, words
 from vech.dialects import AnyLayout
 from vech.layout import Layout
 from vech.moves import convert, expand_rows
@@ -72,9 +72,9 @@ class Runs(NamedTuple):
 
     def ends(self) -> Array:
         """The stored diagonal as it stands in the half."""
-        step = np.arange(self.n)
-        at = step * (step + 3) // 2 if self.grow else step * (2 * self.n - step + 1) // 2
-        return np.asarray(self.half[at])
+        order = Layout("lower", "rows" if self.grow else "columns")
+        i = np.arange(self.n)
+        return np.asarray(self.half[order.slot(i, i, self.n)])
 
     def diagonal(self) -> Array:
         """The diagonal as computing takes it, true values."""
@@ -220,8 +220,7 @@ def expanded(
         rows = panel[: stop - start]
         expand_rows(half, layout, kind, start, stop, rows, threads)
         diagonal = rows.reshape(-1)[start :: n + 1][: len(rows)]
-        if kind != "symmetric":
-            diagonal[...] = settled(diagonal, kind)
+        settle(diagonal, kind)
         yield start, rows
 
 
@@ -465,14 +464,9 @@ def settled(diagonal: Array, kind: str) -> Array:
     """A diagonal as its kind says it is."""
     if kind == "symmetric":
         return diagonal
-    settled = diagonal.copy()
-    if kind == "hermitian":
-        settled.imag = 0
-    elif kind == "skew-hermitian":
-        settled.real = 0
-    else:
-        settled[...] = np.zeros(1, settled.dtype)
-    return settled
+    copy = diagonal.copy()
+    settle(copy, kind)
+    return copy
 
 
 def _native(dtype: Dtype) -> Dtype:

@@ -44,6 +44,18 @@ def rescale(source: Array, target: Array, diagonal: NDArray[np.int64], off: Fact
     return infinite
 
 
+def factored(values: Array, ufunc: np.ufunc, scales: Any, when: str) -> Array:
+    """values * scales or values / scales, one for each or for all, rounded once."""
+    wide, scales = widen(values), np.asarray(scales)
+    if wide.ndim > values.ndim:
+        scales = scales[..., None]
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = narrow(ufunc(wide, scales), values.dtype)
+    if (np.isfinite(wide) & ~np.isfinite(widen(result))).any():
+        raise OverflowError(f"a finite number becomes infinite in {values.dtype} when {when}")
+    return result
+
+
 def mean(
     own: Array, other: Array, target: Array, diagonal: NDArray[np.int64], off: Factors, on: Factors
 ) -> bool:

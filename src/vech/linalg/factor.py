@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech.arrays import Array, Dtype, as_array, family
-from vech.entrywise import settle
+from vech.arrays import Array, Dtype, as_array, family, settle
 from vech.linalg.rectangle import ORDER, Rectangle
 from vech.moves import convert, pack
 from vech.packed import Packed
@@ -548,12 +547,13 @@ def _try_cholesky(S: Packed, dtype: Dtype, threads: int | None) -> tuple[Rectang
     return rectangle, minor
 
 
-def check_finite(S: Packed) -> None:
+def check_finite(S: Packed, name: str = "S", who: str = "factors need") -> None:
+    """Refuse NaN and infinity; the first is named."""
     for start in range(0, S.half.size, CHUNK):
         bad = np.flatnonzero(~np.isfinite(S.half[start : start + CHUNK]))
         if bad.size:
             i, j = map(int, S.layout.pair(start + bad[0], S.n))
-            raise ValueError(f"S[{i}, {j}] is {S[i, j]}: factors need finite numbers")
+            raise ValueError(f"{name}[{i}, {j}] is {S[i, j]}: {who} finite numbers")
 
 
 def expanded(S: Packed, dtype: Dtype, threads: int | None) -> Array:

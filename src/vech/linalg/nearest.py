@@ -8,7 +8,7 @@ import numpy as np
 from vech.arrays import Array, epsilon, family
 from vech.dialects import AnyLayout
 from vech.layout import as_integer
-from vech.linalg.factor import as_packed
+from vech.linalg.factor import as_packed, check_finite
 from vech.linalg.rectangle import ORDER, Rectangle
 from vech.moves import convert, pack
 from vech.packed import Packed
@@ -482,10 +482,7 @@ def _check_store(store: object, name: str, task: str) -> None:
             f"{name} is {taken.dtype} and {taken.kind}, but {task} takes real symmetric and complex Hermitian "
             f"matrices"
         )
-    wrong = np.flatnonzero(~np.isfinite(taken.half))
-    if wrong.size:
-        i, j = map(int, taken.layout.pair(wrong[0], taken.n))
-        raise ValueError(f"{name}[{i}, {j}] is {taken[i, j]}: {task} needs finite numbers")
+    check_finite(taken, name, f"{task} needs")
 
 
 def _check_diagonal(store: Packed, why: str) -> None:
