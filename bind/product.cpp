@@ -1,4 +1,4 @@
-// multiply and panel.
+// multiply, panel, dot and largest.
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
@@ -94,6 +94,20 @@ void panel(const In& half, const In& block, std::int64_t n, bool grow, bool diag
     run([&](Watch& watch) { active_target().panel(job, threads, watch); });
 }
 
+double reduce(const In& a, const In& b, int threads, double (*Kernels::*kernel)(const Numbers&, int, Watch&)) {
+    const int real = real_size(a);
+    if (real == 0) throw nb::value_error("these numbers have no kernel");
+    const auto size = static_cast<std::int64_t>(a.size());
+    for (const In* vector : {&a, &b}) need_vector(*vector, size, a, "the vectors differ, or are not contiguous");
+    const Numbers job{.words = address(a), .others = address(b), .count = size * (item_size(a) / real), .real = real};
+    double result = 0;
+    run([&](Watch& watch) { result = (active_target().*kernel)(job, threads, watch); });
+    return result;
+}
+
+double dot(const In& a, const In& b, int threads) { return reduce(a, b, threads, &Kernels::dot); }
+double largest(const In& a, int threads) { return reduce(a, a, threads, &Kernels::largest); }
+
 }  // namespace
 
 void bind_product(nb::module_& m) {
@@ -103,6 +117,8 @@ void bind_product(nb::module_& m) {
     m.def("panel", &panel, nb::arg("half").noconvert(), nb::arg("block").noconvert(), nb::arg("n"), nb::arg("grow"),
           nb::arg("diagonal_stored"), nb::arg("row"), nb::arg("column"), nb::arg("way"), nb::arg("conjugates"),
           nb::arg("negates"), nb::arg("threads"));
+    m.def("dot", &dot, nb::arg("a").noconvert(), nb::arg("b").noconvert(), nb::arg("threads"));
+    m.def("largest", &largest, nb::arg("a").noconvert(), nb::arg("threads"));
 }
 
 }  // namespace vech

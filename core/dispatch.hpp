@@ -20,6 +20,8 @@ struct Kernels {
     void (*mirror)(const Mirror&, int threads, Watch&, Csr&);
     void (*multiply)(const Product&, int threads, Watch&);
     void (*panel)(const Panel&, int threads, Watch&);
+    double (*dot)(const Numbers&, int threads, Watch&);
+    double (*largest)(const Numbers&, int threads, Watch&);
 };
 
 const std::vector<const Kernels*>& compiled_targets();  // best first

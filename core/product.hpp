@@ -35,6 +35,13 @@ struct Product {
     }
 };
 
+// Two vectors of real numbers, or of the parts of complex ones; they may be one.
+struct Numbers {
+    const std::byte *words, *others;
+    std::int64_t count;
+    int real;  // bytes of a number: 4 or 8
+};
+
 // A block of kernel space between a half and rows of constant length.
 struct Panel {
     enum class Way : std::uint8_t { read, square, write, add };  // square: both triangles, but for the diagonal

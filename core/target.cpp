@@ -90,7 +90,10 @@ namespace {
 
 namespace vech::VECH_NAMESPACE {
 extern const Kernels kernels;
-const Kernels kernels = {
-    VECH_NAME, [] { return static_cast<bool>(VECH_SUPPORTED); }, move, cells, scan, scatter, density, mirror, multiply,
-    panel};
+const Kernels kernels = {VECH_NAME, [] { return static_cast<bool>(VECH_SUPPORTED); },
+                         move,      cells,
+                         scan,      scatter,
+                         density,   mirror,
+                         multiply,  panel,
+                         dot,       largest};
 }  // namespace vech::VECH_NAMESPACE

@@ -1,5 +1,5 @@
-// multiply: y = S x. panel: a block of the half to or from rows of constant length. Included once per target, inside
-// its namespace.
+// multiply: y = S x. panel: a block of the half to or from rows of constant length. dot: the sum of products, added
+// in double. largest: the largest |number|, NaN if there is one. Included once per target, inside its namespace.
 //
 // Formula      y[r] += sum over c of z(r, c) x[c] and y[c] += mirror(z(r, c)) x[r], for each stored z off the diagonal.
 // Accumulator  the dtype's own, in as many lanes as a vector has; each share of the rows has a y of its own, and those
@@ -284,3 +284,85 @@ inline void panel(const Panel& job, int threads, Watch& watch) {
         }
     });
 }
+
+// Eight lanes, whatever the target, so that one has the sums of the other; four in turn hide what an addition takes.
+template <class Real>
+struct Dot {
+    typedef Real Lane __attribute__((vector_size(8 * sizeof(Real))));
+    Lane sums[4] = {};
+
+    VECH_INLINE void take(Lane numbers, Lane others, int turn) { sums[turn] += numbers * others; }
+    double result() const {
+        double sum = 0;
+        for (const auto& lanes : sums)
+            for (int lane = 0; lane < 8; ++lane) sum += static_cast<double>(lanes[lane]);
+        return sum;
+    }
+    static double both(double one, double other) { return one + other; }
+};
+
+// Without their sign, numbers are ordered as their bits are, NaN above infinity.
+template <class Real>
+struct Largest {
+    typedef Real Lane __attribute__((vector_size(8 * sizeof(Real))));
+    using Bits = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
+    typedef Bits Words __attribute__((vector_size(8 * sizeof(Real))));
+    Words most[4] = {};
+
+    VECH_INLINE void take(Lane numbers, Lane, int turn) {
+        const auto bits = reinterpret_cast<Words>(numbers) & std::numeric_limits<Bits>::max();
+        most[turn] = bits > most[turn] ? bits : most[turn];
+    }
+    double result() const {
+        Bits found = 0;
+        for (const auto& words : most)
+            for (int lane = 0; lane < 8; ++lane) found = std::max(found, words[lane]);
+        return std::bit_cast<Real>(found);
+    }
+    static double both(double one, double other) { return one > other || std::isnan(one) ? one : other; }
+};
+
+template <class Task, class Real>
+double over_unit(const Real* words, const Real* others, std::int64_t count) {
+    using Lane = typename Task::Lane;
+    constexpr std::int64_t chunk = 4096;  // 128 additions in the numbers' own precision
+    double all = 0;
+    for (std::int64_t k = 0, end; k < count; k = end) {
+        end = std::min(k + chunk, count);
+        Task task;
+        auto at = k;
+        for (; at + 32 <= end; at += 32)
+            for (int turn = 0; turn < 4; ++turn)
+                task.take(load<Lane>(words + at + 8 * turn), load<Lane>(others + at + 8 * turn), turn);
+        for (; at < end; at += 8) {
+            Lane rest[2] = {};
+            const auto bytes = static_cast<std::size_t>(std::min<std::int64_t>(8, end - at)) * sizeof(Real);
+            std::memcpy(rest, words + at, bytes);
+            std::memcpy(rest + 1, others + at, bytes);
+            task.take(rest[0], rest[1], 0);
+        }
+        all = Task::both(task.result(), all);
+    }
+    return all;
+}
+
+template <template <class> class Task>
+double over(const Numbers& job, int threads, Watch& watch) {
+    const auto with = [&]<class Real>(Real) {
+        const auto unit = megabyte / job.real, units = (job.count + unit - 1) / unit;
+        std::vector<double> parts(static_cast<std::size_t>(units));
+        parallel_for(units, threads, watch, [&](std::int64_t k) {
+            const auto from = k * unit;
+            parts[static_cast<std::size_t>(k)] = over_unit<Task<Real>, Real>(
+                reinterpret_cast<const Real*>(job.words) + from, reinterpret_cast<const Real*>(job.others) + from,
+                std::min(unit, job.count - from));
+        });
+        double all = 0;
+        for (const auto part : parts) all = Task<Real>::both(part, all);  // in order: so for any number of threads
+        return all;
+    };
+    return job.real == 4 ? with(float{}) : with(double{});
+}
+
+inline double dot(const Numbers& job, int threads, Watch& watch) { return over<Dot>(job, threads, watch); }
+inline double largest(const Numbers& job, int threads, Watch& watch) { return over<Largest>(job, threads, watch); }

@@ -154,34 +154,31 @@ def _matvec(runs: Runs, x: Array, threads: int, *, absolute: bool = False) -> Ar
 
 
 def _matmat(runs: Runs, x: Array, threads: int) -> Array:
-    """By blocks: each is multiplied as it stands, and transposed."""
+    """By blocks: each is multiplied as it stands, and transposed; BLAS adds to what is there."""
+    from scipy.linalg.blas import get_blas_funcs
+
     if runs.turned and runs.conjugates:
         x = x.conj()
-    scaled = x if runs.off == 1 else (x * runs.off).astype(x.dtype)
-    other = scaled.conj() if runs.conjugates else scaled
     y = np.zeros_like(x)
+    if not x.size:
+        return y
+    gemm = get_blas_funcs("gemm", dtype=x.dtype)
+    mirrored = 2 if runs.conjugates else 1  # BLAS sees rows as columns: each block transposed
+    sign = -runs.off if runs.negates else runs.off
     diagonal = runs.diagonal()
     side = SIDE if x.shape[1] < WIDE else WIDE_SIDE
     buffer = np.empty(side * side, x.dtype)
-    product = np.empty(side * x.shape[1], x.dtype)
 
-    def times(block: Array, part: Array) -> Array:
-        shape = (len(block), x.shape[1])
-        return np.matmul(block, part, out=product[: shape[0] * shape[1]].reshape(shape))
+    def add(alpha: float, part: slice, block: Array, to: slice, form: int) -> None:
+        gemm(alpha, x[part].T, block.T, 1, y[to].T, trans_b=form, overwrite_c=1)
 
     for rows, columns in _blocks(runs.n, runs.grow, side):
         if rows == columns:
-            y[rows] += times(runs.square(rows, diagonal, buffer, threads), x[rows])
+            add(1, rows, runs.square(rows, diagonal, buffer, threads), rows, 0)
             continue
         block = runs.read(rows, columns, buffer, threads)
-        y[rows] += times(block, scaled[columns])
-        across = times(block.T, other[rows])
-        if runs.conjugates:
-            np.conjugate(across, out=across)
-        if runs.negates:
-            y[columns] -= across
-        else:
-            y[columns] += across
+        add(runs.off, columns, block, rows, 0)
+        add(sign, rows, block, columns, mirrored)
     if runs.turned and runs.conjugates:
         np.conjugate(y, out=y)
     if runs.turned and runs.negates:
@@ -258,7 +255,8 @@ def inner(
             half, layout = _plain(half, layout, kind)
             other = convert(other, other_layout, layout, kind=kind)
         with np.errstate(over="ignore", invalid="ignore"):
-            found = _inner_runs(runs_of(half, layout, kind), runs_of(other, layout, kind))
+            own, others = runs_of(half, layout, kind), runs_of(other, layout, kind)
+            found = _inner_runs(own, others, _vdot(own.half, others.half, real=own.conjugates))
         if np.isfinite(found):  # else inf - inf may have made a NaN
             return found
     height = max(1, PANEL_BYTES // max(1, n * half.itemsize))
@@ -273,9 +271,8 @@ def inner(
     return total[0].real if both else total[0]
 
 
-def _inner_runs(a: Runs, b: Runs) -> Any:
-    """The weighted sum of the stored products; those of the diagonal are taken out of it and put in as they count."""
-    total = _vdot(a.half, b.half)
+def _inner_runs(a: Runs, b: Runs, total: Any) -> Any:
+    """The inner product from that of the halves, in which numbers of the diagonal do not count as they should."""
     weight = 2 * a.off * b.off
     ends = np.vdot(a.diagonal(), b.diagonal())
     inside = np.vdot(a.ends(), b.ends()) if a.stored else 0.0
@@ -287,13 +284,14 @@ def _inner_runs(a: Runs, b: Runs) -> Any:
     return dtype.type(weight * (total - inside) + ends)
 
 
-def _vdot(a: Array, b: Array) -> Any:
-    """In blocks, whose sums are added in double."""
+def _vdot(a: Array, b: Array, *, real: bool) -> Any:
+    """In double; its real part is the product of the parts."""
+    if real or not np.iscomplexobj(a):
+        return np.float64(_core.dot(a, b, resolve_threads(None, a.nbytes)))
     total: Any = 0.0
     for start in range(0, a.size, BLOCK):
         total += complex(np.vdot(a[start : start + BLOCK], b[start : start + BLOCK]))
-    total = np.complex128(total)
-    return total if np.iscomplexobj(a) else total.real
+    return np.complex128(total)
 
 
 def norm(half: Array, layout: AnyLayout, kind: str, order: Any = "fro") -> float:
@@ -309,7 +307,7 @@ def _frobenius(half: Array, layout: AnyLayout, kind: str) -> float:
     if _native(half.dtype) in KERNEL:
         runs = runs_of(half, layout, kind)
         with np.errstate(over="ignore", invalid="ignore"):
-            square = float(_inner_runs(runs, runs).real)
+            square = float(_inner_runs(runs, runs, _vdot(runs.half, runs.half, real=True)).real)
         if np.isfinite(square) and square > 2**20 * np.finfo(runs.half.real.dtype).tiny:
             return float(np.sqrt(square))
     total = 0.0
@@ -325,10 +323,9 @@ def _frobenius(half: Array, layout: AnyLayout, kind: str) -> float:
 def _largest(half: Array, layout: AnyLayout, kind: str) -> float:
     runs = runs_of(half, layout, kind)
     most = np.abs(_double(runs.diagonal())).max(initial=0.0)
-    if kind == "symmetric" and runs.off == runs.on:
-        for start in range(0, runs.half.size, BLOCK):
-            most = np.maximum(most, _most(runs.half[start : start + BLOCK]))
-        return float(most * runs.off) if runs.off != 1 else float(most)
+    if kind == "symmetric" and runs.off == runs.on and runs.half.dtype in KERNEL[:2]:
+        largest = _core.largest(runs.half, resolve_threads(None, runs.half.nbytes))
+        return float(np.maximum(most, largest * runs.off))
     buffer = np.empty(SIDE * SIDE, runs.half.dtype)
     for rows, columns in _blocks(runs.n, runs.grow):
         block = runs.read(rows, columns, buffer, 1)
