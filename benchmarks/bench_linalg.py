@@ -1,11 +1,13 @@
 """Cholesky and what its factor answers, against LAPACK on the full matrix."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
 
 import vech
+from benchmarks import peers
 from benchmarks.rows import Case, Limit, Row
 from vech import linalg
 
@@ -25,6 +27,17 @@ def lapack(name: str, dtype: str):
     return get_lapack_funcs(name, dtype=np.dtype(dtype))
 
 
+def two_threads(call: Callable[[], object]) -> Callable[[], object] | None:
+    """The call with two threads of BLAS; None without threadpoolctl, which scikit-learn brings."""
+    threadpoolctl = peers.load("threadpoolctl")
+
+    def limited() -> object:
+        with threadpoolctl.threadpool_limits(2) if threadpoolctl else nullcontext():
+            return call()
+
+    return threadpoolctl and limited
+
+
 def cholesky(n: int) -> Iterator[Case]:
     for dtype in ("float64", "float32"):
         full = definite(n, dtype)
@@ -34,6 +47,8 @@ def cholesky(n: int) -> Iterator[Case]:
             "potrf of the full matrix": partial(lapack("potrf", dtype), full, lower=True, clean=False),
             "pptrf of the half": partial(lapack("pptrf", dtype), n, S.half, lower=True),
             "NumPy": partial(np.linalg.cholesky, full),
+            "vech, 2 threads": two_threads(partial(linalg.cholesky, S, threads=2)),
+            "potrf, 2 threads": two_threads(partial(lapack("potrf", dtype), full, lower=True, clean=False)),
         }
         yield Case("cholesky", "vech", dtype, n, candidates)
 
@@ -50,6 +65,7 @@ def solve(n: int) -> Iterator[Case]:
             "vech": partial(F.solve, b),
             "potrs of the full matrix": partial(lapack("potrs", "float64"), L, b, lower=True),
             "pptrs of the half": partial(lapack("pptrs", "float64"), n, packed, b, lower=True),
+            "vech, 2 threads": two_threads(partial(F.solve, b)),
         }
         yield Case("solve", "vech", "float64", n, candidates, f"{columns} columns")
 
@@ -62,6 +78,7 @@ def solve_once(n: int) -> Iterator[Case]:
         "vech": partial(linalg.solve, S, b, threads=1),
         "posv of the full matrix": partial(lapack("posv", "float64"), full, b, lower=True),
         "NumPy": partial(np.linalg.solve, full, b),
+        "vech, 2 threads": two_threads(partial(linalg.solve, S, b, threads=2)),
     }
     yield Case("solve", "vech", "float64", n, candidates, "factor included")
 
@@ -76,7 +93,7 @@ def memory(n: int) -> Iterator[Case]:
     yield Case("cholesky", "vech", "float64", n, candidates, "memory")
 
 
-SIZES = (2000, 4000)
+SIZES = (2000, 2001, 4000, 4001)
 ROWS = (
     Row(
         "cholesky of a half, change of layout included",
@@ -103,7 +120,7 @@ ROWS = (
         "cholesky, memory beside the half",
         "one more half",
         (Limit("one more half", must=1.1),),
-        (4000, 6000),  # smaller memory is used again
+        (4000, 6000, 6001),  # smaller memory is used again
         memory,
         quick_sizes=(2900, 2901),
         memory=True,

@@ -38,6 +38,8 @@ def block(n: int, *widths: int) -> Iterator[Case]:
         for width in widths:
             x = numbers(n * width, dtype).reshape(n, width)
             candidates = {"vech": partial(store.matmul, x, threads=1), "A @ X": partial(np.matmul, full, x)}
+            both = {"vech": partial(store.matmul, x, threads=2), "A @ X": candidates["A @ X"]}
+            candidates |= peers.threaded(2, **both)
             yield Case("matmul", store.layout.name, dtype, n, candidates, f"{width} columns")
 
 
@@ -62,6 +64,16 @@ def sums(n: int) -> Iterator[Case]:
         yield Case("inner", store.layout.name, dtype, n, candidates)
 
 
+def permuted(n: int) -> Iterator[Case]:
+    for dtype, _, store in halves(n):
+        full, order = store.expand(), np.random.default_rng(0).permutation(n)
+        candidates = {
+            "vech": partial(store.permute, order),
+            "A[np.ix_]": lambda full=full, order=order: full[np.ix_(order, order)],
+        }
+        yield Case("permute", store.layout.name, dtype, n, candidates)
+
+
 def _both(first: Callable[[], object], second: Callable[[], object]) -> None:
     first()
     second()
@@ -72,35 +84,42 @@ ROWS = (
         "packed matrix times vector, n >= 2048",
         "symv",
         (Limit("symv", must=1.1, aim=1.0), Limit("spmv", must=1.1, aim=1.0)),
-        (2048, 8192, 12_000),
+        (2048, 2047, 8192, 8191, 12_000),
         vector,
     ),
     Row(
         "packed matrix times vector, n < 2048",
         "symv",
         (Limit("A @ x", aim=1.0),),
-        (32, 128, 512, 1000),
+        (32, 33, 128, 512, 1000, 1001),
         vector,
     ),
     Row(
         "packed matrix times 16 to 256 columns",
         "A @ X",
         (Limit("A @ X", must=1.1, aim=1.0),),
-        (2048, 8192),
+        (2048, 2047, 8192, 8191),
         lambda n: block(n, 16, 64, 256),
     ),
     Row(
         "packed matrix times 2 to 8 columns",
         "A @ X",
         (Limit("A @ X", aim=1.0),),
-        (2048, 8192),
+        (2048, 2047, 8192, 8191),
         lambda n: block(n, 2, 8),
     ),
     Row(
         "norms, inner product, trace, row sums",
         "plain read",
         (Limit("plain read", must=1.25, aim=1.0),),
-        (4096, 8192),
+        (4096, 4095, 8192, 8191),
         sums,
+    ),
+    Row(
+        "rows and columns in another order",
+        "A[np.ix_]",
+        (Limit("A[np.ix_]", aim=1.0),),
+        (2048, 2047, 8192, 8191),
+        permuted,
     ),
 )

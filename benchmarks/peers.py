@@ -17,6 +17,26 @@ Call = Callable[[], object]
 
 
 @functools.cache
+def blas_threads() -> Any | None:
+    """What changes the number of BLAS threads while a program runs."""
+    threadpoolctl = load("threadpoolctl")
+    return threadpoolctl and threadpoolctl.ThreadpoolController()
+
+
+def threaded(count: int, **calls: Call) -> dict[str, Call]:
+    """The same calls with so many BLAS threads, by their names; none without threadpoolctl."""
+    controller = blas_threads()
+
+    def run(call: Call) -> None:
+        with controller.limit(limits=count):
+            call()
+
+    return (
+        {f"{name}, {count} threads": partial(run, call) for name, call in calls.items()} if controller else {}
+    )
+
+
+@functools.cache
 def load(name: str) -> ModuleType | None:
     try:
         return importlib.import_module(name)

@@ -95,7 +95,8 @@ def fit(X, factor):
     """Maximum likelihood of the model in which variable i measures factor[i]."""
     model, n_samples = Model(factor), len(X)
     centred = X - X.mean(axis=0)
-    S = vech.Packed(vech.pack(centred.T @ centred / n_samples, use="lower"))
+    S = vech.Packed(np.zeros(vech.as_layout("vech").length(centred.shape[1])))
+    S.add_outer(centred.T, 1 / n_samples)
     found = optimize.minimize(
         discrepancy, model.start(), (model, S), jac=True, method="BFGS", options={"gtol": 1e-8}
     )

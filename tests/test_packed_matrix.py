@@ -189,6 +189,13 @@ def test_a_scaled_half_keeps_its_scale():
     assert (store == store.copy()).layout == vech.Layout() and (store == store.copy()).half.all()
 
 
+def test_equal_scales_cancel_without_computing():
+    narrow, _ = packed(vech.as_layout("svec-lower"), np.dtype("f4"), "symmetric", 65)
+    wide = vech.Packed(np.zeros(65 * 66 // 2), "svec-upper")
+    moved = vech.convert(narrow.half, "svec-lower", "svec-upper")
+    assert_same_bits((wide + narrow).half, moved.astype(float))
+
+
 def test_a_number_that_scaling_makes_infinite_is_an_overflow():
     store = vech.Packed(np.array([1, 1, 1], np.float16), "svec-lower")
     with pytest.raises(
@@ -245,18 +252,43 @@ REFUSED = [
     ),
     ("np.eye(2) * real", "np.multiply of a Packed takes numbers and stores, not an array of shape (2, 2)"),
     ("real + 'a'", "unsupported operand type(s) for +: 'Packed' and 'str'"),
-    ("real + [1, 2]", "unsupported operand type(s) for +: 'Packed' and 'list'"),
+    ("real + [1, 2]", "np.add of a Packed takes numbers and stores, not an array of shape (2,)"),
+    (
+        "real + real.to_csr()",
+        "np.add of a Packed takes numbers and stores, not a csr_array: make a store with Packed(from_sparse(x))",
+    ),
+    ("real.to_csr() - real", "np.subtract of a Packed takes numbers and stores, not a csr_array"),
+    (
+        "real ** 2",
+        "a Packed has no power: S.map(lambda v: v**2) is that of each number, S @ S.expand() the matrix product",
+    ),
+    ("2 ** real", "a Packed has no power"),
+    ("real // 2", "a Packed has no // and no %: S.map(lambda v: v // 2) works number by number"),
+    ("2 // real", "a Packed has no // and no %"),
+    ("real % 2", "a Packed has no // and no %"),
+    ("2 % real", "a Packed has no // and no %"),
+    ("np.matrix(np.eye(2)) @ real", "x must be a NumPy array, not numpy.matrix: pass numpy.asarray(x)"),
+    ("np.max(real)", "np.maximum does not work on a Packed, which holds each number once: map a function"),
+    (
+        "integers / integers",
+        "is of no kind: a zero of int64 has no sign to mirror, so divide by its astype(float)",
+    ),
+    ("skew / integers", "a skew float64 matrix divided by a skew int64 matrix is of no kind"),
     ("real < None", "'<' not supported between instances of 'Packed' and 'NoneType'"),
-    ("real * Fraction(1, 2)", "dtype object holds Python objects: astype(float) first"),
+    ("real * Fraction(1, 2)", "np.multiply of a Packed takes numbers that NumPy has, not Fraction(1, 2)"),
+    ("real + Decimal(1)", "np.add of a Packed takes numbers that NumPy has, not Decimal('1'): take float(x)"),
     ("real * np.longdouble(2)", "longdouble differs between machines"),
 ]
 
 
 @pytest.mark.parametrize(("expression", "message"), REFUSED, ids=[expression for expression, _ in REFUSED])
 def test_what_has_no_kind_is_refused(expression, message):
+    from decimal import Decimal
     from fractions import Fraction
 
     names = {
+        "Decimal": Decimal,
+        "integers": vech.Packed(np.array([0, 2, 0]), kind="skew"),
         "np": np,
         "Fraction": Fraction,
         "real": vech.Packed(np.array([1.0, 2, 3])),
@@ -268,6 +300,12 @@ def test_what_has_no_kind_is_refused(expression, message):
         message = "differs between machines"
     with pytest.raises(TypeError, match=re.escape(message)):
         eval(expression, names)
+
+
+def test_a_skew_matrix_divides_zeros_as_numpy_does():
+    a, b = (vech.Packed(np.array(x), kind="skew") for x in ([0, 1, 0], [0.0, 0.0, 0.0]))
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal((a / b).expand(), a.expand() / b.expand())
 
 
 def test_numpys_functions_are_the_operators():
@@ -380,6 +418,22 @@ def test_labels_are_kept_where_they_agree():
     for operation in (operator.add, operator.iadd, operator.lt):
         with pytest.raises(ValueError, match="the labels of row 1 differ, 'y' and 'z': permute one"):
             operation(a, c)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        lambda: [float("nan"), 1.0],
+        lambda: [np.float64("nan"), "b"],
+        lambda: [np.array([1, 2]), np.array([3, 4])],
+    ],
+)
+def test_labels_may_be_nan_or_arrays(labels):
+    a, b = (vech.Packed(np.ones(3), labels=labels()) for _ in range(2))
+    assert len((a + b).labels) == 2
+    for other in (["x", labels()[1]], [np.array([1, 3]), 0], [np.array([1, 2, 3]), 0]):
+        with pytest.raises(ValueError, match="the labels of row 0 differ, "):
+            a + vech.Packed(np.ones(3), labels=other)
 
 
 def test_dates_are_subtracted_and_compared():
@@ -769,8 +823,21 @@ def test_a_diagonal_is_a_number_or_n_of_them():
         with pytest.raises(TypeError):
             change(1j)
     assert store.diagonal().tolist() == [3.5, 4.5, 5.5]
-    with pytest.raises(TypeError, match="Cannot cast ufunc 'add'"):
+    with pytest.raises(ValueError, match=r"diagonal has shape \(2,\), but the matrix has 3 rows"):
+        store.add_diagonal([1, 2])
+    with pytest.raises(
+        TypeError, match="a diagonal of float64 cannot be added to a half of int64: astype one of them first"
+    ):
         vech.Packed(np.zeros(3, int)).add_diagonal(0.5)
+    for addend in ("a", ["a"] * 3, np.datetime64(1, "D")):
+        with pytest.raises(TypeError, match=r"<U1|a diagonal of .* cannot be added to a half of float64"):
+            store.add_diagonal(addend)
+    for half in (np.zeros(6), np.zeros(6, ml_dtypes.bfloat16)):
+        for addend in (1j, np.full(3, 1j)):
+            with pytest.raises(
+                TypeError, match=r"a complex diagonal does not fit a half of .*: astype\(complex\)"
+            ):
+                vech.Packed(half).add_diagonal(addend)
     hermitian = vech.Packed(np.array([1 + 5j, 2j, 3]), kind="hermitian")
     hermitian.add_diagonal(1)
     assert hermitian.diagonal().tolist() == [2, 4]
@@ -804,6 +871,83 @@ def test_a_function_gives_as_many_numbers_as_it_takes():
             ValueError, match=r"the function gives shape .* for 6 numbers: it must give one for each"
         ):
             store.map(function)
+
+
+@pytest.mark.parametrize("name", ["vech", "svec-lower"])
+def test_a_function_cannot_reach_the_half(name):
+    store = vech.Packed(np.array([1.0, 2.0, 3.0]), name)
+    before = store.half.copy()
+    with pytest.raises(ValueError, match="read-only"):
+        store.map(lambda x: np.exp(x, out=x))
+    for function in (lambda x: x, lambda x: x[:], np.asarray):
+        mapped = store.map(function)
+        assert not np.shares_memory(mapped.half, store.half) and mapped.half.flags.writeable
+        mapped += 1
+    assert_same_bits(store.half, before)
+
+
+def test_a_function_gives_an_array_without_a_mask():
+    store = vech.Packed(np.array([1.0, -2.0, 3.0]))
+    with pytest.raises(
+        TypeError, match=r"what the function gives must be a NumPy array, not numpy\.ma\.MaskedArray"
+    ):
+        store.map(np.ma.sqrt)
+    assert store.map(lambda x: x.tolist()).half.tolist() == [1, -2, 3]
+
+
+@pytest.mark.parametrize(
+    ("layout", "dtype", "kind", "n"),
+    cases.pairwise(fits, layout=LAYOUTS, dtype=NUMBERS, kind=STORE_KINDS, n=SIDES),
+)
+def test_parts_and_the_conjugate(layout, dtype, kind, n):
+    store, full = packed(layout, dtype, kind, n, labels=range(n))
+    parts = [(store.conj(), full.conj()), (store.real, full.real)]
+    if not reference.is_ml(dtype):
+        parts.append((store.imag, full.imag))
+    for part, want in parts:
+        assert part.labels == store.labels and part.dtype.newbyteorder("=") == want.dtype.newbyteorder("=")
+        assert np.shares_memory(part.half, store.half) == (part is store and part.half.size > 0)
+        assert part.kind in kinds_of(want)
+        np.testing.assert_array_equal(part.expand().astype(complex), want.astype(complex))
+
+
+def test_parts_take_what_counts_of_a_diagonal():
+    hermitian = vech.Packed(np.array([1 + 9j, 2 + 3j, 4 + 9j]), kind="hermitian")
+    assert hermitian.imag.half.tolist() == [0, 3, 0] and hermitian.imag.kind == "skew"
+    assert hermitian.real.half.tolist() == [1, 2, 4] and np.real(hermitian).kind == "symmetric"
+    skew = vech.Packed(np.array([9 + 1j, 2 + 3j, 9 + 4j]), kind="skew-hermitian")
+    assert skew.real.half.tolist() == [0, 2, 0] and skew.real.kind == "skew"
+    assert skew.imag.half.tolist() == [1, 3, 4] and skew.imag.kind == "symmetric"
+
+
+def test_a_dtype_too_small_for_the_scale_is_an_overflow():
+    half = vech.convert(np.array([1.0, 6e4, 2.0]), "vech", "svec-lower")
+    store = vech.Packed(half, "svec-lower")
+    with pytest.raises(
+        OverflowError,
+        match="a finite number becomes infinite in float16 when layout svec-lower scales it: convert",
+    ):
+        store.astype("f2")
+    assert store.astype("f4").expand()[0, 1] == pytest.approx(6e4)
+    with pytest.warns(RuntimeWarning, match="overflow"):  # as NumPy's astype
+        assert np.isinf((store * 10).astype("f2").expand()[0, 1])
+    store.half[1] = np.inf
+    assert np.isinf(store.astype("f2").half[1])
+
+
+@pytest.mark.parametrize("narrow", ["f2", "f4", "bfloat16", "i4"])
+@pytest.mark.parametrize("order", ["vech", "numpy-tril", "condensed", "lapack-rfp-nl"])
+@pytest.mark.parametrize("wide", ["f8", "c16"])
+def test_a_scaled_half_meets_a_narrower_one_in_the_dtype_of_the_result(narrow, order, wide):
+    dtype = np.dtype(getattr(ml_dtypes, narrow, narrow))
+    layout = LAYOUTS.get(order) or vech.as_layout(order)
+    left, full = packed(vech.as_layout("svec-upper"), np.dtype(wide), "symmetric", 9)
+    right, other = packed(layout, dtype, "symmetric", 9)
+    for operation in (operator.add, operator.sub):
+        want = operation(full, other.astype(wide))
+        got = operation(left, right)
+        assert got.dtype == wide and got.layout.scaled
+        np.testing.assert_allclose(got.expand(), want, rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -847,6 +991,15 @@ def test_results_can_be_pickled_and_copied():
     store = vech.Packed(np.array([1.0, 2.0, 3.0]), "svec-upper", labels="ab") * 3 + 1
     for other in (pickle.loads(pickle.dumps(store)), copy.copy(store), copy.deepcopy(store), store.copy()):
         assert other.layout == store.layout and other.labels == ("a", "b") and (other == store).half.all()
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_pickle_keeps_every_bit(dtype, protocol):
+    half = cases.raw(DTYPES[dtype], 6)
+    store = pickle.loads(pickle.dumps(vech.Packed(half, kind="symmetric"), protocol))
+    assert store.dtype.str == DTYPES[dtype].str
+    assert_same_bits(store.half, half)
 
 
 # ---- cost --------------------------------------------------------------------------------------------------
@@ -945,6 +1098,7 @@ def test_every_operator_is_tested():
         OPERATORS, IN_PLACE, (f"r{name}" for name in ARITHMETIC), ("and", "or", "xor", "rand", "ror", "rxor")
     )
     tested |= {f"__{name}__" for name in names}
+    tested |= {f"__{name}__" for name in ("pow", "rpow", "floordiv", "rfloordiv", "mod", "rmod")}  # REFUSED
     defined = {name for name, value in vars(Operators).items() if name.startswith("__") and callable(value)}
     assert defined <= tested
     store = vech.Packed(np.array([1.0, 2.0, 3.0]))

@@ -1,5 +1,6 @@
 """Products on halves: what the full matrix gives, for every kind, dtype, layout and number of threads."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -115,16 +116,103 @@ def test_the_bits_of_a_product_do_not_depend_on_the_number_of_threads(name, dtyp
         layout=PLAIN,
     ),
 )
-def test_every_number_multiplies_into_numpys_dtype(dtype, kind, layout):
+def test_every_number_multiplies_into_numpys_dtype_and_those_of_ml_dtypes_into_their_own(dtype, kind, layout):
     store, full = packed(layout, dtype, kind, 9)
     for shape in (9, (9, 2), (2, 9, 3)):
         x = cases.moderate(dtype, shape, salt=4)
         product = store @ x
-        assert product.dtype == (full @ x).dtype
+        assert product.dtype == (dtype if reference.is_ml(dtype) else (full @ x).dtype)
         if dtype.kind in "iu":
             np.testing.assert_array_equal(product, full @ x)
         else:
             check(product, full, x, 9)
+
+
+@pytest.mark.parametrize("kind", STORE_KINDS)
+@pytest.mark.parametrize("name", ["vech", "numpy-tril", "condensed"])
+def test_many_columns_go_by_larger_blocks(kind, name, monkeypatch):
+    sides = []
+    blocks = products.blocks
+    monkeypatch.setattr(products, "blocks", lambda n, grow, side: sides.append(side) or blocks(n, grow, side))
+    monkeypatch.setattr(products, "WIDE_SIDE", 23)
+    layout = vech.as_layout(name)
+    store, full = packed(layout, np.dtype(complex), kind, 65)
+    x = cases.moderate(np.complex128, (65, 130), salt=3)
+    check(store @ x, full, x, 65)
+    check((x.T @ store).T, full.T, x, 65)
+    assert set(sides) == {23}
+
+
+NARROW = [name for name in ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2") if name in DTYPES]
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_narrow_floats_are_added_in_float32_and_rounded_once(dtype):
+    n, dtype = 400, DTYPES[dtype]
+    store = vech.Packed(np.ones(n * (n + 1) // 2, dtype))
+    ones = np.ones(n, dtype)
+    once = np.array(n).astype(dtype)
+    for sums in (store @ ones, store @ ones[:, None], store.row_sums(), store.sum(axis=0)):
+        assert sums.dtype == dtype and np.all(sums == once)
+    assert store.trace() == once and store.trace().dtype == dtype
+    small = store.astype(np.float32) * np.float32(1 / n)
+    small = vech.Packed(small.half.astype(dtype))
+    total = np.array(small.half[:1].astype(float)[0] * n * n).astype(dtype)
+    for form in (small.quadratic(ones), small.quadratic(ones[:, None])[0], small.sum()):
+        assert form == total and form.dtype == dtype
+    for b in (np.ones((2, n), dtype), np.ones((2, n), np.float32)):
+        product = small.congruence(b)
+        assert product.dtype == (dtype if b.dtype == dtype else np.float32)
+        np.testing.assert_allclose(product.half.astype(float), float(total), rtol=cases.tolerance(dtype, 1))
+
+
+@pytest.mark.parametrize("own", ["int8", "bool", "uint8", "int32", "float32", "complex64", ">f8"])
+@pytest.mark.parametrize("other", ["int8", "bool", "uint8", "float16", "float64", "complex64"])
+def test_a_quadratic_form_has_numpys_dtype(own, other):
+    store, full = packed(vech.Layout(), np.dtype(own), "symmetric", 9)
+    x = cases.moderate(np.dtype(other), (9, 3))
+    want = np.vecdot(x.T, (full @ x).T)
+    assert want.dtype == (x[:, 0].conj() @ (full @ x[:, 0])).dtype
+    for got, exact in ((store.quadratic(x), want), (store.quadratic(x[:, 0]), want[0])):
+        assert got.dtype == want.dtype
+        np.testing.assert_allclose(got, exact, rtol=0, atol=cases.tolerance(want.dtype, 90) * 1000)
+
+
+EXTREME = [vech.Layout(offdiagonal_scale=1e-40), vech.Layout("upper", diagonal_scale=1e30, offdiagonal_scale=1e-30),
+           vech.Layout(diagonal="zero", offdiagonal_scale=1e35)]  # fmt: skip
+
+
+@every_target
+@pytest.mark.parametrize("layout", EXTREME, ids=str)
+def test_an_extreme_scale_leaves_products_what_they_are(layout):
+    n, dtype = 20, np.dtype(np.float32)
+    half = vech.convert(
+        cases.half(dtype, layout.plain, "skew", n, values=cases.moderate) if layout.implied is not None else
+        cases.half(dtype, layout.plain, "symmetric", n, values=cases.moderate), layout.plain, layout)  # fmt: skip
+    store = vech.Packed(half, layout)
+    full = store.expand()
+    assert np.isfinite(full).all() and full.any()
+    x = cases.moderate(dtype, (n, 8), salt=1)
+    for right in (x, x[:, :2], x[:, 0]):
+        check(store @ right, full, right, n)
+    check(store.row_sums(), full, np.ones(n, dtype), n)
+    given = (half, layout, "symmetric")
+    bound = cases.tolerance(dtype, n * n)
+    assert products.norm(*given) == pytest.approx(np.linalg.norm(wide(full)), rel=bound)
+    assert products.norm(*given, 1) == pytest.approx(np.abs(wide(full)).sum(axis=0).max(), rel=bound)
+    assert products.norm(*given, "max") == pytest.approx(np.abs(wide(full)).max(), rel=bound)
+    assert products.inner(*given, *given) == pytest.approx(np.vdot(wide(full), wide(full)), rel=bound)
+    np.testing.assert_allclose(
+        store.congruence(x[:, 0]).expand(), full * x[:, :1] * x[:, 0], rtol=cases.tolerance(dtype, 2)
+    )
+    if layout.implied is None:
+        store.add_outer(x)
+        np.testing.assert_allclose(store.expand(), full + x @ x.T, rtol=0, atol=bound)
+
+
+def test_a_scale_that_has_no_inverse_is_undone():
+    store = vech.Packed(np.array([0, 1e-40, 0], "f4"), vech.Layout(offdiagonal_scale=1e-40))
+    np.testing.assert_allclose(store @ np.ones(2, "f4"), [1, 1], rtol=1e-5)  # 1e-40 is rounded
 
 
 def test_other_dtypes_of_x_give_what_numpy_gives():
@@ -264,18 +352,33 @@ def test_numbers_of_other_dtypes(dtype):
     store, full = packed(vech.Layout(), DTYPES[dtype], "symmetric", 9)
     given = (store.half, store.layout, store.kind)
     exact = wide(full)
-    loose = 1e-2 if dtype.endswith("16") else 0
-    np.testing.assert_allclose(
-        float(products.norm(*given, "fro")), np.linalg.norm(exact), rtol=1e-2 if loose else 1e-12
-    )
+    bound = cases.tolerance(store.dtype, 81) if cases.is_inexact(store.dtype) else 0
+    near = cases.tolerance(np.float64, 81)
+    assert float(products.norm(*given, "fro")) == pytest.approx(np.linalg.norm(exact), rel=near)
     assert products.norm(*given, "max") == np.abs(exact).max()
     assert products.norm(*given, 1) == np.abs(exact).sum(axis=0).max()
     got = products.inner(*given, *given)
-    want = np.vdot(exact, exact) if loose else np.vdot(full, full)
-    np.testing.assert_allclose(float(got), float(want), rtol=loose)
-    np.testing.assert_allclose(
-        wide(store.row_sums()), wide(full.sum(axis=1)), rtol=loose, atol=0.1 if loose else 0
-    )
+    want = np.vdot(exact, exact) if bound else np.vdot(full, full)
+    assert float(got) == pytest.approx(float(want), rel=bound, abs=0)
+    want = wide(full.sum(axis=1)) if not bound else exact.sum(axis=1)
+    assert np.all(np.abs(wide(store.row_sums()) - want) <= bound * np.abs(exact).sum(axis=1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "dirt", "want"), [("skew", 1e10, 2), ("hermitian", 1e10j, 4), ("skew-hermitian", 1e10, 4)]
+)
+@pytest.mark.parametrize("dtype", ["float64", "complex64", "complex128"])
+@pytest.mark.parametrize("layout", ["vech", "numpy-tril"])
+def test_what_does_not_count_on_a_diagonal_drowns_nothing(kind, dirt, want, dtype, layout):
+    if dtype == "float64" and kind != "skew":
+        pytest.skip("symmetric or skew, if real")
+    number = {"skew": 1, "hermitian": 1, "skew-hermitian": 1j}[kind]
+    half = np.array([dirt, number, dirt], dtype)
+    if kind != "skew":
+        half[[0, 2]] += number
+    given = (half, vech.as_layout(layout), kind)
+    assert products.inner(*given, *given) == want
+    assert products.norm(*given) == np.sqrt(np.float64(want)).astype(half.real.dtype)
 
 
 def test_an_inner_product_of_two_kinds():
@@ -325,8 +428,61 @@ def test_row_sums_and_traces_have_numpys_dtype(dtype):
 
 
 def test_a_quadratic_form_takes_vectors_and_columns():
+    store = vech.Packed(np.ones(6))
     with pytest.raises(ValueError, match=r"\(2, 3, 1\): a quadratic form takes a vector or columns"):
-        vech.Packed(np.ones(6)).quadratic(np.ones((2, 3, 1)))
+        store.quadratic(np.ones((2, 3, 1)))
+    with pytest.raises(
+        ValueError, match=r"x has shape \(2,\), but the form needs 3 rows: \(3,\) or \(3, m\)"
+    ):
+        store.quadratic(np.ones(2))
+
+
+@pytest.mark.parametrize("kind", STORE_KINDS)
+@pytest.mark.parametrize("dtype", ["int64", "bool", "float64", "complex128"])
+def test_the_sum_of_a_matrix_is_numpys(kind, dtype):
+    if dtype == "bool" and "skew" in kind:
+        pytest.skip("bool has no sign")
+    store, full = packed(vech.Layout(), np.dtype(dtype), kind, 17)
+    for axis in (None, 0, 1, -1, -2):
+        want = full.sum(axis=axis)
+        for got in (store.sum(axis), np.sum(store, axis=axis)):
+            assert got.dtype == want.dtype
+            np.testing.assert_allclose(
+                got, want, rtol=0, atol=cases.tolerance(dtype, 300) * np.abs(full).sum()
+            )
+    if kind == "skew":
+        assert store.sum() == 0
+    if kind.endswith("hermitian") and dtype == "complex128":
+        assert (store.sum().imag if kind == "hermitian" else store.sum().real) == 0
+    with pytest.raises(ValueError, match="axis must be None, 0 or 1, not 2"):
+        store.sum(2)
+    with pytest.raises(TypeError, match="sum of a store takes no out="):
+        np.sum(store, out=np.zeros(()))
+
+
+@pytest.mark.parametrize("dtype", ["datetime64[D]", "timedelta64[s]"])
+def test_dates_have_no_products(dtype):
+    dates, numbers = vech.Packed(np.arange(6).astype(dtype)), vech.Packed(np.ones(6))
+    x, ones = np.arange(3).astype(dtype), np.ones(3)
+    for call in (
+        lambda: dates @ ones,
+        lambda: ones @ dates,
+        lambda: numbers @ x,
+        lambda: dates.quadratic(ones),
+        lambda: numbers.quadratic(x),
+        lambda: dates.congruence(ones),
+        lambda: numbers.congruence(np.eye(3).astype(dtype)),
+        lambda: dates.add_outer(ones),
+        lambda: numbers.add_outer(x),
+    ):
+        with pytest.raises(TypeError, match=r"\[.\] numbers have no products: astype\(np.int64\)"):
+            call()
+    for call in (dates.trace, dates.row_sums, dates.sum):
+        if dates.dtype.kind == "m":
+            call()
+        else:
+            with pytest.raises(TypeError, match=r"datetime64\[D\] numbers have no sums: astype\(np.int64\)"):
+                call()
 
 
 # ---- updates and congruences -------------------------------------------------------------------------------
@@ -359,14 +515,51 @@ def test_an_update_adds_the_outer_product_in_place(layout, dtype, kind, n, colum
 
 
 def test_updates_of_other_halves():
-    for dtype in ("int64", "float16", ">f8"):
-        store, full = packed(vech.Layout(), np.dtype(dtype), "symmetric", 9)
-        x = cases.moderate(np.dtype(dtype), (9, 2), salt=7)
-        store.add_outer(x)
-        np.testing.assert_allclose(wide(store.expand()), wide(full + x @ x.T), rtol=1e-2)
+    for name in ("int64", "uint8", "bool", ">f8", *NARROW):
+        dtype = DTYPES[name]
+        for alpha in (
+            (1, 0) if name == "bool" else (1, 3.0, np.int8(2), *([-0.5, 0.1] * (dtype.kind in "fV")))
+        ):
+            store, full = packed(vech.Layout(), dtype, "symmetric", 9)
+            x = cases.moderate(dtype, (9, 2), salt=7)
+            store.add_outer(x, alpha)
+            if name == "bool":
+                np.testing.assert_array_equal(store.expand(), full | (x @ x.T & bool(alpha)))
+                continue
+            exact = wide(full) + float(alpha) * wide(x) @ wide(x).T
+            if not cases.is_inexact(dtype):
+                np.testing.assert_array_equal(store.expand(), exact.astype(np.int64).astype(dtype))
+                continue
+            sums = np.float32 if name in NARROW else dtype
+            finfo = (ml_dtypes if reference.is_ml(dtype) else np).finfo(dtype)
+            bound = finfo.eps * np.abs(exact) + cases.tolerance(sums, 2) * (wide(abs(x)) @ wide(abs(x)).T + 9)
+            assert np.all(np.abs(wide(store.expand()) - exact) <= bound + float(finfo.smallest_subnormal))
     block = cases.laid_out(np.zeros(45), "every-second")
     vech.Packed(block).add_outer(np.arange(9.0))
     np.testing.assert_array_equal(vech.expand(block), np.outer(np.arange(9.0), np.arange(9.0)))
+
+
+def test_an_update_leaves_a_hermitian_diagonal_real():
+    store = vech.Packed(np.zeros(300 * 301 // 2, complex), kind="hermitian")
+    store.add_outer(cases.moderate(np.complex128, (300, 5)), 0.3)
+    assert not store.diagonal().imag.any()
+
+
+@pytest.mark.parametrize(("kind", "part"), [("hermitian", "imag"), ("skew-hermitian", "real")])
+@pytest.mark.parametrize("name", ["vech", "numpy-tril"])
+def test_a_congruence_settles_the_diagonal(kind, part, name):
+    store = vech.Packed(cases.moderate(np.complex128, 40 * 41 // 2), name, kind=kind)
+    full = store.expand()
+    np.fill_diagonal(full, full.diagonal().real if kind == "hermitian" else 1j * full.diagonal().imag)
+    d = cases.moderate(np.complex128, 40, salt=1)
+    for b, exact in ((d, d[:, None] * full * d.conj()), (np.diag(d), np.diag(d) @ full @ np.diag(d.conj()))):
+        result = store.congruence(b)
+        assert not getattr(result.diagonal(), part).any()
+        np.testing.assert_allclose(result.expand(), exact, rtol=1e-13, atol=1e-13)
+    skew = vech.Packed(np.array([5.0, 1.0, 7.0]), kind="skew")
+    assert skew.congruence(np.array([2.0, 3.0])).half.tolist() == [0, 6, 0]
+    endless = vech.Packed(np.array([complex(1, np.inf), 1, 2]), kind="hermitian")
+    assert endless.congruence(np.array([2.0, 3.0])).half.tolist() == [4, 6, 18]
 
 
 def test_an_update_by_its_own_half_takes_what_it_was():
@@ -384,10 +577,26 @@ def test_updates_that_cannot_be():
         vech.Packed(np.zeros(6, complex), kind="symmetric").add_outer(1j * np.ones(3))
     with pytest.raises(TypeError, match="alpha must be a real number, not 1j"):
         vech.Packed(np.zeros(6)).add_outer(np.ones(3), 1j)
-    with pytest.raises(TypeError, match="does not fit a store of int64: astype first"):
-        vech.Packed(np.zeros(6, int)).add_outer(np.ones(3))
-    with pytest.raises(TypeError, match="does not fit a store of int64: astype first"):
-        vech.Packed(np.zeros(6, int)).add_outer(np.ones(3, int), 0.5)
+    integers = vech.Packed(np.zeros(6, int))
+    with pytest.raises(
+        TypeError, match="X has dtype float64, which does not fit a store of int64: astype first"
+    ):
+        integers.add_outer(np.ones(3))
+    with pytest.raises(
+        TypeError, match=r"alpha is 0.5, which does not fit a store of int64: astype\(float\) first"
+    ):
+        integers.add_outer(np.ones(3, int), 0.5)
+    for alpha in ("a", None, [1.0], np.ones(1), np.str_("a")):
+        with pytest.raises(TypeError, match="alpha must be a real number, not "):
+            integers.add_outer(np.ones(3, int), alpha)
+    for store, alpha in (
+        (integers, 1e30),
+        (vech.Packed(np.zeros(6, "u1")), -1),
+        (vech.Packed(np.zeros(6, "?")), 2),
+    ):
+        with pytest.raises(OverflowError, match=r"alpha is .*, which .* does not hold: astype first"):
+            store.add_outer(np.ones(3, store.dtype), alpha)
+        assert not store.half.any()
     with pytest.raises(ValueError, match="layout condensed does not store the diagonal"):
         vech.Packed(np.zeros(3), "condensed").add_outer(np.ones(3))
     with pytest.raises(ValueError, match=r"\(2,\), but the update needs \(3,\) or \(3, k\)"):
@@ -427,5 +636,16 @@ def test_a_congruence_by_a_vector_keeps_the_labels():
 def test_congruences_that_cannot_be():
     with pytest.raises(ValueError, match=r"\(2,\), but a congruence needs \(3,\) or \(m, 3\)"):
         vech.Packed(np.ones(6)).congruence(np.ones(2))
-    with pytest.raises(TypeError, match="b is complex, and this symmetric store is float64"):
-        vech.Packed(np.ones(6)).congruence(1j * np.ones(3))
+    store, b = vech.Packed(np.arange(6.0)), np.array([[1, 2j, 3 - 1j], [0, 1j, 2]])
+    with pytest.raises(
+        TypeError,
+        match=r"b is complex, and this symmetric store is float64: for B S B\^H make it "
+        r"Packed\(S.half.astype\(complex\), S.layout, kind='hermitian'\), for B S B\^T S.astype\(complex\)",
+    ):
+        store.congruence(b)
+    ways = {"hermitian": b.conj().T, "symmetric": b.T}
+    for kind, right in ways.items():
+        complex_store = vech.Packed(store.half.astype(complex), store.layout, kind=kind)
+        np.testing.assert_allclose(complex_store.congruence(b).expand(), b @ store.expand() @ right)
+    with pytest.raises(TypeError, match="kind='skew-hermitian'"):
+        vech.Packed(np.zeros(6), kind="skew").congruence(b)

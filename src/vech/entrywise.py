@@ -77,6 +77,11 @@ def apply(ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Operand:
     return Operand(first.half if in_place else half, layout, kind)
 
 
+def scales(layout: AnyLayout) -> tuple[float, float]:
+    """What true values are multiplied by, on the diagonal and off it."""
+    return layout.diagonal_scale, layout.offdiagonal_scale
+
+
 def unscaled(layout: AnyLayout) -> AnyLayout:
     """The same order and diagonal, nothing scaled."""
     if isinstance(layout, Layout | TensorOrder):
@@ -124,6 +129,11 @@ def _kind(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Dtype) -> str:
         raise TypeError(
             f"{_described(inputs[0])} divided by {_described(divisor)} is of no kind: it divides by a "
             f"diagonal of zeros, so compute with expand()"
+        )
+    if isinstance(divisor, Operand) and divisor.kind == "skew" and family(divisor.half.dtype) not in "fc":
+        raise TypeError(
+            f"{_described(inputs[0])} divided by {_described(divisor)} is of no kind: a zero of {divisor.half.dtype} "
+            f"has no sign to mirror, so divide by its astype(float)"
         )
     return kind
 
@@ -224,9 +234,16 @@ def _moved(x: Operand, layout: AnyLayout, dtype: Dtype) -> Array:
         layout = replace(layout, diagonal=x.layout.diagonal)
     if layout == x.layout:
         return half
-    if layout.scaled and family(half.dtype) not in "fc":
-        half = half.astype(dtype)
-    return convert(half, x.layout, layout, kind=x.kind)
+    source = x.layout
+    if (
+        layout.scaled
+        and half.dtype != dtype
+        and unscaled(layout) != layout
+        and scales(source) != scales(layout)
+    ):
+        source = unscaled(layout)  # true values in their own dtype, scaled in that of the result
+        half = convert(half, x.layout, source, kind=x.kind).astype(dtype)
+    return convert(half, source, layout, kind=x.kind)
 
 
 def _settled(
@@ -290,6 +307,16 @@ class Operators(ABC):
 
     def __itruediv__(self, other: Any) -> Self:
         return self._entrywise(np.divide, self, other, in_place=True)
+
+    def __pow__(self, other: Any) -> Self:
+        raise TypeError(
+            "a Packed has no power: S.map(lambda v: v**2) is that of each number, S @ S.expand() the matrix product"
+        )
+
+    def __floordiv__(self, other: Any) -> Self:
+        raise TypeError("a Packed has no // and no %: S.map(lambda v: v // 2) works number by number")
+
+    __rpow__, __mod__, __rfloordiv__, __rmod__ = __pow__, __floordiv__, __floordiv__, __floordiv__
 
     def __neg__(self) -> Self:
         return self._entrywise(np.negative, self)

@@ -70,3 +70,17 @@ def outer(i: NDArray[np.int64], j: NDArray[np.int64]) -> tuple[NDArray[np.int64]
     """All rows with all columns, of shape i.shape + j.shape, without memory of their own."""
     shape = i.shape + j.shape
     return np.broadcast_to(i.reshape(i.shape + (1,) * j.ndim), shape), np.broadcast_to(j, shape)
+
+
+def consecutive(rows: slice | range, n: int) -> tuple[int, int]:
+    """The first and the end of rows that follow each other."""
+    if not isinstance(rows, slice | range):
+        raise TypeError(f"rows must be a slice or a range, not {type(rows).__name__}: block takes any rows")
+    if rows.step not in (None, 1):
+        raise ValueError(f"rows must be consecutive, and {rows} has step {rows.step}: block takes any rows")
+    if isinstance(rows, slice):
+        start, stop, _ = rows.indices(n)
+        return start, max(start, stop)
+    if len(rows) and not 0 <= rows.start < rows.stop <= n:
+        raise IndexError(f"rows {rows} are out of range: there are {n}")
+    return (rows.start, rows.stop) if len(rows) else (0, 0)

@@ -1,25 +1,27 @@
 """Packed: the plain store, one half and its layout."""
 
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Iterable
 from numbers import Number
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
-from vech import explicit, portrait, products, scan
-from vech.arrays import Array, as_array, check_out, check_writeable, family, resolve_kind, settle
+from vech import explicit, portrait, scan
+from vech.arrays import Array, as_array, check_writeable, family, resolve_kind, settle
 from vech.assign import assign, fill
+from vech.casts import Casts
 from vech.dialects import AnyLayout, as_layout
-from vech.entries import GATHER, block, stored, take
-from vech.entrywise import Operand, Operators, apply, has_form, unscaled, with_diagonal
-from vech.indexing import axes, numbers, outer, pairs, vector
+from vech.entries import block, submatrix, take
+from vech.entrywise import Operand, Operators, apply
+from vech.indexing import axes, consecutive, numbers, outer, pairs, vector
 from vech.moves import convert, expand, expand_rows
 from vech.orders import Explicit, TensorOrder
-from vech.store import Store
+from vech.store import Store, as_labels, common_labels
 
 
-class Packed(Operators, Store):
+class Packed(Operators, Casts):
     """A symmetric, Hermitian or skew matrix, held as one half.
 
     Parameters
@@ -160,6 +162,14 @@ class Packed(Operators, Store):
         turned = self.T
         return turned if family(self.dtype) != "c" else turned._like(turned._half.conj())
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "dtype": self.dtype}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        dtype = state.pop("dtype")
+        self.__dict__.update(state)
+        self._half = self._half.astype(dtype, copy=False)  # NumPy's pickles come back in native order
+
     def __repr__(self) -> str:
         name = self._layout.name
         layout = name if "(" in name else repr(name)
@@ -212,210 +222,6 @@ class Packed(Operators, Store):
             return expand(self._half, self._layout, kind=self._kind, out=out, threads=threads)
         start, stop = consecutive(rows, self._n)
         return expand_rows(self._half, self._layout, self._kind, start, stop, out, threads)
-
-    def matmul(self, x: ArrayLike, out: Array | None = None, *, threads: int | None = None) -> Array:
-        """The product with a vector, a matrix or a batch of matrices.
-
-        Parameters
-        ----------
-        x : array, shape (n,), (n, m) or (..., n, m)
-            What to multiply.
-        out : array of the shape and dtype of the result, optional
-            Memory for the result; it must not overlap x or the half.
-        threads : int, optional
-            At most so many threads for vech's part; BLAS has its own.
-
-        Returns
-        -------
-        array, shape (n,), (n, m) or (..., n, m)
-            In the dtype of NumPy's ``full @ x``.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If shapes or dtypes do not fit.
-
-        Notes
-        -----
-        float32, float64 and complex numbers of the store's own dtype: the half is read once, for a vector by a
-        kernel whose bits do not depend on `threads`, for more than 4 columns in blocks of 256 x 256 or more that BLAS
-        multiplies as they are and transposed. Of other dtypes panels of 4 MiB are expanded, for narrow floats
-        in float32. An explicit order is converted into a `Layout` first: one more half.
-        Uses the real part of a Hermitian diagonal, the imaginary part of a skew-Hermitian one, and zero for a
-        skew one.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> Packed(np.array([1, 2, 3])).matmul(np.array([[1, 0], [0, 1]]))
-        array([[1, 2],
-               [2, 3]])
-        """
-        x = as_array(x, "x")
-        n = self._n
-        core = x.shape[-2] if x.ndim > 1 else x.size
-        if x.ndim == 0 or core != n:
-            raise ValueError(
-                f"x has shape {x.shape}, but the product needs {n} rows: ({n},) or (..., {n}, m)"
-            )
-        dtype = np.matmul(np.zeros((1, 1), self.dtype), np.zeros((1, 1), x.dtype)).dtype
-        if out is None:
-            out = np.empty(x.shape, dtype)
-        else:
-            check_out(out, x.shape, dtype, x, self._half)
-        products.matmul(self._half, self._layout, self._kind, x, out, threads)
-        return out
-
-    def quadratic(self, x: ArrayLike) -> Any:
-        """The quadratic form x^H S x, of a vector or of each column of a matrix.
-
-        Parameters
-        ----------
-        x : array, shape (n,) or (n, m)
-            One vector, or one a column.
-
-        Returns
-        -------
-        number, or array of shape (m,)
-            In the dtype of ``x.conj() @ (S @ x)``; real for a Hermitian store.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If shapes or dtypes do not fit.
-
-        Notes
-        -----
-        Cost: one product, see `matmul`.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> Packed(np.array([2.0, 1.0, 3.0])).quadratic([1.0, -1.0])
-        np.float64(3.0)
-        """
-        x = as_array(x, "x")
-        if x.ndim > 2:
-            raise ValueError(
-                f"x has shape {x.shape}: a quadratic form takes a vector or columns, (n,) or (n, m)"
-            )
-        return products.quadratic(x, self.matmul(x), self._kind)
-
-    def trace(self) -> Any:
-        """The sum of the diagonal, in the dtype of NumPy's ``full.trace()``.
-
-        Uses the real part of a Hermitian diagonal, the imaginary part of a skew-Hermitian one, zero for a skew
-        one. Reads n numbers.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> Packed(np.array([1, 2, 4, 3, 5, 6])).trace()
-        np.int64(10)
-        """
-        return products.settled(self.diagonal(), self._kind).sum()
-
-    def row_sums(self, *, threads: int | None = None) -> Array:
-        """The sum of each row, shape (n,), in the dtype of NumPy's ``full.sum(axis=1)``.
-
-        The half is read once, by the kernel of `matmul`.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> Packed(np.array([1, 2, 4, 3, 5, 6])).row_sums()
-        array([ 7, 10, 15])
-        """
-        return products.row_sums(self._half, self._layout, self._kind, threads)
-
-    def congruence(self, b: ArrayLike) -> "Packed":
-        """B S B^H as a store; of a vector d: D S D^H, where D has d on its diagonal.
-
-        Parameters
-        ----------
-        b : array, shape (n,) or (m, n)
-            A diagonal, whose result keeps the labels, or a matrix.
-
-        Returns
-        -------
-        Packed
-            Of side n or m, of the same order, its diagonal stored and nothing scaled. B^T takes the place of
-            B^H for the kinds "symmetric" and "skew", so that the kind is kept.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If shapes or dtypes do not fit.
-
-        Notes
-        -----
-        Cost: a vector reads the half once and writes the result; a matrix allocates S B^H, shape (n, m), and
-        takes half of the second product.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> S = Packed(np.array([4.0, 3.0, 9.0]))
-        >>> S.congruence(1 / np.sqrt(S.diagonal())).half
-        array([1. , 0.5, 1. ])
-        >>> S.congruence([[1.0, 1.0]]).half
-        array([19.])
-        """
-        b = as_array(b, "b")
-        if b.ndim not in (1, 2) or b.shape[-1] != self._n:
-            raise ValueError(f"b has shape {b.shape}, but a congruence needs ({self._n},) or (m, {self._n})")
-        if np.iscomplexobj(b) and not np.iscomplexobj(self._half):
-            raise TypeError(
-                f"b is complex, and this {self._kind} store is {self.dtype}: astype(complex) it first"
-            )
-        if b.ndim == 1:
-            half, layout = products.scale_both(self._half, self._layout, self._kind, b)
-            return Packed(half, layout, kind=self._kind, labels=self._labels)
-        product = self.matmul(b.conj().T if self._kind.endswith("hermitian") else b.T)
-        half = products.congruence(product, b, self._layout.plain, self._kind)
-        return Packed(half, self._layout.plain, kind=self._kind)
-
-    def add_outer(self, x: ArrayLike, alpha: float = 1.0) -> None:
-        """Add alpha X X^H to the matrix, in place: a vector is one column.
-
-        Parameters
-        ----------
-        x : array, shape (n,) or (n, k)
-            X, cast to the dtype of the store as NumPy's ``+=`` casts.
-        alpha : real number
-            May be negative.
-
-        Raises
-        ------
-        ValueError
-            If the shape does not fit, the half is read-only, or its layout does not store the diagonal.
-        TypeError
-            If alpha X X^H is not of the store's kind (skew; complex X on a "symmetric" store; complex alpha)
-            or does not fit its dtype.
-
-        Notes
-        -----
-        Cost: half of the multiplications of ``X @ X.T``, in blocks of 256 x 256 that BLAS makes; an explicit order
-        is converted and written back, for one more half.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> S = Packed(np.zeros(3))
-        >>> S.add_outer([1.0, 2.0], alpha=10.0)
-        >>> S.half
-        array([10., 20., 40.])
-        """
-        x = as_array(x, "x")
-        if x.ndim not in (1, 2) or x.shape[0] != self._n:
-            raise ValueError(f"x has shape {x.shape}, but the update needs ({self._n},) or ({self._n}, k)")
-        if self._layout.implied is not None:
-            raise ValueError(
-                f"layout {self._layout.name} does not store the diagonal, and X X^H has one: "
-                f"convert the half to {self._layout.plain.name!r} first"
-            )
-        products.check_outer(self._half, self._kind, x, alpha)
-        products.add_outer(self._half, self._layout, self._kind, x if x.ndim == 2 else x[:, None], alpha)
 
     def to_coo(self, *, part: str = "full", threads: int | None = None) -> Any:
         """The nonzeros as a ``scipy.sparse.coo_array``: see `vech.to_coo`."""
@@ -536,14 +342,7 @@ class Packed(Operators, Store):
                 return plain
             half = convert(plain._half, plain._layout, self._layout, kind=self._kind)
             return Packed(half, self._layout, kind=self._kind, labels=labels)
-        length = self._layout.length(chosen.size)
-        half = np.empty(length, self.dtype)
-        for start in range(0, length, GATHER):
-            k = np.arange(start, min(start + GATHER, length))
-            i, j = self._layout.pair(k, chosen.size)
-            found = stored(self._operand, chosen[i], chosen[j])
-            half[k] = explicit.cross(found, self._layout, i, j, chosen.size)
-        return Packed(half, self._layout, kind=self._kind, labels=labels)
+        return Packed(submatrix(self._operand, chosen), self._layout, kind=self._kind, labels=labels)
 
     def permute(self, order: Any) -> "Packed":
         """The matrix with its rows and columns in another order, NumPy's ``full[np.ix_(order, order)]``.
@@ -568,97 +367,6 @@ class Packed(Operators, Store):
         if not np.array_equal(np.sort(order), np.arange(self._n)):
             raise ValueError(f"order must hold each of 0 to {self._n - 1} once: submatrix takes any index")
         return self.submatrix(order)
-
-    def map(self, function: Callable[[Array], ArrayLike]) -> "Packed":
-        """A function of each number, computed once for each pair.
-
-        Takes one call of `function`, and memory for its result; a strict or scaled half is first converted.
-
-        Parameters
-        ----------
-        function : callable
-            Takes a vector of true values and gives one as long, number by number, as ``numpy.exp`` does.
-
-        Returns
-        -------
-        Packed
-            In the same order, its diagonal stored and nothing scaled. (Complex numbers of a real matrix in
-            rectangular full packed, which has no complex symmetric form, go by rows of its triangle.)
-
-        Raises
-        ------
-        TypeError
-            If the store is not symmetric: the mirror rule of the other kinds holds for few functions.
-        ValueError
-            If the result has another length.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> Packed(np.array([3]), "condensed").map(np.square).half
-        array([0, 9, 0])
-        """
-        if self._kind != "symmetric":
-            raise TypeError(
-                f"map works on symmetric stores, not on a {self._kind} one: map over expand() instead"
-            )
-        layout = with_diagonal(unscaled(self._layout))
-        half = (
-            self._half
-            if layout == self._layout
-            else convert(self._half, self._layout, layout, kind="symmetric")
-        )
-        mapped = as_array(np.asarray(function(half)), "what the function gives")
-        if mapped.shape != half.shape:
-            raise ValueError(
-                f"the function gives shape {mapped.shape} for {half.size} numbers: it must give one for each"
-            )
-        if not has_form(layout, "symmetric", mapped.dtype):
-            plain = layout.plain
-            real, imaginary = (convert(part, layout, plain) for part in (mapped.real, mapped.imag))
-            mapped, layout = np.empty(real.shape, mapped.dtype), plain
-            mapped.real, mapped.imag = real, imaginary
-        return Packed(mapped, layout, kind="symmetric", labels=self._labels)
-
-    def astype(self, dtype: DTypeLike, *, copy: bool = True) -> "Packed":
-        """The same matrix in another dtype.
-
-        Takes one new half. Integers of a scaled layout have no scale any more.
-
-        Parameters
-        ----------
-        dtype : dtype
-            What the numbers become, as NumPy's ``astype`` makes them.
-        copy : bool
-            False gives this store itself where it has that dtype already.
-
-        Raises
-        ------
-        TypeError
-            For complex numbers that would lose their imaginary part, a dtype that vech refuses, and skew
-            numbers without a sign.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> Packed(np.array([1, 2, 3])).astype(np.float32)
-        Packed(n=2, dtype=float32, kind='symmetric', layout='vech')
-        """
-        dtype = np.dtype(dtype)
-        if not copy and dtype == self.dtype:
-            return self
-        if family(dtype) != "c" and family(self.dtype) == "c":
-            raise TypeError(
-                f"{self.dtype} numbers would lose their imaginary part in {dtype}: "
-                f"make a Packed of .half.real if that is meant"
-            )
-        store = self
-        if family(dtype) not in "fc" and self._layout.scaled:
-            layout = unscaled(self._layout)
-            store = self._like(convert(self._half, self._layout, layout, kind=self._kind), layout)
-        if not has_form(store._layout, self._kind, dtype):
-            store = store._plain()
-        return Packed(store._half.astype(dtype), store._layout, kind=self._kind, labels=self._labels)
 
     def set_diagonal(self, diagonal: ArrayLike) -> None:
         """Put numbers on the diagonal, in place: n numbers are written.
@@ -713,8 +421,16 @@ class Packed(Operators, Store):
         settle(total, self._kind)
         addend = diagonal if np.isscalar(diagonal) else as_array(diagonal, "diagonal")
         if np.ndim(addend) > 1 or np.size(addend) not in (1, self._n):
-            raise ValueError(f"diagonal has shape {np.shape(addend)}, but the matrix {self._n} rows")
-        total += addend
+            raise ValueError(f"diagonal has shape {np.shape(addend)}, but the matrix has {self._n} rows")
+        if np.iscomplexobj(addend) and not np.iscomplexobj(total):  # which ml_dtypes would let pass
+            raise TypeError(f"a complex diagonal does not fit a half of {self.dtype}: astype(complex) first")
+        try:
+            total += addend
+        except TypeError:
+            what = np.asarray(addend)
+            raise TypeError(
+                f"a diagonal of {what.dtype} cannot be added to a half of {self.dtype}: astype one of them first"
+            ) from None
         self.set_diagonal(total)
 
     def _repr_html_(self) -> str:
@@ -740,13 +456,24 @@ class Packed(Operators, Store):
         for x in inputs:
             if isinstance(x, np.ndarray) and x.ndim == 0:
                 x = x[()]
-            if isinstance(x, Number | np.generic):
+            if isinstance(x, int | float | complex | np.generic):
                 operands.append(x)
                 continue
+            if isinstance(x, Number):
+                raise TypeError(
+                    f"np.{ufunc.__name__} of a Packed takes numbers that NumPy has, not {x!r}: take float(x)"
+                )
+            if isinstance(x, list | tuple):
+                x = np.asarray(x)
             if isinstance(x, np.ndarray):
                 raise TypeError(
                     f"np.{ufunc.__name__} of a Packed takes numbers and stores, not an array of shape "
                     f"{x.shape}: take the full matrix from expand(), or make a store with Packed(pack(x))"
+                )
+            if is_sparse(x):
+                raise TypeError(
+                    f"np.{ufunc.__name__} of a Packed takes numbers and stores, not a {type(x).__name__}: make a "
+                    f"store with Packed(from_sparse(x)), or take S.to_csr()"
                 )
             if not isinstance(x, Packed):
                 if not isinstance(x, Store) or not hasattr(x, "to_packed"):
@@ -758,52 +485,18 @@ class Packed(Operators, Store):
         half, layout, kind = apply(ufunc, *operands, in_place=in_place)
         return self if in_place else Packed(half, layout, kind=kind, labels=labels)
 
-    def _like(self, half: Array, layout: AnyLayout | None = None) -> Self:
-        return type(self)(half, layout or self._layout, kind=self._kind, labels=self._labels)
-
-    def _plain(self) -> Self:
-        """The same matrix with its diagonal stored and nothing scaled; itself where it is that."""
-        plain = self._layout.plain
-        if self._layout == plain:
-            return self
-        return self._like(convert(self._half, self._layout, plain, kind=self._kind), plain)
+    def _like(
+        self, half: Array, layout: AnyLayout | None = None, *, kind: str | None = None, labelled: bool = True
+    ) -> Self:
+        labels = self._labels if labelled else None
+        return type(self)(half, layout or self._layout, kind=kind or self._kind, labels=labels)
 
 
-def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
-    if labels is None:
-        return None
-    if not isinstance(labels, Iterable):
-        raise TypeError(f"labels must be a sequence, one label for each row, not {labels!r}")
-    found = tuple(labels.tolist() if isinstance(labels, np.ndarray) else labels)
-    if len(found) != n:
-        raise ValueError(f"there are {len(found)} labels for {n} rows")
-    return found
-
-
-def common_labels(labels: tuple[Any, ...] | None, others: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
-    if labels is None or others is None:
-        return labels or others
-    if labels != others:
-        at = next(k for k, (a, b) in enumerate(zip(labels, others, strict=True)) if a != b)
-        raise ValueError(
-            f"the labels of row {at} differ, {labels[at]!r} and {others[at]!r}: permute one of the matrices"
-        )
-    return labels
+def is_sparse(x: Any) -> bool:
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and bool(sparse.issparse(x))
 
 
 def check_side(n: int, side: int) -> None:
     if n != side:
         raise ValueError(f"matrices of {side} and of {n} rows do not fit each other")
-
-
-def consecutive(rows: slice | range, n: int) -> tuple[int, int]:
-    if not isinstance(rows, slice | range):
-        raise TypeError(f"rows must be a slice or a range, not {type(rows).__name__}: block takes any rows")
-    if rows.step not in (None, 1):
-        raise ValueError(f"rows must be consecutive, and {rows} has step {rows.step}: block takes any rows")
-    if isinstance(rows, slice):
-        start, stop, _ = rows.indices(n)
-        return start, max(start, stop)
-    if len(rows) and not 0 <= rows.start < rows.stop <= n:
-        raise IndexError(f"rows {rows} are out of range: there are {n}")
-    return (rows.start, rows.stop) if len(rows) else (0, 0)

@@ -6,12 +6,23 @@ BLAS for both triangles, so that a half is read once.
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from numbers import Integral, Real
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, Dtype, extension, family, resolve_threads, settle, shares_memory, words
+from vech.arrays import (
+    Array,
+    Dtype,
+    check_writeable,
+    extension,
+    family,
+    resolve_threads,
+    settle,
+    shares_memory,
+    words,
+)
 from vech.dialects import AnyLayout
 from vech.layout import Layout
 from vech.moves import convert, expand_rows
@@ -23,6 +34,7 @@ WIDE, WIDE_SIDE = 128, 512  # from so many columns of X on, larger blocks
 FEW = 4  # columns up to which as many passes of the kernel beat blocks
 BLOCK = 2**15  # numbers reduced at a time: in the cache for a second look
 KERNEL = tuple(np.dtype(name) for name in ("f4", "f8", "c8", "c16"))
+MILD = 16  # a scale up to this, or down to its inverse, brings no number near the ends of a dtype
 
 
 class Runs(NamedTuple):
@@ -76,6 +88,12 @@ class Runs(NamedTuple):
         i = np.arange(self.n)
         return np.asarray(self.half[order.slot(i, i, self.n)])
 
+    def is_settled(self) -> bool:
+        """Whether the stored diagonal holds nothing but what its kind says."""
+        return not self.stored or np.array_equal(
+            ends := self.ends(), settled(ends, self.kind), equal_nan=True
+        )
+
     def diagonal(self) -> Array:
         """The diagonal as computing takes it, true values."""
         if not self.stored or self.kind == "skew":
@@ -87,9 +105,9 @@ class Runs(NamedTuple):
 
 
 def runs_of(half: Array, layout: AnyLayout, kind: str) -> Runs:
-    """The half as it lies, native and contiguous; converted once if it has an explicit order."""
-    if isinstance(layout, Explicit):
-        half, layout = convert(half, layout, layout.plain, kind=kind), layout.plain
+    """The half as it lies, native and contiguous; converted once if it is not `direct`."""
+    if not direct(layout):
+        half, layout = _plain(half, layout, kind)
     half = np.ascontiguousarray(half, _native(half.dtype))
     stored = layout.diagonal == "stored"
     off, on = 1 / layout.offdiagonal_scale, 1 / layout.diagonal_scale if stored else 1.0
@@ -97,7 +115,24 @@ def runs_of(half: Array, layout: AnyLayout, kind: str) -> Runs:
     return Runs(half, layout.side(half.size), layout.grow, stored, layout.implied, kind, turned, off, on)
 
 
+def direct(layout: AnyLayout) -> TypeGuard[Layout]:
+    """Whether products take a half as it lies: its order has runs, and scales can wait until the sums are done."""
+    if isinstance(layout, Explicit):
+        return False
+    return all(1 / MILD <= scale <= MILD for scale in (layout.diagonal_scale, layout.offdiagonal_scale))
+
+
 # ---------------------------------------------------------------- S @ x
+
+
+def product_dtype(a: Dtype, b: Dtype) -> Dtype:
+    """The dtype of a product: NumPy's, which would be float32 for two of one of ml_dtypes' floats."""
+    for dtype in (a, b):
+        if family(dtype) in "mM":
+            raise TypeError(f"{dtype} numbers have no products: astype(np.int64) or astype(float) first")
+    if a == b and extension(a) and family(a) == "f":
+        return a
+    return np.matmul(np.zeros((1, 1), a), np.zeros((1, 1), b)).dtype  # type: ignore[no-any-return]
 
 
 def matmul(half: Array, layout: AnyLayout, kind: str, x: Array, out: Array, threads: int | None) -> None:
@@ -172,7 +207,7 @@ def _matmat(runs: Runs, x: Array, threads: int) -> Array:
     def add(alpha: float, part: slice, block: Array, to: slice, form: int) -> None:
         gemm(alpha, x[part].T, block.T, 1, y[to].T, trans_b=form, overwrite_c=1)
 
-    for rows, columns in _blocks(runs.n, runs.grow, side):
+    for rows, columns in blocks(runs.n, runs.grow, side):
         if rows == columns:
             add(1, rows, runs.square(rows, diagonal, buffer, threads), rows, 0)
             continue
@@ -190,14 +225,13 @@ def _matmul_expanded(
     half: Array, layout: AnyLayout, kind: str, x: Array, out: Array, threads: int | None
 ) -> None:
     """Of dtypes without a kernel: panels of the full matrix, by NumPy; narrow floats in float32."""
-    narrow = family(out.dtype) == "f" and out.dtype.itemsize < 4
-    if narrow:
-        x = x.astype(np.float32)
+    narrow = _is_narrow(out.dtype)
+    x = _wide(x) if narrow else x
     for start, rows in expanded(half, layout, kind, threads):
         target = out[start : start + len(rows)] if x.ndim == 1 else out[..., start : start + len(rows), :]
         if narrow:
             with np.errstate(over="ignore", invalid="ignore"):
-                target[...] = np.matmul(rows.astype(np.float32), x).astype(out.dtype)
+                target[...] = np.matmul(_wide(rows), x).astype(out.dtype)
         else:
             np.matmul(rows, x, out=target)
 
@@ -224,22 +258,59 @@ def expanded(
 # ---------------------------------------------------------------- numbers
 
 
-def quadratic(x: Array, product: Array, kind: str) -> Any:
-    """x^H (S x), of a vector or of each column."""
-    conjugate = x.conj()
-    form = conjugate @ product if x.ndim == 1 else (conjugate * product).sum(axis=0)
-    return form.real if kind == "hermitian" else form
+def quadratic(half: Array, layout: AnyLayout, kind: str, x: Array) -> Any:
+    """x^H S x, of a vector or of each column; narrow floats are rounded once, from float32."""
+    dtype = product_dtype(half.dtype, x.dtype)
+    work = np.dtype(np.float32) if _is_narrow(dtype) else dtype
+    x = x.astype(work)
+    product = np.empty(x.shape, work)
+    matmul(half, layout, kind, x, product, None)
+    form = np.vecdot(x.T, product.T)
+    return (form.real if kind == "hermitian" else form).astype(_real(dtype) if kind == "hermitian" else dtype)
+
+
+def trace(diagonal: Array, kind: str) -> Any:
+    """The sum of a diagonal."""
+    _check_sums(diagonal.dtype)
+    return _sum(settled(diagonal, kind))
 
 
 def row_sums(half: Array, layout: AnyLayout, kind: str, threads: int | None = None) -> Array:
     """The sum of each row."""
+    return _narrowed(_wide_row_sums(half, layout, kind, threads), half.dtype)
+
+
+def total(half: Array, layout: AnyLayout, kind: str, threads: int | None = None) -> Any:
+    """The sum of all numbers of the matrix; what its kind leaves of it, as on a diagonal."""
+    sums = _wide_row_sums(half, layout, kind, threads)
+    return _narrowed(settled(sums.sum(keepdims=True), kind), half.dtype)[0]
+
+
+def _wide_row_sums(half: Array, layout: AnyLayout, kind: str, threads: int | None) -> Array:
+    """In NumPy's dtype of a sum; of narrow floats in float32."""
+    _check_sums(half.dtype)
     if _native(half.dtype) in KERNEL:
         runs = runs_of(half, layout, kind)
         sums = _matvec(runs, np.ones(runs.n, runs.half.dtype), resolve_threads(threads, half.nbytes))
         if np.isfinite(sums).all():  # else an infinite part times 0 may have made a NaN
             return sums
-    parts = [rows.sum(axis=1) for _, rows in expanded(half, layout, kind, threads)]
-    return np.concatenate(parts) if parts else np.zeros(0, half.dtype).sum(axis=0, keepdims=True)[:0]
+    parts = [_wide(rows).sum(axis=1) for _, rows in expanded(half, layout, kind, threads)]
+    return np.concatenate(parts) if parts else _wide(half[:0]).sum(keepdims=True)[:0]
+
+
+def _sum(x: Array) -> Any:
+    return _narrowed(_wide(x).sum(keepdims=True), x.dtype)[0]
+
+
+def _narrowed(sums: Array, dtype: Dtype) -> Array:
+    """Sums in float32 of narrow floats in their own dtype again, others as they are."""
+    with np.errstate(over="ignore"):
+        return sums.astype(dtype) if _is_narrow(dtype) else sums
+
+
+def _check_sums(dtype: Dtype) -> None:
+    if family(dtype) == "M":
+        raise TypeError(f"{dtype} numbers have no sums: astype(np.int64) first")
 
 
 def inner(
@@ -251,7 +322,7 @@ def inner(
         raise ValueError(f"the matrices have sides {n} and {m}: an inner product needs equal sides")
     same = half.dtype == other.dtype and kind == other_kind and _native(half.dtype) in KERNEL
     if same:
-        if layout != other_layout or isinstance(layout, Explicit):
+        if layout != other_layout or not direct(layout):
             half, layout = _plain(half, layout, kind)
             other = convert(other, other_layout, layout, kind=kind)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -281,7 +352,24 @@ def _inner_runs(a: Runs, b: Runs, total: Any) -> Any:
     dtype = a.half.real.dtype if a.conjugates else a.half.dtype
     if a.stored and a.kind == "symmetric" and np.isclose(weight, a.on * b.on, rtol=1e-15):
         return dtype.type(weight * total)
-    return dtype.type(weight * (total - inside) + ends)
+    strict = total - inside
+    if not (a.is_settled() and b.is_settled()):  # what does not count could drown what does
+        strict = _strict_inner(a, b)
+    return dtype.type(weight * strict + ends)
+
+
+def _strict_inner(a: Runs, b: Runs) -> Any:
+    """That of the halves without their diagonals, by blocks, in double."""
+    double = np.result_type(a.half.dtype, np.float64)
+    buffers = [np.empty(SIDE * SIDE, a.half.dtype) for _ in range(2)]
+    strict: Any = 0.0
+    for rows, columns in blocks(a.n, a.grow):
+        block, other = (x.read(rows, columns, y, 1) for x, y in zip((a, b), buffers, strict=True))
+        if rows == columns:
+            np.fill_diagonal(block, 0)
+            np.fill_diagonal(other, 0)
+        strict += np.vdot(block.astype(double), other.astype(double))
+    return strict.real if a.conjugates else strict
 
 
 def _vdot(a: Array, b: Array, *, real: bool) -> Any:
@@ -327,7 +415,7 @@ def _largest(half: Array, layout: AnyLayout, kind: str) -> float:
         largest = _core.largest(runs.half, resolve_threads(None, runs.half.nbytes))
         return float(np.maximum(most, largest * runs.off))
     buffer = np.empty(SIDE * SIDE, runs.half.dtype)
-    for rows, columns in _blocks(runs.n, runs.grow):
+    for rows, columns in blocks(runs.n, runs.grow):
         block = runs.read(rows, columns, buffer, 1)
         if rows == columns:
             np.fill_diagonal(block, np.zeros(1, block.dtype))
@@ -352,7 +440,7 @@ def _row_norm(half: Array, layout: AnyLayout, kind: str) -> float:
     runs = runs_of(half, layout, kind)
     sums = np.abs(_double(runs.diagonal()))
     buffer = np.empty(SIDE * SIDE, runs.half.dtype)
-    for rows, columns in _blocks(runs.n, runs.grow):
+    for rows, columns in blocks(runs.n, runs.grow):
         block = np.abs(_double(runs.read(rows, columns, buffer, 1)))
         if rows == columns:
             np.fill_diagonal(block, 0)
@@ -366,7 +454,7 @@ def _row_norm(half: Array, layout: AnyLayout, kind: str) -> float:
 
 def scale_both(half: Array, layout: AnyLayout, kind: str, d: Array) -> tuple[Array, Layout]:
     """The half of D S D^H (D^T where the kind does not conjugate), D = diag(d), and its layout."""
-    dtype = np.result_type(half.dtype, d.dtype)
+    dtype = product_dtype(half.dtype, d.dtype)
     half, plain = _plain(half.astype(dtype), layout, kind)
     runs = runs_of(half, plain, kind)
     result = runs._replace(half=np.empty_like(runs.half))
@@ -375,72 +463,101 @@ def scale_both(half: Array, layout: AnyLayout, kind: str, d: Array) -> tuple[Arr
     if runs.turned:
         left, right = right, left
     buffer = np.empty(SIDE * SIDE, dtype)
-    for rows, columns in _blocks(runs.n, runs.grow):
+    diagonal = runs.diagonal()
+    for rows, columns in blocks(runs.n, runs.grow):
         block = runs.read(rows, columns, buffer, 1)
+        if rows == columns:
+            np.fill_diagonal(block, diagonal[rows])
         block *= left[rows, None]
         block *= right[columns]
+        if rows == columns:
+            _settle_block(block, kind)
         result.write(rows, columns, block, "write", 1)
     return result.half, plain
 
 
-def congruence(product: Array, b: Array, plain: Layout, kind: str) -> Array:
-    """The half, in a plain layout, of B T, where T = S B^H (B^T where the kind does not conjugate)."""
-    n = len(b)
-    half = np.empty(plain.length(n), np.result_type(product.dtype, b.dtype))
-    runs = runs_of(half, plain, kind)
-    for rows, columns in _blocks(n, runs.grow):
+def congruence(half: Array, layout: AnyLayout, kind: str, b: Array) -> Array:
+    """The half of B S B^H (B^T where the kind does not conjugate) in the plain layout."""
+    dtype = product_dtype(half.dtype, b.dtype)
+    n, plain = len(b), layout.plain
+    b = _wide(b) if _is_narrow(dtype) else b
+    product = np.empty(b.T.shape, product_dtype(_wide(half[:0]).dtype, b.dtype))
+    matmul(half, layout, kind, b.conj().T if kind.endswith("hermitian") else b.T, product, None)
+    runs = runs_of(np.empty(plain.length(n), dtype), plain, kind)
+    for rows, columns in blocks(n, runs.grow):
         block = (b[columns] @ product[:, rows]).T if runs.turned else b[rows] @ product[:, columns]
-        if rows == columns and kind != "symmetric":
-            np.fill_diagonal(block, settled(block.diagonal(), kind))
-        runs.write(rows, columns, block, "write", 1)
-    return half
+        if rows == columns:
+            _settle_block(block, kind)
+        runs.write(rows, columns, block.astype(dtype, copy=False), "write", 1)
+    return runs.half
 
 
-def check_outer(half: Array, kind: str, x: Array, alpha: Any) -> None:
-    """Refuse an update that would leave the kind or the dtype of the half, or that cannot be written."""
+def _settle_block(block: Array, kind: str) -> None:
+    """Rounding leaves on a diagonal what its kind has not."""
+    if kind != "symmetric":
+        np.fill_diagonal(block, settled(block.diagonal(), kind))
+
+
+def check_outer(half: Array, kind: str, x: Array, alpha: Any) -> int | float:
+    """alpha of an update that keeps the kind and the dtype of the half, and can be written."""
+    product_dtype(half.dtype, x.dtype)
     if kind.startswith("skew"):
         raise TypeError(f"alpha X X^H is Hermitian, and the store is {kind}: it cannot be added in place")
     if kind == "symmetric" and np.iscomplexobj(x):
         raise TypeError("X is complex, so X X^H is Hermitian, and the store is symmetric: add it to expand()")
-    if np.ndim(alpha) or np.iscomplexobj(alpha):
+    factor = alpha.item() if isinstance(alpha, np.generic | np.ndarray) and alpha.ndim == 0 else alpha
+    if not isinstance(factor, Real):
         raise TypeError(f"alpha must be a real number, not {alpha!r}")
-    exact = isinstance(alpha, int) or float(alpha).is_integer()
-    result = np.result_type(half.dtype, x.dtype, *(() if exact else (np.float16,)))
-    if not np.can_cast(result, half.dtype, "same_kind"):
+    factor = int(factor) if isinstance(factor, Integral) else float(factor)
+    exact = family(half.dtype) not in "fc"
+    if exact and family(x.dtype) not in "fc" and not float(factor).is_integer():
         raise TypeError(
-            f"alpha X X^H has dtype {result}, which does not fit a store of {half.dtype}: astype first"
+            f"alpha is {alpha!r}, which does not fit a store of {half.dtype}: astype(float) first"
         )
-    if not half.flags.writeable:
-        raise ValueError("the half is read-only: copy() the store first")
+    if (exact and family(x.dtype) in "fc") or not np.can_cast(x.dtype, half.dtype, "same_kind"):
+        raise TypeError(f"X has dtype {x.dtype}, which does not fit a store of {half.dtype}: astype first")
+    if exact and not _holds(half.dtype, int(factor)):
+        raise OverflowError(f"alpha is {alpha!r}, which {half.dtype} does not hold: astype first")
+    check_writeable(half)
+    return int(factor) if exact else float(factor)
 
 
-def add_outer(half: Array, layout: AnyLayout, kind: str, x: Array, alpha: Any) -> None:
-    """half += the half of alpha X X^H, in place."""
+def _holds(dtype: Dtype, number: int) -> bool:
+    try:
+        return int(np.array([number], object).astype(dtype)[0]) == number
+    except OverflowError:
+        return False
+
+
+def add_outer(half: Array, layout: AnyLayout, kind: str, x: Array, alpha: float) -> None:
+    """half += the half of alpha X X^H, in place; in float32 for narrow floats."""
     if shares_memory(x, half):
         x = x.copy()
-    if isinstance(layout, Explicit):
-        plain = convert(half, layout, layout.plain, kind=kind)
+    if not direct(layout):
+        plain, _ = _plain(half, layout, kind)
         add_outer(plain, layout.plain, kind, x, alpha)
         convert(plain, layout.plain, layout, kind=kind, out=half)
         return
     runs = runs_of(half, layout, kind)
-    x = x.astype(runs.half.dtype)
+    x = _wide(x.astype(runs.half.dtype))
     left = np.ascontiguousarray(x.conj() if runs.turned else x)
-    right = left.conj() if alpha == 1 else (left * alpha).astype(x.dtype).conj()
+    right = left.conj() if alpha == 1 else (left * alpha).astype(x.dtype, copy=False).conj()
     adds = _native(half.dtype) in KERNEL
     buffer = np.empty(0 if adds else SIDE * SIDE, runs.half.dtype)
-    for rows, columns in _blocks(runs.n, runs.grow):
+    for rows, columns in blocks(runs.n, runs.grow):
         block = left[rows] @ right[columns].T
         if runs.off != 1 or runs.on != 1:
             ends = block.diagonal() / runs.on
             block = block / runs.off
             if rows == columns:
                 np.fill_diagonal(block, ends)
-        block = block.astype(runs.half.dtype, copy=False)
+        if rows == columns:
+            _settle_block(block, kind)
         if adds:
-            runs.write(rows, columns, block, "add", 1)
+            runs.write(rows, columns, block.astype(runs.half.dtype, copy=False), "add", 1)
         else:
-            runs.write(rows, columns, runs.read(rows, columns, buffer, 1) + block, "write", 1)
+            block = _wide(runs.read(rows, columns, buffer, 1)) + block
+            runs.write(rows, columns, block.astype(runs.half.dtype, copy=False), "write", 1)
     if runs.half is not half:
         half[...] = runs.half
 
@@ -448,7 +565,7 @@ def add_outer(half: Array, layout: AnyLayout, kind: str, x: Array, alpha: Any) -
 # ---------------------------------------------------------------- helpers
 
 
-def _blocks(n: int, grow: bool, side: int | None = None) -> Iterator[tuple[slice, slice]]:
+def blocks(n: int, grow: bool, side: int | None = None) -> Iterator[tuple[slice, slice]]:
     """Blocks that cover the runs; those on the diagonal have the same rows and columns."""
     side = side or SIDE
     for first in range(0, n, side):
@@ -475,9 +592,17 @@ def _plain(half: Array, layout: AnyLayout, kind: str) -> tuple[Array, Layout]:
     return (half if layout == plain else convert(half, layout, plain, kind=kind)), plain
 
 
+def _is_narrow(dtype: Dtype) -> bool:
+    return family(dtype) == "f" and dtype.itemsize < 4
+
+
+def _real(dtype: Dtype) -> Dtype:
+    return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
+
+
 def _wide(x: Array) -> Array:
     """Narrow floats as float32."""
-    return x.astype(np.float32) if family(x.dtype) == "f" and x.dtype.itemsize < 4 else x
+    return x.astype(np.float32) if _is_narrow(x.dtype) else x
 
 
 def _double(x: Array) -> Array:

@@ -20,11 +20,12 @@ from vech.arrays import (
     resolve_threads,
 )
 from vech.dialects import AnyLayout, as_layout
+from vech.indexing import consecutive
 from vech.layout import Layout, one_of
 from vech.moves import convert
-from vech.packed import Packed, as_labels, consecutive
+from vech.packed import Packed
 from vech.scan import Triangle, scipy_array, sparse_dtype
-from vech.store import Store
+from vech.store import Store, as_labels
 
 TRIANGLES = ("lower", "upper")
 

@@ -1,6 +1,8 @@
 """What every store promises: one symmetric, Hermitian or skew matrix, held once, used as if full."""
 
+import contextlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -164,3 +166,35 @@ _OPERATORS = {
     "greater": ("__gt__", "__lt__"),
     "greater_equal": ("__ge__", "__le__"),
 }
+
+
+def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
+    """One label for each row, checked."""
+    if labels is None:
+        return None
+    if not isinstance(labels, Iterable):
+        raise TypeError(f"labels must be a sequence, one label for each row, not {labels!r}")
+    found = tuple(labels.tolist() if isinstance(labels, np.ndarray) else labels)
+    if len(found) != n:
+        raise ValueError(f"there are {len(found)} labels for {n} rows")
+    return found
+
+
+def common_labels(labels: tuple[Any, ...] | None, others: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    """The labels of two matrices whose rows meet."""
+    if labels is None or others is None:
+        return labels or others
+    with contextlib.suppress(ValueError):  # labels that are arrays
+        if labels == others:
+            return labels
+    for at, (a, b) in enumerate(zip(labels, others, strict=True)):
+        if not _are_same(a, b):
+            raise ValueError(f"the labels of row {at} differ, {a!r} and {b!r}: permute one of the matrices")
+    return labels
+
+
+def _are_same(a: Any, b: Any) -> bool:
+    """Whether two labels are equal, also as arrays, or both NaN."""
+    if isinstance(a, float) and isinstance(b, float) and np.isnan(a):
+        return bool(np.isnan(b))
+    return np.array_equal(a, b)

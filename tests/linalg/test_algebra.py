@@ -192,6 +192,28 @@ def test_an_operator_works_where_no_matrix_fits():
     np.testing.assert_array_equal(commutation(n, as_operator=True) @ full, full)
 
 
+def test_a_vector_that_does_not_fit_is_named_beside_the_operator():
+    D = duplication(3, as_operator=True)
+    for operator, shape, message in (
+        (D, (5,), "x has shape (5,), but the operator is 9 x 6: (6,) or (6, m)"),
+        (D, (5, 2), "x has shape (5, 2), but the operator is 9 x 6: (6,) or (6, m)"),
+        (D.T, (5,), "x has shape (5,), but the operator is 6 x 9: (9,) or (9, m)"),
+        (D.H, (6, 1), "x has shape (6, 1), but the operator is 6 x 9: (9,) or (9, m)"),
+    ):
+        says(ValueError, message, operator.__matmul__, np.ones(shape))
+    says(ValueError, "x has shape (5,), but the operator is 6 x 9", D.rmatvec, np.ones(5))
+    says(ValueError, "x has shape (5, 2), but the operator is 6 x 9", D.rmatmat, np.ones((5, 2)))
+
+
+def test_a_complex_operator_has_its_transpose_and_its_adjoint():
+    A = cases.moderate("complex128", (3, 4))
+    full, operator = kronecker_square(A), kronecker_square(A, as_operator=True)
+    x = cases.moderate("complex128", 6)
+    np.testing.assert_allclose(operator.T @ x, full.T @ x, atol=1e-13)
+    np.testing.assert_allclose(operator.H @ x, full.conj().T @ x, atol=1e-13)
+    np.testing.assert_allclose(x @ operator, x @ full, atol=1e-13)
+
+
 # ---------------------------------------------------------------- Kronecker squares
 
 

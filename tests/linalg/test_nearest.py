@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.optimize
+from scipy.sparse.linalg import LinearOperator, cg
 
 import cases
 import reference
 import vech
 from cases import LAYOUTS, PLAIN, SCALED
-from vech.linalg import nearest_correlation, nearest_psd, shrink_to_psd
+from vech.linalg import cholesky, nearest_correlation, nearest_psd, newton, shrink_to_psd
+from vech.linalg.newton import eigenpairs
 
 REPAIRS = {
     "correlation": nearest_correlation,
@@ -59,9 +61,11 @@ def indefinite(n, dtype, kind):
 
 
 def has_factor(matrix):
-    full = np.asfortranarray(matrix.expand())
-    (potrf,) = scipy.linalg.get_lapack_funcs(("potrf",), (full,))
-    return potrf(full, lower=True)[1] == 0 and potrf(full, lower=False)[1] == 0
+    try:
+        cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def assert_sound(found, full):
@@ -185,10 +189,14 @@ def test_few_or_many_negative_eigenvalues_converge_alike(share):
     assert np.linalg.norm(Z @ found.matrix.expand()) <= 1e-7
 
 
+def far(n):
+    full = np.tril(1000 * cases.generator("far", n).standard_t(2, (n, n)), -1)
+    return full + full.T + np.eye(n)
+
+
 @pytest.mark.parametrize("n", (5, 20))
 def test_numbers_far_from_a_correlation_need_shorter_steps_and_converge(n):
-    full = np.tril(1000 * cases.generator("far", n).standard_t(2, (n, n)), -1)
-    full += full.T + np.eye(n)
+    full = far(n)
     found = nearest_correlation(store(full), tol=1e-9)
     assert 5 < found.iterations <= 25
     Z = multiplier(full, found.matrix.expand())
@@ -202,6 +210,98 @@ def test_a_search_that_may_not_go_on_says_how_far_it_came():
     )
     with pytest.raises(np.linalg.LinAlgError, match=message):
         nearest_correlation(store(correlation(30)), max_iterations=1)
+
+
+@pytest.mark.parametrize("n", (5, 20))
+@pytest.mark.parametrize("size", (1e10, 1e12, 1e200, 1e307))
+def test_numbers_beside_which_ones_are_rounding_are_named(size, n):
+    full = np.tril(size * cases.generator("lost", n).normal(size=(n, n)), -1)
+    full += full.T + np.eye(n)
+    message = (
+        r"lost in the rounding of float64: .* tol is 1e-06, beside eigenvalues of .*: divide a covariance"
+    )
+    with pytest.raises(np.linalg.LinAlgError, match=message):
+        nearest_correlation(store(full))
+
+
+def test_a_search_that_stands_still_is_noticed():
+    lost = 0
+    for seed in range(6):
+        full = np.tril(1e8 * np.random.default_rng(seed).normal(size=(20, 20)), -1)
+        with pytest.raises(np.linalg.LinAlgError, match="nearest_correlation") as raised:
+            nearest_correlation(store(full + full.T + np.eye(20)), max_iterations=300)
+        assert "nan" not in str(raised.value)
+        lost += "lost in the rounding" in str(raised.value)
+    assert lost
+
+
+def test_large_numbers_take_more_steps_and_arrive():
+    full = np.tril(1e6 * np.random.default_rng(0).normal(size=(20, 20)), -1)
+    found = nearest_correlation(store(full + full.T + np.eye(20)), max_iterations=300)
+    assert found.iterations > 20
+    assert np.all(found.matrix.diagonal() == 1) and has_factor(found.matrix)
+
+
+def test_steps_are_not_negative_and_none_are_allowed():
+    says(
+        ValueError,
+        "max_iterations must be at least 0, not -1",
+        nearest_correlation,
+        store(correlation(3)),
+        max_iterations=-1,
+    )
+    says(
+        TypeError,
+        "max_iterations must be an integer",
+        nearest_correlation,
+        store(correlation(3)),
+        max_iterations=1.5,
+    )
+    with pytest.raises(np.linalg.LinAlgError, match="after 0 steps"):
+        nearest_correlation(store(correlation(3)), max_iterations=0)
+
+
+def graded_correlation(n):
+    """Far from a correlation in some rows and near in others, so that the Hessian's diagonal varies."""
+    rng = cases.generator("graded", n)
+    grades = np.geomspace(1, 1e3, n)
+    full = np.tril(rng.normal(size=(n, n)) * np.sqrt(np.outer(grades, grades)), -1)
+    return full + full.T + np.eye(n)
+
+
+def test_conjugate_gradients_are_preconditioned(monkeypatch):
+    count = 0
+
+    def counted(operator, *arguments, **options):
+        def matvec(x):
+            nonlocal count
+            count += 1
+            return operator @ x
+
+        return cg(LinearOperator(operator.shape, matvec, dtype=float), *arguments, **options)
+
+    monkeypatch.setattr("scipy.sparse.linalg.cg", counted)
+    found = nearest_correlation(store(graded_correlation(80)), tol=1e-9)
+    assert found.iterations <= 14
+    assert 0 < count <= 150  # 114; 220 without the diagonal of the Hessian
+
+
+def test_a_step_gains_its_share_of_the_slope(monkeypatch):
+    calls = 0
+
+    def counted(matrix):
+        nonlocal calls
+        calls += 1
+        return eigenpairs(matrix)
+
+    monkeypatch.setattr(newton, "eigenpairs", counted)
+    decompositions = []
+    for share in (1e-4, 0.5):
+        monkeypatch.setattr(newton, "ARMIJO", share)
+        calls = 0
+        found = nearest_correlation(store(far(20)), tol=1e-9)
+        decompositions.append(calls)
+    assert found.iterations < decompositions[0] < decompositions[1]
 
 
 # ---------------------------------------------------------------- the nearest semidefinite matrix
@@ -242,6 +342,59 @@ def test_eigenvalues_below_the_floor_are_lifted_to_it_and_no_others(floor, sign)
 def test_a_matrix_of_negative_eigenvalues_only_becomes_the_floor():
     found = nearest_psd(vech.Packed(np.array([-1.0, 0, -4])), floor=0.25)
     np.testing.assert_allclose(found.matrix.half, [0.25, 0, 0.25], atol=1e-15)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_users_factor_has_a_factor(seed):
+    n = 2 + seed % 24
+    full = np.corrcoef(np.random.default_rng(seed).normal(size=(n, n)).T)
+    for repair in REPAIRS.values():
+        cholesky(repair(vech.Packed(vech.pack(full, use="lower"))).matrix)
+
+
+def test_a_singular_matrix_that_happens_to_have_a_factor_is_lifted_to_the_floor():
+    x = np.array([1.0, 2.0, 3.0])
+    S = vech.Packed(vech.pack(np.outer(x, x) + 1e-15 * np.eye(3)))
+    cholesky(S)
+    for options, floor in (({}, 4 * 3 * np.finfo(float).eps * 9), ({"floor": 0.1}, 0.1)):
+        found = nearest_psd(S, **options)
+        assert found.iterations == 1
+        assert found.smallest_eigenvalue == pytest.approx(floor, abs=1e-14)
+
+
+@pytest.mark.parametrize("scale", (1e-310, 1e-200, 1e200, 8e307))
+@pytest.mark.parametrize("repair", (nearest_psd, shrink_to_psd))
+def test_repairs_are_right_at_every_scale(repair, scale):
+    full = np.array([[1.0, 1.25, 0.5], [1.25, 1, 1.25], [0.5, 1.25, 1]])
+    want = repair(store(full))
+    with np.errstate(all="raise", under="ignore"):
+        found = repair(store(full * scale))
+    rel = 1e-11 if scale > 1e-300 else 1e-6
+    np.testing.assert_allclose(found.matrix.expand() / scale, want.matrix.expand(), rtol=rel, atol=rel)
+    assert found.distance / scale == pytest.approx(want.distance, rel=1e-6)
+    assert has_factor(found.matrix)
+
+
+@pytest.mark.parametrize("scale", (1e-300, 1e300))
+def test_larger_shrunk_matrices_have_a_smallest_eigenvalue_at_every_scale(scale):
+    full = correlation(80)
+    want, found = (shrink_to_psd(store(full * size), floor=size * 1e-3) for size in (1, scale))
+    assert found.smallest_eigenvalue / scale == pytest.approx(want.smallest_eigenvalue, rel=1e-6)
+    assert found.distance / scale == pytest.approx(want.distance, rel=1e-6)
+
+
+def test_the_smallest_numbers_are_not_called_zeros():
+    found = nearest_psd(vech.Packed(np.full(6, 1e-320)))
+    np.testing.assert_allclose(found.matrix.half, 1e-320, rtol=0.01)
+    assert has_factor(found.matrix)
+
+
+def test_what_exceeds_the_dtype_is_named():
+    message = "the nearest matrix has numbers beyond float64: divide S by a number first"
+    says(OverflowError, message, nearest_psd, vech.Packed(np.array([1.7e308, 1.7e308, -1.7e308])))
+    target = vech.Packed(np.array([1.7e308, -1.7e308 * 0.9, 1.7e308]))
+    message = "S and target are further apart than float64 reaches: divide both by a number"
+    says(OverflowError, message, shrink_to_psd, vech.Packed(np.array([1.0, 1.7e308, 1.0])), target)
 
 
 def test_zero_rows_and_negative_diagonals_have_a_nearest_psd_matrix():
@@ -303,6 +456,29 @@ def test_a_smaller_tol_takes_more_steps_and_goes_less_far():
     assert (coarse.iterations, fine.iterations) == (4, 34)
     assert 0 < fine.distance < coarse.distance
     assert fine.smallest_eigenvalue < 1e-9 < coarse.smallest_eigenvalue
+
+
+@pytest.mark.parametrize("tol", (1e-17, 1e-20, 5e-324))
+def test_bisection_ends_where_numbers_do(tol):
+    S = store(correlation(20))
+    found = shrink_to_psd(S, tol=tol)
+    assert found.iterations < 64
+    assert found.distance == pytest.approx(shrink_to_psd(S, tol=1e-15).distance, rel=1e-12)
+
+
+def test_a_diagonal_below_the_floor_is_named():
+    S = vech.Packed(np.array([1e-300, 1, 0, 1, 1, 1]))
+    message = (
+        "diagonal number 0 of S is 1e-300: shrinking keeps the diagonal, so it must be positive, or pass a "
+    )
+    says(ValueError, message + "target, and above the floor of 2.66e-15", shrink_to_psd, S)
+    says(
+        ValueError,
+        "diagonal number 1 of S is 1.0: shrinking",
+        shrink_to_psd,
+        vech.Packed(np.array([3.0, 2, 1])),
+        floor=2,
+    )
 
 
 def test_a_smallest_eigenvalue_lost_in_rounding_is_found_all_the_same():
@@ -475,7 +651,8 @@ def test_numbers_that_lapack_lacks_are_refused(dtype, name):
 )
 def test_kinds_without_real_eigenvalues_are_refused(dtype, kind, name):
     task = REPAIRS[name].__name__
-    message = f"S is {np.dtype(dtype)} and {kind}, but {task} takes real symmetric and complex Hermitian"
+    called = "complex symmetric" if kind == "symmetric" else kind
+    message = f"{task} needs a real symmetric or a Hermitian matrix, and S is {called}: others have no real eigenvalues"
     says(TypeError, message, REPAIRS[name], vech.Packed(np.zeros(3, dtype), kind=kind))
 
 

@@ -1,12 +1,32 @@
 """Eigenvalues, norms and inner products of halves, against NumPy on the full matrix."""
 
+import re
+
 import numpy as np
 import pytest
+import scipy.linalg
+import scipy.sparse
+from numpy.linalg import LinAlgError
+from scipy.sparse.linalg import aslinearoperator
 
 import cases
 import reference
 import vech
-from vech.linalg import eigh, eigsh, inner, lobpcg, norm
+from vech.linalg import (
+    cond,
+    covariance_of_vech,
+    eigh,
+    eigsh,
+    inner,
+    inverse,
+    lobpcg,
+    nearest_correlation,
+    nearest_psd,
+    norm,
+    shrink_to_psd,
+    slogdet,
+    solve,
+)
 
 INEXACT = {name: cases.DTYPES[name] for name in ("float32", "float64", "complex64", "complex128", ">f8")}
 NUMBERS = INEXACT | {name: cases.DTYPES[name] for name in ("int32", "uint8", "int64")}
@@ -129,18 +149,219 @@ def test_every_store_has_eigenpairs():
 def test_wrong_questions_are_refused():
     S = vech.Packed(np.arange(6.0))
     with pytest.raises(
-        ValueError, match="eigsh finds 1 to n - 1 of n eigenvalues, not k = 6 of 3: eigh finds"
+        ValueError,
+        match="eigsh finds 1 to 2 eigenvalues of a float64 matrix of side 3, not k = 6: eigh finds",
     ):
         eigsh(S)
     with pytest.raises(ValueError, match="unknown ord 'nuc': choose from 'fro', 'max', 1, 2, inf"):
         norm(S, "nuc")
-    with pytest.raises(ValueError, match="S is of side 3 and T of side 2: an inner product needs one side"):
+    with pytest.raises(
+        ValueError, match="the matrices have sides 3 and 2: an inner product needs equal sides"
+    ):
         inner(S, vech.Packed(np.arange(3.0)))
     for kind, name in (("symmetric", "complex symmetric"), ("skew-hermitian", "skew-hermitian")):
         Z = vech.Packed(np.arange(6) * 1j, kind=kind)
         for task in (eigh, lambda Z: eigsh(Z, 1), lambda Z: lobpcg(Z, np.ones((3, 1)))):
-            with pytest.raises(TypeError, match=f"real symmetric or a Hermitian matrix, not a {name} one"):
+            message = f"needs a real symmetric or a Hermitian matrix, and S is {name}: scipy.linalg.eig"
+            with pytest.raises(TypeError, match=message):
                 task(Z)
     for task in (eigh, lambda S: norm(S, 2)):
         with pytest.raises(ValueError, match=r"S\[1, 0\] is nan: factors need finite numbers"):
             task(vech.Packed(np.array([1, np.nan, 1])))
+
+
+# ---- shifts -------------------------------------------------------------------------------------------------
+
+MADE = {
+    "array": lambda M, kind: M,
+    "sparse": lambda M, kind: scipy.sparse.csr_array(M),
+    "packed": lambda M, kind: vech.Packed(vech.pack(M, "lapack-upper", kind=kind), "lapack-upper", kind=kind),
+    "sparse half": lambda M, kind: vech.SparseHalf(
+        *reference.csr(M, "lower"), len(M), triangle="lower", kind=kind
+    ),
+}
+
+
+def weights(dtype, n):
+    """A definite matrix that is not diagonal."""
+    full = np.diag(np.arange(1.0, n + 1)).astype(dtype)
+    full[0, 1], full[1, 0] = (0.5j, -0.5j) if dtype == "complex128" else (0.5, 0.5)
+    return full
+
+
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE)
+@pytest.mark.parametrize(
+    ("dtype", "kind", "mode"),
+    [
+        ("float64", "symmetric", "normal"),
+        ("float64", "symmetric", "cayley"),
+        ("complex128", "hermitian", "normal"),
+    ],
+)
+def test_with_sigma_and_a_mass_the_nearest_of_the_generalised_problem_are_found(dtype, kind, made, mode):
+    n = 40
+    S, full = store(np.dtype(dtype), vech.Layout("upper", "rows"), kind, n)
+    M = weights(dtype, n)
+    every = scipy.linalg.eigh(full, M, eigvals_only=True)
+    values, vectors = eigsh(S, 3, M=made(M, kind), sigma=0.3, mode=mode)
+    close(values, np.sort(every[np.argsort(np.abs(every - 0.3))[:3]]), n, 1000)
+    close(full @ vectors, M @ vectors * values, n, 1000)
+
+
+def test_buckling_shifts_by_a_multiple_of_its_mass():
+    n = 40
+    indefinite = cases.matrix("float64", "symmetric", n)
+    K = weights("float64", n)
+    every = 1 / scipy.linalg.eigh(indefinite, K, eigvals_only=True)  # of K x = l M x
+    values = eigsh(vech.Packed(vech.pack(K)), 3, M=indefinite, sigma=1.0, mode="buckling")[0]
+    close(values, np.sort(every[np.argsort(np.abs(every / (every - 1)))[-3:]]), n, 1000)
+
+
+def test_a_shift_needs_numbers_of_the_mass_that_fit():
+    S, full = store(np.dtype(float), vech.Layout(), "symmetric", 20)
+    M = weights("float64", 20)
+    with pytest.raises(
+        TypeError, match=r"M is a \w+, which has no numbers to shift S by: pass OPinv, \(S - sigma M"
+    ):
+        eigsh(S, 2, M=aslinearoperator(M), sigma=0.3)
+    inverse = aslinearoperator(np.linalg.inv(full - 0.3 * M))
+    every = scipy.linalg.eigh(full, M, eigvals_only=True)
+    found = eigsh(S, 2, M=aslinearoperator(M), sigma=0.3, OPinv=inverse, return_eigenvectors=False)
+    close(found, np.sort(every[np.argsort(np.abs(every - 0.3))[:2]]), 20, 1000)
+    for wrong in (np.eye(19), weights("complex128", 20)):
+        with pytest.raises(
+            ValueError, match=r"M is Packed\(.* M must be of the side of S, and real where S is"
+        ):
+            eigsh(S, 2, M=wrong, sigma=0.3)
+    M[3, 2] = M[2, 3] = np.nan
+    with pytest.raises(ValueError, match=r"M\[3, 2\] is nan: eigsh needs finite numbers"):
+        eigsh(S, 2, M=M, sigma=0.3)
+    with pytest.raises(TypeError, match="eigsh needs a real symmetric or a Hermitian matrix, and M is skew"):
+        eigsh(S, 2, M=vech.Packed(np.ones(210), kind="skew"), sigma=0.3)
+
+
+# ---- what is asked ------------------------------------------------------------------------------------------
+
+TRIDIAGONAL = np.array([2.0, 1, 0, 2, 1, 2])
+
+
+def refuses(error, message, task, *arguments, **options):
+    with pytest.raises(error, match=re.escape(message)):
+        task(*arguments, **options)
+
+
+@pytest.mark.parametrize("k", [2.5, True, "a", None])
+def test_how_many_is_an_integer(k):
+    refuses(TypeError, f"k must be an integer, not {k!r}", eigsh, vech.Packed(TRIDIAGONAL), k)
+
+
+def test_sigma_is_a_finite_number_beside_the_eigenvalues():
+    S = vech.Packed(TRIDIAGONAL)
+    for sigma in (1j, "a"):
+        refuses(TypeError, f"sigma must be a real number, not {sigma!r}", eigsh, S, 1, sigma=sigma)
+    for sigma in (np.inf, float("nan")):
+        refuses(ValueError, f"sigma must be finite, not {sigma!r}", eigsh, S, 1, sigma=sigma)
+    refuses(LinAlgError, "sigma = 2.0 is an eigenvalue, and has no factor", eigsh, S, 1, sigma=2)
+
+
+def test_which_is_one_of_scipys():
+    S = vech.Packed(np.arange(15) + 0j, kind="hermitian")
+    refuses(ValueError, "which='BE' is for real matrices: ask for 'LA' and for 'SA'", eigsh, S, 2, "BE")
+    refuses(ValueError, "unknown which 'XX': choose from LM, SM, LA, SA, BE", eigsh, S, 2, "XX")
+    refuses(ValueError, "finds 1 to 3 eigenvalues of a complex128 matrix of side 5, not k = 4", eigsh, S, 4)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("packed", [True, False])
+def test_numbers_that_are_not_finite_are_named(bad, packed):
+    full = cases.matrix("float64", "symmetric", 40)
+    full[7, 3] = full[3, 7] = bad
+    S = vech.SparseHalf(*reference.csr(full, "upper"), 40, triangle="upper")
+    S = S.to_packed("lapack-upper") if packed else S
+    for name, task in (("eigsh", lambda S: eigsh(S, 1)), ("lobpcg", lambda S: lobpcg(S, np.ones((40, 1))))):
+        place = r"S\[(3, 7|7, 3)\]"
+        with pytest.raises(ValueError, match=f"{place} is {bad}: {name} needs finite numbers"):
+            task(S)
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 1), (3, 0), (3, 4), (3, 1, 1)])
+def test_a_start_is_columns_of_the_side(shape):
+    message = f"X has shape {shape}, but S is of side 3: (3, k) with k from 1 to 3"
+    refuses(ValueError, message, lobpcg, vech.Packed(TRIDIAGONAL), np.ones(shape))
+
+
+def test_a_start_is_of_finite_numbers():
+    S = vech.Packed(TRIDIAGONAL)
+    refuses(ValueError, "X[1, 0] is nan: lobpcg needs finite", lobpcg, S, np.array([[0], [np.nan], [0]]))
+    refuses(TypeError, "X has dtype timedelta64[s], with which LAPACK", lobpcg, S, np.ones((3, 1), "m8[s]"))
+    empty = vech.Packed(np.zeros(0))
+    refuses(ValueError, "X has shape (0, 1), but S is of side 0", lobpcg, empty, np.ones((0, 1)))
+    for n in (1, 3):
+        S = vech.Packed(np.arange(1.0, n * (n + 1) // 2 + 1))
+        with pytest.warns(UserWarning, match="Using a dense eigensolver"):
+            values, _ = lobpcg(S, [[1.0]] * n)
+        assert values == pytest.approx(np.linalg.eigvalsh(S.expand())[-1:])
+
+
+def test_eigh_names_the_options_that_follow_from_the_half():
+    S = vech.Packed(TRIDIAGONAL)
+    message = "eigh takes no check_finite, lower, overwrite_a: vech expands S, checks it"
+    refuses(TypeError, message, eigh, S, lower=False, overwrite_a=False, check_finite=True)
+    refuses(TypeError, "eigh takes no lower: vech", eigh, S, lower=True)
+
+
+@pytest.mark.parametrize("ord", [np.array([1, 2]), True, np.True_, [1], -1, -np.inf, "2", np.nan])
+def test_a_norm_that_is_none_is_refused(ord):
+    message = f"unknown ord {ord!r}: choose from 'fro', 'max', 1, 2, inf"
+    refuses(ValueError, message, norm, vech.Packed(TRIDIAGONAL), ord)
+
+
+def test_no_ord_is_the_frobenius_norm():
+    assert norm(vech.Packed(TRIDIAGONAL), None) == np.linalg.norm(vech.expand(TRIDIAGONAL), None) == 4
+
+
+@pytest.mark.parametrize("dtype", ["m8[s]", "M8[D]"])
+def test_dates_have_no_norm_and_no_inner_product(dtype):
+    dates, S = vech.Packed(np.ones(6, dtype)), vech.Packed(TRIDIAGONAL)
+    for ord in (None, "max", 2):
+        message = f"a norm is of numbers, and S holds {dates.dtype}: astype(float) first"
+        refuses(TypeError, message, norm, dates, ord)
+    refuses(TypeError, f"an inner product is of numbers, and S holds {dates.dtype}", inner, dates, S)
+    refuses(TypeError, f"an inner product is of numbers, and T holds {dates.dtype}", inner, S, dates)
+
+
+@pytest.mark.parametrize("scale", [1e-310, 1e-200, 1e-30, 1e30, 1e200, 1e306])
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [("float64", "symmetric"), ("float64", "skew"), *(("complex128", kind) for kind in cases.STORE_KINDS)],
+)
+def test_the_two_norm_is_right_at_every_scale(dtype, kind, scale):
+    _, full = store(np.dtype(dtype), vech.Layout(), kind, 70)
+    want = np.linalg.norm(full, 2)
+    S = vech.Packed(vech.pack(full, kind=kind) * scale, kind=kind)
+    assert norm(S, 2) / scale == pytest.approx(want, rel=1e-10)
+
+
+def test_the_two_norm_in_single_precision_reaches_its_ends():
+    S, full = store(np.dtype("float32"), vech.Layout(), "symmetric", 70)
+    for scale in (2.0**-120, 2.0**120):
+        assert norm(S * np.float32(scale), 2) == pytest.approx(scale * np.linalg.norm(full, 2), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        eigsh,
+        eigh,
+        solve,
+        inverse,
+        slogdet,
+        cond,
+        covariance_of_vech,
+        shrink_to_psd,
+        nearest_psd,
+        nearest_correlation,
+    ],
+)
+def test_what_may_expand_says_so_first(task):
+    assert "xpand" in task.__doc__.splitlines()[0]

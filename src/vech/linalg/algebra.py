@@ -4,19 +4,17 @@
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from vech.arrays import Array, as_array, check_memory, family
-from vech.dialects import AnyLayout, as_layout
-from vech.layout import Layout, as_side
-from vech.linalg.factor import as_packed
-from vech.moves import expand, pack
-from vech.orders import TensorOrder
+from vech.dialects import AnyLayout
+from vech.layout import as_side
+from vech.linalg.checks import as_packed
+from vech.linalg.columns import halves_of, inexact, operator, sparse_rows, stored_halves
 from vech.packed import Packed
 
 AS_OPERATOR = "as_operator=True forms no matrix"
@@ -68,16 +66,16 @@ def duplication(n: int, layout: str | AnyLayout = "vech", *, as_operator: bool =
     >>> duplication(2, as_operator=True) @ np.array([1.0, 2, 3])
     array([1., 2., 2., 3.])
     """
-    halves = _halves(n, layout)
+    halves = halves_of(n, layout)
     shape = (halves.n**2, halves.length)
     if as_operator:
-        return _operator(shape, halves.duplicate, halves.fold)
+        return operator(shape, halves.duplicate, halves.fold)
     check_memory(16 * shape[0], AS_OPERATOR)
     j, i = np.divmod(np.arange(shape[0]), max(halves.n, 1))
     present = np.full(i.shape, True) if halves.bare.implied is None else i != j
     i, j = i[present], j[present]
     slots = halves.bare.slot(np.minimum(i, j), np.maximum(i, j), halves.n)
-    return _rows(shape, slots, 1 / halves.scales(i, j), present)
+    return sparse_rows(shape, slots, 1 / halves.scales(i, j), present)
 
 
 def elimination(n: int, layout: str | AnyLayout = "vech", *, as_operator: bool = False) -> Any:
@@ -116,13 +114,13 @@ def elimination(n: int, layout: str | AnyLayout = "vech", *, as_operator: bool =
     >>> elimination(2) @ A.ravel("F")
     array([1., 2., 3.])
     """
-    halves = _halves(n, layout)
+    halves = halves_of(n, layout)
     shape = (halves.length, halves.n**2)
     if as_operator:
-        return _operator(shape, halves.eliminate, halves.scatter)
+        return operator(shape, halves.eliminate, halves.scatter)
     check_memory(20 * shape[0], AS_OPERATOR)
     i, j = halves.pairs()
-    return _rows(shape, i + halves.n * j, halves.scales(i, j))
+    return sparse_rows(shape, i + halves.n * j, halves.scales(i, j))
 
 
 def commutation(rows: int, columns: int | None = None, *, as_operator: bool = False) -> Any:
@@ -160,13 +158,13 @@ def commutation(rows: int, columns: int | None = None, *, as_operator: bool = Fa
     m = as_side(rows)
     n = m if columns is None else as_side(columns)
     if as_operator:
-        return _operator(
+        return operator(
             (m * n, m * n),
             lambda x: x.reshape(n, m, x.shape[1]).swapaxes(0, 1).reshape(m * n, x.shape[1]),
             lambda x: x.reshape(m, n, x.shape[1]).swapaxes(0, 1).reshape(m * n, x.shape[1]),
         )
     check_memory(20 * m * n, AS_OPERATOR)
-    return _rows((m * n, m * n), np.arange(m * n).reshape(n, m).T.ravel(), np.ones(m * n))
+    return sparse_rows((m * n, m * n), np.arange(m * n).reshape(n, m).T.ravel(), np.ones(m * n))
 
 
 def symmetrizer(n: int, *, as_operator: bool = False) -> Any:
@@ -209,7 +207,7 @@ def symmetrizer(n: int, *, as_operator: bool = False) -> Any:
             full = x.reshape(n, n, x.shape[1])
             return ((full + full.swapaxes(0, 1)) / 2).reshape(n * n, x.shape[1])
 
-        return _operator((n * n, n * n), average, average)
+        return operator((n * n, n * n), average, average)
     check_memory(64 * n * n, AS_OPERATOR)
     k = np.arange(n * n)
     mirror = k.reshape(n, n).T.ravel()
@@ -277,8 +275,8 @@ def kronecker_square(A: ArrayLike, layout: str | AnyLayout = "vech", *, as_opera
     A = as_array(A, "A")
     if A.ndim != 2:
         raise ValueError(f"A has shape {A.shape}: a Kronecker square is of one matrix, (m, n)")
-    A = _inexact(A, "A")
-    target, source = (_stored(side, layout) for side in A.shape)
+    A = inexact(A, "A")
+    target, source = (stored_halves(side, layout) for side in A.shape)
     shape = (target.length, source.length)
     if as_operator:
         width = max(1, CHUNK // max(1, *A.shape) ** 2)
@@ -296,7 +294,7 @@ def kronecker_square(A: ArrayLike, layout: str | AnyLayout = "vech", *, as_opera
             inner = A.conj().T @ target.matrices(x, weighted=True) @ A.conj()
             return source.of_matrices(inner, weighted=True)
 
-        return _operator(
+        return operator(
             shape, lambda x: in_chunks(apply, x, shape[0]), lambda x: in_chunks(adjoint, x, shape[1]), A.dtype
         )
     check_memory(2 * shape[0] * shape[1] * A.itemsize, AS_OPERATOR)
@@ -313,7 +311,7 @@ def kronecker_square(A: ArrayLike, layout: str | AnyLayout = "vech", *, as_opera
 
 
 def covariance_of_vech(S: Packed, n_samples: float = 1, layout: str | AnyLayout = "vech") -> Packed:
-    """The covariance matrix of the half of a sample covariance, of normal data.
+    """The covariance matrix of the half of a sample covariance, of normal data; expands S, which is smaller.
 
     Parameters
     ----------
@@ -339,8 +337,8 @@ def covariance_of_vech(S: Packed, n_samples: float = 1, layout: str | AnyLayout 
 
     Notes
     -----
-    Expands S, which is small beside the result: n^4 / 8 numbers, its only large array. n_samples times
-    the inverse of the result is the weight of generalised least squares.
+    The result is n^4 / 8 numbers, its only large array. n_samples times its inverse is the weight of
+    generalised least squares.
 
     Source: J. Magnus, H. Neudecker, "The elimination matrix", 1980; M. Browne, "Generalized least squares
     estimators in the analysis of covariance structures", South African Statistical J. 8, 1974.
@@ -356,10 +354,10 @@ def covariance_of_vech(S: Packed, n_samples: float = 1, layout: str | AnyLayout 
     as_packed(S, "covariance_of_vech")
     if S.kind != "symmetric" or family(S.dtype) == "c":
         raise TypeError(f"S is {S.dtype} and {S.kind}: a covariance of real data is real and symmetric")
-    full = _inexact(S.expand(), "S")
+    full = inexact(S.expand(), "S")
     if not isinstance(n_samples, Real) or not 0 < float(n_samples) < float("inf"):
         raise ValueError(f"n_samples must be a positive number, not {n_samples!r}")
-    halves = _stored(S.n, layout)
+    halves = stored_halves(S.n, layout)
     i, j = halves.pairs()
     scales = halves.scales(i, j)
 
@@ -415,9 +413,9 @@ def empirical_covariance_of_vech(X: ArrayLike, layout: str | AnyLayout = "vech")
         raise ValueError(f"X has shape {X.shape}: data are a matrix of samples in rows, (n_samples, n)")
     if family(X.dtype) == "c":
         raise TypeError(f"X is {X.dtype}: fourth moments are taken of real data")
-    X = _inexact(X, "X")
+    X = inexact(X, "X")
     n_samples, n = X.shape
-    halves = _stored(n, layout)
+    halves = stored_halves(n, layout)
     i, j = halves.pairs()
     centred = X - X.mean(axis=0)
     products = np.asfortranarray(centred[:, i] * centred[:, j] * halves.scales(i, j))
@@ -444,148 +442,3 @@ def _by_columns(n: int, dtype: np.dtype[Any], column: Callable[[int], Array]) ->
         half[start : start + n - c] = column(c)
         start += n - c
     return Packed(half)
-
-
-# ---------------------------------------------------------------- halves and vecs as columns
-
-
-class _Halves:
-    """Halves of n x n matrices in one layout, columns of x, and the linear maps between them and vecs.
-
-    Numbers move as in the layout without its scales, `bare`; complex ones as two real columns.
-    """
-
-    def __init__(self, n: int, layout: AnyLayout) -> None:
-        if layout.implied == 1:
-            raise ValueError(
-                f"layout {layout.name} leaves out a diagonal of ones, so vec is no linear function of its halves: "
-                f"take one that stores the diagonal, such as {layout.plain.name!r}"
-            )
-        self.n = n
-        self.layout = layout
-        self.bare = layout
-        if isinstance(layout, Layout | TensorOrder):
-            self.bare = replace(layout, diagonal_scale=1.0, offdiagonal_scale=1.0)
-        self.length: int = layout.length(n)
-
-    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows and columns of the numbers of a half."""
-        i, j = self.bare.pair(np.arange(self.length), self.n)
-        return i, j
-
-    def scales(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> Array:
-        return np.asarray(np.where(i == j, self.layout.diagonal_scale, self.layout.offdiagonal_scale))
-
-    def duplicate(self, x: Array) -> Array:
-        """D x."""
-        return self._expand(self._divided(x), "symmetric").reshape(self.n**2, x.shape[1])
-
-    def fold(self, x: Array) -> Array:
-        """D^T x: both numbers of each pair summed."""
-        full = x.reshape(self.n, self.n, x.shape[1])
-        return self._divided(self._pack(full + full.swapaxes(0, 1), diagonal=full))
-
-    def eliminate(self, x: Array) -> Array:
-        """L x."""
-        full = x.reshape(self.n, self.n, x.shape[1]).swapaxes(0, 1)
-        return self._multiplied(self._pack(full))
-
-    def scatter(self, x: Array) -> Array:
-        """L^T x."""
-        return self._expand(self._multiplied(x), "triangular").swapaxes(0, 1).reshape(self.n**2, x.shape[1])
-
-    def matrices(self, x: Array, *, weighted: bool = False) -> Array:
-        """The full matrices, shape (k, n, n); weighted, ``D D^+T`` in place of D."""
-        x = self._multiplied(x) / self._weights() if weighted else self._divided(x)
-        return np.moveaxis(self._expand(x, "symmetric"), -1, 0)
-
-    def of_matrices(self, full: Array, *, weighted: bool = False) -> Array:
-        """The halves of symmetric full matrices; weighted, by D^T."""
-        x = self._pack(np.moveaxis(full, 0, -1))
-        return self._divided(x * self._weights()) if weighted else self._multiplied(x)
-
-    def _weights(self) -> Array:
-        """How often each number is in the full matrix: the diagonal of D^T D."""
-        i, j = self.pairs()
-        return np.where(i == j, 1.0, 2.0)[:, None]
-
-    def _multiplied(self, x: Array) -> Array:
-        return x * self.scales(*self.pairs())[:, None] if self.layout.scaled else x
-
-    def _divided(self, x: Array) -> Array:
-        return x / self.scales(*self.pairs())[:, None] if self.layout.scaled else x
-
-    def _expand(self, x: Array, kind: str) -> Array:
-        return _by_parts(lambda part: expand(part, self.bare, kind=kind, axis=0), x)
-
-    def _pack(self, full: Array, diagonal: Array | None = None) -> Array:
-        on = np.arange(self.n)
-        if self.bare.implied == 0:
-            full = full.copy()
-            full[on, on] = 0
-        elif diagonal is not None:
-            full[on, on] = diagonal[on, on]
-        return _by_parts(lambda part: pack(part, self.bare, use=self.bare.triangle, axis=0), full)
-
-
-def _by_parts(move: Callable[[Array], Array], x: Array) -> Array:
-    """A move of complex numbers as one of their real and imaginary parts, side by side on the last axis."""
-    if x.dtype.kind != "c":
-        return move(x)
-    return np.ascontiguousarray(move(np.ascontiguousarray(x).view(np.float64))).view(np.complex128)
-
-
-def _halves(n: object, layout: str | AnyLayout) -> _Halves:
-    return _Halves(as_side(n), as_layout(layout))
-
-
-def _stored(n: int, layout: str | AnyLayout) -> _Halves:
-    """The halves of a layout that holds any symmetric matrix."""
-    layout = as_layout(layout)
-    if layout.implied is not None:
-        raise ValueError(
-            f"layout {layout.name} leaves out the diagonal: take one that stores it, such as {layout.plain.name!r}"
-        )
-    return _Halves(n, layout)
-
-
-def _inexact(x: Array, what: str) -> Array:
-    letter = family(x.dtype)
-    if letter in "Mm":
-        raise TypeError(f"{what} holds {x.dtype}, and products of dates are none: pass numbers")
-    return x.astype(np.complex128 if letter == "c" else np.float64, copy=False)
-
-
-def _rows(shape: tuple[int, int], columns: Array, values: Array, present: Array | None = None) -> Any:
-    """A canonical csr_array with one number in each row, or in each row that is present."""
-    from scipy.sparse import csr_array
-
-    ends = np.arange(1, shape[0] + 1) if present is None else np.cumsum(present)
-    matrix = csr_array((values, columns, np.concatenate([[0], ends])), shape=shape)
-    matrix.has_canonical_format = True
-    return matrix
-
-
-def _operator(
-    shape: tuple[int, int],
-    apply: Callable[[Array], Array],
-    adjoint: Callable[[Array], Array],
-    dtype: Any = np.float64,
-) -> Any:
-    """A LinearOperator of functions of columns, float64 or complex128."""
-    from scipy.sparse.linalg import LinearOperator
-
-    def of_columns(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
-        return lambda x: function(_inexact(np.asarray(x), "x"))
-
-    def of_vector(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
-        return lambda x: function(_inexact(np.asarray(x), "x").reshape(-1, 1)).ravel()
-
-    return LinearOperator(
-        shape,
-        dtype=dtype,
-        matvec=of_vector(apply),
-        rmatvec=of_vector(adjoint),
-        matmat=of_columns(apply),
-        rmatmat=of_columns(adjoint),
-    )

@@ -1,19 +1,18 @@
-"""Factors of a half, and what they answer: solutions, inverses, determinants."""
+"""The Cholesky factor of a half, and what it answers."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from copy import copy
+from typing import Any, Never, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech.arrays import Array, Dtype, as_array, family, settle
+from vech.arrays import Array, Dtype, as_array, family
+from vech.dialects import AnyLayout
+from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, work_dtype
 from vech.linalg.rectangle import ORDER, Rectangle
-from vech.moves import convert, pack
+from vech.moves import convert
 from vech.packed import Packed
-from vech.store import Store
-
-CHUNK = 2**20  # numbers looked at together
-MANY = 8  # from n / MANY right sides on LU is faster than LDL^H, whose solver takes them one by one
 
 
 class Cholesky:
@@ -34,6 +33,8 @@ class Cholesky:
     >>> round(F.logdet(), 4)
     3.5835
     """
+
+    __array_ufunc__ = None  # NumPy leaves the operators to those below
 
     def __init__(self, rectangle: Rectangle, S: Packed) -> None:
         self._rectangle = rectangle
@@ -61,12 +62,28 @@ class Cholesky:
         return convert(self._rectangle.numbers, ORDER, "vech", kind="triangular")
 
     @property
-    def L(self) -> "Lower":
-        """The lower triangular factor, which multiplies (``F.L @ z``) and solves; a view."""
-        return Lower(self._rectangle)
+    def L(self) -> "Triangle":
+        """The lower triangular factor, which multiplies (``F.L @ z``) and solves, as does ``F.L.H``; a view."""
+        return Triangle(self._rectangle)
 
     def __repr__(self) -> str:
         return f"Cholesky(n={self.n}, dtype={self.dtype})"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Never:
+        raise TypeError(
+            "a Cholesky holds L as a half, F.half: vech.expand(F.half, kind='triangular') is an array"
+        )
+
+    def __matmul__(self, x: object) -> Never:
+        raise TypeError("a Cholesky is no matrix: F.L @ x multiplies by L, and S @ x by S")
+
+    __rmatmul__ = __matmul__
+
+    def copy(self) -> Self:
+        """The same factor in memory of its own, which `update` and `downdate` of the other leave alone."""
+        other = copy(self)
+        other._rectangle = Rectangle(self._rectangle.numbers.copy(), self.n)
+        return other
 
     def solve(self, b: ArrayLike) -> Array:
         """The solution x of ``S x = b``.
@@ -90,7 +107,7 @@ class Cholesky:
         -----
         2 n^2 operations for each column (LAPACK's ?pftrs), in memory of the result alone.
         """
-        return _columns(b, self.n, self.dtype, self._rectangle.solve)
+        return columns(b, self.n, self.dtype, self._rectangle.solve)
 
     def inverse(self) -> Packed:
         """The inverse of S as a store, in the layout of S with its diagonal stored, with its labels.
@@ -102,7 +119,7 @@ class Cholesky:
 
     def logdet(self) -> float:
         """The logarithm of the determinant of S: twice the sum of the logarithms of L's diagonal."""
-        return _product(self._rectangle.pivots())[1]
+        return product(self._rectangle.pivots())[1]
 
     def cond(self) -> float:
         """An estimate of the condition number of S in the 1-norm, at most the true one and seldom under a third.
@@ -112,10 +129,10 @@ class Cholesky:
         """
         factor = self._rectangle
 
-        def product(x: Array) -> Array:
+        def multiply(x: Array) -> Array:
             return factor.multiply(factor.multiply_conjugate(x))
 
-        return _one_norm(product, self.n, self.dtype) * _one_norm(factor.solve, self.n, self.dtype)
+        return one_norm(multiply, self.n, self.dtype) * one_norm(factor.solve, self.n, self.dtype)
 
     def update(self, x: ArrayLike) -> None:
         """Make this, in place, the factor of ``S + x x^H``.
@@ -129,6 +146,8 @@ class Cholesky:
         ------
         ValueError, TypeError
             If x does not fit, or holds NaN or infinity; the factor stays as it was.
+        OverflowError
+            If the new factor, or a step on the way, exceeds the dtype; the factor stays as it was.
 
         Notes
         -----
@@ -172,6 +191,24 @@ class Cholesky:
             raise TypeError("x is complex and the factor real: make the factor of a complex Hermitian store")
         if not np.isfinite(x := x.astype(work_dtype(x.dtype, "x"))).all():
             raise ValueError(f"x[{np.flatnonzero(~np.isfinite(x))[0]}] is not finite")
+        with np.errstate(over="ignore", invalid="ignore"):
+            p, on, below = self._changes(x, sign)
+            reach = self.n * self._rectangle.largest() * np.abs(p).max(initial=0)
+        if not all(np.isfinite(numbers).all() for numbers in (p, on, below, reach)):
+            raise OverflowError(
+                f"x is too large for a factor of {self.dtype}: x[{abs(x).argmax()}] is {x[abs(x).argmax()]}"
+            )
+        after = np.zeros(self.n, self.dtype)  # the sum of p_j L_j over the columns that are done
+        for start, stop in reversed(self._rectangle.panels()):
+            panel = self._rectangle.read(start, stop)
+            sums_of = np.hstack([panel * p[start:stop], after[start:, None]])
+            np.cumsum(sums_of[:, ::-1], axis=1, out=sums_of[:, ::-1])
+            panel = panel * on[start:stop] + sums_of[:, 1:] * below[start:stop]
+            after[start:] = sums_of[:, 0]
+            self._rectangle.write(start, panel)
+
+    def _changes(self, x: Array, sign: int) -> tuple[Array, Array, Array]:
+        """p, and the diagonal and the columns below it, over p, of the factor of ``I + sign p p^H``."""
         p = x.astype(self.dtype)[:, None]
         self._rectangle.solve_lower(p)
         p = p[:, 0].astype(np.result_type(self.dtype, np.float64))
@@ -185,34 +222,29 @@ class Cholesky:
                     f"S - x x^H is not positive definite: x^H S^-1 x is {squares.sum():.6g}, and must be below 1"
                 )
             sums = left + np.concatenate([np.cumsum(squares[::-1])[::-1], [0]])
-        on = np.sqrt(sums[1:] / sums[:-1]).astype(self.dtype)
-        below = (sign * p.conj() / np.sqrt(sums[1:] * sums[:-1])).astype(self.dtype)
-        p = p.astype(self.dtype)
-        after = np.zeros(self.n, self.dtype)  # the sum of p_j L_j over the columns that are done
-        for start, stop in reversed(self._rectangle.panels()):
-            panel = self._rectangle.read(start, stop)
-            sums_of = np.hstack([panel * p[start:stop], after[start:, None]])
-            np.cumsum(sums_of[:, ::-1], axis=1, out=sums_of[:, ::-1])
-            panel = panel * on[start:stop] + sums_of[:, 1:] * below[start:stop]
-            after[start:] = sums_of[:, 0]
-            self._rectangle.write(start, panel)
+        on = np.sqrt(sums[1:] / sums[:-1])
+        below = sign * p.conj() / (np.sqrt(sums[1:]) * np.sqrt(sums[:-1]))
+        return p.astype(self.dtype), on.astype(self.dtype), below.astype(self.dtype)
 
 
-class Lower:
-    """The lower triangular L of a Cholesky factor.
+class Triangle:
+    """A triangular factor, which multiplies (``F.L @ z``, ``z @ F.L``) and solves; `Cholesky.L` and its ``H``.
 
     Examples
     --------
     >>> import numpy as np
     >>> L = cholesky(Packed(np.array([4.0, 2.0, 10.0]))).L
-    >>> L @ np.array([1.0, 1.0])
-    array([2., 4.])
-    >>> L.solve(np.array([2.0, 4.0]))
-    array([1., 1.])
+    >>> L @ np.array([1.0, 1.0]), L.H @ np.array([1.0, 1.0])
+    (array([2., 4.]), array([3., 3.]))
+    >>> L.solve(np.array([2.0, 4.0])), L.H.solve(np.array([3.0, 3.0]))
+    (array([1., 1.]), array([1., 1.]))
     """
 
-    def __init__(self, rectangle: Rectangle) -> None:
+    __array_ufunc__ = None  # NumPy leaves the operators to those below
+
+    def __init__(self, rectangle: Rectangle, *, lower: bool = True) -> None:
         self._rectangle = rectangle
+        self._lower = lower
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -224,28 +256,44 @@ class Lower:
         """The dtype of the numbers."""
         return self._rectangle.dtype
 
+    @property
+    def H(self) -> "Triangle":
+        """The conjugate transpose: upper triangular of the lower one; a view."""
+        return Triangle(self._rectangle, lower=not self._lower)
+
+    @property
+    def T(self) -> "Triangle":
+        """The transpose of a real factor; a view."""
+        if self.dtype.kind == "c":
+            raise TypeError("the factor is complex: H is its conjugate transpose, and it has no T")
+        return self.H
+
     def __repr__(self) -> str:
-        return f"Lower(n={self.shape[0]}, dtype={self.dtype})"
+        return f"Triangle({'lower' if self._lower else 'upper'}, n={self.shape[0]}, dtype={self.dtype})"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Never:
+        raise TypeError(
+            "a Triangle is kept as a half, F.half: vech.expand(F.half, kind='triangular') is an array"
+        )
 
     def __matmul__(self, z: ArrayLike) -> Array:
         """``L z``, of z of shape (n,) or (n, m): correlates what is not."""
-        return _columns(z, self._rectangle.n, self.dtype, self._rectangle.multiply)
+        multiply = self._rectangle.multiply if self._lower else self._rectangle.multiply_conjugate
+        return columns(z, self._rectangle.n, self.dtype, multiply, "z")
+
+    def __rmatmul__(self, z: ArrayLike) -> Array:
+        """``z L``, of z of shape (n,) or (m, n)."""
+        return (self.H @ as_array(z, "z").conj().T).conj().T
 
     def solve(self, b: ArrayLike) -> Array:
         """``L^-1 b``, of b of shape (n,) or (n, m): whitens what is correlated."""
+        overwrite = self._rectangle.solve_lower if self._lower else self._rectangle.solve_upper
 
         def solved(x: Array) -> Array:
-            self._rectangle.solve_lower(x)
+            overwrite(x)
             return x
 
-        return _columns(b, self._rectangle.n, self.dtype, solved)
-
-
-class SignLogdet(NamedTuple):
-    """A determinant as NumPy's slogdet gives it: ``sign * exp(logabsdet)``."""
-
-    sign: float | complex
-    logabsdet: float
+        return columns(b, self._rectangle.n, self.dtype, solved)
 
 
 def cholesky(S: Packed, *, threads: int | None = None) -> Cholesky:
@@ -288,13 +336,12 @@ def cholesky(S: Packed, *, threads: int | None = None) -> Cholesky:
     (array([1., 2.]), 3.5835)
     """
     S = as_packed(S, "cholesky")
-    if S.kind not in ("symmetric", "hermitian") or (S.kind == "symmetric" and family(S.dtype) == "c"):
-        name = "complex symmetric" if S.kind == "symmetric" else S.kind
-        raise TypeError(
-            f"a {name} matrix has no Cholesky factor: if S is Hermitian, say Packed(half, kind='hermitian'); "
-            f"solve, inverse and slogdet take every kind"
-        )
-    rectangle, minor = _try_cholesky(S, work_dtype(S.dtype, "S"), threads)
+    check_selfadjoint(
+        S,
+        "cholesky",
+        "if it is Hermitian, say Packed(half, kind='hermitian'); solve, inverse and slogdet take every kind",
+    )
+    rectangle, minor = try_cholesky(S, work_dtype(S.dtype, "S"), threads)
     if minor:
         raise np.linalg.LinAlgError(
             f"S is not positive definite: its leading minor of order {minor} is not positive; "
@@ -303,295 +350,41 @@ def cholesky(S: Packed, *, threads: int | None = None) -> Cholesky:
     return Cholesky(rectangle, S)
 
 
-def solve(S: Packed, b: ArrayLike, *, threads: int | None = None) -> Array:
-    """The solution x of ``S x = b``; expands S, once, where it is not positive definite.
-
-    Parameters
-    ----------
-    S : Packed
-        Of any kind, layout and dtype but float16 and smaller, and dates.
-    b : array, shape (n,) or (n, m)
-        The right side, or several as columns.
-    threads : int, optional
-        At most so many threads for vech's part; BLAS has its own.
-
-    Returns
-    -------
-    array, of the shape of b
-        In the dtype of ``numpy.linalg.solve``.
-
-    Raises
-    ------
-    numpy.linalg.LinAlgError
-        If S is singular.
-    ValueError, TypeError
-        As `cholesky`, and for a b that does not fit; every kind is taken.
-
-    Notes
-    -----
-    Tries `cholesky`, in memory for one more half. If S is not positive definite, the full matrix is made and
-    factored in place: by Bunch-Kaufman's ``L D L^T`` (LAPACK's ?sytrf, ?hetrf), or by LU where S is skew or b
-    has more than n / 8 columns.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> solve(Packed(np.array([0.0, 2.0, 0.0])), np.array([2.0, 4.0]))
-    array([2., 1.])
-    """
-    S = as_packed(S, "solve")
-    b = as_array(b, "b")
-    _check_rows(b, S.n)
-    wide = np.result_type(work_dtype(S.dtype, "S"), work_dtype(b.dtype, "b"))
-    if b.size == 0:
-        return np.zeros(b.shape, wide)
-    dtype = wide if family(S.dtype) == "c" else np.zeros(0, wide).real.dtype
-    many = b.ndim == 2 and b.shape[1] > S.n // MANY
-    return _columns(b, S.n, dtype, factored(S, dtype, threads, many=many).solve)
-
-
-def inverse(S: Packed, *, threads: int | None = None) -> Packed:
-    """The inverse of S, of its kind and layout with the diagonal stored; expands S where it is not definite.
-
-    Parameters
-    ----------
-    S : Packed
-        Of any kind, layout and dtype but float16 and smaller, and dates; labels follow.
-    threads : int, optional
-        At most so many threads for vech's part; BLAS has its own.
-
-    Raises
-    ------
-    numpy.linalg.LinAlgError
-        If S is singular.
-    ValueError, TypeError
-        As `solve`.
-
-    Notes
-    -----
-    By `cholesky`, with memory for two halves beside the result; if S is not positive definite, by LU in the
-    full matrix. Where the inverse only multiplies, `solve` is faster and more accurate.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> inverse(Packed(np.array([0.0, 2.0, 1.0]))).half
-    array([-0.25,  0.5 ,  0.  ])
-    """
-    S = as_packed(S, "inverse")
-    dtype = work_dtype(S.dtype, "S")
-    if S.n == 0:
-        return Packed(S.half.astype(dtype), S.layout, kind=S.kind, labels=S.labels)
-    factor = factored(S, dtype, threads, many=True)
-    if isinstance(factor, Rectangle):
-        return Cholesky(factor, S).inverse()
-    assert isinstance(factor, _LU)
-    layout = S.layout if S.layout.implied is None else S.layout.plain
-    half = pack(factor.inverse(), layout, kind=S.kind, use=layout.triangle, threads=threads)
-    return Packed(half, layout, kind=S.kind, labels=S.labels)
-
-
-def slogdet(S: Packed, *, threads: int | None = None) -> SignLogdet:
-    """Sign and logarithm of the determinant; expands S where it is not positive definite.
-
-    Parameters
-    ----------
-    S : Packed
-        Of any kind, layout and dtype but float16 and smaller, and dates.
-    threads : int, optional
-        At most so many threads for vech's part; BLAS has its own.
-
-    Returns
-    -------
-    SignLogdet
-        ``sign, logabsdet`` as of ``numpy.linalg.slogdet``: the sign is 1.0, -1.0, or 0.0 with -inf for a
-        singular S; of complex symmetric and skew-Hermitian matrices a complex number of modulus 1.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `solve`.
-
-    Notes
-    -----
-    By the factors, and in the memory, of `solve`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> sign, logabsdet = slogdet(Packed(np.array([0.0, 2.0, 0.0])))
-    >>> float(sign * np.exp(logabsdet))
-    -4.0
-    """
-    S = as_packed(S, "slogdet")
-    dtype = work_dtype(S.dtype, "S")
-    if S.n == 0:
-        return SignLogdet(1.0, 0.0)
-    sign, logarithm = _product(factored(S, dtype, threads).pivots())
-    return SignLogdet(sign if sign.imag else sign.real, logarithm)
-
-
-def factored(
-    S: Packed, dtype: Dtype, threads: int | None = None, *, many: bool = False
-) -> "Rectangle | _LU | _BunchKaufman":
-    """The factor that suits S: of Cholesky, or of the expanded matrix by the way for one or for many columns."""
-    if _may_be_definite(S):
-        rectangle, minor = _try_cholesky(S, dtype, threads)
-        if not minor:
-            return rectangle
-    check_finite(S)
-    return (_LU if many or S.kind.startswith("skew") else _BunchKaufman)(S, dtype, threads)
-
-
-class _LU:
-    """P L U of the expanded matrix."""
-
-    def __init__(self, S: Packed, dtype: Dtype, threads: int | None) -> None:
-        from scipy.linalg import get_lapack_funcs
-
-        self.n, self.dtype = S.n, dtype
-        self._getrf, self._getrs, self._getri, self._lwork = get_lapack_funcs(
-            ("getrf", "getrs", "getri", "getri_lwork"), dtype=dtype
-        )
-        self._factors, self._swaps, info = self._getrf(expanded(S, dtype, threads), overwrite_a=True)
-        self._singular = info > 0 or (S.kind == "skew" and S.n % 2 == 1)
-
-    def solve(self, b: Array) -> Array:
-        _check_regular(self._singular)
-        return self._getrs(self._factors, self._swaps, b, overwrite_b=True)[0]  # type: ignore[no-any-return]
-
-    def inverse(self) -> Array:
-        _check_regular(self._singular)
-        lwork = int(self._lwork(self.n)[0].real)
-        return self._getri(self._factors, self._swaps, lwork=lwork, overwrite_lu=True)[0]  # type: ignore[no-any-return]
-
-    def pivots(self) -> Array:
-        """Numbers whose product is the determinant."""
-        if self._singular:
-            return np.zeros(1)
-        swapped = np.count_nonzero(self._swaps != np.arange(self.n))
-        return np.append(np.diagonal(self._factors), (-1.0) ** swapped)
-
-
-class _BunchKaufman:
-    """L D L^T (L D L^H of a Hermitian one) of the expanded matrix."""
-
-    def __init__(self, S: Packed, dtype: Dtype, threads: int | None) -> None:
-        from scipy.linalg import get_lapack_funcs
-
-        self.n, self.dtype = S.n, dtype
-        self._hermitian = S.kind == "hermitian"
-        name = "he" if self._hermitian else "sy"
-        trf, self._trs, lwork = get_lapack_funcs(
-            (f"{name}trf", f"{name}trs", f"{name}trf_lwork"), dtype=dtype
-        )
-        work = int(lwork(self.n, lower=True)[0].real)
-        self._factors, self._swaps, info = trf(
-            expanded(S, dtype, threads), lower=True, lwork=work, overwrite_a=True
-        )
-        self._singular = info > 0
-
-    def solve(self, b: Array) -> Array:
-        _check_regular(self._singular)
-        return self._trs(self._factors, self._swaps, b, lower=True, overwrite_b=True)[0]  # type: ignore[no-any-return]
-
-    def pivots(self) -> Array:
-        """Numbers whose product is the determinant: of a block of D, its determinant in two factors."""
-        if self._singular:
-            return np.zeros(1)
-        pivots = np.diagonal(self._factors).copy()
-        firsts = np.flatnonzero(self._swaps < 0)[::2]
-        a, below, c = pivots[firsts], self._factors[firsts + 1, firsts], pivots[firsts + 1]
-        mirrored = below.conj() if self._hermitian else below
-        pivots[firsts] = below
-        pivots[firsts + 1] = a / below * c - mirrored
-        return pivots
-
-
-def as_packed(S: Any, task: str) -> Packed:
-    """S if it is a Packed store; TypeError with the way out for all else."""
-    if isinstance(S, Packed):
-        return S
-    if isinstance(S, Store):
-        way_out = f"{task}(S.to_packed())" if hasattr(S, "to_packed") else "make a Packed of it"
-    else:
-        way_out = f"{task}(vech.Packed(half, layout)), where vech.pack makes the half of a full matrix"
-    raise TypeError(f"{task} takes a Packed store, not {type(S).__name__}: {way_out}")
-
-
-def work_dtype(dtype: Dtype, what: str) -> Dtype:
-    """The dtype in which LAPACK computes with such numbers."""
-    letter = family(dtype)
-    if letter in "biu":
-        return np.dtype(np.float64)
-    if letter in "fc" and dtype.char in "fdFD":
-        return dtype.newbyteorder("=")
-    way_out = "astype(np.float32)" if letter == "f" else "astype(float)"
-    raise TypeError(f"{what} has dtype {dtype}, with which LAPACK does not compute: {way_out} first")
-
-
-def _may_be_definite(S: Packed) -> bool:
-    suits = S.kind == "hermitian" or (S.kind == "symmetric" and family(S.dtype) != "c")
-    return suits and bool((S.diagonal().real > 0).all())
-
-
-def _try_cholesky(S: Packed, dtype: Dtype, threads: int | None) -> tuple[Rectangle, int]:
+def try_cholesky(S: Packed, dtype: Dtype, threads: int | None = None) -> tuple[Rectangle, int]:
     """A factor, and the order of the leading minor that is not positive, or 0."""
-    half = S.half.astype(dtype, copy=False)
-    rectangle = Rectangle(convert(half, S.layout, ORDER, kind=S.kind, threads=threads), S.n)
+    rectangle = rectangle_of(S.half.astype(dtype, copy=False), S.layout, S.kind, threads)
     minor = rectangle.factor()
-    unsound = np.flatnonzero(~np.isfinite(rectangle.diagonal()))
-    if minor or unsound.size:
+    if minor:
         check_finite(S)
-        minor = minor or int(unsound[0]) + 1
     return rectangle, minor
 
 
-def check_finite(S: Packed, name: str = "S", who: str = "factors need") -> None:
-    """Refuse NaN and infinity; the first is named."""
-    for start in range(0, S.half.size, CHUNK):
-        bad = np.flatnonzero(~np.isfinite(S.half[start : start + CHUNK]))
-        if bad.size:
-            i, j = map(int, S.layout.pair(start + bad[0], S.n))
-            raise ValueError(f"{name}[{i}, {j}] is {S[i, j]}: {who} finite numbers")
+def rectangle_of(half: Array, layout: AnyLayout, kind: str, threads: int | None = None) -> Rectangle:
+    """The numbers of a half, as LAPACK factors them."""
+    return Rectangle(convert(half, layout, ORDER, kind=kind, threads=threads), layout.side(half.size))
 
 
-def expanded(S: Packed, dtype: Dtype, threads: int | None) -> Array:
-    """The full matrix in Fortran order, with the diagonal of its kind."""
-    half = S.half.astype(dtype, copy=False)
-    full = Packed(half, S.layout, kind=S.kind).T.expand(threads=threads).T
-    diagonal = full.diagonal().copy()
-    settle(diagonal, S.kind)
-    np.fill_diagonal(full, diagonal)
-    return full
-
-
-def _check_regular(singular: bool) -> None:
-    if singular:
-        raise np.linalg.LinAlgError("S is singular: it has no inverse, and S x = b no single solution")
-
-
-def _check_rows(b: Array, n: int) -> None:
+def check_rows(b: Array, n: int, name: str = "b") -> None:
+    """ValueError if b is not n numbers, or columns of n."""
     if b.ndim not in (1, 2) or b.shape[0] != n:
-        raise ValueError(f"b has shape {b.shape}, but S is of side {n}: ({n},) or ({n}, m)")
+        raise ValueError(f"{name} has shape {b.shape}, but S is of side {n}: ({n},) or ({n}, m)")
 
 
-def _columns(b: ArrayLike, n: int, dtype: Dtype, function: Callable[[Array], Array]) -> Array:
+def columns(b: ArrayLike, n: int, dtype: Dtype, function: Callable[[Array], Array], name: str = "b") -> Array:
     """A function of Fortran-ordered columns, applied to b in the precision of dtype."""
-    b = as_array(b, "b")
-    _check_rows(b, n)
-    columns = b if b.ndim == 2 else b[:, None]
-    if work_dtype(b.dtype, "b").kind == "c" and dtype.kind != "c":
-        parts = np.ascontiguousarray(columns, np.result_type(dtype, np.complex64)).view(dtype)
-        x = np.ascontiguousarray(function(np.array(parts, order="F"))).view(
-            np.result_type(dtype, np.complex64)
-        )
+    b = as_array(b, name)
+    check_rows(b, n, name)
+    x = b if b.ndim == 2 else b[:, None]
+    if work_dtype(b.dtype, name).kind == "c" and dtype.kind != "c":
+        wide = np.result_type(dtype, np.complex64)
+        parts = np.ascontiguousarray(x, wide).view(dtype)
+        x = np.ascontiguousarray(function(np.array(parts, order="F"))).view(wide)
     else:
-        x = function(np.array(columns, dtype, order="F"))
+        x = function(np.array(x, dtype, order="F"))
     return x if b.ndim == 2 else x[:, 0]
 
 
-def _product(numbers: Array) -> tuple[complex, float]:
+def product(numbers: Array) -> tuple[complex, float]:
     """The direction of a product and the logarithm of its modulus."""
     moduli = np.abs(numbers.astype(np.complex128))
     if not moduli.all():
@@ -599,8 +392,12 @@ def _product(numbers: Array) -> tuple[complex, float]:
     return complex(np.prod(numbers / moduli)), float(np.log(moduli).sum())
 
 
-def _one_norm(apply: Callable[[Array], Array], n: int, dtype: Dtype) -> float:
-    """An estimate of the 1-norm of a self-adjoint operator on columns, as in LAPACK's ?lacn2."""
+def one_norm(apply: Callable[[Array], Array], n: int, dtype: Dtype, *, symmetric: bool = False) -> float:
+    """An estimate of the 1-norm of an operator on columns, self-adjoint or symmetric, as in LAPACK's ?lacn2.
+
+    Moduli are all it takes of a product with the adjoint: of a symmetric operator conj(A conj(x)), of a skew
+    one -A x.
+    """
     if n == 0:
         return 0.0
 
@@ -612,7 +409,7 @@ def _one_norm(apply: Callable[[Array], Array], n: int, dtype: Dtype) -> float:
     for _ in range(5):
         signs = np.where(y == 0, 1, y / np.where(y == 0, 1, np.abs(y)))
         unit = np.zeros(n)
-        unit[np.argmax(np.abs(image(signs)))] = 1
+        unit[np.argmax(np.abs(image(signs.conj() if symmetric else signs)))] = 1
         y = image(unit)
         norm = float(np.abs(y).sum())
         if norm <= best:

@@ -5,17 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vech.arrays import Array, epsilon, family
+from vech import products
+from vech.arrays import Array, epsilon
 from vech.dialects import AnyLayout
 from vech.layout import as_integer
-from vech.linalg.factor import as_packed, check_finite
-from vech.linalg.rectangle import ORDER, Rectangle
+from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, magnitude, power_of_two
+from vech.linalg.factor import rectangle_of
+from vech.linalg.newton import eigenpairs, largest_of, newton, with_diagonal
 from vech.moves import convert, pack
 from vech.packed import Packed
 
-HALVINGS = 40  # of a Newton step before the search along it gives up
-ARMIJO = 1e-4  # the share of the slope that a step must gain
-CG_STEPS = 200
 DENSE = 64  # a smaller matrix is expanded to find its smallest eigenvalue
 
 
@@ -28,7 +27,7 @@ class Nearest(NamedTuple):
         Has a Cholesky factor. In the layout and dtype (native) of what was given, its diagonal stored; labels
         follow.
     distance : float
-        Frobenius norm of the difference, over the full matrix.
+        Frobenius norm of the difference, over the full matrix; infinity where float64 ends.
     iterations : int
         Newton steps, eigendecompositions or bisections; 0 where the matrix was definite as it was.
     smallest_eigenvalue : float
@@ -73,7 +72,8 @@ def nearest_correlation(
     TypeError
         For anything but a real symmetric `Packed` of float32 or float64.
     numpy.linalg.LinAlgError
-        If `max_iterations` steps, or the rounding of float64, do not reach `tol`.
+        If `max_iterations` steps do not reach `tol`, or the rounding of float64, which is eps times the largest
+        eigenvalue, forbids it.
 
     Notes
     -----
@@ -81,7 +81,8 @@ def nearest_correlation(
     ``diag((S + Diag y)_+) - 1``, by Newton's method; each direction by conjugate gradients, preconditioned by
     the diagonal of the Hessian. Converges quadratically. Computes in float64.
 
-    Cost: one eigendecomposition a step, mostly 4 to 8 of them, and 7 n x n arrays at its peak.
+    Cost: one eigendecomposition a step, mostly 4 to 8 of them, but about 50 for numbers of 10^5 and up to 300
+    for 10^7; and 7 n x n arrays at its peak.
 
     Sources: H. Qi, D. Sun, "A quadratically convergent Newton method for computing the nearest correlation
     matrix", SIAM J. Matrix Anal. Appl. 28(2), 2006; R. Borsdorf, N. Higham, "A preconditioned Newton
@@ -104,15 +105,19 @@ def nearest_correlation(
     if not isinstance(tol, Real) or not float(tol) > 0:
         raise ValueError(f"tol must be a positive number, not {tol!r}")
     most = as_integer("max_iterations", max_iterations)
+    if most < 0:
+        raise ValueError(f"max_iterations must be at least 0, not {most}")
     least = 4 * S.n * epsilon(S.dtype) if floor is None else _as_floor(floor)
     if least >= 1:
         raise ValueError(f"floor must be below 1, not {least}: the eigenvalues of a correlation have mean 1")
+    if np.all(S.diagonal() == 1) and _has_factor(S, least):
+        return _unchanged(S)
     full = _expanded(S)
-    if np.all(S.diagonal() == 1) and _is_definite(_shifted(full, -least)):
-        return _unchanged(S, full)
-    nearest, steps = _newton(_shifted(full, -least), 1 - least, float(tol), most)
+    np.fill_diagonal(full, 1 - least)
+    with np.errstate(all="ignore"):  # it stops where numbers are no longer finite
+        nearest, steps = newton(full, 1 - least, float(tol), most)
     np.fill_diagonal(nearest, 1)
-    return _repaired(S, full, nearest, steps, least, ones=True)
+    return _repaired(S, nearest, 1.0, steps, least, ones=True)
 
 
 def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
@@ -123,8 +128,8 @@ def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
     S : Packed of floats or complex numbers, symmetric or Hermitian
         Its diagonal may be of any sign.
     floor : float, optional
-        The smallest eigenvalue of the result. By default 4 eps of the dtype times the largest eigenvalue by
-        size, raised where LAPACK needs more to factorise the result.
+        The smallest eigenvalue of the result. By default 4 n eps of the dtype times the largest number by size,
+        raised where LAPACK needs more to factorise the result.
 
     Returns
     -------
@@ -135,6 +140,8 @@ def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
     ------
     ValueError
         For NaN or infinity, a matrix of zeros without a `floor`, or a `floor` that is not positive.
+    OverflowError
+        If the result exceeds the dtype.
     TypeError
         For anything but a `Packed` that is real symmetric or complex Hermitian, of a dtype LAPACK has.
 
@@ -157,16 +164,20 @@ def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
     """
     _check_store(S, "S", "nearest_psd")
     least = 0.0 if floor is None else _as_floor(floor)
-    full = _expanded(S)
-    if _is_definite(_shifted(full, -least)):
-        return _unchanged(S, full)
-    values, vectors = _eigh(full.copy(order="F"))
-    if floor is None:
-        least = 4 * epsilon(S.dtype) * _largest(values)
-    if not least:
+    largest = products.norm(S.half, S.layout, S.kind, "max")
+    unit = power_of_two(max(largest, least))
+    if S.n and not unit:
         raise ValueError(
             "S is all zeros, which gives its floor no scale: pass floor=, the smallest eigenvalue"
         )
+    if floor is None:
+        least = 4 * S.n * epsilon(S.dtype) * largest
+    if _has_factor(S, least):
+        return _unchanged(S)
+    full = _expanded(S)
+    full /= unit
+    least = least / unit or 4 * S.n * epsilon(S.dtype)  # of numbers so small that their floor is none
+    values, vectors = eigenpairs(full.copy(order="F"))
     low = int(np.count_nonzero(values < least))
     if 2 * low < S.n:
         part = vectors[:, :low] * np.sqrt(least - values[:low])
@@ -174,13 +185,13 @@ def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
     else:
         part = vectors[:, low:] * np.sqrt(values[low:] - least)
         nearest = _shifted(part @ part.conj().T, least)
-    return _repaired(S, full, nearest, 1, least, ones=False)
+    return _repaired(S, nearest, unit, 1, least, ones=False)
 
 
 def shrink_to_psd(
     S: Packed, target: Packed | None = None, *, tol: float = 1e-6, floor: float | None = None
 ) -> Nearest:
-    """Moves S towards a positive definite target, no further than makes it positive definite.
+    """Moves S towards a definite target until it is definite; may expand S to find its smallest eigenvalue.
 
     Parameters
     ----------
@@ -205,7 +216,9 @@ def shrink_to_psd(
     ------
     ValueError
         For NaN or infinity, a target that does not fit or has no Cholesky factor; without a target, for a row
-        of zeros or a diagonal that is not positive; a `tol` or `floor` that fits nothing.
+        of zeros or a diagonal that is not above the floor; a `tol` or `floor` that fits nothing.
+    OverflowError
+        If S and the target are further apart than the dtype reaches.
     TypeError
         For anything but `Packed` stores, real symmetric or complex Hermitian, of a dtype LAPACK has.
 
@@ -235,16 +248,24 @@ def shrink_to_psd(
     i = np.arange(n)
     on = layout.slot(i, i, n)
     if target is None:
-        _check_diagonal(S, "shrinking keeps the diagonal, so it must be positive, or pass a target")
-        way, largest = -given, _largest(given[on])
+        why = "shrinking keeps the diagonal, so it must be positive, or pass a target"
+        _check_diagonal(S, why)
+        way, largest = -given, largest_of(given[on])
         way[on] = 0
     else:
         _check_store(target, "target", "shrink_to_psd")
         if (target.n, target.kind, target.dtype.newbyteorder("=")) != (n, S.kind, dtype):
             raise ValueError(f"target is {target!r} and S is {S!r}: n, dtype and kind must be the same")
         goal = _native(target, layout)
-        way, largest = goal - given, _largest(goal[on])
+        with np.errstate(over="ignore"):
+            way, largest = goal - given, largest_of(goal[on])
+        if not np.isfinite(way).all():
+            raise OverflowError(
+                f"S and target are further apart than {dtype} reaches: divide both by a number"
+            )
     least = 4 * n * epsilon(dtype) * largest if floor is None else _as_floor(floor)
+    if target is None:
+        _check_diagonal(S, f"{why}, and above the floor of {least:.3g}", least)
 
     def towards(step: float) -> Array:
         moved = way * dtype.type(step)
@@ -252,9 +273,7 @@ def shrink_to_psd(
         return np.asarray(moved)
 
     def is_definite(step: float) -> bool:
-        numbers = convert(towards(step), layout, ORDER, kind=S.kind)
-        numbers[ORDER.slot(i, i, n)] -= least
-        return Rectangle(numbers, n).factor() == 0
+        return _has_factor(Packed(towards(step), layout, kind=S.kind), least)
 
     low, high, iterations = 0.0, 1.0, 0
     if is_definite(low):
@@ -262,157 +281,48 @@ def shrink_to_psd(
     elif not is_definite(high):
         raise ValueError(f"target minus {least:.3g} I has no Cholesky factor: it must be positive definite")
     while high - low > tol:
-        iterations += 1
         middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        iterations += 1
         if is_definite(middle):
             high = middle
         else:
             low = middle
     matrix = Packed(towards(high), layout, kind=S.kind, labels=S.labels)
-    distance = high * _norm(Rectangle(convert(way, layout, ORDER, kind=S.kind), n))
+    distance = products.norm(way * dtype.type(high), layout, S.kind)
     return Nearest(matrix, distance, iterations, _smallest_of_half(matrix))
-
-
-# ---------------------------------------------------------------- Newton's method on the dual
-
-
-class _Dual(NamedTuple):
-    """The dual function at y: its value and gradient, and the eigenpairs of ``S + Diag y`` behind them."""
-
-    y: Array
-    value: float
-    gradient: Array
-    values: Array
-    vectors: Array
-    squares: Array  # of the vectors
-
-
-def _newton(matrix: Array, diagonal: float, tol: float, max_iterations: int) -> tuple[Array, int]:
-    """The semidefinite matrix nearest to this one among those with this number all along their diagonal."""
-    n = len(matrix)
-
-    def dual(y: Array) -> _Dual:
-        values, vectors = _eigh(_with_diagonal(matrix, matrix.diagonal() + y))
-        kept, squares = np.maximum(values, 0), vectors * vectors
-        return _Dual(
-            y, kept @ kept / 2 - diagonal * y.sum(), squares @ kept - diagonal, values, vectors, squares
-        )
-
-    point = dual(diagonal - matrix.diagonal())
-    scale = diagonal * np.sqrt(n)
-    for steps in range(max_iterations + 1):
-        missed = float(np.linalg.norm(point.gradient)) / scale
-        if missed <= tol:
-            return _projected(matrix, point, diagonal), steps
-        if steps == max_iterations:
-            break
-        direction = _direction(point, min(0.1, missed))
-        slope = point.gradient @ direction
-        rounding = 8 * n * np.finfo(float).eps * abs(point.value)
-        for halvings in range(HALVINGS):
-            step = 0.5**halvings
-            tried = dual(point.y + step * direction)
-            if tried.value <= point.value + ARMIJO * step * slope + rounding:
-                break
-        point = tried
-    raise np.linalg.LinAlgError(
-        f"nearest_correlation missed the ones of the diagonal by {missed:.2g} after {steps} steps, and tol is "
-        f"{tol:.2g}: allow more max_iterations, or a larger tol"
-    )
-
-
-def _direction(point: _Dual, rtol: float) -> Array:
-    """Newton's direction, to this relative residual.
-
-    The Hessian takes h to ``diag(P (W o (P^T Diag(h) P)) P^T)``, where W holds 1 for two positive eigenvalues,
-    a / (a - b) for a positive a and another b, and 0 for two others. Of its blocks the larger square one is
-    never multiplied: where most eigenvalues are positive, h minus the same with 1 - W is cheaper.
-    """
-    from scipy.sparse.linalg import LinearOperator, cg
-
-    n = len(point.y)
-    low = int(np.count_nonzero(point.values <= 0))
-    above, below = point.values[low:], point.values[:low]
-    weights = above / (above - below[:, None])
-    few, many = slice(low, None), slice(low)
-    complement = 2 * low < n
-    if complement:
-        few, many, weights = many, few, 1 - weights.T
-    fewer, others = point.vectors[:, few], point.vectors[:, many]
-    gram = np.square(fewer @ fewer.T)
-
-    def block(h: Array) -> Array:
-        cross = (others.T * h) @ fewer
-        cross *= weights
-        return np.asarray(gram @ h + 2 * np.einsum("ij,ij->i", others @ cross, fewer))
-
-    diagonal = gram.diagonal() + 2 * np.einsum(
-        "ij,ij->i", point.squares[:, many] @ weights, point.squares[:, few]
-    )
-    hessian = (lambda h: h - block(h)) if complement else block
-    diagonal = np.maximum(1 - diagonal if complement else diagonal, 1e-8)
-    operator = LinearOperator((n, n), matvec=lambda h: hessian(h.ravel()), dtype=np.float64)
-    jacobi = LinearOperator((n, n), matvec=lambda h: h.ravel() / diagonal, dtype=np.float64)
-    direction, _ = cg(operator, -point.gradient, rtol=rtol, maxiter=CG_STEPS, M=jacobi)
-    return np.asarray(direction)
-
-
-def _projected(matrix: Array, point: _Dual, diagonal: float) -> Array:
-    """The positive part of ``matrix + Diag y``, scaled so that its diagonal is exact."""
-    low = int(np.count_nonzero(point.values <= 0))
-    if 2 * low > len(matrix):
-        part = point.vectors[:, low:] * np.sqrt(point.values[low:])
-        positive = part @ part.T
-    else:
-        part = point.vectors[:, :low] * np.sqrt(-point.values[:low])
-        positive = _with_diagonal(matrix, matrix.diagonal() + point.y) + part @ part.T
-    scales = np.sqrt(diagonal / positive.diagonal())
-    return np.asarray(positive * scales * scales[:, None])
 
 
 # ---------------------------------------------------------------- full matrices
 
 
-def _eigh(matrix: Array) -> tuple[Array, Array]:
-    """All eigenpairs, ascending; overwrites the matrix."""
-    from scipy.linalg import eigh
-
-    values, vectors = eigh(matrix, driver="evd", overwrite_a=True, check_finite=False)
-    return values, vectors
-
-
-def _is_definite(matrix: Array) -> bool:
-    """Whether LAPACK's potrf, by way of NumPy, gives a factor."""
-    try:
-        np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        return False
-    return True
-
-
-def _with_diagonal(matrix: Array, diagonal: Array) -> Array:
-    changed = matrix.copy(order="F")
-    np.fill_diagonal(changed, diagonal)
-    return changed
-
-
 def _shifted(matrix: Array, amount: float) -> Array:
-    return _with_diagonal(matrix, matrix.diagonal() + amount)
+    return with_diagonal(matrix, matrix.diagonal() + amount)
+
+
+def _has_factor(S: Packed, least: float = 0.0) -> bool:
+    """Whether ``S - least I`` has a Cholesky factor, in the dtype of S and in the way of `cholesky`."""
+    rectangle = rectangle_of(S.half.astype(S.dtype.newbyteorder("="), copy=False), S.layout, S.kind)
+    rectangle.lower_diagonal(least)
+    return rectangle.factor() == 0
 
 
 def _repaired(
-    store: Packed, full: Array, repaired: Array, iterations: int, floor: float, ones: bool
+    S: Packed, repaired: Array, unit: float, iterations: int, floor: float, *, ones: bool
 ) -> Nearest:
-    """The result, lifted towards the identity until it has a Cholesky factor in its own dtype."""
-    layout = _result_layout(store)
+    """The result, in units, lifted towards the identity until it has a Cholesky factor in its own dtype."""
+    layout, dtype = _result_layout(S), S.dtype.newbyteorder("=")
     while True:
-        rounded = repaired.astype(store.dtype.newbyteorder("="))
+        with np.errstate(over="ignore"):
+            rounded = (repaired * unit).astype(dtype)
         np.fill_diagonal(rounded, rounded.diagonal().real)
-        half = pack(rounded, layout, kind=store.kind, use=layout.triangle)
-        matrix = Packed(half, layout, kind=store.kind, labels=store.labels)
-        final = matrix.expand()
-        if _is_definite(final):
-            return Nearest(matrix, float(np.linalg.norm(final - full)), iterations, _smallest(final))
+        half = pack(rounded, layout, kind=S.kind, use=layout.triangle)
+        if not np.isfinite(half).all():
+            raise OverflowError(f"the nearest matrix has numbers beyond {dtype}: divide S by a number first")
+        matrix = Packed(half, layout, kind=S.kind, labels=S.labels)
+        if _has_factor(matrix):
+            return Nearest(matrix, _distance(matrix, S), iterations, _smallest(matrix.expand()))
         repaired = _shifted(repaired, floor)
         if ones:
             repaired /= 1 + floor
@@ -420,10 +330,17 @@ def _repaired(
         floor *= 2
 
 
-def _unchanged(store: Packed, full: Array) -> Nearest:
-    layout = _result_layout(store)
-    matrix = Packed(_native(store, layout).copy(), layout, kind=store.kind, labels=store.labels)
-    return Nearest(matrix, 0.0, 0, _smallest(full))
+def _unchanged(S: Packed) -> Nearest:
+    layout = _result_layout(S)
+    matrix = Packed(_native(S, layout).copy(), layout, kind=S.kind, labels=S.labels)
+    return Nearest(matrix, 0.0, 0, _smallest(matrix.expand()))
+
+
+def _distance(matrix: Packed, S: Packed) -> float:
+    wide = np.result_type(matrix.dtype, np.float64)
+    difference = matrix.half.astype(wide)
+    difference -= _native(S, matrix.layout)
+    return products.norm(difference, matrix.layout, matrix.kind)
 
 
 def _smallest(full: Array) -> float:
@@ -435,14 +352,6 @@ def _smallest(full: Array) -> float:
     return float(eigvalsh(wide, subset_by_index=(0, 0), check_finite=False)[0])
 
 
-# ---------------------------------------------------------------- rectangles
-
-
-def _norm(rectangle: Rectangle) -> float:
-    numbers, diagonal = rectangle.numbers, rectangle.diagonal()
-    return float(np.sqrt(2 * np.vdot(numbers, numbers).real - np.vdot(diagonal, diagonal).real))
-
-
 def _smallest_of_half(matrix: Packed) -> float:
     """The smallest eigenvalue of a definite matrix: a vector by Lanczos on the inverse, and its quotient."""
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
@@ -450,8 +359,10 @@ def _smallest_of_half(matrix: Packed) -> float:
     n = matrix.n
     if n <= DENSE:
         return _smallest(matrix.expand())
+    unit = magnitude(matrix)
     wide = matrix.half.astype(np.result_type(matrix.dtype, np.float64))
-    factor = Rectangle(convert(wide, matrix.layout, ORDER, kind=matrix.kind), n)
+    wide /= unit
+    factor = rectangle_of(wide, matrix.layout, matrix.kind)
     factor.factor()
 
     def solve(b: Array) -> Array:
@@ -464,7 +375,7 @@ def _smallest_of_half(matrix: Packed) -> float:
     except ArpackNoConvergence:  # rounding is as large as the eigenvalue
         return _smallest(matrix.expand())
     product = Packed(wide, matrix.layout, kind=matrix.kind) @ x
-    return float(np.vdot(x, product).real / np.vdot(x, x).real)
+    return float(np.vdot(x, product).real / np.vdot(x, x).real) * unit
 
 
 # ---------------------------------------------------------------- what is taken
@@ -477,17 +388,13 @@ def _check_store(store: object, name: str, task: str) -> None:
         raise TypeError(
             f"{task} computes with what LAPACK has, and {name} holds {taken.dtype}: astype(float) first"
         )
-    if taken.kind != ("hermitian" if family(taken.dtype) == "c" else "symmetric"):
-        raise TypeError(
-            f"{name} is {taken.dtype} and {taken.kind}, but {task} takes real symmetric and complex Hermitian "
-            f"matrices"
-        )
+    check_selfadjoint(taken, task, "others have no real eigenvalues", name)
     check_finite(taken, name, f"{task} needs")
 
 
-def _check_diagonal(store: Packed, why: str) -> None:
+def _check_diagonal(store: Packed, why: str, floor: float = 0.0) -> None:
     diagonal = store.diagonal().real
-    wrong = np.flatnonzero(~(diagonal > 0))
+    wrong = np.flatnonzero(~(diagonal > floor))
     if wrong.size:
         i = int(wrong[0])
         if not np.any(store[i]):
@@ -514,10 +421,6 @@ def _native(store: Packed, layout: AnyLayout) -> Array:
 def _result_layout(store: Packed) -> AnyLayout:
     keeps = store.layout.implied is None and store.layout.diagonal_scale == 1
     return store.layout if keeps else store.layout.plain
-
-
-def _largest(values: Array) -> float:
-    return float(np.abs(values).max(initial=0))
 
 
 def _as_floor(floor: object) -> float:

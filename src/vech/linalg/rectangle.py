@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
+from vech.linalg.checks import CHUNK
 from vech.orders import RectangularFullPacked
 
 LAPACK_SIDE = 46_340  # n(n+1)/2 of the next side needs more than the 32 bits that SciPy's wrappers count with
@@ -47,6 +48,13 @@ class Rectangle:
         diagonal: Array = self.numbers[self._diagonal()]
         return diagonal
 
+    def largest(self) -> float:
+        """The largest modulus of the numbers."""
+        chunks = range(0, self.numbers.size, CHUNK)
+        return max(
+            (float(np.abs(self.numbers[start : start + CHUNK]).max()) for start in chunks), default=0.0
+        )
+
     def pivots(self) -> Array:
         """Of a factor: numbers whose product is the determinant of L L^H."""
         return np.tile(self.diagonal(), 2)
@@ -55,6 +63,10 @@ class Rectangle:
         """Drop the imaginary parts that no Hermitian diagonal has."""
         if self.dtype.kind == "c":
             self.numbers.imag[self._diagonal()] = 0
+
+    def lower_diagonal(self, amount: float) -> None:
+        """Subtract a number from the diagonal."""
+        self.numbers[self._diagonal()] -= self.dtype.type(amount)
 
     def read(self, start: int, stop: int) -> Array:
         """A copy of columns start to stop from row start on, zero above the diagonal."""
@@ -73,14 +85,16 @@ class Rectangle:
     def factor(self) -> int:
         """Overwrite the matrix by its Cholesky factor; the order of a minor that is not positive, or 0."""
         self.make_diagonal_real()
-        if not self.whole:
-            with np.errstate(all="ignore"):  # whoever calls looks for infinities
-                return self._factor_panels()
         if self.n == 0:
             return 0
-        pftrf = self._lapack("pftrf")
-        self.numbers, info = pftrf(self.n, self.numbers, transr="N", uplo="L", overwrite_a=True)
-        return int(info)
+        if self.whole:
+            pftrf = self._lapack("pftrf")
+            self.numbers, info = pftrf(self.n, self.numbers, transr="N", uplo="L", overwrite_a=True)
+        else:
+            with np.errstate(all="ignore"):
+                info = self._factor_panels()
+        unsound = np.flatnonzero(~np.isfinite(self.diagonal()))  # of NaN and infinity, which LAPACK lets pass
+        return int(info) or (int(unsound[0]) + 1 if unsound.size else 0)
 
     def solve(self, b: Array) -> Array:
         """Solve L L^H x = b of shape (n, m), in place where b is Fortran-ordered."""

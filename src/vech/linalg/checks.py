@@ -1,0 +1,81 @@
+"""What linear algebra takes, asked once at its doors, and the scale it computes at."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from vech import products
+from vech.arrays import Dtype, family
+from vech.packed import Packed
+from vech.store import Store
+
+CHUNK = 2**20  # numbers looked at together
+
+
+def as_packed(S: Any, task: str) -> Packed:
+    """S if it is a Packed store; TypeError with the way out for all else."""
+    if isinstance(S, Packed):
+        return S
+    if isinstance(S, Store):
+        way_out = f"{task}(S.to_packed())" if hasattr(S, "to_packed") else "make a Packed of it"
+    else:
+        way_out = f"{task}(vech.Packed(half, layout)), where vech.pack makes the half of a full matrix"
+    raise TypeError(f"{task} takes a Packed store, not {type(S).__name__}: {way_out}")
+
+
+def work_dtype(dtype: Dtype, what: str) -> Dtype:
+    """The dtype in which LAPACK computes with such numbers."""
+    letter = family(dtype)
+    if letter in "biu":
+        return np.dtype(np.float64)
+    if letter in "fc" and dtype.char in "fdFD":
+        return dtype.newbyteorder("=")
+    way_out = "astype(np.float32)" if letter == "f" else "astype(float)"
+    raise TypeError(f"{what} has dtype {dtype}, with which LAPACK does not compute: {way_out} first")
+
+
+def is_selfadjoint(S: Store) -> bool:
+    """Whether S is real symmetric or Hermitian."""
+    return S.kind == "hermitian" or (S.kind == "symmetric" and family(S.dtype) != "c")
+
+
+def check_selfadjoint(S: Store, task: str, way_out: str, name: str = "S") -> None:
+    """TypeError for complex symmetric and skew matrices."""
+    if not is_selfadjoint(S):
+        kind = "complex symmetric" if S.kind == "symmetric" else S.kind
+        raise TypeError(
+            f"{task} needs a real symmetric or a Hermitian matrix, and {name} is {kind}: {way_out}"
+        )
+
+
+def check_numbers(S: Store, task: str, name: str = "S") -> None:
+    """TypeError for dates."""
+    if family(S.dtype) in "Mm":
+        raise TypeError(f"{task} is of numbers, and {name} holds {S.dtype}: astype(float) first")
+
+
+def check_finite(S: Store, name: str = "S", who: str = "factors need") -> None:
+    """Refuse NaN and infinity; the first is named."""
+    if isinstance(S, Packed):
+        for start in range(0, S.half.size, CHUNK):
+            bad = np.flatnonzero(~np.isfinite(S.half[start : start + CHUNK]))
+            if bad.size:
+                i, j = map(int, S.layout.pair(start + bad[0], S.n))
+                raise ValueError(f"{name}[{i}, {j}] is {S[i, j]}: {who} finite numbers")
+        return
+    stored = S.to_coo(part="lower")
+    for k in np.flatnonzero(~np.isfinite(stored.data))[:1]:
+        raise ValueError(
+            f"{name}[{stored.row[k]}, {stored.col[k]}] is {stored.data[k]}: {who} finite numbers"
+        )
+
+
+def magnitude(S: Packed) -> float:
+    """The power of two at or below the largest |s_ij|, by which S is divided without rounding; 0 of zeros."""
+    return power_of_two(products.norm(S.half, S.layout, S.kind, "max"))
+
+
+def power_of_two(x: float) -> float:
+    """The power of two at or below x; 0 for 0."""
+    return 2.0 ** (math.frexp(x)[1] - 1) if x else 0.0
