@@ -17,8 +17,10 @@ def main() -> None:
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # read when the libraries load
     from benchmarks import (
         bench_convert,
+        bench_covariance,
         bench_expand,
         bench_explicit,
+        bench_gerber,
         bench_linalg,
         bench_nearest,
         bench_pack,
@@ -38,6 +40,8 @@ def main() -> None:
         bench_linalg,
         bench_nearest,
         bench_products,
+        bench_covariance,
+        bench_gerber,
     )
     rows = [row for module in modules for row in module.ROWS]
     if arguments.words:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-NAMES = ("numpy", "scipy", "statsmodels", "pyscf", "triarray")
+NAMES = ("numpy", "scipy", "scikit-learn", "statsmodels", "pyscf", "triarray", "skfolio", "riskfolio-lib", "pandas")
 
 Array = np.ndarray[Any, Any]
 Call = Callable[[], object]
@@ -145,3 +145,87 @@ def spmv(half: Array, x: Array) -> Call | None:
     """BLAS on a half: dspmv, sspmv."""
     blas = load("scipy.linalg.blas")
     return blas and partial(blas.dspmv if half.dtype == np.float64 else blas.sspmv, x.size, 1.0, half, x)
+
+
+def floats_gerber(x: Array, threshold: float) -> Call | None:
+    """The Gerber covariance GS1 by BLAS: signs and moves in float32, one triangle of the products of each."""
+    blas = load("scipy.linalg.blas")
+
+    def call() -> Array:
+        deviation = x.std(axis=0)
+        bound = threshold * deviation
+        above, below = x >= bound, x <= -bound
+        signs, moves = np.subtract(above, below, dtype=np.float32), (above | below).astype(np.float32)
+        over = blas.ssyrk(1.0, signs.T, lower=True)
+        both = blas.ssyrk(1.0, moves.T, lower=True)
+        n = both.diagonal()
+        over /= n[:, None] + n - both
+        return over * deviation[:, None] * deviation
+
+    return blas and call
+
+
+def two_syrk(X: Array) -> Call | None:
+    """One triangle of the products of the columns of a float32 matrix, twice."""
+    blas = load("scipy.linalg.blas")
+
+    def call() -> object:
+        return blas.ssyrk(1.0, X.T, lower=True), blas.ssyrk(1.0, X.T, lower=True)
+
+    return blas and call
+
+
+def skfolio_gerber(X: Array, threshold: float) -> Call | None:
+    """The Gerber covariance GS1, full, without a look at its eigenvalues."""
+    moments = load("skfolio.moments")
+    if moments is None:
+        return None
+    return partial(moments.GerberCovariance(threshold=threshold, psd_variant=True, nearest=False).fit, X)
+
+
+def riskfolio_gerber(X: Array, threshold: float) -> Call | None:
+    """The Gerber covariance GS1, full."""
+    statistics = load("riskfolio.src.GerberStatistic")
+    return statistics and partial(statistics.gerber_cov_stat1, X, threshold)
+
+
+def scipy_kendall(X: Array, every: int) -> Call | None:
+    """tau-b of one pair of columns in so many."""
+    stats = load("scipy.stats")
+    columns = np.ascontiguousarray(X.T)
+    pairs = np.transpose(np.triu_indices(len(columns), 1))[::every]
+
+    def call() -> list[float]:
+        return [stats.kendalltau(columns[i], columns[j]).statistic for i, j in pairs]
+
+    return stats and call
+
+
+def pandas_kendall(X: Array) -> Call | None:
+    """tau-b of all pairs of columns, full."""
+    pandas = load("pandas")
+    return pandas and partial(pandas.DataFrame(X).corr, "kendall")
+
+
+def syrk(X: Array) -> Call | None:
+    """One triangle of the products of the columns, by BLAS, not centred."""
+    blas = load("scipy.linalg.blas")
+    return blas and partial(blas.dsyrk, 1.0, X.T)
+
+
+def scikit_learn_covariance(name: str, X: Array) -> Call | None:
+    """An estimator of scikit-learn's, without its precision."""
+    estimators = load("sklearn.covariance")
+    return estimators and partial(getattr(estimators, name)(store_precision=False).fit, X)
+
+
+def scipy_spearman(X: Array) -> Call | None:
+    """Spearman's correlation of all pairs of columns, full."""
+    stats = load("scipy.stats")
+    return stats and partial(stats.spearmanr, X)
+
+
+def pandas_spearman(X: Array) -> Call | None:
+    """Spearman's correlation of all pairs of columns, full."""
+    pandas = load("pandas")
+    return pandas and partial(pandas.DataFrame(X).corr, "spearman")

@@ -10,6 +10,7 @@ namespace vech {
 void bind_dense(nb::module_&);
 void bind_sparse(nb::module_&);
 void bind_product(nb::module_&);
+void bind_codes(nb::module_&);
 
 namespace {
 
@@ -43,4 +44,5 @@ NB_MODULE(_core, m) {
     vech::bind_dense(m);
     vech::bind_sparse(m);
     vech::bind_product(m);
+    vech::bind_codes(m);
 }

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "codes.hpp"
 #include "move.hpp"
 #include "product.hpp"
 #include "sparse.hpp"
@@ -22,6 +23,9 @@ struct Kernels {
     void (*panel)(const Panel&, int threads, Watch&);
     double (*dot)(const Numbers&, int threads, Watch&);
     double (*largest)(const Numbers&, int threads, Watch&);
+    void (*sum_columns)(const Spread&, int threads, Watch&);
+    void (*encode)(const Encoding&, int threads, Watch&);
+    void (*count)(const Agreement&, int threads, Watch&);
 };
 
 const std::vector<const Kernels*>& compiled_targets();  // best first

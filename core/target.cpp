@@ -77,6 +77,8 @@ namespace {
 #include "kernels/scan.hpp"
 #include "kernels/mirror.hpp"
 #include "kernels/product.hpp"
+#include "kernels/strip.hpp"
+#include "kernels/codes.hpp"
 }  // namespace
 }  // namespace vech::VECH_NAMESPACE
 
@@ -90,10 +92,12 @@ namespace {
 
 namespace vech::VECH_NAMESPACE {
 extern const Kernels kernels;
-const Kernels kernels = {VECH_NAME, [] { return static_cast<bool>(VECH_SUPPORTED); },
-                         move,      cells,
-                         scan,      scatter,
-                         density,   mirror,
-                         multiply,  panel,
-                         dot,       largest};
+const Kernels kernels = {VECH_NAME,   [] { return static_cast<bool>(VECH_SUPPORTED); },
+                         move,        cells,
+                         scan,        scatter,
+                         density,     mirror,
+                         multiply,    panel,
+                         dot,         largest,
+                         sum_columns, encode,
+                         count};
 }  // namespace vech::VECH_NAMESPACE

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PEERS = ("squareform", "statsmodels", "PySCF", "triarray")
+PEERS = (
+    *("squareform", "statsmodels", "PySCF", "triarray"),
+    *("skfolio", "Riskfolio-Lib", "pandas, every 5th column"),
+)
 
 
 def benchmarks(*arguments):

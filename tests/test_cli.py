@@ -22,6 +22,7 @@ import reference
 import vech
 from compare import assert_same_bits
 from vech import cli
+from vech.cli import options
 
 LINUX = sys.platform == "linux"
 
@@ -476,6 +477,7 @@ def test_a_reader_that_closes_early_is_no_traceback(folder):
 SLOW = """
 import time, sys
 from vech import cli
+from vech.cli import options
 from vech.io import panels
 panels.PANEL = 1 << 16
 real = panels._let_go
@@ -510,6 +512,7 @@ def test_interrupted_it_exits_130_and_leaves_nothing(folder):
 STUCK = """
 import sys, time
 from vech import cli
+from vech.cli import options
 from vech.io import npy
 def stuck(*arguments, **options):
     print(end=".", flush=True)
@@ -559,13 +562,13 @@ def test_a_full_disk_is_one_error_that_leaves_nothing(folder, name):
 def terminal(monkeypatch):
     """Bars think they are on a terminal, and draw on a page that they keep."""
     page = io.StringIO()
-    monkeypatch.setattr(cli, "LASTS", 0.05)
-    monkeypatch.setattr(cli, "Console", lambda **options: Console(file=page, force_terminal=True, width=100))
+    monkeypatch.setattr(options, "LASTS", 0.05)
+    monkeypatch.setattr(options, "Console", lambda **more: Console(file=page, force_terminal=True, width=100))
     return page
 
 
 def test_a_bar_appears_when_the_work_lasts(terminal):
-    with cli.Bar("writing full.npy", 100) as bar:
+    with options.Bar("writing full.npy", 100) as bar:
         bar(10, 100)
         assert not terminal.getvalue()
         wait_for(terminal, "writing full.npy")
@@ -575,7 +578,7 @@ def test_a_bar_appears_when_the_work_lasts(terminal):
 
 
 def test_work_that_tells_no_bytes_gets_a_bar_with_its_size_and_the_time_it_takes(terminal):
-    with cli.Bar("packing full.npy", 8_000_000) as bar:
+    with options.Bar("packing full.npy", 8_000_000) as bar:
         wait_for(terminal, "packing full.npy, 8 MB")
         wait_for(terminal, "0:00:0")
         bar.now("writing half.npy", 4_000_000)
@@ -584,7 +587,7 @@ def test_work_that_tells_no_bytes_gets_a_bar_with_its_size_and_the_time_it_takes
 
 
 def test_quick_work_gets_no_bar(terminal):
-    with cli.Bar("packing full.npy", 8_000_000):
+    with options.Bar("packing full.npy", 8_000_000):
         pass
     time.sleep(0.1)
     assert not terminal.getvalue()
@@ -598,8 +601,8 @@ def wait_for(page, text):
 
 
 def test_no_bar_appears_without_a_terminal(monkeypatch, capfd):
-    monkeypatch.setattr(cli, "LASTS", 0.0)
-    with cli.Bar("writing", 100) as bar:
+    monkeypatch.setattr(options, "LASTS", 0.0)
+    with options.Bar("writing", 100) as bar:
         time.sleep(0.05)
         bar(10, 100)
         assert not bar.bar.live.is_started

@@ -34,9 +34,25 @@ def process():
     return load("gaussian_process")
 
 
+NEEDS = {
+    "gerber_portfolios": ("linearmodels", "clarabel"),
+    "portfolio_libraries": ("skfolio", "pypfopt"),
+}
+SHORTER = {"gerber_portfolios": 24}  # months; all of them take a minute
+
+
+def needed_by(name):
+    for library in NEEDS.get(name, ()):
+        pytest.importorskip(library, reason=f"{name} needs {library}: vech[test-covariance]")
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
 def test_an_example_prints_its_results(name, capsys):
-    runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    needed_by(name)
+    if name in SHORTER:
+        load(name).main(SHORTER[name])
+    else:
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
     printed = capsys.readouterr().out
     assert len(re.findall(r"\d\.\d", printed)) > 3
     assert "nan" not in printed
@@ -141,3 +157,45 @@ def test_the_predictions_are_those_of_scikit_learn(process):
     np.testing.assert_allclose(deviation, want[1], rtol=1e-8)
     slopes = other.log_marginal_likelihood(fitted.theta, eval_gradient=True)[1]
     assert np.abs(slopes).max() < 0.01
+
+
+# ---------------------------------------------------------------- portfolios
+
+
+def test_the_portfolios_are_optimal():
+    from scipy.optimize import minimize
+
+    needed_by("gerber_portfolios")
+    example = load("gerber_portfolios")
+    returns, _ = example.data()
+    window = returns[200:224]
+    mean, S = window.mean(axis=0), np.cov(window.T)
+    root = example.square_root(vech.covariance.sample(window))
+    np.testing.assert_allclose(root @ root.T, S, atol=1e-15)
+    held = np.full(12, 1 / 12)
+    gain = lambda w: mean @ w - example.COST * np.abs(w - held).sum()
+    for target in (0.03, 0.045):
+        weights = example.choose(mean, root, target, held)
+        assert np.sqrt(weights @ S @ weights) <= target * (1 + 1e-6)
+        assert weights.min() >= 0 and weights.sum() == pytest.approx(1)
+        limits = [
+            {"type": "eq", "fun": lambda w: w.sum() - 1},
+            {"type": "ineq", "fun": lambda w, t=target: (t**2 - w @ S @ w) * 1e3},
+        ]
+        other = minimize(lambda w: -gain(w) * 1e3, held, bounds=[(0, 1)] * 12, constraints=limits, tol=1e-10)
+        assert gain(weights) >= -other.fun / 1e3 - 1e-6
+    assert example.choose(mean, root, 1e-4, held) is None
+    least = example.least_variance(root)
+    other = minimize(lambda w: w @ S @ w * 1e4, held, bounds=[(0, 1)] * 12, constraints=limits[:1], tol=1e-14)
+    assert least @ S @ least * 1e4 == pytest.approx(other.fun, rel=1e-4)
+
+
+def test_a_performance_is_its_formula():
+    needed_by("gerber_portfolios")
+    example = load("gerber_portfolios")
+    earned = np.array([-0.1, 0.2, -0.05, 0.1] * 6)
+    found = example.performance(earned, np.full(24, 0.01))
+    assert found.geometric == pytest.approx((0.9 * 1.2 * 0.95 * 1.1) ** 3 - 1)
+    assert found.volatility == pytest.approx(earned.std(ddof=1) * 12**0.5)
+    assert found.sharpe == pytest.approx((earned.mean() - 0.01) / earned.std(ddof=1) * 12**0.5)
+    assert found.drawdown == pytest.approx(-0.1)

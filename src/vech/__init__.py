@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from vech import _core, io, linalg
+from vech import _core, covariance, io, linalg, plot
 from vech._core import __version__
 from vech.dialects import DIALECTS, as_layout
 from vech.identify import identify
@@ -28,6 +28,7 @@ __all__ = [
     "__version__",
     "as_layout",
     "convert",
+    "covariance",
     "expand",
     "from_sparse",
     "identify",
@@ -35,6 +36,7 @@ __all__ = [
     "linalg",
     "nonzeros",
     "pack",
+    "plot",
     "read",
     "targets",
     "to_coo",

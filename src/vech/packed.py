@@ -235,6 +235,12 @@ class Packed(Operators, Casts):
         """The nonzeros as a ``scipy.sparse.csc_array``: see `vech.to_csc`."""
         return scan.to_csc(self._half, self._layout, kind=self._kind, part=part, threads=threads)
 
+    def to_frame(self) -> Any:
+        """Expands the matrix into a ``pandas.DataFrame``, its labels on both axes; it needs pandas."""
+        from vech.adapters.pandas import to_frame
+
+        return to_frame(self)
+
     def __getitem__(self, key: Any) -> Any:
         slot = self._quick_slot(key)
         if slot is not None:

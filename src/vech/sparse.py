@@ -275,6 +275,12 @@ class SparseHalf(Store):
         """The numbers stored as a ``scipy.sparse.csc_array``, zeros among them too: see `vech.to_csc`."""
         return self._to_scipy("csc", part, threads)
 
+    def to_frame(self) -> Any:
+        """Expands the matrix into a ``pandas.DataFrame``, its labels on both axes; it needs pandas."""
+        from vech.adapters.pandas import to_frame
+
+        return to_frame(self)
+
     def to_packed(self, layout: str | AnyLayout = "vech") -> Packed:
         """The same matrix with all its zeros, as a `Packed`.
 

@@ -1,0 +1,30 @@
+"""Stores as pandas data frames."""
+
+import pandas
+
+from vech.store import Store
+
+
+def to_frame(store: Store) -> pandas.DataFrame:
+    """Expands the matrix into a data frame, its labels on both axes.
+
+    Parameters
+    ----------
+    store : Store
+        Any store; without labels, rows and columns are numbered.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (n, n)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import vech
+    >>> to_frame(vech.Packed(np.array([1.0, 0.5, 2.0]), labels=["A", "B"]))
+         A    B
+    A  1.0  0.5
+    B  0.5  2.0
+    """
+    labels = None if store.labels is None else list(store.labels)
+    return pandas.DataFrame(store.expand(), index=labels, columns=labels, copy=False)

@@ -1,0 +1,317 @@
+"""scikit-learn estimators of covariance whose `covariance_` is a store: each number held once."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from vech import covariance, linalg
+from vech.arrays import Array
+from vech.linalg import Cholesky
+from vech.moves import pack
+from vech.packed import Packed
+from vech.store import Store
+
+
+class _Covariance(BaseEstimator):
+    """What all estimators share: the checks of `fit`, and what follows from `covariance_` and `location_`."""
+
+    _missing = "raise"
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Estimate the covariance of the columns of X.
+
+        Parameters
+        ----------
+        X : array or data frame, shape (n_samples, n_features)
+            Real numbers; names of columns become `feature_names_in_` and the labels of `covariance_`.
+        y : ignored
+            There for pipelines.
+
+        Returns
+        -------
+        self
+        """
+        finite = "allow-nan" if self._allows_nan() else True
+        X = validate_data(
+            self, X, dtype=[np.float64, np.float32], ensure_min_samples=2, ensure_all_finite=finite
+        )
+        self._inverse: Cholesky | Packed | None = None
+        self.location_ = np.nanmean(X, axis=0, dtype=np.float64).astype(X.dtype)
+        found = self._estimate(X)
+        labels = getattr(self, "feature_names_in_", None)
+        self.covariance_ = Packed(found.half, found.layout, kind=found.kind, labels=labels)
+        return self
+
+    def _estimate(self, X: Array) -> Packed:
+        raise NotImplementedError
+
+    def _allows_nan(self) -> bool:
+        return getattr(self, "missing", "raise") != "raise"
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self._allows_nan()
+        return tags
+
+    def _inverted(self) -> Cholesky | Packed:
+        """What solves with `covariance_`, made when it is first needed: its factor, or its pseudo-inverse."""
+        check_is_fitted(self)
+        if self._inverse is None:
+            try:
+                self._inverse = linalg.cholesky(self.covariance_)
+            except np.linalg.LinAlgError:
+                self._inverse = _pseudo_inverse(self.covariance_)
+        return self._inverse
+
+    @property
+    def precision_(self) -> Packed:
+        """The inverse of `covariance_`, a store as well; the pseudo-inverse, which expands it, where it has none.
+
+        Computed when it is first asked for.
+        """
+        inverse = self._inverted()
+        return inverse if isinstance(inverse, Packed) else inverse.inverse()
+
+    def get_precision(self) -> Packed:
+        """`precision_`."""
+        return self.precision_
+
+    def mahalanobis(self, X: Any) -> Array:
+        """Squared Mahalanobis distances of rows to `location_`, shape (n_samples,).
+
+        Takes two triangular solutions for each row; `covariance_` is factored at the first call.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        centred = np.asarray((X - self.location_).T, self.covariance_.dtype)
+        inverse = self._inverted()
+        solved = inverse @ centred if isinstance(inverse, Packed) else inverse.solve(centred)
+        return np.asarray((centred * solved).sum(axis=0))
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean Gaussian log-likelihood of rows under `location_` and `covariance_`; -inf where that is singular."""
+        distance = float(self.mahalanobis(X).mean())
+        inverse = self._inverted()
+        if isinstance(inverse, Packed):
+            return -float("inf")
+        return -0.5 * (distance + inverse.logdet() + self.covariance_.n * float(np.log(2 * np.pi)))
+
+    def error_norm(
+        self, comp_cov: Any, norm: str = "frobenius", scaling: bool = True, squared: bool = True
+    ) -> float:
+        """How far `covariance_` is from another covariance.
+
+        Parameters
+        ----------
+        comp_cov : store, or array of shape (n_features, n_features)
+            The other covariance; an array must be symmetric.
+        norm : {"frobenius", "spectral"}
+            Of the difference.
+        scaling : bool
+            Whether the squared norm is divided by n_features.
+        squared : bool
+            Whether the squared norm is returned.
+        """
+        check_is_fitted(self)
+        if norm not in ("frobenius", "spectral"):
+            raise ValueError(f"unknown norm {norm!r}: choose from 'frobenius', 'spectral'")
+        other = comp_cov if isinstance(comp_cov, Store) else Packed(pack(np.asarray(comp_cov)))
+        square = linalg.norm(self.covariance_ - other, "fro" if norm == "frobenius" else 2) ** 2
+        if scaling:
+            square /= self.covariance_.n
+        return float(square if squared else np.sqrt(square))
+
+
+def _pseudo_inverse(S: Packed) -> Packed:
+    """Moore and Penrose's, of what is more than rounding."""
+    values, vectors = linalg.eigh(S)
+    kept = np.abs(values) > S.n * np.finfo(values.dtype).eps * np.abs(values).max(initial=0)
+    found = Packed(np.zeros_like(S.half, values.dtype), S.layout)
+    for sign in (1.0, -1.0):
+        chosen = kept & (sign * values > 0)
+        found.add_outer(vectors[:, chosen] / np.sqrt(np.abs(values[chosen])), sign)
+    return found
+
+
+class SampleCovariance(_Covariance):
+    """The sample covariance, held once.
+
+    Parameters
+    ----------
+    ddof : number
+        Taken off the number of rows in the divisor; scikit-learn's EmpiricalCovariance has 0.
+    missing : {"raise", "neutral", "pairwise"}
+        What NaN means: see `vech.covariance.sample`.
+    layout : str or layout
+        Of `covariance_`.
+    threads : int, optional
+        At most so many threads.
+
+    Attributes
+    ----------
+    covariance_ : Packed, shape (n_features, n_features)
+        ``np.asarray`` of it is the full matrix.
+    location_ : array, shape (n_features,)
+        The mean of each column.
+    precision_ : Packed, shape (n_features, n_features)
+        The inverse, made when asked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> estimator = SampleCovariance().fit(np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 6.0]]))
+    >>> np.asarray(estimator.covariance_)
+    array([[1., 2.],
+           [2., 7.]])
+    """
+
+    def __init__(
+        self, *, ddof: float = 1, missing: str = "raise", layout: Any = "vech", threads: int | None = None
+    ) -> None:
+        self.ddof = ddof
+        self.missing = missing
+        self.layout = layout
+        self.threads = threads
+
+    def _estimate(self, X: Array) -> Packed:
+        return covariance.sample(
+            X, ddof=self.ddof, missing=self.missing, layout=self.layout, threads=self.threads
+        )
+
+
+class LedoitWolf(_Covariance):
+    """Ledoit and Wolf's shrinkage, held once; see `vech.covariance.ledoit_wolf`.
+
+    Parameters
+    ----------
+    target : {"identity", "constant-correlation"}
+        What the sample covariance is shrunk towards.
+    layout : str or layout
+        Of `covariance_`.
+    threads : int, optional
+        At most so many threads.
+
+    Attributes
+    ----------
+    covariance_, location_, precision_
+        As `SampleCovariance` has them.
+    shrinkage_ : float
+        The intensity: 0 is the sample covariance, 1 the target.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(size=(20, 30))
+    >>> estimator = LedoitWolf().fit(X)
+    >>> 0 < estimator.shrinkage_ < 1, estimator.precision_.n
+    (True, 30)
+    """
+
+    def __init__(self, *, target: str = "identity", layout: Any = "vech", threads: int | None = None) -> None:
+        self.target = target
+        self.layout = layout
+        self.threads = threads
+
+    def _estimate(self, X: Array) -> Packed:
+        found: Packed
+        found, self.shrinkage_ = covariance.ledoit_wolf(
+            X, self.target, layout=self.layout, threads=self.threads, return_shrinkage=True
+        )
+        return found
+
+
+class OAS(_Covariance):
+    """Oracle approximating shrinkage, held once; see `vech.covariance.oas`.
+
+    Parameters
+    ----------
+    layout : str or layout
+        Of `covariance_`.
+    threads : int, optional
+        At most so many threads.
+
+    Attributes
+    ----------
+    covariance_, location_, precision_, shrinkage_
+        As `LedoitWolf` has them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> estimator = OAS().fit(np.random.default_rng(0).normal(size=(20, 30)))
+    >>> 0 < estimator.shrinkage_ <= 1
+    True
+    """
+
+    def __init__(self, *, layout: Any = "vech", threads: int | None = None) -> None:
+        self.layout = layout
+        self.threads = threads
+
+    def _estimate(self, X: Array) -> Packed:
+        found: Packed
+        found, self.shrinkage_ = covariance.oas(
+            X, layout=self.layout, threads=self.threads, return_shrinkage=True
+        )
+        return found
+
+
+class GerberCovariance(_Covariance):
+    """The covariance by the Gerber statistic, held once; see `vech.covariance.gerber`.
+
+    Parameters
+    ----------
+    threshold : number or sequence of n_features numbers
+        In standard deviations of a column: moves below it do not count.
+    form : {"gs1", "gs2", "gs0"}
+        "gs1" and "gs2" are positive semidefinite, "gs0" need not be.
+    center : {"zero", "mean", "median"}
+        What a move is measured from.
+    missing : {"raise", "neutral", "pairwise"}
+        What NaN means.
+    layout : str or layout
+        Of `covariance_`.
+    threads : int, optional
+        At most so many threads.
+
+    Attributes
+    ----------
+    covariance_, location_, precision_
+        As `SampleCovariance` has them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> estimator = GerberCovariance(0.7).fit(np.random.default_rng(0).normal(size=(20, 30)))
+    >>> estimator.covariance_.n
+    30
+    """
+
+    def __init__(
+        self,
+        threshold: Any = 0.5,
+        *,
+        form: str = "gs1",
+        center: str = "zero",
+        missing: str = "raise",
+        layout: Any = "vech",
+        threads: int | None = None,
+    ) -> None:
+        self.threshold = threshold
+        self.form = form
+        self.center = center
+        self.missing = missing
+        self.layout = layout
+        self.threads = threads
+
+    def _estimate(self, X: Array) -> Packed:
+        return covariance.gerber(
+            X,
+            self.threshold,
+            form=self.form,
+            center=self.center,
+            missing=self.missing,
+            layout=self.layout,
+            threads=self.threads,
+        )

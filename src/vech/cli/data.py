@@ -1,0 +1,214 @@
+"""covariance, plot, demo: from data to a half, and pictures."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+import vech
+import vech.io
+from vech import covariance as estimate
+from vech.cli.options import (
+    Bar,
+    OutFile,
+    check_new,
+    check_out,
+    done,
+    dtype_option,
+    file_argument,
+    force_option,
+    kind_option,
+    layout_option,
+    n_option,
+    out_option,
+    size_of,
+    threads_option,
+)
+from vech.cli.root import vech_command
+from vech.io.files import atomic
+from vech.io.tables import read_table
+
+METHODS: dict[str, Callable[..., vech.Packed]] = {
+    "sample": estimate.sample,
+    "correlation": estimate.correlation,
+    "spearman": estimate.spearman,
+    "kendall": estimate.kendall,
+    "gerber": estimate.gerber,
+    "ledoit-wolf": estimate.ledoit_wolf,
+    "oas": estimate.oas,
+    "nonlinear": estimate.nonlinear,
+}
+COUNTS_MISSING = ("sample", "correlation", "kendall", "gerber")
+
+
+@vech_command.command(short_help="Write the covariance of the columns of a table.")
+@file_argument
+@out_option
+@click.option(
+    "--method",
+    type=click.Choice(list(METHODS)),
+    default="sample",
+    show_default=True,
+    help="How to estimate it. Example: --method gerber",
+)
+@click.option(
+    "--threshold",
+    type=float,
+    help="Of --method gerber, in standard deviations; 0.5 unless said. Example: --threshold 0.7",
+)
+@click.option(
+    "--missing",
+    type=click.Choice(["raise", "neutral", "pairwise"]),
+    help="What an empty cell or NaN means; an error unless said. Example: --missing pairwise",
+)
+@click.option(
+    "--drop",
+    metavar="COLUMN",
+    multiple=True,
+    help="Column to leave out, such as dates; as often as you like. Example: --drop date",
+)
+@layout_option(("--layout",), "Layout of the half to write.", default="vech", show_default=True)
+@threads_option
+@force_option
+def covariance(
+    file: Path,
+    out: Path,
+    method: str,
+    threshold: float | None,
+    missing: str | None,
+    drop: tuple[str, ...],
+    layout: str,
+    threads: int | None,
+    force: bool,
+) -> None:
+    """Write the covariance of the columns of a table: .csv, .parquet or 2-D .npy, rows are observations.
+
+    \b
+    Examples:
+      vech covariance returns.csv -o half.npy --drop date
+      vech covariance returns.parquet -o half.npy --method gerber --threshold 0.7
+      vech covariance data.npy -o half.npz --method correlation --missing pairwise
+    """
+    vech.io.file_format(out)
+    check_out(file, out, force)
+    options: dict[str, Any] = {"layout": layout, "threads": threads}
+    if threshold is not None:
+        if method != "gerber":
+            raise click.ClickException(f"--threshold is for --method gerber, not {method}")
+        options["threshold"] = threshold
+    if missing is not None:
+        if method not in COUNTS_MISSING and missing != "raise":
+            raise click.ClickException(
+                f"--method {method} needs all numbers: --missing is for {', '.join(COUNTS_MISSING)}"
+            )
+        if method in COUNTS_MISSING:
+            options["missing"] = missing
+    began = time.perf_counter()
+    with Bar(f"reading {file.name}", size_of(file)) as bar:
+        X, labels = read_table(file, drop=drop)
+        bar.now(f"{method} of {X.shape[1]} columns", X.nbytes)
+        store = METHODS[method](X, **options)
+        store = vech.Packed(store.half, store.layout, kind=store.kind, labels=labels)
+        bar.now(f"writing {out.name}", store.nbytes)
+        vech.io.write(out, store)
+    done(out, store, began)
+
+
+@vech_command.command(short_help="Draw the matrix in FILE, or its spectrum.")
+@file_argument
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    metavar="OUT",
+    type=OutFile(path_type=Path),
+    help="Picture to write: .png, .svg, .pdf. Example: -o matrix.png",
+)
+@click.option(
+    "--cluster", is_flag=True, help="Put alike rows together, with their dendrogram. Example: --cluster"
+)
+@click.option("--spectrum", is_flag=True, help="Draw the eigenvalues instead. Example: --spectrum")
+@click.option(
+    "--n-samples",
+    type=click.IntRange(min=1),
+    help="Rows of the data, to draw with --spectrum what noise alone gives. Example: --n-samples 250",
+)
+@layout_option(("--layout",), "What the numbers of FILE are, unless it says it.")
+@kind_option
+@dtype_option
+@n_option
+@force_option
+def plot(
+    file: Path,
+    out: Path,
+    cluster: bool,
+    spectrum: bool,
+    n_samples: int | None,
+    layout: str | None,
+    kind: str | None,
+    dtype: str | None,
+    n: int | None,
+    force: bool,
+) -> None:
+    """Draw the matrix in FILE as a heatmap, or its spectrum; the matrix is not expanded for a heatmap.
+
+    \b
+    Examples:
+      vech plot half.npy -o matrix.png --cluster
+      vech plot half.npy -o spectrum.png --spectrum --n-samples 250
+    """
+    if cluster and spectrum:
+        raise click.ClickException("--cluster orders a heatmap, and --spectrum draws none: say one of them")
+    if n_samples is not None and not spectrum:
+        raise click.ClickException("--n-samples is for --spectrum")
+    check_new(out, force)
+    with Bar(f"reading {file.name}", size_of(file)) as bar:
+        store = vech.read(file, layout=layout, kind=kind, dtype=dtype, n=n)
+        bar.now(f"drawing {store.n} x {store.n}", store.nbytes)
+        _draw(store, out, spectrum, "cluster" if cluster else None, n_samples)
+    click.echo(f"{out}: {store.n} x {store.n}, {'its spectrum' if spectrum else 'a heatmap'}")
+
+
+def _draw(store: vech.Store, out: Path, spectrum: bool, order: str | None, n_samples: int | None) -> None:
+    """Draw without a window, and write the file whole or not at all."""
+    from matplotlib.figure import Figure
+
+    suffix = out.suffix.lower().lstrip(".")
+    figure = Figure(figsize=(7.0, 4.0 if spectrum else 6.0))
+    axes = figure.subplots()
+    known = figure.canvas.get_supported_filetypes()
+    if suffix not in known:
+        raise ValueError(f"{out} has no suffix of a picture: choose from {', '.join('.' + k for k in known)}")
+    if spectrum:
+        vech.plot.spectrum(store, n_samples=n_samples, ax=axes)
+    else:
+        vech.plot.heatmap(store, order=order, ax=axes)
+    with atomic(out) as file:
+        figure.savefig(file, format=suffix, dpi=150, bbox_inches="tight")
+
+
+@vech_command.command(short_help="Show it all on 1797 handwritten digits.")
+@click.option(
+    "-o",
+    "--out",
+    metavar="OUT",
+    type=OutFile(path_type=Path),
+    help="Picture to write; vech-demo.png, overwritten, unless said. Example: -o digits.png",
+)
+@threads_option
+@force_option
+def demo(out: Path | None, threads: int | None, force: bool) -> None:
+    """Run it on real data: the similarity of 1797 handwritten digits, as half, full, CSR and CSC.
+
+    \b
+    Examples:
+      vech demo
+      vech demo -o digits.png --threads 1
+    """
+    from vech.demo import run
+
+    if out is not None:
+        check_new(out, force)
+    run(out or Path("vech-demo.png"), threads=threads)

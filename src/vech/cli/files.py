@@ -1,0 +1,217 @@
+"""info, expand, pack, convert: what a file holds, and its matrix in another form."""
+
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+import vech
+import vech.io
+from vech.cli.options import (
+    Bar,
+    check_out,
+    done,
+    dtype_option,
+    file_argument,
+    force_option,
+    in_bytes,
+    kind_option,
+    layout_option,
+    n_option,
+    out_option,
+    size_of,
+    threads_option,
+)
+from vech.cli.root import vech_command
+from vech.io.info import Info, summarize
+
+
+@vech_command.command(short_help="Say what FILE holds or could hold.")
+@file_argument
+@dtype_option
+@n_option
+def info(file: Path, dtype: str | None, n: int | None) -> None:
+    """Say what FILE holds or could hold, and what it takes as half, full and CSR.
+
+    \b
+    Examples:
+      vech info half.npy
+      vech info numbers.bin --dtype '>f4'
+    """
+    content = vech.io.load(file, dtype=dtype, n=n)
+    bare = getattr(content, "ndim", 0) == 1
+    fitting = vech.io.could_be(len(content), content.dtype) if bare else []
+    found = summarize(content, [case for case in fitting if n in (None, case[2])])
+    _print_info(file, found, n)
+
+
+@vech_command.command()
+@file_argument
+@out_option
+@layout_option(("--layout",), "What the numbers of FILE are, unless it says it.")
+@kind_option
+@click.option(
+    "--to",
+    type=click.Choice(["dense", "csr", "csc", "auto"]),
+    help="What to write. Unless said, what the suffix of OUT says: .npy and .bin dense, .npz and .mtx CSR. "
+    "auto: dense or CSR, whichever is smaller; OUT without a suffix gets the right one. Example: --to csc",
+)
+@dtype_option
+@n_option
+@threads_option
+@force_option
+def expand(
+    file: Path,
+    out: Path,
+    layout: str | None,
+    kind: str | None,
+    to: str | None,
+    dtype: str | None,
+    n: int | None,
+    threads: int | None,
+    force: bool,
+) -> None:
+    """Write the full matrix of the half in FILE. It may be larger than memory.
+
+    \b
+    Examples:
+      vech expand half.npy -o full.npy --layout numpy-tril
+      vech expand half.npy -o matrix.npz --to csc
+      vech expand numbers.bin -o full.npy --dtype '<f8' --layout condensed
+      vech expand half.npy -o full --to auto
+    """
+    if to != "auto":
+        vech.io.expands_to(out, to)
+        check_out(file, out, force)
+    began = time.perf_counter()
+    with Bar(f"reading {file.name}", size_of(file)) as bar:
+        store = vech.io.read(file, layout=layout, kind=kind, dtype=dtype, n=n)
+        if to == "auto":
+            to = "csr" if summarize(store, []).cases[0].best == "csr" else "dense"
+            out = out if out.suffix else out.with_name(out.name + {"csr": ".npz", "dense": ".npy"}[to])
+            vech.io.expands_to(out, to)
+            check_out(file, out, force)
+        bar.now(f"expanding {file.name}", store.nbytes)
+        vech.io.expand(out, store, to=to, threads=threads, progress=bar)
+    done(out, store, began)
+
+
+@vech_command.command()
+@file_argument
+@out_option
+@layout_option(("--layout",), "Layout of the half to write.", default="vech", show_default=True)
+@kind_option
+@click.option(
+    "--use",
+    type=click.Choice(["both", "lower", "upper", "mean"]),
+    default="both",
+    show_default=True,
+    help="Which triangle to believe; both must agree. Example: --use lower",
+)
+@click.option(
+    "--tolerance",
+    type=float,
+    help="How far (i, j) and (j, i) may be apart; n eps max|a| unless said. Example: --tolerance 1e-9",
+)
+@dtype_option
+@n_option
+@threads_option
+@force_option
+def pack(
+    file: Path,
+    out: Path,
+    layout: str,
+    kind: str | None,
+    use: str,
+    tolerance: float | None,
+    dtype: str | None,
+    n: int | None,
+    threads: int | None,
+    force: bool,
+) -> None:
+    """Write the half of the full matrix in FILE, dense or sparse.
+
+    \b
+    Examples:
+      vech pack full.npy -o half.npy
+      vech pack full.npy -o half.npy --layout lapack-upper --use upper
+      vech pack matrix.mtx -o half.npz --tolerance 1e-9
+    """
+    vech.io.file_format(out)
+    check_out(file, out, force)
+    began = time.perf_counter()
+    with Bar(f"packing {file.name}", size_of(file)) as bar:
+        store = vech.io.pack(
+            file, layout, kind=kind, use=use, tolerance=tolerance, dtype=dtype, n=n, threads=threads
+        )
+        bar.now(f"writing {out.name}", store.nbytes)
+        vech.io.write(out, store)
+    done(out, store, began)
+
+
+@vech_command.command()
+@file_argument
+@out_option
+@layout_option(("--from", "source"), "Layout of FILE, unless it says it.")
+@layout_option(("--to", "target"), "Layout of OUT.", required=True)
+@kind_option
+@dtype_option
+@n_option
+@threads_option
+@force_option
+def convert(
+    file: Path,
+    out: Path,
+    source: str | None,
+    target: str,
+    kind: str | None,
+    dtype: str | None,
+    n: int | None,
+    threads: int | None,
+    force: bool,
+) -> None:
+    """Write the half in FILE in another layout.
+
+    \b
+    Examples:
+      vech convert half.npy --from numpy-tril --to vech -o other.npy
+      vech convert half.bin --dtype '<f4' --from condensed --to numpy-tril -o half.npy
+    """
+    vech.io.file_format(out)
+    check_out(file, out, force)
+    began = time.perf_counter()
+    with Bar(f"converting {file.name}", size_of(file)) as bar:
+        store = vech.read(file, layout=source, kind=kind, dtype=dtype, n=n)
+        if not isinstance(store, vech.Packed):
+            raise click.ClickException(
+                f"{file} is sparse, which has no layout: vech pack {file} -o {out} makes a half of it"
+            )
+        half = vech.convert(store.half, store.layout, target, kind=store.kind, threads=threads)
+        store = vech.Packed(half, target, kind=store.kind, labels=store.labels)
+        bar.now(f"writing {out.name}", store.nbytes)
+        vech.io.write(out, store)
+    done(out, store, began)
+
+
+def _print_info(file: Path, found: Info, n: int | None) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{file}: {found.holds}, {found.dtype}", markup=False)
+    share = f" ({found.nonzeros / found.count:.2%})" if found.count else ""
+    console.print(f"{found.count:,} numbers stored, {found.nonzeros:,} nonzero{share}, {found.nans:,} NaN")
+    if found.smallest is not None:
+        what = "sizes |a|" if found.dtype.kind == "c" else "values"
+        console.print(f"{what} from {found.smallest} to {found.largest}")
+    if not found.cases:
+        console.print(
+            "no layout fits so many numbers, with or without a diagonal"
+            if n is None
+            else f"{found.count:,} numbers are no half of side n = {n}: without --n the sides that fit are listed"
+        )
+        return
+    table = Table("as", "n", "nonzeros", "half", "full", "CSR", "smallest")
+    for case in found.cases:
+        sizes = [in_bytes(size) for size in (case.half, case.full, case.csr)]
+        table.add_row(case.name, f"{case.n:,}", f"{case.nonzeros:,}", *sizes, case.best)
+    console.print(table)

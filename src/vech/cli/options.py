@@ -1,0 +1,145 @@
+"""What commands share: their arguments and options, the bar of progress, refusing to overwrite."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Timer
+from typing import Any, Self
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+import vech
+from vech.io.npy import description_path
+
+LASTS = 1.0
+"""Seconds after which work gets a progress bar."""
+
+KINDS = ("symmetric", "hermitian", "skew", "skew-hermitian")
+
+
+class OutFile(click.Path):
+    """The name of a file to write."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse what can be no file, whatever its suffix."""
+        if not value:
+            self.fail("'' names no file: say which one to write", param, ctx)
+        path: Any = super().convert(value, param, ctx)
+        if path.is_dir():
+            self.fail(f"'{value}' is a directory: name a file in it", param, ctx)
+        return path
+
+
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+out_option = click.option(
+    "-o",
+    "--out",
+    required=True,
+    metavar="OUT",
+    type=OutFile(path_type=Path),
+    help="File to write; its suffix says what it is. Example: -o full.npy",
+)
+kind_option = click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    help="What (j, i) is, given (i, j); complex numbers need it. Example: --kind hermitian",
+)
+dtype_option = click.option(
+    "--dtype", metavar="DTYPE", help="Numbers of a raw .bin, with their byte order. Example: --dtype '<f8'"
+)
+n_option = click.option(
+    "--n", type=click.IntRange(min=0), help="Side of the matrix in a raw .bin. Example: --n 4000"
+)
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads to use; all there are unless said. Example: --threads 4",
+)
+force_option = click.option("--force", is_flag=True, help="Overwrite OUT if it exists. Example: --force")
+
+
+def layout_option(flags: tuple[str, ...], text: str, **more: Any) -> Callable[[Any], Any]:
+    """Make an option that takes the name of a layout."""
+    return click.option(
+        *flags,
+        metavar="NAME",
+        help=f"{text} {', '.join(list(vech.DIALECTS)[:5])}, ...: vech dialects lists all. "
+        f"Example: {flags[0]} numpy-tril",
+        **more,
+    )
+
+
+class Bar:
+    """A progress bar on a terminal, once the work has lasted: the time it takes, or bytes and the time left."""
+
+    def __init__(self, text: str, size: int) -> None:
+        self.console = Console(stderr=True)
+        name = TextColumn("{task.description}", markup=False)
+        self.counting = (name, BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        self.bar = Progress(name, BarColumn(), TimeElapsedColumn(), console=self.console, transient=True)
+        self.task = self.bar.add_task("", total=None)
+        self.now(text, size)
+        self.timer = Timer(LASTS, self.bar.start)
+        self.timer.daemon = True
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self.timer.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.timer.cancel()
+        if self.timer.is_alive():
+            self.timer.join()
+        if self.bar.live.is_started:
+            self.bar.stop()
+
+    def now(self, text: str, size: int) -> None:
+        """Say what is being done with so many bytes."""
+        self.bar.update(self.task, description=f"{text}, {in_bytes(size)}")
+
+    def __call__(self, done: int, total: int) -> None:
+        self.bar.columns = self.counting
+        self.bar.update(self.task, completed=done, total=total)
+
+
+def check_out(file: Path, out: Path, force: bool) -> None:
+    """Refuse to write over the input, and over anything without --force."""
+    targets = [out, description_path(out)] if out.suffix.lower() == ".npy" else [out]
+    for target in targets:
+        if target.exists() and file.exists() and target.samefile(file):
+            raise click.ClickException(f"{out} is the input: write to another file")
+        check_new(target, force)
+
+
+def check_new(out: Path, force: bool) -> None:
+    if out.exists() and not force:
+        raise click.ClickException(f"{out} exists: choose another name, or --force to overwrite it")
+
+
+def done(out: Path, store: Any, began: float) -> None:
+    seconds = time.perf_counter() - began
+    size = in_bytes(out.stat().st_size)
+    click.echo(f"{out}: {store.n} x {store.n} {store.dtype}, {store.kind}, {size}, {seconds:.2f} s")
+
+
+def size_of(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
+def in_bytes(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"

@@ -1,0 +1,286 @@
+"""How often columns agree: quadrant correlation, and Jaccard, Hamming and simple matching of binary and ternary columns."""
+
+from typing import Any
+
+import numpy as np
+
+from vech.arrays import Array
+from vech.covariance.codes import Measure, Progress, encode, write
+from vech.covariance.data import Data, open_data
+from vech.covariance.gerber import medians
+from vech.covariance.result import Result
+from vech.dialects import AnyLayout
+from vech.packed import Packed
+
+QUADRANT = Measure((1, -2, 0, 0), root=True)
+JACCARD = Measure((1, -1, 0, 0), (-1, 0, 1, 0))
+HAMMING = Measure((-2, 1, 1, 0), (0, 0, 0, 1), empty=0)
+MATCHING = Measure((2, -1, -1, 1), (0, 0, 0, 1))
+
+
+def quadrant(
+    X: Any,
+    *,
+    missing: str = "raise",
+    layout: str | AnyLayout = "vech",
+    out: Array | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Packed:
+    """The quadrant correlation of the columns of X: of the signs about their medians.
+
+    Parameters
+    ----------
+    X : array, shape (n_samples, n_features); or data frame
+        Whole columns, of real numbers.
+    missing : {"raise", "neutral", "pairwise"}
+        NaN is an error; or counts as the median, which keeps the result positive semidefinite; or each pair of columns
+        uses the rows in which both are there (about the medians of all that is there), and the result may be indefinite.
+    layout : str or layout
+        Of the result; it may leave out the diagonal of ones.
+    out : array, shape (length,), optional
+        Memory for the half, of exactly its dtype; it may be a memory map.
+    threads : int, optional
+        At most so many threads.
+    progress : callable, optional
+        Called as ``progress(parts of the half done, all its parts)``.
+
+    Returns
+    -------
+    Packed, shape (n_features, n_features)
+        float32 for floats of at most 4 bytes, else float64; counts are exact in both.
+
+    Raises
+    ------
+    ValueError
+        For NaN, infinities (the first one's place is named), and no rows or columns.
+    TypeError
+        For columns that are no real numbers, by name, and for X in blocks.
+
+    Notes
+    -----
+    With ``s_ti = sign(x_ti - median_i)`` it is ``sum_t s_ti s_tj / sqrt(sum_t s_ti^2 sum_t s_tj^2)``: 0 for a column
+    that has its median throughout, 1 on the diagonal, positive semidefinite. Where no number is a median it is
+    Blomqvist's beta, (agreeing - disagreeing) / n_samples. Source: N. Blomqvist, "On a measure of dependence between two
+    random variables", Ann. Math. Statist. 21(4), 1950.
+
+    Sorts columns for their medians; then as `gerber`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1, 5.0], [2, 7], [3, 8], [4, 6]])
+    >>> quadrant(X).expand()
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    data = open_data(X, missing=missing)
+    data.check()
+    middle = medians(data)
+    return _measure(data, QUADRANT, 1, middle, middle, False, layout, out, threads, progress)
+
+
+def jaccard(
+    X: Any,
+    *,
+    missing: str = "raise",
+    layout: str | AnyLayout = "vech",
+    out: Array | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Packed:
+    """The Jaccard similarity of binary or ternary columns: where both are alike, of where either is not 0.
+
+    Parameters
+    ----------
+    X : array, shape (n_samples, n_features); data frame; or function returning an iterator of such
+        Of 0 and 1 (or bool), or of -1, 0 and 1.
+    missing : {"raise", "neutral", "pairwise"}
+        NaN is an error; or counts as 0; or each pair of columns uses the rows in which both are there.
+    layout : str or layout
+        Of the result; it may leave out the diagonal of ones.
+    out : array, shape (length,), optional
+        Memory for the half, of exactly its dtype; it may be a memory map.
+    threads : int, optional
+        At most so many threads.
+    progress : callable, optional
+        Called as ``progress(parts of the half done, all its parts)``.
+
+    Returns
+    -------
+    Packed, shape (n_features, n_features)
+        float32 for floats of at most 4 bytes, else float64; counts are exact in both.
+
+    Raises
+    ------
+    ValueError
+        For numbers other than -1, 0 and 1 (the first one's place is named), NaN, and no rows or columns.
+    TypeError
+        For columns that are no real numbers, by name, and for an iterator, since X is read twice.
+
+    Notes
+    -----
+    ``P / (n_i + n_j - B)``: P = rows in which both are 1 or both -1, B = rows in which neither is 0, n = rows in which one
+    is not. 1 - it is the distance of ``scipy.spatial.distance.jaccard``, but that two columns of zeros have similarity
+    0 here. Two bits per number of X; no square is held.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> jaccard(np.array([[1, 1], [0, 1], [1, 1], [0, 0]])).half.round(3)
+    array([1.   , 0.667, 1.   ])
+    """
+    return _ternary("jaccard", X, JACCARD, 1, missing, layout, out, threads, progress)
+
+
+def hamming(
+    X: Any,
+    *,
+    missing: str = "raise",
+    layout: str | AnyLayout = "vech",
+    out: Array | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Packed:
+    """The Hamming distance of binary or ternary columns: the share of rows in which they differ.
+
+    Parameters
+    ----------
+    X : array, shape (n_samples, n_features); data frame; or function returning an iterator of such
+        Of 0 and 1 (or bool), or of -1, 0 and 1.
+    missing : {"raise", "neutral", "pairwise"}
+        NaN is an error; or counts as 0; or each pair of columns uses the rows in which both are there.
+    layout : str or layout
+        Of the result; it may leave out the diagonal of zeros, as "condensed" does.
+    out : array, shape (length,), optional
+        Memory for the half, of exactly its dtype; it may be a memory map.
+    threads : int, optional
+        At most so many threads.
+    progress : callable, optional
+        Called as ``progress(parts of the half done, all its parts)``.
+
+    Returns
+    -------
+    Packed, shape (n_features, n_features)
+        float32 for floats of at most 4 bytes, else float64; counts are exact in both. Zeros on the diagonal.
+
+    Raises
+    ------
+    ValueError
+        For numbers other than -1, 0 and 1 (the first one's place is named), NaN, and no rows or columns.
+    TypeError
+        For columns that are no real numbers, by name, and for an iterator, since X is read twice.
+
+    Notes
+    -----
+    ``scipy.spatial.distance.hamming``. Without a row in common ("pairwise") it is 0. Two bits per number of X; no
+    square is held.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hamming(np.array([[1, 1, -1], [0, 1, 0], [1, 1, 1], [0, 0, 0]]), layout="condensed").half
+    array([0.25, 0.25, 0.5 ])
+    """
+    return _ternary("hamming", X, HAMMING, 0, missing, layout, out, threads, progress)
+
+
+def matching(
+    X: Any,
+    *,
+    missing: str = "raise",
+    layout: str | AnyLayout = "vech",
+    out: Array | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Packed:
+    """The simple matching coefficient of binary or ternary columns: the share of rows in which they are equal.
+
+    Parameters
+    ----------
+    X : array, shape (n_samples, n_features); data frame; or function returning an iterator of such
+        Of 0 and 1 (or bool), or of -1, 0 and 1.
+    missing : {"raise", "neutral", "pairwise"}
+        NaN is an error; or counts as 0; or each pair of columns uses the rows in which both are there.
+    layout : str or layout
+        Of the result; it may leave out the diagonal of ones.
+    out : array, shape (length,), optional
+        Memory for the half, of exactly its dtype; it may be a memory map.
+    threads : int, optional
+        At most so many threads.
+    progress : callable, optional
+        Called as ``progress(parts of the half done, all its parts)``.
+
+    Returns
+    -------
+    Packed, shape (n_features, n_features)
+        float32 for floats of at most 4 bytes, else float64; counts are exact in both.
+
+    Raises
+    ------
+    ValueError
+        For numbers other than -1, 0 and 1 (the first one's place is named), NaN, and no rows or columns.
+    TypeError
+        For columns that are no real numbers, by name, and for an iterator, since X is read twice.
+
+    Notes
+    -----
+    1 - `hamming`; without a row in common ("pairwise") it is 0 off the diagonal. Two bits per number of X; no square
+    is held.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> matching(np.array([[1, 1], [0, 1], [1, 1], [0, 0]])).half
+    array([1.  , 0.75, 1.  ])
+    """
+    return _ternary("matching", X, MATCHING, 1, missing, layout, out, threads, progress)
+
+
+def _ternary(
+    name: str,
+    X: Any,
+    measure: Measure,
+    implied: int,
+    missing: str,
+    layout: str | AnyLayout,
+    out: Array | None,
+    threads: int | None,
+    progress: Progress | None,
+) -> Packed:
+    data = open_data(X, missing=missing)
+    data.need_passes(name)
+    data.check()
+    _check_ternary(data, name)
+    bound = np.ones(data.p)
+    return _measure(data, measure, implied, -bound, bound, True, layout, out, threads, progress)
+
+
+def _check_ternary(data: Data, name: str) -> None:
+    for start, block in data.blocks():
+        numbers = np.asarray(block, data.dtype)
+        wrong = (numbers != 0) & (np.abs(numbers) != 1) & ~np.isnan(numbers)
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            raise ValueError(
+                f"X has {block[row, column]} {data.place(start + row, column)}, and {name} is of columns of 0 and 1, "
+                f"or of -1, 0 and 1: compare first, such as X > 0"
+            )
+
+
+def _measure(
+    data: Data,
+    measure: Measure,
+    implied: int,
+    low: Array,
+    high: Array,
+    closed: bool,
+    layout: str | AnyLayout,
+    out: Array | None,
+    threads: int | None,
+    progress: Progress | None,
+) -> Packed:
+    result = Result(data.p, data.dtype, layout, out, implied=implied)
+    codes = encode(data, low, high, closed=closed, pairwise=data.missing == "pairwise", threads=threads)
+    write(codes, measure, result, threads=threads, progress=progress)
+    return result.store(data.labels)

@@ -1,0 +1,370 @@
+"""The door for X, n_samples x n_features: what it may be, what its numbers become, what is missing in it.
+
+`open_data` gives a `Data`, which every estimator reads in blocks of rows. Blocks are views of X as it is;
+`Data.dtype` is what to compute with, and NumPy casts on the way. NaN and infinities are refused, with their
+place, by `Data.check` or, where sums of a block tell, by `Data.refuse`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vech.arrays import Array, Dtype, as_array, extension, family
+from vech.layout import one_of
+
+MISSING = ("raise", "neutral", "pairwise")
+BLOCK_BYTES = 2**22  # of X looked at together, where nothing else says how many rows to take
+
+
+class Data(NamedTuple):
+    """X behind the door: p columns of one dtype, in blocks of rows.
+
+    `n` is None, and `array` too, where X comes from an iterator. `make` gives the blocks as they come from
+    the user, anew each time if `again`.
+    """
+
+    p: int
+    n: int | None
+    dtype: Dtype  # to compute with: float32, float64, complex64 or complex128
+    labels: tuple[Any, ...] | None
+    missing: str
+    policies: tuple[str, ...]  # what the estimator offers for `missing`
+    array: Array | None
+    again: bool
+    make: Callable[[], Iterator[Array]]
+
+    def blocks(self, height: int | None = None) -> Iterator[tuple[int, Array]]:
+        """(first row, rows of X as they are), at most `height` at a time."""
+        height = height or max(1, BLOCK_BYTES // (8 * self.p))
+        start = 0
+        for piece in self.make():
+            count = -(-len(piece) // height)
+            for k in range(count):  # of nearly equal heights
+                part = piece[len(piece) * k // count : len(piece) * (k + 1) // count]
+                yield start, part
+                start += len(part)
+
+    def whole(self, task: str) -> Array:
+        """X as one array, for what needs columns as a whole."""
+        if self.array is None:
+            raise TypeError(f"{task} needs whole columns: pass X as an array or a memory map, not in blocks")
+        return self.array
+
+    def without_rows(self) -> "Data":
+        """What is known of the columns; X itself is let go."""
+        return self._replace(n=None, array=None, again=False, make=lambda: iter(()))
+
+    def need_passes(self, task: str) -> None:
+        """Refuse an iterator, which can be read once, for a task that reads X twice."""
+        if not self.again:
+            raise TypeError(
+                f"{task} reads X twice, and an iterator can be read once: pass an array, a memory map, or a "
+                f"function that returns a new iterator"
+            )
+
+    def check(self) -> int:
+        """The number of rows; ValueError for an infinity, and for NaN where `missing` is "raise"."""
+        rows = 0
+        for start, block in self.blocks():
+            rows += len(block)
+            if family(block.dtype) in "fc" and not np.isfinite(column_sums(block)).all():
+                self.refuse(block, start)
+        return check_rows(rows)
+
+    def refuse(self, block: Array, start: int) -> None:
+        """ValueError for the first infinity of these rows or, where it is not allowed, NaN; else nothing."""
+        block = np.asarray(block)
+        if extension(block.dtype):
+            block = block.astype(self.dtype)
+        if family(block.dtype) not in "fc":
+            return
+        infinite = np.isinf(block)
+        if infinite.any():
+            row, column = np.argwhere(infinite)[0]
+            raise ValueError(
+                f"X has {np.count_nonzero(infinite)} infinite numbers{self._of_rows(block)}, the first "
+                f"{self.place(start + row, column)}: no covariance is defined"
+            )
+        empty = np.isnan(block)
+        if self.missing == "raise" and empty.any():
+            row, column = np.argwhere(empty)[0]
+            count = self._count_nan() or np.count_nonzero(empty)
+            raise ValueError(
+                f"X has {count} NaN{'' if self._counted() else self._of_rows(block)}, the first "
+                f"{self.place(start + row, column)}: drop those rows{self._ways_out()}"
+            )
+
+    def place(self, row: int, column: int) -> str:
+        """Where a number of X stands, in words."""
+        return f"in row {row}, {self.column(column)}"
+
+    def column(self, column: int) -> str:
+        """A column, in words."""
+        return column_name(self.labels, column)
+
+    def _ways_out(self) -> str:
+        ways = [f"missing={policy!r}" for policy in self.policies if policy != "raise"]
+        return f", or say how they count: {' or '.join(ways)}" if ways else ", or fill them in"
+
+    def _counted(self) -> bool:
+        return self.array is not None
+
+    def _count_nan(self) -> int:
+        """How many NaN all of X has, where it can be looked at again."""
+        if not self._counted():
+            return 0
+        return sum(int(np.count_nonzero(np.isnan(block.astype(self.dtype)))) for _, block in self.blocks())
+
+    def _of_rows(self, block: Array) -> str:
+        return f" in a block of {len(block)} rows"
+
+
+def open_data(
+    X: Any,
+    *,
+    missing: str = "raise",
+    policies: Sequence[str] = MISSING,
+    complex_too: bool = False,
+) -> Data:
+    """X as `Data`.
+
+    Parameters
+    ----------
+    X : array, shape (n_samples, n_features); data frame; iterator of such; or function returning one
+        Arrays, memory maps, lists and tuples; pandas and polars frames, whose columns are the labels; an
+        iterator of blocks of rows, or a function without arguments that returns a new one.
+    missing : str
+        What the user asked for.
+    policies : sequence of str
+        What the estimator offers of MISSING.
+    complex_too : bool
+        Whether complex numbers are welcome.
+    """
+    one_of("missing", missing, tuple(policies))
+    how = (missing, tuple(policies))
+    if isinstance(X, Iterator):
+        return _streamed(X, None, how, complex_too)
+    if callable(X) and not hasattr(X, "__array__") and not _is_frame(X):
+        return _streamed(_called(X), X, how, complex_too)
+    array, labels = as_block(X, "X")
+    if 0 in array.shape:
+        what = "rows" if array.shape[0] == 0 else "columns"
+        raise ValueError(f"X has shape {array.shape}: there are no {what} to compute with")
+    dtype = work_dtype(array.dtype, "X", complex_too)
+    n, p = array.shape
+    return Data(p, n, dtype, labels, *how, array, True, lambda: iter((array,)))
+
+
+def _streamed(
+    blocks: Iterator[Any],
+    renew: Callable[[], Iterable[Any]] | None,
+    how: tuple[str, tuple[str, ...]],
+    complex_too: bool,
+) -> Data:
+    """Of blocks: the first one says how many columns there are, of which dtype, with which labels."""
+    first = next(blocks, None)
+    if first is None:
+        raise ValueError("X is an iterator without blocks: there are no rows to compute with")
+    head, labels = as_block(first, "block 0 of X")
+    p = head.shape[1]
+    if p == 0:
+        raise ValueError(f"block 0 of X has shape {head.shape}: there are no columns to compute with")
+    dtype = work_dtype(head.dtype, "block 0 of X", complex_too)
+    opened: list[Iterator[Any] | None] = [blocks]  # the iterator whose first block has been taken
+
+    def make() -> Iterator[Array]:
+        rest = opened.pop() if opened else None
+        if rest is not None:
+            yield head
+            number = 1
+        elif renew is None:
+            raise TypeError("an iterator of blocks can be read once: pass a function that returns a new one")
+        else:
+            rest, number = _called(renew), 0
+        for piece in rest:
+            what = f"block {number} of X"
+            block, others = as_block(piece, what)
+            if block.shape[1] != p:
+                raise ValueError(f"{what} has {block.shape[1]} columns, and block 0 has {p}")
+            if (found := work_dtype(block.dtype, what, complex_too)) != dtype:
+                raise TypeError(
+                    f"{what} has dtype {block.dtype}, computed with in {found}, and block 0 in {dtype}: "
+                    f"give all blocks one dtype"
+                )
+            check_labels(labels, others, "block 0", f"block {number}")
+            yield block
+            number += 1
+
+    return Data(p, None, dtype, labels, *how, None, renew is not None, make)
+
+
+def _called(renew: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+    blocks = renew()
+    if not isinstance(blocks, Iterable) or isinstance(blocks, np.ndarray) or _is_frame(blocks):
+        raise TypeError(
+            f"X() returned {type(blocks).__name__}: a function given as X returns an iterator of blocks of rows"
+        )
+    return iter(blocks)
+
+
+# ---------------------------------------------------------------- one block
+
+
+def as_block(X: Any, what: str) -> tuple[Array, tuple[Any, ...] | None]:
+    """A matrix of numbers, as it lies, and the labels of its columns if it has any."""
+    if _is_frame(X):
+        return _frame(X, what)
+    array = as_array(X, what)
+    if array.ndim != 2:
+        way_out = {
+            1: "a single column is X[:, None]",
+            3: "blocks of rows are given by an iterator, such as iter(X)",
+        }.get(array.ndim, "pass a matrix")
+        raise ValueError(
+            f"{what} has shape {array.shape}, and must be n_samples x n_features: {way_out.replace('X', what)}"
+        )
+    return array, None
+
+
+def _is_frame(X: Any) -> bool:
+    return hasattr(X, "columns") and hasattr(X, "dtypes") and hasattr(X, "to_numpy")
+
+
+def _frame(X: Any, what: str) -> tuple[Array, tuple[Any, ...]]:
+    """A data frame of pandas or polars: columns of dtypes of their own."""
+    labels = tuple(X.columns)
+    plain, narrow = True, True
+    dtypes: list[Dtype] = []
+    for label, dtype in zip(labels, list(X.dtypes), strict=True):
+        if isinstance(dtype, np.dtype):
+            dtypes.append(dtype)
+            fits = family(dtype) in "biufc" if dtype.kind in "biufcV" else False
+        else:
+            plain = False
+            numpys = getattr(dtype, "numpy_dtype", None)
+            fits = numpys.kind in "biuf" if numpys is not None else _is_polars_number(dtype)
+            narrow = narrow and numpys is not None and numpys == np.float32
+        if not fits:
+            raise TypeError(
+                f"column {label!r} of {what} has dtype {dtype}, which is no number: drop it, or astype(float)"
+            )
+    if not labels:
+        return np.empty((len(X), 0)), labels
+    if plain:
+        common = np.result_type(*dtypes)
+        return np.asarray(X.to_numpy(dtype=common)), labels
+    if hasattr(X, "iloc"):  # pandas: NA becomes NaN
+        wanted = np.float32 if narrow and all(d == np.float32 for d in dtypes) else np.float64
+        return np.asarray(X.to_numpy(dtype=wanted, na_value=np.nan)), labels
+    return np.asarray(X.to_numpy()), labels
+
+
+def _is_polars_number(dtype: Any) -> bool:
+    is_numeric = getattr(dtype, "is_numeric", None)
+    return str(dtype) == "Boolean" or bool(is_numeric is not None and is_numeric())
+
+
+def work_dtype(dtype: Dtype, what: str, complex_too: bool = False) -> Dtype:
+    """What to compute with: float32 for floats of at most 4 bytes, else float64; complex ones likewise."""
+    letter = family(dtype)
+    if letter in "biu":
+        return np.dtype(np.float64)
+    if letter == "f":
+        return np.dtype(np.float32 if dtype.itemsize <= 4 else np.float64)
+    if letter == "c" and complex_too:
+        return np.dtype(np.complex64 if dtype.itemsize == 8 else np.complex128)
+    if letter == "c":
+        raise TypeError(f"{what} has dtype {dtype}, and this is defined for real numbers: pass X.real")
+    raise TypeError(f"{what} has dtype {dtype}, which holds dates: pass numbers")
+
+
+def column_sums(block: Array) -> Array:
+    """Sums of columns, NaN or infinite where a number is; an overflow may look like one."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if extension(block.dtype) or block.dtype.itemsize < 4:
+            return np.asarray(block.sum(axis=0, dtype=np.float32))
+        return np.asarray(block.sum(axis=0))
+
+
+def column_name(labels: tuple[Any, ...] | None, column: int) -> str:
+    """A column, in words: its number and, where there is one, its label."""
+    return f"column {column}" + ("" if labels is None else f" ({labels[column]!r})")
+
+
+def check_labels(
+    labels: tuple[Any, ...] | None, others: tuple[Any, ...] | None, what: str, other: str
+) -> None:
+    """Refuse columns that have other names, or another order of them; what has no names fits all."""
+    if labels is None or others is None or labels == others:
+        return
+    at = next((k for k, (a, b) in enumerate(zip(labels, others, strict=False)) if a != b), len(labels))
+    found = [repr(names[at]) if at < len(names) else "missing" for names in (labels, others)]
+    raise ValueError(
+        f"column {at} is {found[0]} in {what} and {found[1]} in {other}: give both the same columns in one order"
+    )
+
+
+def check_rows(rows: int) -> int:
+    """Refuse X without rows."""
+    if rows == 0:
+        raise ValueError("X has no rows to compute with")
+    return rows
+
+
+# ---------------------------------------------------------------- weights
+
+
+def as_weights(weights: Any, n: int | None) -> Array | None:
+    """Weights of rows in float64: not negative, finite, not all zero, one for each row where n is known."""
+    if weights is None:
+        return None
+    found = np.asarray(weights.to_numpy() if hasattr(weights, "to_numpy") else weights)
+    if found.ndim != 1 or found.dtype.kind not in "biuf":
+        raise TypeError(
+            f"weights must be a vector of numbers, one for each row of X, not {type(weights).__name__} of "
+            f"dtype {found.dtype} and shape {found.shape}"
+        )
+    found = found.astype(np.float64)
+    if n is not None and found.size != n:
+        raise ValueError(f"there are {found.size} weights for {n} rows")
+    wrong = ~(np.isfinite(found) & (found >= 0))
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise ValueError(f"weights[{at}] is {found[at]}: weights are finite and not negative")
+    if not found.any():
+        raise ValueError("all weights are zero: at least one must be positive")
+    return found
+
+
+def exponential_weights(n_samples: int, half_life: float) -> Array:
+    """Weights of rows that halve every `half_life` rows into the past; the last row has weight 1.
+
+    Parameters
+    ----------
+    n_samples : int
+        How many rows, the latest one last.
+    half_life : float
+        After how many rows a weight is half as large; more than 0, infinity for equal weights.
+
+    Returns
+    -------
+    array, shape (n_samples,), float64
+        ``2 ** (-(n_samples - 1 - t) / half_life)``, what is called an exponentially weighted moving average
+        with decay ``2 ** (-1 / half_life)``. Only ratios of weights count.
+
+    Raises
+    ------
+    ValueError
+        If half_life is not positive, or n_samples is less than 1.
+
+    Examples
+    --------
+    >>> exponential_weights(4, half_life=1)
+    array([0.125, 0.25 , 0.5  , 1.   ])
+    """
+    if n_samples < 1:
+        raise ValueError(f"n_samples must be at least 1, not {n_samples}")
+    if not half_life > 0:
+        raise ValueError(f"half_life must be more than 0 rows, not {half_life}")
+    return np.asarray(np.exp2(-np.arange(n_samples - 1, -1, -1) / half_life))

@@ -1,0 +1,211 @@
+"""The Gerber statistic: how often two columns move together beyond thresholds, less how often they move apart."""
+
+from typing import Any
+
+import numpy as np
+
+from vech.arrays import Array
+from vech.covariance.codes import Measure, Progress, encode, write
+from vech.covariance.data import Data, as_weights, column_name, open_data
+from vech.covariance.result import Result
+from vech.covariance.spread import Spread, spread
+from vech.covariance.weighted import write_weighted
+from vech.dialects import AnyLayout
+from vech.layout import one_of
+from vech.linalg import nearest_correlation, shrink_to_psd
+from vech.packed import Packed
+
+H = (1, -2, 0, 0)  # concordant - discordant = both - 2 discordant
+FORMS = {
+    "gs0": Measure(H, (1, 0, 0, 0)),
+    "gs1": Measure(H, (-1, 0, 1, 0)),
+    "gs2": Measure(H, root=True),
+}
+CENTERS = ("zero", "mean", "median")
+REPAIRS = ("nearest", "shrink")
+COLUMNS = 64  # of which medians are taken together
+
+
+def gerber(
+    X: Any,
+    threshold: Any = 0.5,
+    *,
+    form: str = "gs1",
+    correlation: bool = False,
+    center: str = "zero",
+    weights: Any = None,
+    missing: str = "raise",
+    repair: str | None = None,
+    layout: str | AnyLayout = "vech",
+    out: Array | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Packed:
+    """The Gerber covariance of the columns of X, or their Gerber statistic, from exact counts of co-movements.
+
+    Parameters
+    ----------
+    X : array, shape (n_samples, n_features); data frame; or function returning an iterator of such
+        Mostly returns. Arrays, memory maps, lists; pandas and polars frames, whose columns become the labels; a
+        function without arguments that returns a new iterator of blocks of rows.
+    threshold : float, or array of shape (n_features,)
+        How many standard deviations a move must have to count: positive, and it may exceed 1.
+    form : {"gs1", "gs0", "gs2"}
+        The denominator, see Notes. "gs1" and "gs2" are positive semidefinite; "gs0" mostly is not.
+    correlation : bool
+        Whether to give the statistic itself, with ones on the diagonal, not multiplied by standard deviations.
+    center : {"zero", "mean", "median"}
+        From where moves are measured. Standard deviations are about the mean in any case.
+    weights : array, shape (n_samples,), optional
+        How much each row counts, in counts, means, medians and standard deviations: finite, not negative, not all zero;
+        `exponential_weights` makes such. "gs1" and "gs2" stay positive semidefinite.
+    missing : {"raise", "neutral", "pairwise"}
+        NaN is an error; or no move, which keeps "gs1" and "gs2" positive semidefinite and draws their entries to 0; or
+        each pair of columns uses the rows in which both are there, and the result may be indefinite.
+    repair : {"nearest", "shrink"}, optional
+        Makes the statistic positive definite, by `vech.linalg.nearest_correlation` or `vech.linalg.shrink_to_psd`,
+        which expand it.
+    layout : str or layout
+        Of the result; with `correlation` it may leave out the diagonal of ones.
+    out : array, shape (length,), optional
+        Memory for the half, of exactly its dtype; it may be a memory map.
+    threads : int, optional
+        At most so many threads for vech's part; with `weights` BLAS has its own.
+    progress : callable, optional
+        Called as ``progress(parts of the half done, all its parts)``.
+
+    Returns
+    -------
+    Packed, shape (n_features, n_features)
+        float32 for floats of at most 4 bytes, else float64; counts are exact in both.
+
+    Raises
+    ------
+    ValueError
+        For NaN, infinities (the first one's place is named), no rows or columns, a threshold that is not
+        positive or not one for each column, weights that do not fit, and arguments that are none of their choices.
+    TypeError
+        For columns that are no real numbers, by name; an iterator, since X is read twice; and blocks with
+        ``center="median"``, which needs whole columns.
+    OverflowError
+        If sums of squares exceed float64.
+
+    Notes
+    -----
+    With m_i the center, s_i the standard deviation (ddof = 0) and c the threshold, row t of column i is above where
+    ``x_ti >= m_i + c s_i``, below where ``x_ti <= m_i - c s_i``, else neutral. For columns i and j let B be the rows
+    in which neither is neutral, Q those of B in which one is above and the other below, n_i and n_j the rows in
+    which one of them is not neutral. Then ``C_ij = s_i s_j g_ij`` with
+
+    - gs1: ``g = (B - 2 Q) / (n_i + n_j - B)``, over the rows in which any moves; a signed Jaccard index,
+    - gs0: ``g = (B - 2 Q) / B``, the original form,
+    - gs2: ``g = (B - 2 Q) / sqrt(n_i n_j)``.
+
+    0 / 0 is 0 off the diagonal and 1 on it, and a constant column is neutral throughout.
+
+    gs1 is semidefinite because ``1 / (W - N_ij)``, N the weight of rows in which both are neutral and W that of all, is a
+    sum of Hadamard powers of a semidefinite matrix ("Proofs that the Gerber statistic is positive semidefinite",
+    arXiv:2305.05663); mostly it has full rank, even with far more columns than rows. Source: S. Gerber et al., "The Gerber
+    statistic: a robust co-movement measure for portfolio optimization", J. Portfolio Management 48(3), 2022.
+
+    Two passes over X, which becomes two bits per number, n_samples n_features / 4 bytes (3/8 with "pairwise"); n_samples
+    n_features^2 / 2 bits are compared, some hundreds at a time. With `weights`, BLAS multiplies tiles of zeros and ones
+    in float64 instead: two products, with "pairwise" five. No square is held, but by `repair`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[2.0, 3.0, 0.0], [-2.0, 0.1, 1.0], [0.1, 2.0, -4.0], [-2.0, -3.0, 0.0]])
+    >>> gerber(X, correlation=True).expand()
+    array([[ 1.  ,  0.5 , -0.25],
+           [ 0.5 ,  1.  , -0.25],
+           [-0.25, -0.25,  1.  ]])
+    >>> gerber(X).half.round(3)
+    array([ 2.777,  1.905, -0.8  ,  5.227, -1.098,  3.687])
+    """
+    one_of("form", form, tuple(FORMS))
+    one_of("center", center, CENTERS)
+    if repair is not None:
+        one_of("repair", repair, REPAIRS)
+    data = open_data(X, missing=missing)
+    data.need_passes("gerber")
+    given = as_weights(weights, data.n)
+    bounds = as_thresholds(threshold, data)
+    result = Result(data.p, data.dtype, layout, out, implied=1 if correlation else None)
+    found = spread(data, given, threads)
+    low, high = _reach(data, found, bounds, center, given)
+    measure = FORMS[form]
+    codes = encode(data, low, high, pairwise=missing == "pairwise", threads=threads)
+    scale = None if correlation or repair else found.deviation
+    if given is None:
+        write(codes, measure, result, scale=scale, threads=threads, progress=progress)
+    else:
+        write_weighted(codes, given, measure, result, scale=scale, progress=progress)
+    if repair is not None:
+        repaired = nearest_correlation if repair == "nearest" else shrink_to_psd
+        matrix = repaired(Packed(result.half, result.plain)).matrix
+        result.half[...] = (
+            matrix.half if correlation else matrix.congruence(found.deviation.astype(data.dtype)).half
+        )
+    return result.store(data.labels)
+
+
+def as_thresholds(threshold: Any, data: Data) -> Array:
+    """One positive number for each column."""
+    given = np.asarray(threshold)
+    if given.dtype.kind not in "biuf" or given.ndim > 1:
+        raise TypeError(
+            f"threshold must be a number or a vector of numbers, not {type(threshold).__name__} of dtype "
+            f"{given.dtype} and shape {given.shape}"
+        )
+    if given.ndim == 1 and given.size != data.p:
+        raise ValueError(f"there are {given.size} thresholds for {data.p} columns")
+    wrong = ~(np.isfinite(given) & (given > 0))
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        where = f" of {column_name(data.labels, at)}" if given.ndim else ""
+        raise ValueError(
+            f"the threshold{where} is {given.reshape(-1)[at]}: it is a positive number of standard deviations, mostly 0.5"
+        )
+    return np.broadcast_to(given.astype(np.float64), data.p)
+
+
+def _reach(
+    data: Data, found: Spread, bounds: Array, center: str, weights: Array | None
+) -> tuple[Array, Array]:
+    """From where on a number is below, and above."""
+    middle: Array = np.zeros(data.p)
+    if center != "zero":
+        middle = found.mean if center == "mean" else medians(data, weights)
+    reach = bounds * found.deviation
+    constant = found.deviation == 0
+    return np.where(constant, -np.inf, middle - reach), np.where(constant, np.inf, middle + reach)
+
+
+def medians(data: Data, weights: Array | None = None) -> Array:
+    """The median of each column over its numbers that are not NaN, 0 where there are none, in float64.
+
+    With weights, the middle of the numbers up to which, and from which on, there is half the weight.
+    """
+    whole = data.whole("a median")
+    found = np.zeros(data.p)
+    ones = np.ones(len(whole)) if weights is None else weights
+    for first in range(0, data.p, COLUMNS):
+        numbers = whole[:, first : first + COLUMNS].astype(np.float64)
+        if weights is None and not np.isnan(numbers).any():
+            found[first : first + COLUMNS] = np.median(numbers, axis=0)
+            continue
+        for column in range(numbers.shape[1]):
+            found[first + column] = _median(numbers[:, column], ones)
+    return found
+
+
+def _median(numbers: Array, weights: Array) -> float:
+    counts = ~np.isnan(numbers) & (weights > 0)
+    if not counts.any():
+        return 0.0
+    order = np.argsort(numbers[counts])
+    ordered, below = numbers[counts][order], np.cumsum(weights[counts][order])
+    at = np.searchsorted(below, below[-1] / 2)
+    following = min(at + 1, ordered.size - 1) if below[at] == below[-1] / 2 else at
+    return float(ordered[at] / 2 + ordered[following] / 2)

@@ -1,0 +1,303 @@
+"""Covariances shrunk towards a target, by as much as the data say: Ledoit-Wolf and OAS."""
+
+from typing import Any
+
+import numpy as np
+
+from vech.arrays import Array
+from vech.covariance.data import Data, open_data
+from vech.covariance.gram import Moments, Progress, gather, tiles
+from vech.covariance.result import Result
+from vech.covariance.sample import check_varied, write_covariance
+from vech.dialects import AnyLayout
+from vech.layout import one_of
+from vech.packed import Packed
+from vech.products import SIDE, norm, quadratic
+
+TARGETS = ("identity", "constant-correlation")
+NUMBERS = 2**18  # of X looked at together beside the products
+
+
+def ledoit_wolf(
+    X: Any,
+    target: str = "identity",
+    *,
+    return_shrinkage: bool = False,
+    layout: str | AnyLayout = "vech",
+    out: Array | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Any:
+    """The covariance shrunk towards a target, by the intensity of Ledoit and Wolf.
+
+    Parameters
+    ----------
+    X : array, shape (n_samples, n_features); data frame; iterator of such; or function returning one
+        Real numbers, as `sample` takes them; "constant-correlation" reads them twice.
+    target : {"identity", "constant-correlation"}
+        A multiple of the identity matrix; or the sample variances with one correlation for all pairs, the mean.
+    return_shrinkage : bool
+        Whether to give the intensity too.
+    layout, out, threads, progress
+        As `sample` has them.
+
+    Returns
+    -------
+    Packed, shape (n_features, n_features)
+        ``(1 - d) S + d F``, S the sample covariance with ddof = 0. Positive definite for d > 0 (with
+        "constant-correlation" if the mean correlation is less than 1 and no less than -1 / (n_features - 1)).
+    float
+        The intensity d, 0 to 1, with `return_shrinkage`.
+
+    Raises
+    ------
+    ValueError
+        For NaN, infinities, fewer than two rows, no columns, and with "constant-correlation" a constant
+        column.
+    TypeError
+        For columns that are no real numbers, and an iterator where X is read twice.
+    OverflowError
+        If sums of fourth powers exceed float64.
+
+    Notes
+    -----
+    "identity" (O. Ledoit & M. Wolf, A well-conditioned estimator for large-dimensional covariance matrices, J.
+    Multivariate Analysis 88, 2004) is what scikit-learn has: ``F = m I``, ``m = tr S / p``,
+    ``d = min(b, c) / c``, ``c = (||S||^2 - p m^2) / p``, ``b = (sum_t ||x_t||^4 / n - ||S||^2) / (n p)``, where
+    n = n_samples, p = n_features, x_t is centred, and the norm is Frobenius'. One pass over X.
+
+    "constant-correlation" (Honey, I shrunk the sample covariance matrix, J. Portfolio Management 30(4), 2004)
+    has ``F_ij = r s_i s_j``, ``F_ii = S_ii``, and an intensity of sums over all pairs that are, but for
+    ``||S - F||``, sums over t of products of sums over i: no matrix beside S is made.
+
+    Both take the time and memory of `sample`, two or three passes over the half, and O(n p). (With n < p the n x n
+    matrix of inner products would give ||S|| too, but not sooner than a pass over S, which is wanted anyway.)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 6.0], [4.0, 3.0]])
+    >>> S, d = ledoit_wolf(X, return_shrinkage=True)
+    >>> S.half.round(4), round(d, 4)
+    (array([2.119 , 0.2276, 2.631 ]), 0.7724)
+    """
+    one_of("target", target, TARGETS)
+    data = open_data(X, policies=("raise",))
+    if target == "constant-correlation":
+        data.need_passes(f"target={target!r}")
+    result = Result(data.p, data.dtype, layout, out)
+    fourths = Fourths(data)
+    moments = _moments(data, result, threads, progress, fourths if target == "identity" else None)
+    shrink = _towards_identity if target == "identity" else _towards_constant_correlation
+    intensity = shrink(data, result, moments, fourths)
+    store = result.store(data.labels)
+    return (store, intensity) if return_shrinkage else store
+
+
+def oas(
+    X: Any,
+    *,
+    return_shrinkage: bool = False,
+    layout: str | AnyLayout = "vech",
+    out: Array | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Any:
+    """The covariance shrunk towards a multiple of the identity matrix, by the oracle approximating intensity.
+
+    Parameters
+    ----------
+    X : array, shape (n_samples, n_features); data frame; iterator of such; or function returning one
+        Real numbers, as `sample` takes them; mostly normal ones, which the formula assumes.
+    return_shrinkage : bool
+        Whether to give the intensity too.
+    layout, out, threads, progress
+        As `sample` has them.
+
+    Returns
+    -------
+    Packed, shape (n_features, n_features)
+        ``(1 - d) S + d (tr S / p) I``, S the sample covariance with ddof = 0.
+    float
+        The intensity d, 0 to 1, with `return_shrinkage`.
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError
+        As `ledoit_wolf` does.
+
+    Notes
+    -----
+    ``d = min(1, (a + m^2) / ((n + 1) (a - m^2 / p)))`` with ``m = tr S / p`` and ``a = ||S||^2 / p^2``, as
+    scikit-learn has it: equation 23 of Y. Chen, A. Wiesel, Y. Eldar & A. Hero, Shrinkage algorithms for MMSE
+    covariance estimation, IEEE Trans. Signal Processing 58(10), 2010, less a term in 2 / p. One pass over X, two
+    over the half.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 6.0], [4.0, 3.0]])
+    >>> S, d = oas(X, return_shrinkage=True)
+    >>> S.half.round(4), d
+    (array([2.375, 0.   , 2.375]), 1.0)
+    """
+    data = open_data(X, policies=("raise",))
+    result = Result(data.p, data.dtype, layout, out)
+    moments = _moments(data, result, threads, progress, None)
+    square, trace = _square(result), float(_diagonal(result).sum())
+    p = data.p
+    alpha, mean = square / p**2, trace / p
+    under = (moments.rows + 1) * (alpha - mean**2 / p)
+    intensity = 0.0 if p == 1 else 1.0 if under <= 0 else min((alpha + mean**2) / under, 1.0)
+    _mix_identity(result, intensity, mean)
+    store = result.store(data.labels)
+    return (store, intensity) if return_shrinkage else store
+
+
+def raise_fourths() -> None:
+    """OverflowError for numbers whose fourth powers have no place in float64."""
+    raise OverflowError("sums of fourth powers of X exceed float64: scale X first")
+
+
+class Fourths:
+    """Sums over rows that give ``sum_t ||x_t - m||^4`` about their mean m, in one pass.
+
+    Of y = x - c, q = ||y||^2, about the first row's neighbourhood c: the sums of q, q^2 and q y.
+    """
+
+    def __init__(self, data: Data) -> None:
+        self.shift: Array | None = None
+        self.squares = self.fourths = 0.0
+        self.thirds = np.zeros(data.p)
+        self.sums = np.zeros(data.p)
+
+    def __call__(self, block: Array) -> None:
+        """Look at these rows."""
+        if self.shift is None:
+            self.shift = block[:64].astype(np.float64).mean(axis=0)
+        height = max(1, NUMBERS // len(self.sums))
+        for start in range(0, len(block), height):
+            y = block[start : start + height] - self.shift
+            q = np.einsum("ij,ij->i", y, y)
+            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused at the end
+                self.squares += float(q.sum())
+                self.fourths += float(q @ q)
+                self.thirds += q @ y
+            self.sums += y.sum(axis=0)
+
+    def about(self, rows: int, scatter: Packed) -> float:
+        """``sum_t ||x_t - m||^4``, given ``sum_t (x_t - m)(x_t - m)^T / rows``."""
+        r = self.sums / rows
+        rr = float(r @ r)
+        spread = float(quadratic(r, scatter.matmul(r.astype(scatter.dtype)), "symmetric"))  # r^T S r
+        through = spread + rr**2  # of r^T (sum y y^T) r / rows
+        return (
+            self.fourths
+            - 4 * float(r @ self.thirds)
+            + 4 * rows * through
+            + 2 * rr * self.squares
+            - 4 * rows * rr**2
+            + rows * rr**2
+        )
+
+
+def _moments(
+    data: Data, result: Result, threads: int | None, progress: Progress | None, look: Fourths | None
+) -> Moments:
+    """Gather, and leave the sample covariance with ddof = 0 in the half of the result."""
+    moments = gather(data, result.runs(), threads=threads, progress=progress, look=look)
+    if moments.rows < 2:
+        raise ValueError("X has 1 row: an intensity of shrinkage is estimated from at least 2")
+    write_covariance(moments, result, moments.weight)
+    return moments
+
+
+def _towards_identity(data: Data, result: Result, moments: Moments, fourths: Fourths) -> float:
+    p, n = data.p, moments.rows
+    square, trace = _square(result), float(_diagonal(result).sum())
+    mean = trace / p
+    if p == 1:
+        return 0.0
+    most = (square - p * mean**2) / p
+    noise = (fourths.about(n, Packed(result.half, result.plain)) / n - square) / (n * p)
+    if not np.isfinite(noise):
+        raise_fourths()
+    noise = min(max(noise, 0.0), most)
+    intensity = noise / most if noise > 0 else 0.0
+    _mix_identity(result, intensity, mean)
+    return intensity
+
+
+def _towards_constant_correlation(data: Data, result: Result, moments: Moments, _: Fourths) -> float:
+    p, n = data.p, moments.rows
+    variances = _diagonal(result)
+    check_varied(data, variances)
+    if p == 1:
+        return 0.0
+    deviation = np.sqrt(variances)
+    a2 = b2 = cb = q2 = fourths = 0.0
+    mean = moments.mean
+    for _start, block in data.blocks(max(1, NUMBERS // p)):
+        y = block - mean
+        a, b = y @ (1 / deviation), y @ deviation
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused below
+            y2 = y * y
+            q = y2.sum(axis=1)
+            cb += float((y2 * y) @ (1 / deviation) @ b)
+            a2, b2, q2 = a2 + float(a @ a), b2 + float(b @ b), q2 + float(q @ q)
+            fourths += float(np.vdot(y2, y2))
+    r = (a2 / n - p) / (p * (p - 1))
+    of_variances = fourths / n - float(variances @ variances)  # of the diagonal
+    of_pairs = q2 / n - _square(result)
+    of_target = of_variances + r * ((cb - b2) / n - of_variances)
+    distance = _distance(result, deviation, r)
+    if not np.isfinite(of_pairs + of_target):
+        raise_fourths()
+    negligible = 64 * np.finfo(result.dtype).eps ** 2 * float(variances.sum()) ** 2
+    intensity = 0.0 if distance <= negligible else min(max((of_pairs - of_target) / distance / n, 0.0), 1.0)
+    _mix_constant_correlation(result, intensity, deviation, r)
+    return intensity
+
+
+def _square(result: Result) -> float:
+    """||S||^2."""
+    size = norm(result.half, result.plain, "symmetric")
+    if not np.isfinite(size * size):
+        raise_fourths()
+    return size * size
+
+
+def _diagonal(result: Result) -> Array:
+    return result.runs().ends().astype(np.float64)
+
+
+def _mix_identity(result: Result, intensity: float, mean: float) -> None:
+    result.half *= result.dtype.type(1 - intensity)
+    i = np.arange(result.p)
+    result.half[result.plain.slot(i, i, result.p)] += result.dtype.type(intensity * mean)
+
+
+def _distance(result: Result, deviation: Array, r: float) -> float:
+    """||S - F||^2: of the numbers off the diagonal, where S and F differ."""
+    runs, total = result.runs(), 0.0
+    buffer = np.empty(SIDE * SIDE, result.dtype)
+    for rows, columns in tiles(result.p, runs.grow, SIDE):
+        block = runs.read(rows, columns, buffer, 1) - r * np.multiply.outer(
+            deviation[rows], deviation[columns]
+        )
+        if rows == columns:
+            block = np.tril(block, -1) if runs.grow else np.triu(block, 1)
+        total += 2 * float(np.vdot(block, block))
+    return total
+
+
+def _mix_constant_correlation(result: Result, intensity: float, deviation: Array, r: float) -> None:
+    runs = result.runs()
+    variances = runs.ends().copy()
+    buffer = np.empty(SIDE * SIDE, result.dtype)
+    for rows, columns in tiles(result.p, runs.grow, SIDE):
+        block = runs.read(rows, columns, buffer, 1) * result.dtype.type(1 - intensity)
+        block += (intensity * r) * np.multiply.outer(deviation[rows], deviation[columns])
+        if rows == columns:
+            np.fill_diagonal(block, variances[rows])
+        runs.write(rows, columns, block, "write", 1)

@@ -1,0 +1,267 @@
+"""Covariances by their eigenvalues: nonlinear shrinkage, and clipping at the edge of noise."""
+
+from typing import Any
+
+import numpy as np
+
+from vech.arrays import Array
+from vech.covariance.data import Data, open_data
+from vech.covariance.gram import Moments, Progress, accumulator, gather, tiles
+from vech.covariance.result import Result
+from vech.covariance.sample import check_varied, divisor_of, write_correlation, write_covariance
+from vech.dialects import AnyLayout
+from vech.linalg import eigh
+from vech.packed import Packed
+
+SIDE = 512  # of a block of the result, multiplied from eigenvectors
+LEAST_SAMPLES = 12  # of Ledoit & Wolf's own program
+FAR, TERMS = 22.0, 8  # from there on, so many terms of a series
+KERNEL_NUMBERS = 2**20  # of pairs of eigenvalues taken together
+
+
+def nonlinear(
+    X: Any,
+    *,
+    return_shrinkage: bool = False,
+    layout: str | AnyLayout = "vech",
+    out: Array | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Any:
+    """Expands the sample covariance or, with fewer rows than columns, not even that; each eigenvalue is shrunk.
+
+    Parameters
+    ----------
+    X : array, shape (n_samples, n_features); data frame; iterator of such; or function returning one
+        Real numbers, as `sample` takes them, in at least 13 rows. With ``n_samples - 1 < n_features`` X must be an
+        array or a frame.
+    return_shrinkage : bool
+        Whether to give the shrunk eigenvalues too: there is no one intensity.
+    layout, out, threads, progress
+        As `sample` has them.
+
+    Returns
+    -------
+    Packed, shape (n_features, n_features)
+        Positive definite.
+    array, shape (n_features,), float64
+        Its eigenvalues, in the order of those of the sample covariance (ascending), with `return_shrinkage`.
+
+    Raises
+    ------
+    ValueError
+        For NaN, infinities, fewer than 13 rows, and a sample covariance of smaller rank than its shape lets expect
+        (constant columns, repeated rows).
+    TypeError
+        For columns that are no real numbers, and blocks of rows where X must be whole.
+
+    Notes
+    -----
+    With the eigenvectors u_i and eigenvalues l_i of the sample covariance (ddof = 1), n = n_samples - 1 and c = p / n,
+    ``S = sum_i d_i u_i u_i^T``, ``d_i = l_i / ((pi c l_i f(l_i))^2 + (1 - c - pi c l_i h(l_i))^2)``, where f is the
+    density of the eigenvalues, estimated by Epanechnikov's kernel with bandwidth ``l_j n^(-1/3)``, and h its Hilbert
+    transform; with p > n as in equations C.2 and C.3. Source: O. Ledoit & M. Wolf, Analytical nonlinear
+    shrinkage of large-dimensional covariance matrices, Annals of Statistics 48(5), 2020, and the program in its
+    supplement.
+
+    O(p^3) time and two p x p arrays; with p > n, O(n^2 p + n p^2) time and two n x p arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(size=(40, 3)) * [1, 2, 3]
+    >>> S, values = nonlinear(X, return_shrinkage=True)
+    >>> bool(values.min() > 0), bool(np.isclose(S.trace(), values.sum()))
+    (True, True)
+    """
+    data = open_data(X, policies=("raise",))
+    result = Result(data.p, data.dtype, layout, out)
+    if data.n is not None and data.n <= data.p:
+        samples, values, vectors = _of_rows(data)
+    else:
+        samples, values, vectors = _of_columns(data, threads, progress)
+    shrunk, floor = shrunk_eigenvalues(values, data.p, samples)
+    write_spectrum(result, vectors, shrunk, floor)
+    store = result.store(data.labels)
+    everything = np.concatenate([np.full(data.p - shrunk.size, floor), shrunk])
+    return (store, everything) if return_shrinkage else store
+
+
+def denoise(
+    X: Any,
+    *,
+    ddof: float = 1,
+    variance: float = 1.0,
+    correlation: bool = False,
+    layout: str | AnyLayout = "vech",
+    out: Array | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Packed:
+    """Expands the correlation, and levels the eigenvalues that noise explains (Marchenko-Pastur clipping).
+
+    Parameters
+    ----------
+    X : array, shape (n_samples, n_features); data frame; iterator of such; or function returning one
+        Real numbers, as `sample` takes them.
+    ddof : number
+        Of the variances, as in `sample`.
+    variance : float
+        The share of a column's variance that is noise: 1 takes all of it; less lowers the edge.
+    correlation : bool
+        Whether to give the correlation.
+    layout, out, threads, progress
+        As `sample` has them.
+
+    Returns
+    -------
+    Packed, shape (n_features, n_features)
+        Positive definite; with the sample variances, or ones, on the diagonal.
+
+    Raises
+    ------
+    ValueError
+        For NaN, infinities, a constant column, one row, and a variance that is not positive.
+    TypeError
+        For columns that are no real numbers.
+
+    Notes
+    -----
+    Eigenvalues of the correlation of independent columns end at the edge ``variance (1 + sqrt(p / n))^2`` (V.
+    Marchenko & L. Pastur, 1967). Those above it are kept, all others replaced by their mean, so that the trace
+    stays; then the diagonal is scaled to 1 again. Source: L. Laloux, P. Cizeau, M. Potters & J.-P. Bouchaud, Random
+    matrix theory and financial correlations, Int. J. Theoretical and Applied Finance 3(3), 2000.
+
+    O(n p^2 + p^3) time, of eigenvectors only those above the edge; two p x p arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(500, 1)) + rng.normal(size=(500, 4))
+    >>> denoise(X, correlation=True).half.round(2)
+    array([1.  , 0.52, 0.52, 0.51, 1.  , 0.52, 0.51, 1.  , 0.52, 1.  ])
+    """
+    if not variance > 0:
+        raise ValueError(f"variance must be positive, mostly 1, not {variance}")
+    data = open_data(X, policies=("raise",))
+    result = Result(data.p, data.dtype, layout, out, implied=1 if correlation else None)
+    plain = Result(data.p, data.dtype, result.plain, result.half)
+    runs = accumulator(data.p, data.dtype, plain.runs())
+    moments = gather(data, runs, threads=threads, progress=progress)
+    deviation = np.sqrt(moments.variances(divisor_of(moments, ddof)))
+    write_correlation(moments, data, plain)
+    edge = variance * (1 + np.sqrt(data.p / moments.rows)) ** 2
+    values, vectors = eigh(Packed(plain.half, plain.layout), threads=threads, subset_by_value=(edge, np.inf))
+    values, vectors = values.astype(np.float64), vectors.astype(np.float64)
+    level = (data.p - float(values.sum())) / max(1, data.p - values.size)
+    diagonal = level + (vectors * vectors) @ (values - level)
+    scale = (1 if correlation else deviation) / np.sqrt(diagonal)
+    write_spectrum(result, vectors, values, level, scale)
+    if correlation:
+        i = np.arange(data.p)
+        result.half[result.plain.slot(i, i, data.p)] = 1
+    return result.store(data.labels)
+
+
+def shrunk_eigenvalues(values: Array, p: int, n: int) -> tuple[Array, float]:
+    """Shrunk eigenvalues for the positive ones of a sample covariance, and that for the others, where n < p."""
+    width = n ** (-1 / 3)
+    density, hilbert = np.empty_like(values), np.empty_like(values)
+    height = max(1, KERNEL_NUMBERS // values.size)
+    scale = width * values
+    for start in range(0, values.size, height):
+        part = slice(start, start + height)
+        x = (values[part, None] - values) / scale
+        bump = 1 - x * x / 5
+        density[part] = 3 / (4 * np.sqrt(5)) * (np.maximum(bump, 0) / scale).mean(axis=1)
+        hilbert[part] = (_hilbert(x, bump) / scale).mean(axis=1)
+    c = p / n
+    if p <= n:
+        squares = (np.pi * c * values * density) ** 2 + (1 - c - np.pi * c * values * hilbert) ** 2
+        return values / squares, 0.0
+    root = np.sqrt(5) * width
+    at_zero = (
+        (
+            3 / (10 * width**2)
+            + 3 / (4 * np.sqrt(5) * width) * (1 - 1 / (5 * width**2)) * np.log((1 + root) / (1 - root))
+        )
+        / np.pi
+        * (1 / values).mean()
+    )
+    floor = 1 / (np.pi * (p - n) / n * at_zero)
+    return values / (np.pi**2 * values**2 * (density**2 + hilbert**2)), float(floor)
+
+
+def _hilbert(x: Array, bump: Array) -> Array:
+    """The Hilbert transform of Epanechnikov's kernel; far out by a series, where the formula cancels to x^-2 of it."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log = bump * np.log(np.abs((np.sqrt(5) - x) / (np.sqrt(5) + x)))
+    log[np.abs(x) == np.sqrt(5)] = 0
+    found = 3 / (4 * np.sqrt(5)) * log - 3 * x / 10
+    far = np.abs(x) > FAR
+    u = np.sqrt(5) / x[far]
+    found[far] = -3 / np.sqrt(5) * u * sum(u ** (2 * k) / ((2 * k + 1) * (2 * k + 3)) for k in range(TERMS))
+    return np.asarray(found / np.pi)
+
+
+def write_spectrum(
+    result: Result, vectors: Array, values: Array, floor: float, scale: Array | None = None
+) -> None:
+    """U diag(values - floor) U^T + floor I, rows and columns scaled, into the half."""
+    runs = result.runs()
+    left = vectors if scale is None else vectors * scale[:, None]
+    weighted = left * (values - floor)
+    for rows, columns in tiles(result.p, runs.grow, SIDE):
+        block = weighted[rows] @ left[columns].T
+        if rows == columns:
+            block.flat[:: len(block) + 1] += floor * (1 if scale is None else scale[rows] ** 2)
+        runs.write(rows, columns, block.astype(result.dtype), "write", 1)
+
+
+def _of_rows(data: Data) -> tuple[int, Array, Array]:
+    """n, the positive eigenvalues and their eigenvectors, by the n_samples x n_samples matrix of inner products."""
+    from scipy.linalg import eigh
+
+    rows = data.check()
+    _check_samples(rows)
+    X = data.whole("nonlinear with fewer rows than columns")
+    shift = X[0].astype(np.float64)
+    y = X - shift
+    y -= y.mean(axis=0)
+    values, vectors = eigh(y @ y.T / (rows - 1), overwrite_a=True, check_finite=False)
+    values, vectors = values[1:], vectors[:, 1:]  # without the one that centring made zero
+    _check_rank(values, data, rows)
+    return rows - 1, values, y.T @ (vectors / np.sqrt((rows - 1) * values))
+
+
+def _of_columns(data: Data, threads: int | None, progress: Progress | None) -> tuple[int, Array, Array]:
+    """n, the eigenvalues and the eigenvectors of the sample covariance."""
+    found = Result(data.p, np.float64, "vech", None)
+    moments: Moments = gather(data, found.runs(), threads=threads, progress=progress)
+    _check_samples(moments.rows)
+    if moments.rows <= data.p:
+        data.whole("nonlinear with fewer rows than columns")
+    check_varied(data, moments.variances(1.0), "its eigenvalue is 0")
+    write_covariance(moments, found, divisor_of(moments, 1))
+    half, found.half = found.half, np.empty(0)
+    values, vectors = eigh(Packed(half), threads=threads)
+    _check_rank(values, data, moments.rows)
+    return moments.rows - 1, values, vectors
+
+
+def _check_samples(rows: int) -> None:
+    if rows <= LEAST_SAMPLES:
+        raise ValueError(
+            f"X has {rows} rows, and nonlinear shrinkage estimates a density from at least {LEAST_SAMPLES + 1}"
+        )
+
+
+def _check_rank(values: Array, data: Data, rows: int) -> None:
+    least = values[-1] * values.size * np.finfo(data.dtype).eps
+    missing = int(np.count_nonzero(values <= least))
+    if missing:
+        raise ValueError(
+            f"the sample covariance of {data.p} columns and {rows} rows has rank {values.size - missing}, not "
+            f"{values.size}: drop columns that others determine, and rows that repeat"
+        )

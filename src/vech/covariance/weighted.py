@@ -1,0 +1,79 @@
+"""Weighted counts of codes, as products of tiles of zeros and ones by BLAS, and the ratios made of them."""
+
+import numpy as np
+
+from vech.arrays import Array
+from vech.covariance.codes import ACTIVE, SIGN, VALID, Codes, Measure, Progress
+from vech.covariance.gram import tiles
+from vech.covariance.result import Result
+
+SIDE = 480  # columns of a tile, a multiple of 8
+TIMES = 4096  # rows of tiles, a multiple of 64
+
+
+def write_weighted(
+    codes: Codes,
+    weights: Array,
+    measure: Measure,
+    result: Result,
+    *,
+    scale: Array | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """As `codes.write`, each time counting by its weight.
+
+    For weights that are integers the counts are exact. Memory: tiles of float64, 16 MB each.
+    """
+    p, runs = codes.p, result.runs()
+    scale = np.ones(p) if scale is None else scale
+    parts = list(tiles(p, result.plain.grow, SIDE))
+    for done, (rows, columns) in enumerate(parts, 1):
+        block = _ratio(measure, _sums(codes, weights, rows, columns), rows == columns)
+        block *= scale[rows, None] * scale[columns]
+        runs.write(rows, columns, block.astype(result.dtype), "write", 1)
+        if progress is not None:
+            progress(done, len(parts))
+
+
+def _sums(codes: Codes, weights: Array, rows: slice, columns: slice) -> dict[str, Array]:
+    """What is counted over each column of `rows` and each of `columns`."""
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    names = ("both", "signed", "of_row", "of_column", "times")
+    sums = {name: np.zeros(shape) for name in names}
+    for start in range(0, codes.n_samples, TIMES):
+        times = slice(start, min(start + TIMES, codes.n_samples))
+        weight = weights[times, None]
+
+        def planes(cut: slice, times: slice = times) -> tuple[Array, Array, Array]:
+            active = codes.numbers(ACTIVE, cut, times)
+            signs = 2 * codes.numbers(SIGN, cut, times) - active
+            valid = codes.numbers(VALID, cut, times) if codes.pairwise else np.ones((len(active), 1))
+            return active, signs, valid
+
+        left = planes(rows)
+        active, signs, valid = left if rows == columns else planes(columns)
+        weighted_active, weighted_signs, weighted_valid = (weight * plane for plane in left)
+        sums["both"] += weighted_active.T @ active
+        sums["signed"] += weighted_signs.T @ signs
+        sums["of_row"] += weighted_active.T @ valid
+        sums["of_column"] += weighted_valid.T @ active
+        sums["times"] += weighted_valid.T @ valid
+    if rows == columns:  # where all are one sum; BLAS rounds each in a way of its own
+        for name in ("signed", "of_row", "of_column"):
+            np.fill_diagonal(sums[name], sums["both"].diagonal())
+    return sums
+
+
+def _ratio(measure: Measure, sums: dict[str, Array], diagonal: bool) -> Array:
+    """What core/kernels/codes.hpp makes of counts."""
+    both, of_row, of_column = sums["both"], sums["of_row"], sums["of_column"]
+    terms = (both, (both - sums["signed"]) / 2, of_row + of_column, sums["times"])
+    over = sum(factor * term for factor, term in zip(measure.over, terms, strict=True))
+    if measure.root:
+        under = np.sqrt(of_row * of_column)
+    else:
+        under = sum(factor * term for factor, term in zip(measure.under, terms, strict=True))
+    ratio = np.divide(over, under, out=np.zeros(both.shape), where=under != 0)
+    if diagonal:
+        np.fill_diagonal(ratio, np.where(under.diagonal() == 0, measure.empty, ratio.diagonal()))
+    return np.asarray(ratio)

@@ -1,0 +1,128 @@
+"""scikit-learn's estimators over halves: its own checks, its own estimators, and data that it ships."""
+
+import numpy as np
+import pytest
+
+import vech
+
+pytest.importorskip("sklearn", reason="the adapter is for scikit-learn")
+
+from sklearn import covariance as peers
+from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from vech.adapters.sklearn import OAS, GerberCovariance, LedoitWolf, SampleCovariance
+
+ESTIMATORS = [SampleCovariance(), LedoitWolf(), OAS(), GerberCovariance()]
+every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+X = load_wine().data
+
+
+@parametrize_with_checks(
+    [*ESTIMATORS, SampleCovariance(missing="pairwise"), LedoitWolf(target="constant-correlation")]
+)
+def test_it_is_an_estimator_as_scikit_learn_checks_it(estimator, check):
+    check(estimator)
+
+
+PEERS = [
+    (SampleCovariance(ddof=0), peers.EmpiricalCovariance()),
+    (LedoitWolf(), peers.LedoitWolf()),
+    (OAS(), peers.OAS()),
+]
+
+
+@pytest.mark.parametrize("ours, theirs", PEERS, ids=lambda e: type(e).__name__)
+def test_it_equals_the_estimator_of_scikit_learn(ours, theirs):
+    ours.fit(X), theirs.fit(X)
+    np.testing.assert_allclose(np.asarray(ours.covariance_), theirs.covariance_, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(ours.location_, theirs.location_, rtol=1e-13)
+    np.testing.assert_allclose(np.asarray(ours.precision_), theirs.precision_, rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(ours.get_precision()), theirs.get_precision(), rtol=1e-6)
+    np.testing.assert_allclose(ours.mahalanobis(X[:9]), theirs.mahalanobis(X[:9]), rtol=1e-8)
+    assert ours.score(X[::3]) == pytest.approx(theirs.score(X[::3]), rel=1e-9)
+    other = np.cov(X.T)
+    for norm in ("frobenius", "spectral"):
+        for scaling in (True, False):
+            for squared in (True, False):
+                wanted = theirs.error_norm(other, norm, scaling, squared)
+                assert ours.error_norm(other, norm, scaling, squared) == pytest.approx(wanted, rel=1e-9)
+    if hasattr(theirs, "shrinkage_"):
+        assert ours.shrinkage_ == pytest.approx(theirs.shrinkage_, rel=1e-9)
+
+
+@every_estimator
+def test_the_covariance_is_the_store_that_the_function_gives(estimator):
+    functions = {
+        "SampleCovariance": vech.covariance.sample,
+        "LedoitWolf": vech.covariance.ledoit_wolf,
+        "OAS": vech.covariance.oas,
+        "GerberCovariance": vech.covariance.gerber,
+    }
+    fitted = estimator.set_params(layout="numpy-tril").fit(X)
+    assert isinstance(fitted.covariance_, vech.Packed) and fitted.covariance_.layout.name == "numpy-tril"
+    np.testing.assert_array_equal(
+        fitted.covariance_.half, functions[type(estimator).__name__](X, layout="numpy-tril").half
+    )
+    estimator.set_params(layout="vech")
+
+
+@every_estimator
+def test_names_of_columns_are_labels(estimator):
+    pandas = pytest.importorskip("pandas", reason="names come with a data frame")
+    frame = load_wine(as_frame=True).data
+    assert isinstance(frame, pandas.DataFrame)
+    assert estimator.fit(frame).covariance_.labels == tuple(frame.columns)
+    assert estimator.fit(X).covariance_.labels is None
+
+
+def test_a_precision_follows_a_second_fit():
+    estimator = LedoitWolf().fit(X)
+    first = estimator.precision_
+    estimator.fit(load_breast_cancer().data)
+    second = estimator.precision_
+    assert (first.n, second.n) == (13, 30)
+    np.testing.assert_allclose((second @ estimator.covariance_.expand()), np.eye(30), atol=1e-5)
+
+
+def test_what_is_missing_may_be_counted():
+    holed = X.copy()
+    holed[3, 4] = np.nan
+    with pytest.raises(ValueError, match="contains NaN"):
+        SampleCovariance().fit(holed)
+    found = SampleCovariance(missing="pairwise").fit(holed)
+    np.testing.assert_array_equal(
+        found.covariance_.half, vech.covariance.sample(holed, missing="pairwise").half
+    )
+    np.testing.assert_allclose(found.location_, np.nanmean(holed, axis=0))
+
+
+@pytest.mark.parametrize("layout", ["vech", "svec-upper"])
+def test_a_singular_covariance_has_a_pseudo_inverse(layout):
+    data = np.random.default_rng(3).normal(size=(5, 9))
+    ours, theirs = SampleCovariance(ddof=0, layout=layout).fit(data), peers.EmpiricalCovariance().fit(data)
+    np.testing.assert_allclose(np.asarray(ours.precision_), theirs.precision_, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(ours.mahalanobis(data), theirs.mahalanobis(data), rtol=1e-9)
+    assert ours.score(data) == -np.inf
+
+
+def test_an_indefinite_covariance_has_a_pseudo_inverse():
+    data = np.random.default_rng(3).normal(size=(9, 30))
+    ours = GerberCovariance(1.2, form="gs0").fit(data)
+    full = np.asarray(ours.covariance_)
+    assert np.linalg.eigvalsh(full)[0] < 0
+    np.testing.assert_allclose(
+        np.asarray(ours.precision_), np.linalg.pinv(full, hermitian=True), rtol=1e-6, atol=1e-8
+    )
+
+
+def test_nothing_is_there_before_fit():
+    with pytest.raises(NotFittedError):
+        _ = SampleCovariance().precision_
+    assert not hasattr(SampleCovariance(), "covariance_")
+
+
+def test_an_unknown_norm_is_refused():
+    with pytest.raises(ValueError, match="unknown norm 'max': choose from 'frobenius', 'spectral'"):
+        SampleCovariance().fit(X).error_norm(np.eye(13), norm="max")

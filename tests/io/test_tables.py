@@ -1,0 +1,101 @@
+"""Tables as data: what .csv, .parquet and .npy give, and where a cell is that is no number."""
+
+import numpy as np
+import pytest
+
+from vech.io import FileFormatError, tables
+from vech.io.tables import read_table
+
+LINES = "date,a,b\n2020-01-01,1,2.5\n2020-01-02,,-3e2\n\n2020-01-03,7,nan\n"
+NUMBERS = [[1, 2.5], [np.nan, -300], [7, np.nan]]
+
+
+@pytest.fixture
+def table(tmp_path):
+    def write(text, name="table.csv"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_a_first_line_without_numbers_names_the_columns(table):
+    array, labels = read_table(table(LINES), drop=["date"])
+    np.testing.assert_array_equal(array, NUMBERS)
+    assert labels == ("a", "b") and array.dtype == np.float64
+
+
+def test_names_may_be_quoted_and_have_a_byte_order_mark(table):
+    array, labels = read_table(table('\ufeff"a, b", c \n1,2\n3,4\n'))
+    assert labels == ("a, b", "c")
+    np.testing.assert_array_equal(array, [[1, 2], [3, 4]])
+
+
+def test_without_names_columns_have_numbers(table):
+    array, labels = read_table(table("1,2,3\n4,5,6\n"), drop=["1"])
+    np.testing.assert_array_equal(array, [[1, 3], [4, 6]])
+    assert labels is None
+
+
+def test_an_array_is_taken_as_it_is(tmp_path, monkeypatch):
+    X = np.arange(12, dtype=np.float32).reshape(4, 3)
+    np.save(tmp_path / "x.npy", X)
+    array, labels = read_table(tmp_path / "x.npy")
+    np.testing.assert_array_equal(array, X)
+    assert labels is None and array.dtype == np.float32
+    np.testing.assert_array_equal(read_table(tmp_path / "x.npy", drop=["0"])[0], X[:, 1:])
+    monkeypatch.setattr(tables, "MAP_FROM", 1)
+    assert isinstance(read_table(tmp_path / "x.npy")[0], np.memmap)
+
+
+def test_parquet_gives_its_columns(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow", reason=".parquet is read by pyarrow")
+    from pyarrow import parquet
+
+    columns = {"when": ["x", "y"], "a": [1, None], "b": np.array([0.5, 1.5], np.float32)}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "t.parquet")
+    array, labels = read_table(tmp_path / "t.parquet", drop=["when"])
+    np.testing.assert_array_equal(array, [[1, 0.5], [np.nan, 1.5]])
+    assert labels == ("a", "b")
+    with pytest.raises(
+        FileFormatError, match=r"column 'when' holds .*string, which is no number.*--drop 'when'"
+    ):
+        read_table(tmp_path / "t.parquet")
+    (tmp_path / "not.parquet").write_bytes(b"no")
+    with pytest.raises(FileFormatError, match="is no Parquet file"):
+        read_table(tmp_path / "not.parquet")
+
+
+WRONG = {
+    "a cell": (
+        "a,b\n1,2\n3,x\n",
+        (),
+        "line 3: column 'b' holds 'x', which is no number: leave it out by --drop 'b'",
+    ),
+    "a date": (LINES, (), "line 2: column 'date' holds '2020-01-01'"),
+    "a short line": ("a,b\n1,2\n3\n", (), "line 3: has 1 cells, and there are 2 columns"),
+    "a long line": ("1,2\n3,4,5\n", (), "line 2: has 3 cells, and there are 2 columns"),
+    "nothing": ("", (), "is empty"),
+    "names only": ("a,b\n", (), "names its columns and has no rows"),
+    "an unknown column": (LINES, ("c",), "has no column 'c' to drop: it has 'date', 'a', 'b'"),
+    "no column": ("a\n1\n", ("a",), "has no column left"),
+}
+
+
+@pytest.mark.parametrize("text, drop, message", WRONG.values(), ids=WRONG)
+def test_what_is_no_table_says_where(table, text, drop, message):
+    path = table(text)
+    with pytest.raises(FileFormatError) as caught:
+        read_table(path, drop=drop)
+    assert str(caught.value).startswith(f"{path}") and message in str(caught.value)
+
+
+def test_other_files_and_shapes_are_refused(tmp_path, table):
+    with pytest.raises(FileFormatError, match=r"has no suffix of a table: .csv, .parquet, .npy"):
+        read_table(table("1", "table.txt"))
+    np.save(tmp_path / "half.npy", np.ones(6))
+    with pytest.raises(
+        FileFormatError, match=r"holds an array of shape \(6,\), and data are rows by columns"
+    ):
+        read_table(tmp_path / "half.npy")
