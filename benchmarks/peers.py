@@ -2,15 +2,31 @@
 
 import functools
 import importlib
+import os
+import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-NAMES = ("numpy", "scipy", "scikit-learn", "statsmodels", "pyscf", "triarray", "skfolio", "riskfolio-lib", "pandas")
+NAMES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "statsmodels",
+    "pyscf",
+    "triarray",
+    "skfolio",
+    "riskfolio-lib",
+    "pandas",
+    "sparse_dot_mkl",
+    "sparse_dot_topn",
+    "python-graphblas",
+)
 
 Array = np.ndarray[Any, Any]
 Call = Callable[[], object]
@@ -229,3 +245,70 @@ def pandas_spearman(X: Array) -> Call | None:
     """Spearman's correlation of all pairs of columns, full."""
     pandas = load("pandas")
     return pandas and partial(pandas.DataFrame(X).corr, "spearman")
+
+
+def product(X: Any, Y: Any) -> Any:
+    """Both triangles, and columns in no order."""
+    return X @ Y
+
+
+def mkl_gram(X: Any, **options: Any) -> Call | None:
+    """The upper triangle of X X^T by mkl_sparse_syrk."""
+    libraries = sorted(Path(sys.prefix, "lib").glob("libmkl_rt.so*"))
+    if libraries:
+        os.environ.setdefault("MKL_RT", str(libraries[-1]))
+    mkl = load("sparse_dot_mkl")
+    return mkl and partial(mkl.gram_matrix_mkl, X, transpose=True, **options)
+
+
+def topn_product(X: Any) -> Call | None:
+    """Both triangles of X X^T."""
+    topn = load("sparse_dot_topn")
+    if topn is None:
+        return None
+    from scipy.sparse import csr_matrix  # it takes no arrays
+
+    return partial(topn.sp_matmul, csr_matrix(X), csr_matrix(X.T), n_threads=1)
+
+
+def cosines(X: Any) -> Call | None:
+    """Both triangles of the cosines between rows."""
+    metrics = load("sklearn.metrics.pairwise")
+    return metrics and partial(metrics.cosine_similarity, X, dense_output=False)
+
+
+def mkl_product(matrix: Any, x: Array) -> Call | None:
+    """MKL's product of a full CSR matrix, which it inspects anew for each product."""
+    libraries = sorted(Path(sys.prefix, "lib").glob("libmkl_rt.so*"))
+    if libraries:
+        os.environ.setdefault("MKL_RT", str(libraries[-1]))
+    mkl = load("sparse_dot_mkl")
+    return mkl and partial(mkl.dot_product_mkl, matrix, x)
+
+
+def graphblas(matrix: Any) -> Any:
+    """A full matrix as GraphBLAS holds it, of one thread: making it is not timed."""
+    library = load("graphblas")
+    if library is None:
+        return None
+    library.ss.config["nthreads"] = 1
+    return library.io.from_scipy_sparse(matrix)
+
+
+def graphblas_product(held: Any, x: Array) -> Call | None:
+    if held is None:
+        return None
+    vector = load("graphblas").Vector.from_dense(x)  # type: ignore[union-attr]
+    return lambda: held.mxv(vector).new().wait()
+
+
+def graphblas_triangle(held: Any) -> Call | None:
+    return None if held is None else lambda: held.select("tril").new().wait()
+
+
+def graphblas_mirror(held: Any) -> Call | None:
+    """Full from the lower triangle."""
+    if held is None:
+        return None
+    lower, strict = held.select("tril").new(), held.select("tril", -1).new()
+    return lambda: lower.ewise_add(strict.T, "plus").new().wait()

@@ -4,6 +4,7 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 
@@ -41,6 +42,13 @@ void run(Kernel&& kernel) {
         kernel(watch);
     }
     if (PyErr_Occurred() != nullptr) throw nb::python_error();
+}
+
+// The array takes over a block from malloc.
+inline nb::object owned(void* block, std::int64_t count, nb::dlpack::dtype dtype) {
+    const nb::capsule owner(block, [](void* p) noexcept { std::free(p); });
+    const auto size = static_cast<std::size_t>(count);
+    return nb::cast(nb::ndarray<nb::numpy>(block, 1, &size, owner, nullptr, dtype));
 }
 
 inline void copy_bytes(std::uint8_t (&to)[16], const nb::bytes& from, int item, const char* what) {

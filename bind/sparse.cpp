@@ -1,5 +1,7 @@
-// scan, scatter, density and mirror.
+// scan, scatter, density; and of CSR arrays: mirror, turn, cut, fault, jumps, asymmetry, multiply_sparse.
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
 
 #include <cstdlib>
 #include <new>
@@ -9,7 +11,7 @@
 namespace vech {
 namespace {
 
-using Pointers = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Pointers = nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig, nb::device::cpu>;  // of 4 or 8 bytes
 using Columns = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 const std::byte* half_words(const In& half, const Half& layout) {
@@ -28,6 +30,8 @@ void set_fill(Job& job, const Fill& fill) {
     std::memcpy(job.fill, fill->data(), static_cast<std::size_t>(job.item));
 }
 
+constexpr const char* malformed = "indptr and indices do not describe sorted rows of the matrix or its triangle";
+
 // The array takes over a block from malloc.
 nb::object owned(void* block, std::int64_t count, nb::dlpack::dtype dtype) {
     const nb::capsule owner(block, [](void* p) noexcept { std::free(p); });
@@ -36,7 +40,7 @@ nb::object owned(void* block, std::int64_t count, nb::dlpack::dtype dtype) {
 }
 
 nb::tuple arrays_of(Csr& csr, std::int64_t n, nb::dlpack::dtype dtype) {
-    if (csr.malformed) throw nb::value_error("indptr and indices do not describe one triangle by rows");
+    if (csr.malformed) throw nb::value_error(malformed);
     if (csr.out_of_memory) throw std::bad_alloc();
     const auto indptr = owned(csr.indptr, n + 1, nb::dtype<std::int64_t>());
     const auto indices = owned(csr.indices, csr.nonzeros, nb::dtype<std::int32_t>());
@@ -44,11 +48,16 @@ nb::tuple arrays_of(Csr& csr, std::int64_t n, nb::dlpack::dtype dtype) {
 }
 
 nb::tuple scan(const In& half, std::int64_t n, bool grow, bool diagonal_stored, const nb::bytes& keep, const Fill& fill,
-               int threads) {
+               int threads, const std::optional<nb::bytes>& bound) {
     Scan job{.words = nullptr, .item = item_size(half), .half = {n, grow, diagonal_stored}};
     job.words = half_words(half, job.half);
     copy_bytes(job.keep, keep, job.item, "keep must have as many bytes as a number");
     set_fill(job, fill);
+    job.bounded = bound.has_value();
+    if (job.bounded) {
+        if (job.item != 4 && job.item != 8) throw nb::value_error("a bound is for numbers of 4 or 8 bytes");
+        copy_bytes(job.bound, *bound, job.item, "bound must have as many bytes as a number");
+    }
     Csr csr;
     run([&](Watch& watch) { active_target().scan(job, threads, watch, csr); });
     return arrays_of(csr, n, half.dtype());
@@ -81,39 +90,144 @@ double density(const In& half, const nb::bytes& keep) {
     return active_target().density(address(half), static_cast<std::int64_t>(half.shape(0)), item, mask);
 }
 
-nb::tuple mirror(const Pointers& indptr, const Columns& indices, const In& data, const In& mirrored, std::int64_t n,
-                 bool grow, int threads) {
-    if (static_cast<std::int64_t>(indptr.shape(0)) != n + 1) throw nb::value_error("indptr must hold n + 1 numbers");
+Rowwise rowwise(const Pointers& indptr, const Columns& indices, const In& data, std::int64_t n) {
+    const bool wide = indptr.dtype() == nb::dtype<std::int64_t>();
+    if (!wide && indptr.dtype() != nb::dtype<std::int32_t>()) throw nb::type_error("indptr must be int32 or int64");
+    if (n < 0 || static_cast<std::int64_t>(indptr.shape(0)) != n + 1)
+        throw nb::value_error("indptr must hold n + 1 numbers");
     const auto count = indices.shape(0);
-    for (const In* values : {&data, &mirrored})
-        if (values->ndim() != 1 || values->shape(0) != count || (count > 1 && values->stride(0) != 1) ||
-            values->itemsize() != data.itemsize())
-            throw nb::value_error("indices, data and mirrored differ in length");
-    if (indptr.data()[n] != static_cast<std::int64_t>(count))
-        throw nb::value_error("indptr must end with the number of indices");
-    const Mirror job{.n = n,
-                     .grow = grow,
-                     .item = item_size(data),
-                     .indptr = indptr.data(),
-                     .indices = indices.data(),
-                     .data = address(data),
-                     .mirrored = address(mirrored)};
+    if (data.ndim() != 1 || data.shape(0) != count || (count > 1 && data.stride(0) != 1))
+        throw nb::value_error("indices and data differ in length");
+    return {n, {indptr.data(), wide}, indices.data(), address(data), static_cast<std::int64_t>(count), item_size(data)};
+}
+
+// Without the numbers.
+Rowwise pattern(const Pointers& indptr, const Columns& indices, std::int64_t n) {
+    return rowwise(indptr, indices, In(nb::ndarray<const std::int32_t>(indices)), n);
+}
+
+template <bool own>
+nb::tuple mirror(const Pointers& indptr, const Columns& indices, const In& data, const BoundChange& change,
+                 std::int64_t n, bool grow, int threads) {
+    const Mirror job{rowwise(indptr, indices, data, n), grow, own, change};
+    if (change.item != job.half.item) throw nb::value_error("a change is of another item size");
+    if (change.scale != Change::Scale::none) throw nb::value_error("mirrored numbers are not scaled");
     Csr csr;
     run([&](Watch& watch) { active_target().mirror(job, threads, watch, csr); });
     return arrays_of(csr, n, data.dtype());
+}
+
+nb::tuple cut(const Pointers& indptr, const Columns& indices, const In& data, std::int64_t n, bool grow, int threads) {
+    const Cut job{rowwise(indptr, indices, data, n), grow};
+    Csr csr;
+    run([&](Watch& watch) { active_target().cut(job, threads, watch, csr); });
+    return arrays_of(csr, n, data.dtype());
+}
+
+std::int64_t fault(const Pointers& indptr, const Columns& indices, std::int64_t n, const std::string& part) {
+    const auto which = part == "full"     ? Part::full
+                       : part == "grow"   ? Part::grow
+                       : part == "shrink" ? Part::shrink
+                                          : throw nb::value_error("no such part");
+    const auto matrix = pattern(indptr, indices, n);
+    std::int64_t row = -1;
+    run([&](Watch&) { row = active_target().fault(matrix, which); });
+    return row;
+}
+
+double jumps(const Pointers& indptr, const Columns& indices, std::int64_t n) {
+    return active_target().jumps(pattern(indptr, indices, n));
+}
+
+Symmetry::Number number_of(const In& data) {
+    using enum Symmetry::Number;
+    switch (static_cast<nb::dlpack::dtype_code>(data.dtype().code)) {
+        case nb::dlpack::dtype_code::Int: return integer;
+        case nb::dlpack::dtype_code::UInt:
+        case nb::dlpack::dtype_code::Bool: return natural;
+        case nb::dlpack::dtype_code::Float:
+            if (item_size(data) == 4 || item_size(data) == 8) return real;
+            break;
+        case nb::dlpack::dtype_code::Complex:
+            if (item_size(data) == 8 || item_size(data) == 16) return complex;
+            break;
+        default: break;
+    }
+    throw nb::type_error("these numbers have no kernel");
+}
+
+std::optional<std::pair<std::int64_t, std::int64_t>> asymmetry(const Pointers& indptr, const Columns& indices,
+                                                               const In& data, std::int64_t n, bool conjugates,
+                                                               bool negates, double tolerance, int threads) {
+    const Symmetry job{rowwise(indptr, indices, data, n), number_of(data), conjugates, negates, tolerance};
+    Asymmetry found;
+    run([&](Watch& watch) { active_target().asymmetry(job, threads, watch, found); });
+    if (found.malformed) throw nb::value_error(malformed);
+    if (found.out_of_memory) throw std::bad_alloc();
+    if (found.row < 0) return std::nullopt;
+    return std::pair(found.row, found.column);
+}
+
+// x and y: (n,) or (n, m). False: the arrays are no triangle, and y holds nothing.
+bool multiply_sparse(const Pointers& indptr, const Columns& indices, const In& data, const In& x, const Out& y,
+                     std::int64_t n, bool grow, const std::string& diagonal, bool conjugates, bool negates,
+                     int threads) {
+    SparseProduct job{};
+    job.half = rowwise(indptr, indices, data, n);
+    job.grow = grow;
+    const auto number = number_of(data);
+    job.complex = number == Symmetry::Number::complex;
+    if (number != Symmetry::Number::real && !job.complex) throw nb::type_error("these numbers have no kernel");
+    job.real = job.complex ? job.half.item / 2 : job.half.item;
+    const In to(y);
+    job.columns = x.ndim() == 2 ? static_cast<std::int64_t>(x.shape(1)) : 1;
+    for (const In* array : {&x, &to}) {
+        const auto axes = array->ndim();
+        if (array->dtype() != data.dtype() || axes != x.ndim() || axes < 1 || axes > 2 ||
+            static_cast<std::int64_t>(array->shape(0)) != n || array->shape(axes - 1) != x.shape(axes - 1))
+            throw nb::value_error("x or y has another shape or dtype than the half");
+        if (array->size() > 1 && ((array->shape(axes - 1) > 1 && array->stride(axes - 1) != 1) ||
+                                  (n > 1 && array->stride(0) != job.columns)))
+            throw nb::value_error("x or y is not contiguous");
+    }
+    job.conjugates = conjugates;
+    job.negates = negates;
+    using enum Product::Diagonal;
+    job.diagonal = diagonal == "stored"      ? stored
+                   : diagonal == "real"      ? real
+                   : diagonal == "imaginary" ? imaginary
+                   : diagonal == "zero"      ? zero
+                                             : throw nb::value_error("no such diagonal");
+    job.x = address(x);
+    job.y = address(to);
+    auto fault = Fault::none;
+    run([&](Watch& watch) { fault = active_target().multiply_sparse(job, threads, watch); });
+    if (fault == Fault::out_of_memory) throw std::bad_alloc();
+    return fault == Fault::none;
 }
 
 }  // namespace
 
 void bind_sparse(nb::module_& m) {
     m.def("scan", &scan, nb::arg("half").noconvert(), nb::arg("n"), nb::arg("grow"), nb::arg("diagonal_stored"),
-          nb::arg("keep"), nb::arg("fill").none(), nb::arg("threads"));
+          nb::arg("keep"), nb::arg("fill").none(), nb::arg("threads"), nb::arg("bound") = nb::none());
     m.def("scatter", &scatter, nb::arg("half").noconvert(), nb::arg("out").noconvert(), nb::arg("n"), nb::arg("grow"),
           nb::arg("diagonal_stored"), nb::arg("transposed"), nb::arg("diagonal"), nb::arg("fill").none(),
           nb::arg("threads"));
     m.def("density", &density, nb::arg("half").noconvert(), nb::arg("keep"));
-    m.def("mirror", &mirror, nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("data").noconvert(),
-          nb::arg("mirrored").noconvert(), nb::arg("n"), nb::arg("grow"), nb::arg("threads"));
+    const auto indptr = nb::arg("indptr").noconvert();
+    const auto indices = nb::arg("indices").noconvert();
+    const auto data = nb::arg("data").noconvert();
+    const auto n = nb::arg("n"), grow = nb::arg("grow"), threads = nb::arg("threads");
+    const auto conjugates = nb::arg("conjugates"), negates = nb::arg("negates");
+    m.def("mirror", &mirror<true>, indptr, indices, data, nb::arg("change"), n, grow, threads);
+    m.def("turn", &mirror<false>, indptr, indices, data, nb::arg("change"), n, grow, threads);
+    m.def("cut", &cut, indptr, indices, data, n, grow, threads);
+    m.def("fault", &fault, indptr, indices, n, nb::arg("part"));
+    m.def("jumps", &jumps, indptr, indices, n);
+    m.def("asymmetry", &asymmetry, indptr, indices, data, n, conjugates, negates, nb::arg("tolerance"), threads);
+    m.def("multiply_sparse", &multiply_sparse, indptr, indices, data, nb::arg("x").noconvert(),
+          nb::arg("y").noconvert(), n, grow, nb::arg("diagonal"), conjugates, negates, threads);
 }
 
 }  // namespace vech

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "codes.hpp"
+#include "gram.hpp"
 #include "move.hpp"
 #include "product.hpp"
 #include "sparse.hpp"
@@ -26,6 +27,12 @@ struct Kernels {
     void (*sum_columns)(const Spread&, int threads, Watch&);
     void (*encode)(const Encoding&, int threads, Watch&);
     void (*count)(const Agreement&, int threads, Watch&);
+    void (*gram)(const Gram&, int threads, Watch&, GramResult&);
+    std::int64_t (*fault)(const Rowwise&, Part);
+    double (*jumps)(const Rowwise&);
+    void (*cut)(const Cut&, int threads, Watch&, Csr&);
+    void (*asymmetry)(const Symmetry&, int threads, Watch&, Asymmetry&);
+    Fault (*multiply_sparse)(const SparseProduct&, int threads, Watch&);
 };
 
 const std::vector<const Kernels*>& compiled_targets();  // best first

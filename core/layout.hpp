@@ -6,7 +6,8 @@
 namespace vech {
 
 // Kernels call these per row, from code of another target: GCC inlines them only when told to.
-#define VECH_INLINE inline __attribute__((always_inline))
+#define VECH_ALWAYS __attribute__((always_inline))
+#define VECH_INLINE inline VECH_ALWAYS
 
 // Kernel space: run r of a half that grows holds the cells (r, 0..r), of one that shrinks (r, r..n-1);
 // a strict half leaves (r, r) out. Memory limits n to far below 2^31, so no product here overflows.

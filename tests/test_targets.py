@@ -80,7 +80,7 @@ def test_a_target_that_this_processor_lacks_is_an_import_error():
 def test_every_target_passes_the_tests_of_the_kernels(target):
     """Runs what is marked every_target again; conftest.py asserts that the forced target is active."""
     here = Path(__file__).parent
-    files = sorted(str(path) for path in here.glob("test_*.py") if "every_target" in path.read_text())
+    files = sorted(str(path) for path in here.rglob("test_*.py") if "every_target" in path.read_text())
     arguments = (
         "-m",
         "pytest",

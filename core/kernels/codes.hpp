@@ -173,7 +173,7 @@ inline void encode(const Encoding& job, int threads, Watch& watch) {
 // ---------------------------------------------------------------- counts
 
 // The planes of a block that stand for "active" and "sign".
-struct Pair {
+struct Couple {
     const std::uint64_t *active, *sign;
 };
 
@@ -195,7 +195,7 @@ using Counts = double[tile_side * tile_side];
 
 // 8 columns against 8 others: both[i][j] += B, discordant[i][j] += Q. 170 pairs of times a cycle at most, by two
 // counts, two sums and three bits in six instructions on two ports.
-inline void count_square(Pair rows, Pair columns, std::int64_t words, std::int64_t step, double* both,
+inline void count_square(Couple rows, Couple columns, std::int64_t words, std::int64_t step, double* both,
                          double* discordant) {
     typedef std::uint64_t V __attribute__((vector_size(64)));
     typedef double D __attribute__((vector_size(64)));
@@ -257,7 +257,7 @@ struct Tally {
     }
 };
 
-inline void count_square(Pair rows, Pair columns, std::int64_t words, std::int64_t step, double* both,
+inline void count_square(Couple rows, Couple columns, std::int64_t words, std::int64_t step, double* both,
                          double* discordant) {
     typedef double D __attribute__((vector_size(VECH_VECTOR)));
     constexpr int lanes = VECH_VECTOR / 8;
@@ -352,7 +352,7 @@ class Counter {
         for (std::int64_t word = 0; word < codes.words; word += tile_words) {
             if (word > 0 && watch.stop()) return false;
             const auto words = std::min(tile_words, codes.words - word), skipped = word * codes.step();
-            const auto planes = [&](std::int64_t column, Planes which) -> Pair {
+            const auto planes = [&](std::int64_t column, Planes which) -> Couple {
                 return {codes.at(column / side, which.active) + skipped, codes.at(column / side, which.sign) + skipped};
             };
             for (auto r = rows.begin; r < rows.end; r += side)

@@ -1,6 +1,6 @@
-// scan: half -> CSR in kernel space, of the numbers with (word & keep) != 0. scatter: half -> the nonzero words of a
-// full matrix that is already zero. density: what part of a half counts, from a sample. Included once per target,
-// inside its namespace.
+// scan: half -> CSR in kernel space, of the numbers with (word & keep) != 0, or > bound. scatter: half -> the nonzero
+// words of a full matrix that is already zero. density: what part of a half counts, from a sample. Included once per
+// target, inside its namespace.
 //
 // Bytes moved  scan: the half once; (item + 4) per number found. scatter: the half once; two lines per number found.
 // Idea         One pass. Every thread compresses whole runs, an equal share of the cells, into blocks that grow; those
@@ -105,6 +105,12 @@ std::uint64_t hits(Vector v, Vector keep) {
 }
 
 template <class W>
+std::uint64_t hits_above(Vector v, Vector keep, Vector bound) {
+    const Vector kept = _mm512_and_si512(v, keep);
+    return sizeof(W) == 4 ? _mm512_cmpgt_epi32_mask(kept, bound) : _mm512_cmpgt_epi64_mask(kept, bound);
+}
+
+template <class W>
 Vector chosen(std::uint64_t mask, Vector v) {
 #if defined(VECH_ICL)
     if constexpr (sizeof(W) == 1) return _mm512_maskz_compress_epi8(mask, v);
@@ -134,6 +140,13 @@ std::uint64_t hits(Vector v, Vector keep) {
     return sizeof(W) == 8 ? parts : _pext_u32(parts | parts >> 1, 0x5);
 }
 
+template <class W>
+std::uint64_t hits_above(Vector v, Vector keep, Vector bound) {
+    const Vector kept = _mm256_and_si256(v, keep);
+    if constexpr (sizeof(W) == 4) return _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(kept, bound)));
+    return _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpgt_epi64(kept, bound)));
+}
+
 // For each mask of 8 lanes, the lanes that are in it.
 constexpr auto lanes_of = [] {
     std::array<std::array<std::uint8_t, 8>, 256> table{};
@@ -160,17 +173,21 @@ inline Vector columns_from(std::int64_t first) {
 constexpr int least_vector = 32;
 #endif
 
-// The numbers among `count` with (word & keep) != 0, and their columns, in order. Returns how many.
-template <class W>
+// The numbers among `count` with (word & keep) != 0, and their columns, in order. Returns how many. Bounded: those with
+// (word & keep) > bound, which are floats of 4 or 8 bytes: without their signs these compare as integers do, NaN last.
+template <class W, bool bounded = false>
 std::int64_t compress(const std::byte* words, std::int64_t count, W keep, std::int64_t first, W* values,
-                      std::int32_t* columns) noexcept {
+                      std::int32_t* columns, W bound = {}) noexcept {
     constexpr int item = sizeof(W);
     std::int64_t found = 0, k = 0;
     const auto one = [&](std::int64_t at) {
         const W word = load<W>(words + at * item);
         values[found] = word;
         columns[found] = static_cast<std::int32_t>(first + at);
-        found += any(word & keep);
+        if constexpr (bounded)
+            found += (word & keep) > bound;
+        else
+            found += any(word & keep);
     };
     std::array<W, 64 / item> wanted;
     wanted.fill(keep);
@@ -178,6 +195,17 @@ std::int64_t compress(const std::byte* words, std::int64_t count, W keep, std::i
 #if VECH_VECTOR > 16
         constexpr int lanes = VECH_VECTOR / item, line = 64 / item, group = std::min(lanes, VECH_VECTOR / 4);
         const Vector mask_of_keep = load_vector(wanted.data());
+        [[maybe_unused]] Vector bounds;
+        if constexpr (bounded) {
+            wanted.fill(bound);
+            bounds = load_vector(wanted.data());
+        }
+        const auto wanted_of = [&](Vector v) {
+            if constexpr (bounded)
+                return hits_above<W>(v, mask_of_keep, bounds);
+            else
+                return hits<W>(v, mask_of_keep);
+        };
         for (; k + line <= count; k += line) {
             // Processors stop reading ahead where a page ends and where a guess failed: at 20 % nonzero this is 1.9
             // reads for 2.2.
@@ -186,7 +214,7 @@ std::int64_t compress(const std::byte* words, std::int64_t count, W keep, std::i
             _mm_prefetch(reinterpret_cast<const char*>(at + ahead), _MM_HINT_T0);
             std::uint64_t mask = 0;
             for (int lane = 0; lane < line; lane += lanes)
-                mask |= hits<W>(load_vector(words + (k + lane) * item), mask_of_keep) << lane;
+                mask |= wanted_of(load_vector(words + (k + lane) * item)) << lane;
             if (mask == 0) continue;
             for (int lane = 0; lane < line; lane += lanes) {
                 const Vector v = load_vector(words + (k + lane) * item);
@@ -261,11 +289,11 @@ inline double density(const std::byte* words, std::int64_t count, int item, cons
 }
 
 // Runs [first, last) into found; indptr[r + 1] becomes where run r ends there. False: no memory.
-template <class W>
+template <class W, bool bounded>
 bool scan_runs(const Scan& job, std::int64_t first, std::int64_t last, Found<W>& found, std::int64_t* indptr,
                Watch& watch) {
     constexpr std::int64_t item = sizeof(W), most = megabyte / item;
-    const W keep = load<W>(job.keep), fill = load<W>(job.fill);
+    const W keep = load<W>(job.keep), fill = load<W>(job.fill), bound = load<W>(job.bound);
     std::int64_t since = 0;
     for (auto r = first; r < last; ++r) {
         const auto end = job.half.last(r);
@@ -275,8 +303,8 @@ bool scan_runs(const Scan& job, std::int64_t first, std::int64_t last, Found<W>&
         for (auto c = job.half.first(r); c < end; c += most) {
             const auto count = std::min(most, end - c);
             if (!found.reserve(count + 1)) return false;
-            found.size +=
-                compress<W>(row + c * item, count, keep, c, found.values + found.size, found.columns + found.size);
+            found.size += compress<W, bounded>(row + c * item, count, keep, c, found.values + found.size,
+                                               found.columns + found.size, bound);
             since += count;
             if (since < most) continue;
             if (watch.stop()) return true;
@@ -288,7 +316,36 @@ bool scan_runs(const Scan& job, std::int64_t first, std::int64_t last, Found<W>&
     return true;
 }
 
-template <class W>
+// What shares found becomes one CSR, whose indptr[r + 1] already says where run r ends in its share.
+template <class W, class RunsOf>
+void join(Found<W>* found, std::int64_t shares, RunsOf&& runs_of, int threads, Watch& watch, Csr& result) {
+    auto& all = found[0];
+    for (std::int64_t share = 0; share < shares; ++share) {
+        found[share].base = result.nonzeros;
+        result.nonzeros += found[share].size;
+    }
+    if (!all.reserve(result.nonzeros - all.size)) return fail(result);
+    result.indptr[0] = 0;
+    parallel_for(2 * (shares - 1), threads, watch, [&](std::int64_t unit) {
+        const auto share = unit / 2 + 1;
+        const auto& part = found[share];
+        const auto count = static_cast<std::size_t>(part.size);
+        if (unit % 2 == 0) {
+            const auto [first, last] = runs_of(share);
+            for (auto r = first; r < last; ++r) result.indptr[r + 1] += part.base;
+            if (count > 0) std::memcpy(all.columns + part.base, part.columns, count * sizeof(std::int32_t));
+        } else if (count > 0) {
+            std::memcpy(all.values + part.base, part.values, count * sizeof(W));
+        }
+    });
+    if (watch.stop()) return release(result);
+    resize(all.values, result.nonzeros);
+    resize(all.columns, result.nonzeros);
+    result.data = reinterpret_cast<std::byte*>(std::exchange(all.values, nullptr));
+    result.indices = std::exchange(all.columns, nullptr);
+}
+
+template <class W, bool bounded = false>
 void scan_words(const Scan& job, int threads, Watch& watch, Csr& result) {
     constexpr std::int64_t item = sizeof(W);
     const auto length = job.half.length();
@@ -303,7 +360,8 @@ void scan_words(const Scan& job, int threads, Watch& watch, Csr& result) {
         const auto expected = static_cast<std::int64_t>(likely * static_cast<double>(cells));
         auto& mine = found[static_cast<std::size_t>(share)];
         const auto [first, last] = share_of(job.half, share, shares);
-        if (mine.reserve(std::min(cells, expected + 131072)) && scan_runs(job, first, last, mine, result.indptr, watch))
+        if (mine.reserve(std::min(cells, expected + 131072)) &&
+            scan_runs<W, bounded>(job, first, last, mine, result.indptr, watch))
             return;
         failed = true;
         watch.end();
@@ -311,33 +369,14 @@ void scan_words(const Scan& job, int threads, Watch& watch, Csr& result) {
     if (failed) return fail(result);
     if (watch.stop()) return release(result);
 
-    auto& all = found[0];
-    for (std::int64_t share = 0; share < shares; ++share) {
-        found[static_cast<std::size_t>(share)].base = result.nonzeros;
-        result.nonzeros += found[static_cast<std::size_t>(share)].size;
-    }
-    if (!all.reserve(result.nonzeros - all.size)) return fail(result);
-    result.indptr[0] = 0;
-    parallel_for(2 * (shares - 1), threads, watch, [&](std::int64_t unit) {
-        const auto share = unit / 2 + 1;
-        const auto& part = found[static_cast<std::size_t>(share)];
-        const auto count = static_cast<std::size_t>(part.size);
-        if (unit % 2 == 0) {
-            const auto [first, last] = share_of(job.half, share, shares);
-            for (auto r = first; r < last; ++r) result.indptr[r + 1] += part.base;
-            if (count > 0) std::memcpy(all.columns + part.base, part.columns, count * sizeof(std::int32_t));
-        } else if (count > 0) {
-            std::memcpy(all.values + part.base, part.values, count * sizeof(W));
-        }
-    });
-    if (watch.stop()) return release(result);
-    resize(all.values, result.nonzeros);
-    resize(all.columns, result.nonzeros);
-    result.data = reinterpret_cast<std::byte*>(std::exchange(all.values, nullptr));
-    result.indices = std::exchange(all.columns, nullptr);
+    join(
+        found.get(), shares, [&](std::int64_t share) { return share_of(job.half, share, shares); }, threads, watch,
+        result);
 }
 
 inline void scan(const Scan& job, int threads, Watch& watch, Csr& result) {
+    if (job.bounded && job.item == 4) return scan_words<std::uint32_t, true>(job, threads, watch, result);
+    if (job.bounded && job.item == 8) return scan_words<std::uint64_t, true>(job, threads, watch, result);
     with_word(job.item, [&]<class W>(W) { scan_words<W>(job, threads, watch, result); });
 }
 

@@ -1,8 +1,9 @@
 """vech: each number of a symmetric matrix once, and the full matrix from it at the speed of memory."""
 
-from typing import NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
 
-from vech import _core, covariance, io, linalg, plot
+from vech import _core, io, sparse
 from vech._core import __version__
 from vech.dialects import DIALECTS, as_layout
 from vech.identify import identify
@@ -14,6 +15,9 @@ from vech.packed import Packed
 from vech.scan import from_sparse, nonzeros, to_coo, to_csc, to_csr
 from vech.sparse import SparseHalf
 from vech.store import Store
+
+if TYPE_CHECKING:
+    from vech import covariance, linalg, pairwise, plot
 
 __all__ = [
     "DIALECTS",
@@ -36,8 +40,10 @@ __all__ = [
     "linalg",
     "nonzeros",
     "pack",
+    "pairwise",
     "plot",
     "read",
+    "sparse",
     "targets",
     "to_coo",
     "to_csc",
@@ -100,7 +106,17 @@ _ELSEWHERE = {
 }
 
 
+# Modules that are loaded when they are first asked for: `import vech` stays quick.
+_LATER = ("covariance", "linalg", "pairwise", "plot")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> object:
+    if name in _LATER:
+        return import_module(f"vech.{name}")
     if name in _ELSEWHERE:
         raise AttributeError(f"vech has no {name!r}: use {_ELSEWHERE[name]}")
     import difflib

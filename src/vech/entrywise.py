@@ -50,7 +50,7 @@ def apply(ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Operand:
     first = stores[0]
     dtype = ufunc(*(np.empty(0, x.half.dtype) if isinstance(x, Operand) else x for x in inputs)).dtype
     family(dtype)
-    kind = _kind(ufunc, inputs, dtype)
+    kind = kind_of(ufunc, inputs, dtype)
     layout = _layout(ufunc, inputs, kind, dtype, in_place)
     if in_place:
         _check_fits(first, layout, kind, dtype)
@@ -102,7 +102,8 @@ def is_own_mirror(number: Any, kind: str) -> bool:
 # ---------------------------------------------------------------- the kind of a result
 
 
-def _kind(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Dtype) -> str:
+def kind_of(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Dtype) -> str:
+    """The kind of what a ufunc makes of operands and numbers; TypeError if of none."""
     rules = [_rules(x) for x in inputs]
     common = frozenset.intersection(*rules)
     stores = [x for x in inputs if isinstance(x, Operand)]

@@ -265,8 +265,13 @@ def quadratic(half: Array, layout: AnyLayout, kind: str, x: Array) -> Any:
     x = x.astype(work)
     product = np.empty(x.shape, work)
     matmul(half, layout, kind, x, product, None)
-    form = np.vecdot(x.T, product.T)
-    return (form.real if kind == "hermitian" else form).astype(_real(dtype) if kind == "hermitian" else dtype)
+    return form(x, product, kind).astype(_real(dtype) if kind == "hermitian" else dtype)
+
+
+def form(x: Array, product: Array, kind: str) -> Any:
+    """x^H (S x), of a vector or of each column."""
+    found = np.vecdot(x.T, product.T)
+    return found.real if kind == "hermitian" else found
 
 
 def trace(diagonal: Array, kind: str) -> Any:
@@ -313,13 +318,18 @@ def _check_sums(dtype: Dtype) -> None:
         raise TypeError(f"{dtype} numbers have no sums: astype(np.int64) first")
 
 
+def check_sides(n: int, m: int) -> None:
+    """Refuse an inner product of matrices that differ in size."""
+    if n != m:
+        raise ValueError(f"the matrices have sides {n} and {m}: an inner product needs equal sides")
+
+
 def inner(
     half: Array, layout: AnyLayout, kind: str, other: Array, other_layout: AnyLayout, other_kind: str
 ) -> Any:
     """sum over i, j of conj(S_ij) T_ij, as ``numpy.vdot`` of the full matrices; real if both are Hermitian."""
     n, m = layout.side(half.size), other_layout.side(other.size)
-    if n != m:
-        raise ValueError(f"the matrices have sides {n} and {m}: an inner product needs equal sides")
+    check_sides(n, m)
     same = half.dtype == other.dtype and kind == other_kind and _native(half.dtype) in KERNEL
     if same:
         if layout != other_layout or not direct(layout):

@@ -16,6 +16,7 @@ from vech.arrays import (
     extension,
     family,
     keep_mask,
+    mirror_change,
     mirror_values,
     resolve_threads,
     words,
@@ -248,16 +249,7 @@ def from_sparse(
     >>> from_sparse(csr_array([[1, 0, 0], [0, 0, 0], [4, 5, 6]]), use="lower")
     array([1, 0, 4, 0, 5, 6])
     """
-    from scipy import sparse
-
-    if not sparse.issparse(matrix):
-        raise TypeError(
-            f"matrix must be a SciPy sparse array, not {type(matrix).__module__}.{type(matrix).__name__}: "
-            f"vech.pack takes full arrays"
-        )
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(f"matrix has shape {matrix.shape}: it must be a square, (n, n)")
-    dtype = sparse_dtype(matrix.dtype)
+    dtype = check_matrix(matrix)
     layout = as_layout(layout)
     recipe = packing(layout, kind, dtype)
     check_use(use, tolerance, recipe)
@@ -310,13 +302,18 @@ class Triangle:
         """The numbers as they stand in the other triangle; those on the diagonal are not told apart."""
         if self.kind == "symmetric":
             return self.data
-        if self.kind == "skew" and self.data.dtype.kind == "i":
-            smallest = np.iinfo(self.data.dtype).min
-            runs = self.runs()
-            at = np.flatnonzero((self.data == smallest) & (self.indices != runs))
-            i, j = (runs, self.indices) if self.by_rows else (self.indices, runs)
-            refuse_negation(i[at], j[at], smallest, self.data.dtype)
+        self.refuse_smallest()
         return mirror_values(self.data, self.kind)
+
+    def refuse_smallest(self) -> None:
+        """OverflowError for the integer that has no negative, off the diagonal of a skew matrix."""
+        if self.kind != "skew" or self.data.dtype.kind != "i":
+            return
+        smallest = np.iinfo(self.data.dtype).min
+        runs = self.runs()
+        at = np.flatnonzero((self.data == smallest) & (self.indices != runs))
+        i, j = (runs, self.indices) if self.by_rows else (self.indices, runs)
+        refuse_negation(i[at], j[at], smallest, self.data.dtype)
 
     def other(self) -> "Triangle":
         """The other triangle, compressed along the other axis: the same arrays if the matrix is symmetric."""
@@ -342,9 +339,10 @@ class Triangle:
         if part == "full" and self.kind != "triangular":
             if half.by_rows != by_rows:
                 half = half.other()
-            mirrored = half.mirrored_data()
+            half.refuse_smallest()
+            change = mirror_change(self.kind, self.data.dtype)
             indptr, indices, data = _core.mirror(
-                half.indptr, half.indices, half.data, mirrored, half.n, half.grow, count
+                half.indptr, half.indices, half.data, change, half.n, half.grow, count
             )
             return scipy_array(format, indptr, indices, data.view(self.data.dtype))  # int64, not long long
         if part not in ("full", half.name):
@@ -370,8 +368,13 @@ def scipy_array(format: str, indptr: Array, indices: Array, data: Array) -> Any:
     return matrix
 
 
-def half_csr(half: ArrayLike, layout: str | AnyLayout, kind: str | None, threads: int | None) -> Triangle:
-    """The nonzeros of a half as they come: the layout's triangle along its traversal, true values."""
+def half_csr(
+    half: ArrayLike, layout: str | AnyLayout, kind: str | None, threads: int | None, threshold: float = 0.0
+) -> Triangle:
+    """The nonzeros of a half as they come: the layout's triangle along its traversal, true values.
+
+    Where the scan `compares` these numbers, those whose magnitude is not above `threshold` are left out.
+    """
     half = as_array(half, "half")
     if half.ndim != 1:
         raise ValueError(
@@ -382,15 +385,16 @@ def half_csr(half: ArrayLike, layout: str | AnyLayout, kind: str | None, threads
     dtype = sparse_dtype(half.dtype)
     recipe = expansion(layout, kind, half.dtype, half.size)
     if isinstance(layout, Explicit):
-        return half_csr(
-            convert(half, layout, layout.plain, kind=kind, threads=threads), layout.plain, kind, threads
-        )
+        half = convert(half, layout, layout.plain, kind=kind, threads=threads)
+        return half_csr(half, layout.plain, kind, threads, threshold)
     half = np.ascontiguousarray(half)
-    fill = words(np.ones(1, half.dtype)) if layout.implied else None
+    bound = _bound(threshold, half.dtype) if threshold > 0 and compares(layout, half.dtype) else None
+    fill = words(np.ones(1, half.dtype)) if layout.implied and (bound is None or threshold < 1) else None
     threads = resolve_threads(threads, half.nbytes)
     strict = layout.implied is not None
     keep = keep_mask(half.dtype)
-    indptr, indices, data = _core.scan(words(half), recipe.n, layout.grow, not strict, keep, fill, threads)
+    arguments = (words(half), recipe.n, layout.grow, not strict, keep, fill, threads, bound)
+    indptr, indices, data = _core.scan(*arguments)
     data = data.view(half.dtype).astype(dtype, copy=False)
     found = Triangle(indptr, indices, data, layout.grow, layout.traversal == "rows", recipe.kind)
     if not layout.scaled:
@@ -404,6 +408,18 @@ def half_csr(half: ArrayLike, layout: str | AnyLayout, kind: str | None, threads
     return found if data.all() else found.chosen(data != 0)  # a true value can be too small for its dtype
 
 
+def compares(layout: AnyLayout, dtype: Dtype) -> bool:
+    """Whether the scan itself compares true values with a threshold: their bits must compare as they do."""
+    return dtype.isnative and dtype.char in "fd" and not (isinstance(layout, Layout) and layout.scaled)
+
+
+def _bound(threshold: float, dtype: Dtype) -> bytes:
+    """The largest number that is not above the threshold."""
+    with np.errstate(over="ignore"):
+        bound = np.full(1, threshold, dtype)
+    return (np.nextafter(bound, np.zeros(1, dtype)) if float(bound[0]) > threshold else bound).tobytes()
+
+
 def sparse_dtype(dtype: Dtype) -> Dtype:
     """The dtype in native byte order; TypeError for one that SciPy's sparse arrays do not compute with."""
     letter = family(dtype)
@@ -415,6 +431,20 @@ def sparse_dtype(dtype: Dtype) -> Dtype:
 
 
 # ---------------------------------------------------------------- sparse to half
+
+
+def check_matrix(matrix: Any) -> Dtype:
+    """The dtype of a square SciPy sparse matrix, in native byte order; TypeError, ValueError for others."""
+    from scipy import sparse
+
+    if not sparse.issparse(matrix):
+        raise TypeError(
+            f"matrix must be a SciPy sparse array, not {type(matrix).__module__}.{type(matrix).__name__}: "
+            f"vech.pack takes full arrays"
+        )
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"matrix has shape {matrix.shape}: it must be a square, (n, n)")
+    return sparse_dtype(matrix.dtype)
 
 
 def _canonical(matrix: Any, dtype: Dtype) -> Any:

@@ -183,7 +183,7 @@ def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
 def common_labels(labels: tuple[Any, ...] | None, others: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
     """The labels of two matrices whose rows meet."""
     if labels is None or others is None:
-        return labels or others
+        return others if labels is None else labels
     with contextlib.suppress(ValueError):  # labels that are arrays
         if labels == others:
             return labels

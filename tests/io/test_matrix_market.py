@@ -249,7 +249,7 @@ def test_a_symmetric_file_that_is_not_square(path):
 
 def test_a_general_file_that_is_not_symmetric(path):
     scipy.io.mmwrite(path, scipy.sparse.coo_array(np.array([[0, 1.0], [2, 0]])), symmetry="general")
-    with fails("not symmetric: (1, 0) is 2.0 and (0, 1) is 1.0"):
+    with fails("matrix is not symmetric: a[1, 0] is 2.0, but a[0, 1] is 1.0"):
         vech.read(path)
 
 
@@ -414,23 +414,155 @@ def test_a_file_may_end_with_its_sizes(path, end):
     assert vech.read(path).nnz == 0
 
 
+# ---- entries, which the core reads -------------------------------------------------------------------------
+
+
+def entries_of(path, lines, field="real", size=None, symmetry="general"):
+    size = size or f"1 {len(lines)} {len(lines)}"
+    path.write_text(
+        f"%%MatrixMarket matrix coordinate {field} {symmetry}\n{size}\n" + "\n".join(lines) + "\n"
+    )
+    return vech.io.load(path)
+
+
+def test_numbers_are_read_to_the_nearest_double(path):
+    rng = np.random.default_rng(3)
+    bits = rng.integers(0, 2**63, 3000, dtype=np.uint64) | rng.integers(0, 2, 3000).astype(
+        np.uint64
+    ) << np.uint64(63)
+    doubles = bits.view(np.float64)
+    texts = [repr(x) for x in doubles[np.isfinite(doubles)].tolist()]
+    texts += [f"{x:.17e}" for x in doubles[:300].tolist() if np.isfinite(x)]
+    texts += [f"{m}e{e}" for m in (1, 7, 123456789, 2**53 - 1, 2**53 + 1) for e in range(-30, 31)]
+    texts += [f"{rng.integers(10**k)}.{rng.integers(10**k)}" for k in range(1, 19) for _ in range(20)]
+    texts += [
+        "9007199254740993",
+        "0." + "0" * 400 + "1",
+        "1" + "0" * 400,
+        "1e-400",
+        "-1e400",
+        "-1e-400",
+        "0e999",
+    ]
+    texts += [
+        "2.2250738585072011e-308",
+        "1." + "0" * 200 + "1",
+        "5e-324",
+        "2e-324",
+        "-0",
+        "-0.0",
+        ".5e1",
+        "5.e-1",
+    ]
+    texts += [
+        "0." + "0" * 30 + "123e30",
+        "1.7976931348623159e308",
+        "1e99999999999999999999",
+        "1e-99999999999999999999",
+    ]
+    read = entries_of(path, [f"1 {k + 1} {text}" for k, text in enumerate(texts)]).data
+    assert_same_bits(read, np.array([float(text) for text in texts]))
+
+
+@pytest.mark.parametrize(
+    ("field", "texts"),
+    [
+        ("integer", ["0", "-0", "007", str(2**63 - 1), str(-(2**63)), "-1"]),
+        ("unsigned-integer", ["0", "18446744073709551615", "0018446744073709551615"]),
+    ],
+)
+def test_integers_are_read_to_the_last(path, field, texts):
+    read = entries_of(path, [f"1 {k + 1} {text}" for k, text in enumerate(texts)], field)
+    assert read.data.tolist() == [int(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("field", "number"),
+    [
+        ("integer", str(2**63)),
+        ("integer", str(-(2**63) - 1)),
+        ("integer", "9" * 40),
+        ("unsigned-integer", str(2**64)),
+    ],
+)
+def test_an_integer_of_more_than_64_bits_is_refused(path, field, number):
+    with fails(f"{path}, line 4: holds '1 2 {number}', which 64 bits do not hold: write the file as real"):
+        entries_of(path, ["1 1 5", f"1 2 {number}"], field)
+
+
+@pytest.mark.parametrize(
+    "place", ["0 1", "1 0", "4 1", "1 5", "1 18446744073709551617", "18446744073709551616 1"]
+)
+def test_a_place_outside_the_matrix_is_refused(path, place):
+    with fails(f"{path}, line 4: holds '{place} 7', and rows are 1 to 3, columns 1 to 4"):
+        entries_of(path, ["3 4 7", f"{place} 7"], size="3 4 2")
+
+
+def test_entries_more_or_fewer_than_the_file_says_are_refused(path):
+    with fails(f"{path}, line 5: holds '2 2 3', one entry more than the 2 that the file says"):
+        entries_of(path, ["1 1 1", "2 1 2", "2 2 3"], size="2 2 2")
+    with fails("says 3 entries, and ends after 1"):
+        entries_of(path, ["1 1 1"], size="2 2 3")
+
+
+@pytest.mark.parametrize("size", [2**31 - 1, 2**31, 2**40])
+def test_places_beyond_32_bits_are_read(path, size):
+    read = entries_of(path, [f"{size} {size - 1} 7"], size=f"{size} {size} 1")
+    assert (int(read.row[0]), int(read.col[0])) == (size - 1, size - 2)
+    assert read.row.dtype == (np.int32 if size < 2**31 else np.int64)
+
+
+@pytest.mark.parametrize("piece", [1, 2, 7, 30])
+def test_pieces_make_no_difference(path, piece, monkeypatch):
+    lines = [f"{k + 1}  {k // 2 + 1}\t{k}.5 -{k}e-2" for k in range(50)]
+    want = entries_of(path, lines, "complex", "50 50 50", "hermitian")
+    monkeypatch.setattr(matrix_market, "PIECE", piece)
+    got = entries_of(path, lines, "complex", "50 50 50", "hermitian")
+    for name in ("indptr", "indices", "data"):
+        assert_same_bits(getattr(got, name), getattr(want, name))
+    assert want.data.tolist() == [complex(k + 0.5, -k / 100) for k in range(50)]
+
+
+@pytest.mark.parametrize("symmetry", ["symmetric", "skew-symmetric", "hermitian"])
+@pytest.mark.parametrize("order", ["rows", "columns", "random"])
+def test_the_half_of_any_order_of_entries_is_that_of_fast_matrix_market(path, symmetry, order):
+    fmm = pytest.importorskip("fast_matrix_market")
+    rng = np.random.default_rng(4)
+    full = np.tril(rng.normal(size=(40, 40)) * (rng.random((40, 40)) < 0.2), -1 if symmetry[1] == "k" else 0)
+    full = full + 1j * np.tril(full, -1) if symmetry == "hermitian" else full
+    i, j = np.nonzero(full)
+    if order != "rows":
+        shuffled = np.lexsort((i, j)) if order == "columns" else rng.permutation(i.size)
+        i, j = i[shuffled], j[shuffled]
+    lines = [f"{a + 1} {b + 1} " + " ".join(map(repr, parts(full[a, b]))) for a, b in zip(i, j, strict=True)]
+    half = entries_of(
+        path, lines, "complex" if full.dtype.kind == "c" else "real", f"40 40 {i.size}", symmetry
+    )
+    assert isinstance(half, vech.SparseHalf) and half.nnz == i.size
+    assert np.array_equal(half.expand(), fmm.mmread(str(path)).toarray())
+
+
+def parts(number):
+    return (float(number.real), float(number.imag)) if isinstance(number, complex) else (float(number),)
+
+
 # ---- sizes beyond all memory -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("symmetry", ["symmetric", "general"])
-def test_more_rows_than_memory_can_hold_name_the_file_and_the_need(path, symmetry, monkeypatch):
+@pytest.mark.parametrize("symmetry", ["symmetric", "general", "skew-symmetric"])
+@pytest.mark.parametrize("n", [10**9, 3 * 10**9])
+def test_empty_rows_take_no_memory(path, symmetry, n, monkeypatch):
     monkeypatch.setattr(arrays, "memory_limit", lambda: 10**9)
-    path.write_text(f"%%MatrixMarket matrix coordinate real {symmetry}\n1000000000 1000000000 1\n5 5 1\n")
-    with pytest.raises(MemoryError, match=re.escape(f"{path}: the result needs 34000000000 bytes")) as caught:
-        vech.read(path)
-    assert "34 bytes for each of 1,000,000,000 rows: leave empty rows out" in str(caught.value)
-
-
-@pytest.mark.parametrize("symmetry", ["symmetric", "general"])
-def test_more_rows_than_a_sparse_half_has(path, symmetry):
-    path.write_text(f"%%MatrixMarket matrix coordinate real {symmetry}\n3000000000 3000000000 1\n5 5 1\n")
-    with fails(f"{path}: has 3,000,000,000 rows, and a sparse half has 2,147,483,647 at most"):
-        vech.read(path)
+    size, lines = f"{n} {n} 1", [f"{n} 5 7"]
+    if symmetry == "general":
+        size, lines = f"{n} {n} 2", [f"{n} 5 7", f"5 {n} 7"]
+    S = entries_of(path, lines, size=size, symmetry=symmetry)
+    S = vech.read(path) if symmetry == "general" else S
+    assert (S.n, S.nnz, S[n - 1, 4], S[4, n - 1]) == (n, 1, 7, -7 if symmetry[1] == "k" else 7)
+    vech.write(path, S)
+    assert path.read_text().splitlines()[2:] == [f"{n} {n} 1", f"{n} 5 7"]
+    again = vech.read(path)
+    assert (again.n, again.kind, again[n - 1, 4]) == (n, S.kind, 7)
 
 
 def test_what_is_too_large_for_a_half_can_be_looked_at(path):

@@ -135,12 +135,12 @@ def test_infinities_and_nan_are_symmetric(path):
 @pytest.mark.parametrize(
     ("full", "message"),
     [
-        ([[1.0, 2.0], [3.0, 4.0]], "not symmetric: (1, 0) is 3.0 and (0, 1) is 2.0"),
-        ([[1.0, 2.0], [0.0, 4.0]], "not symmetric: (1, 0) is 0.0 and (0, 1) is 2.0"),
-        ([[1.0, np.inf], [-np.inf, 4.0]], "not symmetric: (1, 0) is -inf and (0, 1) is inf"),
-        ([[1.0, np.nan], [1.0, 4.0]], "not symmetric: (1, 0) is 1.0 and (0, 1) is nan"),
-        ([[1, 2**62], [2**62 + 1, 4]], "not symmetric: (1, 0) is 4611686018427387905"),
-        ([[0, 1, 0], [0, 0, 1], [0, 0, 0]], "not symmetric: (1, 0) is 0 and (0, 1) is 1, more than 0 apart"),
+        ([[1.0, 2.0], [3.0, 4.0]], "matrix is not symmetric: a[1, 0] is 3.0, but a[0, 1] is 2.0"),
+        ([[1.0, 2.0], [0.0, 4.0]], "matrix is not symmetric: a[1, 0] is 0.0, but a[0, 1] is 2.0"),
+        ([[1.0, np.inf], [-np.inf, 4.0]], "matrix is not symmetric: a[1, 0] is -inf, but a[0, 1] is inf"),
+        ([[1.0, np.nan], [1.0, 4.0]], "matrix is not symmetric: a[1, 0] is 1.0, but a[0, 1] is nan"),
+        ([[1, 2**62], [2**62 + 1, 4]], "matrix is not symmetric: a[1, 0] is 4611686018427387905"),
+        ([[0, 1, 0], [0, 0, 1], [0, 0, 0]], "matrix is not symmetric: a[1, 0] is 0, but a[0, 1] is 1"),
     ],
 )
 def test_a_sparse_matrix_that_is_not_symmetric(path, full, message):
@@ -151,13 +151,15 @@ def test_a_sparse_matrix_that_is_not_symmetric(path, full, message):
 
 def test_a_sparse_matrix_that_is_not_square(path):
     scipy.sparse.save_npz(path, scipy.sparse.csr_array(np.ones((2, 3))))
-    with fails("a sparse matrix of shape (2, 3) is not square"):
+    with fails("matrix has shape (2, 3): it must be a square, (n, n)"):
         vech.read(path)
 
 
 def test_the_smallest_integer_has_no_negative(path):
     scipy.sparse.save_npz(path, scipy.sparse.csr_array(np.array([[0, -128], [-128, 0]], "i1")))
-    with pytest.raises(OverflowError, match="a skew matrix cannot hold -128 of int8: astype first"):
+    with pytest.raises(
+        OverflowError, match=r"-128 at \(0, 1\) has no negative in int8: astype a wider dtype first"
+    ):
         vech.read(path, kind="skew")
 
 
@@ -274,4 +276,23 @@ def test_a_sparse_half_with_a_wrong_description(path, meta, message):
 def test_objects_are_not_unpickled(path):
     np.savez(path, vech_half=np.array([print]), vech_meta="{}", allow_pickle=True)
     with fails("is no .npz file that vech reads"):
+        vech.read(path)
+
+
+@pytest.mark.parametrize("kind", cases.STORE_KINDS)
+@pytest.mark.parametrize("triangle", ["lower", "upper"])
+def test_empty_rows_of_billions_take_no_room(path, kind, triangle):
+    n = 3 * 10**9
+    rows, columns, data = [n - 1, n - 1, 7], [2, n - 2, 5], np.array([1 + 2j, 3j, 4])
+    S = vech.SparseHalf.from_coo(rows, columns, data, n, kind=kind, use="lower", triangle=triangle)
+    vech.write(path, S)
+    assert path.stat().st_size < 5000
+    got = vech.read(path)
+    assert (got.n, got.kind, got.triangle, got.nnz) == (n, kind, triangle, 3)
+    for i, j in zip(rows, columns, strict=True):
+        assert got[i, j] == S[i, j] and got[j, i] == S[j, i]
+    with np.load(path) as arrays:
+        kept = {key: arrays[key] for key in arrays}
+    np.savez(path, **kept | {"vech_places": kept["vech_places"][::-1]})
+    with fails("has vech_places that do not ascend"):
         vech.read(path)

@@ -311,8 +311,10 @@ def test_cholesky_refuses_other_kinds_with_the_way_out():
 
 @pytest.mark.parametrize("task", [cholesky, inverse, slogdet, lambda S: solve(S, np.ones(2))])
 def test_tasks_refuse_what_is_no_packed_store_of_numbers(task):
-    with pytest.raises(TypeError, match=r"takes a Packed store, not SparseHalf: \w+\(S.to_packed\(\)\)"):
-        task(vech.SparseHalf(np.array([0, 1, 2]), np.array([0, 1]), np.ones(2), 2, triangle="lower"))
+    if task in (cholesky, inverse):
+        message = r"takes a Packed store, not SparseHalf: \w+\(S.to_packed\(\)\), with all its zeros; solve, slogdet"
+        with pytest.raises(TypeError, match=message):
+            task(vech.SparseHalf(np.array([0, 1, 2]), np.array([0, 1]), np.ones(2), 2, triangle="lower"))
     with pytest.raises(TypeError, match=r"takes a Packed store, not ndarray: .*vech.pack makes the half"):
         task(np.eye(2))
     with pytest.raises(TypeError, match=r"float16, with which LAPACK does not compute: astype\(np.float32\)"):

@@ -141,9 +141,10 @@ def test_every_store_has_eigenpairs():
     full = cases.matrix(np.dtype(float), "symmetric", 40)
     S = vech.SparseHalf(*reference.csr(full, "lower"), 40, triangle="lower")
     assert eigsh(S, 2, "LA")[0] == pytest.approx(np.linalg.eigvalsh(full)[-2:])
-    for task in (eigh, norm, lambda S: inner(S, S), lambda S: eigsh(S, 1, sigma=0)):
-        with pytest.raises(TypeError, match=r"takes a Packed store, not SparseHalf: .*\(S.to_packed\(\)\)"):
-            task(S)
+    with pytest.raises(
+        TypeError, match=r"eigh takes a Packed store, not SparseHalf: eigh\(S.to_packed\(\)\)"
+    ):
+        eigh(S)
 
 
 def test_wrong_questions_are_refused():

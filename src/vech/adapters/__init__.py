@@ -1,1 +1,1 @@
-"""What makes stores native to other libraries; each file needs the library it is named after."""
+"""Other libraries beside vech: each is imported here, by the function that needs it, and nowhere else."""

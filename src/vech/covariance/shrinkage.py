@@ -12,7 +12,7 @@ from vech.covariance.sample import check_varied, write_covariance
 from vech.dialects import AnyLayout
 from vech.layout import one_of
 from vech.packed import Packed
-from vech.products import SIDE, norm, quadratic
+from vech.products import SIDE, norm
 
 TARGETS = ("identity", "constant-correlation")
 NUMBERS = 2**18  # of X looked at together beside the products
@@ -189,7 +189,7 @@ class Fourths:
         """``sum_t ||x_t - m||^4``, given ``sum_t (x_t - m)(x_t - m)^T / rows``."""
         r = self.sums / rows
         rr = float(r @ r)
-        spread = float(quadratic(r, scatter.matmul(r.astype(scatter.dtype)), "symmetric"))  # r^T S r
+        spread = float(scatter.quadratic(r.astype(scatter.dtype)))  # r^T S r
         through = spread + rr**2  # of r^T (sum y y^T) r / rows
         return (
             self.fourths

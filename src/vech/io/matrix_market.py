@@ -1,24 +1,27 @@
-"""Matrix Market `.mtx` through SciPy: the lower half with its symmetry named, as entries or as a dense array.
+"""Matrix Market `.mtx`: the lower half with its symmetry named, as entries or as a dense array.
 
-SciPy expands what a file calls symmetric. Here the header that SciPy sees is changed to "general", and for
-dense content to one column: so the half goes in and out as it is, without n x n memory.
+Entries are read by the core, dense arrays and whatever is written through SciPy, which expands what a file calls
+symmetric. Here the header that SciPy sees is changed to "general" and to one column: so the half goes in and out as it
+is, without n x n memory.
 
-SciPy's reader skips what follows the numbers it expects in a line, and crashes where a file ends so: every line
-is checked before it gets there.
+SciPy's reader skips what follows the numbers it expects in a line, and crashes where a file ends so: every line of an
+array is checked before it gets there.
 """
 
+import mmap
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
-from vech.arrays import Array
+from vech import _core
+from vech.arrays import INT32_MAX, Array
 from vech.dialects import as_layout
 from vech.io.files import FileFormatError, atomic
 from vech.io.panels import Progress
-from vech.io.symmetric import check_rows
 from vech.layout import Layout
 from vech.moves import convert
 from vech.packed import Packed
@@ -39,20 +42,32 @@ class Word(NamedTuple):
     pattern: bytes
 
 
+class Kind(NamedTuple):
+    """What a field holds: the dtype, the words of a number, and what the core calls it."""
+
+    dtype: str
+    words: tuple[Word, ...]
+    core: str
+
+
 NUMBER = rb"-?(?:0\.?0?|\.0)(?:e[-+]?0)?|-?(?:nan|inf|infinity)"
 ROW, COLUMN, REAL = Word("row", "2", b"0"), Word("column", "1", b"0"), Word("number", "-1.5e3", NUMBER)
-FIELDS: dict[str, tuple[str, tuple[Word, ...]]] = {
-    "real": ("f8", (REAL,)),
-    "double": ("f8", (REAL,)),
-    "integer": ("i8", (Word("integer", "-3", b"-?0"),)),
-    "unsigned-integer": ("u8", (Word("natural", "3", b"0"),)),
-    "complex": ("c16", (Word("real", "1.5", NUMBER), Word("imaginary", "-2e3", NUMBER))),
-    "pattern": ("f8", ()),
+FIELDS: dict[str, Kind] = {
+    "real": Kind("f8", (REAL,), "real"),
+    "double": Kind("f8", (REAL,), "real"),
+    "integer": Kind("i8", (Word("integer", "-3", b"-?0"),), "integer"),
+    "unsigned-integer": Kind("u8", (Word("natural", "3", b"0"),), "natural"),
+    "complex": Kind("c16", (Word("real", "1.5", NUMBER), Word("imaginary", "-2e3", NUMBER)), "complex"),
+    "pattern": Kind("f8", (), "pattern"),
 }
 
 PIECE = 1 << 18
 """Bytes read and checked in one go, and the rest of their last line."""
 
+MANY_ROWS = 8
+"""So many for each entry, and most of them are empty."""
+
+NEWLINE = b"\n"
 QUOTED = 60
 """Letters of a wrong line that its error shows."""
 
@@ -64,11 +79,11 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | Spa
         words = lines[0].decode("latin-1").lower().split()
         if len(words) != 5 or words[:2] != ["%%matrixmarket", "matrix"]:
             raise FileFormatError("does not begin with '%%MatrixMarket matrix ...'", path, line=1)
-        if words[3] not in FIELDS:
-            *fields, last = FIELDS
-            raise FileFormatError(
-                f"says the field '{words[3]}': {', '.join(fields)} or {last} fits", path, line=1
-            )
+        known = {"content": ("array", "coordinate"), "field": tuple(FIELDS), "symmetry": ("general", *KINDS)}
+        for (what, (*choices, last)), word in zip(known.items(), words[2:], strict=True):
+            if word not in (*choices, last):
+                text = f"says the {what} '{word}': {', '.join(choices)} or {last} fits"
+                raise FileFormatError(text, path, line=1)
         kind = KINDS.get(words[4])
         if kind is not None:
             lines[0] = " ".join(["%%MatrixMarket", *words[1:4], "general"]).encode() + b"\n"
@@ -77,8 +92,7 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | Spa
         sizes = _sizes(line, words[2], path, len(lines) + 1)
         if words[2] == "array":
             return _dense(file, lines, sizes, words[3], kind, path)
-        size = b"%d %d %d\n" % tuple(sizes)
-        matrix = _read(_Lines(file, [*lines, size], (ROW, COLUMN, *FIELDS[words[3]][1]), path))
+        matrix = _coordinates(file, sizes, words[3], path)
         return matrix if kind is None else _sparse_half(matrix, words[4], path)
 
 
@@ -87,23 +101,40 @@ def write(path: Path, store: Store) -> None:
     expand(path, store, "dense" if isinstance(store, Packed) else "csr")
 
 
+def write_to(target: str | os.PathLike[str] | BinaryIO, store: Store) -> None:
+    """Write the lower half as coordinates, to a path in one step, or to an open binary file."""
+    if isinstance(target, str | os.PathLike):
+        expand(Path(target), store, "csr")
+    else:
+        _check(store)
+        _write(target, store, "csr", None)
+
+
 def expand(
     path: Path, store: Store, to: str, *, threads: int | None = None, progress: Progress | None = None
 ) -> None:
     """Write the lower half with its symmetry named, which every reader of Matrix Market expands."""
+    _check(store, f"{path}: ")
+    with atomic(path) as file:
+        _write(file, store, to, threads)
+
+
+def _check(store: Store, where: str = "") -> None:
+    if store.kind not in SYMMETRIES:
+        raise ValueError(f"{where}Matrix Market has no {store.kind} matrices: write .npy or .npz")
+    if store.dtype.kind not in "biufc" or (store.dtype.itemsize < 4 and store.dtype.kind == "f"):
+        raise TypeError(f"{where}Matrix Market has no {store.dtype}: write .npy or .npz, or astype first")
+
+
+def _write(file: BinaryIO, store: Store, to: str, threads: int | None) -> None:
     from scipy.io import mmwrite
 
-    if store.kind not in SYMMETRIES:
-        raise ValueError(f"{path}: Matrix Market has no {store.kind} matrices: write .npy or .npz")
-    if store.dtype.kind not in "biufc" or (store.dtype.itemsize < 4 and store.dtype.kind == "f"):
-        raise TypeError(f"{path}: Matrix Market has no {store.dtype}: write .npy or .npz, or astype first")
     symmetry = SYMMETRIES[store.kind]
-    with atomic(path) as file:
-        if to == "dense":
-            column = _lower_columns(store, threads)[:, np.newaxis]
-            mmwrite(_SquareHeader(file, store.n, symmetry), column, symmetry="general")
-        else:
-            mmwrite(file, _lower_entries(store, to, threads), symmetry=symmetry)
+    if to == "dense":
+        column = _lower_columns(store, threads)[:, np.newaxis]
+        mmwrite(_SquareHeader(file, store.n, symmetry), column, symmetry="general")
+    else:
+        mmwrite(file, _lower_entries(store, to, threads), symmetry=symmetry)
 
 
 def _sizes(line: bytes, content: str, path: Path, number: int) -> list[int]:
@@ -130,7 +161,7 @@ def _dense(
             text = f"is {kind} and has the size {n} x {columns}, which has no half"
             raise FileFormatError(text, path, line=len(lines) + 1)
         sizes = [layout.length(n), 1]
-    dtype, words = FIELDS[field]
+    dtype, words, _ = FIELDS[field]
     if 0 in sizes and words:  # SciPy crashes
         if any(line.strip() for line in file):
             text = "says there are no numbers, and more lines follow: cut them off"
@@ -141,12 +172,79 @@ def _dense(
     return array if kind is None else Packed(array.reshape(-1), layout, kind=kind)
 
 
-def _sparse_half(matrix: Any, symmetry: str, path: Path) -> SparseHalf:
-    from scipy.sparse import csr_array
+def _coordinates(file: BinaryIO, sizes: list[int], field: str, path: Path) -> Any:
+    """Read entries as they stand, from where the file is, into a COO array."""
+    from scipy.sparse import coo_array
 
+    n_rows, n_columns, count = sizes
+    dtype, words, core = FIELDS[field]
+    index = np.int32 if max(n_rows, n_columns) <= INT32_MAX else np.int64
+    rows, columns = np.empty(count, index), np.empty(count, index)
+    numbers = np.empty(count, dtype) if words else None
+    read = 0
+    for begins, piece in _pieces(file):
+        found, at, fault = _core.read_entries(piece, core, n_rows, n_columns, rows, columns, numbers, read)
+        read += found
+        if fault:
+            text = bytes(piece[at : at + 2 * QUOTED]).split(NEWLINE, 1)[0]
+            raise FileFormatError(_fault(fault, text, words, sizes), path, line=_line(file, begins + at))
+    if read < count:
+        raise FileFormatError(
+            f"says {count:,} entries, and ends after {read:,}", path, byte=os.fstat(file.fileno()).st_size
+        )
+    values = np.ones(count, dtype) if numbers is None else numbers
+    return coo_array((values, (rows, columns)), shape=(n_rows, n_columns))
+
+
+def _pieces(file: BinaryIO) -> Iterator[tuple[int, Array]]:
+    """Whole lines, from where the file is to its end, and where they begin: the file's own memory."""
+    start, size = file.tell(), os.fstat(file.fileno()).st_size
+    if start >= size:
+        return
+    text = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+    letters = np.frombuffer(text, np.uint8)
+    while start < size:
+        stop = size if start + PIECE >= size else text.rfind(NEWLINE, start, start + PIECE) + 1
+        if stop == 0:  # a line longer than a piece
+            stop = text.find(NEWLINE, start) + 1 or size
+        piece = letters[start:stop]
+        yield start, piece if piece[-1] == NEWLINE[0] else np.append(piece, np.uint8(NEWLINE[0]))
+        start = stop
+
+
+def _line(file: BinaryIO, offset: int) -> int:
+    """The number of the line that begins there."""
+    file.seek(0)
+    line = 1
+    for left in range(offset, 0, -PIECE):
+        line += file.read(min(left, PIECE)).count(NEWLINE)
+    return line
+
+
+def _fault(fault: str, line: bytes, words: tuple[Word, ...], sizes: list[int]) -> str:
+    n_rows, n_columns, count = sizes
+    if fault == "place":
+        return f"holds {_quoted(line)}, and rows are 1 to {n_rows}, columns 1 to {n_columns}"
+    if fault == "size":
+        return f"holds {_quoted(line)}, which 64 bits do not hold: write the file as real"
+    if fault == "room":
+        return f"holds {_quoted(line)}, one entry more than the {count:,} that the file says"
+    return f"holds {_quoted(line)}, and {_fitting((ROW, COLUMN, *words))}"
+
+
+def _quoted(line: bytes) -> str:
+    text = line.decode("latin-1").strip(" \t\r")
+    return repr(text if len(text) <= QUOTED else text[:QUOTED] + "...")
+
+
+def _fitting(words: tuple[Word, ...]) -> str:
+    names, examples = " ".join(word.name for word in words), " ".join(word.example for word in words)
+    return f"'{names}' fits, for example '{examples}'"
+
+
+def _sparse_half(matrix: Any, symmetry: str, path: Path) -> SparseHalf:
     if matrix.shape[0] != matrix.shape[1]:
         raise FileFormatError(f"is {symmetry} and has shape {matrix.shape}: no square matrix", path)
-    check_rows(matrix.shape[0])
     strict = symmetry == "skew-symmetric"
     wrong = np.flatnonzero(matrix.col >= matrix.row if strict else matrix.col > matrix.row)
     if len(wrong):
@@ -156,11 +254,11 @@ def _sparse_half(matrix: Any, symmetry: str, path: Path) -> SparseHalf:
             f"and it has an entry at row {i}, column {j}",
             path,
         )
-    rows = csr_array(matrix)
-    rows.sum_duplicates()
-    return SparseHalf(
-        rows.indptr, rows.indices, rows.data, matrix.shape[0], triangle="lower", kind=KINDS[symmetry]
-    )
+    n, kind = matrix.shape[0], KINDS[symmetry]
+    if n > MANY_ROWS * max(1, matrix.nnz):
+        return SparseHalf.from_coo(matrix.row, matrix.col, matrix.data, n, kind=kind, use="lower")
+    rows = matrix.tocsr()  # the other way looks at all numbers again: reading takes a tenth longer
+    return SparseHalf(rows.indptr, rows.indices, rows.data, n, triangle="lower", kind=kind)
 
 
 def _read(lines: "_Lines") -> Any:
@@ -197,13 +295,8 @@ class _Lines:
         shapes = _shapes(lines)
         if not all(map(self.fits, set(shapes))):
             k = next(k for k, shape in enumerate(shapes) if not self.fits(shape))
-            text = lines.split(b"\n")[k].decode("latin-1").strip(" \t\r")
-            text = text if len(text) <= QUOTED else text[:QUOTED] + "..."
-            names = " ".join(word.name for word in self.words)
-            example = " ".join(word.example for word in self.words)
-            raise FileFormatError(
-                f"holds {text!r}, and '{names}' fits, for example '{example}'", self.path, line=self.line + k
-            )
+            text = f"holds {_quoted(lines.split(NEWLINE)[k])}, and {_fitting(self.words)}"
+            raise FileFormatError(text, self.path, line=self.line + k)
         self.line += len(shapes) - 1
         return lines
 
@@ -244,14 +337,17 @@ def _lower_columns(store: Store, threads: int | None) -> Array:
 
 def _lower_entries(store: Store, to: str, threads: int | None) -> Any:
     """Give the lower triangle with its diagonal, if it may have one, as COO in the order of CSR or CSC."""
-    from scipy.sparse import tril
+    from scipy.sparse import coo_array
 
     lower = store.to_coo(part="lower", threads=threads)
+    rows, columns, data = lower.row, lower.col, lower.data
     if store.kind == "skew":
-        if np.any(lower.diagonal()):
-            i = int(np.flatnonzero(lower.diagonal())[0])
-            raise ValueError(
-                f"a skew matrix has the number {lower.diagonal()[i]} at ({i}, {i}) of its diagonal"
-            )
-        lower = tril(lower, -1)
-    return (lower.tocsc() if to == "csc" else lower.tocsr()).tocoo()
+        off = rows != columns
+        if (wrong := np.flatnonzero(~off & (data != 0))).size:
+            i = rows[wrong[0]]
+            raise ValueError(f"a skew matrix has the number {data[wrong[0]]} at ({i}, {i}) of its diagonal")
+        rows, columns, data = rows[off], columns[off], data[off]
+    if to == "csc":
+        order = np.lexsort((rows, columns))
+        rows, columns, data = rows[order], columns[order], data[order]
+    return coo_array((data, (rows, columns)), shape=store.shape)

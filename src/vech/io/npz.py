@@ -5,7 +5,7 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from vech.arrays import Array
+from vech.arrays import INT32_MAX, Array
 from vech.io.description import describe, describe_half, described_half, parse
 from vech.io.dtypes import dtype_name, forgettable
 from vech.io.files import FileFormatError, atomic
@@ -52,12 +52,7 @@ def write(path: Path, store: Store) -> None:
     if isinstance(store, Packed):
         arrays = {"vech_half": forgettable(store.half), "vech_meta": np.asarray(describe_half(store))}
     elif isinstance(store, SparseHalf):
-        arrays = {
-            "vech_indptr": store.indptr,
-            "vech_indices": store.indices,
-            "vech_data": store.data,
-            "vech_meta": np.asarray(describe(store, triangle=store.triangle)),
-        }
+        arrays = _arrays(store) | {"vech_meta": np.asarray(describe(store, triangle=store.triangle))}
     else:
         raise TypeError(f"{path}: .npz holds a Packed or a SparseHalf, and this is a {type(store).__name__}")
     with atomic(path) as file:
@@ -75,6 +70,21 @@ def expand(
         save_npz(file, matrix, compressed=False)
 
 
+def _arrays(store: SparseHalf) -> dict[str, Array]:
+    """The CSR arrays of the triangle; with more rows than 32 bits count, those of the rows that hold numbers."""
+    if store.n <= INT32_MAX:
+        return {"vech_indptr": store.indptr, "vech_indices": store.indices, "vech_data": store.data}
+    rows, columns = store.to_coo(part=store.triangle).coords
+    places = np.union1d(rows, columns)
+    counts = np.bincount(np.searchsorted(places, rows), minlength=places.size)
+    return {
+        "vech_places": places,
+        "vech_indptr": np.concatenate(([0], np.cumsum(counts))),
+        "vech_indices": np.searchsorted(places, columns),
+        "vech_data": store.data,
+    }
+
+
 def _sparse_half(arrays: dict[str, Array], path: Path) -> SparseHalf:
     fields = parse(str(arrays["vech_meta"]), path, ("triangle", "kind", "n", "dtype"))
     indptr, indices, data = (arrays[f"vech_{name}"] for name in ("indptr", "indices", "data"))
@@ -83,7 +93,13 @@ def _sparse_half(arrays: dict[str, Array], path: Path) -> SparseHalf:
             f"says dtype {fields['dtype']}, and its data have {dtype_name(data.dtype)}", path
         )
     options = {name: fields[name] for name in ("triangle", "kind")}
-    return SparseHalf(indptr, indices, data, fields["n"], labels=fields.get("labels"), **options)
+    if (places := arrays.get("vech_places")) is None:
+        return SparseHalf(indptr, indices, data, fields["n"], labels=fields.get("labels"), **options)
+    held = SparseHalf(indptr, indices, data, places.size, **options)
+    if places.ndim != 1 or places.dtype.kind not in "iu" or np.any(places[1:] <= places[:-1]):
+        raise FileFormatError("has vech_places that do not ascend", path)
+    rows, columns = (places[axis] for axis in held.to_coo(part=held.triangle).coords)
+    return SparseHalf.from_coo(rows, columns, data, fields["n"], use=held.triangle, **options)
 
 
 def _scipy(file: BinaryIO) -> Any:

@@ -8,9 +8,11 @@ import numpy as np
 from vech import products
 from vech.arrays import Dtype, family
 from vech.packed import Packed
+from vech.sparse import SparseHalf
 from vech.store import Store
 
 CHUNK = 2**20  # numbers looked at together
+SPARSE = ("solve", "slogdet", "eigsh", "lobpcg", "norm", "inner")  # what takes a sparse half too
 
 
 def as_packed(S: Any, task: str) -> Packed:
@@ -19,6 +21,8 @@ def as_packed(S: Any, task: str) -> Packed:
         return S
     if isinstance(S, Store):
         way_out = f"{task}(S.to_packed())" if hasattr(S, "to_packed") else "make a Packed of it"
+        if isinstance(S, SparseHalf):
+            way_out += f", with all its zeros; {', '.join(SPARSE)} take a SparseHalf as it is"
     else:
         way_out = f"{task}(vech.Packed(half, layout)), where vech.pack makes the half of a full matrix"
     raise TypeError(f"{task} takes a Packed store, not {type(S).__name__}: {way_out}")

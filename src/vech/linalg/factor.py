@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from copy import copy
-from typing import Any, Never, Self
+from typing import Any, NamedTuple, Never, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,7 @@ from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, work_
 from vech.linalg.rectangle import ORDER, Rectangle
 from vech.moves import convert
 from vech.packed import Packed
+from vech.store import Store
 
 
 class Cholesky:
@@ -362,6 +363,20 @@ def try_cholesky(S: Packed, dtype: Dtype, threads: int | None = None) -> tuple[R
 def rectangle_of(half: Array, layout: AnyLayout, kind: str, threads: int | None = None) -> Rectangle:
     """The numbers of a half, as LAPACK factors them."""
     return Rectangle(convert(half, layout, ORDER, kind=kind, threads=threads), layout.side(half.size))
+
+
+class SignLogdet(NamedTuple):
+    """A determinant as NumPy's slogdet gives it: ``sign * exp(logabsdet)``."""
+
+    sign: float | complex
+    logabsdet: float
+
+
+def sign_logdet(sign: complex, logarithm: float, S: Store) -> SignLogdet:
+    """The determinant of S, whose sign is exactly 1 or -1 where it must be real."""
+    if family(S.dtype) != "c" or S.kind == "hermitian":
+        return SignLogdet(float(np.sign(sign.real)), logarithm)
+    return SignLogdet(sign if sign.imag else sign.real, logarithm)
 
 
 def check_rows(b: Array, n: int, name: str = "b") -> None:

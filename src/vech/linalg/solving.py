@@ -1,39 +1,54 @@
 """Solutions, inverses, determinants and conditions of halves of every kind."""
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import products
 from vech.arrays import Array, Dtype, as_array, family, settle
+from vech.linalg import sparse_solve
 from vech.linalg.checks import as_packed, check_finite, is_selfadjoint, work_dtype
-from vech.linalg.factor import Cholesky, check_rows, columns, one_norm, product, try_cholesky
+from vech.linalg.factor import (
+    Cholesky,
+    SignLogdet,
+    check_rows,
+    columns,
+    one_norm,
+    product,
+    sign_logdet,
+    try_cholesky,
+)
 from vech.linalg.rectangle import Rectangle
 from vech.moves import pack
 from vech.packed import Packed
+from vech.sparse import SparseHalf
 
 MANY = 8  # from n / MANY right sides on LU is faster than LDL^H, whose solver takes them one by one
 
 
-class SignLogdet(NamedTuple):
-    """A determinant as NumPy's slogdet gives it: ``sign * exp(logabsdet)``."""
-
-    sign: float | complex
-    logabsdet: float
-
-
-def solve(S: Packed, b: ArrayLike, *, threads: int | None = None) -> Array:
-    """The solution x of ``S x = b``; expands S, once, where it is not positive definite.
+def solve(
+    S: Packed | SparseHalf, b: ArrayLike, *, solver: str = "auto", threads: int | None = None, **options: Any
+) -> Array:
+    """The solution x of ``S x = b``; expands S, once, where it is Packed and not positive definite.
 
     Parameters
     ----------
-    S : Packed
+    S : Packed or SparseHalf
         Of any kind, layout and dtype but float16 and smaller, and dates.
     b : array, shape (n,) or (n, m)
         The right side, or several as columns.
+    solver : {"auto", "cholmod", "pardiso", "qdldl", "superlu", "cg", "minres"}
+        For a SparseHalf. "auto" takes the first that is installed and fits: CHOLMOD (scikit-sparse), PARDISO
+        (pypardiso), QDLDL, and SciPy's SuperLU, which takes every kind. CHOLMOD needs a positive definite matrix,
+        QDLDL one that needs no pivoting; PARDISO takes real symmetric ones. "cg" (positive definite) and
+        "minres" are SciPy's and multiply the half: memory for some columns. They take real symmetric and
+        Hermitian matrices.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.
+    **options
+        Of ``scipy.sparse.linalg.cg`` and ``minres``: ``rtol`` (1e-10 unless told otherwise, 1e-6 in float32),
+        ``maxiter``, a preconditioner ``M``, ...
 
     Returns
     -------
@@ -43,23 +58,38 @@ def solve(S: Packed, b: ArrayLike, *, threads: int | None = None) -> Array:
     Raises
     ------
     numpy.linalg.LinAlgError
-        If S is singular.
+        If S is singular (of a SparseHalf: to working precision), or an iteration ends too soon.
     ValueError, TypeError
-        As `cholesky`, and for a b that does not fit; every kind is taken.
+        As `cholesky`, and for a b that does not fit; "auto" takes every kind.
+    ModuleNotFoundError
+        If the solver is not installed.
 
     Notes
     -----
-    Tries `cholesky`, in memory for one more half. If S is not positive definite, the full matrix is made and
-    factored in place: by Bunch-Kaufman's ``L D L^T`` (LAPACK's ?sytrf, ?hetrf), or by LU where S is skew or b
+    A Packed: tries `cholesky`, in memory for one more half. If S is not positive definite, the full matrix is made
+    and factored in place: by Bunch-Kaufman's ``L D L^T`` (LAPACK's ?sytrf, ?hetrf), or by LU where S is skew or b
     has more than n / 8 columns.
+
+    A SparseHalf: the factor, in float64, takes as much time and memory as its fill asks for. A right side of random
+    signs, solved first, shows a singular matrix that rounding hides; then solutions are refined until their
+    residual is rounding of ``|S| |x|``.
 
     Examples
     --------
     >>> import numpy as np
     >>> solve(Packed(np.array([0.0, 2.0, 0.0])), np.array([2.0, 4.0]))
     array([2., 1.])
+    >>> S = SparseHalf([0, 1, 3], [0, 0, 1], [2.0, -1.0, 2.0], 2, triangle="lower")
+    >>> solve(S, np.array([0.0, 3.0])).round(12), solve(S, np.array([0.0, 3.0]), solver="cg").round(8)
+    (array([1., 2.]), array([1., 2.]))
     """
+    if isinstance(S, SparseHalf):
+        return sparse_solve.solve(S, b, solver, options, threads)
     S = as_packed(S, "solve")
+    if solver != "auto" or options:
+        raise TypeError(
+            f"a Packed is solved by LAPACK: leave {', '.join(['solver', *options])} out, or take a SparseHalf"
+        )
     b = as_array(b, "b")
     check_rows(b, S.n)
     wide = np.result_type(work_dtype(S.dtype, "S"), work_dtype(b.dtype, "b"))
@@ -112,12 +142,12 @@ def inverse(S: Packed, *, threads: int | None = None) -> Packed:
     return Packed(half, layout, kind=S.kind, labels=S.labels)
 
 
-def slogdet(S: Packed, *, threads: int | None = None) -> SignLogdet:
-    """Sign and logarithm of the determinant; expands S where it is not positive definite.
+def slogdet(S: Packed | SparseHalf, *, threads: int | None = None) -> SignLogdet:
+    """Sign and logarithm of the determinant; expands S where it is Packed and not positive definite.
 
     Parameters
     ----------
-    S : Packed
+    S : Packed or SparseHalf
         Of any kind, layout and dtype but float16 and smaller, and dates.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.
@@ -135,7 +165,8 @@ def slogdet(S: Packed, *, threads: int | None = None) -> SignLogdet:
 
     Notes
     -----
-    By the factors, and in the memory, of `solve`.
+    By the factors, and in the memory, of `solve`; of a SparseHalf by those of CHOLMOD or QDLDL, the first that is
+    installed and finds it positive definite, else by SuperLU.
 
     Examples
     --------
@@ -144,14 +175,13 @@ def slogdet(S: Packed, *, threads: int | None = None) -> SignLogdet:
     >>> float(sign * np.exp(logabsdet))
     -4.0
     """
+    if isinstance(S, SparseHalf):
+        return sparse_solve.slogdet(S, threads)
     S = as_packed(S, "slogdet")
     dtype = work_dtype(S.dtype, "S")
     if S.n == 0:
         return SignLogdet(1.0, 0.0)
-    sign, logarithm = product(factored(S, dtype, threads).pivots())
-    if dtype.kind != "c" or S.kind == "hermitian":
-        return SignLogdet(float(np.sign(sign.real)), logarithm)
-    return SignLogdet(sign if sign.imag else sign.real, logarithm)
+    return sign_logdet(*product(factored(S, dtype, threads).pivots()), S)
 
 
 def cond(S: Packed, *, threads: int | None = None) -> float:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from vech import products
 from vech.arrays import Array, Dtype, as_array, family
 from vech.layout import as_integer, one_of
+from vech.linalg import sparse_norms, sparse_solve
 from vech.linalg.checks import (
     as_packed,
     check_finite,
@@ -16,12 +17,14 @@ from vech.linalg.checks import (
     check_selfadjoint,
     is_selfadjoint,
     magnitude,
+    power_of_two,
     work_dtype,
 )
 from vech.linalg.solving import expanded, factored
 from vech.moves import convert, pack
 from vech.packed import Packed
 from vech.scan import from_sparse
+from vech.sparse import SparseHalf
 from vech.store import Store
 
 DENSE = 32  # up to this side the 2-norm is of the full matrix: Lanczos needs room
@@ -44,9 +47,10 @@ def eigsh(S: Store, k: int = 6, which: str = "LM", **options: Any) -> Any:
         Largest or smallest by magnitude; largest or smallest; some from both ends (of real matrices).
     **options
         Of ``scipy.sparse.linalg.eigsh``. With ``sigma``, those nearest to it are found by way of a factor of
-        ``S - sigma I``, made by `cholesky` or, where that is indefinite, in the expanded matrix: the way to
-        the smallest ones (``sigma=0``), for which "SM" alone needs many steps. S must be Packed for that, and
-        ``M``, which makes it ``S - sigma M``, a store, an array or a SciPy sparse array; or pass ``OPinv``.
+        ``S - sigma I``, made by `cholesky` or, where that is indefinite, in the expanded matrix; of a SparseHalf
+        by the solvers of `solve`. It is the way to the smallest ones (``sigma=0``), for which "SM" alone needs many
+        steps. ``M``, which makes it ``S - sigma M`` and takes a Packed S, is a store, an array or a SciPy sparse array;
+        or pass ``OPinv``.
 
     Returns
     -------
@@ -97,9 +101,7 @@ def eigsh(S: Store, k: int = 6, which: str = "LM", **options: Any) -> Any:
         if not np.isfinite(float(sigma)):
             raise ValueError(f"sigma must be finite, not {sigma!r}")
         if options.get("OPinv") is None:
-            options["OPinv"] = _shifted_inverse(
-                as_packed(S, "eigsh with sigma"), float(sigma), options.get("M")
-            )
+            options["OPinv"] = _shifted_inverse(S, float(sigma), options.get("M"))
     found = eigsh(_operator(S), k, which=which, **options)
     if not options.get("return_eigenvectors", True):
         return np.sort(found)
@@ -208,12 +210,12 @@ def eigh(S: Packed, *, threads: int | None = None, **options: Any) -> Any:
     return eigh(full, lower=True, overwrite_a=True, check_finite=False, **options)
 
 
-def norm(S: Packed, ord: str | float | None = "fro") -> float:
+def norm(S: Packed | SparseHalf, ord: str | float | None = "fro") -> float:
     """A norm of the full matrix, from the half.
 
     Parameters
     ----------
-    S : Packed
+    S : Packed or SparseHalf
         Of any kind, layout and dtype but dates.
     ord : {"fro", "max", 1, 2, inf}
         Frobenius, as is None; the largest |a_ij|; the largest sum of a column's or a row's |a_ij| (they are the same);
@@ -228,7 +230,7 @@ def norm(S: Packed, ord: str | float | None = "fro") -> float:
     ValueError
         For another `ord`; for NaN and infinity with ord=2.
     TypeError
-        For stores that are not Packed, and dates; with ord=2 float16 and smaller too.
+        For other stores, and dates; with ord=2 float16 and smaller too.
 
     Notes
     -----
@@ -241,22 +243,24 @@ def norm(S: Packed, ord: str | float | None = "fro") -> float:
     >>> norm(S, "max"), norm(S, 1), round(norm(S), 4), round(norm(S, 2), 4)
     (4.0, 7.0, 6.4031, 5.772)
     """
-    S = as_packed(S, "norm")
+    S = S if isinstance(S, SparseHalf) else as_packed(S, "norm")
     check_numbers(S, "a norm")
     order: Any = "fro" if ord is None else ord
     if isinstance(order, bool | np.bool) or not isinstance(order, str | Real) or order not in ORDS:
         raise ValueError(f"unknown ord {ord!r}: choose from 'fro', 'max', 1, 2, inf")
     if order == 2:
         return _spectral_norm(S)
+    if isinstance(S, SparseHalf):
+        return sparse_norms.norm(S, order)
     return float(products.norm(S.half, S.layout, S.kind, order))
 
 
-def inner(S: Packed, T: Packed) -> Any:
+def inner(S: Packed | SparseHalf, T: Packed | SparseHalf) -> Any:
     """The Frobenius inner product ``sum of conj(s_ij) t_ij``, from the halves.
 
     Parameters
     ----------
-    S, T : Packed
+    S, T : Packed or SparseHalf
         Of one side; their layouts, kinds and dtypes may differ.
 
     Returns
@@ -269,11 +273,11 @@ def inner(S: Packed, T: Packed) -> Any:
     ValueError
         If the sides differ.
     TypeError
-        For stores that are not Packed, and dates.
+        For other stores, and dates.
 
     Notes
     -----
-    One pass over both halves. Integers are copied into float64, where nothing wraps around.
+    One pass over both halves; where one is sparse, over what it stores. Integers are copied into float64, where nothing wraps around.
 
     Examples
     --------
@@ -282,9 +286,12 @@ def inner(S: Packed, T: Packed) -> Any:
     >>> float(inner(S, T))
     20.0
     """
-    S, T = as_packed(S, "inner"), as_packed(T, "inner")
+    S, T = (x if isinstance(x, SparseHalf) else as_packed(x, "inner") for x in (S, T))
     check_numbers(S, "an inner product")
     check_numbers(T, "an inner product", "T")
+    if isinstance(S, SparseHalf) or isinstance(T, SparseHalf):
+        products.check_sides(S.n, T.n)
+        return sparse_norms.inner(S, T)
     half, other = (x.half.astype(float) if family(x.dtype) in "biu" else x.half for x in (S, T))
     return products.inner(half, S.layout, S.kind, other, T.layout, T.kind)
 
@@ -304,11 +311,20 @@ def _operator(S: Store) -> Any:
     return LinearOperator(S.shape, S.matvec, S.rmatvec, S.matmat, work_dtype(S.dtype, "S"), S.rmatmat)
 
 
-def _shifted_inverse(S: Packed, sigma: float, M: Any) -> Any:
+def _shifted_inverse(S: Store, sigma: float, M: Any) -> Any:
     """(S - sigma M)^-1 as an operator, whatever the mode; M is I if it is None."""
     from scipy.sparse.linalg import LinearOperator
 
     dtype = work_dtype(S.dtype, "S")
+    if isinstance(S, SparseHalf) and M is None:
+        try:
+            sparse = sparse_solve.SparseFactor(sparse_solve.shifted(S, sigma))
+        except np.linalg.LinAlgError as error:
+            raise np.linalg.LinAlgError(
+                f"sigma = {sigma} is an eigenvalue, and has no factor: take a number beside it"
+            ) from error
+        return LinearOperator(S.shape, lambda b: sparse.solve(b).astype(dtype, copy=False), dtype=dtype)
+    S = as_packed(S, "eigsh with sigma")
     shifted = Packed(convert(S.half.astype(dtype), S.layout, "vech", kind=S.kind), kind=S.kind)
     if M is None:
         shifted.add_diagonal(-sigma)
@@ -348,13 +364,13 @@ def _half_of(M: Any, S: Packed, dtype: Dtype) -> Array:
     return np.asarray(convert(M.half.astype(dtype), M.layout, "vech", kind=M.kind))
 
 
-def _spectral_norm(S: Packed) -> float:
+def _spectral_norm(S: Packed | SparseHalf) -> float:
     check_finite(S)
     dtype = work_dtype(S.dtype, "S")
     if S.n <= DENSE:
         full = S @ np.eye(S.n, dtype=dtype)
         return float(np.linalg.norm(full, 2)) if S.n else 0.0
-    unit = magnitude(S)
+    unit = power_of_two(sparse_norms.norm(S, "max")) if isinstance(S, SparseHalf) else magnitude(S)
     if unit == 0:
         return 0.0
     from scipy.sparse.linalg import LinearOperator, eigsh

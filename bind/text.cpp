@@ -1,0 +1,72 @@
+// read_entries.
+#include "text.hpp"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <array>
+#include <utility>
+
+#include "arrays.hpp"
+
+namespace vech {
+namespace {
+
+using Text = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+constexpr std::array<std::pair<const char*, Field>, 5> fields{{{"real", Field::real},
+                                                               {"integer", Field::integer},
+                                                               {"natural", Field::natural},
+                                                               {"complex", Field::complex},
+                                                               {"pattern", Field::pattern}}};
+constexpr std::array<const char*, 5> misprints{"", "shape", "place", "size", "room"};
+
+Field field_of(const std::string& name) {
+    for (const auto& [known, field] : fields)
+        if (name == known) return field;
+    throw nb::value_error("no such field");
+}
+
+// The number of entries read into the arrays from `start` on; where the line with a misprint begins, and the misprint.
+nb::tuple bound_read_entries(const Text& text, const std::string& field, std::int64_t n_rows, std::int64_t n_columns,
+                             const Out& rows, const Out& columns, const std::optional<Out>& numbers,
+                             std::int64_t start) {
+    Entries entries{};
+    entries.field = field_of(field);
+    entries.wide = rows.itemsize() == 8;
+    entries.n_rows = n_rows;
+    entries.n_columns = n_columns;
+    const std::size_t item = entries.field == Field::complex ? 16 : 8;
+    if (numbers.has_value() == (entries.field == Field::pattern)) throw nb::value_error("a pattern has no numbers");
+    if (text.size() == 0 || text.data()[text.size() - 1] != '\n') throw nb::value_error("the text ends in a line");
+    const auto into = [&](const Out& array, std::size_t size) {
+        const In in(array);
+        if (array.ndim() != 1 || array.shape(0) != rows.shape(0) || array.itemsize() != size ||
+            (array.shape(0) > 1 && array.stride(0) != 1))
+            throw nb::value_error("rows, columns and numbers differ in length, or have another item size");
+        return static_cast<void*>(address(in) + start * static_cast<std::int64_t>(size));
+    };
+    if (!(rows.itemsize() == 4 || entries.wide) || start < 0 || start > static_cast<std::int64_t>(rows.shape(0)))
+        throw nb::value_error("rows have 4 or 8 bytes, and start is among them");
+    entries.room = static_cast<std::int64_t>(rows.shape(0)) - start;
+    entries.rows = into(rows, rows.itemsize());
+    entries.columns = into(columns, rows.itemsize());
+    entries.numbers = numbers ? into(*numbers, item) : nullptr;
+    const auto* const begin = reinterpret_cast<const char*>(text.data());
+    Reading reading;
+    {
+        nb::gil_scoped_release released;
+        reading = read_entries(begin, begin + text.size(), entries);
+    }
+    return nb::make_tuple(reading.count, reading.at, misprints[static_cast<std::size_t>(reading.misprint)]);
+}
+
+}  // namespace
+
+void bind_text(nb::module_& m) {
+    m.def("read_entries", &bound_read_entries, nb::arg("text").noconvert(), nb::arg("field"), nb::arg("n_rows"),
+          nb::arg("n_columns"), nb::arg("rows").noconvert(), nb::arg("columns").noconvert(),
+          nb::arg("numbers").noconvert().none(), nb::arg("start"));
+}
+
+}  // namespace vech

@@ -1,0 +1,81 @@
+"""Which functions of SciPy are told of in the same words: TF-IDF of their documentation, and all cosines at once.
+
+The documents are the docstrings that SciPy ships, one for each public function. Their TF-IDF matrix is sparse, the
+matrix of their similarities is not: common words connect nearly all pairs. `vech.pairwise.cosine` computes one
+triangle of it, and keeps what is above a threshold.
+
+Run: ``python examples/document_similarity.py``.
+"""
+
+import importlib
+import inspect
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+import vech
+
+MODULES = (
+    *("cluster.hierarchy", "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal"),
+    *("sparse.csgraph", "sparse.linalg", "spatial.distance", "special", "stats"),
+)
+ASKED = ("linalg.cholesky", "signal.butter", "optimize.minimize", "spatial.distance.pdist", "stats.pearsonr")
+THRESHOLD = 0.2
+
+
+def documents():
+    """Names and docstrings of the public functions of these modules; distributions share one text, and are left out."""
+    found = {}
+    for name in MODULES:
+        module = importlib.import_module(f"scipy.{name}")
+        for function in module.__all__:
+            described = getattr(module, function)
+            text = inspect.getdoc(described)
+            if text and len(text) > 400 and text not in found.values() and not hasattr(described, "rvs"):
+                found[f"{name}.{function}"] = text
+    return list(found), list(found.values())
+
+
+def tfidf(texts):
+    """One row a document, one column a word."""
+    return TfidfVectorizer(sublinear_tf=True, min_df=2, stop_words="english").fit_transform(texts)
+
+
+def nearest(S, row, count):
+    """The most similar others of one document, and how similar they are."""
+    similarities = S.expand(slice(row, row + 1))[0]
+    similarities[row] = 0
+    order = np.argsort(-similarities, kind="stable")[:count]
+    return order, similarities[order]
+
+
+def most_similar(S, count):
+    """The most similar pairs, from the stored triangle alone."""
+    pairs = S.to_coo(part="upper")
+    i, j = pairs.coords
+    size = np.where(i == j, -1, pairs.data)
+    best = np.argsort(-size, kind="stable")[:count]
+    return i[best], j[best], size[best]
+
+
+def main():
+    names, texts = documents()
+    X = tfidf(texts)
+    every = vech.pairwise.cosine(X)
+    S = vech.pairwise.cosine(X, threshold=THRESHOLD)
+    full = 8 * len(names) ** 2
+    print(f"{len(names)} documents, {X.shape[1]} words, {X.nnz / len(names):.1f} words a document")
+    print(f"all similarities: {type(every).__name__} of {every.nbytes / 2**20:.1f} MiB")
+    print(f"above {THRESHOLD}: {type(S).__name__} of {S.nbytes / 2**20:.1f} MiB ({S.nnz} numbers)")
+    print(f"a full matrix: {full / 2**20:.1f} MiB\n")
+    for name in ASKED:
+        order, similarities = nearest(S, names.index(name), 4)
+        others = ", ".join(f"{names[k]} {value:.2f}" for k, value in zip(order, similarities, strict=True))
+        print(f"{name:<24} {others}")
+    print("\nmost similar of all")
+    for i, j, value in zip(*most_similar(S, 5), strict=True):
+        print(f"{value:.3f}  {names[i]:<32} {names[j]}")
+
+
+if __name__ == "__main__":
+    main()

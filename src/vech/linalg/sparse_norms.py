@@ -1,0 +1,97 @@
+"""Norms and inner products of a sparse half, from the numbers stored."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vech.arrays import Array, epsilon, family, mirror_values, settle
+from vech.packed import Packed
+from vech.sparse import SparseHalf
+from vech.store import Store
+
+
+class Entries(NamedTuple):
+    """The numbers of one triangle, as the kind computes with them, sorted by rows."""
+
+    rows: Array
+    columns: Array
+    values: Array
+
+    @property
+    def on(self) -> Array:
+        """Which of them are on the diagonal."""
+        return np.equal(self.rows, self.columns)
+
+
+def entries(S: SparseHalf) -> Entries:
+    """What S stores."""
+    stored = S.to_coo(part=S.triangle)
+    rows, columns = (index.astype(np.int64) for index in stored.coords)
+    found = Entries(rows, columns, stored.data)
+    diagonal = found.values[found.on]
+    settle(diagonal, S.kind)
+    found.values[found.on] = diagonal
+    return found
+
+
+def norm(S: SparseHalf, ord: Any) -> float:
+    """The norms of `vech.linalg.norm`, but for the 2-norm."""
+    stored = entries(S)
+    moduli = np.abs(stored.values.astype(np.result_type(S.dtype, np.float64), copy=False))
+    largest = float(moduli.max(initial=0))
+    if ord == "max":
+        return largest
+    if ord == "fro":
+        if not 0 < largest < np.inf:
+            return largest
+        squares = (moduli / largest) ** 2
+        return float(largest * np.sqrt(2 * squares.sum() - squares[stored.on].sum()))
+    off = ~stored.on
+    places = np.concatenate((stored.rows, stored.columns[off]))
+    if S.n > 4 * places.size:  # as with billions of rows, nearly all of them empty
+        places = np.unique(places, return_inverse=True)[1]
+    return float(np.bincount(places, np.concatenate((moduli, moduli[off]))).max(initial=0))
+
+
+def inner(S: Store, T: Store) -> Any:
+    """The inner product of `vech.linalg.inner`, over the places where both have numbers."""
+    if isinstance(S, Packed):
+        assert isinstance(T, SparseHalf)
+        return inner(T, S).conjugate()
+    assert isinstance(S, SparseHalf)
+    first = entries(S)
+    on = first.on
+    if isinstance(T, SparseHalf):
+        here, second = _common(S, T)
+        first, on = Entries(*(array[here] for array in first)), on[here]
+    else:
+        assert isinstance(T, Packed)
+        second = T[first.rows, first.columns]
+        diagonal = second[on]
+        settle(diagonal, T.kind)
+        second[on] = diagonal
+    dtype = np.result_type(
+        first.values, second, np.float32 if epsilon(S.dtype) and epsilon(T.dtype) else float
+    )
+    s, t = first.values.astype(dtype, copy=False), second.astype(dtype, copy=False)
+    off = ~on
+    total = np.vdot(s, t) + np.vdot(mirror_values(s[off], S.kind), mirror_values(t[off], T.kind))
+    real = S.kind == T.kind and S.kind.endswith("hermitian")
+    return total.real if real and family(dtype) == "c" else total
+
+
+def _common(S: SparseHalf, T: SparseHalf) -> tuple[Array, Array]:
+    """Which entries of S have a partner in T, and the partners, as they stand in the triangle of S."""
+    first, second = entries(S), entries(T)
+    rows, columns, values = second
+    if S.triangle != T.triangle:
+        order = np.lexsort((rows, columns))
+        values = np.where(second.on, values, mirror_values(values, T.kind))[order]
+        rows, columns = columns[order], rows[order]
+    keys, others = (
+        i.astype(np.uint64) * np.uint64(S.n) + j.astype(np.uint64)
+        for i, j in ((first.rows, first.columns), (rows, columns))
+    )
+    at = np.minimum(np.searchsorted(others, keys), max(0, others.size - 1))
+    here = np.flatnonzero(others[at] == keys) if others.size else np.zeros(0, np.intp)
+    return here, values[at[here]]

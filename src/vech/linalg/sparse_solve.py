@@ -1,0 +1,196 @@
+"""Solutions and determinants of a sparse half: through the best direct solver there is, or step by step."""
+
+from typing import Any, cast
+
+import numpy as np
+
+from vech.arrays import Array, Dtype, as_array
+from vech.layout import one_of
+from vech.linalg.checks import check_finite, is_selfadjoint, work_dtype
+from vech.linalg.factor import SignLogdet, check_rows, columns, product, sign_logdet
+from vech.linalg.sparse_norms import norm
+from vech.sparse import SparseHalf
+from vech.sparse.consumers import HERMITIAN, REAL, kind_of
+
+DIRECT = ("cholmod", "pardiso", "qdldl", "superlu")
+ITERATIVE = ("cg", "minres")
+SOLVERS = ("auto", *DIRECT, *ITERATIVE)
+EPSILON = float(np.finfo(np.float64).eps)
+NO_DIGIT = 0.01  # a residual of this share of the right side leaves no correct digit in a solution
+
+
+def solve(S: SparseHalf, b: Any, solver: str, options: dict[str, Any], threads: int | None) -> Array:
+    """`vech.linalg.solve` of a sparse half."""
+    one_of("solver", solver, SOLVERS)
+    if options and solver not in ITERATIVE:
+        raise TypeError(
+            f"solver={solver!r} takes no {', '.join(options)}: they are options of SciPy's cg and minres, "
+            f"so say solver='cg' or solver='minres'"
+        )
+    b = as_array(b, "b")
+    check_rows(b, S.n)
+    wide = np.result_type(work_dtype(S.dtype, "S"), work_dtype(b.dtype, "b"))
+    if b.size == 0:
+        return np.zeros(b.shape, wide)
+    check_finite(S)
+    if solver in ITERATIVE:
+        _check_kind(S, solver, (REAL, HERMITIAN))
+        x = _iterate(S, b, solver, options, wide, threads)
+    else:
+        x = SparseFactor(S, solver, threads).solve(b)
+    return x.astype(wide, copy=False)
+
+
+def slogdet(S: SparseHalf, threads: int | None) -> SignLogdet:
+    """`vech.linalg.slogdet` of a sparse half."""
+    work_dtype(S.dtype, "S")
+    check_finite(S)
+    if S.n == 0:
+        return SignLogdet(1.0, 0.0)
+    if S.kind == "skew" and S.n % 2:
+        return SignLogdet(0.0, -np.inf)
+    from vech.adapters.solvers import SOLVERS, UnfitError
+
+    for name, definite in _attempts(S, "auto"):
+        try:
+            pivots = SOLVERS[name](S, definite).pivots()
+        except UnfitError:
+            continue
+        if pivots is not None:
+            sign, logarithm = product(pivots)
+            return sign_logdet(sign, logarithm, S)
+    return SignLogdet(0.0, -np.inf)
+
+
+class SparseFactor:
+    """A factor of a sparse half that has been tried: what it solves, it solves to rounding.
+
+    A right side of random signs is solved first. A factor of a singular matrix, which rounding or a perturbed
+    pivot may hide, leaves most of it or blows it up.
+    """
+
+    def __init__(self, S: SparseHalf, solver: str = "auto", threads: int | None = None) -> None:
+        from vech.adapters import solvers
+
+        self._S, self._threads = S, threads
+        self.dtype: Dtype = np.result_type(work_dtype(S.dtype, "S"), np.float64)
+        self._size = norm(S, 1)
+        if solver != "auto":
+            _check_kind(S, solver, solvers.SOLVERS[solver].kinds)
+            if not solvers.installed(solver):
+                there = ", ".join(name for name in DIRECT if solvers.installed(name))
+                raise ModuleNotFoundError(
+                    f"solver={solver!r} needs the package {solvers.SOLVERS[solver].package}, which is not "
+                    f"installed: pip install it, or choose from {there}"
+                )
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], (S.n, 1)).astype(self.dtype)
+        faults = []
+        for name, definite in _attempts(S, solver):
+            try:
+                factor = solvers.SOLVERS[name](S, definite)
+            except solvers.UnfitError as unfit:
+                faults.append(f"{name}: {unfit}")
+                continue
+            if self._serves(factor, signs):
+                self.solver, self._factor = name, factor
+                return
+            faults.append(f"{name}: no digit of a solution is right")
+        raise np.linalg.LinAlgError(
+            f"S is singular to working precision, or has no such factor ({'; '.join(dict.fromkeys(faults))})"
+            + ("" if solver in ("auto", "superlu") else ": solver='superlu' exchanges pivots")
+        )
+
+    def solve(self, b: Any) -> Array:
+        """The solution x of ``S x = b``; LinAlgError where its residual shows that it is none."""
+        return columns(b, self._S.n, self.dtype, self._solve)
+
+    def _serves(self, factor: Any, b: Array) -> bool:
+        with np.errstate(all="ignore"):
+            x = factor.solve(b)
+            residual = np.abs(b - self._S.matmul(x, threads=self._threads)).max()
+            return bool(residual < NO_DIGIT and self._size * np.abs(x).max() < 1 / EPSILON)
+
+    def _solve(self, b: Array) -> Array:
+        x = self._factor.solve(b)
+        for step in range(4):
+            residual = b - self._S.matmul(x, threads=self._threads)
+            scale = self._size * np.abs(x).max(axis=0) + np.abs(b).max(axis=0)
+            error = float(np.max(np.abs(residual).max(axis=0) / np.where(scale == 0, 1, scale)))
+            if error <= (4 if step < 3 else max(100, self._S.n)) * EPSILON:
+                return x
+            x = x + self._factor.solve(residual)
+        raise np.linalg.LinAlgError(
+            f"{self.solver} leaves a residual of {error:.1e} |S| |x|: solver='superlu' exchanges pivots"
+        )
+
+
+def shifted(S: SparseHalf, sigma: float) -> SparseHalf:
+    """S - sigma I, in the precision of factors."""
+    from scipy.sparse import eye_array
+
+    dtype = np.result_type(work_dtype(S.dtype, "S"), np.float64)
+    stored = S.to_csr(part=S.triangle).astype(dtype) - sigma * eye_array(S.n, dtype=dtype, format="csr")
+    return SparseHalf(stored.indptr, stored.indices, stored.data, S.n, triangle=S.triangle, kind=S.kind)
+
+
+def _attempts(S: SparseHalf, solver: str) -> list[tuple[str, bool]]:
+    """Solvers in turn, and whether each may take S to be definite, which saves SuperLU its search for pivots."""
+    from vech.adapters.solvers import SOLVERS, installed
+
+    definite = _may_be_definite(S)
+    if solver == "auto":
+        names = [name for name in DIRECT if kind_of(S) in SOLVERS[name].kinds and installed(name)]
+        attempts = [(name, definite) for name in names if definite or name in ("pardiso", "superlu")]
+    else:
+        attempts = [(solver, definite and solver == "superlu")]
+    return [*attempts, ("superlu", False)] if attempts[-1] == ("superlu", True) else attempts
+
+
+def _may_be_definite(S: SparseHalf) -> bool:
+    return is_selfadjoint(S) and bool((S.diagonal().real > 0).all())
+
+
+def _check_kind(S: SparseHalf, solver: str, kinds: tuple[str, ...]) -> None:
+    if (kind := kind_of(S)) not in kinds:
+        raise TypeError(
+            f"solver={solver!r} takes {' and '.join(kinds)} matrices, not a {kind} one: "
+            f"solver='superlu' takes every kind"
+        )
+
+
+def _iterate(
+    S: SparseHalf, b: Array, solver: str, options: dict[str, Any], wide: Dtype, threads: int | None
+) -> Array:
+    """Conjugate gradients or MINRES, one column after the other, in double precision."""
+    from scipy.sparse import linalg
+
+    dtype = np.result_type(wide, np.float64)
+    embedded = solver == "minres" and dtype.kind == "c"  # SciPy's minres takes real inner products
+
+    def multiply(x: Array) -> Array:
+        x = x.view(dtype) if embedded else x
+        y = S.matmul(x, threads=threads).astype(dtype, copy=False)
+        return y.view(np.float64) if embedded else y
+
+    n = 2 * S.n if embedded else S.n
+    operator = linalg.LinearOperator((n, n), multiply, dtype=np.float64 if embedded else dtype)
+    options = {"rtol": 1e-10 if wide.char in "dD" else 1e-6} | options
+    if embedded and options.keys() & {"M", "x0"}:
+        raise TypeError("minres takes no M and x0 for complex matrices: solver='cg' does")
+    rights = b if b.ndim == 2 else b[:, None]
+    x, matrix_size = np.empty(rights.shape, dtype), norm(S, 1)
+    for k in range(x.shape[1]):
+        right = np.ascontiguousarray(rights[:, k], dtype)
+        found, steps = getattr(linalg, solver)(operator, right.view(operator.dtype), **options)
+        x[:, k] = found.view(dtype)
+        left = float(np.linalg.norm(right - S.matmul(x[:, k], threads=threads)))
+        size = float(np.linalg.norm(right))
+        rounding = max(100, S.n) * EPSILON * (matrix_size * float(np.linalg.norm(x[:, k])) + size)
+        if steps or not left <= 100 * options["rtol"] * size + rounding:
+            taken = f" after {steps} steps" if steps else ""
+            raise np.linalg.LinAlgError(
+                f"{solver} stopped{taken} with a residual of {left / size:.1e} |b|, and rtol={options['rtol']:g} "
+                f"was asked for: give more steps (maxiter=) or a preconditioner (M=), or take a direct solver"
+                + ("; cg is for positive definite matrices, minres for all" if solver == "cg" else "")
+            )
+    return cast(Array, x if b.ndim == 2 else x[:, 0])

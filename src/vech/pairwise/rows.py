@@ -1,0 +1,75 @@
+"""What all rows that are compared have in common: the arguments, their dtypes, their lengths."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vech.arrays import Array, Dtype, family
+from vech.dialects import AnyLayout
+
+PRODUCTS_EXACT_IN_DOUBLE = 2.0**53
+PRODUCTS_EXACT = 2.0**63
+
+
+class Wanted(NamedTuple):
+    """The arguments, checked as far as they can be without X."""
+
+    threshold: float
+    store: str
+    layout: AnyLayout
+    threads: int
+
+
+def native(dtype: Dtype) -> Dtype:
+    """The dtype itself; TypeError where numbers of it have no products."""
+    if family(dtype) in "mM":
+        raise TypeError(f"X holds {dtype}, and dates and times have no products: astype(np.int64) first")
+    return dtype.newbyteorder("=") if dtype.isbuiltin else dtype
+
+
+def exact(dtype: Dtype) -> Dtype:
+    """In which inner products of such numbers are computed."""
+    dtype = native(dtype)
+    if family(dtype) in "biu":
+        return np.dtype(np.int64)
+    return dtype if dtype.itemsize >= 4 else np.dtype(np.float32)
+
+
+def inexact(dtype: Dtype) -> Dtype:
+    """In which cosines of such numbers are computed."""
+    product = exact(dtype)
+    return np.dtype(np.float64) if product.kind == "i" else product
+
+
+def check_sums(squares: Array) -> float:
+    """The largest square of a length, which bounds all products; OverflowError if these may not fit int64."""
+    most = float(squares.max(initial=0.0))
+    if most >= PRODUCTS_EXACT:
+        raise OverflowError(
+            f"products of rows of X may reach {most:.3g}, and int64 ends at {PRODUCTS_EXACT:.3g}: "
+            f"astype(float) first"
+        )
+    return most
+
+
+def exponents(largest: Array, row: NDArray[np.intp]) -> NDArray[np.int32]:
+    """The powers of two by which to scale rows to size one; ValueError for a row without a direction."""
+    finite = np.isfinite(largest)
+    if not finite.all():
+        at = int(finite.argmin())
+        raise ValueError(
+            f"row {row[at]} of X holds nan or an infinity, so it has no direction: leave it out or fill it first"
+        )
+    return -np.frexp(largest)[1]
+
+
+def parts_of(numbers: Array) -> Array:
+    """A copy in double, with an axis of one for the real or two for both parts of each number."""
+    parts, dtype = (2, np.complex128) if numbers.dtype.kind == "c" else (1, np.float64)
+    return np.array(numbers, dtype, order="C").view(np.float64).reshape(*numbers.shape, parts)
+
+
+def numbers_of(parts: Array, dtype: Dtype) -> Array:
+    """The numbers of these parts, in their own dtype."""
+    return (parts.view(np.complex128) if dtype.kind == "c" else parts)[..., 0].astype(dtype)

@@ -1,0 +1,275 @@
+"""Arithmetic of sparse halves, number by number, and what leaves numbers out."""
+
+from dataclasses import replace
+from numbers import Number
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from vech.arrays import family, resolve_kind
+from vech.entrywise import Operand, kind_of
+from vech.layout import Layout, one_of
+from vech.packed import check_side
+from vech.scan import Triangle, sparse_dtype
+from vech.sparse.arrays import Arrays
+from vech.sparse.pattern import Indices, check_threshold, exceeds, settled, sizes, turned, union
+from vech.store import common_labels
+
+SUMS = (np.add, np.subtract)
+VECH = Layout("lower", "columns")
+
+
+class Algebra(Arrays):
+    """Operators, and thresholds.
+
+    A sum holds every place that either matrix holds, a product those that both hold: zeros that come out are
+    stored, as those that went in. What is not stored is not multiplied, not even by infinity.
+    """
+
+    def __add__(self, other: Any) -> Self:
+        return self._computed(np.add, self, other)
+
+    def __radd__(self, other: Any) -> Self:
+        return self._computed(np.add, other, self)
+
+    def __sub__(self, other: Any) -> Self:
+        return self._computed(np.subtract, self, other)
+
+    def __rsub__(self, other: Any) -> Self:
+        return self._computed(np.subtract, other, self)
+
+    def __mul__(self, other: Any) -> Self:
+        return self._computed(np.multiply, self, other)
+
+    def __rmul__(self, other: Any) -> Self:
+        return self._computed(np.multiply, other, self)
+
+    def __truediv__(self, other: Any) -> Self:
+        return self._computed(np.divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Self:
+        return self._computed(np.divide, other, self)
+
+    def __neg__(self) -> Self:
+        return self._computed(np.negative, self)
+
+    def __pos__(self) -> Self:
+        return self._computed(np.positive, self)
+
+    def __abs__(self) -> Self:
+        return self._computed(np.absolute, self)
+
+    def astype(self, dtype: DTypeLike, *, copy: bool = True) -> Self:
+        """The same matrix in another dtype, on the same indices.
+
+        Parameters
+        ----------
+        dtype : dtype
+            What the numbers become, as NumPy's ``astype`` makes them.
+        copy : bool
+            False gives this store itself where it has that dtype already.
+
+        Raises
+        ------
+        TypeError
+            For complex numbers that would lose their imaginary part, a dtype that SciPy's sparse arrays do not
+            compute with, and skew numbers without a sign.
+
+        Examples
+        --------
+        >>> vech.SparseHalf([0, 1], [0], [2.0], 1, triangle="lower").astype("c8")
+        SparseHalf(n=1, dtype=complex64, kind='symmetric', triangle='lower', nnz=1)
+        """
+        dtype = sparse_dtype(np.dtype(dtype))
+        if not copy and dtype == self.dtype:
+            return self
+        if family(dtype) != "c" and family(self.dtype) == "c":
+            raise TypeError(
+                f"{self.dtype} numbers would lose their imaginary part in {dtype}: "
+                f"make a SparseHalf of .data.real if that is meant"
+            )
+        kind = resolve_kind(self._kind, dtype, moves=False)
+        held = self._stored(judge=False)
+        return self._again(replace(held, data=held.data.astype(dtype), kind=kind))
+
+    def trace(self) -> Any:
+        """The sum of the diagonal, in the dtype of NumPy's ``full.trace()``.
+
+        Uses the real part of a Hermitian diagonal, the imaginary part of a skew-Hermitian one, zero for a skew
+        one. Takes one pass over the numbers stored.
+
+        Examples
+        --------
+        >>> vech.SparseHalf([0, 1, 3], [0, 0, 1], [1, 2, 3], 2, triangle="lower").trace()
+        np.int64(4)
+        """
+        held = settled(self._stored())
+        return held.data[held.indices == held.runs()].sum()
+
+    def threshold(self, value: float = 0.0, *, keep_diagonal: bool = False) -> Self:
+        """Only the numbers with ``|a| > value``, and NaN.
+
+        A threshold judges both numbers of a pair alike, so that symmetry stays; leaving out small numbers by
+        their rank within rows does not (see `largest`).
+
+        Parameters
+        ----------
+        value : float
+            Zero leaves out the zeros that are stored.
+        keep_diagonal : bool
+            Keep the diagonal, whatever it holds.
+
+        Returns
+        -------
+        SparseHalf
+            Of the same rows; a matrix without some rows is what `prune` gives.
+
+        Raises
+        ------
+        ValueError
+            If `value` is negative or NaN.
+
+        Notes
+        -----
+        Magnitudes are computed in float64, those of integers exactly; of a diagonal what its kind computes
+        with is judged.
+
+        Examples
+        --------
+        >>> S = vech.SparseHalf([0, 1, 3], [0, 0, 1], [0.1, -2.0, 3.0], 2, triangle="lower")
+        >>> S.threshold(1).nnz, S.threshold(1, keep_diagonal=True).nnz
+        (2, 3)
+        """
+        check_threshold(value)
+        held = self._stored()
+        kept = exceeds(held, value)
+        if keep_diagonal:
+            kept |= held.indices == held.runs()
+        return self._again(held.chosen(kept))
+
+    def largest(self, k: int, *, combine: str = "union", keep_diagonal: bool = False) -> Self:
+        """The `k` numbers of the largest magnitude of each row of the full matrix, made symmetric.
+
+        What is among the largest of row i need not be among those of row j.
+
+        Parameters
+        ----------
+        k : int
+            Numbers to keep in each row.
+        combine : {"union", "intersection"}
+            Keep a pair if it is among the largest of either of its rows, which keeps at least `k` where there
+            are as many, or of both, which keeps at most `k`.
+        keep_diagonal : bool
+            Keep the diagonal, whatever it holds, and do not count it.
+
+        Returns
+        -------
+        SparseHalf
+            Of the same rows.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `k` is negative or no integer, or `combine` none of its choices.
+
+        Notes
+        -----
+        Of equal magnitudes those in earlier columns count as larger, and NaN as infinite. Takes
+        O(nnz log nnz) time and about 40 bytes for each number of the full matrix.
+
+        Examples
+        --------
+        >>> S = vech.SparseHalf([0, 0, 1, 3], [0, 0, 1], [1.0, 3.0, 2.0], 3, triangle="lower")
+        >>> S.expand()
+        array([[0., 1., 3.],
+               [1., 0., 2.],
+               [3., 2., 0.]])
+        >>> S.largest(1).nnz, S.largest(1, combine="intersection").nnz
+        (2, 1)
+        """
+        if isinstance(k, bool) or not hasattr(k, "__index__"):
+            raise TypeError(f"k must be an integer, not {k!r}")
+        if k < 0:
+            raise ValueError(f"k must be 0 or more, not {k}")
+        one_of("combine", combine, ("union", "intersection"))
+        held = self._stored()
+        on = held.indices == held.runs()
+        numbered = replace(held, data=np.arange(held.indices.size), kind="symmetric")
+        full = numbered.to_scipy("csr", "full", None)
+        rows, number = np.repeat(np.arange(held.n), np.diff(full.indptr)), full.data
+        if keep_diagonal:
+            off = ~on[number]
+            rows, number = rows[off], number[off]
+        order = np.lexsort((-sizes(held)[number], rows))
+        counts = np.bincount(rows, minlength=held.n)
+        rank = np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
+        votes = np.bincount(number[order[rank < k]], minlength=held.indices.size)
+        needed = np.where(on | (combine == "union"), 1, 2)
+        kept = votes >= needed
+        return self._again(held.chosen(kept | on if keep_diagonal else kept))
+
+    def _computed(self, ufunc: np.ufunc, *inputs: Any) -> Self:
+        """The ufunc of the inputs, of which one or two are stores."""
+        operands = [x[()] if isinstance(x, np.ndarray) and x.ndim == 0 else x for x in inputs]
+        for x in operands:
+            if isinstance(x, np.ndarray) or hasattr(x, "tocsr"):
+                raise TypeError(
+                    f"np.{ufunc.__name__} of a SparseHalf takes numbers and stores, not a {type(x).__name__} "
+                    f"of shape {x.shape}: make a store of it (from_sparse), or take to_csr() or expand()"
+                )
+            if not isinstance(x, Algebra | Number | np.generic):
+                return NotImplemented  # type: ignore[no-any-return]
+        rules = [Operand(x._data[:0], VECH, x.kind) if isinstance(x, Algebra) else x for x in operands]
+        dtype = ufunc(*(x.half if isinstance(x, Operand) else x for x in rules)).dtype
+        kind = kind_of(ufunc, tuple(rules), sparse_dtype(dtype))
+        _check_sparse(ufunc, operands)
+        left, right = operands[0], operands[-1]
+        if isinstance(left, Algebra) and isinstance(right, Algebra) and len(operands) == 2:
+            return left._united(ufunc, right, kind)  # type: ignore[return-value]
+        held = settled(self._stored())
+        data = ufunc(*(held.data if x is self else x for x in operands))
+        return self._again(replace(held, data=data, kind=kind))
+
+    def _united(self, ufunc: np.ufunc, other: Arrays, kind: str) -> Self:
+        """The ufunc of two stores."""
+        check_side(other._n, self._n)
+        labels = common_labels(self._labels, other._labels)
+        left, right, places = _aligned(self, other)
+        left, right = settled(left), settled(right if right.grow == left.grow else turned(right))
+        both = union(left, right)
+        a, b = np.zeros(both.indices.size, left.data.dtype), np.zeros(both.indices.size, right.data.dtype)
+        a[both.left], b[both.right] = left.data, right.data
+        held = replace(left, indptr=both.indptr, indices=both.indices, data=a, kind=kind)
+        if ufunc is np.multiply:
+            in_both = both.left & both.right
+            held, b = held.chosen(in_both), b[in_both]
+        held = replace(held, data=ufunc(held.data, b))
+        return self._of(held, labels=labels, places=places, n=self._n)
+
+
+def _check_sparse(ufunc: np.ufunc, operands: list[Any]) -> None:
+    """TypeError for what would have no zeros any more."""
+    dense = isinstance(operands[-1], Algebra) if ufunc is np.divide else False
+    if ufunc in SUMS:
+        dense = any(not isinstance(x, Algebra) and x != 0 for x in operands)
+    if dense:
+        raise TypeError(
+            f"np.{ufunc.__name__} would change the zeros that a SparseHalf does not store: "
+            f"compute with to_packed(), which stores them"
+        )
+
+
+def _aligned(a: Arrays, b: Arrays) -> tuple[Triangle, Triangle, Indices | None]:
+    """Both triangles, of the same rows: all, or those where either holds any."""
+    if a._places is None and b._places is None:
+        return a._stored(), b._stored(), None
+    entries = [x._entries() for x in (a, b)]
+    places = np.unique(np.concatenate([axis for rows, columns, _ in entries for axis in (rows, columns)]))
+    triangles = []
+    for x, (rows, columns, data) in zip((a, b), entries, strict=True):
+        counts = np.bincount(np.searchsorted(places, rows), minlength=places.size)
+        indptr = np.concatenate(([0], np.cumsum(counts)))
+        indices = np.searchsorted(places, columns).astype(np.int32)
+        triangles.append(Triangle(indptr, indices, data, x.triangle == "lower", True, x.kind))
+    return triangles[0], triangles[1], places

@@ -1,0 +1,261 @@
+"""The three arrays of a sparse half, checked: what every part of `SparseHalf` stands on."""
+
+import operator
+from collections.abc import Iterable
+from copy import copy
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vech import _core, arrays
+from vech.arrays import Array, as_array, check_memory, family, resolve_kind
+from vech.layout import one_of
+from vech.scan import Triangle, sparse_dtype
+from vech.store import Store, as_labels
+
+TRIANGLES = ("lower", "upper")
+
+
+class Arrays(Store):
+    """One triangle as CSR arrays, held as they are given.
+
+    Of a matrix with far more rows than numbers the arrays are those of the rows and columns that hold any:
+    `_places` says which these are, in ascending order, so that the triangle stays the same.
+    """
+
+    __slots__ = ("_data", "_indices", "_indptr", "_kind", "_labels", "_n", "_places", "_triangle")
+
+    def __init__(
+        self,
+        indptr: ArrayLike,
+        indices: ArrayLike,
+        data: ArrayLike,
+        n: int,
+        *,
+        triangle: str,
+        kind: str | None = None,
+        labels: Iterable[Any] | None = None,
+    ) -> None:
+        self._indptr, self._indices = integers(indptr, "indptr"), integers(indices, "indices")
+        data = as_array(data, "data")
+        self._data = data.astype(sparse_dtype(data.dtype), copy=False)
+        self._n = as_side(n)
+        if self._n > arrays.INT32_MAX:
+            raise ValueError(
+                f"n = {self._n} is out of range: the side of a sparse half is 0 to {arrays.INT32_MAX}, "
+                f"and SparseHalf.from_coo takes more rows, of which most are empty"
+            )
+        one_of("triangle", triangle, TRIANGLES)
+        self._triangle = triangle
+        self._kind = resolve_kind(kind, self._data.dtype, moves=False)
+        self._places: NDArray[np.int64] | None = None
+        _check_triangle(self._indptr, self._indices, self._data, self._n, triangle)
+        self._labels = as_labels(labels, self._n)
+
+    @property
+    def indptr(self) -> Array:
+        """Where each row begins in `indices` and `data`, shape (n + 1,): what was given, not a copy.
+
+        Of a matrix with far more rows than numbers this is made anew, with 8 bytes for each row.
+        """
+        if self._places is None:
+            return self._indptr
+        check_memory(8 * (self._n + 1), "coo arrays (to_coo) take no memory for empty rows")
+        indptr = np.zeros(self._n + 1, np.int64)
+        indptr[self._places + 1] = np.diff(self._indptr)
+        return np.cumsum(indptr, out=indptr)
+
+    @property
+    def indices(self) -> Array:
+        """The column of each number, shape (nnz,): what was given, not a copy."""
+        return self._indices if self._places is None else self._places[self._indices]
+
+    @property
+    def data(self) -> Array:
+        """The numbers, shape (nnz,): what was given, not a copy."""
+        return self._data
+
+    @property
+    def triangle(self) -> str:
+        """Which triangle the arrays hold: "lower" or "upper"."""
+        return self._triangle
+
+    @property
+    def nnz(self) -> int:
+        """The numbers stored."""
+        return self._data.size
+
+    @property
+    def n(self) -> int:
+        """The side of the matrix."""
+        return self._n
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the numbers."""
+        return self._data.dtype
+
+    @property
+    def kind(self) -> str:
+        """What the other triangle is: "symmetric", "hermitian", "skew" or "skew-hermitian"."""
+        return self._kind
+
+    @property
+    def labels(self) -> tuple[Any, ...] | None:
+        """One label for each row, or None."""
+        return self._labels
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays that hold the matrix."""
+        held = (self._indptr, self._indices, self._data)
+        return sum(array.nbytes for array in held) + (0 if self._places is None else self._places.nbytes)
+
+    @property
+    def T(self) -> Self:
+        """The transposed matrix: this store itself if symmetric, else its numbers conjugated or negated."""
+        return self if self._kind == "symmetric" else self._like(self._stored().other().data)
+
+    @property
+    def H(self) -> Self:
+        """The conjugate transpose: this store itself if Hermitian, else its numbers conjugated or negated."""
+        if self._kind == "hermitian":
+            return self
+        return self.T if family(self.dtype) != "c" else self._like(self.T._data.conj())
+
+    def __repr__(self) -> str:
+        return (
+            f"SparseHalf(n={self.n}, dtype={self.dtype}, kind={self.kind!r}, triangle={self.triangle!r}, "
+            f"nnz={self.nnz})"
+        )
+
+    def copy(self) -> Self:
+        """The same matrix in arrays of its own."""
+        copied = self._like(self._data.copy())
+        copied._indptr, copied._indices = self._indptr.copy(), self._indices.copy()
+        return copied
+
+    @classmethod
+    def _of(
+        cls,
+        held: Triangle,
+        *,
+        labels: Iterable[Any] | None = None,
+        places: NDArray[np.int64] | None = None,
+        n: int | None = None,
+    ) -> Self:
+        """The store of a triangle that is known to be one, of `n` rows where it has only those at `places`."""
+        if not held.by_rows:
+            held = held.other()
+        store = object.__new__(cls)
+        store._indptr, store._indices, store._data = held.indptr, held.indices, held.data
+        store._n = held.n if n is None else n
+        store._triangle, store._kind, store._places = held.name, held.kind, places
+        store._labels = as_labels(labels, store._n)
+        return store
+
+    def _like(self, data: Array) -> Self:
+        """The same store of other numbers of its dtype, without judging the arrays again."""
+        store = copy(self)
+        store._data = data
+        return store
+
+    def _again(self, held: Triangle) -> Self:
+        """Another matrix of the same rows."""
+        return self._of(held, labels=self._labels, places=self._places, n=self._n)
+
+    def _stored(self, *, judge: bool = True) -> Triangle:
+        """The arrays as kernels take them; judged again, since their owner may have changed them.
+
+        Of a matrix with `_places`: the rows and columns at these alone.
+        """
+        if judge or self._indices.dtype != np.int32:
+            _check_triangle(self._indptr, self._indices, self._data, self._side, self._triangle)
+        pointers = np.int32 if self._indptr.dtype == np.int32 and not judge else np.int64
+        return Triangle(
+            np.ascontiguousarray(self._indptr, pointers),
+            np.ascontiguousarray(self._indices, np.int32),
+            np.ascontiguousarray(self._data),
+            self._triangle == "lower",
+            True,
+            self._kind,
+        )
+
+    @property
+    def _side(self) -> int:
+        """The rows that the arrays are of."""
+        return self._n if self._places is None else self._places.size
+
+    def _entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+        """Row, column and number of each that is stored."""
+        held = self._stored()
+        rows, columns = held.runs(), held.indices.astype(np.int64)
+        if self._places is not None:
+            rows, columns = self._places[rows], self._places[columns]
+        return rows, columns, held.data
+
+
+def integers(values: ArrayLike, what: str) -> Array:
+    """A vector of integers."""
+    array = as_array(values, what)
+    if array.ndim != 1:
+        raise ValueError(f"{what} has shape {array.shape}: it must be a vector")
+    if array.size == 0 and not isinstance(values, np.ndarray):
+        return array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{what} must hold integers, not {array.dtype}")
+    return array
+
+
+def as_side(n: object) -> int:
+    """n as an int; TypeError and ValueError for what is no side."""
+    try:
+        side = operator.index(n)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"n must be an integer, not {n!r}") from None
+    if side < 0:
+        raise ValueError(f"n = {side} is out of range: the side of a sparse half is 0 or more")
+    return side
+
+
+def _check_triangle(indptr: Array, indices: Array, data: Array, n: int, triangle: str) -> None:
+    """ValueError, naming a row, for what is not one triangle in canonical CSR form."""
+    if indptr.size != n + 1:
+        raise ValueError(f"indptr has {indptr.size} numbers, but {n + 1} are needed for n = {n}")
+    if data.shape != indices.shape:
+        raise ValueError(f"data has shape {data.shape}, but indices has {indices.shape}")
+    if indptr[0] != 0 or indptr[-1] != indices.size:
+        raise ValueError(
+            f"indptr runs from {indptr[0]} to {indptr[-1]}, but must run from 0 to the {indices.size} stored"
+        )
+    falls = indptr[1:] < indptr[:-1]
+    if falls.any():
+        raise ValueError(f"indptr falls at row {falls.argmax()}: a row begins where the one before it ends")
+    row = _faulty_row(indptr, indices, n, triangle)
+    if row < 0:
+        return
+    columns = indices[indptr[row] : indptr[row + 1]]
+    first, last = (0, row) if triangle == "lower" else (row, n - 1)
+    outside = (columns < first) | (columns > last)
+    if outside.any():
+        raise ValueError(
+            f"row {row} holds column {columns[outside][0]}, which is not in the {triangle} triangle for n = {n}: "
+            f"scipy.sparse.{'tril' if triangle == 'lower' else 'triu'} takes that of a full matrix"
+        )
+    k = (columns[1:] <= columns[:-1]).argmax()
+    raise ValueError(
+        f"columns of row {row} do not ascend: {columns[k + 1]} follows {columns[k]} "
+        f"(sum_duplicates() of a SciPy matrix sorts its columns and sums those that occur twice)"
+    )
+
+
+def _faulty_row(indptr: Array, indices: Array, n: int, triangle: str) -> int:
+    """The first row whose columns do not ascend or are not in the triangle; -1 if there is none."""
+    if indices.dtype != np.int32:
+        outside = (indices < 0) | (indices >= n)
+        if outside.any():
+            return int(np.searchsorted(indptr, outside.argmax(), side="right")) - 1
+    pointers = np.int32 if indptr.dtype == np.int32 else np.int64
+    arrays_ = np.ascontiguousarray(indptr, pointers), np.ascontiguousarray(indices, np.int32)
+    return _core.fault(*arrays_, n, "grow" if triangle == "lower" else "shrink")

@@ -1,0 +1,78 @@
+"""A sparse half as a linear operator that has chosen, once, between the half and the full matrix."""
+
+import operator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from vech.arrays import Array, settle
+from vech.sparse.arrays import Arrays
+
+WORTH_IT = 2  # products of a dtype without a kernel that cost as much as making the full matrix
+
+
+def snapshot(store: Any, has_kernel: bool, expected: int | None) -> Any:
+    """The operator of a copy of the store; see `SparseHalf.operator`."""
+    count = _count(expected)
+    if has_kernel:
+        return _class()(store.copy(), "half", f"{store.dtype} has a kernel, which reads each number once")
+    if count is not None and count < WORTH_IT:
+        reason = f"{count} products are fewer than pay for the full matrix of {store.dtype}"
+        return _class()(store.copy(), "half", reason)
+    return _class()(
+        _full(store), "full", f"{store.dtype} has no kernel, and SciPy multiplies full matrices faster"
+    )
+
+
+def _full(store: Arrays) -> Any:
+    full = store.to_csr()
+    if store.kind != "symmetric":
+        rows = np.repeat(np.arange(full.shape[0]), np.diff(full.indptr))
+        diagonal = full.data[on := rows == full.indices]
+        settle(diagonal, store.kind)
+        full.data[on] = diagonal
+    return full
+
+
+def _count(expected: int | None) -> int | None:
+    if expected is None:
+        return None
+    try:
+        count = operator.index(expected)
+    except TypeError:
+        raise TypeError(f"expected must be a count of products or None, not {expected!r}") from None
+    if count < 0:
+        raise ValueError(f"expected must be 0 or more, not {count}")
+    return count
+
+
+@lru_cache(maxsize=1)
+def _class() -> Any:
+    """The class of these operators: SciPy's base class is imported no earlier than it is needed."""
+    from scipy.sparse.linalg import LinearOperator
+
+    class SparseOperator(LinearOperator):  # type: ignore[misc]
+        """`uses` says what is multiplied, "half" or "full", and `reason` why."""
+
+        def __init__(self, matrix: Any, uses: str, reason: str) -> None:
+            super().__init__(matrix.dtype, matrix.shape)
+            self._matrix, self.uses, self.reason = matrix, uses, reason
+
+        def _matvec(self, x: Array) -> Array:
+            product: Array = self._matrix @ x
+            return product
+
+        _matmat = _matvec
+
+        def _rmatvec(self, x: Array) -> Array:
+            product: Array = self._matrix.rmatvec(x) if self.uses == "half" else self._matrix.T @ x
+            return product
+
+        _rmatmat = _rmatvec
+
+        def __repr__(self) -> str:
+            n = self.shape[0]
+            return f"<{n}x{n} SparseOperator of {self.dtype}, uses the {self.uses}: {self.reason}>"
+
+    return SparseOperator

@@ -1,0 +1,236 @@
+"""Whole sparse matrices: whether they are symmetric, and one triangle of them."""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vech import _core
+from vech.arrays import INT32_MAX, Array, Dtype, epsilon, mirror_values, resolve_kind, resolve_threads
+from vech.layout import Layout, one_of
+from vech.moves import check_use, packing
+from vech.scan import Triangle, check_matrix
+from vech.sparse.arrays import TRIANGLES
+from vech.sparse.pattern import Indices, compressed, mirrored, turned, union
+from vech.values import largest, mean
+
+AS_THEY_ARE = (1.0, 1.0)
+NOWHERE = np.zeros(0, np.int64)
+
+
+class Whole(NamedTuple):
+    """A whole matrix in canonical form, by rows or by columns; the arrays may be those of the user.
+
+    Of n rows and columns, or of those at `places` where these are not None.
+    """
+
+    indptr: Array
+    indices: Array
+    data: Array
+    by_rows: bool
+    n: int
+    places: Indices | None = None
+
+    @property
+    def side(self) -> int:
+        """The rows that the arrays are of."""
+        return self.indptr.size - 1
+
+    def cut(self, name: str, kind: str, threads: int) -> Triangle:
+        """The lower or upper triangle with its diagonal, compressed as the whole is."""
+        grow = (name == "lower") == self.by_rows
+        indptr, indices, data = _core.cut(self.indptr, self.indices, self.data, self.side, grow, threads)
+        return Triangle(indptr, indices, data.view(self.data.dtype), grow, self.by_rows, kind)
+
+    def asymmetry(self, kind: str, tolerance: float, threads: int) -> tuple[int, int] | None:
+        """The first place of the lower triangle whose number is not within `tolerance` of its mirror image."""
+        rules = kind.endswith("hermitian"), kind.startswith("skew")
+        arrays = (self.indptr, self.indices, self.data, self.side)
+        return _core.asymmetry(*arrays, *rules, tolerance, threads)
+
+    def pairs(self) -> tuple[Indices, Indices]:
+        """Row and column of each number, of `side` rows."""
+        runs = np.repeat(np.arange(self.side), np.diff(self.indptr))
+        return (runs, self.indices) if self.by_rows else (self.indices, runs)
+
+    def number(self, i: int, j: int) -> Any:
+        """The number at one place."""
+        run, place = (i, j) if self.by_rows else (j, i)
+        start, stop = self.indptr[run : run + 2]
+        k = start + np.searchsorted(self.indices[start:stop], place)
+        return self.data[k] if k < stop and self.indices[k] == place else self.data.dtype.type(0)
+
+
+def is_symmetric(matrix: Any, kind: str = "symmetric", *, threads: int | None = None) -> bool:
+    """Whether a sparse matrix equals its transpose, exactly.
+
+    Parameters
+    ----------
+    matrix : SciPy sparse array or matrix, shape (n, n)
+        In any of its formats; it is left as it is.
+    kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}
+        What mirrors what: a_ji is a_ij, its conjugate, its negative, or the negative of its conjugate. Real
+        numbers are not changed by conjugation.
+    threads : int, optional
+        At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+
+    Returns
+    -------
+    bool
+        True if each number equals the mirror image of that at the mirrored place, zero where none is stored:
+        values and positions count. NaN equals NaN; a zero that is stored equals one that is not.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not square, its arrays are no matrix, or the kind is unknown.
+    TypeError
+        For what is not SciPy sparse, dtypes that its arrays do not compute with, and skew numbers without a
+        sign.
+
+    See Also
+    --------
+    vech.SparseHalf.from_sparse : names the first place where a matrix is not what it should be.
+
+    Notes
+    -----
+    Takes O(nnz + n) time, and stops at the first difference; 8 bytes for each row, and a copy of the matrix
+    if it is not CSR or CSC in canonical form.
+
+    Examples
+    --------
+    >>> from scipy.sparse import csr_array
+    >>> is_symmetric(csr_array([[1, 2], [2, 0]])), is_symmetric(csr_array([[1, 2], [0, 2]]))
+    (True, False)
+    >>> is_symmetric(csr_array([[0, 2], [-2, 0]]), "skew")
+    True
+    """
+    full = whole(matrix)
+    kind = resolve_kind(kind, full.data.dtype, moves=False)
+    return full.asymmetry(kind, 0.0, resolve_threads(threads, full.data.nbytes)) is None
+
+
+def triangle_of(
+    full: Whole, kind: str | None, use: str, tolerance: float | None, triangle: str, threads: int | None
+) -> Triangle:
+    """One triangle of a whole matrix by rows, after `use` has been obeyed."""
+    one_of("triangle", triangle, TRIANGLES)
+    kind = resolve_kind(kind, full.data.dtype, moves=False)
+    check_use(use, tolerance, packing(Layout(triangle, "rows"), kind, full.data.dtype))
+    count = resolve_threads(threads, full.data.nbytes)
+    if use == "both":
+        _judge(full, kind, tolerance, count)
+    if use == "mean":
+        return _mean(full, kind, triangle, count)
+    return _believed(full, use if use in TRIANGLES else triangle, kind, triangle, count)
+
+
+def _believed(full: Whole, source: str, kind: str, triangle: str, threads: int) -> Triangle:
+    """The numbers of one triangle, mirrored where they are wanted in the other."""
+    half = full.cut(source, kind, threads)
+    if not half.by_rows:
+        half = half.other()
+    return half if half.name == triangle else turned(half, threads)
+
+
+def _mean(full: Whole, kind: str, triangle: str, threads: int) -> Triangle:
+    own, other = (_believed(full, source, kind, triangle, threads) for source in TRIANGLES)
+    on = other.indices == other.runs()
+    other.data[on] = mirror_values(other.data[on], kind)
+    both = union(own, other)
+    a, b = np.zeros((2, 1, both.indices.size), full.data.dtype)
+    a[0, both.left], b[0, both.right] = own.data, other.data
+    mean(a, b, a, NOWHERE, AS_THEY_ARE, AS_THEY_ARE)
+    return replace(own, indptr=both.indptr, indices=both.indices, data=a[0])
+
+
+def _judge(full: Whole, kind: str, tolerance: float | None, threads: int) -> None:
+    """ValueError for the first number that is not the mirror image of what is at the mirrored place."""
+    dtype = full.data.dtype
+    if kind == "skew" and dtype.kind == "i":
+        smallest = full.data == np.iinfo(dtype).min
+        if smallest.any():
+            rows, columns = (axis[smallest] for axis in full.pairs())
+            off = rows != columns
+            mirrored(rows[off], columns[off], full.data[smallest][off], kind)
+    place = full.asymmetry(kind, tolerance or 0.0, threads)
+    if place is not None and tolerance is None and epsilon(dtype):
+        bound = full.n * epsilon(dtype) * largest(full.data[None])[0]
+        place = full.asymmetry(kind, float(bound), threads)
+    if place is not None:
+        raise _disagreement(full, kind, *place)
+
+
+def _disagreement(full: Whole, kind: str, i: int, j: int) -> ValueError:
+    here, there = full.number(i, j), full.number(j, i)
+    rows, columns = full.pairs()
+    below, above = bool((rows > columns).any()), bool((rows < columns).any())
+    if full.places is not None:
+        i, j = int(full.places[i]), int(full.places[j])
+    numbers = f"a[{i}, {j}] is {here}" + ("" if i == j else f", but a[{j}, {i}] is {there}")
+    if below != above and i != j:
+        own, other = TRIANGLES if below else TRIANGLES[::-1]
+        way = f"its {other} triangle is empty: if the {own} one is meant for both, say use={own!r}"
+    else:
+        way = "say what to believe with use='lower', 'upper' or 'mean', or allow more with tolerance="
+    return ValueError(f"matrix is not {kind}: {numbers}; {way}")
+
+
+# ---------------------------------------------------------------- whole matrices from what users have
+
+
+def whole(matrix: Any) -> Whole:
+    """A square SciPy sparse matrix in canonical form; what is in it already is not copied."""
+    dtype, n = check_matrix(matrix), matrix.shape[0]
+    if matrix.format in ("coo", "dok"):
+        coo = matrix.tocoo()
+        rows, columns = coo.coords
+        return whole_of_pairs(rows, columns, coo.data.astype(dtype, copy=False), n)
+    if matrix.format not in ("csr", "csc", "bsr"):
+        matrix = matrix.tocsr()
+    elif (full := _canonical(matrix, dtype)) is not None:
+        return full
+    else:  # SciPy trusts these arrays, and would crash on wrong ones
+        arrays = (matrix.data, matrix.indices, matrix.indptr)
+        type(matrix)(arrays, shape=matrix.shape).check_format(full_check=True)
+        matrix = matrix.astype(dtype)  # without its flags, which could be stale
+        matrix = matrix.tocsr() if matrix.format == "bsr" else matrix
+    matrix.sum_duplicates()
+    full = _canonical(matrix, dtype)
+    assert full is not None
+    return full
+
+
+def whole_of_pairs(rows: Array, columns: Array, data: Array, n: int) -> Whole:
+    """The matrix of numbers at places in any order, those at one place summed."""
+    for axis in (rows, columns):
+        if axis.size and not 0 <= axis.min() <= axis.max() < n:
+            k = ((axis < 0) | (axis >= n)).argmax()
+            raise ValueError(
+                f"entry {k} is at ({rows[k]}, {columns[k]}), which is not in a matrix of {n} rows and columns"
+            )
+    csr, places = compressed(rows, columns, data, n)
+    return Whole(*_index_types(csr.indptr, csr.indices), csr.data, True, n, places)
+
+
+def _canonical(matrix: Any, dtype: Dtype) -> Whole | None:
+    """The arrays of a CSR or CSC matrix, or None if they are not canonical."""
+    n = matrix.shape[0]
+    indptr, indices, data = matrix.indptr, matrix.indices, matrix.data
+    if matrix.format == "bsr" or indptr.shape != (n + 1,) or n > INT32_MAX:
+        return None
+    count = int(indptr[-1])
+    if not 0 <= count <= min(indices.size, data.size):
+        return None
+    indices, data = indices[:count], data[:count]  # there may be room behind
+    if indices.dtype != np.int32 and count and not 0 <= indices.min() <= indices.max() < n:
+        return None
+    indptr, indices = _index_types(indptr, indices)
+    if _core.fault(indptr, indices, n, "full") >= 0:
+        return None
+    return Whole(indptr, indices, np.ascontiguousarray(data, dtype), matrix.format == "csr", n)
+
+
+def _index_types(indptr: Array, indices: Array) -> tuple[Array, Array]:
+    pointers = np.int32 if indptr.dtype == np.int32 else np.int64
+    return np.ascontiguousarray(indptr, pointers), np.ascontiguousarray(indices, np.int32)

@@ -1,0 +1,480 @@
+"""Products of sparse halves: what the full matrix gives, for every pattern, kind, dtype, layout and thread count."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+import scipy.sparse.linalg
+
+import cases
+import vech
+from cases import STORE_KINDS
+from compare import assert_close, assert_same_bits
+from patterns import PATTERNS, csr, matrix, places
+from vech import _core
+
+FLOATS = ("float32", "float64", "complex64", "complex128")
+TRIANGLES = ("lower", "upper")
+every_target = pytest.mark.every_target
+every_triangle = pytest.mark.parametrize("triangle", TRIANGLES)
+every_kind = pytest.mark.parametrize("kind", STORE_KINDS)
+
+
+def make(full, stored, triangle, kind):
+    part = np.tril(stored) if triangle == "lower" else np.triu(stored)
+    indptr, indices, data = csr(full, part)
+    return vech.SparseHalf(indptr, indices.astype(np.int32), data, len(full), triangle=triangle, kind=kind)
+
+
+def sample(pattern, kind, dtype, n, triangle="lower"):
+    """A store and its full matrix."""
+    full = matrix(pattern, kind, np.dtype(dtype), n)
+    return make(full, places(pattern, n), triangle, kind), full
+
+
+def random_half(n, numbers, dtype, *, kind="symmetric", salt=0, reach=None):
+    """A larger store, and its full matrix as SciPy makes it; columns at most `reach` before their row."""
+    rng = cases.generator("random half", n, numbers, salt)
+    i = rng.integers(0, n, numbers)
+    j = np.maximum(i - rng.integers(1, reach, numbers), 0) if reach else rng.integers(0, n, numbers)
+    i, j = np.maximum(i, j), np.minimum(i, j)
+    i, j = (places[i != j] for places in (i, j))
+    lower = scipy.sparse.coo_array((cases.moderate(dtype, i.size, salt=salt), (i, j)), shape=(n, n)).tocsr()
+    lower.data[lower.data == 0] = np.ones(1, dtype)[0]  # SciPy drops zeros of sums
+    mirror = lower.conj() if kind.endswith("hermitian") else lower
+    full = lower + (-mirror if kind.startswith("skew") else mirror).T
+    return vech.SparseHalf(
+        lower.indptr, lower.indices, lower.data, n, triangle="lower", kind=kind
+    ), full.tocsr()
+
+
+def check(got, full, x, want=None):
+    """Against the product in double."""
+    wide = complex if np.iscomplexobj(full) or np.iscomplexobj(x) else float
+    want = full.astype(wide) @ x.astype(wide) if want is None else want
+    assert got.shape == want.shape
+    assert_close(got, want.astype(got.dtype), full.shape[0], abs(full) @ abs(x))
+
+
+# ---- S @ x and x @ S ---------------------------------------------------------------------------------------
+
+
+@every_target
+@pytest.mark.parametrize(
+    ("pattern", "kind", "dtype", "triangle", "n"),
+    cases.pairwise(
+        lambda **_: True,
+        pattern=tuple(PATTERNS),
+        kind=STORE_KINDS,
+        dtype=FLOATS,
+        triangle=TRIANGLES,
+        n=(0, 1, 2, 23, 40),
+    ),
+)
+def test_products_from_both_sides_are_those_of_the_full_matrix(pattern, kind, dtype, triangle, n):
+    store, full = sample(pattern, kind, dtype, n, triangle)
+    for columns in (None, 0, 1, 2, 3, 7, 8, 13):
+        x = cases.moderate(dtype, n if columns is None else (n, columns), salt=1)
+        for threads in (1, 3):
+            check(store.matmul(x, threads=threads), full, x)
+        check((x.T @ store).T, full.T, x)
+        check(store.T @ x, full.T, x)
+        check(store.H @ x, full.conj().T, x)
+        check(store.rmatvec(x), full.conj().T, x)
+        check(store.rmatmat(x), full.conj().T, x)
+
+
+@every_target
+@every_triangle
+@every_kind
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_product_uses_the_part_of_the_diagonal_that_its_kind_has(dtype, kind, triangle):
+    n = 9
+    full = matrix("everything", "symmetric", np.dtype(dtype), n)
+    store = make(full, np.ones((n, n), bool), triangle, kind)
+    diagonal = np.diag(full).copy()
+    if kind == "skew" or (kind == "skew-hermitian" and dtype.startswith("float")):
+        diagonal[:] = 0
+    elif kind == "hermitian":
+        diagonal = diagonal.real
+    elif kind == "skew-hermitian":
+        diagonal.real = 0
+    want = store.expand()
+    np.fill_diagonal(want, diagonal)
+    x = cases.moderate(dtype, (n, 3))
+    check(store @ x, want, x)
+    check(store @ x[:, 0], want, x[:, 0])
+
+
+@every_target
+@pytest.mark.parametrize("reach", [None, 700])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("turned", [False, True])
+@every_kind
+def test_the_bits_of_a_product_do_not_depend_on_the_number_of_threads(kind, dtype, reach, turned):
+    """Large enough for several shares, whose strips reach a few others, or many."""
+    n = 30_000
+    store, full = random_half(n, 400_000, dtype, kind=kind, reach=reach)
+    if turned:
+        upper = scipy.sparse.triu(full, format="csr")
+        store = vech.SparseHalf(upper.indptr, upper.indices, upper.data, n, triangle="upper", kind=kind)
+    for x in (cases.moderate(dtype, n), cases.moderate(dtype, (n, 3))):
+        one = store.matmul(x, threads=1)
+        check(one, full, x)
+        for threads in (2, 3, 8):
+            assert_same_bits(store.matmul(x, threads=threads), one)
+
+
+@every_triangle
+@every_kind
+@pytest.mark.parametrize("shape", [(30,), (30, 1), (30, 4), (2, 30, 3), (2, 0, 30, 3), (3, 2, 30, 9)])
+def test_batches_are_multiplied_one_by_one(triangle, kind, shape):
+    store, full = sample("random", kind, "complex128", 30, triangle)
+    x = cases.moderate(np.complex128, shape)
+    got = store @ x
+    assert_close(got, full @ x, 30, np.abs(full) @ np.abs(x))
+    out = np.empty(shape, complex)
+    assert store.matmul(x, out=out) is out
+    np.testing.assert_array_equal(out, got)
+    if len(shape) > 1:
+        got = x.swapaxes(-1, -2) @ store
+        assert_close(got, x.swapaxes(-1, -2) @ full, 30, np.abs(x).swapaxes(-1, -2) @ np.abs(full))
+
+
+@pytest.mark.parametrize(
+    "memory", ["Fortran", "reversed", "every-second", "every-third-backwards", "record-field"]
+)
+@pytest.mark.parametrize("shape", [(40,), (40, 3), (2, 40, 5)], ids=str)
+def test_x_and_out_may_lie_anyhow(memory, shape):
+    store, full = sample("random", "symmetric", "float64", 40)
+    x = cases.laid_out(cases.moderate(np.float64, shape), memory)
+    got = store @ x
+    assert_close(got, full @ x, 40, np.abs(full) @ np.abs(x))
+    out = cases.laid_out(np.zeros(shape), memory)
+    assert store.matmul(x, out=out) is out
+    np.testing.assert_array_equal(out, got)
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+@pytest.mark.parametrize("pointer", [np.int32, np.int64])
+def test_indices_may_have_either_width(index, pointer):
+    store, _ = sample("random", "symmetric", "float64", 30)
+    arrays = (store.indptr.astype(pointer), store.indices.astype(index), store.data)
+    x = cases.moderate(np.float64, 30)
+    assert_same_bits(vech.SparseHalf(*arrays, 30, triangle="lower") @ x, store @ x)
+
+
+@pytest.mark.parametrize(
+    ("own", "other"),
+    [
+        *(
+            ("f4", "f8"),
+            ("f8", "f4"),
+            ("f4", "c8"),
+            ("f8", "c16"),
+            ("f4", "c16"),
+            ("c8", "f8"),
+            ("c16", "f4"),
+        ),
+        *(
+            ("i4", "f4"),
+            ("bool", "f8"),
+            ("i8", "c8"),
+            ("f4", "i8"),
+            ("f8", ">f8"),
+            ("f8", ">c16"),
+            ("f4", "f2"),
+        ),
+        *(("i2", "i2"), ("u2", "i8"), ("bool", "bool"), ("bool", "i1")),
+    ],
+)
+@pytest.mark.parametrize("shape", [(23,), (23, 2), (2, 23, 3)], ids=str)
+def test_dtypes_mix_as_in_numpy(own, other, shape):
+    kinds = ("symmetric", "skew") if np.dtype(own).kind in "fci" else ("symmetric",)
+    for kind in kinds:
+        store, full = sample("random", kind, own, 23)
+        x = cases.moderate(np.dtype(other), shape)
+        got, want = store @ x, full @ x
+        assert got.dtype == want.dtype
+        np.testing.assert_allclose(got.astype(complex), want.astype(complex), rtol=1e-4, atol=1e-3)
+
+
+def test_what_is_stored_is_multiplied_and_nothing_else():
+    store = vech.SparseHalf([0, 1, 2, 2], [0, 0], [2.0, 0.0], 3, triangle="lower")
+    got = store @ np.array([1, np.inf, np.nan])
+    assert np.isnan(got[0])  # zero is stored, and meets infinity
+    assert got[1:].tolist() == [0, 0]
+    assert (vech.SparseHalf([0, 1, 1], [0], [2.0], 2, triangle="lower") @ [3, np.nan]).tolist() == [6, 0]
+
+
+def test_out_may_not_share_memory_with_the_store():
+    store, _ = sample("everything", "symmetric", "float64", 4)
+    with pytest.raises(ValueError, match="out shares memory with the input"):
+        store.matmul(np.ones(4), out=store.data[:4])
+    with pytest.raises(ValueError, match=r"x has shape \(3,\), but the product needs 4 rows"):
+        store @ np.ones(3)
+    with pytest.raises(ValueError, match=r"x has shape \(3,\), but x @ S needs 4 columns"):
+        np.ones(3) @ store
+
+
+# ---- arrays that are no triangle any more ------------------------------------------------------------------
+
+
+def spoiled(array, place, value):
+    return {"array": array, "place": place, "value": value}
+
+
+@every_target
+@every_triangle
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        spoiled("indices", 2, 2_000_000_000),
+        spoiled("indices", 2, -1),
+        spoiled("indices", 2, 0),
+        spoiled("indices", 5, 7),
+        spoiled("indptr", 3, 1_000_000),
+        spoiled("indptr", 3, -5),
+        spoiled("indptr", 0, 2),
+        spoiled("indptr", -1, 10),
+    ],
+    ids=lambda spoil: "-".join(map(str, spoil.values())),
+)
+@pytest.mark.parametrize("shape", [(8,), (8, 3)], ids=str)
+def test_arrays_that_were_spoiled_later_are_noticed(triangle, spoil, shape):
+    full = matrix("everything", "symmetric", np.dtype(float), 8)
+    store = make(full, np.ones((8, 8), bool), triangle, "symmetric")
+    good = getattr(store, spoil["array"]).copy()
+    getattr(store, spoil["array"])[spoil["place"]] = spoil["value"]
+    if np.array_equal(getattr(store, spoil["array"]), good):
+        return
+    for threads in (1, 3):
+        with pytest.raises(ValueError, match=r"row|indptr"):
+            store.matmul(np.ones(shape), threads=threads)
+
+
+@every_target
+def test_a_repeated_column_is_noticed_in_a_large_half():
+    store, _ = random_half(30_000, 400_000, "float64")
+    crowded = np.flatnonzero(np.diff(store.indptr) > 1)
+    for row in crowded[[0, crowded.size // 2, -1]]:
+        at = store.indptr[row]
+        good = store.indices[at + 1]
+        store.indices[at + 1] = store.indices[at]
+        with pytest.raises(ValueError, match=f"columns of row {row} do not ascend"):
+            store.matmul(np.ones(30_000), threads=2)
+        store.indices[at + 1] = good
+    store.matmul(np.ones(30_000))
+
+
+# ---- forms -------------------------------------------------------------------------------------------------
+
+
+@every_kind
+@every_triangle
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_quadratic_forms(dtype, kind, triangle):
+    store, full = sample("random", kind, dtype, 30, triangle)
+    for shape in (30, (30, 4)):
+        x = cases.moderate(dtype, shape, salt=2)
+        got = store.quadratic(x)
+        want = (x.conj() * (full @ x)).sum(axis=0)
+        if kind == "hermitian":
+            assert not np.iscomplexobj(got)
+        bound = (np.abs(x) * (np.abs(full) @ np.abs(x))).sum(axis=0)
+        assert np.all(np.abs(got - want) <= 2 * cases.tolerance(dtype, 60) * bound)
+    with pytest.raises(ValueError, match=r"a quadratic form takes a vector or columns"):
+        store.quadratic(np.ones((2, 30, 3), dtype))
+
+
+# ---- operators ---------------------------------------------------------------------------------------------
+
+
+@every_kind
+@pytest.mark.parametrize("dtype", ["float32", "complex128", "int16"])
+@pytest.mark.parametrize("expected", [None, 1, 50])
+def test_an_operator_multiplies_as_the_full_matrix(dtype, kind, expected):
+    store, full = sample("random", kind, dtype, 30)
+    operator = store.operator(expected=expected)
+    assert isinstance(operator, scipy.sparse.linalg.LinearOperator)
+    assert operator.shape == (30, 30) and operator.dtype == store.dtype
+    for shape in (30, (30, 4)):
+        x = cases.moderate(dtype, shape)
+        for got, turned in ((operator @ x, full), (operator.H @ x, full.conj().T)):
+            np.testing.assert_allclose(got, turned @ x, rtol=1e-4, atol=1e-4)
+
+
+def test_an_operator_says_what_it_chose_and_why():
+    kernel = sample("random", "symmetric", "float64", 9)[0].operator()
+    assert kernel.uses == "half" and kernel.reason == "float64 has a kernel, which reads each number once"
+    assert repr(kernel) == (
+        "<9x9 SparseOperator of float64, uses the half: float64 has a kernel, which reads each number once>"
+    )
+    store = sample("random", "symmetric", "int16", 9)[0]
+    assert store.operator().uses == "full" and "int16 has no kernel" in store.operator().reason
+    assert store.operator(expected=1).uses == "half"
+    with pytest.raises(ValueError, match="expected must be 0 or more, not -1"):
+        store.operator(expected=-1)
+    with pytest.raises(TypeError, match=r"expected must be a count of products or None, not 2\.5"):
+        store.operator(expected=2.5)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int16"])
+def test_an_operator_is_a_snapshot(dtype):
+    store, full = sample("random", "symmetric", dtype, 30)
+    operator, x = store.operator(), np.arange(30).astype(dtype)
+    store.data[:] = 0
+    np.testing.assert_allclose(operator @ x, full @ x)
+    assert not (store @ x).any()
+
+
+def test_solvers_take_a_store_and_its_operator():
+    n = 60
+    lower = scipy.sparse.diags_array([np.full(n - 1, -1.0), np.full(n, 2.5)], offsets=[-1, 0], format="csr")
+    store = vech.SparseHalf(lower.indptr, lower.indices, lower.data, n, triangle="lower")
+    b = cases.moderate(np.float64, n)
+    for a in (scipy.sparse.linalg.aslinearoperator(store), store.operator()):
+        x, failed = scipy.sparse.linalg.cg(a, b, rtol=1e-10)
+        assert not failed
+        np.testing.assert_allclose(store.expand() @ x, b, atol=1e-7)
+
+
+# ---- the kernels under moves and checks ---------------------------------------------------------------------
+
+
+def arrays_of(matrix_):
+    return matrix_.indptr.astype(np.int64), matrix_.indices.astype(np.int32), matrix_.data
+
+
+@every_target
+@pytest.mark.parametrize("reach", [None, 50])
+@pytest.mark.parametrize("dtype", ["i1", "i2", "f4", "f8", "c16"])
+@every_kind
+def test_large_halves_become_full_and_turn_and_are_cut_out_again(kind, dtype, reach):
+    """Large enough for blocks of columns, which random patterns go by."""
+    if np.dtype(dtype).kind != "c":
+        kind = {"hermitian": "symmetric", "skew-hermitian": "skew"}.get(kind, kind)
+    n, numbers = 20_000, 300_000 if np.dtype(dtype).itemsize > 2 else 900_000
+    store, full = random_half(n, numbers, np.dtype(dtype), kind=kind, reach=reach)
+    full.sort_indices()
+    upper = scipy.sparse.triu(full, format="csr")
+    upper.sort_indices()
+    change = vech.arrays.mirror_change(kind, store.dtype)
+    lower = (store.indptr.astype(np.int64), store.indices.astype(np.int32), store.data)
+    for threads in (1, 2, 5):
+        for got, want in (
+            (_core.mirror(*lower, change, n, True, threads), full),
+            (_core.mirror(*arrays_of(upper), change, n, False, threads), full),
+            (_core.turn(*lower, change, n, True, threads), upper),
+            (_core.cut(*arrays_of(full), n, False, threads), upper),
+        ):
+            for a, b in zip(got, arrays_of(want), strict=True):
+                np.testing.assert_array_equal(a, b)
+        for got in (
+            _core.turn(*arrays_of(upper), change, n, False, threads),
+            _core.cut(*arrays_of(full), n, True, threads),
+        ):
+            for a, b in zip(got, lower, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+@every_target
+@every_kind
+@pytest.mark.parametrize("dtype", ["bool", "i1", "u2", "i8", "f4", "f8", "c8", "c16"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_first_pair_that_is_no_mirror_image_is_named(dtype, kind, threads):
+    dtype = np.dtype(dtype)
+    if not cases.allows(dtype, kind):
+        return
+    if dtype.kind != "c":
+        kind = {"hermitian": "symmetric", "skew-hermitian": "skew"}.get(kind, kind)
+    n = 60
+    flags = (kind.endswith("hermitian"), kind.startswith("skew"))
+    rng = cases.generator("asymmetry", dtype.str, kind)
+    good = matrix("random", kind, dtype, n)
+    for broken in range(12):
+        full = good.copy()
+        for i, j in rng.integers(0, n, (broken, 2)):
+            full[i, j] += np.ones(1, dtype)[0] if dtype.kind != "b" else ~full[i, j]
+        image = full.T.conj() if flags[0] else full.T
+        differs = full != (-image if flags[1] else image)
+        pairs = np.argwhere(np.tril(differs))
+        want = tuple(map(int, pairs[0])) if len(pairs) else None
+        given = arrays_of(scipy.sparse.csr_array(full))
+        assert _core.asymmetry(*given, n, *flags, 0.0, threads) == want
+        assert (
+            _core.asymmetry(*given, n, *flags, 0.5, threads) == want
+            or dtype.kind != "i"  # a difference of floats may be less
+        )
+        if dtype.kind != "b":
+            assert _core.asymmetry(*given, n, *flags, 1e9, threads) is None
+
+
+def test_agreement_is_judged_as_in_dense_matrices():
+    nan, inf = np.nan, np.inf
+    for a, b, tolerance, agree in (
+        (nan, nan, 0.0, True),
+        (inf, inf, 0.0, True),
+        (inf, -inf, 1e300, False),
+        (nan, 1.0, inf, False),
+        (0.0, -0.0, 0.0, True),
+        (1.0, 1.5, 0.5, True),
+        (1.0, 1.5, 0.49, False),
+    ):
+        given = np.array([0, 1, 2]), np.array([1, 0], np.int32), np.array([a, b])
+        assert (_core.asymmetry(*given, 2, False, False, tolerance, 1) is None) == agree, (a, b)
+    alone = np.array([0, 0, 1]), np.array([0], np.int32)
+    assert _core.asymmetry(*alone, np.array([0.0]), 2, False, False, 0.0, 1) is None
+    assert _core.asymmetry(*alone, np.array([1e-9]), 2, False, False, 0.0, 1) == (1, 0)
+    assert _core.asymmetry(*alone, np.array([1e-9]), 2, False, False, 1e-8, 1) is None
+    smallest = np.array([0, 1, 2]), np.array([1, 0], np.int32), np.array([-128, -128], np.int8)
+    assert _core.asymmetry(*smallest, 2, False, True, 0.0, 1) == (1, 0)
+
+
+@every_target
+def test_the_row_that_is_no_row_is_named():
+    store, full = random_half(3000, 40_000, "float64")
+    indptr, indices = store.indptr.astype(np.int64), store.indices.astype(np.int32)
+    assert _core.fault(indptr, indices, 3000, "grow") == -1
+    assert _core.fault(*arrays_of(full)[:2], 3000, "full") == -1
+    assert _core.fault(*arrays_of(full)[:2], 3000, "grow") == 0
+    row = 1777
+    for value in (-1, 3000, row + 1, indices[indptr[row]]):
+        wrong = indices.copy()
+        wrong[indptr[row] + 1] = value
+        assert _core.fault(indptr, wrong, 3000, "grow") == row
+    falling = indptr.copy()
+    falling[row + 1] = falling[row] - 1
+    assert _core.fault(falling, indices, 3000, "grow") == row
+    assert _core.fault(indptr + 1, indices, 3000, "grow") == 3000
+
+
+def test_a_pattern_is_told_to_be_random_or_banded():
+    for reach, least, most in ((None, 0.9, 1.0), (20, 0.0, 0.05)):
+        store, _ = random_half(30_000, 300_000, "float64", reach=reach)
+        found = _core.jumps(store.indptr, store.indices.astype(np.int32), store.n)
+        assert least <= found <= most
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda p, i, d, c: _core.mirror(p[:-1], i, d, c, 3, True, 1), "indptr must hold n \\+ 1 numbers"),
+        (lambda p, i, d, c: _core.mirror(p, i, d[:-1], c, 3, True, 1), "indices and data differ in length"),
+        (
+            lambda p, i, d, c: _core.mirror(p, i, d.astype("f4"), c, 3, True, 1),
+            "change is of another item size",
+        ),
+        (lambda p, i, d, c: _core.turn(p, i[::-1].copy(), d, c, 3, True, 1), "do not describe sorted rows"),
+        (lambda p, i, d, c: _core.mirror(p, i, d, c, 3, False, 1), "do not describe sorted rows"),
+        (lambda p, i, d, c: _core.cut(p[::-1].copy(), i, d, 3, True, 1), "do not describe sorted rows"),
+        (
+            lambda p, i, d, c: _core.asymmetry(p, i - 1, d, 3, False, False, 0.0, 1),
+            "do not describe sorted rows",
+        ),
+        (lambda p, i, d, c: _core.fault(p, i, 3, "lower"), "no such part"),
+    ],
+)
+def test_the_kernels_refuse_what_would_lead_out_of_bounds(call, message):
+    given = np.array([0, 1, 3, 4]), np.array([0, 0, 1, 2], np.int32), np.ones(4)
+    with pytest.raises(ValueError, match=message):
+        call(*given, vech.arrays.mirror_change("symmetric", np.dtype(float)))
