@@ -74,7 +74,7 @@ def _measured(row, n, quick):
 
     cases = row.quick_cases if quick and row.quick_cases else row.cases
     for case in cases(n):
-        figures = (measure.peaks if row.memory else measure.seconds)(case.candidates, quick=quick or row.once)
+        figures = (measure.peaks if row.memory else measure.seconds)(case.candidates, quick=quick)
         yield report.Result(row, case.id, n, {name: figures.get(name) for name in case.candidates})
         del case
         gc.collect()

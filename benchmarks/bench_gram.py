@@ -10,6 +10,8 @@ from benchmarks import peers
 from benchmarks.rows import Candidates, Case, Limit, Row
 from vech import pairwise
 
+LARGEST_PACKED = 20_000  # rows of which a Packed fits into any memory
+
 
 def texts(n: int, words: int, each: int) -> Any:
     """Like TF-IDF: rows of length one, words with the frequencies of Zipf's law to the power of 0.77."""
@@ -38,10 +40,11 @@ def items(n: int, users: int, each: int) -> Any:
 
 def candidates(X: Any) -> Candidates:
     gram = partial(pairwise.gram, X, store="sparse", threads=1)
+    packed = {"vech, packed": partial(gram, store="packed")} if X.shape[0] <= LARGEST_PACKED else {}
     return {
         "vech": gram,
         "SciPy": partial(peers.product, X, X.T.tocsr()),
-        "vech, packed": partial(gram, store="packed"),
+        **packed,
         "vech, auto": partial(gram, store="auto"),
         "vech, 2 threads": partial(gram, threads=2),
         "MKL syrk": peers.mkl_gram(X),

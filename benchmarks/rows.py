@@ -80,4 +80,3 @@ class Row:
     quick_sizes: tuple[int, ...] = (64, 65)
     quick_cases: Callable[[int], Iterator[Case]] | None = None
     memory: bool = False  # peaks of memory, not times
-    once: bool = False  # after a warm-up one round, where a candidate takes a minute

@@ -76,7 +76,7 @@ WRONG = {
     "threshold": (("data.csv", "--threshold", 1), "--threshold is for --method gerber, not sample"),
     "missing": (
         ("data.csv", "--method", "oas", "--missing", "neutral"),
-        "--method oas needs all numbers: --missing is for sample, correlation, kendall, gerber",
+        "--method oas needs all numbers: --missing is for sample, correlation, spearman, kendall, gerber",
     ),
     "no table": (("data.txt",), "has no suffix of a table: .csv, .parquet, .npy"),
 }
@@ -125,3 +125,31 @@ def test_what_cannot_be_drawn_is_one_error(run, tmp_path, more, text):
     code, _, err = run("plot", "half.npy", "-o", "a.png", *more)
     assert code == 2 and text in err
     assert not list(tmp_path.glob("a.*"))
+
+
+def test_an_error_names_the_file_and_the_column(run, tmp_path):
+    (tmp_path / "holed.csv").write_text("a,b\n1,2\n3,\n4,1\n")
+    code, _, err = run("covariance", "holed.csv", "-o", "half.npy")
+    assert code == 2 and "holed.csv: X has 1 NaN, the first in row 1, column 1 ('b')" in err
+
+
+def test_spearman_takes_missing_numbers_as_neutral(run):
+    holed = X.copy()
+    holed[2, 1] = np.nan
+    np.save("holed.npy", holed)
+    arguments = ("covariance", "holed.npy", "-o", "half.npy", "--method", "spearman", "--missing")
+    assert run(*arguments, "neutral")[0] == 0
+    want = vech.covariance.spearman(holed, missing="neutral").half
+    np.testing.assert_array_equal(vech.read("half.npy").half, want)
+    assert run(*arguments, "pairwise", "--force")[0] == 2
+
+
+def test_columns_named_by_numbers_are_said_to_be(run, tmp_path):
+    lines = (tmp_path / "data.csv").read_text().split("\n", 1)[1]
+    (tmp_path / "years.csv").write_text("2020,2021,2022,2023,2024\n" + lines)
+    code, _, err = run("covariance", "years.csv", "-o", "half.npy")
+    assert code == 2 and "say --header, or --no-header" in err
+    assert run("covariance", "years.csv", "-o", "half.npy", "--header")[0] == 0
+    found = vech.read("half.npy")
+    assert found.labels == ("2020", "2021", "2022", "2023", "2024")
+    np.testing.assert_array_equal(found.half, vech.covariance.sample(X).half)

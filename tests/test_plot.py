@@ -240,3 +240,11 @@ WRONG = {
 def test_what_cannot_be_drawn_says_why(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize("n_samples", (float("nan"), 2.5))
+def test_a_number_of_samples_is_whole(n_samples):
+    with pytest.raises(
+        ValueError, match=f"^n_samples must be at least 1, not {n_samples}: it is the number of"
+    ):
+        plot.spectrum(correlated(4), n_samples=n_samples)

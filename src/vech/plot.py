@@ -159,7 +159,7 @@ def spectrum(S: Store, *, n_samples: int | None = None, bins: int = 60, ax: Any 
     TypeError
         For stores that are neither real symmetric nor Hermitian.
     ValueError
-        For n = 0, NaN, infinities and an n_samples below 1.
+        For n = 0, NaN, infinities and an n_samples that is no whole number from 1 on.
 
     Notes
     -----
@@ -179,8 +179,10 @@ def spectrum(S: Store, *, n_samples: int | None = None, bins: int = 60, ax: Any 
     _check_store(S, "spectrum", complex_too=True)
     if bins < 1:
         raise ValueError(f"bins must be at least 1, not {bins}")
-    if n_samples is not None and n_samples < 1:
-        raise ValueError(f"n_samples must be at least 1, not {n_samples}")
+    if n_samples is not None and not (n_samples >= 1 and n_samples % 1 == 0):
+        raise ValueError(
+            f"n_samples must be at least 1, not {n_samples}: it is the number of rows of the data"
+        )
     values = None
     if S.n <= EXACT:
         whole = S if isinstance(S, Packed) else Packed(pack(S.expand(), kind=S.kind), kind=S.kind)

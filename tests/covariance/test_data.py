@@ -286,3 +286,115 @@ def test_one_column_works():
         store, intensity = call(column, return_shrinkage=True)
         assert np.isclose(store.half[0], 14 / 3) and intensity == 0
     assert np.isclose(covariance.denoise(column).half[0], 7)
+
+
+N = np.random.default_rng(8).normal(size=(40, 4))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        covariance.gerber,
+        partial(covariance.gerber, weights=np.ones(40)),
+        lambda X: covariance.hamming(lambda: (np.sign(block) for block in X())),
+        lambda X: covariance.jaccard(lambda: (np.sign(block) for block in X())),
+        partial(covariance.sample, missing="neutral"),
+        partial(covariance.ledoit_wolf, target="constant-correlation"),
+    ],
+)
+def test_a_function_that_returns_a_used_iterator_is_refused(call):
+    once = iter([N])
+    message = r"^X\(\) gave 40 rows when first read and 0 when read again: return a new iterator"
+    refuses(ValueError, message, call, lambda: once)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sample",
+        "correlation",
+        "spearman",
+        "kendall",
+        "gerber",
+        "quadrant",
+        "ledoit_wolf",
+        "oas",
+        "nonlinear",
+        "denoise",
+    ],
+)
+def test_memory_for_the_result_that_overlaps_x_is_refused(name):
+    X = N.copy()
+    message = "^out shares memory with the input"
+    refuses(ValueError, message, getattr(covariance, name), X, out=X.reshape(-1)[:10])
+    assert np.array_equal(X, N)
+
+
+def test_integers_that_float64_would_round_are_refused_where_they_are_not_ranked():
+    large = np.array([[1, 4], [2, 3], [3, 1], [4, 2]]) + 2**60
+    message = r"^X holds the integer 1152921504606846980, .* up to 2\*\*53: subtract an offset first"
+    for call in (covariance.sample, covariance.gerber):
+        refuses(ValueError, message, call, large)
+    refuses(ValueError, "^block 0 of X holds the integer", covariance.sample, iter([large]))
+    assert np.allclose(covariance.kendall(large).half, covariance.kendall(large - 2**60).half)
+    assert np.array_equal(covariance.sample(large - 2**60).half, covariance.sample(large - large[0]).half)
+
+
+@pytest.mark.parametrize("factor", (1e-160, 1e-170))
+@pytest.mark.parametrize("name", ("sample", "correlation", "gerber", "nonlinear", "ledoit_wolf"))
+def test_squares_that_underflow_are_an_error_and_constant_columns_are_not(name, factor):
+    call = getattr(covariance, name)
+    refuses(
+        ValueError, "^sums of squares of X underflow float64, first in column 0: scale X", call, N * factor
+    )
+    mixed = N * [1, 1, factor, 1]
+    refuses(ValueError, "underflow float64, first in column 2", call, mixed)
+    if name in ("sample", "gerber"):
+        assert call(N * [1, 0, 1, 1])[1].tolist() == [0, 0, 0, 0]
+
+
+def test_fourth_powers_that_underflow_are_an_error():
+    for call in (
+        covariance.ledoit_wolf,
+        covariance.oas,
+        partial(covariance.ledoit_wolf, target="constant-correlation"),
+    ):
+        refuses(ValueError, "^sums of fourth powers of X underflow float64: scale X", call, N * 1e-90)
+
+
+@pytest.mark.parametrize("shape", ((40, 4), (14, 20)))
+def test_nonlinear_shrinkage_scales_with_x(shape):
+    X = np.random.default_rng(2).normal(size=shape)
+    found = covariance.nonlinear(X * 2.0**-480).half * 2.0**960
+    assert np.allclose(found, covariance.nonlinear(X).half, rtol=1e-9)
+
+
+def test_arguments_that_are_no_numbers_or_functions_are_refused():
+    for ddof in ("1", None, np.ones(2), np.nan):
+        for call in (covariance.sample, covariance.denoise):
+            refuses(TypeError, "^ddof must be a finite number, mostly 0 or 1, not ", call, N, ddof=ddof)
+    rows = "^n_samples must be a whole number of rows, not "
+    refuses(TypeError, rows + "'a'$", covariance.exponential_weights, "a", 2)
+    refuses(TypeError, rows + "5.5$", covariance.exponential_weights, 5.5, 2)
+    refuses(
+        TypeError, "^half_life must be a number of rows, not 'a'$", covariance.exponential_weights, 5, "a"
+    )
+    for call in (
+        covariance.sample,
+        covariance.kendall,
+        covariance.gerber,
+        partial(covariance.gerber, weights=np.ones(40)),
+        partial(covariance.sample, missing="pairwise"),
+    ):
+        refuses(TypeError, r"^progress must be a function of \(done, total\), not 3", call, N, progress=3)
+
+
+def test_weights_with_an_index_must_have_that_of_x():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(N, index=range(1, 41))
+    weights = pandas.Series(np.arange(1.0, 41), index=frame.index)
+    want = covariance.sample(N, weights=weights.to_numpy()).half
+    assert np.allclose(covariance.sample(frame, weights=weights).half, want, rtol=1e-13)
+    message = r"^row 0 of X is 1 and weights\[0\] is for 40: give both one index, or weights.to_numpy"
+    for call in (covariance.sample, covariance.gerber):
+        refuses(ValueError, message, call, frame, weights=weights[::-1])

@@ -442,3 +442,24 @@ def test_the_reference_itself_is_the_definition():
                 "gs2": np.sqrt(sum(abs(a) for a, _ in moves) * sum(abs(b) for _, b in moves)),
             }[form]
             assert np.isclose(expected[i, j], together / under)
+
+
+def test_covariances_beyond_float32_are_an_overflow():
+    X = (np.random.default_rng(8).normal(size=(40, 4)) * 1e30).astype(np.float32)
+    with pytest.raises(OverflowError, match=r"^sums of squares of X exceed float32"):
+        gerber(X)
+    assert np.isfinite(gerber(X, correlation=True).half).all()
+
+
+def test_thresholds_with_labels_go_by_them():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(np.random.default_rng(8).normal(size=(40, 3)), columns=list("abc"))
+    bounds = pandas.Series([0.2, 0.6, 1.0], index=list("abc"))
+    want = gerber(frame, [0.2, 0.6, 1.0]).half
+    assert np.array_equal(gerber(frame, bounds[::-1]).half, want)
+    with pytest.raises(
+        ValueError, match=r"^the labels of threshold and of the columns of X differ .'a' is in one"
+    ):
+        gerber(frame, bounds.rename({"a": "z"}))
+    with pytest.raises(ValueError, match="some label comes twice"):
+        gerber(frame, bounds.iloc[[0, 1, 2, 2]])

@@ -1,5 +1,7 @@
 """Streams: rows in any order of updates, merges and removals give what all rows at once give."""
 
+import copy
+import pickle
 import re
 
 import numpy as np
@@ -257,3 +259,70 @@ def test_correlation_of_a_constant_column_is_refused():
     stream.update(np.ones((3, 2)))
     refuses(ValueError, "column 0 of X is constant", stream.result)
     assert covariance.Stream is Stream
+
+
+def bad_blocks(X):
+    hole = X.copy()
+    hole[3, 1] = np.nan
+    return {
+        "NaN": lambda: iter([X, hole]),
+        "infinity": lambda: iter([X, np.where(np.isnan(hole), np.inf, hole)]),
+        "width": lambda: iter([X, X[:, :4]]),
+    }
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("bad", bad_blocks(rows(4)))
+def test_an_iterator_with_a_bad_block_changes_nothing(method, bad):
+    X = rows(40)
+    stream, fresh = Stream(method, **METHODS[method]), Stream(method, **METHODS[method])
+    stream.update(X)
+    before = stream.result().half.copy()
+    for change in (stream.update, stream.remove):
+        with pytest.raises(ValueError):
+            change(bad_blocks(X[:10])[bad]())
+        assert stream.n_samples == 40
+        assert np.array_equal(stream.result().half, before)
+    with pytest.raises(ValueError):
+        fresh.update(bad_blocks(X)[bad]())
+    assert fresh.n_samples == 0
+    fresh.update(X[:, :3])
+    assert_near(fresh.result(), batch(method, X[:, :3]), method)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("wrap", (np.asarray, lambda X: iter([X])))
+def test_an_overflow_changes_nothing(wrap):
+    X, stream = rows(40), Stream()
+    stream.update(X)
+    before = stream.result().half.copy()
+    refuses(OverflowError, "^sums of squares of X exceed float64", stream.update, wrap(X * 1e200))
+    assert stream.n_samples == 40
+    assert np.array_equal(stream.result().half, before)
+
+
+def test_more_rows_than_there_are_cannot_be_taken_away_by_an_iterator():
+    X, stream = rows(40), Stream()
+    stream.update(X)
+    refuses(ValueError, "^30 rows cannot be taken from the 10", stream.remove, iter([X[:30], X[:30]]))
+    assert_near(stream.result(), np.cov(X, rowvar=False), "sample")
+
+
+@pytest.mark.parametrize("p", (5, BEYOND))
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("twin_of", (lambda s: pickle.loads(pickle.dumps(s)), copy.deepcopy))
+def test_streams_are_pickled_and_deeply_copied(method, twin_of, p):
+    X, stream = rows(60, p), Stream(method, **METHODS[method])
+    stream.update(X[:30])
+    twin = twin_of(stream)
+    before = stream.result().half.copy()
+    twin.update(X[30:])
+    assert np.array_equal(stream.result().half, before)
+    assert twin.n_samples == 60
+    assert_near(twin.result(), batch(method, X), method)
+
+
+def test_scales_are_not_negative_and_ddof_is_a_number():
+    message = "^scale has -1.0: each must be finite and not negative$"
+    refuses(ValueError, message, Stream, "gerber", thresholds=1, scale=[-1, 1, 1])
+    refuses(TypeError, "^ddof must be a finite number", Stream, ddof="1")

@@ -1,5 +1,7 @@
 """Tables as data: what .csv, .parquet and .npy give, and where a cell is that is no number."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,59 @@ def test_other_files_and_shapes_are_refused(tmp_path, table):
         FileFormatError, match=r"holds an array of shape \(6,\), and data are rows by columns"
     ):
         read_table(tmp_path / "half.npy")
+
+
+NUMBERED = {"years": "2020,2021\n0.5,1\n1,2.5\n", "pandas": "0,1\n0.5,1\n1,2.5\n"}
+
+
+@pytest.mark.parametrize("text", NUMBERED.values(), ids=NUMBERED)
+def test_a_first_line_of_integers_above_fractions_must_be_said_to_be_names_or_not(table, text):
+    path = table(text)
+    with pytest.raises(
+        FileFormatError, match=r"line 1: may name the columns, .* --header, or --no-header if"
+    ):
+        read_table(path)
+    array, labels = read_table(path, header=True)
+    np.testing.assert_array_equal(array, [[0.5, 1], [1, 2.5]])
+    assert labels == tuple(text.splitlines()[0].split(","))
+    array, labels = read_table(path, header=False)
+    assert array.shape == (3, 2) and labels is None
+
+
+@pytest.mark.parametrize("text", ["1,1\n0.5,1\n", "1.0,2.0\n0.5,1\n", "1,2\n3,4\n"])
+def test_a_first_line_that_is_no_row_of_names_is_data(table, text):
+    array, labels = read_table(table(text))
+    assert array.shape == (2, 2) and labels is None
+
+
+def test_a_column_without_a_name_is_refused_until_it_is_left_out(table):
+    path = table(",a,b\n0,1,2.5\n1,3,4\n")
+    with pytest.raises(FileFormatError, match=r"line 1: column 0 has no name, .* leave it out by --drop ''"):
+        read_table(path)
+    array, labels = read_table(path, drop=[""])
+    np.testing.assert_array_equal(array, [[1, 2.5], [3, 4]])
+    assert labels == ("a", "b")
+    numbered = table(",2020,2021\n0,1,2.5\n1,3,4\n", "numbered.csv")
+    with pytest.raises(FileFormatError, match="may name the columns"):
+        read_table(numbered)
+    assert read_table(numbered, drop=[""], header=True)[1] == ("2020", "2021")
+
+
+def test_header_is_for_csv_only(tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((2, 2)))
+    with pytest.raises(FileFormatError, match=r"--header and --no-header are for \.csv"):
+        read_table(tmp_path / "x.npy", header=True)
+
+
+@pytest.mark.parametrize("name, drop", [(None, ()), ("day", ()), ("day", ("day",))])
+def test_an_index_that_pandas_saved_is_left_out(tmp_path, name, drop):
+    pyarrow = pytest.importorskip("pyarrow", reason=".parquet is read by pyarrow")
+    from pyarrow import parquet
+
+    index = name or "__index_level_0__"
+    table = pyarrow.table({"a": [1.5, 2], "b": [3.0, 4], index: [7, 8]})
+    metadata = {b"pandas": json.dumps({"index_columns": [index]}).encode()}
+    parquet.write_table(table.replace_schema_metadata(metadata), tmp_path / "t.parquet")
+    array, labels = read_table(tmp_path / "t.parquet", drop=drop)
+    np.testing.assert_array_equal(array, [[1.5, 3], [2, 4]])
+    assert labels == ("a", "b")

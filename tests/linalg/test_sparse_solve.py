@@ -375,7 +375,10 @@ def test_the_smallest_eigenvalues_of_a_large_grid_are_found_by_their_factor():
 def test_sigma_at_an_eigenvalue_is_told():
     L = sparse.tril(neumann(9, 9), format="csr")
     S = vech.SparseHalf(L.indptr, L.indices, L.data, L.shape[0], triangle="lower")
-    with pytest.raises(np.linalg.LinAlgError, match=r"sigma = 0.0 is an eigenvalue, and has no factor: take a number beside it"):
+    with pytest.raises(
+        np.linalg.LinAlgError,
+        match=r"sigma = 0.0 is an eigenvalue, and has no factor: take a number beside it",
+    ):
         eigsh(S, 2, sigma=0)
     assert eigsh(S, 2, sigma=-1e-3)[0][0] == pytest.approx(0, abs=1e-9)
 
@@ -425,5 +428,16 @@ def test_norms_and_inner_products_of_billions_of_rows():
 def test_inner_of_integers_does_not_wrap_around():
     S = half_of(np.diag(np.array([2**40, 3])))
     assert inner(S, S) == 2.0**80 + 9
-    with pytest.raises(ValueError, match="the matrices have sides 2 and 3: an inner product needs equal sides"):
+    with pytest.raises(
+        ValueError, match="the matrices have sides 2 and 3: an inner product needs equal sides"
+    ):
         inner(S, half_of(np.eye(3)))
+
+
+def test_a_right_side_with_nan_is_refused():
+    S = vech.sparse.poisson((4, 4))
+    for solver in ("auto", "cg"):
+        with pytest.raises(ValueError, match=r"b\[3\] is nan: solve needs finite numbers"):
+            solve(S, np.where(np.arange(16) == 3, np.nan, 1), solver=solver)
+        with pytest.raises(ValueError, match=r"b\[2, 1\] is inf: solve needs finite numbers"):
+            solve(S, np.where(np.arange(32).reshape(16, 2) == 5, np.inf, 1), solver=solver)

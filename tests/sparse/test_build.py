@@ -524,3 +524,35 @@ def test_a_half_that_is_no_store_is_refused():
         SparseHalf.from_half(np.ones(3), triangle="left")
     with pytest.raises(TypeError, match="float16"):
         SparseHalf.from_half(np.ones(3, "f2"))
+
+
+# ---- sums of duplicates, and sides, beyond what there is -------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype, number", [(np.int8, 100), (np.uint64, 2**63), (np.int64, -(2**62) - 5)])
+def test_duplicates_that_wrap_around_are_refused(dtype, number):
+    values = np.full(3, number, dtype)
+    places = np.ones(3, np.int64)
+    with pytest.raises(
+        OverflowError, match=r"duplicates add up to -?\d+, beyond .*: astype to a larger dtype first"
+    ):
+        vech.SparseHalf.from_coo(places, places, values, 2)
+    matrix = scipy.sparse.csr_array((values, places, [0, 0, 3]), shape=(2, 2))
+    with pytest.raises(OverflowError, match="duplicates add up to"):
+        vech.SparseHalf.from_sparse(matrix)
+    assert (
+        vech.SparseHalf.from_coo(places[:2], places[:2], np.array([number, -1], object).astype(float), 2).nnz
+        == 1
+    )
+
+
+def test_integers_that_add_up_are_taken():
+    assert vech.SparseHalf.from_coo([1, 1], [1, 1], np.array([100, 27], np.int8), 2)[1, 1] == 127
+    assert vech.SparseHalf.from_coo([1, 1], [1, 1], np.array([2**62, 2**62 - 1]), 2)[1, 1] == 2**63 - 1
+
+
+def test_a_side_beyond_the_arithmetic_is_refused():
+    with pytest.raises(
+        ValueError, match=r"n = 18446744073709551616 is out of range: the side of a matrix is 0 to"
+    ):
+        vech.SparseHalf.from_coo([], [], np.zeros(0), 2**64)

@@ -309,7 +309,7 @@ WRONG = {
     "triangular": ({"kind": "triangular"}, "no store holds a triangular matrix"),
     "complex": ({"data": [1j] * 4}, "say kind='symmetric' or kind='hermitian'"),
     "labels": ({"labels": "ab"}, "there are 2 labels for 3 rows"),
-    "n": ({"n": -1}, "n = -1 is out of range: the side of a sparse half is 0 or more"),
+    "n": ({"n": -1}, "n = -1 is out of range: the side of a matrix is 0 to 4294967295"),
     "matrix": ({"indices": [[0, 0], [1, 2]]}, r"indices has shape \(2, 2\): it must be a vector"),
 }
 WRONG_TYPES = {

@@ -10,6 +10,7 @@ import click
 import vech
 import vech.io
 from vech import covariance as estimate
+from vech.arrays import Array, Dtype
 from vech.cli.options import (
     Bar,
     OutFile,
@@ -40,7 +41,22 @@ METHODS: dict[str, Callable[..., vech.Packed]] = {
     "oas": estimate.oas,
     "nonlinear": estimate.nonlinear,
 }
-COUNTS_MISSING = ("sample", "correlation", "kendall", "gerber")
+
+
+class _Table:
+    """Numbers and the names of their columns, as estimators take a data frame."""
+
+    def __init__(self, numbers: Array, labels: tuple[str, ...]) -> None:
+        self.numbers, self.columns, self.dtypes = numbers, labels, (numbers.dtype,) * len(labels)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def to_numpy(self, dtype: Dtype) -> Array:
+        return self.numbers.astype(dtype, copy=False)
+
+
+COUNTS_MISSING = ("sample", "correlation", "spearman", "kendall", "gerber")
 
 
 @vech_command.command(short_help="Write the covariance of the columns of a table.")
@@ -69,6 +85,11 @@ COUNTS_MISSING = ("sample", "correlation", "kendall", "gerber")
     multiple=True,
     help="Column to leave out, such as dates; as often as you like. Example: --drop date",
 )
+@click.option(
+    "--header/--no-header",
+    default=None,
+    help="Whether the first line of a .csv names the columns; seen unless names are numbers. Example: --header",
+)
 @layout_option(("--layout",), "Layout of the half to write.", default="vech", show_default=True)
 @threads_option
 @force_option
@@ -79,6 +100,7 @@ def covariance(
     threshold: float | None,
     missing: str | None,
     drop: tuple[str, ...],
+    header: bool | None,
     layout: str,
     threads: int | None,
     force: bool,
@@ -107,10 +129,12 @@ def covariance(
             options["missing"] = missing
     began = time.perf_counter()
     with Bar(f"reading {file.name}", size_of(file)) as bar:
-        X, labels = read_table(file, drop=drop)
+        X, labels = read_table(file, drop=drop, header=header)
         bar.now(f"{method} of {X.shape[1]} columns", X.nbytes)
-        store = METHODS[method](X, **options)
-        store = vech.Packed(store.half, store.layout, kind=store.kind, labels=labels)
+        try:
+            store = METHODS[method](X if labels is None else _Table(X, labels), **options)
+        except (ValueError, OverflowError) as error:
+            raise click.ClickException(f"{file}: {error}") from error
         bar.now(f"writing {out.name}", store.nbytes)
         vech.io.write(out, store)
     done(out, store, began)

@@ -280,7 +280,7 @@ def _measure(
     threads: int | None,
     progress: Progress | None,
 ) -> Packed:
-    result = Result(data.p, data.dtype, layout, out, implied=implied)
+    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
     codes = encode(data, low, high, closed=closed, pairwise=data.missing == "pairwise", threads=threads)
     write(codes, measure, result, threads=threads, progress=progress)
     return result.store(data.labels)

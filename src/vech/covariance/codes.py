@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vech import _core
 from vech.arrays import Array, Dtype, resolve_threads
-from vech.covariance.data import Data
+from vech.covariance.data import Data, check_progress
 from vech.covariance.result import Result
 from vech.covariance.spread import is_even
 from vech.layout import Layout
@@ -297,6 +297,7 @@ def write(
     Codes of pairs of times come in chunks where they are many: then panels of the half are counted one after the
     other, so that besides codes of `CODE_BYTES` only counts of `STORED_BYTES` are held.
     """
+    check_progress(progress)
     p, grow = codes.p, result.plain.grow
     scale = _scale(scale, p)
     if isinstance(codes, PairCodes) and codes.total <= codes.chunk:
@@ -400,7 +401,8 @@ def _pieces(X: Array | Data) -> Iterator[Array]:
         return
     assert isinstance(X, Data)
     rest = np.empty((0, X.p), X.dtype)
-    for _, block in X.blocks():
+    for start, block in X.blocks():
+        X.check_block(block, start)
         rows = np.concatenate([rest, np.asarray(block, X.dtype)])
         whole = len(rows) // TIMES * TIMES
         if whole:

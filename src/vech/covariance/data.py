@@ -6,6 +6,7 @@ place, by `Data.check` or, where sums of a block tell, by `Data.refuse`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from vech.arrays import Array, Dtype, as_array, extension, family
 from vech.layout import one_of
 
 MISSING = ("raise", "neutral", "pairwise")
+EXACT_INTEGERS = 2**53
 BLOCK_BYTES = 2**22  # of X looked at together, where nothing else says how many rows to take
 
 
@@ -33,6 +35,7 @@ class Data(NamedTuple):
     array: Array | None
     again: bool
     make: Callable[[], Iterator[Array]]
+    index: Any = None  # of the rows of a pandas frame
 
     def blocks(self, height: int | None = None) -> Iterator[tuple[int, Array]]:
         """(first row, rows of X as they are), at most `height` at a time."""
@@ -53,7 +56,7 @@ class Data(NamedTuple):
 
     def without_rows(self) -> "Data":
         """What is known of the columns; X itself is let go."""
-        return self._replace(n=None, array=None, again=False, make=lambda: iter(()))
+        return self._replace(n=None, array=None, again=False, make=no_blocks, index=None)
 
     def need_passes(self, task: str) -> None:
         """Refuse an iterator, which can be read once, for a task that reads X twice."""
@@ -68,9 +71,13 @@ class Data(NamedTuple):
         rows = 0
         for start, block in self.blocks():
             rows += len(block)
-            if family(block.dtype) in "fc" and not np.isfinite(column_sums(block)).all():
-                self.refuse(block, start)
+            self.check_block(block, start)
         return check_rows(rows)
+
+    def check_block(self, block: Array, start: int) -> None:
+        """ValueError for what `check` refuses, in rows from this one on."""
+        if family(block.dtype) in "fc" and not np.isfinite(column_sums(block)).all():
+            self.refuse(block, start)
 
     def refuse(self, block: Array, start: int) -> None:
         """ValueError for the first infinity of these rows or, where it is not allowed, NaN; else nothing."""
@@ -126,6 +133,7 @@ def open_data(
     missing: str = "raise",
     policies: Sequence[str] = MISSING,
     complex_too: bool = False,
+    ordered: bool = False,
 ) -> Data:
     """X as `Data`.
 
@@ -140,6 +148,8 @@ def open_data(
         What the estimator offers of MISSING.
     complex_too : bool
         Whether complex numbers are welcome.
+    ordered : bool
+        Whether only the order of numbers counts, so that integers may exceed those that float64 tells apart.
     """
     one_of("missing", missing, tuple(policies))
     how = (missing, tuple(policies))
@@ -152,8 +162,11 @@ def open_data(
         what = "rows" if array.shape[0] == 0 else "columns"
         raise ValueError(f"X has shape {array.shape}: there are no {what} to compute with")
     dtype = work_dtype(array.dtype, "X", complex_too)
+    if not ordered:
+        check_integers(array, "X")
     n, p = array.shape
-    return Data(p, n, dtype, labels, *how, array, True, lambda: iter((array,)))
+    index = X.index if labels is not None and hasattr(X, "iloc") else None
+    return Data(p, n, dtype, labels, *how, array, True, lambda: iter((array,)), index)
 
 
 def _streamed(
@@ -172,16 +185,18 @@ def _streamed(
         raise ValueError(f"block 0 of X has shape {head.shape}: there are no columns to compute with")
     dtype = work_dtype(head.dtype, "block 0 of X", complex_too)
     opened: list[Iterator[Any] | None] = [blocks]  # the iterator whose first block has been taken
+    passes: list[int] = []  # the rows of each
 
     def make() -> Iterator[Array]:
         rest = opened.pop() if opened else None
         if rest is not None:
+            check_integers(head, "block 0 of X")
             yield head
-            number = 1
+            number, rows = 1, len(head)
         elif renew is None:
             raise TypeError("an iterator of blocks can be read once: pass a function that returns a new one")
         else:
-            rest, number = _called(renew), 0
+            rest, number, rows = _called(renew), 0, 0
         for piece in rest:
             what = f"block {number} of X"
             block, others = as_block(piece, what)
@@ -193,10 +208,22 @@ def _streamed(
                     f"give all blocks one dtype"
                 )
             check_labels(labels, others, "block 0", f"block {number}")
+            check_integers(block, what)
             yield block
-            number += 1
+            number, rows = number + 1, rows + len(block)
+        passes.append(rows)
+        if rows != passes[0]:
+            raise ValueError(
+                f"X() gave {passes[0]} rows when first read and {rows} when read again: return a new iterator over "
+                f"the same rows at each call"
+            )
 
     return Data(p, None, dtype, labels, *how, None, renew is not None, make)
+
+
+def no_blocks() -> Iterator[Array]:
+    """What is left of X where it has been let go."""
+    return iter(())
 
 
 def _called(renew: Callable[[], Iterable[Any]]) -> Iterator[Any]:
@@ -279,6 +306,48 @@ def work_dtype(dtype: Dtype, what: str, complex_too: bool = False) -> Dtype:
     raise TypeError(f"{what} has dtype {dtype}, which holds dates: pass numbers")
 
 
+def check_integers(array: Array, what: str) -> None:
+    """Refuse integers that float64 would round, and with them their differences."""
+    if family(array.dtype) not in "iu" or array.dtype.itemsize < 8 or not array.size:
+        return
+    for end in (int(array.max()), int(array.min())):
+        if abs(end) > EXACT_INTEGERS:
+            raise ValueError(
+                f"{what} holds the integer {end}, and float64 tells integers apart up to 2**53: subtract an offset "
+                f"first, such as X - X[0]"
+            )
+
+
+def check_underflow(data: Data, squares: Array, dtype: Dtype) -> None:
+    """Refuse columns that vary, but so little that their sums of squares, in this dtype, lost digits or all.
+
+    Where X can be read again, columns whose sum is 0 are told from constant ones.
+    """
+    small = squares < np.finfo(dtype).tiny
+    if not small.any():
+        return
+    varied = small & (squares > 0)
+    if data.again and not varied.any():
+        first: Array | None = None
+        for _, block in data.blocks():
+            numbers = block[:, small].astype(np.result_type(block.dtype, dtype), copy=False)
+            first = numbers[:1] if first is None else first
+            first = np.where(np.isnan(first), numbers[:1], first)
+            varied[small] |= ((numbers != first) & ~np.isnan(numbers) & ~np.isnan(first)).any(axis=0)
+    if varied.any():
+        raise ValueError(
+            f"sums of squares of X underflow {np.dtype(dtype)}, first in {data.column(int(np.argmax(varied)))}: scale X first"
+        )
+
+
+def check_progress(progress: Any) -> None:
+    """Refuse what cannot be called."""
+    if progress is not None and not callable(progress):
+        raise TypeError(
+            f"progress must be a function of (done, total), not {progress!r} of type {type(progress).__name__}"
+        )
+
+
 def column_sums(block: Array) -> Array:
     """Sums of columns, NaN or infinite where a number is; an overflow may look like one."""
     with np.errstate(over="ignore", invalid="ignore"):
@@ -315,10 +384,19 @@ def check_rows(rows: int) -> int:
 # ---------------------------------------------------------------- weights
 
 
-def as_weights(weights: Any, n: int | None) -> Array | None:
+def as_weights(weights: Any, data: Data) -> Array | None:
     """Weights of rows in float64: not negative, finite, not all zero, one for each row where n is known."""
     if weights is None:
         return None
+    n = data.n
+    if data.index is not None and is_labelled(weights) and len(weights) == n:
+        differ = np.flatnonzero(np.asarray(weights.index != data.index))
+        if differ.size:
+            at = int(differ[0])
+            raise ValueError(
+                f"row {at} of X is {data.index[at]!r} and weights[{at}] is for {weights.index[at]!r}: give both one "
+                f"index, or weights.to_numpy() to go by position"
+            )
     found = np.asarray(weights.to_numpy() if hasattr(weights, "to_numpy") else weights)
     if found.ndim != 1 or found.dtype.kind not in "biuf":
         raise TypeError(
@@ -335,6 +413,11 @@ def as_weights(weights: Any, n: int | None) -> Array | None:
     if not found.any():
         raise ValueError("all weights are zero: at least one must be positive")
     return found
+
+
+def is_labelled(vector: Any) -> bool:
+    """Whether this is a series of pandas."""
+    return hasattr(vector, "index") and hasattr(vector, "iloc")
 
 
 def exponential_weights(n_samples: int, half_life: float) -> Array:
@@ -357,14 +440,20 @@ def exponential_weights(n_samples: int, half_life: float) -> Array:
     ------
     ValueError
         If half_life is not positive, or n_samples is less than 1.
+    TypeError
+        If n_samples is no whole number, or half_life no number.
 
     Examples
     --------
     >>> exponential_weights(4, half_life=1)
     array([0.125, 0.25 , 0.5  , 1.   ])
     """
+    if isinstance(n_samples, bool) or not isinstance(n_samples, Integral):
+        raise TypeError(f"n_samples must be a whole number of rows, not {n_samples!r}")
+    if isinstance(half_life, bool) or not isinstance(half_life, Real):
+        raise TypeError(f"half_life must be a number of rows, not {half_life!r}")
     if n_samples < 1:
         raise ValueError(f"n_samples must be at least 1, not {n_samples}")
     if not half_life > 0:
         raise ValueError(f"half_life must be more than 0 rows, not {half_life}")
-    return np.asarray(np.exp2(-np.arange(n_samples - 1, -1, -1) / half_life))
+    return np.asarray(np.exp2(-np.arange(int(n_samples) - 1, -1, -1) / float(half_life)))

@@ -6,7 +6,8 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.covariance.codes import Measure, Progress, encode, write
-from vech.covariance.data import Data, as_weights, column_name, open_data
+from vech.covariance.data import Data, as_weights, column_name, is_labelled, open_data
+from vech.covariance.gram import raise_overflow
 from vech.covariance.result import Result
 from vech.covariance.spread import Spread, spread
 from vech.covariance.weighted import write_weighted
@@ -129,10 +130,13 @@ def gerber(
         one_of("repair", repair, REPAIRS)
     data = open_data(X, missing=missing)
     data.need_passes("gerber")
-    given = as_weights(weights, data.n)
+    given = as_weights(weights, data)
     bounds = as_thresholds(threshold, data)
-    result = Result(data.p, data.dtype, layout, out, implied=1 if correlation else None)
+    implied = 1 if correlation else None
+    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
     found = spread(data, given, threads)
+    if not correlation and found.deviation.max() > np.sqrt(float(np.finfo(data.dtype).max)):
+        raise_overflow(data)
     low, high = _reach(data, found, bounds, center, given)
     measure = FORMS[form]
     codes = encode(data, low, high, pairwise=missing == "pairwise", threads=threads)
@@ -151,7 +155,9 @@ def gerber(
 
 
 def as_thresholds(threshold: Any, data: Data) -> Array:
-    """One positive number for each column."""
+    """One positive number for each column, by its label where both have labels."""
+    if data.labels is not None and is_labelled(threshold):
+        threshold = _by_label(threshold, data.labels)
     given = np.asarray(threshold)
     if given.dtype.kind not in "biuf" or given.ndim > 1:
         raise TypeError(
@@ -168,6 +174,19 @@ def as_thresholds(threshold: Any, data: Data) -> Array:
             f"the threshold{where} is {given.reshape(-1)[at]}: it is a positive number of standard deviations, mostly 0.5"
         )
     return np.broadcast_to(given.astype(np.float64), data.p)
+
+
+def _by_label(threshold: Any, labels: tuple[Any, ...]) -> Array:
+    """The numbers of a series in the order of these labels."""
+    numbers = dict(zip(threshold.index, threshold.to_numpy(), strict=True))
+    if len(numbers) != len(threshold) or numbers.keys() != set(labels):
+        odd = [name for name in (*labels, *numbers) if name not in numbers or name not in labels]
+        what = f"{odd[0]!r} is in one of them only" if odd else "some label comes twice"
+        raise ValueError(
+            f"the labels of threshold and of the columns of X differ ({what}): give both the same, or "
+            f"threshold.to_numpy() to go by position"
+        )
+    return np.array([numbers[label] for label in labels])
 
 
 def _reach(

@@ -5,13 +5,14 @@ mean comes to lie more than STRAY standard deviations from c, G and s are moved 
 & LeVeque, 1983, American Statistician 37, 242). So G - s s^H / n cancels at most 1 + STRAY^2 times its size.
 """
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from vech.arrays import Array, Dtype, resolve_threads
-from vech.covariance.data import Data, check_rows
+from vech.covariance.data import Data, check_progress, check_rows, check_underflow
 from vech.layout import Layout
 from vech.products import BLOCK, SIDE, Runs, runs_of
 
@@ -154,7 +155,8 @@ class Moments:
         """The diagonal of G - s s^H / n, over a divisor; zeros without rows."""
         if self.rows == 0:
             return np.zeros(self.runs.n)
-        found = self._diagonal() - np.abs(self.sums) ** 2 / self.weight
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+            found = self._diagonal() - np.abs(self.sums) ** 2 / self.weight
         return np.asarray(np.maximum(found, 0) / divisor)
 
     def finish(self, target: Runs, work: Callable[[Array, slice, slice], None]) -> None:
@@ -180,6 +182,15 @@ class Moments:
                 target.write(rows, columns, block, "write", 1)
             else:
                 target.write(columns, rows, block.T, "write", 1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what is found again, and cannot be pickled or need not be."""
+        nothing = np.empty(0, self.dtype)
+        return self.__dict__ | {"_syrk": None, "_buffer": nothing, "_ones": nothing}
+
+    def copy(self) -> "Moments":
+        """The same rows, in a half of its own."""
+        return copy.deepcopy(self)
 
     def _reset(self) -> None:
         """Forget what rounding left when the last row was taken away."""
@@ -274,10 +285,11 @@ class Moments:
         self._fresh = False
 
     def _multiply_square(self, rows: Array, sign: int) -> None:
-        if self._square is None:
+        if self._syrk is None:
             from scipy.linalg import get_blas_funcs
 
             self._syrk = get_blas_funcs("syrk", dtype=self.dtype)
+        if self._square is None:
             self._square = np.zeros((self.runs.n, self.runs.n), self.dtype, order="F")
         fortran = rows.flags.f_contiguous
         across = rows if fortran else rows.T
@@ -311,9 +323,9 @@ class Moments:
         if self.weight <= 0:
             return False
         most = STRAY[self.dtype.type(0).real.itemsize] ** 2
-        square = np.abs(self.sums / self.weight) ** 2
-        variance = self._diagonal() / self.weight - square
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
+            square = np.abs(self.sums / self.weight) ** 2
+            variance = self._diagonal() / self.weight - square
             return bool((square > most * np.maximum(variance, 0)).any())
 
     def _gain(self, sums: Array, weight: float, change: Array) -> None:
@@ -340,6 +352,7 @@ def gather(
     look: Callable[[Array], None] | None = None,
 ) -> Moments:
     """The moments of all rows of X, of which `look` sees each block; with a shift, NaN counts as that."""
+    check_progress(progress)
     moments = Moments(runs, data.dtype, shift=shift, threads=threads)
     rows = 0
     for start, block in data.blocks(max(1, RAW_BYTES // (data.p * data.dtype.itemsize))):
@@ -357,8 +370,11 @@ def gather(
     check_rows(rows)
     if weights is not None and rows < weights.size:
         raise ValueError(f"there are {weights.size} weights for {rows} rows")
-    if not np.isfinite(moments.variances(1.0)).all():
+    squares = moments.variances(1.0)
+    if not np.isfinite(squares).all():
         raise_overflow(data)
+    if weights is None:
+        check_underflow(data, squares, data.dtype)
     return moments
 
 

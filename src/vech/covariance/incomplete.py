@@ -3,7 +3,7 @@
 import numpy as np
 
 from vech.arrays import Array
-from vech.covariance.data import Data, check_rows
+from vech.covariance.data import Data, check_progress, check_rows
 from vech.covariance.gram import Progress, refuse, tiles
 from vech.covariance.result import Result
 
@@ -46,6 +46,7 @@ def pairwise(
     N = e e', the sum of products A = y y', the sums B = y e', so that S = (A - B B' / N) / (N - ddof), and the
     variances over them are V = y^2 e' - B^2 / N.
     """
+    check_progress(progress)
     X = data.whole("missing='pairwise'")
     shift = present_means(data)
     runs = result.runs()

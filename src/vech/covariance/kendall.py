@@ -86,11 +86,11 @@ def kendall(
     array([ 0.5  ,  0.833, -0.5  ])
     """
     one_of("variant", variant, tuple(VARIANTS))
-    data = open_data(X, missing=missing)
+    data = open_data(X, missing=missing, ordered=True)
     whole = data.whole("Kendall's tau")
     if data.check() < 2:
         raise ValueError("X has one row, and Kendall's tau compares rows: it needs two at least")
-    result = Result(data.p, data.dtype, layout, out, implied=1 if variant == "b" else None)
+    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=1 if variant == "b" else None)
     codes = pair_codes(_ordered(whole, data), pairwise=missing == "pairwise", threads=threads)
     write(codes, VARIANTS[variant], result, threads=threads, progress=progress)
     return result.store(data.labels)

@@ -18,11 +18,18 @@ class Result:
     """A half of side p in the layout asked for, or in `out`.
 
     `half` and `plain` are what to compute in: `out` itself where it has a plain layout, else memory of its own
-    that `store` converts. A layout that stores no diagonal serves where the diagonal is `implied`.
+    that `store` converts; it may not overlap `source`, what is read. A layout that stores no diagonal serves where the diagonal is `implied`.
     """
 
     def __init__(
-        self, p: int, dtype: Any, layout: str | AnyLayout, out: Array | None, *, implied: int | None = None
+        self,
+        p: int,
+        dtype: Any,
+        layout: str | AnyLayout,
+        out: Array | None,
+        *,
+        source: Array | None = None,
+        implied: int | None = None,
     ) -> None:
         self.p = p
         self.dtype: Dtype = np.dtype(dtype)
@@ -35,7 +42,8 @@ class Result:
             )
         length = self.layout.length(p)
         if out is not None:
-            check_out(out, (length,), self.dtype, hint=f": the half of {p} columns")
+            inputs = () if source is None else (source,)
+            check_out(out, (length,), self.dtype, *inputs, hint=f": the half of {p} columns")
         self.out = out
         self.plain: Layout = self.layout.plain
         direct = self.layout == self.plain and out is not None and out.flags.c_contiguous

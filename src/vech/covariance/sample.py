@@ -1,5 +1,6 @@
 """Covariance, correlation and rank correlation of columns."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -184,10 +185,10 @@ def spearman(
     >>> spearman(np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 60.0]])).half
     array([1. , 0.5, 1. ])
     """
-    data = open_data(X, missing=missing, policies=("raise", "neutral"))
+    data = open_data(X, missing=missing, policies=("raise", "neutral"), ordered=True)
     data.whole("spearman")
     data.check()
-    result = Result(data.p, data.dtype, layout, out, implied=1)
+    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=1)
     ranks = open_data(centred_ranks(data))
     found = Result(data.p, ranks.dtype, result.plain, result.half if result.dtype == ranks.dtype else None)
     moments = gather(ranks, found.runs(), shift=np.zeros(data.p), threads=threads, progress=progress)
@@ -207,8 +208,10 @@ def _estimate(
     progress: Progress | None,
 ) -> Packed:
     data = open_data(X, missing=missing, complex_too=True)
-    w = as_weights(weights, data.n)
-    result = Result(data.p, data.dtype, layout, out, implied=1 if standardise else None)
+    w = as_weights(weights, data)
+    check_ddof(ddof)
+    implied = 1 if standardise else None
+    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
     if missing == "pairwise":
         if w is not None:
             raise ValueError("weights and missing='pairwise' do not go together: use missing='neutral'")
@@ -223,6 +226,12 @@ def _estimate(
     else:
         write_covariance(moments, result, divisor)
     return result.store(data.labels)
+
+
+def check_ddof(ddof: Any) -> None:
+    """Refuse what is no finite number."""
+    if isinstance(ddof, bool) or not isinstance(ddof, Real) or not np.isfinite(float(ddof)):
+        raise TypeError(f"ddof must be a finite number, mostly 0 or 1, not {ddof!r}")
 
 
 def divisor_of(moments: Moments, ddof: float) -> float:

@@ -85,7 +85,7 @@ def ledoit_wolf(
     data = open_data(X, policies=("raise",))
     if target == "constant-correlation":
         data.need_passes(f"target={target!r}")
-    result = Result(data.p, data.dtype, layout, out)
+    result = Result(data.p, data.dtype, layout, out, source=data.array)
     fourths = Fourths(data)
     moments = _moments(data, result, threads, progress, fourths if target == "identity" else None)
     shrink = _towards_identity if target == "identity" else _towards_constant_correlation
@@ -142,7 +142,7 @@ def oas(
     (array([2.375, 0.   , 2.375]), 1.0)
     """
     data = open_data(X, policies=("raise",))
-    result = Result(data.p, data.dtype, layout, out)
+    result = Result(data.p, data.dtype, layout, out, source=data.array)
     moments = _moments(data, result, threads, progress, None)
     square, trace = _square(result), float(_diagonal(result).sum())
     p = data.p
@@ -262,6 +262,8 @@ def _towards_constant_correlation(data: Data, result: Result, moments: Moments, 
 def _square(result: Result) -> float:
     """||S||^2."""
     size = norm(result.half, result.plain, "symmetric")
+    if 0 < size < np.sqrt(np.finfo(np.float64).tiny):
+        raise ValueError("sums of fourth powers of X underflow float64: scale X first")
     if not np.isfinite(size * size):
         raise_fourths()
     return size * size

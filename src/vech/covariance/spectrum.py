@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
-from vech.covariance.data import Data, open_data
+from vech.covariance.data import Data, check_underflow, open_data
 from vech.covariance.gram import Moments, Progress, accumulator, gather, tiles
 from vech.covariance.result import Result
-from vech.covariance.sample import check_varied, divisor_of, write_correlation, write_covariance
+from vech.covariance.sample import check_ddof, check_varied, divisor_of, write_correlation, write_covariance
 from vech.dialects import AnyLayout
 from vech.linalg import eigh
 from vech.packed import Packed
@@ -75,7 +75,7 @@ def nonlinear(
     (True, True)
     """
     data = open_data(X, policies=("raise",))
-    result = Result(data.p, data.dtype, layout, out)
+    result = Result(data.p, data.dtype, layout, out, source=data.array)
     if data.n is not None and data.n <= data.p:
         samples, values, vectors = _of_rows(data)
     else:
@@ -145,7 +145,9 @@ def denoise(
     if not variance > 0:
         raise ValueError(f"variance must be positive, mostly 1, not {variance}")
     data = open_data(X, policies=("raise",))
-    result = Result(data.p, data.dtype, layout, out, implied=1 if correlation else None)
+    check_ddof(ddof)
+    implied = 1 if correlation else None
+    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
     plain = Result(data.p, data.dtype, result.plain, result.half)
     runs = accumulator(data.p, data.dtype, plain.runs())
     moments = gather(data, runs, threads=threads, progress=progress)
@@ -166,6 +168,13 @@ def denoise(
 
 def shrunk_eigenvalues(values: Array, p: int, n: int) -> tuple[Array, float]:
     """Shrunk eigenvalues for the positive ones of a sample covariance, and that for the others, where n < p."""
+    top = values.max()
+    shrunk, floor = _shrunk(values / top, p, n)
+    return shrunk * top, floor * float(top)
+
+
+def _shrunk(values: Array, p: int, n: int) -> tuple[Array, float]:
+    """As `shrunk_eigenvalues`, of values up to 1, whose squares have a place in float64."""
     width = n ** (-1 / 3)
     density, hilbert = np.empty_like(values), np.empty_like(values)
     height = max(1, KERNEL_NUMBERS // values.size)
@@ -229,6 +238,7 @@ def _of_rows(data: Data) -> tuple[int, Array, Array]:
     shift = X[0].astype(np.float64)
     y = X - shift
     y -= y.mean(axis=0)
+    check_underflow(data, np.einsum("ij,ij->j", y, y), np.dtype(np.float64))
     values, vectors = eigh(y @ y.T / (rows - 1), overwrite_a=True, check_finite=False)
     values, vectors = values[1:], vectors[:, 1:]  # without the one that centring made zero
     _check_rank(values, data, rows)

@@ -7,7 +7,7 @@ import numpy as np
 
 from vech import _core
 from vech.arrays import Array, resolve_threads
-from vech.covariance.data import Data, check_rows
+from vech.covariance.data import Data, check_rows, check_underflow
 
 HEIGHT = 1024  # rows that are summed up by one thread; more where there are many
 GROUPS = 1024
@@ -61,6 +61,8 @@ def spread(data: Data, weights: Array | None = None, threads: int | None = None)
     deviation = np.sqrt(np.maximum(_ratio(total.squares, total.weight), 0))
     if not np.isfinite(deviation).all():
         raise OverflowError("sums of squares of X exceed float64, which ends at 1.8e+308: scale X first")
+    if weights is None:
+        check_underflow(data, np.maximum(total.squares, 0), np.dtype(np.float64))
     return Spread(total.mean, deviation, rows)
 
 

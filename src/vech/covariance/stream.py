@@ -10,7 +10,7 @@ from vech.covariance.data import Data, check_labels, open_data
 from vech.covariance.gerber import FORMS
 from vech.covariance.gram import Moments, plain_runs, raise_overflow, refuse, wide_dtype
 from vech.covariance.result import Result
-from vech.covariance.sample import divisor_of, write_correlation, write_covariance
+from vech.covariance.sample import check_ddof, divisor_of, write_correlation, write_covariance
 from vech.dialects import AnyLayout
 from vech.layout import one_of
 from vech.packed import Packed
@@ -92,9 +92,10 @@ class Stream:
             raise TypeError(f"method={method!r} takes no {wrong[0]}=")
         self.form = form or "gs1"
         self.ddof = 1 if ddof is None else ddof
+        check_ddof(self.ddof)
         self._thresholds = _vector(thresholds, "thresholds", positive=True)
         self._center = _vector(0.0 if center is None else center, "center")
-        self._scale = None if scale is None else _vector(scale, "scale")
+        self._scale = None if scale is None else _vector(scale, "scale", negative=False)
         self._data: Data | None = None  # of the first update: columns, dtype, labels
         self._state: Moments | Counts | None = None
 
@@ -132,8 +133,9 @@ class Stream:
         if self._data is not None:
             self._check_fits(other._data, "the other stream")
         rows = other.copy()._state if other is self else other._state
-        state: Any = self._open(other._data)
+        state: Any = self._made(other._data)
         state.merge(rows)
+        self._take(state, other._data)
 
     def copy(self) -> Self:
         """A stream with the same rows."""
@@ -183,37 +185,42 @@ class Stream:
         data = open_data(X, policies=("raise",), complex_too=self.method != "gerber")
         if self._data is not None:
             self._check_fits(data, "X")
+        low, high = self._reach(data)
         if data.array is not None:
             rows = data.check()  # before anything changes
             if sign < 0 and rows > self.n_samples:
                 raise ValueError(f"{rows} rows cannot be taken from the {self.n_samples} that are there")
-        state = self._open(data)
+        state = self._made(data)
         if isinstance(state, Counts):
-            low, high = self._reach(data)
             codes = encode(data, low, high, threads=threads)
             (state.add if sign > 0 else state.remove)(codes, threads=threads)
-            return
-        for start, block in data.blocks():
-            if sign < 0 and len(block) > state.rows:
-                raise ValueError(f"{len(block)} rows cannot be taken from the {state.rows} that are there")
-            if not state.add(block, sign=sign):
-                refuse(data, block, start)
-        if not np.isfinite(state.variances(1.0)).all():
-            raise_overflow(data)
+        else:
+            if self._state is not None and not _cannot_fail(state, data):
+                state = state.copy()
+            for start, block in data.blocks():
+                if sign < 0 and len(block) > state.rows:
+                    raise ValueError(
+                        f"{len(block)} rows cannot be taken from the {state.rows} that are there"
+                    )
+                if not state.add(block, sign=sign):
+                    refuse(data, block, start)
+            if not np.isfinite(state.variances(1.0)).all():
+                raise_overflow(data)
+        self._take(state, data)
 
-    def _open(self, data: Data) -> Moments | Counts:
-        """The state, made for these columns if there is none, and labels where there were none."""
-        if self._data is None or self._state is None:
-            self._reach(data)
+    def _made(self, data: Data) -> Moments | Counts:
+        """The state, or a new one for these columns."""
+        if self._state is not None:
+            return self._state
+        if self.method == "gerber":
+            return Counts(data.p)
+        return Moments(plain_runs(data.p, wide_dtype(data.p, data.dtype)), data.dtype)
+
+    def _take(self, state: Moments | Counts, data: Data) -> None:
+        """This is the state from now on, and these are its columns, with labels where there were none."""
+        self._state = state
+        if self._data is None or self._data.labels is None:
             self._data = data.without_rows()
-            self._state = (
-                Counts(data.p)
-                if self.method == "gerber"
-                else Moments(plain_runs(data.p, wide_dtype(data.p, data.dtype)), data.dtype)
-            )
-        elif self._data.labels is None:
-            self._data = data.without_rows()
-        return self._state
 
     def _reach(self, data: Data) -> tuple[Array, Array]:
         """From where on a number is below, and above."""
@@ -250,7 +257,28 @@ class Stream:
                 )
 
 
-def _vector(given: Any, what: str, *, positive: bool = False) -> Array | None:
+def _cannot_fail(state: Moments, data: Data) -> bool:
+    """Whether these rows, which are finite, can be added in place: by a bound on all sums there may be."""
+    if data.array is None:
+        return False
+    if state.rows == 0:
+        most = 0.0
+        center = np.zeros(1)
+    else:
+        most, center = float(state.variances(1.0).max()), np.abs([state.mean, state.shift])
+    ends = [0.0]
+    for _, block in data.blocks():
+        if block.dtype.kind == "c":
+            ends.append(float(np.abs(block).max()))
+        else:
+            ends += [abs(float(block.max())), abs(float(block.min()))]
+    with np.errstate(over="ignore"):
+        reach = np.float64(max(ends)) + 3 * center.max()
+        bound = most + 4 * (state.rows + len(data.array)) * reach**2
+    return bool(bound < np.finfo(data.dtype).max)
+
+
+def _vector(given: Any, what: str, *, positive: bool = False, negative: bool = True) -> Array | None:
     if given is None:
         return None
     vector = np.array(given)
@@ -260,10 +288,10 @@ def _vector(given: Any, what: str, *, positive: bool = False) -> Array | None:
             f"dtype {vector.dtype} and shape {vector.shape}"
         )
     vector = vector.astype(np.float64)
-    wrong = ~np.isfinite(vector) | (positive & (vector <= 0))
+    wrong = ~np.isfinite(vector) | (positive & (vector <= 0)) | ((not negative) & (vector < 0))
     if wrong.any():
         raise ValueError(
             f"{what} has {vector.reshape(-1)[np.argmax(wrong)]}: each must be finite"
-            + (" and more than 0" if positive else "")
+            + (" and more than 0" if positive else "" if negative else " and not negative")
         )
     return vector

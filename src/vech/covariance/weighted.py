@@ -4,6 +4,7 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.covariance.codes import ACTIVE, SIGN, VALID, Codes, Measure, Progress
+from vech.covariance.data import check_progress
 from vech.covariance.gram import tiles
 from vech.covariance.result import Result
 
@@ -24,6 +25,7 @@ def write_weighted(
 
     For weights that are integers the counts are exact. Memory: tiles of float64, 16 MB each.
     """
+    check_progress(progress)
     p, runs = codes.p, result.runs()
     scale = np.ones(p) if scale is None else scale
     parts = list(tiles(p, result.plain.grow, SIDE))

@@ -13,25 +13,34 @@ from vech.io.files import MAP_FROM, FileFormatError
 SUFFIXES = (".csv", ".parquet", ".npy")
 
 
-def read_table(path: Path, *, drop: Collection[str] = ()) -> tuple[Array, tuple[str, ...] | None]:
+def read_table(
+    path: Path, *, drop: Collection[str] = (), header: bool | None = None
+) -> tuple[Array, tuple[str, ...] | None]:
     """The numbers of a table, and the names of its columns if it has any.
 
     Parameters
     ----------
     path : path
         .csv (separated by commas; a first line that holds no numbers names the columns; an empty cell is NaN),
-        .parquet (with the extra "parquet") or .npy of two dimensions, memory-mapped where large.
+        .parquet (with the extra "parquet"; an index that pandas saved is left out) or .npy of two dimensions, memory-mapped where large.
     drop : names of columns
         Which to leave out, such as dates; numbers from 0 where columns have no names.
+    header : bool, optional
+        Whether the first line of a .csv names the columns, where that is not seen: names may be numbers.
 
     Raises
     ------
     FileFormatError
-        For a cell that is no number, with its line and column, and lines of different length.
+        For a cell that is no number, with its line and column, lines of different length, a column without a
+        name, and a first line of different integers above numbers that are none, unless `header` says what it is.
     """
     suffix = path.suffix.lower()
     if suffix == ".csv":
-        return _csv(path, drop)
+        return _csv(path, drop, header)
+    if header is not None:
+        raise FileFormatError(
+            "has no first line that names columns: --header and --no-header are for .csv", path
+        )
     if suffix == ".parquet":
         return _parquet(path, drop)
     if suffix != ".npy":
@@ -43,19 +52,43 @@ def read_table(path: Path, *, drop: Collection[str] = ()) -> tuple[Array, tuple[
     return (array if len(keep) == array.shape[1] else array[:, keep]), None
 
 
-def _csv(path: Path, drop: Collection[str]) -> tuple[Array, tuple[str, ...] | None]:
+def _csv(path: Path, drop: Collection[str], header: bool | None) -> tuple[Array, tuple[str, ...] | None]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         lines = csv.reader(file)
         head = next(lines, None)
         if not head:
             raise FileFormatError("is empty", path)
-        named = not all(_is_number(cell) for cell in head)
+        named = not all(_is_number(cell) for cell in head) if header is None else header
         names = [cell.strip() for cell in head] if named else [str(k) for k in range(len(head))]
         keep = _kept(names, drop, path)
+        nameless = [k for k in keep if not names[k]]
+        if nameless:
+            raise FileFormatError(
+                f"column {nameless[0]} has no name, as a saved index has none: leave it out by --drop ''",
+                path,
+                1,
+            )
         rows = list(_numbers(lines if named else _with(head, lines), names, keep, path, 1 + named))
     if not rows:
         raise FileFormatError("names its columns and has no rows", path)
-    return np.array(rows), tuple(names[k] for k in keep) if named else None
+    array = np.array(rows)
+    if header is None and not named and _may_be_names(head) and _has_fractions(array[1:]):
+        raise FileFormatError(
+            "may name the columns, by different integers above numbers that are none: say --header, or --no-header "
+            "if it is data",
+            path,
+            1,
+        )
+    return array, tuple(names[k] for k in keep) if named else None
+
+
+def _may_be_names(head: Sequence[str]) -> bool:
+    cells = [cell.strip() for cell in head if cell.strip()]
+    return len(set(cells)) == len(cells) > 0 and all(cell.isdecimal() for cell in cells)
+
+
+def _has_fractions(array: Array) -> bool:
+    return bool((np.isfinite(array) & (array != np.rint(array))).any())
 
 
 def _with(head: list[str], lines: Iterator[list[str]]) -> Iterator[list[str]]:
@@ -97,7 +130,8 @@ def _parquet(path: Path, drop: Collection[str]) -> tuple[Array, tuple[str, ...] 
     except pyarrow.ArrowInvalid as error:
         raise FileFormatError(f"is no Parquet file: {error}", path) from None
     names = [str(name) for name in table.column_names]
-    keep = _kept(names, drop, path)
+    index = (table.schema.pandas_metadata or {}).get("index_columns", [])
+    keep = _kept(names, {*drop, *(name for name in index if isinstance(name, str) and name in names)}, path)
     columns = []
     for k in keep:
         numbers = table.column(k)

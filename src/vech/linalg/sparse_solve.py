@@ -33,6 +33,9 @@ def solve(S: SparseHalf, b: Any, solver: str, options: dict[str, Any], threads: 
     if b.size == 0:
         return np.zeros(b.shape, wide)
     check_finite(S)
+    if not np.isfinite(b).all():
+        at = tuple(map(int, np.argwhere(~np.isfinite(b))[0]))
+        raise ValueError(f"b[{', '.join(map(str, at))}] is {b[at]}: solve needs finite numbers")
     if solver in ITERATIVE:
         _check_kind(S, solver, (REAL, HERMITIAN))
         x = _iterate(S, b, solver, options, wide, threads)

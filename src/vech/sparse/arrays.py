@@ -1,6 +1,5 @@
 """The three arrays of a sparse half, checked: what every part of `SparseHalf` stands on."""
 
-import operator
 from collections.abc import Iterable
 from copy import copy
 from typing import Any, Self
@@ -10,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vech import _core, arrays
 from vech.arrays import Array, as_array, check_memory, family, resolve_kind
-from vech.layout import one_of
+from vech.layout import as_side, one_of
 from vech.scan import Triangle, sparse_dtype
 from vech.store import Store, as_labels
 
@@ -206,17 +205,6 @@ def integers(values: ArrayLike, what: str) -> Array:
     if array.dtype.kind not in "iu":
         raise TypeError(f"{what} must hold integers, not {array.dtype}")
     return array
-
-
-def as_side(n: object) -> int:
-    """n as an int; TypeError and ValueError for what is no side."""
-    try:
-        side = operator.index(n)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"n must be an integer, not {n!r}") from None
-    if side < 0:
-        raise ValueError(f"n = {side} is out of range: the side of a sparse half is 0 or more")
-    return side
 
 
 def _check_triangle(indptr: Array, indices: Array, data: Array, n: int, triangle: str) -> None:

@@ -7,10 +7,10 @@ from numpy.typing import ArrayLike
 
 from vech.arrays import as_array, resolve_kind, resolve_threads
 from vech.dialects import AnyLayout, as_layout
-from vech.layout import one_of
+from vech.layout import as_side, one_of
 from vech.scan import compares, half_csr, sparse_dtype
 from vech.sparse.algebra import Algebra
-from vech.sparse.arrays import TRIANGLES, as_side, integers
+from vech.sparse.arrays import TRIANGLES, integers
 from vech.sparse.consumers import Exports
 from vech.sparse.conversions import Conversions
 from vech.sparse.pattern import check_threshold, exceeds, turned

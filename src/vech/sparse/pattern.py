@@ -73,7 +73,19 @@ def compressed(rows: Indices, columns: Indices, data: Array, n: int) -> tuple[An
     if n > arrays.INT32_MAX or (n > MANY_ROWS and n > EMPTY_ROWS * data.size):
         places = np.union1d(rows, columns)
         rows, columns, n = np.searchsorted(places, rows), np.searchsorted(places, columns), places.size
-    return coo_array((data, (rows, columns)), shape=(n, n)).tocsr(), places
+    csr = coo_array((data, (rows, columns)), shape=(n, n)).tocsr()
+    if data.dtype.kind in "iu" and csr.nnz < data.size:
+        refuse_wrapped(csr.data, coo_array((data.astype(float), (rows, columns)), shape=(n, n)).tocsr().data)
+    return csr, places
+
+
+def refuse_wrapped(sums: Array, rounded: Array) -> None:
+    """OverflowError if a sum of integers has wrapped around; `rounded` has the same sums in float64."""
+    wrapped = np.abs(sums.astype(float) - rounded) > 1 + 1e-9 * np.abs(rounded)
+    if wrapped.any():
+        raise OverflowError(
+            f"duplicates add up to {rounded[wrapped.argmax()]:.0f}, beyond {sums.dtype}: astype to a larger dtype first"
+        )
 
 
 def sided(

@@ -11,7 +11,7 @@ from vech.layout import Layout, one_of
 from vech.moves import check_use, packing
 from vech.scan import Triangle, check_matrix
 from vech.sparse.arrays import TRIANGLES
-from vech.sparse.pattern import Indices, compressed, mirrored, turned, union
+from vech.sparse.pattern import Indices, compressed, mirrored, refuse_wrapped, turned, union
 from vech.values import largest, mean
 
 AS_THEY_ARE = (1.0, 1.0)
@@ -195,7 +195,11 @@ def whole(matrix: Any) -> Whole:
         type(matrix)(arrays, shape=matrix.shape).check_format(full_check=True)
         matrix = matrix.astype(dtype)  # without its flags, which could be stale
         matrix = matrix.tocsr() if matrix.format == "bsr" else matrix
+    rounded = matrix.astype(float) if dtype.kind in "iu" else None
     matrix.sum_duplicates()
+    if rounded is not None:
+        rounded.sum_duplicates()
+        refuse_wrapped(matrix.data, rounded.data)
     full = _canonical(matrix, dtype)
     assert full is not None
     return full
