@@ -9,7 +9,7 @@ import reference
 import vech
 from cases import DTYPES, LAYOUTS, PLAIN, STORE_KINDS, param
 from compare import assert_same_bits
-from vech import products
+from vech import products, reductions, runs
 
 SIZES = (0, 1, 2, 3, 15, 16, 17, 63, 64, 65)
 FLOATS = ("float32", "float64", "complex64", "complex128")
@@ -198,10 +198,10 @@ def test_an_extreme_scale_leaves_products_what_they_are(layout):
     check(store.row_sums(), full, np.ones(n, dtype), n)
     given = (half, layout, "symmetric")
     bound = cases.tolerance(dtype, n * n)
-    assert products.norm(*given) == pytest.approx(np.linalg.norm(wide(full)), rel=bound)
-    assert products.norm(*given, 1) == pytest.approx(np.abs(wide(full)).sum(axis=0).max(), rel=bound)
-    assert products.norm(*given, "max") == pytest.approx(np.abs(wide(full)).max(), rel=bound)
-    assert products.inner(*given, *given) == pytest.approx(np.vdot(wide(full), wide(full)), rel=bound)
+    assert reductions.norm(*given) == pytest.approx(np.linalg.norm(wide(full)), rel=bound)
+    assert reductions.norm(*given, 1) == pytest.approx(np.abs(wide(full)).sum(axis=0).max(), rel=bound)
+    assert reductions.norm(*given, "max") == pytest.approx(np.abs(wide(full)).max(), rel=bound)
+    assert reductions.inner(*given, *given) == pytest.approx(np.vdot(wide(full), wide(full)), rel=bound)
     np.testing.assert_allclose(
         store.congruence(x[:, 0]).expand(), full * x[:, :1] * x[:, 0], rtol=cases.tolerance(dtype, 2)
     )
@@ -325,7 +325,7 @@ def test_numbers_of_a_store_are_those_of_the_full_matrix(layout, dtype, kind, n)
         (np.inf, size.sum(axis=1).max(initial=0)),
         ("max", size.max(initial=0)),
     ):
-        assert abs(products.norm(*given, order) - exact) <= bound * exact
+        assert abs(reductions.norm(*given, order) - exact) <= bound * exact
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_numbers_of_a_store_are_those_of_the_full_matrix(layout, dtype, kind, n)
 )  # fmt: skip
 def test_an_inner_product_is_the_sum_of_all_products(layout, other, dtype, kind, n):
     (s, a), (t, b) = packed(layout, dtype, kind, n), packed(other, dtype, kind, n, salt=1)
-    got = products.inner(s.half, s.layout, s.kind, t.half, t.layout, t.kind)
+    got = reductions.inner(s.half, s.layout, s.kind, t.half, t.layout, t.kind)
     assert abs(got - np.vdot(wide(a), wide(b))) <= cases.tolerance(dtype, n * n + 8) * np.vdot(
         np.abs(wide(a)), np.abs(wide(b))
     )
@@ -354,10 +354,10 @@ def test_numbers_of_other_dtypes(dtype):
     exact = wide(full)
     bound = cases.tolerance(store.dtype, 81) if cases.is_inexact(store.dtype) else 0
     near = cases.tolerance(np.float64, 81)
-    assert float(products.norm(*given, "fro")) == pytest.approx(np.linalg.norm(exact), rel=near)
-    assert products.norm(*given, "max") == np.abs(exact).max()
-    assert products.norm(*given, 1) == np.abs(exact).sum(axis=0).max()
-    got = products.inner(*given, *given)
+    assert float(reductions.norm(*given, "fro")) == pytest.approx(np.linalg.norm(exact), rel=near)
+    assert reductions.norm(*given, "max") == np.abs(exact).max()
+    assert reductions.norm(*given, 1) == np.abs(exact).sum(axis=0).max()
+    got = reductions.inner(*given, *given)
     want = np.vdot(exact, exact) if bound else np.vdot(full, full)
     assert float(got) == pytest.approx(float(want), rel=bound, abs=0)
     want = wide(full.sum(axis=1)) if not bound else exact.sum(axis=1)
@@ -377,25 +377,25 @@ def test_what_does_not_count_on_a_diagonal_drowns_nothing(kind, dirt, want, dtyp
     if kind != "skew":
         half[[0, 2]] += number
     given = (half, vech.as_layout(layout), kind)
-    assert products.inner(*given, *given) == want
-    assert products.norm(*given) == np.sqrt(np.float64(want)).astype(half.real.dtype)
+    assert reductions.inner(*given, *given) == want
+    assert reductions.norm(*given) == np.sqrt(np.float64(want)).astype(half.real.dtype)
 
 
 def test_an_inner_product_of_two_kinds():
     s, a = packed(vech.Layout(), np.dtype(complex), "symmetric", 9)
     t, b = packed(vech.Layout("upper", "columns"), np.dtype(complex), "hermitian", 9, salt=1)
     np.testing.assert_allclose(
-        products.inner(s.half, s.layout, s.kind, t.half, t.layout, t.kind), np.vdot(a, b)
+        reductions.inner(s.half, s.layout, s.kind, t.half, t.layout, t.kind), np.vdot(a, b)
     )
     r, c = packed(vech.Layout(), np.dtype("f4"), "skew", 9, salt=1)
     np.testing.assert_allclose(
-        products.inner(s.half, s.layout, s.kind, r.half, r.layout, r.kind), np.vdot(a, c), atol=1e-6
+        reductions.inner(s.half, s.layout, s.kind, r.half, r.layout, r.kind), np.vdot(a, c), atol=1e-6
     )
 
 
 def test_an_inner_product_needs_equal_sides():
     with pytest.raises(ValueError, match="sides 2 and 3"):
-        products.inner(np.ones(3), vech.Layout(), "symmetric", np.ones(6), vech.Layout(), "symmetric")
+        reductions.inner(np.ones(3), vech.Layout(), "symmetric", np.ones(6), vech.Layout(), "symmetric")
 
 
 @pytest.mark.parametrize("order", ["fro", 1, np.inf, "max"])
@@ -404,13 +404,13 @@ def test_an_inner_product_needs_equal_sides():
 def test_norms_of_what_is_not_finite(order, value, at):
     half = np.ones(6)
     half[at] = value
-    got = products.norm(half, vech.Layout(), "symmetric", order)
+    got = reductions.norm(half, vech.Layout(), "symmetric", order)
     np.testing.assert_equal(got, value)
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e200])
 def test_a_frobenius_norm_neither_overflows_nor_vanishes(scale):
-    assert products.norm(np.full(3, scale), vech.Layout(), "symmetric") == pytest.approx(2 * scale)
+    assert reductions.norm(np.full(3, scale), vech.Layout(), "symmetric") == pytest.approx(2 * scale)
 
 
 def test_row_sums_of_infinite_complex_numbers():
@@ -501,7 +501,7 @@ def can_update(layout, dtype, kind, n):
 )
 @pytest.mark.parametrize("columns", [None, 0, 4])
 def test_an_update_adds_the_outer_product_in_place(layout, dtype, kind, n, columns, monkeypatch):
-    monkeypatch.setattr(products, "SIDE", 16)
+    monkeypatch.setattr(runs, "SIDE", 16)
     store, full = packed(layout, dtype, kind, n)
     half = store.half
     x = cases.moderate(dtype, n if columns is None else (n, columns), salt=6)

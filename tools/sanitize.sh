@@ -26,7 +26,8 @@ export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=pri
 export PYTHONPATH=$site PYTHONDONTWRITEBYTECODE=1
 run() { # a target, the tests to take
     VECH_TARGET=$1 LD_PRELOAD=$preload "$python" -m pytest -q -x -p no:cacheprovider -m "$2" \
-        tests/test_moves.py tests/test_scan.py tests/sparse/test_half.py tests/test_limits.py
+        tests/test_{moves,scan,limits,products,pairwise}.py tests/sparse tests/covariance/test_codes.py \
+        tests/io/test_matrix_market.py
 }
 run "" "not slow"
 run baseline "every_target and not slow" # shares the least code with the best target

@@ -9,7 +9,7 @@ from vech.arrays import Array, mirror_values
 from vech.entrywise import Operand
 from vech.explicit import cross
 from vech.layout import Layout
-from vech.products import Runs, blocks
+from vech.runs import Runs, blocks
 from vech.values import factored
 
 GATHER = 2**18  # numbers looked up at a time

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech import products
+from vech import products, reductions
 from vech.arrays import Array, as_array, check_out
 from vech.dialects import AnyLayout
 from vech.moves import convert
@@ -130,7 +130,7 @@ class Forms(Store):
             raise ValueError(
                 f"x has shape {x.shape}, but the form needs {self.n} rows: ({self.n},) or ({self.n}, m)"
             )
-        return products.quadratic(self.half, self.layout, self.kind, x)
+        return reductions.quadratic(self.half, self.layout, self.kind, x)
 
     def trace(self) -> Any:
         """The sum of the diagonal, in the dtype of NumPy's ``full.trace()``.
@@ -144,7 +144,7 @@ class Forms(Store):
         >>> vech.Packed(np.array([1, 2, 4, 3, 5, 6])).trace()
         np.int64(10)
         """
-        return products.trace(self.diagonal(), self.kind)
+        return reductions.trace(self.diagonal(), self.kind)
 
     def row_sums(self, *, threads: int | None = None) -> Array:
         """The sum of each row, shape (n,), in the dtype of NumPy's ``full.sum(axis=1)``.
@@ -157,7 +157,7 @@ class Forms(Store):
         >>> vech.Packed(np.array([1, 2, 4, 3, 5, 6])).row_sums()
         array([ 7, 10, 15])
         """
-        return products.row_sums(self.half, self.layout, self.kind, threads)
+        return reductions.row_sums(self.half, self.layout, self.kind, threads)
 
     def sum(self, axis: int | None = None, *, out: None = None) -> Any:
         """The sum of all numbers of the matrix, or of each column or row, in the dtype of NumPy's ``full.sum()``.
@@ -189,7 +189,7 @@ class Forms(Store):
         if out is not None:
             raise TypeError("sum of a store takes no out=: assign what it gives")
         if axis is None:
-            return products.total(self.half, self.layout, self.kind)
+            return reductions.total(self.half, self.layout, self.kind)
         if axis not in (0, 1, -1, -2):
             raise ValueError(f"axis must be None, 0 or 1, not {axis!r}")
         return (self.T if axis in (0, -2) else self).row_sums()

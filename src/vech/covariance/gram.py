@@ -14,7 +14,7 @@ import numpy as np
 from vech.arrays import Array, Dtype, resolve_threads
 from vech.covariance.data import Data, check_progress, check_rows, check_underflow
 from vech.layout import Layout
-from vech.products import BLOCK, SIDE, Runs, runs_of
+from vech.runs import BLOCK, SIDE, Runs, runs_of
 
 SQUARE = 1024  # up to this side BLAS adds up in a full square of at most 8 MiB, which stays in cache
 PANEL = 1000  # beyond: rows of the half that BLAS multiplies at a time

@@ -9,7 +9,7 @@ from vech.dialects import AnyLayout, as_layout
 from vech.layout import Layout
 from vech.moves import convert
 from vech.packed import Packed
-from vech.products import Runs, runs_of
+from vech.runs import Runs, runs_of
 
 TILE = 480  # rows and columns computed at a time; a power of two would make rows of a tile fall into one cache set
 

@@ -12,7 +12,8 @@ from vech.covariance.sample import check_varied, write_covariance
 from vech.dialects import AnyLayout
 from vech.layout import one_of
 from vech.packed import Packed
-from vech.products import SIDE, norm
+from vech.reductions import norm
+from vech.runs import SIDE
 
 TARGETS = ("identity", "constant-correlation")
 NUMBERS = 2**18  # of X looked at together beside the products

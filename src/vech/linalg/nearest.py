@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vech import products
+from vech import reductions
 from vech.arrays import Array, epsilon
 from vech.dialects import AnyLayout
 from vech.layout import as_integer
@@ -164,7 +164,7 @@ def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
     """
     _check_store(S, "S", "nearest_psd")
     least = 0.0 if floor is None else _as_floor(floor)
-    largest = products.norm(S.half, S.layout, S.kind, "max")
+    largest = reductions.norm(S.half, S.layout, S.kind, "max")
     unit = power_of_two(max(largest, least))
     if S.n and not unit:
         raise ValueError(
@@ -290,7 +290,7 @@ def shrink_to_psd(
         else:
             low = middle
     matrix = Packed(towards(high), layout, kind=S.kind, labels=S.labels)
-    distance = products.norm(way * dtype.type(high), layout, S.kind)
+    distance = reductions.norm(way * dtype.type(high), layout, S.kind)
     return Nearest(matrix, distance, iterations, _smallest_of_half(matrix))
 
 
@@ -340,7 +340,7 @@ def _distance(matrix: Packed, S: Packed) -> float:
     wide = np.result_type(matrix.dtype, np.float64)
     difference = matrix.half.astype(wide)
     difference -= _native(S, matrix.layout)
-    return products.norm(difference, matrix.layout, matrix.kind)
+    return reductions.norm(difference, matrix.layout, matrix.kind)
 
 
 def _smallest(full: Array) -> float:

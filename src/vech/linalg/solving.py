@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech import products
+from vech import reductions
 from vech.arrays import Array, Dtype, as_array, family, settle
 from vech.linalg import sparse_solve
 from vech.linalg.checks import as_packed, check_finite, is_selfadjoint, work_dtype
@@ -225,7 +225,7 @@ def cond(S: Packed, *, threads: int | None = None) -> float:
     if not factor.pivots().all():
         return float("inf")
     inverse = one_norm(factor.solve, S.n, dtype, symmetric=S.kind in ("symmetric", "skew"))
-    return products.norm(S.half, S.layout, S.kind, 1) * inverse
+    return reductions.norm(S.half, S.layout, S.kind, 1) * inverse
 
 
 def factored(

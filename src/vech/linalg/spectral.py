@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech import products
+from vech import reductions
 from vech.arrays import Array, Dtype, as_array, family
 from vech.layout import as_integer, one_of
 from vech.linalg import sparse_norms, sparse_solve
@@ -252,7 +252,7 @@ def norm(S: Packed | SparseHalf, ord: str | float | None = "fro") -> float:
         return _spectral_norm(S)
     if isinstance(S, SparseHalf):
         return sparse_norms.norm(S, order)
-    return float(products.norm(S.half, S.layout, S.kind, order))
+    return float(reductions.norm(S.half, S.layout, S.kind, order))
 
 
 def inner(S: Packed | SparseHalf, T: Packed | SparseHalf) -> Any:
@@ -290,10 +290,10 @@ def inner(S: Packed | SparseHalf, T: Packed | SparseHalf) -> Any:
     check_numbers(S, "an inner product")
     check_numbers(T, "an inner product", "T")
     if isinstance(S, SparseHalf) or isinstance(T, SparseHalf):
-        products.check_sides(S.n, T.n)
+        reductions.check_sides(S.n, T.n)
         return sparse_norms.inner(S, T)
     half, other = (x.half.astype(float) if family(x.dtype) in "biu" else x.half for x in (S, T))
-    return products.inner(half, S.layout, S.kind, other, T.layout, T.kind)
+    return reductions.inner(half, S.layout, S.kind, other, T.layout, T.kind)
 
 
 def _check(S: Any, task: str) -> None:

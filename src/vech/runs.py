@@ -1,0 +1,166 @@
+"""A half as kernels see it: rows that grow or shrink, whole or by blocks; or rows of the full matrix, a few at a time."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, TypeGuard
+
+import numpy as np
+
+from vech import _core
+from vech.arrays import Array, Dtype, extension, family, settle, words
+from vech.dialects import AnyLayout
+from vech.layout import Layout
+from vech.moves import convert, expand_rows
+from vech.orders import Explicit
+
+PANEL_BYTES = 2**22  # rows of the full matrix that are expanded at a time
+SIDE = 256  # rows and columns of a block of the half, which stays in cache with what it is multiplied by
+KERNEL = tuple(np.dtype(name) for name in ("f4", "f8", "c8", "c16"))
+BLOCK = 2**15  # numbers reduced at a time: in the cache for a second look
+MILD = 16  # a scale up to this, or down to its inverse, brings no number near the ends of a dtype
+
+
+class Runs(NamedTuple):
+    """A half as kernels see it; true value = stored number * off, on the diagonal * on."""
+
+    half: Array
+    n: int
+    grow: bool
+    stored: bool  # the diagonal
+    implied: int | None
+    kind: str
+    turned: bool  # the number at (r, c) stands in row c of the matrix
+    off: float
+    on: float
+
+    @property
+    def conjugates(self) -> bool:
+        return self.kind.endswith("hermitian")
+
+    @property
+    def negates(self) -> bool:
+        return self.kind.startswith("skew")
+
+    def read(self, rows: slice, columns: slice, buffer: Array, threads: int) -> Array:
+        """A block, 0 where nothing is stored, in the buffer."""
+        return self._panel(rows, columns, buffer, "read", threads)
+
+    def square(self, rows: slice, diagonal: Array, buffer: Array, threads: int) -> Array:
+        """A block on the diagonal with both its triangles and this diagonal, true values."""
+        block = self._panel(rows, rows, buffer, "square", threads)
+        if self.off != 1:
+            np.fill_diagonal(block, 0)
+            block *= block.dtype.type(self.off)
+        np.fill_diagonal(block, diagonal[rows])
+        return block
+
+    def write(self, rows: slice, columns: slice, block: Array, way: str, threads: int) -> None:
+        """Put down, or add, what of a block is stored."""
+        self._panel(rows, columns, np.ascontiguousarray(block).reshape(-1), way, threads)
+
+    def _panel(self, rows: slice, columns: slice, buffer: Array, way: str, threads: int) -> Array:
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        block = buffer[: height * width].reshape(height, width)
+        at = (self.n, self.grow, self.stored, rows.start, columns.start)
+        _core.panel(words(self.half), words(block), *at, way, self.conjugates, self.negates, threads)
+        return block
+
+    def ends(self) -> Array:
+        """The stored diagonal as it stands in the half."""
+        order = Layout("lower", "rows" if self.grow else "columns")
+        i = np.arange(self.n)
+        return np.asarray(self.half[order.slot(i, i, self.n)])
+
+    def is_settled(self) -> bool:
+        """Whether the stored diagonal holds nothing but what its kind says."""
+        return not self.stored or np.array_equal(
+            ends := self.ends(), settled(ends, self.kind), equal_nan=True
+        )
+
+    def diagonal(self) -> Array:
+        """The diagonal as computing takes it, true values."""
+        if not self.stored or self.kind == "skew":
+            return np.full(self.n, 0 if self.kind == "skew" else self.implied).astype(self.half.dtype)
+        ends = self.ends()
+        if self.on != 1:
+            ends = (ends * self.on).astype(ends.dtype)
+        return settled(ends, self.kind)
+
+
+def runs_of(half: Array, layout: AnyLayout, kind: str) -> Runs:
+    """The half as it lies, native and contiguous; converted once if it is not `direct`."""
+    if not direct(layout):
+        half, layout = plain_half(half, layout, kind)
+    half = np.ascontiguousarray(half, native(half.dtype))
+    stored = layout.diagonal == "stored"
+    off, on = 1 / layout.offdiagonal_scale, 1 / layout.diagonal_scale if stored else 1.0
+    turned = layout.traversal == "columns"
+    return Runs(half, layout.side(half.size), layout.grow, stored, layout.implied, kind, turned, off, on)
+
+
+def direct(layout: AnyLayout) -> TypeGuard[Layout]:
+    """Whether products take a half as it lies: its order has runs, and scales can wait until the sums are done."""
+    if isinstance(layout, Explicit):
+        return False
+    return all(1 / MILD <= scale <= MILD for scale in (layout.diagonal_scale, layout.offdiagonal_scale))
+
+
+def expanded(
+    half: Array, layout: AnyLayout, kind: str, threads: int | None = None, height: int | None = None
+) -> Iterator[tuple[int, Array]]:
+    """Rows of the full matrix, many at a time, as computing takes them: the first one's number, and the rows."""
+    if isinstance(layout, Explicit) or layout.scaled:
+        half, layout = plain_half(half, layout, kind)
+    half = np.ascontiguousarray(half, native(half.dtype))
+    n = layout.side(half.size)
+    height = min(n, height or max(1, PANEL_BYTES // max(1, n * half.itemsize)))
+    panel = np.empty((height, n), half.dtype)
+    for start in range(0, n, max(1, height)):
+        stop = min(start + height, n)
+        rows = panel[: stop - start]
+        expand_rows(half, layout, kind, start, stop, rows, threads)
+        diagonal = rows.reshape(-1)[start :: n + 1][: len(rows)]
+        settle(diagonal, kind)
+        yield start, rows
+
+
+def blocks(n: int, grow: bool, side: int | None = None) -> Iterator[tuple[slice, slice]]:
+    """Blocks that cover the runs; those on the diagonal have the same rows and columns."""
+    side = side or SIDE
+    for first in range(0, n, side):
+        rows = slice(first, min(first + side, n))
+        for begin in range(0 if grow else first, rows.stop if grow else n, side):
+            yield rows, slice(begin, min(begin + side, n))
+
+
+def settled(diagonal: Array, kind: str) -> Array:
+    """A diagonal as its kind says it is."""
+    if kind == "symmetric":
+        return diagonal
+    copy = diagonal.copy()
+    settle(copy, kind)
+    return copy
+
+
+def native(dtype: Dtype) -> Dtype:
+    """In this machine's order of bytes."""
+    return dtype if extension(dtype) else dtype.newbyteorder("=")
+
+
+def plain_half(half: Array, layout: AnyLayout, kind: str) -> tuple[Array, Layout]:
+    """The half in its plain layout, which has neither scales nor an order of its own."""
+    plain = layout.plain
+    return (half if layout == plain else convert(half, layout, plain, kind=kind)), plain
+
+
+def is_narrow(dtype: Dtype) -> bool:
+    return family(dtype) == "f" and dtype.itemsize < 4
+
+
+def wide(x: Array) -> Array:
+    """Narrow floats as float32."""
+    return x.astype(np.float32) if is_narrow(x.dtype) else x
+
+
+def double(x: Array) -> Array:
+    """Exact and narrow numbers as float64, others as they are."""
+    return x if x.dtype.kind in "fc" and x.dtype.itemsize >= 4 else x.astype(np.float64)
