@@ -125,8 +125,10 @@ def inner(
 def _inner_runs(a: Runs, b: Runs, total: Any) -> Any:
     """The inner product from that of the halves, in which numbers of the diagonal do not count as they should."""
     weight = 2 * a.off * b.off
-    ends = np.vdot(a.diagonal(), b.diagonal())
-    inside = np.vdot(a.ends(), b.ends()) if a.stored else 0.0
+    own = a.ends() if a.stored else None  # each number is a miss of the cache: read once
+    others = own if b is a else b.ends() if b.stored else None
+    ends = np.vdot(a.diagonal(own), b.diagonal(others))
+    inside = 0.0 if own is None or others is None else np.vdot(own, others)
     if a.conjugates:
         total, ends, inside = total.real, ends.real, inside.real
     dtype = a.half.real.dtype if a.conjugates else a.half.dtype

@@ -76,11 +76,11 @@ class Runs(NamedTuple):
             ends := self.ends(), settled(ends, self.kind), equal_nan=True
         )
 
-    def diagonal(self) -> Array:
-        """The diagonal as computing takes it, true values."""
+    def diagonal(self, ends: Array | None = None) -> Array:
+        """The diagonal as computing takes it, true values; from `ends()`, where they are at hand."""
         if not self.stored or self.kind == "skew":
             return np.full(self.n, 0 if self.kind == "skew" else self.implied).astype(self.half.dtype)
-        ends = self.ends()
+        ends = self.ends() if ends is None else ends
         if self.on != 1:
             ends = (ends * self.on).astype(ends.dtype)
         return settled(ends, self.kind)
