@@ -124,6 +124,7 @@ def product(n: int, name: str, pattern: Pattern) -> Iterator[Case]:
                 "vech, 2 threads": partial(store.matmul, x, threads=2),
             }
             if columns == 1:
+                candidates["MKL, optimized"] = peers.mkl_prepared_product(matrix, x)
                 candidates["GraphBLAS"] = peers.graphblas_product(peers.graphblas(matrix), x)
             yield Case("S @ x", name, dtype, store.n, candidates, f"{columns} columns" * (columns > 1))
 

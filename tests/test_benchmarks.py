@@ -21,6 +21,7 @@ PEERS = (
     "sparse_dot_topn",
     "scikit-learn",
     "MKL",
+    "MKL, optimized",
     "GraphBLAS",
 )
 

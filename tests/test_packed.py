@@ -60,9 +60,19 @@ def test_the_half_is_not_copied():
     store = vech.Packed(half)
     half[0] = 99
     assert store[0, 0] == 99 and store.expand()[0, 0] == 99
-    mapped = np.arange(10.0)
-    mapped.flags.writeable = False
-    assert vech.Packed(mapped).half is mapped or np.shares_memory(vech.Packed(mapped).half, mapped)
+    fixed = np.arange(10.0)
+    fixed.flags.writeable = False
+    assert vech.Packed(fixed).half is fixed
+
+
+def test_a_memory_map_stays_one_and_copies_are_arrays(tmp_path):
+    mapped = np.memmap(tmp_path / "half", np.float64, "w+", shape=10)
+    store = vech.Packed(mapped)
+    assert store.half is mapped
+    store += vech.Packed(vech.pack(np.eye(4)))
+    assert store.half is mapped and mapped.tolist() == vech.pack(np.eye(4)).tolist()
+    for twin in (store.copy(), copy.deepcopy(store), pickle.loads(pickle.dumps(store)), store + store):
+        assert type(twin.half) is np.ndarray and not np.shares_memory(twin.half, mapped)
 
 
 def test_a_list_becomes_a_half():

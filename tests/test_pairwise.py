@@ -601,3 +601,14 @@ def test_results_beyond_memory_are_refused(dense, monkeypatch):
     with pytest.raises(MemoryError, match=message):
         gram(X, store="sparse", threshold=0.5)
     assert gram(X, store="sparse", threshold=1).nnz == 0
+
+
+@pytest.mark.parametrize("store", ["sparse", "packed"])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_thresholds_are_compared_exactly_whatever_the_dtype(make, store):
+    x = np.array([[np.float32(0.1), 0], [1, np.inf]], np.float32)[:, :1]
+    S = gram(make(x), threshold=0.1, store=store)
+    assert S[0, 1] == np.float32(0.1) and float(np.float32(0.1)) > 0.1
+    assert gram(make(x), threshold=float(np.float32(0.1)), store=store)[0, 1] == 0
+    infinite = np.array([[np.inf], [1]], np.float32)
+    assert gram(make(infinite), threshold=1e300, store=store)[0, 1] == np.inf

@@ -93,6 +93,7 @@ class Packed(Operators, Casts):
         labels: Iterable[Any] | None = None,
     ) -> None:
         self._half = as_array(half, "half")
+        self._map = half if isinstance(half, np.memmap) else None
         if self._half.ndim != 1:
             raise ValueError(f"half has shape {self._half.shape}: a store holds one matrix, so one vector")
         self._layout = as_layout(layout)
@@ -109,8 +110,8 @@ class Packed(Operators, Casts):
 
     @property
     def half(self) -> Array:
-        """The half itself, shape (length,): what was given, not a copy."""
-        return self._half
+        """The half itself, shape (length,): what was given, not a copy; a memory map stays one."""
+        return self._half if self._map is None else self._map
 
     @property
     def layout(self) -> AnyLayout:
@@ -163,7 +164,7 @@ class Packed(Operators, Casts):
         return turned if family(self.dtype) != "c" else turned._like(turned._half.conj())
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "dtype": self.dtype}
+        return {**self.__dict__, "dtype": self.dtype, "_map": None}  # a copy is no map of the file
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         dtype = state.pop("dtype")

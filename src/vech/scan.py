@@ -388,7 +388,9 @@ def half_csr(
         half = convert(half, layout, layout.plain, kind=kind, threads=threads)
         return half_csr(half, layout.plain, kind, threads, threshold)
     half = np.ascontiguousarray(half)
-    bound = _bound(threshold, half.dtype) if threshold > 0 and compares(layout, half.dtype) else None
+    bound = (
+        not_above(threshold, half.dtype).tobytes() if threshold > 0 and compares(layout, half.dtype) else None
+    )
     fill = words(np.ones(1, half.dtype)) if layout.implied and (bound is None or threshold < 1) else None
     threads = resolve_threads(threads, half.nbytes)
     strict = layout.implied is not None
@@ -413,11 +415,11 @@ def compares(layout: AnyLayout, dtype: Dtype) -> bool:
     return dtype.isnative and dtype.char in "fd" and not (isinstance(layout, Layout) and layout.scaled)
 
 
-def _bound(threshold: float, dtype: Dtype) -> bytes:
-    """The largest number that is not above the threshold."""
+def not_above(threshold: float, dtype: Dtype) -> Any:
+    """The largest number of a dtype that is not above the threshold."""
     with np.errstate(over="ignore"):
-        bound = np.full(1, threshold, dtype)
-    return (np.nextafter(bound, np.zeros(1, dtype)) if float(bound[0]) > threshold else bound).tobytes()
+        bound = np.full(1, threshold, dtype)[0]
+    return np.nextafter(bound, np.zeros(1, dtype)[0]) if float(bound) > threshold else bound
 
 
 def sparse_dtype(dtype: Dtype) -> Dtype:
@@ -459,7 +461,20 @@ def _canonical(matrix: Any, dtype: Dtype) -> Any:
     if not csr.has_canonical_format:
         csr = csr.copy()
         csr.sum_duplicates()
+    if dtype.kind in "iu" and csr.nnz < matrix.nnz:
+        rounded = matrix.astype(float).tocsr()
+        rounded.sum_duplicates()
+        refuse_wrapped(csr.data, rounded.data)
     return csr
+
+
+def refuse_wrapped(sums: Array, rounded: Array) -> None:
+    """OverflowError if a sum of integers has wrapped around; `rounded` has the same sums in float64."""
+    wrapped = np.abs(sums.astype(float) - rounded) > 1 + 1e-9 * np.abs(rounded)
+    if wrapped.any():
+        raise OverflowError(
+            f"duplicates add up to {rounded[wrapped.argmax()]:.0f}, beyond {sums.dtype}: astype to a larger dtype first"
+        )
 
 
 class Pairs(NamedTuple):

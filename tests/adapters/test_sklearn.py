@@ -86,6 +86,15 @@ def test_a_precision_follows_a_second_fit():
     np.testing.assert_allclose((second @ estimator.covariance_.expand()), np.eye(30), atol=1e-5)
 
 
+def test_an_indefinite_covariance_may_be_repaired():
+    few = X[:24] - X[:24].mean(axis=0)
+    assert np.linalg.eigvalsh(np.asarray(GerberCovariance(form="gs0").fit(few).covariance_))[0] < 0
+    for repair in ("nearest", "shrink"):
+        found = GerberCovariance(form="gs0", repair=repair).fit(few).covariance_
+        np.testing.assert_array_equal(found.half, vech.covariance.gerber(few, form="gs0", repair=repair).half)
+        vech.linalg.cholesky(found)
+
+
 def test_what_is_missing_may_be_counted():
     holed = X.copy()
     holed[3, 4] = np.nan
@@ -96,6 +105,10 @@ def test_what_is_missing_may_be_counted():
         found.covariance_.half, vech.covariance.sample(holed, missing="pairwise").half
     )
     np.testing.assert_allclose(found.location_, np.nanmean(holed, axis=0))
+    holed[:, 4] = np.nan
+    for kind in (SampleCovariance, GerberCovariance):
+        with pytest.raises(ValueError, match=r"^column 4 of X has no number that counts: drop it"):
+            kind(missing="neutral").fit(holed)
 
 
 @pytest.mark.parametrize("layout", ["vech", "svec-upper"])

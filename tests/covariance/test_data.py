@@ -70,6 +70,8 @@ def test_the_way_out_of_nan_is_that_of_the_estimator():
     refuses(ValueError, "say how they count: missing='neutral'$", covariance.spearman, holed(np.nan))
     refuses(ValueError, "drop those rows, or fill them in$", covariance.oas, holed(np.nan))
     refuses(ValueError, "unknown missing 'drop'", covariance.sample, X, missing="drop")
+    message = "^missing='pairwise' is not offered here: choose from 'raise', 'neutral'$"
+    refuses(ValueError, message, covariance.spearman, X, missing="pairwise")
 
 
 def test_nan_is_found_far_from_the_beginning():
@@ -351,6 +353,58 @@ def test_squares_that_underflow_are_an_error_and_constant_columns_are_not(name, 
     refuses(ValueError, "underflow float64, first in column 2", call, mixed)
     if name in ("sample", "gerber"):
         assert call(N * [1, 0, 1, 1])[1].tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("factor", (1e-160, 1e-170))
+@pytest.mark.parametrize("options", ({"missing": "pairwise"}, {"weights": "some"}), ids=str)
+@pytest.mark.parametrize("name", ("sample", "correlation", "gerber"))
+def test_squares_that_underflow_are_an_error_with_weights_and_pairwise(name, options, factor):
+    call = partial(getattr(covariance, name), **options)
+    if "weights" in options:
+        call = partial(call, weights=np.linspace(0, 1e-200, len(N)))
+    refuses(
+        ValueError, "^sums of squares of X underflow float64, first in column 0: scale X", call, N * factor
+    )
+    refuses(ValueError, "underflow float64, first in column 2", call, N * [1, 1, factor, 1])
+    if name != "correlation":
+        assert call(N * [1, 0, 1, 1])[1].tolist() == [0, 0, 0, 0]
+
+
+def test_a_column_that_varies_where_weights_vanish_is_no_underflow():
+    X = N.copy()
+    X[10:, 1] = 3
+    weights = np.where(np.arange(len(X)) < 10, 1e-320, 1)
+    for call in (covariance.sample, covariance.gerber):
+        want = call(X[10:], weights=np.ones(len(X) - 10)).half
+        assert np.allclose(call(X, weights=weights).half, want, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", (1e-110, 1e-80, 1e80, 1e120))
+def test_pairwise_correlations_scale_with_x(factor):
+    for dtype in (np.float64, np.complex128):
+        X = N.astype(dtype)
+        want = covariance.correlation(X, missing="pairwise").half
+        assert np.allclose(covariance.correlation(X * factor, missing="pairwise").half, want, rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+def test_pairwise_squares_that_overflow_are_an_error():
+    for X in (N * 1e160, (N * 1e30).astype(np.float32)):
+        for name in ("sample", "correlation"):
+            call = partial(getattr(covariance, name), missing="pairwise")
+            refuses(OverflowError, f"^sums of squares of X exceed {X.dtype}", call, X)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", (1e-300, 1e-170, 2.0**-500, 1e170, 1e300))
+@pytest.mark.parametrize("name", ("sample", "correlation", "gerber"))
+def test_only_ratios_of_weights_count(name, factor):
+    call = getattr(covariance, name)
+    weights = np.linspace(0.5, 2, len(N))
+    assert np.allclose(
+        call(N, weights=weights * factor).half, call(N, weights=weights).half, rtol=1e-12, atol=1e-15
+    )
 
 
 def test_fourth_powers_that_underflow_are_an_error():

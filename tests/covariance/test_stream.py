@@ -102,7 +102,8 @@ def test_streams_of_any_side_and_dtype(p, dtype):
         np.abs(one.result().expand() - want).max()
         < (1e-4 if dtype == "float32" else 1e-12) * np.abs(want).max()
     )
-    assert np.abs(two.result().expand() - np.cov(X[20:50], rowvar=False)).max() < 1e-4 * np.abs(want).max()
+    near = 1e-4 if dtype == "float32" else 1e-12
+    assert np.abs(two.result().expand() - np.cov(X[20:50], rowvar=False)).max() < near * np.abs(want).max()
 
 
 def test_streams_keep_their_digits_at_an_offset():
@@ -172,6 +173,77 @@ def test_all_rows_may_be_taken_away():
         stream.result()
     stream.update(X + 100)
     assert_near(stream.result(), np.cov(X, rowvar=False), "sample")
+
+
+@pytest.mark.parametrize("dtype", ("float64", "float32", "complex128"))
+@pytest.mark.parametrize("method", ("sample", "correlation"))
+@pytest.mark.parametrize("wrap", (np.asarray, lambda X: iter([X[:3], X[3:]])), ids=("array", "blocks"))
+def test_weights_of_updates_are_those_of_the_batch(wrap, method, dtype):
+    X = (RNG.normal(size=(90, 5)) + 5).astype(dtype)
+    weights = np.concatenate([RNG.uniform(0.1, 3, size=80), np.ones(10)])
+    one, two = Stream(method), Stream(method)
+    one.update(wrap(X[:40]), weights=weights[:40])
+    two.update(wrap(X[20:80]), weights=weights[20:80])
+    one.remove(wrap(X[20:40]), weights=weights[20:40])
+    one.merge(two)
+    one.update(X[80:])
+    want = getattr(covariance, method)(X, weights=weights)
+    assert one.n_samples == 90
+    np.testing.assert_allclose(
+        one.result().half,
+        want.half,
+        rtol=2e-4 if dtype == "float32" else 1e-11,
+        atol=1e-6 if dtype == "float32" else 1e-13,
+    )
+
+
+@pytest.mark.parametrize("wrap", (np.asarray, lambda X: iter([X[:3], X[3:]])))
+def test_weights_that_do_not_fit_change_nothing(wrap):
+    X = rows(10)
+    stream = Stream()
+    stream.update(X, weights=np.arange(10.0))
+    before = stream.result().half
+    for count in (9, 11):
+        refuses(ValueError, f"^there are {count} weights for", stream.update, wrap(X), weights=np.ones(count))
+    refuses(ValueError, "^the largest weight is 1e-200", stream.update, wrap(X), weights=np.full(10, 1e-200))
+    refuses(
+        ValueError,
+        "^the rows that would remain have no weight",
+        stream.remove,
+        wrap(X[1:]),
+        weights=np.arange(1, 10.0),
+    )
+    refuses(TypeError, "takes no weights=", Stream("gerber", thresholds=1).update, X, weights=np.ones(10))
+    assert stream.n_samples == 10 and np.array_equal(stream.result().half, before)
+
+
+@pytest.mark.parametrize("p", (4, BEYOND))
+def test_what_removals_leave_of_rounding_is_no_correlation(p):
+    for seed in range(5):
+        X = np.random.default_rng(seed).normal(size=(60, p))
+        stream, other = Stream("correlation"), Stream("correlation")
+        stream.update(X)
+        stream.update(np.full((3, p), 0.1))
+        stream.remove(X)
+        refuses(ValueError, "^column 0 of X is constant", stream.result)
+        other.merge(stream)
+        refuses(ValueError, "^column 0 of X is constant", other.result)
+        stream.update(X[:30])
+        stream.remove(np.full((3, p), 0.1))
+        assert np.abs(stream.result().expand() - np.corrcoef(X[:30], rowvar=False)).max() < 1e-11
+
+
+def test_counts_never_fall_below_zero():
+    X = rows(30)
+    stream = Stream("gerber", thresholds=0.5)
+    stream.update(X[:10])
+    before = stream.result().half
+    refuses(ValueError, "^these rows cannot be taken away", stream.remove, np.full((5, 5), 9.0))
+    refuses(ValueError, "^these rows cannot be taken away", stream.remove, X[20:25])
+    assert stream.n_samples == 10 and np.array_equal(stream.result().half, before)
+    other = Stream("gerber", thresholds=1)
+    other.update(np.ones((2, 2)))
+    refuses(ValueError, "^these rows cannot be taken away", other.remove, np.array([[1, -1]]))
 
 
 def refuses(kind, message, call, *arguments, **options):

@@ -241,9 +241,27 @@ def test_an_entry_in_the_wrong_triangle(path, symmetry, entry, message):
         vech.read(path)
 
 
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_an_entry_in_the_wrong_triangle_is_told_by_line(path, end):
+    head = "%%MatrixMarket matrix coordinate real symmetric\n% words\n\n"
+    path.write_text(f"{head}3 3 3\n1 1 4\n\n  \n2 1 5\n1 3 6{end}")
+    with fails(
+        f"{path}, line 9: is symmetric, so it holds what lies below the diagonal or on it, and it has an"
+    ):
+        vech.read(path)
+
+
+@pytest.mark.parametrize("n", [1, 100])
+def test_duplicates_beyond_64_bits_are_told(path, n):
+    entries = "1 1 9223372036854775807\n1 1 5\n"
+    path.write_text(f"%%MatrixMarket matrix coordinate integer symmetric\n{n} {n} 2\n{entries}")
+    with fails(f"{path}: holds integers of which duplicates add up to 9223372036854775808, beyond int64"):
+        vech.read(path)
+
+
 def test_a_symmetric_file_that_is_not_square(path):
     path.write_text("%%MatrixMarket matrix coordinate real symmetric\n3 4 1\n1 1 5\n")
-    with fails("is symmetric and has shape (3, 4): no square matrix"):
+    with fails(f"{path}, line 2: is symmetric and has shape (3, 4): no square matrix"):
         vech.read(path)
 
 

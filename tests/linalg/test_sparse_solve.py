@@ -234,6 +234,39 @@ def test_an_ill_conditioned_matrix_is_not_called_singular():
         np.testing.assert_allclose(full @ x, np.ones(13), rtol=1e-3)
 
 
+@pytest.mark.parametrize("solver", [name for name in DIRECT if name != "pardiso"])
+@pytest.mark.parametrize("shape", [(50,), (12, 12), (40, 40), (7, 8, 9)])
+def test_what_solve_calls_singular_has_determinant_zero(solver, shape, monkeypatch):
+    needs(solver)
+    monkeypatch.setattr(solvers, "installed", lambda name: name in (solver, "superlu"))
+    S = vech.SparseHalf.from_sparse(neumann(*shape))
+    assert slogdet(S) == (0.0, -np.inf)
+    sign, logarithm = slogdet(S + 1e-8 * vech.SparseHalf.from_sparse(sparse.eye_array(S.n)))
+    assert sign == 1 and np.isfinite(logarithm)
+
+
+@pytest.mark.parametrize("solver", ["auto", *DIRECT])
+def test_a_badly_scaled_matrix_is_not_called_singular(solver):
+    needs(solver)
+    full = matrix(definite=True) / 100
+    scale = 10.0 ** np.linspace(-80, 60, N)
+    S = half_of(scale[:, None] * full * scale)
+    np.testing.assert_allclose(
+        scale * solve(S, scale * right_side(), solver=solver), np.linalg.solve(full, right_side()), rtol=1e-9
+    )
+    sign, logarithm = slogdet(S)
+    assert (sign, logarithm) == (1, pytest.approx(np.linalg.slogdet(full)[1] + 2 * np.log(scale).sum()))
+
+
+def test_rows_of_zeros_are_named():
+    rows = np.arange(5)
+    S = vech.SparseHalf.from_coo(rows, rows, np.array([1.0, 2, 3, 0, 5]), 5)
+    with pytest.raises(np.linalg.LinAlgError, match="S is singular: row 3 holds nothing but zeros"):
+        solve(S, np.ones(5))
+    many = vech.SparseHalf.from_coo([5], [4], [1.0], 3_000_000_000, use="lower")
+    assert slogdet(S) == slogdet(many) == (0.0, -np.inf)
+
+
 def test_an_exactly_singular_matrix_has_determinant_zero():
     full = np.zeros((5, 5))
     full[0, 0] = full[2, 1] = full[1, 2] = full[4, 4] = 1
@@ -249,6 +282,39 @@ def test_an_iteration_that_ends_too_soon_is_an_error(solver):
         np.linalg.LinAlgError, match=rf"{solver} stopped after \d+ steps with a residual of .* \|b\|"
     ):
         solve(S, right_side(), solver=solver, maxiter=2)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("solver", ["cg", "minres"])
+@pytest.mark.parametrize(
+    ("full", "b"),
+    [
+        (np.zeros((3, 3)), np.ones(3)),
+        (np.diag([1.0, 0, 0]), np.ones(3)),
+        (np.diag([2.0, -1, 0]), np.ones(3)),
+        (np.array([[0.0, 1], [1, 0]]), np.array([1.0, 0])),
+    ],
+)
+def test_an_iteration_gives_the_solution_or_one_error_and_no_warning(solver, full, b):
+    try:
+        x = solve(half_of(full), b, solver=solver)
+    except np.linalg.LinAlgError as error:
+        assert re.match(f"{solver} stopped .*(residual of|divide by zero)", str(error))
+        assert solver == "cg" or np.linalg.matrix_rank(full) < len(full)
+    else:
+        np.testing.assert_allclose(full @ x, b)
+
+
+@pytest.mark.filterwarnings("error")
+def test_right_sides_of_zeros_and_first_guesses():
+    S = vech.sparse.poisson((4, 4))
+    for solver in ("cg", "minres"):
+        assert not solve(S, np.zeros((16, 2)), solver=solver).any()
+    guess = np.full(16, np.nan)
+    with pytest.raises(
+        np.linalg.LinAlgError, match=r"cg stopped after \d+ steps where it had to divide by zero"
+    ):
+        solve(S, np.ones(16), solver="cg", x0=guess)
 
 
 def test_options_of_an_iteration_reach_scipy():

@@ -372,7 +372,86 @@ def test_symmetric_matrices_are_told_from_others(pattern, kind, dtype, container
 def test_a_stored_zero_equals_one_that_is_not_stored():
     matrix = scipy.sparse.csr_array((np.array([0.0, -0.0]), ([0, 2], [1, 0])), shape=(3, 3))
     assert is_symmetric(matrix) and is_symmetric(matrix, "skew")
-    assert SparseHalf.from_sparse(matrix).nnz == 1
+    lower, upper = (SparseHalf.from_sparse(matrix, triangle=triangle) for triangle in ("lower", "upper"))
+    for store in (lower, upper):  # and stays, in whichever triangle it was
+        assert np.array_equal(store.expand(), np.zeros((3, 3)))
+        patterns.assert_canonical_half(store)
+        assert {tuple(sorted(place)) for place in zip(*store.to_coo(part="lower").coords, strict=True)} == {
+            (0, 1),
+            (0, 2),
+        }
+
+
+@pytest.mark.parametrize("use", ["both", "lower", "upper", "mean"])
+@pytest.mark.parametrize("triangle", ["lower", "upper"])
+@pytest.mark.parametrize("kind", ["symmetric", "skew"])
+def test_zeros_stored_in_one_triangle_stay(use, triangle, kind):
+    rows, columns = np.array([3, 1, 0, 2, 2]), np.array([0, 1, 2, 0, 1])
+    sign = -1.0 if kind == "skew" else 1.0
+    matrix = scipy.sparse.csr_array((np.array([0, 0, 5, sign * 5, 0]), (rows, columns)), shape=(4, 4))
+    believed = {"lower": rows >= columns, "upper": rows <= columns}.get(use, rows >= 0)
+    store = SparseHalf.from_sparse(matrix, kind=kind, use=use, triangle=triangle)
+    held = np.zeros((4, 4), bool)
+    held[rows[believed], columns[believed]] = held[columns[believed], rows[believed]] = True
+    assert np.array_equal(patterns.stored_in(store), held)
+    assert np.array_equal(store.expand(), matrix.toarray())
+
+
+def test_a_place_within_the_tolerance_stays_with_the_number_of_its_triangle():
+    matrix = scipy.sparse.csr_array(np.array([[1.0, 1e-20], [0, 1]]))
+    for triangle, number in (("lower", 0.0), ("upper", 1e-20)):
+        store = SparseHalf.from_sparse(matrix, triangle=triangle)
+        assert store.nnz == 3 and store[1, 0] == number
+
+
+@pytest.mark.parametrize("format", ["csr", "csc", "coo", "bsr"])
+def test_duplicates_that_wrap_around_are_refused_for_halves_of_every_store(format):
+    coo = scipy.sparse.coo_array((np.array([100, 100], np.int8), ([0, 0], [0, 0])), shape=(2, 2))
+    matrix = coo
+    if format != "coo":
+        arrays = (coo.data, np.zeros(2, np.int32), np.array([0, 2, 2]))
+        matrix = getattr(scipy.sparse, f"{'csr' if format == 'bsr' else format}_array")(arrays, shape=(2, 2))
+        matrix = (
+            scipy.sparse.bsr_array((arrays[0][:, None, None], *arrays[1:]), shape=(2, 2))
+            if format == "bsr"
+            else matrix
+        )
+    for make in (vech.from_sparse, SparseHalf.from_sparse):
+        with pytest.raises(OverflowError, match="duplicates add up to 200, beyond int8"):
+            make(matrix)
+
+
+@pytest.mark.parametrize("format", ["csr", "csc", "lil", "dia", "coo", "bsr"])
+def test_more_rows_than_32_bits_count(format, monkeypatch):
+    monkeypatch.setattr("vech.sparse.whole.INT32_MAX", 3)
+    monkeypatch.setattr("vech.arrays.INT32_MAX", 3)
+    full = np.zeros((9, 9))
+    full[8, 1] = full[1, 8] = 7
+    matrix = scipy.sparse.csr_array(full).asformat(format)
+    assert is_symmetric(matrix)
+    store = SparseHalf.from_sparse(matrix)
+    assert store.n == 9 and store.nnz == 1 and store[1, 8] == 7
+
+
+@pytest.mark.parametrize("call", ["SparseHalf(1, 2)", "S.threshold(1, 2)", "S.matmul()", "S.prune(foo=1)"])
+def test_errors_about_arguments_name_the_store(call):
+    S = SparseHalf([0, 1], [0], [1.0], 1, triangle="lower")
+    with pytest.raises(TypeError, match=r"^SparseHalf\.(__init__|threshold|matmul|prune)\(\) "):
+        eval(call, {"SparseHalf": SparseHalf, "S": S})
+
+
+@pytest.mark.parametrize("value", ["1", None, 1j, True, np.array([1, 2])])
+def test_what_no_magnitude_is_compared_with_is_refused(value):
+    S = SparseHalf([0, 1], [0], [1.0], 1, triangle="lower")
+    for what, call in (
+        ("threshold", S.threshold),
+        ("threshold", lambda value: SparseHalf.from_half([1.0], threshold=value)),
+        ("norm", lambda value: S.prune(norm=value)),
+    ):
+        if value is None and what == "norm":
+            continue
+        with pytest.raises(TypeError, match=f"^{what} must be a real number, not "):
+            call(value)
     assert is_symmetric(scipy.sparse.csr_array([[0.0, 1e-323], [0, 0]])) is False
 
 

@@ -275,3 +275,11 @@ def test_the_poisson_matrix_has_its_eigenvalues(shape):
     np.testing.assert_allclose(
         S @ image.ravel(), ndimage.convolve(image, stencil, mode="constant").ravel(), atol=1e-13
     )
+
+
+@pytest.mark.parametrize("kernel", [np.array([2**40, 2**40]), np.array([2**63 + 5], np.uint64)])
+def test_a_kernel_whose_products_exceed_64_bits_is_refused(kernel):
+    with pytest.raises(
+        OverflowError, match=r"sums of products of the kernel may reach .*, beyond int64: astype"
+    ):
+        vech.sparse.convolution_normal(kernel, 4)

@@ -351,3 +351,39 @@ def test_a_matrix_of_billions_of_rows_is_judged_too():
         vech.SparseHalf([0], [], [], 2**31, triangle="lower")
     with pytest.raises(ValueError, match=r"entry 0 is at .* which is not in a matrix of 3000000000 rows"):
         vech.SparseHalf.from_coo([N], [0], [1.0], N)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "n", "out"), [(0.29, 100, 29), (0.57, 100, 57), (1 / 3, 3, 1), (0.299, 10, 2)]
+)
+def test_a_share_of_the_rows_is_what_it_says(ratio, n, out):
+    at = np.arange(n)
+    S = vech.SparseHalf.from_coo(at, at, at + 1.0, n)
+    smaller, kept = S.prune(ratio=ratio)
+    assert np.array_equal(kept, at[out:]) and np.array_equal(smaller.diagonal(), kept + 1.0)
+
+
+def test_shares_of_rows_most_of_which_are_empty():
+    n = 3 * 2**24
+    S = vech.SparseHalf.from_coo([n - 1, 7, 9], [4, 7, 3], [3.0, 2, 1], n, use="lower")
+    smaller, kept = S.prune(ratio=1 - 4 / n)
+    assert np.array_equal(kept, [4, 7, 9, n - 1]) or np.array_equal(kept, [3, 4, 7, n - 1])
+    assert smaller[0, 3] == 3 or smaller[1, 3] == 3
+    smaller, kept = S.prune(ratio=0.5)
+    assert kept.size == n // 2 and kept[-1] == n - 1
+    assert smaller[4, n // 2 - 1] == 3 and smaller[9, 3] == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda S: S.reverse_cuthill_mckee(),
+        lambda S: S.prune(ratio=0.25),
+    ],
+)
+def test_memory_for_billions_of_rows_is_asked_for_before_it_is_taken(call, monkeypatch):
+    n = 3 * 10**9
+    S = vech.SparseHalf.from_coo([n - 1], [4], [3.0], n, use="lower")
+    monkeypatch.setattr("vech.arrays.memory_limit", lambda: 12 * n)
+    with pytest.raises(MemoryError, match="bytes"):
+        call(S)

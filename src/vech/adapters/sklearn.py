@@ -38,6 +38,9 @@ class _Covariance(BaseEstimator):
             self, X, dtype=[np.float64, np.float32], ensure_min_samples=2, ensure_all_finite=finite
         )
         self._inverse: Cholesky | Packed | None = None
+        empty = np.isnan(X).all(axis=0) if self._allows_nan() else np.zeros(1, bool)
+        if empty.any():
+            raise ValueError(f"column {int(np.argmax(empty))} of X has no number that counts: drop it")
         self.location_ = np.nanmean(X, axis=0, dtype=np.float64).astype(X.dtype)
         found = self._estimate(X)
         labels = getattr(self, "feature_names_in_", None)
@@ -69,7 +72,7 @@ class _Covariance(BaseEstimator):
     def precision_(self) -> Packed:
         """The inverse of `covariance_`, a store as well; the pseudo-inverse, which expands it, where it has none.
 
-        Computed when it is first asked for.
+        Computed each time it is asked for, from a factor that is kept.
         """
         inverse = self._inverted()
         return inverse if isinstance(inverse, Packed) else inverse.inverse()
@@ -270,6 +273,8 @@ class GerberCovariance(_Covariance):
         What a move is measured from.
     missing : {"raise", "neutral", "pairwise"}
         What NaN means.
+    repair : {"nearest", "shrink"}, optional
+        Makes what may be indefinite ("gs0", "pairwise") positive definite.
     layout : str or layout
         Of `covariance_`.
     threads : int, optional
@@ -295,6 +300,7 @@ class GerberCovariance(_Covariance):
         form: str = "gs1",
         center: str = "zero",
         missing: str = "raise",
+        repair: str | None = None,
         layout: Any = "vech",
         threads: int | None = None,
     ) -> None:
@@ -302,6 +308,7 @@ class GerberCovariance(_Covariance):
         self.form = form
         self.center = center
         self.missing = missing
+        self.repair = repair
         self.layout = layout
         self.threads = threads
 
@@ -312,6 +319,7 @@ class GerberCovariance(_Covariance):
             form=self.form,
             center=self.center,
             missing=self.missing,
+            repair=self.repair,
             layout=self.layout,
             threads=self.threads,
         )

@@ -247,6 +247,12 @@ class Counts:
                 f"{codes.n_samples} rows cannot be taken from the {self.n_samples} that were counted"
             )
         self._count(codes, -1, threads)
+        impossible = self._kept.min(initial=0) < 0 or (self.discordant > self.both).any()
+        if impossible or self.active.max(initial=0) > self.n_samples:
+            self._count(codes, 1, threads)
+            raise ValueError(
+                "these rows cannot be taken away: some were not counted before, so counts would be negative"
+            )
 
     def merge(self, other: "Counts") -> None:
         """Count the times of another such object too."""

@@ -16,6 +16,7 @@ from vech.layout import one_of
 
 MISSING = ("raise", "neutral", "pairwise")
 EXACT_INTEGERS = 2**53
+NEGLIGIBLE = 2.0**-52  # of the largest weight
 BLOCK_BYTES = 2**22  # of X looked at together, where nothing else says how many rows to take
 
 
@@ -151,6 +152,10 @@ def open_data(
     ordered : bool
         Whether only the order of numbers counts, so that integers may exceed those that float64 tells apart.
     """
+    if isinstance(missing, str) and missing in MISSING and missing not in policies:
+        raise ValueError(
+            f"missing={missing!r} is not offered here: choose from {', '.join(map(repr, policies))}"
+        )
     one_of("missing", missing, tuple(policies))
     how = (missing, tuple(policies))
     if isinstance(X, Iterator):
@@ -318,18 +323,24 @@ def check_integers(array: Array, what: str) -> None:
             )
 
 
-def check_underflow(data: Data, squares: Array, dtype: Dtype) -> None:
+def check_underflow(data: Data, squares: Array, dtype: Dtype, weights: Array | None = None) -> None:
     """Refuse columns that vary, but so little that their sums of squares, in this dtype, lost digits or all.
 
-    Where X can be read again, columns whose sum is 0 are told from constant ones.
+    Where X can be read again, columns whose sum is 0 are told from constant ones, and numbers that are small from
+    weights that are: a column may vary in rows alone that hardly count.
     """
     small = squares < np.finfo(dtype).tiny
     if not small.any():
         return
-    varied = small & (squares > 0)
+    look = data.again and weights is not None
+    varied = small & (squares > 0) & (not look)
     if data.again and not varied.any():
         first: Array | None = None
-        for _, block in data.blocks():
+        for start, block in data.blocks():
+            if weights is not None:
+                block = block[weights[start : start + len(block)] > NEGLIGIBLE * weights.max()]
+            if not len(block):
+                continue
             numbers = block[:, small].astype(np.result_type(block.dtype, dtype), copy=False)
             first = numbers[:1] if first is None else first
             first = np.where(np.isnan(first), numbers[:1], first)
@@ -384,8 +395,11 @@ def check_rows(rows: int) -> int:
 # ---------------------------------------------------------------- weights
 
 
-def as_weights(weights: Any, data: Data) -> Array | None:
-    """Weights of rows in float64: not negative, finite, not all zero, one for each row where n is known."""
+def as_weights(weights: Any, data: Data, *, scaled: bool = True) -> Array | None:
+    """Weights of rows in float64: not negative, finite, not all zero, one for each row where n is known.
+
+    `scaled` by a power of two to at most 1, so that their squares have a place in float64.
+    """
     if weights is None:
         return None
     n = data.n
@@ -412,7 +426,7 @@ def as_weights(weights: Any, data: Data) -> Array | None:
         raise ValueError(f"weights[{at}] is {found[at]}: weights are finite and not negative")
     if not found.any():
         raise ValueError("all weights are zero: at least one must be positive")
-    return found
+    return np.ldexp(found, -np.frexp(found.max())[1]) if scaled else found
 
 
 def is_labelled(vector: Any) -> bool:

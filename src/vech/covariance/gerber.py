@@ -111,7 +111,8 @@ def gerber(
 
     Two passes over X, which becomes two bits per number, n_samples n_features / 4 bytes (3/8 with "pairwise"); n_samples
     n_features^2 / 2 bits are compared, some hundreds at a time. With `weights`, BLAS multiplies tiles of zeros and ones
-    in float64 instead: two products, with "pairwise" five. No square is held, but by `repair`.
+    in float64 instead: two products, with "pairwise" five, rounded in an order that depends on where columns stand; without,
+    swapping columns swaps the numbers exactly. No square is held, but by `repair`.
 
     Examples
     --------

@@ -25,6 +25,9 @@ COPY_BYTES = 2**25  # of that copy, where the half is smaller
 RAW_BYTES = 2**28  # of rows that BLAS takes as they lie
 PILOT = 64  # rows whose mean is the first shift
 STRAY = {4: 1.0, 8: 4.0}  # by the bytes of a real number
+LOST = (
+    2**12
+)  # roundings of the squares there were before rows were taken away: less variance than that is none
 SINGLE_ROWS = 2**15  # after so many rows sums of float32 are added in float64, where the square is small
 
 Progress = Callable[[int, int | None], object]
@@ -51,6 +54,7 @@ class Moments:
         self._square: Array | None = None  # what is still to be added to the half
         self._syrk: Any = None
         self._square_rows = 0
+        self._peak: Array | float = 0.0  # the diagonal of G before rows were taken away
         self._looked = 0  # rows when it was last seen whether the mean strays from the shift
         self._buffer = self._ones = np.empty(0, dtype)
 
@@ -96,6 +100,8 @@ class Moments:
         sums = self._roots(weights, len(rows)) @ rows  # first: BLAS then finds the rows in cache
         if not np.isfinite(sums.sum()) and not np.isfinite(sums).all():
             return False
+        if sign < 0:
+            self._peak = np.maximum(self._peak, self._diagonal())
         self._multiply(rows, sign, tick)
         self.sums += sign * sums
         self.rows += sign * len(rows)
@@ -133,6 +139,7 @@ class Moments:
         if other.rows == 0:
             return
         other._settle()
+        self._peak = np.maximum(self._peak, other._peak)
         if self.rows == 0:
             self._shift, self.sums = other.shift, other.sums.copy()
             self.runs.half[...] = other.runs.half
@@ -152,12 +159,13 @@ class Moments:
         self.squares += other.squares
 
     def variances(self, divisor: float) -> Array:
-        """The diagonal of G - s s^H / n, over a divisor; zeros without rows."""
+        """The diagonal of G - s s^H / n, over a divisor; zeros without rows, and where rounding is all there is."""
         if self.rows == 0:
             return np.zeros(self.runs.n)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
             found = self._diagonal() - np.abs(self.sums) ** 2 / self.weight
-        return np.asarray(np.maximum(found, 0) / divisor)
+        known = found > self._peak * (LOST * float(np.finfo(self.dtype).eps))
+        return np.where(known, found, np.where(np.isfinite(found), 0, found)) / divisor
 
     def finish(self, target: Runs, work: Callable[[Array, slice, slice], None]) -> None:
         """Write G - s s^H / n, each block of it worked on in place, to a half, which may be that of G."""
@@ -196,6 +204,7 @@ class Moments:
         """Forget what rounding left when the last row was taken away."""
         self.weight = self.squares = 0.0
         self._shift = self._square = None
+        self._peak = 0.0
         self.sums = np.zeros_like(self.sums)
         self._square_rows = self._looked = 0
         self._fresh = True
@@ -373,8 +382,7 @@ def gather(
     squares = moments.variances(1.0)
     if not np.isfinite(squares).all():
         raise_overflow(data)
-    if weights is None:
-        check_underflow(data, squares, data.dtype)
+    check_underflow(data, squares, data.dtype, weights)
     return moments
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from vech.arrays import Array
-from vech.covariance.data import Data, check_progress, check_rows
-from vech.covariance.gram import Progress, refuse, tiles
+from vech.covariance.data import Data, check_progress, check_rows, check_underflow
+from vech.covariance.gram import Progress, raise_overflow, refuse, tiles
 from vech.covariance.result import Result
 
 SIDE = 256  # columns taken against each other: six squares of this side
@@ -49,6 +49,7 @@ def pairwise(
     check_progress(progress)
     X = data.whole("missing='pairwise'")
     shift = present_means(data)
+    _check_squares(data, shift)
     runs = result.runs()
     wide = np.complex128 if data.dtype.kind == "c" else np.float64
     side = min(SIDE, data.p)
@@ -76,7 +77,8 @@ def pairwise(
             left_squares -= np.abs(left_sums) ** 2 / common
             right_squares -= np.abs(right_sums) ** 2 / common
             _check_varied(data, left_squares, right_squares, common, rows, columns)
-            block /= np.sqrt(left_squares * right_squares)
+            block /= np.sqrt(left_squares)
+            block /= np.sqrt(right_squares)
             block /= np.maximum(np.abs(block), 1)
             if rows == columns:
                 np.fill_diagonal(block, 1)
@@ -90,6 +92,20 @@ def pairwise(
         if progress is not None:
             done += shape[0] * shape[1] * (1 if rows == columns else 2)
             progress(len(X) * done // data.p**2, len(X))
+
+
+def _check_squares(data: Data, shift: Array) -> None:
+    """Refuse numbers whose squares have no place in the dtype, or lose digits in float64."""
+    squares = np.zeros(data.p)
+    rows = 0
+    with np.errstate(over="ignore"):  # what is not finite is refused
+        for _, block in data.blocks():
+            away = _present(block, shift, shift.dtype.type)[0]
+            squares += np.square(np.abs(away), dtype=np.float64).sum(axis=0)
+            rows += len(block)
+        if not (squares * rows <= np.finfo(data.dtype).max).all():
+            raise_overflow(data)
+    check_underflow(data, squares, np.dtype(np.float64))
 
 
 def _present(block: Array, shift: Array, wide: type) -> tuple[Array, Array]:

@@ -61,8 +61,7 @@ def spread(data: Data, weights: Array | None = None, threads: int | None = None)
     deviation = np.sqrt(np.maximum(_ratio(total.squares, total.weight), 0))
     if not np.isfinite(deviation).all():
         raise OverflowError("sums of squares of X exceed float64, which ends at 1.8e+308: scale X first")
-    if weights is None:
-        check_underflow(data, np.maximum(total.squares, 0), np.dtype(np.float64))
+    check_underflow(data, np.maximum(total.squares, 0), np.dtype(np.float64), weights)
     return Spread(total.mean, deviation, rows)
 
 

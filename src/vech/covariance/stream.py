@@ -6,7 +6,7 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.covariance.codes import Counts, encode
-from vech.covariance.data import Data, check_labels, open_data
+from vech.covariance.data import Data, as_weights, check_labels, open_data
 from vech.covariance.gerber import FORMS
 from vech.covariance.gram import Moments, plain_runs, raise_overflow, refuse, wide_dtype
 from vech.covariance.result import Result
@@ -16,6 +16,7 @@ from vech.layout import one_of
 from vech.packed import Packed
 
 METHODS = ("sample", "correlation", "gerber")
+NOTHING = 2.0**-40  # of the weight there was: rounding
 
 
 class Stream:
@@ -45,8 +46,9 @@ class Stream:
     -----
     In any order, updates, merges and removals give what all rows at once give: for "gerber" exactly, of whole
     numbers; else up to rounding, where removing rows much larger than those that remain loses what those
-    had covered. "sample" and "correlation" hold one half (up to 1024 columns a square beside it), "gerber" two
-    halves of int64. NaN and infinities are refused, and then nothing changes.
+    had covered; "correlation" refuses a column of which nothing is left. "sample" and "correlation" hold one half (up to 1024 columns a square beside it), "gerber" two
+    halves of int64. NaN, infinities and, for "gerber", rows that cannot have
+    been added are refused, and then nothing changes.
 
     Examples
     --------
@@ -106,8 +108,27 @@ class Stream:
             return 0
         return self._state.rows if isinstance(self._state, Moments) else self._state.n_samples
 
-    def update(self, X: Any, *, threads: int | None = None) -> None:
+    @property
+    def _weight(self) -> float:
+        return self._state.weight if isinstance(self._state, Moments) else 0.0
+
+    def update(self, X: Any, *, weights: Any = None, threads: int | None = None) -> None:
         """Add the rows of X: an array, a frame, or an iterator of blocks of rows.
+
+        Parameters
+        ----------
+        X : array, shape (n_samples, n_features); data frame; or iterator of such
+            Real numbers; for "sample" and "correlation" complex ones too.
+        weights : array, shape (n_samples,), optional
+            For "sample" and "correlation", how much each row counts beside all others, of this update and of others, where
+            1 is a row without weights. Finite, not negative, not all zero, the largest from 1e-100 to 1e100.
+        threads : int, optional
+            At most so many threads for vech's part; BLAS has its own.
+
+        Notes
+        -----
+        Takes what `sample` takes, and a second half where a fault may show only after some blocks: in an iterator, with
+        weights, and with numbers whose squares come near the end of the dtype.
 
         Examples
         --------
@@ -117,11 +138,31 @@ class Stream:
         >>> s.result().half.round(4)
         array([1.  , 0.25, 1.  ])
         """
-        self._change(X, 1, threads)
+        self._change(X, 1, weights, threads)
 
-    def remove(self, X: Any, *, threads: int | None = None) -> None:
-        """Take rows away that were added; which they are is not checked, only that there are so many."""
-        self._change(X, -1, threads)
+    def remove(self, X: Any, *, weights: Any = None, threads: int | None = None) -> None:
+        """Take rows away that were added: that there are so many is checked and, for "gerber", that no count falls below 0.
+
+        Parameters
+        ----------
+        X, weights, threads
+            As `update` had them.
+
+        Raises
+        ------
+        ValueError
+            For more rows or weight than there are, or counts below 0; then nothing changes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> s = Stream("gerber", thresholds=0.5)
+        >>> s.update(np.array([[1.0, 1.0], [-1.0, 1.0]]))
+        >>> s.remove(np.array([[1.0, 1.0]]))
+        >>> s.result().half
+        array([ 1., -1.,  1.])
+        """
+        self._change(X, -1, weights, threads)
 
     def merge(self, other: "Stream") -> None:
         """Add the rows of another stream of the same method, options, columns and dtype; it stays as it is."""
@@ -181,10 +222,18 @@ class Stream:
             write_covariance(state, result, divisor_of(state, self.ddof))
         return result.store(data.labels)
 
-    def _change(self, X: Any, sign: int, threads: int | None) -> None:
+    def _change(self, X: Any, sign: int, weights: Any, threads: int | None) -> None:
+        if self.method == "gerber" and weights is not None:
+            raise TypeError("a Gerber stream counts rows, and counts are whole: it takes no weights=")
         data = open_data(X, policies=("raise",), complex_too=self.method != "gerber")
         if self._data is not None:
             self._check_fits(data, "X")
+        given = as_weights(weights, data, scaled=False)
+        if given is not None and not 1e-100 <= given.max() <= 1e100:
+            raise ValueError(
+                f"the largest weight is {given.max()}, and here it must be from 1e-100 to 1e100: multiply the weights "
+                f"of all updates by one number"
+            )
         low, high = self._reach(data)
         if data.array is not None:
             rows = data.check()  # before anything changes
@@ -195,15 +244,24 @@ class Stream:
             codes = encode(data, low, high, threads=threads)
             (state.add if sign > 0 else state.remove)(codes, threads=threads)
         else:
-            if self._state is not None and not _cannot_fail(state, data):
+            if self._state is not None and (given is not None or not _cannot_fail(state, data)):
                 state = state.copy()
+            stop = 0
             for start, block in data.blocks():
                 if sign < 0 and len(block) > state.rows:
                     raise ValueError(
                         f"{len(block)} rows cannot be taken from the {state.rows} that are there"
                     )
-                if not state.add(block, sign=sign):
+                stop = start + len(block)
+                part = None if given is None else given[start:stop]
+                if part is not None and len(part) < len(block):
+                    break
+                if not state.add(block, part, sign=sign):
                     refuse(data, block, start)
+            if given is not None and stop != given.size:
+                raise ValueError(f"there are {given.size} weights for {stop} rows")
+            if state.rows and state.weight <= NOTHING * abs(self._weight):
+                raise ValueError("the rows that would remain have no weight")
             if not np.isfinite(state.variances(1.0)).all():
                 raise_overflow(data)
         self._take(state, data)
@@ -274,7 +332,7 @@ def _cannot_fail(state: Moments, data: Data) -> bool:
             ends += [abs(float(block.max())), abs(float(block.min()))]
     with np.errstate(over="ignore"):
         reach = np.float64(max(ends)) + 3 * center.max()
-        bound = most + 4 * (state.rows + len(data.array)) * reach**2
+        bound = most + 4 * (max(state.rows, state.weight) + len(data.array)) * reach**2
     return bool(bound < np.finfo(data.dtype).max)
 
 

@@ -12,6 +12,7 @@ import mmap
 import os
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -25,6 +26,7 @@ from vech.io.panels import Progress
 from vech.layout import Layout
 from vech.moves import convert
 from vech.packed import Packed
+from vech.scan import refuse_wrapped
 from vech.sparse import SparseHalf
 from vech.store import Store
 
@@ -92,8 +94,9 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | Spa
         sizes = _sizes(line, words[2], path, len(lines) + 1)
         if words[2] == "array":
             return _dense(file, lines, sizes, words[3], kind, path)
+        begins = _Begins(file, file.tell(), len(lines) + 2, path)
         matrix = _coordinates(file, sizes, words[3], path)
-        return matrix if kind is None else _sparse_half(matrix, words[4], path)
+        return matrix if kind is None else _sparse_half(matrix, words[4], begins)
 
 
 def write(path: Path, store: Store) -> None:
@@ -242,9 +245,25 @@ def _fitting(words: tuple[Word, ...]) -> str:
     return f"'{names}' fits, for example '{examples}'"
 
 
-def _sparse_half(matrix: Any, symmetry: str, path: Path) -> SparseHalf:
+class _Begins(NamedTuple):
+    """Where the entries of a file begin: the offset, and the line."""
+
+    file: BinaryIO
+    offset: int
+    line: int
+    path: Path
+
+    def line_of(self, entry: int) -> int:
+        """The line of an entry: blank ones have none."""
+        self.file.seek(self.offset)
+        filled = (number for number, text in enumerate(self.file, self.line) if text.strip())
+        return next(islice(filled, entry, None))
+
+
+def _sparse_half(matrix: Any, symmetry: str, begins: _Begins) -> SparseHalf:
     if matrix.shape[0] != matrix.shape[1]:
-        raise FileFormatError(f"is {symmetry} and has shape {matrix.shape}: no square matrix", path)
+        text = f"is {symmetry} and has shape {matrix.shape}: no square matrix"
+        raise FileFormatError(text, begins.path, line=begins.line - 1)
     strict = symmetry == "skew-symmetric"
     wrong = np.flatnonzero(matrix.col >= matrix.row if strict else matrix.col > matrix.row)
     if len(wrong):
@@ -252,12 +271,23 @@ def _sparse_half(matrix: Any, symmetry: str, path: Path) -> SparseHalf:
         raise FileFormatError(
             f"is {symmetry}, so it holds what lies below the diagonal{'' if strict else ' or on it'}, "
             f"and it has an entry at row {i}, column {j}",
-            path,
+            begins.path,
+            line=begins.line_of(int(wrong[0])),
         )
     n, kind = matrix.shape[0], KINDS[symmetry]
+    try:
+        return _summed(matrix, n, kind)
+    except OverflowError as error:
+        raise FileFormatError(f"holds integers of which {error}", begins.path) from error
+
+
+def _summed(matrix: Any, n: int, kind: str) -> SparseHalf:
+    """The store of a lower triangle, entries at one place summed."""
     if n > MANY_ROWS * max(1, matrix.nnz):
         return SparseHalf.from_coo(matrix.row, matrix.col, matrix.data, n, kind=kind, use="lower")
     rows = matrix.tocsr()  # the other way looks at all numbers again: reading takes a tenth longer
+    if rows.dtype.kind in "iu" and rows.nnz < matrix.nnz:
+        refuse_wrapped(rows.data, matrix.astype(float).tocsr().data)
     return SparseHalf(rows.indptr, rows.indices, rows.data, n, triangle="lower", kind=kind)
 
 

@@ -58,7 +58,7 @@ def solve(
     Raises
     ------
     numpy.linalg.LinAlgError
-        If S is singular (of a SparseHalf: to working precision), or an iteration ends too soon.
+        If S is singular (see the Notes), or an iteration ends too soon.
     ValueError, TypeError
         As `cholesky`, and for a b that does not fit; "auto" takes every kind.
     ModuleNotFoundError
@@ -70,9 +70,13 @@ def solve(
     and factored in place: by Bunch-Kaufman's ``L D L^T`` (LAPACK's ?sytrf, ?hetrf), or by LU where S is skew or b
     has more than n / 8 columns.
 
-    A SparseHalf: the factor, in float64, takes as much time and memory as its fill asks for. A right side of random
-    signs, solved first, shows a singular matrix that rounding hides; then solutions are refined until their
-    residual is rounding of ``|S| |x|``.
+    A SparseHalf: the factor, in float64, takes as much time and memory as its fill asks for. Solutions are refined
+    until their residual is rounding of ``|S| |x|``.
+
+    What is singular is one rule for `solve` and `slogdet`. A Packed is where a pivot is exactly zero, as in NumPy;
+    rounding may hide that, and `cond` shows it. A SparseHalf is singular to working precision, or else the answer
+    would hang on which solver is installed: where, its rows scaled to size one, a right side of random signs is
+    solved to no digit or by numbers beyond 1 / eps.
 
     Examples
     --------
@@ -155,8 +159,8 @@ def slogdet(S: Packed | SparseHalf, *, threads: int | None = None) -> SignLogdet
     Returns
     -------
     SignLogdet
-        ``sign, logabsdet`` as of ``numpy.linalg.slogdet``: the sign is exactly 1.0, -1.0, or 0.0 with -inf for
-        a singular S; of complex symmetric and skew matrices a complex number of modulus 1.
+        ``sign, logabsdet`` as of ``numpy.linalg.slogdet``: the sign is exactly 1.0, -1.0, or 0.0 with -inf
+        where `solve` calls S singular; of complex symmetric and skew matrices a complex number of modulus 1.
 
     Raises
     ------

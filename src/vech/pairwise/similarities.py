@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from math import isfinite
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,9 @@ from vech.packed import Packed
 from vech.pairwise.dense_rows import Dense
 from vech.pairwise.rows import Wanted, exact, inexact, native
 from vech.pairwise.sparse_rows import Sparse
-from vech.scan import Triangle, half_csr, sparse_dtype
+from vech.scan import Triangle, half_csr, not_above, sparse_dtype
 from vech.sparse import SparseHalf
+from vech.sparse.pattern import check_real
 
 STORES = ("auto", "sparse", "packed")
 
@@ -198,8 +198,7 @@ def cooccurrence(
 
 
 def _wanted(threshold: Any, store: str, layout: str | AnyLayout, threads: int | None) -> Wanted:
-    if not isinstance(threshold, Real) or isinstance(threshold, bool | np.bool):
-        raise TypeError(f"threshold must be a real number, not {threshold!r}")
+    check_real("threshold", threshold)
     threshold = float(threshold)
     if not (isfinite(threshold) and threshold >= 0):
         raise ValueError(f"threshold must be zero or a positive number, not {threshold}: sizes are compared")
@@ -210,6 +209,9 @@ def _wanted(threshold: Any, store: str, layout: str | AnyLayout, threads: int | 
 
 def _similarity(rows: Sparse | Dense, wanted: Wanted) -> Similarity:
     layout, plain = wanted.layout, wanted.layout.plain
+    if rows.dtype.kind != "i":
+        size = rows.dtype if rows.dtype.kind == "f" else np.dtype(f"f{rows.dtype.itemsize // 2}")
+        wanted = wanted._replace(threshold=float(not_above(wanted.threshold, size)))
     packing(layout, rows.kind, rows.dtype)  # refuses scaled integers, and kinds that the layout does not have
     check_side(rows.side, layout)
     if layout.implied is not None and not (rows.unit and layout.implied == 1):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from copy import copy
+from inspect import isfunction
 from typing import Any, Self
 
 import numpy as np
@@ -24,6 +25,12 @@ class Arrays(Store):
     """
 
     __slots__ = ("_data", "_indices", "_indptr", "_kind", "_labels", "_n", "_places", "_triangle")
+
+    def __init_subclass__(cls) -> None:
+        """Name the store in errors about arguments, not the part of it that a method is written in."""
+        for name, function in [*vars(Arrays).items(), *vars(cls).items()]:
+            if isfunction(function):
+                function.__qualname__ = f"SparseHalf.{name}"
 
     def __init__(
         self,
@@ -67,7 +74,10 @@ class Arrays(Store):
 
     @property
     def indices(self) -> Array:
-        """The column of each number, shape (nnz,): what was given, not a copy."""
+        """The column of each number, shape (nnz,): what was given, not a copy.
+
+        Of a matrix with far more rows than numbers this is made anew.
+        """
         return self._indices if self._places is None else self._places[self._indices]
 
     @property

@@ -72,6 +72,8 @@ class Exports(Arrays):
         ------
         TypeError
             For matrices that are not real and symmetric.
+        OverflowError
+            Beyond 2^31 - 1 rows.
 
         Notes
         -----
@@ -87,7 +89,21 @@ class Exports(Arrays):
         return _with_whole_diagonal(self._export(QDLDL))
 
     def to_clarabel(self) -> Any:
-        """The matrix P of a program for Clarabel: its upper triangle by columns, as `to_qdldl`.
+        """The matrix P of a program for Clarabel: its upper triangle by columns.
+
+        Returns
+        -------
+        scipy.sparse.csc_array, shape (n, n)
+            float64. It shares the arrays of a lower triangle of that dtype.
+
+        Raises
+        ------
+        TypeError, OverflowError
+            As `to_qdldl`.
+
+        Notes
+        -----
+        Clarabel takes the lower triangle too, and answers another question without a word.
 
         Examples
         --------
@@ -110,6 +126,8 @@ class Exports(Arrays):
         ------
         TypeError
             For matrices that are neither real and symmetric nor Hermitian.
+        OverflowError
+            Beyond 2^31 - 1 rows.
 
         Notes
         -----
@@ -204,7 +222,7 @@ class Exports(Arrays):
             )
         if self.n > INT32_MAX or (to.narrow and self.nnz + self.n > INT32_MAX):
             raise OverflowError(
-                f"{to.name} counts in 32 bits, up to {INT32_MAX}: n = {self.n} with {self.nnz} numbers is beyond; "
+                f"{to.name if to.narrow else 'vech'} counts in 32 bits, up to {INT32_MAX}: n = {self.n} with {self.nnz} numbers is beyond; "
                 f"submatrix() leaves empty rows out"
             )
         compressed = to.compressed[:3]

@@ -162,9 +162,8 @@ class Conversions(Arrays):
         array([0, 1, 1], dtype=int32)
         """
         one_of("triangle", triangle, TRIANGLES)
-        if triangle == self._triangle:
-            return self
-        return self._again(turned(self._stored(), resolve_threads(threads, self.nbytes)))
+        count = resolve_threads(threads, self.nbytes)
+        return self if triangle == self._triangle else self._again(turned(self._stored(), count))
 
     def _to_scipy(self, format: str, part: str, threads: int | None) -> Any:
         stored = self._stored(judge=part != "full")  # the kernel that makes a full matrix judges for itself

@@ -106,7 +106,7 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
         Returns
         -------
         SparseHalf
-            With arrays of its own, zeros that are stored among them. Of a matrix given as pairs (COO, DOK)
+            With arrays of its own, zeros that are stored among them: for "both" and "mean" in whichever triangle. Of a matrix given as pairs (COO, DOK)
             empty rows take no memory where they are most.
 
         Raises
@@ -118,7 +118,8 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
             For what is not SciPy sparse, dtypes refused, the "mean" of integers, skew numbers without a sign,
             and a tolerance where nothing is compared.
         OverflowError
-            For the smallest integer in a skew matrix, which has no negative.
+            For the smallest integer in a skew matrix, which has no negative, and duplicates that add up beyond
+            the dtype of integers.
 
         Notes
         -----
@@ -172,8 +173,10 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
         ------
         ValueError
             If a place is outside of the matrix, or the vectors differ in length; and as `from_sparse`.
-        TypeError, OverflowError
+        TypeError
             As `from_sparse`.
+        OverflowError
+            As `from_sparse`, and if integers at one place add up beyond their dtype.
 
         Notes
         -----

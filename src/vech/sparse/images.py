@@ -157,6 +157,8 @@ def convolution_normal(
     ------
     ValueError, TypeError, MemoryError
         As `convolution`.
+    OverflowError
+        If the squares of a kernel of integers add up beyond int64.
 
     Notes
     -----
@@ -182,6 +184,10 @@ def convolution_normal(
     """
     taps, form = _taps(kernel, flip), _form(np.shape(kernel), shape, stride, padding)
     dtype = np.dtype(np.int64) if family(taps.values.dtype) in "biu" else taps.values.dtype
+    if dtype.kind == "i" and (most := float((taps.values.astype(float) ** 2).sum())) >= 2.0**63:
+        raise OverflowError(
+            f"sums of products of the kernel may reach {most:.3g}, beyond int64: astype(float) first"
+        )
     numbers = {
         tuple(place): value
         for place, value in zip(taps.places.tolist(), taps.values.astype(dtype), strict=True)
@@ -213,7 +219,8 @@ def laplacian(image: ArrayLike | tuple[int, ...], beta: float = 1.0, *, channels
     image : array of one axis or more, or a tuple of ints
         An image, or the shape of one in which all pixels are equal.
     beta : float
-        How fast alikeness falls with the difference of two pixels; 0 makes all neighbours alike.
+        How fast alikeness falls with the difference of two pixels; 0 makes all neighbours alike. 1 is for numbers of
+        size one: of 8-bit images all weights would vanish, so divide these by 255.
     channels : bool
         Whether the last axis holds the channels of a pixel, such as colours.
 
@@ -232,7 +239,7 @@ def laplacian(image: ArrayLike | tuple[int, ...], beta: float = 1.0, *, channels
     Notes
     -----
     ``L = D - W`` with ``w_ij = exp(-beta |g_i - g_j|^2)`` of pixels that differ by one along one axis, and D the sums
-    of the rows of W: L. Grady, "Random walks for image segmentation", IEEE TPAMI 28(11), 2006. Neighbours
+    of the rows of W, so constants are its kernel (`vech.linalg.eigsh` takes a sigma below 0, say -1e-6): L. Grady, "Random walks for image segmentation", IEEE TPAMI 28(11), 2006. Neighbours
     so different that the weight is zero in float64 are stored as such. Time and memory: some numbers for each
     pixel and axis.
 

@@ -1,6 +1,7 @@
 """What is done to the patterns of triangles: turned, united, gathered from pairs, looked up."""
 
 from dataclasses import replace
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from vech import _core, arrays
 from vech.arrays import Array, family, mirror_change, mirror_values, settle
 from vech.moves import refuse_negation
-from vech.scan import Triangle, scipy_array
+from vech.scan import Triangle, refuse_wrapped, scipy_array
 from vech.values import widen
 
 Indices = NDArray[np.int64]
@@ -77,15 +78,6 @@ def compressed(rows: Indices, columns: Indices, data: Array, n: int) -> tuple[An
     if data.dtype.kind in "iu" and csr.nnz < data.size:
         refuse_wrapped(csr.data, coo_array((data.astype(float), (rows, columns)), shape=(n, n)).tocsr().data)
     return csr, places
-
-
-def refuse_wrapped(sums: Array, rounded: Array) -> None:
-    """OverflowError if a sum of integers has wrapped around; `rounded` has the same sums in float64."""
-    wrapped = np.abs(sums.astype(float) - rounded) > 1 + 1e-9 * np.abs(rounded)
-    if wrapped.any():
-        raise OverflowError(
-            f"duplicates add up to {rounded[wrapped.argmax()]:.0f}, beyond {sums.dtype}: astype to a larger dtype first"
-        )
 
 
 def sided(
@@ -166,8 +158,15 @@ def sizes(held: Triangle) -> NDArray[np.float64]:
     return size
 
 
+def check_real(what: str, value: Any) -> None:
+    """TypeError for what no magnitude is compared with."""
+    if not isinstance(value, Real) or isinstance(value, bool | np.bool):
+        raise TypeError(f"{what} must be a real number, not {value!r}")
+
+
 def check_threshold(value: float) -> None:
     """Refuse what no magnitude is compared with."""
+    check_real("threshold", value)
     if not value >= 0:
         raise ValueError(f"the threshold must not be negative or NaN, but is {value!r}")
 

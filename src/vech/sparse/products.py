@@ -142,7 +142,7 @@ class Products(Arrays):
         does not reach it. It takes the memory of a half or of a full CSR matrix. ``S @ x`` itself remembers
         nothing, and sees every change.
 
-        The choice comes from a count of the pattern and from the dtype, never from timing. "full" is chosen
+        The choice comes from the dtype and `expected`, never from timing. "full" is chosen
         for dtypes without a kernel, whose half is taken apart anew for every product, where at least 2 products
         are expected. Otherwise "half" is, since it was measured to be the faster one for banded and for random
         patterns alike: 1.6 and 1.2 to 1.7 times as fast as SciPy's product with the full matrix.
@@ -169,6 +169,11 @@ class Products(Arrays):
         negates: bool = False,
     ) -> Array:
         """The product, of the conjugated matrix or of its negative."""
+        if hasattr(x, "to_csr") or hasattr(x, "tocsr"):
+            other = "T.to_csr()" if hasattr(x, "to_csr") else "T"
+            raise TypeError(
+                f"a SparseHalf multiplies arrays, not a {type(x).__name__} T: S.to_csr() @ {other} is the sparse product"
+            )
         x = as_array(x, "x")
         n = self._n
         if x.ndim == 0 or (x.shape[-2] if x.ndim > 1 else x.size) != n:

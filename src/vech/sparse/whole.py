@@ -9,9 +9,9 @@ from vech import _core
 from vech.arrays import INT32_MAX, Array, Dtype, epsilon, mirror_values, resolve_kind, resolve_threads
 from vech.layout import Layout, one_of
 from vech.moves import check_use, packing
-from vech.scan import Triangle, check_matrix
+from vech.scan import Triangle, check_matrix, refuse_wrapped
 from vech.sparse.arrays import TRIANGLES
-from vech.sparse.pattern import Indices, compressed, mirrored, refuse_wrapped, turned, union
+from vech.sparse.pattern import Indices, compressed, mirrored, turned, union
 from vech.values import largest, mean
 
 AS_THEY_ARE = (1.0, 1.0)
@@ -119,7 +119,13 @@ def triangle_of(
     check_use(use, tolerance, packing(Layout(triangle, "rows"), kind, full.data.dtype))
     count = resolve_threads(threads, full.data.nbytes)
     if use == "both":
-        _judge(full, kind, tolerance, count)
+        exact = _judge(full, kind, tolerance, count)
+        own = _believed(full, triangle, kind, triangle, count)
+        with np.errstate(invalid="ignore"):  # signalling NaN
+            filled = bool(full.data.all())
+        if exact and filled:  # then both triangles hold the same places
+            return own
+        return _with_places(own, _believed(full, _other(triangle), kind, triangle, count))
     if use == "mean":
         return _mean(full, kind, triangle, count)
     return _believed(full, use if use in TRIANGLES else triangle, kind, triangle, count)
@@ -133,6 +139,20 @@ def _believed(full: Whole, source: str, kind: str, triangle: str, threads: int) 
     return half if half.name == triangle else turned(half, threads)
 
 
+def _other(triangle: str) -> str:
+    return TRIANGLES[1 - TRIANGLES.index(triangle)]
+
+
+def _with_places(own: Triangle, other: Triangle) -> Triangle:
+    """The numbers of one, and zeros at the places that only the other holds."""
+    both = union(own, other)
+    if both.left.all():
+        return own
+    data = np.zeros(both.indices.size, own.data.dtype)
+    data[both.left] = own.data
+    return replace(own, indptr=both.indptr, indices=both.indices, data=data)
+
+
 def _mean(full: Whole, kind: str, triangle: str, threads: int) -> Triangle:
     own, other = (_believed(full, source, kind, triangle, threads) for source in TRIANGLES)
     on = other.indices == other.runs()
@@ -144,8 +164,11 @@ def _mean(full: Whole, kind: str, triangle: str, threads: int) -> Triangle:
     return replace(own, indptr=both.indptr, indices=both.indices, data=a[0])
 
 
-def _judge(full: Whole, kind: str, tolerance: float | None, threads: int) -> None:
-    """ValueError for the first number that is not the mirror image of what is at the mirrored place."""
+def _judge(full: Whole, kind: str, tolerance: float | None, threads: int) -> bool:
+    """ValueError for the first number that is not the mirror image of what is at the mirrored place.
+
+    Returns whether each is exactly.
+    """
     dtype = full.data.dtype
     if kind == "skew" and dtype.kind == "i":
         smallest = full.data == np.iinfo(dtype).min
@@ -154,11 +177,13 @@ def _judge(full: Whole, kind: str, tolerance: float | None, threads: int) -> Non
             off = rows != columns
             mirrored(rows[off], columns[off], full.data[smallest][off], kind)
     place = full.asymmetry(kind, tolerance or 0.0, threads)
+    exact = place is None and not tolerance
     if place is not None and tolerance is None and epsilon(dtype):
         bound = full.n * epsilon(dtype) * largest(full.data[None])[0]
         place = full.asymmetry(kind, float(bound), threads)
     if place is not None:
         raise _disagreement(full, kind, *place)
+    return exact
 
 
 def _disagreement(full: Whole, kind: str, i: int, j: int) -> ValueError:
@@ -182,7 +207,7 @@ def _disagreement(full: Whole, kind: str, i: int, j: int) -> ValueError:
 def whole(matrix: Any) -> Whole:
     """A square SciPy sparse matrix in canonical form; what is in it already is not copied."""
     dtype, n = check_matrix(matrix), matrix.shape[0]
-    if matrix.format in ("coo", "dok"):
+    if matrix.format in ("coo", "dok") or n > INT32_MAX:
         coo = matrix.tocoo()
         rows, columns = coo.coords
         return whole_of_pairs(rows, columns, coo.data.astype(dtype, copy=False), n)
