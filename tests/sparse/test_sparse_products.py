@@ -307,7 +307,7 @@ def test_an_operator_multiplies_as_the_full_matrix(dtype, kind, expected):
 
 
 def test_an_operator_says_what_it_chose_and_why():
-    kernel = sample("random", "symmetric", "float64", 9)[0].operator()
+    kernel = sample("random", "symmetric", "float64", 9)[0].operator(expected=15)
     assert kernel.uses == "half" and kernel.reason == "float64 has a kernel, which reads each number once"
     assert repr(kernel) == (
         "<9x9 SparseOperator of float64, uses the half: float64 has a kernel, which reads each number once>"
@@ -319,6 +319,30 @@ def test_an_operator_says_what_it_chose_and_why():
         store.operator(expected=-1)
     with pytest.raises(TypeError, match=r"expected must be a count of products or None, not 2\.5"):
         store.operator(expected=2.5)
+
+
+@pytest.mark.parametrize(
+    ("n", "width", "far", "uses"),
+    [
+        (50_000, 4, 1, "full"),
+        (50_000, 5, 1, "half"),  # longer rows
+        (50_000, 4, 7_000, "half"),  # any column
+        (300_000, 3, 1, "half"),  # beyond the caches
+    ],
+)
+def test_an_operator_looks_at_the_pattern(n, width, far, uses):
+    rng = np.random.default_rng(0)
+    rows = np.arange(n)
+    moved = [rng.integers(0, far, n) for _ in range(width)]
+    columns = np.concatenate([np.maximum(rows - k * far - moved[k], 0) for k in range(width)])
+    pairs = np.unique(np.stack([np.tile(rows, width), columns]), axis=1)
+    lower = scipy.sparse.csr_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(n, n))
+    operator = vech.SparseHalf.from_sparse(lower, use="lower").operator()
+    assert operator.uses == uses
+    assert ("few" in operator.reason) == (uses == "full")
+    x = cases.moderate("f8", n)
+    full = lower + scipy.sparse.tril(lower, -1).T
+    np.testing.assert_allclose(operator @ x, full @ x, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "int16"])

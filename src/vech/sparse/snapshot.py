@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from vech import _core
 from vech.arrays import Array, settle
 from vech.sparse.arrays import Arrays
 
@@ -14,10 +15,20 @@ from vech.sparse.arrays import Arrays
 # pattern, 1.3 to 2.7 for a power law.
 WORTH_IT = 2
 
+# Of a dtype with a kernel: rows of so few stored numbers, each row's near those of the one above, in a full matrix
+# that the caches hold. Two to four numbers a row: 0.46 to 0.9 of SciPy's product with the full matrix, which is made
+# in what 6 to 24 products gain; five and more, or beyond 12 MB: 0.9 to 1.7. Where rows jump, 1.1 to 1.8 at any length.
+SHORT, CACHED, REPAID, JUMPY = 4, 12e6, 16, 0.5
+
 
 def snapshot(store: Any, has_kernel: bool, expected: int | None) -> Any:
     """The operator of a copy of the store; see `SparseHalf.operator`."""
     count = _count(expected)
+    if has_kernel and (count is None or count >= REPAID) and _is_short(store):
+        reason = (
+            f"at most {SHORT} stored numbers a row, in a small matrix, are too few for the half to save time"
+        )
+        return _class()(_full(store), "full", reason)
     if has_kernel:
         return _class()(store.copy(), "half", f"{store.dtype} has a kernel, which reads each number once")
     if count is not None and count < WORTH_IT:
@@ -26,6 +37,14 @@ def snapshot(store: Any, has_kernel: bool, expected: int | None) -> Any:
     return _class()(
         _full(store), "full", f"{store.dtype} has no kernel, and SciPy multiplies full matrices faster"
     )
+
+
+def _is_short(store: Any) -> bool:
+    size = (2 * store.nnz + store.n) * (4 + store.dtype.itemsize)
+    if store.nnz > SHORT * store.n or size > CACHED:
+        return False
+    held = store._stored()
+    return _core.jumps(held.indptr, held.indices, held.n) < JUMPY
 
 
 def _full(store: Arrays) -> Any:
@@ -69,7 +88,8 @@ def _class() -> Any:
         _matmat = _matvec
 
         def _rmatvec(self, x: Array) -> Array:
-            product: Array = self._matrix.rmatvec(x) if self.uses == "half" else self._matrix.T @ x
+            half = self.uses == "half"
+            product: Array = self._matrix.rmatvec(x) if half else (self._matrix.T @ x.conj()).conj()
             return product
 
         _rmatmat = _rmatvec
