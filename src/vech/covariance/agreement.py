@@ -7,7 +7,7 @@ import numpy as np
 from vech.arrays import Array
 from vech.covariance.codes import Measure, Progress, encode, write
 from vech.covariance.data import Data, open_data
-from vech.covariance.gerber import medians
+from vech.covariance.medians import medians
 from vech.covariance.result import Result
 from vech.dialects import AnyLayout
 from vech.packed import Packed

@@ -8,6 +8,7 @@ from vech.arrays import Array
 from vech.covariance.codes import Measure, Progress, encode, write
 from vech.covariance.data import Data, as_weights, column_name, is_labelled, open_data
 from vech.covariance.gram import raise_overflow
+from vech.covariance.medians import medians
 from vech.covariance.result import Result
 from vech.covariance.spread import Spread, spread
 from vech.covariance.weighted import write_weighted
@@ -24,7 +25,6 @@ FORMS = {
 }
 CENTERS = ("zero", "mean", "median")
 REPAIRS = ("nearest", "shrink")
-COLUMNS = 64  # of which medians are taken together
 
 
 def gerber(
@@ -200,32 +200,3 @@ def _reach(
     reach = bounds * found.deviation
     constant = found.deviation == 0
     return np.where(constant, -np.inf, middle - reach), np.where(constant, np.inf, middle + reach)
-
-
-def medians(data: Data, weights: Array | None = None) -> Array:
-    """The median of each column over its numbers that are not NaN, 0 where there are none, in float64.
-
-    With weights, the middle of the numbers up to which, and from which on, there is half the weight.
-    """
-    whole = data.whole("a median")
-    found = np.zeros(data.p)
-    ones = np.ones(len(whole)) if weights is None else weights
-    for first in range(0, data.p, COLUMNS):
-        numbers = whole[:, first : first + COLUMNS].astype(np.float64)
-        if weights is None and not np.isnan(numbers).any():
-            found[first : first + COLUMNS] = np.median(numbers, axis=0)
-            continue
-        for column in range(numbers.shape[1]):
-            found[first + column] = _median(numbers[:, column], ones)
-    return found
-
-
-def _median(numbers: Array, weights: Array) -> float:
-    counts = ~np.isnan(numbers) & (weights > 0)
-    if not counts.any():
-        return 0.0
-    order = np.argsort(numbers[counts])
-    ordered, below = numbers[counts][order], np.cumsum(weights[counts][order])
-    at = np.searchsorted(below, below[-1] / 2)
-    following = min(at + 1, ordered.size - 1) if below[at] == below[-1] / 2 else at
-    return float(ordered[at] / 2 + ordered[following] / 2)

@@ -1,5 +1,6 @@
 """Covariances by their eigenvalues: nonlinear shrinkage, and clipping at the edge of noise."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -142,8 +143,8 @@ def denoise(
     >>> denoise(X, correlation=True).half.round(2)
     array([1.  , 0.52, 0.52, 0.51, 1.  , 0.52, 0.51, 1.  , 0.52, 1.  ])
     """
-    if not variance > 0:
-        raise ValueError(f"variance must be positive, mostly 1, not {variance}")
+    if not isinstance(variance, Real) or isinstance(variance, bool) or not 0 < variance < np.inf:
+        raise ValueError(f"variance must be a positive number, mostly 1, not {variance!r}")
     data = open_data(X, policies=("raise",))
     check_ddof(ddof)
     implied = 1 if correlation else None
