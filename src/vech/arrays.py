@@ -193,6 +193,13 @@ def settle(diagonal: Array, kind: str) -> None:
         diagonal[...] = np.zeros(1, diagonal.dtype)
 
 
+def settle_at(numbers: Array, places: Array, kind: str) -> None:
+    """The same, for those of the numbers that are on the diagonal."""
+    diagonal = numbers[places]
+    settle(diagonal, kind)
+    numbers[places] = diagonal
+
+
 # ---------------------------------------------------------------- out=
 
 

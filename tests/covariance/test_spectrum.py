@@ -135,8 +135,16 @@ def test_the_share_of_noise_moves_the_edge():
     low, high = clipped(X, 0.2), clipped(X, 1.0)
     assert low[1] > high[1]
     assert np.allclose(covariance.denoise(X, variance=0.2, correlation=True).expand(), low[0], atol=1e-10)
-    refuses(ValueError, "^variance must be a positive number, mostly 1, not 0$", covariance.denoise, X, variance=0)
-    refuses(ValueError, "^variance must be a positive number, mostly 1, not .1.$", covariance.denoise, X, variance="1")
+    refuses(
+        ValueError, "^variance must be a positive number, mostly 1, not 0$", covariance.denoise, X, variance=0
+    )
+    refuses(
+        ValueError,
+        "^variance must be a positive number, mostly 1, not .1.$",
+        covariance.denoise,
+        X,
+        variance="1",
+    )
 
 
 def test_pure_noise_becomes_the_identity():

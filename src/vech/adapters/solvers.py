@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from vech.arrays import INT32_MAX, Array, settle
+from vech.arrays import INT32_MAX, Array, settle_at
 from vech.sparse import SparseHalf
 from vech.sparse.consumers import CHOLMOD, COMPLEX, HERMITIAN, QDLDL, REAL
 
@@ -114,10 +114,7 @@ class SuperLU:
         full = S.to_csc()
         full = full.astype(np.result_type(full.dtype, np.float64), copy=False)
         columns = np.repeat(np.arange(S.n), np.diff(full.indptr))
-        on = np.flatnonzero(full.indices == columns)
-        diagonal = full.data[on]
-        settle(diagonal, S.kind)
-        full.data[on] = diagonal
+        settle_at(full.data, full.indices == columns, S.kind)
         symmetric = {
             "diag_pivot_thresh": 0.0,
             "permc_spec": "MMD_AT_PLUS_A",

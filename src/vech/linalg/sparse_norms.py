@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vech.arrays import Array, epsilon, family, mirror_values, settle
+from vech.arrays import Array, epsilon, family, mirror_values, settle_at
 from vech.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
@@ -28,9 +28,7 @@ def entries(S: SparseHalf) -> Entries:
     stored = S.to_coo(part=S.triangle)
     rows, columns = (index.astype(np.int64) for index in stored.coords)
     found = Entries(rows, columns, stored.data)
-    diagonal = found.values[found.on]
-    settle(diagonal, S.kind)
-    found.values[found.on] = diagonal
+    settle_at(found.values, found.on, S.kind)
     return found
 
 
@@ -67,9 +65,7 @@ def inner(S: Store, T: Store) -> Any:
     else:
         assert isinstance(T, Packed)
         second = T[first.rows, first.columns]
-        diagonal = second[on]
-        settle(diagonal, T.kind)
-        second[on] = diagonal
+        settle_at(second, on, T.kind)
     dtype = np.result_type(
         first.values, second, np.float32 if epsilon(S.dtype) and epsilon(T.dtype) else float
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech import _core, arrays
-from vech.arrays import Array, family, mirror_change, mirror_values, settle
+from vech.arrays import Array, family, mirror_change, mirror_values, settle_at
 from vech.moves import refuse_negation
 from vech.scan import Triangle, refuse_wrapped, scipy_array
 from vech.values import widen
@@ -143,9 +143,8 @@ def settled(held: Triangle) -> Triangle:
     if held.kind == "symmetric":
         return held
     on = held.indices == held.runs()
-    data, ends = held.data.copy(), held.data[on]
-    settle(ends, held.kind)
-    data[on] = ends
+    data = held.data.copy()
+    settle_at(data, on, held.kind)
     return replace(held, data=data)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, settle
+from vech.arrays import Array, settle_at
 from vech.sparse.arrays import Arrays
 
 # Products of a dtype without a kernel from which on making the full matrix pays. Making it costs what so many products
@@ -51,9 +51,7 @@ def _full(store: Arrays) -> Any:
     full = store.to_csr()
     if store.kind != "symmetric":
         rows = np.repeat(np.arange(full.shape[0]), np.diff(full.indptr))
-        diagonal = full.data[on := rows == full.indices]
-        settle(diagonal, store.kind)
-        full.data[on] = diagonal
+        settle_at(full.data, rows == full.indices, store.kind)
     return full
 
 
