@@ -52,6 +52,14 @@ ROWS = (
         quick_sizes=(8, 9),
     ),
     Row(
+        "nearest_correlation, n = 300",
+        "vech",
+        (Limit("statsmodels", must=100, faster=True),),
+        (300,),
+        against_statsmodels,
+        quick_sizes=(8,),
+    ),
+    Row(
         "nearest_correlation, nearest_psd, shrink_to_psd, n = 1000",
         "eigh",
         (Limit("eigh", must=10),),

@@ -16,24 +16,29 @@ from benchmarks.rows import Candidates
 ROUNDS = 7  # at least
 CASE_SECONDS = 0.6  # rounds go on until then
 CALL_SECONDS = 0.004  # a candidate that is faster is called several times a round
+SLOW_SECONDS = 30  # a candidate that takes longer is called once
 PAGE = 4096
 
 
 def seconds(candidates: Candidates, *, quick: bool = False) -> dict[str, float]:
     """The fastest round of each candidate; they take turns, so that what disturbs one disturbs all."""
     calls = {name: call for name, call in candidates.items() if call is not None}
-    repeats = {}
+    repeats: dict[str, int] = {}
+    slow: dict[str, float] = {}
     for name, call in calls.items():
         first = _once(call, 1)  # warms caches, memory and compilers
+        if first > SLOW_SECONDS:
+            slow[name] = first
+            continue
         again = first if quick or first > 1 else _once(call, 1)
         repeats[name] = 1 if quick else math.ceil(CALL_SECONDS / again)
-    best = dict.fromkeys(calls, math.inf)
+    best = dict.fromkeys(repeats, math.inf)
     start = perf_counter()
     for count in itertools.count(1):
-        for name, call in calls.items():
-            best[name] = min(best[name], _once(call, repeats[name]) / repeats[name])
+        for name, repeat in repeats.items():
+            best[name] = min(best[name], _once(calls[name], repeat) / repeat)
         if quick or (count >= ROUNDS and perf_counter() - start > CASE_SECONDS):
-            return best
+            return best | slow
 
 
 def _once(call: Callable[[], object], repeats: int) -> float:
