@@ -15,6 +15,15 @@ void need_vector(const In& array, std::int64_t size, const In& half, const char*
         throw nb::value_error(what);
 }
 
+// A vector, or rows of several columns.
+void need_columns(const In& array, std::int64_t n, const In& half, const char* what) {
+    if (array.ndim() == 1) return need_vector(array, n, half, what);
+    if (array.ndim() != 2 || static_cast<std::int64_t>(array.shape(0)) != n || array.shape(1) < 2 ||
+        array.dtype() != half.dtype() || (n > 0 && array.stride(1) != 1) ||
+        (n > 1 && array.stride(0) != static_cast<std::int64_t>(array.shape(1))))
+        throw nb::value_error(what);
+}
+
 // Bytes of a number's real part; 0 for numbers that are not floating.
 int real_size(const In& array) {
     const auto code = static_cast<nb::dlpack::dtype_code>(array.dtype().code);
@@ -43,8 +52,11 @@ void multiply(const In& half, const In& x, const Out& y, std::int64_t n, bool gr
     job.complex = job.real != item_size(half);
     if (job.real == 0 || (absolute && job.complex)) throw nb::value_error("these numbers have no kernel");
     need_vector(half, job.half.length(), half, "the half has another shape than its layout");
-    need_vector(x, n, half, "x has another shape or dtype than the half");
-    need_vector(In(y), n, half, "y has another shape or dtype than the half");
+    need_columns(x, n, half, "x has another shape or dtype than the half");
+    need_columns(In(y), n, half, "y has another shape or dtype than the half");
+    job.columns = x.ndim() == 2 ? static_cast<std::int64_t>(x.shape(1)) : 1;
+    if (x.ndim() != y.ndim() || x.size() != y.size()) throw nb::value_error("x and y differ in shape");
+    if (x.ndim() == 2 && (absolute || job.complex)) throw nb::value_error("these columns have no kernel");
     job.diagonal = diagonal_of(diagonal);
     if (!diagonal_stored && job.diagonal >= Product::Diagonal::stored)
         throw nb::value_error("the diagonal is not stored");
@@ -56,10 +68,11 @@ void multiply(const In& half, const In& x, const Out& y, std::int64_t n, bool gr
     job.absolute = absolute;
     job.off = off;
     job.on = on;
-    const auto bytes = static_cast<std::size_t>(job.shares() * n * job.item());
+    const auto bytes = static_cast<std::size_t>(job.work_bytes());
     const std::unique_ptr<std::byte[]> work(new std::byte[std::max<std::size_t>(bytes, 1)]);
     job.work = work.get();
-    run([&](Watch& watch) { active_target().multiply(job, threads, watch); });
+    const auto kernel = job.columns == 1 ? active_target().multiply : active_target().multiply_columns;
+    run([&](Watch& watch) { kernel(job, threads, watch); });
 }
 
 void panel(const In& half, const In& block, std::int64_t n, bool grow, bool diagonal_stored, std::int64_t row,

@@ -21,6 +21,7 @@ struct Kernels {
     double (*density)(const std::byte* words, std::int64_t count, int item, const std::uint8_t* keep);
     void (*mirror)(const Mirror&, int threads, Watch&, Csr&);
     void (*multiply)(const Product&, int threads, Watch&);
+    void (*multiply_columns)(const Product&, int threads, Watch&);
     void (*panel)(const Panel&, int threads, Watch&);
     double (*dot)(const Numbers&, int threads, Watch&);
     double (*largest)(const Numbers&, int threads, Watch&);

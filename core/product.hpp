@@ -1,5 +1,6 @@
 // Products of a half: see kernels/product.hpp.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,9 +16,10 @@ struct Product {
     const std::byte* words;
     const std::byte* x;
     std::byte* y;
-    std::byte* work;  // shares() * n numbers
+    std::byte* work;  // work_bytes()
     Half half;
-    int real;  // bytes of a number's real part: 4 or 8
+    std::int64_t columns;  // of x and y, whose rows are contiguous
+    int real;              // bytes of a number's real part: 4 or 8
     bool complex;
     bool conjugates;  // the number at (c, r) is the conjugate of the one at (r, c) ...
     bool negates;     // ... and its negative
@@ -27,12 +29,23 @@ struct Product {
 
     int item() const { return complex ? 2 * real : real; }
 
-    // Rows are cut into as many shares for any number of threads, so that sums are the same.
+    // Rows are cut into as many shares for any number of threads, so that sums are the same; less where there are
+    // strips of columns to share.
     std::int64_t shares() const {
-        constexpr std::int64_t megabyte = 1 << 20, most = 64;
+        constexpr std::int64_t megabyte = 1 << 20, most = 64, some = 8;
         const auto wanted = half.length() * item() / megabyte;
-        return wanted < 1 ? 1 : wanted > most ? most : wanted;
+        return std::clamp<std::int64_t>(wanted, 1, columns == 1 ? most : std::max<std::int64_t>(1, some / strips()));
     }
+
+    // A number of each share for each of x; of several columns also x, as strips of whole cache lines.
+    std::int64_t work_bytes() const {
+        if (columns == 1) return shares() * half.n * item();
+        return (1 + shares()) * strips() * half.n * line + line;
+    }
+
+  private:
+    static constexpr std::int64_t line = 64;
+    std::int64_t strips() const { return (columns * item() + line - 1) / line; }
 };
 
 // Two vectors of real numbers, or of the parts of complex ones; they may be one.

@@ -80,6 +80,7 @@ namespace {
 #include "kernels/mirror.hpp"
 #include "kernels/symmetry.hpp"
 #include "kernels/product.hpp"
+#include "kernels/columns.hpp"
 #include "kernels/strip.hpp"
 #include "kernels/codes.hpp"
 #include "kernels/gram.hpp"
@@ -97,25 +98,15 @@ namespace {
 
 namespace vech::VECH_NAMESPACE {
 extern const Kernels kernels;
-const Kernels kernels = {VECH_NAME,
-                         [] { return static_cast<bool>(VECH_SUPPORTED); },
-                         move,
-                         cells,
-                         scan,
-                         scatter,
-                         density,
-                         mirror,
-                         multiply,
-                         panel,
-                         dot,
-                         largest,
-                         sum_columns,
-                         encode,
-                         count,
-                         gram,
-                         fault,
-                         jumps,
-                         cut,
-                         asymmetry,
-                         multiply_sparse};
+const Kernels kernels = {VECH_NAME, [] { return static_cast<bool>(VECH_SUPPORTED); },
+                         move,      cells,
+                         scan,      scatter,
+                         density,   mirror,
+                         multiply,  multiply_columns,
+                         panel,     dot,
+                         largest,   sum_columns,
+                         encode,    count,
+                         gram,      fault,
+                         jumps,     cut,
+                         asymmetry, multiply_sparse};
 }  // namespace vech::VECH_NAMESPACE

@@ -83,6 +83,7 @@ def test_a_store_times_columns_is_the_full_product(layout, dtype, kind, n):
 @every_order
 def test_small_blocks_give_the_full_product(layout, dtype, kind, monkeypatch):
     monkeypatch.setattr(products, "SIDE", 7)
+    monkeypatch.setattr(products, "STRIPS", 0)
     n = 3 if not cases.has_side(layout, 23) else 23
     store, full = packed(layout, dtype, kind, n)
     x = cases.moderate(dtype, (n, 6), salt=3)
@@ -105,6 +106,60 @@ def test_the_bits_of_a_product_do_not_depend_on_the_number_of_threads(name, dtyp
     check(one, full, x, n)
     for threads in (2, 3, 7, None):
         assert_same_bits(store.matmul(x, threads=threads), one)
+
+
+@every_target
+@pytest.mark.parametrize("kind", ["symmetric", "skew"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["vech", "numpy-tril", "condensed", "svec-lower", "svec-upper"])
+def test_real_columns_go_by_strips(name, dtype, kind, monkeypatch):
+    monkeypatch.setattr(products, "STRIPS", 256)
+    monkeypatch.setattr(products, "_matmat", None)
+    layout = vech.as_layout(name)
+    if not fits(layout, dtype, kind, 3):
+        pytest.skip("no such store")
+    for n in (1, 2, 7, 8, 9, 255, 257, 300, 530):
+        store, full = packed(layout, np.dtype(dtype), kind, n)
+        for columns in (5, 8, 16, 17, 40):
+            x = cases.moderate(np.dtype(dtype), (n, columns), salt=5)
+            product = store @ x
+            check(product, full, x, n)
+            check((x.T @ store).T, full.T, x, n)
+            np.testing.assert_array_equal(
+                store @ np.repeat(x[:, -1:], 5, 1), np.repeat(product[:, -1:], 5, 1)
+            )
+
+
+@every_target
+@pytest.mark.parametrize("columns", [5, 33, 256])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["vech", "numpy-tril"])
+def test_the_bits_of_columns_do_not_depend_on_the_number_of_threads(name, dtype, columns, monkeypatch):
+    monkeypatch.setattr(products, "STRIPS", 256)
+    n, layout = 1100, vech.as_layout(name)
+    half = cases.moderate(np.dtype(dtype), layout.length(n))
+    store = vech.Packed(half, layout)
+    x = cases.moderate(np.dtype(dtype), (n, columns))
+    one = store.matmul(x, threads=1)
+    check(one, store.expand(), x, n)
+    for threads in (2, 3, 7):
+        assert_same_bits(store.matmul(x, threads=threads), one)
+
+
+@every_target
+@pytest.mark.parametrize("special", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["vech", "numpy-tril"])
+def test_what_is_not_finite_stays_in_its_row_and_its_column(name, special, monkeypatch):
+    monkeypatch.setattr(products, "STRIPS", 256)
+    n, layout = 270, vech.as_layout(name)
+    full = np.ones((n, n))
+    full[3, 265] = full[265, 3] = special
+    x = np.ones((n, 11))
+    x[200, 6] = special
+    with np.errstate(invalid="ignore"):
+        want = full @ x
+        np.testing.assert_array_equal(vech.Packed(vech.pack(full, layout), layout) @ x, want)
+    assert np.isfinite(want).sum() == (n - 2) * 10
 
 
 @pytest.mark.parametrize(
