@@ -36,6 +36,11 @@ def random_half(n, numbers, dtype, *, kind="symmetric", salt=0, reach=None):
     rng = cases.generator("random half", n, numbers, salt)
     i = rng.integers(0, n, numbers)
     j = np.maximum(i - rng.integers(1, reach, numbers), 0) if reach else rng.integers(0, n, numbers)
+    return large_half(n, i, j, dtype, kind=kind, salt=salt)
+
+
+def large_half(n, i, j, dtype, *, kind="symmetric", salt=0):
+    """A store with numbers at these places or their mirror images, off the diagonal, and its full matrix."""
     i, j = np.maximum(i, j), np.minimum(i, j)
     i, j = (places[i != j] for places in (i, j))
     lower = scipy.sparse.coo_array((cases.moderate(dtype, i.size, salt=salt), (i, j)), shape=(n, n)).tocsr()
@@ -122,6 +127,36 @@ def test_the_bits_of_a_product_do_not_depend_on_the_number_of_threads(kind, dtyp
         check(one, full, x)
         for threads in (2, 3, 8):
             assert_same_bits(store.matmul(x, threads=threads), one)
+
+
+UNEVEN = {
+    "power law": lambda n, rng: (rng.integers(0, n, 300_000), (n * rng.random(300_000) ** 6).astype(int)),
+    "a dense row": lambda n, rng: (
+        np.concatenate([np.full(n, n // 2), rng.integers(0, n, 280_000)]),
+        np.concatenate([np.arange(n), rng.integers(0, n, 280_000)]),
+    ),
+    "empty rows": lambda n, rng: tuple(n // 3 + rng.integers(0, n // 300, (2, 300_000)) * 100),
+    "blocks": lambda n, rng: tuple(
+        rng.integers(0, n // 100, 300_000) * 100 + rng.integers(0, 100, (2, 300_000))
+    ),
+}
+
+
+@every_target
+@every_kind
+@pytest.mark.parametrize("dtype", ["float32", "complex128"])
+@pytest.mark.parametrize("pattern", sorted(UNEVEN))
+def test_shares_of_uneven_patterns_add_up(pattern, dtype, kind):
+    n = 20_000
+    i, j = UNEVEN[pattern](n, cases.generator(pattern, n))
+    store, full = large_half(n, i, j, dtype, kind=kind)
+    for x in (cases.moderate(dtype, n), cases.moderate(dtype, (n, 3))):
+        one = store.matmul(x, threads=1)
+        check(one, full, x)
+        check((x.T @ store).T, full.T, x)
+        assert_same_bits(store.matmul(x, threads=3), one)
+    expanded = store.to_csr(threads=2)
+    assert (abs(expanded - full)).max() == 0 and expanded.nnz == full.nnz
 
 
 @every_triangle
