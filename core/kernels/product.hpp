@@ -326,14 +326,20 @@ template <class Task, class Real>
 double over_unit(const Real* words, const Real* others, std::int64_t count) {
     using Lane = typename Task::Lane;
     constexpr std::int64_t chunk = 4096;  // 128 additions in the numbers' own precision
+    constexpr std::int64_t item = sizeof(Real), far = 8192 / item;  // two pages ahead: 5.3 ms for 8.0 beyond the caches
     double all = 0;
     for (std::int64_t k = 0, end; k < count; k = end) {
         end = std::min(k + chunk, count);
         Task task;
         auto at = k;
-        for (; at + 32 <= end; at += 32)
+        for (; at + 32 <= end; at += 32) {
+            for (std::int64_t next = far; next < far + 32; next += line_bytes / item) {
+                __builtin_prefetch(words + at + next);
+                __builtin_prefetch(others + at + next);
+            }
             for (int turn = 0; turn < 4; ++turn)
                 task.take(load<Lane>(words + at + 8 * turn), load<Lane>(others + at + 8 * turn), turn);
+        }
         for (; at < end; at += 8) {
             Lane rest[2] = {};
             const auto bytes = static_cast<std::size_t>(std::min<std::int64_t>(8, end - at)) * sizeof(Real);
