@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.rows import Candidates
 
 ROUNDS = 7  # at least
-CASE_SECONDS = 0.6  # rounds go on until then
+CASE_SECONDS = 1.2  # rounds go on until then
 CALL_SECONDS = 0.004  # a candidate that is faster is called several times a round
 SLOW_SECONDS = 30  # a candidate that takes longer is called once
 PAGE = 4096

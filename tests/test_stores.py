@@ -501,3 +501,13 @@ def test_arrays_on_the_left_are_judged_like_those_on_the_right(make):
             x @ store
     with pytest.raises(ValueError, match=r"x has shape \(2, 4\), but x @ S needs 3 columns"):
         np.ones((2, 4)) @ store
+
+
+@pytest.mark.parametrize("make", STORES.values(), ids=STORES)
+def test_names_of_other_libraries_are_answered_with_our_own(make):
+    store = make(np.eye(3), "symmetric")
+    answers = {"toarray": ": S.expand", "tocsr": ": S.to_csr", "dot": ": S @ x", "toarry": "$"}
+    for name, answer in answers.items():
+        with pytest.raises(AttributeError, match=f"no attribute '{name}'{answer}"):
+            getattr(store, name)
+    assert not hasattr(store, "toarray") and not hasattr(store, "__length_hint__")

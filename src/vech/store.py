@@ -3,7 +3,7 @@
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -127,6 +127,13 @@ class Store(ABC):
         full = self.expand()
         return full if dtype is None else full.astype(dtype, copy=False)
 
+    if not TYPE_CHECKING:  # type checkers would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            said = f"'{type(self).__name__}' object has no attribute '{name}'"
+            hint = f": {_HABITS[name]} is the same here" if name in _HABITS else ""
+            raise AttributeError(said + hint, name=name, obj=self)
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         names = _OPERATORS.get(ufunc.__name__)
         if names is not None and method == "__call__" and len(inputs) == 2 and not options:
@@ -148,6 +155,21 @@ class Store(ABC):
             f"{way}take the full matrix from expand()"
         )
 
+
+# what other libraries call it: how a store S is asked for it
+_HABITS = {
+    **dict.fromkeys(("toarray", "todense", "to_dense", "to_numpy", "A"), "S.expand()"),
+    **{f"to{name}": f"S.to_{name}()" for name in ("csr", "csc", "coo")},
+    "dot": "S @ x",
+    "transpose": "S.T",
+    "getH": "S.H",
+    "inv": "vech.linalg.inverse(S)",
+    "solve": "vech.linalg.solve(S, b)",
+    "det": "vech.linalg.slogdet(S)",
+    "norm": "vech.linalg.norm(S)",
+    "cholesky": "vech.linalg.cholesky(S)",
+    **dict.fromkeys(("eigh", "eigvalsh"), "vech.linalg.eigh(S)"),
+}
 
 # by the name of a ufunc: the operator of a store on the left, and of one on the right
 _OPERATORS = {
