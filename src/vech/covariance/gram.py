@@ -19,7 +19,8 @@ from vech.runs import BLOCK, SIDE, Runs, runs_of
 SQUARE = 1024  # up to this side BLAS adds up in a full square of at most 8 MiB, which stays in cache
 PANEL = 1000  # beyond: rows of the half that BLAS multiplies at a time
 HEIGHT = 2048  # rows copied at a time; fewer where the copy would be larger than the half
-CACHE_BYTES = 2**21  # of rows that are taken together for a square
+CACHE_BYTES = 2**20  # of rows that are taken together for a square
+STEPS = 16  # of these between two looks at the mean, where rows are not copied
 STEP = 384  # of them: OpenBLAS's own step, 3 to 5 % faster than powers of two
 COPY_BYTES = 2**25  # of that copy, where the half is smaller
 RAW_BYTES = 2**28  # of rows that BLAS takes as they lie
@@ -97,12 +98,18 @@ class Moments:
         tick: Callable[[float], None] | None,
     ) -> bool:
         rows = block if raw else self._shifted(block, weights, fill)
-        sums = self._roots(weights, len(rows)) @ rows  # first: BLAS then finds the rows in cache
-        if not np.isfinite(sums.sum()) and not np.isfinite(sums).all():
-            return False
+        roots = self._roots(weights, len(rows))
         if sign < 0:
             self._peak = np.maximum(self._peak, self._diagonal())
-        self._multiply(rows, sign, tick)
+        sums: Any = 0
+        step = self._step() if self._in_square() else len(rows)
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            some = roots[start : start + step] @ part  # first: BLAS then finds the rows in cache
+            if not np.isfinite(some.sum()) and not np.isfinite(some).all():
+                return False
+            self._multiply(part, sign, tick)
+            sums = sums + some
         self.sums += sign * sums
         self.rows += sign * len(rows)
         self.weight += sign * (len(rows) if weights is None else float(weights.sum()))
@@ -257,8 +264,12 @@ class Moments:
         """Rows to take at a time."""
         row = self.runs.n * self.dtype.itemsize
         if self._in_square():
-            return STEP * max(1, CACHE_BYTES // (row * STEP))
+            return self._step() * (STEPS if raw else 1)
         return max(1, RAW_BYTES // row if raw else min(HEIGHT, max(COPY_BYTES, self.runs.half.nbytes) // row))
+
+    def _step(self) -> int:
+        """Rows that a square is added at a time."""
+        return STEP * max(1, CACHE_BYTES // (self.runs.n * self.dtype.itemsize * STEP))
 
     def _in_square(self) -> bool:
         return self.runs.n <= SQUARE and self.dtype.kind == "f"
