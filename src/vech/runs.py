@@ -72,9 +72,9 @@ class Runs(NamedTuple):
 
     def is_settled(self) -> bool:
         """Whether the stored diagonal holds nothing but what its kind says."""
-        return not self.stored or np.array_equal(
-            ends := self.ends(), settled(ends, self.kind), equal_nan=True
-        )
+        if not self.stored or self.kind == "symmetric":
+            return True
+        return np.array_equal(ends := self.ends(), settled(ends, self.kind), equal_nan=True)
 
     def diagonal(self, ends: Array | None = None) -> Array:
         """The diagonal as computing takes it, true values; from `ends()`, where they are at hand."""

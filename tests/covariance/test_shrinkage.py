@@ -84,7 +84,7 @@ def honey(X):
 
 
 @pytest.mark.parametrize(
-    "X", (x for x in data() if x.shape[1] > 2 and x.std(axis=0).min() > 0), ids=lambda X: f"{X.shape}"
+    "X", [x for x in data() if x.shape[1] > 2 and x.std(axis=0).min() > 0], ids=lambda X: f"{X.shape}"
 )
 def test_constant_correlation_is_the_program_of_the_paper(X):
     found = covariance.ledoit_wolf(X, "constant-correlation", return_shrinkage=True)
