@@ -325,8 +325,8 @@ struct Largest {
 template <class Task, class Real>
 double over_unit(const Real* words, const Real* others, std::int64_t count) {
     using Lane = typename Task::Lane;
-    constexpr std::int64_t chunk = 4096;  // 128 additions in the numbers' own precision
-    constexpr std::int64_t item = sizeof(Real), far = 8192 / item;  // two pages ahead: 5.3 ms for 8.0 beyond the caches
+    constexpr std::int64_t chunk = 4096;                            // 128 additions in the numbers' own precision
+    constexpr std::int64_t item = sizeof(Real), far = 8192 / item;  // ahead: 5.3 ms for 8.0 beyond the caches
     double all = 0;
     for (std::int64_t k = 0, end; k < count; k = end) {
         end = std::min(k + chunk, count);
