@@ -111,7 +111,7 @@ _LATER = ("covariance", "linalg", "pairwise", "plot")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return __all__
 
 
 def __getattr__(name: str) -> object:

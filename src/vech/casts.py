@@ -1,5 +1,7 @@
 """The same matrix otherwise: a function of its numbers, another dtype, its real and imaginary parts."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Self

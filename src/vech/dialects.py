@@ -1,5 +1,7 @@
 """Every name that a layout has, who uses it, and how that is known: the one place where a dialect is added."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from vech.layout import LAYOUTS, Layout

@@ -1,5 +1,7 @@
 """Products, forms and updates of a matrix, as methods of Packed."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from typing import Any, Self
 

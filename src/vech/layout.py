@@ -1,5 +1,7 @@
 """What a half is: which number of a matrix lives where in the vector that holds it once."""
 
+from __future__ import annotations
+
 import math
 import operator
 from collections.abc import Collection
@@ -90,12 +92,12 @@ class Layout:
         return next((name for name, layout in LAYOUTS.items() if layout == self), repr(self))
 
     @property
-    def plain(self) -> "Layout":
+    def plain(self) -> Layout:
         """The same order with the diagonal stored and nothing scaled."""
         return Layout(self.triangle, self.traversal)
 
     @property
-    def transposed(self) -> "Layout":
+    def transposed(self) -> Layout:
         """The layout in which the same half is the transposed matrix: other triangle, other traversal."""
         return replace(
             self,

@@ -3,6 +3,8 @@
 They answer as a `Layout` does (length, side, position, pair, name, scales), and are none.
 """
 
+from __future__ import annotations
+
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """Packed: the plain store, one half and its layout."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterable
 from numbers import Number
@@ -313,7 +315,7 @@ class Packed(Operators, Casts):
         """
         return block(self._operand, vector(rows, self._n, 0), vector(columns, self._n, 1))
 
-    def submatrix(self, index: Any) -> "Packed":
+    def submatrix(self, index: Any) -> Packed:
         """The matrix of some rows and the same columns, in that order, as a store of its own.
 
         Parameters
@@ -351,7 +353,7 @@ class Packed(Operators, Casts):
             return Packed(half, self._layout, kind=self._kind, labels=labels)
         return Packed(submatrix(self._operand, chosen), self._layout, kind=self._kind, labels=labels)
 
-    def permute(self, order: Any) -> "Packed":
+    def permute(self, order: Any) -> Packed:
         """The matrix with its rows and columns in another order, NumPy's ``full[np.ix_(order, order)]``.
 
         Parameters

@@ -1,5 +1,7 @@
 """What every store promises: one symmetric, Hermitian or skew matrix, held once, used as if full."""
 
+from __future__ import annotations
+
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable

@@ -1,5 +1,7 @@
 """scikit-learn estimators of covariance whose `covariance_` is a store: each number held once."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +14,12 @@ from vech.linalg import Cholesky
 from vech.moves import pack
 from vech.packed import Packed
 from vech.store import Store
+
+__all__ = ["OAS", "GerberCovariance", "LedoitWolf", "SampleCovariance"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 class _Covariance(BaseEstimator):

@@ -1,5 +1,7 @@
 """How often columns agree: quadrant correlation, and Jaccard, Hamming and simple matching of binary and ternary columns."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

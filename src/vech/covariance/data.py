@@ -5,6 +5,8 @@
 place, by `Data.check` or, where sums of a block tell, by `Data.refuse`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -55,7 +57,7 @@ class Data(NamedTuple):
             raise TypeError(f"{task} needs whole columns: pass X as an array or a memory map, not in blocks")
         return self.array
 
-    def without_rows(self) -> "Data":
+    def without_rows(self) -> Data:
         """What is known of the columns; X itself is let go."""
         return self._replace(n=None, array=None, again=False, make=no_blocks, index=None)
 

@@ -1,5 +1,7 @@
 """Covariance, correlation and rank correlation of columns."""
 
+from __future__ import annotations
+
 from numbers import Real
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Covariances of rows that come and go."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 import numpy as np
@@ -164,7 +166,7 @@ class Stream:
         """
         self._change(X, -1, weights, threads)
 
-    def merge(self, other: "Stream") -> None:
+    def merge(self, other: Stream) -> None:
         """Add the rows of another stream of the same method, options, columns and dtype; it stays as it is."""
         if not isinstance(other, Stream):
             raise TypeError(f"a Stream is merged with a Stream, not with {type(other).__name__}")
@@ -305,7 +307,7 @@ class Stream:
                 f"{what} is computed with in {data.dtype}, and the stream in {own.dtype}: astype first"
             )
 
-    def _check_options(self, other: "Stream") -> None:
+    def _check_options(self, other: Stream) -> None:
         for name in ("method", "ddof", "form", "_thresholds", "_center", "_scale"):
             one, two = getattr(self, name), getattr(other, name)
             same = np.array_equal(one, two) if isinstance(one, np.ndarray) else one is two or one == two

@@ -1,5 +1,7 @@
 """Files in and out: one module of this folder and one row of `FORMATS` per file format, chosen by suffix."""
 
+from __future__ import annotations
+
 import errno
 import os
 from importlib import import_module
@@ -21,6 +23,12 @@ from vech.packed import Packed
 from vech.scan import from_sparse
 from vech.sparse import SparseHalf
 from vech.store import Store
+
+__all__ = ["FORMATS", "FileFormatError", "expand", "load", "pack", "read", "write"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 class Format(Protocol):

@@ -1,5 +1,7 @@
 """The Cholesky factor of a half, and what it answers."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from copy import copy
 from typing import Any, NamedTuple, Never, Self
@@ -63,7 +65,7 @@ class Cholesky:
         return convert(self._rectangle.numbers, ORDER, "vech", kind="triangular")
 
     @property
-    def L(self) -> "Triangle":
+    def L(self) -> Triangle:
         """The lower triangular factor, which multiplies (``F.L @ z``) and solves, as does ``F.L.H``; a view."""
         return Triangle(self._rectangle)
 
@@ -258,12 +260,12 @@ class Triangle:
         return self._rectangle.dtype
 
     @property
-    def H(self) -> "Triangle":
+    def H(self) -> Triangle:
         """The conjugate transpose: upper triangular of the lower one; a view."""
         return Triangle(self._rectangle, lower=not self._lower)
 
     @property
-    def T(self) -> "Triangle":
+    def T(self) -> Triangle:
         """The transpose of a real factor; a view."""
         if self.dtype.kind == "c":
             raise TypeError("the factor is complex: H is its conjugate transpose, and it has no T")

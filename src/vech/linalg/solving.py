@@ -1,5 +1,7 @@
 """Solutions, inverses, determinants and conditions of halves of every kind."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
@@ -234,7 +236,7 @@ def cond(S: Packed, *, threads: int | None = None) -> float:
 
 def factored(
     S: Packed, dtype: Dtype, threads: int | None = None, *, many: bool = False
-) -> "Rectangle | _LU | _BunchKaufman":
+) -> Rectangle | _LU | _BunchKaufman:
     """The factor that suits S: of Cholesky, or of the expanded matrix by the way for one or for many columns."""
     if is_selfadjoint(S) and (S.diagonal().real > 0).all():
         rectangle, minor = try_cholesky(S, dtype, threads)

@@ -1,5 +1,7 @@
 """Eigenvalues, norms and inner products of a half."""
 
+from __future__ import annotations
+
 from numbers import Real
 from typing import Any
 

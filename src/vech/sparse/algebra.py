@@ -1,5 +1,7 @@
 """Arithmetic of sparse halves, number by number, and what leaves numbers out."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from numbers import Number
 from typing import Any, Self

@@ -1,5 +1,7 @@
 """The three arrays of a sparse half, checked: what every part of `SparseHalf` stands on."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from copy import copy
 from inspect import isfunction

@@ -1,5 +1,7 @@
 """What a sparse half becomes: its diagonal, the full matrix, SciPy arrays, a packed half, the other triangle."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from typing import Any, Self
 

@@ -1,5 +1,7 @@
 """SparseHalf: the store of a sparse matrix, one triangle of it as CSR arrays."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import Any, Self
 

@@ -3,6 +3,8 @@
 A pixel is a row and a column of these matrices by its place in ``image.ravel()``.
 """
 
+from __future__ import annotations
+
 import math
 import operator
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """Products of a sparse half: each number stored is read once and multiplied for both triangles."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
 from typing import Any

@@ -1,5 +1,7 @@
 """Parts of a sparse half: entries, blocks, submatrices, other orders of its rows."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from typing import Any, Self
 
