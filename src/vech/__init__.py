@@ -63,6 +63,11 @@ class Targets(NamedTuple):
 def targets() -> Targets:
     """The instruction sets of the kernels; VECH_TARGET in the environment chooses one.
 
+    Returns
+    -------
+    Targets
+        Names, the best one first.
+
     Examples
     --------
     >>> targets().active in targets().supported

@@ -198,6 +198,15 @@ DIALECTS |= {dialect.name: DIALECTS[dialect.layout] for dialect in TABLE}
 def as_layout(layout: str | AnyLayout) -> AnyLayout:
     """The layout of that name; a layout is returned as it is.
 
+    Parameters
+    ----------
+    layout : str or layout
+        A name of `DIALECTS`, or a layout.
+
+    Returns
+    -------
+    Layout, RectangularFullPacked, Spiral or TensorOrder
+
     Raises
     ------
     ValueError

@@ -101,7 +101,7 @@ def to_coo(
     part: str = "full",
     threads: int | None = None,
 ) -> Any:
-    """The matrix of a half as a ``scipy.sparse.coo_array``, sorted by rows; see `to_csr`.
+    """The matrix of a half as a ``scipy.sparse.coo_array``, sorted by rows; all else as for `vech.to_csr`.
 
     Examples
     --------
@@ -181,7 +181,7 @@ def to_csc(
     part: str = "full",
     threads: int | None = None,
 ) -> Any:
-    """The matrix of a half as a ``scipy.sparse.csc_array``; see `to_csr`.
+    """The matrix of a half as a ``scipy.sparse.csc_array``; all else as for `vech.to_csr`.
 
     Examples
     --------

@@ -25,6 +25,11 @@ def to_frame(store: Store) -> pandas.DataFrame:
     -------
     pandas.DataFrame, shape (n, n)
 
+    Raises
+    ------
+    MemoryError
+        If the full matrix is larger than memory and swap together, before anything is allocated.
+
     Examples
     --------
     >>> import numpy as np

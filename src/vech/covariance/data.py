@@ -459,6 +459,11 @@ def exponential_weights(n_samples: int, half_life: float) -> Array:
     TypeError
         If n_samples is no whole number, or half_life no number.
 
+    Notes
+    -----
+    Source: J.P. Morgan, RiskMetrics technical document, 4th edition, 1996, where the decay is 0.94 for days.
+    O(n_samples) time and memory.
+
     Examples
     --------
     >>> exponential_weights(4, half_life=1)

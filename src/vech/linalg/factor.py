@@ -83,7 +83,21 @@ class Cholesky:
     __rmatmul__ = __matmul__
 
     def copy(self) -> Self:
-        """The same factor in memory of its own, which `update` and `downdate` of the other leave alone."""
+        """The same factor in memory of its own, which `update` and `downdate` of the other leave alone.
+
+        Returns
+        -------
+        Cholesky
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
+        >>> twin = F.copy()
+        >>> twin.update([1.0, 0.0])
+        >>> F.half
+        array([2., 1., 3.])
+        """
         other = copy(self)
         other._rectangle = Rectangle(self._rectangle.numbers.copy(), self.n)
         return other
@@ -109,6 +123,13 @@ class Cholesky:
         Notes
         -----
         2 n^2 operations for each column (LAPACK's ?pftrs), in memory of the result alone.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
+        >>> F.solve(np.array([8.0, 22.0]))
+        array([1., 2.])
         """
         return columns(b, self.n, self.dtype, self._rectangle.solve)
 
@@ -116,12 +137,35 @@ class Cholesky:
         """The inverse of S as a store, in the layout of S with its diagonal stored, with its labels.
 
         2/3 n^3 operations (LAPACK's ?pftri); needs one half beside the result.
+
+        Returns
+        -------
+        Packed, shape (n, n)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
+        >>> F.inverse().half.round(4)
+        array([ 0.2778, -0.0556,  0.1111])
         """
         half = convert(self._rectangle.inverse().numbers, ORDER, self._layout, kind=self._kind)
         return Packed(half, self._layout, kind=self._kind, labels=self._labels)
 
     def logdet(self) -> float:
-        """The logarithm of the determinant of S: twice the sum of the logarithms of L's diagonal."""
+        """The logarithm of the determinant of S: twice the sum of the logarithms of L's diagonal.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
+        >>> round(F.logdet(), 4)
+        3.5835
+        """
         return product(self._rectangle.pivots())[1]
 
     def cond(self) -> float:
@@ -129,6 +173,17 @@ class Cholesky:
 
         About twenty products and solves (Higham, "FORTRAN codes for estimating the one-norm", ACM TOMS 14(4),
         1988, as in LAPACK's ?lacn2): O(n^2). 0 for n = 0.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
+        >>> F.cond()
+        4.0
         """
         factor = self._rectangle
 
@@ -169,12 +224,14 @@ class Cholesky:
         self._modify(x, 1)
 
     def downdate(self, x: ArrayLike) -> None:
-        """Make this, in place, the factor of ``S - x x^H``; see `update`.
+        """Make this, in place, the factor of ``S - x x^H``: argument, cost and errors are as for `update`.
 
         Raises
         ------
         numpy.linalg.LinAlgError
             If that is not positive definite to working precision; the factor stays as it was.
+        ValueError, TypeError
+            As of `update`.
 
         Examples
         --------
@@ -289,7 +346,15 @@ class Triangle:
         return (self.H @ as_array(z, "z").conj().T).conj().T
 
     def solve(self, b: ArrayLike) -> Array:
-        """``L^-1 b``, of b of shape (n,) or (n, m): whitens what is correlated."""
+        """``L^-1 b``, which whitens what is correlated; all else as for `Cholesky.solve`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
+        >>> F.L.solve(np.array([2.0, 4.0]))
+        array([1., 1.])
+        """
         overwrite = self._rectangle.solve_lower if self._lower else self._rectangle.solve_upper
 
         def solved(x: Array) -> Array:

@@ -69,7 +69,8 @@ def solve(
     Notes
     -----
     A Packed: tries `cholesky`, in memory for one more half. If S is not positive definite, the full matrix is made
-    and factored in place: by Bunch-Kaufman's ``L D L^T`` (LAPACK's ?sytrf, ?hetrf), or by LU where S is skew or b
+    and factored in place: by the ``L D L^T`` of J. Bunch & L. Kaufman (Math. Comp. 31(137), 1977;
+    LAPACK's ?sytrf, ?hetrf), or by LU where S is skew or b
     has more than n / 8 columns.
 
     A SparseHalf: the factor, in float64, takes as much time and memory as its fill asks for. Solutions are refined
@@ -115,6 +116,11 @@ def inverse(S: Packed, *, threads: int | None = None) -> Packed:
         Of any kind, layout and dtype but float16 and smaller, and dates; labels follow.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.
+
+    Returns
+    -------
+    Packed, shape (n, n)
+        Float64 for integers.
 
     Raises
     ------

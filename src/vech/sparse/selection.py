@@ -123,6 +123,11 @@ class Selection(Arrays):
         order : integers, shape (n,)
             Each of 0 ... n - 1 once; labels follow.
 
+        Returns
+        -------
+        SparseHalf
+            Of the same kind and triangle.
+
         Raises
         ------
         ValueError
