@@ -284,20 +284,6 @@ def test_import_is_quick():
 # ---- names and words ---------------------------------------------------------------------------------------
 
 
-def public():
-    """Every public function, class and method, by its dotted name."""
-    for name in sorted(vech.__all__):
-        thing = getattr(vech, name)
-        if inspect.isfunction(thing) or inspect.isclass(thing):
-            yield name, thing
-        if inspect.isclass(thing) and thing.__module__.startswith("vech"):
-            for member, value in inspect.getmembers(thing):
-                if not member.startswith("_") and (inspect.isfunction(value) or isinstance(value, property)):
-                    yield f"{name}.{member}", value
-
-
-PUBLIC = dict(public())
-
 EXPECTED = (
     *(
         "Layout",
@@ -325,21 +311,6 @@ def test_all_is_sorted_and_true():
     for name in vech.__all__:
         assert hasattr(vech, name)
     assert set(vech.__all__) <= set(dir(vech))
-
-
-@pytest.mark.parametrize("name", PUBLIC)
-def test_every_public_thing_says_what_it_gives(name):
-    documentation = inspect.getdoc(PUBLIC[name])
-    assert documentation, f"{name} has no docstring"
-    first = documentation.splitlines()[0]
-    assert first.endswith((".", ":", "?")) and len(first) < 120, first
-
-
-@pytest.mark.parametrize(
-    "name", [name for name in PUBLIC if "." not in name and inspect.isfunction(PUBLIC[name])]
-)
-def test_every_public_function_shows_an_example(name):
-    assert ">>>" in inspect.getdoc(PUBLIC[name])
 
 
 DATA_FIRST = {

@@ -1,5 +1,7 @@
 """The same matrix otherwise: a function of its numbers, another dtype, its real and imaginary parts."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Self
@@ -29,7 +31,18 @@ class Casts(Forms):
         return self._part("imag")
 
     def conj(self) -> Self:
-        """The conjugate matrix, in a new half; this store itself if it is real."""
+        """The conjugate matrix, in a new half; this store itself if it is real.
+
+        Returns
+        -------
+        Packed
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> vech.Packed(np.array([1, 2j, 3]), kind="hermitian").conj().half
+        array([1.-0.j, 0.-2.j, 3.-0.j])
+        """
         return self if family(self.dtype) != "c" else self._like(self.half.conj())
 
     def map(self, function: Callable[[Array], ArrayLike]) -> Self:
@@ -100,6 +113,11 @@ class Casts(Forms):
             What the numbers become, as NumPy's ``astype`` makes them.
         copy : bool
             False gives this store itself where it has that dtype already.
+
+        Returns
+        -------
+        Packed
+            Of the same kind, layout and labels.
 
         Raises
         ------

@@ -1,5 +1,7 @@
 """Every name that a layout has, who uses it, and how that is known: the one place where a dialect is added."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from vech.layout import LAYOUTS, Layout
@@ -195,6 +197,15 @@ DIALECTS |= {dialect.name: DIALECTS[dialect.layout] for dialect in TABLE}
 
 def as_layout(layout: str | AnyLayout) -> AnyLayout:
     """The layout of that name; a layout is returned as it is.
+
+    Parameters
+    ----------
+    layout : str or layout
+        A name of `DIALECTS`, or a layout.
+
+    Returns
+    -------
+    Layout, RectangularFullPacked, Spiral or TensorOrder
 
     Raises
     ------

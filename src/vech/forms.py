@@ -1,5 +1,7 @@
 """Products, forms and updates of a matrix, as methods of Packed."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from typing import Any, Self
 
@@ -138,6 +140,11 @@ class Forms(Store):
         Uses the real part of a Hermitian diagonal, the imaginary part of a skew-Hermitian one, zero for a skew
         one. Reads n numbers.
 
+        Returns
+        -------
+        number
+            A NumPy scalar.
+
         Examples
         --------
         >>> import numpy as np
@@ -150,6 +157,20 @@ class Forms(Store):
         """The sum of each row, shape (n,), in the dtype of NumPy's ``full.sum(axis=1)``.
 
         The half is read once, by the kernel of `matmul`. Narrow floats are added in float32.
+
+        Parameters
+        ----------
+        threads : int, optional
+            At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+
+        Returns
+        -------
+        array, shape (n,)
+
+        Raises
+        ------
+        TypeError
+            For dates.
 
         Examples
         --------
@@ -168,6 +189,10 @@ class Forms(Store):
             As for NumPy's arrays. 1 is `row_sums`.
         out : None
             There for ``numpy.sum``, which passes it on.
+
+        Returns
+        -------
+        number, or array of shape (n,) with an axis
 
         Raises
         ------

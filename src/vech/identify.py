@@ -1,5 +1,7 @@
 """Which layout a half has: what its length, a full matrix, some entries and two facts leave over, and no more."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field

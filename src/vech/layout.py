@@ -1,5 +1,7 @@
 """What a half is: which number of a matrix lives where in the vector that holds it once."""
 
+from __future__ import annotations
+
 import math
 import operator
 from collections.abc import Collection
@@ -90,12 +92,12 @@ class Layout:
         return next((name for name, layout in LAYOUTS.items() if layout == self), repr(self))
 
     @property
-    def plain(self) -> "Layout":
+    def plain(self) -> Layout:
         """The same order with the diagonal stored and nothing scaled."""
         return Layout(self.triangle, self.traversal)
 
     @property
-    def transposed(self) -> "Layout":
+    def transposed(self) -> Layout:
         """The layout in which the same half is the transposed matrix: other triangle, other traversal."""
         return replace(
             self,
@@ -114,6 +116,16 @@ class Layout:
     def length(self, n: int) -> int:
         """Stored numbers for side n: n(n+1)/2 with a stored diagonal, n(n-1)/2 without.
 
+        Parameters
+        ----------
+        n : int
+            The side of the matrix.
+
+        Returns
+        -------
+        int
+            Exact for every n up to 4294967295.
+
         Raises
         ------
         TypeError, ValueError
@@ -128,6 +140,16 @@ class Layout:
 
     def side(self, length: int) -> int:
         """The n whose half has this length, exactly; a strict half of length 0 is n = 1.
+
+        Parameters
+        ----------
+        length : int
+            How many numbers a half holds.
+
+        Returns
+        -------
+        int
+            The side n.
 
         Raises
         ------
@@ -190,7 +212,25 @@ class Layout:
         return self.slot(np.minimum(rows, columns), np.maximum(rows, columns), n)[()]
 
     def slot(self, small: Any, large: Any, n: int) -> Any:
-        """`position` of pairs small <= large known to be stored, as ints or int64 arrays; checks nothing."""
+        """`position` of pairs small <= large known to be stored, as ints or int64 arrays; checks nothing.
+
+        Parameters
+        ----------
+        small, large : int or array of int64
+            The smaller and the larger index of each pair.
+        n : int
+            The side of the matrix.
+
+        Returns
+        -------
+        int or array of int64
+            Places in the half.
+
+        Examples
+        --------
+        >>> Layout().slot(0, 2, n=3)
+        2
+        """
         if self.grow:
             return triangular(large - self._strict) + small
         return self.length(n) - 1 - (triangular(n - 1 - small - self._strict) + (n - 1 - large))

@@ -1,5 +1,7 @@
 """pack, expand and convert: full matrix to half, half to full matrix, one layout to another."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from functools import lru_cache

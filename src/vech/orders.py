@@ -3,6 +3,8 @@
 They answer as a `Layout` does (length, side, position, pair, name, scales), and are none.
 """
 
+from __future__ import annotations
+
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -48,14 +50,51 @@ class Explicit(ABC):
 
     @abstractmethod
     def slot(self, small: Any, large: Any, n: int) -> Any:
-        """`position` of pairs small <= large, as ints or int64 arrays; checks nothing."""
+        """`position` of pairs small <= large, as ints or int64 arrays; checks nothing.
+
+        Parameters
+        ----------
+        small, large : int or array of int64
+            The smaller and the larger index of each pair.
+        n : int
+            The side of the matrix.
+
+        Returns
+        -------
+        int64 or array of int64
+            Places in the half.
+
+        Examples
+        --------
+        >>> RectangularFullPacked("lower").slot(0, 2, n=3)
+        array(2)
+        """
 
     @abstractmethod
     def _pair(self, k: NDArray[np.int64], n: int) -> tuple[Any, Any]:
         """The smaller and the larger index of the k-th number."""
 
     def crossed(self, small: Any, large: Any, n: int) -> Any:
-        """Whether numbers stand in the half as they would in the other triangle (conjugated, where complex)."""
+        """Whether numbers stand in the half as they would in the other triangle (conjugated, where complex).
+
+        Checks nothing.
+
+        Parameters
+        ----------
+        small, large : int or array of int64
+            The smaller and the larger index of each pair.
+        n : int
+            The side of the matrix.
+
+        Returns
+        -------
+        array of bool, of the shape of the pairs
+
+        Examples
+        --------
+        >>> RectangularFullPacked("lower").crossed([0, 2], [2, 2], n=3)
+        array([False,  True])
+        """
         return np.zeros(np.broadcast_shapes(np.shape(small), np.shape(large)), np.bool)
 
     @property
@@ -69,21 +108,49 @@ class Explicit(ABC):
         return Layout(self.triangle, "rows")
 
     def length(self, n: int) -> int:
-        """Stored numbers for side n: n(n+1)/2. See `Layout.length`."""
+        """Stored numbers for side n: n(n+1)/2. Argument and errors as for `vech.Layout.length`.
+
+        Examples
+        --------
+        >>> RectangularFullPacked("lower").length(3)
+        6
+        """
         return int(triangular(as_side(n)))
 
     def side(self, length: int) -> int:
-        """The n whose half has this length, exactly. See `Layout.side`."""
+        """The n whose half has this length, exactly. Argument and errors as for `vech.Layout.side`.
+
+        Examples
+        --------
+        >>> RectangularFullPacked("lower").side(6)
+        3
+        """
         return self.plain.side(length)
 
     def position(self, i: ArrayLike, j: ArrayLike, n: int) -> Any:
-        """Where in the half of an n x n matrix the number of the pair {i, j} is. See `Layout.position`."""
+        """Where in the half of an n x n matrix the number of the pair {i, j} is.
+
+        Arguments, result and errors are as for `vech.Layout.position`.
+
+        Examples
+        --------
+        >>> RectangularFullPacked("lower").position(2, [0, 1, 2], n=3)
+        array([2, 5, 3])
+        """
         self.length(n)
         rows, columns = np.broadcast_arrays(as_indices("row", i, n), as_indices("column", j, n))
         return self.slot(np.minimum(rows, columns), np.maximum(rows, columns), n)[()]
 
     def pair(self, k: ArrayLike, n: int) -> tuple[Any, Any]:
-        """Row and column, in the order's own triangle, of the k-th number of a half. See `Layout.pair`."""
+        """Row and column, in the order's own triangle, of the k-th number of a half.
+
+        Arguments, result and errors are as for `vech.Layout.pair`.
+
+        Examples
+        --------
+        >>> RectangularFullPacked("lower").pair(3, n=3)
+        (np.int64(2), np.int64(2))
+        """
         small, large = self._pair(as_indices("position", k, self.length(n)), n)
         return (large[()], small[()]) if self.triangle == "lower" else (small[()], large[()])
 
@@ -93,16 +160,32 @@ class Pieces(Explicit):
 
     @abstractmethod
     def pieces(self, n: int) -> tuple[int, Piece, Piece, Piece]:
-        """The split k, and the pieces of both indices below k, of one, and of none."""
+        """The split k, and the pieces of both indices below k, of one, and of none; checks nothing.
+
+        Parameters
+        ----------
+        n : int
+            The side of the matrix.
+
+        Returns
+        -------
+        split : int
+        first, between, second : Piece
+            Where cells of each are.
+
+        Examples
+        --------
+        >>> split, first, between, second = RectangularFullPacked("lower").pieces(n=3)
+        >>> split, first.slot(2, 0), second.crossed
+        (2, np.int64(2), True)
+        """
 
     def slot(self, small: Any, large: Any, n: int) -> Any:
-        """`position` of pairs small <= large, as ints or int64 arrays; checks nothing."""
         split, first, between, second = self.pieces(n)
         inside = np.where(large < split, first.slot(large, small), between.slot(large, small))
         return np.where(small < split, inside, second.slot(large, small))
 
     def crossed(self, small: Any, large: Any, n: int) -> Any:
-        """Whether numbers stand in the half as they would in the other triangle (conjugated, where complex)."""
         split, first, between, second = self.pieces(n)
         inside = np.where(np.asarray(large) < split, first.crossed, between.crossed)
         return np.where(np.asarray(small) < split, inside, second.crossed)
@@ -147,7 +230,6 @@ class RectangularFullPacked(Pieces):
         return f"lapack-rfp-{'t' if self.transposed else 'n'}{self.triangle[0]}"
 
     def pieces(self, n: int) -> tuple[int, Piece, Piece, Piece]:
-        """The split k, and the pieces of both indices below k, of one, and of none."""
         even = 1 - n % 2
         rows, columns = n + even, (n + 1) // 2
         down, across = (columns, 1) if self.transposed else (1, rows)
@@ -214,7 +296,6 @@ class Spiral(Pieces):
         return f"tfp-fill-triangular-{self.triangle}"
 
     def pieces(self, n: int) -> tuple[int, Piece, Piece, Piece]:
-        """The split k, and the pieces of both indices below k, of one, and of none."""
         length = triangular(n)
         if self.triangle == "lower":
             back = Piece(2 * length - n - 1, -n, -1)
@@ -309,19 +390,58 @@ class TensorOrder(Explicit):
         return f"TensorOrder({self.components!r}{scales})"
 
     def length(self, n: int) -> int:
-        """6, the stored numbers for side 3, the only one; ValueError for any other."""
+        """6, the stored numbers for side 3, the only one.
+
+        Parameters
+        ----------
+        n : int
+            The side: 3.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        ValueError
+            For any other side.
+
+        Examples
+        --------
+        >>> TensorOrder("xx yy zz yz xz xy").length(3)
+        6
+        """
         if as_side(n) != 3:
             raise ValueError(f"{self.name} is an order of 3 x 3 tensors: n = {n} has none")
         return 6
 
     def side(self, length: int) -> int:
-        """3, for length 6; ValueError for any other."""
+        """3, the side of the only length there is, 6.
+
+        Parameters
+        ----------
+        length : int
+            How many numbers a half holds: 6.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        ValueError
+            For any other length.
+
+        Examples
+        --------
+        >>> TensorOrder("xx yy zz yz xz xy").side(6)
+        3
+        """
         if as_integer("length", length) != 6:
             raise ValueError(f"a half of length {length} fits no n: {self.name} holds 6 numbers, of n = 3")
         return 3
 
     def slot(self, small: Any, large: Any, n: int) -> Any:
-        """`position` of pairs small <= large, as ints or int64 arrays; checks nothing."""
         smalls, larges = self._pairs()
         places = np.zeros((3, 3), np.int64)
         places[smalls, larges] = np.arange(6)

@@ -1,5 +1,7 @@
 """Packed: the plain store, one half and its layout."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterable
 from numbers import Number
@@ -177,11 +179,37 @@ class Packed(Operators, Casts):
         return f"Packed(n={self.n}, dtype={self.dtype}, kind={self.kind!r}, layout={layout})"
 
     def copy(self) -> Self:
-        """The same matrix with a half of its own."""
+        """The same matrix with a half of its own.
+
+        Returns
+        -------
+        Packed
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> S = Packed(np.array([1, 2, 4]))
+        >>> twin = S.copy()
+        >>> twin.set_diagonal(0)
+        >>> S.half
+        array([1, 2, 4])
+        """
         return self._like(self._half.copy())
 
     def diagonal(self) -> Array:
-        """The diagonal, shape (n,), true values in a new array."""
+        """The diagonal, shape (n,), true values in a new array.
+
+        Returns
+        -------
+        array, shape (n,)
+            Of the dtype of the half.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Packed(np.array([1, 2, 4, 3, 5, 6])).diagonal()
+        array([1, 3, 6])
+        """
         i = np.arange(self._n)
         return np.asarray(take(self._operand, i, i))
 
@@ -225,19 +253,53 @@ class Packed(Operators, Casts):
         return expand_rows(self._half, self._layout, self._kind, start, stop, out, threads)
 
     def to_coo(self, *, part: str = "full", threads: int | None = None) -> Any:
-        """The nonzeros as a ``scipy.sparse.coo_array``: see `vech.to_coo`."""
+        """The nonzeros as a ``scipy.sparse.coo_array``; all else as for `vech.to_csr`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Packed(np.array([1, 0, 4, 0, 5, 6])).to_coo(part="lower").nnz
+        4
+        """
         return scan.to_coo(self._half, self._layout, kind=self._kind, part=part, threads=threads)
 
     def to_csr(self, *, part: str = "full", threads: int | None = None) -> Any:
-        """The nonzeros as a ``scipy.sparse.csr_array``: see `vech.to_csr`."""
+        """The nonzeros as a ``scipy.sparse.csr_array``; all else as for `vech.to_csr`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Packed(np.array([1, 0, 4, 0, 5, 6])).to_csr(part="lower").nnz
+        4
+        """
         return scan.to_csr(self._half, self._layout, kind=self._kind, part=part, threads=threads)
 
     def to_csc(self, *, part: str = "full", threads: int | None = None) -> Any:
-        """The nonzeros as a ``scipy.sparse.csc_array``: see `vech.to_csc`."""
+        """The nonzeros as a ``scipy.sparse.csc_array``; all else as for `vech.to_csr`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Packed(np.array([1, 0, 4, 0, 5, 6])).to_csc(part="lower").nnz
+        4
+        """
         return scan.to_csc(self._half, self._layout, kind=self._kind, part=part, threads=threads)
 
     def to_frame(self) -> Any:
-        """Expands the matrix into a ``pandas.DataFrame``, its labels on both axes; it needs pandas."""
+        """Expands the matrix into a ``pandas.DataFrame``, its labels on both axes; it needs pandas.
+
+        Returns
+        -------
+        pandas.DataFrame, shape (n, n)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Packed(np.array([1.0, 0.5, 2.0]), labels=["A", "B"]).to_frame()
+             A    B
+        A  1.0  0.5
+        B  0.5  2.0
+        """
         from vech.adapters.pandas import to_frame
 
         return to_frame(self)
@@ -313,7 +375,7 @@ class Packed(Operators, Casts):
         """
         return block(self._operand, vector(rows, self._n, 0), vector(columns, self._n, 1))
 
-    def submatrix(self, index: Any) -> "Packed":
+    def submatrix(self, index: Any) -> Packed:
         """The matrix of some rows and the same columns, in that order, as a store of its own.
 
         Parameters
@@ -351,13 +413,18 @@ class Packed(Operators, Casts):
             return Packed(half, self._layout, kind=self._kind, labels=labels)
         return Packed(submatrix(self._operand, chosen), self._layout, kind=self._kind, labels=labels)
 
-    def permute(self, order: Any) -> "Packed":
+    def permute(self, order: Any) -> Packed:
         """The matrix with its rows and columns in another order, NumPy's ``full[np.ix_(order, order)]``.
 
         Parameters
         ----------
         order : integers, shape (n,)
             Each of 0 ... n - 1 once; labels follow.
+
+        Returns
+        -------
+        Packed
+            In the same layout and kind.
 
         Raises
         ------

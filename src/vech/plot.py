@@ -1,5 +1,7 @@
 """Pictures of a store by matplotlib (the extra "plot"): a heatmap with labels and clusters, and the spectrum."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +13,13 @@ from vech.layout import one_of
 from vech.moves import convert, pack
 from vech.packed import Packed
 from vech.store import Store
+
+__all__ = ["Heatmap", "Spectrum", "heatmap", "spectrum"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 PANEL_BYTES = 2**24  # rows of the matrix looked at together
 EXACT = 3000  # sides up to which all eigenvalues are computed

@@ -1,5 +1,7 @@
 """The sparse way: the nonzeros of a half, CSR and CSC of its matrix, and a sparse matrix as a half."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -99,7 +101,7 @@ def to_coo(
     part: str = "full",
     threads: int | None = None,
 ) -> Any:
-    """The matrix of a half as a ``scipy.sparse.coo_array``, sorted by rows; see `to_csr`.
+    """The matrix of a half as a ``scipy.sparse.coo_array``, sorted by rows; all else as for `vech.to_csr`.
 
     Examples
     --------
@@ -179,7 +181,7 @@ def to_csc(
     part: str = "full",
     threads: int | None = None,
 ) -> Any:
-    """The matrix of a half as a ``scipy.sparse.csc_array``; see `to_csr`.
+    """The matrix of a half as a ``scipy.sparse.csc_array``; all else as for `vech.to_csr`.
 
     Examples
     --------
@@ -315,7 +317,7 @@ class Triangle:
         i, j = (runs, self.indices) if self.by_rows else (self.indices, runs)
         refuse_negation(i[at], j[at], smallest, self.data.dtype)
 
-    def other(self) -> "Triangle":
+    def other(self) -> Triangle:
         """The other triangle, compressed along the other axis: the same arrays if the matrix is symmetric."""
         by_rows = not self.by_rows
         if self.kind == "symmetric":
@@ -325,7 +327,7 @@ class Triangle:
             return replace(self.chosen(on), by_rows=by_rows)
         return replace(self, data=np.where(on, self.data, self.mirrored_data()), by_rows=by_rows)
 
-    def chosen(self, which: NDArray[np.bool]) -> "Triangle":
+    def chosen(self, which: NDArray[np.bool]) -> Triangle:
         """Only the numbers where `which` is true."""
         before = np.concatenate(([0], np.cumsum(which)))
         return replace(self, indptr=before[self.indptr], indices=self.indices[which], data=self.data[which])

@@ -1,5 +1,7 @@
 """What every store promises: one symmetric, Hermitian or skew matrix, held once, used as if full."""
 
+from __future__ import annotations
+
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -96,11 +98,27 @@ class Store(ABC):
         return 2
 
     def matvec(self, x: ArrayLike) -> Array:
-        """``S @ x``, as SciPy's linear operators call it."""
+        """``S @ x``, as SciPy's linear operators call it; as for `vech.Packed.matmul`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import vech
+        >>> vech.Packed(np.array([1, 2, 4])).matvec([1, 0])
+        array([1, 2])
+        """
         return self.matmul(x)
 
     def rmatvec(self, x: ArrayLike) -> Array:
-        """``S.H @ x``."""
+        """``S.H @ x``, as SciPy's linear operators call it; as for `vech.Packed.matmul`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import vech
+        >>> vech.Packed(np.array([1, 2, 4])).rmatvec([1, 0])
+        array([1, 2])
+        """
         return self.H.matmul(x)
 
     matmat = matvec

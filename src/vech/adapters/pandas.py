@@ -1,8 +1,16 @@
 """Stores as pandas data frames."""
 
+from __future__ import annotations
+
 import pandas
 
 from vech.store import Store
+
+__all__ = ["to_frame"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def to_frame(store: Store) -> pandas.DataFrame:
@@ -16,6 +24,11 @@ def to_frame(store: Store) -> pandas.DataFrame:
     Returns
     -------
     pandas.DataFrame, shape (n, n)
+
+    Raises
+    ------
+    MemoryError
+        If the full matrix is larger than memory and swap together, before anything is allocated.
 
     Examples
     --------

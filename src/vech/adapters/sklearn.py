@@ -1,5 +1,7 @@
 """scikit-learn estimators of covariance whose `covariance_` is a store: each number held once."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +14,12 @@ from vech.linalg import Cholesky
 from vech.moves import pack
 from vech.packed import Packed
 from vech.store import Store
+
+__all__ = ["OAS", "GerberCovariance", "LedoitWolf", "SampleCovariance"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 class _Covariance(BaseEstimator):
@@ -32,6 +40,20 @@ class _Covariance(BaseEstimator):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            For X that scikit-learn's checks refuse (names, dimensions, infinities, and NaN where it is not
+            taken), or that the estimator of `vech.covariance` does.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> X = np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 6.0], [4.0, 3.0]])
+        >>> estimator = SampleCovariance().fit(X)
+        >>> estimator.covariance_.half.round(4)
+        array([1.6667, 1.3333, 4.6667])
         """
         finite = "allow-nan" if self._allows_nan() else True
         X = validate_data(
@@ -78,13 +100,50 @@ class _Covariance(BaseEstimator):
         return inverse if isinstance(inverse, Packed) else inverse.inverse()
 
     def get_precision(self) -> Packed:
-        """`precision_`."""
+        """`precision_`.
+
+        Returns
+        -------
+        Packed, shape (n_features, n_features)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> X = np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 6.0], [4.0, 3.0]])
+        >>> estimator = SampleCovariance().fit(X)
+        >>> estimator.get_precision().half.round(4)
+        array([ 0.7778, -0.2222,  0.2778])
+        """
         return self.precision_
 
     def mahalanobis(self, X: Any) -> Array:
         """Squared Mahalanobis distances of rows to `location_`, shape (n_samples,).
 
         Takes two triangular solutions for each row; `covariance_` is factored at the first call.
+
+        Parameters
+        ----------
+        X : array or data frame, shape (n_samples, n_features)
+            Real numbers, with the columns that `fit` saw.
+
+        Returns
+        -------
+        array, shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            For X that scikit-learn's checks refuse.
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> X = np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 6.0], [4.0, 3.0]])
+        >>> estimator = SampleCovariance().fit(X)
+        >>> estimator.mahalanobis(X).round(4)
+        array([1.3611, 0.8611, 2.0278, 1.75  ])
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
@@ -94,7 +153,34 @@ class _Covariance(BaseEstimator):
         return np.asarray((centred * solved).sum(axis=0))
 
     def score(self, X: Any, y: Any = None) -> float:
-        """The mean Gaussian log-likelihood of rows under `location_` and `covariance_`; -inf where that is singular."""
+        """Mean Gaussian log-likelihood of rows under `location_` and `covariance_`; -inf where singular.
+
+        Parameters
+        ----------
+        X : array or data frame, shape (n_samples, n_features)
+            Real numbers, with the columns that `fit` saw.
+        y : ignored
+            There for pipelines.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            For X that scikit-learn's checks refuse.
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> X = np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 6.0], [4.0, 3.0]])
+        >>> estimator = SampleCovariance().fit(X)
+        >>> round(estimator.score(X), 4)
+        -3.4838
+        """
         distance = float(self.mahalanobis(X).mean())
         inverse = self._inverted()
         if isinstance(inverse, Packed):
@@ -116,6 +202,25 @@ class _Covariance(BaseEstimator):
             Whether the squared norm is divided by n_features.
         squared : bool
             Whether the squared norm is returned.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            For another norm, an array that is not symmetric, and one of another side.
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> X = np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 6.0], [4.0, 3.0]])
+        >>> estimator = SampleCovariance().fit(X)
+        >>> round(estimator.error_norm(np.eye(2), squared=False), 4)
+        2.9533
         """
         check_is_fitted(self)
         if norm not in ("frobenius", "spectral"):

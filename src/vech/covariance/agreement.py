@@ -1,5 +1,7 @@
 """How often columns agree: quadrant correlation, and Jaccard, Hamming and simple matching of binary and ternary columns."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
@@ -64,7 +66,7 @@ def quadrant(
     Blomqvist's beta, (agreeing - disagreeing) / n_samples. Source: N. Blomqvist, "On a measure of dependence between two
     random variables", Ann. Math. Statist. 21(4), 1950.
 
-    Sorts columns for their medians; then as `gerber`.
+    Sorts columns for their medians; then time and memory as of `gerber`.
 
     Examples
     --------
@@ -120,9 +122,12 @@ def jaccard(
 
     Notes
     -----
-    ``P / (n_i + n_j - B)``: P = rows in which both are 1 or both -1, B = rows in which neither is 0, n = rows in which one
-    is not. 1 - it is the distance of ``scipy.spatial.distance.jaccard``, but that two columns of zeros have similarity
-    0 here. Two bits per number of X; no square is held.
+    ``P / (n_i + n_j - B)``: P = rows in which both are 1 or both -1, B = rows in which neither is 0, n = rows
+    in which one is not. 1 - it is the distance of ``scipy.spatial.distance.jaccard``, but that two columns of
+    zeros have similarity 0 here. Source: P. Jaccard, "The distribution of the flora in the alpine zone", New
+    Phytologist 11(2), 1912.
+
+    Memory: two bits per number of X; no square is held.
 
     Examples
     --------
@@ -173,8 +178,11 @@ def hamming(
 
     Notes
     -----
-    ``scipy.spatial.distance.hamming``. Without a row in common ("pairwise") it is 0. Two bits per number of X; no
-    square is held.
+    ``sum_t [x_ti != x_tj] / n_samples``, ``scipy.spatial.distance.hamming``. Without a row in common
+    ("pairwise") it is 0. Source: R. Hamming, "Error detecting and error correcting codes", Bell System
+    Technical J. 29(2), 1950.
+
+    Memory: two bits per number of X; no square is held.
 
     Examples
     --------
@@ -225,8 +233,11 @@ def matching(
 
     Notes
     -----
-    1 - `hamming`; without a row in common ("pairwise") it is 0 off the diagonal. Two bits per number of X; no square
-    is held.
+    1 - `hamming`; without a row in common ("pairwise") it is 0 off the diagonal. Source: R. Sokal & C.
+    Michener, "A statistical method for evaluating systematic relationships", Univ. Kansas Science Bulletin
+    38, 1958.
+
+    Memory: two bits per number of X; no square is held.
 
     Examples
     --------

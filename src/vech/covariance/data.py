@@ -5,6 +5,8 @@
 place, by `Data.check` or, where sums of a block tell, by `Data.refuse`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -55,7 +57,7 @@ class Data(NamedTuple):
             raise TypeError(f"{task} needs whole columns: pass X as an array or a memory map, not in blocks")
         return self.array
 
-    def without_rows(self) -> "Data":
+    def without_rows(self) -> Data:
         """What is known of the columns; X itself is let go."""
         return self._replace(n=None, array=None, again=False, make=no_blocks, index=None)
 
@@ -456,6 +458,11 @@ def exponential_weights(n_samples: int, half_life: float) -> Array:
         If half_life is not positive, or n_samples is less than 1.
     TypeError
         If n_samples is no whole number, or half_life no number.
+
+    Notes
+    -----
+    Source: J.P. Morgan, RiskMetrics technical document, 4th edition, 1996, where the decay is 0.94 for days.
+    O(n_samples) time and memory.
 
     Examples
     --------

@@ -1,5 +1,7 @@
 """The Gerber statistic: how often two columns move together beyond thresholds, less how often they move apart."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

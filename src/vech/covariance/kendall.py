@@ -1,5 +1,7 @@
 """Kendall's rank correlation: of all pairs of times, how often two columns go the same way, less how often not."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

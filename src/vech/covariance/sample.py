@@ -1,5 +1,7 @@
 """Covariance, correlation and rank correlation of columns."""
 
+from __future__ import annotations
+
 from numbers import Real
 from typing import Any
 
@@ -134,6 +136,9 @@ def correlation(
     ``R_ij = S_ij / sqrt(S_ii S_jj)``; with "pairwise" all three from the rows that both columns have. Cost as
     for `sample`.
 
+    Source: K. Pearson, "Note on regression and inheritance in the case of two parents", Proc. Royal Society
+    58, 1895.
+
     Examples
     --------
     >>> import numpy as np
@@ -177,7 +182,11 @@ def spearman(
 
     Notes
     -----
-    Beside the cost of `correlation`, sorting each column, and int32 ranks of all of X.
+    `correlation` of ranks 1 to n_samples. Source: C. Spearman, "The proof and measurement of association
+    between two things", Am. J. Psychology 15(1), 1904.
+
+    Cost as of `correlation`, and beside it the time to sort each column and the memory of int32 ranks of all
+    of X.
 
     Examples
     --------

@@ -1,5 +1,7 @@
 """Covariances shrunk towards a target, by as much as the data say: Ledoit-Wolf and OAS."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

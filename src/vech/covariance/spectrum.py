@@ -1,5 +1,7 @@
 """Covariances by their eigenvalues: nonlinear shrinkage, and clipping at the edge of noise."""
 
+from __future__ import annotations
+
 from numbers import Real
 from typing import Any
 

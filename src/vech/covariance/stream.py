@@ -1,5 +1,7 @@
 """Covariances of rows that come and go."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 import numpy as np
@@ -125,6 +127,15 @@ class Stream:
         threads : int, optional
             At most so many threads for vech's part; BLAS has its own.
 
+        Raises
+        ------
+        ValueError
+            For NaN, infinities, weights that are none, and columns that are not those of the rows before.
+        TypeError
+            For columns that are no numbers, complex ones for "gerber", and another dtype than before.
+        OverflowError
+            If sums of squares exceed the dtype.
+
         Notes
         -----
         Takes what `sample` takes, and a second half where a fault may show only after some blocks: in an iterator, with
@@ -141,7 +152,9 @@ class Stream:
         self._change(X, 1, weights, threads)
 
     def remove(self, X: Any, *, weights: Any = None, threads: int | None = None) -> None:
-        """Take rows away that were added: that there are so many is checked and, for "gerber", that no count falls below 0.
+        """Take rows away that were added.
+
+        That there are so many is checked and, for "gerber", that no count falls below 0.
 
         Parameters
         ----------
@@ -164,8 +177,32 @@ class Stream:
         """
         self._change(X, -1, weights, threads)
 
-    def merge(self, other: "Stream") -> None:
-        """Add the rows of another stream of the same method, options, columns and dtype; it stays as it is."""
+    def merge(self, other: Stream) -> None:
+        """Add the rows of another stream of the same method, options, columns and dtype; it stays as it is.
+
+        Parameters
+        ----------
+        other : Stream
+            It may be this stream itself.
+
+        Raises
+        ------
+        TypeError
+            For anything but a Stream, and for another dtype; then nothing changes, as below.
+        ValueError
+            For another method, other options, and other columns.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> s = Stream()
+        >>> s.update(np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 6.0]]))
+        >>> other = Stream()
+        >>> other.update(np.array([[4.0, 3.0]]))
+        >>> s.merge(other)
+        >>> s.n_samples
+        4
+        """
         if not isinstance(other, Stream):
             raise TypeError(f"a Stream is merged with a Stream, not with {type(other).__name__}")
         self._check_options(other)
@@ -179,7 +216,22 @@ class Stream:
         self._take(state, other._data)
 
     def copy(self) -> Self:
-        """A stream with the same rows."""
+        """A stream with the same rows.
+
+        Returns
+        -------
+        Stream
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> s = Stream()
+        >>> s.update(np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 6.0]]))
+        >>> twin = s.copy()
+        >>> twin.update(np.array([[4.0, 3.0]]))
+        >>> s.n_samples, twin.n_samples
+        (3, 4)
+        """
         options: dict[str, Any] = {"ddof": self.ddof}
         if self.method == "gerber":
             options = {"thresholds": self._thresholds, "center": self._center, "form": self.form}
@@ -207,6 +259,14 @@ class Stream:
         ------
         ValueError
             Without rows, with too few for ddof, and of "correlation" for a constant column.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> s = Stream()
+        >>> s.update(np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 6.0]]))
+        >>> s.result().half
+        array([1., 2., 7.])
         """
         data, state = self._data, self._state
         if data is None or state is None or self.n_samples == 0:
@@ -305,7 +365,7 @@ class Stream:
                 f"{what} is computed with in {data.dtype}, and the stream in {own.dtype}: astype first"
             )
 
-    def _check_options(self, other: "Stream") -> None:
+    def _check_options(self, other: Stream) -> None:
         for name in ("method", "ddof", "form", "_thresholds", "_center", "_scale"):
             one, two = getattr(self, name), getattr(other, name)
             same = np.array_equal(one, two) if isinstance(one, np.ndarray) else one is two or one == two

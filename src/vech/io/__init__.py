@@ -1,5 +1,7 @@
 """Files in and out: one module of this folder and one row of `FORMATS` per file format, chosen by suffix."""
 
+from __future__ import annotations
+
 import errno
 import os
 from importlib import import_module
@@ -21,6 +23,12 @@ from vech.packed import Packed
 from vech.scan import from_sparse
 from vech.sparse import SparseHalf
 from vech.store import Store
+
+__all__ = ["FORMATS", "FileFormatError", "expand", "load", "pack", "read", "write"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 class Format(Protocol):
@@ -226,6 +234,11 @@ def pack(
     dtype, n
         As of `read`.
 
+    Returns
+    -------
+    Packed
+        In `layout`.
+
     Raises
     ------
     FileFormatError
@@ -263,6 +276,13 @@ def pack(
 def load(path: str | os.PathLike[str], *, dtype: Any = None, n: int | None = None) -> Any:
     """Load what a file holds, before anything is believed about it.
 
+    Parameters
+    ----------
+    path : path
+        As of `read`.
+    dtype, n
+        As of `read`.
+
     Returns
     -------
     Packed or SparseHalf
@@ -271,6 +291,25 @@ def load(path: str | os.PathLike[str], *, dtype: Any = None, n: int | None = Non
         A half without a description.
     array, 2-D, or SciPy sparse matrix
         A full matrix, symmetric or not.
+
+    Raises
+    ------
+    FileFormatError
+        The file is damaged, or not what its description, `dtype` or `n` say.
+    ValueError
+        An unknown suffix.
+    OSError
+        It cannot be opened.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import vech
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "full.npy")
+    >>> np.save(path, np.array([[1, 2], [3, 5]]))
+    >>> vech.io.load(path).shape
+    (2, 2)
     """
     path = Path(path)
     form = file_format(path)

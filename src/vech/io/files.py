@@ -1,5 +1,7 @@
 """What every file format needs: one error, and files that appear complete or not at all."""
 
+from __future__ import annotations
+
 import errno
 import os
 from collections.abc import Iterator

@@ -3,6 +3,8 @@
 ``vec`` stacks the columns of a matrix, as in Magnus and Neudecker: row i, column j is number ``i + n j``.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from numbers import Real
 from typing import Any

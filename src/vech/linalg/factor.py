@@ -1,5 +1,7 @@
 """The Cholesky factor of a half, and what it answers."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from copy import copy
 from typing import Any, NamedTuple, Never, Self
@@ -63,7 +65,7 @@ class Cholesky:
         return convert(self._rectangle.numbers, ORDER, "vech", kind="triangular")
 
     @property
-    def L(self) -> "Triangle":
+    def L(self) -> Triangle:
         """The lower triangular factor, which multiplies (``F.L @ z``) and solves, as does ``F.L.H``; a view."""
         return Triangle(self._rectangle)
 
@@ -81,7 +83,21 @@ class Cholesky:
     __rmatmul__ = __matmul__
 
     def copy(self) -> Self:
-        """The same factor in memory of its own, which `update` and `downdate` of the other leave alone."""
+        """The same factor in memory of its own, which `update` and `downdate` of the other leave alone.
+
+        Returns
+        -------
+        Cholesky
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
+        >>> twin = F.copy()
+        >>> twin.update([1.0, 0.0])
+        >>> F.half
+        array([2., 1., 3.])
+        """
         other = copy(self)
         other._rectangle = Rectangle(self._rectangle.numbers.copy(), self.n)
         return other
@@ -107,6 +123,13 @@ class Cholesky:
         Notes
         -----
         2 n^2 operations for each column (LAPACK's ?pftrs), in memory of the result alone.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
+        >>> F.solve(np.array([8.0, 22.0]))
+        array([1., 2.])
         """
         return columns(b, self.n, self.dtype, self._rectangle.solve)
 
@@ -114,12 +137,35 @@ class Cholesky:
         """The inverse of S as a store, in the layout of S with its diagonal stored, with its labels.
 
         2/3 n^3 operations (LAPACK's ?pftri); needs one half beside the result.
+
+        Returns
+        -------
+        Packed, shape (n, n)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
+        >>> F.inverse().half.round(4)
+        array([ 0.2778, -0.0556,  0.1111])
         """
         half = convert(self._rectangle.inverse().numbers, ORDER, self._layout, kind=self._kind)
         return Packed(half, self._layout, kind=self._kind, labels=self._labels)
 
     def logdet(self) -> float:
-        """The logarithm of the determinant of S: twice the sum of the logarithms of L's diagonal."""
+        """The logarithm of the determinant of S: twice the sum of the logarithms of L's diagonal.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
+        >>> round(F.logdet(), 4)
+        3.5835
+        """
         return product(self._rectangle.pivots())[1]
 
     def cond(self) -> float:
@@ -127,6 +173,17 @@ class Cholesky:
 
         About twenty products and solves (Higham, "FORTRAN codes for estimating the one-norm", ACM TOMS 14(4),
         1988, as in LAPACK's ?lacn2): O(n^2). 0 for n = 0.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
+        >>> F.cond()
+        4.0
         """
         factor = self._rectangle
 
@@ -167,12 +224,14 @@ class Cholesky:
         self._modify(x, 1)
 
     def downdate(self, x: ArrayLike) -> None:
-        """Make this, in place, the factor of ``S - x x^H``; see `update`.
+        """Make this, in place, the factor of ``S - x x^H``: argument, cost and errors are as for `update`.
 
         Raises
         ------
         numpy.linalg.LinAlgError
             If that is not positive definite to working precision; the factor stays as it was.
+        ValueError, TypeError
+            As of `update`.
 
         Examples
         --------
@@ -258,12 +317,12 @@ class Triangle:
         return self._rectangle.dtype
 
     @property
-    def H(self) -> "Triangle":
+    def H(self) -> Triangle:
         """The conjugate transpose: upper triangular of the lower one; a view."""
         return Triangle(self._rectangle, lower=not self._lower)
 
     @property
-    def T(self) -> "Triangle":
+    def T(self) -> Triangle:
         """The transpose of a real factor; a view."""
         if self.dtype.kind == "c":
             raise TypeError("the factor is complex: H is its conjugate transpose, and it has no T")
@@ -287,7 +346,15 @@ class Triangle:
         return (self.H @ as_array(z, "z").conj().T).conj().T
 
     def solve(self, b: ArrayLike) -> Array:
-        """``L^-1 b``, of b of shape (n,) or (n, m): whitens what is correlated."""
+        """``L^-1 b``, which whitens what is correlated; all else as for `Cholesky.solve`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
+        >>> F.L.solve(np.array([2.0, 4.0]))
+        array([1., 1.])
+        """
         overwrite = self._rectangle.solve_lower if self._lower else self._rectangle.solve_upper
 
         def solved(x: Array) -> Array:

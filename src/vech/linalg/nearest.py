@@ -1,5 +1,7 @@
 """The nearest matrix that is one: correlations and covariances that estimation left indefinite."""
 
+from __future__ import annotations
+
 from numbers import Real
 from typing import NamedTuple
 

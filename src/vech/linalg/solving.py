@@ -1,5 +1,7 @@
 """Solutions, inverses, determinants and conditions of halves of every kind."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
@@ -67,7 +69,8 @@ def solve(
     Notes
     -----
     A Packed: tries `cholesky`, in memory for one more half. If S is not positive definite, the full matrix is made
-    and factored in place: by Bunch-Kaufman's ``L D L^T`` (LAPACK's ?sytrf, ?hetrf), or by LU where S is skew or b
+    and factored in place: by the ``L D L^T`` of J. Bunch & L. Kaufman (Math. Comp. 31(137), 1977;
+    LAPACK's ?sytrf, ?hetrf), or by LU where S is skew or b
     has more than n / 8 columns.
 
     A SparseHalf: the factor, in float64, takes as much time and memory as its fill asks for. Solutions are refined
@@ -113,6 +116,11 @@ def inverse(S: Packed, *, threads: int | None = None) -> Packed:
         Of any kind, layout and dtype but float16 and smaller, and dates; labels follow.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.
+
+    Returns
+    -------
+    Packed, shape (n, n)
+        Float64 for integers.
 
     Raises
     ------
@@ -234,7 +242,7 @@ def cond(S: Packed, *, threads: int | None = None) -> float:
 
 def factored(
     S: Packed, dtype: Dtype, threads: int | None = None, *, many: bool = False
-) -> "Rectangle | _LU | _BunchKaufman":
+) -> Rectangle | _LU | _BunchKaufman:
     """The factor that suits S: of Cholesky, or of the expanded matrix by the way for one or for many columns."""
     if is_selfadjoint(S) and (S.diagonal().real > 0).all():
         rectangle, minor = try_cholesky(S, dtype, threads)

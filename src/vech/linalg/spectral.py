@@ -1,5 +1,7 @@
 """Eigenvalues, norms and inner products of a half."""
 
+from __future__ import annotations
+
 from numbers import Real
 from typing import Any
 
@@ -73,7 +75,8 @@ def eigsh(S: Store, k: int = 6, which: str = "LM", **options: Any) -> Any:
 
     Notes
     -----
-    By SciPy's ``eigsh``, which is ARPACK. Each step multiplies by S; memory for about 2 k + 20 vectors.
+    By SciPy's ``eigsh``, which is ARPACK (R. Lehoucq, D. Sorensen & C. Yang, ARPACK users' guide, SIAM 1998).
+    Each step multiplies by S; memory for about 2 k + 20 vectors.
 
     Examples
     --------
@@ -134,6 +137,11 @@ def lobpcg(S: Store, X: ArrayLike, **options: Any) -> Any:
         named.
     TypeError
         For complex symmetric and skew kinds, float16 and smaller, and dates, in S or X.
+
+    Notes
+    -----
+    By SciPy's ``lobpcg``: A. Knyazev, "Toward the optimal preconditioned eigensolver", SIAM J. Scientific
+    Computing 23(2), 2001. Each step multiplies k columns by S; memory for about 10 k vectors.
 
     Examples
     --------

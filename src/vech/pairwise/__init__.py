@@ -3,3 +3,7 @@
 from vech.pairwise.similarities import cooccurrence, cosine, gram
 
 __all__ = ["cooccurrence", "cosine", "gram"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,5 +1,7 @@
 """Inner products, cosines and counts: what is asked for, and the store that answers."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import replace
 from math import isfinite

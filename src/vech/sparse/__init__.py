@@ -13,3 +13,7 @@ __all__ = [
     "laplacian",
     "poisson",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

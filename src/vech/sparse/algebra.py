@@ -1,5 +1,7 @@
 """Arithmetic of sparse halves, number by number, and what leaves numbers out."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from numbers import Number
 from typing import Any, Self
@@ -70,6 +72,11 @@ class Algebra(Arrays):
         copy : bool
             False gives this store itself where it has that dtype already.
 
+        Returns
+        -------
+        SparseHalf
+            Of the same kind, triangle and labels.
+
         Raises
         ------
         TypeError
@@ -98,6 +105,11 @@ class Algebra(Arrays):
 
         Uses the real part of a Hermitian diagonal, the imaginary part of a skew-Hermitian one, zero for a skew
         one. Takes one pass over the numbers stored.
+
+        Returns
+        -------
+        number
+            A NumPy scalar.
 
         Examples
         --------

@@ -1,5 +1,7 @@
 """The three arrays of a sparse half, checked: what every part of `SparseHalf` stands on."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from copy import copy
 from inspect import isfunction
@@ -140,7 +142,20 @@ class Arrays(Store):
         )
 
     def copy(self) -> Self:
-        """The same matrix in arrays of its own."""
+        """The same matrix in arrays of its own.
+
+        Returns
+        -------
+        SparseHalf
+
+        Examples
+        --------
+        >>> S = vech.SparseHalf([0, 1, 3], [0, 0, 1], [1, 2, 3], 2, triangle="lower")
+        >>> twin = S.copy()
+        >>> twin.data[0] = 9
+        >>> S.data
+        array([1, 2, 3])
+        """
         copied = self._like(self._data.copy())
         copied._indptr, copied._indices = self._indptr.copy(), self._indices.copy()
         return copied

@@ -1,5 +1,7 @@
 """What other programs take of a sparse half: the triangle, the compression and the numbers each of them wants."""
 
+from __future__ import annotations
+
 from os import PathLike
 from typing import Any, BinaryIO, NamedTuple
 

@@ -1,5 +1,7 @@
 """What a sparse half becomes: its diagonal, the full matrix, SciPy arrays, a packed half, the other triangle."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from typing import Any, Self
 
@@ -40,7 +42,18 @@ class Conversions(Arrays):
         return self._n * (self._n + 1) // 2 * self.dtype.itemsize < self.nbytes
 
     def diagonal(self) -> Array:
-        """The diagonal, shape (n,), as a new array."""
+        """The diagonal, shape (n,), as a new array.
+
+        Returns
+        -------
+        array, shape (n,)
+            Zero where nothing is stored.
+
+        Examples
+        --------
+        >>> vech.SparseHalf([0, 1, 3], [0, 0, 1], [1, 2, 3], 2, triangle="lower").diagonal()
+        array([1, 3])
+        """
         check_memory(self._n * self.dtype.itemsize, "to_coo() takes no memory for empty rows")
         diagonal = np.zeros(self._n, self.dtype)
         rows, columns, data = self._entries()
@@ -51,7 +64,7 @@ class Conversions(Arrays):
     def expand(
         self, rows: slice | range | None = None, out: Array | None = None, *, threads: int | None = None
     ) -> Array:
-        """The full matrix, or some consecutive rows of it; see `vech.Packed.expand`.
+        """The full matrix, or some consecutive rows of it; all else as for `vech.Packed.expand`.
 
         Examples
         --------
@@ -79,19 +92,49 @@ class Conversions(Arrays):
         return out
 
     def to_coo(self, *, part: str = "full", threads: int | None = None) -> Any:
-        """The numbers stored as a ``scipy.sparse.coo_array``, sorted by rows: see `vech.to_coo`."""
+        """The numbers stored as a ``scipy.sparse.coo_array``, sorted by rows; all else as for `vech.to_csr`.
+
+        Examples
+        --------
+        >>> vech.SparseHalf([0, 1, 3], [0, 0, 1], [1, 2, 3], 2, triangle="lower").to_coo(part="lower").nnz
+        3
+        """
         return self._to_scipy("coo", part, threads)
 
     def to_csr(self, *, part: str = "full", threads: int | None = None) -> Any:
-        """The numbers stored as a ``scipy.sparse.csr_array``, zeros among them too: see `vech.to_csr`."""
+        """The numbers stored as a ``scipy.sparse.csr_array``, zeros too; all else as for `vech.to_csr`.
+
+        Examples
+        --------
+        >>> vech.SparseHalf([0, 1, 3], [0, 0, 1], [1, 2, 3], 2, triangle="lower").to_csr(part="lower").nnz
+        3
+        """
         return self._to_scipy("csr", part, threads)
 
     def to_csc(self, *, part: str = "full", threads: int | None = None) -> Any:
-        """The numbers stored as a ``scipy.sparse.csc_array``, zeros among them too: see `vech.to_csc`."""
+        """The numbers stored as a ``scipy.sparse.csc_array``, zeros too; all else as for `vech.to_csr`.
+
+        Examples
+        --------
+        >>> vech.SparseHalf([0, 1, 3], [0, 0, 1], [1, 2, 3], 2, triangle="lower").to_csc(part="lower").nnz
+        3
+        """
         return self._to_scipy("csc", part, threads)
 
     def to_frame(self) -> Any:
-        """Expands the matrix into a ``pandas.DataFrame``, its labels on both axes; it needs pandas."""
+        """Expands the matrix into a ``pandas.DataFrame``, its labels on both axes; it needs pandas.
+
+        Returns
+        -------
+        pandas.DataFrame, shape (n, n)
+
+        Examples
+        --------
+        >>> vech.SparseHalf([0, 1, 3], [0, 0, 1], [1, 2, 3], 2, triangle="lower").to_frame()
+           0  1
+        0  1  2
+        1  2  3
+        """
         from vech.adapters.pandas import to_frame
 
         return to_frame(self)
@@ -103,6 +146,11 @@ class Conversions(Arrays):
         ----------
         layout : str or Layout
             The layout of its half.
+
+        Returns
+        -------
+        Packed
+            Of the same kind and labels.
 
         Raises
         ------
@@ -141,6 +189,10 @@ class Conversions(Arrays):
             The one to store; if it is stored, the result is this store itself.
         threads : int, optional
             At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+
+        Returns
+        -------
+        SparseHalf
 
         Raises
         ------

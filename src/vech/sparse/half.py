@@ -1,5 +1,7 @@
 """SparseHalf: the store of a sparse matrix, one triangle of it as CSR arrays."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -169,6 +171,10 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
             As in `from_sparse`. With pairs of which each is given once, in either order, put the larger index
             first and say use="lower".
 
+        Returns
+        -------
+        SparseHalf
+
         Raises
         ------
         ValueError
@@ -233,6 +239,10 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
             One label for each row.
         threads : int, optional
             At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+
+        Returns
+        -------
+        SparseHalf
 
         Raises
         ------

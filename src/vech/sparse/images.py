@@ -3,6 +3,8 @@
 A pixel is a row and a column of these matrices by its place in ``image.ravel()``.
 """
 
+from __future__ import annotations
+
 import math
 import operator
 from collections.abc import Sequence
@@ -124,6 +126,23 @@ def convolved_shape(
     kernel_shape: int | Sequence[int], shape: int | Sequence[int], stride: Stride = 1, padding: Padding = 0
 ) -> tuple[int, ...]:
     """The shape of the results of a `convolution`: ``(C @ image.ravel()).reshape(convolved_shape(...))``.
+
+    Parameters
+    ----------
+    kernel_shape : int or sequence of ints
+        Of the kernel: one number for each axis.
+    shape, stride, padding
+        As `convolution` has them.
+
+    Returns
+    -------
+    tuple of ints
+        One for each axis.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `convolution`, for numbers that are no shape, or do not fit each other.
 
     Examples
     --------
@@ -295,6 +314,13 @@ def poisson(shape: int | Sequence[int]) -> SparseHalf:
     -------
     SparseHalf
         Its lower triangle, float64: positive definite.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a shape that is not of whole numbers of at least 1.
+    MemoryError
+        If there is no room for the grid.
 
     Notes
     -----

@@ -1,5 +1,7 @@
 """Products of a sparse half: each number stored is read once and multiplied for both triangles."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
 from typing import Any
@@ -63,7 +65,13 @@ class Products(Arrays):
         return self._product(x, out, threads)
 
     def rmatvec(self, x: ArrayLike) -> Array:
-        """``S.H @ x``, without a copy of the numbers."""
+        """``S.H @ x``, without a copy of the numbers; arguments and errors are as for `matmul`.
+
+        Examples
+        --------
+        >>> vech.SparseHalf([0, 1, 3], [0, 0, 1], [1, 2, 3], 2, triangle="lower").rmatvec([1, 0])
+        array([1, 2])
+        """
         negates = self._kind.startswith("skew")
         return self._product(x, conjugates=not self._kind.endswith("hermitian"), negates=negates)
 

@@ -1,5 +1,7 @@
 """Parts of a sparse half: entries, blocks, submatrices, other orders of its rows."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from typing import Any, Self
 
@@ -120,6 +122,11 @@ class Selection(Arrays):
         ----------
         order : integers, shape (n,)
             Each of 0 ... n - 1 once; labels follow.
+
+        Returns
+        -------
+        SparseHalf
+            Of the same kind and triangle.
 
         Raises
         ------

@@ -1,5 +1,7 @@
 """Whole sparse matrices: whether they are symmetric, and one triangle of them."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from typing import Any, NamedTuple
 
