@@ -35,7 +35,7 @@ LAYERS = (
     ("identify",),
     ("moves",),
     ("explicit",),
-    ("values",),
+    ("kind", "values"),
     ("arrays",),
     ("_core",),
     ("indexing", "pictures", "portrait"),
@@ -165,6 +165,7 @@ def test_only_the_lower_layers_touch_the_core():
     assert {module.split(".")[0] for module, target, _ in ARROWS if target == "vech._core"} <= {
         "__init__",
         "arrays",
+        "kind",
         "values",
         "explicit",
         "moves",

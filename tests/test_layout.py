@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import reference
 import vech
-from cases import NAMES, PLAIN, SCALED, SIZES
+from cases import LAYOUTS, NAMES, PLAIN, SCALED, SIZES, has_side
 
 LARGE = (46_340, 46_341, 46_342, 65_535, 65_536, 65_537, 92_682, 2**20, 2**31, 3_000_000_000, 4_294_967_295)
 
@@ -54,6 +54,15 @@ def test_position_and_pair_are_the_storage_order(layout, n):
     assert i.dtype == j.dtype == np.int64
     np.testing.assert_array_equal(i, cells[:, 0])
     np.testing.assert_array_equal(j, cells[:, 1])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_the_slots_of_the_diagonal_are_where_its_cells_are(layout):
+    for n in SIZES:
+        if has_side(layout, n):
+            slots = {i: slot for slot, (i, j) in enumerate(reference.cells(layout, n)) if i == j}
+            found = layout.diagonal_slots(n)
+            assert found.dtype == np.int64 and found.tolist() == [slots[i] for i in sorted(slots)]
 
 
 @every_plain_layout

@@ -10,6 +10,7 @@ import vech
 from cases import DTYPES, LAYOUTS, PLAIN, STORE_KINDS, param
 from compare import assert_same_bits
 from vech import products, reductions, runs
+from vech.kind import Kind
 
 SIZES = (0, 1, 2, 3, 15, 16, 17, 63, 64, 65)
 FLOATS = ("float32", "float64", "complex64", "complex128")
@@ -251,7 +252,7 @@ def test_an_extreme_scale_leaves_products_what_they_are(layout):
     for right in (x, x[:, :2], x[:, 0]):
         check(store @ right, full, right, n)
     check(store.row_sums(), full, np.ones(n, dtype), n)
-    given = (half, layout, "symmetric")
+    given = (half, layout, Kind.SYMMETRIC)
     bound = cases.tolerance(dtype, n * n)
     assert reductions.norm(*given) == pytest.approx(np.linalg.norm(wide(full)), rel=bound)
     assert reductions.norm(*given, 1) == pytest.approx(np.abs(wide(full)).sum(axis=0).max(), rel=bound)
@@ -263,6 +264,15 @@ def test_an_extreme_scale_leaves_products_what_they_are(layout):
     if layout.implied is None:
         store.add_outer(x)
         np.testing.assert_allclose(store.expand(), full + x @ x.T, rtol=0, atol=bound)
+
+
+def test_a_skew_matrix_computes_with_no_diagonal_of_ones():
+    half = cases.moderate(np.float64, 45)
+    store = vech.Packed(half, vech.Layout(diagonal="one"), kind="skew")
+    full = store.expand() - np.eye(10)
+    x = cases.moderate(np.float64, (10, 300), salt=1)
+    for right in (x, x[:, :9], x[:, 0]):
+        check(store @ right, full, right, 10)
 
 
 def test_a_scale_that_has_no_inverse_is_undone():
@@ -431,7 +441,7 @@ def test_what_does_not_count_on_a_diagonal_drowns_nothing(kind, dirt, want, dtyp
     half = np.array([dirt, number, dirt], dtype)
     if kind != "skew":
         half[[0, 2]] += number
-    given = (half, vech.as_layout(layout), kind)
+    given = (half, vech.as_layout(layout), Kind(kind))
     assert reductions.inner(*given, *given) == want
     assert reductions.norm(*given) == np.sqrt(np.float64(want)).astype(half.real.dtype)
 
@@ -450,7 +460,7 @@ def test_an_inner_product_of_two_kinds():
 
 def test_an_inner_product_needs_equal_sides():
     with pytest.raises(ValueError, match="sides 2 and 3"):
-        reductions.inner(np.ones(3), vech.Layout(), "symmetric", np.ones(6), vech.Layout(), "symmetric")
+        reductions.inner(np.ones(3), vech.Layout(), Kind.SYMMETRIC, np.ones(6), vech.Layout(), Kind.SYMMETRIC)
 
 
 @pytest.mark.parametrize("order", ["fro", 1, np.inf, "max"])
@@ -459,13 +469,13 @@ def test_an_inner_product_needs_equal_sides():
 def test_norms_of_what_is_not_finite(order, value, at):
     half = np.ones(6)
     half[at] = value
-    got = reductions.norm(half, vech.Layout(), "symmetric", order)
+    got = reductions.norm(half, vech.Layout(), Kind.SYMMETRIC, order)
     np.testing.assert_equal(got, value)
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e200])
 def test_a_frobenius_norm_neither_overflows_nor_vanishes(scale):
-    assert reductions.norm(np.full(3, scale), vech.Layout(), "symmetric") == pytest.approx(2 * scale)
+    assert reductions.norm(np.full(3, scale), vech.Layout(), Kind.SYMMETRIC) == pytest.approx(2 * scale)
 
 
 def test_row_sums_of_infinite_complex_numbers():

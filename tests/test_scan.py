@@ -15,6 +15,7 @@ from cases import DTYPES, KINDS, LAYOUTS, PLAIN
 from compare import assert_canonical, assert_same_bits
 from test_limits import guarded, posix, subnormals_flushed
 from vech import _core, arrays
+from vech.kind import Kind
 
 every_target = pytest.mark.every_target
 
@@ -253,7 +254,7 @@ def test_mirroring_is_the_same_for_every_number_of_threads(data):
     values = np.arange(1.0, indices.size + 1)
     half = scipy.sparse.csr_array((values, indices, indptr), shape=(n, n)).toarray()
     want = reference_free_csr(half - np.triu(half.T, 1) if grow else half - np.tril(half.T, -1))
-    negated = arrays.mirror_change("skew", values.dtype)
+    negated = Kind.SKEW.change(values.dtype)
     for threads in (1, 2, 3, 7):
         got = _core.mirror(indptr, indices, values, negated, n, grow, threads)
         for a, b in zip(got, want, strict=True):
@@ -450,7 +451,7 @@ def test_the_core_refuses_arrays_that_do_not_fit():
 def test_the_core_writes_nowhere_when_a_triangle_is_none(indptr, indices):
     indptr, indices, data = np.array(indptr), np.array(indices, np.int32), np.ones(4)
     with pytest.raises(ValueError, match="do not describe sorted rows of the matrix or its triangle"):
-        _core.mirror(indptr, indices, data, arrays.mirror_change("symmetric", data.dtype), 3, True, 1)
+        _core.mirror(indptr, indices, data, Kind.SYMMETRIC.change(data.dtype), 3, True, 1)
 
 
 @every_target

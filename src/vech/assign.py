@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vech.arrays import Array, as_array, check_writeable, epsilon, family, mirror_values, shares_memory
+from vech.arrays import Array, as_array, check_writeable, epsilon, family, shares_memory
 from vech.entrywise import Operand, is_own_mirror, unscaled, with_diagonal
 from vech.explicit import cross
+from vech.kind import Kind
 from vech.layout import Layout
 from vech.moves import convert
 from vech.values import factored, largest, worst
@@ -33,7 +34,7 @@ def assign(matrix: Operand, i: Indices, j: Indices, values: Any) -> None:
         _check_diagonal(matrix, rows, columns, numbers)
         if family(half.dtype) in "fc" and i.size > 1:
             largest_number = max(largest_number, float(largest(numbers[None])[0]))
-    doubtful = i.size > 1 and not (kind == "symmetric" and not any(given.strides))
+    doubtful = i.size > 1 and not (kind is Kind.SYMMETRIC and not any(given.strides))
     if not doubtful:
         for rows, columns, numbers in _blocks(i, j, given):
             slots, stored = _stored(matrix, rows, columns, numbers)
@@ -78,8 +79,7 @@ def fill(matrix: Operand, mask: Operand, value: Any) -> None:
         )
     order = with_diagonal(unscaled(layout))
     chosen = convert(mask.half, mask.layout, order)
-    i = np.arange(matrix.n)
-    at = order.slot(i, i, matrix.n)
+    i, at = np.arange(matrix.n), order.diagonal_slots(matrix.n)
     on = chosen[at]
     _check_diagonal(matrix, i[on], i[on], np.broadcast_to(number, i[on].shape))
     chosen[at] = False
@@ -126,22 +126,18 @@ def _check_diagonal(matrix: Operand, i: Indices, j: Indices, values: Array) -> N
     """Refuse on the diagonal what the layout leaves out, and what the kind has not."""
     layout, kind, dtype = matrix.layout, matrix.kind, matrix.half.dtype
     on = i == j
-    if (layout.implied is None and kind == "symmetric") or not on.any():
+    if (layout.implied is None and kind is Kind.SYMMETRIC) or not on.any():
         return
     diagonal = values[on]
-    wrong = np.zeros(diagonal.shape, np.bool)
     if layout.implied is not None:
         wrong = diagonal != np.full(1, layout.implied).astype(dtype)
         reason = (
             f"layout {layout.name} leaves out its diagonal, which is all {layout.implied}: "
             f"convert the half to {with_diagonal(layout).name} first"
         )
-    elif kind == "hermitian":
-        wrong, reason = diagonal.imag != 0, "the diagonal of a hermitian matrix is real"
-    elif kind == "skew-hermitian":
-        wrong, reason = diagonal.real != 0, "the diagonal of a skew-hermitian matrix is imaginary"
     else:
-        wrong, reason = diagonal != np.zeros(1, dtype), "the diagonal of a skew matrix is zero"
+        wrong = kind.negated.settled(diagonal) != np.zeros(1, dtype)
+        reason = f"the diagonal of a {kind} matrix is {kind.diagonal}"
     if wrong.any():
         at = int(i[on][wrong][0])
         raise ValueError(f"{diagonal[wrong][0]} cannot be at ({at}, {at}): {reason}")
@@ -154,10 +150,10 @@ def _stored(matrix: Operand, i: Indices, j: Indices, values: Array) -> tuple[Ind
     if layout.implied is not None and (i == j).any():
         off = i != j
         i, j, values = i[off], j[off], values[off]
-    if kind != "symmetric":
+    if kind is not Kind.SYMMETRIC:
         other = i < j if layout.triangle == "lower" else i > j
         values = values.copy()
-        values[other] = mirror_values(values[other], kind)
+        values[other] = kind.mirror(values[other])
         cross(values, layout, i, j, n)
     if layout.scaled:
         values = _scaled(values, np.where(i == j, layout.diagonal_scale, layout.offdiagonal_scale))

@@ -13,6 +13,7 @@ from vech.arrays import Array, as_array, family, shares_memory
 from vech.entries import take
 from vech.entrywise import Operand, has_form, unscaled, with_diagonal
 from vech.forms import Forms
+from vech.kind import Kind, ruled
 from vech.moves import convert
 from vech.orders import Explicit
 
@@ -75,14 +76,12 @@ class Casts(Forms):
         >>> vech.Packed(np.array([3]), "condensed").map(np.square).half
         array([0, 9, 0])
         """
-        if self.kind != "symmetric":
+        if self.kind is not Kind.SYMMETRIC:
             raise TypeError(
                 f"map works on symmetric stores, not on a {self.kind} one: map over expand() instead"
             )
         layout = with_diagonal(unscaled(self.layout))
-        half = (
-            self.half if layout == self.layout else convert(self.half, self.layout, layout, kind="symmetric")
-        )
+        half = self.half if layout == self.layout else convert(self.half, self.layout, layout, kind=self.kind)
         given = half.view()
         given.flags.writeable = False
         found = function(given)
@@ -95,7 +94,7 @@ class Casts(Forms):
             raise ValueError(
                 f"the function gives shape {mapped.shape} for {half.size} numbers: it must give one for each"
             )
-        if not has_form(layout, "symmetric", mapped.dtype):
+        if not has_form(layout, self.kind, mapped.dtype):
             plain = layout.plain
             real, imaginary = (convert(part, layout, plain) for part in (mapped.real, mapped.imag))
             mapped, layout = np.empty(real.shape, mapped.dtype), plain
@@ -162,11 +161,9 @@ class Casts(Forms):
         half = np.array(getattr(given, name)) if family(self.dtype) == "c" else np.zeros_like(given)
         if name == "imag" and layout.implied:
             layout = replace(layout, diagonal="zero")
-        changes = self.kind.startswith("skew") != (name == "imag" and self.kind.endswith("hermitian"))
-        kind = "skew" if changes else "symmetric"
-        if layout.implied is None and kind == "skew":
-            i = np.arange(self.n)
-            half[layout.slot(i, i, self.n)] = 0
+        kind = ruled(self.kind.negates != (name == "imag" and self.kind.conjugates), False)
+        if kind.negates:
+            half[layout.diagonal_slots(self.n)] = 0
         return self._like(half, layout, kind=kind)
 
 

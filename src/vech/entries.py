@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vech.arrays import Array, mirror_values
+from vech.arrays import Array
 from vech.entrywise import Operand
 from vech.explicit import cross
+from vech.kind import Kind
 from vech.layout import Layout
 from vech.runs import Runs, blocks
 from vech.values import factored
@@ -40,10 +41,10 @@ def stored(matrix: Operand, i: Indices, j: Indices) -> Array:
     half, layout, kind = matrix
     n = matrix.n
     values = np.asarray(half[layout.slot(np.minimum(i, j), np.maximum(i, j), n)])
-    if kind != "symmetric":
+    if kind is not Kind.SYMMETRIC:
         other = i < j if layout.triangle == "lower" else i > j
         cross(values, layout, i, j, n)
-        values[other] = mirror_values(values[other], kind)
+        values[other] = kind.mirror(values[other])
     return values
 
 
@@ -76,8 +77,8 @@ def _gather(matrix: Operand, chosen: Indices, runs: Runs) -> None:
         straight = i >= j if runs.grow else i <= j
         slots = np.where(straight, begins[rows, None] + j, begins[columns] + i)
         found = half.take(slots, mode="clip")  # a diagonal that is left out has slots of nothing
-        if kind != "symmetric":
-            found[~straight] = mirror_values(found[~straight], kind)
+        if kind is not Kind.SYMMETRIC:
+            found[~straight] = kind.mirror(found[~straight])
         runs.write(rows, columns, found, "write", 1)
 
 

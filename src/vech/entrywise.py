@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech import explicit
-from vech.arrays import Array, Dtype, check_writeable, family, settle
+from vech.arrays import Array, Dtype, check_writeable, family
 from vech.dialects import AnyLayout
+from vech.kind import STORED, Kind, ruled
 from vech.layout import Layout
 from vech.moves import convert
 from vech.orders import TensorOrder
@@ -19,21 +20,13 @@ PRODUCTS = (np.multiply, np.divide)
 EQUALITIES = (np.equal, np.not_equal)
 SIGNS = (np.negative, np.positive)
 
-Rule = tuple[int, bool]  # what is in the other triangle: the sign, and whether it is conjugated besides
-RULES: dict[str, Rule] = {
-    "symmetric": (1, False),
-    "hermitian": (1, True),
-    "skew": (-1, False),
-    "skew-hermitian": (-1, True),
-}
-
 
 class Operand(NamedTuple):
     """One matrix."""
 
     half: Array
     layout: AnyLayout
-    kind: str
+    kind: Kind
 
     @property
     def n(self) -> int:
@@ -94,44 +87,43 @@ def with_diagonal(layout: AnyLayout) -> AnyLayout:
     return replace(layout, diagonal="stored") if isinstance(layout, Layout) else layout
 
 
-def is_own_mirror(number: Any, kind: str) -> bool:
+def is_own_mirror(number: Any, kind: Kind) -> bool:
     """Whether the matrix that holds one number everywhere is of this kind."""
-    return RULES[kind] in _rules(number)
+    return kind in _kinds(number)
 
 
 # ---------------------------------------------------------------- the kind of a result
 
 
-def kind_of(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Dtype) -> str:
+def kind_of(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Dtype) -> Kind:
     """The kind of what a ufunc makes of operands and numbers; TypeError if of none."""
-    rules = [_rules(x) for x in inputs]
-    common = frozenset.intersection(*rules)
+    kinds = [_kinds(x) for x in inputs]
+    common = frozenset.intersection(*kinds)
     stores = [x for x in inputs if isinstance(x, Operand)]
     if ufunc in EQUALITIES or ufunc is np.absolute:
-        found = {(1, False)} if common else set()
+        found = {Kind.SYMMETRIC} if common else set()
     elif ufunc in SUMS + SIGNS:
         found = set(common)
     elif ufunc in PRODUCTS:
-        (a, b) = rules
-        found = {(x[0] * y[0], x[1]) for x in a for y in b if x[1] == y[1]}
+        (a, b) = kinds
+        pairs = ((x, y) for x in a for y in b if x.conjugates == y.conjugates)
+        found = {ruled(x.negates != y.negates, x.conjugates) for x, y in pairs}
     else:  # an order, or logic
-        found = {(1, False)} if all((1, False) in each for each in rules) else set()
-    fitting = [kind for kind in (*(x.kind for x in stores), *RULES) if RULES[kind] in found]
+        found = {Kind.SYMMETRIC} & common
+    fitting = [kind for kind in (*(x.kind for x in stores), *STORED) if kind in found]
     if not fitting:
         raise TypeError(
             f"{ufunc.__name__} of {' and '.join(map(_described, inputs))} is of no kind: "
             f"its triangles would not say the same, so compute with expand()"
         )
-    kind = fitting[0]
-    if family(dtype) != "c":
-        kind = {"hermitian": "symmetric", "skew-hermitian": "skew"}.get(kind, kind)
+    kind = fitting[0].of(dtype)
     divisor = inputs[1] if ufunc is np.divide else None
-    if isinstance(divisor, Operand) and divisor.kind == "skew" and "skew" in kind:
+    if isinstance(divisor, Operand) and divisor.kind is Kind.SKEW and kind.negates:
         raise TypeError(
             f"{_described(inputs[0])} divided by {_described(divisor)} is of no kind: it divides by a "
             f"diagonal of zeros, so compute with expand()"
         )
-    if isinstance(divisor, Operand) and divisor.kind == "skew" and family(divisor.half.dtype) not in "fc":
+    if isinstance(divisor, Operand) and divisor.kind is Kind.SKEW and family(divisor.half.dtype) not in "fc":
         raise TypeError(
             f"{_described(inputs[0])} divided by {_described(divisor)} is of no kind: a zero of {divisor.half.dtype} "
             f"has no sign to mirror, so divide by its astype(float)"
@@ -139,19 +131,15 @@ def kind_of(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Dtype) -> str:
     return kind
 
 
-def _rules(x: Any) -> frozenset[Rule]:
-    """Every rule that a matrix, or the matrix of one number, keeps."""
+def _kinds(x: Any) -> frozenset[Kind]:
+    """Every kind of which a matrix, or the matrix of one number, is."""
     if isinstance(x, Operand):
-        rule = RULES[x.kind]
-        return frozenset({rule} if family(x.half.dtype) == "c" else {(rule[0], False), (rule[0], True)})
-    kept = {(1, False)}
-    if not np.iscomplexobj(x) or x.imag == 0:
-        kept.add((1, True))
-    elif x.real == 0:
-        kept.add((-1, True))
+        return frozenset({x.kind} if family(x.half.dtype) == "c" else {x.kind, x.kind.conjugated})
     if x == 0:
-        kept |= set(RULES.values())
-    return frozenset(kept)
+        return frozenset(STORED)
+    if not np.iscomplexobj(x) or x.imag == 0:
+        return frozenset({Kind.SYMMETRIC, Kind.HERMITIAN})
+    return frozenset({Kind.SYMMETRIC, Kind.SKEW_HERMITIAN} if x.real == 0 else {Kind.SYMMETRIC})
 
 
 def _described(x: Any) -> str:
@@ -161,7 +149,7 @@ def _described(x: Any) -> str:
 # ---------------------------------------------------------------- the layout of a result
 
 
-def _layout(ufunc: np.ufunc, inputs: tuple[Any, ...], kind: str, dtype: Dtype, in_place: bool) -> AnyLayout:
+def _layout(ufunc: np.ufunc, inputs: tuple[Any, ...], kind: Kind, dtype: Dtype, in_place: bool) -> AnyLayout:
     stores = [x for x in inputs if isinstance(x, Operand)]
     layout = stores[0].layout
     if family(dtype) not in "fc":
@@ -172,7 +160,7 @@ def _layout(ufunc: np.ufunc, inputs: tuple[Any, ...], kind: str, dtype: Dtype, i
     return layout if _is_implied(ufunc, inputs, layout, in_place) else with_diagonal(layout)
 
 
-def has_form(layout: AnyLayout, kind: str, dtype: Dtype) -> bool:
+def has_form(layout: AnyLayout, kind: Kind, dtype: Dtype) -> bool:
     """Whether a layout holds matrices of this kind and dtype."""
     try:
         explicit.check_kind(layout, kind, dtype)
@@ -204,7 +192,7 @@ def _is_implied(ufunc: np.ufunc, inputs: tuple[Any, ...], layout: AnyLayout, in_
         return bool(diagonal[0] == np.full(1, implied).astype(diagonal.dtype)[0])
 
 
-def _check_fits(own: Operand, layout: AnyLayout, kind: str, dtype: Dtype) -> None:
+def _check_fits(own: Operand, layout: AnyLayout, kind: Kind, dtype: Dtype) -> None:
     """Refuse a result that cannot be written into the half of an operand."""
     check_writeable(own.half)
     if kind != own.kind:
@@ -251,16 +239,12 @@ def _settled(
     inputs: tuple[Any, ...], halves: list[Any], layout: AnyLayout, n: int
 ) -> tuple[NDArray[np.int64], list[Any]]:
     """Where the diagonal is, and what of it is computed with; nothing where that is what the halves hold."""
-    settles = any(isinstance(x, Operand) and x.kind != "symmetric" for x in inputs)
+    settles = any(isinstance(x, Operand) and x.kind is not Kind.SYMMETRIC for x in inputs)
     if layout.implied is not None or not settles:
         return np.arange(0), []
-    i = np.arange(n)
-    at, ends = layout.slot(i, i, n), []
-    for x, half in zip(inputs, halves, strict=True):
-        ends.append(half[at] if isinstance(x, Operand) else half)
-        if isinstance(x, Operand):
-            settle(ends[-1], x.kind)
-    return at, ends
+    at = layout.diagonal_slots(n)
+    pairs = zip(inputs, halves, strict=True)
+    return at, [x.kind.settled(half[at]) if isinstance(x, Operand) else half for x, half in pairs]
 
 
 # ---------------------------------------------------------------- operators

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech import _core
-from vech.arrays import Array, Dtype, crossed_values, family, words
+from vech.arrays import Array, Dtype, family, words
 from vech.dialects import AnyLayout
+from vech.kind import Kind
 from vech.layout import Layout
 from vech.orders import Explicit, Piece, Pieces, RectangularFullPacked
 
@@ -25,11 +26,11 @@ class Changes(NamedTuple):
     diagonal: _core.Change
 
 
-def check_kind(layout: AnyLayout, kind: str, dtype: Dtype) -> None:
+def check_kind(layout: AnyLayout, kind: Kind, dtype: Dtype) -> None:
     """Refuse what rectangular full packed has no form for."""
     if not isinstance(layout, RectangularFullPacked):
         return
-    fitting = ("hermitian" if family(dtype) == "c" else "symmetric", "triangular")
+    fitting = (Kind.HERMITIAN.of(dtype), Kind.TRIANGULAR)
     if kind not in fitting:
         raise ValueError(
             f"layout {layout.name} has no form for kind {kind!r} of {dtype}, only for {fitting[0]!r} and "
@@ -41,7 +42,7 @@ def cross(values: Array, layout: AnyLayout, i: Array, j: Array, n: int) -> Array
     """Conjugate, in place, what crosses the diagonal between an explicit order of n x n and its triangle."""
     if isinstance(layout, Explicit) and family(values.dtype) == "c":
         crossed = layout.crossed(np.minimum(i, j), np.maximum(i, j), n)
-        values[crossed] = crossed_values(values[crossed])
+        values[crossed] = Kind.HERMITIAN.mirror(values[crossed])
     return values
 
 

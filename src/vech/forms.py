@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from vech import products, reductions
 from vech.arrays import Array, as_array, check_out
 from vech.dialects import AnyLayout
+from vech.kind import Kind
 from vech.moves import convert
 from vech.store import Store
 
@@ -27,6 +28,11 @@ class Forms(Store):
     @abstractmethod
     def layout(self) -> AnyLayout:
         """Which number of the half is where."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> Kind:
+        """What the other triangle is."""
 
     @abstractmethod
     def _like(
@@ -257,10 +263,9 @@ class Forms(Store):
             raise ValueError(f"b has shape {b.shape}, but a congruence needs ({self.n},) or (m, {self.n})")
         products.product_dtype(self.dtype, b.dtype)
         if np.iscomplexobj(b) and not np.iscomplexobj(self.half):
-            kind = {"symmetric": "hermitian", "skew": "skew-hermitian"}[self.kind]
             raise TypeError(
                 f"b is complex, and this {self.kind} store is {self.dtype}: for B S B^H make it "
-                f"Packed(S.half.astype(complex), S.layout, kind={kind!r}), for B S B^T S.astype(complex)"
+                f"Packed(S.half.astype(complex), S.layout, kind={self.kind.conjugated!r}), for B S B^T S.astype(complex)"
             )
         if b.ndim == 1:
             half, layout = products.scale_both(self.half, self.layout, self.kind, b)

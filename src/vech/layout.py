@@ -275,6 +275,11 @@ class Layout:
             small, large = n - 1 - large, n - 1 - small
         return (large[()], small[()]) if self.triangle == "lower" else (small[()], large[()])
 
+    def diagonal_slots(self, n: int) -> NDArray[np.int64]:
+        """Where the diagonal of an n x n matrix is, row by row; nowhere where it is not stored."""
+        i = np.arange(0 if self._strict else n)
+        return np.asarray(self.slot(i, i, n))
+
     @property
     def _strict(self) -> int:
         return int(self.diagonal != "stored")

@@ -13,26 +13,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from vech import _core, explicit
 from vech.arrays import (
-    KINDS,
     NATIVE,
     Array,
     Dtype,
     as_array,
     check_memory,
     check_out,
-    crossed_values,
     epsilon,
     extension,
     family,
-    mirror_change,
-    mirror_options,
-    mirror_values,
-    resolve_kind,
     resolve_threads,
     words,
 )
 from vech.dialects import AnyLayout, as_layout
 from vech.explicit import SMALL_SIDE, Changes
+from vech.kind import Kind, resolve_kind
 from vech.layout import Layout, as_integer, one_of, other_diagonal
 from vech.orders import Explicit
 from vech.values import Factors, halfway, largest, mean, narrow, rescale, widen, worst
@@ -40,10 +35,6 @@ from vech.values import Factors, halfway, largest, mean, narrow, rescale, widen,
 USES = ("both", "lower", "upper", "mean")
 SCATTER_BYTES = 2**26  # from this size on zeros come from the system; 2**25 may be used memory, cleared
 SCATTER_DENSITY = 0.01  # the share of nonzeros below which scan-and-scatter beats the tiles
-CROSSED = {
-    "symmetric": "hermitian",
-    "hermitian": "symmetric",
-}  # the kind by which a crossed complex number mirrors
 SMALL, SMALL_FULL = SMALL_SIDE * (SMALL_SIDE + 1) // 2, SMALL_SIDE**2  # numbers
 UNCHECKED_NUMBERS = 2**20  # a smaller half expands into what any machine has
 
@@ -174,7 +165,7 @@ def pack(
         infinite = _pack_mean(full, half, recipe, threads)
     else:
         own = use in ("both", layout.triangle)
-        if equal and recipe.kind != "triangular" and _across(full, layout):
+        if equal and recipe.kind is not Kind.TRIANGULAR and _across(full, layout):
             own = False  # the same bits, and faster to read
         if isinstance(layout, Explicit):
             infinite = explicit.pack(full, half, layout, own, recipe.changes, threads)
@@ -550,30 +541,25 @@ class Scaling(NamedTuple):
         """Whether `values.rescale` has to do it."""
         return self.alters and not self.by_kernel
 
-    def change(self, factors: Factors, dtype: Dtype, kind: str = "symmetric") -> _core.Change:
+    def change(self, factors: Factors, dtype: Dtype, kind: Kind) -> _core.Change:
         """What happens to a number that is scaled by `factors` and mirrored by `kind`."""
-        options = mirror_options(kind, dtype)
+        options = kind.options(dtype)
         if self.by_kernel and factors[0] != factors[1]:
             name = "f4" if dtype.char in "fF" else "f8"
             options |= {"scale": name, "divisor": factors[0], "multiplier": factors[1]}
         return _core.Change(dtype.itemsize, **options)
 
-    def all_changes(self, own: str, mirrored: str, dtype: Dtype) -> tuple[Changes, Changes]:
+    def all_changes(self, own: Kind, mirrored: Kind, dtype: Dtype) -> tuple[Changes, Changes]:
         """What happens to numbers that are mirrored by these kinds, and to those that are crossed besides."""
-        crossing = CROSSED if family(dtype) == "c" else {}
-        return tuple(  # type: ignore[return-value]
-            Changes(
-                self.change(self.off, dtype, cross.get(own, own)),
-                self.change(self.off, dtype, cross.get(mirrored, mirrored)),
-                self.change(self.on, dtype, cross.get("symmetric", "symmetric")),
-            )
-            for cross in ({}, crossing)
-        )
+        factors, kinds = (self.off, self.off, self.on), (own, mirrored, Kind.SYMMETRIC)
+        straight = (self.change(by, dtype, kind) for by, kind in zip(factors, kinds, strict=True))
+        crossed = (self.change(by, dtype, kind.conjugated) for by, kind in zip(factors, kinds, strict=True))
+        return Changes(*straight), Changes(*crossed)
 
 
 class Packing(NamedTuple):
     layout: AnyLayout
-    kind: str
+    kind: Kind
     dtype: Dtype
     scaling: Scaling
     negates: bool
@@ -584,7 +570,7 @@ class Packing(NamedTuple):
 class Expansion(NamedTuple):
     n: int
     layout: AnyLayout
-    kind: str
+    kind: Kind
     scaling: Scaling
     negates: bool
     swaps: bool
@@ -609,7 +595,7 @@ def packing(name: str | AnyLayout, kind: str | None, dtype: Dtype) -> Packing:
     kind = resolve_kind(kind, dtype, moves=True)
     explicit.check_kind(layout, kind, dtype)
     scaling = _scaling(layout.plain, layout, dtype)
-    changes = scaling.all_changes("symmetric", kind, dtype)
+    changes = scaling.all_changes(Kind.SYMMETRIC, kind, dtype)
     return Packing(layout, kind, dtype, scaling, *_negation(kind, dtype), changes)
 
 
@@ -620,7 +606,7 @@ def expansion(name: str | AnyLayout, kind: str | None, dtype: Dtype, length: int
     n = layout.side(length)
     explicit.check_kind(layout, kind, dtype)
     scaling = _scaling(layout, layout.plain, dtype)
-    changes = scaling.all_changes("symmetric", kind, dtype)
+    changes = scaling.all_changes(Kind.SYMMETRIC, kind, dtype)
     if isinstance(layout, Explicit):
         return Expansion(n, layout, kind, scaling, *_negation(kind, dtype), None, changes)
     stored, mirrored, on = changes[0]
@@ -641,7 +627,7 @@ def _conversion(
     for layout in (source, target):
         explicit.check_kind(layout, kind, dtype)
     mirrors = source.triangle != target.triangle
-    if mirrors and kind == "triangular":
+    if mirrors and kind is Kind.TRIANGULAR:
         raise ValueError(
             f"a {source.triangle} triangular half cannot become one of the {target.triangle} triangle: "
             f"that is all zero"
@@ -652,14 +638,15 @@ def _conversion(
         fill = words(_number(source.implied, target.diagonal_scale, dtype))
     negates, swaps = _negation(kind, dtype) if mirrors else (False, False)
     strict = (source.implied is None, target.implied is None)
-    alters = scaling.alters or (mirrors and kind != "symmetric")
-    changes = scaling.all_changes(kind if mirrors else "symmetric", kind, dtype)
+    own = kind if mirrors else Kind.SYMMETRIC
+    alters = scaling.alters or own is not Kind.SYMMETRIC
+    changes = scaling.all_changes(own, kind, dtype)
     if isinstance(source, Explicit) or isinstance(target, Explicit):
         if fill is not None:
             number = fill.view(dtype)
             changes = tuple(  # type: ignore[assignment]
                 change._replace(diagonal=_core.Change(dtype.itemsize, zero=True, flip=constant.tobytes()))
-                for change, constant in zip(changes, (number, crossed_values(number)), strict=True)
+                for change, constant in zip(changes, (number, Kind.HERMITIAN.mirror(number)), strict=True)
             )
         return Conversion(n, scaling, negates, swaps, source == target, alters, None, changes)
     change, _, on = changes[0]
@@ -682,9 +669,9 @@ def _scaling(source: AnyLayout, target: AnyLayout, dtype: Dtype) -> Scaling:
     return Scaling((source.offdiagonal_scale, target.offdiagonal_scale), on, by_kernel)
 
 
-def _negation(kind: str, dtype: Dtype) -> tuple[bool, bool]:
+def _negation(kind: Kind, dtype: Dtype) -> tuple[bool, bool]:
     """Whether integers are negated, and whether their bytes must be swapped for that."""
-    negates = kind == "skew" and family(dtype) in "im"
+    negates = kind.negates and family(dtype) in "im"
     return negates, negates and not dtype.isnative
 
 
@@ -702,8 +689,8 @@ def _number(value: int, scale: float, dtype: Dtype) -> Array:
 
 
 def _name(kind: str | None) -> str | None:
-    if kind is not None and type(kind) is not str:
-        one_of("kind", kind, KINDS)
+    if not isinstance(kind, str | None):
+        one_of("kind", kind, tuple(Kind))
     return kind
 
 
@@ -717,7 +704,7 @@ def check_side(n: int, layout: AnyLayout) -> None:
 def check_use(use: str, tolerance: float | None, recipe: Packing) -> None:
     one_of("use", use, USES)
     triangle = recipe.layout.triangle
-    if recipe.kind == "triangular" and use not in ("both", triangle):
+    if recipe.kind is Kind.TRIANGULAR and use not in ("both", triangle):
         raise ValueError(
             f"use={use!r} takes numbers from the triangle that kind='triangular' and {triangle!r} make zero"
         )
@@ -793,10 +780,10 @@ def _judge(full: Array, recipe: Packing, use: str, tolerance: float | None, thre
     layout, kind, n = recipe.layout, recipe.kind, full.shape[-1]
     equal = False
     if use == "both":
-        flipped = kind == "triangular" and layout.triangle == "upper"
+        flipped = kind is Kind.TRIANGULAR and layout.triangle == "upper"
         view = full.swapaxes(-1, -2) if flipped else full
-        equal = n < 2 or _core.mirrored(words(view), n, mirror_change(kind, full.dtype), threads)
-    looks = use == "both" and not (equal and kind in ("symmetric", "triangular"))
+        equal = n < 2 or _core.mirrored(words(view), n, kind.change(full.dtype), threads)
+    looks = use == "both" and not (equal and kind.diagonal == "stored")
     if looks or (layout.implied is not None and not _is_implied(full, layout)):
         _compare(full, recipe, use, tolerance, threads, equal)
     return equal
@@ -815,7 +802,7 @@ def _compare(
     layout, kind, dtype = recipe.layout, recipe.kind, full.dtype
     n, count = full.shape[-1], math.prod(full.shape[:-2])
     strict = Layout(layout.triangle, layout.plain.traversal, diagonal="zero")
-    nothing, mirror = mirror_change("symmetric", dtype), mirror_change(kind, dtype)
+    nothing, mirror = Kind.SYMMETRIC.change(dtype), kind.change(dtype)
     diagonal = full.diagonal(axis1=-2, axis2=-1).reshape(count, n)
 
     def triangle(own: bool, change: _core.Change = nothing) -> Array:
@@ -838,18 +825,19 @@ def _compare(
         return None if exact else worst(a, b, bound())
 
     if use == "both" and not equal:
-        theirs = triangle(False, nothing if kind == "triangular" else mirror)
-        ours = np.broadcast_to(np.zeros(1, dtype), theirs.shape) if kind == "triangular" else triangle(True)
+        zero = kind is Kind.TRIANGULAR
+        theirs = triangle(False, nothing if zero else mirror)
+        ours = np.broadcast_to(np.zeros(1, dtype), theirs.shape) if zero else triangle(True)
         if (found := worst(ours, theirs, bound())) is not None:
             raise disagreement(full, recipe, found[0], *strict.pair(found[1], n))
-    if use == "both" and kind not in ("symmetric", "triangular"):
+    if use == "both" and kind.diagonal != "stored":
         if recipe.negates:
             _refuse_smallest_diagonal(diagonal)
-        if (found := apart(diagonal, mirror_values(diagonal, kind))) is not None:
+        if (found := apart(diagonal, kind.mirror(diagonal))) is not None:
             raise disagreement(full, recipe, *found, found[1])
     if layout.implied is not None:
-        if use == "mean" and kind != "symmetric":
-            diagonal = narrow(halfway(widen(diagonal), widen(mirror_values(diagonal, kind))), dtype)
+        if use == "mean" and kind is not Kind.SYMMETRIC:
+            diagonal = narrow(halfway(widen(diagonal), widen(kind.mirror(diagonal))), dtype)
         implied = np.broadcast_to(_number(layout.implied, 1.0, dtype), diagonal.shape)
         if (found := apart(diagonal, implied)) is not None:
             raise ValueError(
@@ -861,7 +849,7 @@ def _compare(
 def disagreement(full: Array, recipe: Packing, row: int, i: int, j: int) -> ValueError:
     matrix = _matrix(full, row)
     here, there = full[(*matrix, i, j)], full[(*matrix, j, i)]
-    if recipe.kind == "triangular":
+    if recipe.kind is Kind.TRIANGULAR:
         return ValueError(
             f"matrix is not {recipe.layout.triangle} triangular: a[{j}, {i}] is {there}{_where(matrix)}; "
             f"use={recipe.layout.triangle!r} does not look at the other triangle"
@@ -902,7 +890,7 @@ def _pack_triangle(
 
 
 def _pack_mean(full: Array, half: Array, recipe: Packing, threads: int) -> bool:
-    nothing, mirror = mirror_change("symmetric", full.dtype), mirror_change(recipe.kind, full.dtype)
+    nothing, mirror = Kind.SYMMETRIC.change(full.dtype), recipe.kind.change(full.dtype)
     assert isinstance(recipe.layout, Layout)
     own, other = np.empty(half.shape, half.dtype), np.empty(half.shape, half.dtype)
     _pack_triangle(full, own, recipe.layout, True, nothing, nothing, threads)
@@ -914,16 +902,16 @@ def _pack_mean(full: Array, half: Array, recipe: Packing, threads: int) -> bool:
 def _scatter(half: Array, out: Array, recipe: Expansion, threads: int) -> None:
     assert recipe.arguments is not None and isinstance(recipe.layout, Layout)
     n, grow, stored, _, _, diagonal, fill = recipe.arguments
-    transposes = recipe.kind == "triangular" and recipe.layout.traversal == "columns"
+    transposes = recipe.kind is Kind.TRIANGULAR and recipe.layout.traversal == "columns"
     view = out.swapaxes(-1, -2) if transposes else out
-    change = mirror_change(recipe.kind, half.dtype)
+    change = recipe.kind.change(half.dtype)
     _core.scatter(words(half), words(view), n, grow, stored, change, diagonal, fill, threads)
 
 
 def _scatters(half: Array, recipe: Expansion) -> bool:
     """Whether a half can be expanded by writing its nonzeros alone."""
     simple = recipe.arguments is not None and not recipe.layout.scaled
-    return half.ndim == 1 and recipe.kind in ("symmetric", "triangular") and simple
+    return half.ndim == 1 and recipe.kind.diagonal == "stored" and simple
 
 
 def _is_empty(half: Array, recipe: Expansion) -> bool:
@@ -934,9 +922,8 @@ def _is_empty(half: Array, recipe: Expansion) -> bool:
 
 
 def _diagonal(layout: AnyLayout, n: int) -> NDArray[np.int64]:
-    """Where the diagonal is in a half, ascending; nothing where it is not stored."""
-    i = np.arange(n if layout.implied is None else 0)
-    return np.sort(layout.position(i, i, n))
+    """Where the diagonal is in a half, ascending."""
+    return np.sort(layout.diagonal_slots(n))
 
 
 def _rows(halves: Array) -> Array:

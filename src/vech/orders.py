@@ -141,6 +141,11 @@ class Explicit(ABC):
         rows, columns = np.broadcast_arrays(as_indices("row", i, n), as_indices("column", j, n))
         return self.slot(np.minimum(rows, columns), np.maximum(rows, columns), n)[()]
 
+    def diagonal_slots(self, n: int) -> NDArray[np.int64]:
+        """Where the diagonal of an n x n matrix is, row by row."""
+        i = np.arange(n)
+        return np.asarray(self.slot(i, i, n))
+
     def pair(self, k: ArrayLike, n: int) -> tuple[Any, Any]:
         """Row and column, in the order's own triangle, of the k-th number of a half.
 

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import explicit, portrait, scan
-from vech.arrays import Array, as_array, check_writeable, family, resolve_kind, settle
+from vech.arrays import Array, as_array, check_writeable, family
 from vech.assign import assign, fill
 from vech.casts import Casts
 from vech.dialects import AnyLayout, as_layout
 from vech.entries import block, submatrix, take
 from vech.entrywise import Operand, Operators, apply
 from vech.indexing import axes, consecutive, numbers, outer, pairs, vector
+from vech.kind import Kind, resolve_kind
 from vech.moves import convert, expand, expand_rows
 from vech.orders import Explicit, TensorOrder
 from vech.store import Store, as_labels, common_labels
@@ -108,7 +109,7 @@ class Packed(Operators, Casts):
                 f"astype(float) first"
             )
         self._labels = as_labels(labels, self._n)
-        self._direct = self._kind == "symmetric" and self._layout == self._layout.plain
+        self._direct = self._kind is Kind.SYMMETRIC and self._layout == self._layout.plain
 
     @property
     def half(self) -> Array:
@@ -131,7 +132,7 @@ class Packed(Operators, Casts):
         return self._half.dtype
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """What the other triangle is: "symmetric", "hermitian", "skew" or "skew-hermitian"."""
         return self._kind
 
@@ -151,7 +152,7 @@ class Packed(Operators, Casts):
 
         An explicit order has no transposed one: its numbers are copied into a `Layout` first.
         """
-        if self._kind == "symmetric":
+        if self._kind is Kind.SYMMETRIC:
             return self
         if isinstance(self._layout, Explicit):
             return self._plain().T
@@ -160,7 +161,7 @@ class Packed(Operators, Casts):
     @property
     def H(self) -> Self:
         """The conjugate transpose: this store if Hermitian, else `T`, of a conjugated copy where complex."""
-        if self._kind == "hermitian":
+        if self._kind is Kind.HERMITIAN:
             return self
         turned = self.T
         return turned if family(self.dtype) != "c" else turned._like(turned._half.conj())
@@ -491,8 +492,7 @@ class Packed(Operators, Casts):
         array([1.5, 2. , 4. , 3.5, 5. , 6.5])
         """
         check_writeable(self._half)
-        total = self.diagonal()
-        settle(total, self._kind)
+        total = self._kind.settled(self.diagonal())
         addend = diagonal if np.isscalar(diagonal) else as_array(diagonal, "diagonal")
         if np.ndim(addend) > 1 or np.size(addend) not in (1, self._n):
             raise ValueError(f"diagonal has shape {np.shape(addend)}, but the matrix has {self._n} rows")

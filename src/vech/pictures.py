@@ -111,7 +111,7 @@ def conversions(name: str) -> list[str]:
     if kind == "triangular" and layout.triangle == "upper":
         target = "lapack-upper"  # of the same triangle: the other one is zero
     said = f', kind="{kind}"' if kind else ""
-    option = f" --kind {kind}" if kind.startswith("skew") else ""  # files do not know triangular ones
+    option = f" --kind {kind}" if kind == "skew" else ""  # files do not know triangular ones
     return [
         f'vech.expand(half, "{name}"{said})',
         f'vech.convert(half, "{name}", "{target}"{said})',

@@ -12,6 +12,7 @@ import numpy as np
 from vech import _core
 from vech.arrays import Array, Dtype, check_writeable, extension, family, resolve_threads, shares_memory
 from vech.dialects import AnyLayout
+from vech.kind import Kind
 from vech.layout import Layout
 from vech.moves import convert
 from vech.runs import (
@@ -25,7 +26,6 @@ from vech.runs import (
     native,
     plain_half,
     runs_of,
-    settled,
     wide,
 )
 
@@ -46,7 +46,7 @@ def product_dtype(a: Dtype, b: Dtype) -> Dtype:
     return np.matmul(np.zeros((1, 1), a), np.zeros((1, 1), b)).dtype  # type: ignore[no-any-return]
 
 
-def matmul(half: Array, layout: AnyLayout, kind: str, x: Array, out: Array, threads: int | None) -> None:
+def matmul(half: Array, layout: AnyLayout, kind: Kind, x: Array, out: Array, threads: int | None) -> None:
     """out = S x, for x and out of shape (n,) or (..., n, m)."""
     dtype = native(out.dtype)
     if native(half.dtype) != dtype or dtype not in KERNEL:
@@ -74,11 +74,7 @@ def matmul(half: Array, layout: AnyLayout, kind: str, x: Array, out: Array, thre
 def matvec(runs: Runs, x: Array, threads: int, *, absolute: bool = False) -> Array:
     conjugated = runs.turned and runs.conjugates and np.iscomplexobj(x)
     y = np.empty_like(x)
-    diagonal = {None: "stored", 0: "zero", 1: "one"}[runs.implied]
-    if runs.stored:
-        diagonal = {"hermitian": "real", "skew": "zero", "skew-hermitian": "imaginary"}.get(
-            runs.kind, "stored"
-        )
+    implied = "one" if runs.implied and not runs.negates else "zero"
     _core.multiply(
         runs.half,
         x.conj() if conjugated else x,
@@ -86,7 +82,7 @@ def matvec(runs: Runs, x: Array, threads: int, *, absolute: bool = False) -> Arr
         runs.n,
         runs.grow,
         runs.stored,
-        diagonal,
+        runs.kind.diagonal if runs.stored else implied,
         runs.conjugates,
         runs.negates and not absolute,
         absolute,
@@ -135,7 +131,7 @@ def _matmat(runs: Runs, x: Array, threads: int) -> Array:
 
 
 def _matmul_expanded(
-    half: Array, layout: AnyLayout, kind: str, x: Array, out: Array, threads: int | None
+    half: Array, layout: AnyLayout, kind: Kind, x: Array, out: Array, threads: int | None
 ) -> None:
     """Of dtypes without a kernel: panels of the full matrix, by NumPy; narrow floats in float32."""
     narrow = is_narrow(out.dtype)
@@ -149,7 +145,7 @@ def _matmul_expanded(
             np.matmul(rows, x, out=target)
 
 
-def scale_both(half: Array, layout: AnyLayout, kind: str, d: Array) -> tuple[Array, Layout]:
+def scale_both(half: Array, layout: AnyLayout, kind: Kind, d: Array) -> tuple[Array, Layout]:
     """The half of D S D^H (D^T where the kind does not conjugate), D = diag(d), and its layout."""
     dtype = product_dtype(half.dtype, d.dtype)
     half, plain = plain_half(half.astype(dtype), layout, kind)
@@ -173,13 +169,13 @@ def scale_both(half: Array, layout: AnyLayout, kind: str, d: Array) -> tuple[Arr
     return result.half, plain
 
 
-def congruence(half: Array, layout: AnyLayout, kind: str, b: Array) -> Array:
+def congruence(half: Array, layout: AnyLayout, kind: Kind, b: Array) -> Array:
     """The half of B S B^H (B^T where the kind does not conjugate) in the plain layout."""
     dtype = product_dtype(half.dtype, b.dtype)
     n, plain = len(b), layout.plain
     b = wide(b) if is_narrow(dtype) else b
     product = np.empty(b.T.shape, product_dtype(wide(half[:0]).dtype, b.dtype))
-    matmul(half, layout, kind, b.conj().T if kind.endswith("hermitian") else b.T, product, None)
+    matmul(half, layout, kind, b.conj().T if kind.conjugates else b.T, product, None)
     runs = runs_of(np.empty(plain.length(n), dtype), plain, kind)
     for rows, columns in blocks(n, runs.grow):
         block = (b[columns] @ product[:, rows]).T if runs.turned else b[rows] @ product[:, columns]
@@ -189,18 +185,18 @@ def congruence(half: Array, layout: AnyLayout, kind: str, b: Array) -> Array:
     return runs.half
 
 
-def settle_block(block: Array, kind: str) -> None:
+def settle_block(block: Array, kind: Kind) -> None:
     """Rounding leaves on a diagonal what its kind has not."""
-    if kind != "symmetric":
-        np.fill_diagonal(block, settled(block.diagonal(), kind))
+    if kind is not Kind.SYMMETRIC:
+        np.fill_diagonal(block, kind.settled(block.diagonal()))
 
 
-def check_outer(half: Array, kind: str, x: Array, alpha: Any) -> int | float:
+def check_outer(half: Array, kind: Kind, x: Array, alpha: Any) -> int | float:
     """alpha of an update that keeps the kind and the dtype of the half, and can be written."""
     product_dtype(half.dtype, x.dtype)
-    if kind.startswith("skew"):
+    if kind.negates:
         raise TypeError(f"alpha X X^H is Hermitian, and the store is {kind}: it cannot be added in place")
-    if kind == "symmetric" and np.iscomplexobj(x):
+    if kind is Kind.SYMMETRIC and np.iscomplexobj(x):
         raise TypeError("X is complex, so X X^H is Hermitian, and the store is symmetric: add it to expand()")
     factor = alpha.item() if isinstance(alpha, np.generic | np.ndarray) and alpha.ndim == 0 else alpha
     if not isinstance(factor, Real):
@@ -226,7 +222,7 @@ def _holds(dtype: Dtype, number: int) -> bool:
         return False
 
 
-def add_outer(half: Array, layout: AnyLayout, kind: str, x: Array, alpha: float) -> None:
+def add_outer(half: Array, layout: AnyLayout, kind: Kind, x: Array, alpha: float) -> None:
     """half += the half of alpha X X^H, in place; in float32 for narrow floats."""
     if shares_memory(x, half):
         x = x.copy()

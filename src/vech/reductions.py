@@ -7,6 +7,7 @@ import numpy as np
 from vech import _core
 from vech.arrays import Array, Dtype, family, resolve_threads
 from vech.dialects import AnyLayout
+from vech.kind import Kind
 from vech.moves import convert
 from vech.products import matmul, matvec, product_dtype
 from vech.runs import (
@@ -23,45 +24,44 @@ from vech.runs import (
     native,
     plain_half,
     runs_of,
-    settled,
     wide,
 )
 
 
-def quadratic(half: Array, layout: AnyLayout, kind: str, x: Array) -> Any:
+def quadratic(half: Array, layout: AnyLayout, kind: Kind, x: Array) -> Any:
     """x^H S x, of a vector or of each column; narrow floats are rounded once, from float32."""
     dtype = product_dtype(half.dtype, x.dtype)
     work = np.dtype(np.float32) if is_narrow(dtype) else dtype
     x = x.astype(work)
     product = np.empty(x.shape, work)
     matmul(half, layout, kind, x, product, None)
-    return form(x, product, kind).astype(real_dtype(dtype) if kind == "hermitian" else dtype)
+    return form(x, product, kind).astype(real_dtype(dtype) if kind is Kind.HERMITIAN else dtype)
 
 
-def form(x: Array, product: Array, kind: str) -> Any:
+def form(x: Array, product: Array, kind: Kind) -> Any:
     """x^H (S x), of a vector or of each column."""
     found = np.vecdot(x.T, product.T)
-    return found.real if kind == "hermitian" else found
+    return found.real if kind is Kind.HERMITIAN else found
 
 
-def trace(diagonal: Array, kind: str) -> Any:
+def trace(diagonal: Array, kind: Kind) -> Any:
     """The sum of a diagonal."""
     _check_sums(diagonal.dtype)
-    return _sum(settled(diagonal, kind))
+    return _sum(kind.settled(diagonal))
 
 
-def row_sums(half: Array, layout: AnyLayout, kind: str, threads: int | None = None) -> Array:
+def row_sums(half: Array, layout: AnyLayout, kind: Kind, threads: int | None = None) -> Array:
     """The sum of each row."""
     return narrowed(_wide_row_sums(half, layout, kind, threads), half.dtype)
 
 
-def total(half: Array, layout: AnyLayout, kind: str, threads: int | None = None) -> Any:
+def total(half: Array, layout: AnyLayout, kind: Kind, threads: int | None = None) -> Any:
     """The sum of all numbers of the matrix; what its kind leaves of it, as on a diagonal."""
     sums = _wide_row_sums(half, layout, kind, threads)
-    return narrowed(settled(sums.sum(keepdims=True), kind), half.dtype)[0]
+    return narrowed(kind.settled(sums.sum(keepdims=True)), half.dtype)[0]
 
 
-def _wide_row_sums(half: Array, layout: AnyLayout, kind: str, threads: int | None) -> Array:
+def _wide_row_sums(half: Array, layout: AnyLayout, kind: Kind, threads: int | None) -> Array:
     """In NumPy's dtype of a sum; of narrow floats in float32."""
     _check_sums(half.dtype)
     if native(half.dtype) in KERNEL:
@@ -95,7 +95,7 @@ def check_sides(n: int, m: int) -> None:
 
 
 def inner(
-    half: Array, layout: AnyLayout, kind: str, other: Array, other_layout: AnyLayout, other_kind: str
+    half: Array, layout: AnyLayout, kind: Kind, other: Array, other_layout: AnyLayout, other_kind: Kind
 ) -> Any:
     """sum over i, j of conj(S_ij) T_ij, as ``numpy.vdot`` of the full matrices; real if both are Hermitian."""
     n, m = layout.side(half.size), other_layout.side(other.size)
@@ -118,7 +118,7 @@ def inner(
     b_panels = expanded(other, other_layout, other_kind, height=height)
     for (_, a), (_, b) in zip(a_panels, b_panels, strict=True):
         total = total + np.vdot(wide(a), wide(b))
-    both = kind == other_kind and kind.endswith("hermitian")
+    both = kind is other_kind and kind.conjugates
     return total[0].real if both else total[0]
 
 
@@ -132,7 +132,7 @@ def _inner_runs(a: Runs, b: Runs, total: Any) -> Any:
     if a.conjugates:
         total, ends, inside = total.real, ends.real, inside.real
     dtype = a.half.real.dtype if a.conjugates else a.half.dtype
-    if a.stored and a.kind == "symmetric" and np.isclose(weight, a.on * b.on, rtol=1e-15):
+    if a.stored and a.kind is Kind.SYMMETRIC and np.isclose(weight, a.on * b.on, rtol=1e-15):
         return dtype.type(weight * total)
     strict = total - inside
     if not (a.is_settled() and b.is_settled()):  # what does not count could drown what does
@@ -164,7 +164,7 @@ def _vdot(a: Array, b: Array, *, real: bool) -> Any:
     return np.complex128(total)
 
 
-def norm(half: Array, layout: AnyLayout, kind: str, order: Any = "fro") -> float:
+def norm(half: Array, layout: AnyLayout, kind: Kind, order: Any = "fro") -> float:
     """The Frobenius ("fro"), row and column sum (1, inf, "inf") or largest ("max") norm."""
     if order == "fro":
         return _frobenius(half, layout, kind)
@@ -173,7 +173,7 @@ def norm(half: Array, layout: AnyLayout, kind: str, order: Any = "fro") -> float
     return _row_norm(half, layout, kind)
 
 
-def _frobenius(half: Array, layout: AnyLayout, kind: str) -> float:
+def _frobenius(half: Array, layout: AnyLayout, kind: Kind) -> float:
     if native(half.dtype) in KERNEL:
         runs = runs_of(half, layout, kind)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -190,10 +190,10 @@ def _frobenius(half: Array, layout: AnyLayout, kind: str) -> float:
     return float(scale * np.sqrt(total))
 
 
-def _largest(half: Array, layout: AnyLayout, kind: str) -> float:
+def _largest(half: Array, layout: AnyLayout, kind: Kind) -> float:
     runs = runs_of(half, layout, kind)
     most = np.abs(double(runs.diagonal())).max(initial=0.0)
-    if kind == "symmetric" and runs.off == runs.on and runs.half.dtype in KERNEL[:2]:
+    if kind is Kind.SYMMETRIC and runs.off == runs.on and runs.half.dtype in KERNEL[:2]:
         largest = _core.largest(runs.half, resolve_threads(None, runs.half.nbytes))
         return float(np.maximum(most, largest * runs.off))
     buffer = np.empty(SIDE * SIDE, runs.half.dtype)
@@ -211,7 +211,7 @@ def _most(block: Array) -> Any:
     return np.abs(double(block)).max()
 
 
-def _row_norm(half: Array, layout: AnyLayout, kind: str) -> float:
+def _row_norm(half: Array, layout: AnyLayout, kind: Kind) -> float:
     """The largest sum of |numbers| in a row, which is that in a column."""
     if native(half.dtype) in KERNEL[:2]:
         runs = runs_of(half, layout, kind)

@@ -6,8 +6,9 @@ from typing import NamedTuple, TypeGuard
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, Dtype, extension, family, settle, words
+from vech.arrays import Array, Dtype, extension, family, words
 from vech.dialects import AnyLayout
+from vech.kind import Kind
 from vech.layout import Layout
 from vech.moves import convert, expand_rows
 from vech.orders import Explicit
@@ -27,18 +28,18 @@ class Runs(NamedTuple):
     grow: bool
     stored: bool  # the diagonal
     implied: int | None
-    kind: str
+    kind: Kind
     turned: bool  # the number at (r, c) stands in row c of the matrix
     off: float
     on: float
 
     @property
     def conjugates(self) -> bool:
-        return self.kind.endswith("hermitian")
+        return self.kind.conjugates
 
     @property
     def negates(self) -> bool:
-        return self.kind.startswith("skew")
+        return self.kind.negates
 
     def read(self, rows: slice, columns: slice, buffer: Array, threads: int) -> Array:
         """A block, 0 where nothing is stored, in the buffer."""
@@ -67,26 +68,25 @@ class Runs(NamedTuple):
     def ends(self) -> Array:
         """The stored diagonal as it stands in the half."""
         order = Layout("lower", "rows" if self.grow else "columns")
-        i = np.arange(self.n)
-        return np.asarray(self.half[order.slot(i, i, self.n)])
+        return np.asarray(self.half[order.diagonal_slots(self.n)])
 
     def is_settled(self) -> bool:
         """Whether the stored diagonal holds nothing but what its kind says."""
-        if not self.stored or self.kind == "symmetric":
+        if not self.stored or self.kind is Kind.SYMMETRIC:
             return True
-        return np.array_equal(ends := self.ends(), settled(ends, self.kind), equal_nan=True)
+        return np.array_equal(ends := self.ends(), self.kind.settled(ends), equal_nan=True)
 
     def diagonal(self, ends: Array | None = None) -> Array:
         """The diagonal as computing takes it, true values; from `ends()`, where they are at hand."""
-        if not self.stored or self.kind == "skew":
-            return np.full(self.n, 0 if self.kind == "skew" else self.implied).astype(self.half.dtype)
+        if not self.stored:
+            return self.kind.settled(np.full(self.n, self.implied).astype(self.half.dtype))
         ends = self.ends() if ends is None else ends
         if self.on != 1:
             ends = (ends * self.on).astype(ends.dtype)
-        return settled(ends, self.kind)
+        return self.kind.settled(ends)
 
 
-def runs_of(half: Array, layout: AnyLayout, kind: str) -> Runs:
+def runs_of(half: Array, layout: AnyLayout, kind: Kind) -> Runs:
     """The half as it lies, native and contiguous; converted once if it is not `direct`."""
     if not direct(layout):
         half, layout = plain_half(half, layout, kind)
@@ -105,7 +105,7 @@ def direct(layout: AnyLayout) -> TypeGuard[Layout]:
 
 
 def expanded(
-    half: Array, layout: AnyLayout, kind: str, threads: int | None = None, height: int | None = None
+    half: Array, layout: AnyLayout, kind: Kind, threads: int | None = None, height: int | None = None
 ) -> Iterator[tuple[int, Array]]:
     """Rows of the full matrix, many at a time, as computing takes them: the first one's number, and the rows."""
     if isinstance(layout, Explicit) or layout.scaled:
@@ -119,7 +119,7 @@ def expanded(
         rows = panel[: stop - start]
         expand_rows(half, layout, kind, start, stop, rows, threads)
         diagonal = rows.reshape(-1)[start :: n + 1][: len(rows)]
-        settle(diagonal, kind)
+        diagonal[...] = kind.settled(diagonal)
         yield start, rows
 
 
@@ -132,21 +132,12 @@ def blocks(n: int, grow: bool, side: int | None = None) -> Iterator[tuple[slice,
             yield rows, slice(begin, min(begin + side, n))
 
 
-def settled(diagonal: Array, kind: str) -> Array:
-    """A diagonal as its kind says it is."""
-    if kind == "symmetric":
-        return diagonal
-    copy = diagonal.copy()
-    settle(copy, kind)
-    return copy
-
-
 def native(dtype: Dtype) -> Dtype:
     """In this machine's order of bytes."""
     return dtype if extension(dtype) else dtype.newbyteorder("=")
 
 
-def plain_half(half: Array, layout: AnyLayout, kind: str) -> tuple[Array, Layout]:
+def plain_half(half: Array, layout: AnyLayout, kind: Kind) -> tuple[Array, Layout]:
     """The half in its plain layout, which has neither scales nor an order of its own."""
     plain = layout.plain
     return (half if layout == plain else convert(half, layout, plain, kind=kind)), plain

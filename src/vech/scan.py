@@ -18,12 +18,11 @@ from vech.arrays import (
     extension,
     family,
     keep_mask,
-    mirror_change,
-    mirror_values,
     resolve_threads,
     words,
 )
 from vech.dialects import AnyLayout, as_layout
+from vech.kind import Kind
 from vech.layout import Layout, one_of
 from vech.moves import (
     Packing,
@@ -284,7 +283,7 @@ class Triangle:
     data: Array
     grow: bool
     by_rows: bool
-    kind: str
+    kind: Kind
 
     @property
     def n(self) -> int:
@@ -302,14 +301,14 @@ class Triangle:
 
     def mirrored_data(self) -> Array:
         """The numbers as they stand in the other triangle; those on the diagonal are not told apart."""
-        if self.kind == "symmetric":
+        if self.kind is Kind.SYMMETRIC:
             return self.data
         self.refuse_smallest()
-        return mirror_values(self.data, self.kind)
+        return self.kind.mirror(self.data)
 
     def refuse_smallest(self) -> None:
         """OverflowError for the integer that has no negative, off the diagonal of a skew matrix."""
-        if self.kind != "skew" or self.data.dtype.kind != "i":
+        if not self.kind.negates or self.data.dtype.kind != "i":
             return
         smallest = np.iinfo(self.data.dtype).min
         runs = self.runs()
@@ -320,10 +319,10 @@ class Triangle:
     def other(self) -> Triangle:
         """The other triangle, compressed along the other axis: the same arrays if the matrix is symmetric."""
         by_rows = not self.by_rows
-        if self.kind == "symmetric":
+        if self.kind is Kind.SYMMETRIC:
             return replace(self, by_rows=by_rows)
         on = self.indices == self.runs()
-        if self.kind == "triangular":
+        if self.kind is Kind.TRIANGULAR:
             return replace(self.chosen(on), by_rows=by_rows)
         return replace(self, data=np.where(on, self.data, self.mirrored_data()), by_rows=by_rows)
 
@@ -338,11 +337,11 @@ class Triangle:
         count = resolve_threads(threads, self.data.nbytes)
         by_rows = format != "csc"
         half = self
-        if part == "full" and self.kind != "triangular":
+        if part == "full" and self.kind is not Kind.TRIANGULAR:
             if half.by_rows != by_rows:
                 half = half.other()
             half.refuse_smallest()
-            change = mirror_change(self.kind, self.data.dtype)
+            change = self.kind.change(self.data.dtype)
             indptr, indices, data = _core.mirror(
                 half.indptr, half.indices, half.data, change, half.n, half.grow, count
             )
@@ -514,8 +513,8 @@ def _pack(csr: Any, recipe: Packing, use: str, tolerance: float | None) -> Array
         bound = n * epsilon(csr.dtype) * size
     else:
         bound = np.array([float(tolerance)])
-    mirrored = mirror_values(other.numbers, kind)
-    diagonal_mirrored = diagonal if kind == "triangular" else mirror_values(diagonal, kind)
+    mirrored = kind.mirror(other.numbers)
+    diagonal_mirrored = diagonal if kind is Kind.TRIANGULAR else kind.mirror(diagonal)
 
     half = np.zeros(layout.length(n), csr.dtype)
     half[own.slots] = own.numbers
@@ -523,7 +522,7 @@ def _pack(csr: Any, recipe: Packing, use: str, tolerance: float | None) -> Array
     half[other.slots] = 0
     alone = half[own.slots]  # what has no partner in the other triangle, else zero
     if use == "both":
-        if kind == "triangular":
+        if kind is Kind.TRIANGULAR:
             slots, ours, theirs = other.slots, other.numbers, mirrored
         else:
             slots = np.concatenate((other.slots, own.slots))
@@ -555,8 +554,7 @@ def _pack(csr: Any, recipe: Packing, use: str, tolerance: float | None) -> Array
         half[other.slots] = packed(mirrored, mirrored, off)
     diagonal = packed(diagonal, diagonal_mirrored, on)
     if layout.implied is None:
-        at = np.arange(n)
-        half[layout.slot(at, at, n)] = diagonal
+        half[layout.diagonal_slots(n)] = diagonal
     else:
         implied = np.full_like(diagonal, layout.implied)
         if (found := worst(diagonal[None], implied[None], bound)) is not None:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from vech.arrays import INT32_MAX, Array, settle_at
+from vech.arrays import INT32_MAX, Array
 from vech.sparse import SparseHalf
 from vech.sparse.consumers import CHOLMOD, COMPLEX, HERMITIAN, QDLDL, REAL
 
@@ -113,8 +113,8 @@ class SuperLU:
             raise OverflowError(f"SuperLU counts in 32 bits: n = {S.n} with {S.nnz} numbers stored is beyond")
         full = S.to_csc()
         full = full.astype(np.result_type(full.dtype, np.float64), copy=False)
-        columns = np.repeat(np.arange(S.n), np.diff(full.indptr))
-        settle_at(full.data, full.indices == columns, S.kind)
+        on = full.indices == np.repeat(np.arange(S.n), np.diff(full.indptr))
+        full.data[on] = S.kind.settled(full.data[on])
         symmetric = {
             "diag_pivot_thresh": 0.0,
             "permc_spec": "MMD_AT_PLUS_A",

@@ -19,11 +19,10 @@ from rich.progress import (
 
 import vech
 from vech.io.npy import description_path
+from vech.kind import STORED
 
 LASTS = 1.0
 """Seconds after which work gets a progress bar."""
-
-KINDS = ("symmetric", "hermitian", "skew", "skew-hermitian")
 
 
 class OutFile(click.Path):
@@ -50,7 +49,7 @@ out_option = click.option(
 )
 kind_option = click.option(
     "--kind",
-    type=click.Choice(KINDS),
+    type=click.Choice([kind.value for kind in STORED]),
     help="What (j, i) is, given (i, j); complex numbers need it. Example: --kind hermitian",
 )
 dtype_option = click.option(

@@ -233,8 +233,7 @@ class Counts:
     @property
     def active(self) -> NDArray[np.float64]:
         """At how many times each column is active."""
-        i = np.arange(self.p)
-        return np.asarray(self.both[self.layout.slot(i, i, self.p)], np.float64)
+        return np.asarray(self.both[self.layout.diagonal_slots(self.p)], np.float64)
 
     def add(self, codes: Codes, *, threads: int | None = None) -> None:
         """Count the times of these codes too."""

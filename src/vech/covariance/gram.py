@@ -13,6 +13,7 @@ import numpy as np
 
 from vech.arrays import Array, Dtype, resolve_threads
 from vech.covariance.data import Data, check_progress, check_rows, check_underflow
+from vech.kind import Kind
 from vech.layout import Layout
 from vech.runs import BLOCK, SIDE, Runs, runs_of
 
@@ -443,6 +444,4 @@ def _within(tick: Callable[[float], None], start: float, stop: float) -> Callabl
 def plain_runs(p: int, dtype: Dtype, grow: bool = False) -> Runs:
     """A new half of one order; by default vech's own."""
     layout = Layout("lower", "rows" if grow else "columns")
-    return runs_of(
-        np.empty(layout.length(p), dtype), layout, "hermitian" if dtype.kind == "c" else "symmetric"
-    )
+    return runs_of(np.empty(layout.length(p), dtype), layout, Kind.HERMITIAN.of(dtype))

@@ -6,6 +6,7 @@ import numpy as np
 
 from vech.arrays import Array, Dtype, check_memory, check_out
 from vech.dialects import AnyLayout, as_layout
+from vech.kind import Kind
 from vech.layout import Layout
 from vech.moves import convert
 from vech.packed import Packed
@@ -52,9 +53,9 @@ class Result:
         self.half: Array = np.asarray(out) if direct else np.empty(self.plain.length(p), self.dtype)
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """What the other triangle is."""
-        return "hermitian" if self.dtype.kind == "c" else "symmetric"
+        return Kind.HERMITIAN.of(self.dtype)
 
     def runs(self) -> Runs:
         """The half to compute in, as blocks are read from it and written to it."""

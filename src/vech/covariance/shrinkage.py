@@ -264,7 +264,7 @@ def _towards_constant_correlation(data: Data, result: Result, moments: Moments, 
 
 def _square(result: Result) -> float:
     """||S||^2."""
-    size = norm(result.half, result.plain, "symmetric")
+    size = norm(result.half, result.plain, result.kind)
     if 0 < size < np.sqrt(np.finfo(np.float64).tiny):
         raise ValueError("sums of fourth powers of X underflow float64: scale X first")
     if not np.isfinite(size * size):
@@ -278,8 +278,7 @@ def _diagonal(result: Result) -> Array:
 
 def _mix_identity(result: Result, intensity: float, mean: float) -> None:
     result.half *= result.dtype.type(1 - intensity)
-    i = np.arange(result.p)
-    result.half[result.plain.slot(i, i, result.p)] += result.dtype.type(intensity * mean)
+    result.half[result.plain.diagonal_slots(result.p)] += result.dtype.type(intensity * mean)
 
 
 def _distance(result: Result, deviation: Array, r: float) -> float:

@@ -164,8 +164,7 @@ def denoise(
     scale = (1 if correlation else deviation) / np.sqrt(diagonal)
     write_spectrum(result, vectors, values, level, scale)
     if correlation:
-        i = np.arange(data.p)
-        result.half[result.plain.slot(i, i, data.p)] = 1
+        result.half[result.plain.diagonal_slots(data.p)] = 1
     return result.store(data.labels)
 
 

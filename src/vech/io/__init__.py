@@ -11,12 +11,12 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from vech import moves
-from vech.arrays import resolve_kind
 from vech.dialects import DIALECTS, AnyLayout, as_layout
 from vech.io.dtypes import as_dtype, dtype_name
 from vech.io.files import FileFormatError, naming
 from vech.io.panels import Progress
 from vech.io.symmetric import sparse_half
+from vech.kind import resolve_kind
 from vech.layout import other_diagonal
 from vech.orders import Pieces
 from vech.packed import Packed

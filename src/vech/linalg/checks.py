@@ -7,6 +7,7 @@ import numpy as np
 
 from vech import reductions
 from vech.arrays import Dtype, family
+from vech.kind import Kind
 from vech.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
@@ -41,13 +42,13 @@ def work_dtype(dtype: Dtype, what: str) -> Dtype:
 
 def is_selfadjoint(S: Store) -> bool:
     """Whether S is real symmetric or Hermitian."""
-    return S.kind == "hermitian" or (S.kind == "symmetric" and family(S.dtype) != "c")
+    return S.kind == Kind.HERMITIAN.of(S.dtype)
 
 
 def check_selfadjoint(S: Store, task: str, way_out: str, name: str = "S") -> None:
     """TypeError for complex symmetric and skew matrices."""
     if not is_selfadjoint(S):
-        kind = "complex symmetric" if S.kind == "symmetric" else S.kind
+        kind = "complex symmetric" if S.kind == Kind.SYMMETRIC else S.kind
         raise TypeError(
             f"{task} needs a real symmetric or a Hermitian matrix, and {name} is {kind}: {way_out}"
         )

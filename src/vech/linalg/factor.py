@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from vech.arrays import Array, Dtype, as_array, family
 from vech.dialects import AnyLayout
+from vech.kind import Kind
 from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, work_dtype
 from vech.linalg.rectangle import ORDER, Rectangle
 from vech.moves import convert
@@ -441,7 +442,7 @@ class SignLogdet(NamedTuple):
 
 def sign_logdet(sign: complex, logarithm: float, S: Store) -> SignLogdet:
     """The determinant of S, whose sign is exactly 1 or -1 where it must be real."""
-    if family(S.dtype) != "c" or S.kind == "hermitian":
+    if family(S.dtype) != "c" or S.kind == Kind.HERMITIAN:
         return SignLogdet(float(np.sign(sign.real)), logarithm)
     return SignLogdet(sign if sign.imag else sign.real, logarithm)
 

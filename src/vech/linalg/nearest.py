@@ -10,6 +10,7 @@ import numpy as np
 from vech import reductions
 from vech.arrays import Array, epsilon
 from vech.dialects import AnyLayout
+from vech.kind import Kind
 from vech.layout import as_integer
 from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, magnitude, power_of_two
 from vech.linalg.factor import rectangle_of
@@ -101,7 +102,7 @@ def nearest_correlation(
     (0.5278, True)
     """
     _check_store(S, "S", "nearest_correlation")
-    if S.kind != "symmetric":
+    if S.kind is not Kind.SYMMETRIC:
         raise TypeError(f"S is {S.dtype} and {S.kind}: correlations are real, and nearest_psd takes it")
     _check_diagonal(S, "a correlation has ones there")
     if not isinstance(tol, Real) or not float(tol) > 0:
@@ -247,8 +248,7 @@ def shrink_to_psd(
     if not (isinstance(tol, Real) and 0 < tol < 1):
         raise ValueError(f"tol must be a number between 0 and 1, not {tol!r}")
     given = _native(S, layout)
-    i = np.arange(n)
-    on = layout.slot(i, i, n)
+    on = layout.diagonal_slots(n)
     if target is None:
         why = "shrinking keeps the diagonal, so it must be positive, or pass a target"
         _check_diagonal(S, why)

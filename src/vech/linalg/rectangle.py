@@ -196,8 +196,7 @@ class Rectangle:
         return (panel for panel in self.panels() if panel[0] >= first)
 
     def _diagonal(self) -> Any:
-        i = np.arange(self.n)
-        return ORDER.slot(i, i, self.n)
+        return ORDER.diagonal_slots(self.n)
 
     def _lapack(self, name: str) -> Any:
         from scipy.linalg import get_lapack_funcs

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import reductions
-from vech.arrays import Array, Dtype, as_array, family, settle
+from vech.arrays import Array, Dtype, as_array, family
+from vech.kind import Kind
 from vech.linalg import sparse_solve
 from vech.linalg.checks import as_packed, check_finite, is_selfadjoint, work_dtype
 from vech.linalg.factor import (
@@ -236,7 +237,7 @@ def cond(S: Packed, *, threads: int | None = None) -> float:
     factor = factored(S, dtype, threads)
     if not factor.pivots().all():
         return float("inf")
-    inverse = one_norm(factor.solve, S.n, dtype, symmetric=S.kind in ("symmetric", "skew"))
+    inverse = one_norm(factor.solve, S.n, dtype, symmetric=not S.kind.conjugates)
     return reductions.norm(S.half, S.layout, S.kind, 1) * inverse
 
 
@@ -250,7 +251,7 @@ def factored(
             return rectangle
         del rectangle  # S expands in the memory it had
     check_finite(S)
-    return (_LU if many or S.kind.startswith("skew") else _BunchKaufman)(S, dtype, threads)
+    return (_LU if many or S.kind.negates else _BunchKaufman)(S, dtype, threads)
 
 
 class _LU:
@@ -264,7 +265,7 @@ class _LU:
             ("getrf", "getrs", "getri", "getri_lwork"), dtype=dtype
         )
         self._factors, self._swaps, info = self._getrf(expanded(S, dtype, threads), overwrite_a=True)
-        self._singular = info > 0 or (S.kind == "skew" and S.n % 2 == 1)
+        self._singular = info > 0 or (S.kind is Kind.SKEW and S.n % 2 == 1)
 
     def solve(self, b: Array) -> Array:
         _check_regular(self._singular)
@@ -290,7 +291,7 @@ class _BunchKaufman:
         from scipy.linalg import get_lapack_funcs
 
         self.n, self.dtype = S.n, dtype
-        self._hermitian = S.kind == "hermitian"
+        self._hermitian = S.kind is Kind.HERMITIAN
         name = "he" if self._hermitian else "sy"
         trf, self._trs, lwork = get_lapack_funcs(
             (f"{name}trf", f"{name}trs", f"{name}trf_lwork"), dtype=dtype
@@ -325,10 +326,8 @@ def expanded(S: Packed, dtype: Dtype, threads: int | None) -> Array:
     return _with_settled_diagonal(full, S.kind)
 
 
-def _with_settled_diagonal(full: Array, kind: str) -> Array:
-    diagonal = full.diagonal().copy()
-    settle(diagonal, kind)
-    np.fill_diagonal(full, diagonal)
+def _with_settled_diagonal(full: Array, kind: Kind) -> Array:
+    np.fill_diagonal(full, kind.settled(full.diagonal()))
     return full
 
 

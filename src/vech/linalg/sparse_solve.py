@@ -5,6 +5,7 @@ from typing import Any, cast
 import numpy as np
 
 from vech.arrays import Array, Dtype, as_array
+from vech.kind import Kind
 from vech.layout import one_of
 from vech.linalg.checks import check_finite, is_selfadjoint, work_dtype
 from vech.linalg.factor import SignLogdet, check_rows, columns, product, sign_logdet
@@ -51,7 +52,7 @@ def slogdet(S: SparseHalf, threads: int | None) -> SignLogdet:
     check_finite(S)
     if S.n == 0:
         return SignLogdet(1.0, 0.0)
-    if S.kind == "skew" and S.n % 2:
+    if S.kind is Kind.SKEW and S.n % 2:
         return SignLogdet(0.0, -np.inf)
     try:
         pivots = SparseFactor(S, threads=threads, among=DETERMINANT).pivots()

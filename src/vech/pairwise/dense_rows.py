@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech.arrays import Array, Dtype
+from vech.kind import Kind
 from vech.layout import Layout
 from vech.packed import Packed
 from vech.pairwise.rows import (
@@ -53,9 +54,9 @@ class Dense:
         return self.n
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """The kind of the matrix of products."""
-        return "hermitian" if self.dtype.kind == "c" else "symmetric"
+        return Kind.HERMITIAN.of(self.dtype)
 
     def pattern(self) -> "Dense":
         """Ones where numbers are not zero."""
@@ -102,9 +103,8 @@ class Dense:
         with np.errstate(over="ignore", invalid="ignore"):
             S.add_outer(self.x)
         half = S.half
-        at = np.arange(self.n)
-        ends = plain.slot(at, at, self.n)
-        half[ends] = self._diagonal(half[ends], at)
+        ends = plain.diagonal_slots(self.n)
+        half[ends] = self._diagonal(half[ends], np.arange(self.n))
         result = half.view(self.dtype)
         kept = 0
         for start in range(0, half.size, BLOCK):

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from vech import _core, arrays
 from vech.arrays import Array, Dtype
+from vech.kind import Kind
 from vech.layout import Layout
 from vech.pairwise.rows import Wanted, check_sums, exponents, numbers_of, parts_of
 from vech.scan import Triangle, _canonical
@@ -72,9 +73,9 @@ class Sparse:
         return np.dtype(np.int64) if self.data is None else self.data.dtype
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """The kind of the matrix of products."""
-        return "hermitian" if self.dtype.kind == "c" else "symmetric"
+        return Kind.HERMITIAN.of(self.dtype)
 
     def row(self) -> NDArray[np.intp]:
         """The row of each number."""

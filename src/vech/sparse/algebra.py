@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from vech.arrays import family, resolve_kind
+from vech.arrays import family
 from vech.entrywise import Operand, kind_of
+from vech.kind import Kind, resolve_kind
 from vech.layout import Layout, one_of
 from vech.packed import check_side
 from vech.scan import Triangle, sparse_dtype
@@ -207,7 +208,7 @@ class Algebra(Arrays):
         one_of("combine", combine, ("union", "intersection"))
         held = self._stored()
         on = held.indices == held.runs()
-        numbered = replace(held, data=np.arange(held.indices.size), kind="symmetric")
+        numbered = replace(held, data=np.arange(held.indices.size), kind=Kind.SYMMETRIC)
         full = numbered.to_scipy("csr", "full", None)
         rows, number = np.repeat(np.arange(held.n), np.diff(full.indptr)), full.data
         if keep_diagonal:
@@ -243,7 +244,7 @@ class Algebra(Arrays):
         data = ufunc(*(held.data if x is self else x for x in operands))
         return self._again(replace(held, data=data, kind=kind))
 
-    def _united(self, ufunc: np.ufunc, other: Arrays, kind: str) -> Self:
+    def _united(self, ufunc: np.ufunc, other: Arrays, kind: Kind) -> Self:
         """The ufunc of two stores."""
         check_side(other._n, self._n)
         labels = common_labels(self._labels, other._labels)

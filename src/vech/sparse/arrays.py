@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech import _core, arrays
-from vech.arrays import Array, as_array, check_memory, family, resolve_kind
+from vech.arrays import Array, as_array, check_memory, family
+from vech.kind import Kind, resolve_kind
 from vech.layout import as_side, one_of
 from vech.scan import Triangle, sparse_dtype
 from vech.store import Store, as_labels
@@ -108,7 +109,7 @@ class Arrays(Store):
         return self._data.dtype
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """What the other triangle is: "symmetric", "hermitian", "skew" or "skew-hermitian"."""
         return self._kind
 
@@ -126,12 +127,12 @@ class Arrays(Store):
     @property
     def T(self) -> Self:
         """The transposed matrix: this store itself if symmetric, else its numbers conjugated or negated."""
-        return self if self._kind == "symmetric" else self._like(self._stored().other().data)
+        return self if self._kind is Kind.SYMMETRIC else self._like(self._stored().other().data)
 
     @property
     def H(self) -> Self:
         """The conjugate transpose: this store itself if Hermitian, else its numbers conjugated or negated."""
-        if self._kind == "hermitian":
+        if self._kind is Kind.HERMITIAN:
             return self
         return self.T if family(self.dtype) != "c" else self._like(self.T._data.conj())
 

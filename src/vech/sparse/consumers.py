@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from vech.arrays import INT32_MAX, Array, family
+from vech.kind import Kind
 from vech.sparse.arrays import Arrays
 
 
@@ -233,7 +234,7 @@ class Exports(Arrays):
         else:
             matrix = (self.to_csr if compressed == "csr" else self.to_csc)(part=to.triangle)
         data = matrix.data.astype(np.result_type(self.dtype, np.float64), copy=False)
-        if self.kind == "hermitian":
+        if self.kind is Kind.HERMITIAN:
             data = _settled(matrix, data)
         arrays = (data, matrix.indices, matrix.indptr)
         exported = getattr(sparse, to.compressed)(arrays, shape=self.shape)
@@ -243,7 +244,7 @@ class Exports(Arrays):
 
 def kind_of(S: Arrays) -> str:
     """The kind of S, with the family of its numbers where it is symmetric."""
-    if S.kind != "symmetric":
+    if S.kind is not Kind.SYMMETRIC:
         return S.kind
     return COMPLEX if family(S.dtype) == "c" else REAL
 

@@ -7,8 +7,9 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
-from vech.arrays import as_array, resolve_kind, resolve_threads
+from vech.arrays import as_array, resolve_threads
 from vech.dialects import AnyLayout, as_layout
+from vech.kind import resolve_kind
 from vech.layout import as_side, one_of
 from vech.scan import compares, half_csr, sparse_dtype
 from vech.sparse.algebra import Algebra

@@ -11,12 +11,11 @@ from numpy.typing import ArrayLike
 
 from vech import _core, reductions
 from vech.arrays import Array, Dtype, as_array, check_memory, check_out, extension, resolve_threads
+from vech.kind import Kind
 from vech.runs import KERNEL
 from vech.scan import Triangle, scipy_array
 from vech.sparse.arrays import Arrays
 from vech.sparse.snapshot import snapshot
-
-DIAGONALS = {"hermitian": "real", "skew": "zero", "skew-hermitian": "imaginary"}
 
 
 class Products(Arrays):
@@ -72,8 +71,7 @@ class Products(Arrays):
         >>> vech.SparseHalf([0, 1, 3], [0, 0, 1], [1, 2, 3], 2, triangle="lower").rmatvec([1, 0])
         array([1, 2])
         """
-        negates = self._kind.startswith("skew")
-        return self._product(x, conjugates=not self._kind.endswith("hermitian"), negates=negates)
+        return self._product(x, conjugates=not self._kind.conjugates, negates=self._kind.negates)
 
     rmatmat = rmatvec
 
@@ -83,7 +81,7 @@ class Products(Arrays):
             raise ValueError(
                 f"x has shape {x.shape}, but x @ S needs {self._n} columns: ({self._n},) or (..., m, {self._n})"
             )
-        conjugates, negates = self._kind.endswith("hermitian"), self._kind.startswith("skew")
+        conjugates, negates = self._kind.conjugates, self._kind.negates
         if x.ndim < 2:
             return self._product(x, conjugates=conjugates, negates=negates)
         product = self._product(x.swapaxes(-1, -2), conjugates=conjugates, negates=negates)
@@ -241,7 +239,6 @@ class Products(Arrays):
             number = np.dtype(f"f{dtype.itemsize // 2}")
             wide = math.prod(x.shape[1:])
             left, right = (array.reshape(held.n, wide).view(number) for array in (x, y))
-        kind = self._kind
         done = _core.multiply_sparse(
             held.indptr,
             held.indices,
@@ -250,9 +247,9 @@ class Products(Arrays):
             right,
             held.n,
             held.grow,
-            DIAGONALS.get(kind, "stored"),
-            kind.endswith("hermitian"),
-            kind.startswith("skew"),
+            self._kind.diagonal,
+            self._kind.conjugates,
+            self._kind.negates,
             threads,
         )
         if not done:
@@ -270,7 +267,7 @@ class Products(Arrays):
         off = stored.indices != stored.runs()
         strict = stored.chosen(off)
         other = replace(strict, data=strict.mirrored_data())
-        own, mirrored = (_csr(part) for part in (strict if self._kind == "skew" else stored, other))
+        own, mirrored = (_csr(part) for part in (strict if self._kind is Kind.SKEW else stored, other))
         return np.asarray(own @ x + mirrored.T @ x)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vech.arrays import Array, check_memory
 from vech.indexing import axes, numbers, pairs, vector
+from vech.kind import Kind
 from vech.scan import Triangle
 from vech.sparse.arrays import Arrays
 from vech.sparse.pattern import (
@@ -171,7 +172,7 @@ class Selection(Arrays):
         from scipy.sparse.csgraph import reverse_cuthill_mckee
 
         held = self._stored()
-        pattern = replace(held, data=np.ones(held.indices.size, np.int8), kind="symmetric")
+        pattern = replace(held, data=np.ones(held.indices.size, np.int8), kind=Kind.SYMMETRIC)
         full = pattern.to_scipy("csr", "full", None)
         order = reverse_cuthill_mckee(full, symmetric_mode=True) if held.n else np.arange(0)
         if self._places is None:
@@ -269,7 +270,7 @@ class Selection(Arrays):
     def _repeated(self, chosen: Indices, at: Indices, present: NDArray[np.bool]) -> Self:
         """The submatrix of rows some of which occur twice; `present` ones are held, at these places."""
         held = self._stored()
-        numbered = replace(held, data=np.arange(1, held.indices.size + 1), kind="skew")
+        numbered = replace(held, data=np.arange(1, held.indices.size + 1), kind=Kind.SKEW)
         full = numbered.to_scipy("csr", "full", None)  # negative: mirrored
         new = np.flatnonzero(present)
         part = full[at[new]][:, at[new]].tocoo()

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech import _core
-from vech.arrays import INT32_MAX, Array, Dtype, epsilon, mirror_values, resolve_kind, resolve_threads
+from vech.arrays import INT32_MAX, Array, Dtype, epsilon, resolve_threads
+from vech.kind import Kind, resolve_kind
 from vech.layout import Layout, one_of
 from vech.moves import check_use, packing
 from vech.scan import Triangle, check_matrix, refuse_wrapped
@@ -38,17 +39,16 @@ class Whole(NamedTuple):
         """The rows that the arrays are of."""
         return self.indptr.size - 1
 
-    def cut(self, name: str, kind: str, threads: int) -> Triangle:
+    def cut(self, name: str, kind: Kind, threads: int) -> Triangle:
         """The lower or upper triangle with its diagonal, compressed as the whole is."""
         grow = (name == "lower") == self.by_rows
         indptr, indices, data = _core.cut(self.indptr, self.indices, self.data, self.side, grow, threads)
         return Triangle(indptr, indices, data.view(self.data.dtype), grow, self.by_rows, kind)
 
-    def asymmetry(self, kind: str, tolerance: float, threads: int) -> tuple[int, int] | None:
+    def asymmetry(self, kind: Kind, tolerance: float, threads: int) -> tuple[int, int] | None:
         """The first place of the lower triangle whose number is not within `tolerance` of its mirror image."""
-        rules = kind.endswith("hermitian"), kind.startswith("skew")
         arrays = (self.indptr, self.indices, self.data, self.side)
-        return _core.asymmetry(*arrays, *rules, tolerance, threads)
+        return _core.asymmetry(*arrays, kind.conjugates, kind.negates, tolerance, threads)
 
     def pairs(self) -> tuple[Indices, Indices]:
         """Row and column of each number, of `side` rows."""
@@ -133,7 +133,7 @@ def triangle_of(
     return _believed(full, use if use in TRIANGLES else triangle, kind, triangle, count)
 
 
-def _believed(full: Whole, source: str, kind: str, triangle: str, threads: int) -> Triangle:
+def _believed(full: Whole, source: str, kind: Kind, triangle: str, threads: int) -> Triangle:
     """The numbers of one triangle, mirrored where they are wanted in the other."""
     half = full.cut(source, kind, threads)
     if not half.by_rows:
@@ -155,10 +155,10 @@ def _with_places(own: Triangle, other: Triangle) -> Triangle:
     return replace(own, indptr=both.indptr, indices=both.indices, data=data)
 
 
-def _mean(full: Whole, kind: str, triangle: str, threads: int) -> Triangle:
+def _mean(full: Whole, kind: Kind, triangle: str, threads: int) -> Triangle:
     own, other = (_believed(full, source, kind, triangle, threads) for source in TRIANGLES)
     on = other.indices == other.runs()
-    other.data[on] = mirror_values(other.data[on], kind)
+    other.data[on] = kind.mirror(other.data[on])
     both = union(own, other)
     a, b = np.zeros((2, 1, both.indices.size), full.data.dtype)
     a[0, both.left], b[0, both.right] = own.data, other.data
@@ -166,13 +166,13 @@ def _mean(full: Whole, kind: str, triangle: str, threads: int) -> Triangle:
     return replace(own, indptr=both.indptr, indices=both.indices, data=a[0])
 
 
-def _judge(full: Whole, kind: str, tolerance: float | None, threads: int) -> bool:
+def _judge(full: Whole, kind: Kind, tolerance: float | None, threads: int) -> bool:
     """ValueError for the first number that is not the mirror image of what is at the mirrored place.
 
     Returns whether each is exactly.
     """
     dtype = full.data.dtype
-    if kind == "skew" and dtype.kind == "i":
+    if kind.negates and dtype.kind == "i":
         smallest = full.data == np.iinfo(dtype).min
         if smallest.any():
             rows, columns = (axis[smallest] for axis in full.pairs())
@@ -188,7 +188,7 @@ def _judge(full: Whole, kind: str, tolerance: float | None, threads: int) -> boo
     return exact
 
 
-def _disagreement(full: Whole, kind: str, i: int, j: int) -> ValueError:
+def _disagreement(full: Whole, kind: Kind, i: int, j: int) -> ValueError:
     here, there = full.number(i, j), full.number(j, i)
     rows, columns = full.pairs()
     below, above = bool((rows > columns).any()), bool((rows < columns).any())
