@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("cli", "demo"),
     ("io", "adapters", "plot"),
-    ("covariance", "pairwise"),
+    ("covariance", "pairwise", "images"),
     ("linalg",),
     ("sparse",),
     ("packed",),
@@ -47,6 +47,7 @@ LAYERS = (
 UP = {
     ("packed", "vech.adapters.pandas"),
     ("sparse.conversions", "vech.adapters.pandas"),
+    ("sparse.__init__", "vech.images"),
     ("sparse.consumers", "vech.io.matrix_market"),
     ("linalg.sparse_solve", "vech.adapters.solvers"),
 }

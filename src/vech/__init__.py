@@ -17,7 +17,7 @@ from vech.sparse import SparseHalf
 from vech.store import Store
 
 if TYPE_CHECKING:
-    from vech import covariance, linalg, pairwise, plot
+    from vech import covariance, images, linalg, pairwise, plot
 
 __all__ = [
     "DIALECTS",
@@ -36,6 +36,7 @@ __all__ = [
     "expand",
     "from_sparse",
     "identify",
+    "images",
     "io",
     "linalg",
     "nonzeros",
@@ -107,7 +108,7 @@ _ELSEWHERE = {
 
 
 # Modules that are loaded when they are first asked for: `import vech` stays quick.
-_LATER = ("covariance", "linalg", "pairwise", "plot")
+_LATER = ("covariance", "images", "linalg", "pairwise", "plot")
 
 
 def __dir__() -> list[str]:
