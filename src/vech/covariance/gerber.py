@@ -7,8 +7,8 @@ import numpy as np
 from vech.arrays import Array
 from vech.covariance.codes import Measure, Progress, encode, write
 from vech.covariance.data import Data, as_weights, column_name, is_labelled, open_data
-from vech.covariance.gram import raise_overflow
 from vech.covariance.medians import medians
+from vech.covariance.moments import raise_overflow
 from vech.covariance.result import Result
 from vech.covariance.spread import Spread, spread
 from vech.covariance.weighted import write_weighted

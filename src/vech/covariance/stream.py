@@ -8,7 +8,7 @@ from vech.arrays import Array
 from vech.covariance.codes import Counts, encode
 from vech.covariance.data import Data, as_weights, check_labels, open_data
 from vech.covariance.gerber import FORMS
-from vech.covariance.gram import Moments, plain_runs, raise_overflow, refuse, wide_dtype
+from vech.covariance.moments import Moments, plain_runs, raise_overflow, refuse, wide_dtype
 from vech.covariance.result import Result
 from vech.covariance.sample import check_ddof, divisor_of, write_correlation, write_covariance
 from vech.dialects import AnyLayout

@@ -5,7 +5,7 @@ import numpy as np
 from vech.arrays import Array
 from vech.covariance.codes import ACTIVE, SIGN, VALID, Codes, Measure, Progress
 from vech.covariance.data import check_progress
-from vech.covariance.gram import tiles
+from vech.covariance.moments import tiles
 from vech.covariance.result import Result
 
 SIDE = 480  # columns of a tile, a multiple of 8
