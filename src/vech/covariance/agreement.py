@@ -281,6 +281,8 @@ def _measure(
     progress: Progress | None,
 ) -> Packed:
     result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
-    codes = encode(data, low, high, closed=closed, pairwise=data.missing == "pairwise", threads=threads)
-    write(codes, measure, result, threads=threads, progress=progress)
+    codes = encode(
+        data.pieces(), low, high, closed=closed, pairwise=data.missing == "pairwise", threads=threads
+    )
+    write(codes, measure, result.half, result.plain.grow, threads=threads, progress=progress)
     return result.store(data.labels)

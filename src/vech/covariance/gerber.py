@@ -140,10 +140,10 @@ def gerber(
         raise_overflow(data)
     low, high = _reach(data, found, bounds, center, given)
     measure = FORMS[form]
-    codes = encode(data, low, high, pairwise=missing == "pairwise", threads=threads)
+    codes = encode(data.pieces(), low, high, pairwise=missing == "pairwise", threads=threads)
     scale = None if correlation or repair else found.deviation
     if given is None:
-        write(codes, measure, result, scale=scale, threads=threads, progress=progress)
+        write(codes, measure, result.half, result.plain.grow, scale=scale, threads=threads, progress=progress)
     else:
         write_weighted(codes, given, measure, result, scale=scale, progress=progress)
     if repair is not None:

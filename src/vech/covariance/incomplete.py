@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from vech.arrays import Array
-from vech.covariance.data import Data, check_progress, check_rows, check_underflow
+from vech.arrays import Array, check_progress
+from vech.covariance.data import Data, check_rows, check_underflow
 from vech.covariance.moments import Progress, raise_overflow, refuse, tiles
 from vech.covariance.result import Result
 

@@ -92,7 +92,7 @@ def kendall(
         raise ValueError("X has one row, and Kendall's tau compares rows: it needs two at least")
     result = Result(data.p, data.dtype, layout, out, source=data.array, implied=1 if variant == "b" else None)
     codes = pair_codes(_ordered(whole, data), pairwise=missing == "pairwise", threads=threads)
-    write(codes, VARIANTS[variant], result, threads=threads, progress=progress)
+    write(codes, VARIANTS[variant], result.half, result.plain.grow, threads=threads, progress=progress)
     return result.store(data.labels)
 
 

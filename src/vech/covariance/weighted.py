@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from vech.arrays import Array
+from vech.arrays import Array, check_progress
 from vech.covariance.codes import ACTIVE, SIGN, VALID, Codes, Measure, Progress
-from vech.covariance.data import check_progress
 from vech.covariance.moments import tiles
 from vech.covariance.result import Result
 
