@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
-from vech.covariance.codes import Measure, Progress, encode, write
+from vech.counts.codes import Measure, Progress, encode, write
 from vech.covariance.data import Data, open_data
 from vech.covariance.medians import medians
 from vech.covariance.result import Result

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array, Dtype, as_array, extension, family
-from vech.covariance.codes import even, pieces
+from vech.counts.codes import even, pieces
 from vech.layout import one_of
 
 MISSING = ("raise", "neutral", "pairwise")

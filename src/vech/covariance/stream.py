@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 
 from vech.arrays import Array
-from vech.covariance.codes import Counts, encode
+from vech.counts.codes import Counts, encode
 from vech.covariance.data import Data, as_weights, check_labels, open_data
 from vech.covariance.gerber import FORMS
 from vech.covariance.moments import Moments, plain_runs, raise_overflow, refuse, wide_dtype

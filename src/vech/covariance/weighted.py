@@ -3,7 +3,7 @@
 import numpy as np
 
 from vech.arrays import Array, check_progress
-from vech.covariance.codes import ACTIVE, SIGN, VALID, Codes, Measure, Progress
+from vech.counts.codes import ACTIVE, SIGN, VALID, Codes, Measure, Progress
 from vech.covariance.moments import tiles
 from vech.covariance.result import Result
 

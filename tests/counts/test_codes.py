@@ -7,8 +7,8 @@ import pytest
 
 import cases
 import vech
-from vech.covariance import codes as module
-from vech.covariance.codes import ACTIVE, SIGN, VALID, Counts, Measure, encode, pair_codes, write
+from vech.counts import codes as module
+from vech.counts.codes import ACTIVE, SIGN, VALID, Counts, Measure, encode, pair_codes, write
 from vech.covariance.data import open_data
 from vech.covariance.result import Result
 from vech.covariance.spread import spread
