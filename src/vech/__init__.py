@@ -12,8 +12,9 @@ from vech.layout import Layout
 from vech.moves import convert, expand, pack
 from vech.orders import RectangularFullPacked, Spiral, TensorOrder
 from vech.packed import Packed
-from vech.scan import from_sparse, nonzeros, to_coo, to_csc, to_csr
+from vech.scan import nonzeros, to_coo, to_csc, to_csr
 from vech.sparse import SparseHalf
+from vech.sparse.pack import from_sparse
 from vech.store import Store
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from vech.io.symmetric import sparse_half
 from vech.layout import other_diagonal
 from vech.orders import Pieces
 from vech.packed import Packed
-from vech.scan import from_sparse
 from vech.sparse import SparseHalf
+from vech.sparse.pack import from_sparse
 from vech.store import Store
 
 
