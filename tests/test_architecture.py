@@ -21,7 +21,8 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("cli", "demo"),
     ("io", "adapters", "plot"),
-    ("covariance", "pairwise"),
+    ("covariance", "pairwise", "images"),
+    ("counts",),
     ("linalg",),
     ("sparse",),
     ("packed",),
@@ -47,6 +48,7 @@ LAYERS = (
 UP = {
     ("packed", "vech.adapters.pandas"),
     ("sparse.conversions", "vech.adapters.pandas"),
+    ("sparse.__init__", "vech.images"),
     ("sparse.consumers", "vech.io.matrix_market"),
     ("linalg.sparse_solve", "vech.adapters.solvers"),
 }
@@ -175,6 +177,7 @@ def test_only_the_lower_layers_touch_the_core():
         "products",
         "reductions",
         "sparse",
+        "counts",
         "covariance",
         "pairwise",
         "io",

@@ -555,9 +555,14 @@ def test_there_and_back(layout, kind):
 
 def test_one_triangle_declared_whole_is_refused():
     full = cases.matrix(np.float64, "symmetric", 9)
-    for part in (scipy.sparse.tril(full), scipy.sparse.triu(full)):
+    for part, own, other in (
+        (scipy.sparse.tril(full), "lower", "upper"),
+        (scipy.sparse.triu(full), "upper", "lower"),
+    ):
         with pytest.raises(
-            ValueError, match=r"matrix is not symmetric: a\[.*\] is .*, but a\[.*use='lower', 'upper'"
+            ValueError,
+            match=rf"matrix is not symmetric: a\[.*\] is .*, but a\[.*; its {other} triangle is empty: "
+            rf"if the {own} one is meant for both, say use='{own}'",
         ):
             vech.from_sparse(part)
     assert_same_bits(vech.from_sparse(scipy.sparse.tril(full), use="lower"), vech.pack(full))

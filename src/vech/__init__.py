@@ -12,12 +12,13 @@ from vech.layout import Layout
 from vech.moves import convert, expand, pack
 from vech.orders import RectangularFullPacked, Spiral, TensorOrder
 from vech.packed import Packed
-from vech.scan import from_sparse, nonzeros, to_coo, to_csc, to_csr
+from vech.scan import nonzeros, to_coo, to_csc, to_csr
 from vech.sparse import SparseHalf
+from vech.sparse.pack import from_sparse
 from vech.store import Store
 
 if TYPE_CHECKING:
-    from vech import covariance, linalg, pairwise, plot
+    from vech import covariance, images, linalg, pairwise, plot
 
 __all__ = [
     "DIALECTS",
@@ -36,6 +37,7 @@ __all__ = [
     "expand",
     "from_sparse",
     "identify",
+    "images",
     "io",
     "linalg",
     "nonzeros",
@@ -112,7 +114,7 @@ _ELSEWHERE = {
 
 
 # Modules that are loaded when they are first asked for: `import vech` stays quick.
-_LATER = ("covariance", "linalg", "pairwise", "plot")
+_LATER = ("covariance", "images", "linalg", "pairwise", "plot")
 
 
 def __dir__() -> list[str]:

@@ -252,3 +252,17 @@ def _read(path: str) -> str:
             return file.read()
     except OSError:
         return ""
+
+
+def check_progress(progress: Any) -> None:
+    """Refuse what cannot be called."""
+    if progress is not None and not callable(progress):
+        raise TypeError(
+            f"progress must be a function of (done, total), not {progress!r} of type {type(progress).__name__}"
+        )
+
+
+def is_even(array: Array) -> bool:
+    """Whether kernels can read the array where it lies."""
+    even = all(stride % array.itemsize == 0 for stride in array.strides)
+    return even and array.flags.aligned and array.dtype.isnative

@@ -33,6 +33,7 @@ from vech.orders import Explicit
 from vech.values import Factors, halfway, largest, mean, narrow, rescale, widen, worst
 
 USES = ("both", "lower", "upper", "mean")
+WAYS = "say what to believe with use='lower', 'upper' or 'mean', or allow more with tolerance="
 SCATTER_BYTES = 2**26  # from this size on zeros come from the system; 2**25 may be used memory, cleared
 SCATTER_DENSITY = 0.01  # the share of nonzeros below which scan-and-scatter beats the tiles
 SMALL, SMALL_FULL = SMALL_SIDE * (SMALL_SIDE + 1) // 2, SMALL_SIDE**2  # numbers
@@ -848,17 +849,20 @@ def _compare(
 
 def disagreement(full: Array, recipe: Packing, row: int, i: int, j: int) -> ValueError:
     matrix = _matrix(full, row)
-    here, there = full[(*matrix, i, j)], full[(*matrix, j, i)]
+    return contradiction(recipe, i, j, full[(*matrix, i, j)], full[(*matrix, j, i)], where=_where(matrix))
+
+
+def contradiction(
+    recipe: Packing, i: int, j: int, here: object, there: object, *, where: str = "", way: str = WAYS
+) -> ValueError:
+    """What is wrong with the numbers at (i, j), in the layout's own triangle, and at (j, i)."""
     if recipe.kind is Kind.TRIANGULAR:
         return ValueError(
-            f"matrix is not {recipe.layout.triangle} triangular: a[{j}, {i}] is {there}{_where(matrix)}; "
+            f"matrix is not {recipe.layout.triangle} triangular: a[{j}, {i}] is {there}{where}; "
             f"use={recipe.layout.triangle!r} does not look at the other triangle"
         )
     numbers = f"a[{i}, {j}] is {here}" + ("" if i == j else f", but a[{j}, {i}] is {there}")
-    return ValueError(
-        f"matrix is not {recipe.kind}: {numbers}{_where(matrix)}; "
-        f"say what to believe with use='lower', 'upper' or 'mean', or allow more with tolerance="
-    )
+    return ValueError(f"matrix is not {recipe.kind}: {numbers}{where}; {way}")
 
 
 def _matrix(full: Array, row: int) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,8 +13,6 @@ from vech.arrays import (
     Array,
     Dtype,
     as_array,
-    check_memory,
-    epsilon,
     extension,
     family,
     keep_mask,
@@ -25,20 +23,14 @@ from vech.dialects import AnyLayout, as_layout
 from vech.kind import Kind
 from vech.layout import Layout, one_of
 from vech.moves import (
-    Packing,
-    check_side,
-    check_use,
     convert,
-    disagreement,
     expansion,
-    packing,
     refuse_negation,
 )
 from vech.orders import Explicit
-from vech.values import Factors, largest, mean, rescale, worst
+from vech.values import rescale
 
 PARTS = ("full", "lower", "upper")
-NOWHERE = np.zeros(0, np.int64)  # no number of these is on the diagonal
 
 
 def nonzeros(
@@ -189,82 +181,6 @@ def to_csc(
     array([0, 2, 2, 2], dtype=int32)
     """
     return half_csr(half, layout, kind, threads).to_scipy("csc", part, threads)
-
-
-def from_sparse(
-    matrix: Any,
-    layout: str | AnyLayout = "vech",
-    *,
-    kind: str | None = None,
-    use: str = "both",
-    tolerance: float | None = None,
-    threads: int | None = None,
-) -> Array:
-    """The half of a SciPy sparse matrix.
-
-    Parameters
-    ----------
-    matrix : SciPy sparse array or matrix, shape (n, n)
-        In any format; duplicates are summed, and it is left as it is.
-    layout : str or layout
-        Which numbers go where.
-    kind : {"symmetric", "hermitian", "skew", "skew-hermitian", "triangular"}, optional
-        What the other triangle is. Symmetric for real data; for complex data it must be said.
-    use : {"both", "lower", "upper", "mean"}
-        The triangle that is believed, as in `vech.pack`. What one triangle holds and the other does not is
-        compared with zero: half a matrix is not taken for a whole one unless it is said to be half.
-    tolerance : float, optional
-        For use="both": the largest ``|a_ij - mirror(a_ji)|`` that passes. By default n eps max|A| over the
-        finite entries, and 0 for integers and bool.
-    threads : int, optional
-        At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
-
-    Returns
-    -------
-    array, shape (layout.length(n),)
-        In the dtype of `matrix`, native byte order.
-
-    Raises
-    ------
-    ValueError
-        If the triangles differ in a value or a position (the worst (i, j) and both numbers are named), if a
-        diagonal that is left out is not what the layout says, if the matrix is not square, or an argument is
-        none of its choices.
-    TypeError
-        For what is not SciPy sparse, dtypes refused, a scaled layout or "mean" of integers, skew numbers
-        without a sign, and a tolerance where nothing is compared.
-    OverflowError
-        If a scale makes a finite number infinite, or the smallest integer would have to be negated.
-    MemoryError
-        If the half is larger than memory and swap together, before anything is allocated.
-
-    Notes
-    -----
-    Memory: the half, and a few arrays as long as the matrix has numbers.
-
-    Examples
-    --------
-    >>> from scipy.sparse import csr_array
-    >>> from_sparse(csr_array([[1, 0, 4], [0, 0, 5], [4, 5, 6]]))
-    array([1, 0, 4, 0, 5, 6])
-    >>> from_sparse(csr_array([[1, 0, 0], [0, 0, 0], [4, 5, 6]]), use="lower")
-    array([1, 0, 4, 0, 5, 6])
-    """
-    dtype = check_matrix(matrix)
-    layout = as_layout(layout)
-    recipe = packing(layout, kind, dtype)
-    check_use(use, tolerance, recipe)
-    n = matrix.shape[0]
-    check_side(n, layout)
-    length = layout.length(n)
-    check_memory(length * dtype.itemsize, "keep it sparse, as a vech.SparseHalf of one triangle")
-    resolve_threads(threads, length * dtype.itemsize)
-    if isinstance(layout, Explicit):
-        plain = packing(layout.plain, kind, dtype)
-        return convert(
-            _pack(_canonical(matrix, dtype), plain, use, tolerance), layout.plain, layout, kind=kind
-        )
-    return _pack(_canonical(matrix, dtype), recipe, use, tolerance)
 
 
 # ---------------------------------------------------------------- half to sparse
@@ -433,7 +349,7 @@ def sparse_dtype(dtype: Dtype) -> Dtype:
     return dtype.newbyteorder("=")
 
 
-# ---------------------------------------------------------------- sparse to half
+# ---------------------------------------------------------------- matrices of SciPy
 
 
 def check_matrix(matrix: Any) -> Dtype:
@@ -450,7 +366,7 @@ def check_matrix(matrix: Any) -> Dtype:
     return sparse_dtype(matrix.dtype)
 
 
-def _canonical(matrix: Any, dtype: Dtype) -> Any:
+def canonical(matrix: Any, dtype: Dtype) -> Any:
     """The matrix as CSR with sorted columns and no duplicates; its arrays may be those of the user."""
     from scipy import sparse
 
@@ -476,100 +392,3 @@ def refuse_wrapped(sums: Array, rounded: Array) -> None:
         raise OverflowError(
             f"duplicates add up to {rounded[wrapped.argmax()]:.0f}, beyond {sums.dtype}: astype to a larger dtype first"
         )
-
-
-class Pairs(NamedTuple):
-    """The numbers of one triangle, off the diagonal, and the slots of the half that are theirs."""
-
-    slots: NDArray[np.int64]
-    numbers: Array
-
-
-def _parts(csr: Any, layout: Layout) -> tuple[Pairs, Pairs, Array]:
-    """What the layout's own triangle holds, what the other one holds, and the diagonal."""
-    n = csr.shape[0]
-    i, j = np.repeat(np.arange(n), np.diff(csr.indptr)), csr.indices.astype(np.int64)
-    diagonal = np.zeros(n, csr.dtype)
-    diagonal[i[i == j]] = csr.data[i == j]
-
-    def pairs(inside: NDArray[np.bool]) -> Pairs:
-        small, large = np.minimum(i[inside], j[inside]), np.maximum(i[inside], j[inside])
-        return Pairs(layout.slot(small, large, n), csr.data[inside])
-
-    lower, upper = pairs(i > j), pairs(i < j)
-    return (lower, upper, diagonal) if layout.triangle == "lower" else (upper, lower, diagonal)
-
-
-def _pack(csr: Any, recipe: Packing, use: str, tolerance: float | None) -> Array:
-    layout, kind, n = recipe.layout, recipe.kind, csr.shape[0]
-    assert isinstance(layout, Layout)
-    own, other, diagonal = _parts(csr, layout)
-    believed = {"both": (own, other), "mean": (own, other), layout.triangle: (own,)}.get(use, (other,))
-    if recipe.negates and use != layout.triangle:
-        for pairs in believed:
-            _refuse_smallest(pairs, layout, n)
-    if tolerance is None:
-        size = np.max([largest(x[None]) for x in (diagonal, *(pairs.numbers for pairs in believed))], axis=0)
-        bound = n * epsilon(csr.dtype) * size
-    else:
-        bound = np.array([float(tolerance)])
-    mirrored = kind.mirror(other.numbers)
-    diagonal_mirrored = diagonal if kind is Kind.TRIANGULAR else kind.mirror(diagonal)
-
-    half = np.zeros(layout.length(n), csr.dtype)
-    half[own.slots] = own.numbers
-    met = half[other.slots]
-    half[other.slots] = 0
-    alone = half[own.slots]  # what has no partner in the other triangle, else zero
-    if use == "both":
-        if kind is Kind.TRIANGULAR:
-            slots, ours, theirs = other.slots, other.numbers, mirrored
-        else:
-            slots = np.concatenate((other.slots, own.slots))
-            ours, theirs = np.concatenate((met, alone)), np.concatenate((mirrored, np.zeros_like(alone)))
-        if (found := worst(ours[None], theirs[None], bound)) is not None:
-            raise disagreement(csr, recipe, 0, *layout.pair(slots[found[1]], n))
-        if (found := worst(diagonal[None], diagonal_mirrored[None], bound)) is not None:
-            raise disagreement(csr, recipe, 0, found[1], found[1])
-
-    infinite = False
-    off, on = recipe.scaling.off, recipe.scaling.on
-
-    def packed(numbers: Array, mirror: Array, factors: Factors) -> Array:
-        nonlocal infinite
-        result = np.empty_like(numbers)
-        if use == "mean":
-            infinite |= mean(numbers[None], mirror[None], result[None], NOWHERE, factors, factors)
-        else:
-            infinite |= rescale(numbers[None], result[None], NOWHERE, factors, factors)
-        return result
-
-    if use == "mean":
-        half[own.slots] = packed(alone, np.zeros_like(alone), off)
-        half[other.slots] = packed(met, mirrored, off)
-    elif use in ("both", layout.triangle):
-        half[own.slots] = packed(own.numbers, own.numbers, off)
-    else:
-        half[own.slots] = 0
-        half[other.slots] = packed(mirrored, mirrored, off)
-    diagonal = packed(diagonal, diagonal_mirrored, on)
-    if layout.implied is None:
-        half[layout.diagonal_slots(n)] = diagonal
-    else:
-        implied = np.full_like(diagonal, layout.implied)
-        if (found := worst(diagonal[None], implied[None], bound)) is not None:
-            i = found[1]
-            raise ValueError(
-                f"the diagonal of layout {layout.name} is {layout.diagonal}, but a[{i}, {i}] is {diagonal[i]}"
-            )
-    if infinite:
-        raise OverflowError(
-            f"a finite number becomes infinite in {csr.dtype} when layout {layout.name} scales it"
-        )
-    return half
-
-
-def _refuse_smallest(pairs: Pairs, layout: Layout, n: int) -> None:
-    """OverflowError for the integer without a negative."""
-    smallest = np.iinfo(pairs.numbers.dtype).min
-    refuse_negation(*layout.pair(pairs.slots[pairs.numbers == smallest], n), smallest, pairs.numbers.dtype)

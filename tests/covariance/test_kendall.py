@@ -8,7 +8,8 @@ import scipy.stats
 
 import cases
 import vech
-from vech.covariance import codes, kendall
+from vech.counts import codes
+from vech.covariance import kendall
 
 every_target = pytest.mark.every_target
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vech import covariance
-from vech.covariance import Stream, gram
+from vech.covariance import Stream, moments
 
 RNG = np.random.default_rng(9)
 METHODS = {"sample": {}, "correlation": {}, "gerber": {"thresholds": 0.75}}
@@ -18,8 +18,8 @@ BEYOND = 41  # columns, too many for a square and for one panel where these are 
 
 @pytest.fixture(autouse=True)
 def small_squares(monkeypatch):
-    monkeypatch.setattr(gram, "SQUARE", 40)
-    monkeypatch.setattr(gram, "PANEL", 16)
+    monkeypatch.setattr(moments, "SQUARE", 40)
+    monkeypatch.setattr(moments, "PANEL", 16)
 
 
 def rows(n, p=5):

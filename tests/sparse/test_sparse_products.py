@@ -615,8 +615,8 @@ def test_the_kernels_refuse_what_would_lead_out_of_bounds(call, message):
         call(*given, Kind.SYMMETRIC.change(np.dtype(float)))
 
 
-@pytest.mark.parametrize("other", [scipy.sparse.eye_array(2), vech.sparse.poisson((2,))])
+@pytest.mark.parametrize("other", [scipy.sparse.eye_array(2), vech.images.poisson((2,))])
 def test_sparse_factors_name_the_sparse_product(other):
-    S = vech.sparse.poisson((2,))
+    S = vech.images.poisson((2,))
     with pytest.raises(TypeError, match=r"multiplies arrays, not a \w+ T: S\.to_csr\(\) @ T"):
         S @ other

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array, Dtype, as_array, extension, family
+from vech.counts.codes import even, pieces
 from vech.layout import one_of
 
 MISSING = ("raise", "neutral", "pairwise")
@@ -56,6 +57,17 @@ class Data(NamedTuple):
         if self.array is None:
             raise TypeError(f"{task} needs whole columns: pass X as an array or a memory map, not in blocks")
         return self.array
+
+    def pieces(self) -> Iterator[Array]:
+        """The rows as `encode` takes them."""
+        if self.array is not None:
+            return pieces(self.array, self.dtype)
+        return even(self._checked(), self.p, self.dtype)
+
+    def _checked(self) -> Iterator[Array]:
+        for start, block in self.blocks():
+            self.check_block(block, start)
+            yield block
 
     def without_rows(self) -> Data:
         """What is known of the columns; X itself is let go."""
@@ -350,14 +362,6 @@ def check_underflow(data: Data, squares: Array, dtype: Dtype, weights: Array | N
     if varied.any():
         raise ValueError(
             f"sums of squares of X underflow {np.dtype(dtype)}, first in {data.column(int(np.argmax(varied)))}: scale X first"
-        )
-
-
-def check_progress(progress: Any) -> None:
-    """Refuse what cannot be called."""
-    if progress is not None and not callable(progress):
-        raise TypeError(
-            f"progress must be a function of (done, total), not {progress!r} of type {type(progress).__name__}"
         )
 
 

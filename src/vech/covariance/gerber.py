@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
-from vech.covariance.codes import Measure, Progress, encode, write
+from vech.counts.codes import Measure, Progress, encode, write
 from vech.covariance.data import Data, as_weights, column_name, is_labelled, open_data
-from vech.covariance.gram import raise_overflow
 from vech.covariance.medians import medians
+from vech.covariance.moments import raise_overflow
 from vech.covariance.result import Result
 from vech.covariance.spread import Spread, spread
 from vech.covariance.weighted import write_weighted
@@ -142,10 +142,10 @@ def gerber(
         raise_overflow(data)
     low, high = _reach(data, found, bounds, center, given)
     measure = FORMS[form]
-    codes = encode(data, low, high, pairwise=missing == "pairwise", threads=threads)
+    codes = encode(data.pieces(), low, high, pairwise=missing == "pairwise", threads=threads)
     scale = None if correlation or repair else found.deviation
     if given is None:
-        write(codes, measure, result, scale=scale, threads=threads, progress=progress)
+        write(codes, measure, result.half, result.plain.grow, scale=scale, threads=threads, progress=progress)
     else:
         write_weighted(codes, given, measure, result, scale=scale, progress=progress)
     if repair is not None:

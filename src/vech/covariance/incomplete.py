@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from vech.arrays import Array
-from vech.covariance.data import Data, check_progress, check_rows, check_underflow
-from vech.covariance.gram import Progress, raise_overflow, refuse, tiles
+from vech.arrays import Array, check_progress
+from vech.covariance.data import Data, check_rows, check_underflow
+from vech.covariance.moments import Progress, raise_overflow, refuse, tiles
 from vech.covariance.result import Result
 
 SIDE = 256  # columns taken against each other: six squares of this side

@@ -9,8 +9,8 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.covariance.data import Data, as_weights, open_data
-from vech.covariance.gram import Moments, Progress, accumulator, gather
 from vech.covariance.incomplete import pairwise, present_means
+from vech.covariance.moments import Moments, Progress, accumulator, gather
 from vech.covariance.ranks import centred_ranks
 from vech.covariance.result import Result
 from vech.dialects import AnyLayout

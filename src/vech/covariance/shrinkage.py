@@ -8,7 +8,7 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.covariance.data import Data, open_data
-from vech.covariance.gram import Moments, Progress, gather, tiles
+from vech.covariance.moments import Moments, Progress, gather, tiles
 from vech.covariance.result import Result
 from vech.covariance.sample import check_varied, write_covariance
 from vech.dialects import AnyLayout

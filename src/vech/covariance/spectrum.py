@@ -9,7 +9,7 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.covariance.data import Data, check_underflow, open_data
-from vech.covariance.gram import Moments, Progress, accumulator, gather, tiles
+from vech.covariance.moments import Moments, Progress, accumulator, gather, tiles
 from vech.covariance.result import Result
 from vech.covariance.sample import check_ddof, check_varied, divisor_of, write_correlation, write_covariance
 from vech.dialects import AnyLayout

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, resolve_threads
+from vech.arrays import Array, is_even, resolve_threads
 from vech.covariance.data import Data, check_rows, check_underflow
 
 HEIGHT = 1024  # rows that are summed up by one thread; more where there are many
@@ -71,12 +71,6 @@ def _blocks(data: Data) -> Iterator[tuple[int, Array]]:
         return
     for start, block in data.blocks():
         yield start, np.ascontiguousarray(block, data.dtype)
-
-
-def is_even(array: Array) -> bool:
-    """Whether kernels can read the array where it lies."""
-    even = all(stride % array.itemsize == 0 for stride in array.strides)
-    return even and array.flags.aligned and array.dtype.isnative
 
 
 def _sums(

@@ -7,10 +7,10 @@ from typing import Any, Self
 import numpy as np
 
 from vech.arrays import Array
-from vech.covariance.codes import Counts, encode
+from vech.counts.codes import Counts, encode
 from vech.covariance.data import Data, as_weights, check_labels, open_data
 from vech.covariance.gerber import FORMS
-from vech.covariance.gram import Moments, plain_runs, raise_overflow, refuse, wide_dtype
+from vech.covariance.moments import Moments, plain_runs, raise_overflow, refuse, wide_dtype
 from vech.covariance.result import Result
 from vech.covariance.sample import check_ddof, divisor_of, write_correlation, write_covariance
 from vech.dialects import AnyLayout
@@ -275,7 +275,7 @@ class Stream:
         result = Result(data.p, data.dtype, layout, out, implied=1 if ones else None)
         if isinstance(state, Counts):
             scale = None if self._scale is None else np.broadcast_to(self._scale, data.p)
-            state.write(FORMS[self.form], result, scale)
+            state.write(FORMS[self.form], result.half, result.plain.grow, scale)
         elif self.method == "correlation":
             write_correlation(state, data, result)
         else:
@@ -301,7 +301,7 @@ class Stream:
                 raise ValueError(f"{rows} rows cannot be taken from the {self.n_samples} that are there")
         state = self._made(data)
         if isinstance(state, Counts):
-            codes = encode(data, low, high, threads=threads)
+            codes = encode(data.pieces(), low, high, threads=threads)
             (state.add if sign > 0 else state.remove)(codes, threads=threads)
         else:
             if self._state is not None and (given is not None or not _cannot_fail(state, data)):

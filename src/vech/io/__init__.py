@@ -20,8 +20,8 @@ from vech.kind import resolve_kind
 from vech.layout import other_diagonal
 from vech.orders import Pieces
 from vech.packed import Packed
-from vech.scan import from_sparse
 from vech.sparse import SparseHalf
+from vech.sparse.pack import from_sparse
 from vech.store import Store
 
 __all__ = ["FORMATS", "FileFormatError", "expand", "load", "pack", "read", "write"]

@@ -25,8 +25,8 @@ from vech.linalg.checks import (
 from vech.linalg.solving import expanded, factored
 from vech.moves import convert, pack
 from vech.packed import Packed
-from vech.scan import from_sparse
 from vech.sparse import SparseHalf
+from vech.sparse.pack import from_sparse
 from vech.store import Store
 
 DENSE = 32  # up to this side the 2-norm is of the full matrix: Lanczos needs room

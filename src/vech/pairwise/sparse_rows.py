@@ -11,7 +11,7 @@ from vech.arrays import Array, Dtype
 from vech.kind import Kind
 from vech.layout import Layout
 from vech.pairwise.rows import Wanted, check_sums, exponents, numbers_of, parts_of
-from vech.scan import Triangle, _canonical
+from vech.scan import Triangle, canonical
 from vech.sparse.pattern import EMPTY_ROWS, MANY_ROWS
 
 
@@ -39,7 +39,7 @@ class Sparse:
             places, i = np.unique(coo.coords[0].astype(np.int64), return_inverse=True)
             used, j = np.unique(coo.coords[1], return_inverse=True)
             X, columns = coo_array((coo.data, (i, j)), shape=(places.size, used.size)), used.size
-        csr = _canonical(X, X.dtype if X.dtype == np.bool else dtype)
+        csr = canonical(X, X.dtype if X.dtype == np.bool else dtype)
         indices = csr.indices
         if _mostly_empty(columns, indices.size):
             used, indices = np.unique(indices, return_inverse=True)

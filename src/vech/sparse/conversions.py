@@ -15,6 +15,7 @@ from vech.moves import convert
 from vech.packed import Packed
 from vech.scan import scipy_array
 from vech.sparse.arrays import TRIANGLES, Arrays
+from vech.sparse.pack import scattered
 from vech.sparse.pattern import mirrored, turned
 
 
@@ -173,8 +174,7 @@ class Conversions(Arrays):
         runs, columns, data = self._entries()
         if self._triangle != plain.triangle:
             data = self._stored(judge=False).other().data
-        half = np.zeros(length, self.dtype)
-        half[plain.slot(np.minimum(runs, columns), np.maximum(runs, columns), self._n)] = data
+        half = scattered(runs, columns, data, plain, self._n)
         if layout != plain:
             in_place = half if isinstance(layout, Layout) and layout.implied is None else None
             half = convert(half, plain, layout, kind=self._kind, out=in_place)

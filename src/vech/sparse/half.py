@@ -115,7 +115,7 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
         Raises
         ------
         ValueError
-            If the triangles differ (the first place is named, with both numbers), if the matrix is not square or
+            If the triangles differ (the worst place is named, with both numbers), if the matrix is not square or
             its arrays are no matrix, or an argument is none of its choices.
         TypeError
             For what is not SciPy sparse, dtypes refused, the "mean" of integers, skew numbers without a sign,
@@ -138,7 +138,7 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
         (4, array([1, 4, 5, 6]))
         >>> SparseHalf.from_sparse(csr_array([[1, 0, 0], [0, 0, 0], [4, 5, 6]]))
         Traceback (most recent call last):
-        ValueError: matrix is not symmetric: a[2, 0] is 4, but a[0, 2] is 0; its upper triangle is empty: if the \
+        ValueError: matrix is not symmetric: a[2, 1] is 5, but a[1, 2] is 0; its upper triangle is empty: if the \
         lower one is meant for both, say use='lower'
         """
         return cls._of_whole(whole(matrix), kind, use, tolerance, triangle, labels, threads)

@@ -16,7 +16,9 @@ from numpy.typing import ArrayLike
 
 from vech.arrays import INT32_MAX, Array, Dtype, as_array, check_memory, family
 from vech.scan import sparse_dtype
-from vech.sparse.half import SparseHalf
+from vech.sparse import SparseHalf
+
+__all__ = ["convolution", "convolution_normal", "convolved_shape", "laplacian", "poisson"]
 
 CHUNK = 2**20  # numbers of a convolution made together
 PADDINGS = ("valid", "same", "full")
@@ -453,3 +455,7 @@ def _stencil(
     indices = (np.arange(pixels, dtype=index)[:, None] - flat)[stored]
     data = values.reshape(stored.shape)[stored]
     return SparseHalf(indptr.astype(index), indices, data, pixels, triangle="lower", kind=kind)
+
+
+def __dir__() -> list[str]:
+    return __all__

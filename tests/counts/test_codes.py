@@ -7,8 +7,8 @@ import pytest
 
 import cases
 import vech
-from vech.covariance import codes as module
-from vech.covariance.codes import ACTIVE, SIGN, VALID, Counts, Measure, encode, pair_codes, write
+from vech.counts import codes as module
+from vech.counts.codes import ACTIVE, SIGN, VALID, Counts, Measure, encode, pair_codes, write
 from vech.covariance.data import open_data
 from vech.covariance.result import Result
 from vech.covariance.spread import spread
@@ -121,7 +121,7 @@ def test_blocks_of_rows_of_any_height_give_the_codes_of_the_whole():
     cuts = [0, 1, 64, 65, 300, 301, 302, 640, 700]
     pieces = [X[a:b] for a, b in itertools.pairwise(cuts)]
     data = open_data(lambda: iter(pieces))
-    assert np.array_equal(encode(data, *bounds(11)).bits, encode(X, *bounds(11)).bits)
+    assert np.array_equal(encode(data.pieces(), *bounds(11)).bits, encode(X, *bounds(11)).bits)
 
 
 def test_numbers_are_cast_in_pieces(monkeypatch):
@@ -164,7 +164,7 @@ def test_threads_do_not_change_a_bit(threads):
     halves = []
     for k in (1, threads):
         result = Result(150, np.float64, "vech", None)
-        write(one, Measure((1, -2, 0, 0), root=True), result, threads=k)
+        write(one, Measure((1, -2, 0, 0), root=True), result.half, result.plain.grow, threads=k)
         halves.append(result.half)
     assert np.array_equal(*halves)
 
@@ -225,7 +225,9 @@ def test_a_half_is_made_of_the_counts(layout, pairwise, name, dtype):
     V = ~np.isnan(X) if pairwise else np.ones(X.shape, bool)
     scale = np.linspace(0.5, 2, 20)
     result = Result(20, dtype, layout, None)
-    write(encode(X, *bounds(20), pairwise=pairwise), MEASURES[name], result, scale=scale)
+    write(
+        encode(X, *bounds(20), pairwise=pairwise), MEASURES[name], result.half, result.plain.grow, scale=scale
+    )
     expected = ratio(MEASURES[name], R, V) * np.outer(scale, scale)
     got = vech.expand(result.half, layout)
     assert np.allclose(got, expected, rtol=cases.tolerance(dtype, 1), atol=0)
@@ -238,8 +240,8 @@ def test_kept_counts_make_the_half_that_codes_make(layout, name):
     codes = encode(X, *bounds(70))
     straight, kept = (Result(70, np.float64, layout, None) for _ in range(2))
     scale = np.linspace(0.5, 2, 70)
-    write(codes, MEASURES[name], straight, scale=scale)
-    counted(codes).write(MEASURES[name], kept, scale)
+    write(codes, MEASURES[name], straight.half, straight.plain.grow, scale=scale)
+    counted(codes).write(MEASURES[name], kept.half, kept.plain.grow, scale)
     assert np.array_equal(straight.half, kept.half)
 
 
@@ -248,8 +250,14 @@ def test_progress_is_reported_up_to_the_end_and_changes_nothing(layout):
     codes = encode(numbers(50, 300), *bounds(300))
     seen = []
     quiet, told = (Result(300, np.float64, layout, None) for _ in range(2))
-    write(codes, MEASURES["union"], quiet)
-    write(codes, MEASURES["union"], told, progress=lambda done, total: seen.append((done, total)))
+    write(codes, MEASURES["union"], quiet.half, quiet.plain.grow)
+    write(
+        codes,
+        MEASURES["union"],
+        told.half,
+        told.plain.grow,
+        progress=lambda done, total: seen.append((done, total)),
+    )
     assert np.array_equal(quiet.half, told.half)
     assert [done for done, _ in seen] == list(range(1, seen[-1][1] + 1)) and len(seen) > 1
 
@@ -280,12 +288,12 @@ def test_each_pair_of_times_is_coded_once(samples, dtype):
 def test_many_pairs_go_in_chunks_and_panels(layout, pairwise, monkeypatch):
     X = with_nan(numbers(60, 200), 0.1)
     whole, parts = (Result(200, np.float64, layout, None) for _ in range(2))
-    write(pair_codes(X, pairwise=pairwise), MEASURES["root"], whole)
+    write(pair_codes(X, pairwise=pairwise), MEASURES["root"], whole.half, whole.plain.grow)
     monkeypatch.setattr(module, "CODE_BYTES", 25 * 2 * 8 * 8 * 3)
     monkeypatch.setattr(module, "STORED_BYTES", 8 * 2 * 200 * 65)
     pairs = pair_codes(X, pairwise=pairwise)
     assert pairs.total > 5 * pairs.chunk
-    write(pairs, MEASURES["root"], parts)
+    write(pairs, MEASURES["root"], parts.half, parts.plain.grow)
     assert np.array_equal(whole.half, parts.half)
 
 
@@ -297,7 +305,8 @@ def test_codes_that_fit_are_made_once(progress, monkeypatch):
     write(
         pair_codes(numbers(30, 300)),
         MEASURES["root"],
-        Result(300, np.float64, "vech", None),
+        np.empty(300 * 301 // 2),
+        False,
         progress=progress,
     )
     assert made == [1]

@@ -5,7 +5,7 @@ counts of each pair of columns, which add up and can be taken away; `write` make
 a `Measure` names, straight from codes or from counts kept.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,10 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech import _core
-from vech.arrays import Array, Dtype, resolve_threads
-from vech.covariance.data import Data, check_progress
-from vech.covariance.result import Result
-from vech.covariance.spread import is_even
+from vech.arrays import Array, Dtype, check_progress, is_even, resolve_threads
 from vech.layout import Layout
 from vech.moves import convert
 
@@ -84,7 +81,7 @@ class Codes:
 
 
 def encode(
-    X: Array | Data,
+    X: Array | Iterable[Array],
     low: Array,
     high: Array,
     *,
@@ -96,9 +93,9 @@ def encode(
 
     Parameters
     ----------
-    X : array, shape (n_samples, n_features), or Data
+    X : array, shape (n_samples, n_features), or iterable of pieces of it
         Real numbers, of any strides; NaN is neutral. float32 and float64 are read where they lie, others go through
-        float64 in pieces.
+        float64 in pieces. Pieces are taken as they come: what `pieces` and `even` make.
     low, high : array, shape (n_features,)
         In float64; infinities where nothing is below or above.
     closed : bool
@@ -122,8 +119,8 @@ def encode(
     """
     made: list[NDArray[np.uint64]] = []
     rows = 0
-    p = X.p if isinstance(X, Data) else X.shape[1]
-    for piece in _pieces(X):
+    p = low.size
+    for piece in pieces(X, np.dtype(np.float64)) if isinstance(X, np.ndarray) else X:
         above, below = _beyond(high, piece.dtype, closed), -_beyond(-low, piece.dtype, closed)
         bits = _empty_bits(p, len(piece), pairwise)
         _core.encode(piece, below, above, bits, resolve_threads(threads, piece.nbytes))
@@ -258,10 +255,9 @@ class Counts:
         self._kept += other._kept
         self.n_samples += other.n_samples
 
-    def write(self, measure: Measure, result: Result, scale: Array | None = None) -> None:
-        """The ratio of counts, times scale[i] scale[j], into a half of any order."""
-        half = result.half
-        direct = result.plain.grow == self.layout.grow
+    def write(self, measure: Measure, half: Array, grow: bool, scale: Array | None = None) -> None:
+        """The ratio of counts, times scale[i] scale[j], into a half of either order."""
+        direct = grow == self.layout.grow
         shrink = half if direct else np.empty_like(half)
         options = (measure, float(self.n_samples), self.active, _scale(scale, self.p))
         _count(
@@ -291,19 +287,20 @@ class Counts:
 def write(
     codes: Codes | PairCodes,
     measure: Measure,
-    result: Result,
+    half: Array,
+    grow: bool,
     *,
     scale: Array | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """The ratio of counts over each pair of columns, times scale[i] scale[j], straight into a half.
+    """The ratio of counts over each pair of columns, times scale[i] scale[j], straight into a half whose runs `grow` or shrink.
 
     Codes of pairs of times come in chunks where they are many: then panels of the half are counted one after the
     other, so that besides codes of `CODE_BYTES` only counts of `STORED_BYTES` are held.
     """
     check_progress(progress)
-    p, grow = codes.p, result.plain.grow
+    p = codes.p
     scale = _scale(scale, p)
     if isinstance(codes, PairCodes) and codes.total <= codes.chunk:
         (codes,) = codes.chunks()
@@ -316,7 +313,7 @@ def write(
         active = np.zeros(p)
         for number, part in enumerate([codes] if isinstance(codes, Codes) else codes.chunks(), 1):
             active += part.active
-            values = result.half if number == chunks else None
+            values = half if number == chunks else None
             options = (
                 kept,
                 1,
@@ -392,23 +389,21 @@ def _beyond(threshold: Array, dtype: Dtype, closed: bool) -> Array:
     return np.where(passes, down, found)
 
 
-def _pieces(X: Array | Data) -> Iterator[Array]:
-    """Rows in float32 or float64, in multiples of 64 but for the last piece."""
-    array = X.array if isinstance(X, Data) else X
-    if array is not None:
-        if array.dtype in (np.dtype(np.float32), np.dtype(np.float64)) and is_even(array):
-            yield array
-            return
-        wanted = X.dtype if isinstance(X, Data) else np.dtype(np.float64)
-        height = max(1, PIECE_BYTES // (wanted.itemsize * max(1, array.shape[1]) * TIMES)) * TIMES
-        for start in range(0, len(array), height):
-            yield array[start : start + height].astype(wanted)
+def pieces(X: Array, dtype: Dtype) -> Iterator[Array]:
+    """X as it is if it is of even floats, else rows in `dtype`, in multiples of 64 but for the last piece."""
+    if X.dtype in (np.dtype(np.float32), np.dtype(np.float64)) and is_even(X):
+        yield X
         return
-    assert isinstance(X, Data)
-    rest = np.empty((0, X.p), X.dtype)
-    for start, block in X.blocks():
-        X.check_block(block, start)
-        rows = np.concatenate([rest, np.asarray(block, X.dtype)])
+    height = max(1, PIECE_BYTES // (dtype.itemsize * max(1, X.shape[1]) * TIMES)) * TIMES
+    for start in range(0, len(X), height):
+        yield X[start : start + height].astype(dtype)
+
+
+def even(blocks: Iterable[Array], p: int, dtype: Dtype) -> Iterator[Array]:
+    """Rows that come in blocks of any height in `dtype`, in multiples of 64 but for the last piece."""
+    rest = np.empty((0, p), dtype)
+    for block in blocks:
+        rows = np.concatenate([rest, np.asarray(block, dtype)])
         whole = len(rows) // TIMES * TIMES
         if whole:
             yield rows[:whole]

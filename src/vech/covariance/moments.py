@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, resolve_threads
-from vech.covariance.data import Data, check_progress, check_rows, check_underflow
+from vech.arrays import Array, Dtype, check_progress, resolve_threads
+from vech.covariance.data import Data, check_rows, check_underflow
 from vech.kind import Kind
 from vech.layout import Layout
 from vech.runs import BLOCK, SIDE, Runs, runs_of

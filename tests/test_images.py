@@ -8,7 +8,7 @@ from scipy import ndimage, signal, sparse
 
 import vech
 from compare import assert_canonical
-from vech.sparse import convolution, convolution_normal, convolved_shape, laplacian, poisson
+from vech.images import convolution, convolution_normal, convolved_shape, laplacian, poisson
 
 CASES = [
     ((3,), (7,)),
@@ -141,7 +141,7 @@ def test_zeros_of_the_kernel_are_not_stored():
 def test_chunks_make_no_difference(monkeypatch):
     kernel = numbers((3, 2))
     want = convolution(kernel, (30, 20), (2, 1), 1)
-    monkeypatch.setattr("vech.sparse.images.CHUNK", 50)
+    monkeypatch.setattr("vech.images.CHUNK", 50)
     got = convolution(kernel, (30, 20), (2, 1), 1)
     for name in ("indptr", "indices", "data"):
         assert np.array_equal(getattr(got, name), getattr(want, name))
@@ -282,4 +282,17 @@ def test_a_kernel_whose_products_exceed_64_bits_is_refused(kernel):
     with pytest.raises(
         OverflowError, match=r"sums of products of the kernel may reach .*, beyond int64: astype"
     ):
-        vech.sparse.convolution_normal(kernel, 4)
+        vech.images.convolution_normal(kernel, 4)
+
+
+@pytest.mark.parametrize(
+    "name", ["convolution", "convolution_normal", "convolved_shape", "laplacian", "poisson"]
+)
+def test_images_are_still_found_where_they_were(name):
+    assert getattr(vech.sparse, name) is getattr(vech.images, name)
+    assert name not in dir(vech.sparse)
+
+
+def test_what_neither_has_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"module 'vech\.sparse' has no attribute 'gradient'"):
+        vech.sparse.gradient  # noqa: B018
