@@ -84,12 +84,14 @@ class Draft:
 
     def discard(self) -> None:
         """Remove the temporary name and end the lock; what cannot be removed the next writer removes."""
-        if self.holders:
-            with suppress(OSError):
-                os.unlink(self.temporary)
-        for file in reversed(self.holders):
-            with suppress(OSError):
-                file.close()
+        try:
+            if self.holders:
+                with suppress(OSError):
+                    os.unlink(self.temporary)
+        finally:
+            for file in self.holders:
+                with suppress(OSError):
+                    file.close()
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
             "or its to_packed()"
         )
     half = forgettable(np.ascontiguousarray(store.half))
-    description = describe_half(store, digest(half))
+    description = describe_half(store, digest(half)).encode() + b"\n"
     with draft(path, overwrite) as numbers:
         _write_header(numbers.file, half.dtype, half.shape)
         numbers.file.write(half.view(np.uint8).data)

@@ -32,11 +32,11 @@ def description_path(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def read_pair(path: Path, load: Callable[[BinaryIO], Array]) -> tuple[Array, str | None]:
+def read_pair(path: Path, load: Callable[[BinaryIO], Array]) -> tuple[Array, bytes | None]:
     """Load the numbers, and read the text that was beside them at that time, None if there was none."""
     for _ in range(TRIES):
         with path.open("rb") as file:
-            text = _text(description_path(path))
+            text = _bytes(description_path(path))
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 return load(file), text
     raise FileFormatError(
@@ -44,25 +44,27 @@ def read_pair(path: Path, load: Callable[[BinaryIO], Array]) -> tuple[Array, str
     )
 
 
-def described(array: Array, text: str, path: Path, *, verify: bool) -> Packed | None:
+def described(array: Array, text: bytes, path: Path, *, verify: bool) -> Packed | None:
     """Make a half of an array and the text of its description; None where that allows for a bare array.
 
     Not all numbers are digested unless `verify`, or where it takes them to tell old numbers from new ones.
     """
-    found = parse_object(text, path)
+    found = _parsed(text, path)
     versions = _versions(found, path)
     if len(versions) == 1:
         return described_half(array, found, path, verify=verify)
     errors = []
-    for version in versions:
+    for version in (version for version in versions if version is not None):
         try:
-            return None if version is None else described_half(array, version, path)
+            return described_half(array, version, path)
         except FileFormatError as error:
             errors.append(error)
+    if None in versions:
+        return None
     raise errors[0]
 
 
-def replace_pair(numbers: Draft, new: str | None, load: Callable[[BinaryIO], Array]) -> None:
+def replace_pair(numbers: Draft, new: bytes | None, load: Callable[[BinaryIO], Array]) -> None:
     """Let numbers that are sealed, and their description, take the place of those that are there.
 
     `new` is None for an array without description. `load` loads the array that is there.
@@ -75,36 +77,42 @@ def replace_pair(numbers: Draft, new: str | None, load: Callable[[BinaryIO], Arr
             if is_leftover(beside):
                 beside.unlink()
             refuse(beside)
-        fresh = not numbers.overwrite or not numbers.target.exists()
-        during = _during(new, [] if fresh else _present(numbers.target, load))
+        there = numbers.overwrite and numbers.target.exists()
+        before = _bytes(beside) if there else None
+        during = _during(new, _present(numbers.target, before, load) if there else [])
         first = drafts.enter_context(_drafted(beside, during, numbers.overwrite))
         last = first if during == new else drafts.enter_context(_drafted(beside, new))
         try:
             _put(first, beside, numbers.overwrite)
             numbers.publish()
+            if last is not first:
+                _put(last, beside)
         except BaseException:
-            if fresh and first is not None and first.is_published() and not numbers.is_published():
-                with suppress(OSError):
-                    beside.unlink()
+            if first is not None and first.is_published():  # say just what is there
+                with suppress(OSError), _drafted(beside, new if numbers.is_published() else before) as only:
+                    _put(only, beside)
             raise
-        if last is not first:
-            _put(last, beside)
 
 
 def is_leftover(beside: Path) -> bool:
     """Say whether a description, whose numbers are not there, is what a killed writer left."""
     try:
-        found = parse_object(_text(beside) or "", beside)
+        found = _parsed(_bytes(beside) or b"", beside)
     except FileFormatError:
         return False
     return isinstance(found, dict) and found.get("vech") == VERSION and not found.keys().isdisjoint(OURS)
 
 
-def _text(beside: Path) -> str | None:
+def _bytes(beside: Path) -> bytes | None:
     try:
-        return beside.read_text(encoding="utf-8")
+        return beside.read_bytes()
     except FileNotFoundError:
         return None
+
+
+def _parsed(text: bytes, beside: Path) -> Any:
+    try:
+        return parse_object(text.decode(), beside)
     except UnicodeDecodeError as error:
         raise FileFormatError("is not JSON in UTF-8", beside, byte=error.start) from error
 
@@ -119,12 +127,11 @@ def _versions(found: Any, path: Path) -> list[Any]:
     return versions
 
 
-def _present(path: Path, load: Callable[[BinaryIO], Array]) -> list[Any]:
+def _present(path: Path, text: bytes | None, load: Callable[[BinaryIO], Array]) -> list[Any]:
     """List the descriptions of which one is true now, each with a digest; none where none is."""
     beside = description_path(path)
     try:
-        text = _text(beside)
-        versions = [None] if text is None else _versions(parse_object(text, beside), beside)
+        versions = [None] if text is None else _versions(_parsed(text, beside), beside)
         return [_digested(version, path, load) for version in versions]
     except FileFormatError:
         return []
@@ -139,19 +146,21 @@ def _digested(version: Any, path: Path, load: Callable[[BinaryIO], Array]) -> An
     return version | {"digest": digest(array)}
 
 
-def _during(new: str | None, present: list[Any]) -> str | None:
+def _during(new: bytes | None, present: list[Any]) -> bytes | None:
     versions = [None if new is None else json.loads(new)]
     versions += [version for version in present if version not in versions]
-    return new if len(versions) == 1 else json.dumps({"vech": VERSION, "either": versions}, indent=1)
+    if len(versions) == 1:
+        return new
+    return json.dumps({"vech": VERSION, "either": versions}, indent=1).encode() + b"\n"
 
 
 @contextmanager
-def _drafted(beside: Path, text: str | None, overwrite: bool = True) -> Iterator[Draft | None]:
+def _drafted(beside: Path, text: bytes | None, overwrite: bool = True) -> Iterator[Draft | None]:
     if text is None:
         yield None
         return
     with draft(beside, overwrite) as made:
-        made.file.write(text.encode() + b"\n")
+        made.file.write(text)
         made.seal()
         yield made
 
