@@ -330,8 +330,8 @@ DATA_FIRST = {
     "Packed": "half layout * kind labels",
     "SparseHalf": "indptr indices data n * triangle kind labels",
     "Layout": "triangle traversal * diagonal diagonal_scale offdiagonal_scale",
-    "read": "path * layout kind dtype n",
-    "write": "path store",
+    "read": "path * layout kind dtype n verify",
+    "write": "path store * overwrite",
 }
 
 

@@ -517,7 +517,7 @@ from vech.io import npy
 def stuck(*arguments, **options):
     print(end=".", flush=True)
     time.sleep(60)
-npy.npy_format.write_array = stuck
+npy.npy_format.write_array_header_1_0 = stuck
 cli.main(sys.argv[1:])
 """
 

@@ -28,7 +28,7 @@ from vech.cli.options import (
     threads_option,
 )
 from vech.cli.root import vech_command
-from vech.io.files import atomic
+from vech.io.drafts import atomic
 from vech.io.tables import read_table
 
 METHODS: dict[str, Callable[..., vech.Packed]] = {
@@ -136,7 +136,7 @@ def covariance(
         except (ValueError, OverflowError) as error:
             raise click.ClickException(f"{file}: {error}") from error
         bar.now(f"writing {out.name}", store.nbytes)
-        vech.io.write(out, store)
+        vech.io.write(out, store, overwrite=force)
     done(out, store, began)
 
 
@@ -191,11 +191,13 @@ def plot(
     with Bar(f"reading {file.name}", size_of(file)) as bar:
         store = vech.read(file, layout=layout, kind=kind, dtype=dtype, n=n)
         bar.now(f"drawing {store.n} x {store.n}", store.nbytes)
-        _draw(store, out, spectrum, "cluster" if cluster else None, n_samples)
+        _draw(store, out, spectrum, "cluster" if cluster else None, n_samples, force)
     click.echo(f"{out}: {store.n} x {store.n}, {'its spectrum' if spectrum else 'a heatmap'}")
 
 
-def _draw(store: vech.Store, out: Path, spectrum: bool, order: str | None, n_samples: int | None) -> None:
+def _draw(
+    store: vech.Store, out: Path, spectrum: bool, order: str | None, n_samples: int | None, overwrite: bool
+) -> None:
     """Draw without a window, and write the file whole or not at all."""
     from matplotlib.figure import Figure
 
@@ -209,7 +211,7 @@ def _draw(store: vech.Store, out: Path, spectrum: bool, order: str | None, n_sam
         vech.plot.spectrum(store, n_samples=n_samples, ax=axes)
     else:
         vech.plot.heatmap(store, order=order, ax=axes)
-    with atomic(out) as file:
+    with atomic(out, overwrite) as file:
         figure.savefig(file, format=suffix, dpi=150, bbox_inches="tight")
 
 
@@ -235,4 +237,4 @@ def demo(out: Path | None, threads: int | None, force: bool) -> None:
 
     if out is not None:
         check_new(out, force)
-    run(out or Path("vech-demo.png"), threads=threads)
+    run(out or Path("vech-demo.png"), overwrite=force or out is None, threads=threads)

@@ -94,7 +94,7 @@ def expand(
             vech.io.expands_to(out, to)
             check_out(file, out, force)
         bar.now(f"expanding {file.name}", store.nbytes)
-        vech.io.expand(out, store, to=to, threads=threads, progress=bar)
+        vech.io.expand(out, store, to=to, threads=threads, progress=bar, overwrite=force)
     done(out, store, began)
 
 
@@ -147,7 +147,7 @@ def pack(
             file, layout, kind=kind, use=use, tolerance=tolerance, dtype=dtype, n=n, threads=threads
         )
         bar.now(f"writing {out.name}", store.nbytes)
-        vech.io.write(out, store)
+        vech.io.write(out, store, overwrite=force)
     done(out, store, began)
 
 
@@ -191,7 +191,7 @@ def convert(
         half = vech.convert(store.half, store.layout, target, kind=store.kind, threads=threads)
         store = vech.Packed(half, target, kind=store.kind, labels=store.labels)
         bar.now(f"writing {out.name}", store.nbytes)
-        vech.io.write(out, store)
+        vech.io.write(out, store, overwrite=force)
     done(out, store, began)
 
 

@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 import vech
-from vech.io.npy import description_path
+from vech.io.pair import description_path, is_leftover
 from vech.kind import STORED
 
 LASTS = 1.0
@@ -112,12 +112,13 @@ class Bar:
 
 
 def check_out(file: Path, out: Path, force: bool) -> None:
-    """Refuse to write over the input, and over anything without --force."""
+    """Refuse to write over the input, and over anything without --force, which the writer asks again."""
     targets = [out, description_path(out)] if out.suffix.lower() == ".npy" else [out]
     for target in targets:
         if target.exists() and file.exists() and target.samefile(file):
             raise click.ClickException(f"{out} is the input: write to another file")
-        check_new(target, force)
+        if target == out or not is_leftover(target):
+            check_new(target, force)
 
 
 def check_new(out: Path, force: bool) -> None:

@@ -36,12 +36,19 @@ class Format(Protocol):
 
     HOLDS: tuple[str, ...]
 
-    def load(self, path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Any: ...
+    def load(self, path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Any: ...
 
-    def write(self, path: Path, store: Store) -> None: ...
+    def write(self, path: Path, store: Store, *, overwrite: bool) -> None: ...
 
     def expand(
-        self, path: Path, store: Store, to: str, *, threads: int | None, progress: Progress | None
+        self,
+        path: Path,
+        store: Store,
+        to: str,
+        *,
+        threads: int | None,
+        progress: Progress | None,
+        overwrite: bool,
     ) -> None: ...
 
 
@@ -56,6 +63,7 @@ def read(
     kind: str | None = None,
     dtype: Any = None,
     n: int | None = None,
+    verify: bool = False,
 ) -> Packed | SparseHalf:
     """Read one symmetric matrix from a file, by its suffix.
 
@@ -74,6 +82,10 @@ def read(
         cast; of a `.npy` of ml_dtypes, whose dtype np.save forgets, it names the dtype.
     n : int, optional
         The side. n x n numbers of a `.bin` are a full matrix; elsewhere it must agree.
+    verify : bool, default False
+        Compare all numbers of a memory-mapped half with the digest in its description, at the speed of memory
+        or of the disk. Of a map it is else 16 MiB that are compared, or three tiles; what is read into memory
+        is always compared. A file without a digest is then an error.
 
     Returns
     -------
@@ -83,7 +95,8 @@ def read(
     Raises
     ------
     FileFormatError
-        The file is damaged, or not what its description or the arguments say; a 1-D file without its layout
+        The file is damaged, or not what its description or the arguments say; numbers that another program
+        wrote over those that are described; a 1-D file without its layout
         (the message lists what it could be); a full matrix that is not symmetric.
     ValueError
         Complex numbers without `kind`; an unknown suffix.
@@ -106,7 +119,7 @@ def read(
     """
     path = Path(path)
     wanted = None if layout is None else as_layout(layout)
-    content = load(path, dtype=dtype, n=n)
+    content = load(path, dtype=dtype, n=n, verify=verify)
     store = _store(content, wanted, kind, n, path)
     if isinstance(store, Packed):
         found_layout = store.layout.name
@@ -122,7 +135,7 @@ def read(
     return store
 
 
-def write(path: str | os.PathLike[str], store: Packed | SparseHalf) -> None:
+def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite: bool = True) -> None:
     """Write a store, by the suffix of `path`; an existing file is overwritten, in one step.
 
     Parameters
@@ -132,13 +145,19 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf) -> None:
         Packed, the bare numbers) or `.mtx` (the lower half with its symmetry named).
     store : Packed or SparseHalf
         What to write. `.npy` and `.npz` keep its labels, if they are text or numbers.
+    overwrite : bool, default True
+        False: a file that is there, or appears while this one is written, stays, and is a FileExistsError.
 
     Raises
     ------
     TypeError, ValueError
         The file format cannot hold it: the message names one that can.
     OSError
-        It cannot be written. Nothing is left behind then.
+        It cannot be written. What was there is as before then, and nothing else is left behind.
+
+    Notes
+    -----
+    Readers, and whoever looks after a crash, find the old matrix or the new one. docs/files.md says how.
 
     Examples
     --------
@@ -156,7 +175,7 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf) -> None:
         raise TypeError(
             f"write takes a store, not {type(store).__name__}: vech.Packed(half, layout) makes one"
         )
-    form.write(path, store)
+    form.write(path, store, overwrite=overwrite)
 
 
 def expand(
@@ -166,6 +185,7 @@ def expand(
     to: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    overwrite: bool = True,
 ) -> None:
     """Write the full matrix of a store to a file; where dense, in panels of rows, in bounded memory.
 
@@ -183,6 +203,8 @@ def expand(
         As for `vech.expand`.
     progress : function of two ints, optional
         Called with the bytes done and the bytes in all while a dense `.npy` or `.bin` goes out.
+    overwrite : bool, default True
+        As of `write`.
 
     Raises
     ------
@@ -209,7 +231,7 @@ def expand(
     """
     path = Path(path)
     to = expands_to(path, to)
-    file_format(path).expand(path, store, to, threads=threads, progress=progress)
+    file_format(path).expand(path, store, to, threads=threads, progress=progress, overwrite=overwrite)
 
 
 def pack(
@@ -273,7 +295,9 @@ def pack(
     return Packed(half, layout, kind=kind, labels=labels)
 
 
-def load(path: str | os.PathLike[str], *, dtype: Any = None, n: int | None = None) -> Any:
+def load(
+    path: str | os.PathLike[str], *, dtype: Any = None, n: int | None = None, verify: bool = False
+) -> Any:
     """Load what a file holds, before anything is believed about it.
 
     Parameters
@@ -317,7 +341,7 @@ def load(path: str | os.PathLike[str], *, dtype: Any = None, n: int | None = Non
         raise IsADirectoryError(errno.EISDIR, "is a directory", str(path))
     named = None if dtype is None else as_dtype(dtype)
     with naming(path):
-        content = form.load(path, named, n)
+        content = form.load(path, named, n, verify)
     if isinstance(content, np.ndarray) and (content.ndim not in (1, 2) or len(set(content.shape)) > 1):
         raise FileFormatError(
             f"has shape {content.shape}: one square matrix (n, n) or one half (length,) fits; "

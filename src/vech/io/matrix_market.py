@@ -21,7 +21,8 @@ import numpy as np
 from vech import _core
 from vech.arrays import INT32_MAX, Array
 from vech.dialects import as_layout
-from vech.io.files import FileFormatError, atomic
+from vech.io.drafts import atomic
+from vech.io.files import NO_DIGEST, FileFormatError
 from vech.io.panels import Progress
 from vech.layout import Layout
 from vech.moves import convert
@@ -74,8 +75,10 @@ QUOTED = 60
 """Letters of a wrong line that its error shows."""
 
 
-def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | SparseHalf | Any:
+def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Packed | SparseHalf | Any:
     """Load the half of a symmetric file, or the whole matrix of a general one; coordinates are sparse."""
+    if verify:
+        raise FileFormatError(NO_DIGEST, path)
     with path.open("rb") as file:
         lines = [file.readline(256)]
         words = lines[0].decode("latin-1").lower().split()
@@ -99,9 +102,9 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | Spa
         return matrix if kind is None else _sparse_half(matrix, words[4], begins)
 
 
-def write(path: Path, store: Store) -> None:
+def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
     """Write the lower half: a Packed as a dense array, a SparseHalf as coordinates."""
-    expand(path, store, "dense" if isinstance(store, Packed) else "csr")
+    expand(path, store, "dense" if isinstance(store, Packed) else "csr", overwrite=overwrite)
 
 
 def write_to(target: str | os.PathLike[str] | BinaryIO, store: Store) -> None:
@@ -114,11 +117,17 @@ def write_to(target: str | os.PathLike[str] | BinaryIO, store: Store) -> None:
 
 
 def expand(
-    path: Path, store: Store, to: str, *, threads: int | None = None, progress: Progress | None = None
+    path: Path,
+    store: Store,
+    to: str,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = True,
 ) -> None:
     """Write the lower half with its symmetry named, which every reader of Matrix Market expands."""
     _check(store, f"{path}: ")
-    with atomic(path) as file:
+    with atomic(path, overwrite) as file:
         _write(file, store, to, threads)
 
 

@@ -6,9 +6,10 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from vech.arrays import INT32_MAX, Array
-from vech.io.description import describe, describe_half, described_half, parse
+from vech.io.description import describe, describe_half, described_half, parse, parse_object
+from vech.io.drafts import atomic
 from vech.io.dtypes import dtype_name, forgettable
-from vech.io.files import FileFormatError, atomic
+from vech.io.files import FileFormatError
 from vech.io.panels import Progress
 from vech.packed import Packed
 from vech.sparse import SparseHalf
@@ -17,7 +18,7 @@ from vech.store import Store
 HOLDS: tuple[str, ...] = ("csr", "csc")
 
 
-def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | SparseHalf | Any:
+def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Packed | SparseHalf | Any:
     """Load a half, a sparse half, or the sparse matrix that SciPy wrote."""
     with path.open("rb") as file:
         try:
@@ -35,7 +36,7 @@ def _load(file: BinaryIO, path: Path) -> Packed | SparseHalf | Any:
     keys = set(archive.files)
     arrays = {key: archive[key] for key in keys if key.startswith("vech_")}
     if "vech_half" in keys and "vech_meta" in keys:
-        return described_half(arrays["vech_half"], str(arrays["vech_meta"]), path)
+        return described_half(arrays["vech_half"], parse_object(str(arrays["vech_meta"]), path), path)
     if keys >= {"vech_indptr", "vech_indices", "vech_data", "vech_meta"}:
         return _sparse_half(arrays, path)
     if keys >= {"format", "shape", "data"}:
@@ -47,7 +48,7 @@ def _load(file: BinaryIO, path: Path) -> Packed | SparseHalf | Any:
     )
 
 
-def write(path: Path, store: Store) -> None:
+def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
     """Write a half or a sparse half under keys of vech, which SciPy does not take for a whole matrix."""
     if isinstance(store, Packed):
         arrays = {"vech_half": forgettable(store.half), "vech_meta": np.asarray(describe_half(store))}
@@ -55,18 +56,24 @@ def write(path: Path, store: Store) -> None:
         arrays = _arrays(store) | {"vech_meta": np.asarray(describe(store, triangle=store.triangle))}
     else:
         raise TypeError(f"{path}: .npz holds a Packed or a SparseHalf, and this is a {type(store).__name__}")
-    with atomic(path) as file:
+    with atomic(path, overwrite) as file:
         np.savez(file, allow_pickle=False, **cast("dict[str, Any]", arrays))
 
 
 def expand(
-    path: Path, store: Store, to: str, *, threads: int | None = None, progress: Progress | None = None
+    path: Path,
+    store: Store,
+    to: str,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = True,
 ) -> None:
     """Write the whole matrix as SciPy's save_npz does, not compressed, as CSR or CSC."""
     from scipy.sparse import save_npz
 
     matrix = store.to_csc(threads=threads) if to == "csc" else store.to_csr(threads=threads)
-    with atomic(path) as file:
+    with atomic(path, overwrite) as file:
         save_npz(file, matrix, compressed=False)
 
 
