@@ -84,7 +84,9 @@ class Data(NamedTuple):
     def check_counted(self, counted: Array) -> None:
         """ValueError for a column of which no number counts."""
         if not counted.all():
-            raise ValueError(f"{self.column(int(np.argmin(counted)))} of X has no number that counts: drop it")
+            raise ValueError(
+                f"{self.column(int(np.argmin(counted)))} of X has no number that counts: drop it"
+            )
 
     def check_block(self, block: Array, start: int) -> None:
         """ValueError for what `check` refuses, in rows from this one on."""

@@ -61,7 +61,9 @@ class Moments:
         self._syrk: Any = None
         self._square_rows = 0
         self._looked = 0  # rows when it was last seen whether the mean strays from the shift
-        self._square, self._buffer, self._ones = self._nothing  # the square: what is still to be added to the half
+        self._square, self._buffer, self._ones = (
+            self._nothing
+        )  # the square: what is still to be added to the half
 
     def add(
         self,
@@ -349,9 +351,9 @@ class Moments:
                 shape = (at.stop - at.start, columns.stop - columns.start)
                 if not shape[1]:
                     continue
-                tile = np.matmul(
-                    left[:, at].T, right[:, columns], out=buffer[: shape[0] * shape[1]].reshape(shape)
-                )
+                tile = buffer[: shape[0] * shape[1]].reshape(shape)
+                with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+                    np.matmul(left[:, at].T, right[:, columns], out=tile)
                 if sign < 0:
                     np.negative(tile, out=tile)
                 if self.runs.conjugates and at == columns:
