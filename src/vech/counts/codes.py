@@ -5,6 +5,7 @@ counts of each pair of columns, which add up and can be taken away; `write` make
 a `Measure` names, straight from codes or from counts kept.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -28,6 +29,10 @@ STORED_BYTES = 2**27  # of counts kept where codes are not
 PIECE_BYTES = 2**24  # of numbers that are cast, in rows, before they become codes
 PANEL = 64  # rows of the half go in multiples of this
 PANELS = 32  # of the half, where progress is reported
+SLACK = (
+    4,
+    60,
+)  # roundings of a number of X, and of a standard deviation in float64 (9 were seen), that a threshold forgives
 
 
 class Measure(NamedTuple):
@@ -78,6 +83,19 @@ class Codes:
         ones = np.unpackbits(octets.reshape(*octets.shape[:2], SIDE, 8), axis=-1, bitorder="little")
         rows = ones.transpose(1, 3, 0, 2).reshape(ones.shape[1] * TIMES, -1)
         return rows[: times.stop - times.start, : columns.stop - columns.start].astype(np.float64)
+
+
+def edges(middle: Array, reach: Array, dtype: Dtype, mean: Array | float = 0.0) -> tuple[Array, Array]:
+    """From where on a number is below, and above: `reach` away from the middle, or closer by rounding alone.
+
+    So a move of just the threshold counts in every unit of X: x and 0.1 x, of which 0.1 is rounded in each number, and in
+    the threshold, give the same counts. What is rounded is as large as the numbers: as the middle, the reach, and the
+    `mean` about which the reach was found.
+    """
+    of_numbers, of_sums = SLACK
+    rounding = of_numbers * np.finfo(dtype).eps + of_sums * np.finfo(np.float64).eps
+    slack = np.minimum(rounding * (np.abs(middle) + np.abs(mean) + reach), reach / 2)
+    return middle - (reach - slack), middle + (reach - slack)
 
 
 def encode(
@@ -188,7 +206,8 @@ class PairCodes:
 class Counts:
     """Exact counts over each pair of columns, in halves of int64: what codes agree and disagree on.
 
-    Counts of some times and of others add up, so times can be added, taken away, and merged.
+    Counts of some times and of others add up, so times can be added, taken away, and merged: in a copy, which takes
+    the place of what was there when it is complete, so that errors and Ctrl-C change nothing.
 
     Attributes
     ----------
@@ -216,8 +235,15 @@ class Counts:
 
     def __init__(self, p: int) -> None:
         self.p = p
-        self.n_samples = 0
-        self._kept = np.zeros((KINDS[0], self.layout.length(p)), np.int64)
+        self._state = np.zeros((KINDS[0], self.layout.length(p)), np.int64), 0
+
+    @property
+    def n_samples(self) -> int:
+        return self._state[1]
+
+    @property
+    def _kept(self) -> NDArray[np.int64]:
+        return self._state[0]
 
     @property
     def both(self) -> NDArray[np.int64]:
@@ -230,7 +256,11 @@ class Counts:
     @property
     def active(self) -> NDArray[np.float64]:
         """At how many times each column is active."""
-        return np.asarray(self.both[self.layout.diagonal_slots(self.p)], np.float64)
+        return np.asarray(self.both[self._diagonal], np.float64)
+
+    @property
+    def _diagonal(self) -> NDArray[np.int64]:
+        return self.layout.diagonal_slots(self.p)
 
     def add(self, codes: Codes, *, threads: int | None = None) -> None:
         """Count the times of these codes too."""
@@ -243,17 +273,14 @@ class Counts:
                 f"{codes.n_samples} rows cannot be taken from the {self.n_samples} that were counted"
             )
         self._count(codes, -1, threads)
-        impossible = self._kept.min(initial=0) < 0 or (self.discordant > self.both).any()
-        if impossible or self.active.max(initial=0) > self.n_samples:
-            self._count(codes, 1, threads)
-            raise ValueError(
-                "these rows cannot be taken away: some were not counted before, so counts would be negative"
-            )
+
+    def copy(self) -> "Counts":
+        """The same times, counted further without this one."""
+        return copy.copy(self)
 
     def merge(self, other: "Counts") -> None:
         """Count the times of another such object too."""
-        self._kept += other._kept
-        self.n_samples += other.n_samples
+        self._state = self._kept + other._kept, self.n_samples + other.n_samples
 
     def write(self, measure: Measure, half: Array, grow: bool, scale: Array | None = None) -> None:
         """The ratio of counts, times scale[i] scale[j], into a half of either order."""
@@ -278,10 +305,20 @@ class Counts:
         nothing = np.zeros(self.p)
         workers = resolve_threads(threads, _work(codes))
         measure = Measure((0, 0, 0, 0))
-        _count(
-            codes, self.p, False, (0, self.p), self._kept, sign, None, measure, 0.0, nothing, nothing, workers
+        kept, samples = self._kept.copy(), self.n_samples + sign * codes.n_samples
+        _count(codes, self.p, False, (0, self.p), kept, sign, None, measure, 0.0, nothing, nothing, workers)
+        if sign < 0:
+            _check_counts(kept, self._diagonal, samples)
+        self._state = kept, samples
+
+
+def _check_counts(kept: NDArray[np.int64], diagonal: NDArray[np.int64], samples: int) -> None:
+    """Refuse counts that no rows have."""
+    both, discordant = kept
+    if kept.min(initial=0) < 0 or (discordant > both).any() or both[diagonal].max(initial=0) > samples:
+        raise ValueError(
+            "these rows cannot be taken away: some were not counted before, so counts would be negative"
         )
-        self.n_samples += sign * codes.n_samples
 
 
 def write(

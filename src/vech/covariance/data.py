@@ -16,6 +16,7 @@ import numpy as np
 from vech.arrays import Array, Dtype, as_array, extension, family
 from vech.counts.codes import even, pieces
 from vech.layout import one_of
+from vech.store import Store
 
 MISSING = ("raise", "neutral", "pairwise")
 EXACT_INTEGERS = 2**53
@@ -82,12 +83,24 @@ class Data(NamedTuple):
             )
 
     def check(self) -> int:
-        """The number of rows; ValueError for an infinity, and for NaN where `missing` is "raise"."""
+        """The number of rows; ValueError for infinity, for NaN where `missing` is "raise", and columns of nothing else."""
         rows = 0
+        counted = np.full(self.p, self.missing == "raise")
         for start, block in self.blocks():
             rows += len(block)
             self.check_block(block, start)
-        return check_rows(rows)
+            if not counted.all():
+                counted |= ~np.isnan(block).all(axis=0)
+        check_rows(rows)
+        self.check_counted(counted)
+        return rows
+
+    def check_counted(self, counted: Array) -> None:
+        """ValueError for a column of which no number counts."""
+        if not counted.all():
+            raise ValueError(
+                f"{self.column(int(np.argmin(counted)))} of X has no number that counts: drop it"
+            )
 
     def check_block(self, block: Array, start: int) -> None:
         """ValueError for what `check` refuses, in rows from this one on."""
@@ -417,13 +430,9 @@ def as_weights(weights: Any, data: Data, *, scaled: bool = True) -> Array | None
                 f"row {at} of X is {data.index[at]!r} and weights[{at}] is for {weights.index[at]!r}: give both one "
                 f"index, or weights.to_numpy() to go by position"
             )
-    found = np.asarray(weights.to_numpy() if hasattr(weights, "to_numpy") else weights)
-    if found.ndim != 1 or found.dtype.kind not in "biuf":
-        raise TypeError(
-            f"weights must be a vector of numbers, one for each row of X, not {type(weights).__name__} of "
-            f"dtype {found.dtype} and shape {found.shape}"
-        )
-    found = found.astype(np.float64)
+    found = numbers_beside(
+        weights, "weights", "a vector of numbers, one for each row of X", dims=(1,), kinds="biuf"
+    )
     if n is not None and found.size != n:
         raise ValueError(f"there are {found.size} weights for {n} rows")
     wrong = ~(np.isfinite(found) & (found >= 0))
@@ -433,6 +442,39 @@ def as_weights(weights: Any, data: Data, *, scaled: bool = True) -> Array | None
     if not found.any():
         raise ValueError("all weights are zero: at least one must be positive")
     return np.ldexp(found, -np.frexp(found.max())[1]) if scaled else found
+
+
+def numbers_beside(
+    given: Any, name: str, wanted: str, *, dims: tuple[int, ...] = (0, 1), kinds: str = "iuf"
+) -> Array:
+    """An argument beside X, in float64: a number, array, list or series, judged as X is; TypeError for all else.
+
+    What these numbers may be is for the caller to check.
+    """
+    if isinstance(given, Real) and not isinstance(given, bool):
+        given = np.asarray(given)
+    elif hasattr(given, "to_numpy") and not isinstance(given, Store):
+        given = np.asarray(given.to_numpy())
+    if not isinstance(given, np.ndarray | list | tuple) and np.ndim(given) == 0:
+        raise TypeError(f"{name} must be {wanted}, not {type(given).__name__} {given!r}")
+    found = as_array(given, name)
+    if found.ndim not in dims or family(found.dtype) not in kinds:
+        raise TypeError(
+            f"{name} must be {wanted}, not {type(given).__name__} of dtype {found.dtype} and shape {found.shape}"
+        )
+    return found.astype(np.float64)
+
+
+def column_numbers(given: Any, name: str, *, least: float | None = None, above: bool = False) -> Array:
+    """One number, or one for each column: finite, and not less than `least`, or more."""
+    vector = numbers_beside(given, name, "a number, or a vector of one number for each column")
+    wrong = ~np.isfinite(vector)
+    if least is not None:
+        wrong |= (vector <= least) if above else (vector < least)
+    if wrong.any():
+        bound = "" if least is None else f" and more than {least:g}" if above else " and not negative"
+        raise ValueError(f"{name} has {vector.reshape(-1)[np.argmax(wrong)]}: each must be finite{bound}")
+    return vector
 
 
 def is_labelled(vector: Any) -> bool:

@@ -11,7 +11,7 @@ SIDE = 256  # columns taken against each other: six squares of this side
 
 
 def present_means(data: Data, weights: Array | None = None) -> Array:
-    """The mean of each column over its numbers that are not NaN, in the dtype to compute with."""
+    """The mean of each column over its numbers that are not NaN, in float64 or complex128."""
     data.need_passes(f"missing={data.missing!r}")
     wide = np.complex128 if data.dtype.kind == "c" else np.float64
     first, sums, counts = np.zeros(data.p, wide), np.zeros(data.p, wide), np.zeros(data.p)
@@ -32,9 +32,8 @@ def present_means(data: Data, weights: Array | None = None) -> Array:
         sums += part @ np.where(there, numbers - first, 0)
         counts += part @ there
     check_rows(rows)
-    if not counts.all():
-        raise ValueError(f"{data.column(int(np.argmin(counts)))} of X has no number that counts: drop it")
-    return np.asarray((first + sums / counts).astype(data.dtype))
+    data.check_counted(counts > 0)
+    return np.asarray(first + sums / counts)
 
 
 def pairwise(

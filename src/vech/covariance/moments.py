@@ -5,7 +5,6 @@ mean comes to lie more than STRAY standard deviations from c, G and s are moved 
 & LeVeque, 1983, American Statistician 37, 242). So G - s s^H / n cancels at most 1 + STRAY^2 times its size.
 """
 
-import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,9 +26,8 @@ COPY_BYTES = 2**25  # of that copy, where the half is smaller
 RAW_BYTES = 2**28  # of rows that BLAS takes as they lie
 PILOT = 64  # rows whose mean is the first shift
 STRAY = {4: 1.0, 8: 4.0}  # by the bytes of a real number
-LOST = (
-    2**12
-)  # roundings of the squares there were before rows were taken away: less variance than that is none
+ROUNDINGS = 8  # that a sum may be off by, of those it is expected to be off by
+FEW = 32  # rows: fewer are added to the half at once, without a square
 SINGLE_ROWS = 2**15  # after so many rows sums of float32 are added in float64, where the square is small
 
 Progress = Callable[[int, int | None], object]
@@ -38,7 +36,9 @@ Progress = Callable[[int, int | None], object]
 class Moments:
     """Rows added up: their number, their sum, and the products of their columns, in a half.
 
-    `dtype` is what blocks are multiplied in, `runs` the half to add in; what it holds at first is not read.
+    `dtype` is what blocks are multiplied in, `runs` the half to add in; what it holds at first is not read. A `shift`
+    that is given stays: NaN count as it. For rows that come and go (`change`), `noise` is by how much the diagonal of G
+    may be off: rounding of all there ever was, also of what is gone.
     """
 
     def __init__(
@@ -49,16 +49,21 @@ class Moments:
         self.rows = 0
         self.weight = 0.0
         self.squares = 0.0
+        self.removed = False  # whether rows were ever taken away
+        self.noise = np.zeros(runs.n)
+        self.weight_noise = np.zeros(2)  # of `weight` and of `squares`
         self._shift = shift
+        self._stays = shift is not None
         self.sums = np.zeros(runs.n, np.complex128 if dtype.kind == "c" else np.float64)
-        self._threads = resolve_threads(threads, runs.half.nbytes)
+        self.threads = resolve_threads(threads, runs.half.nbytes)
         self._fresh = True  # nothing has been written to the half
-        self._square: Array | None = None  # what is still to be added to the half
+        self._square: Array | None
         self._syrk: Any = None
         self._square_rows = 0
-        self._peak: Array | float = 0.0  # the diagonal of G before rows were taken away
         self._looked = 0  # rows when it was last seen whether the mean strays from the shift
-        self._buffer = self._ones = np.empty(0, dtype)
+        self._square, self._buffer, self._ones = (
+            self._nothing
+        )  # the square: what is still to be added to the half
 
     def add(
         self,
@@ -100,8 +105,6 @@ class Moments:
     ) -> bool:
         rows = block if raw else self._shifted(block, weights, fill)
         roots = self._roots(weights, len(rows))
-        if sign < 0:
-            self._peak = np.maximum(self._peak, self._diagonal())
         sums: Any = 0
         step = self._step() if self._in_square() else len(rows)
         for start in range(0, len(rows), step):
@@ -115,17 +118,41 @@ class Moments:
         self.rows += sign * len(rows)
         self.weight += sign * (len(rows) if weights is None else float(weights.sum()))
         self.squares += sign * (len(rows) if weights is None else float(weights @ weights))
-        if self.rows == 0:
-            self._reset()
-        elif sign < 0 or self.rows >= 2 * self._looked:  # in between, a mean that strays brings variance
+        if sign < 0 or self.rows >= 2 * self._looked:  # in between, a mean that strays brings variance
             self._looked = self.rows
             if self._strays():
                 self.move(self.mean)
         return True
 
+    def change(self, block: Array, weights: Array | None = None, *, sign: int = 1) -> bool:
+        """As `add`, accounting for what is rounded; ValueError where the last rows leave something of others."""
+        before, weighed = self._diagonal(), np.array([self.weight, self.squares])
+        if not self.add(block, weights, sign=sign):
+            return False
+        self.removed |= sign < 0
+        self._account(before)
+        if weights is not None:
+            most = np.maximum(weighed, [self.weight, self.squares])
+            self.weight_noise = np.hypot(self.weight_noise, np.finfo(np.float64).eps * most)
+        if self.rows == 0:
+            if (np.abs(self._diagonal()) > ROUNDINGS * self.noise).any():
+                raise ValueError("these rows cannot be taken away: they are not those that were added")
+            self._reset()
+        return True
+
+    def _account(self, before: Array) -> None:
+        """Note what may have been rounded since the diagonal of G was this: of the rows' own sums, and of all."""
+        after = self._diagonal()
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+            most = np.maximum(np.abs(before), np.abs(after))
+            rounded = np.finfo(self.runs.half.dtype).eps * most + np.finfo(self.dtype).eps * np.abs(
+                after - before
+            )
+            self.noise = np.hypot(self.noise, rounded)
+
     @property
     def shift(self) -> Array:
-        """What rows are taken about, in the dtype of the blocks."""
+        """What rows are taken about, mostly in the dtype of the blocks."""
         assert self._shift is not None, "there are no rows yet"
         return self._shift
 
@@ -138,16 +165,16 @@ class Moments:
         """Take all rows about another shift, rounded to the dtype of the blocks."""
         shift = shift.astype(self.dtype)
         change = shift.astype(self.sums.dtype) - self.shift
+        before = self._diagonal()
         self._gain(self.sums, self.weight, change)
+        self._account(before)
         self.sums = self.sums - self.weight * change
         self._shift = shift
 
-    def merge(self, other: "Moments") -> None:
-        """Add the rows of another one, which stays as it is."""
+    def merge(self, other: "Moments") -> bool:
+        """Add the rows of another one, at rest, which stays as it is; whether all sums are finite."""
         if other.rows == 0:
-            return
-        other._settle()
-        self._peak = np.maximum(self._peak, other._peak)
+            return True
         if self.rows == 0:
             self._shift, self.sums = other.shift, other.sums.copy()
             self.runs.half[...] = other.runs.half
@@ -156,24 +183,37 @@ class Moments:
             share = other.weight / (self.weight + other.weight)
             self.move(self.mean + share * (other.mean - self.mean))  # near the mean of both
             self._settle()
+            before = self._diagonal()
             for start in range(0, self.runs.half.size, BLOCK):
                 part = slice(start, start + BLOCK)
                 self.runs.half[part] += other.runs.half[part]
             change = self.shift.astype(self.sums.dtype) - other.shift
             self._gain(other.sums, other.weight, change)
+            self._account(before)
             self.sums = self.sums + other.sums - other.weight * change
         self.rows += other.rows
         self.weight += other.weight
         self.squares += other.squares
+        self.removed |= other.removed
+        self.noise = np.hypot(self.noise, other.noise)
+        self.weight_noise = np.hypot(self.weight_noise, other.weight_noise)
+        return self._finite()
 
-    def variances(self, divisor: float) -> Array:
-        """The diagonal of G - s s^H / n, over a divisor; zeros without rows, and where rounding is all there is."""
+    def _finite(self) -> bool:
+        numbers = (self.runs.half[start : start + BLOCK] for start in range(0, self.runs.half.size, BLOCK))
+        return bool(np.isfinite(self.sums).all()) and all(np.isfinite(part).all() for part in numbers)
+
+    def scatter(self) -> Array:
+        """The diagonal of G - s s^H / n: with rounding, which may make it negative."""
         if self.rows == 0:
             return np.zeros(self.runs.n)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
-            found = self._diagonal() - np.abs(self.sums) ** 2 / self.weight
-        known = found > self._peak * (LOST * float(np.finfo(self.dtype).eps))
-        return np.where(known, found, np.where(np.isfinite(found), 0, found)) / divisor
+            return np.asarray(self._diagonal() - np.abs(self.sums) ** 2 / self.weight)
+
+    def variances(self, divisor: float) -> Array:
+        """`scatter` over a divisor, not negative."""
+        found = self.scatter()
+        return np.where(np.isfinite(found) & (found < 0), 0, found) / divisor
 
     def finish(self, target: Runs, work: Callable[[Array, slice, slice], None]) -> None:
         """Write G - s s^H / n, each block of it worked on in place, to a half, which may be that of G."""
@@ -199,20 +239,38 @@ class Moments:
             else:
                 target.write(columns, rows, block.T, "write", 1)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """All but what is found again, and cannot be pickled or need not be."""
-        nothing = np.empty(0, self.dtype)
-        return self.__dict__ | {"_syrk": None, "_buffer": nothing, "_ones": nothing}
+    def rest(self) -> None:
+        """Bring the half up to date, and leave what was worked in to the next copy."""
+        self._settle()
+        self._spare = self._square, self._buffer, self._ones
+        self._square, self._buffer, self._ones = self._nothing
 
     def copy(self) -> "Moments":
-        """The same rows, in a half of its own."""
-        return copy.deepcopy(self)
+        """The same rows, at rest, in a half of its own; the first copy takes over what to work in."""
+        spare = self.__dict__.pop("_spare", self._nothing)  # at once, so that no two copies work in one place
+        twin = object.__new__(Moments)
+        twin.__dict__.update(self.__dict__)
+        twin._square, twin._buffer, twin._ones = spare
+        twin.runs = self.runs._replace(half=self.runs.half.copy())
+        twin.sums = self.sums.copy()
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what is found again, and cannot be pickled or need not be."""
+        return {name: value for name, value in self.__dict__.items() if name != "_spare"} | {"_syrk": None}
+
+    @property
+    def _nothing(self) -> tuple[None, Array, Array]:
+        """No square, no buffers."""
+        return None, np.empty(0, self.dtype), np.empty(0, self.dtype)
 
     def _reset(self) -> None:
         """Forget what rounding left when the last row was taken away."""
         self.weight = self.squares = 0.0
         self._shift = self._square = None
-        self._peak = 0.0
+        self.removed = False
+        self.noise = np.zeros_like(self.noise)
+        self.weight_noise = np.zeros(2)
         self.sums = np.zeros_like(self.sums)
         self._square_rows = self._looked = 0
         self._fresh = True
@@ -276,14 +334,15 @@ class Moments:
         return self.runs.n <= SQUARE and self.dtype.kind == "f"
 
     def _multiply(self, rows: Array, sign: int, tick: Callable[[float], None] | None) -> None:
-        if self._in_square():
+        square = self._in_square()
+        if square and len(rows) >= FEW:
             self._multiply_square(rows, sign)
             return
         left = right = rows
         if self.runs.conjugates:
             left, right = (rows.conj(), rows) if self.runs.turned else (rows, rows.conj())
         n = self.runs.n
-        side = -(-n // -(-n // PANEL))
+        side = -(-n // -(-n // (SIDE if square else PANEL)))
         buffer = np.empty(side * n, self.dtype)
         done = 0
         for first in range(0, n, side):
@@ -292,9 +351,9 @@ class Moments:
                 shape = (at.stop - at.start, columns.stop - columns.start)
                 if not shape[1]:
                     continue
-                tile = np.matmul(
-                    left[:, at].T, right[:, columns], out=buffer[: shape[0] * shape[1]].reshape(shape)
-                )
+                tile = buffer[: shape[0] * shape[1]].reshape(shape)
+                with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+                    np.matmul(left[:, at].T, right[:, columns], out=tile)
                 if sign < 0:
                     np.negative(tile, out=tile)
                 if self.runs.conjugates and at == columns:
@@ -322,13 +381,14 @@ class Moments:
 
     def _put(self, rows: slice, columns: slice, tile: Array) -> None:
         way = "write" if self._fresh else "add"
-        self.runs.write(rows, columns, tile.astype(self.runs.half.dtype, copy=False), way, self._threads)
+        self.runs.write(rows, columns, tile.astype(self.runs.half.dtype, copy=False), way, self.threads)
 
     def _settle(self) -> None:
         """Bring the half up to date."""
         if self._square is not None and (self._square_rows or self._fresh):
-            everything = slice(0, self.runs.n)
-            self._put(everything, everything, self._square.T if self.runs.grow else self._square)
+            square = self._square.T if self.runs.grow else self._square
+            for rows, columns in tiles(self.runs.n, self.runs.grow, SIDE):
+                self._put(rows, columns, square[rows, columns])
             self._square.fill(0)
             self._square_rows = 0
             self._fresh = False
@@ -341,7 +401,7 @@ class Moments:
         return ends if self._square is None else ends + self._square.diagonal()
 
     def _strays(self) -> bool:
-        if self.weight <= 0:
+        if self._stays or self.weight <= 0:
             return False
         most = STRAY[self.dtype.type(0).real.itemsize] ** 2
         with np.errstate(over="ignore", invalid="ignore"):
@@ -404,10 +464,10 @@ def refuse(data: Data, block: Array, start: int) -> None:
     raise_overflow(data)
 
 
-def raise_overflow(data: Data) -> None:
+def raise_overflow(data: Data, what: str = "X") -> None:
     """OverflowError for numbers whose squares have no place in the dtype."""
     raise OverflowError(
-        f"sums of squares of X exceed {data.dtype}, which ends at {np.finfo(data.dtype).max:.3g}: scale X first"
+        f"sums of squares of {what} exceed {data.dtype}, which ends at {np.finfo(data.dtype).max:.3g}: scale {'X' if what == 'X' else 'them'} first"
     )
 
 

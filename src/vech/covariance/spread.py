@@ -58,6 +58,8 @@ def spread(data: Data, weights: Array | None = None, threads: int | None = None)
     if weights is not None and weights.size != rows:
         raise ValueError(f"there are {weights.size} weights for {rows} rows")
     assert total is not None
+    if data.missing != "raise":
+        data.check_counted(total.weight > 0)
     deviation = np.sqrt(np.maximum(_ratio(total.squares, total.weight), 0))
     if not np.isfinite(deviation).all():
         raise OverflowError("sums of squares of X exceed float64, which ends at 1.8e+308: scale X first")
