@@ -41,7 +41,7 @@ LAYERS = (
     ("_core",),
     ("indexing", "pictures", "portrait"),
     ("dialects",),
-    ("orders",),
+    ("operators", "orders"),
     ("layout", "store"),
 )
 # the arrows up, each inside a function: what is exported, solved or framed there is asked for here

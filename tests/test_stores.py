@@ -1,7 +1,9 @@
 """The promise of every store: one matrix held once, which behaves like the full matrix."""
 
 import copy
+import operator
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -491,6 +493,202 @@ def test_a_store_has_no_order_and_no_truth(make):
     store = make(cases.matrix(np.float64, "symmetric", 3), "symmetric")
     with pytest.raises((TypeError, ValueError)):  # that of a Packed compares entries, and has no truth
         bool(store < store.copy())
+
+
+ARITHMETIC = {name: getattr(operator, name) for name in ("add", "sub", "mul", "truediv")}
+COMPARISONS = {name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")}
+LOGIC = {name: getattr(operator, f"__{name}__") for name in ("and", "or", "xor")}
+BINARY = ARITHMETIC | COMPARISONS | LOGIC
+UNARY = {name: getattr(operator, name) for name in ("neg", "pos", "abs", "invert")}
+
+
+def few(dtype, shape, *, salt=0):
+    """Numbers of which many are zero, and many equal."""
+    rng = cases.generator("few", dtype.str, shape, salt)
+    parts = rng.integers(0 if dtype.kind == "b" else -2, 3, (2, *shape)) * (rng.random(shape) < 0.6)
+    return (parts[0] + 1j * parts[1] if dtype.kind == "c" else parts[0]).astype(dtype)
+
+
+def rules(x):
+    """Which of the four rules a matrix keeps, or that of one number everywhere: a.T, a^H, -a.T, -a^H."""
+    a = np.broadcast_to(x, (2, 2)) if np.ndim(x) == 0 else x
+    signed = (a,) if a.dtype.kind in "bu" else (a, -a)
+    mirrored = [other for b in signed for other in (b.T, b.conj().T)]
+    return {rule for rule, other in enumerate(mirrored) if np.array_equal(a, other, equal_nan=True)}
+
+
+def has_kind(compute, fulls, want):
+    """Whether the numbers of one triangle say what the other holds, whatever they are."""
+    if compute in (operator.eq, operator.ne, operator.abs):
+        return bool(set.intersection(*map(rules, fulls)))
+    if compute in ARITHMETIC.values() or compute in (operator.neg, operator.pos):
+        return bool(rules(want))
+    return all(0 in rules(x) for x in fulls)
+
+
+def check_as_numpy(compute, operands, fulls):
+    """A store of what NumPy makes of the full matrices, or a TypeError where that has no kind or no zeros."""
+    sparse = not any(isinstance(x, vech.Packed) for x in operands)
+    want = fills = None
+    with np.errstate(all="ignore"):
+        try:
+            want = compute(*fulls)
+            rest = compute(*(np.zeros(1, x.dtype) if isinstance(x, vech.Store) else x for x in operands))
+            fills = sparse and rest.any()
+        except TypeError as error:
+            message = str(error)[:20]
+        else:
+            message = None if has_kind(compute, fulls, want) else "is of no kind"
+            if message is None and fills and compute in ARITHMETIC.values():
+                message = "would change the zeros that a SparseHalf does not store"
+        if message is not None:
+            with pytest.raises(TypeError, match=re.escape(message)):
+                compute(*operands)
+            return
+        result = compute(*operands)
+    assert type(result) is (vech.SparseHalf if sparse and not fills else vech.Packed)
+    assert result.dtype == want.dtype
+    np.testing.assert_array_equal(result.expand(), want)
+    if type(result) is vech.SparseHalf and compute in (*COMPARISONS.values(), *LOGIC.values()):
+        assert result.data.all()
+
+
+every_operand = pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [
+        (np.dtype(dtype), kind)
+        for dtype in ("bool", "int32", "float32", "complex128")
+        for kind in STORE_KINDS
+        if cases.allows(np.dtype(dtype), kind) and (dtype == "complex128" or "hermitian" not in kind)
+    ],
+    ids=str,
+)
+some_stores = pytest.mark.parametrize("make", ["packed-upper-rows", "packed-rfp-nl", "sparse-half-lower"])
+
+
+@some_stores
+@every_operand
+@pytest.mark.parametrize("compute", BINARY.values(), ids=BINARY)
+def test_operators_compute_as_numpy_on_full_matrices(make, dtype, kind, compute):
+    make = STORES[make]
+    if not make.holds(dtype, kind, 7):
+        pytest.skip("no such form")
+    a, b = (cases.matrix(dtype, kind, 7, values=few, salt=salt) for salt in (0, 1))
+    store, divides = make(a, kind), compute is operator.truediv
+    for name in ("packed-vech", "sparse-half-lower", "sparse-half-upper"):
+        other, same = STORES[name](b, kind), STORES[name](a, kind)
+        if not divides or kind == "symmetric":
+            check_as_numpy(compute, (store, other), (a, b))
+            check_as_numpy(compute, (other, store), (b, a))
+            check_as_numpy(compute, (store, same), (a, a))
+    for number in (2, 0, -0.5, True, 1j, np.float32(2), np.array(2)):
+        if number != 0 or not divides:  # what is not stored is not divided, not even by zero
+            check_as_numpy(compute, (store, number), (a, number))
+        if not divides or kind == "symmetric":
+            check_as_numpy(compute, (number, store), (number, a))
+
+
+@every_store
+@every_operand
+@pytest.mark.parametrize("compute", UNARY.values(), ids=UNARY)
+def test_signs_and_negation_are_numpys(make, dtype, kind, compute):
+    if not make.holds(dtype, kind, 9):
+        pytest.skip("no such form")
+    full = cases.matrix(dtype, kind, 9, values=few)
+    check_as_numpy(compute, (make(full, kind),), (full,))
+
+
+UFUNCS = (
+    np.add,
+    np.subtract,
+    np.multiply,
+    np.equal,
+    np.not_equal,
+    np.less,
+    np.less_equal,
+    np.greater,
+    np.greater_equal,
+)
+
+
+@pytest.mark.parametrize("left", ["packed-vech", "sparse-half-lower"])
+@pytest.mark.parametrize("right", ["packed-vech", "sparse-half-upper"])
+@pytest.mark.parametrize("ufunc", UFUNCS, ids=lambda ufunc: ufunc.__name__)
+def test_numpys_functions_are_the_operators_of_either_store(left, right, ufunc):
+    a, b = (cases.matrix(np.dtype(float), "symmetric", 9, values=few, salt=salt) for salt in (0, 1))
+    result = ufunc(STORES[left](a, "symmetric"), STORES[right](b, "symmetric"))
+    assert result.dtype == ufunc(a, b).dtype
+    np.testing.assert_array_equal(result.expand(), ufunc(a, b))
+
+
+@every_store
+@pytest.mark.parametrize("compute", (ARITHMETIC | COMPARISONS).values(), ids=ARITHMETIC | COMPARISONS)
+def test_arrays_are_no_operands(make, compute):
+    full = np.eye(3)
+    store = make(full, "symmetric")
+    array = rf"np.\w+ of a {type(store).__name__} takes numbers and stores, not an array of shape "
+    for other in (full, full[0], [[1.0]], (1.0, 2.0)):
+        for operands in ((store, other), (other, store)):
+            with pytest.raises(
+                TypeError, match=rf"{array}.*: take the full matrix from expand\(\), or make a"
+            ):
+                compute(*operands)
+    made = {"Packed": r"Packed\(from_sparse\(x\)\)", "SparseHalf": r"SparseHalf.from_sparse\(x\)"}[
+        type(store).__name__
+    ]
+    message = rf"takes numbers and stores, not a csr_array: make a store with {made}, or take S.to_csr\(\)"
+    with pytest.raises(TypeError, match=message):
+        compute(store, scipy.sparse.csr_array(full))
+
+
+@every_store
+def test_what_a_store_has_no_operator_for_names_the_way(make):
+    store = make(np.eye(3), "symmetric")
+    name, way = {"P": ("Packed", "S"), "S": ("SparseHalf", "S.to_packed()")}[type(store).__name__[0]]
+    for compute in (lambda: store**2, lambda: 2**store):
+        with pytest.raises(
+            TypeError, match=re.escape(f"a {name} has no power: {way}.map(lambda v: v**2) is")
+        ):
+            compute()
+    for compute in (lambda: store // 2, lambda: 2 // store, lambda: store % 2, lambda: 2 % store):
+        with pytest.raises(TypeError, match=re.escape(f"a {name} has no // and no %: {way}.map(lambda v: v")):
+            compute()
+    for other in ("a", None, object()):
+        assert (store == other) is False and (store != other) is True
+        with pytest.raises(TypeError, match="unsupported operand"):
+            store + other
+
+
+@every_store
+def test_a_store_has_no_truth_and_no_hash(make):
+    store = make(np.eye(3), "symmetric")
+    for matrix in (store, store == store.copy(), store != store.copy(), store > 0):
+        with pytest.raises(ValueError, match=r"a matrix is neither true nor false: .* say"):
+            bool(matrix)
+    with pytest.raises(TypeError, match="unhashable type"):
+        hash(store)
+    assert not (store != make(np.eye(3), "symmetric")).expand().any()
+
+
+@every_store
+@pytest.mark.parametrize("name", ["iadd", "isub", "imul", "itruediv"])
+def test_in_place_changes_all_or_nothing(make, name):
+    full = cases.matrix(np.dtype("int32"), "symmetric", 9, values=few)
+    store = make(full, "symmetric", labels=range(9))
+    refused = (
+        1.5,
+        1j,
+        np.eye(9),
+        make(full, "symmetric", labels=range(1, 10)),
+        make(full[:8, :8], "symmetric"),
+    )
+    for other in refused if isinstance(store, vech.Packed) else refused[2:]:
+        with pytest.raises((TypeError, ValueError)):
+            getattr(operator, name)(store, other)
+        np.testing.assert_array_equal(store.expand(), full)
+    number = 0 if name in ("iadd", "isub") else 4
+    changed = getattr(operator, name)(make(full.astype(float), "symmetric"), number)
+    np.testing.assert_array_equal(changed.expand(), ARITHMETIC[name[1:]](full, number))
 
 
 @every_store

@@ -1,8 +1,7 @@
 """Arithmetic of halves, number by number: what NumPy does to full matrices, done to each pair once."""
 
-from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -245,108 +244,3 @@ def _settled(
     at = layout.diagonal_slots(n)
     pairs = zip(inputs, halves, strict=True)
     return at, [x.kind.settled(half[at]) if isinstance(x, Operand) else half for x, half in pairs]
-
-
-# ---------------------------------------------------------------- operators
-
-
-class Operators(ABC):
-    """The operators of Python, each by its ufunc."""
-
-    @abstractmethod
-    def _entrywise(self, ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Self:
-        """The ufunc of the inputs, of which one is this matrix."""
-
-    def __add__(self, other: Any) -> Self:
-        return self._entrywise(np.add, self, other)
-
-    def __radd__(self, other: Any) -> Self:
-        return self._entrywise(np.add, other, self)
-
-    def __iadd__(self, other: Any) -> Self:
-        return self._entrywise(np.add, self, other, in_place=True)
-
-    def __sub__(self, other: Any) -> Self:
-        return self._entrywise(np.subtract, self, other)
-
-    def __rsub__(self, other: Any) -> Self:
-        return self._entrywise(np.subtract, other, self)
-
-    def __isub__(self, other: Any) -> Self:
-        return self._entrywise(np.subtract, self, other, in_place=True)
-
-    def __mul__(self, other: Any) -> Self:
-        return self._entrywise(np.multiply, self, other)
-
-    def __rmul__(self, other: Any) -> Self:
-        return self._entrywise(np.multiply, other, self)
-
-    def __imul__(self, other: Any) -> Self:
-        return self._entrywise(np.multiply, self, other, in_place=True)
-
-    def __truediv__(self, other: Any) -> Self:
-        return self._entrywise(np.divide, self, other)
-
-    def __rtruediv__(self, other: Any) -> Self:
-        return self._entrywise(np.divide, other, self)
-
-    def __itruediv__(self, other: Any) -> Self:
-        return self._entrywise(np.divide, self, other, in_place=True)
-
-    def __pow__(self, other: Any) -> Self:
-        raise TypeError(
-            "a Packed has no power: S.map(lambda v: v**2) is that of each number, S @ S.expand() the matrix product"
-        )
-
-    def __floordiv__(self, other: Any) -> Self:
-        raise TypeError("a Packed has no // and no %: S.map(lambda v: v // 2) works number by number")
-
-    __rpow__, __mod__, __rfloordiv__, __rmod__ = __pow__, __floordiv__, __floordiv__, __floordiv__
-
-    def __neg__(self) -> Self:
-        return self._entrywise(np.negative, self)
-
-    def __pos__(self) -> Self:
-        return self._entrywise(np.positive, self)
-
-    def __abs__(self) -> Self:
-        return self._entrywise(np.absolute, self)
-
-    def __invert__(self) -> Self:
-        return self._entrywise(np.invert, self)
-
-    def __and__(self, other: Any) -> Self:
-        return self._entrywise(np.bitwise_and, self, other)
-
-    def __or__(self, other: Any) -> Self:
-        return self._entrywise(np.bitwise_or, self, other)
-
-    def __xor__(self, other: Any) -> Self:
-        return self._entrywise(np.bitwise_xor, self, other)
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
-
-    def __eq__(self, other: object) -> Self:  # type: ignore[override]
-        return self._entrywise(np.equal, self, other)
-
-    def __ne__(self, other: object) -> Self:  # type: ignore[override]
-        return self._entrywise(np.not_equal, self, other)
-
-    def __lt__(self, other: Any) -> Self:
-        return self._entrywise(np.less, self, other)
-
-    def __le__(self, other: Any) -> Self:
-        return self._entrywise(np.less_equal, self, other)
-
-    def __gt__(self, other: Any) -> Self:
-        return self._entrywise(np.greater, self, other)
-
-    def __ge__(self, other: Any) -> Self:
-        return self._entrywise(np.greater_equal, self, other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __bool__(self) -> bool:
-        raise ValueError(
-            "a matrix is neither true nor false: S.half.all() and S.half.any() say so of a comparison's numbers"
-        )

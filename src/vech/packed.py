@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
-from numbers import Number
 from typing import Any, Self
 
 import numpy as np
@@ -16,12 +14,13 @@ from vech.assign import assign, fill
 from vech.casts import Casts
 from vech.dialects import AnyLayout, as_layout
 from vech.entries import block, submatrix, take
-from vech.entrywise import Operand, Operators, apply
+from vech.entrywise import Operand, apply
 from vech.indexing import axes, consecutive, numbers, outer, pairs, vector
 from vech.kind import Kind, resolve_kind
 from vech.moves import convert, expand, expand_rows
+from vech.operators import Operators, check_same_side
 from vech.orders import Explicit, TensorOrder
-from vech.store import Store, as_labels, common_labels
+from vech.store import Store, as_labels
 
 
 class Packed(Operators, Casts):
@@ -86,6 +85,9 @@ class Packed(Operators, Casts):
            [0., 3., 5.],
            [0., 5., 6.]])
     """
+
+    _of_sparse = "Packed(from_sparse(x))"
+    _truth = "S.half.all() and S.half.any() say so of a comparison's numbers"
 
     def __init__(
         self,
@@ -212,7 +214,7 @@ class Packed(Operators, Casts):
         array([1, 3, 6])
         """
         i = np.arange(self._n)
-        return np.asarray(take(self._operand, i, i))
+        return np.asarray(take(self._held, i, i))
 
     def expand(
         self, rows: slice | range | None = None, out: Array | None = None, *, threads: int | None = None
@@ -321,20 +323,20 @@ class Packed(Operators, Casts):
                 return self.expand(slice(start, stop))
         i, j = numbers(rows, self._n, 0), numbers(columns, self._n, 1)
         if isinstance(rows, slice) or isinstance(columns, slice):
-            return block(self._operand, i, j)
-        return take(self._operand, *pairs(i, j))
+            return block(self._held, i, j)
+        return take(self._held, *pairs(i, j))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         slot = self._quick_slot(key) if isinstance(value, float | int) else None
         if slot is not None and self._half.flags.writeable:
             self._half[slot] = value
             return
-        matrix = self._operand
+        matrix = self._held
         if isinstance(key, Packed):
-            check_side(key.n, self._n)
+            check_same_side(key.n, self._n)
             if key.dtype != np.bool:
                 raise IndexError(f"a matrix as a mask holds bool, not {key.dtype}")
-            fill(matrix, key._operand, value)
+            fill(matrix, key._held, value)
             return
         rows, columns = axes(key, self._n)
         i, j = numbers(rows, self._n, 0), numbers(columns, self._n, 1)
@@ -374,7 +376,7 @@ class Packed(Operators, Casts):
         array([[5, 6],
                [2, 4]])
         """
-        return block(self._operand, vector(rows, self._n, 0), vector(columns, self._n, 1))
+        return block(self._held, vector(rows, self._n, 0), vector(columns, self._n, 1))
 
     def submatrix(self, index: Any) -> Packed:
         """The matrix of some rows and the same columns, in that order, as a store of its own.
@@ -412,7 +414,7 @@ class Packed(Operators, Casts):
                 return plain
             half = convert(plain._half, plain._layout, self._layout, kind=self._kind)
             return Packed(half, self._layout, kind=self._kind, labels=labels)
-        return Packed(submatrix(self._operand, chosen), self._layout, kind=self._kind, labels=labels)
+        return Packed(submatrix(self._held, chosen), self._layout, kind=self._kind, labels=labels)
 
     def permute(self, order: Any) -> Packed:
         """The matrix with its rows and columns in another order, NumPy's ``full[np.ix_(order, order)]``.
@@ -468,7 +470,7 @@ class Packed(Operators, Casts):
         array([0, 2, 4, 0, 5, 0])
         """
         i = np.arange(self._n)
-        assign(self._operand, i, i, diagonal)
+        assign(self._held, i, i, diagonal)
 
     def add_diagonal(self, diagonal: ArrayLike) -> None:
         """Add numbers to the diagonal, in place, as a ridge or a nugget is: n numbers are read and written.
@@ -519,44 +521,23 @@ class Packed(Operators, Casts):
         }
         rows = portrait.sampled(self._n)
         with np.errstate(over="ignore"):
-            return portrait.html(facts, portrait.shades(block(self._operand, rows, rows)))
+            return portrait.html(facts, portrait.shades(block(self._held, rows, rows)))
 
     @property
-    def _operand(self) -> Operand:
+    def _held(self) -> Operand:
         return Operand(self._half, self._layout, self._kind)
 
-    def _entrywise(self, ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Any:
-        operands, labels = [], None
-        for x in inputs:
-            if isinstance(x, np.ndarray) and x.ndim == 0:
-                x = x[()]
-            if isinstance(x, int | float | complex | np.generic):
-                operands.append(x)
-                continue
-            if isinstance(x, Number):
-                raise TypeError(
-                    f"np.{ufunc.__name__} of a Packed takes numbers that NumPy has, not {x!r}: take float(x)"
-                )
-            if isinstance(x, list | tuple):
-                x = np.asarray(x)
-            if isinstance(x, np.ndarray):
-                raise TypeError(
-                    f"np.{ufunc.__name__} of a Packed takes numbers and stores, not an array of shape "
-                    f"{x.shape}: take the full matrix from expand(), or make a store with Packed(pack(x))"
-                )
-            if is_sparse(x):
-                raise TypeError(
-                    f"np.{ufunc.__name__} of a Packed takes numbers and stores, not a {type(x).__name__}: make a "
-                    f"store with Packed(from_sparse(x)), or take S.to_csr()"
-                )
-            if not isinstance(x, Packed):
-                if not isinstance(x, Store) or not hasattr(x, "to_packed"):
+    def _computed(
+        self, ufunc: np.ufunc, operands: list[Any], labels: tuple[Any, ...] | None, in_place: bool
+    ) -> Any:
+        halves = []
+        for x in operands:
+            if isinstance(x, Store) and not isinstance(x, Packed):
+                if not hasattr(x, "to_packed"):
                     return NotImplemented
                 x = x.to_packed()
-            check_side(x.n, self._n)
-            labels = common_labels(labels, x.labels)
-            operands.append(x._operand)
-        half, layout, kind = apply(ufunc, *operands, in_place=in_place)
+            halves.append(x._held if isinstance(x, Packed) else x)
+        half, layout, kind = apply(ufunc, *halves, in_place=in_place)
         return self if in_place else Packed(half, layout, kind=kind, labels=labels)
 
     def _like(
@@ -564,13 +545,3 @@ class Packed(Operators, Casts):
     ) -> Self:
         labels = self._labels if labelled else None
         return type(self)(half, layout or self._layout, kind=kind or self._kind, labels=labels)
-
-
-def is_sparse(x: Any) -> bool:
-    sparse = sys.modules.get("scipy.sparse")
-    return sparse is not None and bool(sparse.issparse(x))
-
-
-def check_side(n: int, side: int) -> None:
-    if n != side:
-        raise ValueError(f"matrices of {side} and of {n} rows do not fit each other")

@@ -156,12 +156,10 @@ class Store(ABC):
         names = _OPERATORS.get(ufunc.__name__)
         if names is not None and method == "__call__" and len(inputs) == 2 and not options:
             left, right = inputs
-            store, operation, other = (
-                (left, names[0], right) if isinstance(left, Store) else (right, names[1], left)
-            )
-            operate = getattr(store, operation, None)
-            if operate is not None and (result := operate(other)) is not NotImplemented:
-                return result
+            for store, name, other in ((left, names[0], right), (right, names[1], left)):
+                operate = getattr(store, name, None) if isinstance(store, Store) else None
+                if operate is not None and (result := operate(other)) is not NotImplemented:
+                    return result
         if ufunc is np.matmul and options:
             raise TypeError(
                 f"np.matmul takes no {', '.join(options)}= with a {type(self).__name__}: "

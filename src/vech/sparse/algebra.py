@@ -3,65 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from numbers import Number
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from vech.arrays import family
-from vech.entrywise import Operand, kind_of
+from vech.arrays import check_memory, family
+from vech.entrywise import PRODUCTS, SIGNS, SUMS, Operand, kind_of
 from vech.kind import Kind, resolve_kind
 from vech.layout import Layout, one_of
-from vech.packed import check_side
+from vech.operators import Operators
+from vech.packed import Packed
 from vech.scan import Triangle, sparse_dtype
 from vech.sparse.arrays import Arrays
 from vech.sparse.pattern import Indices, check_threshold, exceeds, settled, sizes, turned, union
-from vech.store import common_labels
+from vech.store import Store
 
-SUMS = (np.add, np.subtract)
+ARITHMETIC = (*SUMS, *PRODUCTS, *SIGNS, np.absolute)
 VECH = Layout("lower", "columns")
 
 
-class Algebra(Arrays):
+class Algebra(Operators, Arrays):
     """Operators, and thresholds.
 
     A sum holds every place that either matrix holds, a product those that both hold: zeros that come out are
-    stored, as those that went in. What is not stored is not multiplied, not even by infinity.
+    stored, as those that went in. What is not stored is not multiplied, not even by infinity. A comparison
+    stores what is true; where it is true of what is not stored, it is a `Packed`.
     """
 
-    def __add__(self, other: Any) -> Self:
-        return self._computed(np.add, self, other)
-
-    def __radd__(self, other: Any) -> Self:
-        return self._computed(np.add, other, self)
-
-    def __sub__(self, other: Any) -> Self:
-        return self._computed(np.subtract, self, other)
-
-    def __rsub__(self, other: Any) -> Self:
-        return self._computed(np.subtract, other, self)
-
-    def __mul__(self, other: Any) -> Self:
-        return self._computed(np.multiply, self, other)
-
-    def __rmul__(self, other: Any) -> Self:
-        return self._computed(np.multiply, other, self)
-
-    def __truediv__(self, other: Any) -> Self:
-        return self._computed(np.divide, self, other)
-
-    def __rtruediv__(self, other: Any) -> Self:
-        return self._computed(np.divide, other, self)
-
-    def __neg__(self) -> Self:
-        return self._computed(np.negative, self)
-
-    def __pos__(self) -> Self:
-        return self._computed(np.positive, self)
-
-    def __abs__(self) -> Self:
-        return self._computed(np.absolute, self)
+    _of_sparse = "SparseHalf.from_sparse(x)"
+    _maps = "S.to_packed().map"
+    _truth = (
+        "of what is stored S.data.all() and S.data.any() say so, and (S != T).nnz == 0 that two are equal"
+    )
 
     def astype(self, dtype: DTypeLike, *, copy: bool = True) -> Self:
         """The same matrix in another dtype, on the same indices.
@@ -222,32 +196,39 @@ class Algebra(Arrays):
         kept = votes >= needed
         return self._again(held.chosen(kept | on if keep_diagonal else kept))
 
-    def _computed(self, ufunc: np.ufunc, *inputs: Any) -> Self:
-        """The ufunc of the inputs, of which one or two are stores."""
-        operands = [x[()] if isinstance(x, np.ndarray) and x.ndim == 0 else x for x in inputs]
-        for x in operands:
-            if isinstance(x, np.ndarray) or hasattr(x, "tocsr"):
-                raise TypeError(
-                    f"np.{ufunc.__name__} of a SparseHalf takes numbers and stores, not a {type(x).__name__} "
-                    f"of shape {x.shape}: make a store of it (from_sparse), or take to_csr() or expand()"
-                )
-            if not isinstance(x, Algebra | Number | np.generic):
-                return NotImplemented  # type: ignore[no-any-return]
+    def _computed(
+        self, ufunc: np.ufunc, operands: list[Any], labels: tuple[Any, ...] | None, in_place: bool
+    ) -> Any:
+        if in_place or not all(isinstance(x, Algebra) for x in operands if isinstance(x, Store)):
+            return NotImplemented  # Python takes S = S + T instead, and the operator of the other store
         rules = [Operand(x._data[:0], VECH, x.kind) if isinstance(x, Algebra) else x for x in operands]
         dtype = ufunc(*(x.half if isinstance(x, Operand) else x for x in rules)).dtype
         kind = kind_of(ufunc, tuple(rules), sparse_dtype(dtype))
-        _check_sparse(ufunc, operands)
+        if _fills(ufunc, operands):
+            return self._filled(ufunc, operands)
         left, right = operands[0], operands[-1]
         if isinstance(left, Algebra) and isinstance(right, Algebra) and len(operands) == 2:
-            return left._united(ufunc, right, kind)  # type: ignore[return-value]
+            return left._united(ufunc, right, kind, labels)
         held = settled(self._stored())
         data = ufunc(*(held.data if x is self else x for x in operands))
-        return self._again(replace(held, data=data, kind=kind))
+        return self._again(_true(ufunc, replace(held, data=data, kind=kind)))
 
-    def _united(self, ufunc: np.ufunc, other: Arrays, kind: Kind) -> Self:
+    def _filled(self, ufunc: np.ufunc, operands: list[Any]) -> Packed:
+        """What is not zero where nothing is stored."""
+        if ufunc in SUMS + PRODUCTS:
+            raise TypeError(
+                f"np.{ufunc.__name__} would change the zeros that a SparseHalf does not store: "
+                f"compute with to_packed(), which stores them"
+            )
+        check_memory(
+            VECH.length(self._n) * self.dtype.itemsize,
+            f"np.{ufunc.__name__} is true here where nothing is stored; S != T, S < T and S > T are not",
+        )
+        packed = [x.to_packed() if hasattr(x, "to_packed") else x for x in operands]
+        return next(x for x in packed if isinstance(x, Packed))._entrywise(ufunc, *packed)  # type: ignore[no-any-return]
+
+    def _united(self, ufunc: np.ufunc, other: Arrays, kind: Kind, labels: tuple[Any, ...] | None) -> Self:
         """The ufunc of two stores."""
-        check_side(other._n, self._n)
-        labels = common_labels(self._labels, other._labels)
         left, right, places = _aligned(self, other)
         left, right = settled(left), settled(right if right.grow == left.grow else turned(right))
         both = union(left, right)
@@ -257,20 +238,22 @@ class Algebra(Arrays):
         if ufunc is np.multiply:
             in_both = both.left & both.right
             held, b = held.chosen(in_both), b[in_both]
-        held = replace(held, data=ufunc(held.data, b))
+        held = _true(ufunc, replace(held, data=ufunc(held.data, b)))
         return self._of(held, labels=labels, places=places, n=self._n)
 
 
-def _check_sparse(ufunc: np.ufunc, operands: list[Any]) -> None:
-    """TypeError for what would have no zeros any more."""
-    dense = isinstance(operands[-1], Algebra) if ufunc is np.divide else False
-    if ufunc in SUMS:
-        dense = any(not isinstance(x, Algebra) and x != 0 for x in operands)
-    if dense:
-        raise TypeError(
-            f"np.{ufunc.__name__} would change the zeros that a SparseHalf does not store: "
-            f"compute with to_packed(), which stores them"
-        )
+def _fills(ufunc: np.ufunc, operands: list[Any]) -> bool:
+    """Whether what is not stored would not be zero any more; a product does not look at it."""
+    if ufunc in PRODUCTS:
+        return ufunc is np.divide and isinstance(operands[-1], Algebra)
+    with np.errstate(all="ignore"):
+        rest = ufunc(*(np.zeros(1, x.dtype) if isinstance(x, Algebra) else x for x in operands))
+    return bool(rest[0])
+
+
+def _true(ufunc: np.ufunc, held: Triangle) -> Triangle:
+    """Of a comparison, or of logic, only what is true is stored; of arithmetic, zeros that come out too."""
+    return held if ufunc in ARITHMETIC else held.chosen(held.data != 0)
 
 
 def _aligned(a: Arrays, b: Arrays) -> tuple[Triangle, Triangle, Indices | None]:
