@@ -276,7 +276,23 @@ class Layout:
         return (large[()], small[()]) if self.triangle == "lower" else (small[()], large[()])
 
     def diagonal_slots(self, n: int) -> NDArray[np.int64]:
-        """Where the diagonal of an n x n matrix is, row by row; nowhere where it is not stored."""
+        """Where the diagonal of an n x n matrix is, row by row; nowhere where it is not stored. Checks nothing.
+
+        Parameters
+        ----------
+        n : int
+            The side of the matrix.
+
+        Returns
+        -------
+        array of int64, shape (n,) or (0,)
+            Places in the half.
+
+        Examples
+        --------
+        >>> Layout().diagonal_slots(3), Layout(diagonal="zero").diagonal_slots(3)
+        (array([0, 3, 5]), array([], dtype=int64))
+        """
         i = np.arange(0 if self._strict else n)
         return np.asarray(self.slot(i, i, n))
 

@@ -142,7 +142,15 @@ class Explicit(ABC):
         return self.slot(np.minimum(rows, columns), np.maximum(rows, columns), n)[()]
 
     def diagonal_slots(self, n: int) -> NDArray[np.int64]:
-        """Where the diagonal of an n x n matrix is, row by row."""
+        """Where the diagonal of an n x n matrix is, row by row.
+
+        Arguments, result and errors are as for `vech.Layout.diagonal_slots`.
+
+        Examples
+        --------
+        >>> RectangularFullPacked("lower").diagonal_slots(3)
+        array([0, 4, 2])
+        """
         i = np.arange(n)
         return np.asarray(self.slot(i, i, n))
 
