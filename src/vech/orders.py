@@ -149,7 +149,7 @@ class Explicit(ABC):
         Examples
         --------
         >>> RectangularFullPacked("lower").diagonal_slots(3)
-        array([0, 4, 2])
+        array([0, 4, 3])
         """
         i = np.arange(n)
         return np.asarray(self.slot(i, i, n))
