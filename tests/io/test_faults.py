@@ -15,6 +15,7 @@ import stat
 import time
 from collections import Counter
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
@@ -382,7 +383,7 @@ def test_a_writer_is_killed_at_random(tmp_path, count):
     packs("vech")(path, OTHER)
     found, end = Counter(), time.monotonic() + 12
     while time.monotonic() < end:
-        with children([lambda first=rng.randrange(3): writes_for_ever(path, first)]):
+        with children([partial(writes_for_ever, path, rng.randrange(3))]):
             time.sleep(rng.uniform(0, 0.03))
         found[MATRICES[what_is_there(path)]] += 1
     packs("vech")(path, OTHER)

@@ -75,8 +75,13 @@ class Draft:
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
-            with self.target.open("xb"):  # an empty file holds the place
+            self.target.open("xb").close()  # an empty file holds the place
+            try:
                 os.replace(self.temporary, self.target)
+            except BaseException:
+                if not self.is_published():
+                    self.target.unlink()
+                raise
 
     @contextmanager
     def naming(self) -> Iterator[None]:
@@ -84,10 +89,11 @@ class Draft:
         try:
             yield
         except OSError as error:
-            ours = (None, str(self.temporary), str(self.target), str(self.target.parent))
-            if error.errno is None or error.filename == str(self.path) or error.filename not in ours:
-                raise
             text = EXISTS if isinstance(error, FileExistsError) else error.strerror
+            ours = (None, *map(str, (self.temporary, self.target, self.target.parent)))
+            named = (error.filename, error.strerror) == (str(self.path), text)
+            if named or error.filename not in ours or error.errno is None:
+                raise
             raise OSError(error.errno, text, str(self.path)) from error
 
     def is_published(self) -> bool:
