@@ -542,17 +542,56 @@ def test_interrupted_while_it_writes_a_half_it_leaves_nothing_either(folder, com
     assert listing(folder) == before
 
 
+WRITING = [
+    ("expand", "half.npy", "-o", "out.npy"),
+    ("expand", "half.npy", "-o", "out.npz"),
+    ("expand", "half.npy", "-o", "out.mtx"),
+    ("expand", "half.npy", "-o", "out.bin"),
+    ("pack", "full.npy", "-o", "out.npy"),
+    ("pack", "full.npy", "-o", "out.npz"),
+    ("convert", "half.npy", "--to", "numpy-tril", "-o", "out.npy"),
+    ("convert", "half.npy", "--to", "numpy-tril", "-o", "out.bin"),
+    ("covariance", "full.npy", "-o", "out.npy"),
+]
+
+
 @pytest.mark.skipif(not LINUX, reason="RLIMIT_FSIZE")
-@pytest.mark.parametrize("name", ["full.npy", "full.npz", "full.mtx", "full.bin"])
-def test_a_full_disk_is_one_error_that_leaves_nothing(folder, name):
-    saved_half(n=600)
+@pytest.mark.parametrize("command", WRITING, ids=" ".join)
+def test_a_full_disk_is_one_error_that_leaves_nothing(folder, command):
+    np.save("full.npy", saved_half(n=600))
     before = listing(folder)
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
-    done = process("expand", "half.npy", "-o", name, preexec_fn=limit)
+    done = process(*command, preexec_fn=limit)
     assert done.returncode == 2
-    assert done.stderr.startswith("vech: ") and name in done.stderr and "File too large" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert re.fullmatch(rf"vech: {command[-1]}: File too large(: needs [\d,]+ bytes, .*)?\n", done.stderr)
     assert listing(folder) == before
+
+
+@pytest.mark.parametrize("command", WRITING, ids=" ".join)
+@pytest.mark.parametrize("force", [False, True])
+def test_a_file_that_appears_while_another_is_made_stays_without_force(
+    folder, run, monkeypatch, command, force
+):
+    np.save("full.npy", saved_half())
+    out, enter = folder / command[-1], options.Bar.__enter__
+    monkeypatch.setattr(options.Bar, "__enter__", lambda bar: (out.write_text("precious"), enter(bar))[1])
+    code, said, err = run(*command, *["--force"] * force)
+    if force:
+        assert (code, err) == (0, "")
+        assert out.read_bytes() != b"precious"
+        return
+    text = "exists: choose another name, or overwrite=True (--force) to overwrite it"
+    assert (code, said, err) == (2, "", f"vech: {out.name}: {text}\n")
+    assert out.read_text() == "precious"
+    assert sorted(listing(folder)) == sorted(["full.npy", "half.npy", "half.npy.json", out.name])
+
+
+def test_a_description_that_a_killed_run_left_alone_needs_no_force(folder, works):
+    saved_half("numpy-tril")
+    works("convert", "half.npy", "--to", "vech", "-o", "out.npy")
+    (folder / "out.npy").unlink()
+    works("convert", "half.npy", "--to", "lapack-upper", "-o", "out.npy")
+    assert vech.read("out.npy").layout == vech.as_layout("lapack-upper")
 
 
 # ---- progress ----------------------------------------------------------------------------------------------

@@ -7,11 +7,15 @@ until a run comes through. What is read afterwards is the old matrix or the new 
 import builtins
 import errno
 import io
+import itertools
 import os
+import random
 import signal
 import stat
+import time
 from collections import Counter
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
@@ -199,12 +203,13 @@ def quick_disk(monkeypatch):
     monkeypatch.setattr(os, "fdatasync", lambda _: None)
 
 
-@pytest.fixture
-def count(record_property):
+@pytest.fixture(scope="module")
+def count(record_testsuite_property):
+    """What was done, and what was read afterwards: in the report of --junit-xml."""
     counts = Counter()
     yield counts
-    for name, number in counts.items():
-        record_property(name, number)
+    for name, number in sorted(counts.items()):
+        record_testsuite_property(name, number)
 
 
 @contextmanager
@@ -257,7 +262,7 @@ def test_a_call_that_goes_wrong_leaves_the_old_matrix_or_the_new(
                 break
             seen = what_is_there(path)
             assert seen in (old, new), (k, calls.name)
-            count["old" if seen == old else "new"] += 1
+            count[f"call {act}: {'old' if seen == old else 'new'}"] += 1
             if isinstance(error, OSError):
                 assert str(tmp_path / name) in str(error), (k, calls.name)
             if error is None:
@@ -285,6 +290,103 @@ def test_a_process_that_is_killed_leaves_the_old_matrix_or_the_new(
                 break
             seen = what_is_there(path)
             assert seen in (old, new), k
-            count["old" if seen == old else "new"] += 1
+            count[f"killed: {'old' if seen == old else 'new'}"] += 1
             check_next_run(path, name, before, new, new_files)
     assert k > 8
+
+
+# ---- side by side ------------------------------------------------------------------------------------------
+
+
+MATRICES = {np.asarray(matrix).tobytes(): name for name, matrix in (("a", FULL), ("b", OTHER), ("c", THIRD))}
+
+
+def writes_for_ever(path, first=0):
+    steps = [packs("numpy-tril"), packs("vech"), expands]
+    for k in itertools.count(first):
+        steps[k % 3](path, (FULL, OTHER, THIRD)[k % 3])
+
+
+@contextmanager
+def children(actions):
+    """Processes that run until the block ends, and then are killed."""
+    ids = []
+    try:
+        for action in actions:
+            ids.append(os.fork())
+            if ids[-1] == 0:
+                try:
+                    action()
+                finally:
+                    os._exit(1)
+        yield
+    finally:
+        for child in ids:
+            os.kill(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
+            assert os.WIFSIGNALED(status)
+
+
+def read_beside(actions, path, wanted):
+    """How often each matrix is read in half a second, and until all that are wanted were; an error is none."""
+    begin, found = time.monotonic(), Counter()
+    with children(actions):
+        while time.monotonic() < begin + 0.5 or (found.keys() < wanted and time.monotonic() < begin + 30):
+            found[MATRICES[what_is_there(path)]] += 1
+    return found
+
+
+@pytest.mark.parametrize("writers", [1, 3])
+def test_beside_writers_a_reader_sees_one_of_their_matrices(tmp_path, count, writers):
+    path = tmp_path / "half.npy"
+    packs("vech")(path, OTHER)
+    found = read_beside([lambda: writes_for_ever(path)] * writers, path, {"a", "b", "c"})
+    assert found.keys() == {"a", "b", "c"}
+    count[f"read beside {writers} writers"] += found.total()
+
+
+@pytest.mark.parametrize("name", ["half.npz", "sparse.mtx", "half.bin"])
+def test_beside_a_writer_single_files_are_whole_too(tmp_path, count, name):
+    path = tmp_path / name
+    WRITERS[name](path, FULL)
+
+    def alternates():
+        for matrix in itertools.cycle((FULL, OTHER)):
+            WRITERS[name](path, matrix)
+
+    found = read_beside([alternates], path, {"a", "b"})
+    assert found.keys() == {"a", "b"}
+    count["read beside 1 writers"] += found.total()
+
+
+def test_the_last_of_two_writers_wins_whole(tmp_path):
+    path = tmp_path / "half.npy"
+    for _ in range(10):
+        ids = []
+        for write in (lambda: packs("numpy-tril")(path, FULL), lambda: packs("vech")(path, OTHER)):
+            ids.append(os.fork())
+            if ids[-1] == 0:
+                try:
+                    write()
+                    os._exit(0)
+                finally:
+                    os._exit(1)
+        assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in ids] == [0, 0]
+        assert what_is_there(path) in MATRICES
+        assert listing(tmp_path) == ["half.npy", "half.npy.json"]
+
+
+@pytest.mark.slow
+def test_a_writer_is_killed_at_random(tmp_path, count):
+    rng = random.Random(0)
+    path = tmp_path / "half.npy"
+    packs("vech")(path, OTHER)
+    found, end = Counter(), time.monotonic() + 12
+    while time.monotonic() < end:
+        with children([partial(writes_for_ever, path, rng.randrange(3))]):
+            time.sleep(rng.uniform(0, 0.03))
+        found[MATRICES[what_is_there(path)]] += 1
+    packs("vech")(path, OTHER)
+    assert listing(tmp_path) == ["half.npy", "half.npy.json"]
+    assert found.keys() == {"a", "b", "c"}
+    count["killed at random"] += found.total()

@@ -64,6 +64,7 @@ def test_the_description_says_everything_about_a_half(half):
         "n": 3,
         "dtype": ">f4",
         "labels": ["a", "b", "c"],
+        "digest": {"tile": 1048576, "xxh64": "0e963d6db08e0d22"},
     }
     assert tuple(vech.read(half).labels) == ("a", "b", "c")
 
@@ -277,7 +278,7 @@ FIELDS = {
         ),
         (
             {"Labels": list("abcde")},
-            "has 'Labels', which is none of vech, layout, kind, n, dtype, labels: leave it out",
+            "has 'Labels', which is none of vech, layout, kind, n, dtype, labels, digest: leave it out",
         ),
         ({"layout": 3}, "describes no half"),
         ({"layout": ["vech"]}, "describes no half"),

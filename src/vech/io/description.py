@@ -12,7 +12,7 @@ from vech.arrays import Array
 from vech.dialects import DIALECTS, as_layout
 from vech.io.digests import check_digest
 from vech.io.dtypes import as_dtype, check_dtype, dtype_name, remembered
-from vech.io.files import FileFormatError
+from vech.io.files import NO_DIGEST, FileFormatError
 from vech.layout import Layout
 from vech.packed import Packed
 from vech.store import Store
@@ -102,8 +102,8 @@ def _wrong_keys(found: dict[str, Any], required: tuple[str, ...], known: tuple[s
     return "" if unknown is None else f"has {unknown!r}, which is none of {', '.join(known)}: leave it out"
 
 
-def described_half(array: Array, found: Any, path: Path, *, verify: bool = True) -> Packed:
-    """Make a half of an array and its description, which must agree; not all is digested unless `verify`."""
+def described_half(array: Array, found: Any, path: Path, *, verify: bool = False) -> Packed:
+    """Make a half of an array and its description, which must agree; of a memory map a sample, unless `verify`."""
     found = checked(found, path, ("layout", "kind", "n", "dtype"), ("digest",))
     try:
         named = found["layout"]
@@ -125,9 +125,11 @@ def described_half(array: Array, found: Any, path: Path, *, verify: bool = True)
             f"says n={found['n']}, so an array of shape ({length},), and the array has shape {array.shape}",
             path,
         )
+    if verify and "digest" not in found:
+        raise FileFormatError(NO_DIGEST, path)
     if "digest" in found:
         try:
-            check_digest(array, found["digest"], whole=verify)
+            check_digest(array, found["digest"], whole=verify or not isinstance(array, np.memmap))
         except ValueError as error:
             raise FileFormatError(f"{error}: {OTHER_NUMBERS}", path) from error
     try:

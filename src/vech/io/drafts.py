@@ -33,8 +33,9 @@ class Draft:
 
     file: BinaryIO
 
-    def __init__(self, target: Path, overwrite: bool) -> None:
-        self.target, self.overwrite = target, overwrite
+    def __init__(self, path: Path, overwrite: bool) -> None:
+        self.path, self.overwrite = path, overwrite
+        self.target = self.temporary = Path(os.path.realpath(path))
         self.holders: list[BinaryIO] = []
 
     def open(self) -> None:
@@ -52,19 +53,21 @@ class Draft:
 
     def seal(self) -> None:
         """Bring it to the disk, with the owner and the permissions of the file that it replaces."""
-        self.file.flush()
-        with suppress(FileNotFoundError):
-            _become_like(self.target, self.temporary)
-        os.fsync(self.file.fileno())
-        self.file.close()
+        with self.naming():
+            self.file.flush()
+            with suppress(FileNotFoundError):
+                _become_like(self.target, self.temporary)
+            os.fsync(self.file.fileno())
+            self.file.close()
 
     def publish(self) -> None:
         """Give it the name of the target; FileExistsError where that is taken and must not be overwritten."""
-        if self.overwrite:
-            os.replace(self.temporary, self.target)
-        else:
-            self._publish_new()
-        sync_folder(self.target.parent)
+        with self.naming():
+            if self.overwrite:
+                os.replace(self.temporary, self.target)
+            else:
+                self._publish_new()
+            sync_folder(self.target.parent)
 
     def _publish_new(self) -> None:
         try:
@@ -72,8 +75,26 @@ class Draft:
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
-            with self.target.open("xb"):  # an empty file holds the place
+            self.target.open("xb").close()  # an empty file holds the place
+            try:
                 os.replace(self.temporary, self.target)
+            except BaseException:
+                if not self.is_published():
+                    self.target.unlink()
+                raise
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Let errors of the system name the path that was asked for, not the temporary file nor the folder."""
+        try:
+            yield
+        except OSError as error:
+            text = EXISTS if isinstance(error, FileExistsError) else error.strerror
+            ours = (None, *map(str, (self.temporary, self.target, self.target.parent)))
+            named = (error.filename, error.strerror) == (str(self.path), text)
+            if named or error.filename not in ours or error.errno is None:
+                raise
+            raise OSError(error.errno, text, str(self.path)) from error
 
     def is_published(self) -> bool:
         """Say whether the target is this file."""
@@ -100,27 +121,18 @@ def draft(path: Path, overwrite: bool = True) -> Iterator[Draft]:
 
     Leftovers of killed writers of `path` are removed. Errors of the system name `path`.
     """
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
+    made = Draft(path, overwrite)
+    if not made.target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such directory", str(path.parent))
-    if target.exists() and not target.is_file():
+    if made.target.exists() and not made.target.is_file():
         raise OSError(errno.EEXIST, "exists and is not an ordinary file", str(path))
-    made = Draft(target, overwrite)
     try:
-        if not overwrite:
-            refuse(target)
-        remove_leftovers(target)
-        made.open()
-        yield made
-    except OSError as error:
-        ours = (str(target), str(target.parent), str(getattr(made, "temporary", target)))
-        if error.filename not in (None, *ours):
-            raise
-        if isinstance(error, FileExistsError):
-            raise FileExistsError(errno.EEXIST, EXISTS, str(path)) from error
-        if error.errno is None:
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        with made.naming():
+            if not overwrite:
+                refuse(path)
+            remove_leftovers(made.target)
+            made.open()
+            yield made
     finally:
         made.discard()
 

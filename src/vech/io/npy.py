@@ -26,8 +26,7 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -
     """Load a half with its description, or the bare array of a file that has none beside it."""
     array, text = read_pair(path, _array)
     if text is not None:
-        beside = description_path(path)
-        half = described(array, text, beside, verify=verify or not isinstance(array, np.memmap))
+        half = described(array, text, description_path(path), verify=verify)
         if half is not None:
             return half
     if verify:

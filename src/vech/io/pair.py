@@ -47,7 +47,7 @@ def read_pair(path: Path, load: Callable[[BinaryIO], Array]) -> tuple[Array, byt
 def described(array: Array, text: bytes, path: Path, *, verify: bool) -> Packed | None:
     """Make a half of an array and the text of its description; None where that allows for a bare array.
 
-    Not all numbers are digested unless `verify`, or where it takes them to tell old numbers from new ones.
+    Of a memory map a sample is compared, unless `verify`, or where it takes all to tell old numbers from new ones.
     """
     found = _parsed(text, path)
     versions = _versions(found, path)
@@ -56,7 +56,7 @@ def described(array: Array, text: bytes, path: Path, *, verify: bool) -> Packed 
     errors = []
     for version in (version for version in versions if version is not None):
         try:
-            return described_half(array, version, path)
+            return described_half(array, version, path, verify=True)
         except FileFormatError as error:
             errors.append(error)
     if None in versions:
