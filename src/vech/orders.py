@@ -142,7 +142,7 @@ class Explicit(ABC):
         return self.slot(np.minimum(rows, columns), np.maximum(rows, columns), n)[()]
 
     def diagonal_slots(self, n: int) -> NDArray[np.int64]:
-        """Where the diagonal of an n x n matrix is, row by row.
+        """Where the diagonal of an n x n matrix is, row by row. Checks nothing.
 
         Arguments, result and errors are as for `vech.Layout.diagonal_slots`.
 

@@ -253,7 +253,7 @@ def pack(
         A 2-D `.npy`, SciPy's `.npz`, any `.mtx` of coordinates, a `.bin` with `dtype` and `n`.
     layout, kind, use, tolerance, threads
         As of `vech.pack`.
-    dtype, n, verify
+    dtype, n
         As of `read`.
 
     Returns
@@ -304,7 +304,7 @@ def load(
     ----------
     path : path
         As of `read`.
-    dtype, n
+    dtype, n, verify
         As of `read`.
 
     Returns
