@@ -32,6 +32,7 @@ LAYERS = (
     ("products",),
     ("runs",),
     ("scan",),
+    ("foreign",),
     ("identify",),
     ("moves",),
     ("explicit",),

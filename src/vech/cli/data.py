@@ -28,7 +28,7 @@ from vech.cli.options import (
     threads_option,
 )
 from vech.cli.root import vech_command
-from vech.io.files import atomic
+from vech.io.files import atomic, visible
 from vech.io.tables import read_table
 
 METHODS: dict[str, Callable[..., vech.Packed]] = {
@@ -192,7 +192,7 @@ def plot(
         store = vech.read(file, layout=layout, kind=kind, dtype=dtype, n=n)
         bar.now(f"drawing {store.n} x {store.n}", store.nbytes)
         _draw(store, out, spectrum, "cluster" if cluster else None, n_samples)
-    click.echo(f"{out}: {store.n} x {store.n}, {'its spectrum' if spectrum else 'a heatmap'}")
+    click.echo(visible(f"{out}: {store.n} x {store.n}, {'its spectrum' if spectrum else 'a heatmap'}"))
 
 
 def _draw(store: vech.Store, out: Path, spectrum: bool, order: str | None, n_samples: int | None) -> None:

@@ -25,6 +25,7 @@ from vech.cli.options import (
     threads_option,
 )
 from vech.cli.root import vech_command
+from vech.io.files import visible
 from vech.io.info import Info, summarize
 
 
@@ -197,7 +198,7 @@ def convert(
 
 def _print_info(file: Path, found: Info, n: int | None) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{file}: {found.holds}, {found.dtype}", markup=False)
+    console.print(visible(f"{file}: {found.holds}, {found.dtype}"), markup=False)
     share = f" ({found.nonzeros / found.count:.2%})" if found.count else ""
     console.print(f"{found.count:,} numbers stored, {found.nonzeros:,} nonzero{share}, {found.nans:,} NaN")
     if found.smallest is not None:

@@ -18,6 +18,7 @@ from rich.progress import (
 )
 
 import vech
+from vech.io.files import visible
 from vech.io.npy import description_path
 
 LASTS = 1.0
@@ -105,7 +106,7 @@ class Bar:
 
     def now(self, text: str, size: int) -> None:
         """Say what is being done with so many bytes."""
-        self.bar.update(self.task, description=f"{text}, {in_bytes(size)}")
+        self.bar.update(self.task, description=visible(f"{text}, {in_bytes(size)}"))
 
     def __call__(self, done: int, total: int) -> None:
         self.bar.columns = self.counting
@@ -129,7 +130,7 @@ def check_new(out: Path, force: bool) -> None:
 def done(out: Path, store: Any, began: float) -> None:
     seconds = time.perf_counter() - began
     size = in_bytes(out.stat().st_size)
-    click.echo(f"{out}: {store.n} x {store.n} {store.dtype}, {store.kind}, {size}, {seconds:.2f} s")
+    click.echo(visible(f"{out}: {store.n} x {store.n} {store.dtype}, {store.kind}, {size}, {seconds:.2f} s"))
 
 
 def size_of(file: Path) -> int:

@@ -39,7 +39,14 @@ class FileFormatError(ValueError):
             places.append(f"line {self.line}")
         if self.byte is not None:
             places.append(f"byte {self.byte}")
-        return f"{', '.join(places)}: {self.message}"
+        return visible(f"{', '.join(places)}: {self.message}")
+
+
+def visible(text: str) -> str:
+    """The text with its control characters written out, so that a file cannot command a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 @contextmanager

@@ -1,17 +1,17 @@
 """NumPy's `.npy`: a full matrix, or a half with its description in a JSON file beside it."""
 
-import math
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy_format
 
 from vech.arrays import Array
+from vech.io.arrays import read_array
 from vech.io.description import describe_half, described_half
 from vech.io.dtypes import check_dtype, forgettable, remembered
-from vech.io.files import MAP_FROM, FileFormatError, atomic
+from vech.io.files import FileFormatError, atomic
 from vech.io.panels import Progress, write_panels
 from vech.packed import Packed
 from vech.store import Store
@@ -21,7 +21,7 @@ HOLDS: tuple[str, ...] = ("dense",)
 
 def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | Array:
     """Load a half with its description, or the bare array of a file that has none beside it."""
-    array = _array(path)
+    array = read_array(path)
     beside = description_path(path)
     try:
         text = beside.read_text(encoding="utf-8")
@@ -65,44 +65,3 @@ def description_path(path: Path) -> Path:
     """Say where the description of a half lies: beside the file itself, where `path` is a link to it."""
     path = Path(os.path.realpath(path)) if path.is_symlink() else path
     return path.with_name(path.name + ".json")
-
-
-def _array(path: Path) -> Array:
-    """Read an array, or map it into memory when it is large."""
-    with path.open("rb") as file:
-        shape, fortran, dtype = _header(file, path)
-        offset, size = file.tell(), path.stat().st_size
-        if dtype.hasobject:
-            raise FileFormatError(
-                "holds pickled Python objects, which vech does not load: they could run anything", path
-            )
-        count = math.prod(shape)
-        end = offset + count * dtype.itemsize
-        if size != end:
-            raise FileFormatError(
-                f"ends at byte {size:,}, and its header (dtype {dtype}, shape {shape}) says {end:,}",
-                path,
-                byte=min(size, end),
-            )
-        order: Literal["F", "C"] = "F" if fortran else "C"
-        if count * dtype.itemsize >= MAP_FROM:
-            return np.memmap(path, dtype, "r", offset, shape, order)
-        array: Array = np.fromfile(file, dtype, count).reshape(shape, order=order)
-        return array
-
-
-def _header(file: Any, path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    try:
-        version = npy_format.read_magic(file)
-        read = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}.get(
-            version
-        )
-        if read is None:
-            raise ValueError(f"version {version[0]}.{version[1]} of it is for structured arrays")
-        shape, fortran, dtype = read(file)
-        if any(side < 0 for side in shape):
-            raise ValueError(f"shape {shape} has a negative side")
-    except Exception as error:  # NumPy evaluates the header as Python, so a damaged one can raise anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FileFormatError(f"is no .npy file: {reason}", path, byte=file.tell()) from error
-    return shape, fortran, dtype

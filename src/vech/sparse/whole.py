@@ -9,7 +9,7 @@ from vech import _core
 from vech.arrays import INT32_MAX, Array, Dtype, epsilon, mirror_values, resolve_kind, resolve_threads
 from vech.layout import Layout, one_of
 from vech.moves import check_use, packing
-from vech.scan import Triangle, check_matrix, refuse_wrapped
+from vech.scan import Triangle, as_square, refuse_wrapped
 from vech.sparse.arrays import TRIANGLES
 from vech.sparse.pattern import Indices, compressed, mirrored, turned, union
 from vech.values import largest, mean
@@ -206,8 +206,9 @@ def _disagreement(full: Whole, kind: str, i: int, j: int) -> ValueError:
 
 def whole(matrix: Any) -> Whole:
     """A square SciPy sparse matrix in canonical form; what is in it already is not copied."""
-    dtype, n = check_matrix(matrix), matrix.shape[0]
-    if matrix.format in ("coo", "dok") or n > INT32_MAX:
+    matrix, dtype = as_square(matrix)
+    n = matrix.shape[0]
+    if matrix.format == "coo" or n > INT32_MAX:
         coo = matrix.tocoo()
         rows, columns = coo.coords
         return whole_of_pairs(rows, columns, coo.data.astype(dtype, copy=False), n)
@@ -215,9 +216,7 @@ def whole(matrix: Any) -> Whole:
         matrix = matrix.tocsr()
     elif (full := _canonical(matrix, dtype)) is not None:
         return full
-    else:  # SciPy trusts these arrays, and would crash on wrong ones
-        arrays = (matrix.data, matrix.indices, matrix.indptr)
-        type(matrix)(arrays, shape=matrix.shape).check_format(full_check=True)
+    else:
         matrix = matrix.astype(dtype)  # without its flags, which could be stale
         matrix = matrix.tocsr() if matrix.format == "bsr" else matrix
     rounded = matrix.astype(float) if dtype.kind in "iu" else None
@@ -246,14 +245,10 @@ def _canonical(matrix: Any, dtype: Dtype) -> Whole | None:
     """The arrays of a CSR or CSC matrix, or None if they are not canonical."""
     n = matrix.shape[0]
     indptr, indices, data = matrix.indptr, matrix.indices, matrix.data
-    if matrix.format == "bsr" or indptr.shape != (n + 1,) or n > INT32_MAX:
+    if matrix.format == "bsr" or n > INT32_MAX:
         return None
     count = int(indptr[-1])
-    if not 0 <= count <= min(indices.size, data.size):
-        return None
     indices, data = indices[:count], data[:count]  # there may be room behind
-    if indices.dtype != np.int32 and count and not 0 <= indices.min() <= indices.max() < n:
-        return None
     indptr, indices = _index_types(indptr, indices)
     if _core.fault(indptr, indices, n, "full") >= 0:
         return None
