@@ -50,7 +50,9 @@ def _judge_compressed(matrix: Any) -> None:
         _check_vector("data", data, 3)
         height, width = data.shape[1:]
         if not (height and width) or rows % height or columns % width:
-            raise ValueError(f"blocks of shape {(height, width)} do not fill a matrix of shape {matrix.shape}")
+            raise ValueError(
+                f"blocks of shape {(height, width)} do not fill a matrix of shape {matrix.shape}"
+            )
         rows, columns = rows // height, columns // width
     else:
         _check_vector("data", data, 1)
@@ -62,10 +64,14 @@ def _judge_compressed(matrix: Any) -> None:
     falls = indptr[1:] < indptr[:-1]
     if falls.any():
         k = int(falls.argmax())
-        raise ValueError(f"indptr falls from {indptr[k]} to {indptr[k + 1]}: a row begins where the last one ends")
+        raise ValueError(
+            f"indptr falls from {indptr[k]} to {indptr[k + 1]}: a row begins where the last one ends"
+        )
     first, count, held = int(indptr[0]), int(indptr[-1]), min(indices.size, len(data))
     if first != 0 or count > held:
-        raise ValueError(f"indptr runs from {first} to {count}, and must run from 0 to at most the {held} stored")
+        raise ValueError(
+            f"indptr runs from {first} to {count}, and must run from 0 to at most the {held} stored"
+        )
     if (k := _outside(indices[:count], columns)) is not None:
         raise ValueError(f"indices[{k}] is {indices[k]}, and must be 0 to {columns - 1}")
 
@@ -91,7 +97,9 @@ def _with_diagonals_inside(matrix: Any) -> Any:
     _check_vector("data", data, 2)
     _check_integers("offsets", offsets)
     if len(data) != offsets.size or np.unique(offsets).size != offsets.size:
-        raise ValueError(f"{len(data)} diagonals have the offsets {offsets.tolist()[:6]}: each needs one of its own")
+        raise ValueError(
+            f"{len(data)} diagonals have the offsets {offsets.tolist()[:6]}: each needs one of its own"
+        )
     inside = (offsets > -rows) & (offsets < columns)
     if inside.all():
         return matrix

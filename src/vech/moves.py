@@ -856,6 +856,19 @@ def _compare(
             )
 
 
+class AsymmetryError(ValueError):
+    """A matrix whose triangles differ: `found` says where, `own` which triangle alone has numbers, if one has."""
+
+    def __init__(self, found: str, own: str | None = None) -> None:
+        self.found, self.own = found, own
+        if own is None:
+            way = "say what to believe with use='lower', 'upper' or 'mean', or allow more with tolerance="
+        else:
+            self.found = f"{found}; its {'upper' if own == 'lower' else 'lower'} triangle is empty"
+            way = f"if the {own} one is meant for both, say use={own!r}"
+        super().__init__(f"{self.found}{'; ' if own is None else ': '}{way}")
+
+
 def disagreement(full: Array, recipe: Packing, row: int, i: int, j: int) -> ValueError:
     matrix = _matrix(full, row)
     here, there = full[(*matrix, i, j)], full[(*matrix, j, i)]
@@ -865,10 +878,7 @@ def disagreement(full: Array, recipe: Packing, row: int, i: int, j: int) -> Valu
             f"use={recipe.layout.triangle!r} does not look at the other triangle"
         )
     numbers = f"a[{i}, {j}] is {here}" + ("" if i == j else f", but a[{j}, {i}] is {there}")
-    return ValueError(
-        f"matrix is not {recipe.kind}: {numbers}{_where(matrix)}; "
-        f"say what to believe with use='lower', 'upper' or 'mean', or allow more with tolerance="
-    )
+    return AsymmetryError(f"matrix is not {recipe.kind}: {numbers}{_where(matrix)}")
 
 
 def _matrix(full: Array, row: int) -> tuple[int, ...]:

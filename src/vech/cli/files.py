@@ -11,6 +11,7 @@ import vech
 import vech.io
 from vech.cli.options import (
     Bar,
+    Real,
     check_out,
     done,
     dtype_option,
@@ -113,7 +114,7 @@ def expand(
 )
 @click.option(
     "--tolerance",
-    type=float,
+    type=Real(),
     help="How far (i, j) and (j, i) may be apart; n eps max|a| unless said. Example: --tolerance 1e-9",
 )
 @dtype_option

@@ -40,6 +40,31 @@ class OutFile(click.Path):
         return path
 
 
+class Real(click.types.FloatParamType):
+    """A real number; Python's float would take 1_000 and digits of other scripts too."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the text of an option."""
+        if not is_plain(value):
+            self.fail(f"{value!r} is no number, such as 0.5 or 1e-9", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def is_plain(text: Any) -> bool:
+    """Whether the text of a number has nothing in it that only Python takes."""
+    return not isinstance(text, str) or (text.isascii() and "_" not in text)
+
+
+class Count(click.IntRange):
+    """An integer of at least `min`, in digits alone."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the text of an option."""
+        if not is_plain(value):
+            self.fail(f"{value!r} is no integer, such as 4000", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 out_option = click.option(
     "-o",
@@ -57,12 +82,10 @@ kind_option = click.option(
 dtype_option = click.option(
     "--dtype", metavar="DTYPE", help="Numbers of a raw .bin, with their byte order. Example: --dtype '<f8'"
 )
-n_option = click.option(
-    "--n", type=click.IntRange(min=0), help="Side of the matrix in a raw .bin. Example: --n 4000"
-)
+n_option = click.option("--n", type=Count(min=0), help="Side of the matrix in a raw .bin. Example: --n 4000")
 threads_option = click.option(
     "--threads",
-    type=click.IntRange(min=1),
+    type=Count(min=1),
     help="Threads to use; all there are unless said. Example: --threads 4",
 )
 force_option = click.option("--force", is_flag=True, help="Overwrite OUT if it exists. Example: --force")

@@ -41,14 +41,14 @@ class Header(NamedTuple):
     begin: int
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many numbers there are."""
         return math.prod(self.shape)
 
     @property
     def end(self) -> int:
         """The bytes of all."""
-        return self.begin + self.count * self.dtype.itemsize
+        return self.begin + self.size * self.dtype.itemsize
 
 
 def read_header(file: IO[bytes]) -> Header:
@@ -56,8 +56,8 @@ def read_header(file: IO[bytes]) -> Header:
     start = file.read(len(MAGIC) + 2)
     if start[: len(MAGIC)] != MAGIC or len(start) < len(MAGIC) + 2:
         raise ValueError(f"begins with {start[: len(MAGIC)]!r}, and an array with {MAGIC!r}")
-    version = tuple(start[len(MAGIC) :])
-    width = {(1, 0): 2, (2, 0): 4}.get(version)
+    version = start[len(MAGIC) :]
+    width = {b"\1\0": 2, b"\2\0": 4}.get(version)
     if width is None:
         raise ValueError(f"version {version[0]}.{version[1]} of it is for structured arrays")
     length = int.from_bytes(file.read(width), "little")
@@ -122,8 +122,8 @@ def read_array(path: Path) -> Array:
         order = "F" if header.fortran else "C"
         if size - header.begin >= MAP_FROM:
             return np.memmap(path, header.dtype, "r", header.begin, header.shape, order)  # type: ignore[call-overload,no-any-return]
-        numbers: Array = np.fromfile(file, header.dtype, header.count)
-        if numbers.size < header.count:
+        numbers: Array = np.fromfile(file, header.dtype, header.size)
+        if numbers.size < header.size:
             raise FileFormatError("was cut short while it was read", path)
         return numbers.reshape(header.shape, order=order)  # type: ignore[call-overload,no-any-return]
 
@@ -140,9 +140,9 @@ def refuse_objects(header: Header, path: Path) -> None:
 
 def read_numbers(file: IO[bytes], header: Header) -> Array:
     """Read the numbers that follow a header, from a stream that holds just these."""
-    check_memory(header.count * header.dtype.itemsize, "it is packed in the file, and unpacks to that")
-    array = np.empty(header.count, header.dtype)
-    letters = memoryview(array.view(np.uint8) if array.size else np.empty(0, np.uint8))
+    check_memory(header.size * header.dtype.itemsize, "it is packed in the file, and unpacks to that")
+    array = np.empty(header.size, header.dtype)
+    letters = (array if array.size else np.empty(0, np.uint8)).view(np.uint8).data
     filled = 0
     while filled < len(letters) and (count := file.readinto(letters[filled:])):  # type: ignore[attr-defined]
         filled += count

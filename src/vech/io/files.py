@@ -56,7 +56,7 @@ def naming(path: Path) -> Iterator[None]:
         yield
     except FileFormatError:
         raise
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise FileFormatError(str(error), path) from error
     except MemoryError as error:
         raise MemoryError(f"{path}: {error}") from error

@@ -20,10 +20,9 @@ from vech.store import Store
 
 HOLDS: tuple[str, ...] = ("csr", "csc")
 
-INDICES = {name: ("indices", "indptr") for name in ("csr", "csc", "bsr")}
+INDICES: dict[str, tuple[str, ...]] = {name: ("indices", "indptr") for name in ("csr", "csc", "bsr")}
 INDICES |= {"coo": ("row", "col", "coords"), "dia": ("offsets",)}
 """The arrays of each format of SciPy, beside its numbers, in the order that SciPy takes them in."""
-
 
 
 STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
@@ -99,7 +98,9 @@ class _Arrays:
         """The text in an array of one."""
         array = self[name]
         if array.ndim or array.dtype.kind not in "US":
-            raise ValueError(f"{name!r} has dtype {array.dtype} and shape {array.shape}, and must be one text")
+            raise ValueError(
+                f"{name!r} has dtype {array.dtype} and shape {array.shape}, and must be one text"
+            )
         found = array.item()
         return found if isinstance(found, str) else found.decode()
 
@@ -109,7 +110,9 @@ class _Arrays:
         if member.flag_bits & 1:
             raise ValueError(f"{name!r} is encrypted")
         if member.compress_type not in (STORED, DEFLATED):
-            raise ValueError(f"{name!r} is packed by method {member.compress_type}: 0 (stored) and 8 (deflated) fit")
+            raise ValueError(
+                f"{name!r} is packed by method {member.compress_type}: 0 (stored) and 8 (deflated) fit"
+            )
         most = packed if member.compress_type == STORED else DEFLATES_TO * (packed + 1)
         if packed > self.path.stat().st_size or size > most:
             raise ValueError(f"{name!r} says {size:,} bytes in {packed:,}, which cannot be")
@@ -178,9 +181,14 @@ def _scipy(arrays: _Arrays) -> Any:
     form, shape = arrays.text("format"), arrays["shape"]
     if form not in INDICES:
         raise ValueError(f"it says the format {form!r}: {', '.join(INDICES)} fit")
-    if shape.shape != (2,) or shape.dtype.kind not in "iu" or shape.min() < 0 or shape.max() > np.iinfo(np.int64).max:
+    if (
+        shape.shape != (2,)
+        or shape.dtype.kind not in "iu"
+        or shape.min() < 0
+        or shape.max() > np.iinfo(np.int64).max
+    ):
         raise ValueError(f"its shape is {shape.tolist()!r:.80}, and rows and columns fit")
-    given = {name: _signed(arrays[name]) for name in INDICES[form] if name in arrays.members}
+    given: dict[str, Any] = {name: _signed(arrays[name]) for name in INDICES[form] if name in arrays.members}
     if form == "coo":
         given = {"coords": tuple(given["coords"] if "coords" in given else (given["row"], given["col"]))}
     held = judged(SimpleNamespace(format=form, shape=tuple(shape.tolist()), data=arrays["data"], **given))

@@ -8,7 +8,7 @@ import numpy as np
 from vech import _core
 from vech.arrays import INT32_MAX, Array, Dtype, epsilon, mirror_values, resolve_kind, resolve_threads
 from vech.layout import Layout, one_of
-from vech.moves import check_use, packing
+from vech.moves import AsymmetryError, check_use, packing
 from vech.scan import Triangle, as_square, refuse_wrapped
 from vech.sparse.arrays import TRIANGLES
 from vech.sparse.pattern import Indices, compressed, mirrored, turned, union
@@ -193,12 +193,8 @@ def _disagreement(full: Whole, kind: str, i: int, j: int) -> ValueError:
     if full.places is not None:
         i, j = int(full.places[i]), int(full.places[j])
     numbers = f"a[{i}, {j}] is {here}" + ("" if i == j else f", but a[{j}, {i}] is {there}")
-    if below != above and i != j:
-        own, other = TRIANGLES if below else TRIANGLES[::-1]
-        way = f"its {other} triangle is empty: if the {own} one is meant for both, say use={own!r}"
-    else:
-        way = "say what to believe with use='lower', 'upper' or 'mean', or allow more with tolerance="
-    return ValueError(f"matrix is not {kind}: {numbers}; {way}")
+    own = TRIANGLES[0 if below else 1] if below != above and i != j else None
+    return AsymmetryError(f"matrix is not {kind}: {numbers}", own)
 
 
 # ---------------------------------------------------------------- whole matrices from what users have
