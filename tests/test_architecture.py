@@ -33,6 +33,7 @@ LAYERS = (
     ("products",),
     ("runs",),
     ("scan",),
+    ("foreign",),
     ("identify",),
     ("moves",),
     ("explicit",),

@@ -1,7 +1,9 @@
 """The door: which arrays vech takes, into which memory, with how many threads."""
 
 import contextlib
+import errno
 import math
+import mmap
 import operator
 import os
 import sys
@@ -35,7 +37,22 @@ def as_array(x: Any, what: str) -> Array:
             family(x.dtype)
         except TypeError as reason:
             raise TypeError(f"{what} of {reason}") from None
+    if x.nbytes >= UNCHECKED_BYTES:
+        check_mapped(x)
     return x  # type: ignore[no-any-return]
+
+
+def check_mapped(array: Array) -> None:
+    """OSError for a memory map whose file is shorter now: the system ends a process that reads beyond its end."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap):
+            needed, size = array.offset + array.nbytes, array.base.size()
+            if size < needed:
+                reason = (
+                    f"is mapped into memory, and has {size:,} bytes now where {needed:,} were: read it again"
+                )
+                raise OSError(errno.EIO, reason, str(array.filename))
+        array = array.base  # type: ignore[assignment]
 
 
 def _plain_array(x: Any, what: str) -> Array:

@@ -33,7 +33,6 @@ from vech.orders import Explicit
 from vech.values import Factors, halfway, largest, mean, narrow, rescale, widen, worst
 
 USES = ("both", "lower", "upper", "mean")
-WAYS = "say what to believe with use='lower', 'upper' or 'mean', or allow more with tolerance="
 SCATTER_BYTES = 2**26  # from this size on zeros come from the system; 2**25 may be used memory, cleared
 SCATTER_DENSITY = 0.01  # the share of nonzeros below which scan-and-scatter beats the tiles
 SMALL, SMALL_FULL = SMALL_SIDE * (SMALL_SIDE + 1) // 2, SMALL_SIDE**2  # numbers
@@ -847,13 +846,26 @@ def _compare(
             )
 
 
+class AsymmetryError(ValueError):
+    """A matrix whose triangles differ: `found` says where, `own` which triangle alone has numbers, if one has."""
+
+    def __init__(self, found: str, own: str | None = None) -> None:
+        self.found, self.own = found, own
+        if own is None:
+            way = "say what to believe with use='lower', 'upper' or 'mean', or allow more with tolerance="
+        else:
+            self.found = f"{found}; its {'upper' if own == 'lower' else 'lower'} triangle is empty"
+            way = f"if the {own} one is meant for both, say use={own!r}"
+        super().__init__(f"{self.found}{'; ' if own is None else ': '}{way}")
+
+
 def disagreement(full: Array, recipe: Packing, row: int, i: int, j: int) -> ValueError:
     matrix = _matrix(full, row)
     return contradiction(recipe, i, j, full[(*matrix, i, j)], full[(*matrix, j, i)], where=_where(matrix))
 
 
 def contradiction(
-    recipe: Packing, i: int, j: int, here: object, there: object, *, where: str = "", way: str = WAYS
+    recipe: Packing, i: int, j: int, here: object, there: object, *, where: str = "", own: str | None = None
 ) -> ValueError:
     """What is wrong with the numbers at (i, j), in the layout's own triangle, and at (j, i)."""
     if recipe.kind is Kind.TRIANGULAR:
@@ -862,7 +874,7 @@ def contradiction(
             f"use={recipe.layout.triangle!r} does not look at the other triangle"
         )
     numbers = f"a[{i}, {j}] is {here}" + ("" if i == j else f", but a[{j}, {i}] is {there}")
-    return ValueError(f"matrix is not {recipe.kind}: {numbers}{where}; {way}")
+    return AsymmetryError(f"matrix is not {recipe.kind}: {numbers}{where}", own)
 
 
 def _matrix(full: Array, row: int) -> tuple[int, ...]:

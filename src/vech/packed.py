@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import explicit, portrait, scan
-from vech.arrays import Array, as_array, check_writeable, family
+from vech.arrays import Array, as_array, check_mapped, check_writeable, family
 from vech.assign import assign, fill
 from vech.casts import Casts
 from vech.dialects import AnyLayout, as_layout
@@ -111,12 +111,16 @@ class Packed(Operators, Casts):
                 f"astype(float) first"
             )
         self._labels = as_labels(labels, self._n)
-        self._direct = self._kind is Kind.SYMMETRIC and self._layout == self._layout.plain
+        plain = self._kind is Kind.SYMMETRIC and self._layout == self._layout.plain
+        self._direct = plain and self._map is None
 
     @property
     def half(self) -> Array:
         """The half itself, shape (length,): what was given, not a copy; a memory map stays one."""
-        return self._half if self._map is None else self._map
+        if self._map is None:
+            return self._half
+        check_mapped(self._map)
+        return self._map
 
     @property
     def layout(self) -> AnyLayout:
@@ -525,6 +529,8 @@ class Packed(Operators, Casts):
 
     @property
     def _held(self) -> Operand:
+        if self._map is not None:
+            check_mapped(self._map)
         return Operand(self._half, self._layout, self._kind)
 
     def _computed(

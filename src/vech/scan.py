@@ -20,6 +20,7 @@ from vech.arrays import (
     words,
 )
 from vech.dialects import AnyLayout, as_layout
+from vech.foreign import judged
 from vech.kind import Kind
 from vech.layout import Layout, one_of
 from vech.moves import (
@@ -352,8 +353,8 @@ def sparse_dtype(dtype: Dtype) -> Dtype:
 # ---------------------------------------------------------------- matrices of SciPy
 
 
-def check_matrix(matrix: Any) -> Dtype:
-    """The dtype of a square SciPy sparse matrix, in native byte order; TypeError, ValueError for others."""
+def as_square(matrix: Any) -> tuple[Any, Dtype]:
+    """A square SciPy sparse matrix, judged, and its dtype in native order; TypeError, ValueError for others."""
     from scipy import sparse
 
     if not sparse.issparse(matrix):
@@ -363,16 +364,13 @@ def check_matrix(matrix: Any) -> Dtype:
         )
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"matrix has shape {matrix.shape}: it must be a square, (n, n)")
-    return sparse_dtype(matrix.dtype)
+    return judged(matrix), sparse_dtype(matrix.dtype)
 
 
 def canonical(matrix: Any, dtype: Dtype) -> Any:
-    """The matrix as CSR with sorted columns and no duplicates; its arrays may be those of the user."""
+    """A judged matrix as CSR with sorted columns and no duplicates; its arrays may be those of the user."""
     from scipy import sparse
 
-    if matrix.format in ("csr", "csc", "bsr"):  # SciPy trusts these arrays, and would crash on wrong ones
-        arrays = (matrix.data, matrix.indices, matrix.indptr)
-        type(matrix)(arrays, shape=matrix.shape).check_format(full_check=True)
     csr = matrix.astype(dtype, copy=False).tocsr()
     csr = sparse.csr_array((csr.data, csr.indices, csr.indptr), shape=csr.shape)  # its flags could be stale
     if not csr.has_canonical_format:

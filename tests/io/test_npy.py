@@ -11,7 +11,7 @@ import cases
 import reference
 import vech
 from compare import assert_same_bits
-from vech.io import FileFormatError, npy
+from vech.io import FileFormatError, arrays
 
 N = 5
 HALVES = cases.pairwise(
@@ -134,7 +134,7 @@ def test_version_2_of_the_header_is_read(half):
 
 
 def test_large_content_is_mapped_read_only(half, monkeypatch):
-    monkeypatch.setattr(npy, "MAP_FROM", 40)
+    monkeypatch.setattr(arrays, "MAP_FROM", 40)
     numbers = np.arange(10.0)
     vech.write(half, vech.Packed(numbers))
     got = vech.read(half).half

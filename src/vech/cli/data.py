@@ -13,7 +13,9 @@ from vech import covariance as estimate
 from vech.arrays import Array, Dtype
 from vech.cli.options import (
     Bar,
+    Count,
     OutFile,
+    Real,
     check_new,
     check_out,
     done,
@@ -29,6 +31,7 @@ from vech.cli.options import (
 )
 from vech.cli.root import vech_command
 from vech.io.drafts import atomic
+from vech.io.files import visible
 from vech.io.tables import read_table
 
 METHODS: dict[str, Callable[..., vech.Packed]] = {
@@ -71,7 +74,7 @@ COUNTS_MISSING = ("sample", "correlation", "spearman", "kendall", "gerber")
 )
 @click.option(
     "--threshold",
-    type=float,
+    type=Real(),
     help="Of --method gerber, in standard deviations; 0.5 unless said. Example: --threshold 0.7",
 )
 @click.option(
@@ -133,7 +136,7 @@ def covariance(
         bar.now(f"{method} of {X.shape[1]} columns", X.nbytes)
         try:
             store = METHODS[method](X if labels is None else _Table(X, labels), **options)
-        except (ValueError, OverflowError) as error:
+        except (ValueError, OverflowError, TypeError) as error:
             raise click.ClickException(f"{file}: {error}") from error
         bar.now(f"writing {out.name}", store.nbytes)
         vech.io.write(out, store, overwrite=force)
@@ -156,7 +159,7 @@ def covariance(
 @click.option("--spectrum", is_flag=True, help="Draw the eigenvalues instead. Example: --spectrum")
 @click.option(
     "--n-samples",
-    type=click.IntRange(min=1),
+    type=Count(min=1),
     help="Rows of the data, to draw with --spectrum what noise alone gives. Example: --n-samples 250",
 )
 @layout_option(("--layout",), "What the numbers of FILE are, unless it says it.")
@@ -192,7 +195,7 @@ def plot(
         store = vech.read(file, layout=layout, kind=kind, dtype=dtype, n=n)
         bar.now(f"drawing {store.n} x {store.n}", store.nbytes)
         _draw(store, out, spectrum, "cluster" if cluster else None, n_samples, force)
-    click.echo(f"{out}: {store.n} x {store.n}, {'its spectrum' if spectrum else 'a heatmap'}")
+    click.echo(visible(f"{out}: {store.n} x {store.n}, {'its spectrum' if spectrum else 'a heatmap'}"))
 
 
 def _draw(

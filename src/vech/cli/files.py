@@ -11,6 +11,7 @@ import vech
 import vech.io
 from vech.cli.options import (
     Bar,
+    Real,
     check_out,
     done,
     dtype_option,
@@ -25,6 +26,7 @@ from vech.cli.options import (
     threads_option,
 )
 from vech.cli.root import vech_command
+from vech.io.files import visible
 from vech.io.info import Info, summarize
 
 
@@ -112,7 +114,7 @@ def expand(
 )
 @click.option(
     "--tolerance",
-    type=float,
+    type=Real(),
     help="How far (i, j) and (j, i) may be apart; n eps max|a| unless said. Example: --tolerance 1e-9",
 )
 @dtype_option
@@ -197,7 +199,7 @@ def convert(
 
 def _print_info(file: Path, found: Info, n: int | None) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{file}: {found.holds}, {found.dtype}", markup=False)
+    console.print(visible(f"{file}: {found.holds}, {found.dtype}"), markup=False)
     share = f" ({found.nonzeros / found.count:.2%})" if found.count else ""
     console.print(f"{found.count:,} numbers stored, {found.nonzeros:,} nonzero{share}, {found.nans:,} NaN")
     if found.smallest is not None:

@@ -13,7 +13,8 @@ from rich.text import Text
 
 import vech
 import vech.io
-from vech.cli.options import Bar, dtype_option, file_argument, size_of
+from vech.arrays import check_memory
+from vech.cli.options import Bar, Count, dtype_option, file_argument, is_plain, size_of
 from vech.cli.root import vech_command
 from vech.dialects import CANONICAL
 from vech.identify import Candidates
@@ -26,6 +27,8 @@ def _entries(context: click.Context, parameter: click.Parameter, values: Sequenc
     for value in values:
         pair, _, text = value.partition("=")
         try:
+            if not is_plain(value):
+                raise ValueError
             i, j = map(int, pair.split(","))
             number = complex(text)
         except ValueError:
@@ -38,7 +41,7 @@ def _entries(context: click.Context, parameter: click.Parameter, values: Sequenc
 
 @vech_command.command(short_help="Say which layouts the half in FILE can have, and why.")
 @file_argument
-@click.option("--n", type=click.IntRange(min=0), help="Side of the matrix. Example: --n 4000")
+@click.option("--n", type=Count(min=0), help="Side of the matrix. Example: --n 4000")
 @click.option(
     "--matrix",
     metavar="FULL",
@@ -101,7 +104,12 @@ def _full(path: Path, dtype: str | None) -> Any:
     if isinstance(content, vech.Store):
         return content.expand()
     if content.ndim == 2:
-        return content if isinstance(content, np.ndarray) else content.toarray()
+        if isinstance(content, np.ndarray):
+            return content
+        check_memory(
+            math.prod(content.shape) * content.dtype.itemsize, "--entry takes numbers of the matrix instead"
+        )
+        return content.toarray()
     side = math.isqrt(content.size)
     if raw and side * side == content.size:
         return content.reshape(side, side)

@@ -344,10 +344,15 @@ def check_integers(array: Array, what: str) -> None:
         return
     for end in (int(array.max()), int(array.min())):
         if abs(end) > EXACT_INTEGERS:
-            raise ValueError(
-                f"{what} holds the integer {end}, and float64 tells integers apart up to 2**53: subtract an offset "
-                f"first, such as X - X[0]"
-            )
+            raise ValueError(f"{what} holds {rounded_integer(end)}")
+
+
+def rounded_integer(integer: object) -> str:
+    """What an integer beyond 2^53 is, and what to do."""
+    return (
+        f"the integer {integer}, and float64 tells integers apart up to 2**53: subtract an offset first, "
+        "such as X - X[0]"
+    )
 
 
 def check_underflow(data: Data, squares: Array, dtype: Dtype, weights: Array | None = None) -> None:

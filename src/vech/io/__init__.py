@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -18,8 +20,10 @@ from vech.io.panels import Progress
 from vech.io.symmetric import sparse_half
 from vech.kind import resolve_kind
 from vech.layout import other_diagonal
+from vech.moves import AsymmetryError
 from vech.orders import Pieces
 from vech.packed import Packed
+from vech.scan import sparse_dtype
 from vech.sparse import SparseHalf
 from vech.sparse.pack import from_sparse
 from vech.store import Store
@@ -290,7 +294,7 @@ def pack(
             path,
         )
     move = moves.pack if isinstance(content, np.ndarray) else from_sparse
-    with naming(path):
+    with naming(path), _telling_options():
         half = move(content, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
     return Packed(half, layout, kind=kind, labels=labels)
 
@@ -342,6 +346,8 @@ def load(
     named = None if dtype is None else as_dtype(dtype)
     with naming(path):
         content = form.load(path, named, n, verify)
+        if not isinstance(content, np.ndarray | Packed | SparseHalf):
+            _check_sparse(content, path)
     if isinstance(content, np.ndarray) and (content.ndim not in (1, 2) or len(set(content.shape)) > 1):
         raise FileFormatError(
             f"has shape {content.shape}: one square matrix (n, n) or one half (length,) fits; "
@@ -353,6 +359,14 @@ def load(
     if content.ndim == 2:
         _agree("n", n, content.shape[0], path)
     return content
+
+
+def _check_sparse(matrix: Any, path: Path) -> None:
+    """Refuse numbers that sparse arrays do not compute with."""
+    try:
+        sparse_dtype(matrix.dtype)
+    except TypeError as error:
+        raise FileFormatError(f"holds what vech does not take: {error}", path) from error
 
 
 def could_be(length: int, dtype: np.dtype[Any]) -> list[tuple[str, AnyLayout, int]]:
@@ -399,8 +413,8 @@ def _store(
     """Make a store of what was loaded."""
     if isinstance(content, Packed | SparseHalf):
         return content
-    resolve_kind(kind, content.dtype, moves=False)
-    with naming(path):
+    with naming(path), _telling_pack(sparse=not isinstance(content, np.ndarray)):
+        resolve_kind(kind, content.dtype, moves=False)
         if not isinstance(content, np.ndarray):
             return sparse_half(content, kind)
         if content.ndim == 2:
@@ -415,6 +429,30 @@ def _store(
                 f"{other_diagonal(layout, len(content), n)}"
             )
         return Packed(content, layout, kind=kind)
+
+
+@contextmanager
+def _telling_pack(*, sparse: bool) -> Iterator[None]:
+    """Tell who reads a matrix of two triangles where one of them can be chosen: `read` takes none."""
+    try:
+        yield
+    except AsymmetryError as error:
+        use = error.own or "lower"
+        way = f"vech.io.pack(path, use={use!r}) (vech pack --use {use}) takes the {use} triangle for both"
+        if sparse:
+            way += f", and SparseHalf.from_sparse(vech.io.load(path), use={use!r}) keeps it sparse"
+        elif error.own is None:
+            way += "; there are upper, mean and tolerance= (--tolerance) too"
+        raise ValueError(f"{error.found}; {way}") from error
+
+
+@contextmanager
+def _telling_options() -> Iterator[None]:
+    """Tell the options of `vech pack` beside the arguments of `pack`."""
+    try:
+        yield
+    except AsymmetryError as error:
+        raise ValueError(f"{error} (--use, --tolerance)") from error
 
 
 def _bare(length: int, dtype: np.dtype[Any]) -> str:

@@ -40,7 +40,14 @@ class FileFormatError(ValueError):
             places.append(f"line {self.line}")
         if self.byte is not None:
             places.append(f"byte {self.byte}")
-        return f"{', '.join(places)}: {self.message}"
+        return visible(f"{', '.join(places)}: {self.message}")
+
+
+def visible(text: str) -> str:
+    """The text with its control characters written out, so that a file cannot command a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 @contextmanager
@@ -50,7 +57,7 @@ def naming(path: Path) -> Iterator[None]:
         yield
     except FileFormatError:
         raise
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise FileFormatError(str(error), path) from error
     except MemoryError as error:
         raise MemoryError(f"{path}: {error}") from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array
+from vech.arrays import Array, check_mapped
 from vech.dialects import AnyLayout
 from vech.layout import Layout
 from vech.packed import Packed
@@ -120,6 +120,7 @@ def _info(holds: str, numbers: Array, fitting: list[tuple[str, AnyLayout, int]],
 def _chunks(numbers: Array) -> Iterator[Array]:
     step = CHUNK // numbers.itemsize
     for start in range(0, len(numbers), step):
+        check_mapped(numbers)
         yield np.asarray(numbers[start : start + step])
 
 

@@ -8,7 +8,6 @@ SciPy's reader skips what follows the numbers it expects in a line, and crashes 
 array is checked before it gets there.
 """
 
-import mmap
 import os
 import re
 from collections.abc import Iterator
@@ -94,7 +93,7 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -
             lines[0] = " ".join(["%%MatrixMarket", *words[1:4], "general"]).encode() + b"\n"
         while (line := file.readline()).startswith(b"%") or (line and not line.strip()):
             lines.append(line)
-        sizes = _sizes(line, words[2], path, len(lines) + 1)
+        sizes = _sizes(line, words[2:], path, len(lines) + 1)
         if words[2] == "array":
             return _dense(file, lines, sizes, words[3], kind, path)
         begins = _Begins(file, file.tell(), len(lines) + 2, path)
@@ -149,15 +148,29 @@ def _write(file: BinaryIO, store: Store, to: str, threads: int | None) -> None:
         mmwrite(file, _lower_entries(store, to, threads), symmetry=symmetry)
 
 
-def _sizes(line: bytes, content: str, path: Path, number: int) -> list[int]:
+def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
     """Read rows, columns and, of coordinates, entries: no more than can be there, so memory is safe."""
+    content, field, symmetry = words
     sizes = [int(word) if word.isdigit() and len(word) < 20 else -1 for word in line.split()]
-    if len(sizes) != (2 if content == "array" else 3) or min(sizes) < 0:
+    if (
+        len(sizes) != (2 if content == "array" else 3)
+        or min(sizes) < 0
+        or max(sizes) > np.iinfo(np.int64).max
+    ):
         form = "rows columns" if content == "array" else "rows columns entries"
-        text = line.decode("latin-1").strip()
-        raise FileFormatError(f"says the size '{text}', and '{form}' fits", path, line=number)
-    count, size = (sizes[0] * sizes[1] if content == "array" else sizes[2]), path.stat().st_size
-    if count > size:
+        raise FileFormatError(f"says the size {_quoted(line)}, and '{form}' fits", path, line=number)
+    rows, columns = sizes[:2]
+    if content == "coordinate":
+        count, places = sizes[2], 2
+    elif symmetry == "general" or rows != columns:
+        count, places = rows * columns, 0
+    else:
+        count, places = rows * (rows - 1 if symmetry == "skew-symmetric" else rows + 1) // 2, 0
+    size, shortest = (
+        path.stat().st_size,
+        2 * (places + len(FIELDS[field].words)),
+    )  # a digit and a blank or an end
+    if shortest * count - 1 > size:
         raise FileFormatError(f"says {count:,} numbers, and has {size:,} bytes", path, line=number)
     return sizes
 
@@ -209,19 +222,14 @@ def _coordinates(file: BinaryIO, sizes: list[int], field: str, path: Path) -> An
 
 
 def _pieces(file: BinaryIO) -> Iterator[tuple[int, Array]]:
-    """Whole lines, from where the file is to its end, and where they begin: the file's own memory."""
-    start, size = file.tell(), os.fstat(file.fileno()).st_size
-    if start >= size:
-        return
-    text = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
-    letters = np.frombuffer(text, np.uint8)
-    while start < size:
-        stop = size if start + PIECE >= size else text.rfind(NEWLINE, start, start + PIECE) + 1
-        if stop == 0:  # a line longer than a piece
-            stop = text.find(NEWLINE, start) + 1 or size
-        piece = letters[start:stop]
-        yield start, piece if piece[-1] == NEWLINE[0] else np.append(piece, np.uint8(NEWLINE[0]))
-        start = stop
+    """Whole lines, from where the file is to its end, and where they begin.
+
+    Read and not mapped: a map of a file that gets shorter meanwhile ends the process.
+    """
+    start = file.tell()
+    while lines := file.read(PIECE) + file.readline():
+        yield start, np.frombuffer(lines if lines.endswith(NEWLINE) else lines + NEWLINE, np.uint8)
+        start += len(lines)
 
 
 def _line(file: BinaryIO, offset: int) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from vech import arrays
 from vech.arrays import Dtype, as_array, check_memory, resolve_threads
 from vech.dialects import AnyLayout, as_layout
+from vech.foreign import judged
 from vech.layout import Layout, one_of
 from vech.moves import check_side, convert, packing
 from vech.packed import Packed
@@ -261,7 +262,7 @@ def _rows(X: Any, dtype_of: Callable[[Dtype], Dtype]) -> Sparse | Dense:
         raise ValueError(
             f"X has shape {X.shape}: it must be a matrix, (rows, columns), whose rows are compared"
         )
-    dtype = dtype_of(X.dtype)
+    X, dtype = judged(X) if is_sparse else X, dtype_of(X.dtype)
     if X.dtype == np.uint64 and dtype == np.int64:
         largest = int((X.tocoo().data if is_sparse else X).max(initial=0))
         if largest > np.iinfo(np.int64).max:

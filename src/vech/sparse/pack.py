@@ -9,7 +9,7 @@ from vech.dialects import AnyLayout, as_layout
 from vech.layout import Layout
 from vech.moves import Packing, check_side, check_use, convert, packing
 from vech.orders import Explicit
-from vech.scan import check_matrix
+from vech.scan import as_square
 from vech.sparse.pattern import Indices
 from vech.sparse.whole import Whole, believed, default_tolerance, judge, mean_of, whole
 from vech.values import rescale, worst
@@ -75,7 +75,7 @@ def from_sparse(
     >>> from_sparse(csr_array([[1, 0, 0], [0, 0, 0], [4, 5, 6]]), use="lower")
     array([1, 0, 4, 0, 5, 6])
     """
-    dtype = check_matrix(matrix)
+    matrix, dtype = as_square(matrix)
     layout = as_layout(layout)
     recipe = packing(layout, kind, dtype)
     check_use(use, tolerance, recipe)

@@ -11,8 +11,8 @@ from vech import _core
 from vech.arrays import INT32_MAX, Array, Dtype, epsilon, resolve_threads
 from vech.kind import Kind, resolve_kind
 from vech.layout import Layout, one_of
-from vech.moves import WAYS, Packing, check_use, contradiction, packing
-from vech.scan import Triangle, canonical, check_matrix
+from vech.moves import Packing, check_use, contradiction, packing
+from vech.scan import Triangle, as_square, canonical
 from vech.sparse.arrays import TRIANGLES
 from vech.sparse.pattern import Indices, compressed, mirrored, turned, union
 from vech.values import largest, mean, worst
@@ -227,13 +227,10 @@ def _refuse_worst(full: Whole, recipe: Packing, bound: float, threads: int) -> N
     here, there = full.number(i, j), full.number(j, i)
     rows, columns = full.pairs()
     below, above = bool((rows > columns).any()), bool((rows < columns).any())
-    way = WAYS
-    if below != above and i != j:
-        own, other = TRIANGLES if below else TRIANGLES[::-1]
-        way = f"its {other} triangle is empty: if the {own} one is meant for both, say use={own!r}"
     if full.places is not None:
         i, j = int(full.places[i]), int(full.places[j])
-    raise contradiction(recipe, i, j, here, there, way=way)
+    own = TRIANGLES[0 if below else 1] if below != above and i != j else None
+    raise contradiction(recipe, i, j, here, there, own=own)
 
 
 # ---------------------------------------------------------------- whole matrices from what users have
@@ -241,8 +238,9 @@ def _refuse_worst(full: Whole, recipe: Packing, bound: float, threads: int) -> N
 
 def whole(matrix: Any) -> Whole:
     """A square SciPy sparse matrix in canonical form; what is in it already is not copied."""
-    dtype, n = check_matrix(matrix), matrix.shape[0]
-    if matrix.format in ("coo", "dok") or n > INT32_MAX:
+    matrix, dtype = as_square(matrix)
+    n = matrix.shape[0]
+    if matrix.format == "coo" or n > INT32_MAX:
         coo = matrix.tocoo()
         rows, columns = coo.coords
         return whole_of_pairs(rows, columns, coo.data.astype(dtype, copy=False), n)
@@ -269,14 +267,10 @@ def _canonical(matrix: Any, dtype: Dtype) -> Whole | None:
     """The arrays of a CSR or CSC matrix, or None if they are not canonical."""
     n = matrix.shape[0]
     indptr, indices, data = matrix.indptr, matrix.indices, matrix.data
-    if indptr.shape != (n + 1,) or n > INT32_MAX:
+    if n > INT32_MAX:
         return None
     count = int(indptr[-1])
-    if not 0 <= count <= min(indices.size, data.size):
-        return None
     indices, data = indices[:count], data[:count]  # there may be room behind
-    if indices.dtype != np.int32 and count and not 0 <= indices.min() <= indices.max() < n:
-        return None
     indptr, indices = _index_types(indptr, indices)
     if _core.fault(indptr, indices, n, "full") >= 0:
         return None
