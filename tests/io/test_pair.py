@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import re
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -228,15 +230,42 @@ def test_at_every_instant_there_is_the_old_matrix_or_the_new(
 
 def test_numbers_of_which_a_sample_is_equal_are_told_apart(half, tmp_path, monkeypatch, mapped):
     numbers = np.zeros(80 * 161)
-    numbers[8 * 700] = 1
+    numbers[[8 * 700, 8 * 800]] = 1, 2
     vech.write(half, vech.Packed(numbers))
     changed = numbers.copy()
-    changed[8 * 800] = 2
+    changed[8 * 800] = 0  # of the new numbers, a sample fits the old ones too
     found = instants(monkeypatch, tmp_path, lambda: vech.write(half, vech.Packed(changed, "numpy-tril")))
     for name, text in found[0].items():
         (tmp_path / name).write_bytes(text)
     got = vech.read(half)
     assert got.layout == vech.as_layout("vech") and np.array_equal(got.half, numbers)
+
+
+def test_another_writer_waits_until_both_files_are_changed(half, monkeypatch):
+    write(half, FULL)
+    real, threads = os.replace, []
+
+    def replace(source, target):
+        if str(target).endswith(".json") and threading.current_thread() is threading.main_thread():
+            threads.append(threading.Thread(target=write, args=(half, FULL + OTHER, "numpy-triu")))
+            threads[-1].start()
+            time.sleep(0.1)
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    write(half, OTHER, "numpy-tril")
+    for thread in threads:
+        thread.join()
+    assert len(threads) == 2
+    assert np.array_equal(vech.read(half).expand(), FULL + OTHER)
+
+
+@pytest.mark.parametrize("form", ["vech", "full"])
+def test_what_a_killed_writer_left_of_either_file_is_removed(half, form):
+    for name in (".half.npy.0123abcd.tmp", ".half.npy.json.0123abcd.tmp"):
+        half.with_name(name).touch()
+    written(half, form, FULL)
+    assert not [path.name for path in half.parent.iterdir() if path.name.startswith(".")]
 
 
 def test_numbers_that_are_neither_the_old_nor_the_new_are_refused(half, beside, tmp_path, monkeypatch):
