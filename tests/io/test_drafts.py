@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import stat
 import threading
 import time
@@ -268,6 +269,21 @@ def test_writers_take_turns_and_wait_no_longer_than_they_have_patience(tmp_path,
         order.append("first")
     thread.join()
     assert order[2:] == ["first", "second"]
+
+
+def test_a_process_that_is_forked_meanwhile_does_not_keep_the_lock(tmp_path):
+    with locked(tmp_path):
+        child = os.fork()
+        if child == 0:
+            try:
+                time.sleep(60)
+            finally:
+                os._exit(0)
+    begin = time.monotonic()
+    with locked(tmp_path):
+        assert time.monotonic() < begin + 5
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 # ---- the disk ----------------------------------------------------------------------------------------------

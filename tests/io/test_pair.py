@@ -67,6 +67,22 @@ def test_numbers_of_np_save_over_a_described_half_are_refused(half, beside):
     assert np.array_equal(vech.read(half, layout="vech").expand(), FULL)
 
 
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        (np.zeros(15), "says n=4, so an array of shape (10,), and the array has shape (15,)"),
+        (FULL, "says n=4, so an array of shape (10,), and the array has shape (4, 4)"),
+        (np.zeros(10, "f4"), "says dtype <f8, and the array has <f4"),
+    ],
+    ids=["length", "full", "dtype"],
+)
+def test_an_array_of_np_save_that_is_no_such_half_is_refused(half, beside, numbers, message):
+    write(half, FULL)
+    np.save(half, numbers)
+    with fails(f"{beside}: {message}: {ADVICE}"):
+        vech.read(half)
+
+
 def test_a_layout_that_is_said_does_not_make_other_numbers_right(half):
     write(half, FULL, "vech")
     np.save(half, vech.pack(OTHER))

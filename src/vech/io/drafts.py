@@ -160,7 +160,14 @@ def locked(folder: Path) -> Iterator[None]:
         end = time.monotonic() + PATIENCE
         while descriptor is not None and not _locks(descriptor) and time.monotonic() < end:
             time.sleep(0.002)
-        yield
+        try:
+            yield
+        finally:
+            if (
+                descriptor is not None
+            ):  # a process forked meanwhile has the folder open, and would keep the lock
+                with suppress(OSError):
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def refuse(path: Path) -> None:
