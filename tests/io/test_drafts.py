@@ -233,8 +233,12 @@ def test_a_temporary_file_that_was_taken_for_a_leftover_is_made_again(tmp_path, 
         return real(file)
 
     monkeypatch.setattr(drafts, "_locks", locks)
-    with atomic(tmp_path / "a") as file:
-        file.write(b"new")
+    with draft(tmp_path / "a") as made:
+        made.file.write(b"new")
+        made.seal()
+        assert not made.is_published()
+        made.publish()
+        assert made.is_published()
     assert len(times) == 2 and (tmp_path / "a").read_bytes() == b"new"
 
 

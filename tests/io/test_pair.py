@@ -293,7 +293,26 @@ def test_numbers_that_are_neither_the_old_nor_the_new_are_refused(half, beside, 
         vech.read(half)
 
 
-@pytest.mark.parametrize("either", [None, [], [{}], {"a": 1, "b": 2}, "ab"])
+@pytest.mark.parametrize("text", ["null", '{"vech": 1, "either": [null, null]}'])
+def test_no_description_at_all_is_told_from_none(half, beside, text):
+    np.save(half, vech.pack(FULL))
+    beside.write_text(text)
+    with fails('has "vech": None' if text == "null" else "does not say which"):
+        vech.read(half)
+
+
+def test_a_change_that_follows_one_that_was_cut_off_knows_what_is_there(half, beside, tmp_path, monkeypatch):
+    write(half, FULL, "numpy-tril")
+    old = json.loads(beside.read_text())
+    found = instants(monkeypatch, tmp_path, lambda: write(half, OTHER))
+    for name, text in found[0].items():
+        (tmp_path / name).write_bytes(text)
+    found = instants(monkeypatch, tmp_path, lambda: write(half, FULL + OTHER))
+    either = json.loads(found[0]["half.npy.json"])["either"]
+    assert either == [json.loads(beside.read_text()), old]
+
+
+@pytest.mark.parametrize("either", [None, [], [{}], [None] * 3, {"a": 1, "b": 2}, "ab"])
 def test_a_description_whose_either_is_none(half, beside, either):
     write(half, FULL)
     beside.write_text(json.dumps({"vech": 1, "either": either}))

@@ -47,7 +47,8 @@ class Draft:
             holder = open(self.temporary, "xb", buffering=0, opener=opener)  # noqa: SIM115
             self.holders.append(holder)
             if _locks(holder) and os.fstat(holder.fileno()).st_nlink:
-                break  # else somebody took it for a leftover before it was locked
+                break
+            self.holders.pop().close()  # somebody took it for a leftover before it was locked
         self.file = open(self.temporary, "wb")  # noqa: SIM115
         self.holders.append(self.file)
 
