@@ -1,4 +1,4 @@
-"""The numbers of a half and their description change as one, and a description is believed of its own numbers only."""
+"""The numbers of a half and their description change as one, and it is believed of its own numbers only."""
 
 import errno
 import json
@@ -17,8 +17,8 @@ from vech.io import FileFormatError, digests, npy, pair
 FULL = np.array([[4.0, 1, 0, 7], [1, 3, -2, 0], [0, -2, 5, 9], [7, 0, 9, 8]])
 OTHER = FULL * 3 + 1
 ADVICE = (
-    "something else wrote the numbers (np.save leaves their description), or they are damaged; if they are right, "
-    "delete the description and say layout= (--layout), or write both with vech.write"
+    "something else wrote the numbers (np.save leaves their description), or they are damaged; if they are "
+    "right, delete the description and say layout= (--layout), or write both with vech.write"
 )
 
 

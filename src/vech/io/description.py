@@ -69,7 +69,7 @@ def parse_object(text: str, path: Path) -> Any:
 
 
 def checked(found: Any, path: Path, keys: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Take a description that has our version, `keys`, perhaps labels and what is `optional`, and nothing else."""
+    """Take a description of our version that has `keys`, perhaps labels and what is `optional`, no more."""
     if not isinstance(found, dict) or type(found.get("vech")) is not int or found["vech"] != VERSION:
         version = found.get("vech") if isinstance(found, dict) else found
         raise FileFormatError(f'has "vech": {version!r}, and this version of vech reads {VERSION}', path)
@@ -103,7 +103,7 @@ def _wrong_keys(found: dict[str, Any], required: tuple[str, ...], known: tuple[s
 
 
 def described_half(array: Array, found: Any, path: Path, *, verify: bool = False) -> Packed:
-    """Make a half of an array and its description, which must agree; of a memory map a sample, unless `verify`."""
+    """Make a half of an array and its description, which must agree; a map by a sample, unless `verify`."""
     found = checked(found, path, ("layout", "kind", "n", "dtype"), ("digest",))
     try:
         named = found["layout"]

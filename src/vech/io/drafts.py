@@ -86,7 +86,7 @@ class Draft:
 
     @contextmanager
     def naming(self) -> Iterator[None]:
-        """Let errors of the system name the path that was asked for, not the temporary file nor the folder."""
+        """Let errors of the system name the path that was asked for, not the temporary file or the folder."""
         try:
             yield
         except OSError as error:
@@ -203,7 +203,7 @@ def _opened(folder: Path) -> Iterator[int | None]:
 
 
 def remove_leftovers(target: Path) -> None:
-    """Remove the temporary files of writers of `target` that were killed; those that are locked have a writer."""
+    """Remove temporary files of writers of `target` that were killed; one that is locked has a writer."""
     ours = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.tmp").fullmatch
     with suppress(OSError), os.scandir(target.parent) as entries:
         for entry in entries:

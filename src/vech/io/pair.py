@@ -1,8 +1,8 @@
 """The numbers of a half and the description beside them: two files that change as one.
 
-Two files take two renames. So while the numbers are replaced, their description says "either": what the new numbers
-are and what the old ones were, or null for none, and digests tell which are there. At every instant the two files are
-the old pair or the new one; what is seen after a crash is what was seen at that instant.
+Two files take two renames. So while the numbers are replaced, their description says "either": what the new
+numbers are and what the old ones were, or null for none, and digests tell which are there. At every instant
+the two files are the old pair or the new one, and so they are after a crash.
 """
 
 import json
@@ -47,7 +47,7 @@ def read_pair(path: Path, load: Callable[[BinaryIO], Array]) -> tuple[Array, byt
 def described(array: Array, text: bytes, path: Path, *, verify: bool) -> Packed | None:
     """Make a half of an array and the text of its description; None where that allows for a bare array.
 
-    Of a memory map a sample is compared, unless `verify`, or where it takes all to tell old numbers from new ones.
+    Of a memory map a sample is compared, unless `verify`, or where old numbers are told from new ones.
     """
     versions = _versions(_parsed(text, path), path)
     if len(versions) == 1:
@@ -110,7 +110,7 @@ def _parsed(text: bytes, beside: Path) -> Any:
 
 
 def _versions(found: Any, path: Path) -> list[Any]:
-    """List the descriptions of which one is true, None for no description: one, or two where it says either."""
+    """List the descriptions of which one is true, None for no description: two where it says either."""
     if not isinstance(found, dict) or "either" not in found:
         return [found]
     versions = found["either"]
@@ -120,7 +120,7 @@ def _versions(found: Any, path: Path) -> list[Any]:
 
 
 def _true_one(versions: list[Any], array: Array, path: Path) -> Any:
-    """Choose the description whose digest is that of the numbers; None where no description is one of them."""
+    """Choose the description whose digest is that of the numbers, or None where that is one of them."""
     errors = []
     for version in (version for version in versions if version is not None):
         try:
@@ -134,7 +134,7 @@ def _true_one(versions: list[Any], array: Array, path: Path) -> Any:
 
 
 def _present(path: Path, text: bytes | None, load: Callable[[BinaryIO], Array]) -> list[Any]:
-    """List the description that is true now, with its digest, None for no description; nothing where none is."""
+    """List the description that is true now, with its digest; None for no description; nothing if none is."""
     if text is None:
         return [None]
     beside = description_path(path)
