@@ -15,7 +15,7 @@ std::uint64_t little(const std::byte* bytes) noexcept {
     Word word;
     std::memcpy(&word, bytes, sizeof word);
     if constexpr (std::endian::native == std::endian::big)
-        return sizeof word == 8 ? __builtin_bswap64(word) : __builtin_bswap32(static_cast<std::uint32_t>(word));
+        return sizeof word == 8 ? __builtin_bswap64(word) : __builtin_bswap64(word) >> 32;
     return word;
 }
 

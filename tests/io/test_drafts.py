@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import stat
 import threading
 import time
@@ -232,8 +233,12 @@ def test_a_temporary_file_that_was_taken_for_a_leftover_is_made_again(tmp_path, 
         return real(file)
 
     monkeypatch.setattr(drafts, "_locks", locks)
-    with atomic(tmp_path / "a") as file:
-        file.write(b"new")
+    with draft(tmp_path / "a") as made:
+        made.file.write(b"new")
+        made.seal()
+        assert not made.is_published()
+        made.publish()
+        assert made.is_published()
     assert len(times) == 2 and (tmp_path / "a").read_bytes() == b"new"
 
 
@@ -268,6 +273,21 @@ def test_writers_take_turns_and_wait_no_longer_than_they_have_patience(tmp_path,
         order.append("first")
     thread.join()
     assert order[2:] == ["first", "second"]
+
+
+def test_a_process_that_is_forked_meanwhile_does_not_keep_the_lock(tmp_path):
+    with locked(tmp_path):
+        child = os.fork()
+        if child == 0:
+            try:
+                time.sleep(60)
+            finally:
+                os._exit(0)
+    begin = time.monotonic()
+    with locked(tmp_path):
+        assert time.monotonic() < begin + 5
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 # ---- the disk ----------------------------------------------------------------------------------------------

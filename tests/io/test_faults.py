@@ -1,7 +1,7 @@
-"""Every call that writes fails, is interrupted or is the last before SIGKILL: there is the old matrix, or the new one.
+"""Every call that writes fails, is interrupted or is the last before SIGKILL: the old matrix is read, or the new.
 
-As SQLite is tested: the k-th call of write, flush, fsync, close, rename, link, unlink, open goes wrong, for every k
-until a run comes through. What is read afterwards is the old matrix or the new one, never a third, and no error.
+As SQLite is tested: the k-th call of write, flush, fsync, close, rename, link, unlink, open goes wrong, for
+every k until a run comes through. What is read afterwards is never a third matrix, and never an error.
 """
 
 import builtins
@@ -328,7 +328,7 @@ def children(actions):
 
 
 def read_beside(actions, path, wanted):
-    """How often each matrix is read in half a second, and until all that are wanted were; an error is none."""
+    """How often each matrix is read in half a second, and on until all that are wanted were."""
     begin, found = time.monotonic(), Counter()
     with children(actions):
         while time.monotonic() < begin + 0.5 or (found.keys() < wanted and time.monotonic() < begin + 30):

@@ -1,9 +1,11 @@
-"""The numbers of a half and their description change as one, and a description is believed of its own numbers only."""
+"""The numbers of a half and their description change as one, and it is believed of its own numbers only."""
 
 import errno
 import json
 import os
 import re
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -15,8 +17,8 @@ from vech.io import FileFormatError, digests, npy, pair
 FULL = np.array([[4.0, 1, 0, 7], [1, 3, -2, 0], [0, -2, 5, 9], [7, 0, 9, 8]])
 OTHER = FULL * 3 + 1
 ADVICE = (
-    "something else wrote the numbers (np.save leaves their description), or they are damaged; if they are right, "
-    "delete the description and say layout= (--layout), or write both with vech.write"
+    "something else wrote the numbers (np.save leaves their description), or they are damaged; if they are "
+    "right, delete the description and say layout= (--layout), or write both with vech.write"
 )
 
 
@@ -63,6 +65,22 @@ def test_numbers_of_np_save_over_a_described_half_are_refused(half, beside):
         vech.read(half)
     beside.unlink()
     assert np.array_equal(vech.read(half, layout="vech").expand(), FULL)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        (np.zeros(15), "says n=4, so an array of shape (10,), and the array has shape (15,)"),
+        (FULL, "says n=4, so an array of shape (10,), and the array has shape (4, 4)"),
+        (np.zeros(10, "f4"), "says dtype <f8, and the array has <f4"),
+    ],
+    ids=["length", "full", "dtype"],
+)
+def test_an_array_of_np_save_that_is_no_such_half_is_refused(half, beside, numbers, message):
+    write(half, FULL)
+    np.save(half, numbers)
+    with fails(f"{beside}: {message}: {ADVICE}"):
+        vech.read(half)
 
 
 def test_a_layout_that_is_said_does_not_make_other_numbers_right(half):
@@ -228,15 +246,42 @@ def test_at_every_instant_there_is_the_old_matrix_or_the_new(
 
 def test_numbers_of_which_a_sample_is_equal_are_told_apart(half, tmp_path, monkeypatch, mapped):
     numbers = np.zeros(80 * 161)
-    numbers[8 * 700] = 1
+    numbers[[8 * 700, 8 * 800]] = 1, 2
     vech.write(half, vech.Packed(numbers))
     changed = numbers.copy()
-    changed[8 * 800] = 2
+    changed[8 * 800] = 0  # of the new numbers, a sample fits the old ones too
     found = instants(monkeypatch, tmp_path, lambda: vech.write(half, vech.Packed(changed, "numpy-tril")))
     for name, text in found[0].items():
         (tmp_path / name).write_bytes(text)
     got = vech.read(half)
     assert got.layout == vech.as_layout("vech") and np.array_equal(got.half, numbers)
+
+
+def test_another_writer_waits_until_both_files_are_changed(half, monkeypatch):
+    write(half, FULL)
+    real, threads = os.replace, []
+
+    def replace(source, target):
+        if str(target).endswith(".json") and threading.current_thread() is threading.main_thread():
+            threads.append(threading.Thread(target=write, args=(half, FULL + OTHER, "numpy-triu")))
+            threads[-1].start()
+            time.sleep(0.1)
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    write(half, OTHER, "numpy-tril")
+    for thread in threads:
+        thread.join()
+    assert len(threads) == 2
+    assert np.array_equal(vech.read(half).expand(), FULL + OTHER)
+
+
+@pytest.mark.parametrize("form", ["vech", "full"])
+def test_what_a_killed_writer_left_of_either_file_is_removed(half, form):
+    for name in (".half.npy.0123abcd.tmp", ".half.npy.json.0123abcd.tmp"):
+        half.with_name(name).touch()
+    written(half, form, FULL)
+    assert not [path.name for path in half.parent.iterdir() if path.name.startswith(".")]
 
 
 def test_numbers_that_are_neither_the_old_nor_the_new_are_refused(half, beside, tmp_path, monkeypatch):
@@ -248,7 +293,26 @@ def test_numbers_that_are_neither_the_old_nor_the_new_are_refused(half, beside, 
         vech.read(half)
 
 
-@pytest.mark.parametrize("either", [None, [], [{}], {"a": 1, "b": 2}, "ab"])
+@pytest.mark.parametrize("text", ["null", '{"vech": 1, "either": [null, null]}'])
+def test_no_description_at_all_is_told_from_none(half, beside, text):
+    np.save(half, vech.pack(FULL))
+    beside.write_text(text)
+    with fails('has "vech": None' if text == "null" else "does not say which"):
+        vech.read(half)
+
+
+def test_a_change_that_follows_one_that_was_cut_off_knows_what_is_there(half, beside, tmp_path, monkeypatch):
+    write(half, FULL, "numpy-tril")
+    old = json.loads(beside.read_text())
+    found = instants(monkeypatch, tmp_path, lambda: write(half, OTHER))
+    for name, text in found[0].items():
+        (tmp_path / name).write_bytes(text)
+    found = instants(monkeypatch, tmp_path, lambda: write(half, FULL + OTHER))
+    either = json.loads(found[0]["half.npy.json"])["either"]
+    assert either == [json.loads(beside.read_text()), old]
+
+
+@pytest.mark.parametrize("either", [None, [], [{}], [None] * 3, {"a": 1, "b": 2}, "ab"])
 def test_a_description_whose_either_is_none(half, beside, either):
     write(half, FULL)
     beside.write_text(json.dumps({"vech": 1, "either": either}))

@@ -69,7 +69,7 @@ def parse_object(text: str, path: Path) -> Any:
 
 
 def checked(found: Any, path: Path, keys: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Take a description that has our version, `keys`, perhaps labels and what is `optional`, and nothing else."""
+    """Take a description of our version that has `keys`, perhaps labels and what is `optional`, no more."""
     if not isinstance(found, dict) or type(found.get("vech")) is not int or found["vech"] != VERSION:
         version = found.get("vech") if isinstance(found, dict) else found
         raise FileFormatError(f'has "vech": {version!r}, and this version of vech reads {VERSION}', path)
@@ -103,7 +103,7 @@ def _wrong_keys(found: dict[str, Any], required: tuple[str, ...], known: tuple[s
 
 
 def described_half(array: Array, found: Any, path: Path, *, verify: bool = False) -> Packed:
-    """Make a half of an array and its description, which must agree; of a memory map a sample, unless `verify`."""
+    """Make a half of an array and its description, which must agree; a map by a sample, unless `verify`."""
     found = checked(found, path, ("layout", "kind", "n", "dtype"), ("digest",))
     try:
         named = found["layout"]
@@ -117,11 +117,9 @@ def described_half(array: Array, found: Any, path: Path, *, verify: bool = False
     array = remembered(array, dtype, path)
     check_dtype(array.dtype, path)
     if array.dtype != dtype:
-        raise FileFormatError(
-            f"says dtype {dtype_name(dtype)}, and the array has {dtype_name(array.dtype)}", path
-        )
+        raise _other(f"says dtype {dtype_name(dtype)}, and the array has {dtype_name(array.dtype)}", path)
     if array.shape != (length,):
-        raise FileFormatError(
+        raise _other(
             f"says n={found['n']}, so an array of shape ({length},), and the array has shape {array.shape}",
             path,
         )
@@ -131,8 +129,13 @@ def described_half(array: Array, found: Any, path: Path, *, verify: bool = False
         try:
             check_digest(array, found["digest"], whole=verify or not isinstance(array, np.memmap))
         except ValueError as error:
-            raise FileFormatError(f"{error}: {OTHER_NUMBERS}", path) from error
+            raise _other(str(error), path) from error
     try:
         return Packed(array, layout, kind=found["kind"], labels=found.get("labels"))
     except (TypeError, ValueError) as error:
         raise FileFormatError(f"describes no half: {error}", path) from error
+
+
+def _other(text: str, path: Path) -> FileFormatError:
+    """Say that a description is that of another array, and what to do where it is a file of its own."""
+    return FileFormatError(f"{text}: {OTHER_NUMBERS}" if path.suffix == ".json" else text, path)

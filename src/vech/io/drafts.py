@@ -47,7 +47,8 @@ class Draft:
             holder = open(self.temporary, "xb", buffering=0, opener=opener)  # noqa: SIM115
             self.holders.append(holder)
             if _locks(holder) and os.fstat(holder.fileno()).st_nlink:
-                break  # else somebody took it for a leftover before it was locked
+                break
+            self.holders.pop().close()  # somebody took it for a leftover before it was locked
         self.file = open(self.temporary, "wb")  # noqa: SIM115
         self.holders.append(self.file)
 
@@ -85,7 +86,7 @@ class Draft:
 
     @contextmanager
     def naming(self) -> Iterator[None]:
-        """Let errors of the system name the path that was asked for, not the temporary file nor the folder."""
+        """Let errors of the system name the path that was asked for, not the temporary file or the folder."""
         try:
             yield
         except OSError as error:
@@ -160,7 +161,14 @@ def locked(folder: Path) -> Iterator[None]:
         end = time.monotonic() + PATIENCE
         while descriptor is not None and not _locks(descriptor) and time.monotonic() < end:
             time.sleep(0.002)
-        yield
+        try:
+            yield
+        finally:
+            if (
+                descriptor is not None
+            ):  # a process forked meanwhile has the folder open, and would keep the lock
+                with suppress(OSError):
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def refuse(path: Path) -> None:
@@ -195,7 +203,7 @@ def _opened(folder: Path) -> Iterator[int | None]:
 
 
 def remove_leftovers(target: Path) -> None:
-    """Remove the temporary files of writers of `target` that were killed; those that are locked have a writer."""
+    """Remove temporary files of writers of `target` that were killed; one that is locked has a writer."""
     ours = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.tmp").fullmatch
     with suppress(OSError), os.scandir(target.parent) as entries:
         for entry in entries:

@@ -9,7 +9,7 @@ from pathlib import Path
 MAP_FROM = 64 << 20
 """Dense content of at least so many bytes is memory-mapped, read-only, instead of read."""
 
-NO_DIGEST = "has no digest of its numbers to verify: leave verify out, or vech.write them to a .npy, which then has one"
+NO_DIGEST = "has no digest of its numbers to verify: leave verify out, or vech.write them to a .npy"
 
 
 class FileFormatError(ValueError):

@@ -1,8 +1,8 @@
 """The numbers of a half and the description beside them: two files that change as one.
 
-Two files take two renames. So while the numbers are replaced, their description says "either": what the new numbers
-are and what the old ones were, or null for none, and digests tell which are there. At every instant the two files are
-the old pair or the new one; what is seen after a crash is what was seen at that instant.
+Two files take two renames. So while the numbers are replaced, their description says "either": what the new
+numbers are and what the old ones were, or null for none, and digests tell which are there. At every instant
+the two files are the old pair or the new one, and so they are after a crash.
 """
 
 import json
@@ -47,21 +47,13 @@ def read_pair(path: Path, load: Callable[[BinaryIO], Array]) -> tuple[Array, byt
 def described(array: Array, text: bytes, path: Path, *, verify: bool) -> Packed | None:
     """Make a half of an array and the text of its description; None where that allows for a bare array.
 
-    Of a memory map a sample is compared, unless `verify`, or where it takes all to tell old numbers from new ones.
+    Of a memory map a sample is compared, unless `verify`, or where old numbers are told from new ones.
     """
-    found = _parsed(text, path)
-    versions = _versions(found, path)
+    versions = _versions(_parsed(text, path), path)
     if len(versions) == 1:
-        return described_half(array, found, path, verify=verify)
-    errors = []
-    for version in (version for version in versions if version is not None):
-        try:
-            return described_half(array, version, path, verify=True)
-        except FileFormatError as error:
-            errors.append(error)
-    if None in versions:
-        return None
-    raise errors[0]
+        return described_half(array, versions[0], path, verify=verify)
+    version = _true_one(versions, array, path)
+    return None if version is None else described_half(array, version, path, verify=verify)
 
 
 def replace_pair(numbers: Draft, new: bytes | None, load: Callable[[BinaryIO], Array]) -> None:
@@ -118,32 +110,46 @@ def _parsed(text: bytes, beside: Path) -> Any:
 
 
 def _versions(found: Any, path: Path) -> list[Any]:
-    """List the descriptions of which one is true, None for no description."""
+    """List the descriptions of which one is true, None for no description: two where it says either."""
     if not isinstance(found, dict) or "either" not in found:
         return [found]
     versions = found["either"]
-    if found != {"vech": VERSION, "either": versions} or not isinstance(versions, list) or len(versions) < 2:
+    if found != {"vech": VERSION, "either": versions} or not isinstance(versions, list) or len(versions) != 2:
         raise FileFormatError(f'says "either", which goes with "vech": {VERSION} and two descriptions', path)
     return versions
 
 
+def _true_one(versions: list[Any], array: Array, path: Path) -> Any:
+    """Choose the description whose digest is that of the numbers, or None where that is one of them."""
+    errors = []
+    for version in (version for version in versions if version is not None):
+        try:
+            described_half(array, version, path, verify=True)
+            return version
+        except FileFormatError as error:
+            errors.append(error)
+    if None in versions:
+        return None
+    raise errors[0]
+
+
 def _present(path: Path, text: bytes | None, load: Callable[[BinaryIO], Array]) -> list[Any]:
-    """List the descriptions of which one is true now, each with a digest; none where none is."""
+    """List the description that is true now, with its digest; None for no description; nothing if none is."""
+    if text is None:
+        return [None]
     beside = description_path(path)
     try:
-        versions = [None] if text is None else _versions(_parsed(text, beside), beside)
-        return [_digested(version, path, load) for version in versions]
+        versions = _versions(_parsed(text, beside), beside)
+        if len(versions) == 1 and isinstance(versions[0], dict) and "digest" in versions[0]:
+            return versions
+        with path.open("rb") as file:
+            array = load(file)
+        if len(versions) > 1:
+            return [_true_one(versions, array, beside)]
+        described_half(array, versions[0], beside)
+        return [versions[0] | {"digest": digest(array)}]
     except FileFormatError:
         return []
-
-
-def _digested(version: Any, path: Path, load: Callable[[BinaryIO], Array]) -> Any:
-    if version is None or (isinstance(version, dict) and "digest" in version):
-        return version
-    with path.open("rb") as file:
-        array = load(file)
-    described_half(array, version, description_path(path))
-    return version | {"digest": digest(array)}
 
 
 def _during(new: bytes | None, present: list[Any]) -> bytes | None:
