@@ -35,7 +35,7 @@ def beside(tmp_path):
 @pytest.fixture
 def mapped(monkeypatch):
     """Every file is large, and of 20 tiles three are looked at."""
-    monkeypatch.setattr(npy, "MAP_FROM", 1)
+    monkeypatch.setattr(arrays, "MAP_FROM", 1)
     monkeypatch.setattr(digests, "TILE", 64)
     monkeypatch.setattr(digests, "SAMPLE", 1)
 
