@@ -5,7 +5,6 @@ mean comes to lie more than STRAY standard deviations from c, G and s are moved 
 & LeVeque, 1983, American Statistician 37, 242). So G - s s^H / n cancels at most 1 + STRAY^2 times its size.
 """
 
-import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
