@@ -15,15 +15,16 @@ from vech.layout import Layout
 from vech.moves import convert
 from vech.values import factored, largest, worst
 
-BLOCK = 2**18  # cells written at a time
+BLOCK = 2**18  # cells looked at together
+FEW = 32  # sorting the cells to find two for one number takes longer than a copy of so many times their count
 
 Indices = NDArray[np.int64]
 
 
 def assign(matrix: Operand, i: Indices, j: Indices, values: Any) -> None:
-    """matrix[i, j] = values, of rows and columns of one shape, in blocks along its first axis.
+    """matrix[i, j] = values, of rows and columns of one shape: all of it, or on any error nothing.
 
-    What contradicts itself is noticed after it was written, and undone.
+    What may contradict itself is put together beside the half, which then changes in one step that Ctrl-C cannot halve.
     """
     half, layout, kind = matrix
     check_writeable(half)
@@ -34,37 +35,45 @@ def assign(matrix: Operand, i: Indices, j: Indices, values: Any) -> None:
         _check_diagonal(matrix, rows, columns, numbers)
         if family(half.dtype) in "fc" and i.size > 1:
             largest_number = max(largest_number, float(largest(numbers[None])[0]))
-    doubtful = i.size > 1 and not (kind is Kind.SYMMETRIC and not any(given.strides))
-    if not doubtful:
-        for rows, columns, numbers in _blocks(i, j, given):
-            slots, stored = _stored(matrix, rows, columns, numbers)
-            half[slots] = stored
+    if i.size <= 1 or (kind is Kind.SYMMETRIC and not any(given.strides)):
+        _write_number(matrix, i, j, given)
         return
-    before = None if i.size * 2 < half.size else half.copy()
-    written: list[tuple[Indices, Array]] = []
-    for rows, columns, numbers in _blocks(i, j, given):
-        slots, stored = _stored(matrix, rows, columns, numbers)
-        if before is None:
-            written.append((slots, half[slots]))
-        half[slots] = stored
     scale = max(1.0, layout.offdiagonal_scale, layout.diagonal_scale)
     tolerance = np.array([matrix.n * epsilon(half.dtype) * largest_number * scale])
-    for rows, columns, numbers in _blocks(i, j, given):
-        slots, stored = _stored(matrix, rows, columns, numbers)
-        apart = worst(stored[None], half[slots][None], tolerance)
-        if apart is None:
-            continue
-        kept = ~((rows == columns) & (layout.implied is not None))
-        row, column = int(rows[kept][apart[1]]), int(columns[kept][apart[1]])
-        one, other = stored[apart[1]], half[slots[apart[1]]]
-        if before is not None:
-            half[...] = before
-        for slots, old in reversed(written):
-            half[slots] = old
-        raise ValueError(
-            f"the values contradict themselves at ({row}, {column}): {one} and {other} are meant for one "
-            f"number (as the half holds it), since ({column}, {row}) is its {kind} mirror"
-        )
+    if i.size * FEW > half.size:
+        after = half.copy()
+        for slots, stored, _, _ in _stored_blocks(matrix, i, j, given):
+            after[slots] = stored
+        for slots, stored, rows, columns in _stored_blocks(matrix, i, j, given):
+            _check_agreement(matrix, rows, columns, stored, after[slots], tolerance)
+        half[...] = after
+        return
+    parts = list(_stored_blocks(matrix, i, j, given))
+    slots, stored, rows, columns = map(np.concatenate, zip(*parts, strict=True))
+    _, place = np.unique(slots, return_inverse=True)
+    after = np.empty_like(stored)
+    after[place] = stored
+    _check_agreement(matrix, rows, columns, stored, after[place], tolerance)
+    half[slots] = stored
+
+
+def _write_number(matrix: Operand, i: Indices, j: Indices, given: Array) -> None:
+    """Write one number to all cells; Ctrl-C in the midst of many is raised when they are written."""
+    if matrix.layout.scaled:
+        for _ in _stored_blocks(
+            matrix, i, j, given
+        ):  # raises what there is to raise before anything is written
+            pass
+
+    def write() -> None:
+        for slots, stored, _, _ in _stored_blocks(matrix, i, j, given):
+            matrix.half[slots] = stored
+
+    try:
+        write()
+    except KeyboardInterrupt:
+        write()
+        raise
 
 
 def fill(matrix: Operand, mask: Operand, value: Any) -> None:
@@ -94,8 +103,10 @@ def fill(matrix: Operand, mask: Operand, value: Any) -> None:
             number, layout.offdiagonal_scale
         )
         return
-    half[chosen] = _scaled(number, layout.offdiagonal_scale)
-    half[at[on]] = _scaled(number, layout.diagonal_scale)
+    slots = np.concatenate([np.flatnonzero(chosen), at[on]])
+    scales = np.full(slots.size, layout.offdiagonal_scale)
+    scales[slots.size - at[on].size :] = layout.diagonal_scale
+    half[slots] = _scaled(np.broadcast_to(number, slots.shape), scales)
 
 
 def as_values(values: Any, half: Array) -> Array:
@@ -147,9 +158,6 @@ def _stored(matrix: Operand, i: Indices, j: Indices, values: Array) -> tuple[Ind
     """Where cells are in the half, and what stands there; without those of a diagonal that is left out."""
     _, layout, kind = matrix
     n = matrix.n
-    if layout.implied is not None and (i == j).any():
-        off = i != j
-        i, j, values = i[off], j[off], values[off]
     if kind is not Kind.SYMMETRIC:
         other = i < j if layout.triangle == "lower" else i > j
         values = values.copy()
@@ -158,6 +166,31 @@ def _stored(matrix: Operand, i: Indices, j: Indices, values: Array) -> tuple[Ind
     if layout.scaled:
         values = _scaled(values, np.where(i == j, layout.diagonal_scale, layout.offdiagonal_scale))
     return layout.slot(np.minimum(i, j), np.maximum(i, j), n), values
+
+
+def _stored_blocks(
+    matrix: Operand, i: Indices, j: Indices, values: Array
+) -> Iterator[tuple[Indices, Array, Indices, Indices]]:
+    """Where cells are in the half, what stands there, and their rows and columns, some after the other."""
+    for rows, columns, numbers in _blocks(i, j, values):
+        if matrix.layout.implied is not None and (rows == columns).any():
+            off = rows != columns
+            rows, columns, numbers = rows[off], columns[off], numbers[off]
+        yield *_stored(matrix, rows, columns, numbers), rows, columns
+
+
+def _check_agreement(
+    matrix: Operand, i: Indices, j: Indices, meant: Array, kept: Array, tolerance: Array
+) -> None:
+    """Refuse values of which one is meant for a number that another one was kept for."""
+    apart = worst(meant[None], kept[None], tolerance)
+    if apart is None:
+        return
+    row, column, one, other = (x[apart[1]] for x in (i, j, meant, kept))
+    raise ValueError(
+        f"the values contradict themselves at ({row}, {column}): {one} and {other} are meant for one "
+        f"number (as the half holds it), since ({column}, {row}) is its {matrix.kind} mirror"
+    )
 
 
 def _scaled(values: Array, scales: Any) -> Array:

@@ -36,7 +36,8 @@ class Operand(NamedTuple):
 def apply(ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Operand:
     """A ufunc of one or two inputs, operands of one side or numbers; in place: into the half of the first.
 
-    The result has the layout of the first operand, with its diagonal stored where it is not the implied one.
+    The result has the layout of the first operand, with its diagonal stored where it is not the implied one. In place,
+    an error or Ctrl-C leaves the half as it was, or as it is to be.
     """
     stores = [x for x in inputs if isinstance(x, Operand)]
     first = stores[0]
@@ -50,7 +51,9 @@ def apply(ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Operand:
     linear |= len(stores) == 1 and (ufunc is np.multiply or (ufunc is np.divide and inputs[0] is first))
     work = layout if linear else unscaled(layout)
     moved = [_moved(x, work, dtype) if isinstance(x, Operand) else x for x in inputs]
-    if in_place and work == layout:
+    at, ends = _settled(inputs, moved, work, first.n)
+    halved = at.size or "raise" in np.geterr().values()  # by Ctrl-C; by a ufunc that writes before it raises
+    if in_place and work == layout and not halved:
         half = first.half
     else:
         made = [
@@ -58,14 +61,13 @@ def apply(ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Operand:
         ]
         fitting = [new for new in made if new.dtype == dtype]
         half = fitting[0] if fitting else np.empty(layout.length(first.n), dtype)
-    at, ends = _settled(inputs, moved, work, first.n)
     ufunc(*moved, out=half, casting="same_kind")
     if at.size:
         half[at] = ufunc(*ends)
     if work != layout:
         half = convert(half, work, layout, kind=kind, out=half if isinstance(layout, Layout) else None)
-        if in_place:
-            first.half[...] = half
+    if in_place and half is not first.half:
+        first.half[...] = half
     return Operand(first.half if in_place else half, layout, kind)
 
 

@@ -296,8 +296,9 @@ class Forms(Store):
         Notes
         -----
         Cost: half of the multiplications of ``X @ X.T``, in blocks of 256 x 256 that BLAS makes; narrow
-        floats in float32, added and rounded once. An explicit order, or a scale beyond 16 or 1/16, is converted and
-        written back, for one more half.
+        floats in float32, added and rounded once. A copy of the half is updated and then written back, so that an error
+        or Ctrl-C leaves all of the update or nothing; an explicit order, or a scale beyond 16 or 1/16, is converted,
+        for one more half.
 
         Examples
         --------
@@ -316,4 +317,6 @@ class Forms(Store):
                 f"convert the half to {self.layout.plain.name!r} first"
             )
         factor = products.check_outer(self.half, self.kind, x, alpha)
-        products.add_outer(self.half, self.layout, self.kind, x if x.ndim == 2 else x[:, None], factor)
+        after = self.half.copy()
+        products.add_outer(after, self.layout, self.kind, x if x.ndim == 2 else x[:, None], factor)
+        self.half[...] = after

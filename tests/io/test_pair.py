@@ -12,7 +12,7 @@ import pytest
 
 import vech
 import vech.io
-from vech.io import FileFormatError, digests, npy, pair
+from vech.io import FileFormatError, arrays, digests, npy, pair
 
 FULL = np.array([[4.0, 1, 0, 7], [1, 3, -2, 0], [0, -2, 5, 9], [7, 0, 9, 8]])
 OTHER = FULL * 3 + 1

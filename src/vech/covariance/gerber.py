@@ -8,7 +8,15 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.counts.codes import Measure, Progress, edges, encode, write
-from vech.covariance.data import Data, as_weights, column_name, is_labelled, numbers_beside, open_data
+from vech.covariance.data import (
+    Data,
+    as_weights,
+    check_underflow,
+    column_name,
+    is_labelled,
+    numbers_beside,
+    open_data,
+)
 from vech.covariance.medians import medians
 from vech.covariance.moments import raise_overflow
 from vech.covariance.result import Result
@@ -142,6 +150,11 @@ def gerber(
     found = spread(data, given, threads)
     if not correlation and found.deviation.max() > np.sqrt(float(np.finfo(data.dtype).max)):
         raise_overflow(data)
+    if not correlation:
+        variances = np.where(
+            found.deviation == 0, np.inf, found.deviation**2
+        )  # none is too small where it is 0
+        check_underflow(data, variances, data.dtype, given)
     low, high = _reach(data, found, bounds, center, given)
     measure = FORMS[form]
     codes = encode(data.pieces(), low, high, pairwise=missing == "pairwise", threads=threads)

@@ -255,7 +255,13 @@ def divisor_of(moments: Moments, ddof: float) -> float:
 
 
 def write_covariance(moments: Moments, result: Result, divisor: float) -> None:
-    """Finish the moments as a covariance."""
+    """Finish the moments as a covariance; OverflowError where they are wider and it has no place."""
+    if moments.runs.half.dtype != result.dtype:
+        most = np.finfo(result.dtype).max
+        if not (moments.variances(divisor) <= most).all():
+            raise OverflowError(
+                f"variances of X exceed {result.dtype}, which ends at {most:.3g}: scale X first"
+            )
 
     def work(block: Array, rows: slice, columns: slice) -> None:
         block /= divisor

@@ -9,7 +9,16 @@ import numpy as np
 
 from vech.arrays import Array, resolve_threads
 from vech.counts.codes import Counts, edges, encode
-from vech.covariance.data import Data, as_weights, check_labels, check_rows, column_numbers, open_data
+from vech.covariance.data import (
+    Data,
+    as_weights,
+    check_labels,
+    check_rows,
+    check_underflow,
+    column_numbers,
+    is_labelled,
+    open_data,
+)
 from vech.covariance.gerber import FORMS
 from vech.covariance.moments import ROUNDINGS, Moments, plain_runs, raise_overflow, refuse, wide_dtype
 from vech.covariance.result import Result
@@ -111,6 +120,8 @@ class Stream:
         )
         self._center = column_numbers(0.0 if center is None else center, "center")
         self._scale = None if scale is None else column_numbers(scale, "scale", least=0)
+        given = {"thresholds": thresholds, "center": center, "scale": scale}
+        self._names = {name: tuple(x.index) for name, x in given.items() if is_labelled(x)}
         self._content: tuple[Data, Moments | Counts] | None = (
             None  # the columns, and what is summed up of them
         )
@@ -359,6 +370,7 @@ class Stream:
         ):
             if vector is not None and vector.ndim and vector.size != data.p:
                 raise ValueError(f"there are {vector.size} {name} for {data.p} columns")
+            check_labels(self._names.get(name), data.labels, name, "X")
         if self._thresholds is None or self._center is None:
             return np.zeros(0), np.zeros(0)
         low, high = edges(self._center, self._thresholds, data.dtype)
@@ -402,8 +414,11 @@ def _change_moments(state: Moments, data: Data, weights: Array | None, sign: int
         raise ValueError(f"there are {weights.size} weights for {stop} rows")
     if state.rows and state.weight <= NOTHING * weight:
         raise ValueError("the rows that would remain have no weight")
-    if not np.isfinite(state.scatter()).all():
+    squares = state.scatter()
+    if not np.isfinite(squares).all():
         raise_overflow(data)
+    if sign > 0 and not state.removed:  # else what is small may be rounding, which is for the result to judge
+        check_underflow(data, squares, data.dtype, weights)
     state.rest()
 
 

@@ -18,6 +18,7 @@ from vech.pairwise.rows import (
     numbers_of,
     parts_of,
 )
+from vech.products import add_outer
 from vech.scan import Triangle
 
 BLOCK = 2**22  # numbers of a block of products
@@ -101,7 +102,7 @@ class Dense:
         """Products as a half of a plain layout, and how many are kept."""
         S = Packed(np.zeros(plain.length(self.n), self.x.dtype), plain, kind=self.kind)
         with np.errstate(over="ignore", invalid="ignore"):
-            S.add_outer(self.x)
+            add_outer(S.half, plain, S.kind, self.x, 1)
         half = S.half
         ends = plain.diagonal_slots(self.n)
         half[ends] = self._diagonal(half[ends], np.arange(self.n))
