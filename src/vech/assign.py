@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech.arrays import Array, as_array, check_writeable, epsilon, family, shares_memory
-from vech.entrywise import Operand, is_own_mirror, unscaled, with_diagonal
+from vech.entrywise import is_own_mirror, unscaled, with_diagonal
 from vech.explicit import cross
 from vech.kind import Kind
 from vech.layout import Layout
 from vech.moves import convert
+from vech.runs import Half
 from vech.values import factored, largest, worst
 
 BLOCK = 2**18  # cells written at a time
@@ -20,7 +21,7 @@ BLOCK = 2**18  # cells written at a time
 Indices = NDArray[np.int64]
 
 
-def assign(matrix: Operand, i: Indices, j: Indices, values: Any) -> None:
+def assign(matrix: Half, i: Indices, j: Indices, values: Any) -> None:
     """matrix[i, j] = values, of rows and columns of one shape, in blocks along its first axis.
 
     What contradicts itself is noticed after it was written, and undone.
@@ -67,7 +68,7 @@ def assign(matrix: Operand, i: Indices, j: Indices, values: Any) -> None:
         )
 
 
-def fill(matrix: Operand, mask: Operand, value: Any) -> None:
+def fill(matrix: Half, mask: Half, value: Any) -> None:
     """matrix[mask] = value, for a mask that is a symmetric matrix of bool."""
     half, layout, kind = matrix
     check_writeable(half)
@@ -78,7 +79,7 @@ def fill(matrix: Operand, mask: Operand, value: Any) -> None:
             f"its numbers come once for both sides"
         )
     order = with_diagonal(unscaled(layout))
-    chosen = convert(mask.half, mask.layout, order)
+    chosen = convert(mask.numbers, mask.layout, order)
     i, at = np.arange(matrix.n), order.diagonal_slots(matrix.n)
     on = chosen[at]
     _check_diagonal(matrix, i[on], i[on], np.broadcast_to(number, i[on].shape))
@@ -122,9 +123,9 @@ def _fitting(values: Array, shape: tuple[int, ...]) -> Array:
         raise ValueError(f"values of shape {values.shape} do not fit what is indexed, {shape}") from None
 
 
-def _check_diagonal(matrix: Operand, i: Indices, j: Indices, values: Array) -> None:
+def _check_diagonal(matrix: Half, i: Indices, j: Indices, values: Array) -> None:
     """Refuse on the diagonal what the layout leaves out, and what the kind has not."""
-    layout, kind, dtype = matrix.layout, matrix.kind, matrix.half.dtype
+    layout, kind, dtype = matrix.layout, matrix.kind, matrix.dtype
     on = i == j
     if (layout.implied is None and kind is Kind.SYMMETRIC) or not on.any():
         return
@@ -143,7 +144,7 @@ def _check_diagonal(matrix: Operand, i: Indices, j: Indices, values: Array) -> N
         raise ValueError(f"{diagonal[wrong][0]} cannot be at ({at}, {at}): {reason}")
 
 
-def _stored(matrix: Operand, i: Indices, j: Indices, values: Array) -> tuple[Indices, Array]:
+def _stored(matrix: Half, i: Indices, j: Indices, values: Array) -> tuple[Indices, Array]:
     """Where cells are in the half, and what stands there; without those of a diagonal that is left out."""
     _, layout, kind = matrix
     n = matrix.n

@@ -13,7 +13,7 @@ from vech.dialects import AnyLayout
 from vech.layout import one_of
 from vech.packed import Packed
 from vech.reductions import norm
-from vech.runs import SIDE
+from vech.runs import SIDE, Half
 
 TARGETS = ("identity", "constant-correlation")
 NUMBERS = 2**18  # of X looked at together beside the products
@@ -262,7 +262,7 @@ def _towards_constant_correlation(data: Data, result: Result, moments: Moments, 
 
 def _square(result: Result) -> float:
     """||S||^2."""
-    size = norm(result.half, result.plain, result.kind)
+    size = norm(Half(result.half, result.plain, result.kind))
     if 0 < size < np.sqrt(np.finfo(np.float64).tiny):
         raise ValueError("sums of fourth powers of X underflow float64: scale X first")
     if not np.isfinite(size * size):
