@@ -30,7 +30,7 @@ def apply(ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Half:
     first = stores[0]
     dtype = ufunc(*(np.empty(0, x.dtype) if isinstance(x, Half) else x for x in inputs)).dtype
     family(dtype)
-    kind = kind_of(ufunc, inputs, dtype)
+    kind = kind_of_result(ufunc, inputs, dtype)
     layout = _layout(ufunc, inputs, kind, dtype, in_place)
     if in_place:
         _check_fits(first, layout, kind, dtype)
@@ -82,7 +82,7 @@ def is_own_mirror(number: Any, kind: Kind) -> bool:
 # ---------------------------------------------------------------- the kind of a result
 
 
-def kind_of(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Dtype) -> Kind:
+def kind_of_result(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Dtype) -> Kind:
     """The kind of what a ufunc makes of operands and numbers; TypeError if of none."""
     kinds = [_kinds(x) for x in inputs]
     common = frozenset.intersection(*kinds)

@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, Dtype, check_writeable, extension, family, resolve_threads, shares_memory
+from vech.arrays import (
+    Array,
+    Dtype,
+    check_writeable,
+    extension,
+    family,
+    native,
+    resolve_threads,
+    shares_memory,
+)
 from vech.kind import Kind
 from vech.moves import convert
 from vech.runs import (
@@ -22,7 +31,6 @@ from vech.runs import (
     direct,
     expanded,
     is_narrow,
-    native,
     runs_of,
     wide,
 )

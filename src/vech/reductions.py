@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, Dtype, family, resolve_threads
+from vech.arrays import Array, Dtype, family, native, resolve_threads
 from vech.kind import Kind
 from vech.products import matmul, matvec, product_dtype
 from vech.runs import (
@@ -20,7 +20,6 @@ from vech.runs import (
     double,
     expanded,
     is_narrow,
-    native,
     runs_of,
     wide,
 )

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeGuard
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, Dtype, extension, family, words
+from vech.arrays import Array, Dtype, family, native, words
 from vech.dialects import AnyLayout
 from vech.kind import Kind
 from vech.layout import Layout
@@ -157,11 +157,6 @@ def blocks(n: int, grow: bool, side: int | None = None) -> Iterator[tuple[slice,
         rows = slice(first, min(first + side, n))
         for begin in range(0 if grow else first, rows.stop if grow else n, side):
             yield rows, slice(begin, min(begin + side, n))
-
-
-def native(dtype: Dtype) -> Dtype:
-    """In this machine's order of bytes."""
-    return dtype if extension(dtype) else dtype.newbyteorder("=")
 
 
 def is_narrow(dtype: Dtype) -> bool:

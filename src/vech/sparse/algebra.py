@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from vech.arrays import check_memory, family
-from vech.entrywise import PRODUCTS, SIGNS, SUMS, kind_of
+from vech.entrywise import PRODUCTS, SIGNS, SUMS, kind_of_result
 from vech.kind import Kind, resolve_kind
 from vech.layout import Layout, one_of
 from vech.operators import Operators
@@ -192,7 +192,7 @@ class Algebra(Operators, Arrays):
             return NotImplemented  # Python takes S = S + T instead, and the operator of the other store
         rules = [Half(x._data[:0], VECH, x.kind) if isinstance(x, Algebra) else x for x in operands]
         dtype = ufunc(*(x.numbers if isinstance(x, Half) else x for x in rules)).dtype
-        kind = kind_of(ufunc, tuple(rules), sparse_dtype(dtype))
+        kind = kind_of_result(ufunc, tuple(rules), sparse_dtype(dtype))
         if _fills(ufunc, operands):
             return self._filled(ufunc, operands)
         left, right = operands[0], operands[-1]
