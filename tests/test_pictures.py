@@ -6,7 +6,7 @@ import pytest
 import reference
 import vech
 from vech.dialects import CANONICAL, DIALECTS, TABLE
-from vech.pictures import conversions, picture, sides, twin, users, words
+from vech.pictures import conversions, in_words, picture, sides, twin, users
 
 DRAWN = {
     "vech": """
@@ -107,15 +107,15 @@ def test_odd_and_even_sides_are_shown_where_they_differ():
     ],
 )
 def test_a_layout_in_words(layout, said):
-    assert words(vech.as_layout(layout)) == said
+    assert in_words(vech.as_layout(layout)) == said
 
 
 def test_a_layout_of_ones_own_has_words_and_a_picture():
     own = vech.Layout("upper", "rows", diagonal_scale=3, offdiagonal_scale=0.5)
-    assert words(own) == ("upper by rows, shrink", "stored", "3 on the diagonal, 0.5 off the diagonal")
+    assert in_words(own) == ("upper by rows, shrink", "stored", "3 on the diagonal, 0.5 off the diagonal")
     assert picture(own, 2) == "0'  1'\n.   2'"
     unit = vech.Layout(diagonal="one", diagonal_scale=3)
-    assert words(unit) == ("lower by columns, shrink", "one", "none")
+    assert in_words(unit) == ("lower by columns, shrink", "one", "none")
     assert picture(unit, 0) == picture(vech.as_layout("vech"), 0) == ""
 
 

@@ -11,6 +11,7 @@ from cases import DTYPES, LAYOUTS, PLAIN, STORE_KINDS, param
 from compare import assert_same_bits
 from vech import products, reductions, runs
 from vech.kind import Kind
+from vech.runs import Half
 
 SIZES = (0, 1, 2, 3, 15, 16, 17, 63, 64, 65)
 FLOATS = ("float32", "float64", "complex64", "complex128")
@@ -25,6 +26,10 @@ def packed(layout, dtype, kind, n, salt=0):
     """A store and its full matrix, by the reference."""
     half = cases.half(dtype, layout, kind, n, values=cases.moderate, salt=salt)
     return vech.Packed(half, layout, kind=kind), reference.expand(half, layout, kind)
+
+
+def held(store):
+    return Half(store.half, store.layout, store.kind)
 
 
 def wide(x):
@@ -252,12 +257,12 @@ def test_an_extreme_scale_leaves_products_what_they_are(layout):
     for right in (x, x[:, :2], x[:, 0]):
         check(store @ right, full, right, n)
     check(store.row_sums(), full, np.ones(n, dtype), n)
-    given = (half, layout, Kind.SYMMETRIC)
+    given = Half(half, layout, Kind.SYMMETRIC)
     bound = cases.tolerance(dtype, n * n)
-    assert reductions.norm(*given) == pytest.approx(np.linalg.norm(wide(full)), rel=bound)
-    assert reductions.norm(*given, 1) == pytest.approx(np.abs(wide(full)).sum(axis=0).max(), rel=bound)
-    assert reductions.norm(*given, "max") == pytest.approx(np.abs(wide(full)).max(), rel=bound)
-    assert reductions.inner(*given, *given) == pytest.approx(np.vdot(wide(full), wide(full)), rel=bound)
+    assert reductions.norm(given) == pytest.approx(np.linalg.norm(wide(full)), rel=bound)
+    assert reductions.norm(given, 1) == pytest.approx(np.abs(wide(full)).sum(axis=0).max(), rel=bound)
+    assert reductions.norm(given, "max") == pytest.approx(np.abs(wide(full)).max(), rel=bound)
+    assert reductions.inner(given, given) == pytest.approx(np.vdot(wide(full), wide(full)), rel=bound)
     np.testing.assert_allclose(
         store.congruence(x[:, 0]).expand(), full * x[:, :1] * x[:, 0], rtol=cases.tolerance(dtype, 2)
     )
@@ -383,14 +388,14 @@ def test_numbers_of_a_store_are_those_of_the_full_matrix(layout, dtype, kind, n)
     assert abs(store.quadratic(x[:, 0]) - want[0]) <= bound * (np.abs(x[:, 0]) @ size @ np.abs(x[:, 0]))
     assert abs(store.trace() - wide(full).trace()) <= bound * size.trace() and store.trace().dtype == dtype
     check(store.row_sums(), full, np.ones(n, dtype), n)
-    given = (store.half, store.layout, store.kind)
+    given = held(store)
     for order, exact in (
         ("fro", np.linalg.norm(wide(full)) if n else 0),
         (1, size.sum(axis=0).max(initial=0)),
         (np.inf, size.sum(axis=1).max(initial=0)),
         ("max", size.max(initial=0)),
     ):
-        assert abs(reductions.norm(*given, order) - exact) <= bound * exact
+        assert abs(reductions.norm(given, order) - exact) <= bound * exact
 
 
 @pytest.mark.parametrize(
@@ -403,7 +408,7 @@ def test_numbers_of_a_store_are_those_of_the_full_matrix(layout, dtype, kind, n)
 )  # fmt: skip
 def test_an_inner_product_is_the_sum_of_all_products(layout, other, dtype, kind, n):
     (s, a), (t, b) = packed(layout, dtype, kind, n), packed(other, dtype, kind, n, salt=1)
-    got = reductions.inner(s.half, s.layout, s.kind, t.half, t.layout, t.kind)
+    got = reductions.inner(held(s), held(t))
     assert abs(got - np.vdot(wide(a), wide(b))) <= cases.tolerance(dtype, n * n + 8) * np.vdot(
         np.abs(wide(a)), np.abs(wide(b))
     )
@@ -415,14 +420,14 @@ def test_numbers_of_other_dtypes(dtype):
     if dtype not in DTYPES:
         pytest.skip("ml_dtypes is not installed")
     store, full = packed(vech.Layout(), DTYPES[dtype], "symmetric", 9)
-    given = (store.half, store.layout, store.kind)
+    given = held(store)
     exact = wide(full)
     bound = cases.tolerance(store.dtype, 81) if cases.is_inexact(store.dtype) else 0
     near = cases.tolerance(np.float64, 81)
-    assert float(reductions.norm(*given, "fro")) == pytest.approx(np.linalg.norm(exact), rel=near)
-    assert reductions.norm(*given, "max") == np.abs(exact).max()
-    assert reductions.norm(*given, 1) == np.abs(exact).sum(axis=0).max()
-    got = reductions.inner(*given, *given)
+    assert float(reductions.norm(given, "fro")) == pytest.approx(np.linalg.norm(exact), rel=near)
+    assert reductions.norm(given, "max") == np.abs(exact).max()
+    assert reductions.norm(given, 1) == np.abs(exact).sum(axis=0).max()
+    got = reductions.inner(given, given)
     want = np.vdot(exact, exact) if bound else np.vdot(full, full)
     assert float(got) == pytest.approx(float(want), rel=bound, abs=0)
     want = wide(full.sum(axis=1)) if not bound else exact.sum(axis=1)
@@ -441,26 +446,24 @@ def test_what_does_not_count_on_a_diagonal_drowns_nothing(kind, dirt, want, dtyp
     half = np.array([dirt, number, dirt], dtype)
     if kind != "skew":
         half[[0, 2]] += number
-    given = (half, vech.as_layout(layout), Kind(kind))
-    assert reductions.inner(*given, *given) == want
-    assert reductions.norm(*given) == np.sqrt(np.float64(want)).astype(half.real.dtype)
+    given = Half(half, vech.as_layout(layout), Kind(kind))
+    assert reductions.inner(given, given) == want
+    assert reductions.norm(given) == np.sqrt(np.float64(want)).astype(half.real.dtype)
 
 
 def test_an_inner_product_of_two_kinds():
     s, a = packed(vech.Layout(), np.dtype(complex), "symmetric", 9)
     t, b = packed(vech.Layout("upper", "columns"), np.dtype(complex), "hermitian", 9, salt=1)
-    np.testing.assert_allclose(
-        reductions.inner(s.half, s.layout, s.kind, t.half, t.layout, t.kind), np.vdot(a, b)
-    )
+    np.testing.assert_allclose(reductions.inner(held(s), held(t)), np.vdot(a, b))
     r, c = packed(vech.Layout(), np.dtype("f4"), "skew", 9, salt=1)
-    np.testing.assert_allclose(
-        reductions.inner(s.half, s.layout, s.kind, r.half, r.layout, r.kind), np.vdot(a, c), atol=1e-6
-    )
+    np.testing.assert_allclose(reductions.inner(held(s), held(r)), np.vdot(a, c), atol=1e-6)
 
 
 def test_an_inner_product_needs_equal_sides():
     with pytest.raises(ValueError, match="sides 2 and 3"):
-        reductions.inner(np.ones(3), vech.Layout(), Kind.SYMMETRIC, np.ones(6), vech.Layout(), Kind.SYMMETRIC)
+        reductions.inner(
+            Half(np.ones(3), vech.Layout(), Kind.SYMMETRIC), Half(np.ones(6), vech.Layout(), Kind.SYMMETRIC)
+        )
 
 
 @pytest.mark.parametrize("order", ["fro", 1, np.inf, "max"])
@@ -469,13 +472,13 @@ def test_an_inner_product_needs_equal_sides():
 def test_norms_of_what_is_not_finite(order, value, at):
     half = np.ones(6)
     half[at] = value
-    got = reductions.norm(half, vech.Layout(), Kind.SYMMETRIC, order)
+    got = reductions.norm(Half(half, vech.Layout(), Kind.SYMMETRIC), order)
     np.testing.assert_equal(got, value)
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e200])
 def test_a_frobenius_norm_neither_overflows_nor_vanishes(scale):
-    assert reductions.norm(np.full(3, scale), vech.Layout(), Kind.SYMMETRIC) == pytest.approx(2 * scale)
+    assert reductions.norm(Half(np.full(3, scale), vech.Layout(), Kind.SYMMETRIC)) == pytest.approx(2 * scale)
 
 
 def test_row_sums_of_infinite_complex_numbers():

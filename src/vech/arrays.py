@@ -102,6 +102,11 @@ def extension(dtype: Dtype) -> bool:
     return dtype.type.__module__.startswith("ml_dtypes")
 
 
+def native(dtype: Dtype) -> Dtype:
+    """In this machine's order of bytes."""
+    return dtype if extension(dtype) else dtype.newbyteorder("=")
+
+
 def _finfo(dtype: Dtype) -> Any:
     if not extension(dtype):
         return np.finfo(dtype)

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech.arrays import Array, as_array, check_writeable, epsilon, family, shares_memory
-from vech.entrywise import Operand, is_own_mirror, unscaled, with_diagonal
+from vech.entrywise import is_own_mirror, unscaled, with_diagonal
 from vech.explicit import cross
 from vech.kind import Kind
 from vech.layout import Layout
 from vech.moves import convert
+from vech.runs import Half
 from vech.values import factored, largest, worst
 
 BLOCK = 2**18  # cells looked at together
@@ -21,7 +22,7 @@ FEW = 32  # sorting the cells to find two for one number takes longer than a cop
 Indices = NDArray[np.int64]
 
 
-def assign(matrix: Operand, i: Indices, j: Indices, values: Any) -> None:
+def assign(matrix: Half, i: Indices, j: Indices, values: Any) -> None:
     """matrix[i, j] = values, of rows and columns of one shape: all of it, or on any error nothing.
 
     What may contradict itself is put together beside the half, which then changes in one step that Ctrl-C cannot halve.
@@ -57,7 +58,7 @@ def assign(matrix: Operand, i: Indices, j: Indices, values: Any) -> None:
     half[slots] = stored
 
 
-def _write_number(matrix: Operand, i: Indices, j: Indices, given: Array) -> None:
+def _write_number(matrix: Half, i: Indices, j: Indices, given: Array) -> None:
     """Write one number to all cells; Ctrl-C in the midst of many is raised when they are written."""
     if matrix.layout.scaled:
         for _ in _stored_blocks(
@@ -67,7 +68,7 @@ def _write_number(matrix: Operand, i: Indices, j: Indices, given: Array) -> None
 
     def write() -> None:
         for slots, stored, _, _ in _stored_blocks(matrix, i, j, given):
-            matrix.half[slots] = stored
+            matrix.numbers[slots] = stored
 
     try:
         write()
@@ -76,7 +77,7 @@ def _write_number(matrix: Operand, i: Indices, j: Indices, given: Array) -> None
         raise
 
 
-def fill(matrix: Operand, mask: Operand, value: Any) -> None:
+def fill(matrix: Half, mask: Half, value: Any) -> None:
     """matrix[mask] = value, for a mask that is a symmetric matrix of bool."""
     half, layout, kind = matrix
     check_writeable(half)
@@ -87,7 +88,7 @@ def fill(matrix: Operand, mask: Operand, value: Any) -> None:
             f"its numbers come once for both sides"
         )
     order = with_diagonal(unscaled(layout))
-    chosen = convert(mask.half, mask.layout, order)
+    chosen = convert(mask.numbers, mask.layout, order)
     i, at = np.arange(matrix.n), order.diagonal_slots(matrix.n)
     on = chosen[at]
     _check_diagonal(matrix, i[on], i[on], np.broadcast_to(number, i[on].shape))
@@ -133,9 +134,9 @@ def _fitting(values: Array, shape: tuple[int, ...]) -> Array:
         raise ValueError(f"values of shape {values.shape} do not fit what is indexed, {shape}") from None
 
 
-def _check_diagonal(matrix: Operand, i: Indices, j: Indices, values: Array) -> None:
+def _check_diagonal(matrix: Half, i: Indices, j: Indices, values: Array) -> None:
     """Refuse on the diagonal what the layout leaves out, and what the kind has not."""
-    layout, kind, dtype = matrix.layout, matrix.kind, matrix.half.dtype
+    layout, kind, dtype = matrix.layout, matrix.kind, matrix.dtype
     on = i == j
     if (layout.implied is None and kind is Kind.SYMMETRIC) or not on.any():
         return
@@ -154,7 +155,7 @@ def _check_diagonal(matrix: Operand, i: Indices, j: Indices, values: Array) -> N
         raise ValueError(f"{diagonal[wrong][0]} cannot be at ({at}, {at}): {reason}")
 
 
-def _stored(matrix: Operand, i: Indices, j: Indices, values: Array) -> tuple[Indices, Array]:
+def _stored(matrix: Half, i: Indices, j: Indices, values: Array) -> tuple[Indices, Array]:
     """Where cells are in the half, and what stands there; without those of a diagonal that is left out."""
     _, layout, kind = matrix
     n = matrix.n
@@ -169,7 +170,7 @@ def _stored(matrix: Operand, i: Indices, j: Indices, values: Array) -> tuple[Ind
 
 
 def _stored_blocks(
-    matrix: Operand, i: Indices, j: Indices, values: Array
+    matrix: Half, i: Indices, j: Indices, values: Array
 ) -> Iterator[tuple[Indices, Array, Indices, Indices]]:
     """Where cells are in the half, what stands there, and their rows and columns, some after the other."""
     for rows, columns, numbers in _blocks(i, j, values):
@@ -180,7 +181,7 @@ def _stored_blocks(
 
 
 def _check_agreement(
-    matrix: Operand, i: Indices, j: Indices, meant: Array, kept: Array, tolerance: Array
+    matrix: Half, i: Indices, j: Indices, meant: Array, kept: Array, tolerance: Array
 ) -> None:
     """Refuse values of which one is meant for a number that another one was kept for."""
     apart = worst(meant[None], kept[None], tolerance)

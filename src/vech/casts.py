@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from vech.arrays import Array, as_array, family, shares_memory
 from vech.entries import take
-from vech.entrywise import Operand, has_form, unscaled, with_diagonal
+from vech.entrywise import has_form, unscaled, with_diagonal
 from vech.forms import Forms
 from vech.kind import Kind, ruled
 from vech.moves import convert
 from vech.orders import Explicit
+from vech.runs import Half
 
 
 class Casts(Forms):
@@ -81,7 +82,7 @@ class Casts(Forms):
                 f"map works on symmetric stores, not on a {self.kind} one: map over expand() instead"
             )
         layout = with_diagonal(unscaled(self.layout))
-        half = self.half if layout == self.layout else convert(self.half, self.layout, layout, kind=self.kind)
+        half = self._held.moved(layout).numbers
         given = half.view()
         given.flags.writeable = False
         found = function(given)
@@ -142,12 +143,12 @@ class Casts(Forms):
         store = self
         if family(dtype) not in "fc" and self.layout.scaled:
             layout = unscaled(self.layout)
-            store = self._like(convert(self.half, self.layout, layout, kind=self.kind), layout)
+            store = self._like(self._held.moved(layout).numbers, layout)
         if not has_form(store.layout, self.kind, dtype):
             store = store._plain()
         with np.errstate(over="ignore" if store.layout.scaled else None):
             half = store.half.astype(dtype)
-        if store.layout.scaled and not holds_scale(half, Operand(store.half, store.layout, store.kind)):
+        if store.layout.scaled and not holds_scale(half, store._held):
             raise OverflowError(
                 f"a finite number becomes infinite in {dtype} when layout {store.layout.name} scales it: "
                 f"convert the half to {store.layout.plain.name!r} first"
@@ -167,7 +168,7 @@ class Casts(Forms):
         return self._like(half, layout, kind=kind)
 
 
-def holds_scale(half: Array, source: Operand) -> bool:
+def holds_scale(half: Array, source: Half) -> bool:
     """Whether no number of a cast half is infinite that is finite, in that dtype too, once unscaled."""
     at = np.flatnonzero(~np.isfinite(half))
     i, j = source.layout.pair(at, source.n)

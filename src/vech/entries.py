@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech.arrays import Array
-from vech.entrywise import Operand
 from vech.explicit import cross
 from vech.kind import Kind
 from vech.layout import Layout
-from vech.runs import Runs, blocks
+from vech.runs import Half, Runs, blocks
 from vech.values import factored
 
 GATHER = 2**18  # numbers looked up at a time
@@ -21,12 +20,12 @@ SQUARE = (
 Indices = NDArray[np.int64]
 
 
-def take(matrix: Operand, i: Indices, j: Indices) -> Any:
+def take(matrix: Half, i: Indices, j: Indices) -> Any:
     """True values at pairs of rows and columns, in their shape."""
     layout = matrix.layout
     on = i == j
     if layout.implied is not None and on.any():
-        values = np.full(i.shape, layout.implied).astype(matrix.half.dtype)
+        values = np.full(i.shape, layout.implied).astype(matrix.dtype)
         values[~on] = take(matrix, i[~on], j[~on])
         return values[()]
     values = stored(matrix, i, j)
@@ -36,7 +35,7 @@ def take(matrix: Operand, i: Indices, j: Indices) -> Any:
     return values[()]
 
 
-def stored(matrix: Operand, i: Indices, j: Indices) -> Array:
+def stored(matrix: Half, i: Indices, j: Indices) -> Array:
     """Stored numbers at pairs that are stored, as they stand in their own triangle or in the other."""
     half, layout, kind = matrix
     n = matrix.n
@@ -48,7 +47,7 @@ def stored(matrix: Operand, i: Indices, j: Indices) -> Array:
     return values
 
 
-def submatrix(matrix: Operand, chosen: Indices) -> Array:
+def submatrix(matrix: Half, chosen: Indices) -> Array:
     """The half, in the same layout, of some rows and the same columns."""
     half, layout, kind = matrix
     m = chosen.size
@@ -65,7 +64,7 @@ def submatrix(matrix: Operand, chosen: Indices) -> Array:
     return result
 
 
-def _gather(matrix: Operand, chosen: Indices, runs: Runs) -> None:
+def _gather(matrix: Half, chosen: Indices, runs: Runs) -> None:
     """By blocks: a pair is looked up from where its run begins, which is known for each row."""
     half, layout, kind = matrix
     half = np.require(half, requirements=["C", "A"])  # else each `take` would copy all of it
@@ -82,9 +81,9 @@ def _gather(matrix: Operand, chosen: Indices, runs: Runs) -> None:
         runs.write(rows, columns, found, "write", 1)
 
 
-def block(matrix: Operand, i: Indices, j: Indices) -> Array:
+def block(matrix: Half, i: Indices, j: Indices) -> Array:
     """True values of all i against all j, of shape i.shape + j.shape."""
-    values = np.empty((i.size, j.size), matrix.half.dtype)
+    values = np.empty((i.size, j.size), matrix.dtype)
     rows, columns = i.reshape(-1, 1), j.reshape(1, -1)
     step = max(1, GATHER // max(1, j.size))
     for start in range(0, i.size, step):

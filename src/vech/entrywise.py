@@ -1,7 +1,7 @@
 """Arithmetic of halves, number by number: what NumPy does to full matrices, done to each pair once."""
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from vech.kind import STORED, Kind, ruled
 from vech.layout import Layout
 from vech.moves import convert
 from vech.orders import TensorOrder
+from vech.runs import Half
 
 SUMS = (np.add, np.subtract)
 PRODUCTS = (np.multiply, np.divide)
@@ -20,44 +21,31 @@ EQUALITIES = (np.equal, np.not_equal)
 SIGNS = (np.negative, np.positive)
 
 
-class Operand(NamedTuple):
-    """One matrix."""
-
-    half: Array
-    layout: AnyLayout
-    kind: Kind
-
-    @property
-    def n(self) -> int:
-        """The side of the matrix."""
-        return self.layout.side(self.half.size)
-
-
-def apply(ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Operand:
+def apply(ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Half:
     """A ufunc of one or two inputs, operands of one side or numbers; in place: into the half of the first.
 
     The result has the layout of the first operand, with its diagonal stored where it is not the implied one. In place,
     an error or Ctrl-C leaves the half as it was, or as it is to be.
     """
-    stores = [x for x in inputs if isinstance(x, Operand)]
+    stores = [x for x in inputs if isinstance(x, Half)]
     first = stores[0]
-    dtype = ufunc(*(np.empty(0, x.half.dtype) if isinstance(x, Operand) else x for x in inputs)).dtype
+    dtype = ufunc(*(np.empty(0, x.dtype) if isinstance(x, Half) else x for x in inputs)).dtype
     family(dtype)
-    kind = kind_of(ufunc, inputs, dtype)
+    kind = kind_of_result(ufunc, inputs, dtype)
     layout = _layout(ufunc, inputs, kind, dtype, in_place)
     if in_place:
         _check_fits(first, layout, kind, dtype)
     linear = ufunc in SUMS + SIGNS + (np.absolute,) and len(stores) == len(inputs)
     linear |= len(stores) == 1 and (ufunc is np.multiply or (ufunc is np.divide and inputs[0] is first))
     work = layout if linear else unscaled(layout)
-    moved = [_moved(x, work, dtype) if isinstance(x, Operand) else x for x in inputs]
+    moved = [_moved(x, work, dtype) if isinstance(x, Half) else x for x in inputs]
     at, ends = _settled(inputs, moved, work, first.n)
     halved = at.size or "raise" in np.geterr().values()  # by Ctrl-C; by a ufunc that writes before it raises
     if in_place and work == layout and not halved:
-        half = first.half
+        half = first.numbers
     else:
         made = [
-            new for new, x in zip(moved, inputs, strict=True) if isinstance(x, Operand) and new is not x.half
+            new for new, x in zip(moved, inputs, strict=True) if isinstance(x, Half) and new is not x.numbers
         ]
         fitting = [new for new in made if new.dtype == dtype]
         half = fitting[0] if fitting else np.empty(layout.length(first.n), dtype)
@@ -66,9 +54,9 @@ def apply(ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Operand:
         half[at] = ufunc(*ends)
     if work != layout:
         half = convert(half, work, layout, kind=kind, out=half if isinstance(layout, Layout) else None)
-    if in_place and half is not first.half:
-        first.half[...] = half
-    return Operand(first.half if in_place else half, layout, kind)
+    if in_place and half is not first.numbers:
+        first.numbers[...] = half
+    return Half(first.numbers if in_place else half, layout, kind)
 
 
 def scales(layout: AnyLayout) -> tuple[float, float]:
@@ -96,11 +84,11 @@ def is_own_mirror(number: Any, kind: Kind) -> bool:
 # ---------------------------------------------------------------- the kind of a result
 
 
-def kind_of(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Dtype) -> Kind:
+def kind_of_result(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Dtype) -> Kind:
     """The kind of what a ufunc makes of operands and numbers; TypeError if of none."""
     kinds = [_kinds(x) for x in inputs]
     common = frozenset.intersection(*kinds)
-    stores = [x for x in inputs if isinstance(x, Operand)]
+    stores = [x for x in inputs if isinstance(x, Half)]
     if ufunc in EQUALITIES or ufunc is np.absolute:
         found = {Kind.SYMMETRIC} if common else set()
     elif ufunc in SUMS + SIGNS:
@@ -119,14 +107,14 @@ def kind_of(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Dtype) -> Kind:
         )
     kind = fitting[0].of(dtype)
     divisor = inputs[1] if ufunc is np.divide else None
-    if isinstance(divisor, Operand) and divisor.kind is Kind.SKEW and kind.negates:
+    if isinstance(divisor, Half) and divisor.kind is Kind.SKEW and kind.negates:
         raise TypeError(
             f"{_described(inputs[0])} divided by {_described(divisor)} is of no kind: it divides by a "
             f"diagonal of zeros, so compute with expand()"
         )
-    if isinstance(divisor, Operand) and divisor.kind is Kind.SKEW and family(divisor.half.dtype) not in "fc":
+    if isinstance(divisor, Half) and divisor.kind is Kind.SKEW and family(divisor.dtype) not in "fc":
         raise TypeError(
-            f"{_described(inputs[0])} divided by {_described(divisor)} is of no kind: a zero of {divisor.half.dtype} "
+            f"{_described(inputs[0])} divided by {_described(divisor)} is of no kind: a zero of {divisor.dtype} "
             f"has no sign to mirror, so divide by its astype(float)"
         )
     return kind
@@ -134,8 +122,8 @@ def kind_of(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Dtype) -> Kind:
 
 def _kinds(x: Any) -> frozenset[Kind]:
     """Every kind of which a matrix, or the matrix of one number, is."""
-    if isinstance(x, Operand):
-        return frozenset({x.kind} if family(x.half.dtype) == "c" else {x.kind, x.kind.conjugated})
+    if isinstance(x, Half):
+        return frozenset({x.kind} if family(x.dtype) == "c" else {x.kind, x.kind.conjugated})
     if x == 0:
         return frozenset(STORED)
     if not np.iscomplexobj(x) or x.imag == 0:
@@ -144,18 +132,18 @@ def _kinds(x: Any) -> frozenset[Kind]:
 
 
 def _described(x: Any) -> str:
-    return f"a {x.kind} {x.half.dtype} matrix" if isinstance(x, Operand) else f"the number {x!s}"
+    return f"a {x.kind} {x.dtype} matrix" if isinstance(x, Half) else f"the number {x!s}"
 
 
 # ---------------------------------------------------------------- the layout of a result
 
 
 def _layout(ufunc: np.ufunc, inputs: tuple[Any, ...], kind: Kind, dtype: Dtype, in_place: bool) -> AnyLayout:
-    stores = [x for x in inputs if isinstance(x, Operand)]
+    stores = [x for x in inputs if isinstance(x, Half)]
     layout = stores[0].layout
     if family(dtype) not in "fc":
         layout = unscaled(layout)
-    forms = [(kind, dtype), *((x.kind, x.half.dtype) for x in stores)]
+    forms = [(kind, dtype), *((x.kind, x.dtype) for x in stores)]
     if not all(has_form(layout, *form) for form in forms):
         layout = layout.plain
     return layout if _is_implied(ufunc, inputs, layout, in_place) else with_diagonal(layout)
@@ -175,7 +163,7 @@ def _is_implied(ufunc: np.ufunc, inputs: tuple[Any, ...], layout: AnyLayout, in_
 
     A new matrix plus a number always has its own diagonal, so that its layout depends on no value.
     """
-    stores = [x for x in inputs if isinstance(x, Operand)]
+    stores = [x for x in inputs if isinstance(x, Half)]
     implied = layout.implied
     if implied is None or any(x.layout.implied is None for x in stores):
         return False
@@ -185,26 +173,23 @@ def _is_implied(ufunc: np.ufunc, inputs: tuple[Any, ...], layout: AnyLayout, in_
         return False
     with np.errstate(all="ignore"):
         diagonal = ufunc(
-            *(
-                np.full(1, x.layout.implied).astype(x.half.dtype) if isinstance(x, Operand) else x
-                for x in inputs
-            )
+            *(np.full(1, x.layout.implied).astype(x.dtype) if isinstance(x, Half) else x for x in inputs)
         )
         return bool(diagonal[0] == np.full(1, implied).astype(diagonal.dtype)[0])
 
 
-def _check_fits(own: Operand, layout: AnyLayout, kind: Kind, dtype: Dtype) -> None:
+def _check_fits(own: Half, layout: AnyLayout, kind: Kind, dtype: Dtype) -> None:
     """Refuse a result that cannot be written into the half of an operand."""
-    check_writeable(own.half)
+    check_writeable(own.numbers)
     if kind != own.kind:
         raise TypeError(
             f"the result is {kind} and the matrix {own.kind}, so it has no place in the same half: "
             f"write S = S + T, not S += T"
         )
-    loses = family(dtype) == "c" and family(own.half.dtype) != "c"  # which ml_dtypes would let pass
-    if loses or not np.can_cast(dtype, own.half.dtype, "same_kind"):
+    loses = family(dtype) == "c" and family(own.dtype) != "c"  # which ml_dtypes would let pass
+    if loses or not np.can_cast(dtype, own.dtype, "same_kind"):
         raise TypeError(
-            f"the result has dtype {dtype}, which a half of {own.half.dtype} cannot hold: "
+            f"the result has dtype {dtype}, which a half of {own.dtype} cannot hold: "
             f"write S = S + T, not S += T"
         )
     if layout != own.layout:
@@ -217,32 +202,30 @@ def _check_fits(own: Operand, layout: AnyLayout, kind: Kind, dtype: Dtype) -> No
 # ---------------------------------------------------------------- numbers
 
 
-def _moved(x: Operand, layout: AnyLayout, dtype: Dtype) -> Array:
+def _moved(x: Half, layout: AnyLayout, dtype: Dtype) -> Array:
     """The half of an operand in this layout, but for a diagonal that is left out."""
-    half = x.half
     if isinstance(layout, Layout) and layout.implied is not None:  # so is that of every operand
         layout = replace(layout, diagonal=x.layout.diagonal)
     if layout == x.layout:
-        return half
-    source = x.layout
+        return x.numbers
     if (
         layout.scaled
-        and half.dtype != dtype
+        and x.dtype != dtype
         and unscaled(layout) != layout
-        and scales(source) != scales(layout)
+        and scales(x.layout) != scales(layout)
     ):
-        source = unscaled(layout)  # true values in their own dtype, scaled in that of the result
-        half = convert(half, x.layout, source, kind=x.kind).astype(dtype)
-    return convert(half, source, layout, kind=x.kind)
+        x = x.moved(unscaled(layout))  # true values in their own dtype, scaled in that of the result
+        x = x._replace(numbers=x.numbers.astype(dtype))
+    return convert(x.numbers, x.layout, layout, kind=x.kind)
 
 
 def _settled(
     inputs: tuple[Any, ...], halves: list[Any], layout: AnyLayout, n: int
 ) -> tuple[NDArray[np.int64], list[Any]]:
     """Where the diagonal is, and what of it is computed with; nothing where that is what the halves hold."""
-    settles = any(isinstance(x, Operand) and x.kind is not Kind.SYMMETRIC for x in inputs)
+    settles = any(isinstance(x, Half) and x.kind is not Kind.SYMMETRIC for x in inputs)
     if layout.implied is not None or not settles:
         return np.arange(0), []
     at = layout.diagonal_slots(n)
     pairs = zip(inputs, halves, strict=True)
-    return at, [x.kind.settled(half[at]) if isinstance(x, Operand) else half for x, half in pairs]
+    return at, [x.kind.settled(half[at]) if isinstance(x, Half) else half for x, half in pairs]

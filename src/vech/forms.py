@@ -12,7 +12,7 @@ from vech import products, reductions
 from vech.arrays import Array, as_array, check_out
 from vech.dialects import AnyLayout
 from vech.kind import Kind
-from vech.moves import convert
+from vech.runs import Half
 from vech.store import Store
 
 
@@ -34,6 +34,11 @@ class Forms(Store):
     def kind(self) -> Kind:
         """What the other triangle is."""
 
+    @property
+    @abstractmethod
+    def _held(self) -> Half:
+        """The half with its layout and its kind."""
+
     @abstractmethod
     def _like(
         self, half: Array, layout: AnyLayout | None = None, *, kind: str | None = None, labelled: bool = True
@@ -45,7 +50,7 @@ class Forms(Store):
         plain = self.layout.plain
         if self.layout == plain:
             return self
-        return self._like(convert(self.half, self.layout, plain, kind=self.kind), plain)
+        return self._like(self._held.moved(plain).numbers, plain)
 
     def matmul(self, x: ArrayLike, out: Array | None = None, *, threads: int | None = None) -> Array:
         """The product with a vector, a matrix or a batch of matrices.
@@ -98,7 +103,7 @@ class Forms(Store):
             out = np.empty(x.shape, dtype)
         else:
             check_out(out, x.shape, dtype, x, self.half)
-        products.matmul(self.half, self.layout, self.kind, x, out, threads)
+        products.matmul(self._held, x, out, threads)
         return out
 
     def quadratic(self, x: ArrayLike) -> Any:
@@ -138,7 +143,7 @@ class Forms(Store):
             raise ValueError(
                 f"x has shape {x.shape}, but the form needs {self.n} rows: ({self.n},) or ({self.n}, m)"
             )
-        return reductions.quadratic(self.half, self.layout, self.kind, x)
+        return reductions.quadratic(self._held, x)
 
     def trace(self) -> Any:
         """The sum of the diagonal, in the dtype of NumPy's ``full.trace()``.
@@ -184,7 +189,7 @@ class Forms(Store):
         >>> vech.Packed(np.array([1, 2, 4, 3, 5, 6])).row_sums()
         array([ 7, 10, 15])
         """
-        return reductions.row_sums(self.half, self.layout, self.kind, threads)
+        return reductions.row_sums(self._held, threads)
 
     def sum(self, axis: int | None = None, *, out: None = None) -> Any:
         """The sum of all numbers of the matrix, or of each column or row, in the dtype of NumPy's ``full.sum()``.
@@ -220,7 +225,7 @@ class Forms(Store):
         if out is not None:
             raise TypeError("sum of a store takes no out=: assign what it gives")
         if axis is None:
-            return reductions.total(self.half, self.layout, self.kind)
+            return reductions.total(self._held)
         if axis not in (0, 1, -1, -2):
             raise ValueError(f"axis must be None, 0 or 1, not {axis!r}")
         return (self.T if axis in (0, -2) else self).row_sums()
@@ -268,10 +273,10 @@ class Forms(Store):
                 f"Packed(S.half.astype(complex), S.layout, kind={self.kind.conjugated!r}), for B S B^T S.astype(complex)"
             )
         if b.ndim == 1:
-            half, layout = products.scale_both(self.half, self.layout, self.kind, b)
-            return self._like(half, layout)
-        half = products.congruence(self.half, self.layout, self.kind, b)
-        return self._like(half, self.layout.plain, labelled=False)
+            scaled = products.scale_both(self._held, b)
+            return self._like(scaled.numbers, scaled.layout)
+        product = products.congruence(self._held, b)
+        return self._like(product.numbers, product.layout, labelled=False)
 
     def add_outer(self, x: ArrayLike, alpha: float = 1.0) -> None:
         """Add alpha X X^H to the matrix, in place: a vector is one column.
@@ -316,7 +321,7 @@ class Forms(Store):
                 f"layout {self.layout.name} does not store the diagonal, and X X^H has one: "
                 f"convert the half to {self.layout.plain.name!r} first"
             )
-        factor = products.check_outer(self.half, self.kind, x, alpha)
-        after = self.half.copy()
-        products.add_outer(after, self.layout, self.kind, x if x.ndim == 2 else x[:, None], factor)
-        self.half[...] = after
+        factor = products.check_outer(self._held, x, alpha)
+        after = self._held._replace(numbers=self.half.copy())
+        products.add_outer(after, x if x.ndim == 2 else x[:, None], factor)
+        self.half[...] = after.numbers

@@ -14,12 +14,13 @@ from vech.assign import assign, fill
 from vech.casts import Casts
 from vech.dialects import AnyLayout, as_layout
 from vech.entries import block, submatrix, take
-from vech.entrywise import Operand, apply
+from vech.entrywise import apply
 from vech.indexing import axes, consecutive, numbers, outer, pairs, vector
 from vech.kind import Kind, resolve_kind
-from vech.moves import convert, expand, expand_rows
+from vech.moves import expand, expand_rows
 from vech.operators import Operators, check_same_side
 from vech.orders import Explicit, TensorOrder
+from vech.runs import Half
 from vech.store import Store, as_labels
 
 
@@ -417,8 +418,7 @@ class Packed(Operators, Casts):
             plain = self._plain().submatrix(chosen)
             if other_side:
                 return plain
-            half = convert(plain._half, plain._layout, self._layout, kind=self._kind)
-            return Packed(half, self._layout, kind=self._kind, labels=labels)
+            return Packed(*plain._held.moved(self._layout)[:2], kind=self._kind, labels=labels)
         return Packed(submatrix(self._held, chosen), self._layout, kind=self._kind, labels=labels)
 
     def permute(self, order: Any) -> Packed:
@@ -529,10 +529,10 @@ class Packed(Operators, Casts):
             return portrait.html(facts, portrait.shades(block(self._held, rows, rows)))
 
     @property
-    def _held(self) -> Operand:
+    def _held(self) -> Half:
         if self._map is not None:
             check_mapped(self._map)
-        return Operand(self._half, self._layout, self._kind)
+        return Half(self._half, self._layout, self._kind)
 
     def _computed(
         self, ufunc: np.ufunc, operands: list[Any], labels: tuple[Any, ...] | None, in_place: bool

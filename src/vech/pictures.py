@@ -24,12 +24,12 @@ class Words(NamedTuple):
     scale: str
 
 
-def words(layout: AnyLayout) -> Words:
+def in_words(layout: AnyLayout) -> Words:
     """The order, the diagonal and the scale of a layout.
 
     Examples
     --------
-    >>> words(as_layout("clarabel-psd"))
+    >>> in_words(as_layout("clarabel-psd"))
     Words(order='upper by columns, grow', diagonal='stored', scale='sqrt(2) off the diagonal')
     """
     on = "" if layout.diagonal_scale == 1 or layout.diagonal != "stored" else _number(layout.diagonal_scale)

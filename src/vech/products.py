@@ -10,21 +10,27 @@ from typing import Any
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, Dtype, check_writeable, extension, family, resolve_threads, shares_memory
-from vech.dialects import AnyLayout
+from vech.arrays import (
+    Array,
+    Dtype,
+    check_writeable,
+    extension,
+    family,
+    native,
+    resolve_threads,
+    shares_memory,
+)
 from vech.kind import Kind
-from vech.layout import Layout
 from vech.moves import convert
 from vech.runs import (
     KERNEL,
     SIDE,
+    Half,
     Runs,
     blocks,
     direct,
     expanded,
     is_narrow,
-    native,
-    plain_half,
     runs_of,
     wide,
 )
@@ -46,14 +52,14 @@ def product_dtype(a: Dtype, b: Dtype) -> Dtype:
     return np.matmul(np.zeros((1, 1), a), np.zeros((1, 1), b)).dtype  # type: ignore[no-any-return]
 
 
-def matmul(half: Array, layout: AnyLayout, kind: Kind, x: Array, out: Array, threads: int | None) -> None:
+def matmul(half: Half, x: Array, out: Array, threads: int | None) -> None:
     """out = S x, for x and out of shape (n,) or (..., n, m)."""
     dtype = native(out.dtype)
     if native(half.dtype) != dtype or dtype not in KERNEL:
-        return _matmul_expanded(half, layout, kind, x, out, threads)
-    runs = runs_of(half, layout, kind)
+        return _matmul_expanded(half, x, out, threads)
+    runs = runs_of(half)
     x = np.ascontiguousarray(x, dtype)
-    workers = resolve_threads(threads, half.nbytes)
+    workers = resolve_threads(threads, half.numbers.nbytes)
     if x.ndim == 1:
         out[...] = matvec(runs, x, workers)
     elif x.ndim == 2 and x.shape[1] <= FEW:
@@ -130,13 +136,11 @@ def _matmat(runs: Runs, x: Array, threads: int) -> Array:
     return y
 
 
-def _matmul_expanded(
-    half: Array, layout: AnyLayout, kind: Kind, x: Array, out: Array, threads: int | None
-) -> None:
+def _matmul_expanded(half: Half, x: Array, out: Array, threads: int | None) -> None:
     """Of dtypes without a kernel: panels of the full matrix, by NumPy; narrow floats in float32."""
     narrow = is_narrow(out.dtype)
     x = wide(x) if narrow else x
-    for start, rows in expanded(half, layout, kind, threads):
+    for start, rows in expanded(half, threads):
         target = out[start : start + len(rows)] if x.ndim == 1 else out[..., start : start + len(rows), :]
         if narrow:
             with np.errstate(over="ignore", invalid="ignore"):
@@ -145,11 +149,10 @@ def _matmul_expanded(
             np.matmul(rows, x, out=target)
 
 
-def scale_both(half: Array, layout: AnyLayout, kind: Kind, d: Array) -> tuple[Array, Layout]:
-    """The half of D S D^H (D^T where the kind does not conjugate), D = diag(d), and its layout."""
-    dtype = product_dtype(half.dtype, d.dtype)
-    half, plain = plain_half(half.astype(dtype), layout, kind)
-    runs = runs_of(half, plain, kind)
+def scale_both(half: Half, d: Array) -> Half:
+    """D S D^H (D^T where the kind does not conjugate), D = diag(d), in the plain layout."""
+    dtype, plain = product_dtype(half.dtype, d.dtype), half.layout.plain
+    runs = runs_of(half._replace(numbers=half.numbers.astype(dtype)).moved(plain))
     result = runs._replace(half=np.empty_like(runs.half))
     d = d.astype(dtype)
     left, right = d, d.conj() if runs.conjugates else d
@@ -164,25 +167,25 @@ def scale_both(half: Array, layout: AnyLayout, kind: Kind, d: Array) -> tuple[Ar
         block *= left[rows, None]
         block *= right[columns]
         if rows == columns:
-            settle_block(block, kind)
+            settle_block(block, half.kind)
         result.write(rows, columns, block, "write", 1)
-    return result.half, plain
+    return Half(result.half, plain, half.kind)
 
 
-def congruence(half: Array, layout: AnyLayout, kind: Kind, b: Array) -> Array:
-    """The half of B S B^H (B^T where the kind does not conjugate) in the plain layout."""
+def congruence(half: Half, b: Array) -> Half:
+    """B S B^H (B^T where the kind does not conjugate) in the plain layout."""
     dtype = product_dtype(half.dtype, b.dtype)
-    n, plain = len(b), layout.plain
+    n, plain, kind = len(b), half.layout.plain, half.kind
     b = wide(b) if is_narrow(dtype) else b
-    product = np.empty(b.T.shape, product_dtype(wide(half[:0]).dtype, b.dtype))
-    matmul(half, layout, kind, b.conj().T if kind.conjugates else b.T, product, None)
-    runs = runs_of(np.empty(plain.length(n), dtype), plain, kind)
+    product = np.empty(b.T.shape, product_dtype(wide(half.numbers[:0]).dtype, b.dtype))
+    matmul(half, b.conj().T if kind.conjugates else b.T, product, None)
+    runs = runs_of(Half(np.empty(plain.length(n), dtype), plain, kind))
     for rows, columns in blocks(n, runs.grow):
         block = (b[columns] @ product[:, rows]).T if runs.turned else b[rows] @ product[:, columns]
         if rows == columns:
             settle_block(block, kind)
         runs.write(rows, columns, block.astype(dtype, copy=False), "write", 1)
-    return runs.half
+    return Half(runs.half, plain, kind)
 
 
 def settle_block(block: Array, kind: Kind) -> None:
@@ -191,12 +194,14 @@ def settle_block(block: Array, kind: Kind) -> None:
         np.fill_diagonal(block, kind.settled(block.diagonal()))
 
 
-def check_outer(half: Array, kind: Kind, x: Array, alpha: Any) -> int | float:
+def check_outer(half: Half, x: Array, alpha: Any) -> int | float:
     """alpha of an update that keeps the kind and the dtype of the half, and can be written."""
     product_dtype(half.dtype, x.dtype)
-    if kind.negates:
-        raise TypeError(f"alpha X X^H is Hermitian, and the store is {kind}: it cannot be added in place")
-    if kind is Kind.SYMMETRIC and np.iscomplexobj(x):
+    if half.kind.negates:
+        raise TypeError(
+            f"alpha X X^H is Hermitian, and the store is {half.kind}: it cannot be added in place"
+        )
+    if half.kind is Kind.SYMMETRIC and np.iscomplexobj(x):
         raise TypeError("X is complex, so X X^H is Hermitian, and the store is symmetric: add it to expand()")
     factor = alpha.item() if isinstance(alpha, np.generic | np.ndarray) and alpha.ndim == 0 else alpha
     if not isinstance(factor, Real):
@@ -211,7 +216,7 @@ def check_outer(half: Array, kind: Kind, x: Array, alpha: Any) -> int | float:
         raise TypeError(f"X has dtype {x.dtype}, which does not fit a store of {half.dtype}: astype first")
     if exact and not _holds(half.dtype, int(factor)):
         raise OverflowError(f"alpha is {alpha!r}, which {half.dtype} does not hold: astype first")
-    check_writeable(half)
+    check_writeable(half.numbers)
     return int(factor) if exact else float(factor)
 
 
@@ -222,16 +227,17 @@ def _holds(dtype: Dtype, number: int) -> bool:
         return False
 
 
-def add_outer(half: Array, layout: AnyLayout, kind: Kind, x: Array, alpha: float) -> None:
+def add_outer(half: Half, x: Array, alpha: float) -> None:
     """half += the half of alpha X X^H, in place; in float32 for narrow floats."""
-    if shares_memory(x, half):
+    numbers, layout, kind = half
+    if shares_memory(x, numbers):
         x = x.copy()
     if not direct(layout):
-        plain, _ = plain_half(half, layout, kind)
-        add_outer(plain, layout.plain, kind, x, alpha)
-        convert(plain, layout.plain, layout, kind=kind, out=half)
+        plain = half.moved(layout.plain)
+        add_outer(plain, x, alpha)
+        convert(plain.numbers, plain.layout, layout, kind=kind, out=numbers)
         return
-    runs = runs_of(half, layout, kind)
+    runs = runs_of(half)
     x = wide(x.astype(runs.half.dtype))
     left = np.ascontiguousarray(x.conj() if runs.turned else x)
     right = left.conj() if alpha == 1 else (left * alpha).astype(x.dtype, copy=False).conj()
@@ -251,5 +257,5 @@ def add_outer(half: Array, layout: AnyLayout, kind: Kind, x: Array, alpha: float
         else:
             block = wide(runs.read(rows, columns, buffer, 1)) + block
             runs.write(rows, columns, block.astype(runs.half.dtype, copy=False), "write", 1)
-    if runs.half is not half:
-        half[...] = runs.half
+    if runs.half is not numbers:
+        numbers[...] = runs.half

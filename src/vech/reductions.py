@@ -5,37 +5,34 @@ from typing import Any
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, Dtype, family, resolve_threads
-from vech.dialects import AnyLayout
+from vech.arrays import Array, Dtype, family, native, resolve_threads
 from vech.kind import Kind
-from vech.moves import convert
 from vech.products import matmul, matvec, product_dtype
 from vech.runs import (
     BLOCK,
     KERNEL,
     PANEL_BYTES,
     SIDE,
+    Half,
     Runs,
     blocks,
     direct,
     double,
     expanded,
     is_narrow,
-    native,
-    plain_half,
     runs_of,
     wide,
 )
 
 
-def quadratic(half: Array, layout: AnyLayout, kind: Kind, x: Array) -> Any:
+def quadratic(half: Half, x: Array) -> Any:
     """x^H S x, of a vector or of each column; narrow floats are rounded once, from float32."""
     dtype = product_dtype(half.dtype, x.dtype)
     work = np.dtype(np.float32) if is_narrow(dtype) else dtype
     x = x.astype(work)
     product = np.empty(x.shape, work)
-    matmul(half, layout, kind, x, product, None)
-    return form(x, product, kind).astype(real_dtype(dtype) if kind is Kind.HERMITIAN else dtype)
+    matmul(half, x, product, None)
+    return form(x, product, half.kind).astype(real_dtype(dtype) if half.kind is Kind.HERMITIAN else dtype)
 
 
 def form(x: Array, product: Array, kind: Kind) -> Any:
@@ -50,27 +47,27 @@ def trace(diagonal: Array, kind: Kind) -> Any:
     return _sum(kind.settled(diagonal))
 
 
-def row_sums(half: Array, layout: AnyLayout, kind: Kind, threads: int | None = None) -> Array:
+def row_sums(half: Half, threads: int | None = None) -> Array:
     """The sum of each row."""
-    return narrowed(_wide_row_sums(half, layout, kind, threads), half.dtype)
+    return narrowed(_wide_row_sums(half, threads), half.dtype)
 
 
-def total(half: Array, layout: AnyLayout, kind: Kind, threads: int | None = None) -> Any:
+def total(half: Half, threads: int | None = None) -> Any:
     """The sum of all numbers of the matrix; what its kind leaves of it, as on a diagonal."""
-    sums = _wide_row_sums(half, layout, kind, threads)
-    return narrowed(kind.settled(sums.sum(keepdims=True)), half.dtype)[0]
+    sums = _wide_row_sums(half, threads)
+    return narrowed(half.kind.settled(sums.sum(keepdims=True)), half.dtype)[0]
 
 
-def _wide_row_sums(half: Array, layout: AnyLayout, kind: Kind, threads: int | None) -> Array:
+def _wide_row_sums(half: Half, threads: int | None) -> Array:
     """In NumPy's dtype of a sum; of narrow floats in float32."""
     _check_sums(half.dtype)
     if native(half.dtype) in KERNEL:
-        runs = runs_of(half, layout, kind)
-        sums = matvec(runs, np.ones(runs.n, runs.half.dtype), resolve_threads(threads, half.nbytes))
+        runs = runs_of(half)
+        sums = matvec(runs, np.ones(runs.n, runs.half.dtype), resolve_threads(threads, runs.half.nbytes))
         if np.isfinite(sums).all():  # else an infinite part times 0 may have made a NaN
             return sums
-    parts = [wide(rows).sum(axis=1) for _, rows in expanded(half, layout, kind, threads)]
-    return np.concatenate(parts) if parts else wide(half[:0]).sum(keepdims=True)[:0]
+    parts = [wide(rows).sum(axis=1) for _, rows in expanded(half, threads)]
+    return np.concatenate(parts) if parts else wide(half.numbers[:0]).sum(keepdims=True)[:0]
 
 
 def _sum(x: Array) -> Any:
@@ -94,32 +91,26 @@ def check_sides(n: int, m: int) -> None:
         raise ValueError(f"the matrices have sides {n} and {m}: an inner product needs equal sides")
 
 
-def inner(
-    half: Array, layout: AnyLayout, kind: Kind, other: Array, other_layout: AnyLayout, other_kind: Kind
-) -> Any:
+def inner(half: Half, other: Half) -> Any:
     """sum over i, j of conj(S_ij) T_ij, as ``numpy.vdot`` of the full matrices; real if both are Hermitian."""
-    n, m = layout.side(half.size), other_layout.side(other.size)
-    check_sides(n, m)
-    same = half.dtype == other.dtype and kind == other_kind and native(half.dtype) in KERNEL
-    if same:
-        if layout != other_layout or not direct(layout):
-            half, layout = plain_half(half, layout, kind)
-            other = convert(other, other_layout, layout, kind=kind)
+    check_sides(half.n, other.n)
+    same = half.kind is other.kind
+    if same and half.dtype == other.dtype and native(half.dtype) in KERNEL:
+        if half.layout != other.layout or not direct(half.layout):
+            plain = half.layout.plain
+            half, other = half.moved(plain), other.moved(plain)
         with np.errstate(over="ignore", invalid="ignore"):
-            own, others = runs_of(half, layout, kind), runs_of(other, layout, kind)
+            own, others = runs_of(half), runs_of(other)
             found = _inner_runs(own, others, _vdot(own.half, others.half, real=own.conjugates))
         if np.isfinite(found):  # else inf - inf may have made a NaN
             return found
-    height = max(1, PANEL_BYTES // max(1, n * half.itemsize))
-    total = np.atleast_1d(
-        np.vdot(wide(half[:0]), wide(other[:0]))
-    )  # integers wrap in an array without a word
-    a_panels = expanded(half, layout, kind, height=height)
-    b_panels = expanded(other, other_layout, other_kind, height=height)
+    height = max(1, PANEL_BYTES // max(1, half.n * half.dtype.itemsize))
+    nothing = np.vdot(wide(half.numbers[:0]), wide(other.numbers[:0]))
+    total = np.atleast_1d(nothing)  # integers wrap in an array without a word
+    a_panels, b_panels = expanded(half, height=height), expanded(other, height=height)
     for (_, a), (_, b) in zip(a_panels, b_panels, strict=True):
         total = total + np.vdot(wide(a), wide(b))
-    both = kind is other_kind and kind.conjugates
-    return total[0].real if both else total[0]
+    return total[0].real if same and half.kind.conjugates else total[0]
 
 
 def _inner_runs(a: Runs, b: Runs, total: Any) -> Any:
@@ -164,36 +155,36 @@ def _vdot(a: Array, b: Array, *, real: bool) -> Any:
     return np.complex128(total)
 
 
-def norm(half: Array, layout: AnyLayout, kind: Kind, order: Any = "fro") -> float:
+def norm(half: Half, order: Any = "fro") -> float:
     """The Frobenius ("fro"), row and column sum (1, inf, "inf") or largest ("max") norm."""
     if order == "fro":
-        return _frobenius(half, layout, kind)
+        return _frobenius(half)
     if order == "max":
-        return _largest(half, layout, kind)
-    return _row_norm(half, layout, kind)
+        return _largest(half)
+    return _row_norm(half)
 
 
-def _frobenius(half: Array, layout: AnyLayout, kind: Kind) -> float:
+def _frobenius(half: Half) -> float:
     if native(half.dtype) in KERNEL:
-        runs = runs_of(half, layout, kind)
+        runs = runs_of(half)
         with np.errstate(over="ignore", invalid="ignore"):
             square = float(_inner_runs(runs, runs, _vdot(runs.half, runs.half, real=True)).real)
         if np.isfinite(square) and square > 2**20 * np.finfo(runs.half.real.dtype).tiny:
             return float(np.sqrt(square))
     total = 0.0
-    scale = _largest(half, layout, kind)
+    scale = _largest(half)
     if not 0 < scale < np.inf:
         return scale
-    for _, rows in expanded(half, layout, kind):
+    for _, rows in expanded(half):
         part = np.abs(double(rows)) / scale
         total += float(np.vdot(part, part))
     return float(scale * np.sqrt(total))
 
 
-def _largest(half: Array, layout: AnyLayout, kind: Kind) -> float:
-    runs = runs_of(half, layout, kind)
+def _largest(half: Half) -> float:
+    runs = runs_of(half)
     most = np.abs(double(runs.diagonal())).max(initial=0.0)
-    if kind is Kind.SYMMETRIC and runs.off == runs.on and runs.half.dtype in KERNEL[:2]:
+    if half.kind is Kind.SYMMETRIC and runs.off == runs.on and runs.half.dtype in KERNEL[:2]:
         largest = _core.largest(runs.half, resolve_threads(None, runs.half.nbytes))
         return float(np.maximum(most, largest * runs.off))
     buffer = np.empty(SIDE * SIDE, runs.half.dtype)
@@ -211,15 +202,15 @@ def _most(block: Array) -> Any:
     return np.abs(double(block)).max()
 
 
-def _row_norm(half: Array, layout: AnyLayout, kind: Kind) -> float:
+def _row_norm(half: Half) -> float:
     """The largest sum of |numbers| in a row, which is that in a column."""
     if native(half.dtype) in KERNEL[:2]:
-        runs = runs_of(half, layout, kind)
+        runs = runs_of(half)
         sums = matvec(
-            runs, np.ones(runs.n, runs.half.dtype), resolve_threads(None, half.nbytes), absolute=True
+            runs, np.ones(runs.n, runs.half.dtype), resolve_threads(None, runs.half.nbytes), absolute=True
         )
         return float(sums.max(initial=0.0))
-    runs = runs_of(half, layout, kind)
+    runs = runs_of(half)
     sums = np.abs(double(runs.diagonal()))
     buffer = np.empty(SIDE * SIDE, runs.half.dtype)
     for rows, columns in blocks(runs.n, runs.grow):

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeGuard
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, Dtype, extension, family, words
+from vech.arrays import Array, Dtype, family, native, words
 from vech.dialects import AnyLayout
 from vech.kind import Kind
 from vech.layout import Layout
@@ -18,6 +18,30 @@ SIDE = 256  # rows and columns of a block of the half, which stays in cache with
 KERNEL = tuple(np.dtype(name) for name in ("f4", "f8", "c8", "c16"))
 BLOCK = 2**15  # numbers reduced at a time: in the cache for a second look
 MILD = 16  # a scale up to this, or down to its inverse, brings no number near the ends of a dtype
+
+
+class Half(NamedTuple):
+    """One matrix held once: its numbers, where they are, and what the other triangle is."""
+
+    numbers: Array
+    layout: AnyLayout
+    kind: Kind
+
+    @property
+    def n(self) -> int:
+        """The side of the matrix."""
+        return self.layout.side(self.numbers.size)
+
+    @property
+    def dtype(self) -> Dtype:
+        """The dtype of the numbers."""
+        return self.numbers.dtype
+
+    def moved(self, layout: AnyLayout) -> "Half":
+        """The same matrix in another layout, converted where it is not in that already."""
+        if layout == self.layout:
+            return self
+        return Half(convert(self.numbers, self.layout, layout, kind=self.kind), layout, self.kind)
 
 
 class Runs(NamedTuple):
@@ -86,15 +110,17 @@ class Runs(NamedTuple):
         return self.kind.settled(ends)
 
 
-def runs_of(half: Array, layout: AnyLayout, kind: Kind) -> Runs:
+def runs_of(half: Half) -> Runs:
     """The half as it lies, native and contiguous; converted once if it is not `direct`."""
+    layout = half.layout
     if not direct(layout):
-        half, layout = plain_half(half, layout, kind)
-    half = np.ascontiguousarray(half, native(half.dtype))
+        layout = layout.plain
+    numbers = half.moved(layout).numbers
+    numbers = np.ascontiguousarray(numbers, native(numbers.dtype))
     stored = layout.diagonal == "stored"
     off, on = 1 / layout.offdiagonal_scale, 1 / layout.diagonal_scale if stored else 1.0
     turned = layout.traversal == "columns"
-    return Runs(half, layout.side(half.size), layout.grow, stored, layout.implied, kind, turned, off, on)
+    return Runs(numbers, half.n, layout.grow, stored, layout.implied, half.kind, turned, off, on)
 
 
 def direct(layout: AnyLayout) -> TypeGuard[Layout]:
@@ -105,19 +131,20 @@ def direct(layout: AnyLayout) -> TypeGuard[Layout]:
 
 
 def expanded(
-    half: Array, layout: AnyLayout, kind: Kind, threads: int | None = None, height: int | None = None
+    half: Half, threads: int | None = None, height: int | None = None
 ) -> Iterator[tuple[int, Array]]:
     """Rows of the full matrix, many at a time, as computing takes them: the first one's number, and the rows."""
-    if isinstance(layout, Explicit) or layout.scaled:
-        half, layout = plain_half(half, layout, kind)
-    half = np.ascontiguousarray(half, native(half.dtype))
-    n = layout.side(half.size)
-    height = min(n, height or max(1, PANEL_BYTES // max(1, n * half.itemsize)))
-    panel = np.empty((height, n), half.dtype)
+    if isinstance(half.layout, Explicit) or half.layout.scaled:
+        half = half.moved(half.layout.plain)
+    numbers, layout, kind = half
+    numbers = np.ascontiguousarray(numbers, native(numbers.dtype))
+    n = half.n
+    height = min(n, height or max(1, PANEL_BYTES // max(1, n * numbers.itemsize)))
+    panel = np.empty((height, n), numbers.dtype)
     for start in range(0, n, max(1, height)):
         stop = min(start + height, n)
         rows = panel[: stop - start]
-        expand_rows(half, layout, kind, start, stop, rows, threads)
+        expand_rows(numbers, layout, kind, start, stop, rows, threads)
         diagonal = rows.reshape(-1)[start :: n + 1][: len(rows)]
         diagonal[...] = kind.settled(diagonal)
         yield start, rows
@@ -130,17 +157,6 @@ def blocks(n: int, grow: bool, side: int | None = None) -> Iterator[tuple[slice,
         rows = slice(first, min(first + side, n))
         for begin in range(0 if grow else first, rows.stop if grow else n, side):
             yield rows, slice(begin, min(begin + side, n))
-
-
-def native(dtype: Dtype) -> Dtype:
-    """In this machine's order of bytes."""
-    return dtype if extension(dtype) else dtype.newbyteorder("=")
-
-
-def plain_half(half: Array, layout: AnyLayout, kind: Kind) -> tuple[Array, Layout]:
-    """The half in its plain layout, which has neither scales nor an order of its own."""
-    plain = layout.plain
-    return (half if layout == plain else convert(half, layout, plain, kind=kind)), plain
 
 
 def is_narrow(dtype: Dtype) -> bool:

@@ -18,7 +18,7 @@ from vech.cli.options import Bar, Count, dtype_option, file_argument, is_plain, 
 from vech.cli.root import vech_command
 from vech.dialects import CANONICAL
 from vech.identify import Candidates
-from vech.pictures import LEGEND, conversions, picture, sides, twin, users, words
+from vech.pictures import LEGEND, conversions, in_words, picture, sides, twin, users
 
 
 def _entries(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[Any, Any]:
@@ -140,7 +140,7 @@ def _print_layouts() -> None:
         Column("who", overflow="fold"),
     )
     for name in CANONICAL:
-        order, diagonal, scale = words(vech.as_layout(name))
+        order, diagonal, scale = in_words(vech.as_layout(name))
         rows = users(name)
         names = {name, *(row.name for row in rows)}
         who = "; ".join(dict.fromkeys(row.library for row in rows))
@@ -152,7 +152,7 @@ def _print_layouts() -> None:
 
 def _print_layout(name: str) -> None:
     layout = vech.as_layout(name)
-    order, diagonal, scale = words(layout)
+    order, diagonal, scale = in_words(layout)
     drawn = [picture(layout, n) for n in sides(layout)]
     click.echo(f"{name} = {layout.name}" if name != layout.name else name)
     click.echo(f"{order}; diagonal {diagonal}; scale {scale}")

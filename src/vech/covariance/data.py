@@ -193,7 +193,7 @@ def open_data(
     if 0 in array.shape:
         what = "rows" if array.shape[0] == 0 else "columns"
         raise ValueError(f"X has shape {array.shape}: there are no {what} to compute with")
-    dtype = work_dtype(array.dtype, "X", complex_too)
+    dtype = float_dtype(array.dtype, "X", complex_too)
     if not ordered:
         check_integers(array, "X")
     n, p = array.shape
@@ -215,7 +215,7 @@ def _streamed(
     p = head.shape[1]
     if p == 0:
         raise ValueError(f"block 0 of X has shape {head.shape}: there are no columns to compute with")
-    dtype = work_dtype(head.dtype, "block 0 of X", complex_too)
+    dtype = float_dtype(head.dtype, "block 0 of X", complex_too)
     opened: list[Iterator[Any] | None] = [blocks]  # the iterator whose first block has been taken
     passes: list[int] = []  # the rows of each
 
@@ -234,7 +234,7 @@ def _streamed(
             block, others = as_block(piece, what)
             if block.shape[1] != p:
                 raise ValueError(f"{what} has {block.shape[1]} columns, and block 0 has {p}")
-            if (found := work_dtype(block.dtype, what, complex_too)) != dtype:
+            if (found := float_dtype(block.dtype, what, complex_too)) != dtype:
                 raise TypeError(
                     f"{what} has dtype {block.dtype}, computed with in {found}, and block 0 in {dtype}: "
                     f"give all blocks one dtype"
@@ -324,7 +324,7 @@ def _is_polars_number(dtype: Any) -> bool:
     return str(dtype) == "Boolean" or bool(is_numeric is not None and is_numeric())
 
 
-def work_dtype(dtype: Dtype, what: str, complex_too: bool = False) -> Dtype:
+def float_dtype(dtype: Dtype, what: str, complex_too: bool = False) -> Dtype:
     """What to compute with: float32 for floats of at most 4 bytes, else float64; complex ones likewise."""
     letter = family(dtype)
     if letter in "biu":

@@ -14,7 +14,7 @@ from vech.arrays import Array, Dtype, check_progress, resolve_threads
 from vech.covariance.data import Data, check_rows, check_underflow
 from vech.kind import Kind
 from vech.layout import Layout
-from vech.runs import BLOCK, SIDE, Runs, runs_of
+from vech.runs import BLOCK, SIDE, Half, Runs, runs_of
 
 SQUARE = 1024  # up to this side BLAS adds up in a full square of at most 8 MiB, which stays in cache
 PANEL = 1000  # beyond: rows of the half that BLAS multiplies at a time
@@ -504,4 +504,4 @@ def _within(tick: Callable[[float], None], start: float, stop: float) -> Callabl
 def plain_runs(p: int, dtype: Dtype, grow: bool = False) -> Runs:
     """A new half of one order; by default vech's own."""
     layout = Layout("lower", "rows" if grow else "columns")
-    return runs_of(np.empty(layout.length(p), dtype), layout, Kind.HERMITIAN.of(dtype))
+    return runs_of(Half(np.empty(layout.length(p), dtype), layout, Kind.HERMITIAN.of(dtype)))

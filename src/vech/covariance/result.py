@@ -10,7 +10,7 @@ from vech.kind import Kind
 from vech.layout import Layout
 from vech.moves import convert
 from vech.packed import Packed
-from vech.runs import Runs, runs_of
+from vech.runs import Half, Runs, runs_of
 
 TILE = 480  # rows and columns computed at a time; a power of two would make rows of a tile fall into one cache set
 
@@ -59,7 +59,7 @@ class Result:
 
     def runs(self) -> Runs:
         """The half to compute in, as blocks are read from it and written to it."""
-        return runs_of(self.half, self.plain, self.kind)
+        return runs_of(Half(self.half, self.plain, self.kind))
 
     def store(self, labels: tuple[Any, ...] | None) -> Packed:
         """The half as it was asked for."""

@@ -15,7 +15,7 @@ from vech.dialects import AnyLayout
 from vech.layout import one_of
 from vech.packed import Packed
 from vech.reductions import norm
-from vech.runs import SIDE
+from vech.runs import SIDE, Half
 
 TARGETS = ("identity", "constant-correlation")
 NUMBERS = 2**18  # of X looked at together beside the products
@@ -276,7 +276,7 @@ def _towards_constant_correlation(data: Data, result: Result, moments: Moments, 
 
 def _square(result: Result, *units: float) -> float:
     """||S||^2, S divided by these units."""
-    size = norm(result.half, result.plain, result.kind)
+    size = norm(Half(result.half, result.plain, result.kind))
     for unit in units:
         size /= unit
     return size * size

@@ -78,7 +78,7 @@ def check_finite(S: Store, name: str = "S", who: str = "factors need") -> None:
 
 def magnitude(S: Packed) -> float:
     """The power of two at or below the largest |s_ij|, by which S is divided without rounding; 0 of zeros."""
-    return power_of_two(reductions.norm(S.half, S.layout, S.kind, "max"))
+    return power_of_two(reductions.norm(S._held, "max"))
 
 
 def power_of_two(x: float) -> float:

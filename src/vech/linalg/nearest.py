@@ -17,6 +17,7 @@ from vech.linalg.factor import rectangle_of
 from vech.linalg.newton import eigenpairs, largest_of, newton, with_diagonal
 from vech.moves import convert, pack
 from vech.packed import Packed
+from vech.runs import Half
 
 DENSE = 64  # a smaller matrix is expanded to find its smallest eigenvalue
 
@@ -167,7 +168,7 @@ def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
     """
     _check_store(S, "S", "nearest_psd")
     least = 0.0 if floor is None else _as_floor(floor)
-    largest = reductions.norm(S.half, S.layout, S.kind, "max")
+    largest = reductions.norm(S._held, "max")
     unit = power_of_two(max(largest, least))
     if S.n and not unit:
         raise ValueError(
@@ -292,7 +293,7 @@ def shrink_to_psd(
         else:
             low = middle
     matrix = Packed(towards(high), layout, kind=S.kind, labels=S.labels)
-    distance = reductions.norm(way * dtype.type(high), layout, S.kind)
+    distance = reductions.norm(Half(way * dtype.type(high), layout, S.kind))
     return Nearest(matrix, distance, iterations, _smallest_of_half(matrix))
 
 
@@ -342,7 +343,7 @@ def _distance(matrix: Packed, S: Packed) -> float:
     wide = np.result_type(matrix.dtype, np.float64)
     difference = matrix.half.astype(wide)
     difference -= _native(S, matrix.layout)
-    return reductions.norm(difference, matrix.layout, matrix.kind)
+    return reductions.norm(matrix._held._replace(numbers=difference))
 
 
 def _smallest(full: Array) -> float:

@@ -238,7 +238,7 @@ def cond(S: Packed, *, threads: int | None = None) -> float:
     if not factor.pivots().all():
         return float("inf")
     inverse = one_norm(factor.solve, S.n, dtype, symmetric=not S.kind.conjugates)
-    return reductions.norm(S.half, S.layout, S.kind, 1) * inverse
+    return reductions.norm(S._held, 1) * inverse
 
 
 def factored(

@@ -260,7 +260,7 @@ def norm(S: Packed | SparseHalf, ord: str | float | None = "fro") -> float:
         return _spectral_norm(S)
     if isinstance(S, SparseHalf):
         return sparse_norms.norm(S, order)
-    return float(reductions.norm(S.half, S.layout, S.kind, order))
+    return float(reductions.norm(S._held, order))
 
 
 def inner(S: Packed | SparseHalf, T: Packed | SparseHalf) -> Any:
@@ -300,8 +300,11 @@ def inner(S: Packed | SparseHalf, T: Packed | SparseHalf) -> Any:
     if isinstance(S, SparseHalf) or isinstance(T, SparseHalf):
         reductions.check_sides(S.n, T.n)
         return sparse_norms.inner(S, T)
-    half, other = (x.half.astype(float) if family(x.dtype) in "biu" else x.half for x in (S, T))
-    return reductions.inner(half, S.layout, S.kind, other, T.layout, T.kind)
+    if family(S.dtype) in "biu":
+        S = S.astype(float)
+    if family(T.dtype) in "biu":
+        T = T.astype(float)
+    return reductions.inner(S._held, T._held)
 
 
 def _check(S: Any, task: str) -> None:

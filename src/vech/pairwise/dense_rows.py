@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from vech.arrays import Array, Dtype
 from vech.kind import Kind
 from vech.layout import Layout
-from vech.packed import Packed
 from vech.pairwise.rows import (
     PRODUCTS_EXACT_IN_DOUBLE,
     Wanted,
@@ -19,6 +18,7 @@ from vech.pairwise.rows import (
     parts_of,
 )
 from vech.products import add_outer
+from vech.runs import Half
 from vech.scan import Triangle
 
 BLOCK = 2**22  # numbers of a block of products
@@ -100,10 +100,9 @@ class Dense:
 
     def half(self, wanted: Wanted, plain: Layout) -> tuple[Array, int]:
         """Products as a half of a plain layout, and how many are kept."""
-        S = Packed(np.zeros(plain.length(self.n), self.x.dtype), plain, kind=self.kind)
+        half = np.zeros(plain.length(self.n), self.x.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
-            add_outer(S.half, plain, S.kind, self.x, 1)
-        half = S.half
+            add_outer(Half(half, plain, self.kind), self.x, 1)
         ends = plain.diagonal_slots(self.n)
         half[ends] = self._diagonal(half[ends], np.arange(self.n))
         result = half.view(self.dtype)

@@ -17,7 +17,7 @@ from vech.layout import Layout, one_of
 from vech.moves import check_side, convert, packing
 from vech.packed import Packed
 from vech.pairwise.dense_rows import Dense
-from vech.pairwise.rows import Wanted, exact, inexact, native
+from vech.pairwise.rows import Wanted, as_given, exact, inexact
 from vech.pairwise.sparse_rows import Sparse
 from vech.scan import Triangle, half_csr, not_above, sparse_dtype
 from vech.sparse import SparseHalf
@@ -194,7 +194,7 @@ def cooccurrence(
            [2, 0, 2]])
     """
     wanted = _wanted(threshold, store, layout, threads)
-    return _similarity(_rows(X, native).pattern(), wanted)
+    return _similarity(_rows(X, as_given).pattern(), wanted)
 
 
 # ---------------------------------------------------------------- the way to a store

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from vech.arrays import check_memory, family
-from vech.entrywise import PRODUCTS, SIGNS, SUMS, Operand, kind_of
+from vech.entrywise import PRODUCTS, SIGNS, SUMS, kind_of_result
 from vech.kind import Kind, resolve_kind
 from vech.layout import Layout, one_of
 from vech.operators import Operators
 from vech.packed import Packed
+from vech.runs import Half
 from vech.scan import Triangle, sparse_dtype
 from vech.sparse.arrays import Arrays
 from vech.sparse.pattern import Indices, check_threshold, exceeds, settled, sizes, turned, union
@@ -201,9 +202,9 @@ class Algebra(Operators, Arrays):
     ) -> Any:
         if in_place or not all(isinstance(x, Algebra) for x in operands if isinstance(x, Store)):
             return NotImplemented  # Python takes S = S + T instead, and the operator of the other store
-        rules = [Operand(x._data[:0], VECH, x.kind) if isinstance(x, Algebra) else x for x in operands]
-        dtype = ufunc(*(x.half if isinstance(x, Operand) else x for x in rules)).dtype
-        kind = kind_of(ufunc, tuple(rules), sparse_dtype(dtype))
+        rules = [Half(x._data[:0], VECH, x.kind) if isinstance(x, Algebra) else x for x in operands]
+        dtype = ufunc(*(x.numbers if isinstance(x, Half) else x for x in rules)).dtype
+        kind = kind_of_result(ufunc, tuple(rules), sparse_dtype(dtype))
         if _fills(ufunc, operands):
             return self._filled(ufunc, operands)
         left, right = operands[0], operands[-1]
