@@ -54,6 +54,11 @@ def vector(index: Any, n: int, axis: int) -> NDArray[np.int64]:
     return taken
 
 
+def is_range(taken: NDArray[np.int64], start: int, stop: int) -> bool:
+    """Whether these are start, start + 1, ... stop - 1."""
+    return taken.size == stop - start and np.array_equal(taken, np.arange(start, stop))
+
+
 def pairs(i: NDArray[np.int64], j: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns that pair up, in one shape."""
     try:

@@ -9,16 +9,26 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import explicit, portrait, scan
-from vech.arrays import Array, as_array, check_writeable, family, resolve_kind, settle
+from vech.arrays import (
+    Array,
+    as_array,
+    check_memory,
+    check_out,
+    check_writeable,
+    family,
+    resolve_kind,
+    resolve_threads,
+    settle,
+)
 from vech.assign import assign, fill
 from vech.casts import Casts
 from vech.dialects import AnyLayout, as_layout
 from vech.entries import block, submatrix, take
 from vech.entrywise import Operand, Operators, apply
-from vech.indexing import axes, consecutive, numbers, outer, pairs, vector
+from vech.indexing import axes, consecutive, is_range, numbers, outer, pairs, vector
 from vech.moves import convert, expand, expand_rows
 from vech.orders import Explicit, TensorOrder
-from vech.store import Store, as_labels, common_labels
+from vech.store import Description, Store, as_labels, common_labels
 
 
 class Packed(Operators, Casts):
@@ -171,10 +181,19 @@ class Packed(Operators, Casts):
         self.__dict__.update(state)
         self._half = self._half.astype(dtype, copy=False)  # NumPy's pickles come back in native order
 
-    def __repr__(self) -> str:
-        name = self._layout.name
-        layout = name if "(" in name else repr(name)
-        return f"Packed(n={self.n}, dtype={self.dtype}, kind={self.kind!r}, layout={layout})"
+    def describe(self) -> Description:
+        """What the half holds, and its layout: see `vech.Store.describe`.
+
+        Returns
+        -------
+        Description
+
+        Examples
+        --------
+        >>> str(Packed(np.array([1, 2, 3])).describe())
+        "n=2, dtype=int64, kind='symmetric', layout='vech'"
+        """
+        return super().describe()._replace(layout=self._layout)
 
     def copy(self) -> Self:
         """The same matrix with a half of its own."""
@@ -286,13 +305,17 @@ class Packed(Operators, Casts):
                 return self._layout.slot(min(i, j), max(i, j), self._n)  # type: ignore[no-any-return]
         return None
 
-    def block(self, rows: Any, columns: Any) -> Array:
-        """Every one of some rows with every one of some columns, NumPy's ``full[np.ix_(rows, columns)]``.
+    def block(self, rows: Any, cols: Any, out: Array | None = None, *, threads: int | None = None) -> Array:
+        """Every one of some rows with every one of some columns, NumPy's ``full[np.ix_(rows, cols)]``.
 
         Parameters
         ----------
-        rows, columns : slice, integers or mask
+        rows, cols : slice, range, integers or mask
             What to take of either axis, with repeats and negatives as in NumPy; a single integer is one row.
+        out : array, shape (number of rows, number of columns), optional
+            Memory for the result, of exactly its dtype.
+        threads : int, optional
+            At most so many threads, where whole rows that follow each other are taken.
 
         Returns
         -------
@@ -303,6 +326,10 @@ class Packed(Operators, Casts):
         ------
         IndexError
             For indices out of range or not integers.
+        ValueError, TypeError
+            For an `out` of another shape or dtype, or one that shares memory with the half.
+        MemoryError
+            If the block is larger than memory and swap together, before anything is allocated.
 
         Examples
         --------
@@ -311,7 +338,49 @@ class Packed(Operators, Casts):
         array([[5, 6],
                [2, 4]])
         """
-        return block(self._operand, vector(rows, self._n, 0), vector(columns, self._n, 1))
+        i, j = vector(rows, self._n, 0), vector(cols, self._n, 1)
+        resolve_threads(threads, 0)
+        if out is None:
+            check_memory(i.size * j.size * self.dtype.itemsize, "take fewer rows at a time")
+        else:
+            check_out(out, (i.size, j.size), self.dtype, self._half)
+        if is_range(j, 0, self._n) and i.size and is_range(i, i[0], i[0] + i.size):
+            return self.expand(slice(i[0], i[0] + i.size), out, threads=threads)
+        return block(self._operand, i, j, out)
+
+    def to_packed(self, layout: str | AnyLayout = "vech", *, threads: int | None = None) -> "Packed":
+        """The same matrix in another layout.
+
+        Parameters
+        ----------
+        layout : str or layout
+            The layout of its half.
+        threads : int, optional
+            At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+
+        Returns
+        -------
+        Packed
+            This store itself if it has that layout, else one with a half of its own; labels follow.
+
+        Raises
+        ------
+        ValueError
+            If a diagonal that the layout leaves out is not exactly what it says.
+        TypeError, OverflowError
+            If the layout scales integers, or a finite number beyond its dtype.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Packed(np.array([1, 2, 4, 3, 5, 6])).to_packed("numpy-tril").half
+        array([1, 2, 3, 4, 5, 6])
+        """
+        layout = as_layout(layout)
+        if layout == self._layout:
+            return self
+        half = convert(self._half, self._layout, layout, kind=self._kind, threads=threads)
+        return Packed(half, layout, kind=self._kind, labels=self._labels)
 
     def submatrix(self, index: Any) -> "Packed":
         """The matrix of some rows and the same columns, in that order, as a store of its own.
@@ -497,6 +566,12 @@ class Packed(Operators, Casts):
     ) -> Self:
         labels = self._labels if labelled else None
         return type(self)(half, layout or self._layout, kind=kind or self._kind, labels=labels)
+
+
+def packed(S: Store) -> Packed:
+    """Any store as a Packed: itself where it has a layout, else its numbers in `vech`."""
+    made: Packed = S.to_packed(S.describe().layout or "vech")
+    return made
 
 
 def is_sparse(x: Any) -> bool:

@@ -8,8 +8,8 @@ import numpy as np
 from vech import linalg
 from vech.arrays import Array, family
 from vech.layout import one_of
-from vech.moves import convert, pack
-from vech.packed import Packed
+from vech.moves import convert
+from vech.packed import Packed, packed
 from vech.store import Store
 
 PANEL_BYTES = 2**24  # rows of the matrix looked at together
@@ -185,8 +185,7 @@ def spectrum(S: Store, *, n_samples: int | None = None, bins: int = 60, ax: Any 
         )
     values = None
     if S.n <= EXACT:
-        whole = S if isinstance(S, Packed) else Packed(pack(S.expand(), kind=S.kind), kind=S.kind)
-        values = np.sort(linalg.eigh(whole, eigvals_only=True))
+        values = np.sort(linalg.eigh(packed(S), eigvals_only=True))
     axes = ax if ax is not None else _figure((7.0, 4.0))
     if values is not None:
         axes.hist(values, bins=bins, density=True, color="0.6", label=f"{S.n} eigenvalues")
@@ -237,7 +236,7 @@ def _limits(means: Array) -> tuple[float, float]:
 
 def _distances(S: Store) -> Array:
     """Condensed: how far apart rows of a covariance are, sqrt(2 (1 - correlation))."""
-    if not isinstance(S, Packed):
+    if S.describe().triangle is not None:
         raise TypeError(
             f"clusters of a {type(S).__name__} need its numbers: draw S.to_packed(), or give distance="
         )
@@ -248,15 +247,16 @@ def _distances(S: Store) -> Array:
         raise ValueError(
             f"the diagonal has {diagonal[at]} at {at}, so S is no covariance to cluster by: give distance="
         )
-    correlation = S.astype(np.float64).congruence(1 / np.sqrt(diagonal))
+    correlation = packed(S).astype(np.float64).congruence(1 / np.sqrt(diagonal))
     apart = correlation.map(lambda r: np.sqrt(2 * np.clip(1 - r, 0, 2)))
     return _condensed(apart, S.n)
 
 
-def _condensed(distance: Packed, n: int) -> Array:
-    if not isinstance(distance, Packed) or family(distance.dtype) not in "biuf" or distance.n != n:
+def _condensed(distance: Store, n: int) -> Array:
+    is_dense = isinstance(distance, Store) and distance.describe().triangle is None
+    if not is_dense or family(distance.dtype) not in "biuf" or distance.n != n:
         raise TypeError(f"distance must be a real Packed of side {n}, not {distance!r}")
-    whole = distance.astype(np.float64)
+    whole = packed(distance).astype(np.float64)
     if whole.layout.implied is None:
         whole = whole.copy() if whole is distance else whole
         whole.set_diagonal(0)

@@ -17,7 +17,7 @@ from vech.io.panels import Progress
 from vech.io.symmetric import sparse_half
 from vech.layout import other_diagonal
 from vech.orders import Pieces
-from vech.packed import Packed
+from vech.packed import Packed, packed
 from vech.sparse import SparseHalf
 from vech.sparse.pack import from_sparse
 from vech.store import Store
@@ -148,7 +148,7 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf) -> None:
         raise TypeError(
             f"write takes a store, not {type(store).__name__}: vech.Packed(half, layout) makes one"
         )
-    form.write(path, store)
+    form.write(path, store if store.describe().triangle else packed(store))
 
 
 def expand(
