@@ -43,6 +43,7 @@ LAYERS = (
     ("dialects",),
     ("orders",),
     ("layout", "store"),
+    ("elsewhere",),
 )
 # the arrows up, each inside a function: what is exported, solved or framed there is asked for here
 UP = {
@@ -160,7 +161,10 @@ def is_a_file_format(module):
 
 
 def test_layout_and_store_import_nothing_of_vech():
-    assert [arrow for arrow in ARROWS if arrow[0] in ("layout", "store")] == []
+    """But for a table of names, which a store looks up once it has not got one."""
+    assert [arrow for arrow in ARROWS if arrow[0] in ("layout", "store", "elsewhere")] == [
+        ("store", "vech.elsewhere", True)
+    ]
 
 
 def test_only_the_lower_layers_touch_the_core():

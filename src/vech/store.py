@@ -232,8 +232,10 @@ class Store(ABC):
     if not TYPE_CHECKING:  # type checkers would take any name for an attribute
 
         def __getattr__(self, name: str) -> Any:
+            from vech.elsewhere import METHODS
+
             said = f"'{type(self).__name__}' object has no attribute '{name}'"
-            hint = f": {_HABITS[name]} is the same here" if name in _HABITS else ""
+            hint = f": {METHODS[name]} is the same here" if name in METHODS else ""
             raise AttributeError(said + hint, name=name, obj=self)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
@@ -257,21 +259,6 @@ class Store(ABC):
             f"{way}take the full matrix from expand()"
         )
 
-
-# what other libraries call it: how a store S is asked for it
-_HABITS = {
-    **dict.fromkeys(("toarray", "todense", "to_dense", "to_numpy", "A"), "S.expand()"),
-    **{f"to{name}": f"S.to_{name}()" for name in ("csr", "csc", "coo")},
-    "dot": "S @ x",
-    "transpose": "S.T",
-    "getH": "S.H",
-    "inv": "vech.linalg.inverse(S)",
-    "solve": "vech.linalg.solve(S, b)",
-    "det": "vech.linalg.slogdet(S)",
-    "norm": "vech.linalg.norm(S)",
-    "cholesky": "vech.linalg.cholesky(S)",
-    **dict.fromkeys(("eigh", "eigvalsh"), "vech.linalg.eigh(S)"),
-}
 
 # by the name of a ufunc: the operator of a store on the left, and of one on the right
 _OPERATORS = {
