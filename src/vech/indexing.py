@@ -54,9 +54,9 @@ def vector(index: Any, n: int, axis: int) -> NDArray[np.int64]:
     return taken
 
 
-def is_range(taken: NDArray[np.int64], start: int, stop: int) -> bool:
-    """Whether these are start, start + 1, ... stop - 1."""
-    return taken.size == stop - start and np.array_equal(taken, np.arange(start, stop))
+def is_range(taken: NDArray[np.int64]) -> bool:
+    """Whether these are some numbers that follow each other."""
+    return taken.size > 0 and bool((np.diff(taken) == 1).all())
 
 
 def pairs(i: NDArray[np.int64], j: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

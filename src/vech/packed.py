@@ -30,6 +30,9 @@ from vech.moves import convert, expand, expand_rows
 from vech.orders import Explicit, TensorOrder
 from vech.store import Description, Store, as_labels, common_labels
 
+WIDE = 8  # from this share of the columns on, whole rows are made and cut: a number costs 4 ns there, else 50
+PANEL = 2**20  # numbers of such rows at a time
+
 
 class Packed(Operators, Casts):
     """A symmetric, Hermitian or skew matrix, held as one half.
@@ -344,9 +347,16 @@ class Packed(Operators, Casts):
             check_memory(i.size * j.size * self.dtype.itemsize, "take fewer rows at a time")
         else:
             check_out(out, (i.size, j.size), self.dtype, self._half)
-        if is_range(j, 0, self._n) and i.size and is_range(i, i[0], i[0] + i.size):
-            return self.expand(slice(i[0], i[0] + i.size), out, threads=threads)
-        return block(self._operand, i, j, out)
+        if not (is_range(i) and is_range(j) and j.size > self._n // WIDE):
+            return block(self._operand, i, j, out)
+        if j.size == self._n:
+            return self.expand(slice(i[0], i[-1] + 1), out, threads=threads)
+        values = np.empty((i.size, j.size), self.dtype) if out is None else out
+        height = max(1, PANEL // self._n)
+        for start in range(0, i.size, height):
+            rows = slice(i[0] + start, min(i[0] + start + height, i[-1] + 1))
+            values[start : start + height] = self.expand(rows, threads=threads)[:, j[0] : j[-1] + 1]
+        return values
 
     def to_packed(self, layout: str | AnyLayout = "vech", *, threads: int | None = None) -> "Packed":
         """The same matrix in another layout.
