@@ -100,8 +100,8 @@ def read(
     wanted = None if layout is None else as_layout(layout)
     content = load(path, dtype=dtype, n=n)
     store = _store(content, wanted, kind, n, path)
-    if isinstance(store, Packed):
-        found_layout = store.layout.name
+    if (held := store.describe().layout) is not None:
+        found_layout = held.name
     elif wanted is None:
         found_layout = ""
     else:

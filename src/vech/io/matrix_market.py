@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,6 @@ from vech.dialects import as_layout
 from vech.io.files import FileFormatError, atomic
 from vech.io.panels import Progress
 from vech.layout import Layout
-from vech.moves import convert
 from vech.packed import Packed
 from vech.scan import refuse_wrapped
 from vech.sparse import SparseHalf
@@ -101,7 +100,7 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | Spa
 
 def write(path: Path, store: Store) -> None:
     """Write the lower half: a Packed as a dense array, a SparseHalf as coordinates."""
-    expand(path, store, "dense" if isinstance(store, Packed) else "csr")
+    expand(path, store, "csr" if store.describe().triangle else "dense")
 
 
 def write_to(target: str | os.PathLike[str] | BinaryIO, store: Store) -> None:
@@ -359,9 +358,7 @@ class _SquareHeader:
 
 def _lower_columns(store: Store, threads: int | None) -> Array:
     """Give the numbers of the lower triangle by columns: true values, native byte order."""
-    packed = store.to_packed() if isinstance(store, SparseHalf) else cast(Packed, store)
-    target = STRICT if store.kind == "skew" else as_layout("vech")
-    half = convert(packed.half, packed.layout, target, kind=store.kind, threads=threads)
+    half: Array = store.to_packed(STRICT if store.kind == "skew" else "vech", threads=threads).half
     return half.astype(half.dtype.newbyteorder("="), copy=False)
 
 
