@@ -70,7 +70,7 @@ INSIDE = {
         ("nearest", "sparse_solve"),
         ("factor",),
         ("algebra", "rectangle", "sparse_norms"),
-        ("checks", "columns", "newton"),
+        ("checks", "columns", "newton", "quadrature"),
     ),
     "sparse": (
         ("half",),

@@ -8,14 +8,13 @@ import numpy as np
 from vech import linalg
 from vech.arrays import Array, family
 from vech.layout import one_of
+from vech.linalg.quadrature import quadrature
 from vech.moves import convert
 from vech.packed import Packed, packed
 from vech.store import Store
 
 PANEL_BYTES = 2**24  # rows of the matrix looked at together
 EXACT = 3000  # sides up to which all eigenvalues are computed
-STEPS, PROBES = 100, 8  # of the estimate beyond: Lanczos steps, and random vectors
-SEED = 0x76656368  # no seed that data may have been made with: probes must not be like them
 
 
 class Heatmap(NamedTuple):
@@ -190,7 +189,7 @@ def spectrum(S: Store, *, n_samples: int | None = None, bins: int = 60, ax: Any 
     if values is not None:
         axes.hist(values, bins=bins, density=True, color="0.6", label=f"{S.n} eigenvalues")
     else:
-        nodes, weights = _quadrature(S)
+        nodes, weights = quadrature(S)
         axes.hist(nodes, bins=bins, weights=weights, density=True, color="0.6", label="estimated density")
     edges = None
     if n_samples is not None:
@@ -305,34 +304,6 @@ def _permutation(order: Any, n: int) -> Array:
 
 
 # ---------------------------------------------------------------- the spectrum
-
-
-def _quadrature(S: Store) -> tuple[Array, Array]:
-    """Nodes and weights of the spectral density: Lanczos from random vectors, made orthogonal in full."""
-    from scipy.linalg import eigh_tridiagonal
-
-    rng = np.random.default_rng(SEED)
-    nodes, weights = [], []
-    for _ in range(PROBES):
-        basis = np.empty((STEPS, S.n), np.result_type(S.dtype, np.float64))
-        alpha, beta = np.zeros(STEPS), np.zeros(STEPS)
-        x = rng.standard_normal(S.n).astype(basis.dtype)
-        x /= np.linalg.norm(x)
-        count = 0
-        for k in range(STEPS):
-            basis[k], count = x, k + 1
-            y = np.asarray(S @ x)
-            alpha[k] = np.vdot(x, y).real
-            for _ in range(2):  # once is not enough where numbers cancel
-                y = y - basis[:count].T @ (basis[:count].conj() @ y)
-            beta[k] = np.linalg.norm(y)
-            if beta[k] <= 1e-12 * max(1e-300, np.abs(alpha[:count]).max()):
-                break
-            x = y / beta[k]
-        values, vectors = eigh_tridiagonal(alpha[:count], beta[: count - 1])
-        nodes.append(values)
-        weights.append(vectors[0] ** 2)
-    return np.concatenate(nodes), np.concatenate(weights)
 
 
 def _draw_noise(axes: Any, S: Store, n_samples: int) -> tuple[float, float]:
