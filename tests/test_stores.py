@@ -4,6 +4,7 @@ import copy
 import operator
 import pickle
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -709,3 +710,126 @@ def test_names_of_other_libraries_are_answered_with_our_own(make):
         with pytest.raises(AttributeError, match=f"no attribute '{name}'{answer}"):
             getattr(store, name)
     assert not hasattr(store, "toarray") and not hasattr(store, "__length_hint__")
+
+
+# ---- parts, other forms, and what a store says of itself ----------------------------------------------------
+
+TAKEN = {
+    "everything": (slice(None), slice(None)),
+    "rows": (slice(3, 9), slice(None)),
+    "boxes across the diagonal": (slice(2, 11), slice(5, 14)),
+    "steps backwards": (slice(None, None, -3), range(15, 2, -2)),
+    "repeats and negatives": ([-1, 0, 4, 4, -17], np.array([3, -2, 3], np.int8)),
+    "masks": (np.arange(17) % 3 == 0, np.arange(17) < 5),
+    "one row": (7, slice(None)),
+    "nothing": ([], slice(4, 4)),
+}
+
+
+def spread(taken):
+    """What NumPy's ``ix_`` takes."""
+    return np.atleast_1d(
+        np.arange(17)[np.asarray(taken) if isinstance(taken, range | list) and len(taken) else taken]
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "dtype", "kind", "taken"),
+    cases.pairwise(
+        lambda make, dtype, kind, taken: valid(make, dtype, kind, 17),
+        make=STORES,
+        dtype=SPARSE,
+        kind=STORE_KINDS,
+        taken=TAKEN,
+    ),
+)
+def test_a_block_is_every_row_with_every_column(make, dtype, kind, taken):
+    full = cases.matrix(dtype, kind, 17)
+    rows, cols = taken
+    store, want = make(full, kind), full[np.ix_(spread(rows), spread(cols))]
+    for got in (
+        store.block(rows, cols),
+        store.block(rows, cols, threads=2),
+        store.block(rows=rows, cols=cols),
+    ):
+        assert got.shape == want.shape
+        assert_same_bits(got, want)
+    for memory in cases.MEMORY:
+        block, cut = cases.block_for(want.shape, want.dtype, memory)
+        expected = block.copy(order="K")
+        cases.write_bits(cut(expected), want)
+        out = cut(block)
+        assert store.block(rows, cols, out) is out
+        assert block.tobytes() == expected.tobytes()
+
+
+@every_store
+def test_a_block_takes_memory_for_itself_alone(make):
+    n = 300
+    store = make(np.eye(n), "symmetric")
+    rows = np.arange(0, n, 60)
+    tracemalloc.start()
+    block = store.block(rows, slice(10, 60))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert block.shape == (5, 50)
+    assert peak < 2 * n * n  # bytes: a quarter of the full matrix
+
+
+@every_store
+def test_a_block_refuses_what_does_not_fit(make):
+    store = make(cases.matrix(np.float64, "symmetric", 5), "symmetric")
+    with pytest.raises(IndexError, match="index 5 is out of bounds for axis 1 with size 5"):
+        store.block([0], [5])
+    with pytest.raises(IndexError, match="an index is made of integers, slices and masks, not float64"):
+        store.block([0.5], [1])
+    with pytest.raises(ValueError, match=r"out has shape \(2, 3\), but the result has \(2, 2\)"):
+        store.block([0, 1], [0, 1], np.empty((2, 3)))
+    with pytest.raises(TypeError, match="out has dtype float32"):
+        store.block([0, 1], [0, 1], np.empty((2, 2), np.float32))
+    with pytest.raises(ValueError, match="threads must be at least 1, not 0"):
+        store.block([0], [0], threads=0)
+
+
+@pytest.mark.parametrize(
+    ("make", "dtype", "kind", "layout"),
+    cases.pairwise(
+        lambda make, dtype, kind, layout: valid(make, dtype, kind, 9) and cases.fits(layout, dtype, kind, 9),
+        make=STORES,
+        dtype=SPARSE,
+        kind=STORE_KINDS,
+        layout={
+            name: vech.as_layout(name)
+            for name in ("vech", "numpy-tril", "lapack-rfp-tu", "tfp-fill-triangular-lower")
+        },
+    ),
+)
+def test_a_store_becomes_packed_in_any_layout(make, dtype, kind, layout):
+    full = cases.matrix(dtype, kind, 9)
+    store = make(full, kind, labels="abcdefghi")
+    for packed in (store.to_packed(layout), store.to_packed(layout, threads=2)):
+        assert type(packed) is vech.Packed and packed.layout == layout
+        assert packed.kind == store.kind and packed.dtype == dtype and packed.labels == store.labels
+        assert_same_bits(packed.expand(), full)
+    assert packed.to_packed(layout) is packed
+    assert store.to_packed().layout == vech.as_layout("vech")
+
+
+@every_store
+def test_a_diagonal_is_not_lost_on_the_way(make):
+    full = cases.matrix(np.float64, "symmetric", 5)
+    with pytest.raises(ValueError, match=r"the diagonal of layout condensed is zero, but .*0"):
+        make(full, "symmetric").to_packed("condensed")
+    np.fill_diagonal(full, 0)
+    assert_same_bits(make(full, "symmetric").to_packed("condensed").expand(), full)
+
+
+@every_store
+@every_kind
+def test_a_store_describes_itself(make, dtype, kind):
+    store = make(cases.matrix(dtype, kind, 5), kind, labels="abcde")
+    said = store.describe()
+    assert (said.n, said.dtype, said.kind, said.labels) == (5, dtype, store.kind, tuple("abcde"))
+    assert said.layout == getattr(store, "layout", None)
+    assert (said.triangle, said.nnz) == (getattr(store, "triangle", None), getattr(store, "nnz", None))
+    assert repr(store) == f"{type(store).__name__}({said})"

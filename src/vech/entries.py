@@ -81,12 +81,12 @@ def _gather(matrix: Half, chosen: Indices, runs: Runs) -> None:
         runs.write(rows, columns, found, "write", 1)
 
 
-def block(matrix: Half, i: Indices, j: Indices) -> Array:
-    """True values of all i against all j, of shape i.shape + j.shape."""
-    values = np.empty((i.size, j.size), matrix.dtype)
+def block(matrix: Half, i: Indices, j: Indices, out: Array | None = None) -> Array:
+    """True values of all i against all j, of shape i.shape + j.shape; `out` has two axes."""
+    values = np.empty((i.size, j.size), matrix.dtype) if out is None else out
     rows, columns = i.reshape(-1, 1), j.reshape(1, -1)
     step = max(1, GATHER // max(1, j.size))
     for start in range(0, i.size, step):
         part = slice(start, start + step)
         values[part] = take(matrix, *np.broadcast_arrays(rows[part], columns))
-    return values.reshape(i.shape + j.shape)
+    return values.reshape(i.shape + j.shape) if out is None else out

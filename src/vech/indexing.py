@@ -54,6 +54,11 @@ def vector(index: Any, n: int, axis: int) -> NDArray[np.int64]:
     return taken
 
 
+def is_range(taken: NDArray[np.int64]) -> bool:
+    """Whether these are some numbers that follow each other."""
+    return taken.size > 0 and bool((np.diff(taken) == 1).all())
+
+
 def pairs(i: NDArray[np.int64], j: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns that pair up, in one shape."""
     try:

@@ -9,19 +9,31 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import explicit, portrait, scan
-from vech.arrays import Array, as_array, check_mapped, check_writeable, family
+from vech.arrays import (
+    Array,
+    as_array,
+    check_mapped,
+    check_memory,
+    check_out,
+    check_writeable,
+    family,
+    resolve_threads,
+)
 from vech.assign import assign, fill
 from vech.casts import Casts
 from vech.dialects import AnyLayout, as_layout
 from vech.entries import block, submatrix, take
 from vech.entrywise import apply
-from vech.indexing import axes, consecutive, numbers, outer, pairs, vector
+from vech.indexing import axes, consecutive, is_range, numbers, outer, pairs, vector
 from vech.kind import Kind, resolve_kind
-from vech.moves import expand, expand_rows
+from vech.moves import convert, expand, expand_rows
 from vech.operators import Operators, check_same_side
 from vech.orders import Explicit, TensorOrder
 from vech.runs import Half
-from vech.store import Store, as_labels
+from vech.store import Description, Store, as_labels
+
+WIDE = 8  # from this share of the columns on, whole rows are made and cut: a number costs 4 ns there, else 50
+PANEL = 2**20  # numbers of such rows at a time
 
 
 class Packed(Operators, Casts):
@@ -182,10 +194,19 @@ class Packed(Operators, Casts):
         self.__dict__.update(state)
         self._half = self._half.astype(dtype, copy=False)  # NumPy's pickles come back in native order
 
-    def __repr__(self) -> str:
-        name = self._layout.name
-        layout = name if "(" in name else repr(name)
-        return f"Packed(n={self.n}, dtype={self.dtype}, kind={self.kind!r}, layout={layout})"
+    def describe(self) -> Description:
+        """What the half holds, and its layout: see `vech.Store.describe`.
+
+        Returns
+        -------
+        Description
+
+        Examples
+        --------
+        >>> str(Packed(np.array([1, 2, 3])).describe())
+        "n=2, dtype=int64, kind='symmetric', layout='vech'"
+        """
+        return super().describe()._replace(layout=self._layout)
 
     def copy(self) -> Self:
         """The same matrix with a half of its own.
@@ -357,13 +378,17 @@ class Packed(Operators, Casts):
                 return self._layout.slot(min(i, j), max(i, j), self._n)  # type: ignore[no-any-return]
         return None
 
-    def block(self, rows: Any, columns: Any) -> Array:
-        """Every one of some rows with every one of some columns, NumPy's ``full[np.ix_(rows, columns)]``.
+    def block(self, rows: Any, cols: Any, out: Array | None = None, *, threads: int | None = None) -> Array:
+        """Every one of some rows with every one of some columns, NumPy's ``full[np.ix_(rows, cols)]``.
 
         Parameters
         ----------
-        rows, columns : slice, integers or mask
+        rows, cols : slice, range, integers or mask
             What to take of either axis, with repeats and negatives as in NumPy; a single integer is one row.
+        out : array, shape (number of rows, number of columns), optional
+            Memory for the result, of exactly its dtype.
+        threads : int, optional
+            At most so many threads, where whole rows that follow each other are taken.
 
         Returns
         -------
@@ -374,6 +399,10 @@ class Packed(Operators, Casts):
         ------
         IndexError
             For indices out of range or not integers.
+        ValueError, TypeError
+            For an `out` of another shape or dtype, or one that shares memory with the half.
+        MemoryError
+            If the block is larger than memory and swap together, before anything is allocated.
 
         Examples
         --------
@@ -382,7 +411,56 @@ class Packed(Operators, Casts):
         array([[5, 6],
                [2, 4]])
         """
-        return block(self._held, vector(rows, self._n, 0), vector(columns, self._n, 1))
+        i, j = vector(rows, self._n, 0), vector(cols, self._n, 1)
+        resolve_threads(threads, 0)
+        if out is None:
+            check_memory(i.size * j.size * self.dtype.itemsize, "take fewer rows at a time")
+        else:
+            check_out(out, (i.size, j.size), self.dtype, self._half)
+        if not (is_range(i) and is_range(j) and j.size > self._n // WIDE):
+            return block(self._held, i, j, out)
+        if j.size == self._n:
+            return self.expand(slice(i[0], i[-1] + 1), out, threads=threads)
+        values = np.empty((i.size, j.size), self.dtype) if out is None else out
+        height = max(1, PANEL // self._n)
+        for start in range(0, i.size, height):
+            rows = slice(i[0] + start, min(i[0] + start + height, i[-1] + 1))
+            values[start : start + height] = self.expand(rows, threads=threads)[:, j[0] : j[-1] + 1]
+        return values
+
+    def to_packed(self, layout: str | AnyLayout = "vech", *, threads: int | None = None) -> Packed:
+        """The same matrix in another layout.
+
+        Parameters
+        ----------
+        layout : str or layout
+            The layout of its half.
+        threads : int, optional
+            At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+
+        Returns
+        -------
+        Packed
+            This store itself if it has that layout, else one with a half of its own; labels follow.
+
+        Raises
+        ------
+        ValueError
+            If a diagonal that the layout leaves out is not exactly what it says.
+        TypeError, OverflowError
+            If the layout scales integers, or a finite number beyond its dtype.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Packed(np.array([1, 2, 4, 3, 5, 6])).to_packed("numpy-tril").half
+        array([1, 2, 3, 4, 5, 6])
+        """
+        layout = as_layout(layout)
+        if layout == self._layout:
+            return self
+        half = convert(self._half, self._layout, layout, kind=self._kind, threads=threads)
+        return Packed(half, layout, kind=self._kind, labels=self._labels)
 
     def submatrix(self, index: Any) -> Packed:
         """The matrix of some rows and the same columns, in that order, as a store of its own.
@@ -552,3 +630,9 @@ class Packed(Operators, Casts):
     ) -> Self:
         labels = self._labels if labelled else None
         return type(self)(half, layout or self._layout, kind=kind or self._kind, labels=labels)
+
+
+def packed(S: Store) -> Packed:
+    """Any store as a Packed: itself where it has a layout, else its numbers in `vech`."""
+    made: Packed = S.to_packed(S.describe().layout or "vech")
+    return made

@@ -186,12 +186,11 @@ def convert(
     began = time.perf_counter()
     with Bar(f"converting {file.name}", size_of(file)) as bar:
         store = vech.read(file, layout=source, kind=kind, dtype=dtype, n=n)
-        if not isinstance(store, vech.Packed):
+        if store.describe().layout is None:
             raise click.ClickException(
                 f"{file} is sparse, which has no layout: vech pack {file} -o {out} makes a half of it"
             )
-        half = vech.convert(store.half, store.layout, target, kind=store.kind, threads=threads)
-        store = vech.Packed(half, target, kind=store.kind, labels=store.labels)
+        store = store.to_packed(target, threads=threads)
         bar.now(f"writing {out.name}", store.nbytes)
         vech.io.write(out, store, overwrite=force)
     done(out, store, began)

@@ -85,7 +85,7 @@ def identify(
     known = entries | {fact: True for fact, holds in facts.items() if holds}
     with Bar(f"reading {file.name}", size_of(file)) as bar:
         half = vech.io.load(file, dtype=dtype)
-        said = half.layout.name if isinstance(half, vech.Packed) else None
+        said = half.describe().layout if isinstance(half, vech.Store) else None
         half = getattr(half, "half", half)
         if getattr(half, "ndim", 2) != 1:
             raise click.ClickException(f"{file} holds a matrix and no half: vech pack {file} makes one")
@@ -94,7 +94,7 @@ def identify(
         found = vech.identify(half, n=n, matrix=full, known=known)
     if not found:
         raise click.ClickException(found.summary)
-    _print_found(found, said)
+    _print_found(found, said and said.name)
 
 
 def _full(path: Path, dtype: str | None) -> Any:

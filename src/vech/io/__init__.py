@@ -22,7 +22,7 @@ from vech.kind import resolve_kind
 from vech.layout import other_diagonal
 from vech.moves import AsymmetryError
 from vech.orders import Pieces
-from vech.packed import Packed
+from vech.packed import Packed, packed
 from vech.scan import sparse_dtype
 from vech.sparse import SparseHalf
 from vech.sparse.pack import from_sparse
@@ -125,8 +125,8 @@ def read(
     wanted = None if layout is None else as_layout(layout)
     content = load(path, dtype=dtype, n=n, verify=verify)
     store = _store(content, wanted, kind, n, path)
-    if isinstance(store, Packed):
-        found_layout = store.layout.name
+    if (held := store.describe().layout) is not None:
+        found_layout = held.name
     elif wanted is None:
         found_layout = ""
     else:
@@ -179,7 +179,7 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
         raise TypeError(
             f"write takes a store, not {type(store).__name__}: vech.Packed(half, layout) makes one"
         )
-    form.write(path, store, overwrite=overwrite)
+    form.write(path, store if store.describe().triangle else packed(store), overwrite=overwrite)
 
 
 def expand(

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,6 @@ from vech.io.drafts import atomic
 from vech.io.files import NO_DIGEST, FileFormatError
 from vech.io.panels import Progress
 from vech.layout import Layout
-from vech.moves import convert
 from vech.packed import Packed
 from vech.scan import refuse_wrapped
 from vech.sparse import SparseHalf
@@ -103,7 +102,7 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -
 
 def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
     """Write the lower half: a Packed as a dense array, a SparseHalf as coordinates."""
-    expand(path, store, "dense" if isinstance(store, Packed) else "csr", overwrite=overwrite)
+    expand(path, store, "csr" if store.describe().triangle else "dense", overwrite=overwrite)
 
 
 def write_to(target: str | os.PathLike[str] | BinaryIO, store: Store) -> None:
@@ -376,9 +375,7 @@ class _SquareHeader:
 
 def _lower_columns(store: Store, threads: int | None) -> Array:
     """Give the numbers of the lower triangle by columns: true values, native byte order."""
-    packed = store.to_packed() if isinstance(store, SparseHalf) else cast(Packed, store)
-    target = STRICT if store.kind == "skew" else as_layout("vech")
-    half = convert(packed.half, packed.layout, target, kind=store.kind, threads=threads)
+    half: Array = store.to_packed(STRICT if store.kind == "skew" else "vech", threads=threads).half
     return half.astype(half.dtype.newbyteorder("="), copy=False)
 
 

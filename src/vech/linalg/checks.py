@@ -1,14 +1,14 @@
 """What linear algebra takes, asked once at its doors, and the scale it computes at."""
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from vech import reductions
 from vech.arrays import Dtype, family
 from vech.kind import Kind
-from vech.packed import Packed
+from vech.packed import Packed, packed
 from vech.sparse import SparseHalf
 from vech.store import Store
 
@@ -16,17 +16,26 @@ CHUNK = 2**20  # numbers looked at together
 SPARSE = ("solve", "slogdet", "eigsh", "lobpcg", "norm", "inner")  # what takes a sparse half too
 
 
+def is_sparse(S: Any) -> TypeGuard[SparseHalf]:
+    """Whether S is a store of nonzeros alone, whose answers come from these."""
+    return isinstance(S, Store) and S.describe().triangle is not None
+
+
 def as_packed(S: Any, task: str) -> Packed:
-    """S if it is a Packed store; TypeError with the way out for all else."""
-    if isinstance(S, Packed):
-        return S
-    if isinstance(S, Store):
-        way_out = f"{task}(S.to_packed())" if hasattr(S, "to_packed") else "make a Packed of it"
-        if isinstance(S, SparseHalf):
-            way_out += f", with all its zeros; {', '.join(SPARSE)} take a SparseHalf as it is"
+    """Any store of all its numbers as a Packed; TypeError with the way out for all else."""
+    if is_sparse(S):
+        takers = ", ".join(SPARSE)
+        way_out = f"{task}(S.to_packed()), with all its zeros; {takers} take a {type(S).__name__} as it is"
+    elif isinstance(S, Store):
+        return packed(S)
     else:
         way_out = f"{task}(vech.Packed(half, layout)), where vech.pack makes the half of a full matrix"
     raise TypeError(f"{task} takes a Packed store, not {type(S).__name__}: {way_out}")
+
+
+def half_of(S: Any, task: str) -> Any:
+    """S as tasks of either sort take it: itself where it is sparse, else as a Packed."""
+    return S if is_sparse(S) else as_packed(S, task)
 
 
 def work_dtype(dtype: Dtype, what: str) -> Dtype:
@@ -62,12 +71,14 @@ def check_numbers(S: Store, task: str, name: str = "S") -> None:
 
 def check_finite(S: Store, name: str = "S", who: str = "factors need") -> None:
     """Refuse NaN and infinity; the first is named."""
-    if isinstance(S, Packed):
-        for start in range(0, S.half.size, CHUNK):
-            bad = np.flatnonzero(~np.isfinite(S.half[start : start + CHUNK]))
+    layout = S.describe().layout
+    if layout is not None:
+        half = S.to_packed(layout).half
+        for start in range(0, half.size, CHUNK):
+            bad = np.flatnonzero(~np.isfinite(half[start : start + CHUNK]))
             if bad.size:
-                i, j = map(int, S.layout.pair(start + bad[0], S.n))
-                raise ValueError(f"{name}[{i}, {j}] is {S[i, j]}: {who} finite numbers")
+                i, j = map(int, layout.pair(start + bad[0], S.n))
+                raise ValueError(f"{name}[{i}, {j}] is {S.block(i, j)[0, 0]}: {who} finite numbers")
         return
     stored = S.to_coo(part="lower")
     for k in np.flatnonzero(~np.isfinite(stored.data))[:1]:
@@ -76,7 +87,7 @@ def check_finite(S: Store, name: str = "S", who: str = "factors need") -> None:
         )
 
 
-def magnitude(S: Packed) -> float:
+def magnitude(S: Any) -> float:
     """The power of two at or below the largest |s_ij|, by which S is divided without rounding; 0 of zeros."""
     return power_of_two(reductions.norm(S._held, "max"))
 

@@ -11,7 +11,7 @@ from vech import reductions
 from vech.arrays import Array, Dtype, as_array, family
 from vech.kind import Kind
 from vech.linalg import sparse_solve
-from vech.linalg.checks import as_packed, check_finite, is_selfadjoint, work_dtype
+from vech.linalg.checks import as_packed, check_finite, is_selfadjoint, is_sparse, work_dtype
 from vech.linalg.factor import (
     Cholesky,
     SignLogdet,
@@ -91,7 +91,7 @@ def solve(
     >>> solve(S, np.array([0.0, 3.0])).round(12), solve(S, np.array([0.0, 3.0]), solver="cg").round(8)
     (array([1., 2.]), array([1., 2.]))
     """
-    if isinstance(S, SparseHalf):
+    if is_sparse(S):
         return sparse_solve.solve(S, b, solver, options, threads)
     S = as_packed(S, "solve")
     if solver != "auto" or options:
@@ -188,7 +188,7 @@ def slogdet(S: Packed | SparseHalf, *, threads: int | None = None) -> SignLogdet
     >>> float(sign * np.exp(logabsdet))
     -4.0
     """
-    if isinstance(S, SparseHalf):
+    if is_sparse(S):
         return sparse_solve.slogdet(S, threads)
     S = as_packed(S, "slogdet")
     dtype = work_dtype(S.dtype, "S")

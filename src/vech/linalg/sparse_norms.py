@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array, epsilon, family
+from vech.linalg.checks import is_sparse
 from vech.packed import Packed
 from vech.sparse import SparseHalf
-from vech.store import Store
 
 
 class Entries(NamedTuple):
@@ -51,19 +51,16 @@ def norm(S: SparseHalf, ord: Any) -> float:
     return float(np.bincount(places, np.concatenate((moduli, moduli[off]))).max(initial=0))
 
 
-def inner(S: Store, T: Store) -> Any:
-    """The inner product of `vech.linalg.inner`, over the places where both have numbers."""
-    if isinstance(S, Packed):
-        assert isinstance(T, SparseHalf)
+def inner(S: Packed | SparseHalf, T: Packed | SparseHalf) -> Any:
+    """The inner product of `vech.linalg.inner` with a sparse half, over the places where both have numbers."""
+    if not is_sparse(S):
         return inner(T, S).conjugate()
-    assert isinstance(S, SparseHalf)
     first = entries(S)
     on = first.on
-    if isinstance(T, SparseHalf):
+    if is_sparse(T):
         here, second = _common(S, T)
         first, on = Entries(*(array[here] for array in first)), on[here]
     else:
-        assert isinstance(T, Packed)
         second = T[first.rows, first.columns]
         second[on] = T.kind.settled(second[on])
     dtype = np.result_type(

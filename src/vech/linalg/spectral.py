@@ -17,15 +17,16 @@ from vech.linalg.checks import (
     check_finite,
     check_numbers,
     check_selfadjoint,
+    half_of,
     is_selfadjoint,
+    is_sparse,
     magnitude,
     power_of_two,
     work_dtype,
 )
 from vech.linalg.solving import expanded, factored
 from vech.moves import convert, pack
-from vech.packed import Packed
-from vech.sparse import SparseHalf
+from vech.packed import Packed, packed
 from vech.sparse.pack import from_sparse
 from vech.store import Store
 
@@ -218,12 +219,12 @@ def eigh(S: Packed, *, threads: int | None = None, **options: Any) -> Any:
     return eigh(full, lower=True, overwrite_a=True, check_finite=False, **options)
 
 
-def norm(S: Packed | SparseHalf, ord: str | float | None = "fro") -> float:
+def norm(S: Store, ord: str | float | None = "fro") -> float:
     """A norm of the full matrix, from the half.
 
     Parameters
     ----------
-    S : Packed or SparseHalf
+    S : Store
         Of any kind, layout and dtype but dates.
     ord : {"fro", "max", 1, 2, inf}
         Frobenius, as is None; the largest |a_ij|; the largest sum of a column's or a row's |a_ij| (they are the same);
@@ -238,7 +239,7 @@ def norm(S: Packed | SparseHalf, ord: str | float | None = "fro") -> float:
     ValueError
         For another `ord`; for NaN and infinity with ord=2.
     TypeError
-        For other stores, and dates; with ord=2 float16 and smaller too.
+        For what is no store, and dates; with ord=2 float16 and smaller too.
 
     Notes
     -----
@@ -251,24 +252,24 @@ def norm(S: Packed | SparseHalf, ord: str | float | None = "fro") -> float:
     >>> norm(S, "max"), norm(S, 1), round(norm(S), 4), round(norm(S, 2), 4)
     (4.0, 7.0, 6.4031, 5.772)
     """
-    S = S if isinstance(S, SparseHalf) else as_packed(S, "norm")
-    check_numbers(S, "a norm")
+    half = half_of(S, "norm")
+    check_numbers(half, "a norm")
     order: Any = "fro" if ord is None else ord
     if isinstance(order, bool | np.bool) or not isinstance(order, str | Real) or order not in ORDS:
         raise ValueError(f"unknown ord {ord!r}: choose from 'fro', 'max', 1, 2, inf")
     if order == 2:
-        return _spectral_norm(S)
-    if isinstance(S, SparseHalf):
-        return sparse_norms.norm(S, order)
-    return float(reductions.norm(S._held, order))
+        return _spectral_norm(half)
+    if is_sparse(half):
+        return sparse_norms.norm(half, order)
+    return float(reductions.norm(half._held, order))
 
 
-def inner(S: Packed | SparseHalf, T: Packed | SparseHalf) -> Any:
+def inner(S: Store, T: Store) -> Any:
     """The Frobenius inner product ``sum of conj(s_ij) t_ij``, from the halves.
 
     Parameters
     ----------
-    S, T : Packed or SparseHalf
+    S, T : Store
         Of one side; their layouts, kinds and dtypes may differ.
 
     Returns
@@ -281,7 +282,7 @@ def inner(S: Packed | SparseHalf, T: Packed | SparseHalf) -> Any:
     ValueError
         If the sides differ.
     TypeError
-        For other stores, and dates.
+        For what is no store, and dates.
 
     Notes
     -----
@@ -294,17 +295,14 @@ def inner(S: Packed | SparseHalf, T: Packed | SparseHalf) -> Any:
     >>> float(inner(S, T))
     20.0
     """
-    S, T = (x if isinstance(x, SparseHalf) else as_packed(x, "inner") for x in (S, T))
-    check_numbers(S, "an inner product")
-    check_numbers(T, "an inner product", "T")
-    if isinstance(S, SparseHalf) or isinstance(T, SparseHalf):
-        reductions.check_sides(S.n, T.n)
-        return sparse_norms.inner(S, T)
-    if family(S.dtype) in "biu":
-        S = S.astype(float)
-    if family(T.dtype) in "biu":
-        T = T.astype(float)
-    return reductions.inner(S._held, T._held)
+    a, b = (half_of(x, "inner") for x in (S, T))
+    check_numbers(a, "an inner product")
+    check_numbers(b, "an inner product", "T")
+    if is_sparse(a) or is_sparse(b):
+        reductions.check_sides(a.n, b.n)
+        return sparse_norms.inner(a, b)
+    a, b = (x.astype(float) if family(x.dtype) in "biu" else x for x in (a, b))
+    return reductions.inner(a._held, b._held)
 
 
 def _check(S: Any, task: str) -> None:
@@ -327,7 +325,7 @@ def _shifted_inverse(S: Store, sigma: float, M: Any) -> Any:
     from scipy.sparse.linalg import LinearOperator
 
     dtype = work_dtype(S.dtype, "S")
-    if isinstance(S, SparseHalf) and M is None:
+    if is_sparse(S) and M is None:
         try:
             sparse = sparse_solve.SparseFactor(sparse_solve.shifted(S, sigma))
         except np.linalg.LinAlgError as error:
@@ -359,7 +357,7 @@ def _half_of(M: Any, S: Packed, dtype: Dtype) -> Array:
     from scipy.sparse.linalg import LinearOperator
 
     if isinstance(M, Store):
-        M = M if isinstance(M, Packed) else as_packed(getattr(M, "to_packed", lambda: M)(), "M")
+        M = packed(M)
     elif issparse(M):
         M = Packed(from_sparse(M, kind="hermitian"), kind="hermitian")
     elif isinstance(M, LinearOperator):
@@ -375,13 +373,13 @@ def _half_of(M: Any, S: Packed, dtype: Dtype) -> Array:
     return np.asarray(convert(M.half.astype(dtype), M.layout, "vech", kind=M.kind))
 
 
-def _spectral_norm(S: Packed | SparseHalf) -> float:
+def _spectral_norm(S: Store) -> float:
     check_finite(S)
     dtype = work_dtype(S.dtype, "S")
     if S.n <= DENSE:
         full = S @ np.eye(S.n, dtype=dtype)
         return float(np.linalg.norm(full, 2)) if S.n else 0.0
-    unit = power_of_two(sparse_norms.norm(S, "max")) if isinstance(S, SparseHalf) else magnitude(S)
+    unit = power_of_two(sparse_norms.norm(S, "max")) if is_sparse(S) else magnitude(S)
     if unit == 0:
         return 0.0
     from scipy.sparse.linalg import LinearOperator, eigsh

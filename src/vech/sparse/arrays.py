@@ -15,7 +15,7 @@ from vech.arrays import Array, as_array, check_memory, family
 from vech.kind import Kind, resolve_kind
 from vech.layout import as_side, one_of
 from vech.scan import Triangle, sparse_dtype
-from vech.store import Store, as_labels
+from vech.store import Description, Store, as_labels
 
 TRIANGLES = ("lower", "upper")
 
@@ -136,11 +136,19 @@ class Arrays(Store):
             return self
         return self.T if family(self.dtype) != "c" else self._like(self.T._data.conj())
 
-    def __repr__(self) -> str:
-        return (
-            f"SparseHalf(n={self.n}, dtype={self.dtype}, kind={self.kind!r}, triangle={self.triangle!r}, "
-            f"nnz={self.nnz})"
-        )
+    def describe(self) -> Description:
+        """What the arrays hold, and which triangle they are: see `vech.Store.describe`.
+
+        Returns
+        -------
+        Description
+
+        Examples
+        --------
+        >>> str(vech.SparseHalf([0, 1, 2], [0, 0], [1, 2], 2, triangle="lower").describe())
+        "n=2, dtype=int64, kind='symmetric', triangle='lower', nnz=2"
+        """
+        return super().describe()._replace(triangle=self._triangle, nnz=self.nnz)
 
     def copy(self) -> Self:
         """The same matrix in arrays of its own.

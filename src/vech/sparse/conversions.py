@@ -140,13 +140,19 @@ class Conversions(Arrays):
 
         return to_frame(self)
 
-    def to_packed(self, layout: str | AnyLayout = "vech") -> Packed:
+    def to_packed(self, layout: str | AnyLayout = "vech", *, threads: int | None = None) -> Packed:
         """The same matrix with all its zeros, as a `Packed`.
 
         Parameters
         ----------
         layout : str or Layout
             The layout of its half.
+        threads : int, optional
+            At most so many threads, where the layout asks for another pass.
+
+        Returns
+        -------
+        Packed
 
         Returns
         -------
@@ -168,6 +174,7 @@ class Conversions(Arrays):
         array([0, 7, 0])
         """
         layout = as_layout(layout)
+        resolve_threads(threads, 0)
         plain = layout.plain
         length = plain.length(self._n)
         check_memory(length * self.dtype.itemsize, "keep it sparse")
@@ -177,7 +184,7 @@ class Conversions(Arrays):
         half = scattered(runs, columns, data, plain, self._n)
         if layout != plain:
             in_place = half if isinstance(layout, Layout) and layout.implied is None else None
-            half = convert(half, plain, layout, kind=self._kind, out=in_place)
+            half = convert(half, plain, layout, kind=self._kind, out=in_place, threads=threads)
         return Packed(half, layout, kind=self._kind, labels=self._labels)
 
     def with_triangle(self, triangle: str, *, threads: int | None = None) -> Self:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vech.arrays import Array, check_memory
+from vech.arrays import Array, check_memory, check_out, resolve_threads
 from vech.indexing import axes, numbers, pairs, vector
 from vech.kind import Kind
 from vech.scan import Triangle
@@ -38,24 +38,30 @@ class Selection(Arrays):
         i, j = numbers(rows, self._n, 0), numbers(columns, self._n, 1)
         return self._block(i.reshape(-1), j.reshape(-1)).reshape(i.shape + j.shape)
 
-    def block(self, rows: Any, columns: Any) -> Array:
-        """Every one of some rows with every one of some columns, NumPy's ``full[np.ix_(rows, columns)]``.
+    def block(self, rows: Any, cols: Any, out: Array | None = None, *, threads: int | None = None) -> Array:
+        """Every one of some rows with every one of some columns, NumPy's ``full[np.ix_(rows, cols)]``.
 
         Parameters
         ----------
-        rows, columns : slice, integers or mask
+        rows, cols : slice, range, integers or mask
             What to take of either axis, with repeats and negatives as in NumPy; a single integer is one row.
+        out : array, shape (number of rows, number of columns), optional
+            Memory for the result, of exactly its dtype.
+        threads : int, optional
+            Judged as everywhere; one thread suffices.
 
         Returns
         -------
         array, shape (number of rows, number of columns)
-            With its zeros. ``S[rows, columns]`` gives the same where one of them is a slice, and pairs them up
+            With its zeros. ``S[rows, cols]`` gives the same where one of them is a slice, and pairs them up
             where none is.
 
         Raises
         ------
         IndexError
             For indices out of range or not integers.
+        ValueError, TypeError
+            For an `out` of another shape or dtype, or one that shares memory with the arrays.
         MemoryError
             If the block is larger than memory and swap together, before anything is allocated.
 
@@ -70,8 +76,13 @@ class Selection(Arrays):
         array([[0, 6],
                [2, 4]])
         """
-        self._check_block(rows, columns)
-        return self._block(vector(rows, self._n, 0), vector(columns, self._n, 1))
+        resolve_threads(threads, 0)
+        if out is None:
+            self._check_block(rows, cols)
+        i, j = vector(rows, self._n, 0), vector(cols, self._n, 1)
+        if out is not None:
+            check_out(out, (i.size, j.size), self.dtype, self._indptr, self._indices, self._data)
+        return self._block(i, j, out)
 
     def submatrix(self, index: Any) -> Self:
         """The matrix of some rows and the same columns, in that order, as a store of its own.
@@ -311,21 +322,26 @@ class Selection(Arrays):
         numbers_ = _count(rows, self._n) * _count(columns, self._n)
         check_memory(numbers_ * self.dtype.itemsize, "submatrix keeps its part sparse")
 
-    def _block(self, rows: Indices, columns: Indices) -> Array:
+    def _block(self, rows: Indices, columns: Indices, out: Array | None = None) -> Array:
         (i, back_i), (j, back_j) = (np.unique(axis, return_inverse=True) for axis in (rows, columns))
         held = self._stored()
         runs, places = held.runs(), held.indices
         as_row, as_column = (found_at(axis, self._places, self._side) for axis in (i, j))
-        block = np.zeros((i.size, j.size), self.dtype)
+        in_order = np.array_equal(i, rows) and np.array_equal(j, columns)
+        block = np.empty((i.size, j.size), self.dtype) if out is None or not in_order else out
+        block[...] = np.zeros(1, self.dtype)
         a, b = as_row[runs], as_column[places]
         own = (a >= 0) & (b >= 0)
         block[a[own], b[own]] = held.data[own]
         a, b = as_row[places], as_column[runs]
         other = (a >= 0) & (b >= 0) & (places != runs)
         block[a[other], b[other]] = mirrored(runs[other], places[other], held.data[other], self._kind)
-        if not np.array_equal(i, rows):
-            block = block[back_i]
-        return block if np.array_equal(j, columns) else block[:, back_j]
+        if in_order:
+            return block
+        if out is None:
+            return block[np.ix_(back_i, back_j)]
+        out[...] = block[np.ix_(back_i, back_j)]
+        return out
 
 
 def _without(rows: Indices, n: int) -> NDArray[np.int64]:
