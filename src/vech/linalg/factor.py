@@ -152,7 +152,7 @@ class Cholesky:
 
         Notes
         -----
-        O(n^2), and memory for some columns. With ``p = L^-1 x`` it multiplies L by the Cholesky factor of
+        O(n^2), and memory for one more half: an error or an interrupt leaves the factor as it was. With ``p = L^-1 x`` it multiplies L by the Cholesky factor of
         ``I + p p^H``, which has a closed form: method C1 of P. Gill, G. Golub, W. Murray and M. Saunders,
         "Methods for modifying matrix factorizations", Mathematics of Computation 28, 1974.
 
@@ -200,13 +200,15 @@ class Cholesky:
                 f"x is too large for a factor of {self.dtype}: x[{abs(x).argmax()}] is {x[abs(x).argmax()]}"
             )
         after = np.zeros(self.n, self.dtype)  # the sum of p_j L_j over the columns that are done
-        for start, stop in reversed(self._rectangle.panels()):
-            panel = self._rectangle.read(start, stop)
+        changed = Rectangle(self._rectangle.numbers.copy(), self.n)  # an interrupt leaves the factor as it was
+        for start, stop in reversed(changed.panels()):
+            panel = changed.read(start, stop)
             sums_of = np.hstack([panel * p[start:stop], after[start:, None]])
             np.cumsum(sums_of[:, ::-1], axis=1, out=sums_of[:, ::-1])
             panel = panel * on[start:stop] + sums_of[:, 1:] * below[start:stop]
             after[start:] = sums_of[:, 0]
-            self._rectangle.write(start, panel)
+            changed.write(start, panel)
+        self._rectangle.numbers = changed.numbers  # L and its views follow
 
     def _changes(self, x: Array, sign: int) -> tuple[Array, Array, Array]:
         """p, and the diagonal and the columns below it, over p, of the factor of ``I + sign p p^H``."""

@@ -145,6 +145,18 @@ def shifted(S: SparseHalf, sigma: float) -> SparseHalf:
     return SparseHalf(stored.indptr, stored.indices, stored.data, S.n, triangle=S.triangle, kind=S.kind)
 
 
+def is_definite(S: SparseHalf) -> bool:
+    """Whether S, self-adjoint, has a factor ``L D L^H`` without exchanges, D positive."""
+    from vech.adapters import solvers
+
+    if not _may_be_definite(S):
+        return S.n == 0
+    try:
+        return solvers.SuperLU(S, True).is_definite()
+    except solvers.UnfitError:
+        return False
+
+
 def _scale_of_rows(S: SparseHalf, threads: int | None) -> Array:
     """Numbers d > 0 by which rows and columns are multiplied to make all of about one size.
 
