@@ -131,7 +131,7 @@ class SuperLU:
         }
         try:
             self._factor = splu(full, **(symmetric if definite else {}))
-        except (MemoryError, SystemError) as error:
+        except MemoryError as error:
             raise _no_memory("SuperLU", S) from error
         except RuntimeError as error:  # SuperLU tells of memory in this way too
             if "singular" not in str(error):

@@ -1,5 +1,6 @@
 """The Cholesky factor of a half, and what it answers."""
 
+import math
 from collections.abc import Callable
 from copy import copy
 from typing import Any, NamedTuple, Never, Self
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from vech.arrays import Array, Dtype, as_array, family
 from vech.dialects import AnyLayout
-from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, work_dtype
+from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, times_power, work_dtype
 from vech.linalg.rectangle import ORDER, Rectangle
 from vech.moves import convert
 from vech.packed import Packed
@@ -129,11 +130,15 @@ class Cholesky:
         1988, as in LAPACK's ?lacn2): O(n^2). 0 for n = 0.
         """
         factor = self._rectangle
+        exponent = 2 * math.frexp(factor.largest())[1]  # of S: divided by its power of two, no inverse overflows
 
         def multiply(x: Array) -> Array:
-            return factor.multiply(factor.multiply_conjugate(x))
+            return factor.multiply(times_power(factor.multiply_conjugate(x), -exponent))
 
-        return one_norm(multiply, self.n, self.dtype) * one_norm(factor.solve, self.n, self.dtype)
+        def solve(x: Array) -> Array:
+            return factor.solve(np.asfortranarray(times_power(x, exponent)))
+
+        return one_norm(multiply, self.n, self.dtype) * one_norm(solve, self.n, self.dtype)
 
     def update(self, x: ArrayLike) -> None:
         """Make this, in place, the factor of ``S + x x^H``.

@@ -1,17 +1,24 @@
 """Eigenvalue problems, ``S x = l M x`` and with a shift, as operators whose largest eigenvalues are wanted."""
 
-import math
 from collections.abc import Callable
 from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vech import reductions
 from vech.arrays import Array, Dtype, as_array
 from vech.layout import one_of
-from vech.linalg import sparse_norms, sparse_solve
-from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, power_of_two, work_dtype
+from vech.linalg import sparse_solve
+from vech.linalg.checks import (
+    as_packed,
+    check_finite,
+    check_selfadjoint,
+    over,
+    power_of_two,
+    scaled,
+    unit_of,
+    work_dtype,
+)
 from vech.linalg.factor import rectangle_of
 from vech.linalg.lanczos import Operator
 from vech.linalg.rectangle import Rectangle
@@ -81,24 +88,6 @@ def generalised(S: Store, M: Any, sigma: Any, OPinv: Any, Minv: Any, mode: str) 
     return Problem(operator, values, True)
 
 
-def unit_of(S: Store) -> float:
-    """The power of two at or below the largest number, by which a matrix is divided without rounding; 1 of zeros."""
-    if isinstance(S, SparseHalf):
-        return power_of_two(sparse_norms.norm(S, "max")) or 1.0
-    if isinstance(S, Packed):
-        return power_of_two(reductions.norm(S.half, S.layout, S.kind, "max")) or 1.0
-    return 1.0
-
-
-def scaled(S: Store, dtype: Dtype, unit: float) -> Apply:
-    """Products with S / unit: half of the unit divides before the product, half after, where neither overflows."""
-    if unit == 1:
-        return lambda x: S.matmul(x).astype(dtype, copy=False)
-    exponent = -round(math.log2(unit))
-    before, after = (dtype.type(2.0**part) for part in (exponent // 2, exponent - exponent // 2))
-    return lambda x: np.asarray(S.matmul(x * before) * after).astype(dtype, copy=False)
-
-
 def _columnwise(M: Any, dtype: Dtype, unit: float) -> Apply:
     if isinstance(M, Store):
         return scaled(M, dtype, unit)
@@ -112,8 +101,8 @@ def _inverse_of(M: Any, dtype: Dtype, unit: float) -> Apply:
     if not _has_factor(M):
         raise ValueError("M is not positive definite, as S x = value M x needs")
     if isinstance(M, SparseHalf):
-        factor = sparse_solve.SparseFactor(M)
-        return lambda b: (factor.solve(b) * unit).astype(dtype, copy=False)
+        factor = sparse_solve.SparseFactor(_over(M, dtype, unit))
+        return lambda b: factor.solve(b).astype(dtype, copy=False)
     rectangle = _rectangle(M, dtype, unit)
     rectangle.factor()
     return lambda b: rectangle.solve(np.array(b, dtype, order="F"))
@@ -131,7 +120,7 @@ def _has_factor(M: Store, *, slack: bool = False) -> bool:
 
 
 def _rectangle(M: Packed, dtype: Dtype, unit: float) -> Rectangle:
-    return rectangle_of(M.half.astype(dtype) / dtype.type(unit), M.layout, M.kind)
+    return rectangle_of(over(M.half.astype(dtype), unit), M.layout, M.kind)
 
 
 def _shifted_inverse(
@@ -140,12 +129,13 @@ def _shifted_inverse(
     """(S / unit - shift M / mass_unit)^-1; M is I if it is None."""
     singular = f"sigma = {sigma} is an eigenvalue, and has no factor: take a number beside it"
     if isinstance(S, SparseHalf) and (M is None or isinstance(M, SparseHalf)):
-        difference = sparse_solve.shifted(S, sigma) if M is None else S - M * sigma
+        S = _over(S, dtype, unit)
+        difference = sparse_solve.shifted(S, shift) if M is None else S - _over(M, dtype, mass_unit) * shift
         try:
             sparse = sparse_solve.SparseFactor(difference)
         except np.linalg.LinAlgError as error:
             raise np.linalg.LinAlgError(singular) from error
-        return lambda b: (sparse.solve(b) * unit).astype(dtype, copy=False)
+        return lambda b: sparse.solve(b).astype(dtype, copy=False)
     if M is not None and not isinstance(M, Store):
         raise TypeError(
             f"M is a {type(M).__name__}, which has no numbers to shift S by: pass OPinv, (S - sigma M)^-1"
@@ -161,12 +151,16 @@ def _shifted_inverse(
     return lambda b: factor.solve(np.array(b, dtype, order="F"))
 
 
+def _over(S: SparseHalf, dtype: Dtype, unit: float) -> SparseHalf:
+    """S / unit."""
+    return S.astype(dtype)._like(over(S.data.astype(dtype), unit))
+
+
 def _plain(S: Store, dtype: Dtype, unit: float) -> Packed:
     """S / unit in "vech"."""
     S = _as_packed(S)
     half = convert(S.half.astype(dtype), S.layout, "vech", kind=S.kind)
-    half /= dtype.type(unit)
-    return Packed(half, kind=S.kind)
+    return Packed(over(half, unit), kind=S.kind)
 
 
 def _as_packed(S: Store) -> Packed:

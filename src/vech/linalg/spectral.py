@@ -16,9 +16,12 @@ from vech.linalg.checks import (
     check_numbers,
     check_selfadjoint,
     is_selfadjoint,
+    over,
+    scaled,
+    unit_of,
     work_dtype,
 )
-from vech.linalg.generalised import generalised, scaled, unit_of
+from vech.linalg.generalised import generalised
 from vech.linalg.solving import expanded
 from vech.packed import Packed
 from vech.sparse import SparseHalf
@@ -156,8 +159,7 @@ def _dense(S: Store, dtype: Dtype, k: int, which: str) -> Any:
     from scipy.linalg import eigh
 
     unit = unit_of(S)
-    full = S.expand().astype(dtype, order="F")
-    full /= dtype.type(unit)
+    full = over(S.expand().astype(dtype, order="F"), unit)
     values, vectors = eigh(full, lower=True, overwrite_a=True, check_finite=False)
     chosen = lanczos.best(values, k, which)
     return values[chosen] * unit, vectors[:, chosen]
@@ -380,7 +382,7 @@ def _spectral_norm(S: Packed | SparseHalf) -> float:
     dtype = work_dtype(S.dtype, "S")
     if S.n <= SMALL:
         unit = unit_of(S)
-        full = (S @ np.eye(S.n, dtype=dtype)) / dtype.type(unit)
+        full = over(S @ np.eye(S.n, dtype=dtype), unit)
         return float(np.linalg.norm(full, 2)) * unit if S.n else 0.0
     unit, rounding = unit_of(S), 4 * float(np.finfo(dtype).eps)
     multiply, adjoint = scaled(S, dtype, unit), scaled(S.H, dtype, unit)
