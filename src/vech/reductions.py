@@ -123,7 +123,7 @@ def _inner_runs(a: Runs, b: Runs, total: Any) -> Any:
     if a.conjugates:
         total, ends, inside = total.real, ends.real, inside.real
     dtype = a.half.real.dtype if a.conjugates else a.half.dtype
-    if a.stored and a.kind is Kind.SYMMETRIC and np.isclose(weight, a.on * b.on, rtol=1e-15):
+    if a.stored and a.kind is Kind.SYMMETRIC and abs(weight / (a.on * b.on) - 1) < 1e-15:
         return dtype.type(weight * total)
     strict = total - inside
     if not (a.is_settled() and b.is_settled()):  # what does not count could drown what does
@@ -176,7 +176,7 @@ def _frobenius(half: Half) -> float:
     if not 0 < scale < np.inf:
         return scale
     for _, rows in expanded(half):
-        part = np.abs(double(rows)) / scale
+        part = np.abs(rows.astype(np.result_type(rows, np.float64))) / scale
         total += float(np.vdot(part, part))
     return float(scale * np.sqrt(total))
 

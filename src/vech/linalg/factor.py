@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from copy import copy
 from typing import Any, NamedTuple, Never, Self
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike
 from vech.arrays import Array, Dtype, as_array, family
 from vech.dialects import AnyLayout
 from vech.kind import Kind
-from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, work_dtype
+from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, times_power, work_dtype
 from vech.linalg.rectangle import ORDER, Rectangle
 from vech.moves import convert
 from vech.packed import Packed
@@ -187,11 +188,17 @@ class Cholesky:
         4.0
         """
         factor = self._rectangle
+        exponent = (
+            2 * math.frexp(factor.largest())[1]
+        )  # of S: divided by its power of two, no inverse overflows
 
         def multiply(x: Array) -> Array:
-            return factor.multiply(factor.multiply_conjugate(x))
+            return factor.multiply(times_power(factor.multiply_conjugate(x), -exponent))
 
-        return one_norm(multiply, self.n, self.dtype) * one_norm(factor.solve, self.n, self.dtype)
+        def solve(x: Array) -> Array:
+            return factor.solve(np.asfortranarray(times_power(x, exponent)))
+
+        return one_norm(multiply, self.n, self.dtype) * one_norm(solve, self.n, self.dtype)
 
     def update(self, x: ArrayLike) -> None:
         """Make this, in place, the factor of ``S + x x^H``.
@@ -210,7 +217,7 @@ class Cholesky:
 
         Notes
         -----
-        O(n^2), and memory for some columns. With ``p = L^-1 x`` it multiplies L by the Cholesky factor of
+        O(n^2), and memory for one more half: an error or an interrupt leaves the factor as it was. With ``p = L^-1 x`` it multiplies L by the Cholesky factor of
         ``I + p p^H``, which has a closed form: method C1 of P. Gill, G. Golub, W. Murray and M. Saunders,
         "Methods for modifying matrix factorizations", Mathematics of Computation 28, 1974.
 
@@ -260,13 +267,17 @@ class Cholesky:
                 f"x is too large for a factor of {self.dtype}: x[{abs(x).argmax()}] is {x[abs(x).argmax()]}"
             )
         after = np.zeros(self.n, self.dtype)  # the sum of p_j L_j over the columns that are done
-        for start, stop in reversed(self._rectangle.panels()):
-            panel = self._rectangle.read(start, stop)
+        changed = Rectangle(
+            self._rectangle.numbers.copy(), self.n
+        )  # an interrupt leaves the factor as it was
+        for start, stop in reversed(changed.panels()):
+            panel = changed.read(start, stop)
             sums_of = np.hstack([panel * p[start:stop], after[start:, None]])
             np.cumsum(sums_of[:, ::-1], axis=1, out=sums_of[:, ::-1])
             panel = panel * on[start:stop] + sums_of[:, 1:] * below[start:stop]
             after[start:] = sums_of[:, 0]
-            self._rectangle.write(start, panel)
+            changed.write(start, panel)
+        self._rectangle.numbers = changed.numbers  # L and its views follow
 
     def _changes(self, x: Array, sign: int) -> tuple[Array, Array, Array]:
         """p, and the diagonal and the columns below it, over p, of the factor of ``I + sign p p^H``."""

@@ -22,6 +22,8 @@ class Rectangle:
     (of its mirrored part: conjugated ones), which BLAS takes as they lie.
     """
 
+    exponent = 0  # what is factored is the matrix itself
+
     def __init__(self, numbers: Array, n: int) -> None:
         self.numbers = numbers
         self.n = n
