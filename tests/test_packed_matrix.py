@@ -16,6 +16,7 @@ import reference
 import vech
 from cases import DTYPES, LAYOUTS, STORE_KINDS
 from compare import assert_same_bits
+from interrupts import at_every
 from test_packed import INDICES
 
 NUMBERS = {name: dtype for name, dtype in DTYPES.items() if dtype.kind not in "mM"}
@@ -1040,6 +1041,87 @@ def test_arithmetic_takes_the_memory_of_its_result():
     full = np.ones((n, n))
     assert peak_of(lambda: operator.setitem(store, np.s_[:, :], 1)) < 3 * spare
     assert peak_of(lambda: operator.setitem(store, np.s_[:, :], full)) < once + 4 * spare
+
+
+# ---- all or nothing ----------------------------------------------------------------------------------------
+
+
+def hermitian(layout):
+    half = cases.moderate(np.complex128, vech.as_layout(layout).length(9))
+    return vech.Packed(half, layout, kind="hermitian")
+
+
+NINE = cases.moderate(np.float64, (9, 9))
+NINE = NINE + NINE.T
+IN_PLACE = {
+    "a row": ("vech", lambda S: operator.setitem(S, 3, NINE[3])),
+    "a block": ("svec-lower", lambda S: operator.setitem(S, np.s_[2:6, 2:6], NINE[2:6, 2:6])),
+    "everything": ("vech", lambda S: operator.setitem(S, np.s_[:, :], NINE)),
+    "everything in a spiral": ("lapack-rfp-nl", lambda S: operator.setitem(S, np.s_[:, :], NINE)),
+    "a number": ("svec-lower", lambda S: operator.setitem(S, np.s_[2:, :], 3.0)),
+    "where a mask is": ("svec-lower", lambda S: operator.setitem(S, abs(S) > 0, 3.0)),
+    "the diagonal": ("svec-lower", lambda S: S.set_diagonal(np.arange(9.0))),
+    "a sum": ("vech", lambda S: operator.iadd(S, hermitian("vech"))),
+    "a sum of another order": ("vech", lambda S: operator.isub(S, hermitian("lapack-upper"))),
+    "a product": ("svec-lower", lambda S: operator.imul(S, hermitian("svec-lower"))),
+    "an update": ("vech", lambda S: S.add_outer(NINE[:, :3], -0.5)),
+    "an update of a scaled half": ("svec-lower", lambda S: S.add_outer(NINE[:, :3] * 1j)),
+    "an update in a spiral": ("lapack-rfp-nl", lambda S: S.add_outer(NINE[:, :3])),
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_ctrl_c_at_any_step_leaves_the_old_half_or_the_new_one(name, monkeypatch):
+    monkeypatch.setattr("vech.assign.BLOCK", 20)
+    monkeypatch.setattr("vech.products.SIDE", 4)
+    monkeypatch.setattr("vech.runs.SIDE", 4)
+    layout, change = IN_PLACE[name]
+    before = hermitian(layout).half
+    done = hermitian(layout)
+    change(done)
+    assert not np.array_equal(done.half, before)
+    stores = []
+
+    def fresh():
+        stores.append(hermitian(layout))
+        return lambda: change(stores[-1])
+
+    for step in at_every(31, fresh):
+        half = stores[-1].half
+        assert np.array_equal(half, before) or np.array_equal(half, done.half), step
+    assert len(stores) > 10
+
+
+def test_errors_in_the_midst_leave_the_old_half(monkeypatch):
+    monkeypatch.setattr("vech.assign.BLOCK", 9)
+    S = vech.Packed(np.ones(45), "svec-lower")
+    largest = np.full((9, 9), 1.0)
+    largest[7, 2] = largest[2, 7] = 1.7e308  # times the root of 2 it is infinite
+    wrong = NINE.copy()
+    wrong[8, 2] += 1
+    for kind, values in ((OverflowError, largest), (ValueError, wrong)):
+        for key in (np.s_[:, :], np.s_[[2, 7, 8], :], np.s_[:, [2, 7, 8]]):
+            with pytest.raises(kind):
+                S[key] = values[key]
+            assert np.array_equal(S.half, np.ones(45))
+    with pytest.raises(OverflowError):
+        S[abs(S) > 0] = 1.7e308
+    assert np.array_equal(S.half, np.ones(45))
+
+
+def test_numbers_that_numpy_is_to_refuse_leave_the_old_half():
+    S = vech.Packed(np.array([1.0, 1e200, 2.0]))
+    before = S.half.copy()
+    with np.errstate(all="raise"):
+        for change in (
+            lambda: operator.imul(S, 1e200),
+            lambda: operator.imul(S, S),
+            lambda: operator.itruediv(S, 0.0),
+            lambda: S.add_outer([1e200, 1e200]),
+        ):
+            with pytest.raises(FloatingPointError):
+                change()
+            assert np.array_equal(S.half, before)
 
 
 # ---- pictures ----------------------------------------------------------------------------------------------
