@@ -5,6 +5,7 @@ from typing import Any, cast
 import numpy as np
 
 from vech.arrays import Array, Dtype, as_array
+from vech.foreign import judged_options
 from vech.layout import one_of
 from vech.linalg.checks import check_finite, is_selfadjoint, work_dtype
 from vech.linalg.factor import SignLogdet, check_rows, columns, product, sign_logdet
@@ -205,7 +206,7 @@ def _iterate(
 
     n = 2 * S.n if embedded else S.n
     operator = linalg.LinearOperator((n, n), multiply, dtype=np.float64 if embedded else dtype)
-    options = {"rtol": 1e-10 if wide.char in "dD" else 1e-6} | options
+    options = {"rtol": 1e-10 if wide.char in "dD" else 1e-6} | judged_options(options)
     if embedded and options.keys() & {"M", "x0"}:
         raise TypeError("minres takes no M and x0 for complex matrices: solver='cg' does")
     rights = b if b.ndim == 2 else b[:, None]

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from vech import reductions
 from vech.arrays import Array, Dtype, as_array, family
+from vech.foreign import judged_options
 from vech.layout import as_integer, one_of
 from vech.linalg import sparse_norms, sparse_solve
 from vech.linalg.checks import (
@@ -94,6 +95,7 @@ def eigsh(S: Store, k: int = 6, which: str = "LM", **options: Any) -> Any:
     one_of("which", which, WHICH)
     if which == "BE" and family(S.dtype) == "c":
         raise ValueError("which='BE' is for real matrices: ask for 'LA' and for 'SA'")
+    options = judged_options(options)
     sigma = options.get("sigma")
     if sigma is not None:
         if not isinstance(sigma, Real):
@@ -154,7 +156,7 @@ def lobpcg(S: Store, X: ArrayLike, **options: Any) -> Any:
     if not np.isfinite(X).all():
         row, column = np.argwhere(~np.isfinite(X))[0]
         raise ValueError(f"X[{row}, {column}] is {X[row, column]}: lobpcg needs finite numbers")
-    return lobpcg(_operator(S), X, **options)
+    return lobpcg(_operator(S), X, **judged_options(options))
 
 
 def eigh(S: Packed, *, threads: int | None = None, **options: Any) -> Any:
