@@ -4,6 +4,7 @@ SciPy judges them when they are made, not after their arrays were changed; where
 full check sees nothing, and its compiled code then writes outside of its memory.
 """
 
+import sys
 from itertools import chain
 from typing import Any
 
@@ -42,6 +43,14 @@ def judged(matrix: Any) -> Any:
     return matrix
 
 
+def judged_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a function of SciPy, each sparse matrix among them judged."""
+    sparse = sys.modules.get("scipy.sparse")
+    if sparse is None:
+        return options
+    return {name: judged(value) if sparse.issparse(value) else value for name, value in options.items()}
+
+
 def _judge_compressed(matrix: Any) -> None:
     """CSR, CSC, or BSR, whose rows are rows of blocks. There may be room behind the numbers."""
     data, indptr, indices = matrix.data, matrix.indptr, matrix.indices
@@ -72,8 +81,8 @@ def _judge_compressed(matrix: Any) -> None:
         raise ValueError(
             f"indptr runs from {first} to {count}, and must run from 0 to at most the {held} stored"
         )
-    if (k := _outside(indices[:count], columns)) is not None:
-        raise ValueError(f"indices[{k}] is {indices[k]}, and must be 0 to {columns - 1}")
+    if (at := _outside(indices[:count], columns)) is not None:
+        raise ValueError(f"indices[{at}] is {indices[at]}, and must be 0 to {columns - 1}")
 
 
 def _judge_pairs(matrix: Any) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from vech.arrays import Array, check_mapped
 from vech.dialects import AnyLayout
-from vech.layout import Layout
 from vech.packed import Packed
 from vech.sparse import SparseHalf
 
@@ -138,7 +137,7 @@ def _case(name: str, n: int, layout: AnyLayout | None, nonzeros: int, dtype: np.
         name,
         n,
         nonzeros,
-        (layout or Layout()).length(n) * size,
+        (layout.length(n) if layout else n * (n + 1) // 2) * size,
         n * n * size,
         nonzeros * (size + index) + (n + 1) * index,
     )

@@ -6,6 +6,7 @@ from typing import Any, cast
 import numpy as np
 
 from vech.arrays import Array, Dtype, as_array
+from vech.foreign import judged_options
 from vech.kind import Kind
 from vech.layout import as_integer, one_of
 from vech.linalg.checks import (
@@ -242,7 +243,9 @@ def _iterate(
     embedded = solver == "minres" and dtype.kind == "c"  # SciPy's minres takes real inner products
     if embedded and options.keys() & {"M", "x0"}:
         raise TypeError("minres takes no M and x0 for complex matrices: solver='cg' does")
-    options = {"rtol": 1e-10 if wide.char in "dD" else 1e-6} | _checked_options(S, solver, options, dtype)
+    options = {"rtol": 1e-10 if wide.char in "dD" else 1e-6} | _checked_options(
+        S, solver, judged_options(options), dtype
+    )
     unit = unit_of(S)
     multiply = scaled(S, dtype, unit)
 

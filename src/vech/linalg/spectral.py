@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from vech import reductions
 from vech.arrays import Array, Dtype, as_array, family
+from vech.foreign import judged_options
 from vech.layout import as_integer, one_of
 from vech.linalg import lanczos, sparse_norms
 from vech.linalg.checks import (
@@ -234,7 +235,7 @@ def lobpcg(S: Store, X: ArrayLike, **options: Any) -> Any:
     if not np.isfinite(X).all():
         row, column = np.argwhere(~np.isfinite(X))[0]
         raise ValueError(f"X[{row}, {column}] is {X[row, column]}: lobpcg needs finite numbers")
-    return lobpcg(S, X, **options)
+    return lobpcg(S, X, **judged_options(options))
 
 
 def eigh(S: Packed, *, threads: int | None = None, **options: Any) -> Any:
