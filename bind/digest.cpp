@@ -1,7 +1,7 @@
 // digest.
-#include "digest.hpp"
+#include "core/digest.hpp"
 
-#include "arrays.hpp"
+#include "bind/arrays.hpp"
 
 namespace vech {
 namespace {

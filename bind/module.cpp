@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include "arrays.hpp"
+#include "bind/arrays.hpp"
 
 namespace vech {
 

@@ -1,4 +1,4 @@
-// multiply_sparse: y = S x of a half in CSR. Included once per target, inside its namespace.
+// multiply_sparse: y = S x of a half in CSR.
 //
 // Formula      y[r] += z x[c] and y[c] += mirror(z) x[r] for each z stored at (r, c) off the diagonal.
 // Accumulator  the dtype's own, two a row. |error| <= n eps |S| |x|.
@@ -13,6 +13,18 @@
 // Gathers and scatters of AVX-512 did not help: in milliseconds (float64, Xeon of 2023) 2.2 for 1.7 on 7-point rows
 // (n = 512 000), 5.9 for 4.1 on 27-point rows (n = 250 000), 7.7 for 7.6 on a random pattern (n = 200 000); nor did
 // fetching ahead.
+#pragma once
+#include "core/kernels/change.hpp"
+#include "core/kernels/lanes.hpp"
+#include "core/kernels/region.hpp"
+#include "core/kernels/rowwise.hpp"
+#include "core/layout.hpp"
+#include "core/memory.hpp"
+#include "core/parallel.hpp"
+#include "core/sparse.hpp"
+
+VECH_TARGET_BEGIN
+namespace {
 
 template <class Real, int count>
 struct Several {
@@ -37,23 +49,27 @@ class SparseMultiplier {
     };
 
     SparseMultiplier(const SparseProduct& job, Target x, Target y)
-        : half_(job.half), negates_(job.negates), conjugates_(job.conjugates), diagonal_(job.diagonal), x_(x), y_(y),
-          numbers_(reinterpret_cast<const Real*>(job.half.data)) {}
+        : half_(job.half), all_{0, job.half.n}, negates_(job.negates), conjugates_(job.conjugates),
+          diagonal_(job.diagonal), x_(x), y_(y), numbers_(reinterpret_cast<const Real*>(job.half.data)) {}
 
-    // Rows [rows.begin, rows.end): what falls on other rows goes to the strip. False: not one triangle in CSR form.
-    bool share(Range rows, Target strip, std::int64_t descents, Watch& watch) const {
+    // Rows [rows.begin, rows.end): what falls on other rows, down to or up to `reached`, goes to the strip. False: not
+    // one triangle in CSR form.
+    bool share(const Reach& reach, Range reached, Target strip, Watch& watch) const {
         const auto local = *this;  // what no store can change stays in registers
-        const auto start = half_.indptr[rows.begin];
+        const auto rows = reach.rows;
+        auto descents = reach.descents;
         constexpr std::int64_t ahead = 128;
         for (std::int64_t done = 0, step; done < rows.size() && !watch.stop(); done += step) {
             step = std::min<std::int64_t>(rows.size() - done, 2048);
             for (std::int64_t k = done; k < done + step; ++k) {
                 const auto r = grow ? rows.begin + k : rows.end - 1 - k;
-                const auto begin = local.half_.indptr[r], end = local.half_.indptr[r + 1];
-                if (begin > start && begin < end)
+                Range at;
+                if (!local.half_.row(r, at)) return false;
+                const auto [begin, end] = at;
+                if (begin > reach.numbers.begin && begin < end)
                     descents -= local.half_.indices[begin] <= local.half_.indices[begin - 1];
                 __builtin_prefetch(local.numbers_ + (grow ? end + ahead : begin - ahead) * parts);
-                if (!local.row(r, begin, end, rows, strip)) return false;
+                if (!local.row(r, begin, end, rows, reached, strip)) return false;
             }
         }
         return descents == 0 || watch.stop();  // all of them between two rows, none within one
@@ -74,7 +90,8 @@ class SparseMultiplier {
         }
     }
 
-    VECH_INLINE bool row(std::int64_t r, std::int64_t begin, std::int64_t end, Range rows, Target strip) const {
+    VECH_INLINE bool row(std::int64_t r, std::int64_t begin, std::int64_t end, Range rows, Range reached,
+                         Target strip) const {
         const auto* columns = half_.indices;
         const V in = load<V>(x_.at(r));
         V result{};
@@ -90,23 +107,30 @@ class SparseMultiplier {
             crossed = turned(own);
             if (conjugates_) crossed = -crossed;
         }
+        bool fits = true;
         if (inside) {
-            result += walk(begin, end, own, crossed, [&](std::int64_t c) VECH_ALWAYS { return y_.at(c); });
+            result += walk(begin, end, all_, fits, own, crossed, [&](std::int64_t c) VECH_ALWAYS { return y_.at(c); });
         } else {
             const Target to[2] = {y_, strip};
-            result += walk(begin, end, own, crossed, [&](std::int64_t c) VECH_ALWAYS {
+            result += walk(begin, end, reached, fits, own, crossed, [&](std::int64_t c) VECH_ALWAYS {
                 return to[grow ? c < rows.begin : c >= rows.end].at(c);  // no branch: nobody could guess it
             });
         }
         store(y_.at(r), result);
-        return true;
+        return fits;
     }
 
+    // Columns are within `bounds`, or what they hold is left out.
     template <class To>
-    VECH_INLINE V walk(std::int64_t begin, std::int64_t end, V own, V crossed, To&& to) const {
+    VECH_INLINE V walk(std::int64_t begin, std::int64_t end, Range bounds, bool& fits, V own, V crossed,
+                       To&& to) const {
         V sums[2] = {}, sideways[2] = {};
         const auto one = [&](std::int64_t k, int lane) VECH_ALWAYS {
-            const std::int64_t c = half_.indices[k];
+            const std::int64_t c = once(half_.indices[k]);
+            if (static_cast<std::uint64_t>(c - bounds.begin) >= static_cast<std::uint64_t>(bounds.size())) {
+                fits = false;
+                return;
+            }
             const Real* z = numbers_ + k * parts;
             const V in = load<V>(x_.at(c));
             Real* y = to(c);
@@ -144,16 +168,22 @@ class SparseMultiplier {
     }
 
     Rowwise half_;
+    Range all_;
     bool negates_, conjugates_;
     Product::Diagonal diagonal_;
     Target x_, y_;
     const Real* numbers_;
 };
 
-// Rows of others that a share reaches.
+// Rows of others that a share reaches, and the columns that it may have.
 inline Range strip_of(const Reach& reach, bool grow) {
     if (grow) return {std::min<std::int64_t>(reach.least, reach.rows.begin), reach.rows.begin};
     return {reach.rows.end, std::max<std::int64_t>(reach.most + std::int64_t{1}, reach.rows.end)};
+}
+
+inline Range reached_by(const Reach& reach, bool grow, std::int64_t n) {
+    const auto strip = strip_of(reach, grow);
+    return grow ? Range{strip.begin, n} : Range{0, strip.end};
 }
 
 // The shares of a half: about a megabyte each, and so few that their strips are short beside the half.
@@ -192,9 +222,10 @@ class Shares {
             auto joined = reaches[static_cast<std::size_t>(s)];
             if (s + 1 < count) {
                 const auto& next = reaches[static_cast<std::size_t>(s + 1)];
-                const auto seam = half.indptr[next.rows.begin];
-                if (half.indptr[joined.rows.begin] < seam && seam < half.indptr[next.rows.end])
+                const auto seam = next.numbers.begin;
+                if (joined.numbers.begin < seam && seam < next.numbers.end)
                     joined.descents += half.indices[seam] <= half.indices[seam - 1];
+                joined.numbers.end = next.numbers.end;
                 joined.rows.end = next.rows.end;
                 joined.least = std::min(joined.least, next.least);
                 joined.most = std::max(joined.most, next.most);
@@ -249,7 +280,7 @@ Fault multiply_columns(const SparseProduct& job, std::int64_t column, const Shar
         const auto range = strip_of(reach, grow);
         const auto strip = memory_of(s);
         std::fill(strip.at(range.begin), strip.at(range.end), Real{0});
-        if (!multiplier.share(reach.rows, strip, reach.descents, watch)) fits = false;
+        if (!multiplier.share(reach, reached_by(reach, grow, job.half.n), strip, watch)) fits = false;
         if (alone) multiplier.add(range, strip);
     });
     if (!fits) return Fault::malformed;
@@ -268,7 +299,9 @@ Fault multiply_columns(const SparseProduct& job, std::int64_t column, const Shar
     return Fault::none;
 }
 
-inline Fault multiply_sparse(const SparseProduct& job, int threads, Watch& watch) {
+}  // namespace
+
+Fault multiply_sparse(const SparseProduct& job, int threads, Watch& watch) {
     Shares shares;
     if (!shares.choose(job, threads, watch)) return Fault::malformed;
     Fault fault = Fault::none;
@@ -291,3 +324,5 @@ inline Fault multiply_sparse(const SparseProduct& job, int threads, Watch& watch
         job.complex ? widths(double{}, std::true_type{}) : widths(double{}, std::false_type{});
     return fault;
 }
+
+VECH_TARGET_END

@@ -67,11 +67,11 @@ class Runs(NamedTuple):
 
     def read(self, rows: slice, columns: slice, buffer: Array, threads: int) -> Array:
         """A block, 0 where nothing is stored, in the buffer."""
-        return self._panel(rows, columns, buffer, "read", threads)
+        return self._read(rows, columns, buffer, False, threads)
 
     def square(self, rows: slice, diagonal: Array, buffer: Array, threads: int) -> Array:
         """A block on the diagonal with both its triangles and this diagonal, true values."""
-        block = self._panel(rows, rows, buffer, "square", threads)
+        block = self._read(rows, rows, buffer, True, threads)
         if self.off != 1:
             np.fill_diagonal(block, 0)
             block *= block.dtype.type(self.off)
@@ -80,13 +80,15 @@ class Runs(NamedTuple):
 
     def write(self, rows: slice, columns: slice, block: Array, way: str, threads: int) -> None:
         """Put down, or add, what of a block is stored."""
-        self._panel(rows, columns, np.ascontiguousarray(block).reshape(-1), way, threads)
+        block = np.ascontiguousarray(block)
+        at = (self.n, self.grow, self.stored, rows.start, columns.start)
+        _core.write_panel(words(self.half), words(block), *at, way == "add", threads)
 
-    def _panel(self, rows: slice, columns: slice, buffer: Array, way: str, threads: int) -> Array:
+    def _read(self, rows: slice, columns: slice, buffer: Array, square: bool, threads: int) -> Array:
         height, width = rows.stop - rows.start, columns.stop - columns.start
         block = buffer[: height * width].reshape(height, width)
         at = (self.n, self.grow, self.stored, rows.start, columns.start)
-        _core.panel(words(self.half), words(block), *at, way, self.conjugates, self.negates, threads)
+        _core.read_panel(words(self.half), words(block), *at, square, self.conjugates, self.negates, threads)
         return block
 
     def ends(self) -> Array:
