@@ -1051,6 +1051,21 @@ def hermitian(layout):
     return vech.Packed(half, layout, kind="hermitian")
 
 
+def test_ctrl_c_in_the_midst_of_many_entries_comes_when_all_are_written(monkeypatch):
+    monkeypatch.setattr("vech.assign.BLOCK", 20)
+    before = cases.moderate(np.float64, 45)
+    stores = []
+
+    def fresh():
+        stores.append(vech.Packed(before.copy()))
+        return lambda: operator.setitem(stores[-1], np.s_[1:, :], 3.0)
+
+    after = np.where(np.arange(45) == 0, before, 3.0)
+    for _ in at_every(7, fresh):
+        assert np.array_equal(stores[-1].half, before) or np.array_equal(stores[-1].half, after)
+    assert np.array_equal(stores[-1].half, after)
+
+
 NINE = cases.moderate(np.float64, (9, 9))
 NINE = NINE + NINE.T
 IN_PLACE = {

@@ -411,9 +411,9 @@ def state_of(stream):
 
 
 CHANGES = {
-    "update": lambda stream, X, other: stream.update(X[:6]),
+    "update": lambda stream, X, other: stream.update(X[:36]),
     "blocks": lambda stream, X, other: stream.update(iter([X[:3], X[3:9]])),
-    "remove": lambda stream, X, other: stream.remove(X[:7]),
+    "remove": lambda stream, X, other: stream.remove(X[:34]),
     "merge": lambda stream, X, other: stream.merge(other),
     "result": lambda stream, X, other: stream.result(),
     "copy": lambda stream, X, other: stream.copy(),

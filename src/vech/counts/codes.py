@@ -29,10 +29,7 @@ STORED_BYTES = 2**27  # of counts kept where codes are not
 PIECE_BYTES = 2**24  # of numbers that are cast, in rows, before they become codes
 PANEL = 64  # rows of the half go in multiples of this
 PANELS = 32  # of the half, where progress is reported
-SLACK = (
-    4,
-    60,
-)  # roundings of a number of X, and of a standard deviation in float64 (9 were seen), that a threshold forgives
+SLACK = 4, 60  # roundings a threshold forgives: of numbers of X; of deviations, in float64 (9 were seen)
 
 
 class Measure(NamedTuple):
