@@ -111,9 +111,7 @@ struct Rowwise {
     VECH_INLINE bool has_column(std::int64_t c) const {
         return static_cast<std::uint64_t>(c) < static_cast<std::uint64_t>(n);
     }
-    bool has_rows() const {
-        return indptr[0] == 0 && indptr[n] == nonzeros && indptr.ascend(0, n);
-    }
+    bool has_rows() const { return indptr[0] == 0 && indptr[n] == nonzeros && indptr.ascend(0, n); }
     // Rows of about equally many numbers: where each of `shares` shares begins, and n. Ascending, whatever rows hold.
     std::vector<std::int64_t> shares(std::int64_t count) const {
         std::vector<std::int64_t> begins(static_cast<std::size_t>(count) + 1, n);
