@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #endif
 
+#include "core/layout.hpp"
+
 namespace vech {
 
 constexpr std::int64_t megabyte = 1 << 20;
@@ -42,7 +44,7 @@ struct Memory {
         at = static_cast<T*>(std::calloc(static_cast<std::size_t>(std::max<std::int64_t>(count, 1)), sizeof(T)));
         return at != nullptr;
     }
-    T& operator[](std::int64_t k) const { return at[k]; }
+    VECH_INLINE T& operator[](std::int64_t k) const { return at[k]; }
     Memory() = default;
     Memory(const Memory&) = delete;
     Memory& operator=(const Memory&) = delete;

@@ -73,6 +73,21 @@ struct Offsets {
     VECH_INLINE std::int64_t operator[](std::int64_t r) const {
         return wide ? static_cast<const std::int64_t*>(at)[r] : static_cast<const std::int32_t*>(at)[r];
     }
+    // Whether those from `first` to `last` do.
+    VECH_INLINE bool ascend(std::int64_t first, std::int64_t last) const {
+        return wide ? ascending(static_cast<const std::int64_t*>(at) + first, last - first)
+                    : ascending(static_cast<const std::int32_t*>(at) + first, last - first);
+    }
+    template <class T>
+    static VECH_INLINE bool ascending(const T* numbers, std::int64_t steps) {
+        bool all = true;
+        for (std::int64_t k = 0; k < steps; ++k) all &= numbers[k] <= numbers[k + 1];
+        return all;
+    }
+    VECH_INLINE void copy(std::int64_t first, std::int64_t count, std::int64_t* to) const {
+        if (wide) return void(std::copy_n(static_cast<const std::int64_t*>(at) + first, count, to));
+        std::copy_n(static_cast<const std::int32_t*>(at) + first, count, to);
+    }
 };
 
 // CSR arrays that are the user's. Whoever reads them looks for what leads out of bounds, again at each look.
@@ -96,11 +111,7 @@ struct Rowwise {
     VECH_INLINE bool has_column(std::int64_t c) const {
         return static_cast<std::uint64_t>(c) < static_cast<std::uint64_t>(n);
     }
-    bool has_rows() const {
-        bool all = indptr[0] == 0 && indptr[n] == nonzeros;
-        for (std::int64_t r = 0; r < n; ++r) all &= indptr[r] <= indptr[r + 1];
-        return all;
-    }
+    bool has_rows() const { return indptr[0] == 0 && indptr[n] == nonzeros && indptr.ascend(0, n); }
     // Rows of about equally many numbers: where each of `shares` shares begins, and n. Ascending, whatever rows hold.
     std::vector<std::int64_t> shares(std::int64_t count) const {
         std::vector<std::int64_t> begins(static_cast<std::size_t>(count) + 1, n);

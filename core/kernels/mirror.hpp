@@ -133,10 +133,14 @@ class Mirroring {
     // visitor(row, column, word) for each number of these rows that moves, in order; before(row, where) for each row.
     // Both return whether there is room.
     template <class W, class Before, class Visitor>
-    void each(Range rows, Before&& before, Visitor&& visitor) {
+    void each(Range rows, const Before& before, const Visitor& visitor) {
+        if (job_.change.none()) return each<W>(rows, Keep{}, before, visitor);
+        each<W>(rows, Turned<W>(job_.change), before, visitor);
+    }
+    template <class W, class Op, class Before, class Visitor>
+    void each(Range rows, Op turned, const Before& before, const Visitor& visitor) {
         const auto half = half_;  // what no store can change stays in registers
         const bool grow = job_.grow, own = job_.own;
-        const Turned<W> turned(job_.change);
         const auto word = [&](std::int64_t k)
                               VECH_ALWAYS { return load<W>(half.data + k * static_cast<std::int64_t>(sizeof(W))); };
         std::int64_t since = 0;
@@ -146,11 +150,12 @@ class Mirroring {
             if (!fits) at = {};
             auto off = at;
             if (at.size() > 0 && half.indices[grow ? at.end - 1 : at.begin] == r) grow ? --off.end : ++off.begin;
-            for (auto k = own ? off.begin : at.begin, end = own ? off.end : at.end; k < end; ++k) {
+            const auto move = [&](std::int64_t k, auto& op) VECH_ALWAYS {
                 const std::int64_t c = once(half.indices[k]);
-                const bool moves = k >= off.begin && k < off.end;
-                if (!half.has_column(c) || !visitor(r, c, moves ? turned(word(k)) : word(k))) fits = false;
-            }
+                if (!half.has_column(c) || !visitor(r, c, op(word(k)))) fits = false;
+            };
+            for (auto k = off.begin; k < off.end; ++k) move(k, turned);
+            if (Keep keep; !own && off.size() < at.size()) move(grow ? off.end : at.begin, keep);
             if (!fits) {
                 fault_ = Fault::changed;
                 return;

@@ -20,9 +20,7 @@ struct Reach {
 inline bool survey(const Rowwise& matrix, Reach& reach) {
     if (!matrix.rows(reach.rows.begin, reach.rows.end, reach.numbers)) return false;
     const auto [begin, end] = reach.numbers;
-    bool ascend = true;
-    for (auto r = reach.rows.begin; r < reach.rows.end; ++r) ascend &= matrix.indptr[r] <= matrix.indptr[r + 1];
-    if (!ascend) return false;
+    if (!matrix.indptr.ascend(reach.rows.begin, reach.rows.end)) return false;
     const auto* columns = matrix.indices;
     for (auto from = begin; from < end; from += 4096) {  // few enough to count in 32 bits, which are a lane of a vector
         const auto until = std::min(from + 4096, end);

@@ -49,27 +49,30 @@ class SparseMultiplier {
     };
 
     SparseMultiplier(const SparseProduct& job, Target x, Target y)
-        : half_(job.half), all_{0, job.half.n}, negates_(job.negates), conjugates_(job.conjugates),
-          diagonal_(job.diagonal), x_(x), y_(y), numbers_(reinterpret_cast<const Real*>(job.half.data)) {}
+        : half_(job.half), negates_(job.negates), conjugates_(job.conjugates), diagonal_(job.diagonal), x_(x), y_(y),
+          numbers_(reinterpret_cast<const Real*>(job.half.data)) {}
 
     // Rows [rows.begin, rows.end): what falls on other rows, down to or up to `reached`, goes to the strip. False: not
     // one triangle in CSR form.
     bool share(const Reach& reach, Range reached, Target strip, Watch& watch) const {
+        constexpr std::int64_t together = 512, ahead = 128;
         const auto local = *this;  // what no store can change stays in registers
         const auto rows = reach.rows;
         auto descents = reach.descents;
-        constexpr std::int64_t ahead = 128;
+        std::int64_t begins[together + 1];  // copies, which stay as they were looked at
         for (std::int64_t done = 0, step; done < rows.size() && !watch.stop(); done += step) {
-            step = std::min<std::int64_t>(rows.size() - done, 2048);
-            for (std::int64_t k = done; k < done + step; ++k) {
-                const auto r = grow ? rows.begin + k : rows.end - 1 - k;
-                Range at;
-                if (!local.half_.row(r, at)) return false;
-                const auto [begin, end] = at;
+            step = std::min(rows.size() - done, together);
+            const auto first = grow ? rows.begin + done : rows.end - done - step;
+            local.half_.indptr.copy(first, step + 1, begins);
+            const bool inside = begins[0] >= 0 && begins[step] <= local.half_.nonzeros;
+            if (!inside || !Offsets::ascending(begins, step)) return false;
+            for (std::int64_t k = 0; k < step; ++k) {
+                const auto at = grow ? k : step - 1 - k;
+                const auto begin = begins[at], end = begins[at + 1];
                 if (begin > reach.numbers.begin && begin < end)
                     descents -= local.half_.indices[begin] <= local.half_.indices[begin - 1];
                 __builtin_prefetch(local.numbers_ + (grow ? end + ahead : begin - ahead) * parts);
-                if (!local.row(r, begin, end, rows, reached, strip)) return false;
+                if (!local.row(first + at, begin, end, rows, reached, strip)) return false;
             }
         }
         return descents == 0 || watch.stop();  // all of them between two rows, none within one
@@ -107,12 +110,13 @@ class SparseMultiplier {
             crossed = turned(own);
             if (conjugates_) crossed = -crossed;
         }
-        bool fits = true;
+        bool fits;
         if (inside) {
-            result += walk(begin, end, all_, fits, own, crossed, [&](std::int64_t c) VECH_ALWAYS { return y_.at(c); });
+            fits = walk(begin, end, {0, half_.n}, own, crossed, result,
+                        [&](std::int64_t c) VECH_ALWAYS { return y_.at(c); });
         } else {
             const Target to[2] = {y_, strip};
-            result += walk(begin, end, reached, fits, own, crossed, [&](std::int64_t c) VECH_ALWAYS {
+            fits = walk(begin, end, reached, own, crossed, result, [&](std::int64_t c) VECH_ALWAYS {
                 return to[grow ? c < rows.begin : c >= rows.end].at(c);  // no branch: nobody could guess it
             });
         }
@@ -120,17 +124,14 @@ class SparseMultiplier {
         return fits;
     }
 
-    // Columns are within `bounds`, or what they hold is left out.
+    // False: a column is not within `bounds`.
     template <class To>
-    VECH_INLINE V walk(std::int64_t begin, std::int64_t end, Range bounds, bool& fits, V own, V crossed,
-                       To&& to) const {
+    VECH_INLINE bool walk(std::int64_t begin, std::int64_t end, Range bounds, V own, V crossed, V& result,
+                          To&& to) const {
         V sums[2] = {}, sideways[2] = {};
         const auto one = [&](std::int64_t k, int lane) VECH_ALWAYS {
-            const std::int64_t c = once(half_.indices[k]);
-            if (static_cast<std::uint64_t>(c - bounds.begin) >= static_cast<std::uint64_t>(bounds.size())) {
-                fits = false;
-                return;
-            }
+            const std::int64_t c = static_cast<std::uint32_t>(once(half_.indices[k]));
+            if (static_cast<std::uint64_t>(c - bounds.begin) >= static_cast<std::uint64_t>(bounds.size())) return false;
             const Real* z = numbers_ + k * parts;
             const V in = load<V>(x_.at(c));
             Real* y = to(c);
@@ -142,16 +143,15 @@ class SparseMultiplier {
                 out += crossed * z[1];
             }
             store(y, out);
+            return true;
         };
         auto k = begin;
-        for (; k + 2 <= end; k += 2) {
-            one(k, 0);
-            one(k + 1, 1);
-        }
-        if (k < end) one(k, 0);
-        V sum = sums[0] + sums[1];
-        if constexpr (is_complex) sum += turned(sideways[0] + sideways[1]);
-        return sum;
+        for (; k + 2 <= end; k += 2)
+            if (!one(k, 0) || !one(k + 1, 1)) return false;
+        if (k < end && !one(k, 0)) return false;
+        result += sums[0] + sums[1];
+        if constexpr (is_complex) result += turned(sideways[0] + sideways[1]);
+        return true;
     }
 
     VECH_INLINE V on_diagonal(std::int64_t k, V in) const {
@@ -168,7 +168,6 @@ class SparseMultiplier {
     }
 
     Rowwise half_;
-    Range all_;
     bool negates_, conjugates_;
     Product::Diagonal diagonal_;
     Target x_, y_;
