@@ -131,19 +131,18 @@ class Store(ABC):
 
         def __getattr__(self, name: str) -> Any:
             said = f"'{type(self).__name__}' object has no attribute '{name}'"
-            hint = f": {_HABITS[name]} is the same here" if name in _HABITS else ""
+            packed = "S" if hasattr(type(self), "half") else "S.to_packed()"  # where no sparse one is taken
+            hint = f": {_HABITS[name].format(packed=packed)} is the same here" if name in _HABITS else ""
             raise AttributeError(said + hint, name=name, obj=self)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         names = _OPERATORS.get(ufunc.__name__)
         if names is not None and method == "__call__" and len(inputs) == 2 and not options:
             left, right = inputs
-            store, operation, other = (
-                (left, names[0], right) if isinstance(left, Store) else (right, names[1], left)
-            )
-            operate = getattr(store, operation, None)
-            if operate is not None and (result := operate(other)) is not NotImplemented:
-                return result
+            for store, operation, other in ((left, names[0], right), (right, names[1], left)):
+                operate = getattr(store, operation, None) if isinstance(store, Store) else None
+                if operate is not None and (result := operate(other)) is not NotImplemented:
+                    return result
         if ufunc is np.matmul and options:
             raise TypeError(
                 f"np.matmul takes no {', '.join(options)}= with a {type(self).__name__}: "
@@ -163,12 +162,12 @@ _HABITS = {
     "dot": "S @ x",
     "transpose": "S.T",
     "getH": "S.H",
-    "inv": "vech.linalg.inverse(S)",
+    "inv": "vech.linalg.inverse({packed})",
     "solve": "vech.linalg.solve(S, b)",
     "det": "vech.linalg.slogdet(S)",
     "norm": "vech.linalg.norm(S)",
-    "cholesky": "vech.linalg.cholesky(S)",
-    **dict.fromkeys(("eigh", "eigvalsh"), "vech.linalg.eigh(S)"),
+    "cholesky": "vech.linalg.cholesky({packed})",
+    **dict.fromkeys(("eigh", "eigvalsh"), "vech.linalg.eigh({packed})"),
 }
 
 # by the name of a ufunc: the operator of a store on the left, and of one on the right

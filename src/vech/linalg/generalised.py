@@ -197,10 +197,18 @@ def _checked_mass(M: Any, S: Store) -> Any:
         if M.shape != S.shape:
             raise ValueError(f"M has shape {M.shape}, but S is of side {S.n}: {S.shape}")
         return M
-    if issparse(M):
-        M = SparseHalf.from_sparse(M, kind="hermitian")
-    elif not isinstance(M, Store):
-        M = Packed(pack(as_array(M, "M"), kind="hermitian"), kind="hermitian")
+    if not isinstance(M, Store):
+        given = M if issparse(M) else as_array(M, "M")
+        try:
+            if issparse(M):
+                M = SparseHalf.from_sparse(M, kind="hermitian")
+            else:
+                M = Packed(pack(given, kind="hermitian"), kind="hermitian")
+        except ValueError as error:
+            if "is not" not in str(error):
+                raise
+            reason = str(error).split(";")[0].replace("matrix", "M", 1)
+            raise ValueError(f"{reason}: M=(M + M.conj().T) / 2 has a mean of both") from error
     check_selfadjoint(M, "eigsh", "the eigenvalues of others are not real", "M")
     wide = np.result_type(work_dtype(S.dtype, "S"), np.float64)
     if M.n != S.n or not np.can_cast(work_dtype(M.dtype, "M"), wide):

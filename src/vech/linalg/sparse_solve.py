@@ -9,6 +9,7 @@ from vech.arrays import Array, Dtype, as_array
 from vech.layout import as_integer, one_of
 from vech.linalg.checks import (
     check_finite,
+    check_finite_array,
     is_selfadjoint,
     lift,
     scaled,
@@ -46,9 +47,7 @@ def solve(S: SparseHalf, b: Any, solver: str, options: dict[str, Any], threads: 
     if b.size == 0:
         return np.zeros(b.shape, wide)
     check_finite(S)
-    if not np.isfinite(b).all():
-        at = tuple(map(int, np.argwhere(~np.isfinite(b))[0]))
-        raise ValueError(f"b[{', '.join(map(str, at))}] is {b[at]}: solve needs finite numbers")
+    check_finite_array(b, "b", "solve")
     if solver in OPTIONS:
         _check_kind(S, solver, (REAL, HERMITIAN))
         x = _iterate(S, b, solver, options, wide, threads)
