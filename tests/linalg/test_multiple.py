@@ -153,7 +153,9 @@ def test_copies_are_found_with_a_shift_and_a_mass(mode, n):
         np.testing.assert_allclose(got, want, rtol=1e-8)
 
 
-@pytest.mark.parametrize("made", [lambda M: M, sparse.csr_array, lambda M: next(stores(M)), lambda M: [*stores(M)][1]])
+@pytest.mark.parametrize(
+    "made", [lambda M: M, sparse.csr_array, lambda M: next(stores(M)), lambda M: [*stores(M)][1]]
+)
 def test_a_mass_without_a_shift(made):
     rng = np.random.default_rng(4)
     full = rng.normal(size=(N, N))

@@ -10,7 +10,14 @@ from numpy.typing import ArrayLike
 
 from vech.arrays import Array, Dtype, as_array, family
 from vech.dialects import AnyLayout
-from vech.linalg.checks import as_packed, check_finite, check_finite_array, check_selfadjoint, times_power, work_dtype
+from vech.linalg.checks import (
+    as_packed,
+    check_finite,
+    check_finite_array,
+    check_selfadjoint,
+    times_power,
+    work_dtype,
+)
 from vech.linalg.rectangle import ORDER, Rectangle
 from vech.moves import convert
 from vech.packed import Packed
@@ -130,7 +137,9 @@ class Cholesky:
         1988, as in LAPACK's ?lacn2): O(n^2). 0 for n = 0.
         """
         factor = self._rectangle
-        exponent = 2 * math.frexp(factor.largest())[1]  # of S: divided by its power of two, no inverse overflows
+        exponent = (
+            2 * math.frexp(factor.largest())[1]
+        )  # of S: divided by its power of two, no inverse overflows
 
         def multiply(x: Array) -> Array:
             return factor.multiply(times_power(factor.multiply_conjugate(x), -exponent))
@@ -205,7 +214,9 @@ class Cholesky:
                 f"x is too large for a factor of {self.dtype}: x[{abs(x).argmax()}] is {x[abs(x).argmax()]}"
             )
         after = np.zeros(self.n, self.dtype)  # the sum of p_j L_j over the columns that are done
-        changed = Rectangle(self._rectangle.numbers.copy(), self.n)  # an interrupt leaves the factor as it was
+        changed = Rectangle(
+            self._rectangle.numbers.copy(), self.n
+        )  # an interrupt leaves the factor as it was
         for start, stop in reversed(changed.panels()):
             panel = changed.read(start, stop)
             sums_of = np.hstack([panel * p[start:stop], after[start:, None]])

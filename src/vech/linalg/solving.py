@@ -8,7 +8,15 @@ from numpy.typing import ArrayLike
 from vech import reductions
 from vech.arrays import Array, Dtype, as_array, family, settle
 from vech.linalg import sparse_solve
-from vech.linalg.checks import as_packed, check_finite, is_selfadjoint, lift, magnitude, times_power, work_dtype
+from vech.linalg.checks import (
+    as_packed,
+    check_finite,
+    is_selfadjoint,
+    lift,
+    magnitude,
+    times_power,
+    work_dtype,
+)
 from vech.linalg.factor import (
     Cholesky,
     SignLogdet,
@@ -254,7 +262,11 @@ def _in_its_unit(S: Packed, dtype: Dtype) -> Packed:
     exponent, far = round(np.log2(magnitude(S) or 1.0)), np.finfo(dtype).maxexp // 2
     if -far < exponent < far:
         return S
-    return Packed(times_power(S.half.astype(dtype), -exponent), S.layout.plain if S.layout.implied else S.layout, kind=S.kind)
+    return Packed(
+        times_power(S.half.astype(dtype), -exponent),
+        S.layout.plain if S.layout.implied else S.layout,
+        kind=S.kind,
+    )
 
 
 class _LU:
@@ -275,13 +287,13 @@ class _LU:
     def solve(self, b: Array) -> Array:
         _check_regular(self._singular)
         x = self._getrs(self._factors, self._swaps, b, overwrite_b=True)[0]
-        return times_power(x, self.exponent) if self.exponent else x  # type: ignore[no-any-return]
+        return times_power(x, self.exponent) if self.exponent else x
 
     def inverse(self) -> Array:
         _check_regular(self._singular)
         lwork = int(self._lwork(self.n)[0].real)
         full = self._getri(self._factors, self._swaps, lwork=lwork, overwrite_lu=True)[0]
-        return times_power(full, self.exponent) if self.exponent else full  # type: ignore[no-any-return]
+        return times_power(full, self.exponent) if self.exponent else full
 
     def pivots(self) -> Array:
         """Numbers whose product is the determinant of the matrix times two to the `exponent`."""
@@ -312,7 +324,7 @@ class _BunchKaufman:
     def solve(self, b: Array) -> Array:
         _check_regular(self._singular)
         x = self._trs(self._factors, self._swaps, b, lower=True, overwrite_b=True)[0]
-        return times_power(x, self.exponent) if self.exponent else x  # type: ignore[no-any-return]
+        return times_power(x, self.exponent) if self.exponent else x
 
     def pivots(self) -> Array:
         """The same of D: of a block of it, its determinant in two factors."""

@@ -29,6 +29,7 @@ OPTIONS = {
     "minres": ("rtol", "shift", "maxiter", "M", "x0", "callback", "show", "check"),
 }
 SOLVERS = ("auto", *DIRECT, *OPTIONS)
+SMALL = 20  # the exponent by which a right side is below S: SciPy's minres adds its square to that of S
 EPSILON = float(np.finfo(np.float64).eps)
 NO_DIGIT = 0.01  # a residual of this share of the right side leaves no correct digit in a solution
 
@@ -253,15 +254,19 @@ def _iterate(
     x, matrix_size = np.empty(rights.shape, dtype), norm(S, 1) / unit
     for k in range(x.shape[1]):
         right = np.ascontiguousarray(rights[:, k], dtype)
-        exponent = int(np.frexp(np.abs(right).max(initial=0))[1])
+        exponent = int(np.frexp(np.abs(right).max(initial=0))[1]) + SMALL
         right, change = times_power(right, -exponent), exponent - round(np.log2(unit))
         chosen = _in_units(options, right, unit, exponent, change)
         with np.errstate(all="ignore"):  # a step that divides by zero is judged by what it leaves
             try:
                 found, steps = getattr(linalg, solver)(operator, right.view(operator.dtype), **chosen)
             except ValueError as error:  # of minres, whose sums of squares show it
-                what = "M is not positive definite" if "preconditioner" in str(error) else "S or M is not symmetric"
-                raise np.linalg.LinAlgError(f"{solver} stopped: {what}, to the rounding of float64") from error
+                what = (
+                    "M is not positive definite"
+                    if "preconditioner" in str(error)
+                    else "S or M is not symmetric"
+                )
+                raise np.linalg.LinAlgError(f"{solver} stopped: {what}, to rounding") from error
             found = found.view(dtype)
             left = float(np.linalg.norm(right - multiply(found) + chosen.get("shift", 0) * found))
         size = float(np.linalg.norm(right))
@@ -278,18 +283,24 @@ def _checked_options(S: SparseHalf, solver: str, given: dict[str, Any], dtype: D
     from scipy.sparse.linalg import aslinearoperator
 
     if unknown := sorted(given.keys() - OPTIONS[solver]):
-        raise TypeError(f"solver={solver!r} takes no {', '.join(unknown)}: its options are {', '.join(OPTIONS[solver])}")
+        raise TypeError(
+            f"solver={solver!r} takes no {', '.join(unknown)}: its options are {', '.join(OPTIONS[solver])}"
+        )
     options = {name: value for name, value in given.items() if value is not None}
     for name in options.keys() & {"rtol", "atol", "shift"}:
         value = options[name]
         if not isinstance(value, Real) or not np.isfinite(float(value)) or (name != "shift" and value < 0):
-            raise ValueError(f"{name} must be a finite number{'' if name == 'shift' else ' from 0 on'}, not {value!r}")
+            raise ValueError(
+                f"{name} must be a finite number{'' if name == 'shift' else ' from 0 on'}, not {value!r}"
+            )
     if "maxiter" in options and (most := as_integer("maxiter", options["maxiter"])) < 1:
         raise ValueError(f"maxiter must be at least 1, not {most}")
     if "x0" in options:
         x0 = as_array(options["x0"], "x0")
         if x0.shape != (S.n,):
-            raise ValueError(f"x0 has shape {x0.shape}, but S is of side {S.n}: ({S.n},), one start for all columns")
+            raise ValueError(
+                f"x0 has shape {x0.shape}, but S is of side {S.n}: ({S.n},), one start for all columns"
+            )
         if work_dtype(x0.dtype, "x0").kind == "c" and dtype.kind != "c":
             raise TypeError("x0 is complex, and S and b are real: take its real part")
         options["x0"] = x0.astype(dtype)
@@ -297,7 +308,9 @@ def _checked_options(S: SparseHalf, solver: str, given: dict[str, Any], dtype: D
         M = options["M"]
         M = aslinearoperator(M if hasattr(M, "matvec") or issparse(M) else as_array(M, "M"))
         if M.shape != S.shape:
-            raise ValueError(f"M has shape {M.shape}, but S is of side {S.n}: a preconditioner is as large as S")
+            raise ValueError(
+                f"M has shape {M.shape}, but S is of side {S.n}: a preconditioner is as large as S"
+            )
         options["M"] = M
     return options
 
@@ -315,12 +328,13 @@ def _in_units(
         callback = options["callback"]
         options["callback"] = lambda x: callback(times_power(x, change))
     if "atol" in options:
-        options["atol"] = float(times_power(np.float64(options["atol"]), -exponent))
+        options["atol"] = float(times_power(np.array(options["atol"], float), -exponent))
     if "shift" in options:
         options["shift"] = float(options["shift"]) / unit
-    if "M" in options:  # of any size: what it does to the right side is made one
+    if "M" in options:  # of any unit: it shall leave the right side as large as it is
         M = options["M"]
-        size = int(np.frexp(np.abs(M.matvec(right)).max(initial=0))[1])
+        after, before = (int(np.frexp(np.abs(x).max(initial=0))[1]) for x in (M.matvec(right), right))
+        size = after - before
         options["M"] = LinearOperator(M.shape, lambda x: times_power(M.matvec(x), -size), dtype=right.dtype)
     return options
 

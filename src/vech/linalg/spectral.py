@@ -48,8 +48,8 @@ def eigsh(
     maxiter: int | None = None,
     tol: float = 0.0,
     return_eigenvectors: bool = True,
-    OPinv: Any = None,
-    Minv: Any = None,
+    OPinv: Any = None,  # noqa: N803
+    Minv: Any = None,  # noqa: N803 (SciPy's names)
     mode: str = "normal",
 ) -> Any:
     """Some eigenvalues and eigenvectors, by Lanczos' method on the half; expands a small S, and may with sigma.
@@ -135,7 +135,9 @@ def eigsh(
     start = None if v0 is None else _start(v0, S.n, dtype)
     room = 0 if ncv is None else as_integer("ncv", ncv)
     if ncv is not None and not min(k + 1, S.n) <= room <= S.n:
-        raise ValueError(f"ncv is {room}, but for k = {k} and side {S.n} it must be {min(k + 1, S.n)} to {S.n}")
+        raise ValueError(
+            f"ncv is {room}, but for k = {k} and side {S.n} it must be {min(k + 1, S.n)} to {S.n}"
+        )
     most = 10 * S.n if maxiter is None else as_integer("maxiter", maxiter)
     if most < 1:
         raise ValueError(f"maxiter must be at least 1, not {most}")
@@ -146,9 +148,7 @@ def eigsh(
     else:
         problem = generalised(S, M, sigma, OPinv, Minv, mode)
         rounding = 4 * float(np.finfo(dtype).eps)
-        accuracy = lanczos.Accuracy(
-            max(float(tol), rounding), 0.0 if problem.inverted else rounding, most
-        )
+        accuracy = lanczos.Accuracy(max(float(tol), rounding), 0.0 if problem.inverted else rounding, most)
         found = lanczos.eigenpairs(problem.operator, k, which, accuracy, start, room)
         values, vectors = problem.values(found.values), found.vectors
     order = np.argsort(values)
@@ -251,7 +251,9 @@ def lobpcg(S: Store, X: ArrayLike, **options: Any) -> Any:
             stacklevel=2,
         )
     if 5 * X.shape[1] > S.n:
-        warnings.warn(f"lobpcg expands S where X has more than n / 5 columns, as {X.shape[1]} of {S.n}", stacklevel=2)
+        warnings.warn(
+            f"lobpcg expands S where X has more than n / 5 columns, as {X.shape[1]} of {S.n}", stacklevel=2
+        )
     return found[0] * unit, *found[1:]
 
 
