@@ -65,9 +65,11 @@ def _plain_array(x: Any, what: str) -> Array:
             raise ValueError(f"{what} is a {type(x).__name__} of no array: {reason}") from None
     name = f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins.")
     if isinstance(x, Store):
-        way_out = "use its own methods (expand, to_csr, ...)" + (
-            ", or pass its .half" if hasattr(x, "half") else ""
-        )
+        way_out = "use its own methods (expand, to_csr, ...)"
+        if what != "half":
+            way_out = "pass its full matrix, expand()"
+        elif hasattr(x, "half"):
+            way_out += ", or pass its .half"
     elif isinstance(x, np.ma.MaskedArray):
         way_out = "a mask would be lost; fill it first: x.filled(value)"
     elif (sparse := sys.modules.get("scipy.sparse")) is not None and sparse.issparse(x):

@@ -335,7 +335,9 @@ def _check_store(S: object, task: str, complex_too: bool = False) -> None:
             f"{task} draws a store, not {type(S).__name__}: vech.Packed(vech.pack(matrix)) makes one"
         )
     if family(S.dtype) not in ("biufc" if complex_too else "biuf"):
-        raise TypeError(f"{task} draws real numbers, not {S.dtype}: S.map(np.abs) or S.map(np.real) has some")
+        own = "S" if hasattr(S, "real") else "S.to_packed()"
+        way_out = f"{own}.real has some" if family(S.dtype) == "c" else "astype(float) first"
+        raise TypeError(f"{task} draws real numbers, not {S.dtype}: {way_out}")
     if S.n == 0:
         raise ValueError("the matrix is 0 x 0: there is nothing to draw")
 

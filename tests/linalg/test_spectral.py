@@ -299,7 +299,7 @@ def test_a_start_is_of_finite_numbers():
     refuses(ValueError, "X has shape (0, 1), but S is of side 0", lobpcg, empty, np.ones((0, 1)))
     for n in (1, 3):
         S = vech.Packed(np.arange(1.0, n * (n + 1) // 2 + 1))
-        with pytest.warns(UserWarning, match="Using a dense eigensolver"):
+        with pytest.warns(UserWarning, match="lobpcg expands S where X has more than n / 5 columns, as"):
             values, _ = lobpcg(S, [[1.0]] * n)
         assert values == pytest.approx(np.linalg.eigvalsh(S.expand())[-1:])
 

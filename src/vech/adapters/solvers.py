@@ -72,7 +72,7 @@ class Pardiso:
         try:
             self._solver.factorize(self._matrix)
         except PyPardisoError as error:
-            code = getattr(error, "value", None)
+            code = int(getattr(error, "value", 0))
             if code == -2:
                 raise _no_memory("PARDISO", S) from error
             raise UnfitError(_PARDISO.get(code, f"error {code} of PARDISO")) from error

@@ -88,6 +88,13 @@ def check_finite(S: Store, name: str = "S", who: str = "factors need") -> None:
         )
 
 
+def check_finite_array(x: Array, name: str, task: str) -> None:
+    """The same of an argument beside S."""
+    for at in np.argwhere(~np.isfinite(x))[:1]:
+        place = ", ".join(map(str, at))
+        raise ValueError(f"{name}[{place}] is {x[tuple(at)]}: {task} needs finite numbers")
+
+
 def magnitude(S: Any) -> float:
     """The power of two at or below the largest |s_ij|, by which S is divided without rounding; 0 of zeros."""
     return power_of_two(reductions.norm(S._held, "max"))

@@ -13,7 +13,14 @@ from numpy.typing import ArrayLike
 from vech.arrays import Array, Dtype, as_array, family
 from vech.dialects import AnyLayout
 from vech.kind import Kind
-from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, times_power, work_dtype
+from vech.linalg.checks import (
+    as_packed,
+    check_finite,
+    check_finite_array,
+    check_selfadjoint,
+    times_power,
+    work_dtype,
+)
 from vech.linalg.rectangle import ORDER, Rectangle
 from vech.moves import convert
 from vech.packed import Packed
@@ -120,7 +127,7 @@ class Cholesky:
         Raises
         ------
         ValueError, TypeError
-            If b has another shape, or a dtype that LAPACK does not compute with.
+            If b has another shape, a dtype that LAPACK does not compute with, NaN or infinity, which is named.
 
         Notes
         -----
@@ -257,8 +264,8 @@ class Cholesky:
             raise ValueError(f"x has shape {x.shape}, but the factor is of side {self.n}: ({self.n},)")
         if family(x.dtype) == "c" and self.dtype.kind != "c":
             raise TypeError("x is complex and the factor real: make the factor of a complex Hermitian store")
-        if not np.isfinite(x := x.astype(work_dtype(x.dtype, "x"))).all():
-            raise ValueError(f"x[{np.flatnonzero(~np.isfinite(x))[0]}] is not finite")
+        x = x.astype(work_dtype(x.dtype, "x"))
+        check_finite_array(x, "x", "update" if sign > 0 else "downdate")
         with np.errstate(over="ignore", invalid="ignore"):
             p, on, below = self._changes(x, sign)
             reach = self.n * self._rectangle.largest() * np.abs(p).max(initial=0)
@@ -468,8 +475,11 @@ def columns(b: ArrayLike, n: int, dtype: Dtype, function: Callable[[Array], Arra
     """A function of Fortran-ordered columns, applied to b in the precision of dtype."""
     b = as_array(b, name)
     check_rows(b, n, name)
+    dtype_of_b = work_dtype(b.dtype, name)
+    if name == "b":
+        check_finite_array(b, name, "solve")
     x = b if b.ndim == 2 else b[:, None]
-    if work_dtype(b.dtype, name).kind == "c" and dtype.kind != "c":
+    if dtype_of_b.kind == "c" and dtype.kind != "c":
         wide = np.result_type(dtype, np.complex64)
         parts = np.ascontiguousarray(x, wide).view(dtype)
         x = np.ascontiguousarray(function(np.array(parts, order="F"))).view(wide)

@@ -41,11 +41,11 @@ class Problem(NamedTuple):
     inverted: bool
 
 
-def generalised(S: Store, M: Any, sigma: Any, OPinv: Any, Minv: Any, mode: str) -> Problem:
+def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: Any, mode: str) -> Problem:
     """The problem that `vech.linalg.eigsh` has to solve, S and M divided by a unit each, so that neither overflows."""
     one_of("mode", mode, MODES)
     sigma = None if sigma is None else _checked_shift(sigma, mode)
-    _check_inverses(M, sigma, OPinv, Minv, mode)
+    _check_inverses(M, sigma, shift_inverse, mass_inverse, mode)
     dtype = work_dtype(S.dtype, "S")
     mass = None if M is None else _checked_mass(M, S)
     mass_unit = unit_of(mass) if isinstance(mass, Store) else 1.0
@@ -55,8 +55,10 @@ def generalised(S: Store, M: Any, sigma: Any, OPinv: Any, Minv: Any, mode: str) 
     if sigma is None:
         if mass is None:
             return Problem(Operator(S.n, dtype, multiply), lambda values: values * unit, False)
-        given = Minv is not None
-        inverse = _given(Minv, "Minv", S.n, mass_unit) if given else _inverse_of(mass, dtype, mass_unit)
+        if mass_inverse is None:
+            inverse = _inverse_of(mass, dtype, mass_unit)
+        else:
+            inverse = _given(mass_inverse, "Minv", S.n, mass_unit)
         operator = Operator(S.n, dtype, lambda x: inverse(multiply(x)), weight)
         return Problem(operator, lambda values: values * unit / mass_unit, False)
     shift = sigma / unit * mass_unit
@@ -64,8 +66,8 @@ def generalised(S: Store, M: Any, sigma: Any, OPinv: Any, Minv: Any, mode: str) 
     if isinstance(bounded, Store) and not _has_factor(bounded, slack=True):
         name = "S" if mode == "buckling" else "M"
         raise ValueError(f"{name} is not positive semidefinite, as eigsh with sigma and mode={mode!r} needs")
-    if OPinv is not None:
-        inverse = _given(OPinv, "OPinv", S.n, unit)
+    if shift_inverse is not None:
+        inverse = _given(shift_inverse, "OPinv", S.n, unit)
     else:
         inverse = _shifted_inverse(S, mass, sigma, shift, unit, mass_unit, dtype)
     weigh = (lambda x: x) if weight is None else weight
@@ -103,7 +105,7 @@ def _inverse_of(M: Any, dtype: Dtype, unit: float) -> Apply:
     if isinstance(M, SparseHalf):
         factor = sparse_solve.SparseFactor(_over(M, dtype, unit))
         return lambda b: factor.solve(b).astype(dtype, copy=False)
-    rectangle = _rectangle(M, dtype, unit)
+    rectangle = _rectangle(_as_packed(M), dtype, unit)
     rectangle.factor()
     return lambda b: rectangle.solve(np.array(b, dtype, order="F"))
 
@@ -120,7 +122,7 @@ def _has_factor(M: Store, *, slack: bool = False) -> bool:
 
 
 def _rectangle(M: Packed, dtype: Dtype, unit: float) -> Rectangle:
-    return rectangle_of(over(M.half.astype(dtype), unit), M.layout, M.kind)
+    return rectangle_of(over(M.half.astype(dtype), unit), M.layout, _kind(dtype))
 
 
 def _shifted_inverse(
@@ -153,14 +155,20 @@ def _shifted_inverse(
 
 def _over(S: SparseHalf, dtype: Dtype, unit: float) -> SparseHalf:
     """S / unit."""
-    return S.astype(dtype)._like(over(S.data.astype(dtype), unit))
+    data = over(S.data.astype(dtype), unit)
+    return SparseHalf(S.indptr, S.indices, data, S.n, triangle=S.triangle, kind=_kind(dtype))
 
 
 def _plain(S: Store, dtype: Dtype, unit: float) -> Packed:
     """S / unit in "vech"."""
     S = _as_packed(S)
-    half = convert(S.half.astype(dtype), S.layout, "vech", kind=S.kind)
-    return Packed(over(half, unit), kind=S.kind)
+    half = convert(S.half.astype(dtype), S.layout, "vech", kind=_kind(dtype))
+    return Packed(over(half, unit), kind=_kind(dtype))
+
+
+def _kind(dtype: Dtype) -> str:
+    """Of matrices that are their own adjoint, a real M beside a complex S among them."""
+    return "hermitian" if dtype.kind == "c" else "symmetric"
 
 
 def _as_packed(S: Store) -> Packed:
@@ -184,11 +192,11 @@ def _checked_shift(sigma: Any, mode: str) -> float:
     return float(sigma)
 
 
-def _check_inverses(M: Any, sigma: float | None, OPinv: Any, Minv: Any, mode: str) -> None:
+def _check_inverses(M: Any, sigma: float | None, shift_inverse: Any, mass_inverse: Any, mode: str) -> None:
     """TypeError for an argument that nothing asks for."""
-    if sigma is None and (OPinv is not None or mode != "normal"):
+    if sigma is None and (shift_inverse is not None or mode != "normal"):
         raise TypeError("OPinv and mode are for a shift: pass sigma too, or leave them out")
-    if Minv is not None and (sigma is not None or M is None):
+    if mass_inverse is not None and (sigma is not None or M is None):
         raise TypeError("Minv is for M without sigma: leave it out, or pass M, or OPinv for a sigma")
 
 
@@ -201,10 +209,18 @@ def _checked_mass(M: Any, S: Store) -> Any:
         if M.shape != S.shape:
             raise ValueError(f"M has shape {M.shape}, but S is of side {S.n}: {S.shape}")
         return M
-    if issparse(M):
-        M = SparseHalf.from_sparse(M, kind="hermitian")
-    elif not isinstance(M, Store):
-        M = Packed(pack(as_array(M, "M"), kind="hermitian"), kind="hermitian")
+    if not isinstance(M, Store):
+        given = M if issparse(M) else as_array(M, "M")
+        try:
+            if issparse(M):
+                M = SparseHalf.from_sparse(M, kind="hermitian")
+            else:
+                M = Packed(pack(given, kind="hermitian"), kind="hermitian")
+        except ValueError as error:
+            if "is not" not in str(error):
+                raise
+            reason = str(error).split(";")[0].replace("matrix", "M", 1)
+            raise ValueError(f"{reason}: M=(M + M.conj().T) / 2 has a mean of both") from error
     check_selfadjoint(M, "eigsh", "the eigenvalues of others are not real", "M")
     wide = np.result_type(work_dtype(S.dtype, "S"), np.float64)
     if M.n != S.n or not np.can_cast(work_dtype(M.dtype, "M"), wide):

@@ -151,12 +151,9 @@ class _Basis:
         shares, length, x, weighted = self._split(x)
         if self.count == self._operator.n:
             return shares
-        if new := length > 0:
-            shares = np.append(shares, length)
-        else:
-            shares = np.append(shares, 0)
-            while not length:
-                _, length, x, weighted = self._split(self.drawn())
+        shares = np.append(shares, length)
+        while not length:
+            _, length, x, weighted = self._split(self.drawn())
         self.vectors[:, self.count] = x / length
         self._weighted[:, self.count] = weighted / length
         self.count += 1
@@ -165,7 +162,8 @@ class _Basis:
     def drawn(self) -> Array:
         """A random vector."""
         x = self._random.normal(size=(2, self._operator.n))
-        return (x[0] + 1j * x[1] if self._operator.dtype.kind == "c" else x[0]).astype(self._operator.dtype)
+        vector = x[0] + 1j * x[1] if self._operator.dtype.kind == "c" else x[0]
+        return np.asarray(vector.astype(self._operator.dtype))
 
     def turn(self, first: int, last: int, turn: Array) -> None:
         """Replace the vectors from first to last by combinations of them; those behind follow."""
@@ -180,15 +178,15 @@ class _Basis:
         """The shares of the vectors in x, the length of the rest, 0 if that is rounding, and the rest, weighted too."""
         vectors, dual = self.vectors[:, : self.count], self._weighted[:, : self.count]
         weight = self._operator.weight
-        shares, whole = 0.0, None
+        shares, whole = np.zeros(self.count, np.result_type(x, np.float64)), 0.0
         for again in range(PASSES):  # one alone would let what is not orthogonal grow from restart to restart
             part = (x.conj() @ dual).conj()
             x = x - vectors @ part
-            shares = shares + part
+            shares += part
             weighted = x if weight is None else weight(x[:, None])[:, 0]
             square = max(0.0, float(np.vdot(x, weighted).real))
             before = square + float(np.vdot(part, part).real)
-            whole = before if whole is None else whole
+            whole = whole or before
             if again and (square > before / 4 or square <= self._rounding * whole):
                 break
         length = 0.0 if square <= self._rounding * whole else math.sqrt(square)

@@ -12,6 +12,7 @@ from vech.arrays import Array, epsilon
 from vech.dialects import AnyLayout
 from vech.kind import Kind
 from vech.layout import as_integer
+from vech.linalg import lanczos
 from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, magnitude, power_of_two
 from vech.linalg.factor import rectangle_of
 from vech.linalg.newton import eigenpairs, largest_of, newton, with_diagonal
@@ -19,6 +20,7 @@ from vech.moves import convert, pack
 from vech.packed import Packed
 from vech.runs import Half
 
+FOUND = lanczos.Accuracy(1e-6, 0.0, 300)  # of the smallest eigenvalue's vector, which its quotient squares
 DENSE = 64  # a smaller matrix is expanded to find its smallest eigenvalue
 
 
@@ -357,8 +359,6 @@ def _smallest(full: Array) -> float:
 
 def _smallest_of_half(matrix: Packed) -> float:
     """The smallest eigenvalue of a definite matrix: a vector by Lanczos on the inverse, and its quotient."""
-    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
-
     n = matrix.n
     if n <= DENSE:
         return _smallest(matrix.expand())
@@ -368,15 +368,12 @@ def _smallest_of_half(matrix: Packed) -> float:
     factor = rectangle_of(wide, matrix.layout, matrix.kind)
     factor.factor()
 
-    def solve(b: Array) -> Array:
-        return factor.solve(np.array(b.reshape(n, 1), order="F")).ravel()
-
-    inverse = LinearOperator((n, n), matvec=solve, dtype=factor.dtype)
-    start = np.random.default_rng(0).normal(size=n).astype(factor.dtype)
+    operator = lanczos.Operator(n, factor.dtype, lambda b: factor.solve(np.array(b, order="F")))
     try:
-        x = eigsh(inverse, k=1, which="LM", v0=start, tol=1e-6)[1][:, 0]
-    except ArpackNoConvergence:  # rounding is as large as the eigenvalue
+        found = lanczos.search(operator, 1, "LM", FOUND, np.random.default_rng(lanczos.SEED))
+    except (np.linalg.LinAlgError, ValueError):  # rounding is as large as the eigenvalue
         return _smallest(matrix.expand())
+    x = found.vectors[:, 0]
     product = Packed(wide, matrix.layout, kind=matrix.kind) @ x
     return float(np.vdot(x, product).real / np.vdot(x, x).real) * unit
 

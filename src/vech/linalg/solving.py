@@ -297,13 +297,13 @@ class _LU:
     def solve(self, b: Array) -> Array:
         _check_regular(self._singular)
         x = self._getrs(self._factors, self._swaps, b, overwrite_b=True)[0]
-        return times_power(x, self.exponent) if self.exponent else x  # type: ignore[no-any-return]
+        return times_power(x, self.exponent) if self.exponent else x
 
     def inverse(self) -> Array:
         _check_regular(self._singular)
         lwork = int(self._lwork(self.n)[0].real)
         full = self._getri(self._factors, self._swaps, lwork=lwork, overwrite_lu=True)[0]
-        return times_power(full, self.exponent) if self.exponent else full  # type: ignore[no-any-return]
+        return times_power(full, self.exponent) if self.exponent else full
 
     def pivots(self) -> Array:
         """Numbers whose product is the determinant of the matrix times two to the `exponent`."""
@@ -334,7 +334,7 @@ class _BunchKaufman:
     def solve(self, b: Array) -> Array:
         _check_regular(self._singular)
         x = self._trs(self._factors, self._swaps, b, lower=True, overwrite_b=True)[0]
-        return times_power(x, self.exponent) if self.exponent else x  # type: ignore[no-any-return]
+        return times_power(x, self.exponent) if self.exponent else x
 
     def pivots(self) -> Array:
         """The same of D: of a block of it, its determinant in two factors."""

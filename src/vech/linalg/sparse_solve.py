@@ -11,6 +11,7 @@ from vech.kind import Kind
 from vech.layout import as_integer, one_of
 from vech.linalg.checks import (
     check_finite,
+    check_finite_array,
     is_selfadjoint,
     lift,
     scaled,
@@ -30,6 +31,7 @@ OPTIONS = {
     "minres": ("rtol", "shift", "maxiter", "M", "x0", "callback", "show", "check"),
 }
 SOLVERS = ("auto", *DIRECT, *OPTIONS)
+SMALL = 20  # the exponent by which a right side is below S: SciPy's minres adds its square to that of S
 EPSILON = float(np.finfo(np.float64).eps)
 NO_DIGIT = 0.01  # a residual of this share of the right side leaves no correct digit in a solution
 
@@ -48,9 +50,7 @@ def solve(S: SparseHalf, b: Any, solver: str, options: dict[str, Any], threads: 
     if b.size == 0:
         return np.zeros(b.shape, wide)
     check_finite(S)
-    if not np.isfinite(b).all():
-        at = tuple(map(int, np.argwhere(~np.isfinite(b))[0]))
-        raise ValueError(f"b[{', '.join(map(str, at))}] is {b[at]}: solve needs finite numbers")
+    check_finite_array(b, "b", "solve")
     if solver in OPTIONS:
         _check_kind(S, solver, (REAL, HERMITIAN))
         x = _iterate(S, b, solver, options, wide, threads)
@@ -258,7 +258,7 @@ def _iterate(
     x, matrix_size = np.empty(rights.shape, dtype), norm(S, 1) / unit
     for k in range(x.shape[1]):
         right = np.ascontiguousarray(rights[:, k], dtype)
-        exponent = int(np.frexp(np.abs(right).max(initial=0))[1])
+        exponent = int(np.frexp(np.abs(right).max(initial=0))[1]) + SMALL
         right, change = times_power(right, -exponent), exponent - round(np.log2(unit))
         chosen = _in_units(options, right, unit, exponent, change)
         with np.errstate(all="ignore"):  # a step that divides by zero is judged by what it leaves
@@ -270,9 +270,7 @@ def _iterate(
                     if "preconditioner" in str(error)
                     else "S or M is not symmetric"
                 )
-                raise np.linalg.LinAlgError(
-                    f"{solver} stopped: {what}, to the rounding of float64"
-                ) from error
+                raise np.linalg.LinAlgError(f"{solver} stopped: {what}, to rounding") from error
             found = found.view(dtype)
             left = float(np.linalg.norm(right - multiply(found) + chosen.get("shift", 0) * found))
         size = float(np.linalg.norm(right))
@@ -334,12 +332,13 @@ def _in_units(
         callback = options["callback"]
         options["callback"] = lambda x: callback(times_power(x, change))
     if "atol" in options:
-        options["atol"] = float(times_power(np.float64(options["atol"]), -exponent))
+        options["atol"] = float(times_power(np.array(options["atol"], float), -exponent))
     if "shift" in options:
         options["shift"] = float(options["shift"]) / unit
-    if "M" in options:  # of any size: what it does to the right side is made one
+    if "M" in options:  # of any unit: it shall leave the right side as large as it is
         M = options["M"]
-        size = int(np.frexp(np.abs(M.matvec(right)).max(initial=0))[1])
+        after, before = (int(np.frexp(np.abs(x).max(initial=0))[1]) for x in (M.matvec(right), right))
+        size = after - before
         options["M"] = LinearOperator(M.shape, lambda x: times_power(M.matvec(x), -size), dtype=right.dtype)
     return options
 

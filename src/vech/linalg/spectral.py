@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Real
 from typing import Any
 
@@ -16,6 +17,7 @@ from vech.linalg import lanczos, sparse_norms
 from vech.linalg.checks import (
     as_packed,
     check_finite,
+    check_finite_array,
     check_numbers,
     check_selfadjoint,
     half_of,
@@ -50,8 +52,8 @@ def eigsh(
     maxiter: int | None = None,
     tol: float = 0.0,
     return_eigenvectors: bool = True,
-    OPinv: Any = None,
-    Minv: Any = None,
+    OPinv: Any = None,  # noqa: N803
+    Minv: Any = None,  # noqa: N803 (SciPy's names)
     mode: str = "normal",
 ) -> Any:
     """Some eigenvalues and eigenvectors, by Lanczos' method on the half; expands a small S, and may with sigma.
@@ -176,9 +178,7 @@ def _start(v0: ArrayLike, n: int, dtype: Dtype) -> Array:
         raise ValueError(f"v0 has shape {v0.shape}, but S is of side {n}: ({n},)")
     if work_dtype(v0.dtype, "v0").kind == "c" and dtype.kind != "c":
         raise TypeError("v0 is complex and S real: take its real part")
-    if not np.isfinite(v0).all():
-        at = int(np.flatnonzero(~np.isfinite(v0))[0])
-        raise ValueError(f"v0[{at}] is {v0[at]}: eigsh needs finite numbers")
+    check_finite_array(v0, "v0", "eigsh")
     start = v0.astype(np.result_type(dtype, np.float64))
     largest = np.abs(start).max()
     if largest == 0:
@@ -225,17 +225,51 @@ def lobpcg(S: Store, X: ArrayLike, **options: Any) -> Any:
     >>> np.round(values, 6)
     array([30.])
     """
-    from scipy.sparse.linalg import lobpcg
+    from scipy.sparse.linalg import LinearOperator, lobpcg
 
     _check(S, "lobpcg")
+    dtype = work_dtype(S.dtype, "S")
     X = as_array(X, "X")
     if X.ndim != 2 or X.shape[0] != S.n or not 1 <= X.shape[1] <= S.n:
         raise ValueError(f"X has shape {X.shape}, but S is of side {S.n}: ({S.n}, k) with k from 1 to {S.n}")
     X = X.astype(work_dtype(X.dtype, "X"))
-    if not np.isfinite(X).all():
-        row, column = np.argwhere(~np.isfinite(X))[0]
-        raise ValueError(f"X[{row}, {column}] is {X[row, column]}: lobpcg needs finite numbers")
-    return lobpcg(S, X, **judged_options(options))
+    check_finite_array(X, "X", "lobpcg")
+    for name in ("B", "M", "Y"):
+        given = options.get(name)
+        if isinstance(given, np.ndarray) or (given is not None and name == "Y"):
+            check_finite_array(as_array(given, name), name, "lobpcg")
+    unit = unit_of(S)
+    if options.get("tol") is not None:
+        options["tol"] = _residual(options["tol"]) / unit
+    multiply = scaled(S, dtype, unit)
+    operator = LinearOperator(
+        S.shape, lambda x: multiply(x.reshape(S.n, -1)).reshape(x.shape), matmat=multiply, dtype=dtype
+    )
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            found = lobpcg(operator, X, **judged_options(options))
+        except (ValueError, np.linalg.LinAlgError) as error:
+            if "linearly dependent" not in str(error) and "Cholesky" not in str(error):
+                raise
+            raise ValueError("the columns of X are no independent ones: take others") from error
+    if any("Exited" in str(warning.message) for warning in said):
+        warnings.warn(
+            "lobpcg stopped before its residuals were within tol: allow more steps (maxiter=), a larger tol or a "
+            "preconditioner (M=); eigsh needs no start",
+            stacklevel=2,
+        )
+    if 5 * X.shape[1] > S.n:
+        warnings.warn(
+            f"lobpcg expands S where X has more than n / 5 columns, as {X.shape[1]} of {S.n}", stacklevel=2
+        )
+    return found[0] * unit, *found[1:]
+
+
+def _residual(tol: Any) -> float:
+    if not isinstance(tol, Real) or not float(tol) > 0:
+        raise ValueError(f"tol must be a positive number, not {tol!r}: the largest residual")
+    return float(tol)
 
 
 def eigh(S: Packed, *, threads: int | None = None, **options: Any) -> Any:
