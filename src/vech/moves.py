@@ -36,7 +36,6 @@ from vech.orders import Explicit
 from vech.values import Factors, halfway, largest, mean, narrow, rescale, widen, worst
 
 USES = ("both", "lower", "upper", "mean")
-WAYS = "say what to believe with use='lower', 'upper' or 'mean', or allow more with tolerance="
 SCATTER_BYTES = 2**26  # from this size on zeros come from the system; 2**25 may be used memory, cleared
 SCATTER_DENSITY = 0.01  # the share of nonzeros below which scan-and-scatter beats the tiles
 CROSSED = {
@@ -859,19 +858,26 @@ def _compare(
 
 def disagreement(full: Array, recipe: Packing, row: int, i: int, j: int) -> ValueError:
     matrix = _matrix(full, row)
-    return contradiction(recipe, i, j, full[(*matrix, i, j)], full[(*matrix, j, i)], where=_where(matrix))
+    return contradiction(recipe, i, j, full[(*matrix, i, j)], full[(*matrix, j, i)], _where(matrix))
 
 
 def contradiction(
-    recipe: Packing, i: int, j: int, here: object, there: object, *, where: str = "", way: str = WAYS
+    recipe: Packing, i: int, j: int, here: object, there: object, where: str = "", own: str | None = None
 ) -> ValueError:
-    """What is wrong with the numbers at (i, j), in the layout's own triangle, and at (j, i)."""
+    """What is wrong with the numbers at (i, j), in the layout's own triangle, and at (j, i).
+
+    `own` is the triangle that alone has numbers, if one has.
+    """
     if recipe.kind == "triangular":
         return ValueError(
             f"matrix is not {recipe.layout.triangle} triangular: a[{j}, {i}] is {there}{where}; "
             f"use={recipe.layout.triangle!r} does not look at the other triangle"
         )
     numbers = f"a[{i}, {j}] is {here}" + ("" if i == j else f", but a[{j}, {i}] is {there}")
+    way = "say what to believe with use='lower', 'upper' or 'mean', or allow more with tolerance="
+    if own is not None:
+        other = "upper" if own == "lower" else "lower"
+        way = f"its {other} triangle is empty: if the {own} one is meant for both, say use={own!r}"
     return ValueError(f"matrix is not {recipe.kind}: {numbers}{where}; {way}")
 
 

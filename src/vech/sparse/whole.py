@@ -8,7 +8,7 @@ import numpy as np
 from vech import _core
 from vech.arrays import INT32_MAX, Array, Dtype, epsilon, mirror_values, resolve_kind, resolve_threads
 from vech.layout import Layout, one_of
-from vech.moves import WAYS, Packing, check_use, contradiction, packing
+from vech.moves import Packing, check_use, contradiction, packing
 from vech.scan import Triangle, canonical, check_matrix
 from vech.sparse.arrays import TRIANGLES
 from vech.sparse.pattern import Indices, compressed, mirrored, turned, union
@@ -225,13 +225,10 @@ def _refuse_worst(full: Whole, recipe: Packing, bound: float, threads: int) -> N
     here, there = full.number(i, j), full.number(j, i)
     rows, columns = full.pairs()
     below, above = bool((rows > columns).any()), bool((rows < columns).any())
-    way = WAYS
-    if below != above and i != j:
-        own, other = TRIANGLES if below else TRIANGLES[::-1]
-        way = f"its {other} triangle is empty: if the {own} one is meant for both, say use={own!r}"
+    own = TRIANGLES[0 if below else 1] if below != above and i != j else None
     if full.places is not None:
         i, j = int(full.places[i]), int(full.places[j])
-    raise contradiction(recipe, i, j, here, there, way=way)
+    raise contradiction(recipe, i, j, here, there, own=own)
 
 
 # ---------------------------------------------------------------- whole matrices from what users have
