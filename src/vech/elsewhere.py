@@ -35,17 +35,17 @@ FUNCTIONS = {
     "save": "vech.write(path, store)",
 }
 
-# what is asked of a store S
+# what is asked of a store S, or of what `packed` makes of it
 METHODS = {
     **dict.fromkeys(("toarray", "todense", "to_dense", "to_numpy", "A"), "S.expand()"),
     **{f"to{name}": f"S.to_{name}()" for name in ("csr", "csc", "coo")},
     "dot": "S @ x",
     "transpose": "S.T",
     "getH": "S.H",
-    "inv": "vech.linalg.inverse(S)",
+    "inv": "vech.linalg.inverse({packed})",
     "solve": "vech.linalg.solve(S, b)",
     "det": "vech.linalg.slogdet(S)",
     "norm": "vech.linalg.norm(S)",
-    "cholesky": "vech.linalg.cholesky(S)",
-    **dict.fromkeys(("eigh", "eigvalsh"), "vech.linalg.eigh(S)"),
+    "cholesky": "vech.linalg.cholesky({packed})",
+    **dict.fromkeys(("eigh", "eigvalsh"), "vech.linalg.eigh({packed})"),
 }

@@ -861,13 +861,16 @@ class AsymmetryError(ValueError):
 
 def disagreement(full: Array, recipe: Packing, row: int, i: int, j: int) -> ValueError:
     matrix = _matrix(full, row)
-    return contradiction(recipe, i, j, full[(*matrix, i, j)], full[(*matrix, j, i)], where=_where(matrix))
+    return contradiction(recipe, i, j, full[(*matrix, i, j)], full[(*matrix, j, i)], _where(matrix))
 
 
 def contradiction(
-    recipe: Packing, i: int, j: int, here: object, there: object, *, where: str = "", own: str | None = None
+    recipe: Packing, i: int, j: int, here: object, there: object, where: str = "", own: str | None = None
 ) -> ValueError:
-    """What is wrong with the numbers at (i, j), in the layout's own triangle, and at (j, i)."""
+    """What is wrong with the numbers at (i, j), in the layout's own triangle, and at (j, i).
+
+    `own` is the triangle that alone has numbers, if one has.
+    """
     if recipe.kind is Kind.TRIANGULAR:
         return ValueError(
             f"matrix is not {recipe.layout.triangle} triangular: a[{j}, {i}] is {there}{where}; "

@@ -253,8 +253,10 @@ class Store(ABC):
             from vech.elsewhere import METHODS
 
             said = f"'{type(self).__name__}' object has no attribute '{name}'"
-            hint = f": {METHODS[name]} is the same here" if name in METHODS else ""
-            raise AttributeError(said + hint, name=name, obj=self)
+            if name in METHODS:
+                packed = "S.to_packed()" if self.describe().triangle else "S"  # where no sparse one is taken
+                said += f": {METHODS[name].format(packed=packed)} is the same here"
+            raise AttributeError(said, name=name, obj=self)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         names = _OPERATORS.get(ufunc.__name__)
