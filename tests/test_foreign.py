@@ -161,7 +161,7 @@ OTHERS = {
     "a list too long": (lists(lambda A: A.rows[1].append(3)), "rows and data are lists of different lengths"),
     "a list of what is no index": (
         lists(lambda A: A.rows[0].__setitem__(0, 2**70)),
-        "an index beyond 64 bits",
+        "an index is beyond 64 bits",
     ),
     "a key beyond": (keys((10**9, 0)), "which is not in a matrix of 4 rows and 4 columns"),
     "diagonals twice": (diagonals(changed("offsets", lambda x: x * 0)), "have the offsets [0, 0"),

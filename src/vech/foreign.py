@@ -5,12 +5,17 @@ full check sees nothing, and its compiled code then writes outside of its memory
 """
 
 import sys
+from collections.abc import Iterable
 from itertools import chain
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from vech.arrays import Array
+
+EMPTY_ROWS = 16
+"""For each number: where there are more, only pairs take no memory for them."""
 
 
 def judged(matrix: Any) -> Any:
@@ -24,23 +29,27 @@ def judged(matrix: Any) -> Any:
     Returns
     -------
     matrix
-        Itself, of CSR, CSC, BSR, COO, and DIA but for diagonals beside the matrix; LIL and DOK as COO.
+        Itself, of CSR, CSC, BSR and COO; DIA, LIL and DOK as COO, and BSR of blocks that are larger than what is
+        in them.
 
     Notes
     -----
     Compares pointers once, and finds the largest and smallest index.
     """
-    if matrix.format == "lil":
-        matrix = _pairs(matrix)
-    elif matrix.format == "dok":
-        matrix = matrix.tocoo()
-    if matrix.format == "coo":
-        _judge_pairs(matrix)
-    elif matrix.format == "dia":
-        return _with_diagonals_inside(matrix)
-    else:
+    pairs = matrix
+    if (pairs_of := PAIRS.get(matrix.format)) is not None:
+        pairs = pairs_of(matrix)
+    elif matrix.format != "coo":
         _judge_compressed(matrix)
-    return matrix
+        if matrix.format != "bsr" or max(matrix.shape) <= EMPTY_ROWS * matrix.data.size:
+            return matrix
+        pairs = _spread(matrix)
+    _judge_pairs(pairs)
+    if pairs is matrix:
+        return matrix
+    from scipy.sparse import coo_array
+
+    return coo_array((pairs.data, pairs.coords), shape=pairs.shape)
 
 
 def judged_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -100,8 +109,8 @@ def _judge_pairs(matrix: Any) -> None:
             )
 
 
-def _with_diagonals_inside(matrix: Any) -> Any:
-    """The same without diagonals that are beside it, which SciPy wraps around 32 bits."""
+def _diagonals(matrix: Any) -> Any:
+    """The pairs of a DIA matrix. SciPy counts its rows one by one, and wraps far offsets around 32 bits."""
     data, offsets, (rows, columns) = matrix.data, matrix.offsets, matrix.shape
     _check_vector("data", data, 2)
     _check_integers("offsets", offsets)
@@ -109,27 +118,52 @@ def _with_diagonals_inside(matrix: Any) -> Any:
         raise ValueError(
             f"{len(data)} diagonals have the offsets {offsets.tolist()[:6]}: each needs one of its own"
         )
-    inside = (offsets > -rows) & (offsets < columns)
-    if inside.all():
-        return matrix
-    from scipy.sparse import dia_array
+    beside = (offsets <= -rows) | (offsets >= columns)
+    data, offsets = data[~beside, :columns], offsets[~beside].astype(np.int64)
+    k, column = np.nonzero(data)
+    row = column - offsets[k]
+    inside = (row >= 0) & (row < rows)
+    coords = (row[inside], column[inside])
+    return SimpleNamespace(format="coo", shape=matrix.shape, coords=coords, data=data[k, column][inside])
 
-    return dia_array((data[inside], offsets[inside]), shape=matrix.shape)
+
+def _spread(matrix: Any) -> Any:
+    """The pairs of a BSR matrix, judged."""
+    data, count = matrix.data, int(matrix.indptr[-1])
+    height, width = data.shape[1:] if data.size else (0, 0)
+    blocks = np.repeat(np.arange(matrix.indptr.size - 1), np.diff(matrix.indptr)), matrix.indices[:count]
+    row, column = (block.astype(np.int64)[:, None, None] for block in blocks)
+    rows, columns = row * height + np.arange(height)[:, None], column * width + np.arange(width)
+    coords = tuple(np.broadcast_to(axis, (count, height, width)).ravel() for axis in (rows, columns))
+    return SimpleNamespace(format="coo", shape=matrix.shape, coords=coords, data=data[:count].ravel())
 
 
-def _pairs(matrix: Any) -> Any:
+def _listed(matrix: Any) -> Any:
     """The pairs of a LIL matrix, whose lists anybody may have changed."""
-    from scipy.sparse import coo_array
-
     counts = [len(row) for row in matrix.rows]
     if len(counts) != matrix.shape[0] or counts != [len(numbers) for numbers in matrix.data]:
         raise ValueError("rows and data are lists of different lengths: each number needs its place")
+    rows = np.repeat(np.arange(len(counts)), counts)
+    columns = _indices(chain.from_iterable(matrix.rows), rows.size)
+    data = np.fromiter(chain.from_iterable(matrix.data), matrix.dtype, rows.size)
+    return SimpleNamespace(format="coo", shape=matrix.shape, coords=(rows, columns), data=data)
+
+
+def _keyed(matrix: Any) -> Any:
+    """The pairs of a DOK matrix."""
+    places = _indices(chain.from_iterable(matrix.keys()), 2 * len(matrix.keys())).reshape(-1, 2)
+    data = np.fromiter(matrix.values(), matrix.dtype, len(places))
+    return SimpleNamespace(format="coo", shape=matrix.shape, coords=(places[:, 0], places[:, 1]), data=data)
+
+
+PAIRS = {"dia": _diagonals, "lil": _listed, "dok": _keyed}
+
+
+def _indices(integers: Iterable[Any], count: int) -> Array:
     try:
-        columns = np.fromiter(chain.from_iterable(matrix.rows), np.int64, sum(counts))
+        return np.fromiter(integers, np.int64, count)
     except OverflowError as error:
-        raise ValueError(f"rows holds an index beyond 64 bits: {error}") from None
-    data = np.fromiter(chain.from_iterable(matrix.data), matrix.dtype, sum(counts))
-    return coo_array((data, (np.repeat(np.arange(len(counts)), counts), columns)), shape=matrix.shape)
+        raise ValueError(f"an index is beyond 64 bits: {error}") from None
 
 
 def _check_vector(name: str, array: Any, ndim: int) -> None:

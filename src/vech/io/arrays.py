@@ -76,7 +76,9 @@ def _fields(text: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     found: dict[str, re.Match[str]] = {}
     at = 0
     while inside is not None and (item := _ITEM.match(inside[1], at)) is not None:
-        found[item["key"][1:-1]] = item
+        if (key := item["key"][1:-1]) in found:
+            break
+        found[key] = item
         at = item.end()
     if _STRUCTURED.search(text):
         raise ValueError("it holds a structured array, and its fields are no matrix: save one of them")

@@ -1,20 +1,24 @@
 """Zip archives of arrays `.npz`: SciPy's sparse matrices, dense halves and sparse halves."""
 
+import json
 import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 
 from vech.arrays import INT32_MAX, Array
 from vech.foreign import judged
-from vech.io.arrays import MAGIC, read_header, read_numbers, refuse_objects
+from vech.io.arrays import MAGIC, Header, read_header, read_numbers, refuse_objects
 from vech.io.description import describe, describe_half, described_half, parse, parse_object
 from vech.io.drafts import atomic
 from vech.io.dtypes import dtype_name, forgettable
 from vech.io.files import FileFormatError
 from vech.io.panels import Progress
+from vech.layout import as_side
 from vech.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
@@ -29,6 +33,9 @@ INDICES |= {"coo": ("row", "col", "coords"), "dia": ("offsets",)}
 STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 DEFLATES_TO = 1032
 """Bytes that one byte of a deflated member can hold at most, beside the first few: zlib.net/zlib_tech.html."""
+
+LONG = 64 << 20
+"""Bytes of a deflated text at most: labels of a million rows; vech itself stores them as they are."""
 
 SMALL = 1 << 10
 """Names of arrays that an error shows, in letters."""
@@ -53,8 +60,10 @@ def _load(file: BinaryIO, path: Path) -> Packed | SparseHalf | Any:
         arrays = _Arrays(archive, path)
         keys = set(arrays.members)
         if {"vech_half", "vech_meta"} <= keys:
-            found = parse_object(arrays.text("vech_meta"), path)
-            return described_half(arrays["vech_half"], found, path)
+            text, header = arrays.text("vech_meta"), arrays.header("vech_half")
+            if header.size > (most := _most_numbers(text)):
+                raise FileFormatError(f"describes {most:,} numbers at most, and has {header.size:,}", path)
+            return described_half(arrays["vech_half"], parse_object(text, path), path)
         if {"vech_indptr", "vech_indices", "vech_data", "vech_meta"} <= keys:
             return _sparse_half(arrays, path)
         if {"format", "shape", "data"} <= keys:
@@ -80,6 +89,17 @@ class _Arrays:
             self.members[name] = member
 
     def __getitem__(self, name: str) -> Array:
+        with self._open(name) as (stream, header):
+            return read_numbers(stream, header)
+
+    def header(self, name: str) -> Header:
+        """What an array is, without unpacking it."""
+        with self._open(name) as (_, header):
+            return header
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[tuple[IO[bytes], Header]]:
+        """An array whose header agrees with what the archive says of its size."""
         member = self.members[name]
         self._judge(member)
         with self.archive.open(member) as stream:
@@ -91,18 +111,24 @@ class _Arrays:
                         f"it has {member.file_size:,}"
                     )
                 refuse_objects(header, self.path)
-                return read_numbers(stream, header)
+                yield stream, header
+            except FileFormatError:
+                raise
             except ValueError as error:
                 raise ValueError(f"{member.filename!r}: {error}") from error
 
     def text(self, name: str) -> str:
         """The text in an array of one."""
-        array = self[name]
-        if array.ndim or array.dtype.kind not in "US":
+        header, member = self.header(name), self.members[name]
+        if header.shape or header.dtype.kind not in "US":
             raise ValueError(
-                f"{name!r} has dtype {array.dtype} and shape {array.shape}, and must be one text"
+                f"{name!r} has dtype {header.dtype} and shape {header.shape}, and must be one text"
             )
-        found = array.item()
+        if member.compress_type == DEFLATED and member.file_size > LONG:
+            raise ValueError(
+                f"{name!r} unpacks to {member.file_size:,} bytes: save texts of more than {LONG:,} stored"
+            )
+        found = self[name].item()
         return found if isinstance(found, str) else found.decode()
 
     def _judge(self, member: zipfile.ZipInfo) -> None:
@@ -163,8 +189,28 @@ def _arrays(store: SparseHalf) -> dict[str, Array]:
     }
 
 
+def _most_numbers(text: str) -> int:
+    """The numbers of a half at most, by its description, before these are unpacked; `described_half` judges it."""
+    try:
+        n = json.loads(text)["n"]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return 0
+    return n * (n + 1) // 2 if isinstance(n, int) else 0
+
+
+def _check_sizes(arrays: _Arrays, names: Iterable[str], pointers: str, rows: int | None) -> None:
+    """Arrays of one length, and pointers to rows: before they are unpacked, since one that is none could be large."""
+    sizes = {name: arrays.header(name).size for name in names}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"its arrays differ in length: {sizes}")
+    if rows is not None and (found := arrays.header(pointers).size) != rows + 1:
+        raise ValueError(f"{pointers} has {found:,} numbers, and {rows + 1:,} are needed")
+
+
 def _sparse_half(arrays: _Arrays, path: Path) -> SparseHalf:
     fields = parse(arrays.text("vech_meta"), path, ("triangle", "kind", "n", "dtype"))
+    rows = arrays.header("vech_places").size if "vech_places" in arrays.members else as_side(fields["n"])
+    _check_sizes(arrays, ("vech_indices", "vech_data"), "vech_indptr", rows)
     indptr, indices, data = (arrays[f"vech_{name}"] for name in ("indptr", "indices", "data"))
     if dtype_name(data.dtype) != fields["dtype"]:
         raise FileFormatError(
@@ -185,20 +231,28 @@ def _scipy(arrays: _Arrays) -> Any:
     """The matrix that SciPy wrote, judged before SciPy sees its arrays."""
     from scipy import sparse
 
-    form, shape = arrays.text("format"), arrays["shape"]
+    form, header = arrays.text("format"), arrays.header("shape")
     if form not in INDICES:
         raise ValueError(f"it says the format {form!r}: {', '.join(INDICES)} fit")
-    if (
-        shape.shape != (2,)
-        or shape.dtype.kind not in "iu"
-        or shape.min() < 0
-        or shape.max() > np.iinfo(np.int64).max
-    ):
-        raise ValueError(f"its shape is {shape.tolist()!r:.80}, and rows and columns fit")
+    if header.shape != (2,) or header.dtype.kind not in "iu":
+        raise ValueError(f"its shape has dtype {header.dtype} and shape {header.shape}: two integers fit")
+    rows, columns = (int(side) for side in arrays["shape"])
+    if not 0 <= min(rows, columns) <= max(rows, columns) <= np.iinfo(np.int64).max:
+        raise ValueError(f"its shape is {rows} x {columns}")
+    if form == "dia":
+        width = arrays.header("data").size // max(1, arrays.header("offsets").size)
+        if width > max(rows, columns):
+            raise ValueError(
+                f"its diagonals have {width:,} numbers each, and the matrix has {rows} x {columns}"
+            )
+    elif form == "coo" and "coords" not in arrays.members:
+        _check_sizes(arrays, ("data", "row", "col"), "", None)
+    elif form in ("csr", "csc"):
+        _check_sizes(arrays, ("data", "indices"), "indptr", rows if form == "csr" else columns)
     given: dict[str, Any] = {name: _signed(arrays[name]) for name in INDICES[form] if name in arrays.members}
     if form == "coo":
         given = {"coords": tuple(given["coords"] if "coords" in given else (given["row"], given["col"]))}
-    held = judged(SimpleNamespace(format=form, shape=tuple(shape.tolist()), data=arrays["data"], **given))
+    held = judged(SimpleNamespace(format=form, shape=(rows, columns), data=arrays["data"], **given))
     if not isinstance(held, SimpleNamespace):
         return held
     make = getattr(sparse, f"{form}_array")
