@@ -1190,7 +1190,7 @@ def test_every_cell_of_the_picture_samples_its_block():
 def test_every_operator_is_tested():
     from vech.operators import Operators
 
-    tested = {"__bool__", "__hash__", "__neg__", "__pos__", "__abs__", "__invert__"}
+    tested = {"__array_ufunc__", "__bool__", "__hash__", "__neg__", "__pos__", "__abs__", "__invert__"}
     names = itertools.chain(
         OPERATORS, IN_PLACE, (f"r{name}" for name in ARITHMETIC), ("and", "or", "xor", "rand", "ror", "rxor")
     )

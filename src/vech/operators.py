@@ -1,12 +1,46 @@
 """The operators of Python on a store, each by its ufunc."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from numbers import Number
 from typing import Any, ClassVar
 
 import numpy as np
 
 from vech.store import Store, common_labels
+
+ROUTED: set[np.ufunc] = set()  # binary functions of NumPy that are the operators: np.add(2, S) is 2 + S
+
+Unary = Callable[["Operators"], Any]
+Binary = Callable[["Operators", Any], Any]
+
+
+def _unary(ufunc: np.ufunc) -> Unary:
+    def operate(self: "Operators") -> Any:
+        return self._entrywise(ufunc, self)
+
+    return operate
+
+
+def _binary(ufunc: np.ufunc) -> Binary:
+    ROUTED.add(ufunc)
+
+    def operate(self: "Operators", other: Any) -> Any:
+        return self._entrywise(ufunc, self, other)
+
+    return operate
+
+
+def _arithmetic(ufunc: np.ufunc) -> tuple[Binary, Binary, Binary]:
+    """The operator of a store on the left, of one on the right, and in place."""
+
+    def reflected(self: "Operators", other: Any) -> Any:
+        return self._entrywise(ufunc, other, self)
+
+    def in_place(self: "Operators", other: Any) -> Any:
+        return self._entrywise(ufunc, self, other, in_place=True)
+
+    return _binary(ufunc), reflected, in_place
 
 
 class Operators(Store):
@@ -59,41 +93,26 @@ class Operators(Store):
             )
         return NotImplemented
 
-    def __add__(self, other: Any) -> Any:
-        return self._entrywise(np.add, self, other)
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if ufunc in ROUTED and method == "__call__" and not options:
+            for x in inputs:
+                if isinstance(x, Operators) and (found := x._entrywise(ufunc, *inputs)) is not NotImplemented:
+                    return found
+        return super().__array_ufunc__(ufunc, method, *inputs, **options)
 
-    def __radd__(self, other: Any) -> Any:
-        return self._entrywise(np.add, other, self)
-
-    def __iadd__(self, other: Any) -> Any:
-        return self._entrywise(np.add, self, other, in_place=True)
-
-    def __sub__(self, other: Any) -> Any:
-        return self._entrywise(np.subtract, self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self._entrywise(np.subtract, other, self)
-
-    def __isub__(self, other: Any) -> Any:
-        return self._entrywise(np.subtract, self, other, in_place=True)
-
-    def __mul__(self, other: Any) -> Any:
-        return self._entrywise(np.multiply, self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self._entrywise(np.multiply, other, self)
-
-    def __imul__(self, other: Any) -> Any:
-        return self._entrywise(np.multiply, self, other, in_place=True)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self._entrywise(np.divide, self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self._entrywise(np.divide, other, self)
-
-    def __itruediv__(self, other: Any) -> Any:
-        return self._entrywise(np.divide, self, other, in_place=True)
+    __add__, __radd__, __iadd__ = _arithmetic(np.add)
+    __sub__, __rsub__, __isub__ = _arithmetic(np.subtract)
+    __mul__, __rmul__, __imul__ = _arithmetic(np.multiply)
+    __truediv__, __rtruediv__, __itruediv__ = _arithmetic(np.divide)
+    __neg__, __pos__ = _unary(np.negative), _unary(np.positive)
+    __abs__, __invert__ = _unary(np.absolute), _unary(np.invert)
+    __and__ = __rand__ = _binary(np.bitwise_and)
+    __or__ = __ror__ = _binary(np.bitwise_or)
+    __xor__ = __rxor__ = _binary(np.bitwise_xor)
+    __eq__, __ne__ = _binary(np.equal), _binary(np.not_equal)
+    __lt__, __le__ = _binary(np.less), _binary(np.less_equal)
+    __gt__, __ge__ = _binary(np.greater), _binary(np.greater_equal)
+    __hash__ = None  # type: ignore[assignment]
 
     def __pow__(self, other: Any) -> Any:
         raise TypeError(
@@ -107,49 +126,6 @@ class Operators(Store):
         )
 
     __rpow__, __mod__, __rfloordiv__, __rmod__ = __pow__, __floordiv__, __floordiv__, __floordiv__
-
-    def __neg__(self) -> Any:
-        return self._entrywise(np.negative, self)
-
-    def __pos__(self) -> Any:
-        return self._entrywise(np.positive, self)
-
-    def __abs__(self) -> Any:
-        return self._entrywise(np.absolute, self)
-
-    def __invert__(self) -> Any:
-        return self._entrywise(np.invert, self)
-
-    def __and__(self, other: Any) -> Any:
-        return self._entrywise(np.bitwise_and, self, other)
-
-    def __or__(self, other: Any) -> Any:
-        return self._entrywise(np.bitwise_or, self, other)
-
-    def __xor__(self, other: Any) -> Any:
-        return self._entrywise(np.bitwise_xor, self, other)
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
-
-    def __eq__(self, other: object) -> Any:
-        return self._entrywise(np.equal, self, other)
-
-    def __ne__(self, other: object) -> Any:
-        return self._entrywise(np.not_equal, self, other)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._entrywise(np.less, self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._entrywise(np.less_equal, self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._entrywise(np.greater, self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._entrywise(np.greater_equal, self, other)
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __bool__(self) -> bool:
         raise ValueError(f"a matrix is neither true nor false: {self._truth}")

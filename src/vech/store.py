@@ -259,13 +259,9 @@ class Store(ABC):
             raise AttributeError(said, name=name, obj=self)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        names = _OPERATORS.get(ufunc.__name__)
-        if names is not None and method == "__call__" and len(inputs) == 2 and not options:
+        if ufunc is np.matmul and method == "__call__" and not options:
             left, right = inputs
-            for store, name, other in ((left, names[0], right), (right, names[1], left)):
-                operate = getattr(store, name, None) if isinstance(store, Store) else None
-                if operate is not None and (result := operate(other)) is not NotImplemented:
-                    return result
+            return left @ right if isinstance(left, Store) else right.__rmatmul__(left)
         if ufunc is np.matmul and options:
             raise TypeError(
                 f"np.matmul takes no {', '.join(options)}= with a {type(self).__name__}: "
@@ -276,25 +272,6 @@ class Store(ABC):
             f"np.{ufunc.__name__} does not work on a {type(self).__name__}, which holds each number once: "
             f"{way}take the full matrix from expand()"
         )
-
-
-# by the name of a ufunc: the operator of a store on the left, and of one on the right
-_OPERATORS = {
-    "matmul": ("__matmul__", "__rmatmul__"),
-    "add": ("__add__", "__radd__"),
-    "subtract": ("__sub__", "__rsub__"),
-    "multiply": ("__mul__", "__rmul__"),
-    "divide": ("__truediv__", "__rtruediv__"),
-    "bitwise_and": ("__and__", "__rand__"),
-    "bitwise_or": ("__or__", "__ror__"),
-    "bitwise_xor": ("__xor__", "__rxor__"),
-    "equal": ("__eq__", "__eq__"),
-    "not_equal": ("__ne__", "__ne__"),
-    "less": ("__lt__", "__gt__"),
-    "less_equal": ("__le__", "__ge__"),
-    "greater": ("__gt__", "__lt__"),
-    "greater_equal": ("__ge__", "__le__"),
-}
 
 
 def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
