@@ -69,7 +69,7 @@ class Data(NamedTuple):
             )
 
     def check(self) -> int:
-        """The number of rows; ValueError for infinity, NaN where `missing` is "raise", columns of NaN alone."""
+        """The number of rows; ValueError for infinity, NaN where it is not welcome, columns of NaN alone."""
         rows = 0
         counted = np.full(self.p, self.missing == "raise")
         for start, block in self.blocks():

@@ -66,8 +66,8 @@ class Stream:
     than 1e-8 in float64 and 3e-4 in float32. In float64 this is so after rows some thousand standard
     deviations of what remains away. It is a ValueError too where less than nothing remains.
 
-    "sample" and "correlation" hold one half, "gerber" two of int64; while they change, twice that (to 1024 columns a
-    square beside it).
+    "sample" and "correlation" hold one half, "gerber" two of int64; while they change, twice that (up to 1024
+    columns a square beside it).
 
     Examples
     --------
@@ -177,9 +177,9 @@ class Stream:
     def remove(self, X: Any, *, weights: Any = None, threads: int | None = None) -> None:
         """Take rows away that were added.
 
-        That there are so many rows is checked and, for "gerber", that no count falls below 0. Whether "sample" and
-        "correlation" are left with sums that rows can have, and enough digits, is for `result` to say: what is
-        missing may still come.
+        That there are so many rows is checked and, for "gerber", that no count falls below 0. Whether "sample"
+        and "correlation" are left with sums that rows can have, and enough digits, is for `result` to say: what
+        is missing may still come.
 
         Parameters
         ----------
@@ -268,8 +268,8 @@ class Stream:
         Raises
         ------
         ValueError
-            Without rows, with too few for ddof, of "correlation" for a constant column; where rounding of rows that
-            were taken away covers half the digits of a variance, or rows were taken away that had not been
+            Without rows, with too few for ddof, of "correlation" for a constant column; where rounding of rows
+            that were taken away covers half the digits of a variance, or rows were taken away that had not been
             added: a new stream of the rows that remain is the way out.
         """
         if self._content is None or self.n_samples == 0:
@@ -418,7 +418,7 @@ def _check_digits(state: Moments, data: Data) -> None:
         more = f" ({lost.size} columns have)" if lost.size > 1 else ""
         what = "has lost digits" if left[at] > noise[at] else "is constant or has lost all its digits"
         raise ValueError(
-            f"{data.column(at)} of X {what}{more}: of rows that were taken away, which were larger, rounding is "
-            f"left, and its sum of squares is {left[at]:.3g} +- {noise[at]:.1g}; make a new stream of the rows "
-            f"that remain"
+            f"{data.column(at)} of X {what}{more}: of rows that were taken away, which were larger, rounding "
+            f"is left, and its sum of squares is {left[at]:.3g} +- {noise[at]:.1g}; make a new stream of the "
+            f"rows that remain"
         )
