@@ -25,7 +25,8 @@ Indices = NDArray[np.int64]
 def assign(matrix: Half, i: Indices, j: Indices, values: Any) -> None:
     """matrix[i, j] = values, of rows and columns of one shape: all of it, or on any error nothing.
 
-    What may contradict itself is put together beside the half, which then changes in one step that Ctrl-C cannot halve.
+    What may contradict itself is put together beside the half, which then changes in one step that Ctrl-C
+    cannot halve.
     """
     half, layout, kind = matrix
     check_writeable(half)

@@ -24,8 +24,8 @@ SIGNS = (np.negative, np.positive)
 def apply(ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Half:
     """A ufunc of one or two inputs, operands of one side or numbers; in place: into the half of the first.
 
-    The result has the layout of the first operand, with its diagonal stored where it is not the implied one. In place,
-    an error or Ctrl-C leaves the half as it was, or as it is to be.
+    The result has the layout of the first operand, with its diagonal stored where it is not the implied one.
+    In place, an error or Ctrl-C leaves the half as it was, or as it is to be.
     """
     stores = [x for x in inputs if isinstance(x, Half)]
     first = stores[0]

@@ -301,9 +301,9 @@ class Forms(Store):
         Notes
         -----
         Cost: half of the multiplications of ``X @ X.T``, in blocks of 256 x 256 that BLAS makes; narrow
-        floats in float32, added and rounded once. A copy of the half is updated and then written back, so that an error
-        or Ctrl-C leaves all of the update or nothing; an explicit order, or a scale beyond 16 or 1/16, is converted,
-        for one more half.
+        floats in float32, added and rounded once. A copy of the half is updated and then written back, so
+        that an error or Ctrl-C leaves all of the update or nothing; an explicit order, or a scale beyond 16
+        or 1/16, is converted, for one more half.
 
         Examples
         --------

@@ -69,8 +69,8 @@ class Packed(Operators, Casts):
     each other or the kind are a ValueError, and change nothing; two sides may differ by rounding (n eps times
     the largest), and then one of them is kept. Complex numbers are not assigned to real ones (TypeError);
     other dtypes are cast as NumPy casts. It takes time for the entries assigned, and memory for them, at most
-    one half. Assignment and operators in place change all they are to change, or on an error or Ctrl-C nothing (one
-    number assigned to many entries is written to all of them before Ctrl-C is raised).
+    one half. Assignment and operators in place change all they are to change, or on an error or Ctrl-C
+    nothing (one number assigned to many entries is written to all of them before Ctrl-C is raised).
 
     ``+ - * / -S abs(S)``, comparisons (which give bool) and, of bool and integers, ``& | ^ ~`` work entry by
     entry with numbers and stores, in NumPy's dtype, in the order of the left store. A diagonal left out is

@@ -1,4 +1,4 @@
-"""What stands beside X is judged as X is: masks, NaN, dtypes, shapes; and a column without numbers has one answer."""
+"""What stands beside X is judged as X is: masks, NaN, dtypes, shapes; columns without numbers."""
 
 import re
 from functools import partial

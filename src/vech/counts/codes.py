@@ -85,14 +85,13 @@ class Codes:
 def edges(middle: Array, reach: Array, dtype: Dtype, mean: Array | float = 0.0) -> tuple[Array, Array]:
     """From where on a number is below, and above: `reach` away from the middle, or closer by rounding alone.
 
-    So a move of just the threshold counts in every unit of X: x and 0.1 x, of which 0.1 is rounded in each number, and in
-    the threshold, give the same counts. What is rounded is as large as the numbers: as the middle, the reach, and the
-    `mean` about which the reach was found.
+    So a move of just the threshold counts in every unit of X: x and 0.1 x, of which 0.1 is rounded in each
+    number, and in the threshold, give the same counts. What is rounded is as large as the numbers: as the
+    middle, the reach, and the `mean` about which the reach was found.
     """
-    of_numbers, of_sums = SLACK
-    rounding = of_numbers * np.finfo(dtype).eps + of_sums * np.finfo(np.float64).eps
-    slack = np.minimum(rounding * (np.abs(middle) + np.abs(mean) + reach), reach / 2)
-    return middle - (reach - slack), middle + (reach - slack)
+    rounding = SLACK[0] * np.finfo(dtype).eps + SLACK[1] * np.finfo(np.float64).eps
+    reach = reach - np.minimum(rounding * (np.abs(middle) + np.abs(mean) + reach), reach / 2)
+    return middle - reach, middle + reach
 
 
 def encode(
@@ -203,8 +202,8 @@ class PairCodes:
 class Counts:
     """Exact counts over each pair of columns, in halves of int64: what codes agree and disagree on.
 
-    Counts of some times and of others add up, so times can be added, taken away, and merged: in a copy, which takes
-    the place of what was there when it is complete, so that errors and Ctrl-C change nothing.
+    Counts of some times and of others add up, so times can be added, taken away, and merged: in a copy, which
+    takes the place of what was there when it is complete, so that errors and Ctrl-C change nothing.
 
     Attributes
     ----------

@@ -83,7 +83,7 @@ class Data(NamedTuple):
             )
 
     def check(self) -> int:
-        """The number of rows; ValueError for infinity, for NaN where `missing` is "raise", and columns of nothing else."""
+        """The number of rows; ValueError for infinity, NaN where it is not welcome, columns of NaN alone."""
         rows = 0
         counted = np.full(self.p, self.missing == "raise")
         for start, block in self.blocks():
@@ -452,7 +452,8 @@ def as_weights(weights: Any, data: Data, *, scaled: bool = True) -> Array | None
 def numbers_beside(
     given: Any, name: str, wanted: str, *, dims: tuple[int, ...] = (0, 1), kinds: str = "iuf"
 ) -> Array:
-    """An argument beside X, in float64: a number, array, list or series, judged as X is; TypeError for all else.
+    """An argument beside X, in float64: a number, array, list or series, judged as X is; TypeError for all
+    else.
 
     What these numbers may be is for the caller to check.
     """
@@ -465,7 +466,8 @@ def numbers_beside(
     found = as_array(given, name)
     if found.ndim not in dims or family(found.dtype) not in kinds:
         raise TypeError(
-            f"{name} must be {wanted}, not {type(given).__name__} of dtype {found.dtype} and shape {found.shape}"
+            f"{name} must be {wanted}, not {type(given).__name__} of dtype {found.dtype} and shape "
+            f"{found.shape}"
         )
     return found.astype(np.float64)
 

@@ -104,9 +104,9 @@ def gerber(
     Notes
     -----
     With m_i the center, s_i the standard deviation (ddof = 0) and c the threshold, row t of column i is above where
-    ``x_ti >= m_i + c s_i``, below where ``x_ti <= m_i - c s_i``, else neutral; a number that misses its threshold by
-    rounding alone (some units in the last place of the largest of x, m and s) meets it, so that the unit of X does not
-    matter. For columns i and j let B be the rows
+    ``x_ti >= m_i + c s_i``, below where ``x_ti <= m_i - c s_i``, else neutral; a number that misses its
+    threshold by rounding alone (some units in the last place of the largest of x, m and s) meets it, so that
+    the unit of X does not matter. For columns i and j let B be the rows
     in which neither is neutral, Q those of B in which one is above and the other below, n_i and n_j the rows in
     which one of them is not neutral. Then ``C_ij = s_i s_j g_ij`` with
 
@@ -150,7 +150,7 @@ def gerber(
     found = spread(data, given, threads)
     if not correlation and found.deviation.max() > np.sqrt(float(np.finfo(data.dtype).max)):
         raise_overflow(data)
-    if not correlation:
+    if not correlation and data.dtype == np.float32:  # of float64 `spread` looks
         variances = np.where(
             found.deviation == 0, np.inf, found.deviation**2
         )  # none is too small where it is 0
@@ -184,7 +184,8 @@ def as_thresholds(threshold: Any, data: Data) -> Array:
         at = int(np.argmax(wrong))
         where = f" of {column_name(data.labels, at)}" if given.ndim else ""
         raise ValueError(
-            f"the threshold{where} is {given.reshape(-1)[at]:g}: it is a positive number of standard deviations, mostly 0.5"
+            f"the threshold{where} is {given.reshape(-1)[at]:g}: it is a positive number of standard "
+            f"deviations, mostly 0.5"
         )
     return np.broadcast_to(given, data.p)
 

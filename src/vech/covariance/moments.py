@@ -36,9 +36,9 @@ Progress = Callable[[int, int | None], object]
 class Moments:
     """Rows added up: their number, their sum, and the products of their columns, in a half.
 
-    `dtype` is what blocks are multiplied in, `runs` the half to add in; what it holds at first is not read. A `shift`
-    that is given stays: NaN count as it. For rows that come and go (`change`), `noise` is by how much the diagonal of G
-    may be off: rounding of all there ever was, also of what is gone.
+    `dtype` is what blocks are multiplied in, `runs` the half to add in; what it holds at first is not read. A
+    `shift` that is given stays: NaN count as it. For rows that come and go (`change`), `noise` is by how much
+    the diagonal of G may be off: rounding of all there ever was, also of what is gone.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Moments:
         return True
 
     def change(self, block: Array, weights: Array | None = None, *, sign: int = 1) -> bool:
-        """As `add`, accounting for what is rounded; ValueError where the last rows leave something of others."""
+        """As `add`, noting what is rounded; ValueError where the last rows leave something of others."""
         before, weighed = self._diagonal(), np.array([self.weight, self.squares])
         if not self.add(block, weights, sign=sign):
             return False
@@ -141,7 +141,7 @@ class Moments:
         return True
 
     def _account(self, before: Array) -> None:
-        """Note what may have been rounded since the diagonal of G was this: of the rows' own sums, and of all."""
+        """Note what was rounded since the diagonal of G was this: of the rows' own sums, and of all."""
         after = self._diagonal()
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
             most = np.maximum(np.abs(before), np.abs(after))
@@ -467,7 +467,8 @@ def refuse(data: Data, block: Array, start: int) -> None:
 def raise_overflow(data: Data, what: str = "X") -> None:
     """OverflowError for numbers whose squares have no place in the dtype."""
     raise OverflowError(
-        f"sums of squares of {what} exceed {data.dtype}, which ends at {np.finfo(data.dtype).max:.3g}: scale {'X' if what == 'X' else 'them'} first"
+        f"sums of squares of {what} exceed {data.dtype}, which ends at {np.finfo(data.dtype).max:.3g}: "
+        f"scale {'X' if what == 'X' else 'them'} first"
     )
 
 

@@ -160,8 +160,9 @@ def oas(
 class Fourths:
     """Sums over rows that give ``sum_t ||x_t - m||^4`` about their mean m, in one pass.
 
-    Of y = (x - c) / unit, q = ||y||^2, about the first row's neighbourhood c: the sums of q, q^2 and q y. The unit is a
-    power of two that fits the largest rows so far, so that X may have any that its squares have a place for.
+    Of y = (x - c) / unit, q = ||y||^2, about the first row's neighbourhood c: the sums of q, q^2 and q y. The
+    unit is a power of two that fits the largest rows so far, so that X may have any that its squares have a
+    place for.
     """
 
     def __init__(self, data: Data) -> None:

@@ -29,6 +29,7 @@ from vech.packed import Packed
 
 METHODS = ("sample", "correlation", "gerber")
 NOTHING = 2.0**-40  # of the weight there was: rounding
+LEAST = {32: 3e-4, 64: 1e-8}  # of a variance, by bits: what rounding may cover, half of the digits
 
 
 class Stream:
@@ -41,7 +42,7 @@ class Stream:
     ddof : number, optional
         For "sample" and "correlation", 1 unless told.
     thresholds : number or array, shape (n_features,)
-        For "gerber", in the units of X and frozen: a number counts as a move from there on, up or down, and where it
+        For "gerber", in the units of X and frozen: a number is a move from there on, up or down, and where it
         misses that by rounding alone.
     center : number or array, shape (n_features,), optional
         For "gerber": from where moves are measured, 0 unless told.
@@ -58,17 +59,17 @@ class Stream:
     Notes
     -----
     In any order, updates, merges and removals give what all rows at once give: for "gerber" exactly, of whole
-    numbers; else up to rounding. Each of them, and each error or Ctrl-C in the midst of it, leaves all rows of the call
-    in the stream or none: a copy is changed, and takes the place of what was there when it is complete (of two calls
-    at a time, in threads, one is lost: give each thread a stream, and merge them).
+    numbers; else up to rounding. Each of them, and each error or Ctrl-C in the midst of it, leaves all rows
+    of the call in the stream or none: a copy is changed, and takes the place of what was there when it is
+    complete (of two calls at a time, in threads, one is lost: give each thread a stream, and merge them).
 
-    Rows that are taken away leave the rounding of their squares behind. Its size is kept account of, and `result`
-    refuses a column of whose variance it covers half of the digits: relative to the variance more than ``sqrt(eps)``,
-    1.5e-8 in float64 and 3.5e-4 in float32. In float64 this is so after rows some thousand standard deviations of what
-    remains away. It is a ValueError too where less than nothing remains.
+    Rows that are taken away leave the rounding of their squares behind. Its size is kept account of, and
+    `result` refuses a column of whose variance it covers half of the digits: relative to the variance more
+    than 1e-8 in float64 and 3e-4 in float32. In float64 this is so after rows some thousand standard
+    deviations of what remains away. It is a ValueError too where less than nothing remains.
 
-    "sample" and "correlation" hold one half, "gerber" two of int64; while they change, twice that (up to 1024 columns a
-    square beside it).
+    "sample" and "correlation" hold one half, "gerber" two of int64; while they change, twice that (up to 1024
+    columns a square beside it).
 
     Examples
     --------
@@ -166,8 +167,8 @@ class Stream:
 
         Notes
         -----
-        Takes what `sample` takes, and a copy of the half: for few rows of many columns that is most of the time, so give
-        many rows at once.
+        Takes what `sample` takes, and a copy of the half: for few rows of many columns that is most of the
+        time, so give many rows at once.
 
         Examples
         --------
@@ -182,9 +183,9 @@ class Stream:
     def remove(self, X: Any, *, weights: Any = None, threads: int | None = None) -> None:
         """Take rows away that were added.
 
-        That there are so many rows is checked here and, for "gerber", that no count falls below 0. Whether "sample" and
-        "correlation" are left with sums that rows can have, and with enough digits, is for `result` to say: what is
-        missing may still come.
+        That there are so many rows is checked and, for "gerber", that no count falls below 0. Whether "sample"
+        and "correlation" are left with sums that rows can have, and enough digits, is for `result` to say: what
+        is missing may still come.
 
         Parameters
         ----------
@@ -194,8 +195,8 @@ class Stream:
         Raises
         ------
         ValueError
-            For more rows or weight than there are, counts below 0, and the last rows where they are not those that are
-            left; then nothing changes.
+            For more rows or weight than there are, counts below 0, and the last rows where they are not those
+            that are left; then nothing changes.
 
         Examples
         --------
@@ -291,9 +292,9 @@ class Stream:
         Raises
         ------
         ValueError
-            Without rows, with too few for ddof, and of "correlation" for a constant column; where rounding of rows that
-            were taken away covers half the digits of a variance, or rows were taken away that had not been added: a new
-            stream of the rows that remain is the way out.
+            Without rows, with too few for ddof, of "correlation" for a constant column; where rounding of rows
+            that were taken away covers half the digits of a variance, or rows were taken away that had not been
+            added: a new stream of the rows that remain is the way out.
 
         Examples
         --------
@@ -437,11 +438,11 @@ def _check_digits(state: Moments, data: Data) -> None:
             f"the {column} would be {value:.3g}: rows were taken away that had not been added; add them, "
             f"or make a new stream of the rows there are"
         )
-    least = np.sqrt(float(np.finfo(data.dtype).eps))
+    least = LEAST[np.finfo(data.dtype).bits]
     if (weighed > least * np.array([weight, squares])).any():
         raise ValueError(
-            f"weights that were taken away were so much larger than those that remain, {weight:.3g} in all, that "
-            f"rounding covers these: make a new stream of the rows that remain"
+            f"weights that were taken away were so much larger than those that remain, {weight:.3g} in all, "
+            f"that rounding covers these: make a new stream of the rows that remain"
         )
     lost = np.flatnonzero(noise > least * np.maximum(left, 0))
     if lost.size:
@@ -449,6 +450,7 @@ def _check_digits(state: Moments, data: Data) -> None:
         more = f" ({lost.size} columns have)" if lost.size > 1 else ""
         what = "has lost digits" if left[at] > noise[at] else "is constant or has lost all its digits"
         raise ValueError(
-            f"{data.column(at)} of X {what}{more}: of rows that were taken away, which were larger, rounding is left, "
-            f"and its sum of squares is {left[at]:.3g} +- {noise[at]:.1g}; make a new stream of the rows that remain"
+            f"{data.column(at)} of X {what}{more}: of rows that were taken away, which were larger, rounding "
+            f"is left, and its sum of squares is {left[at]:.3g} +- {noise[at]:.1g}; make a new stream of the "
+            f"rows that remain"
         )
