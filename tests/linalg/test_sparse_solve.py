@@ -507,3 +507,33 @@ def test_a_right_side_with_nan_is_refused():
             solve(S, np.where(np.arange(16) == 3, np.nan, 1), solver=solver)
         with pytest.raises(ValueError, match=r"b\[2, 1\] is inf: solve needs finite numbers"):
             solve(S, np.where(np.arange(32).reshape(16, 2) == 5, np.inf, 1), solver=solver)
+
+
+# ---------------------------------------------------------------- memory is no singularity
+
+
+OUT_OF_MEMORY = (MemoryError(), RuntimeError("SUPERLU_MALLOC fails for buf in intCalloc()"))
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["MemoryError", "RuntimeError"])
+def test_too_little_memory_is_not_called_singular(error, monkeypatch):
+    def splu(*_, **__):
+        raise error
+
+    monkeypatch.setattr("scipy.sparse.linalg.splu", splu)
+    S = half_of(matrix())
+    message = "SuperLU has no memory for the factor of a matrix of side 40 .* solver='cg' or 'minres' needs"
+    for task in (
+        lambda: solve(S, right_side(), solver="superlu"),
+        lambda: slogdet(S),
+        lambda: eigsh(S, 1, sigma=0.1),
+    ):
+        with pytest.raises(MemoryError, match=message):
+            task()
+
+
+def test_a_pivot_of_zero_is_told_in_our_words():
+    S = half_of(np.ones((4, 4)))
+    with pytest.raises(np.linalg.LinAlgError, match="S is singular to working precision") as raised:
+        solve(S, np.ones(4), solver="superlu")
+    assert "exactly singular" not in str(raised.value)

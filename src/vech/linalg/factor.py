@@ -274,9 +274,8 @@ class Cholesky:
                 f"x is too large for a factor of {self.dtype}: x[{abs(x).argmax()}] is {x[abs(x).argmax()]}"
             )
         after = np.zeros(self.n, self.dtype)  # the sum of p_j L_j over the columns that are done
-        changed = Rectangle(
-            self._rectangle.numbers.copy(), self.n
-        )  # an interrupt leaves the factor as it was
+        # in memory of its own, so that an interrupt leaves the factor as it was
+        changed = Rectangle(self._rectangle.numbers.copy(), self.n)
         for start, stop in reversed(changed.panels()):
             panel = changed.read(start, stop)
             sums_of = np.hstack([panel * p[start:stop], after[start:, None]])
