@@ -114,8 +114,8 @@ def kind_of_result(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Dtype) -> Ki
         )
     if isinstance(divisor, Half) and divisor.kind is Kind.SKEW and family(divisor.dtype) not in "fc":
         raise TypeError(
-            f"{_described(inputs[0])} divided by {_described(divisor)} is of no kind: a zero of {divisor.dtype} "
-            f"has no sign to mirror, so divide by its astype(float)"
+            f"{_described(inputs[0])} divided by {_described(divisor)} is of no kind: "
+            f"a zero of {divisor.dtype} has no sign to mirror, so divide by its astype(float)"
         )
     return kind
 

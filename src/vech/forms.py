@@ -270,7 +270,8 @@ class Forms(Store):
         if np.iscomplexobj(b) and not np.iscomplexobj(self.half):
             raise TypeError(
                 f"b is complex, and this {self.kind} store is {self.dtype}: for B S B^H make it "
-                f"Packed(S.half.astype(complex), S.layout, kind={self.kind.conjugated!r}), for B S B^T S.astype(complex)"
+                f"Packed(S.half.astype(complex), S.layout, kind={self.kind.conjugated!r}), for B S B^T "
+                f"S.astype(complex)"
             )
         if b.ndim == 1:
             scaled = products.scale_both(self._held, b)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from vech import moves
 from vech.arrays import Array, Dtype, as_array, epsilon, extension, family
 from vech.dialects import DIALECTS, AnyLayout
-from vech.kind import Kind
+from vech.kind import KINDS, Kind
 from vech.layout import Layout, as_integer, as_side, one_of
 from vech.orders import Explicit, RectangularFullPacked, TensorOrder
 from vech.values import narrow, widen
@@ -443,7 +443,7 @@ def _judge_entries(cases: list[_Case], half: Array, entries: dict[tuple[int, int
 def _kinds(layout: AnyLayout, letter: str) -> list[Kind]:
     """The kinds that a matrix in this layout may have."""
     if letter == "c":
-        return [Kind.HERMITIAN, Kind.TRIANGULAR] if isinstance(layout, RectangularFullPacked) else list(Kind)
+        return [Kind.HERMITIAN, Kind.TRIANGULAR] if isinstance(layout, RectangularFullPacked) else list(KINDS)
     signed = [] if letter in "buM" else [Kind.SKEW]
     return [Kind.SYMMETRIC, *signed, Kind.TRIANGULAR]
 

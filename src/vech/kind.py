@@ -1,4 +1,4 @@
-"""What the other triangle of a matrix is, given one: the rule by which numbers are mirrored, and how it computes."""
+"""What the other triangle of a matrix is, given one: the rule that mirrors, and what counts of a diagonal."""
 
 from enum import StrEnum
 from functools import lru_cache
@@ -12,9 +12,10 @@ from vech.layout import one_of
 
 
 class Kind(StrEnum):
-    """A rule for a_ji, given a_ij: a name as users write it, whether it negates and conjugates, and what counts of a_ii.
+    """A rule for a_ji, given a_ij: its name, whether it negates and conjugates, and what counts of a_ii.
 
-    A triangular matrix has no rule, since its other triangle is zero: numbers are moved by that kind, and no store has it.
+    Where it is triangular there is no rule, the other triangle being zero: numbers are moved by that kind,
+    and no store has it.
     """
 
     SYMMETRIC = "symmetric", False, False, "stored"
@@ -91,12 +92,14 @@ class Kind(StrEnum):
         return _change(self, dtype)
 
 
-STORED = tuple(kind for kind in Kind if kind is not Kind.TRIANGULAR)  # what a store can be
+KINDS = tuple(Kind)
+STORED = tuple(kind for kind in KINDS if kind is not Kind.TRIANGULAR)  # what a store can be
+_RULED = {(kind.negates, kind.conjugates): kind for kind in STORED}
 
 
 def ruled(negates: bool, conjugates: bool) -> Kind:
     """The kind of this rule."""
-    return next(kind for kind in STORED if (kind.negates, kind.conjugates) == (negates, conjugates))
+    return _RULED[negates, conjugates]
 
 
 @lru_cache(maxsize=256)
@@ -113,7 +116,7 @@ def resolve_kind(kind: str | None, dtype: Dtype, *, moves: bool) -> Kind:
                 "complex numbers mirror in more than one way: say kind='symmetric' or kind='hermitian'"
             )
         return Kind.SYMMETRIC
-    one_of("kind", kind, tuple(Kind))
+    one_of("kind", kind, KINDS)
     if kind == Kind.TRIANGULAR and not moves:
         raise ValueError(
             "no store holds a triangular matrix: use expand, pack and convert with kind='triangular'"

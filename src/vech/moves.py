@@ -27,7 +27,7 @@ from vech.arrays import (
 )
 from vech.dialects import AnyLayout, as_layout
 from vech.explicit import SMALL_SIDE, Changes
-from vech.kind import Kind, resolve_kind
+from vech.kind import KINDS, Kind, resolve_kind
 from vech.layout import Layout, as_integer, one_of, other_diagonal
 from vech.orders import Explicit
 from vech.values import Factors, halfway, largest, mean, narrow, rescale, widen, worst
@@ -689,8 +689,8 @@ def _number(value: int, scale: float, dtype: Dtype) -> Array:
 
 
 def _name(kind: str | None) -> str | None:
-    if not isinstance(kind, str | None):
-        one_of("kind", kind, tuple(Kind))
+    if kind is not None and not isinstance(kind, str):
+        one_of("kind", kind, KINDS)
     return kind
 
 

@@ -54,7 +54,7 @@ class Operators(Store):
     _truth: ClassVar[str]  # what says whether a comparison is true everywhere, or anywhere
 
     def _entrywise(self, ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Any:
-        """The ufunc of the inputs, of which one is this matrix; NotImplemented for what others may compute."""
+        """The ufunc of the inputs, this matrix among them; NotImplemented for what others may compute."""
         operands, labels = [self._operand(ufunc, x) for x in inputs], None
         if any(x is NotImplemented for x in operands):
             return NotImplemented
@@ -71,7 +71,7 @@ class Operators(Store):
         """The ufunc of numbers and of stores of this side; in place: into the numbers of this store."""
 
     def _operand(self, ufunc: np.ufunc, x: Any) -> Any:
-        """A number or a store; TypeError for arrays and for numbers that NumPy has not, NotImplemented for all else."""
+        """A number or a store; TypeError for arrays and numbers of no NumPy, NotImplemented for all else."""
         if isinstance(x, np.ndarray) and x.ndim == 0:
             x = x[()]
         if isinstance(x, int | float | complex | np.generic | Store):
@@ -122,7 +122,8 @@ class Operators(Store):
 
     def __floordiv__(self, other: Any) -> Any:
         raise TypeError(
-            f"a {type(self).__name__} has no // and no %: {self._maps}(lambda v: v // 2) works number by number"
+            f"a {type(self).__name__} has no // and no %: {self._maps}(lambda v: v // 2) works "
+            f"number by number"
         )
 
     __rpow__, __mod__, __rfloordiv__, __rmod__ = __pow__, __floordiv__, __floordiv__, __floordiv__

@@ -224,7 +224,8 @@ class Algebra(Operators, Arrays):
             f"np.{ufunc.__name__} is true here where nothing is stored; S != T, S < T and S > T are not",
         )
         packed = [x.to_packed() if hasattr(x, "to_packed") else x for x in operands]
-        return next(x for x in packed if isinstance(x, Packed))._entrywise(ufunc, *packed)  # type: ignore[no-any-return]
+        first: Packed = next(x for x in packed if isinstance(x, Packed))
+        return first._entrywise(ufunc, *packed)  # type: ignore[no-any-return]
 
     def _united(self, ufunc: np.ufunc, other: Arrays, kind: Kind, labels: tuple[Any, ...] | None) -> Self:
         """The ufunc of two stores."""

@@ -59,12 +59,13 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
     skew-Hermitian one, and zero for a skew one; so does arithmetic.
 
     ``+ - * / -S abs(S)``, comparisons (which give bool) and, of bool and integers, ``& | ^ ~`` work entry by
-    entry with numbers and stores, in NumPy's dtype and in the triangle of the left store; with a `Packed` the result is
-    a `Packed`. Sums store every place that either store holds, products and quotients look at what is stored alone, comparisons
-    store what is true. A comparison that is true of all that is not stored (``S == T``, ``S >= 0``) gives a `Packed`, with its
-    n(n+1)/2 truth values, while ``S != T`` stays sparse: ``(S != T).nnz == 0`` says that two are equal. Arithmetic that
-    would change what is not stored, such as ``S + 1``, is a TypeError. ``S += T`` gives a new store and leaves
-    the arrays as they are. A store has no truth value and no hash.
+    entry with numbers and stores, in NumPy's dtype and in the triangle of the left store; with a `Packed` the
+    result is a `Packed`. Sums store every place that either store holds, products and quotients look at what
+    is stored alone, comparisons store what is true. A comparison that is true of all that is not stored
+    (``S == T``, ``S >= 0``) gives a `Packed` with its n(n+1)/2 truth values, while ``S != T`` stays sparse:
+    ``(S != T).nnz == 0`` says that two are equal. Arithmetic that would change what is not stored, such as
+    ``S + 1``, is a TypeError. ``S += T`` gives a new store and leaves the arrays as they are. A store has no
+    truth value and no hash.
 
     Examples
     --------
