@@ -63,7 +63,6 @@ std::optional<nb::tuple> gram(const Pointers& indptr, const Indices& indices, co
                               std::int64_t columns, bool grow, double threshold, bool unit, std::int64_t most,
                               bool samples, int threads) {
     auto job = job_of(indptr, indices, left, right, columns, grow, threshold, unit);
-    if (most < 0) throw nb::value_error("most is negative");
     job.most = most;
     job.samples = samples;
     const auto result = computed(job, threads);

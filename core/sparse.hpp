@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -73,16 +74,20 @@ struct Offsets {
     VECH_INLINE std::int64_t operator[](std::int64_t r) const {
         return wide ? static_cast<const std::int64_t*>(at)[r] : static_cast<const std::int32_t*>(at)[r];
     }
-    // Whether those from `first` to `last` do.
+    // Whether those from `first` to `last` do, from 0 or more on.
     VECH_INLINE bool ascend(std::int64_t first, std::int64_t last) const {
         return wide ? ascending(static_cast<const std::int64_t*>(at) + first, last - first)
                     : ascending(static_cast<const std::int32_t*>(at) + first, last - first);
     }
     template <class T>
     static VECH_INLINE bool ascending(const T* numbers, std::int64_t steps) {
-        bool all = true;
-        for (std::int64_t k = 0; k < steps; ++k) all &= numbers[k] <= numbers[k + 1];
-        return all;
+        using Bits = std::make_unsigned_t<T>;
+        Bits signs = 0;  // GCC 12 has vectors for this, and none for comparisons: a third of the time
+        for (std::int64_t k = 0; k < steps; ++k) {
+            const auto one = static_cast<Bits>(numbers[k]), next = static_cast<Bits>(numbers[k + 1]);
+            signs |= one | next | (next - one);
+        }
+        return static_cast<T>(signs) >= 0;
     }
     VECH_INLINE void copy(std::int64_t first, std::int64_t count, std::int64_t* to) const {
         if (wide) return void(std::copy_n(static_cast<const std::int64_t*>(at) + first, count, to));

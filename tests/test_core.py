@@ -313,7 +313,7 @@ def hostile(function, name, value):
     elif isinstance(value, int):
         if name in SIZES:
             for size in (-1, -(2**31), 2**31, 2**32, 2**62, 2**63 - 1):
-                yield str(size), size, name in ("n", "threads") or size < 0
+                yield str(size), size, name in ("n", "threads") or (size < 0 and name != "most")
             yield str(2**64), 2**64, True
         if name == "threads":
             yield "0", 0, True

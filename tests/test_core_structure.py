@@ -14,7 +14,8 @@ pytestmark = pytest.mark.skipif(not CORE.exists(), reason="the sources are not b
 
 # From the lowest layer up: a header includes lower ones alone.
 LAYERS = (
-    ("layout", "change", "memory", "parallel", "text"),
+    ("layout",),
+    ("change", "memory", "parallel", "text"),
     ("runs", "move", "product", "codes"),
     ("sparse",),
     ("gram",),
