@@ -10,7 +10,7 @@ import math
 import struct
 import sys
 from bisect import bisect_left
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -141,11 +141,13 @@ def to_array(numbers, dtype, shape):
     return np.ndarray(shape, dtype, buffer=bytearray(b"".join(numbers)) or bytearray(16)).copy()
 
 
+@cache
 def is_ml(dtype):
     """Whether the dtype is one of the small floating-point types of ml_dtypes."""
     return dtype.type.__module__.startswith("ml_dtypes")
 
 
+@cache
 def byteorder(dtype):
     return {"<": "little", ">": "big"}.get(dtype.byteorder, sys.byteorder)
 
@@ -190,6 +192,7 @@ def mirror(item, dtype, kind):
     return negate(item, dtype) if kind in ("skew", "skew-hermitian") else item
 
 
+@lru_cache(2**16)
 def is_zero(item, dtype):
     """Whether a number is all zero bits, or -0.0."""
     if dtype.kind in "fc" or is_ml(dtype):
@@ -270,6 +273,18 @@ def scale(layout, i, j):
     return layout.diagonal_scale if i == j else layout.offdiagonal_scale
 
 
+def true_numbers(half, layout):
+    """The numbers of one half as they are in the matrix, in storage order."""
+    n, dtype = side(len(half), layout), half.dtype
+    numbers = items(half)
+    if any(crossed(layout, n)):
+        numbers = [conjugate(x, dtype) if c else x for x, c in zip(numbers, crossed(layout, n), strict=True)]
+    if (layout.diagonal_scale, layout.offdiagonal_scale) == (1.0, 1.0):
+        return numbers
+    places = cells(layout, n)
+    return [rescale(x, dtype, scale(layout, i, j), 1.0) for x, (i, j) in zip(numbers, places, strict=True)]
+
+
 def implied(layout, dtype):
     return bytes(dtype.itemsize) if layout.diagonal == "zero" else one(dtype)
 
@@ -286,11 +301,11 @@ def expand(half, layout, kind="symmetric"):
         if layout.diagonal != "stored":
             for i in range(n):
                 full[i][i] = implied(layout, dtype)
-        for number, (i, j), cross in zip(items(matrix), cells(layout, n), crossed(layout, n), strict=True):
-            true = conjugate(number, dtype) if cross else number
-            full[i][j] = rescale(true, dtype, scale(layout, i, j), 1.0)
-            if i != j:
-                full[j][i] = mirror(full[i][j], dtype, kind)
+        numbers = true_numbers(matrix, layout)
+        mirrored = numbers if kind == "symmetric" else [mirror(number, dtype, kind) for number in numbers]
+        for number, other, (i, j) in zip(numbers, mirrored, cells(layout, n), strict=True):
+            full[j][i] = other
+            full[i][j] = number  # on the diagonal the number itself
         fulls += [number for row in full for number in row]
     return to_array(fulls, dtype, (*half.shape[:-1], n, n))
 

@@ -1,6 +1,7 @@
 """The picture of layers, held by reading the imports; and what `import vech` may cost."""
 
 import ast
+import functools
 import importlib.metadata
 import inspect
 import os
@@ -114,6 +115,7 @@ def modules():
         yield path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."), path
 
 
+@functools.cache
 def imports(module, path):
     """(module or vech submodule, whether inside a function) of every import statement."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -124,10 +126,10 @@ def imports(module, path):
         for child in ast.walk(function)
     }
     package = ["vech", *module.split(".")[:-1]]
+    found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            for name in node.names:
-                yield name.name, node in inside
+            found += [(name.name, node in inside) for name in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = (
                 ".".join([*package[: len(package) - node.level + 1], node.module or ""])
@@ -137,7 +139,8 @@ def imports(module, path):
             base = base.rstrip(".")
             for name in node.names:
                 is_module = base.split(".")[0] == "vech" and is_a_module(base, name.name)
-                yield (f"{base}.{name.name}" if is_module else base), node in inside
+                found.append((f"{base}.{name.name}" if is_module else base, node in inside))
+    return found
 
 
 def is_a_module(base, name):

@@ -135,7 +135,9 @@ def test_foreign_tensors_are_refused_with_the_way_out(call):
 
 
 @every_call
-@pytest.mark.parametrize("wrong", [None, "half", b"half", {1: 2}, iter([1, 2, 3])], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [None, "half", b"half", {1: 2}, iter([1, 2, 3])], ids=lambda wrong: type(wrong).__name__
+)
 def test_what_is_no_array_at_all_is_a_type_error(call, wrong):
     with pytest.raises(TypeError):
         call(wrong)

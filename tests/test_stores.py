@@ -261,19 +261,20 @@ def test_products_are_those_of_the_full_matrix(make, dtype, kind, n):
     full = cases.matrix(dtype, kind, n)
     store = make(full, kind)
     for other in (dtype, np.dtype(np.float64), np.dtype(np.complex64), np.dtype(np.int8)):
-        vector, block = cases.moderate(other, n, salt="x"), cases.moderate(other, (n, 3), salt="X")
+        columns = cases.moderate(other, (n, 4), salt="x")
         result = np.result_type(dtype, other)
-        for x in (vector, block):
-            want, magnitude = (
-                reference.matmul(full, x).astype(result),
-                np.abs(full).astype(float) @ np.abs(x).astype(float),
-            )
+        products = [reference.matmul(full, columns).astype(result)]
+        for turned in (full.T, full.conj().T):
+            same = np.array_equal(turned, full)
+            products.append(products[0] if same else reference.matmul(turned, columns).astype(result))
+        for part in (0, slice(1, None)):
+            x, (want, transposed, adjoint) = columns[:, part], (product[:, part] for product in products)
+            magnitude = np.abs(full).astype(float) @ np.abs(x).astype(float)
             for product in (store @ x, store.matmul(x), store.matmul(x, threads=2)):
                 assert_close(product, want, n, magnitude)
-            transposed = reference.matmul(full.T, x).astype(result)
             assert_close((x.T @ store).T, transposed, n, magnitude)
             assert_close(store.T @ x, transposed, n, magnitude)
-            assert_close(store.H @ x, reference.matmul(full.conj().T, x).astype(result), n, magnitude)
+            assert_close(store.H @ x, adjoint, n, magnitude)
             out = np.full(want.shape, 77, result)
             assert store.matmul(x, out) is out
             assert_close(out, want, n, magnitude)

@@ -78,7 +78,10 @@ def test_a_target_that_this_processor_lacks_is_an_import_error():
 @pytest.mark.slow
 @pytest.mark.parametrize("target", [name for name in TARGETS.supported if name != TARGETS.active])
 def test_every_target_passes_the_tests_of_the_kernels(target):
-    """Runs what is marked every_target again; conftest.py asserts that the forced target is active."""
+    """Runs what is marked every_target again, beside the other targets where tests have several processes.
+
+    conftest.py asserts that the forced target is active; cases.py takes fewer dtypes and sides then.
+    """
     here = Path(__file__).parent
     files = sorted(str(path) for path in here.rglob("test_*.py") if "every_target" in path.read_text())
     arguments = (

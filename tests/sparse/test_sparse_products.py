@@ -20,6 +20,14 @@ every_triangle = pytest.mark.parametrize("triangle", TRIANGLES)
 every_kind = pytest.mark.parametrize("kind", STORE_KINDS)
 
 
+def every_kind_of(*dtypes):
+    """dtype and kind: real numbers are of two kinds, by four names."""
+    known = [(dtype, kind) for dtype in dtypes for kind in STORE_KINDS]
+    return pytest.mark.parametrize(
+        ("dtype", "kind"), [(d, k) for d, k in known if np.dtype(d).kind == "c" or "hermitian" not in k]
+    )
+
+
 def make(full, stored, triangle, kind):
     part = np.tril(stored) if triangle == "lower" else np.triu(stored)
     indptr, indices, data = csr(full, part)
@@ -113,9 +121,8 @@ def test_a_product_uses_the_part_of_the_diagonal_that_its_kind_has(dtype, kind, 
 
 @every_target
 @pytest.mark.parametrize("reach", [None, 7000])
-@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("turned", [False, True])
-@every_kind
+@every_kind_of(*FLOATS)
 def test_the_bits_of_a_product_do_not_depend_on_the_number_of_threads(kind, dtype, reach, turned):
     """Large enough for several shares, whose strips reach the next one or two, or all of them."""
     n = 30_000
@@ -144,8 +151,7 @@ UNEVEN = {
 
 
 @every_target
-@every_kind
-@pytest.mark.parametrize("dtype", ["float32", "complex128"])
+@every_kind_of("float32", "complex128")
 @pytest.mark.parametrize("pattern", sorted(UNEVEN))
 def test_shares_of_uneven_patterns_add_up(pattern, dtype, kind):
     n = 20_000
@@ -410,12 +416,9 @@ def arrays_of(matrix_):
 
 @every_target
 @pytest.mark.parametrize("reach", [None, 50])
-@pytest.mark.parametrize("dtype", ["i1", "i2", "f4", "f8", "c16"])
-@every_kind
+@every_kind_of("i1", "i2", "f4", "f8", "c16")
 def test_large_halves_become_full_and_turn_and_are_cut_out_again(kind, dtype, reach):
     """Large enough for blocks of columns, which random patterns go by."""
-    if np.dtype(dtype).kind != "c":
-        kind = {"hermitian": "symmetric", "skew-hermitian": "skew"}.get(kind, kind)
     n, numbers = 20_000, 300_000 if np.dtype(dtype).itemsize > 2 else 900_000
     store, full = random_half(n, numbers, np.dtype(dtype), kind=kind, reach=reach)
     full.sort_indices()
