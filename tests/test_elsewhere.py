@@ -9,8 +9,8 @@ import scipy.sparse
 
 import test_coming_from
 import vech
-from vech.dialects import TABLE
 from vech.elsewhere import FUNCTIONS, METHODS
+from vech.layouts.dialects import TABLE
 
 CALL = re.compile(r"vech\.\w+(?:\.\w+)?\([^)]*\)")
 NAMES = test_coming_from.NAMES | {

@@ -767,7 +767,7 @@ def test_a_block_is_every_row_with_every_column(make, dtype, kind, taken):
 @every_store
 @pytest.mark.parametrize("panel", [1, 17, 50, 1000])
 def test_a_wide_block_is_made_a_few_rows_at_a_time(make, panel, monkeypatch):
-    monkeypatch.setattr("vech.packed.PANEL", panel)
+    monkeypatch.setattr("vech.packed.packed.PANEL", panel)
     full = cases.matrix(np.complex128, "symmetric", 17)
     store = make(full, "symmetric")
     assert_same_bits(store.block(slice(2, 15), range(1, 12)), np.ascontiguousarray(full[2:15, 1:12]))

@@ -1,11 +1,11 @@
-"""python -m tools.layouts_page [--write]: docs/layouts.md, from the table in vech.dialects."""
+"""python -m tools.layouts_page [--write]: docs/layouts.md, from the table in vech.layouts.dialects."""
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from vech.dialects import CANONICAL, TABLE, as_layout
-from vech.pictures import LEGEND, in_words, picture, sides, twin, users
+from vech.layouts.dialects import CANONICAL, TABLE, as_layout
+from vech.layouts.pictures import LEGEND, in_words, picture, sides, twin, users
 
 PAGE = Path(__file__).parent.parent / "docs" / "layouts.md"
 

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vech import _core, io, sparse
 from vech._core import __version__
-from vech.dialects import DIALECTS, as_layout
 from vech.identify import identify
 from vech.io import read, write
-from vech.layout import Layout
-from vech.moves import convert, expand, pack
-from vech.orders import RectangularFullPacked, Spiral, TensorOrder
-from vech.packed import Packed
-from vech.scan import nonzeros, to_coo, to_csc, to_csr
+from vech.layouts.dialects import DIALECTS, as_layout
+from vech.layouts.layout import Layout
+from vech.layouts.orders import RectangularFullPacked, Spiral, TensorOrder
+from vech.moves.moves import convert, expand, pack
+from vech.moves.nonzeros import nonzeros, to_coo, to_csc, to_csr
+from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.sparse.pack import from_sparse
 from vech.store import Store

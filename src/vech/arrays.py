@@ -65,6 +65,7 @@ def _plain_array(x: Any, what: str) -> Array:
             raise ValueError(f"{what} is a {type(x).__name__} of no array: {reason}") from None
     name = f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins.")
     if isinstance(x, Store):
+        name = f"{type(x).__module__.partition('.')[0]}.{type(x).__name__}"
         way_out = "use its own methods (expand, to_csr, ...)"
         if what != "half":
             way_out = "pass its full matrix, expand()"

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vech import moves
 from vech.arrays import Array, Dtype, as_array, epsilon, extension, family
-from vech.dialects import DIALECTS, AnyLayout
-from vech.kind import KINDS, Kind
-from vech.layout import Layout, as_integer, as_side, one_of
-from vech.orders import Explicit, RectangularFullPacked, TensorOrder
-from vech.values import narrow, widen
+from vech.layouts.dialects import DIALECTS, AnyLayout
+from vech.layouts.kind import KINDS, Kind
+from vech.layouts.layout import Layout, as_integer, as_side, one_of
+from vech.layouts.orders import Explicit, RectangularFullPacked, TensorOrder
+from vech.moves import moves
+from vech.moves.rounding import narrow, widen
 
 FACTS = ("positive semidefinite", "unit diagonal")
 ROUNDING = 4  # units in the last place within which a scaled or a coarser number agrees

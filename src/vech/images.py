@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech.arrays import INT32_MAX, Array, Dtype, as_array, check_memory, family
-from vech.scan import sparse_dtype
+from vech.moves.nonzeros import sparse_dtype
 from vech.sparse import SparseHalf
 
 __all__ = ["convolution", "convolution_normal", "convolved_shape", "laplacian", "poisson"]

@@ -9,10 +9,10 @@ import numpy as np
 
 from vech import linalg
 from vech.arrays import Array, family
-from vech.layout import one_of
+from vech.layouts.layout import one_of
 from vech.linalg.quadrature import quadrature
-from vech.moves import convert
-from vech.packed import Packed, packed
+from vech.moves.moves import convert
+from vech.packed.packed import Packed, packed
 from vech.store import Store
 
 __all__ = ["Heatmap", "Spectrum", "heatmap", "spectrum"]

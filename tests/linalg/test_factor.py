@@ -169,9 +169,7 @@ def test_right_sides_that_are_not_finite_are_named(bad):
             call([[1.0, bad], [1, 1]])
         with pytest.raises(TypeError, match=r"b must be a NumPy array, not numpy\.ma\.MaskedArray: a mask"):
             call(np.ma.array([1.0, 2.0], mask=[0, 1]))
-        with pytest.raises(
-            TypeError, match=r"b must be a NumPy array, not vech.packed.Packed: pass its full"
-        ):
+        with pytest.raises(TypeError, match=r"b must be a NumPy array, not vech.Packed: pass its full"):
             call(S)
 
 

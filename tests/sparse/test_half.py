@@ -11,7 +11,7 @@ import vech
 from cases import LAYOUTS, PLAIN, STORE_KINDS
 from compare import assert_canonical, assert_close, assert_same_bits
 from vech import _core, arrays
-from vech.kind import Kind
+from vech.layouts.kind import Kind
 from vech.sparse import arrays as held
 
 TRIANGLES = ("lower", "upper")

@@ -11,7 +11,7 @@ from cases import STORE_KINDS
 from compare import assert_close, assert_same_bits
 from patterns import PATTERNS, csr, matrix, places
 from vech import _core
-from vech.kind import Kind
+from vech.layouts.kind import Kind
 
 FLOATS = ("float32", "float64", "complex64", "complex128")
 TRIANGLES = ("lower", "upper")

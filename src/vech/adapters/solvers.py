@@ -7,7 +7,7 @@ import numpy as np
 
 from vech.arrays import INT32_MAX, Array
 from vech.sparse import SparseHalf
-from vech.sparse.consumers import CHOLMOD, COMPLEX, HERMITIAN, QDLDL, REAL
+from vech.sparse.exports import CHOLMOD, COMPLEX, HERMITIAN, QDLDL, REAL
 
 
 class UnfitError(Exception):

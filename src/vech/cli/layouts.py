@@ -16,9 +16,9 @@ import vech.io
 from vech.arrays import check_memory
 from vech.cli.options import Bar, Count, dtype_option, file_argument, is_plain, size_of
 from vech.cli.root import vech_command
-from vech.dialects import CANONICAL
 from vech.identify import Candidates
-from vech.pictures import LEGEND, conversions, in_words, picture, sides, twin, users
+from vech.layouts.dialects import CANONICAL
+from vech.layouts.pictures import LEGEND, conversions, in_words, picture, sides, twin, users
 
 
 def _entries(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[Any, Any]:

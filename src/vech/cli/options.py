@@ -20,7 +20,7 @@ from rich.progress import (
 import vech
 from vech.io.files import visible
 from vech.io.pair import description_path, is_leftover
-from vech.kind import STORED
+from vech.layouts.kind import STORED
 
 LASTS = 1.0
 """Seconds after which work gets a progress bar."""

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from vech import _core
 from vech.arrays import Array, Dtype, check_progress, is_even, resolve_threads
-from vech.layout import Layout
-from vech.moves import convert
+from vech.layouts.layout import Layout
+from vech.moves.moves import convert
 
 Progress = Callable[[int, int | None], object]
 Terms = tuple[float, float, float, float]

@@ -11,8 +11,8 @@ from vech.counts.codes import Measure, Progress, encode, write
 from vech.covariance.data import Data, open_data
 from vech.covariance.medians import medians
 from vech.covariance.result import Result
-from vech.dialects import AnyLayout
-from vech.packed import Packed
+from vech.layouts.dialects import AnyLayout
+from vech.packed.packed import Packed
 
 QUADRANT = Measure((1, -2, 0, 0), root=True)
 JACCARD = Measure((1, -1, 0, 0), (-1, 0, 1, 0))

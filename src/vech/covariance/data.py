@@ -15,7 +15,7 @@ import numpy as np
 
 from vech.arrays import Array, Dtype, as_array, extension, family
 from vech.counts.codes import even, pieces
-from vech.layout import one_of
+from vech.layouts.layout import one_of
 from vech.store import Store
 
 MISSING = ("raise", "neutral", "pairwise")

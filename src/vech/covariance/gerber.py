@@ -22,10 +22,10 @@ from vech.covariance.moments import raise_overflow
 from vech.covariance.result import Result
 from vech.covariance.spread import Spread, spread
 from vech.covariance.weighted import write_weighted
-from vech.dialects import AnyLayout
-from vech.layout import one_of
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.layout import one_of
 from vech.linalg import nearest_correlation, shrink_to_psd
-from vech.packed import Packed
+from vech.packed.packed import Packed
 
 H = (1, -2, 0, 0)  # concordant - discordant = both - 2 discordant
 FORMS = {

@@ -10,9 +10,9 @@ from vech.arrays import Array
 from vech.counts.codes import Measure, Progress, pair_codes, write
 from vech.covariance.data import Data, open_data
 from vech.covariance.result import Result
-from vech.dialects import AnyLayout
-from vech.layout import one_of
-from vech.packed import Packed
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.layout import one_of
+from vech.packed.packed import Packed
 
 H = (1, -2, 0, 0)  # concordant - discordant
 VARIANTS = {"b": Measure(H, root=True), "a": Measure(H, (0, 0, 0, 1))}

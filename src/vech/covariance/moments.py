@@ -12,9 +12,9 @@ import numpy as np
 
 from vech.arrays import Array, Dtype, check_progress, resolve_threads
 from vech.covariance.data import Data, check_rows, check_underflow
-from vech.kind import Kind
-from vech.layout import Layout
-from vech.runs import BLOCK, SIDE, Half, Runs, runs_of
+from vech.layouts.kind import Kind
+from vech.layouts.layout import Layout
+from vech.moves.runs import BLOCK, SIDE, Half, Runs, runs_of
 
 SQUARE = 1024  # up to this side BLAS adds up in a full square of at most 8 MiB, which stays in cache
 PANEL = 1000  # beyond: rows of the half that BLAS multiplies at a time

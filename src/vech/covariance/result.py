@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array, Dtype, check_memory, check_out
-from vech.dialects import AnyLayout, as_layout
-from vech.kind import Kind
-from vech.layout import Layout
-from vech.moves import convert
-from vech.packed import Packed
-from vech.runs import Half, Runs, runs_of
+from vech.layouts.dialects import AnyLayout, as_layout
+from vech.layouts.kind import Kind
+from vech.layouts.layout import Layout
+from vech.moves.moves import convert
+from vech.moves.runs import Half, Runs, runs_of
+from vech.packed.packed import Packed
 
 TILE = 480  # rows and columns computed at a time; a power of two would make rows of a tile fall into one cache set
 

@@ -13,8 +13,8 @@ from vech.covariance.incomplete import pairwise, present_means
 from vech.covariance.moments import Moments, Progress, accumulator, gather
 from vech.covariance.ranks import centred_ranks
 from vech.covariance.result import Result
-from vech.dialects import AnyLayout
-from vech.packed import Packed
+from vech.layouts.dialects import AnyLayout
+from vech.packed.packed import Packed
 
 
 def sample(

@@ -11,11 +11,11 @@ from vech.covariance.data import Data, open_data
 from vech.covariance.moments import Moments, Progress, gather, tiles
 from vech.covariance.result import Result
 from vech.covariance.sample import check_varied, write_covariance
-from vech.dialects import AnyLayout
-from vech.layout import one_of
-from vech.packed import Packed
-from vech.reductions import norm
-from vech.runs import SIDE, Half
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.layout import one_of
+from vech.moves.runs import SIDE, Half
+from vech.packed.norms import norm
+from vech.packed.packed import Packed
 
 TARGETS = ("identity", "constant-correlation")
 NUMBERS = 2**18  # of X looked at together beside the products

@@ -12,9 +12,9 @@ from vech.covariance.data import Data, check_underflow, open_data
 from vech.covariance.moments import Moments, Progress, accumulator, gather, raise_overflow, tiles
 from vech.covariance.result import Result
 from vech.covariance.sample import check_ddof, check_varied, divisor_of, write_correlation, write_covariance
-from vech.dialects import AnyLayout
+from vech.layouts.dialects import AnyLayout
 from vech.linalg import eigh
-from vech.packed import Packed
+from vech.packed.packed import Packed
 
 SIDE = 512  # of a block of the result, multiplied from eigenvectors
 LEAST_SAMPLES = 12  # of Ledoit & Wolf's own program

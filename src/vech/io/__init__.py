@@ -12,18 +12,18 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from vech import moves
-from vech.dialects import DIALECTS, AnyLayout, as_layout
 from vech.io.dtypes import as_dtype, dtype_name
 from vech.io.files import FileFormatError, naming
 from vech.io.panels import Progress
 from vech.io.symmetric import sparse_half
-from vech.kind import resolve_kind
-from vech.layout import other_diagonal
-from vech.moves import AsymmetryError
-from vech.orders import Pieces
-from vech.packed import Packed, packed
-from vech.scan import sparse_dtype
+from vech.layouts.dialects import DIALECTS, AnyLayout, as_layout
+from vech.layouts.kind import resolve_kind
+from vech.layouts.layout import other_diagonal
+from vech.layouts.orders import Pieces
+from vech.moves import moves
+from vech.moves.moves import AsymmetryError
+from vech.moves.nonzeros import sparse_dtype
+from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
 from vech.sparse.pack import from_sparse
 from vech.store import Store

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array, check_mapped
-from vech.dialects import AnyLayout
-from vech.packed import Packed
+from vech.layouts.dialects import AnyLayout
+from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 
 CHUNK = 16 << 20

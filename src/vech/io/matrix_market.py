@@ -19,13 +19,13 @@ import numpy as np
 
 from vech import _core
 from vech.arrays import INT32_MAX, Array
-from vech.dialects import as_layout
 from vech.io.drafts import atomic
 from vech.io.files import NO_DIGEST, FileFormatError
 from vech.io.panels import Progress
-from vech.layout import Layout
-from vech.packed import Packed
-from vech.scan import refuse_wrapped
+from vech.layouts.dialects import as_layout
+from vech.layouts.layout import Layout
+from vech.moves.nonzeros import refuse_wrapped
+from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
 

@@ -15,7 +15,7 @@ from vech.io.dtypes import check_dtype, forgettable, remembered
 from vech.io.files import NO_DIGEST, FileFormatError
 from vech.io.pair import described, description_path, read_pair, replace_pair
 from vech.io.panels import Progress, write_panels
-from vech.packed import Packed
+from vech.packed.packed import Packed
 from vech.store import Store
 
 HOLDS: tuple[str, ...] = ("dense",)

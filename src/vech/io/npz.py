@@ -11,15 +11,15 @@ from typing import IO, Any, BinaryIO, cast
 import numpy as np
 
 from vech.arrays import INT32_MAX, Array
-from vech.foreign import judged
 from vech.io.arrays import MAGIC, Header, read_header, read_numbers, refuse_objects
 from vech.io.description import describe, describe_half, described_half, parse, parse_object
 from vech.io.drafts import atomic
 from vech.io.dtypes import dtype_name, forgettable
 from vech.io.files import FileFormatError
 from vech.io.panels import Progress
-from vech.layout import as_side
-from vech.packed import Packed
+from vech.layouts.layout import as_side
+from vech.moves.foreign import judged
+from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
 

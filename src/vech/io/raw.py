@@ -11,7 +11,7 @@ from vech.io.drafts import atomic
 from vech.io.dtypes import check_dtype
 from vech.io.files import MAP_FROM, NO_DIGEST, FileFormatError
 from vech.io.panels import Progress, write_panels
-from vech.packed import Packed
+from vech.packed.packed import Packed
 from vech.store import Store
 
 HOLDS: tuple[str, ...] = ("dense",)

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech.arrays import Array, as_array, check_memory, family
-from vech.dialects import AnyLayout
-from vech.kind import Kind
-from vech.layout import as_side
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.kind import Kind
+from vech.layouts.layout import as_side
 from vech.linalg.checks import as_packed
 from vech.linalg.columns import halves_of, inexact, operator, sparse_rows, stored_halves
-from vech.packed import Packed
+from vech.packed.packed import Packed
 
 AS_OPERATOR = "as_operator=True forms no matrix"
 CHUNK = 2**20  # numbers of full matrices that a Kronecker square has in hand at a time

@@ -11,19 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech.arrays import Array, Dtype, as_array, family
-from vech.dialects import AnyLayout
-from vech.kind import Kind
-from vech.linalg.checks import (
-    as_packed,
-    check_finite,
-    check_finite_array,
-    check_selfadjoint,
-    times_power,
-    work_dtype,
-)
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.kind import Kind
+from vech.linalg.checks import as_packed, check_finite, check_finite_array, check_selfadjoint, work_dtype
 from vech.linalg.rectangle import ORDER, Rectangle
-from vech.moves import convert
-from vech.packed import Packed
+from vech.linalg.units import times_power
+from vech.moves.moves import convert
+from vech.packed.packed import Packed
 from vech.store import Store
 
 

@@ -7,24 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array, Dtype, as_array
-from vech.layout import one_of
+from vech.layouts.layout import one_of
 from vech.linalg import sparse_solve
-from vech.linalg.checks import (
-    as_packed,
-    check_finite,
-    check_selfadjoint,
-    over,
-    power_of_two,
-    scaled,
-    unit_of,
-    work_dtype,
-)
+from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, work_dtype
 from vech.linalg.factor import rectangle_of
 from vech.linalg.lanczos import Operator
 from vech.linalg.rectangle import Rectangle
 from vech.linalg.solving import factored
-from vech.moves import convert, pack
-from vech.packed import Packed
+from vech.linalg.units import over, power_of_two, scaled, unit_of
+from vech.moves.moves import convert, pack
+from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
 

@@ -7,18 +7,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vech import reductions
 from vech.arrays import Array, epsilon
-from vech.dialects import AnyLayout
-from vech.kind import Kind
-from vech.layout import as_integer
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.kind import Kind
+from vech.layouts.layout import as_integer
 from vech.linalg import lanczos
-from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, magnitude, power_of_two
+from vech.linalg.checks import as_packed, check_finite, check_selfadjoint
 from vech.linalg.factor import rectangle_of
 from vech.linalg.newton import eigenpairs, largest_of, newton, with_diagonal
-from vech.moves import convert, pack
-from vech.packed import Packed
-from vech.runs import Half
+from vech.linalg.units import magnitude, power_of_two
+from vech.moves.moves import convert, pack
+from vech.moves.runs import Half
+from vech.packed import norms
+from vech.packed.packed import Packed
 
 FOUND = lanczos.Accuracy(1e-6, 0.0, 300)  # of the smallest eigenvalue's vector, which its quotient squares
 DENSE = 64  # a smaller matrix is expanded to find its smallest eigenvalue
@@ -170,7 +171,7 @@ def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
     """
     _check_store(S, "S", "nearest_psd")
     least = 0.0 if floor is None else _as_floor(floor)
-    largest = reductions.norm(S._held, "max")
+    largest = norms.norm(S._held, "max")
     unit = power_of_two(max(largest, least))
     if S.n and not unit:
         raise ValueError(
@@ -295,7 +296,7 @@ def shrink_to_psd(
         else:
             low = middle
     matrix = Packed(towards(high), layout, kind=S.kind, labels=S.labels)
-    distance = reductions.norm(Half(way * dtype.type(high), layout, S.kind))
+    distance = norms.norm(Half(way * dtype.type(high), layout, S.kind))
     return Nearest(matrix, distance, iterations, _smallest_of_half(matrix))
 
 
@@ -345,7 +346,7 @@ def _distance(matrix: Packed, S: Packed) -> float:
     wide = np.result_type(matrix.dtype, np.float64)
     difference = matrix.half.astype(wide)
     difference -= _native(S, matrix.layout)
-    return reductions.norm(matrix._held._replace(numbers=difference))
+    return norms.norm(matrix._held._replace(numbers=difference))
 
 
 def _smallest(full: Array) -> float:

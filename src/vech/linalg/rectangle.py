@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
+from vech.layouts.orders import RectangularFullPacked
 from vech.linalg.checks import CHUNK
-from vech.orders import RectangularFullPacked
 
 LAPACK_SIDE = 46_340  # n(n+1)/2 of the next side needs more than the 32 bits that SciPy's wrappers count with
 PANEL = 512  # columns that BLAS gets at a time beyond that

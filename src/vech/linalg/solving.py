@@ -7,20 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech import reductions
 from vech.arrays import Array, Dtype, as_array, family
-from vech.kind import Kind
+from vech.layouts.kind import Kind
 from vech.linalg import sparse_solve
-from vech.linalg.checks import (
-    as_packed,
-    check_finite,
-    is_selfadjoint,
-    is_sparse,
-    lift,
-    magnitude,
-    times_power,
-    work_dtype,
-)
+from vech.linalg.checks import as_packed, check_finite, is_selfadjoint, is_sparse, work_dtype
 from vech.linalg.factor import (
     Cholesky,
     SignLogdet,
@@ -32,8 +22,10 @@ from vech.linalg.factor import (
     try_cholesky,
 )
 from vech.linalg.rectangle import Rectangle
-from vech.moves import pack
-from vech.packed import Packed
+from vech.linalg.units import lift, magnitude, times_power
+from vech.moves.moves import pack
+from vech.packed import norms
+from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 
 LOG_2 = float(np.log(2))
@@ -251,7 +243,7 @@ def cond(S: Packed, *, threads: int | None = None) -> float:
     if not factor.pivots().all():
         return float("inf")
     inverse = one_norm(factor.solve, S.n, dtype, symmetric=not S.kind.conjugates)
-    return reductions.norm(S._held, 1) * inverse
+    return norms.norm(S._held, 1) * inverse
 
 
 def factored(

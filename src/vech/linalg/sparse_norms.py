@@ -6,7 +6,7 @@ import numpy as np
 
 from vech.arrays import Array, epsilon, family
 from vech.linalg.checks import is_sparse
-from vech.packed import Packed
+from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 
 

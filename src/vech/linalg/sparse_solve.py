@@ -6,23 +6,15 @@ from typing import Any, cast
 import numpy as np
 
 from vech.arrays import Array, Dtype, as_array
-from vech.foreign import judged_options
-from vech.kind import Kind
-from vech.layout import as_integer, one_of
-from vech.linalg.checks import (
-    check_finite,
-    check_finite_array,
-    is_selfadjoint,
-    lift,
-    scaled,
-    times_power,
-    unit_of,
-    work_dtype,
-)
+from vech.layouts.kind import Kind
+from vech.layouts.layout import as_integer, one_of
+from vech.linalg.checks import check_finite, check_finite_array, is_selfadjoint, work_dtype
 from vech.linalg.factor import SignLogdet, check_rows, columns, product, sign_logdet
 from vech.linalg.sparse_norms import norm
+from vech.linalg.units import lift, scaled, times_power, unit_of
+from vech.moves.foreign import judged_options
 from vech.sparse import SparseHalf
-from vech.sparse.consumers import HERMITIAN, REAL, kind_of
+from vech.sparse.exports import HERMITIAN, REAL, kind_of
 
 DIRECT = ("cholmod", "pardiso", "qdldl", "superlu")
 DETERMINANT = ("cholmod", "qdldl", "superlu")  # those that tell their pivots

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech import reductions
 from vech.arrays import Array, Dtype, as_array, family
-from vech.foreign import judged_options
-from vech.layout import as_integer, one_of
+from vech.layouts.layout import as_integer, one_of
 from vech.linalg import lanczos, sparse_norms
 from vech.linalg.checks import (
     as_packed,
@@ -23,14 +21,14 @@ from vech.linalg.checks import (
     half_of,
     is_selfadjoint,
     is_sparse,
-    over,
-    scaled,
-    unit_of,
     work_dtype,
 )
 from vech.linalg.generalised import generalised
 from vech.linalg.solving import expanded
-from vech.packed import Packed
+from vech.linalg.units import over, scaled, unit_of
+from vech.moves.foreign import judged_options
+from vech.packed import norms
+from vech.packed.packed import Packed
 from vech.store import Store
 
 SMALL = 32  # up to this side the 2-norm is of the full matrix
@@ -368,7 +366,7 @@ def norm(S: Store, ord: str | float | None = "fro") -> float:
         return _spectral_norm(half)
     if is_sparse(half):
         return sparse_norms.norm(half, order)
-    return float(reductions.norm(half._held, order))
+    return float(norms.norm(half._held, order))
 
 
 def inner(S: Store, T: Store) -> Any:
@@ -406,10 +404,10 @@ def inner(S: Store, T: Store) -> Any:
     check_numbers(a, "an inner product")
     check_numbers(b, "an inner product", "T")
     if is_sparse(a) or is_sparse(b):
-        reductions.check_sides(a.n, b.n)
+        norms.check_sides(a.n, b.n)
         return sparse_norms.inner(a, b)
     a, b = (x.astype(float) if family(x.dtype) in "biu" else x for x in (a, b))
-    return reductions.inner(a._held, b._held)
+    return norms.inner(a._held, b._held)
 
 
 def _check(S: Any, task: str) -> None:

@@ -7,8 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech.arrays import Array, Dtype
-from vech.kind import Kind
-from vech.layout import Layout
+from vech.layouts.kind import Kind
+from vech.layouts.layout import Layout
+from vech.moves.nonzeros import Triangle
+from vech.moves.runs import Half
+from vech.packed.products import add_outer
 from vech.pairwise.rows import (
     PRODUCTS_EXACT_IN_DOUBLE,
     Wanted,
@@ -17,9 +20,6 @@ from vech.pairwise.rows import (
     numbers_of,
     parts_of,
 )
-from vech.products import add_outer
-from vech.runs import Half
-from vech.scan import Triangle
 
 BLOCK = 2**22  # numbers of a block of products
 SAMPLES = 128  # rows that are looked at before the others

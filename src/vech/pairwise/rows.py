@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech.arrays import Array, Dtype, family, native
-from vech.dialects import AnyLayout
+from vech.layouts.dialects import AnyLayout
 
 PRODUCTS_EXACT_IN_DOUBLE = 2.0**53
 PRODUCTS_EXACT = 2.0**63

@@ -11,15 +11,15 @@ import numpy as np
 
 from vech import arrays
 from vech.arrays import Dtype, as_array, check_memory, resolve_threads
-from vech.dialects import AnyLayout, as_layout
-from vech.foreign import judged
-from vech.layout import Layout, one_of
-from vech.moves import check_side, convert, packing
-from vech.packed import Packed
+from vech.layouts.dialects import AnyLayout, as_layout
+from vech.layouts.layout import Layout, one_of
+from vech.moves.foreign import judged
+from vech.moves.moves import check_side, convert, packing
+from vech.moves.nonzeros import Triangle, half_csr, not_above, sparse_dtype
+from vech.packed.packed import Packed
 from vech.pairwise.dense_rows import Dense
 from vech.pairwise.rows import Wanted, as_given, exact, inexact
 from vech.pairwise.sparse_rows import Sparse
-from vech.scan import Triangle, half_csr, not_above, sparse_dtype
 from vech.sparse import SparseHalf
 from vech.sparse.pattern import check_real
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from vech import _core, arrays
 from vech.arrays import Array, Dtype
-from vech.kind import Kind
-from vech.layout import Layout
+from vech.layouts.kind import Kind
+from vech.layouts.layout import Layout
+from vech.moves.nonzeros import Triangle, canonical
 from vech.pairwise.rows import Wanted, check_sums, exponents, numbers_of, parts_of
-from vech.scan import Triangle, canonical
 from vech.sparse.pattern import EMPTY_ROWS, MANY_ROWS
 
 

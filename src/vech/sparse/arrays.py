@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from vech import _core, arrays
 from vech.arrays import Array, as_array, check_memory, family
-from vech.kind import Kind, resolve_kind
-from vech.layout import as_side, one_of
-from vech.scan import Triangle, sparse_dtype
+from vech.layouts.kind import Kind, resolve_kind
+from vech.layouts.layout import as_side, one_of
+from vech.moves.nonzeros import Triangle, sparse_dtype
 from vech.store import Description, Store, as_labels
 
 TRIANGLES = ("lower", "upper")

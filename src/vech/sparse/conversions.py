@@ -8,12 +8,12 @@ from typing import Any, Self
 import numpy as np
 
 from vech.arrays import INT32_MAX, Array, check_memory, check_out, resolve_threads
-from vech.dialects import AnyLayout, as_layout
-from vech.indexing import consecutive
-from vech.layout import Layout, one_of
-from vech.moves import convert
-from vech.packed import Packed
-from vech.scan import scipy_array
+from vech.layouts.dialects import AnyLayout, as_layout
+from vech.layouts.layout import Layout, one_of
+from vech.moves.moves import convert
+from vech.moves.nonzeros import scipy_array
+from vech.packed.indexing import consecutive
+from vech.packed.packed import Packed
 from vech.sparse.arrays import TRIANGLES, Arrays
 from vech.sparse.pack import scattered
 from vech.sparse.pattern import mirrored, turned

@@ -8,17 +8,17 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 
 from vech.arrays import as_array, resolve_threads
-from vech.dialects import AnyLayout, as_layout
-from vech.kind import resolve_kind
-from vech.layout import as_side, one_of
-from vech.scan import compares, half_csr, sparse_dtype
-from vech.sparse.algebra import Algebra
+from vech.layouts.dialects import AnyLayout, as_layout
+from vech.layouts.kind import resolve_kind
+from vech.layouts.layout import as_side, one_of
+from vech.moves.nonzeros import compares, half_csr, sparse_dtype
+from vech.sparse.arithmetic import Algebra
 from vech.sparse.arrays import TRIANGLES, integers
-from vech.sparse.consumers import Exports
 from vech.sparse.conversions import Conversions
+from vech.sparse.exports import Exports
+from vech.sparse.index import Selection
 from vech.sparse.pattern import check_threshold, exceeds, turned
 from vech.sparse.products import Products
-from vech.sparse.selection import Selection
 from vech.sparse.whole import Whole, triangle_of, whole, whole_of_pairs
 
 

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array, check_memory, resolve_threads
-from vech.dialects import AnyLayout, as_layout
-from vech.layout import Layout
-from vech.moves import Packing, check_side, check_use, convert, packing
-from vech.orders import Explicit
-from vech.scan import as_square
+from vech.layouts.dialects import AnyLayout, as_layout
+from vech.layouts.layout import Layout
+from vech.layouts.orders import Explicit
+from vech.moves.moves import Packing, check_side, check_use, convert, packing
+from vech.moves.nonzeros import as_square
+from vech.moves.rounding import rescale, worst
 from vech.sparse.pattern import Indices
 from vech.sparse.whole import Whole, believed, default_tolerance, judge, mean_of, whole
-from vech.values import rescale, worst
 
 
 def from_sparse(

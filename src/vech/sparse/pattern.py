@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from vech import _core, arrays
 from vech.arrays import Array, family
-from vech.kind import Kind
-from vech.moves import refuse_negation
-from vech.scan import Triangle, refuse_wrapped, scipy_array
-from vech.values import widen
+from vech.layouts.kind import Kind
+from vech.moves.moves import refuse_negation
+from vech.moves.nonzeros import Triangle, refuse_wrapped, scipy_array
+from vech.moves.rounding import widen
 
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool]

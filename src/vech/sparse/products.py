@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech import _core, reductions
+from vech import _core
 from vech.arrays import Array, Dtype, as_array, check_memory, check_out, extension, resolve_threads
-from vech.kind import Kind
-from vech.runs import KERNEL
-from vech.scan import Triangle, scipy_array
+from vech.layouts.kind import Kind
+from vech.moves.nonzeros import Triangle, scipy_array
+from vech.moves.runs import KERNEL
+from vech.packed import norms
 from vech.sparse.arrays import Arrays
 from vech.sparse.snapshot import snapshot
 
@@ -119,7 +120,7 @@ class Products(Arrays):
             raise ValueError(
                 f"x has shape {x.shape}: a quadratic form takes a vector or columns, (n,) or (n, m)"
             )
-        return reductions.form(x, self.matmul(x), self._kind)
+        return norms.form(x, self.matmul(x), self._kind)
 
     def operator(self, *, expected: int | None = None) -> Any:
         """A linear operator for many products: a snapshot of the matrix, half or full, whichever is faster.

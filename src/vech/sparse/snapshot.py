@@ -8,7 +8,7 @@ import numpy as np
 
 from vech import _core
 from vech.arrays import Array
-from vech.kind import Kind
+from vech.layouts.kind import Kind
 from vech.sparse.arrays import Arrays
 
 # Products of a dtype without a kernel from which on making the full matrix pays. Making it costs what so many products

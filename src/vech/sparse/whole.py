@@ -9,13 +9,13 @@ import numpy as np
 
 from vech import _core
 from vech.arrays import INT32_MAX, Array, Dtype, epsilon, resolve_threads
-from vech.kind import Kind, resolve_kind
-from vech.layout import Layout, one_of
-from vech.moves import Packing, check_use, contradiction, packing
-from vech.scan import Triangle, as_square, canonical
+from vech.layouts.kind import Kind, resolve_kind
+from vech.layouts.layout import Layout, one_of
+from vech.moves.moves import Packing, check_use, contradiction, packing
+from vech.moves.nonzeros import Triangle, as_square, canonical
+from vech.moves.rounding import largest, mean, worst
 from vech.sparse.arrays import TRIANGLES
 from vech.sparse.pattern import Indices, compressed, mirrored, turned, union
-from vech.values import largest, mean, worst
 
 
 class Whole(NamedTuple):
