@@ -11,7 +11,7 @@ import cases
 import reference
 import vech
 from compare import assert_same_bits
-from vech.io import FileFormatError, arrays, npy
+from vech.io import FileFormatError, arrays
 
 N = 5
 HALVES = cases.pairwise(

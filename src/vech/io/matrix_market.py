@@ -132,11 +132,20 @@ def _write(file: BinaryIO, store: Store, to: str, threads: int | None) -> None:
     from scipy.io import mmwrite
 
     symmetry = SYMMETRIES[store.kind]
-    if to == "dense":
-        column = _lower_columns(store, threads)[:, np.newaxis]
-        mmwrite(_SquareHeader(file, store.n, symmetry), column, symmetry="general")
+    dense = to == "dense"
+    lower = _lower_columns(store, threads)[:, np.newaxis] if dense else _lower_entries(store, to, threads)
+    if store.dtype.kind == "c" and lower.shape[0] * (1 if dense else lower.nnz) == 0:
+        _write_empty(file, "array" if dense else "coordinate", symmetry, store.n)
+    elif dense:
+        mmwrite(_SquareHeader(file, store.n, symmetry), lower, symmetry="general")
     else:
-        mmwrite(file, _lower_entries(store, to, threads), symmetry=symmetry)
+        mmwrite(file, lower, symmetry=symmetry)
+
+
+def _write_empty(file: BinaryIO, content: str, symmetry: str, n: int) -> None:
+    """A complex matrix without numbers: SciPy calls it real, or never comes to an end."""
+    sizes = f"{n} {n}" if content == "array" else f"{n} {n} 0"
+    file.write(f"%%MatrixMarket matrix {content} complex {symmetry}\n%\n{sizes}\n".encode())
 
 
 def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
@@ -149,7 +158,9 @@ def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
         or max(sizes) > np.iinfo(np.int64).max
     ):
         form = "rows columns" if content == "array" else "rows columns entries"
-        raise FileFormatError(f"says the size {_quoted(line)}, and '{form}' fits", path, line=number)
+        raise FileFormatError(
+            f"says the size {_quoted(line.rstrip(NEWLINE))}, and '{form}' fits", path, line=number
+        )
     rows, columns = sizes[:2]
     if content == "coordinate":
         count, places = sizes[2], 2
