@@ -134,7 +134,7 @@ def _write(file: BinaryIO, store: Store, to: str, threads: int | None) -> None:
     symmetry = SYMMETRIES[store.kind]
     dense = to == "dense"
     lower = _lower_columns(store, threads)[:, np.newaxis] if dense else _lower_entries(store, to, threads)
-    if store.dtype.kind == "c" and lower.shape[0] * (1 if dense else lower.nnz) == 0:
+    if store.dtype.kind == "c" and lower.size == 0:
         _write_empty(file, "array" if dense else "coordinate", symmetry, store.n)
     elif dense:
         mmwrite(_SquareHeader(file, store.n, symmetry), lower, symmetry="general")
@@ -159,7 +159,7 @@ def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
     ):
         form = "rows columns" if content == "array" else "rows columns entries"
         raise FileFormatError(
-            f"says the size {_quoted(line.rstrip(NEWLINE))}, and '{form}' fits", path, line=number
+            f"says the size {_quoted(line.rstrip(NEWLINE), 3 * QUOTED)}, and '{form}' fits", path, line=number
         )
     rows, columns = sizes[:2]
     if content == "coordinate":
@@ -254,9 +254,9 @@ def _fault(fault: str, line: bytes, words: tuple[Word, ...], sizes: list[int]) -
     return f"holds {_quoted(line)}, and {_fitting((ROW, COLUMN, *words))}"
 
 
-def _quoted(line: bytes) -> str:
+def _quoted(line: bytes, most: int = QUOTED) -> str:
     text = line.decode("latin-1").strip(" \t\r")
-    return repr(text if len(text) <= QUOTED else text[:QUOTED] + "...")
+    return repr(text if len(text) <= most else text[:most] + "...")
 
 
 def _fitting(words: tuple[Word, ...]) -> str:
