@@ -9,7 +9,8 @@ import vech
 from benchmarks import peers
 from benchmarks.measure import numbers, plain_read
 from benchmarks.rows import Case, Limit, Row
-from vech import reductions
+from vech.moves.runs import Half
+from vech.packed import norms
 
 
 def halves(n: int) -> Iterator[tuple[str, np.ndarray, vech.Packed]]:
@@ -45,11 +46,11 @@ def block(n: int, *widths: int) -> Iterator[Case]:
 
 def sums(n: int) -> Iterator[Case]:
     for dtype, half, store in halves(n):
-        given = (half, store.layout, store.kind)
+        given = Half(half, store.layout, store.kind)
         calls = {
-            "norm fro": partial(reductions.norm, *given, "fro"),
-            "norm 1": partial(reductions.norm, *given, 1),
-            "norm max": partial(reductions.norm, *given, "max"),
+            "norm fro": partial(norms.norm, given, "fro"),
+            "norm 1": partial(norms.norm, given, 1),
+            "norm max": partial(norms.norm, given, "max"),
             "row sums": partial(store.row_sums, threads=1),
             "trace": store.trace,
         }
@@ -58,7 +59,7 @@ def sums(n: int) -> Iterator[Case]:
             yield Case(name, store.layout.name, dtype, n, candidates)
         other = half.copy()
         candidates = {
-            "vech": partial(reductions.inner, *given, other, *given[1:]),
+            "vech": partial(norms.inner, given, given._replace(numbers=other)),
             "plain read": partial(_both, plain_read(half), plain_read(other)),
         }
         yield Case("inner", store.layout.name, dtype, n, candidates)

@@ -4,37 +4,32 @@
 #include <algorithm>
 #include <vector>
 
-#include "arrays.hpp"
+#include "bind/arrays.hpp"
 
 namespace vech {
 namespace {
 
-using Bits = nb::ndarray<std::uint64_t, nb::ndim<4>, nb::c_contig>;
-using Stored = nb::ndarray<std::int64_t, nb::ndim<2>, nb::c_contig>;
-using Sums = nb::ndarray<double, nb::ndim<2>, nb::c_contig>;
-using Numbers = nb::ndarray<const double, nb::ndim<1>, nb::c_contig>;
+using Bits = Array<std::uint64_t, nb::ndim<4>>;
+using ReadBits = Array<const std::uint64_t, nb::ndim<4>>;
+using Stored = Array<std::int64_t, nb::ndim<2>>;
+using Sums = Array<double, nb::ndim<2>>;
+using Numbers = Array<const double, Line>;
 
-std::int64_t blocks_of(std::int64_t n) { return (n + Codes::columns - 1) / Codes::columns; }
+std::int64_t blocks_of(std::int64_t n) { return (side(n) + Codes::columns - 1) / Codes::columns; }
 
+template <class Bits>
 Codes codes_of(const Bits& bits, std::int64_t n) {
     const auto planes = static_cast<std::int64_t>(bits.shape(2));
     if (static_cast<std::int64_t>(bits.shape(0)) != blocks_of(n) || bits.shape(3) != Codes::columns ||
         (planes != Codes::valid && planes != Codes::valid + 1))
         throw nb::value_error("the codes have another shape");
-    return {bits.data(), static_cast<std::int64_t>(bits.shape(1)), planes};
+    return {const_cast<std::uint64_t*>(bits.data()), static_cast<std::int64_t>(bits.shape(1)), planes};
 }
 
 int floating_size(const In& array) {
-    const bool floating = array.dtype().code == static_cast<std::uint8_t>(nb::dlpack::dtype_code::Float);
-    const int bytes = item_size(array);
-    if (!floating || (bytes != 4 && bytes != 8)) throw nb::value_error("only float32 and float64 have a kernel");
+    const int bytes = is_complex(array) ? 0 : real_size(array);
+    if (bytes == 0) throw nb::value_error("only float32 and float64 have a kernel");
     return bytes;
-}
-
-void need_line(const In& array, std::int64_t size, const In& like, const char* what) {
-    if (array.ndim() != 1 || static_cast<std::int64_t>(array.shape(0)) != size || array.dtype() != like.dtype() ||
-        (size > 1 && array.stride(0) != 1))
-        throw nb::value_error(what);
 }
 
 void sum_columns(const In& x, const Numbers& shift, const std::optional<Numbers>& weights, std::int64_t height,
@@ -42,12 +37,12 @@ void sum_columns(const In& x, const Numbers& shift, const std::optional<Numbers>
     if (x.ndim() != 2 || height < 1) throw nb::value_error("x has another shape");
     Spread job{};
     job.real = floating_size(x);
-    job.samples = static_cast<std::int64_t>(x.shape(0));
-    job.n = static_cast<std::int64_t>(x.shape(1));
-    job.height = height;
+    job.samples = extent(x, 0);
+    job.n = side(extent(x, 1));
+    job.height = std::min(height, std::max<std::int64_t>(job.samples, 1));
+    const auto groups = (job.samples + job.height - 1) / job.height;
     for (const auto* made : {&sums, &squares})
-        if (static_cast<std::int64_t>(made->shape(0)) != (job.samples + height - 1) / height ||
-            static_cast<std::int64_t>(made->shape(1)) != job.n)
+        if (static_cast<std::int64_t>(made->shape(0)) != groups || static_cast<std::int64_t>(made->shape(1)) != job.n)
             throw nb::value_error("the sums have another shape");
     if (static_cast<std::int64_t>(shift.shape(0)) != job.n) throw nb::value_error("not one number for each column");
     if (weights && static_cast<std::int64_t>(weights->shape(0)) != job.samples)
@@ -59,18 +54,18 @@ void sum_columns(const In& x, const Numbers& shift, const std::optional<Numbers>
     job.weights = weights ? weights->data() : nullptr;
     job.sums = sums.data();
     job.squares = squares.data();
-    run([&](Watch& watch) { active_target().sum_columns(job, threads, watch); });
+    run(threads, [&](Watch& watch) { active_target().sum_columns(job, threads, watch); });
 }
 
 void encode(const In& x, const In& low, const In& high, const Bits& bits, int threads) {
     if (x.ndim() != 2) throw nb::value_error("x has another shape");
     Encoding job{};
     job.real = floating_size(x);
-    job.samples = static_cast<std::int64_t>(x.shape(0));
-    job.n = static_cast<std::int64_t>(x.shape(1));
+    job.samples = extent(x, 0);
+    job.n = extent(x, 1);
     job.codes = codes_of(bits, job.n);
-    need_line(low, job.n, x, "low has another shape or dtype than a row of x");
-    need_line(high, job.n, x, "high has another shape or dtype than a row of x");
+    need_line(low, job.n, x.dtype(), "low has another shape or dtype than a row of x");
+    need_line(high, job.n, x.dtype(), "high has another shape or dtype than a row of x");
     if (job.codes.words != (job.samples + Codes::times - 1) / Codes::times)
         throw nb::value_error("the codes are of another number of times");
     job.x = address(x);
@@ -79,7 +74,7 @@ void encode(const In& x, const In& low, const In& high, const Bits& bits, int th
     job.row = stride_bytes(x, 0);
     job.column = stride_bytes(x, 1);
     job.block = Codes::columns * job.column;
-    run([&](Watch& watch) { active_target().encode(job, threads, watch); });
+    run(threads, [&](Watch& watch) { active_target().encode(job, threads, watch); });
 }
 
 void encode_pairs(const In& x, std::int64_t n, std::int64_t first, const Bits& bits, int threads) {
@@ -88,17 +83,17 @@ void encode_pairs(const In& x, std::int64_t n, std::int64_t first, const Bits& b
     job.n = n;
     job.codes = codes_of(bits, n);
     const auto line = Codes::columns * static_cast<std::int64_t>(item_size(x));
-    if (x.ndim() != 3 || static_cast<std::int64_t>(x.shape(0)) != blocks_of(n) || x.shape(2) != Codes::columns ||
+    if (x.ndim() != 3 || extent(x, 1) > side_most || extent(x, 0) != blocks_of(n) || x.shape(2) != Codes::columns ||
         (x.size() > 0 && (stride_bytes(x, 1) != line || x.stride(2) != 1)))
         throw nb::value_error("x is not in blocks of 8 columns");
-    job.samples = static_cast<std::int64_t>(x.shape(1));
+    job.samples = extent(x, 1);
     job.pairs = true;
     job.first = first;
     if (first < 0 || (job.codes.words - 1) * Codes::times >= job.count())
         throw nb::index_error("the pairs are out of range");
     job.x = address(x);
     job.block = stride_bytes(x, 0);
-    run([&](Watch& watch) { active_target().encode(job, threads, watch); });
+    run(threads, [&](Watch& watch) { active_target().encode(job, threads, watch); });
 }
 
 Agreement::Terms terms(const std::vector<double>& given) {
@@ -108,12 +103,12 @@ Agreement::Terms terms(const std::vector<double>& given) {
     return found;
 }
 
-void count(const std::optional<Bits>& bits, std::int64_t n, bool grow, std::int64_t begin, std::int64_t end,
+void count(const std::optional<ReadBits>& bits, std::int64_t n, bool grow, std::int64_t begin, std::int64_t end,
            const std::optional<Stored>& counts, int sign, const std::optional<Out>& values, const Numbers& active,
            const Numbers& scale, double times, double empty, const std::vector<double>& up,
            const std::vector<double>& down, bool root, bool pairwise, int threads) {
     Agreement job{};
-    job.half = {n, grow, true};
+    job.half = half_of(n, grow, true);
     job.rows = {begin, end};
     if (begin < 0 || begin % Codes::columns != 0 || end < begin || end > n) throw nb::index_error("no such runs");
     if (!bits && !counts) throw nb::value_error("there is nothing to count");
@@ -135,7 +130,7 @@ void count(const std::optional<Bits>& bits, std::int64_t n, bool grow, std::int6
     if (values) {
         const In half(*values);
         job.real = floating_size(half);
-        need_line(half, job.half.length(), half, "the half has another shape");
+        need_line(half, job.half.length(), "the half has another shape");
         job.values = address(half);
     }
     job.active = active.data();
@@ -145,7 +140,7 @@ void count(const std::optional<Bits>& bits, std::int64_t n, bool grow, std::int6
     job.up = terms(up);
     job.down = terms(down);
     job.root = root;
-    run([&](Watch& watch) { active_target().count(job, threads, watch); });
+    run(threads, [&](Watch& watch) { active_target().count(job, threads, watch); });
 }
 
 }  // namespace

@@ -3,7 +3,11 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include "arrays.hpp"
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "bind/arrays.hpp"
 
 namespace vech {
 namespace {
@@ -15,10 +19,10 @@ Batch batch_of(const In& source, std::size_t source_axes, const In& target, std:
     if (axes != target.ndim() - target_axes || axes > batch.shape.size())
         throw nb::value_error("source and target differ in their leading axes");
     for (std::size_t axis = 0; axis < axes; ++axis) {
-        const auto size = static_cast<std::int64_t>(source.shape(axis));
-        if (size != static_cast<std::int64_t>(target.shape(axis)))
-            throw nb::value_error("source and target differ in their leading axes");
-        batch.count *= size;
+        const auto size = extent(source, axis);
+        if (size != extent(target, axis)) throw nb::value_error("source and target differ in their leading axes");
+        if (__builtin_mul_overflow(batch.count, size, &batch.count))
+            throw nb::value_error("there are too many matrices");
         if (size == 1) continue;
         const auto from = stride_bytes(source, axis), to = stride_bytes(target, axis);
         const int last = batch.axes - 1;
@@ -38,44 +42,33 @@ Batch batch_of(const In& source, std::size_t source_axes, const In& target, std:
 
 Rows half_rows(const In& array, Half half) {
     const std::size_t axis = array.ndim() - 1;
-    if (static_cast<std::int64_t>(array.shape(axis)) != half.length())
-        throw nb::value_error("the half has another length than its layout");
+    if (extent(array, axis) != half.length()) throw nb::value_error("the half has another length than its layout");
     return Rows::packed(address(array), half.length() > 1 ? stride_bytes(array, axis) : item_size(array), half);
 }
 
 Rows full_rows(const In& array, std::int64_t rows, std::int64_t n) {
     const std::size_t axis = array.ndim() - 2;
-    if (static_cast<std::int64_t>(array.shape(axis)) != rows || static_cast<std::int64_t>(array.shape(axis + 1)) != n)
+    if (extent(array, axis) != rows || extent(array, axis + 1) != n)
         throw nb::value_error("the matrix has another shape than its half");
     return Rows::full(address(array), stride_bytes(array, axis), stride_bytes(array, axis + 1));
 }
 
-// Bytes from the first number of an array that its last `axes` axes reach, both ends included.
-Range reach_of(const In& array, int axes) {
-    Range reach{0, 0};
-    for (std::size_t axis = array.ndim() - static_cast<std::size_t>(axes); axis < array.ndim(); ++axis) {
-        const auto far = (static_cast<std::int64_t>(array.shape(axis)) - 1) * stride_bytes(array, axis);
-        (far < 0 ? reach.begin : reach.end) += far;
+// Bytes from the first number of an array that its last `axes` axes reach, both ends included; none if they are empty.
+struct Extent {
+    std::int64_t begin = 0, end = 0;
+    bool empty = false;
+
+    Extent(const In& array, std::size_t axes) {
+        for (std::size_t axis = array.ndim() - axes; axis < array.ndim(); ++axis) {
+            const auto far = (extent(array, axis) - 1) * stride_bytes(array, axis);
+            (far < 0 ? begin : end) += far;
+            empty |= extent(array, axis) == 0;
+        }
     }
-    return reach;
-}
-
-void need_inside(const Range& reach, std::int64_t offset) {
-    if (offset < reach.begin || offset > reach.end) throw nb::index_error("a cell lies outside of its array");
-}
-
-void need_axes(const In& array, std::size_t axes) {
-    if (array.ndim() < axes) throw nb::value_error("an array has too few axes");
-}
-
-void need_item(int item, const In& array) {
-    if (item_size(array) != item) throw nb::value_error("the arrays differ in item size");
-}
-
-const Change& take(const BoundChange& change, int item) {
-    if (change.item != item) throw nb::value_error("a change is of another item size");
-    return change;
-}
+    void need(std::int64_t offset) const {
+        if (empty || offset < begin || offset > end) throw nb::index_error("a cell lies outside of its array");
+    }
+};
 
 void set_diagonal(Move& move, bool source_has, bool target_has, const Fill& fill) {
     if (!target_has) return;
@@ -84,9 +77,8 @@ void set_diagonal(Move& move, bool source_has, bool target_has, const Fill& fill
         return;
     }
     if (!fill) throw nb::value_error("an implied diagonal needs its number");
-    need_item(move.item, *fill);
+    copy_number(move.fill, *fill, move.item);
     move.diagonal = Move::Diagonal::fill;
-    std::memcpy(move.fill, fill->data(), static_cast<std::size_t>(move.item));
 }
 
 // Where the cells (row, column) of one triangle are, from the first number of an array, in bytes: start + row *
@@ -96,17 +88,40 @@ struct Lines {
     bool lower;
 
     Rows rows(const In& array) const { return {address(array) + start, row_step, column_step, bend}; }
-    // Throws unless these cells are in the array, or their mirror images: the corners of what they fill are enough.
-    void need_in(const In& array, int axes, Range larges, Range smalls, bool mirrored) const {
-        if (larges.size() <= 0 || smalls.size() <= 0) return;
-        const Range reach = reach_of(array, axes);
-        for (const auto& [large, small] :
-             {std::pair{larges.begin, smalls.begin}, std::pair{larges.end - 1, smalls.begin},
-              std::pair{larges.end - 1, smalls.end - 1}})
-            need_inside(reach, lower != mirrored ? offset(large, small) : offset(small, large));
+    // Throws unless these cells are in the array, or their mirror images: `larges` x `smalls`, or, where these are one
+    // range, a triangle. Offsets are linear in the column and quadratic in the row, so that the outermost are on the
+    // edges: at their ends, or where the row's own step turns.
+    void need_in(const In& array, std::size_t axes, Range larges, Range smalls, bool mirrored) const {
+        const Extent extent(array, axes);
+        const bool by_row = lower != mirrored, square = larges.begin == smalls.begin;
+        const auto need = [&](std::int64_t large, std::int64_t small) {
+            extent.need(by_row ? offset(large, small) : offset(small, large));
+        };
+        const auto along = [&](Range range, bool with_column, auto&& at) {
+            at(range.begin);
+            at(range.end - 1);
+            if (bend == 0) return;
+            std::int64_t back = 0;
+            if (__builtin_add_overflow(row_step, with_column ? column_step : 0, &back) ||
+                __builtin_sub_overflow(0, back, &back))
+                throw nb::index_error("a cell lies outside of its array");
+            const auto turn = std::clamp(back / bend, range.begin, range.end - 1);
+            for (auto k = std::max(turn - 1, range.begin); k < std::min(turn + 3, range.end); ++k) at(k);
+        };
+        for (const auto small : {smalls.begin, smalls.end - 1})
+            if (!square || small == smalls.begin) along(larges, false, [&](std::int64_t large) { need(large, small); });
+        for (const auto large : {larges.begin, larges.end - 1})
+            if (!square || large == larges.end - 1)
+                along(smalls, false, [&](std::int64_t small) { need(large, small); });
+        if (square) along(larges, true, [&](std::int64_t both) { need(both, both); });
     }
     std::int64_t offset(std::int64_t r, std::int64_t c) const {
-        return start + r * row_step + c * column_step + r * (r - 1) / 2 * bend;
+        std::int64_t rows = 0, columns = 0, bent = 0, sum = start;
+        bool beyond = __builtin_mul_overflow(r, row_step, &rows) | __builtin_mul_overflow(c, column_step, &columns) |
+                      __builtin_mul_overflow(r * (r - 1) / 2, bend, &bent);
+        for (const auto part : {rows, columns, bent}) beyond |= __builtin_add_overflow(sum, part, &sum);
+        if (beyond) throw nb::index_error("a cell lies outside of its array");
+        return sum;
     }
 };
 
@@ -117,7 +132,7 @@ void swap_if_rows_adjoin(Rows& full, int item, bool& swapped) {
 }
 
 bool move(const Move& move, int threads, Outcome& outcome) {
-    run([&](Watch& watch) { active_target().move(move, threads, watch, outcome); });
+    run(threads, [&](Watch& watch) { active_target().move(move, threads, watch, outcome); });
     return outcome.overflow;
 }
 
@@ -131,18 +146,18 @@ bool expand(const In& half, const Out& out, std::int64_t n, bool grow, bool diag
     Move job{};
     job.item = item;
     job.n = n;
-    job.source = half_rows(half, {n, grow, diagonal_stored});
-    const auto rows = static_cast<std::int64_t>(out.shape(out.ndim() - 2));
+    job.source = half_rows(half, half_of(n, grow, diagonal_stored));
+    const auto rows = extent(In(out), out.ndim() - 2);
     job.target = full_rows(In(out), rows, n);
-    if (row < 0 || row + rows > n) throw nb::index_error("rows out of range");
+    const Range wanted = range_in(row, rows, n, "rows out of range");
     job.lower = grow;
     job.straight = job.transposed = true;
     job.on_straight = take(straight, item);
     job.on_transposed = take(transposed, item);
     job.on_diagonal = take(diagonal, item);
     set_diagonal(job, diagonal_stored, true, fill);
-    job.first = row;
-    job.last = row + rows;
+    job.first = wanted.begin;
+    job.last = wanted.end;
     bool swapped = false;
     if (rows == n) swap_if_rows_adjoin(job.target, item, swapped);
     if (swapped) std::swap(job.on_straight, job.on_transposed);
@@ -162,7 +177,7 @@ bool pack(const In& full, const Out& half, std::int64_t n, bool grow, bool diago
     job.item = item;
     job.n = n;
     job.source = full_rows(full, n, n);
-    job.target = half_rows(In(half), {n, grow, diagonal_stored});
+    job.target = half_rows(In(half), half_of(n, grow, diagonal_stored));
     bool swapped = false;
     swap_if_rows_adjoin(job.source, item, swapped);
     job.lower = grow != swapped;
@@ -187,8 +202,8 @@ bool convert(const In& source, const Out& target, std::int64_t n, bool source_gr
     Move job{};
     job.item = item;
     job.n = n;
-    job.source = half_rows(source, {n, source_grow, source_diagonal});
-    job.target = half_rows(In(target), {n, target_grow, target_diagonal});
+    job.source = half_rows(source, half_of(n, source_grow, source_diagonal));
+    job.target = half_rows(In(target), half_of(n, target_grow, target_diagonal));
     job.lower = source_grow;
     job.straight = source_grow == target_grow;
     job.transposed = !job.straight;
@@ -206,7 +221,7 @@ bool mirrored(const In& full, std::int64_t n, const BoundChange& change, int thr
     need_axes(full, 2);
     Move job{};
     job.item = item;
-    job.n = n;
+    job.n = side(n);
     job.source = full_rows(full, n, n);
     bool swapped = false;
     swap_if_rows_adjoin(job.source, item, swapped);
@@ -222,7 +237,11 @@ bool mirrored(const In& full, std::int64_t n, const BoundChange& change, int thr
     return !outcome.differs;
 }
 
-Range range_of(const std::pair<std::int64_t, std::int64_t>& ends) { return {ends.first, ends.second}; }
+Range range_of(const std::pair<std::int64_t, std::int64_t>& ends) {
+    side(ends.first);
+    side(ends.second);
+    return {ends.first, std::max(ends.first, ends.second)};
+}
 
 // Cells whose larger index is in `larges` and smaller one in `smalls`: all of one triangle, or a rectangle beside it.
 bool piece(const In& source, const Lines& from, const Out& target, const Lines& to, int target_axes,
@@ -233,12 +252,20 @@ bool piece(const In& source, const Lines& from, const Out& target, const Lines& 
     const int source_axes = static_cast<int>(source.ndim()) - static_cast<int>(target.ndim()) + target_axes;
     if (source_axes < 1 || target_axes < 1 || source_axes > 2 || target_axes > 2)
         throw nb::value_error("source and target differ in their leading axes");
+    need_axes(source, static_cast<std::size_t>(source_axes));
+    need_axes(In(target), static_cast<std::size_t>(target_axes));
     need_item(item, In(target));
+    const Range large = range_of(larges), small = range_of(smalls);
+    const bool triangle = large.begin == small.begin && large.end == small.end;
+    if (!triangle && large.begin < small.end) throw nb::value_error("smalls reach into larges, and are others");
+    if (!own && !mirrored) throw nb::value_error("neither own nor mirrored cells are wanted");
+    if (threads < 1) throw nb::value_error("threads must be at least 1");
+    if (large.size() == 0 || small.size() == 0) return false;
     Move job{};
     job.item = item;
-    from.need_in(source, source_axes, range_of(larges), range_of(smalls), false);
-    if (own) to.need_in(In(target), target_axes, range_of(larges), range_of(smalls), false);
-    if (mirrored) to.need_in(In(target), target_axes, range_of(larges), range_of(smalls), true);
+    from.need_in(source, static_cast<std::size_t>(source_axes), large, small, false);
+    if (own) to.need_in(In(target), static_cast<std::size_t>(target_axes), large, small, false);
+    if (mirrored) to.need_in(In(target), static_cast<std::size_t>(target_axes), large, small, true);
     job.source = from.rows(source);
     job.target = to.rows(In(target));
     job.lower = from.lower;
@@ -250,36 +277,36 @@ bool piece(const In& source, const Lines& from, const Out& target, const Lines& 
     job.on_diagonal = take(diagonal, item);
     job.diagonal = Move::Diagonal::copy;
     job.piece = true;
-    job.rows = range_of(from.lower ? larges : smalls);
-    job.columns = range_of(from.lower ? smalls : larges);
+    job.rows = from.lower ? large : small;
+    job.columns = from.lower ? small : large;
     job.batch =
         batch_of(source, static_cast<std::size_t>(source_axes), In(target), static_cast<std::size_t>(target_axes));
     Outcome outcome;
     return move(job, threads, outcome);
 }
 
-using Offsets = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig>;
+using Offsets = Array<const std::int64_t, Line>;
 
 bool cells(const In& source, int source_axes, const Out& target, int target_axes, const Offsets& from,
-           const Offsets& to, const std::vector<std::pair<const BoundChange*, std::int64_t>>& changes, int threads) {
+           const Offsets& to, const std::vector<std::pair<BoundChange, std::int64_t>>& changes, int threads) {
     const int item = item_size(source);
     need_axes(source, static_cast<std::size_t>(source_axes));
     need_axes(In(target), static_cast<std::size_t>(target_axes));
     need_item(item, In(target));
-    if (from.size() != to.size()) throw nb::value_error("offsets differ in number");
+    const auto count_of_all = extent(In(from), 0);
+    if (extent(In(to), 0) != count_of_all) throw nb::value_error("offsets differ in number");
+    const Extent sources(source, static_cast<std::size_t>(source_axes)),
+        targets(In(target), static_cast<std::size_t>(target_axes));
     std::vector<Cells::List> lists;
     std::int64_t done = 0;
     for (const auto& [change, count] : changes) {
-        if (change == nullptr || count < 0 || done + count > static_cast<std::int64_t>(from.size()))
-            throw nb::value_error("changes are of more cells than there are");
-        lists.push_back({from.data() + done, to.data() + done, count, &take(*change, item)});
+        if (count < 0 || count > count_of_all - done) throw nb::value_error("changes are of more cells than there are");
+        lists.push_back({from.data() + done, to.data() + done, count, &take(change, item)});
+        for (std::int64_t k = done; k < done + count; ++k) {
+            if (!change.constant) sources.need(from.data()[k]);  // else from nowhere
+            targets.need(to.data()[k]);
+        }
         done += count;
-    }
-    const Range sources = reach_of(source, source_axes), targets = reach_of(In(target), target_axes);
-    for (std::size_t k = 0; k < from.size(); ++k) {
-        const bool constant = source.size() == 0;  // from nowhere
-        if (!constant) need_inside(sources, from.data()[k]);
-        need_inside(targets, to.data()[k]);
     }
     Outcome outcome;
     const Cells job{
@@ -290,7 +317,7 @@ bool cells(const In& source, int source_axes, const Out& target, int target_axes
         static_cast<int>(lists.size()),
         std::max<std::int64_t>(done, 1),
         batch_of(source, static_cast<std::size_t>(source_axes), In(target), static_cast<std::size_t>(target_axes))};
-    if (job.batch.count > 0) run([&](Watch& watch) { active_target().cells(job, threads, watch, outcome); });
+    run(threads, [&](Watch& watch) { active_target().cells(job, threads, watch, outcome); });
     return outcome.overflow;
 }
 
@@ -318,6 +345,9 @@ void bind_dense(nb::module_& m) {
                     change.scale = Change::Scale::f8;
                 else if (!scale.empty())
                     throw nb::value_error("scale must be 'f4', 'f8' or ''");
+                const int real = change.scale == Change::Scale::f4 ? 4 : change.scale == Change::Scale::f8 ? 8 : item;
+                if (item != real && item != 2 * real)
+                    throw nb::value_error("a number of item bytes is not of that scale");
                 change.divisor = divisor;
                 change.multiplier = multiplier;
                 new (self) BoundChange(change);
@@ -339,7 +369,8 @@ void bind_dense(nb::module_& m) {
           nb::arg("to"), nb::arg("target_axes"), nb::arg("larges"), nb::arg("smalls"), nb::arg("own"),
           nb::arg("mirrored"), nb::arg("change"), nb::arg("mirrored_change"), nb::arg("diagonal"), nb::arg("threads"));
     m.def("cells", &cells, nb::arg("source").noconvert(), nb::arg("source_axes"), nb::arg("target").noconvert(),
-          nb::arg("target_axes"), nb::arg("origins"), nb::arg("targets"), nb::arg("changes"), nb::arg("threads"));
+          nb::arg("target_axes"), nb::arg("origins").noconvert(), nb::arg("targets").noconvert(), nb::arg("changes"),
+          nb::arg("threads"));
     m.def("mirrored", &mirrored, nb::arg("full").noconvert(), nb::arg("n"), nb::arg("change"), nb::arg("threads"));
 }
 

@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include "arrays.hpp"
+#include "bind/arrays.hpp"
 
 namespace vech {
 
@@ -11,6 +11,7 @@ void bind_dense(nb::module_&);
 void bind_sparse(nb::module_&);
 void bind_product(nb::module_&);
 void bind_codes(nb::module_&);
+void bind_digest(nb::module_&);
 void bind_gram(nb::module_&);
 void bind_text(nb::module_&);
 
@@ -47,6 +48,7 @@ NB_MODULE(_core, m) {
     vech::bind_sparse(m);
     vech::bind_product(m);
     vech::bind_codes(m);
+    vech::bind_digest(m);
     vech::bind_gram(m);
     vech::bind_text(m);
 }

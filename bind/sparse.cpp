@@ -6,18 +6,16 @@
 #include <cstdlib>
 #include <new>
 
-#include "arrays.hpp"
+#include "bind/arrays.hpp"
 
 namespace vech {
 namespace {
 
-using Pointers = nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig, nb::device::cpu>;  // of 4 or 8 bytes
-using Columns = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Pointers = nb::ndarray<nb::ro, Line, nb::c_contig, nb::device::cpu>;  // of 4 or 8 bytes
+using Columns = Array<const std::int32_t, Line>;
 
 const std::byte* half_words(const In& half, const Half& layout) {
-    if (half.ndim() != 1 || static_cast<std::int64_t>(half.shape(0)) != layout.length())
-        throw nb::value_error("the half has another shape than its layout");
-    if (layout.length() > 1 && half.stride(0) != 1) throw nb::value_error("the half is not contiguous");
+    need_line(half, layout.length(), "the half has another shape than its layout, or is not contiguous");
     return address(half);
 }
 
@@ -25,31 +23,20 @@ template <class Job>
 void set_fill(Job& job, const Fill& fill) {
     job.implied = fill.has_value();
     if (!fill) return;
-    if (job.half.diagonal || fill->itemsize() != static_cast<std::size_t>(job.item))
-        throw nb::value_error("fill is for an implied diagonal, and has the half's item size");
-    std::memcpy(job.fill, fill->data(), static_cast<std::size_t>(job.item));
+    if (job.half.diagonal) throw nb::value_error("fill is for an implied diagonal");
+    copy_number(job.fill, *fill, job.item);
 }
 
 constexpr const char* malformed = "indptr and indices do not describe sorted rows of the matrix or its triangle";
 
-// The array takes over a block from malloc.
-nb::object owned(void* block, std::int64_t count, nb::dlpack::dtype dtype) {
-    const nb::capsule owner(block, [](void* p) noexcept { std::free(p); });
-    const auto size = static_cast<std::size_t>(count);
-    return nb::cast(nb::ndarray<nb::numpy>(block, 1, &size, owner, nullptr, dtype));
-}
-
-nb::tuple arrays_of(Csr& csr, std::int64_t n, nb::dlpack::dtype dtype) {
-    if (csr.malformed) throw nb::value_error(malformed);
-    if (csr.out_of_memory) throw std::bad_alloc();
-    const auto indptr = owned(csr.indptr, n + 1, nb::dtype<std::int64_t>());
-    const auto indices = owned(csr.indices, csr.nonzeros, nb::dtype<std::int32_t>());
-    return nb::make_tuple(indptr, indices, owned(csr.data, csr.nonzeros, dtype));
+nb::tuple arrays_of(Csr& csr, const Rowwise& given, const In& data) {
+    raise_for(csr.fault, malformed);
+    return arrays_of(csr, given.n, data.dtype());
 }
 
 nb::tuple scan(const In& half, std::int64_t n, bool grow, bool diagonal_stored, const nb::bytes& keep, const Fill& fill,
                int threads, const std::optional<nb::bytes>& bound) {
-    Scan job{.words = nullptr, .item = item_size(half), .half = {n, grow, diagonal_stored}};
+    Scan job{.words = nullptr, .item = item_size(half), .half = half_of(n, grow, diagonal_stored)};
     job.words = half_words(half, job.half);
     copy_bytes(job.keep, keep, job.item, "keep must have as many bytes as a number");
     set_fill(job, fill);
@@ -59,12 +46,15 @@ nb::tuple scan(const In& half, std::int64_t n, bool grow, bool diagonal_stored, 
         copy_bytes(job.bound, *bound, job.item, "bound must have as many bytes as a number");
     }
     Csr csr;
-    run([&](Watch& watch) { active_target().scan(job, threads, watch, csr); });
+    run(threads, [&](Watch& watch) { active_target().scan(job, threads, watch, csr); });
+    raise_for(csr.fault, malformed);
     return arrays_of(csr, n, half.dtype());
 }
 
 void scatter(const In& half, const Out& out, std::int64_t n, bool grow, bool diagonal_stored,
              const BoundChange& transposed, const BoundChange& diagonal, const Fill& fill, int threads) {
+    take(transposed, item_size(half));
+    take(diagonal, item_size(half));
     if (!(transposed.none() || transposed.constant) || !diagonal.none())
         throw nb::value_error("scatter computes nothing");
     if (out.ndim() != 2 || static_cast<std::int64_t>(out.shape(0)) != n ||
@@ -73,32 +63,30 @@ void scatter(const In& half, const Out& out, std::int64_t n, bool grow, bool dia
     const In full(out);
     Scatter job{.words = nullptr,
                 .item = item_size(half),
-                .half = {n, grow, diagonal_stored},
+                .half = half_of(n, grow, diagonal_stored),
                 .target = Rows::full(address(full), stride_bytes(full, 0), stride_bytes(full, 1)),
                 .transposed = !transposed.constant};
     job.words = half_words(half, job.half);
     set_fill(job, fill);
-    run([&](Watch& watch) { active_target().scatter(job, threads, watch); });
+    run(threads, [&](Watch& watch) { active_target().scatter(job, threads, watch); });
 }
 
 double density(const In& half, const nb::bytes& keep) {
     std::uint8_t mask[16] = {};
     const int item = item_size(half);
     copy_bytes(mask, keep, item, "keep must have as many bytes as a number");
-    if (half.ndim() != 1 || (half.shape(0) > 1 && half.stride(0) != 1))
-        throw nb::value_error("the half is not contiguous");
-    return active_target().density(address(half), static_cast<std::int64_t>(half.shape(0)), item, mask);
+    need_axes(half, 1);
+    need_line(half, extent(half, 0), "the half is not contiguous");
+    return active_target().density(address(half), extent(half, 0), item, mask);
 }
 
 Rowwise rowwise(const Pointers& indptr, const Columns& indices, const In& data, std::int64_t n) {
     const bool wide = indptr.dtype() == nb::dtype<std::int64_t>();
     if (!wide && indptr.dtype() != nb::dtype<std::int32_t>()) throw nb::type_error("indptr must be int32 or int64");
-    if (n < 0 || static_cast<std::int64_t>(indptr.shape(0)) != n + 1)
-        throw nb::value_error("indptr must hold n + 1 numbers");
-    const auto count = indices.shape(0);
-    if (data.ndim() != 1 || data.shape(0) != count || (count > 1 && data.stride(0) != 1))
-        throw nb::value_error("indices and data differ in length");
-    return {n, {indptr.data(), wide}, indices.data(), address(data), static_cast<std::int64_t>(count), item_size(data)};
+    if (extent(indptr, 0) != side(n) + 1) throw nb::value_error("indptr must hold n + 1 numbers");
+    const auto count = extent(indices, 0);
+    need_line(data, count, "indices and data differ in length");
+    return {n, {indptr.data(), wide}, indices.data(), address(data), count, item_size(data)};
 }
 
 // Without the numbers.
@@ -110,18 +98,19 @@ template <bool own>
 nb::tuple mirror(const Pointers& indptr, const Columns& indices, const In& data, const BoundChange& change,
                  std::int64_t n, bool grow, int threads) {
     const Mirror job{rowwise(indptr, indices, data, n), grow, own, change};
-    if (change.item != job.half.item) throw nb::value_error("a change is of another item size");
-    if (change.scale != Change::Scale::none) throw nb::value_error("mirrored numbers are not scaled");
+    take(change, job.half.item);
+    if (change.scale != Change::Scale::none || change.constant)
+        throw nb::value_error("mirrored numbers are neither scaled nor zero");
     Csr csr;
-    run([&](Watch& watch) { active_target().mirror(job, threads, watch, csr); });
-    return arrays_of(csr, n, data.dtype());
+    run(threads, [&](Watch& watch) { active_target().mirror(job, threads, watch, csr); });
+    return arrays_of(csr, job.half, data);
 }
 
 nb::tuple cut(const Pointers& indptr, const Columns& indices, const In& data, std::int64_t n, bool grow, int threads) {
     const Cut job{rowwise(indptr, indices, data, n), grow};
     Csr csr;
-    run([&](Watch& watch) { active_target().cut(job, threads, watch, csr); });
-    return arrays_of(csr, n, data.dtype());
+    run(threads, [&](Watch& watch) { active_target().cut(job, threads, watch, csr); });
+    return arrays_of(csr, job.full, data);
 }
 
 std::int64_t fault(const Pointers& indptr, const Columns& indices, std::int64_t n, const std::string& part) {
@@ -131,7 +120,7 @@ std::int64_t fault(const Pointers& indptr, const Columns& indices, std::int64_t 
                                           : throw nb::value_error("no such part");
     const auto matrix = pattern(indptr, indices, n);
     std::int64_t row = -1;
-    run([&](Watch&) { row = active_target().fault(matrix, which); });
+    run(1, [&](Watch&) { row = active_target().fault(matrix, which); });
     return row;
 }
 
@@ -141,19 +130,12 @@ double jumps(const Pointers& indptr, const Columns& indices, std::int64_t n) {
 
 Symmetry::Number number_of(const In& data) {
     using enum Symmetry::Number;
-    switch (static_cast<nb::dlpack::dtype_code>(data.dtype().code)) {
-        case nb::dlpack::dtype_code::Int: return integer;
-        case nb::dlpack::dtype_code::UInt:
-        case nb::dlpack::dtype_code::Bool: return natural;
-        case nb::dlpack::dtype_code::Float:
-            if (item_size(data) == 4 || item_size(data) == 8) return real;
-            break;
-        case nb::dlpack::dtype_code::Complex:
-            if (item_size(data) == 8 || item_size(data) == 16) return complex;
-            break;
-        default: break;
+    if (real_size(data) != 0) return is_complex(data) ? complex : real;
+    if (item_size(data) <= 8) {
+        if (is_of(data, nb::dlpack::dtype_code::Int)) return integer;
+        if (is_of(data, nb::dlpack::dtype_code::UInt) || is_of(data, nb::dlpack::dtype_code::Bool)) return natural;
     }
-    throw nb::type_error("these numbers have no kernel");
+    throw nb::type_error(no_kernel);
 }
 
 std::optional<std::pair<std::int64_t, std::int64_t>> asymmetry(const Pointers& indptr, const Columns& indices,
@@ -161,9 +143,8 @@ std::optional<std::pair<std::int64_t, std::int64_t>> asymmetry(const Pointers& i
                                                                bool negates, double tolerance, int threads) {
     const Symmetry job{rowwise(indptr, indices, data, n), number_of(data), conjugates, negates, tolerance};
     Asymmetry found;
-    run([&](Watch& watch) { active_target().asymmetry(job, threads, watch, found); });
-    if (found.malformed) throw nb::value_error(malformed);
-    if (found.out_of_memory) throw std::bad_alloc();
+    run(threads, [&](Watch& watch) { active_target().asymmetry(job, threads, watch, found); });
+    raise_for(found.fault, malformed);
     if (found.row < 0) return std::nullopt;
     return std::pair(found.row, found.column);
 }
@@ -175,16 +156,16 @@ bool multiply_sparse(const Pointers& indptr, const Columns& indices, const In& d
     SparseProduct job{};
     job.half = rowwise(indptr, indices, data, n);
     job.grow = grow;
-    const auto number = number_of(data);
-    job.complex = number == Symmetry::Number::complex;
-    if (number != Symmetry::Number::real && !job.complex) throw nb::type_error("these numbers have no kernel");
-    job.real = job.complex ? job.half.item / 2 : job.half.item;
+    job.real = real_size(data);
+    job.complex = is_complex(data);
+    if (job.real == 0) throw nb::type_error(no_kernel);
     const In to(y);
-    job.columns = x.ndim() == 2 ? static_cast<std::int64_t>(x.shape(1)) : 1;
+    need_axes(x, 1);
+    job.columns = x.ndim() == 2 ? extent(x, 1) : 1;
     for (const In* array : {&x, &to}) {
         const auto axes = array->ndim();
-        if (array->dtype() != data.dtype() || axes != x.ndim() || axes < 1 || axes > 2 ||
-            static_cast<std::int64_t>(array->shape(0)) != n || array->shape(axes - 1) != x.shape(axes - 1))
+        if (array->dtype() != data.dtype() || axes != x.ndim() || axes > 2 || extent(*array, 0) != n ||
+            extent(*array, axes - 1) != extent(x, axes - 1))
             throw nb::value_error("x or y has another shape or dtype than the half");
         if (array->size() > 1 && ((array->shape(axes - 1) > 1 && array->stride(axes - 1) != 1) ||
                                   (n > 1 && array->stride(0) != job.columns)))
@@ -201,7 +182,7 @@ bool multiply_sparse(const Pointers& indptr, const Columns& indices, const In& d
     job.x = address(x);
     job.y = address(to);
     auto fault = Fault::none;
-    run([&](Watch& watch) { fault = active_target().multiply_sparse(job, threads, watch); });
+    run(threads, [&](Watch& watch) { fault = active_target().multiply_sparse(job, threads, watch); });
     if (fault == Fault::out_of_memory) throw std::bad_alloc();
     return fault == Fault::none;
 }

@@ -1,18 +1,19 @@
 // read_entries.
-#include "text.hpp"
+#include "core/text.hpp"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
 #include <array>
+#include <limits>
 #include <utility>
 
-#include "arrays.hpp"
+#include "bind/arrays.hpp"
 
 namespace vech {
 namespace {
 
-using Text = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Text = Array<const std::uint8_t, Line>;
 
 constexpr std::array<std::pair<const char*, Field>, 5> fields{{{"real", Field::real},
                                                                {"integer", Field::integer},
@@ -33,24 +34,29 @@ nb::tuple bound_read_entries(const Text& text, const std::string& field, std::in
                              std::int64_t start) {
     Entries entries{};
     entries.field = field_of(field);
-    entries.wide = rows.itemsize() == 8;
+    entries.wide = item_size(In(rows)) == 8;
     entries.n_rows = n_rows;
     entries.n_columns = n_columns;
-    const std::size_t item = entries.field == Field::complex ? 16 : 8;
+    const int item = entries.field == Field::complex ? 16 : 8;
     if (numbers.has_value() == (entries.field == Field::pattern)) throw nb::value_error("a pattern has no numbers");
     if (text.size() == 0 || text.data()[text.size() - 1] != '\n') throw nb::value_error("the text ends in a line");
-    const auto into = [&](const Out& array, std::size_t size) {
-        const In in(array);
-        if (array.ndim() != 1 || array.shape(0) != rows.shape(0) || array.itemsize() != size ||
-            (array.shape(0) > 1 && array.stride(0) != 1))
-            throw nb::value_error("rows, columns and numbers differ in length, or have another item size");
-        return static_cast<void*>(address(in) + start * static_cast<std::int64_t>(size));
-    };
-    if (!(rows.itemsize() == 4 || entries.wide) || start < 0 || start > static_cast<std::int64_t>(rows.shape(0)))
+    need_axes(In(rows), 1);
+    const auto room = extent(In(rows), 0);
+    const auto most = entries.wide ? std::numeric_limits<std::int64_t>::max() : side_most;
+    if (!(entries.wide || item_size(In(rows)) == 4) || start < 0 || start > room)
         throw nb::value_error("rows have 4 or 8 bytes, and start is among them");
-    entries.room = static_cast<std::int64_t>(rows.shape(0)) - start;
-    entries.rows = into(rows, rows.itemsize());
-    entries.columns = into(columns, rows.itemsize());
+    if (n_rows < 0 || n_columns < 0 || n_rows > most || n_columns > most)
+        throw nb::value_error("a size is negative, or beyond what rows and columns can hold");
+    const auto into = [&](const Out& array, int size) {
+        const In in(array);
+        constexpr const char* what = "rows, columns and numbers differ in length, or have another item size";
+        if (item_size(in) != size) throw nb::value_error(what);
+        need_line(in, room, what);
+        return static_cast<void*>(address(in) + start * size);
+    };
+    entries.room = room - start;
+    entries.rows = into(rows, item_size(In(rows)));
+    entries.columns = into(columns, item_size(In(rows)));
     entries.numbers = numbers ? into(*numbers, item) : nullptr;
     const auto* const begin = reinterpret_cast<const char*>(text.data());
     Reading reading;

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "layout.hpp"
+#include "core/layout.hpp"
 
 namespace vech {
 

@@ -1,12 +1,6 @@
-#include "dispatch.hpp"
+#include "core/dispatch.hpp"
 
 namespace vech {
-
-#if defined(__x86_64__)
-#define VECH_TARGETS(row) row(avx512_icl) row(avx512) row(avx2) row(baseline)
-#else
-#define VECH_TARGETS(row) row(baseline)
-#endif
 
 #define VECH_DECLARE(target)      \
     namespace target {            \

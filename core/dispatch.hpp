@@ -1,39 +1,55 @@
 // The kernel table: one per target, and the one in use.
 #pragma once
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "codes.hpp"
-#include "gram.hpp"
-#include "move.hpp"
-#include "product.hpp"
-#include "sparse.hpp"
+#include "core/codes.hpp"
+#include "core/gram.hpp"
+#include "core/move.hpp"
+#include "core/parallel.hpp"
+#include "core/product.hpp"
+#include "core/sparse.hpp"
 
 namespace vech {
+
+// Every kernel, by the unit of kernels/ that it is in: its name, its result, what it is given. Declarations, the table
+// and its entries are made of these lists.
+#define VECH_DENSE(kernel)                                         \
+    kernel(move, void, const Move&, int threads, Watch&, Outcome&) \
+        kernel(cells, void, const Cells&, int threads, Watch&, Outcome&)
+
+#define VECH_SPARSE(kernel)                                                               \
+    kernel(mirror, void, const Mirror&, int threads, Watch&, Csr&)                        \
+        kernel(cut, void, const Cut&, int threads, Watch&, Csr&)                          \
+            kernel(asymmetry, void, const Symmetry&, int threads, Watch&, Asymmetry&)     \
+                kernel(multiply_sparse, Fault, const SparseProduct&, int threads, Watch&) \
+                    kernel(gram, void, const Gram&, int threads, Watch&, GramResult&)     \
+                        kernel(fault, std::int64_t, const Rowwise&, Part) kernel(jumps, double, const Rowwise&)
+
+#define VECH_PRODUCTS(kernel)                                               \
+    kernel(multiply, void, const Product&, int threads, Watch&)             \
+        kernel(multiply_columns, void, const Product&, int threads, Watch&) \
+            kernel(panel, void, const Panel&, int threads, Watch&)          \
+                kernel(dot, double, const Numbers&, int threads, Watch&)    \
+                    kernel(largest, double, const Numbers&, int threads, Watch&)
+
+#define VECH_BITS(kernel)                                                                                           \
+    kernel(scan, void, const Scan&, int threads, Watch&, Csr&)                                                      \
+        kernel(scatter, void, const Scatter&, int threads, Watch&)                                                  \
+            kernel(density, double, const std::byte* words, std::int64_t count, int item, const std::uint8_t* keep) \
+                kernel(sum_columns, void, const Spread&, int threads, Watch&)                                       \
+                    kernel(encode, void, const Encoding&, int threads, Watch&)                                      \
+                        kernel(count, void, const Agreement&, int threads, Watch&)
+
+#define VECH_KERNELS(kernel) VECH_DENSE(kernel) VECH_SPARSE(kernel) VECH_PRODUCTS(kernel) VECH_BITS(kernel)
+#define VECH_POINTER(name, result, ...) result (*name)(__VA_ARGS__);
 
 struct Kernels {
     const char* name;
     bool (*supported)();
-    void (*move)(const Move&, int threads, Watch&, Outcome&);
-    void (*cells)(const Cells&, int threads, Watch&, Outcome&);
-    void (*scan)(const Scan&, int threads, Watch&, Csr&);
-    void (*scatter)(const Scatter&, int threads, Watch&);
-    double (*density)(const std::byte* words, std::int64_t count, int item, const std::uint8_t* keep);
-    void (*mirror)(const Mirror&, int threads, Watch&, Csr&);
-    void (*multiply)(const Product&, int threads, Watch&);
-    void (*multiply_columns)(const Product&, int threads, Watch&);
-    void (*panel)(const Panel&, int threads, Watch&);
-    double (*dot)(const Numbers&, int threads, Watch&);
-    double (*largest)(const Numbers&, int threads, Watch&);
-    void (*sum_columns)(const Spread&, int threads, Watch&);
-    void (*encode)(const Encoding&, int threads, Watch&);
-    void (*count)(const Agreement&, int threads, Watch&);
-    void (*gram)(const Gram&, int threads, Watch&, GramResult&);
-    std::int64_t (*fault)(const Rowwise&, Part);
-    double (*jumps)(const Rowwise&);
-    void (*cut)(const Cut&, int threads, Watch&, Csr&);
-    void (*asymmetry)(const Symmetry&, int threads, Watch&, Asymmetry&);
-    Fault (*multiply_sparse)(const SparseProduct&, int threads, Watch&);
+    VECH_KERNELS(VECH_POINTER)
 };
 
 const std::vector<const Kernels*>& compiled_targets();  // best first

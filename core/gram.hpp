@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "layout.hpp"
-#include "sparse.hpp"
+#include "core/layout.hpp"
+#include "core/sparse.hpp"
 
 namespace vech {
 
@@ -13,7 +13,7 @@ namespace vech {
 struct Gram {
     enum class Number : std::uint8_t { f4, f8, c4, c8, i8, one };  // one: no numbers, each is an int64 of 1
 
-    std::int64_t n, columns;
+    std::int64_t n, columns, count;  // count: of indices
     const std::int64_t* indptr;
     const std::int32_t* indices;
     const std::byte* left;

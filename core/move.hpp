@@ -4,9 +4,8 @@
 #include <atomic>
 #include <cstdint>
 
-#include "change.hpp"
-#include "layout.hpp"
-#include "parallel.hpp"
+#include "core/change.hpp"
+#include "core/layout.hpp"
 
 namespace vech {
 

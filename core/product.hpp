@@ -4,8 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "layout.hpp"
-#include "parallel.hpp"
+#include "core/layout.hpp"
 
 namespace vech {
 

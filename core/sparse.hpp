@@ -1,13 +1,17 @@
 // What the sparse kernels are given and give back: see kernels/scan.hpp, kernels/mirror.hpp, kernels/symmetry.hpp and
 // kernels/sparse_product.hpp.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
-#include "change.hpp"
-#include "layout.hpp"
-#include "parallel.hpp"
-#include "product.hpp"
+#include "core/change.hpp"
+#include "core/layout.hpp"
+#include "core/product.hpp"
 
 namespace vech {
 
@@ -22,14 +26,26 @@ struct Scan {
     std::uint8_t fill[16] = {};
 };
 
-// CSR arrays in kernel space, from malloc; whoever takes them frees them. No arrays: stopped, or one of the flags.
+// Why there is no result: the arrays given are not CSR, or not of one triangle; they changed between two looks at them.
+enum class Fault : std::uint8_t { none, malformed, changed, out_of_memory };
+
+// CSR arrays in kernel space, from malloc; whoever takes them frees them. No arrays: stopped, or a fault.
 struct Csr {
     std::int64_t* indptr = nullptr;  // n + 1
     std::int32_t* indices = nullptr;
     std::byte* data = nullptr;
     std::int64_t nonzeros = 0;
-    bool out_of_memory = false;
-    bool malformed = false;  // what was given is not CSR, or not of one triangle
+    Fault fault = Fault::none;
+
+    void release() {
+        std::free(std::exchange(indptr, nullptr));
+        std::free(std::exchange(indices, nullptr));
+        std::free(std::exchange(data, nullptr));
+    }
+    void fail(Fault why) {
+        release();
+        fault = why;
+    }
 };
 
 struct Scatter {
@@ -42,6 +58,14 @@ struct Scatter {
     std::uint8_t fill[16] = {};
 };
 
+// Arrays that are the user's can change at any time, by another thread: what is checked must be what is used, and so is
+// loaded once, whatever the compiler would like.
+template <class T>
+VECH_INLINE T once(T value) {
+    asm("" : "+r"(value));
+    return value;
+}
+
 // Where rows begin, in 4 or 8 bytes, as SciPy has them.
 struct Offsets {
     const void* at;
@@ -50,9 +74,28 @@ struct Offsets {
     VECH_INLINE std::int64_t operator[](std::int64_t r) const {
         return wide ? static_cast<const std::int64_t*>(at)[r] : static_cast<const std::int32_t*>(at)[r];
     }
+    // Whether those from `first` to `last` do, from 0 or more on.
+    VECH_INLINE bool ascend(std::int64_t first, std::int64_t last) const {
+        return wide ? ascending(static_cast<const std::int64_t*>(at) + first, last - first)
+                    : ascending(static_cast<const std::int32_t*>(at) + first, last - first);
+    }
+    template <class T>
+    static VECH_INLINE bool ascending(const T* numbers, std::int64_t steps) {
+        using Bits = std::make_unsigned_t<T>;
+        Bits signs = 0;  // GCC 12 has vectors for this, and none for comparisons: a third of the time
+        for (std::int64_t k = 0; k < steps; ++k) {
+            const auto one = static_cast<Bits>(numbers[k]), next = static_cast<Bits>(numbers[k + 1]);
+            signs |= one | next | (next - one);
+        }
+        return static_cast<T>(signs) >= 0;
+    }
+    VECH_INLINE void copy(std::int64_t first, std::int64_t count, std::int64_t* to) const {
+        if (wide) return void(std::copy_n(static_cast<const std::int64_t*>(at) + first, count, to));
+        std::copy_n(static_cast<const std::int32_t*>(at) + first, count, to);
+    }
 };
 
-// CSR arrays that are the user's. Whoever reads them looks for what could lead out of bounds.
+// CSR arrays that are the user's. Whoever reads them looks for what leads out of bounds, again at each look.
 struct Rowwise {
     std::int64_t n;
     Offsets indptr;
@@ -61,15 +104,30 @@ struct Rowwise {
     std::int64_t nonzeros;  // of indices and data
     int item;
 
-    VECH_INLINE bool has_row(std::int64_t r) const {
-        return indptr[r] >= 0 && indptr[r] <= indptr[r + 1] && indptr[r + 1] <= nonzeros;
+    // Where the numbers of row r are; false, and nowhere, if that is not within the arrays.
+    VECH_INLINE bool row(std::int64_t r, Range& at) const { return rows(r, r + 1, at); }
+    VECH_INLINE bool rows(std::int64_t first, std::int64_t last, Range& at) const {
+        at = {once(indptr[first]), once(indptr[last])};
+        const bool inside = static_cast<std::uint64_t>(at.begin) <= static_cast<std::uint64_t>(at.end) &&
+                            static_cast<std::uint64_t>(at.end) <= static_cast<std::uint64_t>(nonzeros);
+        if (!inside) at = {};
+        return inside;
     }
-    bool has_rows() const {
-        bool all = indptr[0] == 0 && indptr[n] == nonzeros;
-        for (std::int64_t r = 0; r < n; ++r) all &= indptr[r] <= indptr[r + 1];
-        return all;
+    VECH_INLINE bool has_column(std::int64_t c) const {
+        return static_cast<std::uint64_t>(c) < static_cast<std::uint64_t>(n);
     }
-    // Rows of about equally many numbers: where share `share` of `shares` begins. Of rows that has_rows() accepts.
+    bool has_rows() const { return indptr[0] == 0 && indptr[n] == nonzeros && indptr.ascend(0, n); }
+    // Rows of about equally many numbers: where each of `shares` shares begins, and n. Ascending, whatever rows hold.
+    std::vector<std::int64_t> shares(std::int64_t count) const {
+        std::vector<std::int64_t> begins(static_cast<std::size_t>(count) + 1, n);
+        begins[0] = 0;
+        for (std::int64_t share = 1; share < count; ++share) {
+            const auto k = static_cast<std::size_t>(share);
+            begins[k] = std::max(begins[k - 1], begin_of(share, count));
+        }
+        return begins;
+    }
+    // Where share `share` begins, of rows that has_rows() accepts.
     std::int64_t begin_of(std::int64_t share, std::int64_t shares) const {
         if (share == shares) return n;
         const auto wanted = nonzeros / shares * share;
@@ -113,8 +171,7 @@ struct Symmetry {
 
 struct Asymmetry {
     std::int64_t row = -1, column = -1;  // of the first pair that differs; row >= column
-    bool out_of_memory = false;
-    bool malformed = false;
+    Fault fault = Fault::none;
 };
 
 // y = S x, of the matrix whose half is given.
@@ -128,7 +185,5 @@ struct SparseProduct {
     const std::byte* x;
     std::byte* y;
 };
-
-enum class Fault : std::uint8_t { none, malformed, out_of_memory };
 
 }  // namespace vech

@@ -31,7 +31,7 @@ def photograph(step=5):
 
 def alikeness(picture):
     """The Laplacian of a picture, of which each pixel holds on to its neighbours by a thread at least."""
-    return vech.sparse.laplacian(picture, BETA, channels=True) + LEAST * vech.sparse.laplacian(
+    return vech.images.laplacian(picture, BETA, channels=True) + LEAST * vech.images.laplacian(
         picture.shape[:2]
     )
 

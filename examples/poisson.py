@@ -21,7 +21,7 @@ def square(m):
 
 def membrane(m):
     """The operator -u_xx - u_yy on m x m points: half of it."""
-    return vech.sparse.poisson((m, m)) / square(m)[2] ** 2
+    return vech.images.poisson((m, m)) / square(m)[2] ** 2
 
 
 def solution(m, **options):

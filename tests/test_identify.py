@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import cases
 import reference
 import vech
-from vech.orders import RectangularFullPacked, TensorOrder
+from vech.layouts.orders import RectangularFullPacked, TensorOrder
 
 DISTINCT = list(dict.fromkeys(vech.DIALECTS.values()))
 ANY_SIDE = [layout for layout in DISTINCT if not isinstance(layout, TensorOrder)]

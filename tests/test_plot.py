@@ -13,6 +13,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 
 from vech import plot
+from vech.linalg.quadrature import PROBES, quadrature
 
 
 @pytest.fixture(autouse=True)
@@ -172,19 +173,19 @@ def test_beyond_a_size_the_density_is_estimated_from_products(monkeypatch):
     eigenvalues = np.linalg.eigvalsh(S.expand())
     monkeypatch.setattr(plot, "EXACT", 10)
     monkeypatch.setattr(vech.Packed, "expand", None)
-    nodes, weights = plot._quadrature(S)
-    assert weights.sum() == pytest.approx(plot.PROBES)
+    nodes, weights = quadrature(S)
+    assert weights.sum() == pytest.approx(PROBES)
     for power in (1, 2, 3):
-        assert weights @ nodes**power / plot.PROBES == pytest.approx((eigenvalues**power).mean(), rel=0.1)
+        assert weights @ nodes**power / PROBES == pytest.approx((eigenvalues**power).mean(), rel=0.1)
     assert nodes.max() == pytest.approx(eigenvalues[-1], rel=1e-10)
     assert plot.spectrum(S).eigenvalues is None
 
 
 def test_lanczos_stops_where_the_space_ends(monkeypatch):
     S = vech.Packed(vech.pack(np.diag(np.repeat([1.0, 5.0], 30))))
-    nodes, weights = plot._quadrature(S)
+    nodes, weights = quadrature(S)
     np.testing.assert_allclose(np.unique(nodes.round(9)), [1, 5])
-    assert len(nodes) == 2 * plot.PROBES and weights.sum() == pytest.approx(plot.PROBES)
+    assert len(nodes) == 2 * PROBES and weights.sum() == pytest.approx(PROBES)
 
 
 WRONG = {

@@ -1,7 +1,10 @@
 """The promise of every store: one matrix held once, which behaves like the full matrix."""
 
 import copy
+import operator
 import pickle
+import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -494,6 +497,202 @@ def test_a_store_has_no_order_and_no_truth(make):
         bool(store < store.copy())
 
 
+ARITHMETIC = {name: getattr(operator, name) for name in ("add", "sub", "mul", "truediv")}
+COMPARISONS = {name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")}
+LOGIC = {name: getattr(operator, f"__{name}__") for name in ("and", "or", "xor")}
+BINARY = ARITHMETIC | COMPARISONS | LOGIC
+UNARY = {name: getattr(operator, name) for name in ("neg", "pos", "abs", "invert")}
+
+
+def few(dtype, shape, *, salt=0):
+    """Numbers of which many are zero, and many equal."""
+    rng = cases.generator("few", dtype.str, shape, salt)
+    parts = rng.integers(0 if dtype.kind == "b" else -2, 3, (2, *shape)) * (rng.random(shape) < 0.6)
+    return (parts[0] + 1j * parts[1] if dtype.kind == "c" else parts[0]).astype(dtype)
+
+
+def rules(x):
+    """Which of the four rules a matrix keeps, or that of one number everywhere: a.T, a^H, -a.T, -a^H."""
+    a = np.broadcast_to(x, (2, 2)) if np.ndim(x) == 0 else x
+    signed = (a,) if a.dtype.kind in "bu" else (a, -a)
+    mirrored = [other for b in signed for other in (b.T, b.conj().T)]
+    return {rule for rule, other in enumerate(mirrored) if np.array_equal(a, other, equal_nan=True)}
+
+
+def has_kind(compute, fulls, want):
+    """Whether the numbers of one triangle say what the other holds, whatever they are."""
+    if compute in (operator.eq, operator.ne, operator.abs):
+        return bool(set.intersection(*map(rules, fulls)))
+    if compute in ARITHMETIC.values() or compute in (operator.neg, operator.pos):
+        return bool(rules(want))
+    return all(0 in rules(x) for x in fulls)
+
+
+def check_as_numpy(compute, operands, fulls):
+    """A store of what NumPy makes of the full matrices, or a TypeError where that has no kind or no zeros."""
+    sparse = not any(isinstance(x, vech.Packed) for x in operands)
+    want = fills = None
+    with np.errstate(all="ignore"):
+        try:
+            want = compute(*fulls)
+            rest = compute(*(np.zeros(1, x.dtype) if isinstance(x, vech.Store) else x for x in operands))
+            fills = sparse and rest.any()
+        except TypeError as error:
+            message = str(error)[:20]
+        else:
+            message = None if has_kind(compute, fulls, want) else "is of no kind"
+            if message is None and fills and compute in ARITHMETIC.values():
+                message = "would change the zeros that a SparseHalf does not store"
+        if message is not None:
+            with pytest.raises(TypeError, match=re.escape(message)):
+                compute(*operands)
+            return
+        result = compute(*operands)
+    assert type(result) is (vech.SparseHalf if sparse and not fills else vech.Packed)
+    assert result.dtype == want.dtype
+    np.testing.assert_array_equal(result.expand(), want)
+    if type(result) is vech.SparseHalf and compute in (*COMPARISONS.values(), *LOGIC.values()):
+        assert result.data.all()
+
+
+every_operand = pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [
+        (np.dtype(dtype), kind)
+        for dtype in ("bool", "int32", "float32", "complex128")
+        for kind in STORE_KINDS
+        if cases.allows(np.dtype(dtype), kind) and (dtype == "complex128" or "hermitian" not in kind)
+    ],
+    ids=str,
+)
+some_stores = pytest.mark.parametrize("make", ["packed-upper-rows", "packed-rfp-nl", "sparse-half-lower"])
+
+
+@some_stores
+@every_operand
+@pytest.mark.parametrize("compute", BINARY.values(), ids=BINARY)
+def test_operators_compute_as_numpy_on_full_matrices(make, dtype, kind, compute):
+    make = STORES[make]
+    if not make.holds(dtype, kind, 7):
+        pytest.skip("no such form")
+    a, b = (cases.matrix(dtype, kind, 7, values=few, salt=salt) for salt in (0, 1))
+    store, divides = make(a, kind), compute is operator.truediv
+    for name in ("packed-vech", "sparse-half-lower", "sparse-half-upper"):
+        other, same = STORES[name](b, kind), STORES[name](a, kind)
+        if not divides or kind == "symmetric":
+            check_as_numpy(compute, (store, other), (a, b))
+            check_as_numpy(compute, (other, store), (b, a))
+            check_as_numpy(compute, (store, same), (a, a))
+    for number in (2, 0, -0.5, True, 1j, np.float32(2), np.array(2)):
+        if number != 0 or not divides:  # what is not stored is not divided, not even by zero
+            check_as_numpy(compute, (store, number), (a, number))
+        if not divides or kind == "symmetric":
+            check_as_numpy(compute, (number, store), (number, a))
+
+
+@every_store
+@every_operand
+@pytest.mark.parametrize("compute", UNARY.values(), ids=UNARY)
+def test_signs_and_negation_are_numpys(make, dtype, kind, compute):
+    if not make.holds(dtype, kind, 9):
+        pytest.skip("no such form")
+    full = cases.matrix(dtype, kind, 9, values=few)
+    check_as_numpy(compute, (make(full, kind),), (full,))
+
+
+UFUNCS = (
+    np.add,
+    np.subtract,
+    np.multiply,
+    np.equal,
+    np.not_equal,
+    np.less,
+    np.less_equal,
+    np.greater,
+    np.greater_equal,
+)
+
+
+@pytest.mark.parametrize("left", ["packed-vech", "sparse-half-lower"])
+@pytest.mark.parametrize("right", ["packed-vech", "sparse-half-upper"])
+@pytest.mark.parametrize("ufunc", UFUNCS, ids=lambda ufunc: ufunc.__name__)
+def test_numpys_functions_are_the_operators_of_either_store(left, right, ufunc):
+    a, b = (cases.matrix(np.dtype(float), "symmetric", 9, values=few, salt=salt) for salt in (0, 1))
+    result = ufunc(STORES[left](a, "symmetric"), STORES[right](b, "symmetric"))
+    assert result.dtype == ufunc(a, b).dtype
+    np.testing.assert_array_equal(result.expand(), ufunc(a, b))
+
+
+@every_store
+@pytest.mark.parametrize("compute", (ARITHMETIC | COMPARISONS).values(), ids=ARITHMETIC | COMPARISONS)
+def test_arrays_are_no_operands(make, compute):
+    full = np.eye(3)
+    store = make(full, "symmetric")
+    array = rf"np.\w+ of a {type(store).__name__} takes numbers and stores, not an array of shape "
+    for other in (full, full[0], [[1.0]], (1.0, 2.0)):
+        for operands in ((store, other), (other, store)):
+            with pytest.raises(
+                TypeError, match=rf"{array}.*: take the full matrix from expand\(\), or make a"
+            ):
+                compute(*operands)
+    made = {"Packed": r"Packed\(from_sparse\(x\)\)", "SparseHalf": r"SparseHalf.from_sparse\(x\)"}[
+        type(store).__name__
+    ]
+    message = rf"takes numbers and stores, not a csr_array: make a store with {made}, or take S.to_csr\(\)"
+    with pytest.raises(TypeError, match=message):
+        compute(store, scipy.sparse.csr_array(full))
+
+
+@every_store
+def test_what_a_store_has_no_operator_for_names_the_way(make):
+    store = make(np.eye(3), "symmetric")
+    name, way = {"P": ("Packed", "S"), "S": ("SparseHalf", "S.to_packed()")}[type(store).__name__[0]]
+    for compute in (lambda: store**2, lambda: 2**store):
+        with pytest.raises(
+            TypeError, match=re.escape(f"a {name} has no power: {way}.map(lambda v: v**2) is")
+        ):
+            compute()
+    for compute in (lambda: store // 2, lambda: 2 // store, lambda: store % 2, lambda: 2 % store):
+        with pytest.raises(TypeError, match=re.escape(f"a {name} has no // and no %: {way}.map(lambda v: v")):
+            compute()
+    for other in ("a", None, object()):
+        assert (store == other) is False and (store != other) is True
+        with pytest.raises(TypeError, match="unsupported operand"):
+            store + other
+
+
+@every_store
+def test_a_store_has_no_truth_and_no_hash(make):
+    store = make(np.eye(3), "symmetric")
+    for matrix in (store, store == store.copy(), store != store.copy(), store > 0):
+        with pytest.raises(ValueError, match=r"a matrix is neither true nor false: .* say"):
+            bool(matrix)
+    with pytest.raises(TypeError, match="unhashable type"):
+        hash(store)
+    assert not (store != make(np.eye(3), "symmetric")).expand().any()
+
+
+@every_store
+@pytest.mark.parametrize("name", ["iadd", "isub", "imul", "itruediv"])
+def test_in_place_changes_all_or_nothing(make, name):
+    full = cases.matrix(np.dtype("int32"), "symmetric", 9, values=few)
+    store = make(full, "symmetric", labels=range(9))
+    refused = (
+        1.5,
+        1j,
+        np.eye(9),
+        make(full, "symmetric", labels=range(1, 10)),
+        make(full[:8, :8], "symmetric"),
+    )
+    for other in refused if isinstance(store, vech.Packed) else refused[2:]:
+        with pytest.raises((TypeError, ValueError)):
+            getattr(operator, name)(store, other)
+        np.testing.assert_array_equal(store.expand(), full)
+    number = 0 if name in ("iadd", "isub") else 4
+    changed = getattr(operator, name)(make(full.astype(float), "symmetric"), number)
+    np.testing.assert_array_equal(changed.expand(), ARITHMETIC[name[1:]](full, number))
+
+
 @every_store
 def test_arrays_on_the_left_are_judged_like_those_on_the_right(make):
     store = make(cases.matrix(np.float64, "symmetric", 3), "symmetric")
@@ -512,3 +711,135 @@ def test_names_of_other_libraries_are_answered_with_our_own(make):
         with pytest.raises(AttributeError, match=f"no attribute '{name}'{answer}"):
             getattr(store, name)
     assert not hasattr(store, "toarray") and not hasattr(store, "__length_hint__")
+
+
+# ---- parts, other forms, and what a store says of itself ----------------------------------------------------
+
+TAKEN = {
+    "everything": (slice(None), slice(None)),
+    "rows": (slice(3, 9), slice(None)),
+    "boxes across the diagonal": (slice(2, 11), slice(5, 14)),
+    "steps backwards": (slice(None, None, -3), range(15, 2, -2)),
+    "repeats and negatives": ([-1, 0, 4, 4, -17], np.array([3, -2, 3], np.int8)),
+    "masks": (np.arange(17) % 3 == 0, np.arange(17) < 5),
+    "one row": (7, slice(None)),
+    "nothing": ([], slice(4, 4)),
+}
+
+
+def spread(taken):
+    """What NumPy's ``ix_`` takes."""
+    return np.atleast_1d(
+        np.arange(17)[np.asarray(taken) if isinstance(taken, range | list) and len(taken) else taken]
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "dtype", "kind", "taken"),
+    cases.pairwise(
+        lambda make, dtype, kind, taken: valid(make, dtype, kind, 17),
+        make=STORES,
+        dtype=SPARSE,
+        kind=STORE_KINDS,
+        taken=TAKEN,
+    ),
+)
+def test_a_block_is_every_row_with_every_column(make, dtype, kind, taken):
+    full = cases.matrix(dtype, kind, 17)
+    rows, cols = taken
+    store, want = make(full, kind), full[np.ix_(spread(rows), spread(cols))]
+    for got in (
+        store.block(rows, cols),
+        store.block(rows, cols, threads=2),
+        store.block(rows=rows, cols=cols),
+    ):
+        assert got.shape == want.shape
+        assert_same_bits(got, want)
+    for memory in cases.MEMORY:
+        block, cut = cases.block_for(want.shape, want.dtype, memory)
+        expected = block.copy(order="K")
+        cases.write_bits(cut(expected), want)
+        out = cut(block)
+        assert store.block(rows, cols, out) is out
+        assert block.tobytes() == expected.tobytes()
+
+
+@every_store
+@pytest.mark.parametrize("panel", [1, 17, 50, 1000])
+def test_a_wide_block_is_made_a_few_rows_at_a_time(make, panel, monkeypatch):
+    monkeypatch.setattr("vech.packed.packed.PANEL", panel)
+    full = cases.matrix(np.complex128, "symmetric", 17)
+    store = make(full, "symmetric")
+    assert_same_bits(store.block(slice(2, 15), range(1, 12)), np.ascontiguousarray(full[2:15, 1:12]))
+
+
+@every_store
+def test_a_block_takes_memory_for_itself_alone(make):
+    n = 300
+    store = make(np.eye(n), "symmetric")
+    rows = np.arange(0, n, 60)
+    tracemalloc.start()
+    block = store.block(rows, slice(10, 60))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert block.shape == (5, 50)
+    assert peak < 2 * n * n  # bytes: a quarter of the full matrix
+
+
+@every_store
+def test_a_block_refuses_what_does_not_fit(make):
+    store = make(cases.matrix(np.float64, "symmetric", 5), "symmetric")
+    with pytest.raises(IndexError, match="index 5 is out of bounds for axis 1 with size 5"):
+        store.block([0], [5])
+    with pytest.raises(IndexError, match="an index is made of integers, slices and masks, not float64"):
+        store.block([0.5], [1])
+    with pytest.raises(ValueError, match=r"out has shape \(2, 3\), but the result has \(2, 2\)"):
+        store.block([0, 1], [0, 1], np.empty((2, 3)))
+    with pytest.raises(TypeError, match="out has dtype float32"):
+        store.block([0, 1], [0, 1], np.empty((2, 2), np.float32))
+    with pytest.raises(ValueError, match="threads must be at least 1, not 0"):
+        store.block([0], [0], threads=0)
+
+
+@pytest.mark.parametrize(
+    ("make", "dtype", "kind", "layout"),
+    cases.pairwise(
+        lambda make, dtype, kind, layout: valid(make, dtype, kind, 9) and cases.fits(layout, dtype, kind, 9),
+        make=STORES,
+        dtype=SPARSE,
+        kind=STORE_KINDS,
+        layout={
+            name: vech.as_layout(name)
+            for name in ("vech", "numpy-tril", "lapack-rfp-tu", "tfp-fill-triangular-lower")
+        },
+    ),
+)
+def test_a_store_becomes_packed_in_any_layout(make, dtype, kind, layout):
+    full = cases.matrix(dtype, kind, 9)
+    store = make(full, kind, labels="abcdefghi")
+    for packed in (store.to_packed(layout), store.to_packed(layout, threads=2)):
+        assert type(packed) is vech.Packed and packed.layout == layout
+        assert packed.kind == store.kind and packed.dtype == dtype and packed.labels == store.labels
+        assert_same_bits(packed.expand(), full)
+    assert packed.to_packed(layout) is packed
+    assert store.to_packed().layout == vech.as_layout("vech")
+
+
+@every_store
+def test_a_diagonal_is_not_lost_on_the_way(make):
+    full = cases.matrix(np.float64, "symmetric", 5)
+    with pytest.raises(ValueError, match=r"the diagonal of layout condensed is zero, but .*0"):
+        make(full, "symmetric").to_packed("condensed")
+    np.fill_diagonal(full, 0)
+    assert_same_bits(make(full, "symmetric").to_packed("condensed").expand(), full)
+
+
+@every_store
+@every_kind
+def test_a_store_describes_itself(make, dtype, kind):
+    store = make(cases.matrix(dtype, kind, 5), kind, labels="abcde")
+    said = store.describe()
+    assert (said.n, said.dtype, said.kind, said.labels) == (5, dtype, store.kind, tuple("abcde"))
+    assert said.layout == getattr(store, "layout", None)
+    assert (said.triangle, said.nnz) == (getattr(store, "triangle", None), getattr(store, "nnz", None))
+    assert repr(store) == f"{type(store).__name__}({said})"

@@ -1,11 +1,11 @@
-"""python -m tools.layouts_page [--write]: docs/layouts.md, from the table in vech.dialects."""
+"""python -m tools.layouts_page [--write]: docs/layouts.md, from the table in vech.layouts.dialects."""
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from vech.dialects import CANONICAL, TABLE, as_layout
-from vech.pictures import LEGEND, picture, sides, twin, users, words
+from vech.layouts.dialects import CANONICAL, TABLE, as_layout
+from vech.layouts.pictures import LEGEND, in_words, picture, sides, twin, users
 
 PAGE = Path(__file__).parent.parent / "docs" / "layouts.md"
 
@@ -54,7 +54,7 @@ def _overview() -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- |"
     for name in CANONICAL:
         others = ", ".join(f"`{row.name}`" for row in TABLE if row.layout == name != row.name)
-        yield f"| [`{name}`](#{name}) | {' | '.join(words(as_layout(name)))} | {others} |"
+        yield f"| [`{name}`](#{name}) | {' | '.join(in_words(as_layout(name)))} | {others} |"
     yield ""
 
 
@@ -68,7 +68,7 @@ def _marks() -> Iterator[str]:
 def _sections() -> Iterator[str]:
     for name in CANONICAL:
         layout = as_layout(name)
-        order, diagonal, scale = words(layout)
+        order, diagonal, scale = in_words(layout)
         yield f"## {name}\n"
         yield f"{order}; diagonal {diagonal}; scale {scale}.\n"
         if (same := twin(layout)) is not None:

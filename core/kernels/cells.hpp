@@ -1,10 +1,19 @@
-// cells: numbers of small matrices, from anywhere to anywhere, in every matrix of a batch. Included once per target,
-// inside its namespace.
+// cells: numbers of small matrices, from anywhere to anywhere, in every matrix of a batch.
 //
 // Idea         Cell by cell, matrix after matrix for each, in pieces that stay in L1. Where both sides are records
 //              without gaps, AVX-512 shuffles whole lines of the target out of the source instead.
 // Bytes moved  the source once, the target once (streamed from `streamed_records` on, where records are shuffled).
 // Assumes      source and target do not overlap, save element by element when they are the same half.
+#pragma once
+#include "core/kernels/change.hpp"
+#include "core/kernels/lines.hpp"
+#include "core/kernels/region.hpp"
+#include "core/layout.hpp"
+#include "core/move.hpp"
+#include "core/parallel.hpp"
+
+VECH_TARGET_BEGIN
+namespace {
 
 // Up to this side, a list of cells made once per call beats tiles: a batch of 3 x 3 is 9 loads and stores each.
 constexpr std::int64_t small_side = 16;
@@ -121,6 +130,7 @@ Range shuffle(const Cells& job, int threads, Watch& watch, Outcome& outcome) {
             const bool inside = list.to[k] >= 0 && list.to[k] < batch.target[0] && list.to[k] % item == 0 &&
                                 list.from[k] >= 0 && list.from[k] < batch.source[0] && list.from[k] % item == 0;
             if (!inside || !(list.change->none() || is_scale<W>(*list.change))) return none;
+            if (change[list.to[k] / item] != nullptr) return none;  // one twice, another never
             place[list.to[k] / item] = list.from[k] / item;
             change[list.to[k] / item] = list.change;
         }
@@ -237,7 +247,7 @@ void cell_by_cell(const Cells& job, Range range, int threads, Watch& watch, Outc
                         continue;
                     }
 #endif
-                overflow |= visit<W>(*list.change, [&](auto& op) {
+                overflow |= visit<W, !compare>(*list.change, [&](auto& op) {
                     auto local = op;
                     const auto all = [&](std::int64_t step_from, std::int64_t step_to) __attribute__((always_inline)) {
                         for (std::int64_t k = 0; k < list.count; ++k) {
@@ -256,7 +266,7 @@ void cell_by_cell(const Cells& job, Range range, int threads, Watch& watch, Outc
                             }
                         }
                     };
-                    if (adjoin)
+                    if (adjoin && !compare)
                         all(item, item);
                     else
                         all(from_step, to_step);
@@ -280,6 +290,10 @@ void go_cells(const Cells& job, int threads, Watch& watch, Outcome& outcome) {
     cell_by_cell<W, compare>(job, {done.end, job.batch.count}, threads, watch, outcome);
 }
 
-inline void cells(const Cells& job, int threads, Watch& watch, Outcome& outcome) {
+}  // namespace
+
+void cells(const Cells& job, int threads, Watch& watch, Outcome& outcome) {
     with_word(job.item, [&]<class W>(W) { go_cells<W, false>(job, threads, watch, outcome); });
 }
+
+VECH_TARGET_END

@@ -1,9 +1,15 @@
-// change: out[k] = what `Change` makes of in[k]. Included once per target, inside its namespace.
+// change: out[k] = what `Change` makes of in[k].
 //
 // Formula      constant: mask.  flip: word ^ mask.  negate: 0 - word.
 //              scale: round(double(x) / divisor * multiplier), once.
 // Bytes moved  in and out once each; both are meant to lie in L1.
 // Returns      whether a finite number became infinite (scale only).
+#pragma once
+#include "core/change.hpp"
+#include "core/kernels/region.hpp"
+
+VECH_TARGET_BEGIN
+namespace {
 
 struct Word16 {
     std::uint64_t low, high;
@@ -85,11 +91,12 @@ struct Scaling {
     }
 };
 
-// Calls visitor(op) with the one operation that `change` stands for; true when op.overflow was raised.
-template <class W, class Visitor>
+// Calls visitor(op) with the one operation that `change` stands for, no scale unless it `scales`; true when op.overflow
+// was raised.
+template <class W, bool scales = true, class Visitor>
 bool visit(const Change& change, Visitor&& visitor) {
     const auto scaling = [&]<class Real>(Real) {
-        if constexpr (sizeof(W) >= sizeof(Real)) {
+        if constexpr (scales && (sizeof(W) == sizeof(Real) || sizeof(W) == 2 * sizeof(Real))) {
             // Shrinking first keeps what fits in the end from overflowing on the way.
             Scaling<W, Real> op{load<W>(change.flip), change.divisor, change.multiplier, change.divisor < 1.0};
             visitor(op);
@@ -130,3 +137,6 @@ bool apply(const Change& change, const std::byte* from, std::int64_t step, W* to
         op = local;
     });
 }
+
+}  // namespace
+VECH_TARGET_END

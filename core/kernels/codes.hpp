@@ -1,5 +1,4 @@
-// encode: numbers to bit planes. count: how often the codes of two columns agree, and what is made of that. Included
-// once per target, inside its namespace.
+// encode: numbers to bit planes. count: how often the codes of two columns agree, and what is made of that.
 //
 // Formula      B = sum over t of A_r A_c, Q = sum of A_r A_c (S_r xor S_c), by population counts.
 // Accumulator  64 bits for the counts of a few thousand times, float64 for their sum: exact below 2^53 times, so the
@@ -7,6 +6,17 @@
 //              on every target. Ratios are computed in float64 and rounded once.
 // Bytes moved  encode: the numbers once. count: two bits per number once for each 64 columns, the half once.
 // Assumes      nothing about alignment; results are the same for any number of threads.
+#pragma once
+#include "core/codes.hpp"
+#include "core/kernels/change.hpp"
+#include "core/kernels/region.hpp"
+#include "core/kernels/strip.hpp"
+#include "core/layout.hpp"
+#include "core/memory.hpp"
+#include "core/parallel.hpp"
+
+VECH_TARGET_BEGIN
+namespace {
 
 // One word of each plane, of 8 columns, row by row.
 struct Slice {
@@ -164,10 +174,6 @@ void encode_with(const Encoding& job, int threads, Watch& watch) {
         for (auto k = word; k < until; ++k)
             for (auto b = block; b < end; ++b) encoder.bounded(b, k);
     });
-}
-
-inline void encode(const Encoding& job, int threads, Watch& watch) {
-    job.real == 4 ? encode_with<float>(job, threads, watch) : encode_with<double>(job, threads, watch);
 }
 
 // ---------------------------------------------------------------- counts
@@ -413,7 +419,13 @@ class Counter {
     std::int64_t start_;
 };
 
-inline void count(const Agreement& job, int threads, Watch& watch) {
+}  // namespace
+
+void encode(const Encoding& job, int threads, Watch& watch) {
+    job.real == 4 ? encode_with<float>(job, threads, watch) : encode_with<double>(job, threads, watch);
+}
+
+void count(const Agreement& job, int threads, Watch& watch) {
     const Counter counter(job);
     const auto across = (job.half.n + tile_side - 1) / tile_side;
     const auto down = (job.rows.size() + tile_side - 1) / tile_side;
@@ -424,3 +436,5 @@ inline void count(const Agreement& job, int threads, Watch& watch) {
         if (inside) counter.tile(rows, columns, watch);
     });
 }
+
+VECH_TARGET_END

@@ -1,4 +1,4 @@
-// multiply_columns: Y = S X of real numbers, X of several columns. Included once per target, inside its namespace.
+// multiply_columns: Y = S X of real numbers, X of several columns.
 //
 // Formula      that of multiply, for each column: Y[r] += sum over c of z(r, c) X[c] and Y[c] += mirror(z(r, c)) X[r].
 // Idea         A strip is as many columns as a vector has lanes; X and Y are laid out strip by strip, so that a row of
@@ -12,6 +12,17 @@
 // Measured     16 columns at 0.4 to 0.6 of NumPy's time on the full matrix, 64 at 0.7 to 0.85, 256 at 0.9 to 1.1, where
 //              copies of blocks through BLAS take 0.9 to 1.5 (n = 2048 and 4096, AVX-512, one thread). What the next
 //              rows hold is fetched ahead: 5.0 ms for 8.0 (float32, 4096 x 16).
+#pragma once
+#include "core/kernels/change.hpp"
+#include "core/kernels/lanes.hpp"
+#include "core/kernels/region.hpp"
+#include "core/layout.hpp"
+#include "core/parallel.hpp"
+#include "core/product.hpp"
+#include "core/runs.hpp"
+
+VECH_TARGET_BEGIN
+namespace {
 
 template <class V, class Real, int... lane>
 VECH_INLINE V repeat(Real number, std::integer_sequence<int, lane...>) {
@@ -136,7 +147,9 @@ class Stripes {
     V *x_, *y_;
 };
 
-inline void multiply_columns(const Product& job, int threads, Watch& watch) {
+}  // namespace
+
+void multiply_columns(const Product& job, int threads, Watch& watch) {
     const auto with = [&]<class Real>(Real) {
         const Stripes<Real> stripes(job);
         const auto strips = stripes.strips, shares = job.shares();
@@ -151,3 +164,5 @@ inline void multiply_columns(const Product& job, int threads, Watch& watch) {
     };
     job.real == 4 ? with(float{}) : with(double{});
 }
+
+VECH_TARGET_END

@@ -1,5 +1,4 @@
-// gram: a sparse matrix X -> one triangle of X X^H, as CSR or straight into a half. Included once per target, inside
-// its namespace.
+// gram: a sparse matrix X -> one triangle of X X^H, as CSR or straight into a half.
 //
 // Formula      g_rc = sum over k of left_rk * right_ck, k ascending, for the c of run r.
 // Idea         X once more by columns, and for each number of X its place there: what comes at or after it is the part
@@ -9,6 +8,18 @@
 // Accumulator  of the type of the numbers; int64 for integers.
 // Memory       X again, 16 bytes for each of its numbers, n numbers a thread, and what is found.
 // Results      the same for any thread count: a run is computed by one thread.
+#pragma once
+#include "core/gram.hpp"
+#include "core/kernels/change.hpp"
+#include "core/kernels/compress.hpp"
+#include "core/kernels/found.hpp"
+#include "core/kernels/region.hpp"
+#include "core/layout.hpp"
+#include "core/memory.hpp"
+#include "core/parallel.hpp"
+
+VECH_TARGET_BEGIN
+namespace {
 
 template <class Real>
 struct Complex {
@@ -82,22 +93,6 @@ struct Filter<Complex<Real>> {
     }
 };
 
-// Memory from malloc that ends with its owner.
-template <class T>
-struct Memory {
-    T* at = nullptr;
-    bool get(std::int64_t count) { return resize(at, count); }
-    bool get_zeros(std::int64_t count) {
-        at = static_cast<T*>(std::calloc(static_cast<std::size_t>(std::max<std::int64_t>(count, 1)), sizeof(T)));
-        return at != nullptr;
-    }
-    T& operator[](std::int64_t k) const { return at[k]; }
-    Memory() = default;
-    Memory(const Memory&) = delete;
-    Memory& operator=(const Memory&) = delete;
-    ~Memory() { std::free(at); }
-};
-
 // A set of integers below n that is emptied in ascending order: bit k of a word says that word k below it has bits.
 class Tree {
   public:
@@ -145,17 +140,20 @@ class Columns {
     explicit Columns(const Gram& job) : job_(job) {}
 
     // Also how much work is in the runs before each. The arrays are the user's: what could lead out of bounds is looked
-    // for.
+    // for, in the second look at the columns again; where rows begin is looked at once.
     Fault make(std::int64_t* work, Watch& watch) {
-        const auto count = job_.indptr[job_.n];
-        if (job_.indptr[0] != 0 || !std::is_sorted(job_.indptr, job_.indptr + job_.n + 1)) return Fault::malformed;
+        const auto count = job_.count;
+        if (!indptr_.get(job_.n + 1)) return Fault::out_of_memory;
+        std::copy_n(job_.indptr, job_.n + 1, indptr_.at);
+        if (indptr_[0] != 0 || indptr_[job_.n] != count || !std::is_sorted(indptr_.at, indptr_.at + job_.n + 1))
+            return Fault::malformed;
         Memory<Range> columns;
         if (!columns.get_zeros(job_.columns) || !rows_.get(count) || !parts_.get(count) ||
             !numbers_.get(ones ? 0 : count))
             return Fault::out_of_memory;
         for (std::int64_t p = 0; p < count; ++p) {
-            const std::int64_t k = job_.indices[p];
-            if (k < 0 || k >= job_.columns) return Fault::malformed;
+            const std::int64_t k = once(job_.indices[p]);
+            if (!has_column(k)) return Fault::malformed;
             ++columns[k].end;
         }
         std::int64_t begin = 0;
@@ -168,8 +166,10 @@ class Columns {
         for (std::int64_t r = 0; r < job_.n; ++r) {
             work[r + 1] = work[r] + 1;
             if (r % 65536 == 0 && watch.stop()) return Fault::none;
-            for (auto p = job_.indptr[r]; p < job_.indptr[r + 1]; ++p) {
-                auto& [place, other] = columns[job_.indices[p]];
+            for (auto p = indptr_[r]; p < indptr_[r + 1]; ++p) {
+                const std::int64_t k = once(job_.indices[p]);
+                if (!has_column(k) || columns[k].begin == count) return Fault::changed;
+                auto& [place, other] = columns[k];
                 rows_[place] = static_cast<std::int32_t>(r);
                 if constexpr (!ones) numbers_[place] = load<V>(job_.right + p * sizeof(V));
                 parts_[p] = job_.grow ? Range{other, place + 1} : Range{place, other};
@@ -177,15 +177,22 @@ class Columns {
                 ++place;
             }
         }
+        // Each column has had all of its numbers: what was counted is what came.
+        for (std::int64_t k = 0; k < job_.columns; ++k) {
+            const auto end = !job_.grow ? columns[k].end : k + 1 < job_.columns ? columns[k + 1].end : count;
+            if (columns[k].begin != end) return Fault::changed;
+        }
         return Fault::none;
     }
+
+    bool is_empty(std::int64_t r) const { return indptr_[r] == indptr_[r + 1]; }
 
     // Calls body(c, product) for each product of run r.
     template <class Body>
     VECH_INLINE void each(std::int64_t r, Body&& body) const {
-        for (auto p = job_.indptr[r], end = job_.indptr[r + 1]; p < end; ++p) {
+        for (auto p = indptr_[r], end = indptr_[r + 1]; p < end; ++p) {
             // Short columns are anywhere: 71 ms for 78 (8000 rows, 20 numbers a column).
-            const auto soon = parts_[std::min(p + ahead, job_.indptr[job_.n] - 1)].begin;
+            const auto soon = parts_[std::min(p + ahead, job_.count - 1)].begin;
             __builtin_prefetch(rows_.at + soon);
             if constexpr (!ones) __builtin_prefetch(numbers_.at + soon);
             const auto [first, last] = parts_[p];
@@ -201,7 +208,12 @@ class Columns {
   private:
     static constexpr std::int64_t ahead = 4;
 
+    bool has_column(std::int64_t k) const {
+        return static_cast<std::uint64_t>(k) < static_cast<std::uint64_t>(job_.columns);
+    }
+
     const Gram& job_;
+    Memory<std::int64_t> indptr_;
     Memory<Range> parts_;
     Memory<std::int32_t> rows_;
     Memory<V> numbers_;
@@ -249,7 +261,7 @@ class Summation {
     // The diagonal, which is real: GCC 12 fuses the parts of complex products, and so they do not cancel.
     void settle(std::int64_t r, V* sums) const {
         if constexpr (requires { sums->imaginary; }) sums[r].imaginary = 0;
-        if (job_.unit && job_.indptr[r] < job_.indptr[r + 1]) sums[r] = V{1};
+        if (job_.unit && !columns_.is_empty(r)) sums[r] = V{1};
     }
 
     std::int64_t filter(V* sums, std::int64_t count) const {
@@ -307,20 +319,21 @@ class Grammian {
 
     void run() {
         const auto fault = work_.get(job_.n + 1) ? columns_.make(work_.at, watch_) : Fault::out_of_memory;
-        result_.malformed = fault == Fault::malformed;
-        result_.out_of_memory = fault == Fault::out_of_memory;
+        result_.fault = fault;
         if (fault != Fault::none || watch_.stop()) return;
         if (job_.half != nullptr) return into_half();
         const auto likely = expected();
         result_.too_many = job_.samples && likely > static_cast<double>(job_.most);
-        if (!result_.too_many && !result_.out_of_memory) into_csr(static_cast<std::int64_t>(1.1 * likely) + 131072);
+        if (!result_.too_many && result_.fault == Fault::none)
+            into_csr(static_cast<std::int64_t>(1.1 * likely) + 131072);
     }
 
   private:
     // Runs [first, last) of one of `shares` parts of about equal work.
     std::pair<std::int64_t, std::int64_t> runs_of(std::int64_t share, std::int64_t shares) const {
         const auto bound = [&](std::int64_t k) {
-            const auto wanted = static_cast<std::int64_t>(static_cast<double>(work_[job_.n]) * k / shares);
+            const auto part = static_cast<double>(k) / static_cast<double>(shares);
+            const auto wanted = static_cast<std::int64_t>(static_cast<double>(work_[job_.n]) * part);
             return k == shares ? job_.n : std::lower_bound(work_.at, work_.at + job_.n, wanted) - work_.at;
         };
         return {bound(share), bound(share + 1)};
@@ -331,7 +344,7 @@ class Grammian {
         const auto stretches = std::min<std::int64_t>(job_.n / 16, 128);
         Summation<V, ones> summation(job_, columns_);
         Found<Word> found;
-        if (!summation.get()) return fail(result_), 0.0;
+        if (!summation.get()) return result_.fail(Fault::out_of_memory), 0.0;
         std::uint64_t chance = 0;
         double sum = 0;
         for (std::int64_t k = 0; k < stretches && !watch_.stop(); ++k) {
@@ -339,7 +352,7 @@ class Grammian {
             chance = chance * 6364136223846793005u + 1442695040888963407u;
             found.size = 0;
             const auto r = first + static_cast<std::int64_t>((chance >> 33) % static_cast<std::uint64_t>(count));
-            if (!summation.append(r, work_[r + 1] - work_[r], found)) return fail(result_), 0.0;
+            if (!summation.append(r, work_[r + 1] - work_[r], found)) return result_.fail(Fault::out_of_memory), 0.0;
             sum += static_cast<double>(found.size * count);
         }
         return sum;
@@ -366,7 +379,7 @@ class Grammian {
         const std::unique_ptr<Found<Word>[]> found(new (std::nothrow) Found<Word>[static_cast<std::size_t>(shares)]);
         std::atomic<bool> failed{!found || !resize(result_.indptr, job_.n + 1)}, too_many{false};
         std::atomic<std::int64_t> kept{0};
-        if (failed) return fail(result_);
+        if (failed) return result_.fail(Fault::out_of_memory);
         parallel_for(shares, threads_, watch_, [&](std::int64_t share) {
             Summation<V, ones> summation(job_, columns_);
             auto& mine = found[static_cast<std::size_t>(share)];
@@ -384,9 +397,9 @@ class Grammian {
                 since = 0;
             }
         });
-        if (failed) return fail(result_);
+        if (failed) return result_.fail(Fault::out_of_memory);
         result_.too_many = too_many;
-        if (too_many || watch_.stop()) return release(result_);
+        if (too_many || watch_.stop()) return result_.release();
         join(
             found.get(), shares, [&](std::int64_t share) { return runs_of(share, shares); }, threads_, watch_, result_);
     }
@@ -399,7 +412,9 @@ class Grammian {
     Memory<std::int64_t> work_;
 };
 
-inline void gram(const Gram& job, int threads, Watch& watch, GramResult& result) {
+}  // namespace
+
+void gram(const Gram& job, int threads, Watch& watch, GramResult& result) {
     const auto with = [&]<class V, bool ones>(V, std::bool_constant<ones>) {
         Grammian<V, ones>(job, threads, watch, result).run();
     };
@@ -412,3 +427,5 @@ inline void gram(const Gram& job, int threads, Watch& watch, GramResult& result)
         default: return with(std::int64_t{}, std::true_type{});
     }
 }
+
+VECH_TARGET_END

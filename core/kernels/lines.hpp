@@ -1,5 +1,10 @@
-// lines: what kernels know of cache lines, and of when to go past the caches. Included once per target, inside its
-// namespace.
+// lines: what kernels know of cache lines, and of when to go past the caches.
+#pragma once
+#include "core/kernels/region.hpp"
+#include "core/layout.hpp"
+
+VECH_TARGET_BEGIN
+namespace {
 
 inline __attribute__((always_inline)) void stream_line(std::byte* to, const std::byte* from) {
 #if VECH_VECTOR == 64
@@ -31,3 +36,6 @@ constexpr std::int64_t streamed_bytes = std::int64_t{3} << 20, streamed_records 
 inline std::int64_t bytes_to_line(const std::byte* address) {
     return static_cast<std::int64_t>(-reinterpret_cast<std::uintptr_t>(address) & (line_bytes - 1));
 }
+
+}  // namespace
+VECH_TARGET_END

@@ -1,5 +1,4 @@
-// mirror: half CSR -> full CSR, or -> the CSR of the other half; sorted. Included once per target, inside its
-// namespace.
+// mirror: half CSR -> full CSR, or -> the CSR of the other half; sorted.
 //
 // Idea         No merge, no sort: full row i is stored row i and then column i of the strict half (the other way round
 //              when the half holds the upper triangle), and source rows visited in ascending order put column i down
@@ -8,15 +7,49 @@
 //              by blocks, where a pattern is random and each mirror would be a miss of the cache: mirrors are first
 //              put behind each other by blocks of columns, in the very memory that will hold those rows, then block
 //              after block inside the cache.
-// Bytes moved  the half twice, the full matrix once; directly n counters of 8 bytes per thread, by blocks the full
-//              matrix twice and 2 bytes a number.
-// Assumes      nothing: what could write out of bounds is looked for, since the arrays are the user's. Results are the
-//              same for any thread count: each share of the rows has its own places.
+// Bytes moved  the half twice, the full matrix once; directly n counters of 8 bytes per thread, two of several, by
+//              blocks the full matrix twice and 2 bytes a number.
+// Assumes      nothing: what could write out of bounds is looked for, since the arrays are the user's, and at the
+// second
+//              look again: they may have changed. Results are the same for any thread count: each share of the rows has
+//              its own places.
 //
 // Milliseconds for 7-point rows (n = 512 000), 27-point rows (n = 250 000), a random pattern (n = 200 000, 4.2 M
 // numbers):                                  9.5    27    50
 //   fetching 8 numbers ahead                 8.2    27    38
 //   fetching where each stream will go       6.6    25    67
+#pragma once
+#include "core/kernels/change.hpp"
+#include "core/kernels/region.hpp"
+#include "core/kernels/rowwise.hpp"
+#include "core/layout.hpp"
+#include "core/memory.hpp"
+#include "core/parallel.hpp"
+#include "core/sparse.hpp"
+
+VECH_TARGET_BEGIN
+namespace {
+
+// What a number becomes on the other side, by one way for all: two's complement is ~word + 1.
+template <class W>
+struct Turned {
+    W mask{}, minus{};
+
+    explicit Turned(const Change& change) {
+        if (change.negate && sizeof(W) < 16) {
+            std::memset(&mask, 0xff, sizeof mask);
+            minus = mask;
+        } else if (change.flips) {
+            mask = load<W>(change.flip);
+        }
+    }
+    VECH_INLINE W operator()(W word) const {
+        if constexpr (sizeof(W) == 16)
+            return word ^ mask;  // no integer has 16 bytes
+        else
+            return static_cast<W>((word ^ mask) - minus);
+    }
+};
 
 class Mirroring {
   public:
@@ -25,25 +58,30 @@ class Mirroring {
 
     template <class W>
     void run() {
-        result_.malformed = !half_.has_rows();
-        if (result_.malformed) return;
+        if (!half_.has_rows()) return result_.fail(Fault::malformed);
         const auto most = half_.nonzeros / std::max<std::int64_t>(half_.n, 65536);  // counters: no more than the half
         shares_ = std::clamp<std::int64_t>(most, 1, threads_);
+        begins_ = half_.shares(shares_);
         const bool done = by_blocks<W>() || directly<W>();
-        std::free(std::exchange(counters_, nullptr));
-        result_.malformed = malformed_;
-        if (!done) return fail(result_);
-        if (malformed_ || watch_.stop()) release(result_);
+        if (fault_ != Fault::none) return result_.fail(fault_);
+        if (!done) return result_.fail(Fault::out_of_memory);
+        if (watch_.stop()) result_.release();
     }
 
   private:
     static constexpr std::int64_t block_bytes = 1 << 19, least_blocks = 16, most_blocks = 512;
 
     Range rows_of(std::int64_t share) const {
-        return {half_.begin_of(share, shares_), half_.begin_of(share + 1, shares_)};
+        const auto k = static_cast<std::size_t>(share);
+        return {begins_[k], begins_[k + 1]};
     }
-    VECH_INLINE std::int64_t stored(std::int64_t r) const {
-        return job_.own ? half_.indptr[r + 1] - half_.indptr[r] : 0;
+    // Numbers of these rows that stay.
+    VECH_INLINE std::int64_t stored(std::int64_t first, std::int64_t last) {
+        if (!job_.own) return 0;
+        Range at;
+        if (half_.rows(first, last, at)) return at.size();
+        fault_ = Fault::changed;
+        return 0;
     }
 
     // Columns of the numbers that move, counted by key(column); to the other half the diagonal moves too. Notes where
@@ -53,24 +91,29 @@ class Mirroring {
         constexpr std::int64_t together = 4096;  // rows whose columns stay in the cache for three looks
         const auto half = half_;
         for (auto first = rows.begin; first < rows.end; first += together) {
-            Reach reach{{first, std::min(first + together, rows.end)}};
-            if (!survey(half, reach)) {
-                malformed_ = true;
-                return;
+            Reach reach{.rows = {first, std::min(first + together, rows.end)}};
+            bool inside = survey(half, reach);
+            for (auto k = reach.numbers.begin; inside && k < reach.numbers.end; ++k) {
+                const std::int64_t c = once(half.indices[k]);
+                if (!half.has_column(c)) {
+                    inside = false;
+                    break;
+                }
+                ++counts[key(c)];
             }
-            const auto start = half.indptr[reach.rows.begin];
-            for (auto k = start, end = half.indptr[reach.rows.end]; k < end; ++k) ++counts[key(half.indices[k])];
             auto descents = reach.descents;
-            bool inside = true;
-            for (auto r = reach.rows.begin; r < reach.rows.end; ++r) {
-                const auto begin = half.indptr[r], end = half.indptr[r + 1];
-                if (begin == end) continue;
-                const std::int64_t least = half.indices[begin], most = half.indices[end - 1];
-                descents -= begin > start && least <= half.indices[begin - 1];
+            for (auto r = reach.rows.begin; inside && r < reach.rows.end; ++r) {
+                Range at;
+                inside = half.row(r, at);
+                if (!inside || at.size() == 0) continue;
+                const std::int64_t least = half.indices[at.begin], most = half.indices[at.end - 1];
+                descents -= at.begin > reach.numbers.begin && least <= half.indices[at.begin - 1];
                 inside &= job_.grow ? most <= r : least >= r;
                 if (job_.own) counts[key(r)] -= (job_.grow ? most : least) == r;
             }
-            if (!inside || descents != 0) malformed_ = true;
+            if (inside && descents == 0) continue;
+            fault_ = Fault::malformed;
+            return;
         }
     }
 
@@ -87,86 +130,121 @@ class Mirroring {
         return reinterpret_cast<W*>(result_.data);
     }
 
-    // visitor(row, column, word) for each number of these rows that moves, in order; before(row) for each row.
+    // visitor(row, column, word) for each number of these rows that moves, in order; before(row, where) for each row.
+    // Both return whether there is room.
     template <class W, class Before, class Visitor>
-    void each(Range rows, Before&& before, Visitor&& visitor) const {
-        visit<W>(job_.change, [&](auto& op) {
-            const auto half = half_;  // what no store can change stays in registers
-            const bool grow = job_.grow, own = job_.own;
-            const auto word = [&](std::int64_t k)
-                                  VECH_ALWAYS { return load<W>(half.data + k * static_cast<std::int64_t>(sizeof(W))); };
-            auto local = op;
-            std::int64_t since = 0;
-            for (auto r = rows.begin; r < rows.end; ++r) {
-                before(r);
-                const auto begin = half.indptr[r], end = half.indptr[r + 1];
-                auto first = begin, last = end;
-                if (begin < end && half.indices[grow ? end - 1 : begin] == r) grow ? --last : ++first;
-                for (auto k = begin; k < end; ++k) {
-                    const bool off = k >= first && k < last;
-                    if (off || !own) visitor(r, half.indices[k], off ? local(word(k)) : word(k));
-                }
-                if ((since += end - begin + 1) < 65536) continue;
-                if (watch_.stop()) return;
-                since = 0;
-            }
-        });
+    void each(Range rows, const Before& before, const Visitor& visitor) {
+        if (job_.change.none()) return each<W>(rows, Keep{}, before, visitor);
+        each<W>(rows, Turned<W>(job_.change), before, visitor);
     }
+    template <class W, class Op, class Before, class Visitor>
+    void each(Range rows, Op turned, const Before& before, const Visitor& visitor) {
+        const auto half = half_;  // what no store can change stays in registers
+        const bool grow = job_.grow, own = job_.own;
+        const auto word = [&](std::int64_t k)
+                              VECH_ALWAYS { return load<W>(half.data + k * static_cast<std::int64_t>(sizeof(W))); };
+        std::int64_t since = 0;
+        for (auto r = rows.begin; r < rows.end; ++r) {
+            Range at;
+            bool fits = half.row(r, at) && before(r, at);
+            if (!fits) at = {};
+            auto off = at;
+            if (at.size() > 0 && half.indices[grow ? at.end - 1 : at.begin] == r) grow ? --off.end : ++off.begin;
+            const auto move = [&](std::int64_t k, auto& op) VECH_ALWAYS {
+                const std::int64_t c = once(half.indices[k]);
+                if (!half.has_column(c) || !visitor(r, c, op(word(k)))) fits = false;
+            };
+            for (auto k = off.begin; k < off.end; ++k) move(k, turned);
+            if (Keep keep; !own && off.size() < at.size()) move(grow ? off.end : at.begin, keep);
+            if (!fits) {
+                fault_ = Fault::changed;
+                return;
+            }
+            if ((since += at.size() + 1) < 65536) continue;
+            if (watch_.stop()) return;
+            since = 0;
+        }
+    }
+    // Whether the columns are some.
     template <class W>
-    VECH_INLINE void copy_row(std::int64_t r, std::int64_t at) const {
+    VECH_INLINE bool copy_row(Range from, std::int64_t at) const {
         const auto* columns = half_.indices;
         const auto* numbers = half_.data;
         auto* indices = result_.indices;
         auto* to = values<W>();
-        for (auto k = half_.indptr[r], end = half_.indptr[r + 1]; k < end; ++k, ++at) {
-            indices[at] = columns[k];
+        bool inside = true;
+        for (auto k = from.begin; k < from.end; ++k, ++at) {
+            const auto c = once(columns[k]);
+            inside &= half_.has_column(c);
+            indices[at] = c;
             to[at] = load<W>(numbers + k * static_cast<std::int64_t>(sizeof(W)));
         }
+        return inside;
     }
 
     // False: no memory.
     template <class W>
     bool directly() {
         const auto n = half_.n;
-        if (!resize(counters_, shares_ * n) || !resize(result_.indptr, n + 1)) return false;
+        const auto later = (shares_ - 1) * n;  // where those of the next share begin, to see that each has had its own
+        if (!counters_.get(shares_ * n + later) || !resize(result_.indptr, n + 1)) return false;
+        auto *places = counters_.at, *ends = places + shares_ * n;
         parallel_for(shares_, threads_, watch_, [&](std::int64_t share) {
-            auto* mine = counters_ + share * n;
+            auto* mine = places + share * n;
             std::fill(mine, mine + n, 0);
             count(rows_of(share), mine, [](std::int64_t c) { return c; });
         });
-        if (malformed_ || watch_.stop()) return true;
-        result_.indptr[0] = 0;
+        if (fault_ != Fault::none || watch_.stop()) return true;
+        auto* const indptr = result_.indptr;
+        indptr[0] = 0;
+        std::int64_t least = 0;
         for (std::int64_t r = 0; r < n; ++r) {  // counts become places
-            auto place = result_.indptr[r] + (job_.grow ? stored(r) : 0);
-            for (std::int64_t share = 0; share < shares_; ++share)
-                place += std::exchange(counters_[share * n + r], place);
-            result_.indptr[r + 1] = place + (job_.grow ? 0 : stored(r));
+            const auto own = stored(r, r + 1);
+            auto place = indptr[r] + (job_.grow ? own : 0);
+            for (std::int64_t share = 0; share < shares_; ++share) {
+                if (share > 0) ends[(share - 1) * n + r] = place;
+                const auto mine = std::exchange(places[share * n + r], place);
+                least = std::min(least, mine);
+                place += mine;
+            }
+            indptr[r + 1] = place + (job_.grow ? 0 : own);
         }
-        if (!allocate<W>(result_.indptr[n])) return false;
+        if (least < 0) fault_ = Fault::changed;
+        if (fault_ != Fault::none) return true;
+        const auto numbers = indptr[n];
+        if (!allocate<W>(numbers)) return false;
         parallel_for(shares_, threads_, watch_, [&](std::int64_t share) {
             constexpr std::int64_t ahead = 256;
-            auto* next = counters_ + share * n;
-            auto* to = values<W>();
-            auto* columns = result_.indices;
-            const bool own = job_.own;
+            const bool last = share == shares_ - 1, grow = job_.grow, own = job_.own;
+            const auto rows = rows_of(share);
+            auto* const next = places + share * n;
+            auto* const to = values<W>();
+            auto* const columns = result_.indices;
             each<W>(
-                rows_of(share),
-                [&](std::int64_t r) VECH_ALWAYS {
-                    if (own) copy_own<W>(r);
+                rows,
+                [&](std::int64_t r, Range at) VECH_ALWAYS {
+                    if (!own) return true;
+                    const auto place = grow ? indptr[r] : next[r], end = grow ? next[r] : indptr[r + 1];
+                    return end - place == at.size() && copy_row<W>(at, place);
                 },
                 [&](std::int64_t r, std::int64_t c, W moved) VECH_ALWAYS {
                     const auto at = next[c]++;
+                    if (static_cast<std::uint64_t>(at) >= static_cast<std::uint64_t>(numbers)) return false;
                     columns[at] = static_cast<std::int32_t>(r);
                     to[at] = moved;
                     __builtin_prefetch(columns + at + ahead, 1);
                     __builtin_prefetch(to + at + ahead, 1);
+                    return true;
                 });
+            // What was counted is what came: nothing is left out. Rows of an upper half have seen to that themselves.
+            bool all = true;
+            if (!last)
+                for (std::int64_t r = 0; r < n; ++r) all &= next[r] == ends[share * n + r];
+            else if (grow || !own)
+                for (std::int64_t r = 0; r < n; ++r) all &= next[r] == indptr[r + 1];
+            if (!all && !watch_.stop()) fault_ = Fault::changed;
         });
         return true;
-    }
-    template <class W>
-    VECH_INLINE void copy_own(std::int64_t r) const {
-        copy_row<W>(r, job_.grow ? result_.indptr[r] : result_.indptr[r + 1] - stored(r));
     }
 
     // False: no memory for it, or no use.
@@ -177,95 +255,109 @@ class Mirroring {
         const auto bytes = numbers * static_cast<std::int64_t>(sizeof(W) + 4);
         if (bytes < least_blocks * block_bytes / 2 || jumps(half_) < 0.5) return false;
         const auto wanted = std::clamp(bytes / block_bytes, least_blocks, most_blocks);
-        const int shift = std::bit_width(static_cast<std::uint64_t>((n - 1) / wanted));
+        const auto shift = static_cast<int>(std::bit_width(static_cast<std::uint64_t>((n - 1) / wanted)));
         const auto blocks = ((n - 1) >> shift) + 1;
         if (shift > 16) return false;
-        if (!resize(counters_, (shares_ + 2) * (blocks + 1))) return false;
+        if (!counters_.get((2 * shares_ + 2) * (blocks + 1))) return false;
+        auto *places = counters_.at, *ends = places + shares_ * blocks;
         parallel_for(shares_, threads_, watch_, [&](std::int64_t share) {
-            auto* mine = counters_ + share * blocks;
+            auto* mine = places + share * blocks;
             std::fill(mine, mine + blocks, 0);
             count(rows_of(share), mine, [shift](std::int64_t c) { return c >> shift; });
         });
-        if (malformed_ || watch_.stop()) return true;
+        if (fault_ != Fault::none || watch_.stop()) return true;
         // Where the blocks begin in the result, and in what moves.
-        auto *regions = counters_ + shares_ * blocks, *before = regions + blocks + 1;
+        auto *regions = ends + shares_ * blocks, *before = regions + blocks + 1;
         regions[0] = before[0] = 0;
-        std::int64_t longest = 0;
+        std::int64_t longest = 0, least = 0;
         for (std::int64_t block = 0; block < blocks; ++block) {
             auto place = regions[block];
-            for (std::int64_t share = 0; share < shares_; ++share)
-                place += std::exchange(counters_[share * blocks + block], place);
+            for (std::int64_t share = 0; share < shares_; ++share) {
+                const auto mine = std::exchange(places[share * blocks + block], place);
+                least = std::min(least, mine);
+                ends[share * blocks + block] = place += mine;
+            }
             const auto moved = place - regions[block];
             longest = std::max(longest, moved);
             before[block + 1] = before[block] + moved;
             const auto end = std::min((block + 1) << shift, n), begin = block << shift;
-            regions[block + 1] = place + (job_.own ? half_.indptr[end] - half_.indptr[begin] : 0);
+            regions[block + 1] = place + stored(begin, end);
         }
+        if (least < 0) fault_ = Fault::changed;
+        if (fault_ != Fault::none) return true;
         if (longest > half_.nonzeros / 4) return false;  // a few columns have most: the cache holds them
-        std::uint16_t* low = nullptr;
-        if (!resize(low, before[blocks]) || !resize(result_.indptr, n + 1) || !allocate<W>(regions[blocks])) {
-            std::free(low);
-            return false;
-        }
+        Memory<std::uint16_t> low;
+        if (!low.get(before[blocks]) || !resize(result_.indptr, n + 1) || !allocate<W>(regions[blocks])) return false;
         parallel_for(shares_, threads_, watch_, [&](std::int64_t share) {
-            auto* next = counters_ + share * blocks;
+            auto* const next = places + share * blocks;
+            const auto* const limits = ends + share * blocks;
             const auto mask = (std::int64_t{1} << shift) - 1;
-            auto* indices = result_.indices;
-            auto* to = values<W>();
+            auto* const indices = result_.indices;
+            auto* const lows = low.at;
+            auto* const to = values<W>();
             each<W>(
-                rows_of(share), [](std::int64_t) {},
+                rows_of(share), [](std::int64_t, Range) { return true; },
                 [&](std::int64_t r, std::int64_t c, W moved) VECH_ALWAYS {
-                    const auto block = c >> shift, at = next[block]++;
+                    const auto block = c >> shift, at = next[block];
+                    if (at >= limits[block]) return false;
+                    next[block] = at + 1;
                     indices[at] = static_cast<std::int32_t>(r);
                     to[at] = moved;
-                    low[at - regions[block] + before[block]] = static_cast<std::uint16_t>(c & mask);
+                    lows[at - regions[block] + before[block]] = static_cast<std::uint16_t>(c & mask);
+                    return true;
                 });
+            if (!std::equal(next, next + blocks, limits) && !watch_.stop()) fault_ = Fault::changed;
         });
+        if (fault_ != Fault::none || watch_.stop()) return true;
         std::atomic<bool> good{true};
         result_.indptr[0] = 0;
         parallel_for(blocks, threads_, watch_, [&](std::int64_t block) {
             const Range columns{block << shift, std::min((block + 1) << shift, n)};
-            if (!settle_block<W>(columns, regions[block], low + before[block], before[block + 1] - before[block]))
+            const Range places_of_block{regions[block], regions[block + 1]};
+            if (!settle_block<W>(columns, places_of_block, low.at + before[block], before[block + 1] - before[block]))
                 good = false;
         });
-        std::free(low);
         return good;
     }
 
-    // One block's numbers, which lie behind each other from `place` on, to their rows.
+    // One block's numbers, which lie behind each other where it begins, to their rows. False: no memory.
     template <class W>
-    bool settle_block(Range columns, std::int64_t place, const std::uint16_t* low, std::int64_t count) const {
-        std::int32_t* rows = nullptr;
-        W* moved = nullptr;
-        std::uint32_t* next = nullptr;
-        const bool got = resize(rows, count) && resize(moved, count) && resize(next, columns.size());
-        if (got) {
-            const auto size = static_cast<std::size_t>(count);
-            std::memcpy(rows, result_.indices + place, size * sizeof(std::int32_t));
-            std::memcpy(moved, values<W>() + place, size * sizeof(W));
-            std::fill(next, next + columns.size(), 0u);
-            for (std::int64_t k = 0; k < count; ++k) ++next[low[k]];
-            auto end = place;
-            for (auto r = columns.begin; r < columns.end; ++r) {
-                const auto moves = std::int64_t{next[r - columns.begin]};
-                const auto own = stored(r);
-                if (job_.own) copy_row<W>(r, job_.grow ? end : end + moves);
-                next[r - columns.begin] = static_cast<std::uint32_t>(end - place + (job_.grow ? own : 0));
-                end += own + moves;
-                result_.indptr[r + 1] = end;
+    bool settle_block(Range columns, Range places, const std::uint16_t* low, std::int64_t count) {
+        Memory<std::int32_t> rows;
+        Memory<W> moved;
+        Memory<std::uint32_t> next;
+        if (!rows.get(count) || !moved.get(count) || !next.get(columns.size())) return false;
+        const auto size = static_cast<std::size_t>(count);
+        std::memcpy(rows.at, result_.indices + places.begin, size * sizeof(std::int32_t));
+        std::memcpy(static_cast<void*>(moved.at), values<W>() + places.begin, size * sizeof(W));
+        std::fill(next.at, next.at + columns.size(), 0u);
+        for (std::int64_t k = 0; k < count; ++k) ++next[low[k]];
+        auto end = places.begin;
+        for (auto r = columns.begin; r < columns.end; ++r) {
+            const auto moves = std::int64_t{next[r - columns.begin]};
+            Range own{};
+            bool fits = !job_.own || half_.row(r, own);
+            fits = fits && own.size() + moves <= places.end - end;
+            if (!fits || (job_.own && !copy_row<W>(own, job_.grow ? end : end + moves))) {
+                fault_ = Fault::changed;
+                return true;
             }
-            auto* to = values<W>() + place;
-            auto* indices = result_.indices + place;
-            for (std::int64_t k = 0; k < count; ++k) {
-                const auto at = next[low[k]]++;
-                indices[at] = rows[k];
-                to[at] = moved[k];
-            }
+            next[r - columns.begin] = static_cast<std::uint32_t>(end - places.begin + (job_.grow ? own.size() : 0));
+            end += own.size() + moves;
+            result_.indptr[r + 1] = end;
         }
-        std::free(rows);
-        std::free(moved);
-        std::free(next);
-        return got;
+        if (end != places.end) {
+            fault_ = Fault::changed;
+            return true;
+        }
+        auto* to = values<W>() + places.begin;
+        auto* indices = result_.indices + places.begin;
+        for (std::int64_t k = 0; k < count; ++k) {
+            const auto at = next[low[k]]++;
+            indices[at] = rows[k];
+            to[at] = moved[k];
+        }
+        return true;
     }
 
     const Mirror& job_;
@@ -274,10 +366,15 @@ class Mirroring {
     Watch& watch_;
     Csr& result_;
     std::int64_t shares_ = 1;
-    std::int64_t* counters_ = nullptr;
-    std::atomic<bool> malformed_{false};
+    std::vector<std::int64_t> begins_;
+    Memory<std::int64_t> counters_;
+    std::atomic<Fault> fault_{Fault::none};
 };
 
-inline void mirror(const Mirror& job, int threads, Watch& watch, Csr& result) {
+}  // namespace
+
+void mirror(const Mirror& job, int threads, Watch& watch, Csr& result) {
     with_word(job.half.item, [&]<class W>(W) { Mirroring(job, threads, watch, result).run<W>(); });
 }
+
+VECH_TARGET_END

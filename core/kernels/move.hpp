@@ -1,5 +1,5 @@
 // move: every dense operation is numbers going from one triangle of a source to a target, straight (r, c) -> (r, c),
-// transposed (r, c) -> (c, r), or both. Included once per target, inside its namespace.
+// transposed (r, c) -> (c, r), or both.
 //
 // Bytes moved  expand: the half once, the full matrix once, written without reading it first.
 // Idea         Tiles are read once and leave twice. Their transposed part goes through a buffer in L1, 8 x 8 (words of
@@ -7,6 +7,17 @@
 //              at its own lines: a whole line is streamed past the caches exactly once. What a buffer's row holds
 //              beyond its last whole line waits there for the next tile.
 // Assumes      source and target do not overlap, save element by element when they are the same half.
+#pragma once
+#include "core/kernels/cells.hpp"
+#include "core/kernels/change.hpp"
+#include "core/kernels/lines.hpp"
+#include "core/kernels/region.hpp"
+#include "core/layout.hpp"
+#include "core/move.hpp"
+#include "core/parallel.hpp"
+
+VECH_TARGET_BEGIN
+namespace {
 
 // ---- transposing in registers ----
 
@@ -69,21 +80,18 @@ VECH_INLINE void transpose(const std::byte* const* from, int rows, int first, in
 // Whether all rows have their lines at the same columns.
 inline bool rows_begin_alike(const Rows& rows) { return rows.bend == 0 && rows.stride % line_bytes == 0; }
 
-enum class Sink { cache, memory, compare };
-
-template <Sink sink>
-VECH_INLINE void emit(std::byte* to, const std::byte* from, std::int64_t bytes, Outcome& outcome) {
-    if constexpr (sink == Sink::compare) {
+// Writes past the caches if it `streams`, or compares.
+template <bool compare>
+VECH_INLINE void emit(std::byte* to, const std::byte* from, std::int64_t bytes, bool streams, Outcome& outcome) {
+    if constexpr (compare) {
         if (std::memcmp(to, from, static_cast<std::size_t>(bytes)) != 0) outcome.differs = true;
     } else {
         std::int64_t done = std::min(bytes_to_line(to), bytes);
         if (done > 0) std::memcpy(to, from, static_cast<std::size_t>(done));
-        for (; done + line_bytes <= bytes; done += line_bytes) {
-            if constexpr (sink == Sink::memory)
-                stream_line(to + done, from + done);
-            else
-                std::memcpy(to + done, from + done, line_bytes);
-        }
+        if (streams)
+            for (; done + line_bytes <= bytes; done += line_bytes) stream_line(to + done, from + done);
+        else
+            for (; done + line_bytes <= bytes; done += line_bytes) std::memcpy(to + done, from + done, line_bytes);
         if (done < bytes) std::memcpy(to + done, from + done, static_cast<std::size_t>(bytes - done));
     }
 }
@@ -103,7 +111,7 @@ constexpr int tile_columns = sizeof(W) == 16  ? 32
 template <class W>
 constexpr int block_side = std::max(tile_rows<W>, tile_columns<W>);
 
-template <class W, Sink sink>
+template <class W, bool compare>
 class Mover {
     static constexpr std::int64_t item = sizeof(W);
     static constexpr int line = static_cast<int>(line_bytes / item);
@@ -113,19 +121,19 @@ class Mover {
     const Move& move_;
     Outcome& outcome_;
     Rows source_, target_;
-    bool plain_source_, plain_target_, cut_ = false, overflow_ = false;
+    bool streams_, plain_source_, plain_target_, cut_ = false, overflow_ = false;
     int further_ = 0;
     alignas(line_bytes) W turned_[tile_columns<W> * rows_most];
     alignas(line_bytes) W changed_[rows_most * columns_most];  // the source rows of a tile
     alignas(line_bytes) W row_[columns_most];                  // a straight row
 
   public:
-    Mover(const Move& move, Outcome& outcome)
-        : move_(move), outcome_(outcome), source_(move.source), target_(move.target),
+    Mover(const Move& move, bool streams, Outcome& outcome)
+        : move_(move), outcome_(outcome), source_(move.source), target_(move.target), streams_(streams),
           plain_source_(move.source.step == item), plain_target_(move.target.step == item) {}
     ~Mover() {
         if (overflow_) outcome_.overflow = true;
-        if constexpr (sink == Sink::memory) finish_streams();
+        if (streams_) finish_streams();
     }
     Mover(const Mover&) = delete;
     Mover& operator=(const Mover&) = delete;
@@ -134,7 +142,7 @@ class Mover {
         source_ = move_.source.at(source);
         target_ = move_.target.at(target);
         // Rows can be cut at their lines only where lines begin with a number.
-        cut_ = sink != Sink::compare && plain_target_ &&
+        cut_ = !compare && plain_target_ &&
                reinterpret_cast<std::uintptr_t>(target_.base) % static_cast<std::uintptr_t>(item) == 0 &&
                target_.stride % item == 0 && target_.bend % item == 0;
         // Tiles need as many rows more as a cut can move, in whole blocks; none where lines begin at every cut, as they
@@ -193,7 +201,7 @@ class Mover {
             next = std::min(next + rows_a_group, rows.end);
             for (int k = c * high / wide; k < (c + count) * high / wide; ++k)
                 fetch(source_.cell(rows.begin + k, columns.end) + line_bytes, wide * item);
-            if (sink == Sink::compare)
+            if (compare)
                 for (int k = 0; k < count; ++k) fetch(target_.cell(columns.end + c + k, rows.begin), high * item);
             transpose<W>(from, high, c, count, turned_, rows_most);
             for (int k = 0; k < count; ++k) {
@@ -268,11 +276,11 @@ class Mover {
 
     VECH_INLINE void write(std::byte* to, const W* from, std::int64_t count) {
         if (plain_target_) {
-            emit<sink>(to, reinterpret_cast<const std::byte*>(from), count * item, outcome_);
+            emit<compare>(to, reinterpret_cast<const std::byte*>(from), count * item, streams_, outcome_);
             return;
         }
         for (std::int64_t k = 0; k < count; ++k) {
-            if constexpr (sink == Sink::compare) {
+            if constexpr (compare) {
                 if (load<W>(to + k * target_.step) != load<W>(from + k)) outcome_.differs = true;
             } else {
                 store<W>(to + k * target_.step, load<W>(from + k));
@@ -361,8 +369,8 @@ inline int pieces_of(const Move& move, Piece (&pieces)[3]) {
 
 // One matrix in units of about a megabyte: rows of tiles, in stretches, along which source and straight target are read
 // and written in order (tiles one below the other instead cost 1.7 times as much at n = 8192).
-template <class W, Sink sink>
-void large(const Move& move, int threads, Watch& watch, Outcome& outcome) {
+template <class W, bool compare>
+void large(const Move& move, bool streams, int threads, Watch& watch, Outcome& outcome) {
     constexpr std::int64_t item = sizeof(W), D = block_side<W>, TC = tile_columns<W>;
     const auto ceil = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
     Piece pieces[3];
@@ -385,8 +393,8 @@ void large(const Move& move, int threads, Watch& watch, Outcome& outcome) {
     const std::int64_t each = units[count];
 
     parallel_for(move.batch.count * each, threads, watch, [&](std::int64_t unit) {
-        if (sink == Sink::compare && outcome.differs) return watch.end();
-        Mover<W, sink> mover(move, outcome);
+        if (compare && outcome.differs) return watch.end();
+        Mover<W, compare> mover(move, streams, outcome);
         const Walk walk(move.batch, unit / each);
         mover.aim(walk.source, walk.target);
         unit %= each;
@@ -430,13 +438,15 @@ void move_words(const Move& move, int threads, Watch& watch, Outcome& outcome) {
         move.piece ? move.rows.size() * move.columns.size() : (move.last - move.first) * move.n;
     const std::int64_t bytes = numbers * move.batch.count * move.item;
     if (move.compare)
-        large<W, Sink::compare>(move, threads, watch, outcome);
-    else if (bytes >= streamed_bytes)
-        large<W, Sink::memory>(move, threads, watch, outcome);
+        large<W, true>(move, false, threads, watch, outcome);
     else
-        large<W, Sink::cache>(move, threads, watch, outcome);
+        large<W, false>(move, bytes >= streamed_bytes, threads, watch, outcome);
 }
 
-inline void move(const Move& move, int threads, Watch& watch, Outcome& outcome) {
+}  // namespace
+
+void move(const Move& move, int threads, Watch& watch, Outcome& outcome) {
     with_word(move.item, [&]<class W>(W) { move_words<W>(move, threads, watch, outcome); });
 }
+
+VECH_TARGET_END

@@ -1,22 +1,24 @@
 // multiply: y = S x. panel: a block of the half to or from rows of constant length. dot: the sum of products, added
-// in double. largest: the largest |number|, NaN if there is one. Included once per target, inside its namespace.
+// in double. largest: the largest |number|, NaN if there is one.
 //
 // Formula      y[r] += sum over c of z(r, c) x[c] and y[c] += mirror(z(r, c)) x[r], for each stored z off the diagonal.
 // Accumulator  the dtype's own, in as many lanes as a vector has; each share of the rows has a y of its own, and those
 //              are added in order. |error| <= n eps |S| |x|.
 // Bytes moved  the half once; x and y stay in the caches. Four rows at a time share what is read of x and y.
 // Assumes      nothing about alignment; results are the same for any number of threads.
+#pragma once
+#include "core/kernels/change.hpp"
+#include "core/kernels/lanes.hpp"
+#include "core/kernels/lines.hpp"
+#include "core/kernels/region.hpp"
+#include "core/layout.hpp"
+#include "core/memory.hpp"
+#include "core/parallel.hpp"
+#include "core/product.hpp"
+#include "core/runs.hpp"
 
-template <class Real, int bytes>
-struct Lanes {
-    static constexpr int count = bytes / static_cast<int>(sizeof(Real));
-    typedef Real type __attribute__((vector_size(bytes)));
-};
-
-template <class V, int... lane>
-VECH_INLINE V swap_lanes(V v, std::integer_sequence<int, lane...>) {
-    return __builtin_shufflevector(v, v, (lane ^ 1)...);
-}
+VECH_TARGET_BEGIN
+namespace {
 
 template <class Real>
 VECH_INLINE Real magnitude(Real x) {
@@ -213,15 +215,6 @@ void multiply_with(const Product& job, int threads, Watch& watch) {
     if (!watch.stop()) multiplier.finish(shares.data(), count, work, reinterpret_cast<Real*>(job.y));
 }
 
-inline void multiply(const Product& job, int threads, Watch& watch) {
-    const auto with = [&]<class Real>(Real) {
-        if (job.complex) return multiply_with<Real, true, false>(job, threads, watch);
-        if (job.absolute) return multiply_with<Real, false, true>(job, threads, watch);
-        return multiply_with<Real, false, false>(job, threads, watch);
-    };
-    job.real == 4 ? with(float{}) : with(double{});
-}
-
 template <class Real>
 void add_row(const std::byte* from, std::byte* to, std::int64_t bytes) {
     for (std::int64_t k = 0; k < bytes; k += sizeof(Real)) store(to + k, load<Real>(to + k) + load<Real>(from + k));
@@ -257,32 +250,6 @@ void fill_square(const Panel& job) {
                 for (int k = 0; k < last - first; ++k) store(line + k * item, load<W>(rows[k] + c * item) ^ mask);
         }
     }
-}
-
-inline void panel(const Panel& job, int threads, Watch& watch) {
-    if (job.way == Panel::Way::square) return with_word(job.item, [&]<class W>(W) { fill_square<W>(job); });
-    const auto width = job.columns.size() * job.item;
-    const auto height = std::max<std::int64_t>(1, megabyte / std::max<std::int64_t>(1, width));
-    parallel_for((job.rows.size() + height - 1) / height, threads, watch, [&](std::int64_t unit) {
-        const auto begin = job.rows.begin + unit * height, end = std::min(begin + height, job.rows.end);
-        for (auto r = begin; r < end; ++r) {
-            auto* row = job.block + (r - job.rows.begin) * width;
-            const auto first = std::clamp(job.half.first(r), job.columns.begin, job.columns.end);
-            const auto last = std::clamp(job.half.last(r), first, job.columns.end);
-            auto* cells = job.words + (job.half.origin(r) + first) * job.item;
-            const auto before = (first - job.columns.begin) * job.item, bytes = (last - first) * job.item;
-            if (job.way == Panel::Way::write) {
-                std::memcpy(cells, row + before, static_cast<std::size_t>(bytes));
-            } else if (job.way == Panel::Way::add) {
-                job.real == 4 ? add_row<float>(row + before, cells, bytes)
-                              : add_row<double>(row + before, cells, bytes);
-            } else {
-                std::memset(row, 0, static_cast<std::size_t>(before));
-                std::memcpy(row + before, cells, static_cast<std::size_t>(bytes));
-                std::memset(row + before + bytes, 0, static_cast<std::size_t>(width - before - bytes));
-            }
-        }
-    });
 }
 
 // Eight lanes, whatever the target, so that one has the sums of the other; four in turn hide what an addition takes.
@@ -370,5 +337,45 @@ double over(const Numbers& job, int threads, Watch& watch) {
     return job.real == 4 ? with(float{}) : with(double{});
 }
 
-inline double dot(const Numbers& job, int threads, Watch& watch) { return over<Dot>(job, threads, watch); }
-inline double largest(const Numbers& job, int threads, Watch& watch) { return over<Largest>(job, threads, watch); }
+}  // namespace
+
+void multiply(const Product& job, int threads, Watch& watch) {
+    const auto with = [&]<class Real>(Real) {
+        if (job.complex) return multiply_with<Real, true, false>(job, threads, watch);
+        if (job.absolute) return multiply_with<Real, false, true>(job, threads, watch);
+        return multiply_with<Real, false, false>(job, threads, watch);
+    };
+    job.real == 4 ? with(float{}) : with(double{});
+}
+
+void panel(const Panel& job, int threads, Watch& watch) {
+    if (job.way == Panel::Way::square) return with_word(job.item, [&]<class W>(W) { fill_square<W>(job); });
+    const auto width = job.columns.size() * job.item;
+    const auto height = std::max<std::int64_t>(1, megabyte / std::max<std::int64_t>(1, width));
+    parallel_for((job.rows.size() + height - 1) / height, threads, watch, [&](std::int64_t unit) {
+        const auto begin = job.rows.begin + unit * height, end = std::min(begin + height, job.rows.end);
+        for (auto r = begin; r < end; ++r) {
+            auto* row = job.block + (r - job.rows.begin) * width;
+            const auto first = std::clamp(job.half.first(r), job.columns.begin, job.columns.end);
+            const auto last = std::clamp(job.half.last(r), first, job.columns.end);
+            auto* cells = job.words + (job.half.origin(r) + first) * job.item;
+            const auto before = (first - job.columns.begin) * job.item, bytes = (last - first) * job.item;
+            if (job.way == Panel::Way::write) {
+                std::memcpy(cells, row + before, static_cast<std::size_t>(bytes));
+            } else if (job.way == Panel::Way::add) {
+                job.real == 4 ? add_row<float>(row + before, cells, bytes)
+                              : add_row<double>(row + before, cells, bytes);
+            } else {
+                std::memset(row, 0, static_cast<std::size_t>(before));
+                std::memcpy(row + before, cells, static_cast<std::size_t>(bytes));
+                std::memset(row + before + bytes, 0, static_cast<std::size_t>(width - before - bytes));
+            }
+        }
+    });
+}
+
+double dot(const Numbers& job, int threads, Watch& watch) { return over<Dot>(job, threads, watch); }
+
+double largest(const Numbers& job, int threads, Watch& watch) { return over<Largest>(job, threads, watch); }
+
+VECH_TARGET_END

@@ -1,4 +1,4 @@
-// multiply_sparse: y = S x of a half in CSR. Included once per target, inside its namespace.
+// multiply_sparse: y = S x of a half in CSR.
 //
 // Formula      y[r] += z x[c] and y[c] += mirror(z) x[r] for each z stored at (r, c) off the diagonal.
 // Accumulator  the dtype's own, two a row. |error| <= n eps |S| |x|.
@@ -13,6 +13,18 @@
 // Gathers and scatters of AVX-512 did not help: in milliseconds (float64, Xeon of 2023) 2.2 for 1.7 on 7-point rows
 // (n = 512 000), 5.9 for 4.1 on 27-point rows (n = 250 000), 7.7 for 7.6 on a random pattern (n = 200 000); nor did
 // fetching ahead.
+#pragma once
+#include "core/kernels/change.hpp"
+#include "core/kernels/lanes.hpp"
+#include "core/kernels/region.hpp"
+#include "core/kernels/rowwise.hpp"
+#include "core/layout.hpp"
+#include "core/memory.hpp"
+#include "core/parallel.hpp"
+#include "core/sparse.hpp"
+
+VECH_TARGET_BEGIN
+namespace {
 
 template <class Real, int count>
 struct Several {
@@ -40,20 +52,27 @@ class SparseMultiplier {
         : half_(job.half), negates_(job.negates), conjugates_(job.conjugates), diagonal_(job.diagonal), x_(x), y_(y),
           numbers_(reinterpret_cast<const Real*>(job.half.data)) {}
 
-    // Rows [rows.begin, rows.end): what falls on other rows goes to the strip. False: not one triangle in CSR form.
-    bool share(Range rows, Target strip, std::int64_t descents, Watch& watch) const {
+    // Rows [rows.begin, rows.end): what falls on other rows, down to or up to `reached`, goes to the strip. False: not
+    // one triangle in CSR form.
+    bool share(const Reach& reach, Range reached, Target strip, Watch& watch) const {
+        constexpr std::int64_t together = 512, ahead = 128;
         const auto local = *this;  // what no store can change stays in registers
-        const auto start = half_.indptr[rows.begin];
-        constexpr std::int64_t ahead = 128;
+        const auto rows = reach.rows;
+        auto descents = reach.descents;
+        std::int64_t begins[together + 1];  // copies, which stay as they were looked at
         for (std::int64_t done = 0, step; done < rows.size() && !watch.stop(); done += step) {
-            step = std::min<std::int64_t>(rows.size() - done, 2048);
-            for (std::int64_t k = done; k < done + step; ++k) {
-                const auto r = grow ? rows.begin + k : rows.end - 1 - k;
-                const auto begin = local.half_.indptr[r], end = local.half_.indptr[r + 1];
-                if (begin > start && begin < end)
+            step = std::min(rows.size() - done, together);
+            const auto first = grow ? rows.begin + done : rows.end - done - step;
+            local.half_.indptr.copy(first, step + 1, begins);
+            const bool inside = begins[0] >= 0 && begins[step] <= local.half_.nonzeros;
+            if (!inside || !Offsets::ascending(begins, step)) return false;
+            for (std::int64_t k = 0; k < step; ++k) {
+                const auto at = grow ? k : step - 1 - k;
+                const auto begin = begins[at], end = begins[at + 1];
+                if (begin > reach.numbers.begin && begin < end)
                     descents -= local.half_.indices[begin] <= local.half_.indices[begin - 1];
                 __builtin_prefetch(local.numbers_ + (grow ? end + ahead : begin - ahead) * parts);
-                if (!local.row(r, begin, end, rows, strip)) return false;
+                if (!local.row(first + at, begin, end, rows, reached, strip)) return false;
             }
         }
         return descents == 0 || watch.stop();  // all of them between two rows, none within one
@@ -74,7 +93,8 @@ class SparseMultiplier {
         }
     }
 
-    VECH_INLINE bool row(std::int64_t r, std::int64_t begin, std::int64_t end, Range rows, Target strip) const {
+    VECH_INLINE bool row(std::int64_t r, std::int64_t begin, std::int64_t end, Range rows, Range reached,
+                         Target strip) const {
         const auto* columns = half_.indices;
         const V in = load<V>(x_.at(r));
         V result{};
@@ -90,23 +110,28 @@ class SparseMultiplier {
             crossed = turned(own);
             if (conjugates_) crossed = -crossed;
         }
+        bool fits;
         if (inside) {
-            result += walk(begin, end, own, crossed, [&](std::int64_t c) VECH_ALWAYS { return y_.at(c); });
+            fits = walk(begin, end, {0, half_.n}, own, crossed, result,
+                        [&](std::int64_t c) VECH_ALWAYS { return y_.at(c); });
         } else {
             const Target to[2] = {y_, strip};
-            result += walk(begin, end, own, crossed, [&](std::int64_t c) VECH_ALWAYS {
+            fits = walk(begin, end, reached, own, crossed, result, [&](std::int64_t c) VECH_ALWAYS {
                 return to[grow ? c < rows.begin : c >= rows.end].at(c);  // no branch: nobody could guess it
             });
         }
         store(y_.at(r), result);
-        return true;
+        return fits;
     }
 
+    // False: a column is not within `bounds`.
     template <class To>
-    VECH_INLINE V walk(std::int64_t begin, std::int64_t end, V own, V crossed, To&& to) const {
+    VECH_INLINE bool walk(std::int64_t begin, std::int64_t end, Range bounds, V own, V crossed, V& result,
+                          To&& to) const {
         V sums[2] = {}, sideways[2] = {};
         const auto one = [&](std::int64_t k, int lane) VECH_ALWAYS {
-            const std::int64_t c = half_.indices[k];
+            const std::int64_t c = static_cast<std::uint32_t>(once(half_.indices[k]));
+            if (static_cast<std::uint64_t>(c - bounds.begin) >= static_cast<std::uint64_t>(bounds.size())) return false;
             const Real* z = numbers_ + k * parts;
             const V in = load<V>(x_.at(c));
             Real* y = to(c);
@@ -118,16 +143,15 @@ class SparseMultiplier {
                 out += crossed * z[1];
             }
             store(y, out);
+            return true;
         };
         auto k = begin;
-        for (; k + 2 <= end; k += 2) {
-            one(k, 0);
-            one(k + 1, 1);
-        }
-        if (k < end) one(k, 0);
-        V sum = sums[0] + sums[1];
-        if constexpr (is_complex) sum += turned(sideways[0] + sideways[1]);
-        return sum;
+        for (; k + 2 <= end; k += 2)
+            if (!one(k, 0) || !one(k + 1, 1)) return false;
+        if (k < end && !one(k, 0)) return false;
+        result += sums[0] + sums[1];
+        if constexpr (is_complex) result += turned(sideways[0] + sideways[1]);
+        return true;
     }
 
     VECH_INLINE V on_diagonal(std::int64_t k, V in) const {
@@ -150,10 +174,15 @@ class SparseMultiplier {
     const Real* numbers_;
 };
 
-// Rows of others that a share reaches.
+// Rows of others that a share reaches, and the columns that it may have.
 inline Range strip_of(const Reach& reach, bool grow) {
     if (grow) return {std::min<std::int64_t>(reach.least, reach.rows.begin), reach.rows.begin};
     return {reach.rows.end, std::max<std::int64_t>(reach.most + std::int64_t{1}, reach.rows.end)};
+}
+
+inline Range reached_by(const Reach& reach, bool grow, std::int64_t n) {
+    const auto strip = strip_of(reach, grow);
+    return grow ? Range{strip.begin, n} : Range{0, strip.end};
 }
 
 // The shares of a half: about a megabyte each, and so few that their strips are short beside the half.
@@ -192,9 +221,10 @@ class Shares {
             auto joined = reaches[static_cast<std::size_t>(s)];
             if (s + 1 < count) {
                 const auto& next = reaches[static_cast<std::size_t>(s + 1)];
-                const auto seam = half.indptr[next.rows.begin];
-                if (half.indptr[joined.rows.begin] < seam && seam < half.indptr[next.rows.end])
+                const auto seam = next.numbers.begin;
+                if (joined.numbers.begin < seam && seam < next.numbers.end)
                     joined.descents += half.indices[seam] <= half.indices[seam - 1];
+                joined.numbers.end = next.numbers.end;
                 joined.rows.end = next.rows.end;
                 joined.least = std::min(joined.least, next.least);
                 joined.most = std::max(joined.most, next.most);
@@ -249,7 +279,7 @@ Fault multiply_columns(const SparseProduct& job, std::int64_t column, const Shar
         const auto range = strip_of(reach, grow);
         const auto strip = memory_of(s);
         std::fill(strip.at(range.begin), strip.at(range.end), Real{0});
-        if (!multiplier.share(reach.rows, strip, reach.descents, watch)) fits = false;
+        if (!multiplier.share(reach, reached_by(reach, grow, job.half.n), strip, watch)) fits = false;
         if (alone) multiplier.add(range, strip);
     });
     if (!fits) return Fault::malformed;
@@ -268,7 +298,9 @@ Fault multiply_columns(const SparseProduct& job, std::int64_t column, const Shar
     return Fault::none;
 }
 
-inline Fault multiply_sparse(const SparseProduct& job, int threads, Watch& watch) {
+}  // namespace
+
+Fault multiply_sparse(const SparseProduct& job, int threads, Watch& watch) {
     Shares shares;
     if (!shares.choose(job, threads, watch)) return Fault::malformed;
     Fault fault = Fault::none;
@@ -291,3 +323,5 @@ inline Fault multiply_sparse(const SparseProduct& job, int threads, Watch& watch
         job.complex ? widths(double{}, std::true_type{}) : widths(double{}, std::false_type{});
     return fault;
 }
+
+VECH_TARGET_END

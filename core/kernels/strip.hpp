@@ -1,10 +1,18 @@
-// strips: a matrix as 8 columns at a time, and sums over the rows of such. Included once per target, inside its
-// namespace.
+// strips: a matrix as 8 columns at a time, and sums over the rows of such.
 //
 // Formula      sums[c] = sum over t of w_t d, squares[c] = sum of w_t d^2, d = x_tc - shift_c, for each group of rows.
 // Accumulator  float64, row after row. |error| <= rows eps sum of |terms|.
 // Bytes moved  the numbers once; sums once for each 64 rows.
 // Assumes      nothing about alignment; results are the same for any number of threads.
+#pragma once
+#include "core/codes.hpp"
+#include "core/kernels/change.hpp"
+#include "core/kernels/region.hpp"
+#include "core/layout.hpp"
+#include "core/parallel.hpp"
+
+VECH_TARGET_BEGIN
+namespace {
 
 // Columns [8 block, 8 block + width) of a matrix.
 template <class Real>
@@ -63,9 +71,13 @@ void sum_rows(const Spread& job, int threads, Watch& watch) {
     });
 }
 
-inline void sum_columns(const Spread& job, int threads, Watch& watch) {
+}  // namespace
+
+void sum_columns(const Spread& job, int threads, Watch& watch) {
     const auto with = [&]<class Real>(Real) {
         job.weights == nullptr ? sum_rows<Real, false>(job, threads, watch) : sum_rows<Real, true>(job, threads, watch);
     };
     job.real == 4 ? with(float{}) : with(double{});
 }
+
+VECH_TARGET_END

@@ -1,5 +1,5 @@
 // cut: one triangle of a full CSR matrix. asymmetry: the first place where a full CSR matrix is not its own mirror
-// image. Included once per target, inside its namespace.
+// image.
 //
 // Idea         asymmetry: rows are read in order, and each keeps a cursor in what it holds above the diagonal. Where
 //              row r holds column c < r, the cursor of row c must have come to column r; what it passes over on the
@@ -8,54 +8,79 @@
 // Bytes moved  cut: the columns twice, the triangle twice. asymmetry: the matrix twice; n cursors of 8 bytes for each
 //              thread.
 // Assumes      nothing: both look for what would lead out of bounds. Results are the same for any thread count.
+#pragma once
+#include "core/kernels/change.hpp"
+#include "core/kernels/region.hpp"
+#include "core/kernels/rowwise.hpp"
+#include "core/layout.hpp"
+#include "core/memory.hpp"
+#include "core/parallel.hpp"
+#include "core/sparse.hpp"
+
+VECH_TARGET_BEGIN
+namespace {
 
 template <class W>
 void cut_words(const Cut& job, int threads, Watch& watch, Csr& result) {
     const auto& full = job.full;
     const auto n = full.n;
-    result.malformed = full.indptr[0] != 0 || full.indptr[n] != full.nonzeros || !full.has_rows();
-    if (result.malformed) return;
-    if (!resize(result.indptr, n + 1)) return fail(result);
+    if (!full.has_rows()) return result.fail(Fault::malformed);
+    if (!resize(result.indptr, n + 1)) return result.fail(Fault::out_of_memory);
     const auto shares = std::clamp<std::int64_t>(full.nonzeros * 4 / megabyte, 1, std::max<std::int64_t>(n, 1));
+    const auto begins = full.shares(shares);
     const auto rows_of = [&](std::int64_t share) {
-        return Range{full.begin_of(share, shares), full.begin_of(share + 1, shares)};
+        const auto k = static_cast<std::size_t>(share);
+        return Range{begins[k], begins[k + 1]};
     };
-    result.indptr[0] = 0;
+    std::atomic<Fault> fault{Fault::none};
+    auto* const indptr = result.indptr;
+    indptr[0] = 0;
     parallel_for(shares, threads, watch, [&](std::int64_t share) {
         const auto rows = rows_of(share);
         for (auto r = rows.begin; r < rows.end; ++r) {
-            auto k = full.indptr[r];
-            const auto begin = k, end = full.indptr[r + 1], bound = r + job.grow;
+            Range at;
+            if (!full.row(r, at)) fault = Fault::changed;
+            const auto [begin, end] = at;
+            auto k = begin;
+            const auto bound = r + job.grow;
             if (end - k > 64) k = std::lower_bound(full.indices + k, full.indices + end, bound) - full.indices;
             while (k < end && full.indices[k] < bound) ++k;
-            result.indptr[r + 1] = job.grow ? k - begin : end - k;
+            indptr[r + 1] = job.grow ? k - begin : end - k;
         }
     });
-    std::partial_sum(result.indptr, result.indptr + n + 1, result.indptr);
-    result.nonzeros = result.indptr[n];
+    if (fault != Fault::none) return result.fail(fault);
+    if (watch.stop()) return result.release();
+    std::partial_sum(indptr, indptr + n + 1, indptr);
+    result.nonzeros = indptr[n];
     W* values = nullptr;
     const bool got = resize(values, result.nonzeros) && resize(result.indices, result.nonzeros);
     result.data = reinterpret_cast<std::byte*>(values);
-    if (!got) return fail(result);
+    if (!got) return result.fail(Fault::out_of_memory);
     parallel_for(shares, threads, watch, [&](std::int64_t share) {
         const auto rows = rows_of(share);
         const auto* columns = full.indices;
         const auto* numbers = full.data;
         auto* indices = result.indices;
+        bool inside = true;
         for (auto r = rows.begin; r < rows.end; ++r) {
-            const auto end = result.indptr[r + 1];
-            auto from = job.grow ? full.indptr[r] : full.indptr[r + 1] - (end - result.indptr[r]);
-            for (auto at = result.indptr[r]; at < end; ++at, ++from) {
-                indices[at] = columns[from];
-                values[at] = load<W>(numbers + from * static_cast<std::int64_t>(sizeof(W)));
+            const auto begin = indptr[r], count = indptr[r + 1] - begin;
+            Range at;
+            if (!full.row(r, at) || at.size() < count) {
+                fault = Fault::changed;
+                return;
+            }
+            const auto from = job.grow ? at.begin : at.end - count;
+            for (std::int64_t k = 0; k < count; ++k) {
+                const auto c = once(columns[from + k]);
+                inside &= full.has_column(c);
+                indices[begin + k] = c;
+                values[begin + k] = load<W>(numbers + (from + k) * static_cast<std::int64_t>(sizeof(W)));
             }
         }
+        if (!inside) fault = Fault::malformed;
     });
-    if (watch.stop()) release(result);
-}
-
-inline void cut(const Cut& job, int threads, Watch& watch, Csr& result) {
-    with_word(job.full.item, [&]<class W>(W) { cut_words<W>(job, threads, watch, result); });
+    if (fault != Fault::none) return result.fail(fault);
+    if (watch.stop()) result.release();
 }
 
 // ---- equal to the mirror image? ----
@@ -103,6 +128,34 @@ struct Mirrored<Pair<Real>> {
     }
 };
 
+// Of integers, whatever their sign: equal alone, for there is no hurry with those that differ.
+template <class W>
+struct Word {
+    W bits;
+};
+template <class W>
+struct Mirrored<Word<W>> {
+    bool conjugates, negates;
+    double tolerance;
+
+    bool agree(Word<W> a, Word<W> b) const {
+        constexpr auto smallest = static_cast<W>(W{1} << (8 * sizeof(W) - 1));
+        if (!negates) return a.bits == b.bits;
+        return a.bits == static_cast<W>(W{0} - b.bits) && b.bits != smallest;
+    }
+};
+
+// Where the columns from `bound` on begin in a row. False: the row is not within the arrays.
+inline bool begin_in(const Rowwise& full, std::int64_t row, std::int64_t bound, std::int64_t& begin) {
+    Range at;
+    const bool inside = full.row(row, at);
+    auto k = at.begin;
+    if (at.size() > 64) k = std::lower_bound(full.indices + k, full.indices + at.end, bound) - full.indices;
+    while (k < at.end && full.indices[k] < bound) ++k;
+    begin = k;
+    return inside;
+}
+
 template <class Number>
 class Judge {
   public:
@@ -110,26 +163,10 @@ class Judge {
         : full_(job.full), mirrored_{job.conjugates, job.negates, job.tolerance}, watch_(watch) {}
 
     // Whether all is well with these rows, and each of their numbers has its partner, as is almost always so: half of
-    // the time of first(), which must tell why not. Whatever the arrays hold, nothing is read outside of them.
+    // the time of Finder, which must tell why not. Whatever the arrays hold, nothing is read outside of them.
     bool perfect(Range rows, std::int64_t* next) const {
         // Two loops, for what the other one keeps in registers: 4.1 ms for 5.9 (float32, 7-point rows, n = 512 000).
         return jumps(full_) >= 0.5 ? perfect<true>(rows, next) : perfect<false>(rows, next);
-    }
-
-    // The first pair (i, j), i in rows, that does not agree; (-1, -1) without. `next`: cursors of all rows before.
-    std::pair<std::int64_t, std::int64_t> first(Range rows, std::int64_t* next, const std::atomic<bool>& over) {
-        const auto* columns = full_.indices;
-        for (std::int64_t c = 0; c < rows.end; ++c) next[c] = begin_in(c, std::max(rows.begin, c + 1));
-        std::int64_t since = 0;
-        for (auto r = rows.begin; r < rows.end; ++r) {
-            const auto begin = full_.indptr[r], end = full_.indptr[r + 1];
-            for (auto k = begin; k < end && columns[k] <= r; ++k) meet(r, columns[k], k, next);
-            if (found_.first >= 0) return pending(r + 1, next);
-            if ((since += end - begin + 1) < 65536) continue;
-            if (watch_.stop() || over) return found_;
-            since = 0;
-        }
-        return pending(rows.end, next);
     }
 
   private:
@@ -144,20 +181,23 @@ class Judge {
         const auto last = full.nonzeros - 1;
         constexpr std::int64_t ahead = 128;
         std::int64_t since = 0;
-        for (std::int64_t c = 0; c < rows.begin; ++c) next[c] = begin_in(c, rows.begin);
+        for (std::int64_t c = 0; c < rows.begin; ++c)
+            if (!begin_in(full, c, rows.begin, next[c])) return false;
         for (auto r = rows.begin; r < rows.end; ++r) {
-            const auto begin = full.indptr[r], end = full.indptr[r + 1];
+            Range at_row;
+            if (!full.row(r, at_row)) return false;
+            const auto [begin, end] = at_row;
             auto k = begin;
             std::int64_t before = -1;
             for (; k < end; ++k) {
-                const std::int64_t c = columns[k];
+                const std::int64_t c = once(columns[k]);
                 if (c >= r) break;
                 if (c <= before) return false;
                 before = c;
                 if constexpr (random) {  // 34 ms for 40 (float64, n = 200 000, 4.2 M numbers)
                     const auto far = static_cast<std::uint32_t>(columns[std::min(k + 32, last)]);
                     if (far < static_cast<std::uint64_t>(r)) __builtin_prefetch(next + far, 1);
-                    const auto soon = static_cast<std::uint32_t>(columns[std::min(k + 16, last)]);
+                    const auto soon = static_cast<std::uint32_t>(once(columns[std::min(k + 16, last)]));
                     if (soon < static_cast<std::uint64_t>(r)) {
                         __builtin_prefetch(columns + next[soon]);
                         __builtin_prefetch(full.data + next[soon] * static_cast<std::int64_t>(sizeof(Number)));
@@ -182,113 +222,184 @@ class Judge {
         }
         // No cursor went too far, into another row, or not far enough.
         for (std::int64_t c = 0; c < rows.end; ++c) {
-            const auto at = next[c], end = full.indptr[c + 1];
+            Range at_row;
+            if (!full.row(c, at_row)) return false;
+            const auto at = next[c], end = at_row.end;
             if (at > end || (at < end && (rows.end == full.n || columns[at] < rows.end))) return false;
         }
         return true;
     }
 
-    // Where the columns from `bound` on begin in a row.
-    std::int64_t begin_in(std::int64_t row, std::int64_t bound) const {
-        auto k = full_.indptr[row];
-        const auto end = full_.indptr[row + 1];
-        if (end - k > 64) k = std::lower_bound(full_.indices + k, full_.indices + end, bound) - full_.indices;
-        while (k < end && full_.indices[k] < bound) ++k;
-        return k;
-    }
-    const std::byte* number(std::int64_t k) const { return full_.data + k * static_cast<std::int64_t>(sizeof(Number)); }
-
-    void meet(std::int64_t r, std::int64_t c, std::int64_t k, std::int64_t* next) {
-        const auto own = load<Number>(number(k));
-        if (c == r) {
-            if (!mirrored_.agree(own, own)) keep(r, c);
-            return;
-        }
-        auto at = next[c];
-        const auto end = full_.indptr[c + 1];
-        for (; at < end && full_.indices[at] < r; ++at) alone(at, c);
-        const bool met = at < end && full_.indices[at] == r;
-        if (!mirrored_.agree(own, met ? load<Number>(number(at)) : Number{})) keep(r, c);
-        next[c] = at + met;
-    }
-    void alone(std::int64_t at, std::int64_t c) {
-        if (!mirrored_.agree(Number{}, load<Number>(number(at)))) keep(full_.indices[at], c);
-    }
-    // Numbers before column `bound` that no row asked for.
-    std::pair<std::int64_t, std::int64_t> pending(std::int64_t bound, const std::int64_t* next) {
-        for (std::int64_t c = 0; c + 1 < bound; ++c)
-            for (auto at = next[c]; at < full_.indptr[c + 1] && full_.indices[at] < bound; ++at) alone(at, c);
-        return found_;
-    }
-    void keep(std::int64_t i, std::int64_t j) {
-        if (found_.first < 0 || std::pair(i, j) < found_) found_ = {i, j};
-    }
-
     const Rowwise& full_;
     Mirrored<Number> mirrored_;
     Watch& watch_;
-    std::pair<std::int64_t, std::int64_t> found_{-1, -1};
+};
+
+// Tells which pair does not agree. Numbers are anything that `agree` knows, for there is no hurry; none is zero.
+class Finder {
+  public:
+    using Agree = bool (*)(const Symmetry&, const std::byte* own, const std::byte* other);
+    using Place = std::pair<std::int64_t, std::int64_t>;
+
+    Finder(const Symmetry& job, Agree agree, Watch& watch) : job_(job), full_(job.full), agree_(agree), watch_(watch) {}
+
+    // The first pair (i, j), i in rows, that does not agree; (-1, -1) without. `next`: cursors of all rows before.
+    // False: the arrays have changed.
+    bool first(Range rows, std::int64_t* next, const std::atomic<bool>& over, Place& found) {
+        bool fits = true;
+        for (std::int64_t c = 0; c < rows.end; ++c) fits &= begin_in(full_, c, std::max(rows.begin, c + 1), next[c]);
+        std::int64_t since = 0;
+        auto r = rows.begin;
+        for (; r < rows.end && fits && found_.first < 0; ++r) {
+            Range at;
+            fits = full_.row(r, at);
+            for (auto k = at.begin; fits && k < at.end; ++k) {
+                const std::int64_t c = once(full_.indices[k]);
+                if (c > r) break;
+                fits = c >= 0 && meet(r, c, k, next);
+            }
+            if ((since += at.size() + 1) < 65536) continue;
+            if (watch_.stop() || over) return found = found_, true;
+            since = 0;
+        }
+        fits = fits && pending(r, next);
+        found = found_;
+        return fits;
+    }
+
+  private:
+    const std::byte* number(std::int64_t k) const { return full_.data + k * full_.item; }
+
+    bool meet(std::int64_t r, std::int64_t c, std::int64_t k, std::int64_t* next) {
+        if (c == r) {
+            if (!agree_(job_, number(k), number(k))) keep(r, c);
+            return true;
+        }
+        if (!pass(c, r, next)) return false;
+        Range at;
+        if (!full_.row(c, at)) return false;
+        const bool met = next[c] < at.end && full_.indices[next[c]] == r;
+        if (!agree_(job_, number(k), met ? number(next[c]) : nothing_)) keep(r, c);
+        next[c] += met;
+        return true;
+    }
+    // What the cursor of row c passes over on its way to column `bound` has no partner.
+    bool pass(std::int64_t c, std::int64_t bound, std::int64_t* next) {
+        Range at;
+        if (!full_.row(c, at)) return false;
+        for (; next[c] < at.end; ++next[c]) {
+            const std::int64_t column = full_.indices[next[c]];
+            if (column >= bound) break;
+            if (!agree_(job_, nothing_, number(next[c]))) keep(column, c);
+        }
+        return true;
+    }
+    // Numbers before column `bound` that no row asked for.
+    bool pending(std::int64_t bound, std::int64_t* next) {
+        for (std::int64_t c = 0; c + 1 < bound; ++c)
+            if (!pass(c, bound, next)) return false;
+        return true;
+    }
+    void keep(std::int64_t i, std::int64_t j) {
+        if (found_.first < 0 || Place(i, j) < found_) found_ = {i, j};
+    }
+
+    static constexpr std::byte nothing_[16] = {};
+    const Symmetry& job_;
+    const Rowwise& full_;
+    Agree agree_;
+    Watch& watch_;
+    Place found_{-1, -1};
 };
 
 template <class Number>
-void asymmetry_of(const Symmetry& job, int threads, Watch& watch, Asymmetry& result) {
+bool agree(const Symmetry& job, const std::byte* own, const std::byte* other) {
+    const Mirrored<Number> mirrored{job.conjugates, job.negates, job.tolerance};
+    return mirrored.agree(load<Number>(own), load<Number>(other));
+}
+
+// `perfect` does the work; what it is not sure of, `agree` tells.
+template <class Perfect>
+void asymmetry_of(const Symmetry& job, const Perfect& perfect, Finder::Agree agree, int threads, Watch& watch,
+                  Asymmetry& result) {
     const auto& full = job.full;
-    result.malformed = full.indptr[0] != 0 || full.indptr[full.n] != full.nonzeros || !full.has_rows();
-    if (result.malformed) return;
+    if (!full.has_rows()) {
+        result.fault = Fault::malformed;
+        return;
+    }
     const auto most = full.nonzeros / std::max<std::int64_t>(2 * full.n, 65536);  // cursors: no more than half of it
     const auto shares = std::clamp<std::int64_t>(most, 1, threads);
+    const auto begins = full.shares(shares);
     const auto rows_of = [&](std::int64_t share) {
-        return Range{full.begin_of(share, shares), full.begin_of(share + 1, shares)};
+        const auto k = static_cast<std::size_t>(share);
+        return Range{begins[k], begins[k + 1]};
     };
-    std::int64_t* cursors = nullptr;
-    result.out_of_memory = !resize(cursors, shares * full.n);
-    if (result.out_of_memory) return;
-    const auto cursors_of = [&](std::int64_t share) { return cursors + share * full.n; };
+    Memory<std::int64_t> cursors;
+    if (!cursors.get(shares * full.n)) {
+        result.fault = Fault::out_of_memory;
+        return;
+    }
+    const auto cursors_of = [&](std::int64_t share) { return cursors.at + share * full.n; };
     std::atomic<bool> good{true};
     const auto check = [&](std::int64_t share) {
         if (!canonical(full, rows_of(share), Part::full)) good = false;
     };
     const auto look = [&](std::int64_t share) {
-        if (good && !Judge<Number>(job, watch).perfect(rows_of(share), cursors_of(share))) good = false;
+        if (good && !perfect(rows_of(share), cursors_of(share))) good = false;
     };
     if (shares > 1) parallel_for(shares, threads, watch, check);  // they begin and end where columns ascend
     if (good) parallel_for(shares, threads, watch, look);
-    if (good || watch.stop()) return std::free(cursors);
+    if (good || watch.stop()) return;
 
     good = true;
     parallel_for(shares, threads, watch, check);
-    result.malformed = !good;
-    const auto pairs = static_cast<std::size_t>(shares);
-    const std::unique_ptr<std::pair<std::int64_t, std::int64_t>[]> found(
-        new (std::nothrow) std::pair<std::int64_t, std::int64_t>[pairs]);
-    const std::unique_ptr<std::atomic<bool>[]> over(new (std::nothrow) std::atomic<bool>[pairs] {});
-    result.out_of_memory = !found || !over;
-    if (good && !result.out_of_memory) {
-        parallel_for(shares, threads, watch, [&](std::int64_t share) {
-            auto& mine = found[static_cast<std::size_t>(share)] = {-1, -1};
-            if (over[static_cast<std::size_t>(share)]) return;
-            mine = Judge<Number>(job, watch)
-                       .first(rows_of(share), cursors_of(share), over[static_cast<std::size_t>(share)]);
-            if (mine.first >= 0)  // whatever later rows hold, this pair comes first
-                for (auto later = share + 1; later < shares; ++later) over[static_cast<std::size_t>(later)] = true;
-        });
-        for (std::int64_t share = 0; share < shares && result.row < 0 && !watch.stop(); ++share)
-            std::tie(result.row, result.column) = found[static_cast<std::size_t>(share)];
+    if (!good) {
+        result.fault = Fault::malformed;
+        return;
     }
-    std::free(cursors);
+    std::vector<Finder::Place> found(static_cast<std::size_t>(shares), {-1, -1});
+    std::vector<std::atomic<bool>> over(static_cast<std::size_t>(shares));
+    parallel_for(shares, threads, watch, [&](std::int64_t share) {
+        const auto k = static_cast<std::size_t>(share);
+        if (over[k]) return;
+        if (!Finder(job, agree, watch).first(rows_of(share), cursors_of(share), over[k], found[k])) good = false;
+        if (found[k].first >= 0)  // whatever later rows hold, this pair comes first
+            for (auto later = k + 1; later < over.size(); ++later) over[later] = true;
+    });
+    if (!good) result.fault = Fault::changed;
+    for (std::size_t k = 0; k < found.size() && result.row < 0 && !watch.stop(); ++k)
+        std::tie(result.row, result.column) = found[k];
 }
 
-inline void asymmetry(const Symmetry& job, int threads, Watch& watch, Asymmetry& result) {
-    const auto judge = [&]<class Number>(Number) { asymmetry_of<Number>(job, threads, watch, result); };
-    using enum Symmetry::Number;
+}  // namespace
+
+void cut(const Cut& job, int threads, Watch& watch, Csr& result) {
+    with_word(job.full.item, [&]<class W>(W) { cut_words<W>(job, threads, watch, result); });
+}
+
+void asymmetry(const Symmetry& job, int threads, Watch& watch, Asymmetry& result) {
+    const auto judge = [&]<class Number, class Exact>(Number, Exact) {
+        const auto perfect = [&](Range rows, std::int64_t* next) {
+            return Judge<Number>(job, watch).perfect(rows, next);
+        };
+        asymmetry_of(job, perfect, agree<Exact>, threads, watch, result);
+    };
+    const auto integer = [&]<class Signed, class Unsigned>(Signed s, Unsigned u) {
+        job.number == Symmetry::Number::integer ? judge(Word<Unsigned>{}, s) : judge(Word<Unsigned>{}, u);
+    };
     const int item = job.full.item;
-    if (job.number == real) return item == 4 ? judge(float{}) : judge(double{});
-    if (job.number == complex) return item == 8 ? judge(Pair<float>{}) : judge(Pair<double>{});
-    const bool sign = job.number == integer;
+    switch (job.number) {
+        case Symmetry::Number::real: return item == 4 ? judge(float{}, float{}) : judge(double{}, double{});
+        case Symmetry::Number::complex:
+            return item == 8 ? judge(Pair<float>{}, Pair<float>{}) : judge(Pair<double>{}, Pair<double>{});
+        default: break;
+    }
     switch (item) {
-        case 1: return sign ? judge(std::int8_t{}) : judge(std::uint8_t{});
-        case 2: return sign ? judge(std::int16_t{}) : judge(std::uint16_t{});
-        case 4: return sign ? judge(std::int32_t{}) : judge(std::uint32_t{});
-        default: return sign ? judge(std::int64_t{}) : judge(std::uint64_t{});
+        case 1: return integer(std::int8_t{}, std::uint8_t{});
+        case 2: return integer(std::int16_t{}, std::uint16_t{});
+        case 4: return integer(std::int32_t{}, std::uint32_t{});
+        default: return integer(std::int64_t{}, std::uint64_t{});
     }
 }
+
+VECH_TARGET_END

@@ -1,7 +1,9 @@
-"""The door: which arrays vech takes, of which kind, into which memory, with how many threads."""
+"""The door: which arrays vech takes, into which memory, with how many threads."""
 
 import contextlib
+import errno
 import math
+import mmap
 import operator
 import os
 import sys
@@ -12,14 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vech import _core
-from vech.layout import one_of
 from vech.store import Store
 
 Array = NDArray[Any]
 Dtype = np.dtype[Any]
 
-KINDS = ("symmetric", "hermitian", "skew", "skew-hermitian", "triangular")
 INT32_MAX = 2**31 - 1  # the largest count and index that 32-bit sparse indices hold
 SERIAL_BYTES = 2**20  # less work than this is done before a thread has started
 MOST_THREADS = 1024
@@ -38,7 +37,22 @@ def as_array(x: Any, what: str) -> Array:
             family(x.dtype)
         except TypeError as reason:
             raise TypeError(f"{what} of {reason}") from None
+    if x.nbytes >= UNCHECKED_BYTES:
+        check_mapped(x)
     return x  # type: ignore[no-any-return]
+
+
+def check_mapped(array: Array) -> None:
+    """OSError for a memory map whose file is shorter now: the system ends a process that reads beyond its end."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap):
+            needed, size = array.offset + array.nbytes, array.base.size()
+            if size < needed:
+                reason = (
+                    f"is mapped into memory, and has {size:,} bytes now where {needed:,} were: read it again"
+                )
+                raise OSError(errno.EIO, reason, str(array.filename))
+        array = array.base  # type: ignore[assignment]
 
 
 def _plain_array(x: Any, what: str) -> Array:
@@ -51,9 +65,12 @@ def _plain_array(x: Any, what: str) -> Array:
             raise ValueError(f"{what} is a {type(x).__name__} of no array: {reason}") from None
     name = f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins.")
     if isinstance(x, Store):
-        way_out = "use its own methods (expand, to_csr, ...)" + (
-            ", or pass its .half" if hasattr(x, "half") else ""
-        )
+        name = f"{type(x).__module__.partition('.')[0]}.{type(x).__name__}"
+        way_out = "use its own methods (expand, to_csr, ...)"
+        if what != "half":
+            way_out = "pass its full matrix, expand()"
+        elif hasattr(x, "half"):
+            way_out += ", or pass its .half"
     elif isinstance(x, np.ma.MaskedArray):
         way_out = "a mask would be lost; fill it first: x.filled(value)"
     elif (sparse := sys.modules.get("scipy.sparse")) is not None and sparse.issparse(x):
@@ -88,6 +105,11 @@ def extension(dtype: Dtype) -> bool:
     return dtype.type.__module__.startswith("ml_dtypes")
 
 
+def native(dtype: Dtype) -> Dtype:
+    """In this machine's order of bytes."""
+    return dtype if extension(dtype) else dtype.newbyteorder("=")
+
+
 def _finfo(dtype: Dtype) -> Any:
     if not extension(dtype):
         return np.finfo(dtype)
@@ -117,87 +139,6 @@ def sign_mask(dtype: Dtype) -> bytes:
 def keep_mask(dtype: Dtype) -> bytes:
     """The bits of which one must be set in a number that is not zero: all but floating signs."""
     return bytes(255 - byte for byte in sign_mask(dtype))
-
-
-# ---------------------------------------------------------------- kinds
-
-
-def resolve_kind(kind: str | None, dtype: Dtype, *, moves: bool) -> str:
-    """The kind meant by `kind` for numbers of this dtype; "triangular" only where numbers are only moved."""
-    letter = family(dtype)
-    if kind is None:
-        if letter == "c":
-            raise ValueError(
-                "complex numbers mirror in more than one way: say kind='symmetric' or kind='hermitian'"
-            )
-        return "symmetric"
-    one_of("kind", kind, KINDS)
-    if kind == "triangular" and not moves:
-        raise ValueError(
-            "no store holds a triangular matrix: use expand, pack and convert with kind='triangular'"
-        )
-    if letter != "c":
-        kind = {"hermitian": "symmetric", "skew-hermitian": "skew"}.get(kind, kind)
-    if kind == "skew" and (letter in "buM" or (extension(dtype) and not any(sign_mask(dtype)))):
-        raise TypeError(f"kind {kind!r} needs numbers with a sign, not {dtype}: astype a signed dtype first")
-    return kind
-
-
-def mirror_options(kind: str, dtype: Dtype) -> dict[str, Any]:
-    """What a number becomes in the other triangle, as options of `_core.Change`."""
-    if kind == "symmetric":
-        return {}
-    if kind == "triangular":
-        return {"zero": True}
-    letter = family(dtype)
-    if letter in "im":
-        return {"negate": True}
-    if letter == "f" or kind == "skew":
-        return {"flip": sign_mask(dtype)}
-    signs = complex(0.0, -0.0) if kind == "hermitian" else complex(-0.0, 0.0)
-    return {"flip": np.array(signs).astype(dtype).tobytes()}
-
-
-@lru_cache(maxsize=256)
-def mirror_change(kind: str, dtype: Dtype) -> _core.Change:
-    """The change that makes a number of one triangle that of the other."""
-    return _core.Change(dtype.itemsize, **mirror_options(kind, dtype))
-
-
-def mirror_values(values: Array, kind: str) -> Array:
-    """A copy of the values as they stand in the other triangle."""
-    copy = np.array(values, order="C", copy=True)
-    options = mirror_options(kind, copy.dtype)
-    if "flip" in options:
-        bits = copy.reshape(-1).view(np.uint8).reshape(-1, copy.dtype.itemsize)
-        bits ^= np.frombuffer(options["flip"], np.uint8)
-    elif "negate" in options:
-        np.negative(copy, out=copy)
-    elif "zero" in options:
-        copy.fill(0)
-    return copy
-
-
-def crossed_values(values: Array) -> Array:
-    """A copy of the values, conjugated where complex, as they stand in a crossed piece of an explicit order."""
-    return mirror_values(values, "hermitian") if family(values.dtype) == "c" else values.copy()
-
-
-def settle(diagonal: Array, kind: str) -> None:
-    """Make numbers of a diagonal what their kind says, before computing with them."""
-    if kind == "hermitian":
-        diagonal.imag = 0
-    elif kind == "skew-hermitian":
-        diagonal.real = 0
-    elif kind == "skew":
-        diagonal[...] = np.zeros(1, diagonal.dtype)
-
-
-def settle_at(numbers: Array, places: Array, kind: str) -> None:
-    """The same, for those of the numbers that are on the diagonal."""
-    diagonal = numbers[places]
-    settle(diagonal, kind)
-    numbers[places] = diagonal
 
 
 # ---------------------------------------------------------------- out=
@@ -336,3 +277,17 @@ def _read(path: str) -> str:
             return file.read()
     except OSError:
         return ""
+
+
+def check_progress(progress: Any) -> None:
+    """Refuse what cannot be called."""
+    if progress is not None and not callable(progress):
+        raise TypeError(
+            f"progress must be a function of (done, total), not {progress!r} of type {type(progress).__name__}"
+        )
+
+
+def is_even(array: Array) -> bool:
+    """Whether kernels can read the array where it lies."""
+    even = all(stride % array.itemsize == 0 for stride in array.strides)
+    return even and array.flags.aligned and array.dtype.isnative

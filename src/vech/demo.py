@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 import vech
-from vech.io.files import atomic
+from vech.io.drafts import atomic
 
 ALIKE = 0.9
 """Cosine similarities below this are set to zero."""
@@ -20,7 +20,9 @@ Array = NDArray[Any]
 Timed = tuple[float, Any]
 
 
-def run(out: Path, *, threads: int | None = None, console: Console | None = None) -> None:
+def run(
+    out: Path, *, overwrite: bool = True, threads: int | None = None, console: Console | None = None
+) -> None:
     """Expand the similarities of 1797 digits to dense, CSR and CSC, check, print a table, draw a picture.
 
     Parameters
@@ -75,7 +77,7 @@ def run(out: Path, *, threads: int | None = None, console: Console | None = None
     say(table)
     say("Dense, CSR, CSC and the recipes agree in every number.")
 
-    draw(Figure(figsize=(8, 7.2), layout="constrained"), dense[1], digits, out)
+    draw(Figure(figsize=(8, 7.2), layout="constrained"), dense[1], digits, out, overwrite)
     say(f"The matrix, sorted by digit, is in {out}.")
 
 
@@ -107,7 +109,7 @@ def memory(matrix: Any) -> int:
     return int(matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes)
 
 
-def draw(figure: Any, full: Array, digits: Array, out: Path) -> None:
+def draw(figure: Any, full: Array, digits: Array, out: Path, overwrite: bool) -> None:
     """Draw the matrix with the digits along its sides."""
     axes = figure.add_subplot()
     alike = np.where(full > 0, full, np.nan)
@@ -122,7 +124,7 @@ def draw(figure: Any, full: Array, digits: Array, out: Path) -> None:
     axes.set_yticks((starts + ends) / 2, [str(digit) for digit in range(10)])
     axes.tick_params(length=0)
     axes.set_title(f"{len(digits)} handwritten digits: who looks like whom")
-    with atomic(out) as file:
+    with atomic(out, overwrite) as file:
         figure.savefig(file, format="png", dpi=300)
 
 

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vech import moves
-from vech.arrays import KINDS, Array, Dtype, as_array, epsilon, extension, family, mirror_values
-from vech.dialects import DIALECTS, AnyLayout
-from vech.layout import Layout, as_integer, as_side, one_of
-from vech.orders import Explicit, RectangularFullPacked, TensorOrder
-from vech.values import narrow, widen
+from vech.arrays import Array, Dtype, as_array, epsilon, extension, family
+from vech.layouts.dialects import DIALECTS, AnyLayout
+from vech.layouts.kind import KINDS, Kind
+from vech.layouts.layout import Layout, as_integer, as_side, one_of
+from vech.layouts.orders import Explicit, RectangularFullPacked, TensorOrder
+from vech.moves import moves
+from vech.moves.rounding import narrow, widen
 
 FACTS = ("positive semidefinite", "unit diagonal")
 ROUNDING = 4  # units in the last place within which a scaled or a coarser number agrees
@@ -175,8 +176,7 @@ class _Case:
     @property
     def slots(self) -> NDArray[np.int64]:
         """Where the diagonal is in the half; nowhere where it is not stored."""
-        at = np.arange(0 if self.strict else self.n)
-        return np.asarray(self.layout.slot(at, at, self.n), np.int64)
+        return self.layout.diagonal_slots(self.n)
 
     def scale(self, i: int, j: int) -> float:
         return self.layout.diagonal_scale if i == j else self.layout.offdiagonal_scale
@@ -366,8 +366,7 @@ def _judge_matrix(cases: list[_Case], half: Array, full: Array) -> None:
     for order, group in packed.items():
         true = moves.pack(full, order, kind="hermitian", use=order.triangle)
         if group[0].strict:
-            at = np.arange(len(full))
-            true = np.delete(true, order.slot(at, at, len(full)))
+            true = np.delete(true, order.diagonal_slots(len(full)))
         for case in group:
             case.agreed, exact, first = _compare(case, half, true)
             if first < half.size:
@@ -436,26 +435,27 @@ def _judge_entries(cases: list[_Case], half: Array, entries: dict[tuple[int, int
                 continue
             fit = f"all {len(stored)} known entries fit" if len(stored) > 1 else "the known entry fits"
             fit += " off the diagonal" if len(stored) < len(entries) else ""
-            case.odd = not {"symmetric", "hermitian"} & set(kinds)
+            case.odd = not {Kind.SYMMETRIC, Kind.HERMITIAN} & set(kinds)
             only = f", but only if kind is {' or '.join(map(repr, kinds))}" if case.odd else ""
             case.reasons.append(fit + only)
 
 
-def _kinds(layout: AnyLayout, letter: str) -> list[str]:
+def _kinds(layout: AnyLayout, letter: str) -> list[Kind]:
     """The kinds that a matrix in this layout may have."""
     if letter == "c":
-        return ["hermitian", "triangular"] if isinstance(layout, RectangularFullPacked) else list(KINDS)
-    return ["symmetric", "triangular"] if letter in "buM" else ["symmetric", "skew", "triangular"]
+        return [Kind.HERMITIAN, Kind.TRIANGULAR] if isinstance(layout, RectangularFullPacked) else list(KINDS)
+    signed = [] if letter in "buM" else [Kind.SKEW]
+    return [Kind.SYMMETRIC, *signed, Kind.TRIANGULAR]
 
 
-def _entry(case: _Case, half: Array, kind: str, i: int, j: int) -> Array:
+def _entry(case: _Case, half: Array, kind: Kind, i: int, j: int) -> Array:
     """The number at (i, j) of a matrix of this kind with this half, still scaled, in an array of one."""
     layout, small, large = case.layout, min(i, j), max(i, j)
     number = half[[layout.slot(small, large, case.n)]]
     if half.dtype.kind == "c" and isinstance(layout, Explicit) and layout.crossed(small, large, case.n):
-        number = mirror_values(number, "hermitian")
+        number = Kind.HERMITIAN.mirror(number)
     across = i < j if layout.triangle == "lower" else i > j
-    return mirror_values(number, kind) if across else number
+    return kind.mirror(number) if across else number
 
 
 def _shown(number: Any, scale: float) -> str:

@@ -9,9 +9,10 @@ import numpy as np
 
 from vech import linalg
 from vech.arrays import Array, family
-from vech.layout import one_of
-from vech.moves import convert, pack
-from vech.packed import Packed
+from vech.layouts.layout import one_of
+from vech.linalg.quadrature import quadrature
+from vech.moves.moves import convert
+from vech.packed.packed import Packed, packed
 from vech.store import Store
 
 __all__ = ["Heatmap", "Spectrum", "heatmap", "spectrum"]
@@ -23,8 +24,6 @@ def __dir__() -> list[str]:
 
 PANEL_BYTES = 2**24  # rows of the matrix looked at together
 EXACT = 3000  # sides up to which all eigenvalues are computed
-STEPS, PROBES = 100, 8  # of the estimate beyond: Lanczos steps, and random vectors
-SEED = 0x76656368  # no seed that data may have been made with: probes must not be like them
 
 
 class Heatmap(NamedTuple):
@@ -194,13 +193,12 @@ def spectrum(S: Store, *, n_samples: int | None = None, bins: int = 60, ax: Any 
         )
     values = None
     if S.n <= EXACT:
-        whole = S if isinstance(S, Packed) else Packed(pack(S.expand(), kind=S.kind), kind=S.kind)
-        values = np.sort(linalg.eigh(whole, eigvals_only=True))
+        values = np.sort(linalg.eigh(packed(S), eigvals_only=True))
     axes = ax if ax is not None else _figure((7.0, 4.0))
     if values is not None:
         axes.hist(values, bins=bins, density=True, color="0.6", label=f"{S.n} eigenvalues")
     else:
-        nodes, weights = _quadrature(S)
+        nodes, weights = quadrature(S)
         axes.hist(nodes, bins=bins, weights=weights, density=True, color="0.6", label="estimated density")
     edges = None
     if n_samples is not None:
@@ -246,7 +244,7 @@ def _limits(means: Array) -> tuple[float, float]:
 
 def _distances(S: Store) -> Array:
     """Condensed: how far apart rows of a covariance are, sqrt(2 (1 - correlation))."""
-    if not isinstance(S, Packed):
+    if S.describe().triangle is not None:
         raise TypeError(
             f"clusters of a {type(S).__name__} need its numbers: draw S.to_packed(), or give distance="
         )
@@ -257,15 +255,16 @@ def _distances(S: Store) -> Array:
         raise ValueError(
             f"the diagonal has {diagonal[at]} at {at}, so S is no covariance to cluster by: give distance="
         )
-    correlation = S.astype(np.float64).congruence(1 / np.sqrt(diagonal))
+    correlation = packed(S).astype(np.float64).congruence(1 / np.sqrt(diagonal))
     apart = correlation.map(lambda r: np.sqrt(2 * np.clip(1 - r, 0, 2)))
     return _condensed(apart, S.n)
 
 
-def _condensed(distance: Packed, n: int) -> Array:
-    if not isinstance(distance, Packed) or family(distance.dtype) not in "biuf" or distance.n != n:
+def _condensed(distance: Store, n: int) -> Array:
+    is_dense = isinstance(distance, Store) and distance.describe().triangle is None
+    if not is_dense or family(distance.dtype) not in "biuf" or distance.n != n:
         raise TypeError(f"distance must be a real Packed of side {n}, not {distance!r}")
-    whole = distance.astype(np.float64)
+    whole = packed(distance).astype(np.float64)
     if whole.layout.implied is None:
         whole = whole.copy() if whole is distance else whole
         whole.set_diagonal(0)
@@ -316,34 +315,6 @@ def _permutation(order: Any, n: int) -> Array:
 # ---------------------------------------------------------------- the spectrum
 
 
-def _quadrature(S: Store) -> tuple[Array, Array]:
-    """Nodes and weights of the spectral density: Lanczos from random vectors, made orthogonal in full."""
-    from scipy.linalg import eigh_tridiagonal
-
-    rng = np.random.default_rng(SEED)
-    nodes, weights = [], []
-    for _ in range(PROBES):
-        basis = np.empty((STEPS, S.n), np.result_type(S.dtype, np.float64))
-        alpha, beta = np.zeros(STEPS), np.zeros(STEPS)
-        x = rng.standard_normal(S.n).astype(basis.dtype)
-        x /= np.linalg.norm(x)
-        count = 0
-        for k in range(STEPS):
-            basis[k], count = x, k + 1
-            y = np.asarray(S @ x)
-            alpha[k] = np.vdot(x, y).real
-            for _ in range(2):  # once is not enough where numbers cancel
-                y = y - basis[:count].T @ (basis[:count].conj() @ y)
-            beta[k] = np.linalg.norm(y)
-            if beta[k] <= 1e-12 * max(1e-300, np.abs(alpha[:count]).max()):
-                break
-            x = y / beta[k]
-        values, vectors = eigh_tridiagonal(alpha[:count], beta[: count - 1])
-        nodes.append(values)
-        weights.append(vectors[0] ** 2)
-    return np.concatenate(nodes), np.concatenate(weights)
-
-
 def _draw_noise(axes: Any, S: Store, n_samples: int) -> tuple[float, float]:
     ratio = S.n / n_samples
     level = float(np.mean(S.diagonal().real.astype(np.float64)))
@@ -364,7 +335,9 @@ def _check_store(S: object, task: str, complex_too: bool = False) -> None:
             f"{task} draws a store, not {type(S).__name__}: vech.Packed(vech.pack(matrix)) makes one"
         )
     if family(S.dtype) not in ("biufc" if complex_too else "biuf"):
-        raise TypeError(f"{task} draws real numbers, not {S.dtype}: S.map(np.abs) or S.map(np.real) has some")
+        own = "S" if hasattr(S, "real") else "S.to_packed()"
+        way_out = f"{own}.real has some" if family(S.dtype) == "c" else "astype(float) first"
+        raise TypeError(f"{task} draws real numbers, not {S.dtype}: {way_out}")
     if S.n == 0:
         raise ValueError("the matrix is 0 x 0: there is nothing to draw")
 

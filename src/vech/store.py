@@ -5,12 +5,33 @@ from __future__ import annotations
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 Array = NDArray[Any]
+
+
+class Description(NamedTuple):
+    """What a store says of itself, for files and for people; what it is not held by is None."""
+
+    n: int
+    dtype: np.dtype[Any]
+    kind: str
+    labels: tuple[Any, ...] | None = None
+    layout: Any = None  # of one half: which number is where
+    triangle: str | None = None  # of sparse content: which one the arrays hold
+    nnz: int | None = None  # of sparse content: the numbers stored
+
+    def __str__(self) -> str:
+        said = [f"n={self.n}", f"dtype={self.dtype}", f"kind={self.kind!r}"]
+        if self.layout is not None:
+            name = self.layout.name
+            said.append(f"layout={name if '(' in name else repr(name)}")
+        if self.triangle is not None:
+            said += [f"triangle={self.triangle!r}", f"nnz={self.nnz}"]
+        return ", ".join(said)
 
 
 class Store(ABC):
@@ -87,6 +108,87 @@ class Store(ABC):
     def to_csc(self, *, part: str = "full", threads: int | None = None) -> Any:
         """The nonzeros as a ``scipy.sparse.csc_array``; part is "full", "lower" or "upper"."""
 
+    @abstractmethod
+    def block(self, rows: Any, cols: Any, out: Array | None = None, *, threads: int | None = None) -> Array:
+        """Every one of some rows with every one of some columns, ``expand()[np.ix_(rows, cols)]`` without the n x n.
+
+        Parameters
+        ----------
+        rows, cols : slice, range, integers or mask
+            What to take of either axis, with repeats and negatives as in NumPy; a single integer is one row.
+        out : array, shape (k, m), optional
+            Memory for the result, of exactly its dtype.
+        threads : int, optional
+            At most so many threads.
+
+        Returns
+        -------
+        array, shape (k, m)
+            The numbers that `expand` has there; `out` itself where it is given. Stored data alone is read, and
+            nothing of n x n numbers made: memory goes with the result.
+
+        Raises
+        ------
+        IndexError
+            For indices out of range or not integers.
+        ValueError, TypeError
+            For an `out` that does not fit.
+
+        Examples
+        --------
+        >>> vech.Packed(np.array([1, 2, 4, 3, 5, 6])).block([2, 0], slice(1, None))
+        array([[5, 6],
+               [2, 4]])
+        """
+
+    @abstractmethod
+    def to_packed(self, layout: Any = "vech", *, threads: int | None = None) -> Any:
+        """The same matrix as a `vech.Packed` in this layout, labels included: ``to_packed(L).expand()`` is ``expand()``.
+
+        Parameters
+        ----------
+        layout : str or layout
+            The layout of its half.
+        threads : int, optional
+            At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+
+        Returns
+        -------
+        vech.Packed
+            This store itself where it is that already; n (n + 1) / 2 numbers at most besides.
+
+        Raises
+        ------
+        ValueError
+            If a diagonal that the layout leaves out is not exactly what it says.
+        TypeError, OverflowError
+            If the layout scales integers, or a finite number beyond its dtype.
+
+        Examples
+        --------
+        >>> vech.Packed(np.array([1, 2, 4, 3, 5, 6])).to_packed("numpy-tril").half
+        array([1, 2, 3, 4, 5, 6])
+        """
+
+    def describe(self) -> Description:
+        """What the store holds and how, in words that files and ``repr`` use.
+
+        Returns
+        -------
+        Description
+            n, dtype, kind and labels; a layout where the store is one half, a triangle and nnz where it holds
+            nonzeros alone, so that answers come cheapest from `to_coo`. Takes no time.
+
+        Examples
+        --------
+        >>> vech.Packed(np.array([1, 2, 3])).describe().layout.name
+        'vech'
+        """
+        return Description(self.n, self.dtype, self.kind, self.labels)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.describe()})"
+
     @property
     def shape(self) -> tuple[int, int]:
         """(n, n)."""
@@ -148,20 +250,18 @@ class Store(ABC):
     if not TYPE_CHECKING:  # type checkers would take any name for an attribute
 
         def __getattr__(self, name: str) -> Any:
+            from vech.elsewhere import METHODS
+
             said = f"'{type(self).__name__}' object has no attribute '{name}'"
-            hint = f": {_HABITS[name]} is the same here" if name in _HABITS else ""
-            raise AttributeError(said + hint, name=name, obj=self)
+            if name in METHODS:
+                packed = "S.to_packed()" if self.describe().triangle else "S"  # where no sparse one is taken
+                said += f": {METHODS[name].format(packed=packed)} is the same here"
+            raise AttributeError(said, name=name, obj=self)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        names = _OPERATORS.get(ufunc.__name__)
-        if names is not None and method == "__call__" and len(inputs) == 2 and not options:
+        if ufunc is np.matmul and method == "__call__" and not options:
             left, right = inputs
-            store, operation, other = (
-                (left, names[0], right) if isinstance(left, Store) else (right, names[1], left)
-            )
-            operate = getattr(store, operation, None)
-            if operate is not None and (result := operate(other)) is not NotImplemented:
-                return result
+            return left @ right if isinstance(left, Store) else right.__rmatmul__(left)
         if ufunc is np.matmul and options:
             raise TypeError(
                 f"np.matmul takes no {', '.join(options)}= with a {type(self).__name__}: "
@@ -172,40 +272,6 @@ class Store(ABC):
             f"np.{ufunc.__name__} does not work on a {type(self).__name__}, which holds each number once: "
             f"{way}take the full matrix from expand()"
         )
-
-
-# what other libraries call it: how a store S is asked for it
-_HABITS = {
-    **dict.fromkeys(("toarray", "todense", "to_dense", "to_numpy", "A"), "S.expand()"),
-    **{f"to{name}": f"S.to_{name}()" for name in ("csr", "csc", "coo")},
-    "dot": "S @ x",
-    "transpose": "S.T",
-    "getH": "S.H",
-    "inv": "vech.linalg.inverse(S)",
-    "solve": "vech.linalg.solve(S, b)",
-    "det": "vech.linalg.slogdet(S)",
-    "norm": "vech.linalg.norm(S)",
-    "cholesky": "vech.linalg.cholesky(S)",
-    **dict.fromkeys(("eigh", "eigvalsh"), "vech.linalg.eigh(S)"),
-}
-
-# by the name of a ufunc: the operator of a store on the left, and of one on the right
-_OPERATORS = {
-    "matmul": ("__matmul__", "__rmatmul__"),
-    "add": ("__add__", "__radd__"),
-    "subtract": ("__sub__", "__rsub__"),
-    "multiply": ("__mul__", "__rmul__"),
-    "divide": ("__truediv__", "__rtruediv__"),
-    "bitwise_and": ("__and__", "__rand__"),
-    "bitwise_or": ("__or__", "__ror__"),
-    "bitwise_xor": ("__xor__", "__rxor__"),
-    "equal": ("__eq__", "__eq__"),
-    "not_equal": ("__ne__", "__ne__"),
-    "less": ("__lt__", "__gt__"),
-    "less_equal": ("__le__", "__ge__"),
-    "greater": ("__gt__", "__lt__"),
-    "greater_equal": ("__ge__", "__le__"),
-}
 
 
 def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:

@@ -139,3 +139,41 @@ def test_nothing_is_there_before_fit():
 def test_an_unknown_norm_is_refused():
     with pytest.raises(ValueError, match="unknown norm 'max': choose from 'frobenius', 'spectral'"):
         SampleCovariance().fit(X).error_norm(np.eye(13), norm="max")
+
+
+def test_masks_are_refused_and_float32_means_are_not_rounded():
+    X = np.random.default_rng(1).normal(size=(50, 3))
+    fitted = SampleCovariance().fit(X)
+    masked = np.ma.array(X, mask=X > 1)
+    for call in (SampleCovariance().fit, fitted.mahalanobis, fitted.score):
+        with pytest.raises(
+            TypeError, match=r"^X must be a NumPy array, not numpy.ma.MaskedArray: a mask would be lost"
+        ):
+            call(masked)
+    single = (X + 1e4).astype(np.float32)
+    mean = single.astype(np.float64).mean(axis=0)
+    assert np.allclose(SampleCovariance().fit(single).location_, mean, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "other, error, words",
+    [
+        (
+            np.ma.array(np.eye(3), mask=np.eye(3) == 0),
+            TypeError,
+            "comp_cov must be a NumPy array, not numpy.ma",
+        ),
+        (
+            np.full((3, 3), np.nan),
+            ValueError,
+            "comp_cov has NaN or infinities: a distance needs finite numbers",
+        ),
+        (np.eye(2), ValueError, "comp_cov has side 2, and covariance_ 3"),
+        ([[1, 2], [0, 1]], ValueError, "not symmetric"),
+        (np.eye(3).astype(str), TypeError, "comp_cov of dtype"),
+    ],
+)
+def test_what_is_no_covariance_to_compare_with_is_refused(other, error, words):
+    fitted = SampleCovariance().fit(np.random.default_rng(1).normal(size=(50, 3)))
+    with pytest.raises(error, match=words):
+        fitted.error_norm(other)

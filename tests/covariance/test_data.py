@@ -191,7 +191,6 @@ def test_sums_beyond_the_dtype_are_an_overflow():
     message = "^sums of squares of X exceed float64, which ends at 1.8e.308: scale X first$"
     for call in (covariance.sample, covariance.correlation, covariance.oas):
         refuses(OverflowError, message, call, large)
-    refuses(OverflowError, "fourth powers", covariance.ledoit_wolf, large / 1e100)
 
 
 def test_weights_are_checked():
@@ -407,13 +406,34 @@ def test_only_ratios_of_weights_count(name, factor):
     )
 
 
-def test_fourth_powers_that_underflow_are_an_error():
-    for call in (
-        covariance.ledoit_wolf,
-        covariance.oas,
-        partial(covariance.ledoit_wolf, target="constant-correlation"),
-    ):
-        refuses(ValueError, "^sums of fourth powers of X underflow float64: scale X", call, N * 1e-90)
+INTENSITIES = {
+    "identity": covariance.ledoit_wolf,
+    "constant-correlation": partial(covariance.ledoit_wolf, target="constant-correlation"),
+    "oas": covariance.oas,
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", INTENSITIES)
+@pytest.mark.parametrize("factor", (1e-150, 1e-90, 1e-40, 0.1, 1e50, 1e90, 1e150))
+def test_intensities_of_shrinkage_have_no_unit(name, factor):
+    X = np.random.default_rng(8).normal(size=(30, 6)) * np.arange(1, 7) + 3
+    want, intensity = INTENSITIES[name](X, return_shrinkage=True)
+    assert 0.02 < intensity < 0.98
+    for given in (X * factor, iter(np.array_split(X * factor, 3))):
+        if name == "constant-correlation" and not isinstance(given, np.ndarray):
+            continue
+        found, same = INTENSITIES[name](given, return_shrinkage=True)
+        assert same == pytest.approx(intensity, rel=1e-9)
+        assert np.allclose(found.half / factor / factor, want.half, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_intensity_of_rows_that_grow_by_all_powers_is_that_of_all_rows():
+    X = np.random.default_rng(8).normal(size=(40, 3)) * np.logspace(-120, 120, 40)[:, None]
+    _, intensity = covariance.ledoit_wolf(iter(np.array_split(X, 40)), return_shrinkage=True)
+    assert intensity == pytest.approx(covariance.ledoit_wolf(X, return_shrinkage=True)[1], rel=1e-12)
+    assert intensity == pytest.approx(covariance.ledoit_wolf(X / 1e120, return_shrinkage=True)[1], rel=1e-9)
 
 
 @pytest.mark.parametrize("shape", ((40, 4), (14, 20)))

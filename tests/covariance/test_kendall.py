@@ -8,7 +8,8 @@ import scipy.stats
 
 import cases
 import vech
-from vech.covariance import codes, kendall
+from vech.counts import codes
+from vech.covariance import kendall
 
 every_target = pytest.mark.every_target
 
@@ -86,7 +87,7 @@ def test_it_equals_pandas(missing):
 @pytest.mark.parametrize("variant", ["a", "b"])
 def test_missing_numbers_pair_by_pair(variant):
     X = with_nan(columns(70, 9, levels=5))
-    X[:, 4] = np.nan
+    X[1:, 4] = np.nan
     assert np.allclose(
         kendall(X, variant, missing="pairwise").expand(), by_pairs(X, variant), rtol=1e-14, atol=1e-15
     )

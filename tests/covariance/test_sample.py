@@ -8,7 +8,7 @@ from sklearn import datasets
 import vech
 from cases import tolerance
 from vech import covariance
-from vech.covariance import gram
+from vech.covariance import moments
 
 RNG = np.random.default_rng(6)
 LAYOUTS = ("vech", "numpy-tril", "numpy-triu", "svec-lower", "lapack-rfp-nl")
@@ -24,8 +24,8 @@ BEYOND = 41  # columns, too many for a square and for one panel where these are 
 
 @pytest.fixture(autouse=True)
 def small_squares(monkeypatch):
-    monkeypatch.setattr(gram, "SQUARE", 40)
-    monkeypatch.setattr(gram, "PANEL", 16)
+    monkeypatch.setattr(moments, "SQUARE", 40)
+    monkeypatch.setattr(moments, "PANEL", 16)
 
 
 def assert_near(store, want, n):
@@ -78,7 +78,7 @@ def test_real_data_give_what_numpy_gives(name):
 @pytest.mark.parametrize("layout", ("vech", "numpy-tril"))
 def test_many_columns_go_by_panels(p, layout, monkeypatch):
     X = normal((70, p)) + 3
-    monkeypatch.setattr(gram, "HEIGHT", 32)
+    monkeypatch.setattr(moments, "HEIGHT", 32)
     assert_near(covariance.sample(X, layout=layout), np.cov(X, rowvar=False), 70)
     assert_near(covariance.sample(X.astype("f4"), layout=layout), np.cov(X, rowvar=False), 70)
     assert_near(covariance.correlation(100 + X, layout=layout), np.corrcoef(X, rowvar=False), 70)

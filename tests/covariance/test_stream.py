@@ -3,12 +3,15 @@
 import copy
 import pickle
 import re
+import signal
+import time
 
 import numpy as np
 import pytest
 
+from interrupts import at_every
 from vech import covariance
-from vech.covariance import Stream, gram
+from vech.covariance import Stream, moments
 
 RNG = np.random.default_rng(9)
 METHODS = {"sample": {}, "correlation": {}, "gerber": {"thresholds": 0.75}}
@@ -18,8 +21,8 @@ BEYOND = 41  # columns, too many for a square and for one panel where these are 
 
 @pytest.fixture(autouse=True)
 def small_squares(monkeypatch):
-    monkeypatch.setattr(gram, "SQUARE", 40)
-    monkeypatch.setattr(gram, "PANEL", 16)
+    monkeypatch.setattr(moments, "SQUARE", 40)
+    monkeypatch.setattr(moments, "PANEL", 16)
 
 
 def rows(n, p=5):
@@ -398,3 +401,257 @@ def test_scales_are_not_negative_and_ddof_is_a_number():
     message = "^scale has -1.0: each must be finite and not negative$"
     refuses(ValueError, message, Stream, "gerber", thresholds=1, scale=[-1, 1, 1])
     refuses(TypeError, "^ddof must be a finite number", Stream, ddof="1")
+
+
+# ---------------------------------------------------------------- all or nothing
+
+
+def state_of(stream):
+    return stream.n_samples, stream.result().half
+
+
+CHANGES = {
+    "update": lambda stream, X, other: stream.update(X[:36]),
+    "blocks": lambda stream, X, other: stream.update(iter([X[:3], X[3:9]])),
+    "remove": lambda stream, X, other: stream.remove(X[:34]),
+    "merge": lambda stream, X, other: stream.merge(other),
+    "result": lambda stream, X, other: stream.result(),
+    "copy": lambda stream, X, other: stream.copy(),
+}
+
+
+@pytest.mark.parametrize("p", (3, BEYOND))
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("change", CHANGES)
+def test_ctrl_c_at_any_step_leaves_all_rows_or_none(change, method, p):
+    X = rows(40, p)
+    base, other = Stream(method, **METHODS[method]), Stream(method, **METHODS[method])
+    base.update(X)
+    other.update(X[5:20] + 1)
+    before, others = state_of(base), state_of(other)
+    done = base.copy()
+    CHANGES[change](done, X, other)
+    after = state_of(done)
+    streams = []
+
+    def fresh():
+        streams.append(base.copy())
+        return lambda: CHANGES[change](streams[-1], X, other)
+
+    stride = {"copy": 1, "result": 29}.get(change, 13 if p == 3 else 101)
+    for step in at_every(stride, fresh):
+        count, half = state_of(streams[-1])
+        want = before if count == before[0] else after
+        assert count == want[0] and np.array_equal(half, want[1]), step
+        if step % 3 == 0 and count == before[0]:  # and it goes on as if nothing had been
+            CHANGES[change](streams[-1], X, other)
+            assert np.array_equal(state_of(streams[-1])[1], after[1])
+    assert len(streams) > 3
+    for stream, want in ((base, before), (other, others)):
+        assert stream.n_samples == want[0] and np.array_equal(stream.result().half, want[1])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_first_update_is_all_or_nothing_too(method):
+    frame = pytest.importorskip("pandas").DataFrame(rows(9, 3), columns=list("abc"))
+    streams = []
+
+    def fresh():
+        streams.append(Stream(method, **METHODS[method]))
+        return lambda: streams[-1].update(frame)
+
+    for _ in at_every(17, fresh):
+        if streams[-1].n_samples:
+            assert streams[-1].n_samples == 9 and streams[-1].result().labels == ("a", "b", "c")
+        else:
+            streams[-1].update(rows(5, 4))  # of other columns: nothing is known yet
+    assert len(streams) > 20
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_ctrl_c_in_a_kernel_leaves_all_rows_or_none(method):
+    X, more = RNG.normal(size=(200, 150)), RNG.normal(size=(2000, 150))
+    base = Stream(method, **METHODS[method])
+    base.update(X)
+    before = base.result().half
+    start = time.perf_counter()
+    done = base.copy()
+    done.update(more)
+    seconds, after = time.perf_counter() - start, done.result().half
+
+    def halt(*_):
+        raise KeyboardInterrupt
+
+    handler = signal.signal(signal.SIGALRM, halt)
+    try:
+        for share in np.linspace(0.1, 0.9, 5):
+            stream = base.copy()
+            try:
+                signal.setitimer(signal.ITIMER_REAL, seconds * share)
+                stream.update(more)
+            except KeyboardInterrupt:
+                pass
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            want = {200: before, 2200: after}[stream.n_samples]
+            assert np.allclose(stream.result().half, want, rtol=1e-12, atol=1e-12)
+    finally:
+        signal.signal(signal.SIGALRM, handler)
+
+
+def test_variances_beyond_float32_are_an_error():
+    X, stream, other = rows(9, 2).astype("f4"), Stream(), Stream()
+    stream.update(X)
+    other.update(X + np.float32(1e20))
+    stream.merge(other)
+    message = "^variances of X exceed float32, which ends at 3.4e[+]38: scale X first$"
+    refuses(OverflowError, message, stream.result)
+
+
+@pytest.mark.parametrize(
+    "p, dtype", [(2, "float64"), (2, "complex128"), (BEYOND, "float64"), (BEYOND, "float32")]
+)
+def test_a_merge_that_overflows_changes_nothing(p, dtype):
+    far = np.finfo(dtype).max ** 0.5
+    X = RNG.normal(size=(4, p)).astype(dtype)
+    one, other = Stream(), Stream()
+    one.update(X)
+    other.update((X + 2 * far).astype(dtype))
+    before = state_of(one)
+    refuses(
+        OverflowError,
+        f"^sums of squares of the rows of both streams exceed {dtype}, which ends at .*: scale them first$",
+        one.merge,
+        other,
+    )
+    assert one.n_samples == 4 and np.array_equal(one.result().half, before[1])
+    assert other.n_samples == 4 and np.isfinite(other.result().half).all()
+
+
+def test_squares_that_underflow_are_refused():
+    stream = Stream()
+    refuses(
+        ValueError,
+        "^sums of squares of X underflow float64, first in column 0",
+        stream.update,
+        rows(9) * 1e-170,
+    )
+    assert stream.n_samples == 0
+
+
+def test_a_copy_shares_nothing_that_changes():
+    X, stream = rows(30), Stream()
+    stream.update(X)
+    twin = stream.copy()
+    stream.remove(X[:20])
+    twin.update(X)
+    assert_near(stream.result(), np.cov(X[20:], rowvar=False), "sample")
+    assert_near(twin.result(), np.cov(np.concatenate([X, X]), rowvar=False), "sample")
+
+
+# ---------------------------------------------------------------- what was added, or an error
+
+LOST = (
+    r"^column \d+ of X (has lost digits|is constant or has lost all its digits)( \(\d+ columns have\))?: of rows that "
+    r"were taken away, which were larger, rounding is left, and its sum of squares is .* \+- .*; make a new stream of "
+    r"the rows that remain$"
+)
+
+
+@pytest.mark.parametrize("dtype", ("float64", "float32", "complex128"))
+@pytest.mark.parametrize("p", (1, 3, BEYOND))
+@pytest.mark.parametrize("step", (1, 20))
+def test_after_an_outlier_has_left_half_of_the_digits_are_right_or_it_is_an_error(dtype, p, step):
+    refused = []
+    for big in (1, 30, 1e3, 1e4, 1e5, 1e6, 1e8, 1e15):
+        X = RNG.normal(size=(160, p)) + 3
+        X[50] *= big
+        X = X.astype(dtype)
+        for method in ("sample", "correlation"):
+            stream = Stream(method)
+            stream.update(X[:60])
+            for start in range(60, 160, step):
+                stream.update(X[start : start + step])
+                stream.remove(X[start - 60 : start - 60 + step])
+            window = X[100:].astype(np.result_type(dtype, np.float64))
+            want = batch(method, window).reshape(p, p)
+            try:
+                found = stream.result().expand()
+            except ValueError as reason:
+                assert re.search(LOST, str(reason)), reason
+                refused.append(big)
+                continue
+            size = np.sqrt(np.multiply.outer(want.diagonal().real, want.diagonal().real))
+            assert (np.abs(found - want) / size).max() < np.finfo(dtype).eps ** 0.5
+    assert 1 not in refused and 1e8 in refused
+
+
+@pytest.mark.parametrize("order", (1, -1))
+def test_a_stream_of_which_an_outlier_came_first_or_last_is_refused(order):
+    X, outlier = RNG.normal(size=(30, 2)), np.array([[1e10, -1e10]])
+    stream = Stream()
+    for part in (outlier, X)[::order]:
+        stream.update(part)
+    stream.remove(outlier)
+    refuses(ValueError, LOST, stream.result)
+    twin = Stream()
+    twin.update(X)
+    twin.merge(stream)  # lost digits are inherited
+    refuses(ValueError, LOST, twin.result)
+    stream.remove(X)  # and are gone with the last row
+    stream.update(X)
+    assert_near(stream.result(), np.cov(X, rowvar=False), "sample")
+
+
+def test_long_windows_keep_their_digits():
+    X = RNG.normal(size=(1000, 3)) + 100
+    stream = Stream()
+    stream.update(X[:50])
+    for start in range(50, 1000):
+        stream.update(X[start : start + 1])
+        stream.remove(X[start - 50 : start - 49])
+    assert np.abs(stream.result().expand() - np.cov(X[-50:], rowvar=False)).max() < 1e-9
+
+
+def test_rows_that_were_never_added_are_an_error():
+    X = np.array([[1.0, 2], [3, 4], [5, 7]])
+    stream = Stream()
+    stream.update(X)
+    stream.remove(np.array([[100.0, 200.0]]))
+    message = "^the sum of squares of column 0 would be -1.41e[+]04: rows were taken away that had not been added; add"
+    for call in (stream.result, stream.copy().result):
+        refuses(ValueError, message, call)
+    stream.update(np.array([[100.0, 200.0]]))
+    assert np.abs(stream.result().expand() - np.cov(X, rowvar=False)).max() < 1e-8
+    refuses(
+        ValueError,
+        "^these rows cannot be taken away: they are not those that were added$",
+        stream.remove,
+        X + 1,
+    )
+    assert stream.n_samples == 3
+
+
+def test_weights_that_were_never_added_or_drown_the_others_are_an_error():
+    X = rows(30, 2)
+    stream = Stream()
+    stream.update(X, weights=np.ones(30))
+    stream.update(X[:2], weights=[1e10, 1])
+    stream.remove(X[:2], weights=[1e10, 1])
+    message = (
+        "^weights that were taken away were so much larger than those that remain, 30 in all, that rounding"
+    )
+    refuses(ValueError, message, stream.result)
+    other = Stream()
+    other.update(X, weights=np.ones(30))
+    other.remove(X[:2], weights=[9, 0])
+    refuses(ValueError, "^the sum of squared weights would be -51: rows were taken away", other.result)
+
+
+def test_thresholds_with_labels_are_those_of_the_columns():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(rows(9, 2), columns=["a", "b"])
+    stream = Stream("gerber", thresholds=pandas.Series([1.0, 2.0], index=["b", "a"]))
+    refuses(ValueError, "^column 0 is 'b' in thresholds and 'a' in X: give both", stream.update, frame)
+    stream.update(frame[["b", "a"]])
+    assert stream.n_samples == 9

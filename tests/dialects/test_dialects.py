@@ -17,7 +17,7 @@ import libraries  # noqa: F401
 import orders
 import vech
 from evidence import LIBRARIES, RECORDS, recorded
-from vech.dialects import DIALECTS, TABLE
+from vech.layouts.dialects import DIALECTS, TABLE
 
 PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 

@@ -11,7 +11,7 @@ import cases
 import reference
 import vech
 from compare import assert_same_bits
-from vech.io import FileFormatError, npy
+from vech.io import FileFormatError, arrays
 
 N = 5
 HALVES = cases.pairwise(
@@ -64,6 +64,7 @@ def test_the_description_says_everything_about_a_half(half):
         "n": 3,
         "dtype": ">f4",
         "labels": ["a", "b", "c"],
+        "digest": {"tile": 1048576, "xxh64": "0e963d6db08e0d22"},
     }
     assert tuple(vech.read(half).labels) == ("a", "b", "c")
 
@@ -133,7 +134,7 @@ def test_version_2_of_the_header_is_read(half):
 
 
 def test_large_content_is_mapped_read_only(half, monkeypatch):
-    monkeypatch.setattr(npy, "MAP_FROM", 40)
+    monkeypatch.setattr(arrays, "MAP_FROM", 40)
     numbers = np.arange(10.0)
     vech.write(half, vech.Packed(numbers))
     got = vech.read(half).half
@@ -277,7 +278,7 @@ FIELDS = {
         ),
         (
             {"Labels": list("abcde")},
-            "has 'Labels', which is none of vech, layout, kind, n, dtype, labels: leave it out",
+            "has 'Labels', which is none of vech, layout, kind, n, dtype, labels, digest: leave it out",
         ),
         ({"layout": 3}, "describes no half"),
         ({"layout": ["vech"]}, "describes no half"),

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from vech.io import FileFormatError, tables
+from vech.io import FileFormatError, arrays
 from vech.io.tables import read_table
 
 LINES = "date,a,b\n2020-01-01,1,2.5\n2020-01-02,,-3e2\n\n2020-01-03,7,nan\n"
@@ -47,7 +47,7 @@ def test_an_array_is_taken_as_it_is(tmp_path, monkeypatch):
     np.testing.assert_array_equal(array, X)
     assert labels is None and array.dtype == np.float32
     np.testing.assert_array_equal(read_table(tmp_path / "x.npy", drop=["0"])[0], X[:, 1:])
-    monkeypatch.setattr(tables, "MAP_FROM", 1)
+    monkeypatch.setattr(arrays, "MAP_FROM", 1)
     assert isinstance(read_table(tmp_path / "x.npy")[0], np.memmap)
 
 

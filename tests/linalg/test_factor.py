@@ -127,10 +127,50 @@ def test_updates_refuse_what_does_not_fit():
     F = cholesky(vech.Packed(np.array([2.0, 0.0, 2.0])))
     with pytest.raises(ValueError, match=r"x has shape \(3,\), but the factor is of side 2: \(2,\)"):
         F.update(np.ones(3))
-    with pytest.raises(ValueError, match=r"x\[1\] is not finite"):
+    with pytest.raises(ValueError, match=r"x\[1\] is nan: update needs finite numbers"):
         F.update([1.0, np.nan])
     with pytest.raises(TypeError, match="x is complex and the factor real"):
         F.update([1j, 0])
+
+
+@pytest.mark.parametrize("change", ["update", "downdate"])
+def test_an_interrupted_change_leaves_the_factor_as_it_was(change, route, monkeypatch):
+    S, full = store(definite(np.dtype(float), "symmetric", 80), vech.Layout(), "symmetric")
+    F = cholesky(S)
+    before, L = F.half, F.L
+    x = np.full(80, 0.01)
+    write, calls = rectangle.Rectangle.write, []
+
+    def interrupted(self, start, panel):
+        write(self, start, panel)
+        calls.append(start)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rectangle.Rectangle, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            getattr(F, change)(x)
+    assert calls and np.array_equal(F.half, before)
+    getattr(F, change)(x)
+    changed = np.linalg.cholesky(full + (1 if change == "update" else -1) * np.outer(x, x))
+    close(vech.expand(F.half, kind="triangular"), changed, 80, 4)
+    close(L @ np.eye(80), changed, 80, 4)  # a view follows
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_right_sides_that_are_not_finite_are_named(bad):
+    S = vech.Packed(np.array([2.0, 0.0, 2.0]))
+    indefinite = vech.Packed(np.array([2.0, 3.0, 2.0]))
+    F = cholesky(S)
+    for call in (F.solve, F.L.solve, lambda b: solve(S, b), lambda b: solve(indefinite, b)):
+        with pytest.raises(ValueError, match=rf"b\[1\] is {bad}: solve needs finite numbers"):
+            call([1.0, bad])
+        with pytest.raises(ValueError, match=rf"b\[0, 1\] is {bad}: solve needs finite numbers"):
+            call([[1.0, bad], [1, 1]])
+        with pytest.raises(TypeError, match=r"b must be a NumPy array, not numpy\.ma\.MaskedArray: a mask"):
+            call(np.ma.array([1.0, 2.0], mask=[0, 1]))
+        with pytest.raises(TypeError, match=r"b must be a NumPy array, not vech.Packed: pass its full"):
+            call(S)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "complex64"])

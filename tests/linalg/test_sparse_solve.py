@@ -307,7 +307,7 @@ def test_an_iteration_gives_the_solution_or_one_error_and_no_warning(solver, ful
 
 @pytest.mark.filterwarnings("error")
 def test_right_sides_of_zeros_and_first_guesses():
-    S = vech.sparse.poisson((4, 4))
+    S = vech.images.poisson((4, 4))
     for solver in ("cg", "minres"):
         assert not solve(S, np.zeros((16, 2)), solver=solver).any()
     guess = np.full(16, np.nan)
@@ -433,7 +433,7 @@ def test_eigenpairs_are_those_of_the_full_matrix(kind, dtype, options, triangle)
 def test_the_smallest_eigenvalues_of_a_large_grid_are_found_by_their_factor():
     shape = (60, 50)
     line = [2 - 2 * np.cos(np.pi * np.arange(1, m + 1) / (m + 1)) for m in shape]
-    S = vech.sparse.poisson(shape)
+    S = vech.images.poisson(shape)
     want = np.sort(np.add.outer(*line), axis=None)[:5]
     np.testing.assert_allclose(eigsh(S, 5, sigma=0)[0], want, rtol=1e-9)
 
@@ -501,9 +501,39 @@ def test_inner_of_integers_does_not_wrap_around():
 
 
 def test_a_right_side_with_nan_is_refused():
-    S = vech.sparse.poisson((4, 4))
+    S = vech.images.poisson((4, 4))
     for solver in ("auto", "cg"):
         with pytest.raises(ValueError, match=r"b\[3\] is nan: solve needs finite numbers"):
             solve(S, np.where(np.arange(16) == 3, np.nan, 1), solver=solver)
         with pytest.raises(ValueError, match=r"b\[2, 1\] is inf: solve needs finite numbers"):
             solve(S, np.where(np.arange(32).reshape(16, 2) == 5, np.inf, 1), solver=solver)
+
+
+# ---------------------------------------------------------------- memory is no singularity
+
+
+OUT_OF_MEMORY = (MemoryError(), RuntimeError("SUPERLU_MALLOC fails for buf in intCalloc()"))
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["MemoryError", "RuntimeError"])
+def test_too_little_memory_is_not_called_singular(error, monkeypatch):
+    def splu(*_, **__):
+        raise error
+
+    monkeypatch.setattr("scipy.sparse.linalg.splu", splu)
+    S = half_of(matrix())
+    message = "SuperLU has no memory for the factor of a matrix of side 40 .* solver='cg' or 'minres' needs"
+    for task in (
+        lambda: solve(S, right_side(), solver="superlu"),
+        lambda: slogdet(S),
+        lambda: eigsh(S, 1, sigma=0.1),
+    ):
+        with pytest.raises(MemoryError, match=message):
+            task()
+
+
+def test_a_pivot_of_zero_is_told_in_our_words():
+    S = half_of(np.ones((4, 4)))
+    with pytest.raises(np.linalg.LinAlgError, match="S is singular to working precision") as raised:
+        solve(S, np.ones(4), solver="superlu")
+    assert "exactly singular" not in str(raised.value)

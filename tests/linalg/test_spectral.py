@@ -151,7 +151,7 @@ def test_wrong_questions_are_refused():
     S = vech.Packed(np.arange(6.0))
     with pytest.raises(
         ValueError,
-        match="eigsh finds 1 to 2 eigenvalues of a float64 matrix of side 3, not k = 6: eigh finds",
+        match="eigsh finds 1 to 3 eigenvalues of a matrix of side 3, not k = 6",
     ):
         eigsh(S)
     with pytest.raises(ValueError, match="unknown ord 'nuc': choose from 'fro', 'max', 1, 2, inf"):
@@ -267,9 +267,9 @@ def test_sigma_is_a_finite_number_beside_the_eigenvalues():
 
 def test_which_is_one_of_scipys():
     S = vech.Packed(np.arange(15) + 0j, kind="hermitian")
-    refuses(ValueError, "which='BE' is for real matrices: ask for 'LA' and for 'SA'", eigsh, S, 2, "BE")
     refuses(ValueError, "unknown which 'XX': choose from LM, SM, LA, SA, BE", eigsh, S, 2, "XX")
-    refuses(ValueError, "finds 1 to 3 eigenvalues of a complex128 matrix of side 5, not k = 4", eigsh, S, 4)
+    for k in (0, 6):
+        refuses(ValueError, f"finds 1 to 5 eigenvalues of a matrix of side 5, not k = {k}", eigsh, S, k)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -299,7 +299,7 @@ def test_a_start_is_of_finite_numbers():
     refuses(ValueError, "X has shape (0, 1), but S is of side 0", lobpcg, empty, np.ones((0, 1)))
     for n in (1, 3):
         S = vech.Packed(np.arange(1.0, n * (n + 1) // 2 + 1))
-        with pytest.warns(UserWarning, match="Using a dense eigensolver"):
+        with pytest.warns(UserWarning, match="lobpcg expands S where X has more than n / 5 columns, as"):
             values, _ = lobpcg(S, [[1.0]] * n)
         assert values == pytest.approx(np.linalg.eigvalsh(S.expand())[-1:])
 

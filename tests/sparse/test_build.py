@@ -197,9 +197,10 @@ def test_half_a_matrix_declared_whole_is_refused(triangle, container):
     half = np.tril(full) if triangle == "lower" else np.triu(full)
     other = "upper" if triangle == "lower" else "lower"
     matrix = CONTAINERS[container](half)
+    i, j = np.unravel_index(np.abs(np.tril(full, -1)).argmax(), full.shape)
     with pytest.raises(
         ValueError,
-        match=rf"matrix is not symmetric: a\[1, 0\] is .*, but a\[0, 1\] is .*; its {other} triangle is empty: "
+        match=rf"matrix is not symmetric: a\[{i}, {j}\] is .*, but a\[{j}, {i}\] is .*; its {other} triangle is empty: "
         rf"if the {triangle} one is meant for both, say use='{triangle}'",
     ):
         SparseHalf.from_sparse(matrix)
@@ -211,14 +212,15 @@ def test_half_a_matrix_declared_whole_is_refused(triangle, container):
 @every_kind
 @pytest.mark.parametrize("cell", [(7, 2), (2, 7)])
 @pytest.mark.parametrize("change", ["value", "only here"])
-def test_the_first_place_is_named_with_both_numbers(container, kind, cell, change):
+def test_the_worst_place_is_named_with_both_numbers(container, kind, cell, change):
     full = cases.matrix(np.complex128, kind, 9)
     full[np.abs(full) < 0.9] = 0
     full[2, 7] = full[7, 2] = 0
     full[cell] = 8
     if change == "value":
         full[cell[::-1]] = 3j
-    full[8, 4] += 1  # comes later
+    full[8, 4] += 1
+    full[1, 0] += 1  # comes first
     matrix = CONTAINERS[container](full)
     with pytest.raises(ValueError) as caught:
         SparseHalf.from_sparse(matrix, kind=kind)
@@ -635,3 +637,40 @@ def test_a_side_beyond_the_arithmetic_is_refused():
         ValueError, match=r"n = 18446744073709551616 is out of range: the side of a matrix is 0 to"
     ):
         vech.SparseHalf.from_coo([], [], np.zeros(0), 2**64)
+
+
+# ---- both ways from a full sparse matrix ------------------------------------------------------------------------
+
+
+@every_kind
+@pytest.mark.parametrize("use", ["both", "lower", "upper", "mean"])
+@pytest.mark.parametrize("layout", ["vech", "lapack-upper", "numpy-triu"])
+def test_a_half_and_a_sparse_half_are_made_of_the_same_numbers(kind, use, layout):
+    full = cases.matrix(np.complex128, kind, 12)
+    full[np.abs(full) < 0.9] = 0
+    if use != "both":
+        full[7, 2] += 1
+    for container in CONTAINERS.values():
+        matrix = container(full)
+        triangle = vech.as_layout(layout).triangle
+        store = SparseHalf.from_sparse(matrix, kind=kind, use=use, triangle=triangle)
+        half = vech.from_sparse(matrix, layout, kind=kind, use=use)
+        assert_same_bits(store.to_packed(layout).half, half)
+
+
+@pytest.mark.parametrize("place", [(7, 2), (2, 7), (3, 3)])
+@pytest.mark.parametrize("kind", ["hermitian", "skew-hermitian"])
+@pytest.mark.parametrize("triangle, layout", [("lower", "vech"), ("upper", "lapack-upper")])
+def test_both_ways_say_the_same_of_what_is_not_its_mirror_image(place, kind, triangle, layout):
+    full = cases.matrix(np.complex128, kind, 9)
+    full[place] += 3 + 3j
+    said = []
+    for make in (
+        lambda: SparseHalf.from_sparse(scipy.sparse.csc_array(full), kind=kind, triangle=triangle),
+        lambda: vech.from_sparse(scipy.sparse.csr_array(full), layout, kind=kind),
+        lambda: vech.pack(full, layout, kind=kind),
+    ):
+        with pytest.raises(ValueError) as caught:
+            make()
+        said.append(str(caught.value))
+    assert len(set(said)) == 1

@@ -11,6 +11,7 @@ import vech
 from cases import LAYOUTS, PLAIN, STORE_KINDS
 from compare import assert_canonical, assert_close, assert_same_bits
 from vech import _core, arrays
+from vech.layouts.kind import Kind
 from vech.sparse import arrays as held
 
 TRIANGLES = ("lower", "upper")
@@ -359,7 +360,7 @@ def test_arrays_that_were_spoiled_later_are_noticed(method):
 def test_the_kernel_refuses_arrays_that_are_no_triangle():
     indptr, indices, data = np.array([0, 1, 2]), np.array([0, 2_000_000_000], np.int32), np.ones(2)
     with pytest.raises(ValueError, match="do not describe"):
-        _core.mirror(indptr, indices, data, arrays.mirror_change("symmetric", data.dtype), 2, True, 1)
+        _core.mirror(indptr, indices, data, Kind.SYMMETRIC.change(data.dtype), 2, True, 1)
 
 
 def test_the_smallest_integer_has_no_negative():

@@ -11,6 +11,7 @@ from cases import STORE_KINDS
 from compare import assert_close, assert_same_bits
 from patterns import PATTERNS, csr, matrix, places
 from vech import _core
+from vech.layouts.kind import Kind
 
 FLOATS = ("float32", "float64", "complex64", "complex128")
 TRIANGLES = ("lower", "upper")
@@ -423,7 +424,7 @@ def test_large_halves_become_full_and_turn_and_are_cut_out_again(kind, dtype, re
     full.sort_indices()
     upper = scipy.sparse.triu(full, format="csr")
     upper.sort_indices()
-    change = vech.arrays.mirror_change(kind, store.dtype)
+    change = store.kind.change(store.dtype)
     lower = (store.indptr.astype(np.int64), store.indices.astype(np.int32), store.data)
     for threads in (1, 2, 5):
         for got, want in (
@@ -614,11 +615,11 @@ def columns(*given):
 def test_the_kernels_refuse_what_would_lead_out_of_bounds(call, message):
     given = np.array([0, 1, 3, 4]), np.array([0, 0, 1, 2], np.int32), np.ones(4)
     with pytest.raises(ValueError, match=message):
-        call(*given, vech.arrays.mirror_change("symmetric", np.dtype(float)))
+        call(*given, Kind.SYMMETRIC.change(np.dtype(float)))
 
 
-@pytest.mark.parametrize("other", [scipy.sparse.eye_array(2), vech.sparse.poisson((2,))])
+@pytest.mark.parametrize("other", [scipy.sparse.eye_array(2), vech.images.poisson((2,))])
 def test_sparse_factors_name_the_sparse_product(other):
-    S = vech.sparse.poisson((2,))
+    S = vech.images.poisson((2,))
     with pytest.raises(TypeError, match=r"multiplies arrays, not a \w+ T: S\.to_csr\(\) @ T"):
         S @ other

@@ -9,10 +9,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vech import covariance, linalg
-from vech.arrays import Array
+from vech.arrays import Array, as_array
 from vech.linalg import Cholesky
-from vech.moves import pack
-from vech.packed import Packed
+from vech.moves.moves import pack
+from vech.packed.packed import Packed
 from vech.store import Store
 
 __all__ = ["OAS", "GerberCovariance", "LedoitWolf", "SampleCovariance"]
@@ -56,6 +56,7 @@ class _Covariance(BaseEstimator):
         array([1.6667, 1.3333, 4.6667])
         """
         finite = "allow-nan" if self._allows_nan() else True
+        _refuse_mask(X)
         X = validate_data(
             self, X, dtype=[np.float64, np.float32], ensure_min_samples=2, ensure_all_finite=finite
         )
@@ -63,7 +64,7 @@ class _Covariance(BaseEstimator):
         empty = np.isnan(X).all(axis=0) if self._allows_nan() else np.zeros(1, bool)
         if empty.any():
             raise ValueError(f"column {int(np.argmax(empty))} of X has no number that counts: drop it")
-        self.location_ = np.nanmean(X, axis=0, dtype=np.float64).astype(X.dtype)
+        self.location_ = np.nanmean(X, axis=0, dtype=np.float64)  # of float32 too: rounding would move it
         found = self._estimate(X)
         labels = getattr(self, "feature_names_in_", None)
         self.covariance_ = Packed(found.half, found.layout, kind=found.kind, labels=labels)
@@ -146,6 +147,7 @@ class _Covariance(BaseEstimator):
         array([1.3611, 0.8611, 2.0278, 1.75  ])
         """
         check_is_fitted(self)
+        _refuse_mask(X)
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
         centred = np.asarray((X - self.location_).T, self.covariance_.dtype)
         inverse = self._inverted()
@@ -194,8 +196,8 @@ class _Covariance(BaseEstimator):
 
         Parameters
         ----------
-        comp_cov : store, or array of shape (n_features, n_features)
-            The other covariance; an array must be symmetric.
+        comp_cov : store, or array or data frame of shape (n_features, n_features)
+            The other covariance; an array must be symmetric, and its numbers finite.
         norm : {"frobenius", "spectral"}
             Of the difference.
         scaling : bool
@@ -225,11 +227,24 @@ class _Covariance(BaseEstimator):
         check_is_fitted(self)
         if norm not in ("frobenius", "spectral"):
             raise ValueError(f"unknown norm {norm!r}: choose from 'frobenius', 'spectral'")
-        other = comp_cov if isinstance(comp_cov, Store) else Packed(pack(np.asarray(comp_cov)))
+        other = comp_cov
+        if not isinstance(comp_cov, Store):
+            full = as_array(comp_cov.to_numpy() if hasattr(comp_cov, "to_numpy") else comp_cov, "comp_cov")
+            other = Packed(pack(full))
+        if other.n != self.covariance_.n:
+            raise ValueError(f"comp_cov has side {other.n}, and covariance_ {self.covariance_.n}")
+        if not np.isfinite(linalg.norm(other, "max")):
+            raise ValueError("comp_cov has NaN or infinities: a distance needs finite numbers")
         square = linalg.norm(self.covariance_ - other, "fro" if norm == "frobenius" else 2) ** 2
         if scaling:
             square /= self.covariance_.n
         return float(square if squared else np.sqrt(square))
+
+
+def _refuse_mask(X: Any) -> None:
+    """TypeError for a masked array, of which scikit-learn's own check takes the numbers under the mask."""
+    if isinstance(X, np.ma.MaskedArray):
+        as_array(X, "X")
 
 
 def _pseudo_inverse(S: Packed) -> Packed:

@@ -5,9 +5,9 @@ from typing import Protocol
 
 import numpy as np
 
-from vech.arrays import INT32_MAX, Array, settle_at
+from vech.arrays import INT32_MAX, Array
 from vech.sparse import SparseHalf
-from vech.sparse.consumers import CHOLMOD, COMPLEX, HERMITIAN, QDLDL, REAL
+from vech.sparse.exports import CHOLMOD, COMPLEX, HERMITIAN, QDLDL, REAL
 
 
 class UnfitError(Exception):
@@ -37,13 +37,17 @@ class Cholmod:
     kinds = CHOLMOD.kinds
 
     def __init__(self, S: SparseHalf, definite: bool) -> None:
-        from sksparse.cholmod import CholmodNotPositiveDefiniteError, cholesky
+        from sksparse import cholmod
 
         try:
             # the other way, "simplicial", factors indefinite matrices too, and does not say so
-            self._factor = cholesky(S.to_cholmod(), mode="supernodal")
-        except CholmodNotPositiveDefiniteError as error:
+            self._factor = cholmod.cholesky(S.to_cholmod(), mode="supernodal")
+        except cholmod.CholmodNotPositiveDefiniteError as error:
             raise UnfitError("the matrix is not positive definite") from error
+        except (MemoryError, cholmod.CholmodOutOfMemoryError) as error:
+            raise _no_memory("CHOLMOD", S) from error
+        except cholmod.CholmodError as error:
+            raise UnfitError(f"CHOLMOD says {error}") from error
 
     def solve(self, b: Array) -> Array:
         return np.asarray(self._factor(b))
@@ -68,7 +72,10 @@ class Pardiso:
         try:
             self._solver.factorize(self._matrix)
         except PyPardisoError as error:
-            raise UnfitError(str(error)) from error
+            code = int(getattr(error, "value", 0))
+            if code == -2:
+                raise _no_memory("PARDISO", S) from error
+            raise UnfitError(_PARDISO.get(code, f"error {code} of PARDISO")) from error
 
     def solve(self, b: Array) -> Array:
         return np.asarray(self._solver.solve(self._matrix, b))
@@ -88,6 +95,8 @@ class Qdldl:
 
         try:
             self._solver = Solver(S.to_qdldl(), upper=True)
+        except MemoryError as error:
+            raise _no_memory("QDLDL", S) from error
         except RuntimeError as error:
             raise UnfitError("a pivot is zero") from error
         if definite and not np.all(self.pivots() > 0):
@@ -113,8 +122,8 @@ class SuperLU:
             raise OverflowError(f"SuperLU counts in 32 bits: n = {S.n} with {S.nnz} numbers stored is beyond")
         full = S.to_csc()
         full = full.astype(np.result_type(full.dtype, np.float64), copy=False)
-        columns = np.repeat(np.arange(S.n), np.diff(full.indptr))
-        settle_at(full.data, full.indices == columns, S.kind)
+        on = full.indices == np.repeat(np.arange(S.n), np.diff(full.indptr))
+        full.data[on] = S.kind.settled(full.data[on])
         symmetric = {
             "diag_pivot_thresh": 0.0,
             "permc_spec": "MMD_AT_PLUS_A",
@@ -122,7 +131,11 @@ class SuperLU:
         }
         try:
             self._factor = splu(full, **(symmetric if definite else {}))
-        except RuntimeError as error:
+        except MemoryError as error:
+            raise _no_memory("SuperLU", S) from error
+        except RuntimeError as error:  # SuperLU tells of memory in this way too
+            if "singular" not in str(error):
+                raise _no_memory("SuperLU", S) from error
             raise UnfitError("a pivot is zero") from error
 
     def solve(self, b: Array) -> Array:
@@ -131,6 +144,11 @@ class SuperLU:
     def pivots(self) -> Array:
         signs = [_parity(self._factor.perm_r), _parity(self._factor.perm_c)]
         return np.concatenate((self._factor.L.diagonal(), self._factor.U.diagonal(), signs))
+
+    def is_definite(self) -> bool:
+        """Whether the factor, made for a definite matrix, shows that it is one: no exchanges, pivots above zero."""
+        symmetric = np.array_equal(self._factor.perm_r, self._factor.perm_c)
+        return bool(symmetric and (self._factor.U.diagonal().real > 0).all())
 
 
 SOLVERS: dict[str, type[Solver]] = {
@@ -143,6 +161,17 @@ SOLVERS: dict[str, type[Solver]] = {
 
 _NEEDED = {"cholmod": ("sksparse.cholmod", "cholesky"), "pardiso": ("pypardiso", "PyPardisoSolver")}
 _NEEDED |= {"qdldl": ("qdldl", "Solver"), "superlu": ("scipy.sparse.linalg", "splu")}
+
+
+_PARDISO = {-4: "a pivot is zero", -7: "a diagonal is singular", -8: "it counts in 32 bits"}
+
+
+def _no_memory(package: str, S: SparseHalf) -> MemoryError:
+    """Of a factorization, whose fill is not known before; it says nothing of the matrix."""
+    return MemoryError(
+        f"{package} has no memory for the factor of a matrix of side {S.n} with {S.nnz} numbers stored, which fills: "
+        f"solver='cg' or 'minres' needs some vectors only, and S.permute(order) may fill less"
+    )
 
 
 def installed(name: str) -> bool:

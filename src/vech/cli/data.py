@@ -13,7 +13,9 @@ from vech import covariance as estimate
 from vech.arrays import Array, Dtype
 from vech.cli.options import (
     Bar,
+    Count,
     OutFile,
+    Real,
     check_new,
     check_out,
     done,
@@ -28,7 +30,8 @@ from vech.cli.options import (
     threads_option,
 )
 from vech.cli.root import vech_command
-from vech.io.files import atomic
+from vech.io.drafts import atomic
+from vech.io.files import visible
 from vech.io.tables import read_table
 
 METHODS: dict[str, Callable[..., vech.Packed]] = {
@@ -71,7 +74,7 @@ COUNTS_MISSING = ("sample", "correlation", "spearman", "kendall", "gerber")
 )
 @click.option(
     "--threshold",
-    type=float,
+    type=Real(),
     help="Of --method gerber, in standard deviations; 0.5 unless said. Example: --threshold 0.7",
 )
 @click.option(
@@ -133,10 +136,10 @@ def covariance(
         bar.now(f"{method} of {X.shape[1]} columns", X.nbytes)
         try:
             store = METHODS[method](X if labels is None else _Table(X, labels), **options)
-        except (ValueError, OverflowError) as error:
+        except (ValueError, OverflowError, TypeError) as error:
             raise click.ClickException(f"{file}: {error}") from error
         bar.now(f"writing {out.name}", store.nbytes)
-        vech.io.write(out, store)
+        vech.io.write(out, store, overwrite=force)
     done(out, store, began)
 
 
@@ -156,7 +159,7 @@ def covariance(
 @click.option("--spectrum", is_flag=True, help="Draw the eigenvalues instead. Example: --spectrum")
 @click.option(
     "--n-samples",
-    type=click.IntRange(min=1),
+    type=Count(min=1),
     help="Rows of the data, to draw with --spectrum what noise alone gives. Example: --n-samples 250",
 )
 @layout_option(("--layout",), "What the numbers of FILE are, unless it says it.")
@@ -191,11 +194,13 @@ def plot(
     with Bar(f"reading {file.name}", size_of(file)) as bar:
         store = vech.read(file, layout=layout, kind=kind, dtype=dtype, n=n)
         bar.now(f"drawing {store.n} x {store.n}", store.nbytes)
-        _draw(store, out, spectrum, "cluster" if cluster else None, n_samples)
-    click.echo(f"{out}: {store.n} x {store.n}, {'its spectrum' if spectrum else 'a heatmap'}")
+        _draw(store, out, spectrum, "cluster" if cluster else None, n_samples, force)
+    click.echo(visible(f"{out}: {store.n} x {store.n}, {'its spectrum' if spectrum else 'a heatmap'}"))
 
 
-def _draw(store: vech.Store, out: Path, spectrum: bool, order: str | None, n_samples: int | None) -> None:
+def _draw(
+    store: vech.Store, out: Path, spectrum: bool, order: str | None, n_samples: int | None, overwrite: bool
+) -> None:
     """Draw without a window, and write the file whole or not at all."""
     from matplotlib.figure import Figure
 
@@ -209,7 +214,7 @@ def _draw(store: vech.Store, out: Path, spectrum: bool, order: str | None, n_sam
         vech.plot.spectrum(store, n_samples=n_samples, ax=axes)
     else:
         vech.plot.heatmap(store, order=order, ax=axes)
-    with atomic(out) as file:
+    with atomic(out, overwrite) as file:
         figure.savefig(file, format=suffix, dpi=150, bbox_inches="tight")
 
 
@@ -235,4 +240,4 @@ def demo(out: Path | None, threads: int | None, force: bool) -> None:
 
     if out is not None:
         check_new(out, force)
-    run(out or Path("vech-demo.png"), threads=threads)
+    run(out or Path("vech-demo.png"), overwrite=force or out is None, threads=threads)

@@ -11,6 +11,7 @@ import vech
 import vech.io
 from vech.cli.options import (
     Bar,
+    Real,
     check_out,
     done,
     dtype_option,
@@ -25,6 +26,7 @@ from vech.cli.options import (
     threads_option,
 )
 from vech.cli.root import vech_command
+from vech.io.files import visible
 from vech.io.info import Info, summarize
 
 
@@ -94,7 +96,7 @@ def expand(
             vech.io.expands_to(out, to)
             check_out(file, out, force)
         bar.now(f"expanding {file.name}", store.nbytes)
-        vech.io.expand(out, store, to=to, threads=threads, progress=bar)
+        vech.io.expand(out, store, to=to, threads=threads, progress=bar, overwrite=force)
     done(out, store, began)
 
 
@@ -112,7 +114,7 @@ def expand(
 )
 @click.option(
     "--tolerance",
-    type=float,
+    type=Real(),
     help="How far (i, j) and (j, i) may be apart; n eps max|a| unless said. Example: --tolerance 1e-9",
 )
 @dtype_option
@@ -147,7 +149,7 @@ def pack(
             file, layout, kind=kind, use=use, tolerance=tolerance, dtype=dtype, n=n, threads=threads
         )
         bar.now(f"writing {out.name}", store.nbytes)
-        vech.io.write(out, store)
+        vech.io.write(out, store, overwrite=force)
     done(out, store, began)
 
 
@@ -184,20 +186,19 @@ def convert(
     began = time.perf_counter()
     with Bar(f"converting {file.name}", size_of(file)) as bar:
         store = vech.read(file, layout=source, kind=kind, dtype=dtype, n=n)
-        if not isinstance(store, vech.Packed):
+        if store.describe().layout is None:
             raise click.ClickException(
                 f"{file} is sparse, which has no layout: vech pack {file} -o {out} makes a half of it"
             )
-        half = vech.convert(store.half, store.layout, target, kind=store.kind, threads=threads)
-        store = vech.Packed(half, target, kind=store.kind, labels=store.labels)
+        store = store.to_packed(target, threads=threads)
         bar.now(f"writing {out.name}", store.nbytes)
-        vech.io.write(out, store)
+        vech.io.write(out, store, overwrite=force)
     done(out, store, began)
 
 
 def _print_info(file: Path, found: Info, n: int | None) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{file}: {found.holds}, {found.dtype}", markup=False)
+    console.print(visible(f"{file}: {found.holds}, {found.dtype}"), markup=False)
     share = f" ({found.nonzeros / found.count:.2%})" if found.count else ""
     console.print(f"{found.count:,} numbers stored, {found.nonzeros:,} nonzero{share}, {found.nans:,} NaN")
     if found.smallest is not None:

@@ -13,11 +13,12 @@ from rich.text import Text
 
 import vech
 import vech.io
-from vech.cli.options import Bar, dtype_option, file_argument, size_of
+from vech.arrays import check_memory
+from vech.cli.options import Bar, Count, dtype_option, file_argument, is_plain, size_of
 from vech.cli.root import vech_command
-from vech.dialects import CANONICAL
 from vech.identify import Candidates
-from vech.pictures import LEGEND, conversions, picture, sides, twin, users, words
+from vech.layouts.dialects import CANONICAL
+from vech.layouts.pictures import LEGEND, conversions, in_words, picture, sides, twin, users
 
 
 def _entries(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[Any, Any]:
@@ -26,6 +27,8 @@ def _entries(context: click.Context, parameter: click.Parameter, values: Sequenc
     for value in values:
         pair, _, text = value.partition("=")
         try:
+            if not is_plain(value):
+                raise ValueError
             i, j = map(int, pair.split(","))
             number = complex(text)
         except ValueError:
@@ -38,7 +41,7 @@ def _entries(context: click.Context, parameter: click.Parameter, values: Sequenc
 
 @vech_command.command(short_help="Say which layouts the half in FILE can have, and why.")
 @file_argument
-@click.option("--n", type=click.IntRange(min=0), help="Side of the matrix. Example: --n 4000")
+@click.option("--n", type=Count(min=0), help="Side of the matrix. Example: --n 4000")
 @click.option(
     "--matrix",
     metavar="FULL",
@@ -82,7 +85,7 @@ def identify(
     known = entries | {fact: True for fact, holds in facts.items() if holds}
     with Bar(f"reading {file.name}", size_of(file)) as bar:
         half = vech.io.load(file, dtype=dtype)
-        said = half.layout.name if isinstance(half, vech.Packed) else None
+        said = half.describe().layout if isinstance(half, vech.Store) else None
         half = getattr(half, "half", half)
         if getattr(half, "ndim", 2) != 1:
             raise click.ClickException(f"{file} holds a matrix and no half: vech pack {file} makes one")
@@ -91,7 +94,7 @@ def identify(
         found = vech.identify(half, n=n, matrix=full, known=known)
     if not found:
         raise click.ClickException(found.summary)
-    _print_found(found, said)
+    _print_found(found, said and said.name)
 
 
 def _full(path: Path, dtype: str | None) -> Any:
@@ -101,7 +104,12 @@ def _full(path: Path, dtype: str | None) -> Any:
     if isinstance(content, vech.Store):
         return content.expand()
     if content.ndim == 2:
-        return content if isinstance(content, np.ndarray) else content.toarray()
+        if isinstance(content, np.ndarray):
+            return content
+        check_memory(
+            math.prod(content.shape) * content.dtype.itemsize, "--entry takes numbers of the matrix instead"
+        )
+        return content.toarray()
     side = math.isqrt(content.size)
     if raw and side * side == content.size:
         return content.reshape(side, side)
@@ -132,7 +140,7 @@ def _print_layouts() -> None:
         Column("who", overflow="fold"),
     )
     for name in CANONICAL:
-        order, diagonal, scale = words(vech.as_layout(name))
+        order, diagonal, scale = in_words(vech.as_layout(name))
         rows = users(name)
         names = {name, *(row.name for row in rows)}
         who = "; ".join(dict.fromkeys(row.library for row in rows))
@@ -144,7 +152,7 @@ def _print_layouts() -> None:
 
 def _print_layout(name: str) -> None:
     layout = vech.as_layout(name)
-    order, diagonal, scale = words(layout)
+    order, diagonal, scale = in_words(layout)
     drawn = [picture(layout, n) for n in sides(layout)]
     click.echo(f"{name} = {layout.name}" if name != layout.name else name)
     click.echo(f"{order}; diagonal {diagonal}; scale {scale}")

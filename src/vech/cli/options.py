@@ -18,12 +18,12 @@ from rich.progress import (
 )
 
 import vech
-from vech.io.npy import description_path
+from vech.io.files import visible
+from vech.io.pair import description_path, is_leftover
+from vech.layouts.kind import STORED
 
 LASTS = 1.0
 """Seconds after which work gets a progress bar."""
-
-KINDS = ("symmetric", "hermitian", "skew", "skew-hermitian")
 
 
 class OutFile(click.Path):
@@ -39,6 +39,31 @@ class OutFile(click.Path):
         return path
 
 
+class Real(click.types.FloatParamType):
+    """A real number; Python's float would take 1_000 and digits of other scripts too."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the text of an option."""
+        if not is_plain(value):
+            self.fail(f"{value!r} is no number, such as 0.5 or 1e-9", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def is_plain(text: Any) -> bool:
+    """Whether the text of a number has nothing in it that only Python takes."""
+    return not isinstance(text, str) or (text.isascii() and "_" not in text)
+
+
+class Count(click.IntRange):
+    """An integer of at least `min`, in digits alone."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the text of an option."""
+        if not is_plain(value):
+            self.fail(f"{value!r} is no integer, such as 4000", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 out_option = click.option(
     "-o",
@@ -50,18 +75,16 @@ out_option = click.option(
 )
 kind_option = click.option(
     "--kind",
-    type=click.Choice(KINDS),
+    type=click.Choice([kind.value for kind in STORED]),
     help="What (j, i) is, given (i, j); complex numbers need it. Example: --kind hermitian",
 )
 dtype_option = click.option(
     "--dtype", metavar="DTYPE", help="Numbers of a raw .bin, with their byte order. Example: --dtype '<f8'"
 )
-n_option = click.option(
-    "--n", type=click.IntRange(min=0), help="Side of the matrix in a raw .bin. Example: --n 4000"
-)
+n_option = click.option("--n", type=Count(min=0), help="Side of the matrix in a raw .bin. Example: --n 4000")
 threads_option = click.option(
     "--threads",
-    type=click.IntRange(min=1),
+    type=Count(min=1),
     help="Threads to use; all there are unless said. Example: --threads 4",
 )
 force_option = click.option("--force", is_flag=True, help="Overwrite OUT if it exists. Example: --force")
@@ -105,7 +128,7 @@ class Bar:
 
     def now(self, text: str, size: int) -> None:
         """Say what is being done with so many bytes."""
-        self.bar.update(self.task, description=f"{text}, {in_bytes(size)}")
+        self.bar.update(self.task, description=visible(f"{text}, {in_bytes(size)}"))
 
     def __call__(self, done: int, total: int) -> None:
         self.bar.columns = self.counting
@@ -113,12 +136,13 @@ class Bar:
 
 
 def check_out(file: Path, out: Path, force: bool) -> None:
-    """Refuse to write over the input, and over anything without --force."""
+    """Refuse to write over the input, and over anything without --force, which the writer asks again."""
     targets = [out, description_path(out)] if out.suffix.lower() == ".npy" else [out]
     for target in targets:
         if target.exists() and file.exists() and target.samefile(file):
             raise click.ClickException(f"{out} is the input: write to another file")
-        check_new(target, force)
+        if target == out or not is_leftover(target):
+            check_new(target, force)
 
 
 def check_new(out: Path, force: bool) -> None:
@@ -129,7 +153,7 @@ def check_new(out: Path, force: bool) -> None:
 def done(out: Path, store: Any, began: float) -> None:
     seconds = time.perf_counter() - began
     size = in_bytes(out.stat().st_size)
-    click.echo(f"{out}: {store.n} x {store.n} {store.dtype}, {store.kind}, {size}, {seconds:.2f} s")
+    click.echo(visible(f"{out}: {store.n} x {store.n} {store.dtype}, {store.kind}, {size}, {seconds:.2f} s"))
 
 
 def size_of(file: Path) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 import vech
+from vech.io.files import visible
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def complain(message: str) -> None:
-    lines = [line for line in message.splitlines() if line.strip()]
+    lines = [visible(line) for line in message.split("\n") if line.strip()]
     print("vech: " + "\n".join(lines[:3]), file=sys.stderr)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
-from vech.covariance.codes import Measure, Progress, encode, write
+from vech.counts.codes import Measure, Progress, encode, write
 from vech.covariance.data import Data, open_data
 from vech.covariance.medians import medians
 from vech.covariance.result import Result
-from vech.dialects import AnyLayout
-from vech.packed import Packed
+from vech.layouts.dialects import AnyLayout
+from vech.packed.packed import Packed
 
 QUADRANT = Measure((1, -2, 0, 0), root=True)
 JACCARD = Measure((1, -1, 0, 0), (-1, 0, 1, 0))
@@ -292,6 +292,8 @@ def _measure(
     progress: Progress | None,
 ) -> Packed:
     result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
-    codes = encode(data, low, high, closed=closed, pairwise=data.missing == "pairwise", threads=threads)
-    write(codes, measure, result, threads=threads, progress=progress)
+    codes = encode(
+        data.pieces(), low, high, closed=closed, pairwise=data.missing == "pairwise", threads=threads
+    )
+    write(codes, measure, result.half, result.plain.grow, threads=threads, progress=progress)
     return result.store(data.labels)

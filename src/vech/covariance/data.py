@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array, Dtype, as_array, extension, family
-from vech.layout import one_of
+from vech.counts.codes import even, pieces
+from vech.layouts.layout import one_of
+from vech.store import Store
 
 MISSING = ("raise", "neutral", "pairwise")
 EXACT_INTEGERS = 2**53
@@ -57,6 +59,17 @@ class Data(NamedTuple):
             raise TypeError(f"{task} needs whole columns: pass X as an array or a memory map, not in blocks")
         return self.array
 
+    def pieces(self) -> Iterator[Array]:
+        """The rows as `encode` takes them."""
+        if self.array is not None:
+            return pieces(self.array, self.dtype)
+        return even(self._checked(), self.p, self.dtype)
+
+    def _checked(self) -> Iterator[Array]:
+        for start, block in self.blocks():
+            self.check_block(block, start)
+            yield block
+
     def without_rows(self) -> Data:
         """What is known of the columns; X itself is let go."""
         return self._replace(n=None, array=None, again=False, make=no_blocks, index=None)
@@ -70,12 +83,24 @@ class Data(NamedTuple):
             )
 
     def check(self) -> int:
-        """The number of rows; ValueError for an infinity, and for NaN where `missing` is "raise"."""
+        """The number of rows; ValueError for infinity, NaN where it is not welcome, columns of NaN alone."""
         rows = 0
+        counted = np.full(self.p, self.missing == "raise")
         for start, block in self.blocks():
             rows += len(block)
             self.check_block(block, start)
-        return check_rows(rows)
+            if not counted.all():
+                counted |= ~np.isnan(block).all(axis=0)
+        check_rows(rows)
+        self.check_counted(counted)
+        return rows
+
+    def check_counted(self, counted: Array) -> None:
+        """ValueError for a column of which no number counts."""
+        if not counted.all():
+            raise ValueError(
+                f"{self.column(int(np.argmin(counted)))} of X has no number that counts: drop it"
+            )
 
     def check_block(self, block: Array, start: int) -> None:
         """ValueError for what `check` refuses, in rows from this one on."""
@@ -168,7 +193,7 @@ def open_data(
     if 0 in array.shape:
         what = "rows" if array.shape[0] == 0 else "columns"
         raise ValueError(f"X has shape {array.shape}: there are no {what} to compute with")
-    dtype = work_dtype(array.dtype, "X", complex_too)
+    dtype = float_dtype(array.dtype, "X", complex_too)
     if not ordered:
         check_integers(array, "X")
     n, p = array.shape
@@ -190,7 +215,7 @@ def _streamed(
     p = head.shape[1]
     if p == 0:
         raise ValueError(f"block 0 of X has shape {head.shape}: there are no columns to compute with")
-    dtype = work_dtype(head.dtype, "block 0 of X", complex_too)
+    dtype = float_dtype(head.dtype, "block 0 of X", complex_too)
     opened: list[Iterator[Any] | None] = [blocks]  # the iterator whose first block has been taken
     passes: list[int] = []  # the rows of each
 
@@ -209,7 +234,7 @@ def _streamed(
             block, others = as_block(piece, what)
             if block.shape[1] != p:
                 raise ValueError(f"{what} has {block.shape[1]} columns, and block 0 has {p}")
-            if (found := work_dtype(block.dtype, what, complex_too)) != dtype:
+            if (found := float_dtype(block.dtype, what, complex_too)) != dtype:
                 raise TypeError(
                     f"{what} has dtype {block.dtype}, computed with in {found}, and block 0 in {dtype}: "
                     f"give all blocks one dtype"
@@ -299,7 +324,7 @@ def _is_polars_number(dtype: Any) -> bool:
     return str(dtype) == "Boolean" or bool(is_numeric is not None and is_numeric())
 
 
-def work_dtype(dtype: Dtype, what: str, complex_too: bool = False) -> Dtype:
+def float_dtype(dtype: Dtype, what: str, complex_too: bool = False) -> Dtype:
     """What to compute with: float32 for floats of at most 4 bytes, else float64; complex ones likewise."""
     letter = family(dtype)
     if letter in "biu":
@@ -319,10 +344,15 @@ def check_integers(array: Array, what: str) -> None:
         return
     for end in (int(array.max()), int(array.min())):
         if abs(end) > EXACT_INTEGERS:
-            raise ValueError(
-                f"{what} holds the integer {end}, and float64 tells integers apart up to 2**53: subtract an offset "
-                f"first, such as X - X[0]"
-            )
+            raise ValueError(f"{what} holds {rounded_integer(end)}")
+
+
+def rounded_integer(integer: object) -> str:
+    """What an integer beyond 2^53 is, and what to do."""
+    return (
+        f"the integer {integer}, and float64 tells integers apart up to 2**53: subtract an offset first, "
+        "such as X - X[0]"
+    )
 
 
 def check_underflow(data: Data, squares: Array, dtype: Dtype, weights: Array | None = None) -> None:
@@ -350,14 +380,6 @@ def check_underflow(data: Data, squares: Array, dtype: Dtype, weights: Array | N
     if varied.any():
         raise ValueError(
             f"sums of squares of X underflow {np.dtype(dtype)}, first in {data.column(int(np.argmax(varied)))}: scale X first"
-        )
-
-
-def check_progress(progress: Any) -> None:
-    """Refuse what cannot be called."""
-    if progress is not None and not callable(progress):
-        raise TypeError(
-            f"progress must be a function of (done, total), not {progress!r} of type {type(progress).__name__}"
         )
 
 
@@ -413,13 +435,9 @@ def as_weights(weights: Any, data: Data, *, scaled: bool = True) -> Array | None
                 f"row {at} of X is {data.index[at]!r} and weights[{at}] is for {weights.index[at]!r}: give both one "
                 f"index, or weights.to_numpy() to go by position"
             )
-    found = np.asarray(weights.to_numpy() if hasattr(weights, "to_numpy") else weights)
-    if found.ndim != 1 or found.dtype.kind not in "biuf":
-        raise TypeError(
-            f"weights must be a vector of numbers, one for each row of X, not {type(weights).__name__} of "
-            f"dtype {found.dtype} and shape {found.shape}"
-        )
-    found = found.astype(np.float64)
+    found = numbers_beside(
+        weights, "weights", "a vector of numbers, one for each row of X", dims=(1,), kinds="biuf"
+    )
     if n is not None and found.size != n:
         raise ValueError(f"there are {found.size} weights for {n} rows")
     wrong = ~(np.isfinite(found) & (found >= 0))
@@ -429,6 +447,41 @@ def as_weights(weights: Any, data: Data, *, scaled: bool = True) -> Array | None
     if not found.any():
         raise ValueError("all weights are zero: at least one must be positive")
     return np.ldexp(found, -np.frexp(found.max())[1]) if scaled else found
+
+
+def numbers_beside(
+    given: Any, name: str, wanted: str, *, dims: tuple[int, ...] = (0, 1), kinds: str = "iuf"
+) -> Array:
+    """An argument beside X, in float64: a number, array, list or series, judged as X is; TypeError for all
+    else.
+
+    What these numbers may be is for the caller to check.
+    """
+    if isinstance(given, Real) and not isinstance(given, bool):
+        given = np.asarray(given)
+    elif hasattr(given, "to_numpy") and not isinstance(given, Store):
+        given = np.asarray(given.to_numpy())
+    if not isinstance(given, np.ndarray | list | tuple) and np.ndim(given) == 0:
+        raise TypeError(f"{name} must be {wanted}, not {type(given).__name__} {given!r}")
+    found = as_array(given, name)
+    if found.ndim not in dims or family(found.dtype) not in kinds:
+        raise TypeError(
+            f"{name} must be {wanted}, not {type(given).__name__} of dtype {found.dtype} and shape "
+            f"{found.shape}"
+        )
+    return found.astype(np.float64)
+
+
+def column_numbers(given: Any, name: str, *, least: float | None = None, above: bool = False) -> Array:
+    """One number, or one for each column: finite, and not less than `least`, or more."""
+    vector = numbers_beside(given, name, "a number, or a vector of one number for each column")
+    wrong = ~np.isfinite(vector)
+    if least is not None:
+        wrong |= (vector <= least) if above else (vector < least)
+    if wrong.any():
+        bound = "" if least is None else f" and more than {least:g}" if above else " and not negative"
+        raise ValueError(f"{name} has {vector.reshape(-1)[np.argmax(wrong)]}: each must be finite{bound}")
+    return vector
 
 
 def is_labelled(vector: Any) -> bool:

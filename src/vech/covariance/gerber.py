@@ -7,17 +7,25 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
-from vech.covariance.codes import Measure, Progress, encode, write
-from vech.covariance.data import Data, as_weights, column_name, is_labelled, open_data
-from vech.covariance.gram import raise_overflow
+from vech.counts.codes import Measure, Progress, edges, encode, write
+from vech.covariance.data import (
+    Data,
+    as_weights,
+    check_underflow,
+    column_name,
+    is_labelled,
+    numbers_beside,
+    open_data,
+)
 from vech.covariance.medians import medians
+from vech.covariance.moments import raise_overflow
 from vech.covariance.result import Result
 from vech.covariance.spread import Spread, spread
 from vech.covariance.weighted import write_weighted
-from vech.dialects import AnyLayout
-from vech.layout import one_of
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.layout import one_of
 from vech.linalg import nearest_correlation, shrink_to_psd
-from vech.packed import Packed
+from vech.packed.packed import Packed
 
 H = (1, -2, 0, 0)  # concordant - discordant = both - 2 discordant
 FORMS = {
@@ -96,7 +104,9 @@ def gerber(
     Notes
     -----
     With m_i the center, s_i the standard deviation (ddof = 0) and c the threshold, row t of column i is above where
-    ``x_ti >= m_i + c s_i``, below where ``x_ti <= m_i - c s_i``, else neutral. For columns i and j let B be the rows
+    ``x_ti >= m_i + c s_i``, below where ``x_ti <= m_i - c s_i``, else neutral; a number that misses its
+    threshold by rounding alone (some units in the last place of the largest of x, m and s) meets it, so that
+    the unit of X does not matter. For columns i and j let B be the rows
     in which neither is neutral, Q those of B in which one is above and the other below, n_i and n_j the rows in
     which one of them is not neutral. Then ``C_ij = s_i s_j g_ij`` with
 
@@ -140,12 +150,17 @@ def gerber(
     found = spread(data, given, threads)
     if not correlation and found.deviation.max() > np.sqrt(float(np.finfo(data.dtype).max)):
         raise_overflow(data)
+    if not correlation and data.dtype == np.float32:  # of float64 `spread` looks
+        variances = np.where(
+            found.deviation == 0, np.inf, found.deviation**2
+        )  # none is too small where it is 0
+        check_underflow(data, variances, data.dtype, given)
     low, high = _reach(data, found, bounds, center, given)
     measure = FORMS[form]
-    codes = encode(data, low, high, pairwise=missing == "pairwise", threads=threads)
+    codes = encode(data.pieces(), low, high, pairwise=missing == "pairwise", threads=threads)
     scale = None if correlation or repair else found.deviation
     if given is None:
-        write(codes, measure, result, scale=scale, threads=threads, progress=progress)
+        write(codes, measure, result.half, result.plain.grow, scale=scale, threads=threads, progress=progress)
     else:
         write_weighted(codes, given, measure, result, scale=scale, progress=progress)
     if repair is not None:
@@ -161,12 +176,7 @@ def as_thresholds(threshold: Any, data: Data) -> Array:
     """One positive number for each column, by its label where both have labels."""
     if data.labels is not None and is_labelled(threshold):
         threshold = _by_label(threshold, data.labels)
-    given = np.asarray(threshold)
-    if given.dtype.kind not in "biuf" or given.ndim > 1:
-        raise TypeError(
-            f"threshold must be a number or a vector of numbers, not {type(threshold).__name__} of dtype "
-            f"{given.dtype} and shape {given.shape}"
-        )
+    given = numbers_beside(threshold, "threshold", "a number or a vector of numbers")
     if given.ndim == 1 and given.size != data.p:
         raise ValueError(f"there are {given.size} thresholds for {data.p} columns")
     wrong = ~(np.isfinite(given) & (given > 0))
@@ -174,9 +184,10 @@ def as_thresholds(threshold: Any, data: Data) -> Array:
         at = int(np.argmax(wrong))
         where = f" of {column_name(data.labels, at)}" if given.ndim else ""
         raise ValueError(
-            f"the threshold{where} is {given.reshape(-1)[at]}: it is a positive number of standard deviations, mostly 0.5"
+            f"the threshold{where} is {given.reshape(-1)[at]:g}: it is a positive number of standard "
+            f"deviations, mostly 0.5"
         )
-    return np.broadcast_to(given.astype(np.float64), data.p)
+    return np.broadcast_to(given, data.p)
 
 
 def _by_label(threshold: Any, labels: tuple[Any, ...]) -> Array:
@@ -199,6 +210,6 @@ def _reach(
     middle: Array = np.zeros(data.p)
     if center != "zero":
         middle = found.mean if center == "mean" else medians(data, weights)
-    reach = bounds * found.deviation
+    low, high = edges(middle, bounds * found.deviation, data.dtype, found.mean)
     constant = found.deviation == 0
-    return np.where(constant, -np.inf, middle - reach), np.where(constant, np.inf, middle + reach)
+    return np.where(constant, -np.inf, low), np.where(constant, np.inf, high)

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from vech.arrays import Array
-from vech.covariance.data import Data, check_progress, check_rows, check_underflow
-from vech.covariance.gram import Progress, raise_overflow, refuse, tiles
+from vech.arrays import Array, Dtype, check_progress
+from vech.covariance.data import Data, check_rows, check_underflow
+from vech.covariance.moments import Progress, raise_overflow, refuse, tiles
 from vech.covariance.result import Result
 
 SIDE = 256  # columns taken against each other: six squares of this side
 
 
 def present_means(data: Data, weights: Array | None = None) -> Array:
-    """The mean of each column over its numbers that are not NaN, in the dtype to compute with."""
+    """The mean of each column over its numbers that are not NaN, in float64 or complex128."""
     data.need_passes(f"missing={data.missing!r}")
     wide = np.complex128 if data.dtype.kind == "c" else np.float64
     first, sums, counts = np.zeros(data.p, wide), np.zeros(data.p, wide), np.zeros(data.p)
@@ -32,9 +32,8 @@ def present_means(data: Data, weights: Array | None = None) -> Array:
         sums += part @ np.where(there, numbers - first, 0)
         counts += part @ there
     check_rows(rows)
-    if not counts.all():
-        raise ValueError(f"{data.column(int(np.argmin(counts)))} of X has no number that counts: drop it")
-    return np.asarray((first + sums / counts).astype(data.dtype))
+    data.check_counted(counts > 0)
+    return np.asarray(first + sums / counts)
 
 
 def pairwise(
@@ -49,7 +48,7 @@ def pairwise(
     check_progress(progress)
     X = data.whole("missing='pairwise'")
     shift = present_means(data)
-    _check_squares(data, shift)
+    _check_squares(data, shift, np.dtype(np.float64) if standardise else data.dtype)
     runs = result.runs()
     wide = np.complex128 if data.dtype.kind == "c" else np.float64
     side = min(SIDE, data.p)
@@ -94,8 +93,8 @@ def pairwise(
             progress(len(X) * done // data.p**2, len(X))
 
 
-def _check_squares(data: Data, shift: Array) -> None:
-    """Refuse numbers whose squares have no place in the dtype, or lose digits in float64."""
+def _check_squares(data: Data, shift: Array, least: Dtype) -> None:
+    """Refuse numbers whose squares have no place in the dtype, or lose digits in the `least` one."""
     squares = np.zeros(data.p)
     rows = 0
     with np.errstate(over="ignore"):  # what is not finite is refused
@@ -105,7 +104,7 @@ def _check_squares(data: Data, shift: Array) -> None:
             rows += len(block)
         if not (squares * rows <= np.finfo(data.dtype).max).all():
             raise_overflow(data)
-    check_underflow(data, squares, np.dtype(np.float64))
+    check_underflow(data, squares, least)
 
 
 def _present(block: Array, shift: Array, wide: type) -> tuple[Array, Array]:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
-from vech.covariance.codes import Measure, Progress, pair_codes, write
+from vech.counts.codes import Measure, Progress, pair_codes, write
 from vech.covariance.data import Data, open_data
 from vech.covariance.result import Result
-from vech.dialects import AnyLayout
-from vech.layout import one_of
-from vech.packed import Packed
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.layout import one_of
+from vech.packed.packed import Packed
 
 H = (1, -2, 0, 0)  # concordant - discordant
 VARIANTS = {"b": Measure(H, root=True), "a": Measure(H, (0, 0, 0, 1))}
@@ -94,7 +94,7 @@ def kendall(
         raise ValueError("X has one row, and Kendall's tau compares rows: it needs two at least")
     result = Result(data.p, data.dtype, layout, out, source=data.array, implied=1 if variant == "b" else None)
     codes = pair_codes(_ordered(whole, data), pairwise=missing == "pairwise", threads=threads)
-    write(codes, VARIANTS[variant], result, threads=threads, progress=progress)
+    write(codes, VARIANTS[variant], result.half, result.plain.grow, threads=threads, progress=progress)
     return result.store(data.labels)
 
 

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array, Dtype, check_memory, check_out
-from vech.dialects import AnyLayout, as_layout
-from vech.layout import Layout
-from vech.moves import convert
-from vech.packed import Packed
-from vech.runs import Runs, runs_of
+from vech.layouts.dialects import AnyLayout, as_layout
+from vech.layouts.kind import Kind
+from vech.layouts.layout import Layout
+from vech.moves.moves import convert
+from vech.moves.runs import Half, Runs, runs_of
+from vech.packed.packed import Packed
 
 TILE = 480  # rows and columns computed at a time; a power of two would make rows of a tile fall into one cache set
 
@@ -52,13 +53,13 @@ class Result:
         self.half: Array = np.asarray(out) if direct else np.empty(self.plain.length(p), self.dtype)
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """What the other triangle is."""
-        return "hermitian" if self.dtype.kind == "c" else "symmetric"
+        return Kind.HERMITIAN.of(self.dtype)
 
     def runs(self) -> Runs:
         """The half to compute in, as blocks are read from it and written to it."""
-        return runs_of(self.half, self.plain, self.kind)
+        return runs_of(Half(self.half, self.plain, self.kind))
 
     def store(self, labels: tuple[Any, ...] | None) -> Packed:
         """The half as it was asked for."""

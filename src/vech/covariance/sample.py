@@ -9,12 +9,12 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.covariance.data import Data, as_weights, open_data
-from vech.covariance.gram import Moments, Progress, accumulator, gather
 from vech.covariance.incomplete import pairwise, present_means
+from vech.covariance.moments import Moments, Progress, accumulator, gather
 from vech.covariance.ranks import centred_ranks
 from vech.covariance.result import Result
-from vech.dialects import AnyLayout
-from vech.packed import Packed
+from vech.layouts.dialects import AnyLayout
+from vech.packed.packed import Packed
 
 
 def sample(
@@ -255,7 +255,13 @@ def divisor_of(moments: Moments, ddof: float) -> float:
 
 
 def write_covariance(moments: Moments, result: Result, divisor: float) -> None:
-    """Finish the moments as a covariance."""
+    """Finish the moments as a covariance; OverflowError where they are wider and it has no place."""
+    if moments.runs.half.dtype != result.dtype:
+        most = np.finfo(result.dtype).max
+        if not (moments.variances(divisor) <= most).all():
+            raise OverflowError(
+                f"variances of X exceed {result.dtype}, which ends at {most:.3g}: scale X first"
+            )
 
     def work(block: Array, rows: slice, columns: slice) -> None:
         block /= divisor

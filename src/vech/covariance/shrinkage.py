@@ -8,17 +8,18 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.covariance.data import Data, open_data
-from vech.covariance.gram import Moments, Progress, gather, tiles
+from vech.covariance.moments import Moments, Progress, gather, tiles
 from vech.covariance.result import Result
 from vech.covariance.sample import check_varied, write_covariance
-from vech.dialects import AnyLayout
-from vech.layout import one_of
-from vech.packed import Packed
-from vech.reductions import norm
-from vech.runs import SIDE
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.layout import one_of
+from vech.moves.runs import SIDE, Half
+from vech.packed.norms import norm
+from vech.packed.packed import Packed
 
 TARGETS = ("identity", "constant-correlation")
 NUMBERS = 2**18  # of X looked at together beside the products
+EVEN = 1e60  # sums of squares of a row from 1 / EVEN to EVEN have a place in float64 when they are squared
 
 
 def ledoit_wolf(
@@ -60,7 +61,7 @@ def ledoit_wolf(
     TypeError
         For columns that are no real numbers, and an iterator where X is read twice.
     OverflowError
-        If sums of fourth powers exceed float64.
+        If sums of squares exceed the dtype.
 
     Notes
     -----
@@ -147,29 +148,26 @@ def oas(
     data = open_data(X, policies=("raise",))
     result = Result(data.p, data.dtype, layout, out, source=data.array)
     moments = _moments(data, result, threads, progress, None)
-    square, trace = _square(result), float(_diagonal(result).sum())
-    p = data.p
-    alpha, mean = square / p**2, trace / p
-    under = (moments.rows + 1) * (alpha - mean**2 / p)
-    intensity = 0.0 if p == 1 else 1.0 if under <= 0 else min((alpha + mean**2) / under, 1.0)
+    p, mean = data.p, _mean_variance(result)
+    alpha = _square(result, mean) / p**2
+    under = (moments.rows + 1) * (alpha - 1 / p)
+    intensity = 0.0 if p == 1 else 1.0 if under <= 0 else min((alpha + 1) / under, 1.0)
     _mix_identity(result, intensity, mean)
     store = result.store(data.labels)
     return (store, intensity) if return_shrinkage else store
 
 
-def raise_fourths() -> None:
-    """OverflowError for numbers whose fourth powers have no place in float64."""
-    raise OverflowError("sums of fourth powers of X exceed float64: scale X first")
-
-
 class Fourths:
     """Sums over rows that give ``sum_t ||x_t - m||^4`` about their mean m, in one pass.
 
-    Of y = x - c, q = ||y||^2, about the first row's neighbourhood c: the sums of q, q^2 and q y.
+    Of y = (x - c) / unit, q = ||y||^2, about the first row's neighbourhood c: the sums of q, q^2 and q y. The
+    unit is a power of two that fits the largest rows so far, so that X may have any that its squares have a
+    place for.
     """
 
     def __init__(self, data: Data) -> None:
         self.shift: Array | None = None
+        self.unit = 1.0
         self.squares = self.fourths = 0.0
         self.thirds = np.zeros(data.p)
         self.sums = np.zeros(data.p)
@@ -181,18 +179,34 @@ class Fourths:
         height = max(1, NUMBERS // len(self.sums))
         for start in range(0, len(block), height):
             y = block[start : start + height] - self.shift
+            if self.unit != 1:
+                y /= self.unit
             q = np.einsum("ij,ij->i", y, y)
-            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused at the end
-                self.squares += float(q.sum())
-                self.fourths += float(q @ q)
-                self.thirds += q @ y
+            most = float(q.max())
+            if not most <= EVEN or (most < 1 / EVEN and not self.squares):
+                y, q = self._in_unit(y)
+            self.squares += float(q.sum())
+            self.fourths += float(q @ q)
+            self.thirds += q @ y
             self.sums += y.sum(axis=0)
 
+    def _in_unit(self, y: Array) -> tuple[Array, Array]:
+        """Rows, and their squares, in a unit that fits; the sums so far as well."""
+        change = float(np.ldexp(1.0, np.frexp(np.abs(y).max())[1]))
+        self.unit *= change
+        if self.squares:  # then the unit grows
+            self.sums /= change
+            self.thirds *= change**-3
+            self.squares *= change**-2
+            self.fourths *= change**-4
+        y = y / change
+        return y, np.einsum("ij,ij->i", y, y)
+
     def about(self, rows: int, scatter: Packed) -> float:
-        """``sum_t ||x_t - m||^4``, given ``sum_t (x_t - m)(x_t - m)^T / rows``."""
+        """``sum_t ||x_t - m||^4`` in units^4, given ``sum_t (x_t - m)(x_t - m)^T / rows``."""
         r = self.sums / rows
         rr = float(r @ r)
-        spread = float(scatter.quadratic(r.astype(scatter.dtype)))  # r^T S r
+        spread = float(scatter.quadratic(r.astype(scatter.dtype))) / self.unit / self.unit  # r^T S r
         through = spread + rr**2  # of r^T (sum y y^T) r / rows
         return (
             self.fourths
@@ -216,16 +230,13 @@ def _moments(
 
 
 def _towards_identity(data: Data, result: Result, moments: Moments, fourths: Fourths) -> float:
-    p, n = data.p, moments.rows
-    square, trace = _square(result), float(_diagonal(result).sum())
-    mean = trace / p
-    if p == 1:
+    p, n, mean = data.p, moments.rows, _mean_variance(result)
+    if p == 1 or mean == 0:
         return 0.0
-    most = (square - p * mean**2) / p
-    noise = (fourths.about(n, Packed(result.half, result.plain)) / n - square) / (n * p)
-    if not np.isfinite(noise):
-        raise_fourths()
-    noise = min(max(noise, 0.0), most)
+    square = _square(result, mean)
+    most = (square - p) / p
+    fourth = fourths.about(n, Packed(result.half, result.plain)) * (fourths.unit / mean * fourths.unit) ** 2
+    noise = min(max((fourth / n - square) / (n * p), 0.0), most)
     intensity = noise / most if noise > 0 else 0.0
     _mix_identity(result, intensity, mean)
     return intensity
@@ -237,39 +248,43 @@ def _towards_constant_correlation(data: Data, result: Result, moments: Moments, 
     check_varied(data, variances)
     if p == 1:
         return 0.0
+    own = variances
+    unit = float(
+        np.ldexp(1.0, np.frexp(np.sqrt(variances.mean()))[1])
+    )  # of X, in which all below is computed
+    variances = variances / unit / unit
     deviation = np.sqrt(variances)
     a2 = b2 = cb = q2 = fourths = 0.0
     mean = moments.mean
     for _start, block in data.blocks(max(1, NUMBERS // p)):
-        y = block - mean
+        y = (block - mean) / unit
         a, b = y @ (1 / deviation), y @ deviation
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused below
-            y2 = y * y
-            q = y2.sum(axis=1)
-            cb += float((y2 * y) @ (1 / deviation) @ b)
-            a2, b2, q2 = a2 + float(a @ a), b2 + float(b @ b), q2 + float(q @ q)
-            fourths += float(np.vdot(y2, y2))
+        y2 = y * y
+        q = y2.sum(axis=1)
+        cb += float((y2 * y) @ (1 / deviation) @ b)
+        a2, b2, q2 = a2 + float(a @ a), b2 + float(b @ b), q2 + float(q @ q)
+        fourths += float(np.vdot(y2, y2))
     r = (a2 / n - p) / (p * (p - 1))
     of_variances = fourths / n - float(variances @ variances)  # of the diagonal
-    of_pairs = q2 / n - _square(result)
+    of_pairs = q2 / n - _square(result, unit, unit)
     of_target = of_variances + r * ((cb - b2) / n - of_variances)
-    distance = _distance(result, deviation, r)
-    if not np.isfinite(of_pairs + of_target):
-        raise_fourths()
+    distance = _distance(result, deviation, r, unit)
     negligible = 64 * np.finfo(result.dtype).eps ** 2 * float(variances.sum()) ** 2
     intensity = 0.0 if distance <= negligible else min(max((of_pairs - of_target) / distance / n, 0.0), 1.0)
-    _mix_constant_correlation(result, intensity, deviation, r)
+    _mix_constant_correlation(result, intensity, np.sqrt(own), r)
     return intensity
 
 
-def _square(result: Result) -> float:
-    """||S||^2."""
-    size = norm(result.half, result.plain, "symmetric")
-    if 0 < size < np.sqrt(np.finfo(np.float64).tiny):
-        raise ValueError("sums of fourth powers of X underflow float64: scale X first")
-    if not np.isfinite(size * size):
-        raise_fourths()
+def _square(result: Result, *units: float) -> float:
+    """||S||^2, S divided by these units."""
+    size = norm(Half(result.half, result.plain, result.kind))
+    for unit in units:
+        size /= unit
     return size * size
+
+
+def _mean_variance(result: Result) -> float:
+    return float(_diagonal(result).mean())
 
 
 def _diagonal(result: Result) -> Array:
@@ -278,18 +293,16 @@ def _diagonal(result: Result) -> Array:
 
 def _mix_identity(result: Result, intensity: float, mean: float) -> None:
     result.half *= result.dtype.type(1 - intensity)
-    i = np.arange(result.p)
-    result.half[result.plain.slot(i, i, result.p)] += result.dtype.type(intensity * mean)
+    result.half[result.plain.diagonal_slots(result.p)] += result.dtype.type(intensity * mean)
 
 
-def _distance(result: Result, deviation: Array, r: float) -> float:
-    """||S - F||^2: of the numbers off the diagonal, where S and F differ."""
+def _distance(result: Result, deviation: Array, r: float, unit: float) -> float:
+    """||S - F||^2, where X has this unit: of the numbers off the diagonal, where S and F differ."""
     runs, total = result.runs(), 0.0
     buffer = np.empty(SIDE * SIDE, result.dtype)
     for rows, columns in tiles(result.p, runs.grow, SIDE):
-        block = runs.read(rows, columns, buffer, 1) - r * np.multiply.outer(
-            deviation[rows], deviation[columns]
-        )
+        block = runs.read(rows, columns, buffer, 1) / unit / unit
+        block = block - r * np.multiply.outer(deviation[rows], deviation[columns])
         if rows == columns:
             block = np.tril(block, -1) if runs.grow else np.triu(block, 1)
         total += 2 * float(np.vdot(block, block))

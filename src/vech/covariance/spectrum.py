@@ -9,12 +9,12 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.covariance.data import Data, check_underflow, open_data
-from vech.covariance.gram import Moments, Progress, accumulator, gather, tiles
+from vech.covariance.moments import Moments, Progress, accumulator, gather, raise_overflow, tiles
 from vech.covariance.result import Result
 from vech.covariance.sample import check_ddof, check_varied, divisor_of, write_correlation, write_covariance
-from vech.dialects import AnyLayout
+from vech.layouts.dialects import AnyLayout
 from vech.linalg import eigh
-from vech.packed import Packed
+from vech.packed.packed import Packed
 
 SIDE = 512  # of a block of the result, multiplied from eigenvectors
 LEAST_SAMPLES = 12  # of Ledoit & Wolf's own program
@@ -84,6 +84,8 @@ def nonlinear(
     else:
         samples, values, vectors = _of_columns(data, threads, progress)
     shrunk, floor = shrunk_eigenvalues(values, data.p, samples)
+    if not max(shrunk.max(), floor) <= np.finfo(data.dtype).max:
+        raise_overflow(data)
     write_spectrum(result, vectors, shrunk, floor)
     store = result.store(data.labels)
     everything = np.concatenate([np.full(data.p - shrunk.size, floor), shrunk])
@@ -164,8 +166,7 @@ def denoise(
     scale = (1 if correlation else deviation) / np.sqrt(diagonal)
     write_spectrum(result, vectors, values, level, scale)
     if correlation:
-        i = np.arange(data.p)
-        result.half[result.plain.slot(i, i, data.p)] = 1
+        result.half[result.plain.diagonal_slots(data.p)] = 1
     return result.store(data.labels)
 
 
@@ -241,7 +242,11 @@ def _of_rows(data: Data) -> tuple[int, Array, Array]:
     shift = X[0].astype(np.float64)
     y = X - shift
     y -= y.mean(axis=0)
-    check_underflow(data, np.einsum("ij,ij->j", y, y), np.dtype(np.float64))
+    with np.errstate(over="ignore"):
+        squares = np.einsum("ij,ij->j", y, y)
+        if not squares.sum() <= np.finfo(np.float64).max:
+            raise_overflow(data)
+    check_underflow(data, squares, data.dtype)
     values, vectors = eigh(y @ y.T / (rows - 1), overwrite_a=True, check_finite=False)
     values, vectors = values[1:], vectors[:, 1:]  # without the one that centring made zero
     _check_rank(values, data, rows)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, resolve_threads
+from vech.arrays import Array, is_even, resolve_threads
 from vech.covariance.data import Data, check_rows, check_underflow
 
 HEIGHT = 1024  # rows that are summed up by one thread; more where there are many
@@ -58,6 +58,8 @@ def spread(data: Data, weights: Array | None = None, threads: int | None = None)
     if weights is not None and weights.size != rows:
         raise ValueError(f"there are {weights.size} weights for {rows} rows")
     assert total is not None
+    if data.missing != "raise":
+        data.check_counted(total.weight > 0)
     deviation = np.sqrt(np.maximum(_ratio(total.squares, total.weight), 0))
     if not np.isfinite(deviation).all():
         raise OverflowError("sums of squares of X exceed float64, which ends at 1.8e+308: scale X first")
@@ -71,12 +73,6 @@ def _blocks(data: Data) -> Iterator[tuple[int, Array]]:
         return
     for start, block in data.blocks():
         yield start, np.ascontiguousarray(block, data.dtype)
-
-
-def is_even(array: Array) -> bool:
-    """Whether kernels can read the array where it lies."""
-    even = all(stride % array.itemsize == 0 for stride in array.strides)
-    return even and array.flags.aligned and array.dtype.isnative
 
 
 def _sums(

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Self
 
 import numpy as np
 
-from vech.arrays import Array
-from vech.covariance.codes import Counts, encode
-from vech.covariance.data import Data, as_weights, check_labels, open_data
+from vech.arrays import Array, resolve_threads
+from vech.counts.codes import Counts, edges, encode
+from vech.covariance.data import (
+    Data,
+    as_weights,
+    check_labels,
+    check_rows,
+    check_underflow,
+    column_numbers,
+    is_labelled,
+    open_data,
+)
 from vech.covariance.gerber import FORMS
-from vech.covariance.gram import Moments, plain_runs, raise_overflow, refuse, wide_dtype
+from vech.covariance.moments import ROUNDINGS, Moments, plain_runs, raise_overflow, refuse, wide_dtype
 from vech.covariance.result import Result
 from vech.covariance.sample import check_ddof, divisor_of, write_correlation, write_covariance
-from vech.dialects import AnyLayout
-from vech.layout import one_of
-from vech.packed import Packed
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.layout import one_of
+from vech.packed.packed import Packed
 
 METHODS = ("sample", "correlation", "gerber")
 NOTHING = 2.0**-40  # of the weight there was: rounding
+LEAST = {32: 3e-4, 64: 1e-8}  # of a variance, by bits: what rounding may cover, half of the digits
 
 
 class Stream:
@@ -31,7 +42,8 @@ class Stream:
     ddof : number, optional
         For "sample" and "correlation", 1 unless told.
     thresholds : number or array, shape (n_features,)
-        For "gerber", in the units of X and frozen: a number counts as a move from there on, up or down.
+        For "gerber", in the units of X and frozen: a number is a move from there on, up or down, and where it
+        misses that by rounding alone.
     center : number or array, shape (n_features,), optional
         For "gerber": from where moves are measured, 0 unless told.
     form : {"gs1", "gs0", "gs2"}, optional
@@ -47,10 +59,17 @@ class Stream:
     Notes
     -----
     In any order, updates, merges and removals give what all rows at once give: for "gerber" exactly, of whole
-    numbers; else up to rounding, where removing rows much larger than those that remain loses what those
-    had covered; "correlation" refuses a column of which nothing is left. "sample" and "correlation" hold one half (up to 1024 columns a square beside it), "gerber" two
-    halves of int64. NaN, infinities and, for "gerber", rows that cannot have
-    been added are refused, and then nothing changes.
+    numbers; else up to rounding. Each of them, and each error or Ctrl-C in the midst of it, leaves all rows
+    of the call in the stream or none: a copy is changed, and takes the place of what was there when it is
+    complete (of two calls at a time, in threads, one is lost: give each thread a stream, and merge them).
+
+    Rows that are taken away leave the rounding of their squares behind. Its size is kept account of, and
+    `result` refuses a column of whose variance it covers half of the digits: relative to the variance more
+    than 1e-8 in float64 and 3e-4 in float32. In float64 this is so after rows some thousand standard
+    deviations of what remains away. It is a ValueError too where less than nothing remains.
+
+    "sample" and "correlation" hold one half, "gerber" two of int64; while they change, twice that (up to 1024
+    columns a square beside it).
 
     Examples
     --------
@@ -97,22 +116,32 @@ class Stream:
         self.form = form or "gs1"
         self.ddof = 1 if ddof is None else ddof
         check_ddof(self.ddof)
-        self._thresholds = _vector(thresholds, "thresholds", positive=True)
-        self._center = _vector(0.0 if center is None else center, "center")
-        self._scale = None if scale is None else _vector(scale, "scale", negative=False)
-        self._data: Data | None = None  # of the first update: columns, dtype, labels
-        self._state: Moments | Counts | None = None
+        self._thresholds = (
+            None if thresholds is None else column_numbers(thresholds, "thresholds", least=0, above=True)
+        )
+        self._center = column_numbers(0.0 if center is None else center, "center")
+        self._scale = None if scale is None else column_numbers(scale, "scale", least=0)
+        given = {"thresholds": thresholds, "center": center, "scale": scale}
+        self._names = {name: tuple(x.index) for name, x in given.items() if is_labelled(x)}
+        self._content: tuple[Data, Moments | Counts] | None = (
+            None  # the columns, and what is summed up of them
+        )
+
+    @property
+    def _data(self) -> Data | None:
+        return None if self._content is None else self._content[0]
+
+    @property
+    def _state(self) -> Moments | Counts | None:
+        return None if self._content is None else self._content[1]
 
     @property
     def n_samples(self) -> int:
         """How many rows are in it."""
-        if self._state is None:
+        state = self._state
+        if state is None:
             return 0
-        return self._state.rows if isinstance(self._state, Moments) else self._state.n_samples
-
-    @property
-    def _weight(self) -> float:
-        return self._state.weight if isinstance(self._state, Moments) else 0.0
+        return state.rows if isinstance(state, Moments) else state.n_samples
 
     def update(self, X: Any, *, weights: Any = None, threads: int | None = None) -> None:
         """Add the rows of X: an array, a frame, or an iterator of blocks of rows.
@@ -134,12 +163,12 @@ class Stream:
         TypeError
             For columns that are no numbers, complex ones for "gerber", and another dtype than before.
         OverflowError
-            If sums of squares exceed the dtype.
+            If sums of squares exceed the dtype. After any error, and Ctrl-C, nothing has changed.
 
         Notes
         -----
-        Takes what `sample` takes, and a second half where a fault may show only after some blocks: in an iterator, with
-        weights, and with numbers whose squares come near the end of the dtype.
+        Takes what `sample` takes, and a copy of the half: for few rows of many columns that is most of the
+        time, so give many rows at once.
 
         Examples
         --------
@@ -154,7 +183,9 @@ class Stream:
     def remove(self, X: Any, *, weights: Any = None, threads: int | None = None) -> None:
         """Take rows away that were added.
 
-        That there are so many is checked and, for "gerber", that no count falls below 0.
+        That there are so many rows is checked and, for "gerber", that no count falls below 0. Whether "sample"
+        and "correlation" are left with sums that rows can have, and enough digits, is for `result` to say: what
+        is missing may still come.
 
         Parameters
         ----------
@@ -164,7 +195,8 @@ class Stream:
         Raises
         ------
         ValueError
-            For more rows or weight than there are, or counts below 0; then nothing changes.
+            For more rows or weight than there are, counts below 0, and the last rows where they are not those
+            that are left; then nothing changes.
 
         Examples
         --------
@@ -183,7 +215,7 @@ class Stream:
         Parameters
         ----------
         other : Stream
-            It may be this stream itself.
+            Of any rows; it may be this stream itself.
 
         Raises
         ------
@@ -191,6 +223,8 @@ class Stream:
             For anything but a Stream, and for another dtype; then nothing changes, as below.
         ValueError
             For another method, other options, and other columns.
+        OverflowError
+            If sums of squares about the mean of both exceed the dtype.
 
         Examples
         --------
@@ -206,17 +240,23 @@ class Stream:
         if not isinstance(other, Stream):
             raise TypeError(f"a Stream is merged with a Stream, not with {type(other).__name__}")
         self._check_options(other)
-        if other._data is None or other._state is None:
+        if other._content is None:
             return
+        data, rows = other._content
         if self._data is not None:
-            self._check_fits(other._data, "the other stream")
-        rows = other.copy()._state if other is self else other._state
-        state: Any = self._made(other._data)
-        state.merge(rows)
-        self._take(state, other._data)
+            self._check_fits(data, "the other stream")
+        state: Any = self._made(data)
+        if isinstance(state, Counts):
+            state.merge(rows)  # type: ignore[arg-type]
+        else:
+            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+                if not state.merge(rows):
+                    raise_overflow(data, "the rows of both streams")
+            state.rest()
+        self._take(state, data)
 
     def copy(self) -> Self:
-        """A stream with the same rows.
+        """A stream with the same rows. Nothing is copied: a change makes a copy of its own.
 
         Returns
         -------
@@ -232,13 +272,7 @@ class Stream:
         >>> s.n_samples, twin.n_samples
         (3, 4)
         """
-        options: dict[str, Any] = {"ddof": self.ddof}
-        if self.method == "gerber":
-            options = {"thresholds": self._thresholds, "center": self._center, "form": self.form}
-            options["scale"] = self._scale
-        twin = type(self)(self.method, **options)
-        twin.merge(self)
-        return twin
+        return copy.copy(self)
 
     def result(self, *, layout: str | AnyLayout = "vech", out: Array | None = None) -> Packed:
         """What the rows so far give.
@@ -258,7 +292,9 @@ class Stream:
         Raises
         ------
         ValueError
-            Without rows, with too few for ddof, and of "correlation" for a constant column.
+            Without rows, with too few for ddof, of "correlation" for a constant column; where rounding of rows
+            that were taken away covers half the digits of a variance, or rows were taken away that had not been
+            added: a new stream of the rows that remain is the way out.
 
         Examples
         --------
@@ -268,18 +304,21 @@ class Stream:
         >>> s.result().half
         array([1., 2., 7.])
         """
-        data, state = self._data, self._state
-        if data is None or state is None or self.n_samples == 0:
+        if self._content is None or self.n_samples == 0:
             raise ValueError("the stream has no rows: update it first")
+        data, state = self._content
         ones = self.method == "correlation" or (self.method == "gerber" and self._scale is None)
         result = Result(data.p, data.dtype, layout, out, implied=1 if ones else None)
         if isinstance(state, Counts):
             scale = None if self._scale is None else np.broadcast_to(self._scale, data.p)
-            state.write(FORMS[self.form], result, scale)
-        elif self.method == "correlation":
-            write_correlation(state, data, result)
+            state.write(FORMS[self.form], result.half, result.plain.grow, scale)
         else:
-            write_covariance(state, result, divisor_of(state, self.ddof))
+            if state.removed:
+                _check_digits(state, data)
+            if self.method == "correlation":
+                write_correlation(state, data, result)
+            else:
+                write_covariance(state, result, divisor_of(state, self.ddof))
         return result.store(data.labels)
 
     def _change(self, X: Any, sign: int, weights: Any, threads: int | None) -> None:
@@ -295,50 +334,33 @@ class Stream:
                 f"of all updates by one number"
             )
         low, high = self._reach(data)
-        if data.array is not None:
-            rows = data.check()  # before anything changes
-            if sign < 0 and rows > self.n_samples:
-                raise ValueError(f"{rows} rows cannot be taken from the {self.n_samples} that are there")
+        rows = data.n
+        if rows is not None and sign < 0 and rows > self.n_samples:
+            raise ValueError(f"{rows} rows cannot be taken from the {self.n_samples} that are there")
         state = self._made(data)
         if isinstance(state, Counts):
-            codes = encode(data, low, high, threads=threads)
+            if data.array is not None:  # blocks are checked on the way
+                data.check()
+            codes = encode(data.pieces(), low, high, threads=threads)
             (state.add if sign > 0 else state.remove)(codes, threads=threads)
         else:
-            if self._state is not None and (given is not None or not _cannot_fail(state, data)):
-                state = state.copy()
-            stop = 0
-            for start, block in data.blocks():
-                if sign < 0 and len(block) > state.rows:
-                    raise ValueError(
-                        f"{len(block)} rows cannot be taken from the {state.rows} that are there"
-                    )
-                stop = start + len(block)
-                part = None if given is None else given[start:stop]
-                if part is not None and len(part) < len(block):
-                    break
-                if not state.add(block, part, sign=sign):
-                    refuse(data, block, start)
-            if given is not None and stop != given.size:
-                raise ValueError(f"there are {given.size} weights for {stop} rows")
-            if state.rows and state.weight <= NOTHING * abs(self._weight):
-                raise ValueError("the rows that would remain have no weight")
-            if not np.isfinite(state.variances(1.0)).all():
-                raise_overflow(data)
+            state.threads = resolve_threads(threads, state.runs.half.nbytes)
+            _change_moments(state, data, given, sign)
         self._take(state, data)
 
     def _made(self, data: Data) -> Moments | Counts:
-        """The state, or a new one for these columns."""
-        if self._state is not None:
-            return self._state
+        """A copy of the state to change, or a new one for these columns."""
+        state = self._state
+        if state is not None:
+            return state.copy()
         if self.method == "gerber":
             return Counts(data.p)
         return Moments(plain_runs(data.p, wide_dtype(data.p, data.dtype)), data.dtype)
 
     def _take(self, state: Moments | Counts, data: Data) -> None:
         """This is the state from now on, and these are its columns, with labels where there were none."""
-        self._state = state
-        if self._data is None or self._data.labels is None:
-            self._data = data.without_rows()
+        own = self._data
+        self._content = (data.without_rows() if own is None or own.labels is None else own), state
 
     def _reach(self, data: Data) -> tuple[Array, Array]:
         """From where on a number is below, and above."""
@@ -349,9 +371,10 @@ class Stream:
         ):
             if vector is not None and vector.ndim and vector.size != data.p:
                 raise ValueError(f"there are {vector.size} {name} for {data.p} columns")
+            check_labels(self._names.get(name), data.labels, name, "X")
         if self._thresholds is None or self._center is None:
             return np.zeros(0), np.zeros(0)
-        low, high = self._center - self._thresholds, self._center + self._thresholds
+        low, high = edges(self._center, self._thresholds, data.dtype)
         return np.array(np.broadcast_to(low, data.p)), np.array(np.broadcast_to(high, data.p))
 
     def _check_fits(self, data: Data, what: str) -> None:
@@ -375,41 +398,59 @@ class Stream:
                 )
 
 
-def _cannot_fail(state: Moments, data: Data) -> bool:
-    """Whether these rows, which are finite, can be added in place: by a bound on all sums there may be."""
-    if data.array is None:
-        return False
-    if state.rows == 0:
-        most = 0.0
-        center = np.zeros(1)
-    else:
-        most, center = float(state.variances(1.0).max()), np.abs([state.mean, state.shift])
-    ends = [0.0]
-    for _, block in data.blocks():
-        if block.dtype.kind == "c":
-            ends.append(float(np.abs(block).max()))
-        else:
-            ends += [abs(float(block.max())), abs(float(block.min()))]
-    with np.errstate(over="ignore"):
-        reach = np.float64(max(ends)) + 3 * center.max()
-        bound = most + 4 * (max(state.rows, state.weight) + len(data.array)) * reach**2
-    return bool(bound < np.finfo(data.dtype).max)
+def _change_moments(state: Moments, data: Data, weights: Array | None, sign: int) -> None:
+    """Add rows of X to the moments, or take them away."""
+    weight, stop = state.weight, 0
+    for start, block in data.blocks():
+        if sign < 0 and len(block) > state.rows:
+            raise ValueError(f"{len(block)} rows cannot be taken from the {state.rows} that are there")
+        stop = start + len(block)
+        part = None if weights is None else weights[start:stop]
+        if part is not None and len(part) < len(block):
+            break
+        if not state.change(block, part, sign=sign):
+            refuse(data, block, start)
+    check_rows(stop)
+    if weights is not None and stop != weights.size:
+        raise ValueError(f"there are {weights.size} weights for {stop} rows")
+    if state.rows and state.weight <= NOTHING * weight:
+        raise ValueError("the rows that would remain have no weight")
+    squares = state.scatter()
+    if not np.isfinite(squares).all():
+        raise_overflow(data)
+    if sign > 0 and not state.removed:  # else what is small may be rounding, which is for the result to judge
+        check_underflow(data, squares, data.dtype, weights)
+    state.rest()
 
 
-def _vector(given: Any, what: str, *, positive: bool = False, negative: bool = True) -> Array | None:
-    if given is None:
-        return None
-    vector = np.array(given)
-    if vector.dtype.kind not in "biuf" or vector.ndim > 1:
-        raise TypeError(
-            f"{what} must be a number, or a vector of one number for each column, not {type(given).__name__} of "
-            f"dtype {vector.dtype} and shape {vector.shape}"
+def _check_digits(state: Moments, data: Data) -> None:
+    """Refuse sums that no rows have, and those of which too few digits are left."""
+    left, noise = state.scatter(), ROUNDINGS * state.noise
+    missing = np.flatnonzero(left < -noise)
+    weight, squares = state.weight, state.squares
+    weighed = ROUNDINGS * state.weight_noise
+    if missing.size or squares < -weighed[1]:
+        column = (
+            f"sum of squares of {data.column(int(missing[0]))}" if missing.size else "sum of squared weights"
         )
-    vector = vector.astype(np.float64)
-    wrong = ~np.isfinite(vector) | (positive & (vector <= 0)) | ((not negative) & (vector < 0))
-    if wrong.any():
+        value = left[missing[0]] if missing.size else squares
         raise ValueError(
-            f"{what} has {vector.reshape(-1)[np.argmax(wrong)]}: each must be finite"
-            + (" and more than 0" if positive else "" if negative else " and not negative")
+            f"the {column} would be {value:.3g}: rows were taken away that had not been added; add them, "
+            f"or make a new stream of the rows there are"
         )
-    return vector
+    least = LEAST[np.finfo(data.dtype).bits]
+    if (weighed > least * np.array([weight, squares])).any():
+        raise ValueError(
+            f"weights that were taken away were so much larger than those that remain, {weight:.3g} in all, "
+            f"that rounding covers these: make a new stream of the rows that remain"
+        )
+    lost = np.flatnonzero(noise > least * np.maximum(left, 0))
+    if lost.size:
+        at = int(lost[0])
+        more = f" ({lost.size} columns have)" if lost.size > 1 else ""
+        what = "has lost digits" if left[at] > noise[at] else "is constant or has lost all its digits"
+        raise ValueError(
+            f"{data.column(at)} of X {what}{more}: of rows that were taken away, which were larger, rounding "
+            f"is left, and its sum of squares is {left[at]:.3g} +- {noise[at]:.1g}; make a new stream of the "
+            f"rows that remain"
+        )

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from vech.arrays import Array
-from vech.covariance.codes import ACTIVE, SIGN, VALID, Codes, Measure, Progress
-from vech.covariance.data import check_progress
-from vech.covariance.gram import tiles
+from vech.arrays import Array, check_progress
+from vech.counts.codes import ACTIVE, SIGN, VALID, Codes, Measure, Progress
+from vech.covariance.moments import tiles
 from vech.covariance.result import Result
 
 SIDE = 480  # columns of a tile, a multiple of 8

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
 
-from vech import moves
-from vech.arrays import resolve_kind
-from vech.dialects import DIALECTS, AnyLayout, as_layout
 from vech.io.dtypes import as_dtype, dtype_name
 from vech.io.files import FileFormatError, naming
 from vech.io.panels import Progress
 from vech.io.symmetric import sparse_half
-from vech.layout import other_diagonal
-from vech.orders import Pieces
-from vech.packed import Packed
-from vech.scan import from_sparse
+from vech.layouts.dialects import DIALECTS, AnyLayout, as_layout
+from vech.layouts.kind import resolve_kind
+from vech.layouts.layout import other_diagonal
+from vech.layouts.orders import Pieces
+from vech.moves import moves
+from vech.moves.moves import AsymmetryError
+from vech.moves.nonzeros import sparse_dtype
+from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
+from vech.sparse.pack import from_sparse
 from vech.store import Store
 
 __all__ = ["FORMATS", "FileFormatError", "expand", "load", "pack", "read", "write"]
@@ -36,12 +40,19 @@ class Format(Protocol):
 
     HOLDS: tuple[str, ...]
 
-    def load(self, path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Any: ...
+    def load(self, path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Any: ...
 
-    def write(self, path: Path, store: Store) -> None: ...
+    def write(self, path: Path, store: Store, *, overwrite: bool) -> None: ...
 
     def expand(
-        self, path: Path, store: Store, to: str, *, threads: int | None, progress: Progress | None
+        self,
+        path: Path,
+        store: Store,
+        to: str,
+        *,
+        threads: int | None,
+        progress: Progress | None,
+        overwrite: bool,
     ) -> None: ...
 
 
@@ -56,6 +67,7 @@ def read(
     kind: str | None = None,
     dtype: Any = None,
     n: int | None = None,
+    verify: bool = False,
 ) -> Packed | SparseHalf:
     """Read one symmetric matrix from a file, by its suffix.
 
@@ -74,6 +86,10 @@ def read(
         cast; of a `.npy` of ml_dtypes, whose dtype np.save forgets, it names the dtype.
     n : int, optional
         The side. n x n numbers of a `.bin` are a full matrix; elsewhere it must agree.
+    verify : bool, default False
+        Compare all numbers of a memory-mapped half with the digest in its description, at the speed of memory
+        or of the disk. Of a map it is else 16 MiB that are compared, or three tiles; what is read into memory
+        is always compared. A file without a digest is then an error.
 
     Returns
     -------
@@ -83,7 +99,8 @@ def read(
     Raises
     ------
     FileFormatError
-        The file is damaged, or not what its description or the arguments say; a 1-D file without its layout
+        The file is damaged, or not what its description or the arguments say; numbers that another program
+        wrote over those that are described; a 1-D file without its layout
         (the message lists what it could be); a full matrix that is not symmetric.
     ValueError
         Complex numbers without `kind`; an unknown suffix.
@@ -106,10 +123,10 @@ def read(
     """
     path = Path(path)
     wanted = None if layout is None else as_layout(layout)
-    content = load(path, dtype=dtype, n=n)
+    content = load(path, dtype=dtype, n=n, verify=verify)
     store = _store(content, wanted, kind, n, path)
-    if isinstance(store, Packed):
-        found_layout = store.layout.name
+    if (held := store.describe().layout) is not None:
+        found_layout = held.name
     elif wanted is None:
         found_layout = ""
     else:
@@ -122,7 +139,7 @@ def read(
     return store
 
 
-def write(path: str | os.PathLike[str], store: Packed | SparseHalf) -> None:
+def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite: bool = True) -> None:
     """Write a store, by the suffix of `path`; an existing file is overwritten, in one step.
 
     Parameters
@@ -132,13 +149,19 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf) -> None:
         Packed, the bare numbers) or `.mtx` (the lower half with its symmetry named).
     store : Packed or SparseHalf
         What to write. `.npy` and `.npz` keep its labels, if they are text or numbers.
+    overwrite : bool, default True
+        False: a file that is there, or appears while this one is written, stays, and is a FileExistsError.
 
     Raises
     ------
     TypeError, ValueError
         The file format cannot hold it: the message names one that can.
     OSError
-        It cannot be written. Nothing is left behind then.
+        It cannot be written. What was there is as before then, and nothing else is left behind.
+
+    Notes
+    -----
+    Readers, and whoever looks after a crash, find the old matrix or the new one. docs/files.md says how.
 
     Examples
     --------
@@ -156,7 +179,7 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf) -> None:
         raise TypeError(
             f"write takes a store, not {type(store).__name__}: vech.Packed(half, layout) makes one"
         )
-    form.write(path, store)
+    form.write(path, store if store.describe().triangle else packed(store), overwrite=overwrite)
 
 
 def expand(
@@ -166,6 +189,7 @@ def expand(
     to: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    overwrite: bool = True,
 ) -> None:
     """Write the full matrix of a store to a file; where dense, in panels of rows, in bounded memory.
 
@@ -183,6 +207,8 @@ def expand(
         As for `vech.expand`.
     progress : function of two ints, optional
         Called with the bytes done and the bytes in all while a dense `.npy` or `.bin` goes out.
+    overwrite : bool, default True
+        As of `write`.
 
     Raises
     ------
@@ -209,7 +235,7 @@ def expand(
     """
     path = Path(path)
     to = expands_to(path, to)
-    file_format(path).expand(path, store, to, threads=threads, progress=progress)
+    file_format(path).expand(path, store, to, threads=threads, progress=progress, overwrite=overwrite)
 
 
 def pack(
@@ -268,19 +294,21 @@ def pack(
             path,
         )
     move = moves.pack if isinstance(content, np.ndarray) else from_sparse
-    with naming(path):
+    with naming(path), _telling_options():
         half = move(content, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
     return Packed(half, layout, kind=kind, labels=labels)
 
 
-def load(path: str | os.PathLike[str], *, dtype: Any = None, n: int | None = None) -> Any:
+def load(
+    path: str | os.PathLike[str], *, dtype: Any = None, n: int | None = None, verify: bool = False
+) -> Any:
     """Load what a file holds, before anything is believed about it.
 
     Parameters
     ----------
     path : path
         As of `read`.
-    dtype, n
+    dtype, n, verify
         As of `read`.
 
     Returns
@@ -317,7 +345,9 @@ def load(path: str | os.PathLike[str], *, dtype: Any = None, n: int | None = Non
         raise IsADirectoryError(errno.EISDIR, "is a directory", str(path))
     named = None if dtype is None else as_dtype(dtype)
     with naming(path):
-        content = form.load(path, named, n)
+        content = form.load(path, named, n, verify)
+        if not isinstance(content, np.ndarray | Packed | SparseHalf):
+            _check_sparse(content, path)
     if isinstance(content, np.ndarray) and (content.ndim not in (1, 2) or len(set(content.shape)) > 1):
         raise FileFormatError(
             f"has shape {content.shape}: one square matrix (n, n) or one half (length,) fits; "
@@ -329,6 +359,14 @@ def load(path: str | os.PathLike[str], *, dtype: Any = None, n: int | None = Non
     if content.ndim == 2:
         _agree("n", n, content.shape[0], path)
     return content
+
+
+def _check_sparse(matrix: Any, path: Path) -> None:
+    """Refuse numbers that sparse arrays do not compute with."""
+    try:
+        sparse_dtype(matrix.dtype)
+    except TypeError as error:
+        raise FileFormatError(f"holds what vech does not take: {error}", path) from error
 
 
 def could_be(length: int, dtype: np.dtype[Any]) -> list[tuple[str, AnyLayout, int]]:
@@ -375,8 +413,8 @@ def _store(
     """Make a store of what was loaded."""
     if isinstance(content, Packed | SparseHalf):
         return content
-    resolve_kind(kind, content.dtype, moves=False)
-    with naming(path):
+    with naming(path), _telling_pack(sparse=not isinstance(content, np.ndarray)):
+        resolve_kind(kind, content.dtype, moves=False)
         if not isinstance(content, np.ndarray):
             return sparse_half(content, kind)
         if content.ndim == 2:
@@ -391,6 +429,30 @@ def _store(
                 f"{other_diagonal(layout, len(content), n)}"
             )
         return Packed(content, layout, kind=kind)
+
+
+@contextmanager
+def _telling_pack(*, sparse: bool) -> Iterator[None]:
+    """Tell who reads a matrix of two triangles where one of them can be chosen: `read` takes none."""
+    try:
+        yield
+    except AsymmetryError as error:
+        use = error.own or "lower"
+        way = f"vech.io.pack(path, use={use!r}) (vech pack --use {use}) takes the {use} triangle for both"
+        if sparse:
+            way += f", and SparseHalf.from_sparse(vech.io.load(path), use={use!r}) keeps it sparse"
+        elif error.own is None:
+            way += "; there are upper, mean and tolerance= (--tolerance) too"
+        raise ValueError(f"{error.found}; {way}") from error
+
+
+@contextmanager
+def _telling_options() -> Iterator[None]:
+    """Tell the options of `vech pack` beside the arguments of `pack`."""
+    try:
+        yield
+    except AsymmetryError as error:
+        raise ValueError(f"{error} (--use, --tolerance)") from error
 
 
 def _bare(length: int, dtype: np.dtype[Any]) -> str:

@@ -9,19 +9,24 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
-from vech.dialects import DIALECTS, as_layout
+from vech.io.digests import check_digest
 from vech.io.dtypes import as_dtype, check_dtype, dtype_name, remembered
-from vech.io.files import FileFormatError
-from vech.layout import Layout
-from vech.packed import Packed
+from vech.io.files import NO_DIGEST, FileFormatError
+from vech.layouts.dialects import DIALECTS, as_layout
+from vech.layouts.layout import Layout
+from vech.packed.packed import Packed
 from vech.store import Store
 
 VERSION = 1
+OTHER_NUMBERS = (
+    "something else wrote the numbers (np.save leaves their description), or they are damaged; if they are "
+    "right, delete the description and say layout= (--layout), or write both with vech.write"
+)
 LAYOUT_FIELDS = tuple(field.name for field in fields(Layout))
 
 
-def describe(store: Store, **more: Any) -> str:
-    """Describe a store as JSON text: what every description has, and `more`."""
+def describe(store: Store, digest: Any = None, **more: Any) -> str:
+    """Describe a store as JSON text: what every description has, `more`, and the digest of the numbers."""
     found = {"vech": VERSION, **more, "kind": store.kind, "n": store.n, "dtype": dtype_name(store.dtype)}
     if store.labels is not None:
         labels = [label.item() if isinstance(label, np.generic) else label for label in store.labels]
@@ -31,16 +36,18 @@ def describe(store: Store, **more: Any) -> str:
                 f"a label is {type(wrong).__name__}, and files keep text and numbers: use str(label)"
             )
         found["labels"] = labels
+    if digest is not None:
+        found["digest"] = digest
     return json.dumps(found, indent=1)
 
 
-def describe_half(store: Packed) -> str:
+def describe_half(store: Packed, digest: Any = None) -> str:
     """Describe a half as JSON text."""
     layout = store.layout
     if layout in DIALECTS.values():
-        return describe(store, layout=layout.name)
+        return describe(store, digest, layout=layout.name)
     if isinstance(layout, Layout):
-        return describe(store, layout=asdict(layout))
+        return describe(store, digest, layout=asdict(layout))
     raise TypeError(
         f"{layout.name} has no name that a file could say: vech.convert it to a named layout first"
     )
@@ -48,16 +55,25 @@ def describe_half(store: Packed) -> str:
 
 def parse(text: str, path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     """Read JSON text that has our version, `keys`, perhaps labels, and nothing else."""
+    return checked(parse_object(text, path), path, keys)
+
+
+def parse_object(text: str, path: Path) -> Any:
+    """Read JSON text, in which no object has a key twice."""
     try:
-        found = json.loads(text, object_pairs_hook=_each_once)
+        return json.loads(text, object_pairs_hook=_each_once)
     except json.JSONDecodeError as error:
         raise FileFormatError(f"is not JSON: {error.msg}", path, line=error.lineno) from error
     except (ValueError, RecursionError) as error:  # an integer too long, or brackets too deep
         raise FileFormatError(f"is no description: {error}", path) from error
+
+
+def checked(found: Any, path: Path, keys: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Take a description of our version that has `keys`, perhaps labels and what is `optional`, no more."""
     if not isinstance(found, dict) or type(found.get("vech")) is not int or found["vech"] != VERSION:
         version = found.get("vech") if isinstance(found, dict) else found
         raise FileFormatError(f'has "vech": {version!r}, and this version of vech reads {VERSION}', path)
-    if wrong := _wrong_keys(found, keys, ("vech", *keys, "labels")):
+    if wrong := _wrong_keys(found, keys, ("vech", *keys, "labels", *optional)):
         raise FileFormatError(wrong, path)
     if not isinstance(found["kind"], str):
         raise FileFormatError(f"has the kind {found['kind']!r}, and a kind is a name", path)
@@ -86,9 +102,9 @@ def _wrong_keys(found: dict[str, Any], required: tuple[str, ...], known: tuple[s
     return "" if unknown is None else f"has {unknown!r}, which is none of {', '.join(known)}: leave it out"
 
 
-def described_half(array: Array, text: str, path: Path) -> Packed:
-    """Make a half of an array and its description, which must agree."""
-    found = parse(text, path, ("layout", "kind", "n", "dtype"))
+def described_half(array: Array, found: Any, path: Path, *, verify: bool = False) -> Packed:
+    """Make a half of an array and its description, which must agree; a map by a sample, unless `verify`."""
+    found = checked(found, path, ("layout", "kind", "n", "dtype"), ("digest",))
     try:
         named = found["layout"]
         if isinstance(named, dict) and (wrong := _wrong_keys(named, LAYOUT_FIELDS, LAYOUT_FIELDS)):
@@ -101,15 +117,25 @@ def described_half(array: Array, text: str, path: Path) -> Packed:
     array = remembered(array, dtype, path)
     check_dtype(array.dtype, path)
     if array.dtype != dtype:
-        raise FileFormatError(
-            f"says dtype {dtype_name(dtype)}, and the array has {dtype_name(array.dtype)}", path
-        )
+        raise _other(f"says dtype {dtype_name(dtype)}, and the array has {dtype_name(array.dtype)}", path)
     if array.shape != (length,):
-        raise FileFormatError(
+        raise _other(
             f"says n={found['n']}, so an array of shape ({length},), and the array has shape {array.shape}",
             path,
         )
+    if verify and "digest" not in found:
+        raise FileFormatError(NO_DIGEST, path)
+    if "digest" in found:
+        try:
+            check_digest(array, found["digest"], whole=verify or not isinstance(array, np.memmap))
+        except ValueError as error:
+            raise _other(str(error), path) from error
     try:
         return Packed(array, layout, kind=found["kind"], labels=found.get("labels"))
     except (TypeError, ValueError) as error:
         raise FileFormatError(f"describes no half: {error}", path) from error
+
+
+def _other(text: str, path: Path) -> FileFormatError:
+    """Say that a description is that of another array, and what to do where it is a file of its own."""
+    return FileFormatError(f"{text}: {OTHER_NUMBERS}" if path.suffix == ".json" else text, path)

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array
-from vech.dialects import AnyLayout
-from vech.layout import Layout
-from vech.packed import Packed
+from vech.arrays import Array, check_mapped
+from vech.layouts.dialects import AnyLayout
+from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 
 CHUNK = 16 << 20
@@ -120,6 +119,7 @@ def _info(holds: str, numbers: Array, fitting: list[tuple[str, AnyLayout, int]],
 def _chunks(numbers: Array) -> Iterator[Array]:
     step = CHUNK // numbers.itemsize
     for start in range(0, len(numbers), step):
+        check_mapped(numbers)
         yield np.asarray(numbers[start : start + step])
 
 
@@ -137,7 +137,7 @@ def _case(name: str, n: int, layout: AnyLayout | None, nonzeros: int, dtype: np.
         name,
         n,
         nonzeros,
-        (layout or Layout()).length(n) * size,
+        (layout.length(n) if layout else n * (n + 1) // 2) * size,
         n * n * size,
         nonzeros * (size + index) + (n + 1) * index,
     )

@@ -8,25 +8,24 @@ SciPy's reader skips what follows the numbers it expects in a line, and crashes 
 array is checked before it gets there.
 """
 
-import mmap
 import os
 import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from vech import _core
 from vech.arrays import INT32_MAX, Array
-from vech.dialects import as_layout
-from vech.io.files import FileFormatError, atomic
+from vech.io.drafts import atomic
+from vech.io.files import NO_DIGEST, FileFormatError
 from vech.io.panels import Progress
-from vech.layout import Layout
-from vech.moves import convert
-from vech.packed import Packed
-from vech.scan import refuse_wrapped
+from vech.layouts.dialects import as_layout
+from vech.layouts.layout import Layout
+from vech.moves.nonzeros import refuse_wrapped
+from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
 
@@ -74,8 +73,10 @@ QUOTED = 60
 """Letters of a wrong line that its error shows."""
 
 
-def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | SparseHalf | Any:
+def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Packed | SparseHalf | Any:
     """Load the half of a symmetric file, or the whole matrix of a general one; coordinates are sparse."""
+    if verify:
+        raise FileFormatError(NO_DIGEST, path)
     with path.open("rb") as file:
         lines = [file.readline(256)]
         words = lines[0].decode("latin-1").lower().split()
@@ -91,7 +92,7 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | Spa
             lines[0] = " ".join(["%%MatrixMarket", *words[1:4], "general"]).encode() + b"\n"
         while (line := file.readline()).startswith(b"%") or (line and not line.strip()):
             lines.append(line)
-        sizes = _sizes(line, words[2], path, len(lines) + 1)
+        sizes = _sizes(line, words[2:], path, len(lines) + 1)
         if words[2] == "array":
             return _dense(file, lines, sizes, words[3], kind, path)
         begins = _Begins(file, file.tell(), len(lines) + 2, path)
@@ -99,9 +100,9 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | Spa
         return matrix if kind is None else _sparse_half(matrix, words[4], begins)
 
 
-def write(path: Path, store: Store) -> None:
+def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
     """Write the lower half: a Packed as a dense array, a SparseHalf as coordinates."""
-    expand(path, store, "dense" if isinstance(store, Packed) else "csr")
+    expand(path, store, "csr" if store.describe().triangle else "dense", overwrite=overwrite)
 
 
 def write_to(target: str | os.PathLike[str] | BinaryIO, store: Store) -> None:
@@ -114,11 +115,17 @@ def write_to(target: str | os.PathLike[str] | BinaryIO, store: Store) -> None:
 
 
 def expand(
-    path: Path, store: Store, to: str, *, threads: int | None = None, progress: Progress | None = None
+    path: Path,
+    store: Store,
+    to: str,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = True,
 ) -> None:
     """Write the lower half with its symmetry named, which every reader of Matrix Market expands."""
     _check(store, f"{path}: ")
-    with atomic(path) as file:
+    with atomic(path, overwrite) as file:
         _write(file, store, to, threads)
 
 
@@ -140,15 +147,29 @@ def _write(file: BinaryIO, store: Store, to: str, threads: int | None) -> None:
         mmwrite(file, _lower_entries(store, to, threads), symmetry=symmetry)
 
 
-def _sizes(line: bytes, content: str, path: Path, number: int) -> list[int]:
+def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
     """Read rows, columns and, of coordinates, entries: no more than can be there, so memory is safe."""
+    content, field, symmetry = words
     sizes = [int(word) if word.isdigit() and len(word) < 20 else -1 for word in line.split()]
-    if len(sizes) != (2 if content == "array" else 3) or min(sizes) < 0:
+    if (
+        len(sizes) != (2 if content == "array" else 3)
+        or min(sizes) < 0
+        or max(sizes) > np.iinfo(np.int64).max
+    ):
         form = "rows columns" if content == "array" else "rows columns entries"
-        text = line.decode("latin-1").strip()
-        raise FileFormatError(f"says the size '{text}', and '{form}' fits", path, line=number)
-    count, size = (sizes[0] * sizes[1] if content == "array" else sizes[2]), path.stat().st_size
-    if count > size:
+        raise FileFormatError(f"says the size {_quoted(line)}, and '{form}' fits", path, line=number)
+    rows, columns = sizes[:2]
+    if content == "coordinate":
+        count, places = sizes[2], 2
+    elif symmetry == "general" or rows != columns:
+        count, places = rows * columns, 0
+    else:
+        count, places = rows * (rows - 1 if symmetry == "skew-symmetric" else rows + 1) // 2, 0
+    size, shortest = (
+        path.stat().st_size,
+        2 * (places + len(FIELDS[field].words)),
+    )  # a digit and a blank or an end
+    if shortest * count - 1 > size:
         raise FileFormatError(f"says {count:,} numbers, and has {size:,} bytes", path, line=number)
     return sizes
 
@@ -200,19 +221,14 @@ def _coordinates(file: BinaryIO, sizes: list[int], field: str, path: Path) -> An
 
 
 def _pieces(file: BinaryIO) -> Iterator[tuple[int, Array]]:
-    """Whole lines, from where the file is to its end, and where they begin: the file's own memory."""
-    start, size = file.tell(), os.fstat(file.fileno()).st_size
-    if start >= size:
-        return
-    text = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
-    letters = np.frombuffer(text, np.uint8)
-    while start < size:
-        stop = size if start + PIECE >= size else text.rfind(NEWLINE, start, start + PIECE) + 1
-        if stop == 0:  # a line longer than a piece
-            stop = text.find(NEWLINE, start) + 1 or size
-        piece = letters[start:stop]
-        yield start, piece if piece[-1] == NEWLINE[0] else np.append(piece, np.uint8(NEWLINE[0]))
-        start = stop
+    """Whole lines, from where the file is to its end, and where they begin.
+
+    Read and not mapped: a map of a file that gets shorter meanwhile ends the process.
+    """
+    start = file.tell()
+    while lines := file.read(PIECE) + file.readline():
+        yield start, np.frombuffer(lines if lines.endswith(NEWLINE) else lines + NEWLINE, np.uint8)
+        start += len(lines)
 
 
 def _line(file: BinaryIO, offset: int) -> int:
@@ -359,9 +375,7 @@ class _SquareHeader:
 
 def _lower_columns(store: Store, threads: int | None) -> Array:
     """Give the numbers of the lower triangle by columns: true values, native byte order."""
-    packed = store.to_packed() if isinstance(store, SparseHalf) else cast(Packed, store)
-    target = STRICT if store.kind == "skew" else as_layout("vech")
-    half = convert(packed.half, packed.layout, target, kind=store.kind, threads=threads)
+    half: Array = store.to_packed(STRICT if store.kind == "skew" else "vech", threads=threads).half
     return half.astype(half.dtype.newbyteorder("="), copy=False)
 
 

@@ -1,108 +1,73 @@
 """NumPy's `.npy`: a full matrix, or a half with its description in a JSON file beside it."""
 
-import math
-import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy_format
 
 from vech.arrays import Array
-from vech.io.description import describe_half, described_half
+from vech.io.arrays import read_array
+from vech.io.description import describe_half
+from vech.io.digests import digest
+from vech.io.drafts import draft
 from vech.io.dtypes import check_dtype, forgettable, remembered
-from vech.io.files import MAP_FROM, FileFormatError, atomic
+from vech.io.files import NO_DIGEST, FileFormatError
+from vech.io.pair import described, description_path, read_pair, replace_pair
 from vech.io.panels import Progress, write_panels
-from vech.packed import Packed
+from vech.packed.packed import Packed
 from vech.store import Store
 
 HOLDS: tuple[str, ...] = ("dense",)
 
 
-def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | Array:
+def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Packed | Array:
     """Load a half with its description, or the bare array of a file that has none beside it."""
-    array = _array(path)
-    beside = description_path(path)
-    try:
-        text = beside.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        array = remembered(array, dtype, path)
-        check_dtype(array.dtype, path)
-        return array
-    except UnicodeDecodeError as error:
-        raise FileFormatError("is not JSON in UTF-8", beside, byte=error.start) from error
-    return described_half(array, text, beside)
+    array, text = read_pair(path, read_array)
+    if text is not None:
+        half = described(array, text, description_path(path), verify=verify)
+        if half is not None:
+            return half
+    if verify:
+        raise FileFormatError(NO_DIGEST, path)
+    array = remembered(array, dtype, path)
+    check_dtype(array.dtype, path)
+    return array
 
 
-def write(path: Path, store: Store) -> None:
-    """Write a half and its description; the description is renamed into place first."""
+def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
+    """Write a half and its description, which change as one."""
     if not isinstance(store, Packed):
         raise TypeError(
             f"{path}: .npy holds a dense half, and this is a {type(store).__name__}: write .npz or .mtx, "
             "or its to_packed()"
         )
-    with atomic(path) as file, atomic(description_path(path)) as beside:
-        beside.write(describe_half(store).encode() + b"\n")
-        npy_format.write_array(file, forgettable(store.half), allow_pickle=False)
+    half = forgettable(np.ascontiguousarray(store.half))
+    description = describe_half(store, digest(half)).encode() + b"\n"
+    with draft(path, overwrite) as numbers:
+        _write_header(numbers.file, half.dtype, half.shape)
+        numbers.file.write(half.view(np.uint8).data)
+        numbers.seal()
+        replace_pair(numbers, description, read_array)
 
 
 def expand(
-    path: Path, store: Store, to: str, *, threads: int | None = None, progress: Progress | None = None
+    path: Path,
+    store: Store,
+    to: str,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = True,
 ) -> None:
     """Write the full matrix in panels of rows, and remove the description of a half that was there before."""
-    with atomic(path) as file:
-        header = {
-            "descr": npy_format.dtype_to_descr(forgettable(np.empty(0, store.dtype)).dtype),
-            "fortran_order": False,
-            "shape": store.shape,
-        }
-        npy_format.write_array_header_1_0(file, header)
-        write_panels(file, store, threads=threads, progress=progress)
-    description_path(path).unlink(missing_ok=True)
+    with draft(path, overwrite) as numbers:
+        _write_header(numbers.file, forgettable(np.empty(0, store.dtype)).dtype, store.shape)
+        write_panels(numbers.file, store, threads=threads, progress=progress)
+        numbers.seal()
+        replace_pair(numbers, None, read_array)
 
 
-def description_path(path: Path) -> Path:
-    """Say where the description of a half lies: beside the file itself, where `path` is a link to it."""
-    path = Path(os.path.realpath(path)) if path.is_symlink() else path
-    return path.with_name(path.name + ".json")
-
-
-def _array(path: Path) -> Array:
-    """Read an array, or map it into memory when it is large."""
-    with path.open("rb") as file:
-        shape, fortran, dtype = _header(file, path)
-        offset, size = file.tell(), path.stat().st_size
-        if dtype.hasobject:
-            raise FileFormatError(
-                "holds pickled Python objects, which vech does not load: they could run anything", path
-            )
-        count = math.prod(shape)
-        end = offset + count * dtype.itemsize
-        if size != end:
-            raise FileFormatError(
-                f"ends at byte {size:,}, and its header (dtype {dtype}, shape {shape}) says {end:,}",
-                path,
-                byte=min(size, end),
-            )
-        order: Literal["F", "C"] = "F" if fortran else "C"
-        if count * dtype.itemsize >= MAP_FROM:
-            return np.memmap(path, dtype, "r", offset, shape, order)
-        array: Array = np.fromfile(file, dtype, count).reshape(shape, order=order)
-        return array
-
-
-def _header(file: Any, path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    try:
-        version = npy_format.read_magic(file)
-        read = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}.get(
-            version
-        )
-        if read is None:
-            raise ValueError(f"version {version[0]}.{version[1]} of it is for structured arrays")
-        shape, fortran, dtype = read(file)
-        if any(side < 0 for side in shape):
-            raise ValueError(f"shape {shape} has a negative side")
-    except Exception as error:  # NumPy evaluates the header as Python, so a damaged one can raise anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FileFormatError(f"is no .npy file: {reason}", path, byte=file.tell()) from error
-    return shape, fortran, dtype
+def _write_header(file: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    descr = npy_format.dtype_to_descr(dtype)
+    npy_format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})

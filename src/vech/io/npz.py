@@ -1,23 +1,47 @@
 """Zip archives of arrays `.npz`: SciPy's sparse matrices, dense halves and sparse halves."""
 
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from types import SimpleNamespace
+from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 
 from vech.arrays import INT32_MAX, Array
-from vech.io.description import describe, describe_half, described_half, parse
+from vech.io.arrays import MAGIC, Header, read_header, read_numbers, refuse_objects
+from vech.io.description import describe, describe_half, described_half, parse, parse_object
+from vech.io.drafts import atomic
 from vech.io.dtypes import dtype_name, forgettable
-from vech.io.files import FileFormatError, atomic
+from vech.io.files import FileFormatError
 from vech.io.panels import Progress
-from vech.packed import Packed
+from vech.layouts.layout import as_side
+from vech.moves.foreign import judged
+from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
 
 HOLDS: tuple[str, ...] = ("csr", "csc")
 
+INDICES: dict[str, tuple[str, ...]] = {name: ("indices", "indptr") for name in ("csr", "csc", "bsr")}
+INDICES |= {"coo": ("row", "col", "coords"), "dia": ("offsets",)}
+"""The arrays of each format of SciPy, beside its numbers, in the order that SciPy takes them in."""
 
-def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | SparseHalf | Any:
+
+STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
+DEFLATES_TO = 1032
+"""Bytes that one byte of a deflated member can hold at most, beside the first few: zlib.net/zlib_tech.html."""
+
+LONG = 64 << 20
+"""Bytes of a deflated text at most: labels of a million rows; vech itself stores them as they are."""
+
+SMALL = 1 << 10
+"""Names of arrays that an error shows, in letters."""
+
+
+def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Packed | SparseHalf | Any:
     """Load a half, a sparse half, or the sparse matrix that SciPy wrote."""
     with path.open("rb") as file:
         try:
@@ -25,29 +49,103 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Packed | Spa
         except (FileFormatError, MemoryError):
             raise
         except Exception as error:  # of zipfile, zlib, NumPy and SciPy there are many
-            raise FileFormatError(f"is no .npz file that vech reads: {error}", path) from error
+            reason = str(error) or type(error).__name__
+            raise FileFormatError(f"is no .npz file that vech reads: {reason}", path) from error
 
 
 def _load(file: BinaryIO, path: Path) -> Packed | SparseHalf | Any:
-    archive = np.load(file, allow_pickle=False)
-    if not isinstance(archive, np.lib.npyio.NpzFile):
+    if file.read(len(MAGIC)) == MAGIC:
         raise TypeError("this is a .npy file by another name")
-    keys = set(archive.files)
-    arrays = {key: archive[key] for key in keys if key.startswith("vech_")}
-    if "vech_half" in keys and "vech_meta" in keys:
-        return described_half(arrays["vech_half"], str(arrays["vech_meta"]), path)
-    if keys >= {"vech_indptr", "vech_indices", "vech_data", "vech_meta"}:
-        return _sparse_half(arrays, path)
-    if keys >= {"format", "shape", "data"}:
-        return _scipy(file)
+    with zipfile.ZipFile(file) as archive:
+        arrays = _Arrays(archive, path)
+        keys = set(arrays.members)
+        if {"vech_half", "vech_meta"} <= keys:
+            text, header = arrays.text("vech_meta"), arrays.header("vech_half")
+            if header.size > (most := _most_numbers(text)):
+                raise FileFormatError(f"describes {most:,} numbers at most, and has {header.size:,}", path)
+            return described_half(arrays["vech_half"], parse_object(text, path), path)
+        if {"vech_indptr", "vech_indices", "vech_data", "vech_meta"} <= keys:
+            return _sparse_half(arrays, path)
+        if {"format", "shape", "data"} <= keys:
+            return _scipy(arrays)
+    names = ", ".join(sorted(keys)) or "none"
     raise FileFormatError(
-        f"holds the arrays {', '.join(sorted(keys)) or 'none'}: neither a half of vech nor a sparse matrix "
-        "of SciPy; np.load it, and use vech.pack or vech.Packed",
+        f"holds the arrays {names if len(names) <= SMALL else names[:SMALL] + '...'}: neither a half of vech nor a "
+        "sparse matrix of SciPy; np.load it, and use vech.pack or vech.Packed",
         path,
     )
 
 
-def write(path: Path, store: Store) -> None:
+class _Arrays:
+    """The arrays of an archive by name, each unpacked when it is asked for, and never more than it says."""
+
+    def __init__(self, archive: zipfile.ZipFile, path: Path) -> None:
+        self.archive, self.path = archive, path
+        self.members: dict[str, zipfile.ZipInfo] = {}
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            if name in self.members:
+                raise ValueError(f"it has {member.filename!r} twice")
+            self.members[name] = member
+
+    def __getitem__(self, name: str) -> Array:
+        with self._open(name) as (stream, header):
+            return read_numbers(stream, header)
+
+    def header(self, name: str) -> Header:
+        """What an array is, without unpacking it."""
+        with self._open(name) as (_, header):
+            return header
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[tuple[IO[bytes], Header]]:
+        """An array whose header agrees with what the archive says of its size."""
+        member = self.members[name]
+        self._judge(member)
+        with self.archive.open(member) as stream:
+            try:
+                header = read_header(stream)
+                if header.end != member.file_size:
+                    raise ValueError(
+                        f"its header (dtype {header.dtype}, shape {header.shape}) says {header.end:,} bytes, and "
+                        f"it has {member.file_size:,}"
+                    )
+                refuse_objects(header, self.path)
+                yield stream, header
+            except FileFormatError:
+                raise
+            except ValueError as error:
+                raise ValueError(f"{member.filename!r}: {error}") from error
+
+    def text(self, name: str) -> str:
+        """The text in an array of one."""
+        header, member = self.header(name), self.members[name]
+        if header.shape or header.dtype.kind not in "US":
+            raise ValueError(
+                f"{name!r} has dtype {header.dtype} and shape {header.shape}, and must be one text"
+            )
+        if member.compress_type == DEFLATED and member.file_size > LONG:
+            raise ValueError(
+                f"{name!r} unpacks to {member.file_size:,} bytes: save texts of more than {LONG:,} stored"
+            )
+        found = self[name].item()
+        return found if isinstance(found, str) else found.decode()
+
+    def _judge(self, member: zipfile.ZipInfo) -> None:
+        """Refuse what holds less than it says: memory is taken for what it says."""
+        name, packed, size = member.filename, member.compress_size, member.file_size
+        if member.flag_bits & 1:
+            raise ValueError(f"{name!r} is encrypted")
+        if member.compress_type not in (STORED, DEFLATED):
+            raise ValueError(
+                f"{name!r} is packed by method {member.compress_type}: 0 (stored) and 8 (deflated) fit"
+            )
+        most = packed if member.compress_type == STORED else DEFLATES_TO * (packed + 1)
+        if packed > self.path.stat().st_size or size > most:
+            raise ValueError(f"{name!r} says {size:,} bytes in {packed:,}, which cannot be")
+
+
+def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
     """Write a half or a sparse half under keys of vech, which SciPy does not take for a whole matrix."""
     if isinstance(store, Packed):
         arrays = {"vech_half": forgettable(store.half), "vech_meta": np.asarray(describe_half(store))}
@@ -55,18 +153,24 @@ def write(path: Path, store: Store) -> None:
         arrays = _arrays(store) | {"vech_meta": np.asarray(describe(store, triangle=store.triangle))}
     else:
         raise TypeError(f"{path}: .npz holds a Packed or a SparseHalf, and this is a {type(store).__name__}")
-    with atomic(path) as file:
+    with atomic(path, overwrite) as file:
         np.savez(file, allow_pickle=False, **cast("dict[str, Any]", arrays))
 
 
 def expand(
-    path: Path, store: Store, to: str, *, threads: int | None = None, progress: Progress | None = None
+    path: Path,
+    store: Store,
+    to: str,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = True,
 ) -> None:
     """Write the whole matrix as SciPy's save_npz does, not compressed, as CSR or CSC."""
     from scipy.sparse import save_npz
 
     matrix = store.to_csc(threads=threads) if to == "csc" else store.to_csr(threads=threads)
-    with atomic(path) as file:
+    with atomic(path, overwrite) as file:
         save_npz(file, matrix, compressed=False)
 
 
@@ -85,16 +189,37 @@ def _arrays(store: SparseHalf) -> dict[str, Array]:
     }
 
 
-def _sparse_half(arrays: dict[str, Array], path: Path) -> SparseHalf:
-    fields = parse(str(arrays["vech_meta"]), path, ("triangle", "kind", "n", "dtype"))
+def _most_numbers(text: str) -> int:
+    """The numbers of a half at most, by its description, before these are unpacked; `described_half` judges it."""
+    try:
+        n = json.loads(text)["n"]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return 0
+    return n * (n + 1) // 2 if isinstance(n, int) else 0
+
+
+def _check_sizes(arrays: _Arrays, names: Iterable[str], pointers: str, rows: int | None) -> None:
+    """Arrays of one length, and pointers to rows: before they are unpacked, since one that is none could be large."""
+    sizes = {name: arrays.header(name).size for name in names}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"its arrays differ in length: {sizes}")
+    if rows is not None and (found := arrays.header(pointers).size) != rows + 1:
+        raise ValueError(f"{pointers} has {found:,} numbers, and {rows + 1:,} are needed")
+
+
+def _sparse_half(arrays: _Arrays, path: Path) -> SparseHalf:
+    fields = parse(arrays.text("vech_meta"), path, ("triangle", "kind", "n", "dtype"))
+    rows = arrays.header("vech_places").size if "vech_places" in arrays.members else as_side(fields["n"])
+    _check_sizes(arrays, ("vech_indices", "vech_data"), "vech_indptr", rows)
     indptr, indices, data = (arrays[f"vech_{name}"] for name in ("indptr", "indices", "data"))
     if dtype_name(data.dtype) != fields["dtype"]:
         raise FileFormatError(
             f"says dtype {fields['dtype']}, and its data have {dtype_name(data.dtype)}", path
         )
     options = {name: fields[name] for name in ("triangle", "kind")}
-    if (places := arrays.get("vech_places")) is None:
+    if "vech_places" not in arrays.members:
         return SparseHalf(indptr, indices, data, fields["n"], labels=fields.get("labels"), **options)
+    places = arrays["vech_places"]
     held = SparseHalf(indptr, indices, data, places.size, **options)
     if places.ndim != 1 or places.dtype.kind not in "iu" or np.any(places[1:] <= places[:-1]):
         raise FileFormatError("has vech_places that do not ascend", path)
@@ -102,11 +227,38 @@ def _sparse_half(arrays: dict[str, Array], path: Path) -> SparseHalf:
     return SparseHalf.from_coo(rows, columns, data, fields["n"], use=held.triangle, **options)
 
 
-def _scipy(file: BinaryIO) -> Any:
-    from scipy.sparse import load_npz
+def _scipy(arrays: _Arrays) -> Any:
+    """The matrix that SciPy wrote, judged before SciPy sees its arrays."""
+    from scipy import sparse
 
-    file.seek(0)
-    matrix = load_npz(file)
-    if hasattr(matrix, "check_format"):
-        matrix.check_format(full_check=True)
-    return matrix
+    form, header = arrays.text("format"), arrays.header("shape")
+    if form not in INDICES:
+        raise ValueError(f"it says the format {form!r}: {', '.join(INDICES)} fit")
+    if header.shape != (2,) or header.dtype.kind not in "iu":
+        raise ValueError(f"its shape has dtype {header.dtype} and shape {header.shape}: two integers fit")
+    rows, columns = (int(side) for side in arrays["shape"])
+    if not 0 <= min(rows, columns) <= max(rows, columns) <= np.iinfo(np.int64).max:
+        raise ValueError(f"its shape is {rows} x {columns}")
+    if form == "dia":
+        width = arrays.header("data").size // max(1, arrays.header("offsets").size)
+        if width > max(rows, columns):
+            raise ValueError(
+                f"its diagonals have {width:,} numbers each, and the matrix has {rows} x {columns}"
+            )
+    elif form == "coo" and "coords" not in arrays.members:
+        _check_sizes(arrays, ("data", "row", "col"), "", None)
+    elif form in ("csr", "csc"):
+        _check_sizes(arrays, ("data", "indices"), "indptr", rows if form == "csr" else columns)
+    given: dict[str, Any] = {name: _signed(arrays[name]) for name in INDICES[form] if name in arrays.members}
+    if form == "coo":
+        given = {"coords": tuple(given["coords"] if "coords" in given else (given["row"], given["col"]))}
+    held = judged(SimpleNamespace(format=form, shape=(rows, columns), data=arrays["data"], **given))
+    if not isinstance(held, SimpleNamespace):
+        return held
+    make = getattr(sparse, f"{form}_array")
+    return make((held.data, *given.values()), shape=held.shape)
+
+
+def _signed(indices: Array) -> Array:
+    """Indices as SciPy takes them without a warning: those beyond 63 bits become negative."""
+    return indices.astype(np.int64) if indices.dtype.kind == "u" else indices

@@ -7,7 +7,7 @@ from typing import BinaryIO
 import numpy as np
 
 from vech.arrays import memory_limit
-from vech.io.files import reserve
+from vech.io.drafts import reserve
 from vech.store import Store
 
 PANEL = 1 << 30

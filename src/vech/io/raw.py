@@ -1,26 +1,35 @@
 """Raw binary `.bin`: nothing but numbers; dtype and layout, or dtype and n, come from the caller."""
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from vech.arrays import Array
+from vech.io.drafts import atomic
 from vech.io.dtypes import check_dtype
-from vech.io.files import MAP_FROM, FileFormatError, atomic
+from vech.io.files import MAP_FROM, NO_DIGEST, FileFormatError
 from vech.io.panels import Progress, write_panels
-from vech.packed import Packed
+from vech.packed.packed import Packed
 from vech.store import Store
 
 HOLDS: tuple[str, ...] = ("dense",)
 
 
-def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Array:
+def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Array:
     """Load a half as a 1-D array; where there are n x n numbers, the full matrix by rows."""
+    if verify:
+        raise FileFormatError(NO_DIGEST, path)
     if dtype is None:
         raise FileFormatError("is raw binary: say dtype=, for example dtype='<f8' (--dtype '<f8')", path)
     check_dtype(dtype, path)
-    size = path.stat().st_size
+    with path.open("rb") as file:
+        return _read(file, path, dtype, n)
+
+
+def _read(file: BinaryIO, path: Path, dtype: np.dtype[Any], n: int | None) -> Array:
+    size = os.fstat(file.fileno()).st_size
     count, rest = divmod(size, dtype.itemsize)
     if rest:
         raise FileFormatError(
@@ -29,24 +38,30 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Array:
             path,
             byte=count * dtype.itemsize,
         )
-    array = np.memmap(path, dtype, "r") if size >= MAP_FROM else np.fromfile(path, dtype)
+    array: Array = np.memmap(file, dtype, "r") if size >= MAP_FROM else np.fromfile(file, dtype)
     return array.reshape(n, n) if n is not None and n > 1 and count == n * n else array
 
 
-def write(path: Path, store: Store) -> None:
+def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
     """Write the numbers of a half as they are; layout, kind, n and dtype are not in the file."""
     if not isinstance(store, Packed):
         raise TypeError(
             f"{path}: .bin holds a dense half, and this is a {type(store).__name__}: write .npz or .mtx, "
             "or its to_packed()"
         )
-    with atomic(path) as file:
+    with atomic(path, overwrite) as file:
         file.write(np.ascontiguousarray(store.half).view(np.uint8).data)
 
 
 def expand(
-    path: Path, store: Store, to: str, *, threads: int | None = None, progress: Progress | None = None
+    path: Path,
+    store: Store,
+    to: str,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = True,
 ) -> None:
     """Write the full matrix by rows in panels; n and dtype are not in the file."""
-    with atomic(path) as file:
+    with atomic(path, overwrite) as file:
         write_panels(file, store, threads=threads, progress=progress)

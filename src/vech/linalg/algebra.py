@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech.arrays import Array, as_array, check_memory, family
-from vech.dialects import AnyLayout
-from vech.layout import as_side
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.kind import Kind
+from vech.layouts.layout import as_side
 from vech.linalg.checks import as_packed
 from vech.linalg.columns import halves_of, inexact, operator, sparse_rows, stored_halves
-from vech.packed import Packed
+from vech.packed.packed import Packed
 
 AS_OPERATOR = "as_operator=True forms no matrix"
 CHUNK = 2**20  # numbers of full matrices that a Kronecker square has in hand at a time
@@ -354,7 +355,7 @@ def covariance_of_vech(S: Packed, n_samples: float = 1, layout: str | AnyLayout 
            [0.005 , 0.01  , 0.02  ]])
     """
     as_packed(S, "covariance_of_vech")
-    if S.kind != "symmetric" or family(S.dtype) == "c":
+    if S.kind is not Kind.SYMMETRIC or family(S.dtype) == "c":
         raise TypeError(f"S is {S.dtype} and {S.kind}: a covariance of real data is real and symmetric")
     full = inexact(S.expand(), "S")
     if not isinstance(n_samples, Real) or not 0 < float(n_samples) < float("inf"):

@@ -1,13 +1,12 @@
-"""What linear algebra takes, asked once at its doors, and the scale it computes at."""
+"""What linear algebra takes, asked once at its doors."""
 
-import math
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
-from vech import reductions
-from vech.arrays import Dtype, family
-from vech.packed import Packed
+from vech.arrays import Array, Dtype, family
+from vech.layouts.kind import Kind
+from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
 from vech.store import Store
 
@@ -15,17 +14,26 @@ CHUNK = 2**20  # numbers looked at together
 SPARSE = ("solve", "slogdet", "eigsh", "lobpcg", "norm", "inner")  # what takes a sparse half too
 
 
+def is_sparse(S: Any) -> TypeGuard[SparseHalf]:
+    """Whether S is a store of nonzeros alone, whose answers come from these."""
+    return isinstance(S, Store) and S.describe().triangle is not None
+
+
 def as_packed(S: Any, task: str) -> Packed:
-    """S if it is a Packed store; TypeError with the way out for all else."""
-    if isinstance(S, Packed):
-        return S
-    if isinstance(S, Store):
-        way_out = f"{task}(S.to_packed())" if hasattr(S, "to_packed") else "make a Packed of it"
-        if isinstance(S, SparseHalf):
-            way_out += f", with all its zeros; {', '.join(SPARSE)} take a SparseHalf as it is"
+    """Any store of all its numbers as a Packed; TypeError with the way out for all else."""
+    if is_sparse(S):
+        takers = ", ".join(SPARSE)
+        way_out = f"{task}(S.to_packed()), with all its zeros; {takers} take a {type(S).__name__} as it is"
+    elif isinstance(S, Store):
+        return packed(S)
     else:
         way_out = f"{task}(vech.Packed(half, layout)), where vech.pack makes the half of a full matrix"
     raise TypeError(f"{task} takes a Packed store, not {type(S).__name__}: {way_out}")
+
+
+def half_of(S: Any, task: str) -> Any:
+    """S as tasks of either sort take it: itself where it is sparse, else as a Packed."""
+    return S if is_sparse(S) else as_packed(S, task)
 
 
 def work_dtype(dtype: Dtype, what: str) -> Dtype:
@@ -41,13 +49,13 @@ def work_dtype(dtype: Dtype, what: str) -> Dtype:
 
 def is_selfadjoint(S: Store) -> bool:
     """Whether S is real symmetric or Hermitian."""
-    return S.kind == "hermitian" or (S.kind == "symmetric" and family(S.dtype) != "c")
+    return S.kind == Kind.HERMITIAN.of(S.dtype)
 
 
 def check_selfadjoint(S: Store, task: str, way_out: str, name: str = "S") -> None:
     """TypeError for complex symmetric and skew matrices."""
     if not is_selfadjoint(S):
-        kind = "complex symmetric" if S.kind == "symmetric" else S.kind
+        kind = "complex symmetric" if S.kind == Kind.SYMMETRIC else S.kind
         raise TypeError(
             f"{task} needs a real symmetric or a Hermitian matrix, and {name} is {kind}: {way_out}"
         )
@@ -61,12 +69,14 @@ def check_numbers(S: Store, task: str, name: str = "S") -> None:
 
 def check_finite(S: Store, name: str = "S", who: str = "factors need") -> None:
     """Refuse NaN and infinity; the first is named."""
-    if isinstance(S, Packed):
-        for start in range(0, S.half.size, CHUNK):
-            bad = np.flatnonzero(~np.isfinite(S.half[start : start + CHUNK]))
+    layout = S.describe().layout
+    if layout is not None:
+        half = S.to_packed(layout).half
+        for start in range(0, half.size, CHUNK):
+            bad = np.flatnonzero(~np.isfinite(half[start : start + CHUNK]))
             if bad.size:
-                i, j = map(int, S.layout.pair(start + bad[0], S.n))
-                raise ValueError(f"{name}[{i}, {j}] is {S[i, j]}: {who} finite numbers")
+                i, j = map(int, layout.pair(start + bad[0], S.n))
+                raise ValueError(f"{name}[{i}, {j}] is {S.block(i, j)[0, 0]}: {who} finite numbers")
         return
     stored = S.to_coo(part="lower")
     for k in np.flatnonzero(~np.isfinite(stored.data))[:1]:
@@ -75,11 +85,8 @@ def check_finite(S: Store, name: str = "S", who: str = "factors need") -> None:
         )
 
 
-def magnitude(S: Packed) -> float:
-    """The power of two at or below the largest |s_ij|, by which S is divided without rounding; 0 of zeros."""
-    return power_of_two(reductions.norm(S.half, S.layout, S.kind, "max"))
-
-
-def power_of_two(x: float) -> float:
-    """The power of two at or below x; 0 for 0."""
-    return 2.0 ** (math.frexp(x)[1] - 1) if x else 0.0
+def check_finite_array(x: Array, name: str, task: str) -> None:
+    """The same of an argument beside S."""
+    for at in np.argwhere(~np.isfinite(x))[:1]:
+        place = ", ".join(map(str, at))
+        raise ValueError(f"{name}[{place}] is {x[tuple(at)]}: {task} needs finite numbers")

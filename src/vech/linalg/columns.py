@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech.arrays import Array, family
-from vech.dialects import AnyLayout, as_layout
-from vech.layout import Layout, as_side
-from vech.moves import expand, pack
-from vech.orders import TensorOrder
+from vech.layouts.dialects import AnyLayout, as_layout
+from vech.layouts.layout import Layout, as_side
+from vech.layouts.orders import TensorOrder
+from vech.moves.moves import expand, pack
 
 
 class Halves:

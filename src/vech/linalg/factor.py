@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from copy import copy
 from typing import Any, NamedTuple, Never, Self
@@ -10,11 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech.arrays import Array, Dtype, as_array, family
-from vech.dialects import AnyLayout
-from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, work_dtype
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.kind import Kind
+from vech.linalg.checks import as_packed, check_finite, check_finite_array, check_selfadjoint, work_dtype
 from vech.linalg.rectangle import ORDER, Rectangle
-from vech.moves import convert
-from vech.packed import Packed
+from vech.linalg.units import times_power
+from vech.moves.moves import convert
+from vech.packed.packed import Packed
 from vech.store import Store
 
 
@@ -118,7 +121,7 @@ class Cholesky:
         Raises
         ------
         ValueError, TypeError
-            If b has another shape, or a dtype that LAPACK does not compute with.
+            If b has another shape, a dtype that LAPACK does not compute with, NaN or infinity, which is named.
 
         Notes
         -----
@@ -186,11 +189,17 @@ class Cholesky:
         4.0
         """
         factor = self._rectangle
+        exponent = (
+            2 * math.frexp(factor.largest())[1]
+        )  # of S: divided by its power of two, no inverse overflows
 
         def multiply(x: Array) -> Array:
-            return factor.multiply(factor.multiply_conjugate(x))
+            return factor.multiply(times_power(factor.multiply_conjugate(x), -exponent))
 
-        return one_norm(multiply, self.n, self.dtype) * one_norm(factor.solve, self.n, self.dtype)
+        def solve(x: Array) -> Array:
+            return factor.solve(np.asfortranarray(times_power(x, exponent)))
+
+        return one_norm(multiply, self.n, self.dtype) * one_norm(solve, self.n, self.dtype)
 
     def update(self, x: ArrayLike) -> None:
         """Make this, in place, the factor of ``S + x x^H``.
@@ -209,7 +218,7 @@ class Cholesky:
 
         Notes
         -----
-        O(n^2), and memory for some columns. With ``p = L^-1 x`` it multiplies L by the Cholesky factor of
+        O(n^2), and memory for one more half: an error or an interrupt leaves the factor as it was. With ``p = L^-1 x`` it multiplies L by the Cholesky factor of
         ``I + p p^H``, which has a closed form: method C1 of P. Gill, G. Golub, W. Murray and M. Saunders,
         "Methods for modifying matrix factorizations", Mathematics of Computation 28, 1974.
 
@@ -249,8 +258,8 @@ class Cholesky:
             raise ValueError(f"x has shape {x.shape}, but the factor is of side {self.n}: ({self.n},)")
         if family(x.dtype) == "c" and self.dtype.kind != "c":
             raise TypeError("x is complex and the factor real: make the factor of a complex Hermitian store")
-        if not np.isfinite(x := x.astype(work_dtype(x.dtype, "x"))).all():
-            raise ValueError(f"x[{np.flatnonzero(~np.isfinite(x))[0]}] is not finite")
+        x = x.astype(work_dtype(x.dtype, "x"))
+        check_finite_array(x, "x", "update" if sign > 0 else "downdate")
         with np.errstate(over="ignore", invalid="ignore"):
             p, on, below = self._changes(x, sign)
             reach = self.n * self._rectangle.largest() * np.abs(p).max(initial=0)
@@ -259,13 +268,16 @@ class Cholesky:
                 f"x is too large for a factor of {self.dtype}: x[{abs(x).argmax()}] is {x[abs(x).argmax()]}"
             )
         after = np.zeros(self.n, self.dtype)  # the sum of p_j L_j over the columns that are done
-        for start, stop in reversed(self._rectangle.panels()):
-            panel = self._rectangle.read(start, stop)
+        # in memory of its own, so that an interrupt leaves the factor as it was
+        changed = Rectangle(self._rectangle.numbers.copy(), self.n)
+        for start, stop in reversed(changed.panels()):
+            panel = changed.read(start, stop)
             sums_of = np.hstack([panel * p[start:stop], after[start:, None]])
             np.cumsum(sums_of[:, ::-1], axis=1, out=sums_of[:, ::-1])
             panel = panel * on[start:stop] + sums_of[:, 1:] * below[start:stop]
             after[start:] = sums_of[:, 0]
-            self._rectangle.write(start, panel)
+            changed.write(start, panel)
+        self._rectangle.numbers = changed.numbers  # L and its views follow
 
     def _changes(self, x: Array, sign: int) -> tuple[Array, Array, Array]:
         """p, and the diagonal and the columns below it, over p, of the factor of ``I + sign p p^H``."""
@@ -441,7 +453,7 @@ class SignLogdet(NamedTuple):
 
 def sign_logdet(sign: complex, logarithm: float, S: Store) -> SignLogdet:
     """The determinant of S, whose sign is exactly 1 or -1 where it must be real."""
-    if family(S.dtype) != "c" or S.kind == "hermitian":
+    if family(S.dtype) != "c" or S.kind == Kind.HERMITIAN:
         return SignLogdet(float(np.sign(sign.real)), logarithm)
     return SignLogdet(sign if sign.imag else sign.real, logarithm)
 
@@ -456,8 +468,11 @@ def columns(b: ArrayLike, n: int, dtype: Dtype, function: Callable[[Array], Arra
     """A function of Fortran-ordered columns, applied to b in the precision of dtype."""
     b = as_array(b, name)
     check_rows(b, n, name)
+    dtype_of_b = work_dtype(b.dtype, name)
+    if name == "b":
+        check_finite_array(b, name, "solve")
     x = b if b.ndim == 2 else b[:, None]
-    if work_dtype(b.dtype, name).kind == "c" and dtype.kind != "c":
+    if dtype_of_b.kind == "c" and dtype.kind != "c":
         wide = np.result_type(dtype, np.complex64)
         parts = np.ascontiguousarray(x, wide).view(dtype)
         x = np.ascontiguousarray(function(np.array(parts, order="F"))).view(wide)

@@ -7,16 +7,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vech import reductions
 from vech.arrays import Array, epsilon
-from vech.dialects import AnyLayout
-from vech.layout import as_integer
-from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, magnitude, power_of_two
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.kind import Kind
+from vech.layouts.layout import as_integer
+from vech.linalg import lanczos
+from vech.linalg.checks import as_packed, check_finite, check_selfadjoint
 from vech.linalg.factor import rectangle_of
 from vech.linalg.newton import eigenpairs, largest_of, newton, with_diagonal
-from vech.moves import convert, pack
-from vech.packed import Packed
+from vech.linalg.units import magnitude, power_of_two
+from vech.moves.moves import convert, pack
+from vech.moves.runs import Half
+from vech.packed import norms
+from vech.packed.packed import Packed
 
+FOUND = lanczos.Accuracy(1e-6, 0.0, 300)  # of the smallest eigenvalue's vector, which its quotient squares
 DENSE = 64  # a smaller matrix is expanded to find its smallest eigenvalue
 
 
@@ -101,7 +106,7 @@ def nearest_correlation(
     (0.5278, True)
     """
     _check_store(S, "S", "nearest_correlation")
-    if S.kind != "symmetric":
+    if S.kind is not Kind.SYMMETRIC:
         raise TypeError(f"S is {S.dtype} and {S.kind}: correlations are real, and nearest_psd takes it")
     _check_diagonal(S, "a correlation has ones there")
     if not isinstance(tol, Real) or not float(tol) > 0:
@@ -166,7 +171,7 @@ def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
     """
     _check_store(S, "S", "nearest_psd")
     least = 0.0 if floor is None else _as_floor(floor)
-    largest = reductions.norm(S.half, S.layout, S.kind, "max")
+    largest = norms.norm(S._held, "max")
     unit = power_of_two(max(largest, least))
     if S.n and not unit:
         raise ValueError(
@@ -247,8 +252,7 @@ def shrink_to_psd(
     if not (isinstance(tol, Real) and 0 < tol < 1):
         raise ValueError(f"tol must be a number between 0 and 1, not {tol!r}")
     given = _native(S, layout)
-    i = np.arange(n)
-    on = layout.slot(i, i, n)
+    on = layout.diagonal_slots(n)
     if target is None:
         why = "shrinking keeps the diagonal, so it must be positive, or pass a target"
         _check_diagonal(S, why)
@@ -292,7 +296,7 @@ def shrink_to_psd(
         else:
             low = middle
     matrix = Packed(towards(high), layout, kind=S.kind, labels=S.labels)
-    distance = reductions.norm(way * dtype.type(high), layout, S.kind)
+    distance = norms.norm(Half(way * dtype.type(high), layout, S.kind))
     return Nearest(matrix, distance, iterations, _smallest_of_half(matrix))
 
 
@@ -342,7 +346,7 @@ def _distance(matrix: Packed, S: Packed) -> float:
     wide = np.result_type(matrix.dtype, np.float64)
     difference = matrix.half.astype(wide)
     difference -= _native(S, matrix.layout)
-    return reductions.norm(difference, matrix.layout, matrix.kind)
+    return norms.norm(matrix._held._replace(numbers=difference))
 
 
 def _smallest(full: Array) -> float:
@@ -356,8 +360,6 @@ def _smallest(full: Array) -> float:
 
 def _smallest_of_half(matrix: Packed) -> float:
     """The smallest eigenvalue of a definite matrix: a vector by Lanczos on the inverse, and its quotient."""
-    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
-
     n = matrix.n
     if n <= DENSE:
         return _smallest(matrix.expand())
@@ -367,15 +369,12 @@ def _smallest_of_half(matrix: Packed) -> float:
     factor = rectangle_of(wide, matrix.layout, matrix.kind)
     factor.factor()
 
-    def solve(b: Array) -> Array:
-        return factor.solve(np.array(b.reshape(n, 1), order="F")).ravel()
-
-    inverse = LinearOperator((n, n), matvec=solve, dtype=factor.dtype)
-    start = np.random.default_rng(0).normal(size=n).astype(factor.dtype)
+    operator = lanczos.Operator(n, factor.dtype, lambda b: factor.solve(np.array(b, order="F")))
     try:
-        x = eigsh(inverse, k=1, which="LM", v0=start, tol=1e-6)[1][:, 0]
-    except ArpackNoConvergence:  # rounding is as large as the eigenvalue
+        found = lanczos.search(operator, 1, "LM", FOUND, np.random.default_rng(lanczos.SEED))
+    except (np.linalg.LinAlgError, ValueError):  # rounding is as large as the eigenvalue
         return _smallest(matrix.expand())
+    x = found.vectors[:, 0]
     product = Packed(wide, matrix.layout, kind=matrix.kind) @ x
     return float(np.vdot(x, product).real / np.vdot(x, x).real) * unit
 

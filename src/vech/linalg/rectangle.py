@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
+from vech.layouts.orders import RectangularFullPacked
 from vech.linalg.checks import CHUNK
-from vech.orders import RectangularFullPacked
 
 LAPACK_SIDE = 46_340  # n(n+1)/2 of the next side needs more than the 32 bits that SciPy's wrappers count with
 PANEL = 512  # columns that BLAS gets at a time beyond that
@@ -21,6 +21,8 @@ class Rectangle:
     Up to LAPACK_SIDE, LAPACK works on it as a whole. Beyond, panels of columns are blocks of the rectangle
     (of its mirrored part: conjugated ones), which BLAS takes as they lie.
     """
+
+    exponent = 0  # what is factored is the matrix itself
 
     def __init__(self, numbers: Array, n: int) -> None:
         self.numbers = numbers
@@ -196,8 +198,7 @@ class Rectangle:
         return (panel for panel in self.panels() if panel[0] >= first)
 
     def _diagonal(self) -> Any:
-        i = np.arange(self.n)
-        return ORDER.slot(i, i, self.n)
+        return ORDER.diagonal_slots(self.n)
 
     def _lapack(self, name: str) -> Any:
         from scipy.linalg import get_lapack_funcs

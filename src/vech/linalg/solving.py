@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech import reductions
-from vech.arrays import Array, Dtype, as_array, family, settle
+from vech.arrays import Array, Dtype, as_array, family
+from vech.layouts.kind import Kind
 from vech.linalg import sparse_solve
-from vech.linalg.checks import as_packed, check_finite, is_selfadjoint, work_dtype
+from vech.linalg.checks import as_packed, check_finite, is_selfadjoint, is_sparse, work_dtype
 from vech.linalg.factor import (
     Cholesky,
     SignLogdet,
@@ -22,10 +22,13 @@ from vech.linalg.factor import (
     try_cholesky,
 )
 from vech.linalg.rectangle import Rectangle
-from vech.moves import pack
-from vech.packed import Packed
+from vech.linalg.units import lift, magnitude, times_power
+from vech.moves.moves import pack
+from vech.packed import norms
+from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 
+LOG_2 = float(np.log(2))
 MANY = 8  # from n / MANY right sides on LU is faster than LDL^H, whose solver takes them one by one
 
 
@@ -90,7 +93,7 @@ def solve(
     >>> solve(S, np.array([0.0, 3.0])).round(12), solve(S, np.array([0.0, 3.0]), solver="cg").round(8)
     (array([1., 2.]), array([1., 2.]))
     """
-    if isinstance(S, SparseHalf):
+    if is_sparse(S):
         return sparse_solve.solve(S, b, solver, options, threads)
     S = as_packed(S, "solve")
     if solver != "auto" or options:
@@ -187,13 +190,15 @@ def slogdet(S: Packed | SparseHalf, *, threads: int | None = None) -> SignLogdet
     >>> float(sign * np.exp(logabsdet))
     -4.0
     """
-    if isinstance(S, SparseHalf):
+    if is_sparse(S):
         return sparse_solve.slogdet(S, threads)
     S = as_packed(S, "slogdet")
     dtype = work_dtype(S.dtype, "S")
     if S.n == 0:
         return SignLogdet(1.0, 0.0)
-    return sign_logdet(*product(factored(S, dtype, threads).pivots()), S)
+    factor = factored(S, dtype, threads)
+    sign, logarithm = product(factor.pivots())
+    return sign_logdet(sign, logarithm - S.n * factor.exponent * LOG_2, S)
 
 
 def cond(S: Packed, *, threads: int | None = None) -> float:
@@ -233,11 +238,12 @@ def cond(S: Packed, *, threads: int | None = None) -> float:
     dtype = work_dtype(S.dtype, "S")
     if S.n == 0:
         return 0.0
+    S = _in_its_unit(S, dtype)
     factor = factored(S, dtype, threads)
     if not factor.pivots().all():
         return float("inf")
-    inverse = one_norm(factor.solve, S.n, dtype, symmetric=S.kind in ("symmetric", "skew"))
-    return reductions.norm(S.half, S.layout, S.kind, 1) * inverse
+    inverse = one_norm(factor.solve, S.n, dtype, symmetric=not S.kind.conjugates)
+    return norms.norm(S._held, 1) * inverse
 
 
 def factored(
@@ -250,7 +256,19 @@ def factored(
             return rectangle
         del rectangle  # S expands in the memory it had
     check_finite(S)
-    return (_LU if many or S.kind.startswith("skew") else _BunchKaufman)(S, dtype, threads)
+    return (_LU if many or S.kind.negates else _BunchKaufman)(S, dtype, threads)
+
+
+def _in_its_unit(S: Packed, dtype: Dtype) -> Packed:
+    """S over a power of two, where it or its inverse would come near the ends of the dtype."""
+    exponent, far = round(np.log2(magnitude(S) or 1.0)), np.finfo(dtype).maxexp // 2
+    if -far < exponent < far:
+        return S
+    return Packed(
+        times_power(S.half.astype(dtype), -exponent),
+        S.layout.plain if S.layout.implied else S.layout,
+        kind=S.kind,
+    )
 
 
 class _LU:
@@ -263,20 +281,24 @@ class _LU:
         self._getrf, self._getrs, self._getri, self._lwork = get_lapack_funcs(
             ("getrf", "getrs", "getri", "getri_lwork"), dtype=dtype
         )
-        self._factors, self._swaps, info = self._getrf(expanded(S, dtype, threads), overwrite_a=True)
-        self._singular = info > 0 or (S.kind == "skew" and S.n % 2 == 1)
+        full = expanded(S, dtype, threads)
+        self.exponent = _lifted(full)
+        self._factors, self._swaps, info = self._getrf(full, overwrite_a=True)
+        self._singular = info > 0 or (S.kind is Kind.SKEW and S.n % 2 == 1)
 
     def solve(self, b: Array) -> Array:
         _check_regular(self._singular)
-        return self._getrs(self._factors, self._swaps, b, overwrite_b=True)[0]  # type: ignore[no-any-return]
+        x = self._getrs(self._factors, self._swaps, b, overwrite_b=True)[0]
+        return times_power(x, self.exponent) if self.exponent else x
 
     def inverse(self) -> Array:
         _check_regular(self._singular)
         lwork = int(self._lwork(self.n)[0].real)
-        return self._getri(self._factors, self._swaps, lwork=lwork, overwrite_lu=True)[0]  # type: ignore[no-any-return]
+        full = self._getri(self._factors, self._swaps, lwork=lwork, overwrite_lu=True)[0]
+        return times_power(full, self.exponent) if self.exponent else full
 
     def pivots(self) -> Array:
-        """Numbers whose product is the determinant."""
+        """Numbers whose product is the determinant of the matrix times two to the `exponent`."""
         if self._singular:
             return np.zeros(1)
         swapped = np.count_nonzero(self._swaps != np.arange(self.n))
@@ -290,23 +312,24 @@ class _BunchKaufman:
         from scipy.linalg import get_lapack_funcs
 
         self.n, self.dtype = S.n, dtype
-        self._hermitian = S.kind == "hermitian"
+        self._hermitian = S.kind is Kind.HERMITIAN
         name = "he" if self._hermitian else "sy"
         trf, self._trs, lwork = get_lapack_funcs(
             (f"{name}trf", f"{name}trs", f"{name}trf_lwork"), dtype=dtype
         )
         work = int(lwork(self.n, lower=True)[0].real)
-        self._factors, self._swaps, info = trf(
-            expanded(S, dtype, threads), lower=True, lwork=work, overwrite_a=True
-        )
+        full = expanded(S, dtype, threads)
+        self.exponent = _lifted(full)
+        self._factors, self._swaps, info = trf(full, lower=True, lwork=work, overwrite_a=True)
         self._singular = info > 0
 
     def solve(self, b: Array) -> Array:
         _check_regular(self._singular)
-        return self._trs(self._factors, self._swaps, b, lower=True, overwrite_b=True)[0]  # type: ignore[no-any-return]
+        x = self._trs(self._factors, self._swaps, b, lower=True, overwrite_b=True)[0]
+        return times_power(x, self.exponent) if self.exponent else x
 
     def pivots(self) -> Array:
-        """Numbers whose product is the determinant: of a block of D, its determinant in two factors."""
+        """The same of D: of a block of it, its determinant in two factors."""
         if self._singular:
             return np.zeros(1)
         pivots = np.diagonal(self._factors).copy()
@@ -325,10 +348,15 @@ def expanded(S: Packed, dtype: Dtype, threads: int | None) -> Array:
     return _with_settled_diagonal(full, S.kind)
 
 
-def _with_settled_diagonal(full: Array, kind: str) -> Array:
-    diagonal = full.diagonal().copy()
-    settle(diagonal, kind)
-    np.fill_diagonal(full, diagonal)
+def _lifted(full: Array) -> int:
+    """The exponent of the power of two that a matrix of tiny numbers is multiplied by, lest pivots have no inverse."""
+    if exponent := lift(full.T):
+        full[...] = times_power(full, exponent)
+    return exponent
+
+
+def _with_settled_diagonal(full: Array, kind: Kind) -> Array:
+    np.fill_diagonal(full, kind.settled(full.diagonal()))
     return full
 
 

@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vech.arrays import Array, epsilon, family, mirror_values, settle_at
-from vech.packed import Packed
+from vech.arrays import Array, epsilon, family
+from vech.linalg.checks import is_sparse
+from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
-from vech.store import Store
 
 
 class Entries(NamedTuple):
@@ -28,7 +28,7 @@ def entries(S: SparseHalf) -> Entries:
     stored = S.to_coo(part=S.triangle)
     rows, columns = (index.astype(np.int64) for index in stored.coords)
     found = Entries(rows, columns, stored.data)
-    settle_at(found.values, found.on, S.kind)
+    found.values[found.on] = S.kind.settled(found.values[found.on])
     return found
 
 
@@ -51,28 +51,25 @@ def norm(S: SparseHalf, ord: Any) -> float:
     return float(np.bincount(places, np.concatenate((moduli, moduli[off]))).max(initial=0))
 
 
-def inner(S: Store, T: Store) -> Any:
-    """The inner product of `vech.linalg.inner`, over the places where both have numbers."""
-    if isinstance(S, Packed):
-        assert isinstance(T, SparseHalf)
+def inner(S: Packed | SparseHalf, T: Packed | SparseHalf) -> Any:
+    """The inner product of `vech.linalg.inner` with a sparse half, over the places where both have numbers."""
+    if not is_sparse(S):
         return inner(T, S).conjugate()
-    assert isinstance(S, SparseHalf)
     first = entries(S)
     on = first.on
-    if isinstance(T, SparseHalf):
+    if is_sparse(T):
         here, second = _common(S, T)
         first, on = Entries(*(array[here] for array in first)), on[here]
     else:
-        assert isinstance(T, Packed)
         second = T[first.rows, first.columns]
-        settle_at(second, on, T.kind)
+        second[on] = T.kind.settled(second[on])
     dtype = np.result_type(
         first.values, second, np.float32 if epsilon(S.dtype) and epsilon(T.dtype) else float
     )
     s, t = first.values.astype(dtype, copy=False), second.astype(dtype, copy=False)
     off = ~on
-    total = np.vdot(s, t) + np.vdot(mirror_values(s[off], S.kind), mirror_values(t[off], T.kind))
-    real = S.kind == T.kind and S.kind.endswith("hermitian")
+    total = np.vdot(s, t) + np.vdot(S.kind.mirror(s[off]), T.kind.mirror(t[off]))
+    real = S.kind is T.kind and S.kind.conjugates
     return total.real if real and family(dtype) == "c" else total
 
 
@@ -82,7 +79,7 @@ def _common(S: SparseHalf, T: SparseHalf) -> tuple[Array, Array]:
     rows, columns, values = second
     if S.triangle != T.triangle:
         order = np.lexsort((rows, columns))
-        values = np.where(second.on, values, mirror_values(values, T.kind))[order]
+        values = np.where(second.on, values, T.kind.mirror(values))[order]
         rows, columns = columns[order], rows[order]
     keys, others = (
         i.astype(np.uint64) * np.uint64(S.n) + j.astype(np.uint64)

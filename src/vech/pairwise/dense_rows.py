@@ -7,8 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech.arrays import Array, Dtype
-from vech.layout import Layout
-from vech.packed import Packed
+from vech.layouts.kind import Kind
+from vech.layouts.layout import Layout
+from vech.moves.nonzeros import Triangle
+from vech.moves.runs import Half
+from vech.packed.products import add_outer
 from vech.pairwise.rows import (
     PRODUCTS_EXACT_IN_DOUBLE,
     Wanted,
@@ -17,7 +20,6 @@ from vech.pairwise.rows import (
     numbers_of,
     parts_of,
 )
-from vech.scan import Triangle
 
 BLOCK = 2**22  # numbers of a block of products
 SAMPLES = 128  # rows that are looked at before the others
@@ -53,9 +55,9 @@ class Dense:
         return self.n
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """The kind of the matrix of products."""
-        return "hermitian" if self.dtype.kind == "c" else "symmetric"
+        return Kind.HERMITIAN.of(self.dtype)
 
     def pattern(self) -> "Dense":
         """Ones where numbers are not zero."""
@@ -98,13 +100,11 @@ class Dense:
 
     def half(self, wanted: Wanted, plain: Layout) -> tuple[Array, int]:
         """Products as a half of a plain layout, and how many are kept."""
-        S = Packed(np.zeros(plain.length(self.n), self.x.dtype), plain, kind=self.kind)
+        half = np.zeros(plain.length(self.n), self.x.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
-            S.add_outer(self.x)
-        half = S.half
-        at = np.arange(self.n)
-        ends = plain.slot(at, at, self.n)
-        half[ends] = self._diagonal(half[ends], at)
+            add_outer(Half(half, plain, self.kind), self.x, 1)
+        ends = plain.diagonal_slots(self.n)
+        half[ends] = self._diagonal(half[ends], np.arange(self.n))
         result = half.view(self.dtype)
         kept = 0
         for start in range(0, half.size, BLOCK):

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vech.arrays import Array, Dtype, family
-from vech.dialects import AnyLayout
+from vech.arrays import Array, Dtype, family, native
+from vech.layouts.dialects import AnyLayout
 
 PRODUCTS_EXACT_IN_DOUBLE = 2.0**53
 PRODUCTS_EXACT = 2.0**63
@@ -21,16 +21,16 @@ class Wanted(NamedTuple):
     threads: int
 
 
-def native(dtype: Dtype) -> Dtype:
+def as_given(dtype: Dtype) -> Dtype:
     """The dtype itself; TypeError where numbers of it have no products."""
     if family(dtype) in "mM":
         raise TypeError(f"X holds {dtype}, and dates and times have no products: astype(np.int64) first")
-    return dtype.newbyteorder("=") if dtype.isbuiltin else dtype
+    return native(dtype)
 
 
 def exact(dtype: Dtype) -> Dtype:
     """In which inner products of such numbers are computed."""
-    dtype = native(dtype)
+    dtype = as_given(dtype)
     if family(dtype) in "biu":
         return np.dtype(np.int64)
     return dtype if dtype.itemsize >= 4 else np.dtype(np.float32)

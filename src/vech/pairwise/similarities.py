@@ -11,14 +11,15 @@ import numpy as np
 
 from vech import arrays
 from vech.arrays import Dtype, as_array, check_memory, resolve_threads
-from vech.dialects import AnyLayout, as_layout
-from vech.layout import Layout, one_of
-from vech.moves import check_side, convert, packing
-from vech.packed import Packed
+from vech.layouts.dialects import AnyLayout, as_layout
+from vech.layouts.layout import Layout, one_of
+from vech.moves.foreign import judged
+from vech.moves.moves import check_side, convert, packing
+from vech.moves.nonzeros import Triangle, half_csr, not_above, sparse_dtype
+from vech.packed.packed import Packed
 from vech.pairwise.dense_rows import Dense
-from vech.pairwise.rows import Wanted, exact, inexact, native
+from vech.pairwise.rows import Wanted, as_given, exact, inexact
 from vech.pairwise.sparse_rows import Sparse
-from vech.scan import Triangle, half_csr, not_above, sparse_dtype
 from vech.sparse import SparseHalf
 from vech.sparse.pattern import check_real
 
@@ -193,7 +194,7 @@ def cooccurrence(
            [2, 0, 2]])
     """
     wanted = _wanted(threshold, store, layout, threads)
-    return _similarity(_rows(X, native).pattern(), wanted)
+    return _similarity(_rows(X, as_given).pattern(), wanted)
 
 
 # ---------------------------------------------------------------- the way to a store
@@ -261,7 +262,7 @@ def _rows(X: Any, dtype_of: Callable[[Dtype], Dtype]) -> Sparse | Dense:
         raise ValueError(
             f"X has shape {X.shape}: it must be a matrix, (rows, columns), whose rows are compared"
         )
-    dtype = dtype_of(X.dtype)
+    X, dtype = judged(X) if is_sparse else X, dtype_of(X.dtype)
     if X.dtype == np.uint64 and dtype == np.int64:
         largest = int((X.tocoo().data if is_sparse else X).max(initial=0))
         if largest > np.iinfo(np.int64).max:

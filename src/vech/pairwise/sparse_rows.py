@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from vech import _core, arrays
 from vech.arrays import Array, Dtype
-from vech.layout import Layout
+from vech.layouts.kind import Kind
+from vech.layouts.layout import Layout
+from vech.moves.nonzeros import Triangle, canonical
 from vech.pairwise.rows import Wanted, check_sums, exponents, numbers_of, parts_of
-from vech.scan import Triangle, _canonical
 from vech.sparse.pattern import EMPTY_ROWS, MANY_ROWS
 
 
@@ -38,7 +39,7 @@ class Sparse:
             places, i = np.unique(coo.coords[0].astype(np.int64), return_inverse=True)
             used, j = np.unique(coo.coords[1], return_inverse=True)
             X, columns = coo_array((coo.data, (i, j)), shape=(places.size, used.size)), used.size
-        csr = _canonical(X, X.dtype if X.dtype == np.bool else dtype)
+        csr = canonical(X, X.dtype if X.dtype == np.bool else dtype)
         indices = csr.indices
         if _mostly_empty(columns, indices.size):
             used, indices = np.unique(indices, return_inverse=True)
@@ -72,9 +73,9 @@ class Sparse:
         return np.dtype(np.int64) if self.data is None else self.data.dtype
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """The kind of the matrix of products."""
-        return "hermitian" if self.dtype.kind == "c" else "symmetric"
+        return Kind.HERMITIAN.of(self.dtype)
 
     def row(self) -> NDArray[np.intp]:
         """The row of each number."""

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech import _core, arrays
-from vech.arrays import Array, as_array, check_memory, family, resolve_kind
-from vech.layout import as_side, one_of
-from vech.scan import Triangle, sparse_dtype
-from vech.store import Store, as_labels
+from vech.arrays import Array, as_array, check_memory, family
+from vech.layouts.kind import Kind, resolve_kind
+from vech.layouts.layout import as_side, one_of
+from vech.moves.nonzeros import Triangle, sparse_dtype
+from vech.store import Description, Store, as_labels
 
 TRIANGLES = ("lower", "upper")
 
@@ -108,7 +109,7 @@ class Arrays(Store):
         return self._data.dtype
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """What the other triangle is: "symmetric", "hermitian", "skew" or "skew-hermitian"."""
         return self._kind
 
@@ -126,20 +127,28 @@ class Arrays(Store):
     @property
     def T(self) -> Self:
         """The transposed matrix: this store itself if symmetric, else its numbers conjugated or negated."""
-        return self if self._kind == "symmetric" else self._like(self._stored().other().data)
+        return self if self._kind is Kind.SYMMETRIC else self._like(self._stored().other().data)
 
     @property
     def H(self) -> Self:
         """The conjugate transpose: this store itself if Hermitian, else its numbers conjugated or negated."""
-        if self._kind == "hermitian":
+        if self._kind is Kind.HERMITIAN:
             return self
         return self.T if family(self.dtype) != "c" else self._like(self.T._data.conj())
 
-    def __repr__(self) -> str:
-        return (
-            f"SparseHalf(n={self.n}, dtype={self.dtype}, kind={self.kind!r}, triangle={self.triangle!r}, "
-            f"nnz={self.nnz})"
-        )
+    def describe(self) -> Description:
+        """What the arrays hold, and which triangle they are: see `vech.Store.describe`.
+
+        Returns
+        -------
+        Description
+
+        Examples
+        --------
+        >>> str(vech.SparseHalf([0, 1, 2], [0, 0], [1, 2], 2, triangle="lower").describe())
+        "n=2, dtype=int64, kind='symmetric', triangle='lower', nnz=2"
+        """
+        return super().describe()._replace(triangle=self._triangle, nnz=self.nnz)
 
     def copy(self) -> Self:
         """The same matrix in arrays of its own.

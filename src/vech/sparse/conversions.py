@@ -8,13 +8,14 @@ from typing import Any, Self
 import numpy as np
 
 from vech.arrays import INT32_MAX, Array, check_memory, check_out, resolve_threads
-from vech.dialects import AnyLayout, as_layout
-from vech.indexing import consecutive
-from vech.layout import Layout, one_of
-from vech.moves import convert
-from vech.packed import Packed
-from vech.scan import scipy_array
+from vech.layouts.dialects import AnyLayout, as_layout
+from vech.layouts.layout import Layout, one_of
+from vech.moves.moves import convert
+from vech.moves.nonzeros import scipy_array
+from vech.packed.indexing import consecutive
+from vech.packed.packed import Packed
 from vech.sparse.arrays import TRIANGLES, Arrays
+from vech.sparse.pack import scattered
 from vech.sparse.pattern import mirrored, turned
 
 
@@ -139,13 +140,19 @@ class Conversions(Arrays):
 
         return to_frame(self)
 
-    def to_packed(self, layout: str | AnyLayout = "vech") -> Packed:
+    def to_packed(self, layout: str | AnyLayout = "vech", *, threads: int | None = None) -> Packed:
         """The same matrix with all its zeros, as a `Packed`.
 
         Parameters
         ----------
         layout : str or Layout
             The layout of its half.
+        threads : int, optional
+            At most so many threads, where the layout asks for another pass.
+
+        Returns
+        -------
+        Packed
 
         Returns
         -------
@@ -167,17 +174,17 @@ class Conversions(Arrays):
         array([0, 7, 0])
         """
         layout = as_layout(layout)
+        resolve_threads(threads, 0)
         plain = layout.plain
         length = plain.length(self._n)
         check_memory(length * self.dtype.itemsize, "keep it sparse")
         runs, columns, data = self._entries()
         if self._triangle != plain.triangle:
             data = self._stored(judge=False).other().data
-        half = np.zeros(length, self.dtype)
-        half[plain.slot(np.minimum(runs, columns), np.maximum(runs, columns), self._n)] = data
+        half = scattered(runs, columns, data, plain, self._n)
         if layout != plain:
             in_place = half if isinstance(layout, Layout) and layout.implied is None else None
-            half = convert(half, plain, layout, kind=self._kind, out=in_place)
+            half = convert(half, plain, layout, kind=self._kind, out=in_place, threads=threads)
         return Packed(half, layout, kind=self._kind, labels=self._labels)
 
     def with_triangle(self, triangle: str, *, threads: int | None = None) -> Self:

@@ -7,17 +7,18 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
-from vech.arrays import as_array, resolve_kind, resolve_threads
-from vech.dialects import AnyLayout, as_layout
-from vech.layout import as_side, one_of
-from vech.scan import compares, half_csr, sparse_dtype
-from vech.sparse.algebra import Algebra
+from vech.arrays import as_array, resolve_threads
+from vech.layouts.dialects import AnyLayout, as_layout
+from vech.layouts.kind import resolve_kind
+from vech.layouts.layout import as_side, one_of
+from vech.moves.nonzeros import compares, half_csr, sparse_dtype
+from vech.sparse.arithmetic import Algebra
 from vech.sparse.arrays import TRIANGLES, integers
-from vech.sparse.consumers import Exports
 from vech.sparse.conversions import Conversions
+from vech.sparse.exports import Exports
+from vech.sparse.index import Selection
 from vech.sparse.pattern import check_threshold, exceeds, turned
 from vech.sparse.products import Products
-from vech.sparse.selection import Selection
 from vech.sparse.whole import Whole, triangle_of, whole, whole_of_pairs
 
 
@@ -55,7 +56,16 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
     The lower triangle by rows is the upper one by columns: the arrays of a CSC matrix fit as they are, with
     the other triangle's name (conjugated or negated where the kind asks for it). Numbers that are zero may be
     stored, and stay. Products use the real part of a Hermitian diagonal, the imaginary part of a
-    skew-Hermitian one, and zero for a skew one.
+    skew-Hermitian one, and zero for a skew one; so does arithmetic.
+
+    ``+ - * / -S abs(S)``, comparisons (which give bool) and, of bool and integers, ``& | ^ ~`` work entry by
+    entry with numbers and stores, in NumPy's dtype and in the triangle of the left store; with a `Packed` the
+    result is a `Packed`. Sums store every place that either store holds, products and quotients look at what
+    is stored alone, comparisons store what is true. A comparison that is true of all that is not stored
+    (``S == T``, ``S >= 0``) gives a `Packed` with its n(n+1)/2 truth values, while ``S != T`` stays sparse:
+    ``(S != T).nnz == 0`` says that two are equal. Arithmetic that would change what is not stored, such as
+    ``S + 1``, is a TypeError. ``S += T`` gives a new store and leaves the arrays as they are. A store has no
+    truth value and no hash.
 
     Examples
     --------
@@ -114,7 +124,7 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
         Raises
         ------
         ValueError
-            If the triangles differ (the first place is named, with both numbers), if the matrix is not square or
+            If the triangles differ (the worst place is named, with both numbers), if the matrix is not square or
             its arrays are no matrix, or an argument is none of its choices.
         TypeError
             For what is not SciPy sparse, dtypes refused, the "mean" of integers, skew numbers without a sign,
@@ -137,7 +147,7 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
         (4, array([1, 4, 5, 6]))
         >>> SparseHalf.from_sparse(csr_array([[1, 0, 0], [0, 0, 0], [4, 5, 6]]))
         Traceback (most recent call last):
-        ValueError: matrix is not symmetric: a[2, 0] is 4, but a[0, 2] is 0; its upper triangle is empty: if the \
+        ValueError: matrix is not symmetric: a[2, 1] is 5, but a[1, 2] is 0; its upper triangle is empty: if the \
         lower one is meant for both, say use='lower'
         """
         return cls._of_whole(whole(matrix), kind, use, tolerance, triangle, labels, threads)

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech import _core, arrays
-from vech.arrays import Array, family, mirror_change, mirror_values, settle_at
-from vech.moves import refuse_negation
-from vech.scan import Triangle, refuse_wrapped, scipy_array
-from vech.values import widen
+from vech.arrays import Array, family
+from vech.layouts.kind import Kind
+from vech.moves.moves import refuse_negation
+from vech.moves.nonzeros import Triangle, refuse_wrapped, scipy_array
+from vech.moves.rounding import widen
 
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool]
@@ -23,14 +24,14 @@ EMPTY_ROWS = 16  # for each number
 def turned(held: Triangle, threads: int = 1) -> Triangle:
     """The other triangle by rows, sorted."""
     held.refuse_smallest()
-    change = mirror_change(held.kind, held.data.dtype)
+    change = held.kind.change(held.data.dtype)
     indptr, indices, data = _core.turn(
         held.indptr, held.indices, held.data, change, held.n, held.grow, threads
     )
     return Triangle(indptr, indices, data.view(held.data.dtype), not held.grow, True, held.kind)
 
 
-def by_rows(csr: Any, grow: bool, kind: str) -> Triangle:
+def by_rows(csr: Any, grow: bool, kind: Kind) -> Triangle:
     """The triangle that a canonical CSR array of SciPy holds."""
     indptr, indices = csr.indptr.astype(np.int64, copy=False), csr.indices.astype(np.int32, copy=False)
     return Triangle(indptr, indices, csr.data, grow, True, kind)
@@ -81,7 +82,7 @@ def compressed(rows: Indices, columns: Indices, data: Array, n: int) -> tuple[An
 
 
 def sided(
-    rows: Indices, columns: Indices, data: Array, grow: bool, kind: str
+    rows: Indices, columns: Indices, data: Array, grow: bool, kind: Kind
 ) -> tuple[Indices, Indices, Array]:
     """Numbers at places in both triangles, taken to their places in one; `data` is written to."""
     across = rows < columns if grow else rows > columns
@@ -91,13 +92,13 @@ def sided(
     return rows, columns, data
 
 
-def mirrored(rows: Indices, columns: Indices, data: Array, kind: str) -> Array:
+def mirrored(rows: Indices, columns: Indices, data: Array, kind: Kind) -> Array:
     """Numbers off the diagonal as they stand in the other triangle."""
-    if kind == "skew" and data.dtype.kind == "i":
+    if kind.negates and data.dtype.kind == "i":
         smallest = np.iinfo(data.dtype).min
         at = data == smallest
         refuse_negation(rows[at], columns[at], smallest, data.dtype)
-    return mirror_values(data, kind)
+    return kind.mirror(data)
 
 
 # ---------------------------------------------------------------- looking up
@@ -130,7 +131,7 @@ def looked_up(held: Triangle, rows: Indices, columns: Indices) -> Array:
     values = np.zeros(rows.shape, held.data.dtype)
     values[stored] = held.data[low[stored]]
     across = stored & (rows < columns if held.grow else rows > columns)
-    if across.any() and held.kind != "symmetric":
+    if across.any() and held.kind is not Kind.SYMMETRIC:
         values[across] = mirrored(columns[across], rows[across], values[across], held.kind)
     return values
 
@@ -140,11 +141,11 @@ def looked_up(held: Triangle, rows: Indices, columns: Indices) -> Array:
 
 def settled(held: Triangle) -> Triangle:
     """The same, with the diagonal that its kind computes with."""
-    if held.kind == "symmetric":
+    if held.kind is Kind.SYMMETRIC:
         return held
     on = held.indices == held.runs()
     data = held.data.copy()
-    settle_at(data, on, held.kind)
+    data[on] = held.kind.settled(data[on])
     return replace(held, data=data)
 
 
@@ -177,6 +178,6 @@ def exceeds(held: Triangle, bound: float) -> Mask:
         limit = int(np.floor(min(bound, 2.0**64)))
         above: Mask = held.data > limit
         return above | (held.data < -limit) if letter == "i" else above
-    if letter == "f" and held.kind == "symmetric":
+    if letter == "f" and held.kind is Kind.SYMMETRIC:
         return ~(np.abs(held.data) <= np.float64(bound))
     return sizes(held) > bound

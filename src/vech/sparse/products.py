@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech import _core, reductions
+from vech import _core
 from vech.arrays import Array, Dtype, as_array, check_memory, check_out, extension, resolve_threads
-from vech.runs import KERNEL
-from vech.scan import Triangle, scipy_array
+from vech.layouts.kind import Kind
+from vech.moves.nonzeros import Triangle, scipy_array
+from vech.moves.runs import KERNEL
+from vech.packed import norms
 from vech.sparse.arrays import Arrays
 from vech.sparse.snapshot import snapshot
-
-DIAGONALS = {"hermitian": "real", "skew": "zero", "skew-hermitian": "imaginary"}
 
 
 class Products(Arrays):
@@ -72,8 +72,7 @@ class Products(Arrays):
         >>> vech.SparseHalf([0, 1, 3], [0, 0, 1], [1, 2, 3], 2, triangle="lower").rmatvec([1, 0])
         array([1, 2])
         """
-        negates = self._kind.startswith("skew")
-        return self._product(x, conjugates=not self._kind.endswith("hermitian"), negates=negates)
+        return self._product(x, conjugates=not self._kind.conjugates, negates=self._kind.negates)
 
     rmatmat = rmatvec
 
@@ -83,7 +82,7 @@ class Products(Arrays):
             raise ValueError(
                 f"x has shape {x.shape}, but x @ S needs {self._n} columns: ({self._n},) or (..., m, {self._n})"
             )
-        conjugates, negates = self._kind.endswith("hermitian"), self._kind.startswith("skew")
+        conjugates, negates = self._kind.conjugates, self._kind.negates
         if x.ndim < 2:
             return self._product(x, conjugates=conjugates, negates=negates)
         product = self._product(x.swapaxes(-1, -2), conjugates=conjugates, negates=negates)
@@ -121,7 +120,7 @@ class Products(Arrays):
             raise ValueError(
                 f"x has shape {x.shape}: a quadratic form takes a vector or columns, (n,) or (n, m)"
             )
-        return reductions.form(x, self.matmul(x), self._kind)
+        return norms.form(x, self.matmul(x), self._kind)
 
     def operator(self, *, expected: int | None = None) -> Any:
         """A linear operator for many products: a snapshot of the matrix, half or full, whichever is faster.
@@ -241,7 +240,6 @@ class Products(Arrays):
             number = np.dtype(f"f{dtype.itemsize // 2}")
             wide = math.prod(x.shape[1:])
             left, right = (array.reshape(held.n, wide).view(number) for array in (x, y))
-        kind = self._kind
         done = _core.multiply_sparse(
             held.indptr,
             held.indices,
@@ -250,9 +248,9 @@ class Products(Arrays):
             right,
             held.n,
             held.grow,
-            DIAGONALS.get(kind, "stored"),
-            kind.endswith("hermitian"),
-            kind.startswith("skew"),
+            self._kind.diagonal,
+            self._kind.conjugates,
+            self._kind.negates,
             threads,
         )
         if not done:
@@ -270,7 +268,7 @@ class Products(Arrays):
         off = stored.indices != stored.runs()
         strict = stored.chosen(off)
         other = replace(strict, data=strict.mirrored_data())
-        own, mirrored = (_csr(part) for part in (strict if self._kind == "skew" else stored, other))
+        own, mirrored = (_csr(part) for part in (strict if self._kind is Kind.SKEW else stored, other))
         return np.asarray(own @ x + mirrored.T @ x)
 
 

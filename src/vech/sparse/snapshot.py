@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, settle_at
+from vech.arrays import Array
+from vech.layouts.kind import Kind
 from vech.sparse.arrays import Arrays
 
 # Products of a dtype without a kernel from which on making the full matrix pays. Making it costs what so many products
@@ -49,9 +50,10 @@ def _is_short(store: Any) -> bool:
 
 def _full(store: Arrays) -> Any:
     full = store.to_csr()
-    if store.kind != "symmetric":
+    if store.kind is not Kind.SYMMETRIC:
         rows = np.repeat(np.arange(full.shape[0]), np.diff(full.indptr))
-        settle_at(full.data, rows == full.indices, store.kind)
+        on = rows == full.indices
+        full.data[on] = store.kind.settled(full.data[on])
     return full
 
 

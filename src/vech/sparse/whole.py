@@ -8,16 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech import _core
-from vech.arrays import INT32_MAX, Array, Dtype, epsilon, mirror_values, resolve_kind, resolve_threads
-from vech.layout import Layout, one_of
-from vech.moves import check_use, packing
-from vech.scan import Triangle, check_matrix, refuse_wrapped
+from vech.arrays import INT32_MAX, Array, Dtype, epsilon, resolve_threads
+from vech.layouts.kind import Kind, resolve_kind
+from vech.layouts.layout import Layout, one_of
+from vech.moves.moves import Packing, check_use, contradiction, packing
+from vech.moves.nonzeros import Triangle, as_square, canonical
+from vech.moves.rounding import largest, mean, worst
 from vech.sparse.arrays import TRIANGLES
 from vech.sparse.pattern import Indices, compressed, mirrored, turned, union
-from vech.values import largest, mean
-
-AS_THEY_ARE = (1.0, 1.0)
-NOWHERE = np.zeros(0, np.int64)
 
 
 class Whole(NamedTuple):
@@ -38,17 +36,16 @@ class Whole(NamedTuple):
         """The rows that the arrays are of."""
         return self.indptr.size - 1
 
-    def cut(self, name: str, kind: str, threads: int) -> Triangle:
+    def cut(self, name: str, kind: Kind, threads: int) -> Triangle:
         """The lower or upper triangle with its diagonal, compressed as the whole is."""
         grow = (name == "lower") == self.by_rows
         indptr, indices, data = _core.cut(self.indptr, self.indices, self.data, self.side, grow, threads)
         return Triangle(indptr, indices, data.view(self.data.dtype), grow, self.by_rows, kind)
 
-    def asymmetry(self, kind: str, tolerance: float, threads: int) -> tuple[int, int] | None:
+    def asymmetry(self, kind: Kind, tolerance: float, threads: int) -> tuple[int, int] | None:
         """The first place of the lower triangle whose number is not within `tolerance` of its mirror image."""
-        rules = kind.endswith("hermitian"), kind.startswith("skew")
         arrays = (self.indptr, self.indices, self.data, self.side)
-        return _core.asymmetry(*arrays, *rules, tolerance, threads)
+        return _core.asymmetry(*arrays, kind.conjugates, kind.negates, tolerance, threads)
 
     def pairs(self) -> tuple[Indices, Indices]:
         """Row and column of each number, of `side` rows."""
@@ -92,7 +89,7 @@ def is_symmetric(matrix: Any, kind: str = "symmetric", *, threads: int | None = 
 
     See Also
     --------
-    vech.SparseHalf.from_sparse : names the first place where a matrix is not what it should be.
+    vech.SparseHalf.from_sparse : names the worst place where a matrix is not what it should be.
 
     Notes
     -----
@@ -118,31 +115,64 @@ def triangle_of(
     """One triangle of a whole matrix by rows, after `use` has been obeyed."""
     one_of("triangle", triangle, TRIANGLES)
     kind = resolve_kind(kind, full.data.dtype, moves=False)
-    check_use(use, tolerance, packing(Layout(triangle, "rows"), kind, full.data.dtype))
+    recipe = packing(Layout(triangle, "rows"), kind, full.data.dtype)
     count = resolve_threads(threads, full.data.nbytes)
-    if use == "both":
-        exact = _judge(full, kind, tolerance, count)
-        own = _believed(full, triangle, kind, triangle, count)
-        with np.errstate(invalid="ignore"):  # signalling NaN
-            filled = bool(full.data.all())
-        if exact and filled:  # then both triangles hold the same places
-            return own
-        return _with_places(own, _believed(full, _other(triangle), kind, triangle, count))
+    exact = judge(full, recipe, use, tolerance, count)
     if use == "mean":
-        return _mean(full, kind, triangle, count)
-    return _believed(full, use if use in TRIANGLES else triangle, kind, triangle, count)
+        return mean_of(full, recipe, count)[0]
+    own = _by_rows(full.cut(believed(recipe, use), kind, count), triangle, count)
+    with np.errstate(invalid="ignore"):  # signalling NaN
+        if use != "both" or (exact and bool(full.data.all())):  # then both triangles hold the same places
+            return own
+    return _with_places(own, _by_rows(full.cut(_other(triangle), kind, count), triangle, count))
 
 
-def _believed(full: Whole, source: str, kind: str, triangle: str, threads: int) -> Triangle:
-    """The numbers of one triangle, mirrored where they are wanted in the other."""
-    half = full.cut(source, kind, threads)
-    if not half.by_rows:
-        half = half.other()
-    return half if half.name == triangle else turned(half, threads)
+def believed(recipe: Packing, use: str) -> str:
+    """The triangle whose numbers are kept."""
+    return use if use in TRIANGLES else recipe.layout.triangle
+
+
+def mean_of(full: Whole, recipe: Packing, threads: int) -> tuple[Triangle, bool]:
+    """The mean of both triangles by rows, scaled for the layout; whether a finite number became infinite."""
+    held, a, b = _both(full, recipe, threads)
+    diagonal = np.flatnonzero(held.indices == held.runs())
+    infinite = mean(a, b, a, diagonal, recipe.scaling.off, recipe.scaling.on)
+    return replace(held, data=a[0]), infinite
+
+
+def judge(full: Whole, recipe: Packing, use: str, tolerance: float | None, threads: int) -> bool:
+    """ValueError for numbers that are not the mirror images of each other, naming the worst; if `use` compares any.
+
+    Returns whether they are exactly.
+    """
+    check_use(use, tolerance, recipe)
+    if use != "both":
+        return False
+    if recipe.negates:
+        _refuse_smallest(full, recipe.kind)
+    triangular = recipe.kind is Kind.TRIANGULAR
+    if not triangular and full.asymmetry(recipe.kind, tolerance or 0.0, threads) is None:
+        return not tolerance
+    bound = default_tolerance(full.data, full.n) if tolerance is None else float(tolerance)
+    if triangular or bound == 0 or full.asymmetry(recipe.kind, bound, threads) is not None:
+        _refuse_worst(full, recipe, bound, threads)
+    return False
+
+
+def default_tolerance(numbers: Array, n: int) -> float:
+    """n eps max|A| over the finite numbers, 0 for exact ones."""
+    return n * epsilon(numbers.dtype) * float(largest(numbers[None])[0])
 
 
 def _other(triangle: str) -> str:
     return TRIANGLES[1 - TRIANGLES.index(triangle)]
+
+
+def _by_rows(half: Triangle, triangle: str, threads: int) -> Triangle:
+    """The numbers of one triangle by rows, mirrored where they are wanted in the other."""
+    if not half.by_rows:
+        half = half.other()
+    return half if half.name == triangle else turned(half, threads)
 
 
 def _with_places(own: Triangle, other: Triangle) -> Triangle:
@@ -155,52 +185,52 @@ def _with_places(own: Triangle, other: Triangle) -> Triangle:
     return replace(own, indptr=both.indptr, indices=both.indices, data=data)
 
 
-def _mean(full: Whole, kind: str, triangle: str, threads: int) -> Triangle:
-    own, other = (_believed(full, source, kind, triangle, threads) for source in TRIANGLES)
+def _both(full: Whole, recipe: Packing, threads: int) -> tuple[Triangle, Array, Array]:
+    """The places of both triangles, in the layout's own and by rows, and the two numbers that each has.
+
+    Of a triangular matrix only the diagonal has two that agree, what is in the other triangle should be zero.
+    """
+    kind, triangle = recipe.kind, recipe.layout.triangle
+    mirror = Kind.SYMMETRIC if kind is Kind.TRIANGULAR else kind
+    own, other = (
+        _by_rows(full.cut(source, mirror, threads), triangle, threads)
+        for source in (triangle, _other(triangle))
+    )
     on = other.indices == other.runs()
-    other.data[on] = mirror_values(other.data[on], kind)
+    other.data[on] = mirror.mirror(other.data[on])
     both = union(own, other)
     a, b = np.zeros((2, 1, both.indices.size), full.data.dtype)
-    a[0, both.left], b[0, both.right] = own.data, other.data
-    mean(a, b, a, NOWHERE, AS_THEY_ARE, AS_THEY_ARE)
-    return replace(own, indptr=both.indptr, indices=both.indices, data=a[0])
+    b[0, both.right] = other.data
+    if kind is not Kind.TRIANGULAR:
+        a[0, both.left] = own.data
+    else:
+        on = both.indices == np.repeat(np.arange(full.side), np.diff(both.indptr))
+        a[0, on] = b[0, on]
+    return replace(own, indptr=both.indptr, indices=both.indices), a, b
 
 
-def _judge(full: Whole, kind: str, tolerance: float | None, threads: int) -> bool:
-    """ValueError for the first number that is not the mirror image of what is at the mirrored place.
-
-    Returns whether each is exactly.
-    """
-    dtype = full.data.dtype
-    if kind == "skew" and dtype.kind == "i":
-        smallest = full.data == np.iinfo(dtype).min
-        if smallest.any():
-            rows, columns = (axis[smallest] for axis in full.pairs())
-            off = rows != columns
-            mirrored(rows[off], columns[off], full.data[smallest][off], kind)
-    place = full.asymmetry(kind, tolerance or 0.0, threads)
-    exact = place is None and not tolerance
-    if place is not None and tolerance is None and epsilon(dtype):
-        bound = full.n * epsilon(dtype) * largest(full.data[None])[0]
-        place = full.asymmetry(kind, float(bound), threads)
-    if place is not None:
-        raise _disagreement(full, kind, *place)
-    return exact
+def _refuse_smallest(full: Whole, kind: Kind) -> None:
+    """OverflowError for the integer without a negative, off the diagonal."""
+    smallest = full.data == np.iinfo(full.data.dtype).min
+    if smallest.any():
+        rows, columns = (axis[smallest] for axis in full.pairs())
+        off = rows != columns
+        mirrored(rows[off], columns[off], full.data[smallest][off], kind)
 
 
-def _disagreement(full: Whole, kind: str, i: int, j: int) -> ValueError:
+def _refuse_worst(full: Whole, recipe: Packing, bound: float, threads: int) -> None:
+    held, a, b = _both(full, recipe, threads)
+    found = worst(a, b, np.array([bound]))
+    if found is None:
+        return
+    i, j = int(held.runs()[found[1]]), int(held.indices[found[1]])
     here, there = full.number(i, j), full.number(j, i)
     rows, columns = full.pairs()
     below, above = bool((rows > columns).any()), bool((rows < columns).any())
     if full.places is not None:
         i, j = int(full.places[i]), int(full.places[j])
-    numbers = f"a[{i}, {j}] is {here}" + ("" if i == j else f", but a[{j}, {i}] is {there}")
-    if below != above and i != j:
-        own, other = TRIANGLES if below else TRIANGLES[::-1]
-        way = f"its {other} triangle is empty: if the {own} one is meant for both, say use={own!r}"
-    else:
-        way = "say what to believe with use='lower', 'upper' or 'mean', or allow more with tolerance="
-    return ValueError(f"matrix is not {kind}: {numbers}; {way}")
+    own = TRIANGLES[0 if below else 1] if below != above and i != j else None
+    raise contradiction(recipe, i, j, here, there, own=own)
 
 
 # ---------------------------------------------------------------- whole matrices from what users have
@@ -208,26 +238,15 @@ def _disagreement(full: Whole, kind: str, i: int, j: int) -> ValueError:
 
 def whole(matrix: Any) -> Whole:
     """A square SciPy sparse matrix in canonical form; what is in it already is not copied."""
-    dtype, n = check_matrix(matrix), matrix.shape[0]
-    if matrix.format in ("coo", "dok") or n > INT32_MAX:
+    matrix, dtype = as_square(matrix)
+    n = matrix.shape[0]
+    if matrix.format == "coo" or n > INT32_MAX:
         coo = matrix.tocoo()
         rows, columns = coo.coords
         return whole_of_pairs(rows, columns, coo.data.astype(dtype, copy=False), n)
-    if matrix.format not in ("csr", "csc", "bsr"):
-        matrix = matrix.tocsr()
-    elif (full := _canonical(matrix, dtype)) is not None:
-        return full
-    else:  # SciPy trusts these arrays, and would crash on wrong ones
-        arrays = (matrix.data, matrix.indices, matrix.indptr)
-        type(matrix)(arrays, shape=matrix.shape).check_format(full_check=True)
-        matrix = matrix.astype(dtype)  # without its flags, which could be stale
-        matrix = matrix.tocsr() if matrix.format == "bsr" else matrix
-    rounded = matrix.astype(float) if dtype.kind in "iu" else None
-    matrix.sum_duplicates()
-    if rounded is not None:
-        rounded.sum_duplicates()
-        refuse_wrapped(matrix.data, rounded.data)
-    full = _canonical(matrix, dtype)
+    full = _canonical(matrix, dtype) if matrix.format in ("csr", "csc") else None
+    if full is None:
+        full = _canonical(canonical(matrix, dtype), dtype)
     assert full is not None
     return full
 
@@ -248,14 +267,10 @@ def _canonical(matrix: Any, dtype: Dtype) -> Whole | None:
     """The arrays of a CSR or CSC matrix, or None if they are not canonical."""
     n = matrix.shape[0]
     indptr, indices, data = matrix.indptr, matrix.indices, matrix.data
-    if matrix.format == "bsr" or indptr.shape != (n + 1,) or n > INT32_MAX:
+    if n > INT32_MAX:
         return None
     count = int(indptr[-1])
-    if not 0 <= count <= min(indices.size, data.size):
-        return None
     indices, data = indices[:count], data[:count]  # there may be room behind
-    if indices.dtype != np.int32 and count and not 0 <= indices.min() <= indices.max() < n:
-        return None
     indptr, indices = _index_types(indptr, indices)
     if _core.fault(indptr, indices, n, "full") >= 0:
         return None

@@ -1,0 +1,3 @@
+#include "core/kernels/codes.hpp"
+#include "core/kernels/scan.hpp"
+#include "core/kernels/strip.hpp"

@@ -1,0 +1,2 @@
+#include "core/kernels/cells.hpp"
+#include "core/kernels/move.hpp"

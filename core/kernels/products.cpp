@@ -1,0 +1,2 @@
+#include "core/kernels/columns.hpp"
+#include "core/kernels/product.hpp"

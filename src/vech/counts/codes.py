@@ -1,0 +1,445 @@
+"""Ternary codes: each number of X as above, below or neutral, in two planes of bits; counts of agreements of columns.
+
+`encode` packs columns against thresholds, or all pairs of times against each other. From codes, `Counts` keeps the exact
+counts of each pair of columns, which add up and can be taken away; `write` makes a half of the ratio of counts that
+a `Measure` names, straight from codes or from counts kept.
+"""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vech import _core
+from vech.arrays import Array, Dtype, check_progress, is_even, resolve_threads
+from vech.layouts.layout import Layout
+from vech.moves.moves import convert
+
+Progress = Callable[[int, int | None], object]
+Terms = tuple[float, float, float, float]
+
+SIDE = 8  # columns of a block
+TIMES = 64  # bits of a word
+KINDS = (2, 5)  # of counts over a pair of columns: of all times; of those valid in both
+CODE_BYTES = 2**27  # of pairs of times that are held together
+STORED_BYTES = 2**27  # of counts kept where codes are not
+PIECE_BYTES = 2**24  # of numbers that are cast, in rows, before they become codes
+PANEL = 64  # rows of the half go in multiples of this
+PANELS = 32  # of the half, where progress is reported
+SLACK = 4, 60  # roundings a threshold forgives: of numbers of X; of deviations, in float64 (9 were seen)
+
+
+class Measure(NamedTuple):
+    """A ratio of counts over two columns, and what 0 / 0 is on the diagonal (off it, 0).
+
+    Terms are factors of B, Q, m and t: B = times at which both columns are active, Q = those at which their signs
+    differ, m = times the one is active + times the other is, t = all times. With `root` the denominator is instead
+    the root of the product of the two numbers that m adds.
+    """
+
+    over: Terms
+    under: Terms = (0, 0, 0, 0)
+    root: bool = False
+    empty: float = 1.0
+
+
+ACTIVE, SIGN, VALID = range(3)  # planes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Codes:
+    """Two bits, `active` and `sign` (above), for each number of X; a third, `valid`, where NaN counts pairwise.
+
+    ``bits[b, w, plane]`` are the words of the columns 8 b to 8 b + 7, padded with columns that are neutral, at the
+    times 64 w to 64 w + 63, padded with bits that are zero; bit t of a word is time 64 w + t.
+    """
+
+    bits: NDArray[np.uint64]
+    p: int
+    n_samples: int
+
+    @property
+    def pairwise(self) -> bool:
+        """Whether there is a plane of what is valid."""
+        return bool(self.bits.shape[2] == 3)
+
+    @property
+    def active(self) -> NDArray[np.float64]:
+        """At how many times each column is active."""
+        counts = np.bitwise_count(self.bits[:, :, 0]).sum(axis=1, dtype=np.int64)
+        return np.asarray(counts.reshape(-1)[: self.p], np.float64)
+
+    def numbers(self, plane: int, columns: slice, times: slice) -> NDArray[np.float64]:
+        """A plane as zeros and ones, shape (times, columns); columns start at a multiple of 8, times at one of 64."""
+        blocks = slice(columns.start // SIDE, -(-columns.stop // SIDE))
+        words = slice(times.start // TIMES, -(-times.stop // TIMES))
+        octets = self.bits[blocks, words, plane].astype("<u8").view(np.uint8)
+        ones = np.unpackbits(octets.reshape(*octets.shape[:2], SIDE, 8), axis=-1, bitorder="little")
+        rows = ones.transpose(1, 3, 0, 2).reshape(ones.shape[1] * TIMES, -1)
+        return rows[: times.stop - times.start, : columns.stop - columns.start].astype(np.float64)
+
+
+def edges(middle: Array, reach: Array, dtype: Dtype, mean: Array | float = 0.0) -> tuple[Array, Array]:
+    """From where on a number is below, and above: `reach` away from the middle, or closer by rounding alone.
+
+    So a move of just the threshold counts in every unit of X: x and 0.1 x, of which 0.1 is rounded in each
+    number, and in the threshold, give the same counts. What is rounded is as large as the numbers: as the
+    middle, the reach, and the `mean` about which the reach was found.
+    """
+    rounding = SLACK[0] * np.finfo(dtype).eps + SLACK[1] * np.finfo(np.float64).eps
+    reach = reach - np.minimum(rounding * (np.abs(middle) + np.abs(mean) + reach), reach / 2)
+    return middle - reach, middle + reach
+
+
+def encode(
+    X: Array | Iterable[Array],
+    low: Array,
+    high: Array,
+    *,
+    closed: bool = True,
+    pairwise: bool = False,
+    threads: int | None = None,
+) -> Codes:
+    """Codes of the columns of X: above where ``x >= high``, below where ``x <= low``, else neutral.
+
+    Parameters
+    ----------
+    X : array, shape (n_samples, n_features), or iterable of pieces of it
+        Real numbers, of any strides; NaN is neutral. float32 and float64 are read where they lie, others go through
+        float64 in pieces. Pieces are taken as they come: what `pieces` and `even` make.
+    low, high : array, shape (n_features,)
+        In float64; infinities where nothing is below or above.
+    closed : bool
+        Whether a number that equals its threshold counts; without, ``x > high`` and ``x < low``.
+    pairwise : bool
+        Adds the plane of what is valid, not NaN.
+    threads : int, optional
+        At most so many threads.
+
+    Returns
+    -------
+    Codes
+        n_samples n_features / 4 bytes, 3/8 with `pairwise`. One pass over X.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> codes = encode(np.array([[0.5], [-0.1], [-0.7]]), np.array([-0.5]), np.array([0.5]))
+    >>> [bin(word) for word in codes.bits[0, 0, :, 0]]
+    ['0b101', '0b1']
+    """
+    made: list[NDArray[np.uint64]] = []
+    rows = 0
+    p = low.size
+    for piece in pieces(X, np.dtype(np.float64)) if isinstance(X, np.ndarray) else X:
+        above, below = _beyond(high, piece.dtype, closed), -_beyond(-low, piece.dtype, closed)
+        bits = _empty_bits(p, len(piece), pairwise)
+        _core.encode(piece, below, above, bits, resolve_threads(threads, piece.nbytes))
+        made.append(bits)
+        rows += len(piece)
+    if not made:
+        made.append(_empty_bits(p, 0, pairwise))
+    return Codes(made[0] if len(made) == 1 else np.concatenate(made, axis=1), p, rows)
+
+
+def pair_codes(X: Array, *, pairwise: bool = False, threads: int | None = None) -> "PairCodes":
+    """Codes of all pairs of times of the columns of X: above where x rises from one to the other.
+
+    Parameters
+    ----------
+    X : array, shape (n_samples, n_features), float32 or float64
+        NaN makes a pair neutral.
+    pairwise : bool
+        Adds the plane of what is valid.
+
+    Returns
+    -------
+    PairCodes
+        Makes codes of some pairs at a time; holds a copy of X.
+    """
+    samples, p = X.shape
+    blocks = np.zeros((-(-p // SIDE), samples, SIDE), X.dtype)
+    for block in range(len(blocks)):
+        columns = X[:, SIDE * block : SIDE * (block + 1)]
+        blocks[block, :, : columns.shape[1]] = columns
+    return PairCodes(blocks, p, pairwise, threads)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairCodes:
+    """The T (T - 1) / 2 pairs of T times, in chunks of codes."""
+
+    blocks: Array
+    p: int
+    pairwise: bool
+    threads: int | None
+
+    @property
+    def total(self) -> int:
+        """How many pairs of times there are."""
+        samples = int(self.blocks.shape[1])
+        return samples * (samples - 1) // 2
+
+    @property
+    def chunk(self) -> int:
+        """Pairs of times at a time."""
+        return TIMES * max(1, CODE_BYTES // _empty_bits(self.p, TIMES, self.pairwise).nbytes)
+
+    def chunks(self) -> Iterator[Codes]:
+        """Codes of all pairs of times."""
+        for first in range(0, self.total, self.chunk):
+            count = min(self.chunk, self.total - first)
+            bits = _empty_bits(self.p, count, self.pairwise)
+            _core.encode_pairs(
+                self.blocks, self.p, first, bits, resolve_threads(self.threads, 4 * bits.nbytes)
+            )
+            yield Codes(bits, self.p, count)
+
+
+class Counts:
+    """Exact counts over each pair of columns, in halves of int64: what codes agree and disagree on.
+
+    Counts of some times and of others add up, so times can be added, taken away, and merged: in a copy, which
+    takes the place of what was there when it is complete, so that errors and Ctrl-C change nothing.
+
+    Attributes
+    ----------
+    both : array, shape (p (p + 1) / 2,), int64
+        In vech's own order: times at which both columns are active.
+    discordant : array, shape (p (p + 1) / 2,), int64
+        Of these, the times at which one is above and the other below.
+    n_samples : int
+        Times.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X, bound = np.array([[1.0, 1.0], [1.0, -1.0], [0.0, 1.0]]), np.ones(2)
+    >>> counts = Counts(2)
+    >>> counts.add(encode(X, -bound, bound))
+    >>> counts.both, counts.discordant, counts.n_samples
+    (array([2, 2, 3]), array([0, 1, 0]), 3)
+    >>> counts.remove(encode(X[:1], -bound, bound))
+    >>> counts.both, counts.n_samples
+    (array([1, 1, 2]), 2)
+    """
+
+    layout = Layout("lower", "columns")
+
+    def __init__(self, p: int) -> None:
+        self.p = p
+        self._state = np.zeros((KINDS[0], self.layout.length(p)), np.int64), 0
+
+    @property
+    def n_samples(self) -> int:
+        return self._state[1]
+
+    @property
+    def _kept(self) -> NDArray[np.int64]:
+        return self._state[0]
+
+    @property
+    def both(self) -> NDArray[np.int64]:
+        return np.asarray(self._kept[0])
+
+    @property
+    def discordant(self) -> NDArray[np.int64]:
+        return np.asarray(self._kept[1])
+
+    @property
+    def active(self) -> NDArray[np.float64]:
+        """At how many times each column is active."""
+        return np.asarray(self.both[self._diagonal], np.float64)
+
+    @property
+    def _diagonal(self) -> NDArray[np.int64]:
+        return self.layout.diagonal_slots(self.p)
+
+    def add(self, codes: Codes, *, threads: int | None = None) -> None:
+        """Count the times of these codes too."""
+        self._count(codes, 1, threads)
+
+    def remove(self, codes: Codes, *, threads: int | None = None) -> None:
+        """Take the times of these codes away again."""
+        if codes.n_samples > self.n_samples:
+            raise ValueError(
+                f"{codes.n_samples} rows cannot be taken from the {self.n_samples} that were counted"
+            )
+        self._count(codes, -1, threads)
+
+    def copy(self) -> "Counts":
+        """The same times, counted further without this one."""
+        return copy.copy(self)
+
+    def merge(self, other: "Counts") -> None:
+        """Count the times of another such object too."""
+        self._state = self._kept + other._kept, self.n_samples + other.n_samples
+
+    def write(self, measure: Measure, half: Array, grow: bool, scale: Array | None = None) -> None:
+        """The ratio of counts, times scale[i] scale[j], into a half of either order."""
+        direct = grow == self.layout.grow
+        shrink = half if direct else np.empty_like(half)
+        options = (measure, float(self.n_samples), self.active, _scale(scale, self.p))
+        _count(
+            None,
+            self.p,
+            False,
+            (0, self.p),
+            self._kept,
+            1,
+            shrink,
+            *options,
+            resolve_threads(None, half.nbytes),
+        )
+        if not direct:
+            convert(shrink, self.layout, Layout("lower", "rows"), out=half)
+
+    def _count(self, codes: Codes, sign: int, threads: int | None) -> None:
+        nothing = np.zeros(self.p)
+        workers = resolve_threads(threads, _work(codes))
+        measure = Measure((0, 0, 0, 0))
+        kept, samples = self._kept.copy(), self.n_samples + sign * codes.n_samples
+        _count(codes, self.p, False, (0, self.p), kept, sign, None, measure, 0.0, nothing, nothing, workers)
+        if sign < 0:
+            _check_counts(kept, self._diagonal, samples)
+        self._state = kept, samples
+
+
+def _check_counts(kept: NDArray[np.int64], diagonal: NDArray[np.int64], samples: int) -> None:
+    """Refuse counts that no rows have."""
+    both, discordant = kept
+    if kept.min(initial=0) < 0 or (discordant > both).any() or both[diagonal].max(initial=0) > samples:
+        raise ValueError(
+            "these rows cannot be taken away: some were not counted before, so counts would be negative"
+        )
+
+
+def write(
+    codes: Codes | PairCodes,
+    measure: Measure,
+    half: Array,
+    grow: bool,
+    *,
+    scale: Array | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """The ratio of counts over each pair of columns, times scale[i] scale[j], straight into a half whose runs `grow` or shrink.
+
+    Codes of pairs of times come in chunks where they are many: then panels of the half are counted one after the
+    other, so that besides codes of `CODE_BYTES` only counts of `STORED_BYTES` are held.
+    """
+    check_progress(progress)
+    p = codes.p
+    scale = _scale(scale, p)
+    if isinstance(codes, PairCodes) and codes.total <= codes.chunk:
+        (codes,) = codes.chunks()
+    whole = isinstance(codes, Codes)
+    chunks = 1 if isinstance(codes, Codes) else -(-codes.total // codes.chunk)
+    total = codes.n_samples if isinstance(codes, Codes) else codes.total
+    panels = list(_panels(p, grow, codes.pairwise, kept=not whole, reported=progress is not None))
+    for step, (begin, end, length) in enumerate(panels):
+        kept = None if whole else np.zeros((KINDS[codes.pairwise], length), np.int64)
+        active = np.zeros(p)
+        for number, part in enumerate([codes] if isinstance(codes, Codes) else codes.chunks(), 1):
+            active += part.active
+            values = half if number == chunks else None
+            options = (
+                kept,
+                1,
+                values,
+                measure,
+                float(total),
+                active,
+                scale,
+                resolve_threads(threads, _work(part)),
+            )
+            _count(part, p, grow, (begin, end), *options)
+            if progress is not None:
+                progress(step * chunks + number, len(panels) * chunks)
+
+
+def _count(
+    codes: Codes | None,
+    p: int,
+    grow: bool,
+    rows: tuple[int, int],
+    kept: Array | None,
+    sign: int,
+    values: Array | None,
+    measure: Measure,
+    times: float,
+    active: Array,
+    scale: Array,
+    threads: int,
+) -> None:
+    bits = None if codes is None else codes.bits
+    empty, over, under, root = measure.empty, measure.over, measure.under, measure.root
+    pairwise = codes is not None and codes.pairwise
+    begin, end = rows
+    job = (bits, p, grow, begin, end, kept, sign, values, active, scale, times)
+    _core.count(*job, empty, over, under, root, pairwise, threads)
+
+
+def _panels(
+    p: int, grow: bool, pairwise: bool, *, kept: bool, reported: bool
+) -> Iterator[tuple[int, int, int]]:
+    """Runs [begin, end) of a half, and how many numbers those hold."""
+    height = p
+    if kept:
+        height = min(p, max(PANEL, STORED_BYTES // (8 * KINDS[pairwise] * p) // PANEL * PANEL))
+    elif reported:
+        height = max(PANEL, p // PANELS // PANEL * PANEL)
+    for begin in range(0, p, height):
+        end = min(begin + height, p)
+        first, last = (begin + 1, end) if grow else (p - end + 1, p - begin)  # lengths of runs
+        yield begin, end, (first + last) * (end - begin) // 2
+
+
+def _work(codes: Codes) -> int:
+    """Bytes that say how long counting takes."""
+    return codes.p * codes.bits.nbytes // 4
+
+
+def _scale(scale: Array | None, p: int) -> Array:
+    return np.ones(p) if scale is None else np.ascontiguousarray(scale, np.float64)
+
+
+def _empty_bits(p: int, rows: int, pairwise: bool) -> NDArray[np.uint64]:
+    return np.empty((-(-p // SIDE), -(-rows // TIMES), 3 if pairwise else 2, SIDE), np.uint64)
+
+
+def _beyond(threshold: Array, dtype: Dtype, closed: bool) -> Array:
+    """The number a of the dtype for which x > a is x >= threshold, or x > threshold, in exact arithmetic."""
+    with np.errstate(over="ignore"):
+        found = threshold.astype(dtype)
+    least = dtype.type(-np.inf)
+    down = np.nextafter(found, least)
+    passes = found >= threshold if closed else found > threshold
+    return np.where(passes, down, found)
+
+
+def pieces(X: Array, dtype: Dtype) -> Iterator[Array]:
+    """X as it is if it is of even floats, else rows in `dtype`, in multiples of 64 but for the last piece."""
+    if X.dtype in (np.dtype(np.float32), np.dtype(np.float64)) and is_even(X):
+        yield X
+        return
+    height = max(1, PIECE_BYTES // (dtype.itemsize * max(1, X.shape[1]) * TIMES)) * TIMES
+    for start in range(0, len(X), height):
+        yield X[start : start + height].astype(dtype)
+
+
+def even(blocks: Iterable[Array], p: int, dtype: Dtype) -> Iterator[Array]:
+    """Rows that come in blocks of any height in `dtype`, in multiples of 64 but for the last piece."""
+    rest = np.empty((0, p), dtype)
+    for block in blocks:
+        rows = np.concatenate([rest, np.asarray(block, dtype)])
+        whole = len(rows) // TIMES * TIMES
+        if whole:
+            yield rows[:whole]
+        rest = rows[whole:]
+    if len(rest):
+        yield rest

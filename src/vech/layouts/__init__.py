@@ -1,0 +1,1 @@
+"""What a half is: where each pair of a matrix is, by which name, and what the other triangle says."""

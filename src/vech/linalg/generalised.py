@@ -1,0 +1,234 @@
+"""Eigenvalue problems, ``S x = l M x`` and with a shift, as operators whose largest eigenvalues are wanted."""
+
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vech.arrays import Array, Dtype, as_array
+from vech.layouts.layout import one_of
+from vech.linalg import sparse_solve
+from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, work_dtype
+from vech.linalg.factor import rectangle_of
+from vech.linalg.lanczos import Operator
+from vech.linalg.rectangle import Rectangle
+from vech.linalg.solving import factored
+from vech.linalg.units import over, power_of_two, scaled, unit_of
+from vech.moves.moves import convert, pack
+from vech.packed.packed import Packed
+from vech.sparse import SparseHalf
+from vech.store import Store
+
+MODES = ("normal", "cayley", "buckling")
+
+Apply = Callable[[Array], Array]  # of columns
+
+
+class Problem(NamedTuple):
+    """An operator, and what its eigenvalues say of the eigenvalues of the problem."""
+
+    operator: Operator
+    values: Callable[[Array], Array]
+    inverted: bool
+
+
+def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: Any, mode: str) -> Problem:
+    """The problem that `vech.linalg.eigsh` has to solve, S and M divided by a unit each, so that neither overflows."""
+    one_of("mode", mode, MODES)
+    sigma = None if sigma is None else _checked_shift(sigma, mode)
+    _check_inverses(M, sigma, shift_inverse, mass_inverse, mode)
+    dtype = work_dtype(S.dtype, "S")
+    mass = None if M is None else _checked_mass(M, S)
+    mass_unit = unit_of(mass) if isinstance(mass, Store) else 1.0
+    unit = max(unit_of(S), power_of_two(abs(sigma or 0.0) * mass_unit))
+    multiply = scaled(S, dtype, unit)
+    weight = None if mass is None else _columnwise(mass, dtype, mass_unit)
+    if sigma is None:
+        if mass is None:
+            return Problem(Operator(S.n, dtype, multiply), lambda values: values * unit, False)
+        if mass_inverse is None:
+            inverse = _inverse_of(mass, dtype, mass_unit)
+        else:
+            inverse = _given(mass_inverse, "Minv", S.n, mass_unit)
+        operator = Operator(S.n, dtype, lambda x: inverse(multiply(x)), weight)
+        return Problem(operator, lambda values: values * unit / mass_unit, False)
+    shift = sigma / unit * mass_unit
+    bounded = S if mode == "buckling" else mass
+    if isinstance(bounded, Store) and not _has_factor(bounded, slack=True):
+        name = "S" if mode == "buckling" else "M"
+        raise ValueError(f"{name} is not positive semidefinite, as eigsh with sigma and mode={mode!r} needs")
+    if shift_inverse is not None:
+        inverse = _given(shift_inverse, "OPinv", S.n, unit)
+    else:
+        inverse = _shifted_inverse(S, mass, sigma, shift, unit, mass_unit, dtype)
+    weigh = (lambda x: x) if weight is None else weight
+    before = {
+        "normal": weigh,
+        "cayley": lambda x: multiply(x) + dtype.type(shift) * weigh(x),
+        "buckling": multiply,
+    }[mode]
+    operator = Operator(S.n, dtype, lambda x: inverse(before(x)), multiply if mode == "buckling" else weight)
+
+    def values(found: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            by_mode = {
+                "normal": lambda: shift + 1 / found,
+                "cayley": lambda: shift * (found + 1) / (found - 1),
+                "buckling": lambda: shift * found / (found - 1),
+            }
+            return np.asarray(by_mode[mode]() * unit / mass_unit)
+
+    return Problem(operator, values, True)
+
+
+def _columnwise(M: Any, dtype: Dtype, unit: float) -> Apply:
+    if isinstance(M, Store):
+        return scaled(M, dtype, unit)
+    return lambda x: np.asarray(M.matmat(x)).astype(dtype, copy=False)
+
+
+def _inverse_of(M: Any, dtype: Dtype, unit: float) -> Apply:
+    """(M / unit)^-1."""
+    if not isinstance(M, Store):
+        raise TypeError("M is a LinearOperator, which has no numbers to invert: pass Minv, M^-1")
+    if not _has_factor(M):
+        raise ValueError("M is not positive definite, as S x = value M x needs")
+    if isinstance(M, SparseHalf):
+        factor = sparse_solve.SparseFactor(_over(M, dtype, unit))
+        return lambda b: factor.solve(b).astype(dtype, copy=False)
+    rectangle = _rectangle(_as_packed(M), dtype, unit)
+    rectangle.factor()
+    return lambda b: rectangle.solve(np.array(b, dtype, order="F"))
+
+
+def _has_factor(M: Store, *, slack: bool = False) -> bool:
+    """Whether M is positive definite; with slack, whether it is semidefinite to rounding."""
+    dtype, unit = np.result_type(work_dtype(M.dtype, "M"), np.float64), unit_of(M)
+    amount = 4 * M.n * float(np.finfo(work_dtype(M.dtype, "M")).eps) if slack else 0.0
+    if isinstance(M, SparseHalf):
+        return sparse_solve.is_definite(sparse_solve.shifted(M, -amount * unit) if slack else M)
+    rectangle = _rectangle(_as_packed(M), dtype, unit)
+    rectangle.lower_diagonal(-amount)
+    return rectangle.factor() == 0
+
+
+def _rectangle(M: Packed, dtype: Dtype, unit: float) -> Rectangle:
+    return rectangle_of(over(M.half.astype(dtype), unit), M.layout, _kind(dtype))
+
+
+def _shifted_inverse(
+    S: Store, M: Any, sigma: float, shift: float, unit: float, mass_unit: float, dtype: Dtype
+) -> Apply:
+    """(S / unit - shift M / mass_unit)^-1; M is I if it is None."""
+    singular = f"sigma = {sigma} is an eigenvalue, and has no factor: take a number beside it"
+    if isinstance(S, SparseHalf) and (M is None or isinstance(M, SparseHalf)):
+        S = _over(S, dtype, unit)
+        difference = sparse_solve.shifted(S, shift) if M is None else S - _over(M, dtype, mass_unit) * shift
+        try:
+            sparse = sparse_solve.SparseFactor(difference)
+        except np.linalg.LinAlgError as error:
+            raise np.linalg.LinAlgError(singular) from error
+        return lambda b: sparse.solve(b).astype(dtype, copy=False)
+    if M is not None and not isinstance(M, Store):
+        raise TypeError(
+            f"M is a {type(M).__name__}, which has no numbers to shift S by: pass OPinv, (S - sigma M)^-1"
+        )
+    shifted = _plain(S, dtype, unit)
+    if M is None:
+        shifted.add_diagonal(-shift)
+    else:
+        shifted.half[...] -= dtype.type(shift) * _plain(M, dtype, mass_unit).half
+    factor = factored(shifted, dtype)
+    if not factor.pivots().all():
+        raise np.linalg.LinAlgError(singular)
+    return lambda b: factor.solve(np.array(b, dtype, order="F"))
+
+
+def _over(S: SparseHalf, dtype: Dtype, unit: float) -> SparseHalf:
+    """S / unit."""
+    data = over(S.data.astype(dtype), unit)
+    return SparseHalf(S.indptr, S.indices, data, S.n, triangle=S.triangle, kind=_kind(dtype))
+
+
+def _plain(S: Store, dtype: Dtype, unit: float) -> Packed:
+    """S / unit in "vech"."""
+    S = _as_packed(S)
+    half = convert(S.half.astype(dtype), S.layout, "vech", kind=_kind(dtype))
+    return Packed(over(half, unit), kind=_kind(dtype))
+
+
+def _kind(dtype: Dtype) -> str:
+    """Of matrices that are their own adjoint, a real M beside a complex S among them."""
+    return "hermitian" if dtype.kind == "c" else "symmetric"
+
+
+def _as_packed(S: Store) -> Packed:
+    return (
+        S
+        if isinstance(S, Packed)
+        else as_packed(getattr(S, "to_packed", lambda: S)(), "eigsh with sigma or M")
+    )
+
+
+# ---------------------------------------------------------------- what is taken
+
+
+def _checked_shift(sigma: Any, mode: str) -> float:
+    if not isinstance(sigma, Real) or isinstance(sigma, np.ma.core.MaskedConstant):
+        raise TypeError(f"sigma must be a real number, not {sigma!r}")
+    if not np.isfinite(float(sigma)):
+        raise ValueError(f"sigma must be finite, not {sigma!r}")
+    if float(sigma) == 0 and mode != "normal":
+        raise ValueError(f"sigma must not be 0 with mode={mode!r}, whose values are multiples of it")
+    return float(sigma)
+
+
+def _check_inverses(M: Any, sigma: float | None, shift_inverse: Any, mass_inverse: Any, mode: str) -> None:
+    """TypeError for an argument that nothing asks for."""
+    if sigma is None and (shift_inverse is not None or mode != "normal"):
+        raise TypeError("OPinv and mode are for a shift: pass sigma too, or leave them out")
+    if mass_inverse is not None and (sigma is not None or M is None):
+        raise TypeError("Minv is for M without sigma: leave it out, or pass M, or OPinv for a sigma")
+
+
+def _checked_mass(M: Any, S: Store) -> Any:
+    """The M of a generalised problem as a store of the kind of S, or the operator it is."""
+    from scipy.sparse import issparse
+    from scipy.sparse.linalg import LinearOperator
+
+    if isinstance(M, LinearOperator):
+        if M.shape != S.shape:
+            raise ValueError(f"M has shape {M.shape}, but S is of side {S.n}: {S.shape}")
+        return M
+    if not isinstance(M, Store):
+        given = M if issparse(M) else as_array(M, "M")
+        try:
+            if issparse(M):
+                M = SparseHalf.from_sparse(M, kind="hermitian")
+            else:
+                M = Packed(pack(given, kind="hermitian"), kind="hermitian")
+        except ValueError as error:
+            if "is not" not in str(error):
+                raise
+            reason = str(error).split(";")[0].replace("matrix", "M", 1)
+            raise ValueError(f"{reason}: M=(M + M.conj().T) / 2 has a mean of both") from error
+    check_selfadjoint(M, "eigsh", "the eigenvalues of others are not real", "M")
+    wide = np.result_type(work_dtype(S.dtype, "S"), np.float64)
+    if M.n != S.n or not np.can_cast(work_dtype(M.dtype, "M"), wide):
+        raise ValueError(f"M is {M!r} and S is {S!r}: M must be of the side of S, and real where S is")
+    check_finite(M, "M", "eigsh needs")
+    return M
+
+
+def _given(inverse: Any, name: str, n: int, unit: float) -> Apply:
+    """Products with an inverse that is passed, times unit."""
+    from scipy.sparse import issparse
+    from scipy.sparse.linalg import aslinearoperator
+
+    if not hasattr(inverse, "matvec") and not issparse(inverse):
+        inverse = as_array(inverse, name)
+    operator = aslinearoperator(inverse)
+    if operator.shape != (n, n):
+        raise ValueError(f"{name} has shape {operator.shape}, but S is of side {n}: ({n}, {n})")
+    return lambda b: np.asarray(operator.matmat(b)) * unit

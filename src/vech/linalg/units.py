@@ -1,0 +1,60 @@
+"""The unit that linear algebra computes in: a power of two, by which numbers are divided without rounding."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from vech.arrays import Array, Dtype
+from vech.linalg import sparse_norms
+from vech.linalg.checks import is_sparse
+from vech.packed import norms
+from vech.packed.packed import Packed
+from vech.store import Store
+
+
+def magnitude(S: Any) -> float:
+    """The power of two at or below the largest |s_ij|, by which S is divided without rounding; 0 of zeros."""
+    return power_of_two(norms.norm(S._held, "max"))
+
+
+def power_of_two(x: float) -> float:
+    """The power of two at or below x; 0 for 0."""
+    return 2.0 ** (math.frexp(x)[1] - 1) if x else 0.0
+
+
+def unit_of(S: Store) -> float:
+    """The power of two at or below the largest |s_ij| of a store that tells it; 1 of others, and of zeros."""
+    if is_sparse(S):
+        return power_of_two(sparse_norms.norm(S, "max")) or 1.0
+    return (magnitude(S) or 1.0) if isinstance(S, Packed) else 1.0
+
+
+def times_power(x: Array, exponent: Any) -> Array:
+    """x times two to the exponent, one for all or one for each column, in two steps that no exponent overflows."""
+    real = np.zeros(0, x.dtype).real.dtype
+    before = np.asarray(exponent) // 2
+    with np.errstate(over="ignore", under="ignore"):
+        return np.asarray(x * np.ldexp(real.type(1), before) * np.ldexp(real.type(1), exponent - before))
+
+
+def over(x: Array, unit: float) -> Array:
+    """x / unit, a power of two."""
+    return x if unit == 1 else times_power(x, -round(math.log2(unit)))
+
+
+def lift(x: Array) -> int:
+    """The exponent of a power of two that takes numbers near the least ones to one; 0 of others. x is contiguous."""
+    parts = x.view(x.real.dtype)
+    largest = float(max(parts.max(initial=0), -parts.min(initial=0)))
+    return -math.frexp(largest)[1] if 0 < largest < 2**60 * float(np.finfo(x.dtype).tiny) else 0
+
+
+def scaled(S: Store, dtype: Dtype, unit: float) -> Callable[[Array], Array]:
+    """Products with S / unit: half of the unit divides before the product, half after, where neither overflows."""
+    if unit == 1:
+        return lambda x: S.matmul(x).astype(dtype, copy=False)
+    exponent = -round(math.log2(unit))
+    before, after = (dtype.type(2.0**part) for part in (exponent // 2, exponent - exponent // 2))
+    return lambda x: np.asarray(S.matmul(x * before) * after).astype(dtype, copy=False)

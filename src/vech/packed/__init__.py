@@ -1,0 +1,1 @@
+"""The plain store: one half and its layout, and what is computed straight on it."""

@@ -1,0 +1,280 @@
+// The kernels of every supported target against loops over (i, j), without Python: for processors that are emulated,
+// and for the sanitizers. Prints what failed, and exits with how many did. See tools/driver.sh.
+#include <complex>
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+#include "core/dispatch.hpp"
+
+namespace vech {
+namespace {
+
+using std::int64_t;
+int failures = 0, checks = 0;
+
+void check(bool holds, const char* what, const char* which, int64_t n) {
+    ++checks;
+    if (holds) return;
+    ++failures;
+    std::printf("%s: %s, %s, n = %lld\n", active_target().name, what, which, static_cast<long long>(n));
+}
+
+// Small integers, different at different places, so that sums are exact.
+template <class T>
+T number(int64_t i, int64_t j) {
+    const auto value = (i * 7 + j * 3) % 11 - 4;
+    if constexpr (std::is_arithmetic_v<T>)
+        return static_cast<T>(value);
+    else
+        return T(static_cast<typename T::value_type>(value), static_cast<typename T::value_type>((i + 2 * j) % 5));
+}
+template <class T>
+std::byte* bytes(std::vector<T>& numbers) {
+    return reinterpret_cast<std::byte*>(numbers.data());
+}
+
+// The half of a matrix in the order of its runs, and where cell (r, c) of it is.
+template <class T>
+std::vector<T> half_of(const Half& half) {
+    std::vector<T> numbers;
+    for (int64_t r = 0; r < half.n; ++r)
+        for (auto c = half.first(r); c < half.last(r); ++c)
+            numbers.push_back(number<T>(std::max(r, c), std::min(r, c)));
+    return numbers;
+}
+
+template <class T>
+void moves(const Half& half, const char* which) {
+    const auto n = half.n;
+    constexpr int item = sizeof(T);
+    auto packed = half_of<T>(half);
+    std::vector<T> full(static_cast<std::size_t>(n * n), T(1)), expected(full.size()), again(packed.size());
+    const T one(9);
+    for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j < n; ++j)
+            expected[static_cast<std::size_t>(i * n + j)] =
+                i == j && !half.diagonal ? one : number<T>(std::max(i, j), std::min(i, j));
+    Watch watch(nullptr);
+    Outcome outcome;
+    Move expand{};
+    expand.item = item;
+    expand.n = n;
+    expand.source = Rows::packed(bytes(packed), item, half);
+    expand.target = Rows::full(bytes(full), n * item, item);
+    expand.lower = half.grow;
+    expand.straight = expand.transposed = true;
+    expand.diagonal = half.diagonal ? Move::Diagonal::copy : Move::Diagonal::fill;
+    std::memcpy(expand.fill, &one, sizeof one);
+    expand.last = n;
+    active_target().move(expand, 2, watch, outcome);
+    check(full == expected, "expand", which, n);
+
+    Move pack = expand;
+    pack.source = expand.target;
+    pack.target = Rows::packed(bytes(again), item, half);
+    pack.transposed = false;
+    pack.diagonal = half.diagonal ? Move::Diagonal::copy : Move::Diagonal::none;
+    active_target().move(pack, 1, watch, outcome);
+    check(again == packed, "pack", which, n);
+
+    const Half other{n, !half.grow, half.diagonal};
+    std::vector<T> turned(packed.size());
+    Move convert = pack;
+    convert.source = expand.source;
+    convert.target = Rows::packed(bytes(turned), item, other);
+    convert.straight = false;
+    convert.transposed = true;
+    active_target().move(convert, 2, watch, outcome);
+    check(turned == half_of<T>(other), "convert", which, n);
+}
+
+template <class T>
+T at(const Half& half, int64_t i, int64_t j) {
+    return i == j && !half.diagonal ? T(0) : number<T>(std::max(i, j), std::min(i, j));
+}
+
+template <class T>
+void products(const Half& half, int64_t columns, const char* which) {
+    const auto n = half.n;
+    auto packed = half_of<T>(half);
+    const auto size = static_cast<std::size_t>(n * columns);
+    std::vector<T> x(size), y(size), expected(size);
+    for (std::size_t k = 0; k < size; ++k) x[k] = number<T>(static_cast<int64_t>(k), 1);
+    for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j < n; ++j)
+            for (int64_t c = 0; c < columns; ++c)
+                expected[static_cast<std::size_t>(i * columns + c)] +=
+                    at<T>(half, i, j) * x[static_cast<std::size_t>(j * columns + c)];
+    Product job{};
+    job.words = bytes(packed);
+    job.x = bytes(x);
+    job.y = bytes(y);
+    job.half = half;
+    job.columns = columns;
+    job.complex = !std::is_arithmetic_v<T>;
+    job.real = static_cast<int>(sizeof(T)) / (job.complex ? 2 : 1);
+    job.diagonal = half.diagonal ? Product::Diagonal::stored : Product::Diagonal::zero;
+    job.off = job.on = 1;
+    std::vector<std::byte> work(static_cast<std::size_t>(job.work_bytes()) + 1);
+    job.work = work.data();
+    Watch watch(nullptr);
+    (columns == 1 ? active_target().multiply : active_target().multiply_columns)(job, 2, watch);
+    check(y == expected, columns == 1 ? "multiply" : "multiply_columns", which, n);
+}
+
+// Takes the arrays over.
+template <class T>
+struct Sparse {
+    std::vector<int64_t> indptr;
+    std::vector<std::int32_t> indices;
+    std::vector<T> data;
+
+    Sparse(Csr& csr, int64_t n) {
+        if (csr.indptr == nullptr) return;
+        const auto* numbers = reinterpret_cast<const T*>(csr.data);
+        indptr.assign(csr.indptr, csr.indptr + n + 1);
+        indices.assign(csr.indices, csr.indices + csr.nonzeros);
+        data.assign(numbers, numbers + csr.nonzeros);
+        csr.release();
+    }
+    // Of what cell(r, c) gives, in the columns [first(r), last(r)), without zeros.
+    template <class First, class Last, class Cell>
+    Sparse(int64_t n, First&& first, Last&& last, Cell&& cell) : indptr{0} {
+        for (int64_t r = 0; r < n; ++r) {
+            for (int64_t c = first(r); c < last(r); ++c)
+                if (cell(r, c) != T(0)) {
+                    indices.push_back(static_cast<std::int32_t>(c));
+                    data.push_back(cell(r, c));
+                }
+            indptr.push_back(static_cast<int64_t>(indices.size()));
+        }
+    }
+    bool operator==(const Sparse&) const = default;
+    Rowwise rows() const {
+        return {static_cast<int64_t>(indptr.size()) - 1,
+                {indptr.data(), true},
+                indices.data(),
+                reinterpret_cast<const std::byte*>(data.data()),
+                static_cast<int64_t>(data.size()),
+                sizeof(T)};
+    }
+};
+
+template <class T>
+void sparse(const Half& half, Gram::Number gram_number, const char* which) {
+    const auto n = half.n;
+    const auto thin = [&](int64_t i, int64_t j) { return (i * i + 3 * j) % 4 == 0 ? at<T>(half, i, j) : T(0); };
+    const auto cell = [&](int64_t i, int64_t j) { return thin(std::max(i, j), std::min(i, j)); };
+    const auto first = [&](int64_t r) { return half.first(r); };
+    const auto last = [&](int64_t r) { return half.last(r); };
+    const auto none = [](int64_t) { return int64_t{0}; };
+    const auto all = [n](int64_t) { return n; };
+    std::vector<T> packed;
+    for (int64_t r = 0; r < n; ++r)
+        for (auto c = half.first(r); c < half.last(r); ++c) packed.push_back(cell(r, c));
+    Watch watch(nullptr);
+
+    Scan scan{.words = bytes(packed), .item = sizeof(T), .half = half};
+    std::memset(scan.keep, 0xff, sizeof(T));
+    Csr csr;
+    active_target().scan(scan, 2, watch, csr);
+    const Sparse<T> found(csr, n), expected(n, first, last, cell), whole(n, none, all, cell);
+    check(found == expected, "scan", which, n);
+
+    const auto rows = expected.rows();
+    check(active_target().fault(rows, half.grow ? Part::grow : Part::shrink) == -1, "fault", which, n);
+    Csr mirrored;
+    active_target().mirror({rows, half.grow, true, {}}, 2, watch, mirrored);
+    check(Sparse<T>(mirrored, n) == whole, "mirror", which, n);
+    Csr triangle;
+    active_target().cut({whole.rows(), half.grow}, 2, watch, triangle);
+    check(Sparse<T>(triangle, n) == expected, "cut", which, n);
+    Asymmetry asymmetry;
+    const bool complex = !std::is_arithmetic_v<T>;
+    active_target().asymmetry(
+        {whole.rows(), complex ? Symmetry::Number::complex : Symmetry::Number::real, false, false, 0}, 2, watch,
+        asymmetry);
+    check(asymmetry.row == -1 && asymmetry.fault == Fault::none, "asymmetry", which, n);
+
+    for (const int64_t columns : {1, 7}) {
+        const auto size = static_cast<std::size_t>(n * columns);
+        std::vector<T> x(size), y(size), sums(size);
+        for (std::size_t k = 0; k < size; ++k) x[k] = number<T>(static_cast<int64_t>(k), 1);
+        for (int64_t i = 0; i < n; ++i)
+            for (int64_t j = 0; j < n; ++j)
+                for (int64_t c = 0; c < columns; ++c)
+                    sums[static_cast<std::size_t>(i * columns + c)] +=
+                        cell(i, j) * x[static_cast<std::size_t>(j * columns + c)];
+        SparseProduct job{rows,
+                          half.grow,
+                          static_cast<int>(sizeof(T)) / (complex ? 2 : 1),
+                          complex,
+                          false,
+                          false,
+                          Product::Diagonal::stored,
+                          columns,
+                          bytes(x),
+                          bytes(y)};
+        check(active_target().multiply_sparse(job, 2, watch) == Fault::none && y == sums, "multiply_sparse", which, n);
+    }
+
+    Gram gram{};
+    gram.n = gram.columns = n;
+    gram.count = rows.nonzeros;
+    gram.indptr = expected.indptr.data();
+    gram.indices = expected.indices.data();
+    gram.left = gram.right = rows.data;
+    gram.number = gram_number;
+    gram.grow = half.grow;
+    gram.most = n * n;
+    GramResult result;
+    active_target().gram(gram, 2, watch, result);
+    const auto product = [&](int64_t i, int64_t j) {
+        T sum(0);
+        for (auto k = std::max(half.first(i), half.first(j)); k < std::min(half.last(i), half.last(j)); ++k)
+            sum += cell(i, k) * cell(j, k);
+        if constexpr (!std::is_arithmetic_v<T>)
+            if (i == j) sum = T(sum.real());
+        return sum;
+    };
+    const auto from = [&](int64_t r) { return half.grow ? 0 : r; };
+    const auto until = [&](int64_t r) { return half.grow ? r + 1 : n; };
+    check(Sparse<T>(result, n) == Sparse<T>(n, from, until, product), "gram", which, n);
+}
+
+void every_kernel() {
+    for (const int64_t n : {0, 1, 2, 3, 5, 8, 16, 17, 31, 33, 64, 67, 130, 259})
+        for (const bool grow : {true, false})
+            for (const bool diagonal : {true, false}) {
+                const Half half{n, grow, diagonal};
+                moves<std::int8_t>(half, "1 byte");
+                moves<std::int16_t>(half, "2 bytes");
+                moves<std::int32_t>(half, "4 bytes");
+                moves<std::int64_t>(half, "8 bytes");
+                moves<std::complex<double>>(half, "16 bytes");
+                products<float>(half, 1, "float32");
+                products<double>(half, 1, "float64");
+                products<std::complex<float>>(half, 1, "complex64");
+                products<std::complex<double>>(half, 1, "complex128");
+                products<float>(half, 19, "float32");
+                products<double>(half, 5, "float64");
+                if (n > 67) continue;  // loops over three indices
+                sparse<float>(half, Gram::Number::f4, "float32");
+                sparse<double>(half, Gram::Number::f8, "float64");
+                sparse<std::complex<double>>(half, Gram::Number::c8, "complex128");
+            }
+}
+
+}  // namespace
+}  // namespace vech
+
+int main() {
+    for (const auto* target : vech::compiled_targets())
+        if (vech::set_target(target->name)) {
+            vech::checks = 0;
+            vech::every_kernel();
+            std::printf("%s: %d checks\n", target->name, vech::checks);
+        }
+    return vech::failures > 100 ? 100 : vech::failures;
+}

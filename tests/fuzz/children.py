@@ -1,0 +1,212 @@
+"""A child process reads one file after another, with little memory and little time; its end is a finding."""
+
+import contextlib
+import faulthandler
+import io
+import multiprocessing
+import os
+import resource
+import time
+import traceback
+import warnings
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
+
+import vech
+from vech.io import FileFormatError, info
+from vech.io.tables import SUFFIXES, read_table
+
+from .corpus import Sample
+
+SPACE = 4 << 30
+"""Address space of a child in bytes, beside what it has at first."""
+
+MEMORY = 300 << 20
+"""Bytes of memory that no file of a few thousand bytes may take: a kilobyte unpacks to a megabyte at most."""
+
+SECONDS = 30.0
+"""Time for one file: it takes milliseconds, and machines are busy."""
+
+EXPECTED = (FileFormatError, MemoryError, OSError)
+SMALL = 200
+
+
+class Children:
+    """Judge files in a child process, which is started anew when it ends."""
+
+    def __enter__(self) -> Self:
+        self._begin()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.child.kill()
+        self.child.join()
+
+    def judge(self, sample: Sample) -> str:
+        """What is wrong with how vech takes a file; nothing where it does right."""
+        self.ours.send(sample)
+        if self.ours.poll(SECONDS):
+            with contextlib.suppress(EOFError, ConnectionError):
+                return self.ours.recv()
+            self.child.join()
+            fault = f"the process ended with {self.child.exitcode}"
+        else:
+            fault = f"no answer after {SECONDS:.0f} s"
+        self.child.kill()
+        self.child.join()
+        self._begin()
+        return fault
+
+    def _begin(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.ours, theirs = context.Pipe()
+        self.child = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self.child.start()
+        theirs.close()
+        self.ours.recv()
+
+
+def _serve(pipe: Connection) -> None:
+    """Answer each file with what is wrong."""
+    warnings.simplefilter("error")
+    os.fsync = lambda file: None  # nothing here outlives the machine
+    with TemporaryDirectory() as folder:
+        _warm_up(Path(folder))
+        faulthandler.disable()
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        resource.setrlimit(resource.RLIMIT_AS, (used + SPACE, used + SPACE))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        peak = _peak()
+        pipe.send("ready")
+        while True:
+            fault = _judged(pipe.recv(), Path(folder))
+            grown, peak = _peak() - peak, _peak()
+            if not fault and grown > MEMORY:
+                fault = f"took {grown >> 20} MiB of memory"
+            pipe.send(fault)
+
+
+def _warm_up(folder: Path) -> None:
+    """Import what is imported late, so that it is not counted."""
+    with contextlib.suppress(ImportError):
+        import pyarrow.parquet  # noqa: F401
+    import ml_dtypes  # noqa: F401
+    import scipy.io
+    import scipy.sparse.linalg
+
+    scipy.io.mmwrite(folder / "a.mtx", scipy.sparse.eye_array(3).tocsr())
+    _judged(Sample("b.csv", b"1,2\n3,4\n5,7\n"), folder)
+    _judged(Sample("b.mtx", (folder / "a.mtx").read_bytes()), folder)
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+def _judged(sample: Sample, folder: Path) -> str:
+    path = folder / sample.name
+    beside = path.with_name(path.name + ".json")
+    path.write_bytes(sample.data)
+    beside.unlink(missing_ok=True)
+    if sample.beside is not None:
+        beside.write_bytes(sample.beside)
+    try:
+        for way in (*(_DOORS if path.suffix in vech.io.FORMATS else ()), _table, *_COMMANDS):
+            began = time.monotonic()
+            try:
+                fault = way(path)
+            except EXPECTED as error:
+                fault = "" if str(error).isprintable() else f"says {str(error)!r}"
+            except BaseException:  # noqa: BLE001, none is expected
+                fault = traceback.format_exc()
+            if fault:
+                return f"{way.__name__.strip('_')}: {fault} ({time.monotonic() - began:.1f} s)"
+    finally:
+        path.unlink()
+        beside.unlink(missing_ok=True)
+    return ""
+
+
+def _loose(path: Path) -> dict[str, object]:
+    return {"dtype": "<f8", "n": 4} if path.suffix == ".bin" else {}
+
+
+def _load(path: Path) -> None:
+    content = vech.io.load(path, **_loose(path))
+    bare = getattr(content, "ndim", 0) == 1
+    info.summarize(content, vech.io.could_be(len(content), content.dtype) if bare else [])
+
+
+def _read(path: Path) -> None:
+    for arguments in ({}, {"layout": "vech"}, {"kind": "hermitian"}, {"kind": "skew"}):
+        unfit = (TypeError,) if "kind" in arguments else ()  # dates have no conjugate: the argument is wrong
+        with contextlib.suppress(*EXPECTED, *unfit):
+            store = vech.read(path, **_loose(path), **arguments)
+            _use(store)
+
+
+def _use(store: vech.Store) -> None:
+    """Compute with what was accepted: it must not end the process. The numbers may be anything."""
+    with warnings.catch_warnings(), contextlib.suppress(ArithmeticError, TypeError, ValueError):
+        warnings.simplefilter("ignore")
+        if store.n <= SMALL:
+            store.expand()
+            store.to_csr()
+            store @ vech.expand([1.0] * (store.n * (store.n + 1) // 2))
+        repr(store)
+
+
+def _pack(path: Path) -> None:
+    for use in ("both", "lower", "upper", "mean"):
+        unfit = (TypeError,) if use == "mean" else ()  # of integers
+        with contextlib.suppress(*EXPECTED, *unfit):
+            vech.io.pack(path, use=use, **_loose(path))
+
+
+_DOORS = (_load, _read, _pack)
+
+
+def _table(path: Path) -> None:
+    if path.suffix in SUFFIXES:
+        for header in (None, True) if path.suffix == ".csv" else (None,):
+            for drop in ((), ("date",), ("when",)):
+                with contextlib.suppress(*EXPECTED):
+                    read_table(path, header=header, drop=drop)
+
+
+def _command(*arguments: str):
+    def run(path: Path) -> str:
+        """Run the command line: 0 or 2, three lines of plain text."""
+        from vech.cli.root import main
+
+        said, complained = io.StringIO(), io.StringIO()
+        loose = ["--dtype", "<f8"] if path.suffix == ".bin" and arguments[0] != "covariance" else []
+        named = [str(path.with_name(word)) if word.startswith("out") else word for word in arguments[1:]]
+        code = None
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complained):
+            try:
+                main([arguments[0], str(path), *named, *loose])
+            except SystemExit as error:
+                code = error.code
+        lines = complained.getvalue().splitlines()
+        if code not in (0, 2) or len(lines) > 3 or (code == 2) != bool(lines):
+            return f"exit {code}, stderr {lines}"
+        wrong = [
+            line for line in (said.getvalue() + complained.getvalue()).split("\n") if not line.isprintable()
+        ]
+        return f"prints {wrong[0]!r}" if wrong else ""
+
+    run.__name__ = f"vech {' '.join(arguments)}"
+    return run
+
+
+_COMMANDS = [
+    _command("info"),
+    _command("identify"),
+    _command("expand", "-o", "out.npy", "--force"),
+    _command("pack", "-o", "out.npz", "--force", "--use", "lower"),
+    _command("convert", "--to", "numpy-tril", "-o", "out.npz", "--force"),
+    _command("covariance", "-o", "out.npz", "--force", "--missing", "pairwise"),
+]

@@ -1,0 +1,39 @@
+"""Ctrl-C where it hurts: at one step of the Python code of vech after another."""
+
+import sys
+from collections.abc import Callable, Iterator
+
+
+def interrupted(call: Callable[[], object], step: int) -> bool:
+    """Call with a KeyboardInterrupt before this bytecode of vech; whether it came to that."""
+    left = step
+
+    def trace(frame, event, argument):
+        nonlocal left
+        if "vech" not in frame.f_globals.get("__name__", ""):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            left -= 1
+            if left < 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+        return False
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+
+
+def at_every(stride: int, make: Callable[[], Callable[[], object]]) -> Iterator[int]:
+    """Steps at which a fresh call was interrupted, one in so many, up to the end of the call."""
+    step = 0
+    while interrupted(make(), step):
+        yield step
+        step += stride

@@ -1,0 +1,392 @@
+"""Every call that writes fails, is interrupted or is the last before SIGKILL: the old matrix is read, or the new.
+
+As SQLite is tested: the k-th call of write, flush, fsync, close, rename, link, unlink, open goes wrong, for
+every k until a run comes through. What is read afterwards is never a third matrix, and never an error.
+"""
+
+import builtins
+import errno
+import io
+import itertools
+import os
+import random
+import signal
+import stat
+import time
+from collections import Counter
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+import pytest
+
+import vech
+import vech.io
+
+N = 4
+FULL = np.array([[4.0, 1, 0, 7], [1, 3, -2, 0], [0, -2, 5, 9], [7, 0, 9, 8]])
+OTHER = FULL * 3 + 1
+THIRD = FULL - 5
+
+CALLS = ("open", "replace", "link", "unlink", "fsync", "fdatasync", "posix_fallocate", "chmod", "utime")
+
+
+def half(matrix, layout="vech"):
+    return vech.Packed(vech.pack(matrix, layout), layout)
+
+
+def sparse(matrix):
+    return vech.SparseHalf.from_sparse(vech.to_csr(vech.pack(matrix)))
+
+
+def bare(path, matrix, **_):
+    np.save(path, vech.pack(matrix))
+
+
+def packs(layout):
+    return lambda path, matrix, **more: vech.write(path, half(matrix, layout), **more)
+
+
+def expands(path, matrix, **more):
+    vech.io.expand(path, half(matrix), **more)
+
+
+def sparsely(path, matrix, **more):
+    vech.write(path, sparse(matrix), **more)
+
+
+WRITERS = {
+    "half.npy": packs("numpy-tril"),
+    "full.npy": expands,
+    "half.npz": packs("numpy-tril"),
+    "sparse.npz": sparsely,
+    "sparse.mtx": sparsely,
+    "half.bin": packs("vech"),
+}
+BEFORE = {
+    "nothing": {},
+    "same kind": WRITERS,
+    "the same numbers": {
+        "half.npy": lambda path, _: vech.write(path, vech.Packed(half(OTHER, "numpy-tril").half))
+    },
+    "another kind": {
+        "half.npy": expands,
+        "full.npy": packs("numpy-tril"),
+        "half.npz": sparsely,
+        "sparse.npz": packs("numpy-tril"),
+        "sparse.mtx": packs("vech"),
+        "half.bin": expands,
+    },
+    "bare numbers": {"half.npy": bare, "full.npy": bare},
+}
+SITUATIONS = [
+    pytest.param(name, before, overwrite, id=f"{name}-over-{before}{'' if overwrite else '-if-new'}")
+    for before, writers in BEFORE.items()
+    for name in (writers or WRITERS)
+    for overwrite in ((True, False) if before == "nothing" else (True,))
+]
+
+
+class Calls:
+    """Counts the calls that write, and does `act` at the k-th of them."""
+
+    def __init__(self, monkeypatch, at, act):
+        self.count, self.at, self.act = 0, at, act
+        for name in CALLS:
+            monkeypatch.setattr(os, name, self.wrapped(getattr(os, name), name))
+        monkeypatch.setattr(builtins, "open", self.opening(builtins.open))
+        monkeypatch.setattr(io, "open", self.wrapped(io.open, "open"))
+
+    def wrapped(self, function, name):
+        def called(*arguments, **options):
+            return self.step(name, lambda: function(*arguments, **options))
+
+        return called
+
+    def opening(self, function):
+        def opened(path, mode="r", *arguments, **options):
+            file = self.step("open", lambda: function(path, mode, *arguments, **options))
+            return _File(file, self) if mode == "wb" else file
+
+        return opened
+
+    def step(self, name, call, half_way=None):
+        self.count += 1
+        if self.count == self.at:
+            self.name = name
+            if half_way is not None:
+                half_way()
+            return self.act(call)
+        return call()
+
+
+class _File:
+    """A file whose calls are counted; a write that goes wrong has written half."""
+
+    def __init__(self, file, calls):
+        self.file, self.calls = file, calls
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def write(self, data):
+        def half_way():
+            self.file.write(bytes(memoryview(data).cast("B"))[: memoryview(data).nbytes // 2])
+            self.file.flush()
+
+        return self.calls.step("write", lambda: self.file.write(data), half_way)
+
+    def flush(self):
+        return self.calls.step("flush", self.file.flush)
+
+    def close(self):
+        return self.file.closed or self.calls.step("close", self.file.close)
+
+
+def fails(call):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def interrupts(call):
+    raise KeyboardInterrupt
+
+
+def is_done_and_interrupted(call):
+    call()
+    raise KeyboardInterrupt
+
+
+def is_killed(call):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+ACTS = {
+    "fails": fails,
+    "is interrupted": interrupts,
+    "is done and interrupted": is_done_and_interrupted,
+}
+
+
+def what_is_there(path):
+    """The matrix, or what is said instead; of bare numbers always the same error."""
+    arguments = {"dtype": "<f8", "layout": "vech"} if path.suffix == ".bin" else {}
+    if path.suffix == ".bin" and path.exists() and path.stat().st_size == 8 * N * N:
+        arguments = {"dtype": "<f8", "n": N}
+    try:
+        return vech.read(path, **arguments).expand().tobytes()
+    except (FileNotFoundError, vech.io.FileFormatError) as error:
+        return str(error)
+
+
+def listing(folder):
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def in_a_child(action):
+    """Run in a process of its own; True if it was killed."""
+    child = os.fork()
+    if child == 0:
+        try:
+            action()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch):
+    """What reaches the disk is not what is tried here, and would take most of the time."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(os, "fdatasync", lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def count(record_testsuite_property):
+    """What was done, and what was read afterwards: in the report of --junit-xml."""
+    counts = Counter()
+    yield counts
+    for name, number in sorted(counts.items()):
+        record_testsuite_property(name, number)
+
+
+@contextmanager
+def prepared(folder, name, before, overwrite):
+    """A folder with what is there before: the path, the run, what may be read, and what may lie there."""
+    path = folder / name
+    if before != "nothing":
+        BEFORE[before][name](path, FULL)
+        path.chmod(0o640)
+    old, files = what_is_there(path), listing(folder)
+    yield path, lambda: WRITERS[name](path, OTHER, overwrite=overwrite), old, files
+    for entry in folder.iterdir():
+        entry.unlink()
+
+
+def new_matrix(folder, name):
+    path = folder / name
+    WRITERS[name](path, OTHER)
+    seen, files = what_is_there(path), listing(folder)
+    for entry in folder.iterdir():
+        entry.unlink()
+    return seen, files
+
+
+def check_next_run(path, name, before, new, files):
+    """The next run writes the same, leaves nothing of the one before, and keeps the permissions."""
+    WRITERS[name](path, OTHER)
+    assert what_is_there(path) == new
+    assert listing(path.parent) == files
+    if before != "nothing":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize(("name", "before", "overwrite"), SITUATIONS)
+def test_a_call_that_goes_wrong_leaves_the_old_matrix_or_the_new(
+    tmp_path, monkeypatch, count, name, before, overwrite, act
+):
+    new, new_files = new_matrix(tmp_path, name)
+    for k in range(1, 200):
+        with prepared(tmp_path, name, before, overwrite) as (path, run, old, files):
+            error = None
+            with monkeypatch.context() as patched:
+                calls = Calls(patched, k, ACTS[act])
+                try:
+                    run()
+                except (OSError, KeyboardInterrupt) as caught:
+                    error = caught
+            if calls.count < k:
+                break
+            seen = what_is_there(path)
+            assert seen in (old, new), (k, calls.name)
+            count[f"call {act}: {'old' if seen == old else 'new'}"] += 1
+            if isinstance(error, OSError):
+                assert str(tmp_path / name) in str(error), (k, calls.name)
+            if error is None:
+                assert seen == new, (k, calls.name)
+            left = set(listing(tmp_path)) - set(files if seen == old else new_files)
+            assert not left or calls.name == "unlink" or act.endswith("interrupted"), (k, calls.name, left)
+            error = None  # its traceback holds the files of the run, and they the lock
+            check_next_run(path, name, before, new, new_files)
+    assert k > 8
+
+
+@pytest.mark.parametrize(("name", "before", "overwrite"), SITUATIONS)
+def test_a_process_that_is_killed_leaves_the_old_matrix_or_the_new(
+    tmp_path, monkeypatch, count, name, before, overwrite
+):
+    new, new_files = new_matrix(tmp_path, name)
+    for k in range(1, 200):
+        with prepared(tmp_path, name, before, overwrite) as (path, run, old, _):
+
+            def writes(k=k, run=run):
+                Calls(monkeypatch, k, is_killed)
+                run()
+
+            if not in_a_child(writes):
+                break
+            seen = what_is_there(path)
+            assert seen in (old, new), k
+            count[f"killed: {'old' if seen == old else 'new'}"] += 1
+            check_next_run(path, name, before, new, new_files)
+    assert k > 8
+
+
+# ---- side by side ------------------------------------------------------------------------------------------
+
+
+MATRICES = {np.asarray(matrix).tobytes(): name for name, matrix in (("a", FULL), ("b", OTHER), ("c", THIRD))}
+
+
+def writes_for_ever(path, first=0):
+    steps = [packs("numpy-tril"), packs("vech"), expands]
+    for k in itertools.count(first):
+        steps[k % 3](path, (FULL, OTHER, THIRD)[k % 3])
+
+
+@contextmanager
+def children(actions):
+    """Processes that run until the block ends, and then are killed."""
+    ids = []
+    try:
+        for action in actions:
+            ids.append(os.fork())
+            if ids[-1] == 0:
+                try:
+                    action()
+                finally:
+                    os._exit(1)
+        yield
+    finally:
+        for child in ids:
+            os.kill(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
+            assert os.WIFSIGNALED(status)
+
+
+def read_beside(actions, path, wanted):
+    """How often each matrix is read in half a second, and on until all that are wanted were."""
+    begin, found = time.monotonic(), Counter()
+    with children(actions):
+        while time.monotonic() < begin + 0.5 or (found.keys() < wanted and time.monotonic() < begin + 30):
+            found[MATRICES[what_is_there(path)]] += 1
+    return found
+
+
+@pytest.mark.parametrize("writers", [1, 3])
+def test_beside_writers_a_reader_sees_one_of_their_matrices(tmp_path, count, writers):
+    path = tmp_path / "half.npy"
+    packs("vech")(path, OTHER)
+    found = read_beside([lambda: writes_for_ever(path)] * writers, path, {"a", "b", "c"})
+    assert found.keys() == {"a", "b", "c"}
+    count[f"read beside {writers} writers"] += found.total()
+
+
+@pytest.mark.parametrize("name", ["half.npz", "sparse.mtx", "half.bin"])
+def test_beside_a_writer_single_files_are_whole_too(tmp_path, count, name):
+    path = tmp_path / name
+    WRITERS[name](path, FULL)
+
+    def alternates():
+        for matrix in itertools.cycle((FULL, OTHER)):
+            WRITERS[name](path, matrix)
+
+    found = read_beside([alternates], path, {"a", "b"})
+    assert found.keys() == {"a", "b"}
+    count["read beside 1 writers"] += found.total()
+
+
+def test_the_last_of_two_writers_wins_whole(tmp_path):
+    path = tmp_path / "half.npy"
+    for _ in range(10):
+        ids = []
+        for write in (lambda: packs("numpy-tril")(path, FULL), lambda: packs("vech")(path, OTHER)):
+            ids.append(os.fork())
+            if ids[-1] == 0:
+                try:
+                    write()
+                    os._exit(0)
+                finally:
+                    os._exit(1)
+        assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in ids] == [0, 0]
+        assert what_is_there(path) in MATRICES
+        assert listing(tmp_path) == ["half.npy", "half.npy.json"]
+
+
+@pytest.mark.slow
+def test_a_writer_is_killed_at_random(tmp_path, count):
+    rng = random.Random(0)
+    path = tmp_path / "half.npy"
+    packs("vech")(path, OTHER)
+    found, end = Counter(), time.monotonic() + 12
+    while time.monotonic() < end:
+        with children([partial(writes_for_ever, path, rng.randrange(3))]):
+            time.sleep(rng.uniform(0, 0.03))
+        found[MATRICES[what_is_there(path)]] += 1
+    packs("vech")(path, OTHER)
+    assert listing(tmp_path) == ["half.npy", "half.npy.json"]
+    assert found.keys() == {"a", "b", "c"}
+    count["killed at random"] += found.total()

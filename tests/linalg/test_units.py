@@ -1,0 +1,238 @@
+"""f(c S) is what mathematics makes of f(S), for c from one end of the dtype to the other."""
+
+import re
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import cases
+import vech
+from vech.linalg import (
+    cholesky,
+    cond,
+    eigh,
+    eigsh,
+    inner,
+    inverse,
+    lobpcg,
+    nearest_correlation,
+    nearest_psd,
+    norm,
+    shrink_to_psd,
+    slogdet,
+    solve,
+)
+
+N = 40
+SCALES = [1e-310, 1e-300, 1e-150, 1e-12, 2.0**-3, 1e3, 1e8, 1e150, 1e300]
+KINDS = ["definite", "indefinite", "hermitian", "complex symmetric", "skew"]
+
+
+def digits(scale):
+    """The relative error that numbers of this size have before anything is computed."""
+    return 1e-9 if scale >= 1e-307 else 1e-3
+
+
+def kind_of(name):
+    return {"definite": "symmetric", "indefinite": "symmetric", "complex symmetric": "symmetric"}.get(
+        name, name
+    )
+
+
+def matrix(name, n=N):
+    rng = np.random.default_rng(11)
+    X = rng.normal(size=(n, n))
+    if name == "definite":
+        return X @ X.T / n + np.eye(n)
+    if name == "skew":
+        return X - X.T
+    if name == "hermitian":
+        return X + X.T + 1j * (X - X.T)
+    return (X + X.T) * (1 + 0.5j if name == "complex symmetric" else 1)
+
+
+def stores(name, scale=1.0, n=N):
+    full, kind = matrix(name, n) * scale, kind_of(name)
+    yield vech.Packed(vech.pack(full, kind=kind), kind=kind)
+    yield vech.SparseHalf.from_sparse(sparse.csr_array(full), kind=kind)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", KINDS)
+def test_norms_determinants_and_conditions(name, scale):
+    full, rtol = matrix(name), digits(scale)
+    for S in stores(name, scale):
+        for ord in ("fro", "max", 1, 2):
+            want = np.abs(full).max() if ord == "max" else np.linalg.norm(full, ord)
+            assert norm(S, ord) / scale == pytest.approx(want, rel=rtol)
+        sign, logarithm = slogdet(S)
+        want = np.linalg.slogdet(full)
+        assert sign == pytest.approx(want.sign, rel=N * rtol)
+        assert logarithm == pytest.approx(want.logabsdet + N * np.log(scale), rel=rtol)
+    packed = next(stores(name, scale))
+    assert cond(packed) == pytest.approx(cond(next(stores(name))), rel=100 * rtol)
+    if name == "definite":
+        assert cholesky(packed).cond() == pytest.approx(cholesky(next(stores(name))).cond(), rel=rtol)
+        assert cholesky(packed).logdet() == pytest.approx(logarithm, rel=rtol)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("right", [1e-300, 1e-150, 1e-3, 1.0, 1e3, 1e150, 1e300])
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", KINDS)
+def test_solutions(name, scale, right):
+    if not 1e-290 < right / scale < 1e300:
+        pytest.skip("no number of the dtype is the solution")
+    full = matrix(name)
+    x = np.linspace(1, 2, N)
+    solvers = {"definite": ("auto", "cg", "minres"), "indefinite": ("auto", "minres")}.get(name, ("auto",))
+    packed, half = stores(name, scale)
+    b = (full @ x) * right
+    tolerance = np.linalg.cond(full) * max(1e-10, digits(scale))
+    np.testing.assert_allclose(solve(packed, b) * (scale / right), x, rtol=tolerance)
+    for solver in solvers:
+        options = {"maxiter": 2000} if solver != "auto" else {}
+        np.testing.assert_allclose(
+            solve(half, np.stack((b, b / 7), axis=1), solver=solver, **options)[:, 0] * (scale / right),
+            x,
+            rtol=10 * tolerance,
+        )
+    if 1e-300 < scale < 1e300:
+        np.testing.assert_allclose(
+            inverse(packed).expand() * scale, np.linalg.inv(full), rtol=1e-6, atol=1e-9
+        )
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e150, 1e300])
+@pytest.mark.parametrize("of_m", [1e-200, 1.0, 1e200])
+@pytest.mark.parametrize("solver", ["cg", "minres"])
+def test_preconditioners_starts_and_callbacks_of_iterations(solver, scale, of_m):
+    full, x = matrix("definite"), np.linspace(1, 2, N)
+    half = [*stores("definite", scale)][1]
+    M, seen = np.linalg.inv(np.diag(full.diagonal())) * of_m, []
+    b = full @ x * scale
+    for start in (None, x * (1 + 1e-3)):
+        got = solve(half, b, solver=solver, M=M, x0=start, callback=lambda x: seen.append(np.array(x)))
+        np.testing.assert_allclose(got, x, rtol=1e-7)
+        np.testing.assert_allclose(seen[-1], x, rtol=1e-7)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", ["definite", "indefinite", "hermitian"])
+@pytest.mark.parametrize("n", [N, 140])
+def test_eigenvalues(name, scale, n):
+    every = np.linalg.eigvalsh(matrix(name, n))
+    shift = float(every[n // 2]) + 1e-3
+    near = np.sort(every[np.argsort(np.abs(every - shift))[:3]])
+    bound = digits(scale) * np.abs(every).max()
+    for S in stores(name, scale, n):
+        for which, want in (("LA", every[-3:]), ("SA", every[:3])):
+            values, vectors = eigsh(S, 3, which)
+            np.testing.assert_allclose(values / scale, want, atol=bound)
+            np.testing.assert_allclose(np.linalg.norm(vectors, axis=0), 1)
+        np.testing.assert_allclose(eigsh(S, 3, sigma=shift * scale)[0] / scale, near, atol=bound)
+        if scale > 1e-300:
+            M = np.diag(np.linspace(1, 2, n)) * scale
+            got = eigsh(S, 3, "LA", M=M, return_eigenvectors=False)
+            want = eigsh(next(stores(name, 1.0, n)), 3, "LA", M=M / scale, return_eigenvectors=False)
+            np.testing.assert_allclose(got, want, rtol=1e-8)
+    np.testing.assert_allclose(
+        eigh(next(stores(name, scale, n)), eigvals_only=True) / scale, every, atol=bound
+    )
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-12, 1e8, 1e300])
+def test_lobpcg(scale):
+    every = np.linalg.eigvalsh(matrix("definite"))
+    for S in stores("definite", scale):
+        values, _ = lobpcg(S, cases.moderate(float, (N, 3)), tol=1e-8 * scale, maxiter=300)
+        np.testing.assert_allclose(values[:2] / scale, every[::-1][:2], rtol=1e-8)
+
+
+@pytest.mark.parametrize("scale", [2.0**-900, 1e-300, 1e-12, 1e8, 1e300])
+def test_repairs(scale):
+    full = matrix("indefinite") / 20
+    np.fill_diagonal(full, 1)
+    S, scaled = (vech.Packed(vech.pack(full * c)) for c in (1.0, scale))
+    for task in (nearest_psd, shrink_to_psd):
+        want, got = task(S), task(scaled)
+        np.testing.assert_allclose(got.matrix.half / scale, want.matrix.half, atol=1e-10)
+        assert got.distance / scale == pytest.approx(want.distance, rel=1e-8)
+        assert got.iterations == want.iterations
+    d = np.full(N, scale)
+    np.fill_diagonal(full, d)  # which has no say in the nearest correlation
+    got = nearest_correlation(vech.Packed(vech.pack(full)))
+    np.testing.assert_allclose(got.matrix.half, nearest_correlation(S).matrix.half, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "c16"])
+@pytest.mark.parametrize("exponent", [-0.95, -0.6, -0.3, 0.3, 0.6, 0.95])
+def test_frobenius_norms_neither_overflow_nor_vanish(dtype, exponent):
+    n, big = 33, float(np.finfo(dtype).max)
+    scale = 2.0 ** round(exponent * np.log2(big))
+    full = cases.matrix(dtype, "hermitian" if np.dtype(dtype).kind == "c" else "symmetric", n)
+    full = full / np.abs(full).max() * np.float32(0.5)
+    kind = "hermitian" if np.dtype(dtype).kind == "c" else "symmetric"
+    want = np.linalg.norm(full.astype("c16"))
+    scaled = (full * np.dtype(dtype).type(scale)).astype(dtype)
+    for S in (
+        vech.Packed(vech.pack(scaled, kind=kind), kind=kind),
+        vech.SparseHalf.from_sparse(sparse.csr_array(scaled), kind=kind),
+    ):
+        assert norm(S) / scale == pytest.approx(want, rel=1e-5 if dtype in ("f4", "c8") else 1e-13)
+        assert norm(S, "max") / scale == pytest.approx(0.5, rel=1e-5)
+
+
+@pytest.mark.parametrize("off", [1.41421356, 2**0.5, 2**0.5 * (1 + 1e-9), 1.5])
+@pytest.mark.parametrize("on", [1.0, 0.7])
+def test_a_scale_near_the_root_of_two_is_not_taken_for_it(off, on):
+    layout = vech.Layout("lower", "columns", diagonal_scale=on, offdiagonal_scale=off)
+    a, b = (cases.matrix("float64", "symmetric", 30, salt=salt) for salt in (0, 1))
+    np.fill_diagonal(a, 100)  # beside which the rest is small
+    S, T = (vech.Packed(vech.pack(x, layout), layout) for x in (a, b))
+    assert inner(S, T) == pytest.approx(np.vdot(a, b), rel=1e-14, abs=1e-11)
+    assert norm(S) == pytest.approx(np.linalg.norm(a), rel=1e-14)
+
+
+def test_a_solution_beyond_the_dtype_is_told():
+    half = [*stores("definite", 1e-300)][1]
+    for solver in ("auto", "cg", "minres"):
+        with pytest.raises(OverflowError, match="x has numbers beyond float64: divide b by a number first"):
+            solve(half, np.full(N, 1e100), solver=solver)
+
+
+# ---- options of iterations -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "options"),
+    [
+        (
+            TypeError,
+            "solver='cg' takes no foo: its options are rtol, atol, maxiter, M, x0, callback",
+            {"foo": 1},
+        ),
+        (ValueError, "rtol must be a finite number from 0 on, not -1", {"rtol": -1}),
+        (ValueError, "atol must be a finite number from 0 on, not nan", {"atol": np.nan}),
+        (ValueError, "maxiter must be at least 1, not 0", {"maxiter": 0}),
+        (TypeError, "maxiter must be an integer, not 2.5", {"maxiter": 2.5}),
+        (ValueError, "x0 has shape (3,), but S is of side 40", {"x0": np.ones(3)}),
+        (TypeError, "x0 is complex, and S and b are real", {"x0": np.ones(N) * 1j}),
+        (TypeError, "x0 must be a NumPy array, not numpy.ma.MaskedArray", {"x0": np.ma.ones(N)}),
+        (TypeError, "M must be a NumPy array, not numpy.ma.MaskedArray", {"M": np.ma.ones((N, N))}),
+        (ValueError, "M has shape (3, 3), but S is of side 40", {"M": np.eye(3)}),
+    ],
+)
+def test_options_that_do_not_fit_are_told(error, message, options):
+    half = [*stores("definite")][1]
+    with pytest.raises(error, match=re.escape(message)):
+        solve(half, np.ones(N), solver="cg", **options)
+
+
+def test_an_indefinite_preconditioner_is_told():
+    half = [*stores("definite")][1]
+    with pytest.raises(np.linalg.LinAlgError, match="minres stopped: M is not positive definite"):
+        solve(half, np.ones(N), solver="minres", M=-np.eye(N))

@@ -1,0 +1,84 @@
+"""The C++ sources: includes go down, and never in a circle; a header brings what it needs."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CORE = ROOT / "core"
+
+pytestmark = pytest.mark.skipif(not CORE.exists(), reason="the sources are not beside the tests")
+
+# From the lowest layer up: a header includes lower ones alone.
+LAYERS = (
+    ("layout",),
+    ("change", "memory", "parallel", "text"),
+    ("runs", "move", "product", "codes"),
+    ("sparse",),
+    ("gram",),
+    ("dispatch",),
+    ("kernels/region",),
+    ("kernels/change", "kernels/lines", "kernels/lanes"),
+    ("kernels/compress", "kernels/found", "kernels/rowwise", "kernels/strip"),
+    (
+        "kernels/cells", "kernels/codes", "kernels/columns", "kernels/gram", "kernels/mirror", "kernels/product",
+        "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
+    ),
+    ("kernels/move",),
+)  # fmt: skip
+FLOOR = {name: floor for floor, names in enumerate(LAYERS) for name in names}
+UNITS = ("bits", "dense", "products", "sparse")
+
+
+def includes(path):
+    """The project's own headers that a file includes, by their paths from the root without a suffix."""
+    return re.findall(r'^#include "([^"]+)\.hpp"$', path.read_text(), flags=re.MULTILINE)
+
+
+def headers():
+    return sorted(str(path.relative_to(CORE).with_suffix("")) for path in CORE.rglob("*.hpp"))
+
+
+def test_every_header_has_its_layer():
+    assert headers() == sorted(FLOOR)
+
+
+@pytest.mark.parametrize("name", sorted(FLOOR))
+def test_a_header_includes_lower_ones_alone(name):
+    path = CORE / f"{name}.hpp"
+    for other in includes(path):
+        assert other.startswith("core/"), f"{name} includes {other}"
+        assert FLOOR[other.removeprefix("core/")] < FLOOR[name], f"{name} includes {other}"
+    assert "#pragma once" in path.read_text()
+
+
+def test_kernels_are_not_included_from_below():
+    for path in [*CORE.glob("*.hpp"), *CORE.glob("*.cpp")]:
+        found = {name for name in includes(path) if "kernels" in name}
+        assert found <= ({"core/kernels/region"} if path.name == "target.cpp" else set()), path.name
+
+
+def test_every_kernel_is_in_one_unit():
+    units = [name for unit in UNITS for name in includes(CORE / "kernels" / f"{unit}.cpp")]
+    assert sorted(path.stem for path in (CORE / "kernels").glob("*.cpp")) == list(UNITS)
+    assert len(units) == len(set(units))
+    top = {f"core/{name}" for name in (*LAYERS[-2], *LAYERS[-1])}
+    assert set(units) == top | {"core/kernels/rowwise", "core/kernels/strip"}
+
+
+def test_the_binding_includes_core_and_core_no_binding():
+    for path in (ROOT / "bind").glob("*.?pp"):
+        assert all(re.match("core/|bind/arrays$", name) for name in includes(path)), path.name
+        assert not any("kernels" in name for name in includes(path)), path.name
+    for path in CORE.rglob("*.?pp"):
+        assert "nanobind" not in path.read_text() and "Python.h" not in path.read_text(), path.name
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a compiler")
+def test_every_header_compiles_alone():
+    done = subprocess.run([ROOT / "tools" / "headers.sh"], capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
