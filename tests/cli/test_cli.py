@@ -769,3 +769,54 @@ def test_identify_fails_in_three_lines(fails, arguments, message):
     full = saved_numbers()
     full[np.tril_indices(5)].tofile("half.bin")
     assert message in fails("identify", *arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("pack", "full.npy", "-o", "half.npy", "--tolerance", "1_0"),
+        ("expand", "full.npy", "-o", "full.npz", "--threads", "1_0"),
+        ("info", "full.npy", "--n", "\uff12"),
+        ("identify", "full.npy", "--entry", "0,1=1_0"),
+        ("covariance", "full.npy", "-o", "half.npy", "--method", "gerber", "--threshold", "0_5"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_numbers_of_options_are_written_plainly(fails, folder, arguments):
+    np.save(folder / "full.npy", np.eye(3))
+    assert (
+        "is no number" in (message := fails(*arguments))
+        or "is no integer" in message
+        or "is not I,J" in message
+    )
+
+
+def test_a_file_cannot_command_the_terminal(run, folder):
+    rude = "\x1b[2J\x07\u202e"
+    np.savez(folder / "a.npz", **{rude: np.eye(2)})
+    (folder / "b.csv").write_text(f"{rude},b\n1,{rude}\n")
+    (folder / "c.mtx").write_text(f"%%MatrixMarket matrix {rude} real general\n")
+    np.save(folder / f"{rude}.npy", np.eye(2))
+    for arguments in (
+        ("info", "a.npz"),
+        ("covariance", "b.csv", "-o", "o.npz"),
+        ("info", "c.mtx"),
+        ("info", f"{rude}.npy"),
+        ("pack", f"{rude}.npy", "-o", f"{rude}.npz"),
+        ("info", f"{rude}.bin"),
+    ):
+        _, out, err = run(*arguments)
+        assert r"\x1b[2j\x07" in (out + err).lower()
+        assert all(line.isprintable() for line in (out + err).split("\n"))
+
+
+def test_files_of_covariance_that_are_damaged_are_one_clear_line(fails, folder):
+    np.save(folder / "x.npy", np.ones((5, 2)))
+    sound = (folder / "x.npy").read_bytes()
+    for data, message in (
+        (b"", "is no .npy file"),
+        (sound + b"x", "ends at byte"),
+        (sound[:50], "ends in its header"),
+    ):
+        (folder / "x.npy").write_bytes(data)
+        assert message in fails("covariance", "x.npy", "-o", "half.npz")

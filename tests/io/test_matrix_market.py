@@ -586,3 +586,47 @@ def test_empty_rows_take_no_memory(path, symmetry, n, monkeypatch):
 def test_what_is_too_large_for_a_half_can_be_looked_at(path):
     path.write_text("%%MatrixMarket matrix coordinate real general\n3000000000 3000000000 1\n5 5 1\n")
     assert vech.io.load(path).nnz == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("array real general\n1000000 1000000\n1\n", "says 1,000,000,000,000 numbers, and has"),
+        ("array real symmetric\n1000000 1000000\n1\n", "says 500,000,500,000 numbers, and has"),
+        ("coordinate real general\n3 3 1000000000000\n1 1 1\n", "says 1,000,000,000,000 numbers, and has"),
+        ("coordinate pattern general\n3 3 20\n1 1\n", "says 20 numbers, and has"),
+        ("coordinate real general\n9223372036854775808 3 1\n1 1 1\n", "and 'rows columns entries' fits"),
+        (
+            "coordinate real general\n1_0 3 1\n1 1 1\n",
+            "says the size '1_0 3 1', and 'rows columns entries' fits",
+        ),
+        ("coordinate real general\n3 3 1\n1 1 1_0\n", "holds '1 1 1_0', and 'row column number' fits"),
+        ("coordinate real general\n3 3 1\n1 1 0x1p3\n", "holds '1 1 0x1p3', and 'row column number' fits"),
+        ("array real general\n1 1\n1_0\n", "holds '1_0', and 'number' fits"),
+        ("coordinate \x1b[31m general\n1 1 1\n", r"says the field '\x1b[31m'"),
+    ],
+)
+def test_a_header_or_number_that_only_seems_to_fit(path, text, message):
+    path.write_bytes(b"%%MatrixMarket matrix " + text.encode())
+    with fails(message) as caught:
+        vech.io.load(path)
+    assert str(caught.value).isprintable()
+
+
+ADVICE = re.compile(r"vech\.io\.pack\(path, use='(\w+)'\) \(vech pack --use \1\)")
+
+
+@pytest.mark.parametrize("triangle", ["lower", "upper"])
+def test_who_reads_one_triangle_is_told_what_packs_it(path, triangle):
+    lines = ["1 1 1", "3 1 2", "3 3 4"] if triangle == "lower" else ["1 1 1", "1 3 2", "3 3 4"]
+    path.write_text("%%MatrixMarket matrix coordinate real general\n3 3 3\n" + "\n".join(lines) + "\n")
+    with fails("; vech.io.pack(path, use=") as caught:
+        vech.read(path)
+    use = ADVICE.search(str(caught.value))[1]
+    assert use == triangle
+    want = [[1, 0, 2], [0, 0, 0], [2, 0, 4]]
+    assert vech.io.pack(path, use=use).expand().tolist() == want
+    assert "SparseHalf.from_sparse(vech.io.load(path), use=" in str(caught.value)
+    assert vech.SparseHalf.from_sparse(vech.io.load(path), use=use).expand().tolist() == want
+    with fails("or allow more with tolerance= (--use, --tolerance)"):
+        vech.io.pack(path)

@@ -157,3 +157,175 @@ def test_an_index_that_pandas_saved_is_left_out(tmp_path, name, drop):
     array, labels = read_table(tmp_path / "t.parquet", drop=drop)
     np.testing.assert_array_equal(array, [[1.5, 3], [2, 4]])
     assert labels == ("a", "b")
+
+
+def refused(path, message, **arguments):
+    with pytest.raises(FileFormatError) as caught:
+        read_table(path, **arguments)
+    assert str(caught.value).startswith(f"{path}") and message in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+NO_NUMBERS = [
+    "1_000",
+    "0x10",
+    "infinity",
+    "1,5",
+    "1.5.2",
+    "1e",
+    "--1",
+    "1 2",
+    "\uff11",
+    "\u0663",
+    "1\x00",
+    "2\n",
+    "NA",
+    "$1",
+    "1\u00a0",
+]
+
+
+@pytest.mark.parametrize("cell", NO_NUMBERS)
+def test_what_only_python_or_a_spreadsheet_takes_for_a_number_is_none(table, cell):
+    shown = repr(cell)
+    refused(
+        table(f'a,b\n1,2\n3,"{cell}"\n'),
+        f"line 3: column 'b' holds {shown}, which is no number: leave it out by",
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    {
+        "1": 1,
+        "-.5": -0.5,
+        "+1.": 1,
+        " 2e-3 ": 0.002,
+        "1E5": 1e5,
+        "inf": np.inf,
+        "-INF": -np.inf,
+        "NaN": np.nan,
+        "-nan": np.nan,
+        "": np.nan,
+        "\t": np.nan,
+        "9007199254740992": 2.0**53,
+        "0.12345678901234567890123": 0.12345678901234568,
+        "1e22": 1e22,
+        "000000000000000000001": 1,
+    }.items(),
+)
+def test_numbers_of_a_cell(table, cell, number):
+    array, _ = read_table(table(f"a,b\n7,{cell}\n"))
+    np.testing.assert_array_equal(array, [[7, number]])
+
+
+@pytest.mark.parametrize(
+    "cell", ["9007199254740993", "-9007199254740993", "1665045912937687151.00", "9" * 5000]
+)
+def test_an_integer_that_float64_would_round_is_refused(table, tmp_path, cell):
+    shown = cell.partition(".")[0]
+    shown = shown if len(shown) <= 40 else shown[:40] + "..."
+    message = f"column 'b' holds the integer {shown}, and float64 tells integers apart up to 2**53: subtract an offset"
+    refused(table(f"a,b\n1,{cell}\n"), f"line 2: {message}")
+    if len(cell) > 20:
+        return
+    pyarrow = pytest.importorskip("pyarrow", reason=".parquet is read by pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table({"a": [1.5], "b": [int(shown)]}), tmp_path / "t.parquet")
+    refused(tmp_path / "t.parquet", message)
+
+
+def test_a_number_beyond_float64_is_refused(table):
+    refused(
+        table("a,b\n1,1e400\n"),
+        "line 2: column 'b' holds '1e400', which is beyond float64: write the column in",
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["\n\na,b\n1,2\n\n3,4\n\n", "\r\na,b\r\n1,2\r\n3,4", "a,b\r1,2\r3,4\r", '"a","b"\n"1",2\n3,"4"\n']
+)
+def test_blank_lines_line_ends_and_quotes(tmp_path, text):
+    (tmp_path / "t.csv").write_bytes(text.encode())
+    array, labels = read_table(tmp_path / "t.csv")
+    np.testing.assert_array_equal(array, [[1, 2], [3, 4]])
+    assert labels == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            'a,b\n1,"2\n3,4\n',
+            "line 2: begins a quoted cell that does not end: see whether a quote is missing here",
+        ),
+        (
+            'a,b\n1,2\n3,"4"5\n',
+            "line 3: has letters behind the quote that ends a cell: see whether a quote is",
+        ),
+        ('a,b\n\n"x\ny",2\n3,z\n', "line 3: column 'a' holds 'x\\ny', which is no number"),
+        (
+            'a,b\n1,"' + "2,3\n" * 50_000,
+            "line 2: has a cell of more than 131,072 letters: see whether a quote is missing",
+        ),
+        ("a,b\n1," + "4" * 200_000 + "\n", "line 2: has a cell of more than 131,072 letters"),
+        (
+            "a,\x1b[31mb\n1,\x1b]0;x\x07\n",
+            r"line 2: column '\x1b[31mb' holds '\x1b]0;x\x07', which is no number",
+        ),
+    ],
+)
+def test_a_quote_that_is_not_closed_and_other_damage_say_where(table, text, message):
+    refused(table(text), message)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            "a,b\n1,2\n\u00e4,3\n".encode("latin-1"),
+            "line 3: has the byte 0xe4, which is no UTF-8: save it as that",
+        ),
+        (
+            "a,b\n1,2\n".encode("utf-16"),
+            "line 1: is UTF-16, and UTF-8 fits: iconv -f utf-16 -t utf-8 makes it that",
+        ),
+        ("a,b\n1,2\n".encode("utf-16-be"), "line 1: has zeros between its letters, as UTF-16 has: iconv"),
+    ],
+)
+def test_other_encodings_are_refused_with_the_way_out(tmp_path, data, message):
+    (tmp_path / "t.csv").write_bytes(data)
+    refused(tmp_path / "t.csv", message)
+
+
+@pytest.mark.parametrize("head", ["a,1.5", "1_000,2", "-,2", "1e5x,1e5"])
+def test_names_beside_numbers_must_be_said_to_be_names_or_not(table, head):
+    refused(table(f"{head}\n1,2\n"), "line 1: holds numbers beside ")
+    assert read_table(table(f"{head}\n1,2\n"), header=True)[1] == tuple(head.split(","))
+
+
+@pytest.mark.parametrize("head", ["date,2020", "2020_01,2020_02", "Infinity,b", "a1,b2"])
+def test_names_with_digits_in_them_are_names(table, head):
+    assert read_table(table(f"{head}\n1,2\n"))[1] == tuple(head.split(","))
+
+
+@pytest.mark.parametrize("shape", [(0, 2**31 - 1), (0, 10**12), (0, 3)])
+def test_an_array_without_rows_is_refused_at_once(tmp_path, shape):
+    with (tmp_path / "t.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    refused(tmp_path / "t.npy", f"holds an array of shape {shape}, which has no rows")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: b"", "is no .npy file"),
+        (lambda x: x + b"x", "ends at byte"),
+        (lambda x: x[:-1], "ends at byte"),
+    ],
+)
+def test_a_damaged_array_is_refused_as_by_read(tmp_path, change, message):
+    np.save(tmp_path / "t.npy", np.ones((4, 2)))
+    (tmp_path / "t.npy").write_bytes(change((tmp_path / "t.npy").read_bytes()))
+    refused(tmp_path / "t.npy", message)

@@ -285,6 +285,8 @@ def pack(
     path, layout = Path(path), as_layout(layout)
     content = load(path, dtype=dtype, n=n)
     labels = None
+    if isinstance(content, np.ndarray) and n in (0, 1) and content.size == n:
+        content = content.reshape(n, n)  # bare numbers, which are a half as well
     if isinstance(content, SparseHalf):
         _agree("kind", kind and resolve_kind(kind, content.dtype, moves=False), content.kind, path)
         content, kind, labels = content.to_csr(), content.kind, content.labels

@@ -140,11 +140,20 @@ def _write(file: BinaryIO, store: Store, to: str, threads: int | None) -> None:
     from scipy.io import mmwrite
 
     symmetry = SYMMETRIES[store.kind]
-    if to == "dense":
-        column = _lower_columns(store, threads)[:, np.newaxis]
-        mmwrite(_SquareHeader(file, store.n, symmetry), column, symmetry="general")
+    dense = to == "dense"
+    lower = _lower_columns(store, threads)[:, np.newaxis] if dense else _lower_entries(store, to, threads)
+    if store.dtype.kind == "c" and lower.size == 0:
+        _write_empty(file, "array" if dense else "coordinate", symmetry, store.n)
+    elif dense:
+        mmwrite(_SquareHeader(file, store.n, symmetry), lower, symmetry="general")
     else:
-        mmwrite(file, _lower_entries(store, to, threads), symmetry=symmetry)
+        mmwrite(file, lower, symmetry=symmetry)
+
+
+def _write_empty(file: BinaryIO, content: str, symmetry: str, n: int) -> None:
+    """A complex matrix without numbers: SciPy calls it real, or never comes to an end."""
+    sizes = f"{n} {n}" if content == "array" else f"{n} {n} 0"
+    file.write(f"%%MatrixMarket matrix {content} complex {symmetry}\n%\n{sizes}\n".encode())
 
 
 def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
@@ -157,7 +166,9 @@ def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
         or max(sizes) > np.iinfo(np.int64).max
     ):
         form = "rows columns" if content == "array" else "rows columns entries"
-        raise FileFormatError(f"says the size {_quoted(line)}, and '{form}' fits", path, line=number)
+        raise FileFormatError(
+            f"says the size {_quoted(line.rstrip(NEWLINE), 3 * QUOTED)}, and '{form}' fits", path, line=number
+        )
     rows, columns = sizes[:2]
     if content == "coordinate":
         count, places = sizes[2], 2
@@ -251,9 +262,9 @@ def _fault(fault: str, line: bytes, words: tuple[Word, ...], sizes: list[int]) -
     return f"holds {_quoted(line)}, and {_fitting((ROW, COLUMN, *words))}"
 
 
-def _quoted(line: bytes) -> str:
+def _quoted(line: bytes, most: int = QUOTED) -> str:
     text = line.decode("latin-1").strip(" \t\r")
-    return repr(text if len(text) <= QUOTED else text[:QUOTED] + "...")
+    return repr(text if len(text) <= most else text[:most] + "...")
 
 
 def _fitting(words: tuple[Word, ...]) -> str:

@@ -87,6 +87,12 @@ def _csv(path: Path, drop: Collection[str], header: bool | None) -> tuple[Array,
     if first is None:
         raise FileFormatError("is empty", path)
     head = first.cells
+    if any("\0" in cell for cell in head):
+        raise FileFormatError(
+            "has zeros between its letters, as UTF-16 has: iconv -f utf-16 -t utf-8 makes it UTF-8",
+            path,
+            first.line,
+        )
     named = not all(CELL.fullmatch(cell) for cell in head) if header is None else header
     if header is None and named and _mixes(head):
         raise FileFormatError(
