@@ -256,7 +256,10 @@ def factored(
             return rectangle
         del rectangle  # S expands in the memory it had
     check_finite(S)
-    return (_LU if many or S.kind.negates else _BunchKaufman)(S, dtype, threads)
+    from scipy.linalg import lapack
+
+    pivoted = many or S.kind.negates or not hasattr(lapack, "dsytrs")  # SciPy has it, and ?hetrs, from 1.15 on
+    return (_LU if pivoted else _BunchKaufman)(S, dtype, threads)
 
 
 def _in_its_unit(S: Packed, dtype: Dtype) -> Packed:

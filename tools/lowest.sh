@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Runs a quick share of the tests with the lowest versions of the libraries that pyproject.toml allows.
+# usage: tools/lowest.sh [PYTHON], a Python with vech installed (not editable); its vech is what is tested
+set -euo pipefail
+cd "$(dirname "$0")/.."
+installed=${1:-python3}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$installed" -m venv "$work/venv"
+python=$work/venv/bin/python
+"$python" - >"$work/lowest.txt" <<'PYTHON'
+import re
+import tomllib
+
+with open("pyproject.toml", "rb") as file:
+    project = tomllib.load(file)["project"]
+extras = project["optional-dependencies"]
+lines = project["dependencies"] + extras["demo"] + extras["test"]
+for name, version in re.findall(r"^([\w-]+)>=([\d.]+)$", "\n".join(lines), re.MULTILINE):
+    print(f"{name}=={version}")  # which fills up with zeros: 2 is 2.0.0
+PYTHON
+"$python" -m pip install --quiet --requirement "$work/lowest.txt"
+place='import sysconfig; print(sysconfig.get_path("platlib"))'
+cp -r "$("$installed" -c "$place")"/vech{,-*.dist-info} "$("$python" -c "$place")"
+"$python" -m pytest -q -p no:cacheprovider -m "not slow" -n "$(nproc)" \
+    tests/test_{arrays,packed_matrix,products,scan}.py tests/{sparse,linalg,covariance}
