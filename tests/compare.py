@@ -1,9 +1,12 @@
 """Comparisons that raise and say where: equal bits for moves, a bound for sums."""
 
 import numpy as np
+import scipy.sparse
 
 import reference
 from cases import tolerance
+
+PARTS = ("full", "lower", "upper")
 
 
 def assert_same_bits(got, want):
@@ -42,3 +45,31 @@ def assert_canonical(matrix):
         assert np.all(np.diff(matrix.indices[start:stop].astype(np.int64)) > 0)
     if matrix.format in ("csr", "csc"):
         assert matrix.has_sorted_indices
+
+
+def native(array):
+    return array.astype(array.dtype.newbyteorder("="))
+
+
+def transposed(full, part):
+    return full.T, {"full": "full", "lower": "upper", "upper": "lower"}[part]
+
+
+def assert_same_sparse(matrix, full, part="full"):
+    """The nonzeros of a full matrix, or of a triangle, in canonical order, to the bit."""
+    assert type(matrix) is getattr(scipy.sparse, f"{matrix.format}_array")
+    assert matrix.shape == full.shape
+    columns = matrix.format == "csc"
+    indptr, indices, data = reference.csr(*(transposed(full, part) if columns else (full, part)))
+    if matrix.format == "coo":
+        rows = np.repeat(np.arange(len(full)), np.diff(indptr))
+        assert matrix.has_canonical_format
+        np.testing.assert_array_equal(matrix.coords[0], rows)
+        np.testing.assert_array_equal(matrix.coords[1], indices)
+        assert {coordinate.dtype for coordinate in matrix.coords} == {np.dtype(np.int32)}
+    else:
+        assert_canonical(matrix)
+        np.testing.assert_array_equal(matrix.indptr, indptr)
+        np.testing.assert_array_equal(matrix.indices, indices)
+        assert matrix.indices.dtype == np.int32
+    assert_same_bits(matrix.data, native(data))

@@ -26,8 +26,8 @@ export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=pri
 export PYTHONPATH=$site PYTHONDONTWRITEBYTECODE=1
 run() { # a target, the tests to take
     VECH_TARGET=$1 LD_PRELOAD=$preload "$python" -m pytest -q -x -p no:cacheprovider -m "$2" \
-        tests/test_{core,moves,scan,limits,products,pairwise}.py tests/sparse tests/covariance/test_codes.py \
-        tests/io/test_matrix_market.py
+        tests/test_core.py tests/moves/test_{moves,nonzeros,limits}.py tests/packed/test_products.py \
+        tests/pairwise tests/sparse tests/counts tests/io/test_matrix_market.py
 }
 run "" "not slow" &
 best=$!

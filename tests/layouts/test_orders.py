@@ -14,13 +14,12 @@ import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 from test_layout import LARGE
-from test_scan import PARTS, assert_same_sparse
 
 import cases
 import reference
 import vech
 from cases import EXPLICIT, PLAIN, RFP, SPIRALS, STORE_KINDS, TENSORS
-from compare import assert_close, assert_same_bits
+from compare import PARTS, assert_close, assert_same_bits, assert_same_sparse
 from vech import cli
 from vech.layouts.orders import ORDERS
 

@@ -13,7 +13,7 @@ import cases
 import reference
 import vech
 from cases import DTYPES, KINDS, LAYOUTS, PLAIN
-from compare import assert_canonical, assert_same_bits
+from compare import PARTS, assert_same_bits, assert_same_sparse, native
 from vech import _core, arrays
 from vech.layouts.kind import Kind
 
@@ -25,41 +25,12 @@ SPARSE = {
     for name, dtype in DTYPES.items()
     if dtype.kind in "biufc" and dtype.char != "e" and not reference.is_ml(dtype)
 }
-PARTS = ("full", "lower", "upper")
 MAKERS = {"coo": vech.to_coo, "csr": vech.to_csr, "csc": vech.to_csc}
 CONTAINERS = {
     f"{format}_{container}": getattr(scipy.sparse, f"{format}_{container}")
     for format in ("coo", "csr", "csc", "bsr", "lil", "dok", "dia")
     for container in ("array", "matrix")
 }
-
-
-def native(array):
-    return array.astype(array.dtype.newbyteorder("="))
-
-
-def transposed(full, part):
-    return full.T, {"full": "full", "lower": "upper", "upper": "lower"}[part]
-
-
-def assert_same_sparse(matrix, full, part="full"):
-    """The nonzeros of a full matrix, or of a triangle, in canonical order, to the bit."""
-    assert type(matrix) is getattr(scipy.sparse, f"{matrix.format}_array")
-    assert matrix.shape == full.shape
-    columns = matrix.format == "csc"
-    indptr, indices, data = reference.csr(*(transposed(full, part) if columns else (full, part)))
-    if matrix.format == "coo":
-        rows = np.repeat(np.arange(len(full)), np.diff(indptr))
-        assert matrix.has_canonical_format
-        np.testing.assert_array_equal(matrix.coords[0], rows)
-        np.testing.assert_array_equal(matrix.coords[1], indices)
-        assert {coordinate.dtype for coordinate in matrix.coords} == {np.dtype(np.int32)}
-    else:
-        assert_canonical(matrix)
-        np.testing.assert_array_equal(matrix.indptr, indptr)
-        np.testing.assert_array_equal(matrix.indices, indices)
-        assert matrix.indices.dtype == np.int32
-    assert_same_bits(matrix.data, native(data))
 
 
 # ---- half to sparse ------------------------------------------------------------------------------------------
