@@ -71,6 +71,9 @@ class Children:
 def _serve(pipe: Connection) -> None:
     """Answer each file with what is wrong."""
     warnings.simplefilter("error")
+    warnings.filterwarnings(
+        "ignore", category=RuntimeWarning, module="vech.covariance"
+    )  # sums beyond float64
     os.fsync = lambda file: None  # nothing here outlives the machine
     with TemporaryDirectory() as folder:
         _warm_up(Path(folder))

@@ -2,7 +2,7 @@
 
 from .search import search
 
-FILES = 600
+FILES = 1000
 
 
 def test_whatever_a_file_holds_the_error_is_clear_and_the_process_lives(tmp_path):

@@ -24,7 +24,7 @@ TAKEN = re.compile(
 """Texts that are asked of NumPy, whose own reader of dtypes takes lists of fields, shapes and more."""
 
 REFUSED = re.compile(
-    r"[<>=|]?(?:[gGO]|f1[26]|c24|c32|O[48]|[SU]\d{1,9})|object|str|bytes|longdouble|float128|(?:\w{1,4},){1,4}\w{1,4}",
+    r"[<>=|]?(?:[gGO]|f1[26]|c24|c32|V0|O[48]|[SU]\d{1,9})|object|str|bytes|longdouble|float128|(?:\w{1,4},){1,4}\w{1,4}",
     re.ASCII,
 )
 """What it knows and vech refuses, with a reason."""

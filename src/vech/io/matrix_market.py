@@ -70,7 +70,8 @@ MANY_ROWS = 8
 
 NEWLINE = b"\n"
 QUOTED = 60
-"""Letters of a wrong line that its error shows."""
+"""Letters of a wrong line that its error shows; of a line of sizes, which is short, all of these:"""
+LONG_LINE = 6000
 
 
 def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Packed | SparseHalf | Any:
@@ -167,7 +168,7 @@ def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
     ):
         form = "rows columns" if content == "array" else "rows columns entries"
         raise FileFormatError(
-            f"says the size {_quoted(line.rstrip(NEWLINE), 3 * QUOTED)}, and '{form}' fits", path, line=number
+            f"says the size {_quoted(line.rstrip(NEWLINE), LONG_LINE)}, and '{form}' fits", path, line=number
         )
     rows, columns = sizes[:2]
     if content == "coordinate":
