@@ -26,7 +26,7 @@ export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=pri
 export PYTHONPATH=$site PYTHONDONTWRITEBYTECODE=1
 run() { # a target, the tests to take
     VECH_TARGET=$1 LD_PRELOAD=$preload "$python" -m pytest -q -x -p no:cacheprovider -m "$2" \
-        tests/test_{core,moves,scan,limits,products,pairwise}.py tests/sparse tests/covariance/test_codes.py \
+        tests/test_core.py tests/{counts,moves,pairwise,sparse} tests/packed/test_products.py \
         tests/io/test_matrix_market.py
 }
 run "" "not slow" &

@@ -24,4 +24,4 @@ python=$work/user/bin/python
 tar -C "$work" -xf "$work"/dist/*.tar.gz
 cd "$work"/vech-*/
 env -i HOME="$work" PATH="$work/user/bin" "$python" -m pytest -q -p no:cacheprovider -m "not slow" \
-    tests/test_{architecture,cli,docstrings,moves,packed,products,readme,stores}.py tests/io
+    tests/{cli,io,packed} tests/test_{architecture,docstrings,readme,stores}.py

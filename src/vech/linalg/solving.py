@@ -258,7 +258,9 @@ def factored(
     check_finite(S)
     from scipy.linalg import lapack
 
-    pivoted = many or S.kind.negates or not hasattr(lapack, "dsytrs")  # SciPy has it, and ?hetrs, from 1.15 on
+    pivoted = (
+        many or S.kind.negates or not hasattr(lapack, "dsytrs")
+    )  # SciPy has it, and ?hetrs, from 1.15 on
     return (_LU if pivoted else _BunchKaufman)(S, dtype, threads)
 
 
