@@ -57,6 +57,14 @@ class Pairs(NamedTuple):
         return float(np.abs(self.values).max(initial=0))
 
 
+def rounding(n: int, dtype: Dtype) -> float:
+    """The residual beside the operator's size below which there is only rounding, which grows as sums of n do.
+
+    With 4 eps for all n, one search of 540 stood still: n = 150, with seven eigenvalues of 21 copies each.
+    """
+    return max(4.0, 2.0 * math.sqrt(n)) * float(np.finfo(dtype).eps)
+
+
 def eigenpairs(
     operator: Operator, k: int, which: str, accuracy: Accuracy, start: Array | None = None, room: int = 0
 ) -> Pairs:

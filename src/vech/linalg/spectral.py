@@ -150,7 +150,7 @@ def eigsh(
         values, vectors = _dense(S, dtype, k, which)
     else:
         problem = generalised(S, M, sigma, OPinv, Minv, mode)
-        rounding = 4 * float(np.finfo(dtype).eps)
+        rounding = lanczos.rounding(S.n, dtype)
         accuracy = lanczos.Accuracy(max(float(tol), rounding), 0.0 if problem.inverted else rounding, most)
         found = lanczos.eigenpairs(problem.operator, k, which, accuracy, start, room)
         values, vectors = problem.values(found.values), found.vectors
@@ -426,7 +426,7 @@ def _spectral_norm(S: Store) -> float:
         unit = unit_of(S)
         full = over(S @ np.eye(S.n, dtype=dtype), unit)
         return float(np.linalg.norm(full, 2)) * unit if S.n else 0.0
-    unit, rounding = unit_of(S), 4 * float(np.finfo(dtype).eps)
+    unit, rounding = unit_of(S), lanczos.rounding(S.n, dtype)
     multiply, adjoint = scaled(S, dtype, unit), scaled(S.H, dtype, unit)
     apply = multiply if is_selfadjoint(S) else lambda x: adjoint(multiply(x))
     accuracy = lanczos.Accuracy(rounding, rounding, 10 * S.n)
