@@ -208,10 +208,8 @@ def _checked_mass(M: Any, S: Store) -> Any:
                 M = SparseHalf.from_sparse(M, kind="hermitian")
             else:
                 M = Packed(pack(given, kind="hermitian"), kind="hermitian")
-        except ValueError as error:
-            if "is not" not in str(error):
-                raise
-            reason = str(error).split(";")[0].replace("matrix", "M", 1)
+        except AsymmetryError as error:
+            reason = error.found.replace("matrix", "M", 1)
             raise ValueError(f"{reason}: M=(M + M.conj().T) / 2 has a mean of both") from error
     check_selfadjoint(M, "eigsh", "the eigenvalues of others are not real", "M")
     wide = np.result_type(work_dtype(S.dtype, "S"), np.float64)
