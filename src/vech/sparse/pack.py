@@ -8,8 +8,10 @@ from vech.arrays import Array, check_memory, resolve_threads
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout
 from vech.layouts.orders import Explicit
-from vech.moves.moves import Packing, check_side, check_use, convert, packing
+from vech.moves.converting import convert
+from vech.moves.judging import check_use
 from vech.moves.nonzeros import as_square
+from vech.moves.recipe import Packing, check_side, packing
 from vech.moves.rounding import rescale, worst
 from vech.sparse.pattern import Indices
 from vech.sparse.whole import Whole, believed, default_tolerance, judge, mean_of, whole

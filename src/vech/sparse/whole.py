@@ -11,8 +11,9 @@ from vech import _core
 from vech.arrays import INT32_MAX, Array, Dtype, epsilon, resolve_threads
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import Layout, one_of
-from vech.moves.moves import Packing, check_use, contradiction, packing
+from vech.moves.judging import check_use, contradiction
 from vech.moves.nonzeros import Triangle, as_square, canonical
+from vech.moves.recipe import Packing, packing
 from vech.moves.rounding import largest, mean, worst
 from vech.sparse.arrays import TRIANGLES
 from vech.sparse.pattern import Indices, compressed, mirrored, turned, union
