@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -86,7 +88,7 @@ def convert(
     if out is None:
         out = np.empty(shape, half.dtype)
     else:
-        same = recipe.in_place and _is_same(out, half)
+        same = _is_same(out, half) and _is_one_order(source, target)
         check_out(out, shape, half.dtype, *(() if same else (half,)))
     check_diagonal(half, source, target, n)
     if same and not recipe.alters:
@@ -115,7 +117,8 @@ def convert(
     if recipe.arguments is None:
         infinite |= explicit.convert(half, result, source, target, n, recipe.changes, threads)
     else:
-        infinite |= _core.convert(words(half), words(result), *recipe.arguments, threads)
+        arguments: tuple[Any, ...] = (words(half), words(result), *recipe.arguments, threads)
+        infinite |= _core.convert(*arguments)
     if infinite:
         raise OverflowError(
             f"a finite number becomes infinite in {half.dtype} when layout {target.name} scales it"
@@ -129,3 +132,10 @@ def _is_same(out: object, half: Array) -> bool:
     if not isinstance(out, np.ndarray):
         return False
     return out.ctypes.data == half.ctypes.data and (out.shape, out.strides) == (half.shape, half.strides)
+
+
+def _is_one_order(source: AnyLayout, target: AnyLayout) -> bool:
+    """Whether each number stays in its place."""
+    if isinstance(source, Explicit) or isinstance(target, Explicit):
+        return source == target
+    return source.grow == target.grow and (source.implied is None) == (target.implied is None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,7 +29,7 @@ from vech.moves.memory import (
     rows_of,
     swapped,
 )
-from vech.moves.recipe import Expansion, expansion, kind_name
+from vech.moves.recipe import Recipe, expansion, kind_name
 from vech.moves.rounding import rescale
 
 SCATTER_BYTES = 2**26  # from this size on zeros come from the system; 2**25 may be used memory, cleared
@@ -206,7 +207,8 @@ def _expand(
         assert isinstance(order, Explicit)
         infinite |= explicit.expand(half, out, order, start, recipe.changes, threads)
     else:
-        infinite |= _core.expand(words(half), words(out), *recipe.arguments, start, threads)
+        arguments: tuple[Any, ...] = (words(half), words(out), *recipe.arguments, start, threads)
+        infinite |= _core.expand(*arguments)
     if infinite:
         raise OverflowError(
             f"a finite number becomes infinite in {half.dtype} when layout {recipe.layout.name} is unscaled"
@@ -216,7 +218,7 @@ def _expand(
     return out
 
 
-def _scatter(half: Array, out: Array, recipe: Expansion, threads: int) -> None:
+def _scatter(half: Array, out: Array, recipe: Recipe, threads: int) -> None:
     assert recipe.arguments is not None and isinstance(recipe.layout, Layout)
     n, grow, stored, _, _, diagonal, fill = recipe.arguments
     transposes = recipe.kind is Kind.TRIANGULAR and recipe.layout.traversal == "columns"
@@ -225,13 +227,13 @@ def _scatter(half: Array, out: Array, recipe: Expansion, threads: int) -> None:
     _core.scatter(words(half), words(view), n, grow, stored, change, diagonal, fill, threads)
 
 
-def _scatters(half: Array, recipe: Expansion) -> bool:
+def _scatters(half: Array, recipe: Recipe) -> bool:
     """Whether a half can be expanded by writing its nonzeros alone."""
     simple = recipe.arguments is not None and not recipe.layout.scaled
     return half.ndim == 1 and recipe.kind.diagonal == "stored" and simple
 
 
-def _is_empty(half: Array, recipe: Expansion) -> bool:
+def _is_empty(half: Array, recipe: Recipe) -> bool:
     """Whether, by a sample, so few numbers are not zero that writing them alone is faster."""
     if recipe.n**2 * half.itemsize < SCATTER_BYTES or not _scatters(half, recipe) or not adjoining(half):
         return False

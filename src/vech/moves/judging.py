@@ -15,13 +15,13 @@ from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout, one_of
 from vech.moves.memory import diagonal_of, pack_triangle
-from vech.moves.recipe import Packing, number_of
+from vech.moves.recipe import Recipe, number_of
 from vech.moves.rounding import halfway, largest, narrow, widen, worst
 
 USES = ("both", "lower", "upper", "mean")
 
 
-def check_use(use: str, tolerance: float | None, recipe: Packing) -> None:
+def check_use(use: str, tolerance: float | None, recipe: Recipe) -> None:
     one_of("use", use, USES)
     triangle = recipe.layout.triangle
     if recipe.kind is Kind.TRIANGULAR and use not in ("both", triangle):
@@ -92,7 +92,7 @@ def refuse_negation(i: Array, j: Array, smallest: int, dtype: Dtype) -> None:
         )
 
 
-def judge(full: Array, recipe: Packing, use: str, tolerance: float | None, threads: int) -> bool:
+def judge(full: Array, recipe: Recipe, use: str, tolerance: float | None, threads: int) -> bool:
     """Refuse a matrix whose triangles disagree, or whose diagonal is not what the layout leaves out.
 
     True where the triangles were compared, and every bit of one is its mirror image in the other.
@@ -116,7 +116,7 @@ def _is_implied(full: Array, layout: AnyLayout) -> bool:
 
 
 def _compare(
-    full: Array, recipe: Packing, use: str, tolerance: float | None, threads: int, equal: bool
+    full: Array, recipe: Recipe, use: str, tolerance: float | None, threads: int, equal: bool
 ) -> None:
     """Compare the triangles (unless they are known to be equal) and the diagonal within the tolerance."""
     layout, kind, dtype = recipe.layout, recipe.kind, full.dtype
@@ -179,13 +179,13 @@ class AsymmetryError(ValueError):
         super().__init__(f"{self.found}{'; ' if own is None else ': '}{way}")
 
 
-def disagreement(full: Array, recipe: Packing, row: int, i: int, j: int) -> ValueError:
+def disagreement(full: Array, recipe: Recipe, row: int, i: int, j: int) -> ValueError:
     matrix = _matrix(full, row)
     return contradiction(recipe, i, j, full[(*matrix, i, j)], full[(*matrix, j, i)], _where(matrix))
 
 
 def contradiction(
-    recipe: Packing, i: int, j: int, here: object, there: object, where: str = "", own: str | None = None
+    recipe: Recipe, i: int, j: int, here: object, there: object, where: str = "", own: str | None = None
 ) -> ValueError:
     """What is wrong with the numbers at (i, j), in the layout's own triangle, and at (j, i).
 

@@ -27,7 +27,7 @@ from vech.moves.memory import (
     rows_of,
     swapped,
 )
-from vech.moves.recipe import Packing, check_side, kind_name, packing
+from vech.moves.recipe import Recipe, check_side, kind_name, packing
 from vech.moves.rounding import mean, rescale
 
 SMALL_FULL = SMALL_SIDE**2  # numbers
@@ -190,7 +190,7 @@ def _positions(
     return i * shape[0] + j, layout.implied == 0
 
 
-def _pack_mean(full: Array, half: Array, recipe: Packing, threads: int) -> bool:
+def _pack_mean(full: Array, half: Array, recipe: Recipe, threads: int) -> bool:
     nothing, mirror = Kind.SYMMETRIC.change(full.dtype), recipe.kind.change(full.dtype)
     assert isinstance(recipe.layout, Layout)
     own, other = np.empty(half.shape, half.dtype), np.empty(half.shape, half.dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,69 +51,46 @@ class Scaling(NamedTuple):
         return Changes(*straight), Changes(*crossed)
 
 
-class Packing(NamedTuple):
+class Recipe(NamedTuple):
+    """What happens to numbers of one layout (of a conversion, the target), kind and dtype."""
+
     layout: AnyLayout
     kind: Kind
     dtype: Dtype
     scaling: Scaling
     negates: bool
     swaps: bool
-    changes: tuple[Changes, Changes]
-
-
-class Expansion(NamedTuple):
-    n: int
-    layout: AnyLayout
-    kind: Kind
-    scaling: Scaling
-    negates: bool
-    swaps: bool
-    arguments: tuple[int, bool, bool, _core.Change, _core.Change, _core.Change, Array | None] | None
-    changes: tuple[Changes, Changes]
-
-
-class Conversion(NamedTuple):
-    n: int
-    scaling: Scaling
-    negates: bool
-    swaps: bool
-    in_place: bool
     alters: bool
-    arguments: tuple[int, bool, bool, bool, bool, _core.Change, _core.Change, Array | None] | None
     changes: tuple[Changes, Changes]
+    n: int = -1  # of packing, any
+    arguments: tuple[Any, ...] | None = None  # of the kernel; none where `explicit` or the matrix decides
 
 
 @lru_cache(maxsize=256)
-def packing(name: str | AnyLayout, kind: str | None, dtype: Dtype) -> Packing:
+def packing(name: str | AnyLayout, kind: str | None, dtype: Dtype) -> Recipe:
     layout = as_layout(name)
     kind = resolve_kind(kind, dtype, moves=True)
     explicit.check_kind(layout, kind, dtype)
-    scaling = _scaling(layout.plain, layout, dtype)
-    changes = scaling.all_changes(Kind.SYMMETRIC, kind, dtype)
-    return Packing(layout, kind, dtype, scaling, *_negation(kind, dtype), changes)
+    return _recipe(layout, kind, dtype, _scaling(layout.plain, layout, dtype))
 
 
 @lru_cache(maxsize=256)
-def expansion(name: str | AnyLayout, kind: str | None, dtype: Dtype, length: int) -> Expansion:
+def expansion(name: str | AnyLayout, kind: str | None, dtype: Dtype, length: int) -> Recipe:
     layout = as_layout(name)
     kind = resolve_kind(kind, dtype, moves=True)
     n = layout.side(length)
     explicit.check_kind(layout, kind, dtype)
-    scaling = _scaling(layout, layout.plain, dtype)
-    changes = scaling.all_changes(Kind.SYMMETRIC, kind, dtype)
+    recipe = _recipe(layout, kind, dtype, _scaling(layout, layout.plain, dtype))
     if isinstance(layout, Explicit):
-        return Expansion(n, layout, kind, scaling, *_negation(kind, dtype), None, changes)
-    stored, mirrored, on = changes[0]
+        return recipe._replace(n=n)
+    stored, mirrored, on = recipe.changes[0]
     fill = None if layout.implied is None else words(number_of(layout.implied, 1.0, dtype))
     cells = (stored, mirrored) if layout.traversal == "rows" else (mirrored, stored)
-    arguments = (n, layout.grow, fill is None, *cells, on, fill)
-    return Expansion(n, layout, kind, scaling, *_negation(kind, dtype), arguments, changes)
+    return recipe._replace(n=n, arguments=(n, layout.grow, fill is None, *cells, on, fill))
 
 
 @lru_cache(maxsize=256)
-def conversion(
-    source: AnyLayout, target: AnyLayout, kind: str | None, dtype: Dtype, length: int
-) -> Conversion:
+def conversion(source: AnyLayout, target: AnyLayout, kind: str | None, dtype: Dtype, length: int) -> Recipe:
     kind = resolve_kind(kind, dtype, moves=True)
     n = source.side(length)
     target.length(n)
@@ -130,23 +107,35 @@ def conversion(
     fill = None
     if target.implied is None and source.implied is not None:
         fill = words(number_of(source.implied, target.diagonal_scale, dtype))
-    negates, swaps = _negation(kind, dtype) if mirrors else (False, False)
-    strict = (source.implied is None, target.implied is None)
     own = kind if mirrors else Kind.SYMMETRIC
-    alters = scaling.alters or own is not Kind.SYMMETRIC
-    changes = scaling.all_changes(own, kind, dtype)
+    recipe = _recipe(target, kind, dtype, scaling, own, mirrors)
     if isinstance(source, Explicit) or isinstance(target, Explicit):
+        changes = recipe.changes
         if fill is not None:
             number = fill.view(dtype)
             changes = tuple(  # type: ignore[assignment]
                 change._replace(diagonal=_core.Change(dtype.itemsize, zero=True, flip=constant.tobytes()))
                 for change, constant in zip(changes, (number, Kind.HERMITIAN.mirror(number)), strict=True)
             )
-        return Conversion(n, scaling, negates, swaps, source == target, alters, None, changes)
-    change, _, on = changes[0]
-    arguments = (n, source.grow, target.grow, *strict, change, on, fill)
-    in_place = source.grow == target.grow and strict[0] == strict[1]
-    return Conversion(n, scaling, negates, swaps, in_place, alters, arguments, changes)
+        return recipe._replace(n=n, changes=changes)
+    change, _, on = recipe.changes[0]
+    strict = (source.implied is None, target.implied is None)
+    return recipe._replace(n=n, arguments=(n, source.grow, target.grow, *strict, change, on, fill))
+
+
+def _recipe(
+    layout: AnyLayout,
+    kind: Kind,
+    dtype: Dtype,
+    scaling: Scaling,
+    own: Kind = Kind.SYMMETRIC,
+    mirrors: bool = True,
+) -> Recipe:
+    """Of numbers that `own` mirrors on their way, or, in the other triangle, `kind`."""
+    negates = mirrors and kind.negates and family(dtype) in "im"
+    alters = scaling.alters or own is not Kind.SYMMETRIC
+    changes = scaling.all_changes(own, kind, dtype)
+    return Recipe(layout, kind, dtype, scaling, negates, negates and not dtype.isnative, alters, changes)
 
 
 def _scaling(source: AnyLayout, target: AnyLayout, dtype: Dtype) -> Scaling:
@@ -161,12 +150,6 @@ def _scaling(source: AnyLayout, target: AnyLayout, dtype: Dtype) -> Scaling:
         on = (source.diagonal_scale, target.diagonal_scale)
     by_kernel = dtype.isnative and not extension(dtype) and dtype.char in "fdFD"
     return Scaling((source.offdiagonal_scale, target.offdiagonal_scale), on, by_kernel)
-
-
-def _negation(kind: Kind, dtype: Dtype) -> tuple[bool, bool]:
-    """Whether integers are negated, and whether their bytes must be swapped for that."""
-    negates = kind.negates and family(dtype) in "im"
-    return negates, negates and not dtype.isnative
 
 
 def number_of(value: int, scale: float, dtype: Dtype) -> Array:

@@ -11,7 +11,7 @@ from vech.layouts.orders import Explicit
 from vech.moves.converting import convert
 from vech.moves.judging import check_use
 from vech.moves.nonzeros import as_square
-from vech.moves.recipe import Packing, check_side, packing
+from vech.moves.recipe import Recipe, check_side, packing
 from vech.moves.rounding import rescale, worst
 from vech.sparse.pattern import Indices
 from vech.sparse.whole import Whole, believed, default_tolerance, judge, mean_of, whole
@@ -98,7 +98,7 @@ def scattered(rows: Indices, columns: Indices, data: Array, layout: Layout, n: i
     return half
 
 
-def _pack(full: Whole, recipe: Packing, use: str, tolerance: float | None, threads: int) -> Array:
+def _pack(full: Whole, recipe: Recipe, use: str, tolerance: float | None, threads: int) -> Array:
     layout = recipe.layout
     assert isinstance(layout, Layout)
     judge(full, recipe, use, tolerance, threads)
