@@ -15,7 +15,9 @@ from vech.linalg.lanczos import Operator
 from vech.linalg.rectangle import Rectangle
 from vech.linalg.solving import factored
 from vech.linalg.units import over, power_of_two, scaled, unit_of
-from vech.moves.moves import AsymmetryError, convert, pack
+from vech.moves.converting import convert
+from vech.moves.judging import AsymmetryError
+from vech.moves.packing import pack
 from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store

@@ -9,26 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech import _core, arrays
-from vech.arrays import (
-    Array,
-    Dtype,
-    as_array,
-    extension,
-    family,
-    keep_mask,
-    resolve_threads,
-    words,
-)
+from vech.arrays import Array, Dtype, as_array, extension, family, keep_mask, resolve_threads, words
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout, one_of
 from vech.layouts.orders import Explicit
+from vech.moves.converting import convert
 from vech.moves.foreign import judged
-from vech.moves.moves import (
-    convert,
-    expansion,
-    refuse_negation,
-)
+from vech.moves.judging import refuse_negation
+from vech.moves.recipe import expansion
 from vech.moves.rounding import rescale
 
 PARTS = ("full", "lower", "upper")

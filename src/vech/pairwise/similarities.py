@@ -13,9 +13,10 @@ from vech import arrays
 from vech.arrays import Dtype, as_array, check_memory, resolve_threads
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout, one_of
+from vech.moves.converting import convert
 from vech.moves.foreign import judged
-from vech.moves.moves import check_side, convert, packing
 from vech.moves.nonzeros import Triangle, half_csr, not_above, sparse_dtype
+from vech.moves.recipe import check_side, packing
 from vech.packed.packed import Packed
 from vech.pairwise.dense_rows import Dense
 from vech.pairwise.rows import Wanted, as_given, exact, inexact

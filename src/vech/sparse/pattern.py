@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vech import _core, arrays
 from vech.arrays import Array, family
 from vech.layouts.kind import Kind
-from vech.moves.moves import refuse_negation
+from vech.moves.judging import refuse_negation
 from vech.moves.nonzeros import Triangle, refuse_wrapped, scipy_array
 from vech.moves.rounding import widen
 
