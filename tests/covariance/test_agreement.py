@@ -60,6 +60,22 @@ def test_a_median_between_two_numbers_of_float32_parts_them():
     assert quadrant(X[[0, 0, 3, 3]])[0, 1] == 1
 
 
+@pytest.mark.parametrize("missing", ["raise", "neutral"])
+@pytest.mark.parametrize("offset", [2.0**49, -(2.0**49)])
+def test_a_median_that_float64_rounds_to_a_number_still_parts_the_two(offset, missing):
+    X = np.round(8 * cases.generator("offset").normal(size=(60, 6))) / 8
+    X = X if missing == "raise" else np.vstack([X, np.full((1, 6), np.nan)])
+    assert np.array_equal(quadrant(X + offset, missing=missing).half, quadrant(X, missing=missing).half)
+
+
+@pytest.mark.filterwarnings("error")
+def test_quadrant_parts_the_numbers_at_the_ends_of_float64():
+    tiny, most = np.nextafter(0.0, 1), np.finfo("f8").max
+    X = np.array([[0, most, -most], [0, most, -most], [tiny, -most, most], [tiny, -most, most]])
+    assert np.array_equal(quadrant(X).expand(), [[1, -1, 1], [-1, 1, -1], [1, -1, 1]])
+    assert np.array_equal(quadrant(X[[0, 0, 0]]).expand(), np.eye(3))
+
+
 def test_quadrant_is_blomqvists_beta_without_medians():
     X = cases.generator("beta").normal(size=(40, 2))
     a, b = (np.median(X, axis=0) < X).T

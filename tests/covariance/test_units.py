@@ -92,6 +92,18 @@ def test_results_of_float32_scale_with_x(name, factor):
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", (1e-17, 1e-15, 1e10, 1e15, 1e16, 1e17))
+@pytest.mark.parametrize("name", ["ledoit_wolf", "constant-correlation", "oas"])
+def test_an_intensity_of_float32_is_that_of_every_unit_whose_squares_fit(name, factor):
+    call, _, data = ESTIMATORS[name]
+    trend = np.vstack([data + [0, 1, 2, 0, -1], data, data]).astype(np.float32)  # the first rows off the mean
+    _, want = call(trend.astype(np.float64), return_shrinkage=True)
+    _, found = call(trend * np.float32(factor), return_shrinkage=True)
+    assert 0.001 < want < 0.999
+    assert found == pytest.approx(want, rel=1e-4)
+
+
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("factor", (1e-200, 1e200))
 @pytest.mark.parametrize("name", [name for name, (_, power, _) in ESTIMATORS.items() if power == 2])
 def test_a_unit_whose_square_has_no_place_is_an_error(name, factor):

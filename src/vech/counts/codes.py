@@ -416,8 +416,7 @@ def _beyond(threshold: Array, dtype: Dtype, closed: bool) -> Array:
     """The number a of the dtype for which x > a is x >= threshold, or x > threshold, in exact arithmetic."""
     with np.errstate(over="ignore"):
         found = threshold.astype(dtype)
-    least = dtype.type(-np.inf)
-    down = np.nextafter(found, least)
+        down = np.nextafter(found, dtype.type(-np.inf))
     passes = found >= threshold if closed else found > threshold
     return np.where(passes, down, found)
 

@@ -9,7 +9,7 @@ import numpy as np
 from vech.arrays import Array
 from vech.counts.codes import Measure, Progress, encode, write
 from vech.covariance.data import Data, open_data
-from vech.covariance.medians import medians
+from vech.covariance.medians import middles
 from vech.covariance.result import Result
 from vech.layouts.dialects import AnyLayout
 from vech.packed.packed import Packed
@@ -78,8 +78,9 @@ def quadrant(
     """
     data = open_data(X, missing=missing)
     data.check()
-    middle = medians(data)
-    return _measure(data, QUADRANT, 1, middle, middle, False, layout, out, threads, progress)
+    lower, upper = middles(data)  # their mean may round to one of them
+    low, high = np.nextafter(lower, upper), np.nextafter(upper, lower)
+    return _measure(data, QUADRANT, 1, low, high, False, layout, out, threads, progress)
 
 
 def jaccard(

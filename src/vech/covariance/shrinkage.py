@@ -206,7 +206,9 @@ class Fourths:
         """``sum_t ||x_t - m||^4`` in units^4, given ``sum_t (x_t - m)(x_t - m)^T / rows``."""
         r = self.sums / rows
         rr = float(r @ r)
-        spread = float(scatter.quadratic(r.astype(scatter.dtype))) / self.unit / self.unit  # r^T S r
+        reach = float(np.abs(r) @ np.sqrt(scatter.diagonal().astype(np.float64)))  # sqrt(r^T S r) at most
+        share = float(scatter.quadratic((r / reach).astype(scatter.dtype))) if reach else 0.0
+        spread = share * (reach / self.unit) ** 2  # r^T S r
         through = spread + rr**2  # of r^T (sum y y^T) r / rows
         return (
             self.fourths
