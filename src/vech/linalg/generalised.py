@@ -13,6 +13,7 @@ from vech.linalg.checks import check_finite, check_selfadjoint, is_sparse, work_
 from vech.linalg.factor import rectangle_of
 from vech.linalg.lanczos import Operator
 from vech.linalg.rectangle import Rectangle
+from vech.linalg.semidefinite import Range, range_of
 from vech.linalg.solving import factored
 from vech.linalg.units import over, power_of_two, scaled, unit_of
 from vech.moves.converting import convert
@@ -33,6 +34,8 @@ class Problem(NamedTuple):
     operator: Operator
     values: Callable[[Array], Array]
     inverted: bool
+    vectors: Callable[[Array, Array], Array] = lambda _, vectors: vectors  # of the eigenvalues and vectors found
+    start: Apply = lambda x: x
 
 
 def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: Any, mode: str) -> Problem:
@@ -56,9 +59,8 @@ def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: 
         operator = Operator(S.n, dtype, lambda x: inverse(multiply(x)), weight)
         return Problem(operator, lambda values: values * unit / mass_unit, False)
     shift = sigma / unit * mass_unit
-    bounded = S if mode == "buckling" else mass
-    if isinstance(bounded, Store) and not _has_factor(bounded, slack=True):
-        name = "S" if mode == "buckling" else "M"
+    bounded, name = (S, "S") if mode == "buckling" else (mass, "M")
+    if isinstance(bounded, Store) and not _has_factor(bounded, slack=1):
         raise ValueError(f"{name} is not positive semidefinite, as eigsh with sigma and mode={mode!r} needs")
     if shift_inverse is not None:
         inverse = _given(shift_inverse, "OPinv", S.n, unit)
@@ -70,8 +72,6 @@ def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: 
         "cayley": lambda x: multiply(x) + dtype.type(shift) * weigh(x),
         "buckling": multiply,
     }[mode]
-    operator = Operator(S.n, dtype, lambda x: inverse(before(x)), multiply if mode == "buckling" else weight)
-
     def values(found: Array) -> Array:
         with np.errstate(divide="ignore"):
             by_mode = {
@@ -81,7 +81,33 @@ def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: 
             }
             return np.asarray(by_mode[mode]() * unit / mass_unit)
 
+    if isinstance(bounded, Store) and not _has_factor(bounded, slack=-1):
+        eps = float(np.finfo(work_dtype(bounded.dtype, name)).eps)
+        part = range_of(bounded, dtype, unit if mode == "buckling" else mass_unit, eps)
+        return _on_range(part, inverse, dtype, 2 * shift if mode == "cayley" else None, values)
+    operator = Operator(S.n, dtype, lambda x: inverse(before(x)), multiply if mode == "buckling" else weight)
     return Problem(operator, values, True)
+
+
+def _on_range(
+    part: Range, inverse: Apply, dtype: Dtype, cayley: float | None, values: Callable[[Array], Array]
+) -> Problem:
+    """That of ``A^-1 B W B^H`` as one of ``B^H A^-1 B W``, which has its values but the zeros of the null space."""
+    B, W = part
+    weigh: Apply = (lambda y: y) if W is None else (lambda y: np.asarray(W @ y))
+
+    def back(y: Array) -> Array:
+        return inverse(np.asarray(B @ weigh(y)))
+
+    def apply(y: Array) -> Array:
+        image = np.asarray(B.conj().T @ back(y))
+        return image if cayley is None else y + dtype.type(cayley) * image
+
+    def vectors(found: Array, y: Array) -> Array:
+        return np.asarray(back(y) / (found if cayley is None else (found - 1) / cayley)).astype(dtype, copy=False)
+
+    operator = Operator(B.shape[1], dtype, apply, None if W is None else weigh)
+    return Problem(operator, values, True, vectors, lambda x: np.asarray(B.conj().T @ x))
 
 
 def _columnwise(M: Any, dtype: Dtype, unit: float) -> Apply:
@@ -104,10 +130,10 @@ def _inverse_of(M: Any, dtype: Dtype, unit: float) -> Apply:
     return lambda b: rectangle.solve(np.array(b, dtype, order="F"))
 
 
-def _has_factor(M: Store, *, slack: bool = False) -> bool:
-    """Whether M is positive definite; with slack, whether it is semidefinite to rounding."""
+def _has_factor(M: Store, *, slack: int = 0) -> bool:
+    """Whether M is positive definite; with slack 1 whether it is semidefinite, with -1 definite beyond rounding."""
     dtype, unit = np.result_type(work_dtype(M.dtype, "M"), np.float64), unit_of(M)
-    amount = 4 * M.n * float(np.finfo(work_dtype(M.dtype, "M")).eps) if slack else 0.0
+    amount = slack * 4 * M.n * float(np.finfo(work_dtype(M.dtype, "M")).eps)
     if is_sparse(M):
         return sparse_solve.is_definite(sparse_solve.shifted(M, -amount * unit) if slack else M)
     rectangle = _rectangle(packed(M), dtype, unit)

@@ -21,6 +21,8 @@ WHICH = ("LM", "SM", "LA", "SA", "BE")
 DISTINCT = 1e-3  # residual, over the distance to what was found, at which a value is taken for another one
 MOST_COLUMNS = 4  # of the start of a run
 SEED = 0x76656368  # of starts: none that users take, lest one lies in the space of theirs
+INDEFINITE = 1e-2  # of |x| |M x|, a negative x^H M x that is no rounding: of what lies in the null space all is
+PATIENCE = 100  # restarts in which the best residual must halve
 PASSES = 4  # of Gram and Schmidt before what is left is rounding
 
 
@@ -192,7 +194,10 @@ class _Basis:
             x = x - vectors @ part
             shares += part
             weighted = x if weight is None else weight(x[:, None])[:, 0]
-            square = max(0.0, float(np.vdot(x, weighted).real))
+            square = float(np.vdot(x, weighted).real)
+            if weight is not None and square < -INDEFINITE * np.linalg.norm(x) * np.linalg.norm(weighted):
+                raise ValueError("M is not positive semidefinite, as eigsh needs: a vector has x^H M x < 0")
+            square = max(0.0, square)
             before = square + float(np.vdot(part, part).real)
             whole = whole or before
             if again and (square > before / 4 or square <= self._rounding * whole):

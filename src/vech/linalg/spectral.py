@@ -150,10 +150,17 @@ def eigsh(
         values, vectors = _dense(S, dtype, k, which)
     else:
         problem = generalised(S, M, sigma, OPinv, Minv, mode)
+        if problem.operator.n < k:
+            raise ValueError(
+                f"eigsh finds 1 to {problem.operator.n} eigenvalues beside a matrix of rank {problem.operator.n}, "
+                f"not k = {k}: the others are infinite, or with mode='buckling' zero"
+            )
+        start = None if start is None else problem.start(start)
+        start = start if start is None or start.any() else None
         rounding = lanczos.rounding(S.n, dtype)
         accuracy = lanczos.Accuracy(max(float(tol), rounding), 0.0 if problem.inverted else rounding, most)
         found = lanczos.eigenpairs(problem.operator, k, which, accuracy, start, room)
-        values, vectors = problem.values(found.values), found.vectors
+        values, vectors = problem.values(found.values), problem.vectors(found.values, found.vectors)
     order = np.argsort(values)
     values = values[order].astype(np.zeros(0, dtype).real.dtype)
     return (values, vectors[:, order]) if return_eigenvectors else values
