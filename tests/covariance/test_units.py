@@ -96,7 +96,7 @@ def test_results_of_float32_scale_with_x(name, factor):
 @pytest.mark.parametrize("name", ["ledoit_wolf", "constant-correlation", "oas"])
 def test_an_intensity_of_float32_is_that_of_every_unit_whose_squares_fit(name, factor):
     call, _, data = ESTIMATORS[name]
-    trend = np.vstack([data + [0, 1, 2, 0, -1], data, data]).astype(np.float32)  # the first rows off the mean
+    trend = np.vstack([data + np.arange(5), data, data]).astype(np.float32)  # the first rows off the mean
     _, want = call(trend.astype(np.float64), return_shrinkage=True)
     _, found = call(trend * np.float32(factor), return_shrinkage=True)
     assert 0.001 < want < 0.999
@@ -112,6 +112,23 @@ def test_a_unit_whose_square_has_no_place_is_an_error(name, factor):
         (ValueError, OverflowError), match=r"^sums of squares of X .* float64.*: scale X first$"
     ):
         call(data * factor)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("missing", ("raise", "neutral", "pairwise"))
+@pytest.mark.parametrize("dtype", (np.float32, np.float64, np.complex64, np.complex128))
+@pytest.mark.parametrize("share", (1, 0.5, 0.1))
+@pytest.mark.parametrize("call", (covariance.sample, covariance.correlation, covariance.gerber))
+def test_numbers_whose_sums_have_no_place_are_an_error(call, share, dtype, missing):
+    if call is covariance.gerber and dtype != np.float64:
+        pytest.skip("gerber takes real numbers, and adds those of float32 in float64")
+    data = (np.sign(X) * (share * float(np.finfo(dtype).max))).astype(dtype)
+    if missing != "raise":
+        data[[3, 5], [1, 0]] = np.nan
+    with pytest.raises(
+        OverflowError, match=r"^sums of squares of X exceed .*, which ends at .*: scale X first$"
+    ):
+        call(data, missing=missing)
 
 
 # ---------------------------------------------------------------- moves of just the threshold

@@ -29,10 +29,13 @@ def present_means(data: Data, weights: Array | None = None) -> Array:
         part = np.ones(len(block)) if weights is None else weights[start:rows]
         if len(part) < len(block):
             break  # gathering says so
-        sums += part @ np.where(there, numbers - first, 0)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+            sums += part @ np.where(there, numbers - first, 0)
         counts += part @ there
     check_rows(rows)
     data.check_counted(counts > 0)
+    if not np.isfinite(sums).all():
+        raise_overflow(data)
     return np.asarray(first + sums / counts)
 
 

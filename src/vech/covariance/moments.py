@@ -109,11 +109,12 @@ class Moments:
         step = self._step() if self._in_square() else len(rows)
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
-            some = roots[start : start + step] @ part  # first: BLAS then finds the rows in cache
-            if not np.isfinite(some.sum()) and not np.isfinite(some).all():
-                return False
+            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+                some = roots[start : start + step] @ part  # first: BLAS then finds the rows in cache
+                if not np.isfinite(some.sum()) and not np.isfinite(some).all():
+                    return False
+                sums = sums + some
             self._multiply(part, sign, tick)
-            sums = sums + some
         self.sums += sign * sums
         self.rows += sign * len(rows)
         self.weight += sign * (len(rows) if weights is None else float(weights.sum()))

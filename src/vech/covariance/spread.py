@@ -32,10 +32,10 @@ class _Sums(NamedTuple):
     def merged(self, other: "_Sums") -> "_Sums":
         weight = self.weight + other.weight
         share = _ratio(other.weight, weight)
-        step = other.mean - self.mean
         with np.errstate(over="ignore", invalid="ignore"):
+            step = other.mean - self.mean
             between = step * step * self.weight * share
-        return _Sums(weight, self.mean + step * share, self.squares + other.squares + between)
+            return _Sums(weight, self.mean + step * share, self.squares + other.squares + between)
 
 
 def spread(data: Data, weights: Array | None = None, threads: int | None = None) -> Spread:
@@ -100,9 +100,9 @@ def _sums(
         part = np.ones(len(numbers)) if weights is None else weights[first : first + few]
         counted = there & (part[:, None] > 0)
         shift = np.where(counted.any(axis=0), numbers[counted.argmax(axis=0), np.arange(p)], 0)
-        numbers = np.where(there, numbers - shift, 0)
         weight = part @ there
         with np.errstate(over="ignore", invalid="ignore"):
+            numbers = np.where(there, numbers - shift, 0)
             whole = part @ numbers
             step = _ratio(whole, weight)
             yield _Sums(weight, shift + step, part @ np.square(numbers) - whole * step)
