@@ -11,7 +11,7 @@ from benchmarks import patterns, peers
 from benchmarks.measure import plain_read, sparse_numbers
 from benchmarks.rows import Case, Limit, Row
 from vech import _core
-from vech.moves.moves import _expand
+from vech.moves.expanding import _expand
 
 
 def csr(n: int, *densities: float) -> Iterator[Case]:

@@ -89,10 +89,6 @@ struct Offsets {
         }
         return static_cast<T>(signs) >= 0;
     }
-    VECH_INLINE void copy(std::int64_t first, std::int64_t count, std::int64_t* to) const {
-        if (wide) return void(std::copy_n(static_cast<const std::int64_t*>(at) + first, count, to));
-        std::copy_n(static_cast<const std::int32_t*>(at) + first, count, to);
-    }
 };
 
 // CSR arrays that are the user's. Whoever reads them looks for what leads out of bounds, again at each look.

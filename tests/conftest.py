@@ -32,6 +32,11 @@ def pytest_cmdline_main(config):
         room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // PROCESS_BYTES
         option.numprocesses = min(default_threads(), room, MOST_PROCESSES)
         option.dist = "worksteal"
+        for name in (
+            "OPENBLAS_NUM_THREADS",
+            "MKL_NUM_THREADS",
+        ):  # threads of BLAS in each would wait for each other
+            os.environ.setdefault(name, "1")
 
 
 def pytest_collection_modifyitems(config, items):

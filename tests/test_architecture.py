@@ -77,7 +77,13 @@ INSIDE = {
         ("arithmetic", "entries", "products"),
         ("indexing", "portrait"),
     ),
-    "moves": (("nonzeros", "runs"), ("moves",), ("explicit", "foreign", "rounding")),
+    "moves": (
+        ("nonzeros", "packing", "runs"),
+        ("converting", "expanding"),
+        ("judging",),
+        ("memory", "recipe"),
+        ("explicit", "foreign", "rounding"),
+    ),
     "layouts": (("pictures",), ("dialects",), ("kind", "orders"), ("layout",)),
 }
 # the arrows up, each inside a function: what is exported, solved or framed there is asked for here

@@ -174,6 +174,7 @@ def numbers():
 TRIANGLE = {"n": N, "grow": True, "diagonal_stored": True}
 LINES = _core.Lines(0, 8 * N, 8, 0, True)
 CALLS = {
+    "digest": lambda: {"bytes": np.arange(100, dtype=np.uint8)},
     "expand": lambda: {
         "half": half(), "out": square(), **TRIANGLE,
         "straight": SAME, "transposed": SAME, "diagonal": SAME, "fill": None, "row": 0, "threads": 1,
@@ -260,7 +261,7 @@ OPTIONAL = {("sum_columns", "weights"), ("count", "bits"), ("count", "counts"), 
 ANSWERED = {
     *((function, name, what) for what in ("empty", "one less") for function, name in (
         ("expand", "out"), ("read_panel", "block"), ("write_panel", "block"), ("density", "half"),
-        ("largest", "a"), ("fault", "indices"), ("jumps", "indices"),
+        ("largest", "a"), ("fault", "indices"), ("jumps", "indices"), ("digest", "bytes"),
     )),
     ("cut", "data", "two bytes"), ("mirrored", "full", "one axis more"),
     ("encode", "x", "one less"), ("encode_pairs", "n", "one less"),  # the same words and blocks

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not CORE.exists(), reason="the sources are not b
 # From the lowest layer up: a header includes lower ones alone.
 LAYERS = (
     ("layout",),
-    ("change", "memory", "parallel", "text"),
+    ("change", "digest", "memory", "parallel", "text"),
     ("runs", "move", "product", "codes"),
     ("sparse",),
     ("gram",),

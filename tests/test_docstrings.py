@@ -33,7 +33,7 @@ def test_the_examples_of_a_module_are_true(name, tmp_path, monkeypatch):
 
 
 def test_there_are_examples():
-    module = importlib.import_module("vech.moves.moves")
+    module = importlib.import_module("vech.moves.packing")
     assert sum(len(test.examples) for test in doctest.DocTestFinder().find(module)) >= 3
 
 

@@ -55,24 +55,25 @@ class SparseMultiplier {
     // Rows [rows.begin, rows.end): what falls on other rows, down to or up to `reached`, goes to the strip. False: not
     // one triangle in CSR form.
     bool share(const Reach& reach, Range reached, Target strip, Watch& watch) const {
-        constexpr std::int64_t together = 512, ahead = 128;
+        constexpr std::int64_t ahead = 128;
         const auto local = *this;  // what no store can change stays in registers
         const auto rows = reach.rows;
         auto descents = reach.descents;
-        std::int64_t begins[together + 1];  // copies, which stay as they were looked at
+        const auto start = reach.numbers.begin;
+        auto edge = once(grow ? half_.indptr[rows.begin] : half_.indptr[rows.end]);
+        if (edge < 0 || edge > half_.nonzeros) return false;
         for (std::int64_t done = 0, step; done < rows.size() && !watch.stop(); done += step) {
-            step = std::min(rows.size() - done, together);
-            const auto first = grow ? rows.begin + done : rows.end - done - step;
-            local.half_.indptr.copy(first, step + 1, begins);
-            const bool inside = begins[0] >= 0 && begins[step] <= local.half_.nonzeros;
-            if (!inside || !Offsets::ascending(begins, step)) return false;
-            for (std::int64_t k = 0; k < step; ++k) {
-                const auto at = grow ? k : step - 1 - k;
-                const auto begin = begins[at], end = begins[at + 1];
-                if (begin > reach.numbers.begin && begin < end)
+            step = std::min<std::int64_t>(rows.size() - done, 2048);
+            for (std::int64_t k = done; k < done + step; ++k) {
+                const auto r = grow ? rows.begin + k : rows.end - 1 - k;
+                const auto far = once(local.half_.indptr[grow ? r + 1 : r]);
+                const auto begin = grow ? edge : far, end = grow ? far : edge;
+                if (begin > end || (grow ? end > local.half_.nonzeros : begin < 0)) return false;
+                edge = far;
+                if (begin > start && begin < end)
                     descents -= local.half_.indices[begin] <= local.half_.indices[begin - 1];
                 __builtin_prefetch(local.numbers_ + (grow ? end + ahead : begin - ahead) * parts);
-                if (!local.row(first + at, begin, end, rows, reached, strip)) return false;
+                if (!local.row(r, begin, end, rows, reached, strip)) return false;
             }
         }
         return descents == 0 || watch.stop();  // all of them between two rows, none within one

@@ -10,8 +10,10 @@ from vech.io import read, write
 from vech.layouts.dialects import DIALECTS, as_layout
 from vech.layouts.layout import Layout
 from vech.layouts.orders import RectangularFullPacked, Spiral, TensorOrder
-from vech.moves.moves import convert, expand, pack
+from vech.moves.converting import convert
+from vech.moves.expanding import expand
 from vech.moves.nonzeros import nonzeros, to_coo, to_csc, to_csr
+from vech.moves.packing import pack
 from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.sparse.pack import from_sparse

@@ -15,7 +15,8 @@ from vech.layouts.dialects import DIALECTS, AnyLayout
 from vech.layouts.kind import KINDS, Kind
 from vech.layouts.layout import Layout, as_integer, as_side, one_of
 from vech.layouts.orders import Explicit, RectangularFullPacked, TensorOrder
-from vech.moves import moves
+from vech.moves.expanding import expand_rows
+from vech.moves.packing import pack
 from vech.moves.rounding import narrow, widen
 
 FACTS = ("positive semidefinite", "unit diagonal")
@@ -364,7 +365,7 @@ def _judge_matrix(cases: list[_Case], half: Array, full: Array) -> None:
     for case in cases:
         packed.setdefault(_plain(case.layout), []).append(case)
     for order, group in packed.items():
-        true = moves.pack(full, order, kind="hermitian", use=order.triangle)
+        true = pack(full, order, kind="hermitian", use=order.triangle)
         if group[0].strict:
             true = np.delete(true, order.diagonal_slots(len(full)))
         for case in group:
@@ -519,7 +520,7 @@ def _semidefinite(
         return False, f"({k}, {k}) would be {float(own[k]) * unit:.6g}: no semidefinite matrix has that"
 
     def rows(start: int, stop: int) -> Array:
-        full = moves.expand_rows(numbers, case.layout, "hermitian", start, stop, None, None)
+        full = expand_rows(numbers, case.layout, "hermitian", start, stop, None, None)
         full[np.arange(stop - start), np.arange(start, stop)] = own[start:stop]
         return full
 

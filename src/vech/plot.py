@@ -11,7 +11,7 @@ from vech import linalg
 from vech.arrays import Array, family
 from vech.layouts.layout import one_of
 from vech.linalg.quadrature import quadrature
-from vech.moves.moves import convert
+from vech.moves.converting import convert
 from vech.packed.packed import Packed, packed
 from vech.store import Store
 

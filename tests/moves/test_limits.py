@@ -21,7 +21,7 @@ import reference
 import vech
 from cases import DTYPES, PLAIN, RFP, SPIRALS, TENSORS
 from compare import assert_same_bits
-from vech.moves.moves import _expand
+from vech.moves.expanding import _expand
 
 every_target = pytest.mark.every_target
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's own accounts")

@@ -13,7 +13,7 @@ import vech
 from cases import DTYPES, EXPLICIT, KINDS, LAYOUTS, MEMORY, MOVED, PLAIN, SCALED, SIZES, SMALL, UNSCALED
 from compare import assert_same_bits
 from vech import _core
-from vech.moves.moves import _expand
+from vech.moves.expanding import _expand
 
 every_target = pytest.mark.every_target
 VECH = vech.Layout()

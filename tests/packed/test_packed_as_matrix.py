@@ -759,7 +759,7 @@ def test_dtypes_are_those_of_numpys_assignment():
         ):
             real[0] = value
     with pytest.raises(
-        TypeError, match=r"what is assigned must be a NumPy array, not vech.Packed: use its own"
+        TypeError, match=r"what is assigned must be a NumPy array, not vech.Packed: pass its full matrix"
     ):
         real[:, :] = vech.Packed(np.zeros(3))
     with pytest.raises(TypeError, match=r"holds text"):
@@ -1068,7 +1068,7 @@ def test_ctrl_c_in_the_midst_of_many_entries_comes_when_all_are_written(monkeypa
 
 NINE = cases.moderate(np.float64, (9, 9))
 NINE = NINE + NINE.T
-IN_PLACE = {
+CHANGES = {
     "a row": ("vech", lambda S: operator.setitem(S, 3, NINE[3])),
     "a block": ("svec-lower", lambda S: operator.setitem(S, np.s_[2:6, 2:6], NINE[2:6, 2:6])),
     "everything": ("vech", lambda S: operator.setitem(S, np.s_[:, :], NINE)),
@@ -1085,12 +1085,12 @@ IN_PLACE = {
 }
 
 
-@pytest.mark.parametrize("name", IN_PLACE)
+@pytest.mark.parametrize("name", CHANGES)
 def test_ctrl_c_at_any_step_leaves_the_old_half_or_the_new_one(name, monkeypatch):
     monkeypatch.setattr("vech.packed.assign.BLOCK", 20)
     monkeypatch.setattr("vech.packed.products.SIDE", 4)
     monkeypatch.setattr("vech.moves.runs.SIDE", 4)
-    layout, change = IN_PLACE[name]
+    layout, change = CHANGES[name]
     before = hermitian(layout).half
     done = hermitian(layout)
     change(done)

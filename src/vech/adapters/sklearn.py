@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from vech import covariance, linalg
 from vech.arrays import Array, as_array
 from vech.linalg import Cholesky
-from vech.moves.moves import pack
+from vech.moves.packing import pack
 from vech.packed.packed import Packed
 from vech.store import Store
 

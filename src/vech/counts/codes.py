@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vech import _core
 from vech.arrays import Array, Dtype, check_progress, is_even, resolve_threads
 from vech.layouts.layout import Layout
-from vech.moves.moves import convert
+from vech.moves.converting import convert
 
 Progress = Callable[[int, int | None], object]
 Terms = tuple[float, float, float, float]

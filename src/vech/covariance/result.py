@@ -8,7 +8,7 @@ from vech.arrays import Array, Dtype, check_memory, check_out
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
-from vech.moves.moves import convert
+from vech.moves.converting import convert
 from vech.moves.runs import Half, Runs, runs_of
 from vech.packed.packed import Packed
 

@@ -20,8 +20,8 @@ from vech.layouts.dialects import DIALECTS, AnyLayout, as_layout
 from vech.layouts.kind import resolve_kind
 from vech.layouts.layout import other_diagonal
 from vech.layouts.orders import Pieces
-from vech.moves import moves
-from vech.moves.moves import AsymmetryError
+from vech.moves import packing
+from vech.moves.judging import AsymmetryError
 from vech.moves.nonzeros import sparse_dtype
 from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
@@ -295,7 +295,7 @@ def pack(
             "holds a half, and a full matrix was wanted: vech.convert (vech convert) changes its layout",
             path,
         )
-    move = moves.pack if isinstance(content, np.ndarray) else from_sparse
+    move = packing.pack if isinstance(content, np.ndarray) else from_sparse
     with naming(path), _telling_options():
         half = move(content, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
     return Packed(half, layout, kind=kind, labels=labels)
@@ -421,7 +421,7 @@ def _store(
             return sparse_half(content, kind)
         if content.ndim == 2:
             into = as_layout("vech") if layout is None else layout
-            return Packed(moves.pack(content, into, kind=kind), into, kind=kind)
+            return Packed(packing.pack(content, into, kind=kind), into, kind=kind)
         if layout is None:
             raise ValueError(_bare(len(content), content.dtype))
         if n is not None and len(content) != layout.length(n):

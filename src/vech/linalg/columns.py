@@ -12,7 +12,8 @@ from vech.arrays import Array, family
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout, as_side
 from vech.layouts.orders import TensorOrder
-from vech.moves.moves import expand, pack
+from vech.moves.expanding import expand
+from vech.moves.packing import pack
 
 
 class Halves:

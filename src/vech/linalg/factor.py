@@ -16,7 +16,7 @@ from vech.layouts.kind import Kind
 from vech.linalg.checks import as_packed, check_finite, check_finite_array, check_selfadjoint, work_dtype
 from vech.linalg.rectangle import ORDER, Rectangle
 from vech.linalg.units import times_power
-from vech.moves.moves import convert
+from vech.moves.converting import convert
 from vech.packed.packed import Packed
 from vech.store import Store
 

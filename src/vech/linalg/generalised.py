@@ -9,14 +9,16 @@ import numpy as np
 from vech.arrays import Array, Dtype, as_array
 from vech.layouts.layout import one_of
 from vech.linalg import sparse_solve
-from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, work_dtype
+from vech.linalg.checks import check_finite, check_selfadjoint, is_sparse, work_dtype
 from vech.linalg.factor import rectangle_of
 from vech.linalg.lanczos import Operator
 from vech.linalg.rectangle import Rectangle
 from vech.linalg.solving import factored
 from vech.linalg.units import over, power_of_two, scaled, unit_of
-from vech.moves.moves import convert, pack
-from vech.packed.packed import Packed
+from vech.moves.converting import convert
+from vech.moves.judging import AsymmetryError
+from vech.moves.packing import pack
+from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
 from vech.store import Store
 
@@ -94,10 +96,10 @@ def _inverse_of(M: Any, dtype: Dtype, unit: float) -> Apply:
         raise TypeError("M is a LinearOperator, which has no numbers to invert: pass Minv, M^-1")
     if not _has_factor(M):
         raise ValueError("M is not positive definite, as S x = value M x needs")
-    if isinstance(M, SparseHalf):
+    if is_sparse(M):
         factor = sparse_solve.SparseFactor(_over(M, dtype, unit))
         return lambda b: factor.solve(b).astype(dtype, copy=False)
-    rectangle = _rectangle(_as_packed(M), dtype, unit)
+    rectangle = _rectangle(packed(M), dtype, unit)
     rectangle.factor()
     return lambda b: rectangle.solve(np.array(b, dtype, order="F"))
 
@@ -106,9 +108,9 @@ def _has_factor(M: Store, *, slack: bool = False) -> bool:
     """Whether M is positive definite; with slack, whether it is semidefinite to rounding."""
     dtype, unit = np.result_type(work_dtype(M.dtype, "M"), np.float64), unit_of(M)
     amount = 4 * M.n * float(np.finfo(work_dtype(M.dtype, "M")).eps) if slack else 0.0
-    if isinstance(M, SparseHalf):
+    if is_sparse(M):
         return sparse_solve.is_definite(sparse_solve.shifted(M, -amount * unit) if slack else M)
-    rectangle = _rectangle(_as_packed(M), dtype, unit)
+    rectangle = _rectangle(packed(M), dtype, unit)
     rectangle.lower_diagonal(-amount)
     return rectangle.factor() == 0
 
@@ -122,7 +124,7 @@ def _shifted_inverse(
 ) -> Apply:
     """(S / unit - shift M / mass_unit)^-1; M is I if it is None."""
     singular = f"sigma = {sigma} is an eigenvalue, and has no factor: take a number beside it"
-    if isinstance(S, SparseHalf) and (M is None or isinstance(M, SparseHalf)):
+    if is_sparse(S) and (M is None or is_sparse(M)):
         S = _over(S, dtype, unit)
         difference = sparse_solve.shifted(S, shift) if M is None else S - _over(M, dtype, mass_unit) * shift
         try:
@@ -153,7 +155,7 @@ def _over(S: SparseHalf, dtype: Dtype, unit: float) -> SparseHalf:
 
 def _plain(S: Store, dtype: Dtype, unit: float) -> Packed:
     """S / unit in "vech"."""
-    S = _as_packed(S)
+    S = packed(S)
     half = convert(S.half.astype(dtype), S.layout, "vech", kind=_kind(dtype))
     return Packed(over(half, unit), kind=_kind(dtype))
 
@@ -161,14 +163,6 @@ def _plain(S: Store, dtype: Dtype, unit: float) -> Packed:
 def _kind(dtype: Dtype) -> str:
     """Of matrices that are their own adjoint, a real M beside a complex S among them."""
     return "hermitian" if dtype.kind == "c" else "symmetric"
-
-
-def _as_packed(S: Store) -> Packed:
-    return (
-        S
-        if isinstance(S, Packed)
-        else as_packed(getattr(S, "to_packed", lambda: S)(), "eigsh with sigma or M")
-    )
 
 
 # ---------------------------------------------------------------- what is taken
@@ -208,10 +202,8 @@ def _checked_mass(M: Any, S: Store) -> Any:
                 M = SparseHalf.from_sparse(M, kind="hermitian")
             else:
                 M = Packed(pack(given, kind="hermitian"), kind="hermitian")
-        except ValueError as error:
-            if "is not" not in str(error):
-                raise
-            reason = str(error).split(";")[0].replace("matrix", "M", 1)
+        except AsymmetryError as error:
+            reason = error.found.replace("matrix", "M", 1)
             raise ValueError(f"{reason}: M=(M + M.conj().T) / 2 has a mean of both") from error
     check_selfadjoint(M, "eigsh", "the eigenvalues of others are not real", "M")
     wide = np.result_type(work_dtype(S.dtype, "S"), np.float64)

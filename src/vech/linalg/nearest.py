@@ -16,7 +16,8 @@ from vech.linalg.checks import as_packed, check_finite, check_selfadjoint
 from vech.linalg.factor import rectangle_of
 from vech.linalg.newton import eigenpairs, largest_of, newton, with_diagonal
 from vech.linalg.units import magnitude, power_of_two
-from vech.moves.moves import convert, pack
+from vech.moves.converting import convert
+from vech.moves.packing import pack
 from vech.moves.runs import Half
 from vech.packed import norms
 from vech.packed.packed import Packed

@@ -23,7 +23,7 @@ from vech.linalg.factor import (
 )
 from vech.linalg.rectangle import Rectangle
 from vech.linalg.units import lift, magnitude, times_power
-from vech.moves.moves import pack
+from vech.moves.packing import pack
 from vech.packed import norms
 from vech.packed.packed import Packed
 from vech.sparse import SparseHalf

@@ -116,8 +116,8 @@ def eigsh(
     values of covariances, grids and random matrices, and up to 1.6 for one; where a product takes less than 0.1 ms,
     the steps of Python made it 1.2 to 2.7 times as slow. What can still be missed is a copy to which the one random start is
     orthogonal, as good as never, or one nearer to its neighbour than rounding, which is then given for it; "SM"
-    without sigma looks amid other eigenvalues and may take a value that is not the next. Who must be sure counts:
-    the factors of `slogdet` tell how many eigenvalues are below a number by their signs, and `eigh` finds all.
+    without sigma looks amid other eigenvalues and may take a value that is not the next. Who must be sure
+    takes `eigh`, which finds all, of ``S.to_packed()`` where S is sparse.
 
     Source: K. Wu, H. Simon, "Thick-restart Lanczos method for large symmetric eigenvalue problems", SIAM J. Matrix
     Anal. Appl. 22(2), 2000; with sigma, T. Ericsson, A. Ruhe, "The spectral transformation Lanczos method", Math.

@@ -10,7 +10,7 @@ from vech.arrays import Array, Dtype
 from vech.linalg import sparse_norms
 from vech.linalg.checks import is_sparse
 from vech.packed import norms
-from vech.packed.packed import Packed
+from vech.packed.packed import packed
 from vech.store import Store
 
 
@@ -28,7 +28,7 @@ def unit_of(S: Store) -> float:
     """The power of two at or below the largest |s_ij| of a store that tells it; 1 of others, and of zeros."""
     if is_sparse(S):
         return power_of_two(sparse_norms.norm(S, "max")) or 1.0
-    return (magnitude(S) or 1.0) if isinstance(S, Packed) else 1.0
+    return (magnitude(packed(S)) or 1.0) if S.describe().layout is not None else 1.0
 
 
 def times_power(x: Array, exponent: Any) -> Array:

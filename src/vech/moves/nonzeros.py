@@ -9,26 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech import _core, arrays
-from vech.arrays import (
-    Array,
-    Dtype,
-    as_array,
-    extension,
-    family,
-    keep_mask,
-    resolve_threads,
-    words,
-)
+from vech.arrays import Array, Dtype, as_array, extension, family, keep_mask, resolve_threads, words
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout, one_of
 from vech.layouts.orders import Explicit
+from vech.moves.converting import convert
 from vech.moves.foreign import judged
-from vech.moves.moves import (
-    convert,
-    expansion,
-    refuse_negation,
-)
+from vech.moves.judging import refuse_negation
+from vech.moves.recipe import expansion
 from vech.moves.rounding import rescale
 
 PARTS = ("full", "lower", "upper")
@@ -188,7 +177,7 @@ def to_csc(
 
 
 @dataclass(frozen=True, slots=True)
-class Triangle:
+class Compressed:
     """One triangle of a matrix, compressed by rows or by columns.
 
     Run r holds data[indptr[r]:indptr[r + 1]] at the places indices[...] along the other axis, sorted: up to r
@@ -233,7 +222,7 @@ class Triangle:
         i, j = (runs, self.indices) if self.by_rows else (self.indices, runs)
         refuse_negation(i[at], j[at], smallest, self.data.dtype)
 
-    def other(self) -> Triangle:
+    def other(self) -> Compressed:
         """The other triangle, compressed along the other axis: the same arrays if the matrix is symmetric."""
         by_rows = not self.by_rows
         if self.kind is Kind.SYMMETRIC:
@@ -243,7 +232,7 @@ class Triangle:
             return replace(self.chosen(on), by_rows=by_rows)
         return replace(self, data=np.where(on, self.data, self.mirrored_data()), by_rows=by_rows)
 
-    def chosen(self, which: NDArray[np.bool]) -> Triangle:
+    def chosen(self, which: NDArray[np.bool]) -> Compressed:
         """Only the numbers where `which` is true."""
         before = np.concatenate(([0], np.cumsum(which)))
         return replace(self, indptr=before[self.indptr], indices=self.indices[which], data=self.data[which])
@@ -288,7 +277,7 @@ def scipy_array(format: str, indptr: Array, indices: Array, data: Array) -> Any:
 
 def half_csr(
     half: ArrayLike, layout: str | AnyLayout, kind: str | None, threads: int | None, threshold: float = 0.0
-) -> Triangle:
+) -> Compressed:
     """The nonzeros of a half as they come: the layout's triangle along its traversal, true values.
 
     Where the scan `compares` these numbers, those whose magnitude is not above `threshold` are left out.
@@ -316,7 +305,7 @@ def half_csr(
     arguments = (words(half), recipe.n, layout.grow, not strict, keep, fill, threads, bound)
     indptr, indices, data = _core.scan(*arguments)
     data = data.view(half.dtype).astype(dtype, copy=False)
-    found = Triangle(indptr, indices, data, layout.grow, layout.traversal == "rows", recipe.kind)
+    found = Compressed(indptr, indices, data, layout.grow, layout.traversal == "rows", recipe.kind)
     if not layout.scaled:
         return found
     off, on = recipe.scaling.off, recipe.scaling.on

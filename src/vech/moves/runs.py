@@ -11,7 +11,8 @@ from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.layouts.orders import Explicit
-from vech.moves.moves import convert, expand_rows
+from vech.moves.converting import convert
+from vech.moves.expanding import expand_rows
 
 PANEL_BYTES = 2**22  # rows of the full matrix that are expanded at a time
 SIDE = 256  # rows and columns of a block of the half, which stays in cache with what it is multiplied by

@@ -12,7 +12,7 @@ from vech.layouts.kind import STORED, Kind, ruled
 from vech.layouts.layout import Layout
 from vech.layouts.orders import TensorOrder
 from vech.moves import explicit
-from vech.moves.moves import convert
+from vech.moves.converting import convert
 from vech.moves.runs import Half
 
 SUMS = (np.add, np.subtract)

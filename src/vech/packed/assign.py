@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from vech.arrays import Array, as_array, check_writeable, epsilon, family, shares_memory
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
+from vech.moves.converting import convert
 from vech.moves.explicit import cross
-from vech.moves.moves import convert
 from vech.moves.rounding import factored, largest, worst
 from vech.moves.runs import Half
 from vech.packed.arithmetic import is_own_mirror, unscaled, with_diagonal

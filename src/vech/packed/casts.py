@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from vech.arrays import Array, as_array, family, shares_memory
 from vech.layouts.kind import Kind, ruled
 from vech.layouts.orders import Explicit
-from vech.moves.moves import convert
+from vech.moves.converting import convert
 from vech.moves.runs import Half
 from vech.packed.arithmetic import has_form, unscaled, with_diagonal
 from vech.packed.entries import take

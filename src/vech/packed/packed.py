@@ -22,7 +22,8 @@ from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.orders import Explicit, TensorOrder
 from vech.moves import explicit, nonzeros
-from vech.moves.moves import convert, expand, expand_rows
+from vech.moves.converting import convert
+from vech.moves.expanding import expand, expand_rows
 from vech.moves.runs import Half
 from vech.operators import Operators, check_same_side
 from vech.packed import portrait

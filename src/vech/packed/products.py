@@ -21,7 +21,7 @@ from vech.arrays import (
     shares_memory,
 )
 from vech.layouts.kind import Kind
-from vech.moves.moves import convert
+from vech.moves.converting import convert
 from vech.moves.runs import (
     KERNEL,
     SIDE,

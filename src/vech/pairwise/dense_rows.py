@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from vech.arrays import Array, Dtype
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
-from vech.moves.nonzeros import Triangle
+from vech.moves.nonzeros import Compressed
 from vech.moves.runs import Half
 from vech.packed.products import add_outer
 from vech.pairwise.rows import (
@@ -73,7 +73,7 @@ class Dense:
         parts /= length[:, None, None]
         return replace(self, x=numbers_of(parts, self.dtype), unit=True)
 
-    def triangle(self, wanted: Wanted, grow: bool, most: int) -> Triangle | None:
+    def triangle(self, wanted: Wanted, grow: bool, most: int) -> Compressed | None:
         """Products by rows; None if more than `most` are kept, or, where "auto" is wanted, seem to be."""
         if wanted.store == "auto" and self._expected(wanted, grow) > most:
             return None
@@ -96,7 +96,7 @@ class Dense:
             columns.append((j + begin).astype(np.int32))
             numbers.append(block[i, j].astype(self.dtype))
         held = np.cumsum(counts), np.concatenate(columns), np.concatenate(numbers)
-        return Triangle(*held, grow, True, self.kind)
+        return Compressed(*held, grow, True, self.kind)
 
     def half(self, wanted: Wanted, plain: Layout) -> tuple[Array, int]:
         """Products as a half of a plain layout, and how many are kept."""

@@ -13,9 +13,10 @@ from vech import arrays
 from vech.arrays import Dtype, as_array, check_memory, resolve_threads
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout, one_of
+from vech.moves.converting import convert
 from vech.moves.foreign import judged
-from vech.moves.moves import check_side, convert, packing
-from vech.moves.nonzeros import Triangle, half_csr, not_above, sparse_dtype
+from vech.moves.nonzeros import Compressed, half_csr, not_above, sparse_dtype
+from vech.moves.recipe import check_side, packing
 from vech.packed.packed import Packed
 from vech.pairwise.dense_rows import Dense
 from vech.pairwise.rows import Wanted, as_given, exact, inexact
@@ -245,7 +246,7 @@ def _similarity(rows: Sparse | Dense, wanted: Wanted) -> Similarity:
     return Packed(half, layout, kind=rows.kind)
 
 
-def _sparse_half(found: Triangle, rows: Sparse | Dense) -> SparseHalf:
+def _sparse_half(found: Compressed, rows: Sparse | Dense) -> SparseHalf:
     if found.data.size <= arrays.INT32_MAX:
         found = replace(found, indptr=found.indptr.astype(np.int32))
     return SparseHalf._of(found, places=rows.places, n=rows.side)

@@ -10,7 +10,7 @@ from vech import _core, arrays
 from vech.arrays import Array, Dtype
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
-from vech.moves.nonzeros import Triangle, canonical
+from vech.moves.nonzeros import Compressed, canonical
 from vech.pairwise.rows import Wanted, check_sums, exponents, numbers_of, parts_of
 from vech.sparse.pattern import EMPTY_ROWS, MANY_ROWS
 
@@ -109,7 +109,7 @@ class Sparse:
         parts /= np.sqrt(np.add.reduceat((parts**2).sum(axis=1), starts))[each, None]
         return replace(rows, data=numbers_of(parts, self.dtype), unit=True)
 
-    def triangle(self, wanted: Wanted, grow: bool, most: int) -> Triangle | None:
+    def triangle(self, wanted: Wanted, grow: bool, most: int) -> Compressed | None:
         """Products by rows; None if more than `most` are kept, or, where "auto" is wanted, seem to be."""
         left, right = self._factors(turned=False)
         found = _core.gram(
@@ -128,7 +128,7 @@ class Sparse:
         if found is None:
             return None
         indptr, indices, data = found
-        return Triangle(indptr, indices, data.view(self.dtype), grow, True, self.kind)
+        return Compressed(indptr, indices, data.view(self.dtype), grow, True, self.kind)
 
     def half(self, wanted: Wanted, plain: Layout) -> tuple[Array, int]:
         """Products as a half of a plain layout, and how many are kept."""

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from vech.arrays import check_memory, family
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import Layout, one_of
-from vech.moves.nonzeros import Triangle, sparse_dtype
+from vech.moves.nonzeros import Compressed, sparse_dtype
 from vech.moves.runs import Half
 from vech.operators import Operators
 from vech.packed.arithmetic import PRODUCTS, SIGNS, SUMS, kind_of_result
@@ -251,12 +251,12 @@ def _fills(ufunc: np.ufunc, operands: list[Any]) -> bool:
     return bool(rest[0])
 
 
-def _true(ufunc: np.ufunc, held: Triangle) -> Triangle:
+def _true(ufunc: np.ufunc, held: Compressed) -> Compressed:
     """Of a comparison, or of logic, only what is true is stored; of arithmetic, zeros that come out too."""
     return held if ufunc in ARITHMETIC else held.chosen(held.data != 0)
 
 
-def _aligned(a: Arrays, b: Arrays) -> tuple[Triangle, Triangle, Indices | None]:
+def _aligned(a: Arrays, b: Arrays) -> tuple[Compressed, Compressed, Indices | None]:
     """Both triangles, of the same rows: all, or those where either holds any."""
     if a._places is None and b._places is None:
         return a._stored(), b._stored(), None
@@ -267,5 +267,5 @@ def _aligned(a: Arrays, b: Arrays) -> tuple[Triangle, Triangle, Indices | None]:
         counts = np.bincount(np.searchsorted(places, rows), minlength=places.size)
         indptr = np.concatenate(([0], np.cumsum(counts)))
         indices = np.searchsorted(places, columns).astype(np.int32)
-        triangles.append(Triangle(indptr, indices, data, x.triangle == "lower", True, x.kind))
+        triangles.append(Compressed(indptr, indices, data, x.triangle == "lower", True, x.kind))
     return triangles[0], triangles[1], places

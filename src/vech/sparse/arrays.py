@@ -14,7 +14,7 @@ from vech import _core, arrays
 from vech.arrays import Array, as_array, check_memory, family
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_side, one_of
-from vech.moves.nonzeros import Triangle, sparse_dtype
+from vech.moves.nonzeros import Compressed, sparse_dtype
 from vech.store import Description, Store, as_labels
 
 TRIANGLES = ("lower", "upper")
@@ -172,7 +172,7 @@ class Arrays(Store):
     @classmethod
     def _of(
         cls,
-        held: Triangle,
+        held: Compressed,
         *,
         labels: Iterable[Any] | None = None,
         places: NDArray[np.int64] | None = None,
@@ -194,11 +194,11 @@ class Arrays(Store):
         store._data = data
         return store
 
-    def _again(self, held: Triangle) -> Self:
+    def _again(self, held: Compressed) -> Self:
         """Another matrix of the same rows."""
         return self._of(held, labels=self._labels, places=self._places, n=self._n)
 
-    def _stored(self, *, judge: bool = True) -> Triangle:
+    def _stored(self, *, judge: bool = True) -> Compressed:
         """The arrays as kernels take them; judged again, since their owner may have changed them.
 
         Of a matrix with `_places`: the rows and columns at these alone.
@@ -206,7 +206,7 @@ class Arrays(Store):
         if judge or self._indices.dtype != np.int32:
             _check_triangle(self._indptr, self._indices, self._data, self._side, self._triangle)
         pointers = np.int32 if self._indptr.dtype == np.int32 and not judge else np.int64
-        return Triangle(
+        return Compressed(
             np.ascontiguousarray(self._indptr, pointers),
             np.ascontiguousarray(self._indices, np.int32),
             np.ascontiguousarray(self._data),

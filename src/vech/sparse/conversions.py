@@ -10,7 +10,7 @@ import numpy as np
 from vech.arrays import INT32_MAX, Array, check_memory, check_out, resolve_threads
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout, one_of
-from vech.moves.moves import convert
+from vech.moves.converting import convert
 from vech.moves.nonzeros import scipy_array
 from vech.packed.indexing import consecutive
 from vech.packed.packed import Packed

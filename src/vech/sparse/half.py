@@ -147,7 +147,7 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
         (4, array([1, 4, 5, 6]))
         >>> SparseHalf.from_sparse(csr_array([[1, 0, 0], [0, 0, 0], [4, 5, 6]]))
         Traceback (most recent call last):
-        vech.moves.moves.AsymmetryError: matrix is not symmetric: a[2, 1] is 5, but a[1, 2] is 0; its upper triangle is empty: if the \
+        vech.moves.judging.AsymmetryError: matrix is not symmetric: a[2, 1] is 5, but a[1, 2] is 0; its upper triangle is empty: if the \
         lower one is meant for both, say use='lower'
         """
         return cls._of_whole(whole(matrix), kind, use, tolerance, triangle, labels, threads)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vech.arrays import Array, check_memory, check_out, resolve_threads
 from vech.layouts.kind import Kind
-from vech.moves.nonzeros import Triangle
+from vech.moves.nonzeros import Compressed
 from vech.packed.indexing import axes, numbers, pairs, vector
 from vech.sparse.arrays import Arrays
 from vech.sparse.pattern import (
@@ -300,7 +300,9 @@ class Selection(Arrays):
 
     def _at(self, i: Indices, j: Indices) -> Array:
         """Numbers at pairs; their rows alone are read, so the arrays are not judged."""
-        held = Triangle(self._indptr, self._indices, self._data, self._triangle == "lower", True, self._kind)
+        held = Compressed(
+            self._indptr, self._indices, self._data, self._triangle == "lower", True, self._kind
+        )
         if self._places is None:
             return looked_up(held, i, j)
         values = np.zeros(i.shape, self.dtype)
@@ -367,14 +369,14 @@ def _along(taken: range, places: Indices | None, side: int) -> Indices:
     return at
 
 
-def _row_maxima(held: Triangle) -> NDArray[np.float64]:
+def _row_maxima(held: Compressed) -> NDArray[np.float64]:
     maxima, size = np.zeros(held.n), sizes(held)
     np.maximum.at(maxima, held.runs(), size)
     np.maximum.at(maxima, held.indices, size)
     return maxima
 
 
-def _row_norms(held: Triangle) -> NDArray[np.float64]:
+def _row_norms(held: Compressed) -> NDArray[np.float64]:
     """Of each row, divided by its largest number before anything is squared."""
     maxima, size, runs = _row_maxima(held), sizes(held), held.runs()
     off = held.indices != runs

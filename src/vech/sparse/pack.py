@@ -8,8 +8,10 @@ from vech.arrays import Array, check_memory, resolve_threads
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout
 from vech.layouts.orders import Explicit
-from vech.moves.moves import Packing, check_side, check_use, convert, packing
+from vech.moves.converting import convert
+from vech.moves.judging import check_use
 from vech.moves.nonzeros import as_square
+from vech.moves.recipe import Recipe, check_side, packing
 from vech.moves.rounding import rescale, worst
 from vech.sparse.pattern import Indices
 from vech.sparse.whole import Whole, believed, default_tolerance, judge, mean_of, whole
@@ -96,7 +98,7 @@ def scattered(rows: Indices, columns: Indices, data: Array, layout: Layout, n: i
     return half
 
 
-def _pack(full: Whole, recipe: Packing, use: str, tolerance: float | None, threads: int) -> Array:
+def _pack(full: Whole, recipe: Recipe, use: str, tolerance: float | None, threads: int) -> Array:
     layout = recipe.layout
     assert isinstance(layout, Layout)
     judge(full, recipe, use, tolerance, threads)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from vech import _core, arrays
 from vech.arrays import Array, family
 from vech.layouts.kind import Kind
-from vech.moves.moves import refuse_negation
-from vech.moves.nonzeros import Triangle, refuse_wrapped, scipy_array
+from vech.moves.judging import refuse_negation
+from vech.moves.nonzeros import Compressed, refuse_wrapped, scipy_array
 from vech.moves.rounding import widen
 
 Indices = NDArray[np.int64]
@@ -21,20 +21,20 @@ MANY_ROWS = 2**24  # 128 MiB of row pointers
 EMPTY_ROWS = 16  # for each number
 
 
-def turned(held: Triangle, threads: int = 1) -> Triangle:
+def turned(held: Compressed, threads: int = 1) -> Compressed:
     """The other triangle by rows, sorted."""
     held.refuse_smallest()
     change = held.kind.change(held.data.dtype)
     indptr, indices, data = _core.turn(
         held.indptr, held.indices, held.data, change, held.n, held.grow, threads
     )
-    return Triangle(indptr, indices, data.view(held.data.dtype), not held.grow, True, held.kind)
+    return Compressed(indptr, indices, data.view(held.data.dtype), not held.grow, True, held.kind)
 
 
-def by_rows(csr: Any, grow: bool, kind: Kind) -> Triangle:
+def by_rows(csr: Any, grow: bool, kind: Kind) -> Compressed:
     """The triangle that a canonical CSR array of SciPy holds."""
     indptr, indices = csr.indptr.astype(np.int64, copy=False), csr.indices.astype(np.int32, copy=False)
-    return Triangle(indptr, indices, csr.data, grow, True, kind)
+    return Compressed(indptr, indices, csr.data, grow, True, kind)
 
 
 # ---------------------------------------------------------------- two patterns
@@ -49,7 +49,7 @@ class Union(NamedTuple):
     right: Mask
 
 
-def union(a: Triangle, b: Triangle) -> Union:
+def union(a: Compressed, b: Compressed) -> Union:
     """The union of two patterns of one side and triangle, by rows."""
     if np.array_equal(a.indptr, b.indptr) and np.array_equal(a.indices, b.indices):
         return Union(a.indptr, a.indices, *[np.ones(a.indices.size, np.bool)] * 2)
@@ -116,7 +116,7 @@ def found_at(wanted: Indices, places: Indices | None, side: int) -> Indices:
     return where
 
 
-def looked_up(held: Triangle, rows: Indices, columns: Indices) -> Array:
+def looked_up(held: Compressed, rows: Indices, columns: Indices) -> Array:
     """The numbers at pairs of rows and columns of either triangle, zero where none is stored."""
     lower, upper = np.maximum(rows, columns), np.minimum(rows, columns)
     run, column = (lower, upper) if held.grow else (upper, lower)
@@ -139,7 +139,7 @@ def looked_up(held: Triangle, rows: Indices, columns: Indices) -> Array:
 # ---------------------------------------------------------------- numbers
 
 
-def settled(held: Triangle) -> Triangle:
+def settled(held: Compressed) -> Compressed:
     """The same, with the diagonal that its kind computes with."""
     if held.kind is Kind.SYMMETRIC:
         return held
@@ -149,7 +149,7 @@ def settled(held: Triangle) -> Triangle:
     return replace(held, data=data)
 
 
-def sizes(held: Triangle) -> NDArray[np.float64]:
+def sizes(held: Compressed) -> NDArray[np.float64]:
     """|a| of each number stored, NaN as infinity; integers beyond 2^53 are rounded."""
     wide = widen(settled(held).data)
     with np.errstate(over="ignore"):
@@ -171,7 +171,7 @@ def check_threshold(value: float) -> None:
         raise ValueError(f"the threshold must not be negative or NaN, but is {value!r}")
 
 
-def exceeds(held: Triangle, bound: float) -> Mask:
+def exceeds(held: Compressed, bound: float) -> Mask:
     """Where |a| > bound, or a is NaN; integers exactly."""
     letter = held.data.dtype.kind
     if letter in "iu":

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from vech import _core
 from vech.arrays import Array, Dtype, as_array, check_memory, check_out, extension, resolve_threads
 from vech.layouts.kind import Kind
-from vech.moves.nonzeros import Triangle, scipy_array
+from vech.moves.nonzeros import Compressed, scipy_array
 from vech.moves.runs import KERNEL
 from vech.packed import norms
 from vech.sparse.arrays import Arrays
@@ -272,5 +272,5 @@ class Products(Arrays):
         return np.asarray(own @ x + mirrored.T @ x)
 
 
-def _csr(part: Triangle) -> Any:
+def _csr(part: Compressed) -> Any:
     return scipy_array("csr", part.indptr, part.indices, part.data)

@@ -11,8 +11,9 @@ from vech import _core
 from vech.arrays import INT32_MAX, Array, Dtype, epsilon, resolve_threads
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import Layout, one_of
-from vech.moves.moves import Packing, check_use, contradiction, packing
-from vech.moves.nonzeros import Triangle, as_square, canonical
+from vech.moves.judging import check_use, contradiction
+from vech.moves.nonzeros import Compressed, as_square, canonical
+from vech.moves.recipe import Recipe, packing
 from vech.moves.rounding import largest, mean, worst
 from vech.sparse.arrays import TRIANGLES
 from vech.sparse.pattern import Indices, compressed, mirrored, turned, union
@@ -36,11 +37,11 @@ class Whole(NamedTuple):
         """The rows that the arrays are of."""
         return self.indptr.size - 1
 
-    def cut(self, name: str, kind: Kind, threads: int) -> Triangle:
+    def cut(self, name: str, kind: Kind, threads: int) -> Compressed:
         """The lower or upper triangle with its diagonal, compressed as the whole is."""
         grow = (name == "lower") == self.by_rows
         indptr, indices, data = _core.cut(self.indptr, self.indices, self.data, self.side, grow, threads)
-        return Triangle(indptr, indices, data.view(self.data.dtype), grow, self.by_rows, kind)
+        return Compressed(indptr, indices, data.view(self.data.dtype), grow, self.by_rows, kind)
 
     def asymmetry(self, kind: Kind, tolerance: float, threads: int) -> tuple[int, int] | None:
         """The first place of the lower triangle whose number is not within `tolerance` of its mirror image."""
@@ -111,7 +112,7 @@ def is_symmetric(matrix: Any, kind: str = "symmetric", *, threads: int | None = 
 
 def triangle_of(
     full: Whole, kind: str | None, use: str, tolerance: float | None, triangle: str, threads: int | None
-) -> Triangle:
+) -> Compressed:
     """One triangle of a whole matrix by rows, after `use` has been obeyed."""
     one_of("triangle", triangle, TRIANGLES)
     kind = resolve_kind(kind, full.data.dtype, moves=False)
@@ -127,12 +128,12 @@ def triangle_of(
     return _with_places(own, _by_rows(full.cut(_other(triangle), kind, count), triangle, count))
 
 
-def believed(recipe: Packing, use: str) -> str:
+def believed(recipe: Recipe, use: str) -> str:
     """The triangle whose numbers are kept."""
     return use if use in TRIANGLES else recipe.layout.triangle
 
 
-def mean_of(full: Whole, recipe: Packing, threads: int) -> tuple[Triangle, bool]:
+def mean_of(full: Whole, recipe: Recipe, threads: int) -> tuple[Compressed, bool]:
     """The mean of both triangles by rows, scaled for the layout; whether a finite number became infinite."""
     held, a, b = _both(full, recipe, threads)
     diagonal = np.flatnonzero(held.indices == held.runs())
@@ -140,7 +141,7 @@ def mean_of(full: Whole, recipe: Packing, threads: int) -> tuple[Triangle, bool]
     return replace(held, data=a[0]), infinite
 
 
-def judge(full: Whole, recipe: Packing, use: str, tolerance: float | None, threads: int) -> bool:
+def judge(full: Whole, recipe: Recipe, use: str, tolerance: float | None, threads: int) -> bool:
     """ValueError for numbers that are not the mirror images of each other, naming the worst; if `use` compares any.
 
     Returns whether they are exactly.
@@ -168,14 +169,14 @@ def _other(triangle: str) -> str:
     return TRIANGLES[1 - TRIANGLES.index(triangle)]
 
 
-def _by_rows(half: Triangle, triangle: str, threads: int) -> Triangle:
+def _by_rows(half: Compressed, triangle: str, threads: int) -> Compressed:
     """The numbers of one triangle by rows, mirrored where they are wanted in the other."""
     if not half.by_rows:
         half = half.other()
     return half if half.name == triangle else turned(half, threads)
 
 
-def _with_places(own: Triangle, other: Triangle) -> Triangle:
+def _with_places(own: Compressed, other: Compressed) -> Compressed:
     """The numbers of one, and zeros at the places that only the other holds."""
     both = union(own, other)
     if both.left.all():
@@ -185,7 +186,7 @@ def _with_places(own: Triangle, other: Triangle) -> Triangle:
     return replace(own, indptr=both.indptr, indices=both.indices, data=data)
 
 
-def _both(full: Whole, recipe: Packing, threads: int) -> tuple[Triangle, Array, Array]:
+def _both(full: Whole, recipe: Recipe, threads: int) -> tuple[Compressed, Array, Array]:
     """The places of both triangles, in the layout's own and by rows, and the two numbers that each has.
 
     Of a triangular matrix only the diagonal has two that agree, what is in the other triangle should be zero.
@@ -218,7 +219,7 @@ def _refuse_smallest(full: Whole, kind: Kind) -> None:
         mirrored(rows[off], columns[off], full.data[smallest][off], kind)
 
 
-def _refuse_worst(full: Whole, recipe: Packing, bound: float, threads: int) -> None:
+def _refuse_worst(full: Whole, recipe: Recipe, bound: float, threads: int) -> None:
     held, a, b = _both(full, recipe, threads)
     found = worst(a, b, np.array([bound]))
     if found is None:
