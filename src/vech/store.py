@@ -303,4 +303,4 @@ def _are_same(a: Any, b: Any) -> bool:
     """Whether two labels are equal, also as arrays, or both NaN."""
     if isinstance(a, float) and isinstance(b, float) and np.isnan(a):
         return bool(np.isnan(b))
-    return np.array_equal(a, b)
+    return np.shape(a) == np.shape(b) and bool(np.all(np.equal(a, b, dtype=object)))
