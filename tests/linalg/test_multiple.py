@@ -203,7 +203,7 @@ def test_a_mass_of_any_rank(made, rank, dtype):
             )
     if rank < SIDE // 2:
         with pytest.raises(
-            ValueError, match=f"eigsh finds 1 to {rank} eigenvalues beside a matrix of rank {rank}, not k"
+            ValueError, match=f"eigsh finds at most {rank} eigenvalues beside a matrix of rank {rank}, not k"
         ):
             eigsh(S, rank + 1, M=MASSES[made](M), sigma=-0.3)
 

@@ -35,10 +35,8 @@ class Problem(NamedTuple):
     operator: Operator
     values: Callable[[Array], Array]
     inverted: bool
-    vectors: Callable[[Array, Array], Array] = lambda _, vectors: (
-        vectors
-    )  # of the eigenvalues and vectors found
-    start: Apply = lambda x: x  # of a vector to start from
+    vectors: Callable[[Array, Array], Array] = lambda _, x: x  # of the eigenvalues and vectors found
+    start: Apply = lambda x: x
 
 
 def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: Any, mode: str) -> Problem:
@@ -66,8 +64,13 @@ def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: 
     shift = sigma / unit * mass_unit
     norm_unit = unit if mode == "buckling" else mass_unit
     bounded, name = (S, "S") if mode == "buckling" else (mass, "M")
-    if isinstance(bounded, Store) and not _has_factor(bounded, slack=1):
-        raise ValueError(f"{name} is not positive semidefinite, as eigsh with sigma and mode={mode!r} needs")
+    part = None
+    if isinstance(bounded, Store) and not _has_factor(bounded, slack=-1):
+        if not _has_factor(bounded, slack=1):
+            raise ValueError(
+                f"{name} is not positive semidefinite, as eigsh with sigma and mode={mode!r} needs"
+            )
+        part = range_of(bounded, dtype, norm_unit, float(np.finfo(work_dtype(bounded.dtype, name)).eps))
     if shift_inverse is not None:
         inverse = _given(shift_inverse, "OPinv", S.n, unit)
     else:
@@ -88,9 +91,7 @@ def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: 
             }
             return np.asarray(by_mode[mode]() * unit / mass_unit)
 
-    if isinstance(bounded, Store) and not _has_factor(bounded, slack=-1):
-        eps = float(np.finfo(work_dtype(bounded.dtype, name)).eps)
-        part = range_of(bounded, dtype, norm_unit, eps)
+    if part is not None:
         problem = _on_range(part, inverse, dtype, 2 * shift if mode == "cayley" else None, values)
         return problem._replace(vectors=lambda found, y: _shortened(problem.vectors(found, y), norm_unit))
     unknown = mass is not None and not isinstance(mass, Store) and mode != "buckling"
@@ -149,9 +150,8 @@ def _on_range(
         return image if cayley is None else y + dtype.type(cayley) * image
 
     def vectors(found: Array, y: Array) -> Array:
-        return np.asarray(back(y) / (found if cayley is None else (found - 1) / cayley)).astype(
-            dtype, copy=False
-        )
+        x = back(y) / (found if cayley is None else (found - 1) / cayley)
+        return np.asarray(x).astype(dtype, copy=False)
 
     operator = Operator(B.shape[1], dtype, apply, None if W is None else weigh)
     return Problem(operator, values, True, vectors, lambda x: np.asarray(B.conj().T @ x))

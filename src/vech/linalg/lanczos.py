@@ -179,8 +179,8 @@ class _Basis:
         while not length:
             if draws == DRAWS:
                 raise np.linalg.LinAlgError(
-                    f"no vector with x^H M x > 0 is found beside {self.count}: M is singular, of a rank below k or ncv; "
-                    f"pass M as a store, an array or a sparse array"
+                    f"no vector with x^H M x > 0 is found beside {self.count}: M is singular, of a rank "
+                    f"below k or ncv; pass M as a store, an array or a sparse array"
                 )
             _, length, x, weighted = self._split(self.drawn())
             draws += 1

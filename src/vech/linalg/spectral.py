@@ -158,7 +158,7 @@ def eigsh(
         problem = generalised(S, M, sigma, OPinv, Minv, mode)
         if problem.operator.n < k:
             raise ValueError(
-                f"eigsh finds 1 to {problem.operator.n} eigenvalues beside a matrix of rank {problem.operator.n}, "
+                f"eigsh finds at most {problem.operator.n} eigenvalues beside a matrix of rank {problem.operator.n}, "
                 f"not k = {k}: the others are infinite, or with mode='buckling' zero"
             )
         start = None if start is None else problem.start(start)
