@@ -167,6 +167,140 @@ def test_a_mass_without_a_shift(made):
     np.testing.assert_allclose(found, want[:4], rtol=1e-9)
 
 
+# ---- a singular mass ----------------------------------------------------------------------------------------
+
+SIDE = 200
+MASSES = {"array": lambda M: M, "packed": lambda M: next(stores(M)), "sparse": lambda M: [*stores(M)][1]}
+
+
+def nearest(values, sigma, k):
+    return np.sort(values[np.argsort(np.abs(values - sigma))[:k]])
+
+
+def assert_generalised(full, M, found, want):
+    values, vectors = found
+    np.testing.assert_allclose(values, want, rtol=1e-9)
+    size = np.linalg.norm(full, 2) * np.linalg.norm(vectors, axis=0)
+    assert (np.linalg.norm(full @ vectors - M @ vectors * values, axis=0) <= 1e-11 * size).all()
+    np.testing.assert_allclose(vectors.conj().T @ M @ vectors, np.eye(len(values)), atol=1e-9)
+
+
+@pytest.mark.parametrize("made", MASSES)
+@pytest.mark.parametrize("rank", [1, 20, 100, 199])
+@pytest.mark.parametrize("dtype", ["f8", "c16"])
+def test_a_mass_of_any_rank(made, rank, dtype):
+    rng = np.random.default_rng(1)
+    Y = rng.normal(size=(SIDE, rank))
+    Y = Y + 1j * rng.normal(size=Y.shape) if dtype == "c16" else Y
+    full, M = np.diag(np.arange(1.0, SIDE + 1)).astype(dtype), Y @ Y.conj().T
+    M = (M + M.conj().T) / 2
+    every = 1 / np.linalg.eigvalsh(Y.conj().T @ np.linalg.solve(full, Y))
+    S = next(stores(full))
+    for k in {1, min(2, rank), min(7, rank)}:
+        for v0 in (None, np.ones(SIDE)):
+            assert_generalised(
+                full, M, eigsh(S, k, M=MASSES[made](M), sigma=-0.3, v0=v0), nearest(every, -0.3, k)
+            )
+    if rank < SIDE // 2:
+        with pytest.raises(
+            ValueError, match=f"eigsh finds at most {rank} eigenvalues beside a matrix of rank {rank}, not k"
+        ):
+            eigsh(S, rank + 1, M=MASSES[made](M), sigma=-0.3)
+
+
+@pytest.mark.parametrize("made", MASSES)
+@pytest.mark.parametrize("zeros", [100, 180])
+@pytest.mark.parametrize("sigma", [-0.1, 0.2])
+@pytest.mark.parametrize("scale", [1.0, 1e-200])
+def test_masses_of_zero(made, zeros, sigma, scale):
+    rng = np.random.default_rng(2)
+    G = rng.normal(size=(SIDE, SIDE))
+    full = G @ G.T / SIDE + np.eye(SIDE)
+    full, M = (
+        (full + full.T) / 2,
+        np.diag(rng.permutation(np.r_[np.zeros(zeros), np.logspace(-6, 1, SIDE - zeros)])),
+    )
+    every = scipy.linalg.eig(full, M, right=False)
+    every = every[np.isfinite(every) & (np.abs(every) < 1e10)].real
+    assert every.size == SIDE - zeros
+    for S in stores(full):
+        values, vectors = eigsh(S, 5, M=MASSES[made](M * scale), sigma=sigma / scale)
+        assert_generalised(full, M, (values * scale, vectors * np.sqrt(scale)), nearest(every, sigma, 5))
+
+
+def test_copies_beside_a_singular_mass_and_other_modes():
+    W = np.random.default_rng(3).normal(size=(SIDE, SIDE)) / np.sqrt(SIDE) + 2 * np.eye(SIDE)
+    values = np.repeat(np.arange(1.0, 21), 5)
+    full, M = (
+        W.T @ np.diag(np.r_[values, np.ones(100)]) @ W,
+        W.T @ np.diag(np.r_[np.ones(100), np.zeros(100)]) @ W,
+    )
+    full, M = (full + full.T) / 2, (M + M.T) / 2
+    for S, mass in zip(stores(full), stores(M), strict=True):
+        for mode in ("normal", "cayley"):
+            assert_generalised(full, M, eigsh(S, 7, M=mass, sigma=1.2, mode=mode), np.r_[np.ones(5), 2, 2])
+        found = eigsh(mass, 5, M=S, sigma=1.2, mode="buckling", return_eigenvectors=False)
+        np.testing.assert_allclose(found, np.ones(5), rtol=1e-9)
+
+
+def test_vectors_are_of_length_one_by_a_mass_in_any_unit():
+    full, _ = rotated(np.linspace(1, 2, N))
+    M = 100 * np.diag(np.linspace(1, 3, N))
+    for options in ({"which": "LA"}, {"sigma": 0.0}):
+        vectors = eigsh(next(stores(full)), 2, M=M, **options)[1]
+        np.testing.assert_allclose(vectors.T @ M @ vectors, np.eye(2), atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["normal", "cayley"])
+def test_a_singular_operator_is_right_or_told(mode):
+    full, rng = np.diag(np.arange(1.0, SIDE + 1)), np.random.default_rng(4)
+    S = next(stores(full))
+
+    def found(Y, sigma=0.3):
+        M = Y @ Y.T
+        inverse = aslinearoperator(np.linalg.inv(full - sigma * M))
+        return eigsh(S, 2, M=aslinearoperator(M), sigma=sigma, OPinv=inverse, mode=mode, v0=np.ones(SIDE)), M
+
+    Y = rng.normal(size=(SIDE, 100))
+    every = 1 / np.linalg.eigvalsh(Y.T @ np.linalg.solve(full, Y))
+    pairs, M = found(Y)
+    assert_generalised(full, M, pairs, nearest(every, 0.3, 2))
+    with pytest.raises(
+        np.linalg.LinAlgError, match=r"no vector with x\^H M x > 0 is found beside 10: M is singular"
+    ):
+        found(Y[:, :10])
+
+
+def test_an_operator_that_is_not_semidefinite_is_told():
+    full, M = np.diag(np.arange(1.0, SIDE + 1)), np.diag(np.r_[-np.ones(150), np.ones(50)])
+    inverse = aslinearoperator(np.linalg.inv(full - 0.3 * M))
+    with pytest.raises(
+        ValueError, match=r"M is not positive semidefinite, as eigsh needs: x\^H M x < 0 of some x"
+    ):
+        eigsh(next(stores(full)), 2, M=aslinearoperator(M), sigma=0.3, OPinv=inverse)
+
+
+def test_an_inverse_of_something_else_is_told():
+    full, M = np.diag(np.arange(1.0, SIDE + 1)), aslinearoperator(np.diag(np.linspace(1, 3, SIDE)))
+    with pytest.raises(
+        np.linalg.LinAlgError, match=r"are no eigenvectors of .* OPinv is not \(S - sigma M\)\^-1, or M"
+    ):
+        eigsh(next(stores(full)), 2, M=M, sigma=0.3, OPinv=aslinearoperator(np.diag(np.linspace(1, 2, SIDE))))
+
+
+def test_a_search_that_stands_still_ends_and_advises_no_second_sigma():
+    from scipy.sparse.linalg import LinearOperator
+
+    rng, full = np.random.default_rng(5), np.diag(np.arange(1.0, SIDE + 1))
+    noise = LinearOperator(
+        full.shape, lambda x: x.ravel() / np.arange(1, SIDE + 1) + rng.normal(size=SIDE) / 10, dtype=float
+    )
+    with pytest.raises(
+        np.linalg.LinAlgError, match=r"the last 100 halved no residual: allow more .* a larger tol$"
+    ):
+        eigsh(next(stores(full)), 2, sigma=0.0, OPinv=noise)
+
+
 def test_products_are_not_many_more_than_those_of_scipy():
     from scipy.sparse.linalg import LinearOperator
     from scipy.sparse.linalg import eigsh as scipys

@@ -24,6 +24,7 @@ from vech.sparse import SparseHalf
 from vech.store import Store
 
 MODES = ("normal", "cayley", "buckling")
+FAR = 1e-2  # residual, beside S x and M x, of what is no eigenvector whatever tol and the accuracy of OPinv
 
 Apply = Callable[[Array], Array]  # of columns
 
@@ -34,7 +35,7 @@ class Problem(NamedTuple):
     operator: Operator
     values: Callable[[Array], Array]
     inverted: bool
-    vectors: Callable[[Array, Array], Array] = lambda _, vectors: vectors  # of the eigenvalues and vectors found
+    vectors: Callable[[Array, Array], Array] = lambda _, x: x  # of the eigenvalues and vectors found
     start: Apply = lambda x: x
 
 
@@ -57,11 +58,19 @@ def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: 
         else:
             inverse = _given(mass_inverse, "Minv", S.n, mass_unit)
         operator = Operator(S.n, dtype, lambda x: inverse(multiply(x)), weight)
-        return Problem(operator, lambda values: values * unit / mass_unit, False)
+        return Problem(
+            operator, lambda values: values * unit / mass_unit, False, lambda _, x: _shortened(x, mass_unit)
+        )
     shift = sigma / unit * mass_unit
+    norm_unit = unit if mode == "buckling" else mass_unit
     bounded, name = (S, "S") if mode == "buckling" else (mass, "M")
-    if isinstance(bounded, Store) and not _has_factor(bounded, slack=1):
-        raise ValueError(f"{name} is not positive semidefinite, as eigsh with sigma and mode={mode!r} needs")
+    part = None
+    if isinstance(bounded, Store) and not _has_factor(bounded, slack=-1):
+        if not _has_factor(bounded, slack=1):
+            raise ValueError(
+                f"{name} is not positive semidefinite, as eigsh with sigma and mode={mode!r} needs"
+            )
+        part = range_of(bounded, dtype, norm_unit, float(np.finfo(work_dtype(bounded.dtype, name)).eps))
     if shift_inverse is not None:
         inverse = _given(shift_inverse, "OPinv", S.n, unit)
     else:
@@ -72,6 +81,7 @@ def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: 
         "cayley": lambda x: multiply(x) + dtype.type(shift) * weigh(x),
         "buckling": multiply,
     }[mode]
+
     def values(found: Array) -> Array:
         with np.errstate(divide="ignore"):
             by_mode = {
@@ -81,12 +91,48 @@ def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: 
             }
             return np.asarray(by_mode[mode]() * unit / mass_unit)
 
-    if isinstance(bounded, Store) and not _has_factor(bounded, slack=-1):
-        eps = float(np.finfo(work_dtype(bounded.dtype, name)).eps)
-        part = range_of(bounded, dtype, unit if mode == "buckling" else mass_unit, eps)
-        return _on_range(part, inverse, dtype, 2 * shift if mode == "cayley" else None, values)
-    operator = Operator(S.n, dtype, lambda x: inverse(before(x)), multiply if mode == "buckling" else weight)
-    return Problem(operator, values, True)
+    if part is not None:
+        problem = _on_range(part, inverse, dtype, 2 * shift if mode == "cayley" else None, values)
+        return problem._replace(vectors=lambda found, y: _shortened(problem.vectors(found, y), norm_unit))
+    unknown = mass is not None and not isinstance(mass, Store) and mode != "buckling"
+
+    def image(x: Array) -> Array:
+        return inverse(weigh(x))
+
+    operator = Operator(
+        S.n,
+        dtype,
+        lambda x: inverse(before(x)),
+        multiply if mode == "buckling" else weight,
+        image if unknown else None,
+    )
+
+    def vectors(found: Array, x: Array) -> Array:
+        if unknown:
+            x = image(x) / (found if mode == "normal" else (found - 1) / (2 * shift))
+            _check_residual(multiply(x), weigh(x), values(found) * (mass_unit / unit), shift)
+        return _shortened(x, norm_unit)
+
+    def start(x: Array) -> Array:
+        return image(x[:, None])[:, 0] if unknown else x
+
+    return Problem(operator, values, True, vectors, start)
+
+
+def _shortened(x: Array, unit: float) -> Array:
+    """Vectors of length one by a matrix, of those by the matrix over unit."""
+    return x if unit == 1 else np.asarray(x / np.sqrt(unit)).astype(x.dtype, copy=False)
+
+
+def _check_residual(left: Array, right: Array, values: Array, shift: float) -> None:
+    """LinAlgError where ``S x - value M x`` is far from zero."""
+    residual = np.linalg.norm(left - values * right, axis=0)
+    size = np.linalg.norm(left, axis=0) + (np.abs(values) + abs(shift)) * np.linalg.norm(right, axis=0)
+    if not (residual <= FAR * size).all():
+        raise np.linalg.LinAlgError(
+            "what was found are no eigenvectors of S x = value M x: OPinv is not (S - sigma M)^-1, or M, a "
+            "LinearOperator, is singular; pass M as a store, an array or a sparse array"
+        )
 
 
 def _on_range(
@@ -104,7 +150,8 @@ def _on_range(
         return image if cayley is None else y + dtype.type(cayley) * image
 
     def vectors(found: Array, y: Array) -> Array:
-        return np.asarray(back(y) / (found if cayley is None else (found - 1) / cayley)).astype(dtype, copy=False)
+        x = back(y) / (found if cayley is None else (found - 1) / cayley)
+        return np.asarray(x).astype(dtype, copy=False)
 
     operator = Operator(B.shape[1], dtype, apply, None if W is None else weigh)
     return Problem(operator, values, True, vectors, lambda x: np.asarray(B.conj().T @ x))

@@ -21,8 +21,8 @@ WHICH = ("LM", "SM", "LA", "SA", "BE")
 DISTINCT = 1e-3  # residual, over the distance to what was found, at which a value is taken for another one
 MOST_COLUMNS = 4  # of the start of a run
 SEED = 0x76656368  # of starts: none that users take, lest one lies in the space of theirs
-INDEFINITE = 1e-2  # of |x| |M x|, a negative x^H M x that is no rounding: of what lies in the null space all is
-PATIENCE = 100  # restarts in which the best residual must halve
+PATIENCE = 100  # restarts in which a residual must halve
+DRAWS = 10  # random vectors without length after which there is none
 PASSES = 4  # of Gram and Schmidt before what is left is rounding
 
 
@@ -33,14 +33,19 @@ class Operator(NamedTuple):
     dtype: Dtype
     apply: Callable[[Array], Array]
     weight: Callable[[Array], Array] | None = None  # None: x^H y
+    image: Callable[[Array], Array] | None = None  # what rids starts of a null space of the weight
 
 
 class Accuracy(NamedTuple):
-    """A residual up to ``relative |value| + absolute |operator|`` is none; so many restarts may lead there."""
+    """A residual up to ``relative |value| + absolute |operator|`` is none; so many restarts may lead there.
+
+    Where they do not, `advice` ends the message.
+    """
 
     relative: float
     absolute: float
     restarts: int
+    advice: str = ""
 
     def bound(self, values: Array, size: float) -> Array:
         """The residual that each value may have, of an operator of this size."""
@@ -111,7 +116,8 @@ def search(
     for _ in range(columns):
         basis.append(basis.drawn() if start is None else start)
     images, done = np.zeros((room + columns, room), np.result_type(operator.dtype, np.float64)), 0
-    for _ in range(accuracy.restarts + 1):
+    least, since, number = math.inf, 0, 0
+    for restart in range(accuracy.restarts + 1):
         while done < room:
             block = basis.vectors[:, beside + done : min(basis.count, beside + room)]
             for image in operator.apply(np.ascontiguousarray(block)).T:
@@ -131,15 +137,21 @@ def search(
             settled[ends:] |= ~better[ends:] | (distance[ends:] <= bound[ends:])
         if settled.all():
             return Pairs(values[wanted], basis.vectors[:, beside : beside + room] @ turn[:, wanted])
+        nearest = left[~settled].min()
+        if nearest <= least / 2 or settled.sum() != number:
+            least, since, number = nearest, restart, settled.sum()
+        if restart - since >= PATIENCE:
+            break
         kept = best(values, k + max(1, (room - k) // 2), which, lengths)
         basis.turn(beside, beside + room, turn[:, kept].astype(operator.dtype))
         done = kept.size
         images[:] = 0
         images[range(done), range(done)] = values[kept]
         images[done : done + len(ahead), :done] = ahead[:, kept]
+    standing = f", of which the last {PATIENCE} halved no residual" if restart < accuracy.restarts else ""
     raise np.linalg.LinAlgError(
-        f"{settled.sum()} of {k} eigenvalues are found after {accuracy.restarts} restarts: allow more (maxiter=), more "
-        f"vectors at a time (ncv=) or a larger tol; values in the midst of others are found fast by sigma="
+        f"{settled.sum()} of {k} eigenvalues are found after {restart} restarts{standing}: allow more (maxiter=), more "
+        f"vectors at a time (ncv=) or a larger tol{accuracy.advice}"
     )
 
 
@@ -149,6 +161,7 @@ class _Basis:
     def __init__(self, operator: Operator, room: int, random: np.random.Generator) -> None:
         self._operator, self._random = operator, random
         self._rounding = (2 * float(np.finfo(operator.dtype).eps)) ** 2
+        self._size = 0.0  # of the weight, as far as seen
         self.count = 0
         self.vectors = np.zeros((operator.n, room), operator.dtype, order="F")
         self._weighted = self.vectors if operator.weight is None else np.zeros_like(self.vectors)
@@ -162,18 +175,26 @@ class _Basis:
         if self.count == self._operator.n:
             return shares
         shares = np.append(shares, length)
+        draws = 0
         while not length:
+            if draws == DRAWS:
+                raise np.linalg.LinAlgError(
+                    f"no vector with x^H M x > 0 is found beside {self.count}: M is singular, of a rank "
+                    f"below k or ncv; pass M as a store, an array or a sparse array"
+                )
             _, length, x, weighted = self._split(self.drawn())
+            draws += 1
         self.vectors[:, self.count] = x / length
         self._weighted[:, self.count] = weighted / length
         self.count += 1
         return shares
 
     def drawn(self) -> Array:
-        """A random vector."""
+        """A random vector, rid of the null space of the weight."""
         x = self._random.normal(size=(2, self._operator.n))
         vector = x[0] + 1j * x[1] if self._operator.dtype.kind == "c" else x[0]
-        return np.asarray(vector.astype(self._operator.dtype))
+        vector = np.asarray(vector.astype(self._operator.dtype))
+        return vector if self._operator.image is None else self._operator.image(vector[:, None])[:, 0]
 
     def turn(self, first: int, last: int, turn: Array) -> None:
         """Replace the vectors from first to last by combinations of them; those behind follow."""
@@ -194,10 +215,7 @@ class _Basis:
             x = x - vectors @ part
             shares += part
             weighted = x if weight is None else weight(x[:, None])[:, 0]
-            square = float(np.vdot(x, weighted).real)
-            if weight is not None and square < -INDEFINITE * np.linalg.norm(x) * np.linalg.norm(weighted):
-                raise ValueError("M is not positive semidefinite, as eigsh needs: a vector has x^H M x < 0")
-            square = max(0.0, square)
+            square = self._squared(x, weighted)
             before = square + float(np.vdot(part, part).real)
             whole = whole or before
             if again and (square > before / 4 or square <= self._rounding * whole):
@@ -206,6 +224,15 @@ class _Basis:
         if not math.isfinite(length):
             raise ValueError("a product on the way to eigenvalues is not finite")
         return shares, length, x, weighted
+
+    def _squared(self, x: Array, weighted: Array) -> float:
+        """The square of x's length; ValueError where it is negative beyond rounding."""
+        square = float(np.vdot(x, weighted).real)
+        if self._operator.weight is not None and (length := float(np.linalg.norm(x))):
+            self._size = max(self._size, float(np.linalg.norm(weighted)) / length)
+            if square < -math.sqrt(float(np.finfo(x.dtype).eps)) * self._size * length**2:
+                raise ValueError("M is not positive semidefinite, as eigsh needs: x^H M x < 0 of some x")
+        return max(0.0, square)
 
 
 def best(values: Array, k: int, which: str, ties: Array | None = None) -> Array:

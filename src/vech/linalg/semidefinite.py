@@ -8,6 +8,7 @@ from vech.arrays import Array, Dtype
 from vech.linalg import sparse_solve
 from vech.linalg.checks import is_sparse
 from vech.packed.packed import packed
+from vech.sparse import SparseHalf
 from vech.store import Store
 
 
@@ -19,34 +20,36 @@ class Range(NamedTuple):
 
 
 def range_of(M: Store, dtype: Dtype, unit: float, eps: float) -> Range:
-    """That of M / unit: of a sparse M that is definite but for empty rows, these rows; else a Cholesky factor.
+    """That of M / unit: of a sparse M that is definite but for empty rows, these rows; else a factor, dense.
 
-    The factor is dense and pivoted, of M scaled to a diagonal of ones: what is left is rounding at n eps.
+    Either is judged by M scaled to a diagonal of ones: what is left at n eps is rounding.
     """
     from scipy import sparse
-    from scipy.linalg import lapack
 
-    if is_sparse(M):
-        full = sparse.csr_array(M.to_sparse()) / unit  # type: ignore[attr-defined]
-        diagonal = full.diagonal().real
-    else:
-        full = packed(M).expand() / unit
-        diagonal = np.diag(full).real
-    rows = np.flatnonzero(diagonal > 0)
-    root = np.sqrt(diagonal[rows].astype(float))
-    block, slack = full[rows][:, rows], M.n * eps
+    full: Any = M.to_csr() if is_sparse(M) else packed(M).expand()
+    full = full.astype(np.result_type(dtype, np.float64)) / unit
+    diagonal = full.diagonal().real
+    rows, slack = np.flatnonzero(diagonal > 0), M.n * eps
+    block, root = full[rows][:, rows], np.sqrt(diagonal[rows])
     if is_sparse(M):
         over = sparse.diags_array(1 / root)
-        ones = sparse.csr_array(over @ block @ over)
-        half = type(M).from_sparse(sparse.csr_array((ones + ones.conj().T) / 2), kind="hermitian")  # type: ignore[attr-defined]
-        if rows.size and sparse_solve.is_definite(sparse_solve.shifted(half, slack)):
+        scaled = SparseHalf.from_sparse(sparse.csr_array(over @ block @ over), kind="hermitian", use="lower")
+        if rows.size and sparse_solve.is_definite(sparse_solve.shifted(scaled, slack)):
             places = (np.ones(rows.size, dtype), (rows, np.arange(rows.size)))
             return Range(sparse.csr_array(places, shape=(M.n, rows.size)), block.astype(dtype))
         block = block.toarray()
-    wide = np.result_type(dtype, np.float64)
-    scaled = np.asarray(block / np.outer(root, root), wide, order="F")
-    pstrf = lapack.zpstrf if wide.kind == "c" else lapack.dpstrf
-    factor, order, rank, _ = pstrf(scaled, tol=slack, lower=1)
-    B = np.zeros((M.n, rank), wide)
-    B[rows[order - 1]] = np.tril(factor)[:, :rank] * root[order - 1, None]
-    return Range(B.astype(dtype))
+    factor = _factor(block / np.outer(root, root), slack) * root[:, None]
+    B = np.zeros((M.n, factor.shape[1]), dtype)
+    B[rows] = factor
+    return Range(B)
+
+
+def _factor(full: Array, slack: float) -> Array:
+    """L, (n, r), of ``full = L L^H`` by Cholesky's method with pivots, down to those below the slack."""
+    from scipy.linalg import lapack
+
+    pstrf = lapack.zpstrf if full.dtype.kind == "c" else lapack.dpstrf
+    lower, order, rank, _ = pstrf(full, tol=slack, lower=1)
+    factor = np.empty((len(full), rank), full.dtype)
+    factor[order - 1] = np.tril(lower)[:, :rank]
+    return factor

@@ -70,8 +70,8 @@ def eigsh(
         indefinite, in the expanded matrix; of sparse halves by the solvers of `solve`. It is the way to the
         smallest ones (``sigma=0``), for which "SM" alone needs many steps.
     M : Store, array or SciPy sparse array, shape (n, n), optional
-        Makes it ``S x = value M x``. Of the kind of S and positive definite; with sigma, semidefinite. A
-        LinearOperator needs OPinv or Minv beside it.
+        Makes it ``S x = value M x``. Of the kind of S and positive definite; with sigma, semidefinite, k being at most its
+        rank: the other values are infinite. A LinearOperator needs OPinv or Minv beside it.
     v0 : array, shape (n,), optional
         Where to start; by default a vector of random numbers, the same in each call.
     ncv : int, optional
@@ -103,7 +103,8 @@ def eigsh(
         For complex symmetric and skew kinds, float16 and smaller, dates, masked arrays, and a sigma that is no real
         number.
     numpy.linalg.LinAlgError
-        If sigma is an eigenvalue, so that there is no factor, or M has none; if maxiter is reached.
+        If sigma is an eigenvalue, so that there is no factor, or M has none; if maxiter is reached, or no residual
+        has halved in 100 restarts.
 
     Notes
     -----
@@ -118,6 +119,11 @@ def eigsh(
     orthogonal, as good as never, or one nearer to its neighbour than rounding, which is then given for it; "SM"
     without sigma looks amid other eigenvalues and may take a value that is not the next. Who must be sure
     takes `eigh`, which finds all, of ``S.to_packed()`` where S is sparse.
+
+    A singular M (in "buckling", S) is looked at on its range alone, by a Cholesky factor ``M = B B^H`` with pivots: the
+    values of ``B^H (S - sigma M)^-1 B`` are those wanted, without the infinite ones. That expands M, but for a sparse
+    one that is definite where its rows are not empty. Of a LinearOperator the range is not known: starts and
+    results are images of ``(S - sigma M)^-1 M``, and LinAlgError tells where that does not suffice.
 
     Source: K. Wu, H. Simon, "Thick-restart Lanczos method for large symmetric eigenvalue problems", SIAM J. Matrix
     Anal. Appl. 22(2), 2000; with sigma, T. Ericsson, A. Ruhe, "The spectral transformation Lanczos method", Math.
@@ -152,13 +158,16 @@ def eigsh(
         problem = generalised(S, M, sigma, OPinv, Minv, mode)
         if problem.operator.n < k:
             raise ValueError(
-                f"eigsh finds 1 to {problem.operator.n} eigenvalues beside a matrix of rank {problem.operator.n}, "
+                f"eigsh finds at most {problem.operator.n} eigenvalues beside a matrix of rank {problem.operator.n}, "
                 f"not k = {k}: the others are infinite, or with mode='buckling' zero"
             )
         start = None if start is None else problem.start(start)
         start = start if start is None or start.any() else None
         rounding = lanczos.rounding(S.n, dtype)
-        accuracy = lanczos.Accuracy(max(float(tol), rounding), 0.0 if problem.inverted else rounding, most)
+        advice = "" if problem.inverted else "; values in the midst of others are found fast by sigma="
+        accuracy = lanczos.Accuracy(
+            max(float(tol), rounding), 0.0 if problem.inverted else rounding, most, advice
+        )
         found = lanczos.eigenpairs(problem.operator, k, which, accuracy, start, room)
         values, vectors = problem.values(found.values), problem.vectors(found.values, found.vectors)
     order = np.argsort(values)
