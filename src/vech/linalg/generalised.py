@@ -16,6 +16,7 @@ from vech.linalg.rectangle import Rectangle
 from vech.linalg.solving import factored
 from vech.linalg.units import over, power_of_two, scaled, unit_of
 from vech.moves.converting import convert
+from vech.moves.foreign import judged
 from vech.moves.judging import AsymmetryError
 from vech.moves.packing import pack
 from vech.packed.packed import Packed, packed
@@ -218,7 +219,9 @@ def _given(inverse: Any, name: str, n: int, unit: float) -> Apply:
     from scipy.sparse import issparse
     from scipy.sparse.linalg import aslinearoperator
 
-    if not hasattr(inverse, "matvec") and not issparse(inverse):
+    if issparse(inverse):
+        inverse = judged(inverse)
+    elif not hasattr(inverse, "matvec"):
         inverse = as_array(inverse, name)
     operator = aslinearoperator(inverse)
     if operator.shape != (n, n):
