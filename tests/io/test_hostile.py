@@ -240,7 +240,7 @@ def test_the_numbers_of_unusual_dtypes_are_read(tmp_path):
 # ---- files that get shorter ---------------------------------------------------------------------------------
 
 CUT = """
-import os, sys
+import copy, os, pickle, sys
 import numpy as np
 import vech
 from vech.io import info
@@ -251,12 +251,14 @@ vech.write(path, vech.Packed(np.zeros(n * (n + 1) // 2)))
 S = vech.read(path)
 half = S.half
 assert isinstance(half, np.memmap)
+twin = copy.copy(S)
 os.truncate(path, 4096)
 uses = {
     "expand": S.expand, "product": lambda: S @ np.ones(n), "entry": lambda: S[7, 5], "sum": S.sum,
     "arithmetic": lambda: S * 2, "to_csr": S.to_csr, "write": lambda: vech.io.expand(path + ".npy", S),
     "norm": lambda: vech.linalg.norm(S), "move": lambda: vech.convert(half, "vech", "numpy-tril"),
-    "info": lambda: info.summarize(half, []),
+    "info": lambda: info.summarize(half, []), "copy": S.copy, "copy.copy": lambda: copy.copy(S),
+    "twin": lambda: twin.sum(), "deepcopy": lambda: copy.deepcopy(S), "pickle": lambda: pickle.dumps(S),
 }
 for name, use in uses.items():
     try:

@@ -431,6 +431,20 @@ def test_labels_that_are_no_text_and_no_numbers(half):
     assert not list(half.parent.iterdir())
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_integer_labels_are_those_that_read_back(half, sign):
+    longest = sign * (10**4300 - 1)
+    vech.write(half, vech.Packed(np.arange(3.0), labels=[0, longest]))
+    assert vech.read(half).labels == (0, longest)
+    half.unlink()
+    store = vech.Packed(np.arange(3.0), labels=[0, sign * 10**4300])
+    with pytest.raises(
+        ValueError, match=r"a label is an integer of more than 4300 digits, .*: use hex\(label\)"
+    ):
+        vech.write(half, store)
+    assert not half.exists()
+
+
 def test_a_link_leads_to_the_description_of_its_file(half, tmp_path):
     vech.write(half, vech.Packed(np.arange(6.0)))
     link = tmp_path / "link.npy"

@@ -1,5 +1,6 @@
 """`.npz`: halves and sparse halves that we wrote, sparse matrices that SciPy wrote."""
 
+import errno
 import re
 
 import numpy as np
@@ -10,7 +11,7 @@ import cases
 import reference
 import vech
 from compare import assert_same_bits
-from vech.io import FileFormatError
+from vech.io import FileFormatError, npz
 
 N = 5
 HALVES = cases.pairwise(
@@ -294,3 +295,15 @@ def test_empty_rows_of_billions_take_no_room(path, kind, triangle):
     np.savez(path, **kept | {"vech_places": kept["vech_places"][::-1]})
     with fails("has vech_places that do not ascend"):
         vech.read(path)
+
+
+def test_a_disk_that_cannot_be_read_is_no_wrong_file(path, monkeypatch):
+    vech.write(path, vech.Packed(np.arange(6.0)))
+
+    def broken(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(npz, "read_numbers", broken)
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        vech.read(path)
+    assert caught.value.errno == errno.EIO

@@ -1,5 +1,6 @@
 """Tables as data: what .csv, .parquet and .npy give, and where a cell is that is no number."""
 
+import errno
 import json
 
 import numpy as np
@@ -67,6 +68,18 @@ def test_parquet_gives_its_columns(tmp_path):
     (tmp_path / "not.parquet").write_bytes(b"no")
     with pytest.raises(FileFormatError, match="is no Parquet file"):
         read_table(tmp_path / "not.parquet")
+
+
+def test_a_disk_that_cannot_be_read_is_no_wrong_parquet(tmp_path, monkeypatch):
+    parquet = pytest.importorskip("pyarrow.parquet", reason=".parquet is read by pyarrow")
+
+    def broken(_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(parquet, "ParquetFile", broken)
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        read_table(tmp_path / "t.parquet")
+    assert caught.value.errno == errno.EIO
 
 
 WRONG = {

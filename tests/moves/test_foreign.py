@@ -10,6 +10,8 @@ import vech
 from vech.pairwise import cosine, gram
 
 FULL = np.array([[4.0, 1, 0, 2], [1, 3, -2, 0], [0, -2, 5, 0.5], [2, 0, 0.5, 6]])
+STORE = vech.Packed(vech.pack(FULL))
+HALF = vech.SparseHalf.from_sparse(scipy.sparse.csr_array(FULL))
 FORMATS = ("csr", "csc", "bsr", "coo", "dia", "lil", "dok")
 
 DOORS = {
@@ -23,7 +25,10 @@ DOORS = {
     "gram sparse": lambda A: gram(A, store="sparse"),
     "cosine": cosine,
     "cooccurrence": vech.pairwise.cooccurrence,
-    "eigsh": lambda A: vech.linalg.eigsh(vech.Packed(vech.pack(FULL)), 1, M=A),
+    "eigsh": lambda A: vech.linalg.eigsh(STORE, 1, M=A),
+    "eigsh Minv": lambda A: vech.linalg.eigsh(STORE, 1, M=FULL, Minv=A),
+    "eigsh OPinv": lambda A: vech.linalg.eigsh(STORE, 1, sigma=0, OPinv=A),
+    "cg": lambda A: vech.linalg.solve(HALF, np.ones(4), solver="cg", M=A),
 }
 
 
@@ -100,6 +105,42 @@ def test_indices_that_are_no_integers_are_refused(door):
     A = matrix("csr")
     A.indptr = [0, 3, 6, 9, 12]
     with pytest.raises(ValueError, match="indptr has type list, and must be an array of 1 dimensions"):
+        DOORS[door](A)
+
+
+NO_ARRAYS = {
+    "masked": (lambda x: np.ma.masked_equal(x, 1), TypeError, "numpy.ma.MaskedArray: a mask would be lost"),
+    "a matrix": (np.asmatrix, TypeError, "numpy.matrix"),
+    "nothing": (lambda x: None, TypeError, "NoneType"),
+    "objects": (lambda x: x.astype(object), TypeError, "object"),
+}
+PARTS = [("csr", "data"), ("csr", "indices"), ("csc", "indptr"), ("coo", "data"), ("coo", "coords")]
+PARTS += [("bsr", "data"), ("dia", "data"), ("dia", "offsets"), ("lil", "rows"), ("lil", "data")]
+
+SPOILT = [(*part, case) for part in PARTS for case in NO_ARRAYS if part[0] != "lil" or case != "objects"]
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+@pytest.mark.parametrize(("form", "part", "case"), SPOILT)
+@pytest.mark.parametrize("door", DOORS)
+def test_what_is_no_plain_array_is_refused(door, form, part, case):
+    spoil, error, message = NO_ARRAYS[case]
+    A = matrix(form)
+    if part == "coords":
+        A.coords = (spoil(A.row), A.col)
+        part = "row"
+    else:
+        setattr(A, part, spoil(getattr(A, part)))
+    with pytest.raises(error, match=rf"^{part} .*{message}"):
+        DOORS[door](A)
+
+
+@pytest.mark.parametrize("form", ["xxx", "csc", "dia"])
+@pytest.mark.parametrize("door", DOORS)
+def test_a_format_that_is_not_of_the_class_is_refused(door, form):
+    A = matrix("csr")
+    A._format = form
+    with pytest.raises(ValueError, match=f"format is '{form}', and must be that of its class"):
         DOORS[door](A)
 
 

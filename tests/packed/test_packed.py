@@ -4,6 +4,8 @@ import copy
 import itertools
 import pickle
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -449,3 +451,30 @@ def test_scaled_halves_show_true_values():
     assert store[0, 1] == store[1, 0] == 2**0.5 / 2**0.5
     assert store.to_csr().toarray().tolist() == store.expand().tolist()
     assert store.half[1] == 2**0.5
+
+
+SMALL_CUT = """
+import copy, os, pickle, sys
+import numpy as np
+import vech
+
+np.zeros(200 * 201 // 2).tofile("half")
+S = vech.Packed(np.memmap("half", float, "r"), kind="skew")
+turned, twin = S.T, copy.copy(S)
+os.truncate("half", 8)
+for use in (
+    S.copy, lambda: copy.copy(S), lambda: copy.deepcopy(S), lambda: pickle.dumps(S), twin.copy, turned.copy,
+    S.expand, lambda: S.expand(range(3)), S.to_coo, S.to_csr, S.to_csc, lambda: S.to_packed("numpy-tril"),
+):
+    try:
+        use()
+    except OSError as error:
+        assert "has 8 bytes now where 160,800 were: read it again" in str(error), error
+    else:
+        raise AssertionError(use)
+"""
+
+
+def test_a_map_whose_file_was_cut_is_not_read(tmp_path):
+    done = subprocess.run([sys.executable, "-c", SMALL_CUT], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

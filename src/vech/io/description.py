@@ -22,6 +22,8 @@ OTHER_NUMBERS = (
     "something else wrote the numbers (np.save leaves their description), or they are damaged; if they are "
     "right, delete the description and say layout= (--layout), or write both with vech.write"
 )
+DIGITS = 4300  # of the integers that Python reads from text, unless it is told otherwise
+UNREAD = 10**DIGITS
 LAYOUT_FIELDS = tuple(field.name for field in fields(Layout))
 
 
@@ -34,6 +36,10 @@ def describe(store: Store, digest: Any = None, **more: Any) -> str:
         if wrong is not None:
             raise TypeError(
                 f"a label is {type(wrong).__name__}, and files keep text and numbers: use str(label)"
+            )
+        if any(isinstance(label, int) and abs(label) >= UNREAD for label in labels):
+            raise ValueError(
+                f"a label is an integer of more than {DIGITS} digits, and files keep text and numbers: use hex(label)"
             )
         found["labels"] = labels
     if digest is not None:

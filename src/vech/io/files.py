@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,11 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def is_fault(error: Exception) -> bool:
+    """Whether the system could not read: not what a file holds, though what it holds may send a seek to nowhere."""
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from vech.io.arrays import MAGIC, Header, read_header, read_numbers, refuse_obje
 from vech.io.description import describe, describe_half, described_half, parse, parse_object
 from vech.io.drafts import atomic
 from vech.io.dtypes import dtype_name, forgettable
-from vech.io.files import FileFormatError
+from vech.io.files import FileFormatError, is_fault
 from vech.io.panels import Progress
 from vech.layouts.layout import as_side
 from vech.moves.foreign import judged
@@ -49,6 +49,8 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -
         except (FileFormatError, MemoryError):
             raise
         except Exception as error:  # of zipfile, zlib, NumPy and SciPy there are many
+            if is_fault(error):
+                raise
             reason = str(error) or type(error).__name__
             raise FileFormatError(f"is no .npz file that vech reads: {reason}", path) from error
 

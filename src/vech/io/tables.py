@@ -12,7 +12,7 @@ from vech.arrays import Array, check_memory
 from vech.covariance.data import EXACT_INTEGERS, rounded_integer
 from vech.io.arrays import read_array
 from vech.io.dtypes import check_dtype
-from vech.io.files import FileFormatError, naming
+from vech.io.files import FileFormatError, is_fault, naming
 
 SUFFIXES = (".csv", ".parquet", ".npy")
 
@@ -246,6 +246,8 @@ def _parquet(path: Path, drop: Collection[str]) -> tuple[Array, tuple[str, ...] 
     except (FileFormatError, MemoryError):
         raise
     except Exception as error:  # of pyarrow there are many
+        if is_fault(error):
+            raise
         raise FileFormatError(f"is no Parquet file that pyarrow reads: {error}", path) from error
 
 

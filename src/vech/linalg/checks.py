@@ -4,8 +4,10 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, family
+from vech.arrays import Array, Dtype, as_array, family
 from vech.layouts.kind import Kind
+from vech.moves.judging import AsymmetryError
+from vech.moves.packing import pack
 from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
 from vech.store import Store
@@ -59,6 +61,19 @@ def check_selfadjoint(S: Store, task: str, way_out: str, name: str = "S") -> Non
         raise TypeError(
             f"{task} needs a real symmetric or a Hermitian matrix, and {name} is {kind}: {way_out}"
         )
+
+
+def selfadjoint(matrix: Any, name: str) -> Store:
+    """A full or SciPy sparse matrix as a store; ValueError with a pair that is not its own adjoint."""
+    from scipy.sparse import issparse
+
+    try:
+        if issparse(matrix):
+            return SparseHalf.from_sparse(matrix, kind="hermitian")
+        return Packed(pack(as_array(matrix, name), kind="hermitian"), kind="hermitian")
+    except AsymmetryError as error:
+        reason = error.found.replace("matrix", name, 1)
+        raise ValueError(f"{reason}: {name}=({name} + {name}.conj().T) / 2 has a mean of both") from error
 
 
 def check_numbers(S: Store, task: str, name: str = "S") -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from vech.arrays import Array, Dtype, as_array
 from vech.layouts.layout import one_of
 from vech.linalg import sparse_solve
-from vech.linalg.checks import check_finite, check_selfadjoint, is_sparse, work_dtype
+from vech.linalg.checks import check_finite, check_selfadjoint, is_sparse, selfadjoint, work_dtype
 from vech.linalg.factor import rectangle_of
 from vech.linalg.lanczos import Operator
 from vech.linalg.rectangle import Rectangle
@@ -17,8 +17,7 @@ from vech.linalg.semidefinite import Range, range_of
 from vech.linalg.solving import factored
 from vech.linalg.units import over, power_of_two, scaled, unit_of
 from vech.moves.converting import convert
-from vech.moves.judging import AsymmetryError
-from vech.moves.packing import pack
+from vech.moves.foreign import judged
 from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
 from vech.store import Store
@@ -261,7 +260,6 @@ def _check_inverses(M: Any, sigma: float | None, shift_inverse: Any, mass_invers
 
 def _checked_mass(M: Any, S: Store) -> Any:
     """The M of a generalised problem as a store of the kind of S, or the operator it is."""
-    from scipy.sparse import issparse
     from scipy.sparse.linalg import LinearOperator
 
     if isinstance(M, LinearOperator):
@@ -269,15 +267,7 @@ def _checked_mass(M: Any, S: Store) -> Any:
             raise ValueError(f"M has shape {M.shape}, but S is of side {S.n}: {S.shape}")
         return M
     if not isinstance(M, Store):
-        given = M if issparse(M) else as_array(M, "M")
-        try:
-            if issparse(M):
-                M = SparseHalf.from_sparse(M, kind="hermitian")
-            else:
-                M = Packed(pack(given, kind="hermitian"), kind="hermitian")
-        except AsymmetryError as error:
-            reason = error.found.replace("matrix", "M", 1)
-            raise ValueError(f"{reason}: M=(M + M.conj().T) / 2 has a mean of both") from error
+        M = selfadjoint(M, "M")
     check_selfadjoint(M, "eigsh", "the eigenvalues of others are not real", "M")
     wide = np.result_type(work_dtype(S.dtype, "S"), np.float64)
     if M.n != S.n or not np.can_cast(work_dtype(M.dtype, "M"), wide):
@@ -291,7 +281,9 @@ def _given(inverse: Any, name: str, n: int, unit: float) -> Apply:
     from scipy.sparse import issparse
     from scipy.sparse.linalg import aslinearoperator
 
-    if not hasattr(inverse, "matvec") and not issparse(inverse):
+    if issparse(inverse):
+        inverse = judged(inverse)
+    elif not hasattr(inverse, "matvec"):
         inverse = as_array(inverse, name)
     operator = aslinearoperator(inverse)
     if operator.shape != (n, n):

@@ -8,7 +8,7 @@ import numpy as np
 from vech.arrays import Array, Dtype, as_array
 from vech.layouts.kind import Kind
 from vech.layouts.layout import as_integer, one_of
-from vech.linalg.checks import check_finite, check_finite_array, is_selfadjoint, work_dtype
+from vech.linalg.checks import check_finite, check_finite_array, is_selfadjoint, selfadjoint, work_dtype
 from vech.linalg.factor import SignLogdet, check_rows, columns, product, sign_logdet
 from vech.linalg.sparse_norms import norm
 from vech.linalg.units import lift, scaled, times_power, unit_of
@@ -299,15 +299,21 @@ def _checked_options(S: SparseHalf, solver: str, given: dict[str, Any], dtype: D
             )
         if work_dtype(x0.dtype, "x0").kind == "c" and dtype.kind != "c":
             raise TypeError("x0 is complex, and S and b are real: take its real part")
+        check_finite_array(x0, "x0", solver)
         options["x0"] = x0.astype(dtype)
+    if "callback" in options and not callable(options["callback"]):
+        raise TypeError(f"callback must be a function of x, not {options['callback']!r}")
     if "M" in options:
         M = options["M"]
-        M = aslinearoperator(M if hasattr(M, "matvec") or issparse(M) else as_array(M, "M"))
+        if not (operates := hasattr(M, "matvec")) and not issparse(M):
+            M = as_array(M, "M")
         if M.shape != S.shape:
             raise ValueError(
                 f"M has shape {M.shape}, but S is of side {S.n}: a preconditioner is as large as S"
             )
-        options["M"] = M
+        if not operates:
+            check_finite(selfadjoint(M, "M"), "M", f"{solver} needs")
+        options["M"] = aslinearoperator(M)
     return options
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array
+from vech.arrays import Array, as_array
 
 EMPTY_ROWS = 16
 """For each number: where there are more, only pairs take no memory for them."""
@@ -36,6 +36,7 @@ def judged(matrix: Any) -> Any:
     -----
     Compares pointers once, and finds the largest and smallest index.
     """
+    _check_format(matrix)
     pairs = matrix
     if (pairs_of := PAIRS.get(matrix.format)) is not None:
         pairs = pairs_of(matrix)
@@ -58,6 +59,15 @@ def judged_options(options: dict[str, Any]) -> dict[str, Any]:
     if sparse is None:
         return options
     return {name: judged(value) if sparse.issparse(value) else value for name, value in options.items()}
+
+
+def _check_format(matrix: Any) -> None:
+    """That of its class: SciPy's methods go by the class."""
+    made = getattr(type(matrix), "_format", matrix.format)
+    if matrix.format != made or made not in FORMATS:
+        raise ValueError(
+            f"format is {matrix.format!r}, and must be that of its class, one of {', '.join(FORMATS)}"
+        )
 
 
 def _judge_compressed(matrix: Any) -> None:
@@ -96,6 +106,8 @@ def _judge_compressed(matrix: Any) -> None:
 
 def _judge_pairs(matrix: Any) -> None:
     _check_vector("data", matrix.data, 1)
+    if not isinstance(matrix.coords, tuple) or len(matrix.coords) != 2:
+        raise ValueError(f"coords is {type(matrix.coords).__name__}, and must be a tuple of two arrays")
     for name, places in zip(("row", "col"), matrix.coords, strict=True):
         _check_integers(name, places)
         if places.size != matrix.data.size:
@@ -140,6 +152,8 @@ def _spread(matrix: Any) -> Any:
 
 def _listed(matrix: Any) -> Any:
     """The pairs of a LIL matrix, whose lists anybody may have changed."""
+    _check_plain("rows", matrix.rows, 1)
+    _check_plain("data", matrix.data, 1)
     counts = [len(row) for row in matrix.rows]
     if len(counts) != matrix.shape[0] or counts != [len(numbers) for numbers in matrix.data]:
         raise ValueError("rows and data are lists of different lengths: each number needs its place")
@@ -157,6 +171,7 @@ def _keyed(matrix: Any) -> Any:
 
 
 PAIRS = {"dia": _diagonals, "lil": _listed, "dok": _keyed}
+FORMATS = ("csr", "csc", "bsr", "coo", *PAIRS)
 
 
 def _indices(integers: Iterable[Any], count: int) -> Array:
@@ -167,6 +182,14 @@ def _indices(integers: Iterable[Any], count: int) -> Array:
 
 
 def _check_vector(name: str, array: Any, ndim: int) -> None:
+    _check_plain(name, array, ndim)
+    if array.dtype.kind == "O":
+        as_array(array, name)
+
+
+def _check_plain(name: str, array: Any, ndim: int) -> None:
+    if not isinstance(array, list | tuple) and type(array) is not np.ndarray:
+        as_array(array, name)
     if not isinstance(array, np.ndarray) or array.ndim != ndim:
         came = f"shape {array.shape}" if isinstance(array, np.ndarray) else f"type {type(array).__name__}"
         raise ValueError(f"{name} has {came}, and must be an array of {ndim} dimensions")

@@ -178,7 +178,7 @@ class Packed(Operators, Casts):
             return self
         if isinstance(self._layout, Explicit):
             return self._plain().T
-        return self._like(self._half, self._layout.transposed)
+        return self._like(self.half, self._layout.transposed)
 
     @property
     def H(self) -> Self:
@@ -186,10 +186,18 @@ class Packed(Operators, Casts):
         if self._kind is Kind.HERMITIAN:
             return self
         turned = self.T
-        return turned if family(self.dtype) != "c" else turned._like(turned._half.conj())
+        return turned if family(self.dtype) != "c" else turned._like(turned._held.numbers.conj())
+
+    def __copy__(self) -> Self:
+        return self._like(self.half)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "dtype": self.dtype, "_map": None}  # a copy is no map of the file
+        return {
+            **self.__dict__,
+            "_half": self._held.numbers,
+            "dtype": self.dtype,
+            "_map": None,
+        }  # a copy is no map of the file
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         dtype = state.pop("dtype")
@@ -226,7 +234,7 @@ class Packed(Operators, Casts):
         >>> S.half
         array([1, 2, 4])
         """
-        return self._like(self._half.copy())
+        return self._like(self._held.numbers.copy())
 
     def diagonal(self) -> Array:
         """The diagonal, shape (n,), true values in a new array.
@@ -280,9 +288,9 @@ class Packed(Operators, Casts):
                [4, 5, 6]])
         """
         if rows is None:
-            return expand(self._half, self._layout, kind=self._kind, out=out, threads=threads)
+            return expand(self._held.numbers, self._layout, kind=self._kind, out=out, threads=threads)
         start, stop = consecutive(rows, self._n)
-        return expand_rows(self._half, self._layout, self._kind, start, stop, out, threads)
+        return expand_rows(self._held.numbers, self._layout, self._kind, start, stop, out, threads)
 
     def to_coo(self, *, part: str = "full", threads: int | None = None) -> Any:
         """The nonzeros as a ``scipy.sparse.coo_array``; all else as for `vech.to_csr`.
@@ -293,7 +301,7 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 0, 4, 0, 5, 6])).to_coo(part="lower").nnz
         4
         """
-        return nonzeros.to_coo(self._half, self._layout, kind=self._kind, part=part, threads=threads)
+        return nonzeros.to_coo(self._held.numbers, self._layout, kind=self._kind, part=part, threads=threads)
 
     def to_csr(self, *, part: str = "full", threads: int | None = None) -> Any:
         """The nonzeros as a ``scipy.sparse.csr_array``; all else as for `vech.to_csr`.
@@ -304,7 +312,7 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 0, 4, 0, 5, 6])).to_csr(part="lower").nnz
         4
         """
-        return nonzeros.to_csr(self._half, self._layout, kind=self._kind, part=part, threads=threads)
+        return nonzeros.to_csr(self._held.numbers, self._layout, kind=self._kind, part=part, threads=threads)
 
     def to_csc(self, *, part: str = "full", threads: int | None = None) -> Any:
         """The nonzeros as a ``scipy.sparse.csc_array``; all else as for `vech.to_csr`.
@@ -315,7 +323,7 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 0, 4, 0, 5, 6])).to_csc(part="lower").nnz
         4
         """
-        return nonzeros.to_csc(self._half, self._layout, kind=self._kind, part=part, threads=threads)
+        return nonzeros.to_csc(self._held.numbers, self._layout, kind=self._kind, part=part, threads=threads)
 
     def to_frame(self) -> Any:
         """Expands the matrix into a ``pandas.DataFrame``, its labels on both axes; it needs pandas.
@@ -461,7 +469,7 @@ class Packed(Operators, Casts):
         layout = as_layout(layout)
         if layout == self._layout:
             return self
-        half = convert(self._half, self._layout, layout, kind=self._kind, threads=threads)
+        half = convert(self._held.numbers, self._layout, layout, kind=self._kind, threads=threads)
         return Packed(half, layout, kind=self._kind, labels=self._labels)
 
     def submatrix(self, index: Any) -> Packed:

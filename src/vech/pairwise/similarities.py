@@ -255,15 +255,16 @@ def _sparse_half(found: Compressed, rows: Sparse | Dense) -> SparseHalf:
 def _rows(X: Any, dtype_of: Callable[[Dtype], Dtype]) -> Sparse | Dense:
     from scipy import sparse
 
-    if is_sparse := sparse.issparse(X):
-        sparse_dtype(X.dtype)
-    else:
+    if not (is_sparse := sparse.issparse(X)):
         X = as_array(X, "X")
     if X.ndim != 2:
         raise ValueError(
             f"X has shape {X.shape}: it must be a matrix, (rows, columns), whose rows are compared"
         )
-    X, dtype = judged(X) if is_sparse else X, dtype_of(X.dtype)
+    if is_sparse:
+        X = judged(X)
+        sparse_dtype(X.dtype)
+    dtype = dtype_of(X.dtype)
     if X.dtype == np.uint64 and dtype == np.int64:
         largest = int((X.tocoo().data if is_sparse else X).max(initial=0))
         if largest > np.iinfo(np.int64).max:
