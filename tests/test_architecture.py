@@ -55,7 +55,7 @@ INSIDE = {
     "linalg": (
         ("spectral",),
         ("generalised",),
-        ("solving",),
+        ("semidefinite", "solving"),
         ("nearest", "sparse_solve"),
         ("factor",),
         ("units",),
