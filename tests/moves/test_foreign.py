@@ -17,7 +17,7 @@ FORMATS = ("csr", "csc", "bsr", "coo", "dia", "lil", "dok")
 DOORS = {
     "from_sparse": vech.from_sparse,
     "from_sparse lower": lambda A: vech.from_sparse(A, use="lower"),
-    "from_sparse explicit": lambda A: vech.from_sparse(A, "lapack-rfp"),
+    "from_sparse explicit": lambda A: vech.from_sparse(A, "lapack-rfp-nl"),
     "SparseHalf": vech.SparseHalf.from_sparse,
     "SparseHalf mean": lambda A: vech.SparseHalf.from_sparse(A, use="mean", triangle="upper"),
     "is_symmetric": vech.sparse.is_symmetric,
@@ -250,3 +250,17 @@ def test_a_diagonal_beside_the_matrix_does_not_come_in_by_wrapping_around(far):
 @pytest.mark.parametrize("form", FORMATS)
 def test_empty_matrices_are_taken(form, n):
     assert vech.from_sparse(scipy.sparse.csr_array((n, n)).asformat(form)).tolist() == [0.0] * n
+
+
+@pytest.mark.parametrize("door", ["SparseHalf", "gram", "cosine", "cooccurrence"])
+def test_what_is_sorted_is_a_copy_that_was_judged(door, monkeypatch):
+    A = scipy.sparse.csr_array((np.ones(4), [1, 0, 1, 0], [0, 2, 4]), shape=(2, 2))
+    copy = scipy.sparse.csr_array.copy
+
+    def late(self):
+        A.indices[0] = 10**6  # as another thread does
+        return copy(self)
+
+    monkeypatch.setattr(scipy.sparse.csr_array, "copy", late)
+    with pytest.raises(ValueError, match=re.escape("indices[0] is 1000000, and must be 0 to 1")):
+        DOORS[door](A)

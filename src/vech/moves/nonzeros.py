@@ -363,10 +363,10 @@ def canonical(matrix: Any, dtype: Dtype) -> Any:
     csr = matrix.astype(dtype, copy=False).tocsr()
     csr = sparse.csr_array((csr.data, csr.indices, csr.indptr), shape=csr.shape)  # its flags could be stale
     if not csr.has_canonical_format:
-        csr = csr.copy()
+        csr = judged(csr.copy())  # nobody else can change a copy
         csr.sum_duplicates()
     if dtype.kind in "iu" and csr.nnz < matrix.nnz:
-        rounded = matrix.astype(float).tocsr()
+        rounded = judged(matrix.astype(float, copy=True)).tocsr()
         rounded.sum_duplicates()
         refuse_wrapped(csr.data, rounded.data)
     return csr
