@@ -240,7 +240,9 @@ def refute(dialect, wrong):
     right, pieces = DIALECTS[dialect], evidence_for(dialect)
     with mock.patch.dict(DIALECTS, {dialect: wrong}):
         assert not is_listed(dialect), f"listed as {wrong}"
-        contradicted = any(objection(piece) is not None for piece in pieces)
+    name = f"{dialect} as {wrong!r}"  # moves remember what they know of a name
+    with mock.patch.dict(DIALECTS, {name: wrong}):
+        contradicted = any(objection(piece._replace(dialect=name)) is not None for piece in pieces)
     if pieces and not contradicted:
         seen, n = what_is_seen(dialect, pieces), orders.listed_sides(dialect)[0]
         assert seen(orders.of_layout(wrong, n)) == seen(orders.of_layout(right, n)), f"passes as {wrong}"

@@ -628,5 +628,5 @@ def test_who_reads_one_triangle_is_told_what_packs_it(path, triangle):
     assert vech.io.pack(path, use=use).expand().tolist() == want
     assert "SparseHalf.from_sparse(vech.io.load(path), use=" in str(caught.value)
     assert vech.SparseHalf.from_sparse(vech.io.load(path), use=use).expand().tolist() == want
-    with fails("or allow more with tolerance= (--use, --tolerance)"):
+    with fails(f"if the {triangle} one is meant for both, say use={triangle!r} (--use, --tolerance)"):
         vech.io.pack(path)

@@ -4,7 +4,6 @@ import errno
 import fcntl
 import os
 import re
-import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -247,7 +246,9 @@ def _become_like(original: Path, copy: Path) -> None:
         os.chown(copy, -1, old.st_gid)
     with suppress(PermissionError):
         os.chown(copy, old.st_uid, -1)
-    shutil.copystat(original, copy)
+    from shutil import copystat  # which loads three compressors
+
+    copystat(original, copy)
     if copy.stat().st_gid != old.st_gid:  # then its group is another one, which was promised nothing
         os.chmod(copy, stat.S_IMODE(old.st_mode) & 0o707)
     os.utime(copy)
