@@ -1,4 +1,5 @@
-// Where a half keeps its numbers: the only index arithmetic in C++ (src/vech/layouts/layout.py says it once more, in Python).
+// Where a half keeps its numbers: the only index arithmetic in C++ (src/vech/layouts/layout.py says it once more, in
+// Python).
 #pragma once
 #include <cstddef>
 #include <cstdint>
