@@ -23,6 +23,7 @@ MOST_COLUMNS = 4  # of the start of a run
 SEED = 0x76656368  # of starts: none that users take, lest one lies in the space of theirs
 PATIENCE = 100  # restarts in which a residual must halve
 DRAWS = 10  # random vectors without length after which there is none
+WIDER = (1, 2, 4, 8)  # times the room of a run: 40 vectors did for a cluster at which 20 stood still
 PASSES = 4  # of Gram and Schmidt before what is left is rounding
 
 
@@ -102,13 +103,37 @@ def search(
 ) -> Pairs:
     """k eigenpairs by one run; beside known ones, from k random vectors, those of what is orthogonal to them.
 
-    Of these, values that are no better than the known ones stay rough, once the best is surely none of them.
+    Of these, values that are no better than the known ones stay rough, once the best is surely none of them. Where a
+    run stands still, as beside clusters that rounding mixes, it begins anew with twice the room, unless it is given.
     """
+    for times in (1,) if room else WIDER:
+        try:
+            return _run(operator, k, which, accuracy, random, start, room, known, times)
+        except _StandingStillError as error:
+            still = error
+    raise still
+
+
+class _StandingStillError(np.linalg.LinAlgError):
+    """No residual was halved for long."""
+
+
+def _run(
+    operator: Operator,
+    k: int,
+    which: str,
+    accuracy: Accuracy,
+    random: np.random.Generator,
+    start: Array | None,
+    room: int,
+    known: Pairs | None,
+    times: int,
+) -> Pairs:
     beside = 0 if known is None else known.values.size
     ends = 2 if which == "BE" else 1
     k = min(operator.n - beside, max(k, ends) if beside else k)
     columns = k if beside else 1
-    room = min(max(room, 2 * k + 1, 20) + 4 * (columns - 1), operator.n - beside)
+    room = min(times * (max(room, 2 * k + 1, 20) + 4 * (columns - 1)), operator.n - beside)
     basis = _Basis(operator, beside + room + columns, random)
     if known is not None:
         for vector in known.vectors.T:
@@ -148,8 +173,9 @@ def search(
         images[:] = 0
         images[range(done), range(done)] = values[kept]
         images[done : done + len(ahead), :done] = ahead[:, kept]
-    standing = f", of which the last {PATIENCE} halved no residual" if restart < accuracy.restarts else ""
-    raise np.linalg.LinAlgError(
+    still = restart < accuracy.restarts
+    standing = f", of which the last {PATIENCE} halved no residual" if still else ""
+    raise (_StandingStillError if still else np.linalg.LinAlgError)(
         f"{settled.sum()} of {k} eigenvalues are found after {restart} restarts{standing}: allow more (maxiter=), more "
         f"vectors at a time (ncv=) or a larger tol{accuracy.advice}"
     )
