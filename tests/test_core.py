@@ -293,7 +293,9 @@ def hostile_arrays(array, written):
     yield "one number for all", np.broadcast_to(array.flat[0], array.shape), False
     shifted = np.zeros(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
     shifted[...] = array
-    if "ASAN_OPTIONS" not in os.environ:  # every processor that vech runs on loads them, and C++ knows no such loads
+    if (
+        "ASAN_OPTIONS" not in os.environ
+    ):  # every processor that vech runs on loads them, and C++ knows no such loads
         yield "between words", shifted, False
 
 
