@@ -375,3 +375,22 @@ def test_both_ends_by_turns_and_of_complex_matrices_too():
     S = next(stores(full))
     np.testing.assert_allclose(eigsh(S, 3, "BE", return_eigenvectors=False), [1, N - 1, N])
     np.testing.assert_allclose(eigsh(S, 1, "BE", return_eigenvectors=False), [N])
+
+
+def test_a_run_that_stands_still_gets_more_room_unless_it_is_given(monkeypatch):
+    full, _ = rotated(np.linspace(-1, 1, N))
+    S, tried, run = next(stores(full)), [], lanczos._run
+
+    def stubborn(*arguments):
+        tried.append(arguments[-1])
+        if arguments[-1] < 4:
+            raise lanczos._StandingStillError("still")
+        return run(*arguments)
+
+    monkeypatch.setattr(lanczos, "_run", stubborn)
+    np.testing.assert_allclose(eigsh(S, 2, "LA", return_eigenvectors=False), np.linspace(-1, 1, N)[-2:])
+    assert tried[:3] == [1, 2, 4]
+    tried.clear()
+    with pytest.raises(np.linalg.LinAlgError, match="still"):
+        eigsh(S, 2, "LA", ncv=20)
+    assert tried == [1]
