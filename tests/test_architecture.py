@@ -59,8 +59,8 @@ INSIDE = {
         ("nearest", "sparse_solve"),
         ("factor",),
         ("units",),
-        ("algebra", "rectangle", "sparse_norms"),
-        ("checks", "columns", "lanczos", "newton", "quadrature"),
+        ("algebra", "quadrature", "rectangle", "sparse_norms"),
+        ("checks", "columns", "lanczos", "newton"),
     ),
     "sparse": (
         ("half",),

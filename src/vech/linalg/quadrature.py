@@ -6,10 +6,10 @@ Source: L. Lin, Y. Saad, C. Yang, "Approximating spectral densities of large mat
 import numpy as np
 
 from vech.arrays import Array
+from vech.linalg.lanczos import SEED
 from vech.store import Store
 
 STEPS, PROBES = 100, 8  # Lanczos steps, and random vectors
-SEED = 0x76656368  # no seed that data may have been made with: probes must not be like them
 
 
 def quadrature(S: Store) -> tuple[Array, Array]:

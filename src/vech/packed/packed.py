@@ -628,8 +628,6 @@ class Packed(Operators, Casts):
         halves = []
         for x in operands:
             if isinstance(x, Store) and not isinstance(x, Packed):
-                if not hasattr(x, "to_packed"):
-                    return NotImplemented
                 x = x.to_packed()
             halves.append(x._held if isinstance(x, Packed) else x)
         half, layout, kind = apply(ufunc, *halves, in_place=in_place)

@@ -223,7 +223,7 @@ class Algebra(Operators, Arrays):
             VECH.length(self._n) * self.dtype.itemsize,
             f"np.{ufunc.__name__} is true here where nothing is stored; S != T, S < T and S > T are not",
         )
-        packed = [x.to_packed() if hasattr(x, "to_packed") else x for x in operands]
+        packed = [x.to_packed() if isinstance(x, Store) else x for x in operands]
         first: Packed = next(x for x in packed if isinstance(x, Packed))
         return first._entrywise(ufunc, *packed)  # type: ignore[no-any-return]
 
