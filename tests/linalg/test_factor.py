@@ -10,7 +10,9 @@ from numpy.linalg import LinAlgError
 import cases
 import reference
 import vech
-from vech.linalg import cholesky, cond, factor, inverse, rectangle, slogdet, solve
+from vech.linalg import cholesky, cond, inverse, slogdet, solve
+from vech.linalg.factor import cholesky as factor
+from vech.linalg.factor import rectangle
 
 INEXACT = {name: cases.DTYPES[name] for name in ("float32", "float64", "complex64", "complex128", ">f8")}
 SIZES = (0, 1, 2, 3, 4, 17, 33)

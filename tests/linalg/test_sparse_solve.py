@@ -11,7 +11,7 @@ import reference
 import vech
 from vech.adapters import solvers
 from vech.linalg import eigsh, inner, norm, slogdet, solve
-from vech.linalg.sparse_solve import DIRECT, SparseFactor
+from vech.linalg.factor.sparse import DIRECT, SparseFactor
 
 N = 40
 REAL = ("cholmod", "pardiso", "qdldl", "superlu", "cg", "minres")

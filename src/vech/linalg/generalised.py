@@ -8,11 +8,11 @@ import numpy as np
 
 from vech.arrays import Array, Dtype, as_array
 from vech.layouts.layout import one_of
-from vech.linalg import sparse_solve
 from vech.linalg.checks import check_finite, check_selfadjoint, is_sparse, selfadjoint, work_dtype
-from vech.linalg.factor import rectangle_of
+from vech.linalg.factor import sparse as sparse_solve
+from vech.linalg.factor.cholesky import rectangle_of
+from vech.linalg.factor.rectangle import Rectangle
 from vech.linalg.lanczos import Operator
-from vech.linalg.rectangle import Rectangle
 from vech.linalg.semidefinite import Range, range_of
 from vech.linalg.solving import factored
 from vech.linalg.units import over, power_of_two, scaled, unit_of

@@ -13,7 +13,7 @@ from vech.layouts.kind import Kind
 from vech.layouts.layout import as_integer
 from vech.linalg import lanczos
 from vech.linalg.checks import as_packed, check_finite, check_selfadjoint
-from vech.linalg.factor import rectangle_of
+from vech.linalg.factor.cholesky import rectangle_of
 from vech.linalg.newton import eigenpairs, largest_of, newton, with_diagonal
 from vech.linalg.units import magnitude, power_of_two
 from vech.moves.converting import convert

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array, Dtype
-from vech.linalg import sparse_solve
 from vech.linalg.checks import is_sparse
+from vech.linalg.factor import sparse as sparse_solve
 from vech.packed.packed import packed
 from vech.sparse import SparseHalf
 from vech.store import Store

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from vech.arrays import Array, Dtype, as_array, family
 from vech.layouts.kind import Kind
-from vech.linalg import sparse_solve
 from vech.linalg.checks import as_packed, check_finite, is_selfadjoint, is_sparse, work_dtype
-from vech.linalg.factor import (
+from vech.linalg.factor import sparse as sparse_solve
+from vech.linalg.factor.cholesky import (
     Cholesky,
     SignLogdet,
     check_rows,
@@ -21,7 +21,7 @@ from vech.linalg.factor import (
     sign_logdet,
     try_cholesky,
 )
-from vech.linalg.rectangle import Rectangle
+from vech.linalg.factor.rectangle import Rectangle
 from vech.linalg.units import lift, magnitude, times_power
 from vech.moves.packing import pack
 from vech.packed import norms

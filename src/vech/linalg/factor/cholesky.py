@@ -14,7 +14,7 @@ from vech.arrays import Array, Dtype, as_array, family
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.linalg.checks import as_packed, check_finite, check_finite_array, check_selfadjoint, work_dtype
-from vech.linalg.rectangle import ORDER, Rectangle
+from vech.linalg.factor.rectangle import ORDER, Rectangle
 from vech.linalg.units import times_power
 from vech.moves.converting import convert
 from vech.packed.packed import Packed

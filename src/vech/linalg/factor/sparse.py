@@ -9,7 +9,7 @@ from vech.arrays import Array, Dtype, as_array
 from vech.layouts.kind import Kind
 from vech.layouts.layout import as_integer, one_of
 from vech.linalg.checks import check_finite, check_finite_array, is_selfadjoint, selfadjoint, work_dtype
-from vech.linalg.factor import SignLogdet, check_rows, columns, product, sign_logdet
+from vech.linalg.factor.cholesky import SignLogdet, check_rows, columns, product, sign_logdet
 from vech.linalg.sparse_norms import norm
 from vech.linalg.units import lift, scaled, times_power, unit_of
 from vech.moves.foreign import judged_options

@@ -1,0 +1,1 @@
+"""Factors of a store, one a file, and what they answer."""
