@@ -11,6 +11,7 @@ import reference
 import vech
 from vech.adapters import solvers
 from vech.linalg import eigsh, inner, norm, slogdet, solve
+from vech.linalg.factor.answers import solved
 from vech.linalg.factor.sparse import DIRECT, SparseFactor
 
 N = 40
@@ -199,7 +200,7 @@ def test_auto_goes_on_where_a_positive_diagonal_promised_too_much(solver, monkey
     assert np.linalg.eigvalsh(full)[0] < 0
     factor = SparseFactor(half_of(full))
     assert factor.solver == "superlu"
-    assert_solves(factor.solve(right_side()), full, right_side())
+    assert_solves(solved(factor, right_side()), full, right_side())
 
 
 def neumann(*shape):

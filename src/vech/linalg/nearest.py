@@ -13,7 +13,7 @@ from vech.layouts.kind import Kind
 from vech.layouts.layout import as_integer
 from vech.linalg import lanczos
 from vech.linalg.checks import as_packed, check_finite, check_selfadjoint
-from vech.linalg.factor.cholesky import rectangle_of
+from vech.linalg.factor.rectangle import rectangle_of
 from vech.linalg.newton import eigenpairs, largest_of, newton, with_diagonal
 from vech.linalg.units import magnitude, power_of_two
 from vech.moves.converting import convert
@@ -310,7 +310,8 @@ def _shifted(matrix: Array, amount: float) -> Array:
 
 def _has_factor(S: Packed, least: float = 0.0) -> bool:
     """Whether ``S - least I`` has a Cholesky factor, in the dtype of S and in the way of `cholesky`."""
-    rectangle = rectangle_of(S.half.astype(S.dtype.newbyteorder("="), copy=False), S.layout, S.kind)
+    numbers = S.half.astype(S.dtype.newbyteorder("="), copy=False)
+    rectangle = rectangle_of(S._held._replace(numbers=numbers))
     rectangle.lower_diagonal(least)
     return rectangle.factor() == 0
 
@@ -367,7 +368,7 @@ def _smallest_of_half(matrix: Packed) -> float:
     unit = magnitude(matrix)
     wide = matrix.half.astype(np.result_type(matrix.dtype, np.float64))
     wide /= unit
-    factor = rectangle_of(wide, matrix.layout, matrix.kind)
+    factor = rectangle_of(matrix._held._replace(numbers=wide))
     factor.factor()
 
     operator = lanczos.Operator(n, factor.dtype, lambda b: factor.solve(np.array(b, order="F")))

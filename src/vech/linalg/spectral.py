@@ -23,8 +23,8 @@ from vech.linalg.checks import (
     is_sparse,
     work_dtype,
 )
+from vech.linalg.factor.full import expanded
 from vech.linalg.generalised import generalised
-from vech.linalg.solving import expanded
 from vech.linalg.units import over, scaled, unit_of
 from vech.moves.foreign import judged_options
 from vech.packed import norms
@@ -336,7 +336,8 @@ def eigh(S: Packed, *, threads: int | None = None, **options: Any) -> Any:
         )
     check_selfadjoint(S, "eigh", EVERY)
     check_finite(S)
-    full = expanded(S, work_dtype(S.dtype, "S"), threads)
+    numbers = S.half.astype(work_dtype(S.dtype, "S"), copy=False)
+    full = expanded(S._held._replace(numbers=numbers), threads)
     return eigh(full, lower=True, overwrite_a=True, check_finite=False, **options)
 
 

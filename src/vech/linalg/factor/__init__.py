@@ -1,1 +1,1 @@
-"""Factors of a store, one a file, and what they answer."""
+"""Factors of a matrix, one a file, each of which keeps `promise.Factor`; which one is made, and what it answers."""

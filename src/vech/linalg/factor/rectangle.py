@@ -6,9 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array
+from vech.arrays import Array, Dtype
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.kind import Kind
 from vech.layouts.orders import RectangularFullPacked
-from vech.linalg.checks import CHUNK
+from vech.linalg.checks import CHUNK, check_finite
+from vech.linalg.factor.full import lifted
+from vech.linalg.units import times_power
+from vech.moves.converting import convert
+from vech.moves.runs import Half
+from vech.packed.packed import Packed
 
 LAPACK_SIDE = 46_340  # n(n+1)/2 of the next side needs more than the 32 bits that SciPy's wrappers count with
 PANEL = 512  # columns that BLAS gets at a time beyond that
@@ -22,18 +29,14 @@ class Rectangle:
     (of its mirrored part: conjugated ones), which BLAS takes as they lie.
     """
 
-    exponent = 0  # what is factored is the matrix itself
+    exponent = 0  # of the matrix itself: lifted while it is factored, numbers of its size have a root
+    singular = False
 
     def __init__(self, numbers: Array, n: int) -> None:
         self.numbers = numbers
-        self.n = n
+        self.n, self.dtype = n, numbers.dtype
         self._even = 1 - n % 2
         self._split = (n + 1) // 2
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The dtype of the numbers."""
-        return self.numbers.dtype
 
     @property
     def whole(self) -> bool:
@@ -109,8 +112,13 @@ class Rectangle:
         self.solve_upper(b)
         return b
 
-    def inverse(self) -> "Rectangle":
-        """The lower triangle of (L L^H)^-1."""
+    def inverse(self, layout: AnyLayout, threads: int | None = None) -> Array:
+        """(L L^H)^-1 as a half; the factor stays."""
+        return convert(
+            self._inverse().numbers, ORDER, layout, kind=Kind.HERMITIAN.of(self.dtype), threads=threads
+        )
+
+    def _inverse(self) -> "Rectangle":
         if self.n == 0:
             return self
         if self.whole:
@@ -213,3 +221,20 @@ class Rectangle:
 
 def _lower(width: int) -> Array:
     return np.tri(width, dtype=np.bool)
+
+
+def try_cholesky(S: Packed, dtype: Dtype, threads: int | None = None) -> tuple[Rectangle, int]:
+    """A factor, and the order of the leading minor that is not positive, or 0."""
+    half, exponent = lifted(S, dtype)
+    rectangle = rectangle_of(half, threads)
+    minor = rectangle.factor()
+    if minor:
+        check_finite(S)
+    if exponent:
+        rectangle.numbers = times_power(rectangle.numbers, -exponent // 2)
+    return rectangle, minor
+
+
+def rectangle_of(half: Half, threads: int | None = None) -> Rectangle:
+    """A copy of the numbers of a half, as LAPACK factors them."""
+    return Rectangle(convert(half.numbers, half.layout, ORDER, kind=half.kind, threads=threads), half.n)
