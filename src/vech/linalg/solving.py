@@ -90,14 +90,14 @@ def solve(
     >>> solve(S, np.array([0.0, 3.0])).round(12), solve(S, np.array([0.0, 3.0]), solver="cg").round(8)
     (array([1., 2.]), array([1., 2.]))
     """
-    half = half_of(S, "solve")
-    _check_solver(half, solver, options)
+    sparse, half = is_sparse(S), half_of(S, "solve")
+    _check_solver(solver, options, sparse)
     b = as_array(b, "b")
     check_rows(b, half.n)
     wide = np.result_type(work_dtype(half.dtype, "S"), work_dtype(b.dtype, "b"))
     if b.size == 0:
         return np.zeros(b.shape, wide)
-    if not is_sparse(half):
+    if not sparse:
         dtype = wide if family(half.dtype) == "c" else np.zeros(0, wide).real.dtype
         x = solved(factored(half, dtype, threads, columns=b.shape[1] if b.ndim == 2 else 1), b)
     else:
@@ -114,9 +114,9 @@ def solve(
     return x
 
 
-def _check_solver(S: Packed | SparseHalf, solver: str, options: dict[str, Any]) -> None:
+def _check_solver(solver: str, options: dict[str, Any], sparse: bool) -> None:
     """Refuse a solver, or options of one, that does not go with S."""
-    if not is_sparse(S):
+    if not sparse:
         if solver != "auto" or options:
             without = ", ".join(["solver", *options])
             raise TypeError(f"a Packed is solved by LAPACK: leave {without} out, or take a SparseHalf")

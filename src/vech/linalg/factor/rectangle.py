@@ -50,8 +50,7 @@ class Rectangle:
 
     def diagonal(self) -> Array:
         """The diagonal, as a copy."""
-        diagonal: Array = self.numbers[self._diagonal()]
-        return diagonal
+        return np.concatenate(self._diagonals())
 
     def largest(self) -> float:
         """The largest modulus of the numbers."""
@@ -67,11 +66,13 @@ class Rectangle:
     def make_diagonal_real(self) -> None:
         """Drop the imaginary parts that no Hermitian diagonal has."""
         if self.dtype.kind == "c":
-            self.numbers.imag[self._diagonal()] = 0
+            for diagonal in self._diagonals():
+                diagonal.imag = 0
 
     def lower_diagonal(self, amount: float) -> None:
         """Subtract a number from the diagonal."""
-        self.numbers[self._diagonal()] -= self.dtype.type(amount)
+        for diagonal in self._diagonals():
+            diagonal -= self.dtype.type(amount)
 
     def read(self, start: int, stop: int) -> Array:
         """A copy of columns start to stop from row start on, zero above the diagonal."""
@@ -205,8 +206,11 @@ class Rectangle:
     def _panels_from(self, first: int) -> Iterator[tuple[int, int]]:
         return (panel for panel in self.panels() if panel[0] >= first)
 
-    def _diagonal(self) -> Any:
-        return ORDER.diagonal_slots(self.n)
+    def _diagonals(self) -> tuple[Array, Array]:
+        """The diagonal before the split and behind it, as views."""
+        stride = self.n + self._even
+        behind = self.numbers[(1 - self._even) * stride :: stride + 1]
+        return self.numbers[self._even :: stride + 1][: self._split], behind[: self.n - self._split]
 
     def _lapack(self, name: str) -> Any:
         from scipy.linalg import get_lapack_funcs
