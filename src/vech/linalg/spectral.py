@@ -27,6 +27,7 @@ from vech.linalg.factor.full import expanded
 from vech.linalg.generalised import generalised
 from vech.linalg.units import over, scaled, unit_of
 from vech.moves.foreign import judged_options
+from vech.operators import check_same_side
 from vech.packed import norms
 from vech.packed.packed import Packed
 from vech.store import Store
@@ -421,7 +422,7 @@ def inner(S: Store, T: Store) -> Any:
     check_numbers(a, "an inner product")
     check_numbers(b, "an inner product", "T")
     if is_sparse(a) or is_sparse(b):
-        norms.check_sides(a.n, b.n)
+        check_same_side(b.n, a.n)
         return sparse_norms.inner(a, b)
     a, b = (x.astype(float) if family(x.dtype) in "biu" else x for x in (a, b))
     return norms.inner(a._held, b._held)
