@@ -495,9 +495,7 @@ def test_norms_and_inner_products_of_billions_of_rows():
 def test_inner_of_integers_does_not_wrap_around():
     S = half_of(np.diag(np.array([2**40, 3])))
     assert inner(S, S) == 2.0**80 + 9
-    with pytest.raises(
-        ValueError, match="matrices of 2 and of 3 rows do not fit each other"
-    ):
+    with pytest.raises(ValueError, match="matrices of 2 and of 3 rows do not fit each other"):
         inner(S, half_of(np.eye(3)))
 
 

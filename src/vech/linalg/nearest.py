@@ -32,7 +32,7 @@ class Nearest(NamedTuple):
     Attributes
     ----------
     matrix : Packed
-        Has a Cholesky factor. In the layout and dtype (native) of what was given, its diagonal stored; labels
+        Has a Cholesky factor, but for zeros. In the layout and dtype (native) of what was given, its diagonal stored; labels
         follow.
     distance : float
         Frobenius norm of the difference, over the full matrix; infinity where float64 ends.
@@ -137,7 +137,7 @@ def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
         Its diagonal may be of any sign.
     floor : float, optional
         The smallest eigenvalue of the result. By default 4 n eps of the dtype times the largest number by size,
-        raised where LAPACK needs more to factorise the result.
+        raised where LAPACK needs more to factorise the result; without one zeros are their own answer.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
     Raises
     ------
     ValueError
-        For NaN or infinity, a matrix of zeros without a `floor`, or a `floor` that is not positive.
+        For NaN or infinity, or a `floor` that is not positive.
     OverflowError
         If the result exceeds the dtype.
     TypeError
@@ -174,10 +174,8 @@ def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
     least = 0.0 if floor is None else _as_floor(floor)
     largest = norms.norm(S._held, "max")
     unit = power_of_two(max(largest, least))
-    if S.n and not unit:
-        raise ValueError(
-            "S is all zeros, which gives its floor no scale: pass floor=, the smallest eigenvalue"
-        )
+    if not unit:
+        return _unchanged(S)
     if floor is None:
         least = 4 * S.n * epsilon(S.dtype) * largest
     if _has_factor(S, least):

@@ -63,15 +63,18 @@ def solve(
         If S is singular (see the Notes), or an iteration ends too soon.
     ValueError, TypeError
         As `cholesky`, and for a b that does not fit; "auto" takes every kind.
+    OverflowError
+        If x has numbers beyond the dtype.
     ModuleNotFoundError
         If the solver is not installed.
 
     Notes
     -----
     A Packed: tries `cholesky`, in memory for one more half. If S is not positive definite, the full matrix is made
-    and factored in place: by the ``L D L^T`` of J. Bunch & L. Kaufman (Math. Comp. 31(137), 1977;
-    LAPACK's ?sytrf, ?hetrf), or by LU where S is skew or b
-    has more than n / 8 columns.
+    and factored in place: by the ``L D L^T`` of J. Bunch & L. Kaufman (Math. Comp. 31(137), 1977; LAPACK's ?sytrf,
+    ?hetrf), or by LU (?getrf), with twice the operations, where S is skew, where b has more than n / 8 columns, and
+    with SciPy before 1.15, which does not solve by the former. Numbers near the least ones of the dtype are
+    multiplied by a power of two first, and lose no digits.
 
     A SparseHalf: the factor, in float64, takes as much time and memory as its fill asks for. Solutions are refined
     until their residual is rounding of ``|S| |x|``.

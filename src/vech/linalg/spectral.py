@@ -165,7 +165,9 @@ def eigsh(
         start = None if start is None else problem.start(start)
         start = start if start is None or start.any() else None
         rounding = lanczos.rounding(S.n, dtype)
-        advice = "" if problem.inverted else "; values in the midst of others are found fast by sigma="
+        near = "those next to zero" if which == "SM" else "values in the midst of others"
+        shift = "sigma=0" if which == "SM" else "sigma="
+        advice = "" if problem.inverted else f"; {near} are found fast by {shift}"
         accuracy = lanczos.Accuracy(
             max(float(tol), rounding), 0.0 if problem.inverted else rounding, most, advice
         )

@@ -8,9 +8,9 @@ from vech.arrays import Array, Dtype
 class Factor(Protocol):
     """A matrix ``A = 2^exponent S``, factored; S keeps to itself, and may change.
 
-    - ``A @ solve(b)`` is b to rounding, of a regular A.
+    - ``A @ solve(b)`` is b to rounding, of a regular A and numbers far from the least ones.
     - The product of `pivots` is the determinant of A, unless A is `singular`.
-    - Hence ``S^-1 b = 2^exponent solve(b)`` and ``det S = 2^(-n exponent) product``, which `answers` alone work out.
+    - Hence ``S^-1 b = 2^exponent solve(b)`` and ``det S = 2^(-n exponent) product``, as `answers` has it.
     """
 
     n: int
