@@ -204,6 +204,18 @@ def test_a_solution_beyond_the_dtype_is_told():
             solve(S, np.full(N, 1e100), solver=solver)
 
 
+def test_an_inverse_beyond_the_dtype_is_told():
+    message = "the inverse has numbers beyond float64: multiply S by a number first"
+    for name in ("definite", "indefinite"):
+        with pytest.raises(OverflowError, match=message):
+            inverse(next(stores(name, 1e-310)))
+    F = cholesky(next(stores("definite", 1e-310)))
+    with pytest.raises(OverflowError, match=message):
+        F.inverse()
+    with pytest.raises(OverflowError, match="x has numbers beyond float64: divide b by a number first"):
+        F.solve(np.ones(N))
+
+
 # ---- at the ends of a dtype, where numbers are whole multiples of the least one ------------------------------
 
 ENDS = {"f4": (-149, 105), "f8": (-1074, 1000), "c8": (-149, 105), "c16": (-1074, 1000)}

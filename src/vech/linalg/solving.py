@@ -19,6 +19,7 @@ from vech.linalg.factor.answers import (
     one_norm,
     solution,
     solved,
+    within,
 )
 from vech.linalg.factor.choice import factored, invertible
 from vech.linalg.factor.sparse import DETERMINANT, DIRECT, SparseFactor
@@ -111,10 +112,7 @@ def solve(
         else:
             x = solved(SparseFactor(half, solver, threads), b)
     with np.errstate(over="ignore"):
-        x = x.astype(wide, copy=False)
-    if not np.isfinite(x).all():
-        raise OverflowError(f"x has numbers beyond {wide}: divide b by a number first")
-    return x
+        return within(x.astype(wide, copy=False), "x", "divide b")
 
 
 def _check_solver(solver: str, options: dict[str, Any], sparse: bool) -> None:
@@ -153,6 +151,8 @@ def inverse(S: Packed, *, threads: int | None = None) -> Packed:
         If S is singular.
     ValueError, TypeError
         As `solve`.
+    OverflowError
+        If the inverse has numbers beyond the dtype.
 
     Notes
     -----
@@ -172,7 +172,7 @@ def inverse(S: Packed, *, threads: int | None = None) -> Packed:
     layout = S.layout if S.layout.implied is None else S.layout.plain
     factor = invertible(S, dtype, threads)
     check_regular(factor)
-    half = times_power(factor.inverse(layout, threads), factor.exponent)
+    half = within(times_power(factor.inverse(layout, threads), factor.exponent), "the inverse", "multiply S")
     return Packed(half, layout, kind=S.kind, labels=S.labels)
 
 

@@ -26,7 +26,7 @@ class SignLogdet(NamedTuple):
 
 def solved(factor: Factor, b: ArrayLike) -> Array:
     """S^-1 b, of b of shape (n,) or (n, m); complex where either is."""
-    return columns(b, factor.n, factor.dtype, partial(solution, factor))
+    return within(columns(b, factor.n, factor.dtype, partial(solution, factor)), "x", "divide b")
 
 
 def solution(factor: Factor, b: Array) -> Array:
@@ -36,6 +36,13 @@ def solution(factor: Factor, b: Array) -> Array:
     if not any(up):
         return times_power(factor.solve(b), factor.exponent)
     return times_power(factor.solve(times_power(b, up)), factor.exponent - np.array(up))
+
+
+def within(x: Array, name: str, way_out: str) -> Array:
+    """x; OverflowError if it has numbers beyond its dtype."""
+    if not np.isfinite(x).all():
+        raise OverflowError(f"{name} has numbers beyond {x.dtype}: {way_out} by a number first")
+    return x
 
 
 def check_regular(factor: Factor) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from vech.arrays import Array, Dtype, as_array, family
 from vech.linalg.checks import as_packed, check_finite_array, check_selfadjoint, work_dtype
-from vech.linalg.factor.answers import columns, one_norm, product, solved
+from vech.linalg.factor.answers import columns, one_norm, product, solved, within
 from vech.linalg.factor.rectangle import ORDER, Rectangle, try_cholesky
 from vech.linalg.units import times_power
 from vech.moves.converting import convert
@@ -119,6 +119,8 @@ class Cholesky:
         ------
         ValueError, TypeError
             If b has another shape, a dtype that LAPACK does not compute with, NaN or infinity, which is named.
+        OverflowError
+            If x has numbers beyond the dtype.
 
         Notes
         -----
@@ -149,7 +151,7 @@ class Cholesky:
         >>> F.inverse().half.round(4)
         array([ 0.2778, -0.0556,  0.1111])
         """
-        half = self._rectangle.inverse(self._layout)
+        half = within(self._rectangle.inverse(self._layout), "the inverse", "multiply S")
         return Packed(half, self._layout, kind=self._kind, labels=self._labels)
 
     def logdet(self) -> float:
