@@ -34,7 +34,7 @@ def unit_of(S: Store) -> float:
 
 
 def times_power(x: Array, exponent: Any) -> Array:
-    """x times two to the exponent, one for all or each column's, in two steps that no exponent overflows."""
+    """x times two to the exponent, of all or of each column, in two steps that none overflows."""
     if isinstance(exponent, int) and not exponent:
         return x
     real = np.zeros(0, x.dtype).real.dtype
@@ -49,7 +49,7 @@ def over(x: Array, unit: float) -> Array:
 
 
 def lift(x: Array) -> int:
-    """The exponent of a power of two, a square, that takes numbers near the least ones to about one; 0 of others."""
+    """The even exponent of two that takes numbers near the least ones to about one; 0 of others."""
     largest, tiny = 0.0, 2**60 * float(np.finfo(x.dtype).tiny)  # beside it, small numbers lose digits
     for start in range(0, x.size, LOOK):  # most are ordinary, as the first ones tell
         largest = max(largest, float(np.abs(x[start : start + LOOK]).max()))

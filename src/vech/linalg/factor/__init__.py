@@ -1,1 +1,1 @@
-"""Factors of a matrix, one a file, each of which keeps `promise.Factor`; which one is made, and what it answers."""
+"""Factors of a matrix, one a file, that keep `promise.Factor`; which one is made, and what it answers."""

@@ -30,7 +30,7 @@ def solved(factor: Factor, b: ArrayLike) -> Array:
 
 
 def solution(factor: Factor, b: Array) -> Array:
-    """S^-1 b, of columns as `Factor.solve` takes them; tiny ones are lifted halfway to one, which no x overflows."""
+    """S^-1 b, of columns as `Factor.solve` takes them; tiny ones are lifted halfway to one on the way."""
     check_regular(factor)
     up = [lift(column) // 2 for column in b.T]
     if not any(up):

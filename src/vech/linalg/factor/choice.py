@@ -12,7 +12,7 @@ MANY = 8  # from n / MANY right sides on LU is faster than LDL^H, whose solver t
 
 
 def factored(S: Packed, dtype: Dtype, threads: int | None = None, *, columns: int = 1) -> Factor:
-    """Cholesky's factor where there is one, else that of the expanded matrix which is best for so many columns."""
+    """Cholesky's factor where there is one, else that of the expanded matrix for so many columns."""
     from scipy.linalg import lapack
 
     known = hasattr(lapack, "dsytrs")  # SciPy has it, and ?hetrs, from 1.15 on

@@ -1,4 +1,4 @@
-"""What is factored: the numbers of a half, away from the least ones of their dtype, and the full matrix of them."""
+"""What is factored: the numbers of a half, far from the least ones, and the full matrix of them."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from vech.packed.packed import Packed
 
 
 def lifted(S: Packed, dtype: Dtype) -> tuple[Half, int]:
-    """S in a dtype, times the power of two that takes a matrix of tiny numbers to about one; and its exponent.
+    """S in a dtype, times the power of two that takes tiny numbers to about one; and its exponent.
 
     Else digits fall below the least number: of products on the way, of scales of the layout.
     """
