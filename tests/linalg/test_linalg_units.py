@@ -216,7 +216,7 @@ def test_an_inverse_beyond_the_dtype_is_told():
         F.solve(np.ones(N))
 
 
-# ---- at the ends of a dtype, where numbers are whole multiples of the least one ------------------------------
+# ---- at the ends of a dtype, where numbers are whole multiples of the least one ----------------
 
 ENDS = {"f4": (-149, 105), "f8": (-1074, 1000), "c8": (-149, 105), "c16": (-1074, 1000)}
 HELD = {

@@ -71,11 +71,12 @@ def solve(
 
     Notes
     -----
-    A Packed: tries `cholesky`, in memory for one more half. If S is not positive definite, the full matrix is made
-    and factored in place: by the ``L D L^T`` of J. Bunch & L. Kaufman (Math. Comp. 31(137), 1977; LAPACK's ?sytrf,
-    ?hetrf), or by LU (?getrf), with twice the operations, where S is skew, where b has more than n / 8 columns, and
-    with SciPy before 1.15, which does not solve by the former. Numbers near the least ones of the dtype are
-    multiplied by a power of two first, and lose no digits.
+    A Packed: tries `cholesky`, in memory for one more half. If S is not positive definite, the full
+    matrix is made and factored in place: by the ``L D L^T`` of J. Bunch & L. Kaufman (Math. Comp.
+    31(137), 1977; LAPACK's ?sytrf, ?hetrf), or by LU (?getrf), with twice the operations, where S is
+    skew, where b has more than n / 8 columns, and with SciPy before 1.15, which does not solve by the
+    former. Numbers near the least ones of the dtype are multiplied by a power of two first, and lose no
+    digits.
 
     A SparseHalf: the factor, in float64, takes as much time and memory as its fill asks for. Solutions are refined
     until their residual is rounding of ``|S| |x|``.
