@@ -40,7 +40,7 @@ INSIDE = {
         ("npz", "pair", "tables"),
         ("raw", "matrix_market", "arrays", "description"),
         ("panels", "dtypes"),
-        ("digests", "drafts", "files", "info", "symmetric"),
+        ("cells", "digests", "drafts", "files", "info", "symmetric"),
     ),
     "adapters": (("pandas", "sklearn", "solvers"),),
     "covariance": (
