@@ -40,7 +40,9 @@ INSIDE = {
         ("npz", "pair", "tables"),
         ("raw", "matrix_market", "arrays", "description", "info"),
         ("panels", "dtypes"),
-        ("content", "digests", "drafts", "errors"),
+        ("raw", "matrix_market", "arrays", "description", "info"),
+        ("panels", "dtypes"),
+        ("cells", "content", "digests", "drafts", "errors"),
     ),
     "adapters": (("pandas", "sklearn", "solvers"),),
     "covariance": (
