@@ -16,9 +16,23 @@ MOST = 1032
 """Bytes that one packed byte can hold at most, beside the first few: zlib.net/zlib_tech.html."""
 
 
+LONGEST = 1 << 26
+"""Bytes of a line at most, as in `lines`."""
+
+
 def is_packed(path: Path) -> bool:
     """Whether the name says so."""
     return path.name.lower().endswith(SUFFIX)
+
+
+class _Text(gzip.GzipFile):
+    """A packed file whose lines come to an end: a few bytes can hold one that fills the memory."""
+
+    def readline(self, size: int | None = -1) -> bytes:
+        line: bytes = super().readline(LONGEST + 1 if size is None or size < 0 else size)
+        if len(line) > LONGEST:
+            raise ValueError(f"has a line of more than {LONGEST:,} bytes, when it is unpacked")
+        return line
 
 
 @contextmanager
@@ -29,7 +43,7 @@ def unpacked(path: Path) -> Iterator[BinaryIO]:
             yield file
             return
         try:
-            with gzip.GzipFile(fileobj=file) as text:
+            with _Text(fileobj=file) as text:
                 yield cast(BinaryIO, text)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise FileFormatError(f"is no whole gzip file: {error}", path) from error

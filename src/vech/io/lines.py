@@ -32,10 +32,12 @@ class Lines:
         Where in `piece` the next line begins.
     line : int
         How many lines of the file lie before it.
+    passed : int
+        Bytes of the pieces before this one.
     """
 
     def __init__(self, path: Path, pieces: Iterator[bytes]) -> None:
-        self.path, self.piece, self.at, self.line = path, b"", 0, 0
+        self.path, self.piece, self.at, self.line, self.passed = path, b"", 0, 0, 0
         self._pieces = pieces
         self._parts: list[str] = []  # what a line holds behind a carriage return inside it, last first
 
@@ -65,8 +67,13 @@ class Lines:
                 self.path,
                 line,
             ) from None
+        self.passed += len(self.piece)
         self.piece, self.at = piece, 0
         return True
+
+    def count(self) -> int:
+        """How many lines of the piece have not been read, each of which may hold several behind carriage returns."""
+        return self.piece.count(b"\n", self.at) + len(self._parts)
 
     def next(self) -> str | None:
         """The next line with its end, in this piece or in the following one; None at the end of the file."""
