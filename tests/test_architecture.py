@@ -40,7 +40,7 @@ INSIDE = {
         ("npz", "pair", "tables"),
         ("raw", "matrix_market", "arrays", "description"),
         ("panels", "dtypes"),
-        ("digests", "drafts", "files", "info", "symmetric"),
+        ("digests", "drafts", "files", "info", "labels", "symmetric"),
     ),
     "adapters": (("pandas", "sklearn", "solvers"),),
     "covariance": (
@@ -101,7 +101,7 @@ OPTIONAL = {
     "click": {"cli": "top"},
     "rich": {"cli": "top", "demo": "top"},
     "sklearn": {"demo": "inside", "adapters": "top"},
-    "pandas": {"adapters": "top"},
+    "pandas": {"adapters": "top", "io": "inside"},
     "matplotlib": {"demo": "inside", "plot": "inside", "cli": "inside"},
     "mpl_toolkits": {"plot": "inside"},
     "pyarrow": {"io": "inside"},
