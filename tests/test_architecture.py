@@ -38,9 +38,9 @@ INSIDE = {
     "io": (
         ("npy",),
         ("npz", "pair", "tables"),
-        ("raw", "matrix_market", "arrays", "description"),
+        ("raw", "matrix_market", "arrays", "description", "info"),
         ("panels", "dtypes"),
-        ("digests", "drafts", "files", "info", "labels", "symmetric"),
+        ("content", "digests", "drafts", "errors", "labels"),
     ),
     "adapters": (("pandas", "sklearn", "solvers"),),
     "covariance": (
@@ -219,7 +219,7 @@ def test_file_formats_do_not_know_each_other():
 
 
 def is_a_file_format(module):
-    return module in ("io.npy", "io.npz", "io.raw", "io.matrix_market")
+    return module.removeprefix("io.") in vech.io.FORMATS.values()
 
 
 def test_layout_and_store_import_nothing_of_vech():

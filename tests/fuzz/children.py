@@ -137,9 +137,7 @@ def _loose(path: Path) -> dict[str, object]:
 
 
 def _load(path: Path) -> None:
-    content = vech.io.load(path, **_loose(path))
-    bare = getattr(content, "ndim", 0) == 1
-    info.summarize(content, vech.io.could_be(len(content), content.dtype) if bare else [])
+    info.summarize(vech.io.examine(path, **_loose(path)))
 
 
 def _read(path: Path) -> None:

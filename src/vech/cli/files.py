@@ -26,7 +26,8 @@ from vech.cli.options import (
     threads_option,
 )
 from vech.cli.root import vech_command
-from vech.io.files import visible
+from vech.io.content import Content
+from vech.io.errors import visible
 from vech.io.info import Info, summarize
 
 
@@ -42,11 +43,7 @@ def info(file: Path, dtype: str | None, n: int | None) -> None:
       vech info half.npy
       vech info numbers.bin --dtype '>f4'
     """
-    content = vech.io.load(file, dtype=dtype, n=n)
-    bare = getattr(content, "ndim", 0) == 1
-    fitting = vech.io.could_be(len(content), content.dtype) if bare else []
-    found = summarize(content, [case for case in fitting if n in (None, case[2])])
-    _print_info(file, found, n)
+    _print_info(file, summarize(vech.io.examine(file, dtype=dtype, n=n), n), n)
 
 
 @vech_command.command()
@@ -91,7 +88,7 @@ def expand(
     with Bar(f"reading {file.name}", size_of(file)) as bar:
         store = vech.io.read(file, layout=layout, kind=kind, dtype=dtype, n=n)
         if to == "auto":
-            to = "csr" if summarize(store, []).cases[0].best == "csr" else "dense"
+            to = "csr" if summarize(Content.of_store(store)).cases[0].best == "csr" else "dense"
             out = out if out.suffix else out.with_name(out.name + {"csr": ".npz", "dense": ".npy"}[to])
             vech.io.expands_to(out, to)
             check_out(file, out, force)

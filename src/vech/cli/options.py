@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 import vech
-from vech.io.files import visible
+from vech.io.errors import visible
 from vech.io.pair import description_path, is_leftover
 from vech.layouts.kind import STORED
 

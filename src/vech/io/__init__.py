@@ -12,23 +12,22 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
+from vech.io.content import Abilities, Content
 from vech.io.dtypes import as_dtype, dtype_name
-from vech.io.files import FileFormatError, naming
+from vech.io.errors import NO_DIGEST, FileFormatError, naming
+from vech.io.info import could_be
 from vech.io.panels import Progress
-from vech.io.symmetric import sparse_half
-from vech.layouts.dialects import DIALECTS, AnyLayout, as_layout
+from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import resolve_kind
 from vech.layouts.layout import other_diagonal
-from vech.layouts.orders import Pieces
 from vech.moves import packing
 from vech.moves.judging import AsymmetryError
-from vech.moves.nonzeros import sparse_dtype
 from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
 from vech.sparse.pack import from_sparse
 from vech.store import Store
 
-__all__ = ["FORMATS", "FileFormatError", "expand", "load", "pack", "read", "write"]
+__all__ = ["FORMATS", "FileFormatError", "examine", "expand", "load", "pack", "read", "write"]
 
 
 def __dir__() -> list[str]:
@@ -36,11 +35,11 @@ def __dir__() -> list[str]:
 
 
 class Format(Protocol):
-    """What a module of this folder offers; HOLDS says as what it holds a full matrix, the usual way first."""
+    """What a module of this folder offers."""
 
-    HOLDS: tuple[str, ...]
+    CAN: Abilities
 
-    def load(self, path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Any: ...
+    def load(self, path: Path, **options: Any) -> Content: ...
 
     def write(self, path: Path, store: Store, *, overwrite: bool) -> None: ...
 
@@ -57,7 +56,10 @@ class Format(Protocol):
 
 
 FORMATS = {".npy": "npy", ".npz": "npz", ".bin": "raw", ".mtx": "matrix_market"}
-"""The module of this folder that serves a suffix; it is imported when it is needed."""
+"""The module of this folder that serves a suffix, of which the longest counts; it is imported when it is needed."""
+
+INSIDE = "::"
+"""Between a file and what is meant of all that it holds: "file.h5::/group/matrix"."""
 
 
 def read(
@@ -68,6 +70,7 @@ def read(
     dtype: Any = None,
     n: int | None = None,
     verify: bool = False,
+    **options: Any,
 ) -> Packed | SparseHalf:
     """Read one symmetric matrix from a file, by its suffix.
 
@@ -90,6 +93,8 @@ def read(
         Compare all numbers of a memory-mapped half with the digest in its description, at the speed of memory
         or of the disk. Of a map it is else 16 MiB that are compared, or three tiles; what is read into memory
         is always compared. A file without a digest is then an error.
+    **options
+        What single file formats take beside; docs/files.md lists them.
 
     Returns
     -------
@@ -123,7 +128,7 @@ def read(
     """
     path = Path(path)
     wanted = None if layout is None else as_layout(layout)
-    content = load(path, dtype=dtype, n=n, verify=verify)
+    content = examine(path, dtype=dtype, n=n, verify=verify, **options)
     store = _store(content, wanted, kind, n, path)
     if (held := store.describe().layout) is not None:
         found_layout = held.name
@@ -135,7 +140,6 @@ def read(
             path,
         )
     _agree("layout", wanted and wanted.name, found_layout, path)
-    _agree("kind", kind and resolve_kind(kind, store.dtype, moves=False), store.kind, path)
     return store
 
 
@@ -148,7 +152,8 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
         `.npy` (a Packed; `path` + ".json" beside it says layout, kind, n and dtype), `.npz`, `.bin` (a
         Packed, the bare numbers) or `.mtx` (the lower half with its symmetry named).
     store : Packed or SparseHalf
-        What to write. `.npy` and `.npz` keep its labels, if they are text or numbers.
+        What to write. `.npy` and `.npz` keep its labels, if they are text or numbers; `.bin` and `.mtx` have no
+        place for them and refuse it.
     overwrite : bool, default True
         False: a file that is there, or appears while this one is written, stays, and is a FileExistsError.
 
@@ -174,12 +179,26 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
     True
     """
     path = Path(path)
-    form = file_format(path)
+    can = (form := file_format(path)).CAN
     if not isinstance(store, Store):
         raise TypeError(
             f"write takes a store, not {type(store).__name__}: vech.Packed(half, layout) makes one"
         )
-    form.write(path, store if store.describe().triangle else packed(store), overwrite=overwrite)
+    if not can.write:
+        raise ValueError(f"{path}: {suffix_of(path)} is read and not written: write {_written()}")
+    described = store.describe()
+    if described.labels is not None and not can.labels:
+        raise ValueError(
+            f"{path}: {suffix_of(path)} has no place for labels: write {_written('labels')}, or the store without them"
+        )
+    if described.triangle is None:
+        store = packed(store)
+    elif "sparse" not in can.write:
+        raise TypeError(
+            f"{path}: {suffix_of(path)} holds a dense half, and this is a {type(store).__name__}: "
+            "write .npz or .mtx, or its to_packed()"
+        )
+    form.write(path, store, overwrite=overwrite)
 
 
 def expand(
@@ -248,6 +267,7 @@ def pack(
     dtype: Any = None,
     n: int | None = None,
     threads: int | None = None,
+    **options: Any,
 ) -> Packed:
     """Pack the full matrix in a file: `vech.pack` of dense, `vech.from_sparse` of sparse content.
 
@@ -257,7 +277,7 @@ def pack(
         A 2-D `.npy`, SciPy's `.npz`, any `.mtx` of coordinates, a `.bin` with `dtype` and `n`.
     layout, kind, use, tolerance, threads
         As of `vech.pack`.
-    dtype, n
+    dtype, n, **options
         As of `read`.
 
     Returns
@@ -283,35 +303,33 @@ def pack(
     array([1, 3, 5])
     """
     path, layout = Path(path), as_layout(layout)
-    content = load(path, dtype=dtype, n=n)
-    labels = None
-    if isinstance(content, np.ndarray) and n in (0, 1) and content.size == n:
-        content = content.reshape(n, n)  # bare numbers, which are a half as well
-    if isinstance(content, SparseHalf):
-        _agree("kind", kind and resolve_kind(kind, content.dtype, moves=False), content.kind, path)
-        content, kind, labels = content.to_csr(), content.kind, content.labels
-    if isinstance(content, Packed) or content.ndim == 1:
+    content = examine(path, dtype=dtype, n=n, **options)
+    full = content.numbers
+    if content.holds == "half" and n in (0, 1) and full.size == n:
+        full = full.reshape(n, n)  # bare numbers, which are a half as well
+    elif content.is_half:
         raise FileFormatError(
             "holds a half, and a full matrix was wanted: vech.convert (vech convert) changes its layout",
             path,
         )
-    move = packing.pack if isinstance(content, np.ndarray) else from_sparse
+    kind = _agreed_kind(content, kind, path)
+    if content.holds == "store":
+        full = full.to_csr()
+    move = from_sparse if content.holds in ("sparse", "store") else packing.pack
     with naming(path), _telling_options():
-        half = move(content, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
-    return Packed(half, layout, kind=kind, labels=labels)
+        half = move(full, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
+    return Packed(half, layout, kind=kind, labels=content.labels)
 
 
-def load(
-    path: str | os.PathLike[str], *, dtype: Any = None, n: int | None = None, verify: bool = False
-) -> Any:
-    """Load what a file holds, before anything is believed about it.
+def load(path: str | os.PathLike[str], **options: Any) -> Any:
+    """Load the numbers that a file holds, before anything is believed about them.
 
     Parameters
     ----------
     path : path
         As of `read`.
-    dtype, n, verify
-        As of `read`.
+    **options
+        dtype, n, verify and what else `read` takes, but for layout and kind.
 
     Returns
     -------
@@ -320,7 +338,7 @@ def load(
     array, 1-D
         A half without a description.
     array, 2-D, or SciPy sparse matrix
-        A full matrix, symmetric or not.
+        A full matrix, symmetric or not. `examine` gives its labels too.
 
     Raises
     ------
@@ -341,96 +359,147 @@ def load(
     >>> vech.io.load(path).shape
     (2, 2)
     """
+    return examine(path, **options).numbers
+
+
+def examine(
+    path: str | os.PathLike[str],
+    *,
+    dtype: Any = None,
+    n: int | None = None,
+    verify: bool = False,
+    **options: Any,
+) -> Content:
+    """Say what a file holds, before anything is believed about it.
+
+    Parameters
+    ----------
+    path : path
+        As of `read`.
+    dtype, n, verify, **options
+        As of `read`.
+
+    Returns
+    -------
+    Content
+        What it holds ("store", "half", "full" or "sparse"), the numbers, and what the file says of them.
+
+    Raises
+    ------
+    FileFormatError, ValueError, OSError
+        As of `load`.
+    TypeError
+        An option that this file format does not take.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import vech
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "full.npy")
+    >>> np.save(path, np.array([[1, 2], [3, 5]]))
+    >>> vech.io.examine(path).holds
+    'full'
+    """
     path = Path(path)
-    form = file_format(path)
-    if path.is_dir():
+    can = (form := file_format(path)).CAN
+    if path.is_dir() and not can.folders:
         raise IsADirectoryError(errno.EISDIR, "is a directory", str(path))
+    given = {name: value for name, value in options.items() if value is not None}
+    if unknown := [name for name in given if name not in can.options]:
+        raise TypeError(f"{path}: {suffix_of(path)} has no {unknown[0]}=: leave it out")
+    if verify and "verify" not in can.options:
+        raise FileFormatError(NO_DIGEST, path)
     named = None if dtype is None else as_dtype(dtype)
+    given |= {"dtype": named, "n": n, "verify": verify}
     with naming(path):
-        content = form.load(path, named, n, verify)
-        if not isinstance(content, np.ndarray | Packed | SparseHalf):
-            _check_sparse(content, path)
-    if isinstance(content, np.ndarray) and (content.ndim not in (1, 2) or len(set(content.shape)) > 1):
-        raise FileFormatError(
-            f"has shape {content.shape}: one square matrix (n, n) or one half (length,) fits; "
-            "for batches, np.load it and call vech.pack or vech.expand",
-            path,
-        )
-    if dtype is not None:
-        _agree("dtype", dtype_name(as_dtype(dtype)), dtype_name(content.dtype), path)
-    if content.ndim == 2:
-        _agree("n", n, content.shape[0], path)
+        content = form.load(path, **{name: given[name] for name in can.options if name in given})
+    _agree("dtype", named and dtype_name(named), dtype_name(content.dtype), path)
+    if content.n is not None:
+        _agree("n", n, content.n, path)
     return content
-
-
-def _check_sparse(matrix: Any, path: Path) -> None:
-    """Refuse numbers that sparse arrays do not compute with."""
-    try:
-        sparse_dtype(matrix.dtype)
-    except TypeError as error:
-        raise FileFormatError(f"holds what vech does not take: {error}", path) from error
-
-
-def could_be(length: int, dtype: np.dtype[Any]) -> list[tuple[str, AnyLayout, int]]:
-    """List the layouts that a bare half of this length may plausibly have: name, layout, n."""
-    fitting = []
-    for layout in dict.fromkeys(DIALECTS.values()):
-        if isinstance(layout, Pieces):  # whoever has these orders knows it
-            continue
-        if layout.scaled and dtype.kind not in "fcV":
-            continue
-        try:
-            fitting.append((layout.name, layout, layout.side(length)))
-        except ValueError:
-            continue
-    return fitting
 
 
 def file_format(path: Path) -> Format:
     """Choose by suffix; the ValueError for an unknown one names those there are."""
-    module = FORMATS.get(path.suffix.lower())
+    suffix = suffix_of(path)
+    module = FORMATS.get(suffix)
     if module is None:
-        came = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
+        came = f"the suffix {suffix!r}" if suffix else "no suffix"
         raise ValueError(f"{path.name}: {came} is none of {', '.join(FORMATS)}")
     return cast(Format, import_module(f"vech.io.{module}"))
 
 
+def suffix_of(path: Path) -> str:
+    """The longest suffix that there is a file format for, in small letters; else what is behind the last dot."""
+    name = Path(str(path).partition(INSIDE)[0]).name
+    known = [suffix for suffix in FORMATS if name.lower().endswith(suffix) and len(name) > len(suffix)]
+    return max(known, key=len, default=Path(name).suffix)
+
+
+def _written(ability: str = "write") -> str:
+    """The suffixes of file formats that can do something."""
+    return ", ".join(suffix for suffix in FORMATS if getattr(file_format(Path(f"any{suffix}")).CAN, ability))
+
+
 def expands_to(path: Path, to: str | None = None) -> str:
     """Say as what a file holds a full matrix, "dense", "csr" or "csc"; ValueError if it cannot be `to`."""
-    holds = file_format(path).HOLDS
+    holds = file_format(path).CAN.expand
+    if not holds:
+        raise ValueError(
+            f"{path.name}: {suffix_of(path)} is not for full matrices: write {_written('expand')}"
+        )
     if to is None or to in holds:
         return to or holds[0]
-    fitting = [suffix for suffix in FORMATS if to in file_format(Path(f"any{suffix}")).HOLDS]
+    fitting = [suffix for suffix in FORMATS if to in file_format(Path(f"any{suffix}")).CAN.expand]
     if not fitting:
         raise ValueError(f"to={to!r} is none of 'dense', 'csr', 'csc'")
     raise ValueError(
-        f"{path.name} cannot hold {to}: {path.suffix} is for {', '.join(holds)}, "
+        f"{path.name} cannot hold {to}: {suffix_of(path)} is for {', '.join(holds)}, "
         f"and {to} goes to {', '.join(fitting)}"
     )
 
 
 def _store(
-    content: Any, layout: AnyLayout | None, kind: str | None, n: int | None, path: Path
+    content: Content, layout: AnyLayout | None, kind: str | None, n: int | None, path: Path
 ) -> Packed | SparseHalf:
     """Make a store of what was loaded."""
-    if isinstance(content, Packed | SparseHalf):
-        return content
-    with naming(path), _telling_pack(sparse=not isinstance(content, np.ndarray)):
+    numbers, labels = content.numbers, content.labels
+    kind = _agreed_kind(content, kind, path)
+    if content.holds == "store":
+        return cast("Packed | SparseHalf", numbers)
+    with naming(path), _telling_pack(sparse=content.holds == "sparse"):
         resolve_kind(kind, content.dtype, moves=False)
-        if not isinstance(content, np.ndarray):
-            return sparse_half(content, kind)
-        if content.ndim == 2:
-            into = as_layout("vech") if layout is None else layout
-            return Packed(packing.pack(content, into, kind=kind), into, kind=kind)
+        if content.holds == "sparse":
+            return _sparse_half(numbers, kind, labels)
+        if content.holds == "full":
+            into = layout or content.layout or as_layout("vech")
+            return Packed(packing.pack(numbers, into, kind=kind), into, kind=kind, labels=labels)
         if layout is None:
-            raise ValueError(_bare(len(content), content.dtype))
-        if n is not None and len(content) != layout.length(n):
+            raise ValueError(_bare(len(numbers), numbers.dtype))
+        if n is not None and len(numbers) != layout.length(n):
             raise ValueError(
-                f"holds {len(content):,} numbers, and n={n} needs {layout.length(n):,} in layout "
-                f"{layout.name} ({layout.length(n) * content.itemsize:,} bytes)"
-                f"{other_diagonal(layout, len(content), n)}"
+                f"holds {len(numbers):,} numbers, and n={n} needs {layout.length(n):,} in layout "
+                f"{layout.name} ({layout.length(n) * numbers.itemsize:,} bytes)"
+                f"{other_diagonal(layout, len(numbers), n)}"
             )
-        return Packed(content, layout, kind=kind)
+        return Packed(numbers, layout, kind=kind, labels=labels)
+
+
+def _sparse_half(matrix: Any, kind: str | None, labels: tuple[Any, ...] | None) -> SparseHalf:
+    """Keep the lower triangle of a sparse matrix, as use="both" says; one of coordinates may have any side."""
+    if matrix.format == "coo" and matrix.shape[0] == matrix.shape[1]:
+        entries = (matrix.row, matrix.col, matrix.data)
+        return SparseHalf.from_coo(*entries, matrix.shape[0], kind=kind, labels=labels)
+    return SparseHalf.from_sparse(matrix, kind=kind, labels=labels)
+
+
+def _agreed_kind(content: Content, kind: str | None, path: Path) -> str | None:
+    """The kind that the file says, or else the one that is asked for."""
+    if content.kind is None:
+        return kind
+    _agree("kind", kind and resolve_kind(kind, content.dtype, moves=False), content.kind, path)
+    return content.kind
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 from vech.arrays import Array
 from vech.io.digests import check_digest
 from vech.io.dtypes import as_dtype, check_dtype, dtype_name, remembered
-from vech.io.files import NO_DIGEST, FileFormatError
+from vech.io.errors import NO_DIGEST, FileFormatError
 from vech.io.labels import decode_labels, encode_labels
 from vech.layouts.dialects import DIALECTS, as_layout
 from vech.layouts.layout import Layout

@@ -19,8 +19,9 @@ import numpy as np
 
 from vech import _core
 from vech.arrays import INT32_MAX, Array
+from vech.io.content import Abilities, Content
 from vech.io.drafts import atomic
-from vech.io.files import NO_DIGEST, FileFormatError
+from vech.io.errors import FileFormatError
 from vech.io.panels import Progress
 from vech.layouts.dialects import as_layout
 from vech.layouts.layout import Layout
@@ -29,7 +30,7 @@ from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
 
-HOLDS: tuple[str, ...] = ("csr", "csc", "dense")
+CAN = Abilities(expand=("csr", "csc", "dense"), write=("dense", "sparse"))
 KINDS = {"symmetric": "symmetric", "hermitian": "hermitian", "skew-symmetric": "skew"}
 SYMMETRIES = {kind: symmetry for symmetry, kind in KINDS.items()}
 STRICT = Layout("lower", "columns", diagonal="zero")
@@ -74,10 +75,8 @@ QUOTED = 60
 LONG_LINE = 6000
 
 
-def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Packed | SparseHalf | Any:
+def load(path: Path) -> Content:
     """Load the half of a symmetric file, or the whole matrix of a general one; coordinates are sparse."""
-    if verify:
-        raise FileFormatError(NO_DIGEST, path)
     with path.open("rb") as file:
         lines = [file.readline(256)]
         words = lines[0].decode("latin-1").lower().split()
@@ -98,7 +97,9 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -
             return _dense(file, lines, sizes, words[3], kind, path)
         begins = _Begins(file, file.tell(), len(lines) + 2, path)
         matrix = _coordinates(file, sizes, words[3], path)
-        return matrix if kind is None else _sparse_half(matrix, words[4], begins)
+        if kind is None:
+            return Content.of_sparse(matrix)
+        return Content.of_store(_sparse_half(matrix, words[4], begins))
 
 
 def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
@@ -188,7 +189,7 @@ def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
 
 def _dense(
     file: BinaryIO, lines: list[bytes], sizes: list[int], field: str, kind: str | None, path: Path
-) -> Packed | Array:
+) -> Content:
     """Read a matrix, or the columns of the lower triangle of a symmetric one as one column."""
     n, columns = sizes
     layout = STRICT if kind == "skew" else as_layout("vech")
@@ -205,7 +206,9 @@ def _dense(
         array = np.zeros(sizes, dtype)
     else:
         array = _read(_Lines(file, [*lines, b"%d %d\n" % tuple(sizes)], words, path))
-    return array if kind is None else Packed(array.reshape(-1), layout, kind=kind)
+    if kind is None:
+        return Content.of_array(array)
+    return Content.of_store(Packed(array.reshape(-1), layout, kind=kind))
 
 
 def _coordinates(file: BinaryIO, sizes: list[int], field: str, path: Path) -> Any:

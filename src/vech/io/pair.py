@@ -17,7 +17,7 @@ from vech.arrays import Array
 from vech.io.description import VERSION, described_half, parse_object
 from vech.io.digests import digest
 from vech.io.drafts import Draft, draft, locked, refuse, remove_leftovers, sync_folder
-from vech.io.files import FileFormatError
+from vech.io.errors import FileFormatError
 from vech.packed.packed import Packed
 
 OURS = {"digest", "either"}
