@@ -36,9 +36,9 @@ LAYERS = (
 INSIDE = {
     "cli": (("files", "data", "layouts"), ("root", "options")),
     "io": (
-        ("npy",),
-        ("npz", "pair", "tables"),
-        ("raw", "matrix_market", "arrays", "description", "info"),
+        ("npy", "hdf5", "zarr"),
+        ("npz", "pair", "tables", "datasets", "parquet", "excel", "plink", "harwell_boeing", "fcidump", "fchk"),
+        ("individuals", "raw", "matrix_market", "arrays", "description", "info"),
         ("panels", "dtypes"),
         ("content", "digests", "drafts", "errors", "labels"),
     ),
@@ -105,6 +105,9 @@ OPTIONAL = {
     "matplotlib": {"demo": "inside", "plot": "inside", "cli": "inside"},
     "mpl_toolkits": {"plot": "inside"},
     "pyarrow": {"io": "inside"},
+    "h5py": {"io": "inside"},
+    "zarr": {"io": "inside"},
+    "openpyxl": {"io": "inside"},
     "PIL": {"demo": "inside"},
     "scipy": {name: "inside" for name in LEVEL} | {"demo": "top", "cli": "inside"},
     "sksparse": {"adapters": "inside"},

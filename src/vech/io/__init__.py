@@ -56,6 +56,19 @@ class Format(Protocol):
 
 
 FORMATS = {".npy": "npy", ".npz": "npz", ".bin": "raw", ".mtx": "matrix_market"}
+FORMATS |= {f".{name}.bin": "plink" for name in ("grm", "grm.n", "rel", "king", "dist", "mdist", "mibs")}
+FORMATS |= {
+    f".{name}": "harwell_boeing" for name in ("hb", "rb", "rsa", "rua", "psa", "pua", "csa", "cua", "cha")
+}
+FORMATS |= {
+    "fcidump": "fcidump",
+    ".fchk": "fchk",
+    ".fch": "fchk",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".zarr": "zarr",
+}
+FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
 """The module of this folder that serves a suffix, of which the longest counts; it is imported when it is needed."""
 
 INSIDE = "::"
@@ -433,7 +446,7 @@ def file_format(path: Path) -> Format:
 def suffix_of(path: Path) -> str:
     """The longest suffix that there is a file format for, in small letters; else what is behind the last dot."""
     name = Path(str(path).partition(INSIDE)[0]).name
-    known = [suffix for suffix in FORMATS if name.lower().endswith(suffix) and len(name) > len(suffix)]
+    known = [suffix for suffix in FORMATS if name.lower().endswith(suffix) and name.lower() != suffix]
     return max(known, key=len, default=Path(name).suffix)
 
 
