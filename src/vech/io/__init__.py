@@ -61,6 +61,19 @@ TEXT |= dict.fromkeys((".csv", ".tsv", ".txt"), "delimited_matrix")
 TEXT |= dict.fromkeys((".rel", ".king", ".dist", ".mdist", ".mibs"), "plink_text")
 FORMATS = {".npy": "npy", ".npz": "npz", ".bin": "raw"} | TEXT
 FORMATS |= {f"{suffix}.gz": module for suffix, module in TEXT.items()}
+FORMATS |= {f".{name}.bin": "plink" for name in ("grm", "grm.n", "rel", "king", "dist", "mdist", "mibs")}
+FORMATS |= {
+    f".{name}": "harwell_boeing" for name in ("hb", "rb", "rsa", "rua", "psa", "pua", "csa", "cua", "cha")
+}
+FORMATS |= {
+    "fcidump": "fcidump",
+    ".fchk": "fchk",
+    ".fch": "fchk",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".zarr": "zarr",
+}
+FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
 """The module of this folder that serves a suffix, of which the longest counts; it is imported when it is needed."""
 
 BY_CONTENT = {"delimited_matrix": ("r_print", "phylip"), "plink_text": ("r_print", "phylip")}
@@ -455,7 +468,7 @@ def _recognised(path: Path, given: dict[str, Any]) -> Format:
 def suffix_of(path: Path) -> str:
     """The longest suffix that there is a file format for, in small letters; else what is behind the last dot."""
     name = Path(str(path).partition(INSIDE)[0]).name
-    known = [suffix for suffix in FORMATS if name.lower().endswith(suffix) and len(name) > len(suffix)]
+    known = [suffix for suffix in FORMATS if name.lower().endswith(suffix) and name.lower() != suffix]
     return max(known, key=len, default=Path(name).suffix)
 
 

@@ -47,7 +47,7 @@ def load(path: Path, *, verify: bool = False) -> Content:
     with path.open("rb") as file:
         try:
             return _load(file, path)
-        except (FileFormatError, MemoryError):
+        except (FileFormatError, MemoryError, ImportError):
             raise
         except Exception as error:  # of zipfile, zlib, NumPy and SciPy there are many
             if is_fault(error):
@@ -225,7 +225,8 @@ def _sparse_half(arrays: _Arrays, path: Path) -> SparseHalf:
     if places.ndim != 1 or places.dtype.kind not in "iu" or np.any(places[1:] <= places[:-1]):
         raise FileFormatError("has vech_places that do not ascend", path)
     rows, columns = (places[axis] for axis in held.to_coo(part=held.triangle).coords)
-    return SparseHalf.from_coo(rows, columns, data, fields["n"], use=held.triangle, **options)
+    labels = fields.get("labels")
+    return SparseHalf.from_coo(rows, columns, data, fields["n"], use=held.triangle, labels=labels, **options)
 
 
 def _scipy(arrays: _Arrays) -> Any:
