@@ -70,8 +70,11 @@ def load(
     labelled = _names_rows([record.cells for record in first[named:]], labels, plain)
     records = _records(chain(sample, lines), mark, path)
     names = [cell.strip() for cell in next(records).cells] if named else None
+    closed = _close_with_marks([record.cells for record in first[named:]])
     found, rows = [], Rows(path)
     for line, cells in records:
+        if closed and not cells[-1].strip():
+            cells = cells[:-1]
         found.append(cells[0].strip())
         _add(rows, cells[1:] if labelled else cells, line, plain, path)
     if names is None and not labelled:
@@ -220,6 +223,12 @@ def _add(rows: Rows, cells: list[str], line: int, plain: Rules, path: Path) -> N
     numbers = np.full(len(cells), np.nan)
     numbers[lead : len(cells) - trail] = numbers_of(cells[lead : len(cells) - trail], plain, path, line)
     rows.add(numbers, line, (lead, len(cells) if lead == len(cells) else trail))
+
+
+def _close_with_marks(records: list[list[str]]) -> bool:
+    """Whether the lines of a triangle end in a separator, as lavaan's do."""
+    ends = [cells[-1].strip() for cells in records[:2]]
+    return ends == ["", ""] and abs(len(records[0]) - len(records[1])) == 1
 
 
 def _without_last(rows: Rows) -> Rows:

@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 from vech.io.errors import FileFormatError
 
 SUFFIX = ".gz"
-LEVEL = 6  # that of the program gzip
+LEVEL = 1  # digits are 2 % smaller at 6, and take three times as long
 
 MOST = 1032
 """Bytes that one packed byte can hold at most, beside the first few: zlib.net/zlib_tech.html."""

@@ -1,6 +1,7 @@
 """Lines of numbers, fast where they are plain, and by the rules of `cells` where they are not."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,9 @@ def numbers_of(cells: Sequence[str], rules: Rules, path: Path, line: int) -> Arr
     """
     text = "".join(cells)
     if text.isascii() and "_" not in text and "," not in text:
-        try:
-            row = np.array(list(map(float, cells)))
-        except ValueError:
-            pass
-        else:
-            finite = np.isfinite(row).all()
-            if rules.decimal == "." and finite and (np.abs(row, out=row.copy()) < EXACT_INTEGERS).all():
+        with suppress(ValueError):
+            row = np.fromiter(map(float, cells), float, len(cells))
+            if np.fmax.reduce(np.abs(row), initial=0) < EXACT_INTEGERS:
                 return row
     found = []
     for cell in cells:

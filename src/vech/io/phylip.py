@@ -49,7 +49,7 @@ class Shape(NamedTuple):
     triangle: str | None
     strict: bool
 
-    def count(self, i: int, n: int) -> int:
+    def numbers(self, i: int, n: int) -> int:
         if self.triangle is None:
             return n
         return i + (not self.strict) if self.triangle == "lower" else n - i - self.strict
@@ -193,7 +193,7 @@ def _rows(body: list[Line], n: int, shape: Shape, strict: bool, path: Path) -> t
         line = body[at]
         at += 1
         name, cells = _cells(line.text, strict=strict)
-        wanted = shape.count(i, n)
+        wanted = shape.numbers(i, n)
         while len(cells) < wanted and at < len(body):
             cells += body[at].text.split()
             at += 1

@@ -3,6 +3,7 @@
 A square, the lower triangle, or a square whose upper triangle is zeros: https://www.cog-genomics.org/plink/1.9/distance
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,13 @@ from vech.io.individuals import read_ids
 from vech.io.lines import Lines, read_text
 from vech.io.number_lines import numbers_of
 from vech.io.triangles import Rows
+from vech.layouts.dialects import as_layout
 from vech.packed.packed import Packed
 
 CAN = Abilities(write=())
 
 PLAIN = rules()
+TRIANGLE = as_layout("plink-rel-triangle")
 WITH_DIAGONAL = (".rel", ".mibs")
 """The suffixes whose triangle has its diagonal."""
 
@@ -39,5 +42,5 @@ def load(path: Path) -> Content:
     content = rows.content(labels, diagonal="stored" if whole else "zero")
     full = content.numbers
     if content.holds == "full" and len(full) > 1 and not full[np.triu_indices(len(full), 1)].any():
-        return Content.of_store(Packed(full[np.tril_indices(len(full))], "numpy-tril", labels=content.labels))
-    return content
+        return Content.of_store(Packed(full[np.tril_indices(len(full))], TRIANGLE, labels=content.labels))
+    return replace(content, layout=TRIANGLE) if content.holds == "full" else content
