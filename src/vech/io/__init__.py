@@ -460,7 +460,7 @@ def _recognised(path: Path, given: dict[str, Any]) -> Format:
     if path.is_file():
         for module in BY_CONTENT.get(form.__name__.rpartition(".")[2], ()):
             other = import_module(f"vech.io.{module}")
-            if given.keys() <= set(other.CAN.options) and other.recognises(path):
+            if given.keys() <= set(other.CAN.options) and other.recognises(path, given.get("encoding")):
                 return cast(Format, other)
     return form
 

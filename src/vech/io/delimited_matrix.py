@@ -65,7 +65,7 @@ def load(
         if sep is not None:
             raise
         raise FileFormatError(str(error), path, sample[0][0]) from None
-    first = list(_records(iter(sample), mark, path, whole=False))
+    first = list(_records(iter(sample), mark, path, whole=False)) or list(_records(iter(sample), mark, path))
     named = _names_columns([record.cells for record in first], header, plain, path, first[0].line)
     labelled = _names_rows([record.cells for record in first[named:]], labels, plain)
     records = _records(chain(sample, lines), mark, path)
@@ -316,7 +316,9 @@ def _agreed(names: list[str] | None, found: list[str] | None, rows: Rows, line: 
     if found is None:
         return names
     if len(names) != count:
-        raise FileFormatError(f"names {len(names):,} columns, and {count:,} rows follow", rows.path, line)
+        raise FileFormatError(
+            f"names {len(names) - (not names[0]):,} columns, and {count:,} rows follow", rows.path, line
+        )
     for k, (name, label) in enumerate(zip(names, found, strict=True)):
         if name != label:
             raise FileFormatError(

@@ -119,7 +119,7 @@ def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
 def check_encoding(encoding: str | None) -> None:
     """ValueError for what Python has no encoding of text for."""
     try:
-        b"".decode(encoding or "utf-8")
+        b"a".decode(encoding or "utf-8", "replace")
     except (LookupError, ValueError, TypeError):
         raise ValueError(
             f"encoding={encoding!r} is none that Python has: 'utf-8', 'utf-16', 'latin-1' or 'cp1252' fits"

@@ -72,9 +72,9 @@ class MisfitError(Exception):
         self.text, self.line = text, line
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path, encoding: str | None = None) -> bool:
     """Whether a file begins with a count, and a name with letters follows."""
-    first = [line.text.split() for line in islice(_lines(path, None), 2)]
+    first = [line.text.split() for line in islice(_lines(path, encoding), 2)]
     return (
         len(first) == 2
         and len(first[0]) == 1

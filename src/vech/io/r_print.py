@@ -47,9 +47,9 @@ class Cells(NamedTuple):
     decimals: Array
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path, encoding: str | None = None) -> bool:
     """Whether a file is a print-out that words alone would not tell: with blank cells, blanks in names, or wrapped."""
-    lines = [text for _, text in islice(_lines(path, None), LOOKED_AT)]
+    lines = [text for _, text in islice(_lines(path, encoding), LOOKED_AT)]
     if not lines or not lines[0].startswith(" "):
         return False
     if any(set('\t,;|"') & set(UNNAMED.sub("", text)) for text in lines[:2]):
