@@ -76,7 +76,7 @@ FORMATS |= {
 FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
 """The module of this folder that serves a suffix, of which the longest counts; it is imported when it is needed."""
 
-BY_CONTENT = {"delimited_matrix": ("r_print", "phylip"), "plink_text": ("r_print", "phylip")}
+BY_CONTENT = dict.fromkeys(("delimited_matrix", "plink_text"), ("phylip", "r_print"))
 """The modules that share the suffixes of another, and recognise their files by what is in them."""
 
 INSIDE = "::"

@@ -4,8 +4,9 @@ https://phylipweb.github.io/phylip/doc/distance.html
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,14 @@ class Line(NamedTuple):
     text: str
 
 
+class Row(NamedTuple):
+    """A row: the line in which it begins, its name, its numbers."""
+
+    line: int
+    name: str
+    numbers: Array
+
+
 class Shape(NamedTuple):
     """How many numbers row i of n has."""
 
@@ -56,11 +65,11 @@ class Shape(NamedTuple):
 
 
 SHAPES = (
-    Shape("square", None, False),
-    Shape("lower triangle", "lower", True),
-    Shape("upper triangle", "upper", True),
-    Shape("lower triangle with its diagonal", "lower", False),
-    Shape("upper triangle with its diagonal", "upper", False),
+    Shape("a square", None, False),
+    Shape("a lower triangle", "lower", True),
+    Shape("an upper triangle", "upper", True),
+    Shape("a lower triangle with its diagonal", "lower", False),
+    Shape("an upper triangle with its diagonal", "upper", False),
 )
 
 
@@ -73,14 +82,12 @@ class MisfitError(Exception):
 
 
 def recognises(path: Path, encoding: str | None = None) -> bool:
-    """Whether a file begins with a count, and a name with letters follows."""
+    """Whether a file begins with a count, and a name with letters follows, such as no number has."""
     first = [line.text.split() for line in islice(_lines(path, encoding), 2)]
-    return (
-        len(first) == 2
-        and len(first[0]) == 1
-        and first[0][0].isdecimal()
-        and any(map(str.isalpha, first[1][0]))
-    )
+    if len(first) < 2 or len(first[0]) > 1 or not first[0][0].isdecimal():
+        return False
+    name = first[1][0]
+    return PLAIN.number(name) is None and any(map(str.isalpha, name))
 
 
 def load(path: Path, *, names: str | None = None, encoding: str | None = None) -> Content:
@@ -95,20 +102,20 @@ def load(path: Path, *, names: str | None = None, encoding: str | None = None) -
         found = []
         for shape in SHAPES:
             try:
-                found.append((shape, *_rows(body, n, shape, naming == "strict", path)))
+                found.append((shape, _rows(body, n, shape, naming == "strict", path)))
             except MisfitError as misfit:
                 misfits.append((misfit.line, shape.name, misfit.text))
         if found:
-            shape, labels, rows = found[0]
-            if any(other[1] != labels for other in found[1:]):
+            shape, rows = found[0]
+            if any([row.name for row in others] != [row.name for row in rows] for _, others in found[1:]):
                 raise FileFormatError(
-                    f"could be a {shape.name} or a {found[1][0].name}: give its rows names with letters",
+                    f"could be {shape.name} or {found[1][0].name}: give its rows names with letters",
                     path,
                     1,
                 )
-            return _content(shape, labels, rows, body, path)
-    line, name, text = max(misfits)
-    raise FileFormatError(f"{text} as a {name} of {n:,} rows, which of all shapes fits longest", path, line)
+            return _content(shape, rows, path)
+    line, name, text = max(misfits, key=itemgetter(0))
+    raise FileFormatError(f"{text} as {name} of {n:,} rows, which of all shapes fits longest", path, line)
 
 
 def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
@@ -185,8 +192,8 @@ def _body(lines: Iterator[Line], n: int, path: Path) -> list[Line]:
     return body
 
 
-def _rows(body: list[Line], n: int, shape: Shape, strict: bool, path: Path) -> tuple[list[str], list[Array]]:
-    labels, rows, at = [], [], 0
+def _rows(body: list[Line], n: int, shape: Shape, strict: bool, path: Path) -> list[Row]:
+    rows, at = list[Row](), 0
     for i in range(n):
         if at == len(body):
             raise MisfitError(f"ends after {i:,} rows", body[-1].number)
@@ -200,22 +207,21 @@ def _rows(body: list[Line], n: int, shape: Shape, strict: bool, path: Path) -> t
         if len(cells) != wanted:
             raise MisfitError(f"has {len(cells):,} numbers where {wanted:,} fit", line.number)
         try:
-            rows.append(numbers_of(cells, PLAIN, path, line.number))
+            numbers = numbers_of(cells, PLAIN, path, line.number)
         except FileFormatError as error:
             raise MisfitError(error.message, line.number) from None
+        if not name:
+            raise MisfitError("has no name", line.number)
         if (
             shape.triangle is not None
             and not shape.strict
-            and rows[-1][-1 if shape.triangle == "lower" else 0]
+            and numbers[-1 if shape.triangle == "lower" else 0]
         ):
             raise MisfitError("has another number than 0 on the diagonal", line.number)
-        labels.append(name)
+        rows.append(Row(line.number, name, numbers))
     if at < len(body):
         raise MisfitError(f"has more lines than {n:,} rows", body[at].number)
-    for k, name in enumerate(labels):
-        if not name:
-            raise MisfitError(f"has no name for row {k + 1:,}", body[0].number)
-    return labels, rows
+    return rows
 
 
 def _cells(text: str, *, strict: bool) -> tuple[str, list[str]]:
@@ -226,12 +232,13 @@ def _cells(text: str, *, strict: bool) -> tuple[str, list[str]]:
     return name, cells
 
 
-def _content(shape: Shape, labels: Sequence[str], rows: list[Array], body: list[Line], path: Path) -> Content:
-    check_labels(labels, path, body[0].number)
+def _content(shape: Shape, rows: list[Row], path: Path) -> Content:
+    lines, labels, numbers = zip(*rows, strict=True)
+    check_labels(labels, path, lines)
     if shape.triangle is None:
-        return Content("full", np.stack(rows), tuple(labels), layout=as_layout("condensed"))
+        return Content("full", np.stack(numbers), labels, layout=as_layout("condensed"), lines=lines)
     lower = shape.triangle == "lower"
     if not shape.strict:
-        rows = [row[:-1] if lower else row[1:] for row in rows]
+        numbers = tuple(row[:-1] if lower else row[1:] for row in numbers)
     layout = "strict-tril" if lower else "strict-triu"
-    return Content.of_store(Packed(np.concatenate(rows), layout, labels=labels))
+    return Content.of_store(Packed(np.concatenate(numbers), layout, labels=labels))
