@@ -103,7 +103,7 @@ def _opened(path: Path) -> Iterator[Any]:
     except OSError as error:
         if is_fault(error):
             raise
-        raise FileFormatError("is no HDF5 file that h5py opens", path) from error
+        raise FileFormatError(f"cannot be opened by h5py: {error}", path) from error
     with root:
         yield root
 

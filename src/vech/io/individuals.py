@@ -55,12 +55,12 @@ def read_ids(path: Path) -> tuple[Any, ...]:
 
 def ids_text(labels: Iterable[Any] | None, n: int) -> str:
     """Give the lines of an `.id` file; rows without labels are numbered from 1. TypeError for labels that do not fit."""
-    pairs = [(NONE, str(k + 1)) for k in range(n)] if labels is None else list(labels)
-    if all(isinstance(label, str) for label in pairs):
-        pairs = [(NONE, label) for label in pairs]
-    for label in pairs:
-        fits = isinstance(label, tuple) and len(label) == 2 and all(isinstance(word, str) for word in label)
-        if not fits or not all(map(WORD.fullmatch, label)) or label[0].startswith("#"):
+    named = [str(k + 1) for k in range(n)] if labels is None else list(labels)
+    alone = all(isinstance(label, str) for label in named)
+    pairs = [(NONE, label) for label in named] if alone else named
+    for label, pair in zip(named, pairs, strict=True):
+        fits = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(word, str) for word in pair)
+        if not fits or not all(map(WORD.fullmatch, pair)) or pair[0].startswith("#"):
             raise TypeError(f"the label {label!r:.60} does not go into an .id file, whose labels are {FIT}")
     return "".join(f"{family}\t{individual}\n" for family, individual in pairs)
 

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from vech.arrays import Array, check_memory
+from vech.arrays import Array, check_memory, native
 from vech.io.content import Abilities, Content
 from vech.io.description import describe, parse
 from vech.io.drafts import atomic
@@ -84,7 +84,10 @@ def _frame(store: Store) -> Any:
     except ImportError:
         raise ImportError('matrices go into tables by pandas: pip install "vech[parquet]"') from None
     labels = None if store.labels is None else pandas.Index(store.labels)  # of tuples, a MultiIndex
-    return pandas.DataFrame(store.expand(), index=labels, columns=labels, copy=False)
+    full = store.expand()
+    return pandas.DataFrame(
+        full.astype(native(full.dtype), copy=False), index=labels, columns=labels, copy=False
+    )
 
 
 def _is_parquet(path: Path) -> bool:

@@ -88,8 +88,12 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
     """Write the triangle by rows, and the labels into the `.id` file."""
     matrix = _matrix(path)
     text = _checked_ids(path, store, matrix)
-    with naming(path):
+    try:
         half = store.to_packed(matrix.layout).half
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: {error}, so it is no such triangle: vech.io.expand writes the square"
+        ) from error
     with draft(path, overwrite) as numbers:
         numbers.file.write(np.ascontiguousarray(half, half.dtype.newbyteorder("<")).view(np.uint8).data)
         numbers.seal()
@@ -129,7 +133,10 @@ def _ids(path: Path) -> Path:
 def _shapes(matrix: Matrix, n: int, dtype: np.dtype[Any] | None) -> list[Shape]:
     sides: list[tuple[int, ...]] = [(matrix.layout.length(n),), *([(n, n)] if matrix.square else [])]
     return [
-        Shape(np.dtype(name), s) for s in sides for name in matrix.dtypes if dtype in (None, np.dtype(name))
+        Shape(np.dtype(name), s)
+        for s in sides
+        for name in matrix.dtypes
+        if dtype is None or dtype == np.dtype(name)
     ]
 
 
