@@ -446,7 +446,8 @@ def file_format(path: Path) -> Format:
 def suffix_of(path: Path) -> str:
     """The longest suffix that there is a file format for, in small letters; else what is behind the last dot."""
     name = Path(str(path).partition(INSIDE)[0]).name
-    known = [suffix for suffix in FORMATS if name.lower().endswith(suffix) and name.lower() != suffix]
+    bare = name.removeprefix(".").lower()  # a name that is nothing else is no suffix
+    known = [suffix for suffix in FORMATS if bare.endswith(suffix)]
     return max(known, key=len, default=Path(name).suffix)
 
 

@@ -55,7 +55,7 @@ def read_ids(path: Path) -> tuple[Any, ...]:
 
 def ids_text(labels: Iterable[Any] | None, n: int) -> str:
     """Give the lines of an `.id` file; rows without labels are numbered from 1. TypeError for labels that do not fit."""
-    named = [str(k + 1) for k in range(n)] if labels is None else list(labels)
+    named: list[Any] = [str(k + 1) for k in range(n)] if labels is None else list(labels)
     alone = all(isinstance(label, str) for label in named)
     pairs = [(NONE, label) for label in named] if alone else named
     for label, pair in zip(named, pairs, strict=True):
