@@ -38,9 +38,11 @@ INSIDE = {
     "io": (
         ("npy", "hdf5", "zarr"),
         ("npz", "pair", "tables", "datasets", "parquet", "excel", "plink", "harwell_boeing", "fcidump", "fchk"),
+        ("delimited_matrix", "r_print", "phylip", "plink_text", "grm_text"),
         ("individuals", "raw", "matrix_market", "arrays", "description", "info"),
-        ("panels", "dtypes"),
-        ("content", "digests", "drafts", "errors", "labels"),
+        ("triangles", "number_lines", "text_rows"),
+        ("panels", "dtypes", "lines", "gz"),
+        ("cells", "content", "digests", "drafts", "errors", "labels"),
     ),
     "adapters": (("pandas", "sklearn", "solvers"),),
     "covariance": (

@@ -37,6 +37,7 @@ def __dir__() -> list[str]:
 class Format(Protocol):
     """What a module of this folder offers."""
 
+    __name__: str
     CAN: Abilities
 
     def load(self, path: Path, **options: Any) -> Content: ...
@@ -55,7 +56,11 @@ class Format(Protocol):
     ) -> None: ...
 
 
-FORMATS = {".npy": "npy", ".npz": "npz", ".bin": "raw", ".mtx": "matrix_market"}
+TEXT = {".mtx": "matrix_market", ".phy": "phylip", ".phylip": "phylip", ".grm": "grm_text"}
+TEXT |= dict.fromkeys((".csv", ".tsv", ".txt"), "delimited_matrix")
+TEXT |= dict.fromkeys((".rel", ".king", ".dist", ".mdist", ".mibs"), "plink_text")
+FORMATS = {".npy": "npy", ".npz": "npz", ".bin": "raw"} | TEXT
+FORMATS |= {f"{suffix}.gz": module for suffix, module in TEXT.items()}
 FORMATS |= {f".{name}.bin": "plink" for name in ("grm", "grm.n", "rel", "king", "dist", "mdist", "mibs")}
 FORMATS |= {
     f".{name}": "harwell_boeing" for name in ("hb", "rb", "rsa", "rua", "psa", "pua", "csa", "cua", "cha")
@@ -70,6 +75,9 @@ FORMATS |= {
 }
 FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
 """The module of this folder that serves a suffix, of which the longest counts; it is imported when it is needed."""
+
+BY_CONTENT = {"delimited_matrix": ("r_print", "phylip"), "plink_text": ("r_print", "phylip")}
+"""The modules that share the suffixes of another, and recognise their files by what is in them."""
 
 INSIDE = "::"
 """Between a file and what is meant of all that it holds: "file.h5::/group/matrix"."""
@@ -141,7 +149,7 @@ def read(
     """
     path = Path(path)
     wanted = None if layout is None else as_layout(layout)
-    content = examine(path, dtype=dtype, n=n, verify=verify, **options)
+    content = examine(path, layout=wanted, dtype=dtype, n=n, verify=verify, **options)
     store = _store(content, wanted, kind, n, path)
     if (held := store.describe().layout) is not None:
         found_layout = held.name
@@ -329,7 +337,7 @@ def pack(
     if content.holds == "store":
         full = full.to_csr()
     move = from_sparse if content.holds in ("sparse", "store") else packing.pack
-    with naming(path), _telling_options():
+    with naming(path), _telling_options(content, path):
         half = move(full, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
     return Packed(half, layout, kind=kind, labels=content.labels)
 
@@ -378,6 +386,7 @@ def load(path: str | os.PathLike[str], **options: Any) -> Any:
 def examine(
     path: str | os.PathLike[str],
     *,
+    layout: AnyLayout | None = None,
     dtype: Any = None,
     n: int | None = None,
     verify: bool = False,
@@ -389,6 +398,8 @@ def examine(
     ----------
     path : path
         As of `read`.
+    layout : Layout, optional
+        Of a triangle in text, where that could be with its diagonal or without.
     dtype, n, verify, **options
         As of `read`.
 
@@ -415,16 +426,16 @@ def examine(
     'full'
     """
     path = Path(path)
-    can = (form := file_format(path)).CAN
+    given = {name: value for name, value in options.items() if value is not None}
+    can = (form := _recognised(path, given)).CAN
     if path.is_dir() and not can.folders:
         raise IsADirectoryError(errno.EISDIR, "is a directory", str(path))
-    given = {name: value for name, value in options.items() if value is not None}
     if unknown := [name for name in given if name not in can.options]:
         raise TypeError(f"{path}: {suffix_of(path)} has no {unknown[0]}=: leave it out")
     if verify and "verify" not in can.options:
         raise FileFormatError(NO_DIGEST, path)
     named = None if dtype is None else as_dtype(dtype)
-    given |= {"dtype": named, "n": n, "verify": verify}
+    given |= {"dtype": named, "n": n, "verify": verify, "layout": layout}
     with naming(path):
         content = form.load(path, **{name: given[name] for name in can.options if name in given})
     _agree("dtype", named and dtype_name(named), dtype_name(content.dtype), path)
@@ -441,6 +452,17 @@ def file_format(path: Path) -> Format:
         came = f"the suffix {suffix!r}" if suffix else "no suffix"
         raise ValueError(f"{path.name}: {came} is none of {', '.join(FORMATS)}")
     return cast(Format, import_module(f"vech.io.{module}"))
+
+
+def _recognised(path: Path, given: dict[str, Any]) -> Format:
+    """Choose by suffix, and where several formats share it, by what is in the file; all that take what is given."""
+    form = file_format(path)
+    if path.is_file():
+        for module in BY_CONTENT.get(form.__name__.rpartition(".")[2], ()):
+            other = import_module(f"vech.io.{module}")
+            if given.keys() <= set(other.CAN.options) and other.recognises(path):
+                return cast(Format, other)
+    return form
 
 
 def suffix_of(path: Path) -> str:
@@ -482,7 +504,7 @@ def _store(
     kind = _agreed_kind(content, kind, path)
     if content.holds == "store":
         return cast("Packed | SparseHalf", numbers)
-    with naming(path), _telling_pack(sparse=content.holds == "sparse"):
+    with naming(path), _telling_pack(content, path):
         resolve_kind(kind, content.dtype, moves=False)
         if content.holds == "sparse":
             return _sparse_half(numbers, kind, labels)
@@ -517,27 +539,32 @@ def _agreed_kind(content: Content, kind: str | None, path: Path) -> str | None:
 
 
 @contextmanager
-def _telling_pack(*, sparse: bool) -> Iterator[None]:
+def _telling_pack(content: Content, path: Path) -> Iterator[None]:
     """Tell who reads a matrix of two triangles where one of them can be chosen: `read` takes none."""
     try:
         yield
     except AsymmetryError as error:
         use = error.own or "lower"
         way = f"vech.io.pack(path, use={use!r}) (vech pack --use {use}) takes the {use} triangle for both"
-        if sparse:
+        if content.holds == "sparse":
             way += f", and SparseHalf.from_sparse(vech.io.load(path), use={use!r}) keeps it sparse"
         elif error.own is None:
             way += "; there are upper, mean and tolerance= (--tolerance) too"
-        raise ValueError(f"{error.found}; {way}") from error
+        raise FileFormatError(f"{error.found}; {way}", path, _line(content, error)) from error
 
 
 @contextmanager
-def _telling_options() -> Iterator[None]:
+def _telling_options(content: Content, path: Path) -> Iterator[None]:
     """Tell the options of `vech pack` beside the arguments of `pack`."""
     try:
         yield
     except AsymmetryError as error:
-        raise ValueError(f"{error} (--use, --tolerance)") from error
+        raise FileFormatError(f"{error} (--use, --tolerance)", path, _line(content, error)) from error
+
+
+def _line(content: Content, error: AsymmetryError) -> int | None:
+    """Where in a text the row is that the error names."""
+    return None if content.lines is None or error.row is None else content.lines[error.row]
 
 
 def _bare(length: int, dtype: np.dtype[Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self
 
@@ -45,6 +46,8 @@ class Content:
         "symmetric" and so on, where the file says it.
     layout : layout, optional
         Into which a full matrix is packed, unless another is asked for.
+    lines : sequence of int, optional
+        Of a full matrix in text: the line of each row.
     """
 
     holds: Literal["store", "half", "full", "sparse"]
@@ -52,6 +55,7 @@ class Content:
     labels: tuple[Any, ...] | None = None
     kind: str | None = None
     layout: AnyLayout | None = None
+    lines: Sequence[int] | None = None
 
     @classmethod
     def of_store(cls, store: Store) -> Self:
