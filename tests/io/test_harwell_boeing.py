@@ -122,11 +122,6 @@ def test_what_the_format_does_not_hold(path):
             ValueError,
             "has no place for labels",
         ),
-        (
-            vech.SparseHalf.from_coo([2**31], [0], [1.0], 2**31 + 1, use="lower"),
-            ValueError,
-            "has room for 2,147,483,647 rows",
-        ),
     ]:
         with pytest.raises(error, match=re.escape(words)):
             vech.write(path, store)

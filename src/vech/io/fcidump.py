@@ -38,13 +38,12 @@ NUMBERS = b"0123456789+-.EeDd \t\r\n"
 def load(path: Path) -> Content:
     """Load the matrix that is named behind "::"."""
     name, _, part = str(path).partition("::")
-    file_path = Path(name)
-    part = part.lstrip("/")
-    if part not in PARTS:
-        said = f"has no {part!r}" if part else "holds more than one matrix"
-        choices = " or ".join(f"{file_path.name}::{name} ({what})" for name, what in PARTS.items())
-        raise FileFormatError(f"{said}: say {choices}", file_path)
+    file_path, part = Path(name), part.lstrip("/")
     with file_path.open("rb") as file:
+        if part not in PARTS:
+            said = f"has no {part!r}" if part else "holds more than one matrix"
+            choices = " or ".join(f"{file_path.name}::{name} ({what})" for name, what in PARTS.items())
+            raise FileFormatError(f"{said}: say {choices}", file_path)
         orbitals, line = _header(file, file_path)
         entries = _entries(file, part, orbitals, line, file_path)
     n = orbitals if part == "h1e" else orbitals * (orbitals + 1) // 2
