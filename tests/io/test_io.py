@@ -36,9 +36,28 @@ def test_each_suffix_takes_a_half(tmp_path, suffix, case):
     path = f"{tmp_path}/half{case(suffix)}{inside}"
     half = np.arange(6.0, dtype="f4" if suffix.startswith(".grm") else "f8")
     half[[0, 3, 5]] = IMPLIED.get(suffix.split(".")[1], half[[0, 3, 5]])
-    vech.write(path, vech.Packed(half))
+    labels = list("abc") if vech.io.file_format(Path(f"a{suffix}")).CAN.labels else None
+    vech.write(path, vech.Packed(half, labels=labels))
     arguments = {"dtype": "f8", "layout": "vech"} if suffix == ".bin" else {}
-    assert vech.read(path, **arguments).to_packed("vech").half.tolist() == half.tolist()
+    S = vech.read(path, **arguments)
+    assert S.to_packed("vech").half.tolist() == half.tolist() and S.labels == (labels and tuple(labels))
+
+
+def test_labels_are_never_left_out_in_silence(tmp_path):
+    S = vech.Packed(np.arange(6.0), labels=list("abc"))
+    for suffix in WRITTEN:
+        can = vech.io.file_format(Path(f"a{suffix}")).CAN
+        if not can.labels:
+            words = f"{suffix} has no place for labels: write .npy, .npz, "
+            with pytest.raises(ValueError, match=re.escape(words)):
+                vech.write(tmp_path / f"a{suffix}", S)
+        if can.expand and not can.full_labels:
+            words = f"a full matrix in {suffix} has no place for labels, which are left out: "
+            with pytest.warns(UserWarning, match=re.escape(words)):
+                vech.io.expand(tmp_path / f"a{suffix}", S)
+        elif can.expand and suffix not in LIBRARIES and "phy" not in suffix and "grm" not in suffix:
+            vech.io.expand(tmp_path / f"a{suffix}", S)
+            assert vech.read(tmp_path / f"a{suffix}").labels == S.labels, suffix
 
 
 @pytest.mark.parametrize("name", ["half.docx", "half", "half.npy.gz", ".npy"])

@@ -180,12 +180,12 @@ def test_ids_that_are_none(tmp_path, text, words):
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize("labels", [None, list("abcde"), PEOPLE])
+@pytest.mark.parametrize("labels", [list("abcde"), PEOPLE])
 def test_labels_go_into_the_ids(tmp_path, labels):
     S = vech.Packed(np.arange(15.0), "numpy-tril", labels=labels)
     vech.write(tmp_path / "x.rel.bin", S)
     back = vech.read(tmp_path / "x.rel.bin")
-    assert back.labels == (tuple("12345") if labels is None else tuple(labels))
+    assert back.labels == tuple(labels)
     assert np.array_equal(back.half, S.half)
 
 
@@ -201,7 +201,7 @@ def test_labels_that_no_ids_hold(tmp_path, labels):
 
 
 def test_what_does_not_fit_is_refused(tmp_path):
-    half = np.arange(15.0)
+    half, labels = np.arange(15.0), list("abcde")
     for name, store, words in [
         (
             "x.grm.bin",
@@ -218,11 +218,15 @@ def test_what_does_not_fit_is_refused(tmp_path):
         with pytest.raises(TypeError, match=re.escape(words)):
             vech.write(tmp_path / name, store)
     with pytest.raises(ValueError, match=r"x.king.bin: the diagonal .* vech.io.expand writes the square"):
-        vech.write(tmp_path / "x.king.bin", vech.Packed(half + 1))
+        vech.write(tmp_path / "x.king.bin", vech.Packed(half + 1, labels=labels))
     with pytest.raises(ValueError, match="GCTA's matrices are triangles"):
         vech.io.expand(tmp_path / "x.grm.bin", vech.Packed(half))
+    with pytest.raises(
+        ValueError, match=r"x.rel.bin: x.rel.id names each row, and this store has no labels: give it some"
+    ):
+        vech.write(tmp_path / "x.rel.bin", vech.Packed(half))
     assert not list(tmp_path.iterdir())
-    vech.io.expand(tmp_path / "x.king.bin", vech.Packed(half + 1))
+    vech.io.expand(tmp_path / "x.king.bin", vech.Packed(half + 1, labels=labels))
     assert np.array_equal(
         vech.read(tmp_path / "x.king.bin").half, vech.convert(half + 1, "vech", "numpy-tril")
     )

@@ -33,7 +33,7 @@ from vech.io.panels import Progress
 from vech.packed.packed import Packed
 from vech.store import Store
 
-CAN = Abilities(expand=("dense",), labels=True, options=("verify",))
+CAN = Abilities(expand=("dense",), labels=True, full_labels=True, options=("verify",))
 
 JSON = "json"
 """What the attribute "encoding" of labels says that are not all text."""

@@ -2,7 +2,7 @@
 
 import errno
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +53,11 @@ def read_ids(path: Path) -> tuple[Any, ...]:
     return said[0] if len(said) == 1 else tuple(zip(*said, strict=True))
 
 
-def ids_text(labels: Iterable[Any] | None, n: int) -> str:
-    """Give the lines of an `.id` file; rows without labels are numbered from 1. TypeError for labels that do not fit."""
-    named: list[Any] = [str(k + 1) for k in range(n)] if labels is None else list(labels)
-    alone = all(isinstance(label, str) for label in named)
-    pairs = [(NONE, label) for label in named] if alone else named
-    for label, pair in zip(named, pairs, strict=True):
+def ids_text(labels: Sequence[Any]) -> str:
+    """Give the lines of an `.id` file; TypeError for labels that do not fit."""
+    alone = all(isinstance(label, str) for label in labels)
+    pairs = [(NONE, label) for label in labels] if alone else labels
+    for label, pair in zip(labels, pairs, strict=True):
         fits = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(word, str) for word in pair)
         if not fits or not all(map(WORD.fullmatch, pair)) or pair[0].startswith("#"):
             raise TypeError(f"the label {label!r:.60} does not go into an .id file, whose labels are {FIT}")

@@ -16,7 +16,7 @@ from vech.io.panels import Progress
 from vech.packed.packed import Packed
 from vech.store import Store
 
-CAN = Abilities(expand=("dense",), labels=True)
+CAN = Abilities(expand=("dense",), labels=True, full_labels=True)
 
 META = b"vech_meta"
 """The key of the description in the metadata of the schema."""

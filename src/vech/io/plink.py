@@ -16,7 +16,7 @@ from vech.layouts.layout import Layout
 from vech.packed.packed import Packed
 from vech.store import Store
 
-CAN = Abilities(expand=("dense",), labels=True, options=("dtype", "n"))
+CAN = Abilities(expand=("dense",), labels=True, full_labels=True, options=("dtype", "n"))
 
 
 class Matrix(NamedTuple):
@@ -160,7 +160,11 @@ def _checked_ids(path: Path, store: Store, matrix: Matrix) -> str:
         )
     if store.kind != "symmetric":
         raise TypeError(f"{path}: holds a symmetric matrix, and this one is {store.kind}")
+    if store.labels is None:
+        raise ValueError(
+            f"{path}: {_ids(path).name} names each row, and this store has no labels: give it some"
+        )
     try:
-        return ids_text(store.labels, store.n)
+        return ids_text(store.labels)
     except TypeError as error:
         raise TypeError(f"{path}: {error}") from None

@@ -31,7 +31,7 @@ from vech.io.panels import Progress
 from vech.packed.packed import Packed
 from vech.store import Store
 
-CAN = Abilities(expand=("dense",), labels=True, options=("verify",), folders=True)
+CAN = Abilities(expand=("dense",), labels=True, full_labels=True, options=("verify",), folders=True)
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 """Files of which each array and each group has one."""
