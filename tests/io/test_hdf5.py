@@ -59,7 +59,14 @@ def test_a_half_that_we_wrote_reads_back_the_same(path, layout, dtype, kind):
 
 @pytest.mark.parametrize(
     "labels",
-    [["a", "b", "ü", ""], [1, 2, 3, 4], pd.date_range("2020", periods=4), [("x", 1), ("y", None), 2.5, True]],
+    [
+        ["a", "b", "ü", ""],
+        ["a\0", "\ud800", "b", "c"],
+        ["x" * 2000, "ü", "b", "c"],
+        [1, 2, 3, 4],
+        pd.date_range("2020", periods=4),
+        [("x", 1), ("y", None), 2.5, True],
+    ],
 )
 def test_labels_are_kept(path, labels):
     S = vech.Packed(vech.pack(FULL), labels=labels)
