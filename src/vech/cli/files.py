@@ -22,6 +22,7 @@ from vech.cli.options import (
     layout_option,
     n_option,
     out_option,
+    saying_warnings,
     size_of,
     threads_option,
 )
@@ -93,7 +94,8 @@ def expand(
             vech.io.expands_to(out, to)
             check_out(file, out, force)
         bar.now(f"expanding {file.name}", store.nbytes)
-        vech.io.expand(out, store, to=to, threads=threads, progress=bar, overwrite=force)
+        with saying_warnings():
+            vech.io.expand(out, store, to=to, threads=threads, progress=bar, overwrite=force)
     done(out, store, began)
 
 

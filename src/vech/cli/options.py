@@ -1,7 +1,9 @@
 """What commands share: their arguments and options, the bar of progress, refusing to overwrite."""
 
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 from typing import Any, Self
@@ -152,12 +154,26 @@ def check_new(out: Path, force: bool) -> None:
 
 def done(out: Path, store: Any, began: float) -> None:
     seconds = time.perf_counter() - began
-    size = in_bytes(out.stat().st_size)
+    size = in_bytes(size_of(out))
     click.echo(visible(f"{out}: {store.n} x {store.n} {store.dtype}, {store.kind}, {size}, {seconds:.2f} s"))
 
 
 def size_of(file: Path) -> int:
+    """The bytes of a file, of the file that a dataset is in, or of all files in a folder."""
+    file = Path(str(file).partition(vech.io.INSIDE)[0])
+    if file.is_dir():
+        return sum(part.stat().st_size for part in file.rglob("*") if part.is_file())
     return file.stat().st_size if file.exists() else 0
+
+
+@contextmanager
+def saying_warnings() -> Iterator[None]:
+    """Say warnings as plain lines of text."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in said:
+        click.echo(visible(str(warning.message)))
 
 
 def in_bytes(count: int) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -206,11 +207,13 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
             f"write takes a store, not {type(store).__name__}: vech.Packed(half, layout) makes one"
         )
     if not can.write:
-        raise ValueError(f"{path}: {suffix_of(path)} is read and not written: write {_written()}")
+        raise ValueError(
+            f"{path}: {suffix_of(path)} is read and not written: write {_able(lambda can: can.write)}"
+        )
     described = store.describe()
     if described.labels is not None and not can.labels:
         raise ValueError(
-            f"{path}: {suffix_of(path)} has no place for labels: write {_written('labels')}, or the store without them"
+            f"{path}: {suffix_of(path)} has no place for labels: write {_able(lambda can: can.labels)}, or the store without them"
         )
     if described.triangle is None:
         store = packed(store)
@@ -258,6 +261,11 @@ def expand(
         It cannot be written; the disk has not room for it, which is known before the work where the system
         can reserve space. Nothing is left behind then.
 
+    Warns
+    -----
+    UserWarning
+        Labels are left out, for which full matrices in this file format have no place.
+
     Notes
     -----
     A panel takes 1 GiB at most, or an eighth of the memory there is; CSR and CSC are made in memory.
@@ -275,7 +283,14 @@ def expand(
     """
     path = Path(path)
     to = expands_to(path, to)
-    file_format(path).expand(path, store, to, threads=threads, progress=progress, overwrite=overwrite)
+    form = file_format(path)
+    if store.labels is not None and not form.CAN.full_labels:
+        warnings.warn(
+            f"{path}: a full matrix in {suffix_of(path)} has no place for labels, which are left out: "
+            f"{_able(lambda can: can.full_labels)} keep them",
+            stacklevel=2,
+        )
+    form.expand(path, store, to, threads=threads, progress=progress, overwrite=overwrite)
 
 
 def pack(
@@ -468,13 +483,17 @@ def _recognised(path: Path, given: dict[str, Any]) -> Format:
 def suffix_of(path: Path) -> str:
     """The longest suffix that there is a file format for, in small letters; else what is behind the last dot."""
     name = Path(str(path).partition(INSIDE)[0]).name
-    known = [suffix for suffix in FORMATS if name.lower().endswith(suffix) and name.lower() != suffix]
+    bare = name.removeprefix(".").lower()  # a name that is nothing else is no suffix
+    known = [suffix for suffix in FORMATS if bare.endswith(suffix)]
     return max(known, key=len, default=Path(name).suffix)
 
 
-def _written(ability: str = "write") -> str:
-    """The suffixes of file formats that can do something."""
-    return ", ".join(suffix for suffix in FORMATS if getattr(file_format(Path(f"any{suffix}")).CAN, ability))
+def _able(fits: Callable[[Abilities], object]) -> str:
+    """The suffixes of file formats that can do something, one for each."""
+    usual = {module: suffix for suffix, module in reversed(FORMATS.items())}
+    return ", ".join(
+        suffix for suffix in reversed(usual.values()) if fits(file_format(Path(f"any{suffix}")).CAN)
+    )
 
 
 def expands_to(path: Path, to: str | None = None) -> str:
@@ -482,16 +501,16 @@ def expands_to(path: Path, to: str | None = None) -> str:
     holds = file_format(path).CAN.expand
     if not holds:
         raise ValueError(
-            f"{path.name}: {suffix_of(path)} is not for full matrices: write {_written('expand')}"
+            f"{path.name}: {suffix_of(path)} is not for full matrices: write {_able(lambda can: can.expand)}"
         )
     if to is None or to in holds:
         return to or holds[0]
-    fitting = [suffix for suffix in FORMATS if to in file_format(Path(f"any{suffix}")).CAN.expand]
+    fitting = _able(lambda can: to in can.expand)
     if not fitting:
         raise ValueError(f"to={to!r} is none of 'dense', 'csr', 'csc'")
     raise ValueError(
         f"{path.name} cannot hold {to}: {suffix_of(path)} is for {', '.join(holds)}, "
-        f"and {to} goes to {', '.join(fitting)}"
+        f"and {to} goes to {fitting}"
     )
 
 

@@ -23,6 +23,8 @@ class Abilities(NamedTuple):
     """The halves that it holds, "dense" or "sparse"."""
     labels: bool = False
     """Whether these are written too."""
+    full_labels: bool = False
+    """Whether they go with a full matrix as well."""
     options: tuple[str, ...] = ()
     """What loading takes beside the path."""
     folders: bool = False

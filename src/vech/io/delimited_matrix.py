@@ -25,7 +25,10 @@ from vech.layouts.dialects import AnyLayout
 from vech.store import Store
 
 CAN = Abilities(
-    expand=("dense",), labels=True, options=("sep", "decimal", "header", "labels", "encoding", "layout")
+    expand=("dense",),
+    labels=True,
+    full_labels=True,
+    options=("sep", "decimal", "header", "labels", "encoding", "layout"),
 )
 
 SAMPLE, SAMPLED = 100, 1 << 20

@@ -18,7 +18,7 @@ from vech.io.panels import Progress
 from vech.packed.packed import Packed
 from vech.store import Store
 
-CAN = Abilities(expand=("dense",), labels=True)
+CAN = Abilities(expand=("dense",), labels=True, full_labels=True)
 
 MOST = 16_383
 """Rows and columns beside labels: sheets have 16 384 columns."""

@@ -26,8 +26,11 @@ CHUNK = 1 << 16
 LINE, HEAD = 1000, 1 << 24
 """Letters of a line, and of the header, at most: ORBSYM has a number for each orbital."""
 
-MOST = 10**9
-"""Orbitals at most: their pairs are counted in 64 bits."""
+MOST = 92_681
+"""Orbitals at most: their pairs are the sides of a matrix, which has 32 bits of them."""
+
+SAME = 1e-9
+"""How far two listings of one integral may be apart, in parts of the largest: each was transformed by itself."""
 
 NUMBERS = b"0123456789+-.EeDd \t\r\n"
 
@@ -35,17 +38,16 @@ NUMBERS = b"0123456789+-.EeDd \t\r\n"
 def load(path: Path) -> Content:
     """Load the matrix that is named behind "::"."""
     name, _, part = str(path).partition("::")
-    file_path = Path(name)
-    part = part.lstrip("/")
-    if part not in PARTS:
-        said = f"has no {part!r}" if part else "holds more than one matrix"
-        choices = " or ".join(f"{file_path.name}::{name} ({what})" for name, what in PARTS.items())
-        raise FileFormatError(f"{said}: say {choices}", file_path)
+    file_path, part = Path(name), part.lstrip("/")
     with file_path.open("rb") as file:
+        if part not in PARTS:
+            said = f"has no {part!r}" if part else "holds more than one matrix"
+            choices = " or ".join(f"{file_path.name}::{name} ({what})" for name, what in PARTS.items())
+            raise FileFormatError(f"{said}: say {choices}", file_path)
         orbitals, line = _header(file, file_path)
         entries = _entries(file, part, orbitals, line, file_path)
     n = orbitals if part == "h1e" else orbitals * (orbitals + 1) // 2
-    rows, columns, values = _each_once(*entries, n, file_path)
+    rows, columns, values = _each_once(*entries, file_path)
     return Content.of_store(SparseHalf.from_coo(rows, columns, values, n, use="lower"))
 
 
@@ -134,14 +136,14 @@ def _pairs(i: Array, j: Array) -> Array:
     return np.asarray(larger * (larger + 1) // 2 + smaller)
 
 
-def _each_once(rows: Array, columns: Array, values: Array, n: int, path: Path) -> tuple[Array, Array, Array]:
+def _each_once(rows: Array, columns: Array, values: Array, path: Path) -> tuple[Array, Array, Array]:
     """The lower triangle, each place once: as files may list both, that of the lower triangle is kept."""
     upper = rows < columns
     rows, columns = np.maximum(rows, columns), np.minimum(rows, columns)
     order = np.lexsort((upper, columns, rows))
     rows, columns, values = rows[order], columns[order], values[order]
     again = (np.diff(rows) == 0) & (np.diff(columns) == 0)
-    tolerance = n * np.finfo(np.float64).eps * np.abs(values).max(initial=0)
+    tolerance = SAME * np.abs(values).max(initial=0)
     if np.any(unlike := again & (np.abs(np.diff(values)) > tolerance)):
         at = int(np.argmax(unlike))
         raise FileFormatError(f"says both {values[at]} and {values[at + 1]} of one integral", path)

@@ -15,10 +15,11 @@ from vech.io.content import Abilities, Content
 from vech.io.drafts import atomic
 from vech.io.errors import FileFormatError
 from vech.io.panels import Progress
+from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
 
-CAN = Abilities(expand=("csc",), write=("sparse",))
+CAN = Abilities(expand=("csc",), write=("dense", "sparse"))
 
 KINDS = {"S": "symmetric", "H": "hermitian", "Z": "skew", "U": "general"}
 LETTERS = {kind: letter for letter, kind in KINDS.items()}
@@ -76,7 +77,7 @@ def load(path: Path) -> Content:
     return Content.of_store(SparseHalf.from_coo(rows, columns, values, n, kind=kind, use="lower"))
 
 
-def write(path: Path, store: SparseHalf, *, overwrite: bool = True) -> None:
+def write(path: Path, store: Packed | SparseHalf, *, overwrite: bool = True) -> None:
     """Write the lower triangle in Harwell-Boeing format, its symmetry named."""
     if store.kind not in LETTERS:
         raise ValueError(f"{path}: Harwell-Boeing has no name for {store.kind}: write .npz")
@@ -194,6 +195,8 @@ def _write(path: Path, matrix: Any, structure: str, overwrite: bool) -> None:
         raise TypeError(
             f"{path}: holds integers, real and complex numbers, and this is {matrix.dtype}: S.astype('f8')"
         )
+    if kind == "u" and matrix.nnz and matrix.data.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{path}: integers of more than 63 bits are not read again: write .npz")
     if not np.isfinite(matrix.data).all():
         raise ValueError(f"{path}: Harwell-Boeing has no NaN and no infinity: write .npz")
     values = matrix.data.view(f"f{matrix.dtype.itemsize // 2}") if kind == "c" else matrix.data

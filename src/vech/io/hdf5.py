@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,13 +34,19 @@ from vech.io.panels import Progress
 from vech.packed.packed import Packed
 from vech.store import Store
 
-CAN = Abilities(expand=("dense",), labels=True, options=("verify",))
+CAN = Abilities(expand=("dense",), labels=True, full_labels=True, options=("verify",))
 
 JSON = "json"
 """What the attribute "encoding" of labels says that are not all text."""
 
 MOST = 1 << 14
 """Numbers that a byte of the file may stand for: what was never written is filled, and takes no room."""
+
+WIDE = 1000
+"""Bytes of labels that all take the room of the longest."""
+
+PLAIN = re.compile(r"[^\0\ud800-\udfff]*")
+"""Text that is not cut, and has UTF-8."""
 
 VISITED = 10_000
 """Datasets that are looked at for a matrix."""
@@ -53,7 +60,9 @@ def load(path: Path, *, verify: bool = False) -> Content:
             dataset = _found(root, inside, file_path)
             labels = _labels(dataset, file_path)
             read = lambda: _numbers(dataset, file_path)
-            return content(dataset, dataset.attrs.get(META), labels, read, path, verify=verify)
+            text = dataset.attrs.get(META)
+            text = text.decode() if isinstance(text, bytes) else text
+            return content(dataset, text, labels, read, path, verify=verify)
         except (ValueError, MemoryError, ImportError):
             raise
         except Exception as error:
@@ -67,7 +76,8 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
     check_numbers(store.dtype, path)
     with _changed(path, store, overwrite) as (group, name):
         dataset = group.create_dataset(name, data=store.half)
-        dataset.attrs[META] = description(store)
+        text = description(store).encode()
+        dataset.attrs.create(META, text, dtype=_text(len(text)))
 
 
 def expand(
@@ -103,7 +113,7 @@ def _opened(path: Path) -> Iterator[Any]:
     except OSError as error:
         if is_fault(error):
             raise
-        raise FileFormatError("is no HDF5 file that h5py opens", path) from error
+        raise FileFormatError(f"cannot be opened by h5py: {error}", path) from error
     with root:
         yield root
 
@@ -226,9 +236,16 @@ def _make_room(group: Any, name: str, overwrite: bool, path: Path) -> None:
 
 
 def _write_labels(group: Any, name: str, labels: list[Any]) -> None:
-    """Write labels as text; where they are not all text, as JSON."""
-    plain = all(isinstance(label, str) for label in labels)
-    texts = labels if plain else [json.dumps(label) for label in labels]
-    dataset = group.create_dataset(name, data=texts, dtype=_h5py().string_dtype())
+    """Write labels as text; where they are not all text that HDF5 keeps, as JSON."""
+    plain = all(isinstance(label, str) and PLAIN.fullmatch(label) for label in labels)
+    texts = [(label if plain else json.dumps(label)).encode() for label in labels]
+    width = max(map(len, texts), default=0)
+    dataset = group.create_dataset(name, (len(texts),), _text(width if width <= WIDE else None))
+    dataset[...] = texts
     if not plain:
         dataset.attrs["encoding"] = JSON
+
+
+def _text(width: int | None) -> Any:
+    """The type of text: of a width, as libhdf5 believes any width that a damaged file says of varying ones."""
+    return _h5py().string_dtype("utf-8", max(1, width) if width is not None else None)

@@ -2,7 +2,7 @@
 
 import errno
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +53,13 @@ def read_ids(path: Path) -> tuple[Any, ...]:
     return said[0] if len(said) == 1 else tuple(zip(*said, strict=True))
 
 
-def ids_text(labels: Iterable[Any] | None, n: int) -> str:
-    """Give the lines of an `.id` file; rows without labels are numbered from 1. TypeError for labels that do not fit."""
-    pairs = [(NONE, str(k + 1)) for k in range(n)] if labels is None else list(labels)
-    if all(isinstance(label, str) for label in pairs):
-        pairs = [(NONE, label) for label in pairs]
-    for label in pairs:
-        fits = isinstance(label, tuple) and len(label) == 2 and all(isinstance(word, str) for word in label)
-        if not fits or not all(map(WORD.fullmatch, label)) or label[0].startswith("#"):
+def ids_text(labels: Sequence[Any]) -> str:
+    """Give the lines of an `.id` file; TypeError for labels that do not fit."""
+    alone = all(isinstance(label, str) for label in labels)
+    pairs = [(NONE, label) for label in labels] if alone else labels
+    for label, pair in zip(labels, pairs, strict=True):
+        fits = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(word, str) for word in pair)
+        if not fits or not all(map(WORD.fullmatch, pair)) or pair[0].startswith("#"):
             raise TypeError(f"the label {label!r:.60} does not go into an .id file, whose labels are {FIT}")
     return "".join(f"{family}\t{individual}\n" for family, individual in pairs)
 

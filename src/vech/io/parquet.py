@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from vech.arrays import Array, check_memory
+from vech.arrays import Array, check_memory, native
 from vech.io.content import Abilities, Content
 from vech.io.description import describe, parse
 from vech.io.drafts import atomic
@@ -16,7 +16,7 @@ from vech.io.panels import Progress
 from vech.packed.packed import Packed
 from vech.store import Store
 
-CAN = Abilities(expand=("dense",), labels=True)
+CAN = Abilities(expand=("dense",), labels=True, full_labels=True)
 
 META = b"vech_meta"
 """The key of the description in the metadata of the schema."""
@@ -84,7 +84,10 @@ def _frame(store: Store) -> Any:
     except ImportError:
         raise ImportError('matrices go into tables by pandas: pip install "vech[parquet]"') from None
     labels = None if store.labels is None else pandas.Index(store.labels)  # of tuples, a MultiIndex
-    return pandas.DataFrame(store.expand(), index=labels, columns=labels, copy=False)
+    full = store.expand()
+    return pandas.DataFrame(
+        full.astype(native(full.dtype), copy=False), index=labels, columns=labels, copy=False
+    )
 
 
 def _is_parquet(path: Path) -> bool:

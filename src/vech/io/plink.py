@@ -16,7 +16,7 @@ from vech.layouts.layout import Layout
 from vech.packed.packed import Packed
 from vech.store import Store
 
-CAN = Abilities(expand=("dense",), labels=True, options=("dtype", "n"))
+CAN = Abilities(expand=("dense",), labels=True, full_labels=True, options=("dtype", "n"))
 
 
 class Matrix(NamedTuple):
@@ -88,8 +88,12 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
     """Write the triangle by rows, and the labels into the `.id` file."""
     matrix = _matrix(path)
     text = _checked_ids(path, store, matrix)
-    with naming(path):
+    try:
         half = store.to_packed(matrix.layout).half
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: {error}, so it is no such triangle: vech.io.expand writes the square"
+        ) from error
     with draft(path, overwrite) as numbers:
         numbers.file.write(np.ascontiguousarray(half, half.dtype.newbyteorder("<")).view(np.uint8).data)
         numbers.seal()
@@ -129,7 +133,10 @@ def _ids(path: Path) -> Path:
 def _shapes(matrix: Matrix, n: int, dtype: np.dtype[Any] | None) -> list[Shape]:
     sides: list[tuple[int, ...]] = [(matrix.layout.length(n),), *([(n, n)] if matrix.square else [])]
     return [
-        Shape(np.dtype(name), s) for s in sides for name in matrix.dtypes if dtype in (None, np.dtype(name))
+        Shape(np.dtype(name), s)
+        for s in sides
+        for name in matrix.dtypes
+        if dtype is None or dtype == np.dtype(name)
     ]
 
 
@@ -153,7 +160,11 @@ def _checked_ids(path: Path, store: Store, matrix: Matrix) -> str:
         )
     if store.kind != "symmetric":
         raise TypeError(f"{path}: holds a symmetric matrix, and this one is {store.kind}")
+    if store.labels is None:
+        raise ValueError(
+            f"{path}: {_ids(path).name} names each row, and this store has no labels: give it some"
+        )
     try:
-        return ids_text(store.labels, store.n)
+        return ids_text(store.labels)
     except TypeError as error:
         raise TypeError(f"{path}: {error}") from None

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from vech.arrays import Array
+from vech.arrays import Array, native
 from vech.io.content import Abilities, Content
 from vech.io.datasets import (
     LABELS,
@@ -31,7 +31,7 @@ from vech.io.panels import Progress
 from vech.packed.packed import Packed
 from vech.store import Store
 
-CAN = Abilities(expand=("dense",), labels=True, options=("verify",), folders=True)
+CAN = Abilities(expand=("dense",), labels=True, full_labels=True, options=("verify",), folders=True)
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 """Files of which each array and each group has one."""
@@ -69,14 +69,18 @@ def load(path: Path, *, verify: bool = False) -> Content:
 def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
     """Write the half as an array with its description; what else the store holds stays."""
     check_numbers(store.dtype, path)
+    half = store.half.astype(
+        native(store.dtype), copy=False
+    )  # how bytes lie is said beside, and arrays come as native
+    store = Packed(half, store.layout, kind=store.kind, labels=store.labels)
     attributes: dict[str, Any] = {META: description(store)}
     side = max(1, CHUNK // store.dtype.itemsize)
 
     def fill(array: Any) -> None:
         for start in range(0, len(store.half), side):
-            array[start : start + side] = store.half[start : start + side]
+            array[start : start + side] = half[start : start + side]
 
-    shape = store.half.shape
+    shape = half.shape
     _write(path, store, shape, (max(1, min(side, *shape)),), attributes, fill, overwrite)
 
 
@@ -176,7 +180,12 @@ def _write(
         made, old = (target.with_name(f"{target.name}.{part}{ending}") for part in ("new.", "old."))
         try:
             array = zarr.create_array(
-                made, shape=shape, dtype=store.dtype, chunks=chunks, attributes=attributes, zarr_format=3
+                made,
+                shape=shape,
+                dtype=native(store.dtype),
+                chunks=chunks,
+                attributes=attributes,
+                zarr_format=3,
             )
             fill(array)
             _sync(made)
