@@ -99,7 +99,7 @@ def read(
     Parameters
     ----------
     path : path
-        `.npy`, `.npz`, `.bin` or `.mtx`; docs/files.md says what each may hold.
+        `.npy`, `.npz`, `.bin`, `.mtx`, `.csv` and more; docs/files.md says what each may hold.
     layout : name or Layout, optional
         What the numbers of a half are where the file does not say it: a 1-D `.npy` without its JSON, a
         `.bin`. For a full dense matrix, the layout to pack it into ("vech" unless told otherwise). Where the
@@ -116,7 +116,9 @@ def read(
         or of the disk. Of a map it is else 16 MiB that are compared, or three tiles; what is read into memory
         is always compared. A file without a digest is then an error.
     **options
-        What single file formats take beside; docs/files.md lists them.
+        What single file formats take beside. Of tables in text: ``sep``, ``decimal`` and ``encoding``, text;
+        ``header`` and ``labels``, whether the first line names the columns and the first cells the rows, where
+        that is not seen. Of PHYLIP: ``names``, "strict" or "relaxed". Others are a TypeError.
 
     Returns
     -------
