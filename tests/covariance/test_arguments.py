@@ -126,7 +126,11 @@ def test_series_are_taken_unless_something_is_missing(name):
 POLICIES = {
     "sample": ("neutral", "pairwise"),
     "correlation": ("neutral", "pairwise"),
-    "spearman": ("neutral",),
+    "spearman": ("neutral", "pairwise"),
+    "ledoit_wolf": ("neutral",),
+    "oas": ("neutral",),
+    "nonlinear": ("neutral",),
+    "denoise": ("neutral",),
     "gerber": ("neutral", "pairwise"),
     "kendall": ("neutral", "pairwise"),
     "quadrant": ("neutral", "pairwise"),

@@ -429,12 +429,19 @@ def gather(
     weights: Array | None = None,
     *,
     shift: Array | None = None,
+    assume_centered: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
     look: Callable[[Array], None] | None = None,
 ) -> Moments:
-    """The moments of all rows of X, of which `look` sees each block; with a shift, NaN counts as that."""
+    """The moments of all rows of X, of which `look` sees each block.
+
+    With a shift, NaN counts as that; with `assume_centered` the mean is zero, whatever the rows say.
+    """
     check_progress(progress)
+    if assume_centered:
+        shift = np.zeros(data.p)
+    fill = shift is not None and data.missing != "raise"
     moments = Moments(runs, data.dtype, shift=shift, threads=threads)
     rows = 0
     for start, block in data.blocks(max(1, RAW_BYTES // (data.p * data.dtype.itemsize))):
@@ -443,7 +450,7 @@ def gather(
             raise ValueError(f"there are {weights.size} weights, and X has more rows")
         tick = None if progress is None else _ticker(progress, start, len(block), data.n)
         part = None if weights is None else weights[start:rows]
-        if not moments.add(block, part, fill=shift is not None, tick=tick):
+        if not moments.add(block, part, fill=fill, tick=tick):
             refuse(data, block, start)
         if look is not None:
             look(block)
@@ -452,10 +459,12 @@ def gather(
     check_rows(rows)
     if weights is not None and rows < weights.size:
         raise ValueError(f"there are {weights.size} weights for {rows} rows")
+    if assume_centered:
+        moments.sums[...] = 0
     squares = moments.variances(1.0)
     if not np.isfinite(squares).all():
         raise_overflow(data)
-    check_underflow(data, squares, data.dtype, weights)
+    check_underflow(data, squares, data.dtype, weights, about_zero=assume_centered)
     return moments
 
 
