@@ -172,11 +172,38 @@ class Moments:
         self.sums = self.sums - self.weight * change
         self._shift = shift
 
+    def fade(self, factor: float) -> None:
+        """Let all rows so far count by this factor less."""
+        if self.rows == 0 or factor == 1:
+            return
+        self._settle()
+        for start in range(0, self.runs.half.size, BLOCK):
+            self.runs.half[start : start + BLOCK] *= factor
+        self.sums = self.sums * factor
+        self.weight *= factor
+        self.squares *= factor * factor
+
+    def approach(self, mean: Array, weight: float) -> None:
+        """Take rows about the mean of those to come, where these weigh as much as all there are.
+
+        Then neither what there is, near which the mean was, nor what comes cancels: of the mean m of both, of weights
+        V and W, (m - c)^2 is at most V / W times the variance.
+        """
+        if self.rows == 0:
+            self._shift = mean.astype(self.dtype)
+        elif weight >= self.weight:
+            self.move(mean)
+
+    def settle_shift(self) -> None:
+        """Move the shift to the mean, where that has come to stray from it."""
+        if self._strays():
+            self.move(self.mean)
+
     def merge(self, other: "Moments") -> bool:
         """Add the rows of another one, at rest, which stays as it is; whether all sums are finite."""
         if other.rows == 0:
             return True
-        if self.rows == 0:
+        if self.weight == 0:  # no rows, or faded ones
             self._shift, self.sums = other.shift, other.sums.copy()
             self.runs.half[...] = other.runs.half
             self._fresh = False
