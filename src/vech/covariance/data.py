@@ -41,7 +41,7 @@ class Data(NamedTuple):
     again: bool
     make: Callable[[], Iterator[Array]]
     index: Any = None  # of the rows of a pandas frame
-    min_periods: int | None = None  # rows that a pair of columns needs in common; None refuses what is undefined
+    min_periods: int | None = None  # rows that two columns need in common; None refuses what is undefined
 
     def blocks(self, height: int | None = None) -> Iterator[tuple[int, Array]]:
         """(first row, rows of X as they are), at most `height` at a time."""

@@ -166,9 +166,7 @@ def gerber(
     if given is None and min_periods is None:
         write(codes, measure, result.half, result.plain.grow, scale=scale, threads=threads, progress=progress)
     else:
-        write_weighted(
-            codes, given, measure, result, scale=scale, min_periods=min_periods, progress=progress
-        )
+        write_weighted(codes, given, measure, result, scale=scale, min_periods=min_periods, progress=progress)
     if repair is not None:
         repaired = nearest_correlation if repair == "nearest" else shrink_to_psd
         matrix = repaired(Packed(result.half, result.plain)).matrix

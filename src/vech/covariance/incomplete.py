@@ -116,8 +116,8 @@ def pairwise(
             block /= np.maximum(np.abs(block), 1)
             if rows == columns:
                 np.fill_diagonal(block, 1)
-            flat = _again(X, block, weak, assume_centered, rows, columns)
-            undefined |= _flat(data, *flat, common, rows, columns)
+            left, right = _again(X, block, weak, assume_centered, rows, columns)
+            undefined |= _flat(data, left, right, common, rows, columns)
         else:
             block /= np.where(undefined, 1, common - ddof)
         block[undefined] = np.nan
@@ -235,7 +235,8 @@ def pairwise_ranks(data: Data, result: Result, progress: Progress | None = None)
             squares[0] += np.triu(squares[1], 1).T
             squares[1] = squares[0].T
         undefined = _few(data, common, 0, " for a correlation", rows, columns)
-        undefined |= _flat(data, *((squares == 0) & ~undefined), common, rows, columns)
+        left, right = (squares == 0) & ~undefined
+        undefined |= _flat(data, left, right, common, rows, columns)
         block /= np.sqrt(np.where(undefined, 1, squares[0]))
         block /= np.sqrt(np.where(undefined, 1, squares[1]))
         np.clip(block, -1, 1, out=block)
@@ -262,7 +263,8 @@ def _products(ranked: Ranking, i: int, columns: slice) -> tuple[Array, Array, tu
     own *= both
     theirs *= both
     sums: Any = (
-        np.einsum("ij,ij->i", a, b, dtype=np.float64) for a, b in ((own, theirs), (own, own), (theirs, theirs))
+        np.einsum("ij,ij->i", a, b, dtype=np.float64)
+        for a, b in ((own, theirs), (own, own), (theirs, theirs))
     )
     products, left, right = sums
     return count, products, (left, right)

@@ -267,7 +267,7 @@ class Stream:
         state: Any = self._made(data)
         if isinstance(state, Counts):
             state.merge(rows)  # type: ignore[arg-type]
-        else:
+        elif isinstance(rows, Moments):
             with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
                 if self.half_life is not None:
                     state.fade(2.0 ** (-rows.rows / self.half_life))
@@ -454,7 +454,9 @@ def _change_moments(
         if data.again:
             faded = exponential_weights(stop, half_life)
             check_underflow(data, squares, data.dtype, faded if weights is None else faded * weights)
-    elif sign > 0 and not state.removed:  # else what is small may be rounding, which is for the result to judge
+    elif (
+        sign > 0 and not state.removed
+    ):  # else what is small may be rounding, which is for the result to judge
         check_underflow(data, squares, data.dtype, weights)
     state.rest()
 

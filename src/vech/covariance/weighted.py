@@ -32,7 +32,7 @@ def write_weighted(
     parts = list(tiles(p, result.plain.grow, SIDE))
     for done, (rows, columns) in enumerate(parts, 1):
         sums = _sums(codes, weights, rows, columns, min_periods is not None)
-        block = _ratio(measure, sums, rows == columns, np.nan if min_periods is not None else 0)
+        block = _ratio(measure, sums, rows == columns, np.nan if min_periods is not None else 0.0)
         if min_periods is not None:
             block[sums["common"] < min_periods] = np.nan
         block *= scale[rows, None] * scale[columns]
