@@ -12,7 +12,7 @@ from vech.covariance.result import Result
 
 SIDE = 256  # columns taken against each other: six squares of this side
 RANK_NUMBERS = 2**20  # ranks over common rows that are held at a time, in each of some arrays
-LOST = 1e-10  # of the sum of squares about a mean of other rows: what is less is rounding
+LOST = 1e-6  # of the sum of squares about a mean of other rows: of what is less, too many digits are rounding
 
 
 def present_means(data: Data, weights: Array | None = None) -> Array:
