@@ -104,6 +104,16 @@ def test_rows_far_from_those_before_keep_their_digits():
         assert_near(streamed(shifted, 4, pieces).result(), weighted(exact[1500:], 4), 1e-13)
 
 
+def test_a_mean_that_moves_away_row_by_row_is_followed():
+    X = RNG.integers(-8, 9, (8000, 3)) / 4
+    want = weighted(X[-2000:], 20)
+    X[4096:] += 2.0**28
+    stream = streamed(X[:4096], 20, 1)
+    for piece in np.array_split(X[4096:], 400):
+        stream.update(piece)
+    assert_near(stream.result(), want)
+
+
 def test_merging_adds_rows_that_came_later():
     X = RNG.normal(size=(90, 4)) + 1e6
     one, two, three = (streamed(part, 12, 3) for part in np.array_split(X, [20, 70]))
@@ -129,11 +139,16 @@ def test_what_has_faded_to_nothing_is_gone():
     one.merge(two)
     assert_near(one.result(), weighted(X[-200:], 1))
     X[100:, 1] = 7  # varied once, and long ago
-    stream = streamed(X, 1, 50)
-    assert abs(stream.result()[1, 1]) < 1e-300 and stream.n_samples == 5000
-    again = Stream(half_life=1)
-    again.update(iter(np.array_split(X, 50)))
-    assert abs(again.result()[1, 1]) < 1e-300
+    for rows in (1130, 5000):  # its variance has not many bits left, or none
+        stream = streamed(X[:rows], 1, 50)
+        assert abs(stream.result()[1, 1]) < 1e-300 and stream.n_samples == rows
+        again = Stream(half_life=1)
+        again.update(iter(np.array_split(X[:rows], 50)))
+        assert abs(again.result()[1, 1]) < 1e-300
+    heavy = Stream(half_life=1)
+    heavy.update(X[:100], weights=np.full(100, 1e13))
+    heavy.update(X[100:200])
+    assert_near(heavy.result(), weighted(X[:200], 1, weights=np.repeat([1e13, 1], 100)))
 
 
 @settings(max_examples=40, deadline=None)

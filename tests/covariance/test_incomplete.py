@@ -197,6 +197,14 @@ def test_blocks_of_rows_have_min_periods_too(name):
     assert np.array_equal(whole.half, blocks.half, equal_nan=True) and np.isnan(whole.half).any()
 
 
+def test_one_row_in_common_has_no_pairs_of_rows():
+    X = np.array([[1.0, NAN], [2.0, 5.0], [NAN, 7.0]])
+    for variant in ("a", "b"):
+        found = covariance.kendall(X, variant, missing="pairwise", min_periods=1)
+        assert np.array_equal(found.half, [1, NAN, 1], equal_nan=True)
+    assert covariance.kendall(X, "a", missing="pairwise")[0, 1] == 0
+
+
 # ---- what is asked for, and what is refused ----------------------------------------------------------------
 
 
