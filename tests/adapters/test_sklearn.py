@@ -20,7 +20,13 @@ X = load_wine().data
 
 
 @parametrize_with_checks(
-    [*ESTIMATORS, SampleCovariance(missing="pairwise"), LedoitWolf(target="constant-correlation")]
+    [
+        *ESTIMATORS,
+        SampleCovariance(missing="pairwise"),
+        LedoitWolf(target="constant-correlation"),
+        LedoitWolf(missing="neutral", assume_centered=True),
+        OAS(missing="neutral"),
+    ]
 )
 def test_it_is_an_estimator_as_scikit_learn_checks_it(estimator, check):
     check(estimator)
@@ -28,8 +34,11 @@ def test_it_is_an_estimator_as_scikit_learn_checks_it(estimator, check):
 
 PEERS = [
     (SampleCovariance(ddof=0), peers.EmpiricalCovariance()),
+    (SampleCovariance(assume_centered=True), peers.EmpiricalCovariance(assume_centered=True)),
     (LedoitWolf(), peers.LedoitWolf()),
+    (LedoitWolf(assume_centered=True), peers.LedoitWolf(assume_centered=True)),
     (OAS(), peers.OAS()),
+    (OAS(assume_centered=True), peers.OAS(assume_centered=True)),
 ]
 
 

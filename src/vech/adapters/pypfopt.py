@@ -12,7 +12,6 @@ import pandas
 
 from vech import covariance
 from vech.covariance.data import as_block
-from vech.layouts.layout import one_of
 from vech.packed.packed import Packed
 
 __all__ = ["risk_matrix"]
@@ -83,7 +82,8 @@ def risk_matrix(
     A  5.51 -1.52
     B -1.52  0.75
     """
-    one_of("method", method, tuple(METHODS))
+    if method not in METHODS:
+        raise ValueError(f"no risk model {method!r} here: choose from {', '.join(map(repr, METHODS))}")
     if isinstance(frequency, bool) or not isinstance(frequency, Real) or not 0 < frequency < np.inf:
         raise ValueError(f"frequency must be a positive number of rows a year, mostly 252, not {frequency!r}")
     if "return_shrinkage" in options:
