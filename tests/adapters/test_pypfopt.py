@@ -1,5 +1,8 @@
 """Risk models for PyPortfolioOpt: its own numbers, its own optimiser, and prices that are none."""
 
+import importlib
+import sys
+
 import numpy as np
 import pytest
 
@@ -80,6 +83,13 @@ def test_arrays_and_frames_of_polars_are_taken():
     assert list(found.columns) == ASSETS
 
 
+def test_without_pandas_the_extra_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "vech.adapters.pypfopt")
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"needs pandas: pip install 'vech\[pypfopt\]'$"):
+        importlib.import_module("vech.adapters.pypfopt")
+
+
 def refuses(kind, message, *arguments, **options):
     with pytest.raises(kind, match=message):
         risk_matrix(*arguments, **options)
@@ -95,7 +105,12 @@ def test_what_is_wrong_is_said():
     refuses(ValueError, message, returns)
     holed.iloc[7, 1] = 0
     refuses(ValueError, r"^prices has 0 in row 7, column 1 \('JPM'\): prices are positive", holed)
-    refuses(ValueError, "^no risk model 'semicovariance' here: choose from 'sample_cov', 'exp_cov', ", PRICES, "semicovariance")
+    refuses(
+        ValueError,
+        "^no risk model 'semicovariance' here: choose from 'sample_cov', 'exp_cov', ",
+        PRICES,
+        "semicovariance",
+    )
     refuses(ValueError, "^frequency must be a positive number of rows a year, .*not 0$", PRICES, frequency=0)
     refuses(ValueError, "^span must be a number of rows above 1, .*not 1$", PRICES, "exp_cov", span=1)
     refuses(TypeError, "^risk_matrix gives one frame: ", PRICES, return_shrinkage=True)

@@ -1,5 +1,8 @@
 """skfolio's priors and optimisers over vech's estimators: its own estimators, its own prices, its own portfolios."""
 
+import importlib
+import sys
+
 import numpy as np
 import pytest
 
@@ -116,6 +119,13 @@ def test_what_is_not_definite_is_repaired_by_skfolio():
     np.testing.assert_allclose(found.store_.expand(), few.cov(), rtol=1e-9, atol=1e-18)
     kept = SampleCovariance(nearest=False).fit(few).covariance_
     np.testing.assert_array_equal(kept, found.store_.expand())
+
+
+def test_without_skfolio_the_extra_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "vech.adapters.skfolio")
+    monkeypatch.setitem(sys.modules, "skfolio", None)
+    with pytest.raises(ImportError, match=r"needs skfolio: pip install 'vech\[skfolio\]'$"):
+        importlib.import_module("vech.adapters.skfolio")
 
 
 def test_an_asset_without_variance_is_named():

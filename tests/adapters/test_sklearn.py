@@ -114,8 +114,16 @@ def test_what_is_missing_may_be_counted():
         found.covariance_.half, vech.covariance.sample(holed, missing="pairwise").half
     )
     np.testing.assert_allclose(found.location_, np.nanmean(holed, axis=0))
+    filled = np.where(np.isnan(holed), np.nanmean(holed, axis=0), holed)
+    for kind, peer in ((LedoitWolf, peers.LedoitWolf()), (OAS, peers.OAS())):
+        found = kind(missing="neutral").fit(holed)
+        np.testing.assert_allclose(found.covariance_, peer.fit(filled).covariance_, rtol=1e-9, atol=1e-12)
+        with pytest.raises(
+            ValueError, match="missing='pairwise' is not offered here: choose from 'raise', 'neu"
+        ):
+            kind(missing="pairwise").fit(holed)
     holed[:, 4] = np.nan
-    for kind in (SampleCovariance, GerberCovariance):
+    for kind in (SampleCovariance, GerberCovariance, LedoitWolf, OAS):
         with pytest.raises(ValueError, match=r"^column 4 of X has no number that counts: drop it"):
             kind(missing="neutral").fit(holed)
 

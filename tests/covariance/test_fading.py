@@ -210,7 +210,7 @@ def test_an_error_changes_nothing():
 def test_rows_are_not_taken_away():
     stream = streamed(RNG.normal(size=(9, 3)), 3, 1)
     with pytest.raises(
-        TypeError, match="^rows cannot be taken from a stream with half_life, where they have"
+        TypeError, match=r"^rows cannot be taken from a stream with half_life, where they have"
     ):
         stream.remove(RNG.normal(size=(2, 3)))
 
@@ -236,5 +236,5 @@ def test_a_half_life_is_a_number(wrong):
 
 
 def test_counts_of_gerber_do_not_fade():
-    with pytest.raises(TypeError, match="^method='gerber' takes no half_life=$"):
+    with pytest.raises(TypeError, match=r"^method='gerber' takes no half_life=$"):
         Stream("gerber", thresholds=1, half_life=3)

@@ -99,7 +99,7 @@ def test_spearman_goes_by_tiles_of_few_ranks(monkeypatch):
     for layout in ("vech", "numpy-tril"):
         calls = []
         got = covariance.spearman(
-            X, missing="pairwise", layout=layout, progress=lambda *done: calls.append(done)
+            X, missing="pairwise", layout=layout, progress=lambda *done, calls=calls: calls.append(done)
         )
         np.testing.assert_allclose(got.expand(), vech.expand(want), rtol=1e-15)
         assert calls == sorted(calls) and calls[-1] == (40, 40) and len(calls) == 10

@@ -8,11 +8,16 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-import pandas
 
 from vech import covariance
 from vech.covariance.data import as_block
 from vech.packed.packed import Packed
+
+try:
+    import pandas
+except ModuleNotFoundError as missing:
+    reason = "vech.adapters.pypfopt needs pandas: pip install 'vech[pypfopt]'"
+    raise ModuleNotFoundError(reason, name="pandas") from missing
 
 __all__ = ["risk_matrix"]
 

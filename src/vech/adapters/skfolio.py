@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils.validation import validate_data
 
 from vech import covariance
 from vech.arrays import Array, as_array
@@ -13,6 +12,7 @@ from vech.packed.packed import Packed
 
 try:
     from skfolio.moments import BaseCovariance
+    from sklearn.utils.validation import validate_data
 except ModuleNotFoundError as missing:
     reason = f"vech.adapters.skfolio needs {missing.name}: pip install 'vech[skfolio]'"
     raise ModuleNotFoundError(reason, name=missing.name) from missing
