@@ -123,7 +123,7 @@ def test_what_is_not_definite_is_repaired_by_skfolio():
 
 def test_without_skfolio_the_extra_is_named(monkeypatch):
     monkeypatch.delitem(sys.modules, "vech.adapters.skfolio")
-    monkeypatch.setitem(sys.modules, "skfolio", None)
+    monkeypatch.setitem(sys.modules, "skfolio.moments", None)
     with pytest.raises(ImportError, match=r"needs skfolio: pip install 'vech\[skfolio\]'$"):
         importlib.import_module("vech.adapters.skfolio")
 

@@ -14,8 +14,8 @@ try:
     from skfolio.moments import BaseCovariance
     from sklearn.utils.validation import validate_data
 except ModuleNotFoundError as missing:
-    reason = f"vech.adapters.skfolio needs {missing.name}: pip install 'vech[skfolio]'"
-    raise ModuleNotFoundError(reason, name=missing.name) from missing
+    reason = "vech.adapters.skfolio needs skfolio: pip install 'vech[skfolio]'"
+    raise ModuleNotFoundError(reason, name="skfolio") from missing
 
 __all__ = ["GerberCovariance", "LedoitWolf", "NonlinearShrinkage", "SampleCovariance"]
 
