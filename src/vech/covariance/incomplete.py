@@ -1,7 +1,5 @@
 """Columns with missing numbers: means of what is there, covariances and rank correlations pair by pair."""
 
-from typing import Any
-
 import numpy as np
 
 from vech.arrays import Array, Dtype, check_progress
@@ -11,7 +9,10 @@ from vech.covariance.ranks import Ranking, rankings
 from vech.covariance.result import Result
 
 SIDE = 256  # columns taken against each other: six squares of this side
-RANK_NUMBERS = 2**20  # ranks over common rows that are held at a time, in each of some arrays
+RANK_SIDE = 64  # the same of ranks
+RANK_NUMBERS = (
+    2**13
+)  # ranks over common rows taken together: larger arrays, new each time, take 5 times as long
 LOST = 1e-6  # of the sum of squares about a mean of other rows: of what is less, too many digits are rounding
 
 
@@ -219,26 +220,25 @@ def pairwise_ranks(data: Data, result: Result, progress: Progress | None = None)
     ranked = rankings(data)
     n, p = X.shape
     runs = result.runs()
-    side = max(1, min(SIDE, RANK_NUMBERS // n))
+    width = max(1, RANK_NUMBERS // n)
     done = 0
-    for rows, columns in tiles(p, runs.grow, side):
+    for rows, columns in tiles(p, runs.grow, RANK_SIDE):
         shape = (rows.stop - rows.start, columns.stop - columns.start)
-        common, block = np.zeros(shape), np.zeros(shape)
-        squares = np.zeros((2, *shape))
-        for i in range(shape[0]):
-            others = slice(i if rows == columns else 0, shape[1])
-            at = slice(columns.start + others.start, columns.stop)
-            common[i, others], block[i, others], squares[:, i, others] = _products(ranked, rows.start + i, at)
-        if rows == columns:
-            for part in (common, block):
-                part += np.triu(part, 1).T
-            squares[0] += np.triu(squares[1], 1).T
-            squares[1] = squares[0].T
+        common, block, left, right = (np.zeros(shape) for _ in range(4))
+        for start in range(columns.start, columns.stop, width):
+            some = _ranked_columns(ranked, slice(start, min(start + width, columns.stop)))
+            at = slice(start - columns.start, start - columns.start + some.valid.shape[1])
+            for i in range(min(shape[0], at.stop) if rows == columns else shape[0]):
+                common[i, at], block[i, at], left[i, at], right[i, at] = _products(
+                    ranked, rows.start + i, some
+                )
+        if rows == columns:  # one triangle was computed
+            common, block = (np.triu(part) + np.triu(part, 1).T for part in (common, block))
+            left, right = np.triu(left) + np.triu(right, 1).T, np.triu(right, 1) + np.triu(left).T
         undefined = _few(data, common, 0, " for a correlation", rows, columns)
-        left, right = (squares == 0) & ~undefined
-        undefined |= _flat(data, left, right, common, rows, columns)
-        block /= np.sqrt(np.where(undefined, 1, squares[0]))
-        block /= np.sqrt(np.where(undefined, 1, squares[1]))
+        undefined |= _flat(data, (left == 0) & ~undefined, (right == 0) & ~undefined, common, rows, columns)
+        block /= np.sqrt(np.where(undefined, 1, left))
+        block /= np.sqrt(np.where(undefined, 1, right))
         np.clip(block, -1, 1, out=block)
         if rows == columns:
             np.fill_diagonal(block, 1)
@@ -249,29 +249,34 @@ def pairwise_ranks(data: Data, result: Result, progress: Progress | None = None)
             progress(n * done // p**2, n)
 
 
-def _products(ranked: Ranking, i: int, columns: slice) -> tuple[Array, Array, tuple[Array, Array]]:
-    """Of column i and each of these: their common rows, and sums of products and squares of ranks over them."""
-    valid = ranked.valid[columns]
-    both = valid & ranked.valid[i]
-    count = both.sum(axis=1)
-    before = _running(valid[:, ranked.order[i]])
-    own = before[:, ranked.low[i]] + before[:, ranked.high[i]] - count[:, None]
-    before = _running(ranked.valid[i][ranked.order[columns]])
-    theirs = np.take_along_axis(before, ranked.low[columns], 1)
-    theirs += np.take_along_axis(before, ranked.high[columns], 1)
-    theirs -= count[:, None]
-    own *= both
-    theirs *= both
-    sums: Any = (
-        np.einsum("ij,ij->i", a, b, dtype=np.float64)
-        for a, b in ((own, theirs), (own, own), (theirs, theirs))
+def _ranked_columns(ranked: Ranking, columns: slice) -> Ranking:
+    """Some columns side by side, shape (n, columns), `low` and `high` as places in an array of n + 1 rows."""
+    order, low, high, valid = (np.ascontiguousarray(part[columns].T) for part in ranked)
+    count = valid.shape[1]
+    at = np.arange(count)
+    return Ranking(
+        order.astype(np.intp), low.astype(np.intp) * count + at, high.astype(np.intp) * count + at, valid
     )
-    products, left, right = sums
-    return count, products, (left, right)
+
+
+def _products(ranked: Ranking, i: int, others: Ranking) -> tuple[Array, Array, Array, Array]:
+    """Of column i and each of the others: their common rows, and over them sums of products and squares of ranks."""
+    both = others.valid & ranked.valid[i][:, None]
+    count = both.sum(axis=0, dtype=np.int32)
+    before = _running(others.valid[ranked.order[i]])
+    own = before[ranked.low[i]] + before[ranked.high[i]] - count
+    before = _running(ranked.valid[i].take(others.order)).reshape(-1)
+    theirs = before.take(others.low) + before.take(others.high) - count
+    own = np.multiply(own, both, dtype=np.float64)
+    theirs = np.multiply(theirs, both, dtype=np.float64)
+    products, left, right = (
+        np.einsum("ij,ij->j", a, b) for a, b in ((own, theirs), (own, own), (theirs, theirs))
+    )
+    return count, products, left, right
 
 
 def _running(counted: Array) -> Array:
-    """How many are counted before each place of a row, and at its end."""
-    before = np.zeros((counted.shape[0], counted.shape[1] + 1), np.int32)
-    np.cumsum(counted, axis=1, out=before[:, 1:])
+    """How many are counted before each place of a column, and at its end."""
+    before = np.zeros((counted.shape[0] + 1, counted.shape[1]), np.int32)
+    np.cumsum(counted, axis=0, out=before[1:])
     return before
