@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from vech.io.content import Abilities, Content
+from vech.io.content import Abilities, Content, sparse_half
 from vech.io.dtypes import as_dtype, dtype_name
 from vech.io.errors import NO_DIGEST, FileFormatError, naming
 from vech.io.info import could_be
@@ -498,6 +498,11 @@ def _able(fits: Callable[[Abilities], object]) -> str:
     )
 
 
+def written() -> list[str]:
+    """The suffixes that `write` writes, the usual one of each file format."""
+    return _able(lambda can: can.write).split(", ")
+
+
 def expands_to(path: Path, to: str | None = None) -> str:
     """Say as what a file holds a full matrix, "dense", "csr" or "csc"; ValueError if it cannot be `to`."""
     holds = file_format(path).CAN.expand
@@ -527,7 +532,7 @@ def _store(
     with naming(path), _telling_pack(content, path):
         resolve_kind(kind, content.dtype, moves=False)
         if content.holds == "sparse":
-            return _sparse_half(numbers, kind, labels)
+            return sparse_half(numbers, kind, labels)
         if content.holds == "full":
             into = layout or content.layout or as_layout("vech")
             return Packed(packing.pack(numbers, into, kind=kind), into, kind=kind, labels=labels)
@@ -540,14 +545,6 @@ def _store(
                 f"{other_diagonal(layout, len(numbers), n)}"
             )
         return Packed(numbers, layout, kind=kind, labels=labels)
-
-
-def _sparse_half(matrix: Any, kind: str | None, labels: tuple[Any, ...] | None) -> SparseHalf:
-    """Keep the lower triangle of a sparse matrix, as use="both" says; one of coordinates may have any side."""
-    if matrix.format == "coo" and matrix.shape[0] == matrix.shape[1]:
-        entries = (matrix.row, matrix.col, matrix.data)
-        return SparseHalf.from_coo(*entries, matrix.shape[0], kind=kind, labels=labels)
-    return SparseHalf.from_sparse(matrix, kind=kind, labels=labels)
 
 
 def _agreed_kind(content: Content, kind: str | None, path: Path) -> str | None:

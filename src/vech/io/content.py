@@ -11,6 +11,7 @@ import numpy as np
 from vech.arrays import Array
 from vech.layouts.dialects import AnyLayout
 from vech.moves.nonzeros import sparse_dtype
+from vech.sparse import SparseHalf
 from vech.store import Store
 
 
@@ -68,15 +69,14 @@ class Content:
     def of_array(cls, array: Array, **said: Any) -> Self:
         """A full matrix or a bare half, by its dimensions; ValueError for anything else."""
         if array.ndim not in (1, 2) or len(set(array.shape)) > 1:
-            raise ValueError(
-                f"has shape {array.shape}: one square matrix (n, n) or one half (length,) fits; "
-                "for batches, np.load it and call vech.pack or vech.expand"
-            )
+            _refuse_shape(array.shape)
         return cls("full" if array.ndim == 2 else "half", array, **said)
 
     @classmethod
     def of_sparse(cls, matrix: Any, **said: Any) -> Self:
         """A whole sparse matrix; ValueError for numbers that sparse arrays do not compute with."""
+        if matrix.shape[0] != matrix.shape[1]:
+            _refuse_shape(matrix.shape)
         try:
             sparse_dtype(matrix.dtype)
         except TypeError as error:
@@ -98,3 +98,18 @@ class Content:
     def is_half(self) -> bool:
         """Whether these are the numbers of a dense half, with or without a description."""
         return self.holds == "half" or (self.holds == "store" and self.numbers.describe().triangle is None)
+
+
+def _refuse_shape(shape: tuple[int, ...]) -> None:
+    way = "for batches, np.load it and call vech.pack or vech.expand"
+    if len(shape) == 2:
+        way = "data, rows by columns, are for vech.covariance.sample (vech covariance)"
+    raise ValueError(f"has shape {shape}: one square matrix (n, n) or one half (length,) fits; {way}")
+
+
+def sparse_half(matrix: Any, kind: str | None, labels: tuple[Any, ...] | None = None) -> SparseHalf:
+    """Keep the lower triangle of a sparse matrix, as use="both" says; one of coordinates may have any side."""
+    if matrix.format == "coo" and matrix.shape[0] == matrix.shape[1]:
+        entries = (matrix.row, matrix.col, matrix.data)
+        return SparseHalf.from_coo(*entries, matrix.shape[0], kind=kind, labels=labels)
+    return SparseHalf.from_sparse(matrix, kind=kind, labels=labels)

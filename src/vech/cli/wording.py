@@ -1,0 +1,64 @@
+"""What the library says of its arguments, in the options of a command."""
+
+import re
+from collections.abc import Mapping
+
+import click
+
+NOT_SAID = ("file", "files", "n", "out")
+"""Names that messages use for other things too: "10 for n=4", "out= a memory map"."""
+
+CALL = re.compile(r"\bvech\.[\w.]+(?:\([^()]*\))? \((vech [^()]*)\)")
+"""A call, and behind it in brackets the command that does the same."""
+
+OPTIONS = re.compile(r" \((--[\w-]+(?:, --[\w-]+)*)\)")
+"""Options in brackets, behind the argument that they are."""
+
+
+class Wording:
+    """The words of one command: of its options, and of arguments that have another name there.
+
+    Parameters
+    ----------
+    command : Command
+        Whose options are meant.
+    others : mapping, optional
+        Options by arguments that go by another name: {"layout": "--from"}.
+    """
+
+    def __init__(self, command: click.Command, others: Mapping[str, str]) -> None:
+        options = [param for param in command.params if isinstance(param, click.Option) and param.name]
+        self.yes = {option.name or "": max(option.opts, key=len) for option in options} | dict(others)
+        self.no = {
+            option.name: max(option.secondary_opts, key=len) for option in options if option.secondary_opts
+        }
+        names = "|".join(name for name in self.yes if name not in NOT_SAID)
+        self.asked = re.compile(rf"\b({'|'.join(self.yes)})=(\S+)(?= was asked for)")
+        self.left_out = re.compile(rf"(?<=leave )({'|'.join(self.yes)})=?(?= out\b)")
+        self.bare = re.compile(r"\bn=(?=$|[\s,;:.)])")
+        self.said = re.compile(rf"(?<![\w.-])({names})=(?:(True|False)\b|(?=[\w'\"+-]))?")
+
+    def spoken(self, message: str) -> str:
+        """The message with options for arguments: "--missing pairwise" for "missing='pairwise'"."""
+        message = CALL.sub(r"\1", message)
+        message = self.asked.sub(lambda found: f"{self.yes[found[1]]} {found[2]}", message)
+        message = self.left_out.sub(lambda found: self.yes[found[1]], message)
+        message = self.bare.sub(self.yes.get("n", "n="), message)
+        return self._once(self.said.sub(self._option, message))
+
+    def _option(self, found: re.Match[str]) -> str:
+        name, flag = found[1], found[2]
+        if flag is not None:
+            return self.yes[name] if flag == "True" else self.no.get(name, f"no {self.yes[name]}")
+        return self.yes[name] + (
+            " " if found.string[found.end() : found.end() + 1] not in ("", *",;:.) ") else ""
+        )
+
+    def _once(self, message: str) -> str:
+        """Without options in brackets that are in the text already."""
+
+        def kept(found: re.Match[str]) -> str:
+            before = message[: found.start()]
+            return "" if all(option in before for option in found[1].split(", ")) else found[0]
+
+        return OPTIONS.sub(kept, message)
