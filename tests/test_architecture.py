@@ -34,7 +34,7 @@ LAYERS = (
 )
 # within a folder, top to bottom; above them all is its __init__
 INSIDE = {
-    "cli": (("files", "data", "layouts"), ("root", "options")),
+    "cli": (("covariance", "data", "files", "info", "layouts"), ("options",), ("streams",), ("root",), ("wording",)),
     "io": (
         ("npy", "hdf5", "zarr"),
         ("npz", "pair", "tables", "datasets", "parquet", "excel", "plink", "harwell_boeing", "fcidump", "fchk"),

@@ -12,7 +12,6 @@ from vech.cli.options import (
     Bar,
     Real,
     check_out,
-    done,
     dtype_option,
     file_argument,
     force_option,
@@ -22,6 +21,7 @@ from vech.cli.options import (
     out_option,
     saying_warnings,
     size_of,
+    summary,
     text_options,
     threads_option,
 )
@@ -89,7 +89,8 @@ def expand(
             bar.now(f"expanding {path.name}", store.nbytes)
             with saying_warnings():
                 vech.io.expand(made, store, to=to, threads=threads, progress=bar, overwrite=force)
-        done(made, store, began)
+        line = summary(made, store, began)
+    click.echo(line, err=out == STREAM)
 
 
 @vech_command.command()
@@ -157,7 +158,8 @@ def pack(
             )
             bar.now(f"writing {made.name}", store.nbytes)
             vech.io.write(made, store, overwrite=force)
-        done(made, store, began)
+        line = summary(made, store, began)
+    click.echo(line, err=out == STREAM)
 
 
 class _Convert(Command):
@@ -220,4 +222,5 @@ def convert(
                 store = store.to_packed(target_layout or "vech", threads=threads)
             bar.now(f"writing {made.name}", store.nbytes)
             vech.io.write(made, store, overwrite=force)
-        done(made, store, began)
+        line = summary(made, store, began)
+    click.echo(line, err=out == STREAM)

@@ -14,7 +14,7 @@ from rich.text import Text
 import vech
 import vech.io
 from vech.arrays import check_memory
-from vech.cli.options import Bar, Count, dtype_option, file_argument, is_plain, size_of
+from vech.cli.options import Bar, Count, LayoutName, dtype_option, file_argument, is_plain, size_of
 from vech.cli.root import vech_command
 from vech.identify import Candidates
 from vech.layouts.dialects import CANONICAL
@@ -117,7 +117,7 @@ def _full(path: Path, dtype: str | None) -> Any:
 
 
 @vech_command.command(short_help="List all layouts, or show one.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=LayoutName())
 def dialects(name: str | None) -> None:
     """List all layouts and who has them, or show the one of that NAME and how to convert it.
 

@@ -21,7 +21,7 @@ from rich.progress import (
 )
 
 import vech
-from vech.cli.streams import STREAM, is_stdout, shown
+from vech.cli.streams import STREAM, shown
 from vech.io.errors import visible
 from vech.io.pair import description_path, is_leftover
 from vech.layouts.kind import STORED
@@ -202,10 +202,13 @@ def check_new(out: Path, force: bool) -> None:
         raise click.ClickException(f"{out} exists: choose another name, or --force to overwrite it")
 
 
-def done(out: Path, store: Any, began: float) -> None:
+def summary(out: Path, store: Any, began: float) -> str:
+    """One line about what was made."""
     seconds = time.perf_counter() - began
-    made = f"{shown(out)}: {store.n} x {store.n} {store.dtype}, {store.kind}, {in_bytes(size_of(out))}"
-    click.echo(visible(f"{made}, {seconds:.2f} s"), err=is_stdout(out))
+    size = in_bytes(size_of(out))
+    return visible(
+        f"{shown(out)}: {store.n} x {store.n} {store.dtype}, {store.kind}, {size}, {seconds:.2f} s"
+    )
 
 
 def size_of(file: Path) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,7 +72,7 @@ def source(file: Path, form: str | None) -> Iterator[Path]:
         _show(path, shown)
         if file == STREAM:
             with path.open("wb") as copy:
-                shutil.copyfileobj(click.get_binary_stream("stdin"), copy, 1 << 20)
+                shutil.copyfileobj(sys.stdin.buffer, copy, 1 << 20)
         else:
             file.open("rb").close()
             path.symlink_to(file.absolute())
@@ -92,7 +93,7 @@ def target(out: Path, form: str | None) -> Iterator[Path]:
         raise click.ClickException(
             "stdout has no suffix: say what to write by --out-format, such as --out-format csv"
         )
-    stdout = click.get_binary_stream("stdout")
+    stdout = sys.stdout.buffer
     if stdout.isatty() and form not in vech.io.TEXT:
         raise click.ClickException(f"{form} is no text for a terminal: say -o FILE, or redirect stdout")
     with _folder() as folder:
@@ -107,11 +108,6 @@ def target(out: Path, form: str | None) -> Iterator[Path]:
         with path.open("rb") as made:
             shutil.copyfileobj(made, stdout, 1 << 20)
         stdout.flush()
-
-
-def is_stdout(path: Path) -> bool:
-    """Whether what is said of the work goes to stderr."""
-    return _shown().get(str(path)) == "stdout"
 
 
 def shown(path: Path) -> str:

@@ -8,11 +8,13 @@ import click
 NOT_SAID = ("file", "files", "n", "out")
 """Names that messages use for other things too: "10 for n=4", "out= a memory map"."""
 
-CALL = re.compile(r"\bvech\.[\w.]+(?:\([^()]*\))? \((vech [^()]*)\)")
+CALL = re.compile(r"\b(?:vech\.[\w.]+|its \w+)(?:\([^()]*\))? \((vech [^()]*)\)")
 """A call, and behind it in brackets the command that does the same."""
 
-OPTIONS = re.compile(r" \((--[\w-]+(?:, --[\w-]+)*)\)")
+BRACKETS = re.compile(r" \((--[^()]*)\)")
 """Options in brackets, behind the argument that they are."""
+
+OPTION = re.compile(r"--[a-z-]+")
 
 
 class Wording:
@@ -31,10 +33,14 @@ class Wording:
         self.yes = {option.name or "": max(option.opts, key=len) for option in options} | dict(others)
         self.no = {
             option.name: max(option.secondary_opts, key=len) for option in options if option.secondary_opts
-        }
+        } | {name.removeprefix("no_"): self.yes[name] for name in self.yes if name.startswith("no_")}
+        self.known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
         names = "|".join(name for name in self.yes if name not in NOT_SAID)
         self.asked = re.compile(rf"\b({'|'.join(self.yes)})=(\S+)(?= was asked for)")
         self.left_out = re.compile(rf"(?<=leave )({'|'.join(self.yes)})=?(?= out\b)")
+        self.underscored = re.compile(
+            rf"(?<![\w.-])({'|'.join(n for n in self.yes if '_' in n) or '$^'})(?![\w=(])"
+        )
         self.bare = re.compile(r"\bn=(?=$|[\s,;:.)])")
         self.said = re.compile(rf"(?<![\w.-])({names})=(?:(True|False)\b|(?=[\w'\"+-]))?")
 
@@ -43,6 +49,7 @@ class Wording:
         message = CALL.sub(r"\1", message)
         message = self.asked.sub(lambda found: f"{self.yes[found[1]]} {found[2]}", message)
         message = self.left_out.sub(lambda found: self.yes[found[1]], message)
+        message = self.underscored.sub(lambda found: self.yes[found[1]], message)
         message = self.bare.sub(self.yes.get("n", "n="), message)
         return self._once(self.said.sub(self._option, message))
 
@@ -55,10 +62,11 @@ class Wording:
         )
 
     def _once(self, message: str) -> str:
-        """Without options in brackets that are in the text already."""
+        """Without options in brackets that are in the text already, or of other commands."""
 
         def kept(found: re.Match[str]) -> str:
-            before = message[: found.start()]
-            return "" if all(option in before for option in found[1].split(", ")) else found[0]
+            options, before = OPTION.findall(found[1]), message[: found.start()]
+            new = any(option not in before for option in options) and self.known.issuperset(options)
+            return found[0] if new else ""
 
-        return OPTIONS.sub(kept, message)
+        return BRACKETS.sub(kept, message)

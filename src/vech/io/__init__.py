@@ -160,7 +160,7 @@ def read(
         found_layout = ""
     else:
         raise FileFormatError(
-            "is sparse, which has no layout: leave layout= (--layout) out, or take its to_packed()",
+            "is sparse, which has no layout: leave layout= (--layout) out; its to_packed() (vech convert --to) makes a half",
             path,
         )
     _agree("layout", wanted and wanted.name, found_layout, path)
