@@ -11,6 +11,9 @@ NOT_SAID = ("file", "files", "n", "out")
 CALL = re.compile(r"\b(?:vech\.[\w.]+|its \w+)(?:\([^()]*\))? \((vech [^()]*)\)")
 """A call, and behind it in brackets the command that does the same."""
 
+PYTHON_ALONE = re.compile(r", and [A-Z]\w+\.\w+\([^;]*")
+"""A further way, which no command has."""
+
 BRACKETS = re.compile(r" \((--[^()]*)\)")
 """Options in brackets, behind the argument that they are."""
 
@@ -36,6 +39,7 @@ class Wording:
         } | {name.removeprefix("no_"): self.yes[name] for name in self.yes if name.startswith("no_")}
         self.known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
         names = "|".join(name for name in self.yes if name not in NOT_SAID)
+        self.named = re.compile(rf"\b({'|'.join(self.yes)}) \((--[\w-]+(?:, --[\w-]+)*)\)")
         self.asked = re.compile(rf"\b({'|'.join(self.yes)})=(\S+)(?= was asked for)")
         self.left_out = re.compile(rf"(?<=leave )({'|'.join(self.yes)})=?(?= out\b)")
         self.underscored = re.compile(
@@ -46,12 +50,17 @@ class Wording:
 
     def spoken(self, message: str) -> str:
         """The message with options for arguments: "--missing pairwise" for "missing='pairwise'"."""
-        message = CALL.sub(r"\1", message)
+        message = PYTHON_ALONE.sub("", CALL.sub(r"\1", message))
+        message = self.named.sub(self._named, message)
         message = self.asked.sub(lambda found: f"{self.yes[found[1]]} {found[2]}", message)
         message = self.left_out.sub(lambda found: self.yes[found[1]], message)
         message = self.underscored.sub(lambda found: self.yes[found[1]], message)
         message = self.bare.sub(self.yes.get("n", "n="), message)
         return self._once(self.said.sub(self._option, message))
+
+    def _named(self, found: re.Match[str]) -> str:
+        """The options in brackets for the name before them, if they are those of this command."""
+        return found[2] if self.known.issuperset(OPTION.findall(found[2])) else found[0]
 
     def _option(self, found: re.Match[str]) -> str:
         name, flag = found[1], found[2]
