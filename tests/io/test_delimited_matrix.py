@@ -51,6 +51,7 @@ RIGHT = {
     "quotes around commas": ('"Smith, J",b\n1,2\n2,3\n', {}, "vech", ("Smith, J", "b"), [[1, 2], [2, 3]]),
     "quotes around ends of lines": ('"a\nb",c\n1,2\n2,3\n', {}, "vech", ("a\nb", "c"), [[1, 2], [2, 3]]),
     "numbers that are names, said": (",0,1\n0,1,2\n1,2,3\n", {"header": True}, "vech", "01", [[1, 2], [2, 3]]),
+    "months, said": (",2020_01,2020_02\n2020_01,1,2\n2020_02,2,3\n", {"header": True}, "vech", ("2020_01", "2020_02"), [[1, 2], [2, 3]]),
     "names that are numbers beside, said": ("1,1,2\n2,2,3\n", {"labels": True}, "vech", "12", [[1, 2], [2, 3]]),
     "Namibia": ("AO,NA,ZA\n1,0,0\n0,1,0\n0,0,1", {}, "vech", ("AO", "NA", "ZA"), np.eye(3)),
     "missing numbers": ("1,NA,.\nnull,2,#N/A\n,NaN,3", {}, "vech", None, [[1, NAN, NAN], [NAN, 2, NAN], [NAN, NAN, 3]]),
@@ -109,6 +110,7 @@ REFUSED = {
     "the same name twice": ("a,a\n1,2\n2,3", {}, ", line 1: has the label 'a' twice: rename one"),
     "the same name twice beside": ("a,1,2\na,2,3", {}, ", line 2: has the label 'a' twice: rename one"),
     "other names beside": (",a,b\nb,1,2\na,2,3", {}, ", line 2: is the row 'b', and column 1 is 'a': rows and columns have the same labels"),
+    "numbers beside, names above": (",a,b\n0,1,.5\n1,.5,1", {}, ", line 2: is the row '0', and column 1 is 'a'"),
     "more names": ("a,b,c\nx,1,2\ny,2,3", {}, ", line 2: is the row 'x', and column 1 is 'b'"),
     "fewer names": (",a,b,c\na,1,2\nb,2,3", {}, ", line 1: names 3 columns, and 2 rows follow"),
     "an integer beyond 2^53": ("9007199254740993,1\n1,2", {}, ", line 1: holds the integer 9007199254740993, and float64 tells integers apart up to 2**53"),
@@ -227,7 +229,7 @@ def test_the_tables_of_numpy(tmp_path):
 # ---- out ---------------------------------------------------------------------------------------------------
 
 NUMBERS = [0.1, -1 / 3, 5e-324, 1.7976931348623157e308, -0.0, 123456789.0, np.nan, np.inf, 2.0**53, 1e22]
-NAMES = ("a", "b, c", 'say "d"', "Ærø #4")
+NAMES = ("#a", "b, c", 'say "d"', "Ærø 4")
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt", "a.csv.gz", "a.TSV.GZ"])
@@ -291,6 +293,23 @@ def test_labels_that_are_no_text_are_not_made_text(tmp_path, labels):
 def test_labels_that_would_come_back_as_others_stay_inside(tmp_path, label):
     with pytest.raises(ValueError, match="would come back as another: a table keeps letters, without blanks"):
         vech.write(tmp_path / "a.csv", vech.Packed(np.arange(3.0), labels=[label, "b"]))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("number", [0.5, np.nan, 7.0])
+def test_the_smallest_matrices(tmp_path, n, labelled, number):
+    labels = "abc"[:n] if labelled else None
+    written = vech.Packed(np.full(n * (n + 1) // 2, number), labels=labels)
+    vech.write(tmp_path / "a.csv", written)
+    read = vech.read(tmp_path / "a.csv")
+    np.testing.assert_array_equal(read.half, written.half)
+    assert read.labels == written.labels
+
+
+def test_nothing_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match=r"a\.csv: a matrix without rows leaves nothing to read"):
+        vech.write(tmp_path / "a.csv", vech.Packed(np.zeros(0)))
 
 
 @pytest.mark.parametrize("dtype", ["c16", "M8[s]"])

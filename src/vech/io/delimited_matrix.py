@@ -73,6 +73,7 @@ def load(
     labelled = _names_rows([record.cells for record in first[named:]], labels, plain)
     records = _records(chain(sample, lines), mark, path)
     names = [cell.strip() for cell in next(records).cells] if named else None
+    labelled = labelled or (labels is None and names is not None and not names[0])
     closed = _close_with_marks([record.cells for record in first[named:]])
     found, rows = [], Rows(path)
     for line, cells in records:

@@ -11,7 +11,9 @@ TEXT = 1 << 22
 
 
 def check_real(store: Store, path: Path) -> None:
-    """Refuse numbers that a cell does not hold."""
+    """Refuse what cells of a table do not hold."""
+    if store.n == 0:
+        raise ValueError(f"{path}: a matrix without rows leaves nothing to read: write .npy or .npz")
     if store.dtype.kind not in "biuf":
         raise TypeError(f"{path}: cells of a table hold real numbers, not {store.dtype}: write .npy or .npz")
 
