@@ -333,6 +333,20 @@ def test_writing_is_told_of_as_it_goes(tmp_path, monkeypatch):
     assert np.array_equal(vech.read(tmp_path / "a.csv").half, store.half)
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv.gz"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_stops_the_writer_leaves_what_was_there(tmp_path, name, error):
+    (tmp_path / name).write_bytes(b"before")
+
+    def stop(done, total):
+        raise error
+
+    with pytest.raises(type(error)):
+        vech.io.expand(tmp_path / name, vech.Packed(np.arange(10.0)), progress=stop)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == b"before"
+
+
 # ---- size --------------------------------------------------------------------------------------------------
 
 
