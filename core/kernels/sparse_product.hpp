@@ -2,7 +2,8 @@
 //
 // Formula      y[r] += z x[c] and y[c] += mirror(z) x[r] for each z stored at (r, c) off the diagonal.
 // Accumulator  the dtype's own, two a row. |error| <= n eps |S| |x|.
-// Bytes moved  the half once for as many columns of x as a vector holds, up to 8 (4 of complex ones), its columns twice;
+// Bytes moved  the half once for as many columns of x as a vector holds, up to 8 (4 of complex ones), its columns
+// twice;
 //              x and y besides. Wider vectors than a target has go through memory: 8 float64 columns of 27-point rows
 //              took 134 ms for 9 of AVX-512 that way (AVX2, n = 125 000, beside other work).
 // Idea         Rows are cut into shares of about equally many numbers. A share writes its own rows of y, and keeps what
