@@ -107,6 +107,7 @@ def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
     `encoding` None is UTF-8, or UTF-16 where the file begins with its mark. Carriage returns,
     where the first piece has them and no line feed, are line feeds.
     """
+    check_encoding(encoding)
     rest, returns, size = [b""], None, 0
     with _opened(path) as read:
         for text in _utf8(read, encoding, path):
