@@ -174,7 +174,8 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
     ----------
     path : path
         `.npy` (a Packed; `path` + ".json" beside it says layout, kind, n and dtype), `.npz`, `.bin` (a
-        Packed, the bare numbers) or `.mtx` (the lower half with its symmetry named).
+        Packed, the bare numbers), `.mtx` (the lower half with its symmetry named), `.csv` and its kin (the full
+        matrix, with its labels) and more; docs/files.md says what each holds. Where files travel, `.npz`.
     store : Packed or SparseHalf
         What to write. `.npy` and `.npz` keep its labels, if they are text or numbers; `.bin` and `.mtx` have no
         place for them and refuse it.

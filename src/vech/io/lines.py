@@ -53,26 +53,34 @@ class Lines:
 
     def fill(self) -> bool:
         """Take the next piece, once all of this one has been read; False at the end of the file."""
+        passed = len(self.piece)
+        if not self.widen():
+            return False
+        self.passed += passed
+        return True
+
+    def widen(self) -> bool:
+        """Put the next piece behind the lines that have not been read; False at the end of the file."""
         piece = next(self._pieces, None)
         if piece is None:
             return False
+        rest = self.piece[self.at :]
         try:
             if not piece.isascii():
                 piece.decode()
         except UnicodeDecodeError as error:
-            line = self.line + 1 + piece.count(b"\n", 0, error.start)
+            line = self.line + 1 + rest.count(b"\n") + piece.count(b"\n", 0, error.start)
             raise FileFormatError(
-                f"has the byte {piece[error.start]:#04x}, which is no UTF-8: say encoding='cp1252' (--encoding cp1252) "
-                "or what it is",
+                f"has the byte {piece[error.start]:#04x}, which is no UTF-8: say encoding='cp1252' "
+                "(--encoding cp1252) or what it is",
                 self.path,
                 line,
             ) from None
-        self.passed += len(self.piece)
-        self.piece, self.at = piece, 0
+        self.piece, self.at = rest + piece, 0
         return True
 
     def count(self) -> int:
-        """How many lines of the piece have not been read, each of which may hold several behind carriage returns."""
+        """How many lines of the piece have not been read; one may hold several behind carriage returns."""
         return self.piece.count(b"\n", self.at) + len(self._parts)
 
     def next(self) -> str | None:
@@ -83,15 +91,21 @@ class Lines:
             end = self.piece.index(b"\n", self.at) + 1
             line = self.piece[self.at : end].decode()
             self.at = end
-            self._parts = [line] if "\r" not in line else list(io.StringIO(line, newline=""))[::-1]
+            self._parts = parts(line)[::-1]
         self.line += 1
         return self._parts.pop()
+
+
+def parts(line: str) -> list[str]:
+    """The lines in one that ends in a line feed, where carriage returns end some."""
+    return list(io.StringIO(line, newline="")) if "\r" in line else [line]
 
 
 def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
     """The text of a file in UTF-8, cut behind line feeds, the last of which is there always.
 
-    `encoding` None is UTF-8, or UTF-16 where the file begins with its mark. Carriage returns, where the first piece has them and no line feed, are line feeds.
+    `encoding` None is UTF-8, or UTF-16 where the file begins with its mark. Carriage returns,
+    where the first piece has them and no line feed, are line feeds.
     """
     check_encoding(encoding)
     rest, returns, size = [b""], None, 0
@@ -103,7 +117,7 @@ def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
                 text = text.replace(b"\r", b"\n")
             cut = text.rfind(b"\n") + 1
             if cut:
-                yield b"".join((*rest, text[:cut]))
+                yield b"".join((*rest, memoryview(text)[:cut]))
                 rest, size = [], 0
             rest.append(text[cut:])
             size += len(rest[-1])
@@ -119,7 +133,7 @@ def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
 def check_encoding(encoding: str | None) -> None:
     """ValueError for what Python has no encoding of text for."""
     try:
-        b"a".decode(encoding or "utf-8", "replace")
+        " ".encode(encoding or "utf-8")
     except (LookupError, ValueError, TypeError):
         raise ValueError(
             f"encoding={encoding!r} is none that Python has: 'utf-8', 'utf-16', 'latin-1' or 'cp1252' fits"
@@ -150,7 +164,7 @@ def _utf8(read: Callable[[], bytes], encoding: str | None, path: Path) -> Iterat
     mark = next((mark for mark in MARKS if text.startswith(mark)), None)
     known = codecs.lookup(encoding or "utf-8").name
     if mark is not None and (encoding is None or known in (MARKS[mark], "utf-16", "utf-8-sig")):
-        known, text = MARKS[mark], text[len(mark) :]
+        known, text = MARKS[mark], text[len(mark) :] or read()
     if known in ("utf-8", "utf-8-sig", "ascii"):
         while text:
             yield text
