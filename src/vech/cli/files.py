@@ -1,6 +1,9 @@
 """expand, pack, convert: the matrix of a file in another form."""
 
+import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +185,21 @@ class _Convert(Command):
 @dtype_option
 @n_option
 @text_options
+@click.option(
+    "--out-sep",
+    metavar="MARK",
+    help="What separates cells of OUT, where that is text; commas in .csv, else tabs, unless said. Example: --out-sep ';'",
+)
+@click.option(
+    "--out-decimal",
+    metavar="MARK",
+    help="Decimal mark of OUT, where that is text; '.' unless said. Example: --out-decimal ,",
+)
+@click.option(
+    "--drop-labels",
+    is_flag=True,
+    help="Leave the labels out, for file formats without a place for them. Example: --drop-labels",
+)
 @threads_option
 @force_option
 def convert(
@@ -194,6 +212,9 @@ def convert(
     n: int | None,
     in_format: str | None,
     out_format: str | None,
+    out_sep: str | None,
+    out_decimal: str | None,
+    drop_labels: bool,
     threads: int | None,
     force: bool,
     **text: Any,
@@ -208,6 +229,7 @@ def convert(
       vech convert half.npy --from numpy-tril --to vech -o other.npy
       vech convert half.bin --dtype '<f4' --from condensed -o half.npy
       vech convert distances.csv --sep ';' --decimal , -o distances.phy
+      vech convert half.npz -o store.h5::/matrix
       vech convert - --in-format csv -o - --out-format npz < matrix.csv > half.npz
     """
     check_out(file, out, force)
@@ -220,7 +242,30 @@ def convert(
                 isinstance(store, vech.SparseHalf) and "sparse" not in can.write
             ):
                 store = store.to_packed(target_layout or "vech", threads=threads)
+            if drop_labels:
+                store = _without_labels(store)
             bar.now(f"writing {made.name}", store.nbytes)
-            vech.io.write(made, store, overwrite=force)
+            with _saying_out_options():
+                vech.io.write(made, store, overwrite=force, sep=out_sep, decimal=out_decimal)
         line = summary(made, store, began)
     click.echo(line, err=out == STREAM)
+
+
+def _without_labels(store: Any) -> Any:
+    if isinstance(store, vech.SparseHalf):
+        return vech.SparseHalf(
+            store.indptr, store.indices, store.data, store.n, triangle=store.triangle, kind=store.kind
+        )
+    return vech.Packed(store.half, store.layout, kind=store.kind)
+
+
+@contextmanager
+def _saying_out_options() -> Iterator[None]:
+    """Say --out-sep, since --sep is of the file that is read."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        message = re.sub(r"\b(sep|decimal)=", r"out_\1=", str(error))
+        raise click.ClickException(
+            message.replace("or the store without them", "or say --drop-labels")
+        ) from error

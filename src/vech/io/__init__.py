@@ -43,7 +43,7 @@ class Format(Protocol):
 
     def load(self, path: Path, **options: Any) -> Content: ...
 
-    def write(self, path: Path, store: Store, *, overwrite: bool) -> None: ...
+    def write(self, path: Path, store: Store, *, overwrite: bool, **options: Any) -> None: ...
 
     def expand(
         self,
@@ -167,7 +167,9 @@ def read(
     return store
 
 
-def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite: bool = True) -> None:
+def write(
+    path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite: bool = True, **options: Any
+) -> None:
     """Write a store, by the suffix of `path`; an existing file is overwritten, in one step.
 
     Parameters
@@ -181,11 +183,13 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
         place for them and refuse it.
     overwrite : bool, default True
         False: a file that is there, or appears while this one is written, stays, and is a FileExistsError.
+    **options
+        Of tables in text: ``sep``, the mark between cells ("," in `.csv`, else a tab), and ``decimal``.
 
     Raises
     ------
     TypeError, ValueError
-        The file format cannot hold it: the message names one that can.
+        The file format cannot hold it: the message names one that can. An option that it does not take.
     OSError
         It cannot be written. What was there is as before then, and nothing else is left behind.
 
@@ -213,6 +217,9 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
         raise ValueError(
             f"{path}: {suffix_of(path)} is read and not written: write {_able(lambda can: can.write)}"
         )
+    given = {name: value for name, value in options.items() if value is not None}
+    if unknown := [name for name in given if name not in can.write_options]:
+        raise TypeError(f"{path}: {suffix_of(path)} is written without {unknown[0]}=: leave it out")
     described = store.describe()
     if described.labels is not None and not can.labels:
         raise ValueError(
@@ -225,7 +232,7 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
             f"{path}: {suffix_of(path)} holds a dense half, and this is a {type(store).__name__}: "
             "write .npz or .mtx, or its to_packed()"
         )
-    form.write(path, store, overwrite=overwrite)
+    form.write(path, store, overwrite=overwrite, **given)
 
 
 def expand(
@@ -456,6 +463,7 @@ def examine(
     given |= {"dtype": named, "n": n, "verify": verify, "layout": layout}
     with naming(path):
         content = form.load(path, **{name: given[name] for name in can.options if name in given})
+        content.check_square()
     _agree("dtype", named and dtype_name(named), dtype_name(content.dtype), path)
     if content.n is not None:
         _agree("n", n, content.n, path)

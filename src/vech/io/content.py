@@ -28,6 +28,8 @@ class Abilities(NamedTuple):
     """Whether they go with a full matrix as well."""
     options: tuple[str, ...] = ()
     """What loading takes beside the path."""
+    write_options: tuple[str, ...] = ()
+    """What writing takes beside the store."""
     folders: bool = False
     """Whether a folder may be such a file."""
 
@@ -75,13 +77,16 @@ class Content:
     @classmethod
     def of_sparse(cls, matrix: Any, **said: Any) -> Self:
         """A whole sparse matrix; ValueError for numbers that sparse arrays do not compute with."""
-        if matrix.shape[0] != matrix.shape[1]:
-            _refuse_shape(matrix.shape)
         try:
             sparse_dtype(matrix.dtype)
         except TypeError as error:
             raise ValueError(f"holds what vech does not take: {error}") from error
         return cls("sparse", matrix, **said)
+
+    def check_square(self) -> None:
+        """ValueError for a sparse matrix with other than n columns; of arrays `of_array` looks."""
+        if self.holds == "sparse" and len(set(self.numbers.shape)) > 1:
+            _refuse_shape(self.numbers.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
