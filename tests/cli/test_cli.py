@@ -356,7 +356,7 @@ def test_convert_keeps_labels(works):
 def test_text_goes_in_and_out_with_what_is_said_of_it(folder, works, fails):
     (folder / "a.csv").write_text(";0;1\n0;1;0,5\n1;0,5;2\n")
     assert "a.csv, line 1: holds numbers beside" not in works("info", "a.csv", "--header", "--decimal", ",")
-    message = "a.csv, line 1: may name the columns, by numbers: say header=True (--header)"
+    message = "a.csv, line 1: may name the columns, by numbers: say --header"
     assert message in fails("pack", "a.csv", "-o", "b.npz", "--decimal", ",")
     works("pack", "a.csv", "-o", "b.npz", "--header", "--decimal", ",", "--sep", ";", "--labels")
     works("convert", "b.npz", "-o", "c.tsv", "--to", "numpy-tril")
@@ -637,6 +637,18 @@ def test_work_that_tells_no_bytes_gets_a_bar_with_its_size_and_the_time_it_takes
         bar.now("writing half.npy", 4_000_000)
         wait_for(terminal, "writing half.npy, 4 MB")
     assert not bar.bar.live.is_started
+
+
+def test_a_bar_that_counted_tells_time_again_for_other_work(terminal):
+    with options.Bar("expanding", 100) as bar:
+        bar(50, 100)
+        wait_for(terminal, "50%")
+        bar(60, None)
+        bar.now("writing half.npy", 4_000_000)
+        wait_for(terminal, "writing half.npy, 4 MB")
+        terminal.truncate(0)
+        wait_for(terminal, "0:00:0")
+        assert "%" not in terminal.getvalue()
 
 
 def test_quick_work_gets_no_bar(terminal):

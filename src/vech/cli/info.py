@@ -44,7 +44,8 @@ def info(files: Sequence[Path], as_json: bool, in_format: str | None, **options:
       vech info numbers.bin --dtype '>f4'
       zcat matrix.csv.gz | vech info - --in-format csv
     """
-    found, wrong = [], 0
+    found: list[tuple[str, Info | str]] = []
+    wrong = 0
     for file in files:
         try:
             with source(file, in_format) as path:

@@ -68,7 +68,7 @@ class Count(click.IntRange):
         return super().convert(value, param, ctx)
 
 
-class LayoutName(click.ParamType):
+class LayoutName(click.types.StringParamType):
     """The name of a layout, which the library judges: it knows the nearest ones."""
 
     name = "layout"

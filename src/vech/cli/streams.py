@@ -18,7 +18,7 @@ from vech.io.tables import SUFFIXES as TABLES
 STREAM = Path("-")
 
 
-class FormatName(click.ParamType):
+class FormatName(click.types.StringParamType):
     """The suffix of a file format; its dot may be left out."""
 
     name = "format"
