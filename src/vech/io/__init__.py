@@ -75,7 +75,7 @@ FORMATS |= {
     ".zarr": "zarr",
 }
 FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
-"""The module of this folder that serves a suffix, of which the longest counts; it is imported when it is needed."""
+"""The module of this folder that serves a suffix, of which the longest counts; imported when it is needed."""
 
 BY_CONTENT = dict.fromkeys(("delimited_matrix", "plink_text"), ("phylip", "r_print"))
 """The modules that share the suffixes of another, and recognise their files by what is in them."""
@@ -174,8 +174,8 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
     ----------
     path : path
         `.npy` (a Packed; `path` + ".json" beside it says layout, kind, n and dtype), `.npz`, `.bin` (a
-        Packed, the bare numbers), `.mtx` (the lower half with its symmetry named), `.csv` and its kin (the full
-        matrix, with its labels) and more; docs/files.md says what each holds. Where files travel, `.npz`.
+        Packed, the bare numbers), `.mtx` (the lower half with its symmetry named), `.csv` and its kin (the
+        full matrix, with its labels) and more; docs/files.md says what each holds. Where files travel, `.npz`.
     store : Packed or SparseHalf
         What to write. `.npy` and `.npz` keep its labels, if they are text or numbers; `.bin` and `.mtx` have no
         place for them and refuse it.
@@ -473,7 +473,7 @@ def file_format(path: Path) -> Format:
 
 
 def _recognised(path: Path, given: dict[str, Any]) -> Format:
-    """Choose by suffix, and where several formats share it, by what is in the file; all that take what is given."""
+    """Choose by suffix; where several formats share it, the first that recognises the file, and takes `given`."""
     form = file_format(path)
     if path.is_file():
         for module in BY_CONTENT.get(form.__name__.rpartition(".")[2], ()):
