@@ -173,7 +173,7 @@ def _sample(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 
 def _separator(lines: Sequence[str], decimal: str, sep: str | None) -> str:
-    """See what separates cells: the first of SEPARATORS in all lines but one, as in triangles; else blanks."""
+    """What separates cells: the first of SEPARATORS in all lines but one, as in triangles; else blanks."""
     if sep is not None:
         return separator((), decimal, sep)
     bare = [QUOTED.sub("", text) for text in lines]

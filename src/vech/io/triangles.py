@@ -91,7 +91,7 @@ class Rows:
     def content(
         self, labels: Sequence[Any] | None = None, *, n: int | None = None, diagonal: str | None = None
     ) -> Content:
-        """Make a matrix; `n`, `labels` or `diagonal` ("stored", "zero") tell whether the diagonal is there."""
+        """A matrix; `n`, `labels` or `diagonal` ("stored", "zero") tell whether the diagonal is there."""
         labels = None if labels is None else tuple(labels)
         n = n if labels is None else len(labels)
         if not self.numbers:
