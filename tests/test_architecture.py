@@ -36,11 +36,24 @@ LAYERS = (
 INSIDE = {
     "cli": (("files", "data", "layouts"), ("root", "options")),
     "io": (
-        ("npy",),
-        ("npz", "pair", "tables"),
-        ("raw", "matrix_market", "arrays", "description"),
-        ("panels", "dtypes"),
-        ("digests", "drafts", "files", "info", "symmetric"),
+        ("npy", "hdf5", "zarr"),
+        (
+            "npz",
+            "pair",
+            "tables",
+            "datasets",
+            "parquet",
+            "excel",
+            "plink",
+            "harwell_boeing",
+            "fcidump",
+            "fchk",
+        ),
+        ("delimited_matrix", "r_print", "phylip", "plink_text", "grm_text"),
+        ("individuals", "raw", "matrix_market", "arrays", "description", "info"),
+        ("triangles", "number_lines", "text_rows"),
+        ("panels", "dtypes", "lines", "gz"),
+        ("cells", "content", "digests", "drafts", "errors", "labels"),
     ),
     "adapters": (("pandas", "sklearn", "solvers"),),
     "covariance": (
@@ -107,10 +120,13 @@ OPTIONAL = {
     "click": {"cli": "top"},
     "rich": {"cli": "top", "demo": "top"},
     "sklearn": {"demo": "inside", "adapters": "top"},
-    "pandas": {"adapters": "top"},
+    "pandas": {"adapters": "top", "io": "inside"},
     "matplotlib": {"demo": "inside", "plot": "inside", "cli": "inside"},
     "mpl_toolkits": {"plot": "inside"},
     "pyarrow": {"io": "inside"},
+    "h5py": {"io": "inside"},
+    "zarr": {"io": "inside"},
+    "openpyxl": {"io": "inside"},
     "PIL": {"demo": "inside"},
     "scipy": {name: "inside" for name in LEVEL} | {"demo": "top", "cli": "inside"},
     "sksparse": {"adapters": "inside"},
@@ -230,7 +246,7 @@ def test_file_formats_do_not_know_each_other():
 
 
 def is_a_file_format(module):
-    return module in ("io.npy", "io.npz", "io.raw", "io.matrix_market")
+    return module.removeprefix("io.") in vech.io.FORMATS.values()
 
 
 def test_layout_and_store_import_nothing_of_vech():

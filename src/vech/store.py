@@ -280,7 +280,9 @@ def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
         return None
     if not isinstance(labels, Iterable):
         raise TypeError(f"labels must be a sequence, one label for each row, not {labels!r}")
-    found = tuple(labels.tolist() if isinstance(labels, np.ndarray) else labels)
+    found = tuple(
+        labels.tolist() if isinstance(labels, np.ndarray) and labels.dtype.kind not in "mM" else labels
+    )
     if len(found) != n:
         raise ValueError(f"there are {len(found)} labels for {n} rows")
     return found

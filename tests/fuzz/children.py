@@ -31,6 +31,7 @@ SECONDS = 30.0
 
 EXPECTED = (FileFormatError, MemoryError, OSError)
 SMALL = 200
+INSIDE = {"fcidump": "::eri", ".fchk": "::Total SCF Density"}
 
 
 class Children:
@@ -116,7 +117,7 @@ def _judged(sample: Sample, folder: Path) -> str:
     if sample.beside is not None:
         beside.write_bytes(sample.beside)
     try:
-        for way in (*(_DOORS if path.suffix in vech.io.FORMATS else ()), _table, *_COMMANDS):
+        for way in (*(_DOORS if vech.io.suffix_of(path) in vech.io.FORMATS else ()), _table, *_COMMANDS):
             began = time.monotonic()
             try:
                 fault = way(path)
@@ -133,20 +134,23 @@ def _judged(sample: Sample, folder: Path) -> str:
 
 
 def _loose(path: Path) -> dict[str, object]:
-    return {"dtype": "<f8", "n": 4} if path.suffix == ".bin" else {}
+    return {"dtype": "<f8", "n": 4} if vech.io.suffix_of(path) == ".bin" else {}
+
+
+def _inside(path: Path) -> Path:
+    """Which matrix is meant of a file that holds several."""
+    return Path(f"{path}{INSIDE.get(vech.io.suffix_of(path), '')}")
 
 
 def _load(path: Path) -> None:
-    content = vech.io.load(path, **_loose(path))
-    bare = getattr(content, "ndim", 0) == 1
-    info.summarize(content, vech.io.could_be(len(content), content.dtype) if bare else [])
+    info.summarize(vech.io.examine(_inside(path), **_loose(path)))
 
 
 def _read(path: Path) -> None:
     for arguments in ({}, {"layout": "vech"}, {"kind": "hermitian"}, {"kind": "skew"}):
         unfit = (TypeError,) if "kind" in arguments else ()  # dates have no conjugate: the argument is wrong
         with contextlib.suppress(*EXPECTED, *unfit):
-            store = vech.read(path, **_loose(path), **arguments)
+            store = vech.read(_inside(path), **_loose(path), **arguments)
             _use(store)
 
 
@@ -165,7 +169,7 @@ def _pack(path: Path) -> None:
     for use in ("both", "lower", "upper", "mean"):
         unfit = (TypeError,) if use == "mean" else ()  # of integers
         with contextlib.suppress(*EXPECTED, *unfit):
-            vech.io.pack(path, use=use, **_loose(path))
+            vech.io.pack(_inside(path), use=use, **_loose(path))
 
 
 _DOORS = (_load, _read, _pack)
@@ -185,7 +189,9 @@ def _command(*arguments: str):
         from vech.cli.root import main
 
         said, complained = io.StringIO(), io.StringIO()
-        loose = ["--dtype", "<f8"] if path.suffix == ".bin" and arguments[0] != "covariance" else []
+        loose = (
+            ["--dtype", "<f8"] if vech.io.suffix_of(path) == ".bin" and arguments[0] != "covariance" else []
+        )
         named = [str(path.with_name(word)) if word.startswith("out") else word for word in arguments[1:]]
         code = None
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complained):

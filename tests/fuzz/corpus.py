@@ -11,6 +11,7 @@ import scipy.sparse
 
 import vech
 
+DATA = Path(__file__).parent.parent / "io" / "data"
 FULL = np.array([[4.0, 1, 0, 2], [1, 3, -2, 0], [0, -2, 5, 0.5], [2, 0, 0.5, 6]])
 CELLS = "date,a,b\n2020-01,1,2.5\n2020-02,,-3e2\n\n2020-03,7,nan\n2020-04,2,1\n"
 
@@ -32,6 +33,8 @@ def corpus() -> list[Sample]:
             *_sparse(Path(folder)),
             *_texts(Path(folder)),
             *_parquet(),
+            *_programs(),
+            *_libraries(Path(folder)),
         ]
 
 
@@ -113,6 +116,34 @@ def _parquet() -> list[Sample]:
         return []
     table = pyarrow.table({"when": ["x", "y", "z"], "a": [1, None, 4], "b": [0.5, 1.5, 3]})
     return [Sample("table.parquet", _saved(lambda file, t: parquet.write_table(t, file), table))]
+
+
+def _programs() -> list[Sample]:
+    """What PLINK, SciPy, PySCF, iodata, R, lavaan and PHYLIP wrote."""
+    names = ["plink19.grm.bin", "scipy.rua", "bcsstk02-part.rsa", "pyscf.fcidump", "iodata.fchk"]
+    names += ["r-dist-upper.txt", "r-dist-both.txt", "r-write-table.txt", "r-write.csv", "lavaan-wheaton.txt"]
+    names += [
+        "phylip-lower.phy",
+        "phylip-square.phy",
+        "plink19-text-square0.rel",
+        "plink2-text.king",
+        "plink19-text.grm.gz",
+    ]
+    return [Sample(name, (DATA / name).read_bytes()) for name in names]
+
+
+def _libraries(folder: Path) -> list[Sample]:
+    """What goes through h5py, pyarrow and openpyxl, where there are any."""
+    samples = []
+    named = vech.Packed(vech.pack(FULL), labels=["w", "x", "y", "z"])
+    for name in ("named.parquet", "named.feather", "named.xlsx", "named.h5"):
+        path = folder / name
+        try:
+            vech.write(f"{path}::/m" if name == "named.h5" else path, named)
+        except ImportError:
+            continue
+        samples.append(Sample(name, path.read_bytes()))
+    return samples
 
 
 def _saved(save, content) -> bytes:

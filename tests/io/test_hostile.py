@@ -244,6 +244,7 @@ import copy, os, pickle, sys
 import numpy as np
 import vech
 from vech.io import info
+from vech.io.content import Content
 
 n = 4096
 path = sys.argv[1]
@@ -257,7 +258,7 @@ uses = {
     "expand": S.expand, "product": lambda: S @ np.ones(n), "entry": lambda: S[7, 5], "sum": S.sum,
     "arithmetic": lambda: S * 2, "to_csr": S.to_csr, "write": lambda: vech.io.expand(path + ".npy", S),
     "norm": lambda: vech.linalg.norm(S), "move": lambda: vech.convert(half, "vech", "numpy-tril"),
-    "info": lambda: info.summarize(half, []), "copy": S.copy, "copy.copy": lambda: copy.copy(S),
+    "info": lambda: info.summarize(Content.of_array(half)), "copy": S.copy, "copy.copy": lambda: copy.copy(S),
     "twin": lambda: twin.sum(), "deepcopy": lambda: copy.deepcopy(S), "pickle": lambda: pickle.dumps(S),
 }
 for name, use in uses.items():

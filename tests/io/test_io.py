@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,22 +13,54 @@ import vech
 from vech.io import FORMATS, FileFormatError
 
 SUFFIXES = list(FORMATS)
+WRITTEN = [suffix for suffix in FORMATS if vech.io.file_format(Path(f"a{suffix}")).CAN.write]
 
 
 def sparse_half():
     return vech.SparseHalf([0, 1, 2, 2], [0, 1], [1.0, 2.0], 3, triangle="lower")
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+IMPLIED = {"phy": 0.0, "phylip": 0.0, "king": 0.0, "dist": 0.0, "mdist": 0.0, "mibs": 1.0}
+"""What the diagonals are of triangles without one."""
+
+LIBRARIES = {".h5": "h5py", ".hdf5": "h5py", ".zarr": "zarr", ".parquet": "pyarrow", ".feather": "pyarrow"}
+LIBRARIES |= {".xlsx": "openpyxl", ".xlsm": "openpyxl"}
+
+
+@pytest.mark.parametrize("suffix", WRITTEN)
 @pytest.mark.parametrize("case", [str.lower, str.upper])
 def test_each_suffix_takes_a_half(tmp_path, suffix, case):
-    path = tmp_path / f"half{case(suffix)}"
-    vech.write(str(path), vech.Packed(np.arange(6.0)))
+    if suffix in LIBRARIES:
+        pytest.importorskip(LIBRARIES[suffix])
+    inside = "::/m" if suffix in (".h5", ".hdf5", ".zarr") else ""
+    path = f"{tmp_path}/half{case(suffix)}{inside}"
+    half = np.arange(6.0, dtype="f4" if suffix.startswith(".grm") else "f8")
+    half[[0, 3, 5]] = IMPLIED.get(suffix.split(".")[1], half[[0, 3, 5]])
+    labels = list("abc") if vech.io.file_format(Path(f"a{suffix}")).CAN.labels else None
+    vech.write(path, vech.Packed(half, labels=labels))
     arguments = {"dtype": "f8", "layout": "vech"} if suffix == ".bin" else {}
-    assert vech.read(str(path), **arguments).half.tolist() == [0, 1, 2, 3, 4, 5]
+    S = vech.read(path, **arguments)
+    assert S.to_packed("vech").half.tolist() == half.tolist() and S.labels == (labels and tuple(labels))
 
 
-@pytest.mark.parametrize("name", ["half.txt", "half", "half.npy.gz", ".npy"])
+def test_labels_are_never_left_out_in_silence(tmp_path):
+    S = vech.Packed(np.arange(6.0), labels=list("abc"))
+    for suffix in WRITTEN:
+        can = vech.io.file_format(Path(f"a{suffix}")).CAN
+        if not can.labels:
+            words = f"{suffix} has no place for labels: write .npy, .npz, "
+            with pytest.raises(ValueError, match=re.escape(words)):
+                vech.write(tmp_path / f"a{suffix}", S)
+        if can.expand and not can.full_labels:
+            words = f"a full matrix in {suffix} has no place for labels, which are left out: "
+            with pytest.warns(UserWarning, match=re.escape(words)):
+                vech.io.expand(tmp_path / f"a{suffix}", S)
+        elif can.expand and suffix not in LIBRARIES and "phy" not in suffix and "grm" not in suffix:
+            vech.io.expand(tmp_path / f"a{suffix}", S)
+            assert vech.read(tmp_path / f"a{suffix}").labels == S.labels, suffix
+
+
+@pytest.mark.parametrize("name", ["half.docx", "half", "half.npy.gz", ".npy"])
 def test_an_unknown_suffix_lists_those_there_are(tmp_path, name):
     path = tmp_path / name
     path.touch()
@@ -44,11 +77,13 @@ def test_an_unknown_suffix_lists_those_there_are(tmp_path, name):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_file_that_is_not_there(tmp_path, suffix):
+    if suffix in LIBRARIES:
+        pytest.importorskip(LIBRARIES[suffix])
     with pytest.raises(FileNotFoundError):
         vech.read(tmp_path / f"none{suffix}", dtype="f8", layout="vech")
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix != ".zarr"])
 def test_a_folder_is_no_file(tmp_path, suffix):
     path = tmp_path / f"folder{suffix}"
     path.mkdir()

@@ -1,5 +1,6 @@
 """`.mtx`: the lower half with its symmetry named, in and out, against SciPy and the letter of the format."""
 
+import gzip
 import re
 from pathlib import Path
 
@@ -630,3 +631,48 @@ def test_who_reads_one_triangle_is_told_what_packs_it(path, triangle):
     assert vech.SparseHalf.from_sparse(vech.io.load(path), use=use).expand().tolist() == want
     with fails(f"if the {triangle} one is meant for both, say use={triangle!r} (--use, --tolerance)"):
         vech.io.pack(path)
+
+
+# ---- packed by gzip ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "store",
+    [vech.Packed(np.arange(1.0, 7)), vech.SparseHalf([0, 1, 2], [0, 0], [1.5, 2.0], 2, triangle="lower")],
+)
+def test_packed_files_go_in_and_out(tmp_path, store):
+    vech.write(tmp_path / "a.mtx", store)
+    vech.write(tmp_path / "a.mtx.gz", store)
+    assert gzip.decompress((tmp_path / "a.mtx.gz").read_bytes()) == (tmp_path / "a.mtx").read_bytes()
+    got = scipy.io.mmread(tmp_path / "a.mtx.gz")
+    assert np.array_equal(got if isinstance(got, np.ndarray) else got.toarray(), store.expand())
+    read = vech.read(tmp_path / "a.mtx.gz")
+    assert type(read) is type(store) and np.array_equal(read.expand(), store.expand())
+
+
+def test_the_same_matrix_gives_the_same_packed_bytes(tmp_path):
+    for name in ("a.mtx.gz", "b.mtx.gz"):
+        vech.write(tmp_path / name, vech.Packed(np.arange(1.0, 7)))
+    assert (tmp_path / "a.mtx.gz").read_bytes() == (tmp_path / "b.mtx.gz").read_bytes()
+    assert (tmp_path / "a.mtx.gz").read_bytes()[3:8] == bytes(5)  # no name, no time
+
+
+HEADER = b"%%MatrixMarket matrix coordinate real symmetric\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (HEADER, "is no whole gzip file: Not a gzipped file"),
+        (gzip.compress(HEADER + b"2 2 1\n1 1 5\n")[:-9], "is no whole gzip file: Compressed file ended"),
+        (gzip.compress(HEADER + b"2 2 1\n1 2 5\n"), "line 3: is symmetric, so it holds what lies below the diagonal"),
+        (gzip.compress(HEADER + b"2 2 1\n1 x 5\n"), "line 3: holds '1 x 5', and 'row column number' fits"),
+        (gzip.compress(HEADER + b"2 2 2\n1 1 5\n"), "byte 60: says 2 entries, and ends after 1"),
+        (gzip.compress(HEADER + b"2 2 99999999\n1 1 5\n"), "says 99,999,999 numbers, and has "),
+        (gzip.compress(HEADER + b"%" * (65 << 20)), "has a line of more than 67,108,864 bytes, when it is unpacked"),
+    ],
+)  # fmt: skip
+def test_a_packed_file_is_not_believed_either(tmp_path, data, message):
+    (tmp_path / "a.mtx.gz").write_bytes(data)
+    with pytest.raises(FileFormatError, match=re.escape("a.mtx.gz") + ".*" + re.escape(message)):
+        vech.read(tmp_path / "a.mtx.gz")

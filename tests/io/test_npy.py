@@ -424,9 +424,11 @@ def test_a_sparse_half_does_not_fit(half):
     assert not list(half.parent.iterdir())
 
 
-def test_labels_that_are_no_text_and_no_numbers(half):
-    store = vech.Packed(np.arange(3.0), labels=[(1, 2), (3, 4)])
-    with pytest.raises(TypeError, match="a label is tuple, and files keep text and numbers"):
+def test_labels_that_no_file_keeps(half):
+    store = vech.Packed(np.arange(3.0), labels=[1, 2j])
+    with pytest.raises(
+        TypeError, match=r"a label is complex 2j, and files keep text, numbers, .*: use str\(label\)"
+    ):
         vech.write(half, store)
     assert not list(half.parent.iterdir())
 
@@ -469,8 +471,8 @@ def test_a_description_that_json_cannot_take(half, text):
         ("kind", None, "has the kind None, and a kind is a name"),
         ("vech", True, 'has "vech": True, and this version of vech reads 1'),
         ("vech", 1.0, 'has "vech": 1.0, and this version of vech reads 1'),
-        ("labels", "abc", "has labels that are no list of text, numbers and nulls"),
-        ("labels", [[1], 2, 3], "has labels that are no list of text, numbers and nulls"),
+        ("labels", "abc", "has labels that are no list"),
+        ("labels", [[1], 2, 3], "has a label [1] that is none of text, numbers, bool, None, dates, times, "),
     ],
 )
 def test_a_description_says_what_its_schema_allows(half, key, value, words):
@@ -479,3 +481,21 @@ def test_a_description_says_what_its_schema_allows(half, key, value, words):
     beside.write_text(json.dumps(json.loads(beside.read_text()) | {key: value}))
     with fails(words):
         vech.read(half)
+
+
+@pytest.mark.parametrize("length", [237, 250])
+def test_a_name_may_be_as_long_as_that_of_its_description(tmp_path, length):
+    path = tmp_path / ("a" * (length - 4) + ".npy")
+    for _ in range(2):
+        vech.write(path, vech.Packed(np.arange(6.0), "numpy-tril"))
+        assert vech.read(path).layout.name == "numpy-tril"
+    assert sorted(os.listdir(tmp_path)) == [path.name, path.name + ".json"]
+    vech.io.expand(path, vech.Packed(np.arange(6.0)))
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_a_full_matrix_may_have_the_longest_name(tmp_path):
+    path = tmp_path / ("a" * 251 + ".npy")
+    vech.io.expand(path, vech.Packed(np.arange(6.0)))
+    assert np.array_equal(vech.read(path).half, np.arange(6.0))
+    assert os.listdir(tmp_path) == [path.name]

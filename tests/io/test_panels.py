@@ -13,7 +13,7 @@ import cases
 import reference
 import vech
 from compare import assert_same_bits
-from vech.io import files, panels
+from vech.io import errors, panels
 
 LINUX = sys.platform == "linux"
 N = 7
@@ -170,4 +170,4 @@ def test_a_full_disk_is_an_error_that_leaves_nothing(tmp_path, reserves):
 
 def test_the_usual_panel_is_below_two_gigabytes():
     assert panels.PANEL <= 1 << 30
-    assert files.MAP_FROM <= 64 << 20
+    assert errors.MAP_FROM <= 64 << 20

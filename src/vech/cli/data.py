@@ -31,7 +31,7 @@ from vech.cli.options import (
 )
 from vech.cli.root import vech_command
 from vech.io.drafts import atomic
-from vech.io.files import visible
+from vech.io.errors import visible
 from vech.io.tables import read_table
 
 METHODS: dict[str, Callable[..., vech.Packed]] = {

@@ -1,7 +1,9 @@
 """What commands share: their arguments and options, the bar of progress, refusing to overwrite."""
 
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 from typing import Any, Self
@@ -18,7 +20,7 @@ from rich.progress import (
 )
 
 import vech
-from vech.io.files import visible
+from vech.io.errors import visible
 from vech.io.pair import description_path, is_leftover
 from vech.layouts.kind import STORED
 
@@ -90,6 +92,36 @@ threads_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Overwrite OUT if it exists. Example: --force")
 
 
+TEXT = (
+    click.option(
+        "--sep", metavar="MARK", help="What separates cells of a text, unless seen. Example: --sep ';'"
+    ),
+    click.option(
+        "--decimal", metavar="MARK", help="Decimal mark of a text, '.' unless said. Example: --decimal ,"
+    ),
+    click.option(
+        "--header/--no-header",
+        default=None,
+        help="Whether the first line of a text names the columns, unless seen. Example: --header",
+    ),
+    click.option(
+        "--labels/--no-labels",
+        default=None,
+        help="Whether the first cell of each line of a text names the row, unless seen. Example: --labels",
+    ),
+    click.option(
+        "--encoding", metavar="NAME", help="Encoding of a text, UTF-8 unless said. Example: --encoding cp1252"
+    ),
+)
+
+
+def text_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that text has."""
+    for option in reversed(TEXT):
+        command = option(command)
+    return command
+
+
 def layout_option(flags: tuple[str, ...], text: str, **more: Any) -> Callable[[Any], Any]:
     """Make an option that takes the name of a layout."""
     return click.option(
@@ -152,12 +184,26 @@ def check_new(out: Path, force: bool) -> None:
 
 def done(out: Path, store: Any, began: float) -> None:
     seconds = time.perf_counter() - began
-    size = in_bytes(out.stat().st_size)
+    size = in_bytes(size_of(out))
     click.echo(visible(f"{out}: {store.n} x {store.n} {store.dtype}, {store.kind}, {size}, {seconds:.2f} s"))
 
 
 def size_of(file: Path) -> int:
+    """The bytes of a file, of the file that a dataset is in, or of all files in a folder."""
+    file = Path(str(file).partition(vech.io.INSIDE)[0])
+    if file.is_dir():
+        return sum(part.stat().st_size for part in file.rglob("*") if part.is_file())
     return file.stat().st_size if file.exists() else 0
+
+
+@contextmanager
+def saying_warnings() -> Iterator[None]:
+    """Say warnings as plain lines of text."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in said:
+        click.echo(visible(str(warning.message)))
 
 
 def in_bytes(count: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 import vech
-from vech.io.files import visible
+from vech.io.errors import visible
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -12,23 +13,22 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
+from vech.io.content import Abilities, Content
 from vech.io.dtypes import as_dtype, dtype_name
-from vech.io.files import FileFormatError, naming
+from vech.io.errors import NO_DIGEST, FileFormatError, naming
+from vech.io.info import could_be
 from vech.io.panels import Progress
-from vech.io.symmetric import sparse_half
-from vech.layouts.dialects import DIALECTS, AnyLayout, as_layout
+from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import resolve_kind
 from vech.layouts.layout import other_diagonal
-from vech.layouts.orders import Pieces
 from vech.moves import packing
 from vech.moves.judging import AsymmetryError
-from vech.moves.nonzeros import sparse_dtype
 from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
 from vech.sparse.pack import from_sparse
 from vech.store import Store
 
-__all__ = ["FORMATS", "FileFormatError", "expand", "load", "pack", "read", "write"]
+__all__ = ["FORMATS", "FileFormatError", "examine", "expand", "load", "pack", "read", "write"]
 
 
 def __dir__() -> list[str]:
@@ -36,11 +36,12 @@ def __dir__() -> list[str]:
 
 
 class Format(Protocol):
-    """What a module of this folder offers; HOLDS says as what it holds a full matrix, the usual way first."""
+    """What a module of this folder offers."""
 
-    HOLDS: tuple[str, ...]
+    __name__: str
+    CAN: Abilities
 
-    def load(self, path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Any: ...
+    def load(self, path: Path, **options: Any) -> Content: ...
 
     def write(self, path: Path, store: Store, *, overwrite: bool) -> None: ...
 
@@ -56,8 +57,31 @@ class Format(Protocol):
     ) -> None: ...
 
 
-FORMATS = {".npy": "npy", ".npz": "npz", ".bin": "raw", ".mtx": "matrix_market"}
-"""The module of this folder that serves a suffix; it is imported when it is needed."""
+TEXT = {".mtx": "matrix_market", ".phy": "phylip", ".phylip": "phylip", ".grm": "grm_text"}
+TEXT |= dict.fromkeys((".csv", ".tsv", ".txt"), "delimited_matrix")
+TEXT |= dict.fromkeys((".rel", ".king", ".dist", ".mdist", ".mibs"), "plink_text")
+FORMATS = {".npy": "npy", ".npz": "npz", ".bin": "raw"} | TEXT
+FORMATS |= {f"{suffix}.gz": module for suffix, module in TEXT.items()}
+FORMATS |= {f".{name}.bin": "plink" for name in ("grm", "grm.n", "rel", "king", "dist", "mdist", "mibs")}
+FORMATS |= {
+    f".{name}": "harwell_boeing" for name in ("hb", "rb", "rsa", "rua", "psa", "pua", "csa", "cua", "cha")
+}
+FORMATS |= {
+    "fcidump": "fcidump",
+    ".fchk": "fchk",
+    ".fch": "fchk",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".zarr": "zarr",
+}
+FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
+"""The module of this folder that serves a suffix, of which the longest counts; imported when it is needed."""
+
+BY_CONTENT = dict.fromkeys(("delimited_matrix", "plink_text"), ("phylip", "r_print"))
+"""The modules that share the suffixes of another, and recognise their files by what is in them."""
+
+INSIDE = "::"
+"""Between a file and what is meant of all that it holds: "file.h5::/group/matrix"."""
 
 
 def read(
@@ -68,13 +92,14 @@ def read(
     dtype: Any = None,
     n: int | None = None,
     verify: bool = False,
+    **options: Any,
 ) -> Packed | SparseHalf:
     """Read one symmetric matrix from a file, by its suffix.
 
     Parameters
     ----------
     path : path
-        `.npy`, `.npz`, `.bin` or `.mtx`; docs/files.md says what each may hold.
+        `.npy`, `.npz`, `.bin`, `.mtx`, `.csv` and more; docs/files.md says what each may hold.
     layout : name or Layout, optional
         What the numbers of a half are where the file does not say it: a 1-D `.npy` without its JSON, a
         `.bin`. For a full dense matrix, the layout to pack it into ("vech" unless told otherwise). Where the
@@ -90,6 +115,10 @@ def read(
         Compare all numbers of a memory-mapped half with the digest in its description, at the speed of memory
         or of the disk. Of a map it is else 16 MiB that are compared, or three tiles; what is read into memory
         is always compared. A file without a digest is then an error.
+    **options
+        What single file formats take beside. Of tables in text: ``sep``, ``decimal`` and ``encoding``, text;
+        ``header`` and ``labels``, whether the first line names the columns and the first cells the rows, where
+        that is not seen. Of PHYLIP: ``names``, "strict" or "relaxed". Others are a TypeError.
 
     Returns
     -------
@@ -123,7 +152,7 @@ def read(
     """
     path = Path(path)
     wanted = None if layout is None else as_layout(layout)
-    content = load(path, dtype=dtype, n=n, verify=verify)
+    content = examine(path, layout=wanted, dtype=dtype, n=n, verify=verify, **options)
     store = _store(content, wanted, kind, n, path)
     if (held := store.describe().layout) is not None:
         found_layout = held.name
@@ -135,7 +164,6 @@ def read(
             path,
         )
     _agree("layout", wanted and wanted.name, found_layout, path)
-    _agree("kind", kind and resolve_kind(kind, store.dtype, moves=False), store.kind, path)
     return store
 
 
@@ -146,9 +174,11 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
     ----------
     path : path
         `.npy` (a Packed; `path` + ".json" beside it says layout, kind, n and dtype), `.npz`, `.bin` (a
-        Packed, the bare numbers) or `.mtx` (the lower half with its symmetry named).
+        Packed, the bare numbers), `.mtx` (the lower half with its symmetry named), `.csv` and its kin (the
+        full matrix, with its labels) and more; docs/files.md says what each holds. Where files travel, `.npz`.
     store : Packed or SparseHalf
-        What to write. `.npy` and `.npz` keep its labels, if they are text or numbers.
+        What to write. `.npy` and `.npz` keep its labels, if they are text or numbers; `.bin` and `.mtx` have no
+        place for them and refuse it.
     overwrite : bool, default True
         False: a file that is there, or appears while this one is written, stays, and is a FileExistsError.
 
@@ -174,12 +204,28 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
     True
     """
     path = Path(path)
-    form = file_format(path)
+    can = (form := file_format(path)).CAN
     if not isinstance(store, Store):
         raise TypeError(
             f"write takes a store, not {type(store).__name__}: vech.Packed(half, layout) makes one"
         )
-    form.write(path, store if store.describe().triangle else packed(store), overwrite=overwrite)
+    if not can.write:
+        raise ValueError(
+            f"{path}: {suffix_of(path)} is read and not written: write {_able(lambda can: can.write)}"
+        )
+    described = store.describe()
+    if described.labels is not None and not can.labels:
+        raise ValueError(
+            f"{path}: {suffix_of(path)} has no place for labels: write {_able(lambda can: can.labels)}, or the store without them"
+        )
+    if described.triangle is None:
+        store = packed(store)
+    elif "sparse" not in can.write:
+        raise TypeError(
+            f"{path}: {suffix_of(path)} holds a dense half, and this is a {type(store).__name__}: "
+            "write .npz or .mtx, or its to_packed()"
+        )
+    form.write(path, store, overwrite=overwrite)
 
 
 def expand(
@@ -218,6 +264,11 @@ def expand(
         It cannot be written; the disk has not room for it, which is known before the work where the system
         can reserve space. Nothing is left behind then.
 
+    Warns
+    -----
+    UserWarning
+        Labels are left out, for which full matrices in this file format have no place.
+
     Notes
     -----
     A panel takes 1 GiB at most, or an eighth of the memory there is; CSR and CSC are made in memory.
@@ -235,7 +286,14 @@ def expand(
     """
     path = Path(path)
     to = expands_to(path, to)
-    file_format(path).expand(path, store, to, threads=threads, progress=progress, overwrite=overwrite)
+    form = file_format(path)
+    if store.labels is not None and not form.CAN.full_labels:
+        warnings.warn(
+            f"{path}: a full matrix in {suffix_of(path)} has no place for labels, which are left out: "
+            f"{_able(lambda can: can.full_labels)} keep them",
+            stacklevel=2,
+        )
+    form.expand(path, store, to, threads=threads, progress=progress, overwrite=overwrite)
 
 
 def pack(
@@ -248,6 +306,7 @@ def pack(
     dtype: Any = None,
     n: int | None = None,
     threads: int | None = None,
+    **options: Any,
 ) -> Packed:
     """Pack the full matrix in a file: `vech.pack` of dense, `vech.from_sparse` of sparse content.
 
@@ -257,7 +316,7 @@ def pack(
         A 2-D `.npy`, SciPy's `.npz`, any `.mtx` of coordinates, a `.bin` with `dtype` and `n`.
     layout, kind, use, tolerance, threads
         As of `vech.pack`.
-    dtype, n
+    dtype, n, **options
         As of `read`.
 
     Returns
@@ -283,35 +342,33 @@ def pack(
     array([1, 3, 5])
     """
     path, layout = Path(path), as_layout(layout)
-    content = load(path, dtype=dtype, n=n)
-    labels = None
-    if isinstance(content, np.ndarray) and n in (0, 1) and content.size == n:
-        content = content.reshape(n, n)  # bare numbers, which are a half as well
-    if isinstance(content, SparseHalf):
-        _agree("kind", kind and resolve_kind(kind, content.dtype, moves=False), content.kind, path)
-        content, kind, labels = content.to_csr(), content.kind, content.labels
-    if isinstance(content, Packed) or content.ndim == 1:
+    content = examine(path, dtype=dtype, n=n, **options)
+    full = content.numbers
+    if content.holds == "half" and n in (0, 1) and full.size == n:
+        full = full.reshape(n, n)  # bare numbers, which are a half as well
+    elif content.is_half:
         raise FileFormatError(
             "holds a half, and a full matrix was wanted: vech.convert (vech convert) changes its layout",
             path,
         )
-    move = packing.pack if isinstance(content, np.ndarray) else from_sparse
-    with naming(path), _telling_options():
-        half = move(content, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
-    return Packed(half, layout, kind=kind, labels=labels)
+    kind = _agreed_kind(content, kind, path)
+    if content.holds == "store":
+        full = full.to_csr()
+    move = from_sparse if content.holds in ("sparse", "store") else packing.pack
+    with naming(path), _telling_options(content, path):
+        half = move(full, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
+    return Packed(half, layout, kind=kind, labels=content.labels)
 
 
-def load(
-    path: str | os.PathLike[str], *, dtype: Any = None, n: int | None = None, verify: bool = False
-) -> Any:
-    """Load what a file holds, before anything is believed about it.
+def load(path: str | os.PathLike[str], **options: Any) -> Any:
+    """Load the numbers that a file holds, before anything is believed about them.
 
     Parameters
     ----------
     path : path
         As of `read`.
-    dtype, n, verify
-        As of `read`.
+    **options
+        dtype, n, verify and what else `read` takes, but for layout and kind.
 
     Returns
     -------
@@ -320,7 +377,7 @@ def load(
     array, 1-D
         A half without a description.
     array, 2-D, or SciPy sparse matrix
-        A full matrix, symmetric or not.
+        A full matrix, symmetric or not. `examine` gives its labels too.
 
     Raises
     ------
@@ -341,120 +398,194 @@ def load(
     >>> vech.io.load(path).shape
     (2, 2)
     """
+    return examine(path, **options).numbers
+
+
+def examine(
+    path: str | os.PathLike[str],
+    *,
+    layout: AnyLayout | None = None,
+    dtype: Any = None,
+    n: int | None = None,
+    verify: bool = False,
+    **options: Any,
+) -> Content:
+    """Say what a file holds, before anything is believed about it.
+
+    Parameters
+    ----------
+    path : path
+        As of `read`.
+    layout : Layout, optional
+        Of a triangle in text, where that could be with its diagonal or without.
+    dtype, n, verify, **options
+        As of `read`.
+
+    Returns
+    -------
+    Content
+        What it holds ("store", "half", "full" or "sparse"), the numbers, and what the file says of them.
+
+    Raises
+    ------
+    FileFormatError, ValueError, OSError
+        As of `load`.
+    TypeError
+        An option that this file format does not take.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import vech
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "full.npy")
+    >>> np.save(path, np.array([[1, 2], [3, 5]]))
+    >>> vech.io.examine(path).holds
+    'full'
+    """
     path = Path(path)
-    form = file_format(path)
-    if path.is_dir():
+    given = {name: value for name, value in options.items() if value is not None}
+    can = (form := _recognised(path, given)).CAN
+    if path.is_dir() and not can.folders:
         raise IsADirectoryError(errno.EISDIR, "is a directory", str(path))
+    if unknown := [name for name in given if name not in can.options]:
+        raise TypeError(f"{path}: {suffix_of(path)} has no {unknown[0]}=: leave it out")
+    if verify and "verify" not in can.options:
+        raise FileFormatError(NO_DIGEST, path)
     named = None if dtype is None else as_dtype(dtype)
+    given |= {"dtype": named, "n": n, "verify": verify, "layout": layout}
     with naming(path):
-        content = form.load(path, named, n, verify)
-        if not isinstance(content, np.ndarray | Packed | SparseHalf):
-            _check_sparse(content, path)
-    if isinstance(content, np.ndarray) and (content.ndim not in (1, 2) or len(set(content.shape)) > 1):
-        raise FileFormatError(
-            f"has shape {content.shape}: one square matrix (n, n) or one half (length,) fits; "
-            "for batches, np.load it and call vech.pack or vech.expand",
-            path,
-        )
-    if dtype is not None:
-        _agree("dtype", dtype_name(as_dtype(dtype)), dtype_name(content.dtype), path)
-    if content.ndim == 2:
-        _agree("n", n, content.shape[0], path)
+        content = form.load(path, **{name: given[name] for name in can.options if name in given})
+    _agree("dtype", named and dtype_name(named), dtype_name(content.dtype), path)
+    if content.n is not None:
+        _agree("n", n, content.n, path)
     return content
-
-
-def _check_sparse(matrix: Any, path: Path) -> None:
-    """Refuse numbers that sparse arrays do not compute with."""
-    try:
-        sparse_dtype(matrix.dtype)
-    except TypeError as error:
-        raise FileFormatError(f"holds what vech does not take: {error}", path) from error
-
-
-def could_be(length: int, dtype: np.dtype[Any]) -> list[tuple[str, AnyLayout, int]]:
-    """List the layouts that a bare half of this length may plausibly have: name, layout, n."""
-    fitting = []
-    for layout in dict.fromkeys(DIALECTS.values()):
-        if isinstance(layout, Pieces):  # whoever has these orders knows it
-            continue
-        if layout.scaled and dtype.kind not in "fcV":
-            continue
-        try:
-            fitting.append((layout.name, layout, layout.side(length)))
-        except ValueError:
-            continue
-    return fitting
 
 
 def file_format(path: Path) -> Format:
     """Choose by suffix; the ValueError for an unknown one names those there are."""
-    module = FORMATS.get(path.suffix.lower())
+    suffix = suffix_of(path)
+    module = FORMATS.get(suffix)
     if module is None:
-        came = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
+        came = f"the suffix {suffix!r}" if suffix else "no suffix"
         raise ValueError(f"{path.name}: {came} is none of {', '.join(FORMATS)}")
     return cast(Format, import_module(f"vech.io.{module}"))
 
 
+def _recognised(path: Path, given: dict[str, Any]) -> Format:
+    """Choose by suffix; where several formats share it, the first that recognises the file, and takes `given`."""
+    form = file_format(path)
+    if path.is_file():
+        for module in BY_CONTENT.get(form.__name__.rpartition(".")[2], ()):
+            other = import_module(f"vech.io.{module}")
+            if given.keys() <= set(other.CAN.options) and other.recognises(path, given.get("encoding")):
+                return cast(Format, other)
+    return form
+
+
+def suffix_of(path: Path) -> str:
+    """The longest suffix that there is a file format for, in small letters; else what is behind the last dot."""
+    name = Path(str(path).partition(INSIDE)[0]).name
+    bare = name.removeprefix(".").lower()  # a name that is nothing else is no suffix
+    known = [suffix for suffix in FORMATS if bare.endswith(suffix)]
+    return max(known, key=len, default=Path(name).suffix)
+
+
+def _able(fits: Callable[[Abilities], object]) -> str:
+    """The suffixes of file formats that can do something, one for each."""
+    usual = {module: suffix for suffix, module in reversed(FORMATS.items())}
+    return ", ".join(
+        suffix for suffix in reversed(usual.values()) if fits(file_format(Path(f"any{suffix}")).CAN)
+    )
+
+
 def expands_to(path: Path, to: str | None = None) -> str:
     """Say as what a file holds a full matrix, "dense", "csr" or "csc"; ValueError if it cannot be `to`."""
-    holds = file_format(path).HOLDS
+    holds = file_format(path).CAN.expand
+    if not holds:
+        raise ValueError(
+            f"{path.name}: {suffix_of(path)} is not for full matrices: write {_able(lambda can: can.expand)}"
+        )
     if to is None or to in holds:
         return to or holds[0]
-    fitting = [suffix for suffix in FORMATS if to in file_format(Path(f"any{suffix}")).HOLDS]
+    fitting = _able(lambda can: to in can.expand)
     if not fitting:
         raise ValueError(f"to={to!r} is none of 'dense', 'csr', 'csc'")
     raise ValueError(
-        f"{path.name} cannot hold {to}: {path.suffix} is for {', '.join(holds)}, "
-        f"and {to} goes to {', '.join(fitting)}"
+        f"{path.name} cannot hold {to}: {suffix_of(path)} is for {', '.join(holds)}, "
+        f"and {to} goes to {fitting}"
     )
 
 
 def _store(
-    content: Any, layout: AnyLayout | None, kind: str | None, n: int | None, path: Path
+    content: Content, layout: AnyLayout | None, kind: str | None, n: int | None, path: Path
 ) -> Packed | SparseHalf:
     """Make a store of what was loaded."""
-    if isinstance(content, Packed | SparseHalf):
-        return content
-    with naming(path), _telling_pack(sparse=not isinstance(content, np.ndarray)):
+    numbers, labels = content.numbers, content.labels
+    kind = _agreed_kind(content, kind, path)
+    if content.holds == "store":
+        return cast("Packed | SparseHalf", numbers)
+    with naming(path), _telling_pack(content, path):
         resolve_kind(kind, content.dtype, moves=False)
-        if not isinstance(content, np.ndarray):
-            return sparse_half(content, kind)
-        if content.ndim == 2:
-            into = as_layout("vech") if layout is None else layout
-            return Packed(packing.pack(content, into, kind=kind), into, kind=kind)
+        if content.holds == "sparse":
+            return _sparse_half(numbers, kind, labels)
+        if content.holds == "full":
+            into = layout or content.layout or as_layout("vech")
+            return Packed(packing.pack(numbers, into, kind=kind), into, kind=kind, labels=labels)
         if layout is None:
-            raise ValueError(_bare(len(content), content.dtype))
-        if n is not None and len(content) != layout.length(n):
+            raise ValueError(_bare(len(numbers), numbers.dtype))
+        if n is not None and len(numbers) != layout.length(n):
             raise ValueError(
-                f"holds {len(content):,} numbers, and n={n} needs {layout.length(n):,} in layout "
-                f"{layout.name} ({layout.length(n) * content.itemsize:,} bytes)"
-                f"{other_diagonal(layout, len(content), n)}"
+                f"holds {len(numbers):,} numbers, and n={n} needs {layout.length(n):,} in layout "
+                f"{layout.name} ({layout.length(n) * numbers.itemsize:,} bytes)"
+                f"{other_diagonal(layout, len(numbers), n)}"
             )
-        return Packed(content, layout, kind=kind)
+        return Packed(numbers, layout, kind=kind, labels=labels)
+
+
+def _sparse_half(matrix: Any, kind: str | None, labels: tuple[Any, ...] | None) -> SparseHalf:
+    """Keep the lower triangle of a sparse matrix, as use="both" says; one of coordinates may have any side."""
+    if matrix.format == "coo" and matrix.shape[0] == matrix.shape[1]:
+        entries = (matrix.row, matrix.col, matrix.data)
+        return SparseHalf.from_coo(*entries, matrix.shape[0], kind=kind, labels=labels)
+    return SparseHalf.from_sparse(matrix, kind=kind, labels=labels)
+
+
+def _agreed_kind(content: Content, kind: str | None, path: Path) -> str | None:
+    """The kind that the file says, or else the one that is asked for."""
+    if content.kind is None:
+        return kind
+    _agree("kind", kind and resolve_kind(kind, content.dtype, moves=False), content.kind, path)
+    return content.kind
 
 
 @contextmanager
-def _telling_pack(*, sparse: bool) -> Iterator[None]:
+def _telling_pack(content: Content, path: Path) -> Iterator[None]:
     """Tell who reads a matrix of two triangles where one of them can be chosen: `read` takes none."""
     try:
         yield
     except AsymmetryError as error:
         use = error.own or "lower"
         way = f"vech.io.pack(path, use={use!r}) (vech pack --use {use}) takes the {use} triangle for both"
-        if sparse:
+        if content.holds == "sparse":
             way += f", and SparseHalf.from_sparse(vech.io.load(path), use={use!r}) keeps it sparse"
         elif error.own is None:
             way += "; there are upper, mean and tolerance= (--tolerance) too"
-        raise ValueError(f"{error.found}; {way}") from error
+        raise FileFormatError(f"{error.found}; {way}", path, _line(content, error)) from error
 
 
 @contextmanager
-def _telling_options() -> Iterator[None]:
+def _telling_options(content: Content, path: Path) -> Iterator[None]:
     """Tell the options of `vech pack` beside the arguments of `pack`."""
     try:
         yield
     except AsymmetryError as error:
-        raise ValueError(f"{error} (--use, --tolerance)") from error
+        raise FileFormatError(f"{error} (--use, --tolerance)", path, _line(content, error)) from error
+
+
+def _line(content: Content, error: AsymmetryError) -> int | None:
+    """Where in a text the row is that the error names."""
+    return None if content.lines is None or error.row is None else content.lines[error.row]
 
 
 def _bare(length: int, dtype: np.dtype[Any]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from vech.arrays import Array, check_memory
 from vech.io.dtypes import as_dtype
-from vech.io.files import MAP_FROM, FileFormatError
+from vech.io.errors import MAP_FROM, FileFormatError
 
 MAGIC = b"\x93NUMPY"
 LONGEST = 10_000

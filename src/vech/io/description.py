@@ -11,7 +11,8 @@ import numpy as np
 from vech.arrays import Array
 from vech.io.digests import check_digest
 from vech.io.dtypes import as_dtype, check_dtype, dtype_name, remembered
-from vech.io.files import NO_DIGEST, FileFormatError
+from vech.io.errors import NO_DIGEST, FileFormatError
+from vech.io.labels import decode_labels, encode_labels
 from vech.layouts.dialects import DIALECTS, as_layout
 from vech.layouts.layout import Layout
 from vech.packed.packed import Packed
@@ -22,8 +23,6 @@ OTHER_NUMBERS = (
     "something else wrote the numbers (np.save leaves their description), or they are damaged; if they are "
     "right, delete the description and say layout= (--layout), or write both with vech.write"
 )
-DIGITS = 4300  # of the integers that Python reads from text, unless it is told otherwise
-UNREAD = 10**DIGITS
 LAYOUT_FIELDS = tuple(field.name for field in fields(Layout))
 
 
@@ -31,17 +30,7 @@ def describe(store: Store, digest: Any = None, **more: Any) -> str:
     """Describe a store as JSON text: what every description has, `more`, and the digest of the numbers."""
     found = {"vech": VERSION, **more, "kind": store.kind, "n": store.n, "dtype": dtype_name(store.dtype)}
     if store.labels is not None:
-        labels = [label.item() if isinstance(label, np.generic) else label for label in store.labels]
-        wrong = next((label for label in labels if not isinstance(label, str | int | float | None)), None)
-        if wrong is not None:
-            raise TypeError(
-                f"a label is {type(wrong).__name__}, and files keep text and numbers: use str(label)"
-            )
-        if any(isinstance(label, int) and abs(label) >= UNREAD for label in labels):
-            raise ValueError(
-                f"a label is an integer of more than {DIGITS} digits, and files keep text and numbers: use hex(label)"
-            )
-        found["labels"] = labels
+        found["labels"] = encode_labels(store.labels)
     if digest is not None:
         found["digest"] = digest
     return json.dumps(found, indent=1)
@@ -83,12 +72,12 @@ def checked(found: Any, path: Path, keys: tuple[str, ...], optional: tuple[str, 
         raise FileFormatError(wrong, path)
     if not isinstance(found["kind"], str):
         raise FileFormatError(f"has the kind {found['kind']!r}, and a kind is a name", path)
-    labels = found.get("labels", [])
-    if not isinstance(labels, list) or not all(
-        isinstance(label, str | int | float | None) for label in labels
-    ):
-        raise FileFormatError("has labels that are no list of text, numbers and nulls", path)
-    return found
+    if "labels" not in found:
+        return found
+    try:
+        return found | {"labels": decode_labels(found["labels"])}
+    except ValueError as error:
+        raise FileFormatError(str(error), path) from error
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,10 @@ NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EM
 
 NO_SYNC = (errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP, errno.ENOSYS)
 """What systems that cannot synchronise a folder answer."""
+
+SHORT = 100
+"""Bytes of a name that its temporary file has in full: names of 255 bytes, or 143 where they are encrypted, leave
+no room for more letters, and a digest stands for them."""
 
 EXISTS = "exists: choose another name, or overwrite=True (--force) to overwrite it"
 
@@ -41,7 +46,7 @@ class Draft:
         """Create it: with the usual permissions, or for its owner alone where it gets those of another."""
         mode = 0o600 if self.target.exists() else 0o666
         while True:
-            self.temporary = self.target.with_name(f".{self.target.name}.{os.urandom(4).hex()}.tmp")
+            self.temporary = self.target.with_name(f"{_begin(self.target)}{os.urandom(4).hex()}.tmp")
             opener = partial(os.open, mode=mode)
             holder = open(self.temporary, "xb", buffering=0, opener=opener)  # noqa: SIM115
             self.holders.append(holder)
@@ -172,7 +177,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 def refuse(path: Path) -> None:
     """Raise FileExistsError where something is."""
-    if path.exists():
+    if os.path.exists(path):
         raise FileExistsError(errno.EEXIST, EXISTS, str(path))
 
 
@@ -203,13 +208,19 @@ def _opened(folder: Path) -> Iterator[int | None]:
 
 def remove_leftovers(target: Path) -> None:
     """Remove temporary files of writers of `target` that were killed; one that is locked has a writer."""
-    ours = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.tmp").fullmatch
+    ours = re.compile(rf"{re.escape(_begin(target))}[0-9a-f]{{8}}\.tmp").fullmatch
     with suppress(OSError), os.scandir(target.parent) as entries:
         for entry in entries:
             if ours(entry.name) and entry.is_file(follow_symlinks=False):
                 with suppress(OSError), open(entry.path, "r+b") as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     os.unlink(entry.path)
+
+
+def _begin(target: Path) -> str:
+    """How the names of its temporary files begin."""
+    name = os.fsencode(target.name)
+    return f".{target.name if len(name) <= SHORT else blake2b(name, digest_size=16).hexdigest()}."
 
 
 def reserve(file: BinaryIO, size: int) -> None:

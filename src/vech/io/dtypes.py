@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array, extension, family
-from vech.io.files import FileFormatError
+from vech.io.errors import FileFormatError
 
 SMALL = ("bfloat", "float4", "float6", "float8", "int2", "int4", "uint2", "uint4")
 """How names of ml_dtypes begin, which NumPy knows only once it is imported."""

@@ -1,16 +1,16 @@
 """What a file holds, in numbers: counted in chunks, so a memory map is never loaded as a whole."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 from typing import Any
 
 import numpy as np
 
 from vech.arrays import Array, check_mapped
-from vech.layouts.dialects import AnyLayout
-from vech.packed.packed import Packed
-from vech.sparse import SparseHalf
+from vech.io.content import Content
+from vech.layouts.dialects import DIALECTS, AnyLayout
+from vech.layouts.orders import Pieces
 
 CHUNK = 16 << 20
 """Bytes looked at in one go."""
@@ -47,15 +47,30 @@ class Info:
     cases: tuple[Case, ...]
 
 
-def summarize(content: Any, fitting: list[tuple[str, AnyLayout, int]]) -> Info:
-    """Count what `vech.io.load` gave.
+def could_be(length: int, dtype: np.dtype[Any]) -> list[tuple[str, AnyLayout, int]]:
+    """List the layouts that a bare half of this length may plausibly have: name, layout, n."""
+    fitting = []
+    for layout in dict.fromkeys(DIALECTS.values()):
+        if isinstance(layout, Pieces):  # whoever has these orders knows it
+            continue
+        if layout.scaled and dtype.kind not in "fcV":
+            continue
+        try:
+            fitting.append((layout.name, layout, layout.side(length)))
+        except ValueError:
+            continue
+    return fitting
+
+
+def summarize(content: Content, n: int | None = None) -> Info:
+    """Count what `vech.io.examine` found.
 
     Parameters
     ----------
-    content : Packed, SparseHalf, array or SciPy sparse matrix
+    content : Content
         What a file holds.
-    fitting : list of (name, layout, n)
-        For a half without a description: what it could be, from `vech.io.could_be`.
+    n : int, optional
+        The side of a half without a description, where it is known.
 
     Returns
     -------
@@ -63,26 +78,41 @@ def summarize(content: Any, fitting: list[tuple[str, AnyLayout, int]]) -> Info:
         Smallest and largest leave NaN out, and are sizes |a| for complex numbers; None where there is
         nothing.
     """
-    if isinstance(content, Packed):
-        return _info(f"{content.kind} half", content.half, [(content.layout.name, content.layout, content.n)])
-    if isinstance(content, SparseHalf):
-        diagonal = int(np.count_nonzero(_rows(content.indptr) == content.indices))
-        case = _case("sparse half", content.n, None, 2 * len(content.data) - diagonal, content.dtype)
-        return _info(f"{content.kind} sparse half, {content.triangle} triangle", content.data, [], case)
-    if not isinstance(content, np.ndarray):
-        case = _case("sparse matrix", max(content.shape), None, int(content.nnz), content.dtype)
-        return _info(f"sparse matrix {content.shape[0]} x {content.shape[1]}", content.tocoo().data, [], case)
-    if content.ndim == 2:
-        numbers = content.reshape(-1, order="F" if content.flags.f_contiguous else "C")
-        counted = _info(f"full matrix {content.shape[0]} x {content.shape[1]}", numbers, [])
-        case = _case("full matrix", len(content), None, counted.nonzeros, content.dtype)
-        return Info(**{**vars(counted), "cases": (case,)})
-    info = _info("half of a layout that it does not say", content, fitting)
-    side = isqrt(len(content))
-    if side * side == len(content) and side > 1:
-        case = _case("full matrix, flattened", side, None, info.nonzeros, content.dtype)
-        info = Info(**{**vars(info), "cases": (*info.cases, case)})
-    return info
+    return _SUMMARIES[content.holds](content.numbers, n)
+
+
+def _of_store(store: Any, _: int | None) -> Info:
+    if store.describe().triangle is None:
+        fitting = [(store.layout.name, store.layout, store.n)]
+        return _info(f"{store.kind} half", store.half, fitting)
+    diagonal = int(np.count_nonzero(_rows(store.indptr) == store.indices))
+    case = _case("sparse half", store.n, None, 2 * len(store.data) - diagonal, store.dtype)
+    return _info(f"{store.kind} sparse half, {store.triangle} triangle", store.data, [], case)
+
+
+def _of_sparse(matrix: Any, _: int | None) -> Info:
+    case = _case("sparse matrix", max(matrix.shape), None, int(matrix.nnz), matrix.dtype)
+    return _info(f"sparse matrix {matrix.shape[0]} x {matrix.shape[1]}", matrix.tocoo().data, [], case)
+
+
+def _of_full(matrix: Array, _: int | None) -> Info:
+    numbers = matrix.reshape(-1, order="F" if matrix.flags.f_contiguous else "C")
+    counted = _info(f"full matrix {matrix.shape[0]} x {matrix.shape[1]}", numbers, [])
+    case = _case("full matrix", len(matrix), None, counted.nonzeros, matrix.dtype)
+    return replace(counted, cases=(case,))
+
+
+def _of_half(half: Array, n: int | None) -> Info:
+    fitting = [case for case in could_be(len(half), half.dtype) if n in (None, case[2])]
+    info = _info("half of a layout that it does not say", half, fitting)
+    side = isqrt(len(half))
+    if side * side != len(half) or side <= 1:
+        return info
+    case = _case("full matrix, flattened", side, None, info.nonzeros, half.dtype)
+    return replace(info, cases=(*info.cases, case))
+
+
+_SUMMARIES = {"store": _of_store, "half": _of_half, "full": _of_full, "sparse": _of_sparse}
 
 
 def _info(holds: str, numbers: Array, fitting: list[tuple[str, AnyLayout, int]], *cases: Case) -> Info:

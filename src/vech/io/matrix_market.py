@@ -1,4 +1,4 @@
-"""Matrix Market `.mtx`: the lower half with its symmetry named, as entries or as a dense array.
+"""Matrix Market `.mtx`, packed by gzip or not: the lower half with its symmetry named, as entries or as a dense array.
 
 Entries are read by the core, dense arrays and whatever is written through SciPy, which expands what a file calls
 symmetric. Here the header that SciPy sees is changed to "general" and to one column: so the half goes in and out as it
@@ -19,8 +19,10 @@ import numpy as np
 
 from vech import _core
 from vech.arrays import INT32_MAX, Array
+from vech.io.content import Abilities, Content
 from vech.io.drafts import atomic
-from vech.io.files import NO_DIGEST, FileFormatError
+from vech.io.errors import FileFormatError
+from vech.io.gz import largest, packed, unpacked
 from vech.io.panels import Progress
 from vech.layouts.dialects import as_layout
 from vech.layouts.layout import Layout
@@ -29,7 +31,7 @@ from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
 
-HOLDS: tuple[str, ...] = ("csr", "csc", "dense")
+CAN = Abilities(expand=("csr", "csc", "dense"), write=("dense", "sparse"))
 KINDS = {"symmetric": "symmetric", "hermitian": "hermitian", "skew-symmetric": "skew"}
 SYMMETRIES = {kind: symmetry for symmetry, kind in KINDS.items()}
 STRICT = Layout("lower", "columns", diagonal="zero")
@@ -74,11 +76,9 @@ QUOTED = 60
 LONG_LINE = 6000
 
 
-def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Packed | SparseHalf | Any:
+def load(path: Path) -> Content:
     """Load the half of a symmetric file, or the whole matrix of a general one; coordinates are sparse."""
-    if verify:
-        raise FileFormatError(NO_DIGEST, path)
-    with path.open("rb") as file:
+    with unpacked(path) as file:
         lines = [file.readline(256)]
         words = lines[0].decode("latin-1").lower().split()
         if len(words) != 5 or words[:2] != ["%%matrixmarket", "matrix"]:
@@ -98,7 +98,9 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -
             return _dense(file, lines, sizes, words[3], kind, path)
         begins = _Begins(file, file.tell(), len(lines) + 2, path)
         matrix = _coordinates(file, sizes, words[3], path)
-        return matrix if kind is None else _sparse_half(matrix, words[4], begins)
+        if kind is None:
+            return Content.of_sparse(matrix)
+        return Content.of_store(_sparse_half(matrix, words[4], begins))
 
 
 def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
@@ -126,7 +128,7 @@ def expand(
 ) -> None:
     """Write the lower half with its symmetry named, which every reader of Matrix Market expands."""
     _check(store, f"{path}: ")
-    with atomic(path, overwrite) as file:
+    with atomic(path, overwrite) as draft, packed(draft, path) as file:
         _write(file, store, to, threads)
 
 
@@ -178,7 +180,7 @@ def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
     else:
         count, places = rows * (rows - 1 if symmetry == "skew-symmetric" else rows + 1) // 2, 0
     size, shortest = (
-        path.stat().st_size,
+        largest(path),
         2 * (places + len(FIELDS[field].words)),
     )  # a digit and a blank or an end
     if shortest * count - 1 > size:
@@ -188,7 +190,7 @@ def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
 
 def _dense(
     file: BinaryIO, lines: list[bytes], sizes: list[int], field: str, kind: str | None, path: Path
-) -> Packed | Array:
+) -> Content:
     """Read a matrix, or the columns of the lower triangle of a symmetric one as one column."""
     n, columns = sizes
     layout = STRICT if kind == "skew" else as_layout("vech")
@@ -205,7 +207,9 @@ def _dense(
         array = np.zeros(sizes, dtype)
     else:
         array = _read(_Lines(file, [*lines, b"%d %d\n" % tuple(sizes)], words, path))
-    return array if kind is None else Packed(array.reshape(-1), layout, kind=kind)
+    if kind is None:
+        return Content.of_array(array)
+    return Content.of_store(Packed(array.reshape(-1), layout, kind=kind))
 
 
 def _coordinates(file: BinaryIO, sizes: list[int], field: str, path: Path) -> Any:
@@ -225,9 +229,7 @@ def _coordinates(file: BinaryIO, sizes: list[int], field: str, path: Path) -> An
             text = bytes(piece[at : at + 2 * QUOTED]).split(NEWLINE, 1)[0]
             raise FileFormatError(_fault(fault, text, words, sizes), path, line=_line(file, begins + at))
     if read < count:
-        raise FileFormatError(
-            f"says {count:,} entries, and ends after {read:,}", path, byte=os.fstat(file.fileno()).st_size
-        )
+        raise FileFormatError(f"says {count:,} entries, and ends after {read:,}", path, byte=file.tell())
     values = np.ones(count, dtype) if numbers is None else numbers
     return coo_array((values, (rows, columns)), shape=(n_rows, n_columns))
 
@@ -330,7 +332,7 @@ def _read(lines: "_Lines") -> Any:
         found = re.match(r"Line (\d+): (.*)", str(error), re.DOTALL)
         if found:
             raise FileFormatError(found[2], lines.path, line=int(found[1])) from error
-        raise FileFormatError(str(error), lines.path, byte=os.fstat(lines.file.fileno()).st_size) from error
+        raise FileFormatError(str(error), lines.path, byte=lines.file.tell()) from error
 
 
 class _Lines:

@@ -6,42 +6,37 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.lib import format as npy_format
 
-from vech.arrays import Array
 from vech.io.arrays import read_array
+from vech.io.content import Abilities, Content
 from vech.io.description import describe_half
 from vech.io.digests import digest
 from vech.io.drafts import draft
 from vech.io.dtypes import check_dtype, forgettable, remembered
-from vech.io.files import NO_DIGEST, FileFormatError
+from vech.io.errors import NO_DIGEST, FileFormatError
 from vech.io.pair import described, description_path, read_pair, replace_pair
 from vech.io.panels import Progress, write_panels
 from vech.packed.packed import Packed
 from vech.store import Store
 
-HOLDS: tuple[str, ...] = ("dense",)
+CAN = Abilities(expand=("dense",), labels=True, options=("dtype", "verify"))
 
 
-def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Packed | Array:
+def load(path: Path, *, dtype: np.dtype[Any] | None = None, verify: bool = False) -> Content:
     """Load a half with its description, or the bare array of a file that has none beside it."""
     array, text = read_pair(path, read_array)
     if text is not None:
         half = described(array, text, description_path(path), verify=verify)
         if half is not None:
-            return half
+            return Content.of_store(half)
     if verify:
         raise FileFormatError(NO_DIGEST, path)
     array = remembered(array, dtype, path)
     check_dtype(array.dtype, path)
-    return array
+    return Content.of_array(array)
 
 
-def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
+def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
     """Write a half and its description, which change as one."""
-    if not isinstance(store, Packed):
-        raise TypeError(
-            f"{path}: .npy holds a dense half, and this is a {type(store).__name__}: write .npz or .mtx, "
-            "or its to_packed()"
-        )
     half = forgettable(np.ascontiguousarray(store.half))
     description = describe_half(store, digest(half)).encode() + b"\n"
     with draft(path, overwrite) as numbers:

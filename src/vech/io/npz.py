@@ -12,10 +12,11 @@ import numpy as np
 
 from vech.arrays import INT32_MAX, Array
 from vech.io.arrays import MAGIC, Header, read_header, read_numbers, refuse_objects
+from vech.io.content import Abilities, Content
 from vech.io.description import describe, describe_half, described_half, parse, parse_object
 from vech.io.drafts import atomic
 from vech.io.dtypes import dtype_name, forgettable
-from vech.io.files import FileFormatError, is_fault
+from vech.io.errors import FileFormatError, is_fault
 from vech.io.panels import Progress
 from vech.layouts.layout import as_side
 from vech.moves.foreign import judged
@@ -23,7 +24,7 @@ from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
 
-HOLDS: tuple[str, ...] = ("csr", "csc")
+CAN = Abilities(expand=("csr", "csc"), write=("dense", "sparse"), labels=True, options=("verify",))
 
 INDICES: dict[str, tuple[str, ...]] = {name: ("indices", "indptr") for name in ("csr", "csc", "bsr")}
 INDICES |= {"coo": ("row", "col", "coords"), "dia": ("offsets",)}
@@ -41,12 +42,12 @@ SMALL = 1 << 10
 """Names of arrays that an error shows, in letters."""
 
 
-def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Packed | SparseHalf | Any:
-    """Load a half, a sparse half, or the sparse matrix that SciPy wrote."""
+def load(path: Path, *, verify: bool = False) -> Content:
+    """Load a half, a sparse half, or the sparse matrix that SciPy wrote; the archive's sums are always compared."""
     with path.open("rb") as file:
         try:
             return _load(file, path)
-        except (FileFormatError, MemoryError):
+        except (FileFormatError, MemoryError, ImportError):
             raise
         except Exception as error:  # of zipfile, zlib, NumPy and SciPy there are many
             if is_fault(error):
@@ -55,7 +56,7 @@ def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -
             raise FileFormatError(f"is no .npz file that vech reads: {reason}", path) from error
 
 
-def _load(file: BinaryIO, path: Path) -> Packed | SparseHalf | Any:
+def _load(file: BinaryIO, path: Path) -> Content:
     if file.read(len(MAGIC)) == MAGIC:
         raise TypeError("this is a .npy file by another name")
     with zipfile.ZipFile(file) as archive:
@@ -65,11 +66,11 @@ def _load(file: BinaryIO, path: Path) -> Packed | SparseHalf | Any:
             text, header = arrays.text("vech_meta"), arrays.header("vech_half")
             if header.size > (most := _most_numbers(text)):
                 raise FileFormatError(f"describes {most:,} numbers at most, and has {header.size:,}", path)
-            return described_half(arrays["vech_half"], parse_object(text, path), path)
+            return Content.of_store(described_half(arrays["vech_half"], parse_object(text, path), path))
         if {"vech_indptr", "vech_indices", "vech_data", "vech_meta"} <= keys:
-            return _sparse_half(arrays, path)
+            return Content.of_store(_sparse_half(arrays, path))
         if {"format", "shape", "data"} <= keys:
-            return _scipy(arrays)
+            return Content.of_sparse(_scipy(arrays))
     names = ", ".join(sorted(keys)) or "none"
     raise FileFormatError(
         f"holds the arrays {names if len(names) <= SMALL else names[:SMALL] + '...'}: neither a half of vech nor a "
@@ -147,14 +148,12 @@ class _Arrays:
             raise ValueError(f"{name!r} says {size:,} bytes in {packed:,}, which cannot be")
 
 
-def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
+def write(path: Path, store: Packed | SparseHalf, *, overwrite: bool = True) -> None:
     """Write a half or a sparse half under keys of vech, which SciPy does not take for a whole matrix."""
     if isinstance(store, Packed):
         arrays = {"vech_half": forgettable(store.half), "vech_meta": np.asarray(describe_half(store))}
-    elif isinstance(store, SparseHalf):
-        arrays = _arrays(store) | {"vech_meta": np.asarray(describe(store, triangle=store.triangle))}
     else:
-        raise TypeError(f"{path}: .npz holds a Packed or a SparseHalf, and this is a {type(store).__name__}")
+        arrays = _arrays(store) | {"vech_meta": np.asarray(describe(store, triangle=store.triangle))}
     with atomic(path, overwrite) as file:
         np.savez(file, allow_pickle=False, **cast("dict[str, Any]", arrays))
 
@@ -226,7 +225,8 @@ def _sparse_half(arrays: _Arrays, path: Path) -> SparseHalf:
     if places.ndim != 1 or places.dtype.kind not in "iu" or np.any(places[1:] <= places[:-1]):
         raise FileFormatError("has vech_places that do not ascend", path)
     rows, columns = (places[axis] for axis in held.to_coo(part=held.triangle).coords)
-    return SparseHalf.from_coo(rows, columns, data, fields["n"], use=held.triangle, **options)
+    labels = fields.get("labels")
+    return SparseHalf.from_coo(rows, columns, data, fields["n"], use=held.triangle, labels=labels, **options)
 
 
 def _scipy(arrays: _Arrays) -> Any:

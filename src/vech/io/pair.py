@@ -5,6 +5,7 @@ numbers are and what the old ones were, or null for none, and digests tell which
 the two files are the old pair or the new one, and so they are after a crash.
 """
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from vech.arrays import Array
 from vech.io.description import VERSION, described_half, parse_object
 from vech.io.digests import digest
 from vech.io.drafts import Draft, draft, locked, refuse, remove_leftovers, sync_folder
-from vech.io.files import FileFormatError
+from vech.io.errors import FileFormatError
 from vech.packed.packed import Packed
 
 OURS = {"digest", "either"}
@@ -100,6 +101,10 @@ def _bytes(beside: Path) -> bytes | None:
         return beside.read_bytes()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:  # such a description cannot be
+            raise
+        return None
 
 
 def _parsed(text: bytes, beside: Path) -> Any:
@@ -175,6 +180,6 @@ def _put(made: Draft | None, beside: Path, overwrite: bool = True) -> None:
     """Publish a description, or remove the one that is there."""
     if made is not None:
         made.publish()
-    elif overwrite and beside.exists():
+    elif overwrite and os.path.exists(beside):
         beside.unlink(missing_ok=True)
         sync_folder(beside.parent)

@@ -7,25 +7,24 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from vech.arrays import Array
+from vech.io.content import Abilities, Content
 from vech.io.drafts import atomic
 from vech.io.dtypes import check_dtype
-from vech.io.files import MAP_FROM, NO_DIGEST, FileFormatError
+from vech.io.errors import MAP_FROM, FileFormatError
 from vech.io.panels import Progress, write_panels
 from vech.packed.packed import Packed
 from vech.store import Store
 
-HOLDS: tuple[str, ...] = ("dense",)
+CAN = Abilities(expand=("dense",), options=("dtype", "n"))
 
 
-def load(path: Path, dtype: np.dtype[Any] | None, n: int | None, verify: bool) -> Array:
+def load(path: Path, *, dtype: np.dtype[Any] | None = None, n: int | None = None) -> Content:
     """Load a half as a 1-D array; where there are n x n numbers, the full matrix by rows."""
-    if verify:
-        raise FileFormatError(NO_DIGEST, path)
     if dtype is None:
         raise FileFormatError("is raw binary: say dtype=, for example dtype='<f8' (--dtype '<f8')", path)
     check_dtype(dtype, path)
     with path.open("rb") as file:
-        return _read(file, path, dtype, n)
+        return Content.of_array(_read(file, path, dtype, n))
 
 
 def _read(file: BinaryIO, path: Path, dtype: np.dtype[Any], n: int | None) -> Array:
@@ -42,13 +41,8 @@ def _read(file: BinaryIO, path: Path, dtype: np.dtype[Any], n: int | None) -> Ar
     return array.reshape(n, n) if n is not None and n > 1 and count == n * n else array
 
 
-def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
+def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
     """Write the numbers of a half as they are; layout, kind, n and dtype are not in the file."""
-    if not isinstance(store, Packed):
-        raise TypeError(
-            f"{path}: .bin holds a dense half, and this is a {type(store).__name__}: write .npz or .mtx, "
-            "or its to_packed()"
-        )
     with atomic(path, overwrite) as file:
         file.write(np.ascontiguousarray(store.half).view(np.uint8).data)
 

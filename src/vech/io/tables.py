@@ -12,7 +12,7 @@ from vech.arrays import Array, check_memory
 from vech.covariance.data import EXACT_INTEGERS, rounded_integer
 from vech.io.arrays import read_array
 from vech.io.dtypes import check_dtype
-from vech.io.files import FileFormatError, is_fault, naming
+from vech.io.errors import FileFormatError, is_fault, naming
 
 SUFFIXES = (".csv", ".parquet", ".npy")
 

@@ -167,10 +167,10 @@ def _compare(
 
 
 class AsymmetryError(ValueError):
-    """A matrix whose triangles differ: `found` says where, `own` which triangle alone has numbers, if one has."""
+    """Triangles that differ: `found` says where, `row` in which row, `own` which alone has numbers."""
 
-    def __init__(self, found: str, own: str | None = None) -> None:
-        self.found, self.own = found, own
+    def __init__(self, found: str, own: str | None = None, row: int | None = None) -> None:
+        self.found, self.own, self.row = found, own, row
         if own is None:
             way = "say what to believe with use='lower', 'upper' or 'mean', or allow more with tolerance="
         else:
@@ -197,7 +197,7 @@ def contradiction(
             f"use={recipe.layout.triangle!r} does not look at the other triangle"
         )
     numbers = f"a[{i}, {j}] is {here}" + ("" if i == j else f", but a[{j}, {i}] is {there}")
-    return AsymmetryError(f"matrix is not {recipe.kind}: {numbers}{where}", own)
+    return AsymmetryError(f"matrix is not {recipe.kind}: {numbers}{where}", own, i)
 
 
 def _matrix(full: Array, row: int) -> tuple[int, ...]:

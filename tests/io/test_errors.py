@@ -2,7 +2,7 @@
 
 import pickle
 
-from vech.io.files import FileFormatError
+from vech.io.errors import FileFormatError
 
 
 def test_the_error_of_files_survives_pickling():

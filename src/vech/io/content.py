@@ -1,0 +1,100 @@
+"""What every file format loads: what a file holds, before anything is believed about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Self
+
+import numpy as np
+
+from vech.arrays import Array
+from vech.layouts.dialects import AnyLayout
+from vech.moves.nonzeros import sparse_dtype
+from vech.store import Store
+
+
+class Abilities(NamedTuple):
+    """What a file format can, beside loading what it holds."""
+
+    expand: tuple[str, ...] = ()
+    """As what it holds a full matrix, "dense", "csr" or "csc", the usual way first."""
+    write: tuple[str, ...] = ("dense",)
+    """The halves that it holds, "dense" or "sparse"."""
+    labels: bool = False
+    """Whether these are written too."""
+    full_labels: bool = False
+    """Whether they go with a full matrix as well."""
+    options: tuple[str, ...] = ()
+    """What loading takes beside the path."""
+    folders: bool = False
+    """Whether a folder may be such a file."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file holds, and what it says of that.
+
+    Attributes
+    ----------
+    holds : "store", "half", "full" or "sparse"
+        A half that the file describes (Packed or SparseHalf); numbers of a half, 1-D, that it does not
+        describe; a full matrix, symmetric or not: 2-D, or a sparse matrix of SciPy.
+    numbers : Packed, SparseHalf, array or SciPy sparse matrix
+        The content itself.
+    labels : tuple, optional
+        One for each row.
+    kind : str, optional
+        "symmetric" and so on, where the file says it.
+    layout : layout, optional
+        Into which a full matrix is packed, unless another is asked for.
+    lines : sequence of int, optional
+        Of a full matrix in text: the line of each row.
+    """
+
+    holds: Literal["store", "half", "full", "sparse"]
+    numbers: Any
+    labels: tuple[Any, ...] | None = None
+    kind: str | None = None
+    layout: AnyLayout | None = None
+    lines: Sequence[int] | None = None
+
+    @classmethod
+    def of_store(cls, store: Store) -> Self:
+        """A half that is described."""
+        return cls("store", store, store.labels, store.kind)
+
+    @classmethod
+    def of_array(cls, array: Array, **said: Any) -> Self:
+        """A full matrix or a bare half, by its dimensions; ValueError for anything else."""
+        if array.ndim not in (1, 2) or len(set(array.shape)) > 1:
+            raise ValueError(
+                f"has shape {array.shape}: one square matrix (n, n) or one half (length,) fits; "
+                "for batches, np.load it and call vech.pack or vech.expand"
+            )
+        return cls("full" if array.ndim == 2 else "half", array, **said)
+
+    @classmethod
+    def of_sparse(cls, matrix: Any, **said: Any) -> Self:
+        """A whole sparse matrix; ValueError for numbers that sparse arrays do not compute with."""
+        try:
+            sparse_dtype(matrix.dtype)
+        except TypeError as error:
+            raise ValueError(f"holds what vech does not take: {error}") from error
+        return cls("sparse", matrix, **said)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the numbers."""
+        found: np.dtype[Any] = self.numbers.dtype
+        return found
+
+    @property
+    def n(self) -> int | None:
+        """The side; None of a bare half, which may have several."""
+        return None if self.holds == "half" else int(self.numbers.shape[0])
+
+    @property
+    def is_half(self) -> bool:
+        """Whether these are the numbers of a dense half, with or without a description."""
+        return self.holds == "half" or (self.holds == "store" and self.numbers.describe().triangle is None)

@@ -1,0 +1,235 @@
+"""Excel workbooks: a sheet with a full matrix, its labels in the first row and the first column, or without any."""
+
+import math
+import re
+import zipfile
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vech.arrays import Array, check_memory
+from vech.io.content import Abilities, Content
+from vech.io.drafts import atomic
+from vech.io.errors import FileFormatError, is_fault
+from vech.io.panels import Progress
+from vech.packed.packed import Packed
+from vech.store import Store
+
+CAN = Abilities(expand=("dense",), labels=True, full_labels=True)
+
+MOST = 16_383
+"""Rows and columns beside labels: sheets have 16 384 columns."""
+
+EXACT = 2**53
+"""Excel computes with floats: integers beyond are others there."""
+
+LONGEST = 32_767
+"""Letters of a cell."""
+
+FIRST = 1901
+"""The first year whose days Excel counts right."""
+
+ESCAPED = re.compile(r"_x[0-9A-Fa-f]{4}_|[\x00-\x08\x0b-\x1f]")
+MISSING = "#N/A"
+TIMES = 1032
+"""Bytes that one byte of a member can unpack to at most."""
+
+
+def load(path: Path) -> Content:
+    """Load the sheet that is named behind "::", or the only one."""
+    name, _, sheet = str(path).partition("::")
+    file_path = Path(name)
+    openpyxl = _openpyxl()
+    with file_path.open("rb") as file:
+        try:
+            _judge(file, file_path)
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            array, labels = _matrix(_sheet(book, sheet, file_path), path)
+        except (FileFormatError, MemoryError):
+            raise
+        except Exception as error:  # of openpyxl, zipfile and XML there are many
+            if is_fault(error):
+                raise
+            reason = str(error) or type(error).__name__
+            raise FileFormatError(f"is no workbook that openpyxl reads: {reason}", file_path) from error
+    return Content.of_array(array, labels=labels)
+
+
+def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
+    """Write the full matrix into the sheet of a new workbook."""
+    expand(path, store, "dense", overwrite=overwrite)
+
+
+def expand(
+    path: Path,
+    store: Store,
+    to: str,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = True,
+) -> None:
+    """Write the same: a workbook holds full matrices alone."""
+    openpyxl = _openpyxl()
+    name, _, title = str(path).partition("::")
+    if store.dtype.kind not in "biuf":
+        raise TypeError(f"{path}: cells hold bool, integers and real numbers, not {store.dtype}: write .npz")
+    if store.kind != "symmetric":
+        raise TypeError(f"{path}: holds a symmetric matrix, and this one is {store.kind}: write .npz")
+    if store.n > MOST:
+        raise ValueError(f"{path}: sheets have room for n={MOST:,}, and this has n={store.n:,}: write .npz")
+    labels = None if store.labels is None else [_checked(label, path) for label in store.labels]
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet(title or "Sheet1")
+    if labels is not None:
+        sheet.append([None, *(_cell(sheet, *label) for label in labels)])
+    for i in range(store.n):
+        [row] = store.expand(rows=slice(i, i + 1), threads=threads).tolist()
+        head = [] if labels is None else [_cell(sheet, *labels[i])]
+        sheet.append([*head, *(_cell(sheet, *_number(x, path)) for x in row)])
+        if progress is not None:
+            progress(i + 1, store.n)
+    with atomic(Path(name), overwrite) as file:
+        book.save(file)
+
+
+def _openpyxl() -> Any:
+    try:
+        import openpyxl
+    except ImportError:
+        raise ImportError('Excel workbooks need openpyxl: pip install "vech[excel]"') from None
+    return openpyxl
+
+
+def _judge(file: Any, path: Path) -> None:
+    """Refuse an archive whose members say more bytes than can be in it, and take memory for what they say."""
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+    for member in members:
+        if member.file_size > TIMES * (member.compress_size + 1):
+            raise FileFormatError(
+                f"says that {member.filename!r} has {member.file_size:,} bytes in {member.compress_size:,}",
+                path,
+            )
+    check_memory(sum(member.file_size for member in members), "the workbook unpacks to that")
+    file.seek(0)
+
+
+def _sheet(book: Any, name: str, path: Path) -> Any:
+    sheets = {sheet.title: sheet for sheet in book.worksheets}
+    if not name and len(sheets) == 1:
+        [name] = sheets
+    if name not in sheets:
+        said = f"has no sheet {name!r}" if name else "holds more than one sheet"
+        raise FileFormatError(f"{said}: say {', '.join(f'{path.name}::{title}' for title in sheets)}", path)
+    return sheets[name]
+
+
+def _matrix(sheet: Any, path: Path) -> tuple[Array, tuple[Any, ...] | None]:
+    sheet.reset_dimensions()  # which a file may say as it likes
+    rows = enumerate(_trimmed(sheet), 1)
+    line, head = next(((line, row) for line, row in rows if row), (1, []))
+    labelled = bool(head) and (head[0] is None or not all(map(_is_number, head)))
+    names: list[Any] | None = head[1:] if labelled else None
+    n = len(head) - labelled
+    array = np.empty((n, n))
+    if not labelled and n:
+        array[0] = _row(head, n, line, path)
+    filled = 0 if labelled or not n else 1
+    for line, row in rows:
+        if not row and filled == n:
+            continue
+        if filled == n:
+            raise FileFormatError(
+                f"has more rows than its {n:,} columns: a square matrix was wanted", path, line
+            )
+        if names is not None and (
+            not row or row[0] != names[filled] or type(row[0]) is not type(names[filled])
+        ):
+            said = row[0] if row else None
+            raise FileFormatError(
+                f"names a row {said!r:.60} and its column {names[filled]!r:.60}: they must agree", path, line
+            )
+        array[filled] = _row(row[labelled:], n, line, path)
+        filled += 1
+    if filled < n:
+        raise FileFormatError(
+            f"has {filled:,} rows and {n:,} columns: a square matrix was wanted", path, line
+        )
+    return array, None if names is None else tuple(names)
+
+
+def _trimmed(sheet: Any) -> Any:
+    """The rows, without empty cells behind the last that holds something."""
+    for row in islice(sheet.iter_rows(values_only=True), 1 << 20):
+        end = len(row)
+        while end and row[end - 1] is None:
+            end -= 1
+        yield list(row[:end])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) or value in (None, MISSING)
+
+
+def _row(cells: list[Any], n: int, line: int, path: Path) -> Array:
+    """The numbers of a row; empty cells and #N/A are NaN."""
+    if len(cells) > n:
+        raise FileFormatError(f"has {len(cells):,} cells in a row of {n:,}", path, line)
+    wrong = next((cell for cell in cells if not _is_number(cell)), None)
+    if wrong is not None:
+        raise FileFormatError(f"has {wrong!r:.60} where a number was wanted", path, line)
+    found = [math.nan if cell in (None, MISSING) else float(cell) for cell in cells]
+    return np.array(found + [math.nan] * (n - len(found)))
+
+
+def _checked(label: Any, path: Path) -> tuple[Any, str]:
+    """A label and the type of its cell; TypeError for one that would come back as another."""
+    label = label.item() if isinstance(label, np.generic) else label
+    if isinstance(label, bool):
+        return label, "b"
+    if isinstance(label, float) and math.isfinite(label):
+        return label, "n"
+    if isinstance(label, int) and abs(label) <= EXACT:
+        return label, "n"
+    if isinstance(label, datetime) and _is_second(label):
+        return label, "d"
+    if isinstance(label, str) and 0 < len(label) <= LONGEST and not ESCAPED.search(label):
+        return label, "s"
+    raise TypeError(
+        f"{path}: the label {label!r:.60} does not go into a cell: text, numbers, bool and times in seconds do; write .npz"
+    )
+
+
+def _is_second(time: datetime) -> bool:
+    """Whether a time comes back as the same: NaT, which does not equal itself, and what has a zone does not."""
+    return (
+        time == time.replace(microsecond=0, tzinfo=None)
+        and time.year >= FIRST
+        and not getattr(time, "nanosecond", 0)
+    )
+
+
+def _number(number: Any, path: Path) -> tuple[Any, str]:
+    if isinstance(number, bool):
+        return number, "b"
+    if isinstance(number, float):
+        if math.isnan(number):
+            return MISSING, "e"
+        if math.isinf(number):
+            raise ValueError(f"{path}: Excel has no infinity: write .npz")
+    elif abs(number) > EXACT:
+        raise ValueError(f"{path}: Excel has no integers beyond 2^53, and this has {number}: write .npz")
+    return number, "n"
+
+
+def _cell(sheet: Any, value: Any, kind: str) -> Any:
+    """A cell of a type, which openpyxl would tell by the value; it writes 16 digits of numbers that are not text."""
+    from openpyxl.cell import WriteOnlyCell
+
+    cell = WriteOnlyCell(sheet, repr(value) if kind == "n" else value)
+    cell.data_type = kind
+    return cell

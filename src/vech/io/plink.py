@@ -1,0 +1,170 @@
+"""Binary matrices of GCTA and PLINK: a triangle by rows or a square, and an `.id` file that says n and the labels."""
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vech.arrays import Array
+from vech.io.content import Abilities, Content
+from vech.io.drafts import draft
+from vech.io.errors import MAP_FROM, FileFormatError, naming
+from vech.io.individuals import ids_text, publish_with_ids, read_ids
+from vech.io.panels import Progress, write_panels
+from vech.layouts.layout import Layout
+from vech.packed.packed import Packed
+from vech.store import Store
+
+CAN = Abilities(expand=("dense",), labels=True, full_labels=True, options=("dtype", "n"))
+
+
+class Matrix(NamedTuple):
+    """What a suffix says of a file: the layout of its triangle, whether it may be a square, the dtypes."""
+
+    layout: Layout
+    square: bool
+    dtypes: tuple[str, ...]
+
+
+class Shape(NamedTuple):
+    """What a file may be."""
+
+    dtype: np.dtype[Any]
+    sides: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.dtype.itemsize * np.prod(self.sides, dtype=object))
+
+    def __str__(self) -> str:
+        return f"{'square' if len(self.sides) == 2 else 'triangle'} of {self.dtype}"
+
+
+BOTH = ("<f8", "<f4")
+WHOLE, STRICT, OF_ONES = (
+    Layout("lower", "rows", diagonal=diagonal) for diagonal in ("stored", "zero", "one")
+)
+MATRICES = {
+    ".grm.bin": Matrix(WHOLE, False, ("<f4", "<f8")),  # float32 of GCTA; some programs write float64
+    ".grm.n.bin": Matrix(WHOLE, False, ("<f4", "<f8")),
+    ".rel.bin": Matrix(WHOLE, True, BOTH),
+    ".king.bin": Matrix(STRICT, True, BOTH),
+    ".dist.bin": Matrix(STRICT, True, BOTH),
+    ".mdist.bin": Matrix(STRICT, True, BOTH),
+    ".mibs.bin": Matrix(OF_ONES, True, BOTH),
+}
+
+
+def load(path: Path, *, dtype: np.dtype[Any] | None = None, n: int | None = None) -> Content:
+    """Load a triangle or a square, which its size tells once n is known, and the labels in the `.id` file."""
+    matrix, ids = _matrix(path), _ids(path)
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        labels = read_ids(ids) if ids.exists() else None
+        side = len(labels) if labels is not None else n
+        if side is None:
+            side = _side(size, matrix, path)
+        shapes = _shapes(matrix, side, dtype)
+        found = next((shape for shape in shapes if shape.nbytes == size), None)
+        if found is None:
+            said = f"the {side:,} rows of {ids.name}" if labels is not None else f"n={side:,}"
+            needed = (
+                ", ".join(f"{shape.nbytes:,} ({shape})" for shape in shapes)
+                or f"{matrix.dtypes}, not {dtype}"
+            )
+            raise FileFormatError(f"has {size:,} bytes, and {said} need {needed}", path)
+        array: Array = (
+            np.memmap(file, found.dtype, "r") if size >= MAP_FROM else np.fromfile(file, found.dtype)
+        )
+    if array.nbytes != size:
+        raise FileFormatError("was cut short while it was read", path)
+    if len(found.sides) == 2:
+        return Content.of_array(array.reshape(found.sides), labels=labels, layout=WHOLE)
+    return Content.of_store(Packed(array, matrix.layout, labels=labels))
+
+
+def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
+    """Write the triangle by rows, and the labels into the `.id` file."""
+    matrix = _matrix(path)
+    text = _checked_ids(path, store, matrix)
+    try:
+        half = store.to_packed(matrix.layout).half
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: {error}, so it is no such triangle: vech.io.expand writes the square"
+        ) from error
+    with draft(path, overwrite) as numbers:
+        numbers.file.write(np.ascontiguousarray(half, half.dtype.newbyteorder("<")).view(np.uint8).data)
+        numbers.seal()
+        publish_with_ids(numbers, _ids(numbers.target), text)
+
+
+def expand(
+    path: Path,
+    store: Store,
+    to: str,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = True,
+) -> None:
+    """Write the square in panels of rows, and the labels into the `.id` file."""
+    matrix = _matrix(path)
+    if not matrix.square:
+        raise ValueError(f"{path}: GCTA's matrices are triangles, never squares: vech.write writes one")
+    text = _checked_ids(path, store, matrix)
+    with draft(path, overwrite) as numbers:
+        write_panels(numbers.file, store, threads=threads, progress=progress)
+        numbers.seal()
+        publish_with_ids(numbers, _ids(numbers.target), text)
+
+
+def _matrix(path: Path) -> Matrix:
+    return next(matrix for suffix, matrix in MATRICES.items() if path.name.lower().endswith(suffix))
+
+
+def _ids(path: Path) -> Path:
+    """Where the labels are: both of x.grm.bin and of x.grm.N.bin, in x.grm.id."""
+    stem = path.name[: -len(".bin")]
+    return path.with_name((stem[:-2] if stem.lower().endswith(".grm.n") else stem) + ".id")
+
+
+def _shapes(matrix: Matrix, n: int, dtype: np.dtype[Any] | None) -> list[Shape]:
+    sides: list[tuple[int, ...]] = [(matrix.layout.length(n),), *([(n, n)] if matrix.square else [])]
+    return [
+        Shape(np.dtype(name), s)
+        for s in sides
+        for name in matrix.dtypes
+        if dtype is None or dtype == np.dtype(name)
+    ]
+
+
+def _side(size: int, matrix: Matrix, path: Path) -> int:
+    """The side by the size alone, where there is but one dtype and shape."""
+    if matrix.square:
+        raise FileFormatError(
+            f"may be of several sides, and {_ids(path).name}, which tells, is missing: say n= (--n)", path
+        )
+    with naming(path):
+        return matrix.layout.side(size // np.dtype(matrix.dtypes[0]).itemsize)
+
+
+def _checked_ids(path: Path, store: Store, matrix: Matrix) -> str:
+    """The text of the `.id` file; TypeError for a store that does not fit."""
+    allowed = [np.dtype(name) for name in matrix.dtypes[: 1 if not matrix.square else None]]
+    if store.dtype.newbyteorder("<") not in allowed:
+        names = " or ".join(dtype.name for dtype in allowed)
+        raise TypeError(
+            f"{path}: holds {names}, and this is {store.dtype}: S.astype({allowed[0].name!r}) makes it so"
+        )
+    if store.kind != "symmetric":
+        raise TypeError(f"{path}: holds a symmetric matrix, and this one is {store.kind}")
+    if store.labels is None:
+        raise ValueError(
+            f"{path}: {_ids(path).name} names each row, and this store has no labels: give it some"
+        )
+    try:
+        return ids_text(store.labels)
+    except TypeError as error:
+        raise TypeError(f"{path}: {error}") from None

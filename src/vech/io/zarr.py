@@ -1,0 +1,246 @@
+"""Zarr: an array of a store, a folder, named behind "::", with its description and its labels as attributes."""
+
+import errno
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from vech.arrays import Array, native
+from vech.io.content import Abilities, Content
+from vech.io.datasets import (
+    LABELS,
+    META,
+    check_numbers,
+    content,
+    could_be_matrix,
+    description,
+    only,
+    parted,
+    plain_labels,
+    read_blocks,
+    write_rows,
+)
+from vech.io.drafts import EXISTS, locked, sync_folder
+from vech.io.errors import FileFormatError, is_fault
+from vech.io.labels import encode_labels
+from vech.io.panels import Progress
+from vech.packed.packed import Packed
+from vech.store import Store
+
+CAN = Abilities(expand=("dense",), labels=True, full_labels=True, options=("verify",), folders=True)
+
+MARKS = ("zarr.json", ".zarray", ".zgroup")
+"""Files of which each array and each group has one."""
+
+VISITED = 10_000
+"""Groups and arrays that are looked at for a matrix."""
+
+CHUNK = 8 << 20
+"""Bytes of a chunk of a half."""
+
+
+def load(path: Path, *, verify: bool = False) -> Content:
+    """Load an array: the one that is named, or the only one that could be a matrix."""
+    zarr = _zarr()
+    store, inside = parted(path)
+    if not store.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder, and a Zarr store is one", str(store))
+    try:
+        array = _open(store, inside, path)
+        if isinstance(array, zarr.Group):
+            inside = only((f"{inside}/{name}".strip("/") for name in _matrices(array)), store)
+            array = _open(store, inside, path)
+        labels = _labels(array, store, inside, path)
+        return content(array, array.attrs.get(META), labels, lambda: _numbers(array), path, verify=verify)
+    except (ValueError, MemoryError, ImportError):
+        raise
+    except Exception as error:
+        if is_fault(error):
+            raise
+        raise FileFormatError(
+            f"is no Zarr array that vech reads: {str(error) or type(error).__name__}", path
+        ) from error
+
+
+def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
+    """Write the half as an array with its description; what else the store holds stays."""
+    check_numbers(store.dtype, path)
+    half = store.half.astype(
+        native(store.dtype), copy=False
+    )  # how bytes lie is said beside, and arrays come as native
+    store = Packed(half, store.layout, kind=store.kind, labels=store.labels)
+    attributes: dict[str, Any] = {META: description(store)}
+    side = max(1, CHUNK // store.dtype.itemsize)
+
+    def fill(array: Any) -> None:
+        for start in range(0, len(store.half), side):
+            array[start : start + side] = half[start : start + side]
+
+    shape = half.shape
+    _write(path, store, shape, (max(1, min(side, *shape)),), attributes, fill, overwrite)
+
+
+def expand(
+    path: Path,
+    store: Store,
+    to: str,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = True,
+) -> None:
+    """Write the full matrix as an array, in blocks of rows; what else the store holds stays."""
+    check_numbers(store.dtype, path)
+    chunks = (max(1, min(store.n, 1024)),) * 2
+
+    def fill(array: Any) -> None:
+        write_rows(array, store, threads=threads, progress=progress)
+
+    _write(path, store, store.shape, chunks, {}, fill, overwrite)
+
+
+def _zarr() -> Any:
+    try:
+        import zarr
+    except ImportError:
+        raise ImportError('Zarr stores need zarr: pip install "vech[zarr]"') from None
+    return zarr
+
+
+def _open(store: Path, inside: str, path: Path) -> Any:
+    """Open an array or a group, by its own metadata: consolidated ones may be old."""
+    zarr = _zarr()
+    folder = store / inside
+    if not folder.resolve().is_relative_to(store.resolve()):
+        raise FileFormatError(f"leads out of {store.name}", path)
+    if not any((folder / mark).is_file() for mark in MARKS):
+        raise FileFormatError("holds no Zarr array or group", path)
+    try:
+        return zarr.open_array(folder, mode="r")
+    except (zarr.errors.NodeTypeValidationError, FileNotFoundError):
+        return zarr.open_group(folder, mode="r", use_consolidated=False)
+
+
+def _matrices(group: Any) -> Iterator[str]:
+    for seen, (name, array) in enumerate(group.members(max_depth=None)):
+        if seen == VISITED:
+            return
+        if hasattr(array, "dtype") and could_be_matrix(array):
+            yield name
+
+
+def _numbers(array: Any) -> Array:
+    return read_blocks(array) if array.ndim else array[...]
+
+
+def _labels(array: Any, store: Path, inside: str, path: Path) -> tuple[Any, ...] | None:
+    """Labels in an attribute, or in the array NAME_labels beside."""
+    found = array.attrs.get("labels")
+    if found is None:
+        beside = f"{inside}{LABELS}"
+        if not any((store / beside / mark).is_file() for mark in MARKS):
+            return None
+        held = _open(store, beside, path)
+        if not hasattr(held, "dtype") or held.ndim != 1 or held.dtype.kind not in "?biufUT":
+            raise FileFormatError(f"has labels at /{beside} that are no list of text or numbers", path)
+        found = held[...]
+    return plain_labels(found, path)
+
+
+def _write(
+    path: Path,
+    store: Store,
+    shape: tuple[int, ...],
+    chunks: tuple[int, ...],
+    attributes: dict[str, Any],
+    fill: Callable[[Any], None],
+    overwrite: bool,
+) -> None:
+    """Make an array under another name, which then takes the place of what is there."""
+    zarr = _zarr()
+    root, inside = parted(path)
+    if not inside:
+        raise ValueError(f"{path}: say the name of the array: {root.name}::/matrix")
+    target = Path(os.path.realpath(root / inside))
+    if not target.is_relative_to(os.path.realpath(root)):
+        raise ValueError(f"{path}: leads out of {root.name}")
+    if not root.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such directory", str(root.parent))
+    if store.labels is not None:
+        attributes["labels"] = encode_labels(store.labels)
+    _make_groups(root, inside, path)
+    with locked(target.parent):
+        _refuse(target, overwrite, path)
+        _remove_leftovers(target)
+        ending = f"{os.urandom(4).hex()}.tmp"
+        made, old = (target.with_name(f"{target.name}.{part}{ending}") for part in ("new.", "old."))
+        try:
+            array = zarr.create_array(
+                made,
+                shape=shape,
+                dtype=native(store.dtype),
+                chunks=chunks,
+                attributes=attributes,
+                zarr_format=3,
+            )
+            fill(array)
+            _sync(made)
+            _refuse(target, overwrite, path)
+            if target.exists():
+                os.rename(target, old)
+            os.rename(made, target)
+            sync_folder(target.parent)
+        finally:
+            if old.exists() and not target.exists():
+                os.rename(old, target)
+            for leftover in (made, old):
+                shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _make_groups(root: Path, inside: str, path: Path) -> None:
+    zarr = _zarr()
+    folder = root
+    for part in ("", *inside.split("/")[:-1]):
+        folder = folder / part
+        if (folder / ".zgroup").is_file():
+            raise ValueError(f"{path}: is a store of Zarr's format 2, and vech writes format 3")
+        if not (folder / "zarr.json").is_file():
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise FileExistsError(errno.EEXIST, "exists and is no Zarr group", str(folder))
+            zarr.create_group(folder, zarr_format=3)
+        elif not isinstance(_open(folder, "", path), zarr.Group):
+            raise FileExistsError(errno.EEXIST, "exists and is no Zarr group", str(folder))
+
+
+def _refuse(target: Path, overwrite: bool, path: Path) -> None:
+    if target.exists():
+        if not overwrite:
+            raise FileExistsError(errno.EEXIST, EXISTS, str(path))
+        if hasattr(_open(target, "", path), "members"):
+            raise ValueError(f"{path}: is a group: choose the name of an array")
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what writers that were killed have left; one of them may have moved the only array away."""
+    ours = re.compile(rf"{re.escape(target.name)}\.(new|old)\.[0-9a-f]{{8}}\.tmp").fullmatch
+    left = {entry: found[1] for entry in target.parent.iterdir() if (found := ours(entry.name))}
+    for entry, what in left.items():
+        if what == "old" and not target.exists():
+            os.rename(entry, target)
+        else:
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    """Bring all files of a folder to the disk."""
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
