@@ -1,4 +1,4 @@
-"""Parquet and Feather: a full matrix, a column of the table for each of its own, as data frames with labels are saved."""
+"""Parquet and Feather: a full matrix, column by column, as data frames with labels are saved."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ EXACT = 2**53
 
 
 def load(path: Path) -> Content:
-    """Load the full matrix, and its labels: those of the description, of the saved index, or the names of columns."""
+    """Load the full matrix, and its labels: of the description, of the saved index, or the names of columns."""
     try:
         table = _read(path)
         return _content(table, path)
@@ -177,7 +177,7 @@ def _numbers(table: Any, chosen: list[int], path: Path) -> Array:
 def _labels(
     table: Any, columns: list[str], index: list[int], metadata: dict[bytes, bytes], path: Path
 ) -> tuple[Any, ...] | None:
-    """The names of rows, which must be those of the columns; or the names of the columns where rows have none."""
+    """The names of rows, which must be those of the columns; else the names of the columns."""
     if not index:
         of_columns = json.loads(metadata.get(b"pandas", b"{}")).get("column_indexes") or [{}]
         numbered = of_columns[0].get("pandas_type") == "int64"
