@@ -200,8 +200,8 @@ def _checked(label: Any, path: Path) -> tuple[Any, str]:
     if isinstance(label, str) and 0 < len(label) <= LONGEST and not ESCAPED.search(label):
         return label, "s"
     raise TypeError(
-        f"{path}: the label {label!r:.60} does not go into a cell: text, numbers, bool and times in seconds do; "
-        "write .npz"
+        f"{path}: the label {label!r:.60} does not go into a cell: text, numbers, bool and times in "
+        "seconds do; write .npz"
     )
 
 

@@ -48,7 +48,7 @@ def encode_labels(labels: Iterable[Any]) -> list[Any]:
 
 
 def decode_labels(found: Any) -> list[Any]:
-    """Turn what `encode_labels` made into labels; ValueError for else, ImportError where pandas is missing."""
+    """Turn what `encode_labels` made into labels; ValueError for else, ImportError where pandas lacks."""
     if not isinstance(found, list):
         raise ValueError("has labels that are no list")  # noqa: TRY004, in a file
     return [_decoded(item, DEEPEST) for item in found]

@@ -26,7 +26,7 @@ EXACT = 2**53
 
 
 def load(path: Path) -> Content:
-    """Load the full matrix, and its labels: of the description, of the saved index, or the names of columns."""
+    """Load the full matrix, and its labels: of the description, the saved index, or the names of columns."""
     try:
         table = _read(path)
         return _content(table, path)
