@@ -354,6 +354,19 @@ def test_convert_keeps_labels(works):
     assert vech.read("other.npy").labels == ("a", "b", "c")
 
 
+def test_text_goes_in_and_out_with_what_is_said_of_it(folder, works, fails):
+    (folder / "a.csv").write_text(";0;1\n0;1;0,5\n1;0,5;2\n")
+    assert "a.csv, line 1: holds numbers beside" not in works("info", "a.csv", "--header", "--decimal", ",")
+    message = "a.csv, line 1: may name the columns, by numbers: say header=True (--header)"
+    assert message in fails("pack", "a.csv", "-o", "b.npz", "--decimal", ",")
+    works("pack", "a.csv", "-o", "b.npz", "--header", "--decimal", ",", "--sep", ";", "--labels")
+    works("convert", "b.npz", "-o", "c.tsv", "--to", "numpy-tril")
+    assert (folder / "c.tsv").read_text() == "\t0\t1\n0\t1.0\t0.5\n1\t0.5\t2.0\n"
+    works("expand", "c.tsv", "--header", "--encoding", "utf-8", "-o", "d.csv")
+    assert vech.read("d.csv", header=True).labels == ("0", "1")
+    assert "b.npz: .npz has no sep=: leave it out" in fails("info", "b.npz", "--sep", ",")
+
+
 @pytest.mark.parametrize("described", [True, False])
 def test_convert_changes_the_layout(works, described):
     full = saved_half("vech")

@@ -119,8 +119,16 @@ def _parquet() -> list[Sample]:
 
 
 def _programs() -> list[Sample]:
-    """What PLINK, SciPy, PySCF and iodata wrote."""
-    names = ("plink19.grm.bin", "scipy.rua", "bcsstk02-part.rsa", "pyscf.fcidump", "iodata.fchk")
+    """What PLINK, SciPy, PySCF, iodata, R, lavaan and PHYLIP wrote."""
+    names = ["plink19.grm.bin", "scipy.rua", "bcsstk02-part.rsa", "pyscf.fcidump", "iodata.fchk"]
+    names += ["r-dist-upper.txt", "r-dist-both.txt", "r-write-table.txt", "r-write.csv", "lavaan-wheaton.txt"]
+    names += [
+        "phylip-lower.phy",
+        "phylip-square.phy",
+        "plink19-text-square0.rel",
+        "plink2-text.king",
+        "plink19-text.grm.gz",
+    ]
     return [Sample(name, (DATA / name).read_bytes()) for name in names]
 
 

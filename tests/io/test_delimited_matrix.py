@@ -51,12 +51,15 @@ RIGHT = {
     "quotes around commas": ('"Smith, J",b\n1,2\n2,3\n', {}, "vech", ("Smith, J", "b"), [[1, 2], [2, 3]]),
     "quotes around ends of lines": ('"a\nb",c\n1,2\n2,3\n', {}, "vech", ("a\nb", "c"), [[1, 2], [2, 3]]),
     "numbers that are names, said": (",0,1\n0,1,2\n1,2,3\n", {"header": True}, "vech", "01", [[1, 2], [2, 3]]),
+    "months, said": (",2020_01,2020_02\n2020_01,1,2\n2020_02,2,3\n", {"header": True}, "vech", ("2020_01", "2020_02"), [[1, 2], [2, 3]]),
     "names that are numbers beside, said": ("1,1,2\n2,2,3\n", {"labels": True}, "vech", "12", [[1, 2], [2, 3]]),
     "Namibia": ("AO,NA,ZA\n1,0,0\n0,1,0\n0,0,1", {}, "vech", ("AO", "NA", "ZA"), np.eye(3)),
     "missing numbers": ("1,NA,.\nnull,2,#N/A\n,NaN,3", {}, "vech", None, [[1, NAN, NAN], [NAN, 2, NAN], [NAN, NAN, 3]]),
     "infinities": ("inf,-Inf\n-inf,1e3", {}, "vech", None, [[np.inf, -np.inf], [-np.inf, 1000]]),
     "ends that are separators": ("1,2,\n2,3,\n", {}, "vech", None, [[1, 2], [2, 3]]),
     "a lower triangle": ("2\n1 3\n1 1 4\n", {}, "numpy-tril", None, [[2, 1, 1], [1, 3, 1], [1, 1, 4]]),
+    "a lower triangle with commas": ("2\n1,3\n1,1,4\n", {}, "numpy-tril", None, [[2, 1, 1], [1, 3, 1], [1, 1, 4]]),
+    "an upper triangle with semicolons": ("2;1\n3\n", {}, "numpy-triu", None, [[2, 1], [1, 3]]),
     "an upper triangle": ("2 1 1\n3 1\n4\n", {}, "numpy-triu", None, [[2, 1, 1], [1, 3, 1], [1, 1, 4]]),
     "a lower triangle of distances": ("0\n7 0\n8 9 0\n", {}, "numpy-tril", None, [[0, 7, 8], [7, 0, 9], [8, 9, 0]]),
     "a triangle with names": ("a\nb 7\nc 8 9\n", {}, "strict-tril", "abc", [[0, 7, 8], [7, 0, 9], [8, 9, 0]]),
@@ -100,6 +103,7 @@ REFUSED = {
     "a ragged square": ("1,2\n2\n", {"labels": False, "header": False, "sep": ","}, ", line 1: has a triangle of 2 rows, whose diagonal may be there or not"),
     "a line too short": ("1,2,3\n2,4,5\n3,5\n", {}, ", line 3: has 2 numbers, and line 2 has 3"),
     "a triangle that may lack its diagonal": ("7\n8 9\n", {}, ", line 1: has a triangle of 2 rows, whose diagonal may be there or not: say layout='numpy-tril' or, without it, "),
+    "a triangle of ones, or distances of one": ("1\n1 1\n", {}, ", line 1: has a triangle of 2 rows, whose diagonal may be there or not"),
     "a triangle that begins in the middle": ("1 2\n3 4 5\n", {}, ", line 1: has 2 numbers, and the first row of a lower triangle has one"),
     "numbers that may be names": (",0,1\n0,1,.5\n1,.5,1", {}, ", line 1: may name the columns, by numbers: say header=True (--header)"),
     "numbers above a square": ("2019,2020\n1,.5\n.5,1", {}, ", line 1: may name the columns, by numbers: say header=True (--header)"),
@@ -109,6 +113,7 @@ REFUSED = {
     "the same name twice": ("a,a\n1,2\n2,3", {}, ", line 1: has the label 'a' twice: rename one"),
     "the same name twice beside": ("a,1,2\na,2,3", {}, ", line 2: has the label 'a' twice: rename one"),
     "other names beside": (",a,b\nb,1,2\na,2,3", {}, ", line 2: is the row 'b', and column 1 is 'a': rows and columns have the same labels"),
+    "numbers beside, names above": (",a,b\n0,1,.5\n1,.5,1", {}, ", line 2: is the row '0', and column 1 is 'a'"),
     "more names": ("a,b,c\nx,1,2\ny,2,3", {}, ", line 2: is the row 'x', and column 1 is 'b'"),
     "fewer names": (",a,b,c\na,1,2\nb,2,3", {}, ", line 1: names 3 columns, and 2 rows follow"),
     "an integer beyond 2^53": ("9007199254740993,1\n1,2", {}, ", line 1: holds the integer 9007199254740993, and float64 tells integers apart up to 2**53"),
@@ -227,7 +232,7 @@ def test_the_tables_of_numpy(tmp_path):
 # ---- out ---------------------------------------------------------------------------------------------------
 
 NUMBERS = [0.1, -1 / 3, 5e-324, 1.7976931348623157e308, -0.0, 123456789.0, np.nan, np.inf, 2.0**53, 1e22]
-NAMES = ("a", "b, c", 'say "d"', "Ærø #4")
+NAMES = ("#a", "b, c", 'say "d"', "Ærø 4")
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt", "a.csv.gz", "a.TSV.GZ"])
@@ -293,6 +298,23 @@ def test_labels_that_would_come_back_as_others_stay_inside(tmp_path, label):
         vech.write(tmp_path / "a.csv", vech.Packed(np.arange(3.0), labels=[label, "b"]))
 
 
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("number", [0.5, np.nan, 7.0])
+def test_the_smallest_matrices(tmp_path, n, labelled, number):
+    labels = "abc"[:n] if labelled else None
+    written = vech.Packed(np.full(n * (n + 1) // 2, number), labels=labels)
+    vech.write(tmp_path / "a.csv", written)
+    read = vech.read(tmp_path / "a.csv")
+    np.testing.assert_array_equal(read.half, written.half)
+    assert read.labels == written.labels
+
+
+def test_nothing_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match=r"a\.csv: a matrix without rows leaves nothing to read"):
+        vech.write(tmp_path / "a.csv", vech.Packed(np.zeros(0)))
+
+
 @pytest.mark.parametrize("dtype", ["c16", "M8[s]"])
 def test_other_numbers_are_refused(tmp_path, dtype):
     with pytest.raises(TypeError, match=r"a\.csv: cells of a table hold real numbers, not"):
@@ -312,6 +334,20 @@ def test_writing_is_told_of_as_it_goes(tmp_path, monkeypatch):
     vech.io.expand(tmp_path / "a.csv", store, progress=lambda done, total: told.append((done, total)))
     assert told == [(64, 128), (128, 128)]
     assert np.array_equal(vech.read(tmp_path / "a.csv").half, store.half)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv.gz"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_stops_the_writer_leaves_what_was_there(tmp_path, name, error):
+    (tmp_path / name).write_bytes(b"before")
+
+    def stop(done, total):
+        raise error
+
+    with pytest.raises(type(error)):
+        vech.io.expand(tmp_path / name, vech.Packed(np.arange(10.0)), progress=stop)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == b"before"
 
 
 # ---- size --------------------------------------------------------------------------------------------------

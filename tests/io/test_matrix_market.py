@@ -654,6 +654,7 @@ def test_the_same_matrix_gives_the_same_packed_bytes(tmp_path):
     for name in ("a.mtx.gz", "b.mtx.gz"):
         vech.write(tmp_path / name, vech.Packed(np.arange(1.0, 7)))
     assert (tmp_path / "a.mtx.gz").read_bytes() == (tmp_path / "b.mtx.gz").read_bytes()
+    assert (tmp_path / "a.mtx.gz").read_bytes()[3:8] == bytes(5)  # no name, no time
 
 
 HEADER = b"%%MatrixMarket matrix coordinate real symmetric\n"

@@ -121,6 +121,15 @@ def test_what_is_refused(tmp_path, old, new, message):
     refused(tmp_path, PRINTED.replace(old, new), message)
 
 
+def test_columns_in_scientific_notation_are_rounded_by_themselves(tmp_path):
+    rows = [("", "[,1]", "[,2]"), ("[1,]", "1.000e-05", "1.235e-07"), ("[2,]", "1.23457e-07", "2.0e-09")]
+    (tmp_path / "a.txt").write_text("".join(f"{a:<4} {b:>11} {c:>9}\n" for a, b, c in rows))
+    assert vech.read(tmp_path / "a.txt").half.tolist() == [1e-5, 1.23457e-7, 2e-9]
+    (tmp_path / "b.txt").write_text("      [,1]  [,2]\n[1,] 1e+00 2e-03\n[2,] 3e-03 4e+00\n")
+    with pytest.raises(FileFormatError, match=r"line 3: matrix is not symmetric: a\[1, 0\] is 0\.003, but"):
+        vech.read(tmp_path / "b.txt")
+
+
 def test_other_tables_are_not_taken_for_print_outs(tmp_path):
     for text in ("1 2\n2 3\n", " 1 2\n 2 3\n", " a b\na 1 2\nb 2 3\n", "a,b\n1,2\n2,3\n", "", " 1\n 2 3\n"):
         (tmp_path / "a.txt").write_text(text)

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -24,6 +25,7 @@ from vech.cli.options import (
     out_option,
     saying_warnings,
     size_of,
+    text_options,
     threads_option,
 )
 from vech.cli.root import vech_command
@@ -36,7 +38,8 @@ from vech.io.info import Info, summarize
 @file_argument
 @dtype_option
 @n_option
-def info(file: Path, dtype: str | None, n: int | None) -> None:
+@text_options
+def info(file: Path, dtype: str | None, n: int | None, **text: Any) -> None:
     """Say what FILE holds or could hold, and what it takes as half, full and CSR.
 
     \b
@@ -44,7 +47,7 @@ def info(file: Path, dtype: str | None, n: int | None) -> None:
       vech info half.npy
       vech info numbers.bin --dtype '>f4'
     """
-    _print_info(file, summarize(vech.io.examine(file, dtype=dtype, n=n), n), n)
+    _print_info(file, summarize(vech.io.examine(file, dtype=dtype, n=n, **text), n), n)
 
 
 @vech_command.command()
@@ -60,6 +63,7 @@ def info(file: Path, dtype: str | None, n: int | None) -> None:
 )
 @dtype_option
 @n_option
+@text_options
 @threads_option
 @force_option
 def expand(
@@ -72,6 +76,7 @@ def expand(
     n: int | None,
     threads: int | None,
     force: bool,
+    **text: Any,
 ) -> None:
     """Write the full matrix of the half in FILE. It may be larger than memory.
 
@@ -87,7 +92,7 @@ def expand(
         check_out(file, out, force)
     began = time.perf_counter()
     with Bar(f"reading {file.name}", size_of(file)) as bar:
-        store = vech.io.read(file, layout=layout, kind=kind, dtype=dtype, n=n)
+        store = vech.io.read(file, layout=layout, kind=kind, dtype=dtype, n=n, **text)
         if to == "auto":
             to = "csr" if summarize(Content.of_store(store)).cases[0].best == "csr" else "dense"
             out = out if out.suffix else out.with_name(out.name + {"csr": ".npz", "dense": ".npy"}[to])
@@ -118,6 +123,7 @@ def expand(
 )
 @dtype_option
 @n_option
+@text_options
 @threads_option
 @force_option
 def pack(
@@ -131,6 +137,7 @@ def pack(
     n: int | None,
     threads: int | None,
     force: bool,
+    **text: Any,
 ) -> None:
     """Write the half of the full matrix in FILE, dense or sparse.
 
@@ -145,7 +152,15 @@ def pack(
     began = time.perf_counter()
     with Bar(f"packing {file.name}", size_of(file)) as bar:
         store = vech.io.pack(
-            file, layout, kind=kind, use=use, tolerance=tolerance, dtype=dtype, n=n, threads=threads
+            file,
+            layout,
+            kind=kind,
+            use=use,
+            tolerance=tolerance,
+            dtype=dtype,
+            n=n,
+            threads=threads,
+            **text,
         )
         bar.now(f"writing {out.name}", store.nbytes)
         vech.io.write(out, store, overwrite=force)
@@ -160,6 +175,7 @@ def pack(
 @kind_option
 @dtype_option
 @n_option
+@text_options
 @threads_option
 @force_option
 def convert(
@@ -172,6 +188,7 @@ def convert(
     n: int | None,
     threads: int | None,
     force: bool,
+    **text: Any,
 ) -> None:
     """Write the half in FILE in another layout.
 
@@ -184,7 +201,7 @@ def convert(
     check_out(file, out, force)
     began = time.perf_counter()
     with Bar(f"converting {file.name}", size_of(file)) as bar:
-        store = vech.read(file, layout=source, kind=kind, dtype=dtype, n=n)
+        store = vech.read(file, layout=source, kind=kind, dtype=dtype, n=n, **text)
         if store.describe().layout is None:
             raise click.ClickException(
                 f"{file} is sparse, which has no layout: vech pack {file} -o {out} makes a half of it"

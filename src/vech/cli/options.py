@@ -92,6 +92,36 @@ threads_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Overwrite OUT if it exists. Example: --force")
 
 
+TEXT = (
+    click.option(
+        "--sep", metavar="MARK", help="What separates cells of a text, unless seen. Example: --sep ';'"
+    ),
+    click.option(
+        "--decimal", metavar="MARK", help="Decimal mark of a text, '.' unless said. Example: --decimal ,"
+    ),
+    click.option(
+        "--header/--no-header",
+        default=None,
+        help="Whether the first line of a text names the columns, unless seen. Example: --header",
+    ),
+    click.option(
+        "--labels/--no-labels",
+        default=None,
+        help="Whether the first cell of each line of a text names the row, unless seen. Example: --labels",
+    ),
+    click.option(
+        "--encoding", metavar="NAME", help="Encoding of a text, UTF-8 unless said. Example: --encoding cp1252"
+    ),
+)
+
+
+def text_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that text has."""
+    for option in reversed(TEXT):
+        command = option(command)
+    return command
+
+
 def layout_option(flags: tuple[str, ...], text: str, **more: Any) -> Callable[[Any], Any]:
     """Make an option that takes the name of a layout."""
     return click.option(

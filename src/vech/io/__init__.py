@@ -100,7 +100,8 @@ def read(
     ----------
     path : path
         `.npy`, `.npz`, `.bin`, `.mtx`, text and tables of other programs, HDF5, Zarr and more: docs/files.md has
-        all, and what each may hold. What is inside a file is named behind "::": "file.h5::/path", "file.xlsx::Sheet".
+        all, and what each may hold. What is inside a file is named behind "::": "file.h5::/path",
+        "file.xlsx::Sheet".
     layout : name or Layout, optional
         What the numbers of a half are where the file does not say it: a 1-D `.npy` without its JSON, a
         `.bin`. For a full dense matrix, the layout to pack it into ("vech" unless told otherwise). Where the
@@ -117,7 +118,9 @@ def read(
         or of the disk. Of a map it is else 16 MiB that are compared, or three tiles; what is read into memory
         is always compared. A file without a digest is then an error.
     **options
-        What single file formats take beside; docs/files.md lists them.
+        What single file formats take beside. Of tables in text: ``sep``, ``decimal`` and ``encoding``, text;
+        ``header`` and ``labels``, whether the first line names the columns and the first cells the rows, where
+        that is not seen. Of PHYLIP: ``names``, "strict" or "relaxed". Others are a TypeError.
 
     Returns
     -------
@@ -173,8 +176,9 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
     ----------
     path : path
         `.npy` (a Packed; `path` + ".json" beside it says layout, kind, n and dtype), `.npz`, `.bin` (a
-        Packed, the bare numbers), `.mtx` (the lower half with its symmetry named), and others that docs/files.md
-        lists. A dataset of HDF5 or Zarr is named behind "::": what else the file holds stays.
+        Packed, the bare numbers), `.mtx` (the lower half with its symmetry named), `.csv` (the full matrix with
+        its labels) and others that docs/files.md lists. Where files travel, `.npz`. A dataset of HDF5 or Zarr is
+        named behind "::", and what else the file holds stays.
     store : Packed or SparseHalf
         What to write. `.npy`, `.npz`, HDF5 and Zarr keep labels of any usual type, others those that they can;
         `.bin` and `.mtx` have no place for them and refuse it.

@@ -6,20 +6,19 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 import numpy as np
 
 from vech.arrays import Array
 from vech.io.cells import BLANK, SEPARATORS, Rules, quote_fault, rules, separator, shown, split
 from vech.io.content import Abilities, Content
-from vech.io.drafts import atomic
 from vech.io.errors import FileFormatError
-from vech.io.gz import packed
+from vech.io.gz import bare_name
 from vech.io.lines import Lines, read_text
 from vech.io.number_lines import numbers_of
 from vech.io.panels import Progress
-from vech.io.text_rows import check_real, text_rows
+from vech.io.text_rows import check_real, text_file, text_rows
 from vech.io.triangles import Rows, check_labels
 from vech.layouts.dialects import AnyLayout
 from vech.store import Store
@@ -73,6 +72,7 @@ def load(
     labelled = _names_rows([record.cells for record in first[named:]], labels, plain)
     records = _records(chain(sample, lines), mark, path)
     names = [cell.strip() for cell in next(records).cells] if named else None
+    labelled = labelled or (labels is None and names is not None and not names[0])
     closed = _close_with_marks([record.cells for record in first[named:]])
     found, rows = [], Rows(path)
     for line, cells in records:
@@ -116,19 +116,13 @@ def expand(
     """Write the full matrix by rows, its labels in the first line and in front of each."""
     check_real(store, path)
     labels = _written_labels(store, path)
-    mark = "," if path.name.lower().partition(".csv")[1] else "\t"
-    with atomic(path, overwrite) as draft, packed(draft, path) as file:
-        text = io.TextIOWrapper(file, "utf-8", newline="")
+    mark = "," if bare_name(path).lower().endswith(".csv") else "\t"
+    with text_file(path, overwrite) as text:
         if labels is not None:
             text.write(_quoted(["", *labels], mark) + "\n")
         for i, row in enumerate(text_rows(store, mark, threads=threads, progress=progress)):
-            _write_row(text, row, None if labels is None else _quoted([labels[i]], mark), mark)
-        text.flush()
-        text.detach()
-
-
-def _write_row(text: TextIO, row: str, label: str | None, mark: str) -> None:
-    text.write(f"{row}\n" if label is None else f"{label}{mark}{row}\n")
+            label = "" if labels is None else _quoted([labels[i]], mark) + mark
+            text.write(f"{label}{row}\n")
 
 
 def _written_labels(store: Store, path: Path) -> list[str] | None:

@@ -12,7 +12,7 @@ from vech.arrays import check_memory
 from vech.io.cells import rules
 from vech.io.content import Abilities, Content
 from vech.io.errors import FileFormatError
-from vech.io.gz import SUFFIX
+from vech.io.gz import bare_name
 from vech.io.individuals import read_ids
 from vech.io.lines import Lines, read_text
 from vech.io.number_lines import numbers_of
@@ -27,8 +27,7 @@ LAYOUT = as_layout("gcta-grm-bin")
 
 def load(path: Path) -> Content:
     """Load the half, and the labels from `.grm.id`."""
-    stem = path.name[: -len(SUFFIX)] if path.name.lower().endswith(SUFFIX) else path.name
-    ids = path.with_name(f"{stem}.id")
+    ids = path.with_name(f"{bare_name(path)}.id")
     labels = read_ids(ids) if ids.exists() else None
     lines = Lines(path, read_text(path, None))
     half: list[float] = []

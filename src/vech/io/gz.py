@@ -35,6 +35,11 @@ class _Text(gzip.GzipFile):
         return line
 
 
+def bare_name(path: Path) -> str:
+    """The name of a file without what says that it is packed."""
+    return path.name[: -len(SUFFIX)] if is_packed(path) else path.name
+
+
 @contextmanager
 def unpacked(path: Path) -> Iterator[BinaryIO]:
     """Open a file to read what is in it, unpacked."""

@@ -3,7 +3,6 @@
 https://phylipweb.github.io/phylip/doc/distance.html
 """
 
-import io
 from collections.abc import Iterator
 from itertools import islice
 from operator import itemgetter
@@ -15,13 +14,11 @@ import numpy as np
 from vech.arrays import Array
 from vech.io.cells import rules
 from vech.io.content import Abilities, Content
-from vech.io.drafts import atomic
 from vech.io.errors import FileFormatError
-from vech.io.gz import packed
 from vech.io.lines import Lines, read_text
 from vech.io.number_lines import numbers_of
 from vech.io.panels import Progress
-from vech.io.text_rows import check_real, text_rows
+from vech.io.text_rows import check_real, text_file, text_rows
 from vech.io.triangles import check_labels
 from vech.layouts.dialects import as_layout
 from vech.packed.packed import Packed
@@ -137,13 +134,10 @@ def expand(
     if store.kind != "symmetric" or store.diagonal().any() or not store.n:
         raise ValueError(f"{path}: PHYLIP holds distances, symmetric and zero on the diagonal: write .csv")
     labels = _written_labels(store, path)
-    with atomic(path, overwrite) as draft, packed(draft, path) as file:
-        text = io.TextIOWrapper(file, "utf-8", newline="")
+    with text_file(path, overwrite) as text:
         text.write(f"{store.n}\n")
         for label, row in zip(labels, text_rows(store, " ", threads=threads, progress=progress), strict=True):
             text.write(f"{label:<{STRICT}} {row}\n")
-        text.flush()
-        text.detach()
 
 
 def _written_labels(store: Store, path: Path) -> list[str]:

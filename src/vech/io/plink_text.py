@@ -11,7 +11,7 @@ import numpy as np
 from vech.io.cells import rules
 from vech.io.content import Abilities, Content
 from vech.io.errors import FileFormatError
-from vech.io.gz import SUFFIX
+from vech.io.gz import bare_name
 from vech.io.individuals import read_ids
 from vech.io.lines import Lines, read_text
 from vech.io.number_lines import numbers_of
@@ -29,8 +29,7 @@ WITH_DIAGONAL = (".rel", ".mibs")
 
 def load(path: Path) -> Content:
     """Load the matrix, and the labels from the `.id` file."""
-    stem = path.name[: -len(SUFFIX)] if path.name.lower().endswith(SUFFIX) else path.name
-    ids = path.with_name(f"{stem}.id")
+    ids = path.with_name(f"{bare_name(path)}.id")
     labels = read_ids(ids) if ids.exists() else None
     lines, rows = Lines(path, read_text(path, None)), Rows(path)
     while (text := lines.next()) is not None:
@@ -38,7 +37,7 @@ def load(path: Path) -> Content:
             rows.add(numbers_of(text.split(), PLAIN, path, lines.line), lines.line)
     if labels is not None and len(rows.numbers) not in (len(labels), len(labels) - 1):
         raise FileFormatError(f"has {len(rows.numbers):,} rows, and {ids.name} names {len(labels):,}", path)
-    whole = Path(stem).suffix.lower() in WITH_DIAGONAL
+    whole = ids.with_suffix("").suffix.lower() in WITH_DIAGONAL
     content = rows.content(labels, diagonal="stored" if whole else "zero")
     full = content.numbers
     if content.holds == "full" and len(full) > 1 and not full[np.triu_indices(len(full), 1)].any():

@@ -39,7 +39,7 @@ class Block(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """The cells of a block: names, numbers, and the decimals that each is printed with, -1 where the cell is blank."""
+    """The cells of a block: names, numbers, and the decimals that each is printed with, NaN where the cell is blank."""
 
     columns: list[str]
     rows: list[str]
@@ -84,7 +84,7 @@ def load(path: Path, *, encoding: str | None = None) -> Content:
             )
         rows = [columns[0], *rows]
         numbers = np.pad(numbers, ((1, 0), (0, 1)))
-        decimals = np.pad(decimals, ((1, 0), (0, 1)), constant_values=-1)
+        decimals = np.pad(decimals, ((1, 0), (0, 1)), constant_values=np.nan)
     labels = None if rows == [str(k + 1) for k in range(len(rows))] else tuple(rows)
     return _content(numbers, decimals, labels, path, [line for line, _ in blocks[0].rows])
 
@@ -120,7 +120,9 @@ def _cells(block: Block, path: Path) -> Cells:
         raise FileFormatError(
             "names columns that do not end where numbers do, as R prints them", path, block.line
         )
-    cells = Cells(columns, [], np.full((len(words), len(ends)), np.nan), np.full((len(words), len(ends)), -1))
+    cells = Cells(
+        columns, [], np.full((len(words), len(ends)), np.nan), np.full((len(words), len(ends)), np.nan)
+    )
     for i, ((line, text), row) in enumerate(zip(block.rows, words, strict=True)):
         cells.rows.append(_name(text[: row[0].start() if row else len(text)]))
         for word in row:
@@ -139,7 +141,8 @@ def _content(
     """Say what it is: by which cells are blank."""
     n = len(numbers)
     lower, upper = np.tril_indices(n, -1), np.triu_indices(n, 1)
-    below, above, diagonal = decimals[lower] >= 0, decimals[upper] >= 0, decimals.diagonal() >= 0
+    filled = ~np.isnan(decimals)
+    below, above, diagonal = filled[lower], filled[upper], filled.diagonal()
     strict = not diagonal.any() or (diagonal.all() and not numbers.diagonal().any())
     if not below.all() or not (strict or diagonal.all()) or (above.any() and not above.all()):
         raise FileFormatError(
@@ -163,7 +166,8 @@ def _take_longer(numbers: Array, decimals: Array) -> None:
 
 
 def _decimals(word: str) -> int:
-    return len(word.partition(".")[2]) if "e" not in word else 0
+    mantissa, _, exponent = word.partition("e")
+    return len(mantissa.partition(".")[2]) - int(exponent or 0)
 
 
 def _name(text: str) -> str:

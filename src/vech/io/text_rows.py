@@ -1,8 +1,13 @@
 """Rows of a matrix as text: of each number the fewest digits that give it back."""
 
+import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
+from vech.io.drafts import atomic
+from vech.io.gz import packed
 from vech.io.panels import Progress
 from vech.store import Store
 
@@ -10,8 +15,21 @@ TEXT = 1 << 22
 """Numbers that are made text in one go."""
 
 
+@contextmanager
+def text_file(path: Path, overwrite: bool) -> Iterator[TextIO]:
+    """Open a file for text, packed where its name says so, which appears complete or not at all."""
+    with atomic(path, overwrite) as draft, packed(draft, path) as file:
+        text = io.TextIOWrapper(file, "utf-8", newline="")
+        try:
+            yield text
+        finally:
+            text.detach()
+
+
 def check_real(store: Store, path: Path) -> None:
-    """Refuse numbers that a cell does not hold."""
+    """Refuse what cells of a table do not hold."""
+    if store.n == 0:
+        raise ValueError(f"{path}: a matrix without rows leaves nothing to read: write .npy or .npz")
     if store.dtype.kind not in "biuf":
         raise TypeError(f"{path}: cells of a table hold real numbers, not {store.dtype}: write .npy or .npz")
 
