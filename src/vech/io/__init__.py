@@ -99,7 +99,9 @@ def read(
     Parameters
     ----------
     path : path
-        `.npy`, `.npz`, `.bin`, `.mtx`, `.csv` and more; docs/files.md says what each may hold.
+        `.npy`, `.npz`, `.bin`, `.mtx`, text and tables of other programs, HDF5, Zarr and more: docs/files.md has
+        all, and what each may hold. What is inside a file is named behind "::": "file.h5::/path",
+        "file.xlsx::Sheet".
     layout : name or Layout, optional
         What the numbers of a half are where the file does not say it: a 1-D `.npy` without its JSON, a
         `.bin`. For a full dense matrix, the layout to pack it into ("vech" unless told otherwise). Where the
@@ -174,11 +176,12 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
     ----------
     path : path
         `.npy` (a Packed; `path` + ".json" beside it says layout, kind, n and dtype), `.npz`, `.bin` (a
-        Packed, the bare numbers), `.mtx` (the lower half with its symmetry named), `.csv` and its kin (the
-        full matrix, with its labels) and more; docs/files.md says what each holds. Where files travel, `.npz`.
+        Packed, the bare numbers), `.mtx` (the lower half with its symmetry named), `.csv` (the full matrix with
+        its labels) and others that docs/files.md lists. Where files travel, `.npz`. A dataset of HDF5 or Zarr is
+        named behind "::", and what else the file holds stays.
     store : Packed or SparseHalf
-        What to write. `.npy` and `.npz` keep its labels, if they are text or numbers; `.bin` and `.mtx` have no
-        place for them and refuse it.
+        What to write. `.npy`, `.npz`, HDF5 and Zarr keep labels of any usual type, others those that they can;
+        `.bin` and `.mtx` have no place for them and refuse it.
     overwrite : bool, default True
         False: a file that is there, or appears while this one is written, stays, and is a FileExistsError.
 
