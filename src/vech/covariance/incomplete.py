@@ -107,17 +107,17 @@ def pairwise(
         number = np.where(common > 0, common, 1)
         block = products - left_sums * right_sums / number
         if standardise:
+            left, right = (left_squares == 0) & ~undefined, (right_squares == 0) & ~undefined
             least = LOST * left_squares, LOST * right_squares
             left_squares -= np.abs(left_sums) ** 2 / number
             right_squares -= np.abs(right_sums) ** 2 / number
-            weak = ((left_squares <= least[0]) | (right_squares <= least[1])) & ~undefined
-            roots = np.sqrt(np.where(weak | undefined, 1, left_squares))
-            block /= roots
-            block /= np.sqrt(np.where(weak | undefined, 1, right_squares))
+            weak = (left_squares <= least[0]) | (right_squares <= least[1])
+            block /= np.sqrt(np.where(weak, 1, left_squares))
+            block /= np.sqrt(np.where(weak, 1, right_squares))
             block /= np.maximum(np.abs(block), 1)
             if rows == columns:
                 np.fill_diagonal(block, 1)
-            left, right = _again(X, block, weak, assume_centered, rows, columns)
+            _again(X, block, weak & ~undefined & ~left & ~right, left, right, rows, columns)
             undefined |= _flat(data, left, right, common, rows, columns)
         else:
             block /= np.where(undefined, 1, common - ddof)
@@ -184,26 +184,20 @@ def _flat(data: Data, left: Array, right: Array, common: Array, rows: slice, col
 
 
 def _again(
-    X: Array, block: Array, weak: Array, assume_centered: bool, rows: slice, columns: slice
-) -> tuple[Array, Array]:
-    """Correlations of weak pairs, in two passes over their common rows, into the block; which columns are constant."""
-    left, right = np.zeros(weak.shape, bool), np.zeros(weak.shape, bool)
+    X: Array, block: Array, weak: Array, left: Array, right: Array, rows: slice, columns: slice
+) -> None:
+    """Correlations of weak pairs, in two passes over their common rows, or which of the columns is constant there."""
     for i, j in np.argwhere(weak):
         pair = X[:, [rows.start + i, columns.start + j]].astype(block.dtype)
         pair = pair[~np.isnan(pair).any(axis=1)]
-        if not assume_centered:
-            pair -= pair[0]
-            constant = ~pair.any(axis=0)
-            pair -= pair.mean(axis=0)
-        else:
-            constant = ~pair.any(axis=0)
-        left[i, j], right[i, j] = constant
-        if constant.any():
+        pair -= pair[0]
+        left[i, j], right[i, j] = ~pair.any(axis=0)
+        if left[i, j] or right[i, j]:
             continue
+        pair -= pair.mean(axis=0)
         pair /= np.abs(pair).max(axis=0)
         found = pair[:, 0] @ pair[:, 1].conj() / np.sqrt(np.prod((np.abs(pair) ** 2).sum(axis=0)))
         block[i, j] = 1 if rows.start + i == columns.start + j else found / max(abs(found), 1)
-    return left, right
 
 
 # ---------------------------------------------------------------- ranks

@@ -207,8 +207,9 @@ def spearman(
     between two things", Am. J. Psychology 15(1), 1904.
 
     Cost as of `correlation`, and beside it the time to sort each column and the memory of int32 ranks of all
-    of X. With "pairwise", where something is missing, each pair has ranks of its own: O(n_samples n_features^2)
-    time, but some hundred times that of `correlation`; 13 bytes for each number of X and about 50 MB.
+    of X. With "pairwise", where something is missing, each pair has ranks of its own: each column is sorted once, and
+    a pair then takes some passes over its rows, O(n_samples n_features^2) in all without BLAS; memory for 13
+    bytes for each number of X.
 
     Examples
     --------
