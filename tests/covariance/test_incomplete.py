@@ -1,4 +1,4 @@
-"""Pairs of columns over the rows that both have: what pandas gives, what is undefined, and how that is asked for."""
+"""Pairs of columns over the rows that both have: what pandas gives, and what is undefined."""
 
 import re
 import signal

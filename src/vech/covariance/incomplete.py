@@ -51,7 +51,7 @@ def has_nan(data: Data) -> bool:
 
 
 def center_of(data: Data, assume_centered: bool, weights: Array | None = None) -> Array | None:
-    """What NaN counts as where it is neutral: zeros, or the means of what is there; None where there is none."""
+    """What NaN counts as where it is neutral: zeros, or the means of what is there; None where it is not."""
     if data.missing != "neutral":
         return None
     means = present_means(data, weights)
@@ -69,10 +69,10 @@ def pairwise(
 ) -> None:
     """Covariances or correlations, each over the rows that both columns have.
 
-    With y = x - m where there is a number, else 0, and e = 1 there, else 0: over the common rows the number is
-    N = e e', the sum of products A = y y', the sums B = y e', so that S = (A - B B' / N) / (N - ddof), and the
-    variances over them are V = y^2 e' - B^2 / N. With `assume_centered` m and B are 0. Correlations of which V has
-    lost its digits are computed again, pair by pair.
+    With y = x - m where there is a number, else 0, and e = 1 there, else 0: over the common rows the number
+    is N = e e', the sum of products A = y y', the sums B = y e', so that S = (A - B B' / N) / (N - ddof), and
+    the variances over them are V = y^2 e' - B^2 / N. With `assume_centered` m and B are 0. Correlations of
+    which V has lost its digits are computed again, pair by pair.
     """
     check_progress(progress)
     X = data.whole("missing='pairwise'")
@@ -161,8 +161,8 @@ def _few(data: Data, common: Array, most: float, why: str, rows: slice, columns:
         i, j = np.argwhere(few)[0]
         raise ValueError(
             f"{data.column(rows.start + i)} and {data.column(columns.start + j)} of X have {common[i, j]:.0f} "
-            f"rows in common, too few{why}: drop one of them, use missing='neutral', or say min_periods=1 to have "
-            f"NaN there"
+            f"rows in common, too few{why}: drop one of them, use missing='neutral', or say min_periods=1 to "
+            f"have NaN there"
         )
     return np.asarray(few)
 
@@ -186,7 +186,7 @@ def _flat(data: Data, left: Array, right: Array, common: Array, rows: slice, col
 def _again(
     X: Array, block: Array, weak: Array, left: Array, right: Array, rows: slice, columns: slice
 ) -> None:
-    """Correlations of weak pairs, in two passes over their common rows, or which of the columns is constant there."""
+    """Correlations of weak pairs, in two passes over their common rows; or which column is constant there."""
     for i, j in np.argwhere(weak):
         pair = X[:, [rows.start + i, columns.start + j]].astype(block.dtype)
         pair = pair[~np.isnan(pair).any(axis=1)]
@@ -206,8 +206,8 @@ def _again(
 def pairwise_ranks(data: Data, result: Result, progress: Progress | None = None) -> None:
     """Spearman's correlations, each of ranks over the rows that both columns have.
 
-    Of a column sorted once, the ranks over fewer rows follow from how many of these come before: a running sum
-    over its order.
+    Of a column sorted once, the ranks over fewer rows follow from how many of these come before: a running
+    sum over its order.
     """
     check_progress(progress)
     X = data.whole("missing='pairwise'")
@@ -254,7 +254,7 @@ def _ranked_columns(ranked: Ranking, columns: slice) -> Ranking:
 
 
 def _products(ranked: Ranking, i: int, others: Ranking) -> tuple[Array, Array, Array, Array]:
-    """Of column i and each of the others: their common rows, and over them sums of products and squares of ranks."""
+    """Of column i and each other one: their common rows, and over them sums of products and squares of ranks."""
     both = others.valid & ranked.valid[i][:, None]
     count = both.sum(axis=0, dtype=np.int32)
     before = _running(others.valid[ranked.order[i]])
