@@ -108,8 +108,8 @@ def _returns(prices: Any, returns_data: bool, log_returns: bool) -> pandas.DataF
             row, column = np.argwhere(wrong)[0]
             name = "" if labels is None else f" ({labels[column]!r})"
             raise ValueError(
-                f"prices has {numbers[row, column]:g} in row {row}, column {column}{name}: prices are positive; "
-                f"say returns_data=True if these are returns"
+                f"prices has {numbers[row, column]:g} in row {row}, column {column}{name}: prices are "
+                f"positive; say returns_data=True if these are returns"
             )
         numbers = np.diff(np.log(numbers), axis=0) if log_returns else numbers[1:] / numbers[:-1] - 1
     kept = ~np.isnan(numbers).all(axis=1)

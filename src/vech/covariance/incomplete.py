@@ -254,7 +254,7 @@ def _ranked_columns(ranked: Ranking, columns: slice) -> Ranking:
 
 
 def _products(ranked: Ranking, i: int, others: Ranking) -> tuple[Array, Array, Array, Array]:
-    """Of column i and each other one: their common rows, and over them sums of products and squares of ranks."""
+    """Of column i and each other one: common rows, and over them sums of products and squares of ranks."""
     both = others.valid & ranked.valid[i][:, None]
     count = both.sum(axis=0, dtype=np.int32)
     before = _running(others.valid[ranked.order[i]])

@@ -348,8 +348,8 @@ class Stream:
             raise TypeError("a Gerber stream counts rows, and counts are whole: it takes no weights=")
         if sign < 0 and self.half_life is not None:
             raise TypeError(
-                "rows cannot be taken from a stream with half_life, where they have come to count less and less: "
-                "they fade by themselves; make a new stream of the rows that remain"
+                "rows cannot be taken from a stream with half_life, where they have come to count less and "
+                "less: they fade by themselves; make a new stream of the rows that remain"
             )
         data = open_data(X, policies=("raise",), complex_too=self.method != "gerber")
         if self._data is not None:
