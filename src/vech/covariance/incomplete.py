@@ -1,5 +1,7 @@
 """Columns with missing numbers: means of what is there, covariances and rank correlations pair by pair."""
 
+from typing import Any
+
 import numpy as np
 
 from vech.arrays import Array, Dtype, check_progress
@@ -9,6 +11,8 @@ from vech.covariance.ranks import Ranking, rankings
 from vech.covariance.result import Result
 
 SIDE = 256  # columns taken against each other: six squares of this side
+CLOSE = 1e-2  # of the distance to the mean: then squares about it may lose digits
+COLUMN_NUMBERS = 2**21  # of columns that are sorted together
 RANK_SIDE = 64  # the same of ranks
 RANK_NUMBERS = (
     2**13
@@ -71,8 +75,9 @@ def pairwise(
 
     With y = x - m where there is a number, else 0, and e = 1 there, else 0: over the common rows the number
     is N = e e', the sum of products A = y y', the sums B = y e', so that S = (A - B B' / N) / (N - ddof), and
-    the variances over them are V = y^2 e' - B^2 / N. With `assume_centered` m and B are 0. Correlations of
-    which V has lost its digits are computed again, pair by pair.
+    the variances over them are V = y^2 e' - B^2 / N. With `assume_centered` m and B are 0. Pairs of
+    which V has lost its digits are computed again, one by one; of covariances V is looked at where a column is
+    mostly far from its mean.
     """
     check_progress(progress)
     X = data.whole("missing='pairwise'")
@@ -82,6 +87,7 @@ def pairwise(
     _check_squares(data, shift, np.dtype(np.float64) if standardise else data.dtype)
     runs = result.runs()
     wide = np.complex128 if data.dtype.kind == "c" else np.float64
+    far = np.full(data.p, standardise) if standardise or assume_centered else _far(X, shift)
     side = min(SIDE, data.p)
     height = max(1, 2**23 // (side * 16))
     done = 0
@@ -90,6 +96,7 @@ def pairwise(
         common, products = np.zeros(shape), np.zeros(shape, wide)
         left_sums, right_sums = np.zeros(shape, wide), np.zeros(shape, wide)
         left_squares, right_squares = np.zeros(shape), np.zeros(shape)
+        squared = far[rows].any() or far[columns].any()
         for start in range(0, len(X), height):
             block = X[start : start + height]
             y, e = _present(block[:, rows], shift[rows], wide)
@@ -98,7 +105,7 @@ def pairwise(
             products += y.T @ z.conj()
             left_sums += y.T @ f
             right_sums += e.T @ z.conj()
-            if standardise:
+            if squared:
                 left_squares += (np.abs(y) ** 2).T @ f
                 right_squares += e.T @ np.abs(z) ** 2
         undefined = _few(data, common, max(ddof, 0), f" for ddof={ddof:g}", rows, columns)
@@ -106,21 +113,29 @@ def pairwise(
             left_sums[...] = right_sums[...] = 0
         number = np.where(common > 0, common, 1)
         block = products - left_sums * right_sums / number
+        left, right = (left_squares == 0) & ~undefined, (right_squares == 0) & ~undefined
+        least = LOST * left_squares, LOST * right_squares
+        left_squares -= np.abs(left_sums) ** 2 / number
+        right_squares -= np.abs(right_sums) ** 2 / number
+        weak = (left_squares <= least[0]) | (right_squares <= least[1])
+        again = np.argwhere(weak & ~undefined & ~left & ~right) if squared else ()
         if standardise:
-            left, right = (left_squares == 0) & ~undefined, (right_squares == 0) & ~undefined
-            least = LOST * left_squares, LOST * right_squares
-            left_squares -= np.abs(left_sums) ** 2 / number
-            right_squares -= np.abs(right_sums) ** 2 / number
-            weak = (left_squares <= least[0]) | (right_squares <= least[1])
             block /= np.sqrt(np.where(weak, 1, left_squares))
             block /= np.sqrt(np.where(weak, 1, right_squares))
             block /= np.maximum(np.abs(block), 1)
             if rows == columns:
                 np.fill_diagonal(block, 1)
-            _again(X, block, weak & ~undefined & ~left & ~right, left, right, rows, columns)
+            for i, j in again:
+                pair = _common_rows(X, rows.start + i, columns.start + j, wide)
+                left[i, j], right[i, j] = not pair[:, 0].any(), not pair[:, 1].any()
+                if rows.start + i != columns.start + j:
+                    block[i, j] = _correlation(pair)
             undefined |= _flat(data, left, right, common, rows, columns)
         else:
             block /= np.where(undefined, 1, common - ddof)
+            for i, j in again:
+                pair = _common_rows(X, rows.start + i, columns.start + j, wide)
+                block[i, j] = pair[:, 0] @ pair[:, 1].conj() / (common[i, j] - ddof)
         block[undefined] = np.nan
         if runs.conjugates:
             block = block.conj() if runs.turned else block
@@ -183,21 +198,37 @@ def _flat(data: Data, left: Array, right: Array, common: Array, rows: slice, col
     return np.asarray(flat)
 
 
-def _again(
-    X: Array, block: Array, weak: Array, left: Array, right: Array, rows: slice, columns: slice
-) -> None:
-    """Correlations of weak pairs, in two passes over their common rows; or which column is constant there."""
-    for i, j in np.argwhere(weak):
-        pair = X[:, [rows.start + i, columns.start + j]].astype(block.dtype)
-        pair = pair[~np.isnan(pair).any(axis=1)]
-        pair -= pair[0]
-        left[i, j], right[i, j] = ~pair.any(axis=0)
-        if left[i, j] or right[i, j]:
-            continue
-        pair -= pair.mean(axis=0)
-        pair /= np.abs(pair).max(axis=0)
-        found = pair[:, 0] @ pair[:, 1].conj() / np.sqrt(np.prod((np.abs(pair) ** 2).sum(axis=0)))
-        block[i, j] = 1 if rows.start + i == columns.start + j else found / max(abs(found), 1)
+def _far(X: Array, shift: Array) -> Array:
+    """Columns of which the middle half of the numbers lie closer together than near the mean, which others moved."""
+    n, p = X.shape
+    found = np.zeros(p, bool)
+    width = max(1, COLUMN_NUMBERS // n)
+    for first in range(0, p, width):
+        cut = slice(first, min(first + width, p))
+        y = X[:, cut] - shift[cut]
+        y = np.sort(np.abs(y) if y.dtype.kind == "c" else y, axis=0)  # NaN last
+        counts = (~np.isnan(y)).sum(axis=0)
+        low, middle, high = (y[counts * k // 4, np.arange(counts.size)] for k in (1, 2, 3))
+        found[cut] = high - low < CLOSE * np.abs(middle)
+    return found
+
+
+def _common_rows(X: Array, i: int, j: int, wide: type) -> Array:
+    """Two columns over the rows that both have, about their means; zeros of a constant one."""
+    pair: Array = X[:, [i, j]].astype(wide)
+    pair = pair[~np.isnan(pair).any(axis=1)]
+    pair -= pair[0]
+    pair -= pair.mean(axis=0)
+    return pair
+
+
+def _correlation(pair: Array) -> Any:
+    """Of two columns about their means; 0 where one is constant, which is for others to see."""
+    size = np.abs(pair).max(axis=0)
+    pair = pair / np.where(size > 0, size, 1)
+    roots = np.sqrt((np.abs(pair) ** 2).sum(axis=0))
+    found = pair[:, 0] @ pair[:, 1].conj() / (roots.prod() or 1)
+    return found / max(abs(found), 1)
 
 
 # ---------------------------------------------------------------- ranks
