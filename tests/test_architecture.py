@@ -55,12 +55,13 @@ INSIDE = {
         ("panels", "dtypes", "lines", "gz"),
         ("cells", "content", "digests", "drafts", "errors", "labels"),
     ),
-    "adapters": (("pandas", "sklearn", "solvers"),),
+    "adapters": (("pandas", "pypfopt", "skfolio", "sklearn", "solvers"),),
     "covariance": (
         ("stream", "spectrum", "shrinkage"),
         ("gerber", "sample"),
-        ("agreement", "incomplete", "weighted"),
-        ("kendall", "medians", "moments", "ranks", "spread"),
+        ("agreement", "kendall"),
+        ("incomplete", "weighted"),
+        ("medians", "moments", "ranks", "spread"),
         ("data", "result"),
     ),
     "pairwise": (("similarities",), ("sparse_rows", "dense_rows"), ("rows",)),
@@ -121,6 +122,7 @@ OPTIONAL = {
     "rich": {"cli": "top", "demo": "top"},
     "sklearn": {"demo": "inside", "adapters": "top"},
     "pandas": {"adapters": "top", "io": "inside"},
+    "skfolio": {"adapters": "top"},
     "matplotlib": {"demo": "inside", "plot": "inside", "cli": "inside"},
     "mpl_toolkits": {"plot": "inside"},
     "pyarrow": {"io": "inside"},
@@ -328,6 +330,7 @@ def test_import_loads_numpy_and_the_core_only():
         "sksparse",
         "pypardiso",
         "qdldl",
+        "skfolio",
     ],
 )
 def test_import_does_not_load(library):

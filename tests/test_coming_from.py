@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
+import sklearn.covariance
 from scipy.linalg import lapack
 from scipy.spatial.distance import squareform
 
@@ -30,6 +32,12 @@ NAMES = {
     "skew": SQUARE - SQUARE.T,
     "distances": MATRIX - np.diag(np.diag(MATRIX)),
     "correlation": MATRIX - np.diag(np.diag(MATRIX)) + np.eye(N),
+    "tensor": MATRIX[:3, :3],
+    "six": RNG.standard_normal(6),
+    "X": (DATA := RNG.standard_normal((20, N))),
+    "frame": (FRAME := pandas.DataFrame(DATA, columns=list("abcd"))),
+    "holed": FRAME.mask(RNG.random(FRAME.shape) < 0.3).assign(e=[1.0, *19 * [np.nan]]),
+    "skc": sklearn.covariance,
 }
 
 
@@ -52,14 +60,18 @@ def test_every_library_has_its_calls():
     for library in (
         *("NumPy", "SciPy", "statsmodels", "PySCF", "nilearn", "pyRiemann", "geomstats", "CVXPY", "SCS"),
         *("Clarabel", "TensorFlow Probability", "PyTorch", "R", "Julia", "MATLAB", "Octave"),
+        *("pandas", "scikit-learn", "skfolio", "DIPY", "nibabel"),
     ):
         assert library in titles
-    assert len(ROWS) == len(re.findall(r"`vech\.\w+\(", PAGE.read_text(encoding="utf-8"))) > 40
+    assert len(ROWS) == len(re.findall(r"\| `vech\.[\w.]+\(", PAGE.read_text(encoding="utf-8"))) > 40
 
 
 @pytest.mark.parametrize(("theirs", "ours"), [row[1:] for row in ROWS])
 def test_a_call_runs(theirs, ours):
     result = eval(ours, NAMES)
+    if ours.startswith("vech.covariance."):
+        assert isinstance(result, vech.Packed)
+        return
     assert isinstance(result, np.ndarray)
     assert result.ndim == (2 if ".expand(" in ours else 1)
 
@@ -67,6 +79,13 @@ def test_a_call_runs(theirs, ours):
 @pytest.mark.parametrize(("theirs", "ours"), [row[1:] for row in ROWS if row[0] in ("NumPy", "SciPy")])
 def test_a_call_gives_what_numpy_or_scipy_gives(theirs, ours):
     np.testing.assert_array_equal(eval(ours, NAMES), eval(theirs, NAMES))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [row[1:] for row in ROWS if row[0] == "pandas" or "skc." in row[1]]
+)
+def test_a_covariance_is_that_of_pandas_or_scikit_learn(theirs, ours):
+    np.testing.assert_allclose(eval(ours, NAMES), eval(theirs, NAMES), rtol=1e-9, atol=1e-15)
 
 
 def test_layouts_that_are_named_exist():

@@ -42,6 +42,8 @@ def test_there_are_examples():
 FACES = (
     "vech",
     "vech.adapters.pandas",
+    "vech.adapters.pypfopt",
+    "vech.adapters.skfolio",
     "vech.adapters.sklearn",
     "vech.covariance",
     "vech.io",

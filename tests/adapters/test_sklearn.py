@@ -20,7 +20,13 @@ X = load_wine().data
 
 
 @parametrize_with_checks(
-    [*ESTIMATORS, SampleCovariance(missing="pairwise"), LedoitWolf(target="constant-correlation")]
+    [
+        *ESTIMATORS,
+        SampleCovariance(missing="pairwise"),
+        LedoitWolf(target="constant-correlation"),
+        LedoitWolf(missing="neutral", assume_centered=True),
+        OAS(missing="neutral"),
+    ]
 )
 def test_it_is_an_estimator_as_scikit_learn_checks_it(estimator, check):
     check(estimator)
@@ -28,8 +34,11 @@ def test_it_is_an_estimator_as_scikit_learn_checks_it(estimator, check):
 
 PEERS = [
     (SampleCovariance(ddof=0), peers.EmpiricalCovariance()),
+    (SampleCovariance(assume_centered=True), peers.EmpiricalCovariance(assume_centered=True)),
     (LedoitWolf(), peers.LedoitWolf()),
+    (LedoitWolf(assume_centered=True), peers.LedoitWolf(assume_centered=True)),
     (OAS(), peers.OAS()),
+    (OAS(assume_centered=True), peers.OAS(assume_centered=True)),
 ]
 
 
@@ -105,8 +114,16 @@ def test_what_is_missing_may_be_counted():
         found.covariance_.half, vech.covariance.sample(holed, missing="pairwise").half
     )
     np.testing.assert_allclose(found.location_, np.nanmean(holed, axis=0))
+    filled = np.where(np.isnan(holed), np.nanmean(holed, axis=0), holed)
+    for kind, peer in ((LedoitWolf, peers.LedoitWolf()), (OAS, peers.OAS())):
+        found = kind(missing="neutral").fit(holed)
+        np.testing.assert_allclose(found.covariance_, peer.fit(filled).covariance_, rtol=1e-9, atol=1e-12)
+        with pytest.raises(
+            ValueError, match="missing='pairwise' is not offered here: choose from 'raise', 'neu"
+        ):
+            kind(missing="pairwise").fit(holed)
     holed[:, 4] = np.nan
-    for kind in (SampleCovariance, GerberCovariance):
+    for kind in (SampleCovariance, GerberCovariance, LedoitWolf, OAS):
         with pytest.raises(ValueError, match=r"^column 4 of X has no number that counts: drop it"):
             kind(missing="neutral").fit(holed)
 

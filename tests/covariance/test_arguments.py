@@ -126,7 +126,11 @@ def test_series_are_taken_unless_something_is_missing(name):
 POLICIES = {
     "sample": ("neutral", "pairwise"),
     "correlation": ("neutral", "pairwise"),
-    "spearman": ("neutral",),
+    "spearman": ("neutral", "pairwise"),
+    "ledoit_wolf": ("neutral",),
+    "oas": ("neutral",),
+    "nonlinear": ("neutral",),
+    "denoise": ("neutral",),
     "gerber": ("neutral", "pairwise"),
     "kendall": ("neutral", "pairwise"),
     "quadrant": ("neutral", "pairwise"),
@@ -140,12 +144,12 @@ POLICIES = {
 @pytest.mark.parametrize("name, missing", [(name, how) for name, hows in POLICIES.items() for how in hows])
 @pytest.mark.parametrize("dtype", (np.float64, np.float32))
 def test_a_column_without_numbers_is_refused(name, missing, dtype):
-    holed = np.sign(X).astype(dtype)
+    holed = np.sign(np.tile(X, (3, 1))).astype(dtype)
     holed[:, 1] = np.nan
     holed[0, 0] = np.nan
     with pytest.raises(ValueError, match=r"^column 1 of X has no number that counts: drop it$"):
         getattr(covariance, name)(holed, missing=missing)
-    holed[1:, 1] = 1, -1, 1, -1, 1
+    holed[1:, 1] = np.resize([1, -1], 17)
     getattr(covariance, name)(holed, missing=missing)
 
 

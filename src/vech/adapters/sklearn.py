@@ -64,7 +64,10 @@ class _Covariance(BaseEstimator):
         empty = np.isnan(X).all(axis=0) if self._allows_nan() else np.zeros(1, bool)
         if empty.any():
             raise ValueError(f"column {int(np.argmax(empty))} of X has no number that counts: drop it")
-        self.location_ = np.nanmean(X, axis=0, dtype=np.float64)  # of float32 too: rounding would move it
+        if getattr(self, "assume_centered", False):
+            self.location_: Array = np.zeros(X.shape[1])
+        else:  # of float32 too: rounding would move it
+            self.location_ = np.asarray(np.nanmean(X, axis=0, dtype=np.float64))
         found = self._estimate(X)
         labels = getattr(self, "feature_names_in_", None)
         self.covariance_ = Packed(found.half, found.layout, kind=found.kind, labels=labels)
@@ -263,10 +266,13 @@ class SampleCovariance(_Covariance):
 
     Parameters
     ----------
-    ddof : number
-        Taken off the number of rows in the divisor; scikit-learn's EmpiricalCovariance has 0.
+    ddof : number, optional
+        Taken off the number of rows in the divisor: 1 unless told, 0 with `assume_centered`. scikit-learn's
+        EmpiricalCovariance has 0.
     missing : {"raise", "neutral", "pairwise"}
         What NaN means: see `vech.covariance.sample`.
+    assume_centered : bool
+        Whether the means are taken to be zero, as `location_` then is.
     layout : str or layout
         Of `covariance_`.
     threads : int, optional
@@ -291,16 +297,28 @@ class SampleCovariance(_Covariance):
     """
 
     def __init__(
-        self, *, ddof: float = 1, missing: str = "raise", layout: Any = "vech", threads: int | None = None
+        self,
+        *,
+        ddof: float | None = None,
+        missing: str = "raise",
+        assume_centered: bool = False,
+        layout: Any = "vech",
+        threads: int | None = None,
     ) -> None:
         self.ddof = ddof
         self.missing = missing
+        self.assume_centered = assume_centered
         self.layout = layout
         self.threads = threads
 
     def _estimate(self, X: Array) -> Packed:
         return covariance.sample(
-            X, ddof=self.ddof, missing=self.missing, layout=self.layout, threads=self.threads
+            X,
+            ddof=self.ddof,
+            missing=self.missing,
+            assume_centered=self.assume_centered,
+            layout=self.layout,
+            threads=self.threads,
         )
 
 
@@ -311,6 +329,10 @@ class LedoitWolf(_Covariance):
     ----------
     target : {"identity", "constant-correlation"}
         What the sample covariance is shrunk towards.
+    missing : {"raise", "neutral"}
+        What NaN means.
+    assume_centered : bool
+        Whether the means are taken to be zero, as `location_` then is.
     layout : str or layout
         Of `covariance_`.
     threads : int, optional
@@ -332,15 +354,31 @@ class LedoitWolf(_Covariance):
     (True, 30)
     """
 
-    def __init__(self, *, target: str = "identity", layout: Any = "vech", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        target: str = "identity",
+        missing: str = "raise",
+        assume_centered: bool = False,
+        layout: Any = "vech",
+        threads: int | None = None,
+    ) -> None:
         self.target = target
+        self.missing = missing
+        self.assume_centered = assume_centered
         self.layout = layout
         self.threads = threads
 
     def _estimate(self, X: Array) -> Packed:
         found: Packed
         found, self.shrinkage_ = covariance.ledoit_wolf(
-            X, self.target, layout=self.layout, threads=self.threads, return_shrinkage=True
+            X,
+            self.target,
+            missing=self.missing,
+            assume_centered=self.assume_centered,
+            layout=self.layout,
+            threads=self.threads,
+            return_shrinkage=True,
         )
         return found
 
@@ -350,6 +388,10 @@ class OAS(_Covariance):
 
     Parameters
     ----------
+    missing : {"raise", "neutral"}
+        What NaN means.
+    assume_centered : bool
+        Whether the means are taken to be zero, as `location_` then is.
     layout : str or layout
         Of `covariance_`.
     threads : int, optional
@@ -368,14 +410,28 @@ class OAS(_Covariance):
     True
     """
 
-    def __init__(self, *, layout: Any = "vech", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        missing: str = "raise",
+        assume_centered: bool = False,
+        layout: Any = "vech",
+        threads: int | None = None,
+    ) -> None:
+        self.missing = missing
+        self.assume_centered = assume_centered
         self.layout = layout
         self.threads = threads
 
     def _estimate(self, X: Array) -> Packed:
         found: Packed
         found, self.shrinkage_ = covariance.oas(
-            X, layout=self.layout, threads=self.threads, return_shrinkage=True
+            X,
+            missing=self.missing,
+            assume_centered=self.assume_centered,
+            layout=self.layout,
+            threads=self.threads,
+            return_shrinkage=True,
         )
         return found
 

@@ -11,6 +11,7 @@ from vech.counts.codes import Measure, Progress, encode, write
 from vech.covariance.data import Data, open_data
 from vech.covariance.medians import middles
 from vech.covariance.result import Result
+from vech.covariance.weighted import write_weighted
 from vech.layouts.dialects import AnyLayout
 from vech.packed.packed import Packed
 
@@ -24,6 +25,7 @@ def quadrant(
     X: Any,
     *,
     missing: str = "raise",
+    min_periods: int | None = None,
     layout: str | AnyLayout = "vech",
     out: Array | None = None,
     threads: int | None = None,
@@ -38,6 +40,9 @@ def quadrant(
     missing : {"raise", "neutral", "pairwise"}
         NaN is an error; or counts as the median, which keeps the result positive semidefinite; or each pair of columns
         uses the rows in which both are there (about the medians of all that is there), and the result may be indefinite.
+    min_periods : int, optional
+        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal
+        for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of ones.
     out : array, shape (length,), optional
@@ -76,7 +81,7 @@ def quadrant(
     array([[1., 0.],
            [0., 1.]])
     """
-    data = open_data(X, missing=missing)
+    data = open_data(X, missing=missing, min_periods=min_periods)
     data.check()
     lower, upper = middles(data)  # their mean may round to one of them
     low, high = np.nextafter(lower, upper), np.nextafter(upper, lower)
@@ -87,6 +92,7 @@ def jaccard(
     X: Any,
     *,
     missing: str = "raise",
+    min_periods: int | None = None,
     layout: str | AnyLayout = "vech",
     out: Array | None = None,
     threads: int | None = None,
@@ -100,6 +106,9 @@ def jaccard(
         Of 0 and 1 (or bool), or of -1, 0 and 1.
     missing : {"raise", "neutral", "pairwise"}
         NaN is an error; or counts as 0; or each pair of columns uses the rows in which both are there.
+    min_periods : int, optional
+        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal
+        for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of ones.
     out : array, shape (length,), optional
@@ -136,13 +145,14 @@ def jaccard(
     >>> jaccard(np.array([[1, 1], [0, 1], [1, 1], [0, 0]])).half.round(3)
     array([1.   , 0.667, 1.   ])
     """
-    return _ternary("jaccard", X, JACCARD, 1, missing, layout, out, threads, progress)
+    return _ternary("jaccard", X, JACCARD, 1, missing, min_periods, layout, out, threads, progress)
 
 
 def hamming(
     X: Any,
     *,
     missing: str = "raise",
+    min_periods: int | None = None,
     layout: str | AnyLayout = "vech",
     out: Array | None = None,
     threads: int | None = None,
@@ -156,6 +166,9 @@ def hamming(
         Of 0 and 1 (or bool), or of -1, 0 and 1.
     missing : {"raise", "neutral", "pairwise"}
         NaN is an error; or counts as 0; or each pair of columns uses the rows in which both are there.
+    min_periods : int, optional
+        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal
+        for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of zeros, as "condensed" does.
     out : array, shape (length,), optional
@@ -191,13 +204,14 @@ def hamming(
     >>> hamming(np.array([[1, 1, -1], [0, 1, 0], [1, 1, 1], [0, 0, 0]]), layout="condensed").half
     array([0.25, 0.25, 0.5 ])
     """
-    return _ternary("hamming", X, HAMMING, 0, missing, layout, out, threads, progress)
+    return _ternary("hamming", X, HAMMING, 0, missing, min_periods, layout, out, threads, progress)
 
 
 def matching(
     X: Any,
     *,
     missing: str = "raise",
+    min_periods: int | None = None,
     layout: str | AnyLayout = "vech",
     out: Array | None = None,
     threads: int | None = None,
@@ -211,6 +225,9 @@ def matching(
         Of 0 and 1 (or bool), or of -1, 0 and 1.
     missing : {"raise", "neutral", "pairwise"}
         NaN is an error; or counts as 0; or each pair of columns uses the rows in which both are there.
+    min_periods : int, optional
+        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal
+        for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of ones.
     out : array, shape (length,), optional
@@ -246,7 +263,7 @@ def matching(
     >>> matching(np.array([[1, 1], [0, 1], [1, 1], [0, 0]])).half
     array([1.  , 0.75, 1.  ])
     """
-    return _ternary("matching", X, MATCHING, 1, missing, layout, out, threads, progress)
+    return _ternary("matching", X, MATCHING, 1, missing, min_periods, layout, out, threads, progress)
 
 
 def _ternary(
@@ -255,12 +272,13 @@ def _ternary(
     measure: Measure,
     implied: int,
     missing: str,
+    min_periods: int | None,
     layout: str | AnyLayout,
     out: Array | None,
     threads: int | None,
     progress: Progress | None,
 ) -> Packed:
-    data = open_data(X, missing=missing)
+    data = open_data(X, missing=missing, min_periods=min_periods)
     data.need_passes(name)
     data.check()
     _check_ternary(data, name)
@@ -296,5 +314,8 @@ def _measure(
     codes = encode(
         data.pieces(), low, high, closed=closed, pairwise=data.missing == "pairwise", threads=threads
     )
-    write(codes, measure, result.half, result.plain.grow, threads=threads, progress=progress)
+    if data.min_periods is None:
+        write(codes, measure, result.half, result.plain.grow, threads=threads, progress=progress)
+    else:
+        write_weighted(codes, None, measure, result, min_periods=data.min_periods, progress=progress)
     return result.store(data.labels)

@@ -41,6 +41,7 @@ class Data(NamedTuple):
     again: bool
     make: Callable[[], Iterator[Array]]
     index: Any = None  # of the rows of a pandas frame
+    min_periods: int | None = None  # rows that two columns need in common; None refuses what is undefined
 
     def blocks(self, height: int | None = None) -> Iterator[tuple[int, Array]]:
         """(first row, rows of X as they are), at most `height` at a time."""
@@ -96,8 +97,8 @@ class Data(NamedTuple):
         return rows
 
     def check_counted(self, counted: Array) -> None:
-        """ValueError for a column of which no number counts."""
-        if not counted.all():
+        """ValueError for a column of which no number counts, unless pairs that are undefined are welcome."""
+        if self.min_periods is None and not counted.all():
             raise ValueError(
                 f"{self.column(int(np.argmin(counted)))} of X has no number that counts: drop it"
             )
@@ -162,6 +163,7 @@ def open_data(
     policies: Sequence[str] = MISSING,
     complex_too: bool = False,
     ordered: bool = False,
+    min_periods: int | None = None,
 ) -> Data:
     """X as `Data`.
 
@@ -178,17 +180,20 @@ def open_data(
         Whether complex numbers are welcome.
     ordered : bool
         Whether only the order of numbers counts, so that integers may exceed those that float64 tells apart.
+    min_periods : int, optional
+        How many rows a pair of columns needs in common, where `missing` is "pairwise".
     """
     if isinstance(missing, str) and missing in MISSING and missing not in policies:
         raise ValueError(
             f"missing={missing!r} is not offered here: choose from {', '.join(map(repr, policies))}"
         )
     one_of("missing", missing, tuple(policies))
+    check_min_periods(min_periods, missing)
     how = (missing, tuple(policies))
     if isinstance(X, Iterator):
-        return _streamed(X, None, how, complex_too)
+        return _streamed(X, None, how, complex_too)._replace(min_periods=min_periods)
     if callable(X) and not hasattr(X, "__array__") and not _is_frame(X):
-        return _streamed(_called(X), X, how, complex_too)
+        return _streamed(_called(X), X, how, complex_too)._replace(min_periods=min_periods)
     array, labels = as_block(X, "X")
     if 0 in array.shape:
         what = "rows" if array.shape[0] == 0 else "columns"
@@ -198,7 +203,22 @@ def open_data(
         check_integers(array, "X")
     n, p = array.shape
     index = X.index if labels is not None and hasattr(X, "iloc") else None
-    return Data(p, n, dtype, labels, *how, array, True, lambda: iter((array,)), index)
+    return Data(p, n, dtype, labels, *how, array, True, lambda: iter((array,)), index, min_periods)
+
+
+def check_min_periods(min_periods: Any, missing: str) -> None:
+    """Refuse what is no number of rows, and one that nothing is held against."""
+    if min_periods is None:
+        return
+    if isinstance(min_periods, bool) or not isinstance(min_periods, Integral):
+        raise TypeError(f"min_periods must be a whole number of rows, not {min_periods!r}")
+    if min_periods < 1:
+        raise ValueError(f"min_periods must be at least 1 row, not {min_periods}")
+    if missing != "pairwise":
+        raise ValueError(
+            f"min_periods counts the rows that two columns have in common, and missing={missing!r} uses all "
+            f"rows: say missing='pairwise', or leave min_periods out"
+        )
 
 
 def _streamed(
@@ -355,11 +375,14 @@ def rounded_integer(integer: object) -> str:
     )
 
 
-def check_underflow(data: Data, squares: Array, dtype: Dtype, weights: Array | None = None) -> None:
+def check_underflow(
+    data: Data, squares: Array, dtype: Dtype, weights: Array | None = None, *, about_zero: bool = False
+) -> None:
     """Refuse columns that vary, but so little that their sums of squares, in this dtype, lost digits or all.
 
-    Where X can be read again, columns whose sum is 0 are told from constant ones, and numbers that are small from
-    weights that are: a column may vary in rows alone that hardly count.
+    With `about_zero`, what varies is what is not zero. Where X can be read again, columns whose sum is 0 are
+    told from constant ones, and numbers that are small from weights that are: a column may vary in rows alone
+    that hardly count.
     """
     small = squares < np.finfo(dtype).tiny
     if not small.any():
@@ -367,7 +390,7 @@ def check_underflow(data: Data, squares: Array, dtype: Dtype, weights: Array | N
     look = data.again and weights is not None
     varied = small & (squares > 0) & (not look)
     if data.again and not varied.any():
-        first: Array | None = None
+        first: Array | None = np.zeros((1, np.count_nonzero(small))) if about_zero else None
         for start, block in data.blocks():
             if weights is not None:
                 block = block[weights[start : start + len(block)] > NEGLIGIBLE * weights.max()]

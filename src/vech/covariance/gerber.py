@@ -46,6 +46,7 @@ def gerber(
     center: str = "zero",
     weights: Any = None,
     missing: str = "raise",
+    min_periods: int | None = None,
     repair: str | None = None,
     layout: str | AnyLayout = "vech",
     out: Array | None = None,
@@ -73,6 +74,9 @@ def gerber(
     missing : {"raise", "neutral", "pairwise"}
         NaN is an error; or no move, which keeps "gs1" and "gs2" positive semidefinite and draws their entries to 0; or
         each pair of columns uses the rows in which both are there, and the result may be indefinite.
+    min_periods : int, optional
+        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal
+        for 0 / 0. What has NaN cannot be repaired.
     repair : {"nearest", "shrink"}, optional
         Makes the statistic positive definite, by `vech.linalg.nearest_correlation` or `vech.linalg.shrink_to_psd`,
         which expand it.
@@ -121,10 +125,11 @@ def gerber(
     arXiv:2305.05663); mostly it has full rank, even with far more columns than rows. Source: S. Gerber et al., "The Gerber
     statistic: a robust co-movement measure for portfolio optimization", J. Portfolio Management 48(3), 2022.
 
-    Two passes over X, which becomes two bits per number, n_samples n_features / 4 bytes (3/8 with "pairwise"); n_samples
-    n_features^2 / 2 bits are compared, some hundreds at a time. With `weights`, BLAS multiplies tiles of zeros and ones
-    in float64 instead: two products, with "pairwise" five, rounded in an order that depends on where columns stand; without,
-    swapping columns swaps the numbers exactly. No square is held, but by `repair`.
+    Two passes over X, which becomes two bits per number, n_samples n_features / 4 bytes (3/8 with
+    "pairwise"); n_samples n_features^2 / 2 bits are compared, some hundreds at a time. With `weights` or
+    `min_periods`, BLAS multiplies tiles of zeros and ones in float64 instead: two products, with "pairwise"
+    five, rounded in an order that depends on where columns stand; without, swapping columns swaps the numbers
+    exactly. No square is held, but by `repair`.
 
     Examples
     --------
@@ -141,7 +146,7 @@ def gerber(
     one_of("center", center, CENTERS)
     if repair is not None:
         one_of("repair", repair, REPAIRS)
-    data = open_data(X, missing=missing)
+    data = open_data(X, missing=missing, min_periods=min_periods)
     data.need_passes("gerber")
     given = as_weights(weights, data)
     bounds = as_thresholds(threshold, data)
@@ -159,10 +164,10 @@ def gerber(
     measure = FORMS[form]
     codes = encode(data.pieces(), low, high, pairwise=missing == "pairwise", threads=threads)
     scale = None if correlation or repair else found.deviation
-    if given is None:
+    if given is None and min_periods is None:
         write(codes, measure, result.half, result.plain.grow, scale=scale, threads=threads, progress=progress)
     else:
-        write_weighted(codes, given, measure, result, scale=scale, progress=progress)
+        write_weighted(codes, given, measure, result, scale=scale, min_periods=min_periods, progress=progress)
     if repair is not None:
         repaired = nearest_correlation if repair == "nearest" else shrink_to_psd
         matrix = repaired(Packed(result.half, result.plain)).matrix

@@ -1,13 +1,23 @@
-"""Columns with missing numbers: means of what is there, and covariances pair by pair."""
+"""Columns with missing numbers: means of what is there, covariances and rank correlations pair by pair."""
+
+from typing import Any
 
 import numpy as np
 
 from vech.arrays import Array, Dtype, check_progress
 from vech.covariance.data import Data, check_rows, check_underflow
 from vech.covariance.moments import Progress, raise_overflow, refuse, tiles
+from vech.covariance.ranks import Ranking, rankings
 from vech.covariance.result import Result
 
 SIDE = 256  # columns taken against each other: six squares of this side
+CLOSE = 1e-2  # of the distance to the mean: then squares about it may lose digits
+COLUMN_NUMBERS = 2**21  # of columns that are sorted together
+RANK_SIDE = 64  # the same of ranks
+RANK_NUMBERS = (
+    2**13
+)  # ranks over common rows taken together: larger arrays, new each time, take 5 times as long
+LOST = 1e-6  # of the sum of squares about a mean of other rows: of what is less, too many digits are rounding
 
 
 def present_means(data: Data, weights: Array | None = None) -> Array:
@@ -36,24 +46,48 @@ def present_means(data: Data, weights: Array | None = None) -> Array:
     data.check_counted(counts > 0)
     if not np.isfinite(sums).all():
         raise_overflow(data)
-    return np.asarray(first + sums / counts)
+    return np.asarray(first + np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0))
+
+
+def has_nan(data: Data) -> bool:
+    """Whether a number of X is missing."""
+    return any(np.isnan(block.astype(data.dtype, copy=False)).any() for _, block in data.blocks())
+
+
+def center_of(data: Data, assume_centered: bool, weights: Array | None = None) -> Array | None:
+    """What NaN counts as where it is neutral: zeros, or the means of what is there; None where it is not."""
+    if data.missing != "neutral":
+        return None
+    means = present_means(data, weights)
+    return np.zeros_like(means) if assume_centered else means
 
 
 def pairwise(
-    data: Data, result: Result, ddof: float, standardise: bool, progress: Progress | None = None
+    data: Data,
+    result: Result,
+    ddof: float,
+    standardise: bool,
+    *,
+    assume_centered: bool = False,
+    progress: Progress | None = None,
 ) -> None:
     """Covariances or correlations, each over the rows that both columns have.
 
-    With y = x - m where there is a number, else 0, and e = 1 there, else 0: over the common rows the number is
-    N = e e', the sum of products A = y y', the sums B = y e', so that S = (A - B B' / N) / (N - ddof), and the
-    variances over them are V = y^2 e' - B^2 / N.
+    With y = x - m where there is a number, else 0, and e = 1 there, else 0: over the common rows the number
+    is N = e e', the sum of products A = y y', the sums B = y e', so that S = (A - B B' / N) / (N - ddof), and
+    the variances over them are V = y^2 e' - B^2 / N. With `assume_centered` m and B are 0. Pairs of
+    which V has lost its digits are computed again, one by one; of covariances V is looked at where a column is
+    mostly far from its mean.
     """
     check_progress(progress)
     X = data.whole("missing='pairwise'")
     shift = present_means(data)
+    if assume_centered:
+        shift = np.zeros_like(shift)
     _check_squares(data, shift, np.dtype(np.float64) if standardise else data.dtype)
     runs = result.runs()
     wide = np.complex128 if data.dtype.kind == "c" else np.float64
+    far = np.full(data.p, standardise) if standardise or assume_centered else _far(X, shift)
     side = min(SIDE, data.p)
     height = max(1, 2**23 // (side * 16))
     done = 0
@@ -62,6 +96,7 @@ def pairwise(
         common, products = np.zeros(shape), np.zeros(shape, wide)
         left_sums, right_sums = np.zeros(shape, wide), np.zeros(shape, wide)
         left_squares, right_squares = np.zeros(shape), np.zeros(shape)
+        squared = far[rows].any() or far[columns].any()
         for start in range(0, len(X), height):
             block = X[start : start + height]
             y, e = _present(block[:, rows], shift[rows], wide)
@@ -70,22 +105,38 @@ def pairwise(
             products += y.T @ z.conj()
             left_sums += y.T @ f
             right_sums += e.T @ z.conj()
-            if standardise:
+            if squared:
                 left_squares += (np.abs(y) ** 2).T @ f
                 right_squares += e.T @ np.abs(z) ** 2
-        _check_common(data, common, ddof, rows, columns)
-        block = products - left_sums * right_sums / common
+        undefined = _few(data, common, max(ddof, 0), f" for ddof={ddof:g}", rows, columns)
+        if assume_centered:
+            left_sums[...] = right_sums[...] = 0
+        number = np.where(common > 0, common, 1)
+        block = products - left_sums * right_sums / number
+        left, right = (left_squares == 0) & ~undefined, (right_squares == 0) & ~undefined
+        least = LOST * left_squares, LOST * right_squares
+        left_squares -= np.abs(left_sums) ** 2 / number
+        right_squares -= np.abs(right_sums) ** 2 / number
+        weak = (left_squares <= least[0]) | (right_squares <= least[1])
+        again = np.argwhere(weak & ~undefined & ~left & ~right) if squared else ()
         if standardise:
-            left_squares -= np.abs(left_sums) ** 2 / common
-            right_squares -= np.abs(right_sums) ** 2 / common
-            _check_varied(data, left_squares, right_squares, common, rows, columns)
-            block /= np.sqrt(left_squares)
-            block /= np.sqrt(right_squares)
+            block /= np.sqrt(np.where(weak, 1, left_squares))
+            block /= np.sqrt(np.where(weak, 1, right_squares))
             block /= np.maximum(np.abs(block), 1)
             if rows == columns:
                 np.fill_diagonal(block, 1)
+            for i, j in again:
+                pair = _common_rows(X, rows.start + i, columns.start + j, wide)
+                left[i, j], right[i, j] = not pair[:, 0].any(), not pair[:, 1].any()
+                if rows.start + i != columns.start + j:
+                    block[i, j] = _correlation(pair)
+            undefined |= _flat(data, left, right, common, rows, columns)
         else:
-            block /= common - ddof
+            block /= np.where(undefined, 1, common - ddof)
+            for i, j in again:
+                pair = _common_rows(X, rows.start + i, columns.start + j, wide)
+                block[i, j] = pair[:, 0] @ pair[:, 1].conj() / (common[i, j] - ddof)
+        block[undefined] = np.nan
         if runs.conjugates:
             block = block.conj() if runs.turned else block
             if rows == columns:
@@ -116,24 +167,141 @@ def _present(block: Array, shift: Array, wide: type) -> tuple[Array, Array]:
     return np.where(there, numbers, 0), there.astype(np.float64)
 
 
-def _check_common(data: Data, common: Array, ddof: float, rows: slice, columns: slice) -> None:
-    few = np.argwhere(common <= max(ddof, 0))
-    if len(few):
-        i, j = few[0]
+def _few(data: Data, common: Array, most: float, why: str, rows: slice, columns: slice) -> Array:
+    """Pairs with too few rows in common; ValueError where that is not welcome."""
+    few = common <= most
+    if data.min_periods is not None:
+        return np.asarray(few | (common < data.min_periods))
+    if few.any():
+        i, j = np.argwhere(few)[0]
         raise ValueError(
             f"{data.column(rows.start + i)} and {data.column(columns.start + j)} of X have {common[i, j]:.0f} "
-            f"rows in common, too few for ddof={ddof}: drop one of them, or use missing='neutral'"
+            f"rows in common, too few{why}: drop one of them, use missing='neutral', or say min_periods=1 to "
+            f"have NaN there"
         )
+    return np.asarray(few)
 
 
-def _check_varied(data: Data, left: Array, right: Array, common: Array, rows: slice, columns: slice) -> None:
-    flat = np.argwhere((left <= 0) | (right <= 0))
-    if len(flat):
-        i, j = flat[0]
+def _flat(data: Data, left: Array, right: Array, common: Array, rows: slice, columns: slice) -> Array:
+    """Pairs of which one is constant over the common rows; ValueError where that is not welcome."""
+    flat = left | right
+    if data.min_periods is None and flat.any():
+        i, j = np.argwhere(flat)[0]
         constant, other = (
-            (rows.start + i, columns.start + j) if left[i, j] <= 0 else (columns.start + j, rows.start + i)
+            (rows.start + i, columns.start + j) if left[i, j] else (columns.start + j, rows.start + i)
         )
         raise ValueError(
             f"{data.column(constant)} of X is constant in the {common[i, j]:.0f} rows that it has in common with "
-            f"{data.column(other)}, and their correlation is 0/0: drop it, or use missing='neutral'"
+            f"{data.column(other)}, and their correlation is 0/0: drop it, use missing='neutral', or say "
+            f"min_periods=1 to have NaN there"
         )
+    return np.asarray(flat)
+
+
+def _far(X: Array, shift: Array) -> Array:
+    """Columns of which the middle half of the numbers lie closer together than near the mean, which others moved."""
+    n, p = X.shape
+    found = np.zeros(p, bool)
+    width = max(1, COLUMN_NUMBERS // n)
+    for first in range(0, p, width):
+        cut = slice(first, min(first + width, p))
+        y = X[:, cut] - shift[cut]
+        y = np.sort(np.abs(y) if y.dtype.kind == "c" else y, axis=0)  # NaN last
+        counts = (~np.isnan(y)).sum(axis=0)
+        low, middle, high = (y[counts * k // 4, np.arange(counts.size)] for k in (1, 2, 3))
+        found[cut] = high - low < CLOSE * np.abs(middle)
+    return found
+
+
+def _common_rows(X: Array, i: int, j: int, wide: type) -> Array:
+    """Two columns over the rows that both have, about their means; zeros of a constant one."""
+    pair: Array = X[:, [i, j]].astype(wide)
+    pair = pair[~np.isnan(pair).any(axis=1)]
+    pair -= pair[0]
+    pair -= pair.mean(axis=0)
+    return pair
+
+
+def _correlation(pair: Array) -> Any:
+    """Of two columns about their means; 0 where one is constant, which is for others to see."""
+    size = np.abs(pair).max(axis=0)
+    pair = pair / np.where(size > 0, size, 1)
+    roots = np.sqrt((np.abs(pair) ** 2).sum(axis=0))
+    found = pair[:, 0] @ pair[:, 1].conj() / (roots.prod() or 1)
+    return found / max(abs(found), 1)
+
+
+# ---------------------------------------------------------------- ranks
+
+
+def pairwise_ranks(data: Data, result: Result, progress: Progress | None = None) -> None:
+    """Spearman's correlations, each of ranks over the rows that both columns have.
+
+    Of a column sorted once, the ranks over fewer rows follow from how many of these come before: a running
+    sum over its order.
+    """
+    check_progress(progress)
+    X = data.whole("missing='pairwise'")
+    ranked = rankings(data)
+    n, p = X.shape
+    runs = result.runs()
+    width = max(1, RANK_NUMBERS // n)
+    done = 0
+    for rows, columns in tiles(p, runs.grow, RANK_SIDE):
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        common, block, left, right = (np.zeros(shape) for _ in range(4))
+        for start in range(columns.start, columns.stop, width):
+            some = _ranked_columns(ranked, slice(start, min(start + width, columns.stop)))
+            at = slice(start - columns.start, start - columns.start + some.valid.shape[1])
+            for i in range(min(shape[0], at.stop) if rows == columns else shape[0]):
+                common[i, at], block[i, at], left[i, at], right[i, at] = _products(
+                    ranked, rows.start + i, some
+                )
+        if rows == columns:  # one triangle was computed
+            common, block = (np.triu(part) + np.triu(part, 1).T for part in (common, block))
+            left, right = np.triu(left) + np.triu(right, 1).T, np.triu(right, 1) + np.triu(left).T
+        undefined = _few(data, common, 0, " for a correlation", rows, columns)
+        undefined |= _flat(data, (left == 0) & ~undefined, (right == 0) & ~undefined, common, rows, columns)
+        block /= np.sqrt(np.where(undefined, 1, left))
+        block /= np.sqrt(np.where(undefined, 1, right))
+        np.clip(block, -1, 1, out=block)
+        if rows == columns:
+            np.fill_diagonal(block, 1)
+        block[undefined] = np.nan
+        runs.write(rows, columns, block.astype(result.dtype), "write", 1)
+        if progress is not None:
+            done += shape[0] * shape[1] * (1 if rows == columns else 2)
+            progress(n * done // p**2, n)
+
+
+def _ranked_columns(ranked: Ranking, columns: slice) -> Ranking:
+    """Some columns side by side, shape (n, columns), `low` and `high` as places in an array of n + 1 rows."""
+    order, low, high, valid = (np.ascontiguousarray(part[columns].T) for part in ranked)
+    count = valid.shape[1]
+    at = np.arange(count)
+    return Ranking(
+        order.astype(np.intp), low.astype(np.intp) * count + at, high.astype(np.intp) * count + at, valid
+    )
+
+
+def _products(ranked: Ranking, i: int, others: Ranking) -> tuple[Array, Array, Array, Array]:
+    """Of column i and each other one: common rows, and over them sums of products and squares of ranks."""
+    both = others.valid & ranked.valid[i][:, None]
+    count = both.sum(axis=0, dtype=np.int32)
+    before = _running(others.valid[ranked.order[i]])
+    own = before[ranked.low[i]] + before[ranked.high[i]] - count
+    before = _running(ranked.valid[i].take(others.order)).reshape(-1)
+    theirs = before.take(others.low) + before.take(others.high) - count
+    own = np.multiply(own, both, dtype=np.float64)
+    theirs = np.multiply(theirs, both, dtype=np.float64)
+    products, left, right = (
+        np.einsum("ij,ij->j", a, b) for a, b in ((own, theirs), (own, own), (theirs, theirs))
+    )
+    return count, products, left, right
+
+
+def _running(counted: Array) -> Array:
+    """How many are counted before each place of a column, and at its end."""
+    before = np.zeros((counted.shape[0] + 1, counted.shape[1]), np.int32)
+    np.cumsum(counted, axis=0, out=before[1:])
+    return before

@@ -9,11 +9,14 @@ import numpy as np
 from vech.arrays import Array
 from vech.counts.codes import Measure, Progress, pair_codes, write
 from vech.covariance.data import Data, open_data
+from vech.covariance.moments import tiles
+from vech.covariance.ranks import rankings
 from vech.covariance.result import Result
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
 from vech.packed.packed import Packed
 
+SIDE = 256  # columns taken against each other, where some pairs are undefined
 H = (1, -2, 0, 0)  # concordant - discordant
 VARIANTS = {"b": Measure(H, root=True), "a": Measure(H, (0, 0, 0, 1))}
 
@@ -23,6 +26,7 @@ def kendall(
     variant: str = "b",
     *,
     missing: str = "raise",
+    min_periods: int | None = None,
     layout: str | AnyLayout = "vech",
     out: Array | None = None,
     threads: int | None = None,
@@ -39,6 +43,9 @@ def kendall(
     missing : {"raise", "neutral", "pairwise"}
         NaN is an error; or ties with every number, which keeps the result positive semidefinite; or each pair of columns
         uses the rows in which both are there, as pandas does, and the result may be indefinite.
+    min_periods : int, optional
+        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal
+        for 0 / 0, as pandas has it (its own default is 1).
     layout : str or layout
         Of the result; with variant "b" it may leave out the diagonal of ones.
     out : array, shape (length,), optional
@@ -74,7 +81,7 @@ def kendall(
 
     Time for n_samples^2 n_features^2 / 4 bits, some hundreds at a time: faster than sorting each pair of columns until there
     are about 10 000 rows. Memory for a copy of X, at most 128 MiB of codes and, where these do not suffice, 128 MiB of
-    counts.
+    counts. With `min_periods` also 13 bytes for each number of X, and up to five products of X by BLAS.
 
     Examples
     --------
@@ -88,14 +95,43 @@ def kendall(
     array([ 0.5  ,  0.833, -0.5  ])
     """
     one_of("variant", variant, tuple(VARIANTS))
-    data = open_data(X, missing=missing, ordered=True)
+    data = open_data(X, missing=missing, ordered=True, min_periods=min_periods)
     whole = data.whole("Kendall's tau")
     if data.check() < 2:
         raise ValueError("X has one row, and Kendall's tau compares rows: it needs two at least")
     result = Result(data.p, data.dtype, layout, out, source=data.array, implied=1 if variant == "b" else None)
     codes = pair_codes(_ordered(whole, data), pairwise=missing == "pairwise", threads=threads)
-    write(codes, VARIANTS[variant], result.half, result.plain.grow, threads=threads, progress=progress)
+    measure = VARIANTS[variant]
+    write(codes, measure, result.half, result.plain.grow, threads=threads, progress=progress)
+    if data.min_periods is not None:
+        _mark_undefined(data, result, data.min_periods, measure.root)
     return result.store(data.labels)
+
+
+def _mark_undefined(data: Data, result: Result, min_periods: int, ties: bool) -> None:
+    """NaN for pairs with fewer rows in common, and off the diagonal for 0 / 0: no two rows, or ties alone.
+
+    With ranks r, in whole numbers, a column is constant over N rows where N sum r^2 - (sum r)^2, else at
+    least N - 1, is 0.
+    """
+    ranked = rankings(data)
+    middle = ranked.valid.shape[1] // 2
+    runs = result.runs()
+    buffer = np.empty(SIDE * SIDE, result.dtype)
+    for rows, columns in tiles(data.p, runs.grow, SIDE):
+        left, right = ranked.valid[rows].astype(np.float64), ranked.valid[columns].astype(np.float64)
+        common = left @ right.T
+        undefined = common < 2
+        if ties:
+            own, theirs = ((ranked.low[cut] - middle) * ranked.valid[cut] for cut in (rows, columns))
+            own, theirs = own.astype(np.float64), theirs.astype(np.float64)
+            undefined |= common * (own**2 @ right.T) - (own @ right.T) ** 2 < common / 2
+            undefined |= common * (left @ (theirs**2).T) - (left @ theirs.T) ** 2 < common / 2
+        if rows == columns:
+            np.fill_diagonal(undefined, False)
+        block = runs.read(rows, columns, buffer, 1)
+        block[undefined | (common < min_periods)] = np.nan
+        runs.write(rows, columns, block, "write", 1)
 
 
 def _ordered(X: Array, data: Data) -> Array:

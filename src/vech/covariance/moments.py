@@ -172,11 +172,38 @@ class Moments:
         self.sums = self.sums - self.weight * change
         self._shift = shift
 
+    def fade(self, factor: float) -> None:
+        """Let all rows so far count by this factor less."""
+        if self.rows == 0 or factor == 1:
+            return
+        self._settle()
+        for start in range(0, self.runs.half.size, BLOCK):
+            self.runs.half[start : start + BLOCK] *= factor
+        self.sums = self.sums * factor
+        self.weight *= factor
+        self.squares *= factor * factor
+
+    def approach(self, mean: Array, weight: float) -> None:
+        """Take rows about the mean of those to come, where these weigh as much as all there are.
+
+        Then neither what there is, near which the mean was, nor what comes cancels: of the mean m of both, of
+        weights V and W, (m - c)^2 is at most V / W times the variance.
+        """
+        if self.rows == 0:
+            self._shift = mean.astype(self.dtype)
+        elif weight >= self.weight:
+            self.move(mean)
+
+    def settle_shift(self) -> None:
+        """Move the shift to the mean, where that has come to stray from it."""
+        if self._strays():
+            self.move(self.mean)
+
     def merge(self, other: "Moments") -> bool:
         """Add the rows of another one, at rest, which stays as it is; whether all sums are finite."""
         if other.rows == 0:
             return True
-        if self.rows == 0:
+        if self.weight == 0:  # no rows, or faded ones
             self._shift, self.sums = other.shift, other.sums.copy()
             self.runs.half[...] = other.runs.half
             self._fresh = False
@@ -429,12 +456,19 @@ def gather(
     weights: Array | None = None,
     *,
     shift: Array | None = None,
+    assume_centered: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
     look: Callable[[Array], None] | None = None,
 ) -> Moments:
-    """The moments of all rows of X, of which `look` sees each block; with a shift, NaN counts as that."""
+    """The moments of all rows of X, of which `look` sees each block.
+
+    With a shift, NaN counts as that; with `assume_centered` the mean is zero, whatever the rows say.
+    """
     check_progress(progress)
+    if assume_centered:
+        shift = np.zeros(data.p)
+    fill = shift is not None and data.missing != "raise"
     moments = Moments(runs, data.dtype, shift=shift, threads=threads)
     rows = 0
     for start, block in data.blocks(max(1, RAW_BYTES // (data.p * data.dtype.itemsize))):
@@ -443,7 +477,7 @@ def gather(
             raise ValueError(f"there are {weights.size} weights, and X has more rows")
         tick = None if progress is None else _ticker(progress, start, len(block), data.n)
         part = None if weights is None else weights[start:rows]
-        if not moments.add(block, part, fill=shift is not None, tick=tick):
+        if not moments.add(block, part, fill=fill, tick=tick):
             refuse(data, block, start)
         if look is not None:
             look(block)
@@ -452,10 +486,12 @@ def gather(
     check_rows(rows)
     if weights is not None and rows < weights.size:
         raise ValueError(f"there are {weights.size} weights for {rows} rows")
+    if assume_centered:
+        moments.sums[...] = 0
     squares = moments.variances(1.0)
     if not np.isfinite(squares).all():
         raise_overflow(data)
-    check_underflow(data, squares, data.dtype, weights)
+    check_underflow(data, squares, data.dtype, weights, about_zero=assume_centered)
     return moments
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from vech.arrays import Array
 from vech.covariance.data import Data, as_weights, open_data
-from vech.covariance.incomplete import pairwise, present_means
+from vech.covariance.incomplete import center_of, has_nan, pairwise, pairwise_ranks
 from vech.covariance.moments import Moments, Progress, accumulator, gather
 from vech.covariance.ranks import centred_ranks
 from vech.covariance.result import Result
@@ -20,9 +20,11 @@ from vech.packed.packed import Packed
 def sample(
     X: Any,
     *,
-    ddof: float = 1,
+    ddof: float | None = None,
     weights: Any = None,
     missing: str = "raise",
+    min_periods: int | None = None,
+    assume_centered: bool = False,
     layout: str | AnyLayout = "vech",
     out: Array | None = None,
     threads: int | None = None,
@@ -36,8 +38,9 @@ def sample(
         Arrays, memory maps, lists; pandas and polars frames, whose columns become the labels; an iterator of
         blocks of rows, or a function without arguments that returns a new one. Bool and integers count as
         float64; complex numbers give the Hermitian covariance.
-    ddof : number
-        Taken off the number of rows in the divisor: 1 is unbiased, 0 maximum likelihood.
+    ddof : number, optional
+        Taken off the number of rows in the divisor: 1 is unbiased, 0 maximum likelihood. Unless told, 1, and
+        0 with `assume_centered`, where no mean is estimated.
     weights : array, shape (n_samples,), optional
         How much each row counts: finite, not negative, not all zero; `exponential_weights` makes such. Only
         their ratios matter (``aweights`` of ``numpy.cov``).
@@ -45,6 +48,11 @@ def sample(
         NaN is an error; or counts as its column's mean, which keeps the result positive semidefinite and
         shrinks it; or each pair of columns uses the rows in which both are there, as pandas does, and the
         result may be indefinite. The latter two read X twice.
+    min_periods : int, optional
+        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and for all else that
+        is undefined, as pandas has it (its own default is 1). Without, such a pair is an error.
+    assume_centered : bool
+        Whether the means are taken to be zero: products are summed as they are, and a neutral NaN is 0.
     layout : str or layout
         Of the result; it must store the diagonal.
     out : array, shape (length,), optional
@@ -64,7 +72,7 @@ def sample(
     ValueError
         For NaN, infinities (the first one's place is named), no rows or columns, a divisor that is not
         positive, weights that do not fit, a layout without its diagonal, and with "pairwise" two columns with
-        too few rows in common.
+        too few rows in common, unless `min_periods` says that they are NaN.
     TypeError
         For columns that are no numbers, by name, and an iterator where X is read twice.
     OverflowError
@@ -73,7 +81,7 @@ def sample(
     Notes
     -----
     ``S_ij = sum_t w_t (x_ti - m_i) conj(x_tj - m_j) / (W - ddof sum_t w_t^2 / W)``, ``W = sum_t w_t``, m the
-    weighted mean; without weights the divisor is ``n_samples - ddof``.
+    weighted mean, or zero with `assume_centered`; without weights the divisor is ``n_samples - ddof``.
 
     One pass over X, n_samples n_features^2 multiplications by BLAS. Memory for the half and a block of rows,
     at most 32 MiB or another half: neither X nor the square is copied. Up to 1024 columns a square of at most
@@ -93,15 +101,18 @@ def sample(
     >>> sample(iter([X[:1], X[1:]]), ddof=0, layout="numpy-tril").half
     array([0.66666667, 1.33333333, 4.66666667])
     """
-    return _estimate(X, ddof, weights, missing, False, layout, out, threads, progress)
+    how = _How(ddof, weights, missing, min_periods, assume_centered, standardise=False)
+    return _estimate(X, how, layout, out, threads, progress)
 
 
 def correlation(
     X: Any,
     *,
-    ddof: float = 1,
+    ddof: float | None = None,
     weights: Any = None,
     missing: str = "raise",
+    min_periods: int | None = None,
+    assume_centered: bool = False,
     layout: str | AnyLayout = "vech",
     out: Array | None = None,
     threads: int | None = None,
@@ -111,10 +122,12 @@ def correlation(
 
     Parameters
     ----------
-    X, weights, missing, out, threads, progress
+    X, weights, missing, min_periods, out, threads, progress
         As `sample` has them.
-    ddof : number
+    ddof : number, optional
         Cancels; only the divisor of `sample` must be positive.
+    assume_centered : bool
+        Whether the means are taken to be zero: then it is the cosine of two columns.
     layout : str or layout
         Of the result; one whose diagonal is "one" saves storing it.
 
@@ -126,8 +139,8 @@ def correlation(
     Raises
     ------
     ValueError
-        For a constant column, whose correlations are 0/0 (the first is named; with "pairwise" the pair), and
-        as `sample` does.
+        For a constant column, whose correlations are 0/0 (the first is named; with "pairwise" the pair, or
+        NaN with `min_periods`), and as `sample` does.
     TypeError, OverflowError
         As `sample` does.
 
@@ -145,13 +158,15 @@ def correlation(
     >>> correlation(np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 6.0]])).half
     array([1.        , 0.75592895, 1.        ])
     """
-    return _estimate(X, ddof, weights, missing, True, layout, out, threads, progress)
+    how = _How(ddof, weights, missing, min_periods, assume_centered, standardise=True)
+    return _estimate(X, how, layout, out, threads, progress)
 
 
 def spearman(
     X: Any,
     *,
     missing: str = "raise",
+    min_periods: int | None = None,
     layout: str | AnyLayout = "vech",
     out: Array | None = None,
     threads: int | None = None,
@@ -163,8 +178,12 @@ def spearman(
     ----------
     X : array, shape (n_samples, n_features), or data frame
         Real numbers; columns are ranked whole, so no blocks of rows.
-    missing : {"raise", "neutral"}
-        NaN is an error, or has the mean rank of its column.
+    missing : {"raise", "neutral", "pairwise"}
+        NaN is an error; or has the mean rank of its column, which keeps the result positive semidefinite; or
+        each pair of columns is ranked over the rows in which both are there, as pandas does, and the result
+        may be indefinite.
+    min_periods : int, optional
+        As `sample` has it.
     layout, out, threads, progress
         As `correlation` has them.
 
@@ -176,7 +195,9 @@ def spearman(
     Raises
     ------
     ValueError
-        For a constant column, NaN and infinities (the first one's place is named), and one row.
+        For a constant column, NaN and infinities (the first one's place is named), and one row; with
+        "pairwise" for two columns without a row in common, or of which one is constant over these, unless
+        `min_periods` says that they are NaN.
     TypeError
         For iterators, complex numbers, and columns that are no numbers.
 
@@ -186,7 +207,9 @@ def spearman(
     between two things", Am. J. Psychology 15(1), 1904.
 
     Cost as of `correlation`, and beside it the time to sort each column and the memory of int32 ranks of all
-    of X.
+    of X. With "pairwise", where something is missing, each pair has ranks of its own: each column is sorted
+    once, and a pair then takes some passes over its rows, O(n_samples n_features^2) in all without BLAS;
+    memory for 13 bytes for each number of X.
 
     Examples
     --------
@@ -194,10 +217,13 @@ def spearman(
     >>> spearman(np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 60.0]])).half
     array([1. , 0.5, 1. ])
     """
-    data = open_data(X, missing=missing, policies=("raise", "neutral"), ordered=True)
+    data = open_data(X, missing=missing, ordered=True, min_periods=min_periods)
     data.whole("spearman")
     data.check()
     result = Result(data.p, data.dtype, layout, out, source=data.array, implied=1)
+    if missing == "pairwise" and (min_periods is not None or has_nan(data)):
+        pairwise_ranks(data, result, progress)
+        return result.store(data.labels)
     ranks = open_data(centred_ranks(data))
     found = Result(data.p, ranks.dtype, result.plain, result.half if result.dtype == ranks.dtype else None)
     moments = gather(ranks, found.runs(), shift=np.zeros(data.p), threads=threads, progress=progress)
@@ -205,36 +231,60 @@ def spearman(
     return result.store(data.labels)
 
 
+class _How(NamedTuple):
+    """What is asked of the rows."""
+
+    ddof: float | None
+    weights: Any
+    missing: str
+    min_periods: int | None
+    assume_centered: bool
+    standardise: bool
+
+
 def _estimate(
     X: Any,
-    ddof: float,
-    weights: Any,
-    missing: str,
-    standardise: bool,
+    how: _How,
     layout: str | AnyLayout,
     out: Array | None,
     threads: int | None,
     progress: Progress | None,
 ) -> Packed:
-    data = open_data(X, missing=missing, complex_too=True)
-    w = as_weights(weights, data)
-    check_ddof(ddof)
-    implied = 1 if standardise else None
+    data = open_data(X, missing=how.missing, complex_too=True, min_periods=how.min_periods)
+    w = as_weights(how.weights, data)
+    ddof = as_ddof(how.ddof, how.assume_centered)
+    implied = 1 if how.standardise else None
     result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
-    if missing == "pairwise":
+    if how.missing == "pairwise":
         if w is not None:
             raise ValueError("weights and missing='pairwise' do not go together: use missing='neutral'")
-        pairwise(data, result, ddof, standardise, progress)
+        centered = how.assume_centered
+        pairwise(data, result, ddof, how.standardise, assume_centered=centered, progress=progress)
         return result.store(data.labels)
-    shift = present_means(data, w) if missing == "neutral" else None
-    runs = accumulator(data.p, data.dtype, result.runs())
-    moments = gather(data, runs, w, shift=shift, threads=threads, progress=progress)
+    moments = gather(
+        data,
+        accumulator(data.p, data.dtype, result.runs()),
+        w,
+        shift=center_of(data, how.assume_centered, w),
+        assume_centered=how.assume_centered,
+        threads=threads,
+        progress=progress,
+    )
     divisor = divisor_of(moments, ddof)
-    if standardise:
+    if how.standardise:
         write_correlation(moments, data, result)
     else:
         write_covariance(moments, result, divisor)
     return result.store(data.labels)
+
+
+def as_ddof(ddof: Any, assume_centered: bool = False) -> float:
+    """What was said, or what fits: a mean that is not estimated takes nothing off."""
+    if ddof is None:
+        return 0 if assume_centered else 1
+    check_ddof(ddof)
+    found: float = ddof
+    return found
 
 
 def check_ddof(ddof: Any) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.covariance.data import Data, open_data
+from vech.covariance.incomplete import center_of
 from vech.covariance.moments import Moments, Progress, gather, tiles
 from vech.covariance.result import Result
 from vech.covariance.sample import check_varied, write_covariance
@@ -17,6 +18,7 @@ from vech.moves.runs import SIDE, Half
 from vech.packed.norms import norm
 from vech.packed.packed import Packed
 
+POLICIES = ("raise", "neutral")
 TARGETS = ("identity", "constant-correlation")
 NUMBERS = 2**18  # of X looked at together beside the products
 EVEN = 1e60  # sums of squares of a row from 1 / EVEN to EVEN have a place in float64 when they are squared
@@ -26,6 +28,8 @@ def ledoit_wolf(
     X: Any,
     target: str = "identity",
     *,
+    missing: str = "raise",
+    assume_centered: bool = False,
     return_shrinkage: bool = False,
     layout: str | AnyLayout = "vech",
     out: Array | None = None,
@@ -40,6 +44,12 @@ def ledoit_wolf(
         Real numbers, as `sample` takes them; "constant-correlation" reads them twice.
     target : {"identity", "constant-correlation"}
         A multiple of the identity matrix; or the sample variances with one correlation for all pairs, the mean.
+    missing : {"raise", "neutral"}
+        NaN is an error; or counts as its column's mean in all that is computed, which makes S and the
+        intensity those of a complete X, and reads X once more. For pairs of rows no intensity is known:
+        shrink ``sample(X, missing="pairwise")`` by `vech.linalg.shrink_to_psd`.
+    assume_centered : bool
+        Whether the means are taken to be zero, which also is what a neutral NaN then counts as.
     return_shrinkage : bool
         Whether to give the intensity too.
     layout, out, threads, progress
@@ -68,7 +78,8 @@ def ledoit_wolf(
     "identity" (O. Ledoit & M. Wolf, A well-conditioned estimator for large-dimensional covariance matrices, J.
     Multivariate Analysis 88, 2004) is what scikit-learn has: ``F = m I``, ``m = tr S / p``,
     ``d = min(b, c) / c``, ``c = (||S||^2 - p m^2) / p``, ``b = (sum_t ||x_t||^4 / n - ||S||^2) / (n p)``, where
-    n = n_samples, p = n_features, x_t is centred, and the norm is Frobenius'. One pass over X.
+    n = n_samples, p = n_features, x_t is centred (or taken as it is), and the norm is Frobenius'. One pass
+    over X.
 
     "constant-correlation" (Honey, I shrunk the sample covariance matrix, J. Portfolio Management 30(4), 2004)
     has ``F_ij = r s_i s_j``, ``F_ii = S_ii``, and an intensity of sums over all pairs that are, but for
@@ -86,12 +97,22 @@ def ledoit_wolf(
     (array([2.119 , 0.2276, 2.631 ]), 0.7724)
     """
     one_of("target", target, TARGETS)
-    data = open_data(X, policies=("raise",))
+    data = open_data(X, missing=missing, policies=POLICIES)
     if target == "constant-correlation":
         data.need_passes(f"target={target!r}")
     result = Result(data.p, data.dtype, layout, out, source=data.array)
-    fourths = Fourths(data)
-    moments = _moments(data, result, threads, progress, fourths if target == "identity" else None)
+    center = center_of(data, assume_centered)
+    fourths = Fourths(data, np.zeros(data.p) if assume_centered else center)
+    moments = gather(
+        data,
+        result.runs(),
+        shift=center,
+        assume_centered=assume_centered,
+        threads=threads,
+        progress=progress,
+        look=fourths if target == "identity" else None,
+    )
+    _write(moments, result)
     shrink = _towards_identity if target == "identity" else _towards_constant_correlation
     intensity = shrink(data, result, moments, fourths)
     store = result.store(data.labels)
@@ -101,6 +122,8 @@ def ledoit_wolf(
 def oas(
     X: Any,
     *,
+    missing: str = "raise",
+    assume_centered: bool = False,
     return_shrinkage: bool = False,
     layout: str | AnyLayout = "vech",
     out: Array | None = None,
@@ -113,6 +136,10 @@ def oas(
     ----------
     X : array, shape (n_samples, n_features); data frame; iterator of such; or function returning one
         Real numbers, as `sample` takes them; mostly normal ones, which the formula assumes.
+    missing : {"raise", "neutral"}
+        As `ledoit_wolf` has it.
+    assume_centered : bool
+        Whether the means are taken to be zero.
     return_shrinkage : bool
         Whether to give the intensity too.
     layout, out, threads, progress
@@ -145,9 +172,17 @@ def oas(
     >>> S.half.round(4), d
     (array([2.375, 0.   , 2.375]), 1.0)
     """
-    data = open_data(X, policies=("raise",))
+    data = open_data(X, missing=missing, policies=POLICIES)
     result = Result(data.p, data.dtype, layout, out, source=data.array)
-    moments = _moments(data, result, threads, progress, None)
+    moments = gather(
+        data,
+        result.runs(),
+        shift=center_of(data, assume_centered),
+        assume_centered=assume_centered,
+        threads=threads,
+        progress=progress,
+    )
+    _write(moments, result)
     p, mean = data.p, _mean_variance(result)
     alpha = _square(result, mean) / p**2
     under = (moments.rows + 1) * (alpha - 1 / p)
@@ -162,11 +197,12 @@ class Fourths:
 
     Of y = (x - c) / unit, q = ||y||^2, about the first row's neighbourhood c: the sums of q, q^2 and q y. The
     unit is a power of two that fits the largest rows so far, so that X may have any that its squares have a
-    place for.
+    place for. About a `center` that is known to be the mean, c is that, and NaN counts as it.
     """
 
-    def __init__(self, data: Data) -> None:
-        self.shift: Array | None = None
+    def __init__(self, data: Data, center: Array | None = None) -> None:
+        self.shift = center
+        self.known = center is not None
         self.unit = 1.0
         self.squares = self.fourths = 0.0
         self.thirds = np.zeros(data.p)
@@ -179,6 +215,8 @@ class Fourths:
         height = max(1, NUMBERS // len(self.sums))
         for start in range(0, len(block), height):
             y = block[start : start + height] - self.shift
+            if self.known:
+                y[np.isnan(y)] = 0
             if self.unit != 1:
                 y /= self.unit
             q = np.einsum("ij,ij->i", y, y)
@@ -204,6 +242,8 @@ class Fourths:
 
     def about(self, rows: int, scatter: Packed) -> float:
         """``sum_t ||x_t - m||^4`` in units^4, given ``sum_t (x_t - m)(x_t - m)^T / rows``."""
+        if self.known:
+            return self.fourths
         r = self.sums / rows
         rr = float(r @ r)
         reach = float(np.abs(r) @ np.sqrt(scatter.diagonal().astype(np.float64)))  # sqrt(r^T S r) at most
@@ -220,15 +260,11 @@ class Fourths:
         )
 
 
-def _moments(
-    data: Data, result: Result, threads: int | None, progress: Progress | None, look: Fourths | None
-) -> Moments:
-    """Gather, and leave the sample covariance with ddof = 0 in the half of the result."""
-    moments = gather(data, result.runs(), threads=threads, progress=progress, look=look)
+def _write(moments: Moments, result: Result) -> None:
+    """Leave the sample covariance with ddof = 0 in the half of the result."""
     if moments.rows < 2:
         raise ValueError("X has 1 row: an intensity of shrinkage is estimated from at least 2")
     write_covariance(moments, result, moments.weight)
-    return moments
 
 
 def _towards_identity(data: Data, result: Result, moments: Moments, fourths: Fourths) -> float:
@@ -260,6 +296,8 @@ def _towards_constant_correlation(data: Data, result: Result, moments: Moments, 
     mean = moments.mean
     for _start, block in data.blocks(max(1, NUMBERS // p)):
         y = (block - mean) / unit
+        if data.missing == "neutral":
+            y[np.isnan(y)] = 0
         a, b = y @ (1 / deviation), y @ deviation
         y2 = y * y
         q = y2.sum(axis=1)

@@ -9,13 +9,15 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.covariance.data import Data, check_underflow, open_data
-from vech.covariance.moments import Moments, Progress, accumulator, gather, raise_overflow, tiles
+from vech.covariance.incomplete import center_of
+from vech.covariance.moments import Progress, accumulator, gather, raise_overflow, tiles
 from vech.covariance.result import Result
-from vech.covariance.sample import check_ddof, check_varied, divisor_of, write_correlation, write_covariance
+from vech.covariance.sample import as_ddof, check_varied, divisor_of, write_correlation, write_covariance
 from vech.layouts.dialects import AnyLayout
 from vech.linalg import eigh
 from vech.packed.packed import Packed
 
+POLICIES = ("raise", "neutral")
 SIDE = 512  # of a block of the result, multiplied from eigenvectors
 LEAST_SAMPLES = 12  # of Ledoit & Wolf's own program
 FAR, TERMS = 22.0, 8  # from there on, so many terms of a series
@@ -25,6 +27,8 @@ KERNEL_NUMBERS = 2**20  # of pairs of eigenvalues taken together
 def nonlinear(
     X: Any,
     *,
+    missing: str = "raise",
+    assume_centered: bool = False,
     return_shrinkage: bool = False,
     layout: str | AnyLayout = "vech",
     out: Array | None = None,
@@ -38,6 +42,11 @@ def nonlinear(
     X : array, shape (n_samples, n_features); data frame; iterator of such; or function returning one
         Real numbers, as `sample` takes them, in at least 13 rows. With ``n_samples - 1 < n_features`` X must be an
         array or a frame.
+    missing : {"raise", "neutral"}
+        NaN is an error; or counts as its column's mean, so that all is that of a complete X, which is read
+        once more.
+    assume_centered : bool
+        Whether the means are taken to be zero, which also is what a neutral NaN then counts as.
     return_shrinkage : bool
         Whether to give the shrunk eigenvalues too: there is no one intensity.
     layout, out, threads, progress
@@ -60,7 +69,8 @@ def nonlinear(
 
     Notes
     -----
-    With the eigenvectors u_i and eigenvalues l_i of the sample covariance (ddof = 1), n = n_samples - 1 and c = p / n,
+    With the eigenvectors u_i and eigenvalues l_i of the sample covariance (ddof = 1), n = n_samples - 1 (with
+    `assume_centered` ddof = 0 and n = n_samples) and c = p / n,
     ``S = sum_i d_i u_i u_i^T``, ``d_i = l_i / ((pi c l_i f(l_i))^2 + (1 - c - pi c l_i h(l_i))^2)``, where f is the
     density of the eigenvalues, estimated by Epanechnikov's kernel with bandwidth ``l_j n^(-1/3)``, and h its Hilbert
     transform; with p > n as in equations C.2 and C.3. Source: O. Ledoit & M. Wolf, Analytical nonlinear
@@ -77,12 +87,12 @@ def nonlinear(
     >>> bool(values.min() > 0), bool(np.isclose(S.trace(), values.sum()))
     (True, True)
     """
-    data = open_data(X, policies=("raise",))
+    data = open_data(X, missing=missing, policies=POLICIES)
     result = Result(data.p, data.dtype, layout, out, source=data.array)
     if data.n is not None and data.n <= data.p:
-        samples, values, vectors = _of_rows(data)
+        samples, values, vectors = _of_rows(data, assume_centered)
     else:
-        samples, values, vectors = _of_columns(data, threads, progress)
+        samples, values, vectors = _of_columns(data, assume_centered, threads, progress)
     shrunk, floor = shrunk_eigenvalues(values, data.p, samples)
     if not max(shrunk.max(), floor) <= np.finfo(data.dtype).max:
         raise_overflow(data)
@@ -95,9 +105,11 @@ def nonlinear(
 def denoise(
     X: Any,
     *,
-    ddof: float = 1,
+    ddof: float | None = None,
     variance: float = 1.0,
     correlation: bool = False,
+    missing: str = "raise",
+    assume_centered: bool = False,
     layout: str | AnyLayout = "vech",
     out: Array | None = None,
     threads: int | None = None,
@@ -109,12 +121,16 @@ def denoise(
     ----------
     X : array, shape (n_samples, n_features); data frame; iterator of such; or function returning one
         Real numbers, as `sample` takes them.
-    ddof : number
+    ddof : number, optional
         Of the variances, as in `sample`.
     variance : float
         The share of a column's variance that is noise: 1 takes all of it; less lowers the edge.
     correlation : bool
         Whether to give the correlation.
+    missing : {"raise", "neutral"}
+        As `nonlinear` has it.
+    assume_centered : bool
+        Whether the means are taken to be zero.
     layout, out, threads, progress
         As `sample` has them.
 
@@ -149,13 +165,20 @@ def denoise(
     """
     if not isinstance(variance, Real) or isinstance(variance, bool) or not 0 < variance < np.inf:
         raise ValueError(f"variance must be a positive number, mostly 1, not {variance!r}")
-    data = open_data(X, policies=("raise",))
-    check_ddof(ddof)
+    data = open_data(X, missing=missing, policies=POLICIES)
+    ddof = as_ddof(ddof, assume_centered)
     implied = 1 if correlation else None
     result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
     plain = Result(data.p, data.dtype, result.plain, result.half)
     runs = accumulator(data.p, data.dtype, plain.runs())
-    moments = gather(data, runs, threads=threads, progress=progress)
+    moments = gather(
+        data,
+        runs,
+        shift=center_of(data, assume_centered),
+        assume_centered=assume_centered,
+        threads=threads,
+        progress=progress,
+    )
     deviation = np.sqrt(moments.variances(divisor_of(moments, ddof)))
     write_correlation(moments, data, plain)
     edge = variance * (1 + np.sqrt(data.p / moments.rows)) ** 2
@@ -232,40 +255,57 @@ def write_spectrum(
         runs.write(rows, columns, block.astype(result.dtype), "write", 1)
 
 
-def _of_rows(data: Data) -> tuple[int, Array, Array]:
+def _of_rows(data: Data, assume_centered: bool) -> tuple[int, Array, Array]:
     """n, the positive eigenvalues and their eigenvectors, by the n_samples x n_samples matrix of inner products."""
     from scipy.linalg import eigh
 
     rows = data.check()
     _check_samples(rows)
     X = data.whole("nonlinear with fewer rows than columns")
-    shift = X[0].astype(np.float64)
-    y = X - shift
-    y -= y.mean(axis=0)
+    center = center_of(data, assume_centered)
+    y: Array = X - (X[0].astype(np.float64) if center is None else center)
+    if center is not None:
+        y[np.isnan(y)] = 0
+    if assume_centered:
+        y = X.astype(np.float64) if center is None else y
+    else:
+        y -= y.mean(axis=0)
     with np.errstate(over="ignore"):
         squares = np.einsum("ij,ij->j", y, y)
         if not squares.sum() <= np.finfo(np.float64).max:
             raise_overflow(data)
-    check_underflow(data, squares, data.dtype)
-    values, vectors = eigh(y @ y.T / (rows - 1), overwrite_a=True, check_finite=False)
-    values, vectors = values[1:], vectors[:, 1:]  # without the one that centring made zero
+    check_underflow(data, squares, data.dtype, about_zero=assume_centered)
+    samples = rows - (not assume_centered)
+    values, vectors = eigh(y @ y.T / samples, overwrite_a=True, check_finite=False)
+    lost = rows - samples  # the eigenvalue that centring made zero
+    values, vectors = values[lost:], vectors[:, lost:]
     _check_rank(values, data, rows)
-    return rows - 1, values, y.T @ (vectors / np.sqrt((rows - 1) * values))
+    return samples, values, y.T @ (vectors / np.sqrt(samples * values))
 
 
-def _of_columns(data: Data, threads: int | None, progress: Progress | None) -> tuple[int, Array, Array]:
+def _of_columns(
+    data: Data, assume_centered: bool, threads: int | None, progress: Progress | None
+) -> tuple[int, Array, Array]:
     """n, the eigenvalues and the eigenvectors of the sample covariance."""
     found = Result(data.p, np.float64, "vech", None)
-    moments: Moments = gather(data, found.runs(), threads=threads, progress=progress)
+    moments = gather(
+        data,
+        found.runs(),
+        shift=center_of(data, assume_centered),
+        assume_centered=assume_centered,
+        threads=threads,
+        progress=progress,
+    )
     _check_samples(moments.rows)
-    if moments.rows <= data.p:
+    samples = moments.rows - (not assume_centered)
+    if samples < data.p:
         data.whole("nonlinear with fewer rows than columns")
     check_varied(data, moments.variances(1.0), "its eigenvalue is 0")
-    write_covariance(moments, found, divisor_of(moments, 1))
+    write_covariance(moments, found, divisor_of(moments, as_ddof(None, assume_centered)))
     half, found.half = found.half, np.empty(0)
     values, vectors = eigh(Packed(half), threads=threads)
     _check_rank(values, data, moments.rows)
-    return moments.rows - 1, values, vectors
+    return samples, values, vectors
 
 
 def _check_samples(rows: int) -> None:

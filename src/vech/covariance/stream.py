@@ -16,6 +16,7 @@ from vech.covariance.data import (
     check_rows,
     check_underflow,
     column_numbers,
+    exponential_weights,
     is_labelled,
     open_data,
 )
@@ -41,6 +42,8 @@ class Stream:
         What `result` gives.
     ddof : number, optional
         For "sample" and "correlation", 1 unless told.
+    half_life : float, optional
+        For "sample" and "correlation": after how many further rows a row counts half as much; more than 0.
     thresholds : number or array, shape (n_features,)
         For "gerber", in the units of X and frozen: a number is a move from there on, up or down, and where it
         misses that by rounding alone.
@@ -67,6 +70,13 @@ class Stream:
     `result` refuses a column of whose variance it covers half of the digits: relative to the variance more
     than 1e-8 in float64 and 3e-4 in float32. In float64 this is so after rows some thousand standard
     deviations of what remains away. It is a ValueError too where less than nothing remains.
+
+    With `half_life` h, the latest of n rows has weight 1 and row t has ``2 ** (-(n - 1 - t) / h)``, so that a
+    stream gives what `sample` gives with ``weights=exponential_weights(n, h)``, and the last matrix of
+    pandas' ``ewm(halflife=h, adjust=True).cov()``, whose ``bias=False`` is ddof = 1 and ``bias=True`` ddof =
+    0; ``adjust=False``, in which the first row counts more, is not offered. The order of rows then matters,
+    so none can be taken away, and `merge` takes the rows of the other stream as the later ones. (J.P. Morgan,
+    RiskMetrics technical document, 4th edition, 1996.)
 
     "sample" and "correlation" hold one half, "gerber" two of int64; while they change, twice that (up to 1024
     columns a square beside it).
@@ -95,6 +105,7 @@ class Stream:
         method: str = "sample",
         *,
         ddof: float | None = None,
+        half_life: float | None = None,
         thresholds: Any = None,
         center: Any = None,
         form: str | None = None,
@@ -109,13 +120,16 @@ class Stream:
                 raise ValueError(
                     "a Gerber stream counts against thresholds that stay: say thresholds=, in the units of X"
                 )
-            strangers = {"ddof": ddof}
+            strangers = {"ddof": ddof, "half_life": half_life}
         wrong = [name for name, value in strangers.items() if value is not None]
         if wrong:
             raise TypeError(f"method={method!r} takes no {wrong[0]}=")
         self.form = form or "gs1"
         self.ddof = 1 if ddof is None else ddof
         check_ddof(self.ddof)
+        if half_life is not None:
+            exponential_weights(1, half_life)  # which judges it
+        self.half_life = half_life
         self._thresholds = (
             None if thresholds is None else column_numbers(thresholds, "thresholds", least=0, above=True)
         )
@@ -151,8 +165,9 @@ class Stream:
         X : array, shape (n_samples, n_features); data frame; or iterator of such
             Real numbers; for "sample" and "correlation" complex ones too.
         weights : array, shape (n_samples,), optional
-            For "sample" and "correlation", how much each row counts beside all others, of this update and of others, where
-            1 is a row without weights. Finite, not negative, not all zero, the largest from 1e-100 to 1e100.
+            For "sample" and "correlation", how much each row counts beside all others, of this update and of
+            others, where 1 is a row without weights; with a half-life, beside what that says. Finite, not
+            negative, not all zero, the largest from 1e-100 to 1e100.
         threads : int, optional
             At most so many threads for vech's part; BLAS has its own.
 
@@ -197,6 +212,8 @@ class Stream:
         ValueError
             For more rows or weight than there are, counts below 0, and the last rows where they are not those
             that are left; then nothing changes.
+        TypeError
+            With a half-life: which weight rows have come to have, only their place among all would tell.
 
         Examples
         --------
@@ -211,6 +228,9 @@ class Stream:
 
     def merge(self, other: Stream) -> None:
         """Add the rows of another stream of the same method, options, columns and dtype; it stays as it is.
+
+        With a half-life, its rows are those that came later: this one's count as much less as if they had
+        been added one by one.
 
         Parameters
         ----------
@@ -248,8 +268,10 @@ class Stream:
         state: Any = self._made(data)
         if isinstance(state, Counts):
             state.merge(rows)  # type: ignore[arg-type]
-        else:
+        elif isinstance(rows, Moments):
             with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+                if self.half_life is not None:
+                    state.fade(2.0 ** (-rows.rows / self.half_life))
                 if not state.merge(rows):
                     raise_overflow(data, "the rows of both streams")
             state.rest()
@@ -324,6 +346,11 @@ class Stream:
     def _change(self, X: Any, sign: int, weights: Any, threads: int | None) -> None:
         if self.method == "gerber" and weights is not None:
             raise TypeError("a Gerber stream counts rows, and counts are whole: it takes no weights=")
+        if sign < 0 and self.half_life is not None:
+            raise TypeError(
+                "rows cannot be taken from a stream with half_life, where they have come to count less and "
+                "less: they fade by themselves; make a new stream of the rows that remain"
+            )
         data = open_data(X, policies=("raise",), complex_too=self.method != "gerber")
         if self._data is not None:
             self._check_fits(data, "X")
@@ -345,7 +372,7 @@ class Stream:
             (state.add if sign > 0 else state.remove)(codes, threads=threads)
         else:
             state.threads = resolve_threads(threads, state.runs.half.nbytes)
-            _change_moments(state, data, given, sign)
+            _change_moments(state, data, given, sign, self.half_life)
         self._take(state, data)
 
     def _made(self, data: Data) -> Moments | Counts:
@@ -389,7 +416,7 @@ class Stream:
             )
 
     def _check_options(self, other: Stream) -> None:
-        for name in ("method", "ddof", "form", "_thresholds", "_center", "_scale"):
+        for name in ("method", "ddof", "half_life", "form", "_thresholds", "_center", "_scale"):
             one, two = getattr(self, name), getattr(other, name)
             same = np.array_equal(one, two) if isinstance(one, np.ndarray) else one is two or one == two
             if not same:
@@ -398,7 +425,9 @@ class Stream:
                 )
 
 
-def _change_moments(state: Moments, data: Data, weights: Array | None, sign: int) -> None:
+def _change_moments(
+    state: Moments, data: Data, weights: Array | None, sign: int, half_life: float | None
+) -> None:
     """Add rows of X to the moments, or take them away."""
     weight, stop = state.weight, 0
     for start, block in data.blocks():
@@ -408,19 +437,50 @@ def _change_moments(state: Moments, data: Data, weights: Array | None, sign: int
         part = None if weights is None else weights[start:stop]
         if part is not None and len(part) < len(block):
             break
-        if not state.change(block, part, sign=sign):
+        if half_life is not None:
+            done = _fade_in(state, block, part, half_life)
+        else:
+            done = state.change(block, part, sign=sign)
+        if not done:
             refuse(data, block, start)
     check_rows(stop)
     if weights is not None and stop != weights.size:
         raise ValueError(f"there are {weights.size} weights for {stop} rows")
-    if state.rows and state.weight <= NOTHING * weight:
+    if sign < 0 and state.rows and state.weight <= NOTHING * weight:
         raise ValueError("the rows that would remain have no weight")
     squares = state.scatter()
     if not np.isfinite(squares).all():
         raise_overflow(data)
-    if sign > 0 and not state.removed:  # else what is small may be rounding, which is for the result to judge
+    if half_life is not None:  # what is small may have faded, unless it varies in these rows
+        if data.again:
+            faded = exponential_weights(stop, half_life)
+            check_underflow(data, squares, data.dtype, faded if weights is None else faded * weights)
+    elif (
+        sign > 0 and not state.removed
+    ):  # else what is small may be rounding, which is for the result to judge
         check_underflow(data, squares, data.dtype, weights)
     state.rest()
+
+
+def _fade_in(state: Moments, block: Array, weights: Array | None, half_life: float) -> bool:
+    """Add rows after all there are, which count by the half-life less; whether all sums are finite."""
+    if not len(block):
+        return True
+    faded = exponential_weights(len(block), half_life)
+    part = faded if weights is None else faded * weights
+    state.fade(2.0 ** (-len(block) / half_life))
+    weight = float(part.sum())
+    if weight > 0:
+        wide = np.result_type(block.dtype, np.float64)
+        heaviest = block[np.argmax(part)].astype(wide)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+            mean = heaviest + part @ (block - heaviest) / weight
+        if np.isfinite(mean).all():
+            state.approach(mean, weight)
+    if not state.add(block, part):
+        return False
+    state.settle_shift()
+    return True
 
 
 def _check_digits(state: Moments, data: Data) -> None:

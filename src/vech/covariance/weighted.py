@@ -13,37 +13,44 @@ TIMES = 4096  # rows of tiles, a multiple of 64
 
 def write_weighted(
     codes: Codes,
-    weights: Array,
+    weights: Array | None,
     measure: Measure,
     result: Result,
     *,
     scale: Array | None = None,
+    min_periods: int | None = None,
     progress: Progress | None = None,
 ) -> None:
     """As `codes.write`, each time counting by its weight.
 
-    For weights that are integers the counts are exact. Memory: tiles of float64, 16 MB each.
+    For weights that are integers, and without, the counts are exact. With `min_periods`, NaN for pairs with
+    fewer times in common, and off the diagonal for 0 / 0. Memory: tiles of float64, 16 MB each.
     """
     check_progress(progress)
     p, runs = codes.p, result.runs()
     scale = np.ones(p) if scale is None else scale
     parts = list(tiles(p, result.plain.grow, SIDE))
     for done, (rows, columns) in enumerate(parts, 1):
-        block = _ratio(measure, _sums(codes, weights, rows, columns), rows == columns)
+        sums = _sums(codes, weights, rows, columns, min_periods is not None)
+        block = _ratio(measure, sums, rows == columns, np.nan if min_periods is not None else 0.0)
+        if min_periods is not None:
+            block[sums["common"] < min_periods] = np.nan
         block *= scale[rows, None] * scale[columns]
         runs.write(rows, columns, block.astype(result.dtype), "write", 1)
         if progress is not None:
             progress(done, len(parts))
 
 
-def _sums(codes: Codes, weights: Array, rows: slice, columns: slice) -> dict[str, Array]:
+def _sums(
+    codes: Codes, weights: Array | None, rows: slice, columns: slice, counted: bool
+) -> dict[str, Array]:
     """What is counted over each column of `rows` and each of `columns`."""
     shape = (rows.stop - rows.start, columns.stop - columns.start)
-    names = ("both", "signed", "of_row", "of_column", "times")
+    names = ("both", "signed", "of_row", "of_column", "times", "common")
     sums = {name: np.zeros(shape) for name in names}
     for start in range(0, codes.n_samples, TIMES):
         times = slice(start, min(start + TIMES, codes.n_samples))
-        weight = weights[times, None]
+        weight = 1.0 if weights is None else weights[times, None]
 
         def planes(cut: slice, times: slice = times) -> tuple[Array, Array, Array]:
             active = codes.numbers(ACTIVE, cut, times)
@@ -59,14 +66,18 @@ def _sums(codes: Codes, weights: Array, rows: slice, columns: slice) -> dict[str
         sums["of_row"] += weighted_active.T @ valid
         sums["of_column"] += weighted_valid.T @ active
         sums["times"] += weighted_valid.T @ valid
+        if counted and weights is not None:
+            sums["common"] += left[2].T @ valid
+    if counted and weights is None:
+        sums["common"] = sums["times"]
     if rows == columns:  # where all are one sum; BLAS rounds each in a way of its own
         for name in ("signed", "of_row", "of_column"):
             np.fill_diagonal(sums[name], sums["both"].diagonal())
     return sums
 
 
-def _ratio(measure: Measure, sums: dict[str, Array], diagonal: bool) -> Array:
-    """What core/kernels/codes.hpp makes of counts."""
+def _ratio(measure: Measure, sums: dict[str, Array], diagonal: bool, nothing: float) -> Array:
+    """What core/kernels/codes.hpp makes of counts, and `nothing` of 0 / 0 off the diagonal."""
     both, of_row, of_column = sums["both"], sums["of_row"], sums["of_column"]
     terms = (both, (both - sums["signed"]) / 2, of_row + of_column, sums["times"])
     over = sum(factor * term for factor, term in zip(measure.over, terms, strict=True))
@@ -74,7 +85,7 @@ def _ratio(measure: Measure, sums: dict[str, Array], diagonal: bool) -> Array:
         under = np.sqrt(of_row * of_column)
     else:
         under = sum(factor * term for factor, term in zip(measure.under, terms, strict=True))
-    ratio = np.divide(over, under, out=np.zeros(both.shape), where=under != 0)
+    ratio = np.divide(over, under, out=np.full(both.shape, nothing), where=under != 0)
     if diagonal:
         np.fill_diagonal(ratio, np.where(under.diagonal() == 0, measure.empty, ratio.diagonal()))
     return np.asarray(ratio)
