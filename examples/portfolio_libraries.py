@@ -1,4 +1,4 @@
-"""Halves inside portfolio libraries: the Gerber covariance of twenty stocks, in skfolio and in PyPortfolioOpt.
+"""Halves inside portfolio libraries: covariances of twenty stocks, in skfolio and in PyPortfolioOpt.
 
 Run: ``python examples/portfolio_libraries.py``; it needs skfolio, which ships the prices, and PyPortfolioOpt.
 """

@@ -119,9 +119,19 @@ def test_what_is_not_finite_is_named(store):
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".mtx"])
 def test_files(store, full, suffix, tmp_path):
+    if suffix == ".mtx":
+        with pytest.raises(ValueError, match=r"\.mtx has no place for labels: write \.npy, "):
+            vech.write(tmp_path / f"a{suffix}", store)
+        store._labels = None
     vech.write(tmp_path / f"a{suffix}", store)
-    assert_same_bits(vech.read(tmp_path / f"a{suffix}").expand(), full)
-    vech.io.expand(tmp_path / "full.npy", store)
+    back = vech.read(tmp_path / f"a{suffix}")
+    assert_same_bits(back.expand(), full)
+    assert back.labels == store.labels
+
+
+def test_a_full_matrix_in_a_file_has_no_labels(store, full, tmp_path):
+    with pytest.warns(UserWarning, match=r"full matrix in \.npy has no place for labels, which are left out: "):
+        vech.io.expand(tmp_path / "full.npy", store)
     assert_same_bits(np.load(tmp_path / "full.npy"), full)
 
 

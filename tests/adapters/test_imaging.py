@@ -1,4 +1,4 @@
-"""Tensors of images: the order of DIPY's six numbers, and of NIfTI's symmetric matrices, by their own functions."""
+"""Tensors of images: the order of DIPY's six numbers and of NIfTI's matrices, by their own functions."""
 
 import numpy as np
 import pytest

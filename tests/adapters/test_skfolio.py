@@ -1,4 +1,4 @@
-"""skfolio's priors and optimisers over vech's estimators: its own estimators, its own prices, its own portfolios."""
+"""skfolio's priors and optimisers over vech's estimators: its own estimators, prices and portfolios."""
 
 import importlib
 import sys

@@ -133,15 +133,15 @@ def test_an_error_names_the_file_and_the_column(run, tmp_path):
     assert code == 2 and "holed.csv: X has 1 NaN, the first in row 1, column 1 ('b')" in err
 
 
-def test_spearman_takes_missing_numbers_as_neutral(run):
+def test_spearman_takes_missing_numbers(run):
     holed = X.copy()
     holed[2, 1] = np.nan
     np.save("holed.npy", holed)
     arguments = ("covariance", "holed.npy", "-o", "half.npy", "--method", "spearman", "--missing")
-    assert run(*arguments, "neutral")[0] == 0
-    want = vech.covariance.spearman(holed, missing="neutral").half
-    np.testing.assert_array_equal(vech.read("half.npy").half, want)
-    assert run(*arguments, "pairwise", "--force")[0] == 2
+    for missing in ("neutral", "pairwise"):
+        assert run(*arguments, missing, "--force")[0] == 0
+        want = vech.covariance.spearman(holed, missing=missing).half
+        np.testing.assert_array_equal(vech.read("half.npy").half, want)
 
 
 def test_columns_named_by_numbers_are_said_to_be(run, tmp_path):

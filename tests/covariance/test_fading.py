@@ -57,6 +57,14 @@ def test_any_pieces_are_the_weighted_rows_at_once(p, half_life, pieces):
     assert_near(streamed(Z, half_life, pieces).result(), weighted(Z, half_life))
 
 
+@pytest.mark.parametrize("dtype", ("bool", "int8", "uint64", "f2", ">f8"))
+def test_any_dtype_fades(dtype):
+    X = RNG.integers(0, 2, (40, 3)).astype(dtype)
+    found = streamed(X, 5, 3).result()
+    assert found.dtype == ("f4" if dtype == "f2" else "f8")
+    assert_near(found, weighted(X.astype(float), 5), 1e-6 if dtype == "f2" else 1e-13)
+
+
 @pytest.mark.parametrize("bias", (False, True))
 @pytest.mark.parametrize("half_life", (0.5, 10.0))
 def test_it_is_the_last_matrix_of_pandas(bias, half_life):

@@ -1,4 +1,4 @@
-"""Pairs of columns over the rows that both have: what pandas gives, what is undefined, and how that is asked for."""
+"""Pairs of columns over the rows that both have: what pandas gives, and what is undefined."""
 
 import re
 import signal
@@ -298,6 +298,26 @@ def test_a_masked_array_is_refused():
 
 
 # ---- digits ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("far", (1e6, 1e9, 1e12))
+@pytest.mark.parametrize("dtype", ("f8", "f4", "c16"))
+def test_covariances_about_a_mean_that_others_moved_keep_their_digits(far, dtype):
+    X = RNG.normal(size=(60, 5)).astype(dtype)
+    X[:3, 0] = far, 2 * far, far
+    X[:3, 1:3] = NAN
+    X[0, 3] = NAN
+    X[:2, 4] = 3 * far, NAN
+    both = X.astype("c16" if dtype == "c16" else "f8")
+    found = covariance.sample(X, missing="pairwise").expand()
+    want = np.cov(both[3:, :3], rowvar=False)
+    near = 1e-12 if dtype != "f4" else 1e-6
+    np.testing.assert_allclose(found[0, 1:3], want[0, 1:3], rtol=near, atol=near)
+    want = np.cov(both[2:, 3:], rowvar=False)
+    np.testing.assert_allclose(found[3, 4], want[0, 1], rtol=near, atol=near)
+    np.testing.assert_allclose(found[0, 0], np.var(both[:, 0], ddof=1), rtol=1e-6)
+    X[3:, 0] = 0.1
+    assert abs(covariance.sample(X, missing="pairwise")[0, 1]) == 0
 
 
 def test_a_number_far_away_in_rows_that_are_not_common_costs_no_digits():

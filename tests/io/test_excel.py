@@ -162,6 +162,21 @@ def test_what_a_sheet_does_not_hold(path):
     assert not os.listdir(path.parent)
 
 
+@pytest.mark.parametrize("dimension", ["A1:B2", "A1:XFD1048576", "B2:B2"])
+def test_the_size_that_a_sheet_says_is_not_believed(path, dimension):
+    vech.write(path, S)
+    with zipfile.ZipFile(path) as book:
+        members = {name: book.read(name) for name in book.namelist()}
+    name = "xl/worksheets/sheet1.xml"
+    members[name] = members[name].replace(
+        b"<sheetData>", f'<dimension ref="{dimension}"/><sheetData>'.encode()
+    )
+    with zipfile.ZipFile(path, "w") as book:
+        for name, data in members.items():
+            book.writestr(name, data)
+    assert np.array_equal(vech.read(path).half, S.half)
+
+
 def test_a_cell_far_away_takes_no_time(path):
     sheet_of(path, [1.0])
     with zipfile.ZipFile(path) as book:

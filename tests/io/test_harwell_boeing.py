@@ -162,3 +162,9 @@ def test_what_is_wrong_is_said(path, old, new, words):
     with fails(words) as caught:
         vech.read(path)
     assert str(caught.value).isprintable()
+
+
+def test_integers_are_those_of_fortran(path):
+    path.write_text((DATA / "bcsstk02-part.rsa").read_text().replace("    1    4    6", "  0_1    4    6"))
+    with fails("line 5: '  0_1    4    6    7"):
+        vech.read(path)

@@ -95,6 +95,20 @@ def test_plink_reads_what_was_written(tmp_path):
     assert kept in ([p for p in PEOPLE if p != PEOPLE[1]], [p for p in PEOPLE if p != PEOPLE[3]])
 
 
+@pytest.mark.skipif(not shutil.which("plink2"), reason="plink2 is not installed")
+def test_plink2_reads_what_was_written(tmp_path):
+    S = read("plink2.king.bin").copy()
+    S[1, 3] = 0.4
+    vech.write(tmp_path / "x.king.bin", S)
+    (tmp_path / "g.fam").write_text("".join(f"{family} {person} 0 0 1 -9\n" for family, person in PEOPLE))
+    (tmp_path / "g.bim").write_text("1 v 0 1 A C\n")
+    (tmp_path / "g.bed").write_bytes(b"\x6c\x1b\x01" + bytes([0b11100100, 0]))
+    command = ["plink2", "--bfile", "g", "--king-cutoff", "x", "0.3", "--out", "y"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    [out] = (tmp_path / "y.king.cutoff.out.id").read_text().splitlines()[1:]
+    assert tuple(out.split()) in (PEOPLE[1], PEOPLE[3])
+
+
 def test_a_float64_file_is_known_by_its_size(grm):
     np.fromfile(grm, "<f4").astype("<f8").tofile(grm)
     assert vech.read(grm).dtype == np.float64

@@ -118,6 +118,22 @@ def test_a_failure_leaves_the_array_as_it_was(path):
     assert sorted(os.listdir(path)) == ["half", "zarr.json"]
 
 
+def test_an_array_that_cannot_take_its_name_leaves_the_old_one(path, monkeypatch):
+    vech.write(at(path, "half"), S)
+    rename = os.rename
+
+    def fails_once(source, target):
+        if ".new." in str(source):
+            raise OSError(28, "No space left on device")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", fails_once)
+    with pytest.raises(OSError, match="No space left"):
+        vech.write(at(path, "half"), vech.Packed(np.ones(3)))
+    assert np.array_equal(vech.read(at(path, "half")).half, S.half)
+    assert sorted(os.listdir(path)) == ["half", "zarr.json"]
+
+
 def test_what_a_killed_writer_left_is_put_right(path):
     vech.write(at(path, "half"), S)
     (path / "half").rename(path / "half.old.0123abcd.tmp")

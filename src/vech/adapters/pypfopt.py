@@ -52,8 +52,8 @@ def risk_matrix(
     frequency : number
         How many rows a year has.
     **options
-        For the function of `vech.covariance` behind the method, such as ``missing="neutral"``, or ``threshold=0.7``;
-        for "exp_cov" also ``span=180``.
+        For the function of `vech.covariance` behind the method, such as ``missing="neutral"``, or
+        ``threshold=0.7``; for "exp_cov" also ``span=180``.
 
     Returns
     -------
@@ -63,18 +63,18 @@ def risk_matrix(
     Raises
     ------
     ValueError
-        For an unknown method, prices that are not positive, NaN where `missing` does not say what they count as, and what
-        the function behind the method refuses.
+        For an unknown method, prices that are not positive, NaN where `missing` does not say what they count
+        as, and what the function behind the method refuses.
     TypeError
         For columns that are no numbers, by name, and options that the function does not have.
 
     Notes
     -----
-    "sample_cov", "exp_cov", "ledoit_wolf" and "oracle_approximating" give the numbers of PyPortfolioOpt where nothing is
-    missing; there, missing returns are left out by pairs or taken for 0 without a word, here nothing is guessed.
-    "ledoit_wolf_constant_correlation" is the program of the paper, with ddof = 0 throughout, where PyPortfolioOpt's has
-    ddof = 1 in parts. What may be indefinite (``missing="pairwise"``, the form "gs0") is for ``repair=`` of "gerber" or
-    `vech.linalg.nearest_psd`.
+    "sample_cov", "exp_cov", "ledoit_wolf" and "oracle_approximating" give the numbers of PyPortfolioOpt where
+    nothing is missing; there, missing returns are left out by pairs or taken for 0 without a word, here
+    nothing is guessed. "ledoit_wolf_constant_correlation" is the program of the paper, with ddof = 0
+    throughout, where PyPortfolioOpt's has ddof = 1 in parts. What may be indefinite (``missing="pairwise"``,
+    the form "gs0") is for ``repair=`` of "gerber" or `vech.linalg.nearest_psd`.
 
     Returns are copied, in float64; then time and memory are those of the function, and the frame's.
 
@@ -108,8 +108,8 @@ def _returns(prices: Any, returns_data: bool, log_returns: bool) -> pandas.DataF
             row, column = np.argwhere(wrong)[0]
             name = "" if labels is None else f" ({labels[column]!r})"
             raise ValueError(
-                f"prices has {numbers[row, column]:g} in row {row}, column {column}{name}: prices are positive; say "
-                f"returns_data=True if these are returns"
+                f"prices has {numbers[row, column]:g} in row {row}, column {column}{name}: prices are "
+                f"positive; say returns_data=True if these are returns"
             )
         numbers = np.diff(np.log(numbers), axis=0) if log_returns else numbers[1:] / numbers[:-1] - 1
     kept = ~np.isnan(numbers).all(axis=1)

@@ -1,4 +1,4 @@
-"""skfolio's estimators of covariance, computed by vech: of `BaseCovariance`, for priors and optimisers as they are."""
+"""Subclasses of skfolio's `BaseCovariance` that vech computes, for its priors and optimisers as they are."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ def quadrant(
         NaN is an error; or counts as the median, which keeps the result positive semidefinite; or each pair of columns
         uses the rows in which both are there (about the medians of all that is there), and the result may be indefinite.
     min_periods : int, optional
-        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal for
-        0 / 0.
+        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal
+        for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of ones.
     out : array, shape (length,), optional
@@ -107,8 +107,8 @@ def jaccard(
     missing : {"raise", "neutral", "pairwise"}
         NaN is an error; or counts as 0; or each pair of columns uses the rows in which both are there.
     min_periods : int, optional
-        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal for
-        0 / 0.
+        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal
+        for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of ones.
     out : array, shape (length,), optional
@@ -167,8 +167,8 @@ def hamming(
     missing : {"raise", "neutral", "pairwise"}
         NaN is an error; or counts as 0; or each pair of columns uses the rows in which both are there.
     min_periods : int, optional
-        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal for
-        0 / 0.
+        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal
+        for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of zeros, as "condensed" does.
     out : array, shape (length,), optional
@@ -226,8 +226,8 @@ def matching(
     missing : {"raise", "neutral", "pairwise"}
         NaN is an error; or counts as 0; or each pair of columns uses the rows in which both are there.
     min_periods : int, optional
-        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal for
-        0 / 0.
+        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal
+        for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of ones.
     out : array, shape (length,), optional

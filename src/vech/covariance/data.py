@@ -216,8 +216,8 @@ def check_min_periods(min_periods: Any, missing: str) -> None:
         raise ValueError(f"min_periods must be at least 1 row, not {min_periods}")
     if missing != "pairwise":
         raise ValueError(
-            f"min_periods counts the rows that two columns have in common, and missing={missing!r} uses all rows: "
-            f"say missing='pairwise', or leave min_periods out"
+            f"min_periods counts the rows that two columns have in common, and missing={missing!r} uses all "
+            f"rows: say missing='pairwise', or leave min_periods out"
         )
 
 
@@ -380,8 +380,9 @@ def check_underflow(
 ) -> None:
     """Refuse columns that vary, but so little that their sums of squares, in this dtype, lost digits or all.
 
-    With `about_zero`, what varies is what is not zero. Where X can be read again, columns whose sum is 0 are told from constant ones, and numbers that are small from
-    weights that are: a column may vary in rows alone that hardly count.
+    With `about_zero`, what varies is what is not zero. Where X can be read again, columns whose sum is 0 are
+    told from constant ones, and numbers that are small from weights that are: a column may vary in rows alone
+    that hardly count.
     """
     small = squares < np.finfo(dtype).tiny
     if not small.any():

@@ -75,8 +75,8 @@ def gerber(
         NaN is an error; or no move, which keeps "gs1" and "gs2" positive semidefinite and draws their entries to 0; or
         each pair of columns uses the rows in which both are there, and the result may be indefinite.
     min_periods : int, optional
-        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal for
-        0 / 0. What has NaN cannot be repaired.
+        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal
+        for 0 / 0. What has NaN cannot be repaired.
     repair : {"nearest", "shrink"}, optional
         Makes the statistic positive definite, by `vech.linalg.nearest_correlation` or `vech.linalg.shrink_to_psd`,
         which expand it.
@@ -125,10 +125,11 @@ def gerber(
     arXiv:2305.05663); mostly it has full rank, even with far more columns than rows. Source: S. Gerber et al., "The Gerber
     statistic: a robust co-movement measure for portfolio optimization", J. Portfolio Management 48(3), 2022.
 
-    Two passes over X, which becomes two bits per number, n_samples n_features / 4 bytes (3/8 with "pairwise"); n_samples
-    n_features^2 / 2 bits are compared, some hundreds at a time. With `weights` or `min_periods`, BLAS multiplies tiles of zeros
-    and ones in float64 instead: two products, with "pairwise" five, rounded in an order that depends on where columns stand; without,
-    swapping columns swaps the numbers exactly. No square is held, but by `repair`.
+    Two passes over X, which becomes two bits per number, n_samples n_features / 4 bytes (3/8 with
+    "pairwise"); n_samples n_features^2 / 2 bits are compared, some hundreds at a time. With `weights` or
+    `min_periods`, BLAS multiplies tiles of zeros and ones in float64 instead: two products, with "pairwise"
+    five, rounded in an order that depends on where columns stand; without, swapping columns swaps the numbers
+    exactly. No square is held, but by `repair`.
 
     Examples
     --------

@@ -1,5 +1,7 @@
 """Columns with missing numbers: means of what is there, covariances and rank correlations pair by pair."""
 
+from typing import Any
+
 import numpy as np
 
 from vech.arrays import Array, Dtype, check_progress
@@ -9,6 +11,8 @@ from vech.covariance.ranks import Ranking, rankings
 from vech.covariance.result import Result
 
 SIDE = 256  # columns taken against each other: six squares of this side
+CLOSE = 1e-2  # of the distance to the mean: then squares about it may lose digits
+COLUMN_NUMBERS = 2**21  # of columns that are sorted together
 RANK_SIDE = 64  # the same of ranks
 RANK_NUMBERS = (
     2**13
@@ -51,7 +55,7 @@ def has_nan(data: Data) -> bool:
 
 
 def center_of(data: Data, assume_centered: bool, weights: Array | None = None) -> Array | None:
-    """What NaN counts as where it is neutral: zeros, or the means of what is there; None where there is none."""
+    """What NaN counts as where it is neutral: zeros, or the means of what is there; None where it is not."""
     if data.missing != "neutral":
         return None
     means = present_means(data, weights)
@@ -69,10 +73,11 @@ def pairwise(
 ) -> None:
     """Covariances or correlations, each over the rows that both columns have.
 
-    With y = x - m where there is a number, else 0, and e = 1 there, else 0: over the common rows the number is
-    N = e e', the sum of products A = y y', the sums B = y e', so that S = (A - B B' / N) / (N - ddof), and the
-    variances over them are V = y^2 e' - B^2 / N. With `assume_centered` m and B are 0. Correlations of which V has
-    lost its digits are computed again, pair by pair.
+    With y = x - m where there is a number, else 0, and e = 1 there, else 0: over the common rows the number
+    is N = e e', the sum of products A = y y', the sums B = y e', so that S = (A - B B' / N) / (N - ddof), and
+    the variances over them are V = y^2 e' - B^2 / N. With `assume_centered` m and B are 0. Pairs of
+    which V has lost its digits are computed again, one by one; of covariances V is looked at where a column is
+    mostly far from its mean.
     """
     check_progress(progress)
     X = data.whole("missing='pairwise'")
@@ -82,6 +87,7 @@ def pairwise(
     _check_squares(data, shift, np.dtype(np.float64) if standardise else data.dtype)
     runs = result.runs()
     wide = np.complex128 if data.dtype.kind == "c" else np.float64
+    far = np.full(data.p, standardise) if standardise or assume_centered else _far(X, shift)
     side = min(SIDE, data.p)
     height = max(1, 2**23 // (side * 16))
     done = 0
@@ -90,6 +96,7 @@ def pairwise(
         common, products = np.zeros(shape), np.zeros(shape, wide)
         left_sums, right_sums = np.zeros(shape, wide), np.zeros(shape, wide)
         left_squares, right_squares = np.zeros(shape), np.zeros(shape)
+        squared = far[rows].any() or far[columns].any()
         for start in range(0, len(X), height):
             block = X[start : start + height]
             y, e = _present(block[:, rows], shift[rows], wide)
@@ -98,7 +105,7 @@ def pairwise(
             products += y.T @ z.conj()
             left_sums += y.T @ f
             right_sums += e.T @ z.conj()
-            if standardise:
+            if squared:
                 left_squares += (np.abs(y) ** 2).T @ f
                 right_squares += e.T @ np.abs(z) ** 2
         undefined = _few(data, common, max(ddof, 0), f" for ddof={ddof:g}", rows, columns)
@@ -106,21 +113,29 @@ def pairwise(
             left_sums[...] = right_sums[...] = 0
         number = np.where(common > 0, common, 1)
         block = products - left_sums * right_sums / number
+        left, right = (left_squares == 0) & ~undefined, (right_squares == 0) & ~undefined
+        least = LOST * left_squares, LOST * right_squares
+        left_squares -= np.abs(left_sums) ** 2 / number
+        right_squares -= np.abs(right_sums) ** 2 / number
+        weak = (left_squares <= least[0]) | (right_squares <= least[1])
+        again = np.argwhere(weak & ~undefined & ~left & ~right) if squared else ()
         if standardise:
-            least = LOST * left_squares, LOST * right_squares
-            left_squares -= np.abs(left_sums) ** 2 / number
-            right_squares -= np.abs(right_sums) ** 2 / number
-            weak = ((left_squares <= least[0]) | (right_squares <= least[1])) & ~undefined
-            roots = np.sqrt(np.where(weak | undefined, 1, left_squares))
-            block /= roots
-            block /= np.sqrt(np.where(weak | undefined, 1, right_squares))
+            block /= np.sqrt(np.where(weak, 1, left_squares))
+            block /= np.sqrt(np.where(weak, 1, right_squares))
             block /= np.maximum(np.abs(block), 1)
             if rows == columns:
                 np.fill_diagonal(block, 1)
-            left, right = _again(X, block, weak, assume_centered, rows, columns)
+            for i, j in again:
+                pair = _common_rows(X, rows.start + i, columns.start + j, wide)
+                left[i, j], right[i, j] = not pair[:, 0].any(), not pair[:, 1].any()
+                if rows.start + i != columns.start + j:
+                    block[i, j] = _correlation(pair)
             undefined |= _flat(data, left, right, common, rows, columns)
         else:
             block /= np.where(undefined, 1, common - ddof)
+            for i, j in again:
+                pair = _common_rows(X, rows.start + i, columns.start + j, wide)
+                block[i, j] = pair[:, 0] @ pair[:, 1].conj() / (common[i, j] - ddof)
         block[undefined] = np.nan
         if runs.conjugates:
             block = block.conj() if runs.turned else block
@@ -161,8 +176,8 @@ def _few(data: Data, common: Array, most: float, why: str, rows: slice, columns:
         i, j = np.argwhere(few)[0]
         raise ValueError(
             f"{data.column(rows.start + i)} and {data.column(columns.start + j)} of X have {common[i, j]:.0f} "
-            f"rows in common, too few{why}: drop one of them, use missing='neutral', or say min_periods=1 to have "
-            f"NaN there"
+            f"rows in common, too few{why}: drop one of them, use missing='neutral', or say min_periods=1 to "
+            f"have NaN there"
         )
     return np.asarray(few)
 
@@ -183,27 +198,37 @@ def _flat(data: Data, left: Array, right: Array, common: Array, rows: slice, col
     return np.asarray(flat)
 
 
-def _again(
-    X: Array, block: Array, weak: Array, assume_centered: bool, rows: slice, columns: slice
-) -> tuple[Array, Array]:
-    """Correlations of weak pairs, in two passes over their common rows, into the block; which columns are constant."""
-    left, right = np.zeros(weak.shape, bool), np.zeros(weak.shape, bool)
-    for i, j in np.argwhere(weak):
-        pair = X[:, [rows.start + i, columns.start + j]].astype(block.dtype)
-        pair = pair[~np.isnan(pair).any(axis=1)]
-        if not assume_centered:
-            pair -= pair[0]
-            constant = ~pair.any(axis=0)
-            pair -= pair.mean(axis=0)
-        else:
-            constant = ~pair.any(axis=0)
-        left[i, j], right[i, j] = constant
-        if constant.any():
-            continue
-        pair /= np.abs(pair).max(axis=0)
-        found = pair[:, 0] @ pair[:, 1].conj() / np.sqrt(np.prod((np.abs(pair) ** 2).sum(axis=0)))
-        block[i, j] = 1 if rows.start + i == columns.start + j else found / max(abs(found), 1)
-    return left, right
+def _far(X: Array, shift: Array) -> Array:
+    """Columns of which the middle half of the numbers lie closer together than near the mean, which others moved."""
+    n, p = X.shape
+    found = np.zeros(p, bool)
+    width = max(1, COLUMN_NUMBERS // n)
+    for first in range(0, p, width):
+        cut = slice(first, min(first + width, p))
+        y = X[:, cut] - shift[cut]
+        y = np.sort(np.abs(y) if y.dtype.kind == "c" else y, axis=0)  # NaN last
+        counts = (~np.isnan(y)).sum(axis=0)
+        low, middle, high = (y[counts * k // 4, np.arange(counts.size)] for k in (1, 2, 3))
+        found[cut] = high - low < CLOSE * np.abs(middle)
+    return found
+
+
+def _common_rows(X: Array, i: int, j: int, wide: type) -> Array:
+    """Two columns over the rows that both have, about their means; zeros of a constant one."""
+    pair: Array = X[:, [i, j]].astype(wide)
+    pair = pair[~np.isnan(pair).any(axis=1)]
+    pair -= pair[0]
+    pair -= pair.mean(axis=0)
+    return pair
+
+
+def _correlation(pair: Array) -> Any:
+    """Of two columns about their means; 0 where one is constant, which is for others to see."""
+    size = np.abs(pair).max(axis=0)
+    pair = pair / np.where(size > 0, size, 1)
+    roots = np.sqrt((np.abs(pair) ** 2).sum(axis=0))
+    found = pair[:, 0] @ pair[:, 1].conj() / (roots.prod() or 1)
+    return found / max(abs(found), 1)
 
 
 # ---------------------------------------------------------------- ranks
@@ -212,8 +237,8 @@ def _again(
 def pairwise_ranks(data: Data, result: Result, progress: Progress | None = None) -> None:
     """Spearman's correlations, each of ranks over the rows that both columns have.
 
-    Of a column sorted once, the ranks over fewer rows follow from how many of these come before: a running sum
-    over its order.
+    Of a column sorted once, the ranks over fewer rows follow from how many of these come before: a running
+    sum over its order.
     """
     check_progress(progress)
     X = data.whole("missing='pairwise'")
@@ -260,7 +285,7 @@ def _ranked_columns(ranked: Ranking, columns: slice) -> Ranking:
 
 
 def _products(ranked: Ranking, i: int, others: Ranking) -> tuple[Array, Array, Array, Array]:
-    """Of column i and each of the others: their common rows, and over them sums of products and squares of ranks."""
+    """Of column i and each other one: common rows, and over them sums of products and squares of ranks."""
     both = others.valid & ranked.valid[i][:, None]
     count = both.sum(axis=0, dtype=np.int32)
     before = _running(others.valid[ranked.order[i]])

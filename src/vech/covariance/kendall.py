@@ -44,8 +44,8 @@ def kendall(
         NaN is an error; or ties with every number, which keeps the result positive semidefinite; or each pair of columns
         uses the rows in which both are there, as pandas does, and the result may be indefinite.
     min_periods : int, optional
-        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal for
-        0 / 0, as pandas has it (its own default is 1).
+        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal
+        for 0 / 0, as pandas has it (its own default is 1).
     layout : str or layout
         Of the result; with variant "b" it may leave out the diagonal of ones.
     out : array, shape (length,), optional
@@ -109,10 +109,10 @@ def kendall(
 
 
 def _mark_undefined(data: Data, result: Result, min_periods: int, ties: bool) -> None:
-    """NaN for pairs with fewer rows in common, and off the diagonal for 0 / 0: no two rows or, of tau-b, no change.
+    """NaN for pairs with fewer rows in common, and off the diagonal for 0 / 0: no two rows, or ties alone.
 
-    With ranks r, in whole numbers, a column is constant over N rows where N sum r^2 - (sum r)^2, else at least N - 1,
-    is 0.
+    With ranks r, in whole numbers, a column is constant over N rows where N sum r^2 - (sum r)^2, else at
+    least N - 1, is 0.
     """
     ranked = rankings(data)
     middle = ranked.valid.shape[1] // 2

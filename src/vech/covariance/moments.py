@@ -186,8 +186,8 @@ class Moments:
     def approach(self, mean: Array, weight: float) -> None:
         """Take rows about the mean of those to come, where these weigh as much as all there are.
 
-        Then neither what there is, near which the mean was, nor what comes cancels: of the mean m of both, of weights
-        V and W, (m - c)^2 is at most V / W times the variance.
+        Then neither what there is, near which the mean was, nor what comes cancels: of the mean m of both, of
+        weights V and W, (m - c)^2 is at most V / W times the variance.
         """
         if self.rows == 0:
             self._shift = mean.astype(self.dtype)

@@ -63,7 +63,7 @@ def _columns(data: Data) -> Iterator[Array]:
 
 
 def _groups(column: Array) -> tuple[Array, Array, Array]:
-    """The order of a column, and where equal numbers start and stop in it; NaN comes last, and in no group."""
+    """The order of a column, and where equal numbers start and stop in it; NaN is last, and in no group."""
     order = np.argsort(column, kind="stable")
     ordered = column[order]
     present = len(ordered) - (int(np.count_nonzero(np.isnan(ordered))) if ordered.dtype.kind == "f" else 0)

@@ -39,8 +39,8 @@ def sample(
         blocks of rows, or a function without arguments that returns a new one. Bool and integers count as
         float64; complex numbers give the Hermitian covariance.
     ddof : number, optional
-        Taken off the number of rows in the divisor: 1 is unbiased, 0 maximum likelihood. Unless told, 1, and 0 with
-        `assume_centered`, where no mean is estimated.
+        Taken off the number of rows in the divisor: 1 is unbiased, 0 maximum likelihood. Unless told, 1, and
+        0 with `assume_centered`, where no mean is estimated.
     weights : array, shape (n_samples,), optional
         How much each row counts: finite, not negative, not all zero; `exponential_weights` makes such. Only
         their ratios matter (``aweights`` of ``numpy.cov``).
@@ -49,8 +49,8 @@ def sample(
         shrinks it; or each pair of columns uses the rows in which both are there, as pandas does, and the
         result may be indefinite. The latter two read X twice.
     min_periods : int, optional
-        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and for all else that is
-        undefined, as pandas has it (its own default is 1). Without, such a pair is an error.
+        With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and for all else that
+        is undefined, as pandas has it (its own default is 1). Without, such a pair is an error.
     assume_centered : bool
         Whether the means are taken to be zero: products are summed as they are, and a neutral NaN is 0.
     layout : str or layout
@@ -179,9 +179,9 @@ def spearman(
     X : array, shape (n_samples, n_features), or data frame
         Real numbers; columns are ranked whole, so no blocks of rows.
     missing : {"raise", "neutral", "pairwise"}
-        NaN is an error; or has the mean rank of its column, which keeps the result positive semidefinite; or each
-        pair of columns is ranked over the rows in which both are there, as pandas does, and the result may be
-        indefinite.
+        NaN is an error; or has the mean rank of its column, which keeps the result positive semidefinite; or
+        each pair of columns is ranked over the rows in which both are there, as pandas does, and the result
+        may be indefinite.
     min_periods : int, optional
         As `sample` has it.
     layout, out, threads, progress
@@ -195,9 +195,9 @@ def spearman(
     Raises
     ------
     ValueError
-        For a constant column, NaN and infinities (the first one's place is named), and one row; with "pairwise"
-        for two columns without a row in common, or of which one is constant over these, unless `min_periods` says
-        that they are NaN.
+        For a constant column, NaN and infinities (the first one's place is named), and one row; with
+        "pairwise" for two columns without a row in common, or of which one is constant over these, unless
+        `min_periods` says that they are NaN.
     TypeError
         For iterators, complex numbers, and columns that are no numbers.
 
@@ -207,8 +207,9 @@ def spearman(
     between two things", Am. J. Psychology 15(1), 1904.
 
     Cost as of `correlation`, and beside it the time to sort each column and the memory of int32 ranks of all
-    of X. With "pairwise", where something is missing, each pair has ranks of its own: O(n_samples n_features^2)
-    time, but some hundred times that of `correlation`; 13 bytes for each number of X and about 50 MB.
+    of X. With "pairwise", where something is missing, each pair has ranks of its own: each column is sorted
+    once, and a pair then takes some passes over its rows, O(n_samples n_features^2) in all without BLAS;
+    memory for 13 bytes for each number of X.
 
     Examples
     --------

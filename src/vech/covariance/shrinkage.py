@@ -45,9 +45,9 @@ def ledoit_wolf(
     target : {"identity", "constant-correlation"}
         A multiple of the identity matrix; or the sample variances with one correlation for all pairs, the mean.
     missing : {"raise", "neutral"}
-        NaN is an error; or counts as its column's mean in all that is computed, which makes S and the intensity
-        those of a complete X, and reads X once more. For pairs of rows no intensity is known: shrink
-        ``sample(X, missing="pairwise")`` by `vech.linalg.shrink_to_psd`.
+        NaN is an error; or counts as its column's mean in all that is computed, which makes S and the
+        intensity those of a complete X, and reads X once more. For pairs of rows no intensity is known:
+        shrink ``sample(X, missing="pairwise")`` by `vech.linalg.shrink_to_psd`.
     assume_centered : bool
         Whether the means are taken to be zero, which also is what a neutral NaN then counts as.
     return_shrinkage : bool
@@ -78,7 +78,8 @@ def ledoit_wolf(
     "identity" (O. Ledoit & M. Wolf, A well-conditioned estimator for large-dimensional covariance matrices, J.
     Multivariate Analysis 88, 2004) is what scikit-learn has: ``F = m I``, ``m = tr S / p``,
     ``d = min(b, c) / c``, ``c = (||S||^2 - p m^2) / p``, ``b = (sum_t ||x_t||^4 / n - ||S||^2) / (n p)``, where
-    n = n_samples, p = n_features, x_t is centred (or taken as it is), and the norm is Frobenius'. One pass over X.
+    n = n_samples, p = n_features, x_t is centred (or taken as it is), and the norm is Frobenius'. One pass
+    over X.
 
     "constant-correlation" (Honey, I shrunk the sample covariance matrix, J. Portfolio Management 30(4), 2004)
     has ``F_ij = r s_i s_j``, ``F_ii = S_ii``, and an intensity of sums over all pairs that are, but for

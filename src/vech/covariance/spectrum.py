@@ -43,8 +43,8 @@ def nonlinear(
         Real numbers, as `sample` takes them, in at least 13 rows. With ``n_samples - 1 < n_features`` X must be an
         array or a frame.
     missing : {"raise", "neutral"}
-        NaN is an error; or counts as its column's mean, so that all is that of a complete X, which is read once
-        more.
+        NaN is an error; or counts as its column's mean, so that all is that of a complete X, which is read
+        once more.
     assume_centered : bool
         Whether the means are taken to be zero, which also is what a neutral NaN then counts as.
     return_shrinkage : bool
@@ -69,8 +69,8 @@ def nonlinear(
 
     Notes
     -----
-    With the eigenvectors u_i and eigenvalues l_i of the sample covariance (ddof = 1), n = n_samples - 1 and c = p / n
-    (with `assume_centered` ddof = 0 and n = n_samples),
+    With the eigenvectors u_i and eigenvalues l_i of the sample covariance (ddof = 1), n = n_samples - 1 (with
+    `assume_centered` ddof = 0 and n = n_samples) and c = p / n,
     ``S = sum_i d_i u_i u_i^T``, ``d_i = l_i / ((pi c l_i f(l_i))^2 + (1 - c - pi c l_i h(l_i))^2)``, where f is the
     density of the eigenvalues, estimated by Epanechnikov's kernel with bandwidth ``l_j n^(-1/3)``, and h its Hilbert
     transform; with p > n as in equations C.2 and C.3. Source: O. Ledoit & M. Wolf, Analytical nonlinear

@@ -71,12 +71,12 @@ class Stream:
     than 1e-8 in float64 and 3e-4 in float32. In float64 this is so after rows some thousand standard
     deviations of what remains away. It is a ValueError too where less than nothing remains.
 
-    With `half_life` h, the latest of n rows has weight 1 and row t has ``2 ** (-(n - 1 - t) / h)``, so that a stream gives
-    what `sample` gives with ``weights=exponential_weights(n, h)``, and the last matrix of pandas'
-    ``ewm(halflife=h, adjust=True).cov()``, whose ``bias=False`` is ddof = 1 and ``bias=True`` ddof = 0; ``adjust=False``,
-    in which the first row counts more, is not offered. The order of rows then matters, so none can be taken away, and
-    `merge` takes the rows of the other stream as the later ones. (J.P. Morgan, RiskMetrics technical document, 4th
-    edition, 1996.)
+    With `half_life` h, the latest of n rows has weight 1 and row t has ``2 ** (-(n - 1 - t) / h)``, so that a
+    stream gives what `sample` gives with ``weights=exponential_weights(n, h)``, and the last matrix of
+    pandas' ``ewm(halflife=h, adjust=True).cov()``, whose ``bias=False`` is ddof = 1 and ``bias=True`` ddof =
+    0; ``adjust=False``, in which the first row counts more, is not offered. The order of rows then matters,
+    so none can be taken away, and `merge` takes the rows of the other stream as the later ones. (J.P. Morgan,
+    RiskMetrics technical document, 4th edition, 1996.)
 
     "sample" and "correlation" hold one half, "gerber" two of int64; while they change, twice that (up to 1024
     columns a square beside it).
@@ -165,8 +165,9 @@ class Stream:
         X : array, shape (n_samples, n_features); data frame; or iterator of such
             Real numbers; for "sample" and "correlation" complex ones too.
         weights : array, shape (n_samples,), optional
-            For "sample" and "correlation", how much each row counts beside all others, of this update and of others, where
-            1 is a row without weights; with a half-life, beside what that says. Finite, not negative, not all zero, the largest from 1e-100 to 1e100.
+            For "sample" and "correlation", how much each row counts beside all others, of this update and of
+            others, where 1 is a row without weights; with a half-life, beside what that says. Finite, not
+            negative, not all zero, the largest from 1e-100 to 1e100.
         threads : int, optional
             At most so many threads for vech's part; BLAS has its own.
 
@@ -228,8 +229,8 @@ class Stream:
     def merge(self, other: Stream) -> None:
         """Add the rows of another stream of the same method, options, columns and dtype; it stays as it is.
 
-        With a half-life, its rows are those that came later: this one's count as much less as if they had been added one
-        by one.
+        With a half-life, its rows are those that came later: this one's count as much less as if they had
+        been added one by one.
 
         Parameters
         ----------
@@ -347,8 +348,8 @@ class Stream:
             raise TypeError("a Gerber stream counts rows, and counts are whole: it takes no weights=")
         if sign < 0 and self.half_life is not None:
             raise TypeError(
-                "rows cannot be taken from a stream with half_life, where they have come to count less and less: they "
-                "fade by themselves; make a new stream of the rows that remain"
+                "rows cannot be taken from a stream with half_life, where they have come to count less and "
+                "less: they fade by themselves; make a new stream of the rows that remain"
             )
         data = open_data(X, policies=("raise",), complex_too=self.method != "gerber")
         if self._data is not None:
@@ -462,7 +463,7 @@ def _change_moments(
 
 
 def _fade_in(state: Moments, block: Array, weights: Array | None, half_life: float) -> bool:
-    """Add rows after all there are, of which each counts by the half-life less; whether all sums are finite."""
+    """Add rows after all there are, which count by the half-life less; whether all sums are finite."""
     if not len(block):
         return True
     faded = exponential_weights(len(block), half_life)

@@ -23,8 +23,8 @@ def write_weighted(
 ) -> None:
     """As `codes.write`, each time counting by its weight.
 
-    For weights that are integers, and without, the counts are exact. With `min_periods`, NaN for pairs with fewer
-    times in common, and off the diagonal for 0 / 0. Memory: tiles of float64, 16 MB each.
+    For weights that are integers, and without, the counts are exact. With `min_periods`, NaN for pairs with
+    fewer times in common, and off the diagonal for 0 / 0. Memory: tiles of float64, 16 MB each.
     """
     check_progress(progress)
     p, runs = codes.p, result.runs()

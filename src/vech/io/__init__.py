@@ -75,7 +75,7 @@ FORMATS |= {
     ".zarr": "zarr",
 }
 FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
-"""The module of this folder that serves a suffix, of which the longest counts; it is imported when it is needed."""
+"""The module of this folder that serves a suffix, of which the longest counts; imported when it is needed."""
 
 BY_CONTENT = dict.fromkeys(("delimited_matrix", "plink_text"), ("phylip", "r_print"))
 """The modules that share the suffixes of another, and recognise their files by what is in them."""
@@ -99,7 +99,9 @@ def read(
     Parameters
     ----------
     path : path
-        `.npy`, `.npz`, `.bin`, `.mtx`, `.csv` and more; docs/files.md says what each may hold.
+        `.npy`, `.npz`, `.bin`, `.mtx`, text and tables of other programs, HDF5, Zarr and more: docs/files.md has
+        all, and what each may hold. What is inside a file is named behind "::": "file.h5::/path",
+        "file.xlsx::Sheet".
     layout : name or Layout, optional
         What the numbers of a half are where the file does not say it: a 1-D `.npy` without its JSON, a
         `.bin`. For a full dense matrix, the layout to pack it into ("vech" unless told otherwise). Where the
@@ -176,11 +178,12 @@ def write(
     ----------
     path : path
         `.npy` (a Packed; `path` + ".json" beside it says layout, kind, n and dtype), `.npz`, `.bin` (a
-        Packed, the bare numbers), `.mtx` (the lower half with its symmetry named), `.csv` and its kin (the full
-        matrix, with its labels) and more; docs/files.md says what each holds. Where files travel, `.npz`.
+        Packed, the bare numbers), `.mtx` (the lower half with its symmetry named), `.csv` (the full matrix with
+        its labels) and others that docs/files.md lists. Where files travel, `.npz`. A dataset of HDF5 or Zarr is
+        named behind "::", and what else the file holds stays.
     store : Packed or SparseHalf
-        What to write. `.npy` and `.npz` keep its labels, if they are text or numbers; `.bin` and `.mtx` have no
-        place for them and refuse it.
+        What to write. `.npy`, `.npz`, HDF5 and Zarr keep labels of any usual type, others those that they can;
+        `.bin` and `.mtx` have no place for them and refuse it.
     overwrite : bool, default True
         False: a file that is there, or appears while this one is written, stays, and is a FileExistsError.
     **options
@@ -481,7 +484,7 @@ def file_format(path: Path) -> Format:
 
 
 def _recognised(path: Path, given: dict[str, Any]) -> Format:
-    """Choose by suffix, and where several formats share it, by what is in the file; all that take what is given."""
+    """Choose by suffix; where several formats share it, the first that recognises the file, and takes `given`."""
     form = file_format(path)
     if path.is_file():
         for module in BY_CONTENT.get(form.__name__.rpartition(".")[2], ()):

@@ -1,4 +1,4 @@
-"""What every file format loads, whatever it reads: what a file holds, before anything is believed about it."""
+"""What every file format loads: what a file holds, before anything is believed about it."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Content:
     Attributes
     ----------
     holds : "store", "half", "full" or "sparse"
-        A half that the file describes (Packed or SparseHalf); numbers of a half, 1-D, that it does not describe;
-        a full matrix, symmetric or not: 2-D, or a sparse matrix of SciPy.
+        A half that the file describes (Packed or SparseHalf); numbers of a half, 1-D, that it does not
+        describe; a full matrix, symmetric or not: 2-D, or a sparse matrix of SciPy.
     numbers : Packed, SparseHalf, array or SciPy sparse matrix
         The content itself.
     labels : tuple, optional

@@ -1,4 +1,4 @@
-"""Datasets inside an HDF5 file or a Zarr store: what is said beside the numbers, and how they are found by a path."""
+"""Datasets inside an HDF5 file or a Zarr store: what is said beside the numbers, and which one is meant."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath

@@ -86,8 +86,8 @@ def load(
     if not labelled and rows.rectangular and rows.width == len(rows.numbers) + 1 and labels is None:
         if names is None or found != names[-len(found) :]:
             raise FileFormatError(
-                f"has {len(rows.numbers):,} rows of {rows.width:,} numbers, and a square has as many rows: say labels=True "
-                "(--labels) if the first of each names its row",
+                f"has {len(rows.numbers):,} rows of {rows.width:,} numbers, and a square has as many rows: "
+                "say labels=True (--labels) if the first of each names its row",
                 path,
                 rows.lines[0],
             )
@@ -154,13 +154,13 @@ def _written_labels(store: Store, path: Path) -> list[str] | None:
     for label in store.labels:
         if not isinstance(label, str):
             raise TypeError(
-                f"{path}: a label is {type(label).__name__} {label!r:.60}, and a table keeps text: use str(label), or "
-                "write .npz"
+                f"{path}: a label is {type(label).__name__} {label!r:.60}, and a table keeps text: "
+                "use str(label), or write .npz"
             )
         if not label.isprintable() or label != label.strip() or not label:
             raise ValueError(
-                f"{path}: the label {label!r:.60} would come back as another: a table keeps letters, without blanks "
-                "around them; write .npz"
+                f"{path}: the label {label!r:.60} would come back as another: "
+                "a table keeps letters, without blanks around them; write .npz"
             )
     check_labels(store.labels, path, 1)
     return list(store.labels)
@@ -195,7 +195,7 @@ def _sample(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 
 def _separator(lines: Sequence[str], decimal: str, sep: str | None) -> str:
-    """What separates cells: the first of SEPARATORS that all lines have, but for one, as triangles do; else blanks."""
+    """What separates cells: the first of SEPARATORS in all lines but one, as in triangles; else blanks."""
     if sep is not None:
         return separator((), decimal, sep)
     bare = [QUOTED.sub("", text) for text in lines]
@@ -270,8 +270,8 @@ def _names_columns(
     words = [cell for cell in rest if not _is_number(cell, plain)]
     if words and (numbers or plain.is_number(head[0])):
         raise FileFormatError(
-            f"holds numbers beside {shown(words[0])}: say header=True (--header) if these are names, or header=False "
-            "(--no-header) if they are data",
+            f"holds numbers beside {shown(words[0])}: say header=True (--header) if these are names, "
+            "or header=False (--no-header) if they are data",
             path,
             line,
         )
@@ -301,7 +301,7 @@ def _is_number(cell: str, plain: Rules) -> bool:
 
 
 def _has_letters(cell: str) -> bool:
-    """Whether a cell is a name; without letters it may be a number that is damaged, such as 0,5 or 2020_01."""
+    """Whether a cell is a name; without letters it may be a damaged number, such as 0,5 or 2020_01."""
     return any(map(str.isalpha, cell))
 
 
@@ -316,7 +316,8 @@ def _refuse_numbers_as_names(rows: Rows, *, labelled: bool) -> None:
 
 def _doubt(path: Path, line: int) -> FileFormatError:
     return FileFormatError(
-        "may name the columns, by numbers: say header=True (--header), or header=False (--no-header) if it is data",
+        "may name the columns, by numbers: say header=True (--header), or header=False (--no-header) "
+        "if it is data",
         path,
         line,
     )
@@ -341,8 +342,8 @@ def _agreed(names: list[str] | None, found: list[str] | None, rows: Rows, line: 
     for k, (name, label) in enumerate(zip(names, found, strict=True)):
         if name != label:
             raise FileFormatError(
-                f"is the row {shown(label)}, and column {k + 1} is {shown(name)}: rows and columns have the same "
-                "labels, in the same order",
+                f"is the row {shown(label)}, and column {k + 1} is {shown(name)}: "
+                "rows and columns have the same labels, in the same order",
                 rows.path,
                 rows.lines[k],
             )

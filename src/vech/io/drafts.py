@@ -23,8 +23,8 @@ NO_SYNC = (errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP, errno.ENOSYS)
 """What systems that cannot synchronise a folder answer."""
 
 SHORT = 100
-"""Bytes of a name that its temporary file has in full: names of 255 bytes, or 143 where they are encrypted, leave
-no room for more letters, and a digest stands for them."""
+"""Bytes of a name that its temporary file has in full. Names of 255 bytes, or 143 where they are encrypted,
+leave no room for more, and a digest stands for them."""
 
 EXISTS = "exists: choose another name, or overwrite=True (--force) to overwrite it"
 

@@ -1,4 +1,4 @@
-"""Excel workbooks: a sheet with a full matrix, its labels in the first row and the first column, or without any."""
+"""Excel workbooks: a sheet with a full matrix, and perhaps labels in its first row and first column."""
 
 import math
 import re
@@ -200,12 +200,13 @@ def _checked(label: Any, path: Path) -> tuple[Any, str]:
     if isinstance(label, str) and 0 < len(label) <= LONGEST and not ESCAPED.search(label):
         return label, "s"
     raise TypeError(
-        f"{path}: the label {label!r:.60} does not go into a cell: text, numbers, bool and times in seconds do; write .npz"
+        f"{path}: the label {label!r:.60} does not go into a cell: text, numbers, bool and times in "
+        "seconds do; write .npz"
     )
 
 
 def _is_second(time: datetime) -> bool:
-    """Whether a time comes back as the same: NaT, which does not equal itself, and what has a zone does not."""
+    """Whether a time comes back as the same: neither NaT does, which equals nothing, nor what has a zone."""
     return (
         time == time.replace(microsecond=0, tzinfo=None)
         and time.year >= FIRST
@@ -227,7 +228,7 @@ def _number(number: Any, path: Path) -> tuple[Any, str]:
 
 
 def _cell(sheet: Any, value: Any, kind: str) -> Any:
-    """A cell of a type, which openpyxl would tell by the value; it writes 16 digits of numbers that are not text."""
+    """A cell of a type that openpyxl shall not tell by the value: of numbers, it writes 16 digits only."""
     from openpyxl.cell import WriteOnlyCell
 
     cell = WriteOnlyCell(sheet, repr(value) if kind == "n" else value)

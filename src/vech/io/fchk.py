@@ -24,7 +24,7 @@ ACROSS = 5
 WIDTH = 16
 LINE = 200
 SIDES = {"Number of basis functions": (1, "Density|Matrix"), "Number of atoms": (3, "Force Constants")}
-"""What says the side of triangles: how often, as force constants have x, y and z of each atom, and how their names end."""
+"""What says the side of triangles: how often (an atom has x, y and z), and how their names end."""
 
 
 class Found(NamedTuple):

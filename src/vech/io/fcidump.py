@@ -1,7 +1,7 @@
-"""FCIDUMP: the integrals of molecular orbitals, a line for each that is not zero: value i j k l, counted from 1.
+"""FCIDUMP: the integrals of molecular orbitals that are not zero, in lines: value i j k l, from 1.
 
-Of real orbitals, i j 0 0 is the symmetric matrix `h1e` of one electron, and (ij|kl) the symmetric matrix `eri` over
-pairs of orbitals, in the order 11, 21, 22, 31, ...: its half by rows is what PySCF calls 8-fold symmetric.
+Of real orbitals, i j 0 0 is the symmetric matrix `h1e` of one electron, and (ij|kl) that of
+`eri`, over pairs of orbitals, in the order 11, 21, 22, 31, ...: its half by rows is PySCF's of 8-fold symmetry.
 """
 
 import re
@@ -30,7 +30,7 @@ MOST = 92_681
 """Orbitals at most: their pairs are the sides of a matrix, which has 32 bits of them."""
 
 SAME = 1e-9
-"""How far two listings of one integral may be apart, in parts of the largest: each was transformed by itself."""
+"""How far two listings of an integral may be apart, in parts of the largest: each was transformed alone."""
 
 NUMBERS = b"0123456789+-.EeDd \t\r\n"
 
@@ -82,7 +82,8 @@ def _entries(file: BinaryIO, part: str, orbitals: int, line: int, path: Path) ->
         if wrong.any():
             at = int(np.argmax(wrong.any(axis=1)))
             raise FileFormatError(
-                f"has the indices {' '.join(map(str, indices[at]))}: four from 1 to {orbitals:,}, two and 0 0, one and "
+                f"has the indices {' '.join(map(str, indices[at]))}: "
+                f"four from 1 to {orbitals:,}, two and 0 0, one and "
                 "0 0 0, or 0 0 0 0 fit",
                 path,
                 first + at,
@@ -96,7 +97,7 @@ def _entries(file: BinaryIO, part: str, orbitals: int, line: int, path: Path) ->
 
 
 def _chunks(file: BinaryIO, line: int, path: Path) -> Iterator[tuple[int, Array, Array]]:
-    """The number of their first line, values and indices of some lines; blank ones are left out at the end alone."""
+    """The number of their first line, values and indices of some lines; blank ones may be at the end."""
     while lines := list(islice(iter(lambda: file.readline(LINE), b""), CHUNK)):
         rows = [text.split() for text in lines]
         while rows and not rows[-1]:

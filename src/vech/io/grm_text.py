@@ -1,4 +1,4 @@
-"""GCTA's relationship matrix in text, `.grm.gz`: a pair of rows, a count of variants and a number in each line.
+"""GCTA's relationship matrix in text, `.grm.gz`: a line has a pair of rows, a count of variants, a number.
 
 Row 1 with row 1, 2 with 1, 2 with 2, 3 with 1: the lower triangle by rows. `.grm.id` names the rows.
 https://yanglab.westlake.edu.cn/software/gcta/#MakingaGRM

@@ -62,7 +62,7 @@ def largest(path: Path) -> int:
 
 @contextmanager
 def packed(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, whose bytes go packed into the one that is open, where the name of its target says so."""
+    """Give a file whose bytes go packed into the one that is open, where the target's name says so."""
     if not is_packed(path):
         yield file
         return

@@ -1,7 +1,7 @@
 """Harwell-Boeing and Rutherford-Boeing: the columns of a sparse matrix, in fields of fixed width.
 
-SciPy's hb_read takes unsymmetric real matrices alone, and numbers with blanks between them. Most files of both formats
-hold the lower triangle of a symmetric matrix, and what their numbers are told apart by is their width.
+SciPy's hb_read takes unsymmetric real matrices alone, and numbers with blanks between them. Most files of
+both formats hold the lower triangle of a symmetric matrix, and their numbers are told apart by their width.
 """
 
 import re
@@ -28,7 +28,7 @@ FORMAT = re.compile(
     re.ASCII,
 )
 LINE = 300
-"""Letters of a line that are read; 80 count in both formats, and 3 x 99 are the longest of numbers that vech writes."""
+"""Letters of a line that are read, where both formats have 80."""
 
 OF_INTEGERS, OF_NUMBERS = b"0123456789+- ", b"0123456789+-.EeDd nNaAiIfFtTyY"
 """The letters of numbers; Python's own take 1_000 too."""
@@ -71,7 +71,8 @@ def load(path: Path) -> Content:
     if np.any(wrong := rows < columns):
         at = int(np.argmax(wrong))
         raise FileFormatError(
-            f"is {kind}, so holds the lower triangle, and has an entry in row {rows[at] + 1:,}, column {columns[at] + 1:,}",
+            f"is {kind}, so holds the lower triangle, and has an entry in row {rows[at] + 1:,}, "
+            f"column {columns[at] + 1:,}",
             path,
         )
     return Content.of_store(SparseHalf.from_coo(rows, columns, values, n, kind=kind, use="lower"))
@@ -112,7 +113,8 @@ def _header(file: BinaryIO, path: Path) -> Header:
     kind = lines[2][:3].upper()
     if not re.fullmatch("[RCIP][SHZU]A", kind):
         raise FileFormatError(
-            f"says the type {lines[2][:3]!r}: R, C, I or P (pattern), then S, H, Z or U, then A (assembled) fit",
+            f"says the type {lines[2][:3]!r}: R, C, I or P (pattern), then S, H, Z or U, then A (assembled) "
+            "fit",
             path,
             3,
         )
@@ -165,7 +167,7 @@ def _parts(file: BinaryIO, header: Header, path: Path) -> tuple[Array, Array, Ar
 def _numbers(file: BinaryIO, fields: Fields, size: int, whole: bool, line: int, path: Path) -> Array:
     """Read numbers in fields of a width, a line after the other; blanks behind the last need not be there."""
     long = fields.each * fields.width
-    dtype, allowed, what = ("i8", OF_INTEGERS, "integer") if whole else ("f8", OF_NUMBERS, "number")
+    dtype, allowed, what = ("i8", OF_INTEGERS, "an integer") if whole else ("f8", OF_NUMBERS, "a number")
     found = np.empty(size, dtype)
     for at in range(0, size, fields.each):
         text = file.readline(LINE).rstrip(b"\r\n")
@@ -178,10 +180,9 @@ def _numbers(file: BinaryIO, fields: Fields, size: int, whole: bool, line: int, 
                 int(word) if whole else float(word.replace(b"D", b"E").replace(b"d", b"e")) for word in words
             ]
         except (ValueError, OverflowError):
+            shown = text[:60].decode("latin-1")
             raise FileFormatError(
-                f"{text[:60].decode('latin-1')!r} is not {count} times an {what} in {fields.width} letters"
-                if whole
-                else f"{text[:60].decode('latin-1')!r} is not {count} times a {what} in {fields.width} letters",
+                f"{shown!r} is not {count} times {what} in {fields.width} letters",
                 path,
                 line + at // fields.each,
             ) from None

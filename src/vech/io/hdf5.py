@@ -1,4 +1,4 @@
-"""HDF5: a dataset of a file, named behind "::", with its description as an attribute and its labels beside it."""
+"""HDF5: a dataset of a file, named behind "::"; its description is an attribute, its labels lie beside it."""
 
 import errno
 import json
@@ -194,7 +194,7 @@ def _labels(dataset: Any, path: Path) -> tuple[Any, ...] | None:
 
 @contextmanager
 def _changed(path: Path, store: Store, overwrite: bool) -> Iterator[tuple[Any, str]]:
-    """A copy of the file, in which a dataset is to be made in a group; it takes the place of the file after that."""
+    """A group in a copy of the file, for a dataset to be made; then the copy takes the place of the file."""
     h5py = _h5py()
     file_path, inside = parted(path)
     if not inside:
@@ -247,5 +247,5 @@ def _write_labels(group: Any, name: str, labels: list[Any]) -> None:
 
 
 def _text(width: int | None) -> Any:
-    """The type of text: of a width, as libhdf5 believes any width that a damaged file says of varying ones."""
+    """The type of text: of one width, as libhdf5 believes all that damaged files say of varying ones."""
     return _h5py().string_dtype("utf-8", max(1, width) if width is not None else None)

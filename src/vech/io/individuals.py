@@ -67,7 +67,7 @@ def ids_text(labels: Sequence[Any]) -> str:
 def publish_with_ids(numbers: Draft, ids: Path, text: str) -> None:
     """Let numbers that are sealed, and the names of their rows, take the place of those that are there.
 
-    Where the names change, the old numbers go first: whatever ends the writer, no numbers get names of others.
+    Where the names change, the old numbers go first: whatever ends the writer, none get names of others.
     Other files that share the old names are in the way.
     """
     with locked(ids.parent):

@@ -1,4 +1,4 @@
-"""Labels as JSON: text, numbers, true, false and null as they are, all else as an object that names its type."""
+"""Labels as JSON: text, numbers, true, false and null as they are, else an object that names the type."""
 
 import math
 import re
@@ -48,7 +48,7 @@ def encode_labels(labels: Iterable[Any]) -> list[Any]:
 
 
 def decode_labels(found: Any) -> list[Any]:
-    """Turn what `encode_labels` made into labels; ValueError for anything else, ImportError where pandas lacks."""
+    """Turn what `encode_labels` made into labels; ValueError for else, ImportError where pandas lacks."""
     if not isinstance(found, list):
         raise ValueError("has labels that are no list")  # noqa: TRY004, in a file
     return [_decoded(item, DEEPEST) for item in found]
@@ -117,7 +117,7 @@ def _in_utc(label: Any, zone: tzinfo) -> Any:
 
 
 def _zone_name(zone: tzinfo | None) -> str | None:
-    """Name a time zone so that `_zone` finds it: in the database, where pytz says `zone`, or by its offset."""
+    """Name a time zone so that `_zone` finds it: in the database (`zone` in pytz), or by its offset."""
     if isinstance(zone, timezone):
         return str(zone).removeprefix("UTC") or "+00:00"
     return None if zone is None else getattr(zone, "key", None) or getattr(zone, "zone", "")

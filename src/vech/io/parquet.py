@@ -1,4 +1,4 @@
-"""Parquet and Feather: a full matrix, a column of the table for each of its own, as data frames with labels are saved."""
+"""Parquet and Feather: a full matrix, column by column, as data frames with labels are saved."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ EXACT = 2**53
 
 
 def load(path: Path) -> Content:
-    """Load the full matrix, and its labels: those of the description, of the saved index, or the names of columns."""
+    """Load the full matrix, and its labels: of the description, the saved index, or the names of columns."""
     try:
         table = _read(path)
         return _content(table, path)
@@ -149,29 +149,26 @@ def _index(table: Any, metadata: dict[bytes, bytes], path: Path) -> set[int]:
 def _numbers(table: Any, chosen: list[int], path: Path) -> Array:
     """The numbers of the columns: of one dtype, or of integers and floats that are floats together."""
     types = _pyarrow().types
+    names, kinds = table.schema.names, table.schema.types  # made anew at each asking
     columns = []
     for k in chosen:
-        kind = table.schema.types[k]
+        kind = kinds[k]
         if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
-            raise FileFormatError(
-                f"has the column {table.schema.names[k]!r} of {kind}, which are no numbers", path
-            )
+            raise FileFormatError(f"has the column {names[k]!r} of {kind}, which are no numbers", path)
         column = table.column(k).to_numpy()
         if column.dtype.kind not in "?biuf":  # bool with nulls
-            raise FileFormatError(f"has nulls in the column {table.schema.names[k]!r} of {kind}", path)
+            raise FileFormatError(f"has nulls in the column {names[k]!r} of {kind}", path)
         columns.append(column)
     dtypes = {column.dtype for column in columns}
     dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype("f8")
     for k, column in zip(chosen, columns, strict=True):
         integers = column.dtype.kind in "iu" and dtype.kind == "f"
-        if column.dtype.kind == "b" != dtype.kind or (
-            integers and np.any((column > EXACT) | (column < -EXACT))
-        ):
+        inexact = integers and np.any((column > EXACT) | (column < -EXACT))
+        if inexact or (column.dtype.kind == "b") != (dtype.kind == "b"):
             raise FileFormatError(
-                f"has the column {table.schema.names[k]!r} of {column.dtype} beside others that do not fit with it",
-                path,
+                f"has the column {names[k]!r} of {column.dtype} beside others that do not fit with it", path
             )
-    array = np.empty((len(chosen),) * 2, dtype)
+    array = np.empty((len(chosen),) * 2, dtype, order="F")
     for k, column in enumerate(columns):
         array[:, k] = column
     return array
@@ -180,7 +177,7 @@ def _numbers(table: Any, chosen: list[int], path: Path) -> Array:
 def _labels(
     table: Any, columns: list[str], index: list[int], metadata: dict[bytes, bytes], path: Path
 ) -> tuple[Any, ...] | None:
-    """The names of rows, which must be those of the columns; or the names of the columns where rows have none."""
+    """The names of rows, which must be those of the columns; else the names of the columns."""
     if not index:
         of_columns = json.loads(metadata.get(b"pandas", b"{}")).get("column_indexes") or [{}]
         numbered = of_columns[0].get("pandas_type") == "int64"

@@ -1,4 +1,4 @@
-"""PHYLIP distances: how many, then a name and numbers for each; square, lower or upper, in one line each or several.
+"""PHYLIP distances: how many, then a name and numbers for each; square, lower or upper, wrapped or not.
 
 https://phylipweb.github.io/phylip/doc/distance.html
 """
@@ -153,7 +153,8 @@ def _written_labels(store: Store, path: Path) -> list[str]:
             or label != label.strip()
         ):
             raise ValueError(
-                f"{path}: the label {label!r:.60} is no name of PHYLIP, which is one word: rename it, or write .npz"
+                f"{path}: the label {label!r:.60} is no name of PHYLIP, which is one word: "
+                "rename it, or write .npz"
             )
     check_labels(store.labels, path, 1)
     return list(store.labels)

@@ -1,4 +1,4 @@
-"""Binary matrices of GCTA and PLINK: a triangle by rows or a square, and an `.id` file that says n and the labels."""
+"""Binary matrices of GCTA and PLINK: a triangle by rows or a square; an `.id` file says n and the labels."""
 
 import os
 from pathlib import Path

@@ -1,6 +1,7 @@
 """PLINK's matrices in text: `.rel`, `.king`, `.dist`, `.mdist`, `.mibs`, whose `.id` file names the rows.
 
-A square, the lower triangle, or a square whose upper triangle is zeros: https://www.cog-genomics.org/plink/1.9/distance
+A square, the lower triangle, or a square whose upper triangle is zeros:
+https://www.cog-genomics.org/plink/1.9/distance
 """
 
 from dataclasses import replace

@@ -1,6 +1,7 @@
-"""Matrices as R prints them: `dist` with and without diagonal and upper triangle, and numeric ones; wrapped or not.
+"""Matrices as R prints them: `dist` with and without diagonal and upper triangle, or others; wrapped or not.
 
-Columns end where their numbers end, and a cell may be blank. So places count, not words: names may have blanks in them.
+Columns end where their numbers end, and a cell may be blank. So places count, not words: names may have
+blanks in them.
 """
 
 import re
@@ -39,7 +40,7 @@ class Block(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """The cells of a block: names, numbers, and the decimals that each is printed with, NaN where the cell is blank."""
+    """The cells of a block: names, numbers, and how many decimals each has, NaN where the cell is blank."""
 
     columns: list[str]
     rows: list[str]
@@ -48,7 +49,7 @@ class Cells(NamedTuple):
 
 
 def recognises(path: Path, encoding: str | None = None) -> bool:
-    """Whether a file is a print-out that words alone would not tell: with blank cells, blanks in names, or wrapped."""
+    """Whether a file is a print-out that words do not tell: with blank cells, blanks in names, or wrapped."""
     lines = [text for _, text in islice(_lines(path, encoding), LOOKED_AT)]
     if not lines or not lines[0].startswith(" "):
         return False
@@ -77,8 +78,8 @@ def load(path: Path, *, encoding: str | None = None) -> Content:
     if columns != rows:  # of distances without their diagonal
         if columns[1:] != rows[:-1] or len(columns) != len(rows):
             raise FileFormatError(
-                f"has columns {_few(columns)} and rows {_few(rows)}: those of a matrix are the same, and those of "
-                "distances without the first row and the last column",
+                f"has columns {_few(columns)} and rows {_few(rows)}: those of a matrix are "
+                "the same, and those of distances without the first row and the last column",
                 path,
                 blocks[0].line,
             )
@@ -160,7 +161,7 @@ def _content(
 
 
 def _take_longer(numbers: Array, decimals: Array) -> None:
-    """R rounds each column by itself: of two numbers at (i, j) and (j, i), take the one with more decimals for both."""
+    """Take of (i, j) and (j, i) the number with more decimals for both: R rounds each column by itself."""
     shorter = (decimals < decimals.T) & (np.abs(numbers - numbers.T) <= 0.501 * 10.0**-decimals)
     numbers[shorter] = numbers.T[shorter]
 

@@ -13,7 +13,10 @@ from vech.io.errors import FileFormatError
 from vech.layouts.layout import Layout
 from vech.packed.packed import Packed
 
-HOW = "the rows of a square have as many each, those of a triangle one more or one less each; one row is one line"
+HOW = (
+    "the rows of a square have as many each, those of a triangle one more or one less each; "
+    "one row is one line"
+)
 
 
 class Rows:
@@ -88,7 +91,7 @@ class Rows:
     def content(
         self, labels: Sequence[Any] | None = None, *, n: int | None = None, diagonal: str | None = None
     ) -> Content:
-        """The matrix; `n`, `labels` or `diagonal`, "stored" or "zero", tell a triangle from one without its diagonal."""
+        """A matrix; `n`, `labels` or `diagonal` ("stored", "zero") tell whether the diagonal is there."""
         labels = None if labels is None else tuple(labels)
         n = n if labels is None else len(labels)
         if not self.numbers:
@@ -161,7 +164,7 @@ class Rows:
         )
 
     def _is_covariance(self, growing: bool, ends: Array) -> bool:
-        """Whether each number is below the geometric mean of its two numbers at the ends: a_ij^2 < a_ii a_jj."""
+        """Whether a_ij^2 < a_ii a_jj for all i and j, where the ends of rows are the diagonal."""
         if not (ends > 0).all():
             return False
         for i, row in enumerate(self.numbers):

@@ -1,4 +1,4 @@
-"""Zarr: an array of a store, a folder, named behind "::", with its description and its labels as attributes."""
+"""Zarr: an array of a store, named behind "::", with its description and its labels as attributes."""
 
 import errno
 import os

@@ -167,7 +167,7 @@ def _compare(
 
 
 class AsymmetryError(ValueError):
-    """A matrix whose triangles differ: `found` says where, `row` in which row, `own` which triangle alone has numbers."""
+    """Triangles that differ: `found` says where, `row` in which row, `own` which alone has numbers."""
 
     def __init__(self, found: str, own: str | None = None, row: int | None = None) -> None:
         self.found, self.own, self.row = found, own, row
