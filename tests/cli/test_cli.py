@@ -363,7 +363,7 @@ def test_text_goes_in_and_out_with_what_is_said_of_it(folder, works, fails):
     assert (folder / "c.tsv").read_text() == "\t0\t1\n0\t1.0\t0.5\n1\t0.5\t2.0\n"
     works("expand", "c.tsv", "--header", "--encoding", "utf-8", "-o", "d.csv")
     assert vech.read("d.csv", header=True).labels == ("0", "1")
-    assert "b.npz: .npz has no sep=: leave it out" in fails("info", "b.npz", "--sep", ",")
+    assert "b.npz: .npz has no --sep: leave it out" in fails("info", "b.npz", "--sep", ",")
 
 
 @pytest.mark.parametrize("described", [True, False])

@@ -74,10 +74,6 @@ WRONG = {
     "dates": (("dated.csv",), "column 'date' holds '2020-01-01', which is no number"),
     "no file": (("none.csv",), "none.csv: No such file"),
     "threshold": (("data.csv", "--threshold", 1), "--threshold is for --method gerber, not sample"),
-    "missing": (
-        ("data.csv", "--method", "oas", "--missing", "neutral"),
-        "--method oas needs all numbers: --missing is for sample, correlation, spearman, kendall, gerber",
-    ),
     "no table": (("data.txt",), "has no suffix of a table: .csv, .parquet, .npy"),
 }
 
