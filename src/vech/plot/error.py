@@ -191,6 +191,8 @@ def _differences(S: Store, T: Store) -> Iterator[tuple[int, Array, Array]]:
 
 def _draw_histogram(frame: Frame, bar: Any, S: Store, T: Store, label: str) -> Any:
     """How many pairs have which error, on the colour bar, which lends its axis."""
+    from matplotlib.ticker import NullLocator
+
     low, high = bar.mappable.get_clim()
     edges = np.linspace(low, high, BINS + 1)
     counts = np.zeros(BINS, np.int64)
@@ -202,6 +204,9 @@ def _draw_histogram(frame: Frame, bar: Any, S: Store, T: Store, label: str) -> A
     axes.stairs(counts, edges, orientation="horizontal", fill=True, color="0.75")
     axes.set_xscale("symlog", linthresh=1)
     axes.set(ylim=(low, high), xlim=(0, 2 * max(1, counts.max())), xlabel="pairs")
+    most = int(np.log10(max(1, counts.max())))
+    axes.set_xticks([1, 10**most][: 1 + (most > 0)], ["1", f"1e{most}"][: 1 + (most > 0)])
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.label.set_size(frame.font)
     axes.set_ylabel(label, size=frame.font)
     axes.tick_params(labelsize=frame.font, length=2, width=0.6, color=FAINT)

@@ -15,6 +15,7 @@ from vech.plot.axes import (
     NEGATIVE,
     PLAIN,
     POSITIVE,
+    WIDE,
     brief,
     check_store,
     letters,
@@ -124,9 +125,9 @@ def graph(
     pairs = strongest(S, k, smallest=are_distances)
     nodes = _around(pairs, codes, are_distances)
 
-    place = Place(ax, (7.0, 7.0))
+    place = Place(ax, (8.0, 6.5))
     axes = place.axes
-    axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xticks=[], yticks=[])
+    axes.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), xticks=[], yticks=[])
     axes.set_aspect("equal", adjustable="box")
     axes.set_frame_on(False)
     angles = 2 * np.pi * np.arange(len(nodes)) / max(1, len(nodes))
@@ -143,7 +144,6 @@ def graph(
     if labels is not False and len(nodes):
         texts = [str(S.labels[row]) if S.labels is not None else str(row) for row in nodes]
         _name(place, texts, angles)
-        place.fit()
     return Graph(axes, np.stack((pairs.i, pairs.j), axis=1), pairs.values, nodes)
 
 
@@ -211,7 +211,7 @@ def _legend(place: Place, values: Array, are_distances: bool, seen: str | None, 
         handles=entries,
         title=seen or "value",
         loc="upper left",
-        bbox_to_anchor=(1.02, 1.0),
+        bbox_to_anchor=(1.0, 1.0),
         frameon=False,
         fontsize=place.font,
         title_fontsize=place.font,
@@ -223,14 +223,19 @@ def _legend(place: Place, values: Array, are_distances: bool, seen: str | None, 
 
 def _name(place: Place, texts: list[str], angles: Array) -> None:
     """Names outside of the circle, along its rays; only some where they are close."""
-    pitch = np.pi * min(place.inner) / 1.05 / len(texts)
+    side = min(place.inner)
+    pitch = np.pi * 0.75 * side / len(texts)
     size = float(np.clip(pitch / 1.2, SMALLEST, place.font))
     step = int(np.ceil(1.2 * size / pitch))
-    most = letters(0.2 * min(place.size), size)
-    for text, angle in list(zip(texts, angles, strict=True))[::step]:
+    most = letters(0.17 * side, size)
+    shown = [(one_line(text, most), angle) for text, angle in zip(texts, angles, strict=True)][::step]
+    longest = WIDE * size * max(len(text) for text, _ in shown) + 8
+    reach = 1 / (1 - 2 * longest / side)
+    place.axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
+    for text, angle in shown:
         is_left = np.cos(angle) < -1e-9
         place.axes.annotate(
-            one_line(text, most),
+            text,
             (np.cos(angle), np.sin(angle)),
             (6 * np.cos(angle), 6 * np.sin(angle)),
             textcoords="offset points",

@@ -141,7 +141,7 @@ def _marks(drawn: AnyLayout, rows: Array, columns: Array, n: int) -> list[str]:
     if isinstance(drawn, Explicit):
         crossed = drawn.crossed(np.minimum(rows, columns), np.maximum(rows, columns), n)
     scales = np.where(rows == columns, drawn.diagonal_scale, drawn.offdiagonal_scale)
-    return ["'" * (scale != 1) + "*" * bool(cross) for scale, cross in zip(scales, crossed, strict=True)]
+    return ["'" * bool(scale != 1) + "*" * bool(cross) for scale, cross in zip(scales, crossed, strict=True)]
 
 
 def _legend(place: Place, marks: set[str], is_implied: bool) -> None:
