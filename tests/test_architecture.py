@@ -34,7 +34,7 @@ LAYERS = (
 )
 # within a folder, top to bottom; above them all is its __init__
 INSIDE = {
-    "cli": (("files", "data", "layouts"), ("root", "options")),
+    "cli": (("files", "data", "layouts"), ("groups", "pictures"), ("root", "options")),
     "io": (
         ("npy",),
         ("npz", "pair", "tables"),
