@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from vech.io.drafts import atomic
-from vech.plot.axes import new_axes
 
 DPI = 150  # pixels of an inch
 MARGIN = 0.02  # around the picture
@@ -13,6 +12,8 @@ MARGIN = 0.02  # around the picture
 
 def save(out: Path, size: tuple[float, float], draw: Callable[..., Any], *, overwrite: bool) -> None:
     """Call `draw` with the axes of a figure of this size in inches, and write that; the suffix says as what."""
+    from vech.plot.axes import new_axes  # which loads SciPy
+
     axes = new_axes(size, window=False, dpi=DPI)
     known = axes.figure.canvas.get_supported_filetypes()
     suffix = out.suffix.lower().lstrip(".")

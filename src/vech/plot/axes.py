@@ -9,7 +9,7 @@ from vech.store import Store
 PLAIN = {"parse_math": False, "usetex": False}
 """Properties of a text that users wrote: a dollar or an underscore in it is one."""
 
-INK, FAINT, PAPER, MISSING, DIAGONAL = "0.25", "0.6", "white", "0.65", "0.92"
+INK, FAINT, MISSING, DIAGONAL = "0.25", "0.6", "0.65", "0.92"
 POSITIVE, NEGATIVE = "#2166ac", "#b2182b"  # the ends of RdBu
 WIDE = 0.62  # a letter, in its size
 POINTS = 72.0
@@ -59,6 +59,13 @@ def one_line(text: Any, most: int = 16) -> str:
     """A name in one line of so many letters at most; what is cut ends in "…"."""
     line = " ".join(str(text).split())
     return line if len(line) <= most else line[: max(1, most - 1)].rstrip() + "…"
+
+
+def ink() -> Any:
+    """The colour of texts and lines on the user's paper."""
+    from matplotlib import rcParams
+
+    return rcParams["text.color"]
 
 
 def brief(x: float) -> str:

@@ -51,16 +51,19 @@ def scale(
     content: str,
     shown: Array,
     *,
+    judged: Array | None = None,
     cmap: Any = None,
     limits: Sequence[float] | None = None,
 ) -> Scale:
-    """Colours for cells of these numbers.
+    """Colours for cells of these numbers, and limits from some of them, `judged`.
 
     Correlations go from -1 to 1 and covariances as far to either side of 0. Limits are the extremes of the
     cells, unless a few of them lie far from all others: then one percent at either end lies beyond.
     """
     one_of("content", content, tuple(MAPS))
-    low, high = _given(limits) if limits is not None else _limits(content, shown)
+    low, high = (
+        _given(limits) if limits is not None else _limits(content, shown if judged is None else judged)
+    )
     beneath, beyond = bool((shown < low).any()), bool((shown > high).any())
     extend = {(False, False): "neither", (True, False): "min", (False, True): "max"}.get(
         (beneath, beyond), "both"

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
-from vech.plot.axes import FAINT, INK, colours
+from vech.plot.axes import FAINT, colours, ink
 from vech.plot.linkage import leaves
 
 WHOLE, BRANCHES = (
@@ -22,7 +22,7 @@ def draw_dendrogram(axes: Any, links: Array, *, coloured: bool) -> None:
     n = len(links) + 1
     top = range(0 if n <= WHOLE else n - BRANCHES, len(links))  # links, of which the last one is the root
     begin, end, middle, height = _spans(links, top.start)
-    colour = _colours(links) if coloured else [INK] * (n + len(links))
+    colour = _colours(links) if coloured else [ink()] * (n + len(links))
     ends = [int(child) for k in top for child in links[k, :2] if child < n + top.start] if n > 1 else []
     base = _base(links, top)
     brackets, inks = [], []
@@ -67,7 +67,7 @@ def _colours(links: Array) -> list[str]:
     There are as many clusters as leave the largest step between two heights.
     """
     n = len(links) + 1
-    found = [FAINT] * n + [INK] * len(links)
+    found = [FAINT] * n + [ink()] * len(links)
     heights = links[:, 2]
     last = min(CLUSTERS, n - 1)
     if last < 2:
@@ -75,13 +75,13 @@ def _colours(links: Array) -> list[str]:
     steps = [heights[-k + 1] - heights[-k] for k in range(2, last + 1)]
     count = int(np.argmax(steps)) + 2 if max(steps) > 0 else 1
     cut = n + len(links) - (count - 1)  # links from here on join clusters
-    ink = iter(colours() * 2)
+    palette = iter(colours() * 2)
     roots = [int(child) for k in range(cut - n, len(links)) for child in links[k, :2] if child < cut]
     _, _, middle, _ = _spans(links)
     for root in sorted(roots, key=lambda k: float(middle[k])):
         if root < n:
             continue
-        own, below = next(ink), [root]
+        own, below = next(palette), [root]
         while below:
             k = below.pop()
             found[k] = own

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from vech.plot.axes import FAINT, INK, PLAIN, POINTS, WIDE, letters, normal_size, one_line, wrapped
+from vech.plot.axes import FAINT, PLAIN, POINTS, WIDE, letters, normal_size, one_line, wrapped
 from vech.plot.place import SMALLEST, Place
 
 LEADING = 1.2  # from one label to the next, in letters
@@ -12,6 +12,17 @@ BAR = (0.03, 0.035)  # where the colour bar begins beside the matrix, and its wi
 EXTEND = 0.04  # of the bar, for an arrow
 FEW = 200  # rows that have a pixel each on whatever is drawn on
 BESIDE_BAR = 0.85  # of the width that there is before a colour bar
+
+
+SIDES = {
+    "labelleft": True,
+    "labelbottom": True,
+    "labelright": False,
+    "labeltop": False,
+    "right": False,
+    "top": False,
+}
+"""Where a matrix has its labels, whatever the user's settings say of other pictures."""
 
 
 class Frame:
@@ -25,7 +36,9 @@ class Frame:
         self.title = ""
         self.axes.set(xlim=(0, n), ylim=(n, 0))
         self.axes.set_aspect("equal", adjustable="box")
-        self.axes.tick_params(length=0, labelsize=self.font)
+        self.axes.grid(False)
+        self.axes.minorticks_off()
+        self.axes.tick_params(length=0, labelsize=self.font, **SIDES)
         for spine in self.axes.spines.values():
             spine.set(color=FAINT, linewidth=0.6)
 
@@ -42,7 +55,9 @@ class Frame:
 
     def right(self, start: float, width: float, *, height: float = 1.0) -> Any:
         """Axes to the right, at the top."""
-        return self.axes.inset_axes((1 + start, 1 - height, width, height))
+        made = self.axes.inset_axes((1 + start, 1 - height, width, height))
+        made.grid(False)
+        return made
 
     def number(self, most: int = 6) -> None:
         """Number some rows and columns."""
@@ -56,7 +71,9 @@ class Frame:
         beneath, beyond = (EXTEND * (bar.extend in (end, "both")) for end in ("min", "max"))
         inner = 1 / (1 + beneath + beyond)
         made = self.axes.inset_axes((1 + BAR[0] + BAR[1] + 0.005, beneath * inner, width, inner))
+        made.grid(False)
         made.yaxis.tick_right()
+        made.yaxis.get_offset_text().set_size(self.font)
         made.yaxis.set_label_position("right")
         bar.ax.tick_params(right=False, labelright=False)
         bar.ax.yaxis.get_offset_text().set_visible(False)
@@ -101,9 +118,7 @@ class Frame:
         axes, points, least = self.axes, self.place.inner[0], min(self.place.size)
         if self.title:
             size = min(1.25 * normal_size(), max(SMALLEST + 1, least / 20))
-            axes.set_title(
-                wrapped(self.title, points, size), y=self.above, pad=4, size=size, color=INK, **PLAIN
-            )
+            axes.set_title(wrapped(self.title, points, size), y=self.above, pad=4, size=size, **PLAIN)
         if self.names is None:
             return self.font, 1
         pitch = points / self.n

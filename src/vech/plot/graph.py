@@ -11,13 +11,13 @@ from vech.arrays import Array
 from vech.layouts.layout import as_integer, one_of
 from vech.plot.axes import (
     FAINT,
-    INK,
     NEGATIVE,
     PLAIN,
     POSITIVE,
     WIDE,
     brief,
     check_store,
+    ink,
     letters,
     one_line,
     wrapped,
@@ -135,7 +135,7 @@ def graph(
     at = np.empty(S.n, np.int64)
     at[nodes] = np.arange(len(nodes))
     _draw_lines(axes, points[at[pairs.i]], points[at[pairs.j]], pairs.values, are_distances)
-    colours = INK if codes is None else [[*inks(names), FAINT][c] for c in codes[nodes]]
+    colours = ink() if codes is None else [[*inks(names), FAINT][c] for c in codes[nodes]]
     axes.scatter(*points.T, s=18 * (place.font / 9) ** 2, color=colours, zorder=3, clip_on=False)
     if title:
         axes.set_title(wrapped(title, place.size[0], 12), size=min(12, 1.3 * place.font), pad=8, **PLAIN)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
-from vech.plot.axes import PAPER, colours, one_line
+from vech.plot.axes import colours, one_line
 
 MOST = 12  # groups that a legend lists
 
@@ -47,10 +47,11 @@ def draw_bands(above: Any, beside: Any, codes: Array, names: list[str]) -> None:
     """The groups of columns on one of the axes, those of rows on the other; `codes` in the order of the picture."""
     from matplotlib.colors import to_rgba
 
-    palette = np.array([to_rgba(ink) for ink in [*inks(names), PAPER]])  # the last one is that of none
+    palette = np.array([*map(to_rgba, inks(names)), (0, 0, 0, 0)])  # the last one is that of none
     n, band = len(codes), palette[codes]
-    above.imshow(band[None], aspect="auto", interpolation="nearest", extent=(0, n, 0, 1))
-    beside.imshow(band[:, None], aspect="auto", interpolation="nearest", extent=(0, 1, n, 0))
+    options: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest", "origin": "upper"}
+    above.imshow(band[None], extent=(0, n, 0, 1), **options)
+    beside.imshow(band[:, None], extent=(0, 1, n, 0), **options)
 
 
 def legend_entries(names: list[str]) -> list[Any]:

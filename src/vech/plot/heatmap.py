@@ -170,10 +170,9 @@ def heatmap(
     is_sparse = S.describe().triangle is not None
     found = read(S, rows, pixels or frame.pixels(), summary, diagonal=diagonal)
     seen = content or recognised(S, found.facts)
-    shown = (
-        found if not diagonal else found._replace(empty=found.empty | np.eye(len(found.empty), dtype=bool))
-    )
-    colours = scale(seen or "covariance", shown.shown, cmap=cmap, limits=limits)
+    off = found._replace(empty=found.empty | np.eye(len(found.empty), dtype=np.bool)) if diagonal else found
+    judged = off.shown if off.shown.size else found.shown
+    colours = scale(seen or "covariance", found.shown, judged=judged, cmap=cmap, limits=limits)
     drawn = draw_cells(frame, found, colours, triangle)
     said = ", ".join(filter(None, (seen or "value", of_cells(found.per, summary, stored=is_sparse))))
     has_legend = bool(names) or drawn.has_missing

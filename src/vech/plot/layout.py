@@ -11,7 +11,7 @@ from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import as_integer
 from vech.layouts.orders import Explicit
 from vech.layouts.pictures import LEGEND, in_words, sides
-from vech.plot.axes import DIAGONAL, FAINT, INK, NEGATIVE, PAPER, wrapped
+from vech.plot.axes import DIAGONAL, FAINT, INK, NEGATIVE, wrapped
 from vech.plot.place import Place
 
 MOST = 12  # rows whose numbers and arrows can still be read
@@ -86,6 +86,8 @@ def layout(
     axes = place.axes
     axes.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5))
     axes.set_aspect("equal", adjustable="box")
+    axes.grid(False)
+    axes.minorticks_off()
     axes.set_xticks(range(n))
     axes.set_yticks(range(n))
     axes.tick_params(
@@ -96,12 +98,15 @@ def layout(
     axes.imshow(
         np.ma.array(positions / max(1, len(rows)), mask=positions < 0),
         cmap="Blues",
+        aspect="equal",
+        origin="upper",
+        interpolation="nearest",
         vmin=-0.15,
         vmax=2.2,  # light enough for what is written on it
     )
     for line in np.arange(n - 1) + 0.5:
-        axes.axhline(line, color=PAPER, linewidth=1.5)
-        axes.axvline(line, color=PAPER, linewidth=1.5)
+        axes.axhline(line, color=axes.get_facecolor(), linewidth=1.5)
+        axes.axvline(line, color=axes.get_facecolor(), linewidth=1.5)
     words = in_words(drawn)
     said = (
         drawn.name if not isinstance(name, str) else name if name == drawn.name else f"{name} = {drawn.name}"
@@ -110,7 +115,6 @@ def layout(
     axes.set_title(
         wrapped(heading if title is None else title, place.size[0], place.font),
         size=1.1 * place.font,
-        color=INK,
     )
     marks = _marks(drawn, rows, columns, n)
     _legend(place, {mark for text in marks for mark in text}, drawn.implied is not None)
@@ -148,7 +152,7 @@ def _legend(place: Place, marks: set[str], is_implied: bool) -> None:
     lines = [f"{mark}  {meaning}" for mark, meaning in LEGEND.items() if mark in marks]
     if is_implied:
         lines.append("grey  a diagonal that is not stored")
-    place.axes.set_xlabel("\n".join(lines), size=place.font, color=INK, loc="left", labelpad=6)
+    place.axes.set_xlabel("\n".join(lines), size=place.font, loc="left", labelpad=6)
 
 
 def _draw_arrows(axes: Any, rows: Array, columns: Array, cell: float) -> None:

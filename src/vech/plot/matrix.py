@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.layouts.layout import one_of
-from vech.plot.axes import DIAGONAL, FAINT, MISSING, PAPER, PLAIN
+from vech.plot.axes import DIAGONAL, MISSING, PLAIN
 from vech.plot.cells import Cells
 from vech.plot.content import Scale
 from vech.plot.frame import Frame
@@ -39,7 +39,12 @@ def draw_cells(frame: Frame, found: Cells, colours: Scale, triangle: str | None)
         of_other = np.triu if triangle == "lower" else np.tril
         beyond = of_other(np.ones((side, side), np.bool), 1 if triangle == "lower" else -1)
     last = found.per * side  # the last cell may be of fewer rows
-    options: dict[str, Any] = {"extent": (0, last, last, 0), "interpolation": "nearest", "aspect": "equal"}
+    options: dict[str, Any] = {
+        "extent": (0, last, last, 0),
+        "interpolation": "nearest",
+        "aspect": "equal",
+        "origin": "upper",
+    }
     cmap = colormaps.get_cmap(colours.cmap).with_extremes(bad="none")
     image = axes.imshow(
         np.ma.array(found.numbers, mask=found.empty | found.missing | beyond),
@@ -53,11 +58,11 @@ def draw_cells(frame: Frame, found: Cells, colours: Scale, triangle: str | None)
     if marked.any():
         two = ListedColormap([DIAGONAL, MISSING])
         axes.imshow(np.ma.array(missing, mask=~marked), cmap=two, vmin=0, vmax=1, **options)
-    axes.set(xlim=(0, frame.n), ylim=(frame.n, 0), facecolor=PAPER)
+    axes.set(xlim=(0, frame.n), ylim=(frame.n, 0))
     if frame.n <= FEW:
         for line in range(1, frame.n):
-            axes.axhline(line, color=PAPER, linewidth=0.6)
-            axes.axvline(line, color=PAPER, linewidth=0.6)
+            axes.axhline(line, color=axes.get_facecolor(), linewidth=0.6)
+            axes.axvline(line, color=axes.get_facecolor(), linewidth=0.6)
     return Drawn(image, bool(missing.any()))
 
 
@@ -86,5 +91,5 @@ def legend(frame: Frame, entries: list[Any], has_missing: bool, per: int) -> Any
         handleheight=1,
     )
     for text in made.get_texts():
-        text.set(color=FAINT if text.get_text().startswith("and ") else "black", **PLAIN)
+        text.set(**PLAIN)
     return made

@@ -14,15 +14,14 @@ from vech.linalg.quadrature import PROBES, STEPS, quadrature
 from vech.packed.packed import packed
 from vech.plot.axes import (
     FAINT,
-    INK,
     NEGATIVE,
-    PAPER,
     PLAIN,
     POINTS,
     POSITIVE,
     WIDE,
     brief,
     check_store,
+    ink,
     normal_size,
     wrapped,
 )
@@ -160,21 +159,25 @@ def spectrum(
         _draw_scree(place, values, law, edges)
     else:
         _draw_density(place, S, law, values is None, bins, outliers, edges, n_samples)
+    taken = _legend(place)
     if title:
-        axes.set_title(wrapped(title, place.size[0], 12), size=min(12, 1.3 * place.font), **PLAIN)
-    _legend(place)
+        size = min(12.0, 1.3 * place.font)
+        axes.set_title(wrapped(title, place.size[0], size), size=size, pad=6 + taken, **PLAIN)
     place.fit()
     return Spectrum(axes, values, edges, outliers)
 
 
-def _legend(place: Place) -> None:
-    """The legend, no wider than the axes; above them where they are small."""
+def _legend(place: Place) -> float:
+    """The legend, no wider than the axes; above small ones, of which the height that it takes in points is given."""
     longest = max(len(text) for text in place.axes.get_legend_handles_labels()[1])
     size = min(normal_size(), 0.95 * place.inner[0] / (WIDE * longest + 3))
-    options: dict[str, Any] = {"loc": "best", "framealpha": 0.85, "facecolor": PAPER}
-    if place.inner[1] < LOW:
+    options: dict[str, Any] = {"loc": "best", "framealpha": 0.85}
+    is_above = place.inner[1] < LOW
+    if is_above:
         options = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0, "framealpha": 0}
-    place.axes.legend(fontsize=size, edgecolor="none", **options).set_zorder(5)
+    made = place.axes.legend(fontsize=size, edgecolor="none", **options)
+    made.set_zorder(5)
+    return made.get_window_extent().height * POINTS / place.figure.dpi if is_above else 0.0
 
 
 # ---------------------------------------------------------------- what is bulk
@@ -228,9 +231,9 @@ def _draw_scree(place: Place, values: Array, law: _Law, edges: tuple[float, floa
     if edges is not None:
         axes.axhspan(*edges, color=NEGATIVE, alpha=0.12, linewidth=0, label="noise alone (Marchenko-Pastur)")
         axes.axhline(edges[1], color=NEGATIVE, linestyle="--", linewidth=1, label=f"its edge, {edges[1]:.4g}")
-    axes.plot(ranks[~gone], falling[~gone], color=FAINT, linewidth=0.8, zorder=2)
+    axes.plot(ranks[~gone], falling[~gone], color=FAINT, linewidth=0.8, marker="", zorder=2)
     options: dict[str, Any] = {"linestyle": "none", "markersize": 5, "zorder": 3}
-    axes.plot(ranks[~out & ~gone], falling[~out & ~gone], "o", color=INK, **options)
+    axes.plot(ranks[~out & ~gone], falling[~out & ~gone], "o", color=ink(), **options)
     axes.lines[-1].set_label(f"{len(values)} eigenvalues")
     if out.any():
         axes.plot(ranks[out], falling[out], "o", color=POSITIVE, **options)
