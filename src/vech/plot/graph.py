@@ -144,6 +144,7 @@ def graph(
     if labels is not False and len(nodes):
         texts = [str(S.labels[row]) if S.labels is not None else str(row) for row in nodes]
         _name(place, texts, angles)
+        place.fit()
     return Graph(axes, np.stack((pairs.i, pairs.j), axis=1), pairs.values, nodes)
 
 

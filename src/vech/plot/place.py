@@ -9,7 +9,7 @@ from vech.plot.axes import POINTS, new_axes, normal_size
 SMALLEST = 5.5  # points of a letter
 MARGIN = 0.015  # around a figure of our own
 PASSES = 6  # of fitting: what hangs on the size of the axes shrinks with them
-LEAST = 0.3  # of the place, which the axes keep whatever stands around them
+LEAST = 0.2  # of the place, which the axes keep whatever stands around them
 
 
 class Place:

@@ -22,7 +22,6 @@ from vech.plot.axes import (
     brief,
     check_store,
     ink,
-    normal_size,
     wrapped,
 )
 from vech.plot.place import Place
@@ -170,7 +169,7 @@ def spectrum(
 def _legend(place: Place) -> float:
     """The legend, no wider than the axes; above small ones, of which the height that it takes in points is given."""
     longest = max(len(text) for text in place.axes.get_legend_handles_labels()[1])
-    size = min(normal_size(), 0.95 * place.inner[0] / (WIDE * longest + 3))
+    size = min(place.font, 0.8 * place.inner[0] / (WIDE * longest + 3))
     options: dict[str, Any] = {"loc": "best", "framealpha": 0.85}
     is_above = place.inner[1] < LOW
     if is_above:
