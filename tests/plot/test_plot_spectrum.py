@@ -162,16 +162,19 @@ def test_beyond_a_size_the_density_is_estimated_from_products(monkeypatch, dtype
     assert np.trapezoid(upper[:, 1], upper[:, 0]) == pytest.approx(399 / 400, abs=0.03)
 
 
-def test_many_vectors_share_each_product(monkeypatch):
-    S, asked = factors(50, 100), []
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_many_vectors_share_each_product_in_the_dtype_of_the_store(monkeypatch, dtype):
+    S, asked = factors(50, 100).astype(dtype), []
     matmul = vech.Packed.matmul
     monkeypatch.setattr(
         vech.Packed,
         "matmul",
-        lambda self, x, *more, **options: asked.append(x.shape) or matmul(self, x, *more, **options),
+        lambda self, x, *more, **options: (
+            asked.append((x.shape, x.dtype)) or matmul(self, x, *more, **options)
+        ),
     )
     quadrature(S)
-    assert asked == [(50, PROBES)] * 50
+    assert asked == [((50, PROBES), dtype)] * 50
 
 
 def test_lanczos_stops_where_the_space_ends():

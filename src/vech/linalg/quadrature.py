@@ -48,7 +48,9 @@ def quadrature(S: Store, *, progress: Callable[[int, int], None] | None = None) 
         if (count < steps).all():
             break
         # vectors whose space has ended go on as noise that nobody looks at
-        x = images / np.maximum(beta[:, k], 1e-300)[:, None]
+        x = (images / np.maximum(beta[:, k], 1e-300)[:, None]).astype(
+            work
+        )  # the dtype in which S @ x is quick
     nodes, weights = [], []
     for own, between, end in zip(alpha, beta, count, strict=True):
         values, vectors = eigh_tridiagonal(own[:end], between[: end - 1])
