@@ -1,4 +1,4 @@
-"""A small picture of a store for notebooks: shaded cells, of large matrices means of a few numbers each, and the facts."""
+"""A small picture of a store for notebooks: shaded cells, of large matrices means, and the facts."""
 
 from html import escape
 from typing import Any
@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 
 def html(store: Any) -> str:
-    """The picture of any store, and the facts beside it; reads 16,384 numbers at most, or 2^24 that are stored."""
+    """The picture of any store, and the facts; reads 16,384 numbers at most, or 2^24 that are stored."""
     n, said = store.n, store.describe()
     by_stored = said.triangle is not None and n > SIDE and said.nnz <= MOST_STORED
     if by_stored:
@@ -75,7 +75,7 @@ def shades(numbers: Array, rows: Array) -> NDArray[np.float64]:
 
 
 def _stored(store: Any) -> tuple[NDArray[np.float64], Array]:
-    """Shades of the numbers that a sparse store holds, white where it holds none, and those off the diagonal."""
+    """Shades of what a sparse store holds, white where it holds nothing, and its numbers off the diagonal."""
     stored = store.to_coo()
     i, j, x = stored.row.astype(np.int64), stored.col.astype(np.int64), _signed(stored.data)
     off = i != j
@@ -88,7 +88,7 @@ def _stored(store: Any) -> tuple[NDArray[np.float64], Array]:
 
 
 def range_of(off: Array) -> str:
-    """The least and the largest of the numbers off the diagonal, both triangles, and how many pairs have none."""
+    """The least and the largest number off the diagonal, of both triangles, and how many pairs have none."""
     where = "off the diagonal"
     if not off.size:
         return "no number off the diagonal"

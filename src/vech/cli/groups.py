@@ -16,8 +16,8 @@ def read_groups(said: str, labels: Sequence[Any] | None, n: int) -> list[str | N
     Parameters
     ----------
     said : str
-        A file of one cell a line, or of a label and a group a line; or such a file, a slash and the name that its first line
-        gives to a column. Cells are parted by commas, in .tsv and .txt by tabs.
+        A file of one cell a line, or of a label and a group a line; or such a file, a slash and the name that
+        its first line gives to a column. Cells are parted by commas, in .tsv and .txt by tabs.
     labels : sequence, optional
         Of the matrix: lines are put in their order where the first column has labels.
     n : int

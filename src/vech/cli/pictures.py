@@ -11,7 +11,7 @@ MARGIN = 0.02  # around the picture
 
 
 def save(out: Path, size: tuple[float, float], draw: Callable[..., Any], *, overwrite: bool) -> None:
-    """Call `draw` with the axes of a figure of this size in inches, and write that; the suffix says as what."""
+    """Call `draw` with axes of a figure of this size in inches, and write it as the suffix says."""
     from vech.plot.axes import new_axes  # which loads SciPy
 
     axes = new_axes(size, window=False, dpi=DPI)

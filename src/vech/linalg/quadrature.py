@@ -1,6 +1,7 @@
 """The spectral density of a store from products with it alone: Lanczos quadrature.
 
-Source: L. Lin, Y. Saad, C. Yang, "Approximating spectral densities of large matrices", SIAM Review 58, 34, 2016.
+Source: L. Lin, Y. Saad, C. Yang, "Approximating spectral densities of large matrices", SIAM Review 58, 34,
+2016.
 """
 
 from collections.abc import Callable
@@ -16,10 +17,10 @@ ENDED = {"f": 1e-6, "d": 1e-12}  # what is left of a vector, over the size of S,
 
 
 def quadrature(S: Store, *, progress: Callable[[int, int], None] | None = None) -> tuple[Array, Array]:
-    """Nodes and weights of the spectral density, (nodes,) each; the weights of each of 8 random vectors add up to 1.
+    """Nodes and weights of the spectral density; the weights of each of 8 random vectors add up to 1.
 
-    Lanczos' method from all vectors side by side, each made orthogonal to its own past in full; in float32 where S
-    holds no more. S is read 60 times; memory for 480 vectors.
+    Lanczos' method from all vectors side by side, each made orthogonal to its own past in full; in float32
+    where S holds no more. S is read 60 times; memory for 480 vectors.
     """
     from scipy.linalg import eigh_tridiagonal
 

@@ -1,4 +1,4 @@
-"""A matrix as a grid of cells, read once, a few rows at a time; what its numbers are like is noted on the way."""
+"""A matrix as a grid of cells, read a few rows at a time; what its numbers are like is noted on the way."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple

@@ -27,10 +27,10 @@ class Scale(NamedTuple):
 
 
 def recognised(S: Store, facts: Facts) -> str | None:
-    """What a matrix certainly is, whatever the sign of one of its numbers: a correlation, or distances; or None.
+    """What a matrix is, whatever the sign of one of its numbers: a correlation, distances; or None.
 
-    Ones on the diagonal and no number beyond 1: a correlation. Zeros there and hardly a negative number: distances,
-    or similarities where only nonzeros are stored. NaN and infinities do not count.
+    Ones on the diagonal and no number beyond 1: a correlation. Zeros there and hardly a negative number:
+    distances, or similarities where only nonzeros are stored. NaN and infinities do not count.
     """
     own = facts.diagonal[np.isfinite(facts.diagonal)]
     if S.kind.startswith("skew") or not own.size:

@@ -1,4 +1,4 @@
-"""The tree of clusters above a matrix: its top levels, below them a wedge for each branch, in colours of clusters."""
+"""The tree of clusters above a matrix: its top levels, and below them a wedge for each branch."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ CLUSTERS = 8  # that have colours, at most
 
 
 def draw_dendrogram(axes: Any, links: Array, *, coloured: bool) -> None:
-    """Each link a bracket over the middles of what it joins; SciPy's own calls itself too often for many rows."""
+    """Each link a bracket over the middles of what it joins; SciPy's own calls itself too often."""
     from matplotlib.collections import LineCollection, PolyCollection
 
     n = len(links) + 1
@@ -41,7 +41,7 @@ def draw_dendrogram(axes: Any, links: Array, *, coloured: bool) -> None:
 
 
 def _spans(links: Array, top: int = 0) -> tuple[Array, Array, Array, Array]:
-    """Of each leaf and link: from where to where it reaches, its height, and its middle, that of wedges below `top`."""
+    """Of each leaf and link: where it begins and ends, its middle (of wedges, below `top`), its height."""
     n = len(links) + 1
     begin, end, middle, height = np.zeros((4, n + len(links)))
     order = leaves(links)

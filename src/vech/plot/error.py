@@ -64,8 +64,8 @@ def error(
     S, T : store
         Real, of one side and the same labels, in whatever layout, dtype or store.
     summary : {"extreme", "mean"}
-        Where there are more rows than pixels, what a cell of k x k numbers shows: the one of largest modulus, since
-        errors of both signs have no mean; or the mean. The label of the colour bar says so.
+        Where there are more rows than pixels, what a cell of k x k numbers shows: the one of largest modulus,
+        since errors of both signs have no mean; or the mean. The label of the colour bar says so.
     labels : bool, optional
         Whether rows and columns are named, as for `vech.plot.heatmap`.
     title : str, optional
@@ -91,8 +91,8 @@ def error(
 
     Notes
     -----
-    The histogram stands on the colour bar and shares its axis; counts are on a logarithmic one. Time in proportion to
-    n^2: both are read twice, a few rows at a time, and computed with in float64.
+    The histogram stands on the colour bar and shares its axis; counts are on a logarithmic one. Time in
+    proportion to n^2: both are read twice, a few rows at a time, and computed with in float64.
 
     Examples
     --------

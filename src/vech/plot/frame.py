@@ -26,7 +26,7 @@ SIDES = {
 
 
 class Frame:
-    """Axes for n x n cells; colour bar, bands and dendrogram are parts of them, and so are placed with them."""
+    """Axes for n x n cells; colour bar, bands and dendrogram are parts of them, so placed with them."""
 
     def __init__(self, ax: Any, size: tuple[float, float], n: int) -> None:
         self.place = Place(ax, size)
@@ -114,7 +114,7 @@ class Frame:
         return axes
 
     def _name(self) -> tuple[float, int]:
-        """Titles and labels of the size that they have room for; the size of labels, and from one to the next."""
+        """Titles and labels of the size that there is room for; that of labels, and rows to the next one."""
         axes, points, least = self.axes, self.place.inner[0], min(self.place.size)
         if self.title:
             size = min(1.25 * normal_size(), max(SMALLEST + 1, least / 20))

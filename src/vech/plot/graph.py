@@ -73,12 +73,13 @@ def graph(
     k : int
         How many pairs; those that are zero, NaN or infinite are none.
     content : {"correlation", "covariance", "distance", "similarity"}, optional
-        What the numbers are, as for `vech.plot.heatmap`. Of distances the smallest are the strongest, of all else those of the
-        largest modulus.
+        What the numbers are, as for `vech.plot.heatmap`. Of distances the smallest are the strongest, of all
+        else those of the largest modulus.
     groups : sequence of n names, optional
         The group of each row, None or NaN for none: rows of a group stand together, in its colour.
     labels : bool, optional
-        Whether rows are named: by labels where S has them, by numbers where not, unless said. True needs labels.
+        Whether rows are named: by labels where S has them, by numbers where not, unless said. True needs
+        labels.
     title : str, optional
         Above the picture.
     ax : matplotlib axes, optional
@@ -100,9 +101,10 @@ def graph(
 
     Notes
     -----
-    Rows that hang together are neighbours on the circle: within each part that lines connect they come in the order of the
-    Fiedler vector, that of the second smallest eigenvalue of the graph's Laplacian (Fiedler 1973, Czechoslovak
-    Mathematical Journal 23, 298). Time in proportion to n^2: S is read twice, a few rows at a time.
+    Rows that hang together are neighbours on the circle: within each part that lines connect they come in the
+    order of the Fiedler vector, that of the second smallest eigenvalue of the graph's Laplacian (Fiedler
+    1973, Czechoslovak Mathematical Journal 23, 298). Time in proportion to n^2: S is read twice, a few rows
+    at a time.
 
     Examples
     --------

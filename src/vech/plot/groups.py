@@ -27,7 +27,7 @@ def coded(groups: Iterable[Any], n: int) -> tuple[Array, list[str]]:
 
 
 def inks(names: list[str]) -> list[Any]:
-    """A colour for each group: the one that its name is, as "#1f77b4"; one of a few; of a map where they are many."""
+    """A colour for each group: the one that its name is, as "#1f77b4", or one of a few, or of a map."""
     from matplotlib import colormaps
     from matplotlib.colors import is_color_like
 
@@ -44,7 +44,7 @@ def inks(names: list[str]) -> list[Any]:
 
 
 def draw_bands(above: Any, beside: Any, codes: Array, names: list[str]) -> None:
-    """The groups of columns on one of the axes, those of rows on the other; `codes` in the order of the picture."""
+    """The groups of columns on one of the axes, those of rows on the other, in the order drawn."""
     from matplotlib.colors import to_rgba
 
     palette = np.array([*map(to_rgba, inks(names)), (0, 0, 0, 0)])  # the last one is that of none
@@ -55,7 +55,7 @@ def draw_bands(above: Any, beside: Any, codes: Array, names: list[str]) -> None:
 
 
 def legend_entries(names: list[str]) -> list[Any]:
-    """A patch of colour with the name of each group; of many, the first ones and how many there are besides."""
+    """A patch of colour with the name of each group; of many, the first ones and how many more."""
     from matplotlib.patches import Patch
 
     shown = names if len(names) <= MOST else names[: MOST - 1]

@@ -73,12 +73,12 @@ def heatmap(
         Real, of any size: rows are read a few at a time, and the matrix is never expanded. Of a sparse store
         only the numbers that it stores are drawn.
     order : "cluster" or permutation of the n rows, optional
-        "cluster" puts alike rows together, by hierarchical clustering, and draws its tree above: the last 60
-        links, a wedge for each branch below, in a colour for each of the 2 to 8 clusters between which the
-        largest step of its heights is.
+        "cluster" puts alike rows together, by hierarchical clustering, and draws its tree above; of more than
+        60 rows the last 29 links and a wedge for each branch below. There is a colour for each of the 2 to 8
+        clusters between which the largest step of its heights is.
     distance : store, optional
-        What to cluster by. Unless given, S itself where it holds distances, else S is taken as a covariance or
-        correlation, and two rows are ``sqrt(2 (1 - correlation))`` apart.
+        What to cluster by. Unless given, S itself where it holds distances, else S is taken as a covariance
+        or correlation, and two rows are ``sqrt(2 (1 - correlation))`` apart.
     method : str
         Of ``scipy.cluster.hierarchy.linkage``.
     groups : sequence of n names, optional
@@ -86,9 +86,10 @@ def heatmap(
         such as "#1f77b4" are colours.
     content : {"correlation", "covariance", "distance", "similarity"}, optional
         What the numbers are. Correlations go from -1 to 1, red to blue; covariances as far to either side of
-        0; distances and similarities from the least number to the largest, dark where alike. Unless said, ones
-        on the diagonal and no number beyond 1 make a correlation, zeros on the diagonal and hardly a negative
-        number distances (of a sparse store, a similarity whatever its diagonal), and all else is drawn as a covariance.
+        0; distances and similarities from the least number to the largest, dark where alike. Unless said,
+        ones on the diagonal and no number beyond 1 make a correlation, zeros on the diagonal and hardly a
+        negative number distances (of a sparse store, a similarity whatever its diagonal), and all else is
+        drawn as a covariance.
     summary : {"mean", "extreme"}
         Where there are more rows than pixels, what a cell of k x k numbers shows: their mean, or the one of
         largest modulus. The label of the colour bar says so.
@@ -106,8 +107,9 @@ def heatmap(
     cmap : str or colour map, optional
         Instead of "RdBu" for both signs, "YlGnBu" and "YlGnBu_r" for one.
     limits : (low, high), optional
-        What the ends of the colours mean. Unless said they are the extremes of the cells off the diagonal; where a few
-        lie far out, the 1st and the 99th percentile. Arrows of the colour bar say that some lie beyond.
+        What the ends of the colours mean. Unless said they are the extremes of the cells off the diagonal;
+        where a few lie far out, the 1st and the 99th percentile. Arrows of the colour bar say that some lie
+        beyond.
     ax : matplotlib axes, optional
         Where to draw, with all that belongs to it inside of their place; a new figure unless given.
 
@@ -124,14 +126,16 @@ def heatmap(
         For complex stores (draw ``S.map(np.abs)``) and dates.
     ValueError
         For an order that is no permutation, clusters of a matrix whose diagonal is not positive, labels that
-        S does not have, other than n groups, limits that are none, a name that is none of its choices, and n = 0.
+        S does not have, other than n groups, limits that are none, a name that is none of its choices, and n
+        = 0.
 
     Notes
     -----
-    Time in proportion to n^2, memory for a few rows, of sparse stores both for what they store; with clusters that
-    of a condensed half, n (n - 1) / 2 float64, and time in proportion to n^2 for most methods.
+    Time in proportion to n^2, memory for a few rows, of sparse stores both for what they store; with clusters
+    that of a condensed half, n (n - 1) / 2 float64, and time in proportion to n^2 for most methods.
 
-    A cell with a NaN or an infinity in it is grey. Of a sparse store a cell is the mean of what is stored in it, and white where that is nothing.
+    A cell with a NaN or an infinity in it is grey. Of a sparse store a cell is the mean of what is stored in
+    it, and white where that is nothing.
 
     Examples
     --------

@@ -13,7 +13,7 @@ LEAST = 0.2  # of the place, which the axes keep whatever stands around them
 
 
 class Place:
-    """Axes and where they were, into which texts around them have to fit; a figure's own layout engine sees to it itself."""
+    """Axes and where they were, into which all around them has to fit; a layout engine sees to it itself."""
 
     def __init__(self, ax: Any, size: tuple[float, float]) -> None:
         self.axes = new_axes(size) if ax is None else ax

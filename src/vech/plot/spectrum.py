@@ -1,4 +1,4 @@
-"""The eigenvalues of a matrix beside what noise alone would give: the bulk and what stands out of it, on one axis."""
+"""The eigenvalues of a matrix beside what noise alone would give: bulk and outliers on one axis."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ def spectrum(
         Rows of the data that S is the covariance or correlation of: draws the law of Marchenko and Pastur for
         data without any structure, whose eigenvalues lie between its edges.
     form : {"scree", "density"}, optional
-        Each eigenvalue by its rank, up to n = 60 unless said; or how densely they lie, with a tick for each that
-        stands out. Where these are far away, the axis of the density is logarithmic beyond the bulk, which it
-        says; that of ranks is so where the eigenvalues differ by more than 20 times.
+        Each eigenvalue by its rank, up to n = 60 unless said; or how densely they lie, with a tick for each
+        that stands out. Where these are far away, the axis of the density is logarithmic beyond the bulk,
+        which it says; that of ranks is so where the eigenvalues differ by more than 20 times.
     bins : int, optional
         Of the histogram; by the rule of Freedman and Diaconis unless said.
     title : str, optional
@@ -109,16 +109,18 @@ def spectrum(
     TypeError
         For stores that are neither real symmetric nor Hermitian.
     ValueError
-        For n = 0, NaN, infinities, an n_samples that is no whole number from 1 on, and a scree beyond n = 3000.
+        For n = 0, NaN, infinities, an n_samples that is no whole number from 1 on, and a scree beyond n =
+        3000.
 
     Notes
     -----
-    Up to n = 3000 all eigenvalues, by LAPACK. Beyond, the density is estimated from products with S alone: the
-    Lanczos quadrature of 8 random vectors (Lin, Saad & Yang 2016, SIAM Review 58, 34), which reads S 60 times.
+    Up to n = 3000 all eigenvalues, by LAPACK. Beyond, the density is estimated from products with S alone:
+    the Lanczos quadrature of 8 random vectors (Lin, Saad & Yang 2016, SIAM Review 58, 34), which reads S 60
+    times.
 
-    An eigenvalue stands out above the edge, or without one where it is further above the middle half of all than 3
-    times the range of that half. The edges are ``s (1 -+ sqrt(n / n_samples))^2``, s the mean of the diagonal
-    (Marchenko & Pastur 1967, Mathematics of the USSR-Sbornik 1, 457).
+    An eigenvalue stands out above the edge, or without one where it is further above the middle half of all
+    than 3 times the range of that half. The edges are ``s (1 -+ sqrt(n / n_samples))^2``, s the mean of the
+    diagonal (Marchenko & Pastur 1967, Mathematics of the USSR-Sbornik 1, 457).
 
     Examples
     --------
@@ -167,7 +169,7 @@ def spectrum(
 
 
 def _legend(place: Place) -> float:
-    """The legend, no wider than the axes; above small ones, of which the height that it takes in points is given."""
+    """The legend, no wider than the axes; above small ones, and then its height in points."""
     longest = max(len(text) for text in place.axes.get_legend_handles_labels()[1])
     size = min(place.font, 0.8 * place.inner[0] / (WIDE * longest + 3))
     options: dict[str, Any] = {"loc": "best", "framealpha": 0.85}

@@ -18,10 +18,10 @@ class Pairs(NamedTuple):
 
 
 def strongest(S: Store, k: int, *, smallest: bool = False) -> Pairs:
-    """The k pairs off the diagonal of largest modulus, or smallest; of a sparse store, of those that it stores.
+    """The k pairs off the diagonal of largest modulus, or smallest; of a sparse store, those stored.
 
-    NaN and infinities are left out, and so is what is exactly zero unless the smallest are wanted. Of equals the
-    first. Reads S once, a few rows at a time.
+    NaN and infinities are left out, and so is what is exactly zero unless the smallest are wanted. Of equals
+    the first. Reads S once, a few rows at a time.
     """
     best = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
     if S.describe().triangle is not None:
