@@ -174,7 +174,7 @@ def test_many_vectors_share_each_product_in_the_dtype_of_the_store(monkeypatch, 
         ),
     )
     quadrature(S)
-    assert asked == [((50, PROBES), dtype)] * 50
+    assert asked == [((50, PROBES), dtype)] * STEPS
 
 
 def test_lanczos_stops_where_the_space_ends():

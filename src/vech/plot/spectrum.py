@@ -115,7 +115,7 @@ def spectrum(
     Notes
     -----
     Up to n = 3000 all eigenvalues, by LAPACK. Beyond, the density is estimated from products with S alone:
-    the Lanczos quadrature of 8 random vectors (Lin, Saad & Yang 2016, SIAM Review 58, 34), which reads S 60
+    the Lanczos quadrature of 8 random vectors (Lin, Saad & Yang 2016, SIAM Review 58, 34), which reads S 40
     times.
 
     An eigenvalue stands out above the edge, or without one where it is further above the middle half of all
@@ -312,7 +312,7 @@ def _draw_density(
     axes.set_xlim(low - room, high + room)
     axes.set_ylim(0, 1.25 * axes.dataLim.ymax)
     if share_at_zero:
-        axes.plot([], [], " ", label=f"{share_at_zero * S.n:.0f} more are 0")
+        axes.plot([], [], " ", label=f"{'about ' * is_estimated}{share_at_zero * S.n:,.0f} more are 0")
     beneath = law.values < law.low
     if beneath.any():
         axes.set_xlim(left=min(law.values.min() - room, low - room))
