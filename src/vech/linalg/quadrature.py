@@ -1,7 +1,6 @@
 """The spectral density of a store from products with it alone: Lanczos quadrature.
 
-Source: L. Lin, Y. Saad, C. Yang, "Approximating spectral densities of large matrices", SIAM Review 58, 34,
-2016.
+Source: L. Lin, Y. Saad, C. Yang, "Approximating spectral densities of large matrices", SIAM Review 58, 2016.
 """
 
 from collections.abc import Callable
@@ -9,52 +8,42 @@ from collections.abc import Callable
 import numpy as np
 
 from vech.arrays import Array
-from vech.linalg.lanczos import SEED
+from vech.linalg.lanczos import SEED, Basis, Operator
 from vech.store import Store
 
-STEPS, PROBES = 40, 8  # products, and random vectors in each: eight take one and a half times as long as one
-ENDED = {"f": 1e-6, "d": 1e-12}  # what is left of a vector, over the size of S, where its space ends
+STEPS, PROBES = 40, 8  # products, and vectors in each: eight take one and a half times as long as one
 
 
 def quadrature(S: Store, *, progress: Callable[[int, int], None] | None = None) -> tuple[Array, Array]:
-    """Nodes and weights of the spectral density; the weights of each of 8 random vectors add up to 1.
+    """Nodes and weights of the spectral density, each random vector's until its Krylov space ends.
 
-    Lanczos' method from all vectors side by side, each made orthogonal to its own past in full; in float32
-    where S holds no more. S is read 40 times; memory for 320 vectors.
+    The weights of each of the 8 vectors add up to 1. They go side by side, so that S is read 40 times, and in
+    float32 where S holds no more: only in its own dtype is a product with several columns quick. Memory for 328
+    vectors.
     """
-    from scipy.linalg import eigh_tridiagonal
-
-    rng = np.random.default_rng(SEED)
     work = np.result_type(S.dtype, np.float32)
-    steps = min(STEPS, S.n)
-    basis = np.empty((PROBES, steps, S.n), work)
-    alpha, beta = np.zeros((2, PROBES, steps))
-    x = rng.standard_normal((PROBES, S.n)).astype(work)
-    x /= np.linalg.norm(x, axis=1, keepdims=True)
-    count = np.full(PROBES, steps)
-    ended = ENDED[np.zeros(0, work).real.dtype.char]
+    operator = Operator(S.n, work, lambda x: np.asarray(S @ x))
+    random, steps = np.random.default_rng(SEED), min(STEPS, S.n)
+    bases = [Basis(operator, steps + 1, random) for _ in range(PROBES)]
+    for basis in bases:
+        basis.append(basis.drawn())
+    images = np.zeros((PROBES, steps + 1, steps), np.result_type(work, np.float64))
+    ends = np.full(PROBES, steps)
     for k in range(steps):
-        basis[:, k] = x
-        images = np.ascontiguousarray(np.asarray(S @ np.ascontiguousarray(x.T)).T, work)
-        alpha[:, k] = np.vecdot(x, images).real
-        for y, past in zip(images, basis[:, : k + 1], strict=True):
-            for _ in range(2):  # once is not enough where numbers cancel
-                y -= (past.conj() @ y) @ past
-        beta[:, k] = np.linalg.norm(images, axis=1)
-        size = np.maximum(np.abs(alpha[:, : k + 1]).max(axis=1), beta[:, : k + 1].max(axis=1))
-        over = (beta[:, k] <= ended * np.maximum(1e-300, size)) & (count == steps)
-        count[over] = k + 1
+        running = np.flatnonzero(ends == steps)
+        columns = np.stack([bases[probe].vectors[:, k] for probe in running], axis=1)
+        for probe, image in zip(running, operator.apply(columns).T, strict=True):
+            shares = bases[probe].append(image)
+            images[probe, : shares.size, k] = shares
+            if shares.size == k + 1 or not shares[-1]:
+                ends[probe] = k + 1
         if progress is not None:
             progress(k + 1, steps)
-        if (count < steps).all():
+        if (ends < steps).all():
             break
-        # vectors whose space has ended go on as noise that nobody looks at
-        x = (images / np.maximum(beta[:, k], 1e-300)[:, None]).astype(
-            work
-        )  # the dtype in which S @ x is quick
     nodes, weights = [], []
-    for own, between, end in zip(alpha, beta, count, strict=True):
-        values, vectors = eigh_tridiagonal(own[:end], between[: end - 1])
+    for image, end in zip(images, ends, strict=True):
+        values, vectors = np.linalg.eigh(image[:end, :end], UPLO="U")
         nodes.append(values)
-        weights.append(vectors[0] ** 2)
+        weights.append(np.abs(vectors[0]) ** 2)
     return np.concatenate(nodes), np.concatenate(weights)
