@@ -162,6 +162,11 @@ def test_beyond_a_size_the_density_is_estimated_from_products(monkeypatch, dtype
     assert np.trapezoid(upper[:, 1], upper[:, 0]) == pytest.approx(399 / 400, abs=0.03)
 
 
+def test_what_few_vectors_found_is_no_outlier():
+    nodes = np.r_[np.full(PROBES, 100.0), 100.3, np.full(PROBES // 2, 70.0), np.full(PROBES // 2 - 1, 50.0)]
+    assert module._shared(nodes).tolist() == [100.3, 70.0]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_many_vectors_share_each_product_in_the_dtype_of_the_store(monkeypatch, dtype):
     S, asked = factors(50, 100).astype(dtype), []
@@ -209,6 +214,11 @@ WRONG = {
         lambda: plot.spectrum(factors(4, 9), n_samples=0),
         ValueError,
         "n_samples must be at least 1, not 0",
+    ),
+    "skew": (
+        lambda: plot.spectrum(vech.Packed(np.ones(6), kind="skew")),
+        TypeError,
+        r"spectrum needs a real symmetric or a Hermitian matrix, and S is skew: scipy.linalg.eigvals\(S.expand",
     ),
     "form": (lambda: plot.spectrum(factors(4, 9), form="bars"), ValueError, "form"),
     "NaN": (lambda: plot.spectrum(vech.Packed(np.full(3, np.nan))), ValueError, "nan"),

@@ -10,6 +10,7 @@ import numpy as np
 from vech import linalg
 from vech.arrays import Array
 from vech.layouts.layout import one_of
+from vech.linalg.checks import check_finite, check_selfadjoint
 from vech.linalg.quadrature import PROBES, STEPS, quadrature
 from vech.packed.packed import packed
 from vech.plot.axes import (
@@ -130,6 +131,7 @@ def spectrum(
     ([0.5, 1.5], [0.25, 2.25])
     """
     check_store(S, "spectrum", complex_too=True)
+    check_selfadjoint(S, "spectrum", "scipy.linalg.eigvals(S.expand()) has those of every matrix")
     if bins is not None and not bins >= 1:
         raise ValueError(f"bins must be at least 1, not {bins}")
     if n_samples is not None and not (n_samples >= 1 and n_samples % 1 == 0):
@@ -147,7 +149,7 @@ def spectrum(
         law = _law(values, np.full(S.n, 1 / S.n), edges)
         outliers = values[values > law.high][::-1]
     else:
-        linalg.checks.check_finite(S, who="eigenvalues need")
+        check_finite(S, who="eigenvalues need")
         nodes, weights = quadrature(S, progress=progress)
         law = _law(nodes, weights / PROBES, edges)
         outliers = _shared(nodes[nodes > law.high])
