@@ -30,11 +30,17 @@ LAYERS = (
     ("layouts",),
     ("arrays", "operators"),
     ("store", "_core"),
-    ("elsewhere",),
+    ("elsewhere", "portrait"),
 )
 # within a folder, top to bottom; above them all is its __init__
 INSIDE = {
-    "cli": (("covariance", "data", "files", "info", "layouts"), ("options",), ("streams",), ("root",), ("wording",)),
+    "cli": (
+        ("covariance", "data", "files", "info", "layouts"),
+        ("groups", "options", "pictures"),
+        ("streams",),
+        ("root",),
+        ("wording",),
+    ),
     "io": (
         ("npy", "hdf5", "zarr"),
         (
@@ -95,7 +101,7 @@ INSIDE = {
         ("forms",),
         ("assign", "norms"),
         ("arithmetic", "entries", "products"),
-        ("indexing", "portrait"),
+        ("indexing",),
     ),
     "moves": (
         ("nonzeros", "packing", "runs"),
@@ -103,6 +109,13 @@ INSIDE = {
         ("judging",),
         ("memory", "recipe"),
         ("explicit", "foreign", "rounding"),
+    ),
+    "plot": (
+        ("error", "graph", "heatmap", "layout", "spectrum"),
+        ("matrix",),
+        ("content", "dendrogram", "frame", "groups", "strongest"),
+        ("cells", "linkage", "place"),
+        ("axes",),
     ),
     "layouts": (("pictures",), ("dialects",), ("kind", "orders"), ("layout",)),
 }
@@ -252,9 +265,12 @@ def is_a_file_format(module):
 
 
 def test_layout_and_store_import_nothing_of_vech():
-    """But for a table of names, which a store looks up once it has not got one."""
-    assert [arrow for arrow in ARROWS if arrow[0] in ("layouts.layout", "store", "elsewhere")] == [
-        ("store", "vech.elsewhere", True)
+    """But for its picture in a notebook, and a table of names, which it looks up once it has not got one."""
+    assert [
+        arrow for arrow in ARROWS if arrow[0] in ("layouts.layout", "store", "elsewhere", "portrait")
+    ] == [
+        ("store", "vech.portrait", True),
+        ("store", "vech.elsewhere", True),
     ]
 
 

@@ -189,6 +189,12 @@ class Store(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.describe()})"
 
+    def _repr_html_(self) -> str:
+        """A picture of at most 16 x 16 cells, and the facts, for notebooks; reads 16,384 numbers at most."""
+        from vech import portrait
+
+        return portrait.html(self)
+
     @property
     def shape(self) -> tuple[int, int]:
         """(n, n)."""

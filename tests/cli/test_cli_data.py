@@ -1,10 +1,13 @@
 """`vech covariance` and `vech plot`: from a table to a half, and from a half to a picture."""
 
+import sys
+
 import numpy as np
 import pytest
 
 import vech
 from vech import cli
+from vech.cli.groups import read_groups
 
 X = np.random.default_rng(3).normal(size=(40, 5)) @ np.random.default_rng(4).normal(size=(5, 5))
 
@@ -107,7 +110,110 @@ def test_a_picture_is_written(run, tmp_path, more, suffix, begins):
     assert (tmp_path / f"a.{suffix}").read_bytes().startswith(begins)
 
 
+def saved_heatmap(monkeypatch):
+    """What `vech.plot.heatmap` is called with, and what it draws."""
+    calls, heatmap = [], vech.plot.heatmap
+
+    def noted(store, **options):
+        calls.append((options, heatmap(store, **options)))
+
+    monkeypatch.setattr(vech.plot, "heatmap", noted)
+    return calls
+
+
+def test_a_picture_has_groups_distances_and_words(run, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib", reason="pictures are drawn by matplotlib")
+    run("covariance", "data.csv", "-o", "half.npy")
+    apart = np.abs(np.subtract.outer([0, 5, 1, 6, 2], [0, 5, 1, 6, 2])).astype(float)
+    np.save("bare.npy", apart[np.triu_indices(5, 1)])
+    np.save("square.npy", apart)
+    (tmp_path / "assets.csv").write_text("name,sector\ne,x\nd,y\nc,x\nb,y\na,\n")
+    calls = saved_heatmap(monkeypatch)
+    more = (
+        "--group",
+        "assets.csv/sector",
+        "--title",
+        "Five",
+        "--triangle",
+        "upper",
+        "--content",
+        "similarity",
+    )
+    for distance in ("bare.npy", "square.npy"):
+        assert (
+            run("plot", "half.npy", "-o", "a.png", "--cluster", "--distance", distance, "--force", *more)[0]
+            == 0
+        )
+        options, found = calls[-1]
+        assert options["groups"] == [None, "y", "x", "y", "x"]
+        order = found.order.tolist()
+        assert {*order[:3]} == {0, 2, 4} or {*order[2:]} == {0, 2, 4}
+        assert found.axes.get_title() == "Five" and found.content == "similarity"
+        assert found.axes.images[0].get_array().mask[3, 1] and not found.axes.images[0].get_array().mask[1, 3]
+
+
+GROUPS = {
+    "in order": ("g.txt", "x\ny\nNA\nx\ny\n", ["x", "y", None, "x", "y"]),
+    "by label": ("g.csv", "b,x\na,y\nd,x\nc,y\ne,z\n", ["y", "x", "y", "x", "z"]),
+    "tabs": ("g.tsv/of", "id\tof\te\ne\tx\t\nd\ty\t\nc\tx\t\nb\ty\t\na\tNaN\t\n", [None, "y", "x", "y", "x"]),
+    "quoted": (
+        "g.csv/of",
+        'id,of\na,"x, or y"\nb,z\nc,z\nd,z\ne,"a\nb"\n',
+        ["x, or y", "z", "z", "z", "a\nb"],
+    ),
+    "first column": ("g.csv/of", "of,id\nx,a\ny,b\nx,c\ny,d\nx,e\n", ["x", "y", "x", "y", "x"]),
+}
+
+
+@pytest.mark.parametrize("said, text, groups", GROUPS.values(), ids=GROUPS)
+def test_groups_are_read_from_a_table(tmp_path, monkeypatch, said, text, groups):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / said.partition("/")[0]).write_text(text)
+    assert read_groups(said, tuple("abcde"), 5) == groups
+
+
+WRONG_GROUPS = {
+    "no file": ("none.csv", None, "none.csv: No such file"),
+    "no column": ("g.csv/sector", "id,of\na,x\n", "g.csv, line 1: has 0 columns 'sector': it has 'id', 'of'"),
+    "two columns": ("g.csv/of", "of,of\na,x\n", "g.csv, line 1: has 2 columns 'of'"),
+    "many columns": ("g.csv", "a,b,c\n", "g.csv: has 3 columns: say which one, as in g.csv/c"),
+    "too few": ("g.txt", "x\ny\n", "g.txt: has 2 groups, and the matrix 5 rows"),
+    "a label": ("g.csv", "a,x\nb,y\nc,z\nd,y\nd,y\n", "g.csv: has 2 lines for the label 'd' of the matrix"),
+    "ragged": ("g.csv/of", "id,of\na,x\nb\n", "g.csv, line 3: has 1 cells, and the first line has 2"),
+    "empty": ("g.csv", "", "g.csv: is empty"),
+    "header alone": ("g.csv/of", "id,of\n", "g.csv: has 0 lines for the label 'a'"),
+    "latin1": ("g.csv", b"a,\xe9\n", "g.csv: is no UTF-8"),
+    "quote": ("g.csv", 'a,"x\n', "g.csv: is no table"),
+}
+
+
+@pytest.mark.parametrize("said, text, error", WRONG_GROUPS.values(), ids=WRONG_GROUPS)
+def test_wrong_groups_are_one_error(run, tmp_path, said, text, error):
+    pytest.importorskip("matplotlib", reason="pictures are drawn by matplotlib")
+    run("covariance", "data.csv", "-o", "half.npy")
+    if text is not None:
+        content = text if isinstance(text, bytes) else text.encode()
+        (tmp_path / said.partition("/")[0]).write_bytes(content)
+    code, out, err = run("plot", "half.npy", "-o", "a.png", "--group", said)
+    assert code == 2 and out == "" and error in err and len(err.splitlines()) == 1
+    assert not (tmp_path / "a.png").exists()
+
+
+@pytest.mark.parametrize(
+    "command", [("plot", "half.npy", "-o", "a.png"), ("dialects", "vech", "--plot", "a.png")]
+)
+def test_a_picture_without_matplotlib_names_the_extra(run, monkeypatch, command):
+    run("covariance", "data.csv", "-o", "half.npy")
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, _, err = run(*command)
+    assert code == 2 and err == "vech: pictures need matplotlib, which the extra 'plot' of vech installs\n"
+
+
 PICTURES = {
+    "distance": (("--distance", "half.npy"), "--distance is what to --cluster by: say both"),
+    "group": (("--spectrum", "--group", "g.csv"), "--group is for a heatmap, and --spectrum draws none"),
     "both": (("--cluster", "--spectrum"), "--cluster orders a heatmap, and --spectrum draws none"),
     "samples": (("--n-samples", 3), "--n-samples is for --spectrum"),
     "suffix": (("-o", "a.xyz"), "a.xyz has no suffix of a picture: choose from .eps"),

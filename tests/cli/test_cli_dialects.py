@@ -148,3 +148,20 @@ def test_the_help_of_a_layout_is_short_and_says_where_all_are(run, command):
     text = " ".join(out.split()).replace("- ", "-")  # broken at hyphens
     assert "vech, lapack-upper, numpy-tril, numpy-triu, condensed, ...: vech dialects lists all." in text
     assert "plink" not in text
+
+
+@pytest.mark.parametrize("suffix, begins", [("png", b"\x89PNG"), ("svg", b"<?xml")])
+def test_a_layout_is_drawn(run, tmp_path, suffix, begins):
+    pytest.importorskip("matplotlib", reason="pictures are drawn by matplotlib")
+    code, out, err = run("dialects", "svec-lower", "--plot", f"a.{suffix}", "--n", "6")
+    assert (code, err) == (0, "") and out.endswith(f"a.{suffix}: the order as a picture\n")
+    assert out.startswith(run("dialects", "svec-lower")[1])
+    assert (tmp_path / f"a.{suffix}").read_bytes().startswith(begins)
+    code, _, err = run("dialects", "svec-lower", "--plot", f"a.{suffix}")
+    assert code == 2 and "exists: choose another name, or --force to overwrite it" in err
+    assert run("dialects", "svec-lower", "--plot", f"a.{suffix}", "--force")[0] == 0
+
+
+def test_a_picture_is_of_one_layout(run):
+    assert run("dialects", "--plot", "a.png")[2] == "vech: --plot draws one layout: say its NAME\n"
+    assert run("dialects", "vech", "--n", "4")[2] == "vech: --n is for --plot\n"

@@ -1139,54 +1139,6 @@ def test_numbers_that_numpy_is_to_refuse_leave_the_old_half():
             assert np.array_equal(S.half, before)
 
 
-# ---- pictures ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 16, 17, 40, 1000])
-@pytest.mark.parametrize("dtype", ["f8", "c16", "?", "i4", "M8[D]", "f2", "bfloat16"])
-def test_a_notebook_shows_a_small_picture(n, dtype):
-    dtype = np.dtype(getattr(ml_dtypes, dtype, dtype))
-    half = cases.moderate(dtype, n * (n + 1) // 2)
-    store = vech.Packed(half, kind="symmetric")
-    shown = store._repr_html_()
-    assert len(shown) < 40_000
-    assert shown.count("<rect") == min(n, 16) ** 2
-    for fact in (
-        str(n),
-        str(dtype),
-        "symmetric",
-        "vech",
-        f"{half.nbytes:,} (full matrix: {n * n * dtype.itemsize:,})",
-    ):
-        assert f"<td>{fact.replace('<', '&lt;').replace('>', '&gt;')}</td>" in shown
-
-
-def test_the_picture_tells_signs_sizes_and_what_is_not_finite():
-    store = vech.Packed(np.array([4.0, -4.0, 0.0, np.nan, 1.0, np.inf]))
-    colors = re.findall(r'fill="(.*?)"', store._repr_html_())
-    full = np.array(colors).reshape(3, 3)
-    assert (full == full.T).all()
-    assert full[0, 0] == "#2166ac" and full[0, 1] == "#b2182b" and full[0, 2] == "#ffffff"
-    assert full[1, 1] == full[2, 2] == "#888" and full[1, 2] not in ("#2166ac", "#ffffff")
-
-
-def test_a_layout_without_a_name_is_safe_in_html():
-    store = vech.Packed(np.ones(3), vech.Layout(offdiagonal_scale=3), labels=["<b>", "&"])
-    assert "Layout(&#x27;lower&#x27;" in store._repr_html_()
-
-
-def test_every_cell_of_the_picture_samples_its_block():
-    from vech.packed import portrait
-
-    for n in (128, 1000, 100_000):
-        rows = portrait.sampled(n)
-        assert rows.size == portrait.SIDE * portrait.SAMPLES and (np.diff(rows) >= 0).all()
-        assert rows[0] >= 0 and rows[-1] < n
-        assert (
-            rows * portrait.SIDE // n == np.repeat(np.arange(portrait.SIDE), portrait.SAMPLES)
-        ).mean() > 0.9
-
-
 def test_every_operator_is_tested():
     from vech.operators import Operators
 

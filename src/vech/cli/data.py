@@ -1,10 +1,15 @@
 """plot, demo: pictures of a matrix, and of what vech does."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 import vech
+import vech.io
+from vech.cli.groups import read_groups
 from vech.cli.options import (
     Bar,
     Count,
@@ -19,9 +24,16 @@ from vech.cli.options import (
     size_of,
     threads_option,
 )
+from vech.cli.pictures import save
 from vech.cli.root import vech_command
-from vech.io.drafts import atomic
 from vech.io.errors import visible
+
+CONTENTS = (
+    "correlation",
+    "covariance",
+    "distance",
+    "similarity",
+)  # plot, which has them too, is loaded later
 
 
 @vech_command.command(short_help="Draw the matrix in FILE, or its spectrum.")
@@ -37,6 +49,26 @@ from vech.io.errors import visible
 @click.option(
     "--cluster", is_flag=True, help="Put alike rows together, with their dendrogram. Example: --cluster"
 )
+@click.option(
+    "--distance",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Distances for --cluster; a half without a description is condensed. Example: --distance d.npy",
+)
+@click.option(
+    "--group",
+    metavar="FILE[/COLUMN]",
+    help="Table with the group of each row, by its label or in order. Example: --group assets.csv/sector",
+)
+@click.option(
+    "--content",
+    type=click.Choice(CONTENTS),
+    help="What the numbers are, where it is not seen. Example: --content similarity",
+)
+@click.option(
+    "--triangle", type=click.Choice(["lower", "upper"]), help="Draw this one alone. Example: --triangle lower"
+)
+@click.option("--title", metavar="TEXT", help="To write above. Example: --title 'Returns, 2024'")
 @click.option("--spectrum", is_flag=True, help="Draw the eigenvalues instead. Example: --spectrum")
 @click.option(
     "--n-samples",
@@ -52,6 +84,11 @@ def plot(
     file: Path,
     out: Path,
     cluster: bool,
+    distance: Path | None,
+    group: str | None,
+    content: str | None,
+    triangle: str | None,
+    title: str | None,
     spectrum: bool,
     n_samples: int | None,
     layout: str | None,
@@ -64,39 +101,45 @@ def plot(
 
     \b
     Examples:
-      vech plot half.npy -o matrix.png --cluster
+      vech plot half.npy -o matrix.png --cluster --group assets.csv/sector
       vech plot half.npy -o spectrum.png --spectrum --n-samples 250
     """
     if cluster and spectrum:
         raise click.ClickException("--cluster orders a heatmap, and --spectrum draws none: say one of them")
     if n_samples is not None and not spectrum:
         raise click.ClickException("--n-samples is for --spectrum")
+    if distance is not None and not cluster:
+        raise click.ClickException("--distance is what to --cluster by: say both")
+    of_heatmap = {"--group": group, "--content": content, "--triangle": triangle}
+    for option in (name for name, value in of_heatmap.items() if spectrum and value is not None):
+        raise click.ClickException(f"{option} is for a heatmap, and --spectrum draws none")
     check_new(out, force)
     with Bar(f"reading {file.name}", size_of(file)) as bar:
         store = vech.read(file, layout=layout, kind=kind, dtype=dtype, n=n)
         bar.now(f"drawing {store.n} x {store.n}", store.nbytes)
-        _draw(store, out, spectrum, "cluster" if cluster else None, n_samples, force)
+        draw: Callable[..., Any]
+        if spectrum:
+            draw = partial(vech.plot.spectrum, store, n_samples=n_samples, title=title, progress=bar)
+        else:
+            draw = partial(
+                vech.plot.heatmap,
+                store,
+                order="cluster" if cluster else None,
+                distance=None if distance is None else _distances(distance),
+                groups=None if group is None else read_groups(group, store.labels, store.n),
+                content=content,
+                triangle=triangle,
+                title=title,
+            )
+        save(out, (7.0, 4.0 if spectrum else 6.0), draw, overwrite=force)
     click.echo(visible(f"{out}: {store.n} x {store.n}, {'its spectrum' if spectrum else 'a heatmap'}"))
 
 
-def _draw(
-    store: vech.Store, out: Path, spectrum: bool, order: str | None, n_samples: int | None, overwrite: bool
-) -> None:
-    """Draw without a window, and write the file whole or not at all."""
-    from matplotlib.figure import Figure
-
-    suffix = out.suffix.lower().lstrip(".")
-    figure = Figure(figsize=(7.0, 4.0 if spectrum else 6.0))
-    axes = figure.subplots()
-    known = figure.canvas.get_supported_filetypes()
-    if suffix not in known:
-        raise ValueError(f"{out} has no suffix of a picture: choose from {', '.join('.' + k for k in known)}")
-    if spectrum:
-        vech.plot.spectrum(store, n_samples=n_samples, ax=axes)
-    else:
-        vech.plot.heatmap(store, order=order, ax=axes)
-    with atomic(out, overwrite) as file:
-        figure.savefig(file, format=suffix, dpi=150, bbox_inches="tight")
+def _distances(path: Path) -> vech.Store:
+    """The distances in a file, of which a half without a description is SciPy's."""
+    content = vech.io.load(path)
+    is_bare = not isinstance(content, vech.Store) and content.ndim == 1
+    return vech.read(path, layout="condensed" if is_bare else None)
 
 
 @vech_command.command(short_help="Show it all on 1797 handwritten digits.")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,22 @@ from rich.text import Text
 import vech
 import vech.io
 from vech.arrays import check_memory
-from vech.cli.options import Bar, Count, LayoutName, dtype_option, file_argument, is_plain, size_of
+from vech.cli.options import (
+    Bar,
+    Count,
+    LayoutName,
+    OutFile,
+    check_new,
+    dtype_option,
+    file_argument,
+    force_option,
+    is_plain,
+    size_of,
+)
+from vech.cli.pictures import save
 from vech.cli.root import vech_command
 from vech.identify import Candidates
+from vech.io.errors import visible
 from vech.layouts.dialects import CANONICAL
 from vech.layouts.pictures import LEGEND, conversions, in_words, picture, sides, twin, users
 
@@ -118,18 +132,35 @@ def _full(path: Path, dtype: str | None) -> Any:
 
 @vech_command.command(short_help="List all layouts, or show one.")
 @click.argument("name", required=False, type=LayoutName())
-def dialects(name: str | None) -> None:
+@click.option(
+    "--plot",
+    metavar="OUT",
+    type=OutFile(path_type=Path),
+    help="Draw it too: .png, .svg, .pdf. Example: --plot order.svg",
+)
+@click.option("--n", type=Count(min=1, max=12), help="Side of the matrix to draw. Example: --n 6")
+@force_option
+def dialects(name: str | None, plot: Path | None, n: int | None, force: bool) -> None:
     """List all layouts and who has them, or show the one of that NAME and how to convert it.
 
     \b
     Examples:
       vech dialects
       vech dialects clarabel-psd
+      vech dialects svec-lower --plot order.png --n 6
     """
+    if name is None and plot is not None:
+        raise click.ClickException("--plot draws one layout: say its NAME")
+    if n is not None and plot is None:
+        raise click.ClickException("--n is for --plot")
     if name is None:
         _print_layouts()
     else:
         _print_layout(name)
+        if plot is not None:
+            check_new(plot, force)
+            save(plot, (5.0, 5.4), partial(vech.plot.layout, name, n), overwrite=force)
+            click.echo(visible(f"{plot}: the order as a picture"))
 
 
 def _print_layouts() -> None:

@@ -26,7 +26,6 @@ from vech.moves.converting import convert
 from vech.moves.expanding import expand, expand_rows
 from vech.moves.runs import Half
 from vech.operators import Operators, check_same_side
-from vech.packed import portrait
 from vech.packed.arithmetic import apply
 from vech.packed.assign import assign, fill
 from vech.packed.casts import Casts
@@ -601,20 +600,6 @@ class Packed(Operators, Casts):
                 f"a diagonal of {what.dtype} cannot be added to a half of {self.dtype}: astype one of them first"
             ) from None
         self.set_diagonal(total)
-
-    def _repr_html_(self) -> str:
-        """A picture of at most 16 x 16 cells, and the facts, for notebooks; reads 16384 numbers at most."""
-        full = self._n**2 * self.dtype.itemsize
-        facts = {
-            "n": f"{self._n}",
-            "dtype": f"{self.dtype}",
-            "kind": self._kind,
-            "layout": self._layout.name,
-            "bytes": f"{self.nbytes:,} (full matrix: {full:,})",
-        }
-        rows = portrait.sampled(self._n)
-        with np.errstate(over="ignore"):
-            return portrait.html(facts, portrait.shades(block(self._held, rows, rows)))
 
     @property
     def _held(self) -> Half:
