@@ -112,7 +112,9 @@ def expand(
     """Write the square in panels of rows, and the labels into the `.id` file."""
     matrix = _matrix(path)
     if not matrix.square:
-        raise ValueError(f"{path}: GCTA's matrices are triangles, never squares: vech.write (vech convert) writes one")
+        raise ValueError(
+            f"{path}: GCTA's matrices are triangles, never squares: vech.write (vech convert) writes one"
+        )
     text = _checked_ids(path, store, matrix)
     with draft(path, overwrite) as numbers:
         write_panels(numbers.file, store, threads=threads, progress=progress)
