@@ -77,14 +77,16 @@ def test_5_x_7_is_no_matrix_of_ours(fails):
     assert "5" in fails("info", "a.mtx")
 
 
-def test_what_is_wrong_with_one_of_several_files_is_said_in_its_place(vech_run):
+def test_what_is_wrong_with_one_of_several_files_is_said_in_its_place(vech_run, there):
     save("a.npy", FULL)
-    (code, out, err) = vech_run("info", "none.npy", "a.npy", "a.docx")
+    (there / "odd.csv").write_text("1,2\n2,x\n")
+    code, out, err = vech_run("info", "none.npy", "a.npy", "a.docx", "odd.csv")
     lines = out.decode().splitlines()
     assert lines[0] == "none.npy: No such file or directory"
     assert lines[1] == "a.npy: symmetric half, float64"
-    assert lines[-1].startswith("a.docx: the suffix '.docx' is none of")
-    assert (code, err) == (2, "vech: 2 of 3 files could not be read\n")
+    assert lines[-2].startswith("a.docx: the suffix '.docx' is none of")
+    assert lines[-1].startswith("odd.csv, line 2: ")
+    assert (code, err) == (2, "vech: 3 of 4 files could not be read\n")
 
 
 def test_json_has_one_object_a_file(works):

@@ -113,7 +113,7 @@ def _print(name: str, found: Info | str, n: int | None) -> None:
         console.print(visible(line), markup=False)
 
     if isinstance(found, str):
-        say(f"{name}: {found.removeprefix(f'{name}: ')}")
+        say(found if found.startswith(name) else f"{name}: {found}")
         return
     say(f"{name}: {found.holds}, {found.dtype}")
     if found.fault is not None:
