@@ -66,7 +66,7 @@ class Rules(NamedTuple):
         plain = text.replace(self.decimal, ".")
         if _whole(plain):
             return rounded_integer(_cut(plain.partition(".")[0]))
-        return f"{shown(cell)}, which is beyond float64"
+        return f"{shown(cell)}, which is beyond float64: write it in another unit"
 
     def is_number(self, cell: str) -> bool:
         """Whether a cell looks like a number, missing ones aside."""
@@ -123,11 +123,12 @@ def separator(lines: Iterable[str], decimal: str = ".", sep: str | None = None) 
     separators could be meant.
     """
     if sep is not None:
-        return _checked(sep, decimal)
+        return checked_separator(sep)
     head = [line for line in islice(lines, SAMPLE) if line.strip(" \t\r\n")]
     if not head:
         return ","
-    found = [mark for mark in SEPARATORS if mark != decimal and _width(head[0], mark) > 1]
+    quoted = '"' in head[0]  # then so are numbers with a decimal comma between commas
+    found = [mark for mark in SEPARATORS if (mark != decimal or quoted) and _width(head[0], mark) > 1]
     if len(found) > 1:
         fitting = [mark for mark in found if len({_width(line, mark) for line in head}) == 1]
         if not fitting:
@@ -144,14 +145,13 @@ def separator(lines: Iterable[str], decimal: str = ".", sep: str | None = None) 
     return "," if decimal != "," else ";"
 
 
-def _checked(sep: str, decimal: str) -> str:
+def checked_separator(sep: str) -> str:
+    """The letter that `sep` means; ValueError for what separates no cells."""
     mark = {"\\t": "\t"}.get(sep, sep)
     if len(mark) != 1 or not mark.isascii() or mark in '\r\n\0"' or mark.isalnum() or mark in "+-.":
         raise ValueError(
             f"sep={sep!r} cannot separate cells: one letter such as ',', ';', '\\t' or '|' fits, and ' ' for any blanks"
         )
-    if mark == decimal:
-        raise ValueError(f"sep={sep!r} is the decimal mark too: choose one of them")
     return mark
 
 

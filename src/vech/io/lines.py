@@ -1,0 +1,176 @@
+"""Text out of a file, packed by gzip or not, in any encoding: whole lines in UTF-8, in bounded memory."""
+
+import codecs
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vech.io.files import FileFormatError
+
+PIECE = 1 << 23
+"""Bytes read in one go: they stay in a cache, and pay for the call."""
+
+LONGEST = 1 << 26
+"""Bytes of a line at most: three million numbers."""
+
+PACKED = ".gz"
+MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+"""What a file may begin with, and the encoding that says."""
+
+
+class Lines:
+    """Lines out of pieces of text, and how far they have been read.
+
+    Attributes
+    ----------
+    piece : bytes
+        Whole lines in UTF-8; each ends in a line feed.
+    at : int
+        Where in `piece` the next line begins.
+    line : int
+        How many lines of the file lie before it.
+    passed : int
+        Bytes of the pieces before this one.
+    """
+
+    def __init__(self, path: Path, pieces: Iterator[bytes]) -> None:
+        self.path, self.piece, self.at, self.line, self.passed = path, b"", 0, 0, 0
+        self._pieces = pieces
+        self._parts: list[str] = []  # what a line holds behind a carriage return inside it, last first
+
+    @property
+    def left(self) -> bool:
+        """Whether lines of the piece have not been read."""
+        return self.at < len(self.piece) or bool(self._parts)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the next line begins at `at`, behind a line feed."""
+        return not self._parts
+
+    def fill(self) -> bool:
+        """Take the next piece, once all of this one has been read; False at the end of the file."""
+        piece = next(self._pieces, None)
+        if piece is None:
+            return False
+        try:
+            if not piece.isascii():
+                piece.decode()
+        except UnicodeDecodeError as error:
+            line = self.line + 1 + piece.count(b"\n", 0, error.start)
+            raise FileFormatError(
+                f"has the byte {piece[error.start]:#04x}, which is no UTF-8: say encoding='cp1252' (--encoding cp1252) "
+                "or what it is",
+                self.path,
+                line,
+            ) from None
+        self.passed += len(self.piece)
+        self.piece, self.at = piece, 0
+        return True
+
+    def count(self) -> int:
+        """How many lines of the piece have not been read, each of which may hold several behind carriage returns."""
+        return self.piece.count(b"\n", self.at) + len(self._parts)
+
+    def next(self) -> str | None:
+        """The next line with its end, in this piece or in the following one; None at the end of the file."""
+        if not self._parts:
+            if self.at == len(self.piece) and not self.fill():
+                return None
+            end = self.piece.index(b"\n", self.at) + 1
+            line = self.piece[self.at : end].decode()
+            self.at = end
+            self._parts = [line] if "\r" not in line else list(io.StringIO(line, newline=""))[::-1]
+        self.line += 1
+        return self._parts.pop()
+
+
+def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
+    """The text of a file in UTF-8, cut behind line feeds, the last of which is there always.
+
+    `encoding` None is UTF-8, or UTF-16 where the file begins with its mark. Carriage returns, where the first piece has them and no line feed, are line feeds.
+    """
+    check_encoding(encoding)
+    rest, returns, size = [b""], None, 0
+    with _opened(path) as read:
+        for text in _utf8(read, encoding, path):
+            if returns is None:
+                returns = b"\r" in text and b"\n" not in text
+            if returns:
+                text = text.replace(b"\r", b"\n")
+            cut = text.rfind(b"\n") + 1
+            if cut:
+                yield b"".join((*rest, text[:cut]))
+                rest, size = [], 0
+            rest.append(text[cut:])
+            size += len(rest[-1])
+            if size > LONGEST:
+                raise FileFormatError(
+                    f"has a line of more than {LONGEST:,} bytes: no table has that, or its lines do not end",
+                    path,
+                )
+    if size:
+        yield b"".join((*rest, b"\n"))
+
+
+def check_encoding(encoding: str | None) -> None:
+    """ValueError for what Python has no encoding of text for."""
+    try:
+        b"".decode(encoding or "utf-8")
+    except (LookupError, ValueError, TypeError):
+        raise ValueError(
+            f"encoding={encoding!r} is none that Python has: 'utf-8', 'utf-16', 'latin-1' or 'cp1252' fits"
+        ) from None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Callable[[], bytes]]:
+    """What reads the next bytes of a file, unpacked."""
+    with path.open("rb") as file:
+        if path.suffix.lower() != PACKED:
+            yield lambda: file.read(PIECE)
+            return
+
+        def unpacked() -> bytes:
+            try:
+                return packed.read(PIECE)
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                raise FileFormatError(f"is no whole gzip file: {error}", path) from error
+
+        with gzip.GzipFile(fileobj=file) as packed:
+            yield unpacked
+
+
+def _utf8(read: Callable[[], bytes], encoding: str | None, path: Path) -> Iterator[bytes]:
+    """The text in UTF-8, which is not looked at where the file has that."""
+    text = read()
+    mark = next((mark for mark in MARKS if text.startswith(mark)), None)
+    known = codecs.lookup(encoding or "utf-8").name
+    if mark is not None and (encoding is None or known in (MARKS[mark], "utf-16", "utf-8-sig")):
+        known, text = MARKS[mark], text[len(mark) :]
+    if known in ("utf-8", "utf-8-sig", "ascii"):
+        while text:
+            yield text
+            text = read()
+        return
+    decoder, line = codecs.getincrementaldecoder(known)(), 1
+    while True:
+        following = read() if text else b""
+        try:
+            decoded = decoder.decode(text, not following)
+        except UnicodeError as error:
+            line += str(getattr(error, "object", b"")[: getattr(error, "start", 0)], known, "replace").count(
+                "\n"
+            )
+            reason = getattr(error, "reason", error)
+            raise FileFormatError(
+                f"is no {known}: {reason}: say its encoding= (--encoding)", path, line
+            ) from None
+        line += decoded.count("\n")
+        yield decoded.encode("utf-8", "replace")
+        if not following:
+            return
+        text = following
