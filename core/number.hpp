@@ -1,5 +1,6 @@
 // A number out of text, rounded to the nearest double.
 #pragma once
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -16,6 +17,20 @@
 namespace vech {
 
 inline bool digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
+
+// Eight letters in one word, the first in its lowest byte, as fast_float reads them: a table of 17 digits
+// takes 0.83 of the time.
+inline bool are_digits(std::uint64_t letters) {
+    return ((letters & 0xF0F0F0F0F0F0F0F0) | (((letters + 0x0606060606060606) & 0xF0F0F0F0F0F0F0F0) >> 4)) ==
+           0x3333333333333333;
+}
+inline std::uint64_t eight_digits(std::uint64_t letters) {
+    letters -= 0x3030303030303030;
+    letters = letters * 10 + (letters >> 8);  // pairs of digits, in every other byte
+    constexpr std::uint64_t pairs = 0x000000FF000000FF;
+    return ((letters & pairs) * (100 + (1'000'000ULL << 32)) + ((letters >> 16) & pairs) * (1 + (10'000ULL << 32))) >>
+           32;
+}
 
 // The nearest double, as the C locale reads it; beyond all doubles infinity, below them zero.
 inline double rounded(const char* begin, const char* end, bool below_one) {
@@ -56,8 +71,8 @@ inline bool word(const char*& p, const char* lower) {
 // The double nearest to mantissa x 10^exponent, for exponents from -22 to 22, whose powers are exact; false where that
 // needs more digits than two doubles have. One of 2^53 at most takes one operation, which rounds once: W. Clinger, How
 // to read floating point numbers accurately, 1990. A larger one is a sum of two doubles, and so is the result: `rest`
-// is off by 2^-52 of itself at most, and if a thousand times that changes nothing, the sum is rounded right. So 17
-// digits take 0.6 of the time of std::from_chars.
+// is off by 2^-51 of itself at most, and where 2^-42 of it changes nothing, the sum is rounded right. So digits are
+// read once, and 17 of them take 1.0 of the time of std::from_chars, which not every library has.
 inline bool nearest(std::uint64_t mantissa, std::int64_t exponent, double& value) {
     constexpr double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                  1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
@@ -74,9 +89,9 @@ inline bool nearest(std::uint64_t mantissa, std::int64_t exponent, double& value
     return least == most;
 }
 
-// Reads what begins at p, before a '\n', and leaves p behind it: digits with a `point`, '.' or ',', an exponent; or
-// nan, inf, infinity in any case. False where there is no number.
-inline bool real(const char*& p, double& value, char point = '.') {
+// Reads what begins at p, before a '\n' and `end`, and leaves p behind it: digits with a `point`, '.' or ',', an
+// exponent; or nan, inf, infinity in any case. False where there is no number.
+inline bool real(const char*& p, const char* end, double& value, char point = '.') {
     const char* const begin = p;
     const bool negative = *p == '-';
     p += negative;
@@ -90,10 +105,13 @@ inline bool real(const char*& p, double& value, char point = '.') {
         value = negative ? -value : value;
         return true;
     }
+    constexpr bool little = std::endian::native == std::endian::little;
     std::uint64_t mantissa = 0;
     std::int64_t digits = 0, exponent = 0;
     const auto read_digits = [&] {
         const char* const first = p;
+        for (std::uint64_t eight; little && end - p >= 8 && (std::memcpy(&eight, p, 8), are_digits(eight)); p += 8)
+            mantissa = 100'000'000 * mantissa + eight_digits(eight);
         for (; digit(*p); ++p) mantissa = 10 * mantissa + static_cast<std::uint64_t>(*p - '0');
         digits += p - first;
         return p - first;

@@ -17,7 +17,8 @@ enum Kind : unsigned char { blank = 1, pad = 2, end = 4 };  // pads may stand be
 // Reads lines by the rules of one table.
 class Lines {
   public:
-    Lines(std::string_view text, const Table& table) : text_(text.data()), table_(table) {
+    Lines(std::string_view text, const Table& table)
+        : text_(text.data()), end_(text.data() + text.size()), table_(table) {
         kinds_[' '] = blank | pad;
         kinds_['\t'] = table.separator == ' ' ? blank | pad : table.separator == '\t' ? 0 : blank;
         if (table.separator == ' ') kinds_[' '] |= end, kinds_['\t'] |= end;
@@ -128,7 +129,7 @@ class Lines {
         while (*p == ' ' || (*p == '\t' && is(*p, blank))) ++p;
         p += *p == '+' && (digit(p[1]) || p[1] == table_.point);
         const char* const begin = p;
-        if (!real(p, number, table_.point)) return false;
+        if (!real(p, end_, number, table_.point)) return false;
         if (number != number) number = std::numeric_limits<double>::quiet_NaN();
         if (!(std::fabs(number) >= exact_integers) || !digit(p[-1] == table_.point ? '0' : p[-1])) return true;
         return std::isfinite(number) && std::any_of(begin, p, [](char c) { return (c | 0x20) == 'e'; });
@@ -146,6 +147,7 @@ class Lines {
     }
 
     const char* text_;
+    const char* end_;
     const Table& table_;
     unsigned char kinds_[256] = {};
 };

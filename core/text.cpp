@@ -40,14 +40,14 @@ bool gap(const char*& p) {
 }
 
 template <Field field>
-bool number(const char*& p, void* numbers, std::int64_t k, Misprint& misprint) {
+bool number(const char*& p, const char* end, void* numbers, std::int64_t k, Misprint& misprint) {
     if constexpr (field == Field::pattern) return true;
     if (!gap(p)) return false;
     if constexpr (field == Field::integer) return integer(p, static_cast<std::int64_t*>(numbers)[k], misprint);
     if constexpr (field == Field::natural) return natural(p, static_cast<std::uint64_t*>(numbers)[k], misprint);
     auto* const to = static_cast<double*>(numbers);
-    if constexpr (field == Field::real) return real(p, to[k]);
-    if constexpr (field == Field::complex) return real(p, to[2 * k]) && gap(p) && real(p, to[2 * k + 1]);
+    if constexpr (field == Field::real) return real(p, end, to[k]);
+    if constexpr (field == Field::complex) return real(p, end, to[2 * k]) && gap(p) && real(p, end, to[2 * k + 1]);
 }
 
 template <Field field, class Index>
@@ -65,7 +65,7 @@ Reading read(const char* text, const char* end, const Entries& entries) {
             std::uint64_t row, column;
             if (!natural(p, row, misprint) || !gap(p) || !natural(p, column, misprint)) return wrong(Misprint::shape);
             const Misprint place = misprint;
-            if (!number<field>(p, entries.numbers, k, misprint) || !ends(*p)) return wrong(Misprint::shape);
+            if (!number<field>(p, end, entries.numbers, k, misprint) || !ends(*p)) return wrong(Misprint::shape);
             while (blank(*p)) ++p;
             if (*p != '\n' && !(*p == '\r' && p[1] == '\n')) return wrong(Misprint::shape);
             if (place != Misprint::none || row - 1 >= static_cast<std::uint64_t>(entries.n_rows) ||

@@ -19,7 +19,7 @@ from vech.arrays import Array
 from vech.io.cells import BLANK, SAMPLE, Rules, quote_fault, rules, separator, shown, split
 from vech.io.columns import DATE, Columns, Wanted, choose, no_number
 from vech.io.files import FileFormatError
-from vech.io.lines import Lines
+from vech.io.lines import LONGEST, Lines
 
 NUMBER, PASSED, LABEL, WORD = range(4)
 """What becomes of the cells of a column, as `core/table.hpp` has it."""
@@ -28,6 +28,9 @@ NUMBER, PASSED, LABEL, WORD = range(4)
 QUOTE = re.compile(r'(?:^|[ ,;|\t])"')
 """Where a quoted cell may begin, as long as nobody knows what separates cells."""
 
+
+ENOUGH = 3
+"""Lines that tell how a table is written: of very long ones the first piece of a file has fewer."""
 
 COMMENTS = ("#", "%", "//")
 
@@ -161,6 +164,8 @@ class Reader:
         while self.lines.fill():
             self.sep = "\t"  # the lines that are passed with it are with all
             logical = list(islice(self._logical(), SAMPLE))
+            while 0 < len(logical) < ENOUGH and len(self.lines.piece) < LONGEST and self.lines.widen():
+                logical = list(islice(self._logical(), SAMPLE))
             if logical:
                 try:
                     self.sep = separator((text for _, text in logical), form.decimal, form.sep)
@@ -171,7 +176,8 @@ class Reader:
                 found = list(self._records(logical))
                 if found:
                     return found
-            self.lines.line += self.lines.piece.count(b"\n")
+            self.lines.line += self.lines.count()
+            self.lines.at = len(self.lines.piece)
         raise FileFormatError("is empty", self.path)
 
     def _logical(self) -> Iterator[tuple[int, str]]:

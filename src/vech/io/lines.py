@@ -53,22 +53,30 @@ class Lines:
 
     def fill(self) -> bool:
         """Take the next piece, once all of this one has been read; False at the end of the file."""
+        passed = len(self.piece)
+        if not self.widen():
+            return False
+        self.passed += passed
+        return True
+
+    def widen(self) -> bool:
+        """Put the next piece behind the lines of this one that have not been read; False at the end of the file."""
         piece = next(self._pieces, None)
         if piece is None:
             return False
+        rest = self.piece[self.at :]
         try:
             if not piece.isascii():
                 piece.decode()
         except UnicodeDecodeError as error:
-            line = self.line + 1 + piece.count(b"\n", 0, error.start)
+            line = self.line + 1 + rest.count(b"\n") + piece.count(b"\n", 0, error.start)
             raise FileFormatError(
                 f"has the byte {piece[error.start]:#04x}, which is no UTF-8: say encoding='cp1252' (--encoding cp1252) "
                 "or what it is",
                 self.path,
                 line,
             ) from None
-        self.passed += len(self.piece)
-        self.piece, self.at = piece, 0
+        self.piece, self.at = rest + piece, 0
         return True
 
     def count(self) -> int:
@@ -103,7 +111,7 @@ def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
                 text = text.replace(b"\r", b"\n")
             cut = text.rfind(b"\n") + 1
             if cut:
-                yield b"".join((*rest, text[:cut]))
+                yield b"".join((*rest, memoryview(text)[:cut]))
                 rest, size = [], 0
             rest.append(text[cut:])
             size += len(rest[-1])
@@ -150,7 +158,7 @@ def _utf8(read: Callable[[], bytes], encoding: str | None, path: Path) -> Iterat
     mark = next((mark for mark in MARKS if text.startswith(mark)), None)
     known = codecs.lookup(encoding or "utf-8").name
     if mark is not None and (encoding is None or known in (MARKS[mark], "utf-16", "utf-8-sig")):
-        known, text = MARKS[mark], text[len(mark) :]
+        known, text = MARKS[mark], text[len(mark) :] or read()
     if known in ("utf-8", "utf-8-sig", "ascii"):
         while text:
             yield text

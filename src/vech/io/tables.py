@@ -390,22 +390,26 @@ def _blocks(reader: Reader) -> Iterator[Table]:
 def _whole(reader: Reader, size: int | None) -> Table:
     """All rows in one array: as large as the first piece lets expect, larger where that is not enough."""
     lines, width, index, count = reader.lines, reader.width, list[str](), 0
-    numbers = np.empty((0, width))
+    numbers, expected = np.empty((lines.count(), width)), 0
     while lines.left or lines.fill():
-        needed = count + lines.count() + 1
-        if needed > len(numbers):
-            more = count // 2
-            if size is not None and count:
-                behind = max(size - lines.passed, 0)  # a cell takes two bytes at least
-                more = min(int(1.02 * count / lines.passed * behind), behind // (2 * len(reader.names)))
-            check_memory(8 * width * (needed + more), IN_BLOCKS)
-            larger = np.empty((needed + more, width))
-            larger[:count] = numbers[:count]
-            numbers = larger
+        if size is not None and lines.passed and not expected:
+            behind = max(size - lines.passed, 0)  # in which a cell takes two bytes at least
+            expected = min(int(1.02 * count / lines.passed * behind), behind // (2 * len(reader.names))) + 1
+            numbers = _larger(numbers, count, expected)
+        elif count == len(numbers):
+            numbers = _larger(numbers, count, lines.count() + count // 2)
         count += reader.rows(numbers[count:], index)
     if not count:
         raise _no_rows(reader.path)
     return Table(numbers[:count], reader.labels, None if reader.columns.label is None else index)
+
+
+def _larger(numbers: Array, count: int, more: int) -> Array:
+    """Room for more rows behind the first `count`; memory that is not written to is not taken."""
+    check_memory(8 * numbers.shape[1] * (count + more), IN_BLOCKS)
+    larger = np.empty((count + more, numbers.shape[1]))
+    larger[:count] = numbers[:count]
+    return larger
 
 
 def _no_rows(path: Path) -> FileFormatError:
