@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vech.io import FileFormatError, iter_table, lines, read_table
-
 from interrupts import interrupted
+from vech.io import FileFormatError, iter_table, lines, read_table
 
 NAN = math.nan
 AB = ("a", "b")
@@ -177,3 +176,193 @@ def test_wherever_pieces_of_a_file_end(table, monkeypatch, name, size):
     )
     if index is not None:
         assert tuple(itertools.chain(*(block.index for block in blocks))) == index
+
+
+def test_what_comes_behind_blank_lines_of_many_pieces(table, monkeypatch):
+    monkeypatch.setattr(lines, "PIECE", 64)
+    path = table(b"\n" * 1000 + b"a,b\n1,2\n" + b"\n" * 1000 + b"3,x\n")
+    with pytest.raises(FileFormatError, match="line 2003: column 'b' holds 'x'"):
+        read_table(path)
+    assert read_table(path, na="x").numbers.tolist()[0] == [1, 2]
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def spellings():
+    """Numbers as programs write them, and as none would."""
+    exact = st.floats(allow_nan=False, allow_infinity=False)
+    digits = st.text("0123456789", min_size=1, max_size=25)
+    parts = st.tuples(st.sampled_from(["", "-", "+"]), digits, digits, st.integers(-340, 330))
+    return st.one_of(
+        exact.map(repr),
+        st.tuples(exact, st.sampled_from(["%.10g", "%.17g", "%.18e", "%.3f"])).map(
+            lambda pair: pair[1] % pair[0]
+        ),
+        parts.map(lambda p: f"{p[0]}{p[1]}.{p[2]}e{p[3]}"),
+        parts.map(lambda p: f"{p[0]}{p[1][:15]}.{p[2]}"),
+        st.integers(-(2**53), 2**53).map(str),
+        st.sampled_from(
+            [
+                "5e-324",
+                "2.4703282292062328e-324",
+                "2.4703282292062327e-324",
+                "1e-400",
+                "-0.0",
+                "4.4501477170144023e-308",
+            ]
+        ),
+    )
+
+
+def is_taken(text):
+    """Not infinite, and no large integer, which would not be the number that is written."""
+    return math.isfinite(float(text)) and (abs(float(text)) < 2**53 or "e" in text)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(spellings().filter(is_taken), min_size=1, max_size=30))
+def test_a_number_is_the_nearest_double(tmp_path_factory, cells):
+    path = tmp_path_factory.getbasetemp() / "bits.csv"
+    for decimal in ".,":
+        path.write_text("a;b\n" + "".join(f"{cell.replace('.', decimal)};0\n" for cell in cells))
+        found = read_table(path, decimal=decimal).numbers[:, 0]
+        assert found.tobytes() == np.array(list(map(float, cells))).tobytes()
+
+
+def test_halves_between_two_doubles_go_to_the_even_one(table):
+    rng = np.random.default_rng(0)
+    odd = [int(m) * 2 + 1 for m in rng.integers(2**52, 2**53, 300)]  # of 54 bits: half way between doubles
+    cells = [f"{m // 8}.{m % 8 * 125:03}" for m in odd] + [f"{m * 5**22}e-22" for m in odd]
+    cells += [cell + tail for cell in cells[:300] for tail in ("0000000000000000001", "0" * 40)]
+    cells += [f"{cell[:-1]}4999999999999999999" for cell in cells[:300]]
+    found = read_table(table(("x\n" + "\n".join(cells) + "\n").encode())).numbers[:, 0]
+    assert found.tobytes() == np.array(list(map(float, cells))).tobytes()
+
+
+PLAIN = st.one_of(
+    st.floats(-1e15, 1e15).map(repr),
+    st.integers(-(10**15), 10**15).map(str),
+    st.sampled_from(["", "NA", "nan", "null"]),
+)
+
+
+@st.composite
+def plain_tables(draw):
+    width = draw(st.integers(1, 5))
+    rows = draw(st.lists(st.lists(PLAIN, min_size=width, max_size=width), min_size=1, max_size=12))
+    sep = draw(st.sampled_from([",", ";", "\t", "|"]))
+    end = draw(st.sampled_from(["\n", "\r\n"]))
+    quote = draw(st.sampled_from(["", '"']))
+    names = [f"{quote}c{k}{quote}" for k in range(width)]
+    return end.join(sep.join(cells) for cells in [names, *rows]) + draw(st.sampled_from(["", end]))
+
+
+@settings(max_examples=100, deadline=None)
+@given(plain_tables())
+def test_plain_tables_are_read_as_pandas_reads_them(tmp_path_factory, text):
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path_factory.getbasetemp() / "plain.csv"
+    path.write_bytes(text.encode())
+    sep = next((mark for mark in ",;\t|" if mark in text), ",")
+    frame = pandas.read_csv(path, sep=sep, dtype="f8", converters=None, engine="python")
+    table = read_table(path)
+    np.testing.assert_array_equal(table.numbers, frame.to_numpy())
+    assert table.labels == tuple(frame.columns)
+
+
+# ---------------------------------------------------------------- many rows
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """Text of several units of work, with odd lines and blank ones here and there."""
+    rng = np.random.default_rng(1)
+    X = np.round(rng.normal(size=(60_000, 3)), 12)
+    rows = [f"r{k},{x!r},{y!r},{z!r}" for k, (x, y, z) in enumerate(X.tolist())]
+    for k in (0, 7, 20_000, 20_001, 59_999):
+        x, y, z = X[k].tolist()
+        rows[k] = f'"r\n{k}",{x!r}, " {y!r}",{z!r}'
+    for k in range(5, 60_000, 1000):
+        rows[k] += "\n\n# no\n   "
+    path = tmp_path_factory.mktemp("long") / "long.csv"
+    path.write_text("id,x,y,z\n" + "\n".join(rows) + "\n")
+    return path, X
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_any_number_of_threads_reads_the_same(long, threads):
+    path, X = long
+    table = read_table(path, index="id", comment="#", threads=threads)
+    assert table.numbers.tobytes() == X.tobytes()
+    assert table.index[:9] == ("r\n0", *(f"r{k}" for k in range(1, 7)), "r\n7", "r8")
+    assert len(table.index) == len(X) and table.index[-2] == "r59998"
+
+
+def test_blocks_are_the_rows_of_the_whole(long, monkeypatch):
+    path, X = long
+    monkeypatch.setattr(lines, "PIECE", 100_000)
+    blocks = list(iter_table(path, index="id", comment="#"))
+    assert len(blocks) > 10
+    assert np.concatenate([block.numbers for block in blocks]).tobytes() == X.tobytes()
+    assert sum((block.index for block in blocks), ()) == read_table(path, index="id", comment="#").index
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_error_far_down_names_its_line(table, threads):
+    rows = [b"1.5,2.5,3.5"] * 150_000
+    rows[140_000] = b"1.5,x,3.5"
+    with pytest.raises(FileFormatError, match="line 140002: column 'b' holds 'x'"):
+        read_table(table(b"a,b,c\n" + b"\n".join(rows)), threads=threads)
+
+
+# ---------------------------------------------------------------- hostile files
+
+
+def peak_of(call):
+    """What it raises, and the most bytes that Python and NumPy held."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileFormatError) as caught:
+            call()
+        return str(caught.value), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_line_without_an_end_takes_no_more_memory_than_lines_may(table, monkeypatch):
+    monkeypatch.setattr(lines, "LONGEST", 1 << 20)
+    monkeypatch.setattr(lines, "PIECE", 1 << 18)
+    for letter in (b"1", b"\x00", b'"', b" ", b","):
+        path = table(gzip.compress(letter * (1 << 24), 1), "bomb.csv.gz")
+        message, peak = peak_of(lambda path=path: read_table(path))
+        assert message == (
+            f"{path}: has a line of more than 1,048,576 bytes: no table has that, or its lines do not end"
+        )
+        assert peak < 1 << 22
+
+
+@pytest.mark.parametrize("filler", [b"\n", b"# no\n", b'"', b'"\n', b"x\n"])
+def test_what_unpacks_to_much_and_holds_little_takes_little_memory(table, monkeypatch, filler):
+    monkeypatch.setattr(lines, "PIECE", 1 << 16)
+    text = b"a,b\n" + filler * ((1 << 24) // len(filler)) + b"\n1,x\n"
+    path = table(gzip.compress(text, 1), "bomb.csv.gz")
+    _, peak = peak_of(lambda: read_table(path, comment="#"))
+    assert peak < (1 << 22 if b"\n" in filler else 6 * len(text))
+
+
+@pytest.mark.parametrize("cut", [0, 3, 9, 15, -9, -4, -1])
+def test_a_damaged_gzip_file_says_so(table, cut):
+    data = gzip.compress(b"a,b\n" + b"1,2\n" * 5000)
+    for damaged in (data[:cut], data[:cut] + bytes([data[cut] ^ 0xFF]) + data[cut:][1:] + b"\0x"):
+        path = table(damaged, "t.csv.gz")
+        with pytest.raises(
+            FileFormatError, match=r"is no whole gzip file|is empty|has a line|which is no|has zeros|cell"
+        ):
+            read_table(path)
+
+
+def test_ctrl_c_stops_reading(long):
+    path, _ = long
+    for step in (10, 300, 3000):
+        assert interrupted(lambda: read_table(path, index="id", comment="#"), step)

@@ -5,7 +5,6 @@ Lines of numbers are read by `core/table.cpp`. Where it stops, at anything else,
 """
 
 import csv
-import io
 import re
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -19,7 +18,7 @@ from vech.arrays import Array
 from vech.io.cells import BLANK, SAMPLE, Rules, quote_fault, rules, separator, shown, split
 from vech.io.columns import DATE, Columns, Wanted, choose, no_number
 from vech.io.files import FileFormatError
-from vech.io.lines import LONGEST, Lines
+from vech.io.lines import LONGEST, Lines, parts
 
 NUMBER, PASSED, LABEL, WORD = range(4)
 """What becomes of the cells of a column, as `core/table.hpp` has it."""
@@ -164,7 +163,7 @@ class Reader:
         while self.lines.fill():
             self.sep = "\t"  # the lines that are passed with it are with all
             logical = list(islice(self._logical(), SAMPLE))
-            while 0 < len(logical) < ENOUGH and len(self.lines.piece) < LONGEST and self.lines.widen():
+            while 0 < len(logical) < ENOUGH and self._is_short() and self.lines.widen():
                 logical = list(islice(self._logical(), SAMPLE))
             if logical:
                 try:
@@ -180,22 +179,25 @@ class Reader:
             self.lines.at = len(self.lines.piece)
         raise FileFormatError("is empty", self.path)
 
+    def _is_short(self) -> bool:
+        return self.lines.count() < SAMPLE and len(self.lines.piece) < LONGEST
+
     def _logical(self) -> Iterator[tuple[int, str]]:
         """The lines of the piece, those joined in which a quote is open; and the number of each."""
-        number, begins, parts, opened = self.lines.line, 0, list[str](), False
+        number, begins, joined, opened = self.lines.line, 0, list[str](), False
         for line in _physical(self.lines.piece):
             number += 1
             if not opened:
                 if self._is_passed(line):
                     continue
-                begins, parts = number, []
-            parts.append(line)
+                begins, joined = number, []
+            joined.append(line)
             if line.count('"') % 2 and (opened or QUOTE.search(line)):
                 opened = not opened
             if not opened:
-                yield begins, "".join(parts)
+                yield begins, "".join(joined)
         if opened:
-            yield begins, "".join(parts)
+            yield begins, "".join(joined)
 
     def _records(self, logical: Sequence[tuple[int, str]]) -> Iterator[Record]:
         for number, text in logical:
@@ -287,7 +289,7 @@ def _physical(piece: bytes) -> Iterator[str]:
     begins = 0
     while begins < len(piece):
         end = piece.index(b"\n", begins) + 1
-        yield from io.StringIO(piece[begins:end].decode(), newline="")
+        yield from parts(piece[begins:end].decode())
         begins = end
 
 

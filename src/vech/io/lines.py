@@ -91,9 +91,14 @@ class Lines:
             end = self.piece.index(b"\n", self.at) + 1
             line = self.piece[self.at : end].decode()
             self.at = end
-            self._parts = [line] if "\r" not in line else list(io.StringIO(line, newline=""))[::-1]
+            self._parts = parts(line)[::-1]
         self.line += 1
         return self._parts.pop()
+
+
+def parts(line: str) -> list[str]:
+    """The lines in one that ends in a line feed, where carriage returns end some."""
+    return list(io.StringIO(line, newline="")) if "\r" in line else [line]
 
 
 def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
