@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, time
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from vech.arrays import Array, check_memory
+from vech.covariance.data import EXACT_INTEGERS
 from vech.io.files import FileFormatError, is_fault
 
 NEEDS = "needs pandas and openpyxl (.xls: xlrd), which the extra 'excel' of vech installs"
@@ -31,9 +32,8 @@ def read_text(path: Path, sheet: str | int | None) -> bytes:
     try:
         _check_size(path)
         with pandas.ExcelFile(path) as book:
-            frame = book.parse(
-                _sheet(book.sheet_names, sheet, path), header=None, dtype=object, na_filter=False
-            )
+            name = _sheet(book.sheet_names, sheet, path)
+            frame = pandas.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
     except ImportError as error:
         raise ImportError(f"{path}: {path.suffix} {NEEDS}: {error}") from None
     except (FileFormatError, MemoryError):
@@ -75,6 +75,9 @@ def _sheet(names: Sequence[Any], sheet: str | int | None, path: Path) -> Any:
 def _cell(value: Any) -> str:
     if isinstance(value, float | np.floating):
         return "" if np.isnan(value) else repr(float(value))
+    if isinstance(value, int) and abs(value) > EXACT_INTEGERS and value.bit_length() < 1024:
+        double = float(value)  # what the sheet holds, unless it was made by another program than Excel
+        return repr(double) if double == value else str(value)
     if isinstance(value, date | time):  # a datetime is a date
         return value.isoformat(*((" ",) if hasattr(value, "hour") and hasattr(value, "year") else ()))
     return " ".join(str(value).splitlines()) if value is not None else ""
@@ -98,17 +101,17 @@ def write(file: BinaryIO, numbers: Array, names: Sequence[str] | None, index: Se
     book = Workbook(write_only=True)
     sheet = book.create_sheet()
 
-    def cells(row: Iterable[Any]) -> list[Any]:
-        made = []
-        for value in row:
-            cell = WriteOnlyCell(sheet, None)
-            if not math.isnan(value):
-                cell._value = repr(value)  # openpyxl itself writes 16 digits, and some numbers need 17
-            made.append(cell)
+    def cell(number: Any) -> Any:
+        made = WriteOnlyCell(sheet, None)
+        if not math.isnan(number):
+            made._value = repr(number)  # openpyxl itself writes 16 digits, and some numbers need 17
         return made
 
     if names is not None:
         sheet.append([*([""] if index is not None else []), *names])
     for k, row in enumerate(numbers.tolist()):
-        sheet.append([*([index[k]] if index is not None else []), *cells(row)])
+        if index is not None:
+            sheet.append([index[k], *map(cell, row)])
+        else:  # a row without anything would not be one
+            sheet.append([*map(cell, row)] if not all(map(math.isnan, row)) else ["NaN"] * len(row))
     book.save(file)

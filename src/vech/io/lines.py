@@ -106,7 +106,6 @@ def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
 
     `encoding` None is UTF-8, or UTF-16 where the file begins with its mark. Carriage returns, where the first piece has them and no line feed, are line feeds.
     """
-    check_encoding(encoding)
     rest, returns, size = [b""], None, 0
     with _opened(path) as read:
         for text in _utf8(read, encoding, path):
@@ -132,7 +131,7 @@ def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
 def check_encoding(encoding: str | None) -> None:
     """ValueError for what Python has no encoding of text for."""
     try:
-        b"".decode(encoding or "utf-8")
+        " ".encode(encoding or "utf-8")
     except (LookupError, ValueError, TypeError):
         raise ValueError(
             f"encoding={encoding!r} is none that Python has: 'utf-8', 'utf-16', 'latin-1' or 'cp1252' fits"

@@ -21,7 +21,7 @@ from vech.io.delimited import Form, Reader
 from vech.io.drafts import atomic
 from vech.io.dtypes import check_dtype
 from vech.io.files import FileFormatError, naming
-from vech.io.lines import PACKED, Lines, read_text
+from vech.io.lines import PACKED, Lines, check_encoding, read_text
 
 TEXT = (".csv", ".tsv", ".txt")
 COLUMNAR = (".parquet", ".feather")
@@ -321,6 +321,7 @@ class _Source:
             if wrong:
                 raise ValueError(f"{path}: {name} says nothing about a file {self.suffix}: leave it out")
         rules(form.decimal, form.na)
+        check_encoding(encoding)
         if form.sep is not None:
             checked_separator(form.sep)
 
