@@ -22,6 +22,11 @@ TEXT = ("t.csv", "t.tsv", "t.txt", "t.csv.gz", "t.TSV.GZ")
 SUFFIXES = (*TEXT, "t.parquet", "t.feather", "t.xlsx")
 
 
+def kept(name):
+    """The numbers as they come back: pandas reads a zero of a sheet without its sign."""
+    return (X + 0.0 if name.endswith(".xlsx") else X).tobytes()
+
+
 def need(name):
     if name.endswith((".parquet", ".feather")):
         pytest.importorskip("pyarrow", reason="written by pyarrow")
@@ -36,10 +41,10 @@ def test_what_is_written_is_read_with_every_bit_and_label(tmp_path, name, index)
     need(name)
     write_table(tmp_path / name, Table(X, LABELS, index))
     found = read_table(tmp_path / name)
-    assert found.numbers.tobytes() == X.tobytes()
+    assert found.numbers.tobytes() == kept(name)
     assert (found.labels, found.index) == (LABELS, index)
     blocks = list(iter_table(tmp_path / name))
-    assert np.concatenate([block.numbers for block in blocks]).tobytes() == X.tobytes()
+    assert np.concatenate([block.numbers for block in blocks]).tobytes() == kept(name)
 
 
 @pytest.mark.parametrize("name", SUFFIXES)
@@ -87,7 +92,7 @@ def test_pandas_reads_what_is_written_and_the_other_way_round(tmp_path, name):
     elif suffix in ("parquet", "feather"):
         getattr(frame, f"to_{suffix}")(tmp_path / name)
     back = read_table(tmp_path / name)
-    assert back.numbers.tobytes() == X.tobytes() and (back.labels, back.index) == (("a", "b", "c"), INDEX)
+    assert back.numbers.tobytes() == kept(name) and (back.labels, back.index) == (("a", "b", "c"), INDEX)
 
 
 def test_labels_that_only_count_are_left_out(tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import sys
 import zipfile
 from collections.abc import Sequence
 from datetime import date, time
@@ -75,7 +76,7 @@ def _sheet(names: Sequence[Any], sheet: str | int | None, path: Path) -> Any:
 def _cell(value: Any) -> str:
     if isinstance(value, float | np.floating):
         return "" if np.isnan(value) else repr(float(value))
-    if isinstance(value, int) and abs(value) > EXACT_INTEGERS and value.bit_length() < 1024:
+    if isinstance(value, int) and EXACT_INTEGERS < abs(value) <= sys.float_info.max:
         double = float(value)  # what the sheet holds, unless it was made by another program than Excel
         return repr(double) if double == value else str(value)
     if isinstance(value, date | time):  # a datetime is a date
