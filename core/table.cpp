@@ -105,7 +105,7 @@ class Lines {
     bool read_number(const char*& p, bool quoted, double& number) const {
         p += quoted;
         const char* const begin = p;
-        if (value(p, number)) {
+        if (value(p, quoted, number)) {
             while (is(*p, blank) && !is(*p, end)) ++p;
             if (quoted ? *p == '"' && is(*++p, end) : is(*p, end)) return true;
         }
@@ -118,18 +118,19 @@ class Lines {
 
     bool is_number(const char* p) const {
         double number;
-        if (!value(p, number)) return false;
+        if (!value(p, false, number)) return false;
         while (is(*p, blank) && !is(*p, end)) ++p;
         return is(*p, end);
     }
 
     // A number that is the one in the text, as far as that can be told quickly: no large integers, nothing beyond
     // doubles.
-    bool value(const char*& p, double& number) const {
+    bool value(const char*& p, bool quoted, double& number) const {
         while (*p == ' ' || (*p == '\t' && is(*p, blank))) ++p;
         p += *p == '+' && (digit(p[1]) || p[1] == table_.point);
         const char* const begin = p;
         if (!real(p, end_, number, table_.point)) return false;
+        if (!quoted && table_.point == table_.separator && std::find(begin, p, table_.point) != p) return false;
         if (number != number) number = std::numeric_limits<double>::quiet_NaN();
         if (!(std::fabs(number) >= exact_integers) || !digit(p[-1] == table_.point ? '0' : p[-1])) return true;
         return std::isfinite(number) && std::any_of(begin, p, [](char c) { return (c | 0x20) == 'e'; });

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interrupts import interrupted
-from vech.io import FileFormatError, iter_table, lines, read_table
+from vech.io import FileFormatError, delimited, iter_table, lines, read_table
 
 NAN = math.nan
 AB = ("a", "b")
@@ -238,6 +238,42 @@ def test_halves_between_two_doubles_go_to_the_even_one(table):
     cells += [f"{cell[:-1]}4999999999999999999" for cell in cells[:300]]
     found = read_table(table(("x\n" + "\n".join(cells) + "\n").encode())).numbers[:, 0]
     assert found.tobytes() == np.array(list(map(float, cells))).tobytes()
+
+
+def outcome(path, said):
+    try:
+        table = read_table(path, **said)
+    except FileFormatError as error:
+        return str(error)
+    return table.numbers.tobytes(), table.numbers.shape, table.labels, table.index
+
+
+NASTY = st.one_of(
+    st.sampled_from(["1", "2.5", "-3e2", "NA", "nan", "inf", "", " ", "\t", '"', '"1"', '""', "1,5", ".", "+", "-nan", "1e", "x",
+                     "9007199254740993", "1e400", "2020-01-02", "#", "\r", "\n", "\r\n", "\0", "\u00e4", "na ", "1 ", '"a\nb"']),
+    st.text('01.,;" \t\r\n+-eEnaNAif#', max_size=4),
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(NASTY, NASTY, NASTY), min_size=1, max_size=4),
+    st.sampled_from([",", ";", "\t", " "]),
+    st.sampled_from(
+        [{}, {"index": 0}, {"drop": 0}, {"dates": "drop"}, {"comment": "#"}, {"na": ["x", "2.50"]}]
+    ),
+    st.sampled_from(".,"),
+)
+def test_the_kernel_reads_as_the_rules_do(tmp_path_factory, rows, sep, said, decimal):
+    """Whatever is in a line: the kernel reads it as Python would, or leaves it."""
+    path = tmp_path_factory.getbasetemp() / "nasty.csv"
+    text = sep.join("abc") + "\n" + "\n".join(sep.join(cells) for cells in rows) + "\n"
+    path.write_bytes(text.encode())
+    said = {"sep": sep, "header": True, "decimal": decimal, **said}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delimited._core, "read_table", lambda text, start, *rest: (0, 0, start))
+        expected = outcome(path, said)
+    assert outcome(path, said) == expected
 
 
 PLAIN = st.one_of(
