@@ -108,7 +108,28 @@ class Table:
         return f"Table({rows:,} x {columns:,}, {self.numbers.dtype}{', labelled' if self.labels else ''})"
 
     def to_numpy(self, dtype: Any = None) -> Array:
-        """The numbers, in this dtype."""
+        """The numbers, as frames give theirs.
+
+        Parameters
+        ----------
+        dtype : dtype, optional
+            Into which they are cast; as they are unless said.
+
+        Returns
+        -------
+        array, shape (n_rows, n_columns)
+            The array of the table itself where its dtype is wanted.
+
+        Raises
+        ------
+        TypeError
+            There is no such dtype.
+
+        Examples
+        --------
+        >>> Table(np.array([[1.5, 2.0]])).to_numpy("f4")
+        array([[1.5, 2. ]], dtype=float32)
+        """
         return self.numbers if dtype is None else self.numbers.astype(dtype, copy=False)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -237,9 +258,9 @@ def iter_table(
     sep, decimal, header, index, drop, dates, na, comment, encoding, sheet, threads
         As of `read_table`.
 
-    Yields
-    ------
-    Table
+    Returns
+    -------
+    iterator of Table
         Some megabytes of rows, one block after the other.
 
     Raises
