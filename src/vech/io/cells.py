@@ -1,4 +1,4 @@
-"""The cells of a table in text: what stands between two of them, and what one holds: a number, nothing, or a fault.
+"""The cells of a table in text: what stands between two of them, and what one holds.
 
 `core/table.cpp` reads plain lines by the same rules, and leaves every line in which it finds something else.
 """
@@ -21,10 +21,10 @@ MISSING = (
 """What a cell without a number says, in any case of letters: R, pandas, SAS, Excel, SQL, JSON, Visual C."""
 
 SEPARATORS = ("\t", ";", "|", ",")
-"""What is looked for between cells, the first that fits; where there is none of them, blanks: spaces and tabs."""
+"""What is looked for between cells, the first that fits; then blanks."""
 
 BLANK = " "
-"""The separator of which any number, of spaces or tabs, stands between two cells, and none of it counts at the ends."""
+"""The separator of which any number, spaces or tabs, may stand between two cells, and at the ends of a line."""
 
 SHOWN = 40
 """Letters of a wrong cell that its error shows."""
@@ -42,7 +42,7 @@ class Rules(NamedTuple):
     pattern: re.Pattern[str]
 
     def number(self, cell: str) -> float | None:
-        """The number of a cell, correctly rounded; NaN where it is missing, None where `fault` says what it is."""
+        """The nearest double; NaN where the number is missing, None where `fault` says what it is."""
         text = cell.strip(" \t")
         if text.lower() in self.words:
             return math.nan
@@ -75,7 +75,7 @@ class Rules(NamedTuple):
 
 
 def rules(decimal: str = ".", na: str | Collection[str] = ()) -> Rules:
-    """The rules for this decimal mark, "." or ",", and words in `na` beside MISSING; ValueError for what is no mark.
+    """The rules for this decimal mark, "." or ",", and words in `na` beside MISSING; else ValueError.
 
     A word that is a number means that number, however it is written: "-999" and -999.00.
     """
@@ -109,7 +109,7 @@ def _whole(plain: str) -> bool:
 
 
 def _is_another(plain: str, value: float) -> bool:
-    """Whether a large number is an integer, beyond those that float64 tells apart, or none that float64 has."""
+    """Whether a large number is an integer that float64 may not tell apart, or beyond float64."""
     if not _whole(plain):
         return math.isinf(value) and plain[-1].isdigit()
     exact = Decimal(plain)
@@ -119,8 +119,7 @@ def _is_another(plain: str, value: float) -> bool:
 def separator(lines: Iterable[str], decimal: str = ".", sep: str | None = None) -> str:
     """What separates the cells of these lines, seen from the first of them; or `sep`, if it can.
 
-    "," where there is one cell a line. BLANK stands for any number of spaces and tabs. ValueError where several
-    separators could be meant.
+    "," where there is one cell a line. ValueError where several separators could be meant.
     """
     if sep is not None:
         return checked_separator(sep)
@@ -150,7 +149,8 @@ def checked_separator(sep: str) -> str:
     mark = {"\\t": "\t"}.get(sep, sep)
     if len(mark) != 1 or not mark.isascii() or mark in '\r\n\0"' or mark.isalnum() or mark in "+-.":
         raise ValueError(
-            f"sep={sep!r} cannot separate cells: one letter such as ',', ';', '\\t' or '|' fits, and ' ' for any blanks"
+            f"sep={sep!r} cannot separate cells: one letter such as ',', ';', '\\t' or '|' fits, and ' ' for any "
+            "blanks"
         )
     return mark
 
@@ -164,7 +164,7 @@ def _width(line: str, sep: str) -> int:
 
 
 def split(lines: Iterable[str], sep: str) -> Iterator[list[str]]:
-    """The cells of these lines, which keep their ends; a quoted cell may have several. csv.Error for bad quotes."""
+    """The cells of lines with their ends, of which a quoted cell may have several; csv.Error for bad quotes."""
     if sep == BLANK:
         lines = (line.replace("\t", " ").rstrip() + "\n" for line in lines)
     return csv.reader(lines, delimiter=sep, skipinitialspace=True, strict=True)

@@ -21,7 +21,7 @@ ROWS = 1 << 16
 
 
 class Columnar(NamedTuple):
-    """A table that is open: names of columns of numbers, rows if the file says it, and blocks with labels of rows."""
+    """A table that is open: names of columns, how many rows there are if the file says it, and blocks of them."""
 
     labels: tuple[str, ...]
     labelled: bool

@@ -11,7 +11,10 @@ Drop = str | int | Collection[str | int]
 
 DATES = ("raise", "drop")
 
-_DAY = r"(?:\d{4}([-/.])\d{1,2}(?:\1\d{1,2})?|\d{1,2}([-/.])\d{1,2}\2\d{2,4}|\d{1,2}[- ][a-z]{3,9}[- ]\d{2,4}|[a-z]{3,9} \d{1,2},? \d{4})"
+_DAY = (
+    r"(?:\d{4}([-/.])\d{1,2}(?:\1\d{1,2})?|\d{1,2}([-/.])\d{1,2}\2\d{2,4}"
+    r"|\d{1,2}[- ][a-z]{3,9}[- ]\d{2,4}|[a-z]{3,9} \d{1,2},? \d{4})"
+)
 _TIME = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)? ?(?:[ap]m)?(?:z| ?utc| ?[-+]\d\d:?\d\d)?"
 DATE = re.compile(rf"{_DAY}(?:[t ]{_TIME})?|{_TIME}|\d{{4}}-?q[1-4]|\d{{4}}-?w\d\d", re.ASCII | re.IGNORECASE)
 """A day, month, quarter, week or time, as far as no number looks like it."""

@@ -1,7 +1,7 @@
 """Tables in text, .csv and its kin: what separates cells, whether a line names the columns, and the rows.
 
-Lines of numbers are read by `core/table.cpp`. Where it stops, at anything else, the one line is read here, by the rules of
-`cells`: so they are written once, and only what is odd is slow.
+Lines of numbers are read by `core/table.cpp`. Where it stops, at anything else, the one line is read here, by
+the rules of `cells`: so they are written once, and only what is odd is slow.
 """
 
 import csv
@@ -88,8 +88,8 @@ class Reader:
         nameless = [k for k in self.columns.numbers if not self.names[k]]
         if nameless:
             raise FileFormatError(
-                f"column {nameless[0]} has no name: say index={nameless[0]} (--index {nameless[0]}) if it labels the "
-                "rows, or leave it out by drop='' (--drop '')",
+                f"column {nameless[0]} has no name: say index={nameless[0]} (--index {nameless[0]}) if it labels "
+                "the rows, or leave it out by drop='' (--drop '')",
                 self.path,
                 head.line,
             )
@@ -103,7 +103,7 @@ class Reader:
             self.record()
 
     def rows(self, out: Array, index: list[str]) -> int:
-        """Read rows into the first of `out`, until it is full or the piece ends; their labels go to the end of `index`."""
+        """Read rows into the first of `out`, until it is full or the piece ends, and their labels into `index`."""
         lines, count, threads, places = self.lines, 0, self.threads, None
         if self.columns.label is not None:
             places = np.empty((len(out), 2), np.int64)
@@ -278,7 +278,7 @@ class Reader:
         return f"has {cells}, and there {'is' if len(self.names) == 1 else 'are'} {columns}{hint}"
 
     def _finish(self, numbers: Array) -> None:
-        """What is judged of numbers: those that mean a missing one, and whether the first line was one of names."""
+        """Judge numbers: which mean a missing one, and whether the first line was one of names."""
         for number in self.rules.numbers:
             numbers[numbers == number] = np.nan
         if self.doubtful and bool((np.isfinite(numbers) & (numbers != np.rint(numbers))).any()):
@@ -332,7 +332,8 @@ def _is_named(
     line, cells = head
     if any("\0" in cell for cell in cells):
         raise FileFormatError(
-            "has zeros between its letters, as UTF-16 has: say encoding='utf-16-le' or 'utf-16-be' (--encoding)",
+            "has zeros between its letters, as UTF-16 has: say encoding='utf-16-le' or 'utf-16-be' "
+            "(--encoding)",
             path,
             line,
         )
@@ -352,8 +353,8 @@ def _is_named(
         all(map(str.isdecimal, digits)) and all(any(map(str.isalpha, cell)) for cell in others)
     ):
         raise FileFormatError(
-            f"holds numbers beside {shown(others[0])}: say header=True (--header) if these are names, or header=False "
-            "(--no-header) if it is data",
+            f"holds numbers beside {shown(others[0])}: say header=True (--header) if these are names, or "
+            "header=False (--no-header) if it is data",
             path,
             line,
         )

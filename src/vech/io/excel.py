@@ -1,4 +1,4 @@
-"""Sheets of Excel: in as text, through the engines of pandas, so that the rules of text hold; out through openpyxl."""
+"""Sheets of Excel: in through the engines of pandas, as text, so that its rules hold; out through openpyxl."""
 
 import csv
 import io
@@ -56,7 +56,7 @@ def read_text(path: Path, sheet: str | int | None) -> bytes:
 
 
 def _check_size(path: Path) -> None:
-    """MemoryError for what would unpack to more than there is; a workbook is a .zip but in the oldest format."""
+    """MemoryError for what unpacks to more than there is; but in the oldest format a workbook is a .zip."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as book:
             check_memory(UNPACKED * sum(member.file_size for member in book.infolist()), "save it as .csv")
@@ -94,8 +94,8 @@ def write(file: BinaryIO, numbers: Array, names: Sequence[str] | None, index: Se
     rows, columns = len(numbers) + (names is not None), numbers.shape[1] + (index is not None)
     if rows > SHEET[0] or columns > SHEET[1]:
         raise ValueError(
-            f"a sheet of Excel has {SHEET[0]:,} rows and {SHEET[1]:,} columns at most, not {rows:,} x {columns:,}: "
-            "write .csv or .parquet"
+            f"a sheet of Excel has {SHEET[0]:,} rows and {SHEET[1]:,} columns at most, not {rows:,} x "
+            f"{columns:,}: write .csv or .parquet"
         )
     if np.isinf(numbers).any():
         raise ValueError("Excel has no infinite numbers: write .csv or .parquet")

@@ -60,7 +60,7 @@ class Lines:
         return True
 
     def widen(self) -> bool:
-        """Put the next piece behind the lines of this one that have not been read; False at the end of the file."""
+        """Put the next piece behind the lines that have not been read; False at the end of the file."""
         piece = next(self._pieces, None)
         if piece is None:
             return False
@@ -71,8 +71,8 @@ class Lines:
         except UnicodeDecodeError as error:
             line = self.line + 1 + rest.count(b"\n") + piece.count(b"\n", 0, error.start)
             raise FileFormatError(
-                f"has the byte {piece[error.start]:#04x}, which is no UTF-8: say encoding='cp1252' (--encoding cp1252) "
-                "or what it is",
+                f"has the byte {piece[error.start]:#04x}, which is no UTF-8: say encoding='cp1252' "
+                "(--encoding cp1252) or what it is",
                 self.path,
                 line,
             ) from None
@@ -80,7 +80,7 @@ class Lines:
         return True
 
     def count(self) -> int:
-        """How many lines of the piece have not been read, each of which may hold several behind carriage returns."""
+        """How many lines of the piece have not been read; one may hold several behind carriage returns."""
         return self.piece.count(b"\n", self.at) + len(self._parts)
 
     def next(self) -> str | None:
@@ -104,7 +104,8 @@ def parts(line: str) -> list[str]:
 def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
     """The text of a file in UTF-8, cut behind line feeds, the last of which is there always.
 
-    `encoding` None is UTF-8, or UTF-16 where the file begins with its mark. Carriage returns, where the first piece has them and no line feed, are line feeds.
+    `encoding` None is UTF-8, or UTF-16 where the file begins with its mark. Carriage returns,
+    where the first piece has them and no line feed, are line feeds.
     """
     rest, returns, size = [b""], None, 0
     with _opened(path) as read:

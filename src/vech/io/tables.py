@@ -1,4 +1,4 @@
-"""Tables of numbers, rows by columns, as data for `vech.covariance`: text, .parquet, .feather, Excel and 2-D .npy."""
+"""Tables of numbers, rows by columns, as data for `vech.covariance`: text, Parquet, Feather, Excel, .npy."""
 
 from __future__ import annotations
 
@@ -156,11 +156,12 @@ def read_table(
     Parameters
     ----------
     path : path
-        .csv, .tsv or .txt, also packed as .csv.gz; .parquet or .feather (the extra "parquet"); .xlsx, .xls and
-        .ods (the extra "excel", and the engine that pandas asks for); .npy of two dimensions, mapped where large.
+        .csv, .tsv or .txt, also packed as .csv.gz; .parquet or .feather (the extra "parquet"); .xlsx, .xls
+        and .ods (the extra "excel", and the engine that pandas asks for); .npy of two dimensions, mapped where
+        large.
     sep : str, optional
-        What separates cells of text: one letter, or " " for any number of spaces and tabs. Seen from the first
-        lines unless said.
+        What separates cells of text: one letter, or " " for any number of spaces and tabs. Seen from the
+        first lines unless said.
     decimal : str
         The mark before decimals, "." or ",".
     header : bool, optional
@@ -192,9 +193,9 @@ def read_table(
     Raises
     ------
     FileFormatError
-        With file and line: a cell that is no number, with its column; an integer beyond 2^53, which float64 may not
-        hold; lines of different length; columns without a name, or with the same; other text than the encoding
-        says; a quote that is not closed; a first line that may be names or numbers, where nobody says which.
+        With file and line: a cell that is no number, with its column; an integer beyond 2^53, which float64 may
+        not hold; lines of different length; columns without a name, or with the same; other text than the
+        encoding says; a quote that is not closed; a first line that may be names or numbers, where nobody says which.
     ValueError
         An unknown suffix, or an argument that does not fit it.
     ImportError
@@ -463,12 +464,12 @@ def write_table(
     Parameters
     ----------
     path : path
-        .csv, .tsv or .txt, also packed as .csv.gz; .parquet or .feather (the extra "parquet"); .xlsx (the extra
-        "excel"). It appears complete or not at all.
+        .csv, .tsv or .txt, also packed as .csv.gz; .parquet or .feather (the extra "parquet"); .xlsx (the
+        extra "excel"). It appears complete or not at all.
     table : Table, data frame or array, shape (n_rows, n_columns)
         Real numbers. Labels of rows that only count from 0 are left out.
     sep : str, optional
-        What separates cells of text: a comma in .csv, a tab elsewhere and beside a decimal comma, unless said.
+        What separates cells of text: unless said a comma in .csv, a tab elsewhere and beside a decimal comma.
     decimal : str
         The mark before decimals, "." or ",".
     overwrite : bool
@@ -477,8 +478,8 @@ def write_table(
     Raises
     ------
     ValueError
-        An unknown suffix; names or labels that the file would not give back: empty or repeated names, blanks at an
-        end of one; more rows or columns than a sheet has.
+        An unknown suffix; names or labels that the file would not give back: empty or repeated names, blanks
+        at an end of one; more rows or columns than a sheet has.
     TypeError
         The table holds something else than real numbers.
     FileExistsError
@@ -488,9 +489,9 @@ def write_table(
 
     Notes
     -----
-    Numbers have the fewest digits that give the same double back, missing ones are NaN (in a sheet an empty cell).
-    Labels are written as text, those of rows in a first column without a name, which `read_table` and pandas take for
-    what it is.
+    Numbers have the fewest digits that give the same double back, missing ones are NaN (in a sheet an empty
+    cell). Labels are written as text, those of rows in a first column without a name, which `read_table` and
+    pandas take for what it is.
 
     Examples
     --------
