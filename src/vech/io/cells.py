@@ -24,7 +24,7 @@ SEPARATORS = ("\t", ";", "|", ",")
 """What is looked for between cells, the first that fits; then blanks."""
 
 BLANK = " "
-"""The separator of which any number, spaces or tabs, may stand between two cells, and at the ends of a line."""
+"""The separator of which any number, spaces or tabs, may stand between cells and at the ends of a line."""
 
 SHOWN = 40
 """Letters of a wrong cell that its error shows."""
@@ -149,8 +149,8 @@ def checked_separator(sep: str) -> str:
     mark = {"\\t": "\t"}.get(sep, sep)
     if len(mark) != 1 or not mark.isascii() or mark in '\r\n\0"' or mark.isalnum() or mark in "+-.":
         raise ValueError(
-            f"sep={sep!r} cannot separate cells: one letter such as ',', ';', '\\t' or '|' fits, and ' ' for any "
-            "blanks"
+            f"sep={sep!r} cannot separate cells: one letter such as ',', ';', '\\t' or '|' fits, and ' ' "
+            "for any blanks"
         )
     return mark
 
@@ -164,7 +164,7 @@ def _width(line: str, sep: str) -> int:
 
 
 def split(lines: Iterable[str], sep: str) -> Iterator[list[str]]:
-    """The cells of lines with their ends, of which a quoted cell may have several; csv.Error for bad quotes."""
+    """The cells of lines with their ends; a quoted cell may have several. csv.Error for bad quotes."""
     if sep == BLANK:
         lines = (line.replace("\t", " ").rstrip() + "\n" for line in lines)
     return csv.reader(lines, delimiter=sep, skipinitialspace=True, strict=True)

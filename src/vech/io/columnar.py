@@ -21,7 +21,7 @@ ROWS = 1 << 16
 
 
 class Columnar(NamedTuple):
-    """A table that is open: names of columns, how many rows there are if the file says it, and blocks of them."""
+    """A table that is open: names of columns, how many rows if the file says it, and blocks of them."""
 
     labels: tuple[str, ...]
     labelled: bool

@@ -88,8 +88,8 @@ class Reader:
         nameless = [k for k in self.columns.numbers if not self.names[k]]
         if nameless:
             raise FileFormatError(
-                f"column {nameless[0]} has no name: say index={nameless[0]} (--index {nameless[0]}) if it labels "
-                "the rows, or leave it out by drop='' (--drop '')",
+                f"column {nameless[0]} has no name: say index={nameless[0]} (--index {nameless[0]}) if it "
+                "labels the rows, or leave it out by drop='' (--drop '')",
                 self.path,
                 head.line,
             )
@@ -103,7 +103,7 @@ class Reader:
             self.record()
 
     def rows(self, out: Array, index: list[str]) -> int:
-        """Read rows into the first of `out`, until it is full or the piece ends, and their labels into `index`."""
+        """Read rows into `out` until it is full or the piece ends, and their labels into `index`."""
         lines, count, threads, places = self.lines, 0, self.threads, None
         if self.columns.label is not None:
             places = np.empty((len(out), 2), np.int64)

@@ -1,4 +1,4 @@
-"""Sheets of Excel: in through the engines of pandas, as text, so that its rules hold; out through openpyxl."""
+"""Sheets of Excel: in through pandas, as text, so that its rules hold; out through openpyxl."""
 
 import csv
 import io

@@ -157,8 +157,8 @@ def read_table(
     ----------
     path : path
         .csv, .tsv or .txt, also packed as .csv.gz; .parquet or .feather (the extra "parquet"); .xlsx, .xls
-        and .ods (the extra "excel", and the engine that pandas asks for); .npy of two dimensions, mapped where
-        large.
+        and .ods (the extra "excel", and the engine that pandas asks for); .npy of two dimensions, mapped
+        where large.
     sep : str, optional
         What separates cells of text: one letter, or " " for any number of spaces and tabs. Seen from the
         first lines unless said.
@@ -193,9 +193,10 @@ def read_table(
     Raises
     ------
     FileFormatError
-        With file and line: a cell that is no number, with its column; an integer beyond 2^53, which float64 may
-        not hold; lines of different length; columns without a name, or with the same; other text than the
-        encoding says; a quote that is not closed; a first line that may be names or numbers, where nobody says which.
+        With file and line: a cell that is no number, with its column; an integer beyond 2^53, which float64
+        may not hold; lines of different length; columns without a name, or with the same; other text than the
+        encoding says; a quote that is not closed; a first line that may be names or numbers, where nobody says
+        which.
     ValueError
         An unknown suffix, or an argument that does not fit it.
     ImportError
