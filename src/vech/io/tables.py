@@ -11,7 +11,16 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from vech.arrays import SERIAL_BYTES, Array, Dtype, check_memory, extension, family, resolve_threads
+from vech.arrays import (
+    SERIAL_BYTES,
+    Array,
+    Dtype,
+    check_memory,
+    default_threads,
+    extension,
+    family,
+    resolve_threads,
+)
 from vech.covariance.data import BLOCK_BYTES, as_block
 from vech.io import columnar, excel
 from vech.io.arrays import read_array
@@ -183,7 +192,7 @@ def read_table(
     sheet : str or int, optional
         The sheet of a workbook, where it has more than one.
     threads : int, optional
-        As of `vech.expand`.
+        As of `vech.expand`; half as many unless said.
 
     Returns
     -------
@@ -226,7 +235,7 @@ def read_table(
         wanted(drop, index, dates),
         encoding,
         sheet,
-        resolve_threads(threads, SERIAL_BYTES),
+        _threads(threads),
     )
     with naming(source.path):
         if source.suffix == ".npy":
@@ -289,7 +298,7 @@ def iter_table(
         wanted(drop, index, dates),
         encoding,
         sheet,
-        resolve_threads(threads, SERIAL_BYTES),
+        _threads(threads),
     )
     with naming(source.path):
         return _named(source.blocks(), source.path)
@@ -298,6 +307,11 @@ def iter_table(
 def _named(blocks: Iterator[Table], path: Path) -> Iterator[Table]:
     with naming(path):
         yield from blocks
+
+
+def _threads(threads: int | None) -> int:
+    """Half of the usual number: of two that share a core the second saves nothing."""
+    return max(1, default_threads() // 2) if threads is None else resolve_threads(threads, SERIAL_BYTES)
 
 
 def _words(na: str | Collection[str]) -> tuple[str, ...]:
