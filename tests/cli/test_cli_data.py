@@ -74,20 +74,20 @@ def test_missing_numbers_are_an_error_unless_said(run):
 
 
 WRONG = {
-    "dates": (("dated.csv",), "column 'date' holds '2020-01-01', which is no number"),
+    "dates": (("dated.csv",), "column 'date' holds '2020-01-01', which is a date"),
     "no file": (("none.csv",), "none.csv: No such file"),
     "threshold": (("data.csv", "--threshold", 1), "--threshold is for --method gerber, not sample"),
     "missing": (
         ("data.csv", "--method", "oas", "--missing", "neutral"),
         "--method oas needs all numbers: --missing is for sample, correlation, spearman, kendall, gerber",
     ),
-    "no table": (("data.txt",), "has no suffix of a table: .csv, .parquet, .npy"),
+    "no table": (("data.dat",), "has no suffix of a table: .csv, .tsv, .txt, .csv.gz"),
 }
 
 
 @pytest.mark.parametrize("arguments, text", WRONG.values(), ids=WRONG)
 def test_what_does_not_fit_is_one_error(run, tmp_path, arguments, text):
-    (tmp_path / "data.txt").write_text("1")
+    (tmp_path / "data.dat").write_text("1")
     code, out, err = run("covariance", *arguments, "-o", "half.npy")
     assert code == 2 and out == "" and text in err and err.startswith("vech: ") and len(err.splitlines()) <= 3
     assert not (tmp_path / "half.npy").exists()
@@ -254,7 +254,7 @@ def test_columns_named_by_numbers_are_said_to_be(run, tmp_path):
     lines = (tmp_path / "data.csv").read_text().split("\n", 1)[1]
     (tmp_path / "years.csv").write_text("2020,2021,2022,2023,2024\n" + lines)
     code, _, err = run("covariance", "years.csv", "-o", "half.npy")
-    assert code == 2 and "say --header, or --no-header" in err
+    assert code == 2 and "say header=True (--header), or header=False (--no-header)" in err
     assert run("covariance", "years.csv", "-o", "half.npy", "--header")[0] == 0
     found = vech.read("half.npy")
     assert found.labels == ("2020", "2021", "2022", "2023", "2024")

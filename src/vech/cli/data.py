@@ -11,7 +11,6 @@ import click
 import vech
 import vech.io
 from vech import covariance as estimate
-from vech.arrays import Array, Dtype
 from vech.cli.groups import read_groups
 from vech.cli.options import (
     Bar,
@@ -46,19 +45,6 @@ METHODS: dict[str, Callable[..., vech.Packed]] = {
     "oas": estimate.oas,
     "nonlinear": estimate.nonlinear,
 }
-
-
-class _Table:
-    """Numbers and the names of their columns, as estimators take a data frame."""
-
-    def __init__(self, numbers: Array, labels: tuple[str, ...]) -> None:
-        self.numbers, self.columns, self.dtypes = numbers, labels, (numbers.dtype,) * len(labels)
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def to_numpy(self, dtype: Dtype) -> Array:
-        return self.numbers.astype(dtype, copy=False)
 
 
 CONTENTS = (
@@ -140,10 +126,11 @@ def covariance(
             options["missing"] = missing
     began = time.perf_counter()
     with Bar(f"reading {file.name}", size_of(file)) as bar:
-        X, labels = read_table(file, drop=drop, header=header)
-        bar.now(f"{method} of {X.shape[1]} columns", X.nbytes)
+        table = read_table(file, drop=drop, header=header)
+        X = table.numbers if table.labels is None else table
+        bar.now(f"{method} of {table.shape[1]} columns", table.numbers.nbytes)
         try:
-            store = METHODS[method](X if labels is None else _Table(X, labels), **options)
+            store = METHODS[method](X, **options)
         except (ValueError, OverflowError, TypeError) as error:
             raise click.ClickException(f"{file}: {error}") from error
         bar.now(f"writing {out.name}", store.nbytes)
