@@ -28,6 +28,7 @@ def main() -> None:
         bench_products,
         bench_small,
         bench_sparse,
+        bench_tables,
         report,
     )
 
@@ -44,6 +45,7 @@ def main() -> None:
         bench_products,
         bench_covariance,
         bench_gerber,
+        bench_tables,
     )
     rows = [row for module in modules for row in module.ROWS]
     if arguments.words:

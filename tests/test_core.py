@@ -156,6 +156,10 @@ def text():
     return np.frombuffer(bytearray(b"1 2 3.5\n2 1 4\n"), np.uint8)
 
 
+def cells():
+    return np.frombuffer(bytearray(b"1,x,2.5\n# no\nNA,y,-3e1\n"), np.uint8)
+
+
 def numbers():
     """The arguments of gram that are numbers."""
     given = lower()
@@ -245,6 +249,11 @@ CALLS = {
     },
     "gram": lambda: {**numbers(), "most": 1000, "samples": False, "threads": 1},
     "gram_half": lambda: {**numbers(), "half": half(), "threads": 1},
+    "read_table": lambda: {
+        "text": cells(), "start": 0, "columns": np.array([0, 2, 0], np.uint8), "separator": ",", "point": ".",
+        "comment": "#", "words": ["na"], "longest": 100, "numbers": np.zeros((3, 2)),
+        "labels": np.zeros((3, 2), np.int64), "threads": 1,
+    },
     "read_entries": lambda: {
         "text": text(), "field": "real", "n_rows": 2, "n_columns": 2, "rows": np.zeros(3, np.int64),
         "columns": np.zeros(3, np.int64), "numbers": np.zeros(3), "start": 0,
@@ -255,8 +264,15 @@ WRITTEN = {
     "scatter": {"out"}, "multiply_sparse": {"y"}, "multiply": {"y"}, "read_panel": {"block"},
     "write_panel": {"half"}, "sum_columns": {"sums", "squares"}, "encode": {"bits"}, "encode_pairs": {"bits"},
     "count": {"counts", "values"}, "gram_half": {"half"}, "read_entries": {"rows", "columns", "numbers"},
+    "read_table": {"numbers", "labels"},
 }  # fmt: skip
-OPTIONAL = {("sum_columns", "weights"), ("count", "bits"), ("count", "counts"), ("count", "values")}
+OPTIONAL = {
+    ("sum_columns", "weights"),
+    ("count", "bits"),
+    ("count", "counts"),
+    ("count", "values"),
+    ("read_table", "labels"),
+}
 # Not hostile after all: there is an answer to fewer rows, to another item size of what is only copied, to a batch.
 ANSWERED = {
     *((function, name, what) for what in ("empty", "one less") for function, name in (
@@ -265,6 +281,8 @@ ANSWERED = {
     )),
     ("cut", "data", "two bytes"), ("mirrored", "full", "one axis more"),
     ("encode", "x", "one less"), ("encode_pairs", "n", "one less"),  # the same words and blocks
+    ("read_table", "comment", "no such word"),
+    ("read_table", "words", "none of them"), ("read_table", "words", "one more"),
 }  # fmt: skip
 SIZES = {"n", "columns", "height", "most", "n_rows", "n_columns", "threads"}
 PLACES = {"row", "column", "begin", "end", "first", "start", "target_axes", "source_axes"}

@@ -12,9 +12,9 @@ pytestmark = pytest.mark.skipif(not CORE.exists(), reason="the sources are not b
 
 # From the lowest layer up: a header includes lower ones alone.
 LAYERS = (
-    ("layout",),
+    ("layout", "number"),
     ("change", "digest", "memory", "parallel", "text"),
-    ("runs", "move", "product", "codes"),
+    ("runs", "move", "product", "codes", "table"),
     ("sparse",),
     ("gram",),
     ("dispatch",),

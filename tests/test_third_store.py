@@ -130,7 +130,9 @@ def test_files(store, full, suffix, tmp_path):
 
 
 def test_a_full_matrix_in_a_file_has_no_labels(store, full, tmp_path):
-    with pytest.warns(UserWarning, match=r"full matrix in \.npy has no place for labels, which are left out: "):
+    with pytest.warns(
+        UserWarning, match=r"full matrix in \.npy has no place for labels, which are left out: "
+    ):
         vech.io.expand(tmp_path / "full.npy", store)
     assert_same_bits(np.load(tmp_path / "full.npy"), full)
 

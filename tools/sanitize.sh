@@ -27,7 +27,7 @@ export PYTHONPATH=$site PYTHONDONTWRITEBYTECODE=1
 run() { # a target, the tests to take
     VECH_TARGET=$1 LD_PRELOAD=$preload "$python" -m pytest -q -x -p no:cacheprovider -m "$2" \
         tests/test_core.py tests/moves/test_{moves,nonzeros,limits}.py tests/packed/test_products.py \
-        tests/pairwise tests/sparse tests/counts tests/io/test_matrix_market.py
+        tests/pairwise tests/sparse tests/counts tests/io/test_matrix_market.py tests/io/test_delimited.py
 }
 run "" "not slow" &
 best=$!

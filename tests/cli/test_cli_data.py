@@ -74,16 +74,16 @@ def test_missing_numbers_are_an_error_unless_said(run):
 
 
 WRONG = {
-    "dates": (("dated.csv",), "column 'date' holds '2020-01-01', which is no number"),
+    "dates": (("dated.csv",), "column 'date' holds '2020-01-01', which is a date"),
     "no file": (("none.csv",), "none.csv: No such file"),
     "threshold": (("data.csv", "--threshold", 1), "--threshold is for --method gerber, not sample"),
-    "no table": (("data.txt",), "has no suffix of a table: .csv, .parquet, .npy"),
+    "no table": (("data.dat",), "has no suffix of a table: .csv, .tsv, .txt, .csv.gz"),
 }
 
 
 @pytest.mark.parametrize("arguments, text", WRONG.values(), ids=WRONG)
 def test_what_does_not_fit_is_one_error(run, tmp_path, arguments, text):
-    (tmp_path / "data.txt").write_text("1")
+    (tmp_path / "data.dat").write_text("1")
     code, out, err = run("covariance", *arguments, "-o", "half.npy")
     assert code == 2 and out == "" and text in err and err.startswith("vech: ") and len(err.splitlines()) <= 3
     assert not (tmp_path / "half.npy").exists()

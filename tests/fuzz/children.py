@@ -16,7 +16,7 @@ from typing import Self
 
 import vech
 from vech.io import FileFormatError, info
-from vech.io.tables import SUFFIXES, read_table
+from vech.io.tables import TEXT, iter_table, read_table, suffix_of
 
 from .corpus import Sample
 
@@ -176,11 +176,25 @@ _DOORS = (_load, _read, _pack)
 
 
 def _table(path: Path) -> None:
-    if path.suffix in SUFFIXES:
-        for header in (None, True) if path.suffix == ".csv" else (None,):
-            for drop in ((), ("date",), ("when",)):
-                with contextlib.suppress(*EXPECTED):
-                    read_table(path, header=header, drop=drop)
+    if not (suffix := suffix_of(path)):
+        return
+    text = (
+        {"header": True},
+        {"header": False, "decimal": ","},
+        {"sep": " ", "comment": "#"},
+        {"encoding": "latin-1"},
+    )
+    for arguments in (
+        {},
+        {"drop": "date"},
+        {"dates": "drop"},
+        {"index": 0},
+        *(text if suffix.startswith(TEXT) else ()),
+    ):
+        with contextlib.suppress(*EXPECTED):
+            read_table(path, **arguments)
+        with contextlib.suppress(*EXPECTED):
+            sum(len(block) for block in iter_table(path, **arguments))
 
 
 def _command(*arguments: str):

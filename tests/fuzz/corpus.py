@@ -1,5 +1,6 @@
 """Small valid files of every format that vech reads: what is changed."""
 
+import gzip
 import io
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -96,6 +97,10 @@ def _texts(folder: Path) -> list[Sample]:
     samples = [
         Sample("named.csv", CELLS.replace("date,", "\ufeffdate,").encode()),
         Sample("plain.csv", b"1,2,3\n4,5,6.5\n7,8,1e1\n"),
+        Sample("index.tsv", b"\ta\tb\n0\t1.5\tNA\n1\t2.25e3\t-7\n"),
+        Sample("rows.txt", b'"a" "b"\n"x" 1 2\n"y" 3 NaN\n'),
+        Sample("decimal.csv", "\ufeffa;b\n1,5;2\n3;4,25\n".encode("utf-16-le")),
+        Sample("packed.csv.gz", gzip.compress(b"a,b\n1,2\n3,4\n" * 3, mtime=0)),
         Sample("quoted.csv", b'"a, b","c"\r\n"1",2\r\n3,"4"\r\n5,7\r\n'),
         Sample("pattern.mtx", b"%%MatrixMarket matrix coordinate pattern symmetric\n% no\n3 3 2\n1 1\n3 2\n"),
     ]

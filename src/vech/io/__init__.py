@@ -28,11 +28,32 @@ from vech.sparse import SparseHalf
 from vech.sparse.pack import from_sparse
 from vech.store import Store
 
-__all__ = ["FORMATS", "FileFormatError", "examine", "expand", "load", "pack", "read", "write"]
+__all__ = [
+    "FORMATS",
+    "FileFormatError",
+    "Table",
+    "examine",
+    "expand",
+    "iter_table",
+    "load",
+    "pack",
+    "read",
+    "read_table",
+    "write",
+    "write_table",
+]
+
+_TABLES = ("Table", "iter_table", "read_table", "write_table")  # loaded when they are first asked for
 
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def __getattr__(name: str) -> Any:
+    if name in _TABLES:
+        return getattr(import_module("vech.io.tables"), name)
+    raise AttributeError(f"module 'vech.io' has no attribute {name!r}")
 
 
 class Format(Protocol):

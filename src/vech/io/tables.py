@@ -1,289 +1,611 @@
-"""Tables of numbers, rows by columns, as data for `vech.covariance`: .csv, .parquet and 2-D .npy."""
+"""Tables of numbers, rows by columns, as data for `vech.covariance`: text, Parquet, Feather, Excel, .npy."""
 
-import csv
-import re
+from __future__ import annotations
+
+import errno
+import gzip
+import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from vech.arrays import Array, check_memory
-from vech.covariance.data import EXACT_INTEGERS, rounded_integer
-from vech.io.arrays import read_array
-from vech.io.dtypes import check_dtype
-from vech.io.errors import FileFormatError, is_fault, naming
-
-SUFFIXES = (".csv", ".parquet", ".npy")
-
-CELL = re.compile(
-    r"[ \t]*+(?:[+-]?(?:(?:\d++\.?\d*+|\.\d++)(?:e[+-]?\d++)?+|nan|inf)[ \t]*+)?+", re.ASCII | re.IGNORECASE
+from vech.arrays import (
+    SERIAL_BYTES,
+    Array,
+    Dtype,
+    check_memory,
+    default_threads,
+    extension,
+    family,
+    resolve_threads,
 )
-"""A number of a .csv, or an empty cell. Python's float takes more: 1_000, digits of other scripts, infinity."""
+from vech.covariance.data import BLOCK_BYTES, as_block
+from vech.io import columnar, workbook
+from vech.io.arrays import read_array
+from vech.io.cells import BLANK, checked_separator, rules
+from vech.io.columns import Drop, Wanted, choose, wanted
+from vech.io.delimited import Form, Reader
+from vech.io.drafts import atomic
+from vech.io.dtypes import check_dtype
+from vech.io.errors import FileFormatError, naming
+from vech.io.lines import PACKED, Lines, check_encoding, read_text
 
-PLAIN = re.compile(r"[0-9eE.,+\- \t]*+")
-"""Cells in which float takes what CELL does: looked at a line at a time, an eighth of the time."""
+TEXT = (".csv", ".tsv", ".txt")
+COLUMNAR = (".parquet", ".feather")
+EXCEL = (".xlsx", ".xlsm", ".xls", ".ods")
+SUFFIXES = (*TEXT, *(suffix + PACKED for suffix in TEXT), *COLUMNAR, *EXCEL, ".npy")
+WRITTEN = (*TEXT, *(suffix + PACKED for suffix in TEXT), *COLUMNAR, ".xlsx")
 
-SHOWN = 40
-"""Letters of a wrong cell that its error shows."""
+IN_BLOCKS = "read it in blocks by vech.io.iter_table, or leave columns out by drop= (--drop)"
+
+
+class Table:
+    """Numbers by rows and columns, with the names of columns and labels of rows that there are.
+
+    Every function that takes data takes it, as it takes a data frame; `numbers` is the array in it.
+
+    Parameters
+    ----------
+    numbers : array, shape (n_rows, n_columns)
+        Taken as it is, without a copy.
+    labels : sequence of str, optional
+        The names of the columns, different ones.
+    index : sequence of str, optional
+        The labels of the rows.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        The labels; there is no such attribute where columns have no names.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many labels as columns, or rows; if a name of a column is there twice.
+
+    Examples
+    --------
+    >>> table = Table(np.array([[1.0, 2.0], [3.0, 5.0], [4.0, 4.0]]), ["a", "b"])
+    >>> vech.covariance.sample(table).labels
+    ('a', 'b')
+    >>> len(table), table.shape, table.columns
+    (3, (3, 2), ('a', 'b'))
+    """
+
+    def __init__(
+        self, numbers: Array, labels: Sequence[str] | None = None, index: Sequence[str] | None = None
+    ) -> None:
+        if numbers.ndim != 2:
+            raise ValueError(f"numbers have shape {numbers.shape}, and a table has rows and columns")
+        self.numbers = numbers
+        self.labels = None if labels is None else tuple(labels)
+        self.index = None if index is None else tuple(index)
+        for found, size, what in (
+            (self.labels, numbers.shape[1], "columns"),
+            (self.index, numbers.shape[0], "rows"),
+        ):
+            if found is not None and len(found) != size:
+                raise ValueError(f"there are {len(found)} labels for {size} {what}")
+        if self.labels is not None and len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"there is more than one column {max(self.labels, key=self.labels.count)!r}")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns; AttributeError where they have none."""
+        if self.labels is None:
+            raise AttributeError("the columns of this table have no names: its array is .numbers")
+        return self.labels
+
+    @property
+    def dtypes(self) -> tuple[Dtype, ...]:
+        """The dtype of each column."""
+        dtypes: tuple[Dtype, ...] = (self.numbers.dtype,) * self.numbers.shape[1]
+        return dtypes
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.numbers.shape[0], self.numbers.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __repr__(self) -> str:
+        rows, columns = self.shape
+        return f"Table({rows:,} x {columns:,}, {self.numbers.dtype}{', labelled' if self.labels else ''})"
+
+    def to_numpy(self, dtype: Any = None) -> Array:
+        """The numbers, as frames give theirs.
+
+        Parameters
+        ----------
+        dtype : dtype, optional
+            Into which they are cast; as they are unless said.
+
+        Returns
+        -------
+        array, shape (n_rows, n_columns)
+            The array of the table itself where its dtype is wanted.
+
+        Raises
+        ------
+        TypeError
+            There is no such dtype.
+
+        Examples
+        --------
+        >>> Table(np.array([[1.5, 2.0]])).to_numpy("f4")
+        array([[1.5, 2. ]], dtype=float32)
+        """
+        return self.numbers if dtype is None else self.numbers.astype(dtype, copy=False)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.numbers, dtype, copy=copy)
 
 
 def read_table(
-    path: Path, *, drop: Collection[str] = (), header: bool | None = None
-) -> tuple[Array, tuple[str, ...] | None]:
-    """The numbers of a table, and the names of its columns if it has any.
+    path: str | os.PathLike[str],
+    *,
+    sep: str | None = None,
+    decimal: str = ".",
+    header: bool | None = None,
+    index: str | int | bool | None = None,
+    drop: Drop = (),
+    dates: str = "raise",
+    na: str | Collection[str] = (),
+    comment: str | None = None,
+    encoding: str | None = None,
+    sheet: str | int | None = None,
+    threads: int | None = None,
+) -> Table:
+    """Read a table of numbers: rows are observations, columns are variables.
 
     Parameters
     ----------
     path : path
-        .csv (UTF-8, separated by commas; a first line that holds no numbers names the columns; an empty cell is
-        NaN, and so is nan; blank lines do not count),
-        .parquet (with the extra "parquet"; an index that pandas saved is left out) or .npy of two dimensions, memory-mapped where large.
-    drop : names of columns
-        Which to leave out, such as dates; numbers from 0 where columns have no names.
+        .csv, .tsv or .txt, also packed as .csv.gz; .parquet or .feather (the extra "parquet"); .xlsx, .xls
+        and .ods (the extra "excel", and the engine that pandas asks for); .npy of two dimensions, mapped
+        where large.
+    sep : str, optional
+        What separates cells of text: one letter, or " " for any number of spaces and tabs. Seen from the
+        first lines unless said.
+    decimal : str
+        The mark before decimals, "." or ",".
     header : bool, optional
-        Whether the first line of a .csv names the columns, where that is not seen: names may be numbers.
+        Whether the first line names the columns; seen unless names may be numbers.
+    index : str, int or False, optional
+        The column that labels the rows, by name or number from 0. Seen where it is the first one, has no name
+        while all others do, and holds text or different integers, as pandas writes it, or where R does; False
+        where that is a column of numbers.
+    drop : name, number, or several
+        Columns to leave out: names, or numbers from 0.
+    dates : str
+        "drop" leaves out columns of dates; "raise", and they are an error.
+    na : str, or several
+        What stands for a missing number beside `vech.io.MISSING`, such as "-999".
+    comment : str, optional
+        How lines begin that are passed over, such as "#".
+    encoding : str, optional
+        Of text; UTF-8 unless said, or what its byte order mark says.
+    sheet : str or int, optional
+        The sheet of a workbook, where it has more than one.
+    threads : int, optional
+        As of `vech.expand`; half as many unless said.
+
+    Returns
+    -------
+    Table
+        float64, from .npy as it is there; missing numbers are NaN. Numbers of text are the nearest double.
 
     Raises
     ------
     FileFormatError
-        For a cell that is no number, with its line and column, an integer beyond 2^53, lines of different
-        length, a column without a name, other text than UTF-8, a quote that is not closed or has more behind it;
-        and, unless `header` says what it is, a first line of different integers above numbers that are none, or
-        of names beside numbers such as 1.5.
+        With file and line: a cell that is no number, with its column; an integer beyond 2^53, which float64
+        may not hold; lines of different length; columns without a name, or with the same; other text than the
+        encoding says; a quote that is not closed; a first line that may be names or numbers, where nobody says
+        which.
+    ValueError
+        An unknown suffix, or an argument that does not fit it.
+    ImportError
+        An extra is missing.
+    MemoryError
+        The table is larger than memory: `iter_table` reads it in blocks.
+
+    Notes
+    -----
+    Time O(size), memory 8 bytes a number, and some megabytes of text.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "returns.csv")
+    >>> _ = path.write_text("date;a;b\\n2020-01-31;1,5;-2\\n2020-02-29;;0,25\\n")
+    >>> table = vech.io.read_table(path, decimal=",", index="date")
+    >>> table.numbers
+    array([[ 1.5 , -2.  ],
+           [  nan,  0.25]])
+    >>> table.columns, table.index
+    (('a', 'b'), ('2020-01-31', '2020-02-29'))
     """
-    suffix = path.suffix.lower()
-    if suffix == ".csv":
-        return _csv(path, drop, header)
-    if header is not None:
-        raise FileFormatError(
-            "has no first line that names columns: --header and --no-header are for .csv", path
+    source = _Source(
+        Path(path),
+        Form(sep, decimal, header, comment, _words(na)),
+        wanted(drop, index, dates),
+        encoding,
+        sheet,
+        _threads(threads),
+    )
+    with naming(source.path):
+        if source.suffix == ".npy":
+            return source.array()
+        if source.suffix in COLUMNAR:
+            return _gathered(source.columnar(), source.path)
+        return _whole(source.reader(), source.size)
+
+
+def iter_table(
+    path: str | os.PathLike[str],
+    *,
+    sep: str | None = None,
+    decimal: str = ".",
+    header: bool | None = None,
+    index: str | int | bool | None = None,
+    drop: Drop = (),
+    dates: str = "raise",
+    na: str | Collection[str] = (),
+    comment: str | None = None,
+    encoding: str | None = None,
+    sheet: str | int | None = None,
+    threads: int | None = None,
+) -> Iterator[Table]:
+    """Read a table in blocks of rows, in bounded memory, as `vech.covariance` takes them.
+
+    Parameters
+    ----------
+    path : path
+        As of `read_table`.
+    sep, decimal, header, index, drop, dates, na, comment, encoding, sheet, threads
+        As of `read_table`.
+
+    Returns
+    -------
+    iterator of Table
+        Some megabytes of rows, one block after the other.
+
+    Raises
+    ------
+    FileFormatError, ValueError, ImportError
+        As by `read_table`; what is wrong with a block when it is asked for.
+
+    Notes
+    -----
+    A workbook is read as a whole. An estimator that reads its data twice takes a function:
+    ``ledoit_wolf(lambda: iter_table(path))``.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "returns.csv")
+    >>> _ = path.write_text("a,b\\n1,2\\n3,5\\n4,4\\n")
+    >>> vech.covariance.sample(vech.io.iter_table(path)).labels
+    ('a', 'b')
+    """
+    source = _Source(
+        Path(path),
+        Form(sep, decimal, header, comment, _words(na)),
+        wanted(drop, index, dates),
+        encoding,
+        sheet,
+        _threads(threads),
+    )
+    with naming(source.path):
+        return _named(source.blocks(), source.path)
+
+
+def _named(blocks: Iterator[Table], path: Path) -> Iterator[Table]:
+    with naming(path):
+        yield from blocks
+
+
+def _threads(threads: int | None) -> int:
+    """Half of the usual number: of two that share a core the second saves nothing."""
+    return max(1, default_threads() // 2) if threads is None else resolve_threads(threads, SERIAL_BYTES)
+
+
+def _words(na: str | Collection[str]) -> tuple[str, ...]:
+    return (na,) if isinstance(na, str) else tuple(na)
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix of a table, with that of gzip; "" for any other."""
+    name = path.name.lower()
+    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+
+
+class _Source:
+    """A file and what is said about it, checked as far as it can be before it is opened."""
+
+    def __init__(
+        self,
+        path: Path,
+        form: Form,
+        want: Wanted,
+        encoding: str | None,
+        sheet: str | int | None,
+        threads: int,
+    ) -> None:
+        self.path, self.suffix, self.form, self.want = path, suffix_of(path), form, want
+        self.encoding, self.sheet, self.threads = encoding, sheet, threads
+        if not self.suffix:
+            raise FileFormatError(f"has no suffix of a table: {', '.join(SUFFIXES)}", path)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "is a directory", str(path))
+        text = self.suffix.startswith(TEXT)
+        said = {
+            "sep (--sep)": form.sep is not None and not text,
+            "encoding (--encoding)": encoding is not None and not text,
+            "header (--header, --no-header)": form.header is not None
+            and not text
+            and self.suffix not in EXCEL,
+            "comment (--comment)": form.comment is not None and not text,
+            "decimal (--decimal)": form.decimal != "." and not text and self.suffix not in EXCEL,
+            "na (--na)": bool(form.na) and not text and self.suffix not in EXCEL,
+            "sheet (--sheet)": sheet is not None and self.suffix not in EXCEL,
+        }
+        for name, wrong in said.items():
+            if wrong:
+                raise ValueError(f"{path}: {name} says nothing about a file {self.suffix}: leave it out")
+        rules(form.decimal, form.na)
+        check_encoding(encoding)
+        if form.sep is not None:
+            checked_separator(form.sep)
+
+    @property
+    def size(self) -> int | None:
+        """The bytes of text, where it is not packed."""
+        known = self.suffix in TEXT and self.path.is_file()
+        return self.path.stat().st_size if known else None
+
+    def reader(self) -> Reader:
+        """Rows of text, or of a sheet as text."""
+        if self.suffix in EXCEL:
+            pieces: Iterator[bytes] = iter((workbook.read_text(self.path, self.sheet),))
+            return Reader(Lines(self.path, pieces), self.form._replace(sep=","), self.want, self.threads)
+        return Reader(
+            Lines(self.path, read_text(self.path, self.encoding)), self.form, self.want, self.threads
         )
-    if suffix == ".parquet":
-        return _parquet(path, drop)
-    if suffix != ".npy":
-        raise FileFormatError(f"has no suffix of a table: {', '.join(SUFFIXES)}", path)
-    with naming(path), path.open("rb") as file:
-        array = read_array(file)
-    check_dtype(array.dtype, path)
-    if array.ndim != 2:
-        raise FileFormatError(f"holds an array of shape {array.shape}, and data are rows by columns", path)
-    if not len(array):
-        raise FileFormatError(f"holds an array of shape {array.shape}, which has no rows", path)
-    keep = _kept([str(k) for k in range(array.shape[1])], drop, path)
-    return (array if len(keep) == array.shape[1] else array[:, keep]), None
 
+    def columnar(self) -> columnar.Columnar:
+        """Blocks of a file by columns."""
+        return columnar.scan(self.path, self.want)
 
-class Record(NamedTuple):
-    """The cells of a line, or of several lines where one cell is quoted and has more, and where it begins."""
-
-    line: int
-    cells: list[str]
-
-
-def _csv(path: Path, drop: Collection[str], header: bool | None) -> tuple[Array, tuple[str, ...] | None]:
-    records = _records(path)
-    first = next(records, None)
-    if first is None:
-        raise FileFormatError("is empty", path)
-    head = first.cells
-    if any("\0" in cell for cell in head):
-        raise FileFormatError(
-            "has zeros between its letters, as UTF-16 has: iconv -f utf-16 -t utf-8 makes it UTF-8",
-            path,
-            first.line,
-        )
-    named = not all(CELL.fullmatch(cell) for cell in head) if header is None else header
-    if header is None and named and _mixes(head):
-        raise FileFormatError(
-            f"holds numbers beside {_shown(next(cell for cell in head if not CELL.fullmatch(cell)))}: say --header if "
-            "these are names, or --no-header if it is data",
-            path,
-            first.line,
-        )
-    names = [cell.strip() for cell in head] if named else [str(k) for k in range(len(head))]
-    keep = _kept(names, drop, path)
-    nameless = [k for k in keep if not names[k]]
-    if nameless:
-        raise FileFormatError(
-            f"column {nameless[0]} has no name, as a saved index has none: leave it out by --drop ''",
-            path,
-            first.line,
-        )
-    rows = [] if named else [_numbers(first, names, keep, path)]
-    rows += [_numbers(record, names, keep, path) for record in records]
-    if not rows:
-        raise FileFormatError("names its columns and has no rows", path)
-    array = np.array(rows)
-    if header is None and not named and _may_be_names(head) and _has_fractions(array[1:]):
-        raise FileFormatError(
-            "may name the columns, by different integers above numbers that are none: say --header, or --no-header "
-            "if it is data",
-            path,
-            first.line,
-        )
-    return array, tuple(names[k] for k in keep) if named else None
-
-
-def _records(path: Path) -> Iterator[Record]:
-    """What is in the lines of a .csv that are not blank."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file, strict=True)
-        line = 1
-        try:
-            for cells in reader:
-                if cells:
-                    yield Record(line, cells)
-                line = reader.line_num + 1
-        except csv.Error as error:
+    def array(self) -> Table:
+        """The array of a `.npy`."""
+        with self.path.open("rb") as file:
+            array = read_array(file)
+        check_dtype(array.dtype, self.path)
+        if array.ndim != 2:
             raise FileFormatError(
-                f"{_fault(error)}: see whether a quote is missing here", path, line
-            ) from None
-        except UnicodeDecodeError:
-            raise _no_text(path) from None
-
-
-def _fault(error: csv.Error) -> str:
-    """Say in our words what the reader of the standard library says."""
-    reason = str(error)
-    if "unexpected end" in reason:
-        return "begins a quoted cell that does not end"
-    if "field larger" in reason:
-        return f"has a cell of more than {csv.field_size_limit():,} letters"
-    return "has letters behind the quote that ends a cell" if "expected after" in reason else reason
-
-
-def _no_text(path: Path) -> FileFormatError:
-    """The error for a file in another encoding than UTF-8, with its line."""
-    with path.open("rb") as file:
-        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-            return FileFormatError(
-                "is UTF-16, and UTF-8 fits: iconv -f utf-16 -t utf-8 makes it that", path, 1
+                f"holds an array of shape {array.shape}, and data are rows by columns", self.path
             )
-        file.seek(0)
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError as error:
-                return FileFormatError(
-                    f"has the byte {line[error.start]:#04x}, which is no UTF-8: save it as that, for example by "
-                    "iconv -f latin1 -t utf-8",
-                    path,
-                    number,
-                )
-    return FileFormatError("is no UTF-8", path)
+        if not len(array):
+            raise FileFormatError(f"holds an array of shape {array.shape}, which has no rows", self.path)
+        if not self.want.drop and self.want.label is None:
+            return Table(array)
+        columns = choose(list(map(str, range(array.shape[1]))), self.want, self.path)
+        index = None if columns.label is None else list(map(str, array[:, columns.label].tolist()))
+        return Table(array[:, columns.numbers], None, index)
+
+    def blocks(self) -> Iterator[Table]:
+        """All of it, block after block; what can be said of the first lines or of columns is said at once."""
+        if self.suffix == ".npy":
+            whole = self.array()
+            height = max(1, BLOCK_BYTES // max(1, whole.numbers[:1].nbytes))
+            return (
+                Table(whole.numbers[k : k + height], None, whole.index and whole.index[k : k + height])
+                for k in range(0, len(whole), height)
+            )
+        if self.suffix in COLUMNAR:
+            opened = self.columnar()
+            return (Table(numbers, opened.labels, index) for numbers, index in opened.blocks)
+        return _blocks(self.reader())
 
 
-def _may_be_names(head: Sequence[str]) -> bool:
-    cells = [cell.strip() for cell in head if cell.strip()]
-    return len(set(cells)) == len(cells) > 0 and all(cell.isdecimal() for cell in cells)
+def _blocks(reader: Reader) -> Iterator[Table]:
+    found = 0
+    while reader.lines.left or reader.lines.fill():
+        numbers, index = np.empty((reader.lines.count() + 1, reader.width)), list[str]()
+        rows = reader.rows(numbers, index)
+        found += rows
+        if rows:
+            yield Table(numbers[:rows], reader.labels, None if reader.columns.label is None else index)
+    if not found:
+        raise _no_rows(reader.path)
 
 
-def _mixes(head: Sequence[str]) -> bool:
-    """Whether numbers, or what looks like some, stand beside other cells, and these are hardly all names."""
-    numbers = [cell.strip() for cell in head if CELL.fullmatch(cell) and any(map(str.isdigit, cell))]
-    others = [cell for cell in head if not CELL.fullmatch(cell)]
-    return bool(numbers) and not (
-        all(map(str.isdecimal, numbers)) and all(any(map(str.isalpha, cell)) for cell in others)
+def _whole(reader: Reader, size: int | None) -> Table:
+    """All rows in one array: as large as the first piece lets expect, larger where that is not enough."""
+    lines, width, index, count = reader.lines, reader.width, list[str](), 0
+    numbers, expected = np.empty((lines.count(), width)), 0
+    while lines.left or lines.fill():
+        if size is not None and lines.passed and not expected:
+            behind = max(size - lines.passed, 0)  # in which a cell takes two bytes at least
+            expected = min(int(1.02 * count / lines.passed * behind), behind // (2 * len(reader.names))) + 1
+            numbers = _larger(numbers, count, expected)
+        elif count == len(numbers):
+            numbers = _larger(numbers, count, lines.count() + count // 2)
+        count += reader.rows(numbers[count:], index)
+    if not count:
+        raise _no_rows(reader.path)
+    return Table(numbers[:count], reader.labels, None if reader.columns.label is None else index)
+
+
+def _larger(numbers: Array, count: int, more: int) -> Array:
+    """Room for more rows behind the first `count`; memory that is not written to is not taken."""
+    check_memory(8 * numbers.shape[1] * (count + more), IN_BLOCKS)
+    larger = np.empty((count + more, numbers.shape[1]))
+    larger[:count] = numbers[:count]
+    return larger
+
+
+def _no_rows(path: Path) -> FileFormatError:
+    return FileFormatError("names its columns and has no rows", path)
+
+
+def _gathered(source: columnar.Columnar, path: Path) -> Table:
+    """All blocks in one array."""
+    numbers, index = list[Array](), list[str]()
+    check_memory(16 * len(source.labels) * (source.rows or 0), IN_BLOCKS)
+    for block, labels in source.blocks:
+        numbers.append(block)
+        index += labels or ()
+    if not sum(map(len, numbers)):
+        raise _no_rows(path)
+    return Table(np.concatenate(numbers), source.labels, index if source.labelled else None)
+
+
+def write_table(
+    path: str | os.PathLike[str],
+    table: Any,
+    *,
+    sep: str | None = None,
+    decimal: str = ".",
+    overwrite: bool = True,
+) -> None:
+    """Write a table of numbers, with the names of its columns and the labels of its rows.
+
+    Parameters
+    ----------
+    path : path
+        .csv, .tsv or .txt, also packed as .csv.gz; .parquet or .feather (the extra "parquet"); .xlsx (the
+        extra "excel"). It appears complete or not at all.
+    table : Table, data frame or array, shape (n_rows, n_columns)
+        Real numbers. Labels of rows that only count from 0 are left out.
+    sep : str, optional
+        What separates cells of text: unless said a comma in .csv, a tab elsewhere and beside a decimal comma.
+    decimal : str
+        The mark before decimals, "." or ",".
+    overwrite : bool
+        Whether a file that is there may be replaced.
+
+    Raises
+    ------
+    ValueError
+        An unknown suffix; names or labels that the file would not give back: empty or repeated names, blanks
+        at an end of one; more rows or columns than a sheet has.
+    TypeError
+        The table holds something else than real numbers.
+    FileExistsError
+        There is such a file, and `overwrite` is False.
+    ImportError
+        An extra is missing.
+
+    Notes
+    -----
+    Numbers have the fewest digits that give the same double back, missing ones are NaN (in a sheet an empty
+    cell). Labels are written as text, those of rows in a first column without a name, which `read_table` and
+    pandas take for what it is.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "x.csv")
+    >>> vech.io.write_table(path, Table(np.array([[0.1, 1 / 3], [2.0, np.nan]]), ["a", "b"], ["x", "y"]))
+    >>> print(path.read_text(), end="")
+    ,a,b
+    x,0.1,0.3333333333333333
+    y,2.0,NaN
+    """
+    path = Path(path)
+    suffix = suffix_of(path)
+    if suffix not in WRITTEN:
+        raise ValueError(f"{path}: has no suffix of a table that is written: {', '.join(WRITTEN)}")
+    numbers, names, index = _parts(table)
+    text = suffix.startswith(TEXT)
+    if not text and (sep is not None or decimal != "."):
+        raise ValueError(f"{path}: sep= and decimal= say nothing about a file {suffix}: leave them out")
+    rules(decimal)
+    mark = checked_separator(sep or ("," if suffix.startswith(".csv") and decimal != "," else "\t"))
+    if mark == decimal:
+        raise ValueError(f"{path}: sep={sep!r} is the decimal mark too: choose one of them")
+    _check_labels(names, index, path)
+    with atomic(path, overwrite) as file:
+        if suffix in COLUMNAR:
+            columnar.write(file, suffix, numbers, names or list(map(str, range(numbers.shape[1]))), index)
+        elif not text:
+            workbook.write(file, numbers, names, index)
+        elif suffix.endswith(PACKED):
+            with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
+                _write_text(packed, numbers, names, index, mark, decimal)
+        else:
+            _write_text(file, numbers, names, index, mark, decimal)
+
+
+def _parts(table: Any) -> tuple[Array, list[str] | None, list[str] | None]:
+    """Real numbers in native byte order, names of columns and labels of rows."""
+    if isinstance(table, Table):
+        numbers, labels, index = table.numbers, table.labels, table.index
+    else:
+        numbers, labels = as_block(table, "table")
+        index = getattr(table, "index", None) if hasattr(table, "iloc") else None
+        if index is not None and type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1):
+            index = None
+    letter = family(numbers.dtype)
+    if letter not in "biuf":
+        raise TypeError(f"table has dtype {numbers.dtype}, and files of tables hold real numbers")
+    if letter == "b":
+        numbers = numbers.astype(np.int8)
+    elif letter == "f" and (numbers.dtype.itemsize < 4 or extension(numbers.dtype)):
+        numbers = numbers.astype(np.float32)
+    numbers = numbers.astype(numbers.dtype.newbyteorder("="), copy=False)
+    return (
+        numbers,
+        None if labels is None else list(map(str, labels)),
+        None if index is None else list(map(str, index)),
     )
 
 
-def _has_fractions(array: Array) -> bool:
-    return bool((np.isfinite(array) & (array != np.rint(array))).any())
-
-
-def _numbers(record: Record, names: Sequence[str], keep: Sequence[int], path: Path) -> Array:
-    line, cells = record
-    if len(cells) != len(names):
-        raise FileFormatError(f"has {len(cells)} cells, and there are {len(names)} columns", path, line)
-    chosen = [cells[k] for k in keep]
-    row = _row(chosen)
-    if row is None or (np.abs(row) >= EXACT_INTEGERS).any():
-        for k, cell in zip(keep, chosen, strict=True):
-            if wrong := _wrong(cell, names[k]):
-                raise FileFormatError(f"column {names[k]!r} holds {wrong}", path, line)
-        row = np.array([float(cell.strip() or "nan") for cell in chosen])
-    return row
-
-
-def _row(cells: Sequence[str]) -> Array | None:
-    """The numbers of cells, or None where a closer look is needed."""
-    if PLAIN.fullmatch(",".join(cells)) is None:
-        return None
-    try:
-        return np.array([float(cell or "nan") for cell in cells])
-    except ValueError:
-        return None
-
-
-def _wrong(cell: str, name: str) -> str:
-    """What a cell holds that is no number, or one that float64 rounds to something else."""
-    if CELL.fullmatch(cell) is None:
-        return f"{_shown(cell)}, which is no number: leave it out by --drop {name!r}"
-    whole, _, rest = cell.strip().partition(".")
-    digits = whole.lstrip("+-").lstrip("0")
-    if digits.isdigit() and not rest.strip("0") and (len(digits) > 16 or int(digits) > EXACT_INTEGERS):
-        return rounded_integer(whole if len(whole) <= SHOWN else whole[:SHOWN] + "...")
-    if np.isinf(float(cell.strip() or "nan")) and any(letter.isdigit() for letter in cell):
-        return f"{_shown(cell)}, which is beyond float64: write the column in another unit"
-    return ""
-
-
-def _shown(cell: str) -> str:
-    return repr(cell if len(cell) <= SHOWN else cell[:SHOWN] + "...")
-
-
-def _parquet(path: Path, drop: Collection[str]) -> tuple[Array, tuple[str, ...] | None]:
-    try:
-        from pyarrow import parquet
-    except ImportError:
-        raise ImportError(
-            f"{path}: .parquet needs pyarrow, which the extra 'parquet' of vech installs"
-        ) from None
-    try:
-        with parquet.ParquetFile(path) as file:
-            return _columns(file, drop, path)
-    except (FileFormatError, MemoryError):
-        raise
-    except Exception as error:  # of pyarrow there are many
-        if is_fault(error):
-            raise
-        raise FileFormatError(f"is no Parquet file that pyarrow reads: {error}", path) from error
-
-
-def _columns(file: Any, drop: Collection[str], path: Path) -> tuple[Array, tuple[str, ...] | None]:
-    from pyarrow import compute, float64, types
-
-    schema = file.schema_arrow
-    names = [str(name) for name in schema.names]
-    if len(set(names)) < len(names):
-        raise FileFormatError(f"has the column {max(names, key=names.count)!r} twice", path)
-    index = (schema.pandas_metadata or {}).get("index_columns", [])
-    keep = _kept(names, {*drop, *(name for name in index if isinstance(name, str) and name in names)}, path)
-    check_memory(8 * file.metadata.num_rows * len(keep), "leave columns out by --drop")
-    columns = []
-    for k in keep:
-        kind = schema.field(k).type
-        if not (types.is_integer(kind) or types.is_floating(kind)):
-            raise FileFormatError(
-                f"column {names[k]!r} holds {kind}, which is no number: leave it out by --drop {names[k]!r}",
-                path,
+def _check_labels(names: list[str] | None, index: list[str] | None, path: Path) -> None:
+    """ValueError for what reading would not give back."""
+    if names is not None and len(set(names)) < len(names):
+        raise ValueError(
+            f"{path}: there is more than one column {max(names, key=names.count)!r}: rename one of them"
+        )
+    for name in (*(names or ()), *(index or ())):
+        if not name.strip() or name != name.strip() or "\0" in name:
+            raise ValueError(
+                f"{path}: the label {name!r} is empty, or has blanks at an end: reading takes them off"
             )
-        numbers = file.read([names[k]]).column(0)
-        if kind.bit_width == 64 and types.is_integer(kind):
-            for end in compute.min_max(numbers).as_py().values():
-                if end is not None and abs(end) > EXACT_INTEGERS:
-                    raise FileFormatError(f"column {names[k]!r} holds {rounded_integer(end)}", path)
-        columns.append(np.asarray(numbers.cast(float64()).to_numpy()))
-    return np.stack(columns, axis=1), tuple(names[k] for k in keep)
 
 
-def _kept(names: Sequence[str], drop: Collection[str], path: Path) -> list[int]:
-    unknown = [name for name in drop if name not in names]
-    if unknown:
-        few = ", ".join(map(repr, names[:6])) + (", ..." if len(names) > 6 else "")
-        raise FileFormatError(f"has no column {unknown[0]!r} to drop: it has {few}", path)
-    keep = [k for k, name in enumerate(names) if name not in drop]
-    if not keep:
-        raise FileFormatError("has no column left", path)
-    return keep
+def _write_text(
+    file: BinaryIO | gzip.GzipFile,
+    numbers: Array,
+    names: list[str] | None,
+    index: list[str] | None,
+    sep: str,
+    decimal: str,
+) -> None:
+    def quoted(label: str) -> str:
+        plain = not set(label) & {sep, '"', "\n", "\r"} and not (sep == BLANK and "\t" in label)
+        return label if plain else '"' + label.replace('"', '""') + '"'
+
+    if names is not None:
+        head = [*(['""' if sep == BLANK else ""] if index is not None else []), *map(quoted, names)]
+        file.write((sep.join(head) + "\n").encode())
+    height = max(1, BLOCK_BYTES // (8 * numbers.shape[1]))
+    for start in range(0, len(numbers), height):
+        block = numbers[start : start + height]
+        rows = [sep.join(map(repr, row)) for row in block.tolist()]
+        if decimal != ".":
+            rows = [row.replace(".", decimal) for row in rows]
+        if block.dtype.kind == "f" and not np.isfinite(block).all():
+            rows = [row.replace("nan", "NaN").replace("inf", "Inf") for row in rows]
+        if index is not None:
+            rows = [
+                quoted(label) + sep + row
+                for label, row in zip(index[start : start + height], rows, strict=True)
+            ]
+        file.write(("\n".join(rows) + "\n").encode())

@@ -1,0 +1,160 @@
+"""Tables by columns, .parquet and .feather, through pyarrow: in blocks of rows, and out."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from vech.arrays import Array
+from vech.covariance.data import EXACT_INTEGERS, rounded_integer
+from vech.io.columns import Columns, Wanted, choose, no_number
+from vech.io.errors import FileFormatError, is_fault
+
+INDEX = "__index_level_0__"
+"""What pandas calls a column with labels of rows that has no name."""
+
+ROWS = 1 << 16
+"""Rows of a block."""
+
+
+class Columnar(NamedTuple):
+    """A table that is open: names of columns, how many rows if the file says it, and blocks of them."""
+
+    labels: tuple[str, ...]
+    labelled: bool
+    rows: int | None
+    blocks: Iterator[tuple[Array, list[str] | None]]
+
+
+def scan(path: Path, want: Wanted) -> Columnar:
+    """Open a table; what is wrong with its columns is said here, what is wrong with numbers by the blocks."""
+    with _naming(path):
+        file = _opened(path)
+        schema = file.schema_arrow if hasattr(file, "schema_arrow") else file.schema
+        names = [str(name) for name in schema.names]
+        columns = _columns(schema, names, want, path)
+        labels = tuple(names[k] for k in columns.numbers)
+        rows = file.metadata.num_rows if path.suffix.lower() == ".parquet" else None
+    return Columnar(labels, columns.label is not None, rows, _blocks(file, columns, names, path))
+
+
+def _opened(path: Path) -> Any:
+    try:
+        from pyarrow import ipc, memory_map, parquet
+    except ImportError:
+        raise ImportError(
+            f"{path}: {path.suffix.lower()} needs pyarrow, which the extra 'parquet' of vech installs"
+        ) from None
+    return (
+        parquet.ParquetFile(path)
+        if path.suffix.lower() == ".parquet"
+        else ipc.open_file(memory_map(str(path)))
+    )
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Make one error of what pyarrow raises, which is much."""
+    try:
+        yield
+    except (FileFormatError, ImportError, MemoryError):
+        raise
+    except Exception as error:
+        if is_fault(error):
+            raise
+        name = "Parquet" if path.suffix.lower() == ".parquet" else "Feather"
+        reason = " ".join(str(error).split()[:40])
+        raise FileFormatError(f"is no {name} file that pyarrow reads: {reason}", path) from error
+
+
+def _columns(schema: Any, names: Sequence[str], want: Wanted, path: Path) -> Columns:
+    from pyarrow import types
+
+    indices = (schema.pandas_metadata or {}).get("index_columns", [])
+    named = [names.index(name) for name in indices if isinstance(name, str) and name in names]
+    named = [k for k in named if names[k] not in want.drop and k not in want.drop]
+    if len(named) > 1 and want.label is None:
+        several = ", ".join(repr(names[k]) for k in named)
+        raise FileFormatError(
+            f"labels its rows by {several}: say index= for one, and drop= for the others", path
+        )
+    columns = choose(names, want, path, label=named[0] if named else None)
+    dates = tuple(k for k in columns.numbers if types.is_temporal(schema.field(k).type))
+    if want.dates == "drop":
+        columns = Columns(tuple(k for k in columns.numbers if k not in dates), columns.label, dates)
+    for k in columns.numbers:
+        kind = schema.field(k).type
+        if not (types.is_integer(kind) or types.is_floating(kind)):
+            raise FileFormatError(
+                no_number(
+                    names[k], f"{kind}, which is {'a date' if k in dates else 'no number'}", date=k in dates
+                ),
+                path,
+            )
+    if not columns.numbers:
+        raise FileFormatError("has no column left beside dates", path)
+    return columns
+
+
+def _blocks(
+    file: Any, columns: Columns, names: Sequence[str], path: Path
+) -> Iterator[tuple[Array, list[str] | None]]:
+    with _naming(path), file:
+        for batch in _batches(file, [names[k] for k in (*columns.numbers, *_one(columns.label))]):
+            numbers = [_numbers(batch.column(names[k]), names[k], path) for k in columns.numbers]
+            labels = None
+            if columns.label is not None:
+                cells = batch.column(names[columns.label]).to_pylist()
+                labels = ["" if cell is None else str(cell) for cell in cells]
+            yield np.stack(numbers, axis=1), labels
+
+
+def _one(label: int | None) -> tuple[int, ...]:
+    return () if label is None else (label,)
+
+
+def _batches(file: Any, names: list[str]) -> Iterator[Any]:
+    if hasattr(file, "iter_batches"):
+        yield from file.iter_batches(ROWS, columns=names)
+    else:
+        yield from map(file.get_batch, range(file.num_record_batches))
+
+
+def _numbers(column: Any, name: str, path: Path) -> Array:
+    from pyarrow import compute, float64, types
+
+    if column.type.bit_width == 64 and types.is_integer(column.type):
+        for end in compute.min_max(column).as_py().values():
+            if end is not None and abs(end) > EXACT_INTEGERS:
+                raise FileFormatError(f"column {name!r} holds {rounded_integer(end)}", path)
+    return np.asarray(column.cast(float64()).to_numpy(zero_copy_only=False))
+
+
+def write(
+    file: BinaryIO, suffix: str, numbers: Array, names: Sequence[str], index: Sequence[str] | None
+) -> None:
+    """Write a table as pandas does, so that it finds the labels of rows."""
+    try:
+        import pyarrow
+        from pyarrow import feather, parquet
+    except ImportError:
+        raise ImportError(f"{suffix} needs pyarrow, which the extra 'parquet' of vech installs") from None
+    columns = {name: pyarrow.array(np.ascontiguousarray(numbers[:, k])) for k, name in enumerate(names)}
+    fields = [_field(name, name, numbers.dtype.name, numbers.dtype.name) for name in names]
+    metadata: dict[str, Any] = {"index_columns": [], "column_indexes": [], "columns": fields}
+    if index is not None:
+        columns[INDEX] = pyarrow.array(index, pyarrow.string())
+        metadata["index_columns"] = [INDEX]
+        fields.append(_field(None, INDEX, "unicode", "object"))
+    table = pyarrow.table(columns).replace_schema_metadata({"pandas": json.dumps(metadata)})
+    if suffix == ".parquet":
+        parquet.write_table(table, file)
+    else:
+        feather.write_feather(table, file)
+
+
+def _field(name: str | None, field: str, pandas: str, numpy: str) -> dict[str, str | None]:
+    return {"name": name, "field_name": field, "pandas_type": pandas, "numpy_type": numpy, "metadata": None}
