@@ -153,6 +153,14 @@ def test_tables(made, there, content, arguments):
     np.testing.assert_array_equal(found.half, estimate.sample(X).half)
 
 
+def test_columns_by_their_numbers(made, there):
+    (there / "table.csv").write_text("7,b,c\n1,2,9\n2,5,3\n4,4,4\n")
+    assert made("table.csv", "--header", "--drop", 7).labels == ("b", "c")
+    assert made("table.csv", "--header", "--drop", 1).labels == ("7", "c")
+    (there / "named.csv").write_text("a,b\nx,1,2\ny,2,4\nz,3,1\n")
+    assert made("named.csv", "--index", 0).labels == ("a", "b")
+
+
 def test_what_else_is_missing(made, there):
     (there / "table.csv").write_text("a,b\n1,2\n-999,3\nnone,5\n4,1\n2,2\n")
     found = made("table.csv", "--na", -999, "--na", "none", "--missing", "pairwise")
@@ -217,6 +225,7 @@ WRONG = {
     "too few": (("--weights", "short.npy"), "there are 3 weights for 40 rows"),
     "negative": (("--weights", "minus.npy"), "weights[1] is -1.0"),
     "index": (("--index", "none"), "has no column 'none' to have as index"),
+    "no number": (("--drop", 5), "has no column 5 to drop: it has 0 to 4"),
     "both": (("--index", "a", "--no-index"), "--index and --no-index: say one of them"),
     "sheet": (("--sheet", "one"), "--sheet says nothing about a file .csv: leave it out"),
     "encoding": (("--encoding", "latin-99"), "latin-99"),

@@ -65,7 +65,7 @@ TABLE = (
     click.option(
         "--index",
         metavar="COLUMN",
-        help="Column that labels the rows; by number from 0 where it has no name. Example: --index date",
+        help="Column that labels the rows, by name or else by number from 0. Example: --index date",
     ),
     click.option(
         "--no-index",
