@@ -159,6 +159,8 @@ def test_columns_by_their_numbers(made, there):
     assert made("table.csv", "--header", "--drop", 1).labels == ("7", "c")
     (there / "named.csv").write_text("a,b\nx,1,2\ny,2,4\nz,3,1\n")
     assert made("named.csv", "--index", 0).labels == ("a", "b")
+    (there / "counted.csv").write_text("k,b,c\n1,2,9\n2,5,3\n3,4,4\n")
+    assert made("counted.csv", "--no-index").labels == ("k", "b", "c")
 
 
 def test_what_else_is_missing(made, there):
@@ -239,6 +241,12 @@ def test_what_does_not_fit_is_one_error(fails, arguments, message):
     np.save("minus.npy", np.where(np.arange(40) == 1, -1.0, 1.0))
     found = fails("covariance", "data.csv", "-o", "half.npz", *arguments)
     assert message in found and found.replace("\n", "").isprintable()
+
+
+def test_a_column_of_numbers_is_no_index_where_that_is_said(fails, there):
+    (there / "table.csv").write_text("a,b\nx,1,2\ny,2,4\n")
+    found = fails("covariance", "table.csv", "-o", "half.npz", "--no-index")
+    assert "has 3 cells, and there are 2 columns: if the first one labels the row, say --index 0" in found
 
 
 def test_weights_for_other_rows_are_refused(fails, there):
