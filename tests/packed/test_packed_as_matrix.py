@@ -814,8 +814,8 @@ def test_diagonals_are_set_and_added_to(layout, dtype, kind, n):
 
 def test_a_diagonal_is_a_number_or_n_of_them():
     store = vech.Packed(np.zeros(6))
-    store.set_diagonal(2)
-    store.add_diagonal([1, 2, 3])
+    assert store.set_diagonal(2) is store
+    assert store.add_diagonal([1, 2, 3]) is store
     store.add_diagonal(0.5)
     assert store.diagonal().tolist() == [3.5, 4.5, 5.5]
     for change in (store.set_diagonal, store.add_diagonal):

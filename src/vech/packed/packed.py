@@ -229,8 +229,7 @@ class Packed(Operators, Casts):
         --------
         >>> import numpy as np
         >>> S = Packed(np.array([1, 2, 4]))
-        >>> twin = S.copy()
-        >>> twin.set_diagonal(0)
+        >>> twin = S.copy().set_diagonal(0)
         >>> S.half
         array([1, 2, 4])
         """
@@ -538,13 +537,18 @@ class Packed(Operators, Casts):
             raise ValueError(f"order must hold each of 0 to {self._n - 1} once: submatrix takes any index")
         return self.submatrix(order)
 
-    def set_diagonal(self, diagonal: ArrayLike) -> None:
+    def set_diagonal(self, diagonal: ArrayLike) -> Self:
         """Put numbers on the diagonal, in place: n numbers are written.
 
         Parameters
         ----------
         diagonal : number, or array of shape (n,)
             True values, cast as NumPy's assignment casts.
+
+        Returns
+        -------
+        Packed
+            This store.
 
         Raises
         ------
@@ -557,21 +561,25 @@ class Packed(Operators, Casts):
         Examples
         --------
         >>> import numpy as np
-        >>> S = Packed(np.array([1, 2, 4, 3, 5, 6]))
-        >>> S.set_diagonal(0)
-        >>> S.half
+        >>> Packed(np.array([1, 2, 4, 3, 5, 6])).set_diagonal(0).half
         array([0, 2, 4, 0, 5, 0])
         """
         i = np.arange(self._n)
         assign(self._held, i, i, diagonal)
+        return self
 
-    def add_diagonal(self, diagonal: ArrayLike) -> None:
+    def add_diagonal(self, diagonal: ArrayLike) -> Self:
         """Add numbers to the diagonal, in place, as a ridge or a nugget is: n numbers are read and written.
 
         Parameters
         ----------
         diagonal : number, or array of shape (n,)
             True values.
+
+        Returns
+        -------
+        Packed
+            This store.
 
         Raises
         ------
@@ -581,9 +589,7 @@ class Packed(Operators, Casts):
         Examples
         --------
         >>> import numpy as np
-        >>> S = Packed(np.array([1.0, 2.0, 4.0, 3.0, 5.0, 6.0]))
-        >>> S.add_diagonal(0.5)
-        >>> S.half
+        >>> Packed(np.array([1.0, 2.0, 4.0, 3.0, 5.0, 6.0])).add_diagonal(0.5).half
         array([1.5, 2. , 4. , 3.5, 5. , 6.5])
         """
         check_writeable(self._half)
@@ -600,7 +606,7 @@ class Packed(Operators, Casts):
             raise TypeError(
                 f"a diagonal of {what.dtype} cannot be added to a half of {self.dtype}: astype one of them first"
             ) from None
-        self.set_diagonal(total)
+        return self.set_diagonal(total)
 
     def _repr_html_(self) -> str:
         """A picture of at most 16 x 16 cells, and the facts, for notebooks; reads 16384 numbers at most."""
