@@ -279,6 +279,9 @@ class Forms(Store):
         product = products.congruence(self._held, b)
         return self._like(product.numbers, product.layout, labelled=False)
 
+    def _scaled(self, d: Array) -> Self:
+        return self.congruence(d)
+
     def add_outer(self, x: ArrayLike, alpha: float = 1.0) -> Self:
         """Add alpha X X^H to the matrix, in place: a vector is one column.
 

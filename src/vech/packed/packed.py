@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +18,7 @@ from vech.arrays import (
     family,
     resolve_threads,
 )
+from vech.labels import by_position
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.orders import Explicit, TensorOrder
@@ -30,7 +31,7 @@ from vech.packed import portrait
 from vech.packed.arithmetic import apply
 from vech.packed.assign import assign, fill
 from vech.packed.casts import Casts
-from vech.packed.entries import block, submatrix, take
+from vech.packed.entries import block, pairs_of, submatrix, take
 from vech.packed.indexing import axes, consecutive, is_range, numbers, outer, pairs, vector
 from vech.store import Description, Store, as_labels
 
@@ -64,7 +65,8 @@ class Packed(Operators, Casts):
     Numbers read from a store are true values: scales are undone, the mirror rule applied, a
     diagonal that is not stored is there. Indexing is NumPy's, except that results are always copies: ``S[i,
     j]``, ``S[i]`` (a row), ``S[2:5, mask]``, and arrays that pair up, ``S[rows, columns]``. `block` takes all
-    rows against all columns. Products use the real part of a Hermitian diagonal, the imaginary part of a
+    rows against all columns. Text, dates and tuples are labels, ``S["a", "b"]``; numbers are positions, and
+    `loc` takes labels alone. Products use the real part of a Hermitian diagonal, the imaginary part of a
     skew-Hermitian one, and zero for a skew one; so does arithmetic.
 
     Assignment to such keys, and to ``S[S < 0]``, changes both sides of the diagonal. Values that contradict
@@ -345,6 +347,9 @@ class Packed(Operators, Casts):
 
     def __getitem__(self, key: Any) -> Any:
         slot = self._quick_slot(key)
+        if slot is None and not isinstance(key, Packed):
+            key = by_position(key, self._labels)
+            slot = self._quick_slot(key)
         if slot is not None:
             return self._half[slot]
         if isinstance(key, Packed):
@@ -374,7 +379,7 @@ class Packed(Operators, Casts):
                 raise IndexError(f"a matrix as a mask holds bool, not {key.dtype}")
             fill(matrix, key._held, value)
             return
-        rows, columns = axes(key, self._n)
+        rows, columns = axes(by_position(key, self._labels), self._n)
         i, j = numbers(rows, self._n, 0), numbers(columns, self._n, 1)
         takes_all = isinstance(rows, slice) or isinstance(columns, slice)
         assign(matrix, *(outer(i, j) if takes_all else pairs(i, j)), value)
@@ -476,8 +481,8 @@ class Packed(Operators, Casts):
 
         Parameters
         ----------
-        index : slice, integers or mask
-            What to take; labels follow.
+        index : slice, integers, mask or labels
+            What to take; labels follow. Labels are text, dates or tuples: numbers are positions.
 
         Returns
         -------
@@ -489,6 +494,8 @@ class Packed(Operators, Casts):
         ------
         IndexError, ValueError
             For indices out of range or not integers; for none of them in a layout without its diagonal.
+        KeyError
+            For what is no label.
 
         Examples
         --------
@@ -496,7 +503,7 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 2, 4, 3, 5, 6]), labels="abc").submatrix([2, 0]).half
         array([6, 4, 1])
         """
-        chosen = vector(index, self._n, 0)
+        chosen = vector(by_position(index, self._labels), self._n, 0)
         labels = None if self._labels is None else [self._labels[i] for i in chosen]
         alters = self._layout.scaled or self._layout.implied is not None
         repeats = alters and np.unique(chosen).size < chosen.size
@@ -513,8 +520,8 @@ class Packed(Operators, Casts):
 
         Parameters
         ----------
-        order : integers, shape (n,)
-            Each of 0 ... n - 1 once; labels follow.
+        order : integers or labels, shape (n,)
+            Each of 0 ... n - 1, or each label, once; labels follow.
 
         Returns
         -------
@@ -532,7 +539,7 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 2, 4, 3, 5, 6])).permute([2, 1, 0]).half
         array([6, 5, 4, 3, 2, 1])
         """
-        order = vector(order, self._n, 0)
+        order = vector(by_position(order, self._labels), self._n, 0)
         if not np.array_equal(np.sort(order), np.arange(self._n)):
             raise ValueError(f"order must hold each of 0 to {self._n - 1} once: submatrix takes any index")
         return self.submatrix(order)
@@ -627,6 +634,9 @@ class Packed(Operators, Casts):
         if self._map is not None:
             check_mapped(self._map)
         return Half(self._half, self._layout, self._kind)
+
+    def _pairs(self, diagonal: bool, filler: Any) -> Iterator[tuple[Array, int]]:
+        return pairs_of(self._held, diagonal, filler)
 
     def _computed(
         self, ufunc: np.ufunc, operands: list[Any], labels: tuple[Any, ...] | None, in_place: bool

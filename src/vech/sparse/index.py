@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech.arrays import Array, check_memory, check_out, resolve_threads
+from vech.labels import by_position
 from vech.layouts.kind import Kind
 from vech.moves.nonzeros import Compressed
 from vech.packed.indexing import axes, numbers, pairs, vector
@@ -30,7 +31,7 @@ class Selection(Arrays):
     """What is taken out of a sparse half."""
 
     def __getitem__(self, key: Any) -> Any:
-        rows, columns = axes(key, self._n)
+        rows, columns = axes(by_position(key, self._labels), self._n)
         if not isinstance(rows, slice) and not isinstance(columns, slice):
             i, j = pairs(numbers(rows, self._n, 0), numbers(columns, self._n, 1))
             return self._at(i.ravel(), j.ravel()).reshape(i.shape)[()]
@@ -89,8 +90,9 @@ class Selection(Arrays):
 
         Parameters
         ----------
-        index : slice, integers or mask
-            What to take, with repeats and negatives as in NumPy; labels follow.
+        index : slice, integers, mask or labels
+            What to take, with repeats and negatives as in NumPy; labels follow. Labels are text, dates or tuples:
+            numbers are positions.
 
         Returns
         -------
@@ -101,6 +103,8 @@ class Selection(Arrays):
         ------
         IndexError
             For indices out of range or not integers.
+        KeyError
+            For what is no label.
         OverflowError
             If a number changes sides in a skew matrix and is the smallest integer, which has no negative.
 
@@ -118,6 +122,7 @@ class Selection(Arrays):
         array([[6, 4],
                [4, 1]])
         """
+        index = by_position(index, self._labels)
         if isinstance(index, slice):
             taken = range(*index.indices(self._n))
             return self._taken(_along(taken, self._places, self._side), len(taken), taken)
@@ -132,8 +137,8 @@ class Selection(Arrays):
 
         Parameters
         ----------
-        order : integers, shape (n,)
-            Each of 0 ... n - 1 once; labels follow.
+        order : integers or labels, shape (n,)
+            Each of 0 ... n - 1, or each label, once; labels follow.
 
         Returns
         -------
@@ -153,7 +158,7 @@ class Selection(Arrays):
                [0, 0, 2],
                [4, 2, 1]])
         """
-        order = vector(order, self._n, 0)
+        order = vector(by_position(order, self._labels), self._n, 0)
         check_memory(8 * order.size, "submatrix takes any index")
         if order.size != self._n or np.bincount(order, minlength=self._n).max(initial=1) > 1:
             raise ValueError(f"order must hold each of 0 to {self._n - 1} once: submatrix takes any index")
