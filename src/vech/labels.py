@@ -62,17 +62,21 @@ def by_position(key: Any, labels: Labels | None) -> Any:
     """A key of ``S[...]`` with positions for its labels: for all that is neither number nor mask."""
     if not _names(key):
         return key
-    n = 0 if labels is None else len(labels)
+    if labels is None:
+        raise IndexError(
+            f"an index is made of integers, slices and masks: there are no labels to find {key!r} by"
+        )
+    n = len(labels)
     parts = (key,) if not isinstance(key, tuple) or _is_label(key, labels) else key
     found = [_position(part, labels, n) if _names(part) else part for part in parts]
     return tuple(found) if isinstance(key, tuple) else found[0]
 
 
-def _position(part: Any, labels: Labels | None, n: int) -> Any:
-    if isinstance(part, slice) and labels is not None:
+def _position(part: Any, labels: Labels, n: int) -> Any:
+    if isinstance(part, slice):
         return _range(part, labels, n)
     at = positions(part, labels, n)
-    if labels is not None and np.size(at) != (len(part) if _is_several(part, labels) else 1):
+    if np.size(at) != (len(part) if _is_several(part, labels) else 1):
         raise KeyError(f"{part!r} begins several labels, and is none: S.loc takes all of them")
     return at
 
@@ -87,7 +91,7 @@ def positions(key: Any, labels: Labels | None, n: int) -> int | Positions:
         return np.flatnonzero(mask)
     if labels is None:
         raise KeyError(
-            f"there are no labels, so none is {key!r}: S[i, j] takes positions, and a store takes labels="
+            f"there are no labels, so none is {key!r}: S[i, j] takes positions, and Packed takes labels="
         )
     if isinstance(key, slice):
         return np.arange(n)[_range(key, labels, n)]
@@ -188,7 +192,7 @@ def _mask(key: Any, labels: Labels | None, n: int) -> NDArray[np.bool] | None:
 
 def _names(part: Any) -> bool:
     """Whether a part of a key of ``S[...]`` holds labels; numbers are positions."""
-    if part is None or part is Ellipsis or isinstance(part, Number | np.bool):
+    if part is None or part is Ellipsis or isinstance(part, Number | np.bool | range):
         return False
     if isinstance(part, slice):
         return any(_names(bound) for bound in (part.start, part.stop))

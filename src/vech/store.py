@@ -588,8 +588,8 @@ class Store(ABC):
 
         if others:
             raise TypeError(
-                f"S.{name}() is of each pair once, without the diagonal, and takes no {next(iter(others))}=: "
-                f"S.{name}(diagonal=True) has both, np.{name}(S.expand()) every number of the full matrix"
+                f"S.{name}() takes no {next(iter(others))}=: it is of each pair once, without the diagonal; "
+                f"S.{name}(diagonal=True) is of both, np.{name}(S.expand()) of all n x n numbers"
             )
         return SUMMARIES[name](self, name, diagonal)
 

@@ -269,7 +269,12 @@ REFUSED = [
     ("real % 2", "a Packed has no // and no %"),
     ("2 % real", "a Packed has no // and no %"),
     ("np.matrix(np.eye(2)) @ real", "x must be a NumPy array, not numpy.matrix: pass numpy.asarray(x)"),
-    ("np.max(real)", "np.maximum does not work on a Packed, which holds each number once: map a function"),
+    ("np.maximum(real, 1)", "np.maximum does not work on a Packed, which holds each number once: map a function"),
+    (
+        "np.max(real)",
+        "S.max() takes no axis=: it is of each pair once, without the diagonal; S.max(diagonal=True) is of both, "
+        "np.max(S.expand()) of all n x n numbers",
+    ),
     (
         "integers / integers",
         "is of no kind: a zero of int64 has no sign to mirror, so divide by its astype(float)",
