@@ -152,8 +152,7 @@ def partial_correlation(S: Packed, *, threads: int | None = None) -> Packed:
     Raises
     ------
     numpy.linalg.LinAlgError
-        If S is not positive definite, or singular to working precision, as the covariance of fewer rows than
-        columns is.
+        If S is indefinite, or singular to working precision, as the covariance of fewer rows than columns is.
     ValueError, TypeError
         As `to_correlation`, and for NaN.
 
@@ -175,12 +174,14 @@ def partial_correlation(S: Packed, *, threads: int | None = None) -> Packed:
     assert isinstance(R, Packed)
     if not R.n:
         return R
-    factor = cholesky(R, threads=threads)
-    condition = factor.cond()
-    if not condition * epsilon(R.dtype) < 1:
+    try:
+        factor = cholesky(R, threads=threads)
+    except np.linalg.LinAlgError:
+        factor = None
+    if factor is None or not factor.cond() * epsilon(R.dtype) < 1:
         raise np.linalg.LinAlgError(
-            f"S is singular to working precision (its correlations have condition {condition:.0e}), so it has no partial "
-            f"correlations: shrink it (vech.covariance.ledoit_wolf) or repair it (vech.linalg.nearest_psd)"
+            "S is singular or indefinite to working precision, so it has no partial correlations: shrink it "
+            "(vech.covariance.ledoit_wolf), or raise its eigenvalues (vech.linalg.nearest_psd(S, floor=...))"
         )
     found = to_correlation(factor.inverse()).R
     partial: Packed = -found
