@@ -47,15 +47,18 @@ class Loc:
         return f"{self._store!r}.loc"
 
     def _axes(self, key: Any) -> tuple[Any, Any]:
-        labels = self._store.labels
-        if isinstance(key, tuple) and not _is_label(key, labels):
-            if len(key) > 2:
-                raise IndexError(f"a matrix has 2 axes, but {len(key)} were indexed")
-            rows, columns = [*key, slice(None), slice(None)][:2]
-        else:
-            rows, columns = key, slice(None)
-        n = self._store.n
-        return positions(rows, labels, n), positions(columns, labels, n)
+        labels, n = self._store.labels, self._store.n
+        if labels is None:
+            raise KeyError(
+                f"there are no labels for {key!r}: S[i, j] takes positions, and Packed takes labels="
+            )
+        index = _index(labels)
+        if not isinstance(key, tuple) or key in index:
+            return index.positions(key), np.arange(n)
+        if len(key) > 2:
+            raise IndexError(f"a matrix has 2 axes, but {len(key)} were indexed")
+        rows, columns = [*key, slice(None), slice(None)][:2]
+        return index.positions(rows), index.positions(columns)
 
 
 def by_position(key: Any, labels: Labels | None) -> Any:
@@ -66,86 +69,130 @@ def by_position(key: Any, labels: Labels | None) -> Any:
         raise IndexError(
             f"an index is made of integers, slices and masks: there are no labels to find {key!r} by"
         )
-    n = len(labels)
-    parts = (key,) if not isinstance(key, tuple) or _is_label(key, labels) else key
-    found = [_position(part, labels, n) if _names(part) else part for part in parts]
-    return tuple(found) if isinstance(key, tuple) else found[0]
+    index = _index(labels)
+    if not isinstance(key, tuple) or key in index:
+        return index.exact(key)
+    return tuple(index.exact(part) if _names(part) else part for part in key)
 
 
-def _position(part: Any, labels: Labels, n: int) -> Any:
-    if isinstance(part, slice):
-        return _range(part, labels, n)
-    at = positions(part, labels, n)
-    if np.size(at) != (len(part) if _is_several(part, labels) else 1):
-        raise KeyError(f"{part!r} begins several labels, and is none: S.loc takes all of them")
-    return at
+class Index:
+    """Where each label stands."""
 
+    def __init__(self, labels: Labels) -> None:
+        self._labels = labels
+        self._places: dict[Any, int] = {}
+        self._repeated = set()
+        self._nested = any(isinstance(label, tuple) for label in labels)
+        for k, label in enumerate(labels):
+            if self._places.setdefault(label, k) != k:
+                self._repeated.add(label)
 
-def positions(key: Any, labels: Labels | None, n: int) -> int | Positions:
-    """Where labels stand: a number for one; a vector for several, a slice, a mask, or what begins tuples."""
-    if isinstance(key, np.ndarray) and key.ndim == 0:
-        key = key[()]
-    if key is Ellipsis or (isinstance(key, slice) and key == slice(None)):
-        return np.arange(n)
-    if (mask := _mask(key, labels, n)) is not None:
-        return np.flatnonzero(mask)
-    if labels is None:
-        raise KeyError(
-            f"there are no labels, so none is {key!r}: S[i, j] takes positions, and Packed takes labels="
+    def __contains__(self, label: Any) -> bool:
+        try:
+            return label in self._places
+        except TypeError:  # a key of slices or lists
+            return False
+
+    def exact(self, key: Any) -> Any:
+        """What a part of ``S[...]`` stands for: a position, several, or a slice of them."""
+        if isinstance(key, slice):
+            return self._range(key)
+        several = self._several(key)
+        found = self.positions(key if several is None else several)
+        if np.size(found) != (1 if several is None else len(several)):
+            raise KeyError(f"{key!r} begins several labels, and is none: S.loc takes all of them")
+        return found
+
+    def positions(self, key: Any) -> int | Positions:
+        """That of one label; of several, a slice, a mask, or what begins tuples, a vector of them."""
+        if key is Ellipsis:
+            key = slice(None)
+        if isinstance(key, slice):
+            return np.arange(len(self._labels))[self._range(key)]
+        if (mask := self._mask(key)) is not None:
+            return np.flatnonzero(mask)
+        several = self._several(key)
+        if several is None:
+            return self._place(key)
+        return np.concatenate(
+            [np.zeros(0, np.int64), *(np.atleast_1d(self._place(each)) for each in several)]
         )
-    if isinstance(key, slice):
-        return np.arange(n)[_range(key, labels, n)]
-    if not _is_several(key, labels):
-        return _place(key, labels)
-    found = [_place(label, labels) for label in key]
-    return np.concatenate([np.zeros(0, np.int64), *map(np.atleast_1d, found)])
 
+    def _several(self, key: Any) -> list[Any] | None:
+        """A key of several labels as a list; None where it is one."""
+        if isinstance(key, set | frozenset | dict):
+            raise TypeError(f"a {type(key).__name__} is no index, for it has no order: pass a list of labels")
+        if isinstance(key, str | bytes) or not isinstance(key, Iterable) or getattr(key, "ndim", 1) == 0:
+            return None
+        if isinstance(key, tuple) and (self._nested or key in self):
+            return None
+        return list(key)
 
-def _range(key: slice, labels: Labels, n: int) -> slice:
-    """A slice from one label to another, both of them in it, by position."""
-    step = key.step
-    if step is not None and not (hasattr(step, "__index__") and step > 0):
-        raise IndexError(f"a slice of labels has a positive step, not {step!r}")
-    first, last = (
-        end if label is None else int(np.atleast_1d(_place(label, labels))[at])
-        for label, end, at in ((key.start, 0, 0), (key.stop, n - 1, -1))
-    )
-    return slice(first, last + 1, step)
+    def _range(self, key: slice) -> slice:
+        """From one label to another, both of them in it."""
+        if key.step is not None and not (hasattr(key.step, "__index__") and key.step > 0):
+            raise IndexError(f"a slice of labels has a positive step, not {key.step!r}")
+        first = 0 if key.start is None else int(np.min(self._place(key.start)))
+        last = len(self._labels) - 1 if key.stop is None else int(np.max(self._place(key.stop)))
+        return slice(first, last + 1, key.step)
 
-
-def _place(label: Any, labels: Labels) -> int | Positions:
-    """Where a label stands; where labels are tuples, all that begin with it."""
-    try:
-        places, repeated = _places(labels)
-        if label not in places:
+    def _place(self, label: Any) -> int | Positions:
+        """Where a label stands; where labels are tuples, all that begin with it."""
+        if label not in self:
             label = _plain(label)
-        at = places.get(label)
-    except TypeError:
-        raise TypeError(f"{label!r} cannot be looked up: it, or a label of the store, has no hash") from None
-    if at is None:
+        if label in self and label in self._repeated:
+            rows = [k for k, other in enumerate(self._labels) if other == label]
+            named = ", ".join(map(str, rows[:NAMED])) + (", ..." if len(rows) > NAMED else "")
+            raise ValueError(
+                f"{len(rows)} rows are labelled {label!r}, {named}: say which by its position, S[i, j]"
+            )
+        if label in self:
+            return self._places[label]
         begin = label if isinstance(label, tuple) else (label,)
-        within = [k for k, of in enumerate(labels) if isinstance(of, tuple) and of[: len(begin)] == begin]
+        within = [
+            k for k, of in enumerate(self._labels) if isinstance(of, tuple) and of[: len(begin)] == begin
+        ]
         if not within:
-            raise KeyError(f"no row is labelled {label!r}{_nearest(label, labels)}")
+            raise KeyError(f"no row is labelled {label!r}{_nearest(label, self._labels)}")
         return np.array(within, np.int64)
-    if label in repeated:
-        rows = [k for k, other in enumerate(labels) if other == label]
-        named = ", ".join(map(str, rows[:NAMED])) + (", ..." if len(rows) > NAMED else "")
-        raise ValueError(
-            f"{len(rows)} rows are labelled {label!r}, {named}: say which by its position, S[i, j]"
-        )
-    return at
+
+    def _mask(self, key: Any) -> NDArray[np.bool] | None:
+        """Truth values for each row, or None; those of a series go to the rows of its own labels."""
+        if not isinstance(key, list) and not hasattr(key, "__array__"):
+            return None
+        if isinstance(key, list) and not all(isinstance(each, bool | np.bool) for each in key):
+            return None
+        array, n = np.asarray(key), len(self._labels)
+        if array.dtype == object and all(isinstance(each, bool | np.bool) for each in array.flat):
+            array = array.astype(bool)
+        if array.dtype != np.bool or array.ndim != 1 or not array.size:
+            return None
+        if array.size != n:
+            raise IndexError(f"a mask has {array.size} truth values, but there are {n} rows")
+        own = getattr(key, "index", None)
+        if own is None or callable(own):
+            return array
+        order = np.atleast_1d(self.positions(list(own)))
+        if not np.array_equal(np.sort(order), np.arange(n)):
+            raise IndexError(
+                "the index of a mask does not hold each label once: pass mask.to_numpy() for a mask by position"
+            )
+        mask = np.empty(n, np.bool)
+        mask[order] = array
+        return mask
 
 
 @lru_cache(maxsize=4)  # labels do not change: S["a", "b"] need not read all of them each time
-def _places(labels: Labels) -> tuple[dict[Any, int], set[Any]]:
-    """Where each label stands first, and which stand more than once."""
-    places: dict[Any, int] = {}
-    repeated = set()
-    for k, label in enumerate(labels):
-        if places.setdefault(label, k) != k:
-            repeated.add(label)
-    return places, repeated
+def _looked_up(labels: Labels) -> Index:
+    return Index(labels)
+
+
+def _index(labels: Labels) -> Index:
+    """Their index; TypeError for labels that have none."""
+    try:
+        return _looked_up(labels)
+    except TypeError:
+        raise TypeError("rows cannot be looked up by labels without a hash: take S[i, j]") from None
 
 
 def _nearest(label: Any, labels: Labels) -> str:
@@ -166,30 +213,6 @@ def _nearest(label: Any, labels: Labels) -> str:
     return f": labels are {shown}{', ...' if len(labels) > NAMED else ''}"
 
 
-def _mask(key: Any, labels: Labels | None, n: int) -> NDArray[np.bool] | None:
-    """Truth values for each row, or None; those of a series go to the rows of its own labels."""
-    if not isinstance(key, list) and not hasattr(key, "__array__"):
-        return None
-    if isinstance(key, list) and not all(isinstance(each, bool | np.bool) for each in key):
-        return None
-    array = np.asarray(key)
-    if array.dtype != np.bool or array.ndim != 1 or not array.size:
-        return None
-    if array.size != n:
-        raise IndexError(f"a mask has {array.size} truth values, but there are {n} rows")
-    index = getattr(key, "index", None)
-    if labels is None or index is None or callable(index):
-        return array
-    order = np.atleast_1d(positions(list(index), labels, n))
-    if not np.array_equal(np.sort(order), np.arange(n)):
-        raise IndexError(
-            "the index of a mask does not hold each label once: pass mask.to_numpy() for a mask by position"
-        )
-    mask = np.empty(n, np.bool)
-    mask[order] = array
-    return mask
-
-
 def _names(part: Any) -> bool:
     """Whether a part of a key of ``S[...]`` holds labels; numbers are positions."""
     if part is None or part is Ellipsis or isinstance(part, Number | np.bool | range):
@@ -204,24 +227,10 @@ def _names(part: Any) -> bool:
     return not hasattr(part, "__index__")
 
 
-def _is_several(key: Any, labels: Labels) -> bool:
-    if isinstance(key, str | bytes) or not isinstance(key, Iterable):
-        return False
-    if not isinstance(key, tuple):
-        return True
-    return not _is_label(key, labels) and not any(isinstance(of, tuple) for of in labels)
-
-
-def _is_label(key: Any, labels: Labels | None) -> bool:
-    """Whether a tuple is itself a label, and so no pair of a row and a column."""
-    try:
-        return labels is not None and key in _places(labels)[0]
-    except TypeError:
-        return False
-
-
 def _plain(label: Any) -> Any:
     """A NumPy scalar as labels hold it: as a number, text or date of Python's, where that loses nothing."""
+    if isinstance(label, np.ndarray) and label.ndim == 0:
+        label = label[()]
     if isinstance(label, np.datetime64):
         coarse = label.astype("M8[us]")
         return coarse.item() if coarse == label else label
