@@ -13,6 +13,8 @@ import cases
 import reference
 import vech
 from cases import LAYOUTS, STORES
+from vech.derived import pairs
+from vech.packed import entries
 
 SIZES = (1, 2, 3, 4, 17)
 CHOSEN = (
@@ -128,6 +130,23 @@ def test_the_first_gap_of_a_sparse_store_is_found(held, diagonal):
         places = list(zip(*np.triu_indices(3, 0 if diagonal else 1), strict=True))
         assert store.argmax(diagonal=diagonal) == places[own.argmax()]
         assert store.argmin(diagonal=diagonal) == places[own.argmin()]
+
+
+@pytest.mark.parametrize("layout", ["vech", "numpy-tril", "condensed", "svec-upper", "lapack-rfp-nl"])
+def test_a_large_half_is_gone_through_in_parts(layout, monkeypatch):
+    """Its diagonal is far from all pairs."""
+    monkeypatch.setattr(entries, "BLOCK", 1000)
+    monkeypatch.setattr(pairs, "PANEL_BYTES", 20_000)
+    full = cases.matrix(np.float64, "symmetric", 90)
+    np.fill_diagonal(full, 0 if layout == "condensed" else 1e9 * (-1.0) ** np.arange(90))
+    store = vech.Packed(vech.pack(full, layout), layout)
+    above = of_pairs(full, False)
+    for name in ("min", "max", "mean", "std"):
+        assert getattr(store, name)() == pytest.approx(getattr(np, name)(above), rel=1e-13)
+    assert full[store.argmin()] == above.min() and full[store.argmax()] == above.max()
+    assert store.max(diagonal=True) == of_pairs(full, True).max()
+    np.testing.assert_allclose(store.to_pairs().value, above, rtol=1e-15)
+    np.testing.assert_array_equal(list(store), store.expand())
 
 
 @every_store
