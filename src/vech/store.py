@@ -570,14 +570,14 @@ class Store(ABC):
         """
         return self.H.matmul(x)
 
-    def _pairs(self, diagonal: bool, filler: Any) -> Iterator[tuple[Array, int]]:
-        """The numbers of pairs, some at a time, and how many these are; those not given are zero.
+    def _pairs(self, diagonal: bool, filler: Any) -> Iterator[Array]:
+        """The numbers of pairs, some at a time, in the dtype of `filler`, which may stand between them.
 
-        They are of the dtype of `filler`, which stands where there is none.
+        If fewer numbers are given than there are pairs, the others are zero.
         """
         from vech.derived.pairs import each
 
-        return ((part.astype(filler.dtype, copy=False), part.size) for part in each(self, diagonal))
+        return (part.astype(filler.dtype, copy=False) for part in each(self, diagonal))
 
     def _scaled(self, d: Array) -> Any:
         """D S D of a d that fits."""

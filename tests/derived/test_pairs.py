@@ -194,6 +194,16 @@ def test_scaling_keeps_the_kind(make, kind):
             store.scale(d + 1j)
 
 
+@pytest.mark.parametrize(
+    ("kind", "ends"), [("hermitian", [4, 18]), ("skew-hermitian", [4j, 18j]), ("skew", [0, 0])]
+)
+def test_scaling_takes_of_a_diagonal_what_its_kind_has(kind, ends):
+    packed = vech.Packed(np.array([1 + 1j, 0, 2 + 2j]), kind=kind)
+    sparse = vech.SparseHalf([0, 1, 2], [0, 1], np.array([1 + 1j, 2 + 2j]), 2, triangle="lower", kind=kind)
+    for store in (packed, sparse):
+        assert store.scale([2, 3]).diagonal().tolist() == ends
+
+
 def test_scaling_has_numpys_dtype():
     for dtype, other in (
         ("int32", "int64"),

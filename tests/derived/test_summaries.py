@@ -200,8 +200,11 @@ def test_no_pairs_have_no_least_and_a_mean_of_nan(make, n):
         with pytest.raises(ValueError, match=f"a matrix of side {n} has no pairs, so they have no {name}"):
             getattr(store, name)()
     for name in ("mean", "std"):
-        with pytest.warns(RuntimeWarning, match=f"a matrix of side {n} has no pairs: their {name} is NaN"):
+        with pytest.warns(
+            RuntimeWarning, match=f"a matrix of side {n} has no pairs: their {name} is NaN"
+        ) as said:
             assert np.isnan(getattr(store, name)())
+        assert said[0].filename == __file__
     if n:
         assert store.max(diagonal=True) == store.mean(diagonal=True) == store.expand()[0, 0]
         assert store.argmin(diagonal=True) == (0, 0) and store.std(diagonal=True) == 0

@@ -23,8 +23,8 @@ def extreme(S: Store, name: str, diagonal: bool) -> Any:
         raise ValueError(f"a matrix of side {S.n} has no pairs, so they have no {name}{way_out}")
     best = np.minimum if name.endswith("min") else np.maximum
     some = S.block(0, min(1, S.n - 1)).ravel()[0].astype(native(S.dtype))
-    for part, size in S._pairs(diagonal, some):
-        seen += size
+    for part in S._pairs(diagonal, some):
+        seen += part.size
         if part.size:
             found.append(best.reduce(part))
     if seen < numbers:
@@ -77,12 +77,12 @@ def std(S: Store, name: str, diagonal: bool) -> Any:
     numbers, seen, squares = count(S.n, diagonal), 0, 0.0
     if not numbers:
         return _rounded(np.abs(middle), S.dtype)
-    for part, size in S._pairs(diagonal, middle):
+    for part in S._pairs(diagonal, middle):
         apart = part - middle
         squares += float(
             sum(np.square(x).sum() for x in (apart.real, apart.imag)[: 1 + np.iscomplexobj(apart)])
         )
-        seen += size
+        seen += part.size
     if seen < numbers:
         squares += (numbers - seen) * float(np.abs(middle)) ** 2
     return _rounded(np.sqrt(np.float64(squares / numbers)), S.dtype)
@@ -95,10 +95,10 @@ def _mean(S: Store, name: str, diagonal: bool) -> Any:
     numbers = count(S.n, diagonal)
     if not numbers:
         warnings.warn(
-            f"a matrix of side {S.n} has no pairs: their {name} is NaN", RuntimeWarning, stacklevel=4
+            f"a matrix of side {S.n} has no pairs: their {name} is NaN", RuntimeWarning, stacklevel=5
         )
     nothing = np.zeros(1, np.complex128 if family(S.dtype) == "c" else np.float64)[0]
-    total = sum((part.sum() for part, _ in S._pairs(diagonal, nothing)), nothing)
+    total = sum((part.sum() for part in S._pairs(diagonal, nothing)), nothing)
     return total / numbers if numbers else np.float64(np.nan)
 
 

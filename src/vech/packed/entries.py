@@ -93,8 +93,8 @@ def block(matrix: Half, i: Indices, j: Indices, out: Array | None = None) -> Arr
     return values.reshape(i.shape + j.shape) if out is None else out
 
 
-def pairs_of(matrix: Half, diagonal: bool, filler: Any) -> Iterator[tuple[Array, int]]:
-    """True values of all pairs in the order of the half, some at a time, and how many these are: see `Store._pairs`."""
+def pairs_of(matrix: Half, diagonal: bool, filler: Any) -> Iterator[Array]:
+    """True values of all pairs in the order of the half, some at a time: see `Store._pairs`."""
     half, layout, n = matrix.numbers, matrix.layout, matrix.n
     apart = layout.scaled or not diagonal
     on = np.sort(layout.diagonal_slots(n))
@@ -105,7 +105,7 @@ def pairs_of(matrix: Half, diagonal: bool, filler: Any) -> Iterator[tuple[Array,
             part = factored(part, np.divide, layout.offdiagonal_scale, "its scale is undone")
         part = part.astype(filler.dtype, copy=within.size > 0)
         part[within] = filler
-        yield part, part.size - within.size
+        yield part
     if diagonal and (apart or layout.implied is not None):
         i = np.arange(n)
-        yield take(matrix, i, i).astype(filler.dtype, copy=False), n
+        yield take(matrix, i, i).astype(filler.dtype, copy=False)

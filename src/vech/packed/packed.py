@@ -635,7 +635,7 @@ class Packed(Operators, Casts):
             check_mapped(self._map)
         return Half(self._half, self._layout, self._kind)
 
-    def _pairs(self, diagonal: bool, filler: Any) -> Iterator[tuple[Array, int]]:
+    def _pairs(self, diagonal: bool, filler: Any) -> Iterator[Array]:
         return pairs_of(self._held, diagonal, filler)
 
     def _computed(
