@@ -113,7 +113,7 @@ def test_days_are_labels(make):
             assert store.loc[day, DAYS[0]] == store[day, DAYS[0]] == store[day, 0] == FULL[3, 0]
         np.testing.assert_array_equal(store.loc[pandas.DatetimeIndex(DAYS[1:3])], FULL[1:3])
     with pytest.raises(
-        KeyError, match=r"no row is labelled datetime.*: did you mean datetime.datetime\(2024, 1, 5"
+        KeyError, match=r"no row has the label datetime.*: did you mean datetime.datetime\(2024, 1, 5"
     ):
         made(make, DAYS).loc[datetime.datetime(2025, 1, 1)]
 
@@ -198,7 +198,7 @@ def test_assignment_is_outer():
 def test_assignment_to_what_is_no_label_changes_nothing():
     store = vech.Packed(vech.pack(FULL), labels=LABELS)
     for key in ("DIS", ("IBM", ["KO", "DIS"])):
-        with pytest.raises(KeyError, match="no row is labelled 'DIS'"):
+        with pytest.raises(KeyError, match="no row has the label 'DIS'"):
             store.loc[key] = 0
     assert_same_bits(store.expand(), FULL)
 
@@ -216,28 +216,33 @@ def test_a_sparse_store_takes_no_assignment():
 @pytest.mark.parametrize(
     ("labels", "key", "error", "message"),
     [
-        (LABELS, "APPL", KeyError, "no row is labelled 'APPL': did you mean 'AAPL'?"),
-        (LABELS, "ibm", KeyError, "no row is labelled 'ibm': did you mean 'IBM'?"),
-        (LABELS, ("IBM", "?"), KeyError, "no row is labelled '?': labels are 'AAPL', 'MSFT', 'IBM', ..."),
-        (LABELS, ["IBM", "msft"], KeyError, "no row is labelled 'msft': did you mean 'MSFT'?"),
-        (LABELS, slice("IBM", "AAP"), KeyError, "no row is labelled 'AAP': did you mean 'AAPL'?"),
+        (LABELS, "APPL", KeyError, "no row has the label 'APPL': did you mean 'AAPL'?"),
+        (LABELS, "ibm", KeyError, "no row has the label 'ibm': did you mean 'IBM'?"),
+        (LABELS, ("IBM", "?"), KeyError, "no row has the label '?': there are 'AAPL', 'MSFT', 'IBM', ..."),
+        (LABELS, ["IBM", "msft"], KeyError, "no row has the label 'msft': did you mean 'MSFT'?"),
+        (LABELS, slice("IBM", "AAP"), KeyError, "no row has the label 'AAP': did you mean 'AAPL'?"),
         (
             LABELS,
             3,
             KeyError,
-            "no row is labelled 3: labels are no numbers here, and S[i, j] takes positions",
+            "no row has the label 3: labels are no numbers here, and S[i, j] takes positions",
         ),
-        ((1, 2, 4, 8, 16), 7, KeyError, "no row is labelled 7: did you mean 8?"),
-        (TUPLES, ("x", 3), KeyError, "no row is labelled 3"),
-        (list("abcab"), "b", ValueError, "2 rows are labelled 'b', 1, 4: say which by its position, S[i, j]"),
-        (list("abaaa"), ["b", "a"], ValueError, "4 rows are labelled 'a', 0, 2, 3, ...: say which"),
-        (list("abcab"), slice("a", "c"), ValueError, "2 rows are labelled 'a', 0, 3"),
+        ((1, 2, 4, 8, 16), 7, KeyError, "no row has the label 7: did you mean 8?"),
+        (TUPLES, ("x", 3), KeyError, "no row has the label 3"),
+        (list("abcab"), "b", KeyError, "the label 'b' is at 1 and at 4: index by places instead"),
+        (
+            list("abaaa"),
+            ["b", "a"],
+            KeyError,
+            "the label 'a' is at 0 and at 2 and at 3, ...: index by places",
+        ),
+        (list("abcab"), slice("a", "c"), KeyError, "the label 'a' is at 0 and at 3"),
         (LABELS, ("IBM", "KO", "XOM"), IndexError, "a matrix has 2 axes, but 3 were indexed"),
         (LABELS, [True, False], IndexError, "a mask has 2 truth values, but there are 5 rows"),
         (LABELS, slice("KO", "IBM", -1), IndexError, "a slice of labels has a positive step, not -1"),
-        (LABELS, ["IBM", ["KO"]], KeyError, "no row is labelled ['KO']: did you mean 'KO'?"),
+        (LABELS, ["IBM", ["KO"]], KeyError, "no row has the label ['KO']: did you mean 'KO'?"),
         (LABELS, {"IBM", "KO"}, TypeError, "a set is no index, for it has no order: pass a list of labels"),
-        (LABELS, [["IBM"], ["KO"]], KeyError, "no row is labelled ['IBM']: did you mean 'IBM'?"),
+        (LABELS, [["IBM"], ["KO"]], KeyError, "no row has the label ['IBM']: did you mean 'IBM'?"),
         (
             [[1], [2], [3], [4], [5]],
             "a",
@@ -274,7 +279,7 @@ def test_without_labels_an_index_is_as_numpys(make):
 def test_no_rows_have_no_labels(make):
     store = make(np.zeros((0, 0)), "symmetric", labels=[])
     assert store.loc[:].shape == (0, 0) and store.loc[[]].shape == (0, 0)
-    with pytest.raises(KeyError, match="no row is labelled 'a'"):
+    with pytest.raises(KeyError, match="no row has the label 'a'"):
         store.loc["a"]
 
 

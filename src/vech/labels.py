@@ -141,10 +141,10 @@ class Index:
         if label not in self:
             label = _plain(label)
         if label in self and label in self._repeated:
-            rows = [k for k, other in enumerate(self._labels) if other == label]
-            named = ", ".join(map(str, rows[:NAMED])) + (", ..." if len(rows) > NAMED else "")
-            raise ValueError(
-                f"{len(rows)} rows are labelled {label!r}, {named}: say which by its position, S[i, j]"
+            rows = [str(k) for k, other in enumerate(self._labels) if other == label]
+            more = ", ..." if len(rows) > NAMED else ""
+            raise KeyError(
+                f"the label {label!r} is at {' and at '.join(rows[:NAMED])}{more}: index by places instead"
             )
         if label in self:
             return self._places[label]
@@ -153,7 +153,7 @@ class Index:
             k for k, of in enumerate(self._labels) if isinstance(of, tuple) and of[: len(begin)] == begin
         ]
         if not within:
-            raise KeyError(f"no row is labelled {label!r}{_nearest(label, self._labels)}")
+            raise KeyError(f"no row has the label {label!r}{_nearest(label, self._labels)}")
         return np.array(within, np.int64)
 
     def _mask(self, key: Any) -> NDArray[np.bool] | None:
@@ -210,7 +210,7 @@ def _nearest(label: Any, labels: Labels) -> str:
     if near:
         return f": did you mean {near[0]!r}?"
     shown = ", ".join(repr(other) for other in labels[:NAMED])
-    return f": labels are {shown}{', ...' if len(labels) > NAMED else ''}"
+    return f": there are {shown}{', ...' if len(labels) > NAMED else ''}"
 
 
 def _names(part: Any) -> bool:

@@ -323,9 +323,7 @@ class Store(ABC):
         Raises
         ------
         KeyError
-            For what is no label; the nearest is named.
-        ValueError
-            For a label of more than one row.
+            For what is no label, of which the nearest is named, and for a label of more than one row.
         IndexError
             For a mask that does not fit.
 

@@ -482,7 +482,7 @@ class Packed(Operators, Casts):
         Parameters
         ----------
         index : slice, integers, mask or labels
-            What to take; labels follow. Labels are text, dates or tuples: numbers are positions.
+            What to take; labels follow.
 
         Returns
         -------
@@ -495,7 +495,7 @@ class Packed(Operators, Casts):
         IndexError, ValueError
             For indices out of range or not integers; for none of them in a layout without its diagonal.
         KeyError
-            For what is no label.
+            For labels that are not there, or are twice.
 
         Examples
         --------
@@ -503,7 +503,7 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 2, 4, 3, 5, 6]), labels="abc").submatrix([2, 0]).half
         array([6, 4, 1])
         """
-        chosen = vector(by_position(index, self._labels), self._n, 0)
+        chosen = vector(index, self._n, 0, self._labels)
         labels = None if self._labels is None else [self._labels[i] for i in chosen]
         alters = self._layout.scaled or self._layout.implied is not None
         repeats = alters and np.unique(chosen).size < chosen.size
@@ -520,8 +520,8 @@ class Packed(Operators, Casts):
 
         Parameters
         ----------
-        order : integers or labels, shape (n,)
-            Each of 0 ... n - 1, or each label, once; labels follow.
+        order : integers, shape (n,), or labels
+            Each of 0 ... n - 1 once, or each label; labels follow.
 
         Returns
         -------
@@ -532,6 +532,8 @@ class Packed(Operators, Casts):
         ------
         ValueError
             If `order` is no permutation.
+        KeyError
+            For labels that are not there, or are twice.
 
         Examples
         --------
@@ -539,7 +541,7 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 2, 4, 3, 5, 6])).permute([2, 1, 0]).half
         array([6, 5, 4, 3, 2, 1])
         """
-        order = vector(by_position(order, self._labels), self._n, 0)
+        order = vector(order, self._n, 0, self._labels)
         if not np.array_equal(np.sort(order), np.arange(self._n)):
             raise ValueError(f"order must hold each of 0 to {self._n - 1} once: submatrix takes any index")
         return self.submatrix(order)
