@@ -269,7 +269,10 @@ REFUSED = [
     ("real % 2", "a Packed has no // and no %"),
     ("2 % real", "a Packed has no // and no %"),
     ("np.matrix(np.eye(2)) @ real", "x must be a NumPy array, not numpy.matrix: pass numpy.asarray(x)"),
-    ("np.maximum(real, 1)", "np.maximum does not work on a Packed, which holds each number once: map a function"),
+    (
+        "np.maximum(real, 1)",
+        "np.maximum does not work on a Packed, which holds each number once: map a function",
+    ),
     (
         "np.max(real)",
         "S.max() takes no axis=: it is of each pair once, without the diagonal; S.max(diagonal=True) is of both, "
