@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Labels = tuple[Any, ...]
 Positions = NDArray[np.int64]
 
-COMPARED = 10_000  # labels that a wrong one is compared with: a tenth of a second
+COMPARED = 2_000  # labels that a wrong one is compared with, letter by letter: a tenth of a second
 NAMED = 3  # rows named where a label repeats
 
 
@@ -196,21 +196,25 @@ def _index(labels: Labels) -> Index:
 
 
 def _nearest(label: Any, labels: Labels) -> str:
-    """The label that may have been meant: the least different number or date, else the most similar text."""
-    some = labels[:COMPARED]
+    """The label that may have been meant: as text the same, the nearest number or date, or the most similar text."""
+    text, some = _folded(label), labels[:COMPARED]
+    for other in labels:
+        if _folded(other) == text:
+            return f": did you mean {other!r}?"
     try:
-        near = [min(some, key=lambda other: abs(other - label))]
+        return f": did you mean {min(some, key=lambda other: abs(other - label))!r}?"
     except (TypeError, ValueError, ArithmeticError):
         if isinstance(label, Number):
             return ": labels are no numbers here, and S[i, j] takes positions"
-        texts = [str(other) for other in some]
-        folded = [text.casefold() for text in texts]
-        close = difflib.get_close_matches(str(label).casefold(), folded, n=1, cutoff=0.5)
-        near = [some[folded.index(text)] for text in close]
-    if near:
-        return f": did you mean {near[0]!r}?"
+    texts = [_folded(other) for other in some]
+    for close in difflib.get_close_matches(text, texts, n=1, cutoff=0.5):
+        return f": did you mean {some[texts.index(close)]!r}?"
     shown = ", ".join(repr(other) for other in labels[:NAMED])
     return f": there are {shown}{', ...' if len(labels) > NAMED else ''}"
+
+
+def _folded(label: Any) -> str:
+    return str(label).strip().casefold()
 
 
 def _names(part: Any) -> bool:
