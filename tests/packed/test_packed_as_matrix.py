@@ -275,8 +275,7 @@ REFUSED = [
     ),
     (
         "np.max(real)",
-        "S.max() takes no axis=: it is of each pair once, without the diagonal; S.max(diagonal=True) is of both, "
-        "np.max(S.expand()) of all n x n numbers",
+        "S.max() takes no axis=: it is of each pair once, without the diagonal; S.max(diagonal=True) is of both",
     ),
     (
         "integers / integers",

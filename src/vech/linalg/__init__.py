@@ -10,7 +10,8 @@ from vech.linalg.algebra import (
     symmetrizer,
 )
 from vech.linalg.correlation import Correlation, partial_correlation, to_correlation, to_covariance
-from vech.linalg.factor import Cholesky, SignLogdet, Triangle, cholesky
+from vech.linalg.factor.answers import SignLogdet
+from vech.linalg.factor.cholesky import Cholesky, Triangle, cholesky
 from vech.linalg.nearest import Nearest, nearest_correlation, nearest_psd, shrink_to_psd
 from vech.linalg.solving import cond, inverse, slogdet, solve
 from vech.linalg.spectral import eigh, eigsh, inner, lobpcg, norm

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from vech.arrays import Array, as_array, epsilon, family
 from vech.linalg.checks import CHUNK, as_packed, check_numbers, check_selfadjoint
-from vech.linalg.factor import cholesky
+from vech.linalg.factor.cholesky import cholesky
 from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
