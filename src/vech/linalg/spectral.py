@@ -237,8 +237,7 @@ def lobpcg(S: Store, X: ArrayLike, **options: Any) -> Any:
     Examples
     --------
     >>> import numpy as np
-    >>> S = Packed(np.zeros(465))
-    >>> S.set_diagonal(np.arange(1.0, 31))
+    >>> S = Packed(np.zeros(465)).set_diagonal(np.arange(1.0, 31))
     >>> values, vectors = lobpcg(S, np.ones((30, 1)), tol=1e-6, maxiter=100)
     >>> np.round(values, 6)
     array([30.])

@@ -279,7 +279,10 @@ class Forms(Store):
         product = products.congruence(self._held, b)
         return self._like(product.numbers, product.layout, labelled=False)
 
-    def add_outer(self, x: ArrayLike, alpha: float = 1.0) -> None:
+    def _scaled(self, d: Array) -> Self:
+        return self.congruence(d)
+
+    def add_outer(self, x: ArrayLike, alpha: float = 1.0) -> Self:
         """Add alpha X X^H to the matrix, in place: a vector is one column.
 
         Parameters
@@ -288,6 +291,11 @@ class Forms(Store):
             X, cast to the dtype of the store as NumPy's ``+=`` casts.
         alpha : real number
             May be negative.
+
+        Returns
+        -------
+        Packed
+            This store.
 
         Raises
         ------
@@ -309,9 +317,7 @@ class Forms(Store):
         Examples
         --------
         >>> import numpy as np
-        >>> S = vech.Packed(np.zeros(3))
-        >>> S.add_outer([1.0, 2.0], alpha=10.0)
-        >>> S.half
+        >>> vech.Packed(np.zeros(3)).add_outer([1.0, 2.0], alpha=10.0).half
         array([10., 20., 40.])
         """
         x = as_array(x, "x")
@@ -326,3 +332,4 @@ class Forms(Store):
         after = self._held._replace(numbers=self.half.copy())
         products.add_outer(after, x if x.ndim == 2 else x[:, None], factor)
         self.half[...] = after.numbers
+        return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +18,7 @@ from vech.arrays import (
     family,
     resolve_threads,
 )
+from vech.labels import by_position
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.orders import Explicit, TensorOrder
@@ -29,7 +30,7 @@ from vech.operators import Operators, check_same_side
 from vech.packed.arithmetic import apply
 from vech.packed.assign import assign, fill
 from vech.packed.casts import Casts
-from vech.packed.entries import block, submatrix, take
+from vech.packed.entries import block, pairs_of, submatrix, take
 from vech.packed.indexing import axes, consecutive, is_range, numbers, outer, pairs, vector
 from vech.store import Description, Store, as_labels
 
@@ -63,7 +64,8 @@ class Packed(Operators, Casts):
     Numbers read from a store are true values: scales are undone, the mirror rule applied, a
     diagonal that is not stored is there. Indexing is NumPy's, except that results are always copies: ``S[i,
     j]``, ``S[i]`` (a row), ``S[2:5, mask]``, and arrays that pair up, ``S[rows, columns]``. `block` takes all
-    rows against all columns. Products use the real part of a Hermitian diagonal, the imaginary part of a
+    rows against all columns. Text, dates and tuples are labels, ``S["a", "b"]``; numbers are positions, and
+    `loc` takes labels alone. Products use the real part of a Hermitian diagonal, the imaginary part of a
     skew-Hermitian one, and zero for a skew one; so does arithmetic.
 
     Assignment to such keys, and to ``S[S < 0]``, changes both sides of the diagonal. Values that contradict
@@ -228,8 +230,7 @@ class Packed(Operators, Casts):
         --------
         >>> import numpy as np
         >>> S = Packed(np.array([1, 2, 4]))
-        >>> twin = S.copy()
-        >>> twin.set_diagonal(0)
+        >>> twin = S.copy().set_diagonal(0)
         >>> S.half
         array([1, 2, 4])
         """
@@ -345,6 +346,9 @@ class Packed(Operators, Casts):
 
     def __getitem__(self, key: Any) -> Any:
         slot = self._quick_slot(key)
+        if slot is None and not isinstance(key, Packed):
+            key = by_position(key, self._labels)
+            slot = self._quick_slot(key)
         if slot is not None:
             return self._half[slot]
         if isinstance(key, Packed):
@@ -374,7 +378,7 @@ class Packed(Operators, Casts):
                 raise IndexError(f"a matrix as a mask holds bool, not {key.dtype}")
             fill(matrix, key._held, value)
             return
-        rows, columns = axes(key, self._n)
+        rows, columns = axes(by_position(key, self._labels), self._n)
         i, j = numbers(rows, self._n, 0), numbers(columns, self._n, 1)
         takes_all = isinstance(rows, slice) or isinstance(columns, slice)
         assign(matrix, *(outer(i, j) if takes_all else pairs(i, j)), value)
@@ -476,7 +480,7 @@ class Packed(Operators, Casts):
 
         Parameters
         ----------
-        index : slice, integers or mask
+        index : slice, integers, mask or labels
             What to take; labels follow.
 
         Returns
@@ -489,6 +493,8 @@ class Packed(Operators, Casts):
         ------
         IndexError, ValueError
             For indices out of range or not integers; for none of them in a layout without its diagonal.
+        KeyError
+            For labels that are not there, or are twice.
 
         Examples
         --------
@@ -496,7 +502,7 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 2, 4, 3, 5, 6]), labels="abc").submatrix([2, 0]).half
         array([6, 4, 1])
         """
-        chosen = vector(index, self._n, 0)
+        chosen = vector(index, self._n, 0, self._labels)
         labels = None if self._labels is None else [self._labels[i] for i in chosen]
         alters = self._layout.scaled or self._layout.implied is not None
         repeats = alters and np.unique(chosen).size < chosen.size
@@ -513,8 +519,8 @@ class Packed(Operators, Casts):
 
         Parameters
         ----------
-        order : integers, shape (n,)
-            Each of 0 ... n - 1 once; labels follow.
+        order : integers, shape (n,), or labels
+            Each of 0 ... n - 1 once, or each label; labels follow.
 
         Returns
         -------
@@ -525,6 +531,8 @@ class Packed(Operators, Casts):
         ------
         ValueError
             If `order` is no permutation.
+        KeyError
+            For labels that are not there, or are twice.
 
         Examples
         --------
@@ -532,18 +540,23 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 2, 4, 3, 5, 6])).permute([2, 1, 0]).half
         array([6, 5, 4, 3, 2, 1])
         """
-        order = vector(order, self._n, 0)
+        order = vector(order, self._n, 0, self._labels)
         if not np.array_equal(np.sort(order), np.arange(self._n)):
             raise ValueError(f"order must hold each of 0 to {self._n - 1} once: submatrix takes any index")
         return self.submatrix(order)
 
-    def set_diagonal(self, diagonal: ArrayLike) -> None:
+    def set_diagonal(self, diagonal: ArrayLike) -> Self:
         """Put numbers on the diagonal, in place: n numbers are written.
 
         Parameters
         ----------
         diagonal : number, or array of shape (n,)
             True values, cast as NumPy's assignment casts.
+
+        Returns
+        -------
+        Packed
+            This store.
 
         Raises
         ------
@@ -556,21 +569,25 @@ class Packed(Operators, Casts):
         Examples
         --------
         >>> import numpy as np
-        >>> S = Packed(np.array([1, 2, 4, 3, 5, 6]))
-        >>> S.set_diagonal(0)
-        >>> S.half
+        >>> Packed(np.array([1, 2, 4, 3, 5, 6])).set_diagonal(0).half
         array([0, 2, 4, 0, 5, 0])
         """
         i = np.arange(self._n)
         assign(self._held, i, i, diagonal)
+        return self
 
-    def add_diagonal(self, diagonal: ArrayLike) -> None:
+    def add_diagonal(self, diagonal: ArrayLike) -> Self:
         """Add numbers to the diagonal, in place, as a ridge or a nugget is: n numbers are read and written.
 
         Parameters
         ----------
         diagonal : number, or array of shape (n,)
             True values.
+
+        Returns
+        -------
+        Packed
+            This store.
 
         Raises
         ------
@@ -580,9 +597,7 @@ class Packed(Operators, Casts):
         Examples
         --------
         >>> import numpy as np
-        >>> S = Packed(np.array([1.0, 2.0, 4.0, 3.0, 5.0, 6.0]))
-        >>> S.add_diagonal(0.5)
-        >>> S.half
+        >>> Packed(np.array([1.0, 2.0, 4.0, 3.0, 5.0, 6.0])).add_diagonal(0.5).half
         array([1.5, 2. , 4. , 3.5, 5. , 6.5])
         """
         check_writeable(self._half)
@@ -599,13 +614,16 @@ class Packed(Operators, Casts):
             raise TypeError(
                 f"a diagonal of {what.dtype} cannot be added to a half of {self.dtype}: astype one of them first"
             ) from None
-        self.set_diagonal(total)
+        return self.set_diagonal(total)
 
     @property
     def _held(self) -> Half:
         if self._map is not None:
             check_mapped(self._map)
         return Half(self._half, self._layout, self._kind)
+
+    def _pairs(self, diagonal: bool, filler: Any) -> Iterator[Array]:
+        return pairs_of(self._held, diagonal, filler)
 
     def _computed(
         self, ufunc: np.ufunc, operands: list[Any], labels: tuple[Any, ...] | None, in_place: bool

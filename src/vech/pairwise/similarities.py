@@ -139,7 +139,8 @@ def cosine(
 
     Notes
     -----
-    s_ij = x_i x_j^H / (|x_i| |x_j|). Lengths are computed in double, after scaling by a power of two, so
+    s_ij = x_i x_j^H / (|x_i| |x_j|). Distances for SciPy's ``linkage`` are ``(1 - S).to_condensed()`` of a
+    `vech.Packed` S; ``linkage(S)`` would take its rows for points. Lengths are computed in double, after scaling by a power of two, so
     that none overflows. Cost as in `gram`. The similarities of items of a user-item matrix are
     ``cosine(X.T)``.
 
