@@ -29,6 +29,7 @@ LAYERS = (
     ("moves",),
     ("layouts",),
     ("arrays", "operators"),
+    ("frames", "tensors"),
     ("store", "_core"),
     ("elsewhere",),
 )
@@ -89,6 +90,7 @@ INSIDE = {
 # the arrows up, each inside a function: what is exported, solved or framed there is asked for here
 UP = {
     ("packed.packed", "vech.adapters.pandas"),
+    ("packed.packed", "vech.sparse.pack"),
     ("sparse.conversions", "vech.adapters.pandas"),
     ("sparse.__init__", "vech.images"),
     ("sparse.exports", "vech.io.matrix_market"),

@@ -290,13 +290,23 @@ def common_labels(labels: tuple[Any, ...] | None, others: tuple[Any, ...] | None
     """The labels of two matrices whose rows meet."""
     if labels is None or others is None:
         return others if labels is None else labels
+    at = first_difference(labels, others)
+    if at is not None:
+        raise ValueError(
+            f"the labels of row {at} differ, {labels[at]!r} and {others[at]!r}: permute one of the matrices"
+        )
+    return labels
+
+
+def first_difference(labels: tuple[Any, ...], others: tuple[Any, ...]) -> int | None:
+    """The first place at which labels differ, None where they are the same; of another number, the shorter end."""
     with contextlib.suppress(ValueError):  # labels that are arrays
         if labels == others:
-            return labels
-    for at, (a, b) in enumerate(zip(labels, others, strict=True)):
-        if not _are_same(a, b):
-            raise ValueError(f"the labels of row {at} differ, {a!r} and {b!r}: permute one of the matrices")
-    return labels
+            return None
+    for at, (a, b) in enumerate(zip(labels, others, strict=False)):
+        if a is not b and not _are_same(a, b):
+            return at
+    return None if len(labels) == len(others) else min(len(labels), len(others))
 
 
 def _are_same(a: Any, b: Any) -> bool:

@@ -346,6 +346,7 @@ def as_square(matrix: Any) -> tuple[Any, Dtype]:
     """A square SciPy sparse matrix, judged, and its dtype in native order; TypeError, ValueError for others."""
     from scipy import sparse
 
+    matrix = as_sparse(matrix, "matrix")
     if not sparse.issparse(matrix):
         raise TypeError(
             f"matrix must be a SciPy sparse array, not {type(matrix).__module__}.{type(matrix).__name__}: "
