@@ -48,6 +48,11 @@ def as_array(x: Any, what: str, *, floats: bool = False) -> Array:
     return x  # type: ignore[no-any-return]
 
 
+def is_array(x: Any) -> bool:
+    """Whether it is of a kind that `as_array` looks into."""
+    return isinstance(x, np.ndarray | list | tuple) or tensors.is_foreign(x) or frames.is_frame(x)
+
+
 def as_square(x: Any, what: str) -> Array:
     """The same of a full matrix, whose rows and columns have the same labels if they have any."""
     if type(x) is not np.ndarray:
@@ -75,7 +80,7 @@ def _plain_array(x: Any, what: str, floats: bool) -> Array:
         return _listed(x, what)
     if isinstance(x, Store | np.ndarray) or frames.is_sparse(x):
         raise _refusal(x, what)
-    if tensors.is_foreign(x) or frames.is_frame(x):
+    if is_array(x):
         check_memory(tensors.size_in_bytes(x), f"read {what} in parts")
         if frames.is_frame(x) or frames.is_series(x):
             found = frames.numbers_of(x, what, floats=floats)

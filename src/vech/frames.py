@@ -266,6 +266,30 @@ def check_unique(labels: Labels | None, what: str) -> None:
             )
 
 
+def places_of(index: Any, labels: Labels) -> Any:
+    """Where these labels are; an index of integers, slices or truth values as it is, since those are places."""
+    if isinstance(index, slice | range) or (isinstance(index, np.ndarray) and index.dtype.kind in "biu"):
+        return index
+    single = isinstance(index, str | bytes | tuple) or not hasattr(index, "__len__")
+    wanted = [index] if single and index in labels else index
+    wanted = list(wanted) if hasattr(wanted, "__iter__") and not isinstance(wanted, str | bytes) else [wanted]
+    if all(isinstance(one, Integral | bool | np.bool) for one in wanted):
+        return index
+    places: dict[Any, int] = {}
+    repeated: dict[Any, int] = {}
+    for at, label in enumerate(labels):
+        if places.setdefault(label, at) != at:
+            repeated[label] = at
+    for one in wanted:
+        if one not in places:
+            raise KeyError(f"no row has the label {one!r}: there are {few(labels)}")
+        if one in repeated:
+            raise KeyError(
+                f"the label {one!r} is at {places[one]} and at {repeated[one]}: index by places instead"
+            )
+    return np.array([places[one] for one in wanted], np.int64)
+
+
 def few(labels: Iterable[Any]) -> str:
     """The first of them, in words."""
     found = list(labels)
@@ -288,6 +312,13 @@ def check_along(x: Any, axis: int, labels: Labels | None, what: str, owner: str 
 
 
 # ---------------------------------------------------------------- results like what came
+
+
+def like_columns(x: Any, found: Any) -> Any:
+    """Numbers that answer the columns of a frame of pandas: a series with their labels; else as they are."""
+    if type(x) is np.ndarray or not (is_pandas(x) and is_frame(x)):
+        return found
+    return sys.modules["pandas"].Series(found, index=x.columns)
 
 
 def like(x: Any, found: Array) -> Any:

@@ -280,7 +280,9 @@ def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
         return None
     if not isinstance(labels, Iterable):
         raise TypeError(f"labels must be a sequence, one label for each row, not {labels!r}")
-    found = tuple(labels.tolist() if isinstance(labels, np.ndarray) else labels)
+    if isinstance(labels, np.ndarray) and labels.dtype.kind not in "mM":  # whose list may be one of integers
+        labels = labels.tolist()
+    found = tuple(labels)
     if len(found) != n:
         raise ValueError(f"there are {len(found)} labels for {n} rows")
     return found
@@ -290,6 +292,8 @@ def common_labels(labels: tuple[Any, ...] | None, others: tuple[Any, ...] | None
     """The labels of two matrices whose rows meet."""
     if labels is None or others is None:
         return others if labels is None else labels
+    if len(labels) != len(others):
+        raise ValueError(f"{len(labels)} labels and {len(others)} do not fit each other")
     at = first_difference(labels, others)
     if at is not None:
         raise ValueError(

@@ -354,7 +354,7 @@ def covariance_of_vech(S: Packed, n_samples: float = 1, layout: str | AnyLayout 
            [0.01  , 0.0125, 0.01  ],
            [0.005 , 0.01  , 0.02  ]])
     """
-    as_packed(S, "covariance_of_vech")
+    S = as_packed(S, "covariance_of_vech")
     if S.kind is not Kind.SYMMETRIC or family(S.dtype) == "c":
         raise TypeError(f"S is {S.dtype} and {S.kind}: a covariance of real data is real and symmetric")
     full = inexact(S.expand(), "S")
@@ -411,7 +411,7 @@ def empirical_covariance_of_vech(X: ArrayLike, layout: str | AnyLayout = "vech")
     >>> empirical_covariance_of_vech(X).half  # (41 - 5^2) / 4
     array([4.])
     """
-    X = as_array(X, "X")
+    X = as_array(X, "X", floats=True)
     if X.ndim != 2 or not len(X):
         raise ValueError(f"X has shape {X.shape}: data are a matrix of samples in rows, (n_samples, n)")
     if family(X.dtype) == "c":

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Never, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vech import frames
 from vech.arrays import Array, Dtype, as_array, family
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
@@ -110,13 +111,14 @@ class Cholesky:
 
         Parameters
         ----------
-        b : array, shape (n,) or (n, m)
-            The right side, or several as columns.
+        b : array, shape (n,) or (n, m); or series or frame
+            The right side, or several as columns. Labels are those of S, in their order.
 
         Returns
         -------
         array, of the shape of b
-            In the precision of the factor; complex where either is.
+            In the precision of the factor; complex where either is. A series or frame where b is one, of pandas or
+            xarray, with its labels.
 
         Raises
         ------
@@ -134,7 +136,9 @@ class Cholesky:
         >>> F.solve(np.array([8.0, 22.0]))
         array([1., 2.])
         """
-        return columns(b, self.n, self.dtype, self._rectangle.solve)
+        frames.check_along(b, 0, self._labels, "b")
+        solution: Array = frames.like(b, columns(b, self.n, self.dtype, self._rectangle.solve))
+        return solution
 
     def inverse(self) -> Packed:
         """The inverse of S as a store, in the layout of S with its diagonal stored, with its labels.
@@ -253,6 +257,7 @@ class Cholesky:
         self._modify(x, -1)
 
     def _modify(self, x: ArrayLike, sign: int) -> None:
+        frames.check_along(x, 0, self._labels, "x")
         x = as_array(x, "x")
         if x.shape != (self.n,):
             raise ValueError(f"x has shape {x.shape}, but the factor is of side {self.n}: ({self.n},)")

@@ -20,7 +20,7 @@ from vech.moves.converting import convert
 from vech.moves.foreign import judged
 from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
-from vech.store import Store
+from vech.store import Store, common_labels
 
 MODES = ("normal", "cayley", "buckling")
 FAR = 1e-2  # residual, beside S x and M x, of what is no eigenvector whatever tol and the accuracy of OPinv
@@ -273,6 +273,7 @@ def _checked_mass(M: Any, S: Store) -> Any:
     if M.n != S.n or not np.can_cast(work_dtype(M.dtype, "M"), wide):
         raise ValueError(f"M is {M!r} and S is {S!r}: M must be of the side of S, and real where S is")
     check_finite(M, "M", "eigsh needs")
+    common_labels(S.labels, M.labels)
     return M
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vech import frames
 from vech.arrays import Array, Dtype, as_array, family
 from vech.layouts.kind import Kind
 from vech.linalg import sparse_solve
@@ -41,8 +42,8 @@ def solve(
     ----------
     S : Packed or SparseHalf
         Of any kind, layout and dtype but float16 and smaller, and dates.
-    b : array, shape (n,) or (n, m)
-        The right side, or several as columns.
+    b : array, shape (n,) or (n, m); or series or frame
+        The right side, or several as columns. Labels are those of S, in their order.
     solver : {"auto", "cholmod", "pardiso", "qdldl", "superlu", "cg", "minres"}
         For a SparseHalf. "auto" takes the first that is installed and fits: CHOLMOD (scikit-sparse), PARDISO
         (pypardiso), QDLDL, and SciPy's SuperLU, which takes every kind. CHOLMOD needs a positive definite matrix,
@@ -58,7 +59,7 @@ def solve(
     Returns
     -------
     array, of the shape of b
-        In the dtype of ``numpy.linalg.solve``.
+        In the dtype of ``numpy.linalg.solve``. A series or frame where b is one, of pandas or xarray, with its labels.
 
     Raises
     ------
@@ -93,9 +94,18 @@ def solve(
     >>> solve(S, np.array([0.0, 3.0])).round(12), solve(S, np.array([0.0, 3.0]), solver="cg").round(8)
     (array([1., 2.]), array([1., 2.]))
     """
+    S = S if is_sparse(S) else as_packed(S, "solve")
+    frames.check_along(b, 0, S.labels, "b")
+    solution: Array = frames.like(b, _solved(S, b, solver, options, threads))
+    return solution
+
+
+def _solved(
+    S: Packed | SparseHalf, b: ArrayLike, solver: str, options: dict[str, Any], threads: int | None
+) -> Array:
     if is_sparse(S):
         return sparse_solve.solve(S, b, solver, options, threads)
-    S = as_packed(S, "solve")
+    assert isinstance(S, Packed)
     if solver != "auto" or options:
         raise TypeError(
             f"a Packed is solved by LAPACK: leave {', '.join(['solver', *options])} out, or take a SparseHalf"

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech.arrays import Array, Dtype, as_array, family
+from vech import frames
+from vech.arrays import Array, Dtype, as_array, family, is_array
 from vech.layouts.layout import as_integer, one_of
 from vech.linalg import lanczos, sparse_norms
 from vech.linalg.checks import (
@@ -29,7 +30,7 @@ from vech.linalg.units import over, scaled, unit_of
 from vech.moves.foreign import judged_options
 from vech.packed import norms
 from vech.packed.packed import Packed
-from vech.store import Store
+from vech.store import Store, common_labels
 
 SMALL = 32  # up to this side the 2-norm is of the full matrix
 DENSE = 128  # up to this side all eigenvalues, by LAPACK, take no longer than some by steps
@@ -136,12 +137,12 @@ def eigsh(
     >>> np.round(values, 4)
     array([3.4142])
     """
-    _check(S, "eigsh")
+    S = _checked(S, "eigsh")
     dtype = work_dtype(S.dtype, "S")
     if not 1 <= as_integer("k", k) <= S.n:
         raise ValueError(f"eigsh finds 1 to {S.n} eigenvalues of a matrix of side {S.n}, not k = {k}")
     one_of("which", which, lanczos.WHICH)
-    start = None if v0 is None else _start(v0, S.n, dtype)
+    start = None if v0 is None else _start(v0, S.n, dtype, S.labels)
     room = 0 if ncv is None else as_integer("ncv", ncv)
     if ncv is not None and not min(k + 1, S.n) <= room <= S.n:
         raise ValueError(
@@ -186,8 +187,9 @@ def _dense(S: Store, dtype: Dtype, k: int, which: str) -> Any:
     return values[chosen] * unit, vectors[:, chosen]
 
 
-def _start(v0: ArrayLike, n: int, dtype: Dtype) -> Array:
+def _start(v0: ArrayLike, n: int, dtype: Dtype, labels: tuple[Any, ...] | None) -> Array:
     """Where to start, of norm one."""
+    frames.check_along(v0, 0, labels, "v0")
     v0 = as_array(v0, "v0")
     if v0.shape != (n,):
         raise ValueError(f"v0 has shape {v0.shape}, but S is of side {n}: ({n},)")
@@ -242,8 +244,9 @@ def lobpcg(S: Store, X: ArrayLike, **options: Any) -> Any:
     """
     from scipy.sparse.linalg import LinearOperator, lobpcg
 
-    _check(S, "lobpcg")
+    S = _checked(S, "lobpcg")
     dtype = work_dtype(S.dtype, "S")
+    frames.check_along(X, 0, S.labels, "X")
     X = as_array(X, "X")
     if X.ndim != 2 or X.shape[0] != S.n or not 1 <= X.shape[1] <= S.n:
         raise ValueError(f"X has shape {X.shape}, but S is of side {S.n}: ({S.n}, k) with k from 1 to {S.n}")
@@ -251,8 +254,14 @@ def lobpcg(S: Store, X: ArrayLike, **options: Any) -> Any:
     check_finite_array(X, "X", "lobpcg")
     for name in ("B", "M", "Y"):
         given = options.get(name)
-        if isinstance(given, np.ndarray) or (given is not None and name == "Y"):
-            check_finite_array(as_array(given, name), name, "lobpcg")
+        if name == "Y" and given is not None:
+            frames.check_along(given, 0, S.labels, name)
+        elif not is_array(given) or hasattr(given, "matvec"):
+            continue
+        else:
+            common_labels(S.labels, frames.square_labels(given, name))
+        options[name] = as_array(given, name)
+        check_finite_array(options[name], name, "lobpcg")
     unit = unit_of(S)
     if options.get("tol") is not None:
         options["tol"] = _residual(options["tol"]) / unit
@@ -419,6 +428,8 @@ def inner(S: Store, T: Store) -> Any:
     a, b = (half_of(x, "inner") for x in (S, T))
     check_numbers(a, "an inner product")
     check_numbers(b, "an inner product", "T")
+    if a.n == b.n:
+        common_labels(a.labels, b.labels)
     if is_sparse(a) or is_sparse(b):
         norms.check_sides(a.n, b.n)
         return sparse_norms.inner(a, b)
@@ -426,13 +437,13 @@ def inner(S: Store, T: Store) -> Any:
     return norms.inner(a._held, b._held)
 
 
-def _check(S: Any, task: str) -> None:
-    """Whether a task of any store can be done."""
-    if not isinstance(S, Store):
-        as_packed(S, task)
-    check_selfadjoint(S, task, EVERY)
-    work_dtype(S.dtype, "S")
-    check_finite(S, who=f"{task} needs")
+def _checked(S: Any, task: str) -> Store:
+    """What a task of any store is done with."""
+    store: Store = S if isinstance(S, Store) else as_packed(S, task)
+    check_selfadjoint(store, task, EVERY)
+    work_dtype(store.dtype, "S")
+    check_finite(store, who=f"{task} needs")
+    return store
 
 
 def _spectral_norm(S: Store) -> float:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vech import _core, arrays
 from vech.arrays import Array, Dtype, as_array, extension, family, keep_mask, resolve_threads, words
+from vech.frames import as_sparse
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout, one_of

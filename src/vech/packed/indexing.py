@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vech.frames import places_of
+
 
 def axes(key: Any, n: int) -> tuple[Any, Any]:
     """What a key takes of rows and of columns."""
@@ -46,8 +48,9 @@ def numbers(index: Any, n: int, axis: int) -> NDArray[np.int64]:
     return np.asarray(np.where(array < 0, array + n, array))
 
 
-def vector(index: Any, n: int, axis: int) -> NDArray[np.int64]:
-    """What an index takes of one axis of length n, as a vector."""
+def vector(index: Any, n: int, axis: int, labels: tuple[Any, ...] | None = None) -> NDArray[np.int64]:
+    """What an index takes of one axis of length n, as a vector; names are looked up in the labels, if there are any."""
+    index = index if labels is None else places_of(index, labels)
     taken = np.atleast_1d(numbers(index, n, axis))
     if taken.ndim > 1:
         raise IndexError(f"an index of shape {taken.shape} is not a vector")

@@ -33,6 +33,7 @@ from vech.packed.arithmetic import apply
 from vech.packed.assign import assign, fill
 from vech.packed.casts import Casts
 from vech.packed.entries import block, submatrix, take
+from vech.packed.forms import OWN
 from vech.packed.indexing import axes, consecutive, is_range, numbers, outer, pairs, vector
 from vech.store import Description, Store, as_labels
 
@@ -584,7 +585,7 @@ class Packed(Operators, Casts):
 
         Parameters
         ----------
-        index : slice, integers or mask
+        index : slice, integers, mask or labels
             What to take; labels follow.
 
         Returns
@@ -597,6 +598,8 @@ class Packed(Operators, Casts):
         ------
         IndexError, ValueError
             For indices out of range or not integers; for none of them in a layout without its diagonal.
+        KeyError
+            For labels that are not there, or are twice.
 
         Examples
         --------
@@ -604,7 +607,7 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 2, 4, 3, 5, 6]), labels="abc").submatrix([2, 0]).half
         array([6, 4, 1])
         """
-        chosen = vector(index, self._n, 0)
+        chosen = vector(index, self._n, 0, self._labels)
         labels = None if self._labels is None else [self._labels[i] for i in chosen]
         alters = self._layout.scaled or self._layout.implied is not None
         repeats = alters and np.unique(chosen).size < chosen.size
@@ -621,8 +624,8 @@ class Packed(Operators, Casts):
 
         Parameters
         ----------
-        order : integers, shape (n,)
-            Each of 0 ... n - 1 once; labels follow.
+        order : integers, shape (n,), or labels
+            Each of 0 ... n - 1 once, or each label; labels follow.
 
         Returns
         -------
@@ -633,6 +636,8 @@ class Packed(Operators, Casts):
         ------
         ValueError
             If `order` is no permutation.
+        KeyError
+            For labels that are not there, or are twice.
 
         Examples
         --------
@@ -640,7 +645,7 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 2, 4, 3, 5, 6])).permute([2, 1, 0]).half
         array([6, 5, 4, 3, 2, 1])
         """
-        order = vector(order, self._n, 0)
+        order = vector(order, self._n, 0, self._labels)
         if not np.array_equal(np.sort(order), np.arange(self._n)):
             raise ValueError(f"order must hold each of 0 to {self._n - 1} once: submatrix takes any index")
         return self.submatrix(order)
@@ -741,9 +746,9 @@ class Packed(Operators, Casts):
         return self if in_place else Packed(half, layout, kind=kind, labels=labels)
 
     def _like(
-        self, half: Array, layout: AnyLayout | None = None, *, kind: str | None = None, labelled: bool = True
+        self, half: Array, layout: AnyLayout | None = None, *, kind: str | None = None, labels: Any = OWN
     ) -> Self:
-        labels = self._labels if labelled else None
+        labels = self._labels if labels is OWN else labels
         return type(self)(half, layout or self._layout, kind=kind or self._kind, labels=labels)
 
 

@@ -89,7 +89,7 @@ class Selection(Arrays):
 
         Parameters
         ----------
-        index : slice, integers or mask
+        index : slice, integers, mask or labels
             What to take, with repeats and negatives as in NumPy; labels follow.
 
         Returns
@@ -121,7 +121,7 @@ class Selection(Arrays):
         if isinstance(index, slice):
             taken = range(*index.indices(self._n))
             return self._taken(_along(taken, self._places, self._side), len(taken), taken)
-        chosen = vector(index, self._n, 0)
+        chosen = vector(index, self._n, 0, self._labels)
         where, (at, held) = found_at(chosen, self._places, self._side), self._rows_at(chosen)
         if np.count_nonzero(where >= 0) < np.count_nonzero(held):
             return self._repeated(chosen, at, held)
@@ -132,8 +132,8 @@ class Selection(Arrays):
 
         Parameters
         ----------
-        order : integers, shape (n,)
-            Each of 0 ... n - 1 once; labels follow.
+        order : integers, shape (n,), or labels
+            Each of 0 ... n - 1 once, or each label; labels follow.
 
         Returns
         -------
@@ -153,7 +153,7 @@ class Selection(Arrays):
                [0, 0, 2],
                [4, 2, 1]])
         """
-        order = vector(order, self._n, 0)
+        order = vector(order, self._n, 0, self._labels)
         check_memory(8 * order.size, "submatrix takes any index")
         if order.size != self._n or np.bincount(order, minlength=self._n).max(initial=1) > 1:
             raise ValueError(f"order must hold each of 0 to {self._n - 1} once: submatrix takes any index")
