@@ -63,12 +63,13 @@ def is_sparse(x: Any) -> bool:
     return sparse is not None and bool(sparse.issparse(x))
 
 
-def as_sparse(x: Any, what: str) -> Any:
+def as_sparse(x: Any, what: str, *, square: bool = True) -> Any:
     """What holds nonzeros alone in pandas or pydata's sparse as a sparse array of SciPy; all else as it is."""
     if hasattr(type(x), "to_scipy_sparse"):
         return x.to_scipy_sparse()
     if is_pandas(x) and is_frame(x) and all(hasattr(dtype, "fill_value") for dtype in x.dtypes):
-        square_labels(x, what)
+        if square:
+            square_labels(x, what)
         return x.sparse.to_coo()
     return x
 
@@ -94,7 +95,7 @@ def numbers_of(x: Any, what: str, *, floats: bool) -> Array:
     if not labels:
         return np.empty((len(x), 0))
     try:
-        common = np.result_type(*found)
+        common = np.result_type(*set(found))
     except TypeError:
         odd = next(k for k, dtype in enumerate(found) if (dtype.kind in "Mm") != (found[0].kind in "Mm"))
         raise TypeError(
@@ -134,6 +135,8 @@ def _numpy_dtype(dtype: Any) -> Dtype | None:
             return None
     if found is None:  # polars
         name = str(dtype).lower()
+        if not name.isalnum():
+            return None
         found = {"boolean": "bool"}.get(name, name)
     try:
         return np.dtype(found)
@@ -151,8 +154,7 @@ def _filled_dtype(x: Any, k: int | None, dtype: Any, name: str, floats: bool) ->
         return found
     if not floats:
         raise ValueError(
-            f"{name} holds {dtype} with missing numbers, which integers cannot be: astype(float) first, or fill "
-            f"them in"
+            f"{name} is {dtype} with missing numbers, and integers have no NaN: astype(float) first, or fill them in"
         )
     wide = np.dtype(np.float64)
     _check_exact(x, k, found, wide, name)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vech.arrays import Array, family
+from vech.arrays import Array, as_array, family
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout, as_side
 from vech.layouts.orders import TensorOrder
@@ -170,7 +170,7 @@ def _columns_operator() -> Any:
             return self._matmat(x.reshape(-1, 1)).ravel()
 
         def _matmat(self, X: Any) -> Array:
-            return self._apply(inexact(np.asarray(X), "x"))  # type: ignore[no-any-return]
+            return self._apply(inexact(X, "x"))  # type: ignore[no-any-return]
 
         def _adjoint(self) -> Any:
             return type(self)(self.shape[::-1], self._apply_adjoint, self._apply, self.dtype)
@@ -185,6 +185,7 @@ def _columns_operator() -> Any:
 
         def _checked(self, x: Any) -> Any:
             rows, columns = self.shape
+            x = as_array(x, "x")
             if np.ndim(x) > 0 and np.shape(x)[0] != columns:
                 raise ValueError(
                     f"x has shape {np.shape(x)}, but the operator is {rows} x {columns}: ({columns},) or ({columns}, m)"

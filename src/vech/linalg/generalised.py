@@ -9,7 +9,14 @@ import numpy as np
 from vech.arrays import Array, Dtype, as_array
 from vech.layouts.layout import one_of
 from vech.linalg import sparse_solve
-from vech.linalg.checks import check_finite, check_selfadjoint, is_sparse, selfadjoint, work_dtype
+from vech.linalg.checks import (
+    check_finite,
+    check_finite_array,
+    check_selfadjoint,
+    is_sparse,
+    selfadjoint,
+    work_dtype,
+)
 from vech.linalg.factor import rectangle_of
 from vech.linalg.lanczos import Operator
 from vech.linalg.rectangle import Rectangle
@@ -286,6 +293,7 @@ def _given(inverse: Any, name: str, n: int, unit: float) -> Apply:
         inverse = judged(inverse)
     elif not hasattr(inverse, "matvec"):
         inverse = as_array(inverse, name)
+        check_finite_array(inverse, name, "eigsh")
     operator = aslinearoperator(inverse)
     if operator.shape != (n, n):
         raise ValueError(f"{name} has shape {operator.shape}, but S is of side {n}: ({n}, {n})")

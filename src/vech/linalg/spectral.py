@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import frames
-from vech.arrays import Array, Dtype, as_array, family, is_array
+from vech.arrays import Array, Dtype, as_array, family
 from vech.layouts.layout import as_integer, one_of
 from vech.linalg import lanczos, sparse_norms
 from vech.linalg.checks import (
@@ -256,12 +256,14 @@ def lobpcg(S: Store, X: ArrayLike, **options: Any) -> Any:
         given = options.get(name)
         if name == "Y" and given is not None:
             frames.check_along(given, 0, S.labels, name)
-        elif not is_array(given) or hasattr(given, "matvec"):
+        elif given is None or callable(given) or hasattr(given, "matvec") or frames.is_sparse(given):
             continue
-        else:
+        options[name] = found = as_array(given, name)
+        if name != "Y":
+            if found.shape != S.shape:
+                raise ValueError(f"{name} has shape {found.shape}, but S is of side {S.n}: {S.shape}")
             common_labels(S.labels, frames.square_labels(given, name))
-        options[name] = as_array(given, name)
-        check_finite_array(options[name], name, "lobpcg")
+        check_finite_array(found, name, "lobpcg")
     unit = unit_of(S)
     if options.get("tol") is not None:
         options["tol"] = _residual(options["tol"]) / unit

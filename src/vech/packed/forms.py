@@ -274,7 +274,11 @@ class Forms(Store):
         """
         given, b = b, as_array(b, "b")
         if b.ndim not in (1, 2) or b.shape[-1] != self.n:
-            raise ValueError(f"b has shape {b.shape}, but a congruence needs ({self.n},) or (m, {self.n})")
+            across = self.labels is not None and frames.labels_of(given, 0) == self.labels
+            way = ": its rows have the labels of S, so pass b.T" if across else ""
+            raise ValueError(
+                f"b has shape {b.shape}, but a congruence needs ({self.n},) or (m, {self.n}){way}"
+            )
         frames.check_along(given, -1, self.labels, "b")
         products.product_dtype(self.dtype, b.dtype)
         if np.iscomplexobj(b) and not np.iscomplexobj(self.half):

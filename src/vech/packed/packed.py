@@ -35,7 +35,7 @@ from vech.packed.casts import Casts
 from vech.packed.entries import block, submatrix, take
 from vech.packed.forms import OWN
 from vech.packed.indexing import axes, consecutive, is_range, numbers, outer, pairs, vector
-from vech.store import Description, Store, as_labels
+from vech.store import Description, Store, as_labels, common_labels
 
 WIDE = 8  # from this share of the columns on, whole rows are made and cut: a number costs 4 ns there, else 50
 PANEL = 2**20  # numbers of such rows at a time
@@ -481,6 +481,7 @@ class Packed(Operators, Casts):
             check_same_side(key.n, self._n)
             if key.dtype != np.bool:
                 raise IndexError(f"a matrix as a mask holds bool, not {key.dtype}")
+            common_labels(self._labels, key.labels)
             fill(matrix, key._held, value)
             return
         rows, columns = axes(key, self._n)
@@ -674,6 +675,7 @@ class Packed(Operators, Casts):
         >>> S.half
         array([0, 2, 4, 0, 5, 0])
         """
+        frames.check_along(diagonal, 0, self._labels, "diagonal")
         i = np.arange(self._n)
         assign(self._held, i, i, diagonal)
 
@@ -700,6 +702,7 @@ class Packed(Operators, Casts):
         """
         check_writeable(self._half)
         total = self._kind.settled(self.diagonal())
+        frames.check_along(diagonal, 0, self._labels, "diagonal")
         addend = diagonal if np.isscalar(diagonal) else as_array(diagonal, "diagonal")
         if np.ndim(addend) > 1 or np.size(addend) not in (1, self._n):
             raise ValueError(f"diagonal has shape {np.shape(addend)}, but the matrix has {self._n} rows")
