@@ -125,7 +125,6 @@ CALLS = {
     "shrink_to_psd": (lambda x: linalg.shrink_to_psd(x).matrix.half, A),
     "target": (lambda x: linalg.shrink_to_psd(S, x).matrix.half, A),
     "kronecker_square": (linalg.kronecker_square, A),
-    "x of an operator": (lambda x: linalg.kronecker_square(A, as_operator=True) @ x, HALF),
     "covariance_of_vech": (lambda x: linalg.covariance_of_vech(x, 9).half, A),
     "empirical_covariance_of_vech": (lambda x: linalg.empirical_covariance_of_vech(x).half, X),
     **{name: (partial(estimated, name), X) for name in ESTIMATORS},
@@ -323,6 +322,15 @@ def test_sparse_matrices_are_taken_or_sent_where_they_are(name):
     elif name != "B of lobpcg":  # SciPy's own
         with pytest.raises(TypeError, match="from_sparse"):
             call(scipy.sparse.csr_array(good))
+
+
+def test_operators_of_vech_algebra_take_and_refuse_the_same():
+    D = linalg.kronecker_square(A, as_operator=True)
+    pandas = pytest.importorskip("pandas")
+    same(D @ pandas.Series(HALF), D @ HALF)
+    for call in (D.matvec, D.dot, D.rmatvec):
+        with pytest.raises(TypeError, match="a mask would be lost"):
+            call(np.ma.array(HALF, mask=HALF > 0))
 
 
 def test_what_has_no_labels_gives_plain_arrays():

@@ -32,9 +32,9 @@ WORDS = {item: np.dtype(code) for item, code in ((1, "u1"), (2, "u2"), (4, "u4")
 def as_array(x: Any, what: str, *, floats: bool = False) -> Array:
     """What holds numbers as a plain ndarray; TypeError with the way out for all else.
 
-    Arrays, memory maps, lists and tuples; frames and series, whose labels are left behind (see `vech.frames`), arrays
-    of other libraries in the memory of the processor, and datasets, which are read. With `floats`, integers that
-    are missing in a frame are NaN.
+    Arrays, memory maps, lists and tuples; frames and series, whose labels are left behind (`vech.frames` has
+    them); arrays of other libraries in the memory of the processor; datasets, which are read. With `floats`
+    integers that are missing in a frame are NaN.
     """
     if type(x) is not np.ndarray:
         x = _plain_array(x, what, floats)

@@ -64,7 +64,7 @@ def is_sparse(x: Any) -> bool:
 
 
 def as_sparse(x: Any, what: str, *, square: bool = True) -> Any:
-    """What holds nonzeros alone in pandas or pydata's sparse as a sparse array of SciPy; all else as it is."""
+    """Nonzeros that pandas or pydata's sparse holds as a sparse array of SciPy; all else as it is."""
     if hasattr(type(x), "to_scipy_sparse"):
         return x.to_scipy_sparse()
     if is_pandas(x) and is_frame(x) and all(hasattr(dtype, "fill_value") for dtype in x.dtypes):
@@ -154,7 +154,8 @@ def _filled_dtype(x: Any, k: int | None, dtype: Any, name: str, floats: bool) ->
         return found
     if not floats:
         raise ValueError(
-            f"{name} is {dtype} with missing numbers, and integers have no NaN: astype(float) first, or fill them in"
+            f"{name} is {dtype} with missing numbers, and integers have no NaN: astype(float) first, or "
+            f"fill them in"
         )
     wide = np.dtype(np.float64)
     _check_exact(x, k, found, wide, name)
@@ -181,8 +182,8 @@ def _check_exact(x: Any, k: int | None, dtype: Dtype, wanted: Dtype, name: str) 
     for end in ends:
         if isinstance(end, Integral) and abs(int(end)) > EXACT_INTEGERS:  # of holes alone it is none
             raise ValueError(
-                f"{name} holds the integer {end}, which {wanted} beside it would round: it tells integers apart up "
-                f"to 2**53"
+                f"{name} holds the integer {end}, which {wanted} beside it would round: it tells integers "
+                f"apart up to 2**53"
             )
 
 
@@ -226,7 +227,7 @@ def labels_of(x: Any, axis: int) -> Labels | None:
 
 
 def square_labels(x: Any, what: str) -> Labels | None:
-    """The labels of a square matrix, those of rows and of columns; ValueError naming some that differ or repeat."""
+    """The labels of a square matrix, the same on both axes; ValueError naming some that differ or repeat."""
     rows, columns = labels_of(x, -2), labels_of(x, -1)
     if rows is None or columns is None:
         labels = columns if rows is None else rows
@@ -234,8 +235,8 @@ def square_labels(x: Any, what: str) -> Labels | None:
         at = first_difference(rows, columns)
         if len(rows) == len(columns) and at is not None:
             raise ValueError(
-                f"{what} has rows {few(rows)} and columns {few(columns)}, and row {at} is {rows[at]!r} where column "
-                f"{at} is {columns[at]!r}: {_reordering(x, rows, columns)}x.to_numpy() goes by position"
+                f"{what} has rows {few(rows)} and columns {few(columns)}, and row {at} is {rows[at]!r} where "
+                f"column {at} is {columns[at]!r}: {_reordering(x, rows, columns)}x.to_numpy() goes by position"
             )
         labels = rows
     check_unique(labels, what)
@@ -264,12 +265,13 @@ def check_unique(labels: Labels | None, what: str) -> None:
             continue
         if first != at:
             raise ValueError(
-                f"{what} has the label {label!r} at {first} and at {at}: rename one; x.to_numpy() goes by position"
+                f"{what} has the label {label!r} at {first} and at {at}: rename one; x.to_numpy() goes by "
+                f"position"
             )
 
 
 def places_of(index: Any, labels: Labels) -> Any:
-    """Where these labels are; an index of integers, slices or truth values as it is, since those are places."""
+    """Where these labels are; integers, slices and truth values as they are, since those are places."""
     if isinstance(index, slice | range) or (isinstance(index, np.ndarray) and index.dtype.kind in "biu"):
         return index
     single = isinstance(index, str | bytes | tuple) or not hasattr(index, "__len__")
@@ -308,8 +310,8 @@ def check_along(x: Any, axis: int, labels: Labels | None, what: str, owner: str 
     at = first_difference(labels, others)
     if at is not None:
         raise ValueError(
-            f"row {at} of {owner} is {labels[at]!r}, and of {what} {others[at]!r}: give both the same labels in one "
-            f"order, or pass {what}.to_numpy() to go by position"
+            f"row {at} of {owner} is {labels[at]!r}, and of {what} {others[at]!r}: give both the same labels in "
+            f"one order, or pass {what}.to_numpy() to go by position"
         )
 
 

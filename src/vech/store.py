@@ -303,7 +303,7 @@ def common_labels(labels: tuple[Any, ...] | None, others: tuple[Any, ...] | None
 
 
 def first_difference(labels: tuple[Any, ...], others: tuple[Any, ...]) -> int | None:
-    """The first place at which labels differ, None where they are the same; of another number, the shorter end."""
+    """The first place at which labels differ, None where there is none."""
     with contextlib.suppress(ValueError):  # labels that are arrays
         if labels == others:
             return None

@@ -46,7 +46,7 @@ def size_in_bytes(x: Any) -> int:
 
 
 def block_height(x: Any) -> int:
-    """How many rows of a dataset are read together: as many as come to 64 MiB, in whole chunks where these fit."""
+    """How many rows of a dataset are read together: 64 MiB of them, in whole chunks where these fit."""
     height = max(1, BLOCK_BYTES // max(1, size_in_bytes(x) // max(1, int(x.shape[0]))))
     rows = x.chunks[0] if x.chunks else 1
     rows = int(max(rows) if isinstance(rows, tuple) else rows)
@@ -54,7 +54,7 @@ def block_height(x: Any) -> int:
 
 
 def numbers_of(x: Any, what: str) -> Array:
-    """The array itself where it can be, else a copy; TypeError for memory of a device, and for what has no array."""
+    """The array itself where it can be, else a copy; TypeError for memory of a device, and for no array."""
     name = f"{type(x).__module__}.{type(x).__name__}"
     device = None
     with contextlib.suppress(*REFUSALS):
@@ -62,7 +62,8 @@ def numbers_of(x: Any, what: str) -> Array:
     if device is not None and device[0] not in HOST:
         way = WAYS.get(name.partition(".")[0].removesuffix("lib"), "a copy in the memory of the processor")
         raise TypeError(
-            f"{what} is a {name} on {getattr(x, 'device', device)}, and vech computes on the processor: pass {way}"
+            f"{what} is a {name} on {getattr(x, 'device', device)}, and vech computes on the processor: "
+            f"pass {way}"
         )
     if device is not None:
         with contextlib.suppress(*REFUSALS):

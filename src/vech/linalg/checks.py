@@ -23,7 +23,7 @@ def is_sparse(S: Any) -> TypeGuard[SparseHalf]:
 
 
 def as_packed(S: Any, task: str, name: str = "S") -> Packed:
-    """Any store of all its numbers, or a full matrix, as a Packed; TypeError with the way out for all else."""
+    """Any store of all its numbers, or a full matrix, as a Packed; TypeError with the way out for others."""
     if is_sparse(S):
         takers = ", ".join(SPARSE)
         way_out = f"{task}(S.to_packed()), with all its zeros; {takers} take a {type(S).__name__} as it is"
@@ -49,8 +49,8 @@ def _whole(full: Array, labels: tuple[Any, ...] | None, name: str) -> Packed:
         return Packed.from_full(full, labels=labels)
     except AsymmetryError as error:
         raise ValueError(
-            f"{error.found.replace('matrix', name, 1)}: vech.Packed.from_full({name}, use='lower'), 'upper' or 'mean' "
-            f"says which numbers are meant"
+            f"{error.found.replace('matrix', name, 1)}: vech.Packed.from_full({name}, use='lower'), 'upper' or "
+            f"'mean' says which numbers are meant"
         ) from error
 
 

@@ -117,8 +117,8 @@ class Cholesky:
         Returns
         -------
         array, of the shape of b
-            In the precision of the factor; complex where either is. A series or frame where b is one, of pandas or
-            xarray, with its labels.
+            In the precision of the factor; complex where either is. A series or frame where b is one, of
+            pandas or xarray, with its labels.
 
         Raises
         ------

@@ -59,7 +59,8 @@ def solve(
     Returns
     -------
     array, of the shape of b
-        In the dtype of ``numpy.linalg.solve``. A series or frame where b is one, of pandas or xarray, with its labels.
+        In the dtype of ``numpy.linalg.solve``. A series or frame where b is one, of pandas or xarray, with its
+        labels.
 
     Raises
     ------

@@ -49,8 +49,8 @@ def pack(
     Parameters
     ----------
     matrix : array, shape (..., n, n); or data frame
-        One matrix or a batch; any strides, any dtype vech takes. A frame has the same labels on both axes, and
-        leaves them behind: `vech.Packed.from_frame` keeps them.
+        One matrix or a batch; any strides, any dtype vech takes. A frame has the same labels on both axes,
+        and leaves them behind: `vech.Packed.from_frame` keeps them.
     layout : str or layout
         Which numbers go where.
     kind : {"symmetric", "hermitian", "skew", "skew-hermitian", "triangular"}, optional

@@ -70,8 +70,8 @@ class Forms(Store):
         Returns
         -------
         array, shape (n,), (n, m) or (..., n, m)
-            In the dtype of NumPy's ``full @ x``; of bfloat16 or float8 both times, in that one. A series or frame where
-            x is one, of pandas or xarray, with its labels.
+            In the dtype of NumPy's ``full @ x``; of bfloat16 or float8 both times, in that one. A series or
+            frame where x is one, of pandas or xarray, with its labels.
 
         Raises
         ------
@@ -244,8 +244,8 @@ class Forms(Store):
         Parameters
         ----------
         b : array, shape (n,) or (m, n); or series or frame
-            A diagonal, whose result keeps the labels, or a matrix. Columns of a frame are labelled as S is, and its
-            rows label the result.
+            A diagonal, whose result keeps the labels, or a matrix. Columns of a frame are labelled as S is,
+            and its rows label the result.
 
         Returns
         -------
@@ -256,7 +256,8 @@ class Forms(Store):
         Raises
         ------
         ValueError, TypeError
-            If shapes, labels or dtypes do not fit; for a complex b and a real store, which does not say whether B^H or B^T.
+            If shapes, labels or dtypes do not fit; for a complex b and a real store, which does not say whether
+            B^H or B^T.
 
         Notes
         -----

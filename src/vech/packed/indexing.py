@@ -50,7 +50,7 @@ def numbers(index: Any, n: int, axis: int) -> NDArray[np.int64]:
 
 
 def vector(index: Any, n: int, axis: int, labels: tuple[Any, ...] | None = None) -> NDArray[np.int64]:
-    """What an index takes of one axis of length n, as a vector; names are looked up in the labels, if there are any."""
+    """What an index takes of one axis of length n, as a vector; names are looked up in the labels."""
     index = index if labels is None else places_of(index, labels)
     taken = np.atleast_1d(numbers(index, n, axis))
     if taken.ndim > 1:

@@ -209,7 +209,7 @@ class Packed(Operators, Casts):
         Parameters
         ----------
         frame : pandas, polars or pyarrow frame, or xarray.DataArray, shape (n, n)
-            With the same labels on rows and columns, in one order; polars and pyarrow have those of columns alone.
+            With the same labels on rows and columns, in one order; polars and pyarrow have those of columns.
         layout, kind, use, tolerance, threads
             As in `from_full`.
 
@@ -233,8 +233,8 @@ class Packed(Operators, Casts):
         """
         if frames.labels_of(frame, -1) is None or frames.is_series(frame):
             raise TypeError(
-                f"from_frame takes a frame with labels, not {type(frame).__name__}: from_full takes any square "
-                f"matrix, with labels="
+                f"from_frame takes a frame with labels, not {type(frame).__name__}: from_full takes any "
+                f"square matrix, with labels="
             )
         return cls.from_full(frame, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
 

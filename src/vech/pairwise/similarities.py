@@ -167,7 +167,8 @@ def cooccurrence(
     Parameters
     ----------
     X : SciPy sparse array or matrix, array, or data frame, shape (n, m)
-        One thing a row, labelled by the index of a frame; only counts which numbers are zero, and NaN is not. It is left as it is.
+        One thing a row, labelled by the index of a frame; only counts which numbers are zero, and NaN is not.
+        It is left as it is.
     threshold, store, layout, threads
         As in `gram`: kept are counts above the threshold.
 
