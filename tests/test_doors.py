@@ -191,8 +191,6 @@ NAN_ALLOWED = {  # moves keep NaN, products spread it, distances and masks count
         "inner",
         "kronecker_square",
         "x of an operator",
-        "covariance_of_vech",
-        "empirical_covariance_of_vech",
         "L @ z",
     ),
 }
@@ -322,6 +320,17 @@ def test_sparse_matrices_are_taken_or_sent_where_they_are(name):
     elif name != "B of lobpcg":  # SciPy's own
         with pytest.raises(TypeError, match="from_sparse"):
             call(scipy.sparse.csr_array(good))
+
+
+def test_places_and_known_numbers_have_no_mask():
+    hidden = np.ma.array([1, 2], mask=[True, False])
+    for call in (lambda: vech.Layout().position(hidden, 0, N), lambda: vech.Layout().pair(hidden, N)):
+        with pytest.raises(TypeError, match="has no mask, which would be lost: fill it first"):
+            call()
+    with pytest.raises(
+        TypeError, match=r"known\[0, 1\] must be a NumPy array, not numpy.ma.*a mask would be lost"
+    ):
+        vech.identify(HALF, known={(0, 1): np.ma.masked})
 
 
 def test_operators_of_vech_algebra_take_and_refuse_the_same():

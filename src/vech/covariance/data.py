@@ -174,9 +174,9 @@ def open_data(
 
     Parameters
     ----------
-    X : array, shape (n_samples, n_features); data frame; iterator of such; or function returning one
-        Arrays, memory maps, lists and tuples; pandas and polars frames, whose columns are the labels; an
-        iterator of blocks of rows, or a function without arguments that returns a new one.
+    X : array, shape (n_samples, n_features); data frame; dataset; iterator of such; or function returning one
+        What `vech.arrays.as_array` takes; labels of columns are kept. Datasets (h5py, zarr, dask) are read in
+        blocks of rows. An iterator of blocks of rows, or a function without arguments that returns a new one.
     missing : str
         What the user asked for.
     policies : sequence of str

@@ -381,12 +381,12 @@ class Triangle:
         return columns(b, self._rectangle.n, self.dtype, solved)
 
 
-def cholesky(S: Packed, *, threads: int | None = None) -> Cholesky:
+def cholesky(S: Packed | ArrayLike, *, threads: int | None = None) -> Cholesky:
     """The Cholesky factor of a positive definite matrix, ``S = L L^H``.
 
     Parameters
     ----------
-    S : Packed
+    S : Packed, or full matrix (array or frame)
         Symmetric and real, or Hermitian, of any layout. float32, float64, complex64 and complex128 keep their
         dtype; integers become float64. S is not changed.
     threads : int, optional

@@ -6,6 +6,7 @@ from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vech.arrays import Array, epsilon
 from vech.layouts.dialects import AnyLayout
@@ -50,13 +51,13 @@ class Nearest(NamedTuple):
 
 
 def nearest_correlation(
-    S: Packed, *, tol: float = 1e-6, max_iterations: int = 100, floor: float | None = None
+    S: Packed | ArrayLike, *, tol: float = 1e-6, max_iterations: int = 100, floor: float | None = None
 ) -> Nearest:
     """Expands S, and finds the correlation matrix nearest to it in the Frobenius norm.
 
     Parameters
     ----------
-    S : Packed of real floats, symmetric, with a positive diagonal
+    S : Packed, or full matrix (array or frame), of real floats, symmetric, with a positive diagonal
         Its diagonal need not be 1 and has no say in the result; it counts in the distance.
     tol : float
         The root mean square by which the diagonal of the projection may miss 1 when Newton's method stops;
@@ -129,12 +130,12 @@ def nearest_correlation(
     return _repaired(S, nearest, 1.0, steps, least, ones=True)
 
 
-def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
+def nearest_psd(S: Packed | ArrayLike, *, floor: float | None = None) -> Nearest:
     """Expands S, and finds the positive semidefinite matrix nearest to it in the Frobenius norm.
 
     Parameters
     ----------
-    S : Packed of floats or complex numbers, symmetric or Hermitian
+    S : Packed, or full matrix (array or frame), of floats or complex numbers, symmetric or Hermitian
         Its diagonal may be of any sign.
     floor : float, optional
         The smallest eigenvalue of the result. By default 4 n eps of the dtype times the largest number by size,
@@ -198,15 +199,19 @@ def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
 
 
 def shrink_to_psd(
-    S: Packed, target: Packed | None = None, *, tol: float = 1e-6, floor: float | None = None
+    S: Packed | ArrayLike,
+    target: Packed | ArrayLike | None = None,
+    *,
+    tol: float = 1e-6,
+    floor: float | None = None,
 ) -> Nearest:
     """Moves S towards a definite target until it is definite; may expand S to find its smallest eigenvalue.
 
     Parameters
     ----------
-    S : Packed of float32, float64, complex64 or complex128, symmetric or Hermitian
-        The matrix; of a correlation, or a covariance, that is indefinite.
-    target : Packed, optional
+    S : Packed, or full matrix (array or frame), of float32, float64, complex64 or complex128
+        Symmetric or Hermitian; of a correlation, or a covariance, that is indefinite.
+    target : Packed, or full matrix, optional
         Positive definite, of the same n and kind, in any layout. By default the diagonal of S, so that a
         correlation keeps its ones and a covariance its variances.
     tol : float

@@ -34,13 +34,18 @@ MANY = 8  # from n / MANY right sides on LU is faster than LDL^H, whose solver t
 
 
 def solve(
-    S: Packed | SparseHalf, b: ArrayLike, *, solver: str = "auto", threads: int | None = None, **options: Any
+    S: Packed | SparseHalf | ArrayLike,
+    b: ArrayLike,
+    *,
+    solver: str = "auto",
+    threads: int | None = None,
+    **options: Any,
 ) -> Array:
     """The solution x of ``S x = b``; expands S, once, where it is Packed and not positive definite.
 
     Parameters
     ----------
-    S : Packed or SparseHalf
+    S : Packed or SparseHalf, or full matrix (array or frame)
         Of any kind, layout and dtype but float16 and smaller, and dates.
     b : array, shape (n,) or (n, m); or series or frame
         The right side, or several as columns. Labels are those of S, in their order.
@@ -121,12 +126,12 @@ def _solved(
     return columns(b, S.n, dtype, factored(S, dtype, threads, many=many).solve)
 
 
-def inverse(S: Packed, *, threads: int | None = None) -> Packed:
+def inverse(S: Packed | ArrayLike, *, threads: int | None = None) -> Packed:
     """The inverse of S, of its kind and layout with the diagonal stored; expands S where it is not definite.
 
     Parameters
     ----------
-    S : Packed
+    S : Packed, or full matrix (array or frame)
         Of any kind, layout and dtype but float16 and smaller, and dates; labels follow.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.
@@ -168,12 +173,12 @@ def inverse(S: Packed, *, threads: int | None = None) -> Packed:
     return Packed(half, layout, kind=S.kind, labels=S.labels)
 
 
-def slogdet(S: Packed | SparseHalf, *, threads: int | None = None) -> SignLogdet:
+def slogdet(S: Packed | SparseHalf | ArrayLike, *, threads: int | None = None) -> SignLogdet:
     """Sign and logarithm of the determinant; expands S where it is Packed and not positive definite.
 
     Parameters
     ----------
-    S : Packed or SparseHalf
+    S : Packed or SparseHalf, or full matrix (array or frame)
         Of any kind, layout and dtype but float16 and smaller, and dates.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.
@@ -212,12 +217,12 @@ def slogdet(S: Packed | SparseHalf, *, threads: int | None = None) -> SignLogdet
     return sign_logdet(sign, logarithm - S.n * factor.exponent * LOG_2, S)
 
 
-def cond(S: Packed, *, threads: int | None = None) -> float:
+def cond(S: Packed | ArrayLike, *, threads: int | None = None) -> float:
     """An estimate of the condition number in the 1-norm; expands S where it is not positive definite.
 
     Parameters
     ----------
-    S : Packed
+    S : Packed, or full matrix (array or frame)
         Of any kind, layout and dtype but float16 and smaller, and dates.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.

@@ -40,7 +40,7 @@ EVERY = "scipy.linalg.eig(S.expand()) takes every matrix"
 
 
 def eigsh(
-    S: Store,
+    S: Store | ArrayLike,
     k: int = 6,
     which: str = "LM",
     *,
@@ -59,7 +59,7 @@ def eigsh(
 
     Parameters
     ----------
-    S : Store
+    S : Store, or full matrix (array or frame)
         Symmetric and real, or Hermitian; any store will do. Integers are computed with in float64.
     k : int
         How many: 1 to n.
@@ -203,12 +203,12 @@ def _start(v0: ArrayLike, n: int, dtype: Dtype, labels: tuple[Any, ...] | None) 
     return np.asarray((start / largest).astype(dtype))
 
 
-def lobpcg(S: Store, X: ArrayLike, **options: Any) -> Any:
+def lobpcg(S: Store | ArrayLike, X: ArrayLike, **options: Any) -> Any:
     """Some eigenvalues and eigenvectors, by SciPy's ``lobpcg`` on the half.
 
     Parameters
     ----------
-    S : Store
+    S : Store, or full matrix (array or frame)
         Symmetric and real, or Hermitian; any store will do. Integers are computed with in float64.
     X : array, shape (n, k)
         Where to start: k independent columns. From k > n / 5 on, SciPy makes the full matrix and says so.
@@ -298,12 +298,12 @@ def _residual(tol: Any) -> float:
     return float(tol)
 
 
-def eigh(S: Packed, *, threads: int | None = None, **options: Any) -> Any:
+def eigh(S: Packed | ArrayLike, *, threads: int | None = None, **options: Any) -> Any:
     """Expands S, and finds all eigenvalues and eigenvectors by SciPy's ``eigh``.
 
     Parameters
     ----------
-    S : Packed
+    S : Packed, or full matrix (array or frame)
         Symmetric and real, or Hermitian. Integers are computed with in float64.
     threads : int, optional
         At most so many threads for the expansion; BLAS has its own.
@@ -351,12 +351,12 @@ def eigh(S: Packed, *, threads: int | None = None, **options: Any) -> Any:
     return eigh(full, lower=True, overwrite_a=True, check_finite=False, **options)
 
 
-def norm(S: Store, ord: str | float | None = "fro") -> float:
+def norm(S: Store | ArrayLike, ord: str | float | None = "fro") -> float:
     """A norm of the full matrix, from the half.
 
     Parameters
     ----------
-    S : Store
+    S : Store, or full matrix (array or frame)
         Of any kind, layout and dtype but dates.
     ord : {"fro", "max", 1, 2, inf}
         Frobenius, as is None; the largest |a_ij|; the largest sum of a column's or a row's |a_ij| (they are the same);
@@ -396,12 +396,12 @@ def norm(S: Store, ord: str | float | None = "fro") -> float:
     return float(norms.norm(half._held, order))
 
 
-def inner(S: Store, T: Store) -> Any:
+def inner(S: Store | ArrayLike, T: Store | ArrayLike) -> Any:
     """The Frobenius inner product ``sum of conj(s_ij) t_ij``, from the halves.
 
     Parameters
     ----------
-    S, T : Store
+    S, T : Store, or full matrix (array or frame)
         Of one side; their layouts, kinds and dtypes may differ.
 
     Returns

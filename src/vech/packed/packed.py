@@ -53,7 +53,7 @@ class Packed(Operators, Casts):
     kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
         What the other triangle is. Symmetric for real data; for complex data it must be said.
     labels : sequence, optional
-        One label for each row.
+        One label for each row. They may repeat, but one that does is not found by its name.
 
     Raises
     ------
