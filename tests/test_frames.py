@@ -560,3 +560,19 @@ def test_an_array_needs_none_of_these_libraries():
     program = "\n".join(line.strip() for line in program.splitlines())
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_what_holds_or_promises_a_frame_says_how_to_get_it():
+    polars, narwhals = pytest.importorskip("polars"), pytest.importorskip("narwhals")
+    lazy = polars.LazyFrame({"a": [1.0]})
+    message = r"matrix must be a NumPy array, not polars.*LazyFrame: pass x.collect\(\)"
+    says(TypeError, message, vech.pack, lazy)
+    says(TypeError, r"X must be a NumPy array, .*x.collect\(\)", covariance.sample, lazy)
+    says(TypeError, r"pass x.to_native\(\)", vech.pack, narwhals.from_native(lazy.collect()))
+
+
+def test_a_distance_matrix_of_scikit_bio_says_its_frame():
+    skbio = pytest.importorskip("skbio")
+    distances = skbio.DistanceMatrix([[0, 1.5], [1.5, 0]], ids=["u", "v"])
+    says(TypeError, r"DistanceMatrix: pass x.to_data_frame\(\)", vech.pack, distances)
+    assert vech.Packed.from_frame(distances.to_data_frame(), "condensed").labels == ("u", "v")

@@ -50,7 +50,9 @@ def as_array(x: Any, what: str, *, floats: bool = False) -> Array:
 
 def is_array(x: Any) -> bool:
     """Whether it is of a kind that `as_array` looks into."""
-    return isinstance(x, np.ndarray | list | tuple) or tensors.is_foreign(x) or frames.is_frame(x)
+    if isinstance(x, np.ndarray | list | tuple) or tensors.is_foreign(x):
+        return True
+    return frames.is_frame(x) or frames.way_in(x) is not None
 
 
 def as_square(x: Any, what: str) -> Array:
@@ -78,7 +80,7 @@ def _plain_array(x: Any, what: str, floats: bool) -> Array:
         return np.asarray(x)
     if isinstance(x, list | tuple):
         return _listed(x, what)
-    if isinstance(x, Store | np.ndarray) or frames.is_sparse(x):
+    if isinstance(x, Store | np.ndarray) or frames.is_sparse(x) or frames.way_in(x):
         raise _refusal(x, what)
     if is_array(x):
         check_memory(tensors.size_in_bytes(x), f"read {what} in parts")
@@ -115,6 +117,8 @@ def _refusal(x: Any, what: str) -> TypeError:
         way_out = "a mask would be lost; fill it first: x.filled(value)"
     elif frames.is_sparse(x):
         way_out = "use vech.from_sparse(x), or pass x.toarray()"
+    elif way := frames.way_in(x):
+        way_out = f"pass x.{way}()"
     else:
         way_out = "pass numpy.asarray(x) if that is what it means"
     return TypeError(f"{what} must be a NumPy array, not {name}: {way_out}")

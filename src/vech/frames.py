@@ -52,6 +52,13 @@ def is_arrow(x: Any) -> bool:
     return type(x).__module__.partition(".")[0] == "pyarrow"
 
 
+def way_in(x: Any) -> str | None:
+    """The method by which another object gives a frame: narwhals' and scikit-bio's, lazy frames of polars and dask."""
+    lazy = hasattr(type(x), "columns") and not is_frame(x) and not is_arrow(x)
+    names = ("to_native", "to_data_frame", *(("collect", "compute") if lazy else ()))
+    return next((name for name in names if hasattr(type(x), name)), None)
+
+
 def is_pandas(x: Any) -> bool:
     """Whether it has an index, as frames and series of pandas have."""
     return hasattr(type(x), "iloc")
