@@ -28,12 +28,10 @@ def is_frame(x: Any) -> bool:
     """Whether this is a table whose columns have dtypes of their own."""
     if is_arrow(x):
         return hasattr(type(x), "column_names")
-    return (
-        hasattr(x, "columns")
-        and hasattr(x, "dtypes")
-        and hasattr(type(x), "to_numpy")
-        and not hasattr(type(x), "dtype")
-    )
+    kind = type(x)
+    if not hasattr(kind, "to_numpy") or hasattr(kind, "dtype"):
+        return False
+    return hasattr(x, "columns") and hasattr(x, "dtypes")
 
 
 def is_series(x: Any) -> bool:
