@@ -16,6 +16,7 @@ A = X.T @ X
 LABELS = list("abcd")
 S = vech.Packed(vech.pack(A))
 H = vech.SparseHalf.from_half(S.half)
+NAMED = vech.Packed(S.half, labels=LABELS)
 HALF, VECTOR, ONES = S.half, np.arange(1.0, N + 1), np.ones(N)
 
 
@@ -152,6 +153,7 @@ INDICES = {
     "getitem": lambda index: S[index],
     "submatrix of a SparseHalf": lambda index: H.submatrix(index).expand(),
     "permute of a SparseHalf": lambda index: H.permute(index).expand(),
+    "submatrix by places of a store with labels": lambda index: NAMED.submatrix(index).half,
 }
 NAN_ALLOWED = {  # moves keep NaN, products spread it, distances and masks count it, an image may have holes
     name
@@ -275,7 +277,7 @@ def test_indices_come_from_every_library(call):
     for make in (list, pandas.Series, pandas.Index, torch.tensor):
         same(call(make(index)), call(index))
     for wrong in (np.ma.array(index, mask=index == 2), pandas.array([2, 0, 3, None]), index.astype(object)):
-        with pytest.raises((TypeError, IndexError, ValueError)):
+        with pytest.raises((TypeError, IndexError, KeyError, ValueError)):
             call(wrong)
 
 

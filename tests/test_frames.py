@@ -260,6 +260,9 @@ def test_labels_that_are_not_there_or_twice_are_named(store):
     assert twice.labels == ("a", "b", "a") and twice.submatrix(["b"]).labels == ("b",)
     says(KeyError, "the label 'a' is at 0 and at 2: index by places instead", twice.submatrix, ["a"])
     assert store.submatrix("b").labels == ("b",)
+    assert store.block(["c", "a"], "b").tolist() == [[-2.0], [1.0]]
+    assert store.block(pandas.Index(["b"]), slice(None)).tolist() == [[1.0, 3.0, -2.0]]
+    says(KeyError, "no row has the label 'z'", store.block, ["z"], [0])
     assert store.submatrix([2, 1]).labels == ("c", "b")
 
 

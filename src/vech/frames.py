@@ -277,26 +277,30 @@ def check_unique(labels: Labels | None, what: str) -> None:
 
 def places_of(index: Any, labels: Labels) -> Any:
     """Where these labels are; integers, slices and truth values as they are, since those are places."""
-    if isinstance(index, slice | range) or (isinstance(index, np.ndarray) and index.dtype.kind in "biu"):
+    if isinstance(index, slice | range | Integral) or (
+        isinstance(index, np.ndarray) and index.dtype.kind in "biu"
+    ):
         return index
-    single = isinstance(index, str | bytes | tuple) or not hasattr(index, "__len__")
-    wanted = [index] if single and index in labels else index
-    wanted = list(wanted) if hasattr(wanted, "__iter__") and not isinstance(wanted, str | bytes) else [wanted]
-    if all(isinstance(one, Integral | bool | np.bool) for one in wanted):
+    single = isinstance(index, str | bytes | tuple) and index in labels
+    wanted = [index] if single or not hasattr(index, "__len__") else _listed(index)
+    if all(isinstance(one, Integral | np.bool | list) for one in wanted):
         return index
-    places: dict[Any, int] = {}
-    repeated: dict[Any, int] = {}
+    places: dict[Any, list[int]] = {}
     for at, label in enumerate(labels):
-        if places.setdefault(label, at) != at:
-            repeated[label] = at
+        places.setdefault(label, []).append(at)
     for one in wanted:
         if one not in places:
             raise KeyError(f"no row has the label {one!r}: there are {few(labels)}")
-        if one in repeated:
-            raise KeyError(
-                f"the label {one!r} is at {places[one]} and at {repeated[one]}: index by places instead"
-            )
-    return np.array([places[one] for one in wanted], np.int64)
+        if len(places[one]) > 1:
+            first, second = places[one][:2]
+            raise KeyError(f"the label {one!r} is at {first} and at {second}: index by places instead")
+    return np.array([places[one][0] for one in wanted], np.int64)
+
+
+def _listed(index: Any) -> list[Any]:
+    """The labels in an index, in their own types: tensors hold tensors, arrays of nanoseconds would give integers."""
+    dates = isinstance(index, np.ndarray) and index.dtype.kind in "mM"
+    return list(index.tolist() if hasattr(index, "tolist") and not dates else index)
 
 
 def few(labels: Iterable[Any]) -> str:

@@ -114,7 +114,7 @@ class Store(ABC):
 
         Parameters
         ----------
-        rows, cols : slice, range, integers or mask
+        rows, cols : slice, range, integers, mask or labels
             What to take of either axis, with repeats and negatives as in NumPy; a single integer is one row.
         out : array, shape (k, m), optional
             Memory for the result, of exactly its dtype.

@@ -502,7 +502,7 @@ class Packed(Operators, Casts):
 
         Parameters
         ----------
-        rows, cols : slice, range, integers or mask
+        rows, cols : slice, range, integers, mask or labels
             What to take of either axis, with repeats and negatives as in NumPy; a single integer is one row.
         out : array, shape (number of rows, number of columns), optional
             Memory for the result, of exactly its dtype.
@@ -530,7 +530,7 @@ class Packed(Operators, Casts):
         array([[5, 6],
                [2, 4]])
         """
-        i, j = vector(rows, self._n, 0), vector(cols, self._n, 1)
+        i, j = vector(rows, self._n, 0, self._labels), vector(cols, self._n, 1, self._labels)
         resolve_threads(threads, 0)
         if out is None:
             check_memory(i.size * j.size * self.dtype.itemsize, "take fewer rows at a time")
