@@ -309,6 +309,8 @@ OTHERS = {
     "add_outer": lambda store, x: store.to_packed().copy().add_outer(x),
     "set_diagonal": lambda store, x: store.to_packed().copy().set_diagonal(x),
     "add_diagonal": lambda store, x: store.to_packed().copy().add_diagonal(x),
+    "L.solve": lambda store, x: linalg.cholesky(store.to_packed()).L.solve(x),
+    "L.H @ x": lambda store, x: linalg.cholesky(store.to_packed()).L.H @ x,
     "v0": lambda store, x: linalg.eigsh(store, 1, v0=x),
 }
 
@@ -349,6 +351,7 @@ def test_a_congruence_is_labelled_by_the_rows_of_its_matrix():
     found = S.congruence(B)
     assert found.labels == ("p", "q")
     np.testing.assert_allclose(found.expand(), B.to_numpy() @ A @ B.to_numpy().T)
+    assert vech.Packed(HALF).congruence(b).labels == ABC
     assert S.congruence(b).labels == ABC and S.congruence(b.to_numpy()).labels == ABC
     assert S.congruence(B.to_numpy()).labels is None
     says(ValueError, "row 0 of S is 'a', and of b 'c'", S.congruence, B[list("cba")])

@@ -71,7 +71,7 @@ class Cholesky:
     @property
     def L(self) -> Triangle:
         """The lower triangular factor, which multiplies (``F.L @ z``) and solves, as does ``F.L.H``; a view."""
-        return Triangle(self._rectangle)
+        return Triangle(self._rectangle, labels=self._labels)
 
     def __repr__(self) -> str:
         return f"Cholesky(n={self.n}, dtype={self.dtype})"
@@ -319,9 +319,12 @@ class Triangle:
 
     __array_ufunc__ = None  # NumPy leaves the operators to those below
 
-    def __init__(self, rectangle: Rectangle, *, lower: bool = True) -> None:
+    def __init__(
+        self, rectangle: Rectangle, *, lower: bool = True, labels: tuple[Any, ...] | None = None
+    ) -> None:
         self._rectangle = rectangle
         self._lower = lower
+        self._labels = labels  # of what L^-1 and L^H take; what they give has none
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -336,7 +339,7 @@ class Triangle:
     @property
     def H(self) -> Triangle:
         """The conjugate transpose: upper triangular of the lower one; a view."""
-        return Triangle(self._rectangle, lower=not self._lower)
+        return Triangle(self._rectangle, lower=not self._lower, labels=self._labels)
 
     @property
     def T(self) -> Triangle:
@@ -355,6 +358,7 @@ class Triangle:
 
     def __matmul__(self, z: ArrayLike) -> Array:
         """``L z``, of z of shape (n,) or (n, m): correlates what is not."""
+        frames.check_along(z, 0, None if self._lower else self._labels, "z")
         multiply = self._rectangle.multiply if self._lower else self._rectangle.multiply_conjugate
         return columns(z, self._rectangle.n, self.dtype, multiply, "z")
 
@@ -372,6 +376,7 @@ class Triangle:
         >>> F.L.solve(np.array([2.0, 4.0]))
         array([1., 1.])
         """
+        frames.check_along(b, 0, self._labels if self._lower else None, "b")
         overwrite = self._rectangle.solve_lower if self._lower else self._rectangle.solve_upper
 
         def solved(x: Array) -> Array:

@@ -290,7 +290,8 @@ class Forms(Store):
             )
         if b.ndim == 1:
             scaled = products.scale_both(self._held, b)
-            return self._like(scaled.numbers, scaled.layout)
+            labels = frames.labels_of(given, 0) if self.labels is None else self.labels
+            return self._like(scaled.numbers, scaled.layout, labels=labels)
         product = products.congruence(self._held, b)
         return self._like(product.numbers, product.layout, labels=frames.labels_of(given, -2))
 
