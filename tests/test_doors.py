@@ -240,7 +240,7 @@ REFUSED = {
     "objects": (lambda good: good.astype(object), TypeError, "object"),
     "text": (lambda good: good.astype(str), TypeError, "text"),
     "longdouble": (lambda good: good.astype(np.longdouble), TypeError, "differs between machines"),
-    "a word": (lambda good: "half", TypeError, "half|str"),
+    "a word": (lambda good: "half", TypeError, "half|str|text"),
     "a dict": (lambda good: dict(enumerate(good)), TypeError, "dict"),
 }
 

@@ -113,7 +113,7 @@ def fill(matrix: Half, mask: Half, value: Any) -> None:
 
 def as_values(values: Any, half: Array) -> Array:
     """What is assigned, in the dtype of the half and in memory of its own where it shares any with it."""
-    number = np.isscalar(values) and not isinstance(values, str | bytes)
+    number = np.isscalar(values)
     array = np.asarray(values) if number else as_array(values, "what is assigned")
     if family(array.dtype) == "c" and family(half.dtype) != "c":
         raise TypeError(
