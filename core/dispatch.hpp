@@ -20,20 +20,20 @@ namespace vech {
     kernel(move, void, const Move&, int threads, Watch&, Outcome&) \
         kernel(cells, void, const Cells&, int threads, Watch&, Outcome&)
 
-#define VECH_SPARSE(kernel)                                                               \
-    kernel(mirror, void, const Mirror&, int threads, Watch&, Csr&)                        \
-        kernel(cut, void, const Cut&, int threads, Watch&, Csr&)                          \
-            kernel(asymmetry, void, const Symmetry&, int threads, Watch&, Asymmetry&)     \
-                kernel(multiply_sparse, Fault, const SparseProduct&, int threads, Watch&) \
-                    kernel(gram, void, const Gram&, int threads, Watch&, GramResult&)     \
-                        kernel(fault, std::int64_t, const Rowwise&, Part) kernel(jumps, double, const Rowwise&)
+#define VECH_SPARSE(kernel)                                                           \
+    kernel(mirror, void, const Mirror&, int threads, Watch&, Csr&)                    \
+        kernel(cut, void, const Cut&, int threads, Watch&, Csr&)                      \
+            kernel(asymmetry, void, const Symmetry&, int threads, Watch&, Asymmetry&) \
+                kernel(gram, void, const Gram&, int threads, Watch&, GramResult&)     \
+                    kernel(fault, std::int64_t, const Rowwise&, Part) kernel(jumps, double, const Rowwise&)
 
-#define VECH_PRODUCTS(kernel)                                               \
-    kernel(multiply, void, const Product&, int threads, Watch&)             \
-        kernel(multiply_columns, void, const Product&, int threads, Watch&) \
-            kernel(panel, void, const Panel&, int threads, Watch&)          \
-                kernel(dot, double, const Numbers&, int threads, Watch&)    \
-                    kernel(largest, double, const Numbers&, int threads, Watch&)
+#define VECH_PRODUCTS(kernel)                                                         \
+    kernel(multiply, void, const Product&, int threads, Watch&)                       \
+        kernel(multiply_columns, void, const Product&, int threads, Watch&)           \
+            kernel(multiply_sparse, Fault, const SparseProduct&, int threads, Watch&) \
+                kernel(panel, void, const Panel&, int threads, Watch&)                \
+                    kernel(dot, double, const Numbers&, int threads, Watch&)          \
+                        kernel(largest, double, const Numbers&, int threads, Watch&)
 
 #define VECH_BITS(kernel)                                                                                           \
     kernel(scan, void, const Scan&, int threads, Watch&, Csr&)                                                      \

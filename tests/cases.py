@@ -166,7 +166,8 @@ def pairwise(valid, **axes):
         for values in axes.values()
     ]
     values_of = [[value for _, value in values] for values in named]
-    getrandbits = random.Random(0).getrandbits
+    seeded = random.Random(0)
+    getrandbits, rng = seeded.getrandbits, seeded.random
     sides = [(axis, len(values), len(values).bit_length()) for axis, values in enumerate(named)]
 
     def draw(pair):
@@ -180,6 +181,12 @@ def pairwise(valid, **axes):
         fitting = valid(**{axis: values[k] for axis, values, k in zip(axes, values_of, case, strict=True)})
         return tuple(case) if fitting else None
 
+    def starts(pair):
+        """What `draw` fills up: the pair itself, then known cases with it put in. What none makes valid fits nowhere."""
+        yield from itertools.repeat(pair, 40)
+        for _ in range(min(80, 4 * len(chosen))):
+            yield dict(enumerate(chosen[int(rng() * len(chosen))])) | pair
+
     def pairs_of(case):
         return set(itertools.combinations(enumerate(case), 2))
 
@@ -191,8 +198,7 @@ def pairwise(valid, **axes):
     covered, chosen = set(), []
     for pair in every_pair:
         if pair not in covered:
-            drawn = (draw(dict(pair)) for _ in range(400))  # a pair that none of these contains fits nowhere
-            candidates = list(itertools.islice(filter(None, drawn), 12))
+            candidates = list(itertools.islice(filter(None, map(draw, starts(dict(pair)))), 12))
             if candidates:
                 best = max(candidates, key=lambda case: len(pairs_of(case) - covered))
                 covered |= pairs_of(best)

@@ -34,6 +34,7 @@ def cells(layout, n):
     return _cells(layout.triangle, layout.traversal, layout.diagonal == "stored", n)
 
 
+@lru_cache(maxsize=512)
 def crossed(layout, n):
     """Whether each number of a half stands there conjugated."""
     if isinstance(layout, RectangularFullPacked):
@@ -325,9 +326,26 @@ def pack(full, layout, kind="symmetric", use="both"):
             else:
                 if (use == "lower" and i < j) or (use == "upper" and i > j):
                     here = mirror(there, dtype, kind)
-                here = rescale(here, dtype, *factors)
+                if factors != (1.0, 1.0):
+                    here = rescale(here, dtype, *factors)
             halves.append(conjugate(here, dtype) if cross else here)
     return to_array(halves, dtype, (*full.shape[:-2], length(layout, n)))
+
+
+@lru_cache(maxsize=256)
+def origins(source, target, n):
+    """Where each number of a target half comes from: its slot in the source, or None; from the other triangle?
+
+    Also how it is scaled, and whether it stands conjugated there and here.
+    """
+    slots = {cell: slot for slot, cell in enumerate(cells(source, n))}
+    there = crossed(source, n)
+    met = []
+    for (i, j), here in zip(cells(target, n), crossed(target, n), strict=True):
+        slot = slots.get((i, j), slots.get((j, i)))
+        factors = (1.0 if slot is None else scale(source, i, j), scale(target, i, j))
+        met.append((slot, (i, j) not in slots, factors, slot is not None and there[slot], here))
+    return met
 
 
 def convert(half, source, target, kind="symmetric"):
@@ -335,19 +353,16 @@ def convert(half, source, target, kind="symmetric"):
     n, dtype = side(half.shape[-1], source), half.dtype
     halves = []
     for matrix in half.reshape(math.prod(half.shape[:-1]), half.shape[-1]):
-        stored = {
-            cell: conjugate(number, dtype) if cross else number
-            for cell, number, cross in zip(cells(source, n), items(matrix), crossed(source, n), strict=True)
-        }
-        for (i, j), cross in zip(cells(target, n), crossed(target, n), strict=True):
-            if (i, j) in stored:
-                number = rescale(stored[i, j], dtype, scale(source, i, j), scale(target, i, j))
-            elif (j, i) in stored:
-                number = rescale(stored[j, i], dtype, scale(source, i, j), scale(target, i, j))
+        numbers = items(matrix)
+        for slot, other, (divisor, multiplier), there, here in origins(source, target, n):
+            number = implied(source, dtype) if slot is None else numbers[slot]
+            if there:
+                number = conjugate(number, dtype)
+            if divisor != multiplier:
+                number = rescale(number, dtype, divisor, multiplier)
+            if other and slot is not None:
                 number = mirror(number, dtype, kind)
-            else:
-                number = rescale(implied(source, dtype), dtype, 1.0, scale(target, i, j))
-            halves.append(conjugate(number, dtype) if cross else number)
+            halves.append(conjugate(number, dtype) if here else number)
     return to_array(halves, dtype, (*half.shape[:-1], length(target, n)))
 
 

@@ -570,7 +570,7 @@ def test_columns_and_rows_out_of_bounds_are_refused_or_harmless(kernel):
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_arrays_that_another_thread_changes_give_numbers_or_an_error(kernel, make, threads):
     n = 120_000 if make is scattered and kernel in ("mirror", "turn", "mirror of the upper") else 30_000
-    seconds = 0.4
+    seconds = 0.2
 
     def work(report):
         (call, arrays), *_ = [(call, arrays) for name, call, arrays in subjects(make, n) if name == kernel]

@@ -74,6 +74,21 @@ def test_a_target_that_this_processor_lacks_is_an_import_error():
     assert "ImportError" in done.stderr and lacking[0] in done.stderr
 
 
+# Kernels beside those of core/kernels/bits.cpp are the same functions in avx512 and avx512-icl: see core/kernels/region.hpp.
+SHARED = {"avx512": "avx512-icl"}
+REACH_BITS = (
+    "counts",
+    "covariance",
+    "moves/test_moves.py::test_tiles_and_scatter_give_the_same_bits",
+    "moves/test_nonzeros.py",
+    "sparse/test_build.py",
+)
+
+
+def marked(folder):
+    return sorted(str(path) for path in folder.rglob("test_*.py") if "every_target" in path.read_text())
+
+
 @forced
 @pytest.mark.slow
 @pytest.mark.parametrize("target", [name for name in TARGETS.supported if name != TARGETS.active])
@@ -83,23 +98,28 @@ def test_every_target_passes_the_tests_of_the_kernels(target):
     conftest.py asserts that the forced target is active; cases.py takes fewer dtypes and sides then.
     """
     here = Path(__file__).parent
-    files = sorted(str(path) for path in here.rglob("test_*.py") if "every_target" in path.read_text())
-    arguments = (
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "every_target",
-        "--rootdir",
-        str(here.parent),
-    )
-    done = run_python(*arguments, *(name for name in files if name != __file__), VECH_TARGET=target)
+    files, enough = [name for name in marked(here) if name != __file__], 1000
+    if SHARED.get(target) == TARGETS.active:
+        files, enough = [str(here / name) for name in REACH_BITS], 400
+    arguments = ("-q", "-x", "-p", "no:cacheprovider", "-m", "every_target", "--rootdir", str(here.parent))
+    done = run_python("-m", "pytest", "-n0", *arguments, *files, VECH_TARGET=target)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
     passed = re.search(r"(\d+) passed", done.stdout)
-    assert passed and int(passed[1]) > 1000, "next to nothing ran"
+    assert passed and int(passed[1]) > enough, "next to nothing ran"
+
+
+def test_what_reaches_kernels_that_targets_do_not_share_is_run_again():
+    root = Path(__file__).parent.parent
+    if not (root / "core").exists():
+        pytest.skip("the sources are not beside the tests")
+    included = re.findall(r'"core/kernels/(.*)\.hpp"', (root / "core/kernels/bits.cpp").read_text())
+    assert included == ["codes", "scan", "strip"], (
+        "another kernel: do tests/{counts,covariance,...} reach it?"
+    )
+    region = (root / "core/kernels/region.hpp").read_text()
+    targets = re.findall(r"#(?:el)?if defined\(VECH_TARGET_(\w+)\)((?:(?!#el).)*)", region, re.DOTALL)
+    shared = {name: re.findall(r"#define VECH_(?:SHARED|SPARSE_OF) (\w+)", text) for name, text in targets}
+    assert shared == {"avx2": [], "avx512": ["avx2"], "avx512_icl": ["avx512", "avx2"]}
 
 
 # ---- object code -------------------------------------------------------------------------------------------

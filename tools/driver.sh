@@ -26,7 +26,8 @@ rows=""
 for target in $targets; do
     rows+=" row($target)"
     units="dense sparse products bits"
-    [[ $target == avx512_icl ]] && units=bits # its other kernels are those of avx512
+    [[ $target == avx512 ]] && units="dense products bits" # and the sparse kernels of avx2
+    [[ $target == avx512_icl ]] && units=bits              # and the other kernels of avx512
     define=(-DVECH_TARGET_"$target" -DVECH_NAMESPACE="$target")
     compile "$target" "${define[@]}" core/target.cpp
     for unit in $units; do compile "$target-$unit" "${define[@]}" "core/kernels/$unit.cpp"; done

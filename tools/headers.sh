@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Compiles each header of core by itself: it includes what it needs. usage: tools/headers.sh
+# Compiles each header of core by itself, side by side: it includes what it needs. usage: tools/headers.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
-flags=(-std=c++20 -fsyntax-only -Wall -Wextra -Wno-psabi -Wno-unused-function -I. -DVECH_NAMESPACE=baseline)
-status=0
-while read -r header; do
-    "${CXX:-g++}" "${flags[@]}" -x c++ -include "$header" /dev/null || { echo "$header does not stand alone" >&2; status=1; }
-done < <(find core -name '*.hpp' | sort)
-exit $status
+alone() {
+    "${CXX:-g++}" -std=c++20 -fsyntax-only -Wall -Wextra -Wno-psabi -Wno-unused-function -I. -DVECH_NAMESPACE=baseline \
+        -x c++ -include "$1" /dev/null || { echo "$1 does not stand alone" >&2; return 1; }
+}
+export -f alone
+find core -name '*.hpp' -print0 | sort -z | xargs -0 -n 1 -P "$(nproc)" bash -c 'alone "$1"' bash

@@ -20,6 +20,7 @@
 //   fetching where each stream will go       6.6    25    67
 #pragma once
 #include "core/kernels/change.hpp"
+#include "core/kernels/pattern.hpp"
 #include "core/kernels/region.hpp"
 #include "core/kernels/rowwise.hpp"
 #include "core/layout.hpp"

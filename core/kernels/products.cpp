@@ -1,2 +1,3 @@
 #include "core/kernels/columns.hpp"
 #include "core/kernels/product.hpp"
+#include "core/kernels/sparse_product.hpp"

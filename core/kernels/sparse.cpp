@@ -1,5 +1,4 @@
 #include "core/kernels/gram.hpp"
 #include "core/kernels/mirror.hpp"
-#include "core/kernels/rowwise.hpp"
-#include "core/kernels/sparse_product.hpp"
+#include "core/kernels/pattern.hpp"
 #include "core/kernels/symmetry.hpp"

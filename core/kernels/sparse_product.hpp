@@ -2,7 +2,10 @@
 //
 // Formula      y[r] += z x[c] and y[c] += mirror(z) x[r] for each z stored at (r, c) off the diagonal.
 // Accumulator  the dtype's own, two a row. |error| <= n eps |S| |x|.
-// Bytes moved  the half once for 8 columns of x (4 of complex ones), its columns twice; x and y besides.
+// Bytes moved  the half once for as many columns of x as a vector holds, up to 8 (4 of complex ones), its columns
+// twice;
+//              x and y besides. Wider vectors than a target has go through memory: 8 float64 columns of 27-point rows
+//              took 134 ms for 9 of AVX-512 that way (AVX2, n = 125 000, beside other work).
 // Idea         Rows are cut into shares of about equally many numbers. A share writes its own rows of y, and keeps what
 //              belongs to the rows of others in a strip that is as long as its columns reach. Strips are added in a
 //              fixed order, and shares are chosen from the matrix alone: the same bits for any number of threads.
@@ -308,9 +311,11 @@ Fault multiply_sparse(const SparseProduct& job, int threads, Watch& watch) {
     std::int64_t column = 0;
     const auto with = [&]<class Real, bool is_complex, int width>(Real, std::bool_constant<is_complex>,
                                                                   std::integral_constant<int, width>) {
-        for (; column + width <= job.columns && fault == Fault::none && !watch.stop(); column += width)
-            fault = job.grow ? multiply_columns<Real, is_complex, width, true>(job, column, shares, threads, watch)
-                             : multiply_columns<Real, is_complex, width, false>(job, column, shares, threads, watch);
+        if constexpr (width == 1 || width * sizeof(Real) * (is_complex ? 2 : 1) <= VECH_VECTOR)
+            for (; column + width <= job.columns && fault == Fault::none && !watch.stop(); column += width)
+                fault = job.grow
+                            ? multiply_columns<Real, is_complex, width, true>(job, column, shares, threads, watch)
+                            : multiply_columns<Real, is_complex, width, false>(job, column, shares, threads, watch);
     };
     const auto widths = [&]<class Real, bool is_complex>(Real real, std::bool_constant<is_complex> kind) {
         if constexpr (!is_complex) with(real, kind, std::integral_constant<int, 8>{});

@@ -198,10 +198,97 @@ def test_a_scale_near_the_root_of_two_is_not_taken_for_it(off, on):
 
 
 def test_a_solution_beyond_the_dtype_is_told():
-    half = [*stores("definite", 1e-300)][1]
-    for solver in ("auto", "cg", "minres"):
+    packed, half = stores("definite", 1e-300)
+    for S, solver in ((packed, "auto"), (half, "auto"), (half, "cg"), (half, "minres")):
         with pytest.raises(OverflowError, match="x has numbers beyond float64: divide b by a number first"):
-            solve(half, np.full(N, 1e100), solver=solver)
+            solve(S, np.full(N, 1e100), solver=solver)
+
+
+def test_an_inverse_beyond_the_dtype_is_told():
+    message = "the inverse has numbers beyond float64: multiply S by a number first"
+    for name in ("definite", "indefinite"):
+        with pytest.raises(OverflowError, match=message):
+            inverse(next(stores(name, 1e-310)))
+    F = cholesky(next(stores("definite", 1e-310)))
+    with pytest.raises(OverflowError, match=message):
+        F.inverse()
+    with pytest.raises(OverflowError, match="x has numbers beyond float64: divide b by a number first"):
+        F.solve(np.ones(N))
+
+
+# ---- at the ends of a dtype, where numbers are whole multiples of the least one ----------------
+
+ENDS = {"f4": (-149, 105), "f8": (-1074, 1000), "c8": (-149, 105), "c16": (-1074, 1000)}
+HELD = {
+    "definite": ("vech", "hermitian"),
+    "definite in svec": ("svec-lower", "hermitian"),
+    "definite in a rectangle": ("lapack-rfp-tu", "hermitian"),
+    "indefinite": ("vech", "hermitian"),
+    "indefinite in svec": ("svec-upper", "symmetric"),
+    "skew": ("condensed", "skew"),
+}
+
+
+def whole(name, dtype, n=12):
+    """A half of whole numbers, exact times any power of two; its layout and kind."""
+    layout, kind = vech.as_layout(HELD[name][0]), HELD[name][1]
+    parts = np.random.default_rng(3).integers(-9, 10, (2, layout.length(n)))
+    half = (parts[0] + 1j * parts[1] if np.dtype(dtype).kind == "c" else parts[0]).astype(dtype)
+    if kind != "skew":
+        half[layout.diagonal_slots(n)] = 400 if name.startswith("definite") else np.arange(n) - 5
+    return half, layout, kind
+
+
+def raised(x, exponent):
+    """x times two to the exponent, to the bit."""
+    real = np.ldexp(x.real, exponent)
+    return real + 1j * np.ldexp(x.imag, exponent) if x.dtype.kind == "c" else real
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("end", [0, 1])
+@pytest.mark.parametrize("dtype", ENDS)
+@pytest.mark.parametrize("name", HELD)
+def test_factors_at_the_ends_of_a_dtype_have_all_digits(name, dtype, end):
+    half, layout, kind = whole(name, dtype)
+    exponent, rtol = ENDS[dtype][end], 4000 * float(np.finfo(dtype).eps)
+    S, T = (vech.Packed(numbers, layout, kind=kind) for numbers in (half, raised(half, exponent)))
+    sign, logarithm = slogdet(S)
+    logarithm += S.n * exponent * np.log(2)
+    assert slogdet(T) == (pytest.approx(sign, rel=rtol), pytest.approx(logarithm, rel=rtol))
+    assert cond(T) == pytest.approx(cond(S), rel=rtol)
+    tasks = [solve, lambda S, b: solve(S, b[:, :1])]
+    if name.startswith("definite"):
+        tasks.append(lambda S, b: cholesky(S).solve(b))
+        tasks.append(lambda S, _: cholesky(S).half / (1 if S is not T else np.exp2(exponent / 2)))
+        assert cholesky(T).logdet() == pytest.approx(logarithm, rel=rtol)
+    b = np.random.default_rng(4).integers(-99, 100, (S.n, 5)).astype(dtype)
+    for task in tasks:
+        want = task(S, b)
+        np.testing.assert_allclose(task(T, raised(b, exponent)), want, rtol=0, atol=rtol * np.abs(want).max())
+
+
+@pytest.mark.parametrize("name", ["definite", "indefinite"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_tiny_right_sides_keep_their_digits_beside_others(name, dtype):
+    half, layout, kind = whole(name, dtype)
+    least = ENDS[dtype][0]
+    exponents = np.array([least, least // 2])
+    b = np.random.default_rng(4).integers(-99, 100, (12, 2)).astype(dtype)
+    want = solve(vech.Packed(half, layout, kind=kind), b)
+    S = vech.Packed(raised(half, least * 2 // 3), layout, kind=kind)
+    got = np.ldexp(solve(S, np.ldexp(b, exponents)), least * 2 // 3 - exponents)
+    np.testing.assert_allclose(got, want, rtol=0, atol=4000 * float(np.finfo(dtype).eps) * np.abs(want).max())
+
+
+def test_an_implied_diagonal_of_ones_is_not_lifted_with_tiny_numbers():
+    S = vech.Packed(np.array([1e-320, 2e-320, 3e-320]), vech.Layout(diagonal="one"))
+    assert slogdet(S) == (1.0, 0.0)
+    np.testing.assert_array_equal(solve(S, np.ones(3)), np.ones(3))
+
+
+def test_the_condition_of_huge_numbers_beside_an_implied_diagonal():
+    assert cond(vech.Packed(np.array([1e300]), vech.Layout(diagonal="one"))) == pytest.approx(1.0)
 
 
 # ---- options of iterations -----------------------------------------------------------------------------------

@@ -364,6 +364,14 @@ def test_what_does_not_fit_is_told(error, message, options):
         eigsh(S, 1, **options)
 
 
+def test_the_smallest_ones_are_advised_to_take_a_shift():
+    S = vech.Packed(vech.pack(np.diag(np.linspace(-1, 1, 200) ** 3)))
+    with pytest.raises(
+        np.linalg.LinAlgError, match=r"larger tol; those next to zero are found fast by sigma=0$"
+    ):
+        eigsh(S, 6, "SM", maxiter=1)
+
+
 def test_restarts_that_do_not_suffice_are_told():
     found = r"\d of 6 eigenvalues are found after 1 restarts: allow more \(maxiter=\), more vectors .* sigma="
     with pytest.raises(np.linalg.LinAlgError, match=found):

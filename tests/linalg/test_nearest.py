@@ -690,15 +690,13 @@ def test_a_correlation_cannot_have_a_floor_of_one():
     says(ValueError, "floor must be below 1, not 1.0", nearest_correlation, store(correlation(3)), floor=1)
 
 
-def test_zeros_give_the_floor_no_scale():
-    says(
-        ValueError,
-        "S is all zeros, which gives its floor no scale: pass floor=",
-        nearest_psd,
-        vech.Packed(np.zeros(3)),
-    )
-    found = nearest_psd(vech.Packed(np.zeros(3)), floor=0.5)
-    np.testing.assert_array_equal(found.matrix.half, [0.5, 0, 0.5])
+@pytest.mark.parametrize("layout", ["vech", "svec-lower", "condensed"])
+def test_zeros_are_their_own_nearest_matrix_unless_a_floor_is_given(layout):
+    S = vech.Packed(np.zeros(3), layout)
+    found = nearest_psd(S)
+    assert (found.distance, found.iterations, found.smallest_eigenvalue) == (0, 0, 0)
+    np.testing.assert_array_equal(found.matrix.expand(), S.expand())
+    np.testing.assert_array_equal(nearest_psd(S, floor=0.5).matrix.expand(), np.eye(S.n) / 2)
 
 
 @pytest.mark.parametrize("tol", (0, -1, np.nan, "fine"))

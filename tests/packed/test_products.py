@@ -472,7 +472,7 @@ def test_an_inner_product_of_two_kinds():
 
 
 def test_an_inner_product_needs_equal_sides():
-    with pytest.raises(ValueError, match="sides 2 and 3"):
+    with pytest.raises(ValueError, match="matrices of 2 and of 3 rows do not fit each other"):
         norms.inner(
             Half(np.ones(3), vech.Layout(), Kind.SYMMETRIC), Half(np.ones(6), vech.Layout(), Kind.SYMMETRIC)
         )

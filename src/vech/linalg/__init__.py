@@ -9,7 +9,8 @@ from vech.linalg.algebra import (
     kronecker_square,
     symmetrizer,
 )
-from vech.linalg.factor import Cholesky, SignLogdet, Triangle, cholesky
+from vech.linalg.factor.answers import SignLogdet
+from vech.linalg.factor.cholesky import Cholesky, Triangle, cholesky
 from vech.linalg.nearest import Nearest, nearest_correlation, nearest_psd, shrink_to_psd
 from vech.linalg.solving import cond, inverse, slogdet, solve
 from vech.linalg.spectral import eigh, eigsh, inner, lobpcg, norm

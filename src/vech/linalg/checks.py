@@ -124,6 +124,7 @@ def check_finite(S: Store, name: str = "S", who: str = "factors need") -> None:
 
 def check_finite_array(x: Array, name: str, task: str) -> None:
     """The same of an argument beside S."""
-    for at in np.argwhere(~np.isfinite(x))[:1]:
-        place = ", ".join(map(str, at))
-        raise ValueError(f"{name}[{place}] is {x[tuple(at)]}: {task} needs finite numbers")
+    finite = np.isfinite(x)
+    if not finite.all():
+        at = tuple(np.argwhere(~finite)[0])
+        raise ValueError(f"{name}[{', '.join(map(str, at))}] is {x[at]}: {task} needs finite numbers")

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array, Dtype, as_array
+from vech.layouts.kind import Kind
 from vech.layouts.layout import one_of
-from vech.linalg import sparse_solve
 from vech.linalg.checks import (
     check_finite,
     check_finite_array,
@@ -17,14 +17,17 @@ from vech.linalg.checks import (
     selfadjoint,
     work_dtype,
 )
-from vech.linalg.factor import rectangle_of
+from vech.linalg.factor.answers import check_regular, solution
+from vech.linalg.factor.choice import factored
+from vech.linalg.factor.promise import Factor
+from vech.linalg.factor.rectangle import Rectangle, rectangle_of
+from vech.linalg.factor.sparse import SparseFactor, is_definite, shifted
 from vech.linalg.lanczos import Operator
-from vech.linalg.rectangle import Rectangle
 from vech.linalg.semidefinite import Range, range_of
-from vech.linalg.solving import factored
 from vech.linalg.units import over, power_of_two, scaled, unit_of
 from vech.moves.converting import convert
 from vech.moves.foreign import judged
+from vech.moves.runs import Half
 from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
 from vech.store import Store, common_labels
@@ -176,11 +179,14 @@ def _inverse_of(M: Any, dtype: Dtype, unit: float) -> Apply:
     if not _has_factor(M):
         raise ValueError("M is not positive definite, as S x = value M x needs")
     if is_sparse(M):
-        factor = sparse_solve.SparseFactor(_over(M, dtype, unit))
-        return lambda b: factor.solve(b).astype(dtype, copy=False)
+        return _solver(SparseFactor(_over(M, dtype, unit)), dtype)
     rectangle = _rectangle(packed(M), dtype, unit)
     rectangle.factor()
-    return lambda b: rectangle.solve(np.array(b, dtype, order="F"))
+    return _solver(rectangle, dtype)
+
+
+def _solver(factor: Factor, dtype: Dtype) -> Apply:
+    return lambda b: solution(factor, np.array(b, factor.dtype, order="F")).astype(dtype, copy=False)
 
 
 def _has_factor(M: Store, *, slack: int = 0) -> bool:
@@ -188,60 +194,55 @@ def _has_factor(M: Store, *, slack: int = 0) -> bool:
     dtype, unit = np.result_type(work_dtype(M.dtype, "M"), np.float64), unit_of(M)
     amount = slack * 4 * M.n * float(np.finfo(work_dtype(M.dtype, "M")).eps)
     if is_sparse(M):
-        return sparse_solve.is_definite(sparse_solve.shifted(M, -amount * unit) if slack else M)
+        return is_definite(shifted(M, -amount * unit) if slack else M)
     rectangle = _rectangle(packed(M), dtype, unit)
     rectangle.lower_diagonal(-amount)
     return rectangle.factor() == 0
 
 
 def _rectangle(M: Packed, dtype: Dtype, unit: float) -> Rectangle:
-    return rectangle_of(over(M.half.astype(dtype), unit), M.layout, _kind(dtype))
+    return rectangle_of(Half(over(M.half.astype(dtype), unit), M.layout, Kind.HERMITIAN.of(dtype)))
 
 
 def _shifted_inverse(
     S: Store, M: Any, sigma: float, shift: float, unit: float, mass_unit: float, dtype: Dtype
 ) -> Apply:
     """(S / unit - shift M / mass_unit)^-1; M is I if it is None."""
-    singular = f"sigma = {sigma} is an eigenvalue, and has no factor: take a number beside it"
-    if is_sparse(S) and (M is None or is_sparse(M)):
-        S = _over(S, dtype, unit)
-        difference = sparse_solve.shifted(S, shift) if M is None else S - _over(M, dtype, mass_unit) * shift
-        try:
-            sparse = sparse_solve.SparseFactor(difference)
-        except np.linalg.LinAlgError as error:
-            raise np.linalg.LinAlgError(singular) from error
-        return lambda b: sparse.solve(b).astype(dtype, copy=False)
-    if M is not None and not isinstance(M, Store):
-        raise TypeError(
-            f"M is a {type(M).__name__}, which has no numbers to shift S by: pass OPinv, (S - sigma M)^-1"
-        )
-    shifted = _plain(S, dtype, unit)
-    if M is None:
-        shifted.add_diagonal(-shift)
-    else:
-        shifted.half[...] -= dtype.type(shift) * _plain(M, dtype, mass_unit).half
-    factor = factored(shifted, dtype)
-    if not factor.pivots().all():
-        raise np.linalg.LinAlgError(singular)
-    return lambda b: factor.solve(np.array(b, dtype, order="F"))
+    try:
+        factor: Factor
+        if is_sparse(S) and (M is None or is_sparse(M)):
+            S = _over(S, dtype, unit)
+            factor = SparseFactor(shifted(S, shift) if M is None else S - _over(M, dtype, mass_unit) * shift)
+        elif M is None or isinstance(M, Store):
+            difference = _plain(S, dtype, unit)
+            if M is None:
+                difference.add_diagonal(-shift)
+            else:
+                difference.half[...] -= dtype.type(shift) * _plain(M, dtype, mass_unit).half
+            factor = factored(difference, dtype)
+        else:
+            raise TypeError(
+                f"M is a {type(M).__name__}, which has no numbers to shift S by: pass OPinv, (S - sigma M)^-1"
+            )
+        check_regular(factor)
+    except np.linalg.LinAlgError as error:
+        raise np.linalg.LinAlgError(
+            f"sigma = {sigma} is an eigenvalue, and has no factor: take a number beside it"
+        ) from error
+    return _solver(factor, dtype)
 
 
 def _over(S: SparseHalf, dtype: Dtype, unit: float) -> SparseHalf:
     """S / unit."""
     data = over(S.data.astype(dtype), unit)
-    return SparseHalf(S.indptr, S.indices, data, S.n, triangle=S.triangle, kind=_kind(dtype))
+    return SparseHalf(S.indptr, S.indices, data, S.n, triangle=S.triangle, kind=Kind.HERMITIAN.of(dtype))
 
 
 def _plain(S: Store, dtype: Dtype, unit: float) -> Packed:
     """S / unit in "vech"."""
     S = packed(S)
-    half = convert(S.half.astype(dtype), S.layout, "vech", kind=_kind(dtype))
-    return Packed(over(half, unit), kind=_kind(dtype))
-
-
-def _kind(dtype: Dtype) -> str:
-    """Of matrices that are their own adjoint, a real M beside a complex S among them."""
-    return "hermitian" if dtype.kind == "c" else "symmetric"
+    half = convert(S.half.astype(dtype), S.layout, "vech", kind=Kind.HERMITIAN.of(dtype))
+    return Packed(over(half, unit), kind=Kind.HERMITIAN.of(dtype))
 
 
 # ---------------------------------------------------------------- what is taken

@@ -134,7 +134,7 @@ def _run(
     k = min(operator.n - beside, max(k, ends) if beside else k)
     columns = k if beside else 1
     room = min(times * (max(room, 2 * k + 1, 20) + 4 * (columns - 1)), operator.n - beside)
-    basis = _Basis(operator, beside + room + columns, random)
+    basis = Basis(operator, beside + room + columns, random)
     if known is not None:
         for vector in known.vectors.T:
             basis.append(vector)
@@ -181,7 +181,7 @@ def _run(
     )
 
 
-class _Basis:
+class Basis:
     """Orthonormal vectors as columns, one after the other."""
 
     def __init__(self, operator: Operator, room: int, random: np.random.Generator) -> None:

@@ -14,7 +14,7 @@ from vech.layouts.kind import Kind
 from vech.layouts.layout import as_integer
 from vech.linalg import lanczos
 from vech.linalg.checks import as_packed, check_finite, check_selfadjoint
-from vech.linalg.factor import rectangle_of
+from vech.linalg.factor.rectangle import rectangle_of
 from vech.linalg.newton import eigenpairs, largest_of, newton, with_diagonal
 from vech.linalg.units import magnitude, power_of_two
 from vech.moves.converting import convert
@@ -34,7 +34,7 @@ class Nearest(NamedTuple):
     Attributes
     ----------
     matrix : Packed
-        Has a Cholesky factor. In the layout and dtype (native) of what was given, its diagonal stored; labels
+        Has a Cholesky factor, but for zeros. In the layout and dtype (native) of what was given, its diagonal stored; labels
         follow.
     distance : float
         Frobenius norm of the difference, over the full matrix; infinity where float64 ends.
@@ -139,7 +139,7 @@ def nearest_psd(S: Packed | ArrayLike, *, floor: float | None = None) -> Nearest
         Its diagonal may be of any sign.
     floor : float, optional
         The smallest eigenvalue of the result. By default 4 n eps of the dtype times the largest number by size,
-        raised where LAPACK needs more to factorise the result.
+        raised where LAPACK needs more to factorise the result; without one zeros are their own answer.
 
     Returns
     -------
@@ -149,7 +149,7 @@ def nearest_psd(S: Packed | ArrayLike, *, floor: float | None = None) -> Nearest
     Raises
     ------
     ValueError
-        For NaN or infinity, a matrix of zeros without a `floor`, or a `floor` that is not positive.
+        For NaN or infinity, or a `floor` that is not positive.
     OverflowError
         If the result exceeds the dtype.
     TypeError
@@ -176,10 +176,8 @@ def nearest_psd(S: Packed | ArrayLike, *, floor: float | None = None) -> Nearest
     least = 0.0 if floor is None else _as_floor(floor)
     largest = norms.norm(S._held, "max")
     unit = power_of_two(max(largest, least))
-    if S.n and not unit:
-        raise ValueError(
-            "S is all zeros, which gives its floor no scale: pass floor=, the smallest eigenvalue"
-        )
+    if not unit:
+        return _unchanged(S)
     if floor is None:
         least = 4 * S.n * epsilon(S.dtype) * largest
     if _has_factor(S, least):
@@ -317,7 +315,8 @@ def _shifted(matrix: Array, amount: float) -> Array:
 
 def _has_factor(S: Packed, least: float = 0.0) -> bool:
     """Whether ``S - least I`` has a Cholesky factor, in the dtype of S and in the way of `cholesky`."""
-    rectangle = rectangle_of(S.half.astype(S.dtype.newbyteorder("="), copy=False), S.layout, S.kind)
+    numbers = S.half.astype(S.dtype.newbyteorder("="), copy=False)
+    rectangle = rectangle_of(S._held._replace(numbers=numbers))
     rectangle.lower_diagonal(least)
     return rectangle.factor() == 0
 
@@ -374,7 +373,7 @@ def _smallest_of_half(matrix: Packed) -> float:
     unit = magnitude(matrix)
     wide = matrix.half.astype(np.result_type(matrix.dtype, np.float64))
     wide /= unit
-    factor = rectangle_of(wide, matrix.layout, matrix.kind)
+    factor = rectangle_of(matrix._held._replace(numbers=wide))
     factor.factor()
 
     operator = lanczos.Operator(n, factor.dtype, lambda b: factor.solve(np.array(b, order="F")))

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array, Dtype
-from vech.linalg import sparse_solve
 from vech.linalg.checks import is_sparse
+from vech.linalg.factor.sparse import is_definite, shifted
 from vech.packed.packed import packed
 from vech.sparse import SparseHalf
 from vech.store import Store
@@ -34,7 +34,7 @@ def range_of(M: Store, dtype: Dtype, unit: float, eps: float) -> Range:
     if is_sparse(M):
         over = sparse.diags_array(1 / root)
         scaled = SparseHalf.from_sparse(sparse.csr_array(over @ block @ over), kind="hermitian", use="lower")
-        if rows.size and sparse_solve.is_definite(sparse_solve.shifted(scaled, slack)):
+        if rows.size and is_definite(shifted(scaled, slack)):
             places = (np.ones(rows.size, dtype), (rows, np.arange(rows.size)))
             return Range(sparse.csr_array(places, shape=(M.n, rows.size)), block.astype(dtype))
         block = block.toarray()

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import frames
 from vech.arrays import Array, Dtype, as_array, family
-from vech.layouts.kind import Kind
-from vech.linalg import sparse_solve
-from vech.linalg.checks import as_packed, check_finite, is_selfadjoint, is_sparse, work_dtype
-from vech.linalg.factor import (
-    Cholesky,
+from vech.layouts.layout import one_of
+from vech.linalg.checks import as_packed, check_finite, check_finite_array, half_of, is_sparse, work_dtype
+from vech.linalg.factor.answers import (
     SignLogdet,
+    check_regular,
     check_rows,
-    columns,
+    determinant,
     one_norm,
-    product,
-    sign_logdet,
-    try_cholesky,
+    solution,
+    solved,
+    within,
 )
-from vech.linalg.rectangle import Rectangle
-from vech.linalg.units import lift, magnitude, times_power
-from vech.moves.packing import pack
+from vech.linalg.factor.choice import factored, invertible
+from vech.linalg.factor.sparse import DETERMINANT, DIRECT, SparseFactor
+from vech.linalg.iterative import OPTIONS, iterated
+from vech.linalg.units import magnitude, times_power
 from vech.packed import norms
 from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
-
-LOG_2 = float(np.log(2))
-MANY = 8  # from n / MANY right sides on LU is faster than LDL^H, whose solver takes them one by one
 
 
 def solve(
@@ -73,15 +71,19 @@ def solve(
         If S is singular (see the Notes), or an iteration ends too soon.
     ValueError, TypeError
         As `cholesky`, and for a b that does not fit; "auto" takes every kind.
+    OverflowError
+        If x has numbers beyond the dtype.
     ModuleNotFoundError
         If the solver is not installed.
 
     Notes
     -----
-    A Packed: tries `cholesky`, in memory for one more half. If S is not positive definite, the full matrix is made
-    and factored in place: by the ``L D L^T`` of J. Bunch & L. Kaufman (Math. Comp. 31(137), 1977;
-    LAPACK's ?sytrf, ?hetrf), or by LU where S is skew or b
-    has more than n / 8 columns.
+    A Packed: tries `cholesky`, in memory for one more half. If S is not positive definite, the full
+    matrix is made and factored in place: by the ``L D L^T`` of J. Bunch & L. Kaufman (Math. Comp.
+    31(137), 1977; LAPACK's ?sytrf, ?hetrf), or by LU (?getrf), with twice the operations, where S is
+    skew, where b has more than n / 8 columns, and with SciPy before 1.15, which does not solve by the
+    former. Numbers near the least ones of the dtype are multiplied by a power of two first, and lose no
+    digits.
 
     A SparseHalf: the factor, in float64, takes as much time and memory as its fill asks for. Solutions are refined
     until their residual is rounding of ``|S| |x|``.
@@ -100,30 +102,45 @@ def solve(
     >>> solve(S, np.array([0.0, 3.0])).round(12), solve(S, np.array([0.0, 3.0]), solver="cg").round(8)
     (array([1., 2.]), array([1., 2.]))
     """
-    S = S if is_sparse(S) else as_packed(S, "solve")
-    frames.check_along(b, 0, S.labels, "b")
-    solution: Array = frames.like(b, _solved(S, b, solver, options, threads))
-    return solution
+    half = half_of(S, "solve")
+    _check_solver(solver, options, is_sparse(half))
+    frames.check_along(b, 0, half.labels, "b")
+    x: Array = frames.like(b, _solved(half, as_array(b, "b"), solver, options, threads))
+    return x
 
 
-def _solved(
-    S: Packed | SparseHalf, b: ArrayLike, solver: str, options: dict[str, Any], threads: int | None
-) -> Array:
-    if is_sparse(S):
-        return sparse_solve.solve(S, b, solver, options, threads)
-    assert isinstance(S, Packed)
-    if solver != "auto" or options:
-        raise TypeError(
-            f"a Packed is solved by LAPACK: leave {', '.join(['solver', *options])} out, or take a SparseHalf"
-        )
-    b = as_array(b, "b")
-    check_rows(b, S.n)
-    wide = np.result_type(work_dtype(S.dtype, "S"), work_dtype(b.dtype, "b"))
+def _solved(half: Any, b: Array, solver: str, options: dict[str, Any], threads: int | None) -> Array:
+    check_rows(b, half.n)
+    wide = np.result_type(work_dtype(half.dtype, "S"), work_dtype(b.dtype, "b"))
     if b.size == 0:
         return np.zeros(b.shape, wide)
-    dtype = wide if family(S.dtype) == "c" else np.zeros(0, wide).real.dtype
-    many = b.ndim == 2 and b.shape[1] > S.n // MANY
-    return columns(b, S.n, dtype, factored(S, dtype, threads, many=many).solve)
+    if not is_sparse(half):
+        dtype = wide if family(half.dtype) == "c" else np.zeros(0, wide).real.dtype
+        x = solved(factored(half, dtype, threads, columns=b.shape[1] if b.ndim == 2 else 1), b)
+    else:
+        check_finite(half)
+        check_finite_array(b, "b", "solve")
+        if solver in OPTIONS:
+            x = iterated(half, b, solver, options, wide, threads)
+        else:
+            x = solved(SparseFactor(half, solver, threads), b)
+    with np.errstate(over="ignore"):
+        return within(x.astype(wide, copy=False), "x", "divide b")
+
+
+def _check_solver(solver: str, options: dict[str, Any], sparse: bool) -> None:
+    """Refuse a solver, or options of one, that does not go with S."""
+    if not sparse:
+        if solver != "auto" or options:
+            without = ", ".join(["solver", *options])
+            raise TypeError(f"a Packed is solved by LAPACK: leave {without} out, or take a SparseHalf")
+        return
+    one_of("solver", solver, ("auto", *DIRECT, *OPTIONS))
+    if options and solver not in OPTIONS:
+        raise TypeError(
+            f"solver={solver!r} takes no {', '.join(options)}: they are options of SciPy's cg and minres, "
+            f"so say solver='cg' or solver='minres'"
+        )
 
 
 def inverse(S: Packed | ArrayLike, *, threads: int | None = None) -> Packed:
@@ -147,6 +164,8 @@ def inverse(S: Packed | ArrayLike, *, threads: int | None = None) -> Packed:
         If S is singular.
     ValueError, TypeError
         As `solve`.
+    OverflowError
+        If the inverse has numbers beyond the dtype.
 
     Notes
     -----
@@ -163,13 +182,10 @@ def inverse(S: Packed | ArrayLike, *, threads: int | None = None) -> Packed:
     dtype = work_dtype(S.dtype, "S")
     if S.n == 0:
         return Packed(S.half.astype(dtype), S.layout, kind=S.kind, labels=S.labels)
-    factor = factored(S, dtype, threads, many=True)
-    if isinstance(factor, Rectangle):
-        return Cholesky(factor, S).inverse()
-    assert isinstance(factor, _LU)
     layout = S.layout if S.layout.implied is None else S.layout.plain
-    full = _with_settled_diagonal(factor.inverse(), S.kind)
-    half = pack(full, layout, kind=S.kind, use=layout.triangle, threads=threads)
+    factor = invertible(S, dtype, threads)
+    check_regular(factor)
+    half = within(times_power(factor.inverse(layout, threads), factor.exponent), "the inverse", "multiply S")
     return Packed(half, layout, kind=S.kind, labels=S.labels)
 
 
@@ -206,15 +222,17 @@ def slogdet(S: Packed | SparseHalf | ArrayLike, *, threads: int | None = None) -
     >>> float(sign * np.exp(logabsdet))
     -4.0
     """
-    if is_sparse(S):
-        return sparse_solve.slogdet(S, threads)
-    S = as_packed(S, "slogdet")
-    dtype = work_dtype(S.dtype, "S")
-    if S.n == 0:
+    half = half_of(S, "slogdet")
+    dtype = work_dtype(half.dtype, "S")
+    if half.n == 0:
         return SignLogdet(1.0, 0.0)
-    factor = factored(S, dtype, threads)
-    sign, logarithm = product(factor.pivots())
-    return sign_logdet(sign, logarithm - S.n * factor.exponent * LOG_2, S)
+    if not is_sparse(half):
+        return determinant(factored(half, dtype, threads), half)
+    check_finite(half)
+    try:
+        return determinant(SparseFactor(half, threads=threads, among=DETERMINANT), half)
+    except np.linalg.LinAlgError:
+        return SignLogdet(0.0, -np.inf)
 
 
 def cond(S: Packed | ArrayLike, *, threads: int | None = None) -> float:
@@ -256,28 +274,10 @@ def cond(S: Packed | ArrayLike, *, threads: int | None = None) -> float:
         return 0.0
     S = _in_its_unit(S, dtype)
     factor = factored(S, dtype, threads)
-    if not factor.pivots().all():
+    if factor.singular:
         return float("inf")
-    inverse = one_norm(factor.solve, S.n, dtype, symmetric=not S.kind.conjugates)
+    inverse = one_norm(partial(solution, factor), S.n, dtype, symmetric=not S.kind.conjugates)
     return norms.norm(S._held, 1) * inverse
-
-
-def factored(
-    S: Packed, dtype: Dtype, threads: int | None = None, *, many: bool = False
-) -> Rectangle | _LU | _BunchKaufman:
-    """The factor that suits S: of Cholesky, or of the expanded matrix by the way for one or for many columns."""
-    if is_selfadjoint(S) and (S.diagonal().real > 0).all():
-        rectangle, minor = try_cholesky(S, dtype, threads)
-        if not minor:
-            return rectangle
-        del rectangle  # S expands in the memory it had
-    check_finite(S)
-    from scipy.linalg import lapack
-
-    pivoted = (
-        many or S.kind.negates or not hasattr(lapack, "dsytrs")
-    )  # SciPy has it, and ?hetrs, from 1.15 on
-    return (_LU if pivoted else _BunchKaufman)(S, dtype, threads)
 
 
 def _in_its_unit(S: Packed, dtype: Dtype) -> Packed:
@@ -285,102 +285,5 @@ def _in_its_unit(S: Packed, dtype: Dtype) -> Packed:
     exponent, far = round(np.log2(magnitude(S) or 1.0)), np.finfo(dtype).maxexp // 2
     if -far < exponent < far:
         return S
-    return Packed(
-        times_power(S.half.astype(dtype), -exponent),
-        S.layout.plain if S.layout.implied else S.layout,
-        kind=S.kind,
-    )
-
-
-class _LU:
-    """P L U of the expanded matrix."""
-
-    def __init__(self, S: Packed, dtype: Dtype, threads: int | None) -> None:
-        from scipy.linalg import get_lapack_funcs
-
-        self.n, self.dtype = S.n, dtype
-        self._getrf, self._getrs, self._getri, self._lwork = get_lapack_funcs(
-            ("getrf", "getrs", "getri", "getri_lwork"), dtype=dtype
-        )
-        full = expanded(S, dtype, threads)
-        self.exponent = _lifted(full)
-        self._factors, self._swaps, info = self._getrf(full, overwrite_a=True)
-        self._singular = info > 0 or (S.kind is Kind.SKEW and S.n % 2 == 1)
-
-    def solve(self, b: Array) -> Array:
-        _check_regular(self._singular)
-        x = self._getrs(self._factors, self._swaps, b, overwrite_b=True)[0]
-        return times_power(x, self.exponent) if self.exponent else x
-
-    def inverse(self) -> Array:
-        _check_regular(self._singular)
-        lwork = int(self._lwork(self.n)[0].real)
-        full = self._getri(self._factors, self._swaps, lwork=lwork, overwrite_lu=True)[0]
-        return times_power(full, self.exponent) if self.exponent else full
-
-    def pivots(self) -> Array:
-        """Numbers whose product is the determinant of the matrix times two to the `exponent`."""
-        if self._singular:
-            return np.zeros(1)
-        swapped = np.count_nonzero(self._swaps != np.arange(self.n))
-        return np.append(np.diagonal(self._factors), (-1.0) ** swapped)
-
-
-class _BunchKaufman:
-    """L D L^T (L D L^H of a Hermitian one) of the expanded matrix."""
-
-    def __init__(self, S: Packed, dtype: Dtype, threads: int | None) -> None:
-        from scipy.linalg import get_lapack_funcs
-
-        self.n, self.dtype = S.n, dtype
-        self._hermitian = S.kind is Kind.HERMITIAN
-        name = "he" if self._hermitian else "sy"
-        trf, self._trs, lwork = get_lapack_funcs(
-            (f"{name}trf", f"{name}trs", f"{name}trf_lwork"), dtype=dtype
-        )
-        work = int(lwork(self.n, lower=True)[0].real)
-        full = expanded(S, dtype, threads)
-        self.exponent = _lifted(full)
-        self._factors, self._swaps, info = trf(full, lower=True, lwork=work, overwrite_a=True)
-        self._singular = info > 0
-
-    def solve(self, b: Array) -> Array:
-        _check_regular(self._singular)
-        x = self._trs(self._factors, self._swaps, b, lower=True, overwrite_b=True)[0]
-        return times_power(x, self.exponent) if self.exponent else x
-
-    def pivots(self) -> Array:
-        """The same of D: of a block of it, its determinant in two factors."""
-        if self._singular:
-            return np.zeros(1)
-        pivots = np.diagonal(self._factors).copy()
-        firsts = np.flatnonzero(self._swaps < 0)[::2]
-        a, below, c = pivots[firsts], self._factors[firsts + 1, firsts], pivots[firsts + 1]
-        mirrored = below.conj() if self._hermitian else below
-        pivots[firsts] = below
-        pivots[firsts + 1] = a / below * c - mirrored
-        return pivots
-
-
-def expanded(S: Packed, dtype: Dtype, threads: int | None) -> Array:
-    """The full matrix in Fortran order, with the diagonal of its kind."""
-    half = S.half.astype(dtype, copy=False)
-    full = Packed(half, S.layout, kind=S.kind).T.expand(threads=threads).T
-    return _with_settled_diagonal(full, S.kind)
-
-
-def _lifted(full: Array) -> int:
-    """The exponent of the power of two that a matrix of tiny numbers is multiplied by, lest pivots have no inverse."""
-    if exponent := lift(full.T):
-        full[...] = times_power(full, exponent)
-    return exponent
-
-
-def _with_settled_diagonal(full: Array, kind: Kind) -> Array:
-    np.fill_diagonal(full, kind.settled(full.diagonal()))
-    return full
-
-
-def _check_regular(singular: bool) -> None:
-    if singular:
-        raise np.linalg.LinAlgError("S is singular: it has no inverse, and S x = b no single solution")
+    half = exponent // 2
+    return cast(Packed, S.astype(dtype) * 2.0**-half * 2.0 ** (half - exponent))

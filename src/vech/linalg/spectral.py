@@ -24,10 +24,11 @@ from vech.linalg.checks import (
     is_sparse,
     work_dtype,
 )
+from vech.linalg.factor.full import expanded
 from vech.linalg.generalised import generalised
-from vech.linalg.solving import expanded
 from vech.linalg.units import over, scaled, unit_of
 from vech.moves.foreign import judged_options
+from vech.operators import check_same_side
 from vech.packed import norms
 from vech.packed.packed import Packed
 from vech.store import Store, common_labels
@@ -165,7 +166,9 @@ def eigsh(
         start = None if start is None else problem.start(start)
         start = start if start is None or start.any() else None
         rounding = lanczos.rounding(S.n, dtype)
-        advice = "" if problem.inverted else "; values in the midst of others are found fast by sigma="
+        near = "those next to zero" if which == "SM" else "values in the midst of others"
+        shift = "sigma=0" if which == "SM" else "sigma="
+        advice = "" if problem.inverted else f"; {near} are found fast by {shift}"
         accuracy = lanczos.Accuracy(
             max(float(tol), rounding), 0.0 if problem.inverted else rounding, most, advice
         )
@@ -347,7 +350,8 @@ def eigh(S: Packed | ArrayLike, *, threads: int | None = None, **options: Any) -
         )
     check_selfadjoint(S, "eigh", EVERY)
     check_finite(S)
-    full = expanded(S, work_dtype(S.dtype, "S"), threads)
+    numbers = S.half.astype(work_dtype(S.dtype, "S"), copy=False)
+    full = expanded(S._held._replace(numbers=numbers), threads)
     return eigh(full, lower=True, overwrite_a=True, check_finite=False, **options)
 
 
@@ -433,7 +437,7 @@ def inner(S: Store | ArrayLike, T: Store | ArrayLike) -> Any:
     if a.n == b.n:
         common_labels(a.labels, b.labels)
     if is_sparse(a) or is_sparse(b):
-        norms.check_sides(a.n, b.n)
+        check_same_side(b.n, a.n)
         return sparse_norms.inner(a, b)
     a, b = (x.astype(float) if family(x.dtype) in "biu" else x for x in (a, b))
     return norms.inner(a._held, b._held)

@@ -13,6 +13,8 @@ from vech.packed import norms
 from vech.packed.packed import packed
 from vech.store import Store
 
+LOOK = 2**14  # numbers looked at together
+
 
 def magnitude(S: Any) -> float:
     """The power of two at or below the largest |s_ij|, by which S is divided without rounding; 0 of zeros."""
@@ -32,7 +34,9 @@ def unit_of(S: Store) -> float:
 
 
 def times_power(x: Array, exponent: Any) -> Array:
-    """x times two to the exponent, one for all or one for each column, in two steps that no exponent overflows."""
+    """x times two to the exponent, of all or of each column, in two steps that none overflows."""
+    if isinstance(exponent, int) and not exponent:
+        return x
     real = np.zeros(0, x.dtype).real.dtype
     before = np.asarray(exponent) // 2
     with np.errstate(over="ignore", under="ignore"):
@@ -45,10 +49,13 @@ def over(x: Array, unit: float) -> Array:
 
 
 def lift(x: Array) -> int:
-    """The exponent of a power of two that takes numbers near the least ones to one; 0 of others. x is contiguous."""
-    parts = x.view(x.real.dtype)
-    largest = float(max(parts.max(initial=0), -parts.min(initial=0)))
-    return -math.frexp(largest)[1] if 0 < largest < 2**60 * float(np.finfo(x.dtype).tiny) else 0
+    """The even exponent of two that takes numbers near the least ones to about one; 0 of others."""
+    largest, tiny = 0.0, 2**60 * float(np.finfo(x.dtype).tiny)  # beside it, small numbers lose digits
+    for start in range(0, x.size, LOOK):  # most are ordinary, as the first ones tell
+        largest = max(largest, float(np.abs(x[start : start + LOOK]).max()))
+        if largest >= tiny:
+            return 0
+    return -math.frexp(largest)[1] // 2 * 2 if largest else 0
 
 
 def scaled(S: Store, dtype: Dtype, unit: float) -> Callable[[Array], Array]:

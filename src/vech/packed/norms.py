@@ -22,6 +22,7 @@ from vech.moves.runs import (
     runs_of,
     wide,
 )
+from vech.operators import check_same_side
 from vech.packed.products import matmul, matvec, product_dtype
 
 
@@ -85,15 +86,9 @@ def _check_sums(dtype: Dtype) -> None:
         raise TypeError(f"{dtype} numbers have no sums: astype(np.int64) first")
 
 
-def check_sides(n: int, m: int) -> None:
-    """Refuse an inner product of matrices that differ in size."""
-    if n != m:
-        raise ValueError(f"the matrices have sides {n} and {m}: an inner product needs equal sides")
-
-
 def inner(half: Half, other: Half) -> Any:
     """sum over i, j of conj(S_ij) T_ij, as ``numpy.vdot`` of the full matrices; real if both are Hermitian."""
-    check_sides(half.n, other.n)
+    check_same_side(other.n, half.n)
     same = half.kind is other.kind
     if same and half.dtype == other.dtype and native(half.dtype) in KERNEL:
         if half.layout != other.layout or not direct(half.layout):

@@ -6,9 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array
+from vech.arrays import Array, Dtype
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.kind import Kind
 from vech.layouts.orders import RectangularFullPacked
-from vech.linalg.checks import CHUNK
+from vech.linalg.checks import CHUNK, check_finite
+from vech.linalg.factor.full import lifted
+from vech.linalg.units import times_power
+from vech.moves.converting import convert
+from vech.moves.runs import Half
+from vech.packed.packed import Packed
 
 LAPACK_SIDE = 46_340  # n(n+1)/2 of the next side needs more than the 32 bits that SciPy's wrappers count with
 PANEL = 512  # columns that BLAS gets at a time beyond that
@@ -22,18 +29,14 @@ class Rectangle:
     (of its mirrored part: conjugated ones), which BLAS takes as they lie.
     """
 
-    exponent = 0  # what is factored is the matrix itself
+    exponent = 0  # of the matrix itself: lifted while it is factored, numbers of its size have a root
+    singular = False
 
     def __init__(self, numbers: Array, n: int) -> None:
         self.numbers = numbers
-        self.n = n
+        self.n, self.dtype = n, numbers.dtype
         self._even = 1 - n % 2
         self._split = (n + 1) // 2
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The dtype of the numbers."""
-        return self.numbers.dtype
 
     @property
     def whole(self) -> bool:
@@ -47,8 +50,7 @@ class Rectangle:
 
     def diagonal(self) -> Array:
         """The diagonal, as a copy."""
-        diagonal: Array = self.numbers[self._diagonal()]
-        return diagonal
+        return np.concatenate(self._diagonals())
 
     def largest(self) -> float:
         """The largest modulus of the numbers."""
@@ -64,11 +66,13 @@ class Rectangle:
     def make_diagonal_real(self) -> None:
         """Drop the imaginary parts that no Hermitian diagonal has."""
         if self.dtype.kind == "c":
-            self.numbers.imag[self._diagonal()] = 0
+            for diagonal in self._diagonals():
+                diagonal.imag = 0
 
     def lower_diagonal(self, amount: float) -> None:
         """Subtract a number from the diagonal."""
-        self.numbers[self._diagonal()] -= self.dtype.type(amount)
+        for diagonal in self._diagonals():
+            diagonal -= self.dtype.type(amount)
 
     def read(self, start: int, stop: int) -> Array:
         """A copy of columns start to stop from row start on, zero above the diagonal."""
@@ -109,8 +113,13 @@ class Rectangle:
         self.solve_upper(b)
         return b
 
-    def inverse(self) -> "Rectangle":
-        """The lower triangle of (L L^H)^-1."""
+    def inverse(self, layout: AnyLayout, threads: int | None = None) -> Array:
+        """(L L^H)^-1 as a half; the factor stays."""
+        return convert(
+            self._inverse().numbers, ORDER, layout, kind=Kind.HERMITIAN.of(self.dtype), threads=threads
+        )
+
+    def _inverse(self) -> "Rectangle":
         if self.n == 0:
             return self
         if self.whole:
@@ -197,8 +206,11 @@ class Rectangle:
     def _panels_from(self, first: int) -> Iterator[tuple[int, int]]:
         return (panel for panel in self.panels() if panel[0] >= first)
 
-    def _diagonal(self) -> Any:
-        return ORDER.diagonal_slots(self.n)
+    def _diagonals(self) -> tuple[Array, Array]:
+        """The diagonal before the split and behind it, as views."""
+        stride = self.n + self._even
+        behind = self.numbers[(1 - self._even) * stride :: stride + 1]
+        return self.numbers[self._even :: stride + 1][: self._split], behind[: self.n - self._split]
 
     def _lapack(self, name: str) -> Any:
         from scipy.linalg import get_lapack_funcs
@@ -213,3 +225,20 @@ class Rectangle:
 
 def _lower(width: int) -> Array:
     return np.tri(width, dtype=np.bool)
+
+
+def try_cholesky(S: Packed, dtype: Dtype, threads: int | None = None) -> tuple[Rectangle, int]:
+    """A factor, and the order of the leading minor that is not positive, or 0."""
+    half, exponent = lifted(S, dtype)
+    rectangle = rectangle_of(half, threads)
+    minor = rectangle.factor()
+    if minor:
+        check_finite(S)
+    if exponent:
+        rectangle.numbers = times_power(rectangle.numbers, -exponent // 2)
+    return rectangle, minor
+
+
+def rectangle_of(half: Half, threads: int | None = None) -> Rectangle:
+    """A copy of the numbers of a half, as LAPACK factors them."""
+    return Rectangle(convert(half.numbers, half.layout, ORDER, kind=half.kind, threads=threads), half.n)

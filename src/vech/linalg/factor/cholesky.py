@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from copy import copy
-from typing import Any, NamedTuple, Never, Self
+from typing import Any, Never, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import frames
 from vech.arrays import Array, Dtype, as_array, family
-from vech.layouts.dialects import AnyLayout
-from vech.layouts.kind import Kind
-from vech.linalg.checks import as_packed, check_finite, check_finite_array, check_selfadjoint, work_dtype
-from vech.linalg.rectangle import ORDER, Rectangle
+from vech.linalg.checks import as_packed, check_finite_array, check_selfadjoint, work_dtype
+from vech.linalg.factor.answers import columns, one_norm, product, solved, within
+from vech.linalg.factor.rectangle import ORDER, Rectangle, try_cholesky
 from vech.linalg.units import times_power
 from vech.moves.converting import convert
 from vech.packed.packed import Packed
-from vech.store import Store
 
 
 class Cholesky:
@@ -124,6 +121,8 @@ class Cholesky:
         ------
         ValueError, TypeError
             If b has another shape, a dtype that LAPACK does not compute with, NaN or infinity, which is named.
+        OverflowError
+            If x has numbers beyond the dtype.
 
         Notes
         -----
@@ -137,7 +136,7 @@ class Cholesky:
         array([1., 2.])
         """
         frames.check_along(b, 0, self._labels, "b")
-        solution: Array = frames.like(b, columns(b, self.n, self.dtype, self._rectangle.solve))
+        solution: Array = frames.like(b, solved(self._rectangle, b))
         return solution
 
     def inverse(self) -> Packed:
@@ -156,7 +155,7 @@ class Cholesky:
         >>> F.inverse().half.round(4)
         array([ 0.2778, -0.0556,  0.1111])
         """
-        half = convert(self._rectangle.inverse().numbers, ORDER, self._layout, kind=self._kind)
+        half = within(self._rectangle.inverse(self._layout), "the inverse", "multiply S")
         return Packed(half, self._layout, kind=self._kind, labels=self._labels)
 
     def logdet(self) -> float:
@@ -438,90 +437,3 @@ def cholesky(S: Packed | ArrayLike, *, threads: int | None = None) -> Cholesky:
             f"solve, inverse and slogdet take indefinite matrices"
         )
     return Cholesky(rectangle, S)
-
-
-def try_cholesky(S: Packed, dtype: Dtype, threads: int | None = None) -> tuple[Rectangle, int]:
-    """A factor, and the order of the leading minor that is not positive, or 0."""
-    rectangle = rectangle_of(S.half.astype(dtype, copy=False), S.layout, S.kind, threads)
-    minor = rectangle.factor()
-    if minor:
-        check_finite(S)
-    return rectangle, minor
-
-
-def rectangle_of(half: Array, layout: AnyLayout, kind: str, threads: int | None = None) -> Rectangle:
-    """The numbers of a half, as LAPACK factors them."""
-    return Rectangle(convert(half, layout, ORDER, kind=kind, threads=threads), layout.side(half.size))
-
-
-class SignLogdet(NamedTuple):
-    """A determinant as NumPy's slogdet gives it: ``sign * exp(logabsdet)``."""
-
-    sign: float | complex
-    logabsdet: float
-
-
-def sign_logdet(sign: complex, logarithm: float, S: Store) -> SignLogdet:
-    """The determinant of S, whose sign is exactly 1 or -1 where it must be real."""
-    if family(S.dtype) != "c" or S.kind == Kind.HERMITIAN:
-        return SignLogdet(float(np.sign(sign.real)), logarithm)
-    return SignLogdet(sign if sign.imag else sign.real, logarithm)
-
-
-def check_rows(b: Array, n: int, name: str = "b") -> None:
-    """ValueError if b is not n numbers, or columns of n."""
-    if b.ndim not in (1, 2) or b.shape[0] != n:
-        raise ValueError(f"{name} has shape {b.shape}, but S is of side {n}: ({n},) or ({n}, m)")
-
-
-def columns(b: ArrayLike, n: int, dtype: Dtype, function: Callable[[Array], Array], name: str = "b") -> Array:
-    """A function of Fortran-ordered columns, applied to b in the precision of dtype."""
-    b = as_array(b, name)
-    check_rows(b, n, name)
-    dtype_of_b = work_dtype(b.dtype, name)
-    if name == "b":
-        check_finite_array(b, name, "solve")
-    x = b if b.ndim == 2 else b[:, None]
-    if dtype_of_b.kind == "c" and dtype.kind != "c":
-        wide = np.result_type(dtype, np.complex64)
-        parts = np.ascontiguousarray(x, wide).view(dtype)
-        x = np.ascontiguousarray(function(np.array(parts, order="F"))).view(wide)
-    else:
-        x = function(np.array(x, dtype, order="F"))
-    return x if b.ndim == 2 else x[:, 0]
-
-
-def product(numbers: Array) -> tuple[complex, float]:
-    """The direction of a product and the logarithm of its modulus."""
-    moduli = np.abs(numbers.astype(np.complex128))
-    if not moduli.all():
-        return 0j, -np.inf
-    return complex(np.prod(numbers / moduli)), float(np.log(moduli).sum())
-
-
-def one_norm(apply: Callable[[Array], Array], n: int, dtype: Dtype, *, symmetric: bool = False) -> float:
-    """An estimate of the 1-norm of an operator on columns, self-adjoint or symmetric, as in LAPACK's ?lacn2.
-
-    Moduli are all it takes of a product with the adjoint: of a symmetric operator conj(A conj(x)), of a skew
-    one -A x.
-    """
-    if n == 0:
-        return 0.0
-
-    def image(x: Array) -> Array:
-        return apply(x.astype(dtype)[:, None])[:, 0]
-
-    y = image(np.full(n, 1 / n))
-    best = float(np.abs(y).sum())
-    for _ in range(5):
-        signs = np.where(y == 0, 1, y / np.where(y == 0, 1, np.abs(y)))
-        unit = np.zeros(n)
-        unit[np.argmax(np.abs(image(signs.conj() if symmetric else signs)))] = 1
-        y = image(unit)
-        norm = float(np.abs(y).sum())
-        if norm <= best:
-            break
-        best = norm
-    k = np.arange(n)
-    alternating = np.where(k % 2, -1, 1) * (1 + k / max(1, n - 1))
-    return max(best, 2 * float(np.abs(image(alternating)).sum()) / (3 * n))
