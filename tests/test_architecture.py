@@ -30,6 +30,7 @@ LAYERS = (
     ("layouts",),
     ("derived",),
     ("arrays", "operators"),
+    ("frames", "tensors"),
     ("store", "_core"),
     ("elsewhere", "labels", "portrait"),
 )
@@ -118,6 +119,7 @@ INSIDE = {
 # the arrows up, each inside a function: what is exported, solved or framed there is asked for here
 UP = {
     ("packed.packed", "vech.adapters.pandas"),
+    ("packed.packed", "vech.sparse.pack"),
     ("sparse.conversions", "vech.adapters.pandas"),
     ("sparse.__init__", "vech.images"),
     ("sparse.exports", "vech.io.matrix_market"),
@@ -337,6 +339,10 @@ def test_import_loads_numpy_and_the_core_only():
         "zarr",
         "matplotlib",
         "pandas",
+        "polars",
+        "pyarrow",
+        "xarray",
+        "h5py",
         "ml_dtypes",
         "PIL",
         "sksparse",

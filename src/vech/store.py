@@ -153,7 +153,7 @@ class Store(ABC):
 
         Parameters
         ----------
-        rows, cols : slice, range, integers or mask
+        rows, cols : slice, range, integers, mask or labels
             What to take of either axis, with repeats and negatives as in NumPy; a single integer is one row.
         out : array, shape (k, m), optional
             Memory for the result, of exactly its dtype.
@@ -654,9 +654,9 @@ def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
         return None
     if not isinstance(labels, Iterable):
         raise TypeError(f"labels must be a sequence, one label for each row, not {labels!r}")
-    found = tuple(
-        labels.tolist() if isinstance(labels, np.ndarray) and labels.dtype.kind not in "mM" else labels
-    )
+    if isinstance(labels, np.ndarray) and labels.dtype.kind not in "mM":  # whose list may be one of integers
+        labels = labels.tolist()
+    found = tuple(labels)
     if len(found) != n:
         raise ValueError(f"there are {len(found)} labels for {n} rows")
     return found
@@ -666,13 +666,25 @@ def common_labels(labels: tuple[Any, ...] | None, others: tuple[Any, ...] | None
     """The labels of two matrices whose rows meet."""
     if labels is None or others is None:
         return others if labels is None else labels
+    if len(labels) != len(others):
+        raise ValueError(f"{len(labels)} labels and {len(others)} do not fit each other")
+    at = first_difference(labels, others)
+    if at is not None:
+        raise ValueError(
+            f"the labels of row {at} differ, {labels[at]!r} and {others[at]!r}: permute one of the matrices"
+        )
+    return labels
+
+
+def first_difference(labels: tuple[Any, ...], others: tuple[Any, ...]) -> int | None:
+    """The first place at which labels differ, None where there is none."""
     with contextlib.suppress(ValueError):  # labels that are arrays
         if labels == others:
-            return labels
-    for at, (a, b) in enumerate(zip(labels, others, strict=True)):
-        if not _are_same(a, b):
-            raise ValueError(f"the labels of row {at} differ, {a!r} and {b!r}: permute one of the matrices")
-    return labels
+            return None
+    for at, (a, b) in enumerate(zip(labels, others, strict=False)):
+        if a is not b and not _are_same(a, b):
+            return at
+    return None if len(labels) == len(others) else min(len(labels), len(others))
 
 
 def _are_same(a: Any, b: Any) -> bool:

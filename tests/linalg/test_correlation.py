@@ -229,3 +229,13 @@ S = vech.Packed(np.array([1.0, 0.5, 1.0]))
 def test_what_is_no_covariance_is_refused(call, error, message):
     with pytest.raises(error, match=re.escape(message)):
         call()
+
+
+def test_deviations_in_another_order_are_refused():
+    pandas = pytest.importorskip("pandas")
+    R = vech.Packed(np.array([1.0, 0.5, 1.0]), labels=["a", "b"])
+    sd = pandas.Series([2.0, 3.0], index=["b", "a"])
+    for call in (vech.linalg.to_covariance, vech.Packed.scale):
+        with pytest.raises(ValueError, match="row 0 of [RS] is 'a', and of (sd|d) 'b'"):
+            call(R, sd)
+    assert vech.linalg.to_covariance(R, sd[["a", "b"]])["a", "b"] == 3

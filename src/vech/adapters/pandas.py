@@ -39,7 +39,7 @@ def to_frame(store: Store) -> pandas.DataFrame:
     A  1.0  0.5
     B  0.5  2.0
     """
-    labels = None if store.labels is None else list(store.labels)
+    labels = None if store.labels is None else pandas.Index(list(store.labels))  # of tuples a MultiIndex
     return pandas.DataFrame(store.expand(), index=labels, columns=labels, copy=False)
 
 

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vech import frames
 from vech.arrays import as_array, family
 from vech.store import Store
 
 
 def scaled(S: Store, d: ArrayLike) -> Any:
     """D S D, of a d that fits and leaves the kind as it is."""
+    frames.check_along(d, 0, S.labels, "d")
     d = as_array(d, "d")
     if d.shape != (S.n,):
         raise ValueError(

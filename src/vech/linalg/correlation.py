@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vech import frames
 from vech.arrays import Array, as_array, epsilon, family
 from vech.linalg.checks import CHUNK, as_packed, check_numbers, check_selfadjoint
 from vech.linalg.factor.cholesky import cholesky
@@ -115,6 +116,7 @@ def to_covariance(R: Packed | SparseHalf, sd: ArrayLike) -> Any:
     array([4., 3., 9.])
     """
     R = _covariance(R, "to_covariance", "R")
+    frames.check_along(sd, 0, R.labels, "sd", "R")
     sd = as_array(sd, "sd")
     if sd.shape != (R.n,):
         raise ValueError(

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vech.arrays import as_array
 from vech.labels import by_position
 
 
@@ -32,7 +33,7 @@ def numbers(index: Any, n: int, axis: int) -> NDArray[np.int64]:
     """What an index takes of one axis of length n, in the index's own shape."""
     if isinstance(index, slice):
         return np.arange(*index.indices(n))
-    array = np.asarray(index)
+    array = as_array(index, "index") if isinstance(index, np.ma.MaskedArray) else np.asarray(index)
     if array.size == 0 and not isinstance(index, np.ndarray):
         array = array.astype(np.int64)
     if array.dtype == np.bool and array.ndim > 0:

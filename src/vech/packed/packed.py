@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vech import frames
 from vech.arrays import (
     Array,
     as_array,
@@ -25,14 +26,16 @@ from vech.layouts.orders import Explicit, TensorOrder
 from vech.moves import explicit, nonzeros
 from vech.moves.converting import convert
 from vech.moves.expanding import expand, expand_rows
+from vech.moves.packing import pack
 from vech.moves.runs import Half
 from vech.operators import Operators, check_same_side
 from vech.packed.arithmetic import apply
 from vech.packed.assign import assign, fill
 from vech.packed.casts import Casts
 from vech.packed.entries import block, pairs_of, submatrix, take
+from vech.packed.forms import OWN
 from vech.packed.indexing import axes, consecutive, is_range, numbers, outer, pairs, vector
-from vech.store import Description, Store, as_labels
+from vech.store import Description, Store, as_labels, common_labels
 
 WIDE = 8  # from this share of the columns on, whole rows are made and cut: a number costs 4 ns there, else 50
 PANEL = 2**20  # numbers of such rows at a time
@@ -50,7 +53,7 @@ class Packed(Operators, Casts):
     kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
         What the other triangle is. Symmetric for real data; for complex data it must be said.
     labels : sequence, optional
-        One label for each row.
+        One label for each row. They may repeat, but one that does is not found by its name.
 
     Raises
     ------
@@ -130,6 +133,111 @@ class Packed(Operators, Casts):
         self._labels = as_labels(labels, self._n)
         plain = self._kind is Kind.SYMMETRIC and self._layout == self._layout.plain
         self._direct = plain and self._map is None
+
+    @classmethod
+    def from_full(
+        cls,
+        matrix: Any,
+        layout: str | AnyLayout = "vech",
+        *,
+        kind: str | None = None,
+        use: str = "both",
+        tolerance: float | None = None,
+        labels: Iterable[Any] | None = None,
+        threads: int | None = None,
+    ) -> Self:
+        """The store of a full matrix, with the labels it has.
+
+        Parameters
+        ----------
+        matrix : array, shape (n, n); data frame or labelled array; or SciPy sparse array
+            A square. Of a frame or an xarray both axes have the same labels, in one order.
+        layout : str or layout
+            Which numbers go where.
+        kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
+            What the other triangle is. Symmetric for real data; for complex data it must be said.
+        use : {"both", "lower", "upper", "mean"}
+            The triangle that is believed, as in `vech.pack`.
+        tolerance : float, optional
+            For use="both": the largest difference that passes, as in `vech.pack`.
+        labels : sequence, optional
+            One label for each row, in place of those of the matrix.
+        threads : int, optional
+            At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+
+        Returns
+        -------
+        Packed
+            With a half of its own.
+
+        Raises
+        ------
+        ValueError
+            As `vech.pack`; and where labels of rows and columns differ, or one is there twice.
+        TypeError, OverflowError
+            As `vech.pack`, of sparse arrays as `vech.from_sparse`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Packed.from_full(np.array([[1, 2, 4], [2, 3, 5], [4, 5, 6]]), "numpy-tril").half
+        array([1, 2, 3, 4, 5, 6])
+        """
+        if frames.is_sparse(matrix):
+            from vech.sparse.pack import from_sparse
+
+            half = from_sparse(matrix, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
+        else:
+            if len(getattr(matrix, "shape", (0, 0))) > 2:
+                raise ValueError(f"matrix has shape {matrix.shape}: a store holds one matrix, (n, n)")
+            half = pack(matrix, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
+            labels = frames.square_labels(matrix, "matrix") if labels is None else labels
+        return cls(half, layout, kind=kind, labels=labels)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        layout: str | AnyLayout = "vech",
+        *,
+        kind: str | None = None,
+        use: str = "both",
+        tolerance: float | None = None,
+        threads: int | None = None,
+    ) -> Self:
+        """The store of a square data frame, with its labels; the way back from `to_frame`.
+
+        Parameters
+        ----------
+        frame : pandas, polars or pyarrow frame, or xarray.DataArray, shape (n, n)
+            With the same labels on rows and columns, in one order; polars and pyarrow have those of columns.
+        layout, kind, use, tolerance, threads
+            As in `from_full`.
+
+        Returns
+        -------
+        Packed
+
+        Raises
+        ------
+        TypeError
+            For what has no labels, which `from_full` takes, and for columns of no numbers, which are named.
+        ValueError, OverflowError
+            As `from_full`.
+
+        Examples
+        --------
+        >>> import pandas
+        >>> frame = pandas.DataFrame([[1.0, 0.5], [0.5, 2.0]], index=["A", "B"], columns=["A", "B"])
+        >>> Packed.from_frame(frame).labels
+        ('A', 'B')
+        """
+        if frames.labels_of(frame, -1) is None or frames.is_series(frame):
+            raise TypeError(
+                f"from_frame takes a frame with labels, not {type(frame).__name__}: from_full takes any "
+                f"square matrix, with labels="
+            )
+        return cls.from_full(frame, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
 
     @property
     def half(self) -> Array:
@@ -376,6 +484,7 @@ class Packed(Operators, Casts):
             check_same_side(key.n, self._n)
             if key.dtype != np.bool:
                 raise IndexError(f"a matrix as a mask holds bool, not {key.dtype}")
+            common_labels(self._labels, key.labels)
             fill(matrix, key._held, value)
             return
         rows, columns = axes(by_position(key, self._labels), self._n)
@@ -396,7 +505,7 @@ class Packed(Operators, Casts):
 
         Parameters
         ----------
-        rows, cols : slice, range, integers or mask
+        rows, cols : slice, range, integers, mask or labels
             What to take of either axis, with repeats and negatives as in NumPy; a single integer is one row.
         out : array, shape (number of rows, number of columns), optional
             Memory for the result, of exactly its dtype.
@@ -424,7 +533,7 @@ class Packed(Operators, Casts):
         array([[5, 6],
                [2, 4]])
         """
-        i, j = vector(rows, self._n, 0), vector(cols, self._n, 1)
+        i, j = vector(rows, self._n, 0, self._labels), vector(cols, self._n, 1, self._labels)
         resolve_threads(threads, 0)
         if out is None:
             check_memory(i.size * j.size * self.dtype.itemsize, "take fewer rows at a time")
@@ -572,6 +681,7 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 2, 4, 3, 5, 6])).set_diagonal(0).half
         array([0, 2, 4, 0, 5, 0])
         """
+        frames.check_along(diagonal, 0, self._labels, "diagonal")
         i = np.arange(self._n)
         assign(self._held, i, i, diagonal)
         return self
@@ -602,6 +712,7 @@ class Packed(Operators, Casts):
         """
         check_writeable(self._half)
         total = self._kind.settled(self.diagonal())
+        frames.check_along(diagonal, 0, self._labels, "diagonal")
         addend = diagonal if np.isscalar(diagonal) else as_array(diagonal, "diagonal")
         if np.ndim(addend) > 1 or np.size(addend) not in (1, self._n):
             raise ValueError(f"diagonal has shape {np.shape(addend)}, but the matrix has {self._n} rows")
@@ -637,9 +748,9 @@ class Packed(Operators, Casts):
         return self if in_place else Packed(half, layout, kind=kind, labels=labels)
 
     def _like(
-        self, half: Array, layout: AnyLayout | None = None, *, kind: str | None = None, labelled: bool = True
+        self, half: Array, layout: AnyLayout | None = None, *, kind: str | None = None, labels: Any = OWN
     ) -> Self:
-        labels = self._labels if labelled else None
+        labels = self._labels if labels is OWN else labels
         return type(self)(half, layout or self._layout, kind=kind or self._kind, labels=labels)
 
 

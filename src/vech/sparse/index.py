@@ -44,7 +44,7 @@ class Selection(Arrays):
 
         Parameters
         ----------
-        rows, cols : slice, range, integers or mask
+        rows, cols : slice, range, integers, mask or labels
             What to take of either axis, with repeats and negatives as in NumPy; a single integer is one row.
         out : array, shape (number of rows, number of columns), optional
             Memory for the result, of exactly its dtype.
@@ -80,7 +80,7 @@ class Selection(Arrays):
         resolve_threads(threads, 0)
         if out is None:
             self._check_block(rows, cols)
-        i, j = vector(rows, self._n, 0), vector(cols, self._n, 1)
+        i, j = vector(rows, self._n, 0, self._labels), vector(cols, self._n, 1, self._labels)
         if out is not None:
             check_out(out, (i.size, j.size), self.dtype, self._indptr, self._indices, self._data)
         return self._block(i, j, out)
