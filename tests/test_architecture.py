@@ -28,9 +28,11 @@ LAYERS = (
     ("packed", "identify"),
     ("moves",),
     ("layouts",),
+    ("derived",),
     ("arrays", "operators"),
+    ("frames", "tensors"),
     ("store", "_core"),
-    ("elsewhere", "portrait"),
+    ("elsewhere", "labels", "portrait"),
 )
 # within a folder, top to bottom; above them all is its __init__
 INSIDE = {
@@ -76,7 +78,7 @@ INSIDE = {
         ("spectral",),
         ("generalised",),
         ("semidefinite", "solving"),
-        ("iterative", "nearest"),
+        ("correlation", "iterative", "nearest"),
         ("factor",),
         ("units",),
         ("algebra", "quadrature", "sparse_norms"),
@@ -118,14 +120,18 @@ INSIDE = {
         ("axes",),
     ),
     "layouts": (("pictures",), ("dialects",), ("kind", "orders"), ("layout",)),
+    "derived": (("prints", "scaling", "summaries"), ("pairs",)),
 }
 # the arrows up, each inside a function: what is exported, solved or framed there is asked for here
 UP = {
     ("packed.packed", "vech.adapters.pandas"),
+    ("packed.packed", "vech.sparse.pack"),
     ("sparse.conversions", "vech.adapters.pandas"),
     ("sparse.__init__", "vech.images"),
     ("sparse.exports", "vech.io.matrix_market"),
     ("linalg.factor.sparse", "vech.adapters.solvers"),
+    ("store", "vech.adapters.pandas"),
+    *(("store", f"vech.derived.{name}") for name in ("pairs", "prints", "scaling", "summaries")),
 }
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 
@@ -265,13 +271,11 @@ def is_a_file_format(module):
 
 
 def test_layout_and_store_import_nothing_of_vech():
-    """But for its picture in a notebook, and a table of names, which it looks up once it has not got one."""
-    assert [
-        arrow for arrow in ARROWS if arrow[0] in ("layouts.layout", "store", "elsewhere", "portrait")
-    ] == [
-        ("store", "vech.portrait", True),
-        ("store", "vech.elsewhere", True),
-    ]
+    """But for labels, what follows from the promise, its picture, and a table of names that a store has not got."""
+    lowest = ("layouts.layout", "store", "elsewhere", "labels", "portrait")
+    arrows = {arrow for arrow in ARROWS if arrow[0] in lowest}
+    inside = {target for module, target in UP if module == "store"} | {"vech.elsewhere", "vech.portrait"}
+    assert arrows == {("store", "vech.labels", False)} | {("store", target, True) for target in inside}
 
 
 def test_only_the_lower_layers_touch_the_core():
@@ -341,6 +345,10 @@ def test_import_loads_numpy_and_the_core_only():
         "zarr",
         "matplotlib",
         "pandas",
+        "polars",
+        "pyarrow",
+        "xarray",
+        "h5py",
         "ml_dtypes",
         "PIL",
         "sksparse",

@@ -113,27 +113,6 @@ def test_stores_are_sent_to_their_methods(call):
         call(store)
 
 
-class Tensor:
-    """Looks like an array of another library: NumPy could convert it, but vech was not asked to."""
-
-    __module__ = "foreign"
-
-    def __array__(self, dtype=None, copy=None):
-        return np.zeros(6)
-
-    def __dlpack__(self, **more):
-        return np.zeros(6).__dlpack__(**more)
-
-    def __dlpack_device__(self):
-        return np.zeros(6).__dlpack_device__()
-
-
-@every_call
-def test_foreign_tensors_are_refused_with_the_way_out(call):
-    with pytest.raises(TypeError, match=r"(?s)Tensor.*(asarray|numpy)"):
-        call(Tensor())
-
-
 @every_call
 @pytest.mark.parametrize(
     "wrong", [None, "half", b"half", {1: 2}, iter([1, 2, 3])], ids=lambda wrong: type(wrong).__name__

@@ -48,11 +48,12 @@ def rows():
         title, *lines = section.splitlines()
         for line in lines:
             cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-            if len(cells) == 3 and cells[1].startswith("`vech."):
+            if len(cells) == 3 and cells[1].startswith("`" if title.startswith("Stores") else "`vech."):
                 yield title, cells[0].strip("`"), cells[1].strip("`")
 
 
-ROWS = list(rows())
+ABOUT_STORES = [row for row in rows() if row[0].startswith("Stores")]
+ROWS = [row for row in rows() if row not in ABOUT_STORES]
 
 
 def test_every_library_has_its_calls():
@@ -86,6 +87,37 @@ def test_a_call_gives_what_numpy_or_scipy_gives(theirs, ours):
 )
 def test_a_covariance_is_that_of_pandas_or_scikit_learn(theirs, ours):
     np.testing.assert_allclose(eval(ours, NAMES), eval(theirs, NAMES), rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [row[1:] for row in ABOUT_STORES])
+def test_a_store_gives_what_the_other_library_gives(theirs, ours):
+    pandas = pytest.importorskip("pandas")
+    full = MATRIX + 200 * np.eye(N)
+    S = vech.Packed(vech.pack(full), labels="abcd")
+    R, sd = vech.linalg.to_correlation(S)
+    names = NAMES | {
+        "S": S,
+        "R": R,
+        "sd": sd,
+        "d": np.arange(1.0, N + 1),
+        "full": full,
+        "frame": S.to_frame(),
+    }
+    names |= {"pandas": pandas}
+    if "cov2corr" in theirs or "corr2cov" in theirs:
+        tools = pytest.importorskip("statsmodels.stats.moment_helpers")
+        names |= {"cov2corr": tools.cov2corr, "corr2cov": tools.corr2cov}
+    if "pcorr" in theirs:  # of pingouin, which takes data
+        inverse = np.linalg.inv(full)
+        theirs = "2 * np.eye(4) - inverse / np.sqrt(np.outer(np.diag(inverse), np.diag(inverse)))"
+        names["inverse"] = inverse
+    result = eval(ours.rpartition(" = ")[2], names)
+    result = result.R if ours.startswith("R, sd") else result
+    np.testing.assert_allclose(np.asarray(result), np.asarray(eval(theirs, names)), rtol=1e-12)
+
+
+def test_stores_are_compared():
+    assert len(ABOUT_STORES) >= 12
 
 
 def test_layouts_that_are_named_exist():

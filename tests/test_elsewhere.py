@@ -16,7 +16,8 @@ CALL = re.compile(r"vech\.\w+(?:\.\w+)?\([^)]*\)")
 NAMES = test_coming_from.NAMES | {
     "layout": "numpy-tril",
     "path": "half.npy",
-    "store": vech.Packed(np.ones(10)),
+    "store": vech.Packed(vech.pack(np.eye(4))),
+    "sd": np.arange(1.0, 5),
 }
 
 
@@ -45,14 +46,21 @@ def test_an_answer_runs(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("sparse", [False, True])
 def test_an_answer_about_a_store_runs(name, sparse):
-    full = 4 * np.eye(4) + np.ones((4, 4))
+    full = np.full((4, 4), 0.25) + 0.75 * np.eye(4)
+    labels = "abcd"
     made = (
-        vech.SparseHalf.from_sparse(scipy.sparse.csr_array(full)) if sparse else vech.Packed(vech.pack(full))
+        vech.SparseHalf.from_sparse(scipy.sparse.csr_array(full), labels=labels)
+        if sparse
+        else vech.Packed(vech.pack(full), labels=labels)
     )
     answer = METHODS[name].format(packed="S.to_packed()" if sparse else "S")
     with pytest.raises(AttributeError, match=re.escape(f"no attribute {name!r}: {answer} is the same here")):
         getattr(made, name)
-    assert eval(answer, {"S": made, "vech": vech, "x": np.ones(4), "b": np.ones(4)}) is not None
+    if name in ("condensed_form", "squareform"):
+        made = made - vech.SparseHalf.from_sparse(scipy.sparse.eye_array(4), labels=labels)
+    names = {"x": np.ones(4), "b": np.ones(4), "sd": np.ones(4), "i": 2, "j": 1}
+    names |= {"row": "c", "column": "b", "labels": ["c", "a"]}
+    assert eval(answer, {"S": made, "vech": vech, **names}) is not None
 
 
 @pytest.mark.skipif(not test_coming_from.PAGE.exists(), reason="docs/ is not beside the tests")

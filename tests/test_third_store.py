@@ -151,3 +151,36 @@ def test_pictures(store):
 def test_products_from_both_sides(store, full):
     x = cases.moderate(np.float64, (N, 3))
     assert_close(x.T @ store, x.T @ full, N, np.abs(x.T) @ np.abs(full))
+
+
+def test_pairs_and_what_is_summed_up(store, full):
+    above = full[np.triu_indices(N, 1)]
+    for name in ("min", "max", "mean", "std"):
+        assert getattr(store, name)() == pytest.approx(getattr(np, name)(above), rel=1e-14)
+    assert store.loc[store.argmax()] == store.max()
+    np.testing.assert_array_equal(store.to_pairs().value, above)
+    np.testing.assert_array_equal(store.to_condensed(drop_diagonal=True), above)
+    assert len(store) == len(list(store)) == N
+    assert str(store).splitlines()[-1] == repr(store)
+
+
+def test_parts_by_label(store, full):
+    store._labels = tuple(f"r{k}" for k in range(N))
+    assert store.loc["r3", "r8"] == full[3, 8]
+    np.testing.assert_array_equal(store.loc["r3"], full[3])
+    np.testing.assert_array_equal(store.loc[["r3", "r1"], "r5":"r8"], full[[3, 1], 5:9])
+    with pytest.raises(TypeError, match="a Rows takes no assignment"):
+        store.loc["r3", "r8"] = 1
+
+
+def test_other_layouts_scales_and_correlations(store, full):
+    assert_same_bits(store.to_layout("numpy-tril").half, store.to_packed("numpy-tril").half)
+    d = np.linspace(1, 2, N)
+    np.testing.assert_allclose(store.scale(d).expand(), d[:, None] * full * d, rtol=1e-14)
+    R, sd = linalg.to_correlation(store)
+    np.testing.assert_allclose(R.expand(), full / sd[:, None] / sd, rtol=1e-14)
+    np.testing.assert_allclose(linalg.to_covariance(R, sd).expand(), full, rtol=1e-14)
+    inverse = np.linalg.inv(full)
+    root = np.sqrt(inverse.diagonal())
+    want = -inverse / root[:, None] / root + 2 * np.eye(N)
+    np.testing.assert_allclose(linalg.partial_correlation(store).expand(), want, atol=1e-12)

@@ -21,6 +21,7 @@ Where each number of a half stands, under every name that vech knows. This page 
   Hermitian, skew and triangular halves are equal only where the triangle is, too.
 - Check an order with n = 4 at least: at n = 2, and without the diagonal at n = 3, the two orders are one.
 - A length never tells whether the diagonal is there: 6 numbers are a 3 x 3 with it or a 4 x 4 without.
+- SciPy's `linkage` and its kin ask for no order: `S.to_condensed()` has theirs, whatever the layout of S.
 - *kind* is what the matrices of a library are where not symmetric: say it to `expand`, `pack` and `convert`.
 """
 

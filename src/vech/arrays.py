@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vech import frames, tensors
 from vech.store import Store
 
 Array = NDArray[Any]
@@ -28,10 +29,15 @@ NATIVE = frozenset(np.dtype(code) for code in "?bhilqBHILQefdFD")  # dtypes that
 WORDS = {item: np.dtype(code) for item, code in ((1, "u1"), (2, "u2"), (4, "u4"), (8, "u8"), (16, "c16"))}
 
 
-def as_array(x: Any, what: str) -> Array:
-    """An array, memory map, list or tuple as a plain ndarray; TypeError with the way out for all else."""
+def as_array(x: Any, what: str, *, floats: bool = False) -> Array:
+    """What holds numbers as a plain ndarray; TypeError with the way out for all else.
+
+    Arrays, memory maps, lists and tuples; frames and series, whose labels are left behind (`vech.frames` has
+    them); arrays of other libraries in the memory of the processor; datasets, which are read. With `floats`
+    integers that are missing in a frame are NaN.
+    """
     if type(x) is not np.ndarray:
-        x = _plain_array(x, what)
+        x = _plain_array(x, what, floats)
     if x.dtype not in NATIVE:
         try:
             family(x.dtype)
@@ -40,6 +46,20 @@ def as_array(x: Any, what: str) -> Array:
     if x.nbytes >= UNCHECKED_BYTES:
         check_mapped(x)
     return x  # type: ignore[no-any-return]
+
+
+def is_array(x: Any) -> bool:
+    """Whether it is of a kind that `as_array` looks into."""
+    if isinstance(x, np.ndarray | list | tuple) or tensors.is_foreign(x):
+        return True
+    return frames.is_frame(x) or frames.way_in(x) is not None
+
+
+def as_square(x: Any, what: str) -> Array:
+    """The same of a full matrix, whose rows and columns have the same labels if they have any."""
+    if type(x) is not np.ndarray:
+        frames.square_labels(x, what)
+    return as_array(x, what)
 
 
 def check_mapped(array: Array) -> None:
@@ -55,14 +75,36 @@ def check_mapped(array: Array) -> None:
         array = array.base  # type: ignore[assignment]
 
 
-def _plain_array(x: Any, what: str) -> Array:
+def _plain_array(x: Any, what: str, floats: bool) -> Array:
     if isinstance(x, np.memmap):
         return np.asarray(x)
     if isinstance(x, list | tuple):
-        try:
-            return np.asarray(x)
-        except ValueError as reason:
-            raise ValueError(f"{what} is a {type(x).__name__} of no array: {reason}") from None
+        return _listed(x, what)
+    if isinstance(x, Store | np.ndarray) or frames.is_sparse(x) or frames.way_in(x):
+        raise _refusal(x, what)
+    if is_array(x):
+        check_memory(tensors.size_in_bytes(x), f"read {what} in parts")
+        if frames.is_frame(x) or frames.is_series(x):
+            found = frames.numbers_of(x, what, floats=floats)
+        elif frames.is_named_array(x):
+            found = x.to_numpy()
+        else:
+            found = tensors.numbers_of(x, what)
+        return found if type(found) is np.ndarray else _plain_array(found, what, floats)
+    raise _refusal(x, what)
+
+
+def _listed(x: Any, what: str) -> Array:
+    for item in x:
+        if isinstance(item, np.ma.MaskedArray):
+            raise _refusal(item, f"a part of {what}")
+    try:
+        return np.asarray(x)
+    except (ValueError, TypeError, RuntimeError) as reason:
+        raise ValueError(f"{what} is a {type(x).__name__} of no array: {reason}") from None
+
+
+def _refusal(x: Any, what: str) -> TypeError:
     name = f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins.")
     if isinstance(x, Store):
         name = f"{type(x).__module__.partition('.')[0]}.{type(x).__name__}"
@@ -73,11 +115,13 @@ def _plain_array(x: Any, what: str) -> Array:
             way_out += ", or pass its .half"
     elif isinstance(x, np.ma.MaskedArray):
         way_out = "a mask would be lost; fill it first: x.filled(value)"
-    elif (sparse := sys.modules.get("scipy.sparse")) is not None and sparse.issparse(x):
+    elif frames.is_sparse(x):
         way_out = "use vech.from_sparse(x), or pass x.toarray()"
+    elif way := frames.way_in(x):
+        way_out = f"pass x.{way}()"
     else:
         way_out = "pass numpy.asarray(x) if that is what it means"
-    raise TypeError(f"{what} must be a NumPy array, not {name}: {way_out}")
+    return TypeError(f"{what} must be a NumPy array, not {name}: {way_out}")
 
 
 @lru_cache(maxsize=256)

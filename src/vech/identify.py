@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vech.arrays import Array, Dtype, as_array, epsilon, extension, family
+from vech.arrays import Array, Dtype, as_array, as_square, epsilon, extension, family, is_array
 from vech.layouts.dialects import DIALECTS, AnyLayout
 from vech.layouts.kind import KINDS, Kind
 from vech.layouts.layout import Layout, as_integer, as_side, one_of
@@ -197,7 +197,7 @@ def _one_half(half: ArrayLike) -> Array:
 
 
 def _one_square(matrix: ArrayLike, dtype: Dtype) -> Array:
-    full = as_array(matrix, "matrix")
+    full = as_square(matrix, "matrix")
     if full.ndim != 2 or full.shape[0] != full.shape[1]:
         raise ValueError(f"matrix has shape {full.shape}: identify compares with one square, (n, n)")
     _check_comparable("matrix", full.dtype, dtype)
@@ -240,7 +240,7 @@ def _known(known: Mapping[Any, Any] | None, dtype: Dtype) -> tuple[dict[tuple[in
             raise IndexError(f"known has ({i}, {j}): rows and columns count from 0")
         if type(value) is int and abs(value) >= 2**63:
             value = float(value)
-        entry = np.asarray(value)
+        entry = as_array(value, f"known[{i}, {j}]") if is_array(value) else np.asarray(value)
         if entry.ndim > 0 or entry.dtype.kind in "OSUT":
             raise TypeError(f"known[{i}, {j}] is one number, not {value!r}")
         entry = as_array(entry.reshape(1), f"known[{i}, {j}]")

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from vech import frames, tensors
 from vech.store import Store, common_labels
 
 ROUTED: set[np.ufunc] = set()  # binary functions of NumPy that are the operators: np.add(2, S) is 2 + S
@@ -72,6 +73,8 @@ class Operators(Store):
 
     def _operand(self, ufunc: np.ufunc, x: Any) -> Any:
         """A number or a store; TypeError for arrays and numbers of no NumPy, NotImplemented for all else."""
+        if tensors.is_foreign(x) and getattr(x, "shape", None) == ():
+            x = tensors.numbers_of(x, "a number")
         if isinstance(x, np.ndarray) and x.ndim == 0:
             x = x[()]
         if isinstance(x, int | float | complex | np.generic | Store):
@@ -85,6 +88,10 @@ class Operators(Store):
             raise TypeError(
                 f"{takes} and stores, not an array of shape {x.shape}: take the full matrix from expand(), "
                 f"or make a store with Packed(pack(x))"
+            )
+        if frames.is_frame(x) or frames.is_series(x) or frames.is_named_array(x):
+            raise TypeError(
+                f"{takes} and stores, not a {type(x).__name__}: make a store with Packed.from_full(x)"
             )
         if hasattr(x, "tocsr"):
             raise TypeError(

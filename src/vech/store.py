@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from vech.labels import Loc
 
 Array = NDArray[Any]
 
@@ -32,6 +34,43 @@ class Description(NamedTuple):
         if self.triangle is not None:
             said += [f"triangle={self.triangle!r}", f"nnz={self.nnz}"]
         return ", ".join(said)
+
+
+class Pairs(NamedTuple):
+    """The numbers of a matrix in long form, each pair once.
+
+    Attributes
+    ----------
+    i, j : array of int64, shape (k,)
+        Row and column of each.
+    value : array, shape (k,)
+        The numbers.
+    labels : tuple or None
+        Those of the matrix, one for each row: ``labels[i[0]]`` is that of the first pair.
+    """
+
+    i: NDArray[np.int64]
+    j: NDArray[np.int64]
+    value: Array
+    labels: tuple[Any, ...] | None
+
+    def to_frame(self) -> Any:
+        """The pairs as a ``pandas.DataFrame`` of the columns i, j and value; it needs pandas.
+
+        Returns
+        -------
+        pandas.DataFrame, shape (k, 3)
+            With the labels for the positions, where there are any.
+
+        Examples
+        --------
+        >>> vech.Packed(np.array([1.0, 0.5, 2.0]), labels=["A", "B"]).to_pairs().to_frame()
+           i  j  value
+        0  A  B    0.5
+        """
+        from vech.adapters.pandas import pairs_frame
+
+        return pairs_frame(self)
 
 
 class Store(ABC):
@@ -114,7 +153,7 @@ class Store(ABC):
 
         Parameters
         ----------
-        rows, cols : slice, range, integers or mask
+        rows, cols : slice, range, integers, mask or labels
             What to take of either axis, with repeats and negatives as in NumPy; a single integer is one row.
         out : array, shape (k, m), optional
             Memory for the result, of exactly its dtype.
@@ -170,6 +209,298 @@ class Store(ABC):
         array([1, 2, 3, 4, 5, 6])
         """
 
+    def to_layout(self, layout: Any, *, threads: int | None = None) -> Any:
+        """Another name of `to_packed`: the same matrix as a `vech.Packed` in this layout, which must be named.
+
+        Parameters
+        ----------
+        layout : str or layout
+            The layout of its half.
+        threads : int, optional
+            At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+
+        Returns
+        -------
+        vech.Packed
+
+        Raises
+        ------
+        ValueError, TypeError, OverflowError
+            As `to_packed`.
+
+        Examples
+        --------
+        >>> vech.Packed(np.array([1, 2, 4, 3, 5, 6])).to_layout("numpy-tril").half
+        array([1, 2, 3, 4, 5, 6])
+        """
+        return self.to_packed(layout, threads=threads)
+
+    def to_condensed(self, *, drop_diagonal: bool = False) -> Array:
+        """The numbers off the diagonal in SciPy's condensed order: what ``linkage`` and ``squareform`` take.
+
+        ``scipy.cluster.hierarchy.linkage(S)`` would take the expanded matrix for points, and ``linkage(S.half)``
+        the order of another layout for its own, both without a word.
+
+        Parameters
+        ----------
+        drop_diagonal : bool
+            True leaves out whatever stands on the diagonal; else it must be zero, as distances have it.
+
+        Returns
+        -------
+        array, shape (n (n - 1) / 2,)
+            Row after row of the upper triangle: (0, 1), (0, 2), ... (1, 2), ... The half itself, not a copy, where
+            a store holds just that; else time and memory of one `to_packed`.
+
+        Raises
+        ------
+        ValueError
+            If the diagonal is not zero: the first number that is not is named.
+        TypeError
+            For complex numbers and kinds other than symmetric, which distances are not.
+        MemoryError
+            If the result is larger than memory and swap together, before anything is allocated.
+
+        Examples
+        --------
+        >>> from scipy.cluster.hierarchy import linkage
+        >>> D = vech.Packed(np.array([0.0, 4, 1, 0, 5, 0]))
+        >>> D.to_condensed()
+        array([4., 1., 5.])
+        >>> linkage(D.to_condensed(), "average")[:, 2]
+        array([1. , 4.5])
+        """
+        from vech.derived.pairs import to_condensed
+
+        return to_condensed(self, drop_diagonal)
+
+    def to_pairs(self, *, diagonal: bool = False) -> Pairs:
+        """Each pair once, in long form: rows, columns and numbers, with labels; an edge list of a sparse store.
+
+        Parameters
+        ----------
+        diagonal : bool
+            Whether the diagonal is among them.
+
+        Returns
+        -------
+        Pairs
+            Named tuple of arrays ``i, j, value`` and of the store's ``labels``; ``to_frame()`` makes it a data frame.
+            Of the upper triangle, i < j, row after row, as `to_condensed`; value is S[i, j], of every kind. Of a store
+            that holds nonzeros alone, those that are stored, zeros among them.
+
+        Raises
+        ------
+        MemoryError
+            If they are larger than memory and swap together: 16 bytes for the place of each number.
+
+        Examples
+        --------
+        >>> S = vech.Packed(np.array([1.0, 0.5, 0.2, 1.0, 0.1, 1.0]), labels=["x", "y", "z"])
+        >>> S.to_pairs()
+        Pairs(i=array([0, 0, 1]), j=array([1, 2, 2]), value=array([0.5, 0.2, 0.1]), labels=('x', 'y', 'z'))
+        >>> S.to_pairs().to_frame()
+           i  j  value
+        0  x  y    0.5
+        1  x  z    0.2
+        2  y  z    0.1
+        """
+        from vech.derived.pairs import to_pairs
+
+        return to_pairs(self, diagonal)
+
+    @property
+    def loc(self) -> Loc:
+        """Parts of the matrix by label, every row with every column, as pandas has it: arrays, and assignment.
+
+        ``S.loc["a", "b"]`` is a number, ``S.loc["a"]`` a row, ``S.loc[["a", "c"], "b":"d"]`` a block. Lists keep
+        their order and repeats, slices include both ends, masks have one truth value for each row (those of a
+        pandas series go by its index). A tuple that is a label is that label, and what tuples begin with,
+        ``S.loc["x"]`` of ("x", 1) and ("x", 2), means all of these. Numbers are labels here and positions in
+        ``S[i, j]``. Text, dates and tuples in ``S["a", "b"]`` of a `vech.Packed` or `vech.SparseHalf` are labels too, and
+        there lists pair up, as positions do.
+
+        Raises
+        ------
+        KeyError
+            For what is no label, of which the nearest is named, and for a label of more than one row.
+        IndexError
+            For a mask that does not fit.
+
+        Examples
+        --------
+        >>> S = vech.Packed(np.array([1.0, 0.5, 0.2, 1.0, 0.1, 1.0]), labels=["x", "y", "z"])
+        >>> S.loc["x", "z"], S.loc["y"]
+        (np.float64(0.2), array([0.5, 1. , 0.1]))
+        >>> S.loc["y":"z", ["z", "x"]]
+        array([[0.1, 0.5],
+               [1. , 0.2]])
+        >>> S.loc["x", "y"] = 0.7
+        >>> S["x", "y"]
+        np.float64(0.7)
+        """
+        return Loc(self)
+
+    def min(self, *, diagonal: bool = False, **others: Any) -> Any:
+        """The least number of all pairs; NaN where there is one.
+
+        Parameters
+        ----------
+        diagonal : bool
+            Whether the diagonal is looked at too.
+        **others
+            Nothing: what ``numpy.min`` passes on is refused, since that is of the whole matrix.
+
+        Returns
+        -------
+        number
+            A NumPy scalar of the store's dtype. Zeros that a sparse store does not hold count.
+
+        Raises
+        ------
+        TypeError
+            For complex numbers, and kinds other than symmetric.
+        ValueError
+            Where there are no pairs.
+
+        Notes
+        -----
+        Reads each number once, some at a time; so does `max`. `mean` and `std` sum in double.
+
+        Examples
+        --------
+        >>> S = vech.Packed(np.array([1.0, 0.5, 0.2, 1.0, 0.1, 1.0]))
+        >>> S.min(), S.max(), S.max(diagonal=True)
+        (np.float64(0.1), np.float64(0.5), np.float64(1.0))
+        """
+        return self._summary("min", diagonal, others)
+
+    def max(self, *, diagonal: bool = False, **others: Any) -> Any:
+        """The largest number of all pairs; all else as for `min`.
+
+        Examples
+        --------
+        >>> vech.Packed(np.array([5, 2, 4, 5, 3, 5])).max()
+        np.int64(4)
+        """
+        return self._summary("max", diagonal, others)
+
+    def argmin(self, *, diagonal: bool = False, **others: Any) -> tuple[int, int]:
+        """Where the least number of all pairs stands first, row after row; all else as for `min`.
+
+        Returns
+        -------
+        tuple of int
+            (i, j), i <= j: ``S[S.argmin()]`` is ``S.min()``. Takes a second pass, of the full matrix
+            some rows at a time.
+
+        Examples
+        --------
+        >>> vech.Packed(np.array([5, 2, 4, 5, 3, 5])).argmin()
+        (0, 1)
+        """
+        return self._summary("argmin", diagonal, others)  # type: ignore[no-any-return]
+
+    def argmax(self, *, diagonal: bool = False, **others: Any) -> tuple[int, int]:
+        """Where the largest number of all pairs stands first, row after row; all else as for `min`.
+
+        Returns
+        -------
+        tuple of int
+
+        Examples
+        --------
+        >>> vech.Packed(np.array([5, 2, 4, 5, 3, 5])).argmax()
+        (0, 2)
+        """
+        return self._summary("argmax", diagonal, others)  # type: ignore[no-any-return]
+
+    def mean(self, *, diagonal: bool = False, **others: Any) -> Any:
+        """The mean of all pairs, each counted once: of a correlation matrix, the mean correlation.
+
+        Parameters
+        ----------
+        diagonal : bool
+            Whether the diagonal counts too.
+        **others
+            Nothing: what ``numpy.mean`` passes on is refused, since that is of the whole matrix.
+
+        Returns
+        -------
+        number
+            As NumPy has it, summed in double: of floats and complex numbers in their own dtype, else float64. Zeros that
+            a sparse store does not hold count. Without pairs NaN, and NumPy's ``RuntimeWarning``.
+
+        Raises
+        ------
+        TypeError
+            For dates, and kinds other than symmetric.
+
+        Examples
+        --------
+        >>> S = vech.Packed(np.array([1.0, 0.5, 0.2, 1.0, 0.2, 1.0]))
+        >>> S.mean().round(6), S.mean(diagonal=True).round(6)
+        (np.float64(0.3), np.float64(0.65))
+        """
+        return self._summary("mean", diagonal, others)
+
+    def std(self, *, diagonal: bool = False, **others: Any) -> Any:
+        """The standard deviation of all pairs, dividing by their number (ddof = 0); all else as for `mean`.
+
+        Returns
+        -------
+        number
+            Real, as of ``numpy.std``. Reads the numbers twice.
+
+        Examples
+        --------
+        >>> vech.Packed(np.array([5, 2, 4, 5, 3, 5])).std().round(6)
+        np.float64(0.816497)
+        """
+        return self._summary("std", diagonal, others)
+
+    def scale(self, d: ArrayLike) -> Any:
+        """The matrix D S D, where D has d on its diagonal: each number times d_i d_j.
+
+        Parameters
+        ----------
+        d : array, shape (n,)
+            One number for each row.
+
+        Returns
+        -------
+        Packed or SparseHalf
+            Of the same kind and labels, in NumPy's dtype of the product. A `vech.Packed` is of the same order, its
+            diagonal stored and nothing scaled; a `vech.SparseHalf` has the same places. Other stores give the first.
+
+        Raises
+        ------
+        ValueError
+            If d is not one number for each row.
+        TypeError
+            For dates, and a complex d that changes the kind.
+
+        See Also
+        --------
+        vech.Packed.congruence : B S B^H, of a matrix too.
+        vech.linalg.to_correlation, vech.linalg.to_covariance : which scale by standard deviations.
+
+        Notes
+        -----
+        Reads each number once, and takes the memory of the result.
+
+        Examples
+        --------
+        >>> S = vech.Packed(np.array([1.0, 0.5, 0.2, 1.0, 0.1, 1.0]))
+        >>> S.scale([1, 2, 10]).expand()
+        array([[  1.,   1.,   2.],
+               [  1.,   4.,   2.],
+               [  2.,   2., 100.]])
+        """
+        from vech.derived.scaling import scaled
+
+        return scaled(self, d)
+
     def describe(self) -> Description:
         """What the store holds and how, in words that files and ``repr`` use.
 
@@ -194,6 +525,20 @@ class Store(ABC):
         from vech import portrait
 
         return portrait.html(self)
+
+    def __str__(self) -> str:
+        from vech.derived.prints import table
+
+        return table(self)
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __iter__(self) -> Iterator[Array]:
+        from vech.derived.pairs import panels
+
+        for _, rows in panels(self):
+            yield from rows
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -228,6 +573,29 @@ class Store(ABC):
         array([1, 2])
         """
         return self.H.matmul(x)
+
+    def _pairs(self, diagonal: bool, filler: Any) -> Iterator[Array]:
+        """The numbers of pairs, some at a time, in the dtype of `filler`, which may stand between them.
+
+        If fewer numbers are given than there are pairs, the others are zero.
+        """
+        from vech.derived.pairs import each
+
+        return (part.astype(filler.dtype, copy=False) for part in each(self, diagonal))
+
+    def _scaled(self, d: Array) -> Any:
+        """D S D of a d that fits."""
+        return self.to_packed(self.describe().layout or "vech")._scaled(d)
+
+    def _summary(self, name: str, diagonal: bool, others: dict[str, Any]) -> Any:
+        from vech.derived.summaries import SUMMARIES
+
+        if others:
+            raise TypeError(
+                f"S.{name}() takes no {next(iter(others))}=: it is of each pair once, without the diagonal; "
+                f"S.{name}(diagonal=True) is of both, np.{name}(S.expand()) of all n x n numbers"
+            )
+        return SUMMARIES[name](self, name, diagonal)
 
     matmat = matvec
     rmatmat = rmatvec
@@ -286,9 +654,9 @@ def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
         return None
     if not isinstance(labels, Iterable):
         raise TypeError(f"labels must be a sequence, one label for each row, not {labels!r}")
-    found = tuple(
-        labels.tolist() if isinstance(labels, np.ndarray) and labels.dtype.kind not in "mM" else labels
-    )
+    if isinstance(labels, np.ndarray) and labels.dtype.kind not in "mM":  # whose list may be one of integers
+        labels = labels.tolist()
+    found = tuple(labels)
     if len(found) != n:
         raise ValueError(f"there are {len(found)} labels for {n} rows")
     return found
@@ -298,13 +666,25 @@ def common_labels(labels: tuple[Any, ...] | None, others: tuple[Any, ...] | None
     """The labels of two matrices whose rows meet."""
     if labels is None or others is None:
         return others if labels is None else labels
+    if len(labels) != len(others):
+        raise ValueError(f"{len(labels)} labels and {len(others)} do not fit each other")
+    at = first_difference(labels, others)
+    if at is not None:
+        raise ValueError(
+            f"the labels of row {at} differ, {labels[at]!r} and {others[at]!r}: permute one of the matrices"
+        )
+    return labels
+
+
+def first_difference(labels: tuple[Any, ...], others: tuple[Any, ...]) -> int | None:
+    """The first place at which labels differ, None where there is none."""
     with contextlib.suppress(ValueError):  # labels that are arrays
         if labels == others:
-            return labels
-    for at, (a, b) in enumerate(zip(labels, others, strict=True)):
-        if not _are_same(a, b):
-            raise ValueError(f"the labels of row {at} differ, {a!r} and {b!r}: permute one of the matrices")
-    return labels
+            return None
+    for at, (a, b) in enumerate(zip(labels, others, strict=False)):
+        if a is not b and not _are_same(a, b):
+            return at
+    return None if len(labels) == len(others) else min(len(labels), len(others))
 
 
 def _are_same(a: Any, b: Any) -> bool:

@@ -403,7 +403,7 @@ def test_a_covariance_is_of_real_data():
         covariance_of_vech,
         complex_store,
     )
-    says(TypeError, "covariance_of_vech takes a Packed store, not ndarray", covariance_of_vech, np.eye(2))
+    says(TypeError, "covariance_of_vech takes a Packed store, not ndarray", covariance_of_vech, np.ones(3))
     says(TypeError, "X is complex128: fourth moments", empirical_covariance_of_vech, np.ones((3, 2), complex))
     says(
         ValueError, "X has shape (3,): data are a matrix of samples", empirical_covariance_of_vech, np.ones(3)

@@ -669,7 +669,7 @@ def test_a_complex_matrix_has_no_nearest_correlation():
 @pytest.mark.parametrize("name", REPAIRS)
 def test_what_is_no_packed_store_is_refused(name):
     task = REPAIRS[name].__name__
-    says(TypeError, f"{task} takes a Packed store, not ndarray", REPAIRS[name], np.eye(3))
+    says(TypeError, f"{task} takes a Packed store, not ndarray", REPAIRS[name], np.ones(6))
     sparse = vech.SparseHalf(*reference.csr(np.eye(3), "lower"), 3, triangle="lower")
     says(
         TypeError,
@@ -713,7 +713,7 @@ def test_a_target_must_fit_and_be_definite():
         "target is Packed(n=2, dtype=float64, kind='symmetric', layout='vech') and S is Packed(n=3, dtype="
     )
     says(ValueError, message, shrink_to_psd, S, store(np.eye(2)))
-    says(TypeError, "shrink_to_psd takes a Packed store, not ndarray", shrink_to_psd, S, np.eye(3))
+    says(TypeError, "shrink_to_psd takes a Packed store, not ndarray", shrink_to_psd, S, np.ones(6))
     says(
         ValueError,
         "target[0, 0] is nan: shrink_to_psd needs",

@@ -269,7 +269,14 @@ REFUSED = [
     ("real % 2", "a Packed has no // and no %"),
     ("2 % real", "a Packed has no // and no %"),
     ("np.matrix(np.eye(2)) @ real", "x must be a NumPy array, not numpy.matrix: pass numpy.asarray(x)"),
-    ("np.max(real)", "np.maximum does not work on a Packed, which holds each number once: map a function"),
+    (
+        "np.maximum(real, 1)",
+        "np.maximum does not work on a Packed, which holds each number once: map a function",
+    ),
+    (
+        "np.max(real)",
+        "S.max() takes no axis=: it is of each pair once, without the diagonal; S.max(diagonal=True) is of both",
+    ),
     (
         "integers / integers",
         "is of no kind: a zero of int64 has no sign to mirror, so divide by its astype(float)",
@@ -814,8 +821,8 @@ def test_diagonals_are_set_and_added_to(layout, dtype, kind, n):
 
 def test_a_diagonal_is_a_number_or_n_of_them():
     store = vech.Packed(np.zeros(6))
-    store.set_diagonal(2)
-    store.add_diagonal([1, 2, 3])
+    assert store.set_diagonal(2) is store
+    assert store.add_diagonal([1, 2, 3]) is store
     store.add_diagonal(0.5)
     assert store.diagonal().tolist() == [3.5, 4.5, 5.5]
     for change in (store.set_diagonal, store.add_diagonal):

@@ -585,7 +585,7 @@ def test_an_update_adds_the_outer_product_in_place(layout, dtype, kind, n, colum
     store, full = packed(layout, dtype, kind, n)
     half = store.half
     x = cases.moderate(dtype, n if columns is None else (n, columns), salt=6)
-    assert store.add_outer(x, alpha=-0.5) is None
+    assert store.add_outer(x, alpha=-0.5) is store
     assert store.half is half
     x = x if x.ndim == 2 else x[:, None]
     want = full - 0.5 * (x @ x.conj().T)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas
 
-from vech.store import Store
+from vech.store import Pairs, Store
 
 __all__ = ["to_frame"]
 
@@ -39,5 +39,14 @@ def to_frame(store: Store) -> pandas.DataFrame:
     A  1.0  0.5
     B  0.5  2.0
     """
-    labels = None if store.labels is None else list(store.labels)
+    labels = None if store.labels is None else pandas.Index(list(store.labels))  # of tuples a MultiIndex
     return pandas.DataFrame(store.expand(), index=labels, columns=labels, copy=False)
+
+
+def pairs_frame(pairs: Pairs) -> pandas.DataFrame:
+    """The pairs of a matrix in columns i, j and value, by their labels where there are any."""
+    axes = {"i": pairs.i, "j": pairs.j}
+    if pairs.labels is not None:
+        labels = pandas.Index(list(pairs.labels), tupleize_cols=False)
+        axes = {name: labels.take(at) for name, at in axes.items()}
+    return pandas.DataFrame({**axes, "value": pairs.value})

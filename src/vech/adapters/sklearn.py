@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vech import covariance, linalg
 from vech.arrays import Array, as_array
+from vech.frames import square_labels
 from vech.linalg import Cholesky
 from vech.moves.packing import pack
 from vech.packed.packed import Packed
@@ -232,8 +233,7 @@ class _Covariance(BaseEstimator):
             raise ValueError(f"unknown norm {norm!r}: choose from 'frobenius', 'spectral'")
         other = comp_cov
         if not isinstance(comp_cov, Store):
-            full = as_array(comp_cov.to_numpy() if hasattr(comp_cov, "to_numpy") else comp_cov, "comp_cov")
-            other = Packed(pack(full))
+            other = Packed(pack(as_array(comp_cov, "comp_cov")), labels=square_labels(comp_cov, "comp_cov"))
         if other.n != self.covariance_.n:
             raise ValueError(f"comp_cov has side {other.n}, and covariance_ {self.covariance_.n}")
         if not np.isfinite(linalg.norm(other, "max")):

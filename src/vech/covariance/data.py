@@ -8,18 +8,22 @@ place, by `Data.check` or, where sums of a block tell, by `Data.refuse`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from vech import frames
 from vech.arrays import Array, Dtype, as_array, extension, family
 from vech.counts.codes import even, pieces
+from vech.frames import index_of, is_frame, labels_of
 from vech.layouts.layout import one_of
-from vech.store import Store
+from vech.store import first_difference
+from vech.tensors import block_height, is_dataset, is_foreign
 
 MISSING = ("raise", "neutral", "pairwise")
-EXACT_INTEGERS = 2**53
+EXACT_INTEGERS = frames.EXACT_INTEGERS
 NEGLIGIBLE = 2.0**-52  # of the largest weight
 BLOCK_BYTES = 2**22  # of X looked at together, where nothing else says how many rows to take
 
@@ -40,8 +44,9 @@ class Data(NamedTuple):
     array: Array | None
     again: bool
     make: Callable[[], Iterator[Array]]
-    index: Any = None  # of the rows of a pandas frame
+    index: Any = None  # of rows that have labels
     min_periods: int | None = None  # rows that two columns need in common; None refuses what is undefined
+    read: Callable[[], Array] | None = None  # of a dataset: all of it
 
     def blocks(self, height: int | None = None) -> Iterator[tuple[int, Array]]:
         """(first row, rows of X as they are), at most `height` at a time."""
@@ -56,9 +61,11 @@ class Data(NamedTuple):
 
     def whole(self, task: str) -> Array:
         """X as one array, for what needs columns as a whole."""
-        if self.array is None:
+        if self.array is not None:
+            return self.array
+        if self.read is None:
             raise TypeError(f"{task} needs whole columns: pass X as an array or a memory map, not in blocks")
-        return self.array
+        return self.read()
 
     def pieces(self) -> Iterator[Array]:
         """The rows as `encode` takes them."""
@@ -73,7 +80,7 @@ class Data(NamedTuple):
 
     def without_rows(self) -> Data:
         """What is known of the columns; X itself is let go."""
-        return self._replace(n=None, array=None, again=False, make=no_blocks, index=None)
+        return self._replace(n=None, array=None, again=False, make=no_blocks, index=None, read=None)
 
     def need_passes(self, task: str) -> None:
         """Refuse an iterator, which can be read once, for a task that reads X twice."""
@@ -169,9 +176,9 @@ def open_data(
 
     Parameters
     ----------
-    X : array, shape (n_samples, n_features); data frame; iterator of such; or function returning one
-        Arrays, memory maps, lists and tuples; pandas and polars frames, whose columns are the labels; an
-        iterator of blocks of rows, or a function without arguments that returns a new one.
+    X : array, shape (n_samples, n_features); data frame; dataset; iterator of such; or function returning one
+        What `vech.arrays.as_array` takes; labels of columns are kept. Datasets (h5py, zarr, dask) are read in
+        blocks of rows. An iterator of blocks of rows, or a function without arguments that returns a new one.
     missing : str
         What the user asked for.
     policies : sequence of str
@@ -192,8 +199,10 @@ def open_data(
     how = (missing, tuple(policies))
     if isinstance(X, Iterator):
         return _streamed(X, None, how, complex_too)._replace(min_periods=min_periods)
-    if callable(X) and not hasattr(X, "__array__") and not _is_frame(X):
+    if callable(X) and not hasattr(X, "__array__") and not is_frame(X):
         return _streamed(_called(X), X, how, complex_too)._replace(min_periods=min_periods)
+    if is_dataset(X):
+        return _stored(X, how, complex_too, ordered)._replace(min_periods=min_periods)
     array, labels = as_block(X, "X")
     if 0 in array.shape:
         what = "rows" if array.shape[0] == 0 else "columns"
@@ -202,8 +211,7 @@ def open_data(
     if not ordered:
         check_integers(array, "X")
     n, p = array.shape
-    index = X.index if labels is not None and hasattr(X, "iloc") else None
-    return Data(p, n, dtype, labels, *how, array, True, lambda: iter((array,)), index, min_periods)
+    return Data(p, n, dtype, labels, *how, array, True, lambda: iter((array,)), index_of(X, 0), min_periods)
 
 
 def check_min_periods(min_periods: Any, missing: str) -> None:
@@ -219,6 +227,29 @@ def check_min_periods(min_periods: Any, missing: str) -> None:
             f"min_periods counts the rows that two columns have in common, and missing={missing!r} uses all "
             f"rows: say missing='pairwise', or leave min_periods out"
         )
+
+
+def _stored(X: Any, how: tuple[str, tuple[str, ...]], complex_too: bool, ordered: bool) -> Data:
+    """Of numbers in a file or made when asked for: read in blocks of rows, at each pass anew."""
+    _check_matrix(X.shape, "X")
+    n, p = X.shape
+    head, labels = as_block(X[:1], "X")
+    if 0 in head.shape:
+        raise ValueError(
+            f"X has shape {X.shape}: there are no {'rows' if n == 0 else 'columns'} to compute with"
+        )
+    dtype, height = float_dtype(head.dtype, "X", complex_too), block_height(X)
+
+    def make() -> Iterator[Array]:
+        for start in range(0, n, height):
+            block, _ = as_block(X[start : start + height], "X")
+            if not ordered:
+                check_integers(block, "X")
+            yield block
+
+    return Data(
+        p, n, dtype, labels, *how, None, True, make, index_of(X, 0), None, cache(lambda: as_block(X, "X")[0])
+    )
 
 
 def _streamed(
@@ -280,7 +311,7 @@ def no_blocks() -> Iterator[Array]:
 
 def _called(renew: Callable[[], Iterable[Any]]) -> Iterator[Any]:
     blocks = renew()
-    if not isinstance(blocks, Iterable) or isinstance(blocks, np.ndarray) or _is_frame(blocks):
+    if not isinstance(blocks, Iterable) or isinstance(blocks, np.ndarray) or is_frame(blocks):
         raise TypeError(
             f"X() returned {type(blocks).__name__}: a function given as X returns an iterator of blocks of rows"
         )
@@ -292,56 +323,20 @@ def _called(renew: Callable[[], Iterable[Any]]) -> Iterator[Any]:
 
 def as_block(X: Any, what: str) -> tuple[Array, tuple[Any, ...] | None]:
     """A matrix of numbers, as it lies, and the labels of its columns if it has any."""
-    if _is_frame(X):
-        return _frame(X, what)
-    array = as_array(X, what)
-    if array.ndim != 2:
+    array = as_array(X, what, floats=True)
+    _check_matrix(array.shape, what)
+    return array, labels_of(X, 1)
+
+
+def _check_matrix(shape: tuple[int, ...], what: str) -> None:
+    if len(shape) != 2:
         way_out = {
             1: "a single column is X[:, None]",
             3: "blocks of rows are given by an iterator, such as iter(X)",
-        }.get(array.ndim, "pass a matrix")
+        }.get(len(shape), "pass a matrix")
         raise ValueError(
-            f"{what} has shape {array.shape}, and must be n_samples x n_features: {way_out.replace('X', what)}"
+            f"{what} has shape {shape}, and must be n_samples x n_features: {way_out.replace('X', what)}"
         )
-    return array, None
-
-
-def _is_frame(X: Any) -> bool:
-    return hasattr(X, "columns") and hasattr(X, "dtypes") and hasattr(X, "to_numpy")
-
-
-def _frame(X: Any, what: str) -> tuple[Array, tuple[Any, ...]]:
-    """A data frame of pandas or polars: columns of dtypes of their own."""
-    labels = tuple(X.columns)
-    plain, narrow = True, True
-    dtypes: list[Dtype] = []
-    for label, dtype in zip(labels, list(X.dtypes), strict=True):
-        if isinstance(dtype, np.dtype):
-            dtypes.append(dtype)
-            fits = family(dtype) in "biufc" if dtype.kind in "biufcV" else False
-        else:
-            plain = False
-            numpys = getattr(dtype, "numpy_dtype", None)
-            fits = numpys.kind in "biuf" if numpys is not None else _is_polars_number(dtype)
-            narrow = narrow and numpys is not None and numpys == np.float32
-        if not fits:
-            raise TypeError(
-                f"column {label!r} of {what} has dtype {dtype}, which is no number: drop it, or astype(float)"
-            )
-    if not labels:
-        return np.empty((len(X), 0)), labels
-    if plain:
-        common = np.result_type(*dtypes)
-        return np.asarray(X.to_numpy(dtype=common)), labels
-    if hasattr(X, "iloc"):  # pandas: NA becomes NaN
-        wanted = np.float32 if narrow and all(d == np.float32 for d in dtypes) else np.float64
-        return np.asarray(X.to_numpy(dtype=wanted, na_value=np.nan)), labels
-    return np.asarray(X.to_numpy()), labels
-
-
-def _is_polars_number(dtype: Any) -> bool:
-    is_numeric = getattr(dtype, "is_numeric", None)
-    return str(dtype) == "Boolean" or bool(is_numeric is not None and is_numeric())
 
 
 def float_dtype(dtype: Dtype, what: str, complex_too: bool = False) -> Dtype:
@@ -450,12 +445,12 @@ def as_weights(weights: Any, data: Data, *, scaled: bool = True) -> Array | None
     if weights is None:
         return None
     n = data.n
-    if data.index is not None and is_labelled(weights) and len(weights) == n:
-        differ = np.flatnonzero(np.asarray(weights.index != data.index))
-        if differ.size:
-            at = int(differ[0])
+    index = index_of(weights, 0)
+    if data.index is not None and index is not None and len(index) == n and not data.index.equals(index):
+        rows, others = tuple(data.index), tuple(index)
+        if (at := first_difference(rows, others)) is not None:
             raise ValueError(
-                f"row {at} of X is {data.index[at]!r} and weights[{at}] is for {weights.index[at]!r}: give both one "
+                f"row {at} of X is {rows[at]!r} and weights[{at}] is for {others[at]!r}: give both one "
                 f"index, or weights.to_numpy() to go by position"
             )
     found = numbers_beside(
@@ -482,9 +477,7 @@ def numbers_beside(
     """
     if isinstance(given, Real) and not isinstance(given, bool):
         given = np.asarray(given)
-    elif hasattr(given, "to_numpy") and not isinstance(given, Store):
-        given = np.asarray(given.to_numpy())
-    if not isinstance(given, np.ndarray | list | tuple) and np.ndim(given) == 0:
+    if not isinstance(given, np.ndarray | list | tuple) and np.ndim(given) == 0 and not is_foreign(given):
         raise TypeError(f"{name} must be {wanted}, not {type(given).__name__} {given!r}")
     found = as_array(given, name)
     if found.ndim not in dims or family(found.dtype) not in kinds:
@@ -505,11 +498,6 @@ def column_numbers(given: Any, name: str, *, least: float | None = None, above: 
         bound = "" if least is None else f" and more than {least:g}" if above else " and not negative"
         raise ValueError(f"{name} has {vector.reshape(-1)[np.argmax(wrong)]}: each must be finite{bound}")
     return vector
-
-
-def is_labelled(vector: Any) -> bool:
-    """Whether this is a series of pandas."""
-    return hasattr(vector, "index") and hasattr(vector, "iloc")
 
 
 def exponential_weights(n_samples: int, half_life: float) -> Array:

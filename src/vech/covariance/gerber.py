@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array
+from vech.arrays import Array, as_array
 from vech.counts.codes import Measure, Progress, edges, encode, write
 from vech.covariance.data import (
     Data,
     as_weights,
     check_underflow,
     column_name,
-    is_labelled,
     numbers_beside,
     open_data,
 )
@@ -22,6 +21,7 @@ from vech.covariance.moments import raise_overflow
 from vech.covariance.result import Result
 from vech.covariance.spread import Spread, spread
 from vech.covariance.weighted import write_weighted
+from vech.frames import labels_of
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
 from vech.linalg import nearest_correlation, shrink_to_psd
@@ -179,8 +179,8 @@ def gerber(
 
 def as_thresholds(threshold: Any, data: Data) -> Array:
     """One positive number for each column, by its label where both have labels."""
-    if data.labels is not None and is_labelled(threshold):
-        threshold = _by_label(threshold, data.labels)
+    if data.labels is not None and (own := labels_of(threshold, 0)) is not None:
+        threshold = _by_label(threshold, own, data.labels)
     given = numbers_beside(threshold, "threshold", "a number or a vector of numbers")
     if given.ndim == 1 and given.size != data.p:
         raise ValueError(f"there are {given.size} thresholds for {data.p} columns")
@@ -195,10 +195,10 @@ def as_thresholds(threshold: Any, data: Data) -> Array:
     return np.broadcast_to(given, data.p)
 
 
-def _by_label(threshold: Any, labels: tuple[Any, ...]) -> Array:
+def _by_label(threshold: Any, own: tuple[Any, ...], labels: tuple[Any, ...]) -> Array:
     """The numbers of a series in the order of these labels."""
-    numbers = dict(zip(threshold.index, threshold.to_numpy(), strict=True))
-    if len(numbers) != len(threshold) or numbers.keys() != set(labels):
+    numbers = dict(zip(own, as_array(threshold, "threshold"), strict=True))
+    if len(numbers) != len(own) or numbers.keys() != set(labels):
         odd = [name for name in (*labels, *numbers) if name not in numbers or name not in labels]
         what = f"{odd[0]!r} is in one of them only" if odd else "some label comes twice"
         raise ValueError(

@@ -17,13 +17,13 @@ from vech.covariance.data import (
     check_underflow,
     column_numbers,
     exponential_weights,
-    is_labelled,
     open_data,
 )
 from vech.covariance.gerber import FORMS
 from vech.covariance.moments import ROUNDINGS, Moments, plain_runs, raise_overflow, refuse, wide_dtype
 from vech.covariance.result import Result
 from vech.covariance.sample import check_ddof, divisor_of, write_correlation, write_covariance
+from vech.frames import labels_of
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
 from vech.packed.packed import Packed
@@ -136,7 +136,7 @@ class Stream:
         self._center = column_numbers(0.0 if center is None else center, "center")
         self._scale = None if scale is None else column_numbers(scale, "scale", least=0)
         given = {"thresholds": thresholds, "center": center, "scale": scale}
-        self._names = {name: tuple(x.index) for name, x in given.items() if is_labelled(x)}
+        self._names = {name: labels for name, x in given.items() if (labels := labels_of(x, 0)) is not None}
         self._content: tuple[Data, Moments | Counts] | None = (
             None  # the columns, and what is summed up of them
         )

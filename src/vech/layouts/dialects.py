@@ -33,7 +33,7 @@ TABLE = (
     Dialect("numpy-tril", "numpy-tril", "NumPy", "A[np.tril_indices(n)]", "runs", "By rows, so not vech: it is LAPACK's uplo=U."),
     Dialect("numpy-triu", "numpy-triu", "NumPy", "A[np.triu_indices(n)]", "runs", "k=1 leaves out the diagonal: strict-triu."),
     Dialect("scipy-condensed", "strict-triu", "SciPy", "spatial.distance: squareform, pdist; cluster.hierarchy.linkage", "runs",
-            "linkage takes a square matrix for points; squareform(checks=False) believes the upper triangle."),
+            "linkage takes a square, or a store, for points: S.to_condensed(). checks=False: the upper triangle."),
     Dialect("statsmodels-vech", "vech", "statsmodels", "tsa.tsatools: vech, unvech", "runs",
             "vech checks neither shape nor symmetry; unvech gives float64 and drops imaginary parts."),
     Dialect("torch-tril", "numpy-tril", "PyTorch", "tril_indices; distributions.utils: vec_to_tril_matrix, tril_matrix_to_vec", "recorded",

@@ -345,6 +345,8 @@ def as_side(n: object) -> int:
 
 def as_indices(what: str, values: ArrayLike, bound: int) -> NDArray[np.int64]:
     """The values as int64, all of them within 0 ... bound - 1."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"a {what} has no mask, which would be lost: fill it first: x.filled(value)")
     array = np.asarray(values)
     if array.size == 0 and not isinstance(values, np.ndarray):
         return array.astype(np.int64)

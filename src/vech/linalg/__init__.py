@@ -9,6 +9,7 @@ from vech.linalg.algebra import (
     kronecker_square,
     symmetrizer,
 )
+from vech.linalg.correlation import Correlation, partial_correlation, to_correlation, to_covariance
 from vech.linalg.factor.answers import SignLogdet
 from vech.linalg.factor.cholesky import Cholesky, Triangle, cholesky
 from vech.linalg.nearest import Nearest, nearest_correlation, nearest_psd, shrink_to_psd
@@ -17,6 +18,7 @@ from vech.linalg.spectral import eigh, eigsh, inner, lobpcg, norm
 
 __all__ = [
     "Cholesky",
+    "Correlation",
     "Nearest",
     "SignLogdet",
     "Triangle",
@@ -36,10 +38,13 @@ __all__ = [
     "nearest_correlation",
     "nearest_psd",
     "norm",
+    "partial_correlation",
     "shrink_to_psd",
     "slogdet",
     "solve",
     "symmetrizer",
+    "to_correlation",
+    "to_covariance",
 ]
 
 

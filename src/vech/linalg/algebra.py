@@ -16,7 +16,7 @@ from vech.arrays import Array, as_array, check_memory, family
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import as_side
-from vech.linalg.checks import as_packed
+from vech.linalg.checks import as_packed, check_finite_array
 from vech.linalg.columns import halves_of, inexact, operator, sparse_rows, stored_halves
 from vech.packed.packed import Packed
 
@@ -313,12 +313,14 @@ def kronecker_square(A: ArrayLike, layout: str | AnyLayout = "vech", *, as_opera
 # ---------------------------------------------------------------- covariances of a half
 
 
-def covariance_of_vech(S: Packed, n_samples: float = 1, layout: str | AnyLayout = "vech") -> Packed:
+def covariance_of_vech(
+    S: Packed | ArrayLike, n_samples: float = 1, layout: str | AnyLayout = "vech"
+) -> Packed:
     """The covariance matrix of the half of a sample covariance, of normal data; expands S, which is smaller.
 
     Parameters
     ----------
-    S : Packed, real symmetric, of side n
+    S : Packed, or full matrix (array or frame), real symmetric, of side n
         The covariance of the data.
     n_samples : float
         Samples (degrees of freedom: one less where their mean is estimated and divided by n_samples - 1).
@@ -354,10 +356,11 @@ def covariance_of_vech(S: Packed, n_samples: float = 1, layout: str | AnyLayout 
            [0.01  , 0.0125, 0.01  ],
            [0.005 , 0.01  , 0.02  ]])
     """
-    as_packed(S, "covariance_of_vech")
+    S = as_packed(S, "covariance_of_vech")
     if S.kind is not Kind.SYMMETRIC or family(S.dtype) == "c":
         raise TypeError(f"S is {S.dtype} and {S.kind}: a covariance of real data is real and symmetric")
     full = inexact(S.expand(), "S")
+    check_finite_array(full, "S", "covariance_of_vech")
     if not isinstance(n_samples, Real) or not 0 < float(n_samples) < float("inf"):
         raise ValueError(f"n_samples must be a positive number, not {n_samples!r}")
     halves = stored_halves(S.n, layout)
@@ -411,12 +414,13 @@ def empirical_covariance_of_vech(X: ArrayLike, layout: str | AnyLayout = "vech")
     >>> empirical_covariance_of_vech(X).half  # (41 - 5^2) / 4
     array([4.])
     """
-    X = as_array(X, "X")
+    X = as_array(X, "X", floats=True)
     if X.ndim != 2 or not len(X):
         raise ValueError(f"X has shape {X.shape}: data are a matrix of samples in rows, (n_samples, n)")
     if family(X.dtype) == "c":
         raise TypeError(f"X is {X.dtype}: fourth moments are taken of real data")
     X = inexact(X, "X")
+    check_finite_array(X, "X", "empirical_covariance_of_vech")
     n_samples, n = X.shape
     halves = stored_halves(n, layout)
     i, j = halves.pairs()

@@ -4,7 +4,8 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, as_array, family
+from vech import frames
+from vech.arrays import Array, Dtype, as_square, family, is_array
 from vech.layouts.kind import Kind
 from vech.moves.judging import AsymmetryError
 from vech.moves.packing import pack
@@ -21,16 +22,36 @@ def is_sparse(S: Any) -> TypeGuard[SparseHalf]:
     return isinstance(S, Store) and S.describe().triangle is not None
 
 
-def as_packed(S: Any, task: str) -> Packed:
-    """Any store of all its numbers as a Packed; TypeError with the way out for all else."""
+def as_packed(S: Any, task: str, name: str = "S") -> Packed:
+    """Any store of all its numbers, or a full matrix, as a Packed; TypeError with the way out for others."""
     if is_sparse(S):
         takers = ", ".join(SPARSE)
         way_out = f"{task}(S.to_packed()), with all its zeros; {takers} take a {type(S).__name__} as it is"
     elif isinstance(S, Store):
         return packed(S)
+    elif frames.is_sparse(S):
+        way_out = (
+            f"{task}(vech.SparseHalf.from_sparse(S)) or, with all its zeros, {task}(vech.Packed.from_full(S))"
+        )
     else:
+        if is_array(S) and (full := as_square(S, name)).ndim == 2:
+            return _whole(full, frames.square_labels(S, name), name)
         way_out = f"{task}(vech.Packed(half, layout)), where vech.pack makes the half of a full matrix"
     raise TypeError(f"{task} takes a Packed store, not {type(S).__name__}: {way_out}")
+
+
+def _whole(full: Array, labels: tuple[Any, ...] | None, name: str) -> Packed:
+    if family(full.dtype) == "c":
+        raise TypeError(
+            f"{name} is {full.dtype}: say vech.Packed.from_full({name}, kind='hermitian') or kind='symmetric'"
+        )
+    try:
+        return Packed.from_full(full, labels=labels)
+    except AsymmetryError as error:
+        raise ValueError(
+            f"{error.found.replace('matrix', name, 1)}: vech.Packed.from_full({name}, use='lower'), 'upper' or "
+            f"'mean' says which numbers are meant"
+        ) from error
 
 
 def half_of(S: Any, task: str) -> Any:
@@ -70,7 +91,8 @@ def selfadjoint(matrix: Any, name: str) -> Store:
     try:
         if issparse(matrix):
             return SparseHalf.from_sparse(matrix, kind="hermitian")
-        return Packed(pack(as_array(matrix, name), kind="hermitian"), kind="hermitian")
+        half = pack(as_square(matrix, name), kind="hermitian")
+        return Packed(half, kind="hermitian", labels=frames.square_labels(matrix, name))
     except AsymmetryError as error:
         reason = error.found.replace("matrix", name, 1)
         raise ValueError(f"{reason}: {name}=({name} + {name}.conj().T) / 2 has a mean of both") from error

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vech.arrays import Array, family
+from vech.arrays import Array, as_array, family, is_array
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout, as_side
 from vech.layouts.orders import TensorOrder
@@ -154,6 +154,10 @@ def _columns_operator() -> Any:
             super().__init__(dtype, shape)
             self._apply, self._apply_adjoint = apply, adjoint
 
+        def dot(self, x: Any) -> Any:
+            multiplied = is_array(x) and not hasattr(x, "matvec") and np.ndim(x) > 0
+            return super().dot(as_array(x, "x") if multiplied else x)
+
         def matvec(self, x: Any) -> Any:
             return super().matvec(self._checked(x))
 
@@ -170,7 +174,7 @@ def _columns_operator() -> Any:
             return self._matmat(x.reshape(-1, 1)).ravel()
 
         def _matmat(self, X: Any) -> Array:
-            return self._apply(inexact(np.asarray(X), "x"))  # type: ignore[no-any-return]
+            return self._apply(inexact(X, "x"))  # type: ignore[no-any-return]
 
         def _adjoint(self) -> Any:
             return type(self)(self.shape[::-1], self._apply_adjoint, self._apply, self.dtype)
@@ -185,6 +189,7 @@ def _columns_operator() -> Any:
 
         def _checked(self, x: Any) -> Any:
             rows, columns = self.shape
+            x = as_array(x, "x") if is_array(x) else x
             if np.ndim(x) > 0 and np.shape(x)[0] != columns:
                 raise ValueError(
                     f"x has shape {np.shape(x)}, but the operator is {rows} x {columns}: ({columns},) or ({columns}, m)"

@@ -9,7 +9,14 @@ import numpy as np
 from vech.arrays import Array, Dtype, as_array
 from vech.layouts.kind import Kind
 from vech.layouts.layout import one_of
-from vech.linalg.checks import check_finite, check_selfadjoint, is_sparse, selfadjoint, work_dtype
+from vech.linalg.checks import (
+    check_finite,
+    check_finite_array,
+    check_selfadjoint,
+    is_sparse,
+    selfadjoint,
+    work_dtype,
+)
 from vech.linalg.factor.answers import check_regular, solution
 from vech.linalg.factor.choice import factored
 from vech.linalg.factor.promise import Factor
@@ -23,7 +30,7 @@ from vech.moves.foreign import judged
 from vech.moves.runs import Half
 from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
-from vech.store import Store
+from vech.store import Store, common_labels
 
 MODES = ("normal", "cayley", "buckling")
 FAR = 1e-2  # residual, beside S x and M x, of what is no eigenvector whatever tol and the accuracy of OPinv
@@ -274,6 +281,7 @@ def _checked_mass(M: Any, S: Store) -> Any:
     if M.n != S.n or not np.can_cast(work_dtype(M.dtype, "M"), wide):
         raise ValueError(f"M is {M!r} and S is {S!r}: M must be of the side of S, and real where S is")
     check_finite(M, "M", "eigsh needs")
+    common_labels(S.labels, M.labels)
     return M
 
 
@@ -286,6 +294,7 @@ def _given(inverse: Any, name: str, n: int, unit: float) -> Apply:
         inverse = judged(inverse)
     elif not hasattr(inverse, "matvec"):
         inverse = as_array(inverse, name)
+        check_finite_array(inverse, name, "eigsh")
     operator = aslinearoperator(inverse)
     if operator.shape != (n, n):
         raise ValueError(f"{name} has shape {operator.shape}, but S is of side {n}: ({n}, {n})")

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from vech import frames
 from vech.arrays import Array, Dtype, as_array
 from vech.layouts.layout import as_integer
 from vech.linalg.checks import check_finite, check_finite_array, selfadjoint, work_dtype
@@ -14,6 +15,7 @@ from vech.linalg.units import scaled, times_power, unit_of
 from vech.moves.foreign import judged_options
 from vech.sparse import SparseHalf
 from vech.sparse.exports import HERMITIAN, REAL
+from vech.store import common_labels
 
 OPTIONS = {
     "cg": ("rtol", "atol", "maxiter", "M", "x0", "callback"),
@@ -93,6 +95,7 @@ def _checked_options(S: SparseHalf, solver: str, given: dict[str, Any], dtype: D
     if "maxiter" in options and (most := as_integer("maxiter", options["maxiter"])) < 1:
         raise ValueError(f"maxiter must be at least 1, not {most}")
     if "x0" in options:
+        frames.check_along(options["x0"], 0, S.labels, "x0")
         x0 = as_array(options["x0"], "x0")
         if x0.shape != (S.n,):
             raise ValueError(
@@ -107,7 +110,9 @@ def _checked_options(S: SparseHalf, solver: str, given: dict[str, Any], dtype: D
     if "M" in options:
         M = options["M"]
         if not (operates := hasattr(M, "matvec")) and not issparse(M):
-            M = as_array(M, "M")
+            labels, M = frames.square_labels(M, "M"), as_array(M, "M")
+            if len(M) == S.n:
+                common_labels(S.labels, labels)
         if M.shape != S.shape:
             raise ValueError(
                 f"M has shape {M.shape}, but S is of side {S.n}: a preconditioner is as large as S"

@@ -6,6 +6,7 @@ from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vech.arrays import Array, epsilon
 from vech.layouts.dialects import AnyLayout
@@ -21,6 +22,7 @@ from vech.moves.packing import pack
 from vech.moves.runs import Half
 from vech.packed import norms
 from vech.packed.packed import Packed
+from vech.store import common_labels
 
 FOUND = lanczos.Accuracy(1e-6, 0.0, 300)  # of the smallest eigenvalue's vector, which its quotient squares
 DENSE = 64  # a smaller matrix is expanded to find its smallest eigenvalue
@@ -49,13 +51,13 @@ class Nearest(NamedTuple):
 
 
 def nearest_correlation(
-    S: Packed, *, tol: float = 1e-6, max_iterations: int = 100, floor: float | None = None
+    S: Packed | ArrayLike, *, tol: float = 1e-6, max_iterations: int = 100, floor: float | None = None
 ) -> Nearest:
     """Expands S, and finds the correlation matrix nearest to it in the Frobenius norm.
 
     Parameters
     ----------
-    S : Packed of real floats, symmetric, with a positive diagonal
+    S : Packed, or full matrix (array or frame), of real floats, symmetric, with a positive diagonal
         Its diagonal need not be 1 and has no say in the result; it counts in the distance.
     tol : float
         The root mean square by which the diagonal of the projection may miss 1 when Newton's method stops;
@@ -106,7 +108,7 @@ def nearest_correlation(
     >>> round(found.distance, 4), found.smallest_eigenvalue > 0
     (0.5278, True)
     """
-    _check_store(S, "S", "nearest_correlation")
+    S = _checked_store(S, "S", "nearest_correlation")
     if S.kind is not Kind.SYMMETRIC:
         raise TypeError(f"S is {S.dtype} and {S.kind}: correlations are real, and nearest_psd takes it")
     _check_diagonal(S, "a correlation has ones there")
@@ -128,12 +130,12 @@ def nearest_correlation(
     return _repaired(S, nearest, 1.0, steps, least, ones=True)
 
 
-def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
+def nearest_psd(S: Packed | ArrayLike, *, floor: float | None = None) -> Nearest:
     """Expands S, and finds the positive semidefinite matrix nearest to it in the Frobenius norm.
 
     Parameters
     ----------
-    S : Packed of floats or complex numbers, symmetric or Hermitian
+    S : Packed, or full matrix (array or frame), of floats or complex numbers, symmetric or Hermitian
         Its diagonal may be of any sign.
     floor : float, optional
         The smallest eigenvalue of the result. By default 4 n eps of the dtype times the largest number by size,
@@ -170,7 +172,7 @@ def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
     >>> found.matrix.half.round(4), round(found.distance, 4)
     (array([1.5, 1.5, 1.5]), 1.0)
     """
-    _check_store(S, "S", "nearest_psd")
+    S = _checked_store(S, "S", "nearest_psd")
     least = 0.0 if floor is None else _as_floor(floor)
     largest = norms.norm(S._held, "max")
     unit = power_of_two(max(largest, least))
@@ -195,15 +197,19 @@ def nearest_psd(S: Packed, *, floor: float | None = None) -> Nearest:
 
 
 def shrink_to_psd(
-    S: Packed, target: Packed | None = None, *, tol: float = 1e-6, floor: float | None = None
+    S: Packed | ArrayLike,
+    target: Packed | ArrayLike | None = None,
+    *,
+    tol: float = 1e-6,
+    floor: float | None = None,
 ) -> Nearest:
     """Moves S towards a definite target until it is definite; may expand S to find its smallest eigenvalue.
 
     Parameters
     ----------
-    S : Packed of float32, float64, complex64 or complex128, symmetric or Hermitian
-        The matrix; of a correlation, or a covariance, that is indefinite.
-    target : Packed, optional
+    S : Packed, or full matrix (array or frame), of float32, float64, complex64 or complex128
+        Symmetric or Hermitian; of a correlation, or a covariance, that is indefinite.
+    target : Packed, or full matrix, optional
         Positive definite, of the same n and kind, in any layout. By default the diagonal of S, so that a
         correlation keeps its ones and a covariance its variances.
     tol : float
@@ -246,8 +252,8 @@ def shrink_to_psd(
     >>> found.matrix.half.round(4), round(found.distance, 4)
     (array([1.    , 0.7071, 0.    , 1.    , 0.7071, 1.    ]), 0.5858)
     """
-    _check_store(S, "S", "shrink_to_psd")
-    n, layout, dtype = S.n, _result_layout(S), S.dtype.newbyteorder("=")
+    S = _checked_store(S, "S", "shrink_to_psd")
+    n, layout, dtype, labels = S.n, _result_layout(S), S.dtype.newbyteorder("="), S.labels
     if not (isinstance(tol, Real) and 0 < tol < 1):
         raise ValueError(f"tol must be a number between 0 and 1, not {tol!r}")
     given = _native(S, layout)
@@ -258,9 +264,10 @@ def shrink_to_psd(
         way, largest = -given, largest_of(given[on])
         way[on] = 0
     else:
-        _check_store(target, "target", "shrink_to_psd")
+        target = _checked_store(target, "target", "shrink_to_psd")
         if (target.n, target.kind, target.dtype.newbyteorder("=")) != (n, S.kind, dtype):
             raise ValueError(f"target is {target!r} and S is {S!r}: n, dtype and kind must be the same")
+        labels = common_labels(S.labels, target.labels)
         goal = _native(target, layout)
         with np.errstate(over="ignore"):
             way, largest = goal - given, largest_of(goal[on])
@@ -294,7 +301,7 @@ def shrink_to_psd(
             high = middle
         else:
             low = middle
-    matrix = Packed(towards(high), layout, kind=S.kind, labels=S.labels)
+    matrix = Packed(towards(high), layout, kind=S.kind, labels=labels)
     distance = norms.norm(Half(way * dtype.type(high), layout, S.kind))
     return Nearest(matrix, distance, iterations, _smallest_of_half(matrix))
 
@@ -382,15 +389,16 @@ def _smallest_of_half(matrix: Packed) -> float:
 # ---------------------------------------------------------------- what is taken
 
 
-def _check_store(store: object, name: str, task: str) -> None:
-    """Refuse what has no real eigenvalues, or not in LAPACK."""
-    taken = as_packed(store, task)
+def _checked_store(store: object, name: str, task: str) -> Packed:
+    """What is taken as a store; refused if it has no real eigenvalues, or not in LAPACK."""
+    taken = as_packed(store, task, name)
     if taken.dtype.newbyteorder("=").char not in "fdFD":
         raise TypeError(
             f"{task} computes with what LAPACK has, and {name} holds {taken.dtype}: astype(float) first"
         )
     check_selfadjoint(taken, task, "others have no real eigenvalues", name)
     check_finite(taken, name, f"{task} needs")
+    return taken
 
 
 def _check_diagonal(store: Packed, why: str, floor: float = 0.0) -> None:

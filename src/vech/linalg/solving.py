@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vech import frames
 from vech.arrays import Array, Dtype, as_array, family
 from vech.layouts.layout import one_of
 from vech.linalg.checks import as_packed, check_finite, check_finite_array, half_of, is_sparse, work_dtype
@@ -31,16 +32,21 @@ from vech.sparse import SparseHalf
 
 
 def solve(
-    S: Packed | SparseHalf, b: ArrayLike, *, solver: str = "auto", threads: int | None = None, **options: Any
+    S: Packed | SparseHalf | ArrayLike,
+    b: ArrayLike,
+    *,
+    solver: str = "auto",
+    threads: int | None = None,
+    **options: Any,
 ) -> Array:
     """The solution x of ``S x = b``; expands S, once, where it is Packed and not positive definite.
 
     Parameters
     ----------
-    S : Packed or SparseHalf
+    S : Packed or SparseHalf, or full matrix (array or frame)
         Of any kind, layout and dtype but float16 and smaller, and dates.
-    b : array, shape (n,) or (n, m)
-        The right side, or several as columns.
+    b : array, shape (n,) or (n, m); or series or frame
+        The right side, or several as columns. Labels are those of S, in their order.
     solver : {"auto", "cholmod", "pardiso", "qdldl", "superlu", "cg", "minres"}
         For a SparseHalf. "auto" takes the first that is installed and fits: CHOLMOD (scikit-sparse), PARDISO
         (pypardiso), QDLDL, and SciPy's SuperLU, which takes every kind. CHOLMOD needs a positive definite matrix,
@@ -56,7 +62,8 @@ def solve(
     Returns
     -------
     array, of the shape of b
-        In the dtype of ``numpy.linalg.solve``.
+        In the dtype of ``numpy.linalg.solve``. A series or frame where b is one, of pandas or xarray, with its
+        labels.
 
     Raises
     ------
@@ -95,14 +102,19 @@ def solve(
     >>> solve(S, np.array([0.0, 3.0])).round(12), solve(S, np.array([0.0, 3.0]), solver="cg").round(8)
     (array([1., 2.]), array([1., 2.]))
     """
-    sparse, half = is_sparse(S), half_of(S, "solve")
-    _check_solver(solver, options, sparse)
-    b = as_array(b, "b")
+    half = half_of(S, "solve")
+    _check_solver(solver, options, is_sparse(half))
+    frames.check_along(b, 0, half.labels, "b")
+    x: Array = frames.like(b, _solved(half, as_array(b, "b"), solver, options, threads))
+    return x
+
+
+def _solved(half: Any, b: Array, solver: str, options: dict[str, Any], threads: int | None) -> Array:
     check_rows(b, half.n)
     wide = np.result_type(work_dtype(half.dtype, "S"), work_dtype(b.dtype, "b"))
     if b.size == 0:
         return np.zeros(b.shape, wide)
-    if not sparse:
+    if not is_sparse(half):
         dtype = wide if family(half.dtype) == "c" else np.zeros(0, wide).real.dtype
         x = solved(factored(half, dtype, threads, columns=b.shape[1] if b.ndim == 2 else 1), b)
     else:
@@ -131,12 +143,12 @@ def _check_solver(solver: str, options: dict[str, Any], sparse: bool) -> None:
         )
 
 
-def inverse(S: Packed, *, threads: int | None = None) -> Packed:
+def inverse(S: Packed | ArrayLike, *, threads: int | None = None) -> Packed:
     """The inverse of S, of its kind and layout with the diagonal stored; expands S where it is not definite.
 
     Parameters
     ----------
-    S : Packed
+    S : Packed, or full matrix (array or frame)
         Of any kind, layout and dtype but float16 and smaller, and dates; labels follow.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.
@@ -177,12 +189,12 @@ def inverse(S: Packed, *, threads: int | None = None) -> Packed:
     return Packed(half, layout, kind=S.kind, labels=S.labels)
 
 
-def slogdet(S: Packed | SparseHalf, *, threads: int | None = None) -> SignLogdet:
+def slogdet(S: Packed | SparseHalf | ArrayLike, *, threads: int | None = None) -> SignLogdet:
     """Sign and logarithm of the determinant; expands S where it is Packed and not positive definite.
 
     Parameters
     ----------
-    S : Packed or SparseHalf
+    S : Packed or SparseHalf, or full matrix (array or frame)
         Of any kind, layout and dtype but float16 and smaller, and dates.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.
@@ -223,12 +235,12 @@ def slogdet(S: Packed | SparseHalf, *, threads: int | None = None) -> SignLogdet
         return SignLogdet(0.0, -np.inf)
 
 
-def cond(S: Packed, *, threads: int | None = None) -> float:
+def cond(S: Packed | ArrayLike, *, threads: int | None = None) -> float:
     """An estimate of the condition number in the 1-norm; expands S where it is not positive definite.
 
     Parameters
     ----------
-    S : Packed
+    S : Packed, or full matrix (array or frame)
         Of any kind, layout and dtype but float16 and smaller, and dates.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vech import frames
 from vech.arrays import Array, Dtype, as_array, family
 from vech.layouts.layout import as_integer, one_of
 from vech.linalg import lanczos, sparse_norms
@@ -30,7 +31,7 @@ from vech.moves.foreign import judged_options
 from vech.operators import check_same_side
 from vech.packed import norms
 from vech.packed.packed import Packed
-from vech.store import Store
+from vech.store import Store, common_labels
 
 SMALL = 32  # up to this side the 2-norm is of the full matrix
 DENSE = 128  # up to this side all eigenvalues, by LAPACK, take no longer than some by steps
@@ -40,7 +41,7 @@ EVERY = "scipy.linalg.eig(S.expand()) takes every matrix"
 
 
 def eigsh(
-    S: Store,
+    S: Store | ArrayLike,
     k: int = 6,
     which: str = "LM",
     *,
@@ -59,7 +60,7 @@ def eigsh(
 
     Parameters
     ----------
-    S : Store
+    S : Store, or full matrix (array or frame)
         Symmetric and real, or Hermitian; any store will do. Integers are computed with in float64.
     k : int
         How many: 1 to n.
@@ -137,12 +138,12 @@ def eigsh(
     >>> np.round(values, 4)
     array([3.4142])
     """
-    _check(S, "eigsh")
+    S = _checked(S, "eigsh")
     dtype = work_dtype(S.dtype, "S")
     if not 1 <= as_integer("k", k) <= S.n:
         raise ValueError(f"eigsh finds 1 to {S.n} eigenvalues of a matrix of side {S.n}, not k = {k}")
     one_of("which", which, lanczos.WHICH)
-    start = None if v0 is None else _start(v0, S.n, dtype)
+    start = None if v0 is None else _start(v0, S.n, dtype, S.labels)
     room = 0 if ncv is None else as_integer("ncv", ncv)
     if ncv is not None and not min(k + 1, S.n) <= room <= S.n:
         raise ValueError(
@@ -189,8 +190,9 @@ def _dense(S: Store, dtype: Dtype, k: int, which: str) -> Any:
     return values[chosen] * unit, vectors[:, chosen]
 
 
-def _start(v0: ArrayLike, n: int, dtype: Dtype) -> Array:
+def _start(v0: ArrayLike, n: int, dtype: Dtype, labels: tuple[Any, ...] | None) -> Array:
     """Where to start, of norm one."""
+    frames.check_along(v0, 0, labels, "v0")
     v0 = as_array(v0, "v0")
     if v0.shape != (n,):
         raise ValueError(f"v0 has shape {v0.shape}, but S is of side {n}: ({n},)")
@@ -204,12 +206,12 @@ def _start(v0: ArrayLike, n: int, dtype: Dtype) -> Array:
     return np.asarray((start / largest).astype(dtype))
 
 
-def lobpcg(S: Store, X: ArrayLike, **options: Any) -> Any:
+def lobpcg(S: Store | ArrayLike, X: ArrayLike, **options: Any) -> Any:
     """Some eigenvalues and eigenvectors, by SciPy's ``lobpcg`` on the half.
 
     Parameters
     ----------
-    S : Store
+    S : Store, or full matrix (array or frame)
         Symmetric and real, or Hermitian; any store will do. Integers are computed with in float64.
     X : array, shape (n, k)
         Where to start: k independent columns. From k > n / 5 on, SciPy makes the full matrix and says so.
@@ -237,16 +239,16 @@ def lobpcg(S: Store, X: ArrayLike, **options: Any) -> Any:
     Examples
     --------
     >>> import numpy as np
-    >>> S = Packed(np.zeros(465))
-    >>> S.set_diagonal(np.arange(1.0, 31))
+    >>> S = Packed(np.zeros(465)).set_diagonal(np.arange(1.0, 31))
     >>> values, vectors = lobpcg(S, np.ones((30, 1)), tol=1e-6, maxiter=100)
     >>> np.round(values, 6)
     array([30.])
     """
     from scipy.sparse.linalg import LinearOperator, lobpcg
 
-    _check(S, "lobpcg")
+    S = _checked(S, "lobpcg")
     dtype = work_dtype(S.dtype, "S")
+    frames.check_along(X, 0, S.labels, "X")
     X = as_array(X, "X")
     if X.ndim != 2 or X.shape[0] != S.n or not 1 <= X.shape[1] <= S.n:
         raise ValueError(f"X has shape {X.shape}, but S is of side {S.n}: ({S.n}, k) with k from 1 to {S.n}")
@@ -254,8 +256,16 @@ def lobpcg(S: Store, X: ArrayLike, **options: Any) -> Any:
     check_finite_array(X, "X", "lobpcg")
     for name in ("B", "M", "Y"):
         given = options.get(name)
-        if isinstance(given, np.ndarray) or (given is not None and name == "Y"):
-            check_finite_array(as_array(given, name), name, "lobpcg")
+        if name == "Y" and given is not None:
+            frames.check_along(given, 0, S.labels, name)
+        elif given is None or callable(given) or hasattr(given, "matvec") or frames.is_sparse(given):
+            continue
+        options[name] = found = as_array(given, name)
+        if name != "Y":
+            if found.shape != S.shape:
+                raise ValueError(f"{name} has shape {found.shape}, but S is of side {S.n}: {S.shape}")
+            common_labels(S.labels, frames.square_labels(given, name))
+        check_finite_array(found, name, "lobpcg")
     unit = unit_of(S)
     if options.get("tol") is not None:
         options["tol"] = _residual(options["tol"]) / unit
@@ -290,12 +300,12 @@ def _residual(tol: Any) -> float:
     return float(tol)
 
 
-def eigh(S: Packed, *, threads: int | None = None, **options: Any) -> Any:
+def eigh(S: Packed | ArrayLike, *, threads: int | None = None, **options: Any) -> Any:
     """Expands S, and finds all eigenvalues and eigenvectors by SciPy's ``eigh``.
 
     Parameters
     ----------
-    S : Packed
+    S : Packed, or full matrix (array or frame)
         Symmetric and real, or Hermitian. Integers are computed with in float64.
     threads : int, optional
         At most so many threads for the expansion; BLAS has its own.
@@ -344,12 +354,12 @@ def eigh(S: Packed, *, threads: int | None = None, **options: Any) -> Any:
     return eigh(full, lower=True, overwrite_a=True, check_finite=False, **options)
 
 
-def norm(S: Store, ord: str | float | None = "fro") -> float:
+def norm(S: Store | ArrayLike, ord: str | float | None = "fro") -> float:
     """A norm of the full matrix, from the half.
 
     Parameters
     ----------
-    S : Store
+    S : Store, or full matrix (array or frame)
         Of any kind, layout and dtype but dates.
     ord : {"fro", "max", 1, 2, inf}
         Frobenius, as is None; the largest |a_ij|; the largest sum of a column's or a row's |a_ij| (they are the same);
@@ -389,12 +399,12 @@ def norm(S: Store, ord: str | float | None = "fro") -> float:
     return float(norms.norm(half._held, order))
 
 
-def inner(S: Store, T: Store) -> Any:
+def inner(S: Store | ArrayLike, T: Store | ArrayLike) -> Any:
     """The Frobenius inner product ``sum of conj(s_ij) t_ij``, from the halves.
 
     Parameters
     ----------
-    S, T : Store
+    S, T : Store, or full matrix (array or frame)
         Of one side; their layouts, kinds and dtypes may differ.
 
     Returns
@@ -423,6 +433,8 @@ def inner(S: Store, T: Store) -> Any:
     a, b = (half_of(x, "inner") for x in (S, T))
     check_numbers(a, "an inner product")
     check_numbers(b, "an inner product", "T")
+    if a.n == b.n:
+        common_labels(a.labels, b.labels)
     if is_sparse(a) or is_sparse(b):
         check_same_side(b.n, a.n)
         return sparse_norms.inner(a, b)
@@ -430,13 +442,13 @@ def inner(S: Store, T: Store) -> Any:
     return norms.inner(a._held, b._held)
 
 
-def _check(S: Any, task: str) -> None:
-    """Whether a task of any store can be done."""
-    if not isinstance(S, Store):
-        as_packed(S, task)
-    check_selfadjoint(S, task, EVERY)
-    work_dtype(S.dtype, "S")
-    check_finite(S, who=f"{task} needs")
+def _checked(S: Any, task: str) -> Store:
+    """What a task of any store is done with."""
+    store: Store = S if isinstance(S, Store) else as_packed(S, task)
+    check_selfadjoint(store, task, EVERY)
+    work_dtype(store.dtype, "S")
+    check_finite(store, who=f"{task} needs")
+    return store
 
 
 def _spectral_norm(S: Store) -> float:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vech import _core, arrays
 from vech.arrays import Array, Dtype, as_array, extension, family, keep_mask, resolve_threads, words
+from vech.frames import as_sparse
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout, one_of
@@ -346,6 +347,7 @@ def as_square(matrix: Any) -> tuple[Any, Dtype]:
     """A square SciPy sparse matrix, judged, and its dtype in native order; TypeError, ValueError for others."""
     from scipy import sparse
 
+    matrix = as_sparse(matrix, "matrix")
     if not sparse.issparse(matrix):
         raise TypeError(
             f"matrix must be a SciPy sparse array, not {type(matrix).__module__}.{type(matrix).__name__}: "

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vech.arrays import NATIVE, Array, Dtype, as_array, check_out, resolve_threads
+from vech.arrays import NATIVE, Array, Dtype, as_array, as_square, check_out, resolve_threads
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout, other_diagonal
@@ -48,8 +48,9 @@ def pack(
 
     Parameters
     ----------
-    matrix : array, shape (..., n, n)
-        One matrix or a batch; any strides, any dtype vech takes.
+    matrix : array, shape (..., n, n); or data frame
+        One matrix or a batch; any strides, any dtype vech takes. A frame has the same labels on both axes,
+        and leaves them behind: `vech.Packed.from_frame` keeps them.
     layout : str or layout
         Which numbers go where.
     kind : {"symmetric", "hermitian", "skew", "skew-hermitian", "triangular"}, optional
@@ -78,7 +79,8 @@ def pack(
     ------
     ValueError
         If the triangles differ (the worst (i, j) and both numbers are named), if a diagonal that is left out
-        is not what the layout says, if the matrix is not square, or an argument is none of its choices.
+        is not what the layout says, if the matrix is not square, its labels differ or repeat, or an argument
+        is none of its choices.
     TypeError
         For arrays and dtypes vech refuses, a scaled layout or "mean" on integers, skew numbers without a
         sign, and a tolerance where nothing is compared.
@@ -106,7 +108,7 @@ def pack(
             positions, strict = found
             if not (strict and np.count_nonzero(matrix.diagonal())):
                 return matrix.take(positions)
-    full = as_array(matrix, "matrix")
+    full = as_square(matrix, "matrix") if axis == -1 else as_array(matrix, "matrix")
     if axis != -1:
         full, at = axis_last(full, axis, 2, "matrix")
         layout = as_layout(layout)

@@ -113,7 +113,8 @@ def fill(matrix: Half, mask: Half, value: Any) -> None:
 
 def as_values(values: Any, half: Array) -> Array:
     """What is assigned, in the dtype of the half and in memory of its own where it shares any with it."""
-    array = np.asarray(values) if np.isscalar(values) else as_array(values, "what is assigned")
+    number = np.isscalar(values)
+    array = np.asarray(values) if number else as_array(values, "what is assigned")
     if family(array.dtype) == "c" and family(half.dtype) != "c":
         raise TypeError(
             f"{array.dtype} numbers do not fit a half of {half.dtype}: take their .real, or astype(complex) "
@@ -122,7 +123,7 @@ def as_values(values: Any, half: Array) -> Array:
     if array.dtype == half.dtype and isinstance(values, np.ndarray):
         return array.copy() if shares_memory(array, half) else array
     fitting = np.empty(array.shape, half.dtype)
-    fitting[...] = values
+    fitting[...] = values if number else array
     return fitting
 
 

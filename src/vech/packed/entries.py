@@ -1,5 +1,6 @@
 """Reading entries of a half: true values at rows and columns, a block of bounded size at a time."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.explicit import cross
 from vech.moves.rounding import factored
-from vech.moves.runs import Half, Runs, blocks
+from vech.moves.runs import BLOCK, Half, Runs, blocks
 
 GATHER = 2**18  # numbers looked up at a time
 SQUARE = (
@@ -90,3 +91,21 @@ def block(matrix: Half, i: Indices, j: Indices, out: Array | None = None) -> Arr
         part = slice(start, start + step)
         values[part] = take(matrix, *np.broadcast_arrays(rows[part], columns))
     return values.reshape(i.shape + j.shape) if out is None else out
+
+
+def pairs_of(matrix: Half, diagonal: bool, filler: Any) -> Iterator[Array]:
+    """True values of all pairs in the order of the half, some at a time: see `Store._pairs`."""
+    half, layout, n = matrix.numbers, matrix.layout, matrix.n
+    apart = layout.scaled or not diagonal
+    on = np.sort(layout.diagonal_slots(n))
+    for start in range(0, half.size, BLOCK):
+        part = half[start : start + BLOCK]
+        within = on[slice(*np.searchsorted(on, [start, start + BLOCK]))] - start if apart else on[:0]
+        if layout.scaled:
+            part = factored(part, np.divide, layout.offdiagonal_scale, "its scale is undone")
+        part = part.astype(filler.dtype, copy=within.size > 0)
+        part[within] = filler
+        yield part
+    if diagonal and (apart or layout.implied is not None):
+        i = np.arange(n)
+        yield take(matrix, i, i).astype(filler.dtype, copy=False)

@@ -8,12 +8,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vech import frames
 from vech.arrays import Array, as_array, check_out
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.moves.runs import Half
 from vech.packed import norms, products
 from vech.store import Store
+
+OWN: Any = object()  # labels as they are
 
 
 class Forms(Store):
@@ -41,9 +44,9 @@ class Forms(Store):
 
     @abstractmethod
     def _like(
-        self, half: Array, layout: AnyLayout | None = None, *, kind: str | None = None, labelled: bool = True
+        self, half: Array, layout: AnyLayout | None = None, *, kind: str | None = None, labels: Any = OWN
     ) -> Self:
-        """A matrix of the same layout and kind unless told otherwise; of another side, not labelled."""
+        """A matrix of the same layout, kind and labels unless told otherwise."""
 
     def _plain(self) -> Self:
         """The same matrix with its diagonal stored and nothing scaled; itself where it is that."""
@@ -57,8 +60,8 @@ class Forms(Store):
 
         Parameters
         ----------
-        x : array, shape (n,), (n, m) or (..., n, m)
-            What to multiply.
+        x : array, shape (n,), (n, m) or (..., n, m); or series or frame
+            What to multiply. Labels of its rows are those of S, in their order.
         out : array of the shape and dtype of the result, optional
             Memory for the result; it must not overlap x or the half.
         threads : int, optional
@@ -67,7 +70,8 @@ class Forms(Store):
         Returns
         -------
         array, shape (n,), (n, m) or (..., n, m)
-            In the dtype of NumPy's ``full @ x``; of bfloat16 or float8 both times, in that one.
+            In the dtype of NumPy's ``full @ x``; of bfloat16 or float8 both times, in that one. A series or
+            frame where x is one, of pandas or xarray, with its labels.
 
         Raises
         ------
@@ -91,7 +95,8 @@ class Forms(Store):
         array([[1, 2],
                [2, 3]])
         """
-        x = as_array(x, "x")
+        given, x = x, as_array(x, "x")
+        frames.check_along(given, -2 if x.ndim > 1 else 0, self.labels, "x")
         n = self.n
         core = x.shape[-2] if x.ndim > 1 else x.size
         if x.ndim == 0 or core != n:
@@ -99,12 +104,14 @@ class Forms(Store):
                 f"x has shape {x.shape}, but the product needs {n} rows: ({n},) or (..., {n}, m)"
             )
         dtype = products.product_dtype(self.dtype, x.dtype)
-        if out is None:
-            out = np.empty(x.shape, dtype)
-        else:
+        if out is not None:
             check_out(out, x.shape, dtype, x, self.half)
+            products.matmul(self._held, x, out, threads)
+            return out
+        out = np.empty(x.shape, dtype)
         products.matmul(self._held, x, out, threads)
-        return out
+        product: Array = frames.like(given, out)
+        return product
 
     def quadratic(self, x: ArrayLike) -> Any:
         """The quadratic form x^H S x, of a vector or of each column of a matrix.
@@ -134,7 +141,8 @@ class Forms(Store):
         >>> vech.Packed(np.array([2.0, 1.0, 3.0])).quadratic([1.0, -1.0])
         np.float64(3.0)
         """
-        x = as_array(x, "x")
+        given, x = x, as_array(x, "x")
+        frames.check_along(given, 0, self.labels, "x")
         if x.ndim > 2:
             raise ValueError(
                 f"x has shape {x.shape}: a quadratic form takes a vector or columns, (n,) or (n, m)"
@@ -143,7 +151,7 @@ class Forms(Store):
             raise ValueError(
                 f"x has shape {x.shape}, but the form needs {self.n} rows: ({self.n},) or ({self.n}, m)"
             )
-        return norms.quadratic(self._held, x)
+        return frames.like_columns(given, norms.quadratic(self._held, x))
 
     def trace(self) -> Any:
         """The sum of the diagonal, in the dtype of NumPy's ``full.trace()``.
@@ -235,8 +243,9 @@ class Forms(Store):
 
         Parameters
         ----------
-        b : array, shape (n,) or (m, n)
-            A diagonal, whose result keeps the labels, or a matrix.
+        b : array, shape (n,) or (m, n); or series or frame
+            A diagonal, whose result keeps the labels, or a matrix. Columns of a frame are labelled as S is,
+            and its rows label the result.
 
         Returns
         -------
@@ -247,7 +256,8 @@ class Forms(Store):
         Raises
         ------
         ValueError, TypeError
-            If shapes or dtypes do not fit; for a complex b and a real store, which does not say whether B^H or B^T.
+            If shapes, labels or dtypes do not fit; for a complex b and a real store, which does not say whether
+            B^H or B^T.
 
         Notes
         -----
@@ -263,9 +273,14 @@ class Forms(Store):
         >>> S.congruence([[1.0, 1.0]]).half
         array([19.])
         """
-        b = as_array(b, "b")
+        given, b = b, as_array(b, "b")
         if b.ndim not in (1, 2) or b.shape[-1] != self.n:
-            raise ValueError(f"b has shape {b.shape}, but a congruence needs ({self.n},) or (m, {self.n})")
+            across = self.labels is not None and frames.labels_of(given, 0) == self.labels
+            way = ": its rows have the labels of S, so pass b.T" if across else ""
+            raise ValueError(
+                f"b has shape {b.shape}, but a congruence needs ({self.n},) or (m, {self.n}){way}"
+            )
+        frames.check_along(given, -1, self.labels, "b")
         products.product_dtype(self.dtype, b.dtype)
         if np.iscomplexobj(b) and not np.iscomplexobj(self.half):
             raise TypeError(
@@ -275,11 +290,15 @@ class Forms(Store):
             )
         if b.ndim == 1:
             scaled = products.scale_both(self._held, b)
-            return self._like(scaled.numbers, scaled.layout)
+            labels = frames.labels_of(given, 0) if self.labels is None else self.labels
+            return self._like(scaled.numbers, scaled.layout, labels=labels)
         product = products.congruence(self._held, b)
-        return self._like(product.numbers, product.layout, labelled=False)
+        return self._like(product.numbers, product.layout, labels=frames.labels_of(given, -2))
 
-    def add_outer(self, x: ArrayLike, alpha: float = 1.0) -> None:
+    def _scaled(self, d: Array) -> Self:
+        return self.congruence(d)
+
+    def add_outer(self, x: ArrayLike, alpha: float = 1.0) -> Self:
         """Add alpha X X^H to the matrix, in place: a vector is one column.
 
         Parameters
@@ -288,6 +307,11 @@ class Forms(Store):
             X, cast to the dtype of the store as NumPy's ``+=`` casts.
         alpha : real number
             May be negative.
+
+        Returns
+        -------
+        Packed
+            This store.
 
         Raises
         ------
@@ -309,11 +333,10 @@ class Forms(Store):
         Examples
         --------
         >>> import numpy as np
-        >>> S = vech.Packed(np.zeros(3))
-        >>> S.add_outer([1.0, 2.0], alpha=10.0)
-        >>> S.half
+        >>> vech.Packed(np.zeros(3)).add_outer([1.0, 2.0], alpha=10.0).half
         array([10., 20., 40.])
         """
+        frames.check_along(x, 0, self.labels, "x")
         x = as_array(x, "x")
         if x.ndim not in (1, 2) or x.shape[0] != self.n:
             raise ValueError(f"x has shape {x.shape}, but the update needs ({self.n},) or ({self.n}, k)")
@@ -326,3 +349,4 @@ class Forms(Store):
         after = self._held._replace(numbers=self.half.copy())
         products.add_outer(after, x if x.ndim == 2 else x[:, None], factor)
         self.half[...] = after.numbers
+        return self

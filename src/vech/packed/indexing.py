@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vech.arrays import as_array
+from vech.labels import by_position
+
 
 def axes(key: Any, n: int) -> tuple[Any, Any]:
     """What a key takes of rows and of columns."""
@@ -30,7 +33,7 @@ def numbers(index: Any, n: int, axis: int) -> NDArray[np.int64]:
     """What an index takes of one axis of length n, in the index's own shape."""
     if isinstance(index, slice):
         return np.arange(*index.indices(n))
-    array = np.asarray(index)
+    array = as_array(index, "index") if isinstance(index, np.ma.MaskedArray) else np.asarray(index)
     if array.size == 0 and not isinstance(index, np.ndarray):
         array = array.astype(np.int64)
     if array.dtype == np.bool and array.ndim > 0:
@@ -46,8 +49,9 @@ def numbers(index: Any, n: int, axis: int) -> NDArray[np.int64]:
     return np.asarray(np.where(array < 0, array + n, array))
 
 
-def vector(index: Any, n: int, axis: int) -> NDArray[np.int64]:
-    """What an index takes of one axis of length n, as a vector."""
+def vector(index: Any, n: int, axis: int, labels: tuple[Any, ...] | None = None) -> NDArray[np.int64]:
+    """What an index takes of one axis of length n, as a vector; names are looked up in the labels."""
+    index = index if labels is None else by_position(index, labels)
     taken = np.atleast_1d(numbers(index, n, axis))
     if taken.ndim > 1:
         raise IndexError(f"an index of shape {taken.shape} is not a vector")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vech import frames
 from vech.arrays import (
     Array,
     as_array,
@@ -18,20 +19,23 @@ from vech.arrays import (
     family,
     resolve_threads,
 )
+from vech.labels import by_position
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.orders import Explicit, TensorOrder
 from vech.moves import explicit, nonzeros
 from vech.moves.converting import convert
 from vech.moves.expanding import expand, expand_rows
+from vech.moves.packing import pack
 from vech.moves.runs import Half
 from vech.operators import Operators, check_same_side
 from vech.packed.arithmetic import apply
 from vech.packed.assign import assign, fill
 from vech.packed.casts import Casts
-from vech.packed.entries import block, submatrix, take
+from vech.packed.entries import block, pairs_of, submatrix, take
+from vech.packed.forms import OWN
 from vech.packed.indexing import axes, consecutive, is_range, numbers, outer, pairs, vector
-from vech.store import Description, Store, as_labels
+from vech.store import Description, Store, as_labels, common_labels
 
 WIDE = 8  # from this share of the columns on, whole rows are made and cut: a number costs 4 ns there, else 50
 PANEL = 2**20  # numbers of such rows at a time
@@ -49,7 +53,7 @@ class Packed(Operators, Casts):
     kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
         What the other triangle is. Symmetric for real data; for complex data it must be said.
     labels : sequence, optional
-        One label for each row.
+        One label for each row. They may repeat, but one that does is not found by its name.
 
     Raises
     ------
@@ -63,7 +67,8 @@ class Packed(Operators, Casts):
     Numbers read from a store are true values: scales are undone, the mirror rule applied, a
     diagonal that is not stored is there. Indexing is NumPy's, except that results are always copies: ``S[i,
     j]``, ``S[i]`` (a row), ``S[2:5, mask]``, and arrays that pair up, ``S[rows, columns]``. `block` takes all
-    rows against all columns. Products use the real part of a Hermitian diagonal, the imaginary part of a
+    rows against all columns. Text, dates and tuples are labels, ``S["a", "b"]``; numbers are positions, and
+    `loc` takes labels alone. Products use the real part of a Hermitian diagonal, the imaginary part of a
     skew-Hermitian one, and zero for a skew one; so does arithmetic.
 
     Assignment to such keys, and to ``S[S < 0]``, changes both sides of the diagonal. Values that contradict
@@ -128,6 +133,111 @@ class Packed(Operators, Casts):
         self._labels = as_labels(labels, self._n)
         plain = self._kind is Kind.SYMMETRIC and self._layout == self._layout.plain
         self._direct = plain and self._map is None
+
+    @classmethod
+    def from_full(
+        cls,
+        matrix: Any,
+        layout: str | AnyLayout = "vech",
+        *,
+        kind: str | None = None,
+        use: str = "both",
+        tolerance: float | None = None,
+        labels: Iterable[Any] | None = None,
+        threads: int | None = None,
+    ) -> Self:
+        """The store of a full matrix, with the labels it has.
+
+        Parameters
+        ----------
+        matrix : array, shape (n, n); data frame or labelled array; or SciPy sparse array
+            A square. Of a frame or an xarray both axes have the same labels, in one order.
+        layout : str or layout
+            Which numbers go where.
+        kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
+            What the other triangle is. Symmetric for real data; for complex data it must be said.
+        use : {"both", "lower", "upper", "mean"}
+            The triangle that is believed, as in `vech.pack`.
+        tolerance : float, optional
+            For use="both": the largest difference that passes, as in `vech.pack`.
+        labels : sequence, optional
+            One label for each row, in place of those of the matrix.
+        threads : int, optional
+            At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+
+        Returns
+        -------
+        Packed
+            With a half of its own.
+
+        Raises
+        ------
+        ValueError
+            As `vech.pack`; and where labels of rows and columns differ, or one is there twice.
+        TypeError, OverflowError
+            As `vech.pack`, of sparse arrays as `vech.from_sparse`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Packed.from_full(np.array([[1, 2, 4], [2, 3, 5], [4, 5, 6]]), "numpy-tril").half
+        array([1, 2, 3, 4, 5, 6])
+        """
+        if frames.is_sparse(matrix):
+            from vech.sparse.pack import from_sparse
+
+            half = from_sparse(matrix, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
+        else:
+            if len(getattr(matrix, "shape", (0, 0))) > 2:
+                raise ValueError(f"matrix has shape {matrix.shape}: a store holds one matrix, (n, n)")
+            half = pack(matrix, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
+            labels = frames.square_labels(matrix, "matrix") if labels is None else labels
+        return cls(half, layout, kind=kind, labels=labels)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        layout: str | AnyLayout = "vech",
+        *,
+        kind: str | None = None,
+        use: str = "both",
+        tolerance: float | None = None,
+        threads: int | None = None,
+    ) -> Self:
+        """The store of a square data frame, with its labels; the way back from `to_frame`.
+
+        Parameters
+        ----------
+        frame : pandas, polars or pyarrow frame, or xarray.DataArray, shape (n, n)
+            With the same labels on rows and columns, in one order; polars and pyarrow have those of columns.
+        layout, kind, use, tolerance, threads
+            As in `from_full`.
+
+        Returns
+        -------
+        Packed
+
+        Raises
+        ------
+        TypeError
+            For what has no labels, which `from_full` takes, and for columns of no numbers, which are named.
+        ValueError, OverflowError
+            As `from_full`.
+
+        Examples
+        --------
+        >>> import pandas
+        >>> frame = pandas.DataFrame([[1.0, 0.5], [0.5, 2.0]], index=["A", "B"], columns=["A", "B"])
+        >>> Packed.from_frame(frame).labels
+        ('A', 'B')
+        """
+        if frames.labels_of(frame, -1) is None or frames.is_series(frame):
+            raise TypeError(
+                f"from_frame takes a frame with labels, not {type(frame).__name__}: from_full takes any "
+                f"square matrix, with labels="
+            )
+        return cls.from_full(frame, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
 
     @property
     def half(self) -> Array:
@@ -228,8 +338,7 @@ class Packed(Operators, Casts):
         --------
         >>> import numpy as np
         >>> S = Packed(np.array([1, 2, 4]))
-        >>> twin = S.copy()
-        >>> twin.set_diagonal(0)
+        >>> twin = S.copy().set_diagonal(0)
         >>> S.half
         array([1, 2, 4])
         """
@@ -345,6 +454,9 @@ class Packed(Operators, Casts):
 
     def __getitem__(self, key: Any) -> Any:
         slot = self._quick_slot(key)
+        if slot is None and not isinstance(key, Packed):
+            key = by_position(key, self._labels)
+            slot = self._quick_slot(key)
         if slot is not None:
             return self._half[slot]
         if isinstance(key, Packed):
@@ -372,9 +484,10 @@ class Packed(Operators, Casts):
             check_same_side(key.n, self._n)
             if key.dtype != np.bool:
                 raise IndexError(f"a matrix as a mask holds bool, not {key.dtype}")
+            common_labels(self._labels, key.labels)
             fill(matrix, key._held, value)
             return
-        rows, columns = axes(key, self._n)
+        rows, columns = axes(by_position(key, self._labels), self._n)
         i, j = numbers(rows, self._n, 0), numbers(columns, self._n, 1)
         takes_all = isinstance(rows, slice) or isinstance(columns, slice)
         assign(matrix, *(outer(i, j) if takes_all else pairs(i, j)), value)
@@ -392,7 +505,7 @@ class Packed(Operators, Casts):
 
         Parameters
         ----------
-        rows, cols : slice, range, integers or mask
+        rows, cols : slice, range, integers, mask or labels
             What to take of either axis, with repeats and negatives as in NumPy; a single integer is one row.
         out : array, shape (number of rows, number of columns), optional
             Memory for the result, of exactly its dtype.
@@ -420,7 +533,7 @@ class Packed(Operators, Casts):
         array([[5, 6],
                [2, 4]])
         """
-        i, j = vector(rows, self._n, 0), vector(cols, self._n, 1)
+        i, j = vector(rows, self._n, 0, self._labels), vector(cols, self._n, 1, self._labels)
         resolve_threads(threads, 0)
         if out is None:
             check_memory(i.size * j.size * self.dtype.itemsize, "take fewer rows at a time")
@@ -476,7 +589,7 @@ class Packed(Operators, Casts):
 
         Parameters
         ----------
-        index : slice, integers or mask
+        index : slice, integers, mask or labels
             What to take; labels follow.
 
         Returns
@@ -489,6 +602,8 @@ class Packed(Operators, Casts):
         ------
         IndexError, ValueError
             For indices out of range or not integers; for none of them in a layout without its diagonal.
+        KeyError
+            For labels that are not there, or are twice.
 
         Examples
         --------
@@ -496,7 +611,7 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 2, 4, 3, 5, 6]), labels="abc").submatrix([2, 0]).half
         array([6, 4, 1])
         """
-        chosen = vector(index, self._n, 0)
+        chosen = vector(index, self._n, 0, self._labels)
         labels = None if self._labels is None else [self._labels[i] for i in chosen]
         alters = self._layout.scaled or self._layout.implied is not None
         repeats = alters and np.unique(chosen).size < chosen.size
@@ -513,8 +628,8 @@ class Packed(Operators, Casts):
 
         Parameters
         ----------
-        order : integers, shape (n,)
-            Each of 0 ... n - 1 once; labels follow.
+        order : integers, shape (n,), or labels
+            Each of 0 ... n - 1 once, or each label; labels follow.
 
         Returns
         -------
@@ -525,6 +640,8 @@ class Packed(Operators, Casts):
         ------
         ValueError
             If `order` is no permutation.
+        KeyError
+            For labels that are not there, or are twice.
 
         Examples
         --------
@@ -532,18 +649,23 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 2, 4, 3, 5, 6])).permute([2, 1, 0]).half
         array([6, 5, 4, 3, 2, 1])
         """
-        order = vector(order, self._n, 0)
+        order = vector(order, self._n, 0, self._labels)
         if not np.array_equal(np.sort(order), np.arange(self._n)):
             raise ValueError(f"order must hold each of 0 to {self._n - 1} once: submatrix takes any index")
         return self.submatrix(order)
 
-    def set_diagonal(self, diagonal: ArrayLike) -> None:
+    def set_diagonal(self, diagonal: ArrayLike) -> Self:
         """Put numbers on the diagonal, in place: n numbers are written.
 
         Parameters
         ----------
         diagonal : number, or array of shape (n,)
             True values, cast as NumPy's assignment casts.
+
+        Returns
+        -------
+        Packed
+            This store.
 
         Raises
         ------
@@ -556,21 +678,26 @@ class Packed(Operators, Casts):
         Examples
         --------
         >>> import numpy as np
-        >>> S = Packed(np.array([1, 2, 4, 3, 5, 6]))
-        >>> S.set_diagonal(0)
-        >>> S.half
+        >>> Packed(np.array([1, 2, 4, 3, 5, 6])).set_diagonal(0).half
         array([0, 2, 4, 0, 5, 0])
         """
+        frames.check_along(diagonal, 0, self._labels, "diagonal")
         i = np.arange(self._n)
         assign(self._held, i, i, diagonal)
+        return self
 
-    def add_diagonal(self, diagonal: ArrayLike) -> None:
+    def add_diagonal(self, diagonal: ArrayLike) -> Self:
         """Add numbers to the diagonal, in place, as a ridge or a nugget is: n numbers are read and written.
 
         Parameters
         ----------
         diagonal : number, or array of shape (n,)
             True values.
+
+        Returns
+        -------
+        Packed
+            This store.
 
         Raises
         ------
@@ -580,13 +707,12 @@ class Packed(Operators, Casts):
         Examples
         --------
         >>> import numpy as np
-        >>> S = Packed(np.array([1.0, 2.0, 4.0, 3.0, 5.0, 6.0]))
-        >>> S.add_diagonal(0.5)
-        >>> S.half
+        >>> Packed(np.array([1.0, 2.0, 4.0, 3.0, 5.0, 6.0])).add_diagonal(0.5).half
         array([1.5, 2. , 4. , 3.5, 5. , 6.5])
         """
         check_writeable(self._half)
         total = self._kind.settled(self.diagonal())
+        frames.check_along(diagonal, 0, self._labels, "diagonal")
         addend = diagonal if np.isscalar(diagonal) else as_array(diagonal, "diagonal")
         if np.ndim(addend) > 1 or np.size(addend) not in (1, self._n):
             raise ValueError(f"diagonal has shape {np.shape(addend)}, but the matrix has {self._n} rows")
@@ -599,13 +725,16 @@ class Packed(Operators, Casts):
             raise TypeError(
                 f"a diagonal of {what.dtype} cannot be added to a half of {self.dtype}: astype one of them first"
             ) from None
-        self.set_diagonal(total)
+        return self.set_diagonal(total)
 
     @property
     def _held(self) -> Half:
         if self._map is not None:
             check_mapped(self._map)
         return Half(self._half, self._layout, self._kind)
+
+    def _pairs(self, diagonal: bool, filler: Any) -> Iterator[Array]:
+        return pairs_of(self._held, diagonal, filler)
 
     def _computed(
         self, ufunc: np.ufunc, operands: list[Any], labels: tuple[Any, ...] | None, in_place: bool
@@ -619,9 +748,9 @@ class Packed(Operators, Casts):
         return self if in_place else Packed(half, layout, kind=kind, labels=labels)
 
     def _like(
-        self, half: Array, layout: AnyLayout | None = None, *, kind: str | None = None, labelled: bool = True
+        self, half: Array, layout: AnyLayout | None = None, *, kind: str | None = None, labels: Any = OWN
     ) -> Self:
-        labels = self._labels if labelled else None
+        labels = self._labels if labels is OWN else labels
         return type(self)(half, layout or self._layout, kind=kind or self._kind, labels=labels)
 
 

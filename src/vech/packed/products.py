@@ -152,7 +152,7 @@ def _matmul_expanded(half: Half, x: Array, out: Array, threads: int | None) -> N
 def scale_both(half: Half, d: Array) -> Half:
     """D S D^H (D^T where the kind does not conjugate), D = diag(d), in the plain layout."""
     dtype, plain = product_dtype(half.dtype, d.dtype), half.layout.plain
-    runs = runs_of(half._replace(numbers=half.numbers.astype(dtype)).moved(plain))
+    runs = runs_of(half._replace(numbers=half.numbers.astype(dtype, copy=False)).moved(plain))
     result = runs._replace(half=np.empty_like(runs.half))
     d = d.astype(dtype)
     left, right = d, d.conj() if runs.conjugates else d

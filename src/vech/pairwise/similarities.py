@@ -11,6 +11,7 @@ import numpy as np
 
 from vech import arrays
 from vech.arrays import Dtype, as_array, check_memory, resolve_threads
+from vech.frames import as_sparse, labels_of
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout, one_of
 from vech.moves.converting import convert
@@ -41,8 +42,8 @@ def gram(
 
     Parameters
     ----------
-    X : SciPy sparse array or matrix, or array, shape (n, m)
-        One thing a row. It is left as it is; duplicates are summed.
+    X : SciPy sparse array or matrix, array, or data frame, shape (n, m)
+        One thing a row. It is left as it is; duplicates are summed. The index of a frame labels the result.
     threshold : float
         Products of this size or smaller become zero, so that the matrix stays symmetric. NaN stays. The
         diagonal is treated like the rest.
@@ -103,7 +104,7 @@ def gram(
            [ 0.,  0., 16.]])
     """
     wanted = _wanted(threshold, store, layout, threads)
-    return _similarity(_rows(X, exact), wanted)
+    return _similarity(_rows(X, exact), wanted, labels_of(X, 0))
 
 
 def cosine(
@@ -118,8 +119,8 @@ def cosine(
 
     Parameters
     ----------
-    X : SciPy sparse array or matrix, or array, shape (n, m)
-        One thing a row. It is left as it is.
+    X : SciPy sparse array or matrix, array, or data frame, shape (n, m)
+        One thing a row. It is left as it is. The index of a frame labels the result.
     threshold, store, layout, threads
         As in `gram`. Of a threshold below 1 the diagonal takes no notice.
 
@@ -139,7 +140,8 @@ def cosine(
 
     Notes
     -----
-    s_ij = x_i x_j^H / (|x_i| |x_j|). Lengths are computed in double, after scaling by a power of two, so
+    s_ij = x_i x_j^H / (|x_i| |x_j|). Distances for SciPy's ``linkage`` are ``(1 - S).to_condensed()`` of a
+    `vech.Packed` S; ``linkage(S)`` would take its rows for points. Lengths are computed in double, after scaling by a power of two, so
     that none overflows. Cost as in `gram`. The similarities of items of a user-item matrix are
     ``cosine(X.T)``.
 
@@ -150,7 +152,7 @@ def cosine(
     array([1.  , 0.  , 0.36, 0.  , 0.  , 1.  ])
     """
     wanted = _wanted(threshold, store, layout, threads)
-    return _similarity(_rows(X, inexact).directions(), wanted)
+    return _similarity(_rows(X, inexact).directions(), wanted, labels_of(X, 0))
 
 
 def cooccurrence(
@@ -165,8 +167,9 @@ def cooccurrence(
 
     Parameters
     ----------
-    X : SciPy sparse array or matrix, or array, shape (n, m)
-        One thing a row; only counts which numbers are zero, and NaN is not. It is left as it is.
+    X : SciPy sparse array or matrix, array, or data frame, shape (n, m)
+        One thing a row, labelled by the index of a frame; only counts which numbers are zero, and NaN is not.
+        It is left as it is.
     threshold, store, layout, threads
         As in `gram`: kept are counts above the threshold.
 
@@ -195,7 +198,7 @@ def cooccurrence(
            [2, 0, 2]])
     """
     wanted = _wanted(threshold, store, layout, threads)
-    return _similarity(_rows(X, as_given).pattern(), wanted)
+    return _similarity(_rows(X, as_given).pattern(), wanted, labels_of(X, 0))
 
 
 # ---------------------------------------------------------------- the way to a store
@@ -211,7 +214,7 @@ def _wanted(threshold: Any, store: str, layout: str | AnyLayout, threads: int | 
     return Wanted(threshold, store, as_layout(layout), resolve_threads(threads, arrays.SERIAL_BYTES))
 
 
-def _similarity(rows: Sparse | Dense, wanted: Wanted) -> Similarity:
+def _similarity(rows: Sparse | Dense, wanted: Wanted, labels: tuple[Any, ...] | None) -> Similarity:
     layout, plain = wanted.layout, wanted.layout.plain
     if rows.dtype.kind != "i":
         size = rows.dtype if rows.dtype.kind == "f" else np.dtype(f"f{rows.dtype.itemsize // 2}")
@@ -230,7 +233,7 @@ def _similarity(rows: Sparse | Dense, wanted: Wanted) -> Similarity:
         memory = arrays.memory_limit() // number
         found = rows.triangle(wanted, plain.grow, min(memory, fitting) if wanted.store == "auto" else memory)
         if found is not None:
-            return _sparse_half(found, rows)
+            return _sparse_half(found, rows, labels)
         if wanted.store == "sparse":
             raise MemoryError(
                 f"more than {memory} products are larger than the threshold, {wanted.threshold:g}, and "
@@ -239,22 +242,23 @@ def _similarity(rows: Sparse | Dense, wanted: Wanted) -> Similarity:
     check_memory(packed_bytes, "store='sparse' with a threshold keeps fewer products")
     half, kept = rows.half(wanted, plain)
     if wanted.store == "auto" and kept <= fitting:
-        return _sparse_half(half_csr(half, plain, rows.kind, wanted.threads), rows)
+        return _sparse_half(half_csr(half, plain, rows.kind, wanted.threads), rows, labels)
     if layout != plain:
         in_place = half if isinstance(layout, Layout) and layout.implied is None else None
         half = convert(half, plain, layout, kind=rows.kind, out=in_place, threads=wanted.threads)
-    return Packed(half, layout, kind=rows.kind)
+    return Packed(half, layout, kind=rows.kind, labels=labels)
 
 
-def _sparse_half(found: Compressed, rows: Sparse | Dense) -> SparseHalf:
+def _sparse_half(found: Compressed, rows: Sparse | Dense, labels: tuple[Any, ...] | None) -> SparseHalf:
     if found.data.size <= arrays.INT32_MAX:
         found = replace(found, indptr=found.indptr.astype(np.int32))
-    return SparseHalf._of(found, places=rows.places, n=rows.side)
+    return SparseHalf._of(found, places=rows.places, n=rows.side, labels=labels)
 
 
 def _rows(X: Any, dtype_of: Callable[[Dtype], Dtype]) -> Sparse | Dense:
     from scipy import sparse
 
+    X = as_sparse(X, "X", square=False)
     if not (is_sparse := sparse.issparse(X)):
         X = as_array(X, "X")
     if X.ndim != 2:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from vech.arrays import check_memory, family
+from vech.arrays import Array, check_memory, family
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import Layout, one_of
 from vech.moves.nonzeros import Compressed, sparse_dtype
@@ -194,6 +194,13 @@ class Algebra(Operators, Arrays):
         needed = np.where(on | (combine == "union"), 1, 2)
         kept = votes >= needed
         return self._again(held.chosen(kept | on if keep_diagonal else kept))
+
+    def _scaled(self, d: Array) -> Self:
+        held = settled(self._stored())
+        of_row = d if self._places is None else d[self._places]
+        data = of_row[held.runs()] * held.data * of_row[held.indices]
+        sparse_dtype(data.dtype)
+        return self._again(replace(held, data=data))
 
     def _computed(
         self, ufunc: np.ufunc, operands: list[Any], labels: tuple[Any, ...] | None, in_place: bool

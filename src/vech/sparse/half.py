@@ -8,6 +8,7 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 
 from vech.arrays import as_array, resolve_threads
+from vech.frames import labels_of
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import resolve_kind
 from vech.layouts.layout import as_side, one_of
@@ -97,8 +98,8 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
 
         Parameters
         ----------
-        matrix : SciPy sparse array or matrix, shape (n, n)
-            In any of its formats; duplicates are summed, and it is left as it is.
+        matrix : SciPy sparse array or matrix, shape (n, n); or data frame of sparse columns
+            In any of its formats; duplicates are summed, and it is left as it is. Labels of a frame are kept.
         kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
             What the other triangle is. Symmetric for real data; for complex data it must be said.
         use : {"both", "lower", "upper", "mean"}
@@ -150,6 +151,7 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
         vech.moves.judging.AsymmetryError: matrix is not symmetric: a[2, 1] is 5, but a[1, 2] is 0; its upper triangle is empty: if the \
         lower one is meant for both, say use='lower'
         """
+        labels = labels_of(matrix, -1) if labels is None else labels
         return cls._of_whole(whole(matrix), kind, use, tolerance, triangle, labels, threads)
 
     @classmethod

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech.arrays import Array, check_memory, check_out, resolve_threads
+from vech.labels import by_position
 from vech.layouts.kind import Kind
 from vech.moves.nonzeros import Compressed
 from vech.packed.indexing import axes, numbers, pairs, vector
@@ -30,7 +31,7 @@ class Selection(Arrays):
     """What is taken out of a sparse half."""
 
     def __getitem__(self, key: Any) -> Any:
-        rows, columns = axes(key, self._n)
+        rows, columns = axes(by_position(key, self._labels), self._n)
         if not isinstance(rows, slice) and not isinstance(columns, slice):
             i, j = pairs(numbers(rows, self._n, 0), numbers(columns, self._n, 1))
             return self._at(i.ravel(), j.ravel()).reshape(i.shape)[()]
@@ -43,7 +44,7 @@ class Selection(Arrays):
 
         Parameters
         ----------
-        rows, cols : slice, range, integers or mask
+        rows, cols : slice, range, integers, mask or labels
             What to take of either axis, with repeats and negatives as in NumPy; a single integer is one row.
         out : array, shape (number of rows, number of columns), optional
             Memory for the result, of exactly its dtype.
@@ -79,7 +80,7 @@ class Selection(Arrays):
         resolve_threads(threads, 0)
         if out is None:
             self._check_block(rows, cols)
-        i, j = vector(rows, self._n, 0), vector(cols, self._n, 1)
+        i, j = vector(rows, self._n, 0, self._labels), vector(cols, self._n, 1, self._labels)
         if out is not None:
             check_out(out, (i.size, j.size), self.dtype, self._indptr, self._indices, self._data)
         return self._block(i, j, out)
@@ -89,7 +90,7 @@ class Selection(Arrays):
 
         Parameters
         ----------
-        index : slice, integers or mask
+        index : slice, integers, mask or labels
             What to take, with repeats and negatives as in NumPy; labels follow.
 
         Returns
@@ -101,6 +102,8 @@ class Selection(Arrays):
         ------
         IndexError
             For indices out of range or not integers.
+        KeyError
+            For labels that are not there, or are twice.
         OverflowError
             If a number changes sides in a skew matrix and is the smallest integer, which has no negative.
 
@@ -118,10 +121,11 @@ class Selection(Arrays):
         array([[6, 4],
                [4, 1]])
         """
+        index = by_position(index, self._labels)
         if isinstance(index, slice):
             taken = range(*index.indices(self._n))
             return self._taken(_along(taken, self._places, self._side), len(taken), taken)
-        chosen = vector(index, self._n, 0)
+        chosen = vector(index, self._n, 0, self._labels)
         where, (at, held) = found_at(chosen, self._places, self._side), self._rows_at(chosen)
         if np.count_nonzero(where >= 0) < np.count_nonzero(held):
             return self._repeated(chosen, at, held)
@@ -132,8 +136,8 @@ class Selection(Arrays):
 
         Parameters
         ----------
-        order : integers, shape (n,)
-            Each of 0 ... n - 1 once; labels follow.
+        order : integers, shape (n,), or labels
+            Each of 0 ... n - 1 once, or each label; labels follow.
 
         Returns
         -------
@@ -153,7 +157,7 @@ class Selection(Arrays):
                [0, 0, 2],
                [4, 2, 1]])
         """
-        order = vector(order, self._n, 0)
+        order = vector(order, self._n, 0, self._labels)
         check_memory(8 * order.size, "submatrix takes any index")
         if order.size != self._n or np.bincount(order, minlength=self._n).max(initial=1) > 1:
             raise ValueError(f"order must hold each of 0 to {self._n - 1} once: submatrix takes any index")

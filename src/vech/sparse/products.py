@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech import _core
+from vech import _core, frames
 from vech.arrays import Array, Dtype, as_array, check_memory, check_out, extension, resolve_threads
 from vech.layouts.kind import Kind
 from vech.moves.nonzeros import Compressed, scipy_array
@@ -115,12 +115,13 @@ class Products(Arrays):
         >>> vech.SparseHalf([0, 1, 3], [0, 0, 1], [2.0, 1.0, 3.0], 2, triangle="lower").quadratic([1, -1])
         np.float64(3.0)
         """
-        x = as_array(x, "x")
+        given, x = x, as_array(x, "x")
+        frames.check_along(given, 0, self._labels, "x")
         if x.ndim > 2:
             raise ValueError(
                 f"x has shape {x.shape}: a quadratic form takes a vector or columns, (n,) or (n, m)"
             )
-        return norms.form(x, self.matmul(x), self._kind)
+        return frames.like_columns(given, norms.form(x, self.matmul(x), self._kind))
 
     def operator(self, *, expected: int | None = None) -> Any:
         """A linear operator for many products: a snapshot of the matrix, half or full, whichever is faster.
@@ -187,7 +188,8 @@ class Products(Arrays):
             raise TypeError(
                 f"a SparseHalf multiplies arrays, not a {type(x).__name__} T: S.to_csr() @ {other} is the sparse product"
             )
-        x = as_array(x, "x")
+        given, x = x, as_array(x, "x")
+        frames.check_along(given, -2 if x.ndim > 1 else 0, self._labels, "x")
         n = self._n
         if x.ndim == 0 or (x.shape[-2] if x.ndim > 1 else x.size) != n:
             raise ValueError(
@@ -222,7 +224,8 @@ class Products(Arrays):
         if x.ndim > 2:
             product = np.moveaxis(product.reshape(n, *x.shape[:-2], x.shape[-1]), 0, -2)
         if out is None:
-            return product
+            result: Array = frames.like(given, product)
+            return result
         if product is not out:
             out[...] = product
         return out

@@ -9,6 +9,7 @@ from typing import Any, Never, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vech import frames
 from vech.arrays import Array, Dtype, as_array, family
 from vech.linalg.checks import as_packed, check_finite_array, check_selfadjoint, work_dtype
 from vech.linalg.factor.answers import columns, one_norm, product, solved, within
@@ -67,7 +68,7 @@ class Cholesky:
     @property
     def L(self) -> Triangle:
         """The lower triangular factor, which multiplies (``F.L @ z``) and solves, as does ``F.L.H``; a view."""
-        return Triangle(self._rectangle)
+        return Triangle(self._rectangle, labels=self._labels)
 
     def __repr__(self) -> str:
         return f"Cholesky(n={self.n}, dtype={self.dtype})"
@@ -107,13 +108,14 @@ class Cholesky:
 
         Parameters
         ----------
-        b : array, shape (n,) or (n, m)
-            The right side, or several as columns.
+        b : array, shape (n,) or (n, m); or series or frame
+            The right side, or several as columns. Labels are those of S, in their order.
 
         Returns
         -------
         array, of the shape of b
-            In the precision of the factor; complex where either is.
+            In the precision of the factor; complex where either is. A series or frame where b is one, of
+            pandas or xarray, with its labels.
 
         Raises
         ------
@@ -133,7 +135,9 @@ class Cholesky:
         >>> F.solve(np.array([8.0, 22.0]))
         array([1., 2.])
         """
-        return solved(self._rectangle, b)
+        frames.check_along(b, 0, self._labels, "b")
+        solution: Array = frames.like(b, solved(self._rectangle, b))
+        return solution
 
     def inverse(self) -> Packed:
         """The inverse of S as a store, in the layout of S with its diagonal stored, with its labels.
@@ -252,6 +256,7 @@ class Cholesky:
         self._modify(x, -1)
 
     def _modify(self, x: ArrayLike, sign: int) -> None:
+        frames.check_along(x, 0, self._labels, "x")
         x = as_array(x, "x")
         if x.shape != (self.n,):
             raise ValueError(f"x has shape {x.shape}, but the factor is of side {self.n}: ({self.n},)")
@@ -313,9 +318,12 @@ class Triangle:
 
     __array_ufunc__ = None  # NumPy leaves the operators to those below
 
-    def __init__(self, rectangle: Rectangle, *, lower: bool = True) -> None:
+    def __init__(
+        self, rectangle: Rectangle, *, lower: bool = True, labels: tuple[Any, ...] | None = None
+    ) -> None:
         self._rectangle = rectangle
         self._lower = lower
+        self._labels = labels  # of what L^-1 and L^H take; what they give has none
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -330,7 +338,7 @@ class Triangle:
     @property
     def H(self) -> Triangle:
         """The conjugate transpose: upper triangular of the lower one; a view."""
-        return Triangle(self._rectangle, lower=not self._lower)
+        return Triangle(self._rectangle, lower=not self._lower, labels=self._labels)
 
     @property
     def T(self) -> Triangle:
@@ -349,6 +357,7 @@ class Triangle:
 
     def __matmul__(self, z: ArrayLike) -> Array:
         """``L z``, of z of shape (n,) or (n, m): correlates what is not."""
+        frames.check_along(z, 0, None if self._lower else self._labels, "z")
         multiply = self._rectangle.multiply if self._lower else self._rectangle.multiply_conjugate
         return columns(z, self._rectangle.n, self.dtype, multiply, "z")
 
@@ -366,6 +375,7 @@ class Triangle:
         >>> F.L.solve(np.array([2.0, 4.0]))
         array([1., 1.])
         """
+        frames.check_along(b, 0, self._labels if self._lower else None, "b")
         overwrite = self._rectangle.solve_lower if self._lower else self._rectangle.solve_upper
 
         def solved(x: Array) -> Array:
@@ -375,12 +385,12 @@ class Triangle:
         return columns(b, self._rectangle.n, self.dtype, solved)
 
 
-def cholesky(S: Packed, *, threads: int | None = None) -> Cholesky:
+def cholesky(S: Packed | ArrayLike, *, threads: int | None = None) -> Cholesky:
     """The Cholesky factor of a positive definite matrix, ``S = L L^H``.
 
     Parameters
     ----------
-    S : Packed
+    S : Packed, or full matrix (array or frame)
         Symmetric and real, or Hermitian, of any layout. float32, float64, complex64 and complex128 keep their
         dtype; integers become float64. S is not changed.
     threads : int, optional

@@ -1,0 +1,1 @@
+"""What every store can do because of its promise: written once, on what `vech.store` names."""

@@ -1,0 +1,123 @@
+"""The least, the largest, the mean and the spread of the pairs of a store, each pair once."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from vech.arrays import Array, family, native
+from vech.derived.pairs import Indices, count, panels, stored
+from vech.store import Store
+
+
+def extreme(S: Store, name: str, diagonal: bool) -> Any:
+    """The least or the largest number; NaN, or NaT, where there is one."""
+    _check_symmetric(S, name)
+    if family(S.dtype) == "c":
+        raise TypeError(f"complex numbers have no {name}: take S.real, S.imag or abs(S)")
+    numbers, seen, found = count(S.n, diagonal), 0, []
+    if not numbers:
+        way_out = "" if diagonal or not S.n else f": {name}(diagonal=True) is that of the diagonal too"
+        raise ValueError(f"a matrix of side {S.n} has no pairs, so they have no {name}{way_out}")
+    best = np.minimum if name.endswith("min") else np.maximum
+    some = S.block(0, min(1, S.n - 1)).ravel()[0].astype(native(S.dtype))
+    for part in S._pairs(diagonal, some):
+        seen += part.size
+        if part.size:
+            found.append(best.reduce(part))
+    if seen < numbers:
+        found.append(np.zeros(1, S.dtype)[0])
+    return best.reduce(np.array(found, native(S.dtype)))
+
+
+def place(S: Store, name: str, diagonal: bool) -> tuple[int, int]:
+    """Where that number stands first, row after row, i <= j."""
+    number = extreme(S, name, diagonal)
+    if S.describe().triangle is not None:
+        rows, columns, data = stored(S, diagonal)
+        at = np.flatnonzero(_is(data, number))[:1]
+        places = [(int(rows[k]), int(columns[k])) for k in at]
+        if number == 0 and rows.size < count(S.n, diagonal):
+            places.append(_gap(rows, columns, S.n, diagonal))
+        return min(places)
+    for start, rows in panels(S):
+        i, j = np.nonzero(_is(rows, number))
+        for k in np.flatnonzero(j - i >= start + (0 if diagonal else 1))[:1]:
+            return start + int(i[k]), int(j[k])
+    raise ValueError("the numbers of the store changed while they were read")
+
+
+def _is(x: Array, number: Any) -> Any:
+    """Where x is a number, or NaN as it is."""
+    return np.not_equal(x, x) if np.not_equal(number, number) else np.equal(x, number)
+
+
+def _gap(rows: Indices, columns: Indices, n: int, diagonal: bool) -> tuple[int, int]:
+    """The first pair that is not stored, of pairs stored row after row."""
+    first = 0 if diagonal else 1
+    held, counts = np.unique(rows, return_counts=True)
+    k = np.arange(held.size)
+    short = np.flatnonzero((held != k) | (counts < n - first - k))
+    i = int(short[0]) if short.size else held.size
+    begin, end = np.searchsorted(rows, [i, i + 1])
+    stands = columns[begin:end] - (i + first) == np.arange(end - begin)
+    return i, i + first + (int(stands.argmin()) if not stands.all() else stands.size)
+
+
+def mean(S: Store, name: str, diagonal: bool) -> Any:
+    """The mean, summed in double."""
+    return _rounded(_mean(S, name, diagonal), S.dtype)
+
+
+def std(S: Store, name: str, diagonal: bool) -> Any:
+    """The root of the mean square by which numbers differ from their mean, found by a second pass."""
+    middle = _mean(S, name, diagonal)
+    numbers, seen, squares = count(S.n, diagonal), 0, 0.0
+    if not numbers:
+        return _rounded(np.abs(middle), S.dtype)
+    for part in S._pairs(diagonal, middle):
+        apart = part - middle
+        squares += float(
+            sum(np.square(x).sum() for x in (apart.real, apart.imag)[: 1 + np.iscomplexobj(apart)])
+        )
+        seen += part.size
+    if seen < numbers:
+        squares += (numbers - seen) * float(np.abs(middle)) ** 2
+    return _rounded(np.sqrt(np.float64(squares / numbers)), S.dtype)
+
+
+def _mean(S: Store, name: str, diagonal: bool) -> Any:
+    _check_symmetric(S, name)
+    if family(S.dtype) in "mM":
+        raise TypeError(f"{S.dtype} numbers have no {name}: astype(np.int64) first")
+    numbers = count(S.n, diagonal)
+    if not numbers:
+        warnings.warn(
+            f"a matrix of side {S.n} has no pairs: their {name} is NaN", RuntimeWarning, stacklevel=5
+        )
+    nothing = np.zeros(1, np.complex128 if family(S.dtype) == "c" else np.float64)[0]
+    total = sum((part.sum() for part in S._pairs(diagonal, nothing)), nothing)
+    return total / numbers if numbers else np.float64(np.nan)
+
+
+def _check_symmetric(S: Store, name: str) -> None:
+    if S.kind != "symmetric":
+        raise TypeError(
+            f"{name} is of symmetric matrices, and S is {S.kind}: its pairs hold two numbers each; "
+            f"take abs(S), or S.expand()"
+        )
+
+
+def _rounded(number: Any, dtype: np.dtype[Any]) -> Any:
+    """Of floats in their own dtype, as NumPy has it; else in double."""
+    if family(dtype) not in "fc":
+        return number
+    if family(dtype) == "c" and not np.iscomplexobj(number):
+        dtype = np.zeros(0, dtype).real.dtype
+    with np.errstate(over="ignore"):
+        return np.asarray(number).astype(native(dtype))[()]
+
+
+SUMMARIES = {"min": extreme, "max": extreme, "argmin": place, "argmax": place, "mean": mean, "std": std}
