@@ -249,8 +249,11 @@ def test_a_column_of_numbers_is_no_index_where_that_is_said(fails, there):
     assert "has 3 cells, and there are 2 columns: if the first one labels the row, say --index 0" in found
 
 
-def test_weights_for_other_rows_are_refused(fails, there):
-    (there / "table.csv").write_text("when,a\nx,1\ny,2\n")
-    (there / "w.csv").write_text("when,w\ny,1\nx,2\n")
-    found = fails("covariance", "table.csv", "-o", "half.npz", "--index", "when", "--weights", "w.csv")
-    assert "w.csv" in found
+def test_weights_for_other_rows_are_refused(fails, made, there):
+    (there / "table.csv").write_text(",a\nx,1\ny,2\nz,4\n")
+    (there / "w.csv").write_text(",w\ny,1\nx,2\nz,3\n")
+    found = fails("covariance", "table.csv", "-o", "half.npz", "--weights", "w.csv")
+    assert found == "w.csv: labels its rows otherwise than the table does: give both one order"
+    (there / "w.csv").write_text(",w\nx,1\ny,2\nz,3\n")
+    wanted = estimate.sample(np.array([[1.0], [2], [4]]), weights=[1, 2, 3])
+    np.testing.assert_array_equal(made("table.csv", "--weights", "w.csv").half, wanted.half)
