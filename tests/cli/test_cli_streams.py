@@ -88,6 +88,21 @@ def test_a_file_without_a_suffix(works):
     assert np.array_equal(vech.read("made.npz").expand(), FULL)
 
 
+def test_a_file_with_that_suffix_is_taken_with_what_lies_beside_it(works):
+    vech.write("half.npy", vech.Packed(np.arange(6.0), "numpy-tril", labels=["x", "y", "z"]))
+    out = works("info", "half.npy", "--in-format", "npy")
+    assert out.startswith("half.npy: symmetric half") and "3 labels: x, y, z" in out
+
+
+@pytest.mark.parametrize("closed, name", [("<&-", "stdin"), (">&-", "stdout")])
+def test_closed_streams_are_one_error(there, closed, name):
+    vech.write("half.npz", vech.Packed(np.arange(6.0)))
+    files = "- --in-format npz" if name == "stdin" else "half.npz"
+    script = f"{sys.executable} -m vech convert {files} -o - --out-format csv {closed}"
+    done = subprocess.run(script, shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, f"vech: {name} is closed\n")
+
+
 @pytest.mark.parametrize(
     "arguments, stdin, message",
     [

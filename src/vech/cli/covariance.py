@@ -240,7 +240,7 @@ def covariance(
     if repair is not None and mend is None:
         given["repair"] = repair
     check_out(file, out, force)
-    with source(file, in_format) as path, target(out, out_format) as made:
+    with target(out, out_format) as made, source(file, in_format) as path:
         vech.io.file_format(made)
         began = time.perf_counter()
         with Bar(f"reading {path.name}", size_of(path)) as bar:

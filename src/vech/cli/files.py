@@ -78,7 +78,7 @@ def expand(
     if to == "auto" and out == STREAM:
         raise click.ClickException("--to auto chooses a file: of -o -, stdout, say --to dense, csr or csc")
     check_out(file, out, force)
-    with source(file, in_format) as path, target(out, out_format) as made:
+    with target(out, out_format) as made, source(file, in_format) as path:
         if to != "auto":
             vech.io.expands_to(made, to)
         began = time.perf_counter()
@@ -144,7 +144,7 @@ def pack(
       vech pack matrix.mtx -o half.npz --tolerance 1e-9
     """
     check_out(file, out, force)
-    with source(file, in_format) as path, target(out, out_format) as made:
+    with target(out, out_format) as made, source(file, in_format) as path:
         vech.io.file_format(made)
         began = time.perf_counter()
         with Bar(f"packing {path.name}", size_of(path)) as bar:
@@ -233,7 +233,7 @@ def convert(
       vech convert - --in-format csv -o - --out-format npz < matrix.csv > half.npz
     """
     check_out(file, out, force)
-    with source(file, in_format) as path, target(out, out_format) as made:
+    with target(out, out_format) as made, source(file, in_format) as path:
         can = vech.io.file_format(made).CAN
         began = time.perf_counter()
         with Bar(f"converting {path.name}", size_of(path)) as bar:

@@ -63,7 +63,7 @@ def source(file: Path, form: str | None) -> Iterator[Path]:
         raise click.ClickException(
             "stdin has no suffix: say what it is by --in-format, such as --in-format csv"
         )
-    if form is None:
+    if form is None or file.name.lower().endswith(form):
         yield file
         return
     shown = "stdin" if file == STREAM else str(file)
@@ -71,10 +71,12 @@ def source(file: Path, form: str | None) -> Iterator[Path]:
         path = folder / f"{Path(shown).name}{form}"
         _show(path, shown)
         if file == STREAM:
+            if sys.stdin is None:
+                raise click.ClickException("stdin is closed")
             with path.open("wb") as copy:
                 shutil.copyfileobj(sys.stdin.buffer, copy, 1 << 20)
         else:
-            file.open("rb").close()
+            file.stat()
             path.symlink_to(file.absolute())
         yield path
 
@@ -93,6 +95,8 @@ def target(out: Path, form: str | None) -> Iterator[Path]:
         raise click.ClickException(
             "stdout has no suffix: say what to write by --out-format, such as --out-format csv"
         )
+    if sys.stdout is None:
+        raise click.ClickException("stdout is closed")
     stdout = sys.stdout.buffer
     if stdout.isatty() and form not in vech.io.TEXT:
         raise click.ClickException(f"{form} is no text for a terminal: say -o FILE, or redirect stdout")
