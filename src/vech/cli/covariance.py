@@ -60,7 +60,8 @@ TABLE = (
     click.option(
         "--header/--no-header",
         default=None,
-        help="Whether the first line of text names the columns; seen unless names are numbers. Example: --header",
+        help="Whether the first line of text names the columns; seen unless names are numbers. "
+        "Example: --header",
     ),
     click.option(
         "--index",
@@ -150,7 +151,8 @@ ESTIMATE = (
     click.option(
         "--target",
         type=click.Choice(["identity", "constant-correlation"]),
-        help="Of --method ledoit-wolf: towards what; identity unless said. Example: --target constant-correlation",
+        help="Of --method ledoit-wolf: towards what; identity unless said. "
+        "Example: --target constant-correlation",
     ),
 )
 
@@ -177,13 +179,15 @@ def _all(options: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
 @click.option(
     "--denoise",
     is_flag=True,
-    help="Level the eigenvalues that noise alone has (Marchenko-Pastur), of --method sample. Example: --denoise",
+    help="Level the eigenvalues that noise alone has (Marchenko-Pastur), of --method sample. "
+    "Example: --denoise",
 )
 @_all(ESTIMATE)
 @click.option(
     "--weights",
     metavar="FILE|COLUMN",
-    help="How much each row counts: a table or .npy of one number a row, or a column. Example: --weights w.csv",
+    help="How much each row counts: a table or .npy of one number a row, or a column. "
+    "Example: --weights w.csv",
 )
 @click.option(
     "--half-life",
@@ -193,7 +197,8 @@ def _all(options: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
 @click.option(
     "--repair",
     type=click.Choice(["nearest", "shrink"]),
-    help="Make it positive semidefinite: the nearest such matrix, or shrunk until it is. Example: --repair nearest",
+    help="Make it positive semidefinite: the nearest such matrix, or shrunk until it is. "
+    "Example: --repair nearest",
 )
 @_all(TABLE)
 @table_format_option
@@ -224,7 +229,7 @@ def covariance(
     Examples:
       vech covariance returns.csv -o half.npy --index date
       vech covariance returns.parquet -o half.npy --method gerber --threshold 0.7
-      vech covariance prices.csv -o half.npz --sep ';' --decimal , --na -999 --missing pairwise --repair nearest
+      vech covariance prices.csv -o half.npz --sep ';' --decimal , --missing pairwise --repair nearest
       vech covariance - --in-format csv -o - --out-format csv --half-life 60 < returns.csv
     """
     table_options = {option: more.pop(option) for option in TABLE_NAMES}
@@ -304,7 +309,8 @@ def _repair(
         return None
     if denoise or method not in REPAIRED:
         raise click.ClickException(
-            f"--repair is for --method gerber, {', '.join(REPAIRED)}, not {'--denoise' if denoise else method}"
+            f"--repair is for --method gerber, {', '.join(REPAIRED)}, "
+            f"not {'--denoise' if denoise else method}"
         )
     if repair == "shrink":
         return vech.linalg.shrink_to_psd

@@ -188,7 +188,8 @@ class _Convert(Command):
 @click.option(
     "--out-sep",
     metavar="MARK",
-    help="What separates cells of OUT, where that is text; commas in .csv, else tabs, unless said. Example: --out-sep ';'",
+    help="What separates cells of OUT, where that is text; commas in .csv, else tabs, unless said. "
+    "Example: --out-sep ';'",
 )
 @click.option(
     "--out-decimal",
@@ -221,8 +222,8 @@ def convert(
 ) -> None:
     """Write the matrix in FILE in another file format, another layout, or both.
 
-    FILE is a half, a full matrix that is symmetric, or a sparse one, of any file format that vech reads. OUT, which
-    keeps the labels, is WRITTEN.
+    FILE is a half, a full matrix that is symmetric, or a sparse one, of any file format that vech reads.
+    OUT, which keeps the labels, is WRITTEN.
 
     \b
     Examples:

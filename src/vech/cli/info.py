@@ -34,8 +34,8 @@ LABELS_SHOWN = 8
 def info(files: Sequence[Path], as_json: bool, in_format: str | None, **options: Any) -> None:
     """Say what each FILE holds or could hold, and what it takes as half, full and CSR; - is stdin.
 
-    Of a full matrix it says whether it is symmetric, and else which two numbers are furthest apart. With several
-    files, what is wrong with one is said in its place, and the exit code is 2.
+    Of a full matrix it says whether it is symmetric, and else which two numbers are furthest apart.
+    With several files, what is wrong with one is said in its place, and the exit code is 2.
 
     \b
     Examples:

@@ -149,7 +149,7 @@ def layout_option(flags: tuple[str, ...], text: str, **more: Any) -> Callable[[A
 
 
 class Bar:
-    """A progress bar on a terminal, once the work has lasted: the time it takes, or its share and the time left."""
+    """A progress bar on a terminal, once the work has lasted: its time, or its share and the time left."""
 
     def __init__(self, text: str, size: int) -> None:
         self.console = Console(stderr=True)

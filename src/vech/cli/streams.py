@@ -58,7 +58,7 @@ out_format_option = click.option(
 
 @contextmanager
 def source(file: Path, form: str | None) -> Iterator[Path]:
-    """The file to read, under a name with a suffix: stdin as a temporary file, another file by a link to it."""
+    """The file to read, under a name with a suffix: stdin as a temporary file, another by a link to it."""
     if file == STREAM and form is None:
         raise click.ClickException(
             "stdin has no suffix: say what it is by --in-format, such as --in-format csv"
