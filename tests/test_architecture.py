@@ -36,7 +36,13 @@ LAYERS = (
 )
 # within a folder, top to bottom; above them all is its __init__
 INSIDE = {
-    "cli": (("files", "data", "layouts"), ("groups", "pictures"), ("root", "options")),
+    "cli": (
+        ("covariance", "data", "files", "info", "layouts"),
+        ("groups", "options", "pictures"),
+        ("streams",),
+        ("root",),
+        ("wording",),
+    ),
     "io": (
         ("npy", "hdf5", "zarr"),
         (

@@ -238,21 +238,21 @@ def test_force_overwrites(works):
         (["expand", "folder.npy", "-o", "full.npy"], "folder.npy: is a directory"),
         (
             ["expand", "half.npy", "-o", "full.npy", "--layout", "numpy-tril"],
-            "half.npy: has layout vech, and layout=numpy-tril",
+            "half.npy: has layout vech, and --layout numpy-tril was asked for: leave --layout out, or",
         ),
         (["expand", "half.npy", "-o", "full.npy", "--layout", "vek"], "unknown layout 'vek'"),
         (
             ["expand", "half.npy", "-o", "full.npy", "--kind", "odd"],
             "'odd' is not one of 'symmetric', 'hermitian'",
         ),
-        (["expand", "half.npy", "-o", "full.npy", "--n", "4"], "half.npy: has n 5, and n=4 was asked for"),
+        (["expand", "half.npy", "-o", "full.npy", "--n", "4"], "half.npy: has n 5, and --n 4 was asked for"),
         (["expand", "half.npy", "-o", "full.npy", "--n", "-4"], "-4 is not in the range x>=0"),
         (["expand", "half.npy", "-o", "full.npy", "--threads", "0"], "0 is not in the range x>=1"),
         (
             ["expand", "half.npy", "-o", "full.npy", "--dtype", "f4"],
-            "half.npy: has dtype <f8, and dtype=<f4 was asked for",
+            "half.npy: has dtype <f8, and --dtype <f4 was asked for",
         ),
-        (["expand", "half.npy", "-o", "full.npy", "--dtype", "real"], "dtype='real' is no dtype"),
+        (["expand", "half.npy", "-o", "full.npy", "--dtype", "real"], "--dtype 'real' is no dtype"),
         (["expand", "half.npy"], "Missing option '-o'"),
         (["expand"], "Missing argument 'FILE'"),
         (["expand", "half.npy", "-o", "full.npy", "--frce"], "No such option"),
@@ -262,8 +262,8 @@ def test_force_overwrites(works):
             "bare.npy: holds 10 numbers and does not say which. It could be n=4: vech",
         ),
         (["expand", "odd.npy", "-o", "full.npy", "--layout", "vech"], "10 for n=4 or 15 for n=5"),
-        (["expand", "raw.bin", "-o", "full.npy", "--layout", "vech"], "raw.bin: is raw binary: say dtype="),
-        (["expand", "complex.npy", "-o", "full.npy", "--layout", "vech"], "kind='hermitian'"),
+        (["expand", "raw.bin", "-o", "full.npy", "--layout", "vech"], "raw.bin: is raw binary: say --dtype"),
+        (["expand", "complex.npy", "-o", "full.npy", "--layout", "vech"], "--kind 'hermitian'"),
         (["expand", "lopsided.npy", "-o", "full.npy"], "lopsided.npy: "),
         (["pack", "half.npy", "-o", "other.npy"], "half.npy: holds a half, and a full matrix was wanted"),
         (
@@ -273,23 +273,22 @@ def test_force_overwrites(works):
         (["pack", "lopsided.npy", "-o", "other.npy", "--tolerance", "0.5", "--use", "lower"], "tolerance"),
         (["pack", "lopsided.npy", "-o", "other.docx"], "other.docx: the suffix '.docx'"),
         (["pack", "lopsided.npy", "-o", "there.npy", "--use", "mean"], "there.npy exists"),
-        (["convert", "half.npy", "-o", "other.npy"], "Missing option '--to'"),
         (["convert", "half.npy", "-o", "other.npy", "--to", "condensed"], "diagonal"),
         (
             ["convert", "half.npy", "-o", "other.npy", "--to", "vech", "--from", "condensed"],
             "has layout vech",
         ),
         (
-            ["convert", "sparse.npz", "-o", "other.npy", "--to", "vech"],
-            "sparse.npz is sparse, which has no layout: vech pack",
+            ["convert", "sparse.npz", "-o", "other.npy", "--from", "vech"],
+            "sparse.npz: is sparse, which has no layout: leave --from out",
         ),
         (["convert", "half.npy", "-o", "half.npy", "--to", "vech", "--force"], "half.npy is the input"),
         (["info", "none.npy"], "none.npy: No such file or directory"),
-        (["info", "raw.bin"], "raw.bin: is raw binary: say dtype="),
+        (["info", "raw.bin"], "raw.bin: is raw binary: say --dtype"),
         (["info", "cut.npy"], "cut.npy, byte 158: ends at byte 158, and its header"),
         (
             ["info", "half.npy", "--n", "9"],
-            "half.npy: has n 5, and n=9 was asked for: leave n out, or say what the file says",
+            "half.npy: has n 5, and --n 9 was asked for: leave --n out, or say what the file says",
         ),
         (["demo", "-o", "there.npy"], "there.npy"),
     ],
@@ -357,14 +356,14 @@ def test_convert_keeps_labels(works):
 def test_text_goes_in_and_out_with_what_is_said_of_it(folder, works, fails):
     (folder / "a.csv").write_text(";0;1\n0;1;0,5\n1;0,5;2\n")
     assert "a.csv, line 1: holds numbers beside" not in works("info", "a.csv", "--header", "--decimal", ",")
-    message = "a.csv, line 1: may name the columns, by numbers: say header=True (--header)"
+    message = "a.csv, line 1: may name the columns, by numbers: say --header"
     assert message in fails("pack", "a.csv", "-o", "b.npz", "--decimal", ",")
     works("pack", "a.csv", "-o", "b.npz", "--header", "--decimal", ",", "--sep", ";", "--labels")
     works("convert", "b.npz", "-o", "c.tsv", "--to", "numpy-tril")
     assert (folder / "c.tsv").read_text() == "\t0\t1\n0\t1.0\t0.5\n1\t0.5\t2.0\n"
     works("expand", "c.tsv", "--header", "--encoding", "utf-8", "-o", "d.csv")
     assert vech.read("d.csv", header=True).labels == ("0", "1")
-    assert "b.npz: .npz has no sep=: leave it out" in fails("info", "b.npz", "--sep", ",")
+    assert "b.npz: .npz has no --sep: leave it out" in fails("info", "b.npz", "--sep", ",")
 
 
 @pytest.mark.parametrize("described", [True, False])
@@ -627,7 +626,7 @@ def test_a_bar_appears_when_the_work_lasts(terminal):
         assert not terminal.getvalue()
         wait_for(terminal, "writing full.npy")
         bar(20, 100)
-        wait_for(terminal, "20/100 bytes")
+        wait_for(terminal, "20%")
     assert not bar.bar.live.is_started
 
 
@@ -638,6 +637,18 @@ def test_work_that_tells_no_bytes_gets_a_bar_with_its_size_and_the_time_it_takes
         bar.now("writing half.npy", 4_000_000)
         wait_for(terminal, "writing half.npy, 4 MB")
     assert not bar.bar.live.is_started
+
+
+def test_a_bar_that_counted_tells_time_again_for_other_work(terminal):
+    with options.Bar("expanding", 100) as bar:
+        bar(50, 100)
+        wait_for(terminal, "50%")
+        bar(60, None)
+        bar.now("writing half.npy", 4_000_000)
+        wait_for(terminal, "writing half.npy, 4 MB")
+        terminal.truncate(0)
+        wait_for(terminal, "0:00:0")
+        assert "%" not in terminal.getvalue()
 
 
 def test_quick_work_gets_no_bar(terminal):

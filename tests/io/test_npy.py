@@ -197,7 +197,8 @@ def test_a_length_that_is_no_half_names_the_nearest(half, layout):
 def test_a_shape_that_is_no_matrix(half, shape):
     np.save(half, np.zeros(shape))
     with fails(
-        f"{half}: has shape {shape}: one square matrix (n, n) or one half (length,) fits; for batches"
+        f"{half}: has shape {shape}: one square matrix (n, n) or one half (length,) fits; "
+        + ("data, rows by columns, are for" if len(shape) == 2 else "for batches")
     ):
         vech.read(half)
 

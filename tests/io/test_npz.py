@@ -152,7 +152,7 @@ def test_a_sparse_matrix_that_is_not_symmetric(path, full, message):
 
 def test_a_sparse_matrix_that_is_not_square(path):
     scipy.sparse.save_npz(path, scipy.sparse.csr_array(np.ones((2, 3))))
-    with fails("matrix has shape (2, 3): it must be a square, (n, n)"):
+    with fails("has shape (2, 3): one square matrix (n, n) or one half (length,) fits"):
         vech.read(path)
 
 

@@ -69,6 +69,15 @@ def test_progress_is_told_in_bytes(tmp_path, monkeypatch):
     assert told == [(240, 800), (480, 800), (720, 800), (800, 800)]
 
 
+def test_progress_is_told_within_a_panel(tmp_path, monkeypatch):
+    monkeypatch.setattr(panels, "PANEL", 3 * 10 * 8)
+    monkeypatch.setattr(panels, "STEP", 100)
+    told, store = [], vech.Packed(np.arange(55.0))
+    vech.io.expand(tmp_path / "full.npy", store, progress=lambda done, total: told.append(done))
+    assert told == [100, 200, 240, 340, 440, 480, 580, 680, 720, 800]
+    assert np.array_equal(np.load(tmp_path / "full.npy"), store.expand())
+
+
 def test_a_description_that_would_be_stale_is_removed(tmp_path):
     out = tmp_path / "matrix.npy"
     store = vech.Packed(np.arange(6.0))

@@ -1,6 +1,5 @@
-"""covariance, plot, demo: from data to a half, and pictures."""
+"""plot, demo: pictures of a matrix, and of what vech does."""
 
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,42 +9,24 @@ import click
 
 import vech
 import vech.io
-from vech import covariance as estimate
 from vech.cli.groups import read_groups
 from vech.cli.options import (
     Bar,
     Count,
     OutFile,
-    Real,
     check_new,
-    check_out,
-    done,
     dtype_option,
     file_argument,
     force_option,
     kind_option,
     layout_option,
     n_option,
-    out_option,
     size_of,
     threads_option,
 )
 from vech.cli.pictures import save
 from vech.cli.root import vech_command
 from vech.io.errors import visible
-from vech.io.tables import read_table
-
-METHODS: dict[str, Callable[..., vech.Packed]] = {
-    "sample": estimate.sample,
-    "correlation": estimate.correlation,
-    "spearman": estimate.spearman,
-    "kendall": estimate.kendall,
-    "gerber": estimate.gerber,
-    "ledoit-wolf": estimate.ledoit_wolf,
-    "oas": estimate.oas,
-    "nonlinear": estimate.nonlinear,
-}
-
 
 CONTENTS = (
     "correlation",
@@ -53,89 +34,6 @@ CONTENTS = (
     "distance",
     "similarity",
 )  # plot, which has them too, is loaded later
-COUNTS_MISSING = ("sample", "correlation", "spearman", "kendall", "gerber")
-
-
-@vech_command.command(short_help="Write the covariance of the columns of a table.")
-@file_argument
-@out_option
-@click.option(
-    "--method",
-    type=click.Choice(list(METHODS)),
-    default="sample",
-    show_default=True,
-    help="How to estimate it. Example: --method gerber",
-)
-@click.option(
-    "--threshold",
-    type=Real(),
-    help="Of --method gerber, in standard deviations; 0.5 unless said. Example: --threshold 0.7",
-)
-@click.option(
-    "--missing",
-    type=click.Choice(["raise", "neutral", "pairwise"]),
-    help="What an empty cell or NaN means; an error unless said. Example: --missing pairwise",
-)
-@click.option(
-    "--drop",
-    metavar="COLUMN",
-    multiple=True,
-    help="Column to leave out, such as dates; as often as you like. Example: --drop date",
-)
-@click.option(
-    "--header/--no-header",
-    default=None,
-    help="Whether the first line of a .csv names the columns; seen unless names are numbers. Example: --header",
-)
-@layout_option(("--layout",), "Layout of the half to write.", default="vech", show_default=True)
-@threads_option
-@force_option
-def covariance(
-    file: Path,
-    out: Path,
-    method: str,
-    threshold: float | None,
-    missing: str | None,
-    drop: tuple[str, ...],
-    header: bool | None,
-    layout: str,
-    threads: int | None,
-    force: bool,
-) -> None:
-    """Write the covariance of the columns of a table: .csv, .parquet or 2-D .npy, rows are observations.
-
-    \b
-    Examples:
-      vech covariance returns.csv -o half.npy --drop date
-      vech covariance returns.parquet -o half.npy --method gerber --threshold 0.7
-      vech covariance data.npy -o half.npz --method correlation --missing pairwise
-    """
-    vech.io.file_format(out)
-    check_out(file, out, force)
-    options: dict[str, Any] = {"layout": layout, "threads": threads}
-    if threshold is not None:
-        if method != "gerber":
-            raise click.ClickException(f"--threshold is for --method gerber, not {method}")
-        options["threshold"] = threshold
-    if missing is not None:
-        if method not in COUNTS_MISSING and missing != "raise":
-            raise click.ClickException(
-                f"--method {method} needs all numbers: --missing is for {', '.join(COUNTS_MISSING)}"
-            )
-        if method in COUNTS_MISSING:
-            options["missing"] = missing
-    began = time.perf_counter()
-    with Bar(f"reading {file.name}", size_of(file)) as bar:
-        table = read_table(file, drop=drop, header=header)
-        X = table.numbers if table.labels is None else table
-        bar.now(f"{method} of {table.shape[1]} columns", table.numbers.nbytes)
-        try:
-            store = METHODS[method](X, **options)
-        except (ValueError, OverflowError, TypeError) as error:
-            raise click.ClickException(f"{file}: {error}") from error
-        bar.now(f"writing {out.name}", store.nbytes)
-        vech.io.write(out, store, overwrite=force)
-    done(out, store, began)
 
 
 @vech_command.command(short_help="Draw the matrix in FILE, or its spectrum.")

@@ -1,12 +1,13 @@
-"""info, expand, pack, convert: what a file holds, and its matrix in another form."""
+"""expand, pack, convert: the matrix of a file in another form."""
 
+import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 import vech
 import vech.io
@@ -14,40 +15,23 @@ from vech.cli.options import (
     Bar,
     Real,
     check_out,
-    done,
     dtype_option,
     file_argument,
     force_option,
-    in_bytes,
     kind_option,
     layout_option,
     n_option,
     out_option,
     saying_warnings,
     size_of,
+    summary,
     text_options,
     threads_option,
 )
-from vech.cli.root import vech_command
+from vech.cli.root import Command, vech_command
+from vech.cli.streams import STREAM, in_format_option, out_format_option, source, target
 from vech.io.content import Content
-from vech.io.errors import visible
-from vech.io.info import Info, summarize
-
-
-@vech_command.command(short_help="Say what FILE holds or could hold.")
-@file_argument
-@dtype_option
-@n_option
-@text_options
-def info(file: Path, dtype: str | None, n: int | None, **text: Any) -> None:
-    """Say what FILE holds or could hold, and what it takes as half, full and CSR.
-
-    \b
-    Examples:
-      vech info half.npy
-      vech info numbers.bin --dtype '>f4'
-    """
-    _print_info(file, summarize(vech.io.examine(file, dtype=dtype, n=n, **text), n), n)
+from vech.io.info import summarize
 
 
 @vech_command.command()
@@ -61,6 +45,8 @@ def info(file: Path, dtype: str | None, n: int | None, **text: Any) -> None:
     help="What to write. Unless said, what the suffix of OUT says: .npy and .bin dense, .npz and .mtx CSR. "
     "auto: dense or CSR, whichever is smaller; OUT without a suffix gets the right one. Example: --to csc",
 )
+@in_format_option
+@out_format_option
 @dtype_option
 @n_option
 @text_options
@@ -74,6 +60,8 @@ def expand(
     to: str | None,
     dtype: str | None,
     n: int | None,
+    in_format: str | None,
+    out_format: str | None,
     threads: int | None,
     force: bool,
     **text: Any,
@@ -87,21 +75,25 @@ def expand(
       vech expand numbers.bin -o full.npy --dtype '<f8' --layout condensed
       vech expand half.npy -o full --to auto
     """
-    if to != "auto":
-        vech.io.expands_to(out, to)
-        check_out(file, out, force)
-    began = time.perf_counter()
-    with Bar(f"reading {file.name}", size_of(file)) as bar:
-        store = vech.io.read(file, layout=layout, kind=kind, dtype=dtype, n=n, **text)
-        if to == "auto":
-            to = "csr" if summarize(Content.of_store(store)).cases[0].best == "csr" else "dense"
-            out = out if out.suffix else out.with_name(out.name + {"csr": ".npz", "dense": ".npy"}[to])
-            vech.io.expands_to(out, to)
-            check_out(file, out, force)
-        bar.now(f"expanding {file.name}", store.nbytes)
-        with saying_warnings():
-            vech.io.expand(out, store, to=to, threads=threads, progress=bar, overwrite=force)
-    done(out, store, began)
+    if to == "auto" and out == STREAM:
+        raise click.ClickException("--to auto chooses a file: of -o -, stdout, say --to dense, csr or csc")
+    check_out(file, out, force)
+    with target(out, out_format) as made, source(file, in_format) as path:
+        if to != "auto":
+            vech.io.expands_to(made, to)
+        began = time.perf_counter()
+        with Bar(f"reading {path.name}", size_of(path)) as bar:
+            store = vech.io.read(path, layout=layout, kind=kind, dtype=dtype, n=n, **text)
+            if to == "auto":
+                to = "csr" if summarize(Content.of_store(store)).cases[0].best == "csr" else "dense"
+                made = made if out.suffix else out.with_name(out.name + {"csr": ".npz", "dense": ".npy"}[to])
+                vech.io.expands_to(made, to)
+                check_out(file, made, force)
+            bar.now(f"expanding {path.name}", store.nbytes)
+            with saying_warnings():
+                vech.io.expand(made, store, to=to, threads=threads, progress=bar, overwrite=force)
+        line = summary(made, store, began)
+    click.echo(line, err=out == STREAM)
 
 
 @vech_command.command()
@@ -121,6 +113,8 @@ def expand(
     type=Real(),
     help="How far (i, j) and (j, i) may be apart; n eps max|a| unless said. Example: --tolerance 1e-9",
 )
+@in_format_option
+@out_format_option
 @dtype_option
 @n_option
 @text_options
@@ -135,6 +129,8 @@ def pack(
     tolerance: float | None,
     dtype: str | None,
     n: int | None,
+    in_format: str | None,
+    out_format: str | None,
     threads: int | None,
     force: bool,
     **text: Any,
@@ -147,88 +143,130 @@ def pack(
       vech pack full.npy -o half.npy --layout lapack-upper --use upper
       vech pack matrix.mtx -o half.npz --tolerance 1e-9
     """
-    vech.io.file_format(out)
     check_out(file, out, force)
-    began = time.perf_counter()
-    with Bar(f"packing {file.name}", size_of(file)) as bar:
-        store = vech.io.pack(
-            file,
-            layout,
-            kind=kind,
-            use=use,
-            tolerance=tolerance,
-            dtype=dtype,
-            n=n,
-            threads=threads,
-            **text,
-        )
-        bar.now(f"writing {out.name}", store.nbytes)
-        vech.io.write(out, store, overwrite=force)
-    done(out, store, began)
+    with target(out, out_format) as made, source(file, in_format) as path:
+        vech.io.file_format(made)
+        began = time.perf_counter()
+        with Bar(f"packing {path.name}", size_of(path)) as bar:
+            store = vech.io.pack(
+                path,
+                layout,
+                kind=kind,
+                use=use,
+                tolerance=tolerance,
+                dtype=dtype,
+                n=n,
+                threads=threads,
+                **text,
+            )
+            bar.now(f"writing {made.name}", store.nbytes)
+            vech.io.write(made, store, overwrite=force)
+        line = summary(made, store, began)
+    click.echo(line, err=out == STREAM)
 
 
-@vech_command.command()
+class _Convert(Command):
+    """Its help lists the file formats, each of which is imported to be asked."""
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        *others, last = vech.io.written()
+        self.help = (self.help or "").replace("WRITTEN", f"{', '.join(others)} or {last}")
+        super().format_help(ctx, formatter)
+
+
+@vech_command.command(cls=_Convert, python={"layout": "--from", "use": "vech pack --use"})
 @file_argument
 @out_option
-@layout_option(("--from", "source"), "Layout of FILE, unless it says it.")
-@layout_option(("--to", "target"), "Layout of OUT.", required=True)
+@layout_option(("--from", "source_layout"), "Layout of FILE, unless it says it.")
+@layout_option(("--to", "target_layout"), "Layout of OUT; the one of FILE unless said.")
 @kind_option
+@in_format_option
+@out_format_option
 @dtype_option
 @n_option
 @text_options
+@click.option(
+    "--out-sep",
+    metavar="MARK",
+    help="What separates cells of OUT, where that is text; commas in .csv, else tabs, unless said. "
+    "Example: --out-sep ';'",
+)
+@click.option(
+    "--out-decimal",
+    metavar="MARK",
+    help="Decimal mark of OUT, where that is text; '.' unless said. Example: --out-decimal ,",
+)
+@click.option(
+    "--drop-labels",
+    is_flag=True,
+    help="Leave the labels out, for file formats without a place for them. Example: --drop-labels",
+)
 @threads_option
 @force_option
 def convert(
     file: Path,
     out: Path,
-    source: str | None,
-    target: str,
+    source_layout: str | None,
+    target_layout: str | None,
     kind: str | None,
     dtype: str | None,
     n: int | None,
+    in_format: str | None,
+    out_format: str | None,
+    out_sep: str | None,
+    out_decimal: str | None,
+    drop_labels: bool,
     threads: int | None,
     force: bool,
     **text: Any,
 ) -> None:
-    """Write the half in FILE in another layout.
+    """Write the matrix in FILE in another file format, another layout, or both.
+
+    FILE is a half, a full matrix that is symmetric, or a sparse one, of any file format that vech reads.
+    OUT, which keeps the labels, is WRITTEN.
 
     \b
     Examples:
       vech convert half.npy --from numpy-tril --to vech -o other.npy
-      vech convert half.bin --dtype '<f4' --from condensed --to numpy-tril -o half.npy
+      vech convert half.bin --dtype '<f4' --from condensed -o half.npy
+      vech convert distances.csv --sep ';' --decimal , -o distances.phy
+      vech convert half.npz -o store.h5::/matrix
+      vech convert - --in-format csv -o - --out-format npz < matrix.csv > half.npz
     """
-    vech.io.file_format(out)
     check_out(file, out, force)
-    began = time.perf_counter()
-    with Bar(f"converting {file.name}", size_of(file)) as bar:
-        store = vech.read(file, layout=source, kind=kind, dtype=dtype, n=n, **text)
-        if store.describe().layout is None:
-            raise click.ClickException(
-                f"{file} is sparse, which has no layout: vech pack {file} -o {out} makes a half of it"
-            )
-        store = store.to_packed(target, threads=threads)
-        bar.now(f"writing {out.name}", store.nbytes)
-        vech.io.write(out, store, overwrite=force)
-    done(out, store, began)
+    with target(out, out_format) as made, source(file, in_format) as path:
+        can = vech.io.file_format(made).CAN
+        began = time.perf_counter()
+        with Bar(f"converting {path.name}", size_of(path)) as bar:
+            store = vech.io.read(path, layout=source_layout, kind=kind, dtype=dtype, n=n, **text)
+            if target_layout is not None or (
+                isinstance(store, vech.SparseHalf) and "sparse" not in can.write
+            ):
+                store = store.to_packed(target_layout or "vech", threads=threads)
+            if drop_labels:
+                store = _without_labels(store)
+            bar.now(f"writing {made.name}", store.nbytes)
+            with _saying_out_options():
+                vech.io.write(made, store, overwrite=force, sep=out_sep, decimal=out_decimal)
+        line = summary(made, store, began)
+    click.echo(line, err=out == STREAM)
 
 
-def _print_info(file: Path, found: Info, n: int | None) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(visible(f"{file}: {found.holds}, {found.dtype}"), markup=False)
-    share = f" ({found.nonzeros / found.count:.2%})" if found.count else ""
-    console.print(f"{found.count:,} numbers stored, {found.nonzeros:,} nonzero{share}, {found.nans:,} NaN")
-    if found.smallest is not None:
-        what = "sizes |a|" if found.dtype.kind == "c" else "values"
-        console.print(f"{what} from {found.smallest} to {found.largest}")
-    if not found.cases:
-        console.print(
-            "no layout fits so many numbers, with or without a diagonal"
-            if n is None
-            else f"{found.count:,} numbers are no half of side n = {n}: without --n the sides that fit are listed"
+def _without_labels(store: Any) -> Any:
+    if isinstance(store, vech.SparseHalf):
+        return vech.SparseHalf(
+            store.indptr, store.indices, store.data, store.n, triangle=store.triangle, kind=store.kind
         )
-        return
-    table = Table("as", "n", "nonzeros", "half", "full", "CSR", "smallest")
-    for case in found.cases:
-        sizes = [in_bytes(size) for size in (case.half, case.full, case.csr)]
-        table.add_row(case.name, f"{case.n:,}", f"{case.nonzeros:,}", *sizes, case.best)
-    console.print(table)
+    return vech.Packed(store.half, store.layout, kind=store.kind)
+
+
+@contextmanager
+def _saying_out_options() -> Iterator[None]:
+    """Say --out-sep, since --sep is of the file that is read."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        message = re.sub(r"\b(sep|decimal)=", r"out_\1=", str(error))
+        raise click.ClickException(
+            message.replace("or the store without them", "or say --drop-labels")
+        ) from error

@@ -18,6 +18,7 @@ from vech.arrays import check_memory
 from vech.cli.options import (
     Bar,
     Count,
+    LayoutName,
     OutFile,
     check_new,
     dtype_option,
@@ -130,7 +131,7 @@ def _full(path: Path, dtype: str | None) -> Any:
 
 
 @vech_command.command(short_help="List all layouts, or show one.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=LayoutName())
 @click.option(
     "--plot",
     metavar="OUT",

@@ -9,17 +9,19 @@ from threading import Timer
 from typing import Any, Self
 
 import click
+from click.shell_completion import CompletionItem
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    DownloadColumn,
     Progress,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
 import vech
+from vech.cli.streams import STREAM, shown
 from vech.io.errors import visible
 from vech.io.pair import description_path, is_leftover
 from vech.layouts.kind import STORED
@@ -66,6 +68,18 @@ class Count(click.IntRange):
         return super().convert(value, param, ctx)
 
 
+class LayoutName(click.types.StringParamType):
+    """The name of a layout, which the library judges: it knows the nearest ones."""
+
+    name = "layout"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """All names of layouts, aliases too."""
+        return [CompletionItem(name) for name in vech.DIALECTS if name.startswith(incomplete)]
+
+
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 out_option = click.option(
     "-o",
@@ -73,7 +87,7 @@ out_option = click.option(
     required=True,
     metavar="OUT",
     type=OutFile(path_type=Path),
-    help="File to write; its suffix says what it is. Example: -o full.npy",
+    help="File to write, by its suffix; - is stdout, with --out-format. Example: -o full.npy",
 )
 kind_option = click.option(
     "--kind",
@@ -127,6 +141,7 @@ def layout_option(flags: tuple[str, ...], text: str, **more: Any) -> Callable[[A
     return click.option(
         *flags,
         metavar="NAME",
+        type=LayoutName(),
         help=f"{text} {', '.join(list(vech.DIALECTS)[:5])}, ...: vech dialects lists all. "
         f"Example: {flags[0]} numpy-tril",
         **more,
@@ -134,13 +149,14 @@ def layout_option(flags: tuple[str, ...], text: str, **more: Any) -> Callable[[A
 
 
 class Bar:
-    """A progress bar on a terminal, once the work has lasted: the time it takes, or bytes and the time left."""
+    """A progress bar on a terminal, once the work has lasted: its time, or its share and the time left."""
 
     def __init__(self, text: str, size: int) -> None:
         self.console = Console(stderr=True)
         name = TextColumn("{task.description}", markup=False)
-        self.counting = (name, BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        self.bar = Progress(name, BarColumn(), TimeElapsedColumn(), console=self.console, transient=True)
+        self.counting = (name, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        self.timing = (name, BarColumn(), TimeElapsedColumn())
+        self.bar = Progress(*self.timing, console=self.console, transient=True)
         self.task = self.bar.add_task("", total=None)
         self.now(text, size)
         self.timer = Timer(LASTS, self.bar.start)
@@ -159,16 +175,20 @@ class Bar:
             self.bar.stop()
 
     def now(self, text: str, size: int) -> None:
-        """Say what is being done with so many bytes."""
-        self.bar.update(self.task, description=visible(f"{text}, {in_bytes(size)}"))
+        """Say what is being done with so many bytes, of which nothing is known to be done yet."""
+        self.bar.columns = self.timing
+        self.bar.reset(self.task, total=None, description=visible(f"{text}, {in_bytes(size)}"))
 
-    def __call__(self, done: int, total: int) -> None:
-        self.bar.columns = self.counting
-        self.bar.update(self.task, completed=done, total=total)
+    def __call__(self, done: int, total: int | None) -> None:
+        if total is not None:
+            self.bar.columns = self.counting
+            self.bar.update(self.task, completed=done, total=total)
 
 
 def check_out(file: Path, out: Path, force: bool) -> None:
     """Refuse to write over the input, and over anything without --force, which the writer asks again."""
+    if out == STREAM:
+        return
     targets = [out, description_path(out)] if out.suffix.lower() == ".npy" else [out]
     for target in targets:
         if target.exists() and file.exists() and target.samefile(file):
@@ -182,10 +202,13 @@ def check_new(out: Path, force: bool) -> None:
         raise click.ClickException(f"{out} exists: choose another name, or --force to overwrite it")
 
 
-def done(out: Path, store: Any, began: float) -> None:
+def summary(out: Path, store: Any, began: float) -> str:
+    """One line about what was made."""
     seconds = time.perf_counter() - began
     size = in_bytes(size_of(out))
-    click.echo(visible(f"{out}: {store.n} x {store.n} {store.dtype}, {store.kind}, {size}, {seconds:.2f} s"))
+    return visible(
+        f"{shown(out)}: {store.n} x {store.n} {store.dtype}, {store.kind}, {size}, {seconds:.2f} s"
+    )
 
 
 def size_of(file: Path) -> int:
@@ -203,7 +226,7 @@ def saying_warnings() -> Iterator[None]:
         warnings.simplefilter("always", UserWarning)
         yield
     for warning in said:
-        click.echo(visible(str(warning.message)))
+        click.echo(visible(str(warning.message)), err=True)
 
 
 def in_bytes(count: int) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from vech.io.content import Abilities, Content
+from vech.io.content import Abilities, Content, sparse_half
 from vech.io.dtypes import as_dtype, dtype_name
 from vech.io.errors import NO_DIGEST, FileFormatError, naming
 from vech.io.info import could_be
@@ -64,7 +64,7 @@ class Format(Protocol):
 
     def load(self, path: Path, **options: Any) -> Content: ...
 
-    def write(self, path: Path, store: Store, *, overwrite: bool) -> None: ...
+    def write(self, path: Path, store: Store, *, overwrite: bool, **options: Any) -> None: ...
 
     def expand(
         self,
@@ -183,14 +183,16 @@ def read(
         found_layout = ""
     else:
         raise FileFormatError(
-            "is sparse, which has no layout: leave layout= (--layout) out, or take its to_packed()",
+            "is sparse, which has no layout: leave layout= (--layout) out; its to_packed() (vech convert --to) makes a half",
             path,
         )
     _agree("layout", wanted and wanted.name, found_layout, path)
     return store
 
 
-def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite: bool = True) -> None:
+def write(
+    path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite: bool = True, **options: Any
+) -> None:
     """Write a store, by the suffix of `path`; an existing file is overwritten, in one step.
 
     Parameters
@@ -205,11 +207,13 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
         `.bin` and `.mtx` have no place for them and refuse it.
     overwrite : bool, default True
         False: a file that is there, or appears while this one is written, stays, and is a FileExistsError.
+    **options
+        Of tables in text: ``sep``, the mark between cells ("," in `.csv`, else a tab), and ``decimal``.
 
     Raises
     ------
     TypeError, ValueError
-        The file format cannot hold it: the message names one that can.
+        The file format cannot hold it: the message names one that can. An option that it does not take.
     OSError
         It cannot be written. What was there is as before then, and nothing else is left behind.
 
@@ -237,6 +241,9 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
         raise ValueError(
             f"{path}: {suffix_of(path)} is read and not written: write {_able(lambda can: can.write)}"
         )
+    given = {name: value for name, value in options.items() if value is not None}
+    if unknown := [name for name in given if name not in can.write_options]:
+        raise TypeError(f"{path}: {suffix_of(path)} is written without {unknown[0]}=: leave it out")
     described = store.describe()
     if described.labels is not None and not can.labels:
         raise ValueError(
@@ -249,7 +256,7 @@ def write(path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite
             f"{path}: {suffix_of(path)} holds a dense half, and this is a {type(store).__name__}: "
             "write .npz or .mtx, or its to_packed()"
         )
-    form.write(path, store, overwrite=overwrite)
+    form.write(path, store, overwrite=overwrite, **given)
 
 
 def expand(
@@ -480,6 +487,7 @@ def examine(
     given |= {"dtype": named, "n": n, "verify": verify, "layout": layout}
     with naming(path):
         content = form.load(path, **{name: given[name] for name in can.options if name in given})
+        content.check_square()
     _agree("dtype", named and dtype_name(named), dtype_name(content.dtype), path)
     if content.n is not None:
         _agree("n", n, content.n, path)
@@ -523,6 +531,11 @@ def _able(fits: Callable[[Abilities], object]) -> str:
     )
 
 
+def written() -> list[str]:
+    """The suffixes that `write` writes, the usual one of each file format."""
+    return _able(lambda can: can.write).split(", ")
+
+
 def expands_to(path: Path, to: str | None = None) -> str:
     """Say as what a file holds a full matrix, "dense", "csr" or "csc"; ValueError if it cannot be `to`."""
     holds = file_format(path).CAN.expand
@@ -552,7 +565,7 @@ def _store(
     with naming(path), _telling_pack(content, path):
         resolve_kind(kind, content.dtype, moves=False)
         if content.holds == "sparse":
-            return _sparse_half(numbers, kind, labels)
+            return sparse_half(numbers, kind, labels)
         if content.holds == "full":
             into = layout or content.layout or as_layout("vech")
             return Packed(packing.pack(numbers, into, kind=kind), into, kind=kind, labels=labels)
@@ -565,14 +578,6 @@ def _store(
                 f"{other_diagonal(layout, len(numbers), n)}"
             )
         return Packed(numbers, layout, kind=kind, labels=labels)
-
-
-def _sparse_half(matrix: Any, kind: str | None, labels: tuple[Any, ...] | None) -> SparseHalf:
-    """Keep the lower triangle of a sparse matrix, as use="both" says; one of coordinates may have any side."""
-    if matrix.format == "coo" and matrix.shape[0] == matrix.shape[1]:
-        entries = (matrix.row, matrix.col, matrix.data)
-        return SparseHalf.from_coo(*entries, matrix.shape[0], kind=kind, labels=labels)
-    return SparseHalf.from_sparse(matrix, kind=kind, labels=labels)
 
 
 def _agreed_kind(content: Content, kind: str | None, path: Path) -> str | None:

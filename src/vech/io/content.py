@@ -11,6 +11,7 @@ import numpy as np
 from vech.arrays import Array
 from vech.layouts.dialects import AnyLayout
 from vech.moves.nonzeros import sparse_dtype
+from vech.sparse import SparseHalf
 from vech.store import Store
 
 
@@ -27,6 +28,8 @@ class Abilities(NamedTuple):
     """Whether they go with a full matrix as well."""
     options: tuple[str, ...] = ()
     """What loading takes beside the path."""
+    write_options: tuple[str, ...] = ()
+    """What writing takes beside the store."""
     folders: bool = False
     """Whether a folder may be such a file."""
 
@@ -68,10 +71,7 @@ class Content:
     def of_array(cls, array: Array, **said: Any) -> Self:
         """A full matrix or a bare half, by its dimensions; ValueError for anything else."""
         if array.ndim not in (1, 2) or len(set(array.shape)) > 1:
-            raise ValueError(
-                f"has shape {array.shape}: one square matrix (n, n) or one half (length,) fits; "
-                "for batches, np.load it and call vech.pack or vech.expand"
-            )
+            _refuse_shape(array.shape)
         return cls("full" if array.ndim == 2 else "half", array, **said)
 
     @classmethod
@@ -82,6 +82,11 @@ class Content:
         except TypeError as error:
             raise ValueError(f"holds what vech does not take: {error}") from error
         return cls("sparse", matrix, **said)
+
+    def check_square(self) -> None:
+        """ValueError for a sparse matrix with other than n columns; of arrays `of_array` looks."""
+        if self.holds == "sparse" and len(set(self.numbers.shape)) > 1:
+            _refuse_shape(self.numbers.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -98,3 +103,18 @@ class Content:
     def is_half(self) -> bool:
         """Whether these are the numbers of a dense half, with or without a description."""
         return self.holds == "half" or (self.holds == "store" and self.numbers.describe().triangle is None)
+
+
+def _refuse_shape(shape: tuple[int, ...]) -> None:
+    way = "for batches, np.load it and call vech.pack or vech.expand"
+    if len(shape) == 2:
+        way = "data, rows by columns, are for vech.covariance.sample (vech covariance)"
+    raise ValueError(f"has shape {shape}: one square matrix (n, n) or one half (length,) fits; {way}")
+
+
+def sparse_half(matrix: Any, kind: str | None, labels: tuple[Any, ...] | None = None) -> SparseHalf:
+    """Keep the lower triangle of a sparse matrix, as use="both" says; one of coordinates may have any side."""
+    if matrix.format == "coo" and matrix.shape[0] == matrix.shape[1]:
+        entries = (matrix.row, matrix.col, matrix.data)
+        return SparseHalf.from_coo(*entries, matrix.shape[0], kind=kind, labels=labels)
+    return SparseHalf.from_sparse(matrix, kind=kind, labels=labels)

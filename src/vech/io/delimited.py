@@ -215,7 +215,9 @@ class Reader:
     def _label(self, head: Record, body: Sequence[Record], named: bool, want: Wanted) -> int | None:
         """The column that labels the rows, where the file leaves no doubt of it."""
         longer = named and bool(body) and len(body[0].cells) == len(self.names) + 1
-        if longer and (want.label == 0 or (self.sep == BLANK and want.label is None)):
+        if longer and (
+            (want.label in (0, "0") and want.label is not False) or (self.sep == BLANK and want.label is None)
+        ):
             self.names = ["", *self.names]  # as R writes it
             return 0
         if not named or self.names[0] or "" in want.drop or "" in self.names[1:]:

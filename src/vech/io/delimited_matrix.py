@@ -28,6 +28,7 @@ CAN = Abilities(
     labels=True,
     full_labels=True,
     options=("sep", "decimal", "header", "labels", "encoding", "layout"),
+    write_options=("sep", "decimal"),
 )
 
 SAMPLE, SAMPLED = 100, 1 << 20
@@ -99,9 +100,11 @@ def load(
     )
 
 
-def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
+def write(
+    path: Path, store: Store, *, overwrite: bool = True, sep: str | None = None, decimal: str = "."
+) -> None:
     """Write the full matrix by rows, its labels in the first line and in front of each."""
-    expand(path, store, "dense", overwrite=overwrite)
+    _write(path, store, sep, decimal, overwrite=overwrite)
 
 
 def expand(
@@ -113,16 +116,35 @@ def expand(
     progress: Progress | None = None,
     overwrite: bool = True,
 ) -> None:
-    """Write the full matrix by rows, its labels in the first line and in front of each."""
+    """Write the full matrix as `write` does."""
+    _write(path, store, None, ".", threads=threads, progress=progress, overwrite=overwrite)
+
+
+def _write(
+    path: Path,
+    store: Store,
+    sep: str | None,
+    decimal: str,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    overwrite: bool,
+) -> None:
+    rules(decimal)
     check_real(store, path)
     labels = _written_labels(store, path)
     mark = "," if bare_name(path).lower().endswith(".csv") else "\t"
+    if sep is not None or mark == decimal:
+        mark = separator((), decimal, sep or ";")
+        if mark in (decimal, COMMENT):
+            what = "the decimal mark too" if mark == decimal else "what comments begin with"
+            raise ValueError(f"{path}: sep={mark!r} is {what}: choose another one, such as ';'")
     with text_file(path, overwrite) as text:
         if labels is not None:
             text.write(_quoted(["", *labels], mark) + "\n")
         for i, row in enumerate(text_rows(store, mark, threads=threads, progress=progress)):
             label = "" if labels is None else _quoted([labels[i]], mark) + mark
-            text.write(f"{label}{row}\n")
+            text.write(f"{label}{row if decimal == '.' else row.replace('.', decimal)}\n")
 
 
 def _written_labels(store: Store, path: Path) -> list[str] | None:

@@ -7,10 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, check_mapped
-from vech.io.content import Content
+from vech.arrays import Array, check_mapped, check_memory
+from vech.io.content import Content, sparse_half
 from vech.layouts.dialects import DIALECTS, AnyLayout
 from vech.layouts.orders import Pieces
+from vech.moves.judging import AsymmetryError
+from vech.moves.packing import pack
+
+KINDS = {
+    False: ("symmetric", "skew"),
+    True: ("hermitian", "symmetric", "skew-hermitian", "skew"),
+}
+"""What real and complex matrices are tried as, the likeliest first."""
 
 CHUNK = 16 << 20
 """Bytes looked at in one go."""
@@ -45,6 +53,11 @@ class Info:
     largest: Any
     nans: int
     cases: tuple[Case, ...]
+    kind: str | None = None
+    """What the file says or, of a full matrix, both triangles do; None of a bare half, and of no symmetry."""
+    fault: str | None = None
+    """Of a full matrix that is neither: the worst (i, j)."""
+    labels: tuple[Any, ...] | None = None
 
 
 def could_be(length: int, dtype: np.dtype[Any]) -> list[tuple[str, AnyLayout, int]]:
@@ -78,7 +91,33 @@ def summarize(content: Content, n: int | None = None) -> Info:
         Smallest and largest leave NaN out, and are sizes |a| for complex numbers; None where there is
         nothing.
     """
-    return _SUMMARIES[content.holds](content.numbers, n)
+    kind, fault = content.kind, None
+    if content.holds in ("full", "sparse"):
+        kind, fault = _symmetry(content)
+    found = _SUMMARIES[content.holds](content.numbers, n)
+    return replace(found, kind=kind, fault=fault, labels=content.labels)
+
+
+def _symmetry(content: Content) -> tuple[str | None, str | None]:
+    """The first kind that a full matrix has; else what is wrong with the first that it could have."""
+    matrix, faults = content.numbers, list[str]()
+    for kind in (content.kind,) if content.kind else KINDS[content.dtype.kind == "c"]:
+        try:
+            if content.holds == "sparse":
+                sparse_half(matrix, kind)
+            else:
+                check_memory(matrix.nbytes // 2, "leave it to vech.read")
+                pack(matrix, kind=kind)
+        except MemoryError:
+            return None, None
+        except AsymmetryError as error:
+            where = "" if content.lines is None or error.row is None else f"line {content.lines[error.row]}: "
+            faults.append(f"{where}{error.found}")
+        except (TypeError, OverflowError):  # numbers without a sign, or without their negative, are not skew
+            continue
+        else:
+            return kind, None
+    return None, faults[0]
 
 
 def _of_store(store: Any, _: int | None) -> Info:

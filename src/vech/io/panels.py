@@ -17,6 +17,9 @@ Every panel reads its columns from all over the half. Where the half is larger t
 then brings in much of it for each panel: a quarter of the panels took a third of the bytes.
 """
 
+STEP = 64 << 20
+"""Bytes of a panel that are written, sent to the disk and told as progress at a time."""
+
 Progress = Callable[[int, int], object]
 """Called with the bytes done and the bytes in all."""
 
@@ -33,11 +36,14 @@ def write_panels(
     for start in range(0, n, max(1, height)):
         stop = min(n, start + height)
         rows = store.expand(rows=slice(start, stop), out=panel[: stop - start], threads=threads)
-        file.write(rows.reshape(-1).view(np.uint8).data)
-        if height < n:
-            _let_go(file, begin + stop * row_bytes)
-        if progress is not None:
-            progress(stop * row_bytes, total)
+        numbers = rows.reshape(-1).view(np.uint8).data
+        for at in range(0, len(numbers), STEP):
+            file.write(numbers[at : at + STEP])
+            done = start * row_bytes + min(at + STEP, len(numbers))
+            if height < n:
+                _let_go(file, begin + done)
+            if progress is not None:
+                progress(done, total)
 
 
 def _let_go(file: BinaryIO, end: int) -> None:

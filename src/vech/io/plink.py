@@ -92,7 +92,7 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
         half = store.to_packed(matrix.layout).half
     except ValueError as error:
         raise ValueError(
-            f"{path}: {error}, so it is no such triangle: vech.io.expand writes the square"
+            f"{path}: {error}, so it is no such triangle: vech.io.expand (vech expand) writes the square"
         ) from error
     with draft(path, overwrite) as numbers:
         numbers.file.write(np.ascontiguousarray(half, half.dtype.newbyteorder("<")).view(np.uint8).data)
@@ -112,7 +112,9 @@ def expand(
     """Write the square in panels of rows, and the labels into the `.id` file."""
     matrix = _matrix(path)
     if not matrix.square:
-        raise ValueError(f"{path}: GCTA's matrices are triangles, never squares: vech.write writes one")
+        raise ValueError(
+            f"{path}: GCTA's matrices are triangles, never squares: vech.write (vech convert) writes one"
+        )
     text = _checked_ids(path, store, matrix)
     with draft(path, overwrite) as numbers:
         write_panels(numbers.file, store, threads=threads, progress=progress)

@@ -180,7 +180,7 @@ def read_table(
         while all others do, and holds text or different integers, as pandas writes it, or where R does; False
         where that is a column of numbers.
     drop : name, number, or several
-        Columns to leave out: names, or numbers from 0.
+        Columns to leave out: names, or numbers from 0, which may be text where no column has that name.
     dates : str
         "drop" leaves out columns of dates; "raise", and they are an error.
     na : str, or several
