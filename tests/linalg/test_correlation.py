@@ -236,6 +236,6 @@ def test_deviations_in_another_order_are_refused():
     R = vech.Packed(np.array([1.0, 0.5, 1.0]), labels=["a", "b"])
     sd = pandas.Series([2.0, 3.0], index=["b", "a"])
     for call in (vech.linalg.to_covariance, vech.Packed.scale):
-        with pytest.raises(ValueError, match="row 0 of [RS] is 'a', and of (sd|d) 'b'"):
+        with pytest.raises(ValueError, match=r"row 0 of [RS] is 'a', and of (sd|d) 'b'"):
             call(R, sd)
     assert vech.linalg.to_covariance(R, sd[["a", "b"]])["a", "b"] == 3
