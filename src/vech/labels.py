@@ -84,12 +84,13 @@ class Index:
         self._repeated = set()
         self._nested = any(isinstance(label, tuple) for label in labels)
         for k, label in enumerate(labels):
+            label = _plain(label)
             if self._places.setdefault(label, k) != k:
                 self._repeated.add(label)
 
     def __contains__(self, label: Any) -> bool:
         try:
-            return label in self._places
+            return _plain(label) in self._places
         except TypeError:  # a key of slices or lists
             return False
 
@@ -138,10 +139,9 @@ class Index:
 
     def _place(self, label: Any) -> int | Positions:
         """Where a label stands; where labels are tuples, all that begin with it."""
-        if label not in self:
-            label = _plain(label)
+        label = _plain(label)
         if label in self and label in self._repeated:
-            rows = [str(k) for k, other in enumerate(self._labels) if other == label]
+            rows = [str(k) for k, other in enumerate(self._labels) if _plain(other) == label]
             more = ", ..." if len(rows) > NAMED else ""
             raise KeyError(
                 f"the label {label!r} is at {' and at '.join(rows[:NAMED])}{more}: index by places instead"

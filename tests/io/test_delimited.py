@@ -301,7 +301,7 @@ def test_plain_tables_are_read_as_pandas_reads_them(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "plain.csv"
     path.write_bytes(text.encode())
     sep = next((mark for mark in ",;\t|" if mark in text), ",")
-    frame = pandas.read_csv(path, sep=sep, dtype="f8", converters=None, engine="python")
+    frame = pandas.read_csv(path, sep=sep, dtype=str).map(float)  # to the nearest, which pandas 2 is not
     table = read_table(path)
     np.testing.assert_array_equal(table.numbers, frame.to_numpy())
     assert table.labels == tuple(frame.columns)

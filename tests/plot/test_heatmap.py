@@ -94,7 +94,7 @@ def test_a_sparse_half_shows_what_it_stores():
 
 def test_a_large_sparse_half_is_drawn_from_what_it_stores(monkeypatch):
     rng = np.random.default_rng(1)
-    A = scipy.sparse.random_array((5000, 5000), density=1e-5, rng=rng)
+    A = scipy.sparse.random_array((5000, 5000), density=1e-5, random_state=rng)
     S = vech.SparseHalf.from_sparse((A + A.T).tocsr())
     monkeypatch.setattr(vech.SparseHalf, "expand", None)
     found = plot.heatmap(S, pixels=50)

@@ -61,7 +61,7 @@ def test_nan_and_infinity_are_no_pairs():
 
 
 def test_a_sparse_half_gives_pairs_that_it_stores():
-    A = scipy.sparse.random_array((300, 300), density=1e-3, rng=np.random.default_rng(0))
+    A = scipy.sparse.random_array((300, 300), density=1e-3, random_state=np.random.default_rng(0))
     S = vech.SparseHalf.from_sparse((A + A.T).tocsr())
     assert list(map(tuple, plot.graph(S, 9).pairs.tolist())) == expected(S, 9)
 
