@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from vech.io.content import Abilities, Content, sparse_half
+from vech.io.content import Abilities, Content, parted, sparse_half
 from vech.io.dtypes import as_dtype, dtype_name
 from vech.io.errors import NO_DIGEST, FileFormatError, naming
 from vech.io.info import could_be
@@ -100,9 +100,6 @@ FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xl
 
 BY_CONTENT = dict.fromkeys(("delimited_matrix", "plink_text"), ("phylip", "r_print"))
 """The modules that share the suffixes of another, and recognise their files by what is in them."""
-
-INSIDE = "::"
-"""Between a file and what is meant of all that it holds: "file.h5::/group/matrix"."""
 
 
 def read(
@@ -517,7 +514,7 @@ def _recognised(path: Path, given: dict[str, Any]) -> Format:
 
 def suffix_of(path: Path) -> str:
     """The longest suffix that there is a file format for, in small letters; else what is behind the last dot."""
-    name = Path(str(path).partition(INSIDE)[0]).name
+    name = parted(path)[0].name
     bare = name.removeprefix(".").lower()  # a name that is nothing else is no suffix
     known = [suffix for suffix in FORMATS if bare.endswith(suffix)]
     return max(known, key=len, default=Path(name).suffix)

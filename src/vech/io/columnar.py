@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 from vech.arrays import Array
 from vech.covariance.data import EXACT_INTEGERS, rounded_integer
 from vech.io.columns import Columns, Wanted, choose, no_number
-from vech.io.errors import FileFormatError, is_fault
+from vech.io.errors import FileFormatError, reading
 
 INDEX = "__index_level_0__"
 """What pandas calls a column with labels of rows that has no name."""
@@ -31,7 +31,7 @@ class Columnar(NamedTuple):
 
 def scan(path: Path, want: Wanted) -> Columnar:
     """Open a table; what is wrong with its columns is said here, what is wrong with numbers by the blocks."""
-    with _naming(path):
+    with _reading(path):
         file = _opened(path)
         schema = file.schema_arrow if hasattr(file, "schema_arrow") else file.schema
         names = [str(name) for name in schema.names]
@@ -55,19 +55,9 @@ def _opened(path: Path) -> Any:
     )
 
 
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Make one error of what pyarrow raises, which is much."""
-    try:
-        yield
-    except (FileFormatError, ImportError, MemoryError):
-        raise
-    except Exception as error:
-        if is_fault(error):
-            raise
-        name = "Parquet" if path.suffix.lower() == ".parquet" else "Feather"
-        reason = " ".join(str(error).split()[:40])
-        raise FileFormatError(f"is no {name} file that pyarrow reads: {reason}", path) from error
+def _reading(path: Path) -> AbstractContextManager[None]:
+    name = "Parquet" if path.suffix.lower() == ".parquet" else "Feather"
+    return reading(path, f"is no {name} file that pyarrow reads")
 
 
 def _columns(schema: Any, names: Sequence[str], want: Wanted, path: Path) -> Columns:
@@ -102,7 +92,7 @@ def _columns(schema: Any, names: Sequence[str], want: Wanted, path: Path) -> Col
 def _blocks(
     file: Any, columns: Columns, names: Sequence[str], path: Path
 ) -> Iterator[tuple[Array, list[str] | None]]:
-    with _naming(path), file:
+    with _reading(path), file:
         for batch in _batches(file, [names[k] for k in (*columns.numbers, *_one(columns.label))]):
             numbers = [_numbers(batch.column(names[k]), names[k], path) for k in columns.numbers]
             labels = None

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array, check_memory
-from vech.io.content import Content
+from vech.io.content import Content, parted
 from vech.io.description import describe_half, described_half, parse_object
 from vech.io.digests import digest
 from vech.io.errors import NO_DIGEST, FileFormatError
@@ -32,10 +32,10 @@ SHOWN = 12
 """Datasets that an error lists."""
 
 
-def parted(path: Path) -> tuple[Path, str]:
+def dataset_path(path: Path) -> tuple[Path, str]:
     """The file, and the path of a dataset inside it, without slashes around it; "" where none is said."""
-    name, _, inside = str(path).partition("::")
-    return Path(name), str(PurePosixPath("/", inside)).strip("/")
+    file_path, inside = parted(path)
+    return file_path, str(PurePosixPath("/", inside)).strip("/")
 
 
 def only(names: Iterable[str], path: Path) -> str:

@@ -18,7 +18,8 @@ from vech.arrays import Array
 from vech.io.cells import BLANK, SAMPLE, Rules, quote_fault, rules, separator, shown, split
 from vech.io.columns import DATE, Columns, Wanted, choose, no_number
 from vech.io.errors import FileFormatError
-from vech.io.lines import LONGEST, Lines, parts
+from vech.io.gz import LONGEST
+from vech.io.lines import Lines, parts
 
 NUMBER, PASSED, LABEL, WORD = range(4)
 """What becomes of the cells of a column, as `core/table.hpp` has it."""

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array, check_memory
-from vech.io.content import Abilities, Content
+from vech.frames import EXACT_INTEGERS
+from vech.io.content import Abilities, Content, parted
 from vech.io.drafts import atomic
-from vech.io.errors import FileFormatError, is_fault
+from vech.io.errors import FileFormatError, reading
+from vech.io.gz import DEFLATES_TO
 from vech.io.panels import Progress
 from vech.packed.packed import Packed
 from vech.store import Store
@@ -23,9 +25,6 @@ CAN = Abilities(expand=("dense",), labels=True, full_labels=True)
 MOST = 16_383
 """Rows and columns beside labels: sheets have 16 384 columns."""
 
-EXACT = 2**53
-"""Excel computes with floats: integers beyond are others there."""
-
 LONGEST = 32_767
 """Letters of a cell."""
 
@@ -34,27 +33,16 @@ FIRST = 1901
 
 ESCAPED = re.compile(r"_x[0-9A-Fa-f]{4}_|[\x00-\x08\x0b-\x1f]")
 MISSING = "#N/A"
-TIMES = 1032
-"""Bytes that one byte of a member can unpack to at most."""
 
 
 def load(path: Path) -> Content:
     """Load the sheet that is named behind "::", or the only one."""
-    name, _, sheet = str(path).partition("::")
-    file_path = Path(name)
+    file_path, sheet = parted(path)
     openpyxl = _openpyxl()
-    with file_path.open("rb") as file:
-        try:
-            _judge(file, file_path)
-            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-            array, labels = _matrix(_sheet(book, sheet, file_path), path)
-        except (FileFormatError, MemoryError):
-            raise
-        except Exception as error:  # of openpyxl, zipfile and XML there are many
-            if is_fault(error):
-                raise
-            reason = str(error) or type(error).__name__
-            raise FileFormatError(f"is no workbook that openpyxl reads: {reason}", file_path) from error
+    with file_path.open("rb") as file, reading(file_path, "is no workbook that openpyxl reads"):
+        _judge(file, file_path)
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        array, labels = _matrix(_sheet(book, sheet, file_path), path)
     return Content.of_array(array, labels=labels)
 
 
@@ -74,7 +62,7 @@ def expand(
 ) -> None:
     """Write the same: a workbook holds full matrices alone."""
     openpyxl = _openpyxl()
-    name, _, title = str(path).partition("::")
+    file_path, title = parted(path)
     if store.dtype.kind not in "biuf":
         raise TypeError(f"{path}: cells hold bool, integers and real numbers, not {store.dtype}: write .npz")
     if store.kind != "symmetric":
@@ -92,7 +80,7 @@ def expand(
         sheet.append([*head, *(_cell(sheet, *_number(x, path)) for x in row)])
         if progress is not None:
             progress(i + 1, store.n)
-    with atomic(Path(name), overwrite) as file:
+    with atomic(file_path, overwrite) as file:
         book.save(file)
 
 
@@ -109,7 +97,7 @@ def _judge(file: Any, path: Path) -> None:
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
     for member in members:
-        if member.file_size > TIMES * (member.compress_size + 1):
+        if member.file_size > DEFLATES_TO * (member.compress_size + 1):
             raise FileFormatError(
                 f"says that {member.filename!r} has {member.file_size:,} bytes in {member.compress_size:,}",
                 path,
@@ -193,7 +181,7 @@ def _checked(label: Any, path: Path) -> tuple[Any, str]:
         return label, "b"
     if isinstance(label, float) and math.isfinite(label):
         return label, "n"
-    if isinstance(label, int) and abs(label) <= EXACT:
+    if isinstance(label, int) and abs(label) <= EXACT_INTEGERS:
         return label, "n"
     if isinstance(label, datetime) and _is_second(label):
         return label, "d"
@@ -222,7 +210,7 @@ def _number(number: Any, path: Path) -> tuple[Any, str]:
             return MISSING, "e"
         if math.isinf(number):
             raise ValueError(f"{path}: Excel has no infinity: write .npz")
-    elif abs(number) > EXACT:
+    elif abs(number) > EXACT_INTEGERS:
         raise ValueError(f"{path}: Excel has no integers beyond 2^53, and this has {number}: write .npz")
     return number, "n"
 

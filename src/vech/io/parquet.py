@@ -8,10 +8,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from vech.arrays import Array, check_memory, native
+from vech.frames import EXACT_INTEGERS
 from vech.io.content import Abilities, Content
 from vech.io.description import describe, parse
 from vech.io.drafts import atomic
-from vech.io.errors import FileFormatError, is_fault
+from vech.io.errors import FileFormatError, reading
 from vech.io.panels import Progress
 from vech.packed.packed import Packed
 from vech.store import Store
@@ -21,23 +22,11 @@ CAN = Abilities(expand=("dense",), labels=True, full_labels=True)
 META = b"vech_meta"
 """The key of the description in the metadata of the schema."""
 
-EXACT = 2**53
-"""Integers beyond are not all floats."""
-
 
 def load(path: Path) -> Content:
     """Load the full matrix, and its labels: of the description, the saved index, or the names of columns."""
-    try:
-        table = _read(path)
-        return _content(table, path)
-    except (FileFormatError, MemoryError, ImportError):
-        raise
-    except Exception as error:  # of pyarrow there are many
-        if is_fault(error):
-            raise
-        raise FileFormatError(
-            f"cannot be read by pyarrow: {str(error) or type(error).__name__}", path
-        ) from error
+    with reading(path, "cannot be read by pyarrow"):
+        return _content(_read(path), path)
 
 
 def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
@@ -163,7 +152,7 @@ def _numbers(table: Any, chosen: list[int], path: Path) -> Array:
     dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype("f8")
     for k, column in zip(chosen, columns, strict=True):
         integers = column.dtype.kind in "iu" and dtype.kind == "f"
-        inexact = integers and np.any((column > EXACT) | (column < -EXACT))
+        inexact = integers and np.any((column > EXACT_INTEGERS) | (column < -EXACT_INTEGERS))
         if inexact or (column.dtype.kind == "b") != (dtype.kind == "b"):
             raise FileFormatError(
                 f"has the column {names[k]!r} of {column.dtype} beside others that do not fit with it", path

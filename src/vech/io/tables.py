@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -30,7 +29,9 @@ from vech.io.delimited import Form, Reader
 from vech.io.drafts import atomic
 from vech.io.dtypes import check_dtype
 from vech.io.errors import FileFormatError, naming
-from vech.io.lines import PACKED, Lines, check_encoding, read_text
+from vech.io.gz import SUFFIX as PACKED
+from vech.io.gz import packed
+from vech.io.lines import Lines, check_encoding, read_text
 
 TEXT = (".csv", ".tsv", ".txt")
 COLUMNAR = (".parquet", ".feather")
@@ -531,14 +532,11 @@ def write_table(
     if mark == decimal:
         raise ValueError(f"{path}: sep={sep!r} is the decimal mark too: choose one of them")
     _check_labels(names, index, path)
-    with atomic(path, overwrite) as file:
+    with atomic(path, overwrite) as draft, packed(draft, path) as file:
         if suffix in COLUMNAR:
             columnar.write(file, suffix, numbers, names or list(map(str, range(numbers.shape[1]))), index)
         elif not text:
             workbook.write(file, numbers, names, index)
-        elif suffix.endswith(PACKED):
-            with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
-                _write_text(packed, numbers, names, index, mark, decimal)
         else:
             _write_text(file, numbers, names, index, mark, decimal)
 
@@ -581,7 +579,7 @@ def _check_labels(names: list[str] | None, index: list[str] | None, path: Path) 
 
 
 def _write_text(
-    file: BinaryIO | gzip.GzipFile,
+    file: BinaryIO,
     numbers: Array,
     names: list[str] | None,
     index: list[str] | None,

@@ -14,7 +14,7 @@ import numpy as np
 
 from vech.arrays import Array, check_memory
 from vech.covariance.data import EXACT_INTEGERS
-from vech.io.errors import FileFormatError, is_fault
+from vech.io.errors import FileFormatError, reading
 
 NEEDS = "needs pandas and openpyxl (.xls: xlrd), which the extra 'excel' of vech installs"
 UNPACKED = 20
@@ -31,19 +31,13 @@ def read_text(path: Path, sheet: str | int | None) -> bytes:
     except ImportError:
         raise ImportError(f"{path}: {path.suffix} {NEEDS}") from None
     try:
-        _check_size(path)
-        with pandas.ExcelFile(path) as book:
-            name = _sheet(book.sheet_names, sheet, path)
-            frame = pandas.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
+        with reading(path, "is no workbook that pandas reads"):
+            _check_size(path)
+            with pandas.ExcelFile(path) as book:
+                name = _sheet(book.sheet_names, sheet, path)
+                frame = pandas.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
     except ImportError as error:
         raise ImportError(f"{path}: {path.suffix} {NEEDS}: {error}") from None
-    except (FileFormatError, MemoryError):
-        raise
-    except Exception as error:  # of each engine there are others
-        if is_fault(error):
-            raise
-        reason = " ".join(str(error).split()[:40])
-        raise FileFormatError(f"is no workbook that pandas reads: {reason}", path) from error
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for row in frame.itertuples(index=False, name=None):

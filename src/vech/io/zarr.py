@@ -17,15 +17,15 @@ from vech.io.datasets import (
     check_numbers,
     content,
     could_be_matrix,
+    dataset_path,
     description,
     only,
-    parted,
     plain_labels,
     read_blocks,
     write_rows,
 )
 from vech.io.drafts import EXISTS, locked, sync_folder
-from vech.io.errors import FileFormatError, is_fault
+from vech.io.errors import FileFormatError, reading
 from vech.io.labels import encode_labels
 from vech.io.panels import Progress
 from vech.packed.packed import Packed
@@ -46,24 +46,16 @@ CHUNK = 8 << 20
 def load(path: Path, *, verify: bool = False) -> Content:
     """Load an array: the one that is named, or the only one that could be a matrix."""
     zarr = _zarr()
-    store, inside = parted(path)
+    store, inside = dataset_path(path)
     if not store.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder, and a Zarr store is one", str(store))
-    try:
+    with reading(path, "is no Zarr array that vech reads", ValueError):
         array = _open(store, inside, path)
         if isinstance(array, zarr.Group):
             inside = only((f"{inside}/{name}".strip("/") for name in _matrices(array)), store)
             array = _open(store, inside, path)
         labels = _labels(array, store, inside, path)
         return content(array, array.attrs.get(META), labels, lambda: _numbers(array), path, verify=verify)
-    except (ValueError, MemoryError, ImportError):
-        raise
-    except Exception as error:
-        if is_fault(error):
-            raise
-        raise FileFormatError(
-            f"is no Zarr array that vech reads: {str(error) or type(error).__name__}", path
-        ) from error
 
 
 def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
@@ -162,7 +154,7 @@ def _write(
 ) -> None:
     """Make an array under another name, which then takes the place of what is there."""
     zarr = _zarr()
-    root, inside = parted(path)
+    root, inside = dataset_path(path)
     if not inside:
         raise ValueError(f"{path}: say the name of the array: {root.name}::/matrix")
     target = Path(os.path.realpath(root / inside))
