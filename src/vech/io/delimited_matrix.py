@@ -6,12 +6,22 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from vech.arrays import Array
-from vech.io.cells import BLANK, SEPARATORS, Rules, quote_fault, rules, separator, shown, split
+from vech.io.cells import (
+    BLANK,
+    SAMPLE,
+    SEPARATORS,
+    Record,
+    Rules,
+    quote_fault,
+    rules,
+    separator,
+    shown,
+    split,
+)
 from vech.io.content import Abilities, Content
 from vech.io.errors import FileFormatError
 from vech.io.gz import bare_name
@@ -31,19 +41,12 @@ CAN = Abilities(
     write_options=("sep", "decimal"),
 )
 
-SAMPLE, SAMPLED = 100, 1 << 20
-"""The first lines, from which separators and names are seen: how many, and how many letters of them."""
+SAMPLED = 1 << 20
+"""Letters of the first lines, from which separators and names are seen."""
 
 COMMENT = "#"
 QUOTED = re.compile(r'"[^"]*"')
 DECIMALS = re.compile(r"\d,\d+[ \t]+[-+]?\d")
-
-
-class Record(NamedTuple):
-    """The cells of a line, or of several where one cell is quoted and has more, and where it begins."""
-
-    line: int
-    cells: list[str]
 
 
 def load(
@@ -225,9 +228,7 @@ def _records(
         except csv.Error as error:
             if not whole and "unexpected end" in str(error):
                 return
-            raise FileFormatError(
-                f"{quote_fault(error)}: see whether a quote is missing here", path, number
-            ) from None
+            raise FileFormatError(quote_fault(error), path, number) from None
 
 
 def _add(rows: Rows, cells: list[str], line: int, plain: Rules, path: Path) -> None:

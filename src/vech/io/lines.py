@@ -92,6 +92,14 @@ class Lines:
         return self._parts.pop()
 
 
+def filled(path: Path, encoding: str | None = None) -> Iterator[tuple[int, str]]:
+    """The lines of a text that are not blank, without blanks at their ends, and their numbers."""
+    lines = Lines(path, read_text(path, encoding))
+    while (text := lines.next()) is not None:
+        if text := text.rstrip():
+            yield lines.line, text
+
+
 def parts(line: str) -> list[str]:
     """The lines in one that ends in a line feed, where carriage returns end some."""
     return list(io.StringIO(line, newline="")) if "\r" in line else [line]

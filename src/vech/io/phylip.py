@@ -4,7 +4,7 @@ https://phylipweb.github.io/phylip/doc/distance.html
 """
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, starmap
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from vech.arrays import Array
 from vech.io.cells import rules
 from vech.io.content import Abilities, Content
 from vech.io.errors import FileFormatError
-from vech.io.lines import Lines, read_text
+from vech.io.lines import filled
 from vech.io.number_lines import numbers_of
 from vech.io.panels import Progress
 from vech.io.text_rows import check_real, text_file, text_rows
@@ -161,10 +161,7 @@ def _written_labels(store: Store, path: Path) -> list[str]:
 
 
 def _lines(path: Path, encoding: str | None) -> Iterator[Line]:
-    lines = Lines(path, read_text(path, encoding))
-    while (text := lines.next()) is not None:
-        if text.strip():
-            yield Line(lines.line, text.rstrip())
+    return starmap(Line, filled(path, encoding))
 
 
 def _count(line: Line | None, path: Path) -> int:

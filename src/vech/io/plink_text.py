@@ -14,7 +14,7 @@ from vech.io.content import Abilities, Content
 from vech.io.errors import FileFormatError
 from vech.io.gz import bare_name
 from vech.io.individuals import read_ids
-from vech.io.lines import Lines, read_text
+from vech.io.lines import filled
 from vech.io.number_lines import numbers_of
 from vech.io.triangles import Rows
 from vech.layouts.dialects import as_layout
@@ -32,10 +32,9 @@ def load(path: Path) -> Content:
     """Load the matrix, and the labels from the `.id` file."""
     ids = path.with_name(f"{bare_name(path)}.id")
     labels = read_ids(ids) if ids.exists() else None
-    lines, rows = Lines(path, read_text(path, None)), Rows(path)
-    while (text := lines.next()) is not None:
-        if text.strip():
-            rows.add(numbers_of(text.split(), PLAIN, path, lines.line), lines.line)
+    rows = Rows(path)
+    for line, text in filled(path):
+        rows.add(numbers_of(text.split(), PLAIN, path, line), line)
     if labels is not None and len(rows.numbers) not in (len(labels), len(labels) - 1):
         raise FileFormatError(f"has {len(rows.numbers):,} rows, and {ids.name} names {len(labels):,}", path)
     whole = ids.with_suffix("").suffix.lower() in WITH_DIAGONAL
