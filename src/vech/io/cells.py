@@ -189,6 +189,13 @@ def quote_fault(error: csv.Error) -> str:
     return f"{reason}: see whether a quote is missing here"
 
 
+def quoted(label: str, sep: str) -> str:
+    """A label as a cell that gives it back, in quotes where it needs them; "#" may begin a comment."""
+    odd = {sep, '"', "\n", "\r", "\t" if sep == BLANK else sep}
+    plain = not (set(label) & odd or label.startswith("#"))
+    return label if plain else '"' + label.replace('"', '""') + '"'
+
+
 def shown(cell: str) -> str:
     """A cell in a message: its beginning, if it is long."""
     return repr(_cut(cell))

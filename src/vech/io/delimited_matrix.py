@@ -1,7 +1,6 @@
 """Square and triangular tables in text, with names of rows and columns or without: `.csv`, `.tsv`, `.txt`."""
 
 import csv
-import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -17,6 +16,7 @@ from vech.io.cells import (
     Record,
     Rules,
     quote_fault,
+    quoted,
     rules,
     separator,
     shown,
@@ -144,9 +144,10 @@ def _write(
             raise ValueError(f"{path}: sep={mark!r} is {what}: choose another one, such as ';'")
     with text_file(path, overwrite) as text:
         if labels is not None:
-            text.write(_quoted(["", *labels], mark) + "\n")
+            labels = [quoted(label, mark) for label in labels]
+            text.write(mark.join(["", *labels]) + "\n")
         for i, row in enumerate(text_rows(store, mark, threads=threads, progress=progress)):
-            label = "" if labels is None else _quoted([labels[i]], mark) + mark
+            label = "" if labels is None else labels[i] + mark
             text.write(f"{label}{row if decimal == '.' else row.replace('.', decimal)}\n")
 
 
@@ -167,13 +168,6 @@ def _written_labels(store: Store, path: Path) -> list[str] | None:
             )
     check_labels(store.labels, path, 1)
     return list(store.labels)
-
-
-def _quoted(cells: Sequence[str], mark: str) -> str:
-    text = io.StringIO()
-    csv.writer(text, delimiter=mark, lineterminator="").writerow(cells)
-    begins_comment = text.getvalue().startswith(COMMENT)
-    return f'"{text.getvalue()}"' if begins_comment and len(cells) == 1 else text.getvalue()
 
 
 # ---- lines and cells ---------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from vech.io.drafts import atomic
 from vech.io.errors import FileFormatError, reading
 from vech.io.gz import DEFLATES_TO
 from vech.io.panels import Progress
+from vech.io.workbook import cell
 from vech.packed.packed import Packed
 from vech.store import Store
 
@@ -73,11 +74,11 @@ def expand(
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet(title or "Sheet1")
     if labels is not None:
-        sheet.append([None, *(_cell(sheet, *label) for label in labels)])
+        sheet.append([None, *(cell(sheet, *label) for label in labels)])
     for i in range(store.n):
         [row] = store.expand(rows=slice(i, i + 1), threads=threads).tolist()
-        head = [] if labels is None else [_cell(sheet, *labels[i])]
-        sheet.append([*head, *(_cell(sheet, *_number(x, path)) for x in row)])
+        head = [] if labels is None else [cell(sheet, *labels[i])]
+        sheet.append([*head, *(cell(sheet, *_number(x, path)) for x in row)])
         if progress is not None:
             progress(i + 1, store.n)
     with atomic(file_path, overwrite) as file:
@@ -167,10 +168,10 @@ def _row(cells: list[Any], n: int, line: int, path: Path) -> Array:
     """The numbers of a row; empty cells and #N/A are NaN."""
     if len(cells) > n:
         raise FileFormatError(f"has {len(cells):,} cells in a row of {n:,}", path, line)
-    wrong = next((cell for cell in cells if not _is_number(cell)), None)
+    wrong = next((value for value in cells if not _is_number(value)), None)
     if wrong is not None:
         raise FileFormatError(f"has {wrong!r:.60} where a number was wanted", path, line)
-    found = [math.nan if cell in (None, MISSING) else float(cell) for cell in cells]
+    found = [math.nan if value in (None, MISSING) else float(value) for value in cells]
     return np.array(found + [math.nan] * (n - len(found)))
 
 
@@ -213,12 +214,3 @@ def _number(number: Any, path: Path) -> tuple[Any, str]:
     elif abs(number) > EXACT_INTEGERS:
         raise ValueError(f"{path}: Excel has no integers beyond 2^53, and this has {number}: write .npz")
     return number, "n"
-
-
-def _cell(sheet: Any, value: Any, kind: str) -> Any:
-    """A cell of a type that openpyxl shall not tell by the value: of numbers, it writes 16 digits only."""
-    from openpyxl.cell import WriteOnlyCell
-
-    cell = WriteOnlyCell(sheet, repr(value) if kind == "n" else value)
-    cell.data_type = kind
-    return cell

@@ -13,7 +13,7 @@ from vech.io.cells import rules
 from vech.io.content import Abilities, Content
 from vech.io.errors import FileFormatError
 from vech.io.gz import bare_name
-from vech.io.individuals import read_ids
+from vech.io.individuals import labels_beside
 from vech.io.lines import filled
 from vech.io.number_lines import numbers_of
 from vech.layouts.dialects import as_layout
@@ -27,8 +27,7 @@ LAYOUT = as_layout("gcta-grm-bin")
 
 def load(path: Path) -> Content:
     """Load the half, and the labels from `.grm.id`."""
-    ids = path.with_name(f"{bare_name(path)}.id")
-    labels = read_ids(ids) if ids.exists() else None
+    labels = labels_beside(path)
     half: list[float] = []
     i = j = 1
     for line, text in filled(path):
@@ -46,5 +45,5 @@ def load(path: Path) -> Content:
     if j != 1:
         raise FileFormatError(f"ends in row {i:,}, which has {i:,} lines", path, line)
     if labels is not None and len(labels) != i - 1:
-        raise FileFormatError(f"has {i - 1:,} rows, and {ids.name} names {len(labels):,}", path)
+        raise FileFormatError(f"has {i - 1:,} rows, and {bare_name(path)}.id names {len(labels):,}", path)
     return Content.of_store(Packed(np.array(half), LAYOUT, labels=labels))

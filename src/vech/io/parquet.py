@@ -1,14 +1,14 @@
 """Parquet and Feather: a full matrix, column by column, as data frames with labels are saved."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from vech.arrays import Array, check_memory, native
 from vech.frames import EXACT_INTEGERS
+from vech.io.columnar import arrow, is_parquet, save
 from vech.io.content import Abilities, Content
 from vech.io.description import describe, parse
 from vech.io.drafts import atomic
@@ -44,7 +44,7 @@ def expand(
     overwrite: bool = True,
 ) -> None:
     """Write the same: these files hold full matrices alone."""
-    pyarrow = _pyarrow()
+    pyarrow = arrow()
     if store.dtype.kind not in "?biuf" or store.dtype.itemsize == 0:
         raise TypeError(f"{path}: holds bool, integers and real numbers, not {store.dtype}: write .npz")
     check_memory(2 * store.n**2 * store.dtype.itemsize, "write .npz, which holds the half")
@@ -55,16 +55,7 @@ def expand(
         raise TypeError(f"{path}: holds labels of one type, each once: write .npz ({error})") from error
     table = table.replace_schema_metadata((table.schema.metadata or {}) | {META: meta})
     with atomic(path, overwrite) as file:
-        _writer(path)(table, file)
-
-
-def _pyarrow() -> Any:
-    try:
-        import pyarrow.feather
-        import pyarrow.parquet
-    except ImportError:
-        raise ImportError('.parquet and .feather need pyarrow: pip install "vech[parquet]"') from None
-    return pyarrow
+        save(table, file, path)
 
 
 def _frame(store: Store) -> Any:
@@ -79,22 +70,11 @@ def _frame(store: Store) -> Any:
     )
 
 
-def _is_parquet(path: Path) -> bool:
-    return path.suffix.lower() == ".parquet"
-
-
-def _writer(path: Path) -> Callable[[Any, BinaryIO], None]:
-    pyarrow = _pyarrow()
-    if _is_parquet(path):
-        return lambda table, file: pyarrow.parquet.write_table(table, file)
-    return lambda table, file: pyarrow.feather.write_feather(table, file)
-
-
 def _read(path: Path) -> Any:
     """The table, after its size has been judged where the file says it before its numbers."""
-    pyarrow = _pyarrow()
+    pyarrow = arrow()
     with path.open("rb") as file:
-        if not _is_parquet(path):
+        if not is_parquet(path):
             return pyarrow.feather.read_table(file, memory_map=False)
         with pyarrow.parquet.ParquetFile(file) as held:
             rows, columns = held.metadata.num_rows, len(held.schema_arrow.names)
@@ -126,7 +106,7 @@ def _content(table: Any, path: Path) -> Content:
 
 def _index(table: Any, metadata: dict[bytes, bytes], path: Path) -> set[int]:
     """Which columns are an index that pandas saved, or text before the numbers: names of rows."""
-    types = _pyarrow().types
+    types = arrow().types
     names = table.schema.names
     if b"pandas" in metadata:
         saved = json.loads(metadata[b"pandas"]).get("index_columns", [])
@@ -137,7 +117,7 @@ def _index(table: Any, metadata: dict[bytes, bytes], path: Path) -> set[int]:
 
 def _numbers(table: Any, chosen: list[int], path: Path) -> Array:
     """The numbers of the columns: of one dtype, or of integers and floats that are floats together."""
-    types = _pyarrow().types
+    types = arrow().types
     names, kinds = table.schema.names, table.schema.types  # made anew at each asking
     columns = []
     for k in chosen:
@@ -184,5 +164,5 @@ def _labels(
 
 def _values(column: Any) -> list[Any]:
     """The values of a column as Python has them; times as pandas has them."""
-    types = _pyarrow().types
+    types = arrow().types
     return list(column.to_pandas()) if types.is_timestamp(column.type) else column.to_pylist()

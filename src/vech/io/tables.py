@@ -23,7 +23,7 @@ from vech.arrays import (
 from vech.covariance.data import BLOCK_BYTES, as_block
 from vech.io import columnar, workbook
 from vech.io.arrays import read_array
-from vech.io.cells import BLANK, checked_separator, rules
+from vech.io.cells import BLANK, checked_separator, quoted, rules
 from vech.io.columns import Drop, Wanted, choose, wanted
 from vech.io.delimited import Form, Reader
 from vech.io.drafts import atomic
@@ -534,7 +534,7 @@ def write_table(
     _check_labels(names, index, path)
     with atomic(path, overwrite) as draft, packed(draft, path) as file:
         if suffix in COLUMNAR:
-            columnar.write(file, suffix, numbers, names or list(map(str, range(numbers.shape[1]))), index)
+            columnar.write(file, path, numbers, names or list(map(str, range(numbers.shape[1]))), index)
         elif not text:
             workbook.write(file, numbers, names, index)
         else:
@@ -586,12 +586,11 @@ def _write_text(
     sep: str,
     decimal: str,
 ) -> None:
-    def quoted(label: str) -> str:
-        plain = not set(label) & {sep, '"', "\n", "\r"} and not (sep == BLANK and "\t" in label)
-        return label if plain else '"' + label.replace('"', '""') + '"'
-
     if names is not None:
-        head = [*(['""' if sep == BLANK else ""] if index is not None else []), *map(quoted, names)]
+        head = [
+            *(['""' if sep == BLANK else ""] if index is not None else []),
+            *(quoted(name, sep) for name in names),
+        ]
         file.write((sep.join(head) + "\n").encode())
     height = max(1, BLOCK_BYTES // (8 * numbers.shape[1]))
     for start in range(0, len(numbers), height):
@@ -603,7 +602,7 @@ def _write_text(
             rows = [row.replace("nan", "NaN").replace("inf", "Inf") for row in rows]
         if index is not None:
             rows = [
-                quoted(label) + sep + row
+                quoted(label, sep) + sep + row
                 for label, row in zip(index[start : start + height], rows, strict=True)
             ]
         file.write(("\n".join(rows) + "\n").encode())

@@ -78,11 +78,19 @@ def _cell(value: Any) -> str:
     return " ".join(str(value).splitlines()) if value is not None else ""
 
 
+def cell(sheet: Any, value: Any, kind: str) -> Any:
+    """A cell of a type that openpyxl shall not tell by the value: of numbers, it writes 16 digits only."""
+    from openpyxl.cell import WriteOnlyCell
+
+    made = WriteOnlyCell(sheet, repr(value) if kind == "n" else value)
+    made.data_type = kind
+    return made
+
+
 def write(file: BinaryIO, numbers: Array, names: Sequence[str] | None, index: Sequence[str] | None) -> None:
     """Write one sheet; numbers with the fewest digits that give them back."""
     try:
         from openpyxl import Workbook
-        from openpyxl.cell import WriteOnlyCell
     except ImportError:
         raise ImportError(f".xlsx {NEEDS}") from None
     rows, columns = len(numbers) + (names is not None), numbers.shape[1] + (index is not None)
@@ -96,17 +104,14 @@ def write(file: BinaryIO, numbers: Array, names: Sequence[str] | None, index: Se
     book = Workbook(write_only=True)
     sheet = book.create_sheet()
 
-    def cell(number: Any) -> Any:
-        made = WriteOnlyCell(sheet, None)
-        if not math.isnan(number):
-            made._value = repr(number)  # openpyxl itself writes 16 digits, and some numbers need 17
-        return made
+    def written(number: Any) -> Any:
+        return None if math.isnan(number) else cell(sheet, number, "n")
 
     if names is not None:
         sheet.append([*([""] if index is not None else []), *names])
     for k, row in enumerate(numbers.tolist()):
         if index is not None:
-            sheet.append([index[k], *map(cell, row)])
+            sheet.append([index[k], *map(written, row)])
         else:  # a row without anything would not be one
-            sheet.append([*map(cell, row)] if not all(map(math.isnan, row)) else ["NaN"] * len(row))
+            sheet.append([*map(written, row)] if not all(map(math.isnan, row)) else ["NaN"] * len(row))
     book.save(file)
