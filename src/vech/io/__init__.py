@@ -596,7 +596,7 @@ def _telling_pack(content: Content, path: Path) -> Iterator[None]:
         if content.holds == "sparse":
             way += f", and SparseHalf.from_sparse(vech.io.load(path), use={use!r}) keeps it sparse"
         elif error.own is None:
-            way += "; there are upper, mean and tolerance= (--tolerance) too"
+            way += "; there are upper, mean and a tolerance too"
         raise FileFormatError(f"{error.found}; {way}", path, _line(content, error)) from error
 
 
