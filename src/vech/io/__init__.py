@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, Unpack, cast
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from vech.io.content import Abilities, Content, parted, sparse_half
 from vech.io.dtypes import as_dtype, dtype_name
 from vech.io.errors import NO_DIGEST, FileFormatError, naming
 from vech.io.info import could_be
-from vech.io.panels import Progress
+from vech.io.panels import How, Progress
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import resolve_kind
 from vech.layouts.layout import other_diagonal
@@ -66,16 +66,7 @@ class Format(Protocol):
 
     def write(self, path: Path, store: Store, *, overwrite: bool, **options: Any) -> None: ...
 
-    def expand(
-        self,
-        path: Path,
-        store: Store,
-        to: str,
-        *,
-        threads: int | None,
-        progress: Progress | None,
-        overwrite: bool,
-    ) -> None: ...
+    def expand(self, path: Path, store: Store, to: str, *, overwrite: bool, **how: Unpack[How]) -> None: ...
 
 
 TEXT = {".mtx": "matrix_market", ".phy": "phylip", ".phylip": "phylip", ".grm": "grm_text"}

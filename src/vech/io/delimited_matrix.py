@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from vech.io.errors import FileFormatError
 from vech.io.gz import bare_name
 from vech.io.lines import Lines, read_text
 from vech.io.number_lines import numbers_of
-from vech.io.panels import Progress
+from vech.io.panels import How
 from vech.io.text_rows import check_real, text_file, text_rows
 from vech.io.triangles import Rows, check_labels
 from vech.layouts.dialects import AnyLayout
@@ -103,36 +104,21 @@ def load(
     )
 
 
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
+    """Write the full matrix as `write` does."""
+    write(path, store, overwrite=overwrite, **how)
+
+
 def write(
-    path: Path, store: Store, *, overwrite: bool = True, sep: str | None = None, decimal: str = "."
+    path: Path,
+    store: Store,
+    *,
+    overwrite: bool = True,
+    sep: str | None = None,
+    decimal: str = ".",
+    **how: Unpack[How],
 ) -> None:
     """Write the full matrix by rows, its labels in the first line and in front of each."""
-    _write(path, store, sep, decimal, overwrite=overwrite)
-
-
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
-    """Write the full matrix as `write` does."""
-    _write(path, store, None, ".", threads=threads, progress=progress, overwrite=overwrite)
-
-
-def _write(
-    path: Path,
-    store: Store,
-    sep: str | None,
-    decimal: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool,
-) -> None:
     rules(decimal)
     check_real(store, path)
     labels = _written_labels(store, path)
@@ -146,7 +132,7 @@ def _write(
         if labels is not None:
             labels = [quoted(label, mark) for label in labels]
             text.write(mark.join(["", *labels]) + "\n")
-        for i, row in enumerate(text_rows(store, mark, threads=threads, progress=progress)):
+        for i, row in enumerate(text_rows(store, mark, **how)):
             label = "" if labels is None else labels[i] + mark
             text.write(f"{label}{row if decimal == '.' else row.replace('.', decimal)}\n")
 

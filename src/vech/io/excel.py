@@ -6,7 +6,7 @@ import zipfile
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from vech.io.content import Abilities, Content, parted
 from vech.io.drafts import atomic
 from vech.io.errors import FileFormatError, reading
 from vech.io.gz import DEFLATES_TO
-from vech.io.panels import Progress
+from vech.io.panels import How
 from vech.io.workbook import cell
 from vech.packed.packed import Packed
 from vech.store import Store
@@ -52,17 +52,9 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
     expand(path, store, "dense", overwrite=overwrite)
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the same: a workbook holds full matrices alone."""
-    openpyxl = _openpyxl()
+    openpyxl, progress = _openpyxl(), how.get("progress")
     file_path, title = parted(path)
     if store.dtype.kind not in "biuf":
         raise TypeError(f"{path}: cells hold bool, integers and real numbers, not {store.dtype}: write .npz")
@@ -76,7 +68,7 @@ def expand(
     if labels is not None:
         sheet.append([None, *(cell(sheet, *label) for label in labels)])
     for i in range(store.n):
-        [row] = store.expand(rows=slice(i, i + 1), threads=threads).tolist()
+        [row] = store.expand(rows=slice(i, i + 1), threads=how.get("threads")).tolist()
         head = [] if labels is None else [cell(sheet, *labels[i])]
         sheet.append([*head, *(cell(sheet, *_number(x, path)) for x in row)])
         if progress is not None:

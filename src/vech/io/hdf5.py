@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from vech.io.description import parse_object
 from vech.io.drafts import EXISTS, draft, locked
 from vech.io.errors import MAP_FROM, FileFormatError, reading
 from vech.io.labels import encode_labels
-from vech.io.panels import Progress
+from vech.io.panels import How
 from vech.packed.packed import Packed
 from vech.store import Store
 
@@ -73,20 +73,12 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
         dataset.attrs.create(META, text, dtype=_text(len(text)))
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the full matrix as a dataset, in blocks of rows; what else the file holds stays."""
     check_numbers(store.dtype, path)
     with _changed(path, store, overwrite) as (group, name):
         dataset = group.create_dataset(name, store.shape, store.dtype)
-        write_rows(dataset, store, threads=threads, progress=progress)
+        write_rows(dataset, store, **how)
 
 
 def _h5py() -> Any:

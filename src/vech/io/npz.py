@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, Unpack, cast
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from vech.io.drafts import atomic
 from vech.io.dtypes import dtype_name, forgettable
 from vech.io.errors import FileFormatError, reading
 from vech.io.gz import DEFLATES_TO
-from vech.io.panels import Progress
+from vech.io.panels import How
 from vech.layouts.layout import as_side
 from vech.moves.foreign import judged
 from vech.packed.packed import Packed
@@ -149,19 +149,11 @@ def write(path: Path, store: Packed | SparseHalf, *, overwrite: bool = True) -> 
         np.savez(file, allow_pickle=False, **cast("dict[str, Any]", arrays))
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the whole matrix as SciPy's save_npz does, not compressed, as CSR or CSC."""
     from scipy.sparse import save_npz
 
-    matrix = store.to_csc(threads=threads) if to == "csc" else store.to_csr(threads=threads)
+    matrix = (store.to_csc if to == "csc" else store.to_csr)(threads=how.get("threads"))
     with atomic(path, overwrite) as file:
         save_npz(file, matrix, compressed=False)
 

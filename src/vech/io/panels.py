@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import BinaryIO, TypedDict
 
 import numpy as np
 
@@ -22,6 +22,13 @@ STEP = 64 << 20
 
 Progress = Callable[[int, int], object]
 """Called with the bytes done and the bytes in all."""
+
+
+class How(TypedDict, total=False):
+    """How a full matrix is written, beside where: by how many threads, and telling whom."""
+
+    threads: int | None
+    progress: Progress | None
 
 
 def write_panels(

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from vech.io.content import Abilities, Content
 from vech.io.description import describe, parse
 from vech.io.drafts import atomic
 from vech.io.errors import FileFormatError, reading
-from vech.io.panels import Progress
+from vech.io.panels import How
 from vech.packed.packed import Packed
 from vech.store import Store
 
@@ -34,15 +34,7 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
     expand(path, store, "dense", overwrite=overwrite)
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the same: these files hold full matrices alone."""
     pyarrow = arrow()
     if store.dtype.kind not in "?biuf" or store.dtype.itemsize == 0:

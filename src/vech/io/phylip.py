@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice, starmap
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from vech.io.content import Abilities, Content
 from vech.io.errors import FileFormatError
 from vech.io.lines import filled
 from vech.io.number_lines import numbers_of
-from vech.io.panels import Progress
+from vech.io.panels import How
 from vech.io.text_rows import check_real, text_file, text_rows
 from vech.io.triangles import check_labels
 from vech.layouts.dialects import as_layout
@@ -120,15 +120,7 @@ def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
     expand(path, store, "dense", overwrite=overwrite)
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the square, each row in one line behind its name."""
     check_real(store, path)
     if store.kind != "symmetric" or store.diagonal().any() or not store.n:
@@ -136,7 +128,7 @@ def expand(
     labels = _written_labels(store, path)
     with text_file(path, overwrite) as text:
         text.write(f"{store.n}\n")
-        for label, row in zip(labels, text_rows(store, " ", threads=threads, progress=progress), strict=True):
+        for label, row in zip(labels, text_rows(store, " ", **how), strict=True):
             text.write(f"{label:<{STRICT}} {row}\n")
 
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from vech.arrays import Array, native
 from vech.io.content import Abilities, Content
@@ -27,7 +27,7 @@ from vech.io.datasets import (
 from vech.io.drafts import EXISTS, locked, sync_folder
 from vech.io.errors import FileFormatError, reading
 from vech.io.labels import encode_labels
-from vech.io.panels import Progress
+from vech.io.panels import How
 from vech.packed.packed import Packed
 from vech.store import Store
 
@@ -76,21 +76,13 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
     _write(path, store, shape, (max(1, min(side, *shape)),), attributes, fill, overwrite)
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the full matrix as an array, in blocks of rows; what else the store holds stays."""
     check_numbers(store.dtype, path)
     chunks = (max(1, min(store.n, 1024)),) * 2
 
     def fill(array: Any) -> None:
-        write_rows(array, store, threads=threads, progress=progress)
+        write_rows(array, store, **how)
 
     _write(path, store, store.shape, chunks, {}, fill, overwrite)
 
