@@ -16,7 +16,7 @@ from vech.io.content import Abilities, Content, parted
 from vech.io.drafts import atomic
 from vech.io.errors import FileFormatError, reading
 from vech.io.gz import DEFLATES_TO
-from vech.io.panels import How
+from vech.io.panels import How, blocks
 from vech.io.workbook import cell
 from vech.packed.packed import Packed
 from vech.store import Store
@@ -54,7 +54,7 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
 
 def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the same: a workbook holds full matrices alone."""
-    openpyxl, progress = _openpyxl(), how.get("progress")
+    openpyxl = _openpyxl()
     file_path, title = parted(path)
     if store.dtype.kind not in "biuf":
         raise TypeError(f"{path}: cells hold bool, integers and real numbers, not {store.dtype}: write .npz")
@@ -67,12 +67,10 @@ def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: 
     sheet = book.create_sheet(title or "Sheet1")
     if labels is not None:
         sheet.append([None, *(cell(sheet, *label) for label in labels)])
-    for i in range(store.n):
-        [row] = store.expand(rows=slice(i, i + 1), threads=how.get("threads")).tolist()
+    for i, block in blocks(store, 1, **how):
+        [row] = block.tolist()
         head = [] if labels is None else [cell(sheet, *labels[i])]
         sheet.append([*head, *(cell(sheet, *_number(x, path)) for x in row)])
-        if progress is not None:
-            progress(i + 1, store.n)
     with atomic(file_path, overwrite) as file:
         book.save(file)
 
