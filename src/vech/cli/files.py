@@ -252,7 +252,7 @@ def convert(
 
 
 def _without_labels(store: Any) -> Any:
-    if isinstance(store, vech.SparseHalf):
+    if store.describe().triangle is not None:
         return vech.SparseHalf(
             store.indptr, store.indices, store.data, store.n, triangle=store.triangle, kind=store.kind
         )

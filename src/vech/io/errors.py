@@ -53,7 +53,7 @@ def visible(text: str) -> str:
 
 @contextmanager
 def reading(path: Path, what: str, *kept: type[Exception]) -> Iterator[None]:
-    """Make one error of all that another library raises, which is much; those of `kept` are for who called."""
+    """Make one error of all that another library raises, which is much; `kept` are for who called."""
     own: tuple[type[Exception], ...] = (FileFormatError, ImportError, MemoryError, *kept)
     try:
         yield

@@ -27,6 +27,14 @@ class Scale(NamedTuple):
     extend: str  # as matplotlib's colour bars say it: "neither", "min", "max" or "both"
 
 
+def check_said(S: Store, content: str | None, labels: bool | None) -> None:
+    """Refuse contents that are none, and labels that S has not."""
+    if content is not None:
+        one_of("content", content, tuple(MAPS))
+    if labels and S.labels is None:
+        raise ValueError("S has no labels to draw: vech.Packed(half, layout, labels=...) gives it some")
+
+
 def recognised(S: Store, facts: Facts) -> str | None:
     """What a matrix is, whatever the sign of one of its numbers: a correlation, distances; or None.
 
