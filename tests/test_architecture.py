@@ -60,8 +60,9 @@ INSIDE = {
         ("delimited", "delimited_matrix", "r_print", "phylip", "plink_text", "grm_text"),
         ("columnar", "workbook", "individuals", "raw", "matrix_market", "arrays", "description", "info"),
         ("triangles", "number_lines", "text_rows"),
-        ("panels", "columns", "dtypes", "lines", "gz"),
-        ("cells", "content", "digests", "drafts", "errors", "labels"),
+        ("panels", "columns", "dtypes", "lines"),
+        ("cells", "content", "digests", "drafts", "gz", "labels"),
+        ("errors",),
     ),
     "adapters": (("pandas", "pypfopt", "skfolio", "sklearn", "solvers"),),
     "covariance": (

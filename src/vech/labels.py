@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from functools import lru_cache
 from numbers import Number
@@ -206,6 +205,8 @@ def _nearest(label: Any, labels: Labels) -> str:
     except (TypeError, ValueError, ArithmeticError):
         if isinstance(label, Number):
             return ": labels are no numbers here, and S[i, j] takes positions"
+    import difflib  # a millisecond that only errors need to spend
+
     texts = [_folded(other) for other in some]
     for close in difflib.get_close_matches(text, texts, n=1, cutoff=0.5):
         return f": did you mean {some[texts.index(close)]!r}?"

@@ -15,12 +15,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-HOST = (
-    1,
-    3,
-    11,
-    13,
-)  # of DLPack's devices: the processor's own memory, and what CUDA and ROCm pin or manage in it
+# of DLPack's devices: the processor's own memory, and what CUDA and ROCm pin or manage in it
+HOST = (1, 3, 11, 13)
 REFUSALS = (TypeError, ValueError, RuntimeError, BufferError, AttributeError, NotImplementedError)
 WAYS = {"torch": "x.cpu()", "jax": "jax.device_get(x)", "cupy": "cupy.asnumpy(x)"}
 BLOCK_BYTES = 2**26  # of a dataset read together

@@ -18,6 +18,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from vech import plot
+from vech.derived import pairs
 from vech.plot import cells as grid
 from vech.plot.dendrogram import BRANCHES, WHOLE
 
@@ -116,7 +117,7 @@ def test_a_large_sparse_half_is_drawn_from_what_it_stores(monkeypatch):
 @pytest.mark.parametrize("n, pixels", [(40, 40), (41, 7), (130, 64), (9, 4), (5, 1)])
 @pytest.mark.parametrize("panel", [1, 10**6])
 def test_cells_stand_for_k_by_k_numbers(monkeypatch, n, pixels, panel, summary, diagonal):
-    monkeypatch.setattr(grid, "PANEL_BYTES", panel)
+    monkeypatch.setattr(pairs, "PANEL_BYTES", panel)
     S = correlated(n)
     order = np.random.default_rng(0).permutation(n)
     full = S.expand()[np.ix_(order, order)]
@@ -152,7 +153,7 @@ def test_no_cell_is_smaller_than_a_pixel():
 
 
 def test_a_large_matrix_is_never_expanded(monkeypatch):
-    monkeypatch.setattr(grid, "PANEL_BYTES", 2**12)
+    monkeypatch.setattr(pairs, "PANEL_BYTES", 2**12)
     S = correlated(200)
     asked = []
     expand = vech.Packed.expand

@@ -14,7 +14,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from vech import plot
-from vech.plot import cells
+from vech.derived import pairs
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def pair(n, labels=None, seed=0):
 
 @pytest.mark.parametrize("panel", [1, 10**6])
 def test_an_error_has_its_norms(monkeypatch, panel):
-    monkeypatch.setattr(cells, "PANEL_BYTES", panel)
+    monkeypatch.setattr(pairs, "PANEL_BYTES", panel)
     S, T = pair(30)
     found = plot.error(S, T)
     apart = S.expand() - T.expand()

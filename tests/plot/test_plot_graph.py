@@ -16,7 +16,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from vech import plot
-from vech.plot import cells
+from vech.derived import pairs
 from vech.plot.axes import NEGATIVE, POSITIVE
 from vech.plot.graph import THICK, THIN
 from vech.plot.strongest import strongest
@@ -45,12 +45,12 @@ def expected(S, k, smallest=False):
 @pytest.mark.parametrize("smallest", [False, True])
 @pytest.mark.parametrize("n, k", [(1, 3), (2, 3), (6, 1), (30, 7), (30, 435), (30, 1000)])
 def test_the_strongest_pairs_are_those_of_a_full_sort(monkeypatch, panel, smallest, n, k):
-    monkeypatch.setattr(cells, "PANEL_BYTES", panel)
+    monkeypatch.setattr(pairs, "PANEL_BYTES", panel)
     for S in (store(n), vech.Packed(np.round(store(n).half * 2))):
         found = strongest(S, k, smallest=smallest)
-        pairs = expected(S, k, smallest)
-        assert list(zip(found.i.tolist(), found.j.tolist(), strict=True)) == pairs
-        np.testing.assert_array_equal(found.values, [S[pair] for pair in pairs])
+        ranked = expected(S, k, smallest)
+        assert list(zip(found.i.tolist(), found.j.tolist(), strict=True)) == ranked
+        np.testing.assert_array_equal(found.values, [S[pair] for pair in ranked])
 
 
 def test_nan_and_infinity_are_no_pairs():

@@ -232,7 +232,8 @@ def covariance(
       vech covariance prices.csv -o half.npz --sep ';' --decimal , --missing pairwise --repair nearest
       vech covariance - --in-format csv -o - --out-format csv --half-life 60 < returns.csv
     """
-    table_options = {option: more.pop(option) for option in TABLE_NAMES}
+    names = {"no_index", *signature(read_table).parameters}
+    table_options = {name: more.pop(name) for name in names & more.keys()}
     given = {name: value for name, value in more.items() if value is not None}
     function = _function(method, denoise)
     if given.get("missing") == "raise":
@@ -269,21 +270,6 @@ def covariance(
             vech.io.write(made, store, overwrite=force)
         line = summary(made, store, began)
     click.echo(line, err=out == STREAM)
-
-
-TABLE_NAMES = (
-    "sep",
-    "decimal",
-    "header",
-    "index",
-    "no_index",
-    "drop",
-    "dates",
-    "na",
-    "comment",
-    "encoding",
-    "sheet",
-)
 
 
 def _function(method: str, denoise: bool) -> Callable[..., vech.Packed]:

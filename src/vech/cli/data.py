@@ -28,12 +28,8 @@ from vech.cli.pictures import save
 from vech.cli.root import vech_command
 from vech.io.errors import visible
 
-CONTENTS = (
-    "correlation",
-    "covariance",
-    "distance",
-    "similarity",
-)  # plot, which has them too, is loaded later
+# plot, which has them too, is loaded later
+CONTENTS = ("correlation", "covariance", "distance", "similarity")
 
 
 @vech_command.command(short_help="Draw the matrix in FILE, or its spectrum.")

@@ -239,9 +239,8 @@ def convert(
         began = time.perf_counter()
         with Bar(f"converting {path.name}", size_of(path)) as bar:
             store = vech.io.read(path, layout=source_layout, kind=kind, dtype=dtype, n=n, **text)
-            if target_layout is not None or (
-                isinstance(store, vech.SparseHalf) and "sparse" not in can.write
-            ):
+            is_sparse = store.describe().triangle is not None
+            if target_layout is not None or (is_sparse and "sparse" not in can.write):
                 store = store.to_packed(target_layout or "vech", threads=threads)
             if drop_labels:
                 store = _without_labels(store)
@@ -253,7 +252,7 @@ def convert(
 
 
 def _without_labels(store: Any) -> Any:
-    if isinstance(store, vech.SparseHalf):
+    if store.describe().triangle is not None:
         return vech.SparseHalf(
             store.indptr, store.indices, store.data, store.n, triangle=store.triangle, kind=store.kind
         )

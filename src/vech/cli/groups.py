@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vech.io.cells import rules
 from vech.io.errors import FileFormatError
 
-NONE = frozenset(("", "NA", "NaN", "nan", "null", "None", "#N/A"))  # cells without a group
+NONE = rules().words  # cells without a group
 
 
 def read_groups(said: str, labels: Sequence[Any] | None, n: int) -> list[str | None]:
@@ -76,7 +77,7 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def _group(cell: str) -> str | None:
-    return None if cell.strip() in NONE else cell.strip()
+    return None if cell.strip().lower() in NONE else cell.strip()
 
 
 def _by_label(keys: list[str], groups: list[str | None], labels: list[str], path: Path) -> list[str | None]:

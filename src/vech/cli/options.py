@@ -22,6 +22,7 @@ from rich.progress import (
 
 import vech
 from vech.cli.streams import STREAM, shown
+from vech.io.content import parted
 from vech.io.errors import visible
 from vech.io.pair import description_path, is_leftover
 from vech.layouts.kind import STORED
@@ -213,7 +214,7 @@ def summary(out: Path, store: Any, began: float) -> str:
 
 def size_of(file: Path) -> int:
     """The bytes of a file, of the file that a dataset is in, or of all files in a folder."""
-    file = Path(str(file).partition(vech.io.INSIDE)[0])
+    file, _ = parted(file)
     if file.is_dir():
         return sum(part.stat().st_size for part in file.rglob("*") if part.is_file())
     return file.stat().st_size if file.exists() else 0

@@ -14,9 +14,8 @@ SIDE = 256  # columns taken against each other: six squares of this side
 CLOSE = 1e-2  # of the distance to the mean: then squares about it may lose digits
 COLUMN_NUMBERS = 2**21  # of columns that are sorted together
 RANK_SIDE = 64  # the same of ranks
-RANK_NUMBERS = (
-    2**13
-)  # ranks over common rows taken together: larger arrays, new each time, take 5 times as long
+# ranks over common rows taken together: larger arrays, new each time, take 5 times as long
+RANK_NUMBERS = 2**13
 LOST = 1e-6  # of the sum of squares about a mean of other rows: of what is less, too many digits are rounding
 
 

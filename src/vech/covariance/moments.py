@@ -61,9 +61,8 @@ class Moments:
         self._syrk: Any = None
         self._square_rows = 0
         self._looked = 0  # rows when it was last seen whether the mean strays from the shift
-        self._square, self._buffer, self._ones = (
-            self._nothing
-        )  # the square: what is still to be added to the half
+        # the square: what is still to be added to the half
+        self._square, self._buffer, self._ones = self._nothing
 
     def add(
         self,

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, Unpack, cast
 
 import numpy as np
 
-from vech.io.content import Abilities, Content, sparse_half
+from vech.io.content import Abilities, Content, parted, sparse_half
 from vech.io.dtypes import as_dtype, dtype_name
 from vech.io.errors import NO_DIGEST, FileFormatError, naming
 from vech.io.info import could_be
-from vech.io.panels import Progress
+from vech.io.panels import How, Progress
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import resolve_kind
 from vech.layouts.layout import other_diagonal
@@ -66,16 +66,7 @@ class Format(Protocol):
 
     def write(self, path: Path, store: Store, *, overwrite: bool, **options: Any) -> None: ...
 
-    def expand(
-        self,
-        path: Path,
-        store: Store,
-        to: str,
-        *,
-        threads: int | None,
-        progress: Progress | None,
-        overwrite: bool,
-    ) -> None: ...
+    def expand(self, path: Path, store: Store, to: str, *, overwrite: bool, **how: Unpack[How]) -> None: ...
 
 
 TEXT = {".mtx": "matrix_market", ".phy": "phylip", ".phylip": "phylip", ".grm": "grm_text"}
@@ -100,9 +91,6 @@ FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xl
 
 BY_CONTENT = dict.fromkeys(("delimited_matrix", "plink_text"), ("phylip", "r_print"))
 """The modules that share the suffixes of another, and recognise their files by what is in them."""
-
-INSIDE = "::"
-"""Between a file and what is meant of all that it holds: "file.h5::/group/matrix"."""
 
 
 def read(
@@ -517,7 +505,7 @@ def _recognised(path: Path, given: dict[str, Any]) -> Format:
 
 def suffix_of(path: Path) -> str:
     """The longest suffix that there is a file format for, in small letters; else what is behind the last dot."""
-    name = Path(str(path).partition(INSIDE)[0]).name
+    name = parted(path)[0].name
     bare = name.removeprefix(".").lower()  # a name that is nothing else is no suffix
     known = [suffix for suffix in FORMATS if bare.endswith(suffix)]
     return max(known, key=len, default=Path(name).suffix)
@@ -599,7 +587,7 @@ def _telling_pack(content: Content, path: Path) -> Iterator[None]:
         if content.holds == "sparse":
             way += f", and SparseHalf.from_sparse(vech.io.load(path), use={use!r}) keeps it sparse"
         elif error.own is None:
-            way += "; there are upper, mean and tolerance= (--tolerance) too"
+            way += "; there are upper, mean and a tolerance too"
         raise FileFormatError(f"{error.found}; {way}", path, _line(content, error)) from error
 
 

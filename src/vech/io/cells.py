@@ -33,6 +33,13 @@ SAMPLE = 100
 """Lines from which the separator is seen."""
 
 
+class Record(NamedTuple):
+    """The cells of a line, or of several where one cell is quoted and has more, and where it begins."""
+
+    line: int
+    cells: list[str]
+
+
 class Rules(NamedTuple):
     """How cells are read: the mark before decimals, words for missing numbers, and numbers that mean it."""
 
@@ -174,10 +181,19 @@ def quote_fault(error: csv.Error) -> str:
     """Say in our words what the reader of the standard library says."""
     reason = str(error)
     if "unexpected end" in reason:
-        return "begins a quoted cell that does not end"
-    if "field larger" in reason:
-        return f"has a cell of more than {csv.field_size_limit():,} letters"
-    return "has letters behind the quote that ends a cell" if "expected after" in reason else reason
+        reason = "begins a quoted cell that does not end"
+    elif "field larger" in reason:
+        reason = f"has a cell of more than {csv.field_size_limit():,} letters"
+    elif "expected after" in reason:
+        reason = "has letters behind the quote that ends a cell"
+    return f"{reason}: see whether a quote is missing here"
+
+
+def quoted(label: str, sep: str) -> str:
+    """A label as a cell that gives it back, in quotes where it needs them; "#" may begin a comment."""
+    odd = {sep, '"', "\n", "\r", "\t" if sep == BLANK else sep}
+    plain = not (set(label) & odd or label.startswith("#"))
+    return label if plain else '"' + label.replace('"', '""') + '"'
 
 
 def shown(cell: str) -> str:

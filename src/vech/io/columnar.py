@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 from vech.arrays import Array
 from vech.covariance.data import EXACT_INTEGERS, rounded_integer
 from vech.io.columns import Columns, Wanted, choose, no_number
-from vech.io.errors import FileFormatError, is_fault
+from vech.io.errors import FileFormatError, reading
 
 INDEX = "__index_level_0__"
 """What pandas calls a column with labels of rows that has no name."""
@@ -31,43 +31,49 @@ class Columnar(NamedTuple):
 
 def scan(path: Path, want: Wanted) -> Columnar:
     """Open a table; what is wrong with its columns is said here, what is wrong with numbers by the blocks."""
-    with _naming(path):
+    with _reading(path):
         file = _opened(path)
         schema = file.schema_arrow if hasattr(file, "schema_arrow") else file.schema
         names = [str(name) for name in schema.names]
         columns = _columns(schema, names, want, path)
         labels = tuple(names[k] for k in columns.numbers)
-        rows = file.metadata.num_rows if path.suffix.lower() == ".parquet" else None
+        rows = file.metadata.num_rows if is_parquet(path) else None
     return Columnar(labels, columns.label is not None, rows, _blocks(file, columns, names, path))
 
 
-def _opened(path: Path) -> Any:
+def arrow() -> Any:
+    """The library that reads and writes these files."""
     try:
-        from pyarrow import ipc, memory_map, parquet
+        import pyarrow.feather
+        import pyarrow.parquet
     except ImportError:
-        raise ImportError(
-            f"{path}: {path.suffix.lower()} needs pyarrow, which the extra 'parquet' of vech installs"
-        ) from None
-    return (
-        parquet.ParquetFile(path)
-        if path.suffix.lower() == ".parquet"
-        else ipc.open_file(memory_map(str(path)))
-    )
+        raise ImportError('.parquet and .feather need pyarrow: pip install "vech[parquet]"') from None
+    return pyarrow
 
 
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Make one error of what pyarrow raises, which is much."""
-    try:
-        yield
-    except (FileFormatError, ImportError, MemoryError):
-        raise
-    except Exception as error:
-        if is_fault(error):
-            raise
-        name = "Parquet" if path.suffix.lower() == ".parquet" else "Feather"
-        reason = " ".join(str(error).split()[:40])
-        raise FileFormatError(f"is no {name} file that pyarrow reads: {reason}", path) from error
+def is_parquet(path: Path) -> bool:
+    """Whether the name says so; else it is Feather."""
+    return path.suffix.lower() == ".parquet"
+
+
+def save(table: Any, file: BinaryIO, path: Path) -> None:
+    """Write a table of pyarrow as what the name of the file says."""
+    if is_parquet(path):
+        arrow().parquet.write_table(table, file)
+    else:
+        arrow().feather.write_feather(table, file)
+
+
+def _opened(path: Path) -> Any:
+    pyarrow = arrow()
+    if is_parquet(path):
+        return pyarrow.parquet.ParquetFile(path)
+    return pyarrow.ipc.open_file(pyarrow.memory_map(str(path)))
+
+
+def _reading(path: Path) -> AbstractContextManager[None]:
+    name = "Parquet" if is_parquet(path) else "Feather"
+    return reading(path, f"is no {name} file that pyarrow reads")
 
 
 def _columns(schema: Any, names: Sequence[str], want: Wanted, path: Path) -> Columns:
@@ -102,7 +108,7 @@ def _columns(schema: Any, names: Sequence[str], want: Wanted, path: Path) -> Col
 def _blocks(
     file: Any, columns: Columns, names: Sequence[str], path: Path
 ) -> Iterator[tuple[Array, list[str] | None]]:
-    with _naming(path), file:
+    with _reading(path), file:
         for batch in _batches(file, [names[k] for k in (*columns.numbers, *_one(columns.label))]):
             numbers = [_numbers(batch.column(names[k]), names[k], path) for k in columns.numbers]
             labels = None
@@ -134,14 +140,10 @@ def _numbers(column: Any, name: str, path: Path) -> Array:
 
 
 def write(
-    file: BinaryIO, suffix: str, numbers: Array, names: Sequence[str], index: Sequence[str] | None
+    file: BinaryIO, path: Path, numbers: Array, names: Sequence[str], index: Sequence[str] | None
 ) -> None:
     """Write a table as pandas does, so that it finds the labels of rows."""
-    try:
-        import pyarrow
-        from pyarrow import feather, parquet
-    except ImportError:
-        raise ImportError(f"{suffix} needs pyarrow, which the extra 'parquet' of vech installs") from None
+    pyarrow = arrow()
     columns = {name: pyarrow.array(np.ascontiguousarray(numbers[:, k])) for k, name in enumerate(names)}
     fields = [_field(name, name, numbers.dtype.name, numbers.dtype.name) for name in names]
     metadata: dict[str, Any] = {"index_columns": [], "column_indexes": [], "columns": fields}
@@ -150,10 +152,7 @@ def write(
         metadata["index_columns"] = [INDEX]
         fields.append(_field(None, INDEX, "unicode", "object"))
     table = pyarrow.table(columns).replace_schema_metadata({"pandas": json.dumps(metadata)})
-    if suffix == ".parquet":
-        parquet.write_table(table, file)
-    else:
-        feather.write_feather(table, file)
+    save(table, file, path)
 
 
 def _field(name: str | None, field: str, pandas: str, numpy: str) -> dict[str, str | None]:

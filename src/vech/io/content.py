@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
@@ -13,6 +14,15 @@ from vech.layouts.dialects import AnyLayout
 from vech.moves.nonzeros import sparse_dtype
 from vech.sparse import SparseHalf
 from vech.store import Store
+
+INSIDE = "::"
+"""Between a file and what is meant of all that it holds: "file.h5::/group/matrix"."""
+
+
+def parted(path: Path) -> tuple[Path, str]:
+    """The file, and what is meant inside it; "" where none is said."""
+    name, _, inside = str(path).partition(INSIDE)
+    return Path(name), inside
 
 
 class Abilities(NamedTuple):

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from vech.arrays import Array, check_memory
-from vech.io.content import Content
+from vech.io.content import Content, parted
 from vech.io.description import describe_half, described_half, parse_object
 from vech.io.digests import digest
 from vech.io.errors import NO_DIGEST, FileFormatError
 from vech.io.labels import decode_labels
-from vech.io.panels import Progress
+from vech.io.panels import How, blocks
 from vech.packed.packed import Packed
 from vech.store import Store
 
@@ -32,10 +32,10 @@ SHOWN = 12
 """Datasets that an error lists."""
 
 
-def parted(path: Path) -> tuple[Path, str]:
+def dataset_path(path: Path) -> tuple[Path, str]:
     """The file, and the path of a dataset inside it, without slashes around it; "" where none is said."""
-    name, _, inside = str(path).partition("::")
-    return Path(name), str(PurePosixPath("/", inside)).strip("/")
+    file_path, inside = parted(path)
+    return file_path, str(PurePosixPath("/", inside)).strip("/")
 
 
 def only(names: Iterable[str], path: Path) -> str:
@@ -107,17 +107,11 @@ def check_numbers(dtype: np.dtype[Any], path: Path) -> None:
         )
 
 
-def write_rows(
-    dataset: Any, store: Store, *, threads: int | None = None, progress: Progress | None = None
-) -> None:
+def write_rows(dataset: Any, store: Store, **how: Unpack[How]) -> None:
     """Write the full matrix in blocks of rows."""
-    row = max(1, store.n * store.dtype.itemsize)
-    rows = max(1, BLOCK // row)
-    for start in range(0, store.n, rows):
-        stop = min(store.n, start + rows)
-        dataset[start:stop] = store.expand(rows=slice(start, stop), threads=threads)
-        if progress is not None:
-            progress(stop * row, store.n * row)
+    height = max(1, BLOCK // max(1, store.n * store.dtype.itemsize))
+    for start, block in blocks(store, height, **how):
+        dataset[start : start + len(block)] = block
 
 
 def description(store: Packed) -> str:

@@ -15,10 +15,11 @@ import numpy as np
 
 from vech import _core
 from vech.arrays import Array
-from vech.io.cells import BLANK, SAMPLE, Rules, quote_fault, rules, separator, shown, split
+from vech.io.cells import BLANK, SAMPLE, Record, Rules, quote_fault, rules, separator, shown, split
 from vech.io.columns import DATE, Columns, Wanted, choose, no_number
 from vech.io.errors import FileFormatError
-from vech.io.lines import LONGEST, Lines, parts
+from vech.io.gz import LONGEST
+from vech.io.lines import Lines, parts
 
 NUMBER, PASSED, LABEL, WORD = range(4)
 """What becomes of the cells of a column, as `core/table.hpp` has it."""
@@ -42,13 +43,6 @@ class Form(NamedTuple):
     header: bool | None = None
     comment: str | None = None
     na: tuple[str, ...] = ()
-
-
-class Record(NamedTuple):
-    """The cells of a line, or of several where one cell is quoted and has more, and where it begins."""
-
-    line: int
-    cells: list[str]
 
 
 class Reader:
@@ -138,9 +132,7 @@ class Reader:
             try:
                 return Record(begins, next(split(chain([line], iter(self.lines.next, None)), self.sep)))
             except csv.Error as error:
-                raise FileFormatError(
-                    f"{quote_fault(error)}: see whether a quote is missing here", self.path, begins
-                ) from None
+                raise FileFormatError(quote_fault(error), self.path, begins) from None
         return None
 
     @property
@@ -207,9 +199,7 @@ class Reader:
                 yield Record(number, next(split([text], self.sep)))
             except csv.Error as error:
                 if number == logical[0][0]:
-                    raise FileFormatError(
-                        f"{quote_fault(error)}: see whether a quote is missing here", self.path, number
-                    ) from None
+                    raise FileFormatError(quote_fault(error), self.path, number) from None
                 return
 
     def _label(self, head: Record, body: Sequence[Record], named: bool, want: Wanted) -> int | None:

@@ -1,23 +1,34 @@
 """Square and triangular tables in text, with names of rows and columns or without: `.csv`, `.tsv`, `.txt`."""
 
 import csv
-import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Unpack
 
 import numpy as np
 
 from vech.arrays import Array
-from vech.io.cells import BLANK, SEPARATORS, Rules, quote_fault, rules, separator, shown, split
+from vech.io.cells import (
+    BLANK,
+    SAMPLE,
+    SEPARATORS,
+    Record,
+    Rules,
+    quote_fault,
+    quoted,
+    rules,
+    separator,
+    shown,
+    split,
+)
 from vech.io.content import Abilities, Content
 from vech.io.errors import FileFormatError
 from vech.io.gz import bare_name
 from vech.io.lines import Lines, read_text
 from vech.io.number_lines import numbers_of
-from vech.io.panels import Progress
+from vech.io.panels import How
 from vech.io.text_rows import check_real, text_file, text_rows
 from vech.io.triangles import Rows, check_labels
 from vech.layouts.dialects import AnyLayout
@@ -31,19 +42,12 @@ CAN = Abilities(
     write_options=("sep", "decimal"),
 )
 
-SAMPLE, SAMPLED = 100, 1 << 20
-"""The first lines, from which separators and names are seen: how many, and how many letters of them."""
+SAMPLED = 1 << 20
+"""Letters of the first lines, from which separators and names are seen."""
 
 COMMENT = "#"
 QUOTED = re.compile(r'"[^"]*"')
 DECIMALS = re.compile(r"\d,\d+[ \t]+[-+]?\d")
-
-
-class Record(NamedTuple):
-    """The cells of a line, or of several where one cell is quoted and has more, and where it begins."""
-
-    line: int
-    cells: list[str]
 
 
 def load(
@@ -100,36 +104,21 @@ def load(
     )
 
 
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
+    """Write the full matrix as `write` does."""
+    write(path, store, overwrite=overwrite, **how)
+
+
 def write(
-    path: Path, store: Store, *, overwrite: bool = True, sep: str | None = None, decimal: str = "."
+    path: Path,
+    store: Store,
+    *,
+    overwrite: bool = True,
+    sep: str | None = None,
+    decimal: str = ".",
+    **how: Unpack[How],
 ) -> None:
     """Write the full matrix by rows, its labels in the first line and in front of each."""
-    _write(path, store, sep, decimal, overwrite=overwrite)
-
-
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
-    """Write the full matrix as `write` does."""
-    _write(path, store, None, ".", threads=threads, progress=progress, overwrite=overwrite)
-
-
-def _write(
-    path: Path,
-    store: Store,
-    sep: str | None,
-    decimal: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool,
-) -> None:
     rules(decimal)
     check_real(store, path)
     labels = _written_labels(store, path)
@@ -141,9 +130,10 @@ def _write(
             raise ValueError(f"{path}: sep={mark!r} is {what}: choose another one, such as ';'")
     with text_file(path, overwrite) as text:
         if labels is not None:
-            text.write(_quoted(["", *labels], mark) + "\n")
-        for i, row in enumerate(text_rows(store, mark, threads=threads, progress=progress)):
-            label = "" if labels is None else _quoted([labels[i]], mark) + mark
+            labels = [quoted(label, mark) for label in labels]
+            text.write(mark.join(["", *labels]) + "\n")
+        for i, row in enumerate(text_rows(store, mark, **how)):
+            label = "" if labels is None else labels[i] + mark
             text.write(f"{label}{row if decimal == '.' else row.replace('.', decimal)}\n")
 
 
@@ -164,13 +154,6 @@ def _written_labels(store: Store, path: Path) -> list[str] | None:
             )
     check_labels(store.labels, path, 1)
     return list(store.labels)
-
-
-def _quoted(cells: Sequence[str], mark: str) -> str:
-    text = io.StringIO()
-    csv.writer(text, delimiter=mark, lineterminator="").writerow(cells)
-    begins_comment = text.getvalue().startswith(COMMENT)
-    return f'"{text.getvalue()}"' if begins_comment and len(cells) == 1 else text.getvalue()
 
 
 # ---- lines and cells ---------------------------------------------------------------------------------------
@@ -225,9 +208,7 @@ def _records(
         except csv.Error as error:
             if not whole and "unexpected end" in str(error):
                 return
-            raise FileFormatError(
-                f"{quote_fault(error)}: see whether a quote is missing here", path, number
-            ) from None
+            raise FileFormatError(quote_fault(error), path, number) from None
 
 
 def _add(rows: Rows, cells: list[str], line: int, plain: Rules, path: Path) -> None:

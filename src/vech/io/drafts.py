@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
@@ -220,7 +219,11 @@ def remove_leftovers(target: Path) -> None:
 def _begin(target: Path) -> str:
     """How the names of its temporary files begin."""
     name = os.fsencode(target.name)
-    return f".{target.name if len(name) <= SHORT else blake2b(name, digest_size=16).hexdigest()}."
+    if len(name) <= SHORT:
+        return f".{target.name}."
+    from hashlib import blake2b  # four milliseconds that only long names need to spend
+
+    return f".{blake2b(name, digest_size=16).hexdigest()}."
 
 
 def reserve(file: BinaryIO, size: int) -> None:

@@ -51,9 +51,19 @@ def visible(text: str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
-def is_fault(error: Exception) -> bool:
-    """Whether the system could not read: not what a file holds, though what it holds may send a seek to nowhere."""
-    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+@contextmanager
+def reading(path: Path, what: str, *kept: type[Exception]) -> Iterator[None]:
+    """Make one error of all that another library raises, which is much; `kept` are for who called."""
+    own: tuple[type[Exception], ...] = (FileFormatError, ImportError, MemoryError, *kept)
+    try:
+        yield
+    except own:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # the system could not read; though what a file holds may send a seek to nowhere, EINVAL
+        reason = " ".join(str(error).split()[:40]) or type(error).__name__
+        raise FileFormatError(f"{what}: {reason}", path) from error
 
 
 @contextmanager

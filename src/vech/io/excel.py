@@ -6,15 +6,18 @@ import zipfile
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from vech.arrays import Array, check_memory
-from vech.io.content import Abilities, Content
+from vech.frames import EXACT_INTEGERS
+from vech.io.content import Abilities, Content, parted
 from vech.io.drafts import atomic
-from vech.io.errors import FileFormatError, is_fault
-from vech.io.panels import Progress
+from vech.io.errors import FileFormatError, reading
+from vech.io.gz import DEFLATES_TO
+from vech.io.panels import How, blocks
+from vech.io.workbook import cell
 from vech.packed.packed import Packed
 from vech.store import Store
 
@@ -22,9 +25,6 @@ CAN = Abilities(expand=("dense",), labels=True, full_labels=True)
 
 MOST = 16_383
 """Rows and columns beside labels: sheets have 16 384 columns."""
-
-EXACT = 2**53
-"""Excel computes with floats: integers beyond are others there."""
 
 LONGEST = 32_767
 """Letters of a cell."""
@@ -34,27 +34,16 @@ FIRST = 1901
 
 ESCAPED = re.compile(r"_x[0-9A-Fa-f]{4}_|[\x00-\x08\x0b-\x1f]")
 MISSING = "#N/A"
-TIMES = 1032
-"""Bytes that one byte of a member can unpack to at most."""
 
 
 def load(path: Path) -> Content:
     """Load the sheet that is named behind "::", or the only one."""
-    name, _, sheet = str(path).partition("::")
-    file_path = Path(name)
+    file_path, sheet = parted(path)
     openpyxl = _openpyxl()
-    with file_path.open("rb") as file:
-        try:
-            _judge(file, file_path)
-            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-            array, labels = _matrix(_sheet(book, sheet, file_path), path)
-        except (FileFormatError, MemoryError):
-            raise
-        except Exception as error:  # of openpyxl, zipfile and XML there are many
-            if is_fault(error):
-                raise
-            reason = str(error) or type(error).__name__
-            raise FileFormatError(f"is no workbook that openpyxl reads: {reason}", file_path) from error
+    with file_path.open("rb") as file, reading(file_path, "is no workbook that openpyxl reads"):
+        _judge(file, file_path)
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        array, labels = _matrix(_sheet(book, sheet, file_path), path)
     return Content.of_array(array, labels=labels)
 
 
@@ -63,18 +52,10 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
     expand(path, store, "dense", overwrite=overwrite)
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the same: a workbook holds full matrices alone."""
     openpyxl = _openpyxl()
-    name, _, title = str(path).partition("::")
+    file_path, title = parted(path)
     if store.dtype.kind not in "biuf":
         raise TypeError(f"{path}: cells hold bool, integers and real numbers, not {store.dtype}: write .npz")
     if store.kind != "symmetric":
@@ -85,14 +66,12 @@ def expand(
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet(title or "Sheet1")
     if labels is not None:
-        sheet.append([None, *(_cell(sheet, *label) for label in labels)])
-    for i in range(store.n):
-        [row] = store.expand(rows=slice(i, i + 1), threads=threads).tolist()
-        head = [] if labels is None else [_cell(sheet, *labels[i])]
-        sheet.append([*head, *(_cell(sheet, *_number(x, path)) for x in row)])
-        if progress is not None:
-            progress(i + 1, store.n)
-    with atomic(Path(name), overwrite) as file:
+        sheet.append([None, *(cell(sheet, *label) for label in labels)])
+    for i, block in blocks(store, 1, **how):
+        [row] = block.tolist()
+        head = [] if labels is None else [cell(sheet, *labels[i])]
+        sheet.append([*head, *(cell(sheet, *_number(x, path)) for x in row)])
+    with atomic(file_path, overwrite) as file:
         book.save(file)
 
 
@@ -109,7 +88,7 @@ def _judge(file: Any, path: Path) -> None:
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
     for member in members:
-        if member.file_size > TIMES * (member.compress_size + 1):
+        if member.file_size > DEFLATES_TO * (member.compress_size + 1):
             raise FileFormatError(
                 f"says that {member.filename!r} has {member.file_size:,} bytes in {member.compress_size:,}",
                 path,
@@ -179,10 +158,10 @@ def _row(cells: list[Any], n: int, line: int, path: Path) -> Array:
     """The numbers of a row; empty cells and #N/A are NaN."""
     if len(cells) > n:
         raise FileFormatError(f"has {len(cells):,} cells in a row of {n:,}", path, line)
-    wrong = next((cell for cell in cells if not _is_number(cell)), None)
+    wrong = next((value for value in cells if not _is_number(value)), None)
     if wrong is not None:
         raise FileFormatError(f"has {wrong!r:.60} where a number was wanted", path, line)
-    found = [math.nan if cell in (None, MISSING) else float(cell) for cell in cells]
+    found = [math.nan if value in (None, MISSING) else float(value) for value in cells]
     return np.array(found + [math.nan] * (n - len(found)))
 
 
@@ -193,7 +172,7 @@ def _checked(label: Any, path: Path) -> tuple[Any, str]:
         return label, "b"
     if isinstance(label, float) and math.isfinite(label):
         return label, "n"
-    if isinstance(label, int) and abs(label) <= EXACT:
+    if isinstance(label, int) and abs(label) <= EXACT_INTEGERS:
         return label, "n"
     if isinstance(label, datetime) and _is_second(label):
         return label, "d"
@@ -222,15 +201,6 @@ def _number(number: Any, path: Path) -> tuple[Any, str]:
             return MISSING, "e"
         if math.isinf(number):
             raise ValueError(f"{path}: Excel has no infinity: write .npz")
-    elif abs(number) > EXACT:
+    elif abs(number) > EXACT_INTEGERS:
         raise ValueError(f"{path}: Excel has no integers beyond 2^53, and this has {number}: write .npz")
     return number, "n"
-
-
-def _cell(sheet: Any, value: Any, kind: str) -> Any:
-    """A cell of a type that openpyxl shall not tell by the value: of numbers, it writes 16 digits only."""
-    from openpyxl.cell import WriteOnlyCell
-
-    cell = WriteOnlyCell(sheet, repr(value) if kind == "n" else value)
-    cell.data_type = kind
-    return cell

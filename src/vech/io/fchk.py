@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from vech.arrays import Array
-from vech.io.content import Abilities, Content
+from vech.io.content import Abilities, Content, parted
 from vech.io.errors import FileFormatError
 from vech.layouts.layout import Layout
 from vech.packed.packed import Packed
@@ -37,8 +37,7 @@ class Found(NamedTuple):
 
 def load(path: Path) -> Content:
     """Load the triangle that is named behind "::", or the only one."""
-    name, _, wanted = str(path).partition("::")
-    file_path = Path(name)
+    file_path, wanted = parted(path)
     with file_path.open("rb") as file:
         triangles = _triangles(file, file_path)
         if not wanted and len(triangles) == 1:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from vech.arrays import Array
-from vech.io.content import Abilities, Content
+from vech.io.content import Abilities, Content, parted
 from vech.io.errors import FileFormatError
 from vech.sparse import SparseHalf
 
@@ -37,8 +37,8 @@ NUMBERS = b"0123456789+-.EeDd \t\r\n"
 
 def load(path: Path) -> Content:
     """Load the matrix that is named behind "::"."""
-    name, _, part = str(path).partition("::")
-    file_path, part = Path(name), part.lstrip("/")
+    file_path, part = parted(path)
+    part = part.lstrip("/")
     with file_path.open("rb") as file:
         if part not in PARTS:
             said = f"has no {part!r}" if part else "holds more than one matrix"

@@ -13,8 +13,8 @@ from vech.io.cells import rules
 from vech.io.content import Abilities, Content
 from vech.io.errors import FileFormatError
 from vech.io.gz import bare_name
-from vech.io.individuals import read_ids
-from vech.io.lines import Lines, read_text
+from vech.io.individuals import labels_beside
+from vech.io.lines import filled
 from vech.io.number_lines import numbers_of
 from vech.layouts.dialects import as_layout
 from vech.packed.packed import Packed
@@ -27,27 +27,23 @@ LAYOUT = as_layout("gcta-grm-bin")
 
 def load(path: Path) -> Content:
     """Load the half, and the labels from `.grm.id`."""
-    ids = path.with_name(f"{bare_name(path)}.id")
-    labels = read_ids(ids) if ids.exists() else None
-    lines = Lines(path, read_text(path, None))
+    labels = labels_beside(path)
     half: list[float] = []
     i = j = 1
-    while (text := lines.next()) is not None:
+    for line, text in filled(path):
         cells = text.split()
-        if not cells:
-            continue
         if len(cells) != 4 or cells[:2] != [str(i), str(j)]:
             raise FileFormatError(
-                f"holds {text.rstrip()[:60]!r}, and row {i:,}, row {j:,}, a count and a number come here",
+                f"holds {text[:60]!r}, and row {i:,}, row {j:,}, a count and a number come here",
                 path,
-                lines.line,
+                line,
             )
-        half.append(float(numbers_of(cells[3:], PLAIN, path, lines.line)[0]))
+        half.append(float(numbers_of(cells[3:], PLAIN, path, line)[0]))
         i, j = (i + 1, 1) if i == j else (i, j + 1)
         if j == 1:
             check_memory(32 * len(half), "its numbers")
     if j != 1:
-        raise FileFormatError(f"ends in row {i:,}, which has {i:,} lines", path, lines.line)
+        raise FileFormatError(f"ends in row {i:,}, which has {i:,} lines", path, line)
     if labels is not None and len(labels) != i - 1:
-        raise FileFormatError(f"has {i - 1:,} rows, and {ids.name} names {len(labels):,}", path)
+        raise FileFormatError(f"has {i - 1:,} rows, and {bare_name(path)}.id names {len(labels):,}", path)
     return Content.of_store(Packed(np.array(half), LAYOUT, labels=labels))

@@ -12,12 +12,12 @@ from vech.io.errors import FileFormatError
 SUFFIX = ".gz"
 LEVEL = 1  # digits are 2 % smaller at 6, and take three times as long
 
-MOST = 1032
+DEFLATES_TO = 1032
 """Bytes that one packed byte can hold at most, beside the first few: zlib.net/zlib_tech.html."""
 
 
 LONGEST = 1 << 26
-"""Bytes of a line at most, as in `lines`."""
+"""Bytes of a line at most: three million numbers."""
 
 
 def is_packed(path: Path) -> bool:
@@ -57,7 +57,7 @@ def unpacked(path: Path) -> Iterator[BinaryIO]:
 def largest(path: Path) -> int:
     """Bytes that a file can hold at most, unpacked."""
     size = path.stat().st_size
-    return MOST * (size + 1) if is_packed(path) else size
+    return DEFLATES_TO * (size + 1) if is_packed(path) else size
 
 
 @contextmanager

@@ -6,7 +6,7 @@ both formats hold the lower triangle of a symmetric matrix, and their numbers ar
 
 import re
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Unpack
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from vech.arrays import INT32_MAX, Array
 from vech.io.content import Abilities, Content
 from vech.io.drafts import atomic
 from vech.io.errors import FileFormatError
-from vech.io.panels import Progress
+from vech.io.panels import How
 from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
@@ -85,17 +85,9 @@ def write(path: Path, store: Packed | SparseHalf, *, overwrite: bool = True) -> 
     _write(path, store.to_csc(part="lower"), LETTERS[store.kind], overwrite)
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the whole matrix as an unsymmetric one."""
-    _write(path, store.to_csc(threads=threads), LETTERS["general"], overwrite)
+    _write(path, store.to_csc(threads=how.get("threads")), LETTERS["general"], overwrite)
 
 
 def _header(file: BinaryIO, path: Path) -> Header:

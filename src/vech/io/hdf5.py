@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -19,18 +19,18 @@ from vech.io.datasets import (
     check_numbers,
     content,
     could_be_matrix,
+    dataset_path,
     description,
     only,
-    parted,
     plain_labels,
     read_blocks,
     write_rows,
 )
 from vech.io.description import parse_object
 from vech.io.drafts import EXISTS, draft, locked
-from vech.io.errors import MAP_FROM, FileFormatError, is_fault
+from vech.io.errors import MAP_FROM, FileFormatError, reading
 from vech.io.labels import encode_labels
-from vech.io.panels import Progress
+from vech.io.panels import How
 from vech.packed.packed import Packed
 from vech.store import Store
 
@@ -54,21 +54,14 @@ VISITED = 10_000
 
 def load(path: Path, *, verify: bool = False) -> Content:
     """Load a dataset: the one that is named, or the only one that could be a matrix."""
-    file_path, inside = parted(path)
-    with _opened(file_path) as root:
-        try:
-            dataset = _found(root, inside, file_path)
-            labels = _labels(dataset, file_path)
-            read = lambda: _numbers(dataset, file_path)
-            text = dataset.attrs.get(META)
-            text = text.decode() if isinstance(text, bytes) else text
-            return content(dataset, text, labels, read, path, verify=verify)
-        except (ValueError, MemoryError, ImportError):
-            raise
-        except Exception as error:
-            if is_fault(error):
-                raise
-            raise FileFormatError(f"is damaged, says h5py: {error}", path) from error
+    file_path, inside = dataset_path(path)
+    with _opened(file_path) as root, reading(path, "is damaged, says h5py", ValueError):
+        dataset = _found(root, inside, file_path)
+        labels = _labels(dataset, file_path)
+        read = lambda: _numbers(dataset, file_path)
+        text = dataset.attrs.get(META)
+        text = text.decode() if isinstance(text, bytes) else text
+        return content(dataset, text, labels, read, path, verify=verify)
 
 
 def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
@@ -80,20 +73,12 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
         dataset.attrs.create(META, text, dtype=_text(len(text)))
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the full matrix as a dataset, in blocks of rows; what else the file holds stays."""
     check_numbers(store.dtype, path)
     with _changed(path, store, overwrite) as (group, name):
         dataset = group.create_dataset(name, store.shape, store.dtype)
-        write_rows(dataset, store, threads=threads, progress=progress)
+        write_rows(dataset, store, **how)
 
 
 def _h5py() -> Any:
@@ -108,12 +93,8 @@ def _h5py() -> Any:
 def _opened(path: Path) -> Iterator[Any]:
     h5py = _h5py()
     path.open("rb").close()  # whose errors are clearer
-    try:
+    with reading(path, "cannot be opened by h5py"):
         root = h5py.File(path, "r", locking=False)
-    except OSError as error:
-        if is_fault(error):
-            raise
-        raise FileFormatError(f"cannot be opened by h5py: {error}", path) from error
     with root:
         yield root
 
@@ -196,7 +177,7 @@ def _labels(dataset: Any, path: Path) -> tuple[Any, ...] | None:
 def _changed(path: Path, store: Store, overwrite: bool) -> Iterator[tuple[Any, str]]:
     """A group in a copy of the file, for a dataset to be made; then the copy takes the place of the file."""
     h5py = _h5py()
-    file_path, inside = parted(path)
+    file_path, inside = dataset_path(path)
     if not inside:
         raise ValueError(f"{path}: say the name of the dataset: {file_path.name}::/matrix")
     labels = None if store.labels is None else encode_labels(store.labels)

@@ -8,6 +8,7 @@ from typing import Any
 
 from vech.io.drafts import Draft, draft, locked
 from vech.io.errors import FileFormatError
+from vech.io.gz import bare_name
 
 COLUMNS = ("FID", "IID", "SID")
 NONE = "0"
@@ -51,6 +52,12 @@ def read_ids(path: Path) -> tuple[Any, ...]:
         if name in columns and (name == "IID" or set(columns[name]) != {NONE})
     ]
     return said[0] if len(said) == 1 else tuple(zip(*said, strict=True))
+
+
+def labels_beside(path: Path) -> tuple[Any, ...] | None:
+    """The labels in the `.id` file of a matrix in text; None where there is no such file."""
+    ids = path.with_name(f"{bare_name(path)}.id")
+    return read_ids(ids) if ids.exists() else None
 
 
 def ids_text(labels: Sequence[Any]) -> str:

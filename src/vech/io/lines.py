@@ -1,22 +1,18 @@
 """Text out of a file, packed by gzip or not, in any encoding: whole lines in UTF-8, in bounded memory."""
 
 import codecs
-import gzip
 import io
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from vech.io.errors import FileFormatError
+from vech.io.gz import LONGEST, unpacked
 
 PIECE = 1 << 23
 """Bytes read in one go: they stay in a cache, and pay for the call."""
 
-LONGEST = 1 << 26
-"""Bytes of a line at most: three million numbers."""
-
-PACKED = ".gz"
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 """What a file may begin with, and the encoding that says."""
 
@@ -96,6 +92,14 @@ class Lines:
         return self._parts.pop()
 
 
+def filled(path: Path, encoding: str | None = None) -> Iterator[tuple[int, str]]:
+    """The lines of a text that are not blank, without blanks at their ends, and their numbers."""
+    lines = Lines(path, read_text(path, encoding))
+    while (text := lines.next()) is not None:
+        if text := text.rstrip():
+            yield lines.line, text
+
+
 def parts(line: str) -> list[str]:
     """The lines in one that ends in a line feed, where carriage returns end some."""
     return list(io.StringIO(line, newline="")) if "\r" in line else [line]
@@ -109,8 +113,8 @@ def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
     """
     check_encoding(encoding)
     rest, returns, size = [b""], None, 0
-    with _opened(path) as read:
-        for text in _utf8(read, encoding, path):
+    with unpacked(path) as file:
+        for text in _utf8(file, encoding, path):
             if returns is None:
                 returns = b"\r" in text and b"\n" not in text
             if returns:
@@ -140,26 +144,9 @@ def check_encoding(encoding: str | None) -> None:
         ) from None
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Callable[[], bytes]]:
-    """What reads the next bytes of a file, unpacked."""
-    with path.open("rb") as file:
-        if path.suffix.lower() != PACKED:
-            yield lambda: file.read(PIECE)
-            return
-
-        def unpacked() -> bytes:
-            try:
-                return packed.read(PIECE)
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise FileFormatError(f"is no whole gzip file: {error}", path) from error
-
-        with gzip.GzipFile(fileobj=file) as packed:
-            yield unpacked
-
-
-def _utf8(read: Callable[[], bytes], encoding: str | None, path: Path) -> Iterator[bytes]:
+def _utf8(file: BinaryIO, encoding: str | None, path: Path) -> Iterator[bytes]:
     """The text in UTF-8, which is not looked at where the file has that."""
+    read = partial(file.read, PIECE)
     text = read()
     mark = next((mark for mark in MARKS if text.startswith(mark)), None)
     known = codecs.lookup(encoding or "utf-8").name

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Unpack
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from vech.io.content import Abilities, Content
 from vech.io.drafts import atomic
 from vech.io.errors import FileFormatError
 from vech.io.gz import largest, packed, unpacked
-from vech.io.panels import Progress
+from vech.io.panels import How
 from vech.layouts.dialects import as_layout
 from vech.layouts.layout import Layout
 from vech.moves.nonzeros import refuse_wrapped
@@ -117,19 +117,11 @@ def write_to(target: str | os.PathLike[str] | BinaryIO, store: Store) -> None:
         _write(target, store, "csr", None)
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the lower half with its symmetry named, which every reader of Matrix Market expands."""
     _check(store, f"{path}: ")
     with atomic(path, overwrite) as draft, packed(draft, path) as file:
-        _write(file, store, to, threads)
+        _write(file, store, to, how.get("threads"))
 
 
 def _check(store: Store, where: str = "") -> None:

@@ -1,7 +1,7 @@
 """NumPy's `.npy`: a full matrix, or a half with its description in a JSON file beside it."""
 
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Unpack
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -14,7 +14,7 @@ from vech.io.drafts import draft
 from vech.io.dtypes import check_dtype, forgettable, remembered
 from vech.io.errors import NO_DIGEST, FileFormatError
 from vech.io.pair import described, description_path, read_pair, replace_pair
-from vech.io.panels import Progress, write_panels
+from vech.io.panels import How, write_panels
 from vech.packed.packed import Packed
 from vech.store import Store
 
@@ -46,19 +46,11 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
         replace_pair(numbers, description, read_array)
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the full matrix in panels of rows, and remove the description of a half that was there before."""
     with draft(path, overwrite) as numbers:
         _write_header(numbers.file, forgettable(np.empty(0, store.dtype)).dtype, store.shape)
-        write_panels(numbers.file, store, threads=threads, progress=progress)
+        write_panels(numbers.file, store, **how)
         numbers.seal()
         replace_pair(numbers, None, read_array)
 

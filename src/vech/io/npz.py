@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, Unpack, cast
 
 import numpy as np
 
@@ -16,8 +16,9 @@ from vech.io.content import Abilities, Content
 from vech.io.description import describe, describe_half, described_half, parse, parse_object
 from vech.io.drafts import atomic
 from vech.io.dtypes import dtype_name, forgettable
-from vech.io.errors import FileFormatError, is_fault
-from vech.io.panels import Progress
+from vech.io.errors import FileFormatError, reading
+from vech.io.gz import DEFLATES_TO
+from vech.io.panels import How
 from vech.layouts.layout import as_side
 from vech.moves.foreign import judged
 from vech.packed.packed import Packed
@@ -32,8 +33,6 @@ INDICES |= {"coo": ("row", "col", "coords"), "dia": ("offsets",)}
 
 
 STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
-DEFLATES_TO = 1032
-"""Bytes that one byte of a deflated member can hold at most, beside the first few: zlib.net/zlib_tech.html."""
 
 LONG = 64 << 20
 """Bytes of a deflated text at most: labels of a million rows; vech itself stores them as they are."""
@@ -44,16 +43,8 @@ SMALL = 1 << 10
 
 def load(path: Path, *, verify: bool = False) -> Content:
     """Load a half, a sparse half, or the sparse matrix that SciPy wrote; the archive's sums are always compared."""
-    with path.open("rb") as file:
-        try:
-            return _load(file, path)
-        except (FileFormatError, MemoryError, ImportError):
-            raise
-        except Exception as error:  # of zipfile, zlib, NumPy and SciPy there are many
-            if is_fault(error):
-                raise
-            reason = str(error) or type(error).__name__
-            raise FileFormatError(f"is no .npz file that vech reads: {reason}", path) from error
+    with path.open("rb") as file, reading(path, "is no .npz file that vech reads"):
+        return _load(file, path)
 
 
 def _load(file: BinaryIO, path: Path) -> Content:
@@ -158,19 +149,11 @@ def write(path: Path, store: Packed | SparseHalf, *, overwrite: bool = True) -> 
         np.savez(file, allow_pickle=False, **cast("dict[str, Any]", arrays))
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the whole matrix as SciPy's save_npz does, not compressed, as CSR or CSC."""
     from scipy.sparse import save_npz
 
-    matrix = store.to_csc(threads=threads) if to == "csc" else store.to_csr(threads=threads)
+    matrix = (store.to_csc if to == "csc" else store.to_csr)(threads=how.get("threads"))
     with atomic(path, overwrite) as file:
         save_npz(file, matrix, compressed=False)
 

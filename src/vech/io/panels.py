@@ -1,12 +1,12 @@
 """Writes the full matrix of a store in panels of rows, in bounded memory."""
 
 import os
-from collections.abc import Callable
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, TypedDict
 
 import numpy as np
 
-from vech.arrays import memory_limit
+from vech.arrays import Array, memory_limit
 from vech.io.drafts import reserve
 from vech.store import Store
 
@@ -22,6 +22,13 @@ STEP = 64 << 20
 
 Progress = Callable[[int, int], object]
 """Called with the bytes done and the bytes in all."""
+
+
+class How(TypedDict, total=False):
+    """How a full matrix is written, beside where: by how many threads, and telling whom."""
+
+    threads: int | None
+    progress: Progress | None
 
 
 def write_panels(
@@ -44,6 +51,18 @@ def write_panels(
                 _let_go(file, begin + done)
             if progress is not None:
                 progress(done, total)
+
+
+def blocks(
+    store: Store, height: int, *, threads: int | None = None, progress: Progress | None = None
+) -> Iterator[tuple[int, Array]]:
+    """The full matrix of `store` by rows, so many at a time, each with the number of its first row."""
+    row_bytes = store.n * store.dtype.itemsize
+    for start in range(0, store.n, height):
+        stop = min(store.n, start + height)
+        yield start, store.expand(rows=slice(start, stop), threads=threads)
+        if progress is not None:
+            progress(stop * row_bytes, store.n * row_bytes)
 
 
 def _let_go(file: BinaryIO, end: int) -> None:

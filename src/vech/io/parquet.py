@@ -1,18 +1,19 @@
 """Parquet and Feather: a full matrix, column by column, as data frames with labels are saved."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Unpack
 
 import numpy as np
 
 from vech.arrays import Array, check_memory, native
+from vech.frames import EXACT_INTEGERS
+from vech.io.columnar import arrow, is_parquet, save
 from vech.io.content import Abilities, Content
 from vech.io.description import describe, parse
 from vech.io.drafts import atomic
-from vech.io.errors import FileFormatError, is_fault
-from vech.io.panels import Progress
+from vech.io.errors import FileFormatError, reading
+from vech.io.panels import How
 from vech.packed.packed import Packed
 from vech.store import Store
 
@@ -21,23 +22,11 @@ CAN = Abilities(expand=("dense",), labels=True, full_labels=True)
 META = b"vech_meta"
 """The key of the description in the metadata of the schema."""
 
-EXACT = 2**53
-"""Integers beyond are not all floats."""
-
 
 def load(path: Path) -> Content:
     """Load the full matrix, and its labels: of the description, the saved index, or the names of columns."""
-    try:
-        table = _read(path)
-        return _content(table, path)
-    except (FileFormatError, MemoryError, ImportError):
-        raise
-    except Exception as error:  # of pyarrow there are many
-        if is_fault(error):
-            raise
-        raise FileFormatError(
-            f"cannot be read by pyarrow: {str(error) or type(error).__name__}", path
-        ) from error
+    with reading(path, "cannot be read by pyarrow"):
+        return _content(_read(path), path)
 
 
 def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
@@ -45,17 +34,9 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
     expand(path, store, "dense", overwrite=overwrite)
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the same: these files hold full matrices alone."""
-    pyarrow = _pyarrow()
+    pyarrow = arrow()
     if store.dtype.kind not in "?biuf" or store.dtype.itemsize == 0:
         raise TypeError(f"{path}: holds bool, integers and real numbers, not {store.dtype}: write .npz")
     check_memory(2 * store.n**2 * store.dtype.itemsize, "write .npz, which holds the half")
@@ -66,16 +47,7 @@ def expand(
         raise TypeError(f"{path}: holds labels of one type, each once: write .npz ({error})") from error
     table = table.replace_schema_metadata((table.schema.metadata or {}) | {META: meta})
     with atomic(path, overwrite) as file:
-        _writer(path)(table, file)
-
-
-def _pyarrow() -> Any:
-    try:
-        import pyarrow.feather
-        import pyarrow.parquet
-    except ImportError:
-        raise ImportError('.parquet and .feather need pyarrow: pip install "vech[parquet]"') from None
-    return pyarrow
+        save(table, file, path)
 
 
 def _frame(store: Store) -> Any:
@@ -90,22 +62,11 @@ def _frame(store: Store) -> Any:
     )
 
 
-def _is_parquet(path: Path) -> bool:
-    return path.suffix.lower() == ".parquet"
-
-
-def _writer(path: Path) -> Callable[[Any, BinaryIO], None]:
-    pyarrow = _pyarrow()
-    if _is_parquet(path):
-        return lambda table, file: pyarrow.parquet.write_table(table, file)
-    return lambda table, file: pyarrow.feather.write_feather(table, file)
-
-
 def _read(path: Path) -> Any:
     """The table, after its size has been judged where the file says it before its numbers."""
-    pyarrow = _pyarrow()
+    pyarrow = arrow()
     with path.open("rb") as file:
-        if not _is_parquet(path):
+        if not is_parquet(path):
             return pyarrow.feather.read_table(file, memory_map=False)
         with pyarrow.parquet.ParquetFile(file) as held:
             rows, columns = held.metadata.num_rows, len(held.schema_arrow.names)
@@ -137,7 +98,7 @@ def _content(table: Any, path: Path) -> Content:
 
 def _index(table: Any, metadata: dict[bytes, bytes], path: Path) -> set[int]:
     """Which columns are an index that pandas saved, or text before the numbers: names of rows."""
-    types = _pyarrow().types
+    types = arrow().types
     names = table.schema.names
     if b"pandas" in metadata:
         saved = json.loads(metadata[b"pandas"]).get("index_columns", [])
@@ -148,7 +109,7 @@ def _index(table: Any, metadata: dict[bytes, bytes], path: Path) -> set[int]:
 
 def _numbers(table: Any, chosen: list[int], path: Path) -> Array:
     """The numbers of the columns: of one dtype, or of integers and floats that are floats together."""
-    types = _pyarrow().types
+    types = arrow().types
     names, kinds = table.schema.names, table.schema.types  # made anew at each asking
     columns = []
     for k in chosen:
@@ -163,7 +124,7 @@ def _numbers(table: Any, chosen: list[int], path: Path) -> Array:
     dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype("f8")
     for k, column in zip(chosen, columns, strict=True):
         integers = column.dtype.kind in "iu" and dtype.kind == "f"
-        inexact = integers and np.any((column > EXACT) | (column < -EXACT))
+        inexact = integers and np.any((column > EXACT_INTEGERS) | (column < -EXACT_INTEGERS))
         if inexact or (column.dtype.kind == "b") != (dtype.kind == "b"):
             raise FileFormatError(
                 f"has the column {names[k]!r} of {column.dtype} beside others that do not fit with it", path
@@ -195,5 +156,5 @@ def _labels(
 
 def _values(column: Any) -> list[Any]:
     """The values of a column as Python has them; times as pandas has them."""
-    types = _pyarrow().types
+    types = arrow().types
     return list(column.to_pandas()) if types.is_timestamp(column.type) else column.to_pylist()

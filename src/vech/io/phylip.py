@@ -4,10 +4,10 @@ https://phylipweb.github.io/phylip/doc/distance.html
 """
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, starmap
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 
@@ -15,9 +15,9 @@ from vech.arrays import Array
 from vech.io.cells import rules
 from vech.io.content import Abilities, Content
 from vech.io.errors import FileFormatError
-from vech.io.lines import Lines, read_text
+from vech.io.lines import filled
 from vech.io.number_lines import numbers_of
-from vech.io.panels import Progress
+from vech.io.panels import How
 from vech.io.text_rows import check_real, text_file, text_rows
 from vech.io.triangles import check_labels
 from vech.layouts.dialects import as_layout
@@ -120,15 +120,7 @@ def write(path: Path, store: Store, *, overwrite: bool = True) -> None:
     expand(path, store, "dense", overwrite=overwrite)
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the square, each row in one line behind its name."""
     check_real(store, path)
     if store.kind != "symmetric" or store.diagonal().any() or not store.n:
@@ -136,7 +128,7 @@ def expand(
     labels = _written_labels(store, path)
     with text_file(path, overwrite) as text:
         text.write(f"{store.n}\n")
-        for label, row in zip(labels, text_rows(store, " ", threads=threads, progress=progress), strict=True):
+        for label, row in zip(labels, text_rows(store, " ", **how), strict=True):
             text.write(f"{label:<{STRICT}} {row}\n")
 
 
@@ -161,10 +153,7 @@ def _written_labels(store: Store, path: Path) -> list[str]:
 
 
 def _lines(path: Path, encoding: str | None) -> Iterator[Line]:
-    lines = Lines(path, read_text(path, encoding))
-    while (text := lines.next()) is not None:
-        if text.strip():
-            yield Line(lines.line, text.rstrip())
+    return starmap(Line, filled(path, encoding))
 
 
 def _count(line: Line | None, path: Path) -> int:

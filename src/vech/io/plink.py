@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from vech.io.content import Abilities, Content
 from vech.io.drafts import draft
 from vech.io.errors import MAP_FROM, FileFormatError, naming
 from vech.io.individuals import ids_text, publish_with_ids, read_ids
-from vech.io.panels import Progress, write_panels
+from vech.io.panels import How, write_panels
 from vech.layouts.layout import Layout
 from vech.packed.packed import Packed
 from vech.store import Store
@@ -100,15 +100,7 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
         publish_with_ids(numbers, _ids(numbers.target), text)
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the square in panels of rows, and the labels into the `.id` file."""
     matrix = _matrix(path)
     if not matrix.square:
@@ -117,7 +109,7 @@ def expand(
         )
     text = _checked_ids(path, store, matrix)
     with draft(path, overwrite) as numbers:
-        write_panels(numbers.file, store, threads=threads, progress=progress)
+        write_panels(numbers.file, store, **how)
         numbers.seal()
         publish_with_ids(numbers, _ids(numbers.target), text)
 

@@ -16,7 +16,7 @@ from vech.arrays import Array
 from vech.io.cells import rules, shown
 from vech.io.content import Abilities, Content
 from vech.io.errors import FileFormatError
-from vech.io.lines import Lines, read_text
+from vech.io.lines import filled
 from vech.io.triangles import check_labels
 from vech.layouts.dialects import as_layout
 from vech.packed.packed import Packed
@@ -91,11 +91,7 @@ def load(path: Path, *, encoding: str | None = None) -> Content:
 
 
 def _lines(path: Path, encoding: str | None) -> Iterator[tuple[int, str]]:
-    lines = Lines(path, read_text(path, encoding))
-    while (text := lines.next()) is not None:
-        text = text.rstrip()
-        if text and not PROMPT.match(text):
-            yield lines.line, text
+    return ((line, text) for line, text in filled(path, encoding) if not PROMPT.match(text))
 
 
 def _blocks(path: Path, encoding: str | None) -> list[Block]:

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Unpack
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from vech.io.content import Abilities, Content
 from vech.io.drafts import atomic
 from vech.io.dtypes import check_dtype
 from vech.io.errors import MAP_FROM, FileFormatError
-from vech.io.panels import Progress, write_panels
+from vech.io.panels import How, write_panels
 from vech.packed.packed import Packed
 from vech.store import Store
 
@@ -47,15 +47,7 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
         file.write(np.ascontiguousarray(store.half).view(np.uint8).data)
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the full matrix by rows in panels; n and dtype are not in the file."""
     with atomic(path, overwrite) as file:
-        write_panels(file, store, threads=threads, progress=progress)
+        write_panels(file, store, **how)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -24,13 +23,15 @@ from vech.arrays import (
 from vech.covariance.data import BLOCK_BYTES, as_block
 from vech.io import columnar, workbook
 from vech.io.arrays import read_array
-from vech.io.cells import BLANK, checked_separator, rules
+from vech.io.cells import BLANK, checked_separator, quoted, rules
 from vech.io.columns import Drop, Wanted, choose, wanted
 from vech.io.delimited import Form, Reader
 from vech.io.drafts import atomic
 from vech.io.dtypes import check_dtype
 from vech.io.errors import FileFormatError, naming
-from vech.io.lines import PACKED, Lines, check_encoding, read_text
+from vech.io.gz import SUFFIX as PACKED
+from vech.io.gz import packed
+from vech.io.lines import Lines, check_encoding, read_text
 
 TEXT = (".csv", ".tsv", ".txt")
 COLUMNAR = (".parquet", ".feather")
@@ -531,14 +532,11 @@ def write_table(
     if mark == decimal:
         raise ValueError(f"{path}: sep={sep!r} is the decimal mark too: choose one of them")
     _check_labels(names, index, path)
-    with atomic(path, overwrite) as file:
+    with atomic(path, overwrite) as draft, packed(draft, path) as file:
         if suffix in COLUMNAR:
-            columnar.write(file, suffix, numbers, names or list(map(str, range(numbers.shape[1]))), index)
+            columnar.write(file, path, numbers, names or list(map(str, range(numbers.shape[1]))), index)
         elif not text:
             workbook.write(file, numbers, names, index)
-        elif suffix.endswith(PACKED):
-            with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
-                _write_text(packed, numbers, names, index, mark, decimal)
         else:
             _write_text(file, numbers, names, index, mark, decimal)
 
@@ -581,19 +579,18 @@ def _check_labels(names: list[str] | None, index: list[str] | None, path: Path) 
 
 
 def _write_text(
-    file: BinaryIO | gzip.GzipFile,
+    file: BinaryIO,
     numbers: Array,
     names: list[str] | None,
     index: list[str] | None,
     sep: str,
     decimal: str,
 ) -> None:
-    def quoted(label: str) -> str:
-        plain = not set(label) & {sep, '"', "\n", "\r"} and not (sep == BLANK and "\t" in label)
-        return label if plain else '"' + label.replace('"', '""') + '"'
-
     if names is not None:
-        head = [*(['""' if sep == BLANK else ""] if index is not None else []), *map(quoted, names)]
+        head = [
+            *(['""' if sep == BLANK else ""] if index is not None else []),
+            *(quoted(name, sep) for name in names),
+        ]
         file.write((sep.join(head) + "\n").encode())
     height = max(1, BLOCK_BYTES // (8 * numbers.shape[1]))
     for start in range(0, len(numbers), height):
@@ -605,7 +602,7 @@ def _write_text(
             rows = [row.replace("nan", "NaN").replace("inf", "Inf") for row in rows]
         if index is not None:
             rows = [
-                quoted(label) + sep + row
+                quoted(label, sep) + sep + row
                 for label, row in zip(index[start : start + height], rows, strict=True)
             ]
         file.write(("\n".join(rows) + "\n").encode())

@@ -4,11 +4,11 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, Unpack
 
 from vech.io.drafts import atomic
 from vech.io.gz import packed
-from vech.io.panels import Progress
+from vech.io.panels import How, blocks
 from vech.store import Store
 
 TEXT = 1 << 22
@@ -34,20 +34,12 @@ def check_real(store: Store, path: Path) -> None:
         raise TypeError(f"{path}: cells of a table hold real numbers, not {store.dtype}: write .npy or .npz")
 
 
-def text_rows(
-    store: Store, mark: str, *, threads: int | None = None, progress: Progress | None = None
-) -> Iterator[str]:
+def text_rows(store: Store, mark: str, **how: Unpack[How]) -> Iterator[str]:
     """The rows of the full matrix, `mark` between their numbers, in bounded memory."""
-    n, height = store.n, max(1, TEXT // max(1, store.n))
-    for start in range(0, n, height):
-        stop = min(n, start + height)
-        panel = store.expand(rows=slice(start, stop), threads=threads)
+    for _, panel in blocks(store, max(1, TEXT // max(1, store.n)), **how):
         if panel.dtype.kind == "b":
             panel = panel.astype("u1")
         exact = panel.dtype.kind in "iu" or panel.dtype.itemsize == 8  # whose repr Python has
         for row in panel:
             numbers = map(repr, row.tolist()) if exact else row.astype(str)
             yield mark.join(numbers)
-        if progress is not None:
-            size = n * store.dtype.itemsize
-            progress(stop * size, n * size)

@@ -71,22 +71,24 @@ class Rows:
 
     def without_first(self) -> "Rows":
         """The rows without the first number of each."""
+        return self._cut(1, 0)
+
+    def without_last(self) -> "Rows":
+        """The rows without the last number of each."""
+        return self._cut(0, 1)
+
+    def _cut(self, first: int, last: int) -> "Rows":
         rest = Rows(self.path)
         for numbers, line, (lead, trail) in zip(self.numbers, self.lines, self._empty, strict=True):
-            rest.add(numbers[1:], line, (max(0, lead - 1), min(trail, len(numbers) - 1)))
+            kept = numbers[first : len(numbers) - last]
+            empty = (max(0, min(lead - first, len(kept))), max(0, min(trail - last, len(kept))))
+            rest.add(kept, line, empty)
         return rest
 
     @property
     def ends_empty(self) -> bool:
         """Whether the last cell of each row is empty."""
         return all(trail for _, trail in self._empty)
-
-    def without_last(self) -> "Rows":
-        """The rows without the last number of each."""
-        rest = Rows(self.path)
-        for numbers, line, (lead, trail) in zip(self.numbers, self.lines, self._empty, strict=True):
-            rest.add(numbers[:-1], line, (min(lead, len(numbers) - 1), max(0, trail - 1)))
-        return rest
 
     def content(
         self, labels: Sequence[Any] | None = None, *, n: int | None = None, diagonal: str | None = None

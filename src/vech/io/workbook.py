@@ -14,7 +14,7 @@ import numpy as np
 
 from vech.arrays import Array, check_memory
 from vech.covariance.data import EXACT_INTEGERS
-from vech.io.errors import FileFormatError, is_fault
+from vech.io.errors import FileFormatError, reading
 
 NEEDS = "needs pandas and openpyxl (.xls: xlrd), which the extra 'excel' of vech installs"
 UNPACKED = 20
@@ -31,19 +31,13 @@ def read_text(path: Path, sheet: str | int | None) -> bytes:
     except ImportError:
         raise ImportError(f"{path}: {path.suffix} {NEEDS}") from None
     try:
-        _check_size(path)
-        with pandas.ExcelFile(path) as book:
-            name = _sheet(book.sheet_names, sheet, path)
-            frame = pandas.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
+        with reading(path, "is no workbook that pandas reads"):
+            _check_size(path)
+            with pandas.ExcelFile(path) as book:
+                name = _sheet(book.sheet_names, sheet, path)
+                frame = pandas.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
     except ImportError as error:
         raise ImportError(f"{path}: {path.suffix} {NEEDS}: {error}") from None
-    except (FileFormatError, MemoryError):
-        raise
-    except Exception as error:  # of each engine there are others
-        if is_fault(error):
-            raise
-        reason = " ".join(str(error).split()[:40])
-        raise FileFormatError(f"is no workbook that pandas reads: {reason}", path) from error
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for row in frame.itertuples(index=False, name=None):
@@ -84,11 +78,19 @@ def _cell(value: Any) -> str:
     return " ".join(str(value).splitlines()) if value is not None else ""
 
 
+def cell(sheet: Any, value: Any, kind: str) -> Any:
+    """A cell of a type that openpyxl shall not tell by the value: of numbers, it writes 16 digits only."""
+    from openpyxl.cell import WriteOnlyCell
+
+    made = WriteOnlyCell(sheet, repr(value) if kind == "n" else value)
+    made.data_type = kind
+    return made
+
+
 def write(file: BinaryIO, numbers: Array, names: Sequence[str] | None, index: Sequence[str] | None) -> None:
     """Write one sheet; numbers with the fewest digits that give them back."""
     try:
         from openpyxl import Workbook
-        from openpyxl.cell import WriteOnlyCell
     except ImportError:
         raise ImportError(f".xlsx {NEEDS}") from None
     rows, columns = len(numbers) + (names is not None), numbers.shape[1] + (index is not None)
@@ -102,17 +104,14 @@ def write(file: BinaryIO, numbers: Array, names: Sequence[str] | None, index: Se
     book = Workbook(write_only=True)
     sheet = book.create_sheet()
 
-    def cell(number: Any) -> Any:
-        made = WriteOnlyCell(sheet, None)
-        if not math.isnan(number):
-            made._value = repr(number)  # openpyxl itself writes 16 digits, and some numbers need 17
-        return made
+    def written(number: Any) -> Any:
+        return None if math.isnan(number) else cell(sheet, number, "n")
 
     if names is not None:
         sheet.append([*([""] if index is not None else []), *names])
     for k, row in enumerate(numbers.tolist()):
         if index is not None:
-            sheet.append([index[k], *map(cell, row)])
+            sheet.append([index[k], *map(written, row)])
         else:  # a row without anything would not be one
-            sheet.append([*map(cell, row)] if not all(map(math.isnan, row)) else ["NaN"] * len(row))
+            sheet.append([*map(written, row)] if not all(map(math.isnan, row)) else ["NaN"] * len(row))
     book.save(file)

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from vech.arrays import Array, native
 from vech.io.content import Abilities, Content
@@ -17,17 +17,17 @@ from vech.io.datasets import (
     check_numbers,
     content,
     could_be_matrix,
+    dataset_path,
     description,
     only,
-    parted,
     plain_labels,
     read_blocks,
     write_rows,
 )
 from vech.io.drafts import EXISTS, locked, sync_folder
-from vech.io.errors import FileFormatError, is_fault
+from vech.io.errors import FileFormatError, reading
 from vech.io.labels import encode_labels
-from vech.io.panels import Progress
+from vech.io.panels import How
 from vech.packed.packed import Packed
 from vech.store import Store
 
@@ -46,24 +46,16 @@ CHUNK = 8 << 20
 def load(path: Path, *, verify: bool = False) -> Content:
     """Load an array: the one that is named, or the only one that could be a matrix."""
     zarr = _zarr()
-    store, inside = parted(path)
+    store, inside = dataset_path(path)
     if not store.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder, and a Zarr store is one", str(store))
-    try:
+    with reading(path, "is no Zarr array that vech reads", ValueError):
         array = _open(store, inside, path)
         if isinstance(array, zarr.Group):
             inside = only((f"{inside}/{name}".strip("/") for name in _matrices(array)), store)
             array = _open(store, inside, path)
         labels = _labels(array, store, inside, path)
         return content(array, array.attrs.get(META), labels, lambda: _numbers(array), path, verify=verify)
-    except (ValueError, MemoryError, ImportError):
-        raise
-    except Exception as error:
-        if is_fault(error):
-            raise
-        raise FileFormatError(
-            f"is no Zarr array that vech reads: {str(error) or type(error).__name__}", path
-        ) from error
 
 
 def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
@@ -84,21 +76,13 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
     _write(path, store, shape, (max(1, min(side, *shape)),), attributes, fill, overwrite)
 
 
-def expand(
-    path: Path,
-    store: Store,
-    to: str,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = True,
-) -> None:
+def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the full matrix as an array, in blocks of rows; what else the store holds stays."""
     check_numbers(store.dtype, path)
     chunks = (max(1, min(store.n, 1024)),) * 2
 
     def fill(array: Any) -> None:
-        write_rows(array, store, threads=threads, progress=progress)
+        write_rows(array, store, **how)
 
     _write(path, store, store.shape, chunks, {}, fill, overwrite)
 
@@ -162,7 +146,7 @@ def _write(
 ) -> None:
     """Make an array under another name, which then takes the place of what is there."""
     zarr = _zarr()
-    root, inside = parted(path)
+    root, inside = dataset_path(path)
     if not inside:
         raise ValueError(f"{path}: say the name of the array: {root.name}::/matrix")
     target = Path(os.path.realpath(root / inside))

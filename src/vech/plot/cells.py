@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from vech.arrays import Array
+from vech.derived import pairs
 from vech.store import Store
 
-PANEL_BYTES = 2**24  # rows of the matrix looked at together
 SUMMARIES = ("mean", "extreme")
 
 Panel = tuple[int, Array]
@@ -53,9 +53,7 @@ def read(S: Store, rows: Array | None, pixels: int, summary: str, *, diagonal: b
 
 def panels(S: Store) -> Iterator[Panel]:
     """The rows of a store, a few at a time, in a dtype to compute with, and where they begin."""
-    height = max(1, PANEL_BYTES // (8 * S.n))
-    for first in range(0, S.n, height):
-        rows = S.expand(slice(first, min(first + height, S.n)))
+    for first, rows in pairs.panels(S):
         yield first, rows if rows.dtype.char in "fd" else rows.astype(np.float64)
 
 

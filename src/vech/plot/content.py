@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array, family
+from vech.layouts.kind import Kind
 from vech.layouts.layout import one_of
 from vech.plot.cells import Facts
 from vech.store import Store
@@ -26,6 +27,14 @@ class Scale(NamedTuple):
     extend: str  # as matplotlib's colour bars say it: "neither", "min", "max" or "both"
 
 
+def check_said(S: Store, content: str | None, labels: bool | None) -> None:
+    """Refuse contents that are none, and labels that S has not."""
+    if content is not None:
+        one_of("content", content, tuple(MAPS))
+    if labels and S.labels is None:
+        raise ValueError("S has no labels to draw: vech.Packed(half, layout, labels=...) gives it some")
+
+
 def recognised(S: Store, facts: Facts) -> str | None:
     """What a matrix is, whatever the sign of one of its numbers: a correlation, distances; or None.
 
@@ -33,7 +42,7 @@ def recognised(S: Store, facts: Facts) -> str | None:
     distances, or similarities where only nonzeros are stored. NaN and infinities do not count.
     """
     own = facts.diagonal[np.isfinite(facts.diagonal)]
-    if S.kind.startswith("skew") or not own.size:
+    if Kind(S.kind).negates or not own.size:
         return None
     room = 0.0 if family(S.dtype) != "f" else 1e-6 if S.dtype.itemsize >= 4 else 0.02
     if (np.abs(own - 1) <= room).all() and facts.largest <= 1 + room:

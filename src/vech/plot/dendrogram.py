@@ -8,10 +8,8 @@ from vech.arrays import Array
 from vech.plot.axes import FAINT, colours, ink
 from vech.plot.linkage import leaves
 
-WHOLE, BRANCHES = (
-    60,
-    30,
-)  # leaves up to which a tree is drawn whole, and branches of a larger one; below are wedges
+# leaves up to which a tree is drawn whole, and branches of a larger one; below are wedges
+WHOLE, BRANCHES = 60, 30
 CLUSTERS = 8  # that have colours, at most
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array
-from vech.layouts.layout import as_integer, one_of
+from vech.layouts.layout import as_integer
 from vech.plot.axes import (
     FAINT,
     NEGATIVE,
@@ -23,7 +23,7 @@ from vech.plot.axes import (
     wrapped,
 )
 from vech.plot.cells import read
-from vech.plot.content import MAPS, recognised
+from vech.plot.content import check_said, recognised
 from vech.plot.groups import coded, inks, legend_entries
 from vech.plot.place import SMALLEST, Place
 from vech.plot.strongest import Pairs, strongest
@@ -117,10 +117,7 @@ def graph(
     check_store(S, "graph")
     if as_integer("k", k) < 1:
         raise ValueError(f"k must be at least 1, not {k}: it is the number of pairs to draw")
-    if content is not None:
-        one_of("content", content, tuple(MAPS))
-    if labels and S.labels is None:
-        raise ValueError("S has no labels to draw: vech.Packed(half, layout, labels=...) gives it some")
+    check_said(S, content, labels)
     codes, names = coded(groups, S.n) if groups is not None else (None, [])
     seen = content or recognised(S, read(S, None, 1, "mean", diagonal=False).facts)
     are_distances = seen == "distance"

@@ -12,7 +12,7 @@ from vech.layouts.layout import one_of
 from vech.plot import linkage as trees
 from vech.plot.axes import check_store
 from vech.plot.cells import SUMMARIES, read
-from vech.plot.content import MAPS, recognised, scale
+from vech.plot.content import check_said, recognised, scale
 from vech.plot.dendrogram import draw_dendrogram
 from vech.plot.frame import Frame
 from vech.plot.groups import coded, draw_bands, legend_entries
@@ -148,10 +148,7 @@ def heatmap(
     check_store(S, "heatmap")
     check_sizes(pixels, triangle)
     one_of("summary", summary, SUMMARIES)
-    if content is not None:
-        one_of("content", content, tuple(MAPS))
-    if labels and S.labels is None:
-        raise ValueError("S has no labels to draw: vech.Packed(half, layout, labels=...) gives it some")
+    check_said(S, content, labels)
     codes, names = coded(groups, S.n) if groups is not None else (None, [])
     rows, links = _ordered(S, order, distance, method, content)
 

@@ -3,7 +3,6 @@
 import numpy as np
 
 from vech.arrays import Array, family
-from vech.moves.converting import convert
 from vech.packed.packed import packed
 from vech.store import Store
 
@@ -33,11 +32,7 @@ def condensed(distance: Store, n: int) -> Array:
     is_dense = isinstance(distance, Store) and distance.describe().triangle is None
     if not is_dense or family(distance.dtype) not in "biuf" or distance.n != n:
         raise TypeError(f"distance must be a real Packed of side {n}, not {distance!r}")
-    whole = packed(distance).astype(np.float64)
-    if whole.layout.implied is None:
-        whole = whole.copy() if whole is distance else whole
-        whole.set_diagonal(0)
-    half = convert(whole.half, whole.layout, "condensed")
+    half = distance.to_condensed(drop_diagonal=True).astype(np.float64, copy=False)
     if not (np.isfinite(half).all() and (half >= 0).all()):
         raise ValueError("distances must be finite and not negative")
     return half

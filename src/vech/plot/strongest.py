@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vech.arrays import Array
+from vech.derived.pairs import stored
 from vech.plot.cells import panels
 from vech.store import Store
 
@@ -25,10 +26,8 @@ def strongest(S: Store, k: int, *, smallest: bool = False) -> Pairs:
     """
     best = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
     if S.describe().triangle is not None:
-        stored = S.to_coo(part="lower")
-        off = stored.row > stored.col
-        i, j = stored.row[off].astype(np.int64), stored.col[off].astype(np.int64)
-        return _best(Pairs(i, j, stored.data[off].astype(np.float64)), k, smallest)
+        j, i, values = stored(S, diagonal=False)
+        return _best(Pairs(i, j, values.astype(np.float64)), k, smallest)
     for first, panel in panels(S):
         panel = panel[:, : first + len(panel)]
         size = np.where(np.isfinite(panel), np.abs(panel), 0 if not smallest else np.inf)

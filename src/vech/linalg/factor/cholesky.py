@@ -192,9 +192,8 @@ class Cholesky:
         4.0
         """
         factor = self._rectangle
-        exponent = (
-            2 * math.frexp(factor.largest())[1]
-        )  # of S: divided by its power of two, no inverse overflows
+        # of S: divided by its power of two, no inverse overflows
+        exponent = 2 * math.frexp(factor.largest())[1]
 
         def multiply(x: Array) -> Array:
             return factor.multiply(times_power(factor.multiply_conjugate(x), -exponent))
