@@ -52,7 +52,7 @@ def visible(text: str) -> str:
 
 
 def is_fault(error: Exception) -> bool:
-    """Whether the system could not read: not what a file holds, though what it holds may send a seek to nowhere."""
+    """Whether the system could not read; what a file holds is no such error, but may send a seek nowhere."""
     return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
 
 
