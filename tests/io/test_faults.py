@@ -1,4 +1,4 @@
-"""Every call that writes fails, is interrupted or is the last before SIGKILL: the old matrix is read, or the new.
+"""Every call that writes fails, is interrupted or precedes SIGKILL: the old matrix is read, or the new.
 
 As SQLite is tested: the k-th call of write, flush, fsync, close, rename, link, unlink, open goes wrong, for
 every k until a run comes through. What is read afterwards is never a third matrix, and never an error.

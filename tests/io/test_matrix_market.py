@@ -412,7 +412,8 @@ def test_a_very_long_wrong_line_is_quoted_in_part(path):
 def test_a_field_that_there_is_not(path):
     path.write_text("%%MatrixMarket matrix coordinate odd symmetric\n3 3 1\n1 1 1\n")
     with fails(
-        f"{path}, line 1: says the field 'odd': real, double, integer, unsigned-integer, complex or pattern fits"
+        f"{path}, line 1: says the field 'odd': "
+        f"real, double, integer, unsigned-integer, complex or pattern fits"
     ):
         vech.read(path)
 
@@ -665,11 +666,13 @@ HEADER = b"%%MatrixMarket matrix coordinate real symmetric\n"
     [
         (HEADER, "is no whole gzip file: Not a gzipped file"),
         (gzip.compress(HEADER + b"2 2 1\n1 1 5\n")[:-9], "is no whole gzip file: Compressed file ended"),
-        (gzip.compress(HEADER + b"2 2 1\n1 2 5\n"), "line 3: is symmetric, so it holds what lies below the diagonal"),
+        (gzip.compress(HEADER + b"2 2 1\n1 2 5\n"),
+         "line 3: is symmetric, so it holds what lies below the diagonal"),
         (gzip.compress(HEADER + b"2 2 1\n1 x 5\n"), "line 3: holds '1 x 5', and 'row column number' fits"),
         (gzip.compress(HEADER + b"2 2 2\n1 1 5\n"), "byte 60: says 2 entries, and ends after 1"),
         (gzip.compress(HEADER + b"2 2 99999999\n1 1 5\n"), "says 99,999,999 numbers, and has "),
-        (gzip.compress(HEADER + b"%" * (65 << 20)), "has a line of more than 67,108,864 bytes, when it is unpacked"),
+        (gzip.compress(HEADER + b"%" * (65 << 20)),
+         "has a line of more than 67,108,864 bytes, when it is unpacked"),
     ],
 )  # fmt: skip
 def test_a_packed_file_is_not_believed_either(tmp_path, data, message):

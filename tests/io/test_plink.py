@@ -1,4 +1,4 @@
-"""Binary matrices of GCTA and PLINK, against each other: a square that PLINK wrote says what its triangle is."""
+"""Binary matrices of GCTA and PLINK, against each other: PLINK's square says what its triangle is."""
 
 import os
 import re
@@ -231,7 +231,8 @@ def test_what_does_not_fit_is_refused(tmp_path):
     ]:
         with pytest.raises(TypeError, match=re.escape(words)):
             vech.write(tmp_path / name, store)
-    with pytest.raises(ValueError, match=r"x.king.bin: the diagonal .* vech.io.expand .vech expand. writes the square"):
+    message = r"x.king.bin: the diagonal .* vech.io.expand .vech expand. writes the square"
+    with pytest.raises(ValueError, match=message):
         vech.write(tmp_path / "x.king.bin", vech.Packed(half + 1, labels=labels))
     with pytest.raises(ValueError, match="GCTA's matrices are triangles"):
         vech.io.expand(tmp_path / "x.grm.bin", vech.Packed(half))
