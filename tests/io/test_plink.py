@@ -231,8 +231,9 @@ def test_what_does_not_fit_is_refused(tmp_path):
     ]:
         with pytest.raises(TypeError, match=re.escape(words)):
             vech.write(tmp_path / name, store)
-    message = r"x.king.bin: the diagonal .* vech.io.expand .vech expand. writes the square"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(
+        ValueError, match=r"x.king.bin: the diagonal .* vech.io.expand .vech expand. writes the square"
+    ):
         vech.write(tmp_path / "x.king.bin", vech.Packed(half + 1, labels=labels))
     with pytest.raises(ValueError, match="GCTA's matrices are triangles"):
         vech.io.expand(tmp_path / "x.grm.bin", vech.Packed(half))

@@ -212,7 +212,7 @@ S = vech.Packed(np.array([1.0, 0.5, 1.0]))
          "S[1, 1] is inf"),
         (lambda: linalg.to_correlation(vech.Packed(np.array([0.5]), "condensed")), ValueError,
          "S[0, 0] is 0.0"),
-        (lambda: linalg.to_correlation(np.eye(2)), TypeError,
+        (lambda: linalg.to_correlation(np.ones(3)), TypeError,
          "to_correlation takes a Packed store, not ndarray"),
         (lambda: linalg.to_correlation(vech.Packed(np.zeros(3), kind="skew")), TypeError,
          ("to_correlation needs a real symmetric or a Hermitian matrix, and S is skew: "

@@ -196,7 +196,7 @@ def partial_correlation(S: Packed, *, threads: int | None = None) -> Packed:
 def _covariance(S: Any, task: str, name: str = "S") -> Any:
     """Any store that can be a covariance."""
     if not isinstance(S, Store):
-        as_packed(S, task)
+        S = as_packed(S, task, name)
     check_numbers(S, task, name)
     check_selfadjoint(S, task, "S.scale(d) scales matrices of every kind", name)
     return S
