@@ -438,7 +438,7 @@ def test_a_file_may_end_with_its_sizes(path, end):
 
 
 def entries_of(path, lines, field="real", size=None, symmetry="general"):
-    size = size or f"1 {len(lines)} {len(lines)}"
+    size = size or f"{len(lines)} {len(lines)} {len(lines)}"
     path.write_text(
         f"%%MatrixMarket matrix coordinate {field} {symmetry}\n{size}\n" + "\n".join(lines) + "\n"
     )
