@@ -44,7 +44,8 @@ def rectangular(n: int) -> Iterator[Case]:
 
 ROWS = (
     Row(
-        "rectangular full packed, both into fresh memory (LAPACK fills one triangle of a full matrix, vech both)",
+        "rectangular full packed, both into fresh memory (LAPACK fills one triangle of a full matrix, "
+        "vech both)",
         "full copy",
         (Limit("LAPACK", must=1.0),),
         (1000, 1001, 4000, 4001),

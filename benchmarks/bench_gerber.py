@@ -1,4 +1,4 @@
-"""Gerber and Kendall from planes of bits: against skfolio, Riskfolio-Lib, BLAS on floats, SciPy and pandas."""
+"""Gerber and Kendall from planes of bits: against skfolio, Riskfolio-Lib, BLAS, SciPy and pandas."""
 
 from collections.abc import Iterator
 from functools import partial

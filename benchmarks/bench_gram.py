@@ -1,4 +1,4 @@
-"""Similarities between sparse rows, beside what makes both triangles, and MKL, which makes one of them unsorted."""
+"""Similarities between sparse rows, beside what makes both triangles, and MKL, which makes one, unsorted."""
 
 from collections.abc import Iterator
 from functools import partial

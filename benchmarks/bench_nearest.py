@@ -1,4 +1,4 @@
-"""The nearest correlation of an indefinite one: against statsmodels, and in units of an eigendecomposition."""
+"""The nearest correlation of an indefinite one: against statsmodels, in units of an eigendecomposition."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +13,7 @@ from vech.linalg import nearest_correlation, nearest_psd, shrink_to_psd
 
 
 def indefinite(n: int) -> peers.Array:
-    """Agreements over disagreements of which way 250 series move: half or more of its eigenvalues are negative."""
+    """Agreements over disagreements of how 250 series move: half or more of its eigenvalues are negative."""
     rng = np.random.default_rng(0)
     series = rng.normal(size=(250, 3)) @ rng.normal(size=(3, n)) + 1.5 * rng.normal(size=(250, n))
     moves = np.sign(series) * (np.abs(series) > 0.5 * series.std(axis=0))

@@ -1,4 +1,4 @@
-"""Products: a half times vectors and blocks of columns, against BLAS on the full matrix; sums against one read."""
+"""Products: a half times vectors and blocks, against BLAS on the full matrix; sums against one read."""
 
 from collections.abc import Callable, Iterator
 from functools import partial

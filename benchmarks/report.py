@@ -58,8 +58,8 @@ def _head(command: str, quick: bool) -> Iterator[str]:
         yield "**A quick run, tiny sizes and one round, to see that it runs: its numbers say nothing.**\n"
     yield (
         "Times are ratios within one process: the candidates of a case take turns, and each counts with its "
-        f"fastest of at least {measure.ROUNDS} rounds, after a warm-up, or with its one call where that takes more than "
-        f"{measure.SLOW_SECONDS} seconds. vech runs on one thread unless a "
+        f"fastest of at least {measure.ROUNDS} rounds, after a warm-up, or with its one call where "
+        f"that takes more than {measure.SLOW_SECONDS} seconds. vech runs on one thread unless a "
         "column says otherwise, and so do the others.\n"
     )
     yield "- full copy: `np.copyto(out, full)` into warm memory"

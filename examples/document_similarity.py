@@ -1,8 +1,8 @@
-"""Which functions of SciPy are told of in the same words: TF-IDF of their documentation, and all cosines at once.
+"""Which functions of SciPy are told of in the same words: TF-IDF of their docstrings, all cosines at once.
 
-The documents are the docstrings that SciPy ships, one for each public function. Their TF-IDF matrix is sparse, the
-matrix of their similarities is not: common words connect nearly all pairs. `vech.pairwise.cosine` computes one
-triangle of it, and keeps what is above a threshold.
+The documents are the docstrings that SciPy ships, one for each public function. Their TF-IDF matrix is
+sparse, the matrix of their similarities is not: common words connect nearly all pairs. `vech.pairwise.cosine`
+computes one triangle of it, and keeps what is above a threshold.
 
 Run: ``python examples/document_similarity.py``.
 """
@@ -24,7 +24,7 @@ THRESHOLD = 0.2
 
 
 def documents():
-    """Names and docstrings of the public functions of these modules; distributions share one text, and are left out."""
+    """Names and docstrings of these modules' functions, without distributions, which share one text."""
     found = {}
     for name in MODULES:
         module = importlib.import_module(f"scipy.{name}")

@@ -1,7 +1,7 @@
 """Gaussian-process regression on halves: the progress of diabetes from ten measurements.
 
-The kernel ``K = scale exp(-distance^2 / 2 length^2) + noise I`` is a half from the distances to the prediction.
-Its three parameters maximise the log marginal likelihood
+The kernel ``K = scale exp(-distance^2 / 2 length^2) + noise I`` is a half from the distances to the
+prediction. Its three parameters maximise the log marginal likelihood
 
     log p(y) = -(y^T K^-1 y + log det K + n log 2 pi) / 2.
 
@@ -21,7 +21,7 @@ UNIT = vech.Layout("lower", "columns", diagonal="one")  # SciPy's condensed orde
 
 
 class Process(NamedTuple):
-    """A fitted process: parameters (logarithms of scale, length, noise), what it learnt from, and its factor."""
+    """A fitted process: parameters (logarithms of scale, length, noise), its data, and its factor."""
 
     theta: np.ndarray
     X: np.ndarray

@@ -1,11 +1,12 @@
-"""Does the Gerber statistic make better portfolios? The comparison of its paper, on the French industry portfolios.
+"""Does the Gerber statistic make better portfolios? Its paper's comparison, on French's industry portfolios.
 
 Each month from 1951 on, five estimates of covariance from the last 24 months (historical, shrunk to constant
-correlation, Gerber with thresholds of 0.5, 0.7 and 0.9) choose among twelve industries: the highest mean return for
-a target volatility, long only, fully invested, with 10 basis points for each unit of turnover both in the choice and in
-the result. Where no portfolio has so low a volatility, the one of least variance is held. The set-up is that of Gerber,
-Markowitz, Ernst, Miao, Javid and Sargen (2022, Journal of Portfolio Management), with industries instead of their nine
-indices, which are not free; since those include bonds and gold, their targets are lower, 3 to 15 %.
+correlation, Gerber with thresholds of 0.5, 0.7 and 0.9) choose among twelve industries: the highest mean
+return for a target volatility, long only, fully invested, with 10 basis points for each unit of turnover both
+in the choice and in the result. Where no portfolio has so low a volatility, the one of least variance is
+held. The set-up is that of Gerber, Markowitz, Ernst, Miao, Javid and Sargen (2022, Journal of Portfolio
+Management), with industries instead of their nine indices, which are not free; since those include bonds and
+gold, their targets are lower, 3 to 15 %.
 
 Run: ``python examples/gerber_portfolios.py``; it needs linearmodels, which ships the data, and clarabel.
 """
@@ -33,7 +34,7 @@ INDUSTRIES = slice("NoDur", "Other")
 
 
 class Performance(NamedTuple):
-    """Of monthly returns after costs: a year's geometric return, volatility, Sharpe ratio; the deepest fall."""
+    """Of monthly returns after costs: yearly geometric return, volatility, Sharpe ratio; the deepest fall."""
 
     geometric: float
     volatility: float
@@ -48,7 +49,7 @@ def data():
 
 
 def choose(mean, root, target, held):
-    """The weights of highest ``mean @ w - COST |w - held|`` with ``|root.T @ w| <= target``, as a cone program."""
+    """The weights w of highest ``mean @ w - COST |w - held|``, ``|root.T @ w| <= target``: a cone program."""
     p = mean.size
     eye, none = np.eye(p), np.zeros((p, p))
     rows = np.block(
@@ -175,8 +176,8 @@ def main(months=None):
     )
     error = np.sqrt(12 / (len(returns) - WINDOW))
     print(
-        f"At one target Sharpe ratios differ by at most {spread:.2f}; the standard error of one is about {error:.2f}, "
-        f"that of a difference over the same months less."
+        f"At one target Sharpe ratios differ by at most {spread:.2f}; the standard error of one "
+        f"is about {error:.2f}, that of a difference over the same months less."
     )
 
 

@@ -1,9 +1,9 @@
 """Air, temple and trees: a photograph cut into regions by the Laplacian of its pixels.
 
-A random walker goes from each pixel to its neighbours, more readily to those of a like colour. Which of the marked
-regions does it meet first? The probabilities x solve ``L_UU x = -L_UM marks`` for the pixels U that are not marked: L.
-Grady, "Random walks for image segmentation", IEEE TPAMI 28(11), 2006. L is held as half a matrix, three numbers a
-pixel instead of five.
+A random walker goes from each pixel to its neighbours, more readily to those of a like colour. Which of the
+marked regions does it meet first? The probabilities x solve ``L_UU x = -L_UM marks`` for the pixels U that
+are not marked: L. Grady, "Random walks for image segmentation", IEEE TPAMI 28(11), 2006. L is held as half a
+matrix, three numbers a pixel instead of five.
 
 Run: ``python examples/image_segmentation.py``.
 """

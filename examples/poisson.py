@@ -1,7 +1,8 @@
 """Poisson's equation on half a matrix: -u_xx - u_yy = f in the unit square, u = 0 around it.
 
-With ``u = sin(pi x) sin(2 pi y)`` the right side is known, so the error of five points is, and it falls with h^2. The
-lowest vibrations of the same membrane are the smallest eigenvalues, ``pi^2 (j^2 + k^2)`` in the limit.
+With ``u = sin(pi x) sin(2 pi y)`` the right side is known, so the error of five points is, and it falls with
+h^2. The lowest vibrations of the same membrane are the smallest eigenvalues, ``pi^2 (j^2 + k^2)`` in the
+limit.
 
 Run: ``python examples/poisson.py``.
 """

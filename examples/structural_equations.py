@@ -31,7 +31,7 @@ VARIABLES = {
 
 
 class Model:
-    """Which factor each variable measures. Parameters: loadings, logarithms of own variances, correlations."""
+    """Which factor each variable measures. Parameters: loadings, log own variances, correlations."""
 
     def __init__(self, factor):
         self.factor = np.asarray(factor)

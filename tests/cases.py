@@ -74,7 +74,8 @@ DTYPES = {
         *("datetime64[ns]", "timedelta64[s]", ">M8[D]", ">m8[ms]"),
     )
 } | SMALL
-# Under a forced target the kernels alone are in question: how wide numbers are, and how they are negated and scaled.
+# Under a forced target the kernels alone are in question: how wide numbers are, and how they are negated and
+# scaled.
 FORCED = "VECH_TARGET" in os.environ
 MOVED = DTYPES
 if FORCED:
@@ -171,7 +172,7 @@ def pairwise(valid, **axes):
     sides = [(axis, len(values), len(values).bit_length()) for axis, values in enumerate(named)]
 
     def draw(pair):
-        """Indices of a valid case that contains the pair, or None. Most of the time of collecting is spent here."""
+        """Indices of a valid case that contains the pair, or None. Most time of collecting is spent here."""
         case = []
         for axis, side, bits in sides:
             k = getrandbits(bits)
@@ -182,7 +183,7 @@ def pairwise(valid, **axes):
         return tuple(case) if fitting else None
 
     def starts(pair):
-        """What `draw` fills up: the pair itself, then known cases with it put in. What none makes valid fits nowhere."""
+        """What `draw` fills up: the pair itself, then known cases with it put in; else it fits nowhere."""
         yield from itertools.repeat(pair, 40)
         for _ in range(min(80, 4 * len(chosen))):
             yield dict(enumerate(chosen[int(rng() * len(chosen))])) | pair
@@ -342,7 +343,7 @@ def sparse_half(dtype, length, density, *, salt=0):
 # ---- memory shapes -----------------------------------------------------------------------------------------
 
 
-# How an array may lie in a larger block of memory: the block's shape and dtype, and the cut that is the array.
+# How an array may lie in a larger block of memory: the block's shape and dtype, and the cut that is it.
 MEMORY = {
     "C": lambda shape, dtype: (shape, dtype, lambda block: block),
     "Fortran": lambda shape, dtype: (shape[::-1], dtype, lambda block: block.T),

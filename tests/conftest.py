@@ -1,4 +1,4 @@
-"""What every test has: fixed seeds, processes side by side, and the proof that a forced target really runs."""
+"""What every test has: fixed seeds, processes side by side, and proof that a forced target really runs."""
 
 import os
 from pathlib import Path

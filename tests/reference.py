@@ -1,8 +1,8 @@
 """Every operation as a double loop over (i, j): slow, obvious, and independent of the library.
 
-A number is kept as its raw bytes, so that a move is checked to the bit. Of a layout only its fields are read, and
-no index formula of the library is used: the order of a half is the order in which the loops of `cells` meet the
-cells, or the one in which the definition of an explicit order places them.
+A number is kept as its raw bytes, so that a move is checked to the bit. Of a layout only its fields are read,
+and no index formula of the library is used: the order of a half is the order in which the loops of `cells`
+meet the cells, or the one in which the definition of an explicit order places them.
 """
 
 import itertools
@@ -58,9 +58,10 @@ def _cells(triangle, traversal, with_diagonal, n):
 def rectangle(triangle, transposed, n):
     """LAPACK's rectangle in the order of memory: each cell of the matrix, and whether it is conjugated there.
 
-    As the comments of xTRTTF draw it: of the lower triangle the first columns as they are, below an empty row if
-    n is even, and the (conjugate) transpose of the other columns in the corner above them; of the upper triangle
-    the last columns as they are, and the (conjugate) transpose of the first ones in the corner below.
+    As the comments of xTRTTF draw it: of the lower triangle the first columns as they are, below an empty row
+    if n is even, and the (conjugate) transpose of the other columns in the corner above them; of the upper
+    triangle the last columns as they are, and the (conjugate) transpose of the first ones in the corner
+    below.
     """
     first, last = n // 2, n - n // 2
     rows, columns = (n, last) if n % 2 else (n + 1, last)
@@ -105,7 +106,7 @@ def side(length, layout):
 
 
 def formula(layout, i, j, n):
-    """The slot of (i, j) by the textbook's formulas in big integers: for sides whose cells nobody can list."""
+    """The slot of (i, j) by the textbook's formulas in big integers, for sides too large to list cells."""
     high, low = max(i, j), min(i, j)
     if isinstance(layout, RectangularFullPacked):
         first, last = n // 2, n - n // 2
@@ -251,7 +252,7 @@ def _nearest_small(x, dtype):
 
 
 def rescale(item, dtype, divisor, multiplier):
-    """x / divisor * multiplier in float64, shrinking first, rounded once; nothing happens if both are equal."""
+    """x / divisor * multiplier in float64, shrinking first, rounded once; nothing if both are equal."""
     if divisor == multiplier:
         return item
     results = []
@@ -334,7 +335,7 @@ def pack(full, layout, kind="symmetric", use="both"):
 
 @lru_cache(maxsize=256)
 def origins(source, target, n):
-    """Where each number of a target half comes from: its slot in the source, or None; from the other triangle?
+    """Where each number of a target half comes from: its source slot, or None; from the other triangle?
 
     Also how it is scaled, and whether it stands conjugated there and here.
     """

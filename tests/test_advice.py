@@ -1,4 +1,4 @@
-"""What an error message says to do, does: each failing call, words of its message, and the call that they advise."""
+"""What an error message says to do, does: each failing call, words of its message, the call they advise."""
 
 import numpy as np
 import pytest

@@ -272,7 +272,7 @@ def is_a_file_format(module):
 
 
 def test_layout_and_store_import_nothing_of_vech():
-    """But for labels, what follows from the promise, its picture, and a table of names that a store has not got."""
+    """But for labels, what follows from the promise, its picture, and a table of names it has not got."""
     lowest = ("layouts.layout", "store", "elsewhere", "labels", "portrait")
     arrows = {arrow for arrow in ARROWS if arrow[0] in lowest}
     inside = {target for module, target in UP if module == "store"} | {"vech.elsewhere", "vech.portrait"}

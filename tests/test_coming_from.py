@@ -1,4 +1,4 @@
-"""docs/coming-from.md: every call of vech in it runs, and is what the other library gives where that is here."""
+"""docs/coming-from.md: every call of vech in it runs, and gives what the other library does, if here."""
 
 import re
 from pathlib import Path

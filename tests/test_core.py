@@ -1,7 +1,7 @@
-"""The compiled module by itself: whatever it is handed, it answers or raises, and touches nothing but what it was given.
+"""The compiled module by itself: whatever it is handed, it answers or raises, and touches nothing else.
 
-Each function has one call that is right (`CALLS`). Every argument of it is then replaced, one at a time, by everything
-hostile that fits its type, in a process of its own: a crash is a failure, not the end of the run.
+Each function has one call that is right (`CALLS`). Every argument of it is then replaced, one at a time, by
+everything hostile that fits its type, in a process of its own: a crash is a failure, not the end of the run.
 """
 
 import ctypes
@@ -231,7 +231,8 @@ CALLS = {
         "conjugates": False, "negates": False, "threads": 1,
     },
     "write_panel": lambda: {
-        "half": half(), "block": np.ones((5, 6)), **TRIANGLE, "row": 7, "column": 2, "add": False, "threads": 1,
+        "half": half(), "block": np.ones((5, 6)), **TRIANGLE, "row": 7, "column": 2, "add": False,
+        "threads": 1,
     },
     "dot": lambda: {"a": half(), "b": half(), "threads": 1},
     "largest": lambda: {"a": half(), "threads": 1},
@@ -244,8 +245,9 @@ CALLS = {
     },
     "encode_pairs": lambda: {"x": np.ones((3, 9, 8)), "n": N, "first": 0, "bits": planes(), "threads": 1},
     "count": lambda: {
-        "bits": planes(), "n": N, "grow": True, "begin": 0, "end": N, "counts": np.zeros((2, LENGTH), np.int64),
-        "sign": 1, "values": half(), **measures(), "root": False, "pairwise": False, "threads": 1,
+        "bits": planes(), "n": N, "grow": True, "begin": 0, "end": N,
+        "counts": np.zeros((2, LENGTH), np.int64), "sign": 1, "values": half(),
+        **measures(), "root": False, "pairwise": False, "threads": 1,
     },
     "gram": lambda: {**numbers(), "most": 1000, "samples": False, "threads": 1},
     "gram_half": lambda: {**numbers(), "half": half(), "threads": 1},
@@ -273,7 +275,7 @@ OPTIONAL = {
     ("count", "values"),
     ("read_table", "labels"),
 }
-# Not hostile after all: there is an answer to fewer rows, to another item size of what is only copied, to a batch.
+# Not hostile after all: there is an answer to fewer rows, another item size of what is only copied, a batch.
 ANSWERED = {
     *((function, name, what) for what in ("empty", "one less") for function, name in (
         ("expand", "out"), ("read_panel", "block"), ("write_panel", "block"), ("density", "half"),
@@ -449,7 +451,7 @@ def test_cells_written_twice_are_not_cells_left_out():
 
 
 def banded(n):
-    """A triangle with five numbers a row, its columns near and far, and the whole matrix of the same pattern."""
+    """A triangle with five numbers a row, columns near and far, and the whole matrix of its pattern."""
     from scipy import sparse
 
     steps = [0, -1, -2, -n // 3, -n // 2]

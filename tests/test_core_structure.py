@@ -1,4 +1,4 @@
-"""The C++ sources: includes go down, and never in a circle. That a header brings what it needs: tools/headers.sh."""
+"""The C++ sources: includes go down, never in a circle. tools/headers.sh: a header brings what it needs."""
 
 import re
 from pathlib import Path
@@ -23,8 +23,8 @@ LAYERS = (
     ("kernels/compress", "kernels/found", "kernels/rowwise", "kernels/strip"),
     ("kernels/pattern",),
     (
-        "kernels/cells", "kernels/codes", "kernels/columns", "kernels/gram", "kernels/mirror", "kernels/product",
-        "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
+        "kernels/cells", "kernels/codes", "kernels/columns", "kernels/gram", "kernels/mirror",
+        "kernels/product", "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
     ),
     ("kernels/move",),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a docstring must say: summary, parameters, what comes back, errors, an example that runs; cost and source."""
+"""What a docstring must say: summary, parameters, results, errors, an example that runs; cost, source."""
 
 import doctest
 import importlib

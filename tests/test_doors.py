@@ -158,11 +158,12 @@ INDICES = {
 NAN_ALLOWED = {  # moves keep NaN, products spread it, distances and masks count it, an image may have holes
     name
     for names in (
-        "pack, from_full, Packed, expand, convert, nonzeros, to_coo, to_csr, to_csc, identify, identify by a matrix",
-        "from_half, data of a SparseHalf, data of from_coo, set_diagonal, add_diagonal, assignment, add_outer",
+        "pack, from_full, Packed, expand, convert, nonzeros, to_coo, to_csr, to_csc",
+        "identify, identify by a matrix, from_half, data of a SparseHalf, data of from_coo",
+        "set_diagonal, add_diagonal, assignment, add_outer",
         "matmul, matmul of columns, quadratic, congruence, congruence of a diagonal, kronecker_square, L @ z",
-        "matmul of a SparseHalf, rmatvec of a SparseHalf, quadratic of a SparseHalf, norm, inner, kernel, image",
-        "gram, cooccurrence",
+        "matmul of a SparseHalf, rmatvec of a SparseHalf, quadratic of a SparseHalf",
+        "norm, inner, kernel, image, gram, cooccurrence",
     )
     for name in names.split(", ")
 }

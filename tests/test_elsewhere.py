@@ -1,4 +1,4 @@
-"""Names of other libraries: each answer runs, and docs/coming-from.md and the table of dialects say the same."""
+"""Names of other libraries: each answer runs, and docs/coming-from.md and the dialects say the same."""
 
 import ast
 import re

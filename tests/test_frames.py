@@ -63,7 +63,10 @@ def square(rows, columns):
 DIFFERENT = {
     "another order": (
         square("bac", "abc"),
-        r"rows 'b', 'a', 'c' and columns 'a', 'b', 'c', and row 0 is 'b' where column 0 is 'a': x.loc\[x.columns\]",
+        (
+            r"rows 'b', 'a', 'c' and columns 'a', 'b', 'c', and row 0 is 'b' where column 0 is 'a': "
+            r"x.loc\[x.columns\]"
+        ),
     ),
     "other labels": (
         square("abc", "abz"),

@@ -66,7 +66,7 @@ def named(*names):
     return {vech.as_layout(name) for name in names}
 
 
-# ---- length --------------------------------------------------------------------------------------------------
+# ---- length ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("length", (0, 1, 3, 6, 10, 15, 21, 45))
@@ -123,7 +123,7 @@ def test_small_sides_say_that_the_orders_are_one():
     assert not any("are the same" in str(c) for c in vech.identify(np.ones(45), n=9))
 
 
-# ---- n -------------------------------------------------------------------------------------------------------
+# ---- n -----------------------------------------------------------------------------------------------------
 
 
 def test_n_leaves_those_that_fit_it():
@@ -143,7 +143,7 @@ def test_n_is_a_side(n, error):
         vech.identify(np.arange(10.0), n=n)
 
 
-# ---- matrix --------------------------------------------------------------------------------------------------
+# ---- matrix ------------------------------------------------------------------------------------------------
 
 
 @given(
@@ -377,7 +377,7 @@ def test_every_dtype_is_taken(dtype):
     assert vech.as_layout("vech") in listed(vech.identify(half))
 
 
-# ---- known entries -------------------------------------------------------------------------------------------
+# ---- known entries -----------------------------------------------------------------------------------------
 
 
 def test_entries_leave_the_layouts_in_which_they_stand_there():
@@ -509,7 +509,7 @@ def test_known_is_a_mapping_of_entries_and_words(known, error, words):
         vech.identify(np.arange(10.0), known=known)
 
 
-# ---- unit diagonal, positive semidefinite --------------------------------------------------------------------
+# ---- unit diagonal, positive semidefinite ------------------------------------------------------------------
 
 
 def correlation(n, seed=0):
@@ -658,7 +658,7 @@ def test_dates_are_neither_semidefinite_nor_of_unit_diagonal():
             vech.identify(np.zeros(6, "M8[D]"), known={word: True})
 
 
-# ---- what comes in, what comes out ---------------------------------------------------------------------------
+# ---- what comes in, what comes out -------------------------------------------------------------------------
 
 
 def test_a_half_may_be_a_list_or_a_memory_map(tmp_path):

@@ -46,7 +46,7 @@ def per_axis(value, axes):
 
 
 def spread(results, kernel, shape, stride, padding):
-    """The transposed convolution of machine learning: each result adds the kernel to the pixels it came from."""
+    """Machine learning's transposed convolution: each result adds the kernel to the pixels it came from."""
     image = np.zeros([n + 2 * p for n, p in zip(shape, padding, strict=True)])
     for o in np.ndindex(results.shape):
         for k in np.ndindex(kernel.shape):

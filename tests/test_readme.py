@@ -1,4 +1,4 @@
-"""README.md: its examples are true, its two commands are single lines and leave nothing that git would see."""
+"""README.md: its examples are true, its two commands are single lines and leave nothing git would see."""
 
 import doctest
 import re

@@ -293,7 +293,7 @@ def test_products_are_linear_and_symmetric(make):
 @every_store
 @pytest.mark.parametrize("kind", ["hermitian", "skew", "skew-hermitian"])
 def test_computing_takes_the_part_of_the_diagonal_that_its_kind_allows(make, kind):
-    """Moves keep the bits of a diagonal; products use its real part (skew: zero; skew-Hermitian: imaginary)."""
+    """Moves keep a diagonal's bits; products use its real part (skew: zero; skew-Hermitian: imaginary)."""
     full = cases.matrix(np.complex128, kind, 5)
     clean = full.copy()
     if kind == "hermitian":
@@ -713,7 +713,7 @@ def test_names_of_other_libraries_are_answered_with_our_own(make):
     assert not hasattr(store, "toarray") and not hasattr(store, "__length_hint__")
 
 
-# ---- parts, other forms, and what a store says of itself ----------------------------------------------------
+# ---- parts, other forms, and what a store says of itself ---------------------------------------------------
 
 TAKEN = {
     "everything": (slice(None), slice(None)),

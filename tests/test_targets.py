@@ -74,7 +74,8 @@ def test_a_target_that_this_processor_lacks_is_an_import_error():
     assert "ImportError" in done.stderr and lacking[0] in done.stderr
 
 
-# Kernels beside those of core/kernels/bits.cpp are the same functions in avx512 and avx512-icl: see core/kernels/region.hpp.
+# Kernels beside those of core/kernels/bits.cpp are the same functions in avx512 and avx512-icl: see
+# core/kernels/region.hpp.
 SHARED = {"avx512": "avx512-icl"}
 REACH_BITS = (
     "counts",

@@ -11,7 +11,7 @@ from vech import linalg
 
 
 class Rows(vech.Store):
-    """A whole matrix, of which `expand` and `matmul` are what the promise asks, and the rest follows from them."""
+    """A whole matrix: `expand` and `matmul` are what the promise asks, and the rest follows from them."""
 
     def __init__(self, full, kind, labels=None):
         self._full, self._kind, self._labels = full, kind, labels

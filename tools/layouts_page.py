@@ -13,12 +13,15 @@ HEAD = """\
 # Layouts
 
 Where each number of a half stands, under every name that vech knows. This page is written by
-`python -m tools.layouts_page --write` from the table in `src/vech/dialects.py`; in a terminal, `vech dialects` shows it.
+`python -m tools.layouts_page --write` from the table in `src/vech/layouts/dialects.py`; in a terminal,
+`vech dialects` shows it.
 
-- Each name works wherever a layout is asked for, and is a key of `vech.DIALECTS`. Names of one layout mean the same thing.
-- Two orders carry most layouts: the runs of a half *grow* (1, 2, ... n numbers) or *shrink* (n, ... 2, 1). The halves of a
-  symmetric matrix are equal where the order, the diagonal and the scale are: `numpy-tril` and `lapack-upper`, for one.
-  Hermitian, skew and triangular halves are equal only where the triangle is, too.
+- Each name works wherever a layout is asked for, and is a key of `vech.DIALECTS`. Names of one layout
+  mean the same thing.
+- Two orders carry most layouts: the runs of a half *grow* (1, 2, ... n numbers) or *shrink* (n, ... 2, 1).
+  The halves of a symmetric matrix are equal where the order, the diagonal and the scale are: `numpy-tril`
+  and `lapack-upper`, for one. Hermitian, skew and triangular halves are equal only where the triangle
+  is, too.
 - Check an order with n = 4 at least: at n = 2, and without the diagonal at n = 3, the two orders are one.
 - A length never tells whether the diagonal is there: 6 numbers are a 3 x 3 with it or a 4 x 4 without.
 - SciPy's `linkage` and its kin ask for no order: `S.to_condensed()` has theirs, whatever the layout of S.
@@ -26,8 +29,8 @@ Where each number of a half stands, under every name that vech knows. This page 
 """
 
 PROOF = """\
-How a name is proven: *runs*, a test calls the library; *recorded*, a test reads what the library gave; *read*, somebody
-read it there, and nothing was run.
+How a name is proven: *runs*, a test calls the library; *recorded*, a test reads what the library gave;
+*read*, somebody read it there, and nothing was run.
 """
 
 LEFT_OUT = """\
@@ -35,9 +38,12 @@ LEFT_OUT = """\
 
 | what | why |
 | --- | --- |
-| Matrix Market coordinate, SDPA `.dat-s`, cooler `.cool`, GCTA `.grm.gz` | coordinates, not an order; vech reads the first as sparse content |
-| PLINK `square`, `square0`, and `bin` without a shape | full squares: pack them, `square0` with `use="lower"` |
-| ASE's `full_3x3_to_voigt_6_strain` and its inverse | affine: they subtract and add the identity. `voigt-strain` fits the strain itself |
+| Matrix Market coordinate, SDPA `.dat-s`, cooler `.cool`, GCTA `.grm.gz` | coordinates, not an order; \
+vech reads the first as sparse content |
+| PLINK `square`, `square0`, and `bin` without a shape | full squares: pack them, \
+`square0` with `use="lower"` |
+| ASE's `full_3x3_to_voigt_6_strain` and its inverse | affine: they subtract and add the identity. \
+`voigt-strain` fits the strain itself |
 | SCS's complex cone `cs` | real and imaginary parts of one number stand side by side |
 | Stan's `cov_matrix_free` | numbers of the Cholesky factor, logarithms on its diagonal |
 | MathOptInterface's Hermitian cone; `vech` of Stata, GAUSS, EViews, RATS | not verified |
@@ -60,7 +66,8 @@ def _overview() -> Iterator[str]:
 
 
 def _marks() -> Iterator[str]:
-    yield "A picture has the position of each number in the half, counted from 0, at its place in the matrix.\n"
+    yield "A picture has the position of each number in the half, counted from 0, at its place in the matrix."
+    yield ""
     for mark, meaning in LEGEND.items():
         yield f"- `{mark}` {meaning}"
     yield ""

@@ -63,7 +63,7 @@ def as_square(x: Any, what: str) -> Array:
 
 
 def check_mapped(array: Array) -> None:
-    """OSError for a memory map whose file is shorter now: the system ends a process that reads beyond its end."""
+    """OSError for a memory map whose file is shorter now: reading beyond its end would end the process."""
     while isinstance(array, np.ndarray):
         if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap):
             needed, size = array.offset + array.nbytes, array.base.size()
@@ -327,7 +327,8 @@ def check_progress(progress: Any) -> None:
     """Refuse what cannot be called."""
     if progress is not None and not callable(progress):
         raise TypeError(
-            f"progress must be a function of (done, total), not {progress!r} of type {type(progress).__name__}"
+            f"progress must be a function of (done, total), not {progress!r} of type "
+            f"{type(progress).__name__}"
         )
 
 

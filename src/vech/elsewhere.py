@@ -1,4 +1,4 @@
-"""What other libraries call it: the one table behind AttributeErrors and, by its test, docs/coming-from.md."""
+"""What other libraries call it: the table behind AttributeErrors and, by its test, docs/coming-from.md."""
 
 # what is asked of `vech`, and the calls that do it
 FUNCTIONS = {

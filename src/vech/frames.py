@@ -51,7 +51,7 @@ def is_arrow(x: Any) -> bool:
 
 
 def way_in(x: Any) -> str | None:
-    """The method by which another object gives a frame: narwhals' and scikit-bio's, lazy frames of polars and dask."""
+    """The method by which an object gives a frame: narwhals', scikit-bio's, polars' and dask's lazy ones."""
     lazy = hasattr(type(x), "columns") and not is_frame(x) and not is_arrow(x)
     names = ("to_native", "to_data_frame", *(("collect", "compute") if lazy else ()))
     return next((name for name in names if hasattr(type(x), name)), None)
@@ -241,7 +241,8 @@ def square_labels(x: Any, what: str) -> Labels | None:
         if len(rows) == len(columns) and at is not None:
             raise ValueError(
                 f"{what} has rows {few(rows)} and columns {few(columns)}, and row {at} is {rows[at]!r} where "
-                f"column {at} is {columns[at]!r}: {_reordering(x, rows, columns)}x.to_numpy() goes by position"
+                f"column {at} is {columns[at]!r}: {_reordering(x, rows, columns)}x.to_numpy() "
+                f"goes by position"
             )
         labels = rows
     check_unique(labels, what)
@@ -291,8 +292,8 @@ def check_along(x: Any, axis: int, labels: Labels | None, what: str, owner: str 
     at = first_difference(labels, others)
     if at is not None:
         raise ValueError(
-            f"row {at} of {owner} is {labels[at]!r}, and of {what} {others[at]!r}: give both the same labels in "
-            f"one order, or pass {what}.to_numpy() to go by position"
+            f"row {at} of {owner} is {labels[at]!r}, and of {what} {others[at]!r}: "
+            f"give both the same labels in one order, or pass {what}.to_numpy() to go by position"
         )
 
 

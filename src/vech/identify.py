@@ -1,4 +1,4 @@
-"""Which layout a half has: what its length, a full matrix, some entries and two facts leave over, and no more."""
+"""Which layout a half has: what its length, a full matrix, some entries and two facts leave over."""
 
 from __future__ import annotations
 
@@ -97,9 +97,9 @@ def identify(
     list of Candidate
         Each has `layout` (the first of `layouts`, which all read this half as the same symmetric matrix),
         `names`, `dialects`, `n`, `rank`, `verdict` and `reasons`. Equal ranks fit the evidence equally well;
-        among them those whose diagonal is all 1 come first, then the order of ``vech.DIALECTS``. What is known
-        of a diagonal that is not stored rules nothing out, but ranks below where it is stored and fits. The
-        list may be empty. Its `excluded` is the list of what was ruled out, the nearest first, and its
+        among them those whose diagonal is all 1 come first, then the order of ``vech.DIALECTS``. What is
+        known of a diagonal that is not stored rules nothing out, but ranks below where it is stored and fits.
+        The list may be empty. Its `excluded` is the list of what was ruled out, the nearest first, and its
         `summary` a text. It prints as all of that.
 
     Raises
@@ -112,8 +112,8 @@ def identify(
     Notes
     -----
     Numbers agree if they are equal, or both NaN, or apart by the rounding of a scale or of the coarser of two
-    dtypes (4 units in the last place). "Positive semidefinite" allows eigenvalues down to n eps max|w| below 0;
-    above n = 500 none are computed, only the diagonal and all 2 x 2 minors are judged. Never proven: that
+    dtypes (4 units in the last place). "Positive semidefinite" allows eigenvalues down to n eps max|w| below
+    0; above n = 500 none are computed, only the diagonal and all 2 x 2 minors are judged. Never proven: that
     the half has one of the named layouts at all.
 
     Cost: each layout's half of the matrix is packed and compared; memory for one half (of a layout without
@@ -264,7 +264,8 @@ def _side(half: Array, n: int | None, full: Array | None) -> int | None:
         wanted = len(full)
     if wanted not in (None, runs, runs + 1):
         raise ValueError(
-            f"{length} numbers fit n = {runs} with the diagonal and n = {runs + 1} without it, not n = {wanted}"
+            f"{length} numbers fit n = {runs} with the diagonal and n = {runs + 1} without it, "
+            f"not n = {wanted}"
         )
     return wanted
 
@@ -289,7 +290,7 @@ def _case(layout: AnyLayout, half: Array, wanted: int | None) -> _Case | None:
 
 
 def _reading(layout: AnyLayout, n: int, letter: str) -> tuple[Any, ...]:
-    """What makes two layouts read a half as different symmetric matrices, or Hermitian but for a conjugate."""
+    """What makes two layouts read a half as different matrices, symmetric or Hermitian but for conjugates."""
     strict = layout.implied is not None
     on = layout.diagonal_scale if n > 0 and not strict else 1.0
     off = layout.offdiagonal_scale if n > 1 else 1.0

@@ -45,11 +45,11 @@ def convolution(
     stride : int or one for each axis
         Of so many results one is kept.
     padding : int, one for each axis, or {"valid", "same", "full"}
-        Zeros around the image, at both ends of an axis; none, those of ``scipy.signal.convolve(mode="same")``, or
-        one less than the kernel has.
+        Zeros around the image, at both ends of an axis; none, those of
+        ``scipy.signal.convolve(mode="same")``, or one less than the kernel has.
     flip : bool
-        True: convolution as mathematics and ``scipy.signal.convolve`` have it, with the kernel reversed. False:
-        cross-correlation, which machine learning calls convolution (``torch.nn.functional.conv2d``).
+        True: convolution as mathematics and ``scipy.signal.convolve`` have it, with the kernel reversed.
+        False: cross-correlation, which machine learning calls convolution (``torch.nn.functional.conv2d``).
 
     Returns
     -------
@@ -71,8 +71,8 @@ def convolution(
 
         C[o, i] = k[i - s o + p],
 
-    so ``C.T @ results.ravel()`` spreads each result over the pixels that made it: V. Dumoulin and F. Visin, "A
-    guide to convolution arithmetic for deep learning", arXiv:1603.07285, 2016. Time and memory go with the
+    so ``C.T @ results.ravel()`` spreads each result over the pixels that made it: V. Dumoulin and F. Visin,
+    "A guide to convolution arithmetic for deep learning", arXiv:1603.07285, 2016. Time and memory go with the
     numbers of C, at most one for each result and number of the kernel.
 
     Examples
@@ -187,8 +187,8 @@ def convolution_normal(
 
         (C^H C)[i, i - d] = sum over t of conj(k[t]) k[t - d]
 
-    over those t whose result there is, which are boxes of pixels: no products are sorted, and their number is that
-    of the results times half the kernel's squared. Memory: about twice the result.
+    over those t whose result there is, which are boxes of pixels: no products are sorted, and their number is
+    that of the results times half the kernel's squared. Memory: about twice the result.
 
     Examples
     --------
@@ -240,8 +240,8 @@ def laplacian(image: ArrayLike | tuple[int, ...], beta: float = 1.0, *, channels
     image : array of one axis or more, or a tuple of ints
         An image, or the shape of one in which all pixels are equal.
     beta : float
-        How fast alikeness falls with the difference of two pixels; 0 makes all neighbours alike. 1 is for numbers of
-        size one: of 8-bit images all weights would vanish, so divide these by 255.
+        How fast alikeness falls with the difference of two pixels; 0 makes all neighbours alike. 1 is for
+        numbers of size one: of 8-bit images all weights would vanish, so divide these by 255.
     channels : bool
         Whether the last axis holds the channels of a pixel, such as colours.
 
@@ -259,10 +259,11 @@ def laplacian(image: ArrayLike | tuple[int, ...], beta: float = 1.0, *, channels
 
     Notes
     -----
-    ``L = D - W`` with ``w_ij = exp(-beta |g_i - g_j|^2)`` of pixels that differ by one along one axis, and D the sums
-    of the rows of W, so constants are its kernel (`vech.linalg.eigsh` takes a sigma below 0, say -1e-6): L. Grady, "Random walks for image segmentation", IEEE TPAMI 28(11), 2006. Neighbours
-    so different that the weight is zero in float64 are stored as such. Time and memory: some numbers for each
-    pixel and axis.
+    ``L = D - W`` with ``w_ij = exp(-beta |g_i - g_j|^2)`` of pixels that differ by one along one axis, and D
+    the sums of the rows of W, so constants are its kernel (`vech.linalg.eigsh` takes a sigma below 0, say
+    -1e-6): L. Grady, "Random walks for image segmentation", IEEE TPAMI 28(11), 2006. Neighbours so different
+    that the weight is zero in float64 are stored as such. Time and memory: some numbers for each pixel and
+    axis.
 
     Examples
     --------
@@ -354,7 +355,7 @@ class Taps(NamedTuple):
 
 
 class Form(NamedTuple):
-    """The shapes of a convolution: of the image, the results, the strides, the zeros before the first pixel."""
+    """The shapes of a convolution: of image, results, strides, and zeros before the first pixel."""
 
     shape: tuple[int, ...]
     results: tuple[int, ...]

@@ -174,7 +174,8 @@ class Index:
         order = np.atleast_1d(self.positions(list(own)))
         if not np.array_equal(np.sort(order), np.arange(n)):
             raise IndexError(
-                "the index of a mask does not hold each label once: pass mask.to_numpy() for a mask by position"
+                "the index of a mask does not hold each label once: pass mask.to_numpy() "
+                "for a mask by position"
             )
         mask = np.empty(n, np.bool)
         mask[order] = array
@@ -195,7 +196,7 @@ def _index(labels: Labels) -> Index:
 
 
 def _nearest(label: Any, labels: Labels) -> str:
-    """The label that may have been meant: as text the same, the nearest number or date, or the most similar text."""
+    """The label that may have been meant: the same as text, the nearest number or date, the likest text."""
     text, some = _folded(label), labels[:COMPARED]
     for other in labels:
         if _folded(other) == text:

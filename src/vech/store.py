@@ -149,7 +149,7 @@ class Store(ABC):
 
     @abstractmethod
     def block(self, rows: Any, cols: Any, out: Array | None = None, *, threads: int | None = None) -> Array:
-        """Every one of some rows with every one of some columns, ``expand()[np.ix_(rows, cols)]`` without the n x n.
+        """Some rows with some columns, each with each: ``expand()[np.ix_(rows, cols)]`` without the n x n.
 
         Parameters
         ----------
@@ -163,8 +163,8 @@ class Store(ABC):
         Returns
         -------
         array, shape (k, m)
-            The numbers that `expand` has there; `out` itself where it is given. Stored data alone is read, and
-            nothing of n x n numbers made: memory goes with the result.
+            The numbers that `expand` has there; `out` itself where it is given. Stored data alone is read,
+            and nothing of n x n numbers made: memory goes with the result.
 
         Raises
         ------
@@ -182,7 +182,7 @@ class Store(ABC):
 
     @abstractmethod
     def to_packed(self, layout: Any = "vech", *, threads: int | None = None) -> Any:
-        """The same matrix as a `vech.Packed` in this layout, labels included: ``to_packed(L).expand()`` is ``expand()``.
+        """The same matrix, labels and all, as a `vech.Packed`: ``to_packed(L).expand()`` is ``expand()``.
 
         Parameters
         ----------
@@ -210,7 +210,7 @@ class Store(ABC):
         """
 
     def to_layout(self, layout: Any, *, threads: int | None = None) -> Any:
-        """Another name of `to_packed`: the same matrix as a `vech.Packed` in this layout, which must be named.
+        """Another name of `to_packed`: the same matrix as a `vech.Packed` in a layout, which must be named.
 
         Parameters
         ----------
@@ -238,8 +238,8 @@ class Store(ABC):
     def to_condensed(self, *, drop_diagonal: bool = False) -> Array:
         """The numbers off the diagonal in SciPy's condensed order: what ``linkage`` and ``squareform`` take.
 
-        ``scipy.cluster.hierarchy.linkage(S)`` would take the expanded matrix for points, and ``linkage(S.half)``
-        the order of another layout for its own, both without a word.
+        ``scipy.cluster.hierarchy.linkage(S)`` would take the expanded matrix for points, and
+        ``linkage(S.half)`` the order of another layout for its own, both without a word.
 
         Parameters
         ----------
@@ -249,8 +249,8 @@ class Store(ABC):
         Returns
         -------
         array, shape (n (n - 1) / 2,)
-            Row after row of the upper triangle: (0, 1), (0, 2), ... (1, 2), ... The half itself, not a copy, where
-            a store holds just that; else time and memory of one `to_packed`.
+            Row after row of the upper triangle: (0, 1), (0, 2), ... (1, 2), ... The half itself, not a copy,
+            where a store holds just that; else time and memory of one `to_packed`.
 
         Raises
         ------
@@ -275,7 +275,7 @@ class Store(ABC):
         return to_condensed(self, drop_diagonal)
 
     def to_pairs(self, *, diagonal: bool = False) -> Pairs:
-        """Each pair once, in long form: rows, columns and numbers, with labels; an edge list of a sparse store.
+        """Each pair once, in long form: rows, columns, numbers, with labels; of a sparse store its edge list.
 
         Parameters
         ----------
@@ -285,9 +285,9 @@ class Store(ABC):
         Returns
         -------
         Pairs
-            Named tuple of arrays ``i, j, value`` and of the store's ``labels``; ``to_frame()`` makes it a data frame.
-            Of the upper triangle, i < j, row after row, as `to_condensed`; value is S[i, j], of every kind. Of a store
-            that holds nonzeros alone, those that are stored, zeros among them.
+            Named tuple of arrays ``i, j, value`` and of the store's ``labels``; ``to_frame()`` makes it a
+            data frame. Of the upper triangle, i < j, row after row, as `to_condensed`; value is S[i, j], of
+            every kind. Of a store that holds nonzeros alone, those that are stored, zeros among them.
 
         Raises
         ------
@@ -311,14 +311,14 @@ class Store(ABC):
 
     @property
     def loc(self) -> Loc:
-        """Parts of the matrix by label, every row with every column, as pandas has it: arrays, and assignment.
+        """Parts of the matrix by label, each row with each column, as in pandas: arrays, and assignment.
 
-        ``S.loc["a", "b"]`` is a number, ``S.loc["a"]`` a row, ``S.loc[["a", "c"], "b":"d"]`` a block. Lists keep
-        their order and repeats, slices include both ends, masks have one truth value for each row (those of a
-        pandas series go by its index). A tuple that is a label is that label, and what tuples begin with,
-        ``S.loc["x"]`` of ("x", 1) and ("x", 2), means all of these. Numbers are labels here and positions in
-        ``S[i, j]``. Text, dates and tuples in ``S["a", "b"]`` of a `vech.Packed` or `vech.SparseHalf` are labels too, and
-        there lists pair up, as positions do.
+        ``S.loc["a", "b"]`` is a number, ``S.loc["a"]`` a row, ``S.loc[["a", "c"], "b":"d"]`` a block. Lists
+        keep their order and repeats, slices include both ends, masks have one truth value for each row (those
+        of a pandas series go by its index). A tuple that is a label is that label, and what tuples begin
+        with, ``S.loc["x"]`` of ("x", 1) and ("x", 2), means all of these. Numbers are labels here and
+        positions in ``S[i, j]``. Text, dates and tuples in ``S["a", "b"]`` of a `vech.Packed` or
+        `vech.SparseHalf` are labels too, and there lists pair up, as positions do.
 
         Raises
         ------
@@ -428,8 +428,8 @@ class Store(ABC):
         Returns
         -------
         number
-            As NumPy has it, summed in double: of floats and complex numbers in their own dtype, else float64. Zeros that
-            a sparse store does not hold count. Without pairs NaN, and NumPy's ``RuntimeWarning``.
+            As NumPy has it, summed in double: of floats and complex numbers in their own dtype, else float64.
+            Zeros that a sparse store does not hold count. Without pairs NaN, and NumPy's ``RuntimeWarning``.
 
         Raises
         ------
@@ -470,8 +470,9 @@ class Store(ABC):
         Returns
         -------
         Packed or SparseHalf
-            Of the same kind and labels, in NumPy's dtype of the product. A `vech.Packed` is of the same order, its
-            diagonal stored and nothing scaled; a `vech.SparseHalf` has the same places. Other stores give the first.
+            Of the same kind and labels, in NumPy's dtype of the product. A `vech.Packed` is of the same
+            order, its diagonal stored and nothing scaled; a `vech.SparseHalf` has the same places. Other
+            stores give the first.
 
         Raises
         ------

@@ -122,7 +122,11 @@ def test_closed_streams_are_one_error(there, closed, name):
             "this .npy is more than one file, and stdout is one: say --out-format npz",
         ),
         (("expand", "half.npz", "-o", "-", "--to", "auto"), b"", "--to auto chooses a file"),
-        (("expand", "half.npz", "-o", "-", "--out-format", "npy", "--to", "csr"), b"", "stdout.npy cannot hold csr"),
+        (
+            ("expand", "half.npz", "-o", "-", "--out-format", "npy", "--to", "csr"),
+            b"",
+            "stdout.npy cannot hold csr",
+        ),
         (("info", "-", "--in-format", "npy"), b"", "stdin"),
         (("info", "-", "--in-format", "csv"), b"\xff\xfe1", "stdin"),
         (("info", "-", "--in-format", "csv"), b"1,2\n3,x\n", "stdin, line 2: "),

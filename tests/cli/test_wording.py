@@ -14,7 +14,10 @@ from vech.cli.wording import Wording
 SPOKEN = {
     "has layout vech, and layout=numpy-tril was asked for: leave layout out, or say what the file says": (
         "pack",
-        "has layout vech, and --layout numpy-tril was asked for: leave --layout out, or say what the file says",
+        (
+            "has layout vech, and --layout numpy-tril was asked for: leave --layout out, "
+            "or say what the file says"
+        ),
     ),
     "has n 5, and n=4 was asked for: leave n out": (
         "pack",

@@ -1,4 +1,4 @@
-"""Codes and counts: bits are what was compared, counts are exact whatever the target, the size and the memory."""
+"""Codes and counts: bits are what was compared, counts exact, whatever the target, the size, the memory."""
 
 import itertools
 
@@ -16,7 +16,8 @@ from vech.covariance.spread import spread
 every_target = pytest.mark.every_target
 every_layout = pytest.mark.parametrize("layout", ["vech", "numpy-tril"])
 
-# times around words, groups of eight words and the 128 words that are counted together; columns around blocks and tiles
+# times around words, groups of eight words and the 128 words that are counted together; columns around blocks
+# and tiles
 SHAPES = [
     *((samples, p) for samples in (1, 63, 64, 65, 511, 512, 513, 600) for p in (1, 7, 8, 9, 23)),
     *((samples, p) for samples in (40, 130) for p in (63, 64, 65, 71, 72, 129, 200)),

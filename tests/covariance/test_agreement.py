@@ -1,4 +1,4 @@
-"""Agreement of columns: quadrant correlation against signs; Jaccard, Hamming and matching against SciPy's distances."""
+"""Agreement of columns: quadrant correlation against signs; Jaccard, Hamming, matching against SciPy."""
 
 import itertools
 

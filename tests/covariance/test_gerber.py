@@ -1,4 +1,4 @@
-"""The Gerber statistic equals its formula and its peers, is semidefinite where it is proved to be, and refuses the rest."""
+"""The Gerber statistic equals its formula and its peers, is semidefinite where that is proved."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Kendall's tau equals SciPy's and pandas', with ties, constants and missing numbers, in any order of chunks."""
+"""Kendall's tau is SciPy's and pandas', with ties, constants and missing numbers, in any order of chunks."""
 
 import itertools
 

@@ -18,7 +18,7 @@ def normal(n, p):
 
 
 def published(values, p, n):
-    """Equations 4.7 to 4.9, C.2 and C.3 of Ledoit & Wolf (2020), by loops; of the min(p, n) positive eigenvalues."""
+    """Equations 4.7 to 4.9, C.2, C.3 of Ledoit & Wolf (2020), by loops; of min(p, n) positive eigenvalues."""
     values = values.astype(np.longdouble)  # far out the formula cancels to x^-2 of its terms
     h, root = n ** (-1 / 3), np.sqrt(np.longdouble(5))
     shrunk = []

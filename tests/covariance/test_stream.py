@@ -552,9 +552,9 @@ def test_a_copy_shares_nothing_that_changes():
 # ---------------------------------------------------------------- what was added, or an error
 
 LOST = (
-    r"^column \d+ of X (has lost digits|is constant or has lost all its digits)( \(\d+ columns have\))?: of rows that "
-    r"were taken away, which were larger, rounding is left, and its sum of squares is .* \+- .*; make a new stream of "
-    r"the rows that remain$"
+    r"^column \d+ of X (has lost digits|is constant or has lost all its digits)( \(\d+ columns have\))?: "
+    r"of rows that were taken away, which were larger, rounding is left, and its sum of squares "
+    r"is .* \+- .*; make a new stream of the rows that remain$"
 )
 
 
@@ -618,7 +618,10 @@ def test_rows_that_were_never_added_are_an_error():
     stream = Stream()
     stream.update(X)
     stream.remove(np.array([[100.0, 200.0]]))
-    message = "^the sum of squares of column 0 would be -1.41e[+]04: rows were taken away that had not been added; add"
+    message = (
+        "^the sum of squares of column 0 would be -1.41e[+]04: "
+        "rows were taken away that had not been added; add"
+    )
     for call in (stream.result, stream.copy().result):
         refuses(ValueError, message, call)
     stream.update(np.array([[100.0, 200.0]]))

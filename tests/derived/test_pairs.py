@@ -120,7 +120,10 @@ def test_a_half_in_scipys_order_is_not_copied(name):
 def test_a_diagonal_that_is_not_zero_is_named(layout):
     store, full = whole(layout)
     if layout.diagonal != "zero":
-        message = f"S[0, 0] is {store.diagonal()[0]}, and a distance to itself is 0: to_condensed(drop_diagonal=True)"
+        message = (
+            f"S[0, 0] is {store.diagonal()[0]}, and a distance to itself is 0: "
+            f"to_condensed(drop_diagonal=True)"
+        )
         with pytest.raises(ValueError, match=re.escape(message)):
             store.to_condensed()
     found = store.to_condensed(drop_diagonal=True)

@@ -1,4 +1,4 @@
-"""The least, the largest, the mean and the spread of pairs, against NumPy on the triangle of the full matrix."""
+"""The least, the largest, the mean and the spread of pairs, against NumPy on the full matrix's triangle."""
 
 import re
 import warnings

@@ -56,7 +56,7 @@ def asks(name, version=None):
 
 
 def labelled(n, dtype="f8", kind=None, *, diagonal=None):
-    """A matrix of which each number tells where it is: 11 12 ... 21 22 ... (complex: + 100 in the imaginary part).
+    """A matrix whose numbers tell where they are: 11 12 ... 21 22 ... (complex: + 100 in the imaginary part).
 
     With a kind, the upper triangle mirrors the lower one, or is zero; without, all n * n numbers differ.
     The diagonal is real; of skew matrices zero; else `diagonal`, where given.

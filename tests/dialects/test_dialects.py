@@ -236,7 +236,7 @@ def what_is_seen(dialect, pieces):
 
 
 def refute(dialect, wrong):
-    """Asserts that the dialect with that layout fails its own checks: its listing, and evidence that can tell."""
+    """Asserts that the dialect with that layout fails its own checks: its listing, and telling evidence."""
     right, pieces = DIALECTS[dialect], evidence_for(dialect)
     with mock.patch.dict(DIALECTS, {dialect: wrong}):
         assert not is_listed(dialect), f"listed as {wrong}"

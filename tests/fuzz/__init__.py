@@ -1,1 +1,1 @@
-"""Files that lie: valid ones of every format, changed at random, and whatever reads files must survive them."""
+"""Files that lie: valid ones of every format, changed at random, which all that reads must survive."""

@@ -1,4 +1,4 @@
-"""Search without end, or for some seconds: `python -m tests.fuzz [--seed 1] [--seconds 600] [--out fuzz-found]`."""
+"""Search on, or for some seconds: `python -m tests.fuzz [--seed 1] [--seconds 600] [--out fuzz-found]`."""
 
 import argparse
 import itertools

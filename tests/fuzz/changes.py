@@ -193,7 +193,7 @@ def _archive(data: bytes, samples: list[Sample], random: Random) -> bytes:
 
 
 def _array(data: bytes, samples: list[Sample], random: Random) -> bytes:
-    """Change the numbers of an array, its shape or dtype, and save it anew, so that header and length agree."""
+    """Change the numbers of an array, its shape or dtype, and save it anew: header and length agree."""
     try:
         array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
     except Exception:  # noqa: BLE001, changed before

@@ -1,4 +1,4 @@
-"""Odd files of text: each is read right or refused with a line that says where; plain ones are read as pandas does."""
+"""Odd files of text: read right, or refused with a line that says where; plain ones as pandas reads them."""
 
 import gzip
 import itertools

@@ -1,4 +1,4 @@
-"""Every call that writes fails, is interrupted or is the last before SIGKILL: the old matrix is read, or the new.
+"""Every call that writes fails, is interrupted or precedes SIGKILL: the old matrix is read, or the new.
 
 As SQLite is tested: the k-th call of write, flush, fsync, close, rename, link, unlink, open goes wrong, for
 every k until a run comes through. What is read afterwards is never a third matrix, and never an error.
@@ -12,10 +12,12 @@ import os
 import random
 import signal
 import stat
+import tempfile
 import time
 from collections import Counter
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ import pytest
 import vech
 import vech.io
 
+MEMORY = Path("/dev/shm")
 N = 4
 FULL = np.array([[4.0, 1, 0, 7], [1, 3, -2, 0], [0, -2, 5, 9], [7, 0, 9, 8]])
 OTHER = FULL * 3 + 1
@@ -201,6 +204,16 @@ def quick_disk(monkeypatch):
     """What reaches the disk is not what is tried here, and would take most of the time."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
     monkeypatch.setattr(os, "fdatasync", lambda _: None)
+
+
+@pytest.fixture
+def tmp_path(tmp_path):
+    """In memory where there is a place: most of the time goes into unlink, rename and close on a disk."""
+    if not os.access(MEMORY, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="module")

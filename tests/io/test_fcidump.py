@@ -79,7 +79,8 @@ def test_the_name_may_be_a_suffix(path):
 def test_which_of_both_is_said(path):
     for name, words in [("", "holds more than one matrix"), ("::x", "has no 'x'")]:
         with fails(
-            f"{words}: say FCIDUMP::h1e (of one electron, orbitals by orbitals) or FCIDUMP::eri ((ij|kl), pairs"
+            f"{words}: say FCIDUMP::h1e (of one electron, orbitals by orbitals) "
+            f"or FCIDUMP::eri ((ij|kl), pairs"
         ):
             vech.read(f"{path}{name}")
     with pytest.raises(ValueError, match="fcidump is read and not written"):

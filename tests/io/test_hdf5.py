@@ -100,7 +100,8 @@ def test_a_square_that_is_not_symmetric_says_what_to_do(file, path):
     file["x"] = np.triu(FULL)
     file.close()
     with fails(
-        "a.h5::/x: matrix is not symmetric: a[3, 0] is 0.0, but a[0, 3] is 2.0; vech.io.pack(path, use='lower')"
+        "a.h5::/x: matrix is not symmetric: a[3, 0] is 0.0, but a[0, 3] is 2.0; "
+        "vech.io.pack(path, use='lower')"
     ):
         vech.read(at(path, "/x"))
 

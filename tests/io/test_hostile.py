@@ -173,7 +173,7 @@ def test_unsigned_indices_are_taken(archive):
     np.testing.assert_array_equal(vech.read(archive(**content)).expand(), np.eye(3))
 
 
-# ---- headers ------------------------------------------------------------------------------------------------
+# ---- headers -----------------------------------------------------------------------------------------------
 
 
 def head(text, version=1):
@@ -237,7 +237,7 @@ def test_the_numbers_of_unusual_dtypes_are_read(tmp_path):
         assert vech.io.load(tmp_path / "a.npy").dtype == array.dtype
 
 
-# ---- files that get shorter ---------------------------------------------------------------------------------
+# ---- files that get shorter --------------------------------------------------------------------------------
 
 CUT = """
 import copy, os, pickle, sys

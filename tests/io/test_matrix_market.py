@@ -412,7 +412,8 @@ def test_a_very_long_wrong_line_is_quoted_in_part(path):
 def test_a_field_that_there_is_not(path):
     path.write_text("%%MatrixMarket matrix coordinate odd symmetric\n3 3 1\n1 1 1\n")
     with fails(
-        f"{path}, line 1: says the field 'odd': real, double, integer, unsigned-integer, complex or pattern fits"
+        f"{path}, line 1: says the field 'odd': "
+        f"real, double, integer, unsigned-integer, complex or pattern fits"
     ):
         vech.read(path)
 

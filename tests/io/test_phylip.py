@@ -1,4 +1,4 @@
-"""PHYLIP's distances: what its own program wrote, every shape and naming of its documentation, and the way back."""
+"""PHYLIP's distances: what its program wrote, each shape and naming of its documentation, the way back."""
 
 import io
 import re
@@ -152,8 +152,10 @@ def test_scikit_bio_reads_what_is_written_and_we_what_it_writes(tmp_path):
         (vech.Packed(np.arange(3.0), "condensed"), "PHYLIP names each row, and this store has no labels"),
         (vech.Packed(np.ones(3), labels="ab"), "PHYLIP holds distances, symmetric and zero on the diagonal"),
         (vech.Packed(np.ones(1), "condensed", kind="skew", labels="ab"), "PHYLIP holds distances, symmetric"),
-        (vech.Packed(np.ones(1), "condensed", labels=("a b", "c")), "the label 'a b' is no name of PHYLIP, which is one word"),
-        (vech.Packed(np.ones(1), "condensed", labels=(1, 2)), "the label 1 is no name of PHYLIP, which is one word"),
+        (vech.Packed(np.ones(1), "condensed", labels=("a b", "c")),
+         "the label 'a b' is no name of PHYLIP, which is one word"),
+        (vech.Packed(np.ones(1), "condensed", labels=(1, 2)),
+         "the label 1 is no name of PHYLIP, which is one word"),
     ],
 )  # fmt: skip
 def test_what_is_no_distance_is_not_written(tmp_path, store, message):

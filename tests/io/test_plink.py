@@ -1,4 +1,4 @@
-"""Binary matrices of GCTA and PLINK, against each other: a square that PLINK wrote says what its triangle is."""
+"""Binary matrices of GCTA and PLINK, against each other: PLINK's square says what its triangle is."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""PLINK's matrices in text and GCTA's pairs, as PLINK wrote them, with the `.id` files that name their rows."""
+"""PLINK's matrices in text and GCTA's pairs, as PLINK wrote them, with the `.id` files of their rows."""
 
 import gzip
 import shutil
@@ -79,10 +79,12 @@ def test_missing_numbers_and_windows(tmp_path):
         ("a.rel", "1\n2\t3\n", 5, "a.rel: has 2 rows, and a.rel.id names 5"),
         ("a.rel", "1\n2\t3\n4\t5\n", 3, "a.rel, line 3: has 2 numbers, and line 2 has 2"),
         ("a.rel", "1\n2\tx\n", 2, "a.rel, line 2: holds 'x', which is no number"),
-        ("a.rel", "1\t2\n3\t4\n", 2, "a.rel, line 2: matrix is not symmetric: a[1, 0] is 3.0, but a[0, 1] is 2.0"),
+        ("a.rel", "1\t2\n3\t4\n", 2,
+         "a.rel, line 2: matrix is not symmetric: a[1, 0] is 3.0, but a[0, 1] is 2.0"),
         ("a.rel", "", 0, "a.rel: holds no numbers"),
         ("a.grm.gz", "1\t1\t9\t1.5\n2\t1\t9\t0.5\n", 2, "a.grm.gz, line 2: ends in row 2, which has 2 lines"),
-        ("a.grm.gz", "1\t1\t9\t1.5\n2\t2\t9\t0.5\n", 2, "a.grm.gz, line 2: holds '2\\t2\\t9\\t0.5', and row 2, row 1, a count and a number come here"),
+        ("a.grm.gz", "1\t1\t9\t1.5\n2\t2\t9\t0.5\n", 2,
+         "a.grm.gz, line 2: holds '2\\t2\\t9\\t0.5', and row 2, row 1, a count and a number come here"),
         ("a.grm.gz", "1\t1\t9\t1.5\n", 2, "a.grm.gz: has 1 rows, and a.grm.id names 2"),
         ("a.grm.gz", "1\t1\t9\t1_5\n", 1, "a.grm.gz, line 1: holds '1_5', which is no number"),
     ],

@@ -1,4 +1,4 @@
-"""What vech wrote, vech reads: every kind and dtype of store, in every format that takes it, at every size."""
+"""What vech wrote, vech reads: each kind and dtype of store, in each format that takes it, at each size."""
 
 import numpy as np
 import pytest

@@ -136,7 +136,8 @@ def test_a_first_line_of_integers_above_fractions_must_be_said_to_be_names_or_no
     path = table(text)
     with pytest.raises(
         FileFormatError,
-        match=r"line 1: may name the columns, .*: say header=True \(--header\), or header=False \(--no-header\) if it",
+        match=r"line 1: may name the columns, .*: say header=True \(--header\), "
+        r"or header=False \(--no-header\) if it",
     ):
         read(path)
     array, labels = read(path, header=True)
@@ -240,7 +241,10 @@ def test_numbers_of_a_cell(table, cell, number):
 def test_an_integer_that_float64_would_round_is_refused(table, tmp_path, cell):
     shown = cell.partition(".")[0]
     shown = shown if len(shown) <= 40 else shown[:40] + "..."
-    message = f"column 'b' holds the integer {shown}, and float64 tells integers apart up to 2**53: subtract an offset"
+    message = (
+        f"column 'b' holds the integer {shown}, and float64 tells integers apart up to 2**53: "
+        f"subtract an offset"
+    )
     refused(table(f"a,b\n1,{cell}\n"), f"line 2: {message}")
     if len(cell) > 20:
         return

@@ -1,4 +1,4 @@
-"""The table of names: what it may hold, and how an unknown name is answered. tests/dialects/ proves the rows."""
+"""The table of names: what it may hold, and what answers an unknown name. tests/dialects/ proves the rows."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The rule from one triangle to the other: that of the reference, number by number; and a name as any text."""
+"""The rule from one triangle to the other: the reference's, number by number; and a name as any text."""
 
 import copy
 import json

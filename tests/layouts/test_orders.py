@@ -261,7 +261,14 @@ def test_components_are_read_without_regard_to_case_and_blanks():
                 ValueError,
                 f"components {words!r} are not the six numbers of a symmetric 3 x 3 tensor: xx yy zz and one",
             )
-            for words in ("", "xx yy zz", "xx yy zz xy yx xz", "xx yy zz xy xz yz yz", "xx yy zz xy xz yw", "xxyyzz")
+            for words in (
+                "",
+                "xx yy zz",
+                "xx yy zz xy yx xz",
+                "xx yy zz xy xz yz yz",
+                "xx yy zz xy xz yw",
+                "xxyyzz",
+            )
         ),
         (
             lambda: vech.TensorOrder("xx yy zz xy zx yz"),

@@ -1,4 +1,4 @@
-"""Correlations of covariances and back, and partial correlations, against their formulas and other libraries."""
+"""Correlations of covariances and back, and partial ones, against their formulas and other libraries."""
 
 import re
 
@@ -208,12 +208,17 @@ S = vech.Packed(np.array([1.0, 0.5, 1.0]))
         (lambda: linalg.to_correlation(vech.Packed(np.array([1.0, 2, 0]))), ValueError,
          "S[1, 1] is 0.0: correlations need variances that are positive and finite"),
         (lambda: linalg.to_correlation(vech.Packed(np.array([1.0, 2, -3]))), ValueError, "S[1, 1] is -3.0"),
-        (lambda: linalg.to_correlation(vech.Packed(np.array([1.0, 2, np.inf]))), ValueError, "S[1, 1] is inf"),
-        (lambda: linalg.to_correlation(vech.Packed(np.array([0.5]), "condensed")), ValueError, "S[0, 0] is 0.0"),
-        (lambda: linalg.to_correlation(np.ones(3)), TypeError, "to_correlation takes a Packed store, not ndarray"),
+        (lambda: linalg.to_correlation(vech.Packed(np.array([1.0, 2, np.inf]))), ValueError,
+         "S[1, 1] is inf"),
+        (lambda: linalg.to_correlation(vech.Packed(np.array([0.5]), "condensed")), ValueError,
+         "S[0, 0] is 0.0"),
+        (lambda: linalg.to_correlation(np.ones(3)), TypeError,
+         "to_correlation takes a Packed store, not ndarray"),
         (lambda: linalg.to_correlation(vech.Packed(np.zeros(3), kind="skew")), TypeError,
-         "to_correlation needs a real symmetric or a Hermitian matrix, and S is skew: S.scale(d) scales matrices"),
-        (lambda: linalg.to_correlation(vech.Packed(np.zeros(3, "m8[s]"))), TypeError, "to_correlation is of numbers"),
+         ("to_correlation needs a real symmetric or a Hermitian matrix, and S is skew: "
+          "S.scale(d) scales matrices")),
+        (lambda: linalg.to_correlation(vech.Packed(np.zeros(3, "m8[s]"))), TypeError,
+         "to_correlation is of numbers"),
         (lambda: linalg.to_covariance(S, [1.0]), ValueError,
          "sd has shape (1,), but R has 2 rows: it holds one number for each, (2,)"),
         (lambda: linalg.to_covariance(S, [1.0, -2.0]), ValueError,
@@ -221,8 +226,8 @@ S = vech.Packed(np.array([1.0, 0.5, 1.0]))
         (lambda: linalg.to_covariance(S, [1.0, 1j]), TypeError, "sd must hold real numbers, not complex128"),
         (lambda: linalg.to_covariance(2 * S, [1.0, 1.0]), ValueError,
          "R[0, 0] is 2.0, and a correlation with itself is 1: S.scale(d) scales any matrix"),
-        (lambda: linalg.partial_correlation(vech.SparseHalf.from_sparse(scipy.sparse.eye_array(3))), TypeError,
-         "partial_correlation(S.to_packed()), with all its zeros"),
+        (lambda: linalg.partial_correlation(vech.SparseHalf.from_sparse(scipy.sparse.eye_array(3))),
+         TypeError, "partial_correlation(S.to_packed()), with all its zeros"),
         (lambda: linalg.partial_correlation(vech.Packed(np.array([1.0, np.nan, 1.0]))), ValueError, "nan"),
     ],
 )  # fmt: skip

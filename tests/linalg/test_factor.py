@@ -354,7 +354,10 @@ def test_cholesky_refuses_other_kinds_with_the_way_out():
 @pytest.mark.parametrize("task", [cholesky, inverse, slogdet, lambda S: solve(S, np.ones(2))])
 def test_tasks_refuse_what_is_no_packed_store_of_numbers(task):
     if task in (cholesky, inverse):
-        message = r"takes a Packed store, not SparseHalf: \w+\(S.to_packed\(\)\), with all its zeros; solve, slogdet"
+        message = (
+            r"takes a Packed store, not SparseHalf: \w+\(S.to_packed\(\)\), with all its zeros; "
+            r"solve, slogdet"
+        )
         with pytest.raises(TypeError, match=message):
             task(vech.SparseHalf(np.array([0, 1, 2]), np.array([0, 1]), np.ones(2), 2, triangle="lower"))
     with pytest.raises(TypeError, match=r"takes a Packed store, not ndarray: .*vech.pack makes the half"):
@@ -402,7 +405,7 @@ def test_a_hermitian_diagonal_is_taken_as_real(route):
     close(cholesky(S).half, np.array([2, 1, 3 + 0j]), 2)
 
 
-# ---- every kind ---------------------------------------------------------------------------------------------
+# ---- every kind --------------------------------------------------------------------------------------------
 
 
 def is_case(layout, dtype, kind, n):
@@ -510,7 +513,7 @@ def test_slogdet_does_not_overflow():
     assert slogdet(S) == pytest.approx((1.0, n * np.log(1e300)))
 
 
-# ---- memory -------------------------------------------------------------------------------------------------
+# ---- memory ------------------------------------------------------------------------------------------------
 
 PEAK = """
 import numpy as np, vech, sys
@@ -537,7 +540,8 @@ def factor_and_solve(S):
 def solve_indefinite(S):
     solve(S, np.ones(S.n))
 
-make, task = {"definite": (diagonal, factor_and_solve), "indefinite": (indefinite, solve_indefinite)}[sys.argv[1]]
+tasks = {"definite": (diagonal, factor_and_solve), "indefinite": (indefinite, solve_indefinite)}
+make, task = tasks[sys.argv[1]]
 task(make(1000))  # loads SciPy and the buffers of BLAS
 S = make(3000)
 Path("/proc/self/clear_refs").write_text("5")

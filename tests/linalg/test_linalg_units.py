@@ -291,7 +291,7 @@ def test_the_condition_of_huge_numbers_beside_an_implied_diagonal():
     assert cond(vech.Packed(np.array([1e300]), vech.Layout(diagonal="one"))) == pytest.approx(1.0)
 
 
-# ---- options of iterations -----------------------------------------------------------------------------------
+# ---- options of iterations ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""eigsh finds every copy of a multiple eigenvalue, wherever it starts, and says in plain words what it does not take."""
+"""eigsh finds every copy of a multiple eigenvalue, wherever it starts, and says what it does not take."""
 
 import re
 
@@ -167,7 +167,7 @@ def test_a_mass_without_a_shift(made):
     np.testing.assert_allclose(found, want[:4], rtol=1e-9)
 
 
-# ---- a singular mass ----------------------------------------------------------------------------------------
+# ---- a singular mass ---------------------------------------------------------------------------------------
 
 SIDE = 200
 MASSES = {"array": lambda M: M, "packed": lambda M: next(stores(M)), "sparse": lambda M: [*stores(M)][1]}
@@ -322,7 +322,7 @@ def test_products_are_not_many_more_than_those_of_scipy():
     assert counts[1] <= 1.5 * counts[0]
 
 
-# ---- what is asked ------------------------------------------------------------------------------------------
+# ---- what is asked -----------------------------------------------------------------------------------------
 
 S = vech.Packed(np.array([2.0, 1, 0, 2, 1, 2]))
 M = np.array([[4.0, 1, 0], [1, 4, 1], [0, 1, 4]])
@@ -333,16 +333,19 @@ MASKED = np.ma.array(M, mask=M == 1)
     ("error", "message", "options"),
     [
         (TypeError, "M must be a NumPy array, not numpy.ma.MaskedArray: a mask would be lost", {"M": MASKED}),
-        (ValueError, "M is not symmetric: a[1, 0] is 1.0, but a[0, 1] is 7.0: M=(M + M.conj().T) / 2", {"M": M + 6 * np.eye(3, k=1)}),
+        (ValueError, "M is not symmetric: a[1, 0] is 1.0, but a[0, 1] is 7.0: M=(M + M.conj().T) / 2",
+         {"M": M + 6 * np.eye(3, k=1)}),
         (ValueError, "M is not symmetric", {"M": sparse.csr_array(M + 6 * np.eye(3, k=1))}),
         (ValueError, "M[2, 0] is nan: eigsh needs finite numbers", {"M": np.where(M == 0, np.nan, M)}),
         (ValueError, "M is not positive definite, as S x = value M x needs", {"M": -M}),
         (ValueError, "M is not positive definite", {"M": sparse.csr_array(np.diag([1.0, -1, 1]))}),
-        (ValueError, "M is not positive semidefinite, as eigsh with sigma and mode='normal'", {"M": np.diag([1.0, -1, 1]), "sigma": 0.3}),
+        (ValueError, "M is not positive semidefinite, as eigsh with sigma and mode='normal'",
+         {"M": np.diag([1.0, -1, 1]), "sigma": 0.3}),
         (TypeError, "M of dtype object holds Python objects", {"M": M.astype(object)}),
         (TypeError, "M has dtype float16, with which LAPACK", {"M": M.astype("f2")}),
         (ValueError, "M must be of the side of S, and real where S is", {"M": np.eye(4)}),
-        (TypeError, "M is a LinearOperator, which has no numbers to invert: pass Minv", {"M": aslinearoperator(M)}),
+        (TypeError, "M is a LinearOperator, which has no numbers to invert: pass Minv",
+         {"M": aslinearoperator(M)}),
         (ValueError, "M has shape (4, 4), but S is of side 3", {"M": aslinearoperator(np.eye(4))}),
         (TypeError, "v0 must be a NumPy array, not numpy.ma.MaskedArray", {"v0": MASKED[0]}),
         (ValueError, "v0 has shape (2,), but S is of side 3: (3,)", {"v0": [1.0, 2]}),
@@ -354,7 +357,8 @@ MASKED = np.ma.array(M, mask=M == 1)
         (ValueError, "tol must be a number from 0 to 1, not -1", {"tol": -1}),
         (TypeError, "OPinv and mode are for a shift: pass sigma too", {"OPinv": np.eye(3)}),
         (TypeError, "Minv is for M without sigma", {"Minv": np.eye(3)}),
-        (ValueError, "OPinv has shape (2, 2), but S is of side 3: (3, 3)", {"OPinv": np.eye(2), "sigma": 1.0}),
+        (ValueError, "OPinv has shape (2, 2), but S is of side 3: (3, 3)",
+         {"OPinv": np.eye(2), "sigma": 1.0}),
         (ValueError, "unknown mode 'shift': choose from normal, cayley, buckling", {"mode": "shift"}),
         (ValueError, "sigma must not be 0 with mode='cayley'", {"mode": "cayley", "sigma": 0}),
     ],

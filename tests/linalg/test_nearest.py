@@ -652,7 +652,10 @@ def test_numbers_that_lapack_lacks_are_refused(dtype, name):
 def test_kinds_without_real_eigenvalues_are_refused(dtype, kind, name):
     task = REPAIRS[name].__name__
     called = "complex symmetric" if kind == "symmetric" else kind
-    message = f"{task} needs a real symmetric or a Hermitian matrix, and S is {called}: others have no real eigenvalues"
+    message = (
+        f"{task} needs a real symmetric or a Hermitian matrix, and S is {called}: "
+        f"others have no real eigenvalues"
+    )
     says(TypeError, message, REPAIRS[name], vech.Packed(np.zeros(3, dtype), kind=kind))
 
 

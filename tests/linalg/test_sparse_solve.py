@@ -1,4 +1,4 @@
-"""Solutions, determinants, eigenvalues, norms of a sparse half are those of its full matrix, by every solver there is."""
+"""Solutions, determinants, eigenvalues, norms of a sparse half are its full matrix's, by every solver."""
 
 import itertools
 import re
@@ -554,7 +554,10 @@ def with_entries(value, *places):
         (with_entries(np.inf, (2, 1), (1, 2)), r"M\[2, 1\] is inf: \w+ needs finite numbers"),
         (
             with_entries(3.0, (2, 1)),
-            r"^M is not symmetric: a\[2, 1\] is 3.0, but a\[1, 2\] is 0.0.*: M=\(M \+ M.conj\(\).T\) / 2 has a mean of both",
+            (
+                r"^M is not symmetric: a\[2, 1\] is 3.0, but a\[1, 2\] is 0.0.*: M=\(M \+ M.conj\(\).T\) / 2 "
+                r"has a mean of both"
+            ),
         ),
         (with_entries(np.nan, (2, 1)), r"^M is not symmetric: a\[2, 1\] is nan, but a\[1, 2\] is 0.0"),
     ],

@@ -1,4 +1,4 @@
-"""Long batches of small matrices: records one after the other, which vectors move a line of memory at a time."""
+"""Long batches of small matrices: records in a row, which vectors move a line of memory at a time."""
 
 import itertools
 

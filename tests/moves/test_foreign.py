@@ -1,4 +1,4 @@
-"""SciPy's sparse arrays whose parts were changed after they were made: refused before compiled code trusts them."""
+"""SciPy's sparse arrays with parts that were changed later: refused before compiled code trusts them."""
 
 import re
 

@@ -578,7 +578,7 @@ def test_an_expansion_past_2_to_the_31_elements():
     "layout", [*(PLAIN[name] for name in PLAIN if "one" not in name), *PIECES.values()], ids=str
 )
 def test_the_core_and_the_layout_agree_on_large_n(layout):
-    """Single numbers in gigabytes of address space: positions are written down twice, in Python and in C++."""
+    """Single numbers in gigabytes of address space: positions are written twice, in Python and in C++."""
     n = 92_700
     half = cases.untouched(layout.length(n))
     rows = (0, 1, 46_340, 46_341, 46_349, 46_350, 46_351, 65_535, 65_536, n - 2, n - 1)

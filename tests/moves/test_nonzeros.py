@@ -33,7 +33,7 @@ CONTAINERS = {
 }
 
 
-# ---- half to sparse ------------------------------------------------------------------------------------------
+# ---- half to sparse ----------------------------------------------------------------------------------------
 
 
 @every_target
@@ -162,7 +162,7 @@ def test_a_half_may_begin_at_any_byte(dtype):
             assert getattr(got, name).tobytes() == getattr(want, name).tobytes()
 
 
-# ---- large enough for threads and for blocks that grow -----------------------------------------------------------
+# ---- large enough for threads and for blocks that grow -----------------------------------------------------
 
 
 def large_half(n, where, dtype=np.float64):
@@ -250,7 +250,7 @@ def test_the_threads_of_a_mirror_share_a_long_half():
             np.testing.assert_array_equal(getattr(matrix, name), getattr(want, name))
 
 
-# ---- the index type ------------------------------------------------------------------------------------------
+# ---- the index type ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
@@ -277,7 +277,7 @@ def test_the_side_counts_for_the_index_type_too(monkeypatch):
     assert vech.to_csr(np.zeros(36)).indices.dtype == np.int32
 
 
-# ---- what is computed ------------------------------------------------------------------------------------------
+# ---- what is computed --------------------------------------------------------------------------------------
 
 
 def test_a_true_value_too_small_for_its_dtype_is_zero():
@@ -314,7 +314,7 @@ def test_real_numbers_may_be_called_hermitian():
     assert_same_sparse(vech.to_csr(half, kind="skew-hermitian"), vech.expand(half, kind="skew"))
 
 
-# ---- what is refused -------------------------------------------------------------------------------------------
+# ---- what is refused ---------------------------------------------------------------------------------------
 
 FUNCTIONS = {"nonzeros": vech.nonzeros, **{f"to_{name}": make for name, make in MAKERS.items()}}
 every_function = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
@@ -436,7 +436,7 @@ def test_density_is_a_fraction_of_what_counts():
     assert 0.07 < _core.density(half, keep) < 0.13
 
 
-# ---- sparse to half ----------------------------------------------------------------------------------------------
+# ---- sparse to half ----------------------------------------------------------------------------------------
 
 BELIEF = ("both", "lower", "upper")
 

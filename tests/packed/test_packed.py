@@ -148,10 +148,13 @@ INDICES = [
     (2, slice(None)), (slice(None), 2), (slice(None), slice(None)), (slice(1, 4), slice(0, 2)),
     (slice(None, None, 2), slice(None, None, -1)), (slice(3, 1), slice(None)), (slice(-2, None), -1),
     (slice(4, None, -2), slice(1, 5, 3)), slice(1, 3), slice(None), slice(None, None, -1), slice(9, 2),
-    [0, 2], [-1, 0, 0], [], ([0, 1], [2, 3]), ([4, 4], [0, 0]), ([3], [0, 1, 2]), (np.array([[0], [1]]), np.array([2, 3])),
-    (np.array([[0, 1], [2, 3]]), 4), (2, [0, 1]), ([0, 1], 2), (slice(None), [0, 3]), ([0, 3], slice(1, None)),
+    [0, 2], [-1, 0, 0], [], ([0, 1], [2, 3]), ([4, 4], [0, 0]), ([3], [0, 1, 2]),
+    (np.array([[0], [1]]), np.array([2, 3])),
+    (np.array([[0, 1], [2, 3]]), 4), (2, [0, 1]), ([0, 1], 2), (slice(None), [0, 3]),
+    ([0, 3], slice(1, None)),
     (np.array([[0, 1], [2, 3]]), slice(None)), (slice(0, 2), np.array([[0, 1], [2, 3]])),
-    MASK, (MASK, 0), (0, MASK), (MASK, MASK), (MASK, slice(None)), (slice(None), MASK), ([0, 1, 2], MASK), ~MASK & MASK,
+    MASK, (MASK, 0), (0, MASK), (MASK, MASK), (MASK, slice(None)), (slice(None), MASK),
+    ([0, 1, 2], MASK), ~MASK & MASK,
     (np.array([0, 1], np.uint8), np.array([4, 3], np.int16)), np.array([[0, 1], [4, 3]]),
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Packed as a matrix: arithmetic, comparison, assignment, dtypes; each what NumPy does with the full matrix."""
+"""Packed as a matrix: arithmetic, comparison, assignment, dtypes; all as NumPy with the full matrix."""
 
 import copy
 import itertools
@@ -22,8 +22,8 @@ from interrupts import at_every
 NUMBERS = {name: dtype for name, dtype in DTYPES.items() if dtype.kind not in "mM"}
 SOME_LAYOUTS = {
     name: LAYOUTS[name]
-    for name in ("lower-columns-stored", "upper-rows-stored", "lower-rows-zero", "both-scaled", "strict-doubled",
-                 "lapack-rfp-nl", "tfp-upper")
+    for name in ("lower-columns-stored", "upper-rows-stored", "lower-rows-zero", "both-scaled",
+                 "strict-doubled", "lapack-rfp-nl", "tfp-upper")
 }  # fmt: skip
 FEW = {
     name: NUMBERS[name] for name in ("float64", "complex64", "int16", "bool", "float16", ">f4", "bfloat16")
@@ -256,12 +256,18 @@ REFUSED = [
     ("real + [1, 2]", "np.add of a Packed takes numbers and stores, not an array of shape (2,)"),
     (
         "real + real.to_csr()",
-        "np.add of a Packed takes numbers and stores, not a csr_array: make a store with Packed(from_sparse(x))",
+        (
+            "np.add of a Packed takes numbers and stores, not a csr_array: "
+            "make a store with Packed(from_sparse(x))"
+        ),
     ),
     ("real.to_csr() - real", "np.subtract of a Packed takes numbers and stores, not a csr_array"),
     (
         "real ** 2",
-        "a Packed has no power: S.map(lambda v: v**2) is that of each number, S @ S.expand() the matrix product",
+        (
+            "a Packed has no power: S.map(lambda v: v**2) is that of each number, "
+            "S @ S.expand() the matrix product"
+        ),
     ),
     ("2 ** real", "a Packed has no power"),
     ("real // 2", "a Packed has no // and no %: S.map(lambda v: v // 2) works number by number"),
@@ -275,7 +281,10 @@ REFUSED = [
     ),
     (
         "np.max(real)",
-        "S.max() takes no axis=: it is of each pair once, without the diagonal; S.max(diagonal=True) is of both",
+        (
+            "S.max() takes no axis=: it is of each pair once, without the diagonal; "
+            "S.max(diagonal=True) is of both"
+        ),
     ),
     (
         "integers / integers",

@@ -34,7 +34,7 @@ def held(store):
 
 
 def plain_full(half, layout, kind, n):
-    """The full matrix of a real half in double: `reference.expand` in a fraction of its time, but not to the bit."""
+    """The full matrix of a real half in double: `reference.expand` much sooner, but not to the bit."""
     full = np.zeros((n, n))
     i, j = np.array(reference.cells(layout, n), int).reshape(-1, 2).T
     true = half / np.where(i == j, layout.diagonal_scale, layout.offdiagonal_scale)
@@ -251,17 +251,20 @@ def test_a_quadratic_form_has_numpys_dtype(own, other):
         np.testing.assert_allclose(got, exact, rtol=0, atol=cases.tolerance(want.dtype, 90) * 1000)
 
 
-EXTREME = [vech.Layout(offdiagonal_scale=1e-40), vech.Layout("upper", diagonal_scale=1e30, offdiagonal_scale=1e-30),
-           vech.Layout(diagonal="zero", offdiagonal_scale=1e35)]  # fmt: skip
+EXTREME = [
+    vech.Layout(offdiagonal_scale=1e-40),
+    vech.Layout("upper", diagonal_scale=1e30, offdiagonal_scale=1e-30),
+    vech.Layout(diagonal="zero", offdiagonal_scale=1e35),
+]
 
 
 @every_target
 @pytest.mark.parametrize("layout", EXTREME, ids=str)
 def test_an_extreme_scale_leaves_products_what_they_are(layout):
     n, dtype = 20, np.dtype(np.float32)
-    half = vech.convert(
-        cases.half(dtype, layout.plain, "skew", n, values=cases.moderate) if layout.implied is not None else
-        cases.half(dtype, layout.plain, "symmetric", n, values=cases.moderate), layout.plain, layout)  # fmt: skip
+    kind = "symmetric" if layout.implied is None else "skew"
+    half = cases.half(dtype, layout.plain, kind, n, values=cases.moderate)
+    half = vech.convert(half, layout.plain, layout)
     store = vech.Packed(half, layout)
     full = store.expand()
     assert np.isfinite(full).all() and full.any()

@@ -1,4 +1,4 @@
-"""Similarities between rows: each is what SciPy or NumPy makes of the full product, in the store that is wanted."""
+"""Similarities between rows: what SciPy or NumPy makes of the full product, in the store that is wanted."""
 
 import re
 

@@ -218,7 +218,10 @@ WRONG = {
     "skew": (
         lambda: plot.spectrum(vech.Packed(np.ones(6), kind="skew")),
         TypeError,
-        r"spectrum needs a real symmetric or a Hermitian matrix, and S is skew: scipy.linalg.eigvals\(S.expand",
+        (
+            r"spectrum needs a real symmetric or a Hermitian matrix, and S is skew: "
+            r"scipy.linalg.eigvals\(S.expand"
+        ),
     ),
     "form": (lambda: plot.spectrum(factors(4, 9), form="bars"), ValueError, "form"),
     "NaN": (lambda: plot.spectrum(vech.Packed(np.full(3, np.nan))), ValueError, "nan"),

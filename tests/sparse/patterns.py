@@ -61,7 +61,7 @@ def places(pattern, n, *, salt=0):
 
 
 def matrix(pattern, kind, dtype, n, *, salt=0):
-    """A full matrix of its kind that is zero where nothing is stored, and here and there where something is."""
+    """A full matrix of its kind, zero where nothing is stored, and here and there where something is."""
     lower = np.tril(cases.matrix(dtype, kind, n, salt=salt), -1)
     lower[cases.generator("stored zeros", n, salt).random((n, n)) < 0.1] = 0
     full = lower + mirrored(lower, kind).T

@@ -35,7 +35,7 @@ def whole(full, stored, make=scipy.sparse.csr_array):
     return make(scipy.sparse.csr_array((data, indices, indptr), shape=full.shape))
 
 
-# ---- from SciPy's matrices --------------------------------------------------------------------------------------
+# ---- from SciPy's matrices ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_labels_are_taken():
     assert store.labels == ("a", "b")
 
 
-# ---- what is refused ----------------------------------------------------------------------------------------------
+# ---- what is refused ---------------------------------------------------------------------------------------
 
 
 @every_triangle
@@ -200,8 +200,8 @@ def test_half_a_matrix_declared_whole_is_refused(triangle, container):
     i, j = np.unravel_index(np.abs(np.tril(full, -1)).argmax(), full.shape)
     with pytest.raises(
         ValueError,
-        match=rf"matrix is not symmetric: a\[{i}, {j}\] is .*, but a\[{j}, {i}\] is .*; its {other} triangle is empty: "
-        rf"if the {triangle} one is meant for both, say use='{triangle}'",
+        match=rf"matrix is not symmetric: a\[{i}, {j}\] is .*, but a\[{j}, {i}\] is .*; "
+        rf"its {other} triangle is empty: if the {triangle} one is meant for both, say use='{triangle}'",
     ):
         SparseHalf.from_sparse(matrix)
     assert not is_symmetric(matrix)
@@ -344,7 +344,7 @@ def test_what_does_not_fit_is_refused():
         is_symmetric(square, "antisymmetric")
 
 
-# ---- whether a matrix is symmetric ----------------------------------------------------------------------------------
+# ---- whether a matrix is symmetric -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -469,7 +469,7 @@ def test_asking_for_symmetry_takes_memory_for_rows_only():
     assert peak < 40 * n
 
 
-# ---- from pairs -----------------------------------------------------------------------------------------------------
+# ---- from pairs --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("use", ["both", "lower", "upper"])
@@ -510,7 +510,7 @@ def test_pairs_that_are_no_matrix_are_refused(arguments, error, message):
         SparseHalf.from_coo(*arguments, 3)
 
 
-# ---- from halves ------------------------------------------------------------------------------------------------------
+# ---- from halves -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -607,7 +607,7 @@ def test_a_half_that_is_no_store_is_refused():
         SparseHalf.from_half(np.ones(3, "f2"))
 
 
-# ---- sums of duplicates, and sides, beyond what there is -------------------------------------------------------
+# ---- sums of duplicates, and sides, beyond what there is ---------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype, number", [(np.int8, 100), (np.uint64, 2**63), (np.int64, -(2**62) - 5)])
@@ -639,7 +639,7 @@ def test_a_side_beyond_the_arithmetic_is_refused():
         vech.SparseHalf.from_coo([], [], np.zeros(0), 2**64)
 
 
-# ---- both ways from a full sparse matrix ------------------------------------------------------------------------
+# ---- both ways from a full sparse matrix -------------------------------------------------------------------
 
 
 @every_kind

@@ -1,4 +1,4 @@
-"""What each solver is given solves the right system; the other triangle, which most take without a word, does not."""
+"""What each solver is given solves the right system; the other triangle, which most take too, does not."""
 
 import io
 import re
@@ -245,7 +245,10 @@ def test_complex_symmetric_and_single_precision_go_to_pardiso():
             "pardiso",
             "skew",
             "f8",
-            "or complex symmetric matrices, not a skew one: to_csr() gives the full matrix for solvers of general ones",
+            (
+                "or complex symmetric matrices, not a skew one: to_csr() gives the full matrix for solvers "
+                "of general ones"
+            ),
         ),
     ],
 )

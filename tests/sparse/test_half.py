@@ -1,4 +1,4 @@
-"""SparseHalf: what its constructor checks, and what is its own beyond the promise of every store (test_stores.py)."""
+"""SparseHalf: what its constructor checks, and what is its own beyond every store's (test_stores.py)."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def make(full, triangle, kind=None, **more):
     return vech.SparseHalf(*reference.csr(full, triangle), len(full), triangle=triangle, kind=kind, **more)
 
 
-# ---- the arrays -----------------------------------------------------------------------------------------------
+# ---- the arrays --------------------------------------------------------------------------------------------
 
 
 @every_triangle
@@ -97,7 +97,7 @@ def test_transposes_keep_the_pattern(triangle, kind):
     np.testing.assert_array_equal(store.H.expand(), full.conj().T)
 
 
-# ---- zeros that are stored --------------------------------------------------------------------------------------
+# ---- zeros that are stored ---------------------------------------------------------------------------------
 
 
 def test_stored_zeros_stay():
@@ -108,7 +108,7 @@ def test_stored_zeros_stay():
     assert store.to_csr().data.tobytes() == np.array([0, -0.0, -0.0, 5]).tobytes()
 
 
-# ---- sparse and packed results -----------------------------------------------------------------------------------
+# ---- sparse and packed results -----------------------------------------------------------------------------
 
 
 @every_triangle
@@ -244,7 +244,7 @@ def test_packed_is_smaller_beyond_the_break_even(dtype, index, share):
         assert (store.to_packed().nbytes < store.nbytes) is smaller
 
 
-# ---- products -------------------------------------------------------------------------------------------------
+# ---- products ----------------------------------------------------------------------------------------------
 
 
 @every_triangle
@@ -274,7 +274,7 @@ def test_what_is_not_stored_is_not_multiplied():
     assert (store @ np.array([1, np.inf, np.nan])).tolist() == [2, 0, 0]
 
 
-# ---- what is refused --------------------------------------------------------------------------------------------
+# ---- what is refused ---------------------------------------------------------------------------------------
 
 GOOD = {
     "indptr": [0, 1, 3, 4],

@@ -30,7 +30,7 @@ def check(store, full, stored):
     np.testing.assert_array_equal(stored_in(store), stored)
 
 
-# ---- two matrices -----------------------------------------------------------------------------------------------------
+# ---- two matrices ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_matrices_that_do_not_fit_each_other_are_refused():
     assert (S + vech.SparseHalf([0, 1], [0], [1.0], 1, triangle="upper")).labels == ("a",)
 
 
-# ---- a matrix and a number ----------------------------------------------------------------------------------------------
+# ---- a matrix and a number ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_result_that_sparse_arrays_do_not_hold_is_refused():
         S * np.longdouble(2)
 
 
-# ---- leaving numbers out ----------------------------------------------------------------------------------------------------
+# ---- leaving numbers out -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_what_is_no_choice_is_refused(arguments, error, message):
         vech.SparseHalf([0, 1], [0], [1.0], 1, triangle="lower").largest(**arguments)
 
 
-# ---- another dtype ----------------------------------------------------------------------------------------------------------
+# ---- another dtype -----------------------------------------------------------------------------------------
 
 
 @every_triangle

@@ -1,4 +1,4 @@
-"""Products of sparse halves: what the full matrix gives, for every pattern, kind, dtype, layout and thread count."""
+"""Products of sparse halves are the full matrix's, for every pattern, kind, dtype, layout, thread count."""
 
 import numpy as np
 import pytest
@@ -407,7 +407,7 @@ def test_solvers_take_a_store_and_its_operator():
         np.testing.assert_allclose(store.expand() @ x, b, atol=1e-7)
 
 
-# ---- the kernels under moves and checks ---------------------------------------------------------------------
+# ---- the kernels under moves and checks --------------------------------------------------------------------
 
 
 def arrays_of(matrix_):
@@ -445,7 +445,7 @@ def test_large_halves_become_full_and_turn_and_are_cut_out_again(kind, dtype, re
 
 @every_target
 def test_rows_may_be_many_and_nearly_empty():
-    """Too many for blocks of columns that 16 bits tell apart; the next row's columns may go on where one ends."""
+    """Too many for blocks of columns that 16 bits tell apart; the next row's may go on where one's end."""
     n = 2_500_000
     store, full = random_half(n, 500_000, "float64")
     full.sort_indices()

@@ -97,7 +97,7 @@ class _Covariance(BaseEstimator):
 
     @property
     def precision_(self) -> Packed:
-        """The inverse of `covariance_`, a store as well; the pseudo-inverse, which expands it, where it has none.
+        """The inverse of `covariance_`, a store too; if there is none, its pseudo-inverse, which expands it.
 
         Computed each time it is asked for, from a factor that is kept.
         """

@@ -146,7 +146,7 @@ class SuperLU:
         return np.concatenate((self._factor.L.diagonal(), self._factor.U.diagonal(), signs))
 
     def is_definite(self) -> bool:
-        """Whether the factor, made for a definite matrix, shows that it is one: no exchanges, pivots above zero."""
+        """Whether the factor, made for a definite matrix, shows it to be so: no exchanges, pivots above 0."""
         symmetric = np.array_equal(self._factor.perm_r, self._factor.perm_c)
         return bool(symmetric and (self._factor.U.diagonal().real > 0).all())
 
@@ -169,8 +169,8 @@ _PARDISO = {-4: "a pivot is zero", -7: "a diagonal is singular", -8: "it counts 
 def _no_memory(package: str, S: SparseHalf) -> MemoryError:
     """Of a factorization, whose fill is not known before; it says nothing of the matrix."""
     return MemoryError(
-        f"{package} has no memory for the factor of a matrix of side {S.n} with {S.nnz} numbers stored, which fills: "
-        f"solver='cg' or 'minres' needs some vectors only, and S.permute(order) may fill less"
+        f"{package} has no memory for the factor of a matrix of side {S.n} with {S.nnz} numbers stored, "
+        f"which fills: solver='cg' or 'minres' needs some vectors only, and S.permute(order) may fill less"
     )
 
 

@@ -133,7 +133,8 @@ def _print(name: str, found: Info | str, n: int | None) -> None:
         say(
             "no layout fits so many numbers, with or without a diagonal"
             if n is None
-            else f"{found.count:,} numbers are no half of side n = {n}: without --n the sides that fit are listed"
+            else f"{found.count:,} numbers are no half of side n = {n}: without --n the sides "
+            f"that fit are listed"
         )
         return
     table = Table("as", "n", "nonzeros", "half", "full", "CSR", "smallest")

@@ -86,8 +86,8 @@ def identify(
 ) -> None:
     """Say which layouts the half in FILE can have, best first, and why; never more than is known.
 
-    A wrong order gives a matrix of the right size and the wrong numbers, and no error. The full matrix settles
-    it, or nearly; a few entries, --psd or --unit-diagonal rule out most.
+    A wrong order gives a matrix of the right size and the wrong numbers, and no error. The full matrix
+    settles it, or nearly; a few entries, --psd or --unit-diagonal rule out most.
 
     \b
     Examples:

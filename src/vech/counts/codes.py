@@ -1,8 +1,8 @@
-"""Ternary codes: each number of X as above, below or neutral, in two planes of bits; counts of agreements of columns.
+"""Ternary codes: numbers of X as above, below or neutral, in two planes of bits; how often columns agree.
 
-`encode` packs columns against thresholds, or all pairs of times against each other. From codes, `Counts` keeps the exact
-counts of each pair of columns, which add up and can be taken away; `write` makes a half of the ratio of counts that
-a `Measure` names, straight from codes or from counts kept.
+`encode` packs columns against thresholds, or all pairs of times against each other. From codes, `Counts`
+keeps the exact counts of each pair of columns, which add up and can be taken away; `write` makes a half of
+the ratio of counts that a `Measure` names, straight from codes or from counts kept.
 """
 
 import copy
@@ -35,9 +35,9 @@ SLACK = 4, 60  # roundings a threshold forgives: of numbers of X; of deviations,
 class Measure(NamedTuple):
     """A ratio of counts over two columns, and what 0 / 0 is on the diagonal (off it, 0).
 
-    Terms are factors of B, Q, m and t: B = times at which both columns are active, Q = those at which their signs
-    differ, m = times the one is active + times the other is, t = all times. With `root` the denominator is instead
-    the root of the product of the two numbers that m adds.
+    Terms are factors of B, Q, m and t: B = times at which both columns are active, Q = those at which their
+    signs differ, m = times the one is active + times the other is, t = all times. With `root` the denominator
+    is instead the root of the product of the two numbers that m adds.
     """
 
     over: Terms
@@ -51,10 +51,10 @@ ACTIVE, SIGN, VALID = range(3)  # planes
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Codes:
-    """Two bits, `active` and `sign` (above), for each number of X; a third, `valid`, where NaN counts pairwise.
+    """Two bits for each number of X, `active` and `sign` (above); a third, `valid`, if NaN counts pairwise.
 
-    ``bits[b, w, plane]`` are the words of the columns 8 b to 8 b + 7, padded with columns that are neutral, at the
-    times 64 w to 64 w + 63, padded with bits that are zero; bit t of a word is time 64 w + t.
+    ``bits[b, w, plane]`` are the words of the columns 8 b to 8 b + 7, padded with columns that are neutral,
+    at the times 64 w to 64 w + 63, padded with bits that are zero; bit t of a word is time 64 w + t.
     """
 
     bits: NDArray[np.uint64]
@@ -73,7 +73,7 @@ class Codes:
         return np.asarray(counts.reshape(-1)[: self.p], np.float64)
 
     def numbers(self, plane: int, columns: slice, times: slice) -> NDArray[np.float64]:
-        """A plane as zeros and ones, shape (times, columns); columns start at a multiple of 8, times at one of 64."""
+        """A plane as zeros and ones, (times, columns); columns start at multiples of 8, times of 64."""
         blocks = slice(columns.start // SIDE, -(-columns.stop // SIDE))
         words = slice(times.start // TIMES, -(-times.stop // TIMES))
         octets = self.bits[blocks, words, plane].astype("<u8").view(np.uint8)
@@ -108,8 +108,8 @@ def encode(
     Parameters
     ----------
     X : array, shape (n_samples, n_features), or iterable of pieces of it
-        Real numbers, of any strides; NaN is neutral. float32 and float64 are read where they lie, others go through
-        float64 in pieces. Pieces are taken as they come: what `pieces` and `even` make.
+        Real numbers, of any strides; NaN is neutral. float32 and float64 are read where they lie, others go
+        through float64 in pieces. Pieces are taken as they come: what `pieces` and `even` make.
     low, high : array, shape (n_features,)
         In float64; infinities where nothing is below or above.
     closed : bool
@@ -327,10 +327,10 @@ def write(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """The ratio of counts over each pair of columns, times scale[i] scale[j], straight into a half whose runs `grow` or shrink.
+    """The ratio of counts of each pair of columns, times scale[i] scale[j], into a half that may `grow`.
 
-    Codes of pairs of times come in chunks where they are many: then panels of the half are counted one after the
-    other, so that besides codes of `CODE_BYTES` only counts of `STORED_BYTES` are held.
+    Codes of pairs of times come in chunks where they are many: then panels of the half are counted one after
+    the other, so that besides codes of `CODE_BYTES` only counts of `STORED_BYTES` are held.
     """
     check_progress(progress)
     p = codes.p

@@ -1,4 +1,4 @@
-"""How often columns agree: quadrant correlation, and Jaccard, Hamming and simple matching of binary and ternary columns."""
+"""How often columns agree: quadrant correlation; of binary and ternary ones Jaccard, Hamming, matching."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ def quadrant(
     X : array, shape (n_samples, n_features); or data frame
         Whole columns, of real numbers.
     missing : {"raise", "neutral", "pairwise"}
-        NaN is an error; or counts as the median, which keeps the result positive semidefinite; or each pair of columns
-        uses the rows in which both are there (about the medians of all that is there), and the result may be indefinite.
+        NaN is an error; or counts as the median, which keeps the result positive semidefinite; or each pair
+        of columns uses the rows in which both are there (about the medians of all that is there), and the
+        result may be indefinite.
     min_periods : int, optional
         With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal
         for 0 / 0.
@@ -66,10 +67,10 @@ def quadrant(
 
     Notes
     -----
-    With ``s_ti = sign(x_ti - median_i)`` it is ``sum_t s_ti s_tj / sqrt(sum_t s_ti^2 sum_t s_tj^2)``: 0 for a column
-    that has its median throughout, 1 on the diagonal, positive semidefinite. Where no number is a median it is
-    Blomqvist's beta, (agreeing - disagreeing) / n_samples. Source: N. Blomqvist, "On a measure of dependence between two
-    random variables", Ann. Math. Statist. 21(4), 1950.
+    With ``s_ti = sign(x_ti - median_i)`` it is ``sum_t s_ti s_tj / sqrt(sum_t s_ti^2 sum_t s_tj^2)``: 0 for a
+    column that has its median throughout, 1 on the diagonal, positive semidefinite. Where no number is a
+    median it is Blomqvist's beta, (agreeing - disagreeing) / n_samples. Source: N. Blomqvist, "On a measure
+    of dependence between two random variables", Ann. Math. Statist. 21(4), 1950.
 
     Sorts columns for their medians; then time and memory as of `gerber`.
 
@@ -217,7 +218,7 @@ def matching(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Packed:
-    """The simple matching coefficient of binary or ternary columns: the share of rows in which they are equal.
+    """The simple matching coefficient of binary or ternary columns: the share of rows in which both agree.
 
     Parameters
     ----------
@@ -293,8 +294,8 @@ def _check_ternary(data: Data, name: str) -> None:
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
             raise ValueError(
-                f"X has {block[row, column]} {data.place(start + row, column)}, and {name} is of columns of 0 and 1, "
-                f"or of -1, 0 and 1: compare first, such as X > 0"
+                f"X has {block[row, column]} {data.place(start + row, column)}, and {name} "
+                f"is of columns of 0 and 1, or of -1, 0 and 1: compare first, such as X > 0"
             )
 
 

@@ -297,8 +297,8 @@ def _streamed(
         passes.append(rows)
         if rows != passes[0]:
             raise ValueError(
-                f"X() gave {passes[0]} rows when first read and {rows} when read again: return a new iterator over "
-                f"the same rows at each call"
+                f"X() gave {passes[0]} rows when first read and {rows} when read again: "
+                f"return a new iterator over the same rows at each call"
             )
 
     return Data(p, None, dtype, labels, *how, None, renew is not None, make)
@@ -313,7 +313,8 @@ def _called(renew: Callable[[], Iterable[Any]]) -> Iterator[Any]:
     blocks = renew()
     if not isinstance(blocks, Iterable) or isinstance(blocks, np.ndarray) or is_frame(blocks):
         raise TypeError(
-            f"X() returned {type(blocks).__name__}: a function given as X returns an iterator of blocks of rows"
+            f"X() returned {type(blocks).__name__}: a function given as X returns an iterator "
+            f"of blocks of rows"
         )
     return iter(blocks)
 
@@ -397,7 +398,8 @@ def check_underflow(
             varied[small] |= ((numbers != first) & ~np.isnan(numbers) & ~np.isnan(first)).any(axis=0)
     if varied.any():
         raise ValueError(
-            f"sums of squares of X underflow {np.dtype(dtype)}, first in {data.column(int(np.argmax(varied)))}: scale X first"
+            f"sums of squares of X underflow {np.dtype(dtype)}, "
+            f"first in {data.column(int(np.argmax(varied)))}: scale X first"
         )
 
 
@@ -423,7 +425,8 @@ def check_labels(
     at = next((k for k, (a, b) in enumerate(zip(labels, others, strict=False)) if a != b), len(labels))
     found = [repr(names[at]) if at < len(names) else "missing" for names in (labels, others)]
     raise ValueError(
-        f"column {at} is {found[0]} in {what} and {found[1]} in {other}: give both the same columns in one order"
+        f"column {at} is {found[0]} in {what} and {found[1]} in {other}: "
+        f"give both the same columns in one order"
     )
 
 

@@ -1,4 +1,4 @@
-"""The Gerber statistic: how often two columns move together beyond thresholds, less how often they move apart."""
+"""The Gerber statistic: how often two columns move together beyond thresholds, less how often apart."""
 
 from __future__ import annotations
 
@@ -53,33 +53,33 @@ def gerber(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Packed:
-    """The Gerber covariance of the columns of X, or their Gerber statistic, from exact counts of co-movements.
+    """The Gerber covariance of the columns of X, or their Gerber statistic, by exact counts of co-movements.
 
     Parameters
     ----------
     X : array, shape (n_samples, n_features); data frame; or function returning an iterator of such
-        Mostly returns. Arrays, memory maps, lists; pandas and polars frames, whose columns become the labels; a
-        function without arguments that returns a new iterator of blocks of rows.
+        Mostly returns. Arrays, memory maps, lists; pandas and polars frames, whose columns become the labels;
+        a function without arguments that returns a new iterator of blocks of rows.
     threshold : float, or array of shape (n_features,)
         How many standard deviations a move must have to count: positive, and it may exceed 1.
     form : {"gs1", "gs0", "gs2"}
         The denominator, see Notes. "gs1" and "gs2" are positive semidefinite; "gs0" mostly is not.
     correlation : bool
-        Whether to give the statistic itself, with ones on the diagonal, not multiplied by standard deviations.
+        Whether to give the statistic itself, with ones on the diagonal, not times standard deviations.
     center : {"zero", "mean", "median"}
         From where moves are measured. Standard deviations are about the mean in any case.
     weights : array, shape (n_samples,), optional
-        How much each row counts, in counts, means, medians and standard deviations: finite, not negative, not all zero;
-        `exponential_weights` makes such. "gs1" and "gs2" stay positive semidefinite.
+        How much each row counts, in counts, means, medians and standard deviations: finite, not negative, not
+        all zero; `exponential_weights` makes such. "gs1" and "gs2" stay positive semidefinite.
     missing : {"raise", "neutral", "pairwise"}
-        NaN is an error; or no move, which keeps "gs1" and "gs2" positive semidefinite and draws their entries to 0; or
-        each pair of columns uses the rows in which both are there, and the result may be indefinite.
+        NaN is an error; or no move, which keeps "gs1" and "gs2" positive semidefinite and draws their entries
+        to 0; or each pair of columns uses the rows in which both are there, and the result may be indefinite.
     min_periods : int, optional
         With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal
         for 0 / 0. What has NaN cannot be repaired.
     repair : {"nearest", "shrink"}, optional
-        Makes the statistic positive definite, by `vech.linalg.nearest_correlation` or `vech.linalg.shrink_to_psd`,
-        which expand it.
+        Makes the statistic positive definite, by `vech.linalg.nearest_correlation` or
+        `vech.linalg.shrink_to_psd`, which expand it.
     layout : str or layout
         Of the result; with `correlation` it may leave out the diagonal of ones.
     out : array, shape (length,), optional
@@ -98,7 +98,7 @@ def gerber(
     ------
     ValueError
         For NaN, infinities (the first one's place is named), no rows or columns, a threshold that is not
-        positive or not one for each column, weights that do not fit, and arguments that are none of their choices.
+        positive or not one for each column, weights that do not fit, and arguments outside their choices.
     TypeError
         For columns that are no real numbers, by name; an iterator, since X is read twice; and blocks with
         ``center="median"``, which needs whole columns.
@@ -107,12 +107,12 @@ def gerber(
 
     Notes
     -----
-    With m_i the center, s_i the standard deviation (ddof = 0) and c the threshold, row t of column i is above where
-    ``x_ti >= m_i + c s_i``, below where ``x_ti <= m_i - c s_i``, else neutral; a number that misses its
+    With m_i the center, s_i the standard deviation (ddof = 0) and c the threshold, row t of column i is above
+    where ``x_ti >= m_i + c s_i``, below where ``x_ti <= m_i - c s_i``, else neutral; a number that misses its
     threshold by rounding alone (some units in the last place of the largest of x, m and s) meets it, so that
-    the unit of X does not matter. For columns i and j let B be the rows
-    in which neither is neutral, Q those of B in which one is above and the other below, n_i and n_j the rows in
-    which one of them is not neutral. Then ``C_ij = s_i s_j g_ij`` with
+    the unit of X does not matter. For columns i and j let B be the rows in which neither is neutral, Q those
+    of B in which one is above and the other below, n_i and n_j the rows in which one of them is not neutral.
+    Then ``C_ij = s_i s_j g_ij`` with
 
     - gs1: ``g = (B - 2 Q) / (n_i + n_j - B)``, over the rows in which any moves; a signed Jaccard index,
     - gs0: ``g = (B - 2 Q) / B``, the original form,
@@ -120,10 +120,11 @@ def gerber(
 
     0 / 0 is 0 off the diagonal and 1 on it, and a constant column is neutral throughout.
 
-    gs1 is semidefinite because ``1 / (W - N_ij)``, N the weight of rows in which both are neutral and W that of all, is a
-    sum of Hadamard powers of a semidefinite matrix ("Proofs that the Gerber statistic is positive semidefinite",
-    arXiv:2305.05663); mostly it has full rank, even with far more columns than rows. Source: S. Gerber et al., "The Gerber
-    statistic: a robust co-movement measure for portfolio optimization", J. Portfolio Management 48(3), 2022.
+    gs1 is semidefinite because ``1 / (W - N_ij)``, N the weight of rows in which both are neutral and W that
+    of all, is a sum of Hadamard powers of a semidefinite matrix ("Proofs that the Gerber statistic is
+    positive semidefinite", arXiv:2305.05663); mostly it has full rank, even with far more columns than rows.
+    Source: S. Gerber et al., "The Gerber statistic: a robust co-movement measure for portfolio optimization",
+    J. Portfolio Management 48(3), 2022.
 
     Two passes over X, which becomes two bits per number, n_samples n_features / 4 bytes (3/8 with
     "pairwise"); n_samples n_features^2 / 2 bits are compared, some hundreds at a time. With `weights` or

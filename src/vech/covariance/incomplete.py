@@ -75,8 +75,8 @@ def pairwise(
     With y = x - m where there is a number, else 0, and e = 1 there, else 0: over the common rows the number
     is N = e e', the sum of products A = y y', the sums B = y e', so that S = (A - B B' / N) / (N - ddof), and
     the variances over them are V = y^2 e' - B^2 / N. With `assume_centered` m and B are 0. Pairs of
-    which V has lost its digits are computed again, one by one; of covariances V is looked at where a column is
-    mostly far from its mean.
+    which V has lost its digits are computed again, one by one; of covariances V is looked at where a column
+    is mostly far from its mean.
     """
     check_progress(progress)
     X = data.whole("missing='pairwise'")
@@ -174,9 +174,9 @@ def _few(data: Data, common: Array, most: float, why: str, rows: slice, columns:
     if few.any():
         i, j = np.argwhere(few)[0]
         raise ValueError(
-            f"{data.column(rows.start + i)} and {data.column(columns.start + j)} of X have {common[i, j]:.0f} "
-            f"rows in common, too few{why}: drop one of them, use missing='neutral', or say min_periods=1 to "
-            f"have NaN there"
+            f"{data.column(rows.start + i)} and {data.column(columns.start + j)} of X "
+            f"have {common[i, j]:.0f} rows in common, too few{why}: drop one of them, "
+            f"use missing='neutral', or say min_periods=1 to have NaN there"
         )
     return np.asarray(few)
 
@@ -190,7 +190,8 @@ def _flat(data: Data, left: Array, right: Array, common: Array, rows: slice, col
             (rows.start + i, columns.start + j) if left[i, j] else (columns.start + j, rows.start + i)
         )
         raise ValueError(
-            f"{data.column(constant)} of X is constant in the {common[i, j]:.0f} rows that it has in common with "
+            f"{data.column(constant)} of X is constant in the {common[i, j]:.0f} rows that "
+            f"it has in common with "
             f"{data.column(other)}, and their correlation is 0/0: drop it, use missing='neutral', or say "
             f"min_periods=1 to have NaN there"
         )
@@ -198,7 +199,7 @@ def _flat(data: Data, left: Array, right: Array, common: Array, rows: slice, col
 
 
 def _far(X: Array, shift: Array) -> Array:
-    """Columns of which the middle half of the numbers lie closer together than near the mean, which others moved."""
+    """Columns whose middle half lies closer together than to the mean, which other numbers moved."""
     n, p = X.shape
     found = np.zeros(p, bool)
     width = max(1, COLUMN_NUMBERS // n)

@@ -1,4 +1,4 @@
-"""Kendall's rank correlation: of all pairs of times, how often two columns go the same way, less how often not."""
+"""Kendall's rank correlation: how often two columns go the same way, less how often not."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def kendall(
     variant : {"b", "a"}
         Whether ties are taken out of the denominator, see Notes.
     missing : {"raise", "neutral", "pairwise"}
-        NaN is an error; or ties with every number, which keeps the result positive semidefinite; or each pair of columns
-        uses the rows in which both are there, as pandas does, and the result may be indefinite.
+        NaN is an error; or ties with every number, which keeps the result positive semidefinite; or each pair
+        of columns uses the rows in which both are there, as pandas does, and the result may be indefinite.
     min_periods : int, optional
         With "pairwise", how many rows a pair needs in common: NaN for pairs with fewer, and off the diagonal
         for 0 / 0, as pandas has it (its own default is 1).
@@ -63,25 +63,27 @@ def kendall(
     Raises
     ------
     ValueError
-        For NaN, infinities (the first one's place is named), fewer than two rows, no columns, and arguments that are none
-        of their choices.
+        For NaN, infinities (the first one's place is named), fewer than two rows, no columns, and arguments
+        that are none of their choices.
     TypeError
         For columns that are no real numbers, by name, and for X in blocks.
 
     Notes
     -----
-    Of the N = n_samples (n_samples - 1) / 2 pairs of rows let P_ij be those in which columns i and j change in the same
-    direction, Q_ij in opposite ones, and n_i those in which i changes at all. Then
+    Of the N = n_samples (n_samples - 1) / 2 pairs of rows let P_ij be those in which columns i and j change
+    in the same direction, Q_ij in opposite ones, and n_i those in which i changes at all. Then
 
     - tau-b: ``(P_ij - Q_ij) / sqrt(n_i n_j)``, 0 where a column is constant, 1 on the diagonal,
     - tau-a: ``(P_ij - Q_ij) / N``, on the diagonal too, where it is 1 only for a column without ties.
 
-    Both are positive semidefinite. With "pairwise" all of P, Q, n and N are over pairs of rows in which both columns
-    have numbers. Source: M. Kendall, "The treatment of ties in ranking problems", Biometrika 33(3), 1945.
+    Both are positive semidefinite. With "pairwise" all of P, Q, n and N are over pairs of rows in which both
+    columns have numbers. Source: M. Kendall, "The treatment of ties in ranking problems", Biometrika 33(3),
+    1945.
 
-    Time for n_samples^2 n_features^2 / 4 bits, some hundreds at a time: faster than sorting each pair of columns until there
-    are about 10 000 rows. Memory for a copy of X, at most 128 MiB of codes and, where these do not suffice, 128 MiB of
-    counts. With `min_periods` also 13 bytes for each number of X, and up to five products of X by BLAS.
+    Time for n_samples^2 n_features^2 / 4 bits, some hundreds at a time: faster than sorting each pair of
+    columns until there are about 10 000 rows. Memory for a copy of X, at most 128 MiB of codes and, where
+    these do not suffice, 128 MiB of counts. With `min_periods` also 13 bytes for each number of X, and up to
+    five products of X by BLAS.
 
     Examples
     --------

@@ -1,8 +1,9 @@
 """Sums of products of columns, added up straight in a half: the one pass over X that covariances are made of.
 
-Rows are taken about a shift c that is near their mean: G = sum of w (x - c)(x - c)^H, s = sum of w (x - c). Where the
-mean comes to lie more than STRAY standard deviations from c, G and s are moved to the mean (the update of Chan, Golub
-& LeVeque, 1983, American Statistician 37, 242). So G - s s^H / n cancels at most 1 + STRAY^2 times its size.
+Rows are taken about a shift c that is near their mean: G = sum of w (x - c)(x - c)^H, s = sum of w (x - c).
+Where the mean comes to lie more than STRAY standard deviations from c, G and s are moved to the mean (the
+update of Chan, Golub & LeVeque, 1983, American Statistician 37, 242). So G - s s^H / n cancels at most 1 +
+STRAY^2 times its size.
 """
 
 from collections.abc import Callable, Iterator

@@ -12,14 +12,16 @@ from vech.moves.converting import convert
 from vech.moves.runs import Half, Runs, runs_of
 from vech.packed.packed import Packed
 
-TILE = 480  # rows and columns computed at a time; a power of two would make rows of a tile fall into one cache set
+# Rows and columns computed at a time; a power of two would make rows of a tile fall into one cache set.
+TILE = 480
 
 
 class Result:
     """A half of side p in the layout asked for, or in `out`.
 
-    `half` and `plain` are what to compute in: `out` itself where it has a plain layout, else memory of its own
-    that `store` converts; it may not overlap `source`, what is read. A layout that stores no diagonal serves where the diagonal is `implied`.
+    `half` and `plain` are what to compute in: `out` itself where it has a plain layout, else memory of its
+    own that `store` converts; it may not overlap `source`, what is read. A layout that stores no diagonal
+    serves where the diagonal is `implied`.
     """
 
     def __init__(

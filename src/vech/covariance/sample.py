@@ -299,7 +299,8 @@ def divisor_of(moments: Moments, ddof: float) -> float:
     if not divisor > 0:
         count = f"{moments.rows} row" + ("s" if moments.rows != 1 else "")
         raise ValueError(
-            f"X has {count}, and ddof={ddof} leaves {divisor:g} to divide by: pass more rows, or a smaller ddof"
+            f"X has {count}, and ddof={ddof} leaves {divisor:g} to divide by: pass more rows, "
+            f"or a smaller ddof"
         )
     return divisor
 

@@ -43,7 +43,7 @@ def ledoit_wolf(
     X : array, shape (n_samples, n_features); data frame; iterator of such; or function returning one
         Real numbers, as `sample` takes them; "constant-correlation" reads them twice.
     target : {"identity", "constant-correlation"}
-        A multiple of the identity matrix; or the sample variances with one correlation for all pairs, the mean.
+        A multiple of the identity matrix; or the sample variances with one correlation for all, the mean.
     missing : {"raise", "neutral"}
         NaN is an error; or counts as its column's mean in all that is computed, which makes S and the
         intensity those of a complete X, and reads X once more. For pairs of rows no intensity is known:
@@ -75,18 +75,19 @@ def ledoit_wolf(
 
     Notes
     -----
-    "identity" (O. Ledoit & M. Wolf, A well-conditioned estimator for large-dimensional covariance matrices, J.
-    Multivariate Analysis 88, 2004) is what scikit-learn has: ``F = m I``, ``m = tr S / p``,
-    ``d = min(b, c) / c``, ``c = (||S||^2 - p m^2) / p``, ``b = (sum_t ||x_t||^4 / n - ||S||^2) / (n p)``, where
-    n = n_samples, p = n_features, x_t is centred (or taken as it is), and the norm is Frobenius'. One pass
-    over X.
+    "identity" (O. Ledoit & M. Wolf, A well-conditioned estimator for large-dimensional covariance matrices,
+    J. Multivariate Analysis 88, 2004) is what scikit-learn has: ``F = m I``, ``m = tr S / p``,
+    ``d = min(b, c) / c``, ``c = (||S||^2 - p m^2) / p``, ``b = (sum_t ||x_t||^4 / n - ||S||^2) / (n p)``,
+    where n = n_samples, p = n_features, x_t is centred (or taken as it is), and the norm is Frobenius'. One
+    pass over X.
 
     "constant-correlation" (Honey, I shrunk the sample covariance matrix, J. Portfolio Management 30(4), 2004)
     has ``F_ij = r s_i s_j``, ``F_ii = S_ii``, and an intensity of sums over all pairs that are, but for
     ``||S - F||``, sums over t of products of sums over i: no matrix beside S is made.
 
-    Both take the time and memory of `sample`, two or three passes over the half, and O(n p). (With n < p the n x n
-    matrix of inner products would give ||S|| too, but not sooner than a pass over S, which is wanted anyway.)
+    Both take the time and memory of `sample`, two or three passes over the half, and O(n p). (With n < p the
+    n x n matrix of inner products would give ||S|| too, but not sooner than a pass over S, which is wanted
+    anyway.)
 
     Examples
     --------
@@ -161,8 +162,8 @@ def oas(
     -----
     ``d = min(1, (a + m^2) / ((n + 1) (a - m^2 / p)))`` with ``m = tr S / p`` and ``a = ||S||^2 / p^2``, as
     scikit-learn has it: equation 23 of Y. Chen, A. Wiesel, Y. Eldar & A. Hero, Shrinkage algorithms for MMSE
-    covariance estimation, IEEE Trans. Signal Processing 58(10), 2010, less a term in 2 / p. One pass over X, two
-    over the half.
+    covariance estimation, IEEE Trans. Signal Processing 58(10), 2010, less a term in 2 / p. One pass over X,
+    two over the half.
 
     Examples
     --------

@@ -35,13 +35,13 @@ def nonlinear(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Any:
-    """Expands the sample covariance or, with fewer rows than columns, not even that; each eigenvalue is shrunk.
+    """Each eigenvalue is shrunk. Expands the sample covariance or, of fewer rows than columns, not even that.
 
     Parameters
     ----------
     X : array, shape (n_samples, n_features); data frame; iterator of such; or function returning one
-        Real numbers, as `sample` takes them, in at least 13 rows. With ``n_samples - 1 < n_features`` X must be an
-        array or a frame.
+        Real numbers, as `sample` takes them, in at least 13 rows. With ``n_samples - 1 < n_features`` X must
+        be an array or a frame.
     missing : {"raise", "neutral"}
         NaN is an error; or counts as its column's mean, so that all is that of a complete X, which is read
         once more.
@@ -62,8 +62,8 @@ def nonlinear(
     Raises
     ------
     ValueError
-        For NaN, infinities, fewer than 13 rows, and a sample covariance of smaller rank than its shape lets expect
-        (constant columns, repeated rows).
+        For NaN, infinities, fewer than 13 rows, and a sample covariance of smaller rank than its shape lets
+        expect (constant columns, repeated rows).
     TypeError
         For columns that are no real numbers, and blocks of rows where X must be whole.
 
@@ -71,11 +71,11 @@ def nonlinear(
     -----
     With the eigenvectors u_i and eigenvalues l_i of the sample covariance (ddof = 1), n = n_samples - 1 (with
     `assume_centered` ddof = 0 and n = n_samples) and c = p / n,
-    ``S = sum_i d_i u_i u_i^T``, ``d_i = l_i / ((pi c l_i f(l_i))^2 + (1 - c - pi c l_i h(l_i))^2)``, where f is the
-    density of the eigenvalues, estimated by Epanechnikov's kernel with bandwidth ``l_j n^(-1/3)``, and h its Hilbert
-    transform; with p > n as in equations C.2 and C.3. Source: O. Ledoit & M. Wolf, Analytical nonlinear
-    shrinkage of large-dimensional covariance matrices, Annals of Statistics 48(5), 2020, and the program in its
-    supplement.
+    ``S = sum_i d_i u_i u_i^T``, ``d_i = l_i / ((pi c l_i f(l_i))^2 + (1 - c - pi c l_i h(l_i))^2)``, where f
+    is the density of the eigenvalues, estimated by Epanechnikov's kernel with bandwidth ``l_j n^(-1/3)``, and
+    h its Hilbert transform; with p > n as in equations C.2 and C.3. Source: O. Ledoit & M. Wolf, Analytical
+    nonlinear shrinkage of large-dimensional covariance matrices, Annals of Statistics 48(5), 2020, and the
+    program in its supplement.
 
     O(p^3) time and two p x p arrays; with p > n, O(n^2 p + n p^2) time and two n x p arrays.
 
@@ -149,9 +149,10 @@ def denoise(
     Notes
     -----
     Eigenvalues of the correlation of independent columns end at the edge ``variance (1 + sqrt(p / n))^2`` (V.
-    Marchenko & L. Pastur, 1967). Those above it are kept, all others replaced by their mean, so that the trace
-    stays; then the diagonal is scaled to 1 again. Source: L. Laloux, P. Cizeau, M. Potters & J.-P. Bouchaud, Random
-    matrix theory and financial correlations, Int. J. Theoretical and Applied Finance 3(3), 2000.
+    Marchenko & L. Pastur, 1967). Those above it are kept, all others replaced by their mean, so that the
+    trace stays; then the diagonal is scaled to 1 again. Source: L. Laloux, P. Cizeau, M. Potters & J.-P.
+    Bouchaud, Random matrix theory and financial correlations, Int. J. Theoretical and Applied Finance 3(3),
+    2000.
 
     O(n p^2 + p^3) time, of eigenvectors only those above the edge; two p x p arrays.
 
@@ -194,7 +195,7 @@ def denoise(
 
 
 def shrunk_eigenvalues(values: Array, p: int, n: int) -> tuple[Array, float]:
-    """Shrunk eigenvalues for the positive ones of a sample covariance, and that for the others, where n < p."""
+    """Shrunk eigenvalues for the positive ones of a sample covariance, and that for the others, if n < p."""
     top = values.max()
     shrunk, floor = _shrunk(values / top, p, n)
     return shrunk * top, floor * float(top)
@@ -230,7 +231,7 @@ def _shrunk(values: Array, p: int, n: int) -> tuple[Array, float]:
 
 
 def _hilbert(x: Array, bump: Array) -> Array:
-    """The Hilbert transform of Epanechnikov's kernel; far out by a series, where the formula cancels to x^-2 of it."""
+    """The Hilbert transform of Epanechnikov's kernel; far out, where the formula cancels, by a series."""
     with np.errstate(divide="ignore", invalid="ignore"):
         log = bump * np.log(np.abs((np.sqrt(5) - x) / (np.sqrt(5) + x)))
     log[np.abs(x) == np.sqrt(5)] = 0
@@ -256,7 +257,7 @@ def write_spectrum(
 
 
 def _of_rows(data: Data, assume_centered: bool) -> tuple[int, Array, Array]:
-    """n, the positive eigenvalues and their eigenvectors, by the n_samples x n_samples matrix of inner products."""
+    """n, the positive eigenvalues and their eigenvectors, by the inner products of rows."""
     from scipy.linalg import eigh
 
     rows = data.check()
@@ -311,7 +312,8 @@ def _of_columns(
 def _check_samples(rows: int) -> None:
     if rows <= LEAST_SAMPLES:
         raise ValueError(
-            f"X has {rows} rows, and nonlinear shrinkage estimates a density from at least {LEAST_SAMPLES + 1}"
+            f"X has {rows} rows, and nonlinear shrinkage estimates a density from at least "
+            f"{LEAST_SAMPLES + 1}"
         )
 
 
@@ -320,6 +322,7 @@ def _check_rank(values: Array, data: Data, rows: int) -> None:
     missing = int(np.count_nonzero(values <= least))
     if missing:
         raise ValueError(
-            f"the sample covariance of {data.p} columns and {rows} rows has rank {values.size - missing}, not "
+            f"the sample covariance of {data.p} columns and {rows} rows "
+            f"has rank {values.size - missing}, not "
             f"{values.size}: drop columns that others determine, and rows that repeat"
         )

@@ -42,8 +42,8 @@ def spread(data: Data, weights: Array | None = None, threads: int | None = None)
     """Mean and standard deviation of each column over its numbers that are not NaN.
 
     Rows are taken about one of them, the heaviest, and blocks of rows merged (Chan, Golub & LeVeque, 1983). A
-    constant column has the standard deviation 0, exactly. ValueError for an infinity, for NaN where `data` says so, and
-    for weights that are not one for each row; OverflowError.
+    constant column has the standard deviation 0, exactly. ValueError for an infinity, for NaN where `data`
+    says so, and for weights that are not one for each row; OverflowError.
     """
     total: _Sums | None = None
     rows = 0

@@ -198,9 +198,9 @@ class Stream:
     def remove(self, X: Any, *, weights: Any = None, threads: int | None = None) -> None:
         """Take rows away that were added.
 
-        That there are so many rows is checked and, for "gerber", that no count falls below 0. Whether "sample"
-        and "correlation" are left with sums that rows can have, and enough digits, is for `result` to say: what
-        is missing may still come.
+        That there are so many rows is checked and, for "gerber", that no count falls below 0. Whether
+        "sample" and "correlation" are left with sums that rows can have, and enough digits, is for `result`
+        to say: what is missing may still come.
 
         Parameters
         ----------
@@ -314,9 +314,9 @@ class Stream:
         Raises
         ------
         ValueError
-            Without rows, with too few for ddof, of "correlation" for a constant column; where rounding of rows
-            that were taken away covers half the digits of a variance, or rows were taken away that had not been
-            added: a new stream of the rows that remain is the way out.
+            Without rows, with too few for ddof, of "correlation" for a constant column; where rounding of
+            rows that were taken away covers half the digits of a variance, or rows were taken away that had
+            not been added: a new stream of the rows that remain is the way out.
 
         Examples
         --------
@@ -357,8 +357,8 @@ class Stream:
         given = as_weights(weights, data, scaled=False)
         if given is not None and not 1e-100 <= given.max() <= 1e100:
             raise ValueError(
-                f"the largest weight is {given.max()}, and here it must be from 1e-100 to 1e100: multiply the weights "
-                f"of all updates by one number"
+                f"the largest weight is {given.max()}, and here it must be from 1e-100 to 1e100: "
+                f"multiply the weights of all updates by one number"
             )
         low, high = self._reach(data)
         rows = data.n

@@ -1,4 +1,4 @@
-"""The pairs of a store, i < j, row after row: with their labels, as SciPy's condensed vector, or some at a time."""
+"""The pairs of a store, i < j, row by row: with labels, as SciPy's condensed vector, or some at a time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def to_pairs(S: Store, diagonal: bool) -> Pairs:
 
 
 def to_condensed(S: Store, drop_diagonal: bool) -> Array:
-    """The vector of SciPy's distance functions, of a matrix that is one of distances as far as can be seen."""
+    """The vector of SciPy's distance functions, of a matrix that is one of distances, as far as one sees."""
     if S.kind != "symmetric" or family(S.dtype) == "c":
         what = "complex" if S.kind == "symmetric" else S.kind
         raise TypeError(f"distances are real and symmetric, and S is {what}: to_pairs() takes every kind")
@@ -37,8 +37,8 @@ def to_condensed(S: Store, drop_diagonal: bool) -> Array:
         diagonal = S.diagonal()
         for i in np.flatnonzero(diagonal != np.zeros(1, diagonal.dtype))[:1]:
             raise ValueError(
-                f"S[{i}, {i}] is {diagonal[i]}, and a distance to itself is 0: to_condensed(drop_diagonal=True) "
-                f"leaves out whatever stands there"
+                f"S[{i}, {i}] is {diagonal[i]}, and a distance to itself is 0: "
+                f"to_condensed(drop_diagonal=True) leaves out whatever stands there"
             )
         layout = S.describe().layout
         held = layout is not None and layout.name in CONDENSED

@@ -108,8 +108,8 @@ def read(
     Parameters
     ----------
     path : path
-        `.npy`, `.npz`, `.bin`, `.mtx`, text and tables of other programs, HDF5, Zarr and more: docs/files.md has
-        all, and what each may hold. What is inside a file is named behind "::": "file.h5::/path",
+        `.npy`, `.npz`, `.bin`, `.mtx`, text and tables of other programs, HDF5, Zarr and more: docs/files.md
+        has all, and what each may hold. What is inside a file is named behind "::": "file.h5::/path",
         "file.xlsx::Sheet".
     layout : name or Layout, optional
         What the numbers of a half are where the file does not say it: a 1-D `.npy` without its JSON, a
@@ -128,8 +128,8 @@ def read(
         is always compared. A file without a digest is then an error.
     **options
         What single file formats take beside. Of tables in text: ``sep``, ``decimal`` and ``encoding``, text;
-        ``header`` and ``labels``, whether the first line names the columns and the first cells the rows, where
-        that is not seen. Of PHYLIP: ``names``, "strict" or "relaxed". Others are a TypeError.
+        ``header`` and ``labels``, whether the first line names the columns and the first cells the rows,
+        where that is not seen. Of PHYLIP: ``names``, "strict" or "relaxed". Others are a TypeError.
 
     Returns
     -------
@@ -171,7 +171,8 @@ def read(
         found_layout = ""
     else:
         raise FileFormatError(
-            "is sparse, which has no layout: leave layout= (--layout) out; its to_packed() (vech convert --to) makes a half",
+            "is sparse, which has no layout: leave layout= (--layout) out; "
+            "its to_packed() (vech convert --to) makes a half",
             path,
         )
     _agree("layout", wanted and wanted.name, found_layout, path)
@@ -187,12 +188,12 @@ def write(
     ----------
     path : path
         `.npy` (a Packed; `path` + ".json" beside it says layout, kind, n and dtype), `.npz`, `.bin` (a
-        Packed, the bare numbers), `.mtx` (the lower half with its symmetry named), `.csv` (the full matrix with
-        its labels) and others that docs/files.md lists. Where files travel, `.npz`. A dataset of HDF5 or Zarr is
-        named behind "::", and what else the file holds stays.
+        Packed, the bare numbers), `.mtx` (the lower half with its symmetry named), `.csv` (the full matrix
+        with its labels) and others that docs/files.md lists. Where files travel, `.npz`. A dataset of HDF5 or
+        Zarr is named behind "::", and what else the file holds stays.
     store : Packed or SparseHalf
-        What to write. `.npy`, `.npz`, HDF5 and Zarr keep labels of any usual type, others those that they can;
-        `.bin` and `.mtx` have no place for them and refuse it.
+        What to write. `.npy`, `.npz`, HDF5 and Zarr keep labels of any usual type, others those that they
+        can; `.bin` and `.mtx` have no place for them and refuse it.
     overwrite : bool, default True
         False: a file that is there, or appears while this one is written, stays, and is a FileExistsError.
     **options
@@ -235,7 +236,8 @@ def write(
     described = store.describe()
     if described.labels is not None and not can.labels:
         raise ValueError(
-            f"{path}: {suffix_of(path)} has no place for labels: write {_able(lambda can: can.labels)}, or the store without them"
+            f"{path}: {suffix_of(path)} has no place for labels: write {_able(lambda can: can.labels)}, "
+            f"or the store without them"
         )
     if described.triangle is None:
         store = packed(store)
@@ -493,7 +495,7 @@ def file_format(path: Path) -> Format:
 
 
 def _recognised(path: Path, given: dict[str, Any]) -> Format:
-    """Choose by suffix; where several formats share it, the first that recognises the file, and takes `given`."""
+    """Choose by suffix; of several formats, the first that recognises the file and takes `given`."""
     form = file_format(path)
     if path.is_file():
         for module in BY_CONTENT.get(form.__name__.rpartition(".")[2], ()):
@@ -504,7 +506,7 @@ def _recognised(path: Path, given: dict[str, Any]) -> Format:
 
 
 def suffix_of(path: Path) -> str:
-    """The longest suffix that there is a file format for, in small letters; else what is behind the last dot."""
+    """The longest suffix that is a file format's, in small letters; else what is behind the last dot."""
     name = parted(path)[0].name
     bare = name.removeprefix(".").lower()  # a name that is nothing else is no suffix
     known = [suffix for suffix in FORMATS if bare.endswith(suffix)]
@@ -613,13 +615,17 @@ def _bare(length: int, dtype: np.dtype[Any]) -> str:
     if not sides:
         as_layout("vech").side(length)
     choices = "; ".join(f"n={n}: {', '.join(names)}" for n, names in sides.items())
-    return f"holds {length:,} numbers and does not say which. It could be {choices}. Say layout= (--layout); vech identify may tell, given the matrix or some entries"
+    return (
+        f"holds {length:,} numbers and does not say which. It could be {choices}. Say layout= (--layout); "
+        f"vech identify may tell, given the matrix or some entries"
+    )
 
 
 def _agree(name: str, wanted: Any, found: Any, path: Path) -> None:
     """Refuse an argument that the file contradicts."""
     if wanted is not None and wanted != found:
         raise FileFormatError(
-            f"has {name} {found}, and {name}={wanted} was asked for: leave {name} out, or say what the file says",
+            f"has {name} {found}, and {name}={wanted} was asked for: leave {name} out, "
+            f"or say what the file says",
             path,
         )

@@ -1,6 +1,6 @@
 """An array as NumPy writes it, in a `.npy` or a member of a `.npz`: its header and its numbers.
 
-The header is read by a pattern, not evaluated as NumPy does: a damaged one can make that hang or raise anything.
+The header is read by a pattern, not evaluated as NumPy does: damaged, that can hang or raise anything.
 """
 
 import math

@@ -73,7 +73,7 @@ def choose(names: Sequence[str], want: Wanted, path: Path, *, label: int | None 
 
 
 def _places(name: str | int, names: Sequence[str], what: str, path: Path) -> list[int]:
-    """The columns of this name, or the one of this number, also where it is written as text and names none."""
+    """The columns of this name, or the one of this number, also where that is text and names none."""
     if isinstance(name, str) and name not in names and name.isascii() and name.isdecimal():
         name = int(name)
     if isinstance(name, int):

@@ -123,7 +123,7 @@ def _refuse_shape(shape: tuple[int, ...]) -> None:
 
 
 def sparse_half(matrix: Any, kind: str | None, labels: tuple[Any, ...] | None = None) -> SparseHalf:
-    """Keep the lower triangle of a sparse matrix, as use="both" says; one of coordinates may have any side."""
+    """Keep the lower triangle of a sparse matrix, as use="both" says; coordinates may have any side."""
     if matrix.format == "coo" and matrix.shape[0] == matrix.shape[1]:
         entries = (matrix.row, matrix.col, matrix.data)
         return SparseHalf.from_coo(*entries, matrix.shape[0], kind=kind, labels=labels)

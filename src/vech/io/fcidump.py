@@ -1,7 +1,7 @@
 """FCIDUMP: the integrals of molecular orbitals that are not zero, in lines: value i j k l, from 1.
 
 Of real orbitals, i j 0 0 is the symmetric matrix `h1e` of one electron, and (ij|kl) that of
-`eri`, over pairs of orbitals, in the order 11, 21, 22, 31, ...: its half by rows is PySCF's of 8-fold symmetry.
+`eri`, over pairs of orbitals, in the order 11, 21, 22, 31, ...: by rows it is PySCF's of 8-fold symmetry.
 """
 
 import re

@@ -1,11 +1,11 @@
-"""Matrix Market `.mtx`, packed by gzip or not: the lower half with its symmetry named, as entries or as a dense array.
+"""Matrix Market `.mtx`, also gzipped: the lower half with its symmetry named, as entries or a dense array.
 
-Entries are read by the core, dense arrays and whatever is written through SciPy, which expands what a file calls
-symmetric. Here the header that SciPy sees is changed to "general" and to one column: so the half goes in and out as it
-is, without n x n memory.
+Entries are read by the core, dense arrays and whatever is written through SciPy, which expands what a file
+calls symmetric. Here the header that SciPy sees is changed to "general" and to one column: so the half goes
+in and out as it is, without n x n memory.
 
-SciPy's reader skips what follows the numbers it expects in a line, and crashes where a file ends so: every line of an
-array is checked before it gets there.
+SciPy's reader skips what follows the numbers it expects in a line, and crashes where a file ends so: every
+line of an array is checked before it gets there.
 """
 
 import os

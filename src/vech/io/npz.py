@@ -42,7 +42,7 @@ SMALL = 1 << 10
 
 
 def load(path: Path, *, verify: bool = False) -> Content:
-    """Load a half, a sparse half, or the sparse matrix that SciPy wrote; the archive's sums are always compared."""
+    """Load a half, a sparse half, or the sparse matrix that SciPy wrote; the archive's sums are compared."""
     with path.open("rb") as file, reading(path, "is no .npz file that vech reads"):
         return _load(file, path)
 
@@ -64,8 +64,8 @@ def _load(file: BinaryIO, path: Path) -> Content:
             return Content.of_sparse(_scipy(arrays))
     names = ", ".join(sorted(keys)) or "none"
     raise FileFormatError(
-        f"holds the arrays {names if len(names) <= SMALL else names[:SMALL] + '...'}: neither a half of vech nor a "
-        "sparse matrix of SciPy; np.load it, and use vech.pack or vech.Packed",
+        f"holds the arrays {names if len(names) <= SMALL else names[:SMALL] + '...'}: "
+        f"neither a half of vech nor a sparse matrix of SciPy; np.load it, and use vech.pack or vech.Packed",
         path,
     )
 
@@ -101,8 +101,8 @@ class _Arrays:
                 header = read_header(stream)
                 if header.end != member.file_size:
                     raise ValueError(
-                        f"its header (dtype {header.dtype}, shape {header.shape}) says {header.end:,} bytes, and "
-                        f"it has {member.file_size:,}"
+                        f"its header (dtype {header.dtype}, shape {header.shape}) says "
+                        f"{header.end:,} bytes, and it has {member.file_size:,}"
                     )
                 refuse_objects(header, self.path)
                 yield stream, header
@@ -159,7 +159,7 @@ def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: 
 
 
 def _arrays(store: SparseHalf) -> dict[str, Array]:
-    """The CSR arrays of the triangle; with more rows than 32 bits count, those of the rows that hold numbers."""
+    """The CSR arrays of the triangle; of more rows than 32 bits count, of those that hold numbers."""
     if store.n <= INT32_MAX:
         return {"vech_indptr": store.indptr, "vech_indices": store.indices, "vech_data": store.data}
     rows, columns = store.to_coo(part=store.triangle).coords
@@ -174,7 +174,7 @@ def _arrays(store: SparseHalf) -> dict[str, Array]:
 
 
 def _most_numbers(text: str) -> int:
-    """The numbers of a half at most, by its description, before these are unpacked; `described_half` judges it."""
+    """The numbers of a half at most, by its description, before they are unpacked: see `described_half`."""
     try:
         n = json.loads(text)["n"]
     except (ValueError, TypeError, LookupError, RecursionError):
@@ -183,7 +183,7 @@ def _most_numbers(text: str) -> int:
 
 
 def _check_sizes(arrays: _Arrays, names: Iterable[str], pointers: str, rows: int | None) -> None:
-    """Arrays of one length, and pointers to rows: before they are unpacked, since one that is none could be large."""
+    """Arrays of one length, and pointers to rows: before they are unpacked, as others could be large."""
     sizes = {name: arrays.header(name).size for name in names}
     if len(set(sizes.values())) > 1:
         raise ValueError(f"its arrays differ in length: {sizes}")

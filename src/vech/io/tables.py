@@ -205,8 +205,8 @@ def read_table(
     FileFormatError
         With file and line: a cell that is no number, with its column; an integer beyond 2^53, which float64
         may not hold; lines of different length; columns without a name, or with the same; other text than the
-        encoding says; a quote that is not closed; a first line that may be names or numbers, where nobody says
-        which.
+        encoding says; a quote that is not closed; a first line that may be names or numbers, where nobody
+        says which.
     ValueError
         An unknown suffix, or an argument that does not fit it.
     ImportError

@@ -276,7 +276,7 @@ class Layout:
         return (large[()], small[()]) if self.triangle == "lower" else (small[()], large[()])
 
     def diagonal_slots(self, n: int) -> NDArray[np.int64]:
-        """Where the diagonal of an n x n matrix is, row by row; nowhere where it is not stored. Checks nothing.
+        """Where the diagonal of an n x n matrix is, row by row; empty where it is not stored. Checks nothing.
 
         Parameters
         ----------

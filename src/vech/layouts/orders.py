@@ -1,4 +1,4 @@
-"""Orders that no walk along rows or columns gives: rectangular full packed, spirals, six numbers of a 3 x 3 tensor.
+"""Orders that no walk along rows or columns gives: rectangular full packed, spirals, 3 x 3 tensors.
 
 They answer as a `Layout` does (length, side, position, pair, name, scales), and are none.
 """
@@ -280,7 +280,7 @@ class RectangularFullPacked(Pieces):
 
 @dataclass(frozen=True)
 class Spiral(Pieces):
-    """TensorFlow Probability's ``fill_triangular``: the numbers wind from the end of the matrix to its middle.
+    """TensorFlow Probability's ``fill_triangular``: numbers wind from the end of the matrix to its middle.
 
     Parameters
     ----------

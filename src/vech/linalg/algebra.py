@@ -55,8 +55,8 @@ def duplication(n: int, layout: str | AnyLayout = "vech", *, as_operator: bool =
     The transpose sums the two numbers of a pair; the Moore-Penrose inverse ``(D^T D)^-1 D^T``, which averages
     them, is ``elimination(n) @ symmetrizer(n)``.
 
-    Source: J. Magnus, H. Neudecker, "The elimination matrix: some lemmas and applications", SIAM J. Alg. Disc.
-    Meth. 1(4), 1980; "Matrix Differential Calculus", section 3.8.
+    Source: J. Magnus, H. Neudecker, "The elimination matrix: some lemmas and applications", SIAM J. Alg.
+    Disc. Meth. 1(4), 1980; "Matrix Differential Calculus", section 3.8.
 
     Examples
     --------
@@ -107,8 +107,8 @@ def elimination(n: int, layout: str | AnyLayout = "vech", *, as_operator: bool =
     -----
     Cost: 16 to 20 bytes for each number of the half; an operator needs none.
 
-    Source: J. Magnus, H. Neudecker, "The elimination matrix: some lemmas and applications", SIAM J. Alg. Disc.
-    Meth. 1(4), 1980.
+    Source: J. Magnus, H. Neudecker, "The elimination matrix: some lemmas and applications", SIAM J. Alg.
+    Disc. Meth. 1(4), 1980.
 
     Examples
     --------
@@ -192,8 +192,8 @@ def symmetrizer(n: int, *, as_operator: bool = False) -> Any:
 
     Notes
     -----
-    Cost: 24 to 32 bytes for each of n^2 rows; an operator needs none. Source: J. Magnus, H. Neudecker, "Matrix
-    Differential Calculus", section 3.7, and Magnus, "Linear Structures", 1988.
+    Cost: 24 to 32 bytes for each of n^2 rows; an operator needs none. Source: J. Magnus, H. Neudecker,
+    "Matrix Differential Calculus", section 3.7, and Magnus, "Linear Structures", 1988.
 
     Examples
     --------
@@ -236,8 +236,8 @@ def kronecker_square(A: ArrayLike, layout: str | AnyLayout = "vech", *, as_opera
     A : array, shape (m, n)
         Real or complex; its transpose is not conjugated.
     layout : str or layout
-        Which number of both halves is where; its diagonal must be stored. In "svec-lower" and "svec-upper" this
-        is the symmetric Kronecker product of semidefinite programming.
+        Which number of both halves is where; its diagonal must be stored. In "svec-lower" and "svec-upper"
+        this is the symmetric Kronecker product of semidefinite programming.
     as_operator : bool
         Give a LinearOperator, which expands, multiplies and packs instead of holding a matrix.
 
@@ -261,8 +261,8 @@ def kronecker_square(A: ArrayLike, layout: str | AnyLayout = "vech", *, as_opera
     The Kronecker square, n^4 numbers, is never formed. Cost of the matrix: its m^2 n^2 / 4 numbers, and as
     much again while it is made. Of the operator: 2 m n (m + n) operations a half, on 2^20 numbers at a time.
 
-    Source: J. Magnus, H. Neudecker, "The elimination matrix", 1980, lemma 4.4; F. Alizadeh, J.-P. Haeberly, M.
-    Overton, "Primal-dual interior-point methods for semidefinite programming", SIAM J. Optim. 8(3), 1998.
+    Source: J. Magnus, H. Neudecker, "The elimination matrix", 1980, lemma 4.4; F. Alizadeh, J.-P. Haeberly,
+    M. Overton, "Primal-dual interior-point methods for semidefinite programming", SIAM J. Optim. 8(3), 1998.
 
     Examples
     --------
@@ -400,8 +400,8 @@ def empirical_covariance_of_vech(X: ArrayLike, layout: str | AnyLayout = "vech")
 
     Notes
     -----
-    n_samples times the inverse of the result is Browne's asymptotically distribution-free weight; there is one
-    where n_samples exceeds the side. Expands nothing: n_samples n^2 / 2 products, and the result, n^4 / 8
+    n_samples times the inverse of the result is Browne's asymptotically distribution-free weight; there is
+    one where n_samples exceeds the side. Expands nothing: n_samples n^2 / 2 products, and the result, n^4 / 8
     numbers, made by BLAS in panels.
 
     Source: M. Browne, "Asymptotically distribution-free methods for the analysis of covariance structures",

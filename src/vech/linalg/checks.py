@@ -49,8 +49,8 @@ def _whole(full: Array, labels: tuple[Any, ...] | None, name: str) -> Packed:
         return Packed.from_full(full, labels=labels)
     except AsymmetryError as error:
         raise ValueError(
-            f"{error.found.replace('matrix', name, 1)}: vech.Packed.from_full({name}, use='lower'), 'upper' or "
-            f"'mean' says which numbers are meant"
+            f"{error.found.replace('matrix', name, 1)}: vech.Packed.from_full({name}, use='lower'), "
+            f"'upper' or 'mean' says which numbers are meant"
         ) from error
 
 

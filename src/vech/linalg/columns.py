@@ -25,8 +25,8 @@ class Halves:
     def __init__(self, n: int, layout: AnyLayout) -> None:
         if layout.implied == 1:
             raise ValueError(
-                f"layout {layout.name} leaves out a diagonal of ones, so vec is no linear function of its halves: "
-                f"take one that stores the diagonal, such as {layout.plain.name!r}"
+                f"layout {layout.name} leaves out a diagonal of ones, so vec is no linear function "
+                f"of its halves: take one that stores the diagonal, such as {layout.plain.name!r}"
             )
         self.n = n
         self.layout = layout
@@ -111,7 +111,8 @@ def stored_halves(n: int, layout: str | AnyLayout) -> Halves:
     layout = as_layout(layout)
     if layout.implied is not None:
         raise ValueError(
-            f"layout {layout.name} leaves out the diagonal: take one that stores it, such as {layout.plain.name!r}"
+            f"layout {layout.name} leaves out the diagonal: take one that stores it, "
+            f"such as {layout.plain.name!r}"
         )
     return Halves(n, layout)
 
@@ -192,7 +193,8 @@ def _columns_operator() -> Any:
             x = as_array(x, "x") if is_array(x) else x
             if np.ndim(x) > 0 and np.shape(x)[0] != columns:
                 raise ValueError(
-                    f"x has shape {np.shape(x)}, but the operator is {rows} x {columns}: ({columns},) or ({columns}, m)"
+                    f"x has shape {np.shape(x)}, but the operator is {rows} x {columns}: "
+                    f"({columns},) or ({columns}, m)"
                 )
             return x
 

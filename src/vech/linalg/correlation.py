@@ -44,8 +44,9 @@ def to_correlation(S: Packed | SparseHalf) -> Correlation:
     Returns
     -------
     Correlation
-        Named tuple ``R, sd``: ``to_covariance(R, sd)`` is S. R is of the order of S, its diagonal stored and nothing
-        scaled; a `vech.SparseHalf` keeps its places. In the dtype of S, float64 for integers; sd is real.
+        Named tuple ``R, sd``: ``to_covariance(R, sd)`` is S. R is of the order of S, its diagonal stored and
+        nothing scaled; a `vech.SparseHalf` keeps its places. In the dtype of S, float64 for integers; sd is
+        real.
 
     Raises
     ------
@@ -56,8 +57,9 @@ def to_correlation(S: Packed | SparseHalf) -> Correlation:
 
     Notes
     -----
-    ``r_ij = s_ij / (sd_i sd_j)`` with ``sd_i = sqrt(s_ii)``, 1 on the diagonal. What exceeds 1 by rounding, at
-    most 8 eps, is 1; what exceeds it by more, as no covariance does, stays. Narrow floats are computed in float32.
+    ``r_ij = s_ij / (sd_i sd_j)`` with ``sd_i = sqrt(s_ii)``, 1 on the diagonal. What exceeds 1 by rounding,
+    at most 8 eps, is 1; what exceeds it by more, as no covariance does, stays. Narrow floats are computed in
+    float32.
 
     Cost: one pass over S, and memory for the result and one copy of it.
 
@@ -94,14 +96,14 @@ def to_covariance(R: Packed | SparseHalf, sd: ArrayLike) -> Any:
     Returns
     -------
     Packed or SparseHalf
-        Of the order of R, its diagonal stored and nothing scaled, or of the same places; labels follow. In NumPy's
-        dtype of the product.
+        Of the order of R, its diagonal stored and nothing scaled, or of the same places; labels follow. In
+        NumPy's dtype of the product.
 
     Raises
     ------
     ValueError
-        If the diagonal of R is not 1 (within n eps), or sd is not one number for each row, none of them negative:
-        the row is named.
+        If the diagonal of R is not 1 (within n eps), or sd is not one number for each row, none of them
+        negative: the row is named.
     TypeError
         As `to_correlation`, and for complex sd.
 
@@ -131,13 +133,14 @@ def to_covariance(R: Packed | SparseHalf, sd: ArrayLike) -> Any:
     ones = R.diagonal().real.astype(np.float64)
     for i in np.flatnonzero(np.abs(ones - 1) > R.n * epsilon(R.dtype))[:1]:
         raise ValueError(
-            f"R[{i}, {i}] is {R.diagonal()[i]}, and a correlation with itself is 1: S.scale(d) scales any matrix"
+            f"R[{i}, {i}] is {R.diagonal()[i]}, and a correlation with itself is 1: "
+            f"S.scale(d) scales any matrix"
         )
     return R.scale(sd)
 
 
 def partial_correlation(S: Packed, *, threads: int | None = None) -> Packed:
-    """The correlation of each pair when all other variables are held fixed, of a covariance or correlation matrix.
+    """The correlation of each pair, all other variables held fixed, from a covariance or correlation matrix.
 
     Parameters
     ----------
@@ -160,14 +163,14 @@ def partial_correlation(S: Packed, *, threads: int | None = None) -> Packed:
 
     Notes
     -----
-    ``rho_ij = -p_ij / sqrt(p_ii p_jj)``, where P is the inverse of S; J. Whittaker, "Graphical Models in Applied
-    Multivariate Statistics", Wiley, 1990, section 5.7. By `cholesky` of the correlations: n^3 operations, memory for
-    three more halves.
+    ``rho_ij = -p_ij / sqrt(p_ii p_jj)``, where P is the inverse of S; J. Whittaker, "Graphical Models in
+    Applied Multivariate Statistics", Wiley, 1990, section 5.7. By `cholesky` of the correlations: n^3
+    operations, memory for three more halves.
 
     Examples
     --------
     >>> import numpy as np
-    >>> R = Packed(np.array([1.0, 0.5, 0.25, 1.0, 0.5, 1.0]))  # a chain: the ends meet through the middle alone
+    >>> R = Packed(np.array([1.0, 0.5, 0.25, 1.0, 0.5, 1.0]))  # a chain: its ends meet in the middle
     >>> partial_correlation(R).half.round(4) + 0.0
     array([1.    , 0.4472, 0.    , 1.    , 0.4472, 1.    ])
     """

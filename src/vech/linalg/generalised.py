@@ -1,4 +1,4 @@
-"""Eigenvalue problems, ``S x = l M x`` and with a shift, as operators whose largest eigenvalues are wanted."""
+"""Eigenvalue problems, ``S x = l M x`` and with a shift, as operators with the wanted ones the largest."""
 
 from collections.abc import Callable
 from numbers import Real
@@ -49,7 +49,7 @@ class Problem(NamedTuple):
 
 
 def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: Any, mode: str) -> Problem:
-    """The problem that `vech.linalg.eigsh` has to solve, S and M divided by a unit each, so that neither overflows."""
+    """The problem of `vech.linalg.eigsh`, S and M divided by a unit each, so that neither overflows."""
     one_of("mode", mode, MODES)
     sigma = None if sigma is None else _checked_shift(sigma, mode)
     _check_inverses(M, sigma, shift_inverse, mass_inverse, mode)
@@ -147,7 +147,7 @@ def _check_residual(left: Array, right: Array, values: Array, shift: float) -> N
 def _on_range(
     part: Range, inverse: Apply, dtype: Dtype, cayley: float | None, values: Callable[[Array], Array]
 ) -> Problem:
-    """That of ``A^-1 B W B^H`` as one of ``B^H A^-1 B W``, which has its values but the zeros of the null space."""
+    """That of ``A^-1 B W B^H`` as one of ``B^H A^-1 B W``, with its values but zeros of the null space."""
     B, W = part
     weigh: Apply = (lambda y: y) if W is None else (lambda y: np.asarray(W @ y))
 
@@ -190,7 +190,7 @@ def _solver(factor: Factor, dtype: Dtype) -> Apply:
 
 
 def _has_factor(M: Store, *, slack: int = 0) -> bool:
-    """Whether M is positive definite; with slack 1 whether it is semidefinite, with -1 definite beyond rounding."""
+    """Whether M is positive definite; with slack 1 semidefinite, with -1 definite beyond rounding."""
     dtype, unit = np.result_type(work_dtype(M.dtype, "M"), np.float64), unit_of(M)
     amount = slack * 4 * M.n * float(np.finfo(work_dtype(M.dtype, "M")).eps)
     if is_sparse(M):

@@ -152,12 +152,12 @@ def _failure(solver: str, steps: int, left: float, size: float, rtol: float) -> 
     stopped = f"{solver} stopped" + (f" after {steps} steps" if steps else "")
     if not np.isfinite(left):
         return (
-            f"{stopped} where it had to divide by zero: cg is for positive definite matrices, minres for all, "
-            f"and a direct solver tells a singular one"
+            f"{stopped} where it had to divide by zero: cg is for positive definite matrices, "
+            f"minres for all, and a direct solver tells a singular one"
         )
     share = f"{left / size:.1e} |b|" if size else f"{left:.1e}"
     return (
-        f"{stopped} with a residual of {share}, and rtol={rtol:g} was asked for: give more steps (maxiter=) or "
-        f"a preconditioner (M=), or take a direct solver"
+        f"{stopped} with a residual of {share}, and rtol={rtol:g} was asked for: "
+        f"give more steps (maxiter=) or a preconditioner (M=), or take a direct solver"
         + ("; cg is for positive definite matrices, minres for all" if solver == "cg" else "")
     )

@@ -1,12 +1,13 @@
-"""Some eigenpairs of a self-adjoint operator, all copies of multiple ones: Lanczos' method, restarted and deflated.
+"""Some eigenpairs of a self-adjoint operator, with all copies: Lanczos' method, restarted and deflated.
 
-A Krylov space holds one vector of each eigenspace, so a single run finds one copy of a multiple eigenvalue, or as
-many as rounding brings in. Here a run is followed by others among the vectors orthogonal to all that is found, from
-random starts, until the best value left there is no better than the worst that was found.
+A Krylov space holds one vector of each eigenspace, so a single run finds one copy of a multiple eigenvalue,
+or as many as rounding brings in. Here a run is followed by others among the vectors orthogonal to all that is
+found, from random starts, until the best value left there is no better than the worst that was found.
 
-Source: K. Wu, H. Simon, "Thick-restart Lanczos method for large symmetric eigenvalue problems", SIAM J. Matrix Anal.
-Appl. 22(2), 2000; orthogonality as in J. Daniel, W. Gragg, L. Kaufman, G. Stewart, "Reorthogonalization and stable
-algorithms for updating the Gram-Schmidt QR factorization", Math. Comp. 30, 1976.
+Source: K. Wu, H. Simon, "Thick-restart Lanczos method for large symmetric eigenvalue problems", SIAM J.
+Matrix Anal. Appl. 22(2), 2000; orthogonality as in J. Daniel, W. Gragg, L. Kaufman, G. Stewart,
+"Reorthogonalization and stable algorithms for updating the Gram-Schmidt QR factorization", Math. Comp. 30,
+1976.
 """
 
 import math
@@ -28,7 +29,7 @@ PASSES = 4  # of Gram and Schmidt before what is left is rounding
 
 
 class Operator(NamedTuple):
-    """What multiplies columns, (n, m), and the inner product ``x^H weight(y)`` in which it is self-adjoint."""
+    """What multiplies columns, (n, m), self-adjoint in the inner product ``x^H weight(y)``."""
 
     n: int
     dtype: Dtype
@@ -66,7 +67,7 @@ class Pairs(NamedTuple):
 
 
 def rounding(n: int, dtype: Dtype) -> float:
-    """The residual beside the operator's size below which there is only rounding, which grows as sums of n do.
+    """The residual, beside the operator's size, below which all is rounding, which grows as sums of n do.
 
     With 4 eps for all n, one search of 540 stood still: n = 150, with seven eigenvalues of 21 copies each.
     """
@@ -103,8 +104,9 @@ def search(
 ) -> Pairs:
     """k eigenpairs by one run; beside known ones, from k random vectors, those of what is orthogonal to them.
 
-    Of these, values that are no better than the known ones stay rough, once the best is surely none of them. Where a
-    run stands still, as beside clusters that rounding mixes, it begins anew with twice the room, unless it is given.
+    Of these, values that are no better than the known ones stay rough, once the best is surely none of them.
+    Where a run stands still, as beside clusters that rounding mixes, it begins anew with twice the room,
+    unless it is given.
     """
     for times in (1,) if room else WIDER:
         try:
@@ -176,8 +178,8 @@ def _run(
     still = restart < accuracy.restarts
     standing = f", of which the last {PATIENCE} halved no residual" if still else ""
     raise (_StandingStillError if still else np.linalg.LinAlgError)(
-        f"{settled.sum()} of {k} eigenvalues are found after {restart} restarts{standing}: allow more (maxiter=), more "
-        f"vectors at a time (ncv=) or a larger tol{accuracy.advice}"
+        f"{settled.sum()} of {k} eigenvalues are found after {restart} restarts{standing}: "
+        f"allow more (maxiter=), more vectors at a time (ncv=) or a larger tol{accuracy.advice}"
     )
 
 
@@ -232,7 +234,7 @@ class Basis:
         self.count = first + turn.shape[1] + behind
 
     def _split(self, x: Array) -> tuple[Array, float, Array, Array]:
-        """The shares of the vectors in x, the length of the rest, 0 if that is rounding, and the rest, weighted too."""
+        """Shares of the vectors in x, the length of the rest (0 if rounding), the rest, also weighted."""
         vectors, dual = self.vectors[:, : self.count], self._weighted[:, : self.count]
         weight = self._operator.weight
         shares, whole = np.zeros(self.count, np.result_type(x, np.float64)), 0.0
@@ -272,7 +274,7 @@ def best(values: Array, k: int, which: str, ties: Array | None = None) -> Array:
 
 
 def _untangled(values: Array, turn: Array, ahead: Array, rounding: Array) -> Array:
-    """What each vector of `turn` leads on to, equal values turned, in place, so that as many as can lead nowhere."""
+    """What each vector of `turn` leads to, equal values turned, in place: as many as can lead nowhere."""
     leads = ahead @ turn
     edges = np.flatnonzero(np.diff(values) > rounding[1:]) + 1
     for place in np.split(np.arange(values.size), edges):

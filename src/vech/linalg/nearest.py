@@ -34,8 +34,8 @@ class Nearest(NamedTuple):
     Attributes
     ----------
     matrix : Packed
-        Has a Cholesky factor, but for zeros. In the layout and dtype (native) of what was given, its diagonal stored; labels
-        follow.
+        Has a Cholesky factor, but for zeros. In the layout and dtype (native) of what was given, its diagonal
+        stored; labels follow.
     distance : float
         Frobenius norm of the difference, over the full matrix; infinity where float64 ends.
     iterations : int
@@ -82,8 +82,8 @@ def nearest_correlation(
     TypeError
         For anything but a real symmetric `Packed` of float32 or float64.
     numpy.linalg.LinAlgError
-        If `max_iterations` steps do not reach `tol`, or the rounding of float64, which is eps times the largest
-        eigenvalue, forbids it.
+        If `max_iterations` steps do not reach `tol`, or the rounding of float64, which is eps times the
+        largest eigenvalue, forbids it.
 
     Notes
     -----
@@ -138,8 +138,8 @@ def nearest_psd(S: Packed | ArrayLike, *, floor: float | None = None) -> Nearest
     S : Packed, or full matrix (array or frame), of floats or complex numbers, symmetric or Hermitian
         Its diagonal may be of any sign.
     floor : float, optional
-        The smallest eigenvalue of the result. By default 4 n eps of the dtype times the largest number by size,
-        raised where LAPACK needs more to factorise the result; without one zeros are their own answer.
+        The smallest eigenvalue of the result. By default 4 n eps of the dtype times the largest number by
+        size, raised where LAPACK needs more to factorise the result; without one zeros are their own answer.
 
     Returns
     -------
@@ -159,8 +159,9 @@ def nearest_psd(S: Packed | ArrayLike, *, floor: float | None = None) -> Nearest
     -----
     ``X = Q max(lambda, floor) Q^H`` where ``S = Q lambda Q^H``. Computes in float64 or complex128.
 
-    Cost: one eigendecomposition, and 8 n x n arrays at its peak. It takes all pairs: at n = 1000 LAPACK's fastest
-    driver needs 0.16 s for them, and a subset 0.09 s for 5 % of them, but more than 0.16 s from 25 % on.
+    Cost: one eigendecomposition, and 8 n x n arrays at its peak. It takes all pairs: at n = 1000 LAPACK's
+    fastest driver needs 0.16 s for them, and a subset 0.09 s for 5 % of them, but more than 0.16 s from 25 %
+    on.
 
     Source: N. Higham, "Computing a nearest symmetric positive semidefinite matrix", Linear Algebra Appl. 103,
     1988.
@@ -221,8 +222,8 @@ def shrink_to_psd(
     Returns
     -------
     Nearest
-        ``matrix``, ``distance``, ``iterations`` (bisections), ``smallest_eigenvalue``. Every number in which S
-        and the target agree is kept to the bit, so a block that is to stay is put into the target.
+        ``matrix``, ``distance``, ``iterations`` (bisections), ``smallest_eigenvalue``. Every number in which
+        S and the target agree is kept to the bit, so a block that is to stay is put into the target.
 
     Raises
     ------
@@ -239,8 +240,8 @@ def shrink_to_psd(
     ``S + a (T - S)`` for the smallest a in [0, 1] that makes it definite, by bisection: each step is one
     Cholesky factorisation, in rectangular full packed, and a step that fails ends early.
 
-    Cost: log2(1 / tol) factorisations of n^3 / 3 operations; memory of three more halves. No n x n array, unless
-    the smallest eigenvalue is so near to rounding that Lanczos' method cannot find it.
+    Cost: log2(1 / tol) factorisations of n^3 / 3 operations; memory of three more halves. No n x n array,
+    unless the smallest eigenvalue is so near to rounding that Lanczos' method cannot find it.
 
     Source: N. Higham, N. Strabic, V. Sego, "Restoring definiteness via shrinking, with an application to
     correlation matrices with a fixed block", SIAM Review 58(2), 2016.

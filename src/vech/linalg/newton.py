@@ -57,25 +57,26 @@ def newton(matrix: Array, diagonal: float, tol: float, max_iterations: int) -> t
             raise np.linalg.LinAlgError(_lost(missed, tol, point))
         point = tried
     raise np.linalg.LinAlgError(
-        f"nearest_correlation missed the ones of the diagonal by {missed:.2g} after {steps} steps, and tol is "
-        f"{tol:.2g}: allow more max_iterations, or a larger tol"
+        f"nearest_correlation missed the ones of the diagonal by {missed:.2g} after {steps} steps, "
+        f"and tol is {tol:.2g}: allow more max_iterations, or a larger tol"
     )
 
 
 def _lost(missed: float, tol: float, point: _Dual) -> str:
     return (
         f"nearest_correlation is lost in the rounding of float64: it missed the ones of the diagonal by "
-        f"{missed:.2g}, and tol is {tol:.2g}, beside eigenvalues of {largest_of(point.values):.2g}: divide a covariance "
-        f"by its standard deviations, or allow a larger tol"
+        f"{missed:.2g}, and tol is {tol:.2g}, beside eigenvalues of {largest_of(point.values):.2g}: "
+        f"divide a covariance by its standard deviations, or allow a larger tol"
     )
 
 
 def _direction(point: _Dual, rtol: float) -> Array:
     """Newton's direction, to this relative residual.
 
-    The Hessian takes h to ``diag(P (W o (P^T Diag(h) P)) P^T)``, where W holds 1 for two positive eigenvalues,
-    a / (a - b) for a positive a and another b, and 0 for two others. Of its blocks the larger square one is
-    never multiplied: where most eigenvalues are positive, h minus the same with 1 - W is cheaper.
+    The Hessian takes h to ``diag(P (W o (P^T Diag(h) P)) P^T)``, where W holds 1 for two positive
+    eigenvalues, a / (a - b) for a positive a and another b, and 0 for two others. Of its blocks the larger
+    square one is never multiplied: where most eigenvalues are positive, h minus the same with 1 - W is
+    cheaper.
     """
     from scipy.sparse.linalg import LinearOperator, cg
 

@@ -18,8 +18,8 @@ def quadrature(S: Store, *, progress: Callable[[int, int], None] | None = None) 
     """Nodes and weights of the spectral density, each random vector's until its Krylov space ends.
 
     The weights of each of the 8 vectors add up to 1. They go side by side, so that S is read 40 times, and in
-    float32 where S holds no more: only in its own dtype is a product with several columns quick. Memory for 328
-    vectors.
+    float32 where S holds no more: only in its own dtype is a product with several columns quick. Takes 328
+    vectors of memory.
     """
     work = np.result_type(S.dtype, np.float32)
     operator = Operator(S.n, work, lambda x: np.asarray(S @ x))

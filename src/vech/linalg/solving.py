@@ -49,9 +49,9 @@ def solve(
         The right side, or several as columns. Labels are those of S, in their order.
     solver : {"auto", "cholmod", "pardiso", "qdldl", "superlu", "cg", "minres"}
         For a SparseHalf. "auto" takes the first that is installed and fits: CHOLMOD (scikit-sparse), PARDISO
-        (pypardiso), QDLDL, and SciPy's SuperLU, which takes every kind. CHOLMOD needs a positive definite matrix,
-        QDLDL one that needs no pivoting; PARDISO takes real symmetric ones. "cg" (positive definite) and
-        "minres" are SciPy's and multiply the half: memory for some columns. They take real symmetric and
+        (pypardiso), QDLDL, and SciPy's SuperLU, which takes every kind. CHOLMOD needs a positive definite
+        matrix, QDLDL one that needs no pivoting; PARDISO takes real symmetric ones. "cg" (positive definite)
+        and "minres" are SciPy's and multiply the half: memory for some columns. They take real symmetric and
         Hermitian matrices.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.
@@ -62,8 +62,8 @@ def solve(
     Returns
     -------
     array, of the shape of b
-        In the dtype of ``numpy.linalg.solve``. A series or frame where b is one, of pandas or xarray, with its
-        labels.
+        In the dtype of ``numpy.linalg.solve``. A series or frame where b is one, of pandas or xarray, with
+        its labels.
 
     Raises
     ------
@@ -85,13 +85,13 @@ def solve(
     former. Numbers near the least ones of the dtype are multiplied by a power of two first, and lose no
     digits.
 
-    A SparseHalf: the factor, in float64, takes as much time and memory as its fill asks for. Solutions are refined
-    until their residual is rounding of ``|S| |x|``.
+    A SparseHalf: the factor, in float64, takes as much time and memory as its fill asks for. Solutions are
+    refined until their residual is rounding of ``|S| |x|``.
 
-    What is singular is one rule for `solve` and `slogdet`. A Packed is where a pivot is exactly zero, as in NumPy;
-    rounding may hide that, and `cond` shows it. A SparseHalf is singular to working precision, or else the answer
-    would hang on which solver is installed: where, its rows scaled to size one, a right side of random signs is
-    solved to no digit or by numbers beyond 1 / eps.
+    What is singular is one rule for `solve` and `slogdet`. A Packed is where a pivot is exactly zero, as in
+    NumPy; rounding may hide that, and `cond` shows it. A SparseHalf is singular to working precision, or else
+    the answer would hang on which solver is installed: where, its rows scaled to size one, a right side of
+    random signs is solved to no digit or by numbers beyond 1 / eps.
 
     Examples
     --------
@@ -212,8 +212,8 @@ def slogdet(S: Packed | SparseHalf | ArrayLike, *, threads: int | None = None) -
 
     Notes
     -----
-    By the factors, and in the memory, of `solve`; of a SparseHalf by those of CHOLMOD or QDLDL, the first that is
-    installed and finds it positive definite, else by SuperLU.
+    By the factors, and in the memory, of `solve`; of a SparseHalf by those of CHOLMOD or QDLDL, the first
+    that is installed and finds it positive definite, else by SuperLU.
 
     Examples
     --------

@@ -52,7 +52,7 @@ def norm(S: SparseHalf, ord: Any) -> float:
 
 
 def inner(S: Packed | SparseHalf, T: Packed | SparseHalf) -> Any:
-    """The inner product of `vech.linalg.inner` with a sparse half, over the places where both have numbers."""
+    """`vech.linalg.inner` with a sparse half: over the places where both have numbers."""
     if not is_sparse(S):
         return inner(T, S).conjugate()
     first = entries(S)

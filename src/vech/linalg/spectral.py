@@ -56,7 +56,7 @@ def eigsh(
     Minv: Any = None,  # noqa: N803 (SciPy's names)
     mode: str = "normal",
 ) -> Any:
-    """Some eigenvalues and eigenvectors, by Lanczos' method on the half; expands a small S, and may with sigma.
+    """Some eigenvalues and eigenvectors, by Lanczos on the half; expands a small S, and may with sigma.
 
     Parameters
     ----------
@@ -65,15 +65,15 @@ def eigsh(
     k : int
         How many: 1 to n.
     which : {"LM", "SM", "LA", "SA", "BE"}
-        Largest or smallest by magnitude; largest or smallest; from both ends by turns, the largest first. With sigma,
-        of ``1 / (value - sigma)``: "LM" are the nearest to it.
+        Largest or smallest by magnitude; largest or smallest; from both ends by turns, the largest first.
+        With sigma, of ``1 / (value - sigma)``: "LM" are the nearest to it.
     sigma : float, optional
-        Those nearest to it are found by way of a factor of ``S - sigma M``, made by `cholesky` or, where that is
-        indefinite, in the expanded matrix; of sparse halves by the solvers of `solve`. It is the way to the
-        smallest ones (``sigma=0``), for which "SM" alone needs many steps.
+        Those nearest to it are found by way of a factor of ``S - sigma M``, made by `cholesky` or, where that
+        is indefinite, in the expanded matrix; of sparse halves by the solvers of `solve`. It is the way to
+        the smallest ones (``sigma=0``), for which "SM" alone needs many steps.
     M : Store, array or SciPy sparse array, shape (n, n), optional
-        Makes it ``S x = value M x``. Of the kind of S and positive definite; with sigma, semidefinite, k being at most its
-        rank: the other values are infinite. A LinearOperator needs OPinv or Minv beside it.
+        Makes it ``S x = value M x``. Of the kind of S and positive definite; with sigma, semidefinite, k
+        being at most its rank: the other values are infinite. A LinearOperator needs OPinv or Minv beside it.
     v0 : array, shape (n,), optional
         Where to start; by default a vector of random numbers, the same in each call.
     ncv : int, optional
@@ -99,37 +99,39 @@ def eigsh(
     Raises
     ------
     ValueError
-        If k or another argument is out of range, for a sigma that is not finite, for an M that is not definite or not
-        symmetric, and for NaN and infinity in S, M or v0; the first place is named.
+        If k or another argument is out of range, for a sigma that is not finite, for an M that is not
+        definite or not symmetric, and for NaN and infinity in S, M or v0; the first place is named.
     TypeError
-        For complex symmetric and skew kinds, float16 and smaller, dates, masked arrays, and a sigma that is no real
-        number.
+        For complex symmetric and skew kinds, float16 and smaller, dates, masked arrays, and a sigma that is
+        no real number.
     numpy.linalg.LinAlgError
-        If sigma is an eigenvalue, so that there is no factor, or M has none; if maxiter is reached, or no residual
-        has halved in 100 restarts.
+        If sigma is an eigenvalue, so that there is no factor, or M has none; if maxiter is reached, or no
+        residual has halved in 100 restarts.
 
     Notes
     -----
-    Thick-restart Lanczos with full orthogonalisation, in the dtype of S; each step multiplies by S. Memory for
-    2 (2 k + 20) vectors, of n x n numbers up to n = 128, where LAPACK takes the expanded matrix.
+    Thick-restart Lanczos with full orthogonalisation, in the dtype of S; each step multiplies by S. Memory
+    for 2 (2 k + 20) vectors, of n x n numbers up to n = 128, where LAPACK takes the expanded matrix.
 
-    Multiple eigenvalues are found as often as they occur: a Krylov space holds one copy of each, so further runs start
-    at random among the vectors orthogonal to those that are found, until the best value left there is known to be
-    no better. That made 0.8 to 1.3 times the products of SciPy's ``eigsh``, which does not look for copies, for six
-    values of covariances, grids and random matrices, and up to 1.6 for one; where a product takes less than 0.1 ms,
-    the steps of Python made it 1.2 to 2.7 times as slow. What can still be missed is a copy to which the one random start is
-    orthogonal, as good as never, or one nearer to its neighbour than rounding, which is then given for it; "SM"
-    without sigma looks amid other eigenvalues and may take a value that is not the next. Who must be sure
-    takes `eigh`, which finds all, of ``S.to_packed()`` where S is sparse.
+    Multiple eigenvalues are found as often as they occur: a Krylov space holds one copy of each, so further
+    runs start at random among the vectors orthogonal to those that are found, until the best value left there
+    is known to be no better. That made 0.8 to 1.3 times the products of SciPy's ``eigsh``, which does not
+    look for copies, for six values of covariances, grids and random matrices, and up to 1.6 for one; where a
+    product takes less than 0.1 ms, the steps of Python made it 1.2 to 2.7 times as slow. What can still be
+    missed is a copy to which the one random start is orthogonal, as good as never, or one nearer to its
+    neighbour than rounding, which is then given for it; "SM" without sigma looks amid other eigenvalues and
+    may take a value that is not the next. Who must be sure takes `eigh`, which finds all, of
+    ``S.to_packed()`` where S is sparse.
 
-    A singular M (in "buckling", S) is looked at on its range alone, by a Cholesky factor ``M = B B^H`` with pivots: the
-    values of ``B^H (S - sigma M)^-1 B`` are those wanted, without the infinite ones. That expands M, but for a sparse
-    one that is definite where its rows are not empty. Of a LinearOperator the range is not known: starts and
-    results are images of ``(S - sigma M)^-1 M``, and LinAlgError tells where that does not suffice.
+    A singular M (in "buckling", S) is looked at on its range alone, by a Cholesky factor ``M = B B^H`` with
+    pivots: the values of ``B^H (S - sigma M)^-1 B`` are those wanted, without the infinite ones. That expands
+    M, but for a sparse one that is definite where its rows are not empty. Of a LinearOperator the range is
+    not known: starts and results are images of ``(S - sigma M)^-1 M``, and LinAlgError tells where that does
+    not suffice.
 
-    Source: K. Wu, H. Simon, "Thick-restart Lanczos method for large symmetric eigenvalue problems", SIAM J. Matrix
-    Anal. Appl. 22(2), 2000; with sigma, T. Ericsson, A. Ruhe, "The spectral transformation Lanczos method", Math.
-    Comp. 35, 1980.
+    Source: K. Wu, H. Simon, "Thick-restart Lanczos method for large symmetric eigenvalue problems", SIAM J.
+    Matrix Anal. Appl. 22(2), 2000; with sigma, T. Ericsson, A. Ruhe, "The spectral transformation Lanczos
+    method", Math. Comp. 35, 1980.
 
     Examples
     --------
@@ -160,8 +162,8 @@ def eigsh(
         problem = generalised(S, M, sigma, OPinv, Minv, mode)
         if problem.operator.n < k:
             raise ValueError(
-                f"eigsh finds at most {problem.operator.n} eigenvalues beside a matrix of rank {problem.operator.n}, "
-                f"not k = {k}: the others are infinite, or with mode='buckling' zero"
+                f"eigsh finds at most {problem.operator.n} eigenvalues beside a matrix of rank "
+                f"{problem.operator.n}, not k = {k}: the others are infinite, or with mode='buckling' zero"
             )
         start = None if start is None else problem.start(start)
         start = start if start is None or start.any() else None
@@ -283,8 +285,8 @@ def lobpcg(S: Store | ArrayLike, X: ArrayLike, **options: Any) -> Any:
             raise ValueError("the columns of X are no independent ones: take others") from error
     if any("Exited" in str(warning.message) for warning in said):
         warnings.warn(
-            "lobpcg stopped before its residuals were within tol: allow more steps (maxiter=), a larger tol or a "
-            "preconditioner (M=); eigsh needs no start",
+            "lobpcg stopped before its residuals were within tol: allow more steps (maxiter=), "
+            "a larger tol or a preconditioner (M=); eigsh needs no start",
             stacklevel=2,
         )
     if 5 * X.shape[1] > S.n:
@@ -310,8 +312,8 @@ def eigh(S: Packed | ArrayLike, *, threads: int | None = None, **options: Any) -
     threads : int, optional
         At most so many threads for the expansion; BLAS has its own.
     **options
-        Of ``scipy.linalg.eigh``: ``eigvals_only=True``, ``subset_by_index=[first, last]``, ``driver``, ...; but
-        for ``lower``, ``overwrite_a`` and ``check_finite``, which follow from the half.
+        Of ``scipy.linalg.eigh``: ``eigvals_only=True``, ``subset_by_index=[first, last]``, ``driver``, ...;
+        but for ``lower``, ``overwrite_a`` and ``check_finite``, which follow from the half.
 
     Returns
     -------
@@ -330,8 +332,8 @@ def eigh(S: Packed | ArrayLike, *, threads: int | None = None, **options: Any) -
 
     Notes
     -----
-    O(n^3) operations, and n x n numbers beside the eigenvectors: the half is expanded into the array that LAPACK
-    overwrites.
+    O(n^3) operations, and n x n numbers beside the eigenvectors: the half is expanded into the array that
+    LAPACK overwrites.
 
     Examples
     --------
@@ -362,8 +364,8 @@ def norm(S: Store | ArrayLike, ord: str | float | None = "fro") -> float:
     S : Store, or full matrix (array or frame)
         Of any kind, layout and dtype but dates.
     ord : {"fro", "max", 1, 2, inf}
-        Frobenius, as is None; the largest |a_ij|; the largest sum of a column's or a row's |a_ij| (they are the same);
-        the largest singular value.
+        Frobenius, as is None; the largest |a_ij|; the largest sum of a column's or a row's |a_ij| (they are
+        the same); the largest singular value.
 
     Returns
     -------
@@ -421,7 +423,8 @@ def inner(S: Store | ArrayLike, T: Store | ArrayLike) -> Any:
 
     Notes
     -----
-    One pass over both halves; where one is sparse, over what it stores. Integers are copied into float64, where nothing wraps around.
+    One pass over both halves; where one is sparse, over what it stores. Integers are copied into float64,
+    where nothing wraps around.
 
     Examples
     --------

@@ -59,7 +59,7 @@ def lift(x: Array) -> int:
 
 
 def scaled(S: Store, dtype: Dtype, unit: float) -> Callable[[Array], Array]:
-    """Products with S / unit: half of the unit divides before the product, half after, where neither overflows."""
+    """Products with S / unit: half of the unit divides before the product, half after: neither overflows."""
     if unit == 1:
         return lambda x: S.matmul(x).astype(dtype, copy=False)
     exponent = -round(math.log2(unit))

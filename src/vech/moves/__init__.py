@@ -1,1 +1,1 @@
-"""Numbers from where they are to where they are wanted: full matrix, half, nonzeros. No number is computed with."""
+"""Numbers from where they are to where they are wanted: full matrix, half, nonzeros. Nothing is computed."""

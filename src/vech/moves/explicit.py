@@ -46,13 +46,13 @@ def cross(values: Array, layout: AnyLayout, i: Array, j: Array, n: int) -> Array
     return values
 
 
-# ---------------------------------------------------------------- the three moves; True: a number became infinite
+# ---------------------------------------------------------- the three moves; True: a number became infinite
 
 
 def pack(
     full: Array, half: Array, order: Explicit, own: bool, changes: tuple[Changes, Changes], threads: int
 ) -> bool:
-    """half = its own triangle of the full matrices, or the other. `changes` of plain and of crossed numbers."""
+    """half = its own triangle of the full matrices, or the other. `changes`: of plain, of crossed numbers."""
     n, read = full.shape[-1], order.triangle if own else _other(order.triangle)
     if n <= SMALL_SIDE:
         table = _packing_cells(order, n, read, own, full.strides[-2:], half.strides[-1])
@@ -230,7 +230,7 @@ def _cells(
 
 
 def _table(origins: Array, targets: Array, which: Array) -> Table:
-    """Offsets sorted by what happens to the numbers: 0 to 5, own, mirrored, diagonal, and the same crossed."""
+    """Offsets by what happens to the numbers: 0 to 5, own, mirrored, diagonal, and the same crossed."""
     order = np.lexsort((targets, which))
     return origins[order], targets[order], tuple(np.bincount(which, minlength=6).tolist())
 

@@ -1,7 +1,7 @@
 """SciPy's sparse arrays as they come in: judged here, before SciPy or a kernel trusts what they say.
 
-SciPy judges them when they are made, not after their arrays were changed; where the last pointer is not positive its
-full check sees nothing, and its compiled code then writes outside of its memory.
+SciPy judges them when they are made, not after their arrays were changed; where the last pointer is not
+positive its full check sees nothing, and its compiled code then writes outside of its memory.
 """
 
 import sys
@@ -24,13 +24,13 @@ def judged(matrix: Any) -> Any:
     Parameters
     ----------
     matrix : SciPy sparse array or matrix, shape (rows, columns)
-        Of any format. What has its fields will do, so that a file is judged before SciPy makes a matrix of it.
+        Of any format. What has its fields will do, so a file is judged before SciPy makes a matrix of it.
 
     Returns
     -------
     matrix
-        Itself, of CSR, CSC, BSR and COO; DIA, LIL and DOK as COO, and BSR of blocks that are larger than what is
-        in them.
+        Itself, of CSR, CSC, BSR and COO; DIA, LIL and DOK as COO, and BSR of blocks that are larger than what
+        is in them.
 
     Notes
     -----

@@ -344,7 +344,7 @@ def sparse_dtype(dtype: Dtype) -> Dtype:
 
 
 def as_square(matrix: Any) -> tuple[Any, Dtype]:
-    """A square SciPy sparse matrix, judged, and its dtype in native order; TypeError, ValueError for others."""
+    """A square SciPy sparse matrix, judged, and its native dtype; TypeError, ValueError for others."""
     from scipy import sparse
 
     matrix = as_sparse(matrix, "matrix")
@@ -379,5 +379,6 @@ def refuse_wrapped(sums: Array, rounded: Array) -> None:
     wrapped = np.abs(sums.astype(float) - rounded) > 1 + 1e-9 * np.abs(rounded)
     if wrapped.any():
         raise OverflowError(
-            f"duplicates add up to {rounded[wrapped.argmax()]:.0f}, beyond {sums.dtype}: astype to a larger dtype first"
+            f"duplicates add up to {rounded[wrapped.argmax()]:.0f}, beyond {sums.dtype}: "
+            f"astype to a larger dtype first"
         )

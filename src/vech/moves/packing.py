@@ -182,7 +182,7 @@ def pack(
 def _positions(
     name: str | AnyLayout, dtype: Dtype, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], bool] | None:
-    """Of one small symmetric matrix: where in it, row by row, the half is, and whether it leaves out zeros."""
+    """Of one small symmetric matrix: where in it, row by row, the half is, and whether that omits zeros."""
     layout = as_layout(name)
     if len(shape) != 2 or shape[0] != shape[1] or dtype not in NATIVE or dtype.kind == "c" or layout.scaled:
         return None

@@ -1,4 +1,4 @@
-"""A half as kernels see it: rows that grow or shrink, whole or by blocks; or rows of the full matrix, a few at a time."""
+"""A half as kernels see it: rows that grow or shrink, whole or by blocks; or some full rows at a time."""
 
 from collections.abc import Iterator
 from typing import NamedTuple, TypeGuard
@@ -127,7 +127,7 @@ def runs_of(half: Half) -> Runs:
 
 
 def direct(layout: AnyLayout) -> TypeGuard[Layout]:
-    """Whether products take a half as it lies: its order has runs, and scales can wait until the sums are done."""
+    """Whether products take a half as it lies: its order has runs, and scales can wait for the sums."""
     if isinstance(layout, Explicit):
         return False
     return all(1 / MILD <= scale <= MILD for scale in (layout.diagonal_scale, layout.offdiagonal_scale))
@@ -136,7 +136,7 @@ def direct(layout: AnyLayout) -> TypeGuard[Layout]:
 def expanded(
     half: Half, threads: int | None = None, height: int | None = None
 ) -> Iterator[tuple[int, Array]]:
-    """Rows of the full matrix, many at a time, as computing takes them: the first one's number, and the rows."""
+    """Rows of the full matrix, many at a time, as computing takes them: the first one's number, the rows."""
     if isinstance(half.layout, Explicit) or half.layout.scaled:
         half = half.moved(half.layout.plain)
     numbers, layout, kind = half

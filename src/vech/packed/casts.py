@@ -50,8 +50,8 @@ class Casts(Forms):
     def map(self, function: Callable[[Array], ArrayLike]) -> Self:
         """A function of each number, computed once for each pair.
 
-        Takes one call of `function`, and memory for its result; a strict or scaled half is first converted. What
-        is given to the function is read-only, and what it gives back of it is copied.
+        Takes one call of `function`, and memory for its result; a strict or scaled half is first converted.
+        What is given to the function is read-only, and what it gives back of it is copied.
 
         Parameters
         ----------

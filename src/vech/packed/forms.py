@@ -80,13 +80,12 @@ class Forms(Store):
 
         Notes
         -----
-        float32, float64 and complex numbers of the store's own dtype: the half is read once, for a vector by a
-        kernel whose bits do not depend on `threads`, for more than 4 columns in blocks of 256 x 256 or more that BLAS
-        multiplies as they are and transposed. Of other dtypes panels of 4 MiB are expanded, for narrow floats
-        in float32. An explicit order, or a scale beyond 16 or 1/16, is first
-        converted into a plain `Layout`: one more half.
-        Uses the real part of a Hermitian diagonal, the imaginary part of a skew-Hermitian one, and zero for a
-        skew one.
+        float32, float64 and complex numbers of the store's own dtype: the half is read once, for a vector by
+        a kernel whose bits do not depend on `threads`, for more than 4 columns in blocks of 256 x 256 or more
+        that BLAS multiplies as they are and transposed. Of other dtypes panels of 4 MiB are expanded, for
+        narrow floats in float32. An explicit order, or a scale beyond 16 or 1/16, is first converted into a
+        plain `Layout`: one more half. Uses the real part of a Hermitian diagonal, the imaginary part of a
+        skew-Hermitian one, and zero for a skew one.
 
         Examples
         --------
@@ -156,8 +155,8 @@ class Forms(Store):
     def trace(self) -> Any:
         """The sum of the diagonal, in the dtype of NumPy's ``full.trace()``.
 
-        Uses the real part of a Hermitian diagonal, the imaginary part of a skew-Hermitian one, zero for a skew
-        one. Reads n numbers.
+        Uses the real part of a Hermitian diagonal, the imaginary part of a skew-Hermitian one, zero for a
+        skew one. Reads n numbers.
 
         Returns
         -------
@@ -200,7 +199,7 @@ class Forms(Store):
         return norms.row_sums(self._held, threads)
 
     def sum(self, axis: int | None = None, *, out: None = None) -> Any:
-        """The sum of all numbers of the matrix, or of each column or row, in the dtype of NumPy's ``full.sum()``.
+        """The sum of all numbers, or of each column or row, in the dtype of NumPy's ``full.sum()``.
 
         Parameters
         ----------
@@ -220,8 +219,8 @@ class Forms(Store):
 
         Notes
         -----
-        Cost: the half is read once, as by `row_sums`. Of a skew matrix all numbers sum to zero, of a Hermitian one
-        to a real number.
+        Cost: the half is read once, as by `row_sums`. Of a skew matrix all numbers sum to zero, of a
+        Hermitian one to a real number.
 
         Examples
         --------
@@ -256,8 +255,8 @@ class Forms(Store):
         Raises
         ------
         ValueError, TypeError
-            If shapes, labels or dtypes do not fit; for a complex b and a real store, which does not say whether
-            B^H or B^T.
+            If shapes, labels or dtypes do not fit; for a complex b and a real store, which does not say
+            whether B^H or B^T.
 
         Notes
         -----

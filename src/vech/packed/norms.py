@@ -87,7 +87,7 @@ def _check_sums(dtype: Dtype) -> None:
 
 
 def inner(half: Half, other: Half) -> Any:
-    """sum over i, j of conj(S_ij) T_ij, as ``numpy.vdot`` of the full matrices; real if both are Hermitian."""
+    """Sum over i, j of conj(S_ij) T_ij, ``numpy.vdot`` of the full matrices; real if both are Hermitian."""
     check_same_side(other.n, half.n)
     same = half.kind is other.kind
     if same and half.dtype == other.dtype and native(half.dtype) in KERNEL:
@@ -109,7 +109,7 @@ def inner(half: Half, other: Half) -> Any:
 
 
 def _inner_runs(a: Runs, b: Runs, total: Any) -> Any:
-    """The inner product from that of the halves, in which numbers of the diagonal do not count as they should."""
+    """The inner product from that of the halves, in which the diagonal does not count as it should."""
     weight = 2 * a.off * b.off
     own = a.ends() if a.stored else None  # each number is a miss of the cache: read once
     others = own if b is a else b.ends() if b.stored else None

@@ -82,9 +82,9 @@ class Packed(Operators, Casts):
     entry with numbers and stores, in NumPy's dtype, in the order of the left store. A diagonal left out is
     stored where the result has another, and where a number is added; a comparison is not scaled.
     They read each half once and need one new half; a store in another layout, and
-    one that is scaled (except to add it to its like, or to multiply it by a number), is converted before. In place
-    (``S += T``) the half itself changes. A result without a kind, such as a Hermitian matrix plus 1j, is a TypeError.
-    Labels that differ are a ValueError. A store has no truth value and no hash.
+    one that is scaled (except to add it to its like, or to multiply it by a number), is converted before. In
+    place (``S += T``) the half itself changes. A result without a kind, such as a Hermitian matrix plus 1j,
+    is a TypeError. Labels that differ are a ValueError. A store has no truth value and no hash.
 
     Examples
     --------
@@ -723,7 +723,8 @@ class Packed(Operators, Casts):
         except TypeError:
             what = np.asarray(addend)
             raise TypeError(
-                f"a diagonal of {what.dtype} cannot be added to a half of {self.dtype}: astype one of them first"
+                f"a diagonal of {what.dtype} cannot be added to a half of {self.dtype}: "
+                f"astype one of them first"
             ) from None
         return self.set_diagonal(total)
 

@@ -37,8 +37,8 @@ from vech.moves.runs import (
 
 WIDE, WIDE_SIDE = 128, 512  # from so many columns of X on, larger blocks
 FEW = 4  # columns up to which as many passes of the kernel beat all else
-# Real columns up to which their own kernel beats blocks: 0.9 of the time at 256, 1.0 to 1.2 at 512. Without fused
-# instructions it takes 1.1 to 3.8 times as long.
+# Real columns up to which their own kernel beats blocks: 0.9 of the time at 256, 1.0 to 1.2 at 512. Without
+# fused instructions it takes 1.1 to 3.8 times as long.
 STRIPS = 0 if _core.targets()[2] == "baseline" else 256
 
 

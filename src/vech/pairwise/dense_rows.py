@@ -134,7 +134,7 @@ class Dense:
     ) -> int:
         """Small products vanish, and those of rows of length one are at most one; returns how many stay.
 
-        `row` are the rows of a block whose columns start at `begin`; without them it has its diagonal already.
+        `row` are the rows of a block whose columns start at `begin`; without them it has its diagonal.
         """
         if self.unit and block.dtype.kind == "f":
             np.clip(block, -1, 1, out=block)
@@ -146,5 +146,5 @@ class Dense:
         return int(np.count_nonzero(block))
 
     def _diagonal(self, computed: Array, row: NDArray[np.intp]) -> Array:
-        """What is on the diagonal in these rows: a real number, and one or zero in rows of length one or zero."""
+        """The diagonal in these rows: a real number, and one or zero in rows of length one or zero."""
         return np.asarray(self.x[row].any(axis=1) if self.unit else computed.real)

@@ -59,7 +59,8 @@ def exponents(largest: Array, row: NDArray[np.intp]) -> NDArray[np.int32]:
     if not finite.all():
         at = int(finite.argmin())
         raise ValueError(
-            f"row {row[at]} of X holds nan or an infinity, so it has no direction: leave it out or fill it first"
+            f"row {row[at]} of X holds nan or an infinity, so it has no direction: "
+            f"leave it out or fill it first"
         )
     return -np.frexp(largest)[1]
 

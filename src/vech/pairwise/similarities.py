@@ -50,11 +50,11 @@ def gram(
     store : {"auto", "sparse", "packed"}
         What to return: a `vech.SparseHalf`, a `vech.Packed`, or the one of fewer bytes.
     layout : str or layout
-        The layout of a `vech.Packed`. A `vech.SparseHalf` is its triangle as compressing the half would give it:
-        "upper" for `vech`.
+        The layout of a `vech.Packed`. A `vech.SparseHalf` is its triangle as compressing the half would give
+        it: "upper" for `vech`.
     threads : int, optional
-        At most so many threads for sparse X; by default what OMP_NUM_THREADS, affinity and cgroup allow. Dense
-        X goes through BLAS, which has its own.
+        At most so many threads for sparse X; by default what OMP_NUM_THREADS, affinity and cgroup allow.
+        Dense X goes through BLAS, which has its own.
 
     Returns
     -------
@@ -80,13 +80,14 @@ def gram(
 
     Notes
     -----
-    ``gram(X.T)`` is X^T X for real X. Of sparse X this takes half the multiplications of ``X @ X.T`` and, beside
-    X, another X, 16 bytes for each of its numbers, and one row of n numbers per thread. Rows come out sorted;
-    those of a `Packed` are summed where they stay. Results have the same bits for any number of threads.
-    Integers are exact.
+    ``gram(X.T)`` is X^T X for real X. Of sparse X this takes half the multiplications of ``X @ X.T`` and,
+    beside X, another X, 16 bytes for each of its numbers, and one row of n numbers per thread. Rows come out
+    sorted; those of a `Packed` are summed where they stay. Results have the same bits for any number of
+    threads. Integers are exact.
 
     "auto" first computes a few rows to see how many numbers to expect, then the matrix. It knows the bytes of
-    both stores when it returns, so that is exact: in float64 a `SparseHalf` is smaller up to a density of 2/3.
+    both stores when it returns, so that is exact: in float64 a `SparseHalf` is smaller up to a density of
+    2/3.
 
     Dense X is multiplied in blocks by BLAS; a `SparseHalf` of it never needs more than a block besides.
 
@@ -141,9 +142,9 @@ def cosine(
     Notes
     -----
     s_ij = x_i x_j^H / (|x_i| |x_j|). Distances for SciPy's ``linkage`` are ``(1 - S).to_condensed()`` of a
-    `vech.Packed` S; ``linkage(S)`` would take its rows for points. Lengths are computed in double, after scaling by a power of two, so
-    that none overflows. Cost as in `gram`. The similarities of items of a user-item matrix are
-    ``cosine(X.T)``.
+    `vech.Packed` S; ``linkage(S)`` would take its rows for points. Lengths are computed in double, after
+    scaling by a power of two, so that none overflows. Cost as in `gram`. The similarities of items of a
+    user-item matrix are ``cosine(X.T)``.
 
     Examples
     --------

@@ -54,8 +54,8 @@ class Algebra(Operators, Arrays):
         Raises
         ------
         TypeError
-            For complex numbers that would lose their imaginary part, a dtype that SciPy's sparse arrays do not
-            compute with, and skew numbers without a sign.
+            For complex numbers that would lose their imaginary part, a dtype that SciPy's sparse arrays do
+            not compute with, and skew numbers without a sign.
 
         Examples
         --------
@@ -77,8 +77,8 @@ class Algebra(Operators, Arrays):
     def trace(self) -> Any:
         """The sum of the diagonal, in the dtype of NumPy's ``full.trace()``.
 
-        Uses the real part of a Hermitian diagonal, the imaginary part of a skew-Hermitian one, zero for a skew
-        one. Takes one pass over the numbers stored.
+        Uses the real part of a Hermitian diagonal, the imaginary part of a skew-Hermitian one, zero for a
+        skew one. Takes one pass over the numbers stored.
 
         Returns
         -------

@@ -178,7 +178,7 @@ class Arrays(Store):
         places: NDArray[np.int64] | None = None,
         n: int | None = None,
     ) -> Self:
-        """The store of a triangle that is known to be one, of `n` rows where it has only those at `places`."""
+        """The store of what is known to be a triangle, of `n` rows where it has only those at `places`."""
         if not held.by_rows:
             held = held.other()
         store = object.__new__(cls)
@@ -262,7 +262,8 @@ def _check_triangle(indptr: Array, indices: Array, data: Array, n: int, triangle
     outside = (columns < first) | (columns > last)
     if outside.any():
         raise ValueError(
-            f"row {row} holds column {columns[outside][0]}, which is not in the {triangle} triangle for n = {n}: "
+            f"row {row} holds column {columns[outside][0]}, "
+            f"which is not in the {triangle} triangle for n = {n}: "
             f"scipy.sparse.{'tril' if triangle == 'lower' else 'triu'} takes that of a full matrix"
         )
     k = (columns[1:] <= columns[:-1]).argmax()

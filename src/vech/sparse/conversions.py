@@ -1,4 +1,4 @@
-"""What a sparse half becomes: its diagonal, the full matrix, SciPy arrays, a packed half, the other triangle."""
+"""What a sparse half becomes: diagonal, full matrix, SciPy arrays, packed half, the other triangle."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Conversions(Arrays):
     def packed_is_smaller(self) -> bool:
         """Whether the half that `to_packed` makes takes fewer bytes than these arrays.
 
-        With 8 bytes for a number and 4 for its column that begins when 2 of 3 pairs are stored, with 4 and 4 or
-        8 and 8 at every second one, with 4 and 8 at every third.
+        With 8 bytes for a number and 4 for its column that begins when 2 of 3 pairs are stored, with 4 and 4
+        or 8 and 8 at every second one, with 4 and 8 at every third.
 
         Examples
         --------
@@ -210,9 +210,9 @@ class Conversions(Arrays):
 
         Notes
         -----
-        One transposition of what is stored, in O(nnz + n) time. None is needed where columns will do for rows:
-        the arrays of the lower triangle by rows are those of the upper one by columns, conjugated or negated
-        where the kind asks for it.
+        One transposition of what is stored, in O(nnz + n) time. None is needed where columns will do for
+        rows: the arrays of the lower triangle by rows are those of the upper one by columns, conjugated or
+        negated where the kind asks for it.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""What other programs take of a sparse half: the triangle, the compression and the numbers each of them wants."""
+"""What other programs take of a sparse half: the triangle, the compression, the numbers each wants."""
 
 from __future__ import annotations
 
@@ -152,9 +152,9 @@ class Exports(Arrays):
         Returns
         -------
         scipy.sparse.csr_array, shape (n, n)
-            float64 (types 2 and -2) or complex128 (4 and -4 of a Hermitian matrix, 6 of a symmetric one), with
-            int32 indices. Where the diagonal is not stored, zeros are. It shares the arrays of an upper triangle
-            of that dtype with a whole diagonal.
+            float64 (types 2 and -2) or complex128 (4 and -4 of a Hermitian matrix, 6 of a symmetric one),
+            with int32 indices. Where the diagonal is not stored, zeros are. It shares the arrays of an upper
+            triangle of that dtype with a whole diagonal.
 
         Raises
         ------
@@ -165,9 +165,9 @@ class Exports(Arrays):
 
         Notes
         -----
-        Of a lower triangle or a full matrix PARDISO reads memory that is not its own. ``PyPardisoSolver(mtype=-2)``
-        takes what this gives; its default, 11, wants ``to_csr()``. O(nnz) for a lower triangle, which is
-        transposed.
+        Of a lower triangle or a full matrix PARDISO reads memory that is not its own.
+        ``PyPardisoSolver(mtype=-2)`` takes what this gives; its default, 11, wants ``to_csr()``. O(nnz) for a
+        lower triangle, which is transposed.
 
         Examples
         --------
@@ -225,8 +225,8 @@ class Exports(Arrays):
             )
         if self.n > INT32_MAX or (to.narrow and self.nnz + self.n > INT32_MAX):
             raise OverflowError(
-                f"{to.name if to.narrow else 'vech'} counts in 32 bits, up to {INT32_MAX}: n = {self.n} with {self.nnz} numbers is beyond; "
-                f"submatrix() leaves empty rows out"
+                f"{to.name if to.narrow else 'vech'} counts in 32 bits, up to {INT32_MAX}: "
+                f"n = {self.n} with {self.nnz} numbers is beyond; submatrix() leaves empty rows out"
             )
         compressed = to.compressed[:3]
         if self._places is None:

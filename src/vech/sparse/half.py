@@ -103,12 +103,13 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
         kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
             What the other triangle is. Symmetric for real data; for complex data it must be said.
         use : {"both", "lower", "upper", "mean"}
-            The triangle that is believed, as in `vech.pack`. "both": values and positions must agree, a number
-            that is not stored being zero; so half a matrix is not taken for a whole one unless it is said to
-            be half, by "lower" or "upper", which do not look at the other triangle. "mean": the mean of both.
+            The triangle that is believed, as in `vech.pack`. "both": values and positions must agree, a
+            number that is not stored being zero; so half a matrix is not taken for a whole one unless it is
+            said to be half, by "lower" or "upper", which do not look at the other triangle. "mean": the mean
+            of both.
         tolerance : float, optional
-            For use="both": the largest ``|a_ij - mirror(a_ji)|`` that passes. By default n eps max|A| over the
-            finite numbers, and 0 for integers and bool.
+            For use="both": the largest ``|a_ij - mirror(a_ji)|`` that passes. By default n eps max|A| over
+            the finite numbers, and 0 for integers and bool.
         triangle : {"lower", "upper"}
             The one to store.
         labels : sequence, optional
@@ -119,20 +120,20 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
         Returns
         -------
         SparseHalf
-            With arrays of its own, zeros that are stored among them: for "both" and "mean" in whichever triangle. Of a matrix given as pairs (COO, DOK)
-            empty rows take no memory where they are most.
+            With arrays of its own, zeros that are stored among them: for "both" and "mean" in whichever
+            triangle. Of a matrix given as pairs (COO, DOK) empty rows take no memory where they are most.
 
         Raises
         ------
         ValueError
-            If the triangles differ (the worst place is named, with both numbers), if the matrix is not square or
-            its arrays are no matrix, or an argument is none of its choices.
+            If the triangles differ (the worst place is named, with both numbers), if the matrix is not square
+            or its arrays are no matrix, or an argument is none of its choices.
         TypeError
             For what is not SciPy sparse, dtypes refused, the "mean" of integers, skew numbers without a sign,
             and a tolerance where nothing is compared.
         OverflowError
-            For the smallest integer in a skew matrix, which has no negative, and duplicates that add up beyond
-            the dtype of integers.
+            For the smallest integer in a skew matrix, which has no negative, and duplicates that add up
+            beyond the dtype of integers.
 
         Notes
         -----
@@ -148,8 +149,8 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
         (4, array([1, 4, 5, 6]))
         >>> SparseHalf.from_sparse(csr_array([[1, 0, 0], [0, 0, 0], [4, 5, 6]]))
         Traceback (most recent call last):
-        vech.moves.judging.AsymmetryError: matrix is not symmetric: a[2, 1] is 5, but a[1, 2] is 0; its upper triangle is empty: if the \
-        lower one is meant for both, say use='lower'
+        vech.moves.judging.AsymmetryError: matrix is not symmetric: a[2, 1] is 5, but a[1, 2] is 0; \
+its upper triangle is empty: if the lower one is meant for both, say use='lower'
         """
         labels = labels_of(matrix, -1) if labels is None else labels
         return cls._of_whole(whole(matrix), kind, use, tolerance, triangle, labels, threads)
@@ -264,7 +265,7 @@ class SparseHalf(Algebra, Selection, Conversions, Products, Exports):
         Notes
         -----
         One pass over the half, at the speed of reading it, then work with what is found. With a threshold and
-        numbers other than float32 and float64, or a layout that scales them, all that is not zero is found first.
+        numbers other than float32 and float64, or a layout that scales them, all nonzeros are found first.
 
         Examples
         --------

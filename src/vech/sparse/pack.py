@@ -66,8 +66,8 @@ def from_sparse(
 
     Notes
     -----
-    O(nnz + n) time beside that of clearing the half. Memory: the half, and a few arrays as long as the matrix has
-    numbers.
+    O(nnz + n) time beside that of clearing the half. Memory: the half, and a few arrays as long as the matrix
+    has numbers.
 
     Examples
     --------

@@ -49,12 +49,12 @@ class Products(Arrays):
         Notes
         -----
         y_i = sum_j a_ij x_j, where each number stored at (i, j) adds a_ij x_j to y_i and its mirror image
-        times x_i to y_j. float32, float64, complex64 and complex128 have a kernel, into which real numbers and
-        smaller ones are converted: it reads the numbers once for up to 8 columns of x, and gives the same
+        times x_i to y_j. float32, float64, complex64 and complex128 have a kernel, into which real numbers
+        and smaller ones are converted: it reads the numbers once for up to 8 columns of x, and gives the same
         bits for any number of threads. Threads share the rows; where a pattern is so random that each share
         reaches most of the others' rows, there are few of them. Other dtypes go through SciPy. Memory, result
-        excluded: at most a sixteenth of the numbers stored for each of these columns. What is not stored is not multiplied: an infinity in
-        x meets only the numbers stored in its row.
+        excluded: at most a sixteenth of the numbers stored for each of these columns. What is not stored is
+        not multiplied: an infinity in x meets only the numbers stored in its row.
 
         Examples
         --------
@@ -80,7 +80,8 @@ class Products(Arrays):
         x = x if isinstance(x, np.ndarray) else np.asarray(x)
         if x.ndim > 0 and x.shape[-1] != self._n:
             raise ValueError(
-                f"x has shape {x.shape}, but x @ S needs {self._n} columns: ({self._n},) or (..., m, {self._n})"
+                f"x has shape {x.shape}, but x @ S needs {self._n} columns: "
+                f"({self._n},) or (..., m, {self._n})"
             )
         conjugates, negates = self._kind.conjugates, self._kind.negates
         if x.ndim < 2:
@@ -152,14 +153,15 @@ class Products(Arrays):
 
         The choice comes from the dtype, the pattern and `expected`, never from timing. "full" is chosen
 
-        - for dtypes without a kernel, whose half is taken apart anew for every product, where at least 2 products
-          are expected;
-        - where rows hold few numbers beside each other (at most 4 stored, as in a tridiagonal matrix or a small
-          7-point grid) and the full matrix fits the caches, where at least 16 products are expected: a vector
-          then takes half to 0.9 of the time, while products with many columns would be sooner done by the half.
+        - for dtypes without a kernel, whose half is taken apart anew for every product, where at least 2
+          products are expected;
+        - where rows hold few numbers beside each other (at most 4 stored, as in a tridiagonal matrix or a
+          small 7-point grid) and the full matrix fits the caches, where at least 16 products are expected: a
+          vector then takes half to 0.9 of the time, while products with many columns would be sooner done by
+          the half.
 
-        Otherwise "half" is, measured at 0.9 to 1.7 times the speed of SciPy's product with the full matrix for
-        banded patterns and 1.1 to 1.8 for random ones, one vector at a time.
+        Otherwise "half" is, measured at 0.9 to 1.7 times the speed of SciPy's product with the full matrix
+        for banded patterns and 1.1 to 1.8 for random ones, one vector at a time.
 
         Examples
         --------
@@ -186,7 +188,8 @@ class Products(Arrays):
         if hasattr(x, "to_csr") or hasattr(x, "tocsr"):
             other = "T.to_csr()" if hasattr(x, "to_csr") else "T"
             raise TypeError(
-                f"a SparseHalf multiplies arrays, not a {type(x).__name__} T: S.to_csr() @ {other} is the sparse product"
+                f"a SparseHalf multiplies arrays, not a {type(x).__name__} T: S.to_csr() @ {other} "
+                f"is the sparse product"
             )
         given, x = x, as_array(x, "x")
         frames.check_along(given, -2 if x.ndim > 1 else 0, self._labels, "x")

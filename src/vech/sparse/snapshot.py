@@ -11,14 +11,15 @@ from vech.arrays import Array
 from vech.layouts.kind import Kind
 from vech.sparse.arrays import Arrays
 
-# Products of a dtype without a kernel from which on making the full matrix pays. Making it costs what so many products
-# gain (int16 and int64, 1 and 8 columns): 0.2 to 0.5 for 7-point rows and for one dense row, 0.8 to 1.3 for a random
-# pattern, 1.3 to 2.7 for a power law.
+# Products of a dtype without a kernel from which on making the full matrix pays. Making it costs what so many
+# products gain (int16 and int64, 1 and 8 columns): 0.2 to 0.5 for 7-point rows and for one dense row, 0.8 to
+# 1.3 for a random pattern, 1.3 to 2.7 for a power law.
 WORTH_IT = 2
 
-# Of a dtype with a kernel: rows of so few stored numbers, each row's near those of the one above, in a full matrix
-# that the caches hold. Two to four numbers a row: 0.46 to 0.9 of SciPy's product with the full matrix, which is made
-# in what 6 to 24 products gain; five and more, or beyond 12 MB: 0.9 to 1.7. Where rows jump, 1.1 to 1.8 at any length.
+# Of a dtype with a kernel: rows of so few stored numbers, each row's near those of the one above, in a full
+# matrix that the caches hold. Two to four numbers a row: 0.46 to 0.9 of SciPy's product with the full matrix,
+# which is made in what 6 to 24 products gain; five and more, or beyond 12 MB: 0.9 to 1.7. Where rows jump,
+# 1.1 to 1.8 at any length.
 SHORT, CACHED, REPAID, JUMPY = 4, 12e6, 16, 0.5
 
 

@@ -44,7 +44,7 @@ class Whole(NamedTuple):
         return Compressed(indptr, indices, data.view(self.data.dtype), grow, self.by_rows, kind)
 
     def asymmetry(self, kind: Kind, tolerance: float, threads: int) -> tuple[int, int] | None:
-        """The first place of the lower triangle whose number is not within `tolerance` of its mirror image."""
+        """The first place of the lower triangle whose number is beyond `tolerance` of its mirror image."""
         arrays = (self.indptr, self.indices, self.data, self.side)
         return _core.asymmetry(*arrays, kind.conjugates, kind.negates, tolerance, threads)
 
@@ -142,7 +142,7 @@ def mean_of(full: Whole, recipe: Recipe, threads: int) -> tuple[Compressed, bool
 
 
 def judge(full: Whole, recipe: Recipe, use: str, tolerance: float | None, threads: int) -> bool:
-    """ValueError for numbers that are not the mirror images of each other, naming the worst; if `use` compares any.
+    """ValueError for numbers that are not each other's mirror image, naming the worst, if `use` compares.
 
     Returns whether they are exactly.
     """

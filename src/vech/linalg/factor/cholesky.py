@@ -67,7 +67,7 @@ class Cholesky:
 
     @property
     def L(self) -> Triangle:
-        """The lower triangular factor, which multiplies (``F.L @ z``) and solves, as does ``F.L.H``; a view."""
+        """The lower triangular factor, a view: it multiplies (``F.L @ z``) and solves, as does ``F.L.H``."""
         return Triangle(self._rectangle, labels=self._labels)
 
     def __repr__(self) -> str:
@@ -120,7 +120,7 @@ class Cholesky:
         Raises
         ------
         ValueError, TypeError
-            If b has another shape, a dtype that LAPACK does not compute with, NaN or infinity, which is named.
+            If b has another shape, a dtype that LAPACK does not compute with, NaN or infinity, named.
         OverflowError
             If x has numbers beyond the dtype.
 
@@ -175,7 +175,7 @@ class Cholesky:
         return product(self._rectangle.pivots())[1]
 
     def cond(self) -> float:
-        """An estimate of the condition number of S in the 1-norm, at most the true one and seldom under a third.
+        """An estimate of the condition number of S in the 1-norm: at most that, and seldom under a third.
 
         About twenty products and solves (Higham, "FORTRAN codes for estimating the one-norm", ACM TOMS 14(4),
         1988, as in LAPACK's ?lacn2): O(n^2). 0 for n = 0.
@@ -220,9 +220,10 @@ class Cholesky:
 
         Notes
         -----
-        O(n^2), and memory for one more half: an error or an interrupt leaves the factor as it was. With ``p = L^-1 x`` it multiplies L by the Cholesky factor of
-        ``I + p p^H``, which has a closed form: method C1 of P. Gill, G. Golub, W. Murray and M. Saunders,
-        "Methods for modifying matrix factorizations", Mathematics of Computation 28, 1974.
+        O(n^2), and memory for one more half: an error or an interrupt leaves the factor as it was. With
+        ``p = L^-1 x`` it multiplies L by the Cholesky factor of ``I + p p^H``, which has a closed form:
+        method C1 of P. Gill, G. Golub, W. Murray and M. Saunders, "Methods for modifying matrix
+        factorizations", Mathematics of Computation 28, 1974.
 
         Examples
         --------
@@ -294,7 +295,8 @@ class Cholesky:
             left = 1 - squares.sum()
             if left <= np.finfo(self.dtype).eps:
                 raise np.linalg.LinAlgError(
-                    f"S - x x^H is not positive definite: x^H S^-1 x is {squares.sum():.6g}, and must be below 1"
+                    f"S - x x^H is not positive definite: x^H S^-1 x is {squares.sum():.6g}, "
+                    f"and must be below 1"
                 )
             sums = left + np.concatenate([np.cumsum(squares[::-1])[::-1], [0]])
         on = np.sqrt(sums[1:] / sums[:-1])
@@ -303,7 +305,7 @@ class Cholesky:
 
 
 class Triangle:
-    """A triangular factor, which multiplies (``F.L @ z``, ``z @ F.L``) and solves; `Cholesky.L` and its ``H``.
+    """A triangular factor, which multiplies (``F.L @ z``, ``z @ F.L``) and solves: `Cholesky.L`, its ``H``.
 
     Examples
     --------

@@ -21,9 +21,9 @@ NO_DIGIT = 0.01  # a residual of this share of the right side leaves no correct 
 class SparseFactor:
     """A `Factor` of a sparse half that has been tried: what it solves, it solves to rounding.
 
-    S is singular to working precision, for solutions and determinants alike, where no factor passes this trial: of
-    S scaled to rows of size one, a right side of random signs is solved. A factor of a singular matrix, which
-    rounding or a perturbed pivot may hide, leaves most of it or blows it up.
+    S is singular to working precision, for solutions and determinants alike, where no factor passes this
+    trial: of S scaled to rows of size one, a right side of random signs is solved. A factor of a singular
+    matrix, which rounding or a perturbed pivot may hide, leaves most of it or blows it up.
     """
 
     singular = False
@@ -74,7 +74,7 @@ class SparseFactor:
         )
 
     def solve(self, b: Array) -> Array:
-        """The solution by way of a right side of the size of A, so that it is neither huge nor tiny on the way.
+        """The solution by way of a right side of the size of A, so neither huge nor tiny on the way.
 
         LinAlgError where its residual shows that it is none.
         """
@@ -149,7 +149,7 @@ def _scale_of_rows(S: SparseHalf, threads: int | None) -> Array:
 
 
 def _attempts(S: SparseHalf, solver: str, among: tuple[str, ...] = DIRECT) -> list[tuple[str, bool]]:
-    """Solvers in turn, and whether each may take S to be definite, which saves SuperLU its search for pivots."""
+    """Solvers in turn, and whether each may take S to be definite, which saves SuperLU its pivoting."""
     from vech.adapters.solvers import SOLVERS, installed
 
     definite = _may_be_definite(S)
