@@ -59,7 +59,7 @@ def test_an_answer_about_a_store_runs(name, sparse):
     if name in ("condensed_form", "squareform"):
         made = made - vech.SparseHalf.from_sparse(scipy.sparse.eye_array(4), labels=labels)
     names = {"x": np.ones(4), "b": np.ones(4), "sd": np.ones(4), "i": 2, "j": 1}
-    names |= {"row": "c", "column": "b", "labels": ["c", "a"]}
+    names |= {"row": "c", "column": "b", "labels": ["c", "a"], "names": list("wxyz")}
     assert eval(answer, {"S": made, "vech": vech, **names}) is not None
 
 

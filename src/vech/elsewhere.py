@@ -50,6 +50,7 @@ METHODS = {
     "at": "S.loc[row, column]",
     **dict.fromkeys(("index", "columns", "ids"), "S.labels"),
     "reindex": "S.submatrix(labels)",
+    **dict.fromkeys(("rename", "set_axis", "relabel"), "S.with_labels(names)"),
     **dict.fromkeys(("stack", "unstack", "melt", "to_series"), "S.to_pairs()"),
     **dict.fromkeys(("condensed_form", "squareform"), "S.to_condensed()"),
     "redundant_form": "S.expand()",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 from numbers import Number
 from typing import Any
@@ -16,6 +17,14 @@ Positions = NDArray[np.int64]
 
 COMPARED = 2_000  # labels that a wrong one is compared with, letter by letter: a tenth of a second
 NAMED = 3  # rows named where a label repeats
+
+
+def label_text(label: Any) -> str:
+    """A label as it is shown: parts of a tuple side by side, midnight as its date."""
+    if isinstance(label, tuple):
+        return " ".join(map(label_text, label))
+    text = str(label)
+    return text.removesuffix(" 00:00:00") if isinstance(label, datetime) else text
 
 
 class Loc:

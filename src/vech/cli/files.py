@@ -32,6 +32,7 @@ from vech.cli.root import Command, vech_command
 from vech.cli.streams import STREAM, in_format_option, out_format_option, source, target
 from vech.io.content import Content
 from vech.io.info import summarize
+from vech.labels import label_text
 
 
 @vech_command.command()
@@ -201,6 +202,12 @@ class _Convert(Command):
     is_flag=True,
     help="Leave the labels out, for file formats without a place for them. Example: --drop-labels",
 )
+@click.option(
+    "--join-labels",
+    metavar="MARK",
+    help="Write labels as text, their parts (FID and IID, levels of a MultiIndex) with MARK between them. "
+    "Example: --join-labels _",
+)
 @threads_option
 @force_option
 def convert(
@@ -216,6 +223,7 @@ def convert(
     out_sep: str | None,
     out_decimal: str | None,
     drop_labels: bool,
+    join_labels: str | None,
     threads: int | None,
     force: bool,
     **text: Any,
@@ -231,6 +239,7 @@ def convert(
       vech convert half.bin --dtype '<f4' --from condensed -o half.npy
       vech convert distances.csv --sep ';' --decimal , -o distances.phy
       vech convert half.npz -o store.h5::/matrix
+      vech convert x.mdist -o x.phy --join-labels _
       vech convert - --in-format csv -o - --out-format npz < matrix.csv > half.npz
     """
     check_out(file, out, force)
@@ -244,7 +253,9 @@ def convert(
             ):
                 store = store.to_packed(target_layout or "vech", threads=threads)
             if drop_labels:
-                store = _without_labels(store)
+                store = store.with_labels(None)
+            if join_labels is not None and store.labels is not None:
+                store = store.with_labels(lambda label: _joined(label, join_labels))
             bar.now(f"writing {made.name}", store.nbytes)
             with _saying_out_options():
                 vech.io.write(made, store, overwrite=force, sep=out_sep, decimal=out_decimal)
@@ -252,12 +263,8 @@ def convert(
     click.echo(line, err=out == STREAM)
 
 
-def _without_labels(store: Any) -> Any:
-    if isinstance(store, vech.SparseHalf):
-        return vech.SparseHalf(
-            store.indptr, store.indices, store.data, store.n, triangle=store.triangle, kind=store.kind
-        )
-    return vech.Packed(store.half, store.layout, kind=store.kind)
+def _joined(label: Any, mark: str) -> Any:
+    return mark.join(map(label_text, label)) if isinstance(label, tuple) else label_text(label)
 
 
 @contextmanager
@@ -268,5 +275,5 @@ def _saying_out_options() -> Iterator[None]:
     except (TypeError, ValueError) as error:
         message = re.sub(r"\b(sep|decimal)=", r"out_\1=", str(error))
         raise click.ClickException(
-            message.replace("or the store without them", "or say --drop-labels")
+            message.replace("or S.with_labels(None), without them", "or say --drop-labels")
         ) from error

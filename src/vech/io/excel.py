@@ -13,7 +13,7 @@ import numpy as np
 from vech.arrays import Array, check_memory
 from vech.io.content import Abilities, Content
 from vech.io.drafts import atomic
-from vech.io.errors import FileFormatError, is_fault
+from vech.io.errors import TAKES_DATA, FileFormatError, is_fault
 from vech.io.panels import Progress
 from vech.packed.packed import Packed
 from vech.store import Store
@@ -144,7 +144,7 @@ def _matrix(sheet: Any, path: Path) -> tuple[Array, tuple[Any, ...] | None]:
             continue
         if filled == n:
             raise FileFormatError(
-                f"has more rows than its {n:,} columns: a square matrix was wanted", path, line
+                f"has more rows than its {n:,} columns: a square matrix was wanted; {TAKES_DATA}", path, line
             )
         if names is not None and (
             not row or row[0] != names[filled] or type(row[0]) is not type(names[filled])
@@ -157,7 +157,7 @@ def _matrix(sheet: Any, path: Path) -> tuple[Array, tuple[Any, ...] | None]:
         filled += 1
     if filled < n:
         raise FileFormatError(
-            f"has {filled:,} rows and {n:,} columns: a square matrix was wanted", path, line
+            f"has {filled:,} rows and {n:,} columns: a square matrix was wanted; {TAKES_DATA}", path, line
         )
     return array, None if names is None else tuple(names)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array
+from vech.labels import label_text
 from vech.layouts.layout import as_integer, one_of
 from vech.plot.axes import (
     FAINT,
@@ -120,7 +121,7 @@ def graph(
     if content is not None:
         one_of("content", content, tuple(MAPS))
     if labels and S.labels is None:
-        raise ValueError("S has no labels to draw: vech.Packed(half, layout, labels=...) gives it some")
+        raise ValueError("S has no labels to draw: S.with_labels(names) gives it some")
     codes, names = coded(groups, S.n) if groups is not None else (None, [])
     seen = content or recognised(S, read(S, None, 1, "mean", diagonal=False).facts)
     are_distances = seen == "distance"
@@ -144,7 +145,7 @@ def graph(
     _legend(place, pairs.values, are_distances, seen, legend_entries(names))
     place.fit()
     if labels is not False and len(nodes):
-        texts = [str(S.labels[row]) if S.labels is not None else str(row) for row in nodes]
+        texts = [label_text(S.labels[row]) if S.labels is not None else str(row) for row in nodes]
         _name(place, texts, angles)
         place.fit()
     return Graph(axes, np.stack((pairs.i, pairs.j), axis=1), pairs.values, nodes)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array
+from vech.labels import label_text
 from vech.layouts.layout import one_of
 from vech.plot import linkage as trees
 from vech.plot.axes import check_store
@@ -151,7 +152,7 @@ def heatmap(
     if content is not None:
         one_of("content", content, tuple(MAPS))
     if labels and S.labels is None:
-        raise ValueError("S has no labels to draw: vech.Packed(half, layout, labels=...) gives it some")
+        raise ValueError("S has no labels to draw: S.with_labels(names) gives it some")
     codes, names = coded(groups, S.n) if groups is not None else (None, [])
     rows, links = _ordered(S, order, distance, method, content)
 
@@ -159,7 +160,7 @@ def heatmap(
     place = np.arange(S.n) if rows is None else rows
     frame.title = title or ""
     if S.labels is not None and labels is not False:
-        frame.names = [str(S.labels[k]) for k in place]
+        frame.names = [label_text(S.labels[k]) for k in place]
     elif rows is None:
         frame.number()
     else:
