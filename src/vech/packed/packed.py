@@ -120,7 +120,10 @@ class Packed(Operators, Casts):
         self._half = as_array(half, "half")
         self._map = half if isinstance(half, np.memmap) else None
         if self._half.ndim != 1:
-            raise ValueError(f"half has shape {self._half.shape}: a store holds one matrix, so one vector")
+            raise ValueError(
+                f"half has shape {self._half.shape}: a store holds one matrix, so one vector; "
+                f"Packed.from_full takes a square, and vech.expand and vech.convert take many halves"
+            )
         self._layout = as_layout(layout)
         self._kind = resolve_kind(kind, self._half.dtype, moves=False)
         self._n = self._layout.side(self._half.size)
