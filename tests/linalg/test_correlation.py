@@ -210,7 +210,7 @@ S = vech.Packed(np.array([1.0, 0.5, 1.0]))
         (lambda: linalg.to_correlation(vech.Packed(np.array([1.0, 2, -3]))), ValueError, "S[1, 1] is -3.0"),
         (lambda: linalg.to_correlation(vech.Packed(np.array([1.0, 2, np.inf]))), ValueError, "S[1, 1] is inf"),
         (lambda: linalg.to_correlation(vech.Packed(np.array([0.5]), "condensed")), ValueError, "S[0, 0] is 0.0"),
-        (lambda: linalg.to_correlation(np.eye(2)), TypeError, "to_correlation takes a Packed store, not ndarray"),
+        (lambda: linalg.to_correlation(np.ones(3)), TypeError, "to_correlation takes a Packed store, not ndarray"),
         (lambda: linalg.to_correlation(vech.Packed(np.zeros(3), kind="skew")), TypeError,
          "to_correlation needs a real symmetric or a Hermitian matrix, and S is skew: S.scale(d) scales matrices"),
         (lambda: linalg.to_correlation(vech.Packed(np.zeros(3, "m8[s]"))), TypeError, "to_correlation is of numbers"),
@@ -239,3 +239,14 @@ def test_deviations_in_another_order_are_refused():
         with pytest.raises(ValueError, match=r"row 0 of [RS] is 'a', and of (sd|d) 'b'"):
             call(R, sd)
     assert vech.linalg.to_covariance(R, sd[["a", "b"]])["a", "b"] == 3
+
+
+def test_a_frame_is_a_covariance_and_its_labels_stay():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame([[4.0, 3.0], [3.0, 9.0]], ["a", "b"], ["a", "b"])
+    R, sd = linalg.to_correlation(frame)
+    assert (R.labels, R["a", "b"], sd.tolist()) == (("a", "b"), 0.5, [2, 3])
+    assert linalg.to_covariance(R.to_frame(), sd).to_frame().equals(frame)
+    turned = frame[["b", "a"]]
+    with pytest.raises(ValueError, match="'a'"):
+        linalg.to_correlation(turned)

@@ -50,6 +50,8 @@ def test_from_a_table_to_a_picture(study):
 
 
 def test_the_same_on_the_command_line(study, shell):
+    with pytest.raises(AssertionError, match=r"is a date; `vech covariance` takes data, rows by columns"):
+        shell("vech info study.csv --encoding cp1252")
     said = "--decimal , --encoding cp1252 --dates drop"
     Path("kinds.csv").write_text("variable,kind\n" + "".join(f"{name},{len(name)}\n" for name in NAMES))
     shell(

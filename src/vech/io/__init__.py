@@ -234,7 +234,9 @@ def write(
     path = Path(path)
     can = (form := file_format(path)).CAN
     if not isinstance(store, Store):
-        way_out = way_to_store(store) or "vech.Packed(half, layout) makes one"
+        way_out = (
+            way_to_store(store) or "vech.Packed.from_full(matrix) or vech.Packed(half, layout) makes one"
+        )
         raise TypeError(f"write takes a store, not {type(store).__name__}: {way_out}")
     if not can.write:
         raise ValueError(

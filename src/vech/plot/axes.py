@@ -20,7 +20,7 @@ def check_store(S: object, task: str, *, complex_too: bool = False, name: str = 
     """Refuse what is no store of real numbers, and what is empty."""
     said = f", and {name} is {type(S).__name__}" if name else f", not {type(S).__name__}"
     if not isinstance(S, Store):
-        way_out = way_to_store(S) or "vech.Packed(vech.pack(matrix)) makes one"
+        way_out = way_to_store(S) or "vech.Packed.from_full(matrix) makes one"
         raise TypeError(f"{task} draws a store{said}: {way_out}")
     if family(S.dtype) not in ("biufc" if complex_too else "biuf"):
         own = "S" if hasattr(S, "real") else "S.to_packed()"
