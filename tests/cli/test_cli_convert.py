@@ -127,7 +127,10 @@ def test_labels_of_several_parts_become_text(works, fails):
         np.array([1.0, 2, 3]), "condensed", labels=[("f1", "ann"), ("f1", "bob"), ("f2", 3)]
     )
     vech.write("people.npz", distances)
-    assert "('f1', 'ann') is no name of PHYLIP" in fails("convert", "people.npz", "-o", "people.phy")
+    refused = fails("convert", "people.npz", "-o", "people.phy")
+    assert refused.endswith("is no name of PHYLIP, which is one word: say --join-labels MARK, or write .npz")
+    refused = fails("convert", "people.npz", "-o", "people.csv")
+    assert refused.endswith("and a table keeps text: say --join-labels MARK, or write .npz")
     works("convert", "people.npz", "-o", "people.phy", "--join-labels", "_")
     assert vech.read("people.phy").labels == ("f1_ann", "f1_bob", "f2_3")
     works("convert", "people.npz", "-o", "people.csv", "--join-labels", ":")
@@ -140,3 +143,9 @@ def test_labels_of_several_parts_become_text(works, fails):
         "2024-02-01",
         "2024-02-02",
     )
+    vech.write("species.npz", distances.with_labels(["Alpha", "Beta sp. 1", "Gamma  x"]))
+    works("convert", "species.npz", "-o", "species.phy", "--join-labels", "_")
+    assert vech.read("species.phy").labels == ("Alpha", "Beta_sp._1", "Gamma_x")
+    vech.write("nameless.npz", distances.with_labels(None))
+    refused = fails("convert", "nameless.npz", "-o", "nameless.phy")
+    assert refused.endswith("PHYLIP names each row, and this store has no labels, or write .csv")

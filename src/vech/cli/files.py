@@ -205,7 +205,7 @@ class _Convert(Command):
 @click.option(
     "--join-labels",
     metavar="MARK",
-    help="Write labels as text, their parts (FID and IID, levels of a MultiIndex) with MARK between them. "
+    help="Write labels as text, their parts (FID and IID, levels of a MultiIndex) and words with MARK between. "
     "Example: --join-labels _",
 )
 @threads_option
@@ -263,8 +263,17 @@ def convert(
     click.echo(line, err=out == STREAM)
 
 
-def _joined(label: Any, mark: str) -> Any:
-    return mark.join(map(label_text, label)) if isinstance(label, tuple) else label_text(label)
+def _joined(label: Any, mark: str) -> str:
+    return mark.join(label_text(label).split())
+
+
+LABELS = {
+    "or S.with_labels(None), without them": "or say --drop-labels",
+    "no labels: S.with_labels(names)": "no labels",
+    "S.with_labels(names), or": "say --join-labels MARK, or",
+    "S.with_labels(str), or": "say --join-labels MARK, or",
+}
+"""What the library says of labels, in options."""
 
 
 @contextmanager
@@ -274,6 +283,6 @@ def _saying_out_options() -> Iterator[None]:
         yield
     except (TypeError, ValueError) as error:
         message = re.sub(r"\b(sep|decimal)=", r"out_\1=", str(error))
-        raise click.ClickException(
-            message.replace("or S.with_labels(None), without them", "or say --drop-labels")
-        ) from error
+        for said, spoken in LABELS.items():
+            message = message.replace(said, spoken)
+        raise click.ClickException(message) from error
