@@ -49,6 +49,14 @@ def test_cosines_of_sparse_rows():
     np.testing.assert_array_equal(vech.read("similar.npz").expand(), S.expand())
 
 
+def test_rows_of_a_table_keep_their_names(features):
+    features.rename(columns=lambda k: f"f{k}").to_csv("features.csv")
+    K = vech.pairwise.cosine(vech.io.read_table("features.csv"))
+    assert K.labels == tuple(DOCUMENTS)
+    theirs = pandas.DataFrame(cosine_similarity(features), DOCUMENTS, DOCUMENTS)
+    pandas.testing.assert_frame_equal(K.to_frame(), theirs, rtol=1e-12)
+
+
 def test_tensors_go_in_and_come_out(features):
     torch = pytest.importorskip("torch", reason="these are its tensors")
     x = torch.tensor(features.to_numpy(), dtype=torch.float32)
