@@ -227,7 +227,9 @@ def _folded(label: Any) -> str:
 
 
 def _names(part: Any) -> bool:
-    """Whether a part of a key of ``S[...]`` holds labels; numbers are positions."""
+    """Whether a part of a key of ``S[...]`` holds labels; numbers are positions, if they can be."""
+    if isinstance(part, float | np.floating):
+        return True
     if part is None or part is Ellipsis or isinstance(part, Number | np.bool | range):
         return False
     if isinstance(part, slice):
@@ -236,7 +238,7 @@ def _names(part: Any) -> bool:
         return any(_names(each) for each in part)
     if isinstance(part, np.ndarray) or hasattr(part, "__array__"):
         array = np.asarray(part)
-        return array.dtype.kind in "SUTMm" or (array.dtype == object and any(map(_names, array.ravel())))
+        return array.dtype.kind in "fSUTMm" or (array.dtype == object and any(map(_names, array.ravel())))
     return not hasattr(part, "__index__")
 
 

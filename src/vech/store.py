@@ -636,6 +636,8 @@ class Store(ABC):
                 said += f": {METHODS[name].format(packed=packed)} is the same here"
             raise AttributeError(said, name=name, obj=self)
 
+    __pandas_priority__ = 5000  # above a data frame's, so that frame + S asks S, not each of its rows
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         if ufunc is np.matmul and method == "__call__" and not options:
             left, right = inputs
