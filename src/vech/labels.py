@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from datetime import datetime
 from functools import lru_cache
 from numbers import Number
 from typing import Any
@@ -24,7 +23,7 @@ def label_text(label: Any) -> str:
     if isinstance(label, tuple):
         return " ".join(map(label_text, label))
     text = str(label)
-    return text.removesuffix(" 00:00:00") if isinstance(label, datetime) else text
+    return text.removesuffix(" 00:00:00") if hasattr(label, "isoformat") else text
 
 
 class Loc:
