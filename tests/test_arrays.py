@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 
@@ -295,3 +296,34 @@ def test_an_unknown_attribute_is_an_ordinary_error():
     with pytest.raises(AttributeError, match="zzz"):
         _ = vech.zzz
     assert not hasattr(vech, "zzz")
+
+
+# ---- a matrix inside of a result ---------------------------------------------------------------------------
+
+R = vech.Packed(np.array([1.0, 0.2, 0.1, 1.0, 0.3, 1.0]))
+
+
+@pytest.mark.parametrize(
+    ("result", "way"),
+    [
+        (vech.linalg.nearest_correlation(R), "pass its .matrix"),
+        (vech.linalg.to_correlation(R), "pass its .R"),
+        ((R, 0.5), "pass its [0]"),
+    ],
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        vech.linalg.cholesky,
+        vech.linalg.partial_correlation,
+        vech.Packed.from_full,
+        vech.expand,
+        lambda result: R @ result,
+        lambda result: R + result,
+        lambda result: vech.write("half.npy", result),
+        lambda result: vech.plot.heatmap(result),
+    ],
+)
+def test_a_result_of_several_parts_says_which_is_the_matrix(call, result, way):
+    with pytest.raises(TypeError, match=re.escape(way) + "$"):
+        call(result)

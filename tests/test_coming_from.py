@@ -102,6 +102,7 @@ def test_a_store_gives_what_the_other_library_gives(theirs, ours):
         "d": np.arange(1.0, N + 1),
         "full": full,
         "frame": S.to_frame(),
+        "names": list("wxyz"),
     }
     names |= {"pandas": pandas}
     if "cov2corr" in theirs or "corr2cov" in theirs:

@@ -45,7 +45,7 @@ def test_an_answer_runs(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("sparse", [False, True])
-def test_an_answer_about_a_store_runs(name, sparse):
+def test_an_answer_about_a_store_runs(name, sparse, tmp_path):
     full = np.full((4, 4), 0.25) + 0.75 * np.eye(4)
     labels = "abcd"
     made = (
@@ -59,8 +59,10 @@ def test_an_answer_about_a_store_runs(name, sparse):
     if name in ("condensed_form", "squareform"):
         made = made - vech.SparseHalf.from_sparse(scipy.sparse.eye_array(4), labels=labels)
     names = {"x": np.ones(4), "b": np.ones(4), "sd": np.ones(4), "i": 2, "j": 1}
-    names |= {"row": "c", "column": "b", "labels": ["c", "a"]}
-    assert eval(answer, {"S": made, "vech": vech, **names}) is not None
+    names |= {"row": "c", "column": "b", "labels": ["c", "a"], "names": list("wxyz")}
+    names["path"] = tmp_path / "half.npz"
+    found = eval(answer, {"S": made, "vech": vech, **names})
+    assert names["path"].exists() if "write" in answer else found is not None
 
 
 @pytest.mark.skipif(not test_coming_from.PAGE.exists(), reason="docs/ is not beside the tests")

@@ -292,3 +292,45 @@ def test_an_indexer_says_what_it_is_of():
         repr(vech.Packed(np.zeros(3)).loc)
         == "Packed(n=2, dtype=float64, kind='symmetric', layout='vech').loc"
     )
+
+
+# ---- other labels ------------------------------------------------------------------------------------------
+
+
+@every_store
+def test_rows_get_other_labels(make):
+    store = made(make)
+    for names, found in (
+        ("vwxyz", tuple("vwxyz")),
+        (np.arange(5), (0, 1, 2, 3, 4)),
+        (str.lower, ("aapl", "msft", "ibm", "xom", "ko")),
+        ({"KO": "Coke", "IBM": 3}, ("AAPL", "MSFT", 3, "XOM", "Coke")),
+        (None, None),
+    ):
+        other = store.with_labels(names)
+        assert (other.labels, other.kind, other.layout if hasattr(other, "layout") else None) == (
+            found,
+            store.kind,
+            store.layout if hasattr(store, "layout") else None,
+        )
+        assert_same_bits(other.expand(), store.expand())
+    assert store.labels == LABELS
+    assert made(make, TUPLES).with_labels(lambda label: f"{label[0]}{label[1]}").labels[-1] == "z1"
+
+
+@every_store
+def test_other_labels_must_fit(make):
+    store = made(make)
+    with pytest.raises(ValueError, match="there are 2 labels for 5 rows"):
+        store.with_labels("ab")
+    with pytest.raises(KeyError, match="no label is 'GE', so it cannot become 'General'"):
+        store.with_labels({"GE": "General"})
+    for names, what in (({0: "a"}, "mapping"), (str, "function")):
+        message = f"a {what} changes labels, and this store has none: with_labels takes a sequence of 5"
+        with pytest.raises(ValueError, match=message):
+            made(make, None).with_labels(names)
+
+
+def test_far_more_rows_than_numbers_lose_labels_without_memory():
+    far = vech.SparseHalf.from_coo([2_999_999_999], [0], [1.0], 3_000_000_000, use="lower")
+    assert far.with_labels(None)[0, 2_999_999_999] == 1

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech import frames, tensors
-from vech.store import Store
+from vech.store import Store, way_to_store
 
 Array = NDArray[Any]
 Dtype = np.dtype[Any]
@@ -101,6 +101,9 @@ def _listed(x: Any, what: str) -> Array:
     try:
         return np.asarray(x)
     except (ValueError, TypeError, RuntimeError) as reason:
+        if way_out := way_to_store(x):
+            name = type(x).__name__
+            raise TypeError(f"{what} is a {name}, which has a matrix in it: {way_out}") from None
         raise ValueError(f"{what} is a {type(x).__name__} of no array: {reason}") from None
 
 

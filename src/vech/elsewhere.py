@@ -37,8 +37,11 @@ FUNCTIONS = {
     ),
     **dict.fromkeys(("corr2cov", "cor2cov", "corr_to_cov"), "vech.linalg.to_covariance(store, sd)"),
     **dict.fromkeys(("partial_corr", "pcorr", "pcor", "cor2pcor"), "vech.linalg.partial_correlation(store)"),
+    **dict.fromkeys(("cov", "covariance_matrix"), "vech.covariance.sample(X)"),
+    **dict.fromkeys(("corr", "corrcoef", "correlation"), "vech.covariance.correlation(X)"),
+    **dict.fromkeys(("from_frame", "from_full", "from_numpy"), "vech.Packed.from_full(matrix)"),
     "load": "vech.read(path)",
-    "save": "vech.write(path, store)",
+    **dict.fromkeys(("save", "to_csv", "to_parquet"), "vech.write(path, store)"),
 }
 
 # what is asked of a store S, or of what `packed` makes of it
@@ -50,9 +53,12 @@ METHODS = {
     "at": "S.loc[row, column]",
     **dict.fromkeys(("index", "columns", "ids"), "S.labels"),
     "reindex": "S.submatrix(labels)",
+    **dict.fromkeys(("rename", "set_axis", "relabel"), "S.with_labels(names)"),
     **dict.fromkeys(("stack", "unstack", "melt", "to_series"), "S.to_pairs()"),
     **dict.fromkeys(("condensed_form", "squareform"), "S.to_condensed()"),
     "redundant_form": "S.expand()",
+    **dict.fromkeys(("save", "to_file", "to_csv", "to_excel", "to_parquet", "to_hdf"), "vech.write(path, S)"),
+    **dict.fromkeys(("plot", "heatmap", "imshow"), "vech.plot.heatmap(S)"),
     "idxmin": "S.argmin()",
     "idxmax": "S.argmax()",
     "var": "S.std() ** 2",

@@ -222,6 +222,8 @@ def index_of(x: Any, axis: int) -> Any:
         return x.column_names if is_arrow(x) else x.columns
     if is_pandas(x) and (axis in (0, -2) if is_frame(x) else axis in (0, -1)):
         return x.index
+    if is_frame(x) and axis in (0, -2) and isinstance(found := getattr(x, "index", None), tuple):
+        return found  # of a table that vech read
     return None
 
 

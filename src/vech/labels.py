@@ -17,6 +17,14 @@ COMPARED = 2_000  # labels that a wrong one is compared with, letter by letter: 
 NAMED = 3  # rows named where a label repeats
 
 
+def label_text(label: Any) -> str:
+    """A label as it is shown: parts of a tuple side by side, midnight as its date."""
+    if isinstance(label, tuple):
+        return " ".join(map(label_text, label))
+    text = str(label)
+    return text.removesuffix(" 00:00:00") if hasattr(label, "isoformat") else text
+
+
 class Loc:
     """Parts of a matrix by label, every row with every column, as pandas' ``loc``."""
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vech import frames, tensors
-from vech.store import Store, common_labels
+from vech.store import Store, common_labels, way_to_store
 
 ROUTED: set[np.ufunc] = set()  # binary functions of NumPy that are the operators: np.add(2, S) is 2 + S
 
@@ -82,6 +82,8 @@ class Operators(Store):
         takes = f"np.{ufunc.__name__} of a {type(self).__name__} takes numbers"
         if isinstance(x, Number):
             raise TypeError(f"{takes} that NumPy has, not {x!r}: take float(x)")
+        if way_out := way_to_store(x):
+            raise TypeError(f"{takes} and stores, not a {type(x).__name__}: {way_out}")
         if isinstance(x, list | tuple):
             x = np.asarray(x)
         if isinstance(x, np.ndarray):

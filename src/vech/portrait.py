@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vech.labels import label_text
+
 SIDE = 16  # cells at most, in each direction
 SAMPLES = 8  # rows and columns looked at within a cell
 MOST_STORED = 2**24  # numbers of a sparse store that are all looked at
@@ -139,7 +141,7 @@ def svg(cells: NDArray[np.float64], names: list[str] | None = None, numbers: Arr
 
 def one_line(label: Any) -> str:
     """A label in one short line."""
-    line = " ".join(str(label).split())
+    line = " ".join(label_text(label).split())
     return line if len(line) <= LETTERS else line[: LETTERS - 1] + "…"
 
 

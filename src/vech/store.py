@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -71,6 +71,10 @@ class Pairs(NamedTuple):
         from vech.adapters.pandas import pairs_frame
 
         return pairs_frame(self)
+
+
+NewLabels = Iterable[Any] | Mapping[Any, Any] | Callable[[Any], Any] | None
+"""Labels of rows, or what becomes of those that they have."""
 
 
 class Store(ABC):
@@ -663,6 +667,31 @@ def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
     if len(found) != n:
         raise ValueError(f"there are {len(found)} labels for {n} rows")
     return found
+
+
+def way_to_store(x: Any) -> str | None:
+    """How to take the store out of a result of several parts, where there is one in it."""
+    names = getattr(x, "_fields", None)
+    for at, part in enumerate(x if isinstance(x, tuple) else ()):
+        if isinstance(part, Store):
+            return f"pass its .{names[at]}" if names else f"pass its [{at}]"
+    return None
+
+
+def renamed(labels: NewLabels, old: tuple[Any, ...] | None, n: int) -> tuple[Any, ...] | None:
+    """The labels that a store gets for its old ones."""
+    if not callable(labels) and not isinstance(labels, Mapping):
+        return as_labels(labels, n)
+    if old is None:
+        raise ValueError(
+            f"a {'function' if callable(labels) else 'mapping'} changes labels, and this store has none: "
+            f"with_labels takes a sequence of {n}"
+        )
+    if callable(labels):
+        return tuple(map(labels, old))
+    if unknown := [name for name in labels if name not in old]:
+        raise KeyError(f"no label is {unknown[0]!r}, so it cannot become {labels[unknown[0]]!r}")
+    return tuple(labels.get(label, label) for label in old)
 
 
 def common_labels(labels: tuple[Any, ...] | None, others: tuple[Any, ...] | None) -> tuple[Any, ...] | None:

@@ -1,6 +1,7 @@
 """`vech convert`: between all file formats, with labels, and as text of any marks."""
 
 import numpy as np
+import pandas
 import pytest
 import scipy.sparse
 
@@ -119,3 +120,32 @@ def test_what_does_not_fit_is_one_error(fails, arguments, message):
 def test_python_takes_no_unknown_option_of_writing(there):
     with pytest.raises(TypeError, match=r"made\.npz: \.npz is written without sep=: leave it out"):
         vech.write("made.npz", vech.read("half.npz"), sep=";")
+
+
+def test_labels_of_several_parts_become_text(works, fails):
+    distances = vech.Packed(
+        np.array([1.0, 2, 3]), "condensed", labels=[("f1", "ann"), ("f1", "bob"), ("f2", 3)]
+    )
+    vech.write("people.npz", distances)
+    refused = fails("convert", "people.npz", "-o", "people.phy")
+    assert refused.endswith("is no name of PHYLIP, which is one word: say --join-labels MARK, or write .npz")
+    refused = fails("convert", "people.npz", "-o", "people.csv")
+    assert refused.endswith("and a table keeps text: say --join-labels MARK, or write .npz")
+    works("convert", "people.npz", "-o", "people.phy", "--join-labels", "_")
+    assert vech.read("people.phy").labels == ("f1_ann", "f1_bob", "f2_3")
+    works("convert", "people.npz", "-o", "people.csv", "--join-labels", ":")
+    assert vech.read("people.csv").labels == ("f1:ann", "f1:bob", "f2:3")
+    days = pandas.date_range("2024-01-31", periods=3)
+    vech.write("days.npz", distances.with_labels(days))
+    works("convert", "days.npz", "-o", "days.tsv", "--join-labels", "_")
+    assert vech.read("days.tsv", header=True, labels=True).labels == (
+        "2024-01-31",
+        "2024-02-01",
+        "2024-02-02",
+    )
+    vech.write("species.npz", distances.with_labels(["Alpha", "Beta sp. 1", "Gamma  x"]))
+    works("convert", "species.npz", "-o", "species.phy", "--join-labels", "_")
+    assert vech.read("species.phy").labels == ("Alpha", "Beta_sp._1", "Gamma_x")
+    vech.write("nameless.npz", distances.with_labels(None))
+    refused = fails("convert", "nameless.npz", "-o", "nameless.phy")
+    assert refused.endswith("PHYLIP names each row, and this store has no labels, or write .csv")

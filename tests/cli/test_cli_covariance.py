@@ -257,3 +257,9 @@ def test_weights_for_other_rows_are_refused(fails, made, there):
     (there / "w.csv").write_text(",w\nx,1\ny,2\nz,3\n")
     wanted = estimate.sample(np.array([[1.0], [2], [4]]), weights=[1, 2, 3])
     np.testing.assert_array_equal(made("table.csv", "--weights", "w.csv").half, wanted.half)
+
+
+def test_a_method_may_be_written_as_its_function(made, there):
+    (there / "table.csv").write_text("a,b\n1,2\n2,4\n4,5\n")
+    wanted = estimate.ledoit_wolf(np.array([[1.0, 2], [2, 4], [4, 5]]))
+    np.testing.assert_array_equal(made("table.csv", "--method", "ledoit_wolf").half, wanted.half)

@@ -3,6 +3,7 @@
 import textwrap
 
 import numpy as np
+import pandas
 import pytest
 
 import cases
@@ -41,8 +42,22 @@ def test_labels_are_short_and_can_be_printed():
     S = vech.Packed(np.zeros(3), labels=["\x1b[31mred\n", "a label of more letters than fit"])
     assert [line.split("  ")[0] for line in str(S).splitlines()[1:]] == [
         "\\x1b[31mred\\n",
-        "a label of mo...",
+        "a label of more ...",
     ]
+
+
+def test_people_of_families_and_days_are_told_apart():
+    people = [("family01", "ann"), ("family01", "bob")]
+    assert str(vech.Packed(np.array([1.0, 0.5, 2]), labels=people)).splitlines()[0].split("  ")[-2:] == [
+        "family01 ann",
+        "family01 bob",
+    ]
+    days = pandas.date_range("2024-01-31", periods=2)
+    assert "2024-01-31  2024-02-01" in str(vech.Packed(np.array([1.0, 0.5, 2]), labels=days))
+    hours = pandas.date_range("2024-01-31 09:00", periods=2, freq="h")
+    assert "2024-01-31 09:00:00  2024-01-31 10:00:00" in str(
+        vech.Packed(np.array([1.0, 0.5, 2]), labels=hours)
+    )
 
 
 @pytest.mark.parametrize("dtype", [name for name, dtype in cases.DTYPES.items() if dtype.kind != "V"])

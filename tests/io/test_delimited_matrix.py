@@ -287,7 +287,7 @@ def test_a_skew_matrix_goes_out_whole(tmp_path):
     "labels", [[1, 2], [("a", 1), ("b", 2)], [None, "a"], [pd.Timestamp("2020-01-01"), "a"]]
 )
 def test_labels_that_are_no_text_are_not_made_text(tmp_path, labels):
-    with pytest.raises(TypeError, match=r"and a table keeps text: use str\(label\), or write \.npz"):
+    with pytest.raises(TypeError, match=r"and a table keeps text: S.with_labels\(str\), or write \.npz"):
         vech.write(tmp_path / "a.csv", vech.Packed(np.arange(3.0), labels=labels))
     assert list(tmp_path.iterdir()) == []
 

@@ -97,8 +97,11 @@ def test_missing_numbers_and_blank_rows(path):
             [[None, "a", "b"], ["a", 1, 2], ["c", 2, 3]],
             "line 3: names a row 'c' and its column 'b': they must agree",
         ),
-        ([[1, 2], [2, 3], [4, 5]], "line 3: has more rows than its 2 columns: a square matrix was wanted"),
-        ([[1, 2, 3], [2, 3, 4]], "line 2: has 2 rows and 3 columns: a square matrix was wanted"),
+        (
+            [[1, 2], [2, 3], [4, 5]],
+            "line 3: has more rows than its 2 columns: a square matrix was wanted; `vech cov",
+        ),
+        ([[1, 2, 3], [2, 3, 4]], "line 2: has 2 rows and 3 columns: a square matrix was wanted; `vech cov"),
         ([[1, 2], [2, "x"]], "line 2: has 'x' where a number was wanted"),
         ([[1, 2], [2, 3, 4]], "line 2: has 3 cells in a row of 2"),
         ([[1, 2], [2, datetime.date(2020, 1, 1)]], "where a number was wanted"),

@@ -113,7 +113,10 @@ def test_tables_without_an_index(tmp_path, suffix):
             {"asset": ["a", "c"], "a": [1.0, 2], "b": [2.0, 3]},
             "names a row 'c' and its column 'b': they must agree",
         ),
-        ({"a": [1.0, 2, 3], "b": [2.0, 3, 4]}, "has 3 rows in 2 columns: a square matrix was wanted"),
+        (
+            {"a": [1.0, 2, 3], "b": [2.0, 3, 4]},
+            "has 3 rows in 2 columns: a square matrix was wanted; `vech covariance` takes data",
+        ),
         ({"a": [1.0], "b": [2.0]}, "has 1 rows in 2 columns"),
         ({"a": [1.0, 2], "b": ["x", "y"]}, "has the column 'b' of string, which are no numbers"),
         (

@@ -238,7 +238,8 @@ def test_what_does_not_fit_is_refused(tmp_path):
     with pytest.raises(ValueError, match="GCTA's matrices are triangles"):
         vech.io.expand(tmp_path / "x.grm.bin", vech.Packed(half))
     with pytest.raises(
-        ValueError, match=r"x.rel.bin: x.rel.id names each row, and this store has no labels: give it some"
+        ValueError,
+        match=r"x.rel.bin: x.rel.id names each row, and this store has no labels: S.with_labels\(names\)",
     ):
         vech.write(tmp_path / "x.rel.bin", vech.Packed(half))
     assert not list(tmp_path.iterdir())

@@ -244,3 +244,14 @@ def test_deviations_in_another_order_are_refused():
         with pytest.raises(ValueError, match=r"row 0 of [RS] is 'a', and of (sd|d) 'b'"):
             call(R, sd)
     assert vech.linalg.to_covariance(R, sd[["a", "b"]])["a", "b"] == 3
+
+
+def test_a_frame_is_a_covariance_and_its_labels_stay():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame([[4.0, 3.0], [3.0, 9.0]], ["a", "b"], ["a", "b"])
+    R, sd = linalg.to_correlation(frame)
+    assert (R.labels, R["a", "b"], sd.tolist()) == (("a", "b"), 0.5, [2, 3])
+    assert linalg.to_covariance(R.to_frame(), sd).to_frame().equals(frame)
+    turned = frame[["b", "a"]]
+    with pytest.raises(ValueError, match="'a'"):
+        linalg.to_correlation(turned)

@@ -45,6 +45,15 @@ METHODS: dict[str, Callable[..., vech.Packed]] = {
     "nonlinear": estimate.nonlinear,
 }
 
+
+class Method(click.Choice[str]):
+    """The name of an estimator, with dashes or as the function has it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Write dashes for underscores."""
+        return super().convert(value.replace("_", "-"), param, ctx)
+
+
 CORRELATIONS = ("correlation", "spearman", "kendall", "quadrant")
 
 REPAIRED = ("sample", *CORRELATIONS)
@@ -171,7 +180,7 @@ def _all(options: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
 @out_option
 @click.option(
     "--method",
-    type=click.Choice(list(METHODS)),
+    type=Method(list(METHODS)),
     default="sample",
     show_default=True,
     help="How to estimate it. Example: --method gerber",

@@ -32,6 +32,7 @@ from vech.cli.root import Command, vech_command
 from vech.cli.streams import STREAM, in_format_option, out_format_option, source, target
 from vech.io.content import Content
 from vech.io.info import summarize
+from vech.labels import label_text
 
 
 @vech_command.command()
@@ -201,6 +202,12 @@ class _Convert(Command):
     is_flag=True,
     help="Leave the labels out, for file formats without a place for them. Example: --drop-labels",
 )
+@click.option(
+    "--join-labels",
+    metavar="MARK",
+    help="Write labels as text, their parts (FID and IID, levels of a MultiIndex) and words with MARK between. "
+    "Example: --join-labels _",
+)
 @threads_option
 @force_option
 def convert(
@@ -216,6 +223,7 @@ def convert(
     out_sep: str | None,
     out_decimal: str | None,
     drop_labels: bool,
+    join_labels: str | None,
     threads: int | None,
     force: bool,
     **text: Any,
@@ -231,6 +239,7 @@ def convert(
       vech convert half.bin --dtype '<f4' --from condensed -o half.npy
       vech convert distances.csv --sep ';' --decimal , -o distances.phy
       vech convert half.npz -o store.h5::/matrix
+      vech convert x.mdist -o x.phy --join-labels _
       vech convert - --in-format csv -o - --out-format npz < matrix.csv > half.npz
     """
     check_out(file, out, force)
@@ -243,7 +252,9 @@ def convert(
             if target_layout is not None or (is_sparse and "sparse" not in can.write):
                 store = store.to_packed(target_layout or "vech", threads=threads)
             if drop_labels:
-                store = _without_labels(store)
+                store = store.with_labels(None)
+            if join_labels is not None and store.labels is not None:
+                store = store.with_labels(lambda label: _joined(label, join_labels))
             bar.now(f"writing {made.name}", store.nbytes)
             with _saying_out_options():
                 vech.io.write(made, store, overwrite=force, sep=out_sep, decimal=out_decimal)
@@ -251,12 +262,17 @@ def convert(
     click.echo(line, err=out == STREAM)
 
 
-def _without_labels(store: Any) -> Any:
-    if store.describe().triangle is not None:
-        return vech.SparseHalf(
-            store.indptr, store.indices, store.data, store.n, triangle=store.triangle, kind=store.kind
-        )
-    return vech.Packed(store.half, store.layout, kind=store.kind)
+def _joined(label: Any, mark: str) -> str:
+    return mark.join(label_text(label).split())
+
+
+LABELS = {
+    "or S.with_labels(None), without them": "or say --drop-labels",
+    "no labels: S.with_labels(names)": "no labels",
+    "S.with_labels(names), or": "say --join-labels MARK, or",
+    "S.with_labels(str), or": "say --join-labels MARK, or",
+}
+"""What the library says of labels, in options."""
 
 
 @contextmanager
@@ -266,6 +282,6 @@ def _saying_out_options() -> Iterator[None]:
         yield
     except (TypeError, ValueError) as error:
         message = re.sub(r"\b(sep|decimal)=", r"out_\1=", str(error))
-        raise click.ClickException(
-            message.replace("or the store without them", "or say --drop-labels")
-        ) from error
+        for said, spoken in LABELS.items():
+            message = message.replace(said, spoken)
+        raise click.ClickException(message) from error

@@ -7,6 +7,7 @@ from typing import Any
 
 from vech.io.cells import rules
 from vech.io.errors import FileFormatError
+from vech.labels import label_text
 
 NONE = rules().words  # cells without a group
 
@@ -52,7 +53,7 @@ def read_groups(said: str, labels: Sequence[Any] | None, n: int) -> list[str | N
     groups = [_group(cells[at]) for _, cells in lines]
     keys = [cells[0].strip() for _, cells in lines] if at else None
     if keys is not None and labels is not None:
-        return _by_label(keys, groups, [str(label).strip() for label in labels], path)
+        return _by_label(keys, groups, [label_text(label).strip() for label in labels], path)
     if len(groups) != n:
         raise FileFormatError(f"has {len(groups)} groups, and the matrix {n} rows", path)
     return groups

@@ -18,6 +18,7 @@ from vech.cli.streams import in_format_option, shown, source
 from vech.io.errors import visible
 from vech.io.info import Info, summarize
 from vech.io.labels import encode_labels
+from vech.labels import label_text
 
 LABELS_SHOWN = 8
 
@@ -127,7 +128,7 @@ def _print(name: str, found: Info | str, n: int | None) -> None:
         say(f"{what} from {found.smallest} to {found.largest}")
     if found.labels is not None:
         more = ", ..." if len(found.labels) > LABELS_SHOWN else ""
-        few = ", ".join(map(str, found.labels[:LABELS_SHOWN]))
+        few = ", ".join(map(label_text, found.labels[:LABELS_SHOWN]))
         say(f"{len(found.labels):,} labels: {few}{more}")
     if not found.cases:
         say(

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech.arrays import Array
+from vech.labels import label_text
 from vech.store import Store
 
 WHOLE = 10  # the side of a matrix that is shown whole; of larger ones so many rows are shown
-WIDTH = 16  # letters of a label
+WIDTH = 19  # letters of a label, which a time in seconds has
 CUT = "..."
 
 
@@ -56,6 +57,6 @@ def _cells(block: Array) -> NDArray[Any]:
 
 def _name(label: object) -> str:
     """A label in few letters, all of which can be printed."""
-    text = str(label)
+    text = label_text(label)
     text = text if text.isprintable() else repr(text)[1:-1]
     return text if len(text) <= WIDTH else f"{text[: WIDTH - len(CUT)]}{CUT}"

@@ -26,7 +26,7 @@ from vech.moves.judging import AsymmetryError
 from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
 from vech.sparse.pack import from_sparse
-from vech.store import Store
+from vech.store import Store, way_to_store
 
 __all__ = [
     "FORMATS",
@@ -223,9 +223,10 @@ def write(
     path = Path(path)
     can = (form := file_format(path)).CAN
     if not isinstance(store, Store):
-        raise TypeError(
-            f"write takes a store, not {type(store).__name__}: vech.Packed(half, layout) makes one"
+        way_out = (
+            way_to_store(store) or "vech.Packed.from_full(matrix) or vech.Packed(half, layout) makes one"
         )
+        raise TypeError(f"write takes a store, not {type(store).__name__}: {way_out}")
     if not can.write:
         raise ValueError(
             f"{path}: {suffix_of(path)} is read and not written: write {_able(lambda can: can.write)}"
@@ -237,7 +238,7 @@ def write(
     if described.labels is not None and not can.labels:
         raise ValueError(
             f"{path}: {suffix_of(path)} has no place for labels: write {_able(lambda can: can.labels)}, "
-            f"or the store without them"
+            f"or S.with_labels(None), without them"
         )
     if described.triangle is None:
         store = packed(store)

@@ -145,7 +145,7 @@ def _written_labels(store: Store, path: Path) -> list[str] | None:
         if not isinstance(label, str):
             raise TypeError(
                 f"{path}: a label is {type(label).__name__} {label!r:.60}, and a table keeps text: "
-                "use str(label), or write .npz"
+                "S.with_labels(str), or write .npz"
             )
         if not label.isprintable() or label != label.strip() or not label:
             raise ValueError(

@@ -13,6 +13,9 @@ MAP_FROM = 64 << 20
 NO_DIGEST = "has no digest of its numbers to verify: leave verify out, or vech.write them to a .npy"
 
 
+TAKES_DATA = "`vech covariance` takes data, rows by columns"
+
+
 class FileFormatError(ValueError):
     """A file that is not what its name, its description or the arguments say.
 

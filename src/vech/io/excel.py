@@ -14,7 +14,7 @@ from vech.arrays import Array, check_memory
 from vech.frames import EXACT_INTEGERS
 from vech.io.content import Abilities, Content, parted
 from vech.io.drafts import atomic
-from vech.io.errors import FileFormatError, reading
+from vech.io.errors import TAKES_DATA, FileFormatError, reading
 from vech.io.gz import DEFLATES_TO
 from vech.io.panels import How, blocks
 from vech.io.workbook import cell
@@ -123,7 +123,7 @@ def _matrix(sheet: Any, path: Path) -> tuple[Array, tuple[Any, ...] | None]:
             continue
         if filled == n:
             raise FileFormatError(
-                f"has more rows than its {n:,} columns: a square matrix was wanted", path, line
+                f"has more rows than its {n:,} columns: a square matrix was wanted; {TAKES_DATA}", path, line
             )
         if names is not None and (
             not row or row[0] != names[filled] or type(row[0]) is not type(names[filled])
@@ -136,7 +136,7 @@ def _matrix(sheet: Any, path: Path) -> tuple[Array, tuple[Any, ...] | None]:
         filled += 1
     if filled < n:
         raise FileFormatError(
-            f"has {filled:,} rows and {n:,} columns: a square matrix was wanted", path, line
+            f"has {filled:,} rows and {n:,} columns: a square matrix was wanted; {TAKES_DATA}", path, line
         )
     return array, None if names is None else tuple(names)
 

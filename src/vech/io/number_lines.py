@@ -8,8 +8,9 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.covariance.data import EXACT_INTEGERS
-from vech.io.cells import Rules
-from vech.io.errors import FileFormatError
+from vech.io.cells import Rules, shown
+from vech.io.columns import DATE
+from vech.io.errors import TAKES_DATA, FileFormatError
 
 
 def numbers_of(cells: Sequence[str], rules: Rules, path: Path, line: int) -> Array:
@@ -28,6 +29,7 @@ def numbers_of(cells: Sequence[str], rules: Rules, path: Path, line: int) -> Arr
     for cell in cells:
         number = rules.number(cell)
         if number is None:
-            raise FileFormatError(f"holds {rules.fault(cell)}", path, line)
+            date = f"{shown(cell)}, which is a date; {TAKES_DATA}" if DATE.fullmatch(cell.strip()) else None
+            raise FileFormatError(f"holds {date or rules.fault(cell)}", path, line)
         found.append(number)
     return np.array(found)

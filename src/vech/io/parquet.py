@@ -12,7 +12,7 @@ from vech.io.columnar import arrow, is_parquet, save
 from vech.io.content import Abilities, Content
 from vech.io.description import describe, parse
 from vech.io.drafts import atomic
-from vech.io.errors import FileFormatError, reading
+from vech.io.errors import TAKES_DATA, FileFormatError, reading
 from vech.io.panels import How
 from vech.packed.packed import Packed
 from vech.store import Store
@@ -72,7 +72,8 @@ def _read(path: Path) -> Any:
             rows, columns = held.metadata.num_rows, len(held.schema_arrow.names)
             if not 0 <= rows <= columns:
                 raise FileFormatError(
-                    f"has {rows:,} rows in {columns:,} columns: a square matrix was wanted", path
+                    f"has {rows:,} rows in {columns:,} columns: a square matrix was wanted; {TAKES_DATA}",
+                    path,
                 )
             return held.read()
 
@@ -84,7 +85,7 @@ def _content(table: Any, path: Path) -> Content:
     n = len(names) - len(index)
     if table.num_rows != n:
         raise FileFormatError(
-            f"has {table.num_rows:,} rows in {n:,} columns: a square matrix was wanted", path
+            f"has {table.num_rows:,} rows in {n:,} columns: a square matrix was wanted; {TAKES_DATA}", path
         )
     array = _numbers(table, [k for k in range(len(names)) if k not in index], path)
     if META in metadata:

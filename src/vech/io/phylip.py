@@ -135,7 +135,7 @@ def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: 
 def _written_labels(store: Store, path: Path) -> list[str]:
     if store.labels is None:
         raise ValueError(
-            f"{path}: PHYLIP names each row, and this store has no labels: give it some, or write .csv"
+            f"{path}: PHYLIP names each row, and this store has no labels: S.with_labels(names), or write .csv"
         )
     for label in store.labels:
         if (
@@ -146,7 +146,7 @@ def _written_labels(store: Store, path: Path) -> list[str]:
         ):
             raise ValueError(
                 f"{path}: the label {label!r:.60} is no name of PHYLIP, which is one word: "
-                "rename it, or write .npz"
+                "S.with_labels(names), or write .npz"
             )
     check_labels(store.labels, path, 1)
     return list(store.labels)

@@ -156,7 +156,7 @@ def _checked_ids(path: Path, store: Store, matrix: Matrix) -> str:
         raise TypeError(f"{path}: holds a symmetric matrix, and this one is {store.kind}")
     if store.labels is None:
         raise ValueError(
-            f"{path}: {_ids(path).name} names each row, and this store has no labels: give it some"
+            f"{path}: {_ids(path).name} names each row, and this store has no labels: S.with_labels(names)"
         )
     try:
         return ids_text(store.labels)

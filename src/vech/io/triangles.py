@@ -9,7 +9,7 @@ import numpy as np
 
 from vech.arrays import Array, check_memory
 from vech.io.content import Content
-from vech.io.errors import FileFormatError
+from vech.io.errors import TAKES_DATA, FileFormatError
 from vech.layouts.layout import Layout
 from vech.packed.packed import Packed
 
@@ -191,4 +191,4 @@ def _numbers(count: int) -> str:
 
 
 def _no_matrix() -> str:
-    return "no square and no triangle; `vech covariance` takes data, rows by columns"
+    return f"no square and no triangle; {TAKES_DATA}"

@@ -33,12 +33,12 @@ class Correlation(NamedTuple):
     sd: Array
 
 
-def to_correlation(S: Packed | SparseHalf) -> Correlation:
+def to_correlation(S: Packed | SparseHalf | ArrayLike) -> Correlation:
     """The correlation matrix of a covariance matrix, and its standard deviations.
 
     Parameters
     ----------
-    S : store, real symmetric or Hermitian, with a positive diagonal
+    S : store or full matrix (array or frame), real symmetric or Hermitian, with a positive diagonal
         Its numbers may be integers; they need not be definite.
 
     Returns
@@ -70,12 +70,12 @@ def to_correlation(S: Packed | SparseHalf) -> Correlation:
     >>> R.half, sd
     (array([1. , 0.5, 1. ]), array([2., 3.]))
     """
-    S = _covariance(S, "to_correlation")
-    given, wide = _floats(S)
+    store = _covariance(S, "to_correlation")
+    given, wide = _floats(store)
     variances = wide.diagonal().real
     for i in np.flatnonzero((variances <= 0) | (variances == np.inf))[:1]:
         raise ValueError(
-            f"S[{i}, {i}] is {S.diagonal()[i]}: correlations need variances that are positive and finite"
+            f"S[{i}, {i}] is {store.diagonal()[i]}: correlations need variances that are positive and finite"
         )
     sd = np.sqrt(variances)
     R = wide.scale(1 / sd)
@@ -83,12 +83,12 @@ def to_correlation(S: Packed | SparseHalf) -> Correlation:
     return Correlation(R.astype(given, copy=False), sd.astype(np.zeros(0, given).real.dtype, copy=False))
 
 
-def to_covariance(R: Packed | SparseHalf, sd: ArrayLike) -> Any:
+def to_covariance(R: Packed | SparseHalf | ArrayLike, sd: ArrayLike) -> Any:
     """The covariance matrix of a correlation matrix and standard deviations.
 
     Parameters
     ----------
-    R : store, real symmetric or Hermitian, with ones on its diagonal
+    R : store or full matrix (array or frame), real symmetric or Hermitian, with ones on its diagonal
         The correlations.
     sd : array, shape (n,)
         Standard deviations, zero or more.
@@ -117,12 +117,12 @@ def to_covariance(R: Packed | SparseHalf, sd: ArrayLike) -> Any:
     >>> to_covariance(Packed(np.array([1.0, 0.5, 1.0])), [2.0, 3.0]).half
     array([4., 3., 9.])
     """
-    R = _covariance(R, "to_covariance", "R")
-    frames.check_along(sd, 0, R.labels, "sd", "R")
+    store = _covariance(R, "to_covariance", "R")
+    frames.check_along(sd, 0, store.labels, "sd", "R")
     sd = as_array(sd, "sd")
-    if sd.shape != (R.n,):
+    if sd.shape != (store.n,):
         raise ValueError(
-            f"sd has shape {sd.shape}, but R has {R.n} rows: it holds one number for each, ({R.n},)"
+            f"sd has shape {sd.shape}, but R has {store.n} rows: it holds one number for each, ({store.n},)"
         )
     if family(sd.dtype) not in "biuf":
         raise TypeError(f"sd must hold real numbers, not {sd.dtype}")
@@ -130,13 +130,13 @@ def to_covariance(R: Packed | SparseHalf, sd: ArrayLike) -> Any:
         raise ValueError(
             f"sd[{i}] is {sd[i]}, and no standard deviation is negative: S.scale(d) takes any numbers"
         )
-    ones = R.diagonal().real.astype(np.float64)
-    for i in np.flatnonzero(np.abs(ones - 1) > R.n * epsilon(R.dtype))[:1]:
+    ones = store.diagonal().real.astype(np.float64)
+    for i in np.flatnonzero(np.abs(ones - 1) > store.n * epsilon(store.dtype))[:1]:
         raise ValueError(
-            f"R[{i}, {i}] is {R.diagonal()[i]}, and a correlation with itself is 1: "
+            f"R[{i}, {i}] is {store.diagonal()[i]}, and a correlation with itself is 1: "
             f"S.scale(d) scales any matrix"
         )
-    return R.scale(sd)
+    return store.scale(sd)
 
 
 def partial_correlation(S: Packed, *, threads: int | None = None) -> Packed:

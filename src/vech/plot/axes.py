@@ -4,7 +4,7 @@ import textwrap
 from typing import Any
 
 from vech.arrays import family
-from vech.store import Store
+from vech.store import Store, way_to_store
 
 PLAIN = {"parse_math": False, "usetex": False}
 """Properties of a text that users wrote: a dollar or an underscore in it is one."""
@@ -20,7 +20,8 @@ def check_store(S: object, task: str, *, complex_too: bool = False, name: str = 
     """Refuse what is no store of real numbers, and what is empty."""
     said = f", and {name} is {type(S).__name__}" if name else f", not {type(S).__name__}"
     if not isinstance(S, Store):
-        raise TypeError(f"{task} draws a store{said}: vech.Packed.from_full({name or 'S'}) makes one")
+        way_out = way_to_store(S) or f"vech.Packed.from_full({name or 'S'}) makes one"
+        raise TypeError(f"{task} draws a store{said}: {way_out}")
     if family(S.dtype) not in ("biufc" if complex_too else "biuf"):
         own = "S" if hasattr(S, "real") else "S.to_packed()"
         way_out = f"{own}.real has some" if family(S.dtype) == "c" else "astype(float) first"

@@ -32,7 +32,7 @@ def check_said(S: Store, content: str | None, labels: bool | None) -> None:
     if content is not None:
         one_of("content", content, tuple(MAPS))
     if labels and S.labels is None:
-        raise ValueError("S has no labels to draw: vech.Packed(half, layout, labels=...) gives it some")
+        raise ValueError("S has no labels to draw: S.with_labels(names) gives it some")
 
 
 def recognised(S: Store, facts: Facts) -> str | None:

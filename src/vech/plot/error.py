@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array
+from vech.labels import label_text
 from vech.layouts.layout import one_of
 from vech.plot.axes import FAINT, brief, check_store
 from vech.plot.cells import SUMMARIES, Panel, cells, panels
@@ -110,10 +111,10 @@ def error(
         raise ValueError(f"S has side {S.n} and T has {T.n}: an approximation has as many rows")
     known = common_labels(S.labels, T.labels)
     if labels and known is None:
-        raise ValueError("S has no labels to draw: vech.Packed(half, layout, labels=...) gives it some")
+        raise ValueError("S has no labels to draw: S.with_labels(names) gives it some")
     frame = Frame(ax, (8.0, 6.0), S.n)
     if known is not None and labels is not False:
-        frame.names = [str(label) for label in known]
+        frame.names = [label_text(label) for label in known]
     else:
         frame.number()
     norms = _Norms()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array
+from vech.labels import label_text
 from vech.layouts.layout import as_integer
 from vech.plot.axes import (
     FAINT,
@@ -141,7 +142,7 @@ def graph(
     _legend(place, pairs.values, are_distances, seen, legend_entries(names))
     place.fit()
     if labels is not False and len(nodes):
-        texts = [str(S.labels[row]) if S.labels is not None else str(row) for row in nodes]
+        texts = [label_text(S.labels[row]) if S.labels is not None else str(row) for row in nodes]
         _name(place, texts, angles)
         place.fit()
     return Graph(axes, np.stack((pairs.i, pairs.j), axis=1), pairs.values, nodes)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array
+from vech.labels import label_text
 from vech.layouts.layout import one_of
 from vech.plot import linkage as trees
 from vech.plot.axes import check_store
@@ -156,7 +157,7 @@ def heatmap(
     place = np.arange(S.n) if rows is None else rows
     frame.title = title or ""
     if S.labels is not None and labels is not False:
-        frame.names = [str(S.labels[k]) for k in place]
+        frame.names = [label_text(S.labels[k]) for k in place]
     elif rows is None:
         frame.number()
     else:
