@@ -18,7 +18,7 @@ from vech.arrays import Array
 from vech.io.cells import BLANK, SAMPLE, Rules, quote_fault, rules, separator, shown, split
 from vech.io.columns import DATE, Columns, Wanted, choose, no_number
 from vech.io.errors import FileFormatError
-from vech.io.lines import LONGEST, Lines, parts
+from vech.io.lines import LONGEST, Lines, parts, refuse_zeros
 
 NUMBER, PASSED, LABEL, WORD = range(4)
 """What becomes of the cells of a column, as `core/table.hpp` has it."""
@@ -332,24 +332,24 @@ def _is_named(
     FileFormatError where that must be said.
     """
     line, cells = head
-    if any("\0" in cell for cell in cells):
-        raise FileFormatError(
-            "has zeros between its letters, as UTF-16 has: say encoding='utf-16-le' or 'utf-16-be' "
-            "(--encoding)",
-            path,
-            line,
-        )
+    refuse_zeros("".join(cells), path, line)
     if header is not None:
         return 0, header
     numbers = [cell.strip() for cell in cells if plain.is_number(cell)]
     others = [cell for cell in cells if plain.number(cell) is None and not plain.is_number(cell)]
     if not others:
-        if _count_on(cells, body):
-            raise doubt(path, line)
         may_be_names = (
             bool(numbers) and len(set(numbers)) == len(numbers) and all(map(str.isdecimal, numbers))
         )
+        cornered = may_be_names and not cells[0].strip() and len(numbers) == len(cells) - 1
+        if cornered or _count_on(cells, body):
+            raise doubt(path, line)
         return line if may_be_names else 0, False
+    other = rules("," if plain.decimal == "." else ".")
+    if all(map(other.is_number, others)):
+        raise FileFormatError(
+            f"holds {plain.fault(others[0])}: say header=True (--header) if these are names", path, line
+        )
     digits = [cell for cell in numbers if any(map(str.isdigit, cell))]
     if digits and not (
         all(map(str.isdecimal, digits)) and all(any(map(str.isalpha, cell)) for cell in others)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -11,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from vech.arrays import Array
-from vech.io.cells import BLANK, SEPARATORS, Rules, quote_fault, rules, separator, shown, split
+from vech.io.cells import BLANK, MISSING, SEPARATORS, Rules, quote_fault, rules, separator, shown, split
 from vech.io.content import Abilities, Content
 from vech.io.errors import FileFormatError
 from vech.io.gz import bare_name
-from vech.io.lines import Lines, read_text
+from vech.io.lines import Lines, read_text, refuse_zeros
 from vech.io.number_lines import numbers_of
 from vech.io.panels import Progress
 from vech.io.text_rows import check_real, text_file, text_rows
@@ -35,6 +36,12 @@ SAMPLE, SAMPLED = 100, 1 << 20
 """The first lines, from which separators and names are seen: how many, and how many letters of them."""
 
 COMMENT = "#"
+NO_COMMENT = re.compile(
+    f"(?:{'|'.join(re.escape(word) for word in MISSING if word.startswith(COMMENT))})(?=[\\s,;|]|$)",
+    re.IGNORECASE,
+)
+"""A missing number that begins as a comment does."""
+
 QUOTED = re.compile(r'"[^"]*"')
 DECIMALS = re.compile(r"\d,\d+[ \t]+[-+]?\d")
 
@@ -62,6 +69,7 @@ def load(
     sample = list(_sample(lines))
     if not sample:
         raise FileFormatError("is empty", path)
+    refuse_zeros(sample[0][1], path, sample[0][0])
     try:
         mark = _separator([text for _, text in sample], decimal, sep)
     except ValueError as error:
@@ -81,6 +89,8 @@ def load(
             cells = cells[:-1]
         found.append(cells[0].strip())
         _add(rows, cells[1:] if labelled else cells, line, plain, path)
+    if len(rows.numbers) == 1 and not rows.width:
+        raise FileFormatError("holds no numbers", path)
     if names is None and not labelled:
         rows = _without_last(rows)
     if not labelled and rows.rectangular and rows.width == len(rows.numbers) + 1 and labels is None:
@@ -181,7 +191,7 @@ def _filled(lines: Lines) -> Iterator[tuple[int, str]]:
     while (text := lines.next()) is not None:
         text = text.rstrip("\r\n")
         bare = text.strip(" ")
-        if bare.strip("\t") and not bare.startswith(COMMENT):
+        if bare.strip("\t") and not (bare.startswith(COMMENT) and not NO_COMMENT.match(bare)):
             yield lines.line, text
 
 
@@ -279,10 +289,11 @@ def _names_columns(
         return True
     shorter = len(below) > 1 and len(below[0]) == len(below[1]) == len(head) + 1 > 2
     counts = len(numbers) > 1 and all(map(str.isdecimal, numbers)) and len(set(numbers)) == len(numbers)
+    counts = counts or not any(math.isfinite(plain.number(cell) or 0.0) for cell in rest)
     if (
         words
         or (shorter and all(_is_number(cell, plain) for cell in head))
-        or (counts and len(rest) == len(head) - 1 and not head[0].strip())
+        or (counts and 0 < len(rest) == len(head) - 1 and not head[0].strip())
     ):
         raise _doubt(path, line)
     return False

@@ -101,6 +101,17 @@ def parts(line: str) -> list[str]:
     return list(io.StringIO(line, newline="")) if "\r" in line else [line]
 
 
+def refuse_zeros(text: str, path: Path, line: int) -> None:
+    """FileFormatError for a line with zeros between its letters: UTF-16 without its mark, or no text."""
+    if "\0" in text:
+        raise FileFormatError(
+            "has zeros between its letters, as UTF-16 has: say encoding='utf-16-le' or 'utf-16-be' "
+            "(--encoding)",
+            path,
+            line,
+        )
+
+
 def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
     """The text of a file in UTF-8, cut behind line feeds, the last of which is there always.
 
