@@ -401,6 +401,25 @@ def test_labels_stay_through_what_follows_from_a_matrix():
         assert found.labels == ABC
 
 
+def test_what_is_assigned_goes_to_its_own_labels():
+    T = S.copy()
+    T.loc[["b", "a"], ["b", "a"]] = pandas.DataFrame([[7.0, 8], [8, 9]], list("ba"), list("ba"))
+    T.loc["c", ["a", "b"]] = pandas.Series([5.0, 6], list("ab"))
+    T.loc[["a", "b", "c"], "a"] = T.loc["a"]
+    assert T.expand().tolist() == [[9, 8, 5], [8, 7, 6], [5, 6, A[2, 2]]]
+    T.loc[["c"], ["a"]] = pandas.DataFrame([[4.0]], ["c"], ["a"])
+    T.set_diagonal(pandas.Series([1.0, 2, 3], list(ABC)))
+    before = T.half.copy()
+    swapped = pandas.DataFrame([[1.0, 2], [2, 3]], list("ba"), list("ba"))
+    message = "row 0 of S is 'a', and of value 'b': give both the same labels in one order"
+    says(ValueError, message, T.__setitem__, (slice(2), slice(2)), swapped)
+    says(ValueError, message, T.loc.__setitem__, (["a", "b"], ["a", "b"]), swapped)
+    says(ValueError, message, T.loc.__setitem__, ("c", ["a", "b"]), swapped["a"])
+    says(ValueError, message, T.loc.__setitem__, (["a", "b"], "c"), swapped["a"])
+    says(ValueError, message, T.__setitem__, ([0, 1], [0, 1]), swapped["a"])
+    assert (T.half == before).all()
+
+
 def test_arithmetic_with_a_frame_names_the_way():
     message = (
         "np.add of a Packed takes numbers and stores, not a DataFrame: make a store with Packed.from_full"
