@@ -3,6 +3,7 @@
 import math
 import re
 import zipfile
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -84,14 +85,19 @@ def expand(
     labels = None if store.labels is None else [_checked(label, path) for label in store.labels]
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet(title or "Sheet1")
-    if labels is not None:
-        sheet.append([None, *(_cell(sheet, *label) for label in labels)])
-    for i in range(store.n):
-        [row] = store.expand(rows=slice(i, i + 1), threads=threads).tolist()
-        head = [] if labels is None else [_cell(sheet, *labels[i])]
-        sheet.append([*head, *(_cell(sheet, *_number(x, path)) for x in row)])
-        if progress is not None:
-            progress(i + 1, store.n)
+    try:
+        if labels is not None:
+            sheet.append([None, *(_cell(sheet, *label) for label in labels)])
+        for i in range(store.n):
+            [row] = store.expand(rows=slice(i, i + 1), threads=threads).tolist()
+            head = [] if labels is None else [_cell(sheet, *labels[i])]
+            sheet.append([*head, *(_cell(sheet, *_number(x, path)) for x in row)])
+            if progress is not None:
+                progress(i + 1, store.n)
+    except BaseException:
+        with suppress(Exception):  # else its end is written, or not, and printed, whenever it is forgotten
+            sheet.close()
+        raise
     with atomic(Path(name), overwrite) as file:
         book.save(file)
 
