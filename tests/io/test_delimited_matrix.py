@@ -98,6 +98,7 @@ REFUSED = {
     "one word": ("<html></html>\n", {}, ": holds no numbers"),
     "letters that Python strips": ("1,2\n\x0c2,3", {}, r", line 2: holds '\x0c2', which is no number"),
     "names that may be numbers": (",NA,inf\nNA,1,2\ninf,2,3", {}, ", line 1: may name the columns, by numbers"),
+    "names that are fractions": (",.1,.9\n.1,1,2\n.9,2,3", {}, ", line 1: may name the columns, by numbers"),
     "UTF-16 without its mark": ("a,b\n1,2\n2,3".encode("utf-16-le"), {}, ", line 1: has zeros between its letters, as UTF-16"),
     "two triangles": ("1,2\n3,4\n", {}, ", line 2: matrix is not symmetric: a[1, 0] is 3.0, but a[0, 1] is 2.0"),
     "a number where another is missing": ("1,NA\n2,3", {}, ", line 2: matrix is not symmetric: a[1, 0] is 2.0, but a[0, 1] is nan"),

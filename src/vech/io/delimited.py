@@ -295,11 +295,10 @@ def _physical(piece: bytes) -> Iterator[str]:
         begins = end
 
 
-def doubt(path: Path, line: int) -> FileFormatError:
-    """The error about a first line of integers that may be names."""
+def doubt(path: Path, line: int, how: str = "by different integers above other numbers") -> FileFormatError:
+    """The error about a first line of numbers that may be names."""
     return FileFormatError(
-        "may name the columns, by different integers above other numbers: say header=True (--header), or "
-        "header=False (--no-header) if it is data",
+        f"may name the columns, {how}: say header=True (--header), or header=False (--no-header) if it is data",
         path,
         line,
     )
@@ -341,9 +340,10 @@ def _is_named(
         may_be_names = (
             bool(numbers) and len(set(numbers)) == len(numbers) and all(map(str.isdecimal, numbers))
         )
-        cornered = may_be_names and not cells[0].strip() and len(numbers) == len(cells) - 1
-        if cornered or _count_on(cells, body):
+        if _count_on(cells, body):
             raise doubt(path, line)
+        if 0 < len(numbers) == len(cells) - 1 and not cells[0].strip():
+            raise doubt(path, line, "by numbers behind an empty cell")
         return line if may_be_names else 0, False
     other = rules("," if plain.decimal == "." else ".")
     if all(map(other.is_number, others)):

@@ -289,12 +289,12 @@ def _names_columns(
         return True
     shorter = len(below) > 1 and len(below[0]) == len(below[1]) == len(head) + 1 > 2
     counts = len(numbers) > 1 and all(map(str.isdecimal, numbers)) and len(set(numbers)) == len(numbers)
-    counts = counts or not any(math.isfinite(plain.number(cell) or 0.0) for cell in rest)
-    if (
-        words
-        or (shorter and all(_is_number(cell, plain) for cell in head))
-        or (counts and 0 < len(rest) == len(head) - 1 and not head[0].strip())
-    ):
+    behind = 0 < len(rest) == len(head) - 1 and not head[0].strip()  # an empty corner
+    above = behind and (
+        not any(math.isfinite(plain.number(cell) or 0.0) for cell in rest)
+        or (bool(below) and all(map(str.strip, below[0])))  # the corner alone is empty
+    )
+    if words or (shorter and all(_is_number(cell, plain) for cell in head)) or (counts and behind) or above:
         raise _doubt(path, line)
     return False
 

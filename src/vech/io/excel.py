@@ -33,7 +33,7 @@ LONGEST = 32_767
 FIRST = 1901
 """The first year whose days Excel counts right."""
 
-ESCAPED = re.compile(r"_x[0-9A-Fa-f]{4}_|[\x00-\x08\x0b-\x1f]")
+ESCAPED = re.compile(r"_x[0-9A-Fa-f]{4}_|[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 MISSING = "#N/A"
 TIMES = 1032
 """Bytes that one byte of a member can unpack to at most."""
