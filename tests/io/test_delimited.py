@@ -108,6 +108,7 @@ REFUSED = {
     "integers above integers, as pandas writes them": (
         b",0,1\n0,5,6\n1,7,8\n", {}, 1, "may name the columns, by numbers behind an empty cell: say header=True",
     ),
+    "names that mean missing numbers": (b",nan,inf\n0,5,6\n", {}, 1, "by numbers behind an empty cell"),
     "quantiles, as pandas writes them": (b",0.1,0.9\n0,5,6\n", {}, 1, "behind an empty cell"),
     "decimal commas in the first line": (
         b"1,5;2,5\n3;4\n", {}, 1, "holds '1,5', which is no number unless decimal=',': say header=True (--header)",

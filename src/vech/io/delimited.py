@@ -342,7 +342,7 @@ def _is_named(
         )
         if _count_on(cells, body):
             raise doubt(path, line)
-        if 0 < len(numbers) == len(cells) - 1 and not cells[0].strip():
+        if len(cells) > 1 and not cells[0].strip() and all(map(str.strip, cells[1:])):
             raise doubt(path, line, "by numbers behind an empty cell")
         return line if may_be_names else 0, False
     other = rules("," if plain.decimal == "." else ".")

@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -156,7 +157,17 @@ def _opened(path: Path) -> Iterator[Callable[[], bytes]]:
     """What reads the next bytes of a file, unpacked."""
     with path.open("rb") as file:
         if path.suffix.lower() != PACKED:
-            yield lambda: file.read(PIECE)
+            size = os.fstat(file.fileno()).st_size
+
+            def plain() -> bytes:
+                piece = file.read(PIECE)
+                if not piece and size and (end := file.tell()) < size:
+                    raise FileFormatError(
+                        f"was cut while it was read: it had {size:,} bytes, and {end:,} came", path
+                    )
+                return piece
+
+            yield plain
             return
 
         def unpacked() -> bytes:
