@@ -437,7 +437,7 @@ def test_a_file_may_end_with_its_sizes(path, end):
 
 
 def entries_of(path, lines, field="real", size=None, symmetry="general"):
-    size = size or f"1 {len(lines)} {len(lines)}"
+    size = size or f"{len(lines)} {len(lines)} {len(lines)}"
     path.write_text(
         f"%%MatrixMarket matrix coordinate {field} {symmetry}\n{size}\n" + "\n".join(lines) + "\n"
     )
@@ -661,18 +661,26 @@ HEADER = b"%%MatrixMarket matrix coordinate real symmetric\n"
 
 
 @pytest.mark.parametrize(
-    ("data", "message"),
+    ("text", "message"),
     [
-        (HEADER, "is no whole gzip file: Not a gzipped file"),
-        (gzip.compress(HEADER + b"2 2 1\n1 1 5\n")[:-9], "is no whole gzip file: Compressed file ended"),
-        (gzip.compress(HEADER + b"2 2 1\n1 2 5\n"), "line 3: is symmetric, so it holds what lies below the diagonal"),
-        (gzip.compress(HEADER + b"2 2 1\n1 x 5\n"), "line 3: holds '1 x 5', and 'row column number' fits"),
-        (gzip.compress(HEADER + b"2 2 2\n1 1 5\n"), "byte 60: says 2 entries, and ends after 1"),
-        (gzip.compress(HEADER + b"2 2 99999999\n1 1 5\n"), "says 99,999,999 numbers, and has "),
-        (gzip.compress(HEADER + b"%" * (65 << 20)), "has a line of more than 67,108,864 bytes, when it is unpacked"),
+        (b"2 2 1\n1 2 5\n", "line 3: is symmetric, so it holds what lies below the diagonal"),
+        (b"2 2 1\n1 x 5\n", "line 3: holds '1 x 5', and 'row column number' fits"),
+        (b"2 2 2\n1 1 5\n", "byte 60: says 2 entries, and ends after 1"),
+        (b"2 2 99999999\n1 1 5\n", "says 99,999,999 numbers, and has "),
+        (None, "has a line of more than 67,108,864 bytes, when it is unpacked"),
     ],
-)  # fmt: skip
-def test_a_packed_file_is_not_believed_either(tmp_path, data, message):
-    (tmp_path / "a.mtx.gz").write_bytes(data)
+)
+def test_a_packed_file_is_not_believed_either(tmp_path, text, message):
+    (tmp_path / "a.mtx.gz").write_bytes(
+        gzip.compress(HEADER + (b"%" * (65 << 20) if text is None else text), 1)
+    )
     with pytest.raises(FileFormatError, match=re.escape("a.mtx.gz") + ".*" + re.escape(message)):
         vech.read(tmp_path / "a.mtx.gz")
+
+
+def test_a_packed_file_is_whole(tmp_path):
+    data = gzip.compress(HEADER + b"2 2 1\n1 1 5\n")
+    for part, message in ((HEADER, "Not a gzipped file"), (data[:-9], "Compressed file ended")):
+        (tmp_path / "a.mtx.gz").write_bytes(part)
+        with pytest.raises(FileFormatError, match=f"is no whole gzip file: {message}"):
+            vech.read(tmp_path / "a.mtx.gz")

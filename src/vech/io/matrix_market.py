@@ -145,18 +145,20 @@ def _write(file: BinaryIO, store: Store, to: str, threads: int | None) -> None:
     symmetry = SYMMETRIES[store.kind]
     dense = to == "dense"
     lower = _lower_columns(store, threads)[:, np.newaxis] if dense else _lower_entries(store, to, threads)
-    if store.dtype.kind == "c" and lower.size == 0:
-        _write_empty(file, "array" if dense else "coordinate", symmetry, store.n)
+    if lower.size == 0:
+        _write_empty(file, "array" if dense else "coordinate", store, symmetry)
     elif dense:
         mmwrite(_SquareHeader(file, store.n, symmetry), lower, symmetry="general")
     else:
         mmwrite(file, lower, symmetry=symmetry)
 
 
-def _write_empty(file: BinaryIO, content: str, symmetry: str, n: int) -> None:
-    """A complex matrix without numbers: SciPy calls it real, or never comes to an end."""
-    sizes = f"{n} {n}" if content == "array" else f"{n} {n} 0"
-    file.write(f"%%MatrixMarket matrix {content} complex {symmetry}\n%\n{sizes}\n".encode())
+def _write_empty(file: BinaryIO, content: str, store: Store, symmetry: str) -> None:
+    """A matrix without numbers: SciPy calls complex ones real, or never comes to an end (1.13)."""
+    field = {"c": "complex", "f": "real"}.get(store.dtype.kind, "integer")
+    field = "unsigned-integer" if store.dtype == np.uint64 else field
+    sizes = f"{store.n} {store.n}" + ("" if content == "array" else " 0")
+    file.write(f"%%MatrixMarket matrix {content} {field} {symmetry}\n%\n{sizes}\n".encode())
 
 
 def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
