@@ -298,7 +298,8 @@ def _physical(piece: bytes) -> Iterator[str]:
 def doubt(path: Path, line: int, how: str = "by different integers above other numbers") -> FileFormatError:
     """The error about a first line of numbers that may be names."""
     return FileFormatError(
-        f"may name the columns, {how}: say header=True (--header), or header=False (--no-header) if it is data",
+        f"may name the columns, {how}: say header=True (--header), or header=False (--no-header) if it is "
+        "data",
         path,
         line,
     )

@@ -548,6 +548,7 @@ def write_table(
 
 def _parts(table: Any) -> tuple[Array, list[str] | None, list[str] | None]:
     """Real numbers in native byte order, names of columns and labels of rows."""
+    labels: tuple[Any, ...] | None
     if isinstance(table, Table):
         numbers, labels, index = table.numbers, table.labels, table.index
     else:
