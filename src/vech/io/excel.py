@@ -94,12 +94,12 @@ def expand(
             sheet.append([*head, *(_cell(sheet, *_number(x, path)) for x in row)])
             if progress is not None:
                 progress(i + 1, store.n)
+        with atomic(Path(name), overwrite) as file:
+            book.save(file)
     except BaseException:
         with suppress(Exception):  # else its end is written, or not, and printed, whenever it is forgotten
             sheet.close()
         raise
-    with atomic(Path(name), overwrite) as file:
-        book.save(file)
 
 
 def _openpyxl() -> Any:
