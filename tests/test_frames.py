@@ -1,6 +1,7 @@
 """Frames, series and labelled arrays: their numbers come in whole, and their labels stay."""
 
 import datetime
+import pickle
 import re
 import subprocess
 import sys
@@ -93,6 +94,14 @@ def test_labels_that_differ_or_repeat_are_named(frame, message):
         says(ValueError, message, call, frame)
     says(ValueError, message, lambda x: vech.identify(np.ones(6), matrix=x), frame)
     assert vech.pack(frame.to_numpy()).size > 5
+
+
+def test_any_nan_finds_the_only_one():
+    T = pickle.loads(pickle.dumps(vech.Packed(np.array([1.0, 2, 3]), labels=[float("nan"), "b"])))
+    assert T.loc[np.nan, "b"] == T.loc["b", float("nan")] == 2
+    says(KeyError, "no row has the label nan", lambda: vech.Packed(np.ones(3), labels=["a", "b"]).loc[np.nan])
+    T = vech.Packed(np.ones(3), labels=[float("nan"), float("nan")])
+    says(KeyError, "no row has the label nan", lambda: T.loc[np.nan])
 
 
 def test_nan_among_labels_is_a_label():
