@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from functools import lru_cache
 from numbers import Number
@@ -140,10 +141,8 @@ class Index:
         """Where a label stands; where labels are tuples, all that begin with it."""
         if label not in self:
             label = _plain(label)
-        if (
-            isinstance(label, float) and label != label and label not in self
-        ):  # another NaN than that of the labels
-            nans = [other for other in self._labels if isinstance(other, float) and other != other]
+        if isinstance(label, float) and math.isnan(label) and label not in self:  # NaN is not itself
+            nans = [other for other in self._labels if isinstance(other, float) and math.isnan(other)]
             label = nans[0] if len(nans) == 1 else label
         if label in self and label in self._repeated:
             rows = [str(k) for k, other in enumerate(self._labels) if other == label]
