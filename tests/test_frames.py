@@ -1,6 +1,7 @@
 """Frames, series and labelled arrays: their numbers come in whole, and their labels stay."""
 
 import datetime
+import pickle
 import re
 import subprocess
 import sys
@@ -96,6 +97,14 @@ def test_labels_that_differ_or_repeat_are_named(frame, message):
         says(ValueError, message, call, frame)
     says(ValueError, message, lambda x: vech.identify(np.ones(6), matrix=x), frame)
     assert vech.pack(frame.to_numpy()).size > 5
+
+
+def test_any_nan_finds_the_only_one():
+    T = pickle.loads(pickle.dumps(vech.Packed(np.array([1.0, 2, 3]), labels=[float("nan"), "b"])))
+    assert T.loc[np.nan, "b"] == T.loc["b", float("nan")] == 2
+    says(KeyError, "no row has the label nan", lambda: vech.Packed(np.ones(3), labels=["a", "b"]).loc[np.nan])
+    T = vech.Packed(np.ones(3), labels=[float("nan"), float("nan")])
+    says(KeyError, "no row has the label nan", lambda: T.loc[np.nan])
 
 
 def test_nan_among_labels_is_a_label():
@@ -402,6 +411,25 @@ def test_labels_stay_through_what_follows_from_a_matrix():
         pairwise.cooccurrence(FRAME),
     ):
         assert found.labels == ABC
+
+
+def test_what_is_assigned_goes_to_its_own_labels():
+    T = S.copy()
+    T.loc[["b", "a"], ["b", "a"]] = pandas.DataFrame([[7.0, 8], [8, 9]], list("ba"), list("ba"))
+    T.loc["c", ["a", "b"]] = pandas.Series([5.0, 6], list("ab"))
+    T.loc[["a", "b", "c"], "a"] = T.loc["a"]
+    assert T.expand().tolist() == [[9, 8, 5], [8, 7, 6], [5, 6, A[2, 2]]]
+    T.loc[["c"], ["a"]] = pandas.DataFrame([[4.0]], ["c"], ["a"])
+    T.set_diagonal(pandas.Series([1.0, 2, 3], list(ABC)))
+    before = T.half.copy()
+    swapped = pandas.DataFrame([[1.0, 2], [2, 3]], list("ba"), list("ba"))
+    message = "row 0 of S is 'a', and of value 'b': give both the same labels in one order"
+    says(ValueError, message, T.__setitem__, (slice(2), slice(2)), swapped)
+    says(ValueError, message, T.loc.__setitem__, (["a", "b"], ["a", "b"]), swapped)
+    says(ValueError, message, T.loc.__setitem__, ("c", ["a", "b"]), swapped["a"])
+    says(ValueError, message, T.loc.__setitem__, (["a", "b"], "c"), swapped["a"])
+    says(ValueError, message, T.__setitem__, ([0, 1], [0, 1]), swapped["a"])
+    assert (T.half == before).all()
 
 
 def test_arithmetic_with_a_frame_names_the_way():

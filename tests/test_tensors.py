@@ -205,6 +205,12 @@ def test_files_of_hdf5_and_zarr_are_read(tmp_path):
         words = file.create_dataset("words", data=["a", "b"], dtype=h5py.string_dtype())
         says(TypeError, "object", vech.expand, words)
         says(TypeError, "must be a NumPy array, not h5py", vech.pack, file)
+        nothing = file.create_dataset("nothing", data=h5py.Empty("f8"))
+        full = file["full"]
+        for call in (vech.pack, vech.Packed.from_full, covariance.sample, pairwise.gram):
+            says(TypeError, "must be a NumPy array, not h5py.*Dataset", call, nothing)
+    for call in (vech.pack, vech.Packed.from_full, covariance.sample, pairwise.gram):
+        says(TypeError, "must be a NumPy array, not h5py.*Dataset: Unable", call, full)
     zarr = pytest.importorskip("zarr")
     stored = zarr.create_array(str(tmp_path / "some.zarr"), data=X, chunks=(6, 2))
     np.testing.assert_array_equal(covariance.sample(stored).half, covariance.sample(X).half)

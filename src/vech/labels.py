@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import lru_cache
 from numbers import Number
@@ -147,6 +148,9 @@ class Index:
     def _place(self, label: Any) -> int | Positions:
         """Where a label stands; where labels are tuples, all that begin with it."""
         label = _plain(label)
+        if isinstance(label, float) and math.isnan(label) and label not in self:  # NaN is not itself
+            nans = [other for other in self._labels if isinstance(other, float) and math.isnan(other)]
+            label = nans[0] if len(nans) == 1 else label
         if label in self and label in self._repeated:
             rows = [str(k) for k, other in enumerate(self._labels) if _plain(other) == label]
             more = ", ..." if len(rows) > NAMED else ""

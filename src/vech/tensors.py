@@ -29,16 +29,25 @@ def is_foreign(x: Any) -> bool:
 
 def is_dataset(x: Any) -> bool:
     """Whether the numbers are in chunks elsewhere: h5py, zarr, dask, and xarray's over these."""
-    if isinstance(x, np.ndarray) or not hasattr(type(x), "chunks") or not hasattr(type(x), "shape"):
+    if isinstance(x, np.ndarray) or not hasattr(type(x), "chunks"):
         return False
-    known = all(isinstance(side, int) for side in x.shape)  # dask need not know how many rows there are
+    shape = shape_of(x)
+    known = shape is not None and all(isinstance(side, int) for side in shape)  # dask may not know its rows
     return known and (x.chunks is not None or not hasattr(type(x), "dims"))
+
+
+def shape_of(x: Any) -> tuple[Any, ...] | None:
+    """The shape of an array that has one: not of a dataset of a closed file, nor of an empty one of HDF5."""
+    with contextlib.suppress(*REFUSALS):
+        return x.shape if isinstance(x.shape, tuple) else None
+    return None
 
 
 def size_in_bytes(x: Any) -> int:
     """Bytes of an array that says what it holds, 0 of another."""
-    shape, size = getattr(x, "shape", ()), getattr(getattr(x, "dtype", None), "itemsize", 0)
-    return math.prod(shape) * size if isinstance(shape, tuple) and isinstance(size, int) else 0
+    shape = shape_of(x)
+    size = 0 if shape is None else getattr(getattr(x, "dtype", None), "itemsize", 0)
+    return math.prod(shape) * size if shape and isinstance(size, int) else 0
 
 
 def block_height(x: Any) -> int:
@@ -64,11 +73,11 @@ def numbers_of(x: Any, what: str) -> Array:
     if device is not None:
         with contextlib.suppress(*REFUSALS):
             return np.from_dlpack(x)
-    elif hasattr(type(x), "shape") and hasattr(type(x), "__getitem__"):
-        found = x[...]
-        if isinstance(found, np.ndarray):
-            return found
     try:
+        if device is None and hasattr(type(x), "shape") and hasattr(type(x), "__getitem__"):
+            found = x[...]
+            if isinstance(found, np.ndarray):
+                return found
         return np.asarray(x)
     except REFUSALS as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")

@@ -105,6 +105,14 @@ REFUSED = {
     "no name and repeated integers": (b",a\n1,1\n1,2\n", {}, 1, "column 0 has no name: say index=0"),
     "no name in the middle": (b"a,,b\n1,2,3\n", {}, 1, "column 1 has no name: say index=1 (--index 1) if it labels"),
     "years above fractions": (b"2020,2021\n0.5,1\n", {}, 1, "may name the columns, by different integers above other"),
+    "integers above integers, as pandas writes them": (
+        b",0,1\n0,5,6\n1,7,8\n", {}, 1, "may name the columns, by numbers behind an empty cell: say header=True",
+    ),
+    "names that mean missing numbers": (b",nan,inf\n0,5,6\n", {}, 1, "by numbers behind an empty cell"),
+    "quantiles, as pandas writes them": (b",0.1,0.9\n0,5,6\n", {}, 1, "behind an empty cell"),
+    "decimal commas in the first line": (
+        b"1,5;2,5\n3;4\n", {}, 1, "holds '1,5', which is no number unless decimal=',': say header=True (--header)",
+    ),
     "years above counts": (b"2019,2020,2021\n5,6,7\n", {}, 1, "may name the columns, by different integers above other"),
     "names beside numbers": (b"a,1.5\n1,2\n", {}, 1, "holds numbers beside 'a': say header=True (--header) if these"),
     "several separators": (b"a,b;c\n1;2,3;4,5\n", {}, 1, "has cells separated by ';' or ',': say which by sep= (--sep)"),

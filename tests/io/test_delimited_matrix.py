@@ -75,6 +75,7 @@ RIGHT = {
     "the other, said": ("7\n8 9\n", {"layout": "numpy-tril"}, "numpy-tril", None, [[7, 8], [8, 9]]),
     "a half, one number a line": ("1\n2\n3\n", {"layout": "vech"}, "vech", None, [[1, 2], [2, 3]]),
     "a half in a line": ("1,2,3\n", {"layout": "vech"}, "vech", None, [[1, 2], [2, 3]]),
+    "a missing number that is no comment": ("#N/A;1\n1;2\n# a comment\n", {}, "vech", None, [[NAN, 1], [1, 2]]),
     "the largest integers": ("9007199254740992,0\n0,-9007199254740992", {}, "vech", None, [[2.0**53, 0], [0, -(2.0**53)]]),
 }  # fmt: skip
 
@@ -94,6 +95,11 @@ def test_odd_tables_are_read_right(tmp_path, case, name):
 REFUSED = {
     "nothing": ("", {}, ": is empty"),
     "blank lines": ("\n\n  \n", {}, ": is empty"),
+    "one word": ("<html></html>\n", {}, ": holds no numbers"),
+    "letters that Python strips": ("1,2\n\x0c2,3", {}, r", line 2: holds '\x0c2', which is no number"),
+    "names that may be numbers": (",NA,inf\nNA,1,2\ninf,2,3", {}, ", line 1: may name the columns, by numbers"),
+    "names that are fractions": (",.1,.9\n.1,1,2\n.9,2,3", {}, ", line 1: may name the columns, by numbers"),
+    "UTF-16 without its mark": ("a,b\n1,2\n2,3".encode("utf-16-le"), {}, ", line 1: has zeros between its letters, as UTF-16"),
     "two triangles": ("1,2\n3,4\n", {}, ", line 2: matrix is not symmetric: a[1, 0] is 3.0, but a[0, 1] is 2.0"),
     "a number where another is missing": ("1,NA\n2,3", {}, ", line 2: matrix is not symmetric: a[1, 0] is 2.0, but a[0, 1] is nan"),
     "data": ("a,b\n1,2\n3,4\n5,6\n", {}, ", line 2: begins 3 rows of 2 numbers: no square and no triangle; `vech covariance`"),

@@ -177,6 +177,32 @@ def test_a_full_disk_is_an_error_that_leaves_nothing(tmp_path, reserves):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not LINUX, reason="RLIMIT_FSIZE")
+@pytest.mark.parametrize(
+    "name, library", [("a.xlsx", "openpyxl"), ("a.h5::/m", "h5py"), ("a.parquet", "pyarrow")]
+)
+def test_a_disk_that_is_full_for_other_libraries_is_the_same_error(tmp_path, name, library):
+    pytest.importorskip(library)
+    script = f"""
+        import signal, vech, numpy as np
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        try:
+            vech.write({name!r}, vech.Packed(np.random.default_rng(1).random(300 * 301 // 2)))
+        except OSError as error:
+            print(error.filename)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16)),
+    )
+    assert done.stdout.strip() == name and done.stderr == ""
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_usual_panel_is_below_two_gigabytes():
     assert panels.PANEL <= 1 << 30
     assert errors.MAP_FROM <= 64 << 20

@@ -2,12 +2,13 @@
 
 import errno
 import json
+import os
 
 import numpy as np
 import pytest
 
 from vech.io import FileFormatError, arrays
-from vech.io.tables import read_table
+from vech.io.tables import iter_table, read_table
 
 
 def read(path, **arguments):
@@ -323,6 +324,18 @@ def test_names_beside_numbers_must_be_said_to_be_names_or_not(table, head):
 @pytest.mark.parametrize("head", ["date,2020", "2020_01,2020_02", "Infinity,b", "a1,b2"])
 def test_names_with_digits_in_them_are_names(table, head):
     assert read(table(f"{head}\n1,2\n"))[1] == tuple(head.split(","))
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_no_shorter_table(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "1.25,2.5\n" * 2_000_000)
+    blocks = iter_table(path)
+    next(blocks)
+    os.truncate(path, 12_000_001)
+    with pytest.raises(
+        FileFormatError, match="was cut while it was read: it had 18,000,004 bytes, and 12,000,001"
+    ):
+        list(blocks)
 
 
 @pytest.mark.parametrize("shape", [(0, 2**31 - 1), (0, 10**12), (0, 3)])

@@ -99,6 +99,8 @@ def test_labels_that_only_count_are_left_out(tmp_path):
     pandas = pytest.importorskip("pandas")
     write_table(tmp_path / "t.csv", pandas.DataFrame({"a": [1.0, 2.0]}))
     assert (tmp_path / "t.csv").read_text() == "a\n1.0\n2.0\n"
+    write_table(tmp_path / "t.csv", pandas.DataFrame([[1.0, 2.0]]))
+    assert (tmp_path / "t.csv").read_text() == "1.0,2.0\n"
     write_table(tmp_path / "t.csv", pandas.DataFrame({"a": [1.0]}, [pandas.Timestamp("2020-01-31")]))
     assert read_table(tmp_path / "t.csv").index == ("2020-01-31 00:00:00",)
 
@@ -125,6 +127,18 @@ REFUSED = {
         Table(X[:1], None, ["x "]),
         {},
         "the label 'x ' is empty, or has blanks",
+    ),
+    "names that are numbers": (
+        "t.csv",
+        Table(X[:, :2], ["0.1", "nan"]),
+        {},
+        "the columns are named '0.1', 'nan', which in text are a row of numbers: write .parquet",
+    ),
+    "labels that are numbers, without names": (
+        "t.tsv",
+        Table(X[:1], None, ["7"]),
+        {},
+        "the rows are named '7', and the columns are not: in text that is a column of numbers",
     ),
     "two commas": (
         "t.csv",

@@ -1,4 +1,4 @@
-"""A study in a table as Excel of Central Europe saves it: rank correlations of pairs, their repair, a picture."""
+"""A study in a table as Excel of Central Europe saves it: rank correlations, their repair, a picture."""
 
 from pathlib import Path
 

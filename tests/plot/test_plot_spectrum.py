@@ -121,6 +121,12 @@ def test_one_eigenvalue_many_times_has_a_picture():
         assert len(found.outliers) == 0
 
 
+def test_values_that_rounding_alone_tells_apart_have_a_picture():
+    values = np.r_[0.0, 1 + 1e-15 * np.arange(98), 2.0]
+    found = plot.spectrum(vech.Packed(vech.pack(np.diag(values))), form="density")
+    seen.check_words(found.axes.get_figure())
+
+
 @pytest.mark.parametrize("samples", [80, 20])
 def test_the_law_of_noise_is_a_density(samples):
     x, y = plot.spectrum(factors(30, samples), n_samples=samples, form="density").axes.lines[0].get_data()

@@ -205,8 +205,8 @@ class _Convert(Command):
 @click.option(
     "--join-labels",
     metavar="MARK",
-    help="Write labels as text, their parts (FID and IID, levels of a MultiIndex) and words with MARK between. "
-    "Example: --join-labels _",
+    help="Write labels as text, their parts (FID and IID, levels of a MultiIndex) and words with MARK "
+    "between. Example: --join-labels _",
 )
 @threads_option
 @force_option

@@ -15,7 +15,7 @@ import numpy as np
 
 from vech.io.content import Abilities, Content, parted, sparse_half
 from vech.io.dtypes import as_dtype, dtype_name
-from vech.io.errors import NO_DIGEST, FileFormatError, naming
+from vech.io.errors import NO_DIGEST, FileFormatError, naming, naming_faults
 from vech.io.info import could_be
 from vech.io.panels import How, Progress
 from vech.layouts.dialects import AnyLayout, as_layout
@@ -247,7 +247,8 @@ def write(
             f"{path}: {suffix_of(path)} holds a dense half, and this is a {type(store).__name__}: "
             "write .npz or .mtx, or its to_packed()"
         )
-    form.write(path, store, overwrite=overwrite, **given)
+    with naming_faults(path):
+        form.write(path, store, overwrite=overwrite, **given)
 
 
 def expand(
@@ -315,7 +316,8 @@ def expand(
             f"{_able(lambda can: can.full_labels)} keep them",
             stacklevel=2,
         )
-    form.expand(path, store, to, threads=threads, progress=progress, overwrite=overwrite)
+    with naming_faults(path):
+        form.expand(path, store, to, threads=threads, progress=progress, overwrite=overwrite)
 
 
 def pack(

@@ -19,7 +19,7 @@ from vech.io.cells import BLANK, SAMPLE, Record, Rules, quote_fault, rules, sepa
 from vech.io.columns import DATE, Columns, Wanted, choose, no_number
 from vech.io.errors import FileFormatError
 from vech.io.gz import LONGEST
-from vech.io.lines import Lines, parts
+from vech.io.lines import Lines, parts, refuse_zeros
 
 NUMBER, PASSED, LABEL, WORD = range(4)
 """What becomes of the cells of a column, as `core/table.hpp` has it."""
@@ -285,11 +285,11 @@ def _physical(piece: bytes) -> Iterator[str]:
         begins = end
 
 
-def doubt(path: Path, line: int) -> FileFormatError:
-    """The error about a first line of integers that may be names."""
+def doubt(path: Path, line: int, how: str = "by different integers above other numbers") -> FileFormatError:
+    """The error about a first line of numbers that may be names."""
     return FileFormatError(
-        "may name the columns, by different integers above other numbers: say header=True (--header), or "
-        "header=False (--no-header) if it is data",
+        f"may name the columns, {how}: say header=True (--header), or header=False (--no-header) if it is "
+        "data",
         path,
         line,
     )
@@ -322,24 +322,25 @@ def _is_named(
     FileFormatError where that must be said.
     """
     line, cells = head
-    if any("\0" in cell for cell in cells):
-        raise FileFormatError(
-            "has zeros between its letters, as UTF-16 has: say encoding='utf-16-le' or 'utf-16-be' "
-            "(--encoding)",
-            path,
-            line,
-        )
+    refuse_zeros("".join(cells), path, line)
     if header is not None:
         return 0, header
     numbers = [cell.strip() for cell in cells if plain.is_number(cell)]
     others = [cell for cell in cells if plain.number(cell) is None and not plain.is_number(cell)]
     if not others:
-        if _count_on(cells, body):
-            raise doubt(path, line)
         may_be_names = (
             bool(numbers) and len(set(numbers)) == len(numbers) and all(map(str.isdecimal, numbers))
         )
+        if _count_on(cells, body):
+            raise doubt(path, line)
+        if len(cells) > 1 and not cells[0].strip() and all(map(str.strip, cells[1:])):
+            raise doubt(path, line, "by numbers behind an empty cell")
         return line if may_be_names else 0, False
+    other = rules("," if plain.decimal == "." else ".")
+    if all(map(other.is_number, others)):
+        raise FileFormatError(
+            f"holds {plain.fault(others[0])}: say header=True (--header) if these are names", path, line
+        )
     digits = [cell for cell in numbers if any(map(str.isdigit, cell))]
     if digits and not (
         all(map(str.isdecimal, digits)) and all(any(map(str.isalpha, cell)) for cell in others)

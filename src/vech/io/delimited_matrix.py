@@ -1,6 +1,7 @@
 """Square and triangular tables in text, with names of rows and columns or without: `.csv`, `.tsv`, `.txt`."""
 
 import csv
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -12,6 +13,7 @@ import numpy as np
 from vech.arrays import Array
 from vech.io.cells import (
     BLANK,
+    MISSING,
     SAMPLE,
     SEPARATORS,
     Record,
@@ -26,7 +28,7 @@ from vech.io.cells import (
 from vech.io.content import Abilities, Content
 from vech.io.errors import FileFormatError
 from vech.io.gz import bare_name
-from vech.io.lines import Lines, read_text
+from vech.io.lines import Lines, read_text, refuse_zeros
 from vech.io.number_lines import numbers_of
 from vech.io.panels import How
 from vech.io.text_rows import check_real, text_file, text_rows
@@ -46,6 +48,12 @@ SAMPLED = 1 << 20
 """Letters of the first lines, from which separators and names are seen."""
 
 COMMENT = "#"
+NO_COMMENT = re.compile(
+    f"(?:{'|'.join(re.escape(word) for word in MISSING if word.startswith(COMMENT))})(?=[\\s,;|]|$)",
+    re.IGNORECASE,
+)
+"""A missing number that begins as a comment does."""
+
 QUOTED = re.compile(r'"[^"]*"')
 DECIMALS = re.compile(r"\d,\d+[ \t]+[-+]?\d")
 
@@ -66,6 +74,7 @@ def load(
     sample = list(_sample(lines))
     if not sample:
         raise FileFormatError("is empty", path)
+    refuse_zeros(sample[0][1], path, sample[0][0])
     try:
         mark = _separator([text for _, text in sample], decimal, sep)
     except ValueError as error:
@@ -85,6 +94,8 @@ def load(
             cells = cells[:-1]
         found.append(cells[0].strip())
         _add(rows, cells[1:] if labelled else cells, line, plain, path)
+    if len(rows.numbers) == 1 and not rows.width:
+        raise FileFormatError("holds no numbers", path)
     if names is None and not labelled:
         rows = _without_last(rows)
     if not labelled and rows.rectangular and rows.width == len(rows.numbers) + 1 and labels is None:
@@ -164,7 +175,7 @@ def _filled(lines: Lines) -> Iterator[tuple[int, str]]:
     while (text := lines.next()) is not None:
         text = text.rstrip("\r\n")
         bare = text.strip(" ")
-        if bare.strip("\t") and not bare.startswith(COMMENT):
+        if bare.strip("\t") and not (bare.startswith(COMMENT) and not NO_COMMENT.match(bare)):
             yield lines.line, text
 
 
@@ -260,11 +271,12 @@ def _names_columns(
         return True
     shorter = len(below) > 1 and len(below[0]) == len(below[1]) == len(head) + 1 > 2
     counts = len(numbers) > 1 and all(map(str.isdecimal, numbers)) and len(set(numbers)) == len(numbers)
-    if (
-        words
-        or (shorter and all(_is_number(cell, plain) for cell in head))
-        or (counts and len(rest) == len(head) - 1 and not head[0].strip())
-    ):
+    behind = 0 < len(rest) == len(head) - 1 and not head[0].strip()  # an empty corner
+    above = behind and (
+        not any(math.isfinite(plain.number(cell) or 0.0) for cell in rest)
+        or (bool(below) and all(map(str.strip, below[0])))  # the corner alone is empty
+    )
+    if words or (shorter and all(_is_number(cell, plain) for cell in head)) or (counts and behind) or above:
         raise _doubt(path, line)
     return False
 

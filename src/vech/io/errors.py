@@ -70,6 +70,17 @@ def reading(path: Path, what: str, *kept: type[Exception]) -> Iterator[None]:
 
 
 @contextmanager
+def naming_faults(path: Path) -> Iterator[None]:
+    """Give errors of the system that name no file the name of the one that was asked for."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Give errors about what a file holds its name."""
     try:

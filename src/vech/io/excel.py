@@ -3,6 +3,7 @@
 import math
 import re
 import zipfile
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -32,7 +33,7 @@ LONGEST = 32_767
 FIRST = 1901
 """The first year whose days Excel counts right."""
 
-ESCAPED = re.compile(r"_x[0-9A-Fa-f]{4}_|[\x00-\x08\x0b-\x1f]")
+ESCAPED = re.compile(r"_x[0-9A-Fa-f]{4}_|[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 MISSING = "#N/A"
 
 
@@ -65,14 +66,19 @@ def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: 
     labels = None if store.labels is None else [_checked(label, path) for label in store.labels]
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet(title or "Sheet1")
-    if labels is not None:
-        sheet.append([None, *(cell(sheet, *label) for label in labels)])
-    for i, block in blocks(store, 1, **how):
-        [row] = block.tolist()
-        head = [] if labels is None else [cell(sheet, *labels[i])]
-        sheet.append([*head, *(cell(sheet, *_number(x, path)) for x in row)])
-    with atomic(file_path, overwrite) as file:
-        book.save(file)
+    try:
+        if labels is not None:
+            sheet.append([None, *(cell(sheet, *label) for label in labels)])
+        for i, block in blocks(store, 1, **how):
+            [row] = block.tolist()
+            head = [] if labels is None else [cell(sheet, *labels[i])]
+            sheet.append([*head, *(cell(sheet, *_number(x, path)) for x in row)])
+        with atomic(file_path, overwrite) as file:
+            book.save(file)
+    except BaseException:
+        with suppress(Exception):  # else its end is written, or not, and printed, whenever it is forgotten
+            sheet.close()
+        raise
 
 
 def _openpyxl() -> Any:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -44,6 +45,9 @@ MOST = 1 << 14
 
 WIDE = 1000
 """Bytes of labels that all take the room of the longest."""
+
+ERRNO = re.compile(r"errno = (\d+)")
+"""Where h5py has the number of an error of the system that is none of Python's."""
 
 PLAIN = re.compile(r"[^\0\ud800-\udfff]*")
 """Text that is not cut, and has UTF-8."""
@@ -197,9 +201,11 @@ def _changed(path: Path, store: Store, overwrite: bool) -> Iterator[tuple[Any, s
                 yield group, name
                 if labels is not None:
                     _write_labels(group, name + LABELS, labels)
-        except (OSError, TypeError) as error:
+        except (OSError, TypeError, RuntimeError) as error:  # RuntimeError: h5py's close, on a full disk
             if isinstance(error, OSError) and error.errno is not None:
                 raise
+            if fault := ERRNO.search(str(error)):
+                raise OSError(number := int(fault[1]), os.strerror(number), str(path)) from error
             raise ValueError(f"{path}: cannot be written by h5py: {error}") from error
         made.seal()
         made.publish()

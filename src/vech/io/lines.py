@@ -2,13 +2,13 @@
 
 import codecs
 import io
+import os
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from vech.io.errors import FileFormatError
-from vech.io.gz import LONGEST, unpacked
+from vech.io.gz import LONGEST, is_packed, unpacked
 
 PIECE = 1 << 23
 """Bytes read in one go: they stay in a cache, and pay for the call."""
@@ -105,6 +105,17 @@ def parts(line: str) -> list[str]:
     return list(io.StringIO(line, newline="")) if "\r" in line else [line]
 
 
+def refuse_zeros(text: str, path: Path, line: int) -> None:
+    """FileFormatError for a line with zeros between its letters: UTF-16 without its mark, or no text."""
+    if "\0" in text:
+        raise FileFormatError(
+            "has zeros between its letters, as UTF-16 has: say encoding='utf-16-le' or 'utf-16-be' "
+            "(--encoding)",
+            path,
+            line,
+        )
+
+
 def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
     """The text of a file in UTF-8, cut behind line feeds, the last of which is there always.
 
@@ -146,7 +157,14 @@ def check_encoding(encoding: str | None) -> None:
 
 def _utf8(file: BinaryIO, encoding: str | None, path: Path) -> Iterator[bytes]:
     """The text in UTF-8, which is not looked at where the file has that."""
-    read = partial(file.read, PIECE)
+    size = 0 if is_packed(path) else os.fstat(file.fileno()).st_size
+
+    def read() -> bytes:
+        piece = file.read(PIECE)
+        if not piece and size and (end := file.tell()) < size:
+            raise FileFormatError(f"was cut while it was read: it had {size:,} bytes, and {end:,} came", path)
+        return piece
+
     text = read()
     mark = next((mark for mark in MARKS if text.startswith(mark)), None)
     known = codecs.lookup(encoding or "utf-8").name

@@ -16,11 +16,11 @@ from vech.io.errors import TAKES_DATA, FileFormatError
 def numbers_of(cells: Sequence[str], rules: Rules, path: Path, line: int) -> Array:
     """The numbers of cells, float64; NaN where one is missing, FileFormatError for what is no number.
 
-    Python's float takes more than a number: 1_000, digits of other scripts. Cells with those
-    are looked at one by one.
+    Python's float takes more than a number: 1_000, digits of other scripts, form feeds beside it. Cells
+    with those are looked at one by one.
     """
     text = "".join(cells)
-    if text.isascii() and "_" not in text and "," not in text:
+    if text.isascii() and text.isprintable() and "_" not in text and "," not in text:
         with suppress(ValueError):
             row = np.fromiter(map(float, cells), float, len(cells))
             if np.fmax.reduce(np.abs(row), initial=0) < EXACT_INTEGERS:

@@ -135,7 +135,8 @@ def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: 
 def _written_labels(store: Store, path: Path) -> list[str]:
     if store.labels is None:
         raise ValueError(
-            f"{path}: PHYLIP names each row, and this store has no labels: S.with_labels(names), or write .csv"
+            f"{path}: PHYLIP names each row, and this store has no labels: S.with_labels(names), or write "
+            f".csv"
         )
     for label in store.labels:
         if (

@@ -21,9 +21,10 @@ from vech.arrays import (
     resolve_threads,
 )
 from vech.covariance.data import BLOCK_BYTES, as_block
+from vech.frames import few
 from vech.io import columnar, workbook
 from vech.io.arrays import read_array
-from vech.io.cells import BLANK, checked_separator, quoted, rules
+from vech.io.cells import BLANK, Rules, checked_separator, quoted, rules
 from vech.io.columns import Drop, Wanted, choose, wanted
 from vech.io.delimited import Form, Reader
 from vech.io.drafts import atomic
@@ -527,11 +528,13 @@ def write_table(
     text = suffix.startswith(TEXT)
     if not text and (sep is not None or decimal != "."):
         raise ValueError(f"{path}: sep= and decimal= say nothing about a file {suffix}: leave them out")
-    rules(decimal)
+    plain = rules(decimal)
     mark = checked_separator(sep or ("," if suffix.startswith(".csv") and decimal != "," else "\t"))
     if mark == decimal:
         raise ValueError(f"{path}: sep={sep!r} is the decimal mark too: choose one of them")
     _check_labels(names, index, path)
+    if text:
+        _check_words(names, index, plain, path)
     with atomic(path, overwrite) as draft, packed(draft, path) as file:
         if suffix in COLUMNAR:
             columnar.write(file, path, numbers, names or list(map(str, range(numbers.shape[1]))), index)
@@ -543,6 +546,7 @@ def write_table(
 
 def _parts(table: Any) -> tuple[Array, list[str] | None, list[str] | None]:
     """Real numbers in native byte order, names of columns and labels of rows."""
+    labels: tuple[Any, ...] | None
     if isinstance(table, Table):
         numbers, labels, index = table.numbers, table.labels, table.index
     else:
@@ -550,6 +554,8 @@ def _parts(table: Any) -> tuple[Array, list[str] | None, list[str] | None]:
         index = getattr(table, "index", None) if hasattr(table, "iloc") else None
         if index is not None and type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1):
             index = None
+        if labels == tuple(range(numbers.shape[1])) and set(map(type, labels)) <= {int}:  # pandas' own count
+            labels = None
     letter = family(numbers.dtype)
     if letter not in "biuf":
         raise TypeError(f"table has dtype {numbers.dtype}, and files of tables hold real numbers")
@@ -576,6 +582,23 @@ def _check_labels(names: list[str] | None, index: list[str] | None, path: Path) 
             raise ValueError(
                 f"{path}: the label {name!r} is empty, or has blanks at an end: reading takes them off"
             )
+
+
+def _check_words(names: list[str] | None, index: list[str] | None, plain: Rules, path: Path) -> None:
+    """ValueError for labels that reading would take for numbers."""
+
+    def are_numbers(labels: list[str]) -> bool:
+        return all(plain.is_number(label) or plain.number(label) is not None for label in labels)
+
+    if names is not None and index is None and are_numbers(names):
+        raise ValueError(
+            f"{path}: the columns are named {few(names)}, which in text are a row of numbers: write .parquet"
+        )
+    if names is None and index is not None and are_numbers(index):
+        raise ValueError(
+            f"{path}: the rows are named {few(index)}, and the columns are not: in text that is a column of "
+            "numbers: name the columns, or write .parquet"
+        )
 
 
 def _write_text(

@@ -38,7 +38,8 @@ def as_packed(S: Any, task: str, name: str = "S") -> Packed:
             return _whole(full, frames.square_labels(S, name), name)
         if is_array(S) and full.ndim > 2:
             raise ValueError(
-                f"{name} has shape {full.shape}: {task} takes one matrix, and numpy.linalg has functions of many"
+                f"{name} has shape {full.shape}: {task} takes one matrix, and numpy.linalg has functions of "
+                f"many"
             )
         way_out = f"{task}(vech.Packed(half, layout)), where vech.pack makes the half of a full matrix"
     raise TypeError(f"{task} takes a Packed store, not {type(S).__name__}: {way_out}")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vech import frames
 from vech.arrays import Array, as_array, check_writeable, epsilon, family, shares_memory
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
@@ -57,6 +58,21 @@ def assign(matrix: Half, i: Indices, j: Indices, values: Any) -> None:
     after[place] = stored
     _check_agreement(matrix, rows, columns, stored, after[place], tolerance)
     half[slots] = stored
+
+
+def check_labels(values: Any, labels: tuple[Any, ...] | None, i: Indices, j: Indices) -> None:
+    """Refuse a frame or series whose labels are not those of the rows and columns that it goes to."""
+    if labels is None or isinstance(values, np.ndarray) or not frames.labels_of(values, -1):
+        return
+    for axis in range(-i.ndim, 0):
+        line: tuple[Any, ...] = (*[0] * (i.ndim + axis), slice(None), *[0] * (-axis - 1))
+        rows, columns = i[line], j[line]
+        if len(rows) < 2:  # of one number its place says enough
+            continue
+        same_row, same_column = (rows == rows[0]).all(), (columns == columns[0]).all()
+        if same_row or same_column or (rows == columns).all():
+            goes_to = tuple(labels[k] for k in (columns if same_row else rows))
+            frames.check_along(values, axis, goes_to, "value")
 
 
 def _write_number(matrix: Half, i: Indices, j: Indices, given: Array) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech import frames
+from vech import frames, tensors
 from vech.arrays import (
     Array,
     as_array,
@@ -30,7 +30,7 @@ from vech.moves.packing import pack
 from vech.moves.runs import Half
 from vech.operators import Operators, check_same_side
 from vech.packed.arithmetic import apply
-from vech.packed.assign import assign, fill
+from vech.packed.assign import assign, check_labels, fill
 from vech.packed.casts import Casts
 from vech.packed.entries import block, pairs_of, submatrix, take
 from vech.packed.forms import OWN
@@ -191,8 +191,8 @@ class Packed(Operators, Casts):
 
             half = from_sparse(matrix, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
         else:
-            if len(getattr(matrix, "shape", (0, 0))) > 2:
-                raise ValueError(f"matrix has shape {matrix.shape}: a store holds one matrix, (n, n)")
+            if len(shape := tensors.shape_of(matrix) or ()) > 2:
+                raise ValueError(f"matrix has shape {shape}: a store holds one matrix, (n, n)")
             half = pack(matrix, layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
             labels = frames.square_labels(matrix, "matrix") if labels is None else labels
         return cls(half, layout, kind=kind, labels=labels)
@@ -493,7 +493,9 @@ class Packed(Operators, Casts):
         rows, columns = axes(by_position(key, self._labels), self._n)
         i, j = numbers(rows, self._n, 0), numbers(columns, self._n, 1)
         takes_all = isinstance(rows, slice) or isinstance(columns, slice)
-        assign(matrix, *(outer(i, j) if takes_all else pairs(i, j)), value)
+        i, j = outer(i, j) if takes_all else pairs(i, j)
+        check_labels(value, self._labels, i, j)
+        assign(matrix, i, j, value)
 
     def _quick_slot(self, key: Any) -> int | None:
         """Where two ints are in the half, if what is there is the true value."""
