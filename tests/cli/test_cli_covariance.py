@@ -263,3 +263,12 @@ def test_a_method_may_be_written_as_its_function(made, there):
     (there / "table.csv").write_text("a,b\n1,2\n2,4\n4,5\n")
     wanted = estimate.ledoit_wolf(np.array([[1.0, 2], [2, 4], [4, 5]]))
     np.testing.assert_array_equal(made("table.csv", "--method", "ledoit_wolf").half, wanted.half)
+
+
+def test_an_encoding_that_is_seen_is_said(vech_run, there):
+    (there / "data.csv").write_text("a,b,c,d,e\n" + text(X), "utf-16")
+    code, _, err = vech_run("covariance", "data.csv", "-o", "half.npz")
+    assert (code, err) == (0, "data.csv: read as utf-16-le, which its first bytes say\n")
+    np.testing.assert_array_equal(vech.read("half.npz").half, estimate.sample(X).half)
+    code, _, err = vech_run("covariance", "data.csv", "-o", "b.npz", "--encoding", "utf-16")
+    assert (code, err) == (0, "")

@@ -28,6 +28,8 @@ from vech.cli.options import (
 )
 from vech.cli.root import FAULTS, message_of, vech_command
 from vech.cli.streams import STREAM, out_format_option, source, table_format_option, target
+from vech.io.errors import visible
+from vech.io.lines import marked
 from vech.io.tables import SUFFIXES, Table, read_table
 
 METHODS: dict[str, Callable[..., vech.Packed]] = {
@@ -317,7 +319,10 @@ def _read(path: Path, options: dict[str, Any]) -> Table:
         if options["index"] is not None:
             raise click.ClickException("--index and --no-index: say one of them")
         options["index"] = False
-    return read_table(path, **{name: value for name, value in options.items() if value not in (None, ())})
+    table = read_table(path, **{name: value for name, value in options.items() if value not in (None, ())})
+    if options.get("encoding") is None and (encoding := marked(path)) is not None:
+        click.echo(visible(f"{path}: read as {encoding}, which its first bytes say"), err=True)
+    return table
 
 
 def _weights(said: str, table: Table, path: Path) -> tuple[Array, Table]:

@@ -145,6 +145,13 @@ def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
         yield b"".join((*rest, b"\n"))
 
 
+def marked(path: Path) -> str | None:
+    """The encoding that a file says in its first bytes, if that is not UTF-8."""
+    with unpacked(path) as file:
+        start = file.read(max(map(len, MARKS)))
+    return next((name for mark, name in MARKS.items() if start.startswith(mark) and name != "utf-8"), None)
+
+
 def check_encoding(encoding: str | None) -> None:
     """ValueError for what Python has no encoding of text for."""
     try:
