@@ -80,7 +80,7 @@ def _plain_array(x: Any, what: str, floats: bool) -> Array:
         return np.asarray(x)
     if isinstance(x, list | tuple):
         return _listed(x, what)
-    if isinstance(x, Store | np.ndarray | np.generic) or frames.is_sparse(x) or frames.way_in(x):
+    if isinstance(x, Store | np.ndarray) or frames.is_sparse(x) or frames.way_in(x):
         raise _refusal(x, what)
     if is_array(x):
         check_memory(tensors.size_in_bytes(x), f"read {what} in parts")

@@ -71,7 +71,7 @@ class Loc:
 
 def by_position(key: Any, labels: Labels | None) -> Any:
     """A key of ``S[...]`` with positions for its labels: for all that is neither number nor mask."""
-    if not _names(key):
+    if not _names(key, floats=labels is not None):
         return key
     if labels is None:
         raise IndexError(
@@ -231,19 +231,21 @@ def _folded(label: Any) -> str:
     return str(label).strip().casefold()
 
 
-def _names(part: Any) -> bool:
+def _names(part: Any, floats: bool = True) -> bool:
     """Whether a part of a key of ``S[...]`` holds labels; numbers are positions, if they can be."""
     if isinstance(part, float | np.floating):
-        return True
+        return floats
     if part is None or part is Ellipsis or isinstance(part, Number | np.bool | range):
         return False
     if isinstance(part, slice):
-        return any(_names(bound) for bound in (part.start, part.stop))
+        return any(_names(bound, floats) for bound in (part.start, part.stop))
     if isinstance(part, list | tuple):
-        return any(_names(each) for each in part)
+        return any(_names(each, floats) for each in part)
     if isinstance(part, np.ndarray) or hasattr(part, "__array__"):
         array = np.asarray(part)
-        return array.dtype.kind in "fSUTMm" or (array.dtype == object and any(map(_names, array.ravel())))
+        if array.dtype == object:
+            return any(_names(each, floats) for each in array.ravel())
+        return array.dtype.kind in ("fSUTMm" if floats else "SUTMm")
     return not hasattr(part, "__index__")
 
 

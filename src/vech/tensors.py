@@ -24,7 +24,7 @@ BLOCK_BYTES = 2**26  # of a dataset read together
 
 def is_foreign(x: Any) -> bool:
     """Whether another library says that this is an array."""
-    return hasattr(type(x), "__dlpack__") or hasattr(type(x), "__array__")
+    return not isinstance(x, np.generic) and (hasattr(type(x), "__dlpack__") or hasattr(type(x), "__array__"))
 
 
 def is_dataset(x: Any) -> bool:
