@@ -16,6 +16,7 @@ import seen
 from matplotlib import pyplot
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from vech import plot
 from vech.derived import pairs
@@ -493,7 +494,7 @@ def test_pyplot_knows_nothing_of_axes_that_are_given():
 
 
 WRONG = {
-    "not a store": (lambda: plot.heatmap(np.eye(3)), TypeError, "heatmap draws a store, not ndarray"),
+    "not a store": (lambda: plot.heatmap(np.ones(3)), TypeError, "heatmap draws a store, not ndarray"),
     "complex": (
         lambda: plot.heatmap(vech.Packed(np.ones(3) + 1j, kind="hermitian")),
         TypeError,
@@ -552,3 +553,17 @@ WRONG = {
 def test_what_cannot_be_drawn_says_why(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+def test_a_frame_is_drawn_as_the_store_of_it():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame([[1.0, 0.5], [0.5, 1.0]], ["a", "b"], ["a", "b"])
+    for draw in (plot.heatmap, plot.graph, plot.spectrum):
+        drawn, wanted = draw(frame), draw(vech.Packed.from_full(frame))
+        texts = [[text.get_text() for text in of.axes.figure.findobj(Text)] for of in (drawn, wanted)]
+        assert texts[0] == texts[1]
+    assert plot.error(frame, frame.to_numpy()).largest == 0
+    with pytest.raises(
+        ValueError, match=r"S is not symmetric: a\[1, 0\] is 3.0.*Packed.from_full\(S, use='lower'\)"
+    ):
+        plot.heatmap(np.array([[1.0, 2.0], [3.0, 1.0]]))

@@ -122,8 +122,8 @@ def test_an_error_stays_in_its_cell():
 
 
 WRONG = {
-    "S": (lambda: plot.error(np.eye(3), pair(3)[0]), TypeError, "error draws a store, and S is ndarray"),
-    "T": (lambda: plot.error(pair(3)[0], np.eye(3)), TypeError, "error draws a store, and T is ndarray"),
+    "S": (lambda: plot.error(np.ones(3), pair(3)[0]), TypeError, "error draws a store, and S is ndarray"),
+    "T": (lambda: plot.error(pair(3)[0], np.ones(3)), TypeError, "error draws a store, and T is ndarray"),
     "sides": (
         lambda: plot.error(pair(3)[0], pair(4)[0]),
         ValueError,

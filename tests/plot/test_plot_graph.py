@@ -139,7 +139,7 @@ def test_a_matrix_without_pairs_has_a_picture():
 
 
 WRONG = {
-    "store": (lambda: plot.graph(np.eye(3)), TypeError, "graph draws a store, not ndarray"),
+    "store": (lambda: plot.graph(np.ones(3)), TypeError, "graph draws a store, not ndarray"),
     "k": (
         lambda: plot.graph(store(3), 0),
         ValueError,

@@ -3,7 +3,10 @@
 import textwrap
 from typing import Any
 
-from vech.arrays import family
+import numpy as np
+
+from vech.arrays import family, is_array
+from vech.linalg.checks import as_packed
 from vech.store import Store, way_to_store
 
 PLAIN = {"parse_math": False, "usetex": False}
@@ -16,10 +19,12 @@ POINTS = 72.0
 """Points of an inch, in which texts are measured."""
 
 
-def check_store(S: object, task: str, *, complex_too: bool = False, name: str = "") -> None:
-    """Refuse what is no store of real numbers, and what is empty."""
-    said = f", and {name} is {type(S).__name__}" if name else f", not {type(S).__name__}"
+def drawable(S: Any, task: str, *, complex_too: bool = False, name: str = "") -> Store:
+    """A store of real numbers, or one of a full matrix with its labels; what is empty is refused."""
+    if not isinstance(S, Store) and way_to_store(S) is None and is_array(S) and np.ndim(S) == 2:
+        S = as_packed(S, task, name or "S")
     if not isinstance(S, Store):
+        said = f", and {name} is {type(S).__name__}" if name else f", not {type(S).__name__}"
         way_out = way_to_store(S) or f"vech.Packed.from_full({name or 'S'}) makes one"
         raise TypeError(f"{task} draws a store{said}: {way_out}")
     if family(S.dtype) not in ("biufc" if complex_too else "biuf"):
@@ -28,6 +33,7 @@ def check_store(S: object, task: str, *, complex_too: bool = False, name: str = 
         raise TypeError(f"{task} draws real numbers, not {S.dtype}: {way_out}")
     if S.n == 0:
         raise ValueError("the matrix is 0 x 0: there is nothing to draw")
+    return S
 
 
 def new_axes(size: tuple[float, float], *, window: bool = True, dpi: float | None = None) -> Any:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vech.arrays import Array
 from vech.labels import label_text
 from vech.layouts.layout import one_of
-from vech.plot.axes import FAINT, brief, check_store
+from vech.plot.axes import FAINT, brief, drawable
 from vech.plot.cells import SUMMARIES, Panel, cells, panels
 from vech.plot.content import scale
 from vech.plot.frame import Frame
@@ -47,8 +48,8 @@ class Error(NamedTuple):
 
 
 def error(
-    S: Store,
-    T: Store,
+    S: Store | ArrayLike,
+    T: Store | ArrayLike,
     *,
     summary: str = "extreme",
     labels: bool | None = None,
@@ -62,7 +63,7 @@ def error(
 
     Parameters
     ----------
-    S, T : store
+    S, T : store, or a full matrix (array, data frame) that is packed first
         Real, of one side and the same labels, in whatever layout, dtype or store.
     summary : {"extreme", "mean"}
         Where there are more rows than pixels, what a cell of k x k numbers shows: the one of largest modulus,
@@ -103,8 +104,7 @@ def error(
     >>> found.largest, found.at, round(found.frobenius, 4), round(found.relative, 4)
     (0.25, (1, 0), 0.3536, 0.2236)
     """
-    check_store(S, "error", name="S")
-    check_store(T, "error", name="T")
+    S, T = drawable(S, "error", name="S"), drawable(T, "error", name="T")
     check_sizes(pixels, None)
     one_of("summary", summary, SUMMARIES)
     if S.n != T.n:

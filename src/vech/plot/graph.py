@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vech.arrays import Array
 from vech.labels import label_text
@@ -17,7 +18,7 @@ from vech.plot.axes import (
     POSITIVE,
     WIDE,
     brief,
-    check_store,
+    drawable,
     ink,
     letters,
     one_line,
@@ -56,7 +57,7 @@ class Graph(NamedTuple):
 
 
 def graph(
-    S: Store,
+    S: Store | ArrayLike,
     k: int = 40,
     *,
     content: str | None = None,
@@ -69,7 +70,7 @@ def graph(
 
     Parameters
     ----------
-    S : store
+    S : store, or a full matrix (array, data frame) that is packed first
         Real, of any size.
     k : int
         How many pairs; those that are zero, NaN or infinite are none.
@@ -115,7 +116,7 @@ def graph(
     >>> found.pairs.tolist(), found.values.tolist()
     ([[2, 0], [2, 1]], [0.9, -0.2])
     """
-    check_store(S, "graph")
+    S = drawable(S, "graph")
     if as_integer("k", k) < 1:
         raise ValueError(f"k must be at least 1, not {k}: it is the number of pairs to draw")
     check_said(S, content, labels)

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vech.arrays import Array
 from vech.labels import label_text
 from vech.layouts.layout import one_of
 from vech.plot import linkage as trees
-from vech.plot.axes import check_store
+from vech.plot.axes import drawable
 from vech.plot.cells import SUMMARIES, read
 from vech.plot.content import check_said, recognised, scale
 from vech.plot.dendrogram import draw_dendrogram
@@ -48,7 +49,7 @@ class Heatmap(NamedTuple):
 
 
 def heatmap(
-    S: Store,
+    S: Store | ArrayLike,
     *,
     order: str | Sequence[int] | Array | None = None,
     distance: Store | None = None,
@@ -70,7 +71,7 @@ def heatmap(
 
     Parameters
     ----------
-    S : store
+    S : store, or a full matrix (array, data frame) that is packed first
         Real, of any size: rows are read a few at a time, and the matrix is never expanded. Of a sparse store
         only the numbers that it stores are drawn.
     order : "cluster" or permutation of the n rows, optional
@@ -146,7 +147,7 @@ def heatmap(
     >>> found.order.tolist(), found.content, found.limits
     ([1, 0, 2], 'correlation', (-1.0, 1.0))
     """
-    check_store(S, "heatmap")
+    S = drawable(S, "heatmap")
     check_sizes(pixels, triangle)
     one_of("summary", summary, SUMMARIES)
     check_said(S, content, labels)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vech import linalg
 from vech.arrays import Array
@@ -21,7 +22,7 @@ from vech.plot.axes import (
     POSITIVE,
     WIDE,
     brief,
-    check_store,
+    drawable,
     ink,
     wrapped,
 )
@@ -67,7 +68,7 @@ class _Law(NamedTuple):
 
 
 def spectrum(
-    S: Store,
+    S: Store | ArrayLike,
     *,
     n_samples: int | None = None,
     form: str | None = None,
@@ -80,7 +81,7 @@ def spectrum(
 
     Parameters
     ----------
-    S : store
+    S : store, or a full matrix (array, data frame) that is packed first
         Real symmetric or Hermitian.
     n_samples : int, optional
         Rows of the data that S is the covariance or correlation of: draws the law of Marchenko and Pastur for
@@ -130,7 +131,7 @@ def spectrum(
     >>> found.eigenvalues.round(3).tolist(), [round(edge, 3) for edge in found.edges]
     ([0.5, 1.5], [0.25, 2.25])
     """
-    check_store(S, "spectrum", complex_too=True)
+    S = drawable(S, "spectrum", complex_too=True)
     check_selfadjoint(S, "spectrum", "scipy.linalg.eigvals(S.expand()) has those of every matrix")
     if bins is not None and not bins >= 1:
         raise ValueError(f"bins must be at least 1, not {bins}")
