@@ -3,10 +3,9 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from vech import _core, io, sparse
+from vech import _core, sparse
 from vech._core import __version__
 from vech.identify import identify
-from vech.io import read, write
 from vech.layouts.dialects import DIALECTS, as_layout
 from vech.layouts.layout import Layout
 from vech.layouts.orders import RectangularFullPacked, Spiral, TensorOrder
@@ -20,7 +19,8 @@ from vech.sparse.pack import from_sparse
 from vech.store import Store
 
 if TYPE_CHECKING:
-    from vech import covariance, images, linalg, pairwise, plot
+    from vech import covariance, images, io, linalg, pairwise, plot
+    from vech.io import read, write
 
 __all__ = [
     "DIALECTS",
@@ -80,8 +80,9 @@ def targets() -> Targets:
     return Targets(*_core.targets())
 
 
-# Modules that are loaded when they are first asked for: `import vech` stays quick.
-_LATER = ("covariance", "images", "linalg", "pairwise", "plot")
+# What is loaded when it is first asked for: `import vech` stays quick.
+_LATER = ("covariance", "images", "io", "linalg", "pairwise", "plot")
+_OF_IO = ("read", "write")
 
 
 def __dir__() -> list[str]:
@@ -91,6 +92,8 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> object:
     if name in _LATER:
         return import_module(f"vech.{name}")
+    if name in _OF_IO:
+        return getattr(import_module("vech.io"), name)
     import difflib
 
     from vech.elsewhere import FUNCTIONS
