@@ -65,7 +65,7 @@ INSIDE = {
         ("cells", "content", "digests", "drafts", "gz", "labels"),
         ("errors",),
     ),
-    "adapters": (("pandas", "pypfopt", "skfolio", "sklearn", "solvers"),),
+    "adapters": (("pandas", "pypfopt", "skfolio", "sklearn", "solvers"), ("estimates",)),
     "covariance": (
         ("stream", "spectrum", "shrinkage"),
         ("gerber", "sample"),

@@ -7,7 +7,8 @@ from typing import Any, Self
 import numpy as np
 
 from vech import covariance
-from vech.arrays import Array, as_array
+from vech.adapters.estimates import estimated, refuse_mask
+from vech.arrays import Array
 from vech.packed.packed import Packed
 
 try:
@@ -58,8 +59,7 @@ class _Covariance(BaseCovariance):
         array([[1., 2.],
                [2., 7.]])
         """
-        if isinstance(X, np.ma.MaskedArray):  # scikit-learn's check takes the numbers under the mask
-            as_array(X, "X")
+        refuse_mask(X)
         holes = getattr(self, "missing", "raise") != "raise"
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan" if holes else True)
         found = self._estimate(X)
@@ -136,13 +136,8 @@ class SampleCovariance(_Covariance):
         self.threads = threads
 
     def _estimate(self, X: Array) -> Packed:
-        return covariance.sample(
-            X,
-            ddof=self.ddof,
-            missing=self.missing,
-            assume_centered=self.assume_centered,
-            threads=self.threads,
-        )
+        found: Packed = estimated(self, covariance.sample, X)
+        return found
 
 
 class LedoitWolf(_Covariance):
@@ -195,14 +190,7 @@ class LedoitWolf(_Covariance):
 
     def _estimate(self, X: Array) -> Packed:
         found: Packed
-        found, self.shrinkage_ = covariance.ledoit_wolf(
-            X,
-            self.target,
-            missing=self.missing,
-            assume_centered=self.assume_centered,
-            threads=self.threads,
-            return_shrinkage=True,
-        )
+        found, self.shrinkage_ = estimated(self, covariance.ledoit_wolf, X, return_shrinkage=True)
         return found
 
 
@@ -249,9 +237,7 @@ class NonlinearShrinkage(_Covariance):
         self.threads = threads
 
     def _estimate(self, X: Array) -> Packed:
-        found: Packed = covariance.nonlinear(
-            X, missing=self.missing, assume_centered=self.assume_centered, threads=self.threads
-        )
+        found: Packed = estimated(self, covariance.nonlinear, X)
         return found
 
 
@@ -304,11 +290,5 @@ class GerberCovariance(_Covariance):
         self.threads = threads
 
     def _estimate(self, X: Array) -> Packed:
-        return covariance.gerber(
-            X,
-            self.threshold,
-            form=self.form,
-            center=self.center,
-            missing=self.missing,
-            threads=self.threads,
-        )
+        found: Packed = estimated(self, covariance.gerber, X)
+        return found

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vech import covariance, linalg
+from vech.adapters.estimates import estimated, refuse_mask
 from vech.arrays import Array, as_array
 from vech.frames import square_labels
 from vech.linalg import Cholesky
@@ -57,7 +58,7 @@ class _Covariance(BaseEstimator):
         array([1.6667, 1.3333, 4.6667])
         """
         finite = "allow-nan" if self._allows_nan() else True
-        _refuse_mask(X)
+        refuse_mask(X)
         X = validate_data(
             self, X, dtype=[np.float64, np.float32], ensure_min_samples=2, ensure_all_finite=finite
         )
@@ -151,7 +152,7 @@ class _Covariance(BaseEstimator):
         array([1.3611, 0.8611, 2.0278, 1.75  ])
         """
         check_is_fitted(self)
-        _refuse_mask(X)
+        refuse_mask(X)
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
         centred = np.asarray((X - self.location_).T, self.covariance_.dtype)
         inverse = self._inverted()
@@ -244,12 +245,6 @@ class _Covariance(BaseEstimator):
         return float(square if squared else np.sqrt(square))
 
 
-def _refuse_mask(X: Any) -> None:
-    """TypeError for a masked array, of which scikit-learn's own check takes the numbers under the mask."""
-    if isinstance(X, np.ma.MaskedArray):
-        as_array(X, "X")
-
-
 def _pseudo_inverse(S: Packed) -> Packed:
     """Moore and Penrose's, of what is more than rounding."""
     values, vectors = linalg.eigh(S)
@@ -312,14 +307,8 @@ class SampleCovariance(_Covariance):
         self.threads = threads
 
     def _estimate(self, X: Array) -> Packed:
-        return covariance.sample(
-            X,
-            ddof=self.ddof,
-            missing=self.missing,
-            assume_centered=self.assume_centered,
-            layout=self.layout,
-            threads=self.threads,
-        )
+        found: Packed = estimated(self, covariance.sample, X)
+        return found
 
 
 class LedoitWolf(_Covariance):
@@ -371,15 +360,7 @@ class LedoitWolf(_Covariance):
 
     def _estimate(self, X: Array) -> Packed:
         found: Packed
-        found, self.shrinkage_ = covariance.ledoit_wolf(
-            X,
-            self.target,
-            missing=self.missing,
-            assume_centered=self.assume_centered,
-            layout=self.layout,
-            threads=self.threads,
-            return_shrinkage=True,
-        )
+        found, self.shrinkage_ = estimated(self, covariance.ledoit_wolf, X, return_shrinkage=True)
         return found
 
 
@@ -425,14 +406,7 @@ class OAS(_Covariance):
 
     def _estimate(self, X: Array) -> Packed:
         found: Packed
-        found, self.shrinkage_ = covariance.oas(
-            X,
-            missing=self.missing,
-            assume_centered=self.assume_centered,
-            layout=self.layout,
-            threads=self.threads,
-            return_shrinkage=True,
-        )
+        found, self.shrinkage_ = estimated(self, covariance.oas, X, return_shrinkage=True)
         return found
 
 
@@ -489,13 +463,5 @@ class GerberCovariance(_Covariance):
         self.threads = threads
 
     def _estimate(self, X: Array) -> Packed:
-        return covariance.gerber(
-            X,
-            self.threshold,
-            form=self.form,
-            center=self.center,
-            missing=self.missing,
-            repair=self.repair,
-            layout=self.layout,
-            threads=self.threads,
-        )
+        found: Packed = estimated(self, covariance.gerber, X)
+        return found
