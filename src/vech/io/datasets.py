@@ -19,6 +19,9 @@ from vech.store import Store
 META = "vech_meta"
 """The attribute with the description of a half, as in .npz."""
 
+VISITED = 10_000
+"""Datasets and groups that are looked at for a matrix."""
+
 LABELS = "_labels"
 """What follows the name of a dataset in that of its labels."""
 

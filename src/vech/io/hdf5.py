@@ -17,6 +17,7 @@ from vech.io.content import Abilities, Content
 from vech.io.datasets import (
     LABELS,
     META,
+    VISITED,
     check_numbers,
     content,
     could_be_matrix,
@@ -51,9 +52,6 @@ ERRNO = re.compile(r"errno = (\d+)")
 
 PLAIN = re.compile(r"[^\0\ud800-\udfff]*")
 """Text that is not cut, and has UTF-8."""
-
-VISITED = 10_000
-"""Datasets that are looked at for a matrix."""
 
 
 def load(path: Path, *, verify: bool = False) -> Content:

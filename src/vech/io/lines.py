@@ -148,8 +148,12 @@ def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
 def marked(path: Path) -> str | None:
     """The encoding that a file says in its first bytes, if that is not UTF-8."""
     with unpacked(path) as file:
-        start = file.read(max(map(len, MARKS)))
-    return next((name for mark, name in MARKS.items() if start.startswith(mark) and name != "utf-8"), None)
+        mark = _mark(file.read(max(map(len, MARKS))))
+    return None if mark in (None, codecs.BOM_UTF8) else MARKS[mark]
+
+
+def _mark(text: bytes) -> bytes | None:
+    return next((mark for mark in MARKS if text.startswith(mark)), None)
 
 
 def check_encoding(encoding: str | None) -> None:
@@ -173,7 +177,7 @@ def _utf8(file: BinaryIO, encoding: str | None, path: Path) -> Iterator[bytes]:
         return piece
 
     text = read()
-    mark = next((mark for mark in MARKS if text.startswith(mark)), None)
+    mark = _mark(text)
     known = codecs.lookup(encoding or "utf-8").name
     if mark is not None and (encoding is None or known in (MARKS[mark], "utf-16", "utf-8-sig")):
         known, text = MARKS[mark], text[len(mark) :] or read()

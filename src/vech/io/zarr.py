@@ -14,6 +14,7 @@ from vech.io.content import Abilities, Content
 from vech.io.datasets import (
     LABELS,
     META,
+    VISITED,
     check_numbers,
     content,
     could_be_matrix,
@@ -35,9 +36,6 @@ CAN = Abilities(expand=("dense",), labels=True, full_labels=True, options=("veri
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 """Files of which each array and each group has one."""
-
-VISITED = 10_000
-"""Groups and arrays that are looked at for a matrix."""
 
 CHUNK = 8 << 20
 """Bytes of a chunk of a half."""
@@ -61,9 +59,8 @@ def load(path: Path, *, verify: bool = False) -> Content:
 def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
     """Write the half as an array with its description; what else the store holds stays."""
     check_numbers(store.dtype, path)
-    half = store.half.astype(
-        native(store.dtype), copy=False
-    )  # how bytes lie is said beside, and arrays come as native
+    # how bytes lie is said beside, and arrays come as native
+    half = store.half.astype(native(store.dtype), copy=False)
     store = Packed(half, store.layout, kind=store.kind, labels=store.labels)
     attributes: dict[str, Any] = {META: description(store)}
     side = max(1, CHUNK // store.dtype.itemsize)
