@@ -255,18 +255,10 @@ def specials(dtype):
     width = 8 * dtype.itemsize
     mantissa = 7 if reference.is_ml(dtype) else {16: 10, 32: 23, 64: 52}[width]
     infinity = (2 ** (width - 1 - mantissa) - 1) << mantissa
-    patterns = [
-        0,
-        1,
-        2**mantissa - 1,
-        2**mantissa,
-        infinity - 1,
-        infinity,
-    ]  # subnormals, smallest, largest, inf
-    patterns += [
-        infinity | 5,
-        infinity | 1 << (mantissa - 1) | 3,
-    ]  # NaNs with a payload, signalling and quiet
+    # subnormals, smallest, largest, inf
+    patterns = [0, 1, 2**mantissa - 1, 2**mantissa, infinity - 1, infinity]
+    # NaNs with a payload, signalling and quiet
+    patterns += [infinity | 5, infinity | 1 << (mantissa - 1) | 3]
     patterns += [pattern | 1 << (width - 1) for pattern in patterns]
     return np.array(patterns, f"{order}u{width // 8}").view(dtype)
 

@@ -367,10 +367,8 @@ class Form(NamedTuple):
         box = []
         for n, m, s, p, tap, d in zip(*self, t, distance, strict=True):
             low, high = max(0, d), min(n, n + d)  # i and i - d are pixels
-            first, last = (
-                -(-(low - tap + p) // s),
-                (high - 1 - tap + p) // s,
-            )  # results o, where i = s o - p + t
+            # results o, where i = s o - p + t
+            first, last = -(-(low - tap + p) // s), (high - 1 - tap + p) // s
             first, last = max(first, 0), min(last, m - 1)
             box.append(
                 slice(s * first - p + tap, s * last - p + tap + 1, s) if first <= last else slice(0, 0)

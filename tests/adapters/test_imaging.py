@@ -15,9 +15,8 @@ def test_dipy_lower_is_what_dipy_packs_and_expands():
     six = dti.lower_triangular(TENSORS)
     np.testing.assert_array_equal(vech.pack(TENSORS, "dipy-lower", use="lower"), six)
     np.testing.assert_array_equal(vech.expand(six, "dipy-lower"), dti.from_lower_triangular(six))
-    assert not np.array_equal(
-        vech.expand(six), dti.from_lower_triangular(six)
-    )  # vech itself is another order
+    # vech itself is another order
+    assert not np.array_equal(vech.expand(six), dti.from_lower_triangular(six))
 
 
 def test_a_fit_of_dipy_is_read():

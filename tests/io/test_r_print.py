@@ -54,9 +54,8 @@ def test_a_missing_distance_is_nan():
 def test_a_matrix_without_names():
     store = vech.read(DATA / "r-unnamed.txt")
     assert store.labels is None and store.layout == vech.as_layout("vech")
-    assert (
-        store[0, 2] == -633.097208
-    )  # R rounds each column by itself, and (2, 0) has more decimals than (0, 2)
+    # R rounds each column by itself, and (2, 0) has more decimals than (0, 2)
+    assert store[0, 2] == -633.097208
     assert store[3, 3] == 4700.8669
 
 

@@ -309,12 +309,8 @@ def test_clusters_have_colours_in_the_tree():
     found = plot.heatmap(vech.covariance.correlation(X), order="cluster")
     inks = [to_hex(colour) for colour in part(found, "brackets").get_colors()]
     assert len(inks) == 29
-    assert sorted(inks.count(ink) for ink in set(inks)) == [
-        2,
-        9,
-        9,
-        9,
-    ]  # two links join three clusters of ten
+    # two links join three clusters of ten
+    assert sorted(inks.count(ink) for ink in set(inks)) == [2, 9, 9, 9]
     neutral = plot.heatmap(vech.covariance.correlation(X), order="cluster", groups=["a", "b", "c"] * 10)
     assert len({to_hex(colour) for colour in part(neutral, "brackets").get_colors()}) == 1
 

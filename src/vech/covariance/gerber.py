@@ -157,9 +157,8 @@ def gerber(
     if not correlation and found.deviation.max() > np.sqrt(float(np.finfo(data.dtype).max)):
         raise_overflow(data)
     if not correlation and data.dtype == np.float32:  # of float64 `spread` looks
-        variances = np.where(
-            found.deviation == 0, np.inf, found.deviation**2
-        )  # none is too small where it is 0
+        # none is too small where it is 0
+        variances = np.where(found.deviation == 0, np.inf, found.deviation**2)
         check_underflow(data, variances, data.dtype, given)
     low, high = _reach(data, found, bounds, center, given)
     measure = FORMS[form]

@@ -288,9 +288,8 @@ def _towards_constant_correlation(data: Data, result: Result, moments: Moments, 
     if p == 1:
         return 0.0
     own = variances
-    unit = float(
-        np.ldexp(1.0, np.frexp(np.sqrt(variances.mean()))[1])
-    )  # of X, in which all below is computed
+    # of X, in which all below is computed
+    unit = float(np.ldexp(1.0, np.frexp(np.sqrt(variances.mean()))[1]))
     variances = variances / unit / unit
     deviation = np.sqrt(variances)
     a2 = b2 = cb = q2 = fourths = 0.0

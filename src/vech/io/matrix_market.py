@@ -173,10 +173,7 @@ def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
         count, places = rows * columns, 0
     else:
         count, places = rows * (rows - 1 if symmetry == "skew-symmetric" else rows + 1) // 2, 0
-    size, shortest = (
-        largest(path),
-        2 * (places + len(FIELDS[field].words)),
-    )  # a digit and a blank or an end
+    size, shortest = largest(path), 2 * (places + len(FIELDS[field].words))  # a digit and a blank or an end
     if shortest * count - 1 > size:
         raise FileFormatError(f"says {count:,} numbers, and has {size:,} bytes", path, line=number)
     return sizes

@@ -304,12 +304,8 @@ class Packed(Operators, Casts):
         return self._like(self.half)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            **self.__dict__,
-            "_half": self._held.numbers,
-            "dtype": self.dtype,
-            "_map": None,
-        }  # a copy is no map of the file
+        # a copy is no map of the file
+        return {**self.__dict__, "_half": self._held.numbers, "dtype": self.dtype, "_map": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         dtype = state.pop("dtype")
