@@ -527,9 +527,9 @@ class Store(ABC):
 
     def _repr_html_(self) -> str:
         """A picture of at most 16 x 16 cells, and the facts, for notebooks; reads 16,384 numbers at most."""
-        from vech import portrait
+        from vech.derived.portrait import html
 
-        return portrait.html(self)
+        return html(self)
 
     def __str__(self) -> str:
         from vech.derived.prints import table

@@ -10,7 +10,7 @@ import scipy.sparse
 import cases
 import vech
 from test_third_store import Rows
-from vech import portrait
+from vech.derived import portrait
 
 
 def facts(store):
