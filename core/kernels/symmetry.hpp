@@ -10,6 +10,7 @@
 // Assumes      nothing: both look for what would lead out of bounds. Results are the same for any thread count.
 #pragma once
 #include "core/kernels/change.hpp"
+#include "core/kernels/pattern.hpp"
 #include "core/kernels/region.hpp"
 #include "core/kernels/rowwise.hpp"
 #include "core/layout.hpp"
