@@ -173,6 +173,14 @@ def test_parts_by_label(store, full):
         store.loc["r3", "r8"] = 1
 
 
+def test_other_labels(store, full):
+    named = store.with_labels([f"r{k}" for k in range(N)])
+    assert (
+        isinstance(named, vech.Packed) and named.labels[-1] == f"r{N - 1}" and store.labels == tuple(range(N))
+    )
+    np.testing.assert_array_equal(named.expand(), full)
+
+
 def test_other_layouts_scales_and_correlations(store, full):
     assert_same_bits(store.to_layout("numpy-tril").half, store.to_packed("numpy-tril").half)
     d = np.linspace(1, 2, N)

@@ -506,6 +506,38 @@ class Store(ABC):
 
         return scaled(self, d)
 
+    def with_labels(self, labels: NewLabels) -> Any:
+        """The same matrix under other labels, of the same arrays.
+
+        Parameters
+        ----------
+        labels : sequence of n, mapping, function or None
+            The labels of the rows; or what they become: a mapping leaves those that it does not name, and a
+            function is called with each. None leaves them out.
+
+        Returns
+        -------
+        Packed or SparseHalf
+            Shares its numbers with this one. Other stores give a `vech.Packed`.
+
+        Raises
+        ------
+        KeyError
+            For a mapping of what is no label.
+        TypeError, ValueError
+            For what are no n labels; for a mapping or function where there are none to change.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> S = vech.Packed(np.array([1.0, 0.5, 1.0]), labels=[("fam1", "ann"), ("fam1", "bob")])
+        >>> S.with_labels("_".join).labels
+        ('fam1_ann', 'fam1_bob')
+        >>> S.with_labels({("fam1", "ann"): "ann"}).labels
+        ('ann', ('fam1', 'bob'))
+        """
+        return self._relabelled(renamed(labels, self.labels, self.n))
+
     def describe(self) -> Description:
         """What the store holds and how, in words that files and ``repr`` use.
 
@@ -591,6 +623,10 @@ class Store(ABC):
     def _scaled(self, d: Array) -> Any:
         """D S D of a d that fits."""
         return self.to_packed(self.describe().layout or "vech")._scaled(d)
+
+    def _relabelled(self, labels: tuple[Any, ...] | None) -> Any:
+        """The same matrix under these labels."""
+        return self.to_packed(self.describe().layout or "vech")._relabelled(labels)
 
     def _summary(self, name: str, diagonal: bool, others: dict[str, Any]) -> Any:
         from vech.derived.summaries import SUMMARIES

@@ -35,7 +35,7 @@ from vech.packed.casts import Casts
 from vech.packed.entries import block, pairs_of, submatrix, take
 from vech.packed.forms import OWN
 from vech.packed.indexing import axes, consecutive, is_range, numbers, outer, pairs, vector
-from vech.store import Description, NewLabels, Store, as_labels, common_labels, renamed
+from vech.store import Description, Store, as_labels, common_labels
 
 WIDE = 8  # from this share of the columns on, whole rows are made and cut: a number costs 4 ns there, else 50
 PANEL = 2**20  # numbers of such rows at a time
@@ -585,38 +585,8 @@ class Packed(Operators, Casts):
         half = convert(self._held.numbers, self._layout, layout, kind=self._kind, threads=threads)
         return Packed(half, layout, kind=self._kind, labels=self._labels)
 
-    def with_labels(self, labels: NewLabels) -> Self:
-        """The same matrix under other labels, of the same arrays.
-
-        Parameters
-        ----------
-        labels : sequence of n, mapping, function or None
-            The labels of the rows; or what they become: a mapping leaves those that it does not name, and a
-            function is called with each. None leaves them out.
-
-        Returns
-        -------
-        Packed
-            Shares its numbers with this one.
-
-        Raises
-        ------
-        KeyError
-            For a mapping of what is no label.
-        TypeError, ValueError
-            For what are no n labels; for a mapping or function where there are none to change.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> S = Packed(np.array([1.0, 0.5, 1.0]), labels=[("fam1", "ann"), ("fam1", "bob")])
-        >>> S.with_labels("_".join).labels
-        ('fam1_ann', 'fam1_bob')
-        >>> S.with_labels({("fam1", "ann"): "ann"}).labels
-        ('ann', ('fam1', 'bob'))
-        """
-        named = renamed(labels, self._labels, self._n)
-        return type(self)(self._half, self._layout, kind=self._kind, labels=named)
+    def _relabelled(self, labels: tuple[Any, ...] | None) -> Self:
+        return type(self)(self._half, self._layout, kind=self._kind, labels=labels)
 
     def submatrix(self, index: Any) -> Packed:
         """The matrix of some rows and the same columns, in that order, as a store of its own.

@@ -15,7 +15,7 @@ from vech.arrays import Array, as_array, check_memory, family
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_side, one_of
 from vech.moves.nonzeros import Compressed, sparse_dtype
-from vech.store import Description, NewLabels, Store, as_labels, renamed
+from vech.store import Description, Store, as_labels
 
 TRIANGLES = ("lower", "upper")
 
@@ -118,40 +118,9 @@ class Arrays(Store):
         """One label for each row, or None."""
         return self._labels
 
-    def with_labels(self, labels: NewLabels) -> Self:
-        """The same matrix under other labels, of the same arrays.
-
-        Parameters
-        ----------
-        labels : sequence of n, mapping, function or None
-            The labels of the rows; or what they become: a mapping leaves those that it does not name, and a
-            function is called with each. None leaves them out.
-
-        Returns
-        -------
-        SparseHalf
-            Shares its numbers with this one.
-
-        Raises
-        ------
-        KeyError
-            For a mapping of what is no label.
-        TypeError, ValueError
-            For what are no n labels; for a mapping or function where there are none to change.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import vech
-        >>> half, names = np.array([1.0, 0.0, 1.0]), [("fam1", "ann"), ("fam1", "bob")]
-        >>> S = vech.SparseHalf.from_half(half).with_labels(names)
-        >>> S.with_labels("_".join).labels
-        ('fam1_ann', 'fam1_bob')
-        >>> S.with_labels({("fam1", "ann"): "ann"}).labels
-        ('ann', ('fam1', 'bob'))
-        """
+    def _relabelled(self, labels: tuple[Any, ...] | None) -> Self:
         store = copy(self)
-        store._labels = renamed(labels, self._labels, self._n)
+        store._labels = labels
         return store
 
     @property
