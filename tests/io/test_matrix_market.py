@@ -122,6 +122,19 @@ def test_the_smallest_matrices(path, n, sparse):
     assert vech.read(path).n == n
 
 
+@pytest.mark.parametrize("dtype", ["?", "u1", "u8", "i4", "f4", "f8", "c8", "c16"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_matrix_without_numbers_says_what_it_would_hold(path, dtype, sparse):
+    """In the words that SciPy has for one with numbers."""
+    kind = "symmetric" if dtype.startswith("c") else None
+    banners = []
+    for n in (0, 2):
+        store = vech.Packed(np.ones(n * (n + 1) // 2, dtype), kind=kind)
+        vech.io.expand(path, store, to="csr" if sparse else "dense")
+        banners.append(path.read_bytes().splitlines()[0])
+    assert banners[0] == banners[1]
+
+
 @pytest.mark.parametrize("make", [np.asarray, scipy.sparse.coo_array])
 @pytest.mark.parametrize("symmetry", ["general", "symmetric", None])
 def test_what_mmwrite_wrote_is_read(path, make, symmetry):

@@ -1,5 +1,7 @@
 """Products of sparse halves are the full matrix's, for every pattern, kind, dtype, layout, thread count."""
 
+import time
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -623,3 +625,25 @@ def test_sparse_factors_name_the_sparse_product(other):
     S = vech.images.poisson((2,))
     with pytest.raises(TypeError, match=r"multiplies arrays, not a \w+ T: S\.to_csr\(\) @ T"):
         S @ other
+
+
+@pytest.mark.every_target
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "c16"])
+def test_columns_together_cost_no_more_than_twice_as_much_as_one_by_one(dtype):
+    """Vectors that are wider than the target's go through memory, which took ten times as long."""
+    ones = np.ones(24)
+    line = scipy.sparse.diags_array([ones[:-1], ones, ones[:-1]], offsets=[-1, 0, 1])
+    points = scipy.sparse.csr_array(scipy.sparse.kron(scipy.sparse.kron(line, line), line).astype(dtype))
+    S = vech.SparseHalf.from_sparse(points, kind="symmetric")
+    columns = cases.moderate(dtype, (S.n, 8))
+    one = np.ascontiguousarray(columns[:, 0])
+
+    def seconds(x):
+        spent = []
+        for _ in range(7):
+            start = time.process_time()
+            S.matmul(x, threads=1)
+            spent.append(time.process_time() - start)
+        return min(spent)
+
+    assert any(seconds(columns) < 16 * seconds(one) for _ in range(3))
