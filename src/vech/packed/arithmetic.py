@@ -27,6 +27,8 @@ def apply(ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Half:
     The result has the layout of the first operand, with its diagonal stored where it is not the implied one.
     In place, an error or Ctrl-C leaves the half as it was, or as it is to be.
     """
+    if not in_place:
+        inputs = tuple(_native(x) if isinstance(x, Half) else x for x in inputs)
     stores = [x for x in inputs if isinstance(x, Half)]
     first = stores[0]
     dtype = ufunc(*(np.empty(0, x.dtype) if isinstance(x, Half) else x for x in inputs)).dtype
@@ -200,6 +202,12 @@ def _check_fits(own: Half, layout: AnyLayout, kind: Kind, dtype: Dtype) -> None:
 
 
 # ---------------------------------------------------------------- numbers
+
+
+def _native(x: Half) -> Half:
+    """Integers in the machine's byte order: NumPy may crash comparing others to -1 (its issue 28117)."""
+    swapped = family(x.dtype) in "iu" and not x.dtype.isnative
+    return x._replace(numbers=x.numbers.astype(x.dtype.newbyteorder("="))) if swapped else x
 
 
 def _moved(x: Half, layout: AnyLayout, dtype: Dtype) -> Array:
