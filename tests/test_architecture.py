@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("cli", "demo"),
     ("io", "adapters", "plot"),
-    ("covariance", "pairwise", "images"),
+    ("covariance", "pairwise", "images", "neighbors", "cluster", "embedding"),
+    ("results",),
     ("counts", "linalg"),
     ("sparse",),
     ("packed", "identify"),
@@ -72,8 +73,9 @@ INSIDE = {
         ("agreement", "kendall"),
         ("incomplete", "weighted"),
         ("medians", "moments", "ranks", "spread"),
-        ("data", "result"),
+        ("data",),
     ),
+    "results": (("making",), ("result",)),
     "pairwise": (("similarities",), ("sparse_rows", "dense_rows"), ("rows",)),
     "counts": (("codes",),),
     "linalg": (

@@ -10,8 +10,8 @@ import vech
 from vech.counts import codes as module
 from vech.counts.codes import ACTIVE, SIGN, VALID, Counts, Measure, encode, pair_codes, write
 from vech.covariance.data import open_data
-from vech.covariance.result import Result
 from vech.covariance.spread import spread
+from vech.results.result import Result
 
 every_target = pytest.mark.every_target
 every_layout = pytest.mark.parametrize("layout", ["vech", "numpy-tril"])

@@ -10,10 +10,10 @@ from vech.arrays import Array
 from vech.counts.codes import Measure, Progress, encode, write
 from vech.covariance.data import Data, open_data
 from vech.covariance.medians import middles
-from vech.covariance.result import Result
 from vech.covariance.weighted import write_weighted
 from vech.layouts.dialects import AnyLayout
 from vech.packed.packed import Packed
+from vech.results.result import Result
 
 QUADRANT = Measure((1, -2, 0, 0), root=True)
 JACCARD = Measure((1, -1, 0, 0), (-1, 0, 1, 0))

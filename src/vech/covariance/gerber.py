@@ -18,7 +18,6 @@ from vech.covariance.data import (
 )
 from vech.covariance.medians import medians
 from vech.covariance.moments import raise_overflow
-from vech.covariance.result import Result
 from vech.covariance.spread import Spread, spread
 from vech.covariance.weighted import write_weighted
 from vech.frames import labels_of
@@ -26,6 +25,7 @@ from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
 from vech.linalg import nearest_correlation, shrink_to_psd
 from vech.packed.packed import Packed
+from vech.results.result import Result
 
 H = (1, -2, 0, 0)  # concordant - discordant = both - 2 discordant
 FORMS = {

@@ -8,7 +8,7 @@ from vech.arrays import Array, Dtype, check_progress
 from vech.covariance.data import Data, check_rows, check_underflow
 from vech.covariance.moments import Progress, raise_overflow, refuse, tiles
 from vech.covariance.ranks import Ranking, rankings
-from vech.covariance.result import Result
+from vech.results.result import Result
 
 SIDE = 256  # columns taken against each other: six squares of this side
 CLOSE = 1e-2  # of the distance to the mean: then squares about it may lose digits

@@ -11,10 +11,10 @@ from vech.counts.codes import Measure, Progress, pair_codes, write
 from vech.covariance.data import Data, open_data
 from vech.covariance.moments import tiles
 from vech.covariance.ranks import rankings
-from vech.covariance.result import Result
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
 from vech.packed.packed import Packed
+from vech.results.result import Result
 
 SIDE = 256  # columns taken against each other, where some pairs are undefined
 H = (1, -2, 0, 0)  # concordant - discordant

@@ -12,9 +12,9 @@ from vech.covariance.data import Data, as_weights, open_data
 from vech.covariance.incomplete import center_of, has_nan, pairwise, pairwise_ranks
 from vech.covariance.moments import Moments, Progress, accumulator, gather
 from vech.covariance.ranks import centred_ranks
-from vech.covariance.result import Result
 from vech.layouts.dialects import AnyLayout
 from vech.packed.packed import Packed
+from vech.results.result import Result
 
 
 def sample(

@@ -10,13 +10,13 @@ from vech.arrays import Array
 from vech.covariance.data import Data, open_data
 from vech.covariance.incomplete import center_of
 from vech.covariance.moments import Moments, Progress, gather, tiles
-from vech.covariance.result import Result
 from vech.covariance.sample import check_varied, write_covariance
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
 from vech.moves.runs import SIDE, Half
 from vech.packed.norms import norm
 from vech.packed.packed import Packed
+from vech.results.result import Result
 
 POLICIES = ("raise", "neutral")
 TARGETS = ("identity", "constant-correlation")

@@ -11,11 +11,11 @@ from vech.arrays import Array
 from vech.covariance.data import Data, check_underflow, open_data
 from vech.covariance.incomplete import center_of
 from vech.covariance.moments import Progress, accumulator, gather, raise_overflow, tiles
-from vech.covariance.result import Result
 from vech.covariance.sample import as_ddof, check_varied, divisor_of, write_correlation, write_covariance
 from vech.layouts.dialects import AnyLayout
 from vech.linalg import eigh
 from vech.packed.packed import Packed
+from vech.results.result import Result
 
 POLICIES = ("raise", "neutral")
 SIDE = 512  # of a block of the result, multiplied from eigenvectors

@@ -21,12 +21,12 @@ from vech.covariance.data import (
 )
 from vech.covariance.gerber import FORMS
 from vech.covariance.moments import ROUNDINGS, Moments, plain_runs, raise_overflow, refuse, wide_dtype
-from vech.covariance.result import Result
 from vech.covariance.sample import check_ddof, divisor_of, write_correlation, write_covariance
 from vech.frames import labels_of
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
 from vech.packed.packed import Packed
+from vech.results.result import Result
 
 METHODS = ("sample", "correlation", "gerber")
 NOTHING = 2.0**-40  # of the weight there was: rounding

@@ -5,7 +5,7 @@ import numpy as np
 from vech.arrays import Array, check_progress
 from vech.counts.codes import ACTIVE, SIGN, VALID, Codes, Measure, Progress
 from vech.covariance.moments import tiles
-from vech.covariance.result import Result
+from vech.results.result import Result
 
 SIDE = 480  # columns of a tile, a multiple of 8
 TIMES = 4096  # rows of tiles, a multiple of 64
