@@ -230,7 +230,9 @@ def _weights(sample_weight: ArrayLike, S: Store) -> Array:
     frames.check_along(sample_weight, 0, S.labels, "sample_weight")
     weights = as_array(sample_weight, "sample_weight", floats=True)
     if weights.shape != (S.n,):
-        raise ValueError(f"sample_weight has shape {weights.shape}, and S has {S.n} rows: one number for each")
+        raise ValueError(
+            f"sample_weight has shape {weights.shape}, and S has {S.n} rows: one number for each"
+        )
     if family(weights.dtype) not in "biuf":
         raise TypeError(f"sample_weight must hold real numbers, not {weights.dtype}")
     for i in np.flatnonzero(~np.isfinite(weights))[:1]:
