@@ -23,7 +23,7 @@ LAYERS = (
     ("cli", "demo"),
     ("io", "adapters", "plot"),
     ("covariance", "pairwise", "images", "neighbors", "cluster", "embedding"),
-    ("results",),
+    ("results", "dissimilarities"),
     ("counts", "linalg"),
     ("sparse",),
     ("packed", "identify"),
