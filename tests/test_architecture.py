@@ -77,6 +77,7 @@ INSIDE = {
     ),
     "results": (("making",), ("result",)),
     "pairwise": (("similarities",), ("sparse_rows", "dense_rows"), ("rows",)),
+    "cluster": (("density", "medoids", "silhouette"), ("arguments", "extraction")),
     "counts": (("codes",),),
     "linalg": (
         ("spectral",),

@@ -92,7 +92,7 @@ def clusters(
 
 
 def condense(tree: SingleLinkage, smallest: int) -> Condensed:
-    """Walk down from the root: where a part is too small its rows fall out, where both parts last they part."""
+    """Down from the root: the rows of a part that is too small fall out, two that last are clusters."""
     n = len(tree.order)
     parent, birth, sizes = [NOBODY], [0.0], [n]
     cluster_of, nodes = {2 * n - 2: ROOT}, deque([2 * n - 2])

@@ -172,7 +172,7 @@ class _Search:
         return Medoids(labels, self.medoids[order], self.cost)
 
     def _try(self, candidate: int, distances: Array) -> bool:
-        """Swap the candidate for the medoid whose place it takes best, where that is worth it; whether it was."""
+        """Put the candidate in the place of a medoid, where that lowers the cost; whether it was so."""
         gained = np.minimum(distances, self.apart) - self.apart  # by any row, if it keeps its medoid
         without = np.minimum(distances, self.next) - self.next - gained  # beyond that, if it loses it
         change = self.loss + np.bincount(self.near, without, self.medoids.size)

@@ -59,10 +59,11 @@ def silhouette(S: Store | ArrayLike, labels: ArrayLike, *, threads: int | None =
 
     Notes
     -----
-    ``(b - a) / max(a, b)`` where a is the mean distance to the other rows of the same cluster, and b the least
-    mean distance to those of another one; P. J. Rousseeuw, "Silhouettes", J. Comput. Appl. Math. 20, 1987.
-    Of at most 64 clusters one product with S has all sums: each number is read once, and memory is n numbers a
-    cluster. Of more the full matrix is read once, by panels of 4 MiB. Sums of a float32 store are of float32.
+    ``(b - a) / max(a, b)`` where a is the mean distance to the other rows of the same cluster, and b the
+    least mean distance to those of another one; P. J. Rousseeuw, "Silhouettes", J. Comput. Appl. Math. 20,
+    1987. Of at most 64 clusters one product with S has all sums: each number is read once, and memory is n
+    numbers a cluster. Of more the full matrix is read once, by panels of 4 MiB. A float32 store is summed in
+    float32 by the product.
 
     Examples
     --------
@@ -75,7 +76,8 @@ def silhouette(S: Store | ArrayLike, labels: ArrayLike, *, threads: int | None =
     cluster, sizes = _clusters(labels, store)
     if not 2 <= sizes.size < store.n:
         raise ValueError(
-            f"labels name {sizes.size} clusters of {store.n} rows: silhouettes need at least 2, and at most n - 1"
+            f"labels name {sizes.size} clusters of {store.n} rows: silhouettes need at least 2, and at most "
+            f"n - 1"
         )
     samples = np.zeros(store.n)
     for start, sums in _sums(store, cluster, sizes.size, threads):
@@ -105,13 +107,13 @@ def _clusters(labels: ArrayLike, S: Store) -> tuple[NDArray[np.int64], NDArray[n
 
 
 def _is_missing(label: Any) -> bool:
-    return label is None or bool(label != label)
+    return label is None or bool(label != label)  # noqa: PLR0124 - NaN and NaT
 
 
 def _sums(
     S: Store, cluster: NDArray[np.int64], count: int, threads: int | None
 ) -> Iterator[tuple[int, Array]]:
-    """Of some rows at a time, the sums of their distances to each cluster: the first row's number, the sums."""
+    """The sums of the distances to each cluster, of some rows at a time: the first one's number, sums."""
     if count > FEW:
         for start, rows in panels(S, threads):
             yield start, np.array([np.bincount(cluster, row, count) for row in rows])
