@@ -21,9 +21,10 @@ ROOT = Path(__file__).parent.parent
 # top to bottom: a room imports from lower rows only
 LAYERS = (
     ("cli", "demo"),
-    ("io", "adapters", "plot"),
+    ("adapters", "plot"),
     ("covariance", "pairwise", "images", "neighbors", "cluster", "embedding"),
     ("results",),
+    ("io",),
     ("counts", "linalg"),
     ("sparse",),
     ("packed", "identify"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vech.arrays import Array
-from vech.covariance.data import EXACT_INTEGERS
+from vech.frames import EXACT_INTEGERS
 from vech.io.cells import Rules, shown
 from vech.io.columns import DATE
 from vech.io.errors import TAKES_DATA, FileFormatError
