@@ -23,7 +23,7 @@ LAYERS = (
     ("cli", "demo"),
     ("adapters", "plot"),
     ("covariance", "pairwise", "images", "neighbors", "cluster", "embedding"),
-    ("results",),
+    ("results", "dissimilarities"),
     ("io",),
     ("counts", "linalg"),
     ("sparse",),
