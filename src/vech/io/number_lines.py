@@ -9,7 +9,7 @@ import numpy as np
 
 from vech import _core
 from vech.arrays import Array
-from vech.covariance.data import EXACT_INTEGERS
+from vech.frames import EXACT_INTEGERS
 from vech.io.cells import BLANK, Rules, shown
 from vech.io.columns import DATE
 from vech.io.errors import TAKES_DATA, FileFormatError
