@@ -85,6 +85,7 @@ INSIDE = {
         ("identity",),
     ),
     "pairwise": (("similarities",), ("sparse_rows", "dense_rows"), ("rows",)),
+    "cluster": (("density", "medoids", "silhouette"), ("arguments", "extraction")),
     "counts": (("codes",),),
     "linalg": (
         ("spectral",),
