@@ -84,7 +84,12 @@ INSIDE = {
         ("journal", "wanted"),
         ("identity",),
     ),
-    "pairwise": (("similarities",), ("sparse_rows", "dense_rows"), ("rows",)),
+    "pairwise": (
+        ("distances", "similarities"),
+        ("metrics",),
+        ("sparse_rows", "dense_rows", "tiles"),
+        ("points", "rows"),
+    ),
     "cluster": (("density", "medoids", "silhouette"), ("arguments", "extraction")),
     "counts": (("codes",),),
     "linalg": (

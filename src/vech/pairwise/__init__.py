@@ -1,8 +1,9 @@
-"""Similarities between the rows of a matrix, straight to a store: each pair is computed once."""
+"""Distances and similarities between the rows of a matrix, straight to a store: each pair once."""
 
+from vech.pairwise.distances import distances
 from vech.pairwise.similarities import cooccurrence, cosine, gram
 
-__all__ = ["cooccurrence", "cosine", "gram"]
+__all__ = ["cooccurrence", "cosine", "distances", "gram"]
 
 
 def __dir__() -> list[str]:

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from vech import _core
-from vech.arrays import Array, Dtype, as_array, family, resolve_threads
-from vech.frames import as_sparse, is_frame, is_sparse, labels_of
+from vech.arrays import Array, Dtype, family
+from vech.frames import as_sparse, is_sparse
 from vech.moves.packing import pack
+from vech.pairwise.points import (
+    DOUBLE,
+    SINGLE,
+    Rows,
+    check_finite,
+    exponents,
+    is_mild,
+    numbers_for,
+    opened,
+    variances,
+    weights_of,
+)
+from vech.pairwise.tiles import Bits, Block, Function, Kernel, Sphere
 
-NUMBERS = 2**20  # of X that are looked at at a time
 MILD = (2.0**-450, 2.0**500)  # numbers whose differences have squares in the range of double
 QUOTIENTS = (2.0**-200, 2.0**200)  # of which four, and their product, stay in it
-DOUBLE = np.dtype(np.float64)
-SINGLE = np.dtype(np.float32)
-
-
-class Block(Protocol):
-    """Distances between rows and rows, each with each."""
-
-    @property
-    def n(self) -> int:
-        """How many rows there are."""
-
-    @property
-    def dtype(self) -> Dtype:
-        """Of the distances."""
-
-    def __call__(self, rows: slice, columns: slice) -> Array:
-        """Those of some rows and some others, shape (k, m); zero where both are the same row."""
 
 
 class Parameters(NamedTuple):
@@ -43,18 +37,6 @@ class Parameters(NamedTuple):
     V: Any = None
     VI: Any = None
     w: Any = None
-
-
-class Rows(NamedTuple):
-    """X behind the door: finite numbers, or NaN where it is to be left out, and the dtype of distances."""
-
-    X: Array  # float32, float64 or bool; without gaps
-    dtype: Dtype
-    missing: bool
-
-    def numbers(self) -> Array:
-        """X as floats."""
-        return self.X if self.X.dtype != bool else self.X.astype(DOUBLE)
 
 
 @dataclass(frozen=True)
@@ -69,203 +51,6 @@ class Metric:
     missing: bool = False
     sparse: bool = False
     frames: bool = False  # reads X as it is
-
-
-# ---------------------------------------------------------------- blocks
-
-
-def span(rows: slice, n: int) -> range:
-    """The rows of a slice."""
-    return range(*rows.indices(n))
-
-
-def settled(block: Array, rows: range, columns: range) -> Array:
-    """The block, with zero where a row meets itself."""
-    same = np.arange(max(rows.start, columns.start), min(rows.stop, columns.stop))
-    block[same - rows.start, same - columns.start] = 0
-    return block
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """Blocks by the kernel of a metric: `X` are floats, of which `dtype` need not be that of the result."""
-
-    X: Array
-    metric: str
-    dtype: Dtype
-    weights: Array | None = None
-    p: float = 2.0
-    factor: float = 1.0
-    missing: bool = False
-    threads: int | None = None
-
-    @property
-    def n(self) -> int:
-        """How many rows there are."""
-        return len(self.X)
-
-    def __call__(self, rows: slice, columns: slice) -> Array:
-        """Distances in the dtype of the result."""
-        here, there = span(rows, self.n), span(columns, self.n)
-        block = np.empty((len(here), len(there)), self.dtype)
-        threads = resolve_threads(self.threads, block.nbytes * self.X.shape[1])
-        _core.distances(
-            self.metric, self.X[rows], self.X[columns], block, self.weights, self.p, self.factor,
-            self.missing, threads,
-        )  # fmt: skip
-        return settled(block, here, there)
-
-
-@dataclass(frozen=True)
-class Bits:
-    """Blocks of a formula of counts, of rows of bits in words of 64."""
-
-    words: Array
-    features: int
-    metric: str
-    dtype: Dtype
-    threads: int | None = None
-
-    @classmethod
-    def of(cls, X: Array, metric: str, dtype: Dtype) -> Bits:
-        """Of truth values."""
-        n, features = X.shape
-        packed = np.zeros((n, -(-features // 64) * 8), np.uint8)
-        packed[:, : -(-features // 8)] = np.packbits(X, axis=1, bitorder="little")
-        return cls(packed.view(np.uint64), features, metric, dtype)
-
-    @property
-    def n(self) -> int:
-        """How many rows there are."""
-        return len(self.words)
-
-    def __call__(self, rows: slice, columns: slice) -> Array:
-        """Distances in the dtype of the result."""
-        here, there = span(rows, self.n), span(columns, self.n)
-        block = np.empty((len(here), len(there)), self.dtype)
-        threads = resolve_threads(self.threads, block.nbytes)
-        args = self.words[rows], self.words[columns], self.features, block, threads
-        _core.dissimilarities(self.metric, *args)
-        return settled(block, here, there)
-
-
-@dataclass(frozen=True)
-class Sphere:
-    """Blocks of angles between points of latitude and longitude, in radians.
-
-    h = sin^2(dphi / 2) + cos(phi) cos(phi') sin^2(dlambda / 2), and what is left to 1 by a sum of squares, so
-    that neither near points nor opposite ones lose digits.
-    """
-
-    X: Array  # float64
-    dtype: Dtype
-
-    @property
-    def n(self) -> int:
-        """How many points there are."""
-        return len(self.X)
-
-    def __call__(self, rows: slice, columns: slice) -> Array:
-        """Angles in the dtype of the result."""
-        a, b = self.X[rows, None] / 2, self.X[None, columns] / 2
-        apart, across = np.moveaxis(np.sin(a - b) ** 2, -1, 0)
-        both = np.cos(2 * a[..., 0]) * np.cos(2 * b[..., 0])
-        near = apart + both * across
-        far = (1 - apart) * (1 - across) + np.sin(a[..., 0] + b[..., 0]) ** 2 * across
-        angles = 2 * np.arctan2(np.sqrt(near), np.sqrt(far))
-        return settled(angles.astype(self.dtype, copy=False), span(rows, self.n), span(columns, self.n))
-
-
-@dataclass(frozen=True)
-class Function:
-    """Blocks by a function of two rows, the one that comes first in X first."""
-
-    X: Array
-    function: Callable[[Array, Array], float]
-    dtype: Dtype
-
-    @property
-    def n(self) -> int:
-        """How many rows there are."""
-        return len(self.X)
-
-    def __call__(self, rows: slice, columns: slice) -> Array:
-        """One call a pair; pairs of which both orders are wanted are computed once."""
-        here, there = span(rows, self.n), span(columns, self.n)
-        block = np.zeros((len(here), len(there)), self.dtype)
-        known = set(here) & set(there)
-        for a, i in enumerate(here):
-            for b, j in enumerate(there):
-                if i < j or (i > j and not (i in known and j in known)):
-                    block[a, b] = self._distance(min(i, j), max(i, j))
-        for i in known:
-            for j in known:
-                if i > j:
-                    block[i - here.start, j - there.start] = block[j - here.start, i - there.start]
-        return block
-
-    def _distance(self, i: int, j: int) -> float:
-        found = self.function(self.X[i], self.X[j])
-        try:
-            return float(found)
-        except (TypeError, ValueError):
-            raise TypeError(
-                f"metric gave {found!r} of rows {i} and {j}: a distance is one real number"
-            ) from None
-
-
-# ---------------------------------------------------------------- what X holds
-
-
-def pieces(X: Array) -> Iterator[tuple[int, Array]]:
-    """(first row, rows), some at a time."""
-    height = max(1, NUMBERS // max(1, X.shape[1]))
-    for start in range(0, len(X), height):
-        yield start, X[start : start + height]
-
-
-def within(X: Array, least: float, most: float) -> bool:
-    """Whether every number is zero or of a size between these."""
-    for _, piece in pieces(X):
-        size = np.abs(piece)
-        inside = (size <= most) & ((size >= least) | (size == 0))
-        if not (inside | np.isnan(size)).all():
-            return False
-    return True
-
-
-def is_mild(rows: Rows, w: Array | None, least: float, most: float) -> bool:
-    """Whether kernels need not look out for what leaves the range of double; float32 cannot."""
-    if w is not None and not within(w[None], 2.0**-100, 2.0**100):
-        return False
-    return rows.X.dtype in (SINGLE, bool) or within(rows.X, least, most)
-
-
-def weights_of(rows: Rows, w: Any) -> tuple[Rows, Array | None]:
-    """The weights, and the columns that have one."""
-    if w is None:
-        return rows, None
-    w = numbers_for("w", w, (rows.X.shape[1],))
-    if (w < 0).any():
-        at = int(np.argmax(w < 0))
-        raise ValueError(f"w[{at}] is {w[at]:g}: weights are zero or positive")
-    if not w.all():
-        rows = rows._replace(X=np.ascontiguousarray(rows.X[:, w > 0]))
-        w = w[w > 0]
-    return rows, w
-
-
-def numbers_for(name: str, value: Any, shape: tuple[int, ...]) -> Array:
-    """An argument of finite real numbers, in double."""
-    array = as_array(value, name)
-    if family(array.dtype) not in "biuf":
-        raise TypeError(f"{name} holds {array.dtype}: real numbers are needed")
-    if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}, and X has {shape[0]} columns: {shape} fits")
-    array = np.ascontiguousarray(array, DOUBLE)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} holds nan or an infinity: finite numbers are needed")
-    return array
 
 
 # ---------------------------------------------------------------- metrics by kernels
@@ -364,28 +149,6 @@ def seuclidean(rows: Rows, parameters: Parameters) -> Block:
     return powers(rows._replace(X=X), 1 / V, 2.0)
 
 
-def exponents(X: Array) -> Array:
-    """Of the power of two above each column."""
-    largest = np.zeros(X.shape[1])
-    for _, piece in pieces(X):
-        largest = np.fmax(largest, np.nanmax(np.abs(piece), axis=0, initial=0))
-    return np.frexp(largest)[1]
-
-
-def variances(X: Array) -> Array:
-    """Of columns, with n - 1 below and without what is NaN; 1 where there is no pair to tell apart."""
-    if len(X) < 2:
-        return np.ones(X.shape[1])
-    count, total, squares = np.zeros((3, X.shape[1]))
-    for _, piece in pieces(X):
-        count += (~np.isnan(piece)).sum(axis=0)
-        total += np.nansum(piece, axis=0, dtype=DOUBLE)
-    mean = total / np.maximum(count, 1)
-    for _, piece in pieces(X):
-        squares += np.nansum((piece - mean) ** 2, axis=0)
-    return squares / np.maximum(count - 1, 1)
-
-
 def mahalanobis(rows: Rows, parameters: Parameters) -> Block:
     """Euclidean of (X - mean) L, where L L^T = VI."""
     X = rows.numbers().astype(DOUBLE)
@@ -408,7 +171,7 @@ def whitened(X: Array) -> Array:
     n, m = X.shape
     if n <= m and n > 1:
         raise ValueError(
-            f"X has {n} rows and {m} columns, so their covariance is singular: {m + 1} rows are needed, or VI="
+            f"X has {n} rows and {m} columns, so their covariance is singular: pass VI=, or {m + 1} rows"
         )
     if n < 2 or not m:
         return X
@@ -472,7 +235,8 @@ def haversine(rows: Rows, parameters: Parameters) -> Block:
     """Two columns: latitude and longitude."""
     if rows.X.shape[1] != 2:
         raise ValueError(
-            f"X has {rows.X.shape[1]} columns, and metric 'haversine' takes two: latitude and longitude in radians"
+            f"X has {rows.X.shape[1]} columns, and metric 'haversine' takes two: latitude and longitude, in "
+            f"radians"
         )
     return Sphere(rows.numbers().astype(DOUBLE, copy=False), rows.dtype)
 
@@ -587,69 +351,7 @@ def wanted_dtype(dtype: Any) -> Dtype | None:
     if dtype is None:
         return None
     found = np.dtype(dtype)
-    if found not in (SINGLE, DOUBLE):
-        raise TypeError(f"dtype must be float32 or float64, not {found}: distances are made in these")
-    return found
-
-
-def opened(X: Any) -> Array:
-    """X as a matrix of real numbers."""
-    try:
-        array = as_array(X, "X", floats=True)
-    except TypeError as reason:
-        if is_frame(X):
-            raise TypeError(f"{reason}; metric='gower' compares columns of text too") from None
-        raise
-    if array.ndim != 2:
-        raise ValueError(
-            f"X has shape {array.shape}: it must be a matrix, (rows, columns), whose rows are compared"
-        )
-    kind = family(array.dtype)
-    if kind == "c":
-        raise TypeError(
-            f"X holds {array.dtype}, and distances are of real numbers: X.view(float) has both parts"
-        )
-    if kind in "mM":
-        raise TypeError(
-            f"X holds {array.dtype}, and dates and times have no distances: astype(np.int64) first"
-        )
-    return array
-
-
-def check_finite(array: Array, X: Any, *, allowed: bool) -> bool:
-    """Whether NaN is in it, where that is allowed; ValueError for the first infinity, or NaN where it is not."""
-    if family(array.dtype) != "f":
-        return False
-    some = False
-    for start, piece in pieces(array):
-        numbers = np.asarray(piece, SINGLE) if piece.dtype.itemsize < 4 else piece
-        odd = ~np.isfinite(numbers)
-        if not odd.any():
-            continue
-        some = True
-        if allowed:
-            odd &= ~np.isnan(numbers)
-            if not odd.any():
-                continue
-        i, j = map(int, np.argwhere(odd)[0])
-        number = float(numbers[i, j])
-        way = "fill it, or leave the row out"
-        if np.isnan(number):
-            way = "fill it, or pass missing='pairwise'"
-        raise ValueError(f"X holds {number} in {place(X, start + i, j)}: {way}")
-    return some
-
-
-def place(X: Any, row: int, column: int) -> str:
-    """A row and a column in words, with their labels."""
-    words = []
-    for axis, (name, at) in enumerate((("row", row), ("column", column))):
-        labels = labels_of(X, axis)
-        label = "" if labels is None or labels[at] == at else f" ({labels[at]!r})"
-        words.append(f"{name} {at}{label}")
-    return ", ".join(words)
-
-
-def with_threads(block: Block, threads: int | None) -> Block:
-    """The same block, by so many threads."""
-    return replace(block, threads=threads) if isinstance(block, Kernel | Bits) else block
+    for fits in (SINGLE, DOUBLE):
+        if found == fits:
+            return fits
+    raise TypeError(f"dtype must be float32 or float64, not {found}: distances are made in these")
