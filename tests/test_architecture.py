@@ -76,7 +76,7 @@ INSIDE = {
         ("data",),
     ),
     "results": (("making",), ("result",)),
-    "pairwise": (("similarities",), ("sparse_rows", "dense_rows"), ("rows",)),
+    "pairwise": (("similarities",), ("sparse_rows", "dense_rows"), ("products", "rows")),
     "counts": (("codes",),),
     "linalg": (
         ("spectral",),
