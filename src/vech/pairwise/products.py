@@ -59,12 +59,12 @@ class Products:
 
     def __call__(self, rows: slice, columns: slice) -> Array:
         """The block; (i, j) and (j, i) have the same bits."""
-        rows, columns = (slice(*side.indices(self.n)[:2]) for side in (rows, columns))
+        rows, columns = (slice(*side.indices(self.n)) for side in (rows, columns))
         if columns.start < rows.start:
             return self(columns, rows).T
         block = self.products(rows, columns)
         rest = self.times, LEAST, self.most, self.root, 1 / self.scale
-        doubtful = _core.finish(block, self.own[rows], self.own[columns], *rest)
+        doubtful = np.asarray(_core.finish(block, self.own[rows], self.own[columns], *rest))
         if doubtful.size:
             block.reshape(-1)[doubtful] = self.apart(doubtful, rows, columns)
         if rows == columns:
@@ -259,7 +259,7 @@ def _power(sizes: Float, mild: int, largest: int = 1020) -> Float:
 
 def _squares(blocks: Euclidean, rows: slice) -> Array:
     x = blocks.near(rows, slice(None)).astype(np.float64, copy=False)
-    return np.einsum("ij,ij->i", x, x).astype(blocks.dtype)
+    return np.asarray(np.einsum("ij,ij->i", x, x), blocks.dtype)
 
 
 def _groups(X: Array) -> Iterator[slice]:
