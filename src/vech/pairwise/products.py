@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +25,9 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Products:
-    """Blocks of distances own_i + own_j - times p_ij, of the products p of rows `near` the origin."""
+    """Blocks of distances own_i + own_j - times p_ij, of products p, or by differences."""
 
-    X: Array
-    own: Array
+    own: Array  # of the dtype of the distances
 
     times = 2.0
     most = np.inf
@@ -38,19 +37,15 @@ class Products:
     @property
     def n(self) -> int:
         """How many rows there are."""
-        return len(self.X)
+        return len(self.own)
 
     @property
     def dtype(self) -> Dtype:
-        """Of X, and of the distances."""
-        return self.X.dtype
+        """Of the distances."""
+        return self.own.dtype
 
-    def near(self, rows: slice, columns: slice) -> Array:
-        """Rows to multiply, in X's dtype."""
-        raise NotImplementedError
-
-    def exact(self, rows: slice, columns: slice) -> Array:
-        """The same rows to subtract from each other."""
+    def products(self, rows: slice, columns: slice) -> Array:
+        """The products of rows, each with each."""
         raise NotImplementedError
 
     def apart(self, pairs: NDArray[np.int64], rows: slice, columns: slice) -> Float:
@@ -72,21 +67,24 @@ class Products:
             np.fill_diagonal(block, 0)
         return block
 
+
+@dataclass(frozen=True)
+class Rows(Products):
+    """Of the rows of a full matrix: their inner products by BLAS."""
+
+    X: Array
+
+    def near(self, rows: slice, columns: slice) -> Array:
+        """Rows to multiply, in X's dtype."""
+        raise NotImplementedError
+
+    def exact(self, rows: slice, columns: slice) -> Array:
+        """The same rows to subtract from each other."""
+        raise NotImplementedError
+
     def products(self, rows: slice, columns: slice) -> Array:
-        """The inner products of rows near the origin, each with each."""
-        block = None
-        with np.errstate(over="ignore", invalid="ignore"):
-            for piece in _pieces(self.X.shape[1]):
-                left, right = self.near(rows, piece), self.near(columns, piece)
-                if np.may_share_memory(left, right):
-                    right = right.copy()  # NumPy would take a routine that adds in another order
-                more = left @ right.T
-                block = more if block is None else np.add(block, more, out=block)
-        return (
-            np.zeros((rows.stop - rows.start, columns.stop - columns.start), self.dtype)
-            if block is None
-            else block
-        )
+        """The inner products of rows, each with each."""
+        return inner_products(self.near, self.X.shape[1], rows, columns)
 
     def squares(self, pairs: NDArray[np.int64], rows: slice, columns: slice, scale: float = 1.0) -> Float:
         """The squared differences of pairs times the square of `scale`, in double."""
@@ -98,7 +96,7 @@ class Products:
 
 
 @dataclass(frozen=True)
-class Euclidean(Products):
+class Euclidean(Rows):
     """|x - y|, or its square."""
 
     centre: Array | None
@@ -130,7 +128,7 @@ class Euclidean(Products):
 
 
 @dataclass(frozen=True)
-class Directions(Products):
+class Directions(Rows):
     """1 - cos of the angle between rows, or between what is left of them without their means."""
 
     power: Float | None  # of two, by row, for rows whose squares double cannot hold
@@ -165,10 +163,10 @@ def euclidean(X: Array, squared: bool = False) -> Euclidean:
     on one side: 2 sqrt(m) eps is seldom exceeded. Identical rows are at distance 0.
     """
     scale, centre = _place(np.asarray(X[:: -(-len(X) // SAMPLES) or 1]))
-    blocks = Euclidean(X, np.zeros(0, X.dtype), centre, scale, not squared)
+    blocks = Euclidean(np.zeros(0, X.dtype), X, centre, scale, not squared)
     with np.errstate(over="ignore", invalid="ignore"):
         own = [_squares(blocks, rows) for rows in _groups(X)]
-    return Euclidean(X, np.concatenate(own or [blocks.own]), centre, scale, not squared)
+    return replace(blocks, own=np.concatenate(own or [blocks.own]))
 
 
 def cosine(X: Array) -> Directions:
@@ -190,6 +188,20 @@ def correlation(X: Array) -> Directions:
     direction: they are at distance 1 from all others (SciPy and scikit-learn: nan).
     """
     return _directions(X, centred=True)
+
+
+def inner_products(near: Callable[[slice, slice], Array], m: int, rows: slice, columns: slice) -> Array:
+    """The inner products of rows of m columns, by BLAS, some columns at a time."""
+    block = None
+    with np.errstate(over="ignore", invalid="ignore"):
+        for piece in _pieces(m):
+            left, right = near(rows, piece), near(columns, piece)
+            if np.may_share_memory(left, right):
+                right = right.copy()  # NumPy would take a routine that adds in another order
+            more = left @ right.T
+            block = more if block is None else np.add(block, more, out=block)
+    assert block is not None
+    return block
 
 
 def _directions(X: Array, centred: bool) -> Directions:
@@ -214,7 +226,7 @@ def _directions(X: Array, centred: bool) -> Directions:
         known = squares > 0
         factor[rows][known] = 1 / np.sqrt(squares[known])
     own = np.full(n, 0.5, X.dtype)
-    return Directions(X, own, None if (power == 1).all() else power, means, factor)
+    return Directions(own, X, None if (power == 1).all() else power, means, factor)
 
 
 def _centred(
@@ -259,7 +271,7 @@ def _power(sizes: Float, mild: int, largest: int = 1020) -> Float:
 
 def _squares(blocks: Euclidean, rows: slice) -> Array:
     x = blocks.near(rows, slice(None)).astype(np.float64, copy=False)
-    return np.asarray(np.einsum("ij,ij->i", x, x), blocks.dtype)
+    return np.asarray(np.einsum("ij,ij->i", x, x), blocks.X.dtype)
 
 
 def _groups(X: Array) -> Iterator[slice]:
@@ -270,5 +282,5 @@ def _groups(X: Array) -> Iterator[slice]:
 
 
 def _pieces(columns: int) -> Iterator[slice]:
-    for first in range(0, columns, PIECE):
+    for first in range(0, max(1, columns), PIECE):
         yield slice(first, min(first + PIECE, columns))
