@@ -88,7 +88,7 @@ INSIDE = {
         ("distances", "similarities"),
         ("metrics",),
         ("sparse_rows", "dense_rows", "tiles"),
-        ("points", "rows"),
+        ("points", "products", "rows"),
     ),
     "cluster": (("density", "medoids", "silhouette"), ("arguments", "extraction")),
     "counts": (("codes",),),
