@@ -41,9 +41,8 @@ VECH_INLINE Doubles larger_size(Doubles a, Doubles b) {
 
 // What the end of a pass may know.
 struct Ends {
-    double total, p, factor;
-    Doubles present;  // the weight of features that both rows have
-    VECH_INLINE Doubles share() const { return total / present; }
+    double p, factor;
+    Doubles present, share;  // the weight of features that both rows have, and that of all over it
 };
 
 struct Light {  // cheap for each feature: four rows of X at a time
@@ -65,7 +64,7 @@ struct cityblock : Light {
     VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
         sum[0] = plus(w[0], size_of(x[0] - y[0]), sum[0]);
     }
-    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share(); }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share; }
 };
 
 // max |x - y|
@@ -84,10 +83,10 @@ struct sqeuclidean : Light {
         const Doubles d = x[0] - y[0];
         sum[0] = plus(w[0], (d * d), sum[0]);
     }
-    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share(); }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share; }
 };
 struct euclidean : sqeuclidean {
-    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return root(sum[0] * ends.share()); }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return root(sum[0] * ends.share); }
 };
 
 // (sum |x - y|^p)^(1/p), as m (sum (|x - y| / m)^p)^(1/p) with the largest difference m: no power leaves the range.
@@ -113,7 +112,7 @@ struct minkowski : Scaled {
         }
     }
     VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) {
-        const Doubles of = sum[3] * ends.share();
+        const Doubles of = sum[3] * ends.share;
         Doubles grown;
         if (ends.p >= 1) {
             grown = only(of > 0.0, exp(log(choose(of > 0.0, of, all(1.0))) / ends.p));
@@ -134,7 +133,7 @@ struct euclidean_wide : Scaled {
         }
     }
     VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) {
-        return sum[0] * root(sum[3] * ends.share()) * ends.factor;
+        return sum[0] * root(sum[3] * ends.share) * ends.factor;
     }
 };
 
@@ -155,7 +154,7 @@ struct canberra : Medium {
         const Doubles right = plus(over[2], under[3], over[3] * under[2]), below_right = under[2] * under[3];
         sum[0] += plus(left, below_right, right * below_left) / (below_left * below_right);
     }
-    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share(); }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share; }
 };
 struct canberra_wide : Medium {
     template <int, class W>
@@ -165,7 +164,7 @@ struct canberra_wide : Medium {
         const Doubles size = size_of(a) + size_of(b);
         sum[0] = plus(w[0], (size_of(a - b) / choose(size > 0.0, size, all(1.0))), sum[0]);
     }
-    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share(); }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share; }
 };
 
 // sum |x - y| / sum |x + y|
@@ -334,7 +333,7 @@ class Walk {
         pass<0>(x, y, w, sum, present);
         for (int r = 0; r < Of::rows; ++r)
             for (int v = 0; v < Of::vectors; ++v) {
-                const Ends ends{total_, job_.p, job_.factor, present[r][v]};
+                const auto ends = ends_of(present[r][v]);
                 auto distance = Of::end(sum[r][v], ends);
                 if (knows == Knows::missing) distance = choose(ends.present > 0.0, distance, 0.0 / ends.present);
                 store(out + r * span + v * lanes, distance);
@@ -368,10 +367,13 @@ class Walk {
                     }
                 }
             for (int r = 0; r < Of::rows; ++r)
-                for (int v = 0; v < Of::vectors; ++v)
-                    Of::template next<number>(sum[r][v], {total_, job_.p, job_.factor, present[r][v]});
+                for (int v = 0; v < Of::vectors; ++v) Of::template next<number>(sum[r][v], ends_of(present[r][v]));
             pass<number + 1>(x, y, w, sum, present);
         }
+    }
+
+    VECH_INLINE Ends ends_of(Doubles present) const {
+        return {job_.p, job_.factor, present, knows == Knows::missing ? total_ / present : all(1)};
     }
 
     template <int number, class W>

@@ -1,6 +1,5 @@
 """Distances of every metric: SciPy's pdist and scikit-learn on ordinary rows; what X and arguments may be."""
 
-import re
 import warnings
 
 import numpy as np
@@ -9,7 +8,6 @@ from scipy.spatial import distance
 from scipy.spatial.distance import pdist
 
 import cases
-import vech
 from vech.pairwise import distances
 from vech.pairwise.metrics import METRICS, NAMES, block_of
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
-
-import numpy as np
 
 from vech.frames import labels_of
 from vech.layouts.dialects import AnyLayout
 from vech.packed.packed import Packed
 from vech.pairwise.metrics import block_of, named
-from vech.pairwise.tiles import with_threads
+from vech.pairwise.tiles import arrays_of, with_threads
 from vech.results.making import Progress, Wanted, make
 
 
@@ -111,11 +108,12 @@ def distances(
     """
     block = block_of(X, metric, p=p, V=V, VI=VI, w=w, missing=missing, dtype=dtype)
     what = {"function": "distances", "metric": _name(metric), "p": float(p), "missing": missing}
-    data = {f.name: held for f in fields(block) if isinstance(held := getattr(block, f.name), np.ndarray)}  # type: ignore[arg-type]
     wanted = Wanted(layout, out, resume, executor, threads, progress)
     block = with_threads(block, threads if executor is None else threads or 1)
     labels = labels_of(X, 0)
-    return make(block, block.n, block.dtype, wanted, labels=labels, implied=0, what=what, data=data)
+    return make(
+        block, block.n, block.dtype, wanted, labels=labels, implied=0, what=what, data=arrays_of(block)
+    )
 
 
 def _name(metric: Any) -> str:

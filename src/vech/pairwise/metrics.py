@@ -12,6 +12,7 @@ import numpy as np
 from vech.arrays import Array, Dtype, family
 from vech.frames import as_sparse, is_sparse
 from vech.moves.packing import pack
+from vech.pairwise import products
 from vech.pairwise.points import (
     DOUBLE,
     SINGLE,
@@ -24,7 +25,7 @@ from vech.pairwise.points import (
     variances,
     weights_of,
 )
-from vech.pairwise.tiles import Bits, Block, Function, Kernel, Sphere
+from vech.pairwise.tiles import Bits, Block, Function, Kernel, Sphere, rounded
 
 MILD = (2.0**-450, 2.0**500)  # numbers whose differences have squares in the range of double
 QUOTIENTS = (2.0**-200, 2.0**200)  # of which four, and their product, stay in it
@@ -107,13 +108,22 @@ def braycurtis(rows: Rows, parameters: Parameters) -> Block:
 
 
 def euclidean(rows: Rows, parameters: Parameters) -> Block:
-    """Square roots of `sqeuclidean`, at any scale."""
+    """By products; by the kernel where columns have weights or are missing."""
     rows, w = weights_of(rows, parameters.w)
     return powers(rows, w, 2.0)
 
 
+def sqeuclidean(rows: Rows, parameters: Parameters) -> Block:
+    """The squares of `euclidean`."""
+    if parameters.w is None and not rows.missing:
+        return rounded(products.euclidean(rows.numbers(), squared=True), rows.dtype)
+    return by_kernel("sqeuclidean")(rows, parameters)
+
+
 def powers(rows: Rows, w: Array | None, p: float) -> Block:
     """(sum of w |x - y|^p)^(1/p) by the kernel that the range of numbers and p ask for."""
+    if p == 2 and w is None and not rows.missing:
+        return rounded(products.euclidean(rows.numbers()), rows.dtype)
     if p == 2 and is_mild(rows, w, *MILD):
         return Kernel(rows.numbers(), "euclidean", rows.dtype, w, missing=rows.missing)
     largest = 1.0 if w is None or not w.size else float(w.max())
@@ -203,17 +213,36 @@ def half_of(VI: Array, scale: Array) -> Array:
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
 
 
-def angle(name: str) -> Callable[[Rows, Parameters], Block]:
-    """A metric of directions, which a factor of each row does not change."""
+def cosine(rows: Rows, parameters: Parameters) -> Block:
+    """By products, of rows times the roots of weights; by the kernel where columns are missing."""
+    rows, w = weights_of(rows, parameters.w)
+    if rows.missing:
+        return angle("cosine", rows, w)
+    X = rows.numbers() if w is None else rows.numbers() * np.sqrt(w)
+    return rounded(products.cosine(X), rows.dtype)
 
-    def make(rows: Rows, parameters: Parameters) -> Block:
-        rows, w = weights_of(rows, parameters.w)
-        X = rows.numbers()
-        if not is_mild(rows, None, *MILD):
-            X = np.ldexp(X, -exponents(X.T)[:, None])
-        return Kernel(X, name, rows.dtype, None if w is None else w / w.max(), missing=rows.missing)
 
-    return make
+def correlation(rows: Rows, parameters: Parameters) -> Block:
+    """The same without the mean of each row."""
+    rows, w = weights_of(rows, parameters.w)
+    if rows.missing:
+        return angle("correlation", rows, w)
+    X = rows.numbers()
+    if w is None:
+        return rounded(products.correlation(X), rows.dtype)
+    X = np.ldexp(X.astype(DOUBLE), -exponents(X.T)[:, None] - 1)
+    for _ in range(2):  # of constant rows nothing is left, and of others no part of the mean
+        X -= X[:, :1]
+        X -= (X @ (w / w.sum()))[:, None]
+    return rounded(products.cosine(X * np.sqrt(w)), rows.dtype)
+
+
+def angle(name: str, rows: Rows, w: Array | None) -> Block:
+    """By the kernel, of rows of ordinary size: a factor of a row does not change its direction."""
+    X = rows.numbers()
+    if not is_mild(rows, None, *MILD):
+        X = np.ldexp(X, -exponents(X.T)[:, None])
+    return Kernel(X, name, rows.dtype, None if w is None else w / w.max(initial=0), missing=rows.missing)
 
 
 def jensenshannon(rows: Rows, parameters: Parameters) -> Block:
@@ -243,7 +272,7 @@ def haversine(rows: Rows, parameters: Parameters) -> Block:
 
 TABLE = (
     Metric("euclidean", euclidean, ("euclid", "eu", "e", "l2"), ("w",), missing=True, sparse=True),
-    Metric("sqeuclidean", by_kernel("sqeuclidean"), ("sqe", "sqeuclid"), ("w",), missing=True, sparse=True),
+    Metric("sqeuclidean", sqeuclidean, ("sqe", "sqeuclid"), ("w",), missing=True, sparse=True),
     Metric("seuclidean", seuclidean, ("se", "s"), ("V",), missing=True),
     Metric("mahalanobis", mahalanobis, ("mahal", "mah"), ("VI",)),
     Metric("minkowski", minkowski, ("mi", "m", "pnorm"), ("p", "w"), missing=True),
@@ -258,8 +287,8 @@ TABLE = (
     Metric("chebyshev", chebyshev, ("chebychev", "cheby", "cheb", "ch"), ("w",), missing=True),
     Metric("canberra", canberra, (), ("w",), missing=True),
     Metric("braycurtis", braycurtis, (), ("w",), missing=True),
-    Metric("cosine", angle("cosine"), ("cos",), ("w",), missing=True, sparse=True),
-    Metric("correlation", angle("correlation"), ("co",), ("w",), missing=True),
+    Metric("cosine", cosine, ("cos",), ("w",), missing=True, sparse=True),
+    Metric("correlation", correlation, ("co",), ("w",), missing=True),
     Metric("jensenshannon", jensenshannon, ("js",)),
     Metric("hamming", hamming, ("matching", "hamm", "ha", "h"), ("w",), missing=True),
     Metric("jaccard", of_truth("jaccard"), ("jacc", "ja", "j"), ("w",), truth=True, sparse=True),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -103,6 +103,29 @@ class Bits:
 
 
 @dataclass(frozen=True)
+class Rounded:
+    """Blocks of another dtype, rounded."""
+
+    block: Block
+    dtype: Dtype
+
+    @property
+    def n(self) -> int:
+        """How many rows there are."""
+        return self.block.n
+
+    def __call__(self, rows: slice, columns: slice) -> Array:
+        """Distances in the dtype of the result."""
+        with np.errstate(over="ignore"):
+            return self.block(rows, columns).astype(self.dtype)
+
+
+def rounded(block: Block, dtype: Dtype) -> Block:
+    """The block in this dtype."""
+    return block if block.dtype == dtype else Rounded(block, dtype)
+
+
+@dataclass(frozen=True)
 class Sphere:
     """Blocks of angles between points of latitude and longitude, in radians.
 
@@ -165,6 +188,14 @@ class Function:
             raise TypeError(
                 f"metric gave {found!r} of rows {i} and {j}: a distance is one real number"
             ) from None
+
+
+def arrays_of(block: Any) -> dict[str, Array]:
+    """What a block holds, by its names: all that its distances depend on beside parameters."""
+    if isinstance(block, Rounded):
+        return arrays_of(block.block)
+    held = {field.name: getattr(block, field.name) for field in fields(block)}
+    return {name: value for name, value in held.items() if isinstance(value, np.ndarray)}
 
 
 def with_threads(block: Block, threads: int | None) -> Block:
