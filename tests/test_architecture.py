@@ -84,7 +84,7 @@ INSIDE = {
         ("journal", "wanted"),
         ("identity",),
     ),
-    "pairwise": (("similarities",), ("sparse_rows", "dense_rows"), ("rows",)),
+    "pairwise": (("similarities", "blocks"), ("sparse_rows", "dense_rows"), ("rows",)),
     "counts": (("codes",),),
     "linalg": (
         ("spectral",),

@@ -58,6 +58,8 @@ class Result:
                 f"layout {self.layout.name} stores no diagonal, and here it is needed{ones}: choose another, "
                 f"such as 'vech'"
             )
+        numbers = np.broadcast_to(np.zeros((), self.dtype), self.layout.length(p))
+        described = Packed(numbers, self.layout, kind=self.kind, labels=labels)  # refuses what does not fit
         check_progress(wanted.progress)
         self.executor = executor_of(wanted.executor)
         self.plain: Layout = self.layout.plain
@@ -67,7 +69,7 @@ class Result:
         self.file: File | None = None
         path = wanted.path()
         if path is not None:
-            made = self._made(what or {}, data or {})
+            made = _made(described, what or {}, data or {})
             length = self.plain.length(p)
             self.file = File(path, self.dtype, length, made, resume=bool(wanted.resume))
             if not self.is_complete:
@@ -81,16 +83,6 @@ class Result:
         if not direct:
             check_memory(self.plain.length(p) * self.dtype.itemsize, "give out= a path, or a memory map")
         self.half = np.asarray(out) if direct else np.empty(self.plain.length(p), self.dtype)
-
-    def _made(self, what: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-        """What the half is made of, for its file; an error for labels and layouts that no file keeps."""
-        numbers = np.broadcast_to(np.zeros((), self.dtype), self.layout.length(self.p))
-        described = json.loads(
-            describe_half(Packed(numbers, self.layout, kind=self.kind, labels=self.labels))
-        )
-        if "labels" in described:
-            described["labels"] = digest_of(json.dumps(described["labels"]).encode())
-        return identity(described | dict(what), data)
 
     @property
     def is_complete(self) -> bool:
@@ -163,3 +155,11 @@ class Result:
         elif out is not None and not np.shares_memory(half, out):
             out[...] = half
         return Packed(half if out is None else out, self.layout, kind=kind, labels=self.labels)
+
+
+def _made(store: Packed, what: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a half is made of, for its file; an error for labels and layouts that no file keeps."""
+    described = json.loads(describe_half(store))
+    if "labels" in described:
+        described["labels"] = digest_of(json.dumps(described["labels"]).encode())
+    return identity(described | dict(what), data)
