@@ -71,7 +71,7 @@ INSIDE = {
     "covariance": (
         ("stream", "spectrum", "shrinkage"),
         ("gerber", "sample"),
-        ("agreement", "kendall"),
+        ("agreement", "kendall", "products"),
         ("incomplete", "weighted"),
         ("medians", "moments", "ranks", "spread"),
         ("data",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,6 @@ from vech.arrays import Array, as_array, check_progress, family
 from vech.cluster.arguments import at_least, number
 from vech.cluster.extraction import clusters, single_linkage
 from vech.dissimilarities import as_distances, memory_of_row, panels, row, working
-from vech.packed.packed import Packed
 from vech.store import Store
 
 Progress = Callable[[int, int | None], object]
