@@ -49,7 +49,7 @@ def as_distances(S: Any, task: str, name: str = "S") -> Store:
 def panels(S: Store, threads: int | None = None) -> Iterator[tuple[int, Array]]:
     """Rows of a store of distances, many at a time, to compute with: the first one's number, and the rows.
 
-    They lie in memory that the next ones take.
+    They lie in memory that is the caller's until the next ones take it.
     """
     height = max(1, min(S.n, PANEL_BYTES // max(1, S.n * S.dtype.itemsize)))
     panel = np.empty((height, S.n), S.dtype)

@@ -1,18 +1,14 @@
 """Arguments that several functions of clusters take, checked."""
 
 import math
-import operator
 from typing import Any
+
+from vech.layouts.layout import as_integer
 
 
 def at_least(least: int, value: Any, name: str) -> int:
     """An integer of this size or more."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        found = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, not {value!r}") from None
+    found = as_integer(name, value)
     if found < least:
         raise ValueError(f"{name} is {found}, and must be at least {least}")
     return found

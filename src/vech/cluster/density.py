@@ -162,8 +162,8 @@ def hdbscan(
     Returns
     -------
     Hdbscan
-        Named tuple ``labels, probabilities, tree``, as scikit-learn's ``HDBSCAN(metric="precomputed")`` of the
-        same parameters finds them on the full matrix.
+        Named tuple ``labels, probabilities, tree``, as scikit-learn's ``HDBSCAN(metric="precomputed")`` with
+        the same parameters finds them on the full matrix.
 
     Raises
     ------
@@ -175,7 +175,8 @@ def hdbscan(
     Notes
     -----
     R. J. G. B. Campello, D. Moulavi, A. Zimek and J. Sander, "Hierarchical density estimates for data
-    clustering, visualization, and outlier detection", ACM TKDD 10, 2015; epsilon: C. Malzer and M. Baum, 2020.
+    clustering, visualization, and outlier detection", ACM TKDD 10, 2015; epsilon: C. Malzer and
+    M. Baum, 2020.
     Mutual reachability is ``max(core_i, core_j, d_ij)``; a minimum spanning tree of it comes by Prim's
     algorithm, which reads one row after the other. O(n^2) time, O(n) memory beside a panel of 4 MiB.
 
@@ -186,10 +187,10 @@ def hdbscan(
     Examples
     --------
     >>> from scipy.spatial.distance import pdist
-    >>> X = np.array([0.0, 1, 2.1, 3.3, 50, 51.4, 52.6, 90])[:, None]
+    >>> X = np.array([0.0, 1, 2.1, 3.3, 50, 51.4, 52.6, 200])[:, None]
     >>> found = hdbscan(vech.Packed(pdist(X), "condensed"), min_cluster_size=3, min_samples=2)
     >>> found.labels, found.probabilities.round(2)
-    (array([ 1,  1,  1,  1,  0,  0,  0, -1]), array([1.  , 1.  , 0.91, 0.91, 1.  , 1.  , 1.  , 0.  ]))
+    (array([ 0,  0,  0,  0,  1,  1,  1, -1]), array([1.  , 1.  , 1.  , 0.92, 1.  , 1.  , 1.  , 0.  ]))
     """
     check_progress(progress)
     at_least(2, min_cluster_size, "min_cluster_size")
@@ -229,7 +230,9 @@ def _weights(sample_weight: ArrayLike, S: Store) -> Array:
     frames.check_along(sample_weight, 0, S.labels, "sample_weight")
     weights = as_array(sample_weight, "sample_weight", floats=True)
     if weights.shape != (S.n,):
-        raise ValueError(f"sample_weight has shape {weights.shape}, and S has {S.n} rows: one number for each")
+        raise ValueError(
+            f"sample_weight has shape {weights.shape}, and S has {S.n} rows: one number for each"
+        )
     if family(weights.dtype) not in "biuf":
         raise TypeError(f"sample_weight must hold real numbers, not {weights.dtype}")
     for i in np.flatnonzero(~np.isfinite(weights))[:1]:
@@ -240,7 +243,7 @@ def _weights(sample_weight: ArrayLike, S: Store) -> Array:
 def _count(near: Array, weights: Array | None) -> Array:
     """How many neighbours each row has, or how much they weigh, summed as NumPy sums."""
     if weights is None:
-        return np.count_nonzero(near, axis=1)
+        return np.asarray(np.count_nonzero(near, axis=1))
     return np.array([weights[row].sum() for row in near])
 
 
@@ -248,7 +251,7 @@ def _grown(S: Store, eps: float, core: NDArray[np.bool_], report: Progress) -> N
     """The cluster of each row: each core that has none begins one, which all that it reaches joins."""
     labels = np.full(S.n, NOISE, np.int64)
     memory, count, done = memory_of_row(S), 0, S.n
-    for first in np.flatnonzero(core):
+    for first in np.flatnonzero(core).tolist():
         if labels[first] != NOISE:
             continue
         labels[first] = count
@@ -256,7 +259,7 @@ def _grown(S: Store, eps: float, core: NDArray[np.bool_], report: Progress) -> N
         while reached:
             near = np.flatnonzero((row(S, reached.pop(), memory) <= eps) & (labels == NOISE))
             labels[near] = count
-            reached.extend(near[core[near]])
+            reached += near[core[near]].tolist()
             done += near.size
             report(done, 2 * S.n)
         count += 1

@@ -60,7 +60,9 @@ def single_linkage(path: Integers, apart: Array) -> SingleLinkage:
     start, stop = list(range(n)), list(range(1, n + 1))
     beginning, ending = list(range(n)), list(range(n))  # the node that begins, or ends, at each place
     left, right = [], []
-    order = np.argsort(apart)  # as scikit-learn: with a stable sort a third of small trees have other clusters
+    order = np.argsort(
+        apart
+    )  # as scikit-learn: with a stable sort a third of small trees have other clusters
     for k, place in enumerate(order.tolist()):
         a, b = ending[place], beginning[place + 1]
         left.append(a)
@@ -90,7 +92,7 @@ def clusters(
 
 
 def condense(tree: SingleLinkage, smallest: int) -> Condensed:
-    """Walk down from the root: where a part is too small its rows fall out, where both parts last they part."""
+    """Down from the root: the rows of a part that is too small fall out, two that last are clusters."""
     n = len(tree.order)
     parent, birth, sizes = [NOBODY], [0.0], [n]
     cluster_of, nodes = {2 * n - 2: ROOT}, deque([2 * n - 2])
@@ -136,9 +138,7 @@ def condense(tree: SingleLinkage, smallest: int) -> Condensed:
     return Condensed(parent, birth, sizes, left_from, left_at, stability.tolist(), death)
 
 
-def excess_of_mass(
-    tree: Condensed, children: list[list[int]], single: bool, largest: int | None
-) -> set[int]:
+def excess_of_mass(tree: Condensed, children: list[list[int]], single: bool, largest: int | None) -> set[int]:
     """The clusters of which none holds another, and whose stabilities are the largest in sum."""
     best = list(tree.stability)
     sizes = list(tree.sizes)
