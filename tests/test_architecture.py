@@ -71,7 +71,7 @@ INSIDE = {
     "covariance": (
         ("stream", "spectrum", "shrinkage"),
         ("gerber", "sample"),
-        ("agreement", "kendall"),
+        ("agreement", "kendall", "products"),
         ("incomplete", "weighted"),
         ("medians", "moments", "ranks", "spread"),
         ("data",),
@@ -85,7 +85,7 @@ INSIDE = {
         ("identity",),
     ),
     "pairwise": (
-        ("distances", "similarities"),
+        ("blocks", "distances", "similarities"),
         ("metrics",),
         ("sparse_rows", "dense_rows", "tiles"),
         ("points", "products", "rows"),

@@ -1,9 +1,10 @@
-"""Distances and similarities between the rows of a matrix, straight to a store: each pair once."""
+"""Between the rows of data, straight to a store: each pair is computed once."""
 
+from vech.pairwise.blocks import from_blocks
 from vech.pairwise.distances import distances
 from vech.pairwise.similarities import cooccurrence, cosine, gram
 
-__all__ = ["cooccurrence", "cosine", "distances", "gram"]
+__all__ = ["cooccurrence", "cosine", "distances", "from_blocks", "gram"]
 
 
 def __dir__() -> list[str]:
