@@ -75,6 +75,7 @@ INSIDE = {
         ("medians", "moments", "ranks", "spread"),
         ("data",),
     ),
+    "cluster": (("linkage",), ("distances",)),
     "results": (("making",), ("result",)),
     "pairwise": (("similarities",), ("sparse_rows", "dense_rows"), ("rows",)),
     "counts": (("codes",),),
@@ -284,7 +285,7 @@ def test_layout_and_store_import_nothing_of_vech():
 def test_only_the_lower_layers_touch_the_core():
     assert {module.split(".")[0] for module, target, _ in ARROWS if target == "vech._core"} <= {
         "__init__",
-        *("layouts", "moves", "packed", "sparse", "counts", "covariance", "pairwise", "io"),
+        *("layouts", "moves", "packed", "sparse", "counts", "covariance", "pairwise", "cluster", "io"),
     }
 
 
