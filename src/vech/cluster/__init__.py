@@ -1,8 +1,21 @@
-"""Groups in a store of distances, which is left as it is."""
+"""Clusters of a store of distances, which is left as it is."""
 
+from vech.cluster.density import Dbscan, Hdbscan, dbscan, hdbscan
 from vech.cluster.linkage import linkage
+from vech.cluster.medoids import Medoids, medoids
+from vech.cluster.silhouette import Silhouette, silhouette
 
-__all__ = ["linkage"]
+__all__ = [
+    "Dbscan",
+    "Hdbscan",
+    "Medoids",
+    "Silhouette",
+    "dbscan",
+    "hdbscan",
+    "linkage",
+    "medoids",
+    "silhouette",
+]
 
 
 def __dir__() -> list[str]:
