@@ -7,6 +7,7 @@
 
 #include "core/codes.hpp"
 #include "core/gram.hpp"
+#include "core/linkage.hpp"
 #include "core/move.hpp"
 #include "core/parallel.hpp"
 #include "core/product.hpp"
@@ -33,7 +34,8 @@ namespace vech {
             kernel(multiply_sparse, Fault, const SparseProduct&, int threads, Watch&) \
                 kernel(panel, void, const Panel&, int threads, Watch&)                \
                     kernel(dot, double, const Numbers&, int threads, Watch&)          \
-                        kernel(largest, double, const Numbers&, int threads, Watch&)
+                        kernel(largest, double, const Numbers&, int threads, Watch&)  \
+                            kernel(link, void, Linkage&, Watch&)
 
 #define VECH_BITS(kernel)                                                                                           \
     kernel(scan, void, const Scan&, int threads, Watch&, Csr&)                                                      \
