@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not CORE.exists(), reason="the sources are not b
 LAYERS = (
     ("layout", "number"),
     ("change", "digest", "finish", "memory", "parallel", "text"),
-    ("runs", "move", "product", "codes", "table", "metrics"),
+    ("runs", "move", "product", "codes", "table", "linkage", "metrics"),
     ("sparse",),
     ("gram",),
     ("dispatch",),
@@ -25,9 +25,9 @@ LAYERS = (
     ("kernels/compress", "kernels/found", "kernels/rowwise", "kernels/strip"),
     ("kernels/pattern",),
     (
-        "kernels/cells", "kernels/codes", "kernels/columns", "kernels/finish", "kernels/gram", "kernels/metrics",
-        "kernels/mirror", "kernels/planes", "kernels/product", "kernels/scan", "kernels/sparse_product",
-        "kernels/symmetry",
+        "kernels/cells", "kernels/codes", "kernels/columns", "kernels/finish", "kernels/gram", "kernels/linkage",
+        "kernels/metrics", "kernels/mirror", "kernels/planes", "kernels/product", "kernels/scan",
+        "kernels/sparse_product", "kernels/symmetry",
     ),
     ("kernels/move",),
 )  # fmt: skip
