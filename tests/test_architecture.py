@@ -84,7 +84,7 @@ INSIDE = {
         ("journal", "wanted"),
         ("identity",),
     ),
-    "pairwise": (("similarities",), ("sparse_rows", "dense_rows"), ("products", "rows")),
+    "pairwise": (("similarities",), ("sparse_rows", "dense_rows", "sparse_distances"), ("products", "rows")),
     "cluster": (("density", "medoids", "silhouette"), ("arguments", "extraction")),
     "counts": (("codes",),),
     "linalg": (
