@@ -77,6 +77,8 @@ def test_rows_of_any_size_have_distances(size):
 def test_distances_that_no_number_holds_are_infinite():
     X = np.array([[1.7e308, 0], [-1.7e308, 0], [1e200, 0]])
     np.testing.assert_array_equal(euclidean(X)(slice(0, 1), slice(0, 3)), [[0, np.inf, 1.7e308 - 1e200]])
+    single = np.array([[3e30, 0], [0, 0]], np.float32)
+    np.testing.assert_array_equal(euclidean(single, True)(slice(0, 1), slice(1, 2)), [[np.inf]])
     np.testing.assert_array_equal(
         euclidean(X, squared=True)(slice(1, 3), slice(1, 3)), [[0, np.inf], [np.inf, 0]]
     )

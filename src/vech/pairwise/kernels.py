@@ -21,6 +21,7 @@ from vech.results.making import Block, Progress, Wanted, make
 
 NUMBERS = 2**20  # of X that are looked at at a time
 SERIES = 40  # terms of a Matern kernel near zero
+NOTHING = 1e4  # of which exp(-x) is zero, and x^2 a number
 SMOOTHEST = 100  # nu beyond which double has not the range that a Bessel function needs
 
 Function = Callable[..., Array]
@@ -39,8 +40,9 @@ class Inner:
         """By BLAS, and of the same bits either way."""
         if columns.start < rows.start:
             return self(columns, rows).T
-        block = products.inner_products(lambda side, piece: self.X[side, piece], self.X.shape[1], rows,
-        columns)
+        block = products.inner_products(
+            lambda side, piece: self.X[side, piece], self.X.shape[1], rows, columns
+        )
         return np.tril(block) + np.tril(block, -1).T if rows == columns else block
 
 
@@ -121,31 +123,31 @@ def tangent(block: Array, gamma: float, coef0: float) -> Array:
     """tanh(gamma x.y + coef0)."""
     block *= gamma
     block += coef0
-    return np.tanh(block, out=block)
+    return np.asarray(np.tanh(block, out=block))
 
 
 def exponential(block: Array, gamma: float) -> Array:
     """exp(-gamma d)."""
     block *= -gamma
-    return np.exp(block, out=block)
+    return np.asarray(np.exp(block, out=block))
 
 
 def negative(block: Array) -> Array:
     """-d, and 0 for 0."""
-    return np.subtract(0, block, out=block)
+    return np.asarray(np.subtract(0, block, out=block))
 
 
 def apart(x: Array, y: Array) -> Array:
     """|x - y|."""
     difference = x - y
-    return np.abs(difference, out=difference)
+    return np.asarray(np.abs(difference, out=difference))
 
 
 def chi_squared(x: Array, y: Array) -> Array:
     """(x - y)^2 / (x + y), 0 for zeros."""
     difference, total = x - y, x + y
     share = np.divide(difference, total, out=np.zeros_like(difference), where=total > 0)
-    return np.multiply(share, difference, out=share)
+    return np.asarray(np.multiply(share, difference, out=share))
 
 
 def matern_half(block: Array, scale: float) -> Array:
@@ -155,14 +157,14 @@ def matern_half(block: Array, scale: float) -> Array:
 
 def matern_one_and_half(block: Array, scale: float) -> Array:
     """Of nu = 3/2."""
-    block *= 3**0.5 * scale
-    return np.multiply(1 + block, np.exp(-block), out=block)
+    block = np.minimum(block * (3**0.5 * scale), NOTHING)
+    return np.asarray((1 + block) * np.exp(-block))
 
 
 def matern_two_and_half(block: Array, scale: float) -> Array:
     """Of nu = 5/2."""
-    block *= 5**0.5 * scale
-    return np.multiply(1 + block + block**2 / 3, np.exp(-block), out=block)
+    block = np.minimum(block * (5**0.5 * scale), NOTHING)
+    return np.asarray((1 + block + block**2 / 3) * np.exp(-block))
 
 
 def matern(block: Array, nu: float, scale: float) -> Array:
@@ -173,7 +175,7 @@ def matern(block: Array, nu: float, scale: float) -> Array:
     """
     from scipy.special import gammaln, kve
 
-    z = np.asarray(block, np.float64) * ((2 * nu) ** 0.5 * scale)
+    z = np.minimum(np.asarray(block, np.float64) * ((2 * nu) ** 0.5 * scale), NOTHING)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         bessel = kve(nu, z)
         logarithm = (1 - nu) * np.log(2) - gammaln(nu) + nu * np.log(z) + np.log(bessel) - z
@@ -184,7 +186,7 @@ def matern(block: Array, nu: float, scale: float) -> Array:
     for k in range(1, min(SERIES, int(np.ceil(nu)))):
         term = -term * near / (k * (nu - k))
         total = total + term
-    found[~far] = np.where(np.isinf(z[~far]), 0, total)
+    found[~far] = total
     block[...] = np.minimum(found, 1)
     return block
 
@@ -237,7 +239,8 @@ def blocks_of_cosines(X: Any, given: Given) -> Block:
 
 def of_laplacian(X: Any, given: Given) -> Block:
     """Of the sums of absolute differences."""
-    return Mapped(sparse_distances.cityblock(X) if is_sparse(X) else Columns(X, apart), exponential, (given.rate(),))
+    distances = sparse_distances.cityblock(X) if is_sparse(X) else Columns(X, apart)
+    return Mapped(distances, exponential, (given.rate(),))
 
 
 def of_matern(X: Any, given: Given) -> Block:
@@ -371,12 +374,12 @@ def kernel(
     "linear"             x.y
     "polynomial", "poly" (gamma x.y + coef0)^degree
     "sigmoid"            tanh(gamma x.y + coef0)
-    "cosine"             x.y / (\|x\| \|y\|), 0 for rows of zeros
-    "rbf"                exp(-gamma \|x - y\|^2)
-    "laplacian"          exp(-gamma sum \|x_k - y_k\|)
+    "cosine"             x.y / (|x| |y|), 0 for rows of zeros
+    "rbf"                exp(-gamma |x - y|^2)
+    "laplacian"          exp(-gamma sum |x_k - y_k|)
     "chi2"               exp(-gamma sum (x_k - y_k)^2 / (x_k + y_k)), where 0 / 0 is 0
     "additive_chi2"      -sum (x_k - y_k)^2 / (x_k + y_k)
-    "matern"             2^(1 - nu) / Gamma(nu) z^nu K_nu(z), with z = 2 sqrt(nu gamma) \|x - y\|
+    "matern"             2^(1 - nu) / Gamma(nu) z^nu K_nu(z), with z = 2 sqrt(nu gamma) |x - y|
     ==================== ====================================================================
 
     K_nu is the modified Bessel function; for nu = 1/2, 3/2, 5/2 and infinity there are closed forms. This is
@@ -402,7 +405,7 @@ def kernel(
     >>> weights = vech.linalg.cholesky(K).solve(np.array([1.0, 2, 3]))
     >>> x = kernel(np.vstack([X, [[0.5, 0]]]), "matern", nu=2.5)[3, :3]
     >>> float((x @ weights).round(4))
-    1.538
+    1.6336
     """
     labels = labels_of(X, 0)
     X = as_sparse(X, "X", square=False)
@@ -426,10 +429,9 @@ def kernel(
 
 def _named(metric: Any) -> str:
     if callable(metric):
-        raise TypeError("metric is a function: vech.pairwise.from_blocks makes a half of any function of
-        blocks")
+        raise TypeError("metric is a function: vech.pairwise.from_blocks makes a half of one of blocks")
     one_of("metric", metric, (*KERNELS, *ALIASES))
-    return ALIASES.get(metric, metric)
+    return ALIASES.get(metric, str(metric))
 
 
 def _check_parameters(name: str, one: Kernel, **given: Any) -> None:
@@ -445,9 +447,13 @@ def _check_parameters(name: str, one: Kernel, **given: Any) -> None:
             raise TypeError(f"metric {name!r} takes no {parameter}: {', '.join(takers)} do")
         number = float(value)
         fits, range_ = {
-            "gamma": (0 <= number < np.inf, "zero or a positive number"), "degree": (0 <= number < np.inf,
-            "zero or a positive number"), "coef0": (abs(number) < np.inf, "a finite number"), "nu": (0 <
-            number <= SMOOTHEST or number == np.inf, f"above 0 and up to {SMOOTHEST}, or numpy.inf"),
+            "gamma": (0 <= number < np.inf, "zero or a positive number"),
+            "degree": (0 <= number < np.inf, "zero or a positive number"),
+            "coef0": (abs(number) < np.inf, "a finite number"),
+            "nu": (
+                0 < number <= SMOOTHEST or number == np.inf,
+                f"above 0 and up to {SMOOTHEST}, or numpy.inf",
+            ),
         }[parameter]
         if not fits:
             raise ValueError(f"{parameter} is {number:g}, and must be {range_}")
@@ -470,11 +476,13 @@ def _opened(X: Any, name: str, dtype: Any) -> Any:
         return found
     array = as_array(X, "X", floats=True)
     if array.ndim != 2:
-        raise ValueError(f"X has shape {array.shape}: it must be a matrix, (rows, columns), whose rows are
-        compared")
+        raise ValueError(
+            f"X has shape {array.shape}: it must be a matrix, (rows, columns), whose rows are compared"
+        )
     if family(array.dtype) == "c":
-        raise TypeError(f"X holds {array.dtype}, and kernels are of real numbers: X.view(float) has both
-        parts")
+        raise TypeError(
+            f"X holds {array.dtype}, and kernels are of real numbers: X.view(float) has both parts"
+        )
     wanted = wanted or inexact(array.dtype)
     with np.errstate(over="ignore"):
         found = np.ascontiguousarray(array, wanted)

@@ -61,7 +61,8 @@ class Products:
         rest = self.times, LEAST, self.most, self.root, 1 / self.scale
         doubtful = np.asarray(_core.finish(block, self.own[rows], self.own[columns], *rest))
         if doubtful.size:
-            block.reshape(-1)[doubtful] = self.apart(doubtful, rows, columns)
+            with np.errstate(over="ignore", under="ignore"):
+                block.reshape(-1)[doubtful] = self.apart(doubtful, rows, columns)
         if rows == columns:
             np.copyto(block, block.T, where=np.tri(len(block), k=-1, dtype=np.bool).T)
             np.fill_diagonal(block, 0)
