@@ -89,7 +89,7 @@ INSIDE = {
         ("sparse_rows", "dense_rows", "sparse_distances"),
         ("products", "rows"),
     ),
-    "cluster": (("density", "medoids", "silhouette"), ("arguments", "extraction")),
+    "cluster": (("density", "linkage", "medoids", "silhouette", "trees"), ("arguments", "extraction")),
     "counts": (("codes",),),
     "linalg": (
         ("spectral",),
@@ -297,7 +297,18 @@ def test_layout_and_store_import_nothing_of_vech():
 def test_only_the_lower_layers_touch_the_core():
     assert {module.split(".")[0] for module, target, _ in ARROWS if target == "vech._core"} <= {
         "__init__",
-        *("layouts", "moves", "packed", "sparse", "counts", "covariance", "pairwise", "io", "results"),
+        *(
+            "layouts",
+            "moves",
+            "packed",
+            "sparse",
+            "counts",
+            "covariance",
+            "pairwise",
+            "cluster",
+            "io",
+            "results",
+        ),
     }
 
 
