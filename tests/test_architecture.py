@@ -84,7 +84,11 @@ INSIDE = {
         ("journal", "wanted"),
         ("identity",),
     ),
-    "pairwise": (("similarities", "blocks"), ("sparse_rows", "dense_rows"), ("products", "rows")),
+    "pairwise": (
+        ("similarities", "blocks", "kernels"),
+        ("sparse_rows", "dense_rows", "sparse_distances"),
+        ("products", "rows"),
+    ),
     "cluster": (("density", "linkage", "medoids", "silhouette", "trees"), ("arguments", "extraction")),
     "counts": (("codes",),),
     "linalg": (
