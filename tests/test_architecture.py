@@ -85,9 +85,9 @@ INSIDE = {
         ("identity",),
     ),
     "pairwise": (
-        ("blocks", "distances", "similarities"),
+        ("blocks", "distances", "kernels", "similarities"),
         ("metrics",),
-        ("sparse_rows", "dense_rows", "tiles"),
+        ("sparse_rows", "dense_rows", "sparse_distances", "tiles"),
         ("points", "products", "rows"),
     ),
     "cluster": (("density", "linkage", "medoids", "silhouette", "trees"), ("arguments", "extraction")),
