@@ -32,7 +32,7 @@ PDIST = [name for name in METRICS if name != "haversine"]
 
 def calls(name):
     """The ways to call a metric: without weights and with them, and with several p."""
-    takes = METRICS[name].takes
+    takes = METRICS[name].takes.split()
     weights = ({}, {"w": WEIGHTS}) if "w" in takes else ({},)
     return [w | p for w in weights for p in ([{"p": p} for p in POWERS] if "p" in takes else [{}])]
 

@@ -13,6 +13,7 @@ from vech.arrays import Array, Dtype, family
 from vech.frames import as_sparse, is_sparse
 from vech.moves.packing import pack
 from vech.pairwise import products
+from vech.pairwise import sparse_distances as sparse
 from vech.pairwise.points import (
     DOUBLE,
     SINGLE,
@@ -46,12 +47,11 @@ class Metric:
 
     name: str
     make: Callable[[Rows, Parameters], Block]
-    aliases: tuple[str, ...] = ()
-    takes: tuple[str, ...] = ()
-    truth: bool = False  # X is read as true where it is not zero
+    aliases: str = ""
+    takes: str = ""  # of `Parameters`
     missing: bool = False
-    sparse: bool = False
-    frames: bool = False  # reads X as it is
+    truth: bool = False  # X is read as true where it is not zero
+    sparse: Callable[[Any], Block] | None = None  # how blocks of sparse rows are made
 
 
 # ---------------------------------------------------------------- metrics by kernels
@@ -270,37 +270,37 @@ def haversine(rows: Rows, parameters: Parameters) -> Block:
     return Sphere(rows.numbers().astype(DOUBLE, copy=False), rows.dtype)
 
 
+def sparse_squares(X: Any) -> Block:
+    """Squares of distances between sparse rows."""
+    return sparse.euclidean(X, squared=True)
+
+
 TABLE = (
-    Metric("euclidean", euclidean, ("euclid", "eu", "e", "l2"), ("w",), missing=True, sparse=True),
-    Metric("sqeuclidean", sqeuclidean, ("sqe", "sqeuclid"), ("w",), missing=True, sparse=True),
-    Metric("seuclidean", seuclidean, ("se", "s"), ("V",), missing=True),
-    Metric("mahalanobis", mahalanobis, ("mahal", "mah"), ("VI",)),
-    Metric("minkowski", minkowski, ("mi", "m", "pnorm"), ("p", "w"), missing=True),
+    Metric("euclidean", euclidean, "euclid eu e l2", "w", True, sparse=sparse.euclidean),
+    Metric("sqeuclidean", sqeuclidean, "sqe sqeuclid", "w", True, sparse=sparse_squares),
+    Metric("seuclidean", seuclidean, "se s", "V", True),
+    Metric("mahalanobis", mahalanobis, "mahal mah", "VI"),
+    Metric("minkowski", minkowski, "mi m pnorm", "p w", True),
     Metric(
-        "cityblock",
-        by_kernel("cityblock"),
-        ("cblock", "cb", "c", "manhattan", "l1"),
-        ("w",),
-        missing=True,
-        sparse=True,
+        "cityblock", by_kernel("cityblock"), "cblock cb c manhattan l1", "w", True, sparse=sparse.cityblock
     ),
-    Metric("chebyshev", chebyshev, ("chebychev", "cheby", "cheb", "ch"), ("w",), missing=True),
-    Metric("canberra", canberra, (), ("w",), missing=True),
-    Metric("braycurtis", braycurtis, (), ("w",), missing=True),
-    Metric("cosine", cosine, ("cos",), ("w",), missing=True, sparse=True),
-    Metric("correlation", correlation, ("co",), ("w",), missing=True),
-    Metric("jensenshannon", jensenshannon, ("js",)),
-    Metric("hamming", hamming, ("matching", "hamm", "ha", "h"), ("w",), missing=True),
-    Metric("jaccard", of_truth("jaccard"), ("jacc", "ja", "j"), ("w",), truth=True, sparse=True),
-    Metric("dice", of_truth("dice"), (), ("w",), truth=True),
-    Metric("rogerstanimoto", of_truth("rogerstanimoto"), (), ("w",), truth=True),
-    Metric("russellrao", of_truth("russellrao"), (), ("w",), truth=True),
-    Metric("sokalsneath", of_truth("sokalsneath"), (), ("w",), truth=True),
-    Metric("yule", of_truth("yule"), (), ("w",), truth=True),
+    Metric("chebyshev", chebyshev, "chebychev cheby cheb ch", "w", True),
+    Metric("canberra", canberra, "", "w", True),
+    Metric("braycurtis", braycurtis, "", "w", True),
+    Metric("cosine", cosine, "cos", "w", True, sparse=sparse.cosine),
+    Metric("correlation", correlation, "co", "w", True),
+    Metric("jensenshannon", jensenshannon, "js"),
+    Metric("hamming", hamming, "matching hamm ha h", "w", True),
+    Metric("jaccard", of_truth("jaccard"), "jacc ja j", "w", truth=True, sparse=sparse.jaccard),
+    Metric("dice", of_truth("dice"), "", "w", truth=True),
+    Metric("rogerstanimoto", of_truth("rogerstanimoto"), "", "w", truth=True),
+    Metric("russellrao", of_truth("russellrao"), "", "w", truth=True),
+    Metric("sokalsneath", of_truth("sokalsneath"), "", "w", truth=True),
+    Metric("yule", of_truth("yule"), "", "w", truth=True),
     Metric("haversine", haversine),
 )
 METRICS = {metric.name: metric for metric in TABLE}
-NAMES = {name: metric for metric in TABLE for name in (metric.name, *metric.aliases)}
+NAMES = {name: metric for metric in TABLE for name in (metric.name, *metric.aliases.split())}
 
 
 # ---------------------------------------------------------------- the door
@@ -323,7 +323,7 @@ def block_of(
         raise ValueError(f"missing must be 'raise' or 'pairwise', not {missing!r}")
     wanted = wanted_dtype(dtype)
     if callable(metric):
-        check_parameters("a function as metric", (), parameters)
+        check_parameters("a function as metric", "", parameters)
         if missing == "pairwise":
             raise ValueError(f"missing='pairwise' is for {naming('missing')}: fill X first")
         array = opened(X)
@@ -336,9 +336,7 @@ def block_of(
             f"missing='pairwise' is for {naming('missing')}, not for metric {one.name!r}: fill X first"
         )
     if is_sparse(X := as_sparse(X, "X", square=False)):
-        raise TypeError(
-            f"X is sparse, and metric {one.name!r} takes arrays: pass X.toarray(); {naming('sparse')} take it"
-        )
+        return of_sparse(X, one, parameters, missing, wanted)
     array = opened(X)
     missing_some = check_finite(array, X, allowed=missing == "pairwise")
     result = wanted or (SINGLE if family(array.dtype) == "f" and array.dtype.itemsize <= 4 else DOUBLE)
@@ -347,6 +345,19 @@ def block_of(
     elif array.dtype != bool:
         array = array.astype(SINGLE if result == SINGLE and array.dtype.itemsize <= 4 else DOUBLE, copy=False)
     return one.make(Rows(np.ascontiguousarray(array), result, missing_some), parameters)
+
+
+def of_sparse(X: Any, one: Metric, parameters: Parameters, missing: str, wanted: Dtype | None) -> Block:
+    """The same of a sparse X, for the metrics that need not make it dense."""
+    if one.sparse is None:
+        raise TypeError(
+            f"X is sparse, which metric {one.name!r} does not take: pass X.toarray(); {naming('sparse')} do"
+        )
+    if parameters.w is not None or missing != "raise":
+        what = "weights" if parameters.w is not None else "missing='pairwise'"
+        raise TypeError(f"X is sparse, and {what} are for arrays: pass X.toarray()")
+    block = one.sparse(X.astype(DOUBLE) if wanted == DOUBLE and X.dtype == SINGLE else X)
+    return block if wanted is None else rounded(block, wanted)
 
 
 def named(metric: Any) -> Metric:
@@ -361,15 +372,15 @@ def named(metric: Any) -> Metric:
 
 def naming(what: str) -> str:
     """The metrics of which a field of `Metric` is true, or that take this parameter."""
-    metrics = [one.name for one in TABLE if what in one.takes or getattr(one, what, False)]
+    metrics = [one.name for one in TABLE if what in one.takes.split() or getattr(one, what, False)]
     return ", ".join(map(repr, metrics[:-1])) + (" and " if metrics[:-1] else "") + repr(metrics[-1])
 
 
-def check_parameters(who: str, takes: tuple[str, ...], given: Parameters) -> None:
+def check_parameters(who: str, takes: str, given: Parameters) -> None:
     """TypeError for a parameter that the metric has no use for, ValueError for a p that is none."""
     for name, value in given._asdict().items():
         untouched = value is None or (name == "p" and isinstance(value, int | float) and value == 2)
-        if name not in takes and not untouched:
+        if name not in takes.split() and not untouched:
             raise TypeError(f"{who} takes no {name}: {naming(name)} {'do' if name == 'w' else 'does'}")
     if isinstance(given.p, bool) or not isinstance(given.p, int | float | np.number) or not given.p > 0:
         raise ValueError(f"p must be a positive number, not {given.p!r}")
