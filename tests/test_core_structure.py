@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not CORE.exists(), reason="the sources are not b
 LAYERS = (
     ("layout", "number"),
     ("change", "digest", "memory", "parallel", "text"),
-    ("runs", "move", "product", "codes", "table"),
+    ("runs", "move", "nearest", "product", "codes", "table"),
     ("sparse",),
     ("gram",),
     ("dispatch",),
@@ -24,12 +24,12 @@ LAYERS = (
     ("kernels/pattern",),
     (
         "kernels/cells", "kernels/codes", "kernels/columns", "kernels/gram", "kernels/mirror",
-        "kernels/product", "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
+        "kernels/nearest", "kernels/product", "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
     ),
     ("kernels/move",),
 )  # fmt: skip
 FLOOR = {name: floor for floor, names in enumerate(LAYERS) for name in names}
-UNITS = ("bits", "dense", "products", "sparse")
+UNITS = ("bits", "dense", "neighbors", "products", "sparse")
 
 
 def includes(path):
