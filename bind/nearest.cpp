@@ -1,4 +1,4 @@
-// nearest_half, nearest_block and pair_rows.
+// nearest_stride, nearest_half, nearest_block and pair_rows.
 #include <algorithm>
 
 #include "bind/arrays.hpp"
@@ -6,8 +6,7 @@
 namespace vech {
 namespace {
 
-using Indices = Array<std::int32_t, nb::ndim<2>>;
-using Partners = Array<const std::int32_t, nb::ndim<2>>;
+using Partners = Array<const std::int64_t, nb::ndim<2>>;
 using Chosen = Array<const std::int64_t, Line>;
 using Results = Array<double, nb::ndim<2>>;
 
@@ -17,26 +16,36 @@ void need_rows(const In& array, std::int64_t rows, std::int64_t columns, const c
         throw nb::value_error(what);
 }
 
-Lists lists_of(const Out& values, const Indices& indices, const Out& limits, bool largest) {
+Lists lists_of(const Out& values, const Out& indices, const Out& limits, std::int64_t k, bool largest) {
     Lists lists{};
-    lists.n = side(extent(indices, 0));
-    lists.k = extent(indices, 1);
+    need_axes(In(values), 2);
+    lists.n = side(extent(values, 0));
+    lists.k = k;
     lists.real = is_complex(In(values)) ? 0 : real_size(In(values));
     if (lists.real == 0) throw nb::value_error(no_kernel);
-    if (lists.k < 1) throw nb::value_error("lists hold nothing");
-    need_rows(In(values), lists.n, lists.k, "values and indices differ in shape, or are not contiguous");
+    if (k < 1 || k > side_most) throw nb::value_error("lists hold nothing");
+    lists.stride = Lists::stride_of(k, lists.real);
+    need_rows(In(values), lists.n, lists.stride, "values are not of n lists, or not contiguous");
+    need_rows(In(indices), lists.n, lists.stride, "values and indices differ in shape, or are not contiguous");
+    if (indices.dtype() != (lists.real == 4 ? nb::dtype<std::int32_t>() : nb::dtype<std::int64_t>()))
+        throw nb::value_error("indices are not as wide as values");
     need_line(In(limits), lists.n, values.dtype(), "limits are not one number for each list");
     lists.largest = largest;
     lists.values = address(In(values));
-    lists.indices = indices.data();
+    lists.indices = address(In(indices));
     lists.limits = address(In(limits));
     return lists;
 }
 
+std::int64_t stride(std::int64_t k, std::int64_t item) {
+    if (k < 1 || k > side_most || (item != 4 && item != 8)) throw nb::value_error(no_kernel);
+    return Lists::stride_of(k, static_cast<int>(item));
+}
+
 // Fills the lists anew with what a half holds off its diagonal.
 void nearest_half(const In& half, std::int64_t n, bool grow, bool diagonal_stored, const Out& values,
-                  const Indices& indices, const Out& limits, bool largest, int threads) {
-    NearestHalf job{lists_of(values, indices, limits, largest), half_of(n, grow, diagonal_stored), address(half)};
+                  const Out& indices, const Out& limits, std::int64_t k, bool largest, int threads) {
+    NearestHalf job{lists_of(values, indices, limits, k, largest), half_of(n, grow, diagonal_stored), address(half)};
     if (job.lists.n != n) throw nb::value_error("lists and half differ in their side");
     need_line(half, job.half.length(), values.dtype(), "the half has another shape or dtype than the lists");
     Fault fault{};
@@ -45,10 +54,10 @@ void nearest_half(const In& half, std::int64_t n, bool grow, bool diagonal_store
 }
 
 // Offers a block from (row, column) on to the lists: what of it lies below the diagonal.
-void nearest_block(const In& block, std::int64_t row, std::int64_t column, const Out& values, const Indices& indices,
-                   const Out& limits, bool largest, int threads) {
+void nearest_block(const In& block, std::int64_t row, std::int64_t column, const Out& values, const Out& indices,
+                   const Out& limits, std::int64_t k, bool largest, int threads) {
     NearestBlock job{};
-    job.lists = lists_of(values, indices, limits, largest);
+    job.lists = lists_of(values, indices, limits, k, largest);
     if (block.ndim() != 2 || block.dtype() != values.dtype()) throw nb::value_error("the block has another dtype");
     job.rows = range_in(row, extent(block, 0), job.lists.n, "the block is out of range");
     job.columns = range_in(column, extent(block, 1), job.lists.n, "the block is out of range");
@@ -87,11 +96,12 @@ void pair_rows(const In& x, const Chosen& rows, const Partners& partners, const 
 }  // namespace
 
 void bind_nearest(nb::module_& m) {
+    m.def("nearest_stride", &stride, nb::arg("k"), nb::arg("item"));
     m.def("nearest_half", &nearest_half, nb::arg("half").noconvert(), nb::arg("n"), nb::arg("grow"),
           nb::arg("diagonal_stored"), nb::arg("values").noconvert(), nb::arg("indices").noconvert(),
-          nb::arg("limits").noconvert(), nb::arg("largest"), nb::arg("threads"));
+          nb::arg("limits").noconvert(), nb::arg("k"), nb::arg("largest"), nb::arg("threads"));
     m.def("nearest_block", &nearest_block, nb::arg("block").noconvert(), nb::arg("row"), nb::arg("column"),
-          nb::arg("values").noconvert(), nb::arg("indices").noconvert(), nb::arg("limits").noconvert(),
+          nb::arg("values").noconvert(), nb::arg("indices").noconvert(), nb::arg("limits").noconvert(), nb::arg("k"),
           nb::arg("largest"), nb::arg("threads"));
     m.def("pair_rows", &pair_rows, nb::arg("x").noconvert(), nb::arg("rows").noconvert(),
           nb::arg("partners").noconvert(), nb::arg("results").noconvert(), nb::arg("products"), nb::arg("threads"));

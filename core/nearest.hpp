@@ -2,23 +2,24 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 
 #include "core/layout.hpp"
 
 namespace vech {
 
-// For each of n rows the k smallest numbers met so far, sorted, and where they stand; of places that are empty the
-// index is `none` and the number NaN. Where the largest are wanted, their negatives.
+// For each of n rows the k smallest numbers met so far, sorted, and where they stand. A list is as many vectors as hold
+// k numbers, behind one number that is less than all others; of places that are empty the index is -1, the number NaN.
+// What lies beyond k is of no account. Where the largest are wanted, their negatives.
 struct Lists {
-    static constexpr std::int32_t none = std::numeric_limits<std::int32_t>::max();
-
-    std::int64_t n, k;
-    int real;  // bytes of a number
+    std::int64_t n, k, stride;
+    int real;  // bytes of a number, and of an index
     bool largest;
-    std::byte* values;      // (n, k)
-    std::int32_t* indices;  // (n, k)
-    std::byte* limits;      // (n): what is larger does not belong into the list
+    std::byte* values;   // (n, stride)
+    std::byte* indices;  // (n, stride)
+    std::byte* limits;   // (n): what is larger does not belong into the list
+
+    // In multiples of 64 bytes, whatever the target.
+    static std::int64_t stride_of(std::int64_t k, int real) { return (k * real + 63) / 64 * (64 / real) + 1; }
 };
 
 // A half, or rows of a block below the diagonal, `stride` numbers apart.
@@ -40,7 +41,7 @@ struct RowPairs {
     int real;
     std::int64_t columns, count, k;
     const std::int64_t* rows;      // (count)
-    const std::int32_t* partners;  // (count, k)
+    const std::int64_t* partners;  // (count, k)
     double* results;               // (count, k)
     bool products;
 };

@@ -53,18 +53,23 @@ template <class Real>
 class Ranks {
   public:
     using V = typename Lanes<Real, VECH_VECTOR>::type;
-    using Bits = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
+    using Index = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
+    typedef Index Places __attribute__((vector_size(VECH_VECTOR)));
     static constexpr int lanes = Lanes<Real, VECH_VECTOR>::count;
 
-    Ranks(const Lists& lists, Real* values, std::int32_t* indices, Real* limits)
-        : k(lists.k), flip_(lists.largest ? -1 : 1), values_(values), indices_(indices), limits_(limits) {}
+    Ranks(const Lists& lists, Real* values, Index* indices, Real* limits)
+        : k_(lists.k), stride_(lists.stride), flip_(lists.largest ? -1 : 1), values_(values), indices_(indices),
+          limits_(limits) {}
     explicit Ranks(const Lists& lists)
-        : Ranks(lists, reinterpret_cast<Real*>(lists.values), lists.indices, reinterpret_cast<Real*>(lists.limits)) {}
+        : Ranks(lists, reinterpret_cast<Real*>(lists.values), reinterpret_cast<Index*>(lists.indices),
+                reinterpret_cast<Real*>(lists.limits)) {}
 
-    void clear(std::int64_t n) const {
-        std::fill(values_, values_ + n * k, std::numeric_limits<Real>::quiet_NaN());
-        std::fill(indices_, indices_ + n * k, Lists::none);
-        std::fill(limits_, limits_ + n, std::numeric_limits<Real>::infinity());
+    void clear(std::int64_t list) const {
+        constexpr auto infinity = std::numeric_limits<Real>::infinity();
+        std::fill_n(values_ + list * stride_, stride_, std::numeric_limits<Real>::quiet_NaN());
+        std::fill_n(indices_ + list * stride_, stride_, -1);
+        values_[list * stride_] = -infinity;
+        limits_[list] = infinity;
     }
 
     // Cells (r, begin..end) of a row that begins at cell 0, to the list of r or to those of the columns, or both.
@@ -75,76 +80,79 @@ class Ranks {
         for (; c + lanes <= end; c += lanes) {
             __builtin_prefetch(row + c + far);
             const V numbers = load<V>(row + c) * flip_;
-            std::uint32_t bits = 0;
-            if constexpr (to_row) bits |= not_above_bits<Real>(numbers, V{} + limits_[r]);
-            if constexpr (to_columns) bits |= not_above_bits<Real>(numbers, load<V>(limits_ + c));
-            for (; bits != 0; bits &= bits - 1) one<to_row, to_columns>(row, r, c + std::countr_zero(bits));
+            std::uint32_t own = 0, others = 0;
+            if constexpr (to_row) own = not_above_bits<Real>(numbers, V{} + limits_[r]);
+            if constexpr (to_columns) others = not_above_bits<Real>(numbers, load<V>(limits_ + c));
+            if ((own | others) == 0) continue;
+            for (; others != 0; others &= others - 1) to(c + std::countr_zero(others), row, r);
+            for (; own != 0; own &= own - 1) {
+                const auto at = c + std::countr_zero(own);
+                offer(r, row[at] * flip_, at);
+            }
         }
-        for (; c < end; ++c) one<to_row, to_columns>(row, r, c);
+        for (; c < end; ++c) {
+            if constexpr (to_columns) to(c, row, r);
+            if constexpr (to_row) offer(r, row[c] * flip_, c);
+        }
     }
 
     void offer(std::int64_t list, Real number, std::int64_t index) const {
         if (!(number <= limits_[list])) return;
-        Real* const v = values_ + list * k;
-        std::int32_t* const at = indices_ + list * k;
-        std::int64_t place = 0;
-        for (std::int64_t p = 0; p < k; ++p) place += v[p] <= number;
-        if (place == k) return;  // where subnormal limits count as zero
-        const auto moved = static_cast<std::size_t>(k - 1 - place);
-        std::memmove(v + place + 1, v + place, moved * sizeof(Real));
-        std::memmove(at + place + 1, at + place, moved * sizeof(std::int32_t));
-        v[place] = number;
-        at[place] = static_cast<std::int32_t>(index);
-        if (at[k - 1] != Lists::none) limits_[list] = below(v[k - 1]);
+        Real* const v = values_ + list * stride_;
+        Index* const at = indices_ + list * stride_;
+        const V here = V{} + number;
+        const Places place = Places{} + static_cast<Index>(index);
+        for (auto p = stride_ - lanes; p > 0; p -= lanes) {
+            const V own = load<V>(v + p), before = load<V>(v + p - 1);
+            store(v + p, own <= here ? own : before <= here ? here : before);
+            store(at + p, own <= here ? load<Places>(at + p) : before <= here ? place : load<Places>(at + p - 1));
+        }
+        if (at[k_] >= 0) limits_[list] = below(v[k_]);
     }
 
     // What another list holds, of higher indices.
     void join(std::int64_t list, const Ranks& other) const {
-        for (auto p = list * k; p < (list + 1) * k && other.indices_[p] != Lists::none; ++p)
+        const auto first = list * stride_ + 1;
+        for (auto p = first; p < first + k_ && other.indices_[p] >= 0; ++p)
             offer(list, other.values_[p], other.indices_[p]);
     }
 
-    const std::int64_t k;
-
   private:
-    template <bool to_row, bool to_columns>
-    VECH_INLINE void one(const Real* row, std::int64_t r, std::int64_t c) const {
-        const Real number = row[c] * flip_;
-        if constexpr (to_columns) offer(c, number, r);
-        if constexpr (to_row) offer(r, number, c);
-    }
+    VECH_INLINE void to(std::int64_t c, const Real* row, std::int64_t r) const { offer(c, row[c] * flip_, r); }
 
     // The next number down; NaN below minus infinity, which nothing is less than.
     static Real below(Real number) {
         if (number == 0) return -std::numeric_limits<Real>::denorm_min();
-        return std::bit_cast<Real>(static_cast<Bits>(std::bit_cast<Bits>(number) + (number > 0 ? -1 : 1)));
+        return std::bit_cast<Real>(static_cast<Index>(std::bit_cast<Index>(number) + (number > 0 ? -1 : 1)));
     }
 
+    std::int64_t k_, stride_;
     Real flip_;
     Real* values_;
-    std::int32_t* indices_;
+    Index* indices_;
     Real* limits_;
 };
 
 template <class Real>
 Fault nearest_of_half(const NearestHalf& job, int threads, Watch& watch) {
-    const auto n = job.lists.n, k = job.lists.k;
+    using Index = typename Ranks<Real>::Index;
+    const auto n = job.lists.n, numbers = n * job.lists.stride;
     const auto* const words = reinterpret_cast<const Real*>(job.words);
-    const auto bytes = job.half.length() * job.lists.real;
-    const auto shares = std::clamp<std::int64_t>(bytes / megabyte, 1, threads);
+    const auto shares = std::clamp<std::int64_t>(job.half.length() * job.lists.real / megabyte, 1, threads);
     Memory<Real> values, limits;
-    Memory<std::int32_t> indices;
-    if (!values.get((shares - 1) * n * k) || !indices.get((shares - 1) * n * k) || !limits.get((shares - 1) * n))
+    Memory<Index> indices;
+    if (!values.get((shares - 1) * numbers) || !indices.get((shares - 1) * numbers) || !limits.get((shares - 1) * n))
         return Fault::out_of_memory;
     const Ranks<Real> ranks(job.lists);
     const auto ranks_of = [&](std::int64_t share) {
-        const auto before = (share - 1) * n;
+        const auto before = share - 1;
         return share == 0 ? ranks
-                          : Ranks<Real>(job.lists, values.at + before * k, indices.at + before * k, limits.at + before);
+                          : Ranks<Real>(job.lists, values.at + before * numbers, indices.at + before * numbers,
+                                        limits.at + before * n);
     };
     parallel_for(shares, threads, watch, [&](std::int64_t share) {
         const auto own = ranks_of(share);
-        own.clear(n);
+        for (std::int64_t list = 0; list < n; ++list) own.clear(list);
         const auto [first, last] = share_of(job.half, share, shares);
         std::int64_t since = 0;
         for (auto r = first; r < last; ++r) {
