@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("cli", "demo"),
     ("adapters", "plot"),
-    ("covariance", "pairwise", "images", "neighbors", "cluster", "embedding"),
+    ("covariance", "pairwise", "images", "cluster", "embedding"),
+    ("neighbors",),
     ("results", "dissimilarities"),
     ("io",),
     ("counts", "linalg"),
@@ -84,6 +85,7 @@ INSIDE = {
         ("journal", "wanted"),
         ("identity",),
     ),
+    "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
     "pairwise": (("similarities",), ("sparse_rows", "dense_rows"), ("rows",)),
     "cluster": (("density", "medoids", "silhouette"), ("arguments", "extraction")),
     "counts": (("codes",),),
@@ -128,7 +130,7 @@ INSIDE = {
     "plot": (
         ("error", "graph", "heatmap", "layout", "spectrum"),
         ("matrix",),
-        ("content", "dendrogram", "frame", "groups", "strongest"),
+        ("content", "dendrogram", "frame", "groups"),
         ("cells", "linkage", "place"),
         ("axes",),
     ),
@@ -293,7 +295,8 @@ def test_layout_and_store_import_nothing_of_vech():
 def test_only_the_lower_layers_touch_the_core():
     assert {module.split(".")[0] for module, target, _ in ARROWS if target == "vech._core"} <= {
         "__init__",
-        *("layouts", "moves", "packed", "sparse", "counts", "covariance", "pairwise", "io", "results"),
+        *("layouts", "moves", "packed", "sparse", "counts", "covariance", "pairwise", "neighbors", "io"),
+            "results",
     }
 
 
