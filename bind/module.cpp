@@ -12,6 +12,7 @@ void bind_sparse(nb::module_&);
 void bind_product(nb::module_&);
 void bind_codes(nb::module_&);
 void bind_digest(nb::module_&);
+void bind_finish(nb::module_&);
 void bind_gram(nb::module_&);
 void bind_nearest(nb::module_&);
 void bind_table(nb::module_&);
@@ -51,6 +52,7 @@ NB_MODULE(_core, m) {
     vech::bind_product(m);
     vech::bind_codes(m);
     vech::bind_digest(m);
+    vech::bind_finish(m);
     vech::bind_gram(m);
     vech::bind_nearest(m);
     vech::bind_table(m);

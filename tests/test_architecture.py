@@ -72,7 +72,7 @@ INSIDE = {
     "covariance": (
         ("stream", "spectrum", "shrinkage"),
         ("gerber", "sample"),
-        ("agreement", "kendall"),
+        ("agreement", "kendall", "products"),
         ("incomplete", "weighted"),
         ("medians", "moments", "ranks", "spread"),
         ("data",),
@@ -86,7 +86,7 @@ INSIDE = {
         ("identity",),
     ),
     "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
-    "pairwise": (("similarities",), ("sparse_rows", "dense_rows"), ("rows",)),
+    "pairwise": (("similarities", "blocks"), ("sparse_rows", "dense_rows"), ("products", "rows")),
     "cluster": (("density", "medoids", "silhouette"), ("arguments", "extraction")),
     "counts": (("codes",),),
     "linalg": (
