@@ -86,8 +86,12 @@ INSIDE = {
         ("identity",),
     ),
     "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
-    "pairwise": (("similarities", "blocks"), ("sparse_rows", "dense_rows"), ("products", "rows")),
-    "cluster": (("density", "medoids", "silhouette"), ("arguments", "extraction")),
+    "pairwise": (
+        ("similarities", "blocks", "kernels"),
+        ("sparse_rows", "dense_rows", "sparse_distances"),
+        ("products", "rows"),
+    ),
+    "cluster": (("density", "linkage", "medoids", "silhouette", "trees"), ("arguments", "extraction")),
     "counts": (("codes",),),
     "linalg": (
         ("spectral",),
@@ -295,8 +299,19 @@ def test_layout_and_store_import_nothing_of_vech():
 def test_only_the_lower_layers_touch_the_core():
     assert {module.split(".")[0] for module, target, _ in ARROWS if target == "vech._core"} <= {
         "__init__",
-        *("layouts", "moves", "packed", "sparse", "counts", "covariance", "pairwise", "neighbors", "io"),
+        *(
+            "layouts",
+            "moves",
+            "packed",
+            "sparse",
+            "counts",
+            "covariance",
+            "pairwise",
+            "cluster",
+            "neighbors",
+            "io",
             "results",
+        ),
     }
 
 
