@@ -53,7 +53,7 @@ void nearest_half(const In& half, std::int64_t n, bool grow, bool diagonal_store
     raise_for(fault, "");
 }
 
-// Offers a block from (row, column) on to the lists: what of it lies below the diagonal.
+// Offers a block from (row, column) on to the lists.
 void nearest_block(const In& block, std::int64_t row, std::int64_t column, const Out& values, const Out& indices,
                    const Out& limits, std::int64_t k, bool largest, int threads) {
     NearestBlock job{};

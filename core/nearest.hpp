@@ -22,7 +22,7 @@ struct Lists {
     static std::int64_t stride_of(std::int64_t k, int real) { return (k * real + 63) / 64 * (64 / real) + 1; }
 };
 
-// A half, or rows of a block below the diagonal, `stride` numbers apart.
+// A half, or a block beside the diagonal whose rows are `stride` numbers apart; of a square on it what is below.
 struct NearestHalf {
     Lists lists;
     Half half;

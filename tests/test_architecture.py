@@ -87,9 +87,10 @@ INSIDE = {
     ),
     "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
     "pairwise": (
-        ("similarities", "blocks", "kernels"),
-        ("sparse_rows", "dense_rows", "sparse_distances"),
-        ("products", "rows"),
+        ("blocks", "distances", "kernels", "similarities"),
+        ("metrics",),
+        ("sparse_rows", "dense_rows", "sparse_distances", "tiles"),
+        ("points", "products", "rows"),
     ),
     "cluster": (("density", "linkage", "medoids", "silhouette", "trees"), ("arguments", "extraction")),
     "counts": (("codes",),),

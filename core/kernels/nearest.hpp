@@ -10,7 +10,8 @@
 // Results      the same for any thread count: each share of a half has lists of its own, which are joined by the same
 //              order; a block is walked twice, by owners of rows and by owners of columns.
 // Memory       lists once more for each thread beyond the first.
-// Assumes      blocks come row of blocks by row of blocks, columns ascending. pair_rows: rows and partners in bounds.
+// Assumes      blocks come row of blocks by row of blocks, columns ascending, all of one triangle; they cross the
+//              diagonal in squares on it alone. pair_rows: rows and partners in bounds.
 #pragma once
 #include "core/kernels/change.hpp"
 #include "core/kernels/lanes.hpp"
@@ -176,10 +177,12 @@ template <class Real>
 void nearest_of_block(const NearestBlock& job, int threads, Watch& watch) {
     const Ranks<Real> ranks(job.lists);
     const auto* const words = reinterpret_cast<const Real*>(job.words);
+    const bool above = job.columns.begin > job.rows.begin;
     const auto walk = [&]<bool to_row, bool to_columns>(Range rows, Range columns) {
         for (auto r = rows.begin; r < rows.end; ++r)
             ranks.template scan<to_row, to_columns>(words + (r - job.rows.begin) * job.stride - job.columns.begin, r,
-                                                    columns.begin, std::min(columns.end, r));
+                                                    above ? std::max(columns.begin, r + 1) : columns.begin,
+                                                    above ? columns.end : std::min(columns.end, r));
     };
     const auto halves = [&](Range whole, auto&& body) {
         const auto unit = (whole.size() + 2 * threads - 1) / (2 * threads) + 64;
