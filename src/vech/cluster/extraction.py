@@ -14,7 +14,10 @@ NOBODY = -1
 
 
 class SingleLinkage(NamedTuple):
-    """A tree of n rows: node n + k joins `left[k]` and `right[k]`, and holds rows of `order` side by side."""
+    """A tree of n rows, of which node k is `order[k]`; node n + k joins `left[k]` and `right[k]`.
+
+    Each node holds rows side by side in `order`.
+    """
 
     order: Integers
     left: list[int]
@@ -30,7 +33,8 @@ class SingleLinkage(NamedTuple):
     def links(self) -> Array:
         """SciPy's table."""
         n = len(self.order)
-        pair = np.array([self.left, self.right], np.float64).reshape(2, -1)
+        names = np.append(self.order, np.arange(n, 2 * n))
+        pair = names[np.array([self.left, self.right], np.int64)]
         sizes = np.subtract(self.stop[n:], self.start[n:])
         return np.stack([pair.min(axis=0), pair.max(axis=0), self.apart, sizes], axis=1)
 
