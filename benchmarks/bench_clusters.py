@@ -29,21 +29,22 @@ def against(n: int, ours: Any, theirs: Any, peer: str = "scikit-learn") -> Candi
     return {"vech": partial(ours, S), peer: theirs and partial(theirs, S.expand())}
 
 
-def density(n: int) -> Iterator[Case]:
+def dbscan(n: int) -> Iterator[Case]:
     for eps in (0.3, 3.0):
         ours = partial(cluster.dbscan, eps=eps, threads=1)
         candidates = against(n, ours, peers.fitted("DBSCAN", eps=eps))
         yield Case("dbscan", "condensed", "float64", n, candidates, f"eps={eps}")
+
+
+def hdbscan(n: int) -> Iterator[Case]:
     ours = partial(cluster.hdbscan, threads=1)
     yield Case("hdbscan", "condensed", "float64", n, against(n, ours, peers.fitted("HDBSCAN", copy=True)))
 
 
-def silhouettes(n: int) -> Iterator[Case]:
-    for count in (K, n // 20):
-        labels = np.arange(n) % count
-        ours = partial(cluster.silhouette, labels=labels, threads=1)
-        candidates = against(n, ours, peers.silhouettes(labels))
-        yield Case("silhouette", "condensed", "float64", n, candidates, f"{count} clusters")
+def silhouette(n: int, count: int) -> Iterator[Case]:
+    labels = np.arange(n) % count
+    ours = partial(cluster.silhouette, labels=labels, threads=1)
+    yield Case("silhouette", "condensed", "float64", n, against(n, ours, peers.silhouettes(labels)))
 
 
 def medoids(n: int) -> Iterator[Case]:
@@ -53,12 +54,22 @@ def medoids(n: int) -> Iterator[Case]:
     yield Case("medoids", "condensed", "float64", n, candidates, f"k={K}")
 
 
-def no_slower(peer: str) -> tuple[Limit, ...]:
-    return (Limit(peer, must=1, aim=2, faster=True),)
+def times(peer: str, must: float | None, aim: float) -> tuple[Limit, ...]:
+    return (Limit(peer, must=must, aim=aim, faster=True),)
 
 
+LEARN = "scikit-learn"
 ROWS = (
-    Row("dbscan and hdbscan", "scikit-learn", no_slower("scikit-learn"), (6000, 6001), density),
-    Row("silhouettes", "scikit-learn", no_slower("scikit-learn"), (6000, 6001), silhouettes),
-    Row("medoids", "kmedoids", (Limit("kmedoids", aim=1, faster=True),), (5000, 5001), medoids),
+    Row("DBSCAN", LEARN, times(LEARN, None, 1), (6000, 6001), dbscan),
+    Row("HDBSCAN", LEARN, times(LEARN, 1, 2), (6000, 6001), hdbscan),
+    Row("silhouettes of 10 clusters", LEARN, times(LEARN, 1, 2), (6000, 6001), partial(silhouette, count=10)),
+    Row(
+        "silhouettes of 300 clusters",
+        LEARN,
+        times(LEARN, None, 1),
+        (6000, 6001),
+        partial(silhouette, count=300),
+        (640, 641),
+    ),
+    Row("medoids", "kmedoids", times("kmedoids", None, 1), (5000, 5001), medoids),
 )

@@ -74,6 +74,14 @@ def test_rows_that_repeat_have_medoids_too():
     assert medoids(np.zeros((4, 4)), 3).cost == 0
 
 
+def test_of_equally_near_medoids_the_first_one_has_a_row():
+    D = np.abs(np.subtract.outer([0, 1, 2, 3, 4], [0, 1, 2, 3, 4]))
+    for begin in ([0, 4], [4, 0], [1, 3], [3, 1]):
+        found = medoids(D, 2, init=begin)
+        expected = D[found.medoids].argmin(axis=0)
+        np.testing.assert_array_equal(found.labels, expected)
+
+
 def test_it_is_the_answer_of_the_authors_package():
     kmedoids = pytest.importorskip("kmedoids", reason="kmedoids is not installed: vech[test-doors]")
     for seed in range(5):

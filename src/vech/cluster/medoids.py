@@ -163,13 +163,11 @@ class _Search:
                     progress(done, None)
 
     def result(self) -> Medoids:
-        """The medoids in ascending order, each one in its own cluster."""
-        order = np.argsort(self.medoids)
-        labels = np.empty_like(order)
-        labels[order] = np.arange(order.size)
-        labels = labels[self.near]
-        labels[self.medoids[order]] = np.arange(order.size)
-        return Medoids(labels, self.medoids[order], self.cost)
+        """The medoids in ascending order, each one in its own cluster, and of equally near ones the first."""
+        self.medoids.sort()
+        self._look_up(np.arange(self.S.n))
+        self.near[self.medoids] = np.arange(self.medoids.size)
+        return Medoids(self.near, self.medoids, self.cost)
 
     def _try(self, candidate: int, distances: Array) -> bool:
         """Put the candidate in the place of a medoid, where that lowers the cost; whether it was so."""
