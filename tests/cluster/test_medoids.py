@@ -93,6 +93,18 @@ def test_it_is_the_answer_of_the_authors_package():
         assert found.medoids.tolist() == sorted(theirs.medoids.tolist())
 
 
+@pytest.mark.parametrize("k", [1, 3])
+def test_sums_that_overflow(k):
+    D = distances.full(12)
+    largest = D / D.max() * 1.7e308
+    for init in ("random", "build"):
+        with pytest.raises(
+            OverflowError, match="medoids adds up distances, and these sums are infinite: scale"
+        ):
+            medoids(largest, k, init=init)
+    assert medoids(largest * 2.0**-8, k).medoids.tolist() == medoids(D, k).medoids.tolist()
+
+
 def test_a_seed_decides():
     D = vech.Packed(pdist(np.random.default_rng(0).random((80, 2))), "condensed")
     first, again = medoids(D, 6, seed=4), medoids(D, 6, seed=4, threads=2)

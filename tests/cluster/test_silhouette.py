@@ -89,6 +89,19 @@ def test_labels_of_mixed_types_have_no_order():
         silhouette(distances.full(3), np.array([0, "a", 0], object))
 
 
+@pytest.mark.parametrize("largest", [np.float64(1.7e308), np.float32(3e38)])
+def test_sums_that_overflow(largest):
+    D = distances.full(12)
+    S = vech.Packed.from_full((D / D.max()).astype(largest.dtype) * largest)
+    for labels in (np.arange(12) % 3, np.arange(12) // 2):
+        with pytest.raises(
+            OverflowError, match=r"silhouette adds up distances.*float32 also takes S\.astype"
+        ):
+            silhouette(S, labels)
+        found = silhouette(S * 2.0**-10, labels).samples
+        np.testing.assert_allclose(found, silhouette(D, labels).samples, atol=1e-5)
+
+
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_few_rows_have_no_silhouettes(n):
     with pytest.raises(ValueError, match=f"labels name {n} clusters of {n} rows"):

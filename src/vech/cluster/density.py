@@ -97,8 +97,8 @@ def dbscan(
     Notes
     -----
     M. Ester, H.-P. Kriegel, J. Sander and X. Xu, "A density-based algorithm for discovering clusters", KDD,
-    1996. No neighbourhoods are kept: rows are read twice, by panels, to count neighbours and to connect cores.
-    O(n^2) time, O(n) memory beside a panel of 4 MiB. A float32 store is compared with eps in float32.
+    1996. No neighbourhoods are kept: rows are read twice, by panels, to count neighbours and to connect
+    cores. O(n^2) time, O(n) memory beside a panel of 4 MiB. A float32 store is compared with eps in float32.
 
     Examples
     --------

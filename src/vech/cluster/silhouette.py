@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vech import frames
 from vech.arrays import Array
+from vech.cluster.arguments import check_sums
 from vech.dissimilarities import as_distances, panels, working
 from vech.store import Store
 
@@ -51,6 +52,8 @@ def silhouette(S: Store | ArrayLike, labels: ArrayLike, *, threads: int | None =
 
     Raises
     ------
+    OverflowError
+        If sums of the distances are beyond their dtype.
     ValueError
         If S is no matrix of distances, the labels are not one for each row, name fewer than 2 or more than
         n - 1 clusters, or one is missing (None, NaN).
@@ -81,6 +84,7 @@ def silhouette(S: Store | ArrayLike, labels: ArrayLike, *, threads: int | None =
         )
     samples = np.zeros(store.n)
     for start, sums in _sums(store, cluster, sizes.size, threads):
+        check_sums(sums, "silhouette")
         rows = slice(start, start + len(sums))
         own = np.arange(len(sums)), cluster[rows]
         others = sizes[cluster[rows]] - 1
