@@ -213,4 +213,4 @@ class _Search:
         self.loss = np.bincount(self.near, self.next - self.apart, self.medoids.size)
         with np.errstate(over="ignore"):
             self.cost = float(self.apart.sum())
-        check_sums(np.append(self.loss[self.medoids.size == 1 :], self.cost), "medoids")
+        check_sums(self.cost + (self.loss if self.medoids.size > 1 else np.zeros(1)), "medoids")
