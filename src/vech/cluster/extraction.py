@@ -191,5 +191,5 @@ def _labelled(tree: Condensed, chosen: set[int], epsilon: float) -> tuple[Intege
     death = np.append(tree.death, 0)[owners]
     with np.errstate(invalid="ignore", divide="ignore"):
         strength = np.minimum(tree.left_at, death) / death
-    strength[(death == 0) | np.isinf(tree.left_at)] = 1
+    strength[np.isinf(tree.left_at)] = 1
     return labels, np.where(labels == NOBODY, 0.0, strength)
