@@ -529,3 +529,9 @@ def test_only_bind_includes_nanobind():
         if "nanobind" in header
     ]
     assert not wrong
+
+
+def test_files_of_tests_have_names_of_their_own():
+    """Pytest takes each for a module of that name, whichever folder it is in."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
