@@ -533,5 +533,6 @@ def test_only_bind_includes_nanobind():
 
 def test_files_of_tests_have_names_of_their_own():
     """Pytest takes each for a module of that name, whichever folder it is in."""
-    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    names = [path.name for path in (ROOT / "tests").rglob("*.py")]
+    names = [name for name in names if name not in ("conftest.py", "__init__.py")]
     assert sorted(names) == sorted(set(names))
