@@ -19,7 +19,7 @@ from vech.sparse.pack import from_sparse
 from vech.store import Store
 
 if TYPE_CHECKING:
-    from vech import covariance, images, io, linalg, pairwise, plot
+    from vech import covariance, embedding, images, io, linalg, pairwise, plot
     from vech.io import read, write
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "as_layout",
     "convert",
     "covariance",
+    "embedding",
     "expand",
     "from_sparse",
     "identify",
@@ -81,7 +82,7 @@ def targets() -> Targets:
 
 
 # What is loaded when it is first asked for: `import vech` stays quick.
-_LATER = ("covariance", "images", "io", "linalg", "pairwise", "plot")
+_LATER = ("covariance", "embedding", "images", "io", "linalg", "pairwise", "plot")
 _OF_IO = ("read", "write")
 
 
