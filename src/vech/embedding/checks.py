@@ -8,7 +8,7 @@ import numpy as np
 from vech.arrays import Array, family
 from vech.embedding.tiles import Tiles
 from vech.layouts.layout import as_integer
-from vech.linalg.checks import as_packed
+from vech.linalg.checks import as_packed, is_sparse
 from vech.linalg.units import power_of_two
 from vech.store import Store
 
@@ -48,14 +48,22 @@ def read(S: Store, threads: int | None, fits: Callable[[Array], Array], reason: 
 def distances(S: Store, task: str, threads: int | None) -> Tiles:
     """The tiles of distances: zero on the diagonal, finite, none negative."""
     for i in np.flatnonzero(S.diagonal() != 0)[:1]:
-        way_out = "set_diagonal(0) where it is meant" if S.diagonal()[i] == S.diagonal()[i] else "fill it first"
+        way_out = (
+            "set_diagonal(0) where it is meant" if S.diagonal()[i] == S.diagonal()[i] else "fill it first"
+        )
         raise ValueError(f"S[{i}, {i}] is {S.diagonal()[i]}, and a distance to itself is 0: {way_out}")
-    return read(S, threads, _are_distances, f"{task} needs distances, finite and not negative")
+    return read(S, threads, _not_negative, f"{task} needs distances, finite and not negative")
 
 
-def affinities(S: Store, threads: int | None) -> None:
-    """Refuse what is no affinity."""
-    read(S, threads, _are_distances, "affinities are finite and not negative, and larger where rows are nearer")
+def affinities(S: Store, threads: int | None) -> float:
+    """Refuse what is no affinity; the unit of the others."""
+    reason = "affinities are finite and not negative, and larger where rows are nearer"
+    if not is_sparse(S):
+        return read(S, threads, _not_negative, reason).unit
+    stored = S.to_coo(part="lower")
+    for k in np.flatnonzero(~_not_negative(stored.data))[:1]:
+        raise ValueError(f"S[{stored.row[k]}, {stored.col[k]}] is {stored.data[k]}: {reason}")
+    return power_of_two(float(stored.data.max(initial=0))) or 1.0
 
 
 def finite(S: Store, task: str, threads: int | None) -> Tiles:
@@ -63,5 +71,5 @@ def finite(S: Store, task: str, threads: int | None) -> Tiles:
     return read(S, threads, np.isfinite, f"{task} needs finite numbers")
 
 
-def _are_distances(numbers: Array) -> Array:
+def _not_negative(numbers: Array) -> Array:
     return np.asarray((numbers >= 0) & (numbers < np.inf))

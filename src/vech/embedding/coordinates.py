@@ -31,7 +31,7 @@ def leading(apply: Apply, n: int, k: int) -> Leading:
     Those within rounding of zero, ``n eps`` of the largest modulus, are zero.
     """
     if n <= DENSE or k * MANY >= n:
-        found = _dense(apply, n, k)
+        found = dense(apply, n, k)
     else:
         operator, rounding = lanczos.Operator(n, np.dtype(np.float64), apply), lanczos.rounding(n, FLOAT)
         values, vectors = lanczos.eigenpairs(operator, k, "LA", lanczos.Accuracy(rounding, rounding, 10 * n))
@@ -43,7 +43,8 @@ def leading(apply: Apply, n: int, k: int) -> Leading:
     return Leading(values[:k], signed(found.vectors), float(values[k]))
 
 
-def _dense(apply: Apply, n: int, k: int) -> Leading:
+def dense(apply: Apply, n: int, k: int) -> Leading:
+    """The same by LAPACK, of the n x n numbers of the operator."""
     from scipy.linalg import eigh
 
     full = apply(np.eye(n))

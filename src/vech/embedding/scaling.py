@@ -145,7 +145,9 @@ def mds(
         raise ValueError(f"mds finds at least 1 coordinate, not k = {k}")
     starts, most = _at_least_one("n_init", n_init), _at_least_one("max_iter", max_iter)
     if not isinstance(eps, Real) or not 0 <= float(eps) < np.inf:
-        raise ValueError(f"eps must be a number, zero or more, not {eps!r}: it is a share of squared distances")
+        raise ValueError(
+            f"eps must be a number, zero or more, not {eps!r}: it is a share of squared distances"
+        )
     check_progress(progress)
     random = _random(seed)
     given = None if isinstance(init, str) else _start(init, S, k)
@@ -205,7 +207,9 @@ def _step(tiles: Tiles, points: Floats) -> tuple[float, float, Floats]:
             rows, columns, wanted = tile
             apart = cdist(points[rows], points[columns])
             missed = apart - wanted
-            sums += np.array([np.vdot(missed, missed), np.vdot(apart, apart)]) / (2 if tile.on_diagonal else 1)
+            sums += np.array([np.vdot(missed, missed), np.vdot(apart, apart)]) / (
+                2 if tile.on_diagonal else 1
+            )
             apart[apart == 0] = np.inf  # points that coincide do not move each other
             pull = np.divide(wanted, apart, out=wanted)
             moved[rows] += pull.sum(axis=1)[:, None] * points[rows] - pull @ points[columns]
