@@ -14,6 +14,7 @@ from vech.covariance.weighted import write_weighted
 from vech.layouts.dialects import AnyLayout
 from vech.packed.packed import Packed
 from vech.results.result import Result
+from vech.results.wanted import Wanted
 
 QUADRANT = Measure((1, -2, 0, 0), root=True)
 JACCARD = Measure((1, -1, 0, 0), (-1, 0, 1, 0))
@@ -311,7 +312,9 @@ def _measure(
     threads: int | None,
     progress: Progress | None,
 ) -> Packed:
-    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
+    result = Result(
+        data.p, data.dtype, Wanted(layout, out), labels=data.labels, data={"X": data.array}, implied=implied
+    )
     codes = encode(
         data.pieces(), low, high, closed=closed, pairwise=data.missing == "pairwise", threads=threads
     )
@@ -319,4 +322,4 @@ def _measure(
         write(codes, measure, result.half, result.plain.grow, threads=threads, progress=progress)
     else:
         write_weighted(codes, None, measure, result, min_periods=data.min_periods, progress=progress)
-    return result.store(data.labels)
+    return result.store()

@@ -26,6 +26,7 @@ from vech.layouts.layout import one_of
 from vech.linalg import nearest_correlation, shrink_to_psd
 from vech.packed.packed import Packed
 from vech.results.result import Result
+from vech.results.wanted import Wanted
 
 H = (1, -2, 0, 0)  # concordant - discordant = both - 2 discordant
 FORMS = {
@@ -152,7 +153,9 @@ def gerber(
     given = as_weights(weights, data)
     bounds = as_thresholds(threshold, data)
     implied = 1 if correlation else None
-    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
+    result = Result(
+        data.p, data.dtype, Wanted(layout, out), labels=data.labels, data={"X": data.array}, implied=implied
+    )
     found = spread(data, given, threads)
     if not correlation and found.deviation.max() > np.sqrt(float(np.finfo(data.dtype).max)):
         raise_overflow(data)
@@ -174,7 +177,7 @@ def gerber(
         result.half[...] = (
             matrix.half if correlation else matrix.congruence(found.deviation.astype(data.dtype)).half
         )
-    return result.store(data.labels)
+    return result.store()
 
 
 def as_thresholds(threshold: Any, data: Data) -> Array:

@@ -15,6 +15,7 @@ from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
 from vech.packed.packed import Packed
 from vech.results.result import Result
+from vech.results.wanted import Wanted
 
 SIDE = 256  # columns taken against each other, where some pairs are undefined
 H = (1, -2, 0, 0)  # concordant - discordant
@@ -101,13 +102,20 @@ def kendall(
     whole = data.whole("Kendall's tau")
     if data.check() < 2:
         raise ValueError("X has one row, and Kendall's tau compares rows: it needs two at least")
-    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=1 if variant == "b" else None)
+    result = Result(
+        data.p,
+        data.dtype,
+        Wanted(layout, out),
+        labels=data.labels,
+        data={"X": data.array},
+        implied=1 if variant == "b" else None,
+    )
     codes = pair_codes(_ordered(whole, data), pairwise=missing == "pairwise", threads=threads)
     measure = VARIANTS[variant]
     write(codes, measure, result.half, result.plain.grow, threads=threads, progress=progress)
     if data.min_periods is not None:
         _mark_undefined(data, result, data.min_periods, measure.root)
-    return result.store(data.labels)
+    return result.store()
 
 
 def _mark_undefined(data: Data, result: Result, min_periods: int, ties: bool) -> None:

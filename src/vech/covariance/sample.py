@@ -15,6 +15,7 @@ from vech.covariance.ranks import centred_ranks
 from vech.layouts.dialects import AnyLayout
 from vech.packed.packed import Packed
 from vech.results.result import Result
+from vech.results.wanted import Wanted
 
 
 def sample(
@@ -220,15 +221,19 @@ def spearman(
     data = open_data(X, missing=missing, ordered=True, min_periods=min_periods)
     data.whole("spearman")
     data.check()
-    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=1)
+    result = Result(
+        data.p, data.dtype, Wanted(layout, out), labels=data.labels, data={"X": data.array}, implied=1
+    )
     if missing == "pairwise" and (min_periods is not None or has_nan(data)):
         pairwise_ranks(data, result, progress)
-        return result.store(data.labels)
+        return result.store()
     ranks = open_data(centred_ranks(data))
-    found = Result(data.p, ranks.dtype, result.plain, result.half if result.dtype == ranks.dtype else None)
+    found = Result(
+        data.p, ranks.dtype, Wanted(result.plain, result.half if result.dtype == ranks.dtype else None)
+    )
     moments = gather(ranks, found.runs(), shift=np.zeros(data.p), threads=threads, progress=progress)
     write_correlation(moments, data, result)
-    return result.store(data.labels)
+    return result.store()
 
 
 class _How(NamedTuple):
@@ -254,13 +259,15 @@ def _estimate(
     w = as_weights(how.weights, data)
     ddof = as_ddof(how.ddof, how.assume_centered)
     implied = 1 if how.standardise else None
-    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
+    result = Result(
+        data.p, data.dtype, Wanted(layout, out), labels=data.labels, data={"X": data.array}, implied=implied
+    )
     if how.missing == "pairwise":
         if w is not None:
             raise ValueError("weights and missing='pairwise' do not go together: use missing='neutral'")
         centered = how.assume_centered
         pairwise(data, result, ddof, how.standardise, assume_centered=centered, progress=progress)
-        return result.store(data.labels)
+        return result.store()
     moments = gather(
         data,
         accumulator(data.p, data.dtype, result.runs()),
@@ -275,7 +282,7 @@ def _estimate(
         write_correlation(moments, data, result)
     else:
         write_covariance(moments, result, divisor)
-    return result.store(data.labels)
+    return result.store()
 
 
 def as_ddof(ddof: Any, assume_centered: bool = False) -> float:

@@ -17,6 +17,7 @@ from vech.moves.runs import SIDE, Half
 from vech.packed.norms import norm
 from vech.packed.packed import Packed
 from vech.results.result import Result
+from vech.results.wanted import Wanted
 
 POLICIES = ("raise", "neutral")
 TARGETS = ("identity", "constant-correlation")
@@ -101,7 +102,7 @@ def ledoit_wolf(
     data = open_data(X, missing=missing, policies=POLICIES)
     if target == "constant-correlation":
         data.need_passes(f"target={target!r}")
-    result = Result(data.p, data.dtype, layout, out, source=data.array)
+    result = Result(data.p, data.dtype, Wanted(layout, out), labels=data.labels, data={"X": data.array})
     center = center_of(data, assume_centered)
     fourths = Fourths(data, np.zeros(data.p) if assume_centered else center)
     moments = gather(
@@ -116,7 +117,7 @@ def ledoit_wolf(
     _write(moments, result)
     shrink = _towards_identity if target == "identity" else _towards_constant_correlation
     intensity = shrink(data, result, moments, fourths)
-    store = result.store(data.labels)
+    store = result.store()
     return (store, intensity) if return_shrinkage else store
 
 
@@ -174,7 +175,7 @@ def oas(
     (array([2.375, 0.   , 2.375]), 1.0)
     """
     data = open_data(X, missing=missing, policies=POLICIES)
-    result = Result(data.p, data.dtype, layout, out, source=data.array)
+    result = Result(data.p, data.dtype, Wanted(layout, out), labels=data.labels, data={"X": data.array})
     moments = gather(
         data,
         result.runs(),
@@ -189,7 +190,7 @@ def oas(
     under = (moments.rows + 1) * (alpha - 1 / p)
     intensity = 0.0 if p == 1 else 1.0 if under <= 0 else min((alpha + 1) / under, 1.0)
     _mix_identity(result, intensity, mean)
-    store = result.store(data.labels)
+    store = result.store()
     return (store, intensity) if return_shrinkage else store
 
 

@@ -16,6 +16,7 @@ from vech.layouts.dialects import AnyLayout
 from vech.linalg import eigh
 from vech.packed.packed import Packed
 from vech.results.result import Result
+from vech.results.wanted import Wanted
 
 POLICIES = ("raise", "neutral")
 SIDE = 512  # of a block of the result, multiplied from eigenvectors
@@ -88,7 +89,7 @@ def nonlinear(
     (True, True)
     """
     data = open_data(X, missing=missing, policies=POLICIES)
-    result = Result(data.p, data.dtype, layout, out, source=data.array)
+    result = Result(data.p, data.dtype, Wanted(layout, out), labels=data.labels, data={"X": data.array})
     if data.n is not None and data.n <= data.p:
         samples, values, vectors = _of_rows(data, assume_centered)
     else:
@@ -97,7 +98,7 @@ def nonlinear(
     if not max(shrunk.max(), floor) <= np.finfo(data.dtype).max:
         raise_overflow(data)
     write_spectrum(result, vectors, shrunk, floor)
-    store = result.store(data.labels)
+    store = result.store()
     everything = np.concatenate([np.full(data.p - shrunk.size, floor), shrunk])
     return (store, everything) if return_shrinkage else store
 
@@ -169,8 +170,10 @@ def denoise(
     data = open_data(X, missing=missing, policies=POLICIES)
     ddof = as_ddof(ddof, assume_centered)
     implied = 1 if correlation else None
-    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
-    plain = Result(data.p, data.dtype, result.plain, result.half)
+    result = Result(
+        data.p, data.dtype, Wanted(layout, out), labels=data.labels, data={"X": data.array}, implied=implied
+    )
+    plain = Result(data.p, data.dtype, Wanted(result.plain, result.half))
     runs = accumulator(data.p, data.dtype, plain.runs())
     moments = gather(
         data,
@@ -191,7 +194,7 @@ def denoise(
     write_spectrum(result, vectors, values, level, scale)
     if correlation:
         result.half[result.plain.diagonal_slots(data.p)] = 1
-    return result.store(data.labels)
+    return result.store()
 
 
 def shrunk_eigenvalues(values: Array, p: int, n: int) -> tuple[Array, float]:
@@ -288,7 +291,7 @@ def _of_columns(
     data: Data, assume_centered: bool, threads: int | None, progress: Progress | None
 ) -> tuple[int, Array, Array]:
     """n, the eigenvalues and the eigenvectors of the sample covariance."""
-    found = Result(data.p, np.float64, "vech", None)
+    found = Result(data.p, np.float64, Wanted())
     moments = gather(
         data,
         found.runs(),

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech.arrays import Array
+from vech.dissimilarities import as_distances
 from vech.embedding import checks
 from vech.embedding.coordinates import Apply, Floats, frame, leading
 from vech.embedding.tiles import Tile, Tiles
+from vech.linalg.units import unit_of
 from vech.store import Store
 
 
@@ -163,13 +165,13 @@ def pcoa(S: Store | ArrayLike, k: int, *, threads: int | None = None) -> Princip
     >>> found.explained.round(3)
     array([0.85, 0.15])
     """
-    S = checks.real_store(S, "pcoa")
-    k = checks.dimensions(k, "pcoa", S.n, S.n)
-    tiles = checks.distances(S, "pcoa", threads)
-    trace = float(_product(tiles, np.ones((S.n, 1)), squared=True).sum()) / (2 * S.n)
-    found = leading(centred(lambda x: _product(tiles, x, squared=True) / -2), S.n, k)
+    S = as_distances(S, "pcoa")
+    k = checks.coordinates(k, "pcoa", S.n, S.n)
+    tiles = Tiles(S, threads)
+    trace = float(_squares(tiles, np.ones((S.n, 1))).sum()) / (2 * S.n)
+    found = leading(centred(lambda x: _squares(tiles, x) / -2), S.n, k)
     return PrincipalCoordinates(
-        _scaled(found.vectors, found.values, "pcoa") * tiles.unit,
+        _scaled(found.vectors, found.values) * tiles.unit,
         found.values * tiles.unit**2,
         _shares(found.values, trace),
         found.smallest * tiles.unit**2,
@@ -215,7 +217,8 @@ def kernel_pca(S: Store | ArrayLike, k: int, *, threads: int | None = None) -> K
     scikit-learn's ``KernelPCA(kernel="precomputed").fit_transform``. Eigenvalues within n eps of the largest
     modulus are zero.
 
-    Cost as for `pcoa`.
+    Cost: the time of one product ``K @ x`` for each step of Lanczos' method, about 50 to 200 of them; memory
+    as for `pcoa`.
 
     Source: B. Schölkopf, A. Smola, K.-R. Müller, "Nonlinear component analysis as a kernel eigenvalue
     problem", Neural Computation 10, 1998.
@@ -229,15 +232,17 @@ def kernel_pca(S: Store | ArrayLike, k: int, *, threads: int | None = None) -> K
            [ 0.],
            [-1.]])
     """
-    S = checks.real_store(S, "kernel_pca")
-    k = checks.dimensions(k, "kernel_pca", S.n, S.n)
-    tiles = checks.finite(S, "kernel_pca", threads)
-    total = float(_product(tiles, np.ones((S.n, 1)), squared=False).sum())
-    trace = float((S.diagonal() / tiles.unit).sum()) - total / S.n
-    found = leading(centred(lambda x: _product(tiles, x, squared=False)), S.n, k)
+    S = checks.kernel(S)
+    k, unit = checks.coordinates(k, "kernel_pca", S.n, S.n), unit_of(S)
+
+    def product(x: Floats) -> Floats:
+        return np.asarray(S.matmul(x / unit, threads=threads))
+
+    trace = float((S.diagonal() / unit).sum() - product(np.ones((S.n, 1))).sum() / S.n)
+    found = leading(centred(product), S.n, k)
     return KernelComponents(
-        _scaled(found.vectors, found.values, "kernel_pca") * np.sqrt(tiles.unit),
-        found.values * tiles.unit,
+        _scaled(found.vectors, found.values) * np.sqrt(unit),
+        found.values * unit,
         _shares(found.values, trace),
         S.labels,
     )
@@ -252,15 +257,14 @@ def _about_zero(x: Floats) -> Floats:
     return np.asarray(x - x.mean(axis=0))
 
 
-def _product(tiles: Tiles, x: Floats, *, squared: bool) -> Floats:
-    """The matrix, or that of its squares, times columns."""
+def _squares(tiles: Tiles, x: Floats) -> Floats:
+    """The matrix of squares times columns."""
 
     def work(strip: Iterator[Tile]) -> list[Array]:
         y = np.zeros(x.shape)
         for tile in strip:
             rows, columns, numbers = tile
-            if squared:
-                numbers *= numbers
+            numbers *= numbers
             y[rows] += numbers @ x[columns]
             if not tile.on_diagonal:
                 y[columns] += numbers.T @ x[rows]
@@ -270,7 +274,7 @@ def _product(tiles: Tiles, x: Floats, *, squared: bool) -> Floats:
     return product
 
 
-def _scaled(vectors: Floats, values: Floats, task: str) -> Floats:
+def _scaled(vectors: Floats, values: Floats) -> Floats:
     """Each vector times the root of its eigenvalue; zeros where there is none, of which is warned."""
     positive = int((values > 0).sum())
     if positive < values.size:

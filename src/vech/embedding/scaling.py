@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from vech import frames
 from vech.arrays import Array, as_array, check_progress, family
-from vech.embedding import checks
+from vech.dissimilarities import as_distances
 from vech.embedding.coordinates import Floats, frame
 from vech.embedding.principal import pcoa
 from vech.embedding.tiles import Tile, Tiles
 from vech.layouts.layout import as_integer, one_of
 from vech.linalg.checks import check_finite_array
-from vech.results.making import Progress
+from vech.results.wanted import Progress
 from vech.store import Store
 
 STARTS = ("random", "classical_mds")
@@ -140,7 +140,7 @@ def mds(
     >>> round(found.stress, 6), float(np.linalg.norm(found.coordinates[0] - found.coordinates[1]).round(4))
     (0.0, 3.0)
     """
-    S = checks.real_store(S, "mds")
+    S = as_distances(S, "mds")
     if as_integer("k", k) < 1:
         raise ValueError(f"mds finds at least 1 coordinate, not k = {k}")
     starts, most = _at_least_one("n_init", n_init), _at_least_one("max_iter", max_iter)
@@ -153,7 +153,7 @@ def mds(
     given = None if isinstance(init, str) else _start(init, S, k)
     if given is None:
         one_of("init", init, STARTS)
-    tiles = checks.distances(S, "mds", threads)
+    tiles = Tiles(S, threads)
     if given is None and init == "classical_mds":
         given = _classical(S, k, threads)
     runs = starts if given is None else 1
@@ -166,7 +166,7 @@ def mds(
     assert best is not None
     if not best.settled:
         warnings.warn(
-            f"mds ended by max_iter={most}, while the stress still fell: allow more iterations or a larger eps",
+            f"mds ended by max_iter={most}, while the stress still fell: allow more, or a larger eps",
             stacklevel=2,
         )
     normalized = np.sqrt(best.stress / best.squares) if best.squares else 0.0
@@ -198,7 +198,7 @@ def _run(tiles: Tiles, start: Floats, most: int, eps: float, told: Callable[[int
 
 
 def _step(tiles: Tiles, points: Floats) -> tuple[float, float, Floats]:
-    """The stress of points, the sum of their squared distances, and where the Guttman transform takes them."""
+    """The stress of points, the sum of their squared distances, and their Guttman transform."""
     from scipy.spatial.distance import cdist
 
     def work(strip: Iterator[Tile]) -> list[Array]:
@@ -207,9 +207,7 @@ def _step(tiles: Tiles, points: Floats) -> tuple[float, float, Floats]:
             rows, columns, wanted = tile
             apart = cdist(points[rows], points[columns])
             missed = apart - wanted
-            sums += np.array([np.vdot(missed, missed), np.vdot(apart, apart)]) / (
-                2 if tile.on_diagonal else 1
-            )
+            sums += np.array([_squared(missed), _squared(apart)]) / (2 if tile.on_diagonal else 1)
             apart[apart == 0] = np.inf  # points that coincide do not move each other
             pull = np.divide(wanted, apart, out=wanted)
             moved[rows] += pull.sum(axis=1)[:, None] * points[rows] - pull @ points[columns]
@@ -219,6 +217,11 @@ def _step(tiles: Tiles, points: Floats) -> tuple[float, float, Floats]:
 
     moved, (stress, squares) = tiles.sums(work)
     return float(stress), float(squares), moved / max(1, tiles.n)
+
+
+def _squared(x: Floats) -> float:
+    """The sum of squares: for so few numbers, BLAS would start threads in each thread."""
+    return float(np.einsum("ij,ij->", x, x))
 
 
 def _told(progress: Progress | None, before: int, total: int) -> Callable[[int], object]:

@@ -14,6 +14,7 @@ from vech.embedding.coordinates import FLOAT, MANY, Apply, Floats, dense, frame,
 from vech.linalg import lanczos
 from vech.linalg.checks import is_sparse
 from vech.linalg.spectral import DENSE, eigsh
+from vech.linalg.units import unit_of
 from vech.sparse import SparseHalf
 from vech.store import Store
 
@@ -122,9 +123,8 @@ def spectral(S: Store | ArrayLike, k: int, *, threads: int | None = None) -> Spe
     >>> found.eigenvalues.round(6)
     array([1.])
     """
-    S = checks.real_store(S, "spectral")
-    k = checks.dimensions(k, "spectral", S.n, S.n - 1)
-    unit = checks.affinities(S, threads)
+    S = checks.affinities(S)
+    k, unit = checks.coordinates(k, "spectral", S.n, S.n - 1), unit_of(S)
     if (apart := _unreached(S)) is not None:
         warnings.warn(
             f"no affinities lead from row 0 to row {apart}: the first coordinates tell such parts apart, and "

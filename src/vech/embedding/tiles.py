@@ -1,4 +1,4 @@
-"""A real store in tiles of one triangle, in double, so that each number is read once and nothing is n x n."""
+"""Distances in tiles of one triangle, in double, so that each is read once and nothing is n x n."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech.arrays import Array, native, resolve_threads
+from vech.linalg.units import unit_of
 from vech.moves.runs import blocks, runs_of
 from vech.packed.packed import packed
 from vech.store import Store
@@ -35,12 +36,15 @@ class Tile(NamedTuple):
 
 
 class Tiles:
-    """The tiles of a store, strip by strip: a strip is some rows with all columns of the triangle."""
+    """The tiles of a store of distances, strip by strip: some rows with all columns of the triangle.
+
+    The diagonal is zero.
+    """
 
     def __init__(self, S: Store, threads: int | None = None) -> None:
-        self.n, self.labels = S.n, S.labels
+        self.n = S.n
         self.threads = resolve_threads(threads, S.nbytes)
-        self.unit = 1.0  # a power of two, by which numbers are divided
+        self.unit = unit_of(S)  # a power of two, by which numbers are divided
         self._block, grow = _reader(S)
         self._dtype = native(S.dtype)
         strips: dict[int, list[slice]] = {}
@@ -57,17 +61,14 @@ class Tiles:
             total = [a + b for a, b in zip(total, parts, strict=True)] if total else parts
         return total or work(iter(()))
 
-    def each(self) -> Iterator[Tile]:
-        """Tile after tile."""
-        for strip in self._strips:
-            yield from self._of(*strip)
-
     def _of(self, rows: slice, columns: Columns) -> Iterator[Tile]:
         buffer = np.empty(SIDE * SIDE, self._dtype)
         for taken in columns:
             block = self._block(rows, taken, buffer).astype(np.float64, copy=False)
             if self.unit != 1:
                 block /= self.unit
+            if rows == taken:
+                np.fill_diagonal(block, 0)
             yield Tile(rows, taken, block)
 
 
@@ -76,11 +77,11 @@ def _reader(S: Store) -> tuple[Callable[[slice, slice, Array], Array], bool]:
     if S.describe().layout is None:
         return lambda rows, columns, buffer: np.array(S.block(rows, columns)), False  # which may be a view
     runs = runs_of(packed(S)._held)
-    diagonal, off = runs.diagonal(), runs.half.dtype.type(runs.off)
+    zeros, off = np.zeros(S.n, runs.half.dtype), runs.half.dtype.type(runs.off)
 
     def read(rows: slice, columns: slice, buffer: Array) -> Array:
         if rows == columns:
-            return runs.square(rows, diagonal, buffer, 1)
+            return runs.square(rows, zeros, buffer, 1)
         block = runs.read(rows, columns, buffer, 1)
         if off != 1:
             block *= off

@@ -66,6 +66,11 @@ class Runs(NamedTuple):
     def negates(self) -> bool:
         return self.kind.negates
 
+    def begin(self, run: int) -> int:
+        """Where a run begins in the half; that of n is its end."""
+        before = run * (run + 1) // 2 if self.grow else run * self.n - run * (run - 1) // 2
+        return before if self.stored else before - run
+
     def read(self, rows: slice, columns: slice, buffer: Array, threads: int) -> Array:
         """A block, 0 where nothing is stored, in the buffer."""
         return self._read(rows, columns, buffer, False, threads)
