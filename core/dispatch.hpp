@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/codes.hpp"
+#include "core/finish.hpp"
 #include "core/gram.hpp"
 #include "core/move.hpp"
 #include "core/parallel.hpp"
@@ -33,7 +34,9 @@ namespace vech {
             kernel(multiply_sparse, Fault, const SparseProduct&, int threads, Watch&) \
                 kernel(panel, void, const Panel&, int threads, Watch&)                \
                     kernel(dot, double, const Numbers&, int threads, Watch&)          \
-                        kernel(largest, double, const Numbers&, int threads, Watch&)
+                        kernel(largest, double, const Numbers&, int threads, Watch&)  \
+                            kernel(finish, std::int64_t, const Finish&, Watch&)       \
+                                kernel(add_differences, void, const Differences&, Watch&)
 
 #define VECH_BITS(kernel)                                                                                           \
     kernel(scan, void, const Scan&, int threads, Watch&, Csr&)                                                      \

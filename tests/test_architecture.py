@@ -71,7 +71,7 @@ INSIDE = {
     "covariance": (
         ("stream", "spectrum", "shrinkage"),
         ("gerber", "sample"),
-        ("agreement", "kendall"),
+        ("agreement", "kendall", "products"),
         ("incomplete", "weighted"),
         ("medians", "moments", "ranks", "spread"),
         ("data",),
@@ -84,7 +84,7 @@ INSIDE = {
         ("journal", "wanted"),
         ("identity",),
     ),
-    "pairwise": (("similarities",), ("sparse_rows", "dense_rows"), ("rows",)),
+    "pairwise": (("similarities", "blocks"), ("sparse_rows", "dense_rows"), ("products", "rows")),
     "cluster": (("density", "medoids", "silhouette"), ("arguments", "extraction")),
     "counts": (("codes",),),
     "linalg": (

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not CORE.exists(), reason="the sources are not b
 # From the lowest layer up: a header includes lower ones alone.
 LAYERS = (
     ("layout", "number"),
-    ("change", "digest", "memory", "parallel", "text"),
+    ("change", "digest", "finish", "memory", "parallel", "text"),
     ("runs", "move", "product", "codes", "table"),
     ("sparse",),
     ("gram",),
@@ -23,7 +23,7 @@ LAYERS = (
     ("kernels/compress", "kernels/found", "kernels/rowwise", "kernels/strip"),
     ("kernels/pattern",),
     (
-        "kernels/cells", "kernels/codes", "kernels/columns", "kernels/gram", "kernels/mirror",
+        "kernels/cells", "kernels/codes", "kernels/columns", "kernels/finish", "kernels/gram", "kernels/mirror",
         "kernels/product", "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
     ),
     ("kernels/move",),

@@ -7,7 +7,7 @@ place, by `Data.check` or, where sums of a block tell, by `Data.refuse`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -18,6 +18,8 @@ from vech.arrays import BLOCK_BYTES, Array, Dtype, as_array, as_block, check_mat
 from vech.counts.codes import even, pieces
 from vech.frames import EXACT_INTEGERS, index_of, is_frame, rounded_integer
 from vech.layouts.layout import one_of
+from vech.results.result import Result
+from vech.results.wanted import Wanted
 from vech.store import first_difference
 from vech.tensors import block_height, is_dataset, is_foreign
 
@@ -314,6 +316,33 @@ def _called(renew: Callable[[], Iterable[Any]]) -> Iterator[Any]:
             f"of blocks of rows"
         )
     return iter(blocks)
+
+
+def begin(
+    data: Data,
+    wanted: Wanted,
+    function: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    implied: int | None = None,
+    beside: Mapping[str, Any] | None = None,
+    rereads: bool = True,
+) -> Result:
+    """The half that a function makes: of X, of arrays beside it, and of parameters."""
+    if wanted.path() is not None and wanted.resume:
+        data.need_passes("resume=True")
+    X = data.array if data.array is not None or not data.again else (block for _, block in data.blocks())
+    about = {"missing": data.missing, "min_periods": data.min_periods, **(parameters or {})}
+    return Result(
+        data.p,
+        data.dtype,
+        wanted,
+        labels=data.labels,
+        implied=implied,
+        what={"function": f"vech.covariance.{function}", **about},
+        data={"X": X, **(beside or {})},
+        rereads=rereads,
+    )
 
 
 # ---------------------------------------------------------------- one block

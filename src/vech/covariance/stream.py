@@ -297,15 +297,15 @@ class Stream:
         """
         return copy.copy(self)
 
-    def result(self, *, layout: str | AnyLayout = "vech", out: Array | None = None) -> Packed:
+    def result(self, *, layout: str | AnyLayout = "vech", out: Any = None) -> Packed:
         """What the rows so far give.
 
         Parameters
         ----------
         layout : str or layout
             Of the result.
-        out : array, shape (length,), optional
-            Memory for the half, of exactly its dtype.
+        out : array, shape (length,), or path ending in ".npy", optional
+            Memory for the half, of exactly its dtype; or the file to write.
 
         Returns
         -------

@@ -163,8 +163,15 @@ def blocks(n: int, grow: bool, side: int | None = None) -> Iterator[tuple[slice,
     side = side or SIDE
     for first in range(0, n, side):
         rows = slice(first, min(first + side, n))
-        for begin in range(0 if grow else first, rows.stop if grow else n, side):
-            yield rows, slice(begin, min(begin + side, n))
+        for columns in beside(n, grow, rows, side):
+            yield rows, columns
+
+
+def beside(n: int, grow: bool, rows: slice, side: int) -> Iterator[slice]:
+    """The columns of the blocks that cover some runs."""
+    first, stop = (0, rows.stop) if grow else (rows.start, n)
+    for begin in range(first, stop, side):
+        yield slice(begin, min(begin + side, n))
 
 
 def is_narrow(dtype: Dtype) -> bool:

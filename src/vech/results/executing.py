@@ -47,7 +47,7 @@ class Job(Protocol):
     def tiles(self, runs: Runs, band: Band) -> int:
         """How many steps a band has."""
 
-    def __call__(self, runs: Runs, band: Band, threads: int, tick: Tick) -> None:
+    def __call__(self, runs: Runs, band: Band, threads: int | None, tick: Tick) -> None:
         """Write a band, and call `tick` after each step."""
 
 
@@ -60,7 +60,7 @@ class Task(NamedTuple):
     layout: Layout
     kind: Kind
     place: Place | None
-    threads: int
+    threads: int | None
 
 
 def executor_of(given: Any) -> Executor | None:

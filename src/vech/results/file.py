@@ -40,11 +40,13 @@ class Place(NamedTuple):
 class File:
     """The draft of a `.npy`, and the journal of what of it is done; `half` is its numbers, in memory.
 
-    `complete` is the half that is there already, made of the same, where `resume` finds one. `close` leaves
-    what a later run can go on from.
+    `complete` is the half that is there already, made of the same, where `resume` finds one and `rereads` it.
+    `close` leaves what a later run can go on from.
     """
 
-    def __init__(self, path: Path, dtype: Dtype, length: int, made: dict[str, Any], *, resume: bool) -> None:
+    def __init__(
+        self, path: Path, dtype: Dtype, length: int, made: dict[str, Any], *, resume: bool, rereads: bool
+    ) -> None:
         self.path, self.made = path, made
         self.complete: Packed | None = None
         self._mapped: _Mapped | None = None
@@ -54,7 +56,7 @@ class File:
             self._journal = Journal(self._draft.target)
         try:
             with self._draft.naming():
-                if resume:
+                if resume and rereads:
                     self.complete = self._complete()
                 if self.complete is None:
                     self._open(dtype, length, resume)
@@ -114,7 +116,9 @@ class File:
         return self._mapped
 
     def _replace(self, store: Packed, numbers: Draft) -> None:
-        description = describe_half(store, digests(forgettable(store.half)), self.made).encode() + b"\n"
+        description = (
+            describe_half(store, digests(forgettable(store.half)), self.made or None).encode() + b"\n"
+        )
         numbers.seal()
         replace_pair(numbers, description, read_array)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, Dtype
+from vech.arrays import Array, Dtype, resolve_threads
 from vech.layouts.kind import Kind
-from vech.moves.runs import Runs
+from vech.moves.runs import Runs, beside
 from vech.packed.packed import Packed
 from vech.results.executing import Tick
 from vech.results.journal import Band
@@ -67,8 +67,9 @@ class Tiles:
         """How many tiles a band has."""
         return len(self._tiles(runs, band))
 
-    def __call__(self, runs: Runs, band: Band, threads: int, tick: Tick) -> None:
+    def __call__(self, runs: Runs, band: Band, threads: int | None, tick: Tick) -> None:
         """Write the tiles of a band."""
+        threads = resolve_threads(threads, runs.half.nbytes)
         other = runs.turned and (runs.conjugates or runs.negates)
         for rows, columns in self._tiles(runs, band):
             made = self.block(columns, rows).T if other else self.block(rows, columns)
@@ -77,10 +78,7 @@ class Tiles:
 
     def _tiles(self, runs: Runs, band: Band) -> list[tuple[slice, slice]]:
         rows = slice(*band)
-        first, stop = (0, rows.stop) if runs.grow else (rows.start, runs.n)
-        return [
-            (rows, slice(begin, min(begin + self.height, stop))) for begin in range(first, stop, self.height)
-        ]
+        return [(rows, columns) for columns in beside(runs.n, runs.grow, rows, self.height)]
 
 
 def _held(block: Any) -> tuple[dict[str, Any], dict[str, Any]]:

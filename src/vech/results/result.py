@@ -31,7 +31,8 @@ class Result:
     `half` and `plain` are what to compute in: `out` itself where it has a plain layout, else memory of its
     own that `store` converts; it may not overlap `data`, what is read. A layout that stores no diagonal
     serves where the diagonal is `implied`; what computes may be `strict`, and then leaves it out too. A file
-    says `what` its half is made of, and of which `data`; a result that `is_complete` need not be computed.
+    says `what` its half is made of, and of which `data`; a result that `is_complete` need not be computed,
+    unless more than a file holds is wanted, and so no `rereads`.
     The block of a `with` is the time for which no other run makes the file.
     """
 
@@ -47,6 +48,7 @@ class Result:
         kind: Kind | None = None,
         what: Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
+        rereads: bool = True,
     ) -> None:
         self.p, self.labels, self.wanted = p, labels, wanted
         self.dtype: Dtype = np.dtype(dtype)
@@ -58,7 +60,10 @@ class Result:
                 f"layout {self.layout.name} stores no diagonal, and here it is needed{ones}: choose another, "
                 f"such as 'vech'"
             )
+        numbers = np.broadcast_to(np.zeros((), self.dtype), self.layout.length(p))
+        described = Packed(numbers, self.layout, kind=self.kind, labels=labels)  # refuses what does not fit
         check_progress(wanted.progress)
+        resolve_threads(wanted.threads, 0)
         self.executor = executor_of(wanted.executor)
         self.plain: Layout = self.layout.plain
         if strict and isinstance(self.layout, Layout):
@@ -67,9 +72,10 @@ class Result:
         self.file: File | None = None
         path = wanted.path()
         if path is not None:
-            made = self._made(what or {}, data or {})
+            made = {} if what is None else _made(described, what, data or {})
             length = self.plain.length(p)
-            self.file = File(path, self.dtype, length, made, resume=bool(wanted.resume))
+            resume = bool(wanted.resume)
+            self.file = File(path, self.dtype, length, made, resume=resume, rereads=rereads)
             if not self.is_complete:
                 self.half = self.file.half
             return
@@ -82,20 +88,20 @@ class Result:
             check_memory(self.plain.length(p) * self.dtype.itemsize, "give out= a path, or a memory map")
         self.half = np.asarray(out) if direct else np.empty(self.plain.length(p), self.dtype)
 
-    def _made(self, what: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-        """What the half is made of, for its file; an error for labels and layouts that no file keeps."""
-        numbers = np.broadcast_to(np.zeros((), self.dtype), self.layout.length(self.p))
-        described = json.loads(
-            describe_half(Packed(numbers, self.layout, kind=self.kind, labels=self.labels))
-        )
-        if "labels" in described:
-            described["labels"] = digest_of(json.dumps(described["labels"]).encode())
-        return identity(described | dict(what), data)
-
     @property
     def is_complete(self) -> bool:
         """Whether a file was there already, made of the same."""
         return self.file is not None and self.file.complete is not None
+
+    @property
+    def goes_by_tiles(self) -> bool:
+        """Whether what is done is kept for a later run, or computed by others: then tile by tile."""
+        return self.file is not None or self.executor is not None
+
+    @property
+    def goes_by_parts(self) -> bool:
+        """The same, or somebody is told how far it is."""
+        return self.goes_by_tiles or self.wanted.progress is not None
 
     def __enter__(self) -> Self:
         return self
@@ -128,15 +134,13 @@ class Result:
                 tick(count)
             bands = missing
         if self.executor is None:
-            threads = resolve_threads(self.wanted.threads, self.half.nbytes)
             for band in bands:
-                job(runs, band, threads, tick)
+                job(runs, band, self.wanted.threads, tick)
                 if file is not None:
                     file.note(band, *self._numbers(runs, band))
             return
-        threads = resolve_threads(self.wanted.threads or 1, self.half.nbytes)
         place = None if file is None else file.place
-        task = Task(job, self.p, self.dtype, self.plain, self.kind, place, threads)
+        task = Task(job, self.p, self.dtype, self.plain, self.kind, place, self.wanted.threads or 1)
         with closing(results(self.executor, task, runs, bands)) as computed:
             for band, found in computed:
                 numbers = self._numbers(runs, band)
@@ -163,3 +167,11 @@ class Result:
         elif out is not None and not np.shares_memory(half, out):
             out[...] = half
         return Packed(half if out is None else out, self.layout, kind=kind, labels=self.labels)
+
+
+def _made(store: Packed, what: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a half is made of, for its file; an error for labels and layouts that no file keeps."""
+    described = json.loads(describe_half(store))
+    if "labels" in described:
+        described["labels"] = digest_of(json.dumps(described["labels"]).encode())
+    return identity(described | dict(what), data)
