@@ -34,7 +34,7 @@ LAYERS = (
     ("arrays", "operators"),
     ("frames", "tensors"),
     ("store", "_core"),
-    ("elsewhere",),
+    ("elsewhere", "workers"),
     ("labels",),
 )
 # within a folder, top to bottom; above them all is its __init__
@@ -84,7 +84,12 @@ INSIDE = {
         ("journal", "wanted"),
         ("identity",),
     ),
-    "pairwise": (("similarities", "blocks"), ("sparse_rows", "dense_rows"), ("products", "rows")),
+    "pairwise": (
+        ("similarities", "blocks", "gower", "mantel"),
+        ("sparse_rows", "dense_rows"),
+        ("products", "rows", "mixed"),
+    ),
+    "embedding": (("scaling", "spectral"), ("principal",), ("checks", "coordinates", "tiles")),
     "cluster": (("density", "medoids", "silhouette"), ("arguments", "extraction")),
     "counts": (("codes",),),
     "linalg": (
@@ -138,6 +143,7 @@ INSIDE = {
 # the arrows up, each inside a function: what is exported, solved or framed there is asked for here
 UP = {
     ("packed.packed", "vech.adapters.pandas"),
+    ("embedding.coordinates", "vech.adapters.pandas"),
     ("packed.packed", "vech.sparse.pack"),
     ("sparse.conversions", "vech.adapters.pandas"),
     ("sparse.__init__", "vech.images"),

@@ -14,6 +14,7 @@ Apply = Callable[[Floats], Floats]
 
 FLOAT = np.dtype(np.float64)
 MANY = 4  # k from this share of n on: its vectors are as large as the matrix that LAPACK takes
+ALIKE = 1e-6  # share by which the largest numbers of a vector may differ
 ENOUGH = lanczos.Accuracy(1e-6, 1e-8, 300)  # of a smallest eigenvalue that is told, not used
 
 
@@ -53,9 +54,10 @@ def dense(apply: Apply, n: int, k: int) -> Leading:
 
 
 def signed(vectors: Floats) -> Floats:
-    """Each column with its largest number positive, the first of those of one size."""
-    largest = np.abs(vectors).argmax(axis=0)
-    ends = np.take_along_axis(vectors, largest[None], axis=0)[0]
+    """Each column with its largest number positive, the first of those that rounding alone tells apart."""
+    sizes = np.abs(vectors)
+    first = (sizes >= (1 - ALIKE) * sizes.max(axis=0)).argmax(axis=0)
+    ends = np.take_along_axis(vectors, first[None], axis=0)[0]
     return np.asarray(vectors * np.where(ends < 0, -1.0, 1.0))
 
 

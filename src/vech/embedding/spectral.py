@@ -51,11 +51,11 @@ class SpectralCoordinates(NamedTuple):
         Examples
         --------
         >>> S = vech.Packed(np.array([1.0, 0.0, 1.0]), "condensed", labels=["a", "b", "c"])
-        >>> vech.embedding.spectral(S, 1).to_frame().round(3)
+        >>> vech.embedding.spectral(S, 1).to_frame().round(3) + 0.0
              SE1
-        a -0.707
+        a  0.707
         b  0.000
-        c  0.707
+        c -0.707
         """
         return frame(self.coordinates, self.labels, "SE")
 
@@ -117,9 +117,9 @@ def spectral(S: Store | ArrayLike, k: int, *, threads: int | None = None) -> Spe
     >>> S = vech.Packed(np.array([1.0, 0.0, 1.0]), "condensed")  # a chain of three
     >>> found = spectral(S, 1)
     >>> found.coordinates.round(3) + 0.0
-    array([[-0.707],
+    array([[ 0.707],
            [ 0.   ],
-           [ 0.707]])
+           [-0.707]])
     >>> found.eigenvalues.round(6)
     array([1.])
     """

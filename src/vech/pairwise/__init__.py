@@ -1,9 +1,10 @@
 """Between the rows of data, straight to a store: each pair is computed once."""
 
 from vech.pairwise.blocks import from_blocks
+from vech.pairwise.mantel import Mantel, mantel
 from vech.pairwise.similarities import cooccurrence, cosine, gram
 
-__all__ = ["cooccurrence", "cosine", "from_blocks", "gram"]
+__all__ = ["Mantel", "cooccurrence", "cosine", "from_blocks", "gram", "mantel"]
 
 
 def __dir__() -> list[str]:

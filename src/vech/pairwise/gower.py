@@ -56,9 +56,9 @@ class Gower:
         if column < len(self.numbers):
             values = self.numbers[column]
             differs = values[rows, None] - values[columns]
-            return np.abs(differs, out=differs)
+            return np.asarray(np.abs(differs, out=differs))
         values = self.codes[column - len(self.numbers)]
-        return np.asarray((values[rows, None] != values[columns]) * self.weights[column])
+        return np.asarray((values[rows, None] != values[columns]) * self.weights[column], np.float64)
 
 
 def gower(X: Any, *, w: Any = None, missing: str = "raise") -> Gower:
