@@ -50,7 +50,7 @@ def dense(apply: Apply, n: int, k: int) -> Leading:
 
     full = apply(np.eye(n))
     values, vectors = eigh((full + full.T) / 2, check_finite=False)
-    return Leading(values[: n - k - 1 : -1], vectors[:, : n - k - 1 : -1], float(values[0]))
+    return Leading(values[::-1][:k], vectors[:, ::-1][:, :k], float(values[0]))
 
 
 def signed(vectors: Floats) -> Floats:
@@ -59,6 +59,12 @@ def signed(vectors: Floats) -> Floats:
     first = (sizes >= (1 - ALIKE) * sizes.max(axis=0)).argmax(axis=0)
     ends = np.take_along_axis(vectors, first[None], axis=0)[0]
     return np.asarray(vectors * np.where(ends < 0, -1.0, 1.0))
+
+
+def squared(values: Any, unit: float) -> Any:
+    """Squares found in a unit; infinite, or zero, where float64 ends."""
+    with np.errstate(over="ignore", under="ignore"):
+        return values * np.float64(unit) * unit
 
 
 def frame(coordinates: Floats, labels: tuple[Any, ...] | None, name: str) -> Any:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from vech.arrays import Array
 from vech.dissimilarities import as_distances
 from vech.embedding import checks
-from vech.embedding.coordinates import Apply, Floats, frame, leading
+from vech.embedding.coordinates import Apply, Floats, frame, leading, squared
 from vech.embedding.tiles import Tile, Tiles
 from vech.linalg.units import unit_of
 from vech.store import Store
@@ -172,9 +172,9 @@ def pcoa(S: Store | ArrayLike, k: int, *, threads: int | None = None) -> Princip
     found = leading(centred(lambda x: _squares(tiles, x) / -2), S.n, k)
     return PrincipalCoordinates(
         _scaled(found.vectors, found.values) * tiles.unit,
-        found.values * tiles.unit**2,
+        squared(found.values, tiles.unit),
         _shares(found.values, trace),
-        found.smallest * tiles.unit**2,
+        float(squared(found.smallest, tiles.unit)),
         S.labels,
     )
 

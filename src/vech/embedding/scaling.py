@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from vech import frames
 from vech.arrays import Array, as_array, check_progress, family
 from vech.dissimilarities import as_distances
-from vech.embedding.coordinates import Floats, frame
+from vech.embedding.coordinates import Floats, frame, squared
 from vech.embedding.principal import pcoa
 from vech.embedding.tiles import Tile, Tiles
 from vech.layouts.layout import as_integer, one_of
@@ -170,7 +170,7 @@ def mds(
             stacklevel=2,
         )
     normalized = np.sqrt(best.stress / best.squares) if best.squares else 0.0
-    stress = best.stress * tiles.unit**2
+    stress = float(squared(best.stress, tiles.unit))
     return Scaling(best.points * tiles.unit, stress, float(normalized), best.iterations, S.labels)
 
 
