@@ -128,6 +128,7 @@ def mds(
     distances between points being computed by differences.
 
     Cost: one pass over S for each iteration, each number once, O(n^2 k); memory for a few arrays of n x k.
+    Integers are copied into float64.
 
     Source: J. de Leeuw, "Applications of convex analysis to multidimensional scaling", Recent Developments in
     Statistics, 1977; I. Borg, P. Groenen, "Modern Multidimensional Scaling", Springer, 2005, chapter 8.
@@ -146,7 +147,7 @@ def mds(
     starts, most = _at_least_one("n_init", n_init), _at_least_one("max_iter", max_iter)
     if not isinstance(eps, Real) or not 0 <= float(eps) < np.inf:
         raise ValueError(
-            f"eps must be a number, zero or more, not {eps!r}: it is a share of squared distances"
+            f"eps must be zero or a positive number, not {eps!r}: it is a share of squared distances"
         )
     check_progress(progress)
     random = _random(seed)

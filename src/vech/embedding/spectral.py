@@ -139,7 +139,8 @@ def spectral(S: Store | ArrayLike, k: int, *, threads: int | None = None) -> Spe
     degrees = np.maximum(others(np.ones((S.n, 1)))[:, 0], 0.0)
     roots = np.sqrt(np.where(degrees == 0, 1.0, degrees))[:, None]
     values, vectors = _smallest(S, unit, roots[:, 0], lambda x: others(x / roots) / roots, k + 1)
-    return SpectralCoordinates(signed(vectors[:, 1:] / roots), values[1:], S.labels)
+    scale = roots * np.where(degrees == 0, 1.0, np.sqrt(unit))[:, None]
+    return SpectralCoordinates(signed(vectors[:, 1:] / scale), values[1:], S.labels)
 
 
 def _smallest(S: Store, unit: float, roots: Floats, adjacency: Apply, k: int) -> tuple[Floats, Floats]:

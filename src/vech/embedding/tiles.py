@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vech.arrays import Array, native, resolve_threads
 from vech.linalg.units import unit_of
-from vech.moves.runs import blocks, runs_of
+from vech.moves.runs import KERNEL, blocks, runs_of
 from vech.packed.packed import packed
 from vech.store import Store
 from vech.workers import in_order
@@ -46,7 +46,6 @@ class Tiles:
         self.threads = resolve_threads(threads, S.nbytes)
         self.unit = unit_of(S)  # a power of two, by which numbers are divided
         self._block, grow = _reader(S)
-        self._dtype = native(S.dtype)
         strips: dict[int, list[slice]] = {}
         for rows, columns in blocks(S.n, grow, SIDE):
             strips.setdefault(rows.start, []).append(columns)
@@ -62,7 +61,7 @@ class Tiles:
         return total or work(iter(()))
 
     def _of(self, rows: slice, columns: Columns) -> Iterator[Tile]:
-        buffer = np.empty(SIDE * SIDE, self._dtype)
+        buffer = np.empty(SIDE * SIDE)
         for taken in columns:
             block = self._block(rows, taken, buffer).astype(np.float64, copy=False)
             if self.unit != 1:
@@ -73,13 +72,19 @@ class Tiles:
 
 
 def _reader(S: Store) -> tuple[Callable[[slice, slice, Array], Array], bool]:
-    """What reads a block, into a buffer or not, and whether runs grow."""
+    """What reads a block, into memory for one in double, and whether runs grow."""
     if S.describe().layout is None:
-        return lambda rows, columns, buffer: np.array(S.block(rows, columns)), False  # which may be a view
-    runs = runs_of(packed(S)._held)
+        return lambda rows, columns, _: np.array(
+            S.block(rows, columns)
+        ), False  # a copy of what may be a view
+    half = packed(S)
+    if native(half.dtype) not in KERNEL:
+        half = half.astype(np.float64)
+    runs = runs_of(half._held)
     zeros, off = np.zeros(S.n, runs.half.dtype), runs.half.dtype.type(runs.off)
 
-    def read(rows: slice, columns: slice, buffer: Array) -> Array:
+    def read(rows: slice, columns: slice, memory: Array) -> Array:
+        buffer = memory.view(runs.half.dtype)
         if rows == columns:
             return runs.square(rows, zeros, buffer, 1)
         block = runs.read(rows, columns, buffer, 1)
