@@ -8,6 +8,8 @@
 #include "core/codes.hpp"
 #include "core/finish.hpp"
 #include "core/gram.hpp"
+#include "core/linkage.hpp"
+#include "core/metrics.hpp"
 #include "core/move.hpp"
 #include "core/parallel.hpp"
 #include "core/product.hpp"
@@ -28,15 +30,18 @@ namespace vech {
                 kernel(gram, void, const Gram&, int threads, Watch&, GramResult&)     \
                     kernel(fault, std::int64_t, const Rowwise&, Part) kernel(jumps, double, const Rowwise&)
 
-#define VECH_PRODUCTS(kernel)                                                         \
-    kernel(multiply, void, const Product&, int threads, Watch&)                       \
-        kernel(multiply_columns, void, const Product&, int threads, Watch&)           \
-            kernel(multiply_sparse, Fault, const SparseProduct&, int threads, Watch&) \
-                kernel(panel, void, const Panel&, int threads, Watch&)                \
-                    kernel(dot, double, const Numbers&, int threads, Watch&)          \
-                        kernel(largest, double, const Numbers&, int threads, Watch&)  \
-                            kernel(finish, std::int64_t, const Finish&, Watch&)       \
-                                kernel(add_differences, void, const Differences&, Watch&)
+#define VECH_PRODUCTS(kernel)                                                             \
+    kernel(multiply, void, const Product&, int threads, Watch&)                           \
+        kernel(multiply_columns, void, const Product&, int threads, Watch&)               \
+            kernel(multiply_sparse, Fault, const SparseProduct&, int threads, Watch&)     \
+                kernel(panel, void, const Panel&, int threads, Watch&)                    \
+                    kernel(dot, double, const Numbers&, int threads, Watch&)              \
+                        kernel(largest, double, const Numbers&, int threads, Watch&)      \
+                            kernel(finish, std::int64_t, const Finish&, Watch&)           \
+                                kernel(add_differences, void, const Differences&, Watch&) \
+                                    kernel(link, void, Linkage&, Watch&)
+
+#define VECH_DISTANCES(kernel) kernel(distances, Fault, const Distances&, int threads, Watch&)
 
 #define VECH_BITS(kernel)                                                                                           \
     kernel(scan, void, const Scan&, int threads, Watch&, Csr&)                                                      \
@@ -44,9 +49,11 @@ namespace vech {
             kernel(density, double, const std::byte* words, std::int64_t count, int item, const std::uint8_t* keep) \
                 kernel(sum_columns, void, const Spread&, int threads, Watch&)                                       \
                     kernel(encode, void, const Encoding&, int threads, Watch&)                                      \
-                        kernel(count, void, const Agreement&, int threads, Watch&)
+                        kernel(count, void, const Agreement&, int threads, Watch&)                                  \
+                            kernel(dissimilarities, Fault, const Dissimilarities&, int threads, Watch&)
 
-#define VECH_KERNELS(kernel) VECH_DENSE(kernel) VECH_SPARSE(kernel) VECH_PRODUCTS(kernel) VECH_BITS(kernel)
+#define VECH_KERNELS(kernel) \
+    VECH_DENSE(kernel) VECH_SPARSE(kernel) VECH_PRODUCTS(kernel) VECH_DISTANCES(kernel) VECH_BITS(kernel)
 #define VECH_POINTER(name, result, ...) result (*name)(__VA_ARGS__);
 
 struct Kernels {

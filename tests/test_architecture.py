@@ -85,12 +85,14 @@ INSIDE = {
         ("identity",),
     ),
     "pairwise": (
-        ("similarities", "blocks", "gower", "mantel"),
-        ("sparse_rows", "dense_rows"),
-        ("products", "rows", "mixed"),
+        ("blocks", "distances", "kernels", "mantel", "similarities"),
+        ("metrics",),
+        ("gower",),
+        ("sparse_rows", "dense_rows", "sparse_distances", "tiles"),
+        ("mixed", "points", "products", "rows"),
     ),
+    "cluster": (("density", "linkage", "medoids", "silhouette", "trees"), ("arguments", "extraction")),
     "embedding": (("scaling", "spectral"), ("principal",), ("checks", "coordinates", "tiles")),
-    "cluster": (("density", "medoids", "silhouette"), ("arguments", "extraction")),
     "counts": (("codes",),),
     "linalg": (
         ("spectral",),
@@ -299,7 +301,18 @@ def test_layout_and_store_import_nothing_of_vech():
 def test_only_the_lower_layers_touch_the_core():
     assert {module.split(".")[0] for module, target, _ in ARROWS if target == "vech._core"} <= {
         "__init__",
-        *("layouts", "moves", "packed", "sparse", "counts", "covariance", "pairwise", "io", "results"),
+        *(
+            "layouts",
+            "moves",
+            "packed",
+            "sparse",
+            "counts",
+            "covariance",
+            "pairwise",
+            "cluster",
+            "io",
+            "results",
+        ),
     }
 
 

@@ -1,10 +1,12 @@
 """Between the rows of data, straight to a store: each pair is computed once."""
 
 from vech.pairwise.blocks import from_blocks
+from vech.pairwise.distances import distances
+from vech.pairwise.kernels import kernel
 from vech.pairwise.mantel import Mantel, mantel
 from vech.pairwise.similarities import cooccurrence, cosine, gram
 
-__all__ = ["Mantel", "cooccurrence", "cosine", "from_blocks", "gram", "mantel"]
+__all__ = ["Mantel", "cooccurrence", "cosine", "distances", "from_blocks", "gram", "kernel", "mantel"]
 
 
 def __dir__() -> list[str]:

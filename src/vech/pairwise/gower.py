@@ -9,7 +9,8 @@ import numpy as np
 
 from vech.arrays import Array, Dtype
 from vech.pairwise.mixed import columns_of
-from vech.pairwise.points import numbers_for, place
+from vech.pairwise.points import DOUBLE, numbers_for, place
+from vech.pairwise.tiles import settled, span
 
 
 @dataclass(frozen=True)
@@ -25,20 +26,17 @@ class Gower:
     weights: Array
     known: Array
     whole: Array  # columns of which nothing is missing
+    dtype: Dtype
 
     @property
     def n(self) -> int:
         """How many rows there are."""
         return int(self.known.shape[1])
 
-    @property
-    def dtype(self) -> Dtype:
-        """Of the distances."""
-        return np.dtype(np.float64)
-
     def __call__(self, rows: slice, columns: slice) -> Array:
         """Distances of some rows to some others; NaN where they have no column in common."""
-        shape = len(range(self.n)[rows]), len(range(self.n)[columns])
+        here, there = span(rows, self.n), span(columns, self.n)
+        shape = len(here), len(there)
         apart, weight = np.zeros(shape), np.full(shape, self.weights[self.whole].sum())
         for column in range(self.weights.size):
             differs = self._differences(column, rows, columns)
@@ -49,7 +47,8 @@ class Gower:
             apart += differs
         with np.errstate(invalid="ignore"):
             apart /= weight
-        return np.asarray(np.minimum(apart, 1.0, out=apart))  # rounding of sums may go beyond
+        np.minimum(apart, 1.0, out=apart)  # rounding of sums may go beyond
+        return settled(apart.astype(self.dtype, copy=False), here, there)
 
     def _differences(self, column: int, rows: slice, columns: slice) -> Array:
         """By weight."""
@@ -61,7 +60,7 @@ class Gower:
         return np.asarray((values[rows, None] != values[columns]) * self.weights[column], np.float64)
 
 
-def gower(X: Any, *, w: Any = None, missing: str = "raise") -> Gower:
+def gower(X: Any, *, w: Any = None, missing: str = "raise", dtype: Dtype = DOUBLE) -> Gower:
     """Blocks of Gower's distances between the rows of X: sum of w d over sum of w, of columns both rows have.
 
     A column of numbers or dates gives ``d = |x - y| / (max - min)``, 0 where all are equal; one of truth
@@ -92,4 +91,5 @@ def gower(X: Any, *, w: Any = None, missing: str = "raise") -> Gower:
         weights[counted],
         known,
         np.asarray(known.all(axis=1)),
+        dtype,
     )
