@@ -80,7 +80,12 @@ def as_sparse(x: Any, what: str, *, square: bool = True) -> Any:
     """Nonzeros that pandas or pydata's sparse holds as a sparse array of SciPy; all else as it is."""
     if hasattr(type(x), "to_scipy_sparse"):
         return x.to_scipy_sparse()
-    if is_pandas(x) and is_frame(x) and all(hasattr(dtype, "fill_value") for dtype in x.dtypes):
+    if (
+        is_pandas(x)
+        and is_frame(x)
+        and len(x.dtypes)
+        and all(hasattr(dtype, "fill_value") for dtype in x.dtypes)
+    ):
         if square:
             square_labels(x, what)
         return x.sparse.to_coo()

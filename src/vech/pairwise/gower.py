@@ -37,13 +37,16 @@ class Gower:
         """Distances of some rows to some others; NaN where they have no column in common."""
         here, there = span(rows, self.n), span(columns, self.n)
         shape = len(here), len(there)
-        apart, weight = np.zeros(shape), np.full(shape, self.weights[self.whole].sum())
-        for column in range(self.weights.size):
+        apart = np.zeros(shape)
+        weight = np.zeros((1, 1) if self.whole.all() else shape)
+        for column, its in enumerate(self.weights):  # both sums in one order: what differs in all is at 1
             differs = self._differences(column, rows, columns)
-            if not self.whole[column]:
+            if self.whole[column]:
+                weight += its
+            else:
                 both = self.known[column, rows, None] & self.known[column, columns]
                 differs *= both
-                weight += self.weights[column] * both
+                weight += its * both
             apart += differs
         with np.errstate(invalid="ignore"):
             apart /= weight
