@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("cli", "demo"),
     ("adapters", "plot"),
-    ("covariance", "pairwise", "images", "neighbors", "cluster", "embedding"),
+    ("covariance", "pairwise", "images", "cluster", "embedding"),
+    ("neighbors",),
     ("results", "dissimilarities"),
     ("io",),
     ("counts", "linalg"),
@@ -84,6 +85,7 @@ INSIDE = {
         ("journal", "wanted"),
         ("identity",),
     ),
+    "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
     "pairwise": (
         ("blocks", "distances", "kernels", "mantel", "similarities"),
         ("metrics",),
@@ -135,7 +137,7 @@ INSIDE = {
     "plot": (
         ("error", "graph", "heatmap", "layout", "spectrum"),
         ("matrix",),
-        ("content", "dendrogram", "frame", "groups", "strongest"),
+        ("content", "dendrogram", "frame", "groups"),
         ("cells", "linkage", "place"),
         ("axes",),
     ),
@@ -310,6 +312,7 @@ def test_only_the_lower_layers_touch_the_core():
             "covariance",
             "pairwise",
             "cluster",
+            "neighbors",
             "io",
             "results",
         ),

@@ -50,6 +50,7 @@ FACES = (
     "vech.embedding",
     "vech.io",
     "vech.linalg",
+    "vech.neighbors",
     "vech.pairwise",
     "vech.plot",
     "vech.sparse",
