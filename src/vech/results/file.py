@@ -19,7 +19,7 @@ from vech.io.description import describe_half
 from vech.io.digests import digest as digests
 from vech.io.drafts import Draft, begin_of, draft, reserve, sync_folder
 from vech.io.dtypes import forgettable
-from vech.io.pair import description_path, replace_pair, true_descriptions
+from vech.io.pair import description_path, replace_pair, settle, true_descriptions
 from vech.layouts.dialects import AnyLayout
 from vech.moves.converting import convert
 from vech.packed.packed import Packed
@@ -101,8 +101,8 @@ class File:
                     mapped.flush(0, mapped.numbers.size)
                     self._replace(Packed(mapped.numbers, layout, kind=store.kind, labels=store.labels), other)
             self._remove()
-        self.close()
-        return _read(self.path)
+            self.close()
+            return _read(self.path)
 
     def close(self) -> None:
         """Let others have it."""
@@ -140,10 +140,10 @@ class File:
         for found in true_descriptions(target, beside.read_bytes(), read_array):
             made = found.get("made") if isinstance(found, dict) else None
         if made == self.made:
-            store = _read(self.path)
-            if head is not None and head.made == made:
+            if head is None or head.made == made:
+                settle(self.path, read_array)
                 self._remove()
-            return store
+            return _read(self.path)
         if head is None and isinstance(made, dict):
             self._refuse(made, self.path.name)
         return None
