@@ -83,16 +83,17 @@ def test_one_triangle_of_tiles_is_asked_for(layout):
 )
 def test_the_diagonal_is_what_is_said(diagonal, layout, name):
     A = full()
+    kept = A.copy()
     store = of(A, diagonal=diagonal, layout=layout)
     if name is not None:
         assert store.layout == vech.as_layout(name)
-    assert store.half.size == N * (N - (diagonal is not None) or N + 1) // 2 or diagonal is None
+    assert store.half.size == N * (N + 1 if diagonal is None else N - 1) // 2
     want = A.copy()
     if diagonal is not None:
         np.fill_diagonal(want, diagonal)
     np.testing.assert_array_equal(store.expand(), want)
     np.testing.assert_array_equal(of(A, diagonal=diagonal, layout="numpy-tril").expand(), want)
-    assert not np.array_equal(A, want) or diagonal is None  # the function's own array is as it was
+    assert np.array_equal(A, kept)  # the function's own array
 
 
 def test_a_skew_matrix_needs_no_diagonal():
@@ -140,8 +141,7 @@ def test_nan_and_infinity_are_kept():
         (
             lambda rows, columns: np.zeros((4, 4), "f4"),
             TypeError,
-            r"function\(0:4, 0:4\) returned float32, and dtype is float64: say dtype='float32', or let it return "
-            r"\.astype\('float64'\)",
+            r"returned float32, and dtype is float64: say dtype='float32', or let it return \.astype",
         ),
         (lambda rows, columns: np.zeros((4, 4), complex), TypeError, "returned complex128"),
         (
