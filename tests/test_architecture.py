@@ -85,7 +85,7 @@ INSIDE = {
         ("identity",),
     ),
     "pairwise": (("similarities", "blocks"), ("sparse_rows", "dense_rows"), ("products", "rows")),
-    "cluster": (("density", "medoids", "silhouette"), ("arguments", "extraction")),
+    "cluster": (("density", "linkage", "medoids", "silhouette", "trees"), ("arguments", "extraction")),
     "counts": (("codes",),),
     "linalg": (
         ("spectral",),
@@ -293,7 +293,18 @@ def test_layout_and_store_import_nothing_of_vech():
 def test_only_the_lower_layers_touch_the_core():
     assert {module.split(".")[0] for module, target, _ in ARROWS if target == "vech._core"} <= {
         "__init__",
-        *("layouts", "moves", "packed", "sparse", "counts", "covariance", "pairwise", "io", "results"),
+        *(
+            "layouts",
+            "moves",
+            "packed",
+            "sparse",
+            "counts",
+            "covariance",
+            "pairwise",
+            "cluster",
+            "io",
+            "results",
+        ),
     }
 
 
