@@ -153,7 +153,7 @@ def test_nan_and_infinity_are_kept():
         (
             lambda rows, columns: vech.Packed(np.zeros(10)),
             TypeError,
-            "returned Packed, and must return an array",
+            "not vech.Packed: pass its full matrix",
         ),
         (lambda rows, columns: np.ma.zeros((4, 4)), TypeError, "a mask would be lost"),
         (lambda rows, columns: np.full((4, 4), "a"), TypeError, "holds text"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
+import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -76,7 +77,7 @@ class File:
 
     def is_done(self, band: Band, begin: int, end: int) -> bool:
         """Whether the numbers of these runs were computed, and are there as they were."""
-        return self._journal.done.get(band) == digest_of(self.half[begin:end])
+        return band in self._journal.done and self._journal.done[band] == digest_of(self.half[begin:end])
 
     def note(self, band: Band, begin: int, end: int, digest: str | None = None) -> None:
         """Bring the numbers of these runs to the disk, then say so in the journal.
@@ -193,11 +194,14 @@ class _Mapped:
             os.ftruncate(file.fileno(), size)
         while there < size:  # where the system cannot reserve
             there += os.pwrite(file.fileno(), ZEROS[: size - there], there)
-        self._map = mmap.mmap(file.fileno(), size)
+        self._file, self._map = file, mmap.mmap(file.fileno(), size)
         self.numbers: Array = np.frombuffer(self._map, dtype, length, self.begin)
 
     def flush(self, begin: int, end: int) -> None:
         """Bring some numbers to the disk."""
+        if sys.platform == "linux":  # which knows what was changed by way of a map, and lets Python go on
+            os.fdatasync(self._file.fileno())
+            return
         first, stop = (self.begin + at * self.numbers.itemsize for at in (begin, end))
         first = first // mmap.PAGESIZE * mmap.PAGESIZE
         self._map.flush(first, stop - first)
