@@ -84,7 +84,12 @@ INSIDE = {
         ("journal", "wanted"),
         ("identity",),
     ),
-    "pairwise": (("similarities", "blocks"), ("sparse_rows", "dense_rows"), ("products", "rows")),
+    "pairwise": (
+        ("blocks", "distances", "kernels", "similarities"),
+        ("metrics",),
+        ("sparse_rows", "dense_rows", "sparse_distances", "tiles"),
+        ("points", "products", "rows"),
+    ),
     "cluster": (("density", "linkage", "medoids", "silhouette", "trees"), ("arguments", "extraction")),
     "counts": (("codes",),),
     "linalg": (
