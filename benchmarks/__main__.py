@@ -30,6 +30,7 @@ def main() -> None:
         bench_small,
         bench_sparse,
         bench_tables,
+        bench_to_disk,
         report,
     )
 
@@ -48,6 +49,7 @@ def main() -> None:
         bench_covariance,
         bench_gerber,
         bench_tables,
+        bench_to_disk,
     )
     rows = [row for module in modules for row in module.ROWS]
     if arguments.words:

@@ -11,6 +11,7 @@ import vech
 from faults import listing
 from vech import covariance
 from vech.counts import codes
+from vech.io import digests
 from vech.covariance import incomplete, products, weighted
 
 RNG = np.random.default_rng(12)
@@ -63,7 +64,8 @@ def processes():
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
-    """So that there are some."""
+    """So that there are some, of columns and of what digests are taken of."""
+    monkeypatch.setattr(digests, "TILE", 256)
     monkeypatch.setattr(products, "SIDE", 60)
     monkeypatch.setattr(products, "HEIGHT", 16)
     monkeypatch.setattr(incomplete, "SIDE", 60)

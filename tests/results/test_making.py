@@ -257,10 +257,12 @@ def test_memory_of_a_file_is_no_half(tmp_path):
 # ---- going on ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("tile", (1 << 20, 64))
 @pytest.mark.parametrize("layout", ("vech", "numpy-tril", "condensed", "lapack-rfp-nl"))
 @pytest.mark.parametrize("after", (1, 4, 5, 8, 10))
-def test_a_run_that_ended_in_the_middle_goes_on(tmp_path, layout, after):
+def test_a_run_that_ended_in_the_middle_goes_on(tmp_path, monkeypatch, layout, after, tile):
     path = tmp_path / "d.npy"
+    monkeypatch.setattr("vech.io.digests.TILE", tile)
     want = made(layout=layout).half.tobytes()
     stopped(path, layout=layout, after=after)
     assert not path.exists() and (tmp_path / "d.npy.journal").exists()
@@ -268,6 +270,7 @@ def test_a_run_that_ended_in_the_middle_goes_on(tmp_path, layout, after):
     progress = lambda done, total: seen.append((done, total))
     assert made(path, layout=layout, resume=True, progress=progress).half.tobytes() == want
     assert len(seen) <= 10 and seen[-1] == (10, 10)
+    assert vech.read(path, verify=True).half.tobytes() == want
     assert listing(tmp_path) == WHOLE
 
 

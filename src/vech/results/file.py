@@ -17,14 +17,14 @@ from vech.arrays import Array, Dtype
 from vech.io import npy
 from vech.io.arrays import read_array
 from vech.io.description import describe_half
-from vech.io.digests import digest as digests
+from vech.io.digests import digest, digests_of, tile_of, whole_tiles
 from vech.io.drafts import Draft, begin_of, draft, reserve, sync_folder
 from vech.io.dtypes import forgettable
 from vech.io.pair import description_path, replace_pair, settle, true_descriptions
 from vech.layouts.dialects import AnyLayout
 from vech.moves.converting import convert
 from vech.packed.packed import Packed
-from vech.results.identity import differences, digest_of
+from vech.results.identity import differences
 from vech.results.journal import Band, Head, Journal
 
 ENDING = ".part"
@@ -36,6 +36,11 @@ class Place(NamedTuple):
 
     path: str
     begin: int
+    tile: int  # bytes of which a digest is taken
+
+    def digests(self, numbers: Array, begin: int) -> str:
+        """The digests of some of them, from this one on."""
+        return digests_of(numbers, begin * numbers.itemsize, self.tile)
 
 
 class File:
@@ -51,6 +56,7 @@ class File:
         self.path, self.made = path, made
         self.complete: Packed | None = None
         self._mapped: _Mapped | None = None
+        self._tiles: dict[int, str] = {}  # digests of what is done
         self._draft = _Kept(path, overwrite=True)
         self._draft.check_place()
         with self._draft.naming():
@@ -73,28 +79,41 @@ class File:
     @property
     def place(self) -> Place:
         """Where these are."""
-        return Place(str(self._draft.temporary), self._open_map.begin)
+        return Place(str(self._draft.temporary), self._open_map.begin, tile_of(self.half.nbytes))
 
     def is_done(self, band: Band, begin: int, end: int) -> bool:
         """Whether the numbers of these runs were computed, and are there as they were."""
-        return band in self._journal.done and self._journal.done[band] == digest_of(self.half[begin:end])
+        said = self._journal.done.get(band)
+        done = said is not None and said == self.place.digests(self.half[begin:end], begin)
+        if said is not None and done:
+            self._know(said, begin, end)
+        return done
 
-    def note(self, band: Band, begin: int, end: int, digest: str | None = None) -> None:
+    def note(self, band: Band, begin: int, end: int, digests: str | None = None) -> None:
         """Bring the numbers of these runs to the disk, then say so in the journal.
 
-        With a digest, another process has brought them there.
+        With their digests, another process has brought them there.
         """
         with self._draft.naming():
-            if digest is None:
+            if digests is None:
                 self._open_map.flush(begin, end)
-                digest = digest_of(self.half[begin:end])
-            self._journal.note(band, digest)
+                digests = self.place.digests(self.half[begin:end], begin)
+            self._journal.note(band, digests)
+            self._know(digests, begin, end)
+
+    def _know(self, digests: str, begin: int, end: int) -> None:
+        first, stop = (at * self.half.itemsize for at in (begin, end))
+        self._tiles |= whole_tiles(digests, first, stop, self.place.tile)
+
+    def change(self) -> None:
+        """Forget digests: numbers may be changed that were noted."""
+        self._tiles = {}
 
     def publish(self, store: Packed, layout: AnyLayout) -> Packed:
         """The file, complete, in a layout; `store` has the numbers of the draft in a plain one."""
         with self._draft.naming():
             if layout == store.layout:
-                self._replace(store, self._draft)
+                self._replace(store, self._draft, self._tiles)
             else:
                 with draft(self.path) as other, open(other.temporary, "r+b") as file:
                     mapped = _Mapped(file, store.dtype, layout.length(store.n))
@@ -116,10 +135,9 @@ class File:
         assert self._mapped is not None, "the file is closed, or was complete"
         return self._mapped
 
-    def _replace(self, store: Packed, numbers: Draft) -> None:
-        description = (
-            describe_half(store, digests(forgettable(store.half)), self.made or None).encode() + b"\n"
-        )
+    def _replace(self, store: Packed, numbers: Draft, known: dict[int, str] | None = None) -> None:
+        digests = digest(forgettable(store.half), known)
+        description = describe_half(store, digests, self.made or None).encode() + b"\n"
         numbers.seal()
         replace_pair(numbers, description, read_array)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -116,8 +116,11 @@ class Result:
         """The half to compute in, as blocks are read from it and written to it."""
         return runs_of(Half(self.half, self.plain, self.kind))
 
-    def fill(self, job: Job) -> None:
-        """Let the job compute all of the half, or what of it a journal does not say is done."""
+    def fill(self, job: Job, *, final: bool = False) -> None:
+        """Let the job compute all of the half, or what of it a journal does not say is done.
+
+        What is `final` is not changed afterwards, so that its digests hold.
+        """
         runs, file = self.runs(), self.file
         bands = [(first, min(first + job.height, self.p)) for first in range(0, self.p, job.height)]
         steps = {band: job.tiles(runs, band) for band in bands}
@@ -134,6 +137,14 @@ class Result:
             if count := total - sum(steps[band] for band in missing):
                 tick(count)
             bands = missing
+        self._compute(job, runs, bands, steps, tick)
+        if file is not None and not final:
+            file.change()
+
+    def _compute(
+        self, job: Job, runs: Runs, bands: list[Band], steps: Mapping[Band, int], tick: Callable[..., None]
+    ) -> None:
+        file = self.file
         if self.executor is None:
             with _Notes(file) as notes:
                 for band in bands:
