@@ -1,4 +1,7 @@
-"""Distances to a file, against gemm of the same tiles and writing the bytes: python -m benchmarks.bench_to_disk 60000."""
+"""Distances to a file, against gemm of the same tiles and writing the bytes.
+
+One record with its memory: python -m benchmarks.bench_to_disk 60000.
+"""
 
 import os
 import sys

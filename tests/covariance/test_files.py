@@ -11,8 +11,8 @@ import vech
 from faults import listing
 from vech import covariance
 from vech.counts import codes
-from vech.io import digests
 from vech.covariance import incomplete, products, weighted
+from vech.io import digests
 
 RNG = np.random.default_rng(12)
 X = RNG.normal(size=(40, 150)) + 2
