@@ -14,6 +14,7 @@ from vech.frames import as_sparse, is_sparse
 from vech.moves.packing import pack
 from vech.pairwise import products
 from vech.pairwise import sparse_distances as sparse
+from vech.pairwise.gower import gower
 from vech.pairwise.points import (
     DOUBLE,
     SINGLE,
@@ -51,6 +52,7 @@ class Metric:
     takes: str = ""  # of `Parameters`
     missing: bool = False
     truth: bool = False  # X is read as true where it is not zero
+    frames: bool = False  # reads X as it is
     sparse: Callable[[Any], Block] | None = None  # how blocks of sparse rows are made
 
 
@@ -270,6 +272,12 @@ def haversine(rows: Rows, parameters: Parameters) -> Block:
     return Sphere(rows.numbers().astype(DOUBLE, copy=False), rows.dtype)
 
 
+def mixed(rows: Rows, parameters: Parameters) -> Block:
+    """X as it is, whose columns may be of different sorts."""
+    missing = "pairwise" if rows.missing else "raise"
+    return gower(rows.X, w=parameters.w, missing=missing, dtype=rows.dtype)
+
+
 def sparse_squares(X: Any) -> Block:
     """Squares of distances between sparse rows."""
     return sparse.euclidean(X, squared=True)
@@ -298,6 +306,7 @@ TABLE = (
     Metric("sokalsneath", of_truth("sokalsneath"), "", "w", truth=True),
     Metric("yule", of_truth("yule"), "", "w", truth=True),
     Metric("haversine", haversine),
+    Metric("gower", mixed, "", "w", True, frames=True),
 )
 METRICS = {metric.name: metric for metric in TABLE}
 NAMES = {name: metric for metric in TABLE for name in (metric.name, *metric.aliases.split())}
@@ -337,6 +346,8 @@ def block_of(
         )
     if is_sparse(X := as_sparse(X, "X", square=False)):
         return of_sparse(X, one, parameters, missing, wanted)
+    if one.frames:
+        return one.make(Rows(X, wanted or DOUBLE, missing == "pairwise"), parameters)
     array = opened(X)
     missing_some = check_finite(array, X, allowed=missing == "pairwise")
     result = wanted or (SINGLE if family(array.dtype) == "f" and array.dtype.itemsize <= 4 else DOUBLE)
