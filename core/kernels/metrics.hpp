@@ -92,6 +92,15 @@ struct euclidean : sqeuclidean {
     VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return root(sum[0] * ends.share); }
 };
 
+// 1 - x y of rows of length one, as |x - y|^2 / 2.
+struct chord : sqeuclidean {
+    static constexpr bool general = false;
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) {
+        const Doubles half = 0.5 * sum[0];
+        return choose(half > 2.0, all(2.0), half);
+    }
+};
+
 // (sum |x - y|^p)^(1/p), as m (sum (|x - y| / m)^p)^(1/p) with the largest difference m: no power leaves the range.
 struct Scaled : Heavy {
     static constexpr int passes = 2, sums = 4;  // m; a power of two; 1 / m of differences scaled by it; the sum

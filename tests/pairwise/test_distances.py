@@ -166,7 +166,7 @@ GROWING = ("euclidean", "sqeuclidean", "cityblock", "minkowski", "canberra")
 
 @every_target
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.missing])
+@pytest.mark.parametrize("name", [name for name in PDIST if METRICS[name].missing])
 def test_missing_numbers_leave_their_columns_out(name, weighted):
     """Of each pair alone, by pdist; sums grow by all weights over those present."""
     X = HOLES[:24]
@@ -240,7 +240,7 @@ def test_every_layout_holds_the_same_distances(n, name, layout):
 
 @every_target
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", [*PDIST, "haversine"])
 def test_blocks_have_the_same_bits_whatever_is_asked_for(name, dtype):
     X = np.abs(RNG.normal(size=(600, 2 if name == "haversine" else 5))).astype(dtype)
     X[7] = X[3]

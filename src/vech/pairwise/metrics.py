@@ -29,6 +29,7 @@ from vech.pairwise.points import (
 )
 from vech.pairwise.tiles import Bits, Block, Function, Kernel, Sphere, rounded
 
+FEW = 48  # columns of which differences are added as fast as BLAS multiplies
 MILD = (2.0**-450, 2.0**500)  # numbers whose differences have squares in the range of double
 QUOTIENTS = (2.0**-200, 2.0**200)  # of which four, and their product, stay in it
 
@@ -117,14 +118,14 @@ def euclidean(rows: Rows, parameters: Parameters) -> Block:
 
 def sqeuclidean(rows: Rows, parameters: Parameters) -> Block:
     """The squares of `euclidean`."""
-    if parameters.w is None and not rows.missing:
+    if parameters.w is None and not rows.missing and rows.X.shape[1] > FEW:
         return rounded(products.euclidean(rows.numbers(), squared=True), rows.dtype)
     return by_kernel("sqeuclidean")(rows, parameters)
 
 
 def powers(rows: Rows, w: Array | None, p: float) -> Block:
     """(sum of w |x - y|^p)^(1/p) by the kernel that the range of numbers and p ask for."""
-    if p == 2 and w is None and not rows.missing:
+    if p == 2 and w is None and not rows.missing and rows.X.shape[1] > FEW:
         return rounded(products.euclidean(rows.numbers()), rows.dtype)
     if p == 2 and is_mild(rows, w, *MILD):
         return Kernel(rows.numbers(), "euclidean", rows.dtype, w, missing=rows.missing)
@@ -221,7 +222,7 @@ def cosine(rows: Rows, parameters: Parameters) -> Block:
     if rows.missing:
         return angle("cosine", rows, w)
     X = rows.numbers() if w is None else rows.numbers() * np.sqrt(w)
-    return rounded(products.cosine(X), rows.dtype)
+    return apart(products.cosine(X), rows.dtype)
 
 
 def correlation(rows: Rows, parameters: Parameters) -> Block:
@@ -231,12 +232,20 @@ def correlation(rows: Rows, parameters: Parameters) -> Block:
         return angle("correlation", rows, w)
     X = rows.numbers()
     if w is None:
-        return rounded(products.correlation(X), rows.dtype)
+        return apart(products.correlation(X), rows.dtype)
     X = np.ldexp(X.astype(DOUBLE), -exponents(X.T)[:, None] - 1)
     for _ in range(2):  # of constant rows nothing is left, and of others no part of the mean
         X -= X[:, :1]
         X -= (X @ (w / w.sum()))[:, None]
-    return rounded(products.cosine(X * np.sqrt(w)), rows.dtype)
+    return apart(products.cosine(X * np.sqrt(w)), rows.dtype)
+
+
+def apart(directions: products.Directions, dtype: Dtype) -> Block:
+    """By products, or of a few columns by the kernel, from rows of length one."""
+    everything = slice(None)
+    if directions.X.shape[1] > FEW or not directions.factor.all():
+        return rounded(directions, dtype)
+    return Kernel(np.ascontiguousarray(directions.exact(everything, everything)), "chord", dtype)
 
 
 def angle(name: str, rows: Rows, w: Array | None) -> Block:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -220,10 +220,14 @@ class Function:
 
 def arrays_of(block: Any) -> dict[str, Array]:
     """What a block holds, by its names: all that its distances depend on beside parameters."""
-    if isinstance(block, Rounded):
-        return arrays_of(block.block)
-    held = {field.name: getattr(block, field.name) for field in fields(block)}
-    return {name: value for name, value in held.items() if isinstance(value, np.ndarray)}
+    found: dict[str, Array] = {}
+    for field in fields(block):
+        held = getattr(block, field.name)
+        if isinstance(held, np.ndarray):
+            found[field.name] = held
+        elif is_dataclass(held):
+            found |= arrays_of(held)
+    return found
 
 
 def with_threads(block: Block, threads: int | None) -> Block:
