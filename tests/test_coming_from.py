@@ -8,7 +8,7 @@ import pandas
 import pytest
 import sklearn.covariance
 from scipy.linalg import lapack
-from scipy.spatial.distance import squareform
+from scipy.spatial.distance import pdist, squareform
 
 import vech
 
@@ -23,6 +23,7 @@ NAMES = {
     "np": np,
     "vech": vech,
     "squareform": squareform,
+    "pdist": pdist,
     "lapack": lapack,
     "n": N,
     "half": RNG.standard_normal(10),  # n = 4 with a diagonal, 5 without
