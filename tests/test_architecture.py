@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("cli", "demo"),
     ("adapters", "plot"),
-    ("covariance", "pairwise", "images", "neighbors", "cluster", "embedding"),
+    ("covariance", "pairwise", "images", "cluster", "embedding"),
+    ("neighbors",),
     ("results", "dissimilarities"),
     ("io",),
     ("counts", "linalg"),
@@ -84,7 +85,13 @@ INSIDE = {
         ("journal", "wanted"),
         ("identity",),
     ),
-    "pairwise": (("similarities", "blocks"), ("sparse_rows", "dense_rows"), ("products", "rows")),
+    "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
+    "pairwise": (
+        ("blocks", "distances", "kernels", "similarities"),
+        ("metrics",),
+        ("sparse_rows", "dense_rows", "sparse_distances", "tiles"),
+        ("points", "products", "rows"),
+    ),
     "cluster": (("density", "linkage", "medoids", "silhouette", "trees"), ("arguments", "extraction")),
     "counts": (("codes",),),
     "linalg": (
@@ -128,7 +135,7 @@ INSIDE = {
     "plot": (
         ("error", "graph", "heatmap", "layout", "spectrum"),
         ("matrix",),
-        ("content", "dendrogram", "frame", "groups", "strongest"),
+        ("content", "dendrogram", "frame", "groups"),
         ("cells", "linkage", "place"),
         ("axes",),
     ),
@@ -302,6 +309,7 @@ def test_only_the_lower_layers_touch_the_core():
             "covariance",
             "pairwise",
             "cluster",
+            "neighbors",
             "io",
             "results",
         ),

@@ -1,13 +1,12 @@
 """Distances by products: held against 50 digits, on rows that products alone would get wrong."""
 
-from decimal import Decimal, localcontext
-from fractions import Fraction
+import pickle
 
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist, squareform
 
-import cases
+from hard_rows import TRUE, hard_rows, normal, rows_of, true_cosine, true_euclidean
 from vech.pairwise.products import Directions, Euclidean, correlation, cosine, euclidean
 from vech.results.making import Wanted, make
 
@@ -15,81 +14,6 @@ every_target = pytest.mark.every_target
 
 FLOATS = ("float32", "float64")
 BLOCKS = {"euclidean": euclidean, "cosine": cosine, "correlation": correlation}
-
-
-def normal(n, m, salt=0):
-    return cases.generator("products", n, m, salt).normal(size=(n, m))
-
-
-def hard_rows(dtype):
-    """Names and rows: each is a way to lose digits."""
-    near = normal(1, 40) + 1e-3 * normal(9, 40, 1) * 2.0 ** -np.arange(0, 45, 5)[:, None]
-    large, small = (100, -120) if np.dtype(dtype) == np.float64 else (15, -15)
-    mixed = normal(9, 7) * 10.0 ** np.repeat([0, large, small], 3)[:, None]
-    doubles = normal(5, 33)[[0, 1, 2, 0, 3, 1, 4, 4]]
-    opposite = np.concatenate([normal(4, 20), -normal(4, 20)])
-    clusters = np.repeat([[0.0], [1.0], [-3.0]], 4, axis=0) * 1000 + normal(12, 10)
-    return {
-        "ordinary": normal(8, 30),
-        "identical": doubles,
-        "opposite": opposite,
-        "nearly the same": near,
-        "far from the origin": normal(8, 30) + 4000,
-        "in clusters": clusters,
-        "tiny": normal(8, 5) * 10.0**small,
-        "huge": normal(8, 5) * 10.0**large,
-        "of all sizes": mixed,
-        "constant": np.repeat(normal(8, 1), 6, axis=1),
-        "one column": normal(9, 1),
-        "two columns": normal(9, 2) + 7,
-        "1025 columns": normal(5, 1025),
-        "4100 columns": normal(4, 4100) + 1,
-    }
-
-
-def rows_of(name, dtype):
-    return np.ascontiguousarray(hard_rows(dtype)[name].astype(dtype))
-
-
-def exact(x):
-    return [Fraction(float(number)) for number in x]
-
-
-def decimal(number):
-    return Decimal(number.numerator) / Decimal(number.denominator)
-
-
-def true_euclidean(x, y):
-    """|x - y| to 50 digits."""
-    with localcontext() as context:
-        context.prec = 50
-        return decimal(sum((a - b) ** 2 for a, b in zip(exact(x), exact(y), strict=True))).sqrt()
-
-
-def true_cosine(x, y):
-    """1 - cos to 50 digits; 1 where a row has no direction."""
-    return true_angle(exact(x), exact(y))
-
-
-def true_correlation(x, y):
-    return true_angle(*(centred(exact(row)) for row in (x, y)))
-
-
-def centred(row):
-    mean = sum(row) / len(row)
-    return [number - mean for number in row]
-
-
-def true_angle(x, y):
-    xx, yy, xy = (sum(a * b for a, b in zip(*pair, strict=True)) for pair in ((x, x), (y, y), (x, y)))
-    if not xx or not yy:
-        return Decimal(1)
-    with localcontext() as context:
-        context.prec = 100
-        return 1 - decimal(xy) / (decimal(xx) * decimal(yy)).sqrt()
-
-
-TRUE = {"euclidean": true_euclidean, "cosine": true_cosine, "correlation": true_correlation}
 
 
 def error_bound(metric, true, m, dtype):
@@ -102,7 +26,6 @@ def error_bound(metric, true, m, dtype):
     return ((m + 4) * double + eps) * true + 4 * double * (true + double) ** 0.5
 
 
-@every_target
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("name", sorted(hard_rows("float64")))
 @pytest.mark.parametrize("metric", BLOCKS)
@@ -117,6 +40,13 @@ def test_a_distance_keeps_its_digits(metric, name, dtype):
             true = float(TRUE[metric](X[i], X[j]))
             assert made[i, j] == made[j, i] >= 0
             assert abs(float(made[i, j]) - true) <= error_bound(metric, true, m, dtype), (i, j)
+
+
+@every_target
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", ["ordinary", "nearly the same", "of all sizes", "1025 columns"])
+def test_every_kernel_finds_and_mends_what_has_lost_digits(name, dtype):
+    test_a_distance_keeps_its_digits("euclidean", name, dtype)
 
 
 @every_target
@@ -147,6 +77,8 @@ def test_rows_of_any_size_have_distances(size):
 def test_distances_that_no_number_holds_are_infinite():
     X = np.array([[1.7e308, 0], [-1.7e308, 0], [1e200, 0]])
     np.testing.assert_array_equal(euclidean(X)(slice(0, 1), slice(0, 3)), [[0, np.inf, 1.7e308 - 1e200]])
+    single = np.array([[3e30, 0], [0, 0]], np.float32)
+    np.testing.assert_array_equal(euclidean(single, True)(slice(0, 1), slice(1, 2)), [[np.inf]])
     np.testing.assert_array_equal(
         euclidean(X, squared=True)(slice(1, 3), slice(1, 3)), [[0, np.inf], [np.inf, 0]]
     )
@@ -216,8 +148,6 @@ def test_far_clusters_are_moved_to_the_origin():
 
 
 def test_blocks_travel():
-    import pickle
-
     for block in (euclidean(normal(9, 4)), cosine(normal(9, 4)), correlation(normal(9, 4))):
         assert isinstance(block, Euclidean | Directions)
         other = pickle.loads(pickle.dumps(block))

@@ -61,7 +61,8 @@ class Products:
         rest = self.times, LEAST, self.most, self.root, 1 / self.scale
         doubtful = np.asarray(_core.finish(block, self.own[rows], self.own[columns], *rest))
         if doubtful.size:
-            block.reshape(-1)[doubtful] = self.apart(doubtful, rows, columns)
+            with np.errstate(over="ignore", under="ignore"):
+                block.reshape(-1)[doubtful] = self.apart(doubtful, rows, columns)
         if rows == columns:
             np.copyto(block, block.T, where=np.tri(len(block), k=-1, dtype=np.bool).T)
             np.fill_diagonal(block, 0)
@@ -116,15 +117,11 @@ class Euclidean(Rows):
 
     def apart(self, pairs: NDArray[np.int64], rows: slice, columns: slice) -> Float:
         """Lengths of differences of any size."""
-        squares = self.squares(pairs, rows, columns)
-        if not self.root:
-            return squares
-        lengths = np.sqrt(squares)
-        if self.dtype.itemsize == 8:
-            for lost, scale in ((squares < TINY, FAR), (squares == np.inf, 1 / FAR)):
-                if lost.any():
-                    lengths[lost] = np.sqrt(self.squares(pairs[lost], rows, columns, scale)) / scale
-        return lengths
+
+        def squares(pairs: NDArray[np.int64], scale: float) -> Float:
+            return self.squares(pairs, rows, columns, scale)
+
+        return lengths(squares, pairs) if self.root else squares(pairs, 1.0)
 
 
 @dataclass(frozen=True)
@@ -190,6 +187,16 @@ def correlation(X: Array) -> Directions:
     return _directions(X, centred=True)
 
 
+def lengths(squares: Callable[[NDArray[np.int64], float], Float], pairs: NDArray[np.int64]) -> Float:
+    """The roots of sums of squares, which are asked for at other scales where double cannot hold them."""
+    sums = squares(pairs, 1.0)
+    found = np.sqrt(sums)
+    for lost, scale in ((sums < TINY, FAR), (sums == np.inf, 1 / FAR)):
+        if lost.any():
+            found[lost] = np.sqrt(squares(pairs[lost], scale)) / scale
+    return found
+
+
 def inner_products(near: Callable[[slice, slice], Array], m: int, rows: slice, columns: slice) -> Array:
     """The inner products of rows of m columns, by BLAS, some columns at a time."""
     block = None
@@ -214,7 +221,7 @@ def _directions(X: Array, centred: bool) -> Directions:
             continue
         least, most = X[rows].min(axis=1), X[rows].max(axis=1)
         constant[rows] = least == most
-        power[rows] = _power(np.maximum(-least, most).astype(np.float64), MILD[np.dtype(np.float64)])
+        power[rows] = power_of(np.maximum(-least, most).astype(np.float64), MILD[np.dtype(np.float64)])
         if means is not None:
             for k in range(2):
                 left = _centred(X, power, means, rows, everything)
@@ -251,7 +258,9 @@ def _place(sample: Array) -> tuple[float, Array | None]:
     with np.errstate(over="ignore", invalid="ignore"):
         near = sample - centre
         sizes = np.abs(near).max(axis=1)
-        scale = float(_power(_middle(sizes[sizes > 0]), MILD[dtype], LARGEST[dtype])) if sizes.any() else 1.0
+        scale = (
+            float(power_of(_middle(sizes[sizes > 0]), MILD[dtype], LARGEST[dtype])) if sizes.any() else 1.0
+        )
         lengths = ((near * dtype.type(scale)) ** 2).sum(axis=1)
         far = ((centre * dtype.type(scale)) ** 2).sum() > _middle(lengths) / 4
     return scale, centre if far else None
@@ -263,7 +272,7 @@ def _middle(numbers: Array) -> Array:
     return np.asarray(np.partition(numbers, middle, axis=0)[middle])
 
 
-def _power(sizes: Float, mild: int, largest: int = 1020) -> Float:
+def power_of(sizes: Float, mild: int, largest: int = 1020) -> Float:
     """The powers of two that bring numbers to size one; 1 where their squares do no harm."""
     exponents = np.frexp(sizes)[1]
     return np.ldexp(1.0, np.where(np.abs(exponents) <= mild, 0, np.clip(-exponents, -largest, largest)))
