@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("cli", "demo"),
     ("adapters", "plot"),
-    ("covariance", "pairwise", "images", "neighbors", "cluster", "embedding"),
+    ("covariance", "pairwise", "images", "cluster", "embedding"),
+    ("neighbors",),
     ("results", "dissimilarities"),
     ("io",),
     ("counts", "linalg"),
@@ -34,7 +35,7 @@ LAYERS = (
     ("arrays", "operators"),
     ("frames", "tensors"),
     ("store", "_core"),
-    ("elsewhere",),
+    ("elsewhere", "workers"),
     ("labels",),
 )
 # within a folder, top to bottom; above them all is its __init__
@@ -84,13 +85,16 @@ INSIDE = {
         ("journal", "wanted"),
         ("identity",),
     ),
+    "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
     "pairwise": (
-        ("blocks", "distances", "kernels", "similarities"),
+        ("blocks", "distances", "kernels", "mantel", "similarities"),
         ("metrics",),
+        ("gower",),
         ("sparse_rows", "dense_rows", "sparse_distances", "tiles"),
-        ("points", "products", "rows"),
+        ("mixed", "points", "products", "rows"),
     ),
     "cluster": (("density", "linkage", "medoids", "silhouette", "trees"), ("arguments", "extraction")),
+    "embedding": (("scaling", "spectral"), ("principal",), ("checks", "coordinates", "tiles")),
     "counts": (("codes",),),
     "linalg": (
         ("spectral",),
@@ -133,7 +137,7 @@ INSIDE = {
     "plot": (
         ("error", "graph", "heatmap", "layout", "spectrum"),
         ("matrix",),
-        ("content", "dendrogram", "frame", "groups", "strongest"),
+        ("content", "dendrogram", "frame", "groups"),
         ("cells", "linkage", "place"),
         ("axes",),
     ),
@@ -143,6 +147,7 @@ INSIDE = {
 # the arrows up, each inside a function: what is exported, solved or framed there is asked for here
 UP = {
     ("packed.packed", "vech.adapters.pandas"),
+    ("embedding.coordinates", "vech.adapters.pandas"),
     ("packed.packed", "vech.sparse.pack"),
     ("sparse.conversions", "vech.adapters.pandas"),
     ("sparse.__init__", "vech.images"),
@@ -307,6 +312,7 @@ def test_only_the_lower_layers_touch_the_core():
             "covariance",
             "pairwise",
             "cluster",
+            "neighbors",
             "io",
             "results",
         ),
@@ -526,3 +532,10 @@ def test_only_bind_includes_nanobind():
         if "nanobind" in header
     ]
     assert not wrong
+
+
+def test_files_of_tests_have_names_of_their_own():
+    """Pytest takes each for a module of that name, whichever folder it is in."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py")]
+    names = [name for name in names if name not in ("conftest.py", "__init__.py")]
+    assert sorted(names) == sorted(set(names))
