@@ -92,13 +92,13 @@ struct euclidean : sqeuclidean {
     VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return root(sum[0] * ends.share); }
 };
 
+// Of opposite rows, whatever rounding says; NaN stays.
+VECH_INLINE Doubles at_most_two(Doubles a) { return choose(a > 2.0, all(2.0), a); }
+
 // 1 - x y of rows of length one, as |x - y|^2 / 2.
 struct chord : sqeuclidean {
     static constexpr bool general = false;
-    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) {
-        const Doubles half = 0.5 * sum[0];
-        return choose(half > 2.0, all(2.0), half);
-    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return at_most_two(0.5 * sum[0]); }
 };
 
 // (sum |x - y|^p)^(1/p), as m (sum (|x - y| / m)^p)^(1/p) with the largest difference m: no power leaves the range.
@@ -241,7 +241,7 @@ struct cosine : Heavy {
         if constexpr (pass == 0)
             for (int k = 0; k < 2; ++k) sum[k] = 1.0 / root(sum[k]);
     }
-    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return 0.5 * sum[2]; }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return at_most_two(0.5 * sum[2]); }
 };
 
 // The same about the mean of each row. A row whose differences from it are what rounding leaves has no direction.
@@ -274,7 +274,7 @@ struct correlation : Heavy {
                 sum[k] = 1.0 / root(only(sum[k] > least * least * ends.present, sum[k]));
             }
     }
-    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return 0.5 * sum[4]; }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return at_most_two(0.5 * sum[4]); }
 };
 
 // A formula of counts, of numbers that are 0 or 1.

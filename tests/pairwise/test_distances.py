@@ -180,7 +180,8 @@ def test_missing_numbers_leave_their_columns_out(name, weighted):
     got = distances(X, name, missing="pairwise", **given).half
     for found, (x, y) in zip(got, combinations(X, 2), strict=True):
         both = ~np.isnan(x) & ~np.isnan(y)
-        if both.sum() < 3:
+        constant = len(set(x[both])) < 2 or len(set(y[both])) < 2
+        if both.sum() < 3 or (name == "correlation" and constant):
             assert both.any() or np.isnan(found)
             continue
         own = arguments | ({"V": V[both]} if name == "seuclidean" else {"w": w[both]})
@@ -228,12 +229,14 @@ def test_near_and_opposite_points_keep_their_digits():
 @pytest.mark.parametrize("name", [*METRICS, "function"])
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 65])
 def test_every_layout_holds_the_same_distances(n, name, layout):
+    if n == 0 and layout == "condensed":
+        pytest.skip("an empty vector is that of one row")
     X = np.abs(REAL[:n, :2])
     metric = (lambda x, y: float(abs(x - y).sum())) if name == "function" else name
     arguments = {"VI": np.eye(2)} if name == "mahalanobis" else {}
     D = distances(X, metric, layout=layout, **arguments)
     assert D.n == n and D.layout.name == layout and D.kind == "symmetric"
-    want = distances(X, metric, **arguments).expand()
+    want = distances(X, metric, layout="lapack-lower", **arguments).expand()
     np.testing.assert_array_equal(D.expand(), want)
     assert not D.diagonal().any()
 
@@ -296,7 +299,7 @@ def test_sparse_rows_are_as_far_apart_as_full_ones():
 
 def test_the_index_of_a_frame_labels_the_distances():
     pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame(REAL[:3, :2], index=["a", "b", "c"], columns=["u", "v"])
+    frame = pandas.DataFrame(REAL[:3, :2].copy(), index=["a", "b", "c"], columns=["u", "v"])
     D = distances(frame, "cityblock")
     assert D.labels == ("a", "b", "c") and D["a", "c"] == D.half[1]
     frame.loc["b", "v"] = np.nan

@@ -159,6 +159,9 @@ def seuclidean(rows: Rows, parameters: Parameters) -> Block:
     if not mild:
         scale = np.frexp(V)[1] // 2
         X, V = np.ldexp(X.astype(DOUBLE), -scale), np.ldexp(V, -2 * scale)
+    if rows.missing:  # what is missing counts by columns, not by 1 / V
+        X = (X - np.nan_to_num(X[:1])) / np.sqrt(V)
+        return powers(rows._replace(X=X), None, 2.0)
     return powers(rows._replace(X=X), 1 / V, 2.0)
 
 
@@ -209,10 +212,11 @@ def half_of(VI: Array, scale: Array) -> Array:
         pack(VI)
     except ValueError as reason:
         raise ValueError(f"VI is not symmetric: {reason}") from None
-    values, vectors = np.linalg.eigh((VI + VI.T) / 2 * scale * scale[:, None])
+    values = np.linalg.eigvalsh(VI)
     least, most = values.min(initial=0), np.abs(values).max(initial=0)
     if least < -len(VI) * np.finfo(DOUBLE).eps * most:
         raise ValueError(f"VI has the eigenvalue {least:g}: it must be positive semidefinite")
+    values, vectors = np.linalg.eigh((VI + VI.T) / 2 * scale * scale[:, None])
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
 
 
@@ -377,7 +381,8 @@ def of_sparse(X: Any, one: Metric, parameters: Parameters, missing: str, wanted:
         what = "weights" if parameters.w is not None else "missing='pairwise'"
         raise TypeError(f"X is sparse, and {what} are for arrays: pass X.toarray()")
     block = one.sparse(X.astype(DOUBLE) if wanted == DOUBLE and X.dtype == SINGLE else X)
-    return block if wanted is None else rounded(block, wanted)
+    single = family(X.dtype) == "f" and X.dtype.itemsize <= 4
+    return rounded(block, wanted or (SINGLE if single else DOUBLE))
 
 
 def named(metric: Any) -> Metric:

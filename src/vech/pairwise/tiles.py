@@ -172,10 +172,11 @@ class Sphere:
     def __call__(self, rows: slice, columns: slice) -> Array:
         """Angles in the dtype of the result."""
         a, b = self.X[rows, None] / 2, self.X[None, columns] / 2
-        apart, across = np.moveaxis(np.sin(a - b) ** 2, -1, 0)
+        difference = np.moveaxis(a - b, -1, 0)
+        (apart, across), (along, within) = np.sin(difference) ** 2, np.cos(difference) ** 2
         both = np.cos(2 * a[..., 0]) * np.cos(2 * b[..., 0])
         near = apart + both * across
-        far = (1 - apart) * (1 - across) + np.sin(a[..., 0] + b[..., 0]) ** 2 * across
+        far = along * within + np.sin(a[..., 0] + b[..., 0]) ** 2 * across
         angles = 2 * np.arctan2(np.sqrt(near), np.sqrt(far))
         return settled(angles.astype(self.dtype, copy=False), span(rows, self.n), span(columns, self.n))
 
