@@ -282,9 +282,10 @@ def _scaled(vectors: Floats, values: Floats) -> Floats:
     """Each vector times the root of its eigenvalue; zeros where there is none, of which is warned."""
     positive = int((values > 0).sum())
     if positive < values.size:
+        less = f", k={positive} leaves them out" if positive else ""
         warnings.warn(
             f"{positive} of the {values.size} largest eigenvalues are positive, the last of them is "
-            f"{values[-1]:.3g}: coordinates from {positive + 1} on are zero, k={positive} leaves them out",
+            f"{values[-1]:.3g}: coordinates from {positive + 1} on are zero{less}",
             stacklevel=3,
         )
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
