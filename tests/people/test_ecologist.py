@@ -11,7 +11,7 @@ SITES = [f"site {k}" for k in range(12)]
 
 @pytest.fixture(autouse=True)
 def tables(folder):
-    """Counts of species along a gradient, where the sites are, and what was noted of them; by hand, sort of."""
+    """Counts of species along a gradient, where the sites are, and what was noted of them."""
     rng = np.random.default_rng(0)
     along = np.linspace(0, 10, 12)
     likes = np.linspace(-1, 11, 9)
@@ -43,7 +43,7 @@ def test_bray_curtis_to_a_map():
     assert found.smallest_eigenvalue == pytest.approx(values[0]) and values[0] < 0
     axis = found.to_frame()["PC1"]
     assert list(axis.index) == SITES
-    assert axis.is_monotonic_increasing or axis.is_monotonic_decreasing  # the gradient is found again
+    assert abs(np.corrcoef(axis, np.arange(12))[0, 1]) > 0.95  # the gradient is found again
 
 
 def test_a_tree_of_sites():
