@@ -1,5 +1,6 @@
 """What every test has: fixed seeds, processes side by side, every target for those of kernels."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -39,6 +40,15 @@ def pytest_cmdline_main(config):
             "MKL_NUM_THREADS",
         ):  # threads of BLAS in each would wait for each other
             os.environ.setdefault(name, "1")
+
+
+def pytest_collection():
+    gc.disable()  # tens of thousands of tests are kept to the end: looking at them again takes 5 of 20 s
+
+
+def pytest_collection_finish():
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config, items):
