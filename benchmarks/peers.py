@@ -84,6 +84,12 @@ def lapack(name: str, *arguments: Any, **options: Any) -> Call | None:
     return routines and partial(getattr(routines, name), *arguments, **options)
 
 
+def scipy_linkage(half: Array, method: str) -> Call | None:
+    """The tree of condensed distances."""
+    hierarchy = load("scipy.cluster.hierarchy")
+    return hierarchy and partial(hierarchy.linkage, half, method)
+
+
 def statsmodels_unvech(half: Array) -> Call | None:
     """vech to full, in float64."""
     tools = load("statsmodels.tsa.tsatools")

@@ -115,14 +115,16 @@ inline const Change& take(const BoundChange& change, int item) {
 
 // ---- to a kernel and back
 
-// Runs a kernel without the GIL; Ctrl-C ends it and is raised.
+inline bool signalled() noexcept {
+    nb::gil_scoped_acquire held;
+    return PyErr_CheckSignals() != 0;
+}
+
+// Runs a kernel without the GIL; Ctrl-C, or what else is raised when it asks, ends it.
 template <class Kernel>
-void run(int threads, Kernel&& kernel) {
+void run(int threads, Kernel&& kernel, Watch::Interrupted interrupted = signalled) {
     if (threads < 1) throw nb::value_error("threads must be at least 1");
-    Watch watch([]() noexcept {
-        nb::gil_scoped_acquire held;
-        return PyErr_CheckSignals() != 0;
-    });
+    Watch watch(interrupted);
     {
         nb::gil_scoped_release released;
         kernel(watch);

@@ -13,7 +13,9 @@ void bind_sparse(nb::module_&);
 void bind_product(nb::module_&);
 void bind_codes(nb::module_&);
 void bind_digest(nb::module_&);
+void bind_finish(nb::module_&);
 void bind_gram(nb::module_&);
+void bind_linkage(nb::module_&);
 void bind_table(nb::module_&);
 void bind_text(nb::module_&);
 
@@ -64,7 +66,9 @@ NB_MODULE(_core, m) {
     vech::bind_product(m);
     vech::bind_codes(m);
     vech::bind_digest(m);
+    vech::bind_finish(m);
     vech::bind_gram(m);
+    vech::bind_linkage(m);
     vech::bind_table(m);
     vech::bind_text(m);
 }

@@ -1,5 +1,6 @@
-"""Ctrl-C where it hurts: at one step of the Python code of vech after another."""
+"""Ctrl-C where it hurts: at one step of the Python code of vech after another, or a while after the start."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 
@@ -37,3 +38,24 @@ def at_every(stride: int, make: Callable[[], Callable[[], object]]) -> Iterator[
     while interrupted(make(), step):
         yield step
         step += stride
+
+
+def interrupted_after(seconds: float, call: Callable[[], object]) -> bool:
+    """Call with a KeyboardInterrupt after a while; whether it came before the end."""
+
+    def halt(*_):
+        raise KeyboardInterrupt
+
+    handler = signal.signal(signal.SIGALRM, halt)
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            call()
+        finally:  # where it may still come
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        return True
+    else:
+        return False
+    finally:
+        signal.signal(signal.SIGALRM, handler)

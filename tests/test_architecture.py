@@ -21,9 +21,10 @@ ROOT = Path(__file__).parent.parent
 # top to bottom: a room imports from lower rows only
 LAYERS = (
     ("cli", "demo"),
-    ("io", "adapters", "plot"),
+    ("adapters", "plot"),
     ("covariance", "pairwise", "images", "neighbors", "cluster", "embedding"),
-    ("results",),
+    ("results", "dissimilarities"),
+    ("io",),
     ("counts", "linalg"),
     ("sparse",),
     ("packed", "identify"),
@@ -70,13 +71,25 @@ INSIDE = {
     "covariance": (
         ("stream", "spectrum", "shrinkage"),
         ("gerber", "sample"),
-        ("agreement", "kendall"),
+        ("agreement", "kendall", "products"),
         ("incomplete", "weighted"),
         ("medians", "moments", "ranks", "spread"),
         ("data",),
     ),
-    "results": (("making",), ("result",)),
-    "pairwise": (("similarities",), ("sparse_rows", "dense_rows"), ("rows",)),
+    "results": (
+        ("making",),
+        ("result",),
+        ("executing",),
+        ("file",),
+        ("journal", "wanted"),
+        ("identity",),
+    ),
+    "pairwise": (
+        ("similarities", "blocks", "kernels"),
+        ("sparse_rows", "dense_rows", "sparse_distances"),
+        ("products", "rows"),
+    ),
+    "cluster": (("density", "linkage", "medoids", "silhouette", "trees"), ("arguments", "extraction")),
     "counts": (("codes",),),
     "linalg": (
         ("spectral",),
@@ -284,7 +297,18 @@ def test_layout_and_store_import_nothing_of_vech():
 def test_only_the_lower_layers_touch_the_core():
     assert {module.split(".")[0] for module, target, _ in ARROWS if target == "vech._core"} <= {
         "__init__",
-        *("layouts", "moves", "packed", "sparse", "counts", "covariance", "pairwise", "io"),
+        *(
+            "layouts",
+            "moves",
+            "packed",
+            "sparse",
+            "counts",
+            "covariance",
+            "pairwise",
+            "cluster",
+            "io",
+            "results",
+        ),
     }
 
 

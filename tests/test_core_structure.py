@@ -13,8 +13,8 @@ pytestmark = pytest.mark.skipif(not CORE.exists(), reason="the sources are not b
 # From the lowest layer up: a header includes lower ones alone.
 LAYERS = (
     ("layout", "number"),
-    ("change", "digest", "memory", "parallel", "text"),
-    ("runs", "move", "product", "codes", "table"),
+    ("change", "digest", "finish", "memory", "parallel", "text"),
+    ("runs", "move", "product", "codes", "table", "linkage"),
     ("sparse",),
     ("gram",),
     ("dispatch",),
@@ -23,8 +23,8 @@ LAYERS = (
     ("kernels/compress", "kernels/found", "kernels/rowwise", "kernels/strip"),
     ("kernels/pattern",),
     (
-        "kernels/cells", "kernels/codes", "kernels/columns", "kernels/gram", "kernels/mirror",
-        "kernels/product", "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
+        "kernels/cells", "kernels/codes", "kernels/columns", "kernels/finish", "kernels/gram", "kernels/linkage",
+        "kernels/mirror", "kernels/product", "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
     ),
     ("kernels/move",),
 )  # fmt: skip

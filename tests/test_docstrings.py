@@ -45,6 +45,7 @@ FACES = (
     "vech.adapters.pypfopt",
     "vech.adapters.skfolio",
     "vech.adapters.sklearn",
+    "vech.cluster",
     "vech.covariance",
     "vech.io",
     "vech.linalg",

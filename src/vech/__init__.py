@@ -19,7 +19,7 @@ from vech.sparse.pack import from_sparse
 from vech.store import Store
 
 if TYPE_CHECKING:
-    from vech import covariance, images, io, linalg, pairwise, plot
+    from vech import cluster, covariance, images, io, linalg, pairwise, plot
     from vech.io import read, write
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "TensorOrder",
     "__version__",
     "as_layout",
+    "cluster",
     "convert",
     "covariance",
     "expand",
@@ -81,7 +82,7 @@ def targets() -> Targets:
 
 
 # What is loaded when it is first asked for: `import vech` stays quick.
-_LATER = ("covariance", "images", "io", "linalg", "pairwise", "plot")
+_LATER = ("cluster", "covariance", "images", "io", "linalg", "pairwise", "plot")
 _OF_IO = ("read", "write")
 
 

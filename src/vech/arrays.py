@@ -23,6 +23,7 @@ Dtype = np.dtype[Any]
 INT32_MAX = 2**31 - 1  # the largest count and index that 32-bit sparse indices hold
 SERIAL_BYTES = 2**20  # less work than this is done before a thread has started
 MOST_THREADS = 1024
+BLOCK_BYTES = 2**22  # of data looked at together, where nothing else says how many rows to take
 UNCHECKED_BYTES = 2**26  # smaller allocations are not held against the memory of the machine
 
 NATIVE = frozenset(np.dtype(code) for code in "?bhilqBHILQefdFD")  # dtypes that need no second look
@@ -60,6 +61,25 @@ def as_square(x: Any, what: str) -> Array:
     if type(x) is not np.ndarray:
         frames.square_labels(x, what)
     return as_array(x, what)
+
+
+def as_block(X: Any, what: str) -> tuple[Array, frames.Labels | None]:
+    """A matrix of numbers, as it lies, and the labels of its columns if it has any."""
+    array = as_array(X, what, floats=True)
+    check_matrix(array.shape, what)
+    return array, frames.labels_of(X, 1)
+
+
+def check_matrix(shape: tuple[int, ...], what: str) -> None:
+    """Refuse what is not rows by columns."""
+    if len(shape) != 2:
+        way_out = {
+            1: "a single column is X[:, None]",
+            3: "blocks of rows are given by an iterator, such as iter(X)",
+        }.get(len(shape), "pass a matrix")
+        raise ValueError(
+            f"{what} has shape {shape}, and must be n_samples x n_features: {way_out.replace('X', what)}"
+        )
 
 
 def check_mapped(array: Array) -> None:

@@ -24,6 +24,14 @@ NUMBERS = "biufcVMm"  # NumPy's letters for what may be numbers of a column; V i
 FEW = 3  # labels that an error names
 
 
+def rounded_integer(integer: object) -> str:
+    """What an integer beyond 2^53 is, and what to do."""
+    return (
+        f"the integer {integer}, and float64 tells integers apart up to 2**53: subtract an offset first, "
+        "such as X - X[0]"
+    )
+
+
 def is_frame(x: Any) -> bool:
     """Whether this is a table whose columns have dtypes of their own."""
     if is_arrow(x):

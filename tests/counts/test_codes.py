@@ -8,10 +8,11 @@ import pytest
 import cases
 import vech
 from vech.counts import codes as module
-from vech.counts.codes import ACTIVE, SIGN, VALID, Counts, Measure, encode, pair_codes, write
+from vech.counts.codes import ACTIVE, SIGN, VALID, Counting, Counts, Measure, encode, pair_codes
 from vech.covariance.data import open_data
 from vech.covariance.spread import spread
 from vech.results.result import Result
+from vech.results.wanted import Wanted
 
 every_target = pytest.mark.every_target
 every_layout = pytest.mark.parametrize("layout", ["vech", "numpy-tril"])
@@ -164,8 +165,8 @@ def test_threads_do_not_change_a_bit(threads):
     assert np.array_equal(one.bits, more.bits)
     halves = []
     for k in (1, threads):
-        result = Result(150, np.float64, "vech", None)
-        write(one, Measure((1, -2, 0, 0), root=True), result.half, result.plain.grow, threads=k)
+        result = Result(150, np.float64, Wanted(threads=k))
+        result.fill(Counting.of(one, Measure((1, -2, 0, 0), root=True)))
         halves.append(result.half)
     assert np.array_equal(*halves)
 
@@ -225,10 +226,8 @@ def test_a_half_is_made_of_the_counts(layout, pairwise, name, dtype):
     R = ternary(X, -1, 1)
     V = ~np.isnan(X) if pairwise else np.ones(X.shape, bool)
     scale = np.linspace(0.5, 2, 20)
-    result = Result(20, dtype, layout, None)
-    write(
-        encode(X, *bounds(20), pairwise=pairwise), MEASURES[name], result.half, result.plain.grow, scale=scale
-    )
+    result = Result(20, dtype, Wanted(layout))
+    result.fill(Counting.of(encode(X, *bounds(20), pairwise=pairwise), MEASURES[name], scale=scale))
     expected = ratio(MEASURES[name], R, V) * np.outer(scale, scale)
     got = vech.expand(result.half, layout)
     assert np.allclose(got, expected, rtol=cases.tolerance(dtype, 1), atol=0)
@@ -239,9 +238,9 @@ def test_a_half_is_made_of_the_counts(layout, pairwise, name, dtype):
 def test_kept_counts_make_the_half_that_codes_make(layout, name):
     X = numbers(300, 70)
     codes = encode(X, *bounds(70))
-    straight, kept = (Result(70, np.float64, layout, None) for _ in range(2))
+    straight, kept = (Result(70, np.float64, Wanted(layout)) for _ in range(2))
     scale = np.linspace(0.5, 2, 70)
-    write(codes, MEASURES[name], straight.half, straight.plain.grow, scale=scale)
+    straight.fill(Counting.of(codes, MEASURES[name], scale=scale))
     counted(codes).write(MEASURES[name], kept.half, kept.plain.grow, scale)
     assert np.array_equal(straight.half, kept.half)
 
@@ -250,15 +249,10 @@ def test_kept_counts_make_the_half_that_codes_make(layout, name):
 def test_progress_is_reported_up_to_the_end_and_changes_nothing(layout):
     codes = encode(numbers(50, 300), *bounds(300))
     seen = []
-    quiet, told = (Result(300, np.float64, layout, None) for _ in range(2))
-    write(codes, MEASURES["union"], quiet.half, quiet.plain.grow)
-    write(
-        codes,
-        MEASURES["union"],
-        told.half,
-        told.plain.grow,
-        progress=lambda done, total: seen.append((done, total)),
-    )
+    quiet = Result(300, np.float64, Wanted(layout))
+    told = Result(300, np.float64, Wanted(layout, progress=lambda done, total: seen.append((done, total))))
+    quiet.fill(Counting.of(codes, MEASURES["union"], parts=False))
+    told.fill(Counting.of(codes, MEASURES["union"]))
     assert np.array_equal(quiet.half, told.half)
     assert [done for done, _ in seen] == list(range(1, seen[-1][1] + 1)) and len(seen) > 1
 
@@ -288,27 +282,23 @@ def test_each_pair_of_times_is_coded_once(samples, dtype):
 @pytest.mark.parametrize("pairwise", [False, True])
 def test_many_pairs_go_in_chunks_and_panels(layout, pairwise, monkeypatch):
     X = with_nan(numbers(60, 200), 0.1)
-    whole, parts = (Result(200, np.float64, layout, None) for _ in range(2))
-    write(pair_codes(X, pairwise=pairwise), MEASURES["root"], whole.half, whole.plain.grow)
+    whole, parts = (Result(200, np.float64, Wanted(layout)) for _ in range(2))
+    whole.fill(Counting.of(pair_codes(X, pairwise=pairwise), MEASURES["root"]))
     monkeypatch.setattr(module, "CODE_BYTES", 25 * 2 * 8 * 8 * 3)
     monkeypatch.setattr(module, "STORED_BYTES", 8 * 2 * 200 * 65)
     pairs = pair_codes(X, pairwise=pairwise)
     assert pairs.total > 5 * pairs.chunk
-    write(pairs, MEASURES["root"], parts.half, parts.plain.grow)
+    parts.fill(Counting.of(pairs, MEASURES["root"]))
     assert np.array_equal(whole.half, parts.half)
 
 
-@pytest.mark.parametrize("progress", [None, lambda done, total: None])
-def test_codes_that_fit_are_made_once(progress, monkeypatch):
+@pytest.mark.parametrize("parts", [True, False])
+def test_codes_that_fit_are_made_once(parts, monkeypatch):
     made = []
     chunks = module.PairCodes.chunks
     monkeypatch.setattr(module.PairCodes, "chunks", lambda self: made.append(1) or chunks(self))
-    write(
-        pair_codes(numbers(30, 300)),
-        MEASURES["root"],
-        np.empty(300 * 301 // 2),
-        False,
-        progress=progress,
+    Result(300, np.float64, Wanted()).fill(
+        Counting.of(pair_codes(numbers(30, 300)), MEASURES["root"], parts=parts)
     )
     assert made == [1]
 

@@ -1,7 +1,6 @@
 """Pairs of columns over the rows that both have: what pandas gives, and what is undefined."""
 
 import re
-import signal
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import vech
+from interrupts import interrupted_after
 from vech import covariance
 from vech.covariance import incomplete
 
@@ -104,7 +104,7 @@ def test_spearman_goes_by_tiles_of_few_ranks(monkeypatch):
             X, missing="pairwise", layout=layout, progress=lambda *done, calls=calls: calls.append(done)
         )
         np.testing.assert_allclose(got.expand(), vech.expand(want), rtol=1e-15)
-        assert calls == sorted(calls) and calls[-1] == (40, 40) and len(calls) == 6
+        assert calls == sorted(calls) and calls[-1] == (6, 6) and len(calls) == 6
 
 
 holed = st.lists(
@@ -340,15 +340,4 @@ def test_a_number_far_away_in_rows_that_are_not_common_costs_no_digits():
 def test_ctrl_c_ends_the_ranking_of_pairs():
     X = RNG.normal(size=(600, 250))
     X[RNG.random(X.shape) < 0.1] = NAN
-
-    def halt(*_):
-        raise KeyboardInterrupt
-
-    handler = signal.signal(signal.SIGALRM, halt)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.02)
-        with pytest.raises(KeyboardInterrupt):
-            covariance.spearman(X, missing="pairwise")
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
+    assert interrupted_after(0.02, lambda: covariance.spearman(X, missing="pairwise"))

@@ -3,13 +3,12 @@
 import copy
 import pickle
 import re
-import signal
 import time
 
 import numpy as np
 import pytest
 
-from interrupts import at_every
+from interrupts import at_every, interrupted_after
 from vech import covariance
 from vech.covariance import Stream, moments
 
@@ -479,24 +478,11 @@ def test_ctrl_c_in_a_kernel_leaves_all_rows_or_none(method):
     done.update(more)
     seconds, after = time.perf_counter() - start, done.result().half
 
-    def halt(*_):
-        raise KeyboardInterrupt
-
-    handler = signal.signal(signal.SIGALRM, halt)
-    try:
-        for share in np.linspace(0.1, 0.9, 5):
-            stream = base.copy()
-            try:
-                signal.setitimer(signal.ITIMER_REAL, seconds * share)
-                stream.update(more)
-            except KeyboardInterrupt:
-                pass
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            want = {200: before, 2200: after}[stream.n_samples]
-            assert np.allclose(stream.result().half, want, rtol=1e-12, atol=1e-12)
-    finally:
-        signal.signal(signal.SIGALRM, handler)
+    for share in np.linspace(0.1, 0.9, 5):
+        stream = base.copy()
+        interrupted_after(seconds * share, lambda: stream.update(more))  # noqa: B023 (called at once)
+        want = {200: before, 2200: after}[stream.n_samples]
+        assert np.allclose(stream.result().half, want, rtol=1e-12, atol=1e-12)
 
 
 def test_variances_beyond_float32_are_an_error():

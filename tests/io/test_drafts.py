@@ -224,7 +224,7 @@ def test_the_temporary_file_of_a_living_writer_stays(tmp_path):
 
 
 def test_a_temporary_file_that_was_taken_for_a_leftover_is_made_again(tmp_path, monkeypatch):
-    real, times = drafts._locks, []
+    real, times = drafts.locks, []
 
     def locks(file):
         times.append(file)
@@ -232,7 +232,7 @@ def test_a_temporary_file_that_was_taken_for_a_leftover_is_made_again(tmp_path, 
             drafts.remove_leftovers(tmp_path / "a")
         return real(file)
 
-    monkeypatch.setattr(drafts, "_locks", locks)
+    monkeypatch.setattr(drafts, "locks", locks)
     with draft(tmp_path / "a") as made:
         made.file.write(b"new")
         made.seal()

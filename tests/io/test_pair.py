@@ -392,8 +392,8 @@ def test_what_is_there_or_appears_meanwhile_stays(half, monkeypatch, form, name,
         there.write_text("precious")
 
     if late:
-        header = npy._write_header
-        monkeypatch.setattr(npy, "_write_header", lambda *arguments: (appears(), header(*arguments)))
+        header = npy.write_header
+        monkeypatch.setattr(npy, "write_header", lambda *arguments: (appears(), header(*arguments)))
     else:
         appears()
     text = "exists: choose another name, or overwrite=True (--force) to overwrite it"

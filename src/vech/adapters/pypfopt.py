@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vech import covariance
-from vech.covariance.data import as_block
+from vech.arrays import as_block
 from vech.packed.packed import Packed
 
 try:

@@ -1,8 +1,8 @@
 """Ternary codes: numbers of X as above, below or neutral, in two planes of bits; how often columns agree.
 
 `encode` packs columns against thresholds, or all pairs of times against each other. From codes, `Counts`
-keeps the exact counts of each pair of columns, which add up and can be taken away; `write` makes a half of
-the ratio of counts that a `Measure` names, straight from codes or from counts kept.
+keeps the exact counts of each pair of columns, which add up and can be taken away; a half of the ratio of
+counts that a `Measure` names is made by `Counting`, straight from codes, or of counts kept by `write`.
 """
 
 import copy
@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech import _core
-from vech.arrays import Array, Dtype, check_progress, is_even, resolve_threads
+from vech.arrays import Array, Dtype, is_even, resolve_threads
 from vech.layouts.layout import Layout
 from vech.moves.converting import convert
+from vech.moves.runs import Runs
 
-Progress = Callable[[int, int | None], object]
 Terms = tuple[float, float, float, float]
 
 SIDE = 8  # columns of a block
@@ -317,49 +317,55 @@ def _check_counts(kept: NDArray[np.int64], diagonal: NDArray[np.int64], samples:
         )
 
 
-def write(
-    codes: Codes | PairCodes,
-    measure: Measure,
-    half: Array,
-    grow: bool,
-    *,
-    scale: Array | None = None,
-    threads: int | None = None,
-    progress: Progress | None = None,
-) -> None:
-    """The ratio of counts of each pair of columns, times scale[i] scale[j], into a half that may `grow`.
+@dataclass(frozen=True, eq=False)
+class Counting:
+    """The ratio of counts of each pair of columns, times scale[i] scale[j], some runs of a half at a time.
 
-    Codes of pairs of times come in chunks where they are many: then panels of the half are counted one after
-    the other, so that besides codes of `CODE_BYTES` only counts of `STORED_BYTES` are held.
+    Codes of pairs of times come in chunks where they are many: then a band is counted over all of them, so
+    that besides codes of `CODE_BYTES` only counts of `STORED_BYTES` are held.
     """
-    check_progress(progress)
-    p = codes.p
-    scale = _scale(scale, p)
-    if isinstance(codes, PairCodes) and codes.total <= codes.chunk:
-        (codes,) = codes.chunks()
-    whole = isinstance(codes, Codes)
-    chunks = 1 if isinstance(codes, Codes) else -(-codes.total // codes.chunk)
-    total = codes.n_samples if isinstance(codes, Codes) else codes.total
-    panels = list(_panels(p, grow, codes.pairwise, kept=not whole, reported=progress is not None))
-    for step, (begin, end, length) in enumerate(panels):
-        kept = None if whole else np.zeros((KINDS[codes.pairwise], length), np.int64)
-        active = np.zeros(p)
+
+    codes: Codes | PairCodes
+    measure: Measure
+    scale: Array
+    height: int
+
+    @classmethod
+    def of(
+        cls, codes: Codes | PairCodes, measure: Measure, *, scale: Array | None = None, parts: bool = True
+    ) -> "Counting":
+        """Codes as they are counted: pairs of times that fit are made once. In `parts`, or all at once."""
+        if isinstance(codes, PairCodes) and codes.total <= codes.chunk:
+            (codes,) = codes.chunks()
+        p = codes.p
+        height = max(PANEL, p // PANELS // PANEL * PANEL) if parts else max(1, p)
+        if isinstance(codes, PairCodes):
+            fit = STORED_BYTES // (8 * KINDS[codes.pairwise] * p) // PANEL * PANEL
+            height = max(1, min(p, max(PANEL, fit)))
+        return cls(codes, measure, _scale(scale, p), height)
+
+    def tiles(self, runs: Runs, band: tuple[int, int]) -> int:
+        """How many chunks a band is counted over."""
+        return 1 if isinstance(self.codes, Codes) else -(-self.codes.total // self.codes.chunk)
+
+    def __call__(
+        self, runs: Runs, band: tuple[int, int], threads: int | None, tick: Callable[[], None]
+    ) -> None:
+        """Count a band, and write it."""
+        codes, measure, p = self.codes, self.measure, self.codes.p
+        kept = None
+        if not isinstance(codes, Codes):
+            length = runs.begin(band[1]) - runs.begin(band[0])
+            kept = np.zeros((KINDS[codes.pairwise], length), np.int64)
+        total = codes.n_samples if isinstance(codes, Codes) else codes.total
+        chunks, active = self.tiles(runs, band), np.zeros(p)
         for number, part in enumerate([codes] if isinstance(codes, Codes) else codes.chunks(), 1):
             active += part.active
-            values = half if number == chunks else None
-            options = (
-                kept,
-                1,
-                values,
-                measure,
-                float(total),
-                active,
-                scale,
-                resolve_threads(threads, _work(part)),
-            )
-            _count(part, p, grow, (begin, end), *options)
-            if progress is not None:
-                progress(step * chunks + number, len(panels) * chunks)
+            values = runs.half if number == chunks else None
+            workers = resolve_threads(threads, _work(part))
+            options = (kept, 1, values, measure, float(total), active, self.scale, workers)
+            _count(part, p, runs.grow, band, *options)
+            tick()
 
 
 def _count(
@@ -382,21 +388,6 @@ def _count(
     begin, end = rows
     job = (bits, p, grow, begin, end, kept, sign, values, active, scale, times)
     _core.count(*job, empty, over, under, root, pairwise, threads)
-
-
-def _panels(
-    p: int, grow: bool, pairwise: bool, *, kept: bool, reported: bool
-) -> Iterator[tuple[int, int, int]]:
-    """Runs [begin, end) of a half, and how many numbers those hold."""
-    height = p
-    if kept:
-        height = min(p, max(PANEL, STORED_BYTES // (8 * KINDS[pairwise] * p) // PANEL * PANEL))
-    elif reported:
-        height = max(PANEL, p // PANELS // PANEL * PANEL)
-    for begin in range(0, p, height):
-        end = min(begin + height, p)
-        first, last = (begin + 1, end) if grow else (p - end + 1, p - begin)  # lengths of runs
-        yield begin, end, (first + last) * (end - begin) // 2
 
 
 def _work(codes: Codes) -> int:

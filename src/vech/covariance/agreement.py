@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
-from vech.counts.codes import Measure, Progress, encode, write
-from vech.covariance.data import Data, open_data
+from vech.counts.codes import Measure, encode
+from vech.covariance.data import Data, begin, open_data
 from vech.covariance.medians import middles
-from vech.covariance.weighted import write_weighted
+from vech.covariance.weighted import count
 from vech.layouts.dialects import AnyLayout
 from vech.packed.packed import Packed
-from vech.results.result import Result
+from vech.results.wanted import Progress, Wanted
 
 QUADRANT = Measure((1, -2, 0, 0), root=True)
 JACCARD = Measure((1, -1, 0, 0), (-1, 0, 1, 0))
@@ -27,7 +27,9 @@ def quadrant(
     missing: str = "raise",
     min_periods: int | None = None,
     layout: str | AnyLayout = "vech",
-    out: Array | None = None,
+    out: Any = None,
+    resume: bool = False,
+    executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Packed:
@@ -46,8 +48,14 @@ def quadrant(
         for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of ones.
-    out : array, shape (length,), optional
-        Memory for the half, of exactly its dtype; it may be a memory map.
+    out : array, shape (length,), or path ending in ".npy", optional
+        Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
+        journal beside it until it is complete.
+    resume : bool
+        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
+        error.
+    executor : concurrent.futures.Executor or distributed.Client, optional
+        Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
         At most so many threads.
     progress : callable, optional
@@ -86,7 +94,8 @@ def quadrant(
     data.check()
     lower, upper = middles(data)  # their mean may round to one of them
     low, high = np.nextafter(lower, upper), np.nextafter(upper, lower)
-    return _measure(data, QUADRANT, 1, low, high, False, layout, out, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    return _measure("quadrant", data, QUADRANT, 1, low, high, wanted, closed=False)
 
 
 def jaccard(
@@ -95,7 +104,9 @@ def jaccard(
     missing: str = "raise",
     min_periods: int | None = None,
     layout: str | AnyLayout = "vech",
-    out: Array | None = None,
+    out: Any = None,
+    resume: bool = False,
+    executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Packed:
@@ -112,8 +123,14 @@ def jaccard(
         for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of ones.
-    out : array, shape (length,), optional
-        Memory for the half, of exactly its dtype; it may be a memory map.
+    out : array, shape (length,), or path ending in ".npy", optional
+        Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
+        journal beside it until it is complete.
+    resume : bool
+        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
+        error.
+    executor : concurrent.futures.Executor or distributed.Client, optional
+        Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
         At most so many threads.
     progress : callable, optional
@@ -146,7 +163,8 @@ def jaccard(
     >>> jaccard(np.array([[1, 1], [0, 1], [1, 1], [0, 0]])).half.round(3)
     array([1.   , 0.667, 1.   ])
     """
-    return _ternary("jaccard", X, JACCARD, 1, missing, min_periods, layout, out, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    return _ternary("jaccard", X, JACCARD, 1, missing, min_periods, wanted)
 
 
 def hamming(
@@ -155,7 +173,9 @@ def hamming(
     missing: str = "raise",
     min_periods: int | None = None,
     layout: str | AnyLayout = "vech",
-    out: Array | None = None,
+    out: Any = None,
+    resume: bool = False,
+    executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Packed:
@@ -172,8 +192,14 @@ def hamming(
         for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of zeros, as "condensed" does.
-    out : array, shape (length,), optional
-        Memory for the half, of exactly its dtype; it may be a memory map.
+    out : array, shape (length,), or path ending in ".npy", optional
+        Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
+        journal beside it until it is complete.
+    resume : bool
+        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
+        error.
+    executor : concurrent.futures.Executor or distributed.Client, optional
+        Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
         At most so many threads.
     progress : callable, optional
@@ -205,7 +231,8 @@ def hamming(
     >>> hamming(np.array([[1, 1, -1], [0, 1, 0], [1, 1, 1], [0, 0, 0]]), layout="condensed").half
     array([0.25, 0.25, 0.5 ])
     """
-    return _ternary("hamming", X, HAMMING, 0, missing, min_periods, layout, out, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    return _ternary("hamming", X, HAMMING, 0, missing, min_periods, wanted)
 
 
 def matching(
@@ -214,7 +241,9 @@ def matching(
     missing: str = "raise",
     min_periods: int | None = None,
     layout: str | AnyLayout = "vech",
-    out: Array | None = None,
+    out: Any = None,
+    resume: bool = False,
+    executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Packed:
@@ -231,8 +260,14 @@ def matching(
         for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of ones.
-    out : array, shape (length,), optional
-        Memory for the half, of exactly its dtype; it may be a memory map.
+    out : array, shape (length,), or path ending in ".npy", optional
+        Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
+        journal beside it until it is complete.
+    resume : bool
+        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
+        error.
+    executor : concurrent.futures.Executor or distributed.Client, optional
+        Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
         At most so many threads.
     progress : callable, optional
@@ -264,7 +299,8 @@ def matching(
     >>> matching(np.array([[1, 1], [0, 1], [1, 1], [0, 0]])).half
     array([1.  , 0.75, 1.  ])
     """
-    return _ternary("matching", X, MATCHING, 1, missing, min_periods, layout, out, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    return _ternary("matching", X, MATCHING, 1, missing, min_periods, wanted)
 
 
 def _ternary(
@@ -274,17 +310,14 @@ def _ternary(
     implied: int,
     missing: str,
     min_periods: int | None,
-    layout: str | AnyLayout,
-    out: Array | None,
-    threads: int | None,
-    progress: Progress | None,
+    wanted: Wanted,
 ) -> Packed:
     data = open_data(X, missing=missing, min_periods=min_periods)
     data.need_passes(name)
     data.check()
     _check_ternary(data, name)
     bound = np.ones(data.p)
-    return _measure(data, measure, implied, -bound, bound, True, layout, out, threads, progress)
+    return _measure(name, data, measure, implied, -bound, bound, wanted)
 
 
 def _check_ternary(data: Data, name: str) -> None:
@@ -300,23 +333,19 @@ def _check_ternary(data: Data, name: str) -> None:
 
 
 def _measure(
+    name: str,
     data: Data,
     measure: Measure,
     implied: int,
     low: Array,
     high: Array,
-    closed: bool,
-    layout: str | AnyLayout,
-    out: Array | None,
-    threads: int | None,
-    progress: Progress | None,
+    wanted: Wanted,
+    *,
+    closed: bool = True,
 ) -> Packed:
-    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
-    codes = encode(
-        data.pieces(), low, high, closed=closed, pairwise=data.missing == "pairwise", threads=threads
-    )
-    if data.min_periods is None:
-        write(codes, measure, result.half, result.plain.grow, threads=threads, progress=progress)
-    else:
-        write_weighted(codes, None, measure, result, min_periods=data.min_periods, progress=progress)
-    return result.store(data.labels)
+    with begin(data, wanted, name, implied=implied) as result:
+        if not result.is_complete:
+            pairwise, threads = data.missing == "pairwise", wanted.threads
+            codes = encode(data.pieces(), low, high, closed=closed, pairwise=pairwise, threads=threads)
+            count(codes, measure, result, min_periods=data.min_periods)
+        return result.store()

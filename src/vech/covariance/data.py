@@ -7,25 +7,24 @@ place, by `Data.check` or, where sums of a block tell, by `Data.refuse`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vech import frames
-from vech.arrays import Array, Dtype, as_array, extension, family
+from vech.arrays import BLOCK_BYTES, Array, Dtype, as_array, as_block, check_matrix, extension, family
 from vech.counts.codes import even, pieces
-from vech.frames import index_of, is_frame, labels_of
+from vech.frames import EXACT_INTEGERS, index_of, is_frame, rounded_integer
 from vech.layouts.layout import one_of
+from vech.results.result import Result
+from vech.results.wanted import Wanted
 from vech.store import first_difference
 from vech.tensors import block_height, is_dataset, is_foreign
 
 MISSING = ("raise", "neutral", "pairwise")
-EXACT_INTEGERS = frames.EXACT_INTEGERS
 NEGLIGIBLE = 2.0**-52  # of the largest weight
-BLOCK_BYTES = 2**22  # of X looked at together, where nothing else says how many rows to take
 
 
 class Data(NamedTuple):
@@ -231,7 +230,7 @@ def check_min_periods(min_periods: Any, missing: str) -> None:
 
 def _stored(X: Any, how: tuple[str, tuple[str, ...]], complex_too: bool, ordered: bool) -> Data:
     """Of numbers in a file or made when asked for: read in blocks of rows, at each pass anew."""
-    _check_matrix(X.shape, "X")
+    check_matrix(X.shape, "X")
     n, p = X.shape
     head, labels = as_block(X[:1], "X")
     if 0 in head.shape:
@@ -319,25 +318,34 @@ def _called(renew: Callable[[], Iterable[Any]]) -> Iterator[Any]:
     return iter(blocks)
 
 
+def begin(
+    data: Data,
+    wanted: Wanted,
+    function: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    implied: int | None = None,
+    beside: Mapping[str, Any] | None = None,
+    rereads: bool = True,
+) -> Result:
+    """The half that a function makes: of X, of arrays beside it, and of parameters."""
+    if wanted.path() is not None and wanted.resume:
+        data.need_passes("resume=True")
+    X = data.array if data.array is not None or not data.again else (block for _, block in data.blocks())
+    about = {"missing": data.missing, "min_periods": data.min_periods, **(parameters or {})}
+    return Result(
+        data.p,
+        data.dtype,
+        wanted,
+        labels=data.labels,
+        implied=implied,
+        what={"function": f"vech.covariance.{function}", **about},
+        data={"X": X, **(beside or {})},
+        rereads=rereads,
+    )
+
+
 # ---------------------------------------------------------------- one block
-
-
-def as_block(X: Any, what: str) -> tuple[Array, tuple[Any, ...] | None]:
-    """A matrix of numbers, as it lies, and the labels of its columns if it has any."""
-    array = as_array(X, what, floats=True)
-    _check_matrix(array.shape, what)
-    return array, labels_of(X, 1)
-
-
-def _check_matrix(shape: tuple[int, ...], what: str) -> None:
-    if len(shape) != 2:
-        way_out = {
-            1: "a single column is X[:, None]",
-            3: "blocks of rows are given by an iterator, such as iter(X)",
-        }.get(len(shape), "pass a matrix")
-        raise ValueError(
-            f"{what} has shape {shape}, and must be n_samples x n_features: {way_out.replace('X', what)}"
-        )
 
 
 def float_dtype(dtype: Dtype, what: str, complex_too: bool = False) -> Dtype:
@@ -361,14 +369,6 @@ def check_integers(array: Array, what: str) -> None:
     for end in (int(array.max()), int(array.min())):
         if abs(end) > EXACT_INTEGERS:
             raise ValueError(f"{what} holds {rounded_integer(end)}")
-
-
-def rounded_integer(integer: object) -> str:
-    """What an integer beyond 2^53 is, and what to do."""
-    return (
-        f"the integer {integer}, and float64 tells integers apart up to 2**53: subtract an offset first, "
-        "such as X - X[0]"
-    )
 
 
 def check_underflow(

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array, as_array
-from vech.counts.codes import Measure, Progress, edges, encode, write
+from vech.counts.codes import Measure, edges, encode
 from vech.covariance.data import (
     Data,
     as_weights,
+    begin,
     check_underflow,
     column_name,
     numbers_beside,
@@ -19,13 +20,13 @@ from vech.covariance.data import (
 from vech.covariance.medians import medians
 from vech.covariance.moments import raise_overflow
 from vech.covariance.spread import Spread, spread
-from vech.covariance.weighted import write_weighted
+from vech.covariance.weighted import count
 from vech.frames import labels_of
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
 from vech.linalg import nearest_correlation, shrink_to_psd
 from vech.packed.packed import Packed
-from vech.results.result import Result
+from vech.results.wanted import Progress, Wanted
 
 H = (1, -2, 0, 0)  # concordant - discordant = both - 2 discordant
 FORMS = {
@@ -49,7 +50,9 @@ def gerber(
     min_periods: int | None = None,
     repair: str | None = None,
     layout: str | AnyLayout = "vech",
-    out: Array | None = None,
+    out: Any = None,
+    resume: bool = False,
+    executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Packed:
@@ -82,8 +85,14 @@ def gerber(
         `vech.linalg.shrink_to_psd`, which expand it.
     layout : str or layout
         Of the result; with `correlation` it may leave out the diagonal of ones.
-    out : array, shape (length,), optional
-        Memory for the half, of exactly its dtype; it may be a memory map.
+    out : array, shape (length,), or path ending in ".npy", optional
+        Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
+        journal beside it until it is complete.
+    resume : bool
+        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
+        error.
+    executor : concurrent.futures.Executor or distributed.Client, optional
+        Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
         At most so many threads for vech's part; with `weights` BLAS has its own.
     progress : callable, optional
@@ -151,30 +160,31 @@ def gerber(
     data.need_passes("gerber")
     given = as_weights(weights, data)
     bounds = as_thresholds(threshold, data)
+    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    beside = {"weights": given, "threshold": bounds}
+    how = {"form": form, "correlation": correlation, "center": center, "repair": repair}
     implied = 1 if correlation else None
-    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
-    found = spread(data, given, threads)
-    if not correlation and found.deviation.max() > np.sqrt(float(np.finfo(data.dtype).max)):
-        raise_overflow(data)
-    if not correlation and data.dtype == np.float32:  # of float64 `spread` looks
-        # none is too small where it is 0
-        variances = np.where(found.deviation == 0, np.inf, found.deviation**2)
-        check_underflow(data, variances, data.dtype, given)
-    low, high = _reach(data, found, bounds, center, given)
-    measure = FORMS[form]
-    codes = encode(data.pieces(), low, high, pairwise=missing == "pairwise", threads=threads)
-    scale = None if correlation or repair else found.deviation
-    if given is None and min_periods is None:
-        write(codes, measure, result.half, result.plain.grow, scale=scale, threads=threads, progress=progress)
-    else:
-        write_weighted(codes, given, measure, result, scale=scale, min_periods=min_periods, progress=progress)
-    if repair is not None:
-        repaired = nearest_correlation if repair == "nearest" else shrink_to_psd
-        matrix = repaired(Packed(result.half, result.plain)).matrix
-        result.half[...] = (
-            matrix.half if correlation else matrix.congruence(found.deviation.astype(data.dtype)).half
-        )
-    return result.store(data.labels)
+    with begin(data, wanted, "gerber", how, implied=implied, beside=beside) as result:
+        if result.is_complete:
+            return result.store()
+        found = spread(data, given, threads)
+        if not correlation and found.deviation.max() > np.sqrt(float(np.finfo(data.dtype).max)):
+            raise_overflow(data)
+        if not correlation and data.dtype == np.float32:  # of float64 `spread` looks
+            # none is too small where it is 0
+            variances = np.where(found.deviation == 0, np.inf, found.deviation**2)
+            check_underflow(data, variances, data.dtype, given)
+        low, high = _reach(data, found, bounds, center, given)
+        codes = encode(data.pieces(), low, high, pairwise=missing == "pairwise", threads=threads)
+        scale = None if correlation or repair else found.deviation
+        count(codes, FORMS[form], result, given, scale=scale, min_periods=min_periods)
+        if repair is not None:
+            repaired = nearest_correlation if repair == "nearest" else shrink_to_psd
+            matrix = repaired(Packed(result.half, result.plain)).matrix
+            result.half[...] = (
+                matrix.half if correlation else matrix.congruence(found.deviation.astype(data.dtype)).half
+            )
+        return result.store()
 
 
 def as_thresholds(threshold: Any, data: Data) -> Array:

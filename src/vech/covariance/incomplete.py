@@ -1,14 +1,15 @@
 """Columns with missing numbers: means of what is there, covariances and rank correlations pair by pair."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, check_progress
+from vech.arrays import Array, Dtype
 from vech.covariance.data import Data, check_rows, check_underflow
-from vech.covariance.moments import Progress, raise_overflow, refuse, tiles
+from vech.covariance.moments import raise_overflow, refuse
 from vech.covariance.ranks import Ranking, rankings
-from vech.results.result import Result
+from vech.results.making import Tiles
 
 SIDE = 256  # columns taken against each other: six squares of this side
 CLOSE = 1e-2  # of the distance to the mean: then squares about it may lose digits
@@ -61,16 +62,19 @@ def center_of(data: Data, assume_centered: bool, weights: Array | None = None) -
     return np.zeros_like(means) if assume_centered else means
 
 
-def pairwise(
-    data: Data,
-    result: Result,
-    ddof: float,
-    standardise: bool,
-    *,
-    assume_centered: bool = False,
-    progress: Progress | None = None,
-) -> None:
-    """Covariances or correlations, each over the rows that both columns have.
+def pairwise(data: Data, ddof: float, standardise: bool, assume_centered: bool) -> Tiles:
+    """Covariances or correlations of pairs of columns."""
+    return Tiles(Pairwise.of(data, ddof, standardise, assume_centered), min(SIDE, data.p))
+
+
+def pairwise_ranks(data: Data) -> Tiles:
+    """Rank correlations of pairs of columns."""
+    return Tiles(PairwiseRanks.of(data), RANK_SIDE)
+
+
+@dataclass(frozen=True)
+class Pairwise:
+    """Covariances or correlations, each over the rows that both columns have: a block.
 
     With y = x - m where there is a number, else 0, and e = 1 there, else 0: over the common rows the number
     is N = e e', the sum of products A = y y', the sums B = y e', so that S = (A - B B' / N) / (N - ddof), and
@@ -78,24 +82,36 @@ def pairwise(
     which V has lost its digits are computed again, one by one; of covariances V is looked at where a column
     is mostly far from its mean.
     """
-    check_progress(progress)
-    X = data.whole("missing='pairwise'")
-    shift = present_means(data)
-    if assume_centered:
-        shift = np.zeros_like(shift)
-    _check_squares(data, shift, np.dtype(np.float64) if standardise else data.dtype)
-    runs = result.runs()
-    wide = np.complex128 if data.dtype.kind == "c" else np.float64
-    far = np.full(data.p, standardise) if standardise or assume_centered else _far(X, shift)
-    side = min(SIDE, data.p)
-    height = max(1, 2**23 // (side * 16))
-    done = 0
-    for rows, columns in tiles(data.p, runs.grow, side):
+
+    X: Array
+    data: Data  # without X
+    dtype: Dtype
+    shift: Array
+    far: Array
+    ddof: float
+    standardise: bool
+    assume_centered: bool
+
+    @classmethod
+    def of(cls, data: Data, ddof: float, standardise: bool, assume_centered: bool) -> "Pairwise":
+        """What is known of columns before they meet."""
+        X = data.whole("missing='pairwise'")
+        shift = present_means(data)
+        if assume_centered:
+            shift = np.zeros_like(shift)
+        _check_squares(data, shift, np.dtype(np.float64) if standardise else data.dtype)
+        far = np.full(data.p, standardise) if standardise or assume_centered else _far(X, shift)
+        return cls(X, data.without_rows(), data.dtype, shift, far, ddof, standardise, assume_centered)
+
+    def __call__(self, rows: slice, columns: slice) -> Array:
+        X, shift, far = self.X, self.shift, self.far
+        wide = np.complex128 if self.dtype.kind == "c" else np.float64
         shape = (rows.stop - rows.start, columns.stop - columns.start)
         common, products = np.zeros(shape), np.zeros(shape, wide)
         left_sums, right_sums = np.zeros(shape, wide), np.zeros(shape, wide)
         left_squares, right_squares = np.zeros(shape), np.zeros(shape)
-        squared = far[rows].any() or far[columns].any()
+        squared = bool(far[rows].any() or far[columns].any())
+        height = max(1, 2**23 // (min(SIDE, len(far)) * 16))
         for start in range(0, len(X), height):
             block = X[start : start + height]
             y, e = _present(block[:, rows], shift[rows], wide)
@@ -107,8 +123,8 @@ def pairwise(
             if squared:
                 left_squares += (np.abs(y) ** 2).T @ f
                 right_squares += e.T @ np.abs(z) ** 2
-        undefined = _few(data, common, max(ddof, 0), f" for ddof={ddof:g}", rows, columns)
-        if assume_centered:
+        undefined = _few(self.data, common, max(self.ddof, 0), f" for ddof={self.ddof:g}", rows, columns)
+        if self.assume_centered:
             left_sums[...] = right_sums[...] = 0
         number = np.where(common > 0, common, 1)
         block = products - left_sums * right_sums / number
@@ -118,7 +134,7 @@ def pairwise(
         right_squares -= np.abs(right_sums) ** 2 / number
         weak = (left_squares <= least[0]) | (right_squares <= least[1])
         again = np.argwhere(weak & ~undefined & ~left & ~right) if squared else ()
-        if standardise:
+        if self.standardise:
             block /= np.sqrt(np.where(weak, 1, left_squares))
             block /= np.sqrt(np.where(weak, 1, right_squares))
             block /= np.maximum(np.abs(block), 1)
@@ -129,21 +145,16 @@ def pairwise(
                 left[i, j], right[i, j] = not pair[:, 0].any(), not pair[:, 1].any()
                 if rows.start + i != columns.start + j:
                     block[i, j] = _correlation(pair)
-            undefined |= _flat(data, left, right, common, rows, columns)
+            undefined |= _flat(self.data, left, right, common, rows, columns)
         else:
-            block /= np.where(undefined, 1, common - ddof)
+            block /= np.where(undefined, 1, common - self.ddof)
             for i, j in again:
                 pair = _common_rows(X, rows.start + i, columns.start + j, wide)
-                block[i, j] = pair[:, 0] @ pair[:, 1].conj() / (common[i, j] - ddof)
+                block[i, j] = pair[:, 0] @ pair[:, 1].conj() / (common[i, j] - self.ddof)
         block[undefined] = np.nan
-        if runs.conjugates:
-            block = block.conj() if runs.turned else block
-            if rows == columns:
-                block.imag.flat[:: len(block) + 1] = 0
-        runs.write(rows, columns, block.astype(result.dtype), "write", 1)
-        if progress is not None:
-            done += shape[0] * shape[1] * (1 if rows == columns else 2)
-            progress(len(X) * done // data.p**2, len(X))
+        if wide is np.complex128 and rows == columns:
+            block.imag.flat[:: len(block) + 1] = 0
+        return block.astype(self.dtype)
 
 
 def _check_squares(data: Data, shift: Array, least: Dtype) -> None:
@@ -234,20 +245,25 @@ def _correlation(pair: Array) -> Any:
 # ---------------------------------------------------------------- ranks
 
 
-def pairwise_ranks(data: Data, result: Result, progress: Progress | None = None) -> None:
-    """Spearman's correlations, each of ranks over the rows that both columns have.
+@dataclass(frozen=True)
+class PairwiseRanks:
+    """Spearman's correlations, each of ranks over the rows that both columns have: a block.
 
     Of a column sorted once, the ranks over fewer rows follow from how many of these come before: a running
     sum over its order.
     """
-    check_progress(progress)
-    X = data.whole("missing='pairwise'")
-    ranked = rankings(data)
-    n, p = X.shape
-    runs = result.runs()
-    width = max(1, RANK_NUMBERS // n)
-    done = 0
-    for rows, columns in tiles(p, runs.grow, RANK_SIDE):
+
+    ranked: Ranking
+    data: Data  # without X
+
+    @classmethod
+    def of(cls, data: Data) -> "PairwiseRanks":
+        """Of columns that are sorted now."""
+        return cls(rankings(data), data.without_rows())
+
+    def __call__(self, rows: slice, columns: slice) -> Array:
+        ranked = self.ranked
+        width = max(1, RANK_NUMBERS // ranked.valid.shape[1])
         shape = (rows.stop - rows.start, columns.stop - columns.start)
         common, block, left, right = (np.zeros(shape) for _ in range(4))
         for start in range(columns.start, columns.stop, width):
@@ -260,18 +276,16 @@ def pairwise_ranks(data: Data, result: Result, progress: Progress | None = None)
         if rows == columns:  # one triangle was computed
             common, block = (np.triu(part) + np.triu(part, 1).T for part in (common, block))
             left, right = np.triu(left) + np.triu(right, 1).T, np.triu(right, 1) + np.triu(left).T
-        undefined = _few(data, common, 0, " for a correlation", rows, columns)
-        undefined |= _flat(data, (left == 0) & ~undefined, (right == 0) & ~undefined, common, rows, columns)
+        undefined = _few(self.data, common, 0, " for a correlation", rows, columns)
+        flat = (left == 0) & ~undefined, (right == 0) & ~undefined
+        undefined |= _flat(self.data, *flat, common, rows, columns)
         block /= np.sqrt(np.where(undefined, 1, left))
         block /= np.sqrt(np.where(undefined, 1, right))
         np.clip(block, -1, 1, out=block)
         if rows == columns:
             np.fill_diagonal(block, 1)
         block[undefined] = np.nan
-        runs.write(rows, columns, block.astype(result.dtype), "write", 1)
-        if progress is not None:
-            done += shape[0] * shape[1] * (1 if rows == columns else 2)
-            progress(n * done // p**2, n)
+        return block.astype(self.data.dtype)
 
 
 def _ranked_columns(ranked: Ranking, columns: slice) -> Ranking:

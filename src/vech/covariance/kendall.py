@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from vech.arrays import Array
-from vech.counts.codes import Measure, Progress, pair_codes, write
-from vech.covariance.data import Data, open_data
-from vech.covariance.moments import tiles
-from vech.covariance.ranks import rankings
+from vech.counts.codes import Counting, Measure, pair_codes
+from vech.covariance.data import Data, begin, open_data
+from vech.covariance.ranks import Ranking, rankings
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
+from vech.moves.runs import Runs, beside
 from vech.packed.packed import Packed
-from vech.results.result import Result
+from vech.results.wanted import Progress, Wanted
 
 SIDE = 256  # columns taken against each other, where some pairs are undefined
 H = (1, -2, 0, 0)  # concordant - discordant
@@ -28,7 +30,9 @@ def kendall(
     missing: str = "raise",
     min_periods: int | None = None,
     layout: str | AnyLayout = "vech",
-    out: Array | None = None,
+    out: Any = None,
+    resume: bool = False,
+    executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Packed:
@@ -48,8 +52,14 @@ def kendall(
         for 0 / 0, as pandas has it (its own default is 1).
     layout : str or layout
         Of the result; with variant "b" it may leave out the diagonal of ones.
-    out : array, shape (length,), optional
-        Memory for the half, of exactly its dtype; it may be a memory map.
+    out : array, shape (length,), or path ending in ".npy", optional
+        Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
+        journal beside it until it is complete.
+    resume : bool
+        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
+        error.
+    executor : concurrent.futures.Executor or distributed.Client, optional
+        Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
         At most so many threads.
     progress : callable, optional
@@ -101,39 +111,65 @@ def kendall(
     whole = data.whole("Kendall's tau")
     if data.check() < 2:
         raise ValueError("X has one row, and Kendall's tau compares rows: it needs two at least")
-    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=1 if variant == "b" else None)
-    codes = pair_codes(_ordered(whole, data), pairwise=missing == "pairwise", threads=threads)
-    measure = VARIANTS[variant]
-    write(codes, measure, result.half, result.plain.grow, threads=threads, progress=progress)
-    if data.min_periods is not None:
-        _mark_undefined(data, result, data.min_periods, measure.root)
-    return result.store(data.labels)
+    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    implied = 1 if variant == "b" else None
+    with begin(data, wanted, "kendall", {"variant": variant}, implied=implied) as result:
+        if not result.is_complete:
+            pairs = pair_codes(_ordered(whole, data), pairwise=missing == "pairwise", threads=threads)
+            counting = Counting.of(pairs, VARIANTS[variant], parts=result.goes_by_parts)
+            ranked = None if min_periods is None else rankings(data)
+            result.fill(counting if ranked is None else Marked(counting, ranked, min_periods or 0))
+        return result.store()
 
 
-def _mark_undefined(data: Data, result: Result, min_periods: int, ties: bool) -> None:
-    """NaN for pairs with fewer rows in common, and off the diagonal for 0 / 0: no two rows, or ties alone.
+@dataclass(frozen=True)
+class Marked:
+    """Counts, and then NaN for pairs with fewer rows in common, and off the diagonal for 0 / 0.
 
-    With ranks r, in whole numbers, a column is constant over N rows where N sum r^2 - (sum r)^2, else at
-    least N - 1, is 0.
+    That is where there are no two rows, or ties alone: with ranks r, in whole numbers, a column is constant
+    over N rows where N sum r^2 - (sum r)^2, else at least N - 1, is 0.
     """
-    ranked = rankings(data)
-    middle = ranked.valid.shape[1] // 2
-    runs = result.runs()
-    buffer = np.empty(SIDE * SIDE, result.dtype)
-    for rows, columns in tiles(data.p, runs.grow, SIDE):
+
+    counting: Counting
+    ranked: Ranking
+    min_periods: int
+
+    @property
+    def height(self) -> int:
+        """Runs of a band."""
+        return self.counting.height
+
+    def tiles(self, runs: Runs, band: tuple[int, int]) -> int:
+        """How many chunks a band is counted over."""
+        return self.counting.tiles(runs, band)
+
+    def __call__(
+        self, runs: Runs, band: tuple[int, int], threads: int | None, tick: Callable[[], None]
+    ) -> None:
+        """Count a band, and mark it."""
+        self.counting(runs, band, threads, tick)
+        buffer = np.empty(SIDE * SIDE, runs.half.dtype)
+        for first in range(band[0], band[1], SIDE):
+            rows = slice(first, min(first + SIDE, band[1]))
+            for columns in beside(runs.n, runs.grow, rows, SIDE):
+                block = runs.read(rows, columns, buffer, 1)
+                block[self._undefined(rows, columns)] = np.nan
+                runs.write(rows, columns, block, "write", 1)
+
+    def _undefined(self, rows: slice, columns: slice) -> Array:
+        ranked = self.ranked
+        middle = ranked.valid.shape[1] // 2
         left, right = ranked.valid[rows].astype(np.float64), ranked.valid[columns].astype(np.float64)
         common = left @ right.T
         undefined = common < 2
-        if ties:
+        if self.counting.measure.root:
             own, theirs = ((ranked.low[cut] - middle) * ranked.valid[cut] for cut in (rows, columns))
             own, theirs = own.astype(np.float64), theirs.astype(np.float64)
             undefined |= common * (own**2 @ right.T) - (own @ right.T) ** 2 < common / 2
             undefined |= common * (left @ (theirs**2).T) - (left @ theirs.T) ** 2 < common / 2
-        if rows == columns:
-            np.fill_diagonal(undefined, False)
-        block = runs.read(rows, columns, buffer, 1)
-        block[undefined | (common < min_periods)] = np.nan
-        runs.write(rows, columns, block, "write", 1)
+        i, j = np.ogrid[rows, columns]
+        undefined[i == j] = False
+        return np.asarray(undefined | (common < self.min_periods))
 
 
 def _ordered(X: Array, data: Data) -> Array:

@@ -8,13 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech.arrays import Array
-from vech.covariance.data import Data, as_weights, open_data
+from vech.covariance import products
+from vech.covariance.data import Data, as_weights, begin, open_data
 from vech.covariance.incomplete import center_of, has_nan, pairwise, pairwise_ranks
-from vech.covariance.moments import Moments, Progress, accumulator, gather
+from vech.covariance.moments import Moments, accumulator, gather
+from vech.covariance.products import Centre, Products
 from vech.covariance.ranks import centred_ranks
 from vech.layouts.dialects import AnyLayout
 from vech.packed.packed import Packed
+from vech.results.making import Tiles
 from vech.results.result import Result
+from vech.results.wanted import Progress, Wanted
 
 
 def sample(
@@ -26,7 +30,9 @@ def sample(
     min_periods: int | None = None,
     assume_centered: bool = False,
     layout: str | AnyLayout = "vech",
-    out: Array | None = None,
+    out: Any = None,
+    resume: bool = False,
+    executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Packed:
@@ -55,8 +61,14 @@ def sample(
         Whether the means are taken to be zero: products are summed as they are, and a neutral NaN is 0.
     layout : str or layout
         Of the result; it must store the diagonal.
-    out : array, shape (length,), optional
-        Memory for the half, of exactly its dtype; it may be a memory map.
+    out : array, shape (length,), or path ending in ".npy", optional
+        Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
+        journal beside it until it is complete.
+    resume : bool
+        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
+        error.
+    executor : concurrent.futures.Executor or distributed.Client, optional
+        Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.
     progress : callable, optional
@@ -102,7 +114,7 @@ def sample(
     array([0.66666667, 1.33333333, 4.66666667])
     """
     how = _How(ddof, weights, missing, min_periods, assume_centered, standardise=False)
-    return _estimate(X, how, layout, out, threads, progress)
+    return _estimate(X, how, Wanted(layout, out, resume, executor, threads, progress))
 
 
 def correlation(
@@ -114,7 +126,9 @@ def correlation(
     min_periods: int | None = None,
     assume_centered: bool = False,
     layout: str | AnyLayout = "vech",
-    out: Array | None = None,
+    out: Any = None,
+    resume: bool = False,
+    executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Packed:
@@ -122,7 +136,7 @@ def correlation(
 
     Parameters
     ----------
-    X, weights, missing, min_periods, out, threads, progress
+    X, weights, missing, min_periods, out, resume, executor, threads, progress
         As `sample` has them.
     ddof : number, optional
         Cancels; only the divisor of `sample` must be positive.
@@ -159,7 +173,7 @@ def correlation(
     array([1.        , 0.75592895, 1.        ])
     """
     how = _How(ddof, weights, missing, min_periods, assume_centered, standardise=True)
-    return _estimate(X, how, layout, out, threads, progress)
+    return _estimate(X, how, Wanted(layout, out, resume, executor, threads, progress))
 
 
 def spearman(
@@ -168,7 +182,9 @@ def spearman(
     missing: str = "raise",
     min_periods: int | None = None,
     layout: str | AnyLayout = "vech",
-    out: Array | None = None,
+    out: Any = None,
+    resume: bool = False,
+    executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Packed:
@@ -184,7 +200,7 @@ def spearman(
         may be indefinite.
     min_periods : int, optional
         As `sample` has it.
-    layout, out, threads, progress
+    layout, out, resume, executor, threads, progress
         As `correlation` has them.
 
     Returns
@@ -220,15 +236,22 @@ def spearman(
     data = open_data(X, missing=missing, ordered=True, min_periods=min_periods)
     data.whole("spearman")
     data.check()
-    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=1)
-    if missing == "pairwise" and (min_periods is not None or has_nan(data)):
-        pairwise_ranks(data, result, progress)
-        return result.store(data.labels)
-    ranks = open_data(centred_ranks(data))
-    found = Result(data.p, ranks.dtype, result.plain, result.half if result.dtype == ranks.dtype else None)
-    moments = gather(ranks, found.runs(), shift=np.zeros(data.p), threads=threads, progress=progress)
-    write_correlation(moments, data, result)
-    return result.store(data.labels)
+    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    with begin(data, wanted, "spearman", implied=1) as result:
+        if result.is_complete:
+            return result.store()
+        if missing == "pairwise" and (min_periods is not None or has_nan(data)):
+            result.fill(pairwise_ranks(data))
+            return result.store()
+        ranks = open_data(centred_ranks(data))
+        if result.goes_by_tiles:
+            fill_products(ranks, data, result, None, 0.0, assume_centered=True, standardise=True)
+            return result.store()
+        direct = result.half if result.dtype == ranks.dtype else None
+        found = Result(data.p, ranks.dtype, Wanted(result.plain, direct))
+        moments = gather(ranks, found.runs(), shift=np.zeros(data.p), threads=threads, progress=progress)
+        write_correlation(moments, data, result)
+        return result.store()
 
 
 class _How(NamedTuple):
@@ -242,40 +265,73 @@ class _How(NamedTuple):
     standardise: bool
 
 
-def _estimate(
-    X: Any,
-    how: _How,
-    layout: str | AnyLayout,
-    out: Array | None,
-    threads: int | None,
-    progress: Progress | None,
-) -> Packed:
+def _estimate(X: Any, how: _How, wanted: Wanted) -> Packed:
     data = open_data(X, missing=how.missing, complex_too=True, min_periods=how.min_periods)
     w = as_weights(how.weights, data)
     ddof = as_ddof(how.ddof, how.assume_centered)
-    implied = 1 if how.standardise else None
-    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
-    if how.missing == "pairwise":
-        if w is not None:
-            raise ValueError("weights and missing='pairwise' do not go together: use missing='neutral'")
-        centered = how.assume_centered
-        pairwise(data, result, ddof, how.standardise, assume_centered=centered, progress=progress)
-        return result.store(data.labels)
-    moments = gather(
-        data,
-        accumulator(data.p, data.dtype, result.runs()),
-        w,
-        shift=center_of(data, how.assume_centered, w),
-        assume_centered=how.assume_centered,
-        threads=threads,
-        progress=progress,
-    )
-    divisor = divisor_of(moments, ddof)
-    if how.standardise:
-        write_correlation(moments, data, result)
-    else:
-        write_covariance(moments, result, divisor)
-    return result.store(data.labels)
+    if how.missing == "pairwise" and w is not None:
+        raise ValueError("weights and missing='pairwise' do not go together: use missing='neutral'")
+    name, implied = ("correlation", 1) if how.standardise else ("sample", None)
+    about = {"ddof": ddof, "assume_centered": bool(how.assume_centered)}
+    with begin(data, wanted, name, about, implied=implied, beside={"weights": w}) as result:
+        if result.is_complete:
+            return result.store()
+        if how.missing == "pairwise":
+            result.fill(pairwise(data, ddof, how.standardise, how.assume_centered))
+            return result.store()
+        if by_tiles(data, result):
+            fill_products(
+                data, data, result, w, ddof, assume_centered=how.assume_centered, standardise=how.standardise
+            )
+            return result.store()
+        moments = gather(
+            data,
+            accumulator(data.p, data.dtype, result.runs()),
+            w,
+            shift=center_of(data, how.assume_centered, w),
+            assume_centered=how.assume_centered,
+            threads=wanted.threads,
+            progress=wanted.progress,
+        )
+        divisor = divisor_of(moments, ddof)
+        if how.standardise:
+            write_correlation(moments, data, result)
+        else:
+            write_covariance(moments, result, divisor)
+        return result.store()
+
+
+def by_tiles(data: Data, result: Result) -> bool:
+    """Whether columns are multiplied tile by tile: for a file, and by an executor, where X is an array.
+
+    Blocks are added up in one pass.
+    """
+    if result.executor is not None:
+        data.whole("executor=")
+    return result.goes_by_tiles and data.array is not None
+
+
+def fill_products(
+    data: Data,
+    named: Data,
+    result: Result,
+    weights: Array | None,
+    ddof: float,
+    *,
+    assume_centered: bool,
+    standardise: bool = False,
+) -> Centre:
+    """Covariances or correlations of X tile by tile; errors name columns as in `named`."""
+    centre = Centre.of(data, weights, assume_centered)
+    divisor = divisor_of(centre, ddof)
+    inverse = None
+    if standardise:
+        check_varied(named, centre.scatter)
+        inverse = 1 / np.sqrt(centre.scatter)
+    X = data.whole("executor=")
+    block = Products(X, weights, centre, data.dtype, result.dtype, divisor, inverse)
+    result.fill(Tiles(block, products.SIDE))
+    return centre
 
 
 def as_ddof(ddof: Any, assume_centered: bool = False) -> float:
@@ -293,7 +349,7 @@ def check_ddof(ddof: Any) -> None:
         raise TypeError(f"ddof must be a finite number, mostly 0 or 1, not {ddof!r}")
 
 
-def divisor_of(moments: Moments, ddof: float) -> float:
+def divisor_of(moments: Moments | Centre, ddof: float) -> float:
     """W - ddof sum w^2 / W, the divisor of ``numpy.cov``."""
     divisor = moments.weight - ddof * moments.squares / moments.weight
     if not divisor > 0:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from vech.arrays import Array
-from vech.covariance.data import Data, open_data
+from vech.covariance.data import Data, begin, open_data
 from vech.covariance.incomplete import center_of
-from vech.covariance.moments import Moments, Progress, gather, tiles
-from vech.covariance.sample import check_varied, write_covariance
+from vech.covariance.moments import Moments, gather, tiles
+from vech.covariance.products import Centre
+from vech.covariance.sample import by_tiles, check_varied, fill_products, write_covariance
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
 from vech.moves.runs import SIDE, Half
 from vech.packed.norms import norm
 from vech.packed.packed import Packed
 from vech.results.result import Result
+from vech.results.wanted import Progress, Wanted
 
 POLICIES = ("raise", "neutral")
 TARGETS = ("identity", "constant-correlation")
@@ -32,7 +35,9 @@ def ledoit_wolf(
     assume_centered: bool = False,
     return_shrinkage: bool = False,
     layout: str | AnyLayout = "vech",
-    out: Array | None = None,
+    out: Any = None,
+    resume: bool = False,
+    executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Any:
@@ -52,7 +57,7 @@ def ledoit_wolf(
         Whether the means are taken to be zero, which also is what a neutral NaN then counts as.
     return_shrinkage : bool
         Whether to give the intensity too.
-    layout, out, threads, progress
+    layout, out, resume, executor, threads, progress
         As `sample` has them.
 
     Returns
@@ -101,23 +106,19 @@ def ledoit_wolf(
     data = open_data(X, missing=missing, policies=POLICIES)
     if target == "constant-correlation":
         data.need_passes(f"target={target!r}")
-    result = Result(data.p, data.dtype, layout, out, source=data.array)
-    center = center_of(data, assume_centered)
-    fourths = Fourths(data, np.zeros(data.p) if assume_centered else center)
-    moments = gather(
-        data,
-        result.runs(),
-        shift=center,
-        assume_centered=assume_centered,
-        threads=threads,
-        progress=progress,
-        look=fourths if target == "identity" else None,
-    )
-    _write(moments, result)
-    shrink = _towards_identity if target == "identity" else _towards_constant_correlation
-    intensity = shrink(data, result, moments, fourths)
-    store = result.store(data.labels)
-    return (store, intensity) if return_shrinkage else store
+    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    about = {"target": target, "assume_centered": bool(assume_centered)}
+    with begin(data, wanted, "ledoit_wolf", about, rereads=not return_shrinkage) as result:
+        if result.is_complete:
+            return result.store()
+        center = center_of(data, assume_centered)
+        fourths = Fourths(data, np.zeros(data.p) if assume_centered else center)
+        look = fourths if target == "identity" else None
+        moments = _scatter(data, result, center, assume_centered, look)
+        shrink = _towards_identity if target == "identity" else _towards_constant_correlation
+        intensity = shrink(data, result, moments, fourths)
+        store = result.store()
+        return (store, intensity) if return_shrinkage else store
 
 
 def oas(
@@ -127,7 +128,9 @@ def oas(
     assume_centered: bool = False,
     return_shrinkage: bool = False,
     layout: str | AnyLayout = "vech",
-    out: Array | None = None,
+    out: Any = None,
+    resume: bool = False,
+    executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Any:
@@ -143,7 +146,7 @@ def oas(
         Whether the means are taken to be zero.
     return_shrinkage : bool
         Whether to give the intensity too.
-    layout, out, threads, progress
+    layout, out, resume, executor, threads, progress
         As `sample` has them.
 
     Returns
@@ -174,23 +177,19 @@ def oas(
     (array([2.375, 0.   , 2.375]), 1.0)
     """
     data = open_data(X, missing=missing, policies=POLICIES)
-    result = Result(data.p, data.dtype, layout, out, source=data.array)
-    moments = gather(
-        data,
-        result.runs(),
-        shift=center_of(data, assume_centered),
-        assume_centered=assume_centered,
-        threads=threads,
-        progress=progress,
-    )
-    _write(moments, result)
-    p, mean = data.p, _mean_variance(result)
-    alpha = _square(result, mean) / p**2
-    under = (moments.rows + 1) * (alpha - 1 / p)
-    intensity = 0.0 if p == 1 else 1.0 if under <= 0 else min((alpha + 1) / under, 1.0)
-    _mix_identity(result, intensity, mean)
-    store = result.store(data.labels)
-    return (store, intensity) if return_shrinkage else store
+    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    about = {"assume_centered": bool(assume_centered)}
+    with begin(data, wanted, "oas", about, rereads=not return_shrinkage) as result:
+        if result.is_complete:
+            return result.store()
+        moments = _scatter(data, result, center_of(data, assume_centered), assume_centered)
+        p, mean = data.p, _mean_variance(result)
+        alpha = _square(result, mean) / p**2
+        under = (moments.rows + 1) * (alpha - 1 / p)
+        intensity = 0.0 if p == 1 else 1.0 if under <= 0 else min((alpha + 1) / under, 1.0)
+        _mix_identity(result, intensity, mean)
+        store = result.store()
+        return (store, intensity) if return_shrinkage else store
 
 
 class Fourths:
@@ -261,14 +260,40 @@ class Fourths:
         )
 
 
-def _write(moments: Moments, result: Result) -> None:
-    """Leave the sample covariance with ddof = 0 in the half of the result."""
-    if moments.rows < 2:
-        raise ValueError("X has 1 row: an intensity of shrinkage is estimated from at least 2")
+def _scatter(
+    data: Data,
+    result: Result,
+    center: Array | None,
+    assume_centered: bool,
+    look: Callable[[Array], None] | None = None,
+) -> Moments | Centre:
+    """Leave the sample covariance with ddof = 0 in the half of the result; `look` sees each block of X."""
+    if by_tiles(data, result):
+        _check_rows(data.n or 0)
+        if look is not None:
+            for _, block in data.blocks():
+                look(block)
+        return fill_products(data, data, result, None, 0.0, assume_centered=assume_centered)
+    moments = gather(
+        data,
+        result.runs(),
+        shift=center,
+        assume_centered=assume_centered,
+        threads=result.wanted.threads,
+        progress=result.wanted.progress,
+        look=look,
+    )
+    _check_rows(moments.rows)
     write_covariance(moments, result, moments.weight)
+    return moments
 
 
-def _towards_identity(data: Data, result: Result, moments: Moments, fourths: Fourths) -> float:
+def _check_rows(rows: int) -> None:
+    if rows < 2:
+        raise ValueError("X has 1 row: an intensity of shrinkage is estimated from at least 2")
+
+
+def _towards_identity(data: Data, result: Result, moments: Moments | Centre, fourths: Fourths) -> float:
     p, n, mean = data.p, moments.rows, _mean_variance(result)
     if p == 1 or mean == 0:
         return 0.0
@@ -281,7 +306,7 @@ def _towards_identity(data: Data, result: Result, moments: Moments, fourths: Fou
     return intensity
 
 
-def _towards_constant_correlation(data: Data, result: Result, moments: Moments, _: Fourths) -> float:
+def _towards_constant_correlation(data: Data, result: Result, moments: Moments | Centre, _: Fourths) -> float:
     p, n = data.p, moments.rows
     variances = _diagonal(result)
     check_varied(data, variances)

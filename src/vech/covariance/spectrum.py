@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
-from vech.covariance.data import Data, check_underflow, open_data
+from vech.covariance.data import Data, begin, check_underflow, open_data
 from vech.covariance.incomplete import center_of
-from vech.covariance.moments import Progress, accumulator, gather, raise_overflow, tiles
+from vech.covariance.moments import accumulator, gather, raise_overflow, tiles
 from vech.covariance.sample import as_ddof, check_varied, divisor_of, write_correlation, write_covariance
 from vech.layouts.dialects import AnyLayout
 from vech.linalg import eigh
 from vech.packed.packed import Packed
 from vech.results.result import Result
+from vech.results.wanted import Progress, Wanted
 
 POLICIES = ("raise", "neutral")
 SIDE = 512  # of a block of the result, multiplied from eigenvectors
@@ -31,7 +32,8 @@ def nonlinear(
     assume_centered: bool = False,
     return_shrinkage: bool = False,
     layout: str | AnyLayout = "vech",
-    out: Array | None = None,
+    out: Any = None,
+    resume: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Any:
@@ -51,6 +53,8 @@ def nonlinear(
         Whether to give the shrunk eigenvalues too: there is no one intensity.
     layout, out, threads, progress
         As `sample` has them.
+    resume : bool
+        Whether to read what is complete under the path `out`; else all is computed anew.
 
     Returns
     -------
@@ -88,18 +92,22 @@ def nonlinear(
     (True, True)
     """
     data = open_data(X, missing=missing, policies=POLICIES)
-    result = Result(data.p, data.dtype, layout, out, source=data.array)
-    if data.n is not None and data.n <= data.p:
-        samples, values, vectors = _of_rows(data, assume_centered)
-    else:
-        samples, values, vectors = _of_columns(data, assume_centered, threads, progress)
-    shrunk, floor = shrunk_eigenvalues(values, data.p, samples)
-    if not max(shrunk.max(), floor) <= np.finfo(data.dtype).max:
-        raise_overflow(data)
-    write_spectrum(result, vectors, shrunk, floor)
-    store = result.store(data.labels)
-    everything = np.concatenate([np.full(data.p - shrunk.size, floor), shrunk])
-    return (store, everything) if return_shrinkage else store
+    wanted = Wanted(layout, out, resume, None, threads, progress)
+    about = {"assume_centered": bool(assume_centered)}
+    with begin(data, wanted, "nonlinear", about, rereads=not return_shrinkage) as result:
+        if result.is_complete:
+            return result.store()
+        if data.n is not None and data.n <= data.p:
+            samples, values, vectors = _of_rows(data, assume_centered)
+        else:
+            samples, values, vectors = _of_columns(data, assume_centered, threads, progress)
+        shrunk, floor = shrunk_eigenvalues(values, data.p, samples)
+        if not max(shrunk.max(), floor) <= np.finfo(data.dtype).max:
+            raise_overflow(data)
+        write_spectrum(result, vectors, shrunk, floor)
+        store = result.store()
+        everything = np.concatenate([np.full(data.p - shrunk.size, floor), shrunk])
+        return (store, everything) if return_shrinkage else store
 
 
 def denoise(
@@ -111,7 +119,8 @@ def denoise(
     missing: str = "raise",
     assume_centered: bool = False,
     layout: str | AnyLayout = "vech",
-    out: Array | None = None,
+    out: Any = None,
+    resume: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Packed:
@@ -133,6 +142,8 @@ def denoise(
         Whether the means are taken to be zero.
     layout, out, threads, progress
         As `sample` has them.
+    resume : bool
+        Whether to read what is complete under the path `out`; else all is computed anew.
 
     Returns
     -------
@@ -168,30 +179,37 @@ def denoise(
         raise ValueError(f"variance must be a positive number, mostly 1, not {variance!r}")
     data = open_data(X, missing=missing, policies=POLICIES)
     ddof = as_ddof(ddof, assume_centered)
+    wanted = Wanted(layout, out, resume, None, threads, progress)
+    about = {"ddof": ddof, "variance": variance, "correlation": bool(correlation)}
+    about["assume_centered"] = bool(assume_centered)
     implied = 1 if correlation else None
-    result = Result(data.p, data.dtype, layout, out, source=data.array, implied=implied)
-    plain = Result(data.p, data.dtype, result.plain, result.half)
-    runs = accumulator(data.p, data.dtype, plain.runs())
-    moments = gather(
-        data,
-        runs,
-        shift=center_of(data, assume_centered),
-        assume_centered=assume_centered,
-        threads=threads,
-        progress=progress,
-    )
-    deviation = np.sqrt(moments.variances(divisor_of(moments, ddof)))
-    write_correlation(moments, data, plain)
-    edge = variance * (1 + np.sqrt(data.p / moments.rows)) ** 2
-    values, vectors = eigh(Packed(plain.half, plain.layout), threads=threads, subset_by_value=(edge, np.inf))
-    values, vectors = values.astype(np.float64), vectors.astype(np.float64)
-    level = (data.p - float(values.sum())) / max(1, data.p - values.size)
-    diagonal = level + (vectors * vectors) @ (values - level)
-    scale = (1 if correlation else deviation) / np.sqrt(diagonal)
-    write_spectrum(result, vectors, values, level, scale)
-    if correlation:
-        result.half[result.plain.diagonal_slots(data.p)] = 1
-    return result.store(data.labels)
+    with begin(data, wanted, "denoise", about, implied=implied) as result:
+        if result.is_complete:
+            return result.store()
+        plain = Result(data.p, data.dtype, Wanted(result.plain, result.half))
+        runs = accumulator(data.p, data.dtype, plain.runs())
+        moments = gather(
+            data,
+            runs,
+            shift=center_of(data, assume_centered),
+            assume_centered=assume_centered,
+            threads=threads,
+            progress=progress,
+        )
+        deviation = np.sqrt(moments.variances(divisor_of(moments, ddof)))
+        write_correlation(moments, data, plain)
+        edge = variance * (1 + np.sqrt(data.p / moments.rows)) ** 2
+        values, vectors = eigh(
+            Packed(plain.half, plain.layout), threads=threads, subset_by_value=(edge, np.inf)
+        )
+        values, vectors = values.astype(np.float64), vectors.astype(np.float64)
+        level = (data.p - float(values.sum())) / max(1, data.p - values.size)
+        diagonal = level + (vectors * vectors) @ (values - level)
+        scale = (1 if correlation else deviation) / np.sqrt(diagonal)
+        write_spectrum(result, vectors, values, level, scale)
+        if correlation:
+            result.half[result.plain.diagonal_slots(data.p)] = 1
+        return result.store()
 
 
 def shrunk_eigenvalues(values: Array, p: int, n: int) -> tuple[Array, float]:
@@ -288,7 +306,7 @@ def _of_columns(
     data: Data, assume_centered: bool, threads: int | None, progress: Progress | None
 ) -> tuple[int, Array, Array]:
     """n, the eigenvalues and the eigenvectors of the sample covariance."""
-    found = Result(data.p, np.float64, "vech", None)
+    found = Result(data.p, np.float64, Wanted())
     moments = gather(
         data,
         found.runs(),

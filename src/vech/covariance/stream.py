@@ -27,6 +27,7 @@ from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
 from vech.packed.packed import Packed
 from vech.results.result import Result
+from vech.results.wanted import Wanted
 
 METHODS = ("sample", "correlation", "gerber")
 NOTHING = 2.0**-40  # of the weight there was: rounding
@@ -296,15 +297,15 @@ class Stream:
         """
         return copy.copy(self)
 
-    def result(self, *, layout: str | AnyLayout = "vech", out: Array | None = None) -> Packed:
+    def result(self, *, layout: str | AnyLayout = "vech", out: Any = None) -> Packed:
         """What the rows so far give.
 
         Parameters
         ----------
         layout : str or layout
             Of the result.
-        out : array, shape (length,), optional
-            Memory for the half, of exactly its dtype.
+        out : array, shape (length,), or path ending in ".npy", optional
+            Memory for the half, of exactly its dtype; or the file to write.
 
         Returns
         -------
@@ -330,7 +331,9 @@ class Stream:
             raise ValueError("the stream has no rows: update it first")
         data, state = self._content
         ones = self.method == "correlation" or (self.method == "gerber" and self._scale is None)
-        result = Result(data.p, data.dtype, layout, out, implied=1 if ones else None)
+        result = Result(
+            data.p, data.dtype, Wanted(layout, out), labels=data.labels, implied=1 if ones else None
+        )
         if isinstance(state, Counts):
             scale = None if self._scale is None else np.broadcast_to(self._scale, data.p)
             state.write(FORMS[self.form], result.half, result.plain.grow, scale)
@@ -341,7 +344,7 @@ class Stream:
                 write_correlation(state, data, result)
             else:
                 write_covariance(state, result, divisor_of(state, self.ddof))
-        return result.store(data.labels)
+        return result.store()
 
     def _change(self, X: Any, sign: int, weights: Any, threads: int | None) -> None:
         if self.method == "gerber" and weights is not None:

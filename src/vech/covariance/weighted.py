@@ -1,44 +1,58 @@
 """Weighted counts of codes, as products of tiles of zeros and ones by BLAS, and the ratios made of them."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from vech.arrays import Array, check_progress
-from vech.counts.codes import ACTIVE, SIGN, VALID, Codes, Measure, Progress
-from vech.covariance.moments import tiles
+from vech.arrays import Array, Dtype
+from vech.counts.codes import ACTIVE, SIGN, VALID, Codes, Counting, Measure
+from vech.results.making import Tiles
 from vech.results.result import Result
 
 SIDE = 480  # columns of a tile, a multiple of 8
 TIMES = 4096  # rows of tiles, a multiple of 64
 
 
-def write_weighted(
-    codes: Codes,
-    weights: Array | None,
-    measure: Measure,
-    result: Result,
-    *,
-    scale: Array | None = None,
-    min_periods: int | None = None,
-    progress: Progress | None = None,
-) -> None:
-    """As `codes.write`, each time counting by its weight.
+@dataclass(frozen=True)
+class Weighted:
+    """As `counts.codes.Counting`, each time counting by its weight: a block.
 
     For weights that are integers, and without, the counts are exact. With `min_periods`, NaN for pairs with
     fewer times in common, and off the diagonal for 0 / 0. Memory: tiles of float64, 16 MB each.
     """
-    check_progress(progress)
-    p, runs = codes.p, result.runs()
-    scale = np.ones(p) if scale is None else scale
-    parts = list(tiles(p, result.plain.grow, SIDE))
-    for done, (rows, columns) in enumerate(parts, 1):
-        sums = _sums(codes, weights, rows, columns, min_periods is not None)
-        block = _ratio(measure, sums, rows == columns, np.nan if min_periods is not None else 0.0)
-        if min_periods is not None:
-            block[sums["common"] < min_periods] = np.nan
-        block *= scale[rows, None] * scale[columns]
-        runs.write(rows, columns, block.astype(result.dtype), "write", 1)
-        if progress is not None:
-            progress(done, len(parts))
+
+    codes: Codes
+    weights: Array | None
+    measure: Measure
+    dtype: Dtype
+    scale: Array | None
+    min_periods: int | None
+
+    def __call__(self, rows: slice, columns: slice) -> Array:
+        sums = _sums(self.codes, self.weights, rows, columns, self.min_periods is not None)
+        nothing = np.nan if self.min_periods is not None else 0.0
+        block = _ratio(self.measure, sums, rows == columns, nothing)
+        if self.min_periods is not None:
+            block[sums["common"] < self.min_periods] = np.nan
+        if self.scale is not None:
+            block *= self.scale[rows, None] * self.scale[columns]
+        return block.astype(self.dtype)
+
+
+def count(
+    codes: Codes,
+    measure: Measure,
+    result: Result,
+    weights: Array | None = None,
+    *,
+    scale: Array | None = None,
+    min_periods: int | None = None,
+) -> None:
+    """Fill the half with a ratio of counts: of bits where each time counts alike, else of weights."""
+    if weights is None and min_periods is None:
+        result.fill(Counting.of(codes, measure, scale=scale, parts=result.goes_by_parts))
+    else:
+        result.fill(Tiles(Weighted(codes, weights, measure, result.dtype, scale, min_periods), SIDE))
 
 
 def _sums(

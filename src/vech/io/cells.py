@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-from vech.covariance.data import EXACT_INTEGERS, rounded_integer
+from vech.frames import EXACT_INTEGERS, rounded_integer
 
 MISSING = (
     "", ".", "NA", "N/A", "#N/A", "#NA", "#N/A N/A", "<NA>", "NaN", "+NaN", "-NaN", "null", "None",

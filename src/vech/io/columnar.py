@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from vech.arrays import Array
-from vech.covariance.data import EXACT_INTEGERS, rounded_integer
+from vech.frames import EXACT_INTEGERS, rounded_integer
 from vech.io.columns import Columns, Wanted, choose, no_number
 from vech.io.errors import FileFormatError, reading
 

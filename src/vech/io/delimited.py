@@ -20,10 +20,7 @@ from vech.io.columns import DATE, Columns, Wanted, choose, no_number
 from vech.io.errors import FileFormatError
 from vech.io.gz import LONGEST
 from vech.io.lines import Lines, parts, refuse_zeros
-
-NUMBER, PASSED, LABEL, WORD = range(4)
-"""What becomes of the cells of a column, as `core/table.hpp` has it."""
-
+from vech.io.number_lines import LABEL, NUMBER, PASSED, WORD
 
 QUOTE = re.compile(r'(?:^|[ ,;|\t])"')
 """Where a quoted cell may begin, as long as nobody knows what separates cells."""

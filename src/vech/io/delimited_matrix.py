@@ -29,7 +29,7 @@ from vech.io.content import Abilities, Content
 from vech.io.errors import FileFormatError
 from vech.io.gz import bare_name
 from vech.io.lines import Lines, read_text, refuse_zeros
-from vech.io.number_lines import numbers_of
+from vech.io.number_lines import PlainLines, numbers_of
 from vech.io.panels import How
 from vech.io.text_rows import check_real, text_file, text_rows
 from vech.io.triangles import Rows, check_labels
@@ -84,12 +84,17 @@ def load(
     first = list(_records(iter(sample), mark, path, whole=False)) or list(_records(iter(sample), mark, path))
     named = _names_columns([record.cells for record in first], header, plain, path, first[0].line)
     labelled = _names_rows([record.cells for record in first[named:]], labels, plain)
-    records = _records(chain(sample, lines), mark, path)
-    names = [cell.strip() for cell in next(records).cells] if named else None
+    rest = chain(sample, lines)
+    names = [cell.strip() for cell in next(_records(rest, mark, path)).cells] if named else None
     labelled = labelled or (labels is None and names is not None and not names[0])
     closed = _close_with_marks([record.cells for record in first[named:]])
-    found, rows = [], Rows(path)
-    for line, cells in records:
+    found, rows, by_kernel = [], Rows(path), PlainLines(mark, plain, labelled)
+    for numbered in rest:
+        if (read := by_kernel.read(numbered[1])) is not None:
+            found.append(read[0])
+            rows.add(read[1], numbered[0])
+            continue
+        line, cells = next(_records(chain([numbered], rest), mark, path))
         if closed and not cells[-1].strip():
             cells = cells[:-1]
         found.append(cells[0].strip())

@@ -26,23 +26,25 @@ OTHER_NUMBERS = (
 LAYOUT_FIELDS = tuple(field.name for field in fields(Layout))
 
 
-def describe(store: Store, digest: Any = None, **more: Any) -> str:
-    """Describe a store as JSON text: what every description has, `more`, and the digest of the numbers."""
+def describe(store: Store, digest: Any = None, made: Any = None, **more: Any) -> str:
+    """Describe a store as JSON text: what every description has and `more`, a digest, what it is made of."""
     found = {"vech": VERSION, **more, "kind": store.kind, "n": store.n, "dtype": dtype_name(store.dtype)}
     if store.labels is not None:
         found["labels"] = encode_labels(store.labels)
     if digest is not None:
         found["digest"] = digest
+    if made is not None:
+        found["made"] = made
     return json.dumps(found, indent=1)
 
 
-def describe_half(store: Packed, digest: Any = None) -> str:
+def describe_half(store: Packed, digest: Any = None, made: Any = None) -> str:
     """Describe a half as JSON text."""
     layout = store.layout
     if layout in DIALECTS.values():
-        return describe(store, digest, layout=layout.name)
+        return describe(store, digest, made, layout=layout.name)
     if isinstance(layout, Layout):
-        return describe(store, digest, layout=asdict(layout))
+        return describe(store, digest, made, layout=asdict(layout))
     raise TypeError(
         f"{layout.name} has no name that a file could say: vech.convert it to a named layout first"
     )
@@ -99,7 +101,7 @@ def _wrong_keys(found: dict[str, Any], required: tuple[str, ...], known: tuple[s
 
 def described_half(array: Array, found: Any, path: Path, *, verify: bool = False) -> Packed:
     """Make a half of an array and its description, which must agree; a map by a sample, unless `verify`."""
-    found = checked(found, path, ("layout", "kind", "n", "dtype"), ("digest",))
+    found = checked(found, path, ("layout", "kind", "n", "dtype"), ("digest", "made"))
     try:
         named = found["layout"]
         if isinstance(named, dict) and (wrong := _wrong_keys(named, LAYOUT_FIELDS, LAYOUT_FIELDS)):

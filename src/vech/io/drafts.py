@@ -41,15 +41,22 @@ class Draft:
         self.target = self.temporary = Path(os.path.realpath(path))
         self.holders: list[BinaryIO] = []
 
+    def check_place(self) -> None:
+        """Refuse a target without a folder, and one that is no ordinary file."""
+        if not self.target.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "no such directory", str(self.path.parent))
+        if self.target.exists() and not self.target.is_file():
+            raise OSError(errno.EEXIST, "exists and is not an ordinary file", str(self.path))
+
     def open(self) -> None:
         """Create it: with the usual permissions, or for its owner alone where it gets those of another."""
         mode = 0o600 if self.target.exists() else 0o666
         while True:
-            self.temporary = self.target.with_name(f"{_begin(self.target)}{os.urandom(4).hex()}.tmp")
+            self.temporary = self.target.with_name(f"{begin_of(self.target)}{os.urandom(4).hex()}.tmp")
             opener = partial(os.open, mode=mode)
             holder = open(self.temporary, "xb", buffering=0, opener=opener)  # noqa: SIM115
             self.holders.append(holder)
-            if _locks(holder) and os.fstat(holder.fileno()).st_nlink:
+            if locks(holder) and os.fstat(holder.fileno()).st_nlink:
                 break
             self.holders.pop().close()  # somebody took it for a leftover before it was locked
         self.file = open(self.temporary, "wb")  # noqa: SIM115
@@ -126,10 +133,7 @@ def draft(path: Path, overwrite: bool = True) -> Iterator[Draft]:
     Leftovers of killed writers of `path` are removed. Errors of the system name `path`.
     """
     made = Draft(path, overwrite)
-    if not made.target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "no such directory", str(path.parent))
-    if made.target.exists() and not made.target.is_file():
-        raise OSError(errno.EEXIST, "exists and is not an ordinary file", str(path))
+    made.check_place()
     try:
         with made.naming():
             if not overwrite:
@@ -162,7 +166,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     with _opened(folder) as descriptor:
         end = time.monotonic() + PATIENCE
-        while descriptor is not None and not _locks(descriptor) and time.monotonic() < end:
+        while descriptor is not None and not locks(descriptor) and time.monotonic() < end:
             time.sleep(0.002)
         try:
             yield
@@ -207,7 +211,7 @@ def _opened(folder: Path) -> Iterator[int | None]:
 
 def remove_leftovers(target: Path) -> None:
     """Remove temporary files of writers of `target` that were killed; one that is locked has a writer."""
-    ours = re.compile(rf"{re.escape(_begin(target))}[0-9a-f]{{8}}\.tmp").fullmatch
+    ours = re.compile(rf"{re.escape(begin_of(target))}[0-9a-f]{{8}}\.tmp").fullmatch
     with suppress(OSError), os.scandir(target.parent) as entries:
         for entry in entries:
             if ours(entry.name) and entry.is_file(follow_symlinks=False):
@@ -216,7 +220,7 @@ def remove_leftovers(target: Path) -> None:
                     os.unlink(entry.path)
 
 
-def _begin(target: Path) -> str:
+def begin_of(target: Path) -> str:
     """How the names of its temporary files begin."""
     name = os.fsencode(target.name)
     if len(name) <= SHORT:
@@ -242,7 +246,7 @@ def reserve(file: BinaryIO, size: int) -> None:
         ) from error
 
 
-def _locks(file: BinaryIO | int) -> bool:
+def locks(file: BinaryIO | int) -> bool:
     """Lock an open file; False if another holds it. True too on file systems without locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

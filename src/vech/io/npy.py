@@ -40,7 +40,7 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
     half = forgettable(np.ascontiguousarray(store.half))
     description = describe_half(store, digest(half)).encode() + b"\n"
     with draft(path, overwrite) as numbers:
-        _write_header(numbers.file, half.dtype, half.shape)
+        write_header(numbers.file, half.dtype, half.shape)
         numbers.file.write(half.view(np.uint8).data)
         numbers.seal()
         replace_pair(numbers, description, read_array)
@@ -49,12 +49,13 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
 def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the full matrix in panels of rows, and remove the description of a half that was there before."""
     with draft(path, overwrite) as numbers:
-        _write_header(numbers.file, forgettable(np.empty(0, store.dtype)).dtype, store.shape)
+        write_header(numbers.file, forgettable(np.empty(0, store.dtype)).dtype, store.shape)
         write_panels(numbers.file, store, **how)
         numbers.seal()
         replace_pair(numbers, None, read_array)
 
 
-def _write_header(file: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+def write_header(file: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Write what comes before the numbers of an array."""
     descr = npy_format.dtype_to_descr(dtype)
     npy_format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})

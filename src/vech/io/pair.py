@@ -72,7 +72,7 @@ def replace_pair(numbers: Draft, new: bytes | None, load: Callable[[BinaryIO], A
             refuse(beside)
         there = numbers.overwrite and numbers.target.exists()
         before = _bytes(beside) if there else None
-        during = _during(new, _present(numbers.target, before, load) if there else [])
+        during = _during(new, true_descriptions(numbers.target, before, load) if there else [])
         first = drafts.enter_context(_drafted(beside, during, numbers.overwrite))
         last = first if during == new else drafts.enter_context(_drafted(beside, new))
         try:
@@ -138,7 +138,7 @@ def _true_one(versions: list[Any], array: Array, path: Path) -> Any:
     raise errors[0]
 
 
-def _present(path: Path, text: bytes | None, load: Callable[[BinaryIO], Array]) -> list[Any]:
+def true_descriptions(path: Path, text: bytes | None, load: Callable[[BinaryIO], Array]) -> list[Any]:
     """List the description that is true now, with its digest; None for no description; nothing if none is."""
     if text is None:
         return [None]

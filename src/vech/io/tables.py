@@ -11,16 +11,17 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from vech.arrays import (
+    BLOCK_BYTES,
     SERIAL_BYTES,
     Array,
     Dtype,
+    as_block,
     check_memory,
     default_threads,
     extension,
     family,
     resolve_threads,
 )
-from vech.covariance.data import BLOCK_BYTES, as_block
 from vech.frames import few
 from vech.io import columnar, workbook
 from vech.io.arrays import read_array

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from vech.arrays import Array, check_memory
-from vech.covariance.data import EXACT_INTEGERS
+from vech.frames import EXACT_INTEGERS
 from vech.io.errors import FileFormatError, reading
 
 NEEDS = "needs pandas and openpyxl (.xls: xlrd), which the extra 'excel' of vech installs"

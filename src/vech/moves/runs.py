@@ -66,6 +66,11 @@ class Runs(NamedTuple):
     def negates(self) -> bool:
         return self.kind.negates
 
+    def begin(self, run: int) -> int:
+        """Where a run begins in the half; that of n is its end."""
+        before = run * (run + 1) // 2 if self.grow else run * self.n - run * (run - 1) // 2
+        return before if self.stored else before - run
+
     def read(self, rows: slice, columns: slice, buffer: Array, threads: int) -> Array:
         """A block, 0 where nothing is stored, in the buffer."""
         return self._read(rows, columns, buffer, False, threads)
@@ -158,8 +163,15 @@ def blocks(n: int, grow: bool, side: int | None = None) -> Iterator[tuple[slice,
     side = side or SIDE
     for first in range(0, n, side):
         rows = slice(first, min(first + side, n))
-        for begin in range(0 if grow else first, rows.stop if grow else n, side):
-            yield rows, slice(begin, min(begin + side, n))
+        for columns in beside(n, grow, rows, side):
+            yield rows, columns
+
+
+def beside(n: int, grow: bool, rows: slice, side: int) -> Iterator[slice]:
+    """The columns of the blocks that cover some runs."""
+    first, stop = (0, rows.stop) if grow else (rows.start, n)
+    for begin in range(first, stop, side):
+        yield slice(begin, min(begin + side, n))
 
 
 def is_narrow(dtype: Dtype) -> bool:

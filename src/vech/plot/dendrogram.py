@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array
+from vech.cluster.trees import leaves
 from vech.plot.axes import FAINT, colours, ink
-from vech.plot.linkage import leaves
 
 # leaves up to which a tree is drawn whole, and branches of a larger one; below are wedges
 WHOLE, BRANCHES = 60, 30

@@ -9,15 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech.arrays import Array
+from vech.cluster.linkage import linkage
+from vech.cluster.trees import leaves
 from vech.labels import label_text
 from vech.layouts.layout import one_of
-from vech.plot import linkage as trees
+from vech.packed.packed import Packed
 from vech.plot.axes import drawable
 from vech.plot.cells import SUMMARIES, read
 from vech.plot.content import check_said, recognised, scale
 from vech.plot.dendrogram import draw_dendrogram
 from vech.plot.frame import Frame
 from vech.plot.groups import coded, draw_bands, legend_entries
+from vech.plot.linkage import condensed, distances
 from vech.plot.matrix import check_sizes, draw_cells, legend, of_cells
 from vech.store import Store
 
@@ -82,7 +85,7 @@ def heatmap(
         What to cluster by. Unless given, S itself where it holds distances, else S is taken as a covariance
         or correlation, and two rows are ``sqrt(2 (1 - correlation))`` apart.
     method : str
-        Of ``scipy.cluster.hierarchy.linkage``.
+        As for `vech.cluster.linkage`.
     groups : sequence of n names, optional
         The group of each row, None or NaN for none: a band of colours along either side, and a legend. Names
         such as "#1f77b4" are colours.
@@ -200,11 +203,11 @@ def _ordered(
         return None if order is None else _permutation(order, S.n), None
     one_of("order", order, ("cluster",))
     if distance is not None:
-        apart = trees.condensed(distance, S.n)
+        apart = condensed(distance, S.n)
     else:
-        apart = trees.distances(S, are_distances=_are_distances(S, content))
-    links = trees.linkage(apart, method)
-    return trees.leaves(links), links
+        apart = distances(S, are_distances=_are_distances(S, content))
+    links = linkage(Packed(apart, "condensed"), method)
+    return leaves(links), links
 
 
 def _are_distances(S: Store, content: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""Hierarchical clustering of a store: how far apart its rows are, and what joins what."""
+"""How far apart the rows of a store are, which pictures cluster by."""
 
 import numpy as np
 
@@ -36,17 +36,3 @@ def condensed(distance: Store, n: int) -> Array:
     if not (np.isfinite(half).all() and (half >= 0).all()):
         raise ValueError("distances must be finite and not negative")
     return half
-
-
-def linkage(condensed: Array, method: str) -> Array:
-    """SciPy's table of links: which two are joined, how far apart they are, and of how many leaves."""
-    from scipy.cluster.hierarchy import linkage
-
-    return np.asarray(linkage(condensed, method)) if condensed.size else np.empty((0, 4))
-
-
-def leaves(links: Array) -> Array:
-    """The leaves of a tree from left to right."""
-    from scipy.cluster.hierarchy import leaves_list
-
-    return np.asarray(leaves_list(links), np.int64) if len(links) else np.arange(1)

@@ -1,28 +1,29 @@
 """A half made block by block: each tile of one triangle is computed once, and put where it belongs."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from __future__ import annotations
 
-from vech.arrays import Array, Dtype, check_progress, resolve_threads
-from vech.layouts.dialects import AnyLayout
-from vech.moves.runs import blocks
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from vech.arrays import Array, Dtype, resolve_threads
+from vech.layouts.kind import Kind
+from vech.moves.runs import Runs, beside
 from vech.packed.packed import Packed
-from vech.results.result import TILE, Result
+from vech.results.executing import Tick
+from vech.results.journal import Band
+from vech.results.result import Result
+from vech.results.wanted import Progress, Wanted
 
-Progress = Callable[[int, int | None], object]
+__all__ = ["TILE", "Block", "Progress", "Tiles", "Wanted", "make"]
+
+# Rows and columns computed at a time; a power of two would make rows of a tile fall into one cache set.
+TILE = 480
+
 Block = Callable[[slice, slice], Array]
 """Rows and columns, each with each: the numbers of the full matrix there, shape (k, m), of the dtype made."""
-
-
-class Wanted(NamedTuple):
-    """How a half is wanted: the arguments of every function that makes one of data."""
-
-    layout: str | AnyLayout = "vech"
-    out: Any = None
-    resume: bool = False
-    executor: Any = None
-    threads: int | None = None
-    progress: Progress | None = None
 
 
 def make(
@@ -33,21 +34,65 @@ def make(
     *,
     labels: tuple[Any, ...] | None = None,
     implied: int | None = None,
+    kind: Kind | None = None,
     side: int = TILE,
+    what: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> Packed:
     """The store of n rows whose blocks a function computes: one triangle of tiles of `side` rows.
 
     Where rows and columns are the same, the whole square is asked for. A layout without its diagonal serves
-    where that is `implied`, 0 or 1.
+    where that is `implied`, 0 or 1. A file is gone on with where `what`, as JSON has it, and `data`, arrays
+    by their names, are the same; unless told, what the block function holds.
     """
-    check_progress(wanted.progress)
-    result = Result(n, dtype, wanted.layout, wanted.out, implied=implied)
-    runs = result.runs()
-    threads = resolve_threads(wanted.threads, result.half.nbytes)
-    tiles = list(blocks(n, runs.grow, side))
-    for done, (rows, columns) in enumerate(tiles, 1):
-        made = block(columns, rows).T if runs.turned and result.kind.conjugates else block(rows, columns)
-        runs.write(rows, columns, made, "write", threads)
-        if wanted.progress is not None:
-            wanted.progress(done, len(tiles))
-    return result.store(labels)
+    if what is None and data is None:
+        what, data = _held(block)
+    about = {"tile": side, **(what or {})}
+    with Result(
+        n, dtype, wanted, labels=labels, implied=implied, strict=True, kind=kind, what=about, data=data
+    ) as result:
+        if not result.is_complete:
+            result.fill(Tiles(block, side))
+        return result.store()
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Blocks as a job: a band is a row of tiles."""
+
+    block: Block
+    height: int
+
+    def tiles(self, runs: Runs, band: Band) -> int:
+        """How many tiles a band has."""
+        return len(self._tiles(runs, band))
+
+    def __call__(self, runs: Runs, band: Band, threads: int | None, tick: Tick) -> None:
+        """Write the tiles of a band."""
+        threads = resolve_threads(threads, runs.half.nbytes)
+        other = runs.turned and (runs.conjugates or runs.negates)
+        for rows, columns in self._tiles(runs, band):
+            made = self.block(columns, rows).T if other else self.block(rows, columns)
+            runs.write(rows, columns, made, "write", threads)
+            tick()
+
+    def _tiles(self, runs: Runs, band: Band) -> list[tuple[slice, slice]]:
+        rows = slice(*band)
+        return [(rows, columns) for columns in beside(runs.n, runs.grow, rows, self.height)]
+
+
+def _held(block: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parameters and the arrays that a block function holds, by the names of its fields."""
+    what: dict[str, Any] = {"block": f"{type(block).__module__}.{type(block).__qualname__}"}
+    data: dict[str, Any] = {}
+    for field in fields(block) if is_dataclass(block) else ():
+        held = getattr(block, field.name)
+        if isinstance(held, np.ndarray):
+            data[field.name] = held
+        elif is_dataclass(held):
+            inner, arrays = _held(held)
+            what |= {f"{field.name}.{name}": value for name, value in inner.items()}
+            data |= {f"{field.name}.{name}": value for name, value in arrays.items()}
+        else:
+            what[field.name] = held
+    return what, data

@@ -1,73 +1,177 @@
 """Where a result goes: a plain half to compute in, and the store that is made of it."""
 
-from typing import Any
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, check_memory, check_out
-from vech.layouts.dialects import AnyLayout, as_layout
+from vech.arrays import Array, Dtype, check_memory, check_out, check_progress, resolve_threads
+from vech.io.description import describe_half
+from vech.layouts.dialects import as_layout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.converting import convert
 from vech.moves.runs import Half, Runs, runs_of
 from vech.packed.packed import Packed
-
-# Rows and columns computed at a time; a power of two would make rows of a tile fall into one cache set.
-TILE = 480
+from vech.results.executing import Job, Task, executor_of, results
+from vech.results.file import File
+from vech.results.identity import digest_of, identity
+from vech.results.journal import Band
+from vech.results.wanted import Wanted
 
 
 class Result:
-    """A half of side p in the layout asked for, or in `out`.
+    """A half of side p in the layout asked for: in memory, in the array `out`, or on its way to a file.
 
     `half` and `plain` are what to compute in: `out` itself where it has a plain layout, else memory of its
-    own that `store` converts; it may not overlap `source`, what is read. A layout that stores no diagonal
-    serves where the diagonal is `implied`.
+    own that `store` converts; it may not overlap `data`, what is read. A layout that stores no diagonal
+    serves where the diagonal is `implied`; what computes may be `strict`, and then leaves it out too. A file
+    says `what` its half is made of, and of which `data`; a result that `is_complete` need not be computed,
+    unless more than a file holds is wanted, and so no `rereads`.
+    The block of a `with` is the time for which no other run makes the file.
     """
 
     def __init__(
         self,
         p: int,
         dtype: Any,
-        layout: str | AnyLayout,
-        out: Array | None,
+        wanted: Wanted,
         *,
-        source: Array | None = None,
+        labels: tuple[Any, ...] | None = None,
         implied: int | None = None,
+        strict: bool = False,
+        kind: Kind | None = None,
+        what: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+        rereads: bool = True,
     ) -> None:
-        self.p = p
+        self.p, self.labels, self.wanted = p, labels, wanted
         self.dtype: Dtype = np.dtype(dtype)
-        self.layout = as_layout(layout)
+        self.layout = as_layout(wanted.layout)
+        self.kind = Kind.HERMITIAN.of(self.dtype) if kind is None else kind
         if self.layout.implied is not None and self.layout.implied != implied:
             ones = " (a layout whose diagonal is 'one' would do)" if implied == 1 else ""
             raise ValueError(
                 f"layout {self.layout.name} stores no diagonal, and here it is needed{ones}: choose another, "
                 f"such as 'vech'"
             )
-        length = self.layout.length(p)
-        if out is not None:
-            inputs = () if source is None else (source,)
-            check_out(out, (length,), self.dtype, *inputs, hint=f": the half of {p} columns")
-        self.out = out
+        numbers = np.broadcast_to(np.zeros((), self.dtype), self.layout.length(p))
+        described = Packed(numbers, self.layout, kind=self.kind, labels=labels)  # refuses what does not fit
+        check_progress(wanted.progress)
+        resolve_threads(wanted.threads, 0)
+        self.executor = executor_of(wanted.executor)
         self.plain: Layout = self.layout.plain
+        if strict and isinstance(self.layout, Layout):
+            self.plain = replace(self.plain, diagonal=self.layout.diagonal)
+        self.half: Array = np.empty(0, self.dtype)
+        self.file: File | None = None
+        path = wanted.path()
+        if path is not None:
+            made = {} if what is None else _made(described, what, data or {})
+            length = self.plain.length(p)
+            resume = bool(wanted.resume)
+            self.file = File(path, self.dtype, length, made, resume=resume, rereads=rereads)
+            if not self.is_complete:
+                self.half = self.file.half
+            return
+        out, length = wanted.out, self.layout.length(p)
+        if out is not None:
+            inputs = [array for array in (data or {}).values() if isinstance(array, np.ndarray)]
+            check_out(out, (length,), self.dtype, *inputs, hint=f": the half of {p} columns")
         direct = self.layout == self.plain and out is not None and out.flags.c_contiguous
         if not direct:
-            check_memory(self.plain.length(p) * self.dtype.itemsize, "give out= a memory map")
-        self.half: Array = np.asarray(out) if direct else np.empty(self.plain.length(p), self.dtype)
+            check_memory(self.plain.length(p) * self.dtype.itemsize, "give out= a path, or a memory map")
+        self.half = np.asarray(out) if direct else np.empty(self.plain.length(p), self.dtype)
 
     @property
-    def kind(self) -> Kind:
-        """What the other triangle is."""
-        return Kind.HERMITIAN.of(self.dtype)
+    def is_complete(self) -> bool:
+        """Whether a file was there already, made of the same."""
+        return self.file is not None and self.file.complete is not None
+
+    @property
+    def goes_by_tiles(self) -> bool:
+        """Whether what is done is kept for a later run, or computed by others: then tile by tile."""
+        return self.file is not None or self.executor is not None
+
+    @property
+    def goes_by_parts(self) -> bool:
+        """The same, or somebody is told how far it is."""
+        return self.goes_by_tiles or self.wanted.progress is not None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.file is not None:
+            self.half = np.empty(0, self.dtype)
+            self.file.close()
 
     def runs(self) -> Runs:
         """The half to compute in, as blocks are read from it and written to it."""
         return runs_of(Half(self.half, self.plain, self.kind))
 
-    def store(self, labels: tuple[Any, ...] | None) -> Packed:
+    def fill(self, job: Job) -> None:
+        """Let the job compute all of the half, or what of it a journal does not say is done."""
+        runs, file = self.runs(), self.file
+        bands = [(first, min(first + job.height, self.p)) for first in range(0, self.p, job.height)]
+        steps = {band: job.tiles(runs, band) for band in bands}
+        done, total = 0, sum(steps.values())
+
+        def tick(count: int = 1) -> None:
+            nonlocal done
+            done += count
+            if self.wanted.progress is not None:
+                self.wanted.progress(done, total)
+
+        if file is not None:
+            missing = [band for band in bands if not file.is_done(band, *self._numbers(runs, band))]
+            if count := total - sum(steps[band] for band in missing):
+                tick(count)
+            bands = missing
+        if self.executor is None:
+            for band in bands:
+                job(runs, band, self.wanted.threads, tick)
+                if file is not None:
+                    file.note(band, *self._numbers(runs, band))
+            return
+        place = None if file is None else file.place
+        task = Task(job, self.p, self.dtype, self.plain, self.kind, place, self.wanted.threads or 1)
+        with closing(results(self.executor, task, runs, bands)) as computed:
+            for band, found in computed:
+                numbers = self._numbers(runs, band)
+                if isinstance(found, np.ndarray):
+                    runs.half[slice(*numbers)] = found
+                elif file is not None:
+                    file.note(band, *numbers, digest=found)
+                tick(steps[band])
+
+    def _numbers(self, runs: Runs, band: Band) -> tuple[int, int]:
+        """Where the numbers of a band begin in the half, and where they end."""
+        return runs.begin(band[0]), runs.begin(band[1])
+
+    def store(self) -> Packed:
         """The half as it was asked for."""
+        if self.file is not None and self.file.complete is not None:
+            return self.file.complete
         half, kind = self.half, self.kind
+        if self.file is not None:
+            return self.file.publish(Packed(half, self.plain, kind=kind, labels=self.labels), self.layout)
+        out = self.wanted.out
         if self.layout != self.plain:
-            half = convert(half, self.plain, self.layout, kind=kind, out=self.out)
-        elif self.out is not None and not np.shares_memory(half, self.out):
-            self.out[...] = half
-        return Packed(half if self.out is None else self.out, self.layout, kind=kind, labels=labels)
+            half = convert(half, self.plain, self.layout, kind=kind, out=out)
+        elif out is not None and not np.shares_memory(half, out):
+            out[...] = half
+        return Packed(half if out is None else out, self.layout, kind=kind, labels=self.labels)
+
+
+def _made(store: Packed, what: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a half is made of, for its file; an error for labels and layouts that no file keeps."""
+    described = json.loads(describe_half(store))
+    if "labels" in described:
+        described["labels"] = digest_of(json.dumps(described["labels"]).encode())
+    return identity(described | dict(what), data)

@@ -1,0 +1,25 @@
+"""Arguments that several functions of clusters take, checked."""
+
+import math
+from typing import Any
+
+from vech.layouts.layout import as_integer
+
+
+def at_least(least: int, value: Any, name: str) -> int:
+    """An integer of this size or more."""
+    found = as_integer(name, value)
+    if found < least:
+        raise ValueError(f"{name} is {found}, and must be at least {least}")
+    return found
+
+
+def number(value: Any, name: str, task: str) -> float:
+    """A distance to compare with, as a plain number: NumPy compares float32 with such in float32."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, not {value!r}") from None
+    if math.isnan(found) or found < 0:
+        raise ValueError(f"{name} is {found}: {task} takes a distance, zero or more")
+    return found

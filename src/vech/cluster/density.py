@@ -1,0 +1,289 @@
+"""Clusters where rows lie close together: DBSCAN, and HDBSCAN for clusters of different density."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vech import frames
+from vech.arrays import Array, as_array, check_progress, family
+from vech.cluster.arguments import at_least, number
+from vech.cluster.extraction import clusters, single_linkage
+from vech.dissimilarities import as_distances, memory_of_row, panels, row, working
+from vech.store import Store
+
+Progress = Callable[[int, int | None], object]
+METHODS = ("eom", "leaf")
+NOISE = -1
+
+
+class Dbscan(NamedTuple):
+    """What `dbscan` finds.
+
+    Attributes
+    ----------
+    labels : array of int64, shape (n,)
+        The cluster of each row, 0, 1, ..., and -1 for noise.
+    core : array of int64
+        The rows that have enough others near them, ascending.
+    """
+
+    labels: NDArray[np.int64]
+    core: NDArray[np.int64]
+
+
+class Hdbscan(NamedTuple):
+    """What `hdbscan` finds.
+
+    Attributes
+    ----------
+    labels : array of int64, shape (n,)
+        The cluster of each row, 0, 1, ..., and -1 for noise.
+    probabilities : array, shape (n,)
+        How strongly each row belongs to its cluster: 1 at its densest, 0 for noise.
+    tree : array, shape (n - 1, 4)
+        Single linkage of the mutual reachability distances, as ``scipy.cluster.hierarchy`` has it:
+        ``fcluster(tree, t, "distance")`` cuts it.
+    """
+
+    labels: NDArray[np.int64]
+    probabilities: Array
+    tree: Array
+
+
+def dbscan(
+    S: Store | ArrayLike,
+    eps: float,
+    min_samples: int = 5,
+    *,
+    sample_weight: ArrayLike | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Dbscan:
+    """Clusters of rows that chains of close neighbours connect, and noise: DBSCAN on a store of distances.
+
+    Parameters
+    ----------
+    S : store or full matrix (array or frame) of distances
+        Real and symmetric, zero on its diagonal, finite, not negative.
+    eps : float
+        Rows are neighbours at this distance or less; a row is its own neighbour.
+    min_samples : int
+        A row with so many neighbours, or neighbours of so much weight, is a core of its cluster.
+    sample_weight : array, shape (n,), optional
+        The weight of each row, 1 by default; less than zero keeps neighbours from being cores.
+    threads : int, optional
+        At most so many threads expand rows.
+    progress : callable, optional
+        Called with (done, total), in rows that are read and rows that are labelled.
+
+    Returns
+    -------
+    Dbscan
+        Named tuple ``labels, core``, those of scikit-learn's ``DBSCAN(metric="precomputed")`` on the full
+        matrix: clusters are numbered by their first core, and a row at the rim of two is in the first.
+
+    Raises
+    ------
+    ValueError
+        If S is no matrix of distances (the first number that is none is named), eps is negative or NaN,
+        min_samples is less than 1, or sample_weight is not one finite number a row.
+    TypeError
+        For a sparse store or matrix, in which most distances are missing, and complex and skew ones.
+
+    Notes
+    -----
+    M. Ester, H.-P. Kriegel, J. Sander and X. Xu, "A density-based algorithm for discovering clusters", KDD,
+    1996. No neighbourhoods are kept: all rows are read once, by panels, to count neighbours, and each core
+    once more when its cluster is grown. O(n^2) time, O(n) memory beside a panel of 4 MiB. A float32 store is
+    compared with eps in float32.
+
+    Examples
+    --------
+    >>> from scipy.spatial.distance import pdist
+    >>> X = np.array([[1.0, 2], [2, 2], [2, 3], [8, 7], [8, 8], [25, 80]])
+    >>> dbscan(vech.Packed(pdist(X), "condensed"), eps=3, min_samples=2)
+    Dbscan(labels=array([ 0,  0,  0,  1,  1, -1]), core=array([0, 1, 2, 3, 4]))
+    """
+    check_progress(progress)
+    eps = number(eps, "eps", "dbscan")
+    at_least(1, min_samples, "min_samples")
+    store = as_distances(S, "dbscan")
+    weights = None if sample_weight is None else _weights(sample_weight, store)
+    report = progress or _silent
+    core = np.empty(store.n, bool)
+    for start, rows in panels(store, threads):
+        near = rows <= eps
+        stop = start + len(rows)
+        core[start:stop] = _count(near, weights) >= min_samples
+        report(stop, 2 * store.n)
+    return Dbscan(_grown(store, eps, core, report), np.flatnonzero(core))
+
+
+def hdbscan(
+    S: Store | ArrayLike,
+    min_cluster_size: int = 5,
+    min_samples: int | None = None,
+    *,
+    cluster_selection_epsilon: float = 0.0,
+    max_cluster_size: int | None = None,
+    cluster_selection_method: str = "eom",
+    allow_single_cluster: bool = False,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Hdbscan:
+    """Clusters that last over many densities, and noise: HDBSCAN on a store of distances.
+
+    Parameters
+    ----------
+    S : store or full matrix (array or frame) of distances
+        As in `dbscan`.
+    min_cluster_size : int
+        What is smaller, at least 2, is no cluster.
+    min_samples : int, optional
+        The core distance of a row is that of its neighbour of this rank, where it is its own first one;
+        `min_cluster_size` by default.
+    cluster_selection_epsilon : float
+        Clusters that split at this distance or less stay together.
+    max_cluster_size : int, optional
+        Clusters that "eom" finds are not larger.
+    cluster_selection_method : {"eom", "leaf"}
+        The clusters with the largest excess of mass, or the leaves of the tree: more and smaller ones.
+    allow_single_cluster : bool
+        Whether all rows may be one cluster.
+    threads : int, optional
+        At most so many threads expand rows.
+    progress : callable, optional
+        Called with (done, total), in rows that are read; each is read twice.
+
+    Returns
+    -------
+    Hdbscan
+        Named tuple ``labels, probabilities, tree``, as scikit-learn's ``HDBSCAN(metric="precomputed")`` with
+        the same parameters finds them on the full matrix.
+
+    Raises
+    ------
+    ValueError
+        As `dbscan` for S; for min_samples beyond n, and parameters out of their ranges.
+    TypeError
+        As `dbscan`.
+
+    Notes
+    -----
+    R. J. G. B. Campello, D. Moulavi, A. Zimek and J. Sander, "Hierarchical density estimates for data
+    clustering, visualization, and outlier detection", ACM TKDD 10, 2015; epsilon: C. Malzer and
+    M. Baum, 2020.
+    Mutual reachability is ``max(core_i, core_j, d_ij)``; a minimum spanning tree of it comes by Prim's
+    algorithm, which reads one row after the other. O(n^2) time, O(n) memory beside a panel of 4 MiB.
+
+    Equal mutual reachabilities can be joined in any order, and where small groups meet at one distance that
+    order can decide which is a cluster. It is that of NumPy's sort, as in scikit-learn, so that both find the
+    same on one machine.
+
+    Examples
+    --------
+    >>> from scipy.spatial.distance import pdist
+    >>> X = np.array([0.0, 1, 2.1, 3.3, 50, 51.4, 52.6, 200])[:, None]
+    >>> found = hdbscan(vech.Packed(pdist(X), "condensed"), min_cluster_size=3, min_samples=2)
+    >>> found.labels, found.probabilities.round(2)
+    (array([ 0,  0,  0,  0,  1,  1,  1, -1]), array([1.  , 1.  , 1.  , 0.92, 1.  , 1.  , 1.  , 0.  ]))
+    """
+    check_progress(progress)
+    at_least(2, min_cluster_size, "min_cluster_size")
+    rank = min_cluster_size if min_samples is None else min_samples
+    at_least(1, rank, "min_samples")
+    if max_cluster_size is not None:
+        at_least(1, max_cluster_size, "max_cluster_size")
+    epsilon = number(cluster_selection_epsilon, "cluster_selection_epsilon", "hdbscan")
+    if cluster_selection_method not in METHODS:
+        raise ValueError(f"cluster_selection_method is {cluster_selection_method!r}: choose 'eom' or 'leaf'")
+    store = as_distances(S, "hdbscan")
+    n = store.n
+    if rank > max(n, 1):
+        raise ValueError(f"min_samples is {rank}, and must be at most the number of rows, {n}")
+    core, report = np.empty(n, working(store.dtype)), progress or _silent
+    for start, rows in panels(store, threads):
+        core[start : start + len(rows)] = np.partition(rows, rank - 1, axis=1)[:, rank - 1]
+        report(start + len(rows), 2 * n)
+    order, apart = _spanning_path(store, core, report)
+    tree = single_linkage(order, apart)
+    labels, probabilities = clusters(
+        tree,
+        int(min_cluster_size),
+        leaves=cluster_selection_method == "leaf",
+        epsilon=epsilon,
+        single=bool(allow_single_cluster),
+        largest=max_cluster_size,
+    )
+    return Hdbscan(labels, probabilities, tree.links())
+
+
+def _silent(done: int, total: int | None) -> None:
+    pass
+
+
+def _weights(sample_weight: ArrayLike, S: Store) -> Array:
+    frames.check_along(sample_weight, 0, S.labels, "sample_weight")
+    weights = as_array(sample_weight, "sample_weight", floats=True)
+    if weights.shape != (S.n,):
+        raise ValueError(
+            f"sample_weight has shape {weights.shape}, and S has {S.n} rows: one number for each"
+        )
+    if family(weights.dtype) not in "biuf":
+        raise TypeError(f"sample_weight must hold real numbers, not {weights.dtype}")
+    for i in np.flatnonzero(~np.isfinite(weights))[:1]:
+        raise ValueError(f"sample_weight[{i}] is {weights[i]}: give each row a finite weight")
+    return weights.astype(np.float64)
+
+
+def _count(near: Array, weights: Array | None) -> Array:
+    """How many neighbours each row has, or how much they weigh, summed as NumPy sums."""
+    if weights is None:
+        return np.asarray(np.count_nonzero(near, axis=1))
+    return np.array([weights[row].sum() for row in near])
+
+
+def _grown(S: Store, eps: float, core: NDArray[np.bool_], report: Progress) -> NDArray[np.int64]:
+    """The cluster of each row: each core that has none begins one, which all that it reaches joins."""
+    labels = np.full(S.n, NOISE, np.int64)
+    memory, count, done = memory_of_row(S), 0, S.n
+    for first in np.flatnonzero(core).tolist():
+        if labels[first] != NOISE:
+            continue
+        labels[first] = count
+        reached = [first]
+        while reached:
+            near = np.flatnonzero((row(S, reached.pop(), memory) <= eps) & (labels == NOISE))
+            labels[near] = count
+            reached += near[core[near]].tolist()
+            done += near.size
+            report(done, 2 * S.n)
+        count += 1
+    report(2 * S.n, 2 * S.n)
+    return labels
+
+
+def _spanning_path(S: Store, core: Array, report: Progress) -> tuple[NDArray[np.int64], Array]:
+    """Prim's algorithm: the rows as they join the tree, and how far from it each one after the first is.
+
+    Cut where these distances are larger than t, this path falls into the clusters of single linkage at t.
+    """
+    n = S.n
+    order, apart = np.zeros(n, np.int64), np.zeros(max(n - 1, 0))
+    nearest, outside = np.full(n, np.inf, core.dtype), core.copy()
+    memory, last = memory_of_row(S), 0
+    for k in range(1, n):
+        outside[last] = np.inf  # what has joined is no longer near
+        reach = np.maximum(row(S, last, memory), outside)
+        np.maximum(reach, core[last], out=reach)
+        nearest[last] = np.inf
+        np.minimum(nearest, reach, out=nearest)
+        last = int(nearest.argmin())
+        order[k], apart[k - 1] = last, nearest[last]
+        report(n + k, 2 * n)
+    report(2 * n, 2 * n)
+    return order, apart

@@ -1,0 +1,89 @@
+"""What is taken for distances, and what is not."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import distances
+import vech
+from vech import dissimilarities
+from vech.arrays import epsilon
+from vech.dissimilarities import as_distances
+
+
+def judged(matrix, message, error=ValueError):
+    """The error for a full matrix, and for it in every store."""
+    with pytest.raises(error, match=message):
+        as_distances(matrix, "dbscan")
+    for store in distances.stores(np.asarray(matrix)).values():
+        with pytest.raises(error, match=message):
+            as_distances(store, "dbscan")
+
+
+@pytest.mark.parametrize("n", distances.SIZES)
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", ">f8", "int64", "uint8", "bool"])
+def test_rows_are_those_of_the_full_matrix(n, dtype, monkeypatch):
+    matrix = distances.full(n).astype(dtype)
+    monkeypatch.setattr(dissimilarities, "PANEL_BYTES", 5000)
+    for given in (matrix, *distances.stores(matrix).values()):
+        store = as_distances(given, "dbscan")
+        panels = [(start, rows.copy()) for start, rows in dissimilarities.panels(store)]
+        rows = np.concatenate([np.empty((0, n)), *(rows for _, rows in panels)])
+        np.testing.assert_allclose(rows, matrix, rtol=2 * max(epsilon(matrix.dtype), 1e-16))
+        assert [start for start, _ in panels] == np.cumsum([0, *(len(rows) for _, rows in panels)])[
+            :-1
+        ].tolist()
+        assert all(rows.dtype == dissimilarities.working(store.dtype) for _, rows in panels)
+        memory = dissimilarities.memory_of_row(store)
+        for i in range(0, n, 7):
+            np.testing.assert_array_equal(dissimilarities.row(store, i, memory), rows[i])
+    assert dissimilarities.working(np.dtype(dtype)) == ("f4" if dtype in ("float32", "float16") else "f8")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_diagonal_of_rounding_errors_is_one_of_zeros(dtype):
+    matrix = distances.full(20).astype(dtype)
+    matrix[3, 3] = -50 * np.finfo(dtype).eps
+    store = as_distances(matrix, "dbscan")
+    assert [rows[3, 3] for _, rows in dissimilarities.panels(store)] == [0]
+    assert dissimilarities.row(store, 3, dissimilarities.memory_of_row(store))[3] == 0
+    matrix[3, 3] = 1000 * np.finfo(dtype).eps
+    with pytest.raises(
+        ValueError, match=r"S\[3, 3\] is .*, and a distance to itself is 0: np\.fill_diagonal"
+    ):
+        as_distances(matrix, "dbscan")
+    with pytest.raises(ValueError, match=r"S\.set_diagonal\(0\) sets it; similarities s become distances"):
+        as_distances(vech.Packed.from_full(matrix), "dbscan")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
+def test_what_is_no_distance_is_named(value):
+    matrix = distances.full(20)
+    matrix[12, 4] = matrix[4, 12] = value
+    reason = "no distance is negative" if value < 0 else "dbscan needs finite distances"
+    judged(matrix, rf"S\[(12, 4|4, 12)\] is {value}, and {reason}")
+
+
+def test_other_matrices_are_refused():
+    full = distances.full(4)
+    way = "holds its nonzeros alone: dbscan"
+    with pytest.raises(TypeError, match=rf"SparseHalf {way}\(S\.to_packed\(\)\), if pairs that are missing"):
+        as_distances(vech.SparseHalf.from_sparse(scipy.sparse.csr_array(full)), "dbscan")
+    with pytest.raises(TypeError, match=rf"csr_array {way}\(vech\.Packed\.from_full\(S\)\)"):
+        as_distances(scipy.sparse.csr_array(full), "dbscan")
+    with pytest.raises(TypeError, match="distances, which are real and symmetric, and S is hermitian"):
+        as_distances(vech.Packed.from_full(full * (1 + 0j), kind="hermitian"), "dbscan")
+    with pytest.raises(TypeError, match="and S is complex"):
+        as_distances(vech.Packed.from_full(full * (1 + 0j), kind="symmetric"), "dbscan")
+    with pytest.raises(TypeError, match=r"S is a vector: dbscan\(vech\.Packed\(S, 'condensed'\)\) takes it"):
+        as_distances(full[0], "dbscan")
+    with pytest.raises(TypeError, match=r"dbscan is of numbers, and S holds timedelta64\[s\]"):
+        as_distances(full.astype("m8[s]"), "dbscan")
+    with pytest.raises(ValueError, match=r"vech\.Packed\.from_full\(S, use='lower'\)"):
+        as_distances(full + np.triu(np.ones((4, 4)), 1), "dbscan")
+
+
+def test_labels_of_a_frame_stay():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(distances.full(3), index=list("abc"), columns=list("abc"))
+    assert as_distances(frame, "dbscan").labels == ("a", "b", "c")
