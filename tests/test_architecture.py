@@ -85,9 +85,10 @@ INSIDE = {
         ("identity",),
     ),
     "pairwise": (
-        ("similarities", "blocks", "kernels"),
-        ("sparse_rows", "dense_rows", "sparse_distances"),
-        ("products", "rows"),
+        ("blocks", "distances", "kernels", "similarities"),
+        ("metrics",),
+        ("sparse_rows", "dense_rows", "sparse_distances", "tiles"),
+        ("points", "products", "rows"),
     ),
     "cluster": (("density", "linkage", "medoids", "silhouette", "trees"), ("arguments", "extraction")),
     "counts": (("codes",),),
