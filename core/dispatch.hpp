@@ -11,6 +11,7 @@
 #include "core/linkage.hpp"
 #include "core/metrics.hpp"
 #include "core/move.hpp"
+#include "core/nearest.hpp"
 #include "core/parallel.hpp"
 #include "core/product.hpp"
 #include "core/sparse.hpp"
@@ -52,8 +53,14 @@ namespace vech {
                         kernel(count, void, const Agreement&, int threads, Watch&)                                  \
                             kernel(dissimilarities, Fault, const Dissimilarities&, int threads, Watch&)
 
+#define VECH_NEIGHBORS(kernel)                                                \
+    kernel(nearest_half, Fault, const NearestHalf&, int threads, Watch&)      \
+        kernel(nearest_block, void, const NearestBlock&, int threads, Watch&) \
+            kernel(pair_rows, void, const RowPairs&, int threads, Watch&)
+
 #define VECH_KERNELS(kernel) \
-    VECH_DENSE(kernel) VECH_SPARSE(kernel) VECH_PRODUCTS(kernel) VECH_DISTANCES(kernel) VECH_BITS(kernel)
+    VECH_DENSE(kernel)       \
+    VECH_SPARSE(kernel) VECH_PRODUCTS(kernel) VECH_DISTANCES(kernel) VECH_NEIGHBORS(kernel) VECH_BITS(kernel)
 #define VECH_POINTER(name, result, ...) result (*name)(__VA_ARGS__);
 
 struct Kernels {

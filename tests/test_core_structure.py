@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not CORE.exists(), reason="the sources are not b
 LAYERS = (
     ("layout", "number"),
     ("change", "digest", "finish", "memory", "parallel", "text"),
-    ("runs", "move", "product", "codes", "table", "linkage", "metrics"),
+    ("runs", "move", "nearest", "product", "codes", "table", "linkage", "metrics"),
     ("sparse",),
     ("gram",),
     ("dispatch",),
@@ -26,13 +26,13 @@ LAYERS = (
     ("kernels/pattern",),
     (
         "kernels/cells", "kernels/codes", "kernels/columns", "kernels/finish", "kernels/gram", "kernels/linkage",
-        "kernels/metrics", "kernels/mirror", "kernels/planes", "kernels/product", "kernels/scan",
+        "kernels/metrics", "kernels/mirror", "kernels/nearest", "kernels/planes", "kernels/product", "kernels/scan",
         "kernels/sparse_product", "kernels/symmetry",
     ),
     ("kernels/move",),
 )  # fmt: skip
 FLOOR = {name: floor for floor, names in enumerate(LAYERS) for name in names}
-UNITS = ("bits", "dense", "metrics", "products", "sparse")
+UNITS = ("bits", "dense", "metrics", "neighbors", "products", "sparse")
 
 
 def includes(path):
