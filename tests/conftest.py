@@ -71,6 +71,8 @@ REACH_BITS = (
     "covariance/",
     "moves/test_moves.py::test_tiles_and_scatter_give_the_same_bits",
     "moves/test_nonzeros.py",
+    "pairwise/test_distances.py",
+    "pairwise/test_metrics_exact.py",
     "sparse/test_build.py",
     "test_targets.py",
 )

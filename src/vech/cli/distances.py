@@ -22,6 +22,7 @@ from vech.cli.options import (
 from vech.cli.root import Interrupted, vech_command
 from vech.cli.streams import STREAM, out_format_option, source, table_format_option, target
 from vech.cli.tables import how_to_read, read, table_options
+from vech.io.pair import description_path
 from vech.results import journal
 from vech.results.wanted import SUFFIX
 
@@ -90,12 +91,14 @@ def distances(
       vech distances genes.csv -o d.npz --index gene --metric minkowski -p 3 --missing pairwise
     """
     how = how_to_read(more)
-    given = {"p": p, "missing": missing, "dtype": dtype}
+    given: dict[str, Any] = {"p": p, "missing": missing, "dtype": dtype}
     given = {name: value for name, value in given.items() if value is not None}
     in_place = out != STREAM and out.suffix.lower() == SUFFIX
     if resume and not in_place:
-        raise click.ClickException(f"--resume goes on with a {SUFFIX} file, and OUT is {out}: name one that ends so")
-    check_out(file, out, force or resume)
+        raise click.ClickException(
+            f"--resume goes on with a {SUFFIX} file, and OUT is {out}: name one that ends so"
+        )
+    check_out(file, out, force or (resume and _is_of_a_run(out)))
     with target(out, out_format) as made, source(file, in_format) as path:
         vech.io.file_format(made)
         began = time.perf_counter()
@@ -116,11 +119,21 @@ def distances(
     click.echo(line, err=out == STREAM)
 
 
+def _is_of_a_run(out: Path) -> bool:
+    """Whether a run that made this file is on its way, or came to its end: not a file of somebody else."""
+    beside = description_path(out)
+    return _journal(out).exists() or (beside.is_file() and b'"made"' in beside.read_bytes())
+
+
+def _journal(out: Path) -> Path:
+    return out.with_name(out.name + journal.ENDING)
+
+
 def _made_in_place(out: Path, X: Any, metric: str, **given: Any) -> vech.Packed:
     """Compute the half where it is to be; an interrupt says how to go on."""
     try:
         return vech.pairwise.distances(X, metric, out=out, **given)
     except KeyboardInterrupt as stop:
-        if not out.with_name(out.name + journal.ENDING).exists():
+        if not _journal(out).exists():
             raise
         raise Interrupted(f"interrupted; the same command with --resume goes on with {out}") from stop
