@@ -31,6 +31,7 @@ def main() -> None:
         bench_small,
         bench_sparse,
         bench_tables,
+        bench_to_disk,
         report,
     )
 
@@ -50,6 +51,7 @@ def main() -> None:
         bench_gerber,
         bench_tables,
         bench_clusters,
+        bench_to_disk,
     )
     rows = [row for module in modules for row in module.ROWS]
     if arguments.words:
