@@ -1,6 +1,8 @@
 """distances: from the rows of a table to a half."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,14 +111,27 @@ def distances(
             bar.now(f"{metric} distances of {rows:,} rows", half, "tiles")
             given |= {"layout": layout, "threads": threads, "progress": bar}
             X = table.numbers if table.index is None else table
-            if in_place:
-                store = _made_in_place(made, X, metric, resume=resume, **given)
-            else:
-                store = vech.pairwise.distances(X, metric, **given)
+            with _naming(path):
+                if in_place:
+                    store = _made_in_place(made, X, metric, resume=resume, **given)
+                else:
+                    store = vech.pairwise.distances(X, metric, **given)
+            if not in_place:
                 bar.now(f"writing {made.name}", store.nbytes)
                 vech.io.write(made, store, overwrite=force)
         line = summary(made, store, began)
     click.echo(line, err=out == STREAM)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Say the name of the file for X, which is in it."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if not str(error).startswith("X "):
+            raise
+        raise click.ClickException(f"{path}{str(error)[1:]}") from error
 
 
 def _is_of_a_run(out: Path) -> bool:
