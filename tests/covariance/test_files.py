@@ -1,5 +1,6 @@
 """Each estimator goes to a file, is gone on with and is computed by others: by one mechanism, to the bit."""
 
+import os
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -60,6 +61,13 @@ class Stop(Exception):  # noqa: N818, it is no error
 def processes():
     with ProcessPoolExecutor(1, mp_context=get_context("fork")) as executor:
         yield executor
+
+
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch):
+    """What reaches the disk is not what is tried here."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(os, "fdatasync", lambda _: None)
 
 
 @pytest.fixture(autouse=True)

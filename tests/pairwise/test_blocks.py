@@ -1,5 +1,6 @@
 """Any function of two blocks of rows becomes a store: what it is asked for, what it may give."""
 
+import os
 import re
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
@@ -15,6 +16,13 @@ N = 9
 RNG = np.random.default_rng(3)
 KINDS = ("symmetric", "hermitian", "skew", "skew-hermitian")
 LAYOUTS = ("vech", "numpy-tril", "lapack-upper", "numpy-triu")
+
+
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch):
+    """What reaches the disk is not what is tried here."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(os, "fdatasync", lambda _: None)
 
 
 def full(kind="symmetric", dtype="f8", n=N):

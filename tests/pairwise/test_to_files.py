@@ -1,5 +1,6 @@
 """Distances and kernels go to a file, are gone on with and computed by others: the same bytes each time."""
 
+import os
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -34,6 +35,8 @@ class Stop(Exception):  # noqa: N818, it is no error
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(os, "fdatasync", lambda _: None)
     monkeypatch.setattr(making.make, "__kwdefaults__", making.make.__kwdefaults__ | {"side": 16})
 
 

@@ -17,6 +17,8 @@ from blocks_for_tests import Deadly, Failing, Inner, Slow
 import vech
 from faults import listing
 from interrupts import interrupted_after
+from vech.results import file as file_module
+from vech.results.journal import Journal
 from vech.results.making import Wanted, make
 
 SIDE = 4  # rows of a tile
@@ -422,6 +424,18 @@ def test_a_complete_file_with_other_numbers_is_an_error(tmp_path):
     with pytest.raises(vech.io.FileFormatError, match="digests of other numbers"):
         made(path, resume=True)
     assert made(path).half.tobytes() == made().half.tobytes()
+
+
+def test_a_band_is_on_the_disk_before_the_journal_says_so(tmp_path, monkeypatch):
+    order = []
+    flush, note, fsync = file_module._Mapped.flush, Journal.note, os.fsync
+    monkeypatch.setattr(
+        file_module._Mapped, "flush", lambda self, *span: order.append("numbers") or flush(self, *span)
+    )
+    monkeypatch.setattr(Journal, "note", lambda self, *what: order.append("line") or note(self, *what))
+    monkeypatch.setattr(os, "fsync", lambda descriptor: order.append("sync") or fsync(descriptor))
+    stopped(tmp_path / "d.npy", after=9)
+    assert order[-6:] == ["numbers", "line", "sync"] * 2
 
 
 # ---- side by side, and errors ------------------------------------------------------------------------------

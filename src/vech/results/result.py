@@ -153,13 +153,13 @@ class Result:
             return
         place = None if file is None else file.place
         task = Task(job, self.p, self.dtype, self.plain, self.kind, place, self.wanted.threads or 1)
-        with _Notes(file) as notes, closing(results(self.executor, task, runs, bands)) as computed:
+        with closing(results(self.executor, task, runs, bands)) as computed:
             for band, found in computed:
                 numbers = self._numbers(runs, band)
                 if isinstance(found, np.ndarray):
                     runs.half[slice(*numbers)] = found
-                else:
-                    notes.add(band, *numbers, found)
+                elif file is not None:
+                    file.note(band, *numbers, found)
                 tick(steps[band])
 
     def _numbers(self, runs: Runs, band: Band) -> tuple[int, int]:
@@ -200,11 +200,11 @@ class _Notes:
         self._thread = ThreadPoolExecutor(1)
         return self
 
-    def add(self, band: Band, begin: int, end: int, digest: str | None = None) -> None:
+    def add(self, band: Band, begin: int, end: int) -> None:
         """Note a band, once the one before is; its error comes out here."""
         if self._file is not None:
             self._wait()
-            self._last = self._thread.submit(self._file.note, band, begin, end, digest)
+            self._last = self._thread.submit(self._file.note, band, begin, end)
 
     def __exit__(self, kind: object, *_: object) -> None:
         self._thread.shutdown()
