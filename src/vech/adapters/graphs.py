@@ -160,6 +160,11 @@ class StoreNeighbors(TransformerMixin, BaseEstimator):
         scipy.sparse.csr_matrix, shape (n, n)
             As `transform`.
 
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`; TypeError for any of params.
+
         Examples
         --------
         >>> StoreNeighbors(1).fit_transform(vech.Packed(np.array([4.0, 1, 3]), "condensed")).nnz
@@ -179,11 +184,11 @@ class StoreNeighbors(TransformerMixin, BaseEstimator):
 
     def _of_store(self, store: Store) -> Any:
         n = store.n
-        if self.radius is None:
+        if self.n_neighbors is not None:
             found = nearest(store, self.n_neighbors, threads=self.threads)
             rows, places = np.nonzero(found.indices >= 0)
             columns, data = found.indices[rows, places], found.values[rows, places]
-        else:
+        elif self.radius is not None:
             near = within(store, self.radius)
             rows = np.repeat(np.arange(n), np.diff(near.indptr))
             columns, data = near.indices.astype(np.int64), near.data

@@ -100,6 +100,7 @@ def nearest(
     """
     check_progress(progress)
     is_dot = isinstance(metric, str) and metric.lower() == "dot"
+    block: Block
     if is_dot:
         check_parameters("metric 'dot'", (), Parameters(p, V, VI, w))
         block, search = _products(X, missing)
