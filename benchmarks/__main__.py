@@ -27,6 +27,7 @@ def main() -> None:
         bench_linalg,
         bench_linkage,
         bench_nearest,
+        bench_neighbors,
         bench_pack,
         bench_products,
         bench_small,
@@ -47,6 +48,7 @@ def main() -> None:
         bench_linalg,
         bench_linkage,
         bench_nearest,
+        bench_neighbors,
         bench_products,
         bench_covariance,
         bench_embedding,
@@ -87,7 +89,8 @@ def _measured(row, n, quick):
         figures = (measure.peaks if row.memory else measure.seconds)(case.candidates, quick=quick)
         yield report.Result(row, case.id, n, {name: figures.get(name) for name in case.candidates})
         del case
-        gc.collect()
+        if not quick:
+            gc.collect()
 
 
 def _arguments() -> argparse.Namespace:
