@@ -18,6 +18,7 @@ def main() -> None:
     from benchmarks import (
         bench_convert,
         bench_covariance,
+        bench_distances,
         bench_expand,
         bench_explicit,
         bench_gerber,
@@ -42,6 +43,7 @@ def main() -> None:
         bench_sparse,
         bench_gram,
         bench_linalg,
+        bench_distances,
         bench_linkage,
         bench_nearest,
         bench_products,

@@ -280,6 +280,24 @@ def cosines(X: Any) -> Call | None:
     return metrics and partial(metrics.cosine_similarity, X, dense_output=False)
 
 
+def pdist(X: Array, metric: str) -> Call:
+    from scipy.spatial import distance
+
+    return partial(distance.pdist, X, metric)
+
+
+def pairwise_distances(X: Any, metric: str) -> Call | None:
+    """Both triangles of the distances between rows."""
+    metrics = load("sklearn.metrics")
+    return metrics and partial(metrics.pairwise_distances, X, metric=metric)
+
+
+def pairwise_kernels(X: Array, metric: str) -> Call | None:
+    """Both triangles of the kernel between rows."""
+    metrics = load("sklearn.metrics.pairwise")
+    return metrics and partial(metrics.pairwise_kernels, X, metric=metric)
+
+
 def mkl_product(matrix: Any, x: Array) -> Call | None:
     """MKL's product of a full CSR matrix, which it inspects anew for each product."""
     mkl = _mkl()
