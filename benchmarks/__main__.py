@@ -16,6 +16,7 @@ def main() -> None:
     arguments = _arguments()
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # read when the libraries load
     from benchmarks import (
+        bench_clusters,
         bench_convert,
         bench_covariance,
         bench_distances,
@@ -50,6 +51,7 @@ def main() -> None:
         bench_covariance,
         bench_gerber,
         bench_tables,
+        bench_clusters,
     )
     rows = [row for module in modules for row in module.ROWS]
     if arguments.words:

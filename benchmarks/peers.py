@@ -17,6 +17,7 @@ NAMES = (
     "numpy",
     "scipy",
     "scikit-learn",
+    "kmedoids",
     "statsmodels",
     "pyscf",
     "triarray",
@@ -296,6 +297,23 @@ def pairwise_kernels(X: Array, metric: str) -> Call | None:
     """Both triangles of the kernel between rows."""
     metrics = load("sklearn.metrics.pairwise")
     return metrics and partial(metrics.pairwise_kernels, X, metric=metric)
+
+
+def fitted(name: str, **parameters: Any) -> Any | None:
+    """scikit-learn's clusters of a full matrix of distances."""
+    module = load("sklearn.cluster")
+    return module and getattr(module, name)(metric="precomputed", **parameters).fit
+
+
+def silhouettes(labels: Array) -> Any | None:
+    metrics = load("sklearn.metrics")
+    return metrics and partial(metrics.silhouette_samples, labels=labels, metric="precomputed")
+
+
+def fasterpam(begin: Array) -> Any | None:
+    """The medoids of Schubert's own package, from the same beginning, in one thread."""
+    module = load("kmedoids")
+    return module and partial(module.fasterpam, medoids=begin.astype(np.uint64), n_cpu=1)
 
 
 def mkl_product(matrix: Any, x: Array) -> Call | None:

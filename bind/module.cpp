@@ -15,6 +15,8 @@ void bind_digest(nb::module_&);
 void bind_finish(nb::module_&);
 void bind_gram(nb::module_&);
 void bind_linkage(nb::module_&);
+void bind_metrics(nb::module_&);
+void bind_nearest(nb::module_&);
 void bind_table(nb::module_&);
 void bind_text(nb::module_&);
 
@@ -55,6 +57,8 @@ NB_MODULE(_core, m) {
     vech::bind_finish(m);
     vech::bind_gram(m);
     vech::bind_linkage(m);
+    vech::bind_metrics(m);
+    vech::bind_nearest(m);
     vech::bind_table(m);
     vech::bind_text(m);
 }

@@ -9,7 +9,9 @@
 #include "core/finish.hpp"
 #include "core/gram.hpp"
 #include "core/linkage.hpp"
+#include "core/metrics.hpp"
 #include "core/move.hpp"
+#include "core/nearest.hpp"
 #include "core/parallel.hpp"
 #include "core/product.hpp"
 #include "core/sparse.hpp"
@@ -40,15 +42,25 @@ namespace vech {
                                 kernel(add_differences, void, const Differences&, Watch&) \
                                     kernel(link, void, Linkage&, Watch&)
 
+#define VECH_DISTANCES(kernel) kernel(distances, Fault, const Distances&, int threads, Watch&)
+
 #define VECH_BITS(kernel)                                                                                           \
     kernel(scan, void, const Scan&, int threads, Watch&, Csr&)                                                      \
         kernel(scatter, void, const Scatter&, int threads, Watch&)                                                  \
             kernel(density, double, const std::byte* words, std::int64_t count, int item, const std::uint8_t* keep) \
                 kernel(sum_columns, void, const Spread&, int threads, Watch&)                                       \
                     kernel(encode, void, const Encoding&, int threads, Watch&)                                      \
-                        kernel(count, void, const Agreement&, int threads, Watch&)
+                        kernel(count, void, const Agreement&, int threads, Watch&)                                  \
+                            kernel(dissimilarities, Fault, const Dissimilarities&, int threads, Watch&)
 
-#define VECH_KERNELS(kernel) VECH_DENSE(kernel) VECH_SPARSE(kernel) VECH_PRODUCTS(kernel) VECH_BITS(kernel)
+#define VECH_NEIGHBORS(kernel)                                                \
+    kernel(nearest_half, Fault, const NearestHalf&, int threads, Watch&)      \
+        kernel(nearest_block, void, const NearestBlock&, int threads, Watch&) \
+            kernel(pair_rows, void, const RowPairs&, int threads, Watch&)
+
+#define VECH_KERNELS(kernel) \
+    VECH_DENSE(kernel)       \
+    VECH_SPARSE(kernel) VECH_PRODUCTS(kernel) VECH_DISTANCES(kernel) VECH_NEIGHBORS(kernel) VECH_BITS(kernel)
 #define VECH_POINTER(name, result, ...) result (*name)(__VA_ARGS__);
 
 struct Kernels {

@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("cli", "demo"),
     ("adapters", "plot"),
-    ("covariance", "pairwise", "images", "neighbors", "cluster", "embedding"),
+    ("covariance", "pairwise", "images", "cluster", "embedding"),
+    ("neighbors",),
     ("results", "dissimilarities"),
     ("io",),
     ("counts", "linalg"),
@@ -84,10 +85,12 @@ INSIDE = {
         ("journal", "wanted"),
         ("identity",),
     ),
+    "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
     "pairwise": (
-        ("similarities", "blocks", "kernels"),
-        ("sparse_rows", "dense_rows", "sparse_distances"),
-        ("products", "rows"),
+        ("blocks", "distances", "kernels", "similarities"),
+        ("metrics",),
+        ("sparse_rows", "dense_rows", "sparse_distances", "tiles"),
+        ("points", "products", "rows"),
     ),
     "cluster": (("density", "linkage", "medoids", "silhouette", "trees"), ("arguments", "extraction")),
     "counts": (("codes",),),
@@ -132,7 +135,7 @@ INSIDE = {
     "plot": (
         ("error", "graph", "heatmap", "layout", "spectrum"),
         ("matrix",),
-        ("content", "dendrogram", "frame", "groups", "strongest"),
+        ("content", "dendrogram", "frame", "groups"),
         ("cells", "linkage", "place"),
         ("axes",),
     ),
@@ -306,6 +309,7 @@ def test_only_the_lower_layers_touch_the_core():
             "covariance",
             "pairwise",
             "cluster",
+            "neighbors",
             "io",
             "results",
         ),
@@ -525,3 +529,9 @@ def test_only_bind_includes_nanobind():
         if "nanobind" in header
     ]
     assert not wrong
+
+
+def test_files_of_tests_have_names_of_their_own():
+    """Pytest takes each for a module of that name, whichever folder it is in."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))

@@ -21,6 +21,7 @@ PEERS = (
     "MKL syrk, sorted",
     "sparse_dot_topn",
     "scikit-learn",
+    "kmedoids",
     "MKL",
     "MKL, optimized",
     "GraphBLAS",

@@ -14,22 +14,25 @@ pytestmark = pytest.mark.skipif(not CORE.exists(), reason="the sources are not b
 LAYERS = (
     ("layout", "number"),
     ("change", "digest", "finish", "memory", "parallel", "text"),
-    ("runs", "move", "product", "codes", "table", "linkage"),
+    ("runs", "move", "nearest", "product", "codes", "table", "linkage", "metrics"),
     ("sparse",),
     ("gram",),
     ("dispatch",),
     ("kernels/region",),
     ("kernels/change", "kernels/lines", "kernels/lanes"),
+    ("kernels/elementary",),
+    ("kernels/formulas",),
     ("kernels/compress", "kernels/found", "kernels/rowwise", "kernels/strip"),
     ("kernels/pattern",),
     (
         "kernels/cells", "kernels/codes", "kernels/columns", "kernels/finish", "kernels/gram", "kernels/linkage",
-        "kernels/mirror", "kernels/product", "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
+        "kernels/metrics", "kernels/mirror", "kernels/nearest", "kernels/planes", "kernels/product", "kernels/scan",
+        "kernels/sparse_product", "kernels/symmetry",
     ),
     ("kernels/move",),
 )  # fmt: skip
 FLOOR = {name: floor for floor, names in enumerate(LAYERS) for name in names}
-UNITS = ("bits", "dense", "products", "sparse")
+UNITS = ("bits", "dense", "metrics", "neighbors", "products", "sparse")
 
 
 def includes(path):

@@ -49,6 +49,7 @@ FACES = (
     "vech.covariance",
     "vech.io",
     "vech.linalg",
+    "vech.neighbors",
     "vech.pairwise",
     "vech.plot",
     "vech.sparse",

@@ -40,7 +40,7 @@ NEEDS = {
     "gerber_portfolios": ("linearmodels", "clarabel"),
     "portfolio_libraries": ("skfolio", "pypfopt"),
 }
-SHORTER = {"gerber_portfolios": 24}  # months; all of them take a minute
+SHORTER = {"gerber_portfolios": 24, "sentence_clusters": 1000}  # months of them all, which take a minute
 
 
 def needed_by(name):
@@ -247,6 +247,33 @@ def test_similar_films_are_those_of_the_full_matrix():
     order, values = example.nearest(S, row, 3)
     np.testing.assert_allclose(values, np.sort(np.delete(want[row], row))[:-4:-1], atol=1e-12)
     assert row not in order
+
+
+# ---------------------------------------------------------------- groups of sentences
+
+
+def test_groups_of_sentences_are_those_of_the_full_matrix():
+    from itertools import islice
+
+    from scipy.sparse.csgraph import connected_components
+    from sklearn.cluster import HDBSCAN
+    from sklearn.metrics.pairwise import cosine_distances
+    from sklearn.neighbors import kneighbors_graph
+
+    example = load("sentence_clusters")
+    E, found, _, _ = example.embeddings(list(islice(example.sentences(), 500)))
+    assert len(E) == len(found) == len(set(found))
+    D = vech.pairwise.distances(E, "cosine")
+    full = D.expand()
+    np.testing.assert_allclose(full, cosine_distances(E), atol=1e-12)
+    groups, parts = example.groups(D)
+    their = HDBSCAN(min_cluster_size=example.SMALLEST, min_samples=3, metric="precomputed", copy=True).fit(
+        full
+    )
+    np.testing.assert_array_equal(groups.labels, their.labels_)
+    graph = kneighbors_graph(full, example.NEIGHBOURS, metric="precomputed")
+    _, theirs = connected_components(graph.minimum(graph.T), directed=False)
+    assert len(set(zip(parts, theirs, strict=True))) == len(set(parts)) == len(set(theirs))
 
 
 # ---------------------------------------------------------------- Poisson's equation

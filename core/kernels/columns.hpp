@@ -29,21 +29,6 @@ VECH_INLINE V repeat(Real number, std::integer_sequence<int, lane...>) {
     return V{(static_cast<void>(lane), number)...};
 }
 
-// a * b + c
-template <class Real, class V>
-VECH_INLINE V fused(V a, V b, V c) {
-    [[maybe_unused]] constexpr bool single = sizeof(Real) == 4;
-#if VECH_VECTOR == 64
-    if constexpr (single) return reinterpret_cast<V>(_mm512_fmadd_ps(__m512(a), __m512(b), __m512(c)));
-    if constexpr (!single) return reinterpret_cast<V>(_mm512_fmadd_pd(__m512d(a), __m512d(b), __m512d(c)));
-#elif VECH_VECTOR == 32
-    if constexpr (single) return reinterpret_cast<V>(_mm256_fmadd_ps(__m256(a), __m256(b), __m256(c)));
-    if constexpr (!single) return reinterpret_cast<V>(_mm256_fmadd_pd(__m256d(a), __m256d(b), __m256d(c)));
-#else
-    return a * b + c;
-#endif
-}
-
 template <class Real>
 class Stripes {
   public:

@@ -19,7 +19,7 @@ from vech.sparse.pack import from_sparse
 from vech.store import Store
 
 if TYPE_CHECKING:
-    from vech import cluster, covariance, images, io, linalg, pairwise, plot
+    from vech import cluster, covariance, images, io, linalg, neighbors, pairwise, plot
     from vech.io import read, write
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "images",
     "io",
     "linalg",
+    "neighbors",
     "nonzeros",
     "pack",
     "pairwise",
@@ -82,7 +83,7 @@ def targets() -> Targets:
 
 
 # What is loaded when it is first asked for: `import vech` stays quick.
-_LATER = ("cluster", "covariance", "images", "io", "linalg", "pairwise", "plot")
+_LATER = ("cluster", "covariance", "images", "io", "linalg", "neighbors", "pairwise", "plot")
 _OF_IO = ("read", "write")
 
 

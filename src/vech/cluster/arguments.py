@@ -3,6 +3,9 @@
 import math
 from typing import Any
 
+import numpy as np
+
+from vech.arrays import Array
 from vech.layouts.layout import as_integer
 
 
@@ -23,3 +26,12 @@ def number(value: Any, name: str, task: str) -> float:
     if math.isnan(found) or found < 0:
         raise ValueError(f"{name} is {found}: {task} takes a distance, zero or more")
     return found
+
+
+def check_sums(sums: Array, task: str) -> None:
+    """OverflowError where distances are too large to be added up."""
+    if not np.isfinite(sums).all():
+        raise OverflowError(
+            f"{task} adds up distances, and these sums are infinite: scale S first, such as S * 2.0**-100; "
+            f"float32 also takes S.astype(float)"
+        )

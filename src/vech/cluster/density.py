@@ -78,7 +78,7 @@ def dbscan(
     threads : int, optional
         At most so many threads expand rows.
     progress : callable, optional
-        Called with (done, total), in rows that are read and rows that are labelled.
+        Called with (done, total), in rows that are read; each is read twice.
 
     Returns
     -------
@@ -97,9 +97,8 @@ def dbscan(
     Notes
     -----
     M. Ester, H.-P. Kriegel, J. Sander and X. Xu, "A density-based algorithm for discovering clusters", KDD,
-    1996. No neighbourhoods are kept: all rows are read once, by panels, to count neighbours, and each core
-    once more when its cluster is grown. O(n^2) time, O(n) memory beside a panel of 4 MiB. A float32 store is
-    compared with eps in float32.
+    1996. No neighbourhoods are kept: rows are read twice, by panels, to count neighbours and to connect
+    cores. O(n^2) time, O(n) memory beside a panel of 4 MiB. A float32 store is compared with eps in float32.
 
     Examples
     --------
@@ -120,7 +119,7 @@ def dbscan(
         stop = start + len(rows)
         core[start:stop] = _count(near, weights) >= min_samples
         report(stop, 2 * store.n)
-    return Dbscan(_grown(store, eps, core, report), np.flatnonzero(core))
+    return Dbscan(_connected(store, eps, core, threads, report), np.flatnonzero(core))
 
 
 def hdbscan(
@@ -247,23 +246,27 @@ def _count(near: Array, weights: Array | None) -> Array:
     return np.array([weights[row].sum() for row in near])
 
 
-def _grown(S: Store, eps: float, core: NDArray[np.bool_], report: Progress) -> NDArray[np.int64]:
-    """The cluster of each row: each core that has none begins one, which all that it reaches joins."""
+def _connected(
+    S: Store, eps: float, core: NDArray[np.bool_], threads: int | None, report: Progress
+) -> NDArray[np.int64]:
+    """The cluster of each row: cores that are neighbours are in one, and what is near a core is in its."""
+    first = np.where(core, np.arange(S.n), S.n)  # of the cores that are known to be connected with each
+    rim: list[tuple[int, NDArray[np.int64]]] = []
+    for start, rows in panels(S, threads):
+        for i, near in enumerate((rows <= eps) & core, start):
+            met = first[near]
+            if not met.size or (core[i] and met.min() == met.max()):
+                continue
+            met = np.unique(met)
+            if core[i]:
+                first[np.isin(first, met)] = met[0]
+            else:
+                rim.append((i, met))
+        report(S.n + start + len(rows), 2 * S.n)
     labels = np.full(S.n, NOISE, np.int64)
-    memory, count, done = memory_of_row(S), 0, S.n
-    for first in np.flatnonzero(core).tolist():
-        if labels[first] != NOISE:
-            continue
-        labels[first] = count
-        reached = [first]
-        while reached:
-            near = np.flatnonzero((row(S, reached.pop(), memory) <= eps) & (labels == NOISE))
-            labels[near] = count
-            reached += near[core[near]].tolist()
-            done += near.size
-            report(done, 2 * S.n)
-        count += 1
-    report(2 * S.n, 2 * S.n)
+    beginnings, labels[core] = np.unique(first[core], return_inverse=True)
+    for i, met in rim:
+        labels[i] = np.searchsorted(beginnings, first[met].min())
     return labels
 
 

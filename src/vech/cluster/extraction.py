@@ -14,7 +14,10 @@ NOBODY = -1
 
 
 class SingleLinkage(NamedTuple):
-    """A tree of n rows: node n + k joins `left[k]` and `right[k]`, and holds rows of `order` side by side."""
+    """A tree of n rows, of which node k is `order[k]`; node n + k joins `left[k]` and `right[k]`.
+
+    Each node holds rows side by side in `order`.
+    """
 
     order: Integers
     left: list[int]
@@ -30,7 +33,8 @@ class SingleLinkage(NamedTuple):
     def links(self) -> Array:
         """SciPy's table."""
         n = len(self.order)
-        pair = np.array([self.left, self.right], np.float64).reshape(2, -1)
+        names = np.append(self.order, np.arange(n, 2 * n))
+        pair = names[np.array([self.left, self.right], np.int64)]
         sizes = np.subtract(self.stop[n:], self.start[n:])
         return np.stack([pair.min(axis=0), pair.max(axis=0), self.apart, sizes], axis=1)
 
@@ -60,9 +64,8 @@ def single_linkage(path: Integers, apart: Array) -> SingleLinkage:
     start, stop = list(range(n)), list(range(1, n + 1))
     beginning, ending = list(range(n)), list(range(n))  # the node that begins, or ends, at each place
     left, right = [], []
-    order = np.argsort(
-        apart
-    )  # as scikit-learn: with a stable sort a third of small trees have other clusters
+    # scikit-learn's sort: with a stable one, in a third of small trees, ties end in other clusters
+    order = np.argsort(apart)
     for k, place in enumerate(order.tolist()):
         a, b = ending[place], beginning[place + 1]
         left.append(a)
@@ -188,5 +191,5 @@ def _labelled(tree: Condensed, chosen: set[int], epsilon: float) -> tuple[Intege
     death = np.append(tree.death, 0)[owners]
     with np.errstate(invalid="ignore", divide="ignore"):
         strength = np.minimum(tree.left_at, death) / death
-    strength[(death == 0) | np.isinf(tree.left_at)] = 1
+    strength[np.isinf(tree.left_at)] = 1
     return labels, np.where(labels == NOBODY, 0.0, strength)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech.arrays import Array, as_array, check_progress, family
-from vech.cluster.arguments import at_least
+from vech.cluster.arguments import at_least, check_sums
 from vech.dissimilarities import as_distances, computed, memory_of_row, panels, row, working
 from vech.store import Store
 
@@ -72,6 +72,8 @@ def medoids(
 
     Raises
     ------
+    OverflowError
+        If a sum of distances is beyond float64.
     ValueError
         If S is no matrix of distances, k is not 1 to n, or init is none of these.
     TypeError
@@ -125,9 +127,9 @@ def _built(S: Store, k: int, threads: int | None) -> Integers:
     nearest, memory, cost = np.full(S.n, np.inf, working(S.dtype)), memory_of_row(S), np.empty(S.n)
     for _ in range(k):
         for start, rows in panels(S, threads):
-            cost[start : start + len(rows)] = np.minimum(rows, nearest, out=rows).sum(
-                axis=1, dtype=np.float64
-            )
+            with np.errstate(over="ignore"):
+                sums = np.minimum(rows, nearest, out=rows).sum(axis=1, dtype=np.float64)
+            cost[start : start + len(rows)] = sums
         cost[found] = np.inf
         found.append(int(cost.argmin()))
         np.minimum(nearest, row(S, found[-1], memory), out=nearest)
@@ -163,13 +165,11 @@ class _Search:
                     progress(done, None)
 
     def result(self) -> Medoids:
-        """The medoids in ascending order, each one in its own cluster."""
-        order = np.argsort(self.medoids)
-        labels = np.empty_like(order)
-        labels[order] = np.arange(order.size)
-        labels = labels[self.near]
-        labels[self.medoids[order]] = np.arange(order.size)
-        return Medoids(labels, self.medoids[order], self.cost)
+        """The medoids in ascending order, each one in its own cluster, and of equally near ones the first."""
+        self.medoids.sort()
+        self._look_up(np.arange(self.S.n))
+        self.near[self.medoids] = np.arange(self.medoids.size)
+        return Medoids(self.near, self.medoids, self.cost)
 
     def _try(self, candidate: int, distances: Array) -> bool:
         """Put the candidate in the place of a medoid, where that lowers the cost; whether it was so."""
@@ -211,4 +211,6 @@ class _Search:
     def _weigh(self) -> None:
         """What the loss of each medoid costs, and what all cost together."""
         self.loss = np.bincount(self.near, self.next - self.apart, self.medoids.size)
-        self.cost = float(self.apart.sum())
+        with np.errstate(over="ignore"):
+            self.cost = float(self.apart.sum())
+        check_sums(self.cost + (self.loss if self.medoids.size > 1 else np.zeros(1)), "medoids")

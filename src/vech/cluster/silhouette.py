@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vech import frames
 from vech.arrays import Array
+from vech.cluster.arguments import check_sums
 from vech.dissimilarities import as_distances, panels, working
 from vech.store import Store
 
@@ -51,11 +52,13 @@ def silhouette(S: Store | ArrayLike, labels: ArrayLike, *, threads: int | None =
 
     Raises
     ------
+    OverflowError
+        If sums of the distances are beyond their dtype.
     ValueError
         If S is no matrix of distances, the labels are not one for each row, name fewer than 2 or more than
         n - 1 clusters, or one is missing (None, NaN).
     TypeError
-        As `dbscan`.
+        As `dbscan`, and for labels that cannot be ordered.
 
     Notes
     -----
@@ -81,6 +84,7 @@ def silhouette(S: Store | ArrayLike, labels: ArrayLike, *, threads: int | None =
         )
     samples = np.zeros(store.n)
     for start, sums in _sums(store, cluster, sizes.size, threads):
+        check_sums(sums, "silhouette")
         rows = slice(start, start + len(sums))
         own = np.arange(len(sums)), cluster[rows]
         others = sizes[cluster[rows]] - 1
@@ -102,7 +106,10 @@ def _clusters(labels: ArrayLike, S: Store) -> tuple[NDArray[np.int64], NDArray[n
         raise ValueError(f"labels has shape {given.shape}, and S has {S.n} rows: one label for each")
     for i in np.flatnonzero([_is_missing(label) for label in given])[:1]:
         raise ValueError(f"labels[{i}] is {given[i]}: name a cluster for each row, such as -1 for noise")
-    _, cluster, sizes = np.unique(given, return_inverse=True, return_counts=True)
+    try:
+        _, cluster, sizes = np.unique(given, return_inverse=True, return_counts=True)
+    except TypeError as reason:
+        raise TypeError(f"labels are of several types, of which none is before the other: {reason}") from None
     return cluster, sizes
 
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from vech.arrays import Array
 from vech.labels import label_text
 from vech.layouts.layout import as_integer
+from vech.neighbors.strongest import ranked
 from vech.plot.axes import (
     FAINT,
     NEGATIVE,
@@ -28,8 +29,7 @@ from vech.plot.cells import read
 from vech.plot.content import check_said, recognised
 from vech.plot.groups import coded, inks, legend_entries
 from vech.plot.place import SMALLEST, Place
-from vech.plot.strongest import Pairs, strongest
-from vech.store import Store
+from vech.store import Pairs, Store
 
 THIN, THICK = 0.6, 4.0  # points of a line
 BEND = 0.35  # how far from the middle of the circle lines are kept, of where straight ones would be
@@ -123,7 +123,7 @@ def graph(
     codes, names = coded(groups, S.n) if groups is not None else (None, [])
     seen = content or recognised(S, read(S, None, 1, "mean", diagonal=False).facts)
     are_distances = seen == "distance"
-    pairs = strongest(S, k, smallest=are_distances)
+    pairs = _drawn(S, k, are_distances)
     nodes = _around(pairs, codes, are_distances)
 
     place = Place(ax, (8.0, 6.5))
@@ -135,18 +135,25 @@ def graph(
     points = np.stack((np.cos(angles), np.sin(angles)), axis=1)
     at = np.empty(S.n, np.int64)
     at[nodes] = np.arange(len(nodes))
-    _draw_lines(axes, points[at[pairs.i]], points[at[pairs.j]], pairs.values, are_distances)
+    _draw_lines(axes, points[at[pairs.i]], points[at[pairs.j]], pairs.value, are_distances)
     colours = ink() if codes is None else [[*inks(names), FAINT][c] for c in codes[nodes]]
     axes.scatter(*points.T, s=18 * (place.font / 9) ** 2, color=colours, zorder=3, clip_on=False)
     if title:
         axes.set_title(wrapped(title, place.size[0], 12), size=min(12, 1.3 * place.font), pad=8, **PLAIN)
-    _legend(place, pairs.values, are_distances, seen, legend_entries(names))
+    _legend(place, pairs.value, are_distances, seen, legend_entries(names))
     place.fit()
     if labels is not False and len(nodes):
         texts = [label_text(S.labels[row]) if S.labels is not None else str(row) for row in nodes]
         _name(place, texts, angles)
         place.fit()
-    return Graph(axes, np.stack((pairs.i, pairs.j), axis=1), pairs.values, nodes)
+    return Graph(axes, np.stack((pairs.j, pairs.i), axis=1), pairs.value, nodes)
+
+
+def _drawn(S: Store, k: int, are_distances: bool) -> Pairs:
+    """The strongest pairs that are finite and, but for distances, not zero."""
+    i, j, value, labels = ranked(S, k, absolute=True, largest=not are_distances, finite=True)
+    kept = np.ones(i.size, bool) if are_distances else value != 0
+    return Pairs(i[kept], j[kept], value[kept].astype(np.float64), labels)
 
 
 def _around(pairs: Pairs, codes: Array | None, are_distances: bool) -> Array:
@@ -158,7 +165,7 @@ def _around(pairs: Pairs, codes: Array | None, are_distances: bool) -> Array:
     if not nodes.size:
         return nodes
     i, j = ends[: pairs.i.size], ends[pairs.i.size :]
-    size = np.abs(pairs.values) / (np.abs(pairs.values).max() or 1)
+    size = np.abs(pairs.value) / (np.abs(pairs.value).max() or 1)
     weights = 2 - size if are_distances else size
     adjacency = coo_array((weights, (i, j)), shape=(nodes.size,) * 2).toarray()
     adjacency += adjacency.T

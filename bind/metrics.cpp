@@ -1,0 +1,95 @@
+// distances and dissimilarities.
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string>
+
+#include "bind/arrays.hpp"
+
+namespace vech {
+namespace {
+
+using Rows = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Block = nb::ndarray<nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Bits = Array<const std::uint64_t, nb::ndim<2>>;
+using Weights = std::optional<Array<const double, Line>>;
+
+#define VECH_TEXT(name) #name,
+constexpr const char* names[] = {VECH_METRICS(VECH_TEXT)};
+constexpr const char* formulas[] = {VECH_FORMULAS(VECH_TEXT)};
+#undef VECH_TEXT
+constexpr auto real_metrics = std::size(names) - std::size(formulas);
+
+// The formulas come last, and they alone are those of bits.
+Metric metric_of(const std::string& wanted, std::size_t first) {
+    for (auto k = first; k < std::size(names); ++k)
+        if (wanted == names[k]) return static_cast<Metric>(k);
+    throw nb::value_error("there is no kernel of this metric");
+}
+
+int result_of(const Block& out, std::int64_t rows, std::int64_t columns) {
+    if (extent(out, 0) != rows || extent(out, 1) != columns)
+        throw nb::value_error("out has another shape than rows of x by rows of y");
+    const int real = is_complex(In(out)) ? 0 : real_size(In(out));
+    if (real == 0) throw nb::value_error(no_kernel);
+    return real;
+}
+
+void distances(const std::string& metric, const Rows& x, const Rows& y, const Block& out, const Weights& weights,
+               double p, double factor, bool missing, int threads) {
+    Distances job{};
+    job.metric = metric_of(metric, 0);
+    const In left(x), right(y);
+    job.real = is_complex(left) ? 0 : real_size(left);
+    if (job.real == 0 || left.dtype() != right.dtype()) throw nb::value_error(no_kernel);
+    job.rows = extent(x, 0);
+    job.columns = extent(y, 0);
+    job.features = extent(x, 1);
+    if (extent(y, 1) != job.features) throw nb::value_error("x and y differ in columns");
+    if (weights && extent(*weights, 0) != job.features) throw nb::value_error("a weight for each column is needed");
+    job.result = result_of(out, job.rows, job.columns);
+    job.x = address(left);
+    job.y = address(right);
+    job.out = address(In(out));
+    job.weights = weights ? weights->data() : nullptr;
+    job.p = p;
+    job.factor = factor;
+    job.missing = missing;
+    Fault fault = Fault::none;
+    run(threads, [&](Watch& watch) { fault = active_target().distances(job, threads, watch); });
+    raise_for(fault, "");
+}
+
+void dissimilarities(const std::string& metric, const Bits& x, const Bits& y, std::int64_t features, const Block& out,
+                     int threads) {
+    Dissimilarities job{};
+    job.metric = metric_of(metric, real_metrics);
+    job.rows = extent(x, 0);
+    job.columns = extent(y, 0);
+    job.words = extent(x, 1);
+    job.features = features;
+    if (extent(y, 1) != job.words || features < 0 || features > 64 * job.words)
+        throw nb::value_error("x and y differ in words, or have fewer bits than features");
+    job.result = result_of(out, job.rows, job.columns);
+    job.x = x.data();
+    job.y = y.data();
+    job.out = address(In(out));
+    Fault fault = Fault::none;
+    run(threads, [&](Watch& watch) { fault = active_target().dissimilarities(job, threads, watch); });
+    raise_for(fault, "");
+}
+
+}  // namespace
+
+void bind_metrics(nb::module_& m) {
+    m.def("distances", &distances, nb::arg("metric"), nb::arg("x").noconvert(), nb::arg("y").noconvert(),
+          nb::arg("out").noconvert(), nb::arg("weights").noconvert().none(), nb::arg("p"), nb::arg("factor"),
+          nb::arg("missing"), nb::arg("threads"));
+    m.def("dissimilarities", &dissimilarities, nb::arg("metric"), nb::arg("x").noconvert(), nb::arg("y").noconvert(),
+          nb::arg("features"), nb::arg("out").noconvert(), nb::arg("threads"));
+}
+
+}  // namespace vech

@@ -1,0 +1,422 @@
+// distances: rows of numbers -> a matrix of distances, rows against rows.
+//
+// Formula      of each metric at its functor: what a feature adds to some sums, in one pass or several, and what the
+//              distance is of them. A pair gives the same bits when its rows change places, and equal rows give 0.
+// Idea         64 rows of Y lie side by side, feature by feature, so that a lane is a pair and every metric is a plain
+//              loop without sums across a vector; a few rows of X share what is read of Y.
+// Accumulator  double, whatever the numbers and distances are, in the order of features: results are the same for any
+//              number of threads, and |error| <= features eps / 2 of sums that no sign can cancel.
+// Bytes moved  Y once, X once for each 64 rows of Y, each result once.
+// Weights      w of a feature multiplies what it adds. Where NaN is left out, a feature that one row lacks has none,
+// and
+//              distances that are sums grow by the weight of all features over that of those present.
+#pragma once
+#include "core/kernels/change.hpp"
+#include "core/kernels/elementary.hpp"
+#include "core/kernels/formulas.hpp"
+#include "core/kernels/region.hpp"
+#include "core/layout.hpp"
+#include "core/memory.hpp"
+#include "core/metrics.hpp"
+#include "core/parallel.hpp"
+#include "core/sparse.hpp"
+
+VECH_TARGET_BEGIN
+namespace {
+
+struct One {};  // the weight of every feature, where none is given
+VECH_INLINE Doubles plus(One, Doubles term, Doubles sum) { return sum + term; }
+VECH_INLINE Doubles operator*(One, Doubles term) { return term; }
+VECH_INLINE Doubles plus_where(Mask where, One, Doubles sum) { return choose(where, sum + 1.0, sum); }
+VECH_INLINE Doubles plus_where(Mask where, Doubles weight, Doubles sum) { return choose(where, sum + weight, sum); }
+
+// The larger size of two numbers.
+VECH_INLINE Doubles larger_size(Doubles a, Doubles b) {
+#if VECH_VECTOR == 64
+    return reinterpret_cast<Doubles>(_mm512_range_pd(__m512d(a), __m512d(b), 0x0b));
+#else
+    return larger(size_of(a), size_of(b));
+#endif
+}
+
+// What the end of a pass may know.
+struct Ends {
+    double p, factor;
+    Doubles present, share;  // the weight of features that both rows have, and that of all over it
+};
+
+struct Light {  // cheap for each feature: four rows of X at a time
+    static constexpr int rows = 4, vectors = VECH_VECTOR == 64 ? 4 : 2, passes = 1, sums = 1, together = 1;
+    static constexpr bool general = true;  // knows weights and what is missing
+    template <int pass>
+    VECH_INLINE static void next(Doubles*, const Ends&) {}
+};
+struct Medium : Light {
+    static constexpr int vectors = VECH_VECTOR == 64 ? 2 : 1;
+};
+struct Heavy : Light {
+    static constexpr int rows = 2, vectors = 1;
+};
+
+// sum |x - y|
+struct cityblock : Light {
+    template <int, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
+        sum[0] = plus(w[0], size_of(x[0] - y[0]), sum[0]);
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share; }
+};
+
+// max |x - y|
+struct chebyshev : Light {
+    template <int, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W*, Doubles* sum) {
+        sum[0] = larger_size(x[0] - y[0], sum[0]);
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return sum[0]; }
+};
+
+// sum (x - y)^2
+struct sqeuclidean : Light {
+    template <int, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
+        const Doubles d = x[0] - y[0];
+        sum[0] = plus(w[0], (d * d), sum[0]);
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share; }
+};
+struct euclidean : sqeuclidean {
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return root(sum[0] * ends.share); }
+};
+
+// (sum |x - y|^p)^(1/p), as m (sum (|x - y| / m)^p)^(1/p) with the largest difference m: no power leaves the range.
+struct Scaled : Heavy {
+    static constexpr int passes = 2, sums = 4;  // m; a power of two; 1 / m of differences scaled by it; the sum
+    template <int pass>
+    VECH_INLINE static void next(Doubles* sum, const Ends&) {
+        if constexpr (pass == 0) {
+            sum[1] = choose(sum[0] < 0x1p-500, all(0x1p1000), choose(sum[0] > 0x1p500, all(0x1p-500), all(1.0)));
+            sum[2] = only(sum[0] > 0.0, 1.0 / (sum[0] * sum[1]));
+        }
+    }
+};
+struct minkowski : Scaled {
+    template <int pass, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum, double p = 2) {
+        const Doubles d = size_of(x[0] - y[0]);
+        if constexpr (pass == 0) sum[0] = larger_size(d, sum[0]);
+        if constexpr (pass == 1) {
+            const Doubles r = d * sum[1] * sum[2];
+            const Mask some = r > 0x1p-1000;
+            sum[3] = plus(w[0], only(some, exp(larger(p * log(choose(some, r, all(1.0))), all(-708.0)))), sum[3]);
+        }
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) {
+        const Doubles of = sum[3] * ends.share;
+        Doubles grown;
+        if (ends.p >= 1) {
+            grown = only(of > 0.0, exp(log(choose(of > 0.0, of, all(1.0))) / ends.p));
+        } else {
+            for (int k = 0; k < static_cast<int>(sizeof of / sizeof of[0]); ++k) grown[k] = std::pow(of[k], 1 / ends.p);
+        }
+        return sum[0] * grown * ends.factor;
+    }
+};
+struct euclidean_wide : Scaled {
+    template <int pass, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
+        const Doubles d = size_of(x[0] - y[0]);
+        if constexpr (pass == 0) sum[0] = larger_size(d, sum[0]);
+        if constexpr (pass == 1) {
+            const Doubles r = d * sum[1] * sum[2];
+            sum[3] = plus(w[0], (r * r), sum[3]);
+        }
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) {
+        return sum[0] * root(sum[3] * ends.share) * ends.factor;
+    }
+};
+
+// sum |x - y| / (|x| + |y|), where 0 / 0 is 0. Four quotients are one: divisions are what takes time. Their product
+// must stay in range, so numbers are 0 or of size 2^-200 to 2^200, and what is added to them only changes a 0.
+struct canberra : Medium {
+    static constexpr double least = 0x1p-255;
+    static constexpr int together = 4;
+    template <int, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
+        Doubles over[4], under[4];
+        for (int k = 0; k < 4; ++k) {
+            const Doubles size = size_of(x[k]) + size_of(y[k]);
+            over[k] = w[k] * size_of(x[k] - y[k]);
+            under[k] = size + least;
+        }
+        const Doubles left = plus(over[0], under[1], over[1] * under[0]), below_left = under[0] * under[1];
+        const Doubles right = plus(over[2], under[3], over[3] * under[2]), below_right = under[2] * under[3];
+        sum[0] += plus(left, below_right, right * below_left) / (below_left * below_right);
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share; }
+};
+struct canberra_wide : Medium {
+    template <int, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
+        const Mask huge = larger(size_of(x[0]), size_of(y[0])) > 0x1p1021;
+        const Doubles scale = choose(huge, all(0.25), all(1.0)), a = x[0] * scale, b = y[0] * scale;
+        const Doubles size = size_of(a) + size_of(b);
+        sum[0] = plus(w[0], (size_of(a - b) / choose(size > 0.0, size, all(1.0))), sum[0]);
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share; }
+};
+
+// sum |x - y| / sum |x + y|
+struct braycurtis : Medium {
+    static constexpr int sums = 2;
+    template <int, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
+        sum[0] = plus(w[0], size_of(x[0] - y[0]), sum[0]);
+        sum[1] = plus(w[0], size_of(x[0] + y[0]), sum[1]);
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return sum[0] / sum[1]; }
+};
+
+// The part of features that differ.
+struct hamming : Light {
+    template <int, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
+        sum[0] = plus_where(x[0] != y[0], w[0], sum[0]);
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] / ends.present; }
+};
+
+// sqrt(sum of s g(d) / 4) with s = x + y, d = |x - y| / s, g(d) = (1 + d) log(1 + d) + (1 - d) log(1 - d): of rows that
+// add up to one, the root of the Jensen-Shannon divergence, in terms that are positive. Up to d = 1/2, g is a
+// polynomial of d^2; beyond, with e = 1 - d, it is e log e and one of e.
+struct jensenshannon : Heavy {
+    static constexpr bool general = false;
+    template <int, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W*, Doubles* sum) {
+        const Doubles s = x[0] + y[0], inverse = 1.0 / choose(s > 0x1p-1000, s, all(1.0));
+        const Doubles d = size_of(x[0] - y[0]) * inverse, t = d * d;
+        const Doubles e = 2.0 * choose(x[0] < y[0], x[0], y[0]) * inverse;
+        const Doubles near =
+            t * polynomial(t, 0.014368805567745852, -0.006739560728896578, 0.009217619538886054, 0.0038454510862695767,
+                           0.00680678099178135, 0.008298327091145986, 0.010992078451474438, 0.015151336251909375,
+                           0.022222228885653575, 0.03571428556716924, 0.06666666666834865, 0.16666666666665914, 1.0);
+        const Doubles logarithm = log(choose(e > 0x1p-1000, e, all(1.0)));
+        const Doubles far = polynomial(e, 1.686727495142377e-05, -1.522811604248035e-05, 4.44165641747688e-05,
+                                       4.108866832462482e-05, 0.0001445362547622266, 0.0003707246803009871,
+                                       0.0010418942814395512, 0.0031249734554722806, 0.010416668643775917,
+                                       0.0416666665793737, 0.2500000000019959, -1.6931471805599632, 1.3862943611198906);
+        sum[0] = plus(s, choose(d <= 0.5, near, plus(e, logarithm, far)), sum[0]);
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return root(0.25 * sum[0]); }
+};
+
+// 1 - x y / (|x| |y|) as |x / |x| - y / |y||^2 / 2, which nothing cancels in. Numbers are at most 1 in size.
+struct cosine : Heavy {
+    static constexpr int passes = 2, sums = 3;
+    template <int pass, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
+        if constexpr (pass == 0) {
+            sum[0] = plus(w[0], (x[0] * x[0]), sum[0]);
+            sum[1] = plus(w[0], (y[0] * y[0]), sum[1]);
+        } else {
+            const Doubles d = x[0] * sum[0] - y[0] * sum[1];
+            sum[2] = plus(w[0], (d * d), sum[2]);
+        }
+    }
+    template <int pass>
+    VECH_INLINE static void next(Doubles* sum, const Ends&) {
+        if constexpr (pass == 0)
+            for (int k = 0; k < 2; ++k) sum[k] = 1.0 / root(sum[k]);
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return 0.5 * sum[2]; }
+};
+
+// The same about the mean of each row. A row whose differences from it are what rounding leaves has no direction.
+struct correlation : Heavy {
+    static constexpr int passes = 3, sums = 5;
+    template <int pass, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
+        if constexpr (pass == 0) {
+            sum[0] = plus(w[0], x[0], sum[0]);
+            sum[1] = plus(w[0], y[0], sum[1]);
+        } else {
+            const Doubles a = x[0] - sum[0], b = y[0] - sum[1];
+            if constexpr (pass == 1) {
+                sum[2] = plus(w[0], (a * a), sum[2]);
+                sum[3] = plus(w[0], (b * b), sum[3]);
+            } else {
+                const Doubles d = a * sum[2] - b * sum[3];
+                sum[4] = plus(w[0], (d * d), sum[4]);
+            }
+        }
+    }
+    template <int pass>
+    VECH_INLINE static void next(Doubles* sum, const Ends& ends) {
+        constexpr double rounding = 0x1p-50;
+        if constexpr (pass == 0)
+            for (int k = 0; k < 2; ++k) sum[k] /= ends.present;
+        if constexpr (pass == 1)
+            for (int k = 2; k < 4; ++k) {
+                const Doubles least = rounding * sum[k - 2];
+                sum[k] = 1.0 / root(only(sum[k] > least * least * ends.present, sum[k]));
+            }
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return 0.5 * sum[4]; }
+};
+
+// A formula of counts, of numbers that are 0 or 1.
+template <class Formula>
+struct Counted : Heavy {
+    static constexpr int sums = 4;
+    template <int, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
+        sum[0] = plus(w[0], (x[0] * y[0]), sum[0]);
+        sum[1] = plus(w[0], (x[0] * (1.0 - y[0])), sum[1]);
+        sum[2] = plus(w[0], ((1.0 - x[0]) * y[0]), sum[2]);
+        sum[3] = plus(w[0], ((1.0 - x[0]) * (1.0 - y[0])), sum[3]);
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) {
+        return Formula::of({sum[0], sum[1], sum[2], sum[3]});
+    }
+};
+
+enum class Knows : std::uint8_t { nothing, weights, missing };  // the last one both
+
+template <class Of, Knows knows>
+class Walk {
+  public:
+    explicit Walk(const Distances& job)
+        : job_(job), features_((job.features + Of::together - 1) / Of::together * Of::together) {
+        for (std::int64_t f = 0; f < job.features; ++f) total_ += job.weights == nullptr ? 1 : job.weights[f];
+    }
+
+    static constexpr std::int64_t span = 64;
+
+    // Columns [64 unit, 64 unit + 64) of the result. False: no memory.
+    bool unit(std::int64_t unit, Watch& watch) const {
+        const auto first = unit * span, width = std::min(span, job_.columns - first);
+        Memory<double> y, x, w;
+        if (!y.get_zeros(features_ * span) || !x.get_zeros(features_ * Of::rows) || !w.get_zeros(features_))
+            return false;
+        for (std::int64_t c = 0; c < width; ++c) unpack(job_.y, first + c, y.at + c, span);
+        for (std::int64_t f = 0; f < job_.features; ++f) w[f] = job_.weights == nullptr ? 1 : job_.weights[f];
+        double results[Of::rows][span];
+        for (std::int64_t r = 0; r < job_.rows; r += Of::rows) {
+            if (watch.stop()) return true;
+            const auto height = std::min<std::int64_t>(Of::rows, job_.rows - r);
+            for (std::int64_t k = 0; k < height; ++k) unpack(job_.x, r + k, x.at + k, Of::rows);
+            for (std::int64_t c = 0; c < width; c += Of::vectors * lanes) block(x.at, y.at + c, w.at, &results[0][c]);
+            for (std::int64_t k = 0; k < height; ++k)
+                put(results[k], job_.out + ((r + k) * job_.columns + first) * job_.result, job_.result, width);
+        }
+        return true;
+    }
+
+  private:
+    static constexpr int lanes = sizeof(Doubles) / 8;
+    using State = Doubles[Of::rows][Of::vectors][Of::sums];
+
+    void unpack(const std::byte* from, std::int64_t row, double* to, std::int64_t step) const {
+        const auto copy = [&]<class Real>(Real) {
+            const auto* numbers = reinterpret_cast<const Real*>(from) + row * job_.features;
+            for (std::int64_t f = 0; f < job_.features; ++f) to[f * step] = static_cast<double>(numbers[f]);
+        };
+        job_.real == 4 ? copy(float{}) : copy(double{});
+    }
+
+    void block(const double* x, const double* y, const double* w, double* out) const {
+        State sum = {};
+        Doubles present[Of::rows][Of::vectors];
+        for (auto& row : present)
+            for (auto& one : row) one = all(knows == Knows::missing ? 0 : total_);
+        pass<0>(x, y, w, sum, present);
+        for (int r = 0; r < Of::rows; ++r)
+            for (int v = 0; v < Of::vectors; ++v) {
+                const auto ends = ends_of(present[r][v]);
+                auto distance = Of::end(sum[r][v], ends);
+                if (knows == Knows::missing) distance = choose(ends.present > 0.0, distance, 0.0 / ends.present);
+                store(out + r * span + v * lanes, distance);
+            }
+    }
+
+    template <int number>
+    VECH_INLINE void pass(const double* x, const double* y, const double* w, State& sum,
+                          Doubles (&present)[Of::rows][Of::vectors]) const {
+        if constexpr (number < Of::passes) {
+            for (std::int64_t f = 0; f < features_; f += Of::together)
+                for (int v = 0; v < Of::vectors; ++v) {
+                    Doubles b[Of::together];
+                    for (int k = 0; k < Of::together; ++k) b[k] = load<Doubles>(y + (f + k) * span + v * lanes);
+                    for (int r = 0; r < Of::rows; ++r) {
+                        Doubles a[Of::together], c[Of::together];
+                        std::conditional_t<knows == Knows::nothing, One, Doubles> weight[Of::together];
+                        for (int k = 0; k < Of::together; ++k) {
+                            a[k] = all(x[(f + k) * Of::rows + r]);
+                            c[k] = b[k];
+                            if constexpr (knows != Knows::nothing) weight[k] = all(w[f + k]);
+                            if constexpr (knows == Knows::missing) {
+                                const Mask known = (a[k] == a[k]) & (b[k] == b[k]);
+                                a[k] = only(known, a[k]);
+                                c[k] = only(known, b[k]);
+                                weight[k] = only(known, weight[k]);
+                                if (number == 0) present[r][v] += weight[k];
+                            }
+                        }
+                        add<number>(a, c, weight, sum[r][v]);
+                    }
+                }
+            for (int r = 0; r < Of::rows; ++r)
+                for (int v = 0; v < Of::vectors; ++v) Of::template next<number>(sum[r][v], ends_of(present[r][v]));
+            pass<number + 1>(x, y, w, sum, present);
+        }
+    }
+
+    VECH_INLINE Ends ends_of(Doubles present) const {
+        return {job_.p, job_.factor, present, knows == Knows::missing ? total_ / present : all(1)};
+    }
+
+    template <int number, class W>
+    VECH_INLINE void add(const Doubles* a, const Doubles* b, const W* w, Doubles* sum) const {
+        if constexpr (std::is_same_v<Of, minkowski>)
+            Of::template add<number>(a, b, w, sum, job_.p);
+        else
+            Of::template add<number>(a, b, w, sum);
+    }
+
+    const Distances& job_;
+    std::int64_t features_;
+    double total_ = 0;
+};
+
+template <class Of>
+struct Functor : std::type_identity<Of> {};
+#define VECH_COUNTED(name) \
+    template <>            \
+    struct Functor<name> : std::type_identity<Counted<name>> {};
+VECH_FORMULAS(VECH_COUNTED)
+#undef VECH_COUNTED
+
+}  // namespace
+
+Fault distances(const Distances& job, int threads, Watch& watch) {
+    std::atomic<bool> failed{false};
+    const auto walk = [&](const auto& walk) {
+        parallel_for((job.columns + walk.span - 1) / walk.span, threads, watch, [&](std::int64_t unit) {
+            if (!failed && !walk.unit(unit, watch)) failed = true;
+        });
+    };
+    const auto with = [&]<class Of>(Of) {
+        if constexpr (Of::general)
+            if (job.missing || job.weights != nullptr)
+                return job.missing ? walk(Walk<Of, Knows::missing>(job)) : walk(Walk<Of, Knows::weights>(job));
+        walk(Walk<Of, Knows::nothing>(job));
+    };
+#define VECH_CASE(name) \
+    case Metric::name: with(Functor<name>::type{}); break;
+    switch (job.metric) { VECH_METRICS(VECH_CASE) }
+#undef VECH_CASE
+    return failed ? Fault::out_of_memory : Fault::none;
+}
+
+VECH_TARGET_END

@@ -1,0 +1,183 @@
+"""Who is near whom as a sparse matrix: pairs within a limit, and pairs of nearest rows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vech.arrays import INT32_MAX, Array, check_memory
+from vech.derived.pairs import panels
+from vech.layouts.layout import one_of
+from vech.moves.nonzeros import sparse_dtype
+from vech.neighbors.arguments import as_store
+from vech.neighbors.rows import nearest
+from vech.sparse import SparseHalf
+from vech.store import Store
+
+COMBINE = ("union", "mutual")
+
+
+def within(S: Store | ArrayLike, limit: float, *, largest: bool = False) -> Any:
+    """The pairs at most so far apart, or at least so similar, as a sparse matrix.
+
+    Parameters
+    ----------
+    S : store, or full matrix (array, data frame), shape (n, n)
+        Real and symmetric: distances or similarities. The diagonal is not looked at.
+    limit : number
+        The largest number that is kept or, with `largest`, the smallest. Compared as NumPy compares:
+        ``S.expand() <= limit``.
+    largest : bool
+        Whether large numbers are near, as of similarities.
+
+    Returns
+    -------
+    scipy.sparse.csr_array, shape (n, n)
+        Symmetric, of the dtype of S; the diagonal is empty, indices are sorted, int32 where they fit. A
+        distance of 0 is stored, as a zero. NaN is never within a limit.
+
+    Raises
+    ------
+    ValueError
+        If the limit is NaN; for full matrices that are not symmetric.
+    TypeError
+        If the limit is no real number; for complex numbers, dates, dtypes that SciPy's sparse arrays do not
+        hold, and kinds other than symmetric.
+    MemoryError
+        If the result is larger than memory and swap together.
+
+    Notes
+    -----
+    Reads the matrix once, some rows at a time; memory is that of the result, twice. In a `vech.SparseHalf`
+    pairs that are not stored are at 0: where 0 is within the limit, as of distances it always is, nearly
+    every pair is in the result.
+
+    Examples
+    --------
+    >>> D = vech.Packed(np.array([4.0, 1, 3, 0, 6, 5]), "condensed")
+    >>> near = within(D, 3)
+    >>> near.nnz, near.has_canonical_format
+    (6, True)
+    >>> near.toarray()
+    array([[0., 0., 1., 3.],
+           [0., 0., 0., 0.],
+           [1., 0., 0., 0.],
+           [3., 0., 0., 0.]])
+    """
+    S = as_store(S, "within")
+    dtype = sparse_dtype(S.dtype)
+    bound = _bound(limit)
+    if S.describe().triangle is not None and not (bound <= 0 if largest else bound >= 0):
+        return _stored_within(S, bound, largest)
+    indptr, columns, data = np.zeros(S.n + 1, np.int64), [], []
+    total = 0
+    for start, rows in panels(S):
+        near = rows >= bound if largest else rows <= bound
+        near[np.arange(len(rows)), start + np.arange(len(rows))] = False
+        counts = near.sum(axis=1)
+        indptr[start + 1 : start + 1 + len(rows)] = counts
+        total += int(counts.sum())
+        check_memory(2 * total * (8 + dtype.itemsize), "take a closer limit")
+        columns.append(np.nonzero(near)[1].astype(np.int32 if S.n <= INT32_MAX else np.int64))
+        data.append(rows[near].astype(dtype, copy=False))
+    np.cumsum(indptr, out=indptr)
+    return _csr(_joined(data, dtype), _joined(columns, np.int32), indptr, S.n)
+
+
+def graph(S: Store | ArrayLike, k: int, *, largest: bool = False, combine: str = "union") -> SparseHalf:
+    """The graph of the k nearest rows, as a sparse store: an edge is a pair, its weight the number of S.
+
+    Parameters
+    ----------
+    S : store, or full matrix (array, data frame), shape (n, n)
+        Real and symmetric: distances or similarities. The diagonal is not looked at.
+    k : int
+        How many neighbours of each row are looked for, 0 to n - 1.
+    largest : bool
+        Whether the largest numbers are the nearest, as of similarities.
+    combine : {"union", "mutual"}
+        Whether one of two rows must be among the nearest of the other, or each of them.
+
+    Returns
+    -------
+    vech.SparseHalf
+        Of the dtype and labels of S, the upper triangle, without a diagonal. An edge of weight 0 is stored,
+        as a zero. Ties and NaN are as in `nearest`.
+
+    Raises
+    ------
+    ValueError
+        For k out of range, an unknown `combine`, and full matrices that are not symmetric.
+    TypeError
+        As `within`.
+
+    See Also
+    --------
+    vech.adapters.sklearn.StoreNeighbors : the graph that scikit-learn's estimators take, directed.
+
+    Notes
+    -----
+    Takes `nearest` and the memory of its result, some times over. "union" has n k / 2 to n k edges, "mutual"
+    at most n k / 2.
+
+    Examples
+    --------
+    >>> D = vech.Packed(np.array([4.0, 1, 3, 2, 6, 5]), "condensed", labels=list("abcd"))
+    >>> graph(D, 1).to_pairs().to_frame()
+       i  j  value
+    0  a  c    1.0
+    1  a  d    3.0
+    2  b  c    2.0
+    >>> graph(D, 1, combine="mutual").to_pairs().to_frame()
+       i  j  value
+    0  a  c    1.0
+    """
+    one_of("combine", combine, COMBINE)
+    S = as_store(S, "graph")
+    dtype = sparse_dtype(S.dtype)
+    found = nearest(S, k, largest=largest)
+    own, place = np.nonzero(found.indices >= 0)
+    other = found.indices[own, place]
+    pair = np.minimum(own, other) * S.n + np.maximum(own, other)
+    pairs, first, counts = np.unique(pair, return_index=True, return_counts=True)
+    if combine == "mutual":
+        pairs, first = pairs[counts == 2], first[counts == 2]
+    i, j = np.divmod(pairs, max(1, S.n))
+    indptr = np.searchsorted(i, np.arange(S.n + 1))
+    data = found.values[own[first], place[first]].astype(dtype, copy=False)
+    return SparseHalf(indptr, j, data, S.n, triangle="upper", labels=S.labels)
+
+
+def _bound(limit: Any) -> Any:
+    number = limit.item() if isinstance(limit, np.generic | np.ndarray) and np.ndim(limit) == 0 else limit
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise TypeError(f"limit must be a real number, not {limit!r}")
+    if isinstance(number, float) and math.isnan(number):
+        raise ValueError("limit is nan, and no number is within that")
+    return number
+
+
+def _stored_within(S: Store, bound: Any, largest: bool) -> Any:
+    """Of nonzeros alone, where zero is not within the limit."""
+    coo = S.to_csr().tocoo()
+    near = (coo.data >= bound if largest else coo.data <= bound) & (coo.row != coo.col)
+    counts = np.bincount(coo.row[near], minlength=S.n)
+    indptr = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
+    return _csr(coo.data[near], coo.col[near], indptr, S.n)
+
+
+def _joined(parts: list[Array], dtype: Any) -> Array:
+    return np.concatenate(parts) if parts else np.empty(0, dtype)
+
+
+def _csr(data: Array, indices: Array, indptr: Array, n: int) -> Any:
+    """Of sorted rows, with 32-bit indices where they fit."""
+    from scipy.sparse import csr_array
+
+    index = np.int32 if max(n, data.size) <= INT32_MAX else np.int64
+    matrix = csr_array((data, indices.astype(index), indptr.astype(index)), shape=(n, n))
+    matrix.has_sorted_indices = matrix.has_canonical_format = True
+    return matrix

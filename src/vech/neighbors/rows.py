@@ -1,0 +1,140 @@
+"""The nearest rows of every row of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vech.arrays import check_progress, native, resolve_threads
+from vech.derived.pairs import panels
+from vech.layouts.kind import Kind
+from vech.layouts.layout import Layout
+from vech.moves.runs import Half, runs_of
+from vech.neighbors.arguments import as_count, as_store
+from vech.neighbors.lists import Lists, Nearest, comparable
+from vech.neighbors.zeros import nearest_of_sparse
+from vech.store import Store
+
+
+def nearest(
+    S: Store | ArrayLike,
+    k: int,
+    *,
+    largest: bool = False,
+    threads: int | None = None,
+    progress: Callable[[int, int | None], object] | None = None,
+) -> Nearest:
+    """The k nearest rows of every row: those at the smallest distance, or of the largest similarity.
+
+    Parameters
+    ----------
+    S : store, or full matrix (array, data frame), shape (n, n)
+        Real and symmetric: distances or similarities. The diagonal is not looked at.
+    k : int
+        How many, 0 to n - 1.
+    largest : bool
+        Whether the largest numbers are the nearest, as of similarities.
+    threads : int, optional
+        At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow. The result has
+        the same bits for any number.
+    progress : callable, optional
+        Called with (done, total), rows that have been looked at.
+
+    Returns
+    -------
+    Nearest
+        Named tuple of ``indices``, int64, and ``values`` of the dtype of S, both of shape (n, k), the nearest
+        first. A row is not its own neighbour; of equal numbers the smaller index comes first. NaN is no
+        neighbour: a row with fewer than k numbers ends in index -1 and NaN. Indices are positions:
+        ``S.labels[i]`` is the label of row i.
+
+    Raises
+    ------
+    ValueError
+        For k out of range; for full matrices that are not symmetric.
+    TypeError
+        For complex numbers, dates, and kinds other than symmetric.
+    MemoryError
+        If the lists are larger than memory and swap together.
+
+    See Also
+    --------
+    vech.pairwise.nearest : the same from data, by half the products and without a half.
+    vech.neighbors.graph : these pairs as a sparse store.
+
+    Notes
+    -----
+    Reads a half of float32 or float64 once, in runs: each number is compared with the last ones of two lists,
+    that of its row and that of its column, and few get in. Other stores are read some rows at a time. Memory:
+    the result, once more for each thread, and of other stores a few rows; never n x n numbers.
+
+    Of a `vech.SparseHalf`, pairs that are not stored are at 0, as everywhere: of distances these are the
+    nearest, ties by index, before all that are stored and larger. For a sparse graph of distances, in which
+    a missing pair is far, ``S.to_csr()`` has what is stored. Time and memory then go with the numbers stored
+    and the result.
+
+    Examples
+    --------
+    >>> D = vech.Packed(np.array([4.0, 1, 3, 2, 6, 5]), "condensed")
+    >>> nearest(D, 2)
+    Nearest(indices=array([[2, 3],
+           [2, 0],
+           [0, 1],
+           [0, 2]]), values=array([[1., 3.],
+           [2., 4.],
+           [1., 2.],
+           [3., 5.]]))
+    """
+    S = as_store(S, "nearest")
+    k = as_count(k, S.n)
+    check_progress(progress)
+    if S.describe().triangle is not None:
+        found = nearest_of_sparse(S, k, largest)
+    else:
+        found = _of_numbers(S, k, largest, threads, progress)
+    if progress is not None and (S.n == 0 or S.describe().triangle is not None):
+        progress(S.n, S.n)
+    return found
+
+
+def _of_numbers(
+    S: Store,
+    k: int,
+    largest: bool,
+    threads: int | None,
+    progress: Callable[[int, int | None], object] | None,
+) -> Nearest:
+    """Of a store of all numbers: a half as it lies, others some rows at a time."""
+    dtype = comparable(S.dtype)
+    if dtype is None:
+        return _sorted(S, k, largest, progress)
+    lists = Lists(S.n, k, dtype, largest)
+    workers = resolve_threads(threads, S.nbytes)
+    layout = S.describe().layout
+    if isinstance(layout, Layout) and not layout.scaled and native(S.dtype) == dtype:
+        lists.take(runs_of(Half(S.to_packed(layout).half, layout, Kind.SYMMETRIC)), workers)
+        if progress is not None:
+            progress(S.n, S.n)
+    else:
+        for start, rows in panels(S):
+            stop = start + len(rows)
+            lists.offer(rows[:, :stop].astype(dtype, copy=False), start, 0, workers)
+            if progress is not None:
+                progress(stop, S.n)
+    return lists.found(S.dtype)
+
+
+def _sorted(S: Store, k: int, largest: bool, progress: Callable[[int, int | None], object] | None) -> Nearest:
+    """Of integers that no float holds: rows are sorted."""
+    indices, values = np.empty((S.n, k), np.int64), np.empty((S.n, k), S.dtype)
+    for start, rows in panels(S):
+        stop = start + len(rows)
+        order = np.argsort(~rows if largest else rows, axis=1, kind="stable")
+        others = order[order != np.arange(start, stop)[:, None]].reshape(stop - start, S.n - 1)[:, :k]
+        indices[start:stop] = others
+        values[start:stop] = np.take_along_axis(rows, others, axis=1)
+        if progress is not None:
+            progress(stop, S.n)
+    return Nearest(indices, values)

@@ -1,0 +1,151 @@
+"""The pairs that a matrix says most about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vech.arrays import Array, family, native
+from vech.derived.pairs import each, stored
+from vech.layouts.layout import Layout, as_integer
+from vech.neighbors.arguments import as_store
+from vech.store import Pairs, Store
+
+CHUNK = 2**18  # numbers looked at together
+
+Indices = NDArray[np.int64]
+Locate = Callable[[Indices], tuple[Indices, Indices]]
+
+
+def strongest(S: Store | ArrayLike, k: int, *, absolute: bool = True, largest: bool = True) -> Pairs:
+    """The k pairs of the largest modulus, of the largest number, or of the smallest, the strongest first.
+
+    Parameters
+    ----------
+    S : store, or full matrix (array, data frame), shape (n, n)
+        Real and symmetric. The diagonal is not looked at.
+    k : int
+        How many; all there are, where these are fewer.
+    absolute : bool
+        Whether numbers are compared without their sign, as of correlations.
+    largest : bool
+        False for the smallest first, as of distances.
+
+    Returns
+    -------
+    Pairs
+        Named tuple of arrays ``i, j, value``, i < j, and of the store's ``labels``; ``to_frame()`` makes it a
+        data frame, by labels. Of equal numbers the pair that comes first row after row. NaN is left out,
+        infinities count. Of a store that holds nonzeros alone, those that are stored, as in ``to_pairs()``.
+
+    Raises
+    ------
+    ValueError
+        For a negative k; for full matrices that are not symmetric.
+    TypeError
+        For complex numbers, dates, and kinds other than symmetric.
+
+    See Also
+    --------
+    vech.plot.graph : draws them.
+
+    Notes
+    -----
+    Reads each number once; memory goes with k.
+
+    Examples
+    --------
+    >>> R = vech.Packed(np.array([1.0, 0.1, -0.9, 1.0, 0.3, 1.0]), labels=["a", "b", "c"])
+    >>> strongest(R, 2).to_frame()
+       i  j  value
+    0  a  c   -0.9
+    1  b  c    0.3
+    >>> strongest(R, 1, absolute=False).value, strongest(R, 1, absolute=False, largest=False).value
+    (array([0.3]), array([-0.9]))
+    """
+    S = as_store(S, "strongest")
+    count = as_integer("k", k)
+    if count < 0:
+        raise ValueError(f"k is {count}, and a number of pairs is not negative")
+    return ranked(S, count, absolute=absolute, largest=largest)
+
+
+def ranked(S: Store, k: int, *, absolute: bool, largest: bool, finite: bool = False) -> Pairs:
+    """The same of a store that fits, of finite numbers alone if so wanted."""
+    i, j, value = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, native(S.dtype))
+    cost = _cost(value, absolute, largest)
+    for numbers, locate in _pieces(S) if k else ():
+        costs = _cost(numbers, absolute, largest)
+        possible = np.isfinite(costs) if finite else ~np.isnan(costs)
+        if i.size == k:
+            possible &= costs <= cost[-1]
+        slots = np.flatnonzero(possible)
+        rows, columns = locate(slots)
+        off = rows != columns
+        slots, rows, columns = slots[off], rows[off], columns[off]
+        best = _best(costs[slots], rows, columns, S.n, k)
+        cost = np.concatenate((cost, costs[slots[best]]))
+        i, j = np.concatenate((i, rows[best])), np.concatenate((j, columns[best]))
+        value = np.concatenate((value, numbers[slots[best]]))
+        order = np.lexsort((j, i, cost))[:k]
+        i, j, value, cost = i[order], j[order], value[order], cost[order]
+    return Pairs(i, j, value.astype(S.dtype, copy=False), S.labels)
+
+
+def _best(cost: Array, i: Indices, j: Indices, n: int, k: int) -> Indices:
+    """Which are the k of least cost, the first of equals, in any order."""
+    if cost.size <= k:
+        return np.arange(cost.size)
+    limit = np.partition(cost, k - 1)[k - 1]
+    sure, equal = np.flatnonzero(cost < limit), np.flatnonzero(cost == limit)
+    missing = k - sure.size
+    if missing < equal.size:
+        equal = equal[np.argpartition(i[equal] * n + j[equal], missing - 1)[:missing]]
+    return np.concatenate((sure, equal))
+
+
+def _cost(numbers: Array, absolute: bool, largest: bool) -> Array:
+    """What is small where a number is strong, of every dtype exactly."""
+    if family(numbers.dtype) == "f":
+        numbers = numbers.astype(np.float64 if numbers.dtype.itemsize == 8 else np.float32, copy=False)
+        size = np.abs(numbers) if absolute else numbers
+        return -size if largest else size
+    if absolute:
+        size = np.abs(numbers.astype(np.int64)).view(np.uint64) if numbers.dtype.kind == "i" else numbers
+    else:
+        size = (
+            numbers.astype(np.int64).view(np.uint64) ^ np.uint64(2**63)
+            if numbers.dtype.kind == "i"
+            else numbers
+        )
+    size = size.astype(np.uint64)
+    return ~size if largest else size
+
+
+def _pieces(S: Store) -> Iterator[tuple[Array, Locate]]:
+    """The numbers of all pairs, some at a time, and where the chosen ones of them stand: i <= j."""
+    description = S.describe()
+    layout: Any = description.layout
+    if description.triangle is not None:
+        i, j, numbers = stored(S, diagonal=False)
+        yield numbers, lambda slots: (i[slots], j[slots])
+    elif isinstance(layout, Layout) and not layout.scaled:
+        half = S.to_packed(layout).half
+        for start in range(0, half.size, CHUNK):
+            yield half[start : start + CHUNK], partial(_of_half, layout, S.n, start)
+    else:
+        for row, numbers in enumerate(each(S, diagonal=False)):
+            yield numbers, partial(_of_row, row)
+
+
+def _of_half(layout: Layout, n: int, start: int, slots: Indices) -> tuple[Indices, Indices]:
+    i, j = layout.pair(start + slots, n)
+    return np.minimum(i, j), np.maximum(i, j)
+
+
+def _of_row(row: int, slots: Indices) -> tuple[Indices, Indices]:
+    return np.full(slots.size, row), row + 1 + slots

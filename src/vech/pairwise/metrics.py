@@ -1,0 +1,386 @@
+"""The metrics of `distances`: one table, and what makes blocks of distances of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vech.arrays import Array, Dtype, family
+from vech.frames import as_sparse, is_sparse
+from vech.moves.packing import pack
+from vech.pairwise import products
+from vech.pairwise.points import (
+    DOUBLE,
+    SINGLE,
+    Rows,
+    check_finite,
+    exponents,
+    is_mild,
+    numbers_for,
+    opened,
+    variances,
+    weights_of,
+)
+from vech.pairwise.tiles import Bits, Block, Function, Kernel, Sphere, rounded
+
+MILD = (2.0**-450, 2.0**500)  # numbers whose differences have squares in the range of double
+QUOTIENTS = (2.0**-200, 2.0**200)  # of which four, and their product, stay in it
+
+
+class Parameters(NamedTuple):
+    """What a metric may be told beside X."""
+
+    p: float = 2.0
+    V: Any = None
+    VI: Any = None
+    w: Any = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric: how its blocks are made, other names for it, and what it takes."""
+
+    name: str
+    make: Callable[[Rows, Parameters], Block]
+    aliases: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    truth: bool = False  # X is read as true where it is not zero
+    missing: bool = False
+    sparse: bool = False
+    frames: bool = False  # reads X as it is
+
+
+# ---------------------------------------------------------------- metrics by kernels
+
+
+def by_kernel(name: str) -> Callable[[Rows, Parameters], Block]:
+    """A metric whose kernel takes X and weights as they are."""
+
+    def make(rows: Rows, parameters: Parameters) -> Block:
+        rows, w = weights_of(rows, parameters.w)
+        return Kernel(rows.numbers(), name, rows.dtype, w, missing=rows.missing)
+
+    return make
+
+
+def of_truth(name: str) -> Callable[[Rows, Parameters], Block]:
+    """A formula of counts; with weights they are sums."""
+
+    def make(rows: Rows, parameters: Parameters) -> Block:
+        if parameters.w is None:
+            return Bits.of(rows.X, name, rows.dtype)
+        rows, w = weights_of(rows, parameters.w)
+        return Kernel(rows.numbers(), name, rows.dtype, w)
+
+    return make
+
+
+def hamming(rows: Rows, parameters: Parameters) -> Block:
+    """Of truth values by counts, of numbers by their kernel."""
+    truth = rows.X.dtype == bool and parameters.w is None
+    return (of_truth("hamming_of_bits") if truth else by_kernel("hamming"))(rows, parameters)
+
+
+def chebyshev(rows: Rows, parameters: Parameters) -> Block:
+    """Weights only say which columns count."""
+    rows, _ = weights_of(rows, parameters.w)
+    return Kernel(rows.numbers(), "chebyshev", rows.dtype, missing=rows.missing)
+
+
+def canberra(rows: Rows, parameters: Parameters) -> Block:
+    """Quotients are put together where they stay in range."""
+    rows, w = weights_of(rows, parameters.w)
+    name = "canberra" if is_mild(rows, w, *QUOTIENTS) else "canberra_wide"
+    return Kernel(rows.numbers(), name, rows.dtype, w, missing=rows.missing)
+
+
+def braycurtis(rows: Rows, parameters: Parameters) -> Block:
+    """Sums must stay in range: the metric does not see a common factor."""
+    rows, w = weights_of(rows, parameters.w)
+    X = rows.numbers()
+    if not is_mild(rows, w, 0.0, 2.0**900):
+        X, w = np.ldexp(X, -100), None if w is None else w / w.max(initial=0)
+    return Kernel(X, "braycurtis", rows.dtype, w, missing=rows.missing)
+
+
+def euclidean(rows: Rows, parameters: Parameters) -> Block:
+    """By products; by the kernel where columns have weights or are missing."""
+    rows, w = weights_of(rows, parameters.w)
+    return powers(rows, w, 2.0)
+
+
+def sqeuclidean(rows: Rows, parameters: Parameters) -> Block:
+    """The squares of `euclidean`."""
+    if parameters.w is None and not rows.missing:
+        return rounded(products.euclidean(rows.numbers(), squared=True), rows.dtype)
+    return by_kernel("sqeuclidean")(rows, parameters)
+
+
+def powers(rows: Rows, w: Array | None, p: float) -> Block:
+    """(sum of w |x - y|^p)^(1/p) by the kernel that the range of numbers and p ask for."""
+    if p == 2 and w is None and not rows.missing:
+        return rounded(products.euclidean(rows.numbers()), rows.dtype)
+    if p == 2 and is_mild(rows, w, *MILD):
+        return Kernel(rows.numbers(), "euclidean", rows.dtype, w, missing=rows.missing)
+    largest = 1.0 if w is None or not w.size else float(w.max())
+    w = None if w is None else w / largest
+    name = "euclidean_wide" if p == 2 else "minkowski"
+    return Kernel(rows.numbers(), name, rows.dtype, w, p=p, factor=largest ** (1 / p), missing=rows.missing)
+
+
+def minkowski(rows: Rows, parameters: Parameters) -> Block:
+    """By p: the sum of differences at 1, the largest at infinity."""
+    p = parameters.p
+    if p == 1:
+        return by_kernel("cityblock")(rows, parameters)
+    if p == np.inf:
+        return chebyshev(rows, parameters)
+    rows, w = weights_of(rows, parameters.w)
+    return powers(rows, w, p)
+
+
+def seuclidean(rows: Rows, parameters: Parameters) -> Block:
+    """Euclidean with weights 1 / V, the variances of columns."""
+    X = rows.numbers()
+    mild = is_mild(rows, None, *MILD)
+    if parameters.V is None and not mild:
+        X = np.ldexp(X.astype(DOUBLE), -exponents(X))
+    V = variances(X) if parameters.V is None else numbers_for("V", parameters.V, (X.shape[1],))
+    if not (V > 0).all():
+        at = int(np.argmin(V > 0))
+        raise ValueError(f"V[{at}], the variance of column {at}, is {V[at]:g}: leave that column out of X")
+    if not mild:
+        scale = np.frexp(V)[1] // 2
+        X, V = np.ldexp(X.astype(DOUBLE), -scale), np.ldexp(V, -2 * scale)
+    return powers(rows._replace(X=X), 1 / V, 2.0)
+
+
+def mahalanobis(rows: Rows, parameters: Parameters) -> Block:
+    """Euclidean of (X - mean) L, where L L^T = VI."""
+    X = rows.numbers().astype(DOUBLE)
+    n, m = X.shape
+    scale = exponents(X)
+    X = np.ldexp(X, -scale)
+    X -= X.mean(axis=0) if n else 0.0
+    if parameters.VI is None:
+        X = whitened(X)
+    else:
+        VI = numbers_for("VI", parameters.VI, (m, m))
+        X = X @ half_of(VI, np.ldexp(1.0, scale))
+    return powers(rows._replace(X=X), None, 2.0)
+
+
+def whitened(X: Array) -> Array:
+    """Rows about their mean, in units of their own covariance."""
+    from scipy.linalg import LinAlgError, cholesky, solve_triangular
+
+    n, m = X.shape
+    if n <= m and n > 1:
+        raise ValueError(
+            f"X has {n} rows and {m} columns, so their covariance is singular: pass VI=, or {m + 1} rows"
+        )
+    if n < 2 or not m:
+        return X
+    spread = np.sqrt(np.einsum("ij,ij->j", X, X) / (n - 1))
+    X = X / np.where(spread > 0, spread, 1)
+    try:
+        factor = cholesky(X.T @ X / (n - 1), lower=True)
+        singular = bool(np.diag(factor).min() ** 2 < m * np.finfo(DOUBLE).eps)
+    except LinAlgError:
+        singular = True
+    if singular:
+        raise ValueError(
+            "the covariance of the columns of X is singular, as some depend on others: leave these out, or "
+            "pass VI="
+        )
+    return np.ascontiguousarray(solve_triangular(factor, X.T, lower=True).T)
+
+
+def half_of(VI: Array, scale: Array) -> Array:
+    """L with L L^T = D VI D of diagonal D; ValueError unless it is symmetric and positive semidefinite."""
+    try:
+        pack(VI)
+    except ValueError as reason:
+        raise ValueError(f"VI is not symmetric: {reason}") from None
+    values, vectors = np.linalg.eigh((VI + VI.T) / 2 * scale * scale[:, None])
+    least, most = values.min(initial=0), np.abs(values).max(initial=0)
+    if least < -len(VI) * np.finfo(DOUBLE).eps * most:
+        raise ValueError(f"VI has the eigenvalue {least:g}: it must be positive semidefinite")
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
+
+
+def cosine(rows: Rows, parameters: Parameters) -> Block:
+    """By products, of rows times the roots of weights; by the kernel where columns are missing."""
+    rows, w = weights_of(rows, parameters.w)
+    if rows.missing:
+        return angle("cosine", rows, w)
+    X = rows.numbers() if w is None else rows.numbers() * np.sqrt(w)
+    return rounded(products.cosine(X), rows.dtype)
+
+
+def correlation(rows: Rows, parameters: Parameters) -> Block:
+    """The same without the mean of each row."""
+    rows, w = weights_of(rows, parameters.w)
+    if rows.missing:
+        return angle("correlation", rows, w)
+    X = rows.numbers()
+    if w is None:
+        return rounded(products.correlation(X), rows.dtype)
+    X = np.ldexp(X.astype(DOUBLE), -exponents(X.T)[:, None] - 1)
+    for _ in range(2):  # of constant rows nothing is left, and of others no part of the mean
+        X -= X[:, :1]
+        X -= (X @ (w / w.sum()))[:, None]
+    return rounded(products.cosine(X * np.sqrt(w)), rows.dtype)
+
+
+def angle(name: str, rows: Rows, w: Array | None) -> Block:
+    """By the kernel, of rows of ordinary size: a factor of a row does not change its direction."""
+    X = rows.numbers()
+    if not is_mild(rows, None, *MILD):
+        X = np.ldexp(X, -exponents(X.T)[:, None])
+    return Kernel(X, name, rows.dtype, None if w is None else w / w.max(initial=0), missing=rows.missing)
+
+
+def jensenshannon(rows: Rows, parameters: Parameters) -> Block:
+    """Rows are distributions once they are divided by their sums."""
+    X = rows.numbers().astype(DOUBLE)
+    if (X < 0).any():
+        i, j = np.argwhere(X < 0)[0]
+        raise ValueError(
+            f"X holds {X[i, j]:g} in row {i}, column {j}: metric 'jensenshannon' takes rows of probabilities "
+            f"or counts, none negative"
+        )
+    X = np.ldexp(X, -exponents(X.T)[:, None])
+    with np.errstate(invalid="ignore"):
+        X /= X.sum(axis=1, keepdims=True)  # of zeros nothing is known: NaN
+    return Kernel(X, "jensenshannon", rows.dtype)
+
+
+def haversine(rows: Rows, parameters: Parameters) -> Block:
+    """Two columns: latitude and longitude."""
+    if rows.X.shape[1] != 2:
+        raise ValueError(
+            f"X has {rows.X.shape[1]} columns, and metric 'haversine' takes two: latitude and longitude, in "
+            f"radians"
+        )
+    return Sphere(rows.numbers().astype(DOUBLE, copy=False), rows.dtype)
+
+
+TABLE = (
+    Metric("euclidean", euclidean, ("euclid", "eu", "e", "l2"), ("w",), missing=True, sparse=True),
+    Metric("sqeuclidean", sqeuclidean, ("sqe", "sqeuclid"), ("w",), missing=True, sparse=True),
+    Metric("seuclidean", seuclidean, ("se", "s"), ("V",), missing=True),
+    Metric("mahalanobis", mahalanobis, ("mahal", "mah"), ("VI",)),
+    Metric("minkowski", minkowski, ("mi", "m", "pnorm"), ("p", "w"), missing=True),
+    Metric(
+        "cityblock",
+        by_kernel("cityblock"),
+        ("cblock", "cb", "c", "manhattan", "l1"),
+        ("w",),
+        missing=True,
+        sparse=True,
+    ),
+    Metric("chebyshev", chebyshev, ("chebychev", "cheby", "cheb", "ch"), ("w",), missing=True),
+    Metric("canberra", canberra, (), ("w",), missing=True),
+    Metric("braycurtis", braycurtis, (), ("w",), missing=True),
+    Metric("cosine", cosine, ("cos",), ("w",), missing=True, sparse=True),
+    Metric("correlation", correlation, ("co",), ("w",), missing=True),
+    Metric("jensenshannon", jensenshannon, ("js",)),
+    Metric("hamming", hamming, ("matching", "hamm", "ha", "h"), ("w",), missing=True),
+    Metric("jaccard", of_truth("jaccard"), ("jacc", "ja", "j"), ("w",), truth=True, sparse=True),
+    Metric("dice", of_truth("dice"), (), ("w",), truth=True),
+    Metric("rogerstanimoto", of_truth("rogerstanimoto"), (), ("w",), truth=True),
+    Metric("russellrao", of_truth("russellrao"), (), ("w",), truth=True),
+    Metric("sokalsneath", of_truth("sokalsneath"), (), ("w",), truth=True),
+    Metric("yule", of_truth("yule"), (), ("w",), truth=True),
+    Metric("haversine", haversine),
+)
+METRICS = {metric.name: metric for metric in TABLE}
+NAMES = {name: metric for metric in TABLE for name in (metric.name, *metric.aliases)}
+
+
+# ---------------------------------------------------------------- the door
+
+
+def block_of(
+    X: Any,
+    metric: Any = "euclidean",
+    *,
+    p: float = 2.0,
+    V: Any = None,
+    VI: Any = None,
+    w: Any = None,
+    missing: str = "raise",
+    dtype: Any = None,
+) -> Block:
+    """What computes blocks of the distances between rows of X, which are judged here."""
+    parameters = Parameters(p, V, VI, w)
+    if missing not in ("raise", "pairwise"):
+        raise ValueError(f"missing must be 'raise' or 'pairwise', not {missing!r}")
+    wanted = wanted_dtype(dtype)
+    if callable(metric):
+        check_parameters("a function as metric", (), parameters)
+        if missing == "pairwise":
+            raise ValueError(f"missing='pairwise' is for {naming('missing')}: fill X first")
+        array = opened(X)
+        check_finite(array, X, allowed=False)
+        return Function(array, metric, wanted or DOUBLE)
+    one = named(metric)
+    check_parameters(f"metric {one.name!r}", one.takes, parameters)
+    if missing == "pairwise" and not one.missing:
+        raise ValueError(
+            f"missing='pairwise' is for {naming('missing')}, not for metric {one.name!r}: fill X first"
+        )
+    if is_sparse(X := as_sparse(X, "X", square=False)):
+        raise TypeError(
+            f"X is sparse, and metric {one.name!r} takes arrays: pass X.toarray(); {naming('sparse')} take it"
+        )
+    array = opened(X)
+    missing_some = check_finite(array, X, allowed=missing == "pairwise")
+    result = wanted or (SINGLE if family(array.dtype) == "f" and array.dtype.itemsize <= 4 else DOUBLE)
+    if one.truth:
+        array = array != 0
+    elif array.dtype != bool:
+        array = array.astype(SINGLE if result == SINGLE and array.dtype.itemsize <= 4 else DOUBLE, copy=False)
+    return one.make(Rows(np.ascontiguousarray(array), result, missing_some), parameters)
+
+
+def named(metric: Any) -> Metric:
+    """The metric of this name, which may be one of SciPy's short ones; its case does not matter."""
+    if not isinstance(metric, str):
+        raise TypeError(f"metric must be a name or a function of two rows, not {metric!r}")
+    if (found := NAMES.get(metric.lower())) is None:
+        near = get_close_matches(metric.lower(), NAMES, 3) or list(METRICS)
+        raise ValueError(f"there is no metric {metric!r}; there are {', '.join(map(repr, near))}")
+    return found
+
+
+def naming(what: str) -> str:
+    """The metrics of which a field of `Metric` is true, or that take this parameter."""
+    metrics = [one.name for one in TABLE if what in one.takes or getattr(one, what, False)]
+    return ", ".join(map(repr, metrics[:-1])) + (" and " if metrics[:-1] else "") + repr(metrics[-1])
+
+
+def check_parameters(who: str, takes: tuple[str, ...], given: Parameters) -> None:
+    """TypeError for a parameter that the metric has no use for, ValueError for a p that is none."""
+    for name, value in given._asdict().items():
+        untouched = value is None or (name == "p" and isinstance(value, int | float) and value == 2)
+        if name not in takes and not untouched:
+            raise TypeError(f"{who} takes no {name}: {naming(name)} {'do' if name == 'w' else 'does'}")
+    if isinstance(given.p, bool) or not isinstance(given.p, int | float | np.number) or not given.p > 0:
+        raise ValueError(f"p must be a positive number, not {given.p!r}")
+
+
+def wanted_dtype(dtype: Any) -> Dtype | None:
+    """float32 or float64."""
+    if dtype is None:
+        return None
+    found = np.dtype(dtype)
+    for fits in (SINGLE, DOUBLE):
+        if found == fits:
+            return fits
+    raise TypeError(f"dtype must be float32 or float64, not {found}: distances are made in these")

@@ -1,0 +1,158 @@
+"""The door for rows that are points: what X may be, which numbers it holds, and weights of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vech.arrays import Array, Dtype, as_array, family
+from vech.frames import is_frame, labels_of
+
+NUMBERS = 2**20  # of X that are looked at at a time
+SINGLE = np.dtype(np.float32)
+DOUBLE = np.dtype(np.float64)
+
+
+class Rows(NamedTuple):
+    """X behind the door: finite numbers, or NaN where it is to be left out, and the dtype of distances."""
+
+    X: Array  # float32, float64 or bool; without gaps
+    dtype: Dtype
+    missing: bool
+
+    def numbers(self) -> Array:
+        """X as floats."""
+        return self.X if self.X.dtype != bool else self.X.astype(DOUBLE)
+
+
+def opened(X: Any) -> Array:
+    """X as a matrix of real numbers."""
+    try:
+        array = as_array(X, "X", floats=True)
+    except TypeError as reason:
+        if is_frame(X):
+            raise TypeError(f"{reason}; metric='gower' compares columns of text too") from None
+        raise
+    if array.ndim != 2:
+        raise ValueError(
+            f"X has shape {array.shape}: it must be a matrix, (rows, columns), whose rows are compared"
+        )
+    kind = family(array.dtype)
+    if kind == "c":
+        raise TypeError(
+            f"X holds {array.dtype}, and distances are of real numbers: X.view(float) has both parts"
+        )
+    if kind in "mM":
+        raise TypeError(
+            f"X holds {array.dtype}, and dates and times have no distances: astype(np.int64) first"
+        )
+    return array
+
+
+def check_finite(array: Array, X: Any, *, allowed: bool) -> bool:
+    """Whether NaN is in it, where that is allowed; ValueError for NaN elsewhere, and for infinity."""
+    if family(array.dtype) != "f":
+        return False
+    some = False
+    for start, piece in pieces(array):
+        numbers = np.asarray(piece, SINGLE) if piece.dtype.itemsize < 4 else piece
+        odd = ~np.isfinite(numbers)
+        if not odd.any():
+            continue
+        some = True
+        if allowed:
+            odd &= ~np.isnan(numbers)
+            if not odd.any():
+                continue
+        i, j = map(int, np.argwhere(odd)[0])
+        number = float(numbers[i, j])
+        way = "fill it, or leave the row out"
+        if np.isnan(number):
+            way = "fill it, or pass missing='pairwise'"
+        raise ValueError(f"X holds {number} in {place(X, start + i, j)}: {way}")
+    return some
+
+
+def place(X: Any, row: int, column: int) -> str:
+    """A row and a column in words, with their labels."""
+    words = []
+    for axis, (name, at) in enumerate((("row", row), ("column", column))):
+        labels = labels_of(X, axis)
+        label = "" if labels is None or labels[at] == at else f" ({labels[at]!r})"
+        words.append(f"{name} {at}{label}")
+    return ", ".join(words)
+
+
+def pieces(X: Array) -> Iterator[tuple[int, Array]]:
+    """(first row, rows), some at a time."""
+    height = max(1, NUMBERS // max(1, X.shape[1]))
+    for start in range(0, len(X), height):
+        yield start, X[start : start + height]
+
+
+def within(X: Array, least: float, most: float) -> bool:
+    """Whether every number is zero or of a size between these."""
+    for _, piece in pieces(X):
+        size = np.abs(piece)
+        inside = (size <= most) & ((size >= least) | (size == 0))
+        if not (inside | np.isnan(size)).all():
+            return False
+    return True
+
+
+def is_mild(rows: Rows, w: Array | None, least: float, most: float) -> bool:
+    """Whether kernels need not look out for what leaves the range of double; float32 cannot."""
+    if w is not None and not within(w[None], 2.0**-100, 2.0**100):
+        return False
+    return rows.X.dtype in (SINGLE, bool) or within(rows.X, least, most)
+
+
+def weights_of(rows: Rows, w: Any) -> tuple[Rows, Array | None]:
+    """The weights, and the columns that have one."""
+    if w is None:
+        return rows, None
+    w = numbers_for("w", w, (rows.X.shape[1],))
+    if (w < 0).any():
+        at = int(np.argmax(w < 0))
+        raise ValueError(f"w[{at}] is {w[at]:g}: weights are zero or positive")
+    if not w.all():
+        rows = rows._replace(X=np.ascontiguousarray(rows.X[:, w > 0]))
+        w = w[w > 0]
+    return rows, w
+
+
+def numbers_for(name: str, value: Any, shape: tuple[int, ...]) -> Array:
+    """An argument of finite real numbers, in double."""
+    array = as_array(value, name)
+    if family(array.dtype) not in "biuf":
+        raise TypeError(f"{name} holds {array.dtype}: real numbers are needed")
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, and X has {shape[0]} columns: {shape} fits")
+    array = np.ascontiguousarray(array, DOUBLE)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds nan or an infinity: finite numbers are needed")
+    return array
+
+
+def exponents(X: Array) -> Array:
+    """Of the power of two above each column."""
+    largest = np.zeros(X.shape[1])
+    for _, piece in pieces(X):
+        largest = np.fmax(largest, np.nanmax(np.abs(piece), axis=0, initial=0))
+    return np.frexp(largest)[1]
+
+
+def variances(X: Array) -> Array:
+    """Of columns, with n - 1 below and without what is NaN; 1 where there is no pair to tell apart."""
+    if len(X) < 2:
+        return np.ones(X.shape[1])
+    count, total, squares = np.zeros((3, X.shape[1]))
+    for _, piece in pieces(X):
+        count += (~np.isnan(piece)).sum(axis=0)
+        total += np.nansum(piece, axis=0, dtype=DOUBLE)
+    mean = total / np.maximum(count, 1)
+    for _, piece in pieces(X):
+        squares += np.nansum((piece - mean) ** 2, axis=0)
+    return squares / np.maximum(count - 1, 1)

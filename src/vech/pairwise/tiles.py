@@ -1,0 +1,203 @@
+"""Blocks of distances: what `make` asks for, by a kernel, by NumPy or by a function of two rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from vech import _core
+from vech.arrays import Array, Dtype, resolve_threads
+
+
+class Block(Protocol):
+    """Distances between rows and rows, each with each."""
+
+    @property
+    def n(self) -> int:
+        """How many rows there are."""
+
+    @property
+    def dtype(self) -> Dtype:
+        """Of the distances."""
+
+    def __call__(self, rows: slice, columns: slice) -> Array:
+        """Those of some rows and some others, shape (k, m); zero where both are the same row."""
+
+
+def span(rows: slice, n: int) -> range:
+    """The rows of a slice."""
+    return range(*rows.indices(n))
+
+
+def settled(block: Array, rows: range, columns: range) -> Array:
+    """The block, with zero where a row meets itself."""
+    same = np.arange(max(rows.start, columns.start), min(rows.stop, columns.stop))
+    block[same - rows.start, same - columns.start] = 0
+    return block
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Blocks by the kernel of a metric: `X` are floats, of which `dtype` need not be that of the result."""
+
+    X: Array
+    metric: str
+    dtype: Dtype
+    weights: Array | None = None
+    p: float = 2.0
+    factor: float = 1.0
+    missing: bool = False
+    threads: int | None = None
+
+    @property
+    def n(self) -> int:
+        """How many rows there are."""
+        return len(self.X)
+
+    def __call__(self, rows: slice, columns: slice) -> Array:
+        """Distances in the dtype of the result."""
+        here, there = span(rows, self.n), span(columns, self.n)
+        block = np.empty((len(here), len(there)), self.dtype)
+        threads = resolve_threads(self.threads, block.nbytes * self.X.shape[1])
+        _core.distances(
+            self.metric, self.X[rows], self.X[columns], block, self.weights, self.p, self.factor,
+            self.missing, threads,
+        )  # fmt: skip
+        return settled(block, here, there)
+
+
+@dataclass(frozen=True)
+class Bits:
+    """Blocks of a formula of counts, of rows of bits in words of 64."""
+
+    words: Array
+    features: int
+    metric: str
+    dtype: Dtype
+    threads: int | None = None
+
+    @classmethod
+    def of(cls, X: Array, metric: str, dtype: Dtype) -> Bits:
+        """Of truth values."""
+        n, features = X.shape
+        packed = np.zeros((n, -(-features // 64) * 8), np.uint8)
+        packed[:, : -(-features // 8)] = np.packbits(X, axis=1, bitorder="little")
+        return cls(packed.view(np.uint64), features, metric, dtype)
+
+    @property
+    def n(self) -> int:
+        """How many rows there are."""
+        return len(self.words)
+
+    def __call__(self, rows: slice, columns: slice) -> Array:
+        """Distances in the dtype of the result."""
+        here, there = span(rows, self.n), span(columns, self.n)
+        block = np.empty((len(here), len(there)), self.dtype)
+        threads = resolve_threads(self.threads, block.nbytes)
+        args = self.words[rows], self.words[columns], self.features, block, threads
+        _core.dissimilarities(self.metric, *args)
+        return settled(block, here, there)
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """Blocks of another dtype, rounded."""
+
+    block: Block
+    dtype: Dtype
+
+    @property
+    def n(self) -> int:
+        """How many rows there are."""
+        return self.block.n
+
+    def __call__(self, rows: slice, columns: slice) -> Array:
+        """Distances in the dtype of the result."""
+        with np.errstate(over="ignore"):
+            return self.block(rows, columns).astype(self.dtype)
+
+
+def rounded(block: Block, dtype: Dtype) -> Block:
+    """The block in this dtype."""
+    return block if block.dtype == dtype else Rounded(block, dtype)
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """Blocks of angles between points of latitude and longitude, in radians.
+
+    h = sin^2(dphi / 2) + cos(phi) cos(phi') sin^2(dlambda / 2), and what is left to 1 by a sum of squares, so
+    that neither near points nor opposite ones lose digits.
+    """
+
+    X: Array  # float64
+    dtype: Dtype
+
+    @property
+    def n(self) -> int:
+        """How many points there are."""
+        return len(self.X)
+
+    def __call__(self, rows: slice, columns: slice) -> Array:
+        """Angles in the dtype of the result."""
+        a, b = self.X[rows, None] / 2, self.X[None, columns] / 2
+        apart, across = np.moveaxis(np.sin(a - b) ** 2, -1, 0)
+        both = np.cos(2 * a[..., 0]) * np.cos(2 * b[..., 0])
+        near = apart + both * across
+        far = (1 - apart) * (1 - across) + np.sin(a[..., 0] + b[..., 0]) ** 2 * across
+        angles = 2 * np.arctan2(np.sqrt(near), np.sqrt(far))
+        return settled(angles.astype(self.dtype, copy=False), span(rows, self.n), span(columns, self.n))
+
+
+@dataclass(frozen=True)
+class Function:
+    """Blocks by a function of two rows, the one that comes first in X first."""
+
+    X: Array
+    function: Callable[[Array, Array], float]
+    dtype: Dtype
+
+    @property
+    def n(self) -> int:
+        """How many rows there are."""
+        return len(self.X)
+
+    def __call__(self, rows: slice, columns: slice) -> Array:
+        """One call a pair; pairs of which both orders are wanted are computed once."""
+        here, there = span(rows, self.n), span(columns, self.n)
+        block = np.zeros((len(here), len(there)), self.dtype)
+        known = set(here) & set(there)
+        for a, i in enumerate(here):
+            for b, j in enumerate(there):
+                if i < j or (i > j and not (i in known and j in known)):
+                    block[a, b] = self._distance(min(i, j), max(i, j))
+        for i in known:
+            for j in known:
+                if i > j:
+                    block[i - here.start, j - there.start] = block[j - here.start, i - there.start]
+        return block
+
+    def _distance(self, i: int, j: int) -> float:
+        found = self.function(self.X[i], self.X[j])
+        try:
+            return float(found)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"metric gave {found!r} of rows {i} and {j}: a distance is one real number"
+            ) from None
+
+
+def arrays_of(block: Any) -> dict[str, Array]:
+    """What a block holds, by its names: all that its distances depend on beside parameters."""
+    if isinstance(block, Rounded):
+        return arrays_of(block.block)
+    held = {field.name: getattr(block, field.name) for field in fields(block)}
+    return {name: value for name, value in held.items() if isinstance(value, np.ndarray)}
+
+
+def with_threads(block: Block, threads: int | None) -> Block:
+    """The same block, by so many threads."""
+    return replace(block, threads=threads) if isinstance(block, Kernel | Bits) else block
