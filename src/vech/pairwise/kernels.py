@@ -380,10 +380,9 @@ def kernel(
     scikit-learn's ``Matern(length_scale, nu)`` with gamma = 1 / (2 length_scale^2), so that "matern" tends to
     "rbf" of the same gamma as nu grows.
 
-    Time n^2 m / 2 products, by BLAS but for "laplacian" and both chi2, which have kernels of their own. Distances
-    are exact where rows are near each other (docs/pairwise.md), so the diagonal of what falls with distance
-    is exactly 1. Memory: the half, tiles of 480 x 480, and X once more where it is no array of floats side by
-    side.
+    Time n^2 m / 2 products, by BLAS but for "laplacian" and both chi2. Distances keep their digits where rows
+    are near each other (docs/pairwise.md), so the diagonal of what falls with distance is exactly 1. Memory:
+    the half, tiles of 480 x 480, and X once more where it is no array of floats side by side.
 
     Examples
     --------
