@@ -32,6 +32,7 @@ def main() -> None:
         bench_small,
         bench_sparse,
         bench_tables,
+        bench_to_disk,
         report,
     )
 
@@ -52,6 +53,7 @@ def main() -> None:
         bench_gerber,
         bench_tables,
         bench_clusters,
+        bench_to_disk,
     )
     rows = [row for module in modules for row in module.ROWS]
     if arguments.words:

@@ -5,7 +5,7 @@ NumPy, SciPy and scikit-learn: 20 000 in all. Each is a row of TF-IDF, then 100 
 (latent semantic analysis). `vech.pairwise.distances` makes the half of all cosine distances,
 `vech.neighbors.graph` the graph of nearest neighbours, `vech.cluster.hdbscan` the groups.
 
-Run: ``python examples/sentence_clusters.py`` for the first 2000, ``... 20000`` for all: a half of 0.8 GB.
+Run: ``python examples/sentence_clusters.py`` for the first 2000, ``... 20000`` for all: a half of 1.6 GB.
 """
 
 import importlib
@@ -97,11 +97,13 @@ def main(count=2000):
     print(f"the graph of mutual neighbours: {np.bincount(parts).max()} sentences in its largest part")
     print(f"mean silhouette within groups: {silhouette(D, labels):.2f}\n")
 
+    print("sentences, how strongly they belong, their words, the strongest of them")
     for group in np.argsort(-sizes, kind="stable")[:SHOWN]:
         members = np.flatnonzero(labels == group)
         telling = np.asarray(X[members].mean(axis=0)).ravel().argsort()[::-1][:3]
         central = members[strength[members].argmax()]
-        print(f"{members.size:>4}  {', '.join(words[telling])}: {found[central][:70]}")
+        mean = strength[members].mean()
+        print(f"{members.size:>4}  {mean:.2f}  {', '.join(words[telling])}: {found[central][:70]}")
 
 
 def silhouette(D, labels):

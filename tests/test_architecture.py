@@ -35,7 +35,7 @@ LAYERS = (
     ("arrays", "operators"),
     ("frames", "tensors"),
     ("store", "_core"),
-    ("elsewhere",),
+    ("elsewhere", "workers"),
     ("labels",),
 )
 # within a folder, top to bottom; above them all is its __init__
@@ -87,12 +87,14 @@ INSIDE = {
     ),
     "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
     "pairwise": (
-        ("blocks", "distances", "kernels", "similarities"),
+        ("blocks", "distances", "kernels", "mantel", "similarities"),
         ("metrics",),
+        ("gower",),
         ("sparse_rows", "dense_rows", "sparse_distances", "tiles"),
-        ("points", "products", "rows"),
+        ("mixed", "points", "products", "rows"),
     ),
     "cluster": (("density", "linkage", "medoids", "silhouette", "trees"), ("arguments", "extraction")),
+    "embedding": (("scaling", "spectral"), ("principal",), ("checks", "coordinates", "tiles")),
     "counts": (("codes",),),
     "linalg": (
         ("spectral",),
@@ -145,6 +147,7 @@ INSIDE = {
 # the arrows up, each inside a function: what is exported, solved or framed there is asked for here
 UP = {
     ("packed.packed", "vech.adapters.pandas"),
+    ("embedding.coordinates", "vech.adapters.pandas"),
     ("packed.packed", "vech.sparse.pack"),
     ("sparse.conversions", "vech.adapters.pandas"),
     ("sparse.__init__", "vech.images"),
@@ -533,5 +536,6 @@ def test_only_bind_includes_nanobind():
 
 def test_files_of_tests_have_names_of_their_own():
     """Pytest takes each for a module of that name, whichever folder it is in."""
-    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    names = [path.name for path in (ROOT / "tests").rglob("*.py")]
+    names = [name for name in names if name not in ("conftest.py", "__init__.py")]
     assert sorted(names) == sorted(set(names))

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
+import sklearn.cluster
 import sklearn.covariance
+import sklearn.metrics
 from scipy.linalg import lapack
 from scipy.spatial.distance import squareform
 
@@ -38,6 +40,7 @@ NAMES = {
     "frame": (FRAME := pandas.DataFrame(DATA, columns=list("abcd"))),
     "holed": FRAME.mask(RNG.random(FRAME.shape) < 0.3).assign(e=[1.0, *19 * [np.nan]]),
     "skc": sklearn.covariance,
+    "skl": sklearn,
 }
 
 
@@ -83,9 +86,10 @@ def test_a_call_gives_what_numpy_or_scipy_gives(theirs, ours):
 
 
 @pytest.mark.parametrize(
-    ("theirs", "ours"), [row[1:] for row in ROWS if row[0] == "pandas" or "skc." in row[1]]
+    ("theirs", "ours"),
+    [row[1:] for row in ROWS if row[0] == "pandas" or "skc." in row[1] or "skl." in row[1]],
 )
-def test_a_covariance_is_that_of_pandas_or_scikit_learn(theirs, ours):
+def test_a_result_is_that_of_pandas_or_scikit_learn(theirs, ours):
     np.testing.assert_allclose(eval(ours, NAMES), eval(theirs, NAMES), rtol=1e-9, atol=1e-15)
 
 

@@ -47,6 +47,7 @@ FACES = (
     "vech.adapters.sklearn",
     "vech.cluster",
     "vech.covariance",
+    "vech.embedding",
     "vech.io",
     "vech.linalg",
     "vech.neighbors",
@@ -157,7 +158,7 @@ SOLVERS = ("cond", "eigsh", "lobpcg", "nearest_correlation", "nearest_psd", "shr
 
 def has_cost(name):
     """Notes: time or memory, of what computes from data or a store."""
-    computes = re.fullmatch(r"vech\.(linalg|covariance|pairwise)\.\w+", name)
+    computes = re.fullmatch(r"vech\.(linalg|covariance|embedding|pairwise)\.\w+", name)
     return not computes or COST.search(sections(name).get("Notes", ""))
 
 

@@ -39,7 +39,8 @@ class Rows(vech.Store):
         return self.expand().diagonal().copy()
 
     def block(self, rows, cols, out=None, *, threads=None):
-        taken = self._full[rows][..., cols].reshape(np.size(rows), -1)
+        i, j = (np.atleast_1d(np.arange(self.n)[axis]) for axis in (rows, cols))
+        taken = self._full[np.ix_(i, j)]
         return taken if out is None else np.copyto(out, taken) or out
 
     def to_packed(self, layout="vech", *, threads=None):

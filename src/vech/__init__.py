@@ -19,7 +19,7 @@ from vech.sparse.pack import from_sparse
 from vech.store import Store
 
 if TYPE_CHECKING:
-    from vech import cluster, covariance, images, io, linalg, neighbors, pairwise, plot
+    from vech import cluster, covariance, embedding, images, io, linalg, neighbors, pairwise, plot
     from vech.io import read, write
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "cluster",
     "convert",
     "covariance",
+    "embedding",
     "expand",
     "from_sparse",
     "identify",
@@ -83,7 +84,7 @@ def targets() -> Targets:
 
 
 # What is loaded when it is first asked for: `import vech` stays quick.
-_LATER = ("cluster", "covariance", "images", "io", "linalg", "neighbors", "pairwise", "plot")
+_LATER = ("cluster", "covariance", "embedding", "images", "io", "linalg", "neighbors", "pairwise", "plot")
 _OF_IO = ("read", "write")
 
 

@@ -6,7 +6,7 @@ pandas, polars, pyarrow and xarray are known by the attributes of their classes,
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from numbers import Integral
 from typing import Any
 
@@ -80,7 +80,12 @@ def as_sparse(x: Any, what: str, *, square: bool = True) -> Any:
     """Nonzeros that pandas or pydata's sparse holds as a sparse array of SciPy; all else as it is."""
     if hasattr(type(x), "to_scipy_sparse"):
         return x.to_scipy_sparse()
-    if is_pandas(x) and is_frame(x) and all(hasattr(dtype, "fill_value") for dtype in x.dtypes):
+    if (
+        is_pandas(x)
+        and is_frame(x)
+        and len(x.dtypes)
+        and all(hasattr(dtype, "fill_value") for dtype in x.dtypes)
+    ):
         if square:
             square_labels(x, what)
         return x.sparse.to_coo()
@@ -134,7 +139,13 @@ def _column(x: Any, k: int | None) -> Any:
     return x.column(k) if is_arrow(x) else x.to_series(k)
 
 
-def _numpy_dtype(dtype: Any) -> Dtype | None:
+def columns(x: Any) -> Iterator[tuple[Any, Any]]:
+    """Each column of a frame, and its dtype."""
+    for k, dtype in enumerate(x.schema.types if is_arrow(x) else x.dtypes):
+        yield _column(x, k), dtype
+
+
+def numpy_dtype(dtype: Any) -> Dtype | None:
     """NumPy's dtype for the numbers of a column, None if they are none."""
     if isinstance(dtype, np.dtype):
         return dtype
@@ -159,7 +170,7 @@ def _numpy_dtype(dtype: Any) -> Dtype | None:
 
 def _filled_dtype(x: Any, k: int | None, dtype: Any, name: str, floats: bool) -> Dtype:
     """The dtype that holds a column with what is missing in it."""
-    found = _numpy_dtype(dtype)
+    found = numpy_dtype(dtype)
     kinds = NUMBERS.replace("M", "").replace("m", "") if floats else NUMBERS
     if found is None or found.kind not in kinds:
         raise TypeError(f"{name} has dtype {dtype}, which is no number: drop it, or astype(float)")

@@ -5,7 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import pdist, squareform
 
 import distances
 import vech
@@ -53,6 +53,14 @@ def test_every_kind_of_store_has_the_medoids_of_the_slow_definition(n, dtype):
             assert found.medoids.tolist() == expected
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_swaps_of_rows_without_groups_are_those_of_the_slow_definition(seed):
+    rng = np.random.default_rng(seed)
+    X, k = rng.random((50, 2)), 2 + seed
+    D, begin = squareform(pdist(X)), rng.choice(50, k, replace=False)
+    assert medoids(D, k, init=begin).medoids.tolist() == faster_pam(D, begin)
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_no_other_set_of_medoids_is_better_by_one_swap_and_few_are_by_more(seed):
     D = distances.full(12, seed)
@@ -71,7 +79,8 @@ def test_rows_that_repeat_have_medoids_too():
     D = distances.full(5)[np.ix_([0, 0, 0, 1, 1, 2], [0, 0, 0, 1, 1, 2])]
     for k in range(1, 7):
         check(D, medoids(D, k), k)
-    assert medoids(np.zeros((4, 4)), 3).cost == 0
+    for init in ("random", "build"):
+        check(np.zeros((4, 4)), medoids(np.zeros((4, 4)), 3, init=init), 3)
 
 
 def test_of_equally_near_medoids_the_first_one_has_a_row():

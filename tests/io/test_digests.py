@@ -169,3 +169,18 @@ def test_a_digest_that_is_none(wrong):
 def test_a_digest_for_another_number_of_tiles(text):
     with pytest.raises(ValueError, match=r"has \d digests, and the numbers have 1 tiles"):
         check_digest(np.zeros(3), {"tile": 64, "xxh64": text}, whole=True)
+
+
+@pytest.mark.parametrize("cut", (0, 1, 2, 3, 5, 8, 16, 21, 24))
+def test_digests_of_parts_are_those_of_the_whole_where_they_cover_tiles(monkeypatch, cut):
+    """Tiles of four numbers; a part begins and ends anywhere."""
+    monkeypatch.setattr(digests, "TILE", 32)
+    numbers = np.arange(25.0)
+    want = digest(numbers)
+    known = {}
+    for begin, end in ((0, cut), (cut, 25)):
+        parts = digests.digests_of(numbers[begin:end], 8 * begin, 32)
+        known |= digests.whole_tiles(parts, 8 * begin, 8 * end, 32)
+    assert set(known) == {k for k in range(6) if not 4 * k < cut < 4 * k + 4}
+    assert all(want["xxh64"][16 * k : 16 * k + 16] == text for k, text in known.items())
+    assert digest(numbers, known) == want

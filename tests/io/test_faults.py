@@ -4,13 +4,9 @@ As SQLite is tested: the k-th call of write, flush, fsync, close, rename, link, 
 every k until a run comes through. What is read afterwards is never a third matrix, and never an error.
 """
 
-import builtins
-import errno
-import io
 import itertools
 import os
 import random
-import signal
 import stat
 import tempfile
 import time
@@ -24,14 +20,13 @@ import pytest
 
 import vech
 import vech.io
+from faults import ACTS, Calls, children, in_a_child, is_killed, listing
 
 MEMORY = Path("/dev/shm")
 N = 4
 FULL = np.array([[4.0, 1, 0, 7], [1, 3, -2, 0], [0, -2, 5, 9], [7, 0, 9, 8]])
 OTHER = FULL * 3 + 1
 THIRD = FULL - 5
-
-CALLS = ("open", "replace", "link", "unlink", "fsync", "fdatasync", "posix_fallocate", "chmod", "utime")
 
 
 def half(matrix, layout="vech"):
@@ -90,86 +85,6 @@ SITUATIONS = [
 ]
 
 
-class Calls:
-    """Counts the calls that write, and does `act` at the k-th of them."""
-
-    def __init__(self, monkeypatch, at, act):
-        self.count, self.at, self.act = 0, at, act
-        for name in CALLS:
-            monkeypatch.setattr(os, name, self.wrapped(getattr(os, name), name))
-        monkeypatch.setattr(builtins, "open", self.opening(builtins.open))
-        monkeypatch.setattr(io, "open", self.wrapped(io.open, "open"))
-
-    def wrapped(self, function, name):
-        def called(*arguments, **options):
-            return self.step(name, lambda: function(*arguments, **options))
-
-        return called
-
-    def opening(self, function):
-        def opened(path, mode="r", *arguments, **options):
-            file = self.step("open", lambda: function(path, mode, *arguments, **options))
-            return _File(file, self) if mode == "wb" else file
-
-        return opened
-
-    def step(self, name, call, half_way=None):
-        self.count += 1
-        if self.count == self.at:
-            self.name = name
-            if half_way is not None:
-                half_way()
-            return self.act(call)
-        return call()
-
-
-class _File:
-    """A file whose calls are counted; a write that goes wrong has written half."""
-
-    def __init__(self, file, calls):
-        self.file, self.calls = file, calls
-
-    def __getattr__(self, name):
-        return getattr(self.file, name)
-
-    def write(self, data):
-        def half_way():
-            self.file.write(bytes(memoryview(data).cast("B"))[: memoryview(data).nbytes // 2])
-            self.file.flush()
-
-        return self.calls.step("write", lambda: self.file.write(data), half_way)
-
-    def flush(self):
-        return self.calls.step("flush", self.file.flush)
-
-    def close(self):
-        return self.file.closed or self.calls.step("close", self.file.close)
-
-
-def fails(call):
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def interrupts(call):
-    raise KeyboardInterrupt
-
-
-def is_done_and_interrupted(call):
-    call()
-    raise KeyboardInterrupt
-
-
-def is_killed(call):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-ACTS = {
-    "fails": fails,
-    "is interrupted": interrupts,
-    "is done and interrupted": is_done_and_interrupted,
-}
-
-
 def what_is_there(path):
     """The matrix, or what is said instead; of bare numbers always the same error."""
     arguments = {"dtype": "<f8", "layout": "vech"} if path.suffix == ".bin" else {}
@@ -179,24 +94,6 @@ def what_is_there(path):
         return vech.read(path, **arguments).expand().tobytes()
     except (FileNotFoundError, vech.io.FileFormatError) as error:
         return str(error)
-
-
-def listing(folder):
-    return sorted(entry.name for entry in folder.iterdir())
-
-
-def in_a_child(action):
-    """Run in a process of its own; True if it was killed."""
-    child = os.fork()
-    if child == 0:
-        try:
-            action()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
-    return os.WIFSIGNALED(status)
 
 
 @pytest.fixture(autouse=True)
@@ -318,26 +215,6 @@ def writes_for_ever(path, first=0):
     steps = [packs("numpy-tril"), packs("vech"), expands]
     for k in itertools.count(first):
         steps[k % 3](path, (FULL, OTHER, THIRD)[k % 3])
-
-
-@contextmanager
-def children(actions):
-    """Processes that run until the block ends, and then are killed."""
-    ids = []
-    try:
-        for action in actions:
-            ids.append(os.fork())
-            if ids[-1] == 0:
-                try:
-                    action()
-                finally:
-                    os._exit(1)
-        yield
-    finally:
-        for child in ids:
-            os.kill(child, signal.SIGKILL)
-            _, status = os.waitpid(child, 0)
-            assert os.WIFSIGNALED(status)
 
 
 def read_beside(actions, path, wanted):

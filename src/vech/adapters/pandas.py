@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas
 
+from vech.arrays import Array
 from vech.store import Pairs, Store
 
 __all__ = ["to_frame"]
@@ -50,3 +53,10 @@ def pairs_frame(pairs: Pairs) -> pandas.DataFrame:
         labels = pandas.Index(list(pairs.labels), tupleize_cols=False)
         axes = {name: labels.take(at) for name, at in axes.items()}
     return pandas.DataFrame({**axes, "value": pairs.value})
+
+
+def coordinates_frame(coordinates: Array, labels: tuple[Any, ...] | None, name: str) -> pandas.DataFrame:
+    """Coordinates in columns of a name and a number from 1 on, by the labels of rows where there are any."""
+    index = None if labels is None else pandas.Index(list(labels), tupleize_cols=False)
+    columns = [f"{name}{column + 1}" for column in range(coordinates.shape[1])]
+    return pandas.DataFrame(coordinates, index=index, columns=columns)

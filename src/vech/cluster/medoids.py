@@ -177,7 +177,7 @@ class _Search:
         without = np.minimum(distances, self.next) - self.next - gained  # beyond that, if it loses it
         change = self.loss + np.bincount(self.near, without, self.medoids.size)
         slot = int(change.argmin())
-        if change[slot] + gained.sum() >= -GAIN * self.cost or candidate in self.medoids:
+        if change[slot] + gained.sum() >= -GAIN * self.cost:
             return False
         self._swap(slot, candidate, distances)
         return True

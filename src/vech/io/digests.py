@@ -1,5 +1,7 @@
 """Digests of numbers, by tiles: what tells a description whether the numbers beside it are its own."""
 
+import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,12 +19,34 @@ SAMPLE = 16 << 20
 """Bytes of a memory map that are checked when it is opened, in three tiles at least."""
 
 
-def digest(numbers: Array) -> dict[str, Any]:
-    """Give the digests of the numbers' bytes as JSON can have them."""
+def digest(numbers: Array, known: Mapping[int, str] | None = None) -> dict[str, Any]:
+    """Give the digests of the numbers' bytes as JSON can have them; those of some tiles may be known."""
+    tile, known = tile_of(numbers.nbytes), known or {}
+    missing = [k for k in range(_count(numbers, tile)) if k not in known]
+    found = dict(zip(missing, _digests(numbers, tile, missing), strict=True)) | dict(known)
+    return {"tile": tile, "xxh64": "".join(found[k] for k in sorted(found))}
+
+
+def tile_of(nbytes: int) -> int:
+    """The bytes of a tile of so many."""
     tile = TILE
-    while tile * MOST_TILES < numbers.nbytes:
+    while tile * MOST_TILES < nbytes:
         tile *= 2
-    return {"tile": tile, "xxh64": "".join(_digests(numbers, tile, range(_count(numbers, tile))))}
+    return tile
+
+
+def digests_of(numbers: Array, begin: int, tile: int) -> str:
+    """The digests of some numbers that begin at this byte of all, cut where tiles begin."""
+    letters = numbers.view(np.uint8)
+    cuts = [0, *range(-begin % tile or tile, letters.size, tile), letters.size]
+    return "".join(f"{_core.digest(letters[a:b]):016x}" for a, b in itertools.pairwise(cuts))
+
+
+def whole_tiles(digests: str, begin: int, end: int, tile: int) -> dict[int, str]:
+    """Of such digests those of whole tiles."""
+    first = begin // tile
+    found = {first + k: digests[16 * k : 16 * k + 16] for k in range(len(digests) // 16)}
+    return {k: text for k, text in found.items() if begin <= k * tile and (k + 1) * tile <= end}
 
 
 def check_digest(numbers: Array, digest: Any, *, whole: bool) -> None:

@@ -87,6 +87,20 @@ def replace_pair(numbers: Draft, new: bytes | None, load: Callable[[BinaryIO], A
             raise
 
 
+def settle(path: Path, load: Callable[[BinaryIO], Array]) -> None:
+    """Say just what is there, where a killed writer has left a description that says either."""
+    beside = description_path(path)
+    with locked(beside.parent):
+        remove_leftovers(beside)
+        text = _bytes(beside)
+        if text is None or len(_versions(_parsed(text, beside), beside)) == 1:
+            return
+        for true in true_descriptions(path, text, load):
+            new = None if true is None else json.dumps(true, indent=1).encode() + b"\n"
+            with _drafted(beside, new) as only:
+                _put(only, beside)
+
+
 def is_leftover(beside: Path) -> bool:
     """Say whether a description, whose numbers are not there, is what a killed writer left."""
     try:

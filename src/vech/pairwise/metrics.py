@@ -13,6 +13,7 @@ from vech.arrays import Array, Dtype, family
 from vech.frames import as_sparse, is_sparse
 from vech.moves.packing import pack
 from vech.pairwise import products
+from vech.pairwise.gower import gower
 from vech.pairwise.points import (
     DOUBLE,
     SINGLE,
@@ -270,6 +271,12 @@ def haversine(rows: Rows, parameters: Parameters) -> Block:
     return Sphere(rows.numbers().astype(DOUBLE, copy=False), rows.dtype)
 
 
+def mixed(rows: Rows, parameters: Parameters) -> Block:
+    """X as it is, whose columns may be of different sorts."""
+    missing = "pairwise" if rows.missing else "raise"
+    return gower(rows.X, w=parameters.w, missing=missing, dtype=rows.dtype)
+
+
 TABLE = (
     Metric("euclidean", euclidean, ("euclid", "eu", "e", "l2"), ("w",), missing=True, sparse=True),
     Metric("sqeuclidean", sqeuclidean, ("sqe", "sqeuclid"), ("w",), missing=True, sparse=True),
@@ -298,6 +305,7 @@ TABLE = (
     Metric("sokalsneath", of_truth("sokalsneath"), (), ("w",), truth=True),
     Metric("yule", of_truth("yule"), (), ("w",), truth=True),
     Metric("haversine", haversine),
+    Metric("gower", mixed, (), ("w",), missing=True, frames=True),
 )
 METRICS = {metric.name: metric for metric in TABLE}
 NAMES = {name: metric for metric in TABLE for name in (metric.name, *metric.aliases)}
@@ -339,6 +347,8 @@ def block_of(
         raise TypeError(
             f"X is sparse, and metric {one.name!r} takes arrays: pass X.toarray(); {naming('sparse')} take it"
         )
+    if one.frames:
+        return one.make(Rows(X, wanted or DOUBLE, missing == "pairwise"), parameters)
     array = opened(X)
     missing_some = check_finite(array, X, allowed=missing == "pairwise")
     result = wanted or (SINGLE if family(array.dtype) == "f" and array.dtype.itemsize <= 4 else DOUBLE)

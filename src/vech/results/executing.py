@@ -2,7 +2,7 @@
 
 A task is the runs of one band. Threads write into the half where it is. What other processes need is written
 once to a file, whose arrays each maps into memory; they give back the numbers of a band, or write them to
-the draft of the file that is made and give back their digest.
+the draft of the file that is made and give back their digests.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.runs import Half, Runs, runs_of
 from vech.results.file import Place
-from vech.results.identity import digest_of
 from vech.results.journal import Band
 
 ALIGNED = 64
@@ -79,7 +78,7 @@ def executor_of(given: Any) -> Executor | None:
 
 
 def results(executor: Executor, task: Task, runs: Runs, bands: list[Band]) -> Generator[tuple[Band, Any]]:
-    """Each band, once it is done: with None by threads, else its numbers or, of a file, their digest.
+    """Each band, once it is done: with None by threads, else its numbers or, of a file, their digests.
 
     As many tasks are given out as keep the workers busy. After an error, or Ctrl-C, none is begun any more,
     and those that run are waited for.
@@ -126,7 +125,7 @@ class StoppedError(Exception):
 
 
 def compute(shipped: str, band: Band) -> Any:
-    """The numbers of a band, in another process; of a file their digest, once they are written."""
+    """The numbers of a band, in another process; of a file their digests, once they are written."""
     task = _received(shipped)
     length = task.layout.length(task.n)
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE
@@ -138,7 +137,7 @@ def compute(shipped: str, band: Band) -> Any:
     if task.place is None:
         return numbers.copy()
     _write(numbers, task.place.path, task.place.begin + begin * task.dtype.itemsize)
-    return digest_of(numbers)
+    return task.place.digests(numbers, begin)
 
 
 def _write(numbers: Array, path: str, at: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
+import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,14 +17,14 @@ from vech.arrays import Array, Dtype
 from vech.io import npy
 from vech.io.arrays import read_array
 from vech.io.description import describe_half
-from vech.io.digests import digest as digests
+from vech.io.digests import digest, digests_of, tile_of, whole_tiles
 from vech.io.drafts import Draft, begin_of, draft, reserve, sync_folder
 from vech.io.dtypes import forgettable
-from vech.io.pair import description_path, replace_pair, true_descriptions
+from vech.io.pair import description_path, replace_pair, settle, true_descriptions
 from vech.layouts.dialects import AnyLayout
 from vech.moves.converting import convert
 from vech.packed.packed import Packed
-from vech.results.identity import differences, digest_of
+from vech.results.identity import differences
 from vech.results.journal import Band, Head, Journal
 
 ENDING = ".part"
@@ -35,6 +36,11 @@ class Place(NamedTuple):
 
     path: str
     begin: int
+    tile: int  # bytes of which a digest is taken
+
+    def digests(self, numbers: Array, begin: int) -> str:
+        """The digests of some of them, from this one on."""
+        return digests_of(numbers, begin * numbers.itemsize, self.tile)
 
 
 class File:
@@ -50,6 +56,7 @@ class File:
         self.path, self.made = path, made
         self.complete: Packed | None = None
         self._mapped: _Mapped | None = None
+        self._tiles: dict[int, str] = {}  # digests of what is done
         self._draft = _Kept(path, overwrite=True)
         self._draft.check_place()
         with self._draft.naming():
@@ -72,28 +79,41 @@ class File:
     @property
     def place(self) -> Place:
         """Where these are."""
-        return Place(str(self._draft.temporary), self._open_map.begin)
+        return Place(str(self._draft.temporary), self._open_map.begin, tile_of(self.half.nbytes))
 
     def is_done(self, band: Band, begin: int, end: int) -> bool:
         """Whether the numbers of these runs were computed, and are there as they were."""
-        return self._journal.done.get(band) == digest_of(self.half[begin:end])
+        said = self._journal.done.get(band)
+        done = said is not None and said == self.place.digests(self.half[begin:end], begin)
+        if said is not None and done:
+            self._know(said, begin, end)
+        return done
 
-    def note(self, band: Band, begin: int, end: int, digest: str | None = None) -> None:
+    def note(self, band: Band, begin: int, end: int, digests: str | None = None) -> None:
         """Bring the numbers of these runs to the disk, then say so in the journal.
 
-        With a digest, another process has brought them there.
+        With their digests, another process has brought them there.
         """
         with self._draft.naming():
-            if digest is None:
+            if digests is None:
                 self._open_map.flush(begin, end)
-                digest = digest_of(self.half[begin:end])
-            self._journal.note(band, digest)
+                digests = self.place.digests(self.half[begin:end], begin)
+            self._journal.note(band, digests)
+            self._know(digests, begin, end)
+
+    def _know(self, digests: str, begin: int, end: int) -> None:
+        first, stop = (at * self.half.itemsize for at in (begin, end))
+        self._tiles |= whole_tiles(digests, first, stop, self.place.tile)
+
+    def change(self) -> None:
+        """Forget digests: numbers may be changed that were noted."""
+        self._tiles = {}
 
     def publish(self, store: Packed, layout: AnyLayout) -> Packed:
         """The file, complete, in a layout; `store` has the numbers of the draft in a plain one."""
         with self._draft.naming():
             if layout == store.layout:
-                self._replace(store, self._draft)
+                self._replace(store, self._draft, self._tiles)
             else:
                 with draft(self.path) as other, open(other.temporary, "r+b") as file:
                     mapped = _Mapped(file, store.dtype, layout.length(store.n))
@@ -101,8 +121,8 @@ class File:
                     mapped.flush(0, mapped.numbers.size)
                     self._replace(Packed(mapped.numbers, layout, kind=store.kind, labels=store.labels), other)
             self._remove()
-        self.close()
-        return _read(self.path)
+            self.close()
+            return _read(self.path)
 
     def close(self) -> None:
         """Let others have it."""
@@ -115,10 +135,9 @@ class File:
         assert self._mapped is not None, "the file is closed, or was complete"
         return self._mapped
 
-    def _replace(self, store: Packed, numbers: Draft) -> None:
-        description = (
-            describe_half(store, digests(forgettable(store.half)), self.made or None).encode() + b"\n"
-        )
+    def _replace(self, store: Packed, numbers: Draft, known: dict[int, str] | None = None) -> None:
+        digests = digest(forgettable(store.half), known)
+        description = describe_half(store, digests, self.made or None).encode() + b"\n"
         numbers.seal()
         replace_pair(numbers, description, read_array)
 
@@ -140,10 +159,10 @@ class File:
         for found in true_descriptions(target, beside.read_bytes(), read_array):
             made = found.get("made") if isinstance(found, dict) else None
         if made == self.made:
-            store = _read(self.path)
-            if head is not None and head.made == made:
+            if head is None or head.made == made:
+                settle(self.path, read_array)
                 self._remove()
-            return store
+            return _read(self.path)
         if head is None and isinstance(made, dict):
             self._refuse(made, self.path.name)
         return None
@@ -193,11 +212,14 @@ class _Mapped:
             os.ftruncate(file.fileno(), size)
         while there < size:  # where the system cannot reserve
             there += os.pwrite(file.fileno(), ZEROS[: size - there], there)
-        self._map = mmap.mmap(file.fileno(), size)
+        self._file, self._map = file, mmap.mmap(file.fileno(), size)
         self.numbers: Array = np.frombuffer(self._map, dtype, length, self.begin)
 
     def flush(self, begin: int, end: int) -> None:
         """Bring some numbers to the disk."""
+        if sys.platform == "linux":  # which knows what was changed by way of a map, and lets Python go on
+            os.fdatasync(self._file.fileno())
+            return
         first, stop = (self.begin + at * self.numbers.itemsize for at in (begin, end))
         first = first // mmap.PAGESIZE * mmap.PAGESIZE
         self._map.flush(first, stop - first)

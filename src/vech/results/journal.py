@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ from vech.io.errors import FileFormatError
 
 VERSION = 1
 ENDING = ".journal"
+PATIENCE = 0.3
+"""Seconds to wait for a lock, which processes that have just been killed or forked hold for a moment."""
+
 Band = tuple[int, int]
 
 
@@ -44,20 +48,22 @@ class Journal:
         self._ours = True
 
     def _locked(self, target: Path) -> int:
+        end = time.monotonic() + PATIENCE
         while True:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
             _held.add(descriptor)
-            if not locks(descriptor):
-                _close(descriptor)
+            free = locks(descriptor)
+            if free and os.fstat(descriptor).st_nlink:
+                return descriptor
+            _close(descriptor)  # or its run ended, and removed it, before it was locked
+            if not free and time.monotonic() > end:
                 raise BlockingIOError(
                     errno.EWOULDBLOCK,
                     f"is being made by another run, which holds {self.path.name}: wait for it, or choose "
                     f"another name",
                     str(target),
                 )
-            if os.fstat(descriptor).st_nlink:
-                return descriptor
-            _close(descriptor)  # its run ended, and removed it, before it was locked
+            time.sleep(0.002)
 
     def _read(self) -> None:
         """Take what is said in whole lines; a last line that is cut short was never said."""

@@ -52,7 +52,7 @@ def make(
         n, dtype, wanted, labels=labels, implied=implied, strict=True, kind=kind, what=about, data=data
     ) as result:
         if not result.is_complete:
-            result.fill(Tiles(block, side))
+            result.fill(Tiles(block, side), final=True)
         return result.store()
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, Self
@@ -115,8 +116,11 @@ class Result:
         """The half to compute in, as blocks are read from it and written to it."""
         return runs_of(Half(self.half, self.plain, self.kind))
 
-    def fill(self, job: Job) -> None:
-        """Let the job compute all of the half, or what of it a journal does not say is done."""
+    def fill(self, job: Job, *, final: bool = False) -> None:
+        """Let the job compute all of the half, or what of it a journal does not say is done.
+
+        What is `final` is not changed afterwards, so that its digests hold.
+        """
         runs, file = self.runs(), self.file
         bands = [(first, min(first + job.height, self.p)) for first in range(0, self.p, job.height)]
         steps = {band: job.tiles(runs, band) for band in bands}
@@ -133,11 +137,19 @@ class Result:
             if count := total - sum(steps[band] for band in missing):
                 tick(count)
             bands = missing
+        self._compute(job, runs, bands, steps, tick)
+        if file is not None and not final:
+            file.change()
+
+    def _compute(
+        self, job: Job, runs: Runs, bands: list[Band], steps: Mapping[Band, int], tick: Callable[..., None]
+    ) -> None:
+        file = self.file
         if self.executor is None:
-            for band in bands:
-                job(runs, band, self.wanted.threads, tick)
-                if file is not None:
-                    file.note(band, *self._numbers(runs, band))
+            with _Notes(file) as notes:
+                for band in bands:
+                    job(runs, band, self.wanted.threads, tick)
+                    notes.add(band, *self._numbers(runs, band))
             return
         place = None if file is None else file.place
         task = Task(job, self.p, self.dtype, self.plain, self.kind, place, self.wanted.threads or 1)
@@ -147,7 +159,7 @@ class Result:
                 if isinstance(found, np.ndarray):
                     runs.half[slice(*numbers)] = found
                 elif file is not None:
-                    file.note(band, *numbers, digest=found)
+                    file.note(band, *numbers, found)
                 tick(steps[band])
 
     def _numbers(self, runs: Runs, band: Band) -> tuple[int, int]:
@@ -175,3 +187,30 @@ def _made(store: Packed, what: Mapping[str, Any], data: Mapping[str, Any]) -> di
     if "labels" in described:
         described["labels"] = digest_of(json.dumps(described["labels"]).encode())
     return identity(described | dict(what), data)
+
+
+class _Notes:
+    """Notes what is done in a journal, while the next is computed: a disk is waited for elsewhere."""
+
+    def __init__(self, file: File | None) -> None:
+        self._file = file
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        self._thread = ThreadPoolExecutor(1)
+        return self
+
+    def add(self, band: Band, begin: int, end: int) -> None:
+        """Note a band, once the one before is; its error comes out here."""
+        if self._file is not None:
+            self._wait()
+            self._last = self._thread.submit(self._file.note, band, begin, end)
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._thread.shutdown()
+        if kind is None:
+            self._wait()
+
+    def _wait(self) -> None:
+        if self._last is not None:
+            self._last.result()

@@ -37,9 +37,8 @@ class Wanted(NamedTuple):
                 f"out={str(path)!r}: a half is made in a {SUFFIX} file{_way(path.suffix.lower())}"
             )
         if not isinstance(self.out, np.ndarray | None):
-            raise TypeError(
-                f"out must be an array or a path ending in {SUFFIX}, not {type(self.out).__name__}"
-            )
+            name = type(self.out).__name__
+            raise TypeError(f"out must be a NumPy array, or a path ending in {SUFFIX}, not {name}")
         if self.resume:
             where = "memory" if self.out is None else "an array"
             raise ValueError(

@@ -1,0 +1,95 @@
+"""Distances and kernels go to a file, are gone on with and computed by others: the same bytes each time."""
+
+import os
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+import vech
+from faults import listing
+from vech.pairwise import distances, kernel
+from vech.results import making
+
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(50, 7))
+WHOLE = ["d.npy", "d.npy.json"]
+CALLS = {
+    "euclidean": partial(distances, X),
+    "euclidean in float32": partial(distances, X.astype("f4"), layout="vech"),
+    "cosine": partial(distances, X, "cosine"),
+    "mahalanobis": partial(distances, X, "mahalanobis"),
+    "cityblock": partial(distances, X, "cityblock", layout="numpy-tril"),
+    "minkowski": partial(distances, X, "minkowski", p=3),
+    "jaccard": partial(distances, X > 0, "jaccard"),
+    "rbf": partial(kernel, X),
+    "laplacian": partial(kernel, X, "laplacian", layout=vech.Layout("lower", "columns", diagonal="one")),
+}
+
+
+class Stop(Exception):  # noqa: N818, it is no error
+    """What ends a run in the middle."""
+
+
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(os, "fdatasync", lambda _: None)
+    monkeypatch.setattr(making.make, "__kwdefaults__", making.make.__kwdefaults__ | {"side": 16})
+
+
+@pytest.fixture(scope="module")
+def processes():
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+        yield executor
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_same_bytes_wherever_it_goes_and_whoever_computes(tmp_path, name, processes):
+    call, path = CALLS[name], tmp_path / "d.npy"
+    want = call().half.tobytes()
+    with ThreadPoolExecutor(2) as threads:
+        for executor in (None, threads, processes):
+            for out in (None, path):
+                assert call(out=out, executor=executor).half.tobytes() == want
+    path.unlink()
+
+    def stops(done, total):
+        assert total == 10
+        if done == 6:
+            raise Stop
+
+    with pytest.raises(Stop):
+        call(out=path, progress=stops)
+    assert not path.exists()
+    assert call(out=path, resume=True).half.tobytes() == want
+    assert listing(tmp_path) == WHOLE
+    stops = lambda done, total: pytest.fail("it is complete")
+    assert call(out=path, resume=True, progress=stops).half.tobytes() == want
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "message"),
+    (
+        ("euclidean", partial(distances, X, "cosine"), "metric was 'euclidean' and is 'cosine'"),
+        ("euclidean", partial(distances, X + 1), "X was "),
+        ("minkowski", partial(distances, X, "minkowski", p=4), "p was 3.0 and is 4.0"),
+        ("rbf", partial(kernel, X, gamma=2.0), "gamma was "),
+        ("rbf", partial(distances, X), "metric was 'rbf' and is 'euclidean'"),
+    ),
+)
+def test_what_differs_is_named(tmp_path, name, other, message):
+    CALLS[name](out=tmp_path / "d.npy")
+    with pytest.raises(ValueError, match=rf"d.npy is of another: .*{message}"):
+        other(out=tmp_path / "d.npy", resume=True)
+
+
+def test_labels_of_a_frame_go_to_the_file(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, index=[f"r{k}" for k in range(len(X))])
+    store = distances(frame, out=tmp_path / "d.npy")
+    assert store["r0", "r7"] == distances(X)[0, 7] and vech.read(tmp_path / "d.npy").labels == tuple(
+        frame.index
+    )
