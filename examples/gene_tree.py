@@ -5,8 +5,8 @@ often two sequences differ by a transition (A for G, C for T) or by a transversi
 which both have a base; Kimura's formula (1980) makes an evolutionary distance of these two shares. Average
 linkage of the distances is UPGMA, the oldest way to a tree of them.
 
-Run: ``python examples/gene_tree.py``, with scikit-bio (``pip install scikit-bio``); ``main("tree.png")`` draws
-the distances, with the tree above them.
+Run: ``python examples/gene_tree.py``, with scikit-bio (``pip install scikit-bio``); ``main("tree.png")``
+draws the distances, with the tree above them.
 """
 
 import importlib.resources

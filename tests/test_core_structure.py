@@ -25,9 +25,9 @@ LAYERS = (
     ("kernels/compress", "kernels/found", "kernels/rowwise", "kernels/strip"),
     ("kernels/pattern",),
     (
-        "kernels/cells", "kernels/codes", "kernels/columns", "kernels/finish", "kernels/gram", "kernels/linkage",
-        "kernels/metrics", "kernels/mirror", "kernels/nearest", "kernels/planes", "kernels/product", "kernels/scan",
-        "kernels/sparse_product", "kernels/symmetry",
+        "kernels/cells", "kernels/codes", "kernels/columns", "kernels/finish", "kernels/gram",
+        "kernels/linkage", "kernels/metrics", "kernels/mirror", "kernels/nearest", "kernels/planes",
+        "kernels/product", "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
     ),
     ("kernels/move",),
 )  # fmt: skip

@@ -7,6 +7,11 @@ from numpy.typing import NDArray
 
 def targets() -> tuple: ...
 
+def use_target(name: str) -> str:
+    """
+    Kernels of this target from now on, in every thread; gives the former one. For tests.
+    """
+
 class Change:
     """What happens to a number on its way; nothing, unless told."""
 
@@ -84,6 +89,7 @@ def link(half: Annotated[NDArray, dict(device='cpu')], n: int, method: str, link
 def distances(metric: str, x: Annotated[NDArray, dict(shape=(None, None), order='C', device='cpu', writable=False)], y: Annotated[NDArray, dict(shape=(None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray, dict(shape=(None, None), order='C', device='cpu')], weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, p: float, factor: float, missing: bool, threads: int) -> None: ...
 
 def dissimilarities(metric: str, x: Annotated[NDArray[numpy.uint64], dict(shape=(None, None), order='C', device='cpu', writable=False)], y: Annotated[NDArray[numpy.uint64], dict(shape=(None, None), order='C', device='cpu', writable=False)], features: int, out: Annotated[NDArray, dict(shape=(None, None), order='C', device='cpu')], threads: int) -> None: ...
+
 def nearest_stride(k: int, item: int) -> int: ...
 
 def nearest_half(half: Annotated[NDArray, dict(device='cpu', writable=False)], n: int, grow: bool, diagonal_stored: bool, values: Annotated[NDArray, dict(device='cpu')], indices: Annotated[NDArray, dict(device='cpu')], limits: Annotated[NDArray, dict(device='cpu')], k: int, largest: bool, threads: int) -> None: ...

@@ -2,6 +2,7 @@
 
 import platform
 import tracemalloc
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -175,36 +176,49 @@ def test_leaves_in_the_best_order():
     assert_same_table(linkage(store(half[:1]), optimal_ordering=True), hierarchy.linkage(half[:1]))
 
 
-def test_progress_is_told_up_to_the_end():
-    told = []
-    linkage(store(points(2500)), "centroid", progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (2499, 2499) and len(told) > 1
-    assert sorted(told) == told and {total for _, total in told} == {2499}
+@pytest.fixture(scope="module")
+def busy():
+    """So many rows that there is time to tell of progress on the way."""
+    for n in (1500, 3000, 6000):
+        S = vech.Packed(points(n), "condensed")
+        start = perf_counter()
+        linkage(S, "centroid")
+        if perf_counter() - start > 0.2:
+            break
+    return S
 
 
-def test_what_progress_raises_ends_it():
+def test_progress_is_told_up_to_the_end(busy):
+    told, total = [], busy.n - 1
+    linkage(busy, "centroid", progress=lambda *done: told.append(done))
+    assert told[-1] == (total, total) and len(told) > 1
+    assert sorted(set(told)) == told and {of for _, of in told} == {total}
+
+
+def test_what_progress_raises_ends_it(busy):
     def fail(done, total):
-        raise RuntimeError(f"{total} links are too many")
+        if done < total:
+            raise RuntimeError(f"{total} links are too many")
 
-    with pytest.raises(RuntimeError, match="2999 links are too many"):
-        linkage(store(points(3000)), "centroid", progress=fail)
+    with pytest.raises(RuntimeError, match=f"{busy.n - 1} links are too many"):
+        linkage(busy, "centroid", progress=fail)
 
 
-def test_progress_may_ask_for_another_tree():
-    half, found = points(2500), []
+def test_progress_may_ask_for_another_tree(busy):
+    few, found = points(10), []
 
     def within(done, total):
-        if not found:
-            found.append(linkage(store(half[:10]), "ward", progress=lambda *_: None))
+        found.append(linkage(store(few), "ward", progress=lambda *_: None))
 
-    assert_same_table(linkage(store(half), "centroid", progress=within), hierarchy.linkage(half, "centroid"))
-    assert_same_table(found[0], hierarchy.linkage(half[:10], "ward"))
+    assert_same_table(linkage(busy, "centroid", progress=within), linkage(busy, "centroid"))
+    for other in found:
+        assert_same_table(other, hierarchy.linkage(few, "ward"))
 
 
 @pytest.mark.parametrize("method", ["single", "ward", "median"])
 def test_ctrl_c_ends_it(method):
-    S = store(points(4000))
-    assert interrupted_after(0.03, lambda: [linkage(S, method) for _ in range(20)])
+    S = vech.Packed(points(2000), "condensed")
+    assert interrupted_after(0.03, lambda: [linkage(S, method) for _ in range(50)])
 
 
 def spoiled(value):

@@ -124,6 +124,12 @@ WRONG = {
     "none": (lambda: cut(Z, 0), ValueError, "k is 0, and must be at least 1"),
     "half": (lambda: cut(Z, 2.5), TypeError, "k must be an integer, not 2.5"),
     "labels": (lambda: to_newick(Z, ["a"]), ValueError, "there are 1 labels for 4 rows"),
+    "number": (
+        lambda: to_newick(Z, 4),
+        TypeError,
+        "labels must be a sequence, one label for each row, not 4",
+    ),
+    "store": (lambda: to_newick(Z, D), TypeError, r"labels is a Packed: pass its \.labels"),
     "alike": (
         lambda: to_newick(Z, ["a", "b", "c", "a"]),
         ValueError,

@@ -38,6 +38,8 @@ def cophenetic(Z: ArrayLike, *, labels: Iterable[Any] | None = None) -> Packed:
     ------
     ValueError
         If Z is no table of links, or there is not one label for each row.
+    TypeError
+        If labels are no sequence, or the store that has them.
     MemoryError
         If the distances are larger than memory and swap together, before they are allocated.
 
@@ -58,7 +60,8 @@ def cophenetic(Z: ArrayLike, *, labels: Iterable[Any] | None = None) -> Packed:
            [4.5, 4.5, 0. , 2. ],
            [4.5, 4.5, 2. , 0. ]])
     """
-    return Packed(_cophenetic(as_links(Z)), "condensed", labels=None if labels is None else tuple(labels))
+    links = as_links(Z)
+    return Packed(_cophenetic(links), "condensed", labels=_labels(labels, len(links) + 1))
 
 
 def cophenetic_correlation(Z: ArrayLike, S: Store | ArrayLike) -> float:
@@ -187,6 +190,8 @@ def to_newick(Z: ArrayLike, labels: Iterable[Any] | None = None) -> str:
     ------
     ValueError
         If Z is no table of links, there is not one label for each row, or two rows have the same.
+    TypeError
+        If labels are no sequence, or the store that has them.
 
     Notes
     -----
@@ -201,11 +206,8 @@ def to_newick(Z: ArrayLike, labels: Iterable[Any] | None = None) -> str:
     """
     links = as_links(Z)
     n = len(links) + 1
-    names = [str(i) for i in range(n)]
-    if labels is not None:
-        given = as_labels(tuple(labels), n)
-        names = [label_text(label) for label in given or ()]
-        _check_distinct(names)
+    names = [label_text(label) for label in _labels(labels, n) or range(n)]
+    _check_distinct(names)
     heights = [0.0] * n + links[:, 2].tolist()
     children = links[:, :2].astype(np.int64).tolist()
     parts: list[str] = []
@@ -251,6 +253,12 @@ def _cophenetic(links: Array) -> Array:
     n = len(links) + 1
     check_memory(n * (n - 1) // 2 * 8, "cut gives clusters in the memory of n numbers")
     return np.asarray(cophenet(links)) if n > 1 else np.empty(0)
+
+
+def _labels(labels: Any, n: int) -> tuple[Any, ...] | None:
+    if isinstance(labels, Store):
+        raise TypeError(f"labels is a {type(labels).__name__}: pass its .labels")
+    return as_labels(labels, n)
 
 
 def _quoted(name: str) -> str:

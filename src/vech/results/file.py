@@ -196,7 +196,7 @@ class File:
     def _refuse(self, made: dict[str, Any], name: str) -> None:
         raise ValueError(
             f"resume=True goes on with the same run, and {name} is of another: "
-            f"{differences(made, self.made)}. Pass the same again, or start anew with resume=False"
+            f"{differences(made, self.made)}. Pass the same again, or start anew without resume=True"
         )
 
 
