@@ -19,6 +19,7 @@ def main() -> None:
         bench_clusters,
         bench_convert,
         bench_covariance,
+        bench_distances,
         bench_expand,
         bench_explicit,
         bench_gerber,
@@ -45,6 +46,7 @@ def main() -> None:
         bench_sparse,
         bench_gram,
         bench_linalg,
+        bench_distances,
         bench_linkage,
         bench_nearest,
         bench_neighbors,
@@ -87,7 +89,8 @@ def _measured(row, n, quick):
         figures = (measure.peaks if row.memory else measure.seconds)(case.candidates, quick=quick)
         yield report.Result(row, case.id, n, {name: figures.get(name) for name in case.candidates})
         del case
-        gc.collect()
+        if not quick:
+            gc.collect()
 
 
 def _arguments() -> argparse.Namespace:

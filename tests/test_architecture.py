@@ -41,8 +41,9 @@ LAYERS = (
 # within a folder, top to bottom; above them all is its __init__
 INSIDE = {
     "cli": (
-        ("covariance", "data", "files", "info", "layouts"),
-        ("groups", "options", "pictures"),
+        ("cluster", "covariance", "data", "distances", "files", "info", "layouts", "neighbors"),
+        ("tables",),
+        ("groups", "options", "pictures", "records"),
         ("streams",),
         ("root",),
         ("wording",),

@@ -10,6 +10,7 @@ import pickle
 import threading
 import time
 import traceback
+from functools import cache
 
 import numpy as np
 import pytest
@@ -375,7 +376,7 @@ def public():
 
 
 def test_every_function_is_called():
-    assert set(CALLS) == set(public()) - {"targets", "Change", "Lines"}
+    assert set(CALLS) == set(public()) - {"targets", "use_target", "Change", "Lines"}
 
 
 @pytest.mark.parametrize("function", CALLS)
@@ -515,17 +516,19 @@ def whole_calls(n):
     }
 
 
+@cache
 def subjects(make, n):
+    """Every kernel's call and arrays: made before a process is forked, so that the next one has them."""
     half, full = make(n)
     upper = half.T.tocsr()
     upper.sort_indices()
-    for calls, matrix in ((triangle_calls(n), half), (whole_calls(n), full)):
-        arrays = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
-        for name, call in calls.items():
-            if name == "mirror of the upper":
-                yield name, call, (upper.indptr.astype(np.int64), upper.indices.astype(np.int32), upper.data)
-            else:
-                yield name, call, arrays
+    of_half, of_full, of_upper = (
+        (matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data)
+        for matrix in (half, full, upper)
+    )
+    made = {name: (call, of_half) for name, call in triangle_calls(n).items()}
+    made["mirror of the upper"] = made["mirror of the upper"][0], of_upper
+    return made | {name: (call, of_full) for name, call in whole_calls(n).items()}
 
 
 def assert_in_bounds(found, n):
@@ -560,20 +563,18 @@ KERNELS = [name for calls in (triangle_calls(1), whole_calls(1)) for name in cal
 def test_columns_and_rows_out_of_bounds_are_refused_or_harmless(kernel):
     n = 500
     rng = np.random.default_rng(3)
+    both = [subjects(make, n)[kernel] for make in (banded, scattered)]
 
     def work(report):
-        for make in (banded, scattered):
-            for name, call, arrays in subjects(make, n):
-                if name != kernel:
-                    continue
-                assert answer(call, arrays, 1, n) == "an answer"
-                for which, values in ((0, (*FAR, 2**62, -(2**63))), (1, FAR)):
-                    size = arrays[which].size
-                    for value in values:
-                        for k in (0, 1, size // 2, size - 2, size - 1, *rng.integers(0, size, 4)):
-                            spoilt = [array.copy() for array in arrays]
-                            spoilt[which][k] = value
-                            report(answer(call, spoilt, 1 + k % 2, n))
+        for call, arrays in both:
+            assert answer(call, arrays, 1, n) == "an answer"
+            for which, values in ((0, (*FAR, 2**62, -(2**63))), (1, FAR)):
+                size = arrays[which].size
+                for value in values:
+                    for k in (0, 1, size // 2, size - 2, size - 1, *rng.integers(0, size, 4)):
+                        spoilt = [array.copy() for array in arrays]
+                        spoilt[which][k] = value
+                        report(answer(call, spoilt, 1 + k % 2, n))
 
     reports, status = in_a_child(work)
     assert status == 0, f"{kernel} crashed after {len(reports)} calls"
@@ -591,9 +592,9 @@ def test_columns_and_rows_out_of_bounds_are_refused_or_harmless(kernel):
 def test_arrays_that_another_thread_changes_give_numbers_or_an_error(kernel, make, threads):
     n = 120_000 if make is scattered and kernel in ("mirror", "turn", "mirror of the upper") else 30_000
     seconds = 0.2
+    call, arrays = subjects(make, n)[kernel]
 
     def work(report):
-        (call, arrays), *_ = [(call, arrays) for name, call, arrays in subjects(make, n) if name == kernel]
         shared, over = [array.copy() for array in arrays], threading.Event()
 
         def spoil():
