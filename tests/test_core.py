@@ -273,8 +273,8 @@ CALLS = {
         "threads": 1,
     },
     "dissimilarities": lambda: {
-        "metric": "jaccard", "x": np.ones((9, 2), np.uint64), "y": np.ones((7, 2), np.uint64), "features": 100,
-        "out": np.ones((9, 7)), "threads": 1,
+        "metric": "jaccard", "x": np.ones((9, 2), np.uint64), "y": np.ones((7, 2), np.uint64),
+        "features": 100, "out": np.ones((9, 7)), "threads": 1,
     },
     "finish": lambda: {
         "block": np.ones((9, 7)), "left": np.ones(9), "right": np.ones(7), "times": -2.0, "least": 0.0,
@@ -310,8 +310,8 @@ WRITTEN = {
     "scatter": {"out"}, "multiply_sparse": {"y"}, "multiply": {"y"}, "read_panel": {"block"},
     "write_panel": {"half"}, "sum_columns": {"sums", "squares"}, "encode": {"bits"}, "encode_pairs": {"bits"},
     "count": {"counts", "values"}, "gram_half": {"half"}, "read_entries": {"rows", "columns", "numbers"},
-    "read_table": {"numbers", "labels"}, "distances": {"out"}, "dissimilarities": {"out"}, "finish": {"block"},
-    "add_differences": {"sums"}, "link": {"half", "links"}, "span": {"links"},
+    "read_table": {"numbers", "labels"}, "distances": {"out"}, "dissimilarities": {"out"},
+    "finish": {"block"}, "add_differences": {"sums"}, "link": {"half", "links"}, "span": {"links"},
     "nearest_half": {"values", "indices", "limits"}, "nearest_block": {"values", "indices", "limits"},
     "pair_rows": {"results"},
 }  # fmt: skip
