@@ -282,6 +282,24 @@ def cosines(X: Any) -> Call | None:
     return metrics and partial(metrics.cosine_similarity, X, dense_output=False)
 
 
+def pdist(X: Array, metric: str) -> Call:
+    from scipy.spatial import distance
+
+    return partial(distance.pdist, X, metric)
+
+
+def pairwise_distances(X: Any, metric: str) -> Call | None:
+    """Both triangles of the distances between rows."""
+    metrics = load("sklearn.metrics")
+    return metrics and partial(metrics.pairwise_distances, X, metric=metric)
+
+
+def pairwise_kernels(X: Array, metric: str) -> Call | None:
+    """Both triangles of the kernel between rows."""
+    metrics = load("sklearn.metrics.pairwise")
+    return metrics and partial(metrics.pairwise_kernels, X, metric=metric)
+
+
 def fitted(name: str, **parameters: Any) -> Any | None:
     """scikit-learn's clusters of a full matrix of distances."""
     module = load("sklearn.cluster")

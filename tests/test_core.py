@@ -176,6 +176,22 @@ def numbers():
     }
 
 
+def rows():
+    """X, and y of fewer rows."""
+    return {"x": np.ones((9, 5)), "y": np.ones((7, 5)), "out": np.ones((9, 7))}
+
+
+def lists():
+    """The lists of 3 neighbours of each row."""
+    stride = _core.nearest_stride(3, 8)
+    return {"values": np.ones((N, stride)), "indices": np.zeros((N, stride), np.int64), "limits": np.ones(N)}
+
+
+def tree():
+    """Distances of a strict half, and room for its links."""
+    return {"half": np.ones(LENGTH - N), "n": N, "links": np.ones((N - 1, 4)), "progress": None}
+
+
 TRIANGLE = {"n": N, "grow": True, "diagonal_stored": True}
 LINES = _core.Lines(0, 8 * N, 8, 0, True)
 CALLS = {
@@ -252,6 +268,33 @@ CALLS = {
     },
     "gram": lambda: {**numbers(), "most": 1000, "samples": False, "threads": 1},
     "gram_half": lambda: {**numbers(), "half": half(), "threads": 1},
+    "distances": lambda: {
+        **rows(), "metric": "cityblock", "weights": np.ones(5), "p": 2.0, "factor": 1.0, "missing": False,
+        "threads": 1,
+    },
+    "dissimilarities": lambda: {
+        "metric": "jaccard", "x": np.ones((9, 2), np.uint64), "y": np.ones((7, 2), np.uint64),
+        "features": 100, "out": np.ones((9, 7)), "threads": 1,
+    },
+    "finish": lambda: {
+        "block": np.ones((9, 7)), "left": np.ones(9), "right": np.ones(7), "times": -2.0, "least": 0.0,
+        "most": np.inf, "root": True, "scale": 1.0,
+    },
+    "add_differences": lambda: {
+        "sums": np.ones(3), "pairs": np.array([0, 5, 62]), "left": np.ones((9, 5)), "right": np.ones((7, 5)),
+        "scale": 1.0,
+    },
+    "link": lambda: {**tree(), "method": "average"},
+    "span": lambda: {**tree(), "grow": True, "diagonal_stored": False},
+    "nearest_stride": lambda: {"k": 3, "item": 8},
+    "nearest_half": lambda: {"half": half(), **TRIANGLE, **lists(), "k": 3, "largest": False, "threads": 1},
+    "nearest_block": lambda: {
+        "block": np.ones((5, 6)), "row": 7, "column": 2, **lists(), "k": 3, "largest": False, "threads": 1,
+    },
+    "pair_rows": lambda: {
+        "x": np.ones((9, 5)), "rows": np.array([0, 8]), "partners": np.array([[1, 2, 3], [4, 5, 8]]),
+        "results": np.ones((2, 3)), "products": False, "threads": 1,
+    },
     "read_table": lambda: {
         "text": cells(), "start": 0, "columns": np.array([0, 2, 0], np.uint8), "separator": ",", "point": ".",
         "comment": "#", "words": ["na"], "longest": 100, "numbers": np.zeros((3, 2)),
@@ -267,13 +310,17 @@ WRITTEN = {
     "scatter": {"out"}, "multiply_sparse": {"y"}, "multiply": {"y"}, "read_panel": {"block"},
     "write_panel": {"half"}, "sum_columns": {"sums", "squares"}, "encode": {"bits"}, "encode_pairs": {"bits"},
     "count": {"counts", "values"}, "gram_half": {"half"}, "read_entries": {"rows", "columns", "numbers"},
-    "read_table": {"numbers", "labels"},
+    "read_table": {"numbers", "labels"}, "distances": {"out"}, "dissimilarities": {"out"},
+    "finish": {"block"}, "add_differences": {"sums"}, "link": {"half", "links"}, "span": {"links"},
+    "nearest_half": {"values", "indices", "limits"}, "nearest_block": {"values", "indices", "limits"},
+    "pair_rows": {"results"},
 }  # fmt: skip
 OPTIONAL = {
     ("sum_columns", "weights"),
     ("count", "bits"),
     ("count", "counts"),
     ("count", "values"),
+    ("distances", "weights"),
     ("read_table", "labels"),
 }
 # Not hostile after all: there is an answer to fewer rows, another item size of what is only copied, a batch.
@@ -281,13 +328,14 @@ ANSWERED = {
     *((function, name, what) for what in ("empty", "one less") for function, name in (
         ("expand", "out"), ("read_panel", "block"), ("write_panel", "block"), ("density", "half"),
         ("largest", "a"), ("fault", "indices"), ("jumps", "indices"), ("digest", "bytes"),
+        ("nearest_block", "block"),
     )),
     ("cut", "data", "two bytes"), ("mirrored", "full", "one axis more"),
     ("encode", "x", "one less"), ("encode_pairs", "n", "one less"),  # the same words and blocks
     ("read_table", "comment", "no such word"),
     ("read_table", "words", "none of them"), ("read_table", "words", "one more"),
 }  # fmt: skip
-SIZES = {"n", "columns", "height", "most", "n_rows", "n_columns", "threads"}
+SIZES = {"n", "columns", "features", "height", "item", "k", "most", "n_rows", "n_columns", "threads"}
 PLACES = {"row", "column", "begin", "end", "first", "start", "target_axes", "source_axes"}
 
 

@@ -1,7 +1,9 @@
 """`vech distances`, `neighbors` and `cluster`: from a table to a tree, with labels all the way."""
 
 import json
+import shlex
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -305,3 +307,19 @@ def test_a_picture_of_clusters_takes_the_same_tree(works, there):
 def test_the_description_says_what_a_half_was_made_of(works, there):
     works("distances", "x.npy", "-o", "new.npy", "--metric", "cityblock")
     assert json.loads((there / "new.npy.json").read_text())["made"]["metric"] == "cityblock"
+
+
+def test_what_the_page_shows_runs(works, there):
+    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    section = page.split("## vech distances, neighbors, cluster")[1].split("\n## ")[0]
+    commands = [
+        shlex.split(line, comments=True)[1:] for line in section.splitlines() if line.startswith("vech ")
+    ]
+    assert {arguments[0] for arguments in commands} == {"distances", "neighbors", "cluster", "plot"}
+    (there / "d.npy").unlink()
+    (there / "d.npy.json").unlink()
+    (there / "x.csv").rename("genes.csv")
+    for arguments in commands:
+        works(*arguments)
+    assert vech.read("d.npy").labels == tuple(NAMES)
+    assert len({line.split(",")[1] for line in (there / "clusters.csv").read_text().splitlines()[1:]}) == 8
