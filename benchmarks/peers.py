@@ -18,6 +18,7 @@ NAMES = (
     "scipy",
     "scikit-learn",
     "kmedoids",
+    "scikit-bio",
     "statsmodels",
     "pyscf",
     "triarray",
@@ -314,6 +315,36 @@ def fasterpam(begin: Array) -> Any | None:
     """The medoids of Schubert's own package, from the same beginning, in one thread."""
     module = load("kmedoids")
     return module and partial(module.fasterpam, medoids=begin.astype(np.uint64), n_cpu=1)
+
+
+def scikit_bio_pcoa(half: Array, k: int) -> Call | None:
+    skbio, ordination = load("skbio"), load("skbio.stats.ordination")
+    if not (skbio and ordination):
+        return None
+    return partial(ordination.pcoa, skbio.DistanceMatrix(half), dimensions=k, warn_neg_eigval=False)
+
+
+def scikit_bio_mantel(half: Array, other: Array, permutations: int) -> Call | None:
+    skbio, distance = load("skbio"), load("skbio.stats.distance")
+    if not (skbio and distance):
+        return None
+    matrices = (skbio.DistanceMatrix(half), skbio.DistanceMatrix(other))
+    return partial(distance.mantel, *matrices, permutations=permutations, seed=0)
+
+
+def scikit_learn_kernel_pca(full: Array, k: int) -> Call | None:
+    module = load("sklearn.decomposition")
+    return module and partial(module.KernelPCA(k, kernel="precomputed").fit_transform, full)
+
+
+def scikit_learn_smacof(full: Array, start: Array, iterations: int) -> Call | None:
+    module = load("sklearn.manifold")
+    return module and partial(module.smacof, full, init=start, n_init=1, max_iter=iterations)
+
+
+def scikit_learn_spectral(graph: Any, k: int) -> Call | None:
+    module = load("sklearn.manifold")
+    return module and partial(module.spectral_embedding, graph, n_components=k, random_state=0)
 
 
 def mkl_product(matrix: Any, x: Array) -> Call | None:

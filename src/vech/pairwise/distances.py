@@ -37,9 +37,9 @@ def distances(
         One thing a row. It is left as it is, and a memory map need not fit in memory. The index of a frame
         labels the result.
     metric : str or callable
-        A metric of `scipy.spatial.distance.pdist` by any name it has there, "haversine", or a function of two
-        rows, which is called once for each pair, the row that comes first in X first. The list, with
-        formulas, is in docs/pairwise.md.
+        A metric of `scipy.spatial.distance.pdist` by any name it has there, "haversine", "gower" for a frame
+        whose columns are of different sorts, or a function of two rows, which is called once for each pair,
+        the row that comes first in X first. The list, with formulas, is in docs/pairwise.md.
     p : float
         Of "minkowski": |x - y|^p is summed. 1 is "cityblock", infinity "chebyshev".
     V : array of shape (m,), optional
