@@ -19,6 +19,8 @@ def main() -> None:
         bench_clusters,
         bench_convert,
         bench_covariance,
+        bench_distances,
+        bench_embedding,
         bench_expand,
         bench_explicit,
         bench_gerber,
@@ -27,6 +29,7 @@ def main() -> None:
         bench_linkage,
         bench_metrics,
         bench_nearest,
+        bench_neighbors,
         bench_pack,
         bench_products,
         bench_small,
@@ -45,11 +48,14 @@ def main() -> None:
         bench_sparse,
         bench_gram,
         bench_linalg,
+        bench_distances,
         bench_linkage,
         bench_metrics,
         bench_nearest,
+        bench_neighbors,
         bench_products,
         bench_covariance,
+        bench_embedding,
         bench_gerber,
         bench_tables,
         bench_clusters,
@@ -87,7 +93,8 @@ def _measured(row, n, quick):
         figures = (measure.peaks if row.memory else measure.seconds)(case.candidates, quick=quick)
         yield report.Result(row, case.id, n, {name: figures.get(name) for name in case.candidates})
         del case
-        gc.collect()
+        if not quick:
+            gc.collect()
 
 
 def _arguments() -> argparse.Namespace:

@@ -18,6 +18,7 @@ NAMES = (
     "scipy",
     "scikit-learn",
     "kmedoids",
+    "scikit-bio",
     "statsmodels",
     "pyscf",
     "triarray",
@@ -287,6 +288,24 @@ def cosines(X: Any) -> Call | None:
     return metrics and partial(metrics.cosine_similarity, X, dense_output=False)
 
 
+def pdist(X: Array, metric: str) -> Call:
+    from scipy.spatial import distance
+
+    return partial(distance.pdist, X, metric)
+
+
+def pairwise_distances(X: Any, metric: str) -> Call | None:
+    """Both triangles of the distances between rows."""
+    metrics = load("sklearn.metrics")
+    return metrics and partial(metrics.pairwise_distances, X, metric=metric)
+
+
+def pairwise_kernels(X: Array, metric: str) -> Call | None:
+    """Both triangles of the kernel between rows."""
+    metrics = load("sklearn.metrics.pairwise")
+    return metrics and partial(metrics.pairwise_kernels, X, metric=metric)
+
+
 def fitted(name: str, **parameters: Any) -> Any | None:
     """scikit-learn's clusters of a full matrix of distances."""
     module = load("sklearn.cluster")
@@ -302,6 +321,36 @@ def fasterpam(begin: Array) -> Any | None:
     """The medoids of Schubert's own package, from the same beginning, in one thread."""
     module = load("kmedoids")
     return module and partial(module.fasterpam, medoids=begin.astype(np.uint64), n_cpu=1)
+
+
+def scikit_bio_pcoa(half: Array, k: int) -> Call | None:
+    skbio, ordination = load("skbio"), load("skbio.stats.ordination")
+    if not (skbio and ordination):
+        return None
+    return partial(ordination.pcoa, skbio.DistanceMatrix(half), dimensions=k, warn_neg_eigval=False)
+
+
+def scikit_bio_mantel(half: Array, other: Array, permutations: int) -> Call | None:
+    skbio, distance = load("skbio"), load("skbio.stats.distance")
+    if not (skbio and distance):
+        return None
+    matrices = (skbio.DistanceMatrix(half), skbio.DistanceMatrix(other))
+    return partial(distance.mantel, *matrices, permutations=permutations, seed=0)
+
+
+def scikit_learn_kernel_pca(full: Array, k: int) -> Call | None:
+    module = load("sklearn.decomposition")
+    return module and partial(module.KernelPCA(k, kernel="precomputed").fit_transform, full)
+
+
+def scikit_learn_smacof(full: Array, start: Array, iterations: int) -> Call | None:
+    module = load("sklearn.manifold")
+    return module and partial(module.smacof, full, init=start, n_init=1, max_iter=iterations)
+
+
+def scikit_learn_spectral(graph: Any, k: int) -> Call | None:
+    module = load("sklearn.manifold")
+    return module and partial(module.spectral_embedding, graph, n_components=k, random_state=0)
 
 
 def mkl_product(matrix: Any, x: Array) -> Call | None:

@@ -2,6 +2,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <cstdlib>
+#include <stdexcept>
 
 #include "bind/arrays.hpp"
 
@@ -29,13 +30,18 @@ std::vector<std::string> names(bool supported_only) {
     return list;
 }
 
-void force_target() {
-    const char* wanted = std::getenv("VECH_TARGET");
-    if (wanted == nullptr || *wanted == '\0' || set_target(wanted)) return;
+void use_target(const std::string& name, const std::string& called) {
+    if (set_target(name)) return;
     std::string choices;
-    for (const auto& name : names(true)) choices += (choices.empty() ? "" : ", ") + name;
-    throw nb::import_error(
-        ("VECH_TARGET is '" + std::string(wanted) + "', but this processor runs: " + choices).c_str());
+    for (const auto& supported : names(true)) choices += (choices.empty() ? "" : ", ") + supported;
+    throw std::invalid_argument(called + " is '" + name + "', but this processor runs: " + choices);
+}
+
+void force_target() try {
+    const char* wanted = std::getenv("VECH_TARGET");
+    if (wanted != nullptr && *wanted != '\0') use_target(wanted, "VECH_TARGET");
+} catch (const std::invalid_argument& unknown) {
+    throw nb::import_error(unknown.what());
 }
 
 }  // namespace
@@ -49,6 +55,14 @@ NB_MODULE(_core, m) {
         return nb::make_tuple(nb::tuple(nb::cast(vech::names(false))), nb::tuple(nb::cast(vech::names(true))),
                               std::string(vech::active_target().name));
     });
+    m.def(
+        "use_target",
+        [](const std::string& name) {
+            const std::string former = vech::active_target().name;
+            vech::use_target(name, "name");
+            return former;
+        },
+        nb::arg("name"), "Kernels of this target from now on, in every thread; gives the former one. For tests.");
     vech::bind_dense(m);
     vech::bind_sparse(m);
     vech::bind_product(m);

@@ -2,7 +2,6 @@
 
 import itertools
 import mmap
-import os
 import random
 import zlib
 
@@ -74,31 +73,11 @@ DTYPES = {
         *("datetime64[ns]", "timedelta64[s]", ">M8[D]", ">m8[ms]"),
     )
 } | SMALL
-# Under a forced target the kernels alone are in question: how wide numbers are, and how they are negated and
-# scaled.
-FORCED = "VECH_TARGET" in os.environ
-MOVED = DTYPES
-if FORCED:
-    widths = (
-        "uint8",
-        "int16",
-        ">i4",
-        "int64",
-        "float16",
-        "float32",
-        "float64",
-        ">f8",
-        "complex64",
-        "complex128",
-    )
-    MOVED = {name: DTYPES[name] for name in (*widths, *list(SMALL)[:1])}
 KINDS = ("symmetric", "triangular", "hermitian", "skew", "skew-hermitian")
 STORE_KINDS = ("symmetric", "hermitian", "skew", "skew-hermitian")
 
 # 0 to 4, then one below, at and above each vector and block width
 SIZES = (0, 1, 2, 3, 4, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 130)
-if FORCED:
-    SIZES = tuple(n for n in SIZES if n not in (127, 128, 130))  # blocks are the same in all targets
 
 
 def plain(layout):
@@ -216,6 +195,7 @@ def generator(*what):
     return np.random.default_rng(zlib.crc32(repr(what).encode()))
 
 
+@reference.remembered
 def raw(dtype, shape, *, negatable=False, salt=0):
     """Random bits sprinkled with extremes: NaN payloads, infinities, -0.0, subnormals, the largest, NaT."""
     dtype, shape = np.dtype(dtype), (shape,) if isinstance(shape, int) else tuple(shape)
@@ -263,6 +243,7 @@ def specials(dtype):
     return np.array(patterns, f"{order}u{width // 8}").view(dtype)
 
 
+@reference.remembered
 def moderate(dtype, shape, *, salt=0):
     """Ordinary numbers, safe to compute with."""
     dtype = np.dtype(dtype)
@@ -277,6 +258,7 @@ def moderate(dtype, shape, *, salt=0):
     return (numbers + 1j * rng.normal(size=shape) if dtype.kind == "c" else numbers).astype(dtype)
 
 
+@reference.remembered
 def half(dtype, layout, kind, n, *, batch=(), values=None, salt=0):
     """A half that is of its kind (real diagonal if Hermitian, zero if skew), of wild values unless scaled."""
     dtype = np.dtype(dtype)
@@ -324,6 +306,7 @@ def matrix(dtype, kind, n, *, batch=(), values=moderate, salt=0):
     return reference.expand(half(dtype, layout, kind, n, batch=batch, values=values, salt=salt), layout, kind)
 
 
+@reference.remembered
 def sparse_half(dtype, length, density, *, salt=0):
     """Mostly zero bits; the rest wild values, -0.0 and NaN among them."""
     numbers = raw(dtype, length, salt=salt)

@@ -1,12 +1,15 @@
-"""What every test has: fixed seeds, processes side by side, and proof that a forced target really runs."""
+"""What every test has: fixed seeds, processes side by side, every target for those of kernels."""
 
+import gc
 import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+import reference
 import vech
+from vech import _core
 from vech.arrays import default_threads
 
 MOST_PROCESSES = 8  # each one collects all tests
@@ -39,18 +42,72 @@ def pytest_cmdline_main(config):
             os.environ.setdefault(name, "1")
 
 
+def pytest_collection():
+    gc.disable()  # tens of thousands of tests are kept to the end: looking at them again takes 5 of 20 s
+
+
+def pytest_collection_finish():
+    gc.enable()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(config, items):
     if hasattr(config, "workerinput"):  # the long ones first, so that no process is left alone with one
         items.sort(key=lambda item: "slow" not in item.keywords)
 
 
 def pytest_report_header():
-    targets = vech.targets()
     where = os.path.dirname(vech.__file__)
-    return f"vech {vech.__version__} in {where}, target {targets.active} of {targets.supported}"
+    return f"vech {vech.__version__} in {where}, target {TARGETS.active} of {TARGETS.supported}"
+
+
+TARGETS = vech.targets()
+FORCED = os.environ.get("VECH_TARGET")
+# Kernels beside those of core/kernels/bits.cpp are the same functions in avx512 and avx512-icl: see
+# core/kernels/region.hpp.
+SHARED = {"avx512": "avx512-icl"}
+REACH_BITS = (
+    "counts/",
+    "covariance/",
+    "moves/test_moves.py::test_tiles_and_scatter_give_the_same_bits",
+    "moves/test_nonzeros.py",
+    "pairwise/test_distances.py",
+    "pairwise/test_metrics_exact.py",
+    "sparse/test_build.py",
+    "test_targets.py",
+)
+
+
+def other_targets(item):
+    """Those whose kernels are not the active ones, where this test is about kernels."""
+    if FORCED or not item.get_closest_marker("every_target"):
+        return []
+    others = [name for name in TARGETS.supported if name != TARGETS.active]
+    if item.nodeid.removeprefix("tests/").startswith(REACH_BITS):
+        return others
+    return [name for name in others if SHARED.get(name) != TARGETS.active]
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item):
+    """The test is called once for each target; what it expects is computed once."""
+    others = other_targets(item)
+    if not others:
+        return (yield)
+    with reference.remembering():
+        result = yield
+        for target in others:
+            _core.use_target(target)
+            try:
+                item.runtest()
+            except Exception as error:
+                error.add_note(f"under the target {target}")
+                raise
+            finally:
+                _core.use_target(TARGETS.active)
+    return result
 
 
 @pytest.fixture(autouse=True, scope="session")
 def the_forced_target_is_active():
-    forced = os.environ.get("VECH_TARGET")
-    assert not forced or vech.targets().active == forced
+    assert not FORCED or TARGETS.active == FORCED

@@ -10,13 +10,51 @@ import math
 import struct
 import sys
 from bisect import bisect_left
-from functools import cache, lru_cache
+from contextlib import contextmanager
+from functools import cache, lru_cache, wraps
 
 import numpy as np
 
 from vech import RectangularFullPacked, Spiral, TensorOrder
 
 Item = bytes
+
+
+# ---- once for every target ---------------------------------------------------------------------------------
+
+_known = None
+
+
+@contextmanager
+def remembering():
+    """Inside, a call that was made before is not computed again: the same test asks under every target."""
+    global _known
+    _known = {}
+    try:
+        yield
+    finally:
+        _known = None
+
+
+def remembered(function):
+    @wraps(function)
+    def answer(*given, **named):
+        if _known is None:
+            return function(*given, **named)
+        key = (function, *map(_identity, given), *((name, _identity(value)) for name, value in named.items()))
+        if key not in _known:
+            _known[key] = function(*given, **named)
+        return _copy(_known[key])
+
+    return answer
+
+
+def _identity(value):
+    return (value.tobytes(), value.dtype, value.shape) if isinstance(value, np.ndarray) else value
+
+
+def _copy(value):
+    return value.copy() if isinstance(value, np.ndarray) else tuple(map(_copy, value))
 
 
 # ---- the order of a half -----------------------------------------------------------------------------------
@@ -294,6 +332,7 @@ def implied(layout, dtype):
 # ---- dense -------------------------------------------------------------------------------------------------
 
 
+@remembered
 def expand(half, layout, kind="symmetric"):
     half = np.asarray(half)
     n, dtype = side(half.shape[-1], layout), half.dtype
@@ -312,6 +351,7 @@ def expand(half, layout, kind="symmetric"):
     return to_array(fulls, dtype, (*half.shape[:-1], n, n))
 
 
+@remembered
 def pack(full, layout, kind="symmetric", use="both"):
     """Takes the triangle that `use` believes; judging whether the other one agrees is `disagreement`'s."""
     full = np.asarray(full)
@@ -349,6 +389,7 @@ def origins(source, target, n):
     return met
 
 
+@remembered
 def convert(half, source, target, kind="symmetric"):
     half = np.asarray(half)
     n, dtype = side(half.shape[-1], source), half.dtype
@@ -377,6 +418,7 @@ def disagreement(full, kind):
     return max(((abs(values[i][j] - mirrored[i][j]), i, j) for i, j in pairs), default=(0, 0, 0))
 
 
+@remembered
 def matmul(full, x):
     """full @ x for a matrix or a vector x, in Python numbers, in the order of the textbook."""
     x = np.asarray(x)
@@ -390,6 +432,7 @@ def matmul(full, x):
 # ---- sparse ------------------------------------------------------------------------------------------------
 
 
+@remembered
 def nonzeros(half, layout, kind="symmetric"):
     """(i, j, values) in storage order, in the layout's triangle: true values, implied ones included."""
     full = expand(half, layout, kind)
@@ -404,6 +447,7 @@ def nonzeros(half, layout, kind="symmetric"):
     return np.array(i, np.int64), np.array(j, np.int64), values
 
 
+@remembered
 def csr(full, part="full"):
     """(indptr, indices, data) of the numbers of a matrix that are not zero, or of one of its triangles."""
     full = np.asarray(full)

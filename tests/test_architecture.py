@@ -41,8 +41,9 @@ LAYERS = (
 # within a folder, top to bottom; above them all is its __init__
 INSIDE = {
     "cli": (
-        ("covariance", "data", "files", "info", "layouts"),
-        ("groups", "options", "pictures"),
+        ("cluster", "covariance", "data", "distances", "files", "info", "layouts", "neighbors"),
+        ("tables",),
+        ("groups", "options", "pictures", "records"),
         ("streams",),
         ("root",),
         ("wording",),
@@ -68,7 +69,10 @@ INSIDE = {
         ("cells", "content", "digests", "drafts", "gz", "labels"),
         ("errors",),
     ),
-    "adapters": (("pandas", "pypfopt", "skfolio", "sklearn", "solvers"), ("estimates",)),
+    "adapters": (
+        ("anndata", "pandas", "pypfopt", "skbio", "skfolio", "sklearn", "solvers"),
+        ("estimates", "graphs"),
+    ),
     "covariance": (
         ("stream", "spectrum", "shrinkage"),
         ("gerber", "sample"),
@@ -87,8 +91,9 @@ INSIDE = {
     ),
     "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
     "pairwise": (
+        ("nearest",),
         ("blocks", "distances", "kernels", "mantel", "similarities"),
-        ("metrics",),
+        ("metrics", "winners"),
         ("gower",),
         ("sparse_rows", "dense_rows", "sparse_distances", "tiles"),
         ("mixed", "points", "products", "rows"),
@@ -165,6 +170,7 @@ OPTIONAL = {
     "sklearn": {"demo": "inside", "adapters": "top"},
     "openpyxl": {"io": "inside"},
     "pandas": {"adapters": "top", "io": "inside"},
+    "skbio": {"adapters": "top"},
     "skfolio": {"adapters": "top"},
     "matplotlib": {"demo": "inside", "plot": "inside", "cli": "inside"},
     "mpl_toolkits": {"plot": "inside"},

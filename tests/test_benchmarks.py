@@ -22,6 +22,7 @@ PEERS = (
     "sparse_dot_topn",
     "scikit-learn",
     "kmedoids",
+    "scikit-bio",
     "MKL",
     "MKL, optimized",
     "GraphBLAS",

@@ -10,6 +10,7 @@ import pickle
 import threading
 import time
 import traceback
+from functools import cache
 
 import numpy as np
 import pytest
@@ -175,6 +176,22 @@ def numbers():
     }
 
 
+def rows():
+    """X, and y of fewer rows."""
+    return {"x": np.ones((9, 5)), "y": np.ones((7, 5)), "out": np.ones((9, 7))}
+
+
+def lists():
+    """The lists of 3 neighbours of each row."""
+    stride = _core.nearest_stride(3, 8)
+    return {"values": np.ones((N, stride)), "indices": np.zeros((N, stride), np.int64), "limits": np.ones(N)}
+
+
+def tree():
+    """Distances of a strict half, and room for its links."""
+    return {"half": np.ones(LENGTH - N), "n": N, "links": np.ones((N - 1, 4)), "progress": None}
+
+
 TRIANGLE = {"n": N, "grow": True, "diagonal_stored": True}
 LINES = _core.Lines(0, 8 * N, 8, 0, True)
 CALLS = {
@@ -251,6 +268,33 @@ CALLS = {
     },
     "gram": lambda: {**numbers(), "most": 1000, "samples": False, "threads": 1},
     "gram_half": lambda: {**numbers(), "half": half(), "threads": 1},
+    "distances": lambda: {
+        **rows(), "metric": "cityblock", "weights": np.ones(5), "p": 2.0, "factor": 1.0, "missing": False,
+        "threads": 1,
+    },
+    "dissimilarities": lambda: {
+        "metric": "jaccard", "x": np.ones((9, 2), np.uint64), "y": np.ones((7, 2), np.uint64),
+        "features": 100, "out": np.ones((9, 7)), "threads": 1,
+    },
+    "finish": lambda: {
+        "block": np.ones((9, 7)), "left": np.ones(9), "right": np.ones(7), "times": -2.0, "least": 0.0,
+        "most": np.inf, "root": True, "scale": 1.0,
+    },
+    "add_differences": lambda: {
+        "sums": np.ones(3), "pairs": np.array([0, 5, 62]), "left": np.ones((9, 5)), "right": np.ones((7, 5)),
+        "scale": 1.0,
+    },
+    "link": lambda: {**tree(), "method": "average"},
+    "span": lambda: {**tree(), "grow": True, "diagonal_stored": False},
+    "nearest_stride": lambda: {"k": 3, "item": 8},
+    "nearest_half": lambda: {"half": half(), **TRIANGLE, **lists(), "k": 3, "largest": False, "threads": 1},
+    "nearest_block": lambda: {
+        "block": np.ones((5, 6)), "row": 7, "column": 2, **lists(), "k": 3, "largest": False, "threads": 1,
+    },
+    "pair_rows": lambda: {
+        "x": np.ones((9, 5)), "rows": np.array([0, 8]), "partners": np.array([[1, 2, 3], [4, 5, 8]]),
+        "results": np.ones((2, 3)), "products": False, "threads": 1,
+    },
     "read_table": lambda: {
         "text": cells(), "start": 0, "columns": np.array([0, 2, 0], np.uint8), "separator": ",", "point": ".",
         "comment": "#", "words": ["na"], "longest": 100, "numbers": np.zeros((3, 2)),
@@ -266,13 +310,17 @@ WRITTEN = {
     "scatter": {"out"}, "multiply_sparse": {"y"}, "multiply": {"y"}, "read_panel": {"block"},
     "write_panel": {"half"}, "sum_columns": {"sums", "squares"}, "encode": {"bits"}, "encode_pairs": {"bits"},
     "count": {"counts", "values"}, "gram_half": {"half"}, "read_entries": {"rows", "columns", "numbers"},
-    "read_table": {"numbers", "labels"},
+    "read_table": {"numbers", "labels"}, "distances": {"out"}, "dissimilarities": {"out"},
+    "finish": {"block"}, "add_differences": {"sums"}, "link": {"half", "links"}, "span": {"links"},
+    "nearest_half": {"values", "indices", "limits"}, "nearest_block": {"values", "indices", "limits"},
+    "pair_rows": {"results"},
 }  # fmt: skip
 OPTIONAL = {
     ("sum_columns", "weights"),
     ("count", "bits"),
     ("count", "counts"),
     ("count", "values"),
+    ("distances", "weights"),
     ("read_table", "labels"),
 }
 # Not hostile after all: there is an answer to fewer rows, another item size of what is only copied, a batch.
@@ -280,13 +328,14 @@ ANSWERED = {
     *((function, name, what) for what in ("empty", "one less") for function, name in (
         ("expand", "out"), ("read_panel", "block"), ("write_panel", "block"), ("density", "half"),
         ("largest", "a"), ("fault", "indices"), ("jumps", "indices"), ("digest", "bytes"),
+        ("nearest_block", "block"),
     )),
     ("cut", "data", "two bytes"), ("mirrored", "full", "one axis more"),
     ("encode", "x", "one less"), ("encode_pairs", "n", "one less"),  # the same words and blocks
     ("read_table", "comment", "no such word"),
     ("read_table", "words", "none of them"), ("read_table", "words", "one more"),
 }  # fmt: skip
-SIZES = {"n", "columns", "height", "most", "n_rows", "n_columns", "threads"}
+SIZES = {"n", "columns", "features", "height", "item", "k", "most", "n_rows", "n_columns", "threads"}
 PLACES = {"row", "column", "begin", "end", "first", "start", "target_axes", "source_axes"}
 
 
@@ -375,7 +424,7 @@ def public():
 
 
 def test_every_function_is_called():
-    assert set(CALLS) == set(public()) - {"targets", "Change", "Lines"}
+    assert set(CALLS) == set(public()) - {"targets", "use_target", "Change", "Lines"}
 
 
 @pytest.mark.parametrize("function", CALLS)
@@ -515,17 +564,19 @@ def whole_calls(n):
     }
 
 
+@cache
 def subjects(make, n):
+    """Every kernel's call and arrays: made before a process is forked, so that the next one has them."""
     half, full = make(n)
     upper = half.T.tocsr()
     upper.sort_indices()
-    for calls, matrix in ((triangle_calls(n), half), (whole_calls(n), full)):
-        arrays = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
-        for name, call in calls.items():
-            if name == "mirror of the upper":
-                yield name, call, (upper.indptr.astype(np.int64), upper.indices.astype(np.int32), upper.data)
-            else:
-                yield name, call, arrays
+    of_half, of_full, of_upper = (
+        (matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data)
+        for matrix in (half, full, upper)
+    )
+    made = {name: (call, of_half) for name, call in triangle_calls(n).items()}
+    made["mirror of the upper"] = made["mirror of the upper"][0], of_upper
+    return made | {name: (call, of_full) for name, call in whole_calls(n).items()}
 
 
 def assert_in_bounds(found, n):
@@ -560,20 +611,18 @@ KERNELS = [name for calls in (triangle_calls(1), whole_calls(1)) for name in cal
 def test_columns_and_rows_out_of_bounds_are_refused_or_harmless(kernel):
     n = 500
     rng = np.random.default_rng(3)
+    both = [subjects(make, n)[kernel] for make in (banded, scattered)]
 
     def work(report):
-        for make in (banded, scattered):
-            for name, call, arrays in subjects(make, n):
-                if name != kernel:
-                    continue
-                assert answer(call, arrays, 1, n) == "an answer"
-                for which, values in ((0, (*FAR, 2**62, -(2**63))), (1, FAR)):
-                    size = arrays[which].size
-                    for value in values:
-                        for k in (0, 1, size // 2, size - 2, size - 1, *rng.integers(0, size, 4)):
-                            spoilt = [array.copy() for array in arrays]
-                            spoilt[which][k] = value
-                            report(answer(call, spoilt, 1 + k % 2, n))
+        for call, arrays in both:
+            assert answer(call, arrays, 1, n) == "an answer"
+            for which, values in ((0, (*FAR, 2**62, -(2**63))), (1, FAR)):
+                size = arrays[which].size
+                for value in values:
+                    for k in (0, 1, size // 2, size - 2, size - 1, *rng.integers(0, size, 4)):
+                        spoilt = [array.copy() for array in arrays]
+                        spoilt[which][k] = value
+                        report(answer(call, spoilt, 1 + k % 2, n))
 
     reports, status = in_a_child(work)
     assert status == 0, f"{kernel} crashed after {len(reports)} calls"
@@ -591,9 +640,9 @@ def test_columns_and_rows_out_of_bounds_are_refused_or_harmless(kernel):
 def test_arrays_that_another_thread_changes_give_numbers_or_an_error(kernel, make, threads):
     n = 120_000 if make is scattered and kernel in ("mirror", "turn", "mirror of the upper") else 30_000
     seconds = 0.2
+    call, arrays = subjects(make, n)[kernel]
 
     def work(report):
-        (call, arrays), *_ = [(call, arrays) for name, call, arrays in subjects(make, n) if name == kernel]
         shared, over = [array.copy() for array in arrays], threading.Event()
 
         def spoil():

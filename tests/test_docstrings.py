@@ -41,8 +41,10 @@ def test_there_are_examples():
 
 FACES = (
     "vech",
+    "vech.adapters.anndata",
     "vech.adapters.pandas",
     "vech.adapters.pypfopt",
+    "vech.adapters.skbio",
     "vech.adapters.skfolio",
     "vech.adapters.sklearn",
     "vech.cluster",

@@ -161,6 +161,23 @@ def test_the_predictions_are_those_of_scikit_learn(process):
     assert np.abs(slopes).max() < 0.01
 
 
+# ---------------------------------------------------------------- kernel ridge regression
+
+
+def test_the_regression_is_that_of_scikit_learn():
+    from sklearn.kernel_ridge import KernelRidge
+
+    example = load("kernel_ridge")
+    X, y = example.diabetes()
+    found = example.fit(X[:200], y[:200], 0.02, 0.5)
+    other = KernelRidge(alpha=0.5, kernel="rbf", gamma=0.02).fit(X[:200], y[:200])
+    np.testing.assert_allclose(found.weights, other.dual_coef_, rtol=1e-9)
+    np.testing.assert_allclose(example.predict(found, X[200:]), other.predict(X[200:]), rtol=1e-9, atol=1e-12)
+    without = np.arange(200) != 7
+    other.fit(X[:200][without], y[:200][without])
+    assert found.left_out[7] == pytest.approx(y[7] - other.predict(X[7:8])[0], rel=1e-9)
+
+
 # ---------------------------------------------------------------- portfolios
 
 

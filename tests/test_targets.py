@@ -1,5 +1,6 @@
 """Targets: the choice is seen and can be forced, all give the same answers, none leaks into the baseline."""
 
+import inspect
 import os
 import platform
 import re
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import vech
@@ -29,6 +31,20 @@ def run_python(*arguments, **environment):
     )
 
 
+def sums():
+    """A product of 300 terms, which each target adds in an order of its own."""
+    return (vech.Packed(np.sin(np.arange(1.0, 45_151))) @ np.sin(np.arange(1.0, 301))).tobytes().hex()
+
+
+def used(target):
+    """The target that is active after it was asked for in this process, and its sums."""
+    former = vech._core.use_target(target)
+    try:
+        return [vech.targets().active, sums()]
+    finally:
+        assert vech._core.use_target(former) == target
+
+
 def test_targets_is_a_named_tuple_with_the_best_first():
     assert TARGETS._fields == ("compiled", "supported", "active")
     assert "baseline" in TARGETS.compiled and TARGETS.compiled[-1] == "baseline"
@@ -46,8 +62,24 @@ def test_the_best_supported_target_is_active():
 
 @pytest.mark.parametrize("target", TARGETS.supported)
 def test_a_target_can_be_forced(target):
-    done = run_python("-c", "import vech; print(vech.targets().active)", VECH_TARGET=target)
-    assert done.stdout.strip() == target, done.stderr
+    """For a process by VECH_TARGET, and within this one: the kernels are the same."""
+    program = f"import numpy as np, vech\n{inspect.getsource(sums)}print(vech.targets().active, sums())"
+    done = run_python("-c", program, VECH_TARGET=target)
+    assert done.stdout.split() == used(target), done.stderr
+    assert used(target)[0] == target
+
+
+def test_targets_are_told_apart_by_their_sums():
+    different = [name for name in ("avx512", "avx2", "baseline") if name in TARGETS.supported]
+    assert len({result for _, result in map(used, different)}) == len(different)
+
+
+def test_using_an_unknown_target_names_the_choices():
+    with pytest.raises(
+        ValueError, match=f"^name is 'AVX2', but this processor runs: {', '.join(TARGETS.supported)}$"
+    ):
+        vech._core.use_target("AVX2")
+    assert vech.targets() == TARGETS
 
 
 @pytest.mark.parametrize("target", ["", *TARGETS.supported[:1]])
@@ -74,48 +106,35 @@ def test_a_target_that_this_processor_lacks_is_an_import_error():
     assert "ImportError" in done.stderr and lacking[0] in done.stderr
 
 
-# Kernels beside those of core/kernels/bits.cpp are the same functions in avx512 and avx512-icl: see
-# core/kernels/region.hpp.
-SHARED = {"avx512": "avx512-icl"}
-REACH_BITS = (
-    "counts",
-    "covariance",
-    "moves/test_moves.py::test_tiles_and_scatter_give_the_same_bits",
-    "moves/test_nonzeros.py",
-    "sparse/test_build.py",
-)
+# ---- in this process ---------------------------------------------------------------------------------------
 
 
-def marked(folder):
-    return sorted(str(path) for path in folder.rglob("test_*.py") if "every_target" in path.read_text())
+@pytest.fixture
+def seen():
+    seen = []
+    yield seen
+    assert sorted(seen) == sorted(TARGETS.supported)
 
 
 @forced
-@pytest.mark.slow
-@pytest.mark.parametrize("target", [name for name in TARGETS.supported if name != TARGETS.active])
-def test_every_target_passes_the_tests_of_the_kernels(target):
-    """Runs what is marked every_target again, beside the other targets where tests have several processes.
-
-    conftest.py asserts that the forced target is active; cases.py takes fewer dtypes and sides then.
-    """
-    here = Path(__file__).parent
-    files, enough = [name for name in marked(here) if name != __file__], 1000
-    if SHARED.get(target) == TARGETS.active:
-        files, enough = [str(here / name) for name in REACH_BITS], 400
-    arguments = ("-q", "-x", "-p", "no:cacheprovider", "-m", "every_target", "--rootdir", str(here.parent))
-    done = run_python("-m", "pytest", "-n0", *arguments, *files, VECH_TARGET=target)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
-    passed = re.search(r"(\d+) passed", done.stdout)
-    assert passed and int(passed[1]) > enough, "next to nothing ran"
+@pytest.mark.every_target
+def test_what_is_marked_runs_under_every_target(seen):
+    """What is in `seen` is looked at when the test has run for the last time."""
+    seen.append(vech.targets().active)
 
 
-def test_what_reaches_kernels_that_targets_do_not_share_is_run_again():
+@forced
+def test_a_test_that_is_not_marked_runs_under_the_active_target():
+    assert vech.targets().active == TARGETS.active
+
+
+def test_what_reaches_kernels_that_targets_do_not_share_is_known():
     root = Path(__file__).parent.parent
     if not (root / "core").exists():
         pytest.skip("the sources are not beside the tests")
     included = re.findall(r'"core/kernels/(.*)\.hpp"', (root / "core/kernels/bits.cpp").read_text())
-    assert included == ["codes", "scan", "strip"], (
-        "another kernel: do tests/{counts,covariance,...} reach it?"
+    assert included == ["codes", "planes", "scan", "strip"], (
+        "another kernel: does what conftest.REACH_BITS names reach it?"
     )
     region = (root / "core/kernels/region.hpp").read_text()
     targets = re.findall(r"#(?:el)?if defined\(VECH_TARGET_(\w+)\)((?:(?!#el).)*)", region, re.DOTALL)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds core and binding with the address and undefined-behaviour sanitizers of GCC, and runs the tests that reach
-# every kernel on the result. usage: tools/sanitize.sh [PYTHON], a Python with the extra 'test' installed
+# every kernel of every target on the result. usage: tools/sanitize.sh [PYTHON], a Python with the extra 'test'
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${1:-python3}
@@ -24,12 +24,6 @@ flags="-O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitiz
 # CPython never frees some of its memory, so leaks are not looked for. Some tests ask for more memory than there is.
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 export PYTHONPATH=$site PYTHONDONTWRITEBYTECODE=1
-run() { # a target, the tests to take
-    VECH_TARGET=$1 LD_PRELOAD=$preload "$python" -m pytest -q -x -p no:cacheprovider -m "$2" \
-        tests/test_core.py tests/moves/test_{moves,nonzeros,limits}.py tests/packed/test_products.py \
-        tests/pairwise tests/sparse tests/counts tests/io/test_matrix_market.py tests/io/test_delimited.py
-}
-run "" "not slow" &
-best=$!
-run baseline "every_target and not slow" # shares the least code with the best target
-wait "$best"
+LD_PRELOAD=$preload "$python" -m pytest -q -x -n 2 -p no:cacheprovider -m "not slow" \
+    tests/test_core.py tests/moves/test_{moves,nonzeros,limits}.py tests/packed/test_products.py \
+    tests/pairwise tests/sparse tests/counts tests/io/test_matrix_market.py tests/io/test_delimited.py

@@ -7,6 +7,11 @@ from numpy.typing import NDArray
 
 def targets() -> tuple: ...
 
+def use_target(name: str) -> str:
+    """
+    Kernels of this target from now on, in every thread; gives the former one. For tests.
+    """
+
 class Change:
     """What happens to a number on its way; nothing, unless told."""
 

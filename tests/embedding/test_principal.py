@@ -12,10 +12,12 @@ import distances
 import vech
 from test_third_store import Rows
 from vech.embedding import kernel_pca, pcoa
+from vech.embedding.tiles import SIDE
 from vech.linalg.spectral import DENSE
 
 LARGE = DENSE + 25  # by Lanczos' method
-SIZES = (*(n for n in distances.SIZES if n), LARGE)
+TILED = SIDE + 25  # of tiles on the diagonal and off it
+SIZES = (*(n for n in distances.SIZES if n), LARGE, TILED)
 
 
 def centred(full):
@@ -117,7 +119,7 @@ def test_distances_of_every_size_have_squares(n, scale):
 
 
 def test_the_largest_number_of_each_column_is_positive():
-    found = pcoa(distances.full(40), 3).coordinates
+    found = pcoa(squareform(pdist(distances.points(40, 9))), 8).coordinates
     assert (found.max(axis=0) == np.abs(found).max(axis=0)).all()
 
 

@@ -100,6 +100,7 @@ def test_few_rows_have_their_points(n, init):
     init = init if isinstance(init, str) else init[:n]
     found = mds(vech.Packed(np.zeros(n)), 2, init=init)
     assert found.coordinates.shape == (n, 2) and found.stress == found.normalized_stress == 0
+    assert found.iterations == 2
 
 
 @pytest.mark.parametrize("scale", [2.0**400, 2.0**-600])
@@ -111,7 +112,7 @@ def test_distances_of_every_size_have_squares(scale):
 
 
 def test_points_that_coincide_do_not_move_each_other():
-    start = np.zeros((3, 2))
+    start = np.full((3, 2), 0.7)
     start[2] = 1
     found = mds(1 - np.eye(3), 2, init=start, max_iter=1)
     np.testing.assert_array_equal(found.coordinates[0], found.coordinates[1])

@@ -319,20 +319,31 @@ def test_plain_tables_are_read_as_pandas_reads_them(tmp_path_factory, text):
 # ---------------------------------------------------------------- many rows
 
 
-@pytest.fixture(scope="module")
-def long(tmp_path_factory):
-    """Text of several units of work, with odd lines and blank ones here and there."""
+def write_long(path, odd):
+    """Text of several units of work, with blank lines here and there, and the odd lines that are wanted."""
     rng = np.random.default_rng(1)
     X = np.round(rng.normal(size=(60_000, 3)), 12)
     rows = [f"r{k},{x!r},{y!r},{z!r}" for k, (x, y, z) in enumerate(X.tolist())]
-    for k in (0, 7, 20_000, 20_001, 59_999):
+    for k in odd:
         x, y, z = X[k].tolist()
         rows[k] = f'"r\n{k}",{x!r}, " {y!r}",{z!r}'
     for k in range(5, 60_000, 1000):
         rows[k] += "\n\n# no\n   "
-    path = tmp_path_factory.mktemp("long") / "long.csv"
     path.write_text("id,x,y,z\n" + "\n".join(rows) + "\n")
     return path, X
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    return write_long(tmp_path_factory.mktemp("long") / "long.csv", (0, 7, 20_000, 20_001, 59_999))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_any_number_of_threads_passes_over_the_same_lines(tmp_path, threads):
+    path, X = write_long(tmp_path / "long.csv", ())  # odd lines would leave the rest to one thread
+    table = read_table(path, index="id", comment="#", threads=threads)
+    assert table.numbers.tobytes() == X.tobytes()
+    assert table.index == tuple(f"r{k}" for k in range(len(X)))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

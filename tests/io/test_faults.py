@@ -5,6 +5,7 @@ every k until a run comes through. What is read afterwards is never a third matr
 """
 
 import itertools
+import multiprocessing
 import os
 import random
 import stat
@@ -96,11 +97,48 @@ def what_is_there(path):
         return str(error)
 
 
-@pytest.fixture(autouse=True)
-def quick_disk(monkeypatch):
+def write_in_children(pipe):
+    with pytest.MonkeyPatch.context() as patched, tempfile.TemporaryDirectory() as folder:
+        keep_from_disk(patched)
+        for name, write in WRITERS.items():  # imports what children would import again and again
+            write(Path(folder) / name, OTHER)
+        while True:
+            name, path, overwrite, k = pipe.recv()
+
+            def writes(name=name, path=path, overwrite=overwrite, k=k):
+                Calls(patched, k, is_killed)
+                WRITERS[name](path, OTHER, overwrite=overwrite)
+
+            pipe.send(in_a_child(writes))
+
+
+@pytest.fixture(scope="module")
+def is_killed_at():
+    """Whether a run is killed. Its parent is a small process: forking this one takes three times as long."""
+    spawning = multiprocessing.get_context("spawn")
+    ours, theirs = spawning.Pipe()
+    parent = spawning.Process(target=write_in_children, args=(theirs,), daemon=True)
+    parent.start()
+    theirs.close()
+
+    def ask(*run):
+        ours.send(run)
+        return ours.recv()
+
+    yield ask
+    parent.kill()
+    parent.join()
+
+
+def keep_from_disk(monkeypatch):
     """What reaches the disk is not what is tried here, and would take most of the time."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
     monkeypatch.setattr(os, "fdatasync", lambda _: None)
+
+
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch):
+    keep_from_disk(monkeypatch)
 
 
 @pytest.fixture
@@ -186,17 +224,12 @@ def test_a_call_that_goes_wrong_leaves_the_old_matrix_or_the_new(
 
 @pytest.mark.parametrize(("name", "before", "overwrite"), SITUATIONS)
 def test_a_process_that_is_killed_leaves_the_old_matrix_or_the_new(
-    tmp_path, monkeypatch, count, name, before, overwrite
+    tmp_path, count, is_killed_at, name, before, overwrite
 ):
     new, new_files = new_matrix(tmp_path, name)
     for k in range(1, 200):
-        with prepared(tmp_path, name, before, overwrite) as (path, run, old, _):
-
-            def writes(k=k, run=run):
-                Calls(monkeypatch, k, is_killed)
-                run()
-
-            if not in_a_child(writes):
+        with prepared(tmp_path, name, before, overwrite) as (path, _, old, _):
+            if not is_killed_at(name, path, overwrite, k):
                 break
             seen = what_is_there(path)
             assert seen in (old, new), k

@@ -279,7 +279,7 @@ FIELDS = {
         ),
         (
             {"Labels": list("abcde")},
-            "has 'Labels', which is none of vech, layout, kind, n, dtype, labels, digest: leave it out",
+            "has 'Labels', which is none of vech, layout, kind, n, dtype, labels, digest, made: leave it out",
         ),
         ({"layout": 3}, "describes no half"),
         ({"layout": ["vech"]}, "describes no half"),

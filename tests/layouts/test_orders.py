@@ -378,7 +378,7 @@ def test_every_small_side_and_the_first_large_ones(order, dtype):
 
 
 @every_target
-@pytest.mark.parametrize("n", [9, 16, 65] if cases.FORCED else [8, 9, 16, 17, 18, 40, 65])
+@pytest.mark.parametrize("n", [8, 9, 16, 17, 18, 40, 65])
 @pytest.mark.parametrize("dtype", ["f8", "c8", ">f4"])
 @every_order_of_pieces
 def test_convert_to_and_from_every_layout(order, dtype, n):

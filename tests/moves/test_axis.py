@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import cases
 import reference
 import vech
-from cases import DTYPES, EXPLICIT, KINDS, LAYOUTS, MEMORY, MOVED, PLAIN, UNSCALED
+from cases import DTYPES, EXPLICIT, KINDS, LAYOUTS, MEMORY, PLAIN, UNSCALED
 from compare import assert_same_bits
 
 every_target = pytest.mark.every_target
@@ -30,7 +30,7 @@ AXES = cases.pairwise(
         and n * math.prod(batch) < 200
     ),
     layout=LAYOUTS,
-    dtype=MOVED,
+    dtype=DTYPES,
     kind=KINDS,
     n=(0, 1, 2, 3, 4, 9, 16, 17, 33),
     batch=((), (1,), (5,), (2, 3), (1, 4), (3, 0), (2, 1, 3)),
@@ -116,7 +116,7 @@ def test_the_last_axis_is_what_no_axis_means(shape):
 STRIDED = cases.pairwise(
     lambda memory, dtype, layout, kind, n, axis: cases.fits(layout, dtype, kind, n),
     memory=tuple(MEMORY),
-    dtype=MOVED,
+    dtype=DTYPES,
     layout=UNSCALED | {"voigt-stress": EXPLICIT["voigt-stress"]},
     kind=KINDS,
     n=(1, 3, 16, 17),

@@ -240,6 +240,7 @@ def pairs(layout, n):
     return (np.triu_indices(n, off) if layout.triangle == "lower" else np.tril_indices(n, -off))[::-1]
 
 
+@reference.remembered
 def expanded(half, layout, kind, n):
     """The full matrix of a large half without scales, by NumPy's indexing of words."""
     full = np.zeros((n, n), half.dtype)

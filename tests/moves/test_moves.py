@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import cases
 import reference
 import vech
-from cases import DTYPES, EXPLICIT, KINDS, LAYOUTS, MEMORY, MOVED, PLAIN, SCALED, SIZES, SMALL, UNSCALED
+from cases import DTYPES, EXPLICIT, KINDS, LAYOUTS, MEMORY, PLAIN, SCALED, SIZES, SMALL, UNSCALED
 from compare import assert_same_bits
 from vech import _core
 from vech.moves.expanding import _expand
@@ -33,7 +33,7 @@ def either(i, j):
 @every_target
 @pytest.mark.parametrize(
     ("layout", "dtype", "kind", "n"),
-    cases.pairwise(cases.fits, layout=LAYOUTS, dtype=MOVED, kind=KINDS, n=SIZES),
+    cases.pairwise(cases.fits, layout=LAYOUTS, dtype=DTYPES, kind=KINDS, n=SIZES),
 )
 def test_expand_and_pack_move_each_number_to_its_place(layout, dtype, kind, n):
     half = cases.half(dtype, layout, kind, n)
@@ -45,7 +45,7 @@ def test_expand_and_pack_move_each_number_to_its_place(layout, dtype, kind, n):
 @every_target
 @pytest.mark.parametrize(
     ("source", "target", "dtype", "kind", "n"),
-    cases.pairwise(cases.convertible, source=LAYOUTS, target=LAYOUTS, dtype=MOVED, kind=KINDS, n=SIZES),
+    cases.pairwise(cases.convertible, source=LAYOUTS, target=LAYOUTS, dtype=DTYPES, kind=KINDS, n=SIZES),
 )
 def test_convert_moves_each_number_to_its_place(source, target, dtype, kind, n):
     scaled = cases.is_scaled(source) or cases.is_scaled(target)
@@ -63,7 +63,7 @@ def test_convert_moves_each_number_to_its_place(source, target, dtype, kind, n):
     cases.pairwise(
         lambda layout, dtype, kind, n, use: kind != "triangular" and cases.fits(layout, dtype, kind, n),
         layout=LAYOUTS,
-        dtype=MOVED,
+        dtype=DTYPES,
         kind=KINDS,
         n=SIZES,
         use=("lower", "upper"),
@@ -85,7 +85,7 @@ def test_pack_looks_at_the_believed_triangle_only(layout, dtype, kind, n, use):
             kind != "triangular" and cases.is_inexact(dtype) and cases.fits(layout, dtype, kind, n)
         ),
         layout={name: layout for name, layout in PLAIN.items() if layout.diagonal == "stored"} | EXPLICIT,
-        dtype=MOVED,
+        dtype=DTYPES,
         kind=KINDS,
         n=(0, 1, 2, 3, 4, 17, 33, 65),
     ),
@@ -350,7 +350,7 @@ SHAPES_OF_MEMORY = cases.pairwise(
         cases.fits(layout, dtype, kind, n) and (n < 65 or not batch)
     ),
     memory=tuple(MEMORY),
-    dtype=MOVED,
+    dtype=DTYPES,
     layout=LAYOUTS,
     n=(1, 4, 17, 65),
     kind=KINDS,

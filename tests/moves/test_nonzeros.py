@@ -44,7 +44,7 @@ CONTAINERS = {
         layout=LAYOUTS,
         dtype=SPARSE,
         kind=KINDS,
-        n=(0, 1, 2, 3, 4, 15, 17, 33, 64, 65, *([] if cases.FORCED else [130])),
+        n=(0, 1, 2, 3, 4, 15, 17, 33, 64, 65, 130),
         density=(0.0, 0.05, 0.4, 1.0),
     ),
 )

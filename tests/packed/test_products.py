@@ -100,7 +100,7 @@ def test_a_store_times_columns_is_the_full_product(layout, dtype, kind, n):
 @every_order
 def test_small_blocks_give_the_full_product(layout, dtype, kind, monkeypatch):
     monkeypatch.setattr(products, "SIDE", 7)
-    monkeypatch.setattr(products, "STRIPS", 0)
+    monkeypatch.setattr(products, "_strips", lambda: 0)
     n = 3 if not cases.has_side(layout, 23) else 23
     store, full = packed(layout, dtype, kind, n)
     x = cases.moderate(dtype, (n, 6), salt=3)
@@ -130,7 +130,7 @@ def test_the_bits_of_a_product_do_not_depend_on_the_number_of_threads(name, dtyp
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["vech", "numpy-tril", "condensed", "svec-lower", "svec-upper"])
 def test_real_columns_go_by_strips(name, dtype, kind, monkeypatch):
-    monkeypatch.setattr(products, "STRIPS", 256)
+    monkeypatch.setattr(products, "_strips", lambda: 256)
     monkeypatch.setattr(products, "_matmat", None)
     layout = vech.as_layout(name)
     if not fits(layout, dtype, kind, 3):
@@ -153,7 +153,7 @@ def test_real_columns_go_by_strips(name, dtype, kind, monkeypatch):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["vech", "numpy-tril"])
 def test_the_bits_of_columns_do_not_depend_on_the_number_of_threads(name, dtype, columns, monkeypatch):
-    monkeypatch.setattr(products, "STRIPS", 256)
+    monkeypatch.setattr(products, "_strips", lambda: 256)
     n, layout = 1100, vech.as_layout(name)
     half = cases.moderate(np.dtype(dtype), layout.length(n))
     store = vech.Packed(half, layout)
@@ -168,7 +168,7 @@ def test_the_bits_of_columns_do_not_depend_on_the_number_of_threads(name, dtype,
 @pytest.mark.parametrize("special", [np.nan, np.inf])
 @pytest.mark.parametrize("name", ["vech", "numpy-tril"])
 def test_what_is_not_finite_stays_in_its_row_and_its_column(name, special, monkeypatch):
-    monkeypatch.setattr(products, "STRIPS", 256)
+    monkeypatch.setattr(products, "_strips", lambda: 256)
     n, layout = 270, vech.as_layout(name)
     full = np.ones((n, n))
     full[3, 265] = full[265, 3] = special

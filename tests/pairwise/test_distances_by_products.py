@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist, squareform
 
+import cases
 from hard_rows import TRUE, hard_rows, normal, rows_of, true_cosine, true_euclidean
 from vech.pairwise.products import Directions, Euclidean, correlation, cosine, euclidean
 from vech.results.making import Wanted, make
@@ -136,6 +137,22 @@ def test_rows_without_columns_and_no_rows_at_all():
     np.testing.assert_array_equal(cosine(X)(slice(0, 3), slice(0, 3)), 1 - np.eye(3))
     for metric in BLOCKS.values():
         assert metric(np.zeros((0, 4)))(slice(0, 0), slice(0, 0)).shape == (0, 0)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_rows_of_a_common_size_are_brought_to_where_products_hold_them(dtype):
+    sizes = (1e-30, 1e30) if dtype == "float32" else (1e-250, 1e250)
+    for size in sizes:
+        own = euclidean((normal(50, 8) * size).astype(dtype)).own
+        assert own.min() > 1e-3 and own.max() < 1e3
+
+
+def test_a_correlation_does_not_see_a_mean_that_leaves_few_digits():
+    X = 2.0**52 + cases.generator("means").integers(0, 9, (5, 30))
+    made = correlation(X)(slice(0, 5), slice(0, 5))
+    for i in range(5):
+        for j in range(i):
+            assert made[i, j] == pytest.approx(float(TRUE["correlation"](X[i], X[j])), rel=1e-13)
 
 
 def test_far_clusters_are_moved_to_the_origin():

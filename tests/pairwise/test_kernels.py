@@ -1,6 +1,9 @@
 """Kernels: what scikit-learn makes of the same rows, and what no other program says."""
 
+import doctest
+import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ TAKEN = {
     "degree": {"polynomial", "poly"},
     "coef0": {"polynomial", "poly", "sigmoid"},
 }
+PAGE = Path(__file__).parents[2] / "docs" / "pairwise.md"
 UNIT = ("rbf", "laplacian", "chi2", "matern")
 FLOATS = ("float32", "float64")
 
@@ -278,6 +282,30 @@ def test_what_is_no_matrix_of_numbers_is_refused(X, error, message):
     with pytest.raises(error) as raised:
         kernel(X)
     assert message in str(raised.value)
+
+
+def test_a_gaussian_process_on_a_half_is_that_of_scikit_learn():
+    process = pytest.importorskip("sklearn.gaussian_process")
+    X = rows(60, 3)
+    y = np.sin(X).sum(axis=1)
+    K = kernel(X, "matern", nu=2.5, gamma=1 / (2 * 1.7**2)).add_diagonal(1e-3)
+    factor = vech.linalg.cholesky(K)
+    weights = factor.solve(y)
+    matern = process.kernels.Matern(1.7, nu=2.5)
+    other = process.GaussianProcessRegressor(matern, alpha=1e-3, optimizer=None).fit(X, y)
+    np.testing.assert_allclose(weights, other.alpha_, rtol=1e-8)
+    likelihood = -(y @ weights + factor.logdet() + len(y) * np.log(2 * np.pi)) / 2
+    assert likelihood == pytest.approx(other.log_marginal_likelihood_value_, rel=1e-10)
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="docs/pairwise.md is not beside the tests")
+def test_the_example_of_the_page_is_true():
+    section = PAGE.read_text(encoding="utf-8").split("## Kernels")[1].split("\n## ")[0]
+    (source,) = re.findall(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    test = doctest.DocTestParser().get_doctest(source, {}, PAGE.name, str(PAGE), 0)
+    assert len(test.examples) > 5
+    assert doctest.DocTestRunner().run(test).failed == 0
+    assert all(f"`{name}`" in section for name in KERNELS)
 
 
 def test_every_entry_of_the_table_is_a_kernel():

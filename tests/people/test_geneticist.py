@@ -99,3 +99,16 @@ def test_the_same_on_the_command_line(shell):
     assert vech.read("kinship.npz").labels == tuple(people("plink19.grm.id"))
     table = pandas.read_csv("people.tsv", sep="\t", index_col=0)
     assert table.loc["f1_s3", "f0_s2"] == 0.447667 and list(table) == list(table.index)
+
+
+def test_distances_to_a_map_and_a_tree_with_names():
+    D = vech.read("plink19-text.mdist")
+    found = vech.embedding.pcoa(D, 2)
+    text = vech.cluster.to_newick(vech.cluster.linkage(D, "average"), ["_".join(name) for name in D.labels])
+
+    full = D.expand()
+    centre = np.eye(D.n) - 1 / D.n
+    want = np.linalg.eigvalsh(-centre @ full**2 @ centre / 2)[:-3:-1]
+    np.testing.assert_allclose(found.eigenvalues, want, rtol=1e-9)
+    assert list(found.to_frame().index) == list(D.labels)
+    assert all(name in text for name in map("_".join, D.labels))

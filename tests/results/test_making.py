@@ -169,6 +169,17 @@ def test_arrays_travel_once_and_by_a_map(tmp_path, processes):
     assert listing(tmp_path) == WHOLE
 
 
+def test_what_a_killed_run_had_shipped_is_taken_away(tmp_path, processes):
+    path = tmp_path / "d.npy"
+    for resume in (True, False):
+        stopped(path)
+        [part] = [entry for entry in tmp_path.iterdir() if entry.suffix == ".part"]
+        part.with_suffix(".task").write_bytes(b"X of a run that was killed")
+        assert made(path, resume=resume, executor=processes).half.tobytes() == made().half.tobytes()
+        assert listing(tmp_path) == WHOLE
+        path.unlink()
+
+
 # ---- where it goes -----------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vech import covariance, linalg
 from vech.adapters.estimates import estimated, refuse_mask
+from vech.adapters.graphs import StoreNeighbors
 from vech.arrays import Array, as_array
 from vech.frames import square_labels
 from vech.linalg import Cholesky
@@ -17,7 +18,7 @@ from vech.moves.packing import pack
 from vech.packed.packed import Packed
 from vech.store import Store
 
-__all__ = ["OAS", "GerberCovariance", "LedoitWolf", "SampleCovariance"]
+__all__ = ["OAS", "GerberCovariance", "LedoitWolf", "SampleCovariance", "StoreNeighbors"]
 
 
 def __dir__() -> list[str]:

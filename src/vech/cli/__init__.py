@@ -1,6 +1,17 @@
 """The command `vech`: parses arguments, calls one public function, prints."""
 
-from vech.cli import covariance, data, files, info, layouts
+from vech.cli import cluster, covariance, data, distances, files, info, layouts, neighbors
 from vech.cli.root import main, vech_command
 
-__all__ = ["covariance", "data", "files", "info", "layouts", "main", "vech_command"]
+__all__ = [
+    "cluster",
+    "covariance",
+    "data",
+    "distances",
+    "files",
+    "info",
+    "layouts",
+    "main",
+    "neighbors",
+    "vech_command",
+]

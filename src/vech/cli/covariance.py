@@ -18,6 +18,7 @@ from vech.cli.options import (
     Count,
     Real,
     check_out,
+    each,
     file_argument,
     force_option,
     layout_option,
@@ -28,8 +29,7 @@ from vech.cli.options import (
 )
 from vech.cli.root import FAULTS, message_of, vech_command
 from vech.cli.streams import STREAM, out_format_option, source, table_format_option, target
-from vech.io.errors import visible
-from vech.io.lines import marked
+from vech.cli.tables import how_to_read, read, table_options
 from vech.io.tables import SUFFIXES, Table, read_table
 
 METHODS: dict[str, Callable[..., vech.Packed]] = {
@@ -60,56 +60,6 @@ CORRELATIONS = ("correlation", "spearman", "kendall", "quadrant")
 
 REPAIRED = ("sample", *CORRELATIONS)
 """What vech.linalg mends, since the function does not do so itself."""
-
-TABLE = (
-    click.option(
-        "--sep", metavar="MARK", help="What separates cells of text, unless seen. Example: --sep ';'"
-    ),
-    click.option(
-        "--decimal", metavar="MARK", help="Decimal mark of text, '.' unless said. Example: --decimal ,"
-    ),
-    click.option(
-        "--header/--no-header",
-        default=None,
-        help="Whether the first line of text names the columns; seen unless names are numbers. "
-        "Example: --header",
-    ),
-    click.option(
-        "--index",
-        metavar="COLUMN",
-        help="Column that labels the rows, by name or else by number from 0. Example: --index date",
-    ),
-    click.option(
-        "--no-index",
-        is_flag=True,
-        help="The first column is numbers, though it looks like labels. Example: --no-index",
-    ),
-    click.option(
-        "--drop",
-        metavar="COLUMN",
-        multiple=True,
-        help="Column to leave out, as for --index; as often as you like. Example: --drop sector",
-    ),
-    click.option(
-        "--dates",
-        type=click.Choice(["raise", "drop"]),
-        help="Whether columns of dates are an error, as unless said, or left out. Example: --dates drop",
-    ),
-    click.option(
-        "--na",
-        metavar="TEXT",
-        multiple=True,
-        help="What else stands for a missing number beside NA, NaN, null, an empty cell and so on; "
-        "as often as you like. Example: --na -999",
-    ),
-    click.option(
-        "--comment", metavar="MARK", help="How lines begin that are passed over. Example: --comment '#'"
-    ),
-    click.option(
-        "--encoding", metavar="NAME", help="Encoding of text, UTF-8 unless said. Example: --encoding cp1252"
-    ),
-    click.option("--sheet", metavar="NAME", help="Sheet of a workbook, by name. Example: --sheet Returns"),
-)
 
 ESTIMATE = (
     click.option(
@@ -168,15 +118,6 @@ ESTIMATE = (
 )
 
 
-def _all(options: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
 @vech_command.command(short_help="Write the covariance of the columns of a table.")
 @file_argument
 @out_option
@@ -193,7 +134,7 @@ def _all(options: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
     help="Level the eigenvalues that noise alone has (Marchenko-Pastur), of --method sample. "
     "Example: --denoise",
 )
-@_all(ESTIMATE)
+@each(ESTIMATE)
 @click.option(
     "--weights",
     metavar="FILE|COLUMN",
@@ -211,7 +152,7 @@ def _all(options: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
     help="Make it positive semidefinite: the nearest such matrix, or shrunk until it is. "
     "Example: --repair nearest",
 )
-@_all(TABLE)
+@table_options
 @table_format_option
 @out_format_option
 @layout_option(("--layout",), "Layout of the half to write.", default="vech", show_default=True)
@@ -243,8 +184,7 @@ def covariance(
       vech covariance prices.csv -o half.npz --sep ';' --decimal , --missing pairwise --repair nearest
       vech covariance - --in-format csv -o - --out-format csv --half-life 60 < returns.csv
     """
-    names = {"no_index", *signature(read_table).parameters}
-    table_options = {name: more.pop(name) for name in names & more.keys()}
+    how = how_to_read(more)
     given = {name: value for name, value in more.items() if value is not None}
     function = _function(method, denoise)
     if given.get("missing") == "raise":
@@ -261,7 +201,7 @@ def covariance(
         vech.io.file_format(made)
         began = time.perf_counter()
         with Bar(f"reading {path.name}", size_of(path)) as bar:
-            table = _read(path, table_options)
+            table = read(path, how)
             counts, table = (None, table) if weights is None else _weights(weights, table, path)
             if half_life is not None:
                 fading = estimate.exponential_weights(len(table), half_life)
@@ -312,17 +252,6 @@ def _repair(
     if repair == "shrink":
         return vech.linalg.shrink_to_psd
     return vech.linalg.nearest_correlation if method in CORRELATIONS else vech.linalg.nearest_psd
-
-
-def _read(path: Path, options: dict[str, Any]) -> Table:
-    if options.pop("no_index"):
-        if options["index"] is not None:
-            raise click.ClickException("--index and --no-index: say one of them")
-        options["index"] = False
-    table = read_table(path, **{name: value for name, value in options.items() if value not in (None, ())})
-    if options.get("encoding") is None and (encoding := marked(path)) is not None:
-        click.echo(visible(f"{path}: read as {encoding}, which its first bytes say"), err=True)
-    return table
 
 
 def _weights(said: str, table: Table, path: Path) -> tuple[Array, Table]:

@@ -130,11 +130,23 @@ TEXT = (
 )
 
 
-def text_options(command: Callable[..., Any]) -> Callable[..., Any]:
+Command = Callable[..., Any]
+
+
+def each(options: tuple[Callable[[Command], Command], ...]) -> Callable[[Command], Command]:
+    """Make one decorator of many."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def text_options(command: Command) -> Command:
     """Give a command the options that text has."""
-    for option in reversed(TEXT):
-        command = option(command)
-    return command
+    return each(TEXT)(command)
 
 
 def layout_option(flags: tuple[str, ...], text: str, **more: Any) -> Callable[[Any], Any]:
@@ -154,9 +166,8 @@ class Bar:
 
     def __init__(self, text: str, size: int) -> None:
         self.console = Console(stderr=True)
-        name = TextColumn("{task.description}", markup=False)
-        self.counting = (name, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        self.timing = (name, BarColumn(), TimeElapsedColumn())
+        self.name = TextColumn("{task.description}", markup=False)
+        self.timing = (self.name, BarColumn(), TimeElapsedColumn())
         self.bar = Progress(*self.timing, console=self.console, transient=True)
         self.task = self.bar.add_task("", total=None)
         self.now(text, size)
@@ -175,8 +186,14 @@ class Bar:
         if self.bar.live.is_started:
             self.bar.stop()
 
-    def now(self, text: str, size: int) -> None:
-        """Say what is being done with so many bytes, of which nothing is known to be done yet."""
+    def now(self, text: str, size: int, parts: str = "") -> None:
+        """Say what is being done with so many bytes, of which nothing is known to be done yet.
+
+        The share that is done later is told in `parts` too, such as "tiles".
+        """
+        count = TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + parts)
+        shares = (TaskProgressColumn(), count) if parts else (TaskProgressColumn(),)
+        self.counting = (self.name, BarColumn(), *shares, TimeRemainingColumn())
         self.bar.columns = self.timing
         self.bar.reset(self.task, total=None, description=visible(f"{text}, {in_bytes(size)}"))
 

@@ -18,12 +18,17 @@ SHOWN = f"{__name__}.shown"
 """Where a context keeps what files are called that users did not name: {"/tmp/vech-x/stdin.csv": "stdin"}."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a run that left something: what it left, and what to do with it."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, and exit: 0, or 2 with at most three lines on stderr, or 130 after Ctrl-C."""
     try:
         code = vech_command.main(arguments, prog_name="vech", standalone_mode=False)
-    except (click.Abort, KeyboardInterrupt):
-        complain("interrupted; nothing was written")
+    except (click.Abort, KeyboardInterrupt) as error:  # click makes an Abort of what it is caused by
+        said = isinstance(error.__cause__, Interrupted)
+        complain(str(error.__cause__) if said else "interrupted; nothing was written")
         code = 130
     except click.ClickException as error:
         complain(error.format_message())

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -82,8 +82,11 @@ def source(file: Path, form: str | None) -> Iterator[Path]:
 
 
 @contextmanager
-def target(out: Path, form: str | None) -> Iterator[Path]:
-    """The file to write: itself, or a temporary one that goes to stdout when it is complete."""
+def target(out: Path, form: str | None, *, text: Collection[str] | None = None) -> Iterator[Path]:
+    """The file to write: itself, or a temporary one that goes to stdout when it is complete.
+
+    A terminal gets suffixes of `text` alone, by default those of matrices.
+    """
     if out != STREAM:
         if form is not None:
             raise click.ClickException(
@@ -98,7 +101,7 @@ def target(out: Path, form: str | None) -> Iterator[Path]:
     if sys.stdout is None:
         raise click.ClickException("stdout is closed")
     stdout = sys.stdout.buffer
-    if stdout.isatty() and form not in vech.io.TEXT:
+    if stdout.isatty() and form not in (vech.io.TEXT if text is None else text):
         raise click.ClickException(f"{form} is no text for a terminal: say -o FILE, or redirect stdout")
     with _folder() as folder:
         path = folder / f"stdout{form}"

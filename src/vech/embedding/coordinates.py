@@ -15,15 +15,14 @@ Apply = Callable[[Floats], Floats]
 FLOAT = np.dtype(np.float64)
 MANY = 4  # k from this share of n on: its vectors are as large as the matrix that LAPACK takes
 ALIKE = 1e-6  # share by which the largest numbers of a vector may differ
-ENOUGH = lanczos.Accuracy(1e-6, 1e-8, 300)  # of a smallest eigenvalue that is told, not used
+STEPS = 100  # to an eigenvalue that is told, not used
 
 
 class Leading(NamedTuple):
-    """The largest eigenvalues, in descending order, their vectors as columns, and the smallest one of all."""
+    """The largest eigenvalues, in descending order, and their vectors as columns."""
 
     values: Floats
     vectors: Floats
-    smallest: float
 
 
 def leading(apply: Apply, n: int, k: int) -> Leading:
@@ -32,25 +31,41 @@ def leading(apply: Apply, n: int, k: int) -> Leading:
     Those within rounding of zero, ``n eps`` of the largest modulus, are zero.
     """
     if n <= DENSE or k * MANY >= n:
-        found = dense(apply, n, k)
+        values, vectors = dense(apply, n, k)
     else:
-        operator, rounding = lanczos.Operator(n, np.dtype(np.float64), apply), lanczos.rounding(n, FLOAT)
+        operator, rounding = lanczos.Operator(n, FLOAT, apply), lanczos.rounding(n, FLOAT)
         values, vectors = lanczos.eigenpairs(operator, k, "LA", lanczos.Accuracy(rounding, rounding, 10 * n))
-        random = np.random.default_rng(lanczos.SEED)
-        [smallest] = lanczos.search(operator, 1, "SA", ENOUGH, random).values
-        found = Leading(values, vectors, float(smallest))
-    values = np.append(found.values, found.smallest)
-    values[np.abs(values) <= n * np.finfo(FLOAT).eps * np.abs(values).max()] = 0.0
-    return Leading(values[:k], signed(found.vectors), float(values[k]))
+    return Leading(rounded(values, n, np.abs(values).max()), signed(vectors))
 
 
 def dense(apply: Apply, n: int, k: int) -> Leading:
-    """The same by LAPACK, of the n x n numbers of the operator."""
+    """The same by LAPACK, of the n x n numbers of the operator, not rounded."""
     from scipy.linalg import eigh
 
     full = apply(np.eye(n))
     values, vectors = eigh((full + full.T) / 2, check_finite=False)
-    return Leading(values[::-1][:k], vectors[:, ::-1][:, :k], float(values[0]))
+    return Leading(values[::-1][:k], vectors[:, ::-1][:, :k])
+
+
+def below_zero(apply: Apply, n: int, size: float) -> float:
+    """How far below zero eigenvalues of an operator go, or 0, by some steps of Lanczos' method.
+
+    What is found is never too far, and exact where n is no more than these steps.
+    """
+    operator, steps = lanczos.Operator(n, FLOAT, apply), min(n, STEPS)
+    basis = lanczos.Basis(operator, steps + 1, np.random.default_rng(lanczos.SEED))
+    basis.append(basis.drawn())
+    images = np.zeros((steps + 1, steps))
+    for step in range(steps):
+        shares = basis.append(apply(basis.vectors[:, step : step + 1])[:, 0])
+        images[: shares.size, step] = shares
+    least = float(np.linalg.eigvalsh(images[:steps], UPLO="U")[0])
+    return min(0.0, float(rounded(least, n, size)))
+
+
+def rounded(values: Any, n: int, size: float) -> Any:
+    """Eigenvalues, zero where they are within rounding of it, beside the largest."""
+    return np.where(np.abs(values) <= n * np.finfo(FLOAT).eps * size, 0.0, values)
 
 
 def signed(vectors: Floats) -> Floats:

@@ -66,9 +66,10 @@ def spectral(S: Store | ArrayLike, k: int, *, threads: int | None = None) -> Spe
     Parameters
     ----------
     S : Store, or full matrix (array or frame)
-        Affinities, which are larger where rows are nearer: real, symmetric, finite, none negative; a kernel,
-        or the graph of nearest neighbours. Of distances, ``S.map(lambda d: np.exp(-d**2 / s))``. What a
-        sparse store does not hold is no edge; the diagonal has no say.
+        Affinities, which are larger where rows are nearer: real, symmetric, finite, none negative. A kernel,
+        or a graph of it, as `vech.neighbors.graph` makes with ``largest=True``; of distances,
+        ``D.map(lambda d: np.exp(-d**2 / s))``. What a sparse store does not hold is no edge; the diagonal has
+        no say.
     k : int
         How many coordinates: 1 to n - 1.
     threads : int, optional

@@ -36,10 +36,7 @@ class Tile(NamedTuple):
 
 
 class Tiles:
-    """The tiles of a store of distances, strip by strip: some rows with all columns of the triangle.
-
-    The diagonal is zero.
-    """
+    """The tiles of a store of distances, strip by strip: some rows with all columns of the triangle."""
 
     def __init__(self, S: Store, threads: int | None = None) -> None:
         self.n = S.n
@@ -66,8 +63,6 @@ class Tiles:
             block = self._block(rows, taken, buffer).astype(np.float64, copy=False)
             if self.unit != 1:
                 block /= self.unit
-            if rows == taken:
-                np.fill_diagonal(block, 0)
             yield Tile(rows, taken, block)
 
 

@@ -94,12 +94,8 @@ def _columns(schema: Any, names: Sequence[str], want: Wanted, path: Path) -> Col
     for k in columns.numbers:
         kind = schema.field(k).type
         if not (types.is_integer(kind) or types.is_floating(kind)):
-            raise FileFormatError(
-                no_number(
-                    names[k], f"{kind}, which is {'a date' if k in dates else 'no number'}", date=k in dates
-                ),
-                path,
-            )
+            holds = f"{kind}, which is {'a date' if k in dates else 'no number'}"
+            raise FileFormatError(no_number(names[k], holds, date=k in dates, first=k == 0), path)
     if not columns.numbers:
         raise FileFormatError("has no column left beside dates", path)
     return columns

@@ -87,9 +87,11 @@ def _places(name: str | int, names: Sequence[str], what: str, path: Path) -> lis
     return found
 
 
-def no_number(name: str, holds: str, *, date: bool = False) -> str:
+def no_number(name: str, holds: str, *, date: bool = False, first: bool = False) -> str:
     """What is wrong with a column that holds no numbers, and what to do about it."""
     ways = f"leave it out by drop={name!r} (--drop {name!r})"
     if date:
-        ways += f", all dates by dates='drop' (--dates drop), or make it labels of rows by index={name!r}"
+        ways += ", all dates by dates='drop' (--dates drop)"
+    if date or first:
+        ways += f", or make it labels of rows by index={name!r} (--index {name!r})"
     return f"column {name!r} holds {holds}: {ways}"

@@ -249,7 +249,8 @@ class Reader:
                 holds = f"{shown(cells[k])}, which is a date" if date else self.rules.fault(cells[k])
                 if self.rules.is_number(cells[k]):
                     raise FileFormatError(f"column {self.names[k]!r} holds {holds}", self.path, line)
-                raise FileFormatError(no_number(self.names[k], holds, date=date), self.path, line)
+                fault = no_number(self.names[k], holds, date=date, first=k == 0)
+                raise FileFormatError(fault, self.path, line)
             row.append(number)
         if self.columns.label is not None:
             index.append(cells[self.columns.label].strip())

@@ -51,7 +51,7 @@ class PlainLines:
         self.words = [word for word in rules.words if word.isascii()]
 
     def read(self, text: str) -> tuple[str, Array] | None:
-        """The first cell, and the numbers; None for a line with anything odd, or without a number at an end."""
+        """The first cell, and the numbers; None for a line with anything odd, or no number at an end."""
         blank = self.mark == BLANK
         count = len(text.split()) if blank else text.count(self.mark) + 1
         if '"' in text or count < 1 + self.labelled:

@@ -14,6 +14,7 @@ from vech.layouts.layout import one_of
 from vech.moves.nonzeros import sparse_dtype
 from vech.neighbors.arguments import as_store
 from vech.neighbors.rows import nearest
+from vech.results.wanted import Progress
 from vech.sparse import SparseHalf
 from vech.store import Store
 
@@ -87,7 +88,15 @@ def within(S: Store | ArrayLike, limit: float, *, largest: bool = False) -> Any:
     return _csr(_joined(data, dtype), _joined(columns, np.int32), indptr, S.n)
 
 
-def graph(S: Store | ArrayLike, k: int, *, largest: bool = False, combine: str = "union") -> SparseHalf:
+def graph(
+    S: Store | ArrayLike,
+    k: int,
+    *,
+    largest: bool = False,
+    combine: str = "union",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> SparseHalf:
     """The graph of the k nearest rows, as a sparse store: an edge is a pair, its weight the number of S.
 
     Parameters
@@ -100,6 +109,8 @@ def graph(S: Store | ArrayLike, k: int, *, largest: bool = False, combine: str =
         Whether the largest numbers are the nearest, as of similarities.
     combine : {"union", "mutual"}
         Whether one of two rows must be among the nearest of the other, or each of them.
+    threads, progress : optional
+        As `nearest` has them.
 
     Returns
     -------
@@ -138,7 +149,7 @@ def graph(S: Store | ArrayLike, k: int, *, largest: bool = False, combine: str =
     one_of("combine", combine, COMBINE)
     S = as_store(S, "graph")
     dtype = sparse_dtype(S.dtype)
-    found = nearest(S, k, largest=largest)
+    found = nearest(S, k, largest=largest, threads=threads, progress=progress)
     own, place = np.nonzero(found.indices >= 0)
     other = found.indices[own, place]
     pair = np.minimum(own, other) * S.n + np.maximum(own, other)

@@ -37,9 +37,14 @@ from vech.moves.runs import (
 
 WIDE, WIDE_SIDE = 128, 512  # from so many columns of X on, larger blocks
 FEW = 4  # columns up to which as many passes of the kernel beat all else
-# Real columns up to which their own kernel beats blocks: 0.9 of the time at 256, 1.0 to 1.2 at 512. Without
-# fused instructions it takes 1.1 to 3.8 times as long.
-STRIPS = 0 if _core.targets()[2] == "baseline" else 256
+
+
+def _strips() -> int:
+    """Real columns up to which their own kernel beats blocks: 0.9 of the time at 256, 1.0 to 1.2 at 512.
+
+    Without fused instructions it takes 1.1 to 3.8 times as long.
+    """
+    return 0 if _core.targets()[2] == "baseline" else 256
 
 
 def product_dtype(a: Dtype, b: Dtype) -> Dtype:
@@ -65,7 +70,7 @@ def matmul(half: Half, x: Array, out: Array, threads: int | None) -> None:
     elif x.ndim == 2 and x.shape[1] <= FEW:
         for column in range(x.shape[1]):
             out[:, column] = matvec(runs, np.ascontiguousarray(x[:, column]), workers)
-    elif x.ndim == 2 and x.shape[1] <= STRIPS and x.dtype.kind == "f":
+    elif x.ndim == 2 and x.dtype.kind == "f" and x.shape[1] <= _strips():
         out[...] = matvec(runs, x, workers)
     elif x.ndim == 2:
         out[...] = _matmat(runs, x, workers)

@@ -4,9 +4,20 @@ from vech.pairwise.blocks import from_blocks
 from vech.pairwise.distances import distances
 from vech.pairwise.kernels import kernel
 from vech.pairwise.mantel import Mantel, mantel
+from vech.pairwise.nearest import nearest
 from vech.pairwise.similarities import cooccurrence, cosine, gram
 
-__all__ = ["Mantel", "cooccurrence", "cosine", "distances", "from_blocks", "gram", "kernel", "mantel"]
+__all__ = [
+    "Mantel",
+    "cooccurrence",
+    "cosine",
+    "distances",
+    "from_blocks",
+    "gram",
+    "kernel",
+    "mantel",
+    "nearest",
+]
 
 
 def __dir__() -> list[str]:

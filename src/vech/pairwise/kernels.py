@@ -14,7 +14,7 @@ from vech.frames import as_sparse, is_sparse, labels_of
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
 from vech.packed.packed import Packed
-from vech.pairwise import products, sparse_distances
+from vech.pairwise import products, sparse_distances, tiles
 from vech.pairwise.rows import inexact
 from vech.pairwise.sparse_distances import Sparse, common
 from vech.results.making import Block, Progress, Wanted, make
@@ -40,10 +40,9 @@ class Inner:
         """By BLAS, and of the same bits either way."""
         if columns.start < rows.start:
             return self(columns, rows).T
-        block = products.inner_products(
+        return products.inner_products(
             lambda side, piece: self.X[side, piece], self.X.shape[1], rows, columns
         )
-        return np.tril(block) + np.tril(block, -1).T if rows == columns else block
 
 
 @dataclass(frozen=True)
@@ -135,12 +134,6 @@ def exponential(block: Array, gamma: float) -> Array:
 def negative(block: Array) -> Array:
     """-d, and 0 for 0."""
     return np.asarray(np.subtract(0, block, out=block))
-
-
-def apart(x: Array, y: Array) -> Array:
-    """|x - y|."""
-    difference = x - y
-    return np.asarray(np.abs(difference, out=difference))
 
 
 def chi_squared(x: Array, y: Array) -> Array:
@@ -239,7 +232,7 @@ def blocks_of_cosines(X: Any, given: Given) -> Block:
 
 def of_laplacian(X: Any, given: Given) -> Block:
     """Of the sums of absolute differences."""
-    distances = sparse_distances.cityblock(X) if is_sparse(X) else Columns(X, apart)
+    distances = sparse_distances.cityblock(X) if is_sparse(X) else tiles.Kernel(X, "cityblock", X.dtype)
     return Mapped(distances, exponential, (given.rate(),))
 
 
@@ -386,10 +379,9 @@ def kernel(
     scikit-learn's ``Matern(length_scale, nu)`` with gamma = 1 / (2 length_scale^2), so that "matern" tends to
     "rbf" of the same gamma as nu grows.
 
-    Time n^2 m / 2 products, by BLAS but for "laplacian" and both chi2, which go column by column. Distances
-    are exact where rows are near each other (docs/pairwise.md), so the diagonal of what falls with distance
-    is exactly 1. Memory: the half, tiles of 480 x 480, and X once more where it is no array of floats side by
-    side.
+    Time n^2 m / 2 products, by BLAS but for "laplacian" and both chi2. Distances keep their digits where rows
+    are near each other (docs/pairwise.md), so the diagonal of what falls with distance is exactly 1. Memory:
+    the half, tiles of 480 x 480, and X once more where it is no array of floats side by side.
 
     Examples
     --------

@@ -64,7 +64,6 @@ class Products:
             with np.errstate(over="ignore", under="ignore"):
                 block.reshape(-1)[doubtful] = self.apart(doubtful, rows, columns)
         if rows == columns:
-            np.copyto(block, block.T, where=np.tri(len(block), k=-1, dtype=np.bool).T)
             np.fill_diagonal(block, 0)
         return block
 
@@ -202,9 +201,8 @@ def inner_products(near: Callable[[slice, slice], Array], m: int, rows: slice, c
     block = None
     with np.errstate(over="ignore", invalid="ignore"):
         for piece in _pieces(m):
-            left, right = near(rows, piece), near(columns, piece)
-            if np.may_share_memory(left, right):
-                right = right.copy()  # NumPy would take a routine that adds in another order
+            left = near(rows, piece)
+            right = left if rows == columns else near(columns, piece)  # then NumPy computes one triangle
             more = left @ right.T
             block = more if block is None else np.add(block, more, out=block)
     assert block is not None

@@ -26,7 +26,7 @@ from vech.arrays import Array, Dtype
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.runs import Half, Runs, runs_of
-from vech.results.file import Place
+from vech.results.file import TASK, Place
 from vech.results.journal import Band
 
 ALIGNED = 64
@@ -162,9 +162,12 @@ def _busy(executor: Executor) -> int:
 @contextmanager
 def _shipped(task: Task) -> Iterator[str]:
     """A file with what a task needs, beside the file that is made or else in the temporary folder."""
-    folder = None if task.place is None else Path(task.place.path).parent
-    with TemporaryDirectory(prefix=".vech-", dir=folder) as name:
-        path = Path(name, "task")
+    with ExitStack() as stack:
+        if task.place is None:
+            path = Path(stack.enter_context(TemporaryDirectory(prefix="vech-")), "task")
+        else:
+            path = Path(task.place.path).with_suffix(TASK)
+            stack.callback(path.unlink, missing_ok=True)
         _ship(task, path)
         yield str(path)
 
@@ -180,7 +183,7 @@ def _ship(task: Task, path: Path) -> None:
         at += -(-part.nbytes // ALIGNED) * ALIGNED
     index = pickle.dumps((stream, places))
     begin = -(-(8 + len(index)) // ALIGNED) * ALIGNED
-    with open(path, "wb") as file:
+    with open(path, "xb") as file:  # workers of a run that was killed may still have another one in use
         file.write(len(index).to_bytes(8, "little") + index)
         for part, (place, _) in zip(raw, places, strict=True):
             file.seek(begin + place)

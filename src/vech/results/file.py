@@ -28,6 +28,9 @@ from vech.results.identity import differences
 from vech.results.journal import Band, Head, Journal
 
 ENDING = ".part"
+TASK = ".task"
+"""How what a run ships to its workers ends, beside the draft and under its name."""
+
 ZEROS = bytes(1 << 20)
 
 
@@ -143,7 +146,7 @@ class File:
 
     def _remove(self) -> None:
         """Take away what only an unfinished run needs."""
-        _remove_parts(self._draft.target)
+        _remove_parts(self._draft.target, ENDING, TASK)
         self._journal.remove()
 
     def _complete(self) -> Packed | None:
@@ -173,12 +176,13 @@ class File:
             if head.made != self.made:
                 self._refuse(head.made, self._journal.path.name)
             numbers = target.parent / head.numbers
-            if numbers in _parts(target):
+            if numbers in _parts(target, ENDING):
+                _remove_parts(target, TASK)
                 self._draft.reopen(numbers)
                 self._mapped = _Mapped(self._draft.file, dtype, length)
                 return
         self._journal.clear()
-        _remove_parts(target)
+        _remove_parts(target, ENDING, TASK)
         self._draft.open()
         try:
             self._mapped = _Mapped(self._draft.file, dtype, length)
@@ -192,7 +196,7 @@ class File:
     def _refuse(self, made: dict[str, Any], name: str) -> None:
         raise ValueError(
             f"resume=True goes on with the same run, and {name} is of another: "
-            f"{differences(made, self.made)}. Pass the same again, or start anew with resume=False"
+            f"{differences(made, self.made)}. Pass the same again, or start anew without resume=True"
         )
 
 
@@ -250,15 +254,16 @@ class _Kept(Draft):
                 file.close()
 
 
-def _parts(target: Path) -> list[Path]:
-    """The drafts of a file that are kept."""
-    ours = re.compile(rf"{re.escape(begin_of(target))}[0-9a-f]{{8}}{re.escape(ENDING)}").fullmatch
+def _parts(target: Path, *endings: str) -> list[Path]:
+    """What lies beside a file that runs of it have made."""
+    ending = "|".join(map(re.escape, endings))
+    ours = re.compile(rf"{re.escape(begin_of(target))}[0-9a-f]{{8}}({ending})").fullmatch
     with os.scandir(target.parent) as entries:
         return [Path(entry) for entry in entries if ours(entry.name) and entry.is_file(follow_symlinks=False)]
 
 
-def _remove_parts(target: Path) -> None:
-    for part in _parts(target):
+def _remove_parts(target: Path, *endings: str) -> None:
+    for part in _parts(target, *endings):
         part.unlink()
 
 

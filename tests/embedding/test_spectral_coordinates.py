@@ -77,7 +77,7 @@ def test_spectral_finds_what_scikit_learn_finds(n):
 def test_points_along_a_line_are_ordered_by_the_first_coordinate():
     """Eigenvalues that crowd at zero, of a sparse store: by a factor."""
     n = 2000
-    chain = scipy.sparse.diags_array([np.ones(n - 1)] * 2, offsets=[-1, 1])
+    chain = scipy.sparse.diags_array([np.full(n - 1, 5.0)] * 2, offsets=[-1, 1])
     found = spectral(vech.SparseHalf.from_sparse(chain), 1)
     np.testing.assert_allclose(found.eigenvalues, 1 - np.cos(np.pi / (n - 1)), rtol=1e-6)
     steps = np.diff(found.coordinates[:, 0])
@@ -109,6 +109,12 @@ def test_parts_that_do_not_hang_together_are_said(apart):
             found = spectral(S, 2)
         np.testing.assert_allclose(found.eigenvalues, reference(full, 2)[0], atol=1e-12, err_msg=name)
         assert np.isfinite(found.coordinates).all()
+
+
+def test_zeros_that_are_stored_are_no_edges():
+    S = vech.SparseHalf([0, 1, 2, 3, 3], [1, 2, 3], [1.0, 0.0, 1.0], 4, triangle="upper")
+    with pytest.warns(UserWarning, match="no affinities lead from row 0 to row 2"):
+        spectral(S, 1)
 
 
 def test_chains_are_followed_to_their_end():
