@@ -92,6 +92,12 @@ def scipy_linkage(half: Array, method: str) -> Call | None:
     return hierarchy and partial(hierarchy.linkage, half, method)
 
 
+def pdist(X: Array, metric: str, **arguments: Any) -> Call | None:
+    """Condensed distances between rows."""
+    spatial = load("scipy.spatial.distance")
+    return spatial and partial(spatial.pdist, X, metric, **arguments)
+
+
 def statsmodels_unvech(half: Array) -> Call | None:
     """vech to full, in float64."""
     tools = load("statsmodels.tsa.tsatools")

@@ -1,11 +1,13 @@
 // distances and dissimilarities.
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 
 #include <cstdint>
 #include <iterator>
 #include <optional>
 #include <string>
+#include <tuple>
 
 #include "bind/arrays.hpp"
 
@@ -13,8 +15,9 @@ namespace vech {
 namespace {
 
 using Rows = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Block = nb::ndarray<nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Bits = Array<const std::uint64_t, nb::ndim<2>>;
+using Out = nb::ndarray<nb::c_contig, nb::device::cpu>;
+using Where = std::tuple<std::int64_t, bool, bool, std::int64_t, std::int64_t>;  // n, grow, diagonal; row, column
 using Weights = std::optional<Array<const double, Line>>;
 
 #define VECH_TEXT(name) #name,
@@ -30,16 +33,30 @@ Metric metric_of(const std::string& wanted, std::size_t first) {
     throw nb::value_error("there is no kernel of this metric");
 }
 
-int result_of(const Block& out, std::int64_t rows, std::int64_t columns) {
-    if (extent(out, 0) != rows || extent(out, 1) != columns)
-        throw nb::value_error("out has another shape than rows of x by rows of y");
-    const int real = is_complex(In(out)) ? 0 : real_size(In(out));
-    if (real == 0) throw nb::value_error(no_kernel);
-    return real;
+// A block of two axes; or a half of one, of n rows.
+Place place_of(const Out& out, const Where& where, std::int64_t rows, std::int64_t columns) {
+    const In numbers(out);
+    Place place{};
+    place.numbers = address(numbers);
+    place.real = is_complex(numbers) ? 0 : real_size(numbers);
+    if (place.real == 0) throw nb::value_error(no_kernel);
+    const auto [n, grow, diagonal, row, column] = where;
+    place.row = row;
+    place.column = column;
+    if (out.ndim() == 2) {
+        if (extent(out, 0) != rows || extent(out, 1) != columns)
+            throw nb::value_error("out has another shape than rows of x by rows of y");
+        return place;
+    }
+    place.half = half_of(n, grow, diagonal);
+    need_line(numbers, place.half.length(), "out is not a half of so many rows");
+    range_in(row, rows, n, "rows are out of range");
+    range_in(column, columns, n, "columns are out of range");
+    return place;
 }
 
-void distances(const std::string& metric, const Rows& x, const Rows& y, const Block& out, const Weights& weights,
-               double p, double factor, bool missing, int threads) {
+void distances(const std::string& metric, const Rows& x, const Rows& y, const Out& out, const Where& where,
+               const Weights& weights, double p, double factor, bool missing, int threads) {
     Distances job{};
     job.metric = metric_of(metric, 0);
     const In left(x), right(y);
@@ -50,10 +67,9 @@ void distances(const std::string& metric, const Rows& x, const Rows& y, const Bl
     job.features = extent(x, 1);
     if (extent(y, 1) != job.features) throw nb::value_error("x and y differ in columns");
     if (weights && extent(*weights, 0) != job.features) throw nb::value_error("a weight for each column is needed");
-    job.result = result_of(out, job.rows, job.columns);
+    job.place = place_of(out, where, job.rows, job.columns);
     job.x = address(left);
     job.y = address(right);
-    job.out = address(In(out));
     job.weights = weights ? weights->data() : nullptr;
     job.p = p;
     job.factor = factor;
@@ -63,8 +79,8 @@ void distances(const std::string& metric, const Rows& x, const Rows& y, const Bl
     raise_for(fault, "");
 }
 
-void dissimilarities(const std::string& metric, const Bits& x, const Bits& y, std::int64_t features, const Block& out,
-                     int threads) {
+void dissimilarities(const std::string& metric, const Bits& x, const Bits& y, std::int64_t features, const Out& out,
+                     const Where& where, int threads) {
     Dissimilarities job{};
     job.metric = metric_of(metric, real_metrics);
     job.rows = extent(x, 0);
@@ -73,10 +89,9 @@ void dissimilarities(const std::string& metric, const Bits& x, const Bits& y, st
     job.features = features;
     if (extent(y, 1) != job.words || features < 0 || features > 64 * job.words)
         throw nb::value_error("x and y differ in words, or have fewer bits than features");
-    job.result = result_of(out, job.rows, job.columns);
+    job.place = place_of(out, where, job.rows, job.columns);
     job.x = x.data();
     job.y = y.data();
-    job.out = address(In(out));
     Fault fault = Fault::none;
     run(threads, [&](Watch& watch) { fault = active_target().dissimilarities(job, threads, watch); });
     raise_for(fault, "");
@@ -86,10 +101,10 @@ void dissimilarities(const std::string& metric, const Bits& x, const Bits& y, st
 
 void bind_metrics(nb::module_& m) {
     m.def("distances", &distances, nb::arg("metric"), nb::arg("x").noconvert(), nb::arg("y").noconvert(),
-          nb::arg("out").noconvert(), nb::arg("weights").noconvert().none(), nb::arg("p"), nb::arg("factor"),
-          nb::arg("missing"), nb::arg("threads"));
+          nb::arg("out").noconvert(), nb::arg("where"), nb::arg("weights").noconvert().none(), nb::arg("p"),
+          nb::arg("factor"), nb::arg("missing"), nb::arg("threads"));
     m.def("dissimilarities", &dissimilarities, nb::arg("metric"), nb::arg("x").noconvert(), nb::arg("y").noconvert(),
-          nb::arg("features"), nb::arg("out").noconvert(), nb::arg("threads"));
+          nb::arg("features"), nb::arg("out").noconvert(), nb::arg("where"), nb::arg("threads"));
 }
 
 }  // namespace vech

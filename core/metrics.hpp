@@ -1,7 +1,10 @@
 // Distances between rows of numbers and between rows of bits: see kernels/metrics.hpp and kernels/planes.hpp.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+
+#include "core/layout.hpp"
 
 namespace vech {
 
@@ -9,8 +12,8 @@ namespace vech {
 // ones are for numbers whose squares or products leave the range of double.
 #define VECH_METRICS(metric)                                                                                           \
     metric(cityblock) metric(chebyshev) metric(minkowski) metric(euclidean) metric(euclidean_wide) metric(sqeuclidean) \
-        metric(canberra) metric(canberra_wide) metric(braycurtis) metric(hamming) metric(jensenshannon) metric(cosine) \
-            metric(correlation) VECH_FORMULAS(metric)
+        metric(chord) metric(canberra) metric(canberra_wide) metric(braycurtis) metric(hamming) metric(jensenshannon)  \
+            metric(cosine) metric(correlation) VECH_FORMULAS(metric)
 #define VECH_FORMULAS(formula)                                                                          \
     formula(dice) formula(hamming_of_bits) formula(jaccard) formula(rogerstanimoto) formula(russellrao) \
         formula(sokalsneath) formula(yule)
@@ -19,12 +22,30 @@ namespace vech {
 enum class Metric : std::uint8_t { VECH_METRICS(VECH_NAME_OF) };
 #undef VECH_NAME_OF
 
-// Rows of X against rows of Y, each with each.
+// Where distances go: a block of (rows, columns) without gaps, or what of it a half stores.
+struct Place {
+    std::byte* numbers;
+    int real;                  // bytes of a number: 4 or 8
+    Half half;                 // n = 0: a block
+    std::int64_t row, column;  // the first ones of the block in the full matrix
+
+    // Of columns [first, first + width) of row r of a block so wide: those that are kept, counted from `first`.
+    Range kept(std::int64_t r, std::int64_t first, std::int64_t width) const {
+        if (half.n == 0) return {0, width};
+        return {std::max<std::int64_t>(half.first(row + r) - column - first, 0),
+                std::min<std::int64_t>(half.last(row + r) - column - first, width)};
+    }
+    std::byte* at(std::int64_t r, std::int64_t c, std::int64_t columns) const {
+        return numbers + (half.n == 0 ? r * columns + c : half.origin(row + r) + column + c) * real;
+    }
+};
+
+// Rows of X against rows of Y, each with each; a row and itself give 0.
 struct Distances {
     Metric metric;
     const std::byte *x, *y;  // without gaps
-    std::byte* out;          // (rows, columns), the same
-    int real, result;        // bytes of a number of X and Y, and of a distance: 4 or 8
+    int real;                // bytes of a number: 4 or 8
+    Place place;
     std::int64_t rows, columns, features;
     const double* weights;  // of features; none: 1
     double p, factor;       // minkowski's; what the distance is multiplied by
@@ -35,8 +56,7 @@ struct Distances {
 struct Dissimilarities {
     Metric metric;
     const std::uint64_t *x, *y;
-    std::byte* out;
-    int result;
+    Place place;
     std::int64_t rows, columns, words, features;
 };
 

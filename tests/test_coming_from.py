@@ -10,7 +10,7 @@ import sklearn.cluster
 import sklearn.covariance
 import sklearn.metrics
 from scipy.linalg import lapack
-from scipy.spatial.distance import squareform
+from scipy.spatial.distance import pdist, squareform
 
 import vech
 
@@ -25,6 +25,7 @@ NAMES = {
     "np": np,
     "vech": vech,
     "squareform": squareform,
+    "pdist": pdist,
     "lapack": lapack,
     "n": N,
     "half": RNG.standard_normal(10),  # n = 4 with a diagonal, 5 without

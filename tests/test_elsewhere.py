@@ -70,7 +70,7 @@ def test_the_page_says_the_same():
     compared = 0
     for _, theirs, ours in test_coming_from.ROWS:
         for name in re.findall(r"(\w+)\(\w+\)", theirs):
-            if name in FUNCTIONS and "layout" not in FUNCTIONS[name]:
+            if name in FUNCTIONS and not re.search("layout|pairwise", FUNCTIONS[name]):
                 assert meant(ours) in [meant(call) for call in CALL.findall(FUNCTIONS[name])], theirs
                 compared += 1
     assert compared >= 10
@@ -82,7 +82,7 @@ def test_the_table_of_dialects_says_the_same():
     for row in TABLE:
         for name in re.findall(r"\b[a-z]\w+\b(?!\()", row.calls):
             answer = FUNCTIONS.get(name, "layout")
-            if "layout" not in answer:
+            if not re.search("layout|pairwise", answer):
                 half = vech.pack(NAMES["distances"], row.name)
                 layouts = [meant(call)[1] for call in CALL.findall(answer)]
                 assert any(

@@ -63,14 +63,5 @@ VECH_INLINE Doubles exp(Doubles x) {
     return reinterpret_cast<Doubles>(reinterpret_cast<Words>(power) + (reinterpret_cast<Words>(shifted) << 52));
 }
 
-// The first `count` numbers into memory of numbers of so many bytes.
-VECH_INLINE void put(const double* from, std::byte* to, int item, std::int64_t count) {
-    if (item == 8) {
-        std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(double));
-    } else {
-        for (std::int64_t k = 0; k < count; ++k) reinterpret_cast<float*>(to)[k] = static_cast<float>(from[k]);
-    }
-}
-
 }  // namespace
 VECH_TARGET_END

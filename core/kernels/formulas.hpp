@@ -5,9 +5,11 @@
 //              when the rows change places, to the bit.
 // Error        counts are exact; a quotient is rounded once. 0 / 0 is NaN where SciPy has NaN.
 #pragma once
+#include "core/kernels/change.hpp"
 #include "core/kernels/elementary.hpp"
 #include "core/kernels/region.hpp"
 #include "core/layout.hpp"
+#include "core/metrics.hpp"
 
 VECH_TARGET_BEGIN
 namespace {
@@ -45,6 +47,19 @@ struct yule {
         return part(2.0 * cross, n.both * n.none + cross);
     }
 };
+
+// Those of row r and the columns from `first` on that are kept, to their place; a row and itself get 0.
+VECH_INLINE void put(double* distances, const Place& place, std::int64_t r, std::int64_t first, Range kept,
+                     std::int64_t columns) {
+    const auto same = place.row + r - place.column - first;
+    if (kept.begin <= same && same < kept.end) distances[same] = 0;
+    auto* const to = place.at(r, first + kept.begin, columns);
+    if (place.real == 8) {
+        std::memcpy(to, distances + kept.begin, static_cast<std::size_t>(kept.size()) * sizeof(double));
+    } else {
+        for (std::int64_t k = 0; k < kept.size(); ++k) store(to + k * 4, static_cast<float>(distances[kept.begin + k]));
+    }
+}
 
 }  // namespace
 VECH_TARGET_END

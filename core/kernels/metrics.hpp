@@ -6,7 +6,8 @@
 //              loop without sums across a vector; a few rows of X share what is read of Y.
 // Accumulator  double, whatever the numbers and distances are, in the order of features: results are the same for any
 //              number of threads, and |error| <= features eps / 2 of sums that no sign can cancel.
-// Bytes moved  Y once, X once for each 64 rows of Y, each result once.
+// Bytes moved  Y once, X once for each 64 rows of Y, each result once. 32 rows of X go along all of Y that is in the
+//              cache, so that what is written at a time lies on few pages: 77 ms for 90 where a row of Y met all of X.
 // Weights      w of a feature multiplies what it adds. Where NaN is left out, a feature that one row lacks has none,
 // and
 //              distances that are sums grow by the weight of all features over that of those present.
@@ -26,6 +27,8 @@ namespace {
 
 struct One {};  // the weight of every feature, where none is given
 VECH_INLINE Doubles plus(One, Doubles term, Doubles sum) { return sum + term; }
+VECH_INLINE Doubles plus_square(One, Doubles d, Doubles sum) { return plus(d, d, sum); }
+VECH_INLINE Doubles plus_square(Doubles w, Doubles d, Doubles sum) { return plus(w, d * d, sum); }
 VECH_INLINE Doubles operator*(One, Doubles term) { return term; }
 VECH_INLINE Doubles plus_where(Mask where, One, Doubles sum) { return choose(where, sum + 1.0, sum); }
 VECH_INLINE Doubles plus_where(Mask where, Doubles weight, Doubles sum) { return choose(where, sum + weight, sum); }
@@ -81,12 +84,21 @@ struct sqeuclidean : Light {
     template <int, class W>
     VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
         const Doubles d = x[0] - y[0];
-        sum[0] = plus(w[0], (d * d), sum[0]);
+        sum[0] = plus_square(w[0], d, sum[0]);
     }
     VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share; }
 };
 struct euclidean : sqeuclidean {
     VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return root(sum[0] * ends.share); }
+};
+
+// Of opposite rows, whatever rounding says; NaN stays.
+VECH_INLINE Doubles at_most_two(Doubles a) { return choose(a > 2.0, all(2.0), a); }
+
+// 1 - x y of rows of length one, as |x - y|^2 / 2.
+struct chord : sqeuclidean {
+    static constexpr bool general = false;
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return at_most_two(0.5 * sum[0]); }
 };
 
 // (sum |x - y|^p)^(1/p), as m (sum (|x - y| / m)^p)^(1/p) with the largest difference m: no power leaves the range.
@@ -129,7 +141,7 @@ struct euclidean_wide : Scaled {
         if constexpr (pass == 0) sum[0] = larger_size(d, sum[0]);
         if constexpr (pass == 1) {
             const Doubles r = d * sum[1] * sum[2];
-            sum[3] = plus(w[0], (r * r), sum[3]);
+            sum[3] = plus_square(w[0], r, sum[3]);
         }
     }
     VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) {
@@ -217,11 +229,11 @@ struct cosine : Heavy {
     template <int pass, class W>
     VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
         if constexpr (pass == 0) {
-            sum[0] = plus(w[0], (x[0] * x[0]), sum[0]);
-            sum[1] = plus(w[0], (y[0] * y[0]), sum[1]);
+            sum[0] = plus_square(w[0], x[0], sum[0]);
+            sum[1] = plus_square(w[0], y[0], sum[1]);
         } else {
             const Doubles d = x[0] * sum[0] - y[0] * sum[1];
-            sum[2] = plus(w[0], (d * d), sum[2]);
+            sum[2] = plus_square(w[0], d, sum[2]);
         }
     }
     template <int pass>
@@ -229,7 +241,7 @@ struct cosine : Heavy {
         if constexpr (pass == 0)
             for (int k = 0; k < 2; ++k) sum[k] = 1.0 / root(sum[k]);
     }
-    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return 0.5 * sum[2]; }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return at_most_two(0.5 * sum[2]); }
 };
 
 // The same about the mean of each row. A row whose differences from it are what rounding leaves has no direction.
@@ -243,11 +255,11 @@ struct correlation : Heavy {
         } else {
             const Doubles a = x[0] - sum[0], b = y[0] - sum[1];
             if constexpr (pass == 1) {
-                sum[2] = plus(w[0], (a * a), sum[2]);
-                sum[3] = plus(w[0], (b * b), sum[3]);
+                sum[2] = plus_square(w[0], a, sum[2]);
+                sum[3] = plus_square(w[0], b, sum[3]);
             } else {
                 const Doubles d = a * sum[2] - b * sum[3];
-                sum[4] = plus(w[0], (d * d), sum[4]);
+                sum[4] = plus_square(w[0], d, sum[4]);
             }
         }
     }
@@ -262,7 +274,7 @@ struct correlation : Heavy {
                 sum[k] = 1.0 / root(only(sum[k] > least * least * ends.present, sum[k]));
             }
     }
-    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return 0.5 * sum[4]; }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return at_most_two(0.5 * sum[4]); }
 };
 
 // A formula of counts, of numbers that are 0 or 1.
@@ -291,31 +303,57 @@ class Walk {
         for (std::int64_t f = 0; f < job.features; ++f) total_ += job.weights == nullptr ? 1 : job.weights[f];
     }
 
-    static constexpr std::int64_t span = 64;
-
-    // Columns [64 unit, 64 unit + 64) of the result. False: no memory.
-    bool unit(std::int64_t unit, Watch& watch) const {
-        const auto first = unit * span, width = std::min(span, job_.columns - first);
-        Memory<double> y, x, w;
-        if (!y.get_zeros(features_ * span) || !x.get_zeros(features_ * Of::rows) || !w.get_zeros(features_))
-            return false;
-        for (std::int64_t c = 0; c < width; ++c) unpack(job_.y, first + c, y.at + c, span);
-        for (std::int64_t f = 0; f < job_.features; ++f) w[f] = job_.weights == nullptr ? 1 : job_.weights[f];
-        double results[Of::rows][span];
-        for (std::int64_t r = 0; r < job_.rows; r += Of::rows) {
-            if (watch.stop()) return true;
-            const auto height = std::min<std::int64_t>(Of::rows, job_.rows - r);
-            for (std::int64_t k = 0; k < height; ++k) unpack(job_.x, r + k, x.at + k, Of::rows);
-            for (std::int64_t c = 0; c < width; c += Of::vectors * lanes) block(x.at, y.at + c, w.at, &results[0][c]);
-            for (std::int64_t k = 0; k < height; ++k)
-                put(results[k], job_.out + ((r + k) * job_.columns + first) * job_.result, job_.result, width);
+    // All rows, a part of the columns after the other: as many as stay in the cache. False: no memory.
+    bool run(int threads, Watch& watch) {
+        constexpr std::int64_t cached = 1 << 17, chunk = 32;
+        const auto units = (job_.columns + span - 1) / span;
+        const auto part = std::clamp<std::int64_t>(cached / (features_ * span + 1), 1, units);
+        if (!y_.get_zeros(features_ * span * part) || !w_.get_zeros(features_)) return false;
+        for (std::int64_t f = 0; f < job_.features; ++f) w_[f] = job_.weights == nullptr ? 1 : job_.weights[f];
+        std::atomic<bool> failed{false};
+        for (std::int64_t unit = 0; unit < units && !failed && !watch.stop(); unit += part) {
+            const auto first = unit * span, width = std::min(part * span, job_.columns - first);
+            for (std::int64_t c = 0; c < width; ++c)
+                unpack(job_.y, first + c, y_.at + c / span * span * features_ + c % span, span);
+            parallel_for((job_.rows + chunk - 1) / chunk, threads, watch, [&](std::int64_t number) {
+                const Range rows{number * chunk, std::min((number + 1) * chunk, job_.rows)};
+                if (!failed && !share(rows, first, width, watch)) failed = true;
+            });
         }
-        return true;
+        return !failed;
     }
 
   private:
+    static constexpr std::int64_t span = 64;  // rows of Y side by side
     static constexpr int lanes = sizeof(Doubles) / 8;
     using State = Doubles[Of::rows][Of::vectors][Of::sums];
+
+    // Some rows against the columns that are laid out. False: no memory.
+    bool share(Range rows, std::int64_t start, std::int64_t columns, Watch& watch) const {
+        Memory<double> x;
+        if (!x.get_zeros(features_ * Of::rows)) return false;
+        double results[Of::rows][span];
+        const double* row[Of::rows];
+        for (std::int64_t unit = 0; unit < columns; unit += span) {
+            const auto first = start + unit, width = std::min(span, columns - unit);
+            const auto* const y = y_.at + unit * features_;
+            for (auto r = rows.begin; r < rows.end; r += Of::rows) {
+                if (watch.stop()) return true;
+                Range kept[Of::rows];
+                std::int64_t wanted = 0;
+                for (int k = 0; k < Of::rows; ++k) {
+                    kept[k] = r + k < rows.end ? job_.place.kept(r + k, first, width) : Range{0, 0};
+                    wanted += std::max<std::int64_t>(kept[k].size(), 0);
+                    row[k] = this->row(std::min(r + k, rows.end - 1), x.at + k * features_);
+                }
+                if (wanted == 0) continue;
+                for (std::int64_t c = 0; c < width; c += Of::vectors * lanes) block(row, y + c, w_.at, &results[0][c]);
+                for (int k = 0; k < Of::rows; ++k)
+                    if (kept[k].size() > 0) put(results[k], job_.place, r + k, first, kept[k], job_.columns);
+            }
+        }
+        return true;
+    }
 
     void unpack(const std::byte* from, std::int64_t row, double* to, std::int64_t step) const {
         const auto copy = [&]<class Real>(Real) {
@@ -325,7 +363,15 @@ class Walk {
         job_.real == 4 ? copy(float{}) : copy(double{});
     }
 
-    void block(const double* x, const double* y, const double* w, double* out) const {
+    // A row of X in double: where it is, or in `buffer`, whose end stays zero.
+    const double* row(std::int64_t r, double* buffer) const {
+        const auto* there = reinterpret_cast<const double*>(job_.x) + r * job_.features;
+        if (job_.real == 8 && features_ == job_.features) return there;
+        unpack(job_.x, r, buffer, 1);
+        return buffer;
+    }
+
+    void block(const double* const* x, const double* y, const double* w, double* out) const {
         State sum = {};
         Doubles present[Of::rows][Of::vectors];
         for (auto& row : present)
@@ -341,7 +387,7 @@ class Walk {
     }
 
     template <int number>
-    VECH_INLINE void pass(const double* x, const double* y, const double* w, State& sum,
+    VECH_INLINE void pass(const double* const* x, const double* y, const double* w, State& sum,
                           Doubles (&present)[Of::rows][Of::vectors]) const {
         if constexpr (number < Of::passes) {
             for (std::int64_t f = 0; f < features_; f += Of::together)
@@ -352,7 +398,7 @@ class Walk {
                         Doubles a[Of::together], c[Of::together];
                         std::conditional_t<knows == Knows::nothing, One, Doubles> weight[Of::together];
                         for (int k = 0; k < Of::together; ++k) {
-                            a[k] = all(x[(f + k) * Of::rows + r]);
+                            a[k] = all(x[r][f + k]);
                             c[k] = b[k];
                             if constexpr (knows != Knows::nothing) weight[k] = all(w[f + k]);
                             if constexpr (knows == Knows::missing) {
@@ -387,6 +433,7 @@ class Walk {
     const Distances& job_;
     std::int64_t features_;
     double total_ = 0;
+    Memory<double> y_, w_;
 };
 
 template <class Of>
@@ -400,23 +447,22 @@ VECH_FORMULAS(VECH_COUNTED)
 }  // namespace
 
 Fault distances(const Distances& job, int threads, Watch& watch) {
-    std::atomic<bool> failed{false};
-    const auto walk = [&](const auto& walk) {
-        parallel_for((job.columns + walk.span - 1) / walk.span, threads, watch, [&](std::int64_t unit) {
-            if (!failed && !walk.unit(unit, watch)) failed = true;
-        });
-    };
+    bool done = true;
     const auto with = [&]<class Of>(Of) {
-        if constexpr (Of::general)
-            if (job.missing || job.weights != nullptr)
-                return job.missing ? walk(Walk<Of, Knows::missing>(job)) : walk(Walk<Of, Knows::weights>(job));
-        walk(Walk<Of, Knows::nothing>(job));
+        const auto walk = [&]<Knows knows>(std::integral_constant<Knows, knows>) {
+            done = Walk<Of, knows>(job).run(threads, watch);
+        };
+        if constexpr (Of::general) {
+            if (job.missing) return walk(std::integral_constant<Knows, Knows::missing>{});
+            if (job.weights != nullptr) return walk(std::integral_constant<Knows, Knows::weights>{});
+        }
+        walk(std::integral_constant<Knows, Knows::nothing>{});
     };
 #define VECH_CASE(name) \
     case Metric::name: with(Functor<name>::type{}); break;
     switch (job.metric) { VECH_METRICS(VECH_CASE) }
 #undef VECH_CASE
-    return failed ? Fault::out_of_memory : Fault::none;
+    return done ? Fault::none : Fault::out_of_memory;
 }
 
 VECH_TARGET_END

@@ -43,60 +43,68 @@ class Planes {
   public:
     explicit Planes(const Dissimilarities& job) : job_(job) {}
 
-    // Columns [64 unit, 64 unit + 64) of the result. False: no memory.
-    bool unit(std::int64_t unit, Watch& watch) const {
-        const auto first = unit * span, width = std::min(span, job_.columns - first);
-        Memory<Words> y;
-        if (!y.get_zeros(job_.words * vectors)) return false;
-        auto* const words = reinterpret_cast<std::uint64_t*>(y.at);
-        for (std::int64_t c = 0; c < width; ++c)
-            for (std::int64_t w = 0; w < job_.words; ++w) words[w * span + c] = job_.y[(first + c) * job_.words + w];
-        Words in_y[vectors] = {};
-        for (std::int64_t w = 0; w < job_.words; ++w)
-            for (int v = 0; v < vectors; ++v) in_y[v] += ones_of(load<Words>(y.at + w * vectors + v));
-        for (std::int64_t r = 0; r < job_.rows; ++r) {
-            if (r % 64 == 0 && watch.stop()) return true;
-            row(job_.x + r * job_.words, y.at, in_y, job_.out + (r * job_.columns + first) * job_.result, width);
+    // All rows. False: no memory.
+    bool run(int threads, Watch& watch) {
+        constexpr std::int64_t chunk = 32;
+        const auto units = (job_.columns + span - 1) / span;
+        if (!y_.get_zeros(units * job_.words * vectors) || !in_y_.get_zeros(units * vectors)) return false;
+        for (std::int64_t c = 0; c < job_.columns; ++c) {
+            auto* const to = reinterpret_cast<std::uint64_t*>(y_.at) + c / span * span * job_.words + c % span;
+            for (std::int64_t w = 0; w < job_.words; ++w) to[w * span] = job_.y[c * job_.words + w];
         }
+        for (std::int64_t unit = 0; unit < units; ++unit)
+            for (std::int64_t w = 0; w < job_.words; ++w)
+                for (int v = 0; v < vectors; ++v) {
+                    const auto count = load<Words>(in_y_.at + unit * vectors + v);
+                    const auto bits = load<Words>(y_.at + (unit * job_.words + w) * vectors + v);
+                    store(in_y_.at + unit * vectors + v, count + ones_of(bits));
+                }
+        parallel_for((job_.rows + chunk - 1) / chunk, threads, watch, [&](std::int64_t number) {
+            const Range rows{number * chunk, std::min((number + 1) * chunk, job_.rows)};
+            for (std::int64_t unit = 0; unit < units && !watch.stop(); ++unit) share(rows, unit);
+        });
         return true;
     }
 
-    static constexpr std::int64_t span = 64;
-
   private:
+    static constexpr std::int64_t span = 64;
     static constexpr int lanes = sizeof(Words) / 8, vectors = span / lanes;
 
-    void row(const std::uint64_t* x, const Words* y, const Words* in_y, std::byte* out, std::int64_t width) const {
+    void share(Range rows, std::int64_t unit) const {
+        const auto first = unit * span, width = std::min(span, job_.columns - first);
+        double results[span];
+        for (auto r = rows.begin; r < rows.end; ++r) {
+            const auto kept = job_.place.kept(r, first, width);
+            if (kept.size() <= 0) continue;
+            row(job_.x + r * job_.words, y_.at + unit * job_.words * vectors, in_y_.at + unit * vectors, results);
+            put(results, job_.place, r, first, kept, job_.columns);
+        }
+    }
+
+    void row(const std::uint64_t* x, const Words* y, const Words* in_y, double* results) const {
         Words both[vectors] = {};
         std::int64_t in_x = 0;
         for (std::int64_t w = 0; w < job_.words; ++w) {
             in_x += std::popcount(x[w]);
             for (int v = 0; v < vectors; ++v) both[v] += ones_of(load<Words>(y + w * vectors + v) & x[w]);
         }
-        double results[span];
         for (int v = 0; v < vectors; ++v) {
             const Doubles common = as_doubles(both[v]), first = static_cast<double>(in_x) - common,
-                          second = as_doubles(in_y[v]) - common;
+                          second = as_doubles(load<Words>(in_y + v)) - common;
             const Doubles none = static_cast<double>(job_.features) - common - first - second;
             store(results + v * lanes, Formula::of({common, first, second, none}));
         }
-        put(results, out, job_.result, width);
     }
 
     const Dissimilarities& job_;
+    Memory<Words> y_, in_y_;
 };
 
 }  // namespace
 
 Fault dissimilarities(const Dissimilarities& job, int threads, Watch& watch) {
-    std::atomic<bool> failed{false};
-    const auto with = [&]<class Formula>(Formula) {
-        const Planes<Formula> planes(job);
-        const auto units = (job.columns + planes.span - 1) / planes.span;
-        parallel_for(units, threads, watch, [&](std::int64_t unit) {
-            if (!failed && !planes.unit(unit, watch)) failed = true;
-        });
-    };
+    bool done = true;
+    const auto with = [&]<class Formula>(Formula) { done = Planes<Formula>(job).run(threads, watch); };
 #define VECH_CASE(name) \
     case Metric::name: with(name{}); break;
     switch (job.metric) {
@@ -104,7 +112,7 @@ Fault dissimilarities(const Dissimilarities& job, int threads, Watch& watch) {
         default: break;
     }
 #undef VECH_CASE
-    return failed ? Fault::out_of_memory : Fault::none;
+    return done ? Fault::none : Fault::out_of_memory;
 }
 
 VECH_TARGET_END

@@ -39,6 +39,12 @@ FUNCTIONS = {
     **dict.fromkeys(("partial_corr", "pcorr", "pcor", "cor2pcor"), "vech.linalg.partial_correlation(store)"),
     **dict.fromkeys(("cov", "covariance_matrix"), "vech.covariance.sample(X)"),
     **dict.fromkeys(("corr", "corrcoef", "correlation"), "vech.covariance.correlation(X)"),
+    **dict.fromkeys(
+        ("pdist", "pairwise_distances", "euclidean_distances", "distance_matrix"), "vech.pairwise.distances(X)"
+    ),
+    "cosine_distances": "vech.pairwise.distances(X, 'cosine')",
+    "manhattan_distances": "vech.pairwise.distances(X, 'cityblock')",
+    "nan_euclidean_distances": "vech.pairwise.distances(X, missing='pairwise')",
     **dict.fromkeys(("from_frame", "from_full", "from_numpy"), "vech.Packed.from_full(matrix)"),
     "load": "vech.read(path)",
     **dict.fromkeys(("save", "to_csv", "to_parquet"), "vech.write(path, store)"),

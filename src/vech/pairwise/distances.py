@@ -33,9 +33,10 @@ def distances(
 
     Parameters
     ----------
-    X : array or data frame of numbers, shape (n, m)
+    X : array, data frame of numbers, or SciPy sparse array, shape (n, m)
         One thing a row. It is left as it is, and a memory map need not fit in memory. The index of a frame
-        labels the result.
+        labels the result. "euclidean", "sqeuclidean", "cityblock", "cosine" and "jaccard" take a sparse X,
+        which is not made dense.
     metric : str or callable
         A metric of `scipy.spatial.distance.pdist` by any name it has there, "haversine", "gower" for a frame
         whose columns are of different sorts, or a function of two rows, which is called once for each pair,

@@ -13,6 +13,7 @@ from vech.arrays import Array, Dtype, family
 from vech.frames import as_sparse, is_sparse
 from vech.moves.packing import pack
 from vech.pairwise import products
+from vech.pairwise import sparse_distances as sparse
 from vech.pairwise.gower import gower
 from vech.pairwise.points import (
     DOUBLE,
@@ -28,6 +29,7 @@ from vech.pairwise.points import (
 )
 from vech.pairwise.tiles import Bits, Block, Function, Kernel, Sphere, rounded
 
+FEW = 48  # columns of which differences are added as fast as BLAS multiplies
 MILD = (2.0**-450, 2.0**500)  # numbers whose differences have squares in the range of double
 QUOTIENTS = (2.0**-200, 2.0**200)  # of which four, and their product, stay in it
 
@@ -47,12 +49,12 @@ class Metric:
 
     name: str
     make: Callable[[Rows, Parameters], Block]
-    aliases: tuple[str, ...] = ()
-    takes: tuple[str, ...] = ()
-    truth: bool = False  # X is read as true where it is not zero
+    aliases: str = ""
+    takes: str = ""  # of `Parameters`
     missing: bool = False
-    sparse: bool = False
+    truth: bool = False  # X is read as true where it is not zero
     frames: bool = False  # reads X as it is
+    sparse: Callable[[Any], Block] | None = None  # how blocks of sparse rows are made
 
 
 # ---------------------------------------------------------------- metrics by kernels
@@ -116,14 +118,14 @@ def euclidean(rows: Rows, parameters: Parameters) -> Block:
 
 def sqeuclidean(rows: Rows, parameters: Parameters) -> Block:
     """The squares of `euclidean`."""
-    if parameters.w is None and not rows.missing:
+    if parameters.w is None and not rows.missing and rows.X.shape[1] > FEW:
         return rounded(products.euclidean(rows.numbers(), squared=True), rows.dtype)
     return by_kernel("sqeuclidean")(rows, parameters)
 
 
 def powers(rows: Rows, w: Array | None, p: float) -> Block:
     """(sum of w |x - y|^p)^(1/p) by the kernel that the range of numbers and p ask for."""
-    if p == 2 and w is None and not rows.missing:
+    if p == 2 and w is None and not rows.missing and rows.X.shape[1] > FEW:
         return rounded(products.euclidean(rows.numbers()), rows.dtype)
     if p == 2 and is_mild(rows, w, *MILD):
         return Kernel(rows.numbers(), "euclidean", rows.dtype, w, missing=rows.missing)
@@ -157,6 +159,9 @@ def seuclidean(rows: Rows, parameters: Parameters) -> Block:
     if not mild:
         scale = np.frexp(V)[1] // 2
         X, V = np.ldexp(X.astype(DOUBLE), -scale), np.ldexp(V, -2 * scale)
+    if rows.missing:  # what is missing counts by columns, not by 1 / V
+        X = (X - np.nan_to_num(X[:1])) / np.sqrt(V)
+        return powers(rows._replace(X=X), None, 2.0)
     return powers(rows._replace(X=X), 1 / V, 2.0)
 
 
@@ -207,10 +212,11 @@ def half_of(VI: Array, scale: Array) -> Array:
         pack(VI)
     except ValueError as reason:
         raise ValueError(f"VI is not symmetric: {reason}") from None
-    values, vectors = np.linalg.eigh((VI + VI.T) / 2 * scale * scale[:, None])
+    values = np.linalg.eigvalsh(VI)
     least, most = values.min(initial=0), np.abs(values).max(initial=0)
     if least < -len(VI) * np.finfo(DOUBLE).eps * most:
         raise ValueError(f"VI has the eigenvalue {least:g}: it must be positive semidefinite")
+    values, vectors = np.linalg.eigh((VI + VI.T) / 2 * scale * scale[:, None])
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
 
 
@@ -220,7 +226,7 @@ def cosine(rows: Rows, parameters: Parameters) -> Block:
     if rows.missing:
         return angle("cosine", rows, w)
     X = rows.numbers() if w is None else rows.numbers() * np.sqrt(w)
-    return rounded(products.cosine(X), rows.dtype)
+    return apart(products.cosine(X), rows.dtype)
 
 
 def correlation(rows: Rows, parameters: Parameters) -> Block:
@@ -230,12 +236,20 @@ def correlation(rows: Rows, parameters: Parameters) -> Block:
         return angle("correlation", rows, w)
     X = rows.numbers()
     if w is None:
-        return rounded(products.correlation(X), rows.dtype)
+        return apart(products.correlation(X), rows.dtype)
     X = np.ldexp(X.astype(DOUBLE), -exponents(X.T)[:, None] - 1)
     for _ in range(2):  # of constant rows nothing is left, and of others no part of the mean
         X -= X[:, :1]
         X -= (X @ (w / w.sum()))[:, None]
-    return rounded(products.cosine(X * np.sqrt(w)), rows.dtype)
+    return apart(products.cosine(X * np.sqrt(w)), rows.dtype)
+
+
+def apart(directions: products.Directions, dtype: Dtype) -> Block:
+    """By products, or of a few columns by the kernel, from rows of length one."""
+    everything = slice(None)
+    if directions.X.shape[1] > FEW or not directions.factor.all():
+        return rounded(directions, dtype)
+    return Kernel(np.ascontiguousarray(directions.exact(everything, everything)), "chord", dtype)
 
 
 def angle(name: str, rows: Rows, w: Array | None) -> Block:
@@ -277,38 +291,38 @@ def mixed(rows: Rows, parameters: Parameters) -> Block:
     return gower(rows.X, w=parameters.w, missing=missing, dtype=rows.dtype)
 
 
+def sparse_squares(X: Any) -> Block:
+    """Squares of distances between sparse rows."""
+    return sparse.euclidean(X, squared=True)
+
+
 TABLE = (
-    Metric("euclidean", euclidean, ("euclid", "eu", "e", "l2"), ("w",), missing=True, sparse=True),
-    Metric("sqeuclidean", sqeuclidean, ("sqe", "sqeuclid"), ("w",), missing=True, sparse=True),
-    Metric("seuclidean", seuclidean, ("se", "s"), ("V",), missing=True),
-    Metric("mahalanobis", mahalanobis, ("mahal", "mah"), ("VI",)),
-    Metric("minkowski", minkowski, ("mi", "m", "pnorm"), ("p", "w"), missing=True),
+    Metric("euclidean", euclidean, "euclid eu e l2", "w", True, sparse=sparse.euclidean),
+    Metric("sqeuclidean", sqeuclidean, "sqe sqeuclid", "w", True, sparse=sparse_squares),
+    Metric("seuclidean", seuclidean, "se s", "V", True),
+    Metric("mahalanobis", mahalanobis, "mahal mah", "VI"),
+    Metric("minkowski", minkowski, "mi m pnorm", "p w", True),
     Metric(
-        "cityblock",
-        by_kernel("cityblock"),
-        ("cblock", "cb", "c", "manhattan", "l1"),
-        ("w",),
-        missing=True,
-        sparse=True,
+        "cityblock", by_kernel("cityblock"), "cblock cb c manhattan l1", "w", True, sparse=sparse.cityblock
     ),
-    Metric("chebyshev", chebyshev, ("chebychev", "cheby", "cheb", "ch"), ("w",), missing=True),
-    Metric("canberra", canberra, (), ("w",), missing=True),
-    Metric("braycurtis", braycurtis, (), ("w",), missing=True),
-    Metric("cosine", cosine, ("cos",), ("w",), missing=True, sparse=True),
-    Metric("correlation", correlation, ("co",), ("w",), missing=True),
-    Metric("jensenshannon", jensenshannon, ("js",)),
-    Metric("hamming", hamming, ("matching", "hamm", "ha", "h"), ("w",), missing=True),
-    Metric("jaccard", of_truth("jaccard"), ("jacc", "ja", "j"), ("w",), truth=True, sparse=True),
-    Metric("dice", of_truth("dice"), (), ("w",), truth=True),
-    Metric("rogerstanimoto", of_truth("rogerstanimoto"), (), ("w",), truth=True),
-    Metric("russellrao", of_truth("russellrao"), (), ("w",), truth=True),
-    Metric("sokalsneath", of_truth("sokalsneath"), (), ("w",), truth=True),
-    Metric("yule", of_truth("yule"), (), ("w",), truth=True),
+    Metric("chebyshev", chebyshev, "chebychev cheby cheb ch", "w", True),
+    Metric("canberra", canberra, "", "w", True),
+    Metric("braycurtis", braycurtis, "", "w", True),
+    Metric("cosine", cosine, "cos", "w", True, sparse=sparse.cosine),
+    Metric("correlation", correlation, "co", "w", True),
+    Metric("jensenshannon", jensenshannon, "js"),
+    Metric("hamming", hamming, "matching hamm ha h", "w", True),
+    Metric("jaccard", of_truth("jaccard"), "jacc ja j", "w", truth=True, sparse=sparse.jaccard),
+    Metric("dice", of_truth("dice"), "", "w", truth=True),
+    Metric("rogerstanimoto", of_truth("rogerstanimoto"), "", "w", truth=True),
+    Metric("russellrao", of_truth("russellrao"), "", "w", truth=True),
+    Metric("sokalsneath", of_truth("sokalsneath"), "", "w", truth=True),
+    Metric("yule", of_truth("yule"), "", "w", truth=True),
     Metric("haversine", haversine),
-    Metric("gower", mixed, (), ("w",), missing=True, frames=True),
+    Metric("gower", mixed, "", "w", True, frames=True),
 )
 METRICS = {metric.name: metric for metric in TABLE}
-NAMES = {name: metric for metric in TABLE for name in (metric.name, *metric.aliases)}
+NAMES = {name: metric for metric in TABLE for name in (metric.name, *metric.aliases.split())}
 
 
 # ---------------------------------------------------------------- the door
@@ -331,7 +345,7 @@ def block_of(
         raise ValueError(f"missing must be 'raise' or 'pairwise', not {missing!r}")
     wanted = wanted_dtype(dtype)
     if callable(metric):
-        check_parameters("a function as metric", (), parameters)
+        check_parameters("a function as metric", "", parameters)
         if missing == "pairwise":
             raise ValueError(f"missing='pairwise' is for {naming('missing')}: fill X first")
         array = opened(X)
@@ -344,9 +358,7 @@ def block_of(
             f"missing='pairwise' is for {naming('missing')}, not for metric {one.name!r}: fill X first"
         )
     if is_sparse(X := as_sparse(X, "X", square=False)):
-        raise TypeError(
-            f"X is sparse, and metric {one.name!r} takes arrays: pass X.toarray(); {naming('sparse')} take it"
-        )
+        return of_sparse(X, one, parameters, missing, wanted)
     if one.frames:
         return one.make(Rows(X, wanted or DOUBLE, missing == "pairwise"), parameters)
     array = opened(X)
@@ -357,6 +369,20 @@ def block_of(
     elif array.dtype != bool:
         array = array.astype(SINGLE if result == SINGLE and array.dtype.itemsize <= 4 else DOUBLE, copy=False)
     return one.make(Rows(np.ascontiguousarray(array), result, missing_some), parameters)
+
+
+def of_sparse(X: Any, one: Metric, parameters: Parameters, missing: str, wanted: Dtype | None) -> Block:
+    """The same of a sparse X, for the metrics that need not make it dense."""
+    if one.sparse is None:
+        raise TypeError(
+            f"X is sparse, which metric {one.name!r} does not take: pass X.toarray(); {naming('sparse')} do"
+        )
+    if parameters.w is not None or missing != "raise":
+        what = "weights" if parameters.w is not None else "missing='pairwise'"
+        raise TypeError(f"X is sparse, and {what} are for arrays: pass X.toarray()")
+    block = one.sparse(X.astype(DOUBLE) if wanted == DOUBLE and X.dtype == SINGLE else X)
+    single = family(X.dtype) == "f" and X.dtype.itemsize <= 4
+    return rounded(block, wanted or (SINGLE if single else DOUBLE))
 
 
 def named(metric: Any) -> Metric:
@@ -371,15 +397,15 @@ def named(metric: Any) -> Metric:
 
 def naming(what: str) -> str:
     """The metrics of which a field of `Metric` is true, or that take this parameter."""
-    metrics = [one.name for one in TABLE if what in one.takes or getattr(one, what, False)]
+    metrics = [one.name for one in TABLE if what in one.takes.split() or getattr(one, what, False)]
     return ", ".join(map(repr, metrics[:-1])) + (" and " if metrics[:-1] else "") + repr(metrics[-1])
 
 
-def check_parameters(who: str, takes: tuple[str, ...], given: Parameters) -> None:
+def check_parameters(who: str, takes: str, given: Parameters) -> None:
     """TypeError for a parameter that the metric has no use for, ValueError for a p that is none."""
     for name, value in given._asdict().items():
         untouched = value is None or (name == "p" and isinstance(value, int | float) and value == 2)
-        if name not in takes and not untouched:
+        if name not in takes.split() and not untouched:
             raise TypeError(f"{who} takes no {name}: {naming(name)} {'do' if name == 'w' else 'does'}")
     if isinstance(given.p, bool) or not isinstance(given.p, int | float | np.number) or not given.p > 0:
         raise ValueError(f"p must be a positive number, not {given.p!r}")

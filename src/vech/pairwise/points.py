@@ -148,11 +148,12 @@ def variances(X: Array) -> Array:
     """Of columns, with n - 1 below and without what is NaN; 1 where there is no pair to tell apart."""
     if len(X) < 2:
         return np.ones(X.shape[1])
-    count, total, squares = np.zeros((3, X.shape[1]))
+    count, total, squares, drift = np.zeros((4, X.shape[1]))
     for _, piece in pieces(X):
         count += (~np.isnan(piece)).sum(axis=0)
         total += np.nansum(piece, axis=0, dtype=DOUBLE)
     mean = total / np.maximum(count, 1)
     for _, piece in pieces(X):
         squares += np.nansum((piece - mean) ** 2, axis=0)
-    return squares / np.maximum(count - 1, 1)
+        drift += np.nansum(piece - mean, axis=0)  # what rounding has left of the mean
+    return (squares - drift**2 / np.maximum(count, 1)) / np.maximum(count - 1, 1)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from vech import _core
 from vech.arrays import Array, Dtype, resolve_threads
+from vech.moves.runs import Runs
+
+WORK = 16  # how much more a distance takes than to write it
 
 
 class Block(Protocol):
@@ -39,8 +42,41 @@ def settled(block: Array, rows: range, columns: range) -> Array:
     return block
 
 
+Where = tuple[int, bool, bool, int, int]
+"""Of a half its side, whether it grows, and has its diagonal; and the first row and column of a block."""
+
+
+class Direct:
+    """Blocks that a kernel writes straight to where they belong."""
+
+    dtype: Dtype
+    threads: int | None
+
+    @property
+    def n(self) -> int:
+        """How many rows there are."""
+        raise NotImplementedError
+
+    def put(self, out: Array, where: Where, rows: slice, columns: slice, threads: int) -> None:
+        """Distances into a block, or what a half stores of them."""
+        raise NotImplementedError
+
+    def __call__(self, rows: slice, columns: slice) -> Array:
+        """Distances in the dtype of the result."""
+        here, there = span(rows, self.n), span(columns, self.n)
+        block = np.empty((len(here), len(there)), self.dtype)
+        threads = resolve_threads(self.threads, WORK * block.nbytes)
+        self.put(block, (0, False, False, here.start, there.start), rows, columns, threads)
+        return block
+
+    def write(self, runs: Runs, rows: slice, columns: slice, threads: int) -> None:
+        """The same into a half."""
+        where = runs.n, runs.grow, runs.stored, rows.start, columns.start
+        self.put(runs.half, where, rows, columns, threads)
+
+
 @dataclass(frozen=True)
-class Kernel:
+class Kernel(Direct):
     """Blocks by the kernel of a metric: `X` are floats, of which `dtype` need not be that of the result."""
 
     X: Array
@@ -57,20 +93,16 @@ class Kernel:
         """How many rows there are."""
         return len(self.X)
 
-    def __call__(self, rows: slice, columns: slice) -> Array:
-        """Distances in the dtype of the result."""
-        here, there = span(rows, self.n), span(columns, self.n)
-        block = np.empty((len(here), len(there)), self.dtype)
-        threads = resolve_threads(self.threads, block.nbytes * self.X.shape[1])
+    def put(self, out: Array, where: Where, rows: slice, columns: slice, threads: int) -> None:
+        """Distances into a block, or what a half stores of them."""
         _core.distances(
-            self.metric, self.X[rows], self.X[columns], block, self.weights, self.p, self.factor,
+            self.metric, self.X[rows], self.X[columns], out, where, self.weights, self.p, self.factor,
             self.missing, threads,
         )  # fmt: skip
-        return settled(block, here, there)
 
 
 @dataclass(frozen=True)
-class Bits:
+class Bits(Direct):
     """Blocks of a formula of counts, of rows of bits in words of 64."""
 
     words: Array
@@ -92,14 +124,10 @@ class Bits:
         """How many rows there are."""
         return len(self.words)
 
-    def __call__(self, rows: slice, columns: slice) -> Array:
-        """Distances in the dtype of the result."""
-        here, there = span(rows, self.n), span(columns, self.n)
-        block = np.empty((len(here), len(there)), self.dtype)
-        threads = resolve_threads(self.threads, block.nbytes)
-        args = self.words[rows], self.words[columns], self.features, block, threads
+    def put(self, out: Array, where: Where, rows: slice, columns: slice, threads: int) -> None:
+        """Distances into a block, or what a half stores of them."""
+        args = self.words[rows], self.words[columns], self.features, out, where, threads
         _core.dissimilarities(self.metric, *args)
-        return settled(block, here, there)
 
 
 @dataclass(frozen=True)
@@ -144,10 +172,11 @@ class Sphere:
     def __call__(self, rows: slice, columns: slice) -> Array:
         """Angles in the dtype of the result."""
         a, b = self.X[rows, None] / 2, self.X[None, columns] / 2
-        apart, across = np.moveaxis(np.sin(a - b) ** 2, -1, 0)
+        difference = np.moveaxis(a - b, -1, 0)
+        (apart, across), (along, within) = np.sin(difference) ** 2, np.cos(difference) ** 2
         both = np.cos(2 * a[..., 0]) * np.cos(2 * b[..., 0])
         near = apart + both * across
-        far = (1 - apart) * (1 - across) + np.sin(a[..., 0] + b[..., 0]) ** 2 * across
+        far = along * within + np.sin(a[..., 0] + b[..., 0]) ** 2 * across
         angles = 2 * np.arctan2(np.sqrt(near), np.sqrt(far))
         return settled(angles.astype(self.dtype, copy=False), span(rows, self.n), span(columns, self.n))
 
@@ -192,10 +221,14 @@ class Function:
 
 def arrays_of(block: Any) -> dict[str, Array]:
     """What a block holds, by its names: all that its distances depend on beside parameters."""
-    if isinstance(block, Rounded):
-        return arrays_of(block.block)
-    held = {field.name: getattr(block, field.name) for field in fields(block)}
-    return {name: value for name, value in held.items() if isinstance(value, np.ndarray)}
+    found: dict[str, Array] = {}
+    for field in fields(block):
+        held = getattr(block, field.name)
+        if isinstance(held, np.ndarray):
+            found[field.name] = held
+        elif is_dataclass(held):
+            found |= arrays_of(held)
+    return found
 
 
 def with_threads(block: Block, threads: int | None) -> Block:

@@ -71,9 +71,13 @@ class Tiles:
         """Write the tiles of a band."""
         threads = resolve_threads(threads, runs.half.nbytes)
         other = runs.turned and (runs.conjugates or runs.negates)
+        direct = getattr(self.block, "write", None)  # of blocks that go straight to where they belong
         for rows, columns in self._tiles(runs, band):
-            made = self.block(columns, rows).T if other else self.block(rows, columns)
-            runs.write(rows, columns, made, "write", threads)
+            if direct is not None:
+                direct(runs, rows, columns, threads)
+            else:
+                made = self.block(columns, rows).T if other else self.block(rows, columns)
+                runs.write(rows, columns, made, "write", threads)
             tick()
 
     def _tiles(self, runs: Runs, band: Band) -> list[tuple[slice, slice]]:
