@@ -9,7 +9,9 @@ from pathlib import Path
 from time import perf_counter
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = {"halves": DOCS / "benchmarks.md", "rows": DOCS / "benchmarks-rows.md"}
+"""What is done with halves; and between the rows of data, with what follows: each page is one run."""
 
 
 def main() -> None:
@@ -39,28 +41,33 @@ def main() -> None:
         report,
     )
 
-    modules = (
-        bench_expand,
-        bench_pack,
-        bench_convert,
-        bench_small,
-        bench_explicit,
-        bench_sparse,
-        bench_gram,
-        bench_linalg,
-        bench_distances,
-        bench_linkage,
-        bench_metrics,
-        bench_nearest,
-        bench_neighbors,
-        bench_products,
-        bench_covariance,
-        bench_embedding,
-        bench_gerber,
-        bench_tables,
-        bench_clusters,
-        bench_to_disk,
-    )
+    pages = {
+        "halves": (
+            bench_expand,
+            bench_pack,
+            bench_convert,
+            bench_small,
+            bench_explicit,
+            bench_sparse,
+            bench_gram,
+            bench_linalg,
+            bench_nearest,
+            bench_products,
+            bench_covariance,
+            bench_gerber,
+            bench_tables,
+        ),
+        "rows": (
+            bench_distances,
+            bench_metrics,
+            bench_neighbors,
+            bench_linkage,
+            bench_clusters,
+            bench_embedding,
+            bench_to_disk,
+        ),
+    }
+    modules = [module for name in pages if arguments.page in (None, name) for module in pages[name]]
     rows = [row for module in modules for row in module.ROWS]
     if arguments.words:
         rows = [row for row in rows if any(word in row.name for word in arguments.words)]
@@ -104,11 +111,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--n", type=int, nargs="+", help="these sides instead of each row's own")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, one round: does it run?")
     parser.add_argument(
-        "--write", type=Path, nargs="?", const=PAGE, help="write docs/benchmarks.md, or a PATH"
+        "--write", type=Path, nargs="?", const=Path(), help="write the page in docs, or a PATH"
     )
+    parser.add_argument("--page", choices=tuple(PAGES), help="only the rows of one page in docs")
     arguments = parser.parse_args()
-    if arguments.write == PAGE and (arguments.words or arguments.n):
-        parser.error("docs/benchmarks.md shows every row at its own sizes: give --write another path")
+    if arguments.write == Path():
+        if arguments.page is None or arguments.words or arguments.n:
+            parser.error("a page in docs shows every row at its own sizes: say --page alone, or a path")
+        arguments.write = PAGES[arguments.page]
     return arguments
 
 

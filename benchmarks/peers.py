@@ -288,12 +288,6 @@ def cosines(X: Any) -> Call | None:
     return metrics and partial(metrics.cosine_similarity, X, dense_output=False)
 
 
-def pdist(X: Array, metric: str) -> Call:
-    from scipy.spatial import distance
-
-    return partial(distance.pdist, X, metric)
-
-
 def pairwise_distances(X: Any, metric: str) -> Call | None:
     """Both triangles of the distances between rows."""
     metrics = load("sklearn.metrics")

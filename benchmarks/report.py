@@ -1,4 +1,4 @@
-"""The figures in words: one line per case while it runs, and the page docs/benchmarks.md."""
+"""The figures in words: one line per case while it runs, and the pages docs/benchmarks*.md."""
 
 import datetime
 import itertools
@@ -46,7 +46,7 @@ def line(result: Result) -> str:
 
 
 def page(results: Sequence[Result], command: str, quick: bool) -> str:
-    """docs/benchmarks.md."""
+    """A page of docs."""
     rows = tuple(dict.fromkeys(result.row for result in results))
     parts = (_head(command, quick), _summary(rows, results), _reasons(rows, results), _tables(rows, results))
     return "\n".join(itertools.chain.from_iterable(parts))
@@ -58,8 +58,9 @@ def _head(command: str, quick: bool) -> Iterator[str]:
         yield "**A quick run, tiny sizes and one round, to see that it runs: its numbers say nothing.**\n"
     yield (
         "Times are ratios within one process: the candidates of a case take turns, and each counts with its "
-        f"fastest of at least {measure.ROUNDS} rounds, after a warm-up, or with its one call where "
-        f"that takes more than {measure.SLOW_SECONDS} seconds. vech runs on one thread unless a "
+        f"fastest of at least {measure.ROUNDS} rounds, after a warm-up ({measure.FEW_ROUNDS} where these "
+        f"take more than {measure.LONG_SECONDS} seconds), or with its one call where that takes more than "
+        f"{measure.SLOW_SECONDS} seconds. vech runs on one thread unless a "
         "column says otherwise, and so do the others.\n"
     )
     yield "- full copy: `np.copyto(out, full)` into warm memory"

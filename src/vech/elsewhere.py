@@ -40,7 +40,8 @@ FUNCTIONS = {
     **dict.fromkeys(("cov", "covariance_matrix"), "vech.covariance.sample(X)"),
     **dict.fromkeys(("corr", "corrcoef", "correlation"), "vech.covariance.correlation(X)"),
     **dict.fromkeys(
-        ("pdist", "pairwise_distances", "euclidean_distances", "distance_matrix"), "vech.pairwise.distances(X)"
+        ("pdist", "pairwise_distances", "euclidean_distances", "distance_matrix"),
+        "vech.pairwise.distances(X)",
     ),
     "cosine_distances": "vech.pairwise.distances(X, 'cosine')",
     "manhattan_distances": "vech.pairwise.distances(X, 'cityblock')",

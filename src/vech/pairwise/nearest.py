@@ -12,7 +12,7 @@ from vech.arrays import Array, Dtype, check_progress, resolve_threads
 from vech.frames import as_sparse, is_sparse
 from vech.neighbors.arguments import as_count
 from vech.neighbors.lists import Lists, Nearest, comparable
-from vech.pairwise import sparse_distances, winners
+from vech.pairwise import winners
 from vech.pairwise.kernels import inner
 from vech.pairwise.metrics import Parameters, block_of, check_parameters
 from vech.pairwise.points import check_finite, opened
@@ -102,10 +102,10 @@ def nearest(
     is_dot = isinstance(metric, str) and metric.lower() == "dot"
     block: Block
     if is_dot:
-        check_parameters("metric 'dot'", (), Parameters(p, V, VI, w))
+        check_parameters("metric 'dot'", "", Parameters(p, V, VI, w))
         block, search = _products(X, missing)
     else:
-        block = _distances(X, metric, {"p": p, "V": V, "VI": VI, "w": w, "missing": missing})
+        block = block_of(X, metric, p=p, V=V, VI=VI, w=w, missing=missing)
         search = winners.by_distance(block) if isinstance(block, Euclidean | Directions) else None
     k = as_count(k, block.n)
     workers = resolve_threads(threads, block.n**2)
@@ -140,30 +140,6 @@ def _of_tiles(block: Block, k: int, largest: bool, threads: int, tell: Progress)
             lists.offer(block(rows, columns), row, column, threads)
             tell(done := done + 1, total)
     return lists.found(block.dtype)
-
-
-def _distances(X: Any, metric: Any, given: dict[str, Any]) -> Block:
-    if not is_sparse(as_sparse(X, "X", square=False)):
-        return block_of(X, metric, **given)
-    name = metric.lower() if isinstance(metric, str) else metric
-    makers = {
-        "euclidean": sparse_distances.euclidean,
-        "sqeuclidean": _squared,
-        "cosine": sparse_distances.cosine,
-        "cityblock": sparse_distances.cityblock,
-        "manhattan": sparse_distances.cityblock,
-        "jaccard": sparse_distances.jaccard,
-    }
-    if name not in makers or given["missing"] != "raise":
-        return block_of(X, metric, **given)
-    check_parameters(
-        f"metric {name!r} of sparse X", (), Parameters(*(given[key] for key in ("p", "V", "VI", "w")))
-    )
-    return makers[name](as_sparse(X, "X", square=False))
-
-
-def _squared(X: Any) -> Block:
-    return sparse_distances.euclidean(X, squared=True)
 
 
 def _products(X: Any, missing: str) -> tuple[Inner, winners.Search | None]:
