@@ -7,9 +7,8 @@
 // Accumulator  double, whatever the numbers and distances are, in the order of features: results are the same for any
 //              number of threads, and |error| <= features eps / 2 of sums that no sign can cancel.
 // Bytes moved  Y once, X once for each 64 rows of Y, each result once. 32 rows of X go along all of Y that is in the
-//              cache, so that what is written at a time lies on few pages: 77 ms for 90 where a row of Y met all of X.
-// Weights      w of a feature multiplies what it adds. Where NaN is left out, a feature that one row lacks has none,
-// and
+//              cache, so that what is written at a time lies on few pages.
+// Weights      w of a feature multiplies what it adds. Where NaN is left out, a feature that one row lacks has none, and
 //              distances that are sums grow by the weight of all features over that of those present.
 #pragma once
 #include "core/kernels/change.hpp"
