@@ -8,8 +8,8 @@
 //              number of threads, and |error| <= features eps / 2 of sums that no sign can cancel.
 // Bytes moved  Y once, X once for each 64 rows of Y, each result once. 32 rows of X go along all of Y that is in the
 //              cache, so that what is written at a time lies on few pages.
-// Weights      w of a feature multiplies what it adds. Where NaN is left out, a feature that one row lacks has none, and
-//              distances that are sums grow by the weight of all features over that of those present.
+// Weights      w of a feature multiplies what it adds. Where NaN is left out, a feature that one row lacks has none,
+//              and distances that are sums grow by the weight of all features over that of those present.
 #pragma once
 #include "core/kernels/change.hpp"
 #include "core/kernels/elementary.hpp"
