@@ -49,7 +49,7 @@ def by_products(n: int) -> Iterator[Case]:
 
 def in_clusters(n: int) -> Iterator[Case]:
     """Half of the pairs are near each other, and far from the origin."""
-    X = normal(n, 64) + 1000 * np.repeat([[1.0], [-1.0]], n // 2, axis=0)
+    X = normal(n, 64) + 1000 * np.resize([[1.0], [-1.0]], (n, 1))
     held = candidates(X, "euclidean", products.euclidean)
     yield Case("distances", "condensed", "float64", n, held, "euclidean, 64 columns")
 

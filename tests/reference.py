@@ -50,7 +50,9 @@ def remembered(function):
 
 
 def _identity(value):
-    return (value.tobytes(), value.dtype, value.shape) if isinstance(value, np.ndarray) else value
+    if isinstance(value, np.ndarray):
+        return value.tobytes(), value.dtype, value.shape
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _copy(value):

@@ -143,6 +143,9 @@ CALLS = {
     "gram": (lambda x: pairwise.gram(x, store="packed").half, X),
     "cosine": (lambda x: pairwise.cosine(x, store="packed").half, X),
     "cooccurrence": (lambda x: pairwise.cooccurrence(x, store="packed").half, X),
+    "distances": (lambda x: pairwise.distances(x).half, X),
+    "nearest": (lambda x: pairwise.nearest(x, 2).values, X),
+    "kernel between rows": (lambda x: pairwise.kernel(x).half, X),
     "kernel": (lambda x: images.convolution(x, (3, 3)).toarray(), ONES.reshape(2, 2)),
     "image": (lambda x: images.laplacian(x, beta=2.0).data, X),
 }
@@ -322,5 +325,6 @@ def test_what_has_no_labels_gives_plain_arrays():
 
 def test_every_estimator_is_in_this_file():
     """A new one is tried with everything above, or this fails."""
-    names = {*covariance.__all__, *pairwise.__all__} - {"Stream", "exponential_weights"}
+    others = {"Stream", "exponential_weights", "from_blocks", "Mantel", "mantel"}  # which take no X
+    names = {*covariance.__all__, *pairwise.__all__} - others
     assert names <= CALLS.keys(), names - CALLS.keys()

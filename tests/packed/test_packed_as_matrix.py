@@ -950,7 +950,7 @@ def test_a_dtype_too_small_for_the_scale_is_an_overflow():
     ):
         store.astype("f2")
     assert store.astype("f4").expand()[0, 1] == pytest.approx(6e4)
-    with pytest.warns(RuntimeWarning, match="overflow"):  # as NumPy's astype
+    with np.errstate(over="warn"), pytest.warns(RuntimeWarning, match="overflow"):  # as NumPy's astype
         assert np.isinf((store * 10).astype("f2").expand()[0, 1])
     store.half[1] = np.inf
     assert np.isinf(store.astype("f2").half[1])

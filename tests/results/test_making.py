@@ -343,7 +343,7 @@ def test_another_run_is_refused_and_what_differs_is_named(tmp_path, name):
         run(path)
         files = {entry: (tmp_path / entry).read_bytes() for entry in listing(tmp_path)}
         begin = f"resume=True goes on with the same run, and {re.escape(where)} is of another: "
-        end = r".*Pass the same again, or start anew with resume=False$"
+        end = r".*Pass the same again, or start anew without resume=True$"
         with pytest.raises(ValueError, match=f"^{begin}.*({message}){end}"):
             made(path, resume=True, **other)
         assert files == {entry: (tmp_path / entry).read_bytes() for entry in listing(tmp_path)}
