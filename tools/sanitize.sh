@@ -26,4 +26,5 @@ export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=pri
 export PYTHONPATH=$site PYTHONDONTWRITEBYTECODE=1
 LD_PRELOAD=$preload "$python" -m pytest -q -x -n 2 -p no:cacheprovider -m "not slow" \
     tests/test_core.py tests/moves/test_{moves,nonzeros,limits}.py tests/packed/test_products.py \
-    tests/pairwise tests/sparse tests/counts tests/io/test_matrix_market.py tests/io/test_delimited.py
+    tests/pairwise tests/neighbors tests/cluster/test_linkage.py tests/sparse tests/counts \
+    tests/io/test_matrix_market.py tests/io/test_delimited.py
