@@ -41,16 +41,20 @@ def at_every(stride: int, make: Callable[[], Callable[[], object]]) -> Iterator[
 
 
 def interrupted_after(seconds: float, call: Callable[[], object]) -> bool:
-    """Call with a KeyboardInterrupt after a while; whether it came before the end."""
+    """Call, again where that was quick, with a KeyboardInterrupt after a while; whether it was heard."""
+    came = False
 
     def halt(*_):
+        nonlocal came
+        came = True
         raise KeyboardInterrupt
 
     handler = signal.signal(signal.SIGALRM, halt)
     try:
         try:
             signal.setitimer(signal.ITIMER_REAL, seconds)
-            call()
+            while not came:
+                call()
         finally:  # where it may still come
             signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:

@@ -480,7 +480,12 @@ def test_ctrl_c_in_a_kernel_leaves_all_rows_or_none(method):
 
     for share in np.linspace(0.1, 0.9, 5):
         stream = base.copy()
-        interrupted_after(seconds * share, lambda: stream.update(more))  # noqa: B023 (called at once)
+
+        def once(stream=stream):
+            if stream.n_samples == 200:
+                stream.update(more)
+
+        interrupted_after(seconds * share, once)
         want = {200: before, 2200: after}[stream.n_samples]
         assert np.allclose(stream.result().half, want, rtol=1e-12, atol=1e-12)
 

@@ -434,25 +434,29 @@ def test_two_python_threads_work_at_once():
 
 
 def test_the_interpreter_lock_is_released_in_a_kernel():
-    half, ticks, done = np.zeros(6000 * 6001 // 2), [], threading.Event()
+    """Another thread counts on meanwhile: in one of some calls, for a busy machine may stop it too."""
+    half, out = np.zeros(6000 * 6001 // 2), np.empty((6000, 6000))
 
-    def tick():
-        while not done.is_set():
-            ticks.append(time.perf_counter())
+    def longest_silence():
+        ticks, done = [], threading.Event()
 
-    out = np.empty((6000, 6000))
-    clock = threading.Thread(target=tick)
-    clock.start()
-    try:
-        start = time.perf_counter()
-        _expand(half, ORDERS["shrink"], "symmetric", out, 1, route="tiles")
-        stop = time.perf_counter()
-    finally:
-        done.set()
-        clock.join()
-    inside = [t for t in ticks if start < t < stop]
-    longest = max(np.diff([start, *inside, stop]))
-    assert longest < (stop - start) / 2
+        def tick():
+            while not done.is_set():
+                ticks.append(time.perf_counter())
+
+        clock = threading.Thread(target=tick)
+        clock.start()
+        try:
+            start = time.perf_counter()
+            _expand(half, ORDERS["shrink"], "symmetric", out, 1, route="tiles")
+            stop = time.perf_counter()
+        finally:
+            done.set()
+            clock.join()
+        inside = [t for t in ticks if start < t < stop]
+        return max(np.diff([start, *inside, stop])) / (stop - start)
+
+    assert any(longest_silence() < 1 / 2 for _ in range(5))
 
 
 @posix

@@ -529,7 +529,11 @@ def test_ctrl_c_ends_a_run_that_goes_on_later(tmp_path, threads):
     with ThreadPoolExecutor(2) as pool:
         wanted = Wanted("vech", path, executor=pool if threads else None)
         run = partial(make, Slow(rows(), 0.02), N, np.dtype("f8"), side=SIDE)
-        assert interrupted_after(0.05, lambda: run(wanted))
+
+        def soon(done, total):
+            signal.setitimer(signal.ITIMER_REAL, 0.005)
+
+        assert interrupted_after(60, lambda: run(wanted._replace(progress=soon)))
         assert not path.exists() and (tmp_path / "d.npy.journal").exists()
         assert run(wanted._replace(resume=True)).half.tobytes() == made().half.tobytes()
     assert listing(tmp_path) == WHOLE
