@@ -5,8 +5,12 @@ import errno
 import io
 import os
 import signal
+import tempfile
+from collections import Counter
 from contextlib import contextmanager
+from pathlib import Path
 
+MEMORY = Path("/dev/shm")
 CALLS = ("open", "replace", "link", "unlink", "fsync", "fdatasync", "posix_fallocate", "chmod", "utime")
 
 
@@ -100,8 +104,8 @@ def listing(folder):
     return sorted(entry.name for entry in folder.iterdir())
 
 
-def in_a_child(action):
-    """Run in a process of its own; True if it was killed."""
+def forked(action):
+    """A process of its own that runs it; its number."""
     child = os.fork()
     if child == 0:
         try:
@@ -109,6 +113,16 @@ def in_a_child(action):
             os._exit(0)
         finally:
             os._exit(1)
+    return child
+
+
+def in_a_child(action):
+    """Run in a process of its own; True if it was killed."""
+    return was_killed(forked(action))
+
+
+def was_killed(child):
+    """Wait for a process; True if it was killed, False if it came to its end."""
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
     return os.WIFSIGNALED(status)
@@ -132,3 +146,30 @@ def children(actions):
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
             assert os.WIFSIGNALED(status)
+
+
+# ---- the disk, and what was done ---------------------------------------------------------------------------
+
+
+def keep_from_disk(monkeypatch):
+    """What reaches the disk is not what is tried here, and would take most of the time."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(os, "fdatasync", lambda _: None)
+
+
+@contextmanager
+def in_memory(folder):
+    """A folder in memory where there is a place: most time goes into unlink, rename and close on a disk."""
+    if not os.access(MEMORY, os.W_OK):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(dir=MEMORY) as made:
+        yield Path(made)
+
+
+def counted(record_testsuite_property):
+    """A counter of what was done, for a fixture: in the report of --junit-xml."""
+    counts = Counter()
+    yield counts
+    for name, number in sorted(counts.items()):
+        record_testsuite_property(name, number)

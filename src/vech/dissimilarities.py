@@ -7,12 +7,12 @@ import numpy as np
 
 from vech import frames
 from vech.arrays import Array, Dtype, as_array, epsilon, family, is_array
+from vech.derived.pairs import PANEL_BYTES
 from vech.linalg.checks import as_packed, check_numbers
 from vech.moves.runs import double, wide
 from vech.store import Store
 
 CHUNK = 2**16  # numbers looked at together, in the cache for a second look
-PANEL_BYTES = 2**22  # rows of the full matrix that are expanded at a time
 ROUNDING = 100  # eps by which rounding may move the distance of a row to itself from 0; so in scikit-learn
 
 

@@ -148,8 +148,20 @@ def test_another_run_is_not_gone_on_with(interrupted, vech_run):
     assert "metric was 'euclidean' and is 'cosine'" in err and err.endswith("start anew without --resume\n")
 
 
+def test_a_run_goes_on_behind_a_link(interrupted, works, there):
+    (there / "link.npy").symlink_to("behind.npy")
+    run = ("distances", "x.npy", "-o", "link.npy")
+    assert interrupted(*run) == "vech: interrupted; the same command with --resume goes on with link.npy"
+    assert (there / "behind.npy.journal").exists()
+    for _ in range(2):
+        works(*run, "--resume")
+        np.testing.assert_allclose(vech.read("behind.npy").half, pdist(X), rtol=1e-12)
+
+
 def test_resume_overwrites_no_file_that_no_run_made(fails):
     assert "d.npy exists" in fails("distances", "x.npy", "-o", "d.npy", "--resume")
+    vech.write("named.npy", vech.Packed(np.arange(3.0), labels=["made", "b"]))
+    assert "named.npy exists" in fails("distances", "x.npy", "-o", "named.npy", "--resume")
     assert fails("distances", "x.npy", "-o", "new.npz", "--resume") == (
         "--resume goes on with a .npy file, and OUT is new.npz: name one that ends so"
     )

@@ -21,9 +21,8 @@ import pytest
 
 import vech
 import vech.io
-from faults import ACTS, Calls, children, in_a_child, is_killed, listing
+from faults import ACTS, Calls, children, counted, in_a_child, in_memory, is_killed, keep_from_disk, listing
 
-MEMORY = Path("/dev/shm")
 N = 4
 FULL = np.array([[4.0, 1, 0, 7], [1, 3, -2, 0], [0, -2, 5, 9], [7, 0, 9, 8]])
 OTHER = FULL * 3 + 1
@@ -130,12 +129,6 @@ def is_killed_at():
     parent.join()
 
 
-def keep_from_disk(monkeypatch):
-    """What reaches the disk is not what is tried here, and would take most of the time."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-    monkeypatch.setattr(os, "fdatasync", lambda _: None)
-
-
 @pytest.fixture(autouse=True)
 def quick_disk(monkeypatch):
     keep_from_disk(monkeypatch)
@@ -143,21 +136,11 @@ def quick_disk(monkeypatch):
 
 @pytest.fixture
 def tmp_path(tmp_path):
-    """In memory where there is a place: most of the time goes into unlink, rename and close on a disk."""
-    if not os.access(MEMORY, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        yield Path(folder)
+    with in_memory(tmp_path) as folder:
+        yield folder
 
 
-@pytest.fixture(scope="module")
-def count(record_testsuite_property):
-    """What was done, and what was read afterwards: in the report of --junit-xml."""
-    counts = Counter()
-    yield counts
-    for name, number in sorted(counts.items()):
-        record_testsuite_property(name, number)
+count = pytest.fixture(scope="module")(counted)
 
 
 @contextmanager

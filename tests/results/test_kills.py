@@ -9,7 +9,6 @@ import random
 import resource
 import signal
 import time
-from collections import Counter
 from functools import partial
 
 import numpy as np
@@ -18,7 +17,18 @@ from blocks_for_tests import Inner, Slow
 
 import vech
 import vech.io
-from faults import ACTS, CALLS, Calls, in_a_child, is_killed, listing
+from faults import (
+    ACTS,
+    CALLS,
+    Calls,
+    counted,
+    forked,
+    in_a_child,
+    is_killed,
+    keep_from_disk,
+    listing,
+    was_killed,
+)
 from vech.results import file as file_module
 from vech.results.making import Wanted, make
 
@@ -41,19 +51,12 @@ def what_is_there(path):
     return vech.read(path, verify=True) if path.exists() else None
 
 
-@pytest.fixture(scope="module")
-def count(record_testsuite_property):
-    """What was done: in the report of --junit-xml."""
-    counts = Counter()
-    yield counts
-    for name, number in sorted(counts.items()):
-        record_testsuite_property(name, number)
+count = pytest.fixture(scope="module")(counted)
 
 
 @pytest.fixture
 def quick_disk(monkeypatch):
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-    monkeypatch.setattr(os, "fdatasync", lambda _: None)
+    keep_from_disk(monkeypatch)
 
 
 def faulty(monkeypatch, at, act):
@@ -158,20 +161,12 @@ def slow_run(path, **how):
 
 def killed_after(seconds, action):
     """Run in a process of its own that is killed after a while; whether it was, before its end."""
-    child = os.fork()
-    if child == 0:
-        try:
-            action()
-            os._exit(0)
-        finally:
-            os._exit(1)
+    child = forked(action)
     end = time.monotonic() + seconds
     while time.monotonic() < end and not os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
         time.sleep(0.0005)
     os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
-    return os.WIFSIGNALED(status)
+    return was_killed(child)
 
 
 def kills(tmp_path, wanted, count):

@@ -24,8 +24,8 @@ from vech.cli.options import (
 from vech.cli.root import Interrupted, vech_command
 from vech.cli.streams import STREAM, out_format_option, source, table_format_option, target
 from vech.cli.tables import how_to_read, read, table_options
-from vech.io.pair import description_path
-from vech.results import journal
+from vech.results.file import is_of_a_run
+from vech.results.journal import journal_of
 from vech.results.wanted import SUFFIX
 
 
@@ -100,7 +100,7 @@ def distances(
         raise click.ClickException(
             f"--resume goes on with a {SUFFIX} file, and OUT is {out}: name one that ends so"
         )
-    check_out(file, out, force or (resume and _is_of_a_run(out)))
+    check_out(file, out, force or (resume and is_of_a_run(out)))
     with target(out, out_format) as made, source(file, in_format) as path:
         vech.io.file_format(made)
         began = time.perf_counter()
@@ -134,21 +134,11 @@ def _naming(path: Path) -> Iterator[None]:
         raise click.ClickException(f"{path}{str(error)[1:]}") from error
 
 
-def _is_of_a_run(out: Path) -> bool:
-    """Whether a run that made this file is on its way, or came to its end: not a file of somebody else."""
-    beside = description_path(out)
-    return _journal(out).exists() or (beside.is_file() and b'"made"' in beside.read_bytes())
-
-
-def _journal(out: Path) -> Path:
-    return out.with_name(out.name + journal.ENDING)
-
-
 def _made_in_place(out: Path, X: Any, metric: str, **given: Any) -> vech.Packed:
     """Compute the half where it is to be; an interrupt says how to go on."""
     try:
         return vech.pairwise.distances(X, metric, out=out, **given)
     except KeyboardInterrupt as stop:
-        if not _journal(out).exists():
+        if not journal_of(out).exists():
             raise
         raise Interrupted(f"interrupted; the same command with --resume goes on with {out}") from stop

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +12,9 @@ from vech.arrays import Array, as_array, check_progress, family
 from vech.cluster.arguments import at_least, number
 from vech.cluster.extraction import clusters, single_linkage
 from vech.dissimilarities import as_distances, memory_of_row, panels, row, working
+from vech.results.wanted import Progress, silent
 from vech.store import Store
 
-Progress = Callable[[int, int | None], object]
 METHODS = ("eom", "leaf")
 NOISE = -1
 
@@ -112,7 +111,7 @@ def dbscan(
     at_least(1, min_samples, "min_samples")
     store = as_distances(S, "dbscan")
     weights = None if sample_weight is None else _weights(sample_weight, store)
-    report = progress or _silent
+    report = progress or silent
     core = np.empty(store.n, bool)
     for start, rows in panels(store, threads):
         near = rows <= eps
@@ -204,7 +203,7 @@ def hdbscan(
     n = store.n
     if rank > max(n, 1):
         raise ValueError(f"min_samples is {rank}, and must be at most the number of rows, {n}")
-    core, report = np.empty(n, working(store.dtype)), progress or _silent
+    core, report = np.empty(n, working(store.dtype)), progress or silent
     for start, rows in panels(store, threads):
         core[start : start + len(rows)] = np.partition(rows, rank - 1, axis=1)[:, rank - 1]
         report(start + len(rows), 2 * n)
@@ -219,10 +218,6 @@ def hdbscan(
         largest=max_cluster_size,
     )
     return Hdbscan(labels, probabilities, tree.links())
-
-
-def _silent(done: int, total: int | None) -> None:
-    pass
 
 
 def _weights(sample_weight: ArrayLike, S: Store) -> Array:

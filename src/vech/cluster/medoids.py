@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from vech.arrays import Array, as_array, check_progress, family
 from vech.cluster.arguments import at_least, check_sums
 from vech.dissimilarities import as_distances, computed, memory_of_row, panels, row, working
+from vech.results.wanted import Progress
 from vech.store import Store
 
-Progress = Callable[[int, int | None], object]
 Integers = NDArray[np.int64]
 CHUNK = 2**18  # distances from medoids looked up together
 GAIN = 1e-12  # of the cost: less is rounding, by which swaps could go round in circles

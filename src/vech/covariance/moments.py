@@ -6,7 +6,7 @@ update of Chan, Golub & LeVeque, 1983, American Statistician 37, 242). So G - s 
 STRAY^2 times its size.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from vech.arrays import Array, Dtype, check_progress, resolve_threads
 from vech.covariance.data import Data, check_rows, check_underflow
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
-from vech.moves.runs import BLOCK, SIDE, Half, Runs, runs_of
+from vech.moves.runs import BLOCK, SIDE, Half, Runs, blocks, runs_of
+from vech.results.wanted import Progress
 
 SQUARE = 1024  # up to this side BLAS adds up in a full square of at most 8 MiB, which stays in cache
 PANEL = 1000  # beyond: rows of the half that BLAS multiplies at a time
@@ -30,8 +31,6 @@ STRAY = {4: 1.0, 8: 4.0}  # by the bytes of a real number
 ROUNDINGS = 8  # that a sum may be off by, of those it is expected to be off by
 FEW = 32  # rows: fewer are added to the half at once, without a square
 SINGLE_ROWS = 2**15  # after so many rows sums of float32 are added in float64, where the square is small
-
-Progress = Callable[[int, int | None], object]
 
 
 class Moments:
@@ -251,7 +250,7 @@ class Moments:
         if self.runs.conjugates:
             left, right = (left.conj(), right) if self.runs.turned else (left, right.conj())
         buffer = np.empty(SIDE * SIDE, self.runs.half.dtype)
-        for rows, columns in tiles(self.runs.n, self.runs.grow, SIDE):
+        for rows, columns in blocks(self.runs.n, self.runs.grow, SIDE):
             block = self.runs.read(rows, columns, buffer, 1)
             block += np.multiply.outer(left[rows], right[columns])
             if self.runs.conjugates and rows == columns:
@@ -415,7 +414,7 @@ class Moments:
         """Bring the half up to date."""
         if self._square is not None and (self._square_rows or self._fresh):
             square = self._square.T if self.runs.grow else self._square
-            for rows, columns in tiles(self.runs.n, self.runs.grow, SIDE):
+            for rows, columns in blocks(self.runs.n, self.runs.grow, SIDE):
                 self._put(rows, columns, square[rows, columns])
             self._square.fill(0)
             self._square_rows = 0
@@ -446,7 +445,7 @@ class Moments:
         right = np.stack([change, weight * change - sums]).conj()
         if self.runs.turned and self.runs.conjugates:
             left, right = left.conj(), right.conj()
-        for rows, columns in tiles(self.runs.n, self.runs.grow, SIDE):
+        for rows, columns in blocks(self.runs.n, self.runs.grow, SIDE):
             self._put(rows, columns, left[:, rows].T @ right[:, columns])
 
 
@@ -518,14 +517,6 @@ def accumulator(p: int, dtype: Dtype, runs: Runs) -> Runs:
     """Where to add up: the half of the result, or one of a wider dtype."""
     wide = wide_dtype(p, dtype)
     return runs if wide == runs.half.dtype else plain_runs(p, wide, runs.grow)
-
-
-def tiles(n: int, grow: bool, side: int) -> Iterator[tuple[slice, slice]]:
-    """Blocks that cover the runs of a half; those on the diagonal have the same rows and columns."""
-    for first in range(0, n, side):
-        rows = slice(first, min(first + side, n))
-        for begin in range(0 if grow else first, rows.stop if grow else n, side):
-            yield rows, slice(begin, min(begin + side, n))
 
 
 def _ticker(progress: Progress, start: int, rows: int, total: int | None) -> Callable[[float], None]:

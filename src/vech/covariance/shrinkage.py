@@ -10,12 +10,12 @@ import numpy as np
 from vech.arrays import Array
 from vech.covariance.data import Data, begin, open_data
 from vech.covariance.incomplete import center_of
-from vech.covariance.moments import Moments, gather, tiles
+from vech.covariance.moments import Moments, gather
 from vech.covariance.products import Centre
 from vech.covariance.sample import by_tiles, check_varied, fill_products, write_covariance
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
-from vech.moves.runs import SIDE, Half
+from vech.moves.runs import SIDE, Half, blocks
 from vech.packed.norms import norm
 from vech.packed.packed import Packed
 from vech.results.result import Result
@@ -365,7 +365,7 @@ def _distance(result: Result, deviation: Array, r: float, unit: float) -> float:
     """||S - F||^2, where X has this unit: of the numbers off the diagonal, where S and F differ."""
     runs, total = result.runs(), 0.0
     buffer = np.empty(SIDE * SIDE, result.dtype)
-    for rows, columns in tiles(result.p, runs.grow, SIDE):
+    for rows, columns in blocks(result.p, runs.grow, SIDE):
         block = runs.read(rows, columns, buffer, 1) / unit / unit
         block = block - r * np.multiply.outer(deviation[rows], deviation[columns])
         if rows == columns:
@@ -378,7 +378,7 @@ def _mix_constant_correlation(result: Result, intensity: float, deviation: Array
     runs = result.runs()
     variances = runs.ends().copy()
     buffer = np.empty(SIDE * SIDE, result.dtype)
-    for rows, columns in tiles(result.p, runs.grow, SIDE):
+    for rows, columns in blocks(result.p, runs.grow, SIDE):
         block = runs.read(rows, columns, buffer, 1) * result.dtype.type(1 - intensity)
         block += (intensity * r) * np.multiply.outer(deviation[rows], deviation[columns])
         if rows == columns:

@@ -10,10 +10,11 @@ import numpy as np
 from vech.arrays import Array
 from vech.covariance.data import Data, begin, check_underflow, open_data
 from vech.covariance.incomplete import center_of
-from vech.covariance.moments import accumulator, gather, raise_overflow, tiles
+from vech.covariance.moments import accumulator, gather, raise_overflow
 from vech.covariance.sample import as_ddof, check_varied, divisor_of, write_correlation, write_covariance
 from vech.layouts.dialects import AnyLayout
 from vech.linalg import eigh
+from vech.moves.runs import blocks
 from vech.packed.packed import Packed
 from vech.results.result import Result
 from vech.results.wanted import Progress, Wanted
@@ -267,7 +268,7 @@ def write_spectrum(
     runs = result.runs()
     left = vectors if scale is None else vectors * scale[:, None]
     weighted = left * (values - floor)
-    for rows, columns in tiles(result.p, runs.grow, SIDE):
+    for rows, columns in blocks(result.p, runs.grow, SIDE):
         block = weighted[rows] @ left[columns].T
         if rows == columns:
             block.flat[:: len(block) + 1] += floor * (1 if scale is None else scale[rows] ** 2)

@@ -69,9 +69,11 @@ class Tiles:
 def _reader(S: Store) -> tuple[Callable[[slice, slice, Array], Array], bool]:
     """What reads a block, into memory for one in double, and whether runs grow."""
     if S.describe().layout is None:
-        return lambda rows, columns, _: np.array(
-            S.block(rows, columns)
-        ), False  # a copy of what may be a view
+
+        def copied(rows: slice, columns: slice, _: Array) -> Array:
+            return np.array(S.block(rows, columns))  # of what may be a view
+
+        return copied, False
     half = packed(S)
     if native(half.dtype) not in KERNEL:
         half = half.astype(np.float64)

@@ -48,6 +48,11 @@ class Rules(NamedTuple):
     numbers: frozenset[float]
     pattern: re.Pattern[str]
 
+    @property
+    def plain_words(self) -> list[str]:
+        """The words that `core/table.cpp` knows."""
+        return [word for word in self.words if word.isascii()]
+
     def number(self, cell: str) -> float | None:
         """The nearest double; NaN where the number is missing, None where `fault` says what it is."""
         text = cell.strip(" \t")

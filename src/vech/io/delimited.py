@@ -103,7 +103,7 @@ class Reader:
             if lines.whole:
                 found, passed, lines.at = _core.read_table(
                     np.frombuffer(piece, np.uint8), lines.at, self.kinds, self.sep, self.rules.decimal,
-                    self.comment, self._words, csv.field_size_limit(), out[count:],
+                    self.comment, self.rules.plain_words, csv.field_size_limit(), out[count:],
                     None if places is None else places[count:], threads,
                 )  # fmt: skip
                 lines.line += passed
@@ -136,10 +136,6 @@ class Reader:
     def width(self) -> int:
         """How many columns of numbers there are."""
         return len(self.columns.numbers)
-
-    @property
-    def _words(self) -> list[str]:
-        return [word for word in self.rules.words if word.isascii()]
 
     def _is_passed(self, line: str) -> bool:
         bare = line.strip(" \r\n" if self.sep == "\t" else " \t\r\n")

@@ -48,7 +48,7 @@ class PlainLines:
 
     def __init__(self, mark: str, rules: Rules, labelled: bool) -> None:
         self.mark, self.labelled, self.decimal = mark, labelled, rules.decimal
-        self.words = [word for word in rules.words if word.isascii()]
+        self.words = rules.plain_words
 
     def read(self, text: str) -> tuple[str, Array] | None:
         """The first cell, and the numbers; None for a line with anything odd, or no number at an end."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from vech import _core
 from vech.arrays import Array, Dtype, family, native, words
+from vech.derived.pairs import PANEL_BYTES
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
@@ -14,7 +15,6 @@ from vech.layouts.orders import Explicit
 from vech.moves.converting import convert
 from vech.moves.expanding import expand_rows
 
-PANEL_BYTES = 2**22  # rows of the full matrix that are expanded at a time
 SIDE = 256  # rows and columns of a block of the half, which stays in cache with what it is multiplied by
 KERNEL = tuple(np.dtype(name) for name in ("f4", "f8", "c8", "c16"))
 BLOCK = 2**15  # numbers reduced at a time: in the cache for a second look

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -15,6 +13,7 @@ from vech.moves.runs import Half, runs_of
 from vech.neighbors.arguments import as_count, as_store
 from vech.neighbors.lists import Lists, Nearest, comparable
 from vech.neighbors.zeros import nearest_of_sparse
+from vech.results.wanted import Progress
 from vech.store import Store
 
 
@@ -24,7 +23,7 @@ def nearest(
     *,
     largest: bool = False,
     threads: int | None = None,
-    progress: Callable[[int, int | None], object] | None = None,
+    progress: Progress | None = None,
 ) -> Nearest:
     """The k nearest rows of every row: those at the smallest distance, or of the largest similarity.
 
@@ -104,7 +103,7 @@ def _of_numbers(
     k: int,
     largest: bool,
     threads: int | None,
-    progress: Callable[[int, int | None], object] | None,
+    progress: Progress | None,
 ) -> Nearest:
     """Of a store of all numbers: a half as it lies, others some rows at a time."""
     dtype = comparable(S.dtype)
@@ -126,7 +125,7 @@ def _of_numbers(
     return lists.found(S.dtype)
 
 
-def _sorted(S: Store, k: int, largest: bool, progress: Callable[[int, int | None], object] | None) -> Nearest:
+def _sorted(S: Store, k: int, largest: bool, progress: Progress | None) -> Nearest:
     """Of integers that no float holds: rows are sorted."""
     indices, values = np.empty((S.n, k), np.int64), np.empty((S.n, k), S.dtype)
     for start, rows in panels(S):

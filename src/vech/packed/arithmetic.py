@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vech.arrays import Array, Dtype, check_writeable, family
+from vech.arrays import Array, Dtype, check_writeable, family, native
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import STORED, Kind, ruled
 from vech.layouts.layout import Layout
@@ -206,8 +206,9 @@ def _check_fits(own: Half, layout: AnyLayout, kind: Kind, dtype: Dtype) -> None:
 
 def _native(x: Half) -> Half:
     """Integers in the machine's byte order: NumPy may crash comparing others to -1 (its issue 28117)."""
-    swapped = family(x.dtype) in "iu" and not x.dtype.isnative
-    return x._replace(numbers=x.numbers.astype(x.dtype.newbyteorder("="))) if swapped else x
+    if family(x.dtype) not in "iu":
+        return x
+    return x._replace(numbers=x.numbers.astype(native(x.dtype), copy=False))
 
 
 def _moved(x: Half, layout: AnyLayout, dtype: Dtype) -> Array:

@@ -6,11 +6,11 @@ import numpy as np
 
 from vech import _core
 from vech.arrays import Array, Dtype, family, native, resolve_threads
+from vech.derived.pairs import PANEL_BYTES
 from vech.layouts.kind import Kind
 from vech.moves.runs import (
     BLOCK,
     KERNEL,
-    PANEL_BYTES,
     SIDE,
     Half,
     Runs,

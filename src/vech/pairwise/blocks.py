@@ -149,6 +149,7 @@ def from_blocks(
         kind=rule,
         side=side,
         what={"diagonal": diagonal, **(_about(function) if wanted.path() is not None else {})},
+        data={},
     )
 
 

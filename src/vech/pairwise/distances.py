@@ -8,7 +8,7 @@ from vech.frames import labels_of
 from vech.layouts.dialects import AnyLayout
 from vech.packed.packed import Packed
 from vech.pairwise.metrics import block_of, named
-from vech.pairwise.tiles import arrays_of, with_threads
+from vech.pairwise.tiles import with_threads
 from vech.results.making import Progress, Wanted, make
 
 
@@ -112,9 +112,7 @@ def distances(
     wanted = Wanted(layout, out, resume, executor, threads, progress)
     block = with_threads(block, threads if executor is None else threads or 1)
     labels = labels_of(X, 0)
-    return make(
-        block, block.n, block.dtype, wanted, labels=labels, implied=0, what=what, data=arrays_of(block)
-    )
+    return make(block, block.n, block.dtype, wanted, labels=labels, implied=0, what=what)
 
 
 def _name(metric: Any) -> str:

@@ -15,11 +15,11 @@ from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
 from vech.packed.packed import Packed
 from vech.pairwise import products, sparse_distances, tiles
-from vech.pairwise.rows import inexact
+from vech.pairwise.points import pieces, place
+from vech.pairwise.rows import check_matrix, inexact
 from vech.pairwise.sparse_distances import Sparse, common
 from vech.results.making import Block, Progress, Wanted, make
 
-NUMBERS = 2**20  # of X that are looked at at a time
 SERIES = 40  # terms of a Matern kernel near zero
 NOTHING = 1e4  # of which exp(-x) is zero, and x^2 a number
 SMOOTHEST = 100  # nu beyond which double has not the range that a Bessel function needs
@@ -467,10 +467,7 @@ def _opened(X: Any, name: str, dtype: Any) -> Any:
             raise OverflowError(f"X holds numbers beyond {wanted}: say dtype='float64'")
         return found
     array = as_array(X, "X", floats=True)
-    if array.ndim != 2:
-        raise ValueError(
-            f"X has shape {array.shape}: it must be a matrix, (rows, columns), whose rows are compared"
-        )
+    check_matrix(array)
     if family(array.dtype) == "c":
         raise TypeError(
             f"X holds {array.dtype}, and kernels are of real numbers: X.view(float) has both parts"
@@ -479,28 +476,17 @@ def _opened(X: Any, name: str, dtype: Any) -> Any:
     with np.errstate(over="ignore"):
         found = np.ascontiguousarray(array, wanted)
     signed = KERNELS[name].signed
-    height = max(1, NUMBERS // max(1, array.shape[1]))
-    for start in range(0, len(found), height):
-        piece = found[start : start + height]
+    for start, piece in pieces(found):
         fits = np.isfinite(piece) if signed else np.isfinite(piece) & (piece >= 0)
         if not fits.all():
             i, j = map(int, np.argwhere(~fits)[0])
-            _refuse(array[start + i, j], _place(X, start + i, j), name, wanted)
+            _refuse(array[start + i, j], place(X, start + i, j), name, wanted)
     return found
 
 
-def _refuse(number: Any, place: str, name: str, dtype: Dtype) -> None:
+def _refuse(number: Any, where: str, name: str, dtype: Dtype) -> None:
     if not np.isfinite(float(number)):
-        raise ValueError(f"X holds {float(number)} in {place}: fill it, or leave the row out")
+        raise ValueError(f"X holds {float(number)} in {where}: fill it, or leave the row out")
     if float(number) < 0 and not KERNELS[name].signed:
-        raise ValueError(f"X holds {number} in {place}, and metric {name!r} takes counts, none negative")
-    raise OverflowError(f"X holds {number} in {place}, beyond {dtype}: say dtype='float64'")
-
-
-def _place(X: Any, row: int, column: int) -> str:
-    """A row and a column in words, with their labels."""
-    words = []
-    for axis, (name, at) in enumerate((("row", row), ("column", column))):
-        labels = labels_of(X, axis)
-        words.append(f"{name} {at}" + ("" if labels is None or labels[at] == at else f" ({labels[at]!r})"))
-    return ", ".join(words)
+        raise ValueError(f"X holds {number} in {where}, and metric {name!r} takes counts, none negative")
+    raise OverflowError(f"X holds {number} in {where}, beyond {dtype}: say dtype='float64'")

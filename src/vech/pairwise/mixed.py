@@ -10,6 +10,7 @@ import numpy as np
 
 from vech import frames
 from vech.arrays import Array, as_array, family
+from vech.pairwise.rows import check_matrix
 
 DATES = ("date", "time", "duration")  # how dtypes of dates and of differences of them begin in any library
 NAMES = ("str", "bytes", "bool")  # of which object columns may be
@@ -39,10 +40,7 @@ def columns_of(X: Any) -> Iterator[Column]:
         array = as_array(X, "X", floats=True)
     except TypeError as reason:
         raise TypeError(f"{reason}; a data frame has a dtype for each column") from None
-    if array.ndim != 2:
-        raise ValueError(
-            f"X has shape {array.shape}: it must be a matrix, (rows, columns), whose rows are compared"
-        )
+    check_matrix(array)
     for at, values in enumerate(array.T):
         yield _plain(values, f"column {at} of X")
 

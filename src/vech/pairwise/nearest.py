@@ -19,9 +19,8 @@ from vech.pairwise.points import check_finite, opened
 from vech.pairwise.products import Directions, Euclidean
 from vech.pairwise.rows import inexact
 from vech.pairwise.tiles import Block, with_threads
-from vech.results.making import Progress
-
-TILE = 480  # rows and columns of a tile
+from vech.results.making import TILE
+from vech.results.wanted import Progress, silent
 
 
 def nearest(
@@ -109,7 +108,7 @@ def nearest(
         search = winners.by_distance(block) if isinstance(block, Euclidean | Directions) else None
     k = as_count(k, block.n)
     workers = resolve_threads(threads, block.n**2)
-    tell = progress or _quiet
+    tell = progress or silent
     found = search.found(k, workers, tell) if search is not None and k else None
     return _of_tiles(with_threads(block, workers), k, is_dot, workers, tell) if found is None else found
 
@@ -151,7 +150,3 @@ def _products(X: Any, missing: str) -> tuple[Inner, winners.Search | None]:
     check_finite(array, X, allowed=False)
     rows = np.ascontiguousarray(array, inexact(array.dtype))
     return Inner(inner(rows), len(rows), rows.dtype), winners.by_product(rows)
-
-
-def _quiet(done: int, total: int | None) -> None:
-    """No one is told."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from vech.arrays import Array, Dtype, as_array, family
 from vech.frames import is_frame, labels_of
+from vech.pairwise.rows import check_matrix, groups
 
-NUMBERS = 2**20  # of X that are looked at at a time
 SINGLE = np.dtype(np.float32)
 DOUBLE = np.dtype(np.float64)
 
@@ -35,10 +35,7 @@ def opened(X: Any) -> Array:
         if is_frame(X):
             raise TypeError(f"{reason}; metric='gower' compares columns of text too") from None
         raise
-    if array.ndim != 2:
-        raise ValueError(
-            f"X has shape {array.shape}: it must be a matrix, (rows, columns), whose rows are compared"
-        )
+    check_matrix(array)
     kind = family(array.dtype)
     if kind == "c":
         raise TypeError(
@@ -87,9 +84,8 @@ def place(X: Any, row: int, column: int) -> str:
 
 def pieces(X: Array) -> Iterator[tuple[int, Array]]:
     """(first row, rows), some at a time."""
-    height = max(1, NUMBERS // max(1, X.shape[1]))
-    for start in range(0, len(X), height):
-        yield start, X[start : start + height]
+    for rows in groups(X):
+        yield rows.start, X[rows]
 
 
 def within(X: Array, least: float, most: float) -> bool:

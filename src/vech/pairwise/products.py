@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from vech import _core
 from vech.arrays import Array, Dtype
+from vech.pairwise.rows import groups
 
 LEAST = 1 / 8  # of |x|^2 + |y|^2: a smaller |x - y|^2 is computed by differences
 PIECE = 4096  # columns of X that are multiplied at a time
-NUMBERS = 2**20  # of X that are looked at at a time
 SAMPLES = 256  # rows whose middle is the origin
 MILD = {np.dtype(np.float32): 20, np.dtype(np.float64): 200}  # powers of two whose squares do no harm
 LARGEST = {np.dtype(np.float32): 126, np.dtype(np.float64): 1020}  # power of two to multiply by
@@ -161,7 +161,7 @@ def euclidean(X: Array, squared: bool = False) -> Euclidean:
     scale, centre = _place(np.asarray(X[:: -(-len(X) // SAMPLES) or 1]))
     blocks = Euclidean(np.zeros(0, X.dtype), X, centre, scale, not squared)
     with np.errstate(over="ignore", invalid="ignore"):
-        own = [_squares(blocks, rows) for rows in _groups(X)]
+        own = [_squares(blocks, rows) for rows in groups(X)]
     return replace(blocks, own=np.concatenate(own or [blocks.own]))
 
 
@@ -214,7 +214,7 @@ def _directions(X: Array, centred: bool) -> Directions:
     power, factor, constant = np.ones(n), np.zeros(n), np.zeros(n, np.bool)
     means = (np.zeros(n), np.zeros(n)) if centred else None
     everything = slice(None)
-    for rows in _groups(X):
+    for rows in groups(X):
         if X.size == 0:
             continue
         least, most = X[rows].min(axis=1), X[rows].max(axis=1)
@@ -279,13 +279,6 @@ def power_of(sizes: Float, mild: int, largest: int = 1020) -> Float:
 def _squares(blocks: Euclidean, rows: slice) -> Array:
     x = blocks.near(rows, slice(None)).astype(np.float64, copy=False)
     return np.asarray(np.einsum("ij,ij->i", x, x), blocks.X.dtype)
-
-
-def _groups(X: Array) -> Iterator[slice]:
-    """Rows of about NUMBERS numbers."""
-    height = max(1, NUMBERS // max(1, X.shape[1]))
-    for first in range(0, len(X), height):
-        yield slice(first, min(first + height, len(X)))
 
 
 def _pieces(columns: int) -> Iterator[slice]:

@@ -1,6 +1,7 @@
 """What all rows that are compared have in common: the arguments, their dtypes, their lengths."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from vech.layouts.dialects import AnyLayout
 
 PRODUCTS_EXACT_IN_DOUBLE = 2.0**53
 PRODUCTS_EXACT = 2.0**63
+NUMBERS = 2**20  # of X that are looked at at a time
 
 
 class Wanted(NamedTuple):
@@ -19,6 +21,21 @@ class Wanted(NamedTuple):
     store: str
     layout: AnyLayout
     threads: int
+
+
+def check_matrix(X: Any) -> None:
+    """ValueError for an X, array or sparse, that has no rows and columns."""
+    if X.ndim != 2:
+        raise ValueError(
+            f"X has shape {X.shape}: it must be a matrix, (rows, columns), whose rows are compared"
+        )
+
+
+def groups(X: Array) -> Iterator[slice]:
+    """The rows of X, about NUMBERS numbers of them at a time."""
+    height = max(1, NUMBERS // max(1, X.shape[1]))
+    for start in range(0, len(X), height):
+        yield slice(start, min(start + height, len(X)))
 
 
 def as_given(dtype: Dtype) -> Dtype:

@@ -20,7 +20,7 @@ from vech.moves.nonzeros import Compressed, half_csr, not_above, sparse_dtype
 from vech.moves.recipe import check_side, packing
 from vech.packed.packed import Packed
 from vech.pairwise.dense_rows import Dense
-from vech.pairwise.rows import Wanted, as_given, exact, inexact
+from vech.pairwise.rows import Wanted, as_given, check_matrix, exact, inexact
 from vech.pairwise.sparse_rows import Sparse
 from vech.sparse import SparseHalf
 from vech.sparse.pattern import check_real
@@ -262,10 +262,7 @@ def _rows(X: Any, dtype_of: Callable[[Dtype], Dtype]) -> Sparse | Dense:
     X = as_sparse(X, "X", square=False)
     if not (is_sparse := sparse.issparse(X)):
         X = as_array(X, "X")
-    if X.ndim != 2:
-        raise ValueError(
-            f"X has shape {X.shape}: it must be a matrix, (rows, columns), whose rows are compared"
-        )
+    check_matrix(X)
     if is_sparse:
         X = judged(X)
         sparse_dtype(X.dtype)

@@ -13,7 +13,7 @@ from vech.arrays import Array, Dtype
 from vech.moves.foreign import judged
 from vech.moves.nonzeros import canonical, sparse_dtype
 from vech.pairwise.products import MILD, Float, Products, lengths, power_of
-from vech.pairwise.rows import inexact
+from vech.pairwise.rows import check_matrix, inexact
 
 TOGETHER = 2**21  # nonzeros, or pairs of them, that are looked at at a time
 DOUBLE = np.dtype(np.float64)
@@ -150,10 +150,7 @@ class Jaccard:
 def opened(X: Any) -> tuple[Sparse, Dtype]:
     """A SciPy sparse matrix of finite real numbers, and the dtype of distances: errors name what is not."""
     X = judged(X)
-    if X.ndim != 2:
-        raise ValueError(
-            f"X has shape {X.shape}: it must be a matrix, (rows, columns), whose rows are compared"
-        )
+    check_matrix(X)
     if sparse_dtype(X.dtype).kind == "c":
         raise TypeError(f"X holds {X.dtype}, and distances are of real numbers: pass X.real or abs(X)")
     dtype = inexact(X.dtype)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -217,18 +217,6 @@ class Function:
             raise TypeError(
                 f"metric gave {found!r} of rows {i} and {j}: a distance is one real number"
             ) from None
-
-
-def arrays_of(block: Any) -> dict[str, Array]:
-    """What a block holds, by its names: all that its distances depend on beside parameters."""
-    found: dict[str, Array] = {}
-    for field in fields(block):
-        held = getattr(block, field.name)
-        if isinstance(held, np.ndarray):
-            found[field.name] = held
-        elif is_dataclass(held):
-            found |= arrays_of(held)
-    return found
 
 
 def with_threads(block: Block, threads: int | None) -> Block:

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from vech import _core
 from vech.arrays import Array, Dtype
 from vech.neighbors.lists import Lists, Nearest
-from vech.pairwise.products import Directions, Euclidean
+from vech.pairwise.products import TINY, Directions, Euclidean
+from vech.results.making import TILE
 
 SPARE = 6  # more neighbours than wanted, so that rounding of products shuts none out
-TILE = 480  # rows and columns of a tile of products
 PAIRS = 2**20  # that are computed by differences at a time
 DOUBTFUL = 1 / 32  # of the rows: above that, distances of all pairs are made
 FAR = 2.0**400  # the largest power of two by which rows are scaled
-TINY = 2.0**-900  # squares of which so small a sum is made may have underflowed
 
 Float = NDArray[np.float64]
 Tell = Callable[[int, int], object]

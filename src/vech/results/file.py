@@ -25,7 +25,7 @@ from vech.layouts.dialects import AnyLayout
 from vech.moves.converting import convert
 from vech.packed.packed import Packed
 from vech.results.identity import differences
-from vech.results.journal import Band, Head, Journal
+from vech.results.journal import Band, Head, Journal, journal_of
 
 ENDING = ".part"
 TASK = ".task"
@@ -44,6 +44,11 @@ class Place(NamedTuple):
     def digests(self, numbers: Array, begin: int) -> str:
         """The digests of some of them, from this one on."""
         return digests_of(numbers, begin * numbers.itemsize, self.tile)
+
+
+def is_of_a_run(path: Path) -> bool:
+    """Whether a run is making this file, or has made it: it is nobody else's."""
+    return journal_of(path).exists() or _made_of(Path(os.path.realpath(path))) is not None
 
 
 class File:
@@ -154,19 +159,13 @@ class File:
 
         ValueError where it is made of other things, and no journal says that it is to be made anew.
         """
-        target, head = self._draft.target, self._journal.head
-        beside = description_path(target)
-        if not target.is_file() or not beside.is_file():
-            return None
-        made = None
-        for found in true_descriptions(target, beside.read_bytes(), read_array):
-            made = found.get("made") if isinstance(found, dict) else None
+        made, head = _made_of(self._draft.target), self._journal.head
         if made == self.made:
             if head is None or head.made == made:
                 settle(self.path, read_array)
                 self._remove()
             return _read(self.path)
-        if head is None and isinstance(made, dict):
+        if head is None and made is not None:
             self._refuse(made, self.path.name)
         return None
 
@@ -252,6 +251,17 @@ class _Kept(Draft):
         for file in self.holders:
             with suppress(OSError):
                 file.close()
+
+
+def _made_of(target: Path) -> dict[str, Any] | None:
+    """What the half in a file is made of, where its description says so."""
+    beside = description_path(target)
+    if not target.is_file() or not beside.is_file():
+        return None
+    for found in true_descriptions(target, beside.read_bytes(), read_array):
+        made = found.get("made") if isinstance(found, dict) else None
+        return made if isinstance(made, dict) else None
+    return None
 
 
 def _parts(target: Path, *endings: str) -> list[Path]:

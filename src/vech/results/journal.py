@@ -31,11 +31,17 @@ class Head(NamedTuple):
     made: dict[str, Any]
 
 
+def journal_of(target: Path) -> Path:
+    """Where the journal of a file is, which may be a link."""
+    target = Path(os.path.realpath(target))
+    return target.with_name(target.name + ENDING)
+
+
 class Journal:
     """The journal of a file, open and locked."""
 
     def __init__(self, target: Path) -> None:
-        self.path = target.with_name(target.name + ENDING)
+        self.path = journal_of(target)
         self.head: Head | None = None
         self.done: dict[Band, str] = {}
         self._ours = False

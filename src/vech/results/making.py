@@ -43,11 +43,11 @@ def make(
 
     Where rows and columns are the same, the whole square is asked for. A layout without its diagonal serves
     where that is `implied`, 0 or 1. A file is gone on with where `what`, as JSON has it, and `data`, arrays
-    by their names, are the same; unless told, what the block function holds.
+    by their names, are the same: each, unless told, what the block function holds.
     """
-    if what is None and data is None:
-        what, data = _held(block)
-    about = {"tile": side, **(what or {})}
+    parameters, arrays = _held(block)
+    about = {"tile": side, **(parameters if what is None else what)}
+    data = arrays if data is None else data
     with Result(
         n, dtype, wanted, labels=labels, implied=implied, strict=True, kind=kind, what=about, data=data
     ) as result:

@@ -15,6 +15,10 @@ Progress = Callable[[int, int | None], object]
 SUFFIX = ".npy"
 
 
+def silent(done: int, total: int | None) -> None:
+    """The progress of a run of which nobody wants to hear."""
+
+
 class Wanted(NamedTuple):
     """In which layout, where to, whether a run goes on, who computes, and who is told how far it is."""
 
