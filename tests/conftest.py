@@ -56,6 +56,16 @@ def pytest_collection_modifyitems(config, items):
         items.sort(key=lambda item: "slow" not in item.keywords)
 
 
+STATES = {}  # of the random numbers of each module, once it is imported
+
+
+def pytest_runtest_setup(item):
+    """Each test draws the same numbers, whichever ran before it in this process."""
+    rng = getattr(getattr(item, "module", None), "RNG", None)
+    if rng is not None:
+        rng.bit_generator.state = STATES.setdefault(item.module.__name__, rng.bit_generator.state)
+
+
 def pytest_report_header():
     where = os.path.dirname(vech.__file__)
     return f"vech {vech.__version__} in {where}, target {TARGETS.active} of {TARGETS.supported}"
