@@ -109,6 +109,7 @@ INSIDE = {
         ("correlation", "iterative", "nearest"),
         ("factor",),
         ("units",),
+        ("norms",),
         ("algebra", "quadrature", "sparse_norms"),
         ("checks", "columns", "lanczos", "newton"),
     ),
@@ -129,7 +130,7 @@ INSIDE = {
         ("packed",),
         ("casts",),
         ("forms",),
-        ("assign", "norms"),
+        ("assign", "norms", "tiles"),
         ("arithmetic", "entries", "products"),
         ("indexing",),
     ),
@@ -148,7 +149,7 @@ INSIDE = {
         ("axes",),
     ),
     "layouts": (("pictures",), ("dialects",), ("kind", "orders"), ("layout",)),
-    "derived": (("portrait", "prints", "scaling", "summaries"), ("pairs",)),
+    "derived": (("portrait", "prints", "scaling", "summaries"), ("pairs",), ("tiles",)),
 }
 # the arrows up, each inside a function: what is exported, solved or framed there is asked for here
 UP = {
@@ -160,7 +161,11 @@ UP = {
     ("sparse.exports", "vech.io.matrix_market"),
     ("linalg.factor.sparse", "vech.adapters.solvers"),
     ("store", "vech.adapters.pandas"),
-    *(("store", f"vech.derived.{name}") for name in ("pairs", "portrait", "prints", "scaling", "summaries")),
+    ("store", "vech.moves.nonzeros"),
+    *(
+        ("store", f"vech.derived.{name}")
+        for name in ("pairs", "portrait", "prints", "scaling", "summaries", "tiles")
+    ),
 }
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 

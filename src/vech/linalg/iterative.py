@@ -10,7 +10,7 @@ from vech.arrays import Array, Dtype, as_array
 from vech.layouts.layout import as_integer
 from vech.linalg.checks import check_finite, check_finite_array, selfadjoint, work_dtype
 from vech.linalg.factor.sparse import EPSILON, NO_DIGIT, check_kind
-from vech.linalg.sparse_norms import norm
+from vech.linalg.norms import norm
 from vech.linalg.units import scaled, times_power, unit_of
 from vech.moves.foreign import judged_options
 from vech.sparse import SparseHalf

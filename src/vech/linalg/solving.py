@@ -25,7 +25,7 @@ from vech.linalg.factor.answers import (
 from vech.linalg.factor.choice import factored, invertible
 from vech.linalg.factor.sparse import DETERMINANT, DIRECT, SparseFactor
 from vech.linalg.iterative import OPTIONS, iterated
-from vech.linalg.units import magnitude, times_power
+from vech.linalg.units import times_power, unit_of
 from vech.packed import norms
 from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
@@ -282,7 +282,7 @@ def cond(S: Packed | ArrayLike, *, threads: int | None = None) -> float:
 
 def _in_its_unit(S: Packed, dtype: Dtype) -> Packed:
     """S over a power of two, where it or its inverse would come near the ends of the dtype."""
-    exponent, far = round(np.log2(magnitude(S) or 1.0)), np.finfo(dtype).maxexp // 2
+    exponent, far = round(np.log2(unit_of(S))), np.finfo(dtype).maxexp // 2
     if -far < exponent < far:
         return S
     half = exponent // 2

@@ -19,6 +19,7 @@ from vech.arrays import (
     family,
     resolve_threads,
 )
+from vech.derived.tiles import checked_side
 from vech.labels import by_position
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind, resolve_kind
@@ -35,7 +36,8 @@ from vech.packed.casts import Casts
 from vech.packed.entries import block, pairs_of, submatrix, take
 from vech.packed.forms import OWN
 from vech.packed.indexing import axes, consecutive, is_range, numbers, outer, pairs, vector
-from vech.store import Description, Store, as_labels, common_labels
+from vech.packed.tiles import has_runs_of_tiles, tiles
+from vech.store import Description, Store, Tile, as_labels, common_labels
 
 WIDE = 8  # from this share of the columns on, whole rows are made and cut: a number costs 4 ns there, else 50
 PANEL = 2**20  # numbers of such rows at a time
@@ -550,6 +552,12 @@ class Packed(Operators, Casts):
             rows = slice(i[0] + start, min(i[0] + start + height, i[-1] + 1))
             values[start : start + height] = self.expand(rows, threads=threads)[:, j[0] : j[-1] + 1]
         return values
+
+    def tiles(self, side: int | None = None) -> Iterator[Tile]:
+        """The lower triangle in square tiles, each pair once: as `Store.tiles`, cut out of the runs."""
+        if not has_runs_of_tiles(self._held):
+            return super().tiles(side)
+        return tiles(self._held, checked_side(side))
 
     def to_packed(self, layout: str | AnyLayout = "vech", *, threads: int | None = None) -> Packed:
         """The same matrix in another layout.
