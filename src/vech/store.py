@@ -237,9 +237,9 @@ class Store(ABC):
         slice(2, 3, None) slice(0, 2, None) [[4, 5]]
         slice(2, 3, None) slice(2, 3, None) [[6]]
         """
-        from vech.derived.tiles import checked_side, tiles
+        from vech.derived.tiles import checked_side
 
-        return tiles(self, checked_side(side))
+        return self._tiles(checked_side(side))
 
     @abstractmethod
     def to_packed(self, layout: Any = "vech", *, threads: int | None = None) -> Any:
@@ -676,6 +676,12 @@ class Store(ABC):
         from vech.derived.pairs import each
 
         return (part.astype(filler.dtype, copy=False) for part in each(self, diagonal))
+
+    def _tiles(self, side: int | None) -> Iterator[Tile]:
+        """Those of a side that fits, or as the store reads them best."""
+        from vech.derived.tiles import tiles
+
+        return tiles(self, side)
 
     def _sparse(self, format: str, part: str, threads: int | None) -> Any:
         """The nonzeros as an array of SciPy, by tiles."""

@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from vech import frames
-from vech.arrays import Array, Dtype, as_square, family, is_array
+from vech.arrays import Array, Dtype, as_square, check_memory, family, is_array
 from vech.layouts.kind import Kind
 from vech.moves.judging import AsymmetryError
 from vech.moves.packing import pack
@@ -29,6 +29,12 @@ def as_packed(S: Any, task: str, name: str = "S") -> Packed:
         takers = ", ".join(SPARSE)
         way_out = f"{task}(S.to_packed()), with all its zeros; {takers} take a {type(S).__name__} as it is"
     elif isinstance(S, Store):
+        if S.describe().layout is None:
+            check_memory(
+                S.n * (S.n + 1) // 2 * S.dtype.itemsize,
+                f"{task} makes a half of it; solve(S, b, solver='cg' or 'minres'), eigsh and top multiply by "
+                f"it, and of a tiled store cholesky(S, out='L.zarr') makes a factor by tiles",
+            )
         return packed(S)
     elif frames.is_sparse(S):
         way_out = (

@@ -81,13 +81,13 @@ def _largest(S: Store) -> float:
 
 def _frobenius(S: Store) -> float:
     """The root of the sum of squares, in units of a power of two that grows, so that none overflows."""
-    total, unit, most = 0.0, 1.0, np.float64(0)
+    total, unit, most = 0.0, 0.0, np.float64(0)
     for part in _moduli(S):
         largest = part.numbers.max(initial=0)
         most = np.maximum(most, largest)
         if not 0 < most < np.inf:
             continue
-        if (found := math.ldexp(1.0, math.frexp(most)[1] - 1)) > unit or not total:
+        if (found := math.ldexp(1.0, math.frexp(most)[1] - 1)) > unit:
             total, unit = total * (unit / found) ** 2, found
         share = part.numbers / unit
         total += part.counts * float(np.vdot(share, share))

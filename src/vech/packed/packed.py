@@ -19,7 +19,6 @@ from vech.arrays import (
     family,
     resolve_threads,
 )
-from vech.derived.tiles import checked_side
 from vech.labels import by_position
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind, resolve_kind
@@ -553,12 +552,6 @@ class Packed(Operators, Casts):
             values[start : start + height] = self.expand(rows, threads=threads)[:, j[0] : j[-1] + 1]
         return values
 
-    def tiles(self, side: int | None = None) -> Iterator[Tile]:
-        """The lower triangle in square tiles, each pair once: as `Store.tiles`, cut out of the runs."""
-        if not has_runs_of_tiles(self._held):
-            return super().tiles(side)
-        return tiles(self._held, checked_side(side))
-
     def to_packed(self, layout: str | AnyLayout = "vech", *, threads: int | None = None) -> Packed:
         """The same matrix in another layout.
 
@@ -592,6 +585,9 @@ class Packed(Operators, Casts):
             return self
         half = convert(self._held.numbers, self._layout, layout, kind=self._kind, threads=threads)
         return Packed(half, layout, kind=self._kind, labels=self._labels)
+
+    def _tiles(self, side: int | None) -> Iterator[Tile]:
+        return tiles(self._held, side) if has_runs_of_tiles(self._held) else super()._tiles(side)
 
     def _relabelled(self, labels: tuple[Any, ...] | None) -> Self:
         return type(self)(self._half, self._layout, kind=self._kind, labels=labels)
