@@ -213,9 +213,9 @@ class Store(ABC):
         side : int, optional
             Rows and columns of a tile; by default what the store reads best. Those at the end may be smaller.
 
-        Yields
-        ------
-        Tile
+        Returns
+        -------
+        iterator of Tile
             Named tuple ``rows, columns, numbers``: two slices, and ``S.block(rows, columns)``, which is only
             to be read. Row of tiles after row of tiles, from the first column to the diagonal, on which a
             tile is a whole square.
@@ -239,7 +239,7 @@ class Store(ABC):
         """
         from vech.derived.tiles import checked_side
 
-        return self._tiles(checked_side(side))
+        return self._in_tiles(checked_side(side))
 
     @abstractmethod
     def to_packed(self, layout: Any = "vech", *, threads: int | None = None) -> Any:
@@ -677,7 +677,7 @@ class Store(ABC):
 
         return (part.astype(filler.dtype, copy=False) for part in each(self, diagonal))
 
-    def _tiles(self, side: int | None) -> Iterator[Tile]:
+    def _in_tiles(self, side: int | None) -> Iterator[Tile]:
         """Those of a side that fits, or as the store reads them best."""
         from vech.derived.tiles import tiles
 

@@ -586,8 +586,8 @@ class Packed(Operators, Casts):
         half = convert(self._held.numbers, self._layout, layout, kind=self._kind, threads=threads)
         return Packed(half, layout, kind=self._kind, labels=self._labels)
 
-    def _tiles(self, side: int | None) -> Iterator[Tile]:
-        return tiles(self._held, side) if has_runs_of_tiles(self._held) else super()._tiles(side)
+    def _in_tiles(self, side: int | None) -> Iterator[Tile]:
+        return tiles(self._held, side) if has_runs_of_tiles(self._held) else super()._in_tiles(side)
 
     def _relabelled(self, labels: tuple[Any, ...] | None) -> Self:
         return type(self)(self._half, self._layout, kind=self._kind, labels=labels)
