@@ -103,7 +103,7 @@ INSIDE = {
     "embedding": (("scaling", "spectral"), ("principal",), ("checks", "coordinates", "tiles")),
     "counts": (("codes",),),
     "linalg": (
-        ("spectral",),
+        ("randomized", "spectral"),
         ("generalised",),
         ("semidefinite", "solving"),
         ("correlation", "iterative", "nearest"),
