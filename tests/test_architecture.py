@@ -115,7 +115,7 @@ INSIDE = {
     ),
     "linalg.factor": (
         ("choice", "cholesky"),
-        ("bunch_kaufman", "lu", "rectangle", "sparse"),
+        ("bunch_kaufman", "lu", "rectangle", "sparse", "triangle"),
         ("answers", "full"),
         ("promise",),
     ),

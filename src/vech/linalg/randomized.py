@@ -90,8 +90,8 @@ def top(S: Store | ArrayLike, k: int, *, oversample: int = 10, passes: int = 2, 
     --------
     >>> X = np.random.default_rng(0).normal(size=(300, 3)) * [30, 20, 10]
     >>> S = vech.Packed.from_full(X @ X.T + np.eye(300))
-    >>> found = top(S, 3)
-    >>> np.allclose(found.values, eigsh(S, 3)[0]), bool((found.residuals < 1e-6).all())
+    >>> found = vech.linalg.top(S, 3)
+    >>> np.allclose(found.values, vech.linalg.eigsh(S, 3)[0]), bool((found.residuals < 1e-6).all())
     (True, True)
     """
     S = S if isinstance(S, Store) else as_packed(S, "top")
