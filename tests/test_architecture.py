@@ -92,8 +92,9 @@ INSIDE = {
     ),
     "tiled": (
         ("opening",),
+        ("factor",),
         ("store",),
-        ("growing", "nonzeros", "products"),
+        ("growing", "products"),
         ("squares", "tiles"),
         ("encoding", "objects"),
         ("description",),
@@ -169,6 +170,7 @@ UP = {
     ("sparse.conversions", "vech.adapters.pandas"),
     ("sparse.__init__", "vech.images"),
     ("sparse.exports", "vech.io.matrix_market"),
+    ("linalg.factor.cholesky", "vech.tiled.factor"),
     ("linalg.factor.sparse", "vech.adapters.solvers"),
     ("store", "vech.adapters.pandas"),
     ("io.zarr", "vech.tiled.description"),
