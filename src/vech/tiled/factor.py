@@ -209,7 +209,7 @@ def cholesky(
     check_selfadjoint(S, "cholesky", "solver='minres' of vech.linalg.solve takes indefinite ones too")
     dtype = work_dtype(S.dtype, "S")
     tiles, done = _place(S, out, dtype, resume, executor)
-    schedule = _Schedule(tiles.grid.side, done)
+    schedule = Schedule(tiles.grid.side, done)
     exponent = lift(S.diagonal().real.astype(np.zeros(0, dtype).real.dtype))  # no number is larger
     step = _Step(S.using(None).with_labels(None), tiles, exponent, dtype)
     total = tiles.grid.total
@@ -265,7 +265,7 @@ def _identity(S: Tiled) -> str:
     return sha256("\n".join(said).encode()).hexdigest()
 
 
-class _Schedule(Iterator[Tile]):
+class Schedule(Iterator[Tile]):
     """The tiles that can be computed, since those they follow from are done; the first columns first.
 
     Where none can for now, there is no next one; after a `finish` there may be.
