@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 import scipy.sparse.linalg
 
-pytest.importorskip("zarr")
-
 import vech
 from compare import assert_same_bits
 from vech import linalg, tiled
@@ -25,7 +23,6 @@ def full():
 def read(monkeypatch):
     """The tiles that are read; and no half or full matrix is made."""
     found, read = [], Tiles.read
-    monkeypatch.setattr("os.fsync", lambda _: None)
 
     def counted(self, i, j, **how):
         found.append((i, j))

@@ -11,19 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-pytest.importorskip("zarr")
-
 import vech
 from vech import linalg, tiled
 from vech.tiled.factor import Schedule
 
 N, TILE = 37, 8
 SIZES = (0, 1, 7, 8, 9, 32, N)
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch):
-    monkeypatch.setattr("os.fsync", lambda _: None)
 
 
 def definite(n=N, dtype="f8"):
