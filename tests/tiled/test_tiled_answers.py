@@ -39,6 +39,20 @@ def store(path, full):
     return made.fill(lambda rows, columns: full[rows, columns])
 
 
+@pytest.mark.parametrize("side", [None, TILE, 7, 100])
+@pytest.mark.parametrize("dtype", ["f8", "c16"])
+def test_tiles_are_its_own_unless_others_are_asked_for(tmp_path, full, side, dtype):
+    full = full.astype(dtype) * (1 if dtype == "f8" else 1j)
+    made = tiled.create(tmp_path / "S.zarr", N, dtype=dtype, kind="symmetric", tile=TILE)
+    T = made.fill(lambda rows, columns: full[rows, columns])
+    for store, matrix in ((T, full), (T.H, full.conj())):
+        tiles = list(store.tiles(side))
+        assert tiles[0].rows == slice(0, min(N, side or TILE))
+        for rows, columns, numbers in tiles:
+            np.testing.assert_array_equal(numbers, matrix[rows, columns])
+        assert sum(tile.numbers.size * (2 - tile.on_diagonal) for tile in tiles) == N * N
+
+
 def test_norms_and_inner_products_read_each_tile_once(tmp_path, full, read):
     T = store(tmp_path / "S.zarr", full)
     for order in ("fro", "max", 1, np.inf):
