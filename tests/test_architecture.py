@@ -63,6 +63,7 @@ INSIDE = {
             "fchk",
         ),
         ("delimited", "delimited_matrix", "r_print", "phylip", "plink_text", "grm_text"),
+        ("pieces",),
         ("columnar", "workbook", "individuals", "raw", "matrix_market", "arrays", "description", "info"),
         ("triangles", "number_lines", "text_rows"),
         ("panels", "columns", "dtypes", "lines"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -88,6 +89,8 @@ FORMATS |= {
 }
 FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
 """The module of this folder that serves a suffix, of which the longest counts; imported when it is needed."""
+
+NUMBERED = re.compile(r"\.[0-9]+$")
 
 BY_CONTENT = dict.fromkeys(("delimited_matrix", "plink_text"), ("phylip", "r_print"))
 """The modules that share the suffixes of another, and recognise their files by what is in them."""
@@ -512,7 +515,8 @@ def suffix_of(path: Path) -> str:
     """The longest suffix that is a file format's, in small letters; else what is behind the last dot."""
     name = parted(path)[0].name
     bare = name.removeprefix(".").lower()  # a name that is nothing else is no suffix
-    known = [suffix for suffix in FORMATS if bare.endswith(suffix)]
+    piece = NUMBERED.sub("", bare)  # "x.rel.bin.1" is a piece of "x.rel.bin"
+    known = [s for s in FORMATS if bare.endswith(s) or (FORMATS[s] == "plink" and piece.endswith(s))]
     return max(known, key=len, default=Path(name).suffix)
 
 
