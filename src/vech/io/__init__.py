@@ -86,6 +86,7 @@ FORMATS |= {
     ".h5": "hdf5",
     ".hdf5": "hdf5",
     ".zarr": "zarr",
+    ".bm": "hail",
 }
 FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
 """The module of this folder that serves a suffix, of which the longest counts; imported when it is needed."""

@@ -14,9 +14,7 @@ from vech.io.individuals import ids_of
 from vech.layouts.layout import Layout
 from vech.packed.packed import Packed
 
-PART = re.compile(
-    r"(?P<stem>.*)\.part_(?P<count>[0-9]+)_(?P<number>[0-9]+)(?P<suffix>\.grm(\.N)?\.bin)", re.I
-)
+PART = re.compile(r"(?i)(?P<stem>.*)\.part_(?P<count>[0-9]+)_(?P<number>[0-9]+)(?P<suffix>\.grm(\.N)?\.bin)")
 PIECE = re.compile(r"(?i)(?P<whole>.*\.bin)\.(?P<number>[0-9]+)")
 
 SHOWN = 3
