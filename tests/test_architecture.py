@@ -49,7 +49,7 @@ INSIDE = {
         ("wording",),
     ),
     "io": (
-        ("npy", "hdf5", "zarr"),
+        ("npy", "hdf5", "zarr", "cooler"),
         (
             "npz",
             "pair",
@@ -67,7 +67,7 @@ INSIDE = {
         ("pieces",),
         ("columnar", "workbook", "individuals", "raw", "matrix_market", "arrays", "description", "info"),
         ("triangles", "number_lines", "text_rows"),
-        ("panels", "columns", "dtypes", "lines"),
+        ("hdf5_file", "panels", "columns", "dtypes", "lines"),
         ("cells", "content", "digests", "drafts", "gz", "labels"),
         ("errors",),
     ),

@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -36,6 +38,7 @@ def corpus() -> list[Sample]:
             *_parquet(),
             *_programs(),
             *_libraries(Path(folder)),
+            *_cooler(),
         ]
 
 
@@ -127,6 +130,7 @@ def _programs() -> list[Sample]:
     """What PLINK, SciPy, PySCF, iodata, R, lavaan and PHYLIP wrote."""
     names = ["plink19.grm.bin", "scipy.rua", "bcsstk02-part.rsa", "pyscf.fcidump", "iodata.fchk"]
     names += ["r-dist-upper.txt", "r-dist-both.txt", "r-write-table.txt", "r-write.csv", "lavaan-wheaton.txt"]
+    names += ["plink2-parallel.rel.bin.1"]
     names += [
         "phylip-lower.phy",
         "phylip-square.phy",
@@ -149,6 +153,14 @@ def _libraries(folder: Path) -> list[Sample]:
             continue
         samples.append(Sample(name, path.read_bytes()))
     return samples
+
+
+def _cooler() -> list[Sample]:
+    """What cooler wrote, where there is h5py."""
+    if find_spec("h5py") is None:
+        return []
+    with zipfile.ZipFile(DATA / "cooler.zip") as archive:
+        return [Sample(name, archive.read(name)) for name in ("a.cool", "square.cool")]
 
 
 def _saved(save, content) -> bytes:

@@ -87,6 +87,9 @@ FORMATS |= {
     ".hdf5": "hdf5",
     ".zarr": "zarr",
     ".bm": "hail",
+    ".cool": "cooler",
+    ".mcool": "cooler",
+    ".scool": "cooler",
 }
 FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
 """The module of this folder that serves a suffix, of which the longest counts; imported when it is needed."""
