@@ -130,7 +130,7 @@ def _programs() -> list[Sample]:
     """What PLINK, SciPy, PySCF, iodata, R, lavaan and PHYLIP wrote."""
     names = ["plink19.grm.bin", "scipy.rua", "bcsstk02-part.rsa", "pyscf.fcidump", "iodata.fchk"]
     names += ["r-dist-upper.txt", "r-dist-both.txt", "r-write-table.txt", "r-write.csv", "lavaan-wheaton.txt"]
-    names += ["plink2-parallel.rel.bin.1"]
+    names += ["plink19-parallel.grm.bin.1"]
     names += [
         "phylip-lower.phy",
         "phylip-square.phy",
