@@ -93,7 +93,7 @@ INSIDE = {
         ("identity",),
     ),
     "tiled": (
-        ("opening",),
+        ("foreign", "opening"),
         ("store",),
         ("growing", "nonzeros", "products"),
         ("squares", "tiles"),
@@ -174,6 +174,8 @@ UP = {
     ("store", "vech.adapters.pandas"),
     ("io.zarr", "vech.tiled.description"),
     ("io.zarr", "vech.tiled.opening"),
+    ("io.hail", "vech.tiled.foreign"),
+    ("io.pieces", "vech.tiled.foreign"),
     *(("store", f"vech.derived.{name}") for name in ("pairs", "portrait", "prints", "scaling", "summaries")),
 }
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

@@ -1,6 +1,8 @@
 """Matrices in several files: parts of GCTA's --make-grm-part, pieces of PLINK's --parallel."""
 
+import itertools
 import os
+import pickle
 import re
 import shutil
 from pathlib import Path
@@ -9,7 +11,9 @@ import numpy as np
 import pytest
 
 import vech
+from compare import assert_same_bits
 from vech.io import FileFormatError
+from vech.io.plink import MATRICES
 
 DATA = Path(__file__).parent / "data"
 N = 7
@@ -155,15 +159,42 @@ def test_arguments_must_agree_with_parts(parts):
         vech.read(parts / "x.grm.bin", dtype="<f8")
 
 
-def test_parts_beyond_memory_are_joined_by_cat(parts, monkeypatch):
-    def check_memory(nbytes, hint):
-        raise MemoryError(f"{nbytes}: {hint}")
+@pytest.mark.parametrize("suffix", ["rel", "king", "mibs"])
+def test_what_is_large_stays_in_its_files_and_is_read_by_tiles(tmp_path, monkeypatch, suffix):
+    layout = MATRICES[f".{suffix}.bin"].layout
+    half = -np.arange(layout.length(N), dtype="f8")  # begins with a zero that has a sign
+    half[-1] = np.nan
+    for k, (first, stop) in enumerate(itertools.pairwise([1, 4, 6, N]), 1):
+        first = 0 if k == 1 else layout.length(first)
+        half[first : layout.length(stop)].tofile(tmp_path / f"x.{suffix}.bin.{k}")
+    (tmp_path / f"x.{suffix}.id").write_text("".join(f"{a} {b}\n" for a, b in PEOPLE))
+    expected = vech.read(tmp_path / f"x.{suffix}.bin")
+    assert isinstance(expected, vech.Packed)
+    monkeypatch.setattr("vech.io.pieces.memory_limit", lambda: 0)
+    monkeypatch.setattr("vech.io.pieces.TILE", 3)
+    T = vech.read(tmp_path / f"x.{suffix}.bin.2")
+    assert isinstance(T, vech.Tiled) and (T.tile, T.grid, T.labels) == (3, 3, PEOPLE)
+    assert_same_bits(T.expand(), expected.expand())
+    assert_same_bits(T.to_packed(layout).half, half)
+    assert np.array_equal(
+        pickle.loads(pickle.dumps(T)).block([6, 0], slice(2, 5)), expected.block([6, 0], slice(2, 5))
+    )
+    with pytest.raises(ValueError, match=r"is of another program: vech\.write"):
+        T.write_tile(0, 0, np.eye(3))
 
-    monkeypatch.setattr("vech.io.pieces.check_memory", check_memory)
-    with pytest.raises(
-        MemoryError, match=r"112: cat x.part_3_\* of each kind into x.grm.bin and its .grm.id, which is then"
-    ):
-        vech.read(parts / "x.part_3_1.grm.bin")
+
+def test_parts_that_are_large_go_to_a_store_of_tiles(parts, half, monkeypatch):
+    monkeypatch.setattr("vech.io.pieces.memory_limit", lambda: 0)
+    T = vech.read(parts / "x.part_3_1.grm.bin")
+    assert T.missing() == [] and T.verify() == [] and T.dtype == np.float32
+    x = np.linspace(0, 1, N, dtype="f4")
+    assert np.allclose(T @ x, vech.Packed(half, "numpy-tril") @ x)
+    vech.write(parts / "S.zarr", T)
+    S = vech.read(parts / "S.zarr")
+    assert S.labels == PEOPLE and np.array_equal(S.to_packed("numpy-tril").half, half)
+    os.truncate(parts / "x.part_3_3.grm.bin", 8)
+    with fails("x.part_3_3.grm.bin: is not as long as it was"):
+        T.expand()
 
 
 @pytest.mark.parametrize("name", ["x.rel.bin", "x.rel.bin.1", "x.rel.bin.3"])

@@ -7,11 +7,11 @@ is needed: https://github.com/hail-is/hail
 import errno
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from vech.arrays import Array, check_memory, epsilon
+from vech.arrays import Array, check_memory, epsilon, memory_limit
 from vech.io.content import Abilities, Content
 from vech.io.description import parse_object
 from vech.io.errors import FileFormatError, naming, reading
@@ -34,6 +34,9 @@ HEAD = 9
 ALIGNED = 7
 """Bytes in front of these, so that the numbers begin at a multiple of eight."""
 
+PART = 4
+"""A half of more than such a part of the memory stays in its files, and is read block by block."""
+
 DENSE = as_layout("vech")
 WAY = "Hail's (B + B.T) / 2 makes it so, and of B.sparsify_triangle() one triangle is taken for both"
 
@@ -43,10 +46,27 @@ def load(path: Path, *, layout: AnyLayout | None = None) -> Content:
     blocks = Blocks(path)
     if blocks.count == 1 and len(blocks.files) == 1:
         return Content.of_array(blocks.read(0, 0))
-    if len(blocks.lower) < blocks.count * (blocks.count + 1) // 2:
+    if len(blocks.found) < blocks.count * (blocks.count + 1) // 2:
         return Content.of_store(_sparse(blocks))
+    if layout is None and 8 * DENSE.length(blocks.n) > memory_limit() // PART:
+        from vech.tiled.foreign import foreign
+
+        return Content.of_store(foreign(blocks))
     with naming(path):
         return Content.of_store(_dense(blocks).to_packed(layout or DENSE))
+
+
+class Difference(NamedTuple):
+    """How far two triangles are apart at most, and where; and the largest number among them."""
+
+    gap: float = 0.0
+    where: str = ""
+    largest: float = 0.0
+
+    def joined(self, other: "Difference") -> "Difference":
+        """That of both."""
+        worst = max(self, other, key=lambda each: each.gap)
+        return worst._replace(largest=max(self.largest, other.largest))
 
 
 class Blocks:
@@ -54,21 +74,23 @@ class Blocks:
 
     Attributes
     ----------
-    n, side, count : int
+    n, tile, count : int
         The rows of the matrix, those of a block, and how many blocks they take.
     files : dict
         The file of each block (i, j) that there is.
-    lower : list of (i, j)
+    found : list of (i, j)
         The blocks of the lower triangle of the symmetric matrix, by rows.
     """
+
+    dtype = np.dtype("<f8")
 
     def __init__(self, path: Path) -> None:
         if not path.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "is no folder, and a BlockMatrix is one", str(path))
-        self.path = path
+        self.path, self.name = path, str(path)
         if not (path / "_SUCCESS").is_file():
             raise FileFormatError("has no _SUCCESS: Hail did not write all of it, or a copy lacks it", path)
-        self.n, self.side, self.count, self.files = _metadata(path / "metadata.json")
+        self.n, self.tile, self.count, self.files = _metadata(path / "metadata.json")
         below = {(i, j) for i, j in self.files if i > j}
         above = {(j, i) for i, j in self.files if i < j}
         self.one = "" if below == above else "lower" if not above else "upper"
@@ -78,58 +100,71 @@ class Blocks:
             raise FileFormatError(
                 f"is not symmetric: block ({i}, {j}) is there and block ({j}, {i}) is not; {WAY}", path
             )
-        self.lower = sorted(below | above | {(i, j) for i, j in self.files if i == j})
-        self._largest, self._gap, self._where = 0.0, 0.0, ""
+        self.found = sorted(below | above | {(i, j) for i, j in self.files if i == j})
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.path,)
 
     def span(self, i: int) -> slice:
         """The rows of a block."""
-        return slice(i * self.side, min((i + 1) * self.side, self.n))
+        return slice(i * self.tile, min((i + 1) * self.tile, self.n))
 
     def read(self, i: int, j: int) -> Array:
         """Read one block as it is in its file."""
         rows, columns = self.span(i), self.span(j)
         return _block(self.files[i, j], self.path, rows.stop - rows.start, columns.stop - columns.start)
 
-    def __iter__(self) -> Iterator[tuple[slice, slice, Array]]:
-        """Each block of the lower triangle; at the end FileFormatError, if the two triangles differ."""
-        for i, j in self.lower:
-            below = self.read(i, j) if (i, j) in self.files else self.read(j, i).T
-            if i == j:
-                below = self._whole(below, i)
-            elif not self.one:
-                self._compare(below, self.read(j, i).T, i, j)
-            yield self.span(i), self.span(j), below
-        if self._gap > self.n * epsilon(np.dtype("f8")) * self._largest:
-            raise FileFormatError(f"is not symmetric: {self._where}; {WAY}", self.path)
-
-    def _whole(self, block: Array, i: int) -> Array:
-        """A block of the diagonal, the other triangle of which may be zeros."""
-        if self.one and not np.triu(block if self.one == "lower" else block.T, 1).any():
-            return block if self.one == "lower" else block.T
-        self._compare(block, block.T, i, i)
+    def lower(self, rows: slice, columns: slice) -> Array:
+        """A block of the lower triangle, which is compared with that of the upper one."""
+        block, difference = self._below(rows.start // self.tile, columns.start // self.tile)
+        self._refuse(difference)
+        block = np.ascontiguousarray(block)
+        if self.one and rows == columns:
+            np.copyto(block, block.T, where=np.tri(len(block), k=-1, dtype=np.bool_).T)
         return block
 
-    def _compare(self, below: Array, above: Array, i: int, j: int) -> None:
-        """Keep in mind the largest number, and where two are furthest apart."""
+    def __iter__(self) -> Iterator[tuple[slice, slice, Array]]:
+        """Each block of the lower triangle; at the end FileFormatError, if the two triangles differ."""
+        all_of_them = Difference()
+        for i, j in self.found:
+            block, difference = self._below(i, j)
+            all_of_them = all_of_them.joined(difference)
+            yield self.span(i), self.span(j), block
+        self._refuse(all_of_them)
+
+    def _below(self, i: int, j: int) -> tuple[Array, Difference]:
+        """A block of which the lower triangle counts, and how far it is from that of the upper one."""
+        block = self.read(i, j) if (i, j) in self.files else self.read(j, i).T
+        if self.one and i != j:
+            return block, Difference()
+        other = block.T if i == j else self.read(j, i).T
+        if self.one:
+            block = block if self.one == "lower" else other
+            if not np.triu(block, 1).any():  # the other triangle of a square is zeros
+                return block, Difference()
+        return block, self._difference(block, block.T if i == j else other, i, j)
+
+    def _difference(self, below: Array, above: Array, i: int, j: int) -> Difference:
         with np.errstate(invalid="ignore"):
             gap = np.abs(below - above)
             gap[(below == above) | (np.isnan(below) & np.isnan(above))] = 0
         gap[np.isnan(gap)] = np.inf
-        self._largest = max(self._largest, float(np.abs(below).max(where=np.isfinite(below), initial=0)))
-        if (worst := float(gap.max())) > self._gap:
-            row, column = (int(k) for k in np.unravel_index(gap.argmax(), gap.shape))
-            at = (i * self.side + row, j * self.side + column)
-            self._gap = worst
-            self._where = (
-                f"a[{at[0]}, {at[1]}] is {below[row, column]}, but a[{at[1]}, {at[0]}] is "
-                f"{above[row, column]}"
-            )
+        largest = float(np.abs(below).max(where=np.isfinite(below), initial=0))
+        row, column = (int(k) for k in np.unravel_index(gap.argmax(), gap.shape))
+        at = (i * self.tile + row, j * self.tile + column)
+        here, there = below[row, column], above[row, column]
+        where = f"a[{at[0]}, {at[1]}] is {here}, but a[{at[1]}, {at[0]}] is {there}"
+        return Difference(float(gap[row, column]), where, largest)
+
+    def _refuse(self, difference: Difference) -> None:
+        if difference.gap > self.n * epsilon(self.dtype) * difference.largest:
+            raise FileFormatError(f"is not symmetric: {difference.where}; {WAY}", self.path)
 
 
 def _dense(blocks: Blocks) -> Packed:
     """A half, of all blocks of a triangle."""
     length = DENSE.length(blocks.n)
-    check_memory(8 * length, "B.sparsify_band() or B.filter() of Hail leave less")
+    check_memory(8 * length, "leave layout= out, and it is read block by block")
     half = np.empty(length)
     for rows, columns, block in blocks:
         for k, column in enumerate(range(columns.start, columns.stop)):

@@ -4,15 +4,16 @@ import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from vech.arrays import Array, check_memory
+from vech.arrays import Array, memory_limit
 from vech.io.errors import FileFormatError
 from vech.io.individuals import ids_of
 from vech.layouts.layout import Layout
 from vech.packed.packed import Packed
+from vech.store import Store
 
 PART = re.compile(r"(?i)(?P<stem>.*)\.part_(?P<count>[0-9]+)_(?P<number>[0-9]+)(?P<suffix>\.grm(\.N)?\.bin)")
 PIECE = re.compile(r"(?i)(?P<whole>.*\.bin)\.(?P<number>[0-9]+)")
@@ -22,6 +23,12 @@ SHOWN = 3
 
 ROWS = Layout("lower", "rows")
 NUMBER = np.dtype("<f4")
+
+PART_OF_MEMORY = 4
+"""A triangle of more than such a part of the memory stays in its files, and is read by tiles."""
+
+TILE = 4096
+"""Rows of these."""
 
 
 class Parts(NamedTuple):
@@ -66,7 +73,7 @@ def parts_of(path: Path) -> Parts | None:
     return next((Parts(whole, count, files) for count, files in sets.items()), None)
 
 
-def read_parts(parts: Parts, ids: Callable[[Path], Path]) -> Packed:
+def read_parts(parts: Parts, ids: Callable[[Path], Path]) -> Store:
     """Read all parts as one triangle; each has its own file of names, which says how many rows it has."""
     whole, count, files = parts
     if foreign := [file for number, file in files.items() if not 1 <= number <= count]:
@@ -81,14 +88,69 @@ def read_parts(parts: Parts, ids: Callable[[Path], Path]) -> Packed:
     for number, (stop, height) in enumerate(zip(ends, rows, strict=True), 1):
         _check_size(files[number], stop - height, height)
     _check_names(labels, names, rows)
-    length = ROWS.length(ends[-1])
-    check_memory(
-        length * NUMBER.itemsize,
-        f"cat {whole.name.partition('.grm')[0]}.part_{count}_* of each kind into {whole.name} and its "
-        f".grm.id, which is then mapped",
-    )
-    half = read_pieces([files[number] for number in range(1, count + 1)], NUMBER, length)
-    return Packed(half, ROWS, labels=labels)
+    paths = [files[number] for number in range(1, count + 1)]
+    return triangle_of(whole, paths, [path.stat().st_size for path in paths], NUMBER, ROWS, ends[-1], labels)
+
+
+def triangle_of(
+    whole: Path,
+    paths: list[Path],
+    sizes: list[int],
+    dtype: np.dtype[Any],
+    layout: Layout,
+    n: int,
+    labels: tuple[Any, ...] | None,
+) -> Store:
+    """A triangle by rows in several files: in memory, or what is more than a part of it, by tiles."""
+    length = layout.length(n)
+    if length * dtype.itemsize > memory_limit() // PART_OF_MEMORY:
+        from vech.tiled.foreign import foreign
+
+        return foreign(Rows(whole, paths, sizes, dtype, layout, n), labels)
+    return Packed(read_pieces(paths, dtype, length), layout, labels=labels)
+
+
+class Rows:
+    """Files with the rows of a triangle, of which tiles are read."""
+
+    def __init__(
+        self, whole: Path, paths: list[Path], sizes: list[int], dtype: np.dtype[Any], layout: Layout, n: int
+    ) -> None:
+        self.name, self.paths, self.sizes = str(whole), paths, sizes
+        self.dtype, self.layout, self.n = dtype, layout, n
+        self.tile = min(n, TILE)
+
+    def lower(self, rows: slice, columns: slice) -> Array:
+        """The numbers of a tile, the diagonal ones as whole squares."""
+        tile = np.zeros((rows.stop - rows.start, columns.stop - columns.start), self.dtype)
+        maps = self._maps()
+        strict = self.layout.implied is not None
+        for k, row in enumerate(range(rows.start, rows.stop)):
+            stop = min(columns.stop, row + (0 if strict else 1))
+            begin = self.layout.length(row) + columns.start if row else 0
+            if stop > columns.start:
+                tile[k, : stop - columns.start] = maps(begin, stop - columns.start)
+        if rows == columns:
+            np.copyto(tile, tile.T, where=np.tri(len(tile), k=-1, dtype=np.bool_).T)
+            if strict:
+                np.fill_diagonal(tile, self.layout.implied)
+        return tile
+
+    def _maps(self) -> Callable[[int, int], Array]:
+        """Some numbers that follow each other, which are in one file, as rows are."""
+        ends = np.cumsum(self.sizes) // self.dtype.itemsize
+        opened: dict[int, Array] = {}
+
+        def numbers(begin: int, count: int) -> Array:
+            k = int(np.searchsorted(ends, begin, side="right"))
+            if k not in opened:
+                opened[k] = np.memmap(self.paths[k], self.dtype, "r")
+                if opened[k].nbytes != self.sizes[k]:
+                    raise FileFormatError("is not as long as it was", self.paths[k])
+            first = begin - (int(ends[k - 1]) if k else 0)
+            return opened[k][first : first + count]
+
+        return numbers
 
 
 def pieces_of(path: Path) -> list[Path]:

@@ -11,7 +11,16 @@ from vech.io.drafts import draft
 from vech.io.errors import MAP_FROM, FileFormatError, naming
 from vech.io.individuals import ids_text, publish_with_ids, read_ids
 from vech.io.panels import How, write_panels
-from vech.io.pieces import check_ends, is_piece, parts_of, pieces_of, read_parts, read_pieces, whole_of
+from vech.io.pieces import (
+    check_ends,
+    is_piece,
+    parts_of,
+    pieces_of,
+    read_parts,
+    read_pieces,
+    triangle_of,
+    whole_of,
+)
 from vech.layouts.layout import Layout
 from vech.packed.packed import Packed
 from vech.store import Store
@@ -92,6 +101,8 @@ def load(path: Path, *, dtype: np.dtype[Any] | None = None, n: int | None = None
         raise FileFormatError(f"has {size:,} bytes{several}, and {said} need {needed}", whole)
     if pieced:
         check_ends(files, sizes, found.ends(matrix.layout))
+    if pieced and len(found.sides) == 1:
+        return Content.of_store(triangle_of(whole, files, sizes, found.dtype, matrix.layout, side, labels))
     array = _numbers(files, sizes, found, whole)
     if len(found.sides) == 2:
         return Content.of_array(array.reshape(found.sides), labels=labels, layout=WHOLE)
