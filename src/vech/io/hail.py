@@ -37,6 +37,9 @@ ALIGNED = 7
 PART = 4
 """A half of more than such a part of the memory stays in its files, and is read block by block."""
 
+CACHED = 128
+"""Rows and columns of numbers that are compared together."""
+
 DENSE = as_layout("vech")
 WAY = "Hail's (B + B.T) / 2 makes it so, and of B.sparsify_triangle() one triangle is taken for both"
 
@@ -145,20 +148,39 @@ class Blocks:
         return block, self._difference(block, block.T if i == j else other, i, j)
 
     def _difference(self, below: Array, above: Array, i: int, j: int) -> Difference:
-        with np.errstate(invalid="ignore"):
-            gap = np.abs(below - above)
-            gap[(below == above) | (np.isnan(below) & np.isnan(above))] = 0
-        gap[np.isnan(gap)] = np.inf
-        largest = float(np.abs(below).max(where=np.isfinite(below), initial=0))
-        row, column = (int(k) for k in np.unravel_index(gap.argmax(), gap.shape))
-        at = (i * self.tile + row, j * self.tile + column)
-        here, there = below[row, column], above[row, column]
-        where = f"a[{at[0]}, {at[1]}] is {here}, but a[{at[1]}, {at[0]}] is {there}"
-        return Difference(float(gap[row, column]), where, largest)
+        """By parts that are in the cache both ways: one of the two lies across."""
+        found = Difference()
+        for row in range(0, len(below), CACHED):
+            for column in range(0, below.shape[1] if i != j else row + 1, CACHED):
+                part = slice(row, row + CACHED), slice(column, column + CACHED)
+                at = (i * self.tile + row, j * self.tile + column)
+                found = found.joined(_difference(below[part], above[part], *at))
+        return found
 
     def _refuse(self, difference: Difference) -> None:
         if difference.gap > self.n * epsilon(self.dtype) * difference.largest:
             raise FileFormatError(f"is not symmetric: {difference.where}; {WAY}", self.path)
+
+
+def _difference(below: Array, above: Array, i: int, j: int) -> Difference:
+    """How far numbers from (i, j) on are from those in the other triangle."""
+    with np.errstate(invalid="ignore"):
+        sizes = np.abs(below)
+        largest = float(sizes.max())
+        if not np.isfinite(largest):
+            largest = float(sizes.max(where=np.isfinite(below), initial=0))
+        same = below == above
+        if same.all():
+            return Difference(largest=largest)
+        gap = np.abs(below - above)
+    gap[same | (np.isnan(below) & np.isnan(above))] = 0
+    gap[np.isnan(gap)] = np.inf
+    row, column = (int(k) for k in np.unravel_index(gap.argmax(), gap.shape))
+    where = (
+        f"a[{i + row}, {j + column}] is {below[row, column]}, but a[{j + column}, {i + row}] is "
+        f"{above[row, column]}"
+    )
+    return Difference(float(gap[row, column]), where, largest)
 
 
 def _dense(blocks: Blocks) -> Packed:
