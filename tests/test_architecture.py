@@ -50,7 +50,8 @@ INSIDE = {
         ("wording",),
     ),
     "io": (
-        ("npy", "hdf5", "zarr", "cooler"),
+        ("npy", "hdf5", "zarr", "cooler", "coolers"),
+        ("pixels",),
         (
             "npz",
             "pair",

@@ -265,7 +265,7 @@ def test_a_half_beyond_memory_is_refused_before_it_is_made(dense, monkeypatch):
 
 def test_it_is_a_folder_and_read_alone(dense, tmp_path):
     (tmp_path / "y.bm").touch()
-    with pytest.raises(NotADirectoryError, match="is no folder, and a BlockMatrix is one"):
+    with pytest.raises(FileNotFoundError, match="no such folder, and a BlockMatrix is one"):
         vech.read(tmp_path / "y.bm")
     with pytest.raises(ValueError, match=r"\.bm is read and not written"):
         vech.write(tmp_path / "z.bm", vech.read(dense))

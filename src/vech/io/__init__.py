@@ -88,8 +88,8 @@ FORMATS |= {
     ".zarr": "zarr",
     ".bm": "hail",
     ".cool": "cooler",
-    ".mcool": "cooler",
-    ".scool": "cooler",
+    ".mcool": "coolers",
+    ".scool": "coolers",
 }
 FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
 """The module of this folder that serves a suffix, of which the longest counts; imported when it is needed."""

@@ -89,7 +89,7 @@ class Blocks:
 
     def __init__(self, path: Path) -> None:
         if not path.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, "is no folder, and a BlockMatrix is one", str(path))
+            raise FileNotFoundError(errno.ENOENT, "no such folder, and a BlockMatrix is one", str(path))
         self.path, self.name = path, str(path)
         if not (path / "_SUCCESS").is_file():
             raise FileFormatError("has no _SUCCESS: Hail did not write all of it, or a copy lacks it", path)
