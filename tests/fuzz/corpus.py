@@ -19,6 +19,9 @@ FULL = np.array([[4.0, 1, 0, 2], [1, 3, -2, 0], [0, -2, 5, 0.5], [2, 0, 0.5, 6]]
 CELLS = "date,a,b\n2020-01,1,2.5\n2020-02,,-3e2\n\n2020-03,7,nan\n2020-04,2,1\n"
 
 
+HAIL_PART = "part-0-3-0-0-a821b3e1-9b1b-e344-50d6-5e36286c3a33"
+
+
 class Sample(NamedTuple):
     """The name of a file, its bytes, and those of its description, if it has one."""
 
@@ -39,6 +42,7 @@ def corpus() -> list[Sample]:
             *_programs(),
             *_libraries(Path(folder)),
             *_cooler(),
+            *_hail(),
         ]
 
 
@@ -161,6 +165,15 @@ def _cooler() -> list[Sample]:
         return []
     with zipfile.ZipFile(DATA / "cooler.zip") as archive:
         return [Sample(name, archive.read(name)) for name in ("a.cool", "square.cool")]
+
+
+def _hail() -> list[Sample]:
+    """The only block of a folder that Hail wrote, and what is said of it, where there is numcodecs."""
+    if find_spec("numcodecs") is None:
+        return []
+    with zipfile.ZipFile(DATA / "hail.zip") as archive:
+        names = (f"single.bm/parts/{HAIL_PART}", "single.bm/metadata.json")
+        return [Sample("single.bm", *map(archive.read, names))]
 
 
 def _saved(save, content) -> bytes:

@@ -136,13 +136,16 @@ def read(
     **options
         What single file formats take beside. Of tables in text: ``sep``, ``decimal`` and ``encoding``, text;
         ``header`` and ``labels``, whether the first line names the columns and the first cells the rows,
-        where that is not seen. Of PHYLIP: ``names``, "strict" or "relaxed". Others are a TypeError.
+        where that is not seen. Of PHYLIP: ``names``, "strict" or "relaxed". Of cooler: ``balance``, True or
+        the name of a column of weights to multiply by, and ``field``, the column of pixels, "count" unless
+        said. Others are a TypeError.
 
     Returns
     -------
     Packed, SparseHalf or Tiled
-        Dense or sparse content, or a store of tiles, of which none is read yet. A half of 64 MiB or more in
-        `.npy` or `.bin` is memory-mapped, read-only.
+        Dense or sparse content, or a store of tiles, of which none is read yet: so are blocks of Hail and
+        parts of GCTA that would take more than a quarter of the memory. A half of 64 MiB or more in `.npy` or
+        `.bin`, GCTA's and PLINK's too, is memory-mapped, read-only.
 
     Raises
     ------
