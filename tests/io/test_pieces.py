@@ -184,6 +184,7 @@ def test_what_is_large_stays_in_its_files_and_is_read_by_tiles(tmp_path, monkeyp
 
 
 def test_parts_that_are_large_go_to_a_store_of_tiles(parts, half, monkeypatch):
+    pytest.importorskip("zarr")
     monkeypatch.setattr("vech.io.pieces.memory_limit", lambda: 0)
     T = vech.read(parts / "x.part_3_1.grm.bin")
     assert T.missing() == [] and T.verify() == [] and T.dtype == np.float32
@@ -271,3 +272,12 @@ def test_a_grm_of_five_billion_numbers_is_mapped(tmp_path):
     S = vech.read(tmp_path / "x.grm.bin")
     assert isinstance(S.half, np.memmap) and S.layout == vech.as_layout("numpy-tril")
     assert S[n - 1, n - 1] == 0.5 and S.labels[-1] == f"p{n - 1}"
+
+
+def test_a_grm_that_is_mapped_goes_to_a_store_of_tiles(tmp_path, monkeypatch):
+    monkeypatch.setattr("vech.io.plink.MAP_FROM", 0)
+    S = vech.read(DATA / "plink19.grm.bin")
+    assert isinstance(S.half, np.memmap)
+    vech.write(tmp_path / "S.zarr", S, tile=2)
+    T = vech.read(tmp_path / "S.zarr")
+    assert (T.tile, T.labels) == (2, S.labels) and np.array_equal(T.expand(), S.expand())
