@@ -25,6 +25,7 @@ LAYERS = (
     ("covariance", "pairwise", "images", "cluster", "embedding"),
     ("neighbors",),
     ("results", "dissimilarities"),
+    ("tiled",),
     ("io",),
     ("counts", "linalg"),
     ("sparse",),
@@ -88,6 +89,15 @@ INSIDE = {
         ("file",),
         ("journal", "wanted"),
         ("identity",),
+    ),
+    "tiled": (
+        ("opening",),
+        ("store",),
+        ("growing", "nonzeros", "products"),
+        ("squares", "tiles"),
+        ("encoding", "objects"),
+        ("description",),
+        ("grid",),
     ),
     "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
     "pairwise": (
@@ -160,6 +170,8 @@ UP = {
     ("sparse.exports", "vech.io.matrix_market"),
     ("linalg.factor.sparse", "vech.adapters.solvers"),
     ("store", "vech.adapters.pandas"),
+    ("io.zarr", "vech.tiled.description"),
+    ("io.zarr", "vech.tiled.opening"),
     *(("store", f"vech.derived.{name}") for name in ("pairs", "portrait", "prints", "scaling", "summaries")),
 }
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
@@ -178,7 +190,10 @@ OPTIONAL = {
     "pyarrow": {"io": "inside"},
     "h5py": {"io": "inside"},
     "cloudpickle": {"executors": "inside"},
-    "zarr": {"io": "inside"},
+    "zarr": {"io": "inside", "tiled": "inside"},
+    "numcodecs": {"tiled": "inside"},
+    "google_crc32c": {"tiled": "inside"},
+    "fsspec": {"tiled": "inside"},
     "PIL": {"demo": "inside"},
     "scipy": {name: "inside" for name in LEVEL} | {"demo": "top", "cli": "inside"},
     "sksparse": {"adapters": "inside"},
@@ -323,6 +338,7 @@ def test_only_the_lower_layers_touch_the_core():
             "neighbors",
             "io",
             "results",
+            "tiled",
         ),
     }
 
