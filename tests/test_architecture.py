@@ -50,7 +50,8 @@ INSIDE = {
         ("wording",),
     ),
     "io": (
-        ("npy", "hdf5", "zarr"),
+        ("npy", "hdf5", "zarr", "cooler", "coolers"),
+        ("pixels",),
         (
             "npz",
             "pair",
@@ -62,11 +63,13 @@ INSIDE = {
             "harwell_boeing",
             "fcidump",
             "fchk",
+            "hail",
         ),
         ("delimited", "delimited_matrix", "r_print", "phylip", "plink_text", "grm_text"),
+        ("pieces",),
         ("columnar", "workbook", "individuals", "raw", "matrix_market", "arrays", "description", "info"),
         ("triangles", "number_lines", "text_rows"),
-        ("panels", "columns", "dtypes", "lines"),
+        ("hdf5_file", "panels", "columns", "dtypes", "lines"),
         ("cells", "content", "digests", "drafts", "gz", "labels"),
         ("errors",),
     ),
@@ -91,7 +94,7 @@ INSIDE = {
         ("identity",),
     ),
     "tiled": (
-        ("opening",),
+        ("foreign", "opening"),
         ("store",),
         ("growing", "nonzeros", "products"),
         ("squares", "tiles"),
@@ -172,6 +175,8 @@ UP = {
     ("store", "vech.adapters.pandas"),
     ("io.zarr", "vech.tiled.description"),
     ("io.zarr", "vech.tiled.opening"),
+    ("io.hail", "vech.tiled.foreign"),
+    ("io.pieces", "vech.tiled.foreign"),
     *(("store", f"vech.derived.{name}") for name in ("pairs", "portrait", "prints", "scaling", "summaries")),
 }
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
@@ -191,7 +196,7 @@ OPTIONAL = {
     "h5py": {"io": "inside"},
     "cloudpickle": {"executors": "inside"},
     "zarr": {"io": "inside", "tiled": "inside"},
-    "numcodecs": {"tiled": "inside"},
+    "numcodecs": {"io": "inside", "tiled": "inside"},
     "google_crc32c": {"tiled": "inside"},
     "fsspec": {"tiled": "inside"},
     "PIL": {"demo": "inside"},
