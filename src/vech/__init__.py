@@ -21,6 +21,7 @@ from vech.store import Store
 if TYPE_CHECKING:
     from vech import cluster, covariance, embedding, images, io, linalg, neighbors, pairwise, plot
     from vech.io import read, write
+    from vech.viewer import view
 
 __all__ = [
     "DIALECTS",
@@ -55,6 +56,7 @@ __all__ = [
     "to_coo",
     "to_csc",
     "to_csr",
+    "view",
     "write",
 ]
 
@@ -85,7 +87,7 @@ def targets() -> Targets:
 
 # What is loaded when it is first asked for: `import vech` stays quick.
 _LATER = ("cluster", "covariance", "embedding", "images", "io", "linalg", "neighbors", "pairwise", "plot")
-_OF_IO = ("read", "write")
+_FROM = {"read": "vech.io", "view": "vech.viewer", "write": "vech.io"}
 
 
 def __dir__() -> list[str]:
@@ -95,8 +97,8 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> object:
     if name in _LATER:
         return import_module(f"vech.{name}")
-    if name in _OF_IO:
-        return getattr(import_module("vech.io"), name)
+    if name in _FROM:
+        return getattr(import_module(_FROM[name]), name)
     import difflib
 
     from vech.elsewhere import FUNCTIONS

@@ -1,0 +1,108 @@
+"""Cells of k x k numbers: what is known of the numbers of each."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from vech.arrays import Array
+
+
+class Cells(NamedTuple):
+    """Sums, extremes and counts, each of shape (rows, columns) of cells."""
+
+    total: Array  # of the finite numbers
+    least: Array  # of these and 0
+    most: Array
+    count: Array  # numbers that were read
+    odd: Array  # NaN and infinities among them
+
+    @classmethod
+    def none(cls, rows: int, columns: int) -> Self:
+        """Cells of which nothing is read; pages of memory that are not written do not exist."""
+        shape = (rows, columns)
+        return cls(*(np.zeros(shape) for _ in range(3)), *(np.zeros(shape, np.float32) for _ in range(2)))
+
+    @classmethod
+    def of(cls, numbers: Array, k: int, absent: Array | None = None) -> Self:
+        """Cells of k x k of these numbers, float64; the last ones may have fewer. Absent numbers are 0."""
+        with np.errstate(all="ignore"):
+            is_plain = np.isfinite(numbers.sum())
+        odd = None if is_plain else ~np.isfinite(numbers)
+        if odd is not None:
+            numbers = np.where(odd, 0.0, numbers)
+        rows, columns = numbers.shape
+        if absent is None:
+            count = np.outer(sizes(rows, k), sizes(columns, k)).astype(np.float32)
+        else:
+            count = grouped(np.add, (~absent).astype(np.float32), k)
+        with np.errstate(over="ignore"):
+            return cls(
+                grouped(np.add, numbers, k),
+                np.minimum(grouped(np.minimum, numbers, k), 0),
+                np.maximum(grouped(np.maximum, numbers, k), 0),
+                count,
+                np.zeros_like(count) if odd is None else grouped(np.add, odd.astype(np.float32), k),
+            )
+
+    @property
+    def finite(self) -> Array:
+        """How many numbers are."""
+        return self.count - self.odd
+
+    @property
+    def mean(self) -> Array:
+        """Means of the finite numbers; NaN where there are none."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self.total / self.finite)
+
+    @property
+    def largest(self) -> Array:
+        """The finite number of largest modulus; NaN where there is none."""
+        return np.where(self.finite > 0, np.where(self.most >= -self.least, self.most, self.least), np.nan)
+
+    def part(self, rows: slice, columns: slice) -> Self:
+        """Some of the cells."""
+        return type(self)(*(plane[rows, columns] for plane in self))
+
+    def put(self, rows: slice, columns: slice, cells: Self) -> None:
+        """Change some of the cells."""
+        for plane, new in zip(self, cells, strict=True):
+            plane[rows, columns] = new
+
+    def coarser(self, k: int) -> Self:
+        """Cells of k x k of these cells."""
+        joins = (np.add, np.minimum, np.maximum, np.add, np.add)
+        with np.errstate(over="ignore"):
+            return type(self)(*(grouped(join, plane, k) for join, plane in zip(joins, self, strict=True)))
+
+    def mirrored(self, sign: int) -> Self:
+        """What stands in the other triangle."""
+        total, least, most, count, odd = (plane.T for plane in self)
+        ends = (least, most) if sign > 0 else (-most, -least)
+        return type(self)(sign * total, *ends, count, odd)
+
+    def above_from_below(self, sign: int) -> Self:
+        """Square cells whose upper triangle is what the lower one says."""
+        is_above = np.triu(np.ones(self.total.shape, np.bool), 1)
+        mirrored = self.mirrored(sign)
+        return type(self)(*(np.where(is_above, b, a) for a, b in zip(self, mirrored, strict=True)))
+
+
+def sizes(length: int, k: int) -> Array:
+    """How many of so many things are in each group of k."""
+    return np.diff(np.arange(0, length + k, k).clip(max=length)) if length else np.zeros(0, np.int64)
+
+
+def grouped(join: Any, x: Array, k: int) -> Array:
+    """A ufunc over k x k numbers each, with zeros beyond the end; rows first, which is 20 times as fast."""
+    if k == 1:
+        return x
+    rows, columns = (-(-size // k) for size in x.shape)
+    if x.shape != (rows * k, columns * k):
+        whole = np.zeros((rows * k, columns * k), x.dtype)
+        whole[: x.shape[0], : x.shape[1]] = x
+        x = whole
+    down = join.reduce(x.reshape(rows, k, columns * k), axis=1)
+    return np.asarray(join.reduce(down.reshape(rows, columns, k), axis=2))
