@@ -15,7 +15,7 @@ class Cells(NamedTuple):
     total: Array  # of the finite numbers
     least: Array  # of these and 0
     most: Array
-    count: Array  # numbers that were read
+    seen: Array  # numbers that were read
     odd: Array  # NaN and infinities among them
 
     @classmethod
@@ -34,22 +34,22 @@ class Cells(NamedTuple):
             numbers = np.where(odd, 0.0, numbers)
         rows, columns = numbers.shape
         if absent is None:
-            count = np.outer(sizes(rows, k), sizes(columns, k)).astype(np.float32)
+            seen = np.outer(sizes(rows, k), sizes(columns, k)).astype(np.float32)
         else:
-            count = grouped(np.add, (~absent).astype(np.float32), k)
+            seen = grouped(np.add, (~absent).astype(np.float32), k)
         with np.errstate(over="ignore"):
             return cls(
                 grouped(np.add, numbers, k),
                 np.minimum(grouped(np.minimum, numbers, k), 0),
                 np.maximum(grouped(np.maximum, numbers, k), 0),
-                count,
-                np.zeros_like(count) if odd is None else grouped(np.add, odd.astype(np.float32), k),
+                seen,
+                np.zeros_like(seen) if odd is None else grouped(np.add, odd.astype(np.float32), k),
             )
 
     @property
     def finite(self) -> Array:
         """How many numbers are."""
-        return self.count - self.odd
+        return self.seen - self.odd
 
     @property
     def mean(self) -> Array:
@@ -79,9 +79,9 @@ class Cells(NamedTuple):
 
     def mirrored(self, sign: int) -> Self:
         """What stands in the other triangle."""
-        total, least, most, count, odd = (plane.T for plane in self)
+        total, least, most, seen, odd = (plane.T for plane in self)
         ends = (least, most) if sign > 0 else (-most, -least)
-        return type(self)(sign * total, *ends, count, odd)
+        return type(self)(sign * total, *ends, seen, odd)
 
     def above_from_below(self, sign: int) -> Self:
         """Square cells whose upper triangle is what the lower one says."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,9 +12,13 @@ from vech.plot.content import recognised, scale
 from vech.viewer.numbers import Numbers, Part
 
 # by Cynthia Brewer, colorbrewer2.org; between them colours are mixed, as in matplotlib's maps of these names
-RED_BLUE = "67001f b2182b d6604d f4a582 fddbc7 f7f7f7 d1e5f0 92c5de 4393c3 2166ac 053061".split()
-YELLOW_BLUE = "ffffd9 edf8b1 c7e9b4 7fcdbb 41b6c4 1d91c0 225ea8 253494 081d58".split()
-COLOURS = {"RdBu": RED_BLUE, "YlGnBu": YELLOW_BLUE, "YlGnBu_r": YELLOW_BLUE[::-1]}
+RED_BLUE = "67001f b2182b d6604d f4a582 fddbc7 f7f7f7 d1e5f0 92c5de 4393c3 2166ac 053061"
+YELLOW_BLUE = "ffffd9 edf8b1 c7e9b4 7fcdbb 41b6c4 1d91c0 225ea8 253494 081d58"
+COLOURS = {
+    "RdBu": RED_BLUE.split(),
+    "YlGnBu": YELLOW_BLUE.split(),
+    "YlGnBu_r": YELLOW_BLUE.split()[::-1],
+}
 
 RUNS, LENGTH = 32, 16  # rows looked at: so many that follow each other, so many times
 CORNER, TILES = 128, 12  # rows and columns of a tile that are looked at, and of how many tiles
@@ -62,12 +66,11 @@ def sampled(numbers: Numbers, part: Part) -> tuple[Array, Array]:
         own[i[i == j]] = x[i == j]
         return own, x[i != j]
     blocks = _of_tiles(numbers, part) if numbers.tile else [_of_rows(numbers, part)]
-    own, off = [np.zeros(0)], [np.zeros(0)]
+    own, off = np.zeros(0), np.zeros(0)
     for rows, columns, block in blocks:
         is_own = rows[:, None] == columns
-        own.append(block[is_own])
-        off.append(block[~is_own])
-    return np.concatenate(own), np.concatenate(off)
+        own, off = np.append(own, block[is_own]), np.append(off, block[~is_own])
+    return own, off
 
 
 def _of_rows(numbers: Numbers, part: Part) -> tuple[Array, Array, Array]:
@@ -91,10 +94,5 @@ def _of_tiles(numbers: Numbers, part: Part) -> list[tuple[Array, Array, Array]]:
             rows, columns = (slice(k * tile, min(k * tile + min(tile, CORNER), n)) for k in (i, j))
             block, absent = numbers.read(rows, columns, part)
             if absent is None:
-                found.append((np.arange(rows.start, rows.stop), np.arange(columns.start, columns.stop), block))
+                found.append((np.arange(n)[rows], np.arange(n)[columns], block))
     return found
-
-
-def as_json(found: Look) -> dict[str, Any]:
-    """What the page gets."""
-    return found._asdict()

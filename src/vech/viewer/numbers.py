@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,10 +55,13 @@ class Numbers:
     def tiles(self, rows: slice, columns: slice) -> set[tuple[int, int]]:
         """The lower tiles that a range is in."""
         tile = self.tile or self.n
-        down, across = (
-            range(at.start // tile, -(-at.stop // tile)) for at in (rows, columns)
-        )
+        down, across = (range(at.start // tile, -(-at.stop // tile)) for at in (rows, columns))
         return {(max(i, j), min(i, j)) for i in down for j in across}
+
+    def squares(self, side: int, part: Part) -> Iterator[tuple[slice, slice, Array]]:
+        """The lower triangle, each number once, row after row of squares."""
+        for rows, columns in lower(self.n, side):
+            yield rows, columns, part(self.store.block(rows, columns))
 
     def read(self, rows: slice, columns: slice, part: Part) -> tuple[Array, Array | None]:
         """Numbers, zero where there are none, and where that is, or None."""
@@ -104,7 +108,13 @@ class Numbers:
             return [span]
         tiles = range(span.start // self.tile, -(-span.stop // self.tile))
         edges = [max(span.start, k * self.tile) for k in tiles] + [span.stop]
-        return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return [slice(a, b) for a, b in pairwise(edges)]
+
+
+def lower(n: int, side: int) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of the squares of the lower triangle, row after row."""
+    spans = [slice(start, min(start + side, n)) for start in range(0, n, side)]
+    return ((rows, columns) for k, rows in enumerate(spans) for columns in spans[: k + 1])
 
 
 def _within(span: slice, whole: slice) -> slice:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from vech.arrays import Array
 from vech.store import Store
 from vech.viewer.cells import Cells, sizes
-from vech.viewer.numbers import Numbers, Part
+from vech.viewer.numbers import Numbers, Part, lower
 
 TILE = 256  # cells a side
 KEPT = 4096  # cells a side of the finest level that is kept: 256 MiB with one triangle in memory
@@ -74,13 +73,13 @@ class Pyramid:
         expected = np.outer(sizes(_length(rows), k), sizes(_length(columns), k))
         if level < self._level:
             cells = self._made(rows, columns, k)
-            return Piece(cells, expected, False, 1.0 if (cells.count == expected).all() else INCOMPLETE)
+            return Piece(cells, expected, False, 1.0 if (cells.seen == expected).all() else INCOMPLETE)
         is_known = self._waited(rows.stop)
         if self._failed is not None:
             raise self._failed
         if not is_known:
             cells = self._sampled(rows, columns, k)
-            return Piece(cells, cells.count, True, min(INCOMPLETE, self._known))
+            return Piece(cells, cells.seen, True, min(INCOMPLETE, self._known))
         per = k >> self._level
         with self._lock:
             known = self._known
@@ -124,17 +123,17 @@ class Pyramid:
                 self._gather_tiles(self._numbers.tile)
             else:
                 self._gather_rows()
-        except Exception as error:  # the next tile that is asked for says it
+        except Exception as error:  # noqa: BLE001 - the next tile that is asked for says it
             with self._lock:
                 self._failed = error
                 self._lock.notify_all()
 
     def _gather_rows(self) -> None:
         n = self._numbers.n
-        for rows, columns in _squares(n, self._aligned(SQUARE)):
+        for rows, columns, numbers in self._numbers.squares(self._aligned(SQUARE), self._part):
             if self._closed.is_set():
                 return
-            self._put(rows, columns)
+            self._keep(rows, columns, Cells.of(numbers, 1 << self._level))
             if rows == columns:
                 with self._lock:
                     self._rows, self._known = rows.stop, (rows.stop / n) ** 2
@@ -142,7 +141,7 @@ class Pyramid:
 
     def _gather_tiles(self, tile: int) -> None:
         """Tiles in no order, so that all of the picture appears soon; then those that are done later."""
-        squares = list(_squares(self._numbers.n, self._aligned(tile)))
+        squares = list(lower(self._numbers.n, self._aligned(tile)))
         np.random.default_rng(0).shuffle(squares)
         pending, before = squares, None
         while pending and not self._closed.is_set():
@@ -151,22 +150,22 @@ class Pyramid:
                 for done, (rows, columns) in enumerate(pending):
                     if self._closed.is_set():
                         return
-                    is_there = not missing.issuperset(self._numbers.tiles(rows, columns))
-                    if not (is_there and self._put(rows, columns)):
+                    absent: Array | None = None
+                    is_missing = missing.issuperset(self._numbers.tiles(rows, columns))
+                    if not is_missing:
+                        numbers, absent = self._numbers.read(rows, columns, self._part)
+                        self._keep(rows, columns, Cells.of(numbers, 1 << self._level, absent))
+                    if is_missing or absent is not None:
                         left.append((rows, columns))
                     self._known = 1 - (len(left) + len(pending) - done - 1) / len(squares)
                 pending, before = left, missing
             self._closed.wait(AGAIN if pending else 0)
 
-    def _put(self, rows: slice, columns: slice) -> bool:
-        """Read a square of the lower triangle; whether all of it is there."""
-        numbers, absent = self._numbers.read(rows, columns, self._part)
-        cells = Cells.of(numbers, 1 << self._level, absent)
+    def _keep(self, rows: slice, columns: slice, cells: Cells) -> None:
         i, j = rows.start >> self._level, columns.start >> self._level
         height, width = cells.total.shape
         with self._lock:
             self._kept.put(slice(i, i + height), slice(j, j + width), cells)
-        return absent is None
 
     def _aligned(self, side: int) -> int:
         """About so many rows, in whole cells."""
@@ -174,7 +173,7 @@ class Pyramid:
 
 
 class SparsePyramid:
-    """The levels of a store of nonzeros alone: cells are of the numbers that it stores, and others are empty."""
+    """The levels of a store of nonzeros alone: cells are of what it stores, and the others are empty."""
 
     def __init__(self, S: Store, part: Part) -> None:
         self._n, self._part = S.n, part
@@ -201,24 +200,18 @@ class SparsePyramid:
         at = ((down - rows.start) >> level) * shape[1] + ((across - columns.start) >> level)
         cells = _of_stored(at, x, shape[0] * shape[1])
         cells = Cells(*(plane.reshape(shape) for plane in cells))
-        return Piece(cells, cells.count, False, 1.0)
+        return Piece(cells, cells.seen, False, 1.0)
 
 
 def _of_stored(at: Array, x: Array, count: int) -> Cells:
     """Cells of numbers that belong to these."""
     finite = np.isfinite(x)
-    cells = Cells.none(1, count).part(0, slice(None))
-    np.add.at(cells.count, at, 1)
+    cells = Cells.none(1, count)
+    np.add.at(cells.seen, at, 1)
     np.add.at(cells.odd, at[~finite], 1)
     for plane, join in ((cells.total, np.add), (cells.least, np.minimum), (cells.most, np.maximum)):
         join.at(plane, at[finite], x[finite])
     return cells
-
-
-def _squares(n: int, side: int) -> Iterator[tuple[slice, slice]]:
-    """The lower triangle, row after row of squares."""
-    spans = [slice(start, min(start + side, n)) for start in range(0, n, side)]
-    return ((rows, columns) for k, rows in enumerate(spans) for columns in spans[: k + 1])
 
 
 def _span(k: int, length: int, most: int) -> slice:

@@ -98,7 +98,7 @@ class Scene:
         return [_line(self.store.labels[row]) for row in rows]
 
     def find(self, text: str) -> tuple[int, int]:
-        """The row and the column that are meant by a label, or by two with a comma between; by positions too."""
+        """The row and the column of a label or position, or of two with a comma between."""
         names = text.split(",")
         for k in range(len(names), 0, -1):  # labels may have commas
             both = ",".join(names[:k]), ",".join(names[k:])
@@ -145,7 +145,7 @@ def _packed(piece: Piece, dtype: np.dtype[Any], level: int) -> bytes:
     with np.errstate(over="ignore", invalid="ignore"):
         values = [cells.mean, cells.largest][: 2 if level else 1]
         planes = [plane.astype(dtype).tobytes() for plane in values]
-    shares = (_share(cells.odd, expected), _share(expected - cells.count, expected))
+    shares = (_share(cells.odd, expected), _share(expected - cells.seen, expected))
     return b"".join([head, *planes, *(share.tobytes() for share in shares)])
 
 
@@ -157,5 +157,3 @@ def _line(label: Any) -> str:
     """A label in one line."""
     text = " ".join(label_text(label).split())
     return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"
-
-

@@ -47,7 +47,7 @@ class Server(ThreadingHTTPServer):
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         self.address_family, *_, address = found[0]
         super().__init__(address[:2], _Handler)  # type: ignore[arg-type]
-        bound = ipaddress.ip_address(self.server_address[0])
+        bound = ipaddress.ip_address(str(self.server_address[0]))
         self.is_for_all, self.is_local = bound.is_unspecified, bound.is_loopback
         self.names = {"localhost", host.lower()}
         if not self.is_local:
@@ -65,7 +65,7 @@ class Server(ThreadingHTTPServer):
         super().server_close()
 
     def answers_to(self, name: str) -> bool:
-        """Whether a browser may call this server so: else a page of somebody else could read it (rebinding)."""
+        """Whether this server is called so; pages elsewhere could else read it by a name of theirs."""
         host = re.sub(r":\d*$", "", name).strip("[]").lower()
         try:
             return ipaddress.ip_address(host).is_loopback or not self.is_local
@@ -89,14 +89,12 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Type": f"{sort}; charset=utf-8", **HEADERS}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
-        if status == HTTPStatus.METHOD_NOT_ALLOWED:
-            self.send_header("Allow", "GET, HEAD")
-            self.send_header("Connection", "close")  # what it sent is not read
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def log_message(self, *_: Any) -> None:
         """Nothing."""
@@ -108,8 +106,6 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> tuple[HTTPStatus, Answer]:
         if self.server.is_closed:
             return HTTPStatus.SERVICE_UNAVAILABLE, _text("this view is closed")
-        if self.command not in ("GET", "HEAD"):
-            return HTTPStatus.METHOD_NOT_ALLOWED, _text("this page is to be looked at: GET and HEAD alone")
         name = self.headers.get("Host", "")
         if not self.server.answers_to(name):
             return HTTPStatus.FORBIDDEN, _text(f"this server is not called {visible(name)}")
@@ -117,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
             return HTTPStatus.OK, self._found(self.path.partition("?")[0])
         except LookupError:
             return HTTPStatus.NOT_FOUND, _text("there is nothing here")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the page says it
             return HTTPStatus.INTERNAL_SERVER_ERROR, _text(visible(str(error) or type(error).__name__))
 
     def _found(self, path: str) -> Answer:

@@ -8,7 +8,7 @@ import sys
 import threading
 import webbrowser
 from html import escape
-from typing import Any, Self
+from typing import Self
 
 from numpy.typing import ArrayLike
 
@@ -46,6 +46,16 @@ class View:
         self.url = self._server.url
         self._thread = threading.Thread(target=self._server.serve_forever, name="vech view", daemon=True)
         self._thread.start()
+
+    def open(self) -> bool:
+        """Open it in a browser that has a window; whether there is one. One of text would take the terminal.
+
+        Returns
+        -------
+        bool
+        """
+        found = map(os.environ.get, ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"))
+        return (sys.platform == "darwin" or any(found)) and webbrowser.open(self.url)
 
     def wait(self) -> None:
         """Wait until Ctrl-C, then close."""
@@ -116,8 +126,8 @@ def view(
         What real numbers are, and so in which colours and limits they are drawn, as for `vech.plot.heatmap`;
         unless said it is seen in a sample of them.
     summary : {"mean", "extreme"}
-        What is shown first where a pixel is of several numbers: their mean, or the one of largest modulus. The
-        page has both.
+        What is shown first where a pixel is of several numbers: their mean, or the one of largest modulus.
+        The page has both.
     limits : (low, high), optional
         What the ends of the colours mean at first; from a sample of the numbers off the diagonal unless said.
     title : str, optional
@@ -153,9 +163,9 @@ def view(
 
     Notes
     -----
-    A matrix of up to 8,192 cells a side and triangle takes 160 MiB at most beside the store: cells of at most
-    4096 x 4096, kept for the coarse levels; finer ones are read when they are looked at. The lower triangle is
-    read once in the background, and until then a sample is shown, and said to be one.
+    The lower triangle is read once in the background, and until then a sample is shown, and said to be one.
+    Kept are the cells of coarse levels, 4096 a side at most, so 256 MiB beside the store whatever n; finer
+    ones are read when they are looked at, and beyond n = 131,072 there are none between 16 x 16 and those.
 
     Examples
     --------
@@ -163,11 +173,11 @@ def view(
     ...     page.url.startswith("http://127.0.0.1:")
     True
     """
-    is_path = isinstance(S, str | os.PathLike)
-    title = (os.path.basename(os.path.normpath(S)) if is_path else "") if title is None else title
-    store = read(S) if is_path else S
-    if not (isinstance(store, Store) and store.n == 0):
-        store = drawable(store, "view", complex_too=True)
+    given: object = S
+    if isinstance(given, str | os.PathLike):
+        title = os.path.basename(os.path.normpath(given)) if title is None else title
+        given = read(given)
+    store = given if isinstance(given, Store) and given.n == 0 else drawable(given, "view", complex_too=True)
     one_of("summary", summary, SUMMARIES)
     if content is not None:
         one_of("content", content, tuple(MAPS))
@@ -175,18 +185,9 @@ def view(
             raise TypeError("content= is what real numbers are: complex ones are drawn by modulus and parts")
     if limits is not None:
         limits = given_limits(limits)
-    page = View(Scene(store, title=title, content=content, summary=summary, limits=limits), host, port)
-    if (not _is_notebook() if browser is None else browser) and _has_browser():
-        webbrowser.open(page.url)
-    if (not hasattr(sys, "ps1") if wait is None else wait):
+    page = View(Scene(store, title=title or "", content=content, summary=summary, limits=limits), host, port)
+    if browser or (browser is None and "ipykernel" not in sys.modules):
+        page.open()
+    if wait or (wait is None and not hasattr(sys, "ps1")):
         page.wait()
     return page
-
-
-def _is_notebook() -> bool:
-    return "ipykernel" in sys.modules
-
-
-def _has_browser() -> bool:
-    """Whether there is one with a window: one of text would take the terminal."""
-    return sys.platform == "darwin" or any(map(os.environ.get, ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")))
