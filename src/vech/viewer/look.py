@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +54,18 @@ def look(
         content = recognised(numbers.store, facts)
     shown = finite if finite.size else own[np.isfinite(own)]
     found = scale(content or "covariance", shown, limits=limits)
-    return Look(content, str(found.cmap), found.low, found.high)
+    low, high = (found.low, found.high) if limits else _rounded(found.low, found.high)
+    return Look(content, str(found.cmap), low, high)
+
+
+def _rounded(low: float, high: float) -> tuple[float, float]:
+    """Limits that can be read: outwards, to a hundredth of their range or a tenth of that."""
+    if not np.isfinite(high - low):
+        return low, high
+    step = Decimal(10) ** (Decimal(high - low).adjusted() - 2)
+    down = (Decimal(repr(low)) / step).to_integral_value(ROUND_FLOOR) * step
+    up = (Decimal(repr(high)) / step).to_integral_value(ROUND_CEILING) * step
+    return float(down) + 0.0, float(up) + 0.0  # no -0.0
 
 
 def sampled(numbers: Numbers, part: Part) -> tuple[Array, Array]:

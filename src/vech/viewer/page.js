@@ -614,6 +614,7 @@ async function start() {
   const wide = clamp(LETTER * (facts.labels ? facts.letters : String(facts.n).length) + 14, 30, 150);
   margin = { left: wide, top: facts.labels ? wide : 24 };
   readStyles();
+  document.body.classList.toggle("empty", facts.n === 0);
   if (facts.n) choose(facts.parts[0]);
   whole();
   listen();

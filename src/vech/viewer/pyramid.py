@@ -206,12 +206,12 @@ class SparsePyramid:
 def _of_stored(at: Array, x: Array, count: int) -> Cells:
     """Cells of numbers that belong to these."""
     finite = np.isfinite(x)
-    cells = Cells.none(1, count)
-    np.add.at(cells.seen, at, 1)
-    np.add.at(cells.odd, at[~finite], 1)
-    for plane, join in ((cells.total, np.add), (cells.least, np.minimum), (cells.most, np.maximum)):
+    total, least, most, seen, odd = (plane[0] for plane in Cells.none(1, count))
+    np.add.at(seen, at, 1)
+    np.add.at(odd, at[~finite], 1)
+    for plane, join in ((total, np.add), (least, np.minimum), (most, np.maximum)):
         join.at(plane, at[finite], x[finite])
-    return cells
+    return Cells(total, least, most, seen, odd)
 
 
 def _span(k: int, length: int, most: int) -> slice:

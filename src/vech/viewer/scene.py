@@ -21,6 +21,10 @@ BLOCK = 32  # rows and columns of numbers that are told at a time
 LETTERS = 200  # of a label
 
 
+class NotThereError(LookupError):
+    """What is asked for is no part of the matrix."""
+
+
 class Scene:
     """All that the page asks for."""
 
@@ -78,34 +82,37 @@ class Scene:
         float64, NaN where there is no finite number), and, in 255ths rounded up, how many numbers are NaN or
         infinite and how many are not there (uint8).
         """
+        if part not in self._parts:
+            raise NotThereError(f"there is no part {part}")
         pyramid = self._pyramid(part)
         side = -(-self.store.n // (TILE << level))
         if level not in pyramid.levels or not 0 <= j <= i < side:
-            raise IndexError(f"there is no tile ({i}, {j}) of level {level}")
+            raise NotThereError(f"there is no tile ({i}, {j}) of level {level}")
         return _packed(pyramid.tile(level, i, j), self._dtype, level)
 
     def numbers(self, i: int, j: int) -> list[list[str]]:
         """Row i and column j of blocks of 32 x 32 numbers of the whole matrix, with all of their digits."""
         rows, columns = (slice(k * BLOCK, min((k + 1) * BLOCK, self.store.n)) for k in (i, j))
         if not (0 <= rows.start < self.store.n and 0 <= columns.start < self.store.n):
-            raise IndexError(f"there is no block ({i}, {j})")
+            raise NotThereError(f"there is no block ({i}, {j})")
         return self._numbers.texts(rows, columns)
 
     def labels(self, rows: list[int]) -> list[str]:
         """Labels of some rows."""
-        if self.store.labels is None:
-            raise IndexError("there are no labels")
-        return [_line(self.store.labels[row]) for row in rows]
+        labels = self.store.labels or ()
+        if max(rows) >= len(labels):
+            raise NotThereError(f"row {max(rows)} has no label")
+        return [_line(labels[row]) for row in rows]
 
     def find(self, text: str) -> tuple[int, int]:
         """The row and the column of a label or position, or of two with a comma between."""
         names = text.split(",")
         for k in range(len(names), 0, -1):  # labels may have commas
             both = ",".join(names[:k]), ",".join(names[k:])
-            with contextlib.suppress(LookupError):
+            with contextlib.suppress(NotThereError):
                 row = self._row(both[0])
                 return row, self._row(both[1]) if k < len(names) else row
-        raise LookupError(text)
+        raise NotThereError(text)
 
     def _row(self, name: str) -> int:
         labels, name = self.store.labels or (), " ".join(name.split())
@@ -115,7 +122,7 @@ class Scene:
             return self._rows[name]
         if re.fullmatch("[0-9]{1,18}", name) and int(name) < self.store.n:
             return int(name)
-        raise LookupError(name)
+        raise NotThereError(name)
 
     def _pyramid(self, name: str) -> Pyramid | SparsePyramid:
         part = self._parts[name]

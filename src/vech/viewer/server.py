@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from vech.io.errors import visible
-from vech.viewer.scene import Scene
+from vech.viewer.scene import NotThereError, Scene
 
 READERS = 4  # tiles that are read at a time
 IDLE = 60  # seconds after which a connection is closed that asks for nothing
@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
             return HTTPStatus.FORBIDDEN, _text(f"this server is not called {visible(name)}")
         try:
             return HTTPStatus.OK, self._found(self.path.partition("?")[0])
-        except LookupError:
+        except NotThereError:
             return HTTPStatus.NOT_FOUND, _text("there is nothing here")
         except Exception as error:  # noqa: BLE001 - the page says it
             return HTTPStatus.INTERNAL_SERVER_ERROR, _text(visible(str(error) or type(error).__name__))
@@ -135,12 +135,12 @@ class _Handler(BaseHTTPRequestHandler):
                 return _json(scene.labels([_count(row) for row in rows.split(",")[:MOST_LABELS]]))
             case "find", [text]:
                 return _json(scene.find(unquote(text)))
-        raise LookupError(path)
+        raise NotThereError(path)
 
 
 def _count(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,10}", text):
-        raise LookupError(text)
+        raise NotThereError(text)
     return int(text)
 
 
