@@ -25,6 +25,7 @@ LAYERS = (
     ("covariance", "pairwise", "images", "cluster", "embedding"),
     ("neighbors",),
     ("results", "dissimilarities"),
+    ("tiled",),
     ("io",),
     ("counts", "linalg"),
     ("sparse",),
@@ -35,7 +36,7 @@ LAYERS = (
     ("arrays", "operators"),
     ("frames", "tensors"),
     ("store", "_core"),
-    ("elsewhere", "workers"),
+    ("elsewhere", "executors", "workers"),
     ("labels",),
 )
 # within a folder, top to bottom; above them all is its __init__
@@ -88,6 +89,15 @@ INSIDE = {
         ("file",),
         ("journal", "wanted"),
         ("identity",),
+    ),
+    "tiled": (
+        ("opening",),
+        ("store",),
+        ("growing", "nonzeros", "products"),
+        ("squares", "tiles"),
+        ("encoding", "objects"),
+        ("description",),
+        ("grid",),
     ),
     "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
     "pairwise": (
@@ -160,6 +170,8 @@ UP = {
     ("sparse.exports", "vech.io.matrix_market"),
     ("linalg.factor.sparse", "vech.adapters.solvers"),
     ("store", "vech.adapters.pandas"),
+    ("io.zarr", "vech.tiled.description"),
+    ("io.zarr", "vech.tiled.opening"),
     *(("store", f"vech.derived.{name}") for name in ("pairs", "portrait", "prints", "scaling", "summaries")),
 }
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
@@ -177,7 +189,11 @@ OPTIONAL = {
     "mpl_toolkits": {"plot": "inside"},
     "pyarrow": {"io": "inside"},
     "h5py": {"io": "inside"},
-    "zarr": {"io": "inside"},
+    "cloudpickle": {"executors": "inside"},
+    "zarr": {"io": "inside", "tiled": "inside"},
+    "numcodecs": {"tiled": "inside"},
+    "google_crc32c": {"tiled": "inside"},
+    "fsspec": {"tiled": "inside"},
     "PIL": {"demo": "inside"},
     "scipy": {name: "inside" for name in LEVEL} | {"demo": "top", "cli": "inside"},
     "sksparse": {"adapters": "inside"},

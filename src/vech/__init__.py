@@ -19,8 +19,9 @@ from vech.sparse.pack import from_sparse
 from vech.store import Store
 
 if TYPE_CHECKING:
-    from vech import cluster, covariance, embedding, images, io, linalg, neighbors, pairwise, plot
+    from vech import cluster, covariance, embedding, images, io, linalg, neighbors, pairwise, plot, tiled
     from vech.io import read, write
+    from vech.tiled import Tiled
     from vech.viewer import view
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Store",
     "Targets",
     "TensorOrder",
+    "Tiled",
     "__version__",
     "as_layout",
     "cluster",
@@ -53,6 +55,7 @@ __all__ = [
     "read",
     "sparse",
     "targets",
+    "tiled",
     "to_coo",
     "to_csc",
     "to_csr",
@@ -86,8 +89,11 @@ def targets() -> Targets:
 
 
 # What is loaded when it is first asked for: `import vech` stays quick.
-_LATER = ("cluster", "covariance", "embedding", "images", "io", "linalg", "neighbors", "pairwise", "plot")
-_FROM = {"read": "vech.io", "view": "vech.viewer", "write": "vech.io"}
+_LATER = (
+    *("cluster", "covariance", "embedding", "images", "io", "linalg", "neighbors", "pairwise", "plot"),
+    "tiled",
+)
+_INSIDE = {"read": "io", "write": "io", "Tiled": "tiled", "view": "viewer"}
 
 
 def __dir__() -> list[str]:
@@ -97,8 +103,8 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> object:
     if name in _LATER:
         return import_module(f"vech.{name}")
-    if name in _FROM:
-        return getattr(import_module(_FROM[name]), name)
+    if name in _INSIDE:
+        return getattr(import_module(f"vech.{_INSIDE[name]}"), name)
     import difflib
 
     from vech.elsewhere import FUNCTIONS

@@ -231,7 +231,7 @@ function paintMatrix(w, h) {
   ink.fillRect(...whole);
   ink.imageSmoothingEnabled = false;
   let waiting = 0, sampled = 0, known = 1;
-  const centre = pointer ?? { row: view.y + size().h / view.scale / 2, column: view.x + size().w / view.scale / 2 };
+  const centre = under() ?? { row: view.y + size().h / view.scale / 2, column: view.x + size().w / view.scale / 2 };
   const span = facts.tile * 2 ** at;
   const far = ([i, j]) => Math.hypot((i + 0.5) * span - centre.row, (j + 0.5) * span - centre.column);
   for (const [i, j] of tilesSeen(at).sort((a, b) => far(a) - far(b))) {
@@ -298,6 +298,7 @@ function writeNumbers() {
       const [red, green, blue] = x === x ? colour(x) : tile.odd[k] ? styles.oddRgb : styles.paperRgb;
       ink.fillStyle = 0.3 * red + 0.59 * green + 0.11 * blue > 130 ? "#111" : "#fff";
       if (tile.absent[k]) ink.fillStyle = styles.ink;
+      else if (x !== x && !tile.odd[k]) ink.fillStyle = styles.faint; // not stored
       ink.fillText(brief(text, room), (j + 0.5 - view.x) * view.scale, (i + 0.5 - view.y) * view.scale);
     }
   }
@@ -305,8 +306,9 @@ function writeNumbers() {
 
 // A frame around the number, or the cell, under the pointer.
 function mark() {
-  if (!pointer || dragged) return;
-  const k = 2 ** level(), r = devicePixelRatio, [i, j] = [pointer.row, pointer.column].map((x) => Math.floor(x / k) * k);
+  const at = under(), k = 2 ** level(), r = devicePixelRatio;
+  if (!at) return;
+  const [i, j] = [at.row, at.column].map((x) => Math.floor(x / k) * k);
   if (k * view.scale < 4) return;
   ink.setTransform(r, 0, 0, r, margin.left * r, margin.top * r);
   ink.strokeStyle = styles.ink;
@@ -388,10 +390,10 @@ function named(what, first, last) {
 }
 
 function point() {
-  tip.hidden = !pointer || dragged !== null;
-  if (tip.hidden) return;
-  const at = level(), k = 2 ** at, n = facts.n;
-  const [i, j] = [pointer.row, pointer.column].map((x) => Math.floor(x / k) * k);
+  const here = under(), at = level(), k = 2 ** at, n = facts.n;
+  tip.hidden = !here;
+  if (!here) return;
+  const [i, j] = [here.row, here.column].map((x) => Math.floor(x / k) * k);
   const [a, b] = [i, j].map((x) => Math.min(x + k, n) - 1);
   const rows = [["span", named("row", i, a)], ["span", named("column", j, b)]];
   if (at === 0) rows.push(["b", numberAt(i, j) ?? "…"]);
@@ -448,11 +450,13 @@ function local(event) {
   return { x: event.clientX - box.left, y: event.clientY - box.top };
 }
 
-function follow(event) {
-  const { x, y } = local(event), n = facts.n;
+// Where in the matrix the pointer is, null where it is not in it.
+function under() {
+  if (!pointer || dragged) return null;
+  const { x, y } = pointer, n = facts.n;
   const row = (y - margin.top) / view.scale + view.y, column = (x - margin.left) / view.scale + view.x;
   const inside = x > margin.left && y > margin.top && row >= 0 && column >= 0 && row < n && column < n;
-  pointer = inside ? { x, y, row, column } : null;
+  return inside ? { row, column } : null;
 }
 
 function listen() {
@@ -460,7 +464,6 @@ function listen() {
     event.preventDefault();
     const { x, y } = local(event);
     zoom(2 ** (-clamp(event.deltaY * (event.deltaMode ? 20 : 1), -200, 200) / 200), x - margin.left, y - margin.top);
-    follow(event);
   }, { passive: false });
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
@@ -474,7 +477,7 @@ function listen() {
       view.y = dragged.at.y - (y - dragged.y) / view.scale;
       held();
     }
-    follow(event);
+    pointer = local(event);
     draw();
   });
   for (const end of ["pointerup", "pointercancel"]) {
