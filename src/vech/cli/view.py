@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 import vech
-from vech.cli.data import CONTENTS
 from vech.cli.options import (
     Bar,
     Count,
@@ -16,6 +15,7 @@ from vech.cli.options import (
     n_option,
     size_of,
 )
+from vech.cli.pictures import CONTENTS
 from vech.cli.root import vech_command
 from vech.io.errors import visible
 

@@ -362,7 +362,7 @@ function tell(at, waiting, sampled, known) {
   const k = 2 ** at, what = $("summary").value === "mean" ? "mean" : "number of largest size";
   const stored = facts.stored ? " that are stored" : "";
   $("cell").textContent = at ? `Each cell: ${what} of ${k} x ${k} numbers${stored}` : "Each cell: one number";
-  const percent = `${Math.floor(100 * known)} % read`;
+  const percent = `${Math.floor(100 * known)} % ${facts.tiled ? "done and " : ""}read`;
   const said = sampled ? `a sample is shown: ${percent}` : known < 1 && at ? percent : waiting ? "loading" : "";
   $("state").textContent = failure || said;
   $("state").classList.toggle("failed", failure !== "");
@@ -417,7 +417,7 @@ function cellFacts(at, i, j) {
   } else if (facts.stored && !tile.odd[k]) said.push(["span", "nothing stored"]);
   const share = (x) => (x === 255 ? "all" : `${Math.max(1, Math.floor(x / 2.55))} %`);
   if (tile.odd[k]) said.push(["span", `${share(tile.odd[k])} NaN or infinite`]);
-  if (tile.absent[k]) said.push(["span", `${share(tile.absent[k])} not there${tile.known < 1 ? " yet" : ""}`]);
+  if (tile.absent[k]) said.push(["span", `${share(tile.absent[k])} not done, not yet read or damaged`]);
   return said;
 }
 
