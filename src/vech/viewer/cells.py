@@ -77,17 +77,27 @@ class Cells(NamedTuple):
         with np.errstate(over="ignore"):
             return type(self)(*(grouped(join, plane, k) for join, plane in zip(joins, self, strict=True)))
 
-    def mirrored(self, sign: int) -> Self:
-        """What stands in the other triangle."""
-        total, least, most, seen, odd = (plane.T for plane in self)
-        ends = (least, most) if sign > 0 else (-most, -least)
-        return type(self)(sign * total, *ends, seen, odd)
+    def lower(self) -> Self:
+        """Square cells without those above the diagonal."""
+        return type(self)(*map(np.tril, self))
 
-    def above_from_below(self, sign: int) -> Self:
-        """Square cells whose upper triangle is what the lower one says."""
-        is_above = np.triu(np.ones(self.total.shape, np.bool), 1)
-        mirrored = self.mirrored(sign)
-        return type(self)(*(np.where(is_above, b, a) for a, b in zip(self, mirrored, strict=True)))
+    def folded(self, k: int, sign: int) -> Self:
+        """Square cells of k x k of these, which are lower ones; what is above mirrors what is below."""
+        cells = self.coarser(k).lower()
+        at = np.diag_indices(len(cells.total))
+        for plane, own, s in (
+            (cells.total, self.total, sign),
+            (cells.seen, self.seen, 1),
+            (cells.odd, self.odd, 1),
+        ):
+            within = np.add.reduceat(own.diagonal(), np.arange(0, len(own), k))
+            plane[at] += s * (plane[at] - within)
+        if sign < 0:
+            cells.least[at] = np.minimum(cells.least[at], -cells.most[at])
+            cells.most[at] = -cells.least[at]
+        ends = (cells.least, cells.most) if sign > 0 else (-cells.most, -cells.least)
+        mirrored = (sign * cells.total, *ends, cells.seen, cells.odd)
+        return type(self)(*(a + np.triu(b.T, 1) for a, b in zip(cells, mirrored, strict=True)))
 
 
 def sizes(length: int, k: int) -> Array:

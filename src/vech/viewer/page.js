@@ -614,7 +614,7 @@ async function start() {
   options("part", facts.parts.map((each) => each.name));
   options("colours", Object.keys(facts.colours));
   $("summary").value = facts.summary;
-  const wide = clamp(LETTER * (facts.labels ? facts.letters : String(facts.n).length) + 14, 30, 150);
+  const wide = Math.round(clamp(LETTER * (facts.labels ? facts.letters : String(facts.n).length) + 14, 30, 150));
   margin = { left: wide, top: facts.labels ? wide : 24 };
   readStyles();
   document.body.classList.toggle("empty", facts.n === 0);

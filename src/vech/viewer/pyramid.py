@@ -84,8 +84,8 @@ class Pyramid:
         with self._lock:
             known = self._known
             here = self._kept.part(*(_span(at, TILE * per, len(self._kept.total)) for at in (i, j)))
-            cells = here.coarser(per)
-        return Piece(cells.above_from_below(self._part.sign) if i == j else cells, expected, False, known)
+            cells = here.folded(per, self._part.sign) if i == j else here.coarser(per)
+        return Piece(cells, expected, False, known)
 
     def _waited(self, stop: int) -> bool:
         """Whether these rows are known, or all that is there; when all begins, that may take a moment."""
@@ -164,6 +164,7 @@ class Pyramid:
     def _keep(self, rows: slice, columns: slice, cells: Cells) -> None:
         i, j = rows.start >> self._level, columns.start >> self._level
         height, width = cells.total.shape
+        cells = cells.lower() if i == j else cells
         with self._lock:
             self._kept.put(slice(i, i + height), slice(j, j + width), cells)
 

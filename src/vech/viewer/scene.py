@@ -18,6 +18,7 @@ from vech.viewer.numbers import Numbers, Part, parts_of
 from vech.viewer.pyramid import TILE, Piece, Pyramid, SparsePyramid
 
 BLOCK = 32  # rows and columns of numbers that are told at a time
+ROUNDING = 1e-3  # of a 255th: counts are float32
 LETTERS = 200  # of a label
 
 
@@ -157,7 +158,7 @@ def _packed(piece: Piece, dtype: np.dtype[Any], level: int) -> bytes:
 
 
 def _share(part: Array, whole: Array) -> Array:
-    return np.ceil(255 * part / np.maximum(whole, 1)).clip(0, 255).astype(np.uint8)
+    return np.ceil(255 * part / np.maximum(whole, 1) - ROUNDING).clip(0, 255).astype(np.uint8)
 
 
 def _line(label: Any) -> str:

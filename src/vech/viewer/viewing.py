@@ -23,6 +23,8 @@ from vech.viewer.scene import Scene
 from vech.viewer.server import Server
 
 HOST = "127.0.0.1"  # this machine alone
+PORTS = 65_535
+POLL = 0.05  # seconds until it is noticed that the page is closed
 HEIGHT = 640  # pixels in a notebook
 
 
@@ -44,7 +46,9 @@ class View:
             way_out = "port=0 takes a free one" if taken else "host= is an address or a name of this machine"
             raise OSError(f"port {port} of {host!r} cannot be had ({error.strerror}): {way_out}") from None
         self.url = self._server.url
-        self._thread = threading.Thread(target=self._server.serve_forever, name="vech view", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL,), name="vech view", daemon=True
+        )
         self._thread.start()
 
     def open(self) -> bool:
@@ -155,7 +159,7 @@ def view(
     TypeError
         For dates, and for `content` of complex numbers, which are drawn by modulus and parts.
     ValueError
-        For names that are none of their choices, and limits that are none.
+        For names that are none of their choices, and limits and ports that are none.
     OSError
         For a port that is taken, and a host that is no address of this machine.
     FileFormatError
@@ -185,6 +189,8 @@ def view(
             raise TypeError("content= is what real numbers are: complex ones are drawn by modulus and parts")
     if limits is not None:
         limits = given_limits(limits)
+    if not isinstance(port, int) or not 0 <= port <= PORTS:
+        raise ValueError(f"port must be an integer from 0 to {PORTS}, not {port!r}")
     page = View(Scene(store, title=title or "", content=content, summary=summary, limits=limits), host, port)
     if browser or (browser is None and "ipykernel" not in sys.modules):
         page.open()
