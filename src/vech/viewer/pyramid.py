@@ -17,7 +17,6 @@ TILE = 256  # cells a side
 KEPT = 4096  # cells a side of the finest level that is kept: 256 MiB with one triangle in memory
 FINE = 4  # up to this level tiles are made when they are looked at: of 4096 x 4096 numbers at most
 STRIP = 2**21  # numbers read at a time for that
-SAMPLES = 2  # numbers a side that stand for a cell while means are not known
 SQUARE = 1024  # rows and columns that are read at a time for the levels that are kept
 PATIENCE = 0.5  # seconds that the first tiles may take, before samples stand for them
 INCOMPLETE = 0.999  # the share known of what may still change
@@ -109,13 +108,15 @@ class Pyramid:
         return Cells(*(np.concatenate(planes) for planes in zip(*strips, strict=True)))
 
     def _sampled(self, rows: slice, columns: slice, k: int) -> Cells:
-        """Cells of a few numbers each."""
-        step = k // SAMPLES
+        """Cells of one number for 2 x 2 of them: of a file on a disk each costs a page or more."""
+        wide = 2 * k
         places = [
-            (at.start + step // 2 + step * np.arange(SAMPLES * -(-_length(at) // k))).clip(max=at.stop - 1)
+            (at.start + k + wide * np.arange(-(-_length(at) // wide))).clip(max=at.stop - 1)
             for at in (rows, columns)
         ]
-        return Cells.of(self._part(self._numbers.store.block(*places)), SAMPLES)
+        sampled = Cells.of(self._part(self._numbers.store.block(*places)), 1)
+        height, width = (-(-_length(at) // k) for at in (rows, columns))
+        return Cells(*(plane.repeat(2, 0).repeat(2, 1)[:height, :width] for plane in sampled))
 
     def _gather(self) -> None:
         try:
