@@ -8,6 +8,7 @@ import vech
 from vech.cli.options import (
     Bar,
     Count,
+    Real,
     dtype_option,
     file_argument,
     kind_option,
@@ -51,7 +52,7 @@ MOST = 65_535  # ports
 @click.option(
     "--limits",
     nargs=2,
-    type=float,
+    type=Real(),
     metavar="LOW HIGH",
     help="What the ends of the colours mean at first. Example: --limits -1 1",
 )

@@ -3,7 +3,9 @@
 
 const $ = (id) => document.getElementById(id);
 const canvas = $("matrix"), ink = canvas.getContext("2d"), tip = $("tip");
-const MOST_TILES = 96, IN_FLIGHT = 6, AGAIN = 1500; // kept; asked for at a time; milliseconds until asked for again
+const MOST_TILES = 96; // kept, or twice what is seen
+const IN_FLIGHT = 6; // questions at a time
+const AGAIN = 1500; // milliseconds until what is not complete is asked for again
 const WRITTEN = 42, WIDEST = 170; // pixels of a number from which it is written; at most
 const LETTER = 7; // pixels of a letter, about
 
@@ -20,7 +22,7 @@ const size = () => ({ w: canvas.clientWidth - margin.left, h: canvas.clientHeigh
 // ---- what is asked for ------------------------------------------------------------------------------------
 
 async function get(path, form) {
-  const answer = await fetch(path);
+  const answer = await fetch(path).catch(() => { throw new Error("no answer: is it still being served?"); });
   if (!answer.ok) throw new Error((await answer.text()).trim());
   return answer[form]();
 }
@@ -56,7 +58,8 @@ async function fetchTile(key) {
     height, width, sample: sample > 0, known: known / 1000, at: performance.now(), bitmaps: {},
     mean: plane(0), extreme: plane(planes - 1), odd: share(0), absent: share(1),
   });
-  while (tiles.size > MOST_TILES) tiles.delete(tiles.keys().next().value);
+  const most = Math.max(MOST_TILES, 2 * tilesSeen(level()).length);
+  while (tiles.size > most) tiles.delete(tiles.keys().next().value);
 }
 
 function wantTile(level, i, j) {
@@ -125,7 +128,7 @@ function colour(x) {
   return lut[clamp(Math.floor(256 * (x - limits[0]) / (limits[1] - limits[0])), 0, 255)];
 }
 
-// A tile in colours, as it stands below the diagonal (sign 1) or as its mirror has to be (the sign of the part).
+// A tile in colours: of sign 1 as it stands below the diagonal, of the part's sign as its mirror has to be.
 function bitmap(tile, sign) {
   const summary = $("summary").value, key = `${summary}${sign}`;
   if (tile.bitmaps[key]) return tile.bitmaps[key];
@@ -168,6 +171,19 @@ function seen() {
     top: clamp(view.y, 0, n), left: clamp(view.x, 0, n),
     bottom: clamp(view.y + h / view.scale, 0, n), right: clamp(view.x + w / view.scale, 0, n),
   };
+}
+
+function middle() {
+  const { w, h } = size();
+  return { row: view.y + h / view.scale / 2, column: view.x + w / view.scale / 2 };
+}
+
+// The cell of a level that a number is in: its tile, its place there, and the sign of its triangle.
+function cellOf(at, i, j) {
+  const span = facts.tile * 2 ** at, [a, b] = [Math.max(i, j), Math.min(i, j)];
+  const tile = tiles.get(tileKey(at, Math.floor(a / span), Math.floor(b / span)));
+  const within = (x) => Math.floor((x % span) / 2 ** at);
+  return tile && { tile, k: within(a) * tile.width + within(b), sign: i < j ? part.sign : 1 };
 }
 
 function tilesSeen(at) {
@@ -231,7 +247,7 @@ function paintMatrix(w, h) {
   ink.fillRect(...whole);
   ink.imageSmoothingEnabled = false;
   let waiting = 0, sampled = 0, known = 1;
-  const centre = under() ?? { row: view.y + size().h / view.scale / 2, column: view.x + size().w / view.scale / 2 };
+  const centre = under() ?? middle();
   const span = facts.tile * 2 ** at;
   const far = ([i, j]) => Math.hypot((i + 0.5) * span - centre.row, (j + 0.5) * span - centre.column);
   for (const [i, j] of tilesSeen(at).sort((a, b) => far(a) - far(b))) {
@@ -242,8 +258,8 @@ function paintMatrix(w, h) {
       known = Math.min(known, tile.known);
     } else {
       waiting++;
-      const clip = [(j * span - view.x) * view.scale, (i * span - view.y) * view.scale,
-        (Math.min(n, (j + 1) * span) - j * span) * view.scale, (Math.min(n, (i + 1) * span) - i * span) * view.scale];
+      const [wide, high] = [j, i].map((k) => (Math.min(n, (k + 1) * span) - k * span) * view.scale);
+      const clip = [(j * span - view.x) * view.scale, (i * span - view.y) * view.scale, wide, high];
       ink.fillStyle = styles.paper;
       ink.fillRect(...clip);
       for (const up of facts.levels.filter((k) => k > at)) { // until it comes, a coarser one
@@ -290,11 +306,9 @@ function writeNumbers() {
   ink.textBaseline = "middle";
   for (let i = Math.floor(top); i < bottom; i++) {
     for (let j = Math.floor(left); j < right; j++) {
-      const text = numberAt(i, j), [a, b] = [Math.max(i, j), Math.min(i, j)];
-      const tile = tiles.get(tileKey(0, Math.floor(a / facts.tile), Math.floor(b / facts.tile)));
-      if (text === undefined || !tile) continue;
-      const k = (a % facts.tile) * tile.width + (b % facts.tile);
-      const x = tile.mean[k] * (i < j ? part.sign : 1);
+      const text = numberAt(i, j), cell = cellOf(0, i, j);
+      if (text === undefined || !cell) continue;
+      const { tile, k, sign } = cell, x = sign * tile.mean[k];
       const [red, green, blue] = x === x ? colour(x) : tile.odd[k] ? styles.oddRgb : styles.paperRgb;
       ink.fillStyle = 0.3 * red + 0.59 * green + 0.11 * blue > 130 ? "#111" : "#fff";
       if (tile.absent[k]) ink.fillStyle = styles.ink;
@@ -363,11 +377,13 @@ function tell(at, waiting, sampled, known) {
   const stored = facts.stored ? " that are stored" : "";
   $("cell").textContent = at ? `Each cell: ${what} of ${k} x ${k} numbers${stored}` : "Each cell: one number";
   const percent = `${Math.floor(100 * known)} % ${facts.tiled ? "done and " : ""}read`;
-  const said = sampled ? `a sample is shown: ${percent}` : known < 1 && at ? percent : waiting ? "loading" : "";
+  let said = waiting ? "loading" : "";
+  if (sampled) said = `a sample is shown: ${percent}`;
+  else if (known < 1 && at) said = percent;
   $("state").textContent = failure || said;
   $("state").classList.toggle("failed", failure !== "");
   canvas.dataset.level = at;
-  canvas.dataset.settled = waiting || queue.length || inFlight ? "" : "yes";
+  canvas.dataset.settled = waiting || sampled || queue.length || inFlight ? "" : "yes";
 }
 
 // ---- the pointer ------------------------------------------------------------------------------------------
@@ -399,18 +415,15 @@ function point() {
   if (at === 0) rows.push(["b", numberAt(i, j) ?? "…"]);
   else rows.push(...cellFacts(at, i, j));
   say(rows);
-  const { clientWidth: w, clientHeight: h } = tip, gap = 14;
-  tip.style.left = `${pointer.x + gap + w < canvas.clientWidth ? pointer.x + gap : Math.max(0, pointer.x - gap - w)}px`;
-  tip.style.top = `${pointer.y + gap + h < canvas.clientHeight ? pointer.y + gap : Math.max(0, pointer.y - gap - h)}px`;
+  const beside = (x, size, all) => `${x + 14 + size < all ? x + 14 : Math.max(0, x - 14 - size)}px`;
+  tip.style.left = beside(pointer.x, tip.clientWidth, canvas.clientWidth);
+  tip.style.top = beside(pointer.y, tip.clientHeight, canvas.clientHeight);
 }
 
 function cellFacts(at, i, j) {
-  const span = facts.tile * 2 ** at, [a, b] = [Math.max(i, j), Math.min(i, j)];
-  const tile = tiles.get(tileKey(at, Math.floor(a / span), Math.floor(b / span)));
-  if (!tile) return [["b", "…"]];
-  const k = Math.floor((a % span) / 2 ** at) * tile.width + Math.floor((b % span) / 2 ** at);
-  const sign = i < j ? part.sign : 1, said = [];
-  const of = tile.sample ? " of a sample" : "";
+  const cell = cellOf(at, i, j);
+  if (!cell) return [["b", "…"]];
+  const { tile, k, sign } = cell, said = [], of = tile.sample ? " of a sample" : "";
   if (tile.mean[k] === tile.mean[k]) {
     said.push(["b", `mean${of} ${Number((sign * tile.mean[k]).toPrecision(6))}`]);
     said.push(["span", `largest size${of} ${Number((sign * tile.extreme[k]).toPrecision(6))}`]);
@@ -462,8 +475,8 @@ function under() {
 function listen() {
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();
-    const { x, y } = local(event);
-    zoom(2 ** (-clamp(event.deltaY * (event.deltaMode ? 20 : 1), -200, 200) / 200), x - margin.left, y - margin.top);
+    const { x, y } = local(event), turned = clamp(event.deltaY * (event.deltaMode ? 20 : 1), -200, 200);
+    zoom(2 ** (-turned / 200), x - margin.left, y - margin.top);
   }, { passive: false });
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
@@ -492,10 +505,14 @@ function listen() {
     const { x, y } = local(event);
     zoom(event.shiftKey ? 0.25 : 4, x - margin.left, y - margin.top);
   });
-  const middle = (factor) => zoom(factor, size().w / 2, size().h / 2);
-  const move = (x, y) => { view.x += x * size().w / view.scale; view.y += y * size().h / view.scale; held(); };
+  const about = (factor) => zoom(factor, size().w / 2, size().h / 2);
+  const move = (x, y) => {
+    view.x += x * size().w / view.scale;
+    view.y += y * size().h / view.scale;
+    held();
+  };
   const keys = {
-    "+": () => middle(2), "=": () => middle(2), "-": () => middle(0.5), 0: whole,
+    "+": () => about(2), "=": () => about(2), "-": () => about(0.5), 0: whole,
     ArrowLeft: () => move(-0.2, 0), ArrowRight: () => move(0.2, 0),
     ArrowUp: () => move(0, -0.2), ArrowDown: () => move(0, 0.2),
   };
@@ -504,8 +521,8 @@ function listen() {
     event.preventDefault();
     keys[event.key]();
   });
-  $("in").onclick = () => middle(2);
-  $("out").onclick = () => middle(0.5);
+  $("in").onclick = () => about(2);
+  $("out").onclick = () => about(0.5);
   $("whole").onclick = whole;
   $("part").onchange = () => { choose(facts.parts[$("part").selectedIndex]); };
   $("summary").onchange = () => draw();
@@ -534,11 +551,8 @@ function fromView() {
   const step = Math.max(k, k * Math.ceil((bottom - top) / k / 256));
   for (let i = Math.floor(top / k) * k; i < bottom; i += step) {
     for (let j = Math.floor(left / k) * k; j < right; j += step) {
-      const [a, b] = [Math.max(i, j), Math.min(i, j)], span = facts.tile * k;
-      const tile = tiles.get(tileKey(at, Math.floor(a / span), Math.floor(b / span)));
-      if (!tile || Math.floor(i / k) === Math.floor(j / k)) continue;
-      const place = Math.floor((a % span) / k) * tile.width + Math.floor((b % span) / k);
-      const x = tile[$("summary").value][place] * (i < j ? part.sign : 1);
+      const cell = cellOf(at, i, j), isOwn = Math.floor(i / k) === Math.floor(j / k);
+      const x = cell && !isOwn ? cell.sign * cell.tile[$("summary").value][cell.k] : NaN;
       if (Number.isFinite(x)) found.push(x);
     }
   }
@@ -571,7 +585,8 @@ async function go(text) {
 // ---- the beginning ----------------------------------------------------------------------------------------
 
 function readStyles() {
-  const css = getComputedStyle(document.documentElement), of = (name) => css.getPropertyValue(`--${name}`).trim();
+  const css = getComputedStyle(document.documentElement);
+  const of = (name) => css.getPropertyValue(`--${name}`).trim();
   const plain = (hex) => rgb(hex.length === 4 ? [...hex.slice(1)].map((c) => c + c).join("") : hex.slice(1));
   styles = { font: "12px system-ui, sans-serif" };
   for (const name of ["paper", "ink", "faint", "line", "odd"]) styles[name] = of(name);
@@ -614,7 +629,8 @@ async function start() {
   options("part", facts.parts.map((each) => each.name));
   options("colours", Object.keys(facts.colours));
   $("summary").value = facts.summary;
-  const wide = Math.round(clamp(LETTER * (facts.labels ? facts.letters : String(facts.n).length) + 14, 30, 150));
+  const letters = facts.labels ? facts.letters : String(facts.n).length;
+  const wide = Math.round(clamp(LETTER * letters + 14, 30, 150));
   margin = { left: wide, top: facts.labels ? wide : 24 };
   readStyles();
   document.body.classList.toggle("empty", facts.n === 0);
