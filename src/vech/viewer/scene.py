@@ -20,6 +20,7 @@ from vech.viewer.pyramid import TILE, Piece, Pyramid, SparsePyramid
 BLOCK = 32  # rows and columns of numbers that are told at a time
 ROUNDING = 1e-3  # of a 255th: counts are float32
 LETTERS = 200  # of a label
+MEASURED = 10_000  # labels for which there is room, if they are not too long
 
 
 class NotThereError(LookupError):
@@ -63,7 +64,7 @@ class Scene:
             "dtype": str(S.dtype),
             "kind": S.kind,
             "labels": S.labels is not None,
-            "letters": max((len(_line(label)) for label in S.labels or ()), default=0),
+            "letters": max((len(_line(label)) for label in (S.labels or ())[:MEASURED]), default=0),
             "tile": TILE,
             "block": BLOCK,
             "bytes": self._dtype.itemsize,

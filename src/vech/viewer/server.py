@@ -11,6 +11,7 @@ import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
+from socketserver import TCPServer
 from typing import Any
 from urllib.parse import unquote
 
@@ -58,6 +59,10 @@ class Server(ThreadingHTTPServer):
         """Where the page is."""
         host = socket.gethostname() if self.is_for_all else self.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.server_address[1]}/"
+
+    def server_bind(self) -> None:
+        """Take the address; Python's own server would ask the network for its name too, for seconds."""
+        TCPServer.server_bind(self)
 
     def server_close(self) -> None:
         """Answer no more, not even to browsers that are connected."""

@@ -19,6 +19,7 @@ from vech.plot.axes import drawable
 from vech.plot.cells import SUMMARIES
 from vech.plot.content import MAPS, given_limits
 from vech.store import Store
+from vech.tiled import open as open_tiled
 from vech.viewer.scene import Scene
 from vech.viewer.server import Server
 
@@ -124,8 +125,8 @@ def view(
     Parameters
     ----------
     S : store, a full matrix (array, data frame) that is packed first, or the path of a file
-        Of any size, kind and dtype but dates; what `vech.read` reads without further arguments. The matrix is
-        never expanded, and of tiles that are not done it is said so.
+        Of any size, kind and dtype but dates; what `vech.read` reads without further arguments, or the URL of
+        a `vech.Tiled`. The matrix is never expanded, and of tiles that are not done it is said so.
     content : {"correlation", "covariance", "distance", "similarity"}, optional
         What real numbers are, and so in which colours and limits they are drawn, as for `vech.plot.heatmap`;
         unless said it is seen in a sample of them.
@@ -180,7 +181,7 @@ def view(
     given: object = S
     if isinstance(given, str | os.PathLike):
         title = os.path.basename(os.path.normpath(given)) if title is None else title
-        given = read(given)
+        given = open_tiled(os.fspath(given)) if "://" in os.fspath(given) else read(given)
     store = given if isinstance(given, Store) and given.n == 0 else drawable(given, "view", complex_too=True)
     one_of("summary", summary, SUMMARIES)
     if content is not None:
