@@ -18,7 +18,7 @@ from vech import viewer
 S = vech.Packed(np.arange(1.0, 11.0), labels=["a", "b/c", "d e", "ü"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page():
     with vech.view(S, wait=False, browser=False) as made:
         yield made
@@ -123,9 +123,13 @@ def test_only_looking_is_answered(page, method):
 
 
 def test_head_is_get_without_a_body(page):
-    status, headers, body = ask(page, "/facts", "HEAD")
-    whole = ask(page, "/facts")[2]
-    assert (status, headers["Content-Length"], body) == (200, str(len(whole)), b"")
+    at = urllib.parse.urlsplit(page.url)
+    with socket.create_connection((at.hostname, at.port), timeout=10) as connection:
+        connection.sendall(f"HEAD /facts HTTP/1.1\r\nHost: {at.netloc}\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    length = len(ask(page, "/facts")[2])
+    assert head.startswith(b"HTTP/1.1 200 ") and f"Content-Length: {length}".encode() in head and body == b""
 
 
 def test_what_goes_wrong_is_said(page, monkeypatch):
@@ -174,7 +178,8 @@ def test_a_port_that_is_none_is_said(port):
         vech.view(S, port=port, wait=False, browser=False)
 
 
-def test_a_closed_page_answers_no_more_and_its_port_is_free(page):
+def test_a_closed_page_answers_no_more_and_its_port_is_free():
+    page = vech.view(S, wait=False, browser=False)
     at = urllib.parse.urlsplit(page.url)
     held = http.client.HTTPConnection(at.hostname, at.port, timeout=10)
     held.request("GET", "/facts")
@@ -210,6 +215,19 @@ def test_it_opens_a_browser_with_a_window(monkeypatch):
     monkeypatch.setitem(sys.modules, "ipykernel", None)
     with vech.view(S, wait=False):
         assert opened == [page.url]
+
+
+def test_it_waits_unless_python_goes_on(monkeypatch):
+    waits = []
+    monkeypatch.setattr(viewer.View, "wait", lambda page: waits.append(page.url))
+    monkeypatch.delattr(sys, "ps1", raising=False)
+    with vech.view(S, browser=False) as page:
+        assert waits == [page.url]
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    with vech.view(S, browser=False):
+        assert len(waits) == 1
+    with vech.view(S, browser=False, wait=True):
+        assert len(waits) == 2
 
 
 @pytest.mark.parametrize("given", [np.eye(3), S], ids=["array", "store"])
@@ -256,7 +274,8 @@ def test_ctrl_c_ends_it_and_leaves_no_trace(tmp_path, how):
     vech.write(tmp_path / "half.npy", S)
     program = "from vech.cli import main; main(['view', 'half.npy', '--no-browser'])"
     if how == "python":
-        program = "import vech; page = vech.view('half.npy', browser=False); print(page)"
+        program = "import vech; page = vech.view('half.npy', browser=False, wait=False); print(page)"
+        program += "; page.wait(); print(page)"
     run = subprocess.Popen(
         [sys.executable, "-uc", program],
         cwd=tmp_path,
@@ -273,8 +292,7 @@ def test_ctrl_c_ends_it_and_leaves_no_trace(tmp_path, how):
         connection.request("GET", "/facts")
         assert json.loads(connection.getresponse().read())["title"] == "half.npy"
     else:
-        with pytest.raises(subprocess.TimeoutExpired):
-            run.wait(2)
+        assert run.stdout.readline().startswith("View(http://127.0.0.1:")
     run.send_signal(signal.SIGINT)
     out, err = run.communicate(timeout=20)
     assert (run.returncode, err) == (0, "")

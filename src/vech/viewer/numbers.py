@@ -46,7 +46,7 @@ class Numbers:
 
     def __init__(self, S: Store) -> None:
         self.store, self.n = S, S.n
-        self.tile: int | None = getattr(S, "tile", None)  # of a store that is in tiles
+        self.tile: int | None = getattr(S, "tile", None) if hasattr(S, "missing") else None  # of a Tiled
 
     def missing(self) -> frozenset[tuple[int, int]]:
         """Tiles that are not done."""
@@ -60,8 +60,12 @@ class Numbers:
 
     def squares(self, side: int, part: Part) -> Iterator[tuple[slice, slice, Array]]:
         """The lower triangle, each number once, row after row of squares."""
-        for rows, columns in lower(self.n, side):
-            yield rows, columns, part(self.store.block(rows, columns))
+        if hasattr(self.store, "tiles"):
+            for rows, columns, block in self.store.tiles(side):
+                yield rows, columns, part(block)
+        else:
+            for rows, columns in lower(self.n, side):
+                yield rows, columns, part(self.store.block(rows, columns))
 
     def read(self, rows: slice, columns: slice, part: Part) -> tuple[Array, Array | None]:
         """Numbers, zero where there are none, and where that is, or None."""
