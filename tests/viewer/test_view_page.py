@@ -208,6 +208,15 @@ def test_a_skew_matrix_is_mirrored_with_its_sign(opened):
         assert seen.told(i, j)[2] == str(S[i, j])
 
 
+def test_tiles_above_the_diagonal_are_mirrored_with_their_sign(opened):
+    S = vech.Packed(np.full(900 * 901 // 2, 0.5), kind="skew")
+    seen = opened(S, limits=(-1, 1))
+    for summary in ("mean", "extreme"):
+        seen.choose("summary", summary)
+        for i, j in [(800, 100), (100, 800)]:
+            np.testing.assert_allclose(seen.colour(i, j), mapped("RdBu", (S[i, j] + 1) / 2), atol=3)
+
+
 def test_parts_of_a_hermitian_matrix_are_chosen(opened):
     rng = np.random.default_rng(2)
     A = rng.normal(size=(9, 9)) + 1j * rng.normal(size=(9, 9))
