@@ -51,7 +51,8 @@ INSIDE = {
         ("wording",),
     ),
     "io": (
-        ("npy", "hdf5", "zarr"),
+        ("npy", "hdf5", "zarr", "cooler", "coolers"),
+        ("pixels",),
         (
             "npz",
             "pair",
@@ -63,11 +64,13 @@ INSIDE = {
             "harwell_boeing",
             "fcidump",
             "fchk",
+            "hail",
         ),
         ("delimited", "delimited_matrix", "r_print", "phylip", "plink_text", "grm_text"),
+        ("pieces",),
         ("columnar", "workbook", "individuals", "raw", "matrix_market", "arrays", "description", "info"),
         ("triangles", "number_lines", "text_rows"),
-        ("panels", "columns", "dtypes", "lines"),
+        ("hdf5_file", "panels", "columns", "dtypes", "lines"),
         ("cells", "content", "digests", "drafts", "gz", "labels"),
         ("errors",),
     ),
@@ -92,7 +95,7 @@ INSIDE = {
         ("identity",),
     ),
     "tiled": (
-        ("opening",),
+        ("foreign", "opening"),
         ("store",),
         ("growing", "nonzeros", "products"),
         ("squares", "tiles"),
@@ -174,6 +177,8 @@ UP = {
     ("store", "vech.adapters.pandas"),
     ("io.zarr", "vech.tiled.description"),
     ("io.zarr", "vech.tiled.opening"),
+    ("io.hail", "vech.tiled.foreign"),
+    ("io.pieces", "vech.tiled.foreign"),
     *(("store", f"vech.derived.{name}") for name in ("pairs", "portrait", "prints", "scaling", "summaries")),
 }
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
@@ -193,7 +198,7 @@ OPTIONAL = {
     "h5py": {"io": "inside"},
     "cloudpickle": {"executors": "inside"},
     "zarr": {"io": "inside", "tiled": "inside"},
-    "numcodecs": {"tiled": "inside"},
+    "numcodecs": {"io": "inside", "tiled": "inside"},
     "google_crc32c": {"tiled": "inside"},
     "fsspec": {"tiled": "inside"},
     "PIL": {"demo": "inside"},
