@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 # top to bottom: a room imports from lower rows only
 LAYERS = (
     ("cli", "demo"),
+    ("viewer",),
     ("adapters", "plot"),
     ("covariance", "pairwise", "images", "cluster", "embedding"),
     ("neighbors",),
@@ -42,7 +43,7 @@ LAYERS = (
 # within a folder, top to bottom; above them all is its __init__
 INSIDE = {
     "cli": (
-        ("cluster", "covariance", "data", "distances", "files", "info", "layouts", "neighbors"),
+        ("cluster", "covariance", "data", "distances", "files", "info", "layouts", "neighbors", "view"),
         ("tables",),
         ("groups", "options", "pictures", "records"),
         ("streams",),
@@ -160,6 +161,7 @@ INSIDE = {
         ("cells", "linkage", "place"),
         ("axes",),
     ),
+    "viewer": (("viewing",), ("server",), ("scene",), ("look", "pyramid"), ("cells", "numbers")),
     "layouts": (("pictures",), ("dialects",), ("kind", "orders"), ("layout",)),
     "derived": (("portrait", "prints", "scaling", "summaries"), ("pairs",)),
 }
