@@ -14,6 +14,7 @@ import pytest
 import vech
 from vech import linalg, tiled
 from vech.tiled.factor import Schedule
+from vech.tiled.foreign import foreign
 
 N, TILE = 37, 8
 SIZES = (0, 1, 7, 8, 9, 32, N)
@@ -126,6 +127,29 @@ def test_numbers_near_the_ends_of_a_dtype_lose_no_digits(tmp_path, scale):
     root = scale**0.5
     want = vech.expand(want.half, kind="triangular")
     np.testing.assert_allclose(triangle(F) / root, want / root, rtol=1e-12, atol=1e-12)
+
+
+class Source:
+    """A matrix in a file of another program."""
+
+    n, tile, dtype = N, TILE, np.dtype("f8")
+
+    def __init__(self, path):
+        self.name = str(path)
+
+    def lower(self, rows, columns):
+        return np.load(self.name)[rows, columns]
+
+
+def test_the_factor_of_a_matrix_in_a_file_of_another_program(tmp_path, out):
+    np.save(tmp_path / "other.npy", definite())
+    S = foreign(Source(tmp_path / "other.npy"))
+    F = linalg.cholesky(S, out=out)
+    np.testing.assert_allclose(triangle(F), np.linalg.cholesky(definite()), atol=1e-12)
+    assert linalg.cholesky(S, out=out, resume=True).missing() == []
+    np.save(tmp_path / "other.npy", 2 * definite())
+    with pytest.raises(ValueError, match="or of this one before it changed"):
+        linalg.cholesky(S, out=out, resume=True)
 
 
 # ---- who computes, and what is killed ----------------------------------------------------------------------

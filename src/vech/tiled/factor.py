@@ -26,7 +26,7 @@ from vech.linalg.factor.triangle import Factorization
 from vech.linalg.units import lift, times_power
 from vech.tiled.description import FACTOR
 from vech.tiled.store import Damaged, Tiled
-from vech.tiled.tiles import KEYS, Tile, Tiles
+from vech.tiled.tiles import Tile, Tiles
 
 Progress = Callable[[int, int | None], object]
 
@@ -261,7 +261,7 @@ def _identity(S: Tiled) -> str:
     """What tells a matrix from all others, and from itself once a tile was written again."""
     tiles = S._tiles
     said = [repr((tiles.path, tiles.grid, S._conjugated))]
-    said += [repr(tiles.place.stamp(f"{KEYS}/{i}/{j}")) for i, j in tiles.grid.lower()]
+    said += [repr(tiles.stamp(i, j)) for i, j in tiles.grid.lower()]
     return sha256("\n".join(said).encode()).hexdigest()
 
 
