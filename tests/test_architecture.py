@@ -96,8 +96,9 @@ INSIDE = {
     ),
     "tiled": (
         ("foreign", "opening"),
+        ("factor",),
         ("store",),
-        ("growing", "nonzeros", "products"),
+        ("growing", "products"),
         ("squares", "tiles"),
         ("encoding", "objects"),
         ("description",),
@@ -117,18 +118,19 @@ INSIDE = {
     "embedding": (("scaling", "spectral"), ("principal",), ("checks", "coordinates", "tiles")),
     "counts": (("codes",),),
     "linalg": (
-        ("spectral",),
+        ("randomized", "spectral"),
         ("generalised",),
         ("semidefinite", "solving"),
         ("correlation", "iterative", "nearest"),
         ("factor",),
         ("units",),
+        ("norms",),
         ("algebra", "quadrature", "sparse_norms"),
         ("checks", "columns", "lanczos", "newton"),
     ),
     "linalg.factor": (
         ("choice", "cholesky"),
-        ("bunch_kaufman", "lu", "rectangle", "sparse"),
+        ("bunch_kaufman", "lu", "rectangle", "sparse", "triangle"),
         ("answers", "full"),
         ("promise",),
     ),
@@ -143,7 +145,7 @@ INSIDE = {
         ("packed",),
         ("casts",),
         ("forms",),
-        ("assign", "norms"),
+        ("assign", "norms", "tiles"),
         ("arithmetic", "entries", "products"),
         ("indexing",),
     ),
@@ -163,7 +165,7 @@ INSIDE = {
     ),
     "viewer": (("viewing",), ("server",), ("scene",), ("look", "pyramid"), ("cells", "numbers")),
     "layouts": (("pictures",), ("dialects",), ("kind", "orders"), ("layout",)),
-    "derived": (("portrait", "prints", "scaling", "summaries"), ("pairs",)),
+    "derived": (("portrait", "prints", "scaling", "summaries"), ("pairs",), ("tiles",)),
 }
 # the arrows up, each inside a function: what is exported, solved or framed there is asked for here
 UP = {
@@ -173,13 +175,18 @@ UP = {
     ("sparse.conversions", "vech.adapters.pandas"),
     ("sparse.__init__", "vech.images"),
     ("sparse.exports", "vech.io.matrix_market"),
+    ("linalg.factor.cholesky", "vech.tiled.factor"),
     ("linalg.factor.sparse", "vech.adapters.solvers"),
     ("store", "vech.adapters.pandas"),
     ("io.zarr", "vech.tiled.description"),
     ("io.zarr", "vech.tiled.opening"),
     ("io.hail", "vech.tiled.foreign"),
     ("io.pieces", "vech.tiled.foreign"),
-    *(("store", f"vech.derived.{name}") for name in ("pairs", "portrait", "prints", "scaling", "summaries")),
+    ("store", "vech.moves.nonzeros"),
+    *(
+        ("store", f"vech.derived.{name}")
+        for name in ("pairs", "portrait", "prints", "scaling", "summaries", "tiles")
+    ),
 }
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 
