@@ -75,6 +75,7 @@ INSIDE = {
     ),
     "covariance": (
         ("stream", "spectrum", "shrinkage"),
+        ("scatter",),
         ("gerber", "sample"),
         ("agreement", "kendall", "products"),
         ("incomplete", "weighted"),
@@ -84,6 +85,7 @@ INSIDE = {
     "results": (
         ("making",),
         ("result",),
+        ("tiles",),
         ("executing",),
         ("file",),
         ("journal", "wanted"),
