@@ -144,9 +144,17 @@ class Marked:
         """Columns of a tile come in so many."""
         return self.counting.unit
 
-    def tile(self, kind: Kind, dtype: Dtype, rows: slice, columns: slice, threads: int | None) -> Array:
+    def tile(
+        self,
+        kind: Kind,
+        dtype: Dtype,
+        rows: slice,
+        columns: slice,
+        threads: int | None,
+        tick: Callable[[], None],
+    ) -> Array:
         """Count a lower tile, and mark it."""
-        made = self.counting.tile(kind, dtype, rows, columns, threads)
+        made = self.counting.tile(kind, dtype, rows, columns, threads, tick)
         for first in range(0, made.shape[0], SIDE):
             for start in range(0, made.shape[1], SIDE):
                 part = made[first : first + SIDE, start : start + SIDE]
@@ -159,9 +167,7 @@ class Marked:
         """How many chunks a band is counted over."""
         return self.counting.tiles(runs, band)
 
-    def __call__(
-        self, runs: Runs, band: tuple[int, int], threads: int | None, tick: Callable[[], None]
-    ) -> None:
+    def __call__(self, runs: Runs, band: tuple[int, int], threads: int | None, tick: Tick) -> None:
         """Count a band, and mark it."""
         self.counting(runs, band, threads, tick)
         buffer = np.empty(SIDE * SIDE, runs.half.dtype)

@@ -137,7 +137,7 @@ def from_blocks(
     if side < 1:
         raise ValueError(f"tile must be at least 1 row, not {side}")
     wanted = Wanted(layout or Layout("lower", "columns", diagonal=IMPLIED[diagonal]), out, resume, executor)
-    wanted = wanted._replace(threads=threads, progress=progress)
+    wanted = wanted._replace(threads=threads, progress=progress, tile=None if tile is None else side)
     return make(
         _Checked(function, dtype, rule, diagonal),
         n,
