@@ -22,6 +22,7 @@ from vech.moves.expanding import expand
 from vech.moves.runs import Half, Runs, runs_of
 
 Terms = tuple[float, float, float, float]
+Tick = Callable[[], None]
 
 SIDE = 8  # columns of a block
 TIMES = 64  # bits of a word

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from vech.arrays import Array, Dtype
-from vech.counts.codes import Counting, Measure, pair_codes
+from vech.counts.codes import Counting, Measure, Tick, pair_codes
 from vech.covariance.data import Data, begin, open_data
 from vech.covariance.ranks import Ranking, rankings
 from vech.layouts.dialects import AnyLayout
