@@ -371,7 +371,7 @@ class Counting:
         rows: slice,
         columns: slice,
         threads: int | None,
-        tick: Callable[[], None],
+        tick: Tick,
     ) -> Array:
         """A lower tile: some of its columns at a time, with all its rows, are a band of a smaller half."""
         made = np.empty((rows.stop - rows.start, columns.stop - columns.start), dtype)

@@ -150,7 +150,7 @@ class Marked:
         rows: slice,
         columns: slice,
         threads: int | None,
-        tick: Callable[[], None],
+        tick: Tick,
     ) -> Array:
         """Count a lower tile, and mark it."""
         made = self.counting.tile(kind, dtype, rows, columns, threads, tick)
