@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from multiprocessing import get_context
 
@@ -26,7 +27,7 @@ LARGE = np.arange(SMALL, dtype="f8")
 def client():
     distributed = pytest.importorskip("distributed")
     cluster = distributed.LocalCluster(
-        processes=True, n_workers=2, threads_per_worker=1, dashboard_address=None
+        processes=True, n_workers=2, threads_per_worker=1, dashboard_address=":0"
     )
     with cluster, distributed.Client(cluster) as client:
         yield client
@@ -51,8 +52,8 @@ def executor(request):
 
 
 def test_each_item_comes_with_its_result(executor):
-    assert dict(completed(executor, square, range(50))) == {k: k * k for k in range(50)}
-    assert list(in_order(executor, square, range(50))) == [(k, k * k) for k in range(50)]
+    assert dict(completed(executor, square, range(20))) == {k: k * k for k in range(20)}
+    assert list(in_order(executor, square, range(20))) == [(k, k * k) for k in range(20)]
     assert list(completed(executor, square, [])) == []
 
 
@@ -70,13 +71,13 @@ def test_only_a_window_of_tasks_is_alive(executor, way):
 
     def items():
         nonlocal given
-        for given in range(1, 301):
+        for given in range(1, 61):  # noqa: UP028
             yield given
 
     most = 0
     for number, _ in enumerate(way(executor, square, items())):
         most = max(most, given - number)
-    assert given == 300
+    assert given == 60
     assert most <= 1 if executor is None else 2 <= most <= 5
 
 
@@ -154,7 +155,8 @@ def test_a_task_that_kills_all_workers_of_a_cluster_is_one_error(client):
 def test_a_lost_scheduler_is_one_error(tmp_path):
     distributed = pytest.importorskip("distributed")
     said = str(tmp_path / "scheduler.json")
-    run = partial(subprocess.Popen, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    paths = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    run = partial(subprocess.Popen, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=paths)
     part = [sys.executable, "-m"]
     options = ["--scheduler-file", said, "--no-dashboard"]
     scheduler = run([*part, "distributed.cli.dask_scheduler", "--port", "0", *options])
@@ -169,7 +171,8 @@ def test_a_lost_scheduler_is_one_error(tmp_path):
                     if k == 3:
                         scheduler.kill()
             assert time.monotonic() - began < 20
-            client.close(timeout=0)
+            with suppress(TimeoutError):
+                client.close(timeout=1)
     finally:
         for process in (scheduler, worker):
             process.kill()
@@ -178,11 +181,11 @@ def test_a_lost_scheduler_is_one_error(tmp_path):
 
 def test_a_client_that_was_closed_is_the_same_error(client):
     distributed = pytest.importorskip("distributed")
-    with distributed.Client(client.scheduler.address) as other:
-        with pytest.raises(BrokenExecutor, match="or its client was closed"):
-            for k, _ in completed(executor_of(other), slow, range(1000)):
-                if k == 3:
-                    other.close()
+    other = distributed.Client(client.scheduler.address)
+    with other, pytest.raises(BrokenExecutor, match="or its client was closed"):
+        for k, _ in completed(executor_of(other), slow, range(1000)):
+            if k == 3:
+                other.close()
 
 
 def test_a_client_that_nobody_waits_for_is_refused():
@@ -224,7 +227,8 @@ def test_after_an_error_threads_are_told_to_stop():
 
 def test_when_nobody_wants_more_no_task_is_begun(executor):
     results = completed(executor, slow, iter(range(10**9)))
-    assert next(results) == (0, 0)
+    k, found = next(results)
+    assert k == found < 4
     results.close()
 
 
