@@ -79,14 +79,13 @@ class StoreOfTiles:
         Blocks of `unit` rows fit its tiles.
         """
         if self._store is None:
-            usual = usual_tile(self.n)
-            whole = usual if self.n <= unit else max(unit, usual // unit * unit)
+            whole = max(unit, usual_tile(self.n) // unit * unit)
             self._store = tiled.create(
                 self.path,
                 self.n,
                 dtype=self.dtype,
                 kind=str(self.kind),
-                tile=self.wanted.tile or whole,
+                tile=self.wanted.tile or min(whole, max(1, self.n)),
                 labels=self.labels,
                 overwrite=True,
                 made=self.made,
