@@ -72,11 +72,11 @@ def from_blocks(
         Memory for the half, of exactly its dtype; or the file to write, in bounded memory, with a journal of
         what is done beside it until it is complete; or the `vech.Tiled` to make, which has no layout.
     resume : bool
-        Whether to go on from that journal, or with what the store misses. With the same function the file has the same bytes as of one run;
-        what is complete is read. Without a journal a run starts anew.
+        Whether to go on from that journal, or with what the store misses. With the same function the file has
+        the same bytes as of one run; what is complete is read. Where nothing is there a run starts.
     executor : concurrent.futures.Executor or distributed.Client, optional
-        Who computes rows of tiles, of a store tiles, as tasks; unless told, this thread. Threads call the function in parallel;
-        other processes get it by pickle, arrays in it by memory map.
+        Who computes rows of tiles, of a store tiles, as tasks; unless told, this thread. Threads call the
+        function in parallel; other processes get it by pickle, arrays in it by memory map.
     threads : int, optional
         At most so many threads for putting tiles down.
     progress : callable, optional
