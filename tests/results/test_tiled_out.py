@@ -20,7 +20,7 @@ from faults import Calls, children, fails, forked, keep_from_disk, listing
 from interrupts import interrupted_after
 from vech import covariance, executors
 from vech.covariance import incomplete, products, weighted
-from vech.pairwise import distances, from_blocks, kernel
+from vech.pairwise import cooccurrence, cosine, distances, from_blocks, gram, kernel
 from vech.results import making, tiles
 
 pytest.importorskip("zarr")
@@ -46,6 +46,10 @@ BETWEEN_ROWS = {
     ),
 }
 BETWEEN_COLUMNS = {
+    "gram": partial(gram, ROWS),
+    "gram of integers": partial(gram, np.rint(9 * ROWS).astype(int), threshold=3),
+    "cosine of rows": partial(cosine, ROWS + 1j * ROWS[::-1], threshold=0.1),
+    "cooccurrence": partial(cooccurrence, ROWS > 0.5),
     "sample": partial(covariance.sample, X),
     "complex": partial(covariance.sample, X + 1j * X[::-1]),
     "weighted": partial(covariance.sample, X, weights=WEIGHTS),
@@ -219,6 +223,25 @@ def test_memory_is_that_of_a_tile(tmp_path):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2e6
+
+
+def test_products_are_those_in_memory_but_for_rounding(tmp_path, processes):
+    for name in ("gram", "gram of integers", "cosine of rows", "cooccurrence"):
+        want = EXACT[name](store="packed")
+        made = EXACT[name](out=tmp_path / "d.zarr", executor=processes)
+        assert (made.dtype, made.kind) == (want.dtype, want.kind)
+        np.testing.assert_allclose(made.expand(), want.expand(), rtol=1e-12, atol=1e-13)
+    assert isinstance(gram(ROWS, executor=processes), vech.Packed)
+
+
+def test_products_of_sparse_rows_are_made_in_memory(tmp_path):
+    from scipy.sparse import csr_array
+
+    with pytest.raises(TypeError, match=r"gram of a sparse X is made in memory .*kernel\(X, 'linear', out="):
+        gram(csr_array(ROWS), out=tmp_path / "d.zarr")
+    with pytest.raises(ValueError, match="store='sparse' is made in memory: leave out="):
+        gram(ROWS, store="sparse", out=tmp_path / "d.zarr")
+    assert listing(tmp_path) == []
 
 
 # ---- going on ----------------------------------------------------------------------------------------------
