@@ -116,6 +116,7 @@ def test_a_cluster_does_the_same_task_again(client, tmp_path):
     assert len(list(tmp_path.iterdir())) == 4
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_its_tasks_only(client, tmp_path):
     X = np.zeros(SMALL)  # goes out once, to both
     work = partial(_noted_beside, tmp_path, X)

@@ -459,6 +459,7 @@ def test_a_small_disk_that_is_full_and_then_grows(tmp_path):
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_of_a_cluster_costs_its_tasks_only(tmp_path, client):
     want = bits(from_blocks(Inner(ROWS[:40]), 40, dtype="f8", tile=4))
     path = tmp_path / "d.zarr"
@@ -473,6 +474,7 @@ def test_a_killed_worker_of_a_cluster_costs_its_tasks_only(tmp_path, client):
     assert bits(made) == want and made.verify() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ("euclidean", "correlation", "oas"))
 def test_a_cluster_gives_the_same_bytes(tmp_path, name, client):
     call, path = (EXACT | SHRUNK)[name], tmp_path / "d.zarr"
