@@ -340,6 +340,7 @@ def test_only_the_lower_layers_touch_the_core():
             "neighbors",
             "io",
             "results",
+            "tiled",
         ),
     }
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from vech.arrays import Array, native
 from vech.io.errors import FileFormatError
-from vech.layouts.kind import resolve_kind
+from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_integer, as_side
 from vech.store import Store, as_labels
-from vech.tiled.description import FACTOR
+from vech.tiled.description import FACTOR, Described
 from vech.tiled.store import Tiled
 from vech.tiled.tiles import Tiles
 
@@ -85,18 +85,9 @@ def create(
     if tile is not None and (tile := as_integer("tile", tile)) < 1:
         raise ValueError(f"tile must be at least 1 row, not {tile}")
     rule = resolve_kind(kind, dtype, moves=False)
-    tiles = Tiles.create(
-        path,
-        n,
-        dtype,
-        rule,
-        tile=tile,
-        labels=as_labels(labels, n),
-        overwrite=overwrite,
-        compression=compression,
-        made=made,
-    )
-    return Tiled(tiles)
+    held = as_labels(labels, n)
+    said = {"tile": tile, "labels": held, "compression": compression, "made": made}
+    return Tiled(Tiles.create(path, n, dtype, rule, overwrite=overwrite, **said))
 
 
 def open(path: str | os.PathLike[str], mode: str = "r") -> Tiled:
@@ -141,7 +132,7 @@ def write(
     compression: str | None = None,
     overwrite: bool = True,
 ) -> Tiled:
-    """Write any store as one of tiles: it appears complete, or a run that was killed has left nothing.
+    """Write any store as one of tiles, which appears under its name when it is complete.
 
     Parameters
     ----------
@@ -174,17 +165,12 @@ def write(
     """
     if compression is None and store.describe().triangle is not None:
         compression = "zstd"
-    made = create(
-        path,
-        store.n,
-        dtype=store.dtype,
-        kind=store.kind,
-        tile=tile,
-        labels=store.labels,
-        overwrite=overwrite,
-        compression=compression,
-    )
-    made.fill(_Blocks(store))
+    if tile is not None and (tile := as_integer("tile", tile)) < 1:
+        raise ValueError(f"tile must be at least 1 row, not {tile}")
+    rule = Kind(store.kind)
+    said = Described.of(store.n, store.dtype, rule, tile=tile, labels=store.labels, compression=compression)
+    with Tiles.draft(path, said, overwrite) as tiles:
+        Tiled(tiles).fill(_Blocks(store))
     return open(path)
 
 
