@@ -136,7 +136,7 @@ def _noted_beside(folder, X, k):
     return noted(folder, k)
 
 
-def test_a_task_that_kills_its_workers_is_one_error(processes, client):
+def test_a_task_that_kills_its_workers_is_one_error():
     message = r"a worker of the executor has ended, killed or out of memory; .*\(with out=, and resume=True\)"
     with (
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
@@ -308,7 +308,7 @@ def test_a_map_that_is_written_to_is_flushed(tmp_path):
 def test_numbers_that_are_not_in_the_file_go_out_themselves(tmp_path, mapped):
     """Changes of a private map, and a file that another one took the place of."""
     private = np.load(tmp_path / "X.npy", mmap_mode="c")
-    private[0] = -1
+    private[len(private) // 2] = -1
     assert mapped_from(private) is None and Shipment.of(private).nbytes > SMALL
     np.save(tmp_path / "other.npy", np.zeros_like(mapped))
     os.replace(tmp_path / "other.npy", tmp_path / "X.npy")
