@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 # top to bottom: a room imports from lower rows only
 LAYERS = (
     ("cli", "demo"),
+    ("viewer",),
     ("adapters", "plot"),
     ("covariance", "pairwise", "images", "cluster", "embedding"),
     ("neighbors",),
@@ -42,7 +43,7 @@ LAYERS = (
 # within a folder, top to bottom; above them all is its __init__
 INSIDE = {
     "cli": (
-        ("cluster", "covariance", "data", "distances", "files", "info", "layouts", "neighbors"),
+        ("cluster", "covariance", "data", "distances", "files", "info", "layouts", "neighbors", "view"),
         ("tables",),
         ("groups", "options", "pictures", "records"),
         ("streams",),
@@ -50,7 +51,8 @@ INSIDE = {
         ("wording",),
     ),
     "io": (
-        ("npy", "hdf5", "zarr"),
+        ("npy", "hdf5", "zarr", "cooler", "coolers"),
+        ("pixels",),
         (
             "npz",
             "pair",
@@ -62,11 +64,13 @@ INSIDE = {
             "harwell_boeing",
             "fcidump",
             "fchk",
+            "hail",
         ),
         ("delimited", "delimited_matrix", "r_print", "phylip", "plink_text", "grm_text"),
+        ("pieces",),
         ("columnar", "workbook", "individuals", "raw", "matrix_market", "arrays", "description", "info"),
         ("triangles", "number_lines", "text_rows"),
-        ("panels", "columns", "dtypes", "lines"),
+        ("hdf5_file", "panels", "columns", "dtypes", "lines"),
         ("cells", "content", "digests", "drafts", "gz", "labels"),
         ("errors",),
     ),
@@ -93,7 +97,7 @@ INSIDE = {
         ("identity",),
     ),
     "tiled": (
-        ("opening",),
+        ("foreign", "opening"),
         ("store",),
         ("growing", "nonzeros", "products"),
         ("squares", "tiles"),
@@ -159,6 +163,7 @@ INSIDE = {
         ("cells", "linkage", "place"),
         ("axes",),
     ),
+    "viewer": (("viewing",), ("server",), ("scene",), ("look", "pyramid"), ("cells", "numbers")),
     "layouts": (("pictures",), ("dialects",), ("kind", "orders"), ("layout",)),
     "derived": (("portrait", "prints", "scaling", "summaries"), ("pairs",)),
 }
@@ -174,6 +179,8 @@ UP = {
     ("store", "vech.adapters.pandas"),
     ("io.zarr", "vech.tiled.description"),
     ("io.zarr", "vech.tiled.opening"),
+    ("io.hail", "vech.tiled.foreign"),
+    ("io.pieces", "vech.tiled.foreign"),
     *(("store", f"vech.derived.{name}") for name in ("pairs", "portrait", "prints", "scaling", "summaries")),
 }
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
@@ -193,7 +200,7 @@ OPTIONAL = {
     "h5py": {"io": "inside"},
     "cloudpickle": {"executors": "inside"},
     "zarr": {"io": "inside", "tiled": "inside"},
-    "numcodecs": {"tiled": "inside"},
+    "numcodecs": {"io": "inside", "tiled": "inside"},
     "google_crc32c": {"tiled": "inside"},
     "fsspec": {"tiled": "inside"},
     "PIL": {"demo": "inside"},

@@ -1,6 +1,6 @@
 """The command `vech`: parses arguments, calls one public function, prints."""
 
-from vech.cli import cluster, covariance, data, distances, files, info, layouts, neighbors
+from vech.cli import cluster, covariance, data, distances, files, info, layouts, neighbors, view
 from vech.cli.root import main, vech_command
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "main",
     "neighbors",
     "vech_command",
+    "view",
 ]

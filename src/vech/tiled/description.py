@@ -157,7 +157,7 @@ def is_tiled(path: Path) -> bool:
     """Whether a folder is a store of tiles."""
     try:
         return says_tiled((path / GROUP).read_bytes())
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

@@ -141,7 +141,7 @@ def write(
     store : Store
         What to write, labels and all.
     tile, compression
-        As for `create`; a sparse store is compressed unless told.
+        As for `create`; a store of tiles keeps its own, and a sparse one is compressed, unless told.
     overwrite : bool
         Whether a store of tiles that is there is replaced.
 
@@ -165,6 +165,8 @@ def write(
     """
     if compression is None and store.describe().triangle is not None:
         compression = "zstd"
+    if tile is None and isinstance(store, Tiled):
+        tile = store.tile  # so that each is read once
     if tile is not None and (tile := as_integer("tile", tile)) < 1:
         raise ValueError(f"tile must be at least 1 row, not {tile}")
     rule = Kind(store.kind)
