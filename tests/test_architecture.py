@@ -80,6 +80,7 @@ INSIDE = {
     ),
     "covariance": (
         ("stream", "spectrum", "shrinkage"),
+        ("scatter",),
         ("gerber", "sample"),
         ("agreement", "kendall", "products"),
         ("incomplete", "weighted"),
@@ -89,6 +90,7 @@ INSIDE = {
     "results": (
         ("making",),
         ("result",),
+        ("tiles",),
         ("executing",),
         ("file",),
         ("journal", "wanted"),

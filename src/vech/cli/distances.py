@@ -134,7 +134,7 @@ def _naming(path: Path) -> Iterator[None]:
         raise click.ClickException(f"{path}{str(error)[1:]}") from error
 
 
-def _made_in_place(out: Path, X: Any, metric: str, **given: Any) -> vech.Packed:
+def _made_in_place(out: Path, X: Any, metric: str, **given: Any) -> Any:
     """Compute the half where it is to be; an interrupt says how to go on."""
     try:
         return vech.pairwise.distances(X, metric, out=out, **given)

@@ -12,7 +12,6 @@ from vech.covariance.data import Data, begin, open_data
 from vech.covariance.medians import middles
 from vech.covariance.weighted import count
 from vech.layouts.dialects import AnyLayout
-from vech.packed.packed import Packed
 from vech.results.wanted import Progress, Wanted
 
 QUADRANT = Measure((1, -2, 0, 0), root=True)
@@ -32,7 +31,7 @@ def quadrant(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """The quadrant correlation of the columns of X: of the signs about their medians.
 
     Parameters
@@ -48,12 +47,12 @@ def quadrant(
         for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of ones.
-    out : array, shape (length,), or path ending in ".npy", optional
+    out : array, shape (length,), or path ending in ".npy" or ".zarr", optional
         Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
-        journal beside it until it is complete.
+        journal beside it until it is complete; or the `vech.Tiled` to make.
     resume : bool
-        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
-        error.
+        Whether to go on from that journal or store, or to read what is complete; of other data or
+        parameters it is an error.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -63,7 +62,7 @@ def quadrant(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         float32 for floats of at most 4 bytes, else float64; counts are exact in both.
 
     Raises
@@ -109,7 +108,7 @@ def jaccard(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """The Jaccard similarity of binary or ternary columns: where both are alike, of where either is not 0.
 
     Parameters
@@ -123,12 +122,12 @@ def jaccard(
         for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of ones.
-    out : array, shape (length,), or path ending in ".npy", optional
+    out : array, shape (length,), or path ending in ".npy" or ".zarr", optional
         Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
-        journal beside it until it is complete.
+        journal beside it until it is complete; or the `vech.Tiled` to make.
     resume : bool
-        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
-        error.
+        Whether to go on from that journal or store, or to read what is complete; of other data or
+        parameters it is an error.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -138,7 +137,7 @@ def jaccard(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         float32 for floats of at most 4 bytes, else float64; counts are exact in both.
 
     Raises
@@ -178,7 +177,7 @@ def hamming(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """The Hamming distance of binary or ternary columns: the share of rows in which they differ.
 
     Parameters
@@ -192,12 +191,12 @@ def hamming(
         for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of zeros, as "condensed" does.
-    out : array, shape (length,), or path ending in ".npy", optional
+    out : array, shape (length,), or path ending in ".npy" or ".zarr", optional
         Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
-        journal beside it until it is complete.
+        journal beside it until it is complete; or the `vech.Tiled` to make.
     resume : bool
-        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
-        error.
+        Whether to go on from that journal or store, or to read what is complete; of other data or
+        parameters it is an error.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -207,7 +206,7 @@ def hamming(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         float32 for floats of at most 4 bytes, else float64; counts are exact in both. Zeros on the diagonal.
 
     Raises
@@ -246,7 +245,7 @@ def matching(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """The simple matching coefficient of binary or ternary columns: the share of rows in which both agree.
 
     Parameters
@@ -260,12 +259,12 @@ def matching(
         for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of ones.
-    out : array, shape (length,), or path ending in ".npy", optional
+    out : array, shape (length,), or path ending in ".npy" or ".zarr", optional
         Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
-        journal beside it until it is complete.
+        journal beside it until it is complete; or the `vech.Tiled` to make.
     resume : bool
-        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
-        error.
+        Whether to go on from that journal or store, or to read what is complete; of other data or
+        parameters it is an error.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -275,7 +274,7 @@ def matching(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         float32 for floats of at most 4 bytes, else float64; counts are exact in both.
 
     Raises
@@ -311,7 +310,7 @@ def _ternary(
     missing: str,
     min_periods: int | None,
     wanted: Wanted,
-) -> Packed:
+) -> Any:
     data = open_data(X, missing=missing, min_periods=min_periods)
     data.need_passes(name)
     data.check()
@@ -342,7 +341,7 @@ def _measure(
     wanted: Wanted,
     *,
     closed: bool = True,
-) -> Packed:
+) -> Any:
     with begin(data, wanted, name, implied=implied) as result:
         if not result.is_complete:
             pairwise, threads = data.missing == "pairwise", wanted.threads

@@ -55,7 +55,7 @@ def gerber(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """The Gerber covariance of the columns of X, or their Gerber statistic, by exact counts of co-movements.
 
     Parameters
@@ -85,12 +85,12 @@ def gerber(
         `vech.linalg.shrink_to_psd`, which expand it.
     layout : str or layout
         Of the result; with `correlation` it may leave out the diagonal of ones.
-    out : array, shape (length,), or path ending in ".npy", optional
+    out : array, shape (length,), or path ending in ".npy" or ".zarr", optional
         Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
-        journal beside it until it is complete.
+        journal beside it until it is complete; or the `vech.Tiled` to make.
     resume : bool
-        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
-        error.
+        Whether to go on from that journal or store, or to read what is complete; of other data or
+        parameters it is an error.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -100,7 +100,7 @@ def gerber(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         float32 for floats of at most 4 bytes, else float64; counts are exact in both.
 
     Raises
@@ -177,6 +177,8 @@ def gerber(
         low, high = _reach(data, found, bounds, center, given)
         codes = encode(data.pieces(), low, high, pairwise=missing == "pairwise", threads=threads)
         scale = None if correlation or repair else found.deviation
+        if repair is not None:
+            result.hold()
         count(codes, FORMS[form], result, given, scale=scale, min_periods=min_periods)
         if repair is not None:
             repaired = nearest_correlation if repair == "nearest" else shrink_to_psd

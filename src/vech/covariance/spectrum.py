@@ -59,7 +59,7 @@ def nonlinear(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         Positive definite.
     array, shape (n_features,), float64
         Its eigenvalues, in the order of those of the sample covariance (ascending), with `return_shrinkage`.
@@ -124,7 +124,7 @@ def denoise(
     resume: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """Expands the correlation, and levels the eigenvalues that noise explains (Marchenko-Pastur clipping).
 
     Parameters
@@ -148,7 +148,7 @@ def denoise(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         Positive definite; with the sample variances, or ones, on the diagonal.
 
     Raises
@@ -187,6 +187,7 @@ def denoise(
     with begin(data, wanted, "denoise", about, implied=implied) as result:
         if result.is_complete:
             return result.store()
+        result.hold()
         plain = Result(data.p, data.dtype, Wanted(result.plain, result.half))
         runs = accumulator(data.p, data.dtype, plain.runs())
         moments = gather(

@@ -6,7 +6,7 @@ import copy as copying
 import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -381,8 +381,11 @@ class Tiled(Store):
         check_progress(progress)
         found, total = [], self._tiles.grid.total
         done = total - len(tiles)
-        with _workers(executor, 1 if threads is None else resolve_threads(threads, 0)) as workers:
-            for item in completed(workers, work, tiles):
+        with (
+            _workers(executor, 1 if threads is None else resolve_threads(threads, 0)) as workers,
+            closing(completed(workers, work, tiles)) as results,
+        ):
+            for item in results:
                 found.append(item)
                 done += 1
                 if progress is not None:

@@ -1,0 +1,179 @@
+"""A result on its way to a store of tiles, which says itself what it is made of, and which tiles are done."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+from vech import tiled
+from vech.arrays import Array, Dtype
+from vech.executors import completed, executor_of, in_order
+from vech.layouts.kind import Kind
+from vech.packed.packed import Packed
+from vech.results.executing import StoppedError, Tick, TileJob
+from vech.results.identity import differences
+from vech.results.wanted import Wanted
+from vech.tiled.grid import Grid, usual_tile
+from vech.tiled.tiles import Tile
+
+
+class StoreOfTiles:
+    """The store of tiles under a path, of which those that are missing are to be computed.
+
+    `complete` is the store that is there already, made of the same, where a run is gone on with and `rereads`
+    it.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        n: int,
+        dtype: Dtype,
+        kind: Kind,
+        labels: tuple[Any, ...] | None,
+        made: dict[str, Any],
+        wanted: Wanted,
+        *,
+        rereads: bool,
+    ) -> None:
+        self.path, self.n, self.dtype, self.kind, self.labels = path, n, dtype, kind, labels
+        self.made, self.wanted = made, wanted
+        self.complete: tiled.Tiled | None = None
+        self._store = self._found()
+        if self._store is not None and rereads and not self._store.missing():
+            self.complete = tiled.open(path)
+
+    def _found(self) -> tiled.Tiled | None:
+        """The store to go on with; None where one is to be made.
+
+        ValueError where it is made of other things, and the run is to go on, or where it is not complete.
+        """
+        found = None
+        with suppress(FileNotFoundError):
+            found = tiled.open(self.path, "r+")
+        if found is None:
+            return None
+        same = found.made == self.made
+        if self.wanted.resume and not same:
+            raise ValueError(
+                f"resume=True goes on with the same run, and {self.path} is of another: "
+                f"{differences(found.made or {}, self.made)}. Pass the same again, or start anew without "
+                f"resume=True, under another name"
+            )
+        if not same and (missing := len(found.missing())):
+            raise ValueError(
+                f"{self.path} is an unfinished store of another run ({missing} tiles are missing): "
+                f"{differences(found.made or {}, self.made)}. Let that go on, delete the folder, or choose "
+                f"another name"
+            )
+        return found if self.wanted.resume else None
+
+    def _opened(self, unit: int) -> tiled.Tiled:
+        """The store; where there is none to go on with it is made, and takes the place of one that is there.
+
+        Blocks of `unit` rows fit its tiles.
+        """
+        if self._store is None:
+            whole = max(unit, usual_tile(self.n) // unit * unit)
+            self._store = tiled.create(
+                self.path,
+                self.n,
+                dtype=self.dtype,
+                kind=str(self.kind),
+                tile=self.wanted.tile or min(whole, max(1, self.n)),
+                labels=self.labels,
+                overwrite=True,
+                made=self.made,
+            )
+        return self._store
+
+    def fill(self, job: TileJob) -> None:
+        """Let the job compute the tiles that are missing, one a task.
+
+        After an error, or Ctrl-C, threads end at their next block.
+        """
+        store, executor, stop = self._opened(job.unit), executor_of(self.wanted.executor), Event()
+
+        def interruptible() -> None:
+            if stop.is_set():
+                raise StoppedError
+
+        lower = self._lower(job, interruptible if isinstance(executor, ThreadPoolExecutor) else on)
+        missing, total = store.missing(), lower.grid.total
+        with closing(completed(executor, _Written(store, lower), missing, stop=stop)) as tiles:
+            for done, _ in enumerate(tiles, total - len(missing) + 1):
+                if self.wanted.progress is not None:
+                    self.wanted.progress(done, total)
+
+    def _lower(self, job: TileJob, tick: Tick) -> _Lower:
+        alone = self.wanted.executor is None
+        threads = self.wanted.threads if alone else self.wanted.threads or 1
+        grid = Grid(self.n, self._opened(job.unit).tile)
+        return _Lower(job, grid, self.kind, self.dtype, threads, tick)
+
+    def sum(self, job: TileJob, part: Callable[[Array, slice, slice], float]) -> float:
+        """The sum of what a function gives of each tile, which is not kept; the same for any workers."""
+        lower = self._lower(job, on)
+        executor = executor_of(self.wanted.executor)
+        with closing(in_order(executor, _Part(lower, part), lower.grid.lower())) as parts:
+            return math.fsum(found for _, found in parts)
+
+    def take(self, made: Packed) -> None:
+        """Put down a matrix that is in memory."""
+        self._opened(1).fill(made.block)
+
+    def store(self) -> tiled.Tiled:
+        """The store, for reading."""
+        return tiled.open(self.path)
+
+
+@dataclass(frozen=True)
+class _Lower:
+    """Lower tiles by a job."""
+
+    job: TileJob
+    grid: Grid
+    kind: Kind
+    dtype: Dtype
+    threads: int | None
+    tick: Tick
+
+    def __call__(self, tile: Tile) -> Array:
+        rows, columns = map(self.grid.span, tile)
+        return self.job.tile(self.kind, self.dtype, rows, columns, self.threads, self.tick)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A tile, put down where it belongs."""
+
+    store: tiled.Tiled
+    lower: _Lower
+
+    def __call__(self, tile: Tile) -> None:
+        self.store.write_tile(*tile, self.lower(tile))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a function gives of a tile."""
+
+    lower: _Lower
+    part: Callable[[Array, slice, slice], float]
+
+    def __call__(self, tile: Tile) -> float:
+        return self.part(self.lower(tile), *map(self.lower.grid.span, tile))
+
+
+def on() -> None:
+    """Go on."""
+
+
+def made_of(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What a matrix is made of, without what is said of a half alone."""
+    return {name: value for name, value in about.items() if name != "layout"}
