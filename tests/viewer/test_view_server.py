@@ -295,5 +295,5 @@ def test_ctrl_c_ends_it_and_leaves_no_trace(tmp_path, how):
         assert run.stdout.readline().startswith("View(http://127.0.0.1:")
     run.send_signal(signal.SIGINT)
     out, err = run.communicate(timeout=20)
-    assert (run.returncode, err) == (0, "")
+    assert (run.returncode, err) == (130 if how == "command" else 0, "")
     assert out == ("" if how == "command" else "View(closed)\n")

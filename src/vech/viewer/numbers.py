@@ -60,12 +60,8 @@ class Numbers:
 
     def squares(self, side: int, part: Part) -> Iterator[tuple[slice, slice, Array]]:
         """The lower triangle, each number once, row after row of squares."""
-        if hasattr(self.store, "tiles"):
-            for rows, columns, block in self.store.tiles(side):
-                yield rows, columns, part(block)
-        else:
-            for rows, columns in lower(self.n, side):
-                yield rows, columns, part(self.store.block(rows, columns))
+        for rows, columns, block in self.store.tiles(side):
+            yield rows, columns, part(block)
 
     def read(self, rows: slice, columns: slice, part: Part) -> tuple[Array, Array | None]:
         """Numbers, zero where there are none, and where that is, or None."""
