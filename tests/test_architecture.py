@@ -35,7 +35,7 @@ LAYERS = (
     ("arrays", "operators"),
     ("frames", "tensors"),
     ("store", "_core"),
-    ("elsewhere", "workers"),
+    ("elsewhere", "executors", "workers"),
     ("labels",),
 )
 # within a folder, top to bottom; above them all is its __init__
@@ -177,6 +177,7 @@ OPTIONAL = {
     "mpl_toolkits": {"plot": "inside"},
     "pyarrow": {"io": "inside"},
     "h5py": {"io": "inside"},
+    "cloudpickle": {"executors": "inside"},
     "zarr": {"io": "inside"},
     "PIL": {"demo": "inside"},
     "scipy": {name: "inside" for name in LEVEL} | {"demo": "top", "cli": "inside"},

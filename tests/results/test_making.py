@@ -117,7 +117,7 @@ def test_any_executor_gives_the_same_bytes(tmp_path, layout, pool, processes):
 
 def test_a_client_is_taken_by_its_executor(pool):
     class Client:
-        def get_executor(self):
+        def get_executor(self, **_):
             return pool
 
     assert made(executor=Client()).half.tobytes() == made().half.tobytes()
@@ -514,7 +514,7 @@ def test_a_killed_worker_is_one_error_and_the_run_goes_on(tmp_path):
     run = partial(make, Deadly(rows(), deadly), N, np.dtype("f8"), side=SIDE)
     with (
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
-        pytest.raises(BrokenExecutor, match=r"a worker of the executor has ended.*resume=True goes on"),
+        pytest.raises(BrokenExecutor, match=r"a worker of the executor has ended.*resume=True\) goes on"),
     ):
         run(Wanted("vech", path, executor=pool))
     assert listing(tmp_path)[1:] == ["d.npy.journal"]

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array, Dtype, as_array, epsilon, family, is_array, native
+from vech.executors import pickled
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import Layout, as_integer, as_side
 from vech.packed.packed import Packed
-from vech.results.executing import pickled
 from vech.results.identity import digest_of
 from vech.results.making import make
 from vech.results.wanted import Progress, Wanted

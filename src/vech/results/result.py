@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from vech.arrays import Array, Dtype, check_memory, check_out, check_progress, resolve_threads
+from vech.executors import executor_of
 from vech.io.description import describe_half
 from vech.layouts.dialects import as_layout
 from vech.layouts.kind import Kind
@@ -19,7 +20,7 @@ from vech.layouts.layout import Layout
 from vech.moves.converting import convert
 from vech.moves.runs import Half, Runs, runs_of
 from vech.packed.packed import Packed
-from vech.results.executing import Job, Task, executor_of, results
+from vech.results.executing import Job, Task, results
 from vech.results.file import File
 from vech.results.identity import digest_of, identity
 from vech.results.journal import Band
