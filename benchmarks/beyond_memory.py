@@ -1,0 +1,189 @@
+"""One record beyond memory: distances into tiles, killed once and gone on with; neighbours; eigenpairs.
+
+python -m benchmarks.beyond_memory 100000 --folder /a/disk/with/25/GB
+
+Each stage is a process of its own. What is said of memory is anonymous: what no file can give back, of all
+processes of a stage together, every tenth of a second. Linux says it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import vech
+import vech.tiled
+
+COLUMNS, NEIGHBOURS, EIGENPAIRS = 64, 10, 5
+GAMMA = 1 / (2 * COLUMNS)
+KILL_AT = 0.3
+"""The share of tiles that are done when the first run is killed."""
+
+SAMPLE_SECONDS = 0.1
+DATA, DISTANCES, KERNEL, NEAREST, TOP = "X.npy", "d.zarr", "k.zarr", "nearest.npz", "top.npz"
+
+
+class Stage(NamedTuple):
+    """What a stage took."""
+
+    name: str
+    seconds: float
+    anonymous: int
+    killed: bool = False
+
+
+# ---- the stages, each in a process -------------------------------------------------------------------------
+
+
+def make_data(folder: Path, n: int) -> None:
+    """Rows of float32 around a hundred centres."""
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((100, COLUMNS), np.float32) * 2
+    X = np.lib.format.open_memmap(folder / DATA, "w+", np.float32, (n, COLUMNS))
+    for first in range(0, n, 10_000):
+        some = X[first : first + 10_000]
+        some[...] = rng.standard_normal(some.shape, np.float32) + centres[rng.integers(0, 100, len(some))]
+    X.flush()
+
+
+def data(folder: Path) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """The rows, mapped into memory."""
+    return np.load(folder / DATA, mmap_mode="r")
+
+
+def make_distances(folder: Path) -> None:
+    """All pairs, into tiles; what is there is not computed again."""
+    vech.pairwise.distances(data(folder), out=folder / DISTANCES, resume=True)
+
+
+def find_nearest(folder: Path) -> None:
+    """The nearest rows of each row, each tile read once."""
+    found = vech.neighbors.nearest(vech.tiled.open(folder / DISTANCES), NEIGHBOURS)
+    np.savez(folder / NEAREST, indices=found.indices, values=found.values)
+
+
+def make_kernel(folder: Path) -> None:
+    """The kernel exp(-gamma d^2) of all pairs, into tiles."""
+    vech.pairwise.kernel(data(folder), "rbf", gamma=GAMMA, out=folder / KERNEL, resume=True)
+
+
+def find_top(folder: Path) -> None:
+    """The largest eigenvalues of the kernel, and their vectors."""
+    values, vectors = vech.linalg.top(vech.tiled.open(folder / KERNEL), EIGENPAIRS)[:2]
+    np.savez(folder / TOP, values=values, vectors=vectors)
+
+
+STAGES: dict[str, Callable[[Path], None]] = {
+    "distances": make_distances,
+    "nearest": find_nearest,
+    "kernel": make_kernel,
+    "top": find_top,
+}
+
+
+# ---- watching them -----------------------------------------------------------------------------------------
+
+
+def processes(root: int) -> Iterator[int]:
+    """A process and all that it has begun."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError, ValueError, IndexError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                parents.setdefault(parent, []).append(int(entry.name))
+    waiting = [root]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting += parents.get(one, [])
+
+
+def anonymous(root: int) -> int:
+    """Bytes of anonymous memory of a process and all that it has begun."""
+    total = 0
+    for one in processes(root):
+        with suppress(OSError):
+            for line in Path(f"/proc/{one}/status").read_text().splitlines():
+                if line.startswith("RssAnon"):
+                    total += int(line.split()[1]) * 1024
+    return total
+
+
+def done(store: Path) -> float:
+    """The share of tiles that are there."""
+    try:
+        tiles = vech.tiled.open(store)
+    except OSError:
+        return 0.0
+    return 1 - len(tiles.missing()) / (tiles.grid * (tiles.grid + 1) / 2)
+
+
+def watched(name: str, folder: Path, *, kill_when: Callable[[], bool] | None = None) -> Stage:
+    """Run a stage to its end, or until it is to be killed by SIGKILL."""
+    command = [sys.executable, "-m", "benchmarks.beyond_memory", "--stage", name, "--folder", str(folder)]
+    start, peak, killed = time.perf_counter(), 0, False
+    process = subprocess.Popen(command, cwd=Path(__file__).parent.parent)
+    while process.poll() is None:
+        peak = max(peak, anonymous(process.pid))
+        if kill_when is not None and kill_when():
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            killed = True
+        time.sleep(SAMPLE_SECONDS)
+    if process.returncode and not killed:
+        raise RuntimeError(f"the stage {name} ended with exit code {process.returncode}")
+    if kill_when is not None and not killed:
+        raise RuntimeError(f"the stage {name} was over before it was killed: take a larger n")
+    return Stage(name, time.perf_counter() - start, peak, killed)
+
+
+def record(n: int, folder: Path, *, kill_at: float = KILL_AT) -> Iterator[Stage]:
+    """All stages, one after the other; the distances make room for the kernel, of as many bytes."""
+    make_data(folder, n)
+    yield watched("distances", folder, kill_when=lambda: done(folder / DISTANCES) >= kill_at)
+    yield watched("distances", folder)
+    yield watched("nearest", folder)
+    yield watched("kernel", folder)
+    yield watched("top", folder)
+
+
+def said(stage: Stage) -> str:
+    """One line of a stage."""
+    how = ", killed by SIGKILL" if stage.killed else ""
+    return f"{stage.name}: {stage.seconds:.1f} s, {stage.anonymous / 2**20:.0f} MiB anonymous{how}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.beyond_memory", description=__doc__)
+    parser.add_argument("n", type=int, nargs="?", default=100_000)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--stage", choices=tuple(STAGES), help="this one alone, of data that is there")
+    arguments = parser.parse_args()
+    if arguments.stage:
+        STAGES[arguments.stage](arguments.folder)
+        return
+    with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="beyond-") as folder:
+        print(f"n = {arguments.n:,}, {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB")
+        peak = 0
+        for stage in record(arguments.n, Path(folder)):
+            print(said(stage), flush=True)
+            peak = max(peak, stage.anonymous)
+        with np.load(Path(folder, TOP)) as top:
+            print(f"eigenvalues: {', '.join(f'{value:.6g}' for value in top['values'])}")
+        print(f"{peak / 2**30:.2f} GiB anonymous at most")
+
+
+if __name__ == "__main__":
+    main()
