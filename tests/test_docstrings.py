@@ -56,6 +56,7 @@ FACES = (
     "vech.pairwise",
     "vech.plot",
     "vech.sparse",
+    "vech.tiled",
 )
 
 

@@ -19,8 +19,9 @@ from vech.sparse.pack import from_sparse
 from vech.store import Store
 
 if TYPE_CHECKING:
-    from vech import cluster, covariance, embedding, images, io, linalg, neighbors, pairwise, plot
+    from vech import cluster, covariance, embedding, images, io, linalg, neighbors, pairwise, plot, tiled
     from vech.io import read, write
+    from vech.tiled import Tiled
 
 __all__ = [
     "DIALECTS",
@@ -32,6 +33,7 @@ __all__ = [
     "Store",
     "Targets",
     "TensorOrder",
+    "Tiled",
     "__version__",
     "as_layout",
     "cluster",
@@ -52,6 +54,7 @@ __all__ = [
     "read",
     "sparse",
     "targets",
+    "tiled",
     "to_coo",
     "to_csc",
     "to_csr",
@@ -84,8 +87,11 @@ def targets() -> Targets:
 
 
 # What is loaded when it is first asked for: `import vech` stays quick.
-_LATER = ("cluster", "covariance", "embedding", "images", "io", "linalg", "neighbors", "pairwise", "plot")
-_OF_IO = ("read", "write")
+_LATER = (
+    *("cluster", "covariance", "embedding", "images", "io", "linalg", "neighbors", "pairwise", "plot"),
+    "tiled",
+)
+_INSIDE = {"read": "io", "write": "io", "Tiled": "tiled"}
 
 
 def __dir__() -> list[str]:
@@ -95,8 +101,8 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> object:
     if name in _LATER:
         return import_module(f"vech.{name}")
-    if name in _OF_IO:
-        return getattr(import_module("vech.io"), name)
+    if name in _INSIDE:
+        return getattr(import_module(f"vech.{_INSIDE[name]}"), name)
     import difflib
 
     from vech.elsewhere import FUNCTIONS

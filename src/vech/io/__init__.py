@@ -133,8 +133,9 @@ def read(
 
     Returns
     -------
-    Packed or SparseHalf
-        Dense or sparse content. A half of 64 MiB or more in `.npy` or `.bin` is memory-mapped, read-only.
+    Packed, SparseHalf or Tiled
+        Dense or sparse content, or a store of tiles, of which none is read yet. A half of 64 MiB or more in
+        `.npy` or `.bin` is memory-mapped, read-only.
 
     Raises
     ------
@@ -190,14 +191,15 @@ def write(
         `.npy` (a Packed; `path` + ".json" beside it says layout, kind, n and dtype), `.npz`, `.bin` (a
         Packed, the bare numbers), `.mtx` (the lower half with its symmetry named), `.csv` (the full matrix
         with its labels) and others that docs/files.md lists. Where files travel, `.npz`. A dataset of HDF5 or
-        Zarr is named behind "::", and what else the file holds stays.
-    store : Packed or SparseHalf
+        Zarr is named behind "::", and what else the file holds stays; `.zarr` alone is a `vech.Tiled`.
+    store : Packed, SparseHalf or Tiled
         What to write. `.npy`, `.npz`, HDF5 and Zarr keep labels of any usual type, others those that they
         can; `.bin` and `.mtx` have no place for them and refuse it.
     overwrite : bool, default True
         False: a file that is there, or appears while this one is written, stays, and is a FileExistsError.
     **options
-        Of tables in text: ``sep``, the mark between cells ("," in `.csv`, else a tab), and ``decimal``.
+        Of tables in text: ``sep``, the mark between cells ("," in `.csv`, else a tab), and ``decimal``. Of a
+        store of tiles: ``tile`` and ``compression``, as for `vech.tiled.create`.
 
     Raises
     ------
@@ -240,7 +242,9 @@ def write(
             f"{path}: {suffix_of(path)} has no place for labels: write {_able(lambda can: can.labels)}, "
             f"or S.with_labels(None), without them"
         )
-    if described.triangle is None:
+    if "any" in can.write:
+        pass
+    elif described.triangle is None:
         store = packed(store)
     elif "sparse" not in can.write:
         raise TypeError(

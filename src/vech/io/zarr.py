@@ -29,10 +29,18 @@ from vech.io.drafts import EXISTS, locked, sync_folder
 from vech.io.errors import FileFormatError, reading
 from vech.io.labels import encode_labels
 from vech.io.panels import How
-from vech.packed.packed import Packed
+from vech.packed.packed import Packed, packed
 from vech.store import Store
 
-CAN = Abilities(expand=("dense",), labels=True, full_labels=True, options=("verify",), folders=True)
+CAN = Abilities(
+    expand=("dense",),
+    write=("dense", "sparse", "any"),
+    labels=True,
+    full_labels=True,
+    options=("verify",),
+    write_options=("tile", "compression"),
+    folders=True,
+)
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 """Files of which each array and each group has one."""
@@ -41,12 +49,20 @@ CHUNK = 8 << 20
 """Bytes of a chunk of a half."""
 
 
+def _is_tiled(folder: Path) -> bool:
+    from vech.tiled.description import is_tiled
+
+    return is_tiled(folder)
+
+
 def load(path: Path, *, verify: bool = False) -> Content:
-    """Load an array: the one that is named, or the only one that could be a matrix."""
+    """Load a store of tiles, or an array: the one that is named, or the only one that could be a matrix."""
     zarr = _zarr()
     store, inside = dataset_path(path)
     if not store.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder, and a Zarr store is one", str(store))
+    if not inside and _is_tiled(store):
+        return _tiled(store, verify)
     with reading(path, "is no Zarr array that vech reads", ValueError):
         array = _open(store, inside, path)
         if isinstance(array, zarr.Group):
@@ -56,8 +72,30 @@ def load(path: Path, *, verify: bool = False) -> Content:
         return content(array, array.attrs.get(META), labels, lambda: _numbers(array), path, verify=verify)
 
 
-def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
-    """Write the half as an array with its description; what else the store holds stays."""
+def _tiled(path: Path, verify: bool) -> Content:
+    from vech.tiled.opening import open
+
+    tiles = open(path)
+    if verify and (damaged := tiles.verify()):
+        raise FileFormatError(f"has {len(damaged)} damaged tiles, of which {damaged[0]} is the first", path)
+    return Content.of_store(tiles)
+
+
+def write(path: Path, store: Store, *, overwrite: bool = True, **how: Any) -> None:
+    """Write a store of tiles; or, where an array is named, the half with its description beside all else."""
+    if not dataset_path(path)[1]:
+        from vech.tiled.opening import write as write_tiles
+
+        write_tiles(path, store, overwrite=overwrite, **how)
+        return
+    if how:
+        raise TypeError(f"{path}: an array of a half has no {next(iter(how))}=: leave it out")
+    if store.describe().triangle is not None:
+        raise TypeError(
+            f"{path}: an array holds a dense half, and this is a {type(store).__name__}: write its "
+            f"to_packed(), or a store of tiles, {path.name.partition('::')[0]}"
+        )
+    store = packed(store)
     check_numbers(store.dtype, path)
     # how bytes lie is said beside, and arrays come as native
     half = store.half.astype(native(store.dtype), copy=False)

@@ -1,0 +1,209 @@
+"""What a store of tiles says of itself: two `zarr.json`, of the group and of the array of numbers in it."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vech.arrays import Dtype, native
+from vech.io.errors import FileFormatError
+from vech.io.labels import decode_labels, encode_labels
+from vech.layouts.kind import KINDS, Kind
+from vech.tiled.grid import Grid
+
+GROUP, ARRAY = "zarr.json", "data/zarr.json"
+META, VERSION = "vech", 1
+STORE, FACTOR = "tiled", "cholesky"
+"""What a group can be: a matrix by its lower triangle, or a triangle by itself."""
+
+COMPRESSIONS = ("none", "zstd")
+DTYPES = {
+    "bool": "bool",
+    **{f"{name}{bits}": f"{name}{bits}" for name in ("int", "uint") for bits in (8, 16, 32, 64)},
+    **{f"float{bits}": f"float{bits}" for bits in (16, 32, 64)},
+    "complex64": "complex64",
+    "complex128": "complex128",
+}
+"""Zarr's names of dtypes, of those that every reader of Zarr knows."""
+
+LARGEST = 1 << 40  # rows: beyond, a file that lies
+
+
+@dataclass(frozen=True)
+class Described:
+    """A store of tiles, as its two descriptions say."""
+
+    grid: Grid
+    dtype: Dtype
+    kind: Kind
+    compression: str = "none"
+    labels: tuple[Any, ...] | None = None
+    made: dict[str, Any] | None = None
+    store: str = STORE
+
+    def grown(self, n: int, labels: tuple[Any, ...] | None) -> Described:
+        """The same with more rows."""
+        return replace(self, grid=self.grid._replace(n=n), labels=labels)
+
+    def objects(self) -> dict[str, bytes]:
+        """Both descriptions by name, that of the group, which makes it a store, last."""
+        about: dict[str, Any] = {
+            "version": VERSION,
+            "store": self.store,
+            "n": self.grid.n,
+            "tile": self.grid.tile,
+            "kind": str(self.kind),
+            "triangle": "lower",
+        }
+        if self.made is not None:
+            about["made"] = self.made
+        attributes: dict[str, Any] = {META: about}
+        if self.labels is not None:
+            attributes["labels"] = encode_labels(self.labels)
+        return {ARRAY: _array_text(self), GROUP: _group_text(attributes)}
+
+
+def _array_text(described: Described) -> bytes:
+    """Zarr's own description of the array of numbers."""
+    zarr = _zarr()
+    from zarr.codecs import BytesCodec, Crc32cCodec, ZstdCodec
+
+    memory: dict[str, Any] = {}
+    squeezes = [ZstdCodec(level=1)] if described.compression == "zstd" else []
+    zarr.create_array(
+        zarr.storage.MemoryStore(memory),
+        shape=(described.grid.n,) * 2,
+        chunks=(described.grid.tile,) * 2,
+        dtype=described.dtype,
+        fill_value=filler(described.dtype),
+        serializer=BytesCodec(endian="little"),
+        compressors=[*squeezes, Crc32cCodec()],
+        filters=None,
+        zarr_format=3,
+    )
+    text: bytes = memory[GROUP].to_bytes()
+    return text
+
+
+def _group_text(attributes: dict[str, Any]) -> bytes:
+    zarr = _zarr()
+    memory: dict[str, Any] = {}
+    zarr.create_group(zarr.storage.MemoryStore(memory), attributes=attributes, zarr_format=3)
+    text: bytes = memory[GROUP].to_bytes()
+    return text
+
+
+def _zarr() -> Any:
+    try:
+        import zarr
+    except ImportError:
+        raise ImportError('stores of tiles need zarr: pip install "vech[tiled]"') from None
+    return zarr
+
+
+def filler(dtype: Dtype) -> Any:
+    """What stands where no tile is: NaN, so that it is seen, or zero where there is none."""
+    return dtype.type(math.nan) if dtype.kind in "fc" else dtype.type(0)
+
+
+def check_dtype(dtype: Dtype) -> Dtype:
+    """In native order; TypeError for what Zarr has no name for."""
+    dtype = native(dtype)
+    if dtype.name not in DTYPES:
+        raise TypeError(
+            f"a store of tiles holds numbers that Zarr knows, not {dtype}: astype(np.float32) first"
+        )
+    return dtype
+
+
+def says_tiled(text: bytes) -> bool:
+    """Whether a description of a group is that of a store of tiles."""
+    try:
+        found = json.loads(text)
+        return found["node_type"] == "group" and found["attributes"][META]["store"] in (STORE, FACTOR)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def is_tiled(path: Path) -> bool:
+    """Whether a folder is a store of tiles."""
+    try:
+        return says_tiled((path / GROUP).read_bytes())
+    except OSError:
+        return False
+
+
+def parse(group: bytes, array: bytes, path: str) -> Described:
+    """What both descriptions say; FileFormatError where they are not those of a store that vech reads."""
+    try:
+        attributes = json.loads(group)["attributes"]
+        about, found = attributes[META], json.loads(array)
+        if about.get("version") != VERSION:
+            raise ValueError(f"is of version {about.get('version')!r}, and vech reads {VERSION}")
+        n, tile, kind, store = (about[name] for name in ("n", "tile", "kind", "store"))
+        _check_side("n", n, 0)
+        _check_side("tile", tile, 1)
+        if store not in (STORE, FACTOR) or about.get("triangle") != "lower" or kind not in KINDS:
+            raise ValueError(f"is a store {store!r} of kind {kind!r}, which vech does not know")
+        if (store == FACTOR) != (kind == Kind.TRIANGULAR):
+            raise ValueError(f"is a store {store!r} of kind {kind!r}, which do not fit")
+        _check_array(found, n, tile)
+        dtype = np.dtype(DTYPES[found["data_type"]])
+        labels = attributes.get("labels")
+        held = None if labels is None else tuple(decode_labels(labels))
+        if held is not None and len(held) != n:
+            raise ValueError(f"has {len(held)} labels for {n} rows")
+        made = about.get("made")
+        if not isinstance(made, dict | None):
+            raise ValueError("says what it is made of by no object")  # noqa: TRY004, in a file
+        kind = Kind(kind).of(dtype)
+        return Described(Grid(n, tile), dtype, kind, _compression(found), held, made, store)
+    except FileFormatError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(str(error) or type(error).__name__, path) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FileFormatError(f"is no store of tiles that vech reads: {error!r}", path) from error
+
+
+def _check_side(name: str, value: Any, least: int) -> None:
+    if type(value) is not int or not least <= value <= LARGEST:
+        raise ValueError(f"has {name} = {value!r}, and an integer of {least} at least fits")
+
+
+def _check_array(found: dict[str, Any], n: int, tile: int) -> None:
+    """Refuse an array whose objects are not tiles as vech reads them."""
+    shape, chunks = found["shape"], found["chunk_grid"]
+    fits = (
+        found["node_type"] == "array"
+        and found["zarr_format"] == 3
+        and isinstance(shape, list)
+        and len(shape) == 2
+        and all(type(side) is int and side >= n for side in shape)
+        and chunks["name"] == "regular"
+        and chunks["configuration"]["chunk_shape"] == [tile, tile]
+        and found["chunk_key_encoding"] in (_KEYS, {"name": "default"})
+        and not found.get("storage_transformers")
+    )
+    if not fits:
+        raise ValueError(f"has an array /data that is not the {n} x {n} numbers in tiles of {tile}")
+    if found["data_type"] not in DTYPES:
+        raise ValueError(f"holds numbers of {found['data_type']!r}, which vech does not know")
+
+
+_KEYS = {"name": "default", "configuration": {"separator": "/"}}
+
+
+def _compression(found: dict[str, Any]) -> str:
+    codecs = [codec["name"] for codec in found["codecs"]]
+    little = found["codecs"][0].get("configuration", {}).get("endian", "little") == "little"
+    if little:
+        for compression, names in (("none", []), ("zstd", ["zstd"])):
+            if codecs == ["bytes", *names, "crc32c"]:
+                return compression
+    raise ValueError(f"has codecs {codecs}, and vech reads bytes in little order, zstd if any, and crc32c")

@@ -1,0 +1,211 @@
+"""Where the objects of a store are: a folder of this machine, or whatever fsspec knows by its URL."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from vech.arrays import Array
+from vech.io.drafts import EXISTS, atomic, locked, sync_folder
+from vech.tiled.description import GROUP, is_tiled, says_tiled
+
+CHANGES = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
+"""What file systems of fsspec say of an object, of which something changes with it."""
+
+NOT_OURS = "exists and is no store of tiles, so it is not overwritten"
+
+Letters = Array
+"""Bytes, as an array of uint8."""
+
+
+class Stamp(NamedTuple):
+    """What changes when an object is written again."""
+
+    size: int
+    said: tuple[Any, ...]
+
+
+class Place(Protocol):
+    """Named objects that appear whole."""
+
+    path: str
+
+    def stamp(self, name: str) -> Stamp:
+        """Of an object; FileNotFoundError where there is none."""
+
+    def get(self, name: str) -> Letters:
+        """An object, which may be mapped into memory."""
+
+    def put(self, name: str, parts: Iterable[Any]) -> None:
+        """Write an object of these parts, at once: it is there and on the disk afterwards, or as before."""
+
+    def names(self, folder: str) -> Iterator[tuple[str, int]]:
+        """Names below a folder, and how many bytes each object has."""
+
+    def create(self, objects: dict[str, bytes], folders: Iterable[str], overwrite: bool) -> None:
+        """Make the store of these objects at once, the last one last."""
+
+    def make_folders(self, folders: Iterable[str]) -> None:
+        """Make folders for objects to come."""
+
+
+def place_of(path: str | os.PathLike[str]) -> Place:
+    """The place that a path or a URL names."""
+    text = os.fspath(path)
+    return Remote(text) if "://" in text else Folder(text)
+
+
+class Folder:
+    """Files in a folder."""
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.realpath(path)
+
+    def _file(self, name: str) -> str:
+        return os.path.join(self.path, name)
+
+    def stamp(self, name: str) -> Stamp:
+        found = os.stat(self._file(name))
+        return Stamp(found.st_size, (found.st_ino, found.st_mtime_ns))
+
+    def get(self, name: str) -> Letters:
+        with open(self._file(name), "rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                return np.empty(0, np.uint8)
+            return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+
+    def put(self, name: str, parts: Iterable[Any]) -> None:
+        path = Path(self._file(name))
+        if not path.parent.is_dir():
+            self.make_folders([os.path.dirname(name)])
+        with atomic(path) as file:
+            for part in parts:
+                file.write(part)
+
+    def names(self, folder: str) -> Iterator[tuple[str, int]]:
+        with suppress(FileNotFoundError), os.scandir(self._file(folder)) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    yield from self.names(f"{folder}/{entry.name}")
+                elif not entry.name.startswith("."):
+                    with suppress(FileNotFoundError):
+                        yield f"{folder}/{entry.name}", entry.stat().st_size
+
+    def create(self, objects: dict[str, bytes], folders: Iterable[str], overwrite: bool) -> None:
+        target = Path(self.path)
+        if not target.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "no such directory", str(target.parent))
+        with locked(target.parent):
+            self._refuse(target, overwrite)
+            _remove_leftovers(target)
+            ending = f"{os.urandom(4).hex()}.tmp"
+            made, old = (target.with_name(f".{target.name}.{part}.{ending}") for part in ("new", "old"))
+            try:
+                made.mkdir()
+                new = Folder(str(made))
+                new.make_folders(folders)
+                for name, content in objects.items():
+                    new.put(name, [content])
+                if target.exists():
+                    os.rename(target, old)
+                os.rename(made, target)
+                sync_folder(target.parent)
+            finally:
+                if old.exists() and not target.exists():
+                    os.rename(old, target)
+                for leftover in (made, old):
+                    shutil.rmtree(leftover, ignore_errors=True)
+
+    def _refuse(self, target: Path, overwrite: bool) -> None:
+        """Nothing is overwritten unasked, and nothing but a store of tiles ever."""
+        if not target.exists():
+            return
+        if target.is_dir() and not any(target.iterdir()):
+            target.rmdir()
+        elif not overwrite:
+            raise FileExistsError(errno.EEXIST, EXISTS, str(target))
+        elif not is_tiled(target):
+            raise FileExistsError(errno.EEXIST, NOT_OURS, str(target))
+
+    def make_folders(self, folders: Iterable[str]) -> None:
+        made = set()
+        for name in folders:
+            folder = Path(self._file(name))
+            missing = [part for part in (folder, *folder.parents) if not part.exists()]
+            folder.mkdir(parents=True, exist_ok=True)
+            made |= {part.parent for part in missing}
+        for folder in made:
+            sync_folder(folder)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what makers that were killed have left; one of them may have moved the only store away."""
+    ours = re.compile(rf"\.{re.escape(target.name)}\.(new|old)\.[0-9a-f]{{8}}\.tmp").fullmatch
+    for entry in target.parent.iterdir():
+        found = ours(entry.name)
+        if found and found[1] == "old" and not target.exists():
+            os.rename(entry, target)
+        elif found:
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+class Remote:
+    """Objects by a URL: an object store, or what else fsspec knows; these promise that each appears whole."""
+
+    def __init__(self, url: str) -> None:
+        self.path = url.rstrip("/")
+        try:
+            from fsspec.core import url_to_fs
+        except ImportError:
+            raise ImportError('stores by URL need fsspec: pip install "vech[tiled]" fsspec') from None
+        self._system, root = url_to_fs(self.path)
+        self._root = root.rstrip("/")
+
+    def _key(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    def stamp(self, name: str) -> Stamp:
+        found = self._system.info(self._key(name))
+        return Stamp(int(found["size"]), tuple(str(found.get(key)) for key in CHANGES))
+
+    def get(self, name: str) -> Letters:
+        return np.frombuffer(self._system.cat_file(self._key(name)), np.uint8)
+
+    def put(self, name: str, parts: Iterable[Any]) -> None:
+        self._system.pipe_file(self._key(name), b"".join(parts))
+        self._system.invalidate_cache()
+
+    def names(self, folder: str) -> Iterator[tuple[str, int]]:
+        self._system.invalidate_cache()
+        begin = len(self._root) + 1
+        for key, found in self._system.find(self._key(folder), detail=True).items():
+            yield key[begin:], int(found["size"])
+
+    def create(self, objects: dict[str, bytes], folders: Iterable[str], overwrite: bool) -> None:
+        del folders  # which these have not
+        self._system.invalidate_cache()
+        if self._system.exists(self._root) and self._system.find(self._root):
+            if not overwrite:
+                raise FileExistsError(errno.EEXIST, EXISTS, self.path)
+            self._check_ours()
+            self._system.rm(self._root, recursive=True)
+        for name, content in objects.items():
+            self.put(name, [content])
+
+    def _check_ours(self) -> None:
+        with suppress(FileNotFoundError):
+            if says_tiled(bytes(self.get(GROUP))):
+                return
+        raise FileExistsError(errno.EEXIST, NOT_OURS, self.path)
+
+    def make_folders(self, folders: Iterable[str]) -> None:
+        del folders

@@ -1,0 +1,199 @@
+"""Stores of tiles made, opened, and written from other stores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from vech.arrays import Array, native
+from vech.io.errors import FileFormatError
+from vech.layouts.kind import resolve_kind
+from vech.layouts.layout import as_integer, as_side
+from vech.store import Store, as_labels
+from vech.tiled.description import FACTOR
+from vech.tiled.store import Tiled
+from vech.tiled.tiles import Tiles
+
+
+def create(
+    path: str | os.PathLike[str],
+    n: int,
+    *,
+    dtype: Any = "f8",
+    kind: str = "symmetric",
+    tile: int | None = None,
+    labels: Iterable[Any] | None = None,
+    overwrite: bool = False,
+    compression: str | None = None,
+    made: Mapping[str, Any] | None = None,
+) -> Tiled:
+    """Make a store of tiles that are still to be computed: a Zarr v3 group of the lower triangle.
+
+    Parameters
+    ----------
+    path : path or URL
+        The folder to make, usually "name.zarr"; or a URL that fsspec knows, such as "s3://bucket/name.zarr"
+        or "memory://name.zarr".
+    n : int
+        Rows of the matrix.
+    dtype : dtype
+        Of the numbers: bool, integers, float16 to float64, complex64, complex128.
+    kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}
+        What the other triangle is.
+    tile : int, optional
+        Rows of a tile. Unless told 1024, and as n grows 2048 and 4096, so that there are few: a tile is what
+        is read, written and lost at once, and what a worker holds. A divisor of n where the matrix grows.
+    labels : sequence, optional
+        One for each row.
+    overwrite : bool
+        Whether a store of tiles that is there is replaced; nothing else ever is.
+    compression : {"none", "zstd"}, optional
+        Unless told "zstd" for integers and truth values, "none" for others, whose digits do not compress.
+    made : mapping, optional
+        What the numbers are made of, as JSON has it.
+
+    Returns
+    -------
+    Tiled
+        Open for writing; `missing` has all its tiles.
+
+    Raises
+    ------
+    FileExistsError
+        Where something is.
+    TypeError, ValueError
+        For a dtype, kind, tile or labels that do not fit.
+
+    Notes
+    -----
+    The group has one array, "data", of which the tiles (i, j), i >= j, are chunks: ``zarr.open_array(path,
+    path="data")`` reads the lower triangle, and NaN (integers: 0) above the squares of the diagonal. Every
+    chunk ends with its crc32c.
+
+    Examples
+    --------
+    >>> T = create("l.zarr", 5, tile=2)
+    >>> T
+    Tiled(n=5, dtype=float64, kind='symmetric')
+    >>> T.grid, len(T.missing())
+    (3, 6)
+    """
+    n, dtype = as_side(n), native(np.dtype(dtype))
+    if tile is not None and (tile := as_integer("tile", tile)) < 1:
+        raise ValueError(f"tile must be at least 1 row, not {tile}")
+    rule = resolve_kind(kind, dtype, moves=False)
+    tiles = Tiles.create(
+        path,
+        n,
+        dtype,
+        rule,
+        tile=tile,
+        labels=as_labels(labels, n),
+        overwrite=overwrite,
+        compression=compression,
+        made=made,
+    )
+    return Tiled(tiles)
+
+
+def open(path: str | os.PathLike[str], mode: str = "r") -> Tiled:
+    """Open a store of tiles.
+
+    Parameters
+    ----------
+    path : path or URL
+        As for `create`.
+    mode : {"r", "r+"}
+        For reading, or for writing too.
+
+    Returns
+    -------
+    Tiled
+        No tile is read yet.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is none.
+    FileFormatError
+        For what is no store of tiles, or one that vech does not read.
+
+    Examples
+    --------
+    >>> T = create("m.zarr", 5)
+    >>> open("m.zarr").n
+    5
+    """
+    tiles = Tiles(path, mode)
+    if tiles.said.store == FACTOR:
+        raise FileFormatError("holds a factor", tiles.path)
+    return Tiled(tiles)
+
+
+def write(
+    path: str | os.PathLike[str],
+    store: Store,
+    *,
+    tile: int | None = None,
+    compression: str | None = None,
+    overwrite: bool = True,
+) -> Tiled:
+    """Write any store as one of tiles: it appears complete, or a run that was killed has left nothing.
+
+    Parameters
+    ----------
+    path : path or URL
+        As for `create`.
+    store : Store
+        What to write, labels and all.
+    tile, compression
+        As for `create`; a sparse store is compressed unless told.
+    overwrite : bool
+        Whether a store of tiles that is there is replaced.
+
+    Returns
+    -------
+    Tiled
+        Open for reading.
+
+    Raises
+    ------
+    TypeError, FileExistsError
+        As `create`.
+    OSError
+        Where the disk is full.
+
+    Examples
+    --------
+    >>> write("n.zarr", vech.Packed(np.array([1.0, 2, 3]))).expand()
+    array([[1., 2.],
+           [2., 3.]])
+    """
+    if compression is None and store.describe().triangle is not None:
+        compression = "zstd"
+    made = create(
+        path,
+        store.n,
+        dtype=store.dtype,
+        kind=store.kind,
+        tile=tile,
+        labels=store.labels,
+        overwrite=overwrite,
+        compression=compression,
+    )
+    made.fill(_Blocks(store))
+    return open(path)
+
+
+class _Blocks:
+    """The tiles of a store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __call__(self, rows: slice, columns: slice) -> Array:
+        block = self._store.block(rows, columns)
+        return block.astype(native(block.dtype), copy=False)

@@ -1,0 +1,117 @@
+"""S @ x by lower tiles, each read once for both of its products; sums in one order, whoever computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vech.arrays import Array, Dtype
+from vech.tiled.tiles import Tiles
+
+TOGETHER = 16  # tiles of a task
+PANEL_BYTES = 1 << 18  # of a tile that both products read while it is in the cache of a core
+BLAS = frozenset(np.dtype(code) for code in "fdFD")
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Some tiles beside each other, and what they are multiplied with."""
+
+    i: int
+    first: int
+    stop: int
+    across: Array  # x of the rows
+    along: Array  # x of the columns
+
+
+@dataclass(frozen=True)
+class Product:
+    """What tiles beside each other add to the product: to their rows, and to their columns."""
+
+    tiles: Tiles
+    conjugated: bool  # S itself is the conjugate of what is stored
+    negated: bool
+    dtype: Dtype
+
+    def __call__(self, strip: Strip) -> tuple[Array, Array]:
+        """Of rows of x, shape (rows, m), both sums."""
+        grid, kind = self.tiles.grid, self.tiles.said.kind
+        across, along = strip.across, strip.along
+        if self.conjugated:
+            across, along = across.conj(), along.conj()
+        to_rows, to_columns = np.zeros_like(across), np.zeros_like(along)
+        mirrored = across.conj() if kind.conjugates else across
+        start = grid.span(strip.first).start
+        for j in range(strip.first, strip.stop):
+            columns = slice(grid.span(j).start - start, grid.span(j).stop - start)
+            tile = self.tiles.read(strip.i, j)
+            height = max(1, PANEL_BYTES // max(1, tile.shape[1] * self.dtype.itemsize))
+            for top in range(0, len(tile), height):
+                rows = slice(top, top + height)
+                panel = np.ascontiguousarray(tile[rows], self.dtype)
+                if j == strip.i:
+                    panel = self._settled(panel, top)
+                    _add(panel, along[columns], to_rows[rows])
+                else:
+                    _add(panel, along[columns], to_rows[rows])
+                    _add_transposed(panel, mirrored[rows], to_columns[columns])
+        if kind.conjugates:
+            np.conjugate(to_columns, out=to_columns)
+        if kind.negates:
+            np.negative(to_columns, out=to_columns)
+        if self.conjugated:
+            np.conjugate(to_rows, out=to_rows)
+            np.conjugate(to_columns, out=to_columns)
+        if self.negated:
+            np.negative(to_rows, out=to_rows)
+            np.negative(to_columns, out=to_columns)
+        return to_rows, to_columns
+
+    def _settled(self, panel: Array, top: int) -> Array:
+        """Rows of a square, with what counts of its diagonal."""
+        kind = self.tiles.said.kind
+        if kind.diagonal == "stored":
+            return panel
+        panel = panel.copy()
+        ends = panel.reshape(-1)[top :: panel.shape[1] + 1][: len(panel)]
+        ends[...] = kind.settled(ends)
+        return panel
+
+
+def _add(panel: Array, x: Array, y: Array) -> None:
+    """y += panel @ x."""
+    if panel.dtype not in BLAS:
+        y += panel @ x
+    elif x.shape[1] == 1:
+        _blas("gemv", panel)(1, panel.T, x[:, 0], 1, y[:, 0], trans=1, overwrite_y=1)
+    else:
+        _blas("gemm", panel)(1, x.T, panel.T, 1, y.T, overwrite_c=1)
+
+
+def _add_transposed(panel: Array, x: Array, y: Array) -> None:
+    """y += panel.T @ x."""
+    if panel.dtype not in BLAS:
+        y += panel.T @ x
+    elif x.shape[1] == 1:
+        _blas("gemv", panel)(1, panel.T, x[:, 0], 1, y[:, 0], overwrite_y=1)
+    else:
+        _blas("gemm", panel)(1, x.T, panel.T, 1, y.T, trans_b=1, overwrite_c=1)
+
+
+def _blas(name: str, panel: Array) -> Any:
+    from scipy.linalg.blas import get_blas_funcs
+
+    return get_blas_funcs(name, dtype=panel.dtype)
+
+
+def strips(tiles: Tiles, x: Array) -> Iterator[Strip]:
+    """All tiles in tasks, in the order in which their products are summed up."""
+    grid = tiles.grid
+    for i in reversed(range(grid.side)):  # the long ones first
+        for first in range(0, i + 1, TOGETHER):
+            stop = min(first + TOGETHER, i + 1)
+            columns = slice(grid.span(first).start, grid.span(stop - 1).stop)
+            yield Strip(i, first, stop, x[grid.span(i)], x[columns])

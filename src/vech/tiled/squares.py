@@ -1,0 +1,36 @@
+"""Squares on a diagonal that others computed: both triangles must say the same, and then one counts."""
+
+import numpy as np
+
+from vech.arrays import Array, epsilon, family
+from vech.layouts.kind import Kind
+
+
+def check_square(block: Array, first: int, kind: Kind, call: str) -> None:
+    """Refuse a square that is not of its kind, by more than half the digits of its largest number."""
+    mirrored = kind.mirror(block).T
+    wrong = block != mirrored
+    if family(block.dtype) in "fc":
+        with np.errstate(all="ignore"):
+            wide = block.astype(complex if family(block.dtype) == "c" else float)
+            apart = np.abs(wide - kind.mirror(wide).T)
+            bound = (
+                epsilon(block.dtype) ** 0.5
+                * np.abs(wide, where=np.isfinite(wide), out=np.zeros(wide.shape)).max()
+            )
+            wrong &= ~(apart <= bound) & ~(np.isnan(wide) & np.isnan(wide.T))
+    np.fill_diagonal(wrong, False)
+    if wrong.any():
+        i, j = np.argwhere(wrong)[0]
+        raise ValueError(
+            f"{call} is not {kind!r}: it has {block[i, j]} at [{first + i}, {first + j}] and "
+            f"{block[j, i]} at [{first + j}, {first + i}]"
+        )
+
+
+def settled_square(block: Array, kind: Kind) -> Array:
+    """The square whose upper triangle is what the lower one says."""
+    upper = np.triu_indices(len(block), 1)
+    settled = block.copy()
+    settled[upper] = kind.mirror(block.T[upper])
+    return settled

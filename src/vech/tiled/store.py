@@ -1,0 +1,765 @@
+"""Tiled: a matrix in a Zarr group of its lower tiles, used as if it were in memory."""
+
+from __future__ import annotations
+
+import copy as copying
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vech.arrays import (
+    Array,
+    as_array,
+    check_memory,
+    check_out,
+    check_progress,
+    family,
+    native,
+    resolve_threads,
+)
+from vech.executors import completed, executor_of, in_order
+from vech.layouts.kind import Kind
+from vech.layouts.layout import Layout
+from vech.moves.runs import Half, blocks, is_narrow, runs_of
+from vech.packed.indexing import consecutive, vector
+from vech.packed.packed import Packed
+from vech.packed.products import product_dtype
+from vech.store import Store, as_labels
+from vech.tiled.products import Product, strips
+from vech.tiled.squares import check_square, settled_square
+from vech.tiled.tiles import Tile, Tiles
+
+Function = Callable[[slice, slice], Any]
+LOWER = Layout("lower", "rows")
+
+
+class Tiled(Store):
+    """A store whose numbers are lower tiles in files or in an object store, by `vech.tiled.open`.
+
+    Only the tiles that are asked for are read; of a folder, uncompressed, they are mapped into memory and
+    not copied. It pickles as its path, so that tasks for other processes are small. Nothing is kept of what
+    was read, but which checksums were looked at.
+    """
+
+    def __init__(self, tiles: Tiles) -> None:
+        self._tiles = tiles
+        self._conjugated = self._negated = False
+        self._labels = tiles.said.labels
+        self._executor: Any = None
+
+    @property
+    def path(self) -> str:
+        """The folder, or the URL."""
+        return self._tiles.path
+
+    @property
+    def mode(self) -> str:
+        """ "r" for reading, "r+" for writing too."""
+        return self._tiles.mode
+
+    @property
+    def tile(self) -> int:
+        """Rows of a tile."""
+        return self._tiles.grid.tile
+
+    @property
+    def grid(self) -> int:
+        """Tiles a side."""
+        return self._tiles.grid.side
+
+    @property
+    def made(self) -> dict[str, Any] | None:
+        """What the numbers are made of, where a function of vech made them."""
+        return self._tiles.said.made
+
+    @property
+    def compression(self) -> str:
+        """How tiles are squeezed: "none" or "zstd"."""
+        return self._tiles.said.compression
+
+    @property
+    def n(self) -> int:
+        """The side of the matrix."""
+        return self._tiles.grid.n
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the numbers."""
+        return self._tiles.dtype
+
+    @property
+    def kind(self) -> str:
+        """What the other triangle is: "symmetric", "hermitian", "skew" or "skew-hermitian"."""
+        return self._kind
+
+    @property
+    def _kind(self) -> Kind:
+        return self._tiles.said.kind
+
+    @property
+    def labels(self) -> tuple[Any, ...] | None:
+        """One label for each row, or None."""
+        return self._labels
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tiles that are there."""
+        return sum(self._tiles.sizes().values())
+
+    @property
+    def T(self) -> Self:
+        """The transposed matrix: this store where that is the same, else conjugated or negated in reading."""
+        return self._seen(conjugated=self._kind.conjugates, negated=self._kind.negates)
+
+    @property
+    def H(self) -> Self:
+        """The conjugate transpose: this store where that is the same, else as `T` has it."""
+        complex_ = family(self.dtype) == "c"
+        return self._seen(conjugated=complex_ and not self._kind.conjugates, negated=self._kind.negates)
+
+    def _seen(self, *, conjugated: bool, negated: bool) -> Self:
+        if not (conjugated or negated):
+            return self
+        other = copying.copy(self)
+        other._conjugated, other._negated = self._conjugated != conjugated, self._negated != negated
+        return other
+
+    def using(self, executor: Any) -> Self:
+        """The same store, whose products are computed by an executor: in ``eigsh``, ``cg`` and all others.
+
+        Parameters
+        ----------
+        executor : concurrent.futures.Executor, distributed.Client or None
+            As for `matmul`.
+
+        Returns
+        -------
+        Tiled
+            Of the same tiles.
+
+        Raises
+        ------
+        TypeError
+            For what is none of these.
+
+        Examples
+        --------
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> T = vech.tiled.create("a.zarr", 3).fill(lambda rows, cols: np.ones((3, 3)))
+        >>> with ThreadPoolExecutor(2) as pool:
+        ...     T.using(pool) @ [1.0, 2, 3]
+        array([6., 6., 6.])
+        """
+        executor_of(executor)
+        other = copying.copy(self)
+        other._executor = executor
+        return other
+
+    def copy(self) -> Any:
+        """The same matrix in memory, as a `vech.Packed`; `vech.write` makes another store of tiles.
+
+        Returns
+        -------
+        vech.Packed
+
+        Raises
+        ------
+        MemoryError
+            As `to_packed`.
+
+        Examples
+        --------
+        >>> vech.tiled.create("copied.zarr", 2).fill(lambda *_: np.eye(2)).copy().half
+        array([1., 0., 1.])
+        """
+        return self.to_packed()
+
+    def missing(self) -> list[Tile]:
+        """The tiles that are not done, as (i, j), i >= j, row after row.
+
+        Returns
+        -------
+        list of (int, int)
+            Costs one look into each row of tiles.
+
+        Examples
+        --------
+        >>> vech.tiled.create("b.zarr", 5, tile=3).missing()
+        [(0, 0), (1, 0), (1, 1)]
+        """
+        return self._tiles.missing()
+
+    def read_tile(self, i: int, j: int) -> Array:
+        """A lower tile as it is stored: rows ``i * tile`` on, columns ``j * tile`` on.
+
+        Parameters
+        ----------
+        i, j : int
+            Which, i >= j.
+
+        Returns
+        -------
+        array, shape (tile, tile) or less at the end
+            Read-only; mapped into memory where it is a file that is not compressed. Its checksum is looked
+            at when it is read for the first time since the store was opened, or since the file changed.
+
+        Raises
+        ------
+        FileNotFoundError
+            Where it is not done.
+        FileFormatError
+            Where it is damaged.
+        IndexError
+            For what is no lower tile.
+
+        Examples
+        --------
+        >>> vech.tiled.create("read.zarr", 2, tile=1).fill(lambda *_: np.ones((1, 1))).read_tile(1, 0)
+        array([[1.]])
+        """
+        return self._through(self._tiles.read(i, j))
+
+    def write_tile(self, i: int, j: int, block: ArrayLike) -> None:
+        """Put a tile down, whole: when this returns it is on the disk, and until then all is as before.
+
+        Parameters
+        ----------
+        i, j : int
+            Which, i >= j.
+        block : array, shape (tile, tile) or less at the end
+            Of the store's dtype. A square on the diagonal has to be of the store's kind (but for rounding:
+            its lower triangle counts).
+
+        Raises
+        ------
+        ValueError
+            For another shape, a square that is not of the kind, a store open for reading.
+        TypeError
+            For another dtype.
+        OSError
+            Where the disk is full; then the tile is as before.
+
+        Notes
+        -----
+        Any number of writers may write, also the same tile: whole tiles follow each other.
+
+        Examples
+        --------
+        >>> T = vech.tiled.create("written.zarr", 2)
+        >>> T.write_tile(0, 0, np.eye(2))
+        >>> T.missing()
+        []
+        """
+        if self._conjugated or self._negated:
+            raise ValueError("T and H of a store are seen through it: write to the store itself")
+        array = as_array(block, "block")
+        if i == j and array.shape == (self._tiles.grid.height(i),) * 2:
+            check_square(array, i * self.tile, self._kind, "block")
+            array = settled_square(array, self._kind)
+        self._tiles.write(i, j, array.astype(native(array.dtype), copy=False))
+
+    def fill(
+        self,
+        function: Function,
+        *,
+        executor: Any = None,
+        threads: int | None = None,
+        progress: Callable[[int, int | None], object] | None = None,
+    ) -> Self:
+        """Compute the tiles that are missing.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(rows, columns)``, two slices, gives the numbers of the full matrix there; as for
+            `vech.pairwise.from_blocks`.
+        executor : concurrent.futures.Executor or distributed.Client, optional
+            Who computes: a tile is a task, and its numbers go from the worker to the store.
+        threads : int, optional
+            Without an executor, at most so many tiles at a time.
+        progress : callable, optional
+            Called as ``progress(tiles done, all tiles)``.
+
+        Returns
+        -------
+        Tiled
+            This store. A run that ended, killed or not, is gone on with by the same call.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For blocks that do not fit, as `write_tile`; what the function raises comes out as it is.
+
+        Examples
+        --------
+        >>> T = vech.tiled.create("c.zarr", 4, tile=2)
+        >>> x = np.arange(4.0)
+        >>> T.fill(lambda rows, columns: np.multiply.outer(x[rows], x[columns])).block(3, 1)
+        array([[3.]])
+        """
+        self._compute(_Fill(self, function), self.missing(), executor, threads, progress)
+        return self
+
+    def verify(
+        self, *, executor: Any = None, progress: Callable[[int, int | None], object] | None = None
+    ) -> list[Tile]:
+        """Read all tiles, and say which are damaged; `missing` has those that are not there.
+
+        Parameters
+        ----------
+        executor : concurrent.futures.Executor or distributed.Client, optional
+            Who reads.
+        progress : callable, optional
+            Called as ``progress(tiles done, all tiles)``.
+
+        Returns
+        -------
+        list of (int, int)
+            Tiles (i, j), i >= j, whose checksum, size or compression is wrong.
+
+        Raises
+        ------
+        OSError
+            Where the system cannot read them.
+
+        Examples
+        --------
+        >>> vech.tiled.create("d.zarr", 4).fill(lambda *_: np.eye(4)).verify()
+        []
+        """
+        there = sorted(self._tiles.sizes())
+        found = self._compute(_Damaged(self._tiles), there, executor, None, progress)
+        return sorted(tile for tile, damaged in found if damaged)
+
+    def repair(self, function: Function, *, executor: Any = None) -> list[Tile]:
+        """Compute again the tiles that are damaged.
+
+        Parameters
+        ----------
+        function : callable
+            As for `fill`.
+        executor : concurrent.futures.Executor or distributed.Client, optional
+            Who reads and computes.
+
+        Returns
+        -------
+        list of (int, int)
+            Those that were.
+
+        Raises
+        ------
+        ValueError, TypeError, OSError
+            As `fill` and `verify`.
+
+        Examples
+        --------
+        >>> T = vech.tiled.create("e.zarr", 4).fill(lambda *_: np.eye(4))
+        >>> T.repair(lambda *_: np.eye(4))
+        []
+        """
+        tiles = self.verify(executor=executor)
+        self._compute(_Fill(self, function), tiles, executor, None, None)
+        return tiles
+
+    def _compute(
+        self,
+        work: Callable[[Tile], Any],
+        tiles: list[Tile],
+        executor: Any,
+        threads: int | None,
+        progress: Callable[[int, int | None], object] | None,
+    ) -> list[tuple[Tile, Any]]:
+        check_progress(progress)
+        found, total = [], self._tiles.grid.total
+        done = total - len(tiles)
+        with _workers(executor, 1 if threads is None else resolve_threads(threads, 0)) as workers:
+            for item in completed(workers, work, tiles):
+                found.append(item)
+                done += 1
+                if progress is not None:
+                    progress(done, total)
+        return found
+
+    def append(
+        self, rows: ArrayLike | Function, *, n: int | None = None, labels: Iterable[Any] | None = None
+    ) -> None:
+        """Let the matrix grow by rows and columns; tiles that are full stay as they are.
+
+        Parameters
+        ----------
+        rows : array, shape (k, n + k), or callable
+            The new rows, those of the new matrix: with the old columns, and with themselves. Or
+            ``function(rows, columns)``, which gives them tile by tile.
+        n : int, optional
+            With a function, the side of the new matrix.
+        labels : sequence of k, optional
+            Of the new rows, where the store has labels.
+
+        Raises
+        ------
+        ValueError
+            For another shape, a square that is not of the kind, labels where there are none, or none where
+            there are; and while tiles are missing.
+
+        Notes
+        -----
+        The last row of tiles is written again where it is not full: create with a `tile` that divides n, and
+        nothing is. The store has its old side until all new tiles are there; a run that is killed is
+        repeated.
+
+        Examples
+        --------
+        >>> T = vech.tiled.create("f.zarr", 2).fill(lambda *_: np.eye(2))
+        >>> T.append([[5.0, 6, 7]])
+        >>> T.expand()
+        array([[1., 0., 5.],
+               [0., 1., 6.],
+               [5., 6., 7.]])
+        """
+        from vech.tiled.growing import append
+
+        self._tiles = append(self, rows, n, labels)
+        self._labels = self._tiles.said.labels
+
+    def diagonal(self) -> Array:
+        """The diagonal, shape (n,), as a new array: of the squares alone.
+
+        Returns
+        -------
+        array, shape (n,)
+
+        Examples
+        --------
+        >>> vech.tiled.create("g.zarr", 2).fill(lambda *_: np.eye(2)).diagonal()
+        array([1., 1.])
+        """
+        grid = self._tiles.grid
+        parts = [self._through(self._tiles.read(i, i)).diagonal() for i in range(grid.side)]
+        return np.concatenate([np.empty(0, self.dtype), *parts])
+
+    def expand(
+        self, rows: slice | range | None = None, out: Array | None = None, *, threads: int | None = None
+    ) -> Array:
+        """The full matrix, or some rows of it: each tile that has some of them is read once.
+
+        Parameters
+        ----------
+        rows : slice or range, optional
+            Rows that follow each other; all unless told.
+        out : array, shape (k, n), optional
+            Memory for the result, of exactly its dtype.
+        threads : int, optional
+            Has no effect.
+
+        Returns
+        -------
+        array, shape (n, n) or (k, n)
+
+        Raises
+        ------
+        MemoryError
+            If the result is larger than memory and swap together, before anything is allocated.
+        FileNotFoundError, FileFormatError
+            For tiles that are not done, or damaged.
+
+        Examples
+        --------
+        >>> T = vech.tiled.create("h.zarr", 2).fill(lambda *_: np.eye(2))
+        >>> T.expand(slice(1, 2))
+        array([[0., 1.]])
+        """
+        resolve_threads(threads, 0)
+        start, stop = (0, self.n) if rows is None else consecutive(rows, self.n)
+        out = self._room((stop - start, self.n), out)
+        grid = self._tiles.grid
+        for i in grid.over(start, stop):
+            here = grid.span(i)
+            some = slice(max(here.start, start), min(here.stop, stop))
+            target, inside = out[some.start - start : some.stop - start], _within(some, here)
+            for j in range(grid.side):
+                tile = self._at(i, j) if rows is not None or j <= i else None
+                if tile is not None:
+                    target[:, grid.span(j)] = tile[inside]
+                    if rows is None and j < i:
+                        out[grid.span(j), here] = self._kind.mirror(tile).T
+        return out
+
+    def block(self, rows: Any, cols: Any, out: Array | None = None, *, threads: int | None = None) -> Array:
+        """Some rows with some columns, each with each: of the tiles that have them.
+
+        Parameters
+        ----------
+        rows, cols : slice, range, integers, mask or labels
+            As for `vech.Packed.block`.
+        out : array, shape (k, m), optional
+            Memory for the result, of exactly its dtype.
+        threads : int, optional
+            Has no effect.
+
+        Returns
+        -------
+        array, shape (k, m)
+
+        Raises
+        ------
+        IndexError
+            For indices out of range or not integers.
+
+        Examples
+        --------
+        >>> T = vech.tiled.create("i.zarr", 3).fill(lambda *_: np.eye(3))
+        >>> T.block([0, 2], slice(1, None))
+        array([[0., 0.],
+               [0., 1.]])
+        """
+        resolve_threads(threads, 0)
+        down, across = (vector(index, self.n, axis, self.labels) for axis, index in enumerate((rows, cols)))
+        out = self._room((down.size, across.size), out)
+        for i, at in self._parts(down):
+            for j, to in self._parts(across):
+                tile = self._at(i, j)
+                part = np.ix_(down[at] - i * self.tile, across[to] - j * self.tile)
+                out[np.ix_(at, to)] = tile[part]
+        return out
+
+    def _parts(self, taken: Array) -> Iterator[tuple[int, Array]]:
+        """Rows of tiles that have some of these, and which of these."""
+        place = taken // self.tile
+        return ((int(i), np.flatnonzero(place == i)) for i in np.unique(place))
+
+    def _room(self, shape: tuple[int, ...], out: Array | None) -> Array:
+        if out is None:
+            nbytes = shape[0] * shape[1] * self.dtype.itemsize
+            check_memory(nbytes, "take fewer rows at a time, expand(rows=), or give out= a memory map")
+            return np.empty(shape, self.dtype)
+        check_out(out, shape, self.dtype)
+        return out
+
+    def _at(self, i: int, j: int) -> Array:
+        """Any tile of the full matrix."""
+        if i >= j:
+            return self._through(self._tiles.read(i, j))
+        return self._through(self._kind.mirror(self._tiles.read(j, i).T))
+
+    def _through(self, tile: Array) -> Array:
+        """A tile as this store is seen."""
+        if self._conjugated:
+            tile = tile.conj()
+        return -tile if self._negated else tile
+
+    def to_packed(self, layout: Any = "vech", *, threads: int | None = None) -> Packed:
+        """The same matrix in memory, labels and all, as a `vech.Packed`.
+
+        Parameters
+        ----------
+        layout : str or layout
+            The layout of its half.
+        threads : int, optional
+            At most so many threads.
+
+        Returns
+        -------
+        vech.Packed
+
+        Raises
+        ------
+        MemoryError
+            If the half is larger than memory and swap together.
+        ValueError, TypeError, OverflowError
+            As `vech.Packed.to_packed`.
+
+        Examples
+        --------
+        >>> vech.tiled.create("j.zarr", 2).fill(lambda *_: np.eye(2)).to_packed().half
+        array([1., 0., 1.])
+        """
+        check_memory(LOWER.length(self.n) * self.dtype.itemsize, "use it tile by tile, by its own methods")
+        half = np.empty(LOWER.length(self.n), self.dtype)
+        runs = runs_of(Half(half, LOWER, self._kind))
+        count = resolve_threads(threads, half.nbytes)
+        for rows, columns in blocks(self.n, runs.grow, self.tile):
+            tile = self._at(rows.start // self.tile, columns.start // self.tile)
+            runs.write(rows, columns, np.ascontiguousarray(tile), "write", count)
+        packed = Packed(half, LOWER, kind=self.kind, labels=self.labels)
+        return packed.to_packed(layout, threads=threads)
+
+    def matmul(
+        self,
+        x: ArrayLike,
+        out: Array | None = None,
+        *,
+        executor: Any = None,
+        threads: int | None = None,
+    ) -> Array:
+        """The product with x: each lower tile is read once, for both of its products.
+
+        Parameters
+        ----------
+        x : array, shape (n,) or (..., n, m)
+            What to multiply with.
+        out : array, optional
+            Memory for the result, of its shape and dtype.
+        executor : concurrent.futures.Executor or distributed.Client, optional
+            Who computes; unless told that of `using`, or this process.
+        threads : int, optional
+            Without an executor, at most so many threads.
+
+        Returns
+        -------
+        array, shape of x
+            In the dtype of NumPy's ``full @ x``; the same bits for any number of workers.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For an x or out that does not fit.
+        FileNotFoundError, FileFormatError
+            For tiles that are not done, or damaged.
+
+        Notes
+        -----
+        2 n^2 m operations; reads n (n + 1) / 2 numbers. A task gets 17 tiles' rows of x at most, and gives
+        back as many of the product.
+
+        Examples
+        --------
+        >>> vech.tiled.create("k.zarr", 2).fill(lambda *_: np.eye(2)).matmul([1.0, 2])
+        array([1., 2.])
+        """
+        x = as_array(x, "x")
+        if x.ndim == 0 or x.shape[-1 if x.ndim == 1 else -2] != self.n:
+            raise ValueError(
+                f"x has shape {x.shape}, but S @ x needs {self.n} rows: ({self.n},) or (..., {self.n}, m)"
+            )
+        dtype = product_dtype(self.dtype, x.dtype)
+        if out is not None:
+            check_out(out, x.shape, dtype, x)
+        inner = np.dtype(np.float32) if is_narrow(dtype) else native(dtype)
+        rows_first = np.moveaxis(x, -2, 0) if x.ndim > 1 else x[:, None]
+        columns = np.ascontiguousarray(rows_first, inner).reshape(self.n, -1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            product = self._product(columns, inner, executor or self._executor, threads).astype(
+                dtype, copy=False
+            )
+        product = product.reshape(rows_first.shape)
+        result = product[:, 0] if x.ndim == 1 else np.moveaxis(product, 0, -2)
+        if out is None:
+            return np.ascontiguousarray(result)
+        out[...] = result
+        return out
+
+    def _product(self, x: Array, dtype: np.dtype[Any], executor: Any, threads: int | None) -> Array:
+        y, grid = np.zeros_like(x), self._tiles.grid
+        if not x.size:
+            return y
+        work = Product(self._tiles, self._conjugated, self._negated, dtype)
+        count = resolve_threads(threads, grid.total * grid.tile**2 * self.dtype.itemsize)
+        with _workers(executor, count) as workers:
+            for strip, (to_rows, to_columns) in in_order(workers, work, strips(self._tiles, x)):
+                y[grid.span(strip.i)] += to_rows
+                y[grid.span(strip.first).start : grid.span(strip.stop - 1).stop] += to_columns
+        return y
+
+    def to_coo(self, *, part: str = "full", threads: int | None = None) -> Any:
+        """The nonzeros as a ``scipy.sparse.coo_array``, found tile by tile.
+
+        Parameters
+        ----------
+        part : {"full", "lower", "upper"}
+            Which triangle, or both.
+        threads : int, optional
+            Has no effect.
+
+        Returns
+        -------
+        scipy.sparse.coo_array, shape (n, n)
+            Indices are int32 where they fit. Memory goes with the nonzeros, and a tile.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For another part, and numbers that sparse arrays do not compute with.
+
+        Examples
+        --------
+        >>> vech.tiled.create("coo.zarr", 3).fill(lambda *_: np.eye(3)).to_coo().nnz
+        3
+        """
+        from vech.tiled.nonzeros import to_coo
+
+        return to_coo(self, part)
+
+    def to_csr(self, *, part: str = "full", threads: int | None = None) -> Any:
+        """The nonzeros as a ``scipy.sparse.csr_array``; all else as for `to_coo`.
+
+        Examples
+        --------
+        >>> vech.tiled.create("csr.zarr", 3).fill(lambda *_: np.eye(3)).to_csr().indptr
+        array([0, 1, 2, 3], dtype=int32)
+        """
+        return self.to_coo(part=part, threads=threads).tocsr()
+
+    def to_csc(self, *, part: str = "full", threads: int | None = None) -> Any:
+        """The nonzeros as a ``scipy.sparse.csc_array``; all else as for `to_coo`.
+
+        Examples
+        --------
+        >>> vech.tiled.create("csc.zarr", 3).fill(lambda *_: np.eye(3)).to_csc(part="lower").nnz
+        3
+        """
+        return self.to_coo(part=part, threads=threads).tocsc()
+
+    def _relabelled(self, labels: tuple[Any, ...] | None) -> Self:
+        other = copying.copy(self)
+        other._labels = as_labels(labels, self.n)
+        return other
+
+
+@dataclass(frozen=True)
+class _Fill:
+    """A tile by a function, put down where it belongs."""
+
+    store: Tiled
+    function: Function
+
+    def __call__(self, tile: Tile) -> None:
+        i, j = tile
+        grid = self.store._tiles.grid
+        rows, columns = grid.span(i), grid.span(j)
+        try:
+            block = self.function(rows, columns)
+        except Exception as error:
+            error.add_note(f"in function({rows.start}:{rows.stop}, {columns.start}:{columns.stop})")
+            raise
+        self.store.write_tile(i, j, block)
+
+
+@dataclass(frozen=True)
+class _Damaged:
+    """Whether a tile is."""
+
+    tiles: Tiles
+
+    def __call__(self, tile: Tile) -> bool:
+        return self.tiles.damaged(*tile)
+
+
+@contextmanager
+def _workers(given: Any, threads: int) -> Iterator[Executor | None]:
+    """Who computes: an executor that was given, so many threads, or nobody else."""
+    executor = executor_of(given)
+    if executor is not None or threads == 1:
+        yield executor
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield pool
+
+
+def _within(rows: slice, tile: slice) -> slice:
+    """Rows of the matrix as rows of a tile."""
+    return slice(rows.start - tile.start, rows.stop - tile.start)

@@ -1,0 +1,165 @@
+"""A triangle of tiles in a place: each is read, written and checked by itself, and is there or is not."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from vech.arrays import Array, Dtype
+from vech.io.errors import FileFormatError
+from vech.layouts.kind import Kind
+from vech.layouts.layout import one_of
+from vech.tiled.description import ARRAY, COMPRESSIONS, FACTOR, GROUP, STORE, Described, check_dtype, parse
+from vech.tiled.encoding import DamagedError, decoded, encoded
+from vech.tiled.grid import Grid, usual_tile
+from vech.tiled.objects import Place, Stamp, place_of
+
+KEYS = "data/c"
+Tile = tuple[int, int]
+
+
+class Tiles:
+    """The lower tiles of a matrix of which nothing is known but these, as a Zarr group.
+
+    That a tile is there says that it is done, for it appears whole. Its checksum is looked at when it is read
+    for the first time since the store was opened, or since it changed. It pickles as its path.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], mode: str = "r") -> None:
+        one_of("mode", mode, ("r", "r+"))
+        self.place: Place = place_of(path)
+        self.mode = mode
+        self._seen: dict[Tile, Stamp] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Read again what the store says of itself."""
+        try:
+            group, array = (bytes(self.place.get(name)) for name in (GROUP, ARRAY))
+        except (FileNotFoundError, NotADirectoryError):
+            raise FileNotFoundError(errno.ENOENT, "no such store of tiles", self.path) from None
+        self.said: Described = parse(group, array, self.path)
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        n: int,
+        dtype: Any,
+        kind: Kind,
+        *,
+        tile: int | None = None,
+        labels: tuple[Any, ...] | None = None,
+        overwrite: bool = False,
+        compression: str | None = None,
+        made: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """A store without tiles; of a triangular kind it is a factor."""
+        dtype = check_dtype(np.dtype(dtype))
+        if compression is None:
+            compression = "none" if dtype.kind in "fc" else "zstd"
+        one_of("compression", compression, COMPRESSIONS)
+        grid = Grid(n, usual_tile(n) if tile is None else tile)
+        store = FACTOR if kind is Kind.TRIANGULAR else STORE
+        described = Described(
+            grid, dtype, kind, compression, labels, None if made is None else dict(made), store
+        )
+        place_of(path).create(described.objects(), _folders(range(grid.side)), overwrite)
+        return cls(path, "r+")
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.path, self.mode)
+
+    @property
+    def path(self) -> str:
+        """The folder or the URL."""
+        return self.place.path
+
+    @property
+    def grid(self) -> Grid:
+        """How the matrix is cut."""
+        return self.said.grid
+
+    @property
+    def dtype(self) -> Dtype:
+        """Of the numbers."""
+        return self.said.dtype
+
+    def sizes(self) -> dict[Tile, int]:
+        """The tiles that are there, and the bytes of each."""
+        found, side = {}, self.grid.side
+        for name, size in self.place.names(KEYS):
+            i, _, j = name.removeprefix(f"{KEYS}/").partition("/")
+            if i.isdecimal() and j.isdecimal() and int(j) <= int(i) < side:
+                found[int(i), int(j)] = size
+        return found
+
+    def missing(self) -> list[Tile]:
+        """Those that are not there, row after row."""
+        there = self.sizes()
+        return [tile for tile in self.grid.lower() if tile not in there]
+
+    def read(self, i: int, j: int, *, check: bool = False) -> Array:
+        """A tile, read-only; its checksum is looked at where it was not since it changed, or on `check`."""
+        self.grid.check(i, j)
+        name, side, said = f"{KEYS}/{i}/{j}", self.grid.tile, self.said
+        try:
+            stamp = self.place.stamp(name)
+            letters = self.place.get(name)
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                errno.ENOENT,
+                f"tile ({i}, {j}) is not done: missing() lists all, fill() computes them",
+                self.path,
+            ) from None
+        check = check or self._seen.get((i, j)) != stamp
+        try:
+            tile = decoded(letters, side, said.dtype, said.compression, check=check)
+        except DamagedError as error:
+            raise FileFormatError(
+                f"tile ({i}, {j}) {error}; verify() lists all, repair() computes them again", self.path
+            ) from None
+        self._seen[i, j] = stamp
+        tile = tile[: self.grid.height(i), : self.grid.height(j)]
+        tile.flags.writeable = False
+        return tile
+
+    def write(self, i: int, j: int, block: Array) -> None:
+        """A tile, whole: it is on the disk afterwards, or all is as before."""
+        self.grid.check(i, j)
+        if self.mode == "r":
+            raise ValueError(f'{self.path} is open for reading: vech.tiled.open(path, "r+") for writing')
+        shape = self.grid.height(i), self.grid.height(j)
+        if block.shape != shape:
+            raise ValueError(f"tile ({i}, {j}) has shape {shape}, not {block.shape}")
+        if block.dtype != self.dtype:
+            raise TypeError(
+                f"tile ({i}, {j}) is of {block.dtype}, and the store of {self.dtype}: "
+                f"astype({self.dtype.name!r}) first"
+            )
+        letters = encoded(block, self.grid.tile, self.dtype, self.said.compression)
+        self.place.put(f"{KEYS}/{i}/{j}", letters)
+
+    def damaged(self, i: int, j: int) -> bool:
+        """Whether a tile that is there is not what was written."""
+        try:
+            self.read(i, j, check=True)
+        except FileFormatError:
+            return True
+        return False
+
+    def describe(self, said: Described) -> None:
+        """Say other things of the store, the array first: what is there fits both."""
+        side = self.grid.side
+        self.place.make_folders(_folders(range(side, said.grid.side)))
+        for name, text in said.objects().items():
+            self.place.put(name, [text])
+        self.said = said
+
+
+def _folders(rows: Iterable[int]) -> Iterator[str]:
+    return (f"{KEYS}/{i}" for i in rows)
