@@ -61,8 +61,9 @@ def tiles_of(full: Array, path: Path, tile: int) -> Any:
 
 def write_tiles(store: Any, blocks: list[Array]) -> None:
     """Each by itself, on the disk when the next one is written."""
-    for k, (i, j) in enumerate((i, j) for i in range(store.grid) for j in range(i + 1)):
-        store.write_tile(i, j, blocks[k])
+    pairs = ((i, j) for i in range(store.grid) for j in range(i + 1))
+    for (i, j), block in zip(pairs, blocks, strict=True):
+        store.write_tile(i, j, block)
 
 
 def write_plain(path: Path, blocks: list[Array]) -> None:
@@ -144,7 +145,10 @@ def gram(n: int, tile: int, processes: bool = True) -> Iterator[Case]:
             shutil.rmtree(out, ignore_errors=True)
             vech.pairwise.kernel(X, "linear", out=out, executor=workers)
 
-        candidates = {"vech": ours, "dask.array": partial(to_zarr, theirs @ theirs.T, Path(place, "full.zarr"))}
+        candidates = {
+            "vech": ours,
+            "dask.array": partial(to_zarr, theirs @ theirs.T, Path(place, "full.zarr")),
+        }
         side = -(-n // tile)
         share = side * (side + 1) / 2 / side**2
         yield Case("X X^T", f"m = {features}", "float64", n, candidates, f"{share:.2f} of dask's bytes")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +32,7 @@ KILL_AT = 0.3
 """The share of tiles that are done when the first run is killed."""
 
 SAMPLE_SECONDS = 0.1
+KILLED = "distances, killed"
 DATA, DISTANCES, KERNEL, NEAREST, TOP = "X.npy", "d.zarr", "k.zarr", "nearest.npz", "top.npz"
 
 
@@ -40,7 +42,6 @@ class Stage(NamedTuple):
     name: str
     seconds: float
     anonymous: int
-    killed: bool = False
 
 
 # ---- the stages, each in a process -------------------------------------------------------------------------
@@ -62,9 +63,19 @@ def data(folder: Path) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     return np.load(folder / DATA, mmap_mode="r")
 
 
-def make_distances(folder: Path) -> None:
+def make_distances(folder: Path, progress: Callable[[int, int | None], object] | None = None) -> None:
     """All pairs, into tiles; what is there is not computed again."""
-    vech.pairwise.distances(data(folder), out=folder / DISTANCES, resume=True)
+    vech.pairwise.distances(data(folder), out=folder / DISTANCES, resume=True, progress=progress)
+
+
+def make_distances_and_die(folder: Path) -> None:
+    """The same, until so many are done."""
+
+    def tick(done: int, total: int | None) -> None:
+        if done >= KILL_AT * (total or done):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    make_distances(folder, tick)
 
 
 def find_nearest(folder: Path) -> None:
@@ -85,6 +96,7 @@ def find_top(folder: Path) -> None:
 
 
 STAGES: dict[str, Callable[[Path], None]] = {
+    KILLED: make_distances_and_die,
     "distances": make_distances,
     "nearest": find_nearest,
     "kernel": make_kernel,
@@ -121,48 +133,31 @@ def anonymous(root: int) -> int:
     return total
 
 
-def done(store: Path) -> float:
-    """The share of tiles that are there."""
-    try:
-        tiles = vech.tiled.open(store)
-    except OSError:
-        return 0.0
-    return 1 - len(tiles.missing()) / (tiles.grid * (tiles.grid + 1) / 2)
-
-
-def watched(name: str, folder: Path, *, kill_when: Callable[[], bool] | None = None) -> Stage:
-    """Run a stage to its end, or until it is to be killed by SIGKILL."""
+def watched(name: str, folder: Path) -> Stage:
+    """Run a stage to its end."""
     command = [sys.executable, "-m", "benchmarks.beyond_memory", "--stage", name, "--folder", str(folder)]
-    start, peak, killed = time.perf_counter(), 0, False
+    start, peak = time.perf_counter(), 0
     process = subprocess.Popen(command, cwd=Path(__file__).parent.parent)
     while process.poll() is None:
         peak = max(peak, anonymous(process.pid))
-        if kill_when is not None and kill_when():
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            killed = True
         time.sleep(SAMPLE_SECONDS)
-    if process.returncode and not killed:
-        raise RuntimeError(f"the stage {name} ended with exit code {process.returncode}")
-    if kill_when is not None and not killed:
-        raise RuntimeError(f"the stage {name} was over before it was killed: take a larger n")
-    return Stage(name, time.perf_counter() - start, peak, killed)
+    if process.returncode != (-signal.SIGKILL if name == KILLED else 0):
+        raise RuntimeError(f"the stage {name!r} ended with exit code {process.returncode}")
+    return Stage(name, time.perf_counter() - start, peak)
 
 
-def record(n: int, folder: Path, *, kill_at: float = KILL_AT) -> Iterator[Stage]:
+def record(n: int, folder: Path) -> Iterator[Stage]:
     """All stages, one after the other; the distances make room for the kernel, of as many bytes."""
     make_data(folder, n)
-    yield watched("distances", folder, kill_when=lambda: done(folder / DISTANCES) >= kill_at)
-    yield watched("distances", folder)
-    yield watched("nearest", folder)
-    yield watched("kernel", folder)
-    yield watched("top", folder)
+    for name in STAGES:
+        if name == "kernel":
+            shutil.rmtree(folder / DISTANCES)
+        yield watched(name, folder)
 
 
 def said(stage: Stage) -> str:
     """One line of a stage."""
-    how = ", killed by SIGKILL" if stage.killed else ""
-    return f"{stage.name}: {stage.seconds:.1f} s, {stage.anonymous / 2**20:.0f} MiB anonymous{how}"
+    return f"{stage.name}: {stage.seconds:.1f} s, {stage.anonymous / 2**20:.0f} MiB anonymous"
 
 
 def main() -> None:
@@ -175,7 +170,8 @@ def main() -> None:
         STAGES[arguments.stage](arguments.folder)
         return
     with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="beyond-") as folder:
-        print(f"n = {arguments.n:,}, {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB")
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        print(f"n = {arguments.n:,}, on a machine of {memory / 2**30:.0f} GiB", flush=True)
         peak = 0
         for stage in record(arguments.n, Path(folder)):
             print(said(stage), flush=True)

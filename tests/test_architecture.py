@@ -42,9 +42,12 @@ LAYERS = (
 # within a folder, top to bottom; above them all is its __init__
 INSIDE = {
     "cli": (
-        ("cluster", "covariance", "data", "distances", "files", "info", "layouts", "neighbors"),
-        ("tables",),
-        ("groups", "options", "pictures", "records"),
+        (
+            *("algebra", "cluster", "covariance", "data", "distances", "files", "info", "layouts"),
+            *("neighbors", "tiles"),
+        ),
+        ("making", "tables"),
+        ("executors", "groups", "options", "pictures", "records"),
         ("streams",),
         ("root",),
         ("wording",),
@@ -71,7 +74,7 @@ INSIDE = {
         ("errors",),
     ),
     "adapters": (
-        ("anndata", "pandas", "pypfopt", "skbio", "skfolio", "sklearn", "solvers"),
+        ("anndata", "dask", "pandas", "pypfopt", "skbio", "skfolio", "sklearn", "solvers", "xarray"),
         ("estimates", "graphs"),
     ),
     "covariance": (
@@ -169,7 +172,8 @@ UP = {
     ("sparse.__init__", "vech.images"),
     ("sparse.exports", "vech.io.matrix_market"),
     ("linalg.factor.sparse", "vech.adapters.solvers"),
-    ("store", "vech.adapters.pandas"),
+    *(("store", f"vech.adapters.{name}") for name in ("dask", "pandas", "xarray")),
+    ("tiled.store", "vech.adapters.dask"),
     ("io.zarr", "vech.tiled.description"),
     ("io.zarr", "vech.tiled.opening"),
     *(("store", f"vech.derived.{name}") for name in ("pairs", "portrait", "prints", "scaling", "summaries")),
@@ -182,7 +186,10 @@ OPTIONAL = {
     "rich": {"cli": "top", "demo": "top"},
     "sklearn": {"demo": "inside", "adapters": "top"},
     "openpyxl": {"io": "inside"},
+    "dask": {"adapters": "inside"},
+    "distributed": {"cli": "inside"},
     "pandas": {"adapters": "top", "io": "inside"},
+    "xarray": {"adapters": "inside"},
     "skbio": {"adapters": "top"},
     "skfolio": {"adapters": "top"},
     "matplotlib": {"demo": "inside", "plot": "inside", "cli": "inside"},
@@ -412,6 +419,7 @@ def test_import_loads_numpy_and_the_core_only():
         "pypardiso",
         "qdldl",
         "skfolio",
+        "distributed",
     ],
 )
 def test_import_does_not_load(library):

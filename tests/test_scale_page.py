@@ -86,7 +86,7 @@ def test_the_page_can_be_followed_from_its_beginning(there, monkeypatch, capsys)
             names["X"] = np.load("X.npy", mmap_mode="r")
         elif language == "python":
             source = source.replace("s3://", "memory://")
-            exec(compile(source, str(PAGE), "exec"), names)
+            exec(compile(source, str(PAGE), "exec"), names)  # noqa: S102
         else:
             for line in source.splitlines():
                 run_line(line, capsys)
