@@ -79,6 +79,7 @@ INSIDE = {
     ),
     "covariance": (
         ("stream", "spectrum", "shrinkage"),
+        ("scatter",),
         ("gerber", "sample"),
         ("agreement", "kendall", "products"),
         ("incomplete", "weighted"),
@@ -88,6 +89,7 @@ INSIDE = {
     "results": (
         ("making",),
         ("result",),
+        ("tiles",),
         ("executing",),
         ("file",),
         ("journal", "wanted"),

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from vech import _core
 from vech.arrays import Array, Dtype, is_even, resolve_threads
+from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.converting import convert
-from vech.moves.runs import Runs
+from vech.moves.expanding import expand
+from vech.moves.runs import Half, Runs, runs_of
 
 Terms = tuple[float, float, float, float]
 
@@ -29,6 +31,7 @@ STORED_BYTES = 2**27  # of counts kept where codes are not
 PIECE_BYTES = 2**24  # of numbers that are cast, in rows, before they become codes
 PANEL = 64  # rows of the half go in multiples of this
 PANELS = 32  # of the half, where progress is reported
+PARTS = 8  # of a tile: each is counted with itself too, which a half has no way around
 SLACK = 4, 60  # roundings a threshold forgives: of numbers of X; of deviations, in float64 (9 were seen)
 
 
@@ -71,6 +74,12 @@ class Codes:
         """At how many times each column is active."""
         counts = np.bitwise_count(self.bits[:, :, 0]).sum(axis=1, dtype=np.int64)
         return np.asarray(counts.reshape(-1)[: self.p], np.float64)
+
+    def of_columns(self, *parts: slice) -> "Codes":
+        """The same of some columns, each part but the last one in whole blocks."""
+        return Codes(
+            _blocks_of(self.bits, parts), sum(part.stop - part.start for part in parts), self.n_samples
+        )
 
     def numbers(self, plane: int, columns: slice, times: slice) -> NDArray[np.float64]:
         """A plane as zeros and ones, (times, columns); columns start at multiples of 8, times of 64."""
@@ -176,6 +185,11 @@ class PairCodes:
     p: int
     pairwise: bool
     threads: int | None
+
+    def of_columns(self, *parts: slice) -> "PairCodes":
+        """The same of some columns, each part but the last one in whole blocks."""
+        count = sum(part.stop - part.start for part in parts)
+        return PairCodes(_blocks_of(self.blocks, parts), count, self.pairwise, self.threads)
 
     @property
     def total(self) -> int:
@@ -344,6 +358,37 @@ class Counting:
             height = max(1, min(p, max(PANEL, fit)))
         return cls(codes, measure, _scale(scale, p), height)
 
+    @property
+    def unit(self) -> int:
+        """Columns of a tile come in so many."""
+        return PANEL
+
+    def tile(self, kind: Kind, dtype: Dtype, rows: slice, columns: slice, threads: int | None) -> Array:
+        """A lower tile: some of its columns at a time, with all its rows, are a band of a smaller half."""
+        made = np.empty((rows.stop - rows.start, columns.stop - columns.start), dtype)
+        if rows == columns:
+            half = self._counted(dtype, threads, rows)
+            return expand(half.half, Counts.layout, kind=kind)
+        step = max(PANEL, made.shape[1] // PARTS // PANEL * PANEL)
+        for start in range(columns.start, columns.stop, step):
+            some = slice(start, min(start + step, columns.stop))
+            count = some.stop - start
+            runs = self._counted(dtype, threads, some, rows)
+            panel = np.empty(count * made.shape[0], dtype)
+            block = runs.read(slice(0, count), slice(count, runs.n), panel, 1)
+            made[:, start - columns.start : some.stop - columns.start] = block.T
+        return made
+
+    def _counted(self, dtype: Dtype, threads: int | None, some: slice, *others: slice) -> Runs:
+        """Some columns with themselves and others, as the first runs of a half."""
+        codes = self.codes.of_columns(some, *others)
+        scale = np.concatenate([self.scale[part] for part in (some, *others)])
+        half = Half(np.empty(Counts.layout.length(codes.p), dtype), Counts.layout, Kind.SYMMETRIC)
+        runs = runs_of(half)
+        counting = Counting(codes, self.measure, scale, codes.p)
+        counting(runs, (0, some.stop - some.start), threads, lambda: None)
+        return runs
+
     def tiles(self, runs: Runs, band: tuple[int, int]) -> int:
         """How many chunks a band is counted over."""
         return 1 if isinstance(self.codes, Codes) else -(-self.codes.total // self.codes.chunk)
@@ -397,6 +442,11 @@ def _work(codes: Codes) -> int:
 
 def _scale(scale: Array | None, p: int) -> Array:
     return np.ones(p) if scale is None else np.ascontiguousarray(scale, np.float64)
+
+
+def _blocks_of(blocks: Array, parts: tuple[slice, ...]) -> Array:
+    """The blocks that some columns are in."""
+    return np.concatenate([blocks[part.start // SIDE : -(-part.stop // SIDE)] for part in parts])
 
 
 def _empty_bits(p: int, rows: int, pairwise: bool) -> NDArray[np.uint64]:

@@ -12,7 +12,6 @@ from vech.covariance.data import Data, begin, open_data
 from vech.covariance.medians import middles
 from vech.covariance.weighted import count
 from vech.layouts.dialects import AnyLayout
-from vech.packed.packed import Packed
 from vech.results.wanted import Progress, Wanted
 
 QUADRANT = Measure((1, -2, 0, 0), root=True)
@@ -32,7 +31,7 @@ def quadrant(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """The quadrant correlation of the columns of X: of the signs about their medians.
 
     Parameters
@@ -109,7 +108,7 @@ def jaccard(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """The Jaccard similarity of binary or ternary columns: where both are alike, of where either is not 0.
 
     Parameters
@@ -178,7 +177,7 @@ def hamming(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """The Hamming distance of binary or ternary columns: the share of rows in which they differ.
 
     Parameters
@@ -246,7 +245,7 @@ def matching(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """The simple matching coefficient of binary or ternary columns: the share of rows in which both agree.
 
     Parameters
@@ -311,7 +310,7 @@ def _ternary(
     missing: str,
     min_periods: int | None,
     wanted: Wanted,
-) -> Packed:
+) -> Any:
     data = open_data(X, missing=missing, min_periods=min_periods)
     data.need_passes(name)
     data.check()
@@ -342,7 +341,7 @@ def _measure(
     wanted: Wanted,
     *,
     closed: bool = True,
-) -> Packed:
+) -> Any:
     with begin(data, wanted, name, implied=implied) as result:
         if not result.is_complete:
             pairwise, threads = data.missing == "pairwise", wanted.threads

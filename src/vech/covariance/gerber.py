@@ -55,7 +55,7 @@ def gerber(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """The Gerber covariance of the columns of X, or their Gerber statistic, by exact counts of co-movements.
 
     Parameters
@@ -177,6 +177,8 @@ def gerber(
         low, high = _reach(data, found, bounds, center, given)
         codes = encode(data.pieces(), low, high, pairwise=missing == "pairwise", threads=threads)
         scale = None if correlation or repair else found.deviation
+        if repair is not None:
+            result.hold()
         count(codes, FORMS[form], result, given, scale=scale, min_periods=min_periods)
         if repair is not None:
             repaired = nearest_correlation if repair == "nearest" else shrink_to_psd

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array
+from vech.arrays import Array, Dtype
 from vech.counts.codes import Counting, Measure, pair_codes
 from vech.covariance.data import Data, begin, open_data
 from vech.covariance.ranks import Ranking, rankings
 from vech.layouts.dialects import AnyLayout
+from vech.layouts.kind import Kind
 from vech.layouts.layout import one_of
 from vech.moves.runs import Runs, beside
-from vech.packed.packed import Packed
 from vech.results.wanted import Progress, Wanted
 
 SIDE = 256  # columns taken against each other, where some pairs are undefined
@@ -35,7 +35,7 @@ def kendall(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """Kendall's tau of each pair of columns of X, from exact counts over all pairs of rows.
 
     Parameters
@@ -138,6 +138,22 @@ class Marked:
     def height(self) -> int:
         """Runs of a band."""
         return self.counting.height
+
+    @property
+    def unit(self) -> int:
+        """Columns of a tile come in so many."""
+        return self.counting.unit
+
+    def tile(self, kind: Kind, dtype: Dtype, rows: slice, columns: slice, threads: int | None) -> Array:
+        """Count a lower tile, and mark it."""
+        made = self.counting.tile(kind, dtype, rows, columns, threads)
+        for first in range(0, made.shape[0], SIDE):
+            for start in range(0, made.shape[1], SIDE):
+                part = made[first : first + SIDE, start : start + SIDE]
+                down = slice(rows.start + first, rows.start + first + part.shape[0])
+                across = slice(columns.start + start, columns.start + start + part.shape[1])
+                part[self._undefined(down, across)] = np.nan
+        return made
 
     def tiles(self, runs: Runs, band: tuple[int, int]) -> int:
         """How many chunks a band is counted over."""

@@ -4,17 +4,91 @@ Rows are taken about their means, which are known before: G = sum of w (x - c)(x
 less s s^H / n, where s = sum of w (x - c) is but what rounding has left of it.
 """
 
+from __future__ import annotations
+
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from vech.arrays import Array, Dtype
 from vech.covariance.data import Data, check_underflow
-from vech.covariance.incomplete import present_means
 from vech.covariance.moments import raise_overflow
+from vech.executors import in_order
 
 SIDE = 480  # columns of a tile
 HEIGHT = 2048  # rows multiplied at a time
+TASK = 2**23  # numbers of which the means are one task; more where so few rows have more
+NUMBERS = 2**21  # of these taken together
+
+
+class Sums(NamedTuple):
+    """Of some rows, for each column: the weight of its numbers, their mean, and their squares about it.
+
+    `whole` where they are as they should be, for `Data.check_block` to say.
+    """
+
+    weight: Array
+    mean: Array
+    squares: Array
+    whole: bool
+
+    def merged(self, other: Sums) -> Sums:
+        """Of both."""
+        weight = self.weight + other.weight
+        share = np.divide(other.weight, weight, out=np.zeros(len(weight)), where=weight > 0)
+        step = other.mean - self.mean
+        between = np.abs(step) ** 2 * self.weight * share
+        squares = self.squares + other.squares + between
+        return Sums(weight, self.mean + step * share, squares, self.whole and other.whole)
+
+
+@dataclass(frozen=True)
+class Summing:
+    """Sums over rows of X, taken about a pilot that is one for all tasks: some columns at a time."""
+
+    X: Array
+    weights: Array | None
+    pilot: Array
+    empty: bool  # whether NaN are welcome
+
+    def __call__(self, rows: slice) -> Sums:
+        width = max(1, NUMBERS // (rows.stop - rows.start))
+        w = np.ones(rows.stop - rows.start) if self.weights is None else self.weights[rows]
+        parts = [self._of(w, rows, slice(first, first + width)) for first in range(0, self.X.shape[1], width)]
+        weight, mean, squares = (np.concatenate(each) for each in tuple(zip(*parts, strict=True))[:3])
+        return Sums(weight, mean, squares, all(part.whole for part in parts))
+
+    def _of(self, w: Array, rows: slice, columns: slice) -> Sums:
+        pilot = self.pilot[columns]
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+            y = self.X[rows, columns].astype(pilot.dtype) - pilot
+            empty = np.isnan(y)
+            whole = self.empty or not empty.any()
+            y[empty] = 0
+            weight = w @ ~empty if empty.any() else np.full(len(pilot), w.sum())
+            mean = np.divide(w @ y, weight, out=np.zeros_like(pilot), where=weight > 0)
+            y -= mean
+            y[empty] = 0
+            squares = w @ np.square(np.abs(y))
+        return Sums(weight, mean, squares, whole and bool(np.isfinite(mean).all()))
+
+
+def pilot_of(X: Array, dtype: Dtype) -> Array:
+    """The first number of each column that is one, in this dtype; 0 where there is none."""
+    found = np.zeros(X.shape[1], dtype)
+    rest = np.arange(X.shape[1])
+    start, height = 0, 1
+    while rest.size and start < len(X):
+        block = X[start : start + height, rest].astype(dtype)
+        there = ~np.isnan(block)
+        new = there.any(axis=0)
+        found[rest[new]] = block[there.argmax(axis=0), np.arange(rest.size)][new]
+        rest = rest[~new]
+        start, height = start + height, max(1, NUMBERS // max(1, rest.size))
+    found[~np.isfinite(found)] = 0
+    return found
 
 
 @dataclass(frozen=True)
@@ -33,30 +107,38 @@ class Centre:
     scatter: Array
 
     @classmethod
-    def of(cls, data: Data, weights: Array | None, assume_centered: bool) -> "Centre":
-        """Of X, read three times; an error for what has no covariance."""
-        rows = data.check()
-        shift = present_means(data, weights)
-        if assume_centered:
-            shift = np.zeros_like(shift)
-        shift = shift.astype(data.dtype)
-        sums = np.zeros(data.p, np.complex128 if data.dtype.kind == "c" else np.float64)
-        squares = np.zeros(data.p)
-        for start, block in data.blocks():
-            y = away(block, shift, data.dtype)
-            w = np.ones(len(y)) if weights is None else weights[start : start + len(y)]
-            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
-                sums += w @ y
-                squares += w @ np.square(np.abs(y), dtype=np.float64)
-        weight = float(rows if weights is None else weights.sum())
-        if assume_centered:
-            sums[...] = 0
-        with np.errstate(over="ignore", invalid="ignore"):
+    def of(
+        cls, data: Data, weights: Array | None, assume_centered: bool, executor: Executor | None = None
+    ) -> Centre:
+        """Of X, read once, some rows a task; an error for what has no covariance.
+
+        Sums are merged in the order of the rows (Chan, Golub & LeVeque, 1983), the same for any workers.
+        """
+        X = data.whole("executor=")
+        pilot = pilot_of(X, np.dtype(np.complex128 if data.dtype.kind == "c" else np.float64))
+        height = max(HEIGHT, TASK // data.p)
+        tasks = [slice(start, min(start + height, len(X))) for start in range(0, len(X), height)]
+        total: Sums | None = None
+        summing = Summing(X, weights, pilot, data.missing != "raise")
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+            for rows, some in in_order(executor, summing, tasks):
+                if not some.whole:
+                    _refuse(data, X, rows)
+                total = some if total is None else total.merged(some)
+            assert total is not None, "X has rows"
+            data.check_counted(total.weight > 0)
+            shift = np.zeros_like(pilot) if assume_centered else pilot + total.mean
+            shift = shift.astype(data.dtype)
+            apart = total.mean - (shift - pilot)
+            squares = total.squares + total.weight * np.abs(apart) ** 2
+            sums = np.zeros_like(pilot) if assume_centered else total.weight * apart
+            weight = float(len(X) if weights is None else weights.sum())
             scatter = np.maximum(squares - np.abs(sums) ** 2 / weight, 0)
         if not (squares <= np.finfo(data.dtype).max).all():
             raise_overflow(data)
         check_underflow(data, scatter, data.dtype, weights, about_zero=assume_centered)
-        return cls(rows, weight, float(rows if weights is None else weights @ weights), shift, sums, scatter)
+        count = float(len(X) if weights is None else weights @ weights)
+        return cls(len(X), weight, count, shift, sums, scatter)
 
     @property
     def mean(self) -> Array:
@@ -106,6 +188,13 @@ class Products:
         if self.weights is not None:
             y *= np.sqrt(self.weights[start : start + HEIGHT, None]).astype(y.real.dtype)
         return y
+
+
+def _refuse(data: Data, X: Array, rows: slice) -> None:
+    """ValueError for the first of these rows that is not as it should be, where it is not but too large."""
+    height = max(1, NUMBERS // data.p)
+    for start in range(rows.start, rows.stop, height):
+        data.check_block(X[start : min(start + height, rows.stop)], start)
 
 
 def away(block: Array, shift: Array, dtype: Dtype) -> Array:

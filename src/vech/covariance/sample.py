@@ -15,7 +15,6 @@ from vech.covariance.moments import Moments, accumulator, gather
 from vech.covariance.products import Centre, Products
 from vech.covariance.ranks import centred_ranks
 from vech.layouts.dialects import AnyLayout
-from vech.packed.packed import Packed
 from vech.results.making import Tiles
 from vech.results.result import Result
 from vech.results.wanted import Progress, Wanted
@@ -35,7 +34,7 @@ def sample(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """The sample covariance of the columns of X, summed up straight in a half.
 
     Parameters
@@ -131,7 +130,7 @@ def correlation(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """The correlation (Pearson's) of the columns of X, summed up straight in a half.
 
     Parameters
@@ -187,7 +186,7 @@ def spearman(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """Spearman's rank correlation of the columns of X: Pearson's of their ranks, ties at their mean rank.
 
     Parameters
@@ -265,7 +264,7 @@ class _How(NamedTuple):
     standardise: bool
 
 
-def _estimate(X: Any, how: _How, wanted: Wanted) -> Packed:
+def _estimate(X: Any, how: _How, wanted: Wanted) -> Any:
     data = open_data(X, missing=how.missing, complex_too=True, min_periods=how.min_periods)
     w = as_weights(how.weights, data)
     ddof = as_ddof(how.ddof, how.assume_centered)
@@ -322,16 +321,32 @@ def fill_products(
     standardise: bool = False,
 ) -> Centre:
     """Covariances or correlations of X tile by tile; errors name columns as in `named`."""
-    centre = Centre.of(data, weights, assume_centered)
+    centre, block = block_of(
+        data, named, result, weights, ddof, assume_centered=assume_centered, standardise=standardise
+    )
+    result.fill(Tiles(block, products.SIDE))
+    return centre
+
+
+def block_of(
+    data: Data,
+    named: Data,
+    result: Result,
+    weights: Array | None,
+    ddof: float,
+    *,
+    assume_centered: bool,
+    standardise: bool = False,
+) -> tuple[Centre, Products]:
+    """What is known of all rows, and what makes blocks of covariances or correlations of it."""
+    centre = Centre.of(data, weights, assume_centered, result.executor)
     divisor = divisor_of(centre, ddof)
     inverse = None
     if standardise:
         check_varied(named, centre.scatter)
         inverse = 1 / np.sqrt(centre.scatter)
     X = data.whole("executor=")
-    block = Products(X, weights, centre, data.dtype, result.dtype, divisor, inverse)
-    result.fill(Tiles(block, products.SIDE))
-    return centre
+    return centre, Products(X, weights, centre, data.dtype, result.dtype, divisor, inverse)
 
 
 def as_ddof(ddof: Any, assume_centered: bool = False) -> float:

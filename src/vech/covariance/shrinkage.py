@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from vech.arrays import Array
+from vech.covariance import products
 from vech.covariance.data import Data, begin, open_data
 from vech.covariance.incomplete import center_of
-from vech.covariance.moments import Moments, gather
-from vech.covariance.products import Centre
-from vech.covariance.sample import by_tiles, check_varied, fill_products, write_covariance
+from vech.covariance.moments import gather
+from vech.covariance.sample import block_of, by_tiles, check_varied, fill_products, write_covariance
+from vech.covariance.scatter import ConstantCorrelation, Identity, InHalf, InTiles, Scatter
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
-from vech.moves.runs import SIDE, Half, blocks
-from vech.packed.norms import norm
-from vech.packed.packed import Packed
+from vech.results.making import Tiles
 from vech.results.result import Result
 from vech.results.wanted import Progress, Wanted
 
@@ -114,9 +112,9 @@ def ledoit_wolf(
         center = center_of(data, assume_centered)
         fourths = Fourths(data, np.zeros(data.p) if assume_centered else center)
         look = fourths if target == "identity" else None
-        moments = _scatter(data, result, center, assume_centered, look)
+        scatter = _estimated(data, result, center, assume_centered, look)
         shrink = _towards_identity if target == "identity" else _towards_constant_correlation
-        intensity = shrink(data, result, moments, fourths)
+        intensity = shrink(data, scatter, fourths)
         store = result.store()
         return (store, intensity) if return_shrinkage else store
 
@@ -182,12 +180,12 @@ def oas(
     with begin(data, wanted, "oas", about, rereads=not return_shrinkage) as result:
         if result.is_complete:
             return result.store()
-        moments = _scatter(data, result, center_of(data, assume_centered), assume_centered)
-        p, mean = data.p, _mean_variance(result)
-        alpha = _square(result, mean) / p**2
-        under = (moments.rows + 1) * (alpha - 1 / p)
+        scatter = _estimated(data, result, center_of(data, assume_centered), assume_centered)
+        p, mean = data.p, float(scatter.diagonal().mean())
+        alpha = scatter.square(mean) / p**2
+        under = (scatter.moments.rows + 1) * (alpha - 1 / p)
         intensity = 0.0 if p == 1 else 1.0 if under <= 0 else min((alpha + 1) / under, 1.0)
-        _mix_identity(result, intensity, mean)
+        scatter.mix(intensity, Identity(mean))
         store = result.store()
         return (store, intensity) if return_shrinkage else store
 
@@ -201,12 +199,16 @@ class Fourths:
     """
 
     def __init__(self, data: Data, center: Array | None = None) -> None:
-        self.shift = center
-        self.known = center is not None
+        self.know(center)
         self.unit = 1.0
         self.squares = self.fourths = 0.0
         self.thirds = np.zeros(data.p)
         self.sums = np.zeros(data.p)
+
+    def know(self, center: Array | None) -> None:
+        """What the mean is, before any row."""
+        self.shift = center
+        self.known = center is not None
 
     def __call__(self, block: Array) -> None:
         """Look at these rows."""
@@ -240,14 +242,14 @@ class Fourths:
         y = y / change
         return y, np.einsum("ij,ij->i", y, y)
 
-    def about(self, rows: int, scatter: Packed) -> float:
+    def about(self, rows: int, scatter: Scatter) -> float:
         """``sum_t ||x_t - m||^4`` in units^4, given ``sum_t (x_t - m)(x_t - m)^T / rows``."""
         if self.known:
             return self.fourths
         r = self.sums / rows
         rr = float(r @ r)
-        reach = float(np.abs(r) @ np.sqrt(scatter.diagonal().astype(np.float64)))  # sqrt(r^T S r) at most
-        share = float(scatter.quadratic((r / reach).astype(scatter.dtype))) if reach else 0.0
+        reach = float(np.abs(r) @ np.sqrt(scatter.diagonal()))  # sqrt(r^T S r) at most
+        share = scatter.quadratic((r / reach).astype(scatter.dtype)) if reach else 0.0
         spread = share * (reach / self.unit) ** 2  # r^T S r
         through = spread + rr**2  # of r^T (sum y y^T) r / rows
         return (
@@ -260,20 +262,27 @@ class Fourths:
         )
 
 
-def _scatter(
+def _estimated(
     data: Data,
     result: Result,
     center: Array | None,
     assume_centered: bool,
-    look: Callable[[Array], None] | None = None,
-) -> Moments | Centre:
-    """Leave the sample covariance with ddof = 0 in the half of the result; `look` sees each block of X."""
+    look: Fourths | None = None,
+) -> Scatter:
+    """The sample covariance with ddof = 0, to be shrunk where it is; `look` sees each block of X."""
     if by_tiles(data, result):
         _check_rows(data.n or 0)
+        if result.tiles is not None:
+            centre, made = block_of(data, data, result, None, 0.0, assume_centered=assume_centered)
+            if look is not None:
+                look.know(centre.mean)
         if look is not None:
             for _, block in data.blocks():
                 look(block)
-        return fill_products(data, data, result, None, 0.0, assume_centered=assume_centered)
+        if result.tiles is not None:
+            return InTiles(result.tiles, centre, Tiles(made, products.SIDE))
+        centre = fill_products(data, data, result, None, 0.0, assume_centered=assume_centered)
+        return InHalf(result, centre)
     moments = gather(
         data,
         result.runs(),
@@ -285,7 +294,7 @@ def _scatter(
     )
     _check_rows(moments.rows)
     write_covariance(moments, result, moments.weight)
-    return moments
+    return InHalf(result, moments)
 
 
 def _check_rows(rows: int) -> None:
@@ -293,94 +302,50 @@ def _check_rows(rows: int) -> None:
         raise ValueError("X has 1 row: an intensity of shrinkage is estimated from at least 2")
 
 
-def _towards_identity(data: Data, result: Result, moments: Moments | Centre, fourths: Fourths) -> float:
-    p, n, mean = data.p, moments.rows, _mean_variance(result)
+def _towards_identity(data: Data, scatter: Scatter, fourths: Fourths) -> float:
+    p, n, mean = data.p, scatter.moments.rows, float(scatter.diagonal().mean())
     if p == 1 or mean == 0:
+        scatter.mix(0.0, Identity(mean))
         return 0.0
-    square = _square(result, mean)
+    square = scatter.square(mean)
     most = (square - p) / p
-    fourth = fourths.about(n, Packed(result.half, result.plain)) * (fourths.unit / mean * fourths.unit) ** 2
+    fourth = fourths.about(n, scatter) * (fourths.unit / mean * fourths.unit) ** 2
     noise = min(max((fourth / n - square) / (n * p), 0.0), most)
     intensity = noise / most if noise > 0 else 0.0
-    _mix_identity(result, intensity, mean)
+    scatter.mix(intensity, Identity(mean))
     return intensity
 
 
-def _towards_constant_correlation(data: Data, result: Result, moments: Moments | Centre, _: Fourths) -> float:
-    p, n = data.p, moments.rows
-    variances = _diagonal(result)
+def _towards_constant_correlation(data: Data, scatter: Scatter, _: Fourths) -> float:
+    p, n = data.p, scatter.moments.rows
+    variances = scatter.diagonal()
     check_varied(data, variances)
+    deviation = np.sqrt(variances)
     if p == 1:
+        scatter.mix(0.0, ConstantCorrelation(deviation, 0.0))
         return 0.0
-    own = variances
     # of X, in which all below is computed
     unit = float(np.ldexp(1.0, np.frexp(np.sqrt(variances.mean()))[1]))
     variances = variances / unit / unit
-    deviation = np.sqrt(variances)
+    own = np.sqrt(variances)
     a2 = b2 = cb = q2 = fourths = 0.0
-    mean = moments.mean
+    mean = scatter.moments.mean
     for _start, block in data.blocks(max(1, NUMBERS // p)):
         y = (block - mean) / unit
         if data.missing == "neutral":
             y[np.isnan(y)] = 0
-        a, b = y @ (1 / deviation), y @ deviation
+        a, b = y @ (1 / own), y @ own
         y2 = y * y
         q = y2.sum(axis=1)
-        cb += float((y2 * y) @ (1 / deviation) @ b)
+        cb += float((y2 * y) @ (1 / own) @ b)
         a2, b2, q2 = a2 + float(a @ a), b2 + float(b @ b), q2 + float(q @ q)
         fourths += float(np.vdot(y2, y2))
     r = (a2 / n - p) / (p * (p - 1))
     of_variances = fourths / n - float(variances @ variances)  # of the diagonal
-    of_pairs = q2 / n - _square(result, unit, unit)
+    of_pairs = q2 / n - scatter.square(unit, unit)
     of_target = of_variances + r * ((cb - b2) / n - of_variances)
-    distance = _distance(result, deviation, r, unit)
-    negligible = 64 * np.finfo(result.dtype).eps ** 2 * float(variances.sum()) ** 2
+    distance = scatter.distance(own, r, unit)
+    negligible = 64 * np.finfo(scatter.dtype).eps ** 2 * float(variances.sum()) ** 2
     intensity = 0.0 if distance <= negligible else min(max((of_pairs - of_target) / distance / n, 0.0), 1.0)
-    _mix_constant_correlation(result, intensity, np.sqrt(own), r)
+    scatter.mix(intensity, ConstantCorrelation(deviation, r))
     return intensity
-
-
-def _square(result: Result, *units: float) -> float:
-    """||S||^2, S divided by these units."""
-    size = norm(Half(result.half, result.plain, result.kind))
-    for unit in units:
-        size /= unit
-    return size * size
-
-
-def _mean_variance(result: Result) -> float:
-    return float(_diagonal(result).mean())
-
-
-def _diagonal(result: Result) -> Array:
-    return result.runs().ends().astype(np.float64)
-
-
-def _mix_identity(result: Result, intensity: float, mean: float) -> None:
-    result.half *= result.dtype.type(1 - intensity)
-    result.half[result.plain.diagonal_slots(result.p)] += result.dtype.type(intensity * mean)
-
-
-def _distance(result: Result, deviation: Array, r: float, unit: float) -> float:
-    """||S - F||^2, where X has this unit: of the numbers off the diagonal, where S and F differ."""
-    runs, total = result.runs(), 0.0
-    buffer = np.empty(SIDE * SIDE, result.dtype)
-    for rows, columns in blocks(result.p, runs.grow, SIDE):
-        block = runs.read(rows, columns, buffer, 1) / unit / unit
-        block = block - r * np.multiply.outer(deviation[rows], deviation[columns])
-        if rows == columns:
-            block = np.tril(block, -1) if runs.grow else np.triu(block, 1)
-        total += 2 * float(np.vdot(block, block))
-    return total
-
-
-def _mix_constant_correlation(result: Result, intensity: float, deviation: Array, r: float) -> None:
-    runs = result.runs()
-    variances = runs.ends().copy()
-    buffer = np.empty(SIDE * SIDE, result.dtype)
-    for rows, columns in blocks(result.p, runs.grow, SIDE):
-        block = runs.read(rows, columns, buffer, 1) * result.dtype.type(1 - intensity)
-        block += (intensity * r) * np.multiply.outer(deviation[rows], deviation[columns])
-        if rows == columns:
-            np.fill_diagonal(block, variances[rows])
-        runs.write(rows, columns, block, "write", 1)

@@ -124,7 +124,7 @@ def denoise(
     resume: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """Expands the correlation, and levels the eigenvalues that noise explains (Marchenko-Pastur clipping).
 
     Parameters
@@ -187,6 +187,7 @@ def denoise(
     with begin(data, wanted, "denoise", about, implied=implied) as result:
         if result.is_complete:
             return result.store()
+        result.hold()
         plain = Result(data.p, data.dtype, Wanted(result.plain, result.half))
         runs = accumulator(data.p, data.dtype, plain.runs())
         moments = gather(

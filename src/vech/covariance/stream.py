@@ -25,7 +25,6 @@ from vech.covariance.sample import check_ddof, divisor_of, write_correlation, wr
 from vech.frames import labels_of
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
-from vech.packed.packed import Packed
 from vech.results.result import Result
 from vech.results.wanted import Wanted
 
@@ -297,7 +296,7 @@ class Stream:
         """
         return copy.copy(self)
 
-    def result(self, *, layout: str | AnyLayout = "vech", out: Any = None) -> Packed:
+    def result(self, *, layout: str | AnyLayout = "vech", out: Any = None) -> Any:
         """What the rows so far give.
 
         Parameters
@@ -334,6 +333,7 @@ class Stream:
         result = Result(
             data.p, data.dtype, Wanted(layout, out), labels=data.labels, implied=1 if ones else None
         )
+        result.hold()
         if isinstance(state, Counts):
             scale = None if self._scale is None else np.broadcast_to(self._scale, data.p)
             state.write(FORMS[self.form], result.half, result.plain.grow, scale)

@@ -14,7 +14,6 @@ from vech.executors import pickled
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import Layout, as_integer, as_side
-from vech.packed.packed import Packed
 from vech.results.identity import digest_of
 from vech.results.making import make
 from vech.results.wanted import Progress, Wanted
@@ -42,7 +41,7 @@ def from_blocks(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """The matrix that a function gives block by block, asked for one triangle of its tiles.
 
     Parameters

@@ -6,7 +6,6 @@ from typing import Any
 
 from vech.frames import labels_of
 from vech.layouts.dialects import AnyLayout
-from vech.packed.packed import Packed
 from vech.pairwise.metrics import block_of, named
 from vech.pairwise.tiles import with_threads
 from vech.results.making import Progress, Wanted, make
@@ -28,7 +27,7 @@ def distances(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """The distances between the rows of X.
 
     Parameters

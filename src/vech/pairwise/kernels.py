@@ -13,7 +13,6 @@ from vech.arrays import Array, Dtype, as_array, family
 from vech.frames import as_sparse, is_sparse, labels_of
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
-from vech.packed.packed import Packed
 from vech.pairwise import products, sparse_distances, tiles
 from vech.pairwise.points import pieces, place
 from vech.pairwise.rows import check_matrix, inexact
@@ -304,7 +303,7 @@ def kernel(
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
+) -> Any:
     """A kernel of each two rows of X: similarities that an inner product of some space is.
 
     Parameters

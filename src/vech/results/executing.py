@@ -32,7 +32,18 @@ NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" el
 Tick = Callable[[], None]
 
 
-class Job(Protocol):
+class TileJob(Protocol):
+    """What computes lower tiles of a matrix, the same whoever asks and in which order."""
+
+    @property
+    def unit(self) -> int:
+        """Rows of what is computed at a time: tiles begin at multiples of it."""
+
+    def tile(self, kind: Kind, dtype: Dtype, rows: slice, columns: slice, threads: int | None) -> Array:
+        """A lower tile."""
+
+
+class Job(TileJob, Protocol):
     """What computes the numbers of a half, some runs at a time, the same whoever asks and in which order."""
 
     @property

@@ -11,7 +11,6 @@ import numpy as np
 from vech.arrays import Array, Dtype, resolve_threads
 from vech.layouts.kind import Kind
 from vech.moves.runs import Runs, beside
-from vech.packed.packed import Packed
 from vech.results.executing import Tick
 from vech.results.journal import Band
 from vech.results.result import Result
@@ -38,7 +37,7 @@ def make(
     side: int = TILE,
     what: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
-) -> Packed:
+) -> Any:
     """The store of n rows whose blocks a function computes: one triangle of tiles of `side` rows.
 
     Where rows and columns are the same, the whole square is asked for. A layout without its diagonal serves
@@ -63,6 +62,11 @@ class Tiles:
     block: Block
     height: int
 
+    @property
+    def unit(self) -> int:
+        """Rows of a block."""
+        return self.height
+
     def tiles(self, runs: Runs, band: Band) -> int:
         """How many tiles a band has."""
         return len(self._tiles(runs, band))
@@ -80,9 +84,29 @@ class Tiles:
                 runs.write(rows, columns, made, "write", threads)
             tick()
 
+    def tile(self, kind: Kind, dtype: Dtype, rows: slice, columns: slice, threads: int | None) -> Array:
+        """A lower tile, of the blocks that a half in vech's own order is made of."""
+        made = np.empty((rows.stop - rows.start, columns.stop - columns.start), dtype)
+        for first in range(columns.start, columns.stop, self.height):
+            across = slice(first, min(first + self.height, columns.stop))
+            for start in range(max(rows.start, first), rows.stop, self.height):
+                down = slice(start, min(start + self.height, rows.stop))
+                other = kind.conjugates or kind.negates
+                block = self.block(down, across) if other else self.block(across, down).T
+                i, j = _within(down, rows), _within(across, columns)
+                made[i, j] = block
+                if rows == columns and down != across:
+                    made[j, i] = kind.mirror(block).T
+        return made
+
     def _tiles(self, runs: Runs, band: Band) -> list[tuple[slice, slice]]:
         rows = slice(*band)
         return [(rows, columns) for columns in beside(runs.n, runs.grow, rows, self.height)]
+
+
+def _within(part: slice, whole: slice) -> slice:
+    """Rows of the matrix as rows of a tile."""
+    return slice(part.start - whole.start, part.stop - whole.start)
 
 
 def _held(block: Any) -> tuple[dict[str, Any], dict[str, Any]]:

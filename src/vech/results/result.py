@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -24,11 +25,12 @@ from vech.results.executing import Job, Task, results
 from vech.results.file import File
 from vech.results.identity import digest_of, identity
 from vech.results.journal import Band
+from vech.results.tiles import StoreOfTiles, made_of
 from vech.results.wanted import Wanted
 
 
 class Result:
-    """A half of side p in the layout asked for: in memory, in the array `out`, or on its way to a file.
+    """A half of side p in the layout asked for: in memory, in `out`, or on its way to a file; or tiles.
 
     `half` and `plain` are what to compute in: `out` itself where it has a plain layout, else memory of its
     own that `store` converts; it may not overlap `data`, what is read. A layout that stores no diagonal
@@ -70,14 +72,21 @@ class Result:
         self.plain: Layout = self.layout.plain
         if strict and isinstance(self.layout, Layout):
             self.plain = replace(self.plain, diagonal=self.layout.diagonal)
-        self.half: Array = np.empty(0, self.dtype)
+        self._half: Array | None = None
         self.file: File | None = None
+        self.tiles: StoreOfTiles | None = None
         path = wanted.path()
         if path is not None:
             made = {} if what is None else _made(described, what, data or {})
+            if wanted.in_tiles:
+                made = made_of(made)
+                self.tiles = StoreOfTiles(
+                    path, p, self.dtype, self.kind, labels, made, wanted, rereads=rereads
+                )
+                return
             length = self.plain.length(p)
             resume = bool(wanted.resume)
-            self.file = File(path, self.dtype, length, made, resume=resume, rereads=rereads)
+            self.file = File(Path(path), self.dtype, length, made, resume=resume, rereads=rereads)
             if not self.is_complete:
                 self.half = self.file.half
             return
@@ -85,20 +94,38 @@ class Result:
         if out is not None:
             inputs = [array for array in (data or {}).values() if isinstance(array, np.ndarray)]
             check_out(out, (length,), self.dtype, *inputs, hint=f": the half of {p} columns")
-        direct = self.layout == self.plain and out is not None and out.flags.c_contiguous
-        if not direct:
-            check_memory(self.plain.length(p) * self.dtype.itemsize, "give out= a path, or a memory map")
-        self.half = np.asarray(out) if direct else np.empty(self.plain.length(p), self.dtype)
+        if self.layout == self.plain and out is not None and out.flags.c_contiguous:
+            self.half = np.asarray(out)
+        else:
+            self.hold()
+
+    @property
+    def half(self) -> Array:
+        """What to compute in: of a store of tiles only once it is held."""
+        assert self._half is not None, "the result is not held in memory"
+        return self._half
+
+    @half.setter
+    def half(self, half: Array) -> None:
+        self._half = half
+
+    def hold(self) -> None:
+        """Have all of it in memory, where a tile at a time is not enough to compute with."""
+        if self._half is None:
+            length = self.plain.length(self.p)
+            check_memory(length * self.dtype.itemsize, "give out= a path, or a memory map")
+            self._half = np.empty(length, self.dtype)
 
     @property
     def is_complete(self) -> bool:
-        """Whether a file was there already, made of the same."""
-        return self.file is not None and self.file.complete is not None
+        """Whether a file, or a store of tiles, was there already, made of the same."""
+        place = self.file or self.tiles
+        return place is not None and place.complete is not None
 
     @property
     def goes_by_tiles(self) -> bool:
         """Whether what is done is kept for a later run, or computed by others: then tile by tile."""
-        return self.file is not None or self.executor is not None
+        return self.file is not None or self.tiles is not None or self.executor is not None
 
     @property
     def goes_by_parts(self) -> bool:
@@ -115,13 +142,17 @@ class Result:
 
     def runs(self) -> Runs:
         """The half to compute in, as blocks are read from it and written to it."""
+        self.hold()
         return runs_of(Half(self.half, self.plain, self.kind))
 
     def fill(self, job: Job, *, final: bool = False) -> None:
-        """Let the job compute all of the half, or what of it a journal does not say is done.
+        """Let the job compute all of the result, or what of it is not said to be done.
 
         What is `final` is not changed afterwards, so that its digests hold.
         """
+        if self.tiles is not None and self._half is None:
+            self.tiles.fill(job)
+            return
         runs, file = self.runs(), self.file
         bands = [(first, min(first + job.height, self.p)) for first in range(0, self.p, job.height)]
         steps = {band: job.tiles(runs, band) for band in bands}
@@ -167,8 +198,12 @@ class Result:
         """Where the numbers of a band begin in the half, and where they end."""
         return runs.begin(band[0]), runs.begin(band[1])
 
-    def store(self) -> Packed:
-        """The half as it was asked for."""
+    def store(self) -> Any:
+        """The half as it was asked for, or the store of tiles."""
+        if self.tiles is not None:
+            if self._half is not None:
+                self.tiles.take(Packed(self.half, self.plain, kind=self.kind, labels=self.labels))
+            return self.tiles.store()
         if self.file is not None and self.file.complete is not None:
             return self.file.complete
         half, kind = self.half, self.kind

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vech.layouts.dialects import AnyLayout
+from vech.layouts.dialects import AnyLayout, as_layout
+from vech.layouts.layout import Layout
 
 Progress = Callable[[int, int | None], object]
-SUFFIX = ".npy"
+SUFFIX, TILES = ".npy", ".zarr"
+"""How the path of a half ends, and that of a store of tiles."""
 
 
 def silent(done: int, total: int | None) -> None:
@@ -29,31 +32,48 @@ class Wanted(NamedTuple):
     threads: int | None = None
     progress: Progress | None = None
 
-    def path(self) -> Path | None:
+    def path(self) -> str | None:
         """`out` where that is a path; errors for what is neither, and for `resume` without one."""
         if not isinstance(self.resume, bool | np.bool):
             raise TypeError(f"resume must be True or False, not {self.resume!r}")
         if isinstance(self.out, str | os.PathLike):
-            path = Path(self.out)
-            if path.suffix.lower() == SUFFIX:
-                return path
-            raise ValueError(
-                f"out={str(path)!r}: a half is made in a {SUFFIX} file{_way(path.suffix.lower())}"
-            )
+            path = os.fspath(self.out)
+            suffix = Path(path).suffix.lower()
+            if suffix == TILES:
+                self._check_layout()
+            elif suffix != SUFFIX:
+                raise ValueError(
+                    f"out={path!r}: a half is made in a {SUFFIX} file, and a store of tiles in a {TILES} "
+                    f"folder{', which vech.io turns into others: `vech convert`' if suffix else ''}"
+                )
+            elif "://" in path:
+                raise ValueError(
+                    f"out={path!r}: a half is made in a file of this machine, and under a URL a store of "
+                    f"tiles: end it in {TILES}"
+                )
+            return path
         if not isinstance(self.out, np.ndarray | None):
             name = type(self.out).__name__
-            raise TypeError(f"out must be a NumPy array, or a path ending in {SUFFIX}, not {name}")
+            raise TypeError(f"out must be a NumPy array, or a path ending in {SUFFIX} or {TILES}, not {name}")
         if self.resume:
             where = "memory" if self.out is None else "an array"
             raise ValueError(
-                f"resume=True goes on from the journal beside a file, and the result goes to {where}: give "
-                f"out= a path ending in {SUFFIX}"
+                f"resume=True goes on from what is done of a file, and the result goes to {where}: give "
+                f"out= a path ending in {SUFFIX} or {TILES}"
             )
         return None
 
+    @property
+    def in_tiles(self) -> bool:
+        """Whether the result is a store of tiles."""
+        path = self.path()
+        return path is not None and path.lower().endswith(TILES)
 
-def _way(suffix: str) -> str:
-    """What to do for a file of another suffix."""
-    if suffix == ".zarr":
-        return ", and .zarr will come with the tiled store, which is not there yet"
-    return ", which vech.io turns into others: `vech convert`" if suffix else ""
+    def _check_layout(self) -> None:
+        """Refuse a layout that was chosen for what has none."""
+        layout = as_layout(self.layout)
+        if not isinstance(layout, Layout) or replace(layout, diagonal="stored") != Layout():
+            raise ValueError(
+                f"layout={self.layout!r} is for a half, and a store of tiles holds squares of the matrix, "
+                f"which have none: leave it out"
+            )
