@@ -118,18 +118,19 @@ INSIDE = {
     "embedding": (("scaling", "spectral"), ("principal",), ("checks", "coordinates", "tiles")),
     "counts": (("codes",),),
     "linalg": (
-        ("spectral",),
+        ("randomized", "spectral"),
         ("generalised",),
         ("semidefinite", "solving"),
         ("correlation", "iterative", "nearest"),
         ("factor",),
         ("units",),
+        ("norms",),
         ("algebra", "quadrature", "sparse_norms"),
         ("checks", "columns", "lanczos", "newton"),
     ),
     "linalg.factor": (
         ("choice", "cholesky"),
-        ("bunch_kaufman", "lu", "rectangle", "sparse"),
+        ("bunch_kaufman", "lu", "rectangle", "sparse", "triangle"),
         ("answers", "full"),
         ("promise",),
     ),
@@ -144,7 +145,7 @@ INSIDE = {
         ("packed",),
         ("casts",),
         ("forms",),
-        ("assign", "norms"),
+        ("assign", "norms", "tiles"),
         ("arithmetic", "entries", "products"),
         ("indexing",),
     ),
@@ -163,7 +164,7 @@ INSIDE = {
         ("axes",),
     ),
     "layouts": (("pictures",), ("dialects",), ("kind", "orders"), ("layout",)),
-    "derived": (("portrait", "prints", "scaling", "summaries"), ("pairs",)),
+    "derived": (("portrait", "prints", "scaling", "summaries"), ("pairs",), ("tiles",)),
 }
 # the arrows up, each inside a function: what is exported, solved or framed there is asked for here
 UP = {
@@ -178,7 +179,11 @@ UP = {
     ("tiled.store", "vech.adapters.dask"),
     ("io.zarr", "vech.tiled.description"),
     ("io.zarr", "vech.tiled.opening"),
-    *(("store", f"vech.derived.{name}") for name in ("pairs", "portrait", "prints", "scaling", "summaries")),
+    ("store", "vech.moves.nonzeros"),
+    *(
+        ("store", f"vech.derived.{name}")
+        for name in ("pairs", "portrait", "prints", "scaling", "summaries", "tiles")
+    ),
 }
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 

@@ -10,7 +10,7 @@ from vech.arrays import Array, Dtype, as_array, epsilon, family, is_array
 from vech.derived.pairs import PANEL_BYTES
 from vech.linalg.checks import as_packed, check_numbers
 from vech.moves.runs import double, wide
-from vech.store import Store
+from vech.store import Store, Tile
 
 CHUNK = 2**16  # numbers looked at together, in the cache for a second look
 ROUNDING = 100  # eps by which rounding may move the distance of a row to itself from 0; so in scikit-learn
@@ -60,6 +60,16 @@ def panels(S: Store, threads: int | None = None) -> Iterator[tuple[int, Array]]:
         yield start, rows
 
 
+def tiles(S: Store) -> Iterator[Tile]:
+    """Tiles of a store of distances, to compute with; those of the diagonal are copies, with zeros there."""
+    for tile in S.tiles():
+        numbers = computed(tile.numbers)
+        if tile.on_diagonal:
+            numbers = np.array(numbers)
+            np.fill_diagonal(numbers, 0)
+        yield tile._replace(numbers=numbers)
+
+
 def row(S: Store, i: int, memory: Array) -> Array:
     """One row, in memory of shape (1, n) and the store's dtype, or in that which computing takes."""
     found: Array = computed(S.expand(slice(i, i + 1), out=memory, threads=1))[0]
@@ -102,10 +112,10 @@ def _wrong(S: Store) -> Iterator[tuple[int, int, Any]]:
     """Row, column and value of distances that are negative or not finite."""
     layout = S.describe().layout
     if layout is None:
-        for start, rows in panels(S):
-            if not _is_right(rows):
-                i, j = map(int, np.argwhere(~((rows >= 0) & (rows < np.inf)))[0])
-                yield start + i, j, rows[i, j]
+        for tile in tiles(S):
+            if not _is_right(tile.numbers):
+                i, j = map(int, np.argwhere(~((tile.numbers >= 0) & (tile.numbers < np.inf)))[0])
+                yield tile.rows.start + i, tile.columns.start + j, tile.numbers[i, j]
         return
     half = S.to_packed(layout).half
     for start in range(0, half.size, CHUNK):

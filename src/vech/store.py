@@ -73,6 +73,27 @@ class Pairs(NamedTuple):
         return pairs_frame(self)
 
 
+class Tile(NamedTuple):
+    """Some rows and columns of a matrix, and its numbers there.
+
+    Attributes
+    ----------
+    rows, columns : slice
+        Which: the same ones where the tile is a square on the diagonal.
+    numbers : array
+        What `Store.block` gives of them; it may be a view of what the store holds, to be read only.
+    """
+
+    rows: slice
+    columns: slice
+    numbers: Array
+
+    @property
+    def on_diagonal(self) -> bool:
+        """Whether rows and columns are the same, so that each pair is in it twice."""
+        return self.rows == self.columns
+
+
 NewLabels = Iterable[Any] | Mapping[Any, Any] | Callable[[Any], Any] | None
 """Labels of rows, or what becomes of those that they have."""
 
@@ -139,17 +160,17 @@ class Store(ABC):
     def matmul(self, x: ArrayLike, out: Array | None = None, *, threads: int | None = None) -> Array:
         """The product with x of shape (n,) or (..., n, m), in the dtype of NumPy's ``full @ x``."""
 
-    @abstractmethod
     def to_coo(self, *, part: str = "full", threads: int | None = None) -> Any:
         """The nonzeros as a ``scipy.sparse.coo_array``; part is "full", "lower" or "upper"."""
+        return self._sparse("coo", part, threads)
 
-    @abstractmethod
     def to_csr(self, *, part: str = "full", threads: int | None = None) -> Any:
         """The nonzeros as a ``scipy.sparse.csr_array``; part is "full", "lower" or "upper"."""
+        return self._sparse("csr", part, threads)
 
-    @abstractmethod
     def to_csc(self, *, part: str = "full", threads: int | None = None) -> Any:
         """The nonzeros as a ``scipy.sparse.csc_array``; part is "full", "lower" or "upper"."""
+        return self._sparse("csc", part, threads)
 
     @abstractmethod
     def block(self, rows: Any, cols: Any, out: Array | None = None, *, threads: int | None = None) -> Array:
@@ -183,6 +204,42 @@ class Store(ABC):
         array([[5, 6],
                [2, 4]])
         """
+
+    def tiles(self, side: int | None = None) -> Iterator[Tile]:
+        """The lower triangle in square tiles, each pair once: what reads a matrix once goes by it.
+
+        Parameters
+        ----------
+        side : int, optional
+            Rows and columns of a tile; by default what the store reads best. Those at the end may be smaller.
+
+        Returns
+        -------
+        iterator of Tile
+            Named tuple ``rows, columns, numbers``: two slices, and ``S.block(rows, columns)``, which is only
+            to be read. Row of tiles after row of tiles, from the first column to the diagonal, on which a
+            tile is a whole square.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If side is no positive integer.
+
+        Notes
+        -----
+        Reads each number once, and holds one tile at a time.
+
+        Examples
+        --------
+        >>> for tile in vech.Packed(np.array([1, 2, 4, 3, 5, 6])).tiles(2):
+        ...     print(tile.rows, tile.columns, tile.numbers.tolist())
+        slice(0, 2, None) slice(0, 2, None) [[1, 2], [2, 3]]
+        slice(2, 3, None) slice(0, 2, None) [[4, 5]]
+        slice(2, 3, None) slice(2, 3, None) [[6]]
+        """
+        from vech.derived.tiles import checked_side
+
+        return self._in_tiles(checked_side(side))
 
     @abstractmethod
     def to_packed(self, layout: Any = "vech", *, threads: int | None = None) -> Any:
@@ -682,6 +739,18 @@ class Store(ABC):
         from vech.derived.pairs import each
 
         return (part.astype(filler.dtype, copy=False) for part in each(self, diagonal))
+
+    def _in_tiles(self, side: int | None) -> Iterator[Tile]:
+        """Those of a side that fits, or as the store reads them best."""
+        from vech.derived.tiles import tiles
+
+        return tiles(self, side)
+
+    def _sparse(self, format: str, part: str, threads: int | None) -> Any:
+        """The nonzeros as an array of SciPy, by tiles."""
+        from vech.moves.nonzeros import of_store
+
+        return of_store(self, format, part, threads)
 
     def _scaled(self, d: Array) -> Any:
         """D S D of a d that fits."""

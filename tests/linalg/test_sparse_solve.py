@@ -369,10 +369,13 @@ def test_wrong_arguments_are_refused(monkeypatch):
         solve(S, right_side(), solver="superlu", rtol=1e-3)
     with pytest.raises(ValueError, match=r"b has shape \(3,\), but S is of side 40: \(40,\) or \(40, m\)"):
         solve(S, np.ones(3))
-    with pytest.raises(
-        TypeError, match="a Packed is solved by LAPACK: leave solver out, or take a SparseHalf"
-    ):
-        solve(vech.Packed(np.ones(3)), np.ones(2), solver="cg")
+    message = "a Packed is solved by LAPACK: leave solver out, or take a SparseHalf; solver='cg' and 'minres'"
+    with pytest.raises(TypeError, match=message):
+        solve(vech.Packed(np.ones(3)), np.ones(2), solver="superlu")
+    with pytest.raises(TypeError, match=r"solver='auto' takes no rtol: .*so say solver='cg' or"):
+        solve(vech.Packed(np.ones(3)), np.ones(2), rtol=1e-3)
+    with pytest.raises(TypeError, match="'cg' needs a real symmetric or a Hermitian matrix, and S is skew"):
+        solve(vech.Packed(np.ones(3), kind="skew"), np.ones(2), solver="cg")
     with pytest.raises(TypeError, match="minres takes no M and x0 for complex matrices: solver='cg' does"):
         solve(half_of(matrix("hermitian", "c16"), "hermitian"), right_side(), solver="minres", x0=np.ones(N))
     monkeypatch.setattr(solvers, "installed", lambda name: name == "superlu")

@@ -11,7 +11,7 @@ from vech import frames
 from vech.arrays import Array, as_array, check_progress, family
 from vech.cluster.arguments import at_least, number
 from vech.cluster.extraction import clusters, single_linkage
-from vech.dissimilarities import as_distances, memory_of_row, panels, row, working
+from vech.dissimilarities import as_distances, memory_of_row, panels, row, tiles, working
 from vech.results.wanted import Progress, silent
 from vech.store import Store
 
@@ -75,7 +75,7 @@ def dbscan(
     sample_weight : array, shape (n,), optional
         The weight of each row, 1 by default; less than zero keeps neighbours from being cores.
     threads : int, optional
-        At most so many threads expand rows.
+        At most so many threads expand rows, as `sample_weight` asks for.
     progress : callable, optional
         Called with (done, total), in rows that are read; each is read twice.
 
@@ -96,8 +96,9 @@ def dbscan(
     Notes
     -----
     M. Ester, H.-P. Kriegel, J. Sander and X. Xu, "A density-based algorithm for discovering clusters", KDD,
-    1996. No neighbourhoods are kept: rows are read twice, by panels, to count neighbours and to connect
-    cores. O(n^2) time, O(n) memory beside a panel of 4 MiB. A float32 store is compared with eps in float32.
+    1996. No neighbourhoods are kept: distances are read twice, by tiles, to count neighbours and to connect
+    cores; rows are expanded to add up weights. O(n^2) time, O(n) memory beside a tile. A float32 store is
+    compared with eps in float32.
 
     Examples
     --------
@@ -112,13 +113,11 @@ def dbscan(
     store = as_distances(S, "dbscan")
     weights = None if sample_weight is None else _weights(sample_weight, store)
     report = progress or silent
-    core = np.empty(store.n, bool)
-    for start, rows in panels(store, threads):
-        near = rows <= eps
-        stop = start + len(rows)
-        core[start:stop] = _count(near, weights) >= min_samples
-        report(stop, 2 * store.n)
-    return Dbscan(_connected(store, eps, core, threads, report), np.flatnonzero(core))
+    if weights is None:
+        core = _neighbours(store, eps, report) >= min_samples
+    else:
+        core = _weighed(store, eps, weights, threads, report) >= min_samples
+    return Dbscan(_connected(store, eps, core, report), np.flatnonzero(core))
 
 
 def hdbscan(
@@ -234,34 +233,61 @@ def _weights(sample_weight: ArrayLike, S: Store) -> Array:
     return weights.astype(np.float64)
 
 
-def _count(near: Array, weights: Array | None) -> Array:
-    """How many neighbours each row has, or how much they weigh, summed as NumPy sums."""
-    if weights is None:
-        return np.asarray(np.count_nonzero(near, axis=1))
-    return np.array([weights[row].sum() for row in near])
+def _neighbours(S: Store, eps: float, report: Progress) -> NDArray[np.int64]:
+    """How many neighbours each row has."""
+    counts = np.zeros(S.n, np.int64)
+    for tile in tiles(S):
+        near = tile.numbers <= eps
+        counts[tile.rows] += np.count_nonzero(near, axis=1)
+        if tile.on_diagonal:
+            report(tile.rows.stop, 2 * S.n)
+        else:
+            counts[tile.columns] += np.count_nonzero(near, axis=0)
+    return counts
 
 
-def _connected(
-    S: Store, eps: float, core: NDArray[np.bool_], threads: int | None, report: Progress
-) -> NDArray[np.int64]:
+def _weighed(S: Store, eps: float, weights: Array, threads: int | None, report: Progress) -> Array:
+    """How much the neighbours of each row weigh, summed as NumPy sums: row by row, not by tiles."""
+    sums = np.empty(S.n)
+    for start, rows in panels(S, threads):
+        stop = start + len(rows)
+        sums[start:stop] = [weights[near].sum() for near in rows <= eps]
+        report(stop, 2 * S.n)
+    return sums
+
+
+def _connected(S: Store, eps: float, core: NDArray[np.bool_], report: Progress) -> NDArray[np.int64]:
     """The cluster of each row: cores that are neighbours are in one, and what is near a core is in its."""
     first = np.where(core, np.arange(S.n), S.n)  # of the cores that are known to be connected with each
     rim: list[tuple[int, NDArray[np.int64]]] = []
-    for start, rows in panels(S, threads):
-        for i, near in enumerate((rows <= eps) & core, start):
-            met = first[near]
-            if not met.size or (core[i] and met.min() == met.max()):
+
+    def look(rows: slice, near: NDArray[np.bool_], cores: slice) -> None:
+        for i, others in enumerate(near & core[cores], rows.start):
+            met = first[cores][others]
+            if not met.size or (core[i] and met.min() == met.max() == first[i]):
                 continue
             met = np.unique(met)
             if core[i]:
+                met = np.union1d(met, first[i])
                 first[np.isin(first, met)] = met[0]
             else:
                 rim.append((i, met))
-        report(S.n + start + len(rows), 2 * S.n)
+
+    for tile in tiles(S):
+        near = tile.numbers <= eps
+        look(tile.rows, near, tile.columns)
+        if tile.on_diagonal:
+            report(S.n + tile.rows.stop, 2 * S.n)
+        elif not core[tile.columns].all():  # of cores, rows have seen to it
+            edge = ~core[tile.columns]
+            look(tile.columns, near.T & edge[:, None], tile.rows)
     labels = np.full(S.n, NOISE, np.int64)
     beginnings, labels[core] = np.unique(first[core], return_inverse=True)
+    reached = np.full(S.n, S.n)
     for i, met in rim:
-        labels[i] = np.searchsorted(beginnings, first[met].min())
+        reached[i] = min(reached[i], first[met].min())
+    at = np.flatnonzero(reached < S.n)
+    labels[at] = np.searchsorted(beginnings, reached[at])
     return labels
 
 

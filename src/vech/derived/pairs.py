@@ -54,11 +54,13 @@ def count(n: int, diagonal: bool) -> int:
 
 
 def each(S: Store, diagonal: bool) -> Iterator[Array]:
-    """The numbers of the pairs, each once, some at a time; of nonzeros alone those."""
+    """The numbers of the pairs, each once, a tile at a time; of nonzeros alone those."""
     if S.describe().triangle is not None:
         yield stored(S, diagonal)[2]
-    else:
-        yield from _upper(S, diagonal)
+        return
+    for tile in S.tiles():
+        square = np.tril_indices(len(tile.numbers), 0 if diagonal else -1)
+        yield tile.numbers[square] if tile.on_diagonal else tile.numbers.ravel()
 
 
 def stored(S: Store, diagonal: bool) -> tuple[Indices, Indices, Array]:

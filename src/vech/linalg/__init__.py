@@ -11,8 +11,10 @@ from vech.linalg.algebra import (
 )
 from vech.linalg.correlation import Correlation, partial_correlation, to_correlation, to_covariance
 from vech.linalg.factor.answers import SignLogdet
-from vech.linalg.factor.cholesky import Cholesky, Triangle, cholesky
+from vech.linalg.factor.cholesky import Cholesky, cholesky
+from vech.linalg.factor.triangle import Triangle
 from vech.linalg.nearest import Nearest, nearest_correlation, nearest_psd, shrink_to_psd
+from vech.linalg.randomized import Top, top
 from vech.linalg.solving import cond, inverse, slogdet, solve
 from vech.linalg.spectral import eigh, eigsh, inner, lobpcg, norm
 
@@ -21,6 +23,7 @@ __all__ = [
     "Correlation",
     "Nearest",
     "SignLogdet",
+    "Top",
     "Triangle",
     "cholesky",
     "commutation",
@@ -45,6 +48,7 @@ __all__ = [
     "symmetrizer",
     "to_correlation",
     "to_covariance",
+    "top",
 ]
 
 

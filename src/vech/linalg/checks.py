@@ -1,11 +1,12 @@
 """What linear algebra takes, asked once at its doors."""
 
+from collections.abc import Iterator
 from typing import Any, TypeGuard
 
 import numpy as np
 
 from vech import frames
-from vech.arrays import Array, Dtype, as_square, family, is_array
+from vech.arrays import Array, Dtype, as_square, check_memory, family, is_array
 from vech.layouts.kind import Kind
 from vech.moves.judging import AsymmetryError
 from vech.moves.packing import pack
@@ -28,6 +29,12 @@ def as_packed(S: Any, task: str, name: str = "S") -> Packed:
         takers = ", ".join(SPARSE)
         way_out = f"{task}(S.to_packed()), with all its zeros; {takers} take a {type(S).__name__} as it is"
     elif isinstance(S, Store):
+        if S.describe().layout is None:
+            check_memory(
+                S.n * (S.n + 1) // 2 * S.dtype.itemsize,
+                f"{task} makes a half of it; solve(S, b, solver='cg' or 'minres'), eigsh and top multiply by "
+                f"it, and of a tiled store cholesky(S, out='L.zarr') makes a factor by tiles",
+            )
         return packed(S)
     elif frames.is_sparse(S):
         way_out = (
@@ -120,11 +127,29 @@ def check_finite(S: Store, name: str = "S", who: str = "factors need") -> None:
                 i, j = map(int, layout.pair(start + bad[0], S.n))
                 raise ValueError(f"{name}[{i}, {j}] is {S.block(i, j)[0, 0]}: {who} finite numbers")
         return
-    stored = S.to_coo(part="lower")
-    for k in np.flatnonzero(~np.isfinite(stored.data))[:1]:
-        raise ValueError(
-            f"{name}[{stored.row[k]}, {stored.col[k]}] is {stored.data[k]}: {who} finite numbers"
-        )
+    for i, j, value in _not_finite(S):
+        raise ValueError(f"{name}[{i}, {j}] is {value}: {who} finite numbers")
+
+
+def _not_finite(S: Store) -> Iterator[tuple[int, int, Any]]:
+    """Where a store without a layout has NaN or infinity; all its numbers are read once."""
+    if is_sparse(S):
+        stored = S.to_coo(part="lower")
+        for k in np.flatnonzero(~np.isfinite(stored.data)):
+            yield stored.row[k], stored.col[k], stored.data[k]
+        return
+    for tile in S.tiles():
+        for start, part in rows_at_a_time(tile.numbers):
+            for i, j in np.argwhere(~np.isfinite(part)):
+                row, column = tile.rows.start + start + i, tile.columns.start + j
+                yield max(row, column), min(row, column), part[i, j]
+
+
+def rows_at_a_time(numbers: Array) -> Iterator[tuple[int, Array]]:
+    """Some rows after the other of a tile, however large: what is made of them stays small."""
+    height = max(1, CHUNK // max(1, numbers.shape[1]))
+    for start in range(0, len(numbers), height):
+        yield start, numbers[start : start + height]
 
 
 def check_finite_array(x: Array, name: str, task: str) -> None:

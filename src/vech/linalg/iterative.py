@@ -1,4 +1,4 @@
-"""Solutions of a sparse half step by step: conjugate gradients and MINRES, by SciPy."""
+"""Solutions of any store step by step: conjugate gradients and MINRES, by SciPy."""
 
 from numbers import Real
 from typing import Any, cast
@@ -8,14 +8,20 @@ import numpy as np
 from vech import frames
 from vech.arrays import Array, Dtype, as_array
 from vech.layouts.layout import as_integer
-from vech.linalg.checks import check_finite, check_finite_array, selfadjoint, work_dtype
+from vech.linalg.checks import (
+    check_finite,
+    check_finite_array,
+    check_selfadjoint,
+    is_sparse,
+    selfadjoint,
+    work_dtype,
+)
 from vech.linalg.factor.sparse import EPSILON, NO_DIGIT, check_kind
-from vech.linalg.sparse_norms import norm
+from vech.linalg.norms import norm
 from vech.linalg.units import scaled, times_power, unit_of
 from vech.moves.foreign import judged_options
-from vech.sparse import SparseHalf
 from vech.sparse.exports import HERMITIAN, REAL
-from vech.store import common_labels
+from vech.store import Store, common_labels
 
 OPTIONS = {
     "cg": ("rtol", "atol", "maxiter", "M", "x0", "callback"),
@@ -25,7 +31,7 @@ SMALL = 20  # the exponent by which a right side is below S: SciPy's minres adds
 
 
 def iterated(
-    S: SparseHalf, b: Array, solver: str, options: dict[str, Any], wide: Dtype, threads: int | None
+    S: Store, b: Array, solver: str, options: dict[str, Any], wide: Dtype, threads: int | None
 ) -> Array:
     """Conjugate gradients or MINRES, one column after the other, in double precision.
 
@@ -33,7 +39,9 @@ def iterated(
     """
     from scipy.sparse import linalg
 
-    check_kind(S, solver, (REAL, HERMITIAN))
+    if is_sparse(S):
+        check_kind(S, solver, (REAL, HERMITIAN))
+    check_selfadjoint(S, f"solver={solver!r}", "without solver= every kind is solved")
     dtype = np.result_type(wide, np.float64)
     embedded = solver == "minres" and dtype.kind == "c"  # SciPy's minres takes real inner products
     if embedded and options.keys() & {"M", "x0"}:
@@ -76,7 +84,7 @@ def iterated(
     return cast(Array, x if b.ndim == 2 else x[:, 0])
 
 
-def _checked_options(S: SparseHalf, solver: str, given: dict[str, Any], dtype: Dtype) -> dict[str, Any]:
+def _checked_options(S: Store, solver: str, given: dict[str, Any], dtype: Dtype) -> dict[str, Any]:
     """SciPy's options, judged as S and b are."""
     from scipy.sparse import issparse
     from scipy.sparse.linalg import aslinearoperator

@@ -16,7 +16,7 @@ from vech.linalg import lanczos
 from vech.linalg.checks import as_packed, check_finite, check_selfadjoint
 from vech.linalg.factor.rectangle import rectangle_of
 from vech.linalg.newton import eigenpairs, largest_of, newton, with_diagonal
-from vech.linalg.units import magnitude, power_of_two
+from vech.linalg.units import power_of_two, unit_of
 from vech.moves.converting import convert
 from vech.moves.packing import pack
 from vech.moves.runs import Half
@@ -371,7 +371,7 @@ def _smallest_of_half(matrix: Packed) -> float:
     n = matrix.n
     if n <= DENSE:
         return _smallest(matrix.expand())
-    unit = magnitude(matrix)
+    unit = unit_of(matrix)
     wide = matrix.half.astype(np.result_type(matrix.dtype, np.float64))
     wide /= unit
     factor = rectangle_of(matrix._held._replace(numbers=wide))

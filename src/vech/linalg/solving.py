@@ -25,14 +25,15 @@ from vech.linalg.factor.answers import (
 from vech.linalg.factor.choice import factored, invertible
 from vech.linalg.factor.sparse import DETERMINANT, DIRECT, SparseFactor
 from vech.linalg.iterative import OPTIONS, iterated
-from vech.linalg.units import magnitude, times_power
+from vech.linalg.units import times_power, unit_of
 from vech.packed import norms
 from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
+from vech.store import Store
 
 
 def solve(
-    S: Packed | SparseHalf | ArrayLike,
+    S: Store | ArrayLike,
     b: ArrayLike,
     *,
     solver: str = "auto",
@@ -43,16 +44,16 @@ def solve(
 
     Parameters
     ----------
-    S : Packed or SparseHalf, or full matrix (array or frame)
+    S : Store, or full matrix (array or frame)
         Of any kind, layout and dtype but float16 and smaller, and dates.
     b : array, shape (n,) or (n, m); or series or frame
         The right side, or several as columns. Labels are those of S, in their order.
     solver : {"auto", "cholmod", "pardiso", "qdldl", "superlu", "cg", "minres"}
-        For a SparseHalf. "auto" takes the first that is installed and fits: CHOLMOD (scikit-sparse), PARDISO
-        (pypardiso), QDLDL, and SciPy's SuperLU, which takes every kind. CHOLMOD needs a positive definite
-        matrix, QDLDL one that needs no pivoting; PARDISO takes real symmetric ones. "cg" (positive definite)
-        and "minres" are SciPy's and multiply the half: memory for some columns. They take real symmetric and
-        Hermitian matrices.
+        "cg" (positive definite) and "minres" are SciPy's and multiply any store, which is read once a step
+        for each column: memory for some columns. They take real symmetric and Hermitian matrices. The others
+        are for a SparseHalf: "auto" takes the first that is installed and fits of CHOLMOD (scikit-sparse),
+        PARDISO (pypardiso), QDLDL, and SciPy's SuperLU, which takes every kind. CHOLMOD needs a positive
+        definite matrix, QDLDL one that needs no pivoting; PARDISO takes real symmetric ones.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.
     **options
@@ -78,10 +79,10 @@ def solve(
 
     Notes
     -----
-    A Packed: tries `cholesky`, in memory for one more half. If S is not positive definite, the full
-    matrix is made and factored in place: by the ``L D L^T`` of J. Bunch & L. Kaufman (Math. Comp.
-    31(137), 1977; LAPACK's ?sytrf, ?hetrf), or by LU (?getrf), with twice the operations, where S is
-    skew, where b has more than n / 8 columns, and with SciPy before 1.15, which does not solve by the
+    Any other store, as a Packed: tries `cholesky`, in memory for one more half. If S is not positive
+    definite, the full matrix is made and factored in place: by the ``L D L^T`` of J. Bunch & L. Kaufman
+    (Math. Comp. 31(137), 1977; LAPACK's ?sytrf, ?hetrf), or by LU (?getrf), with twice the operations, where
+    S is skew, where b has more than n / 8 columns, and with SciPy before 1.15, which does not solve by the
     former. Numbers near the least ones of the dtype are multiplied by a power of two first, and lose no
     digits.
 
@@ -102,39 +103,40 @@ def solve(
     >>> solve(S, np.array([0.0, 3.0])).round(12), solve(S, np.array([0.0, 3.0]), solver="cg").round(8)
     (array([1., 2.]), array([1., 2.]))
     """
-    half = half_of(S, "solve")
-    _check_solver(solver, options, is_sparse(half))
-    frames.check_along(b, 0, half.labels, "b")
-    x: Array = frames.like(b, _solved(half, as_array(b, "b"), solver, options, threads))
+    store = S if isinstance(S, Store) else as_packed(S, "solve")
+    _check_solver(solver, options, is_sparse(store))
+    frames.check_along(b, 0, store.labels, "b")
+    x: Array = frames.like(b, _solved(store, as_array(b, "b"), solver, options, threads))
     return x
 
 
-def _solved(half: Any, b: Array, solver: str, options: dict[str, Any], threads: int | None) -> Array:
-    check_rows(b, half.n)
-    wide = np.result_type(work_dtype(half.dtype, "S"), work_dtype(b.dtype, "b"))
+def _solved(S: Any, b: Array, solver: str, options: dict[str, Any], threads: int | None) -> Array:
+    check_rows(b, S.n)
+    wide = np.result_type(work_dtype(S.dtype, "S"), work_dtype(b.dtype, "b"))
     if b.size == 0:
         return np.zeros(b.shape, wide)
-    if not is_sparse(half):
-        dtype = wide if family(half.dtype) == "c" else np.zeros(0, wide).real.dtype
-        x = solved(factored(half, dtype, threads, columns=b.shape[1] if b.ndim == 2 else 1), b)
+    if not is_sparse(S) and solver == "auto":
+        dtype = wide if family(S.dtype) == "c" else np.zeros(0, wide).real.dtype
+        many = b.shape[1] if b.ndim == 2 else 1
+        x = solved(factored(as_packed(S, "solve"), dtype, threads, columns=many), b)
     else:
-        check_finite(half)
+        check_finite(S)
         check_finite_array(b, "b", "solve")
         if solver in OPTIONS:
-            x = iterated(half, b, solver, options, wide, threads)
+            x = iterated(S, b, solver, options, wide, threads)
         else:
-            x = solved(SparseFactor(half, solver, threads), b)
+            x = solved(SparseFactor(S, solver, threads), b)
     with np.errstate(over="ignore"):
         return within(x.astype(wide, copy=False), "x", "divide b")
 
 
 def _check_solver(solver: str, options: dict[str, Any], sparse: bool) -> None:
     """Refuse a solver, or options of one, that does not go with S."""
-    if not sparse:
-        if solver != "auto" or options:
-            without = ", ".join(["solver", *options])
-            raise TypeError(f"a Packed is solved by LAPACK: leave {without} out, or take a SparseHalf")
-        return
+    if not sparse and solver in DIRECT:
+        raise TypeError(
+            "a Packed is solved by LAPACK: leave solver out, or take a SparseHalf; solver='cg' and 'minres' "
+            "take every store"
+        )
     one_of("solver", solver, ("auto", *DIRECT, *OPTIONS))
     if options and solver not in OPTIONS:
         raise TypeError(
@@ -282,7 +284,7 @@ def cond(S: Packed | ArrayLike, *, threads: int | None = None) -> float:
 
 def _in_its_unit(S: Packed, dtype: Dtype) -> Packed:
     """S over a power of two, where it or its inverse would come near the ends of the dtype."""
-    exponent, far = round(np.log2(magnitude(S) or 1.0)), np.finfo(dtype).maxexp // 2
+    exponent, far = round(np.log2(unit_of(S))), np.finfo(dtype).maxexp // 2
     if -far < exponent < far:
         return S
     half = exponent // 2

@@ -10,26 +10,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import frames
-from vech.arrays import Array, Dtype, as_array, family
+from vech.arrays import Array, Dtype, as_array
 from vech.layouts.layout import as_integer, one_of
-from vech.linalg import lanczos, sparse_norms
+from vech.linalg import lanczos, norms
 from vech.linalg.checks import (
     as_packed,
     check_finite,
     check_finite_array,
     check_numbers,
     check_selfadjoint,
-    half_of,
     is_selfadjoint,
-    is_sparse,
     work_dtype,
 )
 from vech.linalg.factor.full import expanded
 from vech.linalg.generalised import generalised
 from vech.linalg.units import over, scaled, unit_of
 from vech.moves.foreign import judged_options
-from vech.operators import check_same_side
-from vech.packed import norms
 from vech.packed.packed import Packed
 from vech.store import Store, common_labels
 
@@ -380,7 +376,8 @@ def norm(S: Store | ArrayLike, ord: str | float | None = "fro") -> float:
 
     Notes
     -----
-    One pass over the half; the 2-norm by Lanczos, some products with S.
+    One pass over the half, or over the tiles of a store that is none; the 2-norm by Lanczos, some products
+    with S.
 
     Examples
     --------
@@ -389,16 +386,12 @@ def norm(S: Store | ArrayLike, ord: str | float | None = "fro") -> float:
     >>> norm(S, "max"), norm(S, 1), round(norm(S), 4), round(norm(S, 2), 4)
     (4.0, 7.0, 6.4031, 5.772)
     """
-    half = half_of(S, "norm")
-    check_numbers(half, "a norm")
+    store = S if isinstance(S, Store) else as_packed(S, "norm")
+    check_numbers(store, "a norm")
     order: Any = "fro" if ord is None else ord
     if isinstance(order, bool | np.bool) or not isinstance(order, str | Real) or order not in ORDS:
         raise ValueError(f"unknown ord {ord!r}: choose from 'fro', 'max', 1, 2, inf")
-    if order == 2:
-        return _spectral_norm(half)
-    if is_sparse(half):
-        return sparse_norms.norm(half, order)
-    return float(norms.norm(half._held, order))
+    return _spectral_norm(store) if order == 2 else norms.norm(store, order)
 
 
 def inner(S: Store | ArrayLike, T: Store | ArrayLike) -> Any:
@@ -433,16 +426,12 @@ def inner(S: Store | ArrayLike, T: Store | ArrayLike) -> Any:
     >>> float(inner(S, T))
     20.0
     """
-    a, b = (half_of(x, "inner") for x in (S, T))
+    a, b = (x if isinstance(x, Store) else as_packed(x, "inner") for x in (S, T))
     check_numbers(a, "an inner product")
     check_numbers(b, "an inner product", "T")
     if a.n == b.n:
         common_labels(a.labels, b.labels)
-    if is_sparse(a) or is_sparse(b):
-        check_same_side(b.n, a.n)
-        return sparse_norms.inner(a, b)
-    a, b = (x.astype(float) if family(x.dtype) in "biu" else x for x in (a, b))
-    return norms.inner(a._held, b._held)
+    return norms.inner(a, b)
 
 
 def _checked(S: Any, task: str) -> Store:

@@ -7,18 +7,10 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array, Dtype
-from vech.linalg import sparse_norms
-from vech.linalg.checks import is_sparse
-from vech.packed import norms
-from vech.packed.packed import packed
+from vech.linalg.norms import norm
 from vech.store import Store
 
 LOOK = 2**14  # numbers looked at together
-
-
-def magnitude(S: Any) -> float:
-    """The power of two at or below the largest |s_ij|, by which S is divided without rounding; 0 of zeros."""
-    return power_of_two(norms.norm(S._held, "max"))
 
 
 def power_of_two(x: float) -> float:
@@ -27,10 +19,8 @@ def power_of_two(x: float) -> float:
 
 
 def unit_of(S: Store) -> float:
-    """The power of two at or below the largest |s_ij| of a store that tells it; 1 of others, and of zeros."""
-    if is_sparse(S):
-        return power_of_two(sparse_norms.norm(S, "max")) or 1.0
-    return (magnitude(packed(S)) or 1.0) if S.describe().layout is not None else 1.0
+    """The power of two at or below the largest |s_ij|, by which S is divided without rounding; 1 of zeros."""
+    return power_of_two(norm(S, "max")) or 1.0
 
 
 def times_power(x: Array, exponent: Any) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +10,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech import _core, arrays
-from vech.arrays import Array, Dtype, as_array, extension, family, keep_mask, resolve_threads, words
+from vech.arrays import (
+    Array,
+    Dtype,
+    as_array,
+    check_memory,
+    extension,
+    family,
+    keep_mask,
+    resolve_threads,
+    words,
+)
 from vech.frames import as_sparse
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind
@@ -20,6 +31,7 @@ from vech.moves.foreign import judged
 from vech.moves.judging import refuse_negation
 from vech.moves.recipe import expansion
 from vech.moves.rounding import rescale
+from vech.store import Store
 
 PARTS = ("full", "lower", "upper")
 
@@ -316,6 +328,43 @@ def half_csr(
             f"a finite number becomes infinite in {dtype} when the scale of layout {layout.name} is undone"
         )
     return found if data.all() else found.chosen(data != 0)  # a true value can be too small for its dtype
+
+
+def of_store(S: Store, format: str, part: str, threads: int | None) -> Any:
+    """The nonzeros of any store as a SciPy sparse array, each of its numbers read once."""
+    one_of("part", part, PARTS)
+    found = of_tiles(S, lambda numbers: np.not_equal(numbers, 0))
+    return found.to_scipy(format, part, threads)
+
+
+def of_tiles(
+    S: Store, wanted: Callable[[Array], NDArray[np.bool]], *, diagonal: bool = True, hint: str = ""
+) -> Compressed:
+    """The numbers of a store that are wanted, each read once: those of the lower triangle, by rows.
+
+    `wanted` is given tiles. MemoryError, with a hint, where these numbers are too many.
+    """
+    dtype = sparse_dtype(S.dtype)
+    counts, total = np.zeros(S.n + 1, np.int64), 0
+    band: list[tuple[Array, ...]] = []
+    columns, data = [np.zeros(0, np.int32)], [np.zeros(0, dtype)]
+    for tile in S.tiles():
+        chosen = wanted(tile.numbers)
+        if tile.on_diagonal:
+            chosen = np.tril(chosen, 0 if diagonal else -1)
+        i, j = np.nonzero(chosen)
+        band.append((i, j + tile.columns.start, tile.numbers[i, j]))
+        total += i.size
+        check_memory(4 * total * (4 + dtype.itemsize), hint or "they are too many to be called sparse")
+        if tile.on_diagonal:  # the last one of these rows
+            rows, places, numbers = map(np.concatenate, zip(*band, strict=True))
+            order = np.argsort(rows, kind="stable")
+            counts[1:][tile.rows] = np.bincount(rows, minlength=len(tile.numbers))
+            columns.append(places[order].astype(np.int32))
+            data.append(numbers[order].astype(dtype, copy=False))
+            band = []
+    kind = Kind(S.kind).of(S.dtype)
+    return Compressed(np.cumsum(counts), np.concatenate(columns), np.concatenate(data), True, True, kind)
 
 
 def compares(layout: AnyLayout, dtype: Dtype) -> bool:

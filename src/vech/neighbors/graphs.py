@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech.arrays import INT32_MAX, Array, check_memory
-from vech.derived.pairs import panels
 from vech.layouts.layout import one_of
-from vech.moves.nonzeros import sparse_dtype
+from vech.moves.nonzeros import of_tiles, scipy_array, sparse_dtype
 from vech.neighbors.arguments import as_store
 from vech.neighbors.rows import nearest
 from vech.results.wanted import Progress
@@ -52,7 +50,7 @@ def within(S: Store | ArrayLike, limit: float, *, largest: bool = False) -> Any:
 
     Notes
     -----
-    Reads the matrix once, some rows at a time; memory is that of the result, twice. In a `vech.SparseHalf`
+    Reads each number once, by tiles; memory is that of the result, twice. In a `vech.SparseHalf`
     pairs that are not stored are at 0: where 0 is within the limit, as of distances it always is, nearly
     every pair is in the result.
 
@@ -69,23 +67,16 @@ def within(S: Store | ArrayLike, limit: float, *, largest: bool = False) -> Any:
            [3., 0., 0., 0.]])
     """
     S = as_store(S, "within")
-    dtype = sparse_dtype(S.dtype)
     bound = _bound(limit)
     if S.describe().triangle is not None and not (bound <= 0 if largest else bound >= 0):
         return _stored_within(S, bound, largest)
-    indptr, columns, data = np.zeros(S.n + 1, np.int64), [], []
-    total = 0
-    for start, rows in panels(S):
-        near = rows >= bound if largest else rows <= bound
-        near[np.arange(len(rows)), start + np.arange(len(rows))] = False
-        counts = near.sum(axis=1)
-        indptr[start + 1 : start + 1 + len(rows)] = counts
-        total += int(counts.sum())
-        check_memory(2 * total * (8 + dtype.itemsize), "take a closer limit")
-        columns.append(np.nonzero(near)[1].astype(np.int32 if S.n <= INT32_MAX else np.int64))
-        data.append(rows[near].astype(dtype, copy=False))
-    np.cumsum(indptr, out=indptr)
-    return _csr(_joined(data, dtype), _joined(columns, np.int32), indptr, S.n)
+    near = of_tiles(
+        S,
+        lambda numbers: numbers >= bound if largest else numbers <= bound,
+        diagonal=False,
+        hint="take a closer limit",
+    )
+    return near.to_scipy("csr", "full", None)
 
 
 def graph(
@@ -177,18 +168,4 @@ def _stored_within(S: Store, bound: Any, largest: bool) -> Any:
     near = (coo.data >= bound if largest else coo.data <= bound) & (coo.row != coo.col)
     counts = np.bincount(coo.row[near], minlength=S.n)
     indptr = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
-    return _csr(coo.data[near], coo.col[near], indptr, S.n)
-
-
-def _joined(parts: list[Array], dtype: Any) -> Array:
-    return np.concatenate(parts) if parts else np.empty(0, dtype)
-
-
-def _csr(data: Array, indices: Array, indptr: Array, n: int) -> Any:
-    """Of sorted rows, with 32-bit indices where they fit."""
-    from scipy.sparse import csr_array
-
-    index = np.int32 if max(n, data.size) <= INT32_MAX else np.int64
-    matrix = csr_array((data, indices.astype(index), indptr.astype(index)), shape=(n, n))
-    matrix.has_sorted_indices = matrix.has_canonical_format = True
-    return matrix
+    return scipy_array("csr", indptr, coo.col[near], coo.data[near])

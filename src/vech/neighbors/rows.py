@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech.arrays import check_progress, native, resolve_threads
-from vech.derived.pairs import panels
+from vech.arrays import Array, check_progress, native, resolve_threads
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.runs import Half, runs_of
@@ -14,7 +15,7 @@ from vech.neighbors.arguments import as_count, as_store
 from vech.neighbors.lists import Lists, Nearest, comparable
 from vech.neighbors.zeros import nearest_of_sparse
 from vech.results.wanted import Progress
-from vech.store import Store
+from vech.store import Store, Tile
 
 
 def nearest(
@@ -66,8 +67,8 @@ def nearest(
     Notes
     -----
     Reads a half of float32 or float64 once, in runs: each number is compared with the last ones of two lists,
-    that of its row and that of its column, and few get in. Other stores are read some rows at a time. Memory:
-    the result, once more for each thread, and of other stores a few rows; never n x n numbers.
+    that of its row and that of its column, and few get in. Other stores are read once too, by tiles. Memory:
+    the result, once more for each thread, and of other stores a tile; never n x n numbers.
 
     Of a `vech.SparseHalf`, pairs that are not stored are at 0, as everywhere: of distances these are the
     nearest, ties by index, before all that are stored and larger. For a sparse graph of distances, in which
@@ -105,7 +106,7 @@ def _of_numbers(
     threads: int | None,
     progress: Progress | None,
 ) -> Nearest:
-    """Of a store of all numbers: a half as it lies, others some rows at a time."""
+    """Of a store of all numbers: a half as it lies, others by tiles."""
     dtype = comparable(S.dtype)
     if dtype is None:
         return _sorted(S, k, largest, progress)
@@ -117,23 +118,39 @@ def _of_numbers(
         if progress is not None:
             progress(S.n, S.n)
     else:
-        for start, rows in panels(S):
-            stop = start + len(rows)
-            lists.offer(rows[:, :stop].astype(dtype, copy=False), start, 0, workers)
-            if progress is not None:
-                progress(stop, S.n)
+        for tile in _reported(S, progress):
+            lists.offer(tile.numbers, tile.rows.start, tile.columns.start, workers)
     return lists.found(S.dtype)
 
 
+def _reported(S: Store, progress: Progress | None) -> Iterator[Tile]:
+    """The tiles of a store; with the last one of some rows, these are done."""
+    for tile in S.tiles():
+        yield tile
+        if progress is not None and tile.on_diagonal:
+            progress(tile.rows.stop, S.n)
+
+
 def _sorted(S: Store, k: int, largest: bool, progress: Progress | None) -> Nearest:
-    """Of integers that no float holds: rows are sorted."""
-    indices, values = np.empty((S.n, k), np.int64), np.empty((S.n, k), S.dtype)
-    for start, rows in panels(S):
-        stop = start + len(rows)
-        order = np.argsort(~rows if largest else rows, axis=1, kind="stable")
-        others = order[order != np.arange(start, stop)[:, None]].reshape(stop - start, S.n - 1)[:, :k]
-        indices[start:stop] = others
-        values[start:stop] = np.take_along_axis(rows, others, axis=1)
-        if progress is not None:
-            progress(stop, S.n)
+    """Of integers that no float holds: tiles are sorted into the lists of their rows and columns."""
+    indices, values = np.zeros((S.n, k), np.int64), np.zeros((S.n, k), S.dtype)
+    lengths = np.zeros(S.n, np.int64)  # the same in all rows of a tile
+
+    def offer(rows: slice, columns: slice, numbers: Array) -> None:
+        known = min(k, int(lengths[rows.start]))
+        places = np.broadcast_to(np.arange(columns.start, columns.stop), numbers.shape)
+        if rows == columns:
+            off = ~np.eye(len(numbers), dtype=bool)
+            places, numbers = (x[off].reshape(len(x), -1) for x in (places, numbers))
+        places = np.hstack((indices[rows, :known], places))
+        numbers = np.hstack((values[rows, :known], numbers))
+        best = np.argsort(~numbers if largest else numbers, axis=1, kind="stable")[:, :k]
+        indices[rows, : best.shape[1]] = np.take_along_axis(places, best, axis=1)
+        values[rows, : best.shape[1]] = np.take_along_axis(numbers, best, axis=1)
+        lengths[rows] = best.shape[1]
+
+    for tile in _reported(S, progress):
+        offer(*tile)
+        if not tile.on_diagonal:
+            offer(tile.columns, tile.rows, tile.numbers.T)
     return Nearest(indices, values)

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech.arrays import Array, family, native
-from vech.derived.pairs import each, stored
+from vech.derived.pairs import stored
 from vech.layouts.layout import Layout, as_integer
+from vech.linalg.checks import rows_at_a_time
 from vech.neighbors.arguments import as_store
-from vech.store import Pairs, Store
+from vech.store import Pairs, Store, Tile
 
 CHUNK = 2**18  # numbers looked at together
 
@@ -138,8 +139,9 @@ def _pieces(S: Store) -> Iterator[tuple[Array, Locate]]:
         for start in range(0, half.size, CHUNK):
             yield half[start : start + CHUNK], partial(_of_half, layout, S.n, start)
     else:
-        for row, numbers in enumerate(each(S, diagonal=False)):
-            yield numbers, partial(_of_row, row)
+        for tile in S.tiles():
+            for start, part in rows_at_a_time(tile.numbers):
+                yield part.ravel(), partial(_of_tile, tile, start)
 
 
 def _of_half(layout: Layout, n: int, start: int, slots: Indices) -> tuple[Indices, Indices]:
@@ -147,5 +149,8 @@ def _of_half(layout: Layout, n: int, start: int, slots: Indices) -> tuple[Indice
     return np.minimum(i, j), np.maximum(i, j)
 
 
-def _of_row(row: int, slots: Indices) -> tuple[Indices, Indices]:
-    return np.full(slots.size, row), row + 1 + slots
+def _of_tile(tile: Tile, start: int, slots: Indices) -> tuple[Indices, Indices]:
+    """Those above the diagonal, which are below it too, count as on it: they are left out."""
+    i, j = np.divmod(slots, tile.columns.stop - tile.columns.start)
+    i, j = i + tile.rows.start + start, j + tile.columns.start
+    return np.minimum(i, j), np.where(i > j, i, np.minimum(i, j))

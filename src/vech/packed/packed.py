@@ -35,7 +35,8 @@ from vech.packed.casts import Casts
 from vech.packed.entries import block, pairs_of, submatrix, take
 from vech.packed.forms import OWN
 from vech.packed.indexing import axes, consecutive, is_range, numbers, outer, pairs, vector
-from vech.store import Description, Store, as_labels, common_labels
+from vech.packed.tiles import has_runs_of_tiles, tiles
+from vech.store import Description, Store, Tile, as_labels, common_labels
 
 WIDE = 8  # from this share of the columns on, whole rows are made and cut: a number costs 4 ns there, else 50
 PANEL = 2**20  # numbers of such rows at a time
@@ -584,6 +585,9 @@ class Packed(Operators, Casts):
             return self
         half = convert(self._held.numbers, self._layout, layout, kind=self._kind, threads=threads)
         return Packed(half, layout, kind=self._kind, labels=self._labels)
+
+    def _in_tiles(self, side: int | None) -> Iterator[Tile]:
+        return tiles(self._held, side) if has_runs_of_tiles(self._held) else super()._in_tiles(side)
 
     def _relabelled(self, labels: tuple[Any, ...] | None) -> Self:
         return type(self)(self._half, self._layout, kind=self._kind, labels=labels)

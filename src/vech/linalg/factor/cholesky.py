@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from copy import copy
 from typing import Any, Never, Self
 
@@ -10,16 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import frames
-from vech.arrays import Array, Dtype, as_array, family
+from vech.arrays import Array, as_array, family
 from vech.linalg.checks import as_packed, check_finite_array, check_selfadjoint, work_dtype
-from vech.linalg.factor.answers import columns, one_norm, product, solved, within
+from vech.linalg.factor.answers import within
 from vech.linalg.factor.rectangle import ORDER, Rectangle, try_cholesky
-from vech.linalg.units import times_power
+from vech.linalg.factor.triangle import Factorization
 from vech.moves.converting import convert
 from vech.packed.packed import Packed
 
 
-class Cholesky:
+class Cholesky(Factorization):
     """The factor L of a positive definite matrix ``S = L L^H``, held as a half; `cholesky` makes it.
 
     It keeps nothing of S: who changes S makes another factor, or changes this one by `update` and `downdate`.
@@ -38,22 +37,11 @@ class Cholesky:
     3.5835
     """
 
-    __array_ufunc__ = None  # NumPy leaves the operators to those below
-
     def __init__(self, rectangle: Rectangle, S: Packed) -> None:
+        super().__init__(rectangle, S.labels)
         self._rectangle = rectangle
-        self._kind, self._labels = S.kind, S.labels
+        self._kind = S.kind
         self._layout = S.layout if S.layout.implied is None else S.layout.plain
-
-    @property
-    def n(self) -> int:
-        """The side of the matrix."""
-        return self._rectangle.n
-
-    @property
-    def dtype(self) -> Dtype:
-        """The dtype of the factor."""
-        return self._rectangle.dtype
 
     @property
     def nbytes(self) -> int:
@@ -65,23 +53,10 @@ class Cholesky:
         """L itself as a new half in layout "vech", of kind "triangular"."""
         return convert(self._rectangle.numbers, ORDER, "vech", kind="triangular")
 
-    @property
-    def L(self) -> Triangle:
-        """The lower triangular factor, a view: it multiplies (``F.L @ z``) and solves, as does ``F.L.H``."""
-        return Triangle(self._rectangle, labels=self._labels)
-
-    def __repr__(self) -> str:
-        return f"Cholesky(n={self.n}, dtype={self.dtype})"
-
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Never:
         raise TypeError(
             "a Cholesky holds L as a half, F.half: vech.expand(F.half, kind='triangular') is an array"
         )
-
-    def __matmul__(self, x: object) -> Never:
-        raise TypeError("a Cholesky is no matrix: F.L @ x multiplies by L, and S @ x by S")
-
-    __rmatmul__ = __matmul__
 
     def copy(self) -> Self:
         """The same factor in memory of its own, which `update` and `downdate` of the other leave alone.
@@ -100,44 +75,8 @@ class Cholesky:
         array([2., 1., 3.])
         """
         other = copy(self)
-        other._rectangle = Rectangle(self._rectangle.numbers.copy(), self.n)
+        other._factor = other._rectangle = Rectangle(self._rectangle.numbers.copy(), self.n)
         return other
-
-    def solve(self, b: ArrayLike) -> Array:
-        """The solution x of ``S x = b``.
-
-        Parameters
-        ----------
-        b : array, shape (n,) or (n, m); or series or frame
-            The right side, or several as columns. Labels are those of S, in their order.
-
-        Returns
-        -------
-        array, of the shape of b
-            In the precision of the factor; complex where either is. A series or frame where b is one, of
-            pandas or xarray, with its labels.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If b has another shape, a dtype that LAPACK does not compute with, NaN or infinity, named.
-        OverflowError
-            If x has numbers beyond the dtype.
-
-        Notes
-        -----
-        2 n^2 operations for each column (LAPACK's ?pftrs), in memory of the result alone.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
-        >>> F.solve(np.array([8.0, 22.0]))
-        array([1., 2.])
-        """
-        frames.check_along(b, 0, self._labels, "b")
-        solution: Array = frames.like(b, solved(self._rectangle, b))
-        return solution
 
     def inverse(self) -> Packed:
         """The inverse of S as a store, in the layout of S with its diagonal stored, with its labels.
@@ -157,51 +96,6 @@ class Cholesky:
         """
         half = within(self._rectangle.inverse(self._layout), "the inverse", "multiply S")
         return Packed(half, self._layout, kind=self._kind, labels=self._labels)
-
-    def logdet(self) -> float:
-        """The logarithm of the determinant of S: twice the sum of the logarithms of L's diagonal.
-
-        Returns
-        -------
-        float
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
-        >>> round(F.logdet(), 4)
-        3.5835
-        """
-        return product(self._rectangle.pivots())[1]
-
-    def cond(self) -> float:
-        """An estimate of the condition number of S in the 1-norm: at most that, and seldom under a third.
-
-        About twenty products and solves (Higham, "FORTRAN codes for estimating the one-norm", ACM TOMS 14(4),
-        1988, as in LAPACK's ?lacn2): O(n^2). 0 for n = 0.
-
-        Returns
-        -------
-        float
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
-        >>> F.cond()
-        4.0
-        """
-        factor = self._rectangle
-        # of S: divided by its power of two, no inverse overflows
-        exponent = 2 * math.frexp(factor.largest())[1]
-
-        def multiply(x: Array) -> Array:
-            return factor.multiply(times_power(factor.multiply_conjugate(x), -exponent))
-
-        def solve(x: Array) -> Array:
-            return factor.solve(np.asfortranarray(times_power(x, exponent)))
-
-        return one_norm(multiply, self.n, self.dtype) * one_norm(solve, self.n, self.dtype)
 
     def update(self, x: ArrayLike) -> None:
         """Make this, in place, the factor of ``S + x x^H``.
@@ -302,88 +196,6 @@ class Cholesky:
         on = np.sqrt(sums[1:] / sums[:-1])
         below = sign * p.conj() / (np.sqrt(sums[1:]) * np.sqrt(sums[:-1]))
         return p.astype(self.dtype), on.astype(self.dtype), below.astype(self.dtype)
-
-
-class Triangle:
-    """A triangular factor, which multiplies (``F.L @ z``, ``z @ F.L``) and solves: `Cholesky.L`, its ``H``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> L = cholesky(Packed(np.array([4.0, 2.0, 10.0]))).L
-    >>> L @ np.array([1.0, 1.0]), L.H @ np.array([1.0, 1.0])
-    (array([2., 4.]), array([3., 3.]))
-    >>> L.solve(np.array([2.0, 4.0])), L.H.solve(np.array([3.0, 3.0]))
-    (array([1., 1.]), array([1., 1.]))
-    """
-
-    __array_ufunc__ = None  # NumPy leaves the operators to those below
-
-    def __init__(
-        self, rectangle: Rectangle, *, lower: bool = True, labels: tuple[Any, ...] | None = None
-    ) -> None:
-        self._rectangle = rectangle
-        self._lower = lower
-        self._labels = labels  # of what L^-1 and L^H take; what they give has none
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(n, n)."""
-        return (self._rectangle.n, self._rectangle.n)
-
-    @property
-    def dtype(self) -> Dtype:
-        """The dtype of the numbers."""
-        return self._rectangle.dtype
-
-    @property
-    def H(self) -> Triangle:
-        """The conjugate transpose: upper triangular of the lower one; a view."""
-        return Triangle(self._rectangle, lower=not self._lower, labels=self._labels)
-
-    @property
-    def T(self) -> Triangle:
-        """The transpose of a real factor; a view."""
-        if self.dtype.kind == "c":
-            raise TypeError("the factor is complex: H is its conjugate transpose, and it has no T")
-        return self.H
-
-    def __repr__(self) -> str:
-        return f"Triangle({'lower' if self._lower else 'upper'}, n={self.shape[0]}, dtype={self.dtype})"
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Never:
-        raise TypeError(
-            "a Triangle is kept as a half, F.half: vech.expand(F.half, kind='triangular') is an array"
-        )
-
-    def __matmul__(self, z: ArrayLike) -> Array:
-        """``L z``, of z of shape (n,) or (n, m): correlates what is not."""
-        frames.check_along(z, 0, None if self._lower else self._labels, "z")
-        multiply = self._rectangle.multiply if self._lower else self._rectangle.multiply_conjugate
-        return columns(z, self._rectangle.n, self.dtype, multiply, "z")
-
-    def __rmatmul__(self, z: ArrayLike) -> Array:
-        """``z L``, of z of shape (n,) or (m, n)."""
-        return (self.H @ as_array(z, "z").conj().T).conj().T
-
-    def solve(self, b: ArrayLike) -> Array:
-        """``L^-1 b``, which whitens what is correlated; all else as for `Cholesky.solve`.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
-        >>> F.L.solve(np.array([2.0, 4.0]))
-        array([1., 1.])
-        """
-        frames.check_along(b, 0, self._labels if self._lower else None, "b")
-        overwrite = self._rectangle.solve_lower if self._lower else self._rectangle.solve_upper
-
-        def solved(x: Array) -> Array:
-            overwrite(x)
-            return x
-
-        return columns(b, self._rectangle.n, self.dtype, solved)
 
 
 def cholesky(S: Packed | ArrayLike, *, threads: int | None = None) -> Cholesky:

@@ -23,3 +23,22 @@ class Factor(Protocol):
 
     def pivots(self) -> Array:
         """Numbers whose product is the determinant of a regular A."""
+
+
+class TriangularFactor(Factor, Protocol):
+    """One that is a triangle: ``A = L L^H``."""
+
+    def largest(self) -> float:
+        """The largest modulus of the numbers of L."""
+
+    def multiply(self, z: Array) -> Array:
+        """L z, of z of shape (n, m)."""
+
+    def multiply_conjugate(self, z: Array) -> Array:
+        """L^H z, of z of shape (n, m)."""
+
+    def solve_lower(self, x: Array) -> None:
+        """Overwrite b, in x, by L^-1 b."""
+
+    def solve_upper(self, x: Array) -> None:
+        """Overwrite b, in x, by L^-H b."""
