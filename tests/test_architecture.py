@@ -97,8 +97,9 @@ INSIDE = {
     ),
     "tiled": (
         ("opening",),
+        ("factor",),
         ("store",),
-        ("growing", "nonzeros", "products"),
+        ("growing", "products"),
         ("squares", "tiles"),
         ("encoding", "objects"),
         ("description",),
@@ -174,6 +175,7 @@ UP = {
     ("sparse.conversions", "vech.adapters.pandas"),
     ("sparse.__init__", "vech.images"),
     ("sparse.exports", "vech.io.matrix_market"),
+    ("linalg.factor.cholesky", "vech.tiled.factor"),
     ("linalg.factor.sparse", "vech.adapters.solvers"),
     *(("store", f"vech.adapters.{name}") for name in ("dask", "pandas", "xarray")),
     ("tiled.store", "vech.adapters.dask"),

@@ -161,15 +161,53 @@ class Store(ABC):
         """The product with x of shape (n,) or (..., n, m), in the dtype of NumPy's ``full @ x``."""
 
     def to_coo(self, *, part: str = "full", threads: int | None = None) -> Any:
-        """The nonzeros as a ``scipy.sparse.coo_array``; part is "full", "lower" or "upper"."""
+        """The nonzeros as a ``scipy.sparse.coo_array``, sorted by rows; all else as for `to_csr`.
+
+        Examples
+        --------
+        >>> vech.Packed(np.array([1, 0, 4, 0, 5, 6])).to_coo().coords[1]
+        array([0, 2, 2, 0, 1, 2], dtype=int32)
+        """
         return self._sparse("coo", part, threads)
 
     def to_csr(self, *, part: str = "full", threads: int | None = None) -> Any:
-        """The nonzeros as a ``scipy.sparse.csr_array``; part is "full", "lower" or "upper"."""
+        """The nonzeros as a ``scipy.sparse.csr_array``, each number read once.
+
+        Parameters
+        ----------
+        part : {"full", "lower", "upper"}
+            The whole matrix, or what SciPy's ``tril`` or ``triu`` would leave of it.
+        threads : int, optional
+            At most so many threads for what is done with the nonzeros.
+
+        Returns
+        -------
+        scipy.sparse.csr_array, shape (n, n)
+            Columns sorted, without zeros, flagged as canonical. Indices are int32 where they fit. Memory goes
+            with the nonzeros, and a tile.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For another part, and numbers that sparse arrays do not compute with.
+        MemoryError
+            If the nonzeros are larger than memory and swap together.
+
+        Examples
+        --------
+        >>> vech.Packed(np.array([1, 0, 4, 0, 5, 6])).to_csr().indptr
+        array([0, 2, 3, 6], dtype=int32)
+        """
         return self._sparse("csr", part, threads)
 
     def to_csc(self, *, part: str = "full", threads: int | None = None) -> Any:
-        """The nonzeros as a ``scipy.sparse.csc_array``; part is "full", "lower" or "upper"."""
+        """The nonzeros as a ``scipy.sparse.csc_array``; all else as for `to_csr`.
+
+        Examples
+        --------
+        >>> vech.Packed(np.array([1, 0, 4, 0, 5, 6])).to_csc(part="lower").nnz
+        4
+        """
         return self._sparse("csc", part, threads)
 
     @abstractmethod

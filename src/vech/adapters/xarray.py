@@ -49,8 +49,8 @@ def to_xarray(store: Store, *, name: str | None = None) -> Any:
         import xarray
     except ImportError:
         raise ImportError('arrays of xarray need it and dask: pip install "vech[xarray]"') from None
-    numbers = store.to_dask_array()
-    if store.labels is None:
-        return xarray.DataArray(numbers, dims=DIMS, name=name)
-    labels = pandas.Index(list(store.labels), tupleize_cols=False)
-    return xarray.DataArray(numbers, dict.fromkeys(DIMS, labels), DIMS, name)
+    labels = None if store.labels is None else pandas.Index(list(store.labels), tupleize_cols=False)
+    coordinates = None if labels is None else dict.fromkeys(DIMS, labels)
+    array = xarray.DataArray(store.to_dask_array(), coordinates, DIMS)
+    array.name = name  # which would else be that of dask's array
+    return array

@@ -73,9 +73,14 @@ def load(path: Path, *, verify: bool = False) -> Content:
 
 
 def _tiled(path: Path, verify: bool) -> Content:
+    from vech.linalg.factor.triangle import Factorization
     from vech.tiled.opening import open
 
     tiles = open(path)
+    if isinstance(tiles, Factorization):
+        raise FileFormatError(
+            "holds the Cholesky factor of a matrix, and no matrix: vech.tiled.open gives it", path
+        )
     if verify and (damaged := tiles.verify()):
         raise FileFormatError(f"has {len(damaged)} damaged tiles, of which {damaged[0]} is the first", path)
     return Content.of_store(tiles)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array, native
-from vech.io.errors import FileFormatError
 from vech.layouts.kind import resolve_kind
 from vech.layouts.layout import as_integer, as_side
 from vech.store import Store, as_labels
 from vech.tiled.description import FACTOR
+from vech.tiled.factor import opened
 from vech.tiled.store import Tiled
 from vech.tiled.tiles import Tiles
 
@@ -99,8 +99,8 @@ def create(
     return Tiled(tiles)
 
 
-def open(path: str | os.PathLike[str], mode: str = "r") -> Tiled:
-    """Open a store of tiles.
+def open(path: str | os.PathLike[str], mode: str = "r") -> Any:
+    """Open a store of tiles: a matrix, or the factor of one.
 
     Parameters
     ----------
@@ -111,13 +111,13 @@ def open(path: str | os.PathLike[str], mode: str = "r") -> Tiled:
 
     Returns
     -------
-    Tiled
+    Tiled, or TiledCholesky where `vech.linalg.cholesky` made it
         No tile is read yet.
 
     Raises
     ------
     FileNotFoundError
-        Where there is none.
+        Where there is none, or a factor is not complete.
     FileFormatError
         For what is no store of tiles, or one that vech does not read.
 
@@ -128,9 +128,7 @@ def open(path: str | os.PathLike[str], mode: str = "r") -> Tiled:
     5
     """
     tiles = Tiles(path, mode)
-    if tiles.said.store == FACTOR:
-        raise FileFormatError("holds a factor", tiles.path)
-    return Tiled(tiles)
+    return opened(tiles) if tiles.said.store == FACTOR else Tiled(tiles)
 
 
 def write(
@@ -185,7 +183,7 @@ def write(
         compression=compression,
     )
     made.fill(_Blocks(store))
-    return open(path)
+    return Tiled(Tiles(path))
 
 
 class _Blocks:

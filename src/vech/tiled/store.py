@@ -30,6 +30,7 @@ from vech.packed.indexing import consecutive, vector
 from vech.packed.packed import Packed
 from vech.packed.products import product_dtype
 from vech.store import Store, as_labels
+from vech.store import Tile as Square
 from vech.tiled.products import Product, strips
 from vech.tiled.squares import check_square, settled_square
 from vech.tiled.tiles import Tile, Tiles
@@ -333,7 +334,7 @@ class Tiled(Store):
         []
         """
         there = sorted(self._tiles.sizes())
-        found = self._compute(_Damaged(self._tiles), there, executor, None, progress)
+        found = self._compute(Damaged(self._tiles), there, executor, None, progress)
         return sorted(tile for tile, damaged in found if damaged)
 
     def repair(self, function: Function, *, executor: Any = None) -> list[Tile]:
@@ -703,54 +704,11 @@ class Tiled(Store):
             return to_dask_array(self, chunk)
         return lazy(self.using(None)._at, self.n, self.tile, self.dtype)  # no executor goes out to workers
 
-    def to_coo(self, *, part: str = "full", threads: int | None = None) -> Any:
-        """The nonzeros as a ``scipy.sparse.coo_array``, found tile by tile.
-
-        Parameters
-        ----------
-        part : {"full", "lower", "upper"}
-            Which triangle, or both.
-        threads : int, optional
-            Has no effect.
-
-        Returns
-        -------
-        scipy.sparse.coo_array, shape (n, n)
-            Indices are int32 where they fit. Memory goes with the nonzeros, and a tile.
-
-        Raises
-        ------
-        ValueError, TypeError
-            For another part, and numbers that sparse arrays do not compute with.
-
-        Examples
-        --------
-        >>> vech.tiled.create("coo.zarr", 3).fill(lambda *_: np.eye(3)).to_coo().nnz
-        3
-        """
-        from vech.tiled.nonzeros import to_coo
-
-        return to_coo(self, part)
-
-    def to_csr(self, *, part: str = "full", threads: int | None = None) -> Any:
-        """The nonzeros as a ``scipy.sparse.csr_array``; all else as for `to_coo`.
-
-        Examples
-        --------
-        >>> vech.tiled.create("csr.zarr", 3).fill(lambda *_: np.eye(3)).to_csr().indptr
-        array([0, 1, 2, 3], dtype=int32)
-        """
-        return self.to_coo(part=part, threads=threads).tocsr()
-
-    def to_csc(self, *, part: str = "full", threads: int | None = None) -> Any:
-        """The nonzeros as a ``scipy.sparse.csc_array``; all else as for `to_coo`.
-
-        Examples
-        --------
-        >>> vech.tiled.create("csc.zarr", 3).fill(lambda *_: np.eye(3)).to_csc(part="lower").nnz
-        3
-        """
-        return self.to_coo(part=part, threads=threads).tocsc()
+    def _in_tiles(self, side: int | None) -> Iterator[Square]:
+        if side not in (None, self.tile):
+            return super()._in_tiles(side)
+        grid = self._tiles.grid
+        return (Square(grid.span(i), grid.span(j), self._at(i, j)) for i, j in grid.lower())
 
     def _relabelled(self, labels: tuple[Any, ...] | None) -> Self:
         other = copying.copy(self)
@@ -778,7 +736,7 @@ class _Fill:
 
 
 @dataclass(frozen=True)
-class _Damaged:
+class Damaged:
     """Whether a tile is."""
 
     tiles: Tiles

@@ -51,6 +51,13 @@ def check_regular(factor: Factor) -> None:
         raise np.linalg.LinAlgError("S is singular: it has no inverse, and S x = b no single solution")
 
 
+def not_definite(minor: int, way_out: str) -> np.linalg.LinAlgError:
+    """The error about a matrix that has no Cholesky factor, since this leading minor is not positive."""
+    return np.linalg.LinAlgError(
+        f"S is not positive definite: its leading minor of order {minor} is not positive; {way_out}"
+    )
+
+
 def determinant(factor: Factor, S: Store) -> SignLogdet:
     """The determinant of S, whose sign is exactly 1 or -1 where it must be real."""
     if factor.singular:

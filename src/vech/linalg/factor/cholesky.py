@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from typing import Any, Never, Self
 
@@ -11,11 +12,12 @@ from numpy.typing import ArrayLike
 from vech import frames
 from vech.arrays import Array, as_array, family
 from vech.linalg.checks import as_packed, check_finite_array, check_selfadjoint, work_dtype
-from vech.linalg.factor.answers import within
+from vech.linalg.factor.answers import not_definite, within
 from vech.linalg.factor.rectangle import ORDER, Rectangle, try_cholesky
 from vech.linalg.factor.triangle import Factorization
 from vech.moves.converting import convert
 from vech.packed.packed import Packed
+from vech.store import Store
 
 
 class Cholesky(Factorization):
@@ -198,37 +200,65 @@ class Cholesky(Factorization):
         return p.astype(self.dtype), on.astype(self.dtype), below.astype(self.dtype)
 
 
-def cholesky(S: Packed | ArrayLike, *, threads: int | None = None) -> Cholesky:
-    """The Cholesky factor of a positive definite matrix, ``S = L L^H``.
+def cholesky(
+    S: Store | ArrayLike,
+    *,
+    out: Any = None,
+    resume: bool = False,
+    executor: Any = None,
+    threads: int | None = None,
+    progress: Callable[[int, int | None], object] | None = None,
+) -> Any:
+    """The Cholesky factor of a positive definite matrix, ``S = L L^H``: in memory, or by tiles.
 
     Parameters
     ----------
-    S : Packed, or full matrix (array or frame)
+    S : Store, or full matrix (array or frame)
         Symmetric and real, or Hermitian, of any layout. float32, float64, complex64 and complex128 keep their
         dtype; integers become float64. S is not changed.
+    out : path or URL, optional
+        Where the factor of a `vech.Tiled` goes: another store of tiles, usually "name.zarr", which
+        `vech.tiled.open` opens again. One that is there is replaced, if it is a factor.
+    resume : bool
+        With `out`, whether a run that ended is gone on with: of the tiles that are there, those that are
+        damaged are computed again, and all that are missing.
+    executor : concurrent.futures.Executor or distributed.Client, optional
+        With `out`, who computes: a tile is a task, which reads what it needs and writes it.
     threads : int, optional
         At most so many threads for the change of layout; BLAS has its own.
+    progress : callable, optional
+        With `out`, called as ``progress(tiles done, all tiles)``.
 
     Returns
     -------
-    Cholesky
-        With `solve`, `inverse`, `logdet`, `half`, ``L @ z``, `cond`, `update` and `downdate`.
+    Cholesky, or with `out` vech.tiled.TiledCholesky
+        Both with `solve`, `logdet`, ``L @ z`` and `cond`; the first also with `inverse`, `half`, `update` and
+        `downdate`.
 
     Raises
     ------
     numpy.linalg.LinAlgError
         If S is not positive definite; the leading minor that is not positive is named.
     ValueError
-        If S holds NaN or infinity; the first (i, j) is named.
+        If S holds NaN or infinity, one of which is named; with `resume` for a factor of another matrix.
     TypeError
-        For stores that are not Packed, complex symmetric and skew kinds, float16 and smaller, and dates.
+        For stores of nonzeros alone, complex symmetric and skew kinds, float16 and smaller, and dates; for
+        `out` with a store that is not tiled.
+    MemoryError
+        Without `out`, of a store whose half is larger than memory and swap together.
+    FileExistsError
+        If there is something at `out` that is no factor.
 
     Notes
     -----
-    n^3 / 3 operations, and memory for one more half: the numbers go into rectangular full packed (F.
+    n^3 / 3 operations. In memory, that of one more half: the numbers go into rectangular full packed (F.
     Gustavson, J. Wasniewski, J. Dongarra, J. Langou, ACM TOMS 37(2), 2010), where LAPACK's ?pftrf factors
     them in place. From n = 46 341 on, which SciPy's 32-bit wrapper cannot count, panels of 512 columns are
     factored from left to right with the BLAS.
+
+    In tiles, from left to right too, each when those that it follows from are done: a worker holds a few
+    tiles, whatever n, and reads two for each that is multiplied. What is written is complete, so a run that
+    is killed loses the tiles it was computing; tasks may be done twice.
 
     Examples
     --------
@@ -237,6 +267,12 @@ def cholesky(S: Packed | ArrayLike, *, threads: int | None = None) -> Cholesky:
     >>> F.solve(np.array([8.0, 22.0])), round(F.logdet(), 4)
     (array([1., 2.]), 3.5835)
     """
+    if out is not None:
+        from vech.tiled.factor import cholesky as by_tiles
+
+        return by_tiles(S, out, resume=resume, executor=executor, progress=progress)
+    if resume or executor is not None or progress is not None:
+        raise TypeError("resume, executor and progress are of cholesky(T, out='L.zarr'), by tiles")
     S = as_packed(S, "cholesky")
     check_selfadjoint(
         S,
@@ -245,8 +281,5 @@ def cholesky(S: Packed | ArrayLike, *, threads: int | None = None) -> Cholesky:
     )
     rectangle, minor = try_cholesky(S, work_dtype(S.dtype, "S"), threads)
     if minor:
-        raise np.linalg.LinAlgError(
-            f"S is not positive definite: its leading minor of order {minor} is not positive; "
-            f"solve, inverse and slogdet take indefinite matrices"
-        )
+        raise not_definite(minor, "solve, inverse and slogdet take indefinite matrices")
     return Cholesky(rectangle, S)

@@ -1,0 +1,364 @@
+"""The Cholesky factor of a tiled store, tile by tile: another store of tiles, of L alone.
+
+A tile of L follows from finished ones, ``L_ij = (S_ij - sum of L_ik L_jk^H over k < j) L_jj^-H``, and is
+written once: that it is there says that it is done, whoever computed it and however often.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Never
+
+import numpy as np
+
+from vech.arrays import Array, Dtype, check_progress
+from vech.executors import completed, executor_of
+from vech.layouts.kind import Kind
+from vech.linalg.checks import check_selfadjoint, work_dtype
+from vech.linalg.factor.answers import not_definite
+from vech.linalg.factor.triangle import Factorization
+from vech.linalg.units import lift, times_power
+from vech.tiled.description import FACTOR
+from vech.tiled.store import Damaged, Tiled
+from vech.tiled.tiles import KEYS, Tile, Tiles
+
+Progress = Callable[[int, int | None], object]
+
+ADJOINT = 2  # what BLAS is to take of its first matrix
+
+
+class TiledCholesky(Factorization):
+    """The factor L of a positive definite matrix ``S = L L^H`` in tiles, by ``cholesky(T, out="L.zarr")``.
+
+    `vech.tiled.open` opens it again. It is read tile by tile, and nothing of it is kept in memory.
+
+    Examples
+    --------
+    >>> T = vech.tiled.create("S.zarr", 2).fill(lambda *_: np.array([[4.0, 2], [2, 10]]))
+    >>> F = vech.linalg.cholesky(T, out="L.zarr")
+    >>> F.solve([8.0, 22.0]), round(F.logdet(), 4)
+    (array([1., 2.]), 3.5835)
+    >>> vech.tiled.open("L.zarr").L @ [1.0, 0.0]
+    array([2., 1.])
+    """
+
+    def __init__(self, tiles: Tiles) -> None:
+        super().__init__(Triangular(tiles), tiles.said.labels)
+        self._tiles = tiles
+
+    @property
+    def path(self) -> str:
+        """The folder, or the URL."""
+        return self._tiles.path
+
+    @property
+    def tile(self) -> int:
+        """Rows of a tile."""
+        return self._tiles.grid.tile
+
+    @property
+    def grid(self) -> int:
+        """Tiles a side."""
+        return self._tiles.grid.side
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tiles that are there."""
+        return sum(self._tiles.sizes().values())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Never:
+        raise TypeError(
+            f"a TiledCholesky holds L in tiles: zarr.open_array({self.path!r}, path='data') reads it"
+        )
+
+    def missing(self) -> list[Tile]:
+        """The tiles that are not there, as (i, j), i >= j: `vech.linalg.cholesky` makes them, resumed.
+
+        Returns
+        -------
+        list of (int, int)
+
+        Examples
+        --------
+        >>> T = vech.tiled.create("A.zarr", 2).fill(lambda *_: np.eye(2))
+        >>> vech.linalg.cholesky(T, out="B.zarr").missing()
+        []
+        """
+        return self._tiles.missing()
+
+    def verify(self, *, executor: Any = None) -> list[Tile]:
+        """Read all tiles, and say which are damaged: `vech.linalg.cholesky` mends them, resumed.
+
+        Parameters
+        ----------
+        executor : concurrent.futures.Executor or distributed.Client, optional
+            Who reads.
+
+        Returns
+        -------
+        list of (int, int)
+            Tiles (i, j), i >= j, whose checksum, size or compression is wrong.
+
+        Raises
+        ------
+        OSError
+            Where the system cannot read them.
+
+        Examples
+        --------
+        >>> T = vech.tiled.create("C.zarr", 2).fill(lambda *_: np.eye(2))
+        >>> vech.linalg.cholesky(T, out="D.zarr").verify()
+        []
+        """
+        return _damaged(self._tiles, executor)
+
+
+class Triangular:
+    """A lower triangle in tiles as a `TriangularFactor`: each tile is read once for each of these."""
+
+    exponent = 0  # of the matrix itself: lifted while it is factored, numbers of its size have a root
+    singular = False
+
+    def __init__(self, tiles: Tiles) -> None:
+        self.tiles, self.n, self.dtype = tiles, tiles.grid.n, tiles.dtype
+
+    def solve(self, b: Array) -> Array:
+        """(L L^H)^-1 b, of b of shape (n, m), which is overwritten."""
+        self.solve_lower(b)
+        self.solve_upper(b)
+        return b
+
+    def pivots(self) -> Array:
+        """Numbers whose product is the determinant of L L^H."""
+        squares = (self.tiles.read(i, i).diagonal() for i in range(self.tiles.grid.side))
+        return np.tile(np.concatenate([np.empty(0, self.dtype), *squares]), 2)
+
+    def largest(self) -> float:
+        """The largest modulus of the numbers."""
+        return max((float(np.abs(tile).max()) for *_, tile in self._each()), default=0.0)
+
+    def multiply(self, z: Array) -> Array:
+        """L z, of z of shape (n, m)."""
+        y = np.zeros(z.shape, z.dtype)
+        for rows, columns, tile in self._each():
+            y[rows] += tile @ z[columns]
+        return y
+
+    def multiply_conjugate(self, z: Array) -> Array:
+        """L^H z, of z of shape (n, m)."""
+        y = np.zeros(z.shape, z.dtype)
+        for rows, columns, tile in self._each():
+            y[columns] += _adjoint_times(tile, z[rows])
+        return y
+
+    def solve_lower(self, x: Array) -> None:
+        """Overwrite b, in x, by L^-1 b."""
+        for rows, columns, tile in self._each():
+            if rows == columns:
+                x[rows] = _solved(tile, x[rows], adjoint=False)
+            else:
+                x[rows] -= tile @ x[columns]
+
+    def solve_upper(self, x: Array) -> None:
+        """Overwrite b, in x, by L^-H b."""
+        for rows, columns, tile in self._each(backward=True):
+            if rows == columns:
+                x[rows] = _solved(tile, x[rows], adjoint=True)
+            else:
+                x[columns] -= _adjoint_times(tile, x[rows])
+
+    def _each(self, *, backward: bool = False) -> Iterator[tuple[slice, slice, Array]]:
+        """Row of tiles after row of tiles, each to its square; or backward, from its square."""
+        grid = self.tiles.grid
+        for i in range(grid.side)[:: -1 if backward else 1]:
+            for j in range(i + 1)[:: -1 if backward else 1]:
+                yield grid.span(i), grid.span(j), self.tiles.read(i, j)
+
+
+def _adjoint_times(tile: Array, x: Array) -> Array:
+    return np.asarray((tile.T @ x.conj()).conj())
+
+
+def _solved(square: Array, x: Array, *, adjoint: bool) -> Array:
+    """L^-1 x or L^-H x of a square on the diagonal, which BLAS takes as it lies: as an upper one, L^T."""
+    if not adjoint:
+        return np.asarray(_blas("trsm", x.dtype)(1, square.T, x, lower=0, trans_a=1))
+    return np.asarray(_blas("trsm", x.dtype)(1, square.T, x.conj(), lower=0).conj())
+
+
+def cholesky(
+    S: Any, out: str | os.PathLike[str], *, resume: bool, executor: Any, progress: Progress | None
+) -> TiledCholesky:
+    """`vech.linalg.cholesky` of a tiled store into another one."""
+    if not isinstance(S, Tiled):
+        raise TypeError(
+            f"out= is where the factor of a vech.Tiled goes, not of a {type(S).__name__}: "
+            f"vech.write('S.zarr', S) makes one, and without out= the factor is in memory"
+        )
+    check_progress(progress)
+    if missing := len(S.missing()):
+        raise FileNotFoundError(
+            errno.ENOENT, f"{missing} tiles are not done: missing() lists them, fill() computes them", S.path
+        )
+    check_selfadjoint(S, "cholesky", "solver='minres' of vech.linalg.solve takes indefinite ones too")
+    dtype = work_dtype(S.dtype, "S")
+    tiles, done = _place(S, out, dtype, resume, executor)
+    schedule = _Schedule(tiles.grid.side, done)
+    exponent = lift(S.diagonal().real.astype(np.zeros(0, dtype).real.dtype))  # no number is larger
+    step = _Step(S.using(None).with_labels(None), tiles, exponent, dtype)
+    total = tiles.grid.total
+    for tile, _ in completed(executor_of(executor), step, schedule):
+        schedule.finish(tile)
+        if progress is not None:
+            progress(total - schedule.left, total)
+    return TiledCholesky(Tiles(tiles.path))
+
+
+def opened(tiles: Tiles) -> TiledCholesky:
+    """The factor of an open store; FileNotFoundError where it is not complete."""
+    if missing := len(tiles.missing()):
+        raise FileNotFoundError(
+            errno.ENOENT,
+            f"the factor is not complete, {missing} of {tiles.grid.total} tiles are missing: "
+            f"vech.linalg.cholesky(T, out=..., resume=True) goes on",
+            tiles.path,
+        )
+    return TiledCholesky(tiles)
+
+
+def _place(S: Tiled, out: Any, dtype: Dtype, resume: bool, executor: Any) -> tuple[Tiles, set[Tile]]:
+    """Where the factor goes, and which of its tiles are there and sound."""
+    made = {"of": _identity(S), "dtype": dtype.name}
+    there = None
+    with suppress(FileNotFoundError):
+        there = Tiles(out, "r+")
+    if there is not None and there.said.store != FACTOR:
+        raise FileExistsError(errno.EEXIST, "is a matrix, whose place no factor takes", there.path)
+    if there is not None and resume:
+        if there.said.made != made:
+            raise ValueError(
+                f"resume=True goes on with the same factor, and {there.path} is of another matrix, or of "
+                f"this one before it changed: start anew without resume=True"
+            )
+        return there, set(there.sizes()) - set(_damaged(there, executor))
+    kind = Kind.TRIANGULAR
+    fresh = Tiles.create(out, S.n, dtype, kind, tile=S.tile, labels=S.labels, overwrite=True, made=made)
+    return fresh, set()
+
+
+def _damaged(tiles: Tiles, executor: Any) -> list[Tile]:
+    found = completed(executor_of(executor), Damaged(tiles), sorted(tiles.sizes()))
+    return sorted(tile for tile, damaged in found if damaged)
+
+
+def _identity(S: Tiled) -> str:
+    """What tells a matrix from all others, and from itself once a tile was written again."""
+    tiles = S._tiles
+    said = [repr((tiles.path, tiles.grid, S._conjugated))]
+    said += [repr(tiles.place.stamp(f"{KEYS}/{i}/{j}")) for i, j in tiles.grid.lower()]
+    return sha256("\n".join(said).encode()).hexdigest()
+
+
+class _Schedule(Iterator[Tile]):
+    """The tiles that can be computed, since those they follow from are done; the first columns first.
+
+    Where none can for now, there is no next one; after a `finish` there may be.
+    """
+
+    def __init__(self, side: int, done: set[Tile]) -> None:
+        self._done, self.left = done, side * (side + 1) // 2 - len(done)
+        self._next = [0] * side  # the first column of each row that is not done
+        self._ready: list[tuple[int, int]] = []
+        for i in range(side):
+            self._pass(i)
+        for i in range(side):
+            self._offer(i)
+
+    def __next__(self) -> Tile:
+        if not self._ready:
+            raise StopIteration
+        j, i = heapq.heappop(self._ready)
+        return i, j
+
+    def finish(self, tile: Tile) -> None:
+        """A tile is done."""
+        i, _ = tile
+        self.left -= 1
+        self._next[i] += 1
+        self._pass(i)
+        self._offer(i)
+        if self._next[i] > i:  # its square is done, and others waited for that
+            for row in range(i + 1, len(self._next)):
+                if self._next[row] == i:
+                    self._offer(row)
+
+    def _pass(self, i: int) -> None:
+        while (i, self._next[i]) in self._done:
+            self._next[i] += 1
+
+    def _offer(self, i: int) -> None:
+        """The next tile of a row, if it can be computed."""
+        j = self._next[i]
+        if j == i or (j < i and self._next[j] > j):
+            heapq.heappush(self._ready, (j, i))
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One tile of L, of S and the tiles before: by BLAS, transposed, so that tiles are taken as they lie."""
+
+    source: Tiled
+    factor: Tiles
+    exponent: int  # of two, by which S is lifted on the way
+    dtype: Dtype
+
+    def __call__(self, tile: Tile) -> None:
+        i, j = tile
+        block = self._block(i, j)
+        for k in range(j):
+            left = self._done(i, k)
+            if i == j:
+                name = "herk" if self.dtype.kind == "c" else "syrk"
+                block = _blas(name, self.dtype)(-1, left, 1, block, trans=ADJOINT, lower=0, overwrite_c=1)
+            else:
+                gemm = _blas("gemm", self.dtype)
+                block = gemm(-1, self._done(j, k), left, 1, block, trans_a=ADJOINT, overwrite_c=1)
+        if i == j:
+            block = self._root(block, self.factor.grid.span(j).start)
+        else:
+            square = self._done(j, j)
+            block = _blas("trsm", self.dtype)(1, square, block, lower=0, trans_a=ADJOINT, overwrite_b=1)
+        self.factor.write(i, j, times_power(block.T, -self.exponent // 2))
+
+    def _block(self, i: int, j: int) -> Array:
+        """A tile of S, transposed, in memory of its own."""
+        rows, columns = self.factor.grid.span(i), self.factor.grid.span(j)
+        block = np.array(self.source.read_tile(i, j), self.dtype, order="C")
+        for row, column in np.argwhere(~np.isfinite(block))[:1]:
+            at = f"{rows.start + row}, {columns.start + column}"
+            raise ValueError(f"S[{at}] is {block[row, column]}: factors need finite numbers")
+        return times_power(block, self.exponent).T
+
+    def _done(self, i: int, j: int) -> Array:
+        """A tile of L, transposed."""
+        return times_power(self.factor.read(i, j), self.exponent // 2).T
+
+    def _root(self, square: Array, before: int) -> Array:
+        from scipy.linalg import get_lapack_funcs
+
+        root, minor = get_lapack_funcs("potrf", dtype=self.dtype)(square, lower=0, clean=1, overwrite_a=1)
+        if minor:
+            raise not_definite(before + int(minor), "solve(S, b, solver='minres') takes indefinite matrices")
+        return np.asarray(root)
+
+
+def _blas(name: str, dtype: Dtype) -> Any:
+    from scipy.linalg import get_blas_funcs
+
+    return get_blas_funcs(name, dtype=dtype)
