@@ -33,7 +33,11 @@ def client(processes: bool) -> Any:
     from distributed import Client, LocalCluster
 
     cluster = LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=2, threads_per_worker=1, processes=processes, dashboard_address=None, silence_logs="ERROR"
+        n_workers=2,
+        threads_per_worker=1,
+        processes=processes,
+        dashboard_address="127.0.0.1:0",
+        silence_logs="ERROR",
     )
     return Client(cluster)  # type: ignore[no-untyped-call]
 

@@ -1,12 +1,12 @@
 """How long jobs on tiles take on a cluster: a simulation by events, and the sizing for a million rows.
 
-python -m benchmarks.scale_model            the sizing on paper, n = 1 000 000 on 32 nodes
-python -m benchmarks.scale_model --here     what it predicts for two workers here, and what these measure
+python -m benchmarks.scale_model: the sizing on paper, n = 1 000 000 on 32 nodes. benchmarks/scale_here.py
+holds the model against what two workers take here.
 
-A task is given out by the scheduler, one after the other; it reads, computes and writes in a slot of a node.
-What several tasks use (a disk, the line of a node, the store that all nodes share, the client that takes the
-results) serves them in the order in which they come. A node that fails loses its tasks, which are done again,
-and what it held in memory, which it reads again from the store.
+Tasks are given out by the scheduler, one after the other, a few ahead of the work. Each reads, computes and
+writes in a slot of a node. What several tasks use (a disk, the line of a node, the store of all nodes) serves
+them in equal shares; the client that takes their results, one after the other. A node that fails loses its
+tasks, which are done again, and what it held in memory, which it reads again from the store.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from typing import NamedTuple
 import numpy as np
 
 FOREVER = math.inf
+TOGETHER = 16
+"""Tiles of a task of a product."""
+
 MEMORY, DISK, STORE = "memory", "disk", "store"
 PLACES = (MEMORY, DISK, STORE)
 
@@ -36,14 +39,14 @@ class Cluster:
     nodes: int = 32
     slots: int = 4  # tasks that a node does at a time
     flops: float = 2e12
-    memory: float = 200e9
+    memory: float = 200e9  # read by the processor
     disk: float = 6e9
     disk_write: float = 6e9
     line: float = 2e9  # of a node to the store
     store: float = 64e9  # of the store, all nodes together
-    client: float = 1.25e9  # at which results come to who waits for them
+    client: float = 1.25e9  # at which parts of x go out, and results come back
+    ahead: int = 2  # tasks that a node has, for each that it does
     dispatch: float = 1e-3  # the scheduler's time for a task
-    begin: float = 0.0  # a worker's time for a task, beside its work
     between_failures: float = FOREVER  # of one node, on average
     restart: float = 60.0
 
@@ -55,7 +58,7 @@ class Task(NamedTuple):
     flops: float = 0.0
     touches: float = 0.0  # bytes that go through the processor
     writes: float = 0.0
-    sends: float = 0.0  # bytes of its result
+    sends: float = 0.0  # bytes that go out with it, and come back
     needs: Sequence[int] = ()
 
 
@@ -144,6 +147,8 @@ class Node:
     disk_write: Pipe
     memory: Pipe
     idle: int
+    room: int
+    waiting: deque[int] = field(default_factory=deque)
     running: set[int] = field(default_factory=set)
     life: int = 0  # how often it has failed
 
@@ -161,6 +166,10 @@ class Simulation:
         held: float = 0.0,
         seed: int = 0,
     ) -> None:
+        if not all(
+            0 < rate < FOREVER for rate in (cluster.memory, cluster.disk, cluster.store, cluster.line)
+        ):
+            raise ValueError("rates are positive and finite: a large one is as good as none")
         if place not in PLACES or writes_to not in PLACES:
             raise ValueError(f"tasks read and write in {', '.join(PLACES)}, not {place!r} and {writes_to!r}")
         self.cluster, self.tasks = cluster, list(tasks)
@@ -192,19 +201,28 @@ class Simulation:
     def _node(self, line: int) -> Node:
         c = self.cluster
         pipes = (Pipe(rate, FOREVER, self._at) for rate in (c.disk, c.disk_write, c.memory))
-        return Node(line, *pipes, c.slots)
+        return Node(line, *pipes, c.slots, c.ahead * c.slots)
 
     def _at(self, time: float, happens: Happens) -> None:
         heapq.heappush(self.events, (time, next(self.count), happens))
 
     def _give_out(self, now: float) -> None:
-        for node in sorted(self.nodes, key=lambda node: -node.idle):
-            while node.idle and self.ready:
-                number = self.ready.popleft()
-                node.idle -= 1
-                node.running.add(number)
-                begins = self.scheduler.through(self.cluster.dispatch, now) + self.cluster.begin
-                self._at(begins, self._step(node, number, self._read))
+        """Give tasks to the nodes that have room, those with most of it first."""
+        while self.ready and (node := max(self.nodes, key=lambda node: node.room)).room:
+            number = self.ready.popleft()
+            node.room -= 1
+            node.running.add(number)
+            arrives = self.scheduler.through(self.cluster.dispatch, now)
+            self._at(arrives, self._step(node, number, self._arrive))
+
+    def _arrive(self, node: Node, number: int, now: float) -> None:
+        node.waiting.append(number)
+        self._begin(node, now)
+
+    def _begin(self, node: Node, now: float) -> None:
+        while node.idle and node.waiting:
+            node.idle -= 1
+            self._read(node, node.waiting.popleft(), now)
 
     def _step(self, node: Node, number: int, does: Callable[[Node, int, float], None]) -> Happens:
         """A part of a task, unless its node has failed before."""
@@ -234,6 +252,8 @@ class Simulation:
     def _finish(self, node: Node, number: int, now: float) -> None:
         node.running.remove(number)
         node.idle += 1
+        node.room += 1
+        self._begin(node, now)
         self.left -= 1
         self.end = max(self.end, self.client.through(self.tasks[number].sends, now))
         for other in self.after[number]:
@@ -268,8 +288,9 @@ class Simulation:
         self.repeated += len(node.running)
         self.ready.extendleft(sorted(node.running, reverse=True))
         node.running.clear()
+        node.waiting.clear()
         node.life += 1
-        node.idle = 0
+        node.idle = node.room = 0
         self._at(now + self.cluster.restart, lambda then: self._load(node, then))
         self._give_out(now)
 
@@ -278,7 +299,7 @@ class Simulation:
         self._move(node, STORE, self.held, now, lambda then: self._restart(node, then))
 
     def _restart(self, node: Node, now: float) -> None:
-        node.idle = self.cluster.slots
+        node.idle, node.room = self.cluster.slots, self.cluster.ahead * self.cluster.slots
         self._plan_failure(node, now)
         self._give_out(now)
 
@@ -306,14 +327,22 @@ def loads(n: int, tile: int, itemsize: int = 8) -> Iterator[Task]:
         yield Task(reads=size, touches=size)
 
 
-def passes(n: int, tile: int, columns: int, itemsize: int = 8, *, merged: bool = True) -> Iterator[Task]:
-    """S times so many columns: each tile gives two products; `merged` on the nodes, else sent one by one."""
-    for height, width, diagonal in lower(n, tile):
-        size = float(height * width * itemsize)
-        products = 1 if diagonal else 2
-        sends = 0.0 if merged else (height if diagonal else height + width) * columns * float(itemsize)
-        flops = 2.0 * products * height * width * columns
-        yield Task(reads=size, touches=size, flops=flops, sends=sends)
+def passes(
+    n: int, tile: int, columns: int, itemsize: int = 8, *, beside: int = TOGETHER, merged: bool = False
+) -> Iterator[Task]:
+    """S times so many columns: a task has so many tiles `beside` each other, the long rows first.
+
+    It gets the parts of x, and gives back both products; `merged` on the nodes they do not come one by one.
+    """
+    sides = spans(n, tile)
+    for i in reversed(range(len(sides))):
+        for first in range(0, i + 1, beside):
+            widths = sides[first : min(first + beside, i + 1)]
+            numbers = float(sides[i] * sum(widths))
+            sends = 0.0 if merged else 2.0 * (sides[i] + sum(widths)) * columns * itemsize
+            mirrored = numbers - (sides[i] ** 2 if first + beside > i else 0)
+            flops = 2.0 * columns * (numbers + mirrored)
+            yield Task(reads=numbers * itemsize, touches=numbers * itemsize, flops=flops, sends=sends)
 
 
 def gram(n: int, tile: int, columns: int, itemsize: int = 8, *, reads: int | None = None) -> Iterator[Task]:
@@ -338,11 +367,12 @@ def cholesky(n: int, tile: int, itemsize: int = 8) -> Iterator[Task]:
             own = height * width
             rows = height if i == j else height + width
             solved = width**3 / 3 if i == j else float(own * width)
+            updates = 1.0 if i == j else 2.0  # of a square one triangle
             needs = {at[row, k] for row in (i, j) for k in range(j)} | ({at[j, j]} if i != j else set())
             reads = own + rows * left + (0 if i == j else width * width)
             yield Task(
                 reads=float(reads * itemsize),
-                flops=2.0 * own * left + solved,
+                flops=updates * own * left + solved,
                 writes=float(own * itemsize),
                 needs=sorted(needs),
             )
@@ -360,7 +390,7 @@ def simulate(
 PAPER = Cluster()
 """32 nodes of 64 cores, 512 GB and an NVMe disk each, and a store of 2 GB/s for each node."""
 
-ROWS, TASK_SIDE = 1_000_000, 16_384
+ROWS, TILE, SIDE = 1_000_000, 4096, 16_384
 COLUMNS, MARKERS, PASSES = 64, 500_000, 20
 DAYS = 86_400.0
 
@@ -374,40 +404,43 @@ class Sized(NamedTuple):
     repeated: int
 
 
-def sizing(cluster: Cluster = PAPER, n: int = ROWS, side: int = TASK_SIDE) -> list[Sized]:
-    """What each job takes; `side` is that of the block of tiles which one task reads."""
-    half = sum(float(8 * height * width) for height, width, _ in lower(n, side))
+def sizing(cluster: Cluster = PAPER, n: int = ROWS, tile: int = TILE, side: int = SIDE) -> list[Sized]:
+    """What each job takes, in tiles; those that multiply matrices in larger ones, of `side` rows."""
+    half = sum(float(8 * height * width) for height, width, _ in lower(n, tile))
     failing = replace(cluster, between_failures=5 * DAYS)
     single = replace(cluster, flops=2 * cluster.flops)
-
-    def product() -> Iterator[Task]:
-        return passes(n, side, COLUMNS)
-
-    def grm(itemsize: int) -> Iterator[Task]:
-        return gram(n, side, MARKERS, itemsize, reads=1)
-
+    whole = replace(cluster, slots=1)  # all cores of a node at one tile
     held = half / cluster.nodes
-    runs = [
-        ("read once from the store", 1, simulate(cluster, loads(n, side), STORE)),
-        ("read once from NVMe", 1, simulate(cluster, loads(n, side), DISK)),
-        (f"S @ x, {COLUMNS} columns, in memory", 1, simulate(cluster, product())),
-        (f"S @ x, {COLUMNS} columns, from NVMe", 1, simulate(cluster, product(), DISK)),
-        (f"S @ x, {COLUMNS} columns, from the store", 1, simulate(cluster, product(), STORE)),
-        (
-            f"S @ x in memory, a task for each tile of {side // 4}",
-            1,
-            simulate(cluster, passes(n, side // 4, COLUMNS)),
+
+    def run(what: str, tasks: Iterator[Task], place: str, on: Cluster = cluster, times: int = 1) -> Sized:
+        found = simulate(on, tasks, place, held=held if place == MEMORY else 0.0)
+        return Sized(what, times * found.seconds, times * found.tasks, found.repeated)
+
+    product = f"S @ x, {COLUMNS} columns"
+    top = f"top eigenpairs, {PASSES} passes"
+    markers = f"gram of {MARKERS:,} int8 columns, tiles of {side:,}"
+    return [
+        run("read once from the store", loads(n, tile), STORE),
+        run("read once from NVMe", loads(n, tile), DISK),
+        run(f"{product}, in memory", passes(n, tile, COLUMNS), MEMORY),
+        run(f"{product}, in memory, a task a tile", passes(n, tile, COLUMNS, beside=1), MEMORY),
+        run(f"{product}, in memory, merged on the nodes", passes(n, tile, COLUMNS, merged=True), MEMORY),
+        run(f"{product}, from NVMe", passes(n, tile, COLUMNS), DISK),
+        run(f"{product}, from the store", passes(n, tile, COLUMNS), STORE),
+        run(f"{top} in memory", passes(n, tile, COLUMNS), MEMORY, times=PASSES),
+        run(f"{top} from NVMe", passes(n, tile, COLUMNS), DISK, times=PASSES),
+        run(f"{top} from the store", passes(n, tile, COLUMNS), STORE, times=PASSES),
+        run(f"{markers}, float64", gram(n, side, MARKERS, 8, reads=1), STORE),
+        run(f"{markers}, float32", gram(n, side, MARKERS, 4, reads=1), STORE, single),
+        run(
+            "that in float64, a node failing every five days",
+            gram(n, side, MARKERS, 8, reads=1),
+            STORE,
+            failing,
         ),
-        (f"top eigenpairs, {PASSES} passes in memory", PASSES, simulate(cluster, product())),
-        (f"top eigenpairs, {PASSES} passes from NVMe", PASSES, simulate(cluster, product(), DISK)),
-        (f"top eigenpairs, {PASSES} passes from the store", PASSES, simulate(cluster, product(), STORE)),
-        (f"gram of {MARKERS:,} int8 columns, float64", 1, simulate(cluster, grm(8), STORE)),
-        (f"gram of {MARKERS:,} int8 columns, float32", 1, simulate(single, grm(4), STORE)),
-        ("the same, a node fails every five days", 1, simulate(failing, grm(8), STORE, held=held)),
-        ("Cholesky, tiles through the store", 1, simulate(cluster, cholesky(n, side), STORE)),
-        ("the same, a node fails every five days", 1, simulate(failing, cholesky(n, side), STORE)),
+        run(f"Cholesky, tiles of {side:,}", cholesky(n, side), STORE, whole),
+        run("that, a node failing every five days", cholesky(n, side), STORE, replace(failing, slots=1)),
     ]
-    return [Sized(what, times * run.seconds, times * run.tasks, run.repeated) for what, times, run in runs]
 
 
 def in_words(seconds: float) -> str:
@@ -421,12 +454,17 @@ def on_paper() -> str:
     """The sizing as a table of Markdown."""
     c = PAPER
     lines = [
-        f"n = {ROWS:,} in float64, blocks of {TASK_SIDE:,} rows; {c.nodes} nodes, each {c.flops / 1e12:g}",
-        f"TFLOP/s, {c.memory / 1e9:g} GB/s from memory, {c.disk / 1e9:g} from NVMe, {c.line / 1e9:g} from",
-        f"the store ({c.store / 1e9:g} in all); {c.dispatch * 1e3:g} ms of the scheduler for a task.",
+        f"n = {ROWS:,} in float64, tiles of {TILE:,} rows; {c.nodes} nodes, each {c.flops / 1e12:g} TFLOP/s,",
+        f"{c.memory / 1e9:g} GB/s from memory, {c.disk / 1e9:g} from NVMe, {c.line / 1e9:g} from the store",
+        f"({c.store / 1e9:g} in all); {c.dispatch * 1e3:g} ms of the scheduler for a task, and",
+        f"{c.client / 1e9:g} GB/s between the client and all workers.",
         "",
         "| job | time | tasks | done again |",
         "| --- | --- | --- | --- |",
         *(f"| {row.what} | {in_words(row.seconds)} | {row.tasks:,} | {row.repeated} |" for row in sizing()),
     ]
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(on_paper())

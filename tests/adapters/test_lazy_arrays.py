@@ -138,7 +138,7 @@ LABELS = {
     "text": [f"g{k}" for k in range(N)],
     "integers": list(range(10, 10 + N)),
     "pairs": [("fam", k) for k in range(N)],
-    "mixed": ["a", 1, ("b", 2), None, 2.5, *range(6)],
+    "mixed": ["a", 1, ("b", 2), None, 2.5, *range(20, 26)],
 }
 
 

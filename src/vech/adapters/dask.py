@@ -66,9 +66,11 @@ def lazy(read: Callable[[int, int], Array], n: int, side: int, dtype: Dtype) -> 
         from dask import array
     except ImportError:
         raise ImportError('lazy arrays need dask: pip install "vech[dask]"') from None
-    chunks = tuple(min(side, n - first) for first in range(0, n, side)) or (0,)
+    if n == 0:
+        return array.zeros((0, 0), dtype=dtype)  # type: ignore[no-untyped-call]
+    chunks = tuple(min(side, n - first) for first in range(0, n, side))
     return array.map_blocks(  # type: ignore[no-untyped-call]
-        _Read(read, dtype),
+        _Read(read),
         chunks=(chunks, chunks),
         dtype=dtype,
         meta=np.empty((0, 0), dtype),
@@ -79,11 +81,11 @@ def lazy(read: Callable[[int, int], Array], n: int, side: int, dtype: Dtype) -> 
 class _Read:
     """What dask calls for each block; by its number alone, since `block_info` would list all blocks."""
 
-    def __init__(self, read: Callable[[int, int], Array], dtype: Dtype) -> None:
-        self.read, self.dtype = read, dtype
+    def __init__(self, read: Callable[[int, int], Array]) -> None:
+        self.read = read
 
     def __call__(self, *, block_id: tuple[int, int]) -> Array:
-        return self.read(*block_id) if block_id else np.empty((0, 0), self.dtype)
+        return self.read(*block_id)
 
 
 def _block(store: Store, side: int, i: int, j: int) -> Array:

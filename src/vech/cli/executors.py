@@ -89,7 +89,7 @@ def _client(named: Workers) -> Iterator[Any]:
                 n_workers=named.workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 silence_logs="CRITICAL",
             ) as cluster,
             Client(cluster) as client,  # type: ignore[no-untyped-call]
