@@ -96,9 +96,8 @@ def test_it_pickles_as_a_path(tmp_path):
     T = tiled(half("f8", "symmetric"), tmp_path / "S.zarr")
     (tmp_path / "A.pickle").write_bytes(pickle.dumps(T.to_dask_array()))
     program = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb')).sum().compute())"
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "A.pickle")], capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", program, str(tmp_path / "A.pickle")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert float(done.stdout) == pytest.approx(T.expand().sum())
 
 
