@@ -26,7 +26,7 @@ import numpy as np
 import vech
 import vech.tiled
 
-COLUMNS, NEIGHBOURS, EIGENPAIRS = 64, 10, 5
+COLUMNS, CENTRES, NEIGHBOURS, EIGENPAIRS = 64, 8, 10, 5
 GAMMA = 1 / (2 * COLUMNS)
 KILL_AT = 0.3
 """The share of tiles that are done when the first run is killed."""
@@ -48,13 +48,15 @@ class Stage(NamedTuple):
 
 
 def make_data(folder: Path, n: int) -> None:
-    """Rows of float32 around a hundred centres."""
+    """Rows of float32 around some centres, each with half as many rows as the one before."""
     rng = np.random.default_rng(0)
-    centres = rng.standard_normal((100, COLUMNS), np.float32) * 2
+    centres = rng.standard_normal((CENTRES, COLUMNS), np.float32) * 2
+    shares = 0.5 ** np.arange(CENTRES)
     X = np.lib.format.open_memmap(folder / DATA, "w+", np.float32, (n, COLUMNS))
     for first in range(0, n, 10_000):
         some = X[first : first + 10_000]
-        some[...] = rng.standard_normal(some.shape, np.float32) + centres[rng.integers(0, 100, len(some))]
+        of = rng.choice(CENTRES, len(some), p=shares / shares.sum())
+        some[...] = rng.standard_normal(some.shape, np.float32) + centres[of]
     X.flush()
 
 
@@ -91,8 +93,8 @@ def make_kernel(folder: Path) -> None:
 
 def find_top(folder: Path) -> None:
     """The largest eigenvalues of the kernel, and their vectors."""
-    values, vectors = vech.linalg.top(vech.tiled.open(folder / KERNEL), EIGENPAIRS)[:2]
-    np.savez(folder / TOP, values=values, vectors=vectors)
+    top = vech.linalg.top(vech.tiled.open(folder / KERNEL), EIGENPAIRS)
+    np.savez(folder / TOP, values=top.values, vectors=top.vectors, residuals=top.residuals)
 
 
 STAGES: dict[str, Callable[[Path], None]] = {
@@ -122,10 +124,10 @@ def processes(root: int) -> Iterator[int]:
         waiting += parents.get(one, [])
 
 
-def anonymous(root: int) -> int:
-    """Bytes of anonymous memory of a process and all that it has begun."""
+def anonymous(root: int, *, below: bool = True) -> int:
+    """Bytes of anonymous memory of a process and, unless told, all that it has begun."""
     total = 0
-    for one in processes(root):
+    for one in processes(root) if below else (root,):
         with suppress(OSError):
             for line in Path(f"/proc/{one}/status").read_text().splitlines():
                 if line.startswith("RssAnon"):
@@ -177,7 +179,8 @@ def main() -> None:
             print(said(stage), flush=True)
             peak = max(peak, stage.anonymous)
         with np.load(Path(folder, TOP)) as top:
-            print(f"eigenvalues: {', '.join(f'{value:.6g}' for value in top['values'])}")
+            pairs = zip(top["values"], top["residuals"], strict=True)
+            print(f"eigenvalues: {', '.join(f'{value:.6g} within {bound:.1g}' for value, bound in pairs)}")
         print(f"{peak / 2**30:.2f} GiB anonymous at most")
 
 

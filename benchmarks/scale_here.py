@@ -1,6 +1,7 @@
 """The model of benchmarks/scale_model.py against two workers here.
 
 python -m benchmarks.scale_here [n] [--folder F]
+python -m benchmarks.scale_here --million: the tasks of one pass at n = 1 000 000, which do nothing
 
 Probes first, each a few hundredths of a second of one kind of work on both workers: empty tasks, arrays that
 go out and come back, tiles read and written, matrices multiplied. What jobs take is predicted of these alone.
@@ -9,6 +10,7 @@ go out and come back, tiles read and written, matrices multiplied. What jobs tak
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 from collections.abc import Callable, Iterable
@@ -23,7 +25,9 @@ import vech
 import vech.tiled
 from benchmarks import scale_model as model
 from benchmarks.bench_tiled import client, matrix, tiles_of
+from benchmarks.beyond_memory import anonymous
 from vech.executors import completed, executor_of
+from vech.tiled.grid import Grid
 
 SLOTS = 2
 COLUMNS, FEATURES = 8, 2048
@@ -205,6 +209,21 @@ def compare(n: int, tile: int, folder: Path, workers: Any, *, features: int = FE
     return found
 
 
+def submitted(n: int, tile: int, workers: Any) -> str:
+    """What giving out a task for each tile takes: time, and memory of client and scheduler, both here."""
+    grid = Grid(n, tile)
+    before, start = anonymous(os.getpid(), below=False), perf_counter()
+    peak = before
+    for count, _ in enumerate(completed(executor_of(workers), nothing, grid.lower())):
+        if count % 100 == 0:
+            peak = max(peak, anonymous(os.getpid(), below=False))
+    seconds = perf_counter() - start
+    return (
+        f"n = {n:,}: {grid.total:,} tasks in {seconds:.0f} s, {1e3 * seconds / grid.total:.1f} ms each; "
+        f"client and scheduler {peak / 2**20:.0f} MiB, {before / 2**20:.0f} MiB before"
+    )
+
+
 def table(n: int, tile: int, jobs: list[Job]) -> str:
     """The comparison as a table of Markdown."""
     lines = [
@@ -225,15 +244,17 @@ def main() -> None:
     parser.add_argument("n", type=int, nargs="?", default=8192)
     parser.add_argument("--tile", type=int, default=1024)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--million", action="store_true", help="give out the tasks of a million rows")
     arguments = parser.parse_args()
+    if arguments.million:
+        print(submitted(1_000_000, 4096, client(True)))
+        return
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         jobs = compare(arguments.n, arguments.tile, Path(folder), client(True))
     print(table(arguments.n, arguments.tile, jobs))
 
 
 if __name__ == "__main__":
-    import os
-
     from benchmarks.__main__ import ONE_THREAD
 
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # which workers read when they load the libraries

@@ -140,3 +140,5 @@ def test_two_workers_are_predicted_here(tmp_path):
     assert [job.name for job in jobs] == ["S @ V, 8 columns", "X X^T, 32 columns", "Cholesky"]
     assert all(job.predicted > 0 and job.measured > 0 for job in jobs)
     assert "| apart |" in scale_here.table(200, 64, jobs)
+    said = scale_here.submitted(500, 100, bench_tiled.client(False))
+    assert said.startswith("n = 500: 15 tasks in 0 s")
