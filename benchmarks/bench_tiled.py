@@ -178,7 +178,7 @@ def factors(n: int, tile: int, processes: bool = True) -> Iterator[Case]:
     from dask import array
 
     workers, full = client(processes), matrix(n)
-    tile = n // -(-n // tile)  # dask's takes tiles of one size alone
+    tile = max(side for side in range(1, tile + 1) if n % side == 0)  # dask's takes tiles of one size alone
     with folder() as place:
         store = tiles_of(full, Path(place, "S.zarr"), tile)
         array.from_array(full, chunks=(tile, tile)).to_zarr(str(Path(place, "full.zarr")))

@@ -67,7 +67,7 @@ def lazy(read: Callable[[int, int], Array], n: int, side: int, dtype: Dtype) -> 
     except ImportError:
         raise ImportError('lazy arrays need dask: pip install "vech[dask]"') from None
     if n == 0:
-        return array.zeros((0, 0), dtype=dtype)  # type: ignore[no-untyped-call]
+        return array.zeros((0, 0), dtype=dtype)
     chunks = tuple(min(side, n - first) for first in range(0, n, side))
     return array.map_blocks(  # type: ignore[no-untyped-call]
         _Read(read),
