@@ -1,4 +1,4 @@
-// multiply, read_panel, write_panel, dot and largest.
+// multiply, multiply_tile, read_panel, write_panel, dot and largest.
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
@@ -58,6 +58,29 @@ void multiply(const In& half, const In& x, const Out& y, std::int64_t n, bool gr
     job.work = work.get();
     const auto kernel = job.columns == 1 ? active_target().multiply : active_target().multiply_columns;
     run(threads, [&](Watch& watch) { kernel(job, threads, watch); });
+}
+
+// Both products of a block, added to what is there.
+void multiply_tile(const In& block, const In& along, const In& across, const Out& to_rows, const Out& to_columns) {
+    Tile job{};
+    job.real = real_size(block);
+    job.complex = is_complex(block);
+    if (job.real == 0) throw nb::value_error(no_kernel);
+    if (block.ndim() != 2 || (block.shape(1) > 1 && block.stride(1) != 1))
+        throw nb::value_error("a tile has contiguous rows");
+    job.rows = extent(block, 0);
+    job.columns = extent(block, 1);
+    job.stride = job.rows > 1 ? block.stride(0) : job.columns;
+    need_line(along, job.columns, block.dtype(), "x of the columns has another shape or dtype than the tile");
+    need_line(across, job.rows, block.dtype(), "x of the rows has another shape or dtype than the tile");
+    need_line(In(to_rows), job.rows, block.dtype(), "the sums of rows have another shape or dtype than the tile");
+    need_line(In(to_columns), job.columns, block.dtype(), "the sums of columns have another shape or dtype");
+    job.words = address(block);
+    job.along = address(along);
+    job.across = address(across);
+    job.to_rows = address(In(to_rows));
+    job.to_columns = address(In(to_columns));
+    run(1, [&](Watch& watch) { active_target().multiply_tile(job, watch); });
 }
 
 // A block of the half, whose shape says how much of it from (row, column) on.
@@ -123,6 +146,8 @@ void bind_product(nb::module_& m) {
     m.def("multiply", &multiply, nb::arg("half").noconvert(), nb::arg("x").noconvert(), nb::arg("y").noconvert(),
           nb::arg("n"), nb::arg("grow"), nb::arg("diagonal_stored"), nb::arg("diagonal"), nb::arg("conjugates"),
           nb::arg("negates"), nb::arg("absolute"), nb::arg("off"), nb::arg("on"), nb::arg("threads"));
+    m.def("multiply_tile", &multiply_tile, nb::arg("block").noconvert(), nb::arg("along").noconvert(),
+          nb::arg("across").noconvert(), nb::arg("to_rows").noconvert(), nb::arg("to_columns").noconvert());
     m.def("read_panel", &read_panel, nb::arg("half").noconvert(), nb::arg("block").noconvert(), nb::arg("n"),
           nb::arg("grow"), nb::arg("diagonal_stored"), nb::arg("row"), nb::arg("column"), nb::arg("square"),
           nb::arg("conjugates"), nb::arg("negates"), nb::arg("threads"));

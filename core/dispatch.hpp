@@ -31,16 +31,14 @@ namespace vech {
                 kernel(gram, void, const Gram&, int threads, Watch&, GramResult&)     \
                     kernel(fault, std::int64_t, const Rowwise&, Part) kernel(jumps, double, const Rowwise&)
 
-#define VECH_PRODUCTS(kernel)                                                             \
-    kernel(multiply, void, const Product&, int threads, Watch&)                           \
-        kernel(multiply_columns, void, const Product&, int threads, Watch&)               \
-            kernel(multiply_sparse, Fault, const SparseProduct&, int threads, Watch&)     \
-                kernel(panel, void, const Panel&, int threads, Watch&)                    \
-                    kernel(dot, double, const Numbers&, int threads, Watch&)              \
-                        kernel(largest, double, const Numbers&, int threads, Watch&)      \
-                            kernel(finish, std::int64_t, const Finish&, Watch&)           \
-                                kernel(add_differences, void, const Differences&, Watch&) \
-                                    kernel(link, void, Linkage&, Watch&)
+#define VECH_PRODUCTS(kernel)                                                                                         \
+    kernel(multiply, void, const Product&, int threads, Watch&) kernel(                                               \
+        multiply_columns, void, const Product&, int threads, Watch&) kernel(multiply_tile, void, const Tile&, Watch&) \
+        kernel(multiply_sparse, Fault, const SparseProduct&, int threads, Watch&) kernel(                             \
+            panel, void, const Panel&, int threads, Watch&) kernel(dot, double, const Numbers&, int threads, Watch&)  \
+            kernel(largest, double, const Numbers&, int threads, Watch&)                                              \
+                kernel(finish, std::int64_t, const Finish&, Watch&)                                                   \
+                    kernel(add_differences, void, const Differences&, Watch&) kernel(link, void, Linkage&, Watch&)
 
 #define VECH_DISTANCES(kernel) kernel(distances, Fault, const Distances&, int threads, Watch&)
 

@@ -4,6 +4,7 @@ import builtins
 import errno
 import io
 import os
+import resource
 import signal
 import tempfile
 from collections import Counter
@@ -165,6 +166,18 @@ def in_memory(folder):
         return
     with tempfile.TemporaryDirectory(dir=MEMORY) as made:
         yield Path(made)
+
+
+def limited(nbytes, action):
+    """Run with files of at most so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (nbytes, hard))
+        action()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def counted(record_testsuite_property):

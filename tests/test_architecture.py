@@ -53,7 +53,8 @@ INSIDE = {
         ("wording",),
     ),
     "io": (
-        ("npy", "hdf5", "zarr"),
+        ("npy", "hdf5", "zarr", "cooler", "coolers"),
+        ("pixels",),
         (
             "npz",
             "pair",
@@ -65,11 +66,13 @@ INSIDE = {
             "harwell_boeing",
             "fcidump",
             "fchk",
+            "hail",
         ),
         ("delimited", "delimited_matrix", "r_print", "phylip", "plink_text", "grm_text"),
+        ("pieces",),
         ("columnar", "workbook", "individuals", "raw", "matrix_market", "arrays", "description", "info"),
         ("triangles", "number_lines", "text_rows"),
-        ("panels", "columns", "dtypes", "lines"),
+        ("hdf5_file", "panels", "columns", "dtypes", "lines"),
         ("cells", "content", "digests", "drafts", "gz", "labels"),
         ("errors",),
     ),
@@ -96,7 +99,7 @@ INSIDE = {
         ("identity",),
     ),
     "tiled": (
-        ("opening",),
+        ("foreign", "opening"),
         ("factor",),
         ("store",),
         ("growing", "products"),
@@ -181,6 +184,8 @@ UP = {
     ("tiled.store", "vech.adapters.dask"),
     ("io.zarr", "vech.tiled.description"),
     ("io.zarr", "vech.tiled.opening"),
+    ("io.hail", "vech.tiled.foreign"),
+    ("io.pieces", "vech.tiled.foreign"),
     ("store", "vech.moves.nonzeros"),
     *(
         ("store", f"vech.derived.{name}")
@@ -207,7 +212,7 @@ OPTIONAL = {
     "h5py": {"io": "inside"},
     "cloudpickle": {"executors": "inside"},
     "zarr": {"io": "inside", "tiled": "inside"},
-    "numcodecs": {"tiled": "inside"},
+    "numcodecs": {"io": "inside", "tiled": "inside"},
     "google_crc32c": {"tiled": "inside"},
     "fsspec": {"tiled": "inside"},
     "PIL": {"demo": "inside"},
@@ -354,6 +359,7 @@ def test_only_the_lower_layers_touch_the_core():
             "neighbors",
             "io",
             "results",
+            "tiled",
         ),
     }
 

@@ -243,6 +243,10 @@ CALLS = {
         "half": half(), "x": np.ones((N, 3)), "y": np.ones((N, 3)), **TRIANGLE, "diagonal": "stored",
         "conjugates": False, "negates": False, "absolute": False, "off": 1.0, "on": 1.0, "threads": 1,
     },
+    "multiply_tile": lambda: {
+        "block": np.ones((5, 6)), "along": np.ones(6), "across": np.ones(5), "to_rows": np.ones(5),
+        "to_columns": np.ones(6),
+    },
     "read_panel": lambda: {
         "half": half(), "block": np.ones((5, 6)), **TRIANGLE, "row": 7, "column": 2, "square": False,
         "conjugates": False, "negates": False, "threads": 1,
@@ -308,6 +312,7 @@ CALLS = {
 WRITTEN = {
     "expand": {"out"}, "pack": {"half"}, "convert": {"target"}, "piece": {"target"}, "cells": {"target"},
     "scatter": {"out"}, "multiply_sparse": {"y"}, "multiply": {"y"}, "read_panel": {"block"},
+    "multiply_tile": {"to_rows", "to_columns"},
     "write_panel": {"half"}, "sum_columns": {"sums", "squares"}, "encode": {"bits"}, "encode_pairs": {"bits"},
     "count": {"counts", "values"}, "gram_half": {"half"}, "read_entries": {"rows", "columns", "numbers"},
     "read_table": {"numbers", "labels"}, "distances": {"out"}, "dissimilarities": {"out"},

@@ -1,5 +1,5 @@
-// multiply: y = S x. panel: a block of the half to or from rows of constant length. dot: the sum of products, added
-// in double. largest: the largest |number|, NaN if there is one.
+// multiply: y = S x. multiply_tile: both products of a block. panel: a block of the half to or from rows of constant
+// length. dot: the sum of products, added in double. largest: the largest |number|, NaN if there is one.
 //
 // Formula      y[r] += sum over c of z(r, c) x[c] and y[c] += mirror(z(r, c)) x[r], for each stored z off the diagonal.
 // Accumulator  the dtype's own, in as many lanes as a vector has; each share of the rows has a y of its own, and those
@@ -36,6 +36,17 @@ struct Band {
     Real* y;
     Real own[rows][parts], turned[rows][parts];  // factors of z and of swapped z: mirror(z) x[r]
     Real sum[rows][parts] = {};
+
+    // What the mirror images in row k are multiplied with: sign times the number at x.
+    void multiply_by(int k, const Real* number, Real sign, bool conjugates) {
+        own[k][0] = sign * number[0];
+        if constexpr (is_complex) {
+            const Real re = own[k][0], im = sign * number[1];
+            own[k][1] = conjugates ? -re : re;
+            turned[k][0] = conjugates ? im : -im;
+            turned[k][1] = im;
+        }
+    }
 
     // Columns [c, end), as far as vectors of so many bytes reach. Counts real parts.
     template <int bytes>
@@ -176,13 +187,7 @@ class Multiplier {
         for (int k = 0; k < rows; ++k) {
             const auto r = first + k;
             band.row[k] = words_ + half_.origin(r) * parts;
-            band.own[k][0] = sign * x_[r * parts];
-            if constexpr (is_complex) {
-                const Real re = sign * x_[2 * r], im = sign * x_[2 * r + 1];
-                band.own[k][1] = job_.conjugates ? -re : re;
-                band.turned[k][0] = job_.conjugates ? im : -im;
-                band.turned[k][1] = im;
-            }
+            band.multiply_by(k, x_ + r * parts, sign, job_.conjugates);
         }
         if (half_.grow)
             band.columns(0, first);
@@ -213,6 +218,38 @@ void multiply_with(const Product& job, int threads, Watch& watch) {
         multiplier.share(first, last, work + share * job.half.n * multiplier.parts, watch);
     });
     if (!watch.stop()) multiplier.finish(shares.data(), count, work, reinterpret_cast<Real*>(job.y));
+}
+
+template <class Real, bool is_complex>
+void multiply_tile_with(const Tile& job, Watch& watch) {
+    constexpr int parts = is_complex ? 2 : 1, together = 4;
+    const auto stride = job.stride * parts, item = parts * static_cast<std::int64_t>(sizeof(Real));
+    auto* const to_rows = reinterpret_cast<Real*>(job.to_rows);
+    const auto add = [&]<int rows>(std::integral_constant<int, rows>, std::int64_t first) {
+        Band<Real, is_complex, false, rows> band{};
+        band.x = reinterpret_cast<const Real*>(job.along);
+        band.y = reinterpret_cast<Real*>(job.to_columns);
+        for (int k = 0; k < rows; ++k) {
+            band.row[k] = reinterpret_cast<const Real*>(job.words) + (first + k) * stride;
+            band.multiply_by(k, reinterpret_cast<const Real*>(job.across) + (first + k) * parts, 1, false);
+        }
+        const auto begin = std::min(job.columns * item, band.ahead);  // of the next rows, which is fetched here
+        for (int k = 0; k < rows && first + rows + k < job.rows; ++k)
+            for (std::int64_t at = 0; at < begin; at += line_bytes)
+                __builtin_prefetch(reinterpret_cast<const char*>(band.row[k] + rows * stride) + at);
+        band.columns(0, job.columns);
+        for (int k = 0; k < rows; ++k)
+            for (int part = 0; part < parts; ++part) to_rows[(first + k) * parts + part] += band.sum[k][part];
+    };
+    std::int64_t r = 0, since = 0;
+    for (; r + together <= job.rows; r += together) {
+        add(std::integral_constant<int, together>{}, r);
+        since += together * job.columns * item;
+        if (since < megabyte) continue;
+        if (watch.stop()) return;
+        since = 0;
+    }
+    for (; r < job.rows; ++r) add(std::integral_constant<int, 1>{}, r);
 }
 
 template <class Real>
@@ -344,6 +381,13 @@ void multiply(const Product& job, int threads, Watch& watch) {
         if (job.complex) return multiply_with<Real, true, false>(job, threads, watch);
         if (job.absolute) return multiply_with<Real, false, true>(job, threads, watch);
         return multiply_with<Real, false, false>(job, threads, watch);
+    };
+    job.real == 4 ? with(float{}) : with(double{});
+}
+
+void multiply_tile(const Tile& job, Watch& watch) {
+    const auto with = [&]<class Real>(Real) {
+        job.complex ? multiply_tile_with<Real, true>(job, watch) : multiply_tile_with<Real, false>(job, watch);
     };
     job.real == 4 ? with(float{}) : with(double{});
 }

@@ -1,5 +1,9 @@
 """`vech convert`: between all file formats, with labels, and as text of any marks."""
 
+import shutil
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pandas
 import pytest
@@ -9,7 +13,8 @@ import vech
 import vech.io
 
 FULL = np.array([[4.0, 1.5, 0], [1.5, 5, -2], [0, -2, 6]])
-NEEDS = {".parquet": "pyarrow", ".xlsx": "openpyxl", ".h5": "h5py", ".zarr": "zarr"}
+NEEDS = {".parquet": "pyarrow", ".xlsx": "openpyxl", ".h5": "h5py", ".zarr": "zarr", ".cool": "h5py"}
+DATA = Path(__file__).parent.parent / "io" / "data"
 
 
 @pytest.fixture(autouse=True)
@@ -22,16 +27,17 @@ def test_every_file_format_that_is_written_is_reached(works, suffix):
     if suffix in NEEDS:
         pytest.importorskip(NEEDS[suffix])
     full = FULL - np.diag(np.diag(FULL)) if suffix == ".phy" else FULL
+    labels = [("c", k, k + 1) for k in range(3)] if suffix == ".cool" else list("abc")
     has_labels = vech.io.file_format(vech.io.Path(f"x{suffix}")).CAN.labels
-    vech.write("half.npz", vech.Packed(vech.pack(full).astype("f4"), labels=["a", "b", "c"]))
+    vech.write("half.npz", vech.Packed(vech.pack(full).astype("f4"), labels=labels))
     if suffix != ".grm.bin":
-        vech.write("half.npz", vech.Packed(vech.pack(full), labels=["a", "b", "c"]))
+        vech.write("half.npz", vech.Packed(vech.pack(full), labels=labels))
     name = f"made{suffix}" + ("::/matrix" if suffix in (".h5", ".zarr") else "")
     works("convert", "half.npz", "-o", name, *([] if has_labels else ["--drop-labels"]))
     more = {"dtype": "f8", "layout": "vech"} if suffix == ".bin" else {}
     made = vech.read(name, **more)
     assert np.array_equal(made.expand(), full)
-    assert made.labels == (("a", "b", "c") if has_labels else None)
+    assert made.labels == (tuple(labels) if has_labels else None)
 
 
 def test_the_help_lists_what_is_written(works):
@@ -149,3 +155,25 @@ def test_labels_of_several_parts_become_text(works, fails):
     vech.write("nameless.npz", distances.with_labels(None))
     refused = fails("convert", "nameless.npz", "-o", "nameless.phy")
     assert refused.endswith("PHYLIP names each row, and this store has no labels, or write .csv")
+
+
+def test_weights_and_columns_of_cooler(works, fails, there):
+    pytest.importorskip("h5py")
+    with zipfile.ZipFile(DATA / "cooler.zip") as archive:
+        archive.extractall(there)
+    works("convert", "a.cool", "-o", "balanced.npz", "--balance", "weight")
+    works("convert", "a.cool", "-o", "score.npz", "--field", "score")
+    assert np.array_equal(vech.read("balanced.npz").data, vech.read("a.cool", balance=True).data)
+    assert vech.read("score.npz").dtype == np.float32
+    assert ".npz has no --balance: leave it out" in fails(
+        "convert", "half.npz", "-o", "b.npz", "--balance", "x"
+    )
+
+
+def test_pieces_are_converted_by_any_of_their_names(works, there):
+    for path in DATA.glob("plink19-parallel*"):
+        shutil.copy(path, there)
+    works("convert", "plink19-parallel.grm.bin", "-o", "a.grm.bin")
+    works("convert", "plink19-parallel.grm.bin.2", "-o", "b.grm.bin")
+    assert Path("a.grm.bin").read_bytes() == Path("b.grm.bin").read_bytes()
+    assert vech.read("a.grm.bin").n == 7

@@ -123,6 +123,37 @@ void products(const Half& half, int64_t columns, const char* which) {
     check(y == expected, columns == 1 ? "multiply" : "multiply_columns", which, n);
 }
 
+template <class T>
+void tiles(int64_t rows, int64_t columns, const char* which) {
+    const auto stride = columns + 3;
+    std::vector<T> block(static_cast<std::size_t>((rows - 1) * stride + columns));
+    std::vector<T> along(static_cast<std::size_t>(columns)), across(static_cast<std::size_t>(rows));
+    for (std::size_t k = 0; k < along.size(); ++k) along[k] = number<T>(static_cast<int64_t>(k), 1);
+    for (std::size_t k = 0; k < across.size(); ++k) across[k] = number<T>(static_cast<int64_t>(k), 2);
+    auto to_rows = across, to_columns = along, expected_rows = across, expected_columns = along;
+    for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < columns; ++j) {
+            const auto r = static_cast<std::size_t>(i), c = static_cast<std::size_t>(j);
+            const T z = block[static_cast<std::size_t>(i * stride + j)] = number<T>(i + columns, j);
+            expected_rows[r] += z * along[c];
+            expected_columns[c] += z * across[r];
+        }
+    Tile job{};
+    job.words = bytes(block);
+    job.rows = rows;
+    job.columns = columns;
+    job.stride = stride;
+    job.along = bytes(along);
+    job.across = bytes(across);
+    job.to_rows = bytes(to_rows);
+    job.to_columns = bytes(to_columns);
+    job.complex = !std::is_arithmetic_v<T>;
+    job.real = static_cast<int>(sizeof(T)) / (job.complex ? 2 : 1);
+    Watch watch(nullptr);
+    active_target().multiply_tile(job, watch);
+    check(to_rows == expected_rows && to_columns == expected_columns, "multiply_tile", which, rows);
+}
+
 // Takes the arrays over.
 template <class T>
 struct Sparse {
@@ -259,6 +290,11 @@ void every_kernel() {
                 products<std::complex<double>>(half, 1, "complex128");
                 products<float>(half, 19, "float32");
                 products<double>(half, 5, "float64");
+                if (grow && diagonal && n > 0) {
+                    tiles<float>(n, 2 * n, "float32");
+                    tiles<double>(n, n / 2 + 1, "float64");
+                    tiles<std::complex<double>>(n, n, "complex128");
+                }
                 if (n > 67) continue;  // loops over three indices
                 sparse<float>(half, Gram::Number::f4, "float32");
                 sparse<double>(half, Gram::Number::f8, "float64");

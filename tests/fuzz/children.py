@@ -6,9 +6,11 @@ import io
 import multiprocessing
 import os
 import resource
+import shutil
 import time
 import traceback
 import warnings
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +20,7 @@ import vech
 from vech.io import FileFormatError, info
 from vech.io.tables import TEXT, iter_table, read_table, suffix_of
 
-from .corpus import Sample
+from .corpus import HAIL_PART, Sample
 
 SPACE = 4 << 30
 """Address space of a child in bytes, beside what it has at first."""
@@ -111,12 +113,7 @@ def _peak() -> int:
 
 def _judged(sample: Sample, folder: Path) -> str:
     path = folder / sample.name
-    beside = path.with_name(path.name + ".json")
-    path.write_bytes(sample.data)
-    beside.unlink(missing_ok=True)
-    if sample.beside is not None:
-        beside.write_bytes(sample.beside)
-    try:
+    with _written(sample, path):
         for way in (*(_DOORS if vech.io.suffix_of(path) in vech.io.FORMATS else ()), _table, *_COMMANDS):
             began = time.monotonic()
             try:
@@ -127,10 +124,30 @@ def _judged(sample: Sample, folder: Path) -> str:
                 fault = traceback.format_exc()
             if fault:
                 return f"{way.__name__.strip('_')}: {fault} ({time.monotonic() - began:.1f} s)"
-    finally:
-        path.unlink()
-        beside.unlink(missing_ok=True)
     return ""
+
+
+@contextlib.contextmanager
+def _written(sample: Sample, path: Path) -> Iterator[None]:
+    """A file and its description beside it; of a folder of Hail, its only block and what it says of that."""
+    hail = path.suffix == ".bm"
+    numbers = path / "parts" / HAIL_PART if hail else path
+    beside = path / "metadata.json" if hail else path.with_name(path.name + ".json")
+    if hail:
+        numbers.parent.mkdir(parents=True)
+        (path / "_SUCCESS").touch()
+    numbers.write_bytes(sample.data)
+    beside.unlink(missing_ok=True)
+    if sample.beside is not None:
+        beside.write_bytes(sample.beside)
+    try:
+        yield
+    finally:
+        if hail:
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+            beside.unlink(missing_ok=True)
 
 
 def _loose(path: Path) -> dict[str, object]:

@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -15,6 +17,9 @@ import vech
 DATA = Path(__file__).parent.parent / "io" / "data"
 FULL = np.array([[4.0, 1, 0, 2], [1, 3, -2, 0], [0, -2, 5, 0.5], [2, 0, 0.5, 6]])
 CELLS = "date,a,b\n2020-01,1,2.5\n2020-02,,-3e2\n\n2020-03,7,nan\n2020-04,2,1\n"
+
+
+HAIL_PART = "part-0-3-0-0-a821b3e1-9b1b-e344-50d6-5e36286c3a33"
 
 
 class Sample(NamedTuple):
@@ -36,6 +41,8 @@ def corpus() -> list[Sample]:
             *_parquet(),
             *_programs(),
             *_libraries(Path(folder)),
+            *_cooler(),
+            *_hail(),
         ]
 
 
@@ -127,6 +134,7 @@ def _programs() -> list[Sample]:
     """What PLINK, SciPy, PySCF, iodata, R, lavaan and PHYLIP wrote."""
     names = ["plink19.grm.bin", "scipy.rua", "bcsstk02-part.rsa", "pyscf.fcidump", "iodata.fchk"]
     names += ["r-dist-upper.txt", "r-dist-both.txt", "r-write-table.txt", "r-write.csv", "lavaan-wheaton.txt"]
+    names += ["plink19-parallel.grm.bin.1"]
     names += [
         "phylip-lower.phy",
         "phylip-square.phy",
@@ -149,6 +157,23 @@ def _libraries(folder: Path) -> list[Sample]:
             continue
         samples.append(Sample(name, path.read_bytes()))
     return samples
+
+
+def _cooler() -> list[Sample]:
+    """What cooler wrote, where there is h5py."""
+    if find_spec("h5py") is None:
+        return []
+    with zipfile.ZipFile(DATA / "cooler.zip") as archive:
+        return [Sample(name, archive.read(name)) for name in ("a.cool", "square.cool")]
+
+
+def _hail() -> list[Sample]:
+    """The only block of a folder that Hail wrote, and what is said of it, where there is numcodecs."""
+    if find_spec("numcodecs") is None:
+        return []
+    with zipfile.ZipFile(DATA / "hail.zip") as archive:
+        names = (f"single.bm/parts/{HAIL_PART}", "single.bm/metadata.json")
+        return [Sample("single.bm", *map(archive.read, names))]
 
 
 def _saved(save, content) -> bytes:

@@ -25,6 +25,7 @@ IMPLIED = {"phy": 0.0, "phylip": 0.0, "king": 0.0, "dist": 0.0, "mdist": 0.0, "m
 
 LIBRARIES = {".h5": "h5py", ".hdf5": "h5py", ".zarr": "zarr", ".parquet": "pyarrow", ".feather": "pyarrow"}
 LIBRARIES |= {".xlsx": "openpyxl", ".xlsm": "openpyxl"}
+LIBRARIES |= dict.fromkeys((".cool", ".mcool", ".scool"), "h5py")
 
 
 @pytest.mark.parametrize("suffix", WRITTEN)
@@ -36,7 +37,8 @@ def test_each_suffix_takes_a_half(tmp_path, suffix, case):
     path = f"{tmp_path}/half{case(suffix)}{inside}"
     half = np.arange(6.0, dtype="f4" if suffix.startswith(".grm") else "f8")
     half[[0, 3, 5]] = IMPLIED.get(suffix.split(".")[1], half[[0, 3, 5]])
-    labels = list("abc") if vech.io.file_format(Path(f"a{suffix}")).CAN.labels else None
+    labels = [("c", k, k + 1) for k in range(3)] if suffix == ".cool" else list("abc")
+    labels = labels if vech.io.file_format(Path(f"a{suffix}")).CAN.labels else None
     vech.write(path, vech.Packed(half, labels=labels))
     arguments = {"dtype": "f8", "layout": "vech"} if suffix == ".bin" else {}
     S = vech.read(path, **arguments)
@@ -83,7 +85,7 @@ def test_a_file_that_is_not_there(tmp_path, suffix):
         vech.read(tmp_path / f"none{suffix}", dtype="f8", layout="vech")
 
 
-@pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix != ".zarr"])
+@pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix not in (".zarr", ".bm")])
 def test_a_folder_is_no_file(tmp_path, suffix):
     path = tmp_path / f"folder{suffix}"
     path.mkdir()

@@ -88,6 +88,11 @@ def harwell_boeing(path):
     return scipy.io.hb_read(path, spmatrix=False).toarray(), None
 
 
+def cooler(path):
+    found = pytest.importorskip("cooler").Cooler(path)
+    return found.matrix(balance=False)[:], list(found.bins()[:].itertuples(index=False, name=None))
+
+
 READERS = {
     "npy": numpy_npy,
     "npz": numpy_npz,
@@ -101,8 +106,9 @@ READERS = {
     "parquet": lambda path: framed(getattr(pandas, f"read_{path.partition('.')[2]}")(path)),
     "excel": lambda path: framed(pandas.read_excel(path, index_col=0)),
     "harwell_boeing": harwell_boeing,
+    "cooler": cooler,
 }
-NEEDS = {"excel": "openpyxl", "parquet": "pyarrow", "hdf5": "h5py", "zarr": "zarr"}
+NEEDS = {"excel": "openpyxl", "parquet": "pyarrow", "hdf5": "h5py", "zarr": "zarr", "cooler": "h5py"}
 SAID = {"raw": {"dtype": "f8", "layout": "vech"}}
 
 WRITTEN = [
@@ -128,14 +134,15 @@ def test_its_own_program_reads_what_was_written(suffix):
     if ".grm" in suffix:
         full = FULL.astype("f4")
     can = vech.io.file_format(Path(path)).CAN
-    store = vech.Packed(vech.pack(full, layout), layout, labels=NAMES if can.labels else None)
+    names = [("chr1", k, k + 1) for k in range(5)] if form == "cooler" else NAMES
+    store = vech.Packed(vech.pack(full, layout), layout, labels=names if can.labels else None)
     if form == "harwell_boeing":  # SciPy reads what is not called symmetric
         vech.io.expand(path, store)
     else:
         vech.write(f"{path}::/cov" if form in ("hdf5", "zarr") else path, store)
     found, labels = READERS[form](path)
     np.testing.assert_array_equal(found.toarray() if scipy.sparse.issparse(found) else found, full)
-    assert labels == (NAMES if can.labels else None)
+    assert labels == (names if can.labels else None)
     assert can.labels or vech.read(path, **SAID.get(form, {})).labels is None
 
 

@@ -6,7 +6,6 @@ What stands under the name is the old matrix, or the new one; `resume=True` then
 import errno
 import os
 import random
-import resource
 import signal
 import time
 from functools import partial
@@ -26,6 +25,7 @@ from faults import (
     in_a_child,
     is_killed,
     keep_from_disk,
+    limited,
     listing,
     was_killed,
 )
@@ -192,18 +192,6 @@ def test_a_run_is_killed_at_random_a_hundred_times(tmp_path, count):
 
 
 # ---- a full disk -------------------------------------------------------------------------------------------
-
-
-def limited(nbytes, action):
-    """Run with files of at most so many bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (nbytes, hard))
-        action()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_file_that_does_not_fit_is_an_error_before_the_work(tmp_path):

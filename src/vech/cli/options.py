@@ -129,6 +129,14 @@ TEXT = (
         "--encoding", metavar="NAME", help="Encoding of a text, UTF-8 unless said. Example: --encoding cp1252"
     ),
 )
+COOLER = (
+    click.option(
+        "--balance", metavar="NAME", help="Weights of a .cool to multiply by. Example: --balance weight"
+    ),
+    click.option(
+        "--field", metavar="NAME", help="Column of a .cool, count unless said. Example: --field score"
+    ),
+)
 
 
 Command = Callable[..., Any]
@@ -146,8 +154,8 @@ def each(options: tuple[Callable[[Command], Command], ...]) -> Callable[[Command
 
 
 def text_options(command: Command) -> Command:
-    """Give a command the options that text has."""
-    return each(TEXT)(command)
+    """Give a command the options that text has, and other files of one program."""
+    return each(TEXT + COOLER)(command)
 
 
 def layout_option(flags: tuple[str, ...], text: str, **more: Any) -> Callable[[Any], Any]:

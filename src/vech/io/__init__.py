@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -85,9 +86,15 @@ FORMATS |= {
     ".h5": "hdf5",
     ".hdf5": "hdf5",
     ".zarr": "zarr",
+    ".bm": "hail",
+    ".cool": "cooler",
+    ".mcool": "coolers",
+    ".scool": "coolers",
 }
 FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
 """The module of this folder that serves a suffix, of which the longest counts; imported when it is needed."""
+
+NUMBERED = re.compile(r"\.[0-9]+$")
 
 BY_CONTENT = dict.fromkeys(("delimited_matrix", "plink_text"), ("phylip", "r_print"))
 """The modules that share the suffixes of another, and recognise their files by what is in them."""
@@ -129,13 +136,16 @@ def read(
     **options
         What single file formats take beside. Of tables in text: ``sep``, ``decimal`` and ``encoding``, text;
         ``header`` and ``labels``, whether the first line names the columns and the first cells the rows,
-        where that is not seen. Of PHYLIP: ``names``, "strict" or "relaxed". Others are a TypeError.
+        where that is not seen. Of PHYLIP: ``names``, "strict" or "relaxed". Of cooler: ``balance``, True or
+        the name of a column of weights to multiply by, and ``field``, the column of pixels, "count" unless
+        said. Others are a TypeError.
 
     Returns
     -------
     Packed, SparseHalf or Tiled
-        Dense or sparse content, or a store of tiles, of which none is read yet. A half of 64 MiB or more in
-        `.npy` or `.bin` is memory-mapped, read-only.
+        Dense or sparse content, or a store of tiles, of which none is read yet: so are blocks of Hail and
+        parts of GCTA that would take more than a quarter of the memory. A half of 64 MiB or more in `.npy` or
+        `.bin`, GCTA's and PLINK's too, is memory-mapped, read-only.
 
     Raises
     ------
@@ -516,7 +526,8 @@ def suffix_of(path: Path) -> str:
     """The longest suffix that is a file format's, in small letters; else what is behind the last dot."""
     name = parted(path)[0].name
     bare = name.removeprefix(".").lower()  # a name that is nothing else is no suffix
-    known = [suffix for suffix in FORMATS if bare.endswith(suffix)]
+    piece = NUMBERED.sub("", bare)  # "x.rel.bin.1" is a piece of "x.rel.bin"
+    known = [s for s in FORMATS if bare.endswith(s) or (FORMATS[s] == "plink" and piece.endswith(s))]
     return max(known, key=len, default=Path(name).suffix)
 
 

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from vech.io.datasets import (
 from vech.io.description import parse_object
 from vech.io.drafts import EXISTS, draft, locked
 from vech.io.errors import MAP_FROM, FileFormatError, reading
+from vech.io.hdf5_file import MOST, check_filled, dataset_in, h5py, opened, telling_faults
 from vech.io.labels import encode_labels
 from vech.io.panels import How
 from vech.packed.packed import Packed
@@ -41,14 +41,8 @@ CAN = Abilities(expand=("dense",), labels=True, full_labels=True, options=("veri
 JSON = "json"
 """What the attribute "encoding" of labels says that are not all text."""
 
-MOST = 1 << 14
-"""Numbers that a byte of the file may stand for: what was never written is filled, and takes no room."""
-
 WIDE = 1000
 """Bytes of labels that all take the room of the longest."""
-
-ERRNO = re.compile(r"errno = (\d+)")
-"""Where h5py has the number of an error of the system that is none of Python's."""
 
 PLAIN = re.compile(r"[^\0\ud800-\udfff]*")
 """Text that is not cut, and has UTF-8."""
@@ -57,7 +51,7 @@ PLAIN = re.compile(r"[^\0\ud800-\udfff]*")
 def load(path: Path, *, verify: bool = False) -> Content:
     """Load a dataset: the one that is named, or the only one that could be a matrix."""
     file_path, inside = dataset_path(path)
-    with _opened(file_path) as root, reading(path, "is damaged, says h5py", ValueError):
+    with opened(file_path) as root, reading(path, "is damaged, says h5py", ValueError):
         dataset = _found(root, inside, file_path)
         labels = _labels(dataset, file_path)
         read = lambda: _numbers(dataset, file_path)
@@ -83,50 +77,22 @@ def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: 
         write_rows(dataset, store, **how)
 
 
-def _h5py() -> Any:
-    try:
-        import h5py
-    except ImportError:
-        raise ImportError('HDF5 files need h5py: pip install "vech[hdf5]"') from None
-    return h5py
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    h5py = _h5py()
-    path.open("rb").close()  # whose errors are clearer
-    with reading(path, "cannot be opened by h5py"):
-        root = h5py.File(path, "r", locking=False)
-    with root:
-        yield root
-
-
 def _found(root: Any, inside: str, path: Path) -> Any:
-    h5py = _h5py()
-    if not inside or (inside in root and isinstance(root[inside], h5py.Group)):
+    if not inside or (inside in root and isinstance(root[inside], h5py().Group)):
         inside = only(_matrices(root[inside or "/"]), path)
-    if inside not in root:
-        raise FileFormatError(f"has no dataset /{inside}", path)
-    dataset = root[inside]
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
-        raise FileFormatError(f"has no array of numbers at /{inside}", path)
-    if dataset.file.filename != root.filename or dataset.is_virtual or dataset.external:
-        raise FileFormatError(
-            f"has the numbers of /{inside} in another file, which vech does not follow", path
-        )
-    return dataset
+    return dataset_in(root, inside, path)
 
 
 def _matrices(group: Any) -> list[str]:
     """The names of datasets below a group that could be matrices; links to other files are not followed."""
-    h5py = _h5py()
+    dataset_type = h5py().Dataset
     names: list[str] = []
     seen = 0
 
     def look(_: str, found: Any) -> bool | None:
         nonlocal seen
         seen += 1
-        if isinstance(found, h5py.Dataset) and found.shape is not None and could_be_matrix(found):
+        if isinstance(found, dataset_type) and found.shape is not None and could_be_matrix(found):
             names.append(found.name.strip("/"))
         return True if seen == VISITED else None
 
@@ -136,12 +102,8 @@ def _matrices(group: Any) -> list[str]:
 
 def _numbers(dataset: Any, path: Path) -> Array:
     """All numbers, mapped where they are large and lie in the file as they are."""
+    check_filled(dataset, path)
     size = path.stat().st_size
-    if dataset.nbytes > MOST * size:
-        raise FileFormatError(
-            f"has {size:,} bytes, and its dataset {dataset.name} of shape {dataset.shape} would be filled",
-            path,
-        )
     offset = dataset.id.get_offset()
     if dataset.nbytes >= MAP_FROM and offset is not None and dataset.dtype.kind != "b":
         if offset + dataset.nbytes > size:
@@ -161,10 +123,10 @@ def _labels(dataset: Any, path: Path) -> tuple[Any, ...] | None:
         beside = dataset.dims[0][0]
     if beside is None:
         return None
-    h5py = _h5py()
-    if not isinstance(beside, h5py.Dataset) or beside.ndim != 1 or beside.nbytes > MOST * path.stat().st_size:
+    listed = isinstance(beside, h5py().Dataset) and beside.ndim == 1
+    if not listed or beside.nbytes > MOST * path.stat().st_size:
         raise FileFormatError(f"has labels at {beside.name} that are no list", path)
-    text = h5py.check_string_dtype(beside.dtype) is not None
+    text = h5py().check_string_dtype(beside.dtype) is not None
     if not text and beside.dtype.kind not in "?biuf":
         raise FileFormatError(
             f"has labels at {beside.name} that are neither text nor numbers: {beside.dtype}", path
@@ -178,7 +140,7 @@ def _labels(dataset: Any, path: Path) -> tuple[Any, ...] | None:
 @contextmanager
 def _changed(path: Path, store: Store, overwrite: bool) -> Iterator[tuple[Any, str]]:
     """A group in a copy of the file, for a dataset to be made; then the copy takes the place of the file."""
-    h5py = _h5py()
+    h5py()
     file_path, inside = dataset_path(path)
     if not inside:
         raise ValueError(f"{path}: say the name of the dataset: {file_path.name}::/matrix")
@@ -189,22 +151,18 @@ def _changed(path: Path, store: Store, overwrite: bool) -> Iterator[tuple[Any, s
             with made.target.open("rb") as old:
                 shutil.copyfileobj(old, made.file, 1 << 20)
         made.file.flush()
-        try:
-            with h5py.File(made.temporary, "r+" if there else "w", locking=False) as root:
-                above, _, name = inside.rpartition("/")
-                group = root.require_group(above) if above else root
-                if group.file.filename != root.filename:
-                    raise ValueError(f"/{above} is in another file, which vech does not follow")
-                _make_room(group, name, overwrite, path)
-                yield group, name
-                if labels is not None:
-                    _write_labels(group, name + LABELS, labels)
-        except (OSError, TypeError, RuntimeError) as error:  # RuntimeError: h5py's close, on a full disk
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            if fault := ERRNO.search(str(error)):
-                raise OSError(number := int(fault[1]), os.strerror(number), str(path)) from error
-            raise ValueError(f"{path}: cannot be written by h5py: {error}") from error
+        with (
+            telling_faults(path),
+            h5py().File(made.temporary, "r+" if there else "w", locking=False) as root,
+        ):
+            above, _, name = inside.rpartition("/")
+            group = root.require_group(above) if above else root
+            if group.file.filename != root.filename:
+                raise ValueError(f"/{above} is in another file, which vech does not follow")
+            _make_room(group, name, overwrite, path)
+            yield group, name
+            if labels is not None:
+                _write_labels(group, name + LABELS, labels)
         made.seal()
         made.publish()
 
@@ -213,7 +171,7 @@ def _make_room(group: Any, name: str, overwrite: bool, path: Path) -> None:
     if name in group:
         if not overwrite:
             raise FileExistsError(errno.EEXIST, EXISTS, str(path))
-        if not isinstance(group.get(name, getlink=False), _h5py().Dataset):
+        if not isinstance(group.get(name, getlink=False), h5py().Dataset):
             raise ValueError(f"{path}: is a group: choose the name of a dataset")
     for old in (name, name + LABELS):
         if old in group:
@@ -233,4 +191,4 @@ def _write_labels(group: Any, name: str, labels: list[Any]) -> None:
 
 def _text(width: int | None) -> Any:
     """The type of text: of one width, as libhdf5 believes all that damaged files say of varying ones."""
-    return _h5py().string_dtype("utf-8", max(1, width) if width is not None else None)
+    return h5py().string_dtype("utf-8", max(1, width) if width is not None else None)

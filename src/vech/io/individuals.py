@@ -23,6 +23,31 @@ def read_ids(path: Path) -> tuple[Any, ...]:
 
     PLINK 2 names the columns in a first line "#FID IID"; other columns than FID, IID and SID are left out.
     """
+    return ids_of([path])[0]
+
+
+def ids_of(paths: Sequence[Path]) -> tuple[tuple[Any, ...], list[int]]:
+    """Read the labels in several files, one after the other, and how many each has."""
+    tables = [_table(path) for path in paths]
+    names = tables[0][0]
+    for path, (other, _) in zip(paths, tables, strict=True):
+        if other != names:
+            raise FileFormatError(
+                f"has the columns {' '.join(other)}, and {paths[0].name} has {' '.join(names)}", path
+            )
+    rows = [row for _, part in tables for row in part]
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {}
+    said = [
+        columns[name]
+        for name in COLUMNS
+        if name in columns and (name == "IID" or set(columns[name]) != {NONE})
+    ]
+    labels = said[0] if len(said) == 1 else tuple(zip(*said, strict=True))
+    return labels, [len(part) for _, part in tables]
+
+
+def _table(path: Path) -> tuple[tuple[str, ...], list[list[str]]]:
+    """The names of the columns, and the words of each line."""
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
@@ -45,13 +70,7 @@ def read_ids(path: Path) -> tuple[Any, ...]:
             )
         elif any(WORD.search(later) for later in lines[k:]):
             raise FileFormatError("is blank", path, line=k)
-    columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {}
-    said = [
-        columns[name]
-        for name in COLUMNS
-        if name in columns and (name == "IID" or set(columns[name]) != {NONE})
-    ]
-    return said[0] if len(said) == 1 else tuple(zip(*said, strict=True))
+    return names, rows
 
 
 def labels_beside(path: Path) -> tuple[Any, ...] | None:

@@ -1,17 +1,26 @@
 """Binary matrices of GCTA and PLINK: a triangle by rows or a square; an `.id` file says n and the labels."""
 
-import os
 from pathlib import Path
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
-from vech.arrays import Array
+from vech.arrays import Array, check_memory
 from vech.io.content import Abilities, Content
 from vech.io.drafts import draft
 from vech.io.errors import MAP_FROM, FileFormatError, naming
 from vech.io.individuals import ids_text, publish_with_ids, read_ids
 from vech.io.panels import How, write_panels
+from vech.io.pieces import (
+    check_ends,
+    is_piece,
+    parts_of,
+    pieces_of,
+    read_parts,
+    read_pieces,
+    triangle_of,
+    whole_of,
+)
 from vech.layouts.layout import Layout
 from vech.packed.packed import Packed
 from vech.store import Store
@@ -37,6 +46,15 @@ class Shape(NamedTuple):
     def nbytes(self) -> int:
         return int(self.dtype.itemsize * np.prod(self.sides, dtype=object))
 
+    def ends(self, layout: Layout) -> Array:
+        """Where each row of the file ends, in bytes."""
+        n = self.sides[-1] if len(self.sides) == 2 else layout.side(self.sides[0])
+        rows = np.arange(n + 1, dtype=np.int64)
+        if len(self.sides) == 2:
+            return rows * n * self.dtype.itemsize
+        stored = rows * (rows - 1) // 2 + (rows if layout.implied is None else 0)
+        return stored * self.dtype.itemsize
+
     def __str__(self) -> str:
         return f"{'square' if len(self.sides) == 2 else 'triangle'} of {self.dtype}"
 
@@ -57,36 +75,56 @@ MATRICES = {
 
 
 def load(path: Path, *, dtype: np.dtype[Any] | None = None, n: int | None = None) -> Content:
-    """Load a triangle or a square, which its size tells once n is known, and the labels in the `.id` file."""
-    matrix, ids = _matrix(path), _ids(path)
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        labels = read_ids(ids) if ids.exists() else None
-        side = len(labels) if labels is not None else n
-        if side is None:
-            side = _side(size, matrix, path)
-        shapes = _shapes(matrix, side, dtype)
-        found = next((shape for shape in shapes if shape.nbytes == size), None)
-        if found is None:
-            said = f"the {side:,} rows of {ids.name}" if labels is not None else f"n={side:,}"
-            needed = (
-                ", ".join(f"{shape.nbytes:,} ({shape})" for shape in shapes)
-                or f"{matrix.dtypes}, not {dtype}"
-            )
-            raise FileFormatError(f"has {size:,} bytes, and {said} need {needed}", path)
-        array: Array = (
-            np.memmap(file, found.dtype, "r") if size >= MAP_FROM else np.fromfile(file, found.dtype)
+    """Load a triangle or a square, which its size tells once n is known, and the labels in the `.id` file.
+
+    Where it is in several files, any of their names, or that of the whole, stands for all of them.
+    """
+    if (parts := parts_of(path)) is not None:
+        return Content.of_store(read_parts(parts, _ids))
+    files, whole = pieces_of(path), whole_of(path)
+    pieced = files != [whole]
+    matrix, ids = _matrix(whole), _ids(whole)
+    sizes = [file.stat().st_size for file in files]
+    size = sum(sizes)
+    labels = read_ids(ids) if ids.exists() else None
+    side = len(labels) if labels is not None else n
+    if side is None:
+        side = _side(size, matrix, whole)
+    shapes = _shapes(matrix, side, dtype)
+    found = next((shape for shape in shapes if shape.nbytes == size), None)
+    if found is None:
+        said = f"the {side:,} rows of {ids.name}" if labels is not None else f"n={side:,}"
+        needed = (
+            ", ".join(f"{shape.nbytes:,} ({shape})" for shape in shapes) or f"{matrix.dtypes}, not {dtype}"
         )
-    if array.nbytes != size:
-        raise FileFormatError("was cut short while it was read", path)
+        several = "" if not pieced else f" in pieces 1 to {len(files):,}, if that is the last"
+        raise FileFormatError(f"has {size:,} bytes{several}, and {said} need {needed}", whole)
+    if pieced:
+        check_ends(files, sizes, found.ends(matrix.layout))
+    if pieced and len(found.sides) == 1:
+        return Content.of_store(triangle_of(whole, files, sizes, found.dtype, matrix.layout, side, labels))
+    array = _numbers(files, sizes, found, whole)
     if len(found.sides) == 2:
         return Content.of_array(array.reshape(found.sides), labels=labels, layout=WHOLE)
     return Content.of_store(Packed(array, matrix.layout, labels=labels))
 
 
+def _numbers(files: list[Path], sizes: list[int], shape: Shape, whole: Path) -> Array:
+    """All numbers: one large file is mapped."""
+    if len(files) == 1 and sizes[0] >= MAP_FROM:
+        array: Array = np.memmap(files[0], shape.dtype, "r")
+        if array.nbytes != sizes[0]:
+            raise FileFormatError("was cut short while it was read", files[0])
+        return array
+    check_memory(
+        shape.nbytes, f"cat {whole.name}.1 {whole.name}.2 ... into {whole.name}, which is then mapped"
+    )
+    return read_pieces(files, shape.dtype, shape.nbytes // shape.dtype.itemsize)
+
+
 def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
     """Write the triangle by rows, and the labels into the `.id` file."""
-    matrix = _matrix(path)
+    matrix = _matrix(_checked_name(path))
     text = _checked_ids(path, store, matrix)
     try:
         half = store.to_packed(matrix.layout).half
@@ -102,7 +140,7 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
 
 def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
     """Write the square in panels of rows, and the labels into the `.id` file."""
-    matrix = _matrix(path)
+    matrix = _matrix(_checked_name(path))
     if not matrix.square:
         raise ValueError(
             f"{path}: GCTA's matrices are triangles, never squares: vech.write (vech convert) writes one"
@@ -116,6 +154,13 @@ def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: 
 
 def _matrix(path: Path) -> Matrix:
     return next(matrix for suffix, matrix in MATRICES.items() if path.name.lower().endswith(suffix))
+
+
+def _checked_name(path: Path) -> Path:
+    """The name of what is written, which is never one of several files."""
+    if is_piece(path):
+        raise ValueError(f"{path}: is the name of a part of a matrix: vech writes whole ones")
+    return path
 
 
 def _ids(path: Path) -> Path:

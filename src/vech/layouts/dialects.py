@@ -93,6 +93,9 @@ TABLE = (
             "The scale was not verified."),
     Dialect("julia-symmetricformats", "lapack-upper", "SymmetricFormats.jl", "SymmetricPacked(A)",
             "read: JaneliaSciComp/SymmetricFormats.jl README.md", "SymmetricPacked(A, :L) is vech."),
+    # machine learning
+    Dialect("spark-packed-upper", "lapack-upper", "Apache Spark MLlib", "BLAS.spr, BLAS.dspmv, CholeskyDecomposition", "recorded",
+            "The sums inside RowMatrix.computeGramianMatrix and WeightedLeastSquares, which give full matrices."),
     # neuroimaging
     Dialect("nilearn-sym-vec", "nilearn-sym-vec", "nilearn", "connectome: sym_matrix_to_vec, vec_to_sym_matrix", "runs",
             "Norms are pyRiemann's / sqrt(2). Gives float64, takes 2 x 3; drops imaginary parts on the way back."),

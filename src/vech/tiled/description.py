@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from vech.arrays import Dtype, native
 from vech.io.errors import FileFormatError
 from vech.io.labels import decode_labels, encode_labels
 from vech.layouts.kind import KINDS, Kind
-from vech.tiled.grid import Grid
+from vech.layouts.layout import one_of
+from vech.tiled.grid import Grid, usual_tile
 
 GROUP, ARRAY = "zarr.json", "data/zarr.json"
 META, VERSION = "vech", 1
@@ -45,6 +47,27 @@ class Described:
     labels: tuple[Any, ...] | None = None
     made: dict[str, Any] | None = None
     store: str = STORE
+
+    @classmethod
+    def of(
+        cls,
+        n: int,
+        dtype: Any,
+        kind: Kind,
+        *,
+        tile: int | None = None,
+        labels: tuple[Any, ...] | None = None,
+        compression: str | None = None,
+        made: Mapping[str, Any] | None = None,
+    ) -> Described:
+        """A new one, of the usual tile and compression unless told; of a triangular kind, of a factor."""
+        dtype = check_dtype(np.dtype(dtype))
+        if compression is None:
+            compression = "none" if dtype.kind in "fc" else "zstd"
+        one_of("compression", compression, COMPRESSIONS)
+        grid = Grid(n, usual_tile(n) if tile is None else tile)
+        store = FACTOR if kind is Kind.TRIANGULAR else STORE
+        return cls(grid, dtype, kind, compression, labels, None if made is None else dict(made), store)
 
     def grown(self, n: int, labels: tuple[Any, ...] | None) -> Described:
         """The same with more rows."""
@@ -134,7 +157,7 @@ def is_tiled(path: Path) -> bool:
     """Whether a folder is a store of tiles."""
     try:
         return says_tiled((path / GROUP).read_bytes())
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

@@ -35,6 +35,8 @@ def append(store: Any, rows: Any, n: int | None, labels: Iterable[Any] | None) -
     tiles = Tiles(store.path, store.mode)
     said = tiles.said
     tiles.said = said.grown(n, _labels(said.labels, labels, n - old))
+    if n == old:
+        return tiles
     for i in range(old // store.tile, tiles.grid.side):
         for j in range(i + 1):
             tiles.write(i, j, _grown(store, tiles, function, i, j))

@@ -8,14 +8,14 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from vech.arrays import Array
-from vech.io.drafts import EXISTS, atomic, locked, sync_folder
+from vech.io.drafts import EXISTS, atomic, locked, locks, sync_folder
 from vech.tiled.description import GROUP, is_tiled, says_tiled
 
 CHANGES = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
@@ -38,12 +38,13 @@ class Place(Protocol):
     """Named objects that appear whole."""
 
     path: str
+    maps: bool  # whether objects are mapped into memory, not read
 
     def stamp(self, name: str) -> Stamp:
         """Of an object; FileNotFoundError where there is none."""
 
     def get(self, name: str) -> Letters:
-        """An object, which may be mapped into memory."""
+        """An object."""
 
     def put(self, name: str, parts: Iterable[Any]) -> None:
         """Write an object of these parts, at once: it is there and on the disk afterwards, or as before."""
@@ -51,8 +52,8 @@ class Place(Protocol):
     def names(self, folder: str) -> Iterator[tuple[str, int]]:
         """Names below a folder, and how many bytes each object has."""
 
-    def create(self, objects: dict[str, bytes], folders: Iterable[str], overwrite: bool) -> None:
-        """Make the store of these objects at once, the last one last."""
+    def draft(self, overwrite: bool) -> AbstractContextManager[Place]:
+        """A place for a new store, which is at this one when the block ends well."""
 
     def make_folders(self, folders: Iterable[str]) -> None:
         """Make folders for objects to come."""
@@ -66,6 +67,8 @@ def place_of(path: str | os.PathLike[str]) -> Place:
 
 class Folder:
     """Files in a folder."""
+
+    maps = True
 
     def __init__(self, path: str) -> None:
         self.path = os.path.realpath(path)
@@ -100,30 +103,33 @@ class Folder:
                     with suppress(FileNotFoundError):
                         yield f"{folder}/{entry.name}", entry.stat().st_size
 
-    def create(self, objects: dict[str, bytes], folders: Iterable[str], overwrite: bool) -> None:
+    @contextmanager
+    def draft(self, overwrite: bool) -> Iterator[Place]:
         target = Path(self.path)
         if not target.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, "no such directory", str(target.parent))
+        ending = f"{os.urandom(4).hex()}.tmp"
+        made, old = (target.with_name(f".{target.name}.{part}.{ending}") for part in ("new", "old"))
         with locked(target.parent):
             self._refuse(target, overwrite)
             _remove_leftovers(target)
-            ending = f"{os.urandom(4).hex()}.tmp"
-            made, old = (target.with_name(f".{target.name}.{part}.{ending}") for part in ("new", "old"))
-            try:
-                made.mkdir()
-                new = Folder(str(made))
-                new.make_folders(folders)
-                for name, content in objects.items():
-                    new.put(name, [content])
+            made.mkdir()
+            holder = os.open(made, os.O_RDONLY)
+            locks(holder)  # it has a maker
+        try:
+            yield Folder(str(made))
+            with locked(target.parent):
+                self._refuse(target, overwrite)
                 if target.exists():
                     os.rename(target, old)
                 os.rename(made, target)
                 sync_folder(target.parent)
-            finally:
-                if old.exists() and not target.exists():
-                    os.rename(old, target)
-                for leftover in (made, old):
-                    shutil.rmtree(leftover, ignore_errors=True)
+        finally:
+            if old.exists() and not target.exists():
+                os.rename(old, target)
+            for leftover in (made, old):
+                shutil.rmtree(leftover, ignore_errors=True)
+            os.close(holder)
 
     def _refuse(self, target: Path, overwrite: bool) -> None:
         """Nothing is overwritten unasked, and nothing but a store of tiles ever."""
@@ -154,12 +160,26 @@ def _remove_leftovers(target: Path) -> None:
         found = ours(entry.name)
         if found and found[1] == "old" and not target.exists():
             os.rename(entry, target)
-        elif found:
+        elif found and _is_left(entry):
             shutil.rmtree(entry, ignore_errors=True)
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether nobody is at work in it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return locks(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Remote:
     """Objects by a URL: an object store, or what else fsspec knows; these promise that each appears whole."""
+
+    maps = False
 
     def __init__(self, url: str) -> None:
         self.path = url.rstrip("/")
@@ -190,16 +210,15 @@ class Remote:
         for key, found in self._system.find(self._key(folder), detail=True).items():
             yield key[begin:], int(found["size"])
 
-    def create(self, objects: dict[str, bytes], folders: Iterable[str], overwrite: bool) -> None:
-        del folders  # which these have not
+    @contextmanager
+    def draft(self, overwrite: bool) -> Iterator[Place]:
         self._system.invalidate_cache()
         if self._system.exists(self._root) and self._system.find(self._root):
             if not overwrite:
                 raise FileExistsError(errno.EEXIST, EXISTS, self.path)
             self._check_ours()
             self._system.rm(self._root, recursive=True)
-        for name, content in objects.items():
-            self.put(name, [content])
+        yield self
 
     def _check_ours(self) -> None:
         with suppress(FileNotFoundError):

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array, native
-from vech.layouts.kind import resolve_kind
+from vech.io.errors import FileFormatError
+from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_integer, as_side
 from vech.store import Store, as_labels
-from vech.tiled.description import FACTOR
+from vech.tiled.description import FACTOR, Described
 from vech.tiled.factor import opened
 from vech.tiled.store import Tiled
 from vech.tiled.tiles import Tiles
@@ -85,18 +86,9 @@ def create(
     if tile is not None and (tile := as_integer("tile", tile)) < 1:
         raise ValueError(f"tile must be at least 1 row, not {tile}")
     rule = resolve_kind(kind, dtype, moves=False)
-    tiles = Tiles.create(
-        path,
-        n,
-        dtype,
-        rule,
-        tile=tile,
-        labels=as_labels(labels, n),
-        overwrite=overwrite,
-        compression=compression,
-        made=made,
-    )
-    return Tiled(tiles)
+    held = as_labels(labels, n)
+    said = {"tile": tile, "labels": held, "compression": compression, "made": made}
+    return Tiled(Tiles.create(path, n, dtype, rule, overwrite=overwrite, **said))
 
 
 def open(path: str | os.PathLike[str], mode: str = "r") -> Any:
@@ -139,7 +131,7 @@ def write(
     compression: str | None = None,
     overwrite: bool = True,
 ) -> Tiled:
-    """Write any store as one of tiles: it appears complete, or a run that was killed has left nothing.
+    """Write any store as one of tiles, which appears under its name when it is complete.
 
     Parameters
     ----------
@@ -148,7 +140,7 @@ def write(
     store : Store
         What to write, labels and all.
     tile, compression
-        As for `create`; a sparse store is compressed unless told.
+        As for `create`; a store of tiles keeps its own, and a sparse one is compressed, unless told.
     overwrite : bool
         Whether a store of tiles that is there is replaced.
 
@@ -172,17 +164,14 @@ def write(
     """
     if compression is None and store.describe().triangle is not None:
         compression = "zstd"
-    made = create(
-        path,
-        store.n,
-        dtype=store.dtype,
-        kind=store.kind,
-        tile=tile,
-        labels=store.labels,
-        overwrite=overwrite,
-        compression=compression,
-    )
-    made.fill(_Blocks(store))
+    if tile is None and isinstance(store, Tiled):
+        tile = store.tile  # so that each is read once
+    if tile is not None and (tile := as_integer("tile", tile)) < 1:
+        raise ValueError(f"tile must be at least 1 row, not {tile}")
+    rule = Kind(store.kind)
+    said = Described.of(store.n, store.dtype, rule, tile=tile, labels=store.labels, compression=compression)
+    with Tiles.draft(path, said, overwrite) as tiles:
+        Tiled(tiles).fill(_Blocks(store))
     return Tiled(Tiles(path))
 
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from vech import _core
 from vech.arrays import Array, Dtype
 from vech.tiled.tiles import Tiles
 
 TOGETHER = 16  # tiles of a task
 PANEL_BYTES = 1 << 18  # of a tile that both products read while it is in the cache of a core
+SQUARE = 128  # rows of the squares on the diagonal of which both triangles are read
 BLAS = frozenset(np.dtype(code) for code in "fdFD")
 
 
@@ -47,17 +49,17 @@ class Product:
         start = grid.span(strip.first).start
         for j in range(strip.first, strip.stop):
             columns = slice(grid.span(j).start - start, grid.span(j).stop - start)
-            tile = self.tiles.read(strip.i, j)
-            height = max(1, PANEL_BYTES // max(1, tile.shape[1] * self.dtype.itemsize))
-            for top in range(0, len(tile), height):
-                rows = slice(top, top + height)
-                panel = np.ascontiguousarray(tile[rows], self.dtype)
-                if j == strip.i:
-                    panel = self._settled(panel, top)
-                    _add(panel, along[columns], to_rows[rows])
-                else:
-                    _add(panel, along[columns], to_rows[rows])
-                    _add_transposed(panel, mirrored[rows], to_columns[columns])
+            tile, x, y = self.tiles.read(strip.i, j), along[columns], to_columns[columns]
+            if j < strip.i:
+                self._add_both(tile, x, mirrored, to_rows, y)
+                continue
+            for top in range(0, len(tile), SQUARE):  # below the diagonal only, but for small squares
+                rows = slice(top, top + SQUARE)
+                if top:
+                    self._add_both(tile[rows, :top], x[:top], mirrored[rows], to_rows[rows], y[:top])
+                square = np.array(tile[rows, rows], self.dtype)
+                np.fill_diagonal(square, kind.settled(square.diagonal()))
+                _add(square, x[rows], to_rows[rows])
         if kind.conjugates:
             np.conjugate(to_columns, out=to_columns)
         if kind.negates:
@@ -70,15 +72,18 @@ class Product:
             np.negative(to_columns, out=to_columns)
         return to_rows, to_columns
 
-    def _settled(self, panel: Array, top: int) -> Array:
-        """Rows of a square, with what counts of its diagonal."""
-        kind = self.tiles.said.kind
-        if kind.diagonal == "stored":
-            return panel
-        panel = panel.copy()
-        ends = panel.reshape(-1)[top :: panel.shape[1] + 1][: len(panel)]
-        ends[...] = kind.settled(ends)
-        return panel
+    def _add_both(self, block: Array, along: Array, across: Array, to_rows: Array, to_columns: Array) -> None:
+        """What a block off the diagonal adds: itself to its rows, and transposed to its columns."""
+        if block.dtype == self.dtype in BLAS and along.shape[1] == 1:
+            sums = to_rows[:, 0], to_columns[:, 0]
+            _core.multiply_tile(block, along[:, 0], across[:, 0], *sums)
+            return
+        height = max(1, PANEL_BYTES // max(1, block.shape[1] * self.dtype.itemsize))
+        for top in range(0, len(block), height):
+            rows = slice(top, top + height)
+            panel = np.ascontiguousarray(block[rows], self.dtype)
+            _add(panel, along, to_rows[rows])
+            _add_transposed(panel, across[rows], to_columns)
 
 
 def _add(panel: Array, x: Array, y: Array) -> None:

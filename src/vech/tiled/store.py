@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy as copying
+import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -49,7 +50,7 @@ class Tiled(Store):
 
     def __init__(self, tiles: Tiles) -> None:
         self._tiles = tiles
-        self._conjugated = self._negated = False
+        self._transposed = self._conjugated = False
         self._labels = tiles.said.labels
         self._executor: Any = None
 
@@ -115,19 +116,20 @@ class Tiled(Store):
     @property
     def T(self) -> Self:
         """The transposed matrix: this store where that is the same, else conjugated or negated in reading."""
-        return self._seen(conjugated=self._kind.conjugates, negated=self._kind.negates)
+        same = not (self._kind.conjugates or self._kind.negates)
+        return self if same else self._seen(transposed=True, conjugated=False)
 
     @property
     def H(self) -> Self:
         """The conjugate transpose: this store where that is the same, else as `T` has it."""
         complex_ = family(self.dtype) == "c"
-        return self._seen(conjugated=complex_ and not self._kind.conjugates, negated=self._kind.negates)
+        same = self._kind is Kind.HERMITIAN or (self._kind is Kind.SYMMETRIC and not complex_)
+        return self if same else self._seen(transposed=True, conjugated=complex_)
 
-    def _seen(self, *, conjugated: bool, negated: bool) -> Self:
-        if not (conjugated or negated):
-            return self
+    def _seen(self, *, transposed: bool, conjugated: bool) -> Self:
         other = copying.copy(self)
-        other._conjugated, other._negated = self._conjugated != conjugated, self._negated != negated
+        other._transposed = self._transposed != transposed
+        other._conjugated = self._conjugated != conjugated
         return other
 
     def using(self, executor: Any) -> Self:
@@ -223,7 +225,8 @@ class Tiled(Store):
         >>> vech.tiled.create("read.zarr", 2, tile=1).fill(lambda *_: np.ones((1, 1))).read_tile(1, 0)
         array([[1.]])
         """
-        return self._through(self._tiles.read(i, j))
+        self._tiles.grid.check(i, j)
+        return self._at(i, j)
 
     def write_tile(self, i: int, j: int, block: ArrayLike) -> None:
         """Put a tile down, whole: when this returns it is on the disk, and until then all is as before.
@@ -256,7 +259,7 @@ class Tiled(Store):
         >>> T.missing()
         []
         """
-        if self._conjugated or self._negated:
+        if self._transposed or self._conjugated:
             raise ValueError("T and H of a store are seen through it: write to the store itself")
         array = as_array(block, "block")
         if i == j and array.shape == (self._tiles.grid.height(i),) * 2:
@@ -440,7 +443,7 @@ class Tiled(Store):
         array([1., 1.])
         """
         grid = self._tiles.grid
-        parts = [self._through(self._tiles.read(i, i)).diagonal() for i in range(grid.side)]
+        parts = [self._at(i, i).diagonal() for i in range(grid.side)]
         return np.concatenate([np.empty(0, self.dtype), *parts])
 
     def expand(
@@ -487,7 +490,7 @@ class Tiled(Store):
                 if tile is not None:
                     target[:, grid.span(j)] = tile[inside]
                     if rows is None and j < i:
-                        out[grid.span(j), here] = self._kind.mirror(tile).T
+                        out[grid.span(j), here] = self._mirrored(tile)
         return out
 
     def block(self, rows: Any, cols: Any, out: Array | None = None, *, threads: int | None = None) -> Array:
@@ -543,15 +546,16 @@ class Tiled(Store):
 
     def _at(self, i: int, j: int) -> Array:
         """Any tile of the full matrix."""
-        if i >= j:
-            return self._through(self._tiles.read(i, j))
-        return self._through(self._kind.mirror(self._tiles.read(j, i).T))
+        tile = self._stored(j, i).T if self._transposed else self._stored(i, j)
+        return tile.conj() if self._conjugated else tile
 
-    def _through(self, tile: Array) -> Array:
-        """A tile as this store is seen."""
-        if self._conjugated:
-            tile = tile.conj()
-        return -tile if self._negated else tile
+    def _mirrored(self, tile: Array) -> Array:
+        """The tile across the diagonal from one."""
+        return self._kind.mirror(tile.T)
+
+    def _stored(self, i: int, j: int) -> Array:
+        """The same of the matrix that is stored, whose transpose or conjugate this may be."""
+        return self._tiles.read(i, j) if i >= j else self._mirrored(self._tiles.read(j, i))
 
     def to_packed(self, layout: Any = "vech", *, threads: int | None = None) -> Packed:
         """The same matrix in memory, labels and all, as a `vech.Packed`.
@@ -642,7 +646,7 @@ class Tiled(Store):
             check_out(out, x.shape, dtype, x)
         inner = np.dtype(np.float32) if is_narrow(dtype) else native(dtype)
         rows_first = np.moveaxis(x, -2, 0) if x.ndim > 1 else x[:, None]
-        columns = np.ascontiguousarray(rows_first, inner).reshape(self.n, -1)
+        columns = np.ascontiguousarray(rows_first, inner).reshape(self.n, math.prod(rows_first.shape[1:]))
         with np.errstate(over="ignore", invalid="ignore"):
             product = self._product(columns, inner, executor or self._executor, threads).astype(
                 dtype, copy=False
@@ -658,7 +662,8 @@ class Tiled(Store):
         y, grid = np.zeros_like(x), self._tiles.grid
         if not x.size:
             return y
-        work = Product(self._tiles, self._conjugated, self._negated, dtype)
+        conjugated = (self._transposed and self._kind.conjugates) != self._conjugated
+        work = Product(self._tiles, conjugated, self._transposed and self._kind.negates, dtype)
         count = resolve_threads(threads, grid.total * grid.tile**2 * self.dtype.itemsize)
         with _workers(executor, count) as workers:
             for strip, (to_rows, to_columns) in in_order(workers, work, strips(self._tiles, x)):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -13,12 +14,15 @@ from vech.arrays import Array, Dtype
 from vech.io.errors import FileFormatError
 from vech.layouts.kind import Kind
 from vech.layouts.layout import one_of
-from vech.tiled.description import ARRAY, COMPRESSIONS, FACTOR, GROUP, STORE, Described, check_dtype, parse
+from vech.tiled.description import ARRAY, GROUP, Described, parse
 from vech.tiled.encoding import DamagedError, decoded, encoded
-from vech.tiled.grid import Grid, usual_tile
+from vech.tiled.grid import Grid
 from vech.tiled.objects import Place, Stamp, place_of
 
 KEYS = "data/c"
+HELD = 256
+"""Tiles that stay mapped, each an open file, for mapping anew takes a quarter of the time of `S @ x`."""
+
 Tile = tuple[int, int]
 
 
@@ -29,20 +33,20 @@ class Tiles:
     for the first time since the store was opened, or since it changed. It pickles as its path.
     """
 
-    def __init__(self, path: str | os.PathLike[str], mode: str = "r") -> None:
+    def __init__(self, path: str | os.PathLike[str], mode: str = "r", said: Described | None = None) -> None:
         one_of("mode", mode, ("r", "r+"))
         self.place: Place = place_of(path)
         self.mode = mode
         self._seen: dict[Tile, Stamp] = {}
-        self.reload()
+        self._held: dict[Tile, Array] = {}
+        self.said: Described = self._read_description() if said is None else said
 
-    def reload(self) -> None:
-        """Read again what the store says of itself."""
+    def _read_description(self) -> Described:
         try:
             group, array = (bytes(self.place.get(name)) for name in (GROUP, ARRAY))
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(errno.ENOENT, "no such store of tiles", self.path) from None
-        self.said: Described = parse(group, array, self.path)
+        return parse(group, array, self.path)
 
     @classmethod
     def create(
@@ -52,24 +56,24 @@ class Tiles:
         dtype: Any,
         kind: Kind,
         *,
-        tile: int | None = None,
-        labels: tuple[Any, ...] | None = None,
         overwrite: bool = False,
-        compression: str | None = None,
-        made: Mapping[str, Any] | None = None,
+        **said: Any,
     ) -> Self:
-        """A store without tiles; of a triangular kind it is a factor."""
-        dtype = check_dtype(np.dtype(dtype))
-        if compression is None:
-            compression = "none" if dtype.kind in "fc" else "zstd"
-        one_of("compression", compression, COMPRESSIONS)
-        grid = Grid(n, usual_tile(n) if tile is None else tile)
-        store = FACTOR if kind is Kind.TRIANGULAR else STORE
-        described = Described(
-            grid, dtype, kind, compression, labels, None if made is None else dict(made), store
-        )
-        place_of(path).create(described.objects(), _folders(range(grid.side)), overwrite)
+        """A store without tiles; `said` as `Described.of` has it."""
+        with cls.draft(path, Described.of(n, dtype, kind, **said), overwrite):
+            pass
         return cls(path, "r+")
+
+    @classmethod
+    @contextmanager
+    def draft(cls, path: str | os.PathLike[str], said: Described, overwrite: bool) -> Iterator[Self]:
+        """A new store to be filled, which appears under its name when the block ends well."""
+        objects = said.objects()
+        with place_of(path).draft(overwrite) as place:
+            place.make_folders(_folders(range(said.grid.side)))
+            place.put(ARRAY, [objects[ARRAY]])
+            yield cls(place.path, "r+", said)
+            place.put(GROUP, [objects[GROUP]])
 
     def __reduce__(self) -> Any:
         return type(self), (self.path, self.mode)
@@ -109,23 +113,26 @@ class Tiles:
         name, side, said = f"{KEYS}/{i}/{j}", self.grid.tile, self.said
         try:
             stamp = self.place.stamp(name)
+            seen, held = self._seen.get((i, j)) == stamp, self._held.get((i, j))
+            if held is not None and seen and not check:
+                return held
             letters = self.place.get(name)
         except FileNotFoundError:
-            raise FileNotFoundError(
-                errno.ENOENT,
-                f"tile ({i}, {j}) is not done: missing() lists all, fill() computes them",
-                self.path,
-            ) from None
-        check = check or self._seen.get((i, j)) != stamp
+            reason = f"tile ({i}, {j}) is not done: missing() lists all, fill() computes them"
+            raise FileNotFoundError(errno.ENOENT, reason, self.path) from None
         try:
-            tile = decoded(letters, side, said.dtype, said.compression, check=check)
+            tile = decoded(letters, side, said.dtype, said.compression, check=check or not seen)
         except DamagedError as error:
             raise FileFormatError(
                 f"tile ({i}, {j}) {error}; verify() lists all, repair() computes them again", self.path
             ) from None
-        self._seen[i, j] = stamp
         tile = tile[: self.grid.height(i), : self.grid.height(j)]
         tile.flags.writeable = False
+        self._seen[i, j] = stamp
+        if np.shares_memory(tile, letters) and self.place.maps:
+            while len(self._held) >= HELD:
+                self._held.pop(next(iter(self._held)), None)
+            self._held[i, j] = tile
         return tile
 
     def write(self, i: int, j: int, block: Array) -> None:
@@ -142,6 +149,7 @@ class Tiles:
                 f"astype({self.dtype.name!r}) first"
             )
         letters = encoded(block, self.grid.tile, self.dtype, self.said.compression)
+        self._held.pop((i, j), None)
         self.place.put(f"{KEYS}/{i}/{j}", letters)
 
     def damaged(self, i: int, j: int) -> bool:
@@ -155,6 +163,7 @@ class Tiles:
     def describe(self, said: Described) -> None:
         """Say other things of the store, the array first: what is there fits both."""
         side = self.grid.side
+        self._held = {}
         self.place.make_folders(_folders(range(side, said.grid.side)))
         for name, text in said.objects().items():
             self.place.put(name, [text])

@@ -1,0 +1,12 @@
+"""Stores of tiles need zarr; what reaches the disk is tried where writers are killed."""
+
+import pytest
+
+from faults import keep_from_disk
+
+pytest.importorskip("zarr")
+
+
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch):
+    keep_from_disk(monkeypatch)

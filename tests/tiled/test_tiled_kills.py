@@ -1,0 +1,186 @@
+"""Writers of tiles that fail, are interrupted or killed: what was marked stays, and nothing else is there."""
+
+import errno
+import os
+import random
+import shutil
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+
+import cases
+import vech
+from compare import assert_same_bits
+from faults import ACTS, CALLS, Calls, children, counted, forked, in_a_child, is_killed, limited, was_killed
+from vech import tiled
+
+N, TILE = 7, 4
+FULL = cases.matrix(np.float64, "symmetric", N)
+LARGER = cases.matrix(np.float64, "symmetric", N + 6)
+LARGER[:N, :N] = FULL
+OLD = vech.Packed(np.arange(6.0))
+FOLDER_CALLS = (*CALLS, "rename", "mkdir")
+
+count = pytest.fixture(scope="module")(counted)
+
+
+def of(full):
+    return lambda rows, columns: full[rows, columns]
+
+
+def fill(path):
+    tiled.open(path, "r+").fill(of(FULL))
+
+
+def grow(path):
+    tiled.open(path, "r+").append(of(LARGER), n=N + 6)
+
+
+def write(path):
+    tiled.write(path, vech.Packed(vech.pack(FULL)), tile=TILE)
+
+
+def prepare(path, action):
+    shutil.rmtree(path, ignore_errors=True)
+    if action is fill:
+        tiled.create(path, N, tile=TILE)
+    elif action is grow:
+        tiled.create(path, N, tile=TILE).fill(of(FULL))
+    else:
+        vech.write(path, OLD)
+
+
+def what_is_there(path):
+    """The matrix under a name; of one that is filled, the tiles that are done."""
+    store = tiled.open(path)
+    assert store.verify() == []
+    if missing := store.missing():
+        for i, j in set(store._tiles.grid.lower()) - set(missing):
+            rows, columns = (slice(k * TILE, (k + 1) * TILE) for k in (i, j))
+            assert_same_bits(store.read_tile(i, j), np.ascontiguousarray(FULL[rows, columns]))
+        return "some"
+    full = store.expand()
+    for name, wanted in (("old", OLD.expand()), ("whole", FULL), ("grown", LARGER)):
+        if full.shape == wanted.shape and full.tobytes() == wanted.tobytes():
+            return name
+    raise AssertionError(full)
+
+
+BEFORE_AND_AFTER = {fill: ({"some", "whole"}, "whole"), grow: ({"whole", "grown"}, "grown")}
+BEFORE_AND_AFTER |= {write: ({"old", "whole"}, "whole")}
+every_action = pytest.mark.parametrize("action", BEFORE_AND_AFTER, ids=lambda action: action.__name__)
+
+
+@every_action
+@pytest.mark.parametrize("act", ACTS)
+def test_after_a_call_that_goes_wrong_all_is_as_before_or_done(tmp_path, monkeypatch, count, action, act):
+    between, after = BEFORE_AND_AFTER[action]
+    path = tmp_path / "S.zarr"
+    for k in range(1, 400):
+        prepare(path, action)
+        with monkeypatch.context() as patched:
+            calls = Calls(patched, k, ACTS[act], FOLDER_CALLS)
+            try:
+                action(path)
+            except (OSError, KeyboardInterrupt) as caught:
+                assert isinstance(caught, KeyboardInterrupt) or caught.errno == errno.ENOSPC, (k, calls.name)
+        if calls.count < k:
+            break
+        assert what_is_there(path) in between, (k, calls.name)
+        action(path)
+        assert what_is_there(path) == after, (k, calls.name)
+        assert os.listdir(tmp_path) == ["S.zarr"], (k, calls.name)
+        count[f"call of a writer of tiles {act}"] += 1
+    assert k > 15
+
+
+@every_action
+def test_a_writer_that_is_killed_before_a_call_has_lost_nothing(tmp_path, monkeypatch, count, action):
+    between, after = BEFORE_AND_AFTER[action]
+    path = tmp_path / "S.zarr"
+    for k in range(1, 400):
+        prepare(path, action)
+
+        def writes(k=k):
+            Calls(monkeypatch, k, is_killed, FOLDER_CALLS)
+            action(path)
+
+        if not in_a_child(writes):
+            break
+        if not path.exists():  # between two renames: the next writer puts it back
+            assert action is write
+        else:
+            assert what_is_there(path) in between, k
+        action(path)
+        assert what_is_there(path) == after, k
+        assert os.listdir(tmp_path) == ["S.zarr"], k
+        assert not [name for _, _, names in os.walk(path) for name in names if name.endswith(".tmp")], k
+        count["writer of tiles killed before a call"] += 1
+    assert k > 15
+
+
+def kills(path, wanted, count):
+    """Fill a store, killed at random moments; whatever was seen to be done stays so."""
+    rng, full = random.Random(wanted), cases.matrix(np.float64, "symmetric", 120)
+    killed = 0
+    while killed < wanted:
+        shutil.rmtree(path, ignore_errors=True)
+        tiled.create(path, 120, tile=8)
+        missing = set(tiled.open(path).missing())
+        while missing:
+            child = forked(lambda: tiled.open(path, "r+").fill(of(full)))
+            time.sleep(rng.uniform(0, 0.02))
+            os.kill(child, 9)
+            killed += was_killed(child)
+            left = set(tiled.open(path).missing())
+            assert left <= missing
+            missing = left
+        store = tiled.open(path)
+        assert store.verify() == []
+        assert_same_bits(store.expand(), full)
+    count["writer of tiles killed at random"] += killed
+
+
+def test_writers_are_killed_at_random(tmp_path, count):
+    kills(tmp_path / "S.zarr", 10, count)
+
+
+@pytest.mark.slow
+def test_writers_are_killed_at_random_two_hundred_times(tmp_path, count):
+    kills(tmp_path / "S.zarr", 200, count)
+
+
+def writes_for_ever(path, factor):
+    store = tiled.open(path, "r+")
+    while True:
+        for i, j in store._tiles.grid.lower():
+            rows, columns = (slice(k * TILE, (k + 1) * TILE) for k in (i, j))
+            store.write_tile(i, j, FULL[rows, columns] * factor)
+
+
+def test_beside_writers_of_the_same_tiles_a_reader_sees_one_of_theirs(tmp_path):
+    path = tmp_path / "S.zarr"
+    prepare(path, grow)
+    found, tile = set(), slice(TILE, 2 * TILE)
+    ends = time.monotonic() + 30
+    with children([partial(writes_for_ever, path, factor) for factor in (1, 2)]):
+        store = tiled.open(path)
+        while len(found) < 2 and time.monotonic() < ends:
+            found.add(float((store.read_tile(1, 0) / FULL[tile, :TILE]).mean()))
+    assert found == {1.0, 2.0}
+    assert tiled.open(path).verify() == []
+
+
+@pytest.mark.parametrize("action", [fill, grow])
+def test_a_tile_that_does_not_fit_on_the_disk_is_an_error_and_what_is_done_stays(tmp_path, action):
+    path = tmp_path / "S.zarr"
+    prepare(path, action)
+    before = what_is_there(path)
+    with pytest.raises(OSError, match="File too large"):
+        limited(100, lambda: action(path))
+    assert what_is_there(path) == before
+    assert not [name for _, _, names in os.walk(path) for name in names if name.endswith(".tmp")]
+    action(path)
+    assert what_is_there(path) == BEFORE_AND_AFTER[action][1]
