@@ -190,7 +190,16 @@ def _submitting(
             shipped.write(path)
             stack.callback(path.unlink, missing_ok=True)
             shipped = path
-    return lambda item: executor.submit(_call, shipped, item)
+
+    def submit(item: Item) -> Future[Done]:
+        try:
+            return executor.submit(_call, shipped, item)
+        except Exception as error:
+            if getattr(client, "status", None) == "closed":
+                raise BrokenExecutor(LOST) from error
+            raise
+
+    return submit
 
 
 def _call(shipped: Shipment | Path, item: Any) -> Any:

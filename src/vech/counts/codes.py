@@ -22,6 +22,7 @@ from vech.moves.expanding import expand
 from vech.moves.runs import Half, Runs, runs_of
 
 Terms = tuple[float, float, float, float]
+Tick = Callable[[], None]
 
 SIDE = 8  # columns of a block
 TIMES = 64  # bits of a word
@@ -363,7 +364,15 @@ class Counting:
         """Columns of a tile come in so many."""
         return PANEL
 
-    def tile(self, kind: Kind, dtype: Dtype, rows: slice, columns: slice, threads: int | None) -> Array:
+    def tile(
+        self,
+        kind: Kind,
+        dtype: Dtype,
+        rows: slice,
+        columns: slice,
+        threads: int | None,
+        tick: Tick,
+    ) -> Array:
         """A lower tile: some of its columns at a time, with all its rows, are a band of a smaller half."""
         made = np.empty((rows.stop - rows.start, columns.stop - columns.start), dtype)
         if rows == columns:
@@ -377,6 +386,7 @@ class Counting:
             panel = np.empty(count * made.shape[0], dtype)
             block = runs.read(slice(0, count), slice(count, runs.n), panel, 1)
             made[:, start - columns.start : some.stop - columns.start] = block.T
+            tick()
         return made
 
     def _counted(self, dtype: Dtype, threads: int | None, some: slice, *others: slice) -> Runs:
@@ -393,9 +403,7 @@ class Counting:
         """How many chunks a band is counted over."""
         return 1 if isinstance(self.codes, Codes) else -(-self.codes.total // self.codes.chunk)
 
-    def __call__(
-        self, runs: Runs, band: tuple[int, int], threads: int | None, tick: Callable[[], None]
-    ) -> None:
+    def __call__(self, runs: Runs, band: tuple[int, int], threads: int | None, tick: Tick) -> None:
         """Count a band, and write it."""
         codes, measure, p = self.codes, self.measure, self.codes.p
         kept = None

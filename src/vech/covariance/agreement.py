@@ -47,12 +47,12 @@ def quadrant(
         for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of ones.
-    out : array, shape (length,), or path ending in ".npy", optional
+    out : array, shape (length,), or path ending in ".npy" or ".zarr", optional
         Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
-        journal beside it until it is complete.
+        journal beside it until it is complete; or the `vech.Tiled` to make.
     resume : bool
-        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
-        error.
+        Whether to go on from that journal or store, or to read what is complete; of other data or
+        parameters it is an error.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -62,7 +62,7 @@ def quadrant(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         float32 for floats of at most 4 bytes, else float64; counts are exact in both.
 
     Raises
@@ -122,12 +122,12 @@ def jaccard(
         for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of ones.
-    out : array, shape (length,), or path ending in ".npy", optional
+    out : array, shape (length,), or path ending in ".npy" or ".zarr", optional
         Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
-        journal beside it until it is complete.
+        journal beside it until it is complete; or the `vech.Tiled` to make.
     resume : bool
-        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
-        error.
+        Whether to go on from that journal or store, or to read what is complete; of other data or
+        parameters it is an error.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -137,7 +137,7 @@ def jaccard(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         float32 for floats of at most 4 bytes, else float64; counts are exact in both.
 
     Raises
@@ -191,12 +191,12 @@ def hamming(
         for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of zeros, as "condensed" does.
-    out : array, shape (length,), or path ending in ".npy", optional
+    out : array, shape (length,), or path ending in ".npy" or ".zarr", optional
         Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
-        journal beside it until it is complete.
+        journal beside it until it is complete; or the `vech.Tiled` to make.
     resume : bool
-        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
-        error.
+        Whether to go on from that journal or store, or to read what is complete; of other data or
+        parameters it is an error.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -206,7 +206,7 @@ def hamming(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         float32 for floats of at most 4 bytes, else float64; counts are exact in both. Zeros on the diagonal.
 
     Raises
@@ -259,12 +259,12 @@ def matching(
         for 0 / 0.
     layout : str or layout
         Of the result; it may leave out the diagonal of ones.
-    out : array, shape (length,), or path ending in ".npy", optional
+    out : array, shape (length,), or path ending in ".npy" or ".zarr", optional
         Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
-        journal beside it until it is complete.
+        journal beside it until it is complete; or the `vech.Tiled` to make.
     resume : bool
-        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
-        error.
+        Whether to go on from that journal or store, or to read what is complete; of other data or
+        parameters it is an error.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -274,7 +274,7 @@ def matching(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         float32 for floats of at most 4 bytes, else float64; counts are exact in both.
 
     Raises

@@ -85,12 +85,12 @@ def gerber(
         `vech.linalg.shrink_to_psd`, which expand it.
     layout : str or layout
         Of the result; with `correlation` it may leave out the diagonal of ones.
-    out : array, shape (length,), or path ending in ".npy", optional
+    out : array, shape (length,), or path ending in ".npy" or ".zarr", optional
         Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
-        journal beside it until it is complete.
+        journal beside it until it is complete; or the `vech.Tiled` to make.
     resume : bool
-        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
-        error.
+        Whether to go on from that journal or store, or to read what is complete; of other data or
+        parameters it is an error.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -100,7 +100,7 @@ def gerber(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         float32 for floats of at most 4 bytes, else float64; counts are exact in both.
 
     Raises

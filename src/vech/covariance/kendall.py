@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from vech.arrays import Array, Dtype
-from vech.counts.codes import Counting, Measure, pair_codes
+from vech.counts.codes import Counting, Measure, Tick, pair_codes
 from vech.covariance.data import Data, begin, open_data
 from vech.covariance.ranks import Ranking, rankings
 from vech.layouts.dialects import AnyLayout
@@ -52,12 +51,12 @@ def kendall(
         for 0 / 0, as pandas has it (its own default is 1).
     layout : str or layout
         Of the result; with variant "b" it may leave out the diagonal of ones.
-    out : array, shape (length,), or path ending in ".npy", optional
+    out : array, shape (length,), or path ending in ".npy" or ".zarr", optional
         Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
-        journal beside it until it is complete.
+        journal beside it until it is complete; or the `vech.Tiled` to make.
     resume : bool
-        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
-        error.
+        Whether to go on from that journal or store, or to read what is complete; of other data or
+        parameters it is an error.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -67,7 +66,7 @@ def kendall(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         float32 for floats of at most 4 bytes, else float64; counts are exact in both.
 
     Raises
@@ -144,9 +143,17 @@ class Marked:
         """Columns of a tile come in so many."""
         return self.counting.unit
 
-    def tile(self, kind: Kind, dtype: Dtype, rows: slice, columns: slice, threads: int | None) -> Array:
+    def tile(
+        self,
+        kind: Kind,
+        dtype: Dtype,
+        rows: slice,
+        columns: slice,
+        threads: int | None,
+        tick: Tick,
+    ) -> Array:
         """Count a lower tile, and mark it."""
-        made = self.counting.tile(kind, dtype, rows, columns, threads)
+        made = self.counting.tile(kind, dtype, rows, columns, threads, tick)
         for first in range(0, made.shape[0], SIDE):
             for start in range(0, made.shape[1], SIDE):
                 part = made[first : first + SIDE, start : start + SIDE]
@@ -159,9 +166,7 @@ class Marked:
         """How many chunks a band is counted over."""
         return self.counting.tiles(runs, band)
 
-    def __call__(
-        self, runs: Runs, band: tuple[int, int], threads: int | None, tick: Callable[[], None]
-    ) -> None:
+    def __call__(self, runs: Runs, band: tuple[int, int], threads: int | None, tick: Tick) -> None:
         """Count a band, and mark it."""
         self.counting(runs, band, threads, tick)
         buffer = np.empty(SIDE * SIDE, runs.half.dtype)

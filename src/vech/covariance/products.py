@@ -19,7 +19,7 @@ from vech.executors import in_order
 
 SIDE = 480  # columns of a tile
 HEIGHT = 2048  # rows multiplied at a time
-TASK = 2**23  # numbers of which the means are one task; more where so few rows have more
+ROWS, TASK = 2048, 2**23  # rows whose sums are one task, and numbers in them: not fewer of both
 NUMBERS = 2**21  # of these taken together
 
 
@@ -116,7 +116,7 @@ class Centre:
         """
         X = data.whole("executor=")
         pilot = pilot_of(X, np.dtype(np.complex128 if data.dtype.kind == "c" else np.float64))
-        height = max(HEIGHT, TASK // data.p)
+        height = max(ROWS, TASK // data.p)
         tasks = [slice(start, min(start + height, len(X))) for start in range(0, len(X), height)]
         total: Sums | None = None
         summing = Summing(X, weights, pilot, data.missing != "raise")

@@ -60,12 +60,12 @@ def sample(
         Whether the means are taken to be zero: products are summed as they are, and a neutral NaN is 0.
     layout : str or layout
         Of the result; it must store the diagonal.
-    out : array, shape (length,), or path ending in ".npy", optional
+    out : array, shape (length,), or path ending in ".npy" or ".zarr", optional
         Memory for the half, of exactly its dtype, which may be a memory map; or the file to write, with a
-        journal beside it until it is complete.
+        journal beside it until it is complete; or the `vech.Tiled` to make.
     resume : bool
-        Whether to go on from that journal, or to read what is complete; of other data or parameters it is an
-        error.
+        Whether to go on from that journal or store, or to read what is complete; of other data or
+        parameters it is an error.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -75,7 +75,7 @@ def sample(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         float32 for floats of at most 4 bytes, complex64 and complex128 for such, else float64.
 
     Raises
@@ -146,7 +146,7 @@ def correlation(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         The diagonal is exactly 1, and no number exceeds 1.
 
     Raises
@@ -204,7 +204,7 @@ def spearman(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         float32 for floats of at most 4 bytes, else float64; the diagonal is exactly 1.
 
     Raises

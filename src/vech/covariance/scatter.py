@@ -15,6 +15,7 @@ from vech.layouts.kind import Kind
 from vech.moves.runs import SIDE, Half, blocks
 from vech.packed.norms import norm
 from vech.packed.packed import Packed
+from vech.results.executing import Tick
 from vech.results.making import Tiles
 from vech.results.result import Result
 from vech.results.tiles import StoreOfTiles
@@ -220,9 +221,11 @@ class Mixture:
         """Rows of a block."""
         return self.scatter.unit
 
-    def tile(self, kind: Kind, dtype: Dtype, rows: slice, columns: slice, threads: int | None) -> Array:
+    def tile(
+        self, kind: Kind, dtype: Dtype, rows: slice, columns: slice, threads: int | None, tick: Tick
+    ) -> Array:
         """A lower tile."""
-        made = self.scatter.tile(kind, dtype, rows, columns, threads)
+        made = self.scatter.tile(kind, dtype, rows, columns, threads, tick)
         self.target.mixed(made, self.intensity, rows, columns)
         return made
 

@@ -60,7 +60,7 @@ def ledoit_wolf(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         ``(1 - d) S + d F``, S the sample covariance with ddof = 0. Positive definite for d > 0 (with
         "constant-correlation" if the mean correlation is less than 1 and no less than -1 / (n_features - 1)).
     float
@@ -149,7 +149,7 @@ def oas(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         ``(1 - d) S + d (tr S / p) I``, S the sample covariance with ddof = 0.
     float
         The intensity d, 0 to 1, with `return_shrinkage`.

@@ -59,7 +59,7 @@ def nonlinear(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         Positive definite.
     array, shape (n_features,), float64
         Its eigenvalues, in the order of those of the sample covariance (ascending), with `return_shrinkage`.
@@ -148,7 +148,7 @@ def denoise(
 
     Returns
     -------
-    Packed, shape (n_features, n_features)
+    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
         Positive definite; with the sample variances, or ones, on the diagonal.
 
     Raises

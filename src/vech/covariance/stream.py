@@ -303,13 +303,13 @@ class Stream:
         ----------
         layout : str or layout
             Of the result.
-        out : array, shape (length,), or path ending in ".npy", optional
-            Memory for the half, of exactly its dtype; or the file to write.
+        out : array, shape (length,), or path ending in ".npy" or ".zarr", optional
+            Memory for the half, of exactly its dtype; or the file to write, or the `vech.Tiled`.
 
         Returns
         -------
-        Packed, shape (n_features, n_features)
-            A half of its own.
+        Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
+            A half of its own, or a store.
 
         Raises
         ------

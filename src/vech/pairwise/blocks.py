@@ -66,16 +66,17 @@ def from_blocks(
         "condensed".
     tile : int, optional
         Rows of a tile, 256 unless told: fewer where the function is slow, so that a run that is killed loses
-        less and more workers have something to do; more where it is fast only on large blocks.
-    out : array, shape (length,), or path ending in ".npy", optional
+        less and more workers have something to do; more where it is fast only on large blocks. Where it is
+        told, tiles of a store have as many.
+    out : array, shape (length,), or path ending in ".npy" or ".zarr", optional
         Memory for the half, of exactly its dtype; or the file to write, in bounded memory, with a journal of
-        what is done beside it until it is complete.
+        what is done beside it until it is complete; or the `vech.Tiled` to make, which has no layout.
     resume : bool
-        Whether to go on from that journal. With the same function the file has the same bytes as of one run;
-        what is complete is read. Without a journal a run starts anew.
+        Whether to go on from that journal, or with what the store misses. With the same function the file has
+        the same bytes as of one run; what is complete is read. Where nothing is there a run starts.
     executor : concurrent.futures.Executor or distributed.Client, optional
-        Who computes rows of tiles, as tasks; unless told, this thread. Threads call the function in parallel;
-        other processes get it by pickle, arrays in it by memory map.
+        Who computes rows of tiles, of a store tiles, as tasks; unless told, this thread. Threads call the
+        function in parallel; other processes get it by pickle, arrays in it by memory map.
     threads : int, optional
         At most so many threads for putting tiles down.
     progress : callable, optional
@@ -83,7 +84,7 @@ def from_blocks(
 
     Returns
     -------
-    vech.Packed
+    vech.Packed, or vech.Tiled
         n x n. Of a file, its numbers are read when they are used.
 
     Raises
@@ -137,7 +138,7 @@ def from_blocks(
     if side < 1:
         raise ValueError(f"tile must be at least 1 row, not {side}")
     wanted = Wanted(layout or Layout("lower", "columns", diagonal=IMPLIED[diagonal]), out, resume, executor)
-    wanted = wanted._replace(threads=threads, progress=progress)
+    wanted = wanted._replace(threads=threads, progress=progress, tile=None if tile is None else side)
     return make(
         _Checked(function, dtype, rule, diagonal),
         n,

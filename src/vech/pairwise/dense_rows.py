@@ -148,3 +148,18 @@ class Dense:
     def _diagonal(self, computed: Array, row: NDArray[np.intp]) -> Array:
         """The diagonal in these rows: a real number, and one or zero in rows of length one or zero."""
         return np.asarray(self.x[row].any(axis=1) if self.unit else computed.real)
+
+
+@dataclass(frozen=True)
+class DenseBlocks:
+    """Products of some rows and some others, of those that are kept: a block."""
+
+    rows: Dense
+    wanted: Wanted
+
+    def __call__(self, rows: slice, columns: slice) -> Array:
+        block = self.rows._products(rows, columns)
+        self.rows._settle(
+            block, self.wanted, np.arange(rows.start, rows.stop) if rows == columns else None, columns.start
+        )
+        return block.astype(self.rows.dtype, copy=False)

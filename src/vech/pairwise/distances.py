@@ -57,9 +57,10 @@ def distances(
     dtype : {"float32", "float64"}, optional
         Of the result: float32 for floats of at most 4 bytes, else float64.
     out : array or path, optional
-        Where the half goes: an array of its dtype and length, or a path ending in .npy.
+        Where the result goes: an array of the half's dtype and length, or a path ending in .npy; or one in
+        .zarr, a `vech.Tiled`, which has no layout.
     resume : bool
-        Go on from the journal beside `out`, as far as an interrupted run came.
+        Go on from the journal beside `out`, or with what the store misses, where a run was interrupted.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes; by default threads of this process.
     threads : int, optional
@@ -70,7 +71,7 @@ def distances(
 
     Returns
     -------
-    vech.Packed
+    vech.Packed, or vech.Tiled
         Symmetric. Equal rows are at distance 0 exactly, no distance is negative, and the rows' order does not
         matter, to the bit. What is 0 / 0 is NaN where it is in SciPy.
 

@@ -327,9 +327,10 @@ def kernel(
     dtype : {"float32", "float64"}, optional
         Of numbers and result: float32 for X of floats of at most 4 bytes, else float64.
     out : array or path, optional
-        Where the half goes: an array of its dtype and length, or a path ending in .npy.
+        Where the result goes: an array of the half's dtype and length, or a path ending in .npy; or one in
+        .zarr, a `vech.Tiled`, which has no layout.
     resume : bool
-        Go on from the journal beside `out`, as far as an interrupted run came.
+        Go on from the journal beside `out`, or with what the store misses, where a run was interrupted.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes; by default this process.
     threads : int, optional
@@ -339,7 +340,7 @@ def kernel(
 
     Returns
     -------
-    vech.Packed
+    vech.Packed, or vech.Tiled
         Symmetric.
 
     Raises

@@ -19,9 +19,11 @@ from vech.moves.foreign import judged
 from vech.moves.nonzeros import Compressed, half_csr, not_above, sparse_dtype
 from vech.moves.recipe import check_side, packing
 from vech.packed.packed import Packed
-from vech.pairwise.dense_rows import Dense
+from vech.pairwise.dense_rows import Dense, DenseBlocks
 from vech.pairwise.rows import Wanted, as_given, check_matrix, exact, inexact
 from vech.pairwise.sparse_rows import Sparse
+from vech.results.making import Progress, make
+from vech.results.wanted import Wanted as Where
 from vech.sparse import SparseHalf
 from vech.sparse.pattern import check_real
 
@@ -36,8 +38,12 @@ def gram(
     threshold: float = 0.0,
     store: str = "auto",
     layout: str | AnyLayout = "vech",
+    out: Any = None,
+    resume: bool = False,
+    executor: Any = None,
     threads: int | None = None,
-) -> Similarity:
+    progress: Progress | None = None,
+) -> Any:
     """The inner products of the rows of X, X X^H.
 
     Parameters
@@ -52,13 +58,16 @@ def gram(
     layout : str or layout
         The layout of a `vech.Packed`. A `vech.SparseHalf` is its triangle as compressing the half would give
         it: "upper" for `vech`.
+    out, resume, executor, progress
+        As `kernel` has them, for dense X, and then the result is no `vech.SparseHalf`: where one is given it
+        goes by tiles of 480 rows, the same but for rounding.
     threads : int, optional
         At most so many threads for sparse X; by default what OMP_NUM_THREADS, affinity and cgroup allow.
         Dense X goes through BLAS, which has its own.
 
     Returns
     -------
-    vech.SparseHalf or vech.Packed
+    vech.SparseHalf, vech.Packed or vech.Tiled
         Symmetric, or Hermitian for complex X. Of X's dtype, but int64 for integers and bool, and float32 for
         narrower floats.
 
@@ -105,7 +114,8 @@ def gram(
            [ 0.,  0., 16.]])
     """
     wanted = _wanted(threshold, store, layout, threads)
-    return _similarity(_rows(X, exact), wanted, labels_of(X, 0))
+    where = Where(layout, out, resume, executor, threads, progress)
+    return _similarity("gram", _rows(X, exact), wanted, where, X)
 
 
 def cosine(
@@ -114,20 +124,24 @@ def cosine(
     threshold: float = 0.0,
     store: str = "auto",
     layout: str | AnyLayout = "vech",
+    out: Any = None,
+    resume: bool = False,
+    executor: Any = None,
     threads: int | None = None,
-) -> Similarity:
+    progress: Progress | None = None,
+) -> Any:
     """The cosines of the angles between the rows of X: inner products of rows of length one.
 
     Parameters
     ----------
     X : SciPy sparse array or matrix, array, or data frame, shape (n, m)
         One thing a row. It is left as it is. The index of a frame labels the result.
-    threshold, store, layout, threads
+    threshold, store, layout, out, resume, executor, threads, progress
         As in `gram`. Of a threshold below 1 the diagonal takes no notice.
 
     Returns
     -------
-    vech.SparseHalf or vech.Packed
+    vech.SparseHalf, vech.Packed or vech.Tiled
         Of X's dtype, but float64 for integers and bool, and float32 for narrower floats. The diagonal is
         exactly 1, no real number is beyond -1 and 1, and a row of zeros has similarity 0 to all rows, itself
         among them.
@@ -153,7 +167,8 @@ def cosine(
     array([1.  , 0.  , 0.36, 0.  , 0.  , 1.  ])
     """
     wanted = _wanted(threshold, store, layout, threads)
-    return _similarity(_rows(X, inexact).directions(), wanted, labels_of(X, 0))
+    where = Where(layout, out, resume, executor, threads, progress)
+    return _similarity("cosine", _rows(X, inexact).directions(), wanted, where, X)
 
 
 def cooccurrence(
@@ -162,8 +177,12 @@ def cooccurrence(
     threshold: float = 0.0,
     store: str = "auto",
     layout: str | AnyLayout = "vech",
+    out: Any = None,
+    resume: bool = False,
+    executor: Any = None,
     threads: int | None = None,
-) -> Similarity:
+    progress: Progress | None = None,
+) -> Any:
     """In how many columns both of two rows of X are not zero.
 
     Parameters
@@ -171,12 +190,12 @@ def cooccurrence(
     X : SciPy sparse array or matrix, array, or data frame, shape (n, m)
         One thing a row, labelled by the index of a frame; only counts which numbers are zero, and NaN is not.
         It is left as it is.
-    threshold, store, layout, threads
+    threshold, store, layout, out, resume, executor, threads, progress
         As in `gram`: kept are counts above the threshold.
 
     Returns
     -------
-    vech.SparseHalf or vech.Packed
+    vech.SparseHalf, vech.Packed or vech.Tiled
         Counts, int64. On the diagonal is how many numbers of a row are not zero.
 
     Raises
@@ -199,7 +218,8 @@ def cooccurrence(
            [2, 0, 2]])
     """
     wanted = _wanted(threshold, store, layout, threads)
-    return _similarity(_rows(X, as_given).pattern(), wanted, labels_of(X, 0))
+    where = Where(layout, out, resume, executor, threads, progress)
+    return _similarity("cooccurrence", _rows(X, as_given).pattern(), wanted, where, X)
 
 
 # ---------------------------------------------------------------- the way to a store
@@ -215,11 +235,39 @@ def _wanted(threshold: Any, store: str, layout: str | AnyLayout, threads: int | 
     return Wanted(threshold, store, as_layout(layout), resolve_threads(threads, arrays.SERIAL_BYTES))
 
 
-def _similarity(rows: Sparse | Dense, wanted: Wanted, labels: tuple[Any, ...] | None) -> Similarity:
-    layout, plain = wanted.layout, wanted.layout.plain
+def _similarity(name: str, rows: Sparse | Dense, wanted: Wanted, where: Where, X: Any) -> Any:
+    labels = labels_of(X, 0)
     if rows.dtype.kind != "i":
         size = rows.dtype if rows.dtype.kind == "f" else np.dtype(f"f{rows.dtype.itemsize // 2}")
         wanted = wanted._replace(threshold=float(not_above(wanted.threshold, size)))
+    if where.path() is not None or any(
+        given is not None for given in (where.out, where.executor, where.progress)
+    ):
+        return _by_tiles(name, rows, wanted, where, labels)
+    return _in_memory(rows, wanted, labels)
+
+
+def _by_tiles(
+    name: str, rows: Sparse | Dense, wanted: Wanted, where: Where, labels: tuple[Any, ...] | None
+) -> Any:
+    """Products of dense rows as a half that is made tile by tile, or as tiles."""
+    if isinstance(rows, Sparse):
+        raise TypeError(
+            f"{name} of a sparse X is made in memory by this process: leave out=, executor= and progress= "
+            f"out, or go by kernel(X, 'linear', out=...), which takes a sparse X too"
+        )
+    if wanted.store == "sparse":
+        raise ValueError("store='sparse' is made in memory: leave out=, executor= and progress= out")
+    what = {"function": name, "threshold": wanted.threshold}
+    implied = 1 if rows.unit else None
+    block = DenseBlocks(rows, wanted)
+    return make(
+        block, rows.n, rows.dtype, where, labels=labels, implied=implied, what=what, data={"X": rows.x}
+    )
+
+
+def _in_memory(rows: Sparse | Dense, wanted: Wanted, labels: tuple[Any, ...] | None) -> Similarity:
+    layout, plain = wanted.layout, wanted.layout.plain
     packing(layout, rows.kind, rows.dtype)  # refuses scaled integers, and kinds that the layout does not have
     check_side(rows.side, layout)
     if layout.implied is not None and not (rows.unit and layout.implied == 1):

@@ -39,8 +39,10 @@ class TileJob(Protocol):
     def unit(self) -> int:
         """Rows of what is computed at a time: tiles begin at multiples of it."""
 
-    def tile(self, kind: Kind, dtype: Dtype, rows: slice, columns: slice, threads: int | None) -> Array:
-        """A lower tile."""
+    def tile(
+        self, kind: Kind, dtype: Dtype, rows: slice, columns: slice, threads: int | None, tick: Tick
+    ) -> Array:
+        """A lower tile; `tick` is called now and then, and may end it by an error."""
 
 
 class Job(TileJob, Protocol):

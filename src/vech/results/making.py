@@ -84,7 +84,9 @@ class Tiles:
                 runs.write(rows, columns, made, "write", threads)
             tick()
 
-    def tile(self, kind: Kind, dtype: Dtype, rows: slice, columns: slice, threads: int | None) -> Array:
+    def tile(
+        self, kind: Kind, dtype: Dtype, rows: slice, columns: slice, threads: int | None, tick: Tick
+    ) -> Array:
         """A lower tile, of the blocks that a half in vech's own order is made of."""
         made = np.empty((rows.stop - rows.start, columns.stop - columns.start), dtype)
         for first in range(columns.start, columns.stop, self.height):
@@ -97,6 +99,7 @@ class Tiles:
                 made[i, j] = block
                 if rows == columns and down != across:
                     made[j, i] = kind.mirror(block).T
+                tick()
         return made
 
     def _tiles(self, runs: Runs, band: Band) -> list[tuple[slice, slice]]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
-
-import numpy as np
 
 from vech import tiled
 from vech.arrays import Array, Dtype
-from vech.executors import executor_of, in_order
+from vech.executors import completed, executor_of, in_order
 from vech.layouts.kind import Kind
 from vech.packed.packed import Packed
-from vech.results.executing import TileJob
+from vech.results.executing import StoppedError, Tick, TileJob
 from vech.results.identity import differences
 from vech.results.wanted import Wanted
 from vech.tiled.grid import Grid, usual_tile
+from vech.tiled.tiles import Tile
 
 
 class StoreOfTiles:
@@ -78,14 +79,13 @@ class StoreOfTiles:
         Blocks of `unit` rows fit its tiles.
         """
         if self._store is None:
-            usual = usual_tile(self.n)
-            tile = usual if self.n <= unit else max(unit, usual // unit * unit)
+            whole = max(unit, usual_tile(self.n) // unit * unit)
             self._store = tiled.create(
                 self.path,
                 self.n,
                 dtype=self.dtype,
                 kind=str(self.kind),
-                tile=tile,
+                tile=self.wanted.tile or min(whole, max(1, self.n)),
                 labels=self.labels,
                 overwrite=True,
                 made=self.made,
@@ -93,21 +93,35 @@ class StoreOfTiles:
         return self._store
 
     def fill(self, job: TileJob) -> None:
-        """Let the job compute the tiles that are missing, one a task."""
-        store = self._opened(job.unit)
-        store.fill(self._lower(job), executor=self.wanted.executor, progress=self.wanted.progress)
+        """Let the job compute the tiles that are missing, one a task.
 
-    def _lower(self, job: TileJob) -> _Lower:
-        alone = executor_of(self.wanted.executor) is None
+        After an error, or Ctrl-C, threads end at their next block.
+        """
+        store, executor, stop = self._opened(job.unit), executor_of(self.wanted.executor), Event()
+
+        def interruptible() -> None:
+            if stop.is_set():
+                raise StoppedError
+
+        lower = self._lower(job, interruptible if isinstance(executor, ThreadPoolExecutor) else on)
+        missing, total = store.missing(), lower.grid.total
+        with closing(completed(executor, _Written(store, lower), missing, stop=stop)) as tiles:
+            for done, _ in enumerate(tiles, total - len(missing) + 1):
+                if self.wanted.progress is not None:
+                    self.wanted.progress(done, total)
+
+    def _lower(self, job: TileJob, tick: Tick) -> _Lower:
+        alone = self.wanted.executor is None
         threads = self.wanted.threads if alone else self.wanted.threads or 1
-        return _Lower(job, self.kind, self.dtype, threads)
+        grid = Grid(self.n, self._opened(job.unit).tile)
+        return _Lower(job, grid, self.kind, self.dtype, threads, tick)
 
     def sum(self, job: TileJob, part: Callable[[Array, slice, slice], float]) -> float:
         """The sum of what a function gives of each tile, which is not kept; the same for any workers."""
-        store, executor = self._opened(job.unit), executor_of(self.wanted.executor)
-        grid = Grid(store.n, store.tile)
-        work = _Part(self._lower(job), grid, part)
-        return math.fsum(found for _, found in in_order(executor, work, grid.lower()))
+        lower = self._lower(job, on)
+        executor = executor_of(self.wanted.executor)
+        with closing(in_order(executor, _Part(lower, part), lower.grid.lower())) as parts:
+            return math.fsum(found for _, found in parts)
 
     def take(self, made: Packed) -> None:
         """Put down a matrix that is in memory."""
@@ -120,15 +134,29 @@ class StoreOfTiles:
 
 @dataclass(frozen=True)
 class _Lower:
-    """Numbers of the lower triangle by a job, rows and columns those of a tile."""
+    """Lower tiles by a job."""
 
     job: TileJob
+    grid: Grid
     kind: Kind
     dtype: Dtype
     threads: int | None
+    tick: Tick
 
-    def __call__(self, rows: slice, columns: slice) -> Array:
-        return np.asarray(self.job.tile(self.kind, self.dtype, rows, columns, self.threads))
+    def __call__(self, tile: Tile) -> Array:
+        rows, columns = map(self.grid.span, tile)
+        return self.job.tile(self.kind, self.dtype, rows, columns, self.threads, self.tick)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A tile, put down where it belongs."""
+
+    store: tiled.Tiled
+    lower: _Lower
+
+    def __call__(self, tile: Tile) -> None:
+        self.store.write_tile(*tile, self.lower(tile))
 
 
 @dataclass(frozen=True)
@@ -136,12 +164,14 @@ class _Part:
     """What a function gives of a tile."""
 
     lower: _Lower
-    grid: Grid
     part: Callable[[Array, slice, slice], float]
 
-    def __call__(self, tile: tuple[int, int]) -> float:
-        rows, columns = map(self.grid.span, tile)
-        return self.part(self.lower(rows, columns), rows, columns)
+    def __call__(self, tile: Tile) -> float:
+        return self.part(self.lower(tile), *map(self.lower.grid.span, tile))
+
+
+def on() -> None:
+    """Go on."""
 
 
 def made_of(about: Mapping[str, Any]) -> dict[str, Any]:

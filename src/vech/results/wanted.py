@@ -23,7 +23,10 @@ def silent(done: int, total: int | None) -> None:
 
 
 class Wanted(NamedTuple):
-    """In which layout, where to, whether a run goes on, who computes, and who is told how far it is."""
+    """In which layout, where to, whether a run goes on, who computes, and who is told how far it is.
+
+    `tile` is the rows of a tile where it goes to a store of these, and somebody has said.
+    """
 
     layout: str | AnyLayout = "vech"
     out: Any = None
@@ -31,6 +34,7 @@ class Wanted(NamedTuple):
     executor: Any = None
     threads: int | None = None
     progress: Progress | None = None
+    tile: int | None = None
 
     def path(self) -> str | None:
         """`out` where that is a path; errors for what is neither, and for `resume` without one."""

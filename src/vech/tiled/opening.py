@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array, native
-from vech.io.errors import FileFormatError
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_integer, as_side
 from vech.store import Store, as_labels
