@@ -128,21 +128,27 @@ def vector(n: int, tile: int) -> Iterator[Case]:
 # ---- on two workers ----------------------------------------------------------------------------------------
 
 
+def stored(full: Array, path: Path, chunks: tuple[int, int]) -> Any:
+    """A matrix in files, as an array of dask that is read from them."""
+    import zarr
+    from dask import array
+
+    zarr.create_array(str(path), data=full, chunks=chunks)
+    return array.from_zarr(str(path))
+
+
 def to_zarr(array: Any, path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
     array.to_zarr(str(path), compute=True)
 
 
 def gram(n: int, tile: int, processes: bool = True) -> Iterator[Case]:
-    from dask import array
-
     features = FEATURES if tile == TILE else 64
     workers = client(processes)
     with folder() as place:
         np.save(data := Path(place, "X.npy"), np.random.default_rng(0).standard_normal((n, features)))
         X = np.load(data, mmap_mode="r")
-        array.from_array(np.asarray(X), chunks=(tile, features)).to_zarr(str(Path(place, "X.zarr")))
-        theirs = array.from_zarr(str(Path(place, "X.zarr")))
+        theirs = stored(np.asarray(X), Path(place, "X.zarr"), (tile, features))
 
         def ours() -> None:
             out = Path(place, "G.zarr")
@@ -165,8 +171,7 @@ def columns(n: int, tile: int, processes: bool = True) -> Iterator[Case]:
     V = np.random.default_rng(0).standard_normal((n, COLUMNS))
     with folder() as place:
         store = tiles_of(full, Path(place, "S.zarr"), tile)
-        array.from_array(full, chunks=(tile, tile)).to_zarr(str(Path(place, "full.zarr")))
-        theirs = array.from_zarr(str(Path(place, "full.zarr"))) @ array.from_array(V, chunks=(tile, COLUMNS))
+        theirs = stored(full, Path(place, "full.zarr"), (tile, tile)) @ array.from_array(V, (tile, COLUMNS))
         candidates = {
             "vech": partial(store.matmul, V, executor=workers),
             "dask.array": partial(theirs.compute, scheduler=workers),
@@ -181,8 +186,7 @@ def factors(n: int, tile: int, processes: bool = True) -> Iterator[Case]:
     tile = max(side for side in range(1, tile + 1) if n % side == 0)  # dask's takes tiles of one size alone
     with folder() as place:
         store = tiles_of(full, Path(place, "S.zarr"), tile)
-        array.from_array(full, chunks=(tile, tile)).to_zarr(str(Path(place, "full.zarr")))
-        theirs = array.linalg.cholesky(array.from_zarr(str(Path(place, "full.zarr"))), lower=True)
+        theirs = array.linalg.cholesky(stored(full, Path(place, "full.zarr"), (tile, tile)), lower=True)
 
         def ours() -> None:
             out = Path(place, "L.zarr")
