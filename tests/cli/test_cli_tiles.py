@@ -214,6 +214,40 @@ def test_what_eigsh_cannot_do_is_said(fails, tiled):
     assert "12" in fails("eigsh", "half.npy", "-k", 12, "-o", "top.npz")
 
 
+def test_a_factor_is_another_store_of_tiles(works, fails, tiled):
+    said = works("cholesky", "S.zarr", "-o", "L.zarr", "--executor", "threads:2")
+    assert said.startswith("L.zarr: factor of 11 rows, ")
+    full, b = vech.read("half.npy").expand(), np.arange(11.0)
+    np.testing.assert_allclose(vech.tiled.open("L.zarr").solve(b), np.linalg.solve(full, b), rtol=1e-9)
+    assert "L.zarr exists" in fails("cholesky", "S.zarr", "-o", "L.zarr")
+    works("cholesky", "S.zarr", "-o", "L.zarr", "--resume")
+    assert fails("cholesky", "half.npy", "-o", "L.zarr") == (
+        "half.npy is no store of tiles, and a factor is made tile by tile: vech tile half.npy -o S.zarr first"
+    )
+    assert fails("cholesky", "S.zarr", "-o", "L.npy") == (
+        "a factor of tiles is a folder ending in .zarr, and OUT is L.npy"
+    )
+
+
+def test_tables_go_to_tiles(works, fails):
+    X = np.random.default_rng(0).normal(size=(30, 5))
+    np.save("x.npy", X)
+    for command, wanted in (
+        ("distances", vech.pairwise.distances(X).expand()),
+        ("similarity", vech.pairwise.kernel(X).expand()),
+        ("covariance", vech.covariance.sample(X).expand()),
+    ):
+        works(command, "x.npy", "-o", f"{command}.zarr")
+        works(command, "x.npy", "-o", f"{command}.zarr", "--resume")
+        found = vech.read(f"{command}.zarr")
+        assert type(found).__name__ == "Tiled" and found.missing() == []
+        np.testing.assert_allclose(found.expand(), wanted, rtol=1e-12, atol=1e-14)
+        assert "exists" in fails(command, "x.npy", "-o", f"{command}.zarr")
+    assert fails("covariance", "x.npy", "-o", "c.npy", "--resume").startswith(
+        "--resume goes on with a .zarr file, and OUT is c.npy"
+    )
+
+
 # ---- executors ---------------------------------------------------------------------------------------------
 
 BAD = ("local", "local:0", "threads:1_0", "dask://host", "dask://host:99999", "mpi:4", "")

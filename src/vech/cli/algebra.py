@@ -13,7 +13,7 @@ import vech.io
 import vech.tiled
 from vech.arrays import Array
 from vech.cli.executors import Workers, executor_option, started
-from vech.cli.making import TILES
+from vech.cli.making import TILES, check_made, made_in_place, resume_option
 from vech.cli.options import (
     Bar,
     Count,
@@ -145,9 +145,10 @@ def _lines(values: Array, vectors: Array, labels: tuple[Any, ...] | None) -> Ite
 @vech_command.command(short_help="Write the Cholesky factor of a store of tiles, as another one.")
 @file_argument
 @out_option
+@resume_option
 @executor_option
 @force_option
-def cholesky(file: Path, out: Path, executor: Workers | None, force: bool) -> None:
+def cholesky(file: Path, out: Path, resume: bool, executor: Workers | None, force: bool) -> None:
     """Write the Cholesky factor of the store of tiles in FILE, which must be positive definite.
 
     OUT is a store of tiles too; vech.read and then solve and logdet use it. In memory there are some tiles
@@ -156,16 +157,18 @@ def cholesky(file: Path, out: Path, executor: Workers | None, force: bool) -> No
     \b
     Examples:
       vech cholesky S.zarr -o L.zarr
+      vech cholesky S.zarr -o L.zarr --resume
       vech cholesky S.zarr -o L.zarr --executor dask://scheduler:8786
     """
     _check_tiles(file, "a factor is made tile by tile")
     if out == STREAM or out.suffix.lower() != TILES:
         raise click.ClickException(f"a factor of tiles is a folder ending in {TILES}, and OUT is {out}")
-    check_out(file, out, force)
+    check_made(file, out, force=force, resume=resume, suffixes=(TILES,))
     began = time.perf_counter()
     with Bar(f"reading {file.name}", size_of(file)) as bar, started(executor) as workers:
         bar.now(f"factoring {file.name}", size_of(file), "tiles")
-        factor = vech.linalg.cholesky(vech.tiled.open(file), out=out, executor=workers, progress=bar)
+        given = {"resume": resume, "executor": workers, "progress": bar}
+        factor = made_in_place(vech.linalg.cholesky, out, vech.tiled.open(file), **given)
     size = in_bytes(size_of(out))
     seconds = time.perf_counter() - began
     click.echo(visible(f"{shown(out)}: factor of {factor.n} rows, {size}, {seconds:.2f} s"))
