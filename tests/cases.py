@@ -136,10 +136,11 @@ def convertible(source, target, dtype, kind, n):
 # ---- choosing cases ----------------------------------------------------------------------------------------
 
 
-def pairwise(valid, **axes):
+def pairwise(valid, *, apart=(), **axes):
     """A fixed sample of the product of the axes in which each valid pair of values of two axes occurs.
 
     An axis is a dict (its keys become test ids) or a sequence; `valid` takes one value of each axis by name.
+    Axes `apart` need not meet each other: what is tested looks at one of them at a time.
     """
     named = [
         list(values.items()) if isinstance(values, dict) else [(str(value), value) for value in values]
@@ -173,6 +174,7 @@ def pairwise(valid, **axes):
     every_pair = [
         ((a, x), (b, y))
         for a, b in itertools.combinations(range(len(named)), 2)
+        if not {list(axes)[a], list(axes)[b]} <= set(apart)
         for x, y in itertools.product(range(len(named[a])), range(len(named[b])))
     ]
     covered, chosen = set(), []

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 # top to bottom: a room imports from lower rows only
 LAYERS = (
     ("cli", "demo"),
+    ("viewer",),
     ("adapters", "plot"),
     ("covariance", "pairwise", "images", "cluster", "embedding"),
     ("neighbors",),
@@ -44,7 +45,7 @@ INSIDE = {
     "cli": (
         (
             *("algebra", "cluster", "covariance", "data", "distances", "files", "info", "layouts"),
-            *("neighbors", "tiles"),
+            *("neighbors", "tiles", "view"),
         ),
         ("making", "tables"),
         ("executors", "groups", "options", "pictures", "records"),
@@ -167,6 +168,7 @@ INSIDE = {
         ("cells", "linkage", "place"),
         ("axes",),
     ),
+    "viewer": (("viewing",), ("server",), ("scene",), ("look", "pyramid"), ("cells", "numbers")),
     "layouts": (("pictures",), ("dialects",), ("kind", "orders"), ("layout",)),
     "derived": (("portrait", "prints", "scaling", "summaries"), ("pairs",), ("tiles",)),
 }

@@ -644,7 +644,7 @@ def test_columns_and_rows_out_of_bounds_are_refused_or_harmless(kernel):
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_arrays_that_another_thread_changes_give_numbers_or_an_error(kernel, make, threads):
     n = 120_000 if make is scattered and kernel in ("mirror", "turn", "mirror of the upper") else 30_000
-    seconds = 0.2
+    seconds = 0.08
     call, arrays = subjects(make, n)[kernel]
 
     def work(report):
@@ -658,7 +658,7 @@ def test_arrays_that_another_thread_changes_give_numbers_or_an_error(kernel, mak
                     shared[which][at] = rng.choice(values)
                     time.sleep(0)
                     shared[which][at] = arrays[which][at]
-                    time.sleep(0.002 * rng.random())
+                    time.sleep(0.0005 * rng.random())
 
         thread = threading.Thread(target=spoil)
         thread.start()

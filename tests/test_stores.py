@@ -5,6 +5,7 @@ import operator
 import pickle
 import re
 import tracemalloc
+from functools import cache
 
 import numpy as np
 import pytest
@@ -254,12 +255,10 @@ def test_numpy_gets_a_full_copy(make):
 # ---- products ----------------------------------------------------------------------------------------------
 
 
-@every_store
-@every_kind
-@pytest.mark.parametrize("n", [0, 1, 2, 4, 17, 65])
-def test_products_are_those_of_the_full_matrix(make, dtype, kind, n):
-    full = cases.matrix(dtype, kind, n)
-    store = make(full, kind)
+@cache
+def factors_and_products(dtype, kind, n):
+    """A matrix, and for columns of several dtypes the products of it, its transpose and its adjoint."""
+    full, wanted = cases.matrix(dtype, kind, n), []
     for other in (dtype, np.dtype(np.float64), np.dtype(np.complex64), np.dtype(np.int8)):
         columns = cases.moderate(other, (n, 4), salt="x")
         result = np.result_type(dtype, other)
@@ -267,6 +266,17 @@ def test_products_are_those_of_the_full_matrix(make, dtype, kind, n):
         for turned in (full.T, full.conj().T):
             same = np.array_equal(turned, full)
             products.append(products[0] if same else reference.matmul(turned, columns).astype(result))
+        wanted.append((columns, result, products))
+    return full, wanted
+
+
+@every_store
+@every_kind
+@pytest.mark.parametrize("n", [0, 1, 2, 4, 17, 65])
+def test_products_are_those_of_the_full_matrix(make, dtype, kind, n):
+    full, wanted = factors_and_products(dtype, kind, n)
+    store = make(full, kind)
+    for columns, result, products in wanted:
         for part in (0, slice(1, None)):
             x, (want, transposed, adjoint) = columns[:, part], (product[:, part] for product in products)
             magnitude = np.abs(full).astype(float) @ np.abs(x).astype(float)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vech import cluster, covariance, embedding, images, io, linalg, neighbors, pairwise, plot, tiled
     from vech.io import read, write
     from vech.tiled import Tiled
+    from vech.viewer import view
 
 __all__ = [
     "DIALECTS",
@@ -58,6 +59,7 @@ __all__ = [
     "to_coo",
     "to_csc",
     "to_csr",
+    "view",
     "write",
 ]
 
@@ -91,7 +93,7 @@ _LATER = (
     *("cluster", "covariance", "embedding", "images", "io", "linalg", "neighbors", "pairwise", "plot"),
     "tiled",
 )
-_INSIDE = {"read": "io", "write": "io", "Tiled": "tiled"}
+_INSIDE = {"read": "io", "write": "io", "Tiled": "tiled", "view": "viewer"}
 
 
 def __dir__() -> list[str]:

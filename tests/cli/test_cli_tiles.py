@@ -292,7 +292,7 @@ def test_two_workers_of_dask_compute_and_go(works, vech_run):
     assert (code, err) == (0, "")
     np.testing.assert_array_equal(vech.read("one.npy").half, vech.read("many.npy").half)
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
     ) as cluster:
         address = cluster.scheduler_address.replace("tcp", "dask")
         assert vech_run("distances", "x.npy", "-o", "far.npy", "--executor", address)[0] == 0

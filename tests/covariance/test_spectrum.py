@@ -2,6 +2,7 @@
 
 import math
 import re
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -19,30 +20,35 @@ def normal(n, p):
 
 def published(values, p, n):
     """Equations 4.7 to 4.9, C.2, C.3 of Ledoit & Wolf (2020), by loops; of min(p, n) positive eigenvalues."""
-    values = values.astype(np.longdouble)  # far out the formula cancels to x^-2 of its terms
-    h, root = n ** (-1 / 3), np.sqrt(np.longdouble(5))
+    with localcontext(prec=40):  # far out the formula cancels to x^-2 of its terms
+        return [float(value) for value in _published([Decimal(float(value)) for value in values], p, n)]
+
+
+def _published(values, p, n):
+    h, root, pi = Decimal(n ** (-1 / 3)), Decimal(5).sqrt(), Decimal(math.pi)
     shrunk = []
     for own in values:
-        density = hilbert = 0.0
+        density = hilbert = Decimal(0)
         for other in values:
             x, scale = (own - other) / (h * other), h * other
             density += 3 / (4 * root) * max(1 - x * x / 5, 0) / scale / len(values)
-            log = 0 if abs(x) == root else (1 - x * x / 5) * np.log(abs((root - x) / (root + x)))
-            hilbert += (-3 / (10 * math.pi) * x + 3 / (4 * root * math.pi) * log) / scale / len(values)
+            log = 0 if abs(x) == root else (1 - x * x / 5) * abs((root - x) / (root + x)).ln()
+            hilbert += (-3 / (10 * pi) * x + 3 / (4 * root * pi) * log) / scale / len(values)
         if p <= n:
-            c = p / n
-            shrunk.append(
-                own / ((math.pi * c * own * density) ** 2 + (1 - c - math.pi * c * own * hilbert) ** 2)
-            )
+            c = Decimal(p) / n
+            shrunk.append(own / ((pi * c * own * density) ** 2 + (1 - c - pi * c * own * hilbert) ** 2))
         else:
-            shrunk.append(own / (math.pi**2 * own**2 * (density**2 + hilbert**2)))
+            shrunk.append(own / (pi**2 * own**2 * (density**2 + hilbert**2)))
     if p <= n:
         return shrunk
-    log = np.log((1 + root * h) / (1 - root * h))
+    log = ((1 + root * h) / (1 - root * h)).ln()
     at_zero = (
-        (3 / (10 * h * h) + 3 / (4 * root * h) * (1 - 1 / (5 * h * h)) * log) / math.pi * np.mean(1 / values)
+        (3 / (10 * h * h) + 3 / (4 * root * h) * (1 - 1 / (5 * h * h)) * log)
+        / pi
+        * sum(1 / value for value in values)
+        / len(values)
     )
-    return [1 / (math.pi * (p - n) / n * at_zero)] * (p - n) + shrunk
+    return [1 / (pi * Decimal(p - n) / n * at_zero)] * (p - n) + shrunk
 
 
 @pytest.mark.parametrize("shape", ((14, 3), (60, 20), (21, 20), (20, 20), (15, 50), (40, 120)))
@@ -53,7 +59,7 @@ def test_nonlinear_shrinkage_is_the_formula_of_the_paper(shape, layout):
     values, vectors = np.linalg.eigh(np.cov(X, rowvar=False))
     want = np.array(published(values[max(0, p - n) :], p, n))
     store, shrunk = covariance.nonlinear(X, return_shrinkage=True, layout=layout)
-    rounding = 1e-10 + 1e-13 * values[-1] / values[max(0, p - n)]  # of the smallest eigenvalue
+    rounding = 1e-11 + 1e-14 * values[-1] / values[max(0, p - n)]  # of the smallest eigenvalue
     assert np.allclose(shrunk, want, rtol=rounding)
     full = (vectors * want) @ vectors.T
     assert np.abs(store.expand() - full).max() < rounding * np.abs(full).max()

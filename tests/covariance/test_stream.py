@@ -554,7 +554,7 @@ LOST = (
 @pytest.mark.parametrize("step", (1, 20))
 def test_after_an_outlier_has_left_half_of_the_digits_are_right_or_it_is_an_error(dtype, p, step):
     refused = []
-    for big in (1, 30, 1e3, 1e4, 1e5, 1e6, 1e8, 1e15):
+    for big in (1, 30, 1e3, 1e4, 1e5, 1e6, 1e8, 1e15) if step > 1 else (1, 1e3, 1e5, 1e8):
         X = RNG.normal(size=(160, p)) + 3
         X[50] *= big
         X = X.astype(dtype)

@@ -16,6 +16,7 @@ HALVES = cases.pairwise(
     layout=cases.LAYOUTS,
     dtype=cases.DTYPES,
     kind=cases.STORE_KINDS,
+    apart=("layout", "dtype"),  # numbers are counted whatever their order
 )
 
 

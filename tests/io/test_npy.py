@@ -19,6 +19,7 @@ HALVES = cases.pairwise(
     layout=cases.LAYOUTS,
     dtype=cases.DTYPES,
     kind=cases.STORE_KINDS,
+    apart=("layout", "dtype"),  # numbers go in one part of a file, what they mean in another
 )
 
 

@@ -19,6 +19,7 @@ HALVES = cases.pairwise(
     layout=cases.LAYOUTS,
     dtype=cases.DTYPES,
     kind=cases.STORE_KINDS,
+    apart=("layout", "dtype"),  # numbers go in one part of a file, what they mean in another
 )
 SPARSE = np.array([[1.0, 0, 2, 0], [0, 0, 0, 3], [2, 0, 5, 0], [0, 3, 0, 0]])
 

@@ -23,6 +23,7 @@ HALVES = cases.pairwise(
     dtype={name: dtype for name, dtype in cases.DTYPES.items() if name not in cases.SMALL},
     kind=cases.STORE_KINDS,
     panel=(1, 3 * 7 * 8, 1 << 20),
+    apart=("layout", "dtype"),  # rows are expanded as anywhere else
 )
 
 

@@ -75,7 +75,7 @@ def test_index_arithmetic_is_exact_at_large_n(layout, n):
 
     rng = random.Random(n)
     edges = [0, 1, 2, n // 2 - 1, n // 2, n // 2 + 1, n - 3, n - 2, n - 1, 46_339]
-    indices = edges + [rng.randrange(n) for _ in range(300)]
+    indices = edges + [rng.randrange(n) for _ in range(100)]
     pairs = [(i, j) for i in indices for j in edges if (i != j or not strict) and max(i, j) < n]
     i, j = np.array(pairs).T
     want = [reference.formula(layout, int(a), int(b), n) for a, b in pairs]

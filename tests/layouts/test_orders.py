@@ -378,14 +378,18 @@ def test_every_small_side_and_the_first_large_ones(order, dtype):
 
 
 @every_target
-@pytest.mark.parametrize("n", [8, 9, 16, 17, 18, 40, 65])
-@pytest.mark.parametrize("dtype", ["f8", "c8", ">f4"])
+@pytest.mark.parametrize(
+    ("dtype", "n"),
+    [*itertools.product(("f8", "c8", ">f4"), (8, 9, 16, 17, 18)), *itertools.product(("f8", "c8"), (40, 65))],
+)
 @every_order_of_pieces
 def test_convert_to_and_from_every_layout(order, dtype, n):
     dtype = np.dtype(dtype)
-    for other, kind in itertools.product(
-        (cases.PLAIN | cases.SCALED | PIECES).values(), ("hermitian", "triangular")
-    ):
+    others = cases.PLAIN | cases.SCALED | PIECES
+    if n > 18:  # what a scale or a one does is seen at small sides: numbers are computed one by one
+        plain = {name: order for name, order in cases.PLAIN.items() if order.diagonal != "one"}
+        others = plain | PIECES | {"both-scaled": cases.SCALED["both-scaled"]}
+    for other, kind in itertools.product(others.values(), ("hermitian", "triangular")):
         for source, target in ((order, other), (other, order)):
             if not cases.convertible(source, target, dtype, kind, n):
                 continue
@@ -627,7 +631,7 @@ def test_panels_around_the_split_of_a_larger_matrix(order, dtype, n):
     kind = "hermitian"
     half = cases.half(np.dtype(dtype), order, kind, n)
     full, store = reference.expand(half, order, kind), vech.Packed(half, order, kind=kind)
-    edges = (0, 1, 31, n // 2 - 1, n // 2, n // 2 + 1, n // 2 + 2, 100, n - 1, n)
+    edges = (0, 1, n // 2 - 1, n // 2, n // 2 + 1, n // 2 + 2, n - 1, n)
     for start, stop in itertools.combinations(edges, 2):
         want = full[start:stop]
         block, cut = cases.block_for(want.shape, want.dtype, "padded-rows")

@@ -63,12 +63,45 @@ def guarded(nbytes):
         del anchor
 
 
+WHERE = ("behind the guard", "before the guard")
+
+
+def check_nothing_is_touched_outside(layout, other, kind, where, values, wanted, converted):
+    n, dtype = len(wanted), values.dtype
+    with guarded(values.nbytes) as place_half, guarded(wanted.nbytes) as place_full:
+        half, full = place_half(where, values.shape, dtype), place_full(where, wanted.shape, dtype)
+        cases.write_bits(half, values)
+        for route in ("tiles", "scatter") if layout in ORDERS.values() else ("tiles",):
+            full[...] = 0
+            _expand(half, layout, kind, full, 1, route=route)
+            assert full.tobytes() == wanted.tobytes()
+        half[...] = 0
+        vech.pack(full, layout, kind=kind, out=half)
+        assert half.tobytes() == values.tobytes()
+        with guarded(values.nbytes) as place_target:
+            target = place_target(where, values.shape, dtype)
+            vech.convert(half, layout, other, kind=kind, out=target)
+            assert target.tobytes() == converted.tobytes()
+            half[...] = 0
+            vech.convert(target, other, layout, kind=kind, out=half)
+            assert half.tobytes() == values.tobytes()
+            del target
+        if layout not in ORDERS.values():
+            for start, stop in ((0, n // 2), (n // 2, n), (n // 3, n - n // 3), (n - 1, n)):
+                part = wanted[start:stop]
+                with guarded(part.nbytes) as place_rows:
+                    rows = place_rows(where, part.shape, dtype)
+                    _expand(half, layout, kind, rows, 1, rows=(start, stop))
+                    assert rows.tobytes() == part.tobytes()
+                    del rows
+        del half, full
+
+
 @posix
 @every_target
 @every_item
 @pytest.mark.parametrize("layout", (ORDERS | EXPLICIT).values(), ids=ORDERS | EXPLICIT)
-@pytest.mark.parametrize("where", ["behind the guard", "before the guard"])
-def test_nothing_is_touched_outside_the_arrays(layout, dtype, where):
+def test_nothing_is_touched_outside_the_arrays(layout, dtype):
     other = layout_of_other_order(layout)
     kind = "triangular" if layout in RFP.values() else "symmetric"  # which any number may be
     for n in (1, 2, 3, 4, 7, 15, 16, 17, 33, 64, 65, 127, 130, 193):
@@ -77,39 +110,14 @@ def test_nothing_is_touched_outside_the_arrays(layout, dtype, where):
         values = cases.raw(dtype, reference.length(layout, n))
         wanted = reference.expand(values, layout, kind)
         converted = reference.convert(values, layout, other, kind)
-        with guarded(values.nbytes) as place_half, guarded(wanted.nbytes) as place_full:
-            half, full = place_half(where, values.shape, dtype), place_full(where, wanted.shape, dtype)
-            cases.write_bits(half, values)
-            for route in ("tiles", "scatter") if layout in ORDERS.values() else ("tiles",):
-                full[...] = 0
-                _expand(half, layout, kind, full, 1, route=route)
-                assert full.tobytes() == wanted.tobytes()
-            half[...] = 0
-            vech.pack(full, layout, kind=kind, out=half)
-            assert half.tobytes() == values.tobytes()
-            with guarded(values.nbytes) as place_target:
-                target = place_target(where, values.shape, dtype)
-                vech.convert(half, layout, other, kind=kind, out=target)
-                assert target.tobytes() == converted.tobytes()
-                half[...] = 0
-                vech.convert(target, other, layout, kind=kind, out=half)
-                assert half.tobytes() == values.tobytes()
-                del target
-            if layout not in ORDERS.values():
-                for start, stop in ((0, n // 2), (n // 2, n), (n // 3, n - n // 3), (n - 1, n)):
-                    part = wanted[start:stop]
-                    with guarded(part.nbytes) as place_rows:
-                        rows = place_rows(where, part.shape, dtype)
-                        _expand(half, layout, kind, rows, 1, rows=(start, stop))
-                        assert rows.tobytes() == part.tobytes()
-                        del rows
-            del half, full
+        for where in WHERE:
+            check_nothing_is_touched_outside(layout, other, kind, where, values, wanted, converted)
 
 
 @posix
 @every_target
 @every_item
-@pytest.mark.parametrize("where", ["behind the guard", "before the guard"])
+@pytest.mark.parametrize("where", WHERE)
 @pytest.mark.parametrize("layout", (ORDERS | EXPLICIT).values(), ids=ORDERS | EXPLICIT)
 def test_nothing_is_touched_outside_batches_whose_numbers_come_first(layout, dtype, where):
     for n, count in ((1, 5), (3, 1), (3, 7), (3, 700), (3, 5000), (16, 33), (17, 3)):
@@ -275,7 +283,7 @@ def test_every_number_of_threads_gives_the_right_bits(dtype, n, layout):
     full = expanded(half, layout, kind, n)
     other = vech.Layout(layout.triangle, {"rows": "columns", "columns": "rows"}[layout.traversal])
     converted = full[pairs(other, n)]
-    for threads in (1, 2, 3, 7):
+    for threads in (1, 3, 7):
         assert_same_bits(vech.expand(half, layout, kind=kind, threads=threads), full)
         assert_same_bits(vech.pack(full, layout, kind=kind, use=layout.triangle, threads=threads), half)
         assert_same_bits(vech.convert(half, layout, other, kind=kind, threads=threads), converted)
@@ -311,7 +319,7 @@ def test_large_matrices_of_explicit_orders(order, dtype, n):
     full = expanded(true, order, kind, n)
     by_rows = vech.Layout(order.triangle, "rows")
     rows = full[pairs(by_rows, n)]
-    for threads, offset in ((1, 0), (2, 8), (3, 1), (7, 37)):
+    for threads, offset in ((1, 8), (3, 37)):
         for source, want, call in (
             (half, full, lambda x, out, t: vech.expand(x, order, kind=kind, out=out, threads=t)),
             (

@@ -30,7 +30,8 @@ def packed(layout, dtype, kind, n, **more):
 
 
 every_pair = pytest.mark.parametrize(
-    ("layout", "dtype", "kind"), cases.pairwise(fits, layout=LAYOUTS, dtype=DTYPES, kind=STORE_KINDS)
+    ("layout", "dtype", "kind"),
+    cases.pairwise(fits, layout=LAYOUTS, dtype=DTYPES, kind=STORE_KINDS, apart=("layout", "dtype")),
 )
 # each order, triangle, diagonal and scale with each kind, in two dtypes
 MATRICES = [
@@ -167,6 +168,7 @@ INDICES = [
         dtype=(np.dtype("float64"), np.dtype("complex64")),
         kind=STORE_KINDS,
         index={str(index).replace("\n", ""): index for index in INDICES},
+        apart=("layout", "index"),  # an index is read before its cells are found
     ),
 )
 def test_indexing_is_that_of_the_full_matrix(layout, dtype, kind, index):
@@ -291,39 +293,35 @@ def test_indexing_a_large_matrix_touches_only_what_it_asks_for():
 
 
 @every_matrix
-@pytest.mark.parametrize(
-    ("rows", "columns"),
-    [
+def test_a_block_is_the_outer_selection(layout, dtype, kind):
+    store, full = packed(layout, dtype, kind, 5)
+    for selection in (
         ([0, 3], [1, 2, 4]),
         ([2, 2], [2]),
         ([], [1]),
         (slice(1, 4), [0, -1]),
         (MASK, slice(None, None, 2)),
         (np.array([-1]), np.array([0])),
-    ],
-    ids=lambda axis: str(axis),
-)
-def test_a_block_is_the_outer_selection(layout, dtype, kind, rows, columns):
-    store, full = packed(layout, dtype, kind, 5)
-    indices = [
-        np.arange(5)[axis if isinstance(axis, slice) else np.array(axis, bool if axis is MASK else int)]
-        for axis in (rows, columns)
-    ]
-    assert_same_bits(store.block(rows, columns), np.ascontiguousarray(full[np.ix_(*indices)]))
+    ):
+        indices = [
+            np.arange(5)[axis if isinstance(axis, slice) else np.array(axis, bool if axis is MASK else int)]
+            for axis in selection
+        ]
+        assert_same_bits(store.block(*selection), np.ascontiguousarray(full[np.ix_(*indices)]))
 
 
 @every_matrix
-@pytest.mark.parametrize("index", [[3, 0, 4], [2], [4, 3, 2, 1, 0], [-1, 0], slice(1, 4), MASK], ids=str)
-def test_a_submatrix_is_a_packed_of_rows_and_their_columns(layout, dtype, kind, index):
+def test_a_submatrix_is_a_packed_of_rows_and_their_columns(layout, dtype, kind):
     half = cases.half(dtype, layout, kind, 5)
     store = vech.Packed(half, layout, kind=kind, labels=list("abcde"))
     full = reference.expand(half, layout, kind)
-    chosen = np.arange(5)[index]
-    part = store.submatrix(index)
-    assert type(part) is vech.Packed and part.kind == store.kind and part.layout == layout
-    assert list(part.labels) == [list("abcde")[k] for k in chosen]
-    assert_same_bits(part.expand(), np.ascontiguousarray(full[np.ix_(chosen, chosen)]))
-    assert not np.shares_memory(part.half, half)
+    for index in ([3, 0, 4], [2], [4, 3, 2, 1, 0], [-1, 0], slice(1, 4), MASK):
+        chosen = np.arange(5)[index]
+        part = store.submatrix(index)
+        assert type(part) is vech.Packed and part.kind == store.kind and part.layout == layout
+        assert list(part.labels) == [list("abcde")[k] for k in chosen]
+        assert_same_bits(part.expand(), np.ascontiguousarray(full[np.ix_(chosen, chosen)]))
+        assert not np.shares_memory(part.half, half)
 
 
 def test_a_submatrix_of_nothing():

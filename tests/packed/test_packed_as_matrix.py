@@ -130,6 +130,7 @@ def tried(function, *inputs):
         n=SIDES,
         operation=OPERATORS,
         scalar=SCALARS,
+        apart=("layout", "dtype"),
     ),
 )
 @pytest.mark.parametrize("reflected", [False, True])
@@ -653,6 +654,7 @@ def test_values_are_spread_over_what_is_indexed():
         layout=LAYOUTS,
         dtype=DTYPES,
         kind=STORE_KINDS,
+        apart=("layout", "dtype"),
     ),
 )
 def test_a_matrix_of_bool_chooses_what_is_filled(layout, dtype, kind):
@@ -918,7 +920,7 @@ def test_a_function_gives_an_array_without_a_mask():
 
 @pytest.mark.parametrize(
     ("layout", "dtype", "kind", "n"),
-    cases.pairwise(fits, layout=LAYOUTS, dtype=NUMBERS, kind=STORE_KINDS, n=SIDES),
+    cases.pairwise(fits, layout=LAYOUTS, dtype=NUMBERS, kind=STORE_KINDS, n=SIDES, apart=("layout", "dtype")),
 )
 def test_parts_and_the_conjugate(layout, dtype, kind, n):
     store, full = packed(layout, dtype, kind, n, labels=range(n))
@@ -982,6 +984,7 @@ def test_a_scaled_half_meets_a_narrower_one_in_the_dtype_of_the_result(narrow, o
             name: NUMBERS[name]
             for name in ("float32", "float64", "int64", "complex128", "bfloat16", ">f4", "bool")
         },
+        apart=("layout", "dtype"),
     ),
 )
 def test_a_matrix_in_another_dtype(layout, dtype, kind, target):

@@ -1,7 +1,9 @@
 """Every metric against 50 digits on rows that lose digits, and against exact fractions where these are."""
 
+from contextlib import contextmanager
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from functools import cache, lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -119,34 +121,52 @@ def close(got, want, relative, absolute=0.0):
     return bool(error <= Decimal(relative) * want + Decimal(absolute) + least)
 
 
+once_for_all_targets = lru_cache(maxsize=1)
+
+
+@contextmanager
+def many_digits():
+    with localcontext() as context:
+        context.prec, context.Emax, context.Emin = DIGITS, 10**6, -(10**6)
+        yield
+
+
+def fractions(X):
+    return [[Fraction(float(number)) for number in row] for row in X]
+
+
+@once_for_all_targets
+def exact(name, kind, dtype, weighted):
+    """Rows, weights, and of each pair of rows whether they are equal and the distance."""
+    X = rows_of(kind, dtype)
+    if name == "jensenshannon":
+        X = abs(X)
+    m = X.shape[1]
+    w = cases.generator("weights", m).uniform(0.5, 2, m) if weighted else np.ones(m)
+    (weights,) = fractions([w])
+    with many_digits():
+        return X, w, [(x == y, EXACT[name](x, y, weights)) for x, y in combinations(fractions(X), 2)]
+
+
 @every_target
 @pytest.mark.parametrize(("dtype", "weighted"), [("float32", False), ("float64", False), ("float64", True)])
 @pytest.mark.parametrize("kind", NAMES)
 @pytest.mark.parametrize("name", EXACT)
 def test_a_metric_keeps_its_digits_on_hard_rows(name, kind, dtype, weighted):
-    X = rows_of(kind, dtype)
     metric, _, p = name.partition(" ")
+    if weighted and "w" not in METRICS[metric].takes.split():
+        pytest.skip("takes no weights")
+    X, w, wanted = exact(name, kind, dtype, weighted)
     m = X.shape[1]
-    arguments = {"p": float(p)} if p else {}
-    if metric == "jensenshannon":
-        X = abs(X)
-    w = np.ones(m)
-    if weighted:
-        if "w" not in METRICS[metric].takes.split():
-            pytest.skip("takes no weights")
-        arguments["w"] = w = cases.generator("weights", m).uniform(0.5, 2, m)
+    arguments = ({"p": float(p)} if p else {}) | ({"w": w} if weighted else {})
     D = distances(X, metric, **arguments).half
     assert D.dtype == dtype
     eps = max(EPS * (16 + m / 8) * (4 if p == "0.5" else 1), float(np.finfo(dtype).eps) * (2 + m / 64))
     absolute = 8 * eps if metric == "jensenshannon" else 0
-    rows = [[Fraction(float(number)) for number in row] for row in X]
-    weights = [Fraction(float(number)) for number in w]
-    with localcontext() as context:
-        context.prec, context.Emax, context.Emin = DIGITS, 10**6, -(10**6)
-        for got, (x, y) in zip(D, combinations(rows, 2), strict=True):
-            want = EXACT[metric + name[len(metric) :]](x, y, weights)
+    with many_digits():
+        for got, (same, want) in zip(D, wanted, strict=True):
             assert close(got, want, eps, absolute), (got, float(want))
-            assert x != y or got == 0 or np.isnan(got)
+            assert not same or got == 0 or np.isnan(got)
 
 
 # ---------------------------------------------------- of rows that X itself scales, of truth
@@ -163,22 +183,29 @@ def variances(columns):
 SCALED = ("ordinary", "identical", "nearly the same", "far from the origin", "tiny", "huge", "one column")
 
 
+@once_for_all_targets
+def by_variances(kind):
+    X = rows_of(kind, "float64")
+    rows = fractions(X)
+    V = variances(list(zip(*rows, strict=True)))
+    with many_digits():
+        squares = [
+            sum((decimal((a - b) ** 2 / v) for a, b, v in zip(x, y, V, strict=True)), Decimal(0))
+            for x, y in combinations(rows, 2)
+        ]
+        return X, V, [square.sqrt() for square in squares]
+
+
 @every_target
 @pytest.mark.parametrize("given", [False, True])
 @pytest.mark.parametrize("kind", SCALED)
 def test_seuclidean_keeps_its_digits_on_hard_rows(kind, given):
-    X = rows_of(kind, "float64")
-    rows = [[Fraction(float(number)) for number in row] for row in X]
-    V = variances(list(zip(*rows, strict=True)))
     if given and kind in ("tiny", "huge"):
         pytest.skip("variances of such rows are no numbers")
+    X, V, wanted = by_variances(kind)
     D = distances(X, "seuclidean", V=[float(v) for v in V] if given else None)
-    for got, (x, y) in zip(D.half, combinations(rows, 2), strict=True):
-        with localcontext() as context:
-            context.prec, context.Emax, context.Emin = DIGITS, 10**6, -(10**6)
-            want = sum(
-                (decimal((a - b) ** 2 / v) for a, b, v in zip(x, y, V, strict=True)), Decimal(0)
-            ).sqrt()
+    with many_digits():
+        for got, want in zip(D.half, wanted, strict=True):
             assert close(got, want, 32 * EPS), (got, float(want))
 
 
@@ -202,7 +229,7 @@ def test_mahalanobis_keeps_its_digits_on_hard_rows(kind, given):
     X = unit * normal(9, 3) + (1e8 if kind == "far from the origin" else 0)
     if kind == "identical":
         X[4:8] = X[:4]
-    rows = [[Fraction(float(number)) for number in row] for row in X]
+    rows = fractions(X)
     means = [sum(column) / 9 for column in zip(*rows, strict=True)]
     left = [[a - mean for a, mean in zip(row, means, strict=True)] for row in rows]
     C = [[sum(row[i] * row[j] for row in left) / 8 for j in range(3)] for i in range(3)]
@@ -219,8 +246,7 @@ def test_mahalanobis_keeps_its_digits_on_hard_rows(kind, given):
             square = sum(d[i] * Fraction(VI[i, j]) * d[j] for i in range(3) for j in range(3))
         else:
             square = sum(a * b for a, b in zip(d, solve(C, d), strict=True))
-        with localcontext() as context:
-            context.prec, context.Emax, context.Emin = DIGITS, 10**6, -(10**6)
+        with many_digits():
             assert close(got, decimal(square).sqrt(), 1e-13), (got, float(square) ** 0.5)
         assert x != y or got == 0
 
@@ -236,25 +262,53 @@ FORMULAS = {
 }
 
 
+@cache
+def counted(m, weighted):
+    """Rows of truth, weights, and of each pair of rows the weights of both, none, the first, the second."""
+    X = cases.generator("truth", m).random((7, m)) < 0.3
+    X[1], X[2], X[3], X[4] = X[0], ~X[0], False, True
+    w = cases.generator("weights", m).integers(1, 9, m)
+    counts = []
+    for x, y in combinations(X.tolist(), 2):
+        count = {pair: Fraction(0) for pair in ((True, True), (False, False), (True, False), (False, True))}
+        for pair, c in zip(zip(x, y, strict=True), w.tolist() if weighted else [1] * m, strict=True):
+            count[pair] += c
+        counts.append(count.values())
+    return X, w, counts
+
+
 @every_target
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("m", [1, 63, 64, 65, 130, 1025])
 @pytest.mark.parametrize("name", FORMULAS)
 def test_counts_are_exact_and_divided_once(name, m, weighted):
-    X = cases.generator("truth", m).random((7, m)) < 0.3
-    X[1], X[2], X[3], X[4] = X[0], ~X[0], False, True
-    w = cases.generator("weights", m).integers(1, 9, m)
+    X, w, counts = counted(m, weighted)
     D = distances(X, name, **({"w": w} if weighted else {})).half
-    weights = [Fraction(int(c)) for c in w] if weighted else [Fraction(1)] * m
-    for got, (x, y) in zip(D, combinations(X.tolist(), 2), strict=True):
-        count = {pair: Fraction(0) for pair in ((True, True), (False, False), (True, False), (False, True))}
-        for pair, c in zip(zip(x, y, strict=True), weights, strict=True):
-            count[pair] += c
-        want = FORMULAS[name](*count.values())
+    for got, count in zip(D, counts, strict=True):
+        want = FORMULAS[name](*count)
         assert close(got, want, EPS / 2), (got, want)
 
 
 ANGLES = ("ordinary", "identical", "nearly the same", "opposite", "tiny", "huge", "of all sizes")
+
+
+@once_for_all_targets
+def angles(name, kind, m, holes):
+    """Rows, and of each pair of rows how many columns both have, and one less the cosine."""
+    X = rows_of(kind, "float64")
+    X = np.tile(X, (1, 8))[:, :m] if m > 8 else X.copy()
+    if holes:
+        X[1, 2], X[2, 4] = np.nan, np.nan
+    wanted = []
+    for x, y in combinations(X, 2):
+        both = ~np.isnan(x) & ~np.isnan(y)
+        x, y = fractions((x[both], y[both]))
+        if name == "correlation":
+            x, y = ([a - sum(row) / len(row) for a in row] for row in (x, y))
+        xx, yy, xy = (sum(a * b for a, b in zip(*pair, strict=True)) for pair in ((x, x), (y, y), (x, y)))
+        with many_digits():
+            wanted.append((len(x), 1 - decimal(xy) / (decimal(xx) * decimal(yy)).sqrt()))
+    return X, wanted
 
 
 @every_target
@@ -263,22 +317,10 @@ ANGLES = ("ordinary", "identical", "nearly the same", "opposite", "tiny", "huge"
 @pytest.mark.parametrize("kind", ANGLES)
 @pytest.mark.parametrize("name", ["cosine", "correlation"])
 def test_angles_keep_their_digits_by_kernels_and_by_products(name, kind, m, holes):
-    X = rows_of(kind, "float64")
-    X = np.tile(X, (1, 8))[:, :m] if m > 8 else X.copy()
-    if holes:
-        X[1, 2], X[2, 4] = np.nan, np.nan
+    X, wanted = angles(name, kind, m, holes)
     D = distances(X, name, missing="pairwise").half
-    for got, (x, y) in zip(D, combinations(X, 2), strict=True):
-        both = ~np.isnan(x) & ~np.isnan(y)
-        x, y = ([Fraction(float(number)) for number in row[both]] for row in (x, y))
-        if name == "correlation":
-            x, y = ([a - sum(row) / len(row) for a in row] for row in (x, y))
-        with localcontext() as context:
-            context.prec, context.Emax, context.Emin = DIGITS, 10**6, -(10**6)
-            xx, yy, xy = (sum(a * b for a, b in zip(*pair, strict=True)) for pair in ((x, x), (y, y), (x, y)))
-            want = 1 - decimal(xy) / (decimal(xx) * decimal(yy)).sqrt()
-            error = abs(Decimal(float(got)) - want)
-            assert error <= Decimal(8 * (len(x) + 4) * EPS) * (abs(want) + abs(want).sqrt()) + Decimal(
-                "1e-30"
-            )
+    for got, (columns, want) in zip(D, wanted, strict=True):
+        with many_digits():
+            bound = Decimal(8 * (columns + 4) * EPS) * (abs(want) + abs(want).sqrt()) + Decimal("1e-30")
+            assert abs(Decimal(float(got)) - want) <= bound
         assert 0 <= got <= 2

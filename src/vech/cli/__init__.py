@@ -1,6 +1,18 @@
 """The command `vech`: parses arguments, calls one public function, prints."""
 
-from vech.cli import algebra, cluster, covariance, data, distances, files, info, layouts, neighbors, tiles
+from vech.cli import (
+    algebra,
+    cluster,
+    covariance,
+    data,
+    distances,
+    files,
+    info,
+    layouts,
+    neighbors,
+    tiles,
+    view,
+)
 from vech.cli.root import main, vech_command
 
 __all__ = [
@@ -16,4 +28,5 @@ __all__ = [
     "neighbors",
     "tiles",
     "vech_command",
+    "view",
 ]

@@ -24,12 +24,9 @@ from vech.cli.options import (
     size_of,
     threads_option,
 )
-from vech.cli.pictures import save
+from vech.cli.pictures import CONTENTS, save
 from vech.cli.root import vech_command
 from vech.io.errors import visible
-
-# plot, which has them too, is loaded later
-CONTENTS = ("correlation", "covariance", "distance", "similarity")
 
 
 @vech_command.command(short_help="Draw the matrix in FILE, or its spectrum.")

@@ -9,6 +9,9 @@ from vech.io.drafts import atomic
 DPI = 150  # pixels of an inch
 MARGIN = 0.02  # around the picture
 
+CONTENTS = ("correlation", "covariance", "distance", "similarity")
+"""What numbers can be drawn as; plot, which has them too, is loaded later."""
+
 
 def save(out: Path, size: tuple[float, float], draw: Callable[..., Any], *, overwrite: bool) -> None:
     """Call `draw` with axes of a figure of this size in inches, and write it as the suffix says."""

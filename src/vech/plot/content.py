@@ -71,7 +71,7 @@ def scale(
     """
     one_of("content", content, tuple(MAPS))
     low, high = (
-        _given(limits) if limits is not None else _limits(content, shown if judged is None else judged)
+        given_limits(limits) if limits is not None else _limits(content, shown if judged is None else judged)
     )
     beneath, beyond = bool((shown < low).any()), bool((shown > high).any())
     extend = {(False, False): "neither", (True, False): "min", (False, True): "max"}.get(
@@ -80,7 +80,8 @@ def scale(
     return Scale(MAPS[content] if cmap is None else cmap, low, high, extend)
 
 
-def _given(limits: Sequence[float]) -> tuple[float, float]:
+def given_limits(limits: Sequence[float]) -> tuple[float, float]:
+    """The limits that a user gave, judged."""
     pair = np.asarray(limits)
     if pair.shape != (2,) or pair.dtype.kind not in "biuf" or not -np.inf < pair[0] < pair[1] < np.inf:
         raise ValueError(f"limits must be two finite numbers, the lower one first, not {limits!r}")

@@ -70,8 +70,9 @@ class Folder:
 
     maps = True
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, draft: bool = False) -> None:
         self.path = os.path.realpath(path)
+        self._draft = draft  # which nobody reads, and which is brought to the disk as a whole
 
     def _file(self, name: str) -> str:
         return os.path.join(self.path, name)
@@ -90,7 +91,7 @@ class Folder:
         path = Path(self._file(name))
         if not path.parent.is_dir():
             self.make_folders([os.path.dirname(name)])
-        with atomic(path) as file:
+        with open(path, "wb") if self._draft else atomic(path) as file:
             for part in parts:
                 file.write(part)
 
@@ -117,7 +118,8 @@ class Folder:
             holder = os.open(made, os.O_RDONLY)
             locks(holder)  # it has a maker
         try:
-            yield Folder(str(made))
+            yield Folder(str(made), draft=True)
+            _sync(made)
             with locked(target.parent):
                 self._refuse(target, overwrite)
                 if target.exists():
@@ -162,6 +164,15 @@ def _remove_leftovers(target: Path) -> None:
             os.rename(entry, target)
         elif found and _is_left(entry):
             shutil.rmtree(entry, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    """Bring all files below a folder to the disk, and their names."""
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(where, name), "rb") as file:
+                os.fsync(file.fileno())
+        sync_folder(Path(where))
 
 
 def _is_left(folder: Path) -> bool:

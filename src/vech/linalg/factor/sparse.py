@@ -162,7 +162,7 @@ def _attempts(S: SparseHalf, solver: str, among: tuple[str, ...] = DIRECT) -> li
 
 
 def _may_be_definite(S: SparseHalf) -> bool:
-    return is_selfadjoint(S) and bool((S.diagonal().real > 0).all())
+    return is_selfadjoint(S) and S.nnz >= S.n and bool((S.diagonal().real > 0).all())
 
 
 def check_kind(S: SparseHalf, solver: str, kinds: tuple[str, ...]) -> None:
