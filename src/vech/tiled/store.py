@@ -699,7 +699,7 @@ class Tiled(Store):
 
         Examples
         --------
-        >>> T = vech.tiled.create(folder / "S.zarr", 4, tile=3).fill(lambda r, c: np.eye(4)[r, c])
+        >>> T = vech.tiled.create("lazy.zarr", 4, tile=3).fill(lambda r, c: np.eye(4)[r, c])
         >>> T.to_dask_array().chunks[0], T.to_dask_array().sum().compute()
         ((3, 1), np.float64(4.0))
         """
