@@ -12,7 +12,7 @@ S = vech.Packed(np.arange(1.0, 11.0))
 
 
 @pytest.fixture
-def shown(works, monkeypatch):
+def shown(vech_run, monkeypatch):
     """Run until the page would wait: the facts it would get, and what is printed."""
     pages = []
 
@@ -23,8 +23,9 @@ def shown(works, monkeypatch):
     monkeypatch.setattr(View, "wait", seen)
 
     def runs(*arguments):
-        out = works("view", *arguments)
-        return pages.pop(), out.splitlines()
+        code, out, err = vech_run("view", *arguments)
+        assert (code, err) == (130, "")  # a page waits for Ctrl-C
+        return pages.pop(), out.decode().splitlines()
 
     return runs
 

@@ -21,6 +21,7 @@ from vech.cli.root import vech_command
 from vech.io.errors import visible
 
 MOST = 65_535  # ports
+INTERRUPTED = 130  # as every command after Ctrl-C, which is how this one ends
 
 
 @vech_command.command(short_help="Show the matrix in FILE in the browser.")
@@ -98,3 +99,4 @@ def view(
     if not no_browser:
         page.open()
     page.wait()
+    raise SystemExit(INTERRUPTED)
