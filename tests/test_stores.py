@@ -774,6 +774,67 @@ def test_a_block_is_every_row_with_every_column(make, dtype, kind, taken):
         assert block.tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize(
+    ("make", "dtype", "kind", "side"),
+    cases.pairwise(
+        lambda make, dtype, kind, side: valid(make, dtype, kind, 17),
+        make=STORES,
+        dtype=SPARSE,
+        kind=STORE_KINDS,
+        side={str(side): side for side in (1, 5, 16, 17, None)},
+    ),
+)
+def test_tiles_are_the_lower_triangle_each_pair_once(make, dtype, kind, side):
+    full = cases.matrix(dtype, kind, 17)
+    assert_tiles_of(make(full, kind), full, side)
+
+
+@pytest.mark.parametrize("layout", cases.LAYOUTS.values(), ids=cases.LAYOUTS)
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [
+        *(("f8", kind) for kind in ("symmetric", "skew")),
+        *(("c8", kind) for kind in STORE_KINDS),
+        *(
+            ("i4", "skew"),
+            ("?", "symmetric"),
+            ("f2", "symmetric"),
+            (">f8", "symmetric"),
+            ("M8[D]", "symmetric"),
+        ),
+    ],
+)
+def test_tiles_of_every_layout(layout, dtype, kind):
+    n, dtype = 3 if isinstance(layout, vech.TensorOrder) else 13, np.dtype(dtype)
+    if not cases.fits(layout, dtype, kind, n):
+        pytest.skip("no half in this layout")
+    store = vech.Packed(cases.half(dtype, layout, kind, n), layout, kind=kind)
+    assert_tiles_of(store, store.expand(), 4)
+
+
+def assert_tiles_of(store, full, side):
+    """Row of tiles after row of tiles, from the first column to the diagonal, squares there."""
+    n, height = len(full), side or len(full)
+    spans = [slice(start, min(start + height, n)) for start in range(0, n, height)]
+    want = [(rows, columns) for k, rows in enumerate(spans) for columns in spans[: k + 1]]
+    tiles = list(store.tiles(side))
+    assert [(tile.rows, tile.columns) for tile in tiles] == want
+    for tile in tiles:
+        assert tile.on_diagonal == (tile.rows == tile.columns)
+        assert_same_bits(np.array(tile.numbers, order="C"), full[tile.rows, tile.columns].copy())
+
+
+@every_store
+def test_tiles_refuse_what_is_no_side(make):
+    store = make(np.eye(3), "symmetric")
+    assert list(make(np.eye(0), "symmetric").tiles()) == []
+    with pytest.raises(ValueError, match="side is 0, and a tile has at least one row"):
+        store.tiles(0)
+    for side in (True, 2.0, "4"):
+        with pytest.raises(TypeError, match=f"side must be a positive integer or None, not {side!r}"):
+            store.tiles(side)
+
+
 @every_store
 @pytest.mark.parametrize("panel", [1, 17, 50, 1000])
 def test_a_wide_block_is_made_a_few_rows_at_a_time(make, panel, monkeypatch):

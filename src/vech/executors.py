@@ -82,6 +82,7 @@ def completed(
 ) -> Generator[tuple[Item, Done]]:
     """Each item and what the function gives of it, as they are done; by None here, one after the other.
 
+    Items may follow from results: an iterator that has no next one for now is asked again after each of them.
     After an error, Ctrl-C, or when nobody wants more, no task is begun any more: `stop` is set, and those
     that run are waited for where that is possible. What is shipped by a file goes `beside`, else into the
     temporary folder.

@@ -26,7 +26,7 @@ from vech.linalg.factor.triangle import Factorization
 from vech.linalg.units import lift, times_power
 from vech.tiled.description import FACTOR
 from vech.tiled.store import Damaged, Tiled
-from vech.tiled.tiles import KEYS, Tile, Tiles
+from vech.tiled.tiles import Tile, Tiles
 
 Progress = Callable[[int, int | None], object]
 
@@ -209,7 +209,7 @@ def cholesky(
     check_selfadjoint(S, "cholesky", "solver='minres' of vech.linalg.solve takes indefinite ones too")
     dtype = work_dtype(S.dtype, "S")
     tiles, done = _place(S, out, dtype, resume, executor)
-    schedule = _Schedule(tiles.grid.side, done)
+    schedule = Schedule(tiles.grid.side, done)
     exponent = lift(S.diagonal().real.astype(np.zeros(0, dtype).real.dtype))  # no number is larger
     step = _Step(S.using(None).with_labels(None), tiles, exponent, dtype)
     total = tiles.grid.total
@@ -261,11 +261,11 @@ def _identity(S: Tiled) -> str:
     """What tells a matrix from all others, and from itself once a tile was written again."""
     tiles = S._tiles
     said = [repr((tiles.path, tiles.grid, S._conjugated))]
-    said += [repr(tiles.place.stamp(f"{KEYS}/{i}/{j}")) for i, j in tiles.grid.lower()]
+    said += [repr(tiles.stamp(i, j)) for i, j in tiles.grid.lower()]
     return sha256("\n".join(said).encode()).hexdigest()
 
 
-class _Schedule(Iterator[Tile]):
+class Schedule(Iterator[Tile]):
     """The tiles that can be computed, since those they follow from are done; the first columns first.
 
     Where none can for now, there is no next one; after a `finish` there may be.

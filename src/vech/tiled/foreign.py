@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Protocol
 
 from vech.arrays import Array, Dtype
@@ -44,6 +45,11 @@ class ForeignTiles(Tiles):
         """All tiles, and the bytes of each."""
         grid = self.grid
         return {(i, j): grid.height(i) * grid.height(j) * self.dtype.itemsize for i, j in grid.lower()}
+
+    def stamp(self, i: int, j: int) -> Any:
+        """That of the file, or of the folder."""
+        found = os.stat(self.path)
+        return found.st_size, found.st_mtime_ns
 
     def read(self, i: int, j: int, *, check: bool = False) -> Array:
         """A tile, read-only."""

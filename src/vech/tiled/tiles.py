@@ -102,6 +102,10 @@ class Tiles:
                 found[int(i), int(j)] = size
         return found
 
+    def stamp(self, i: int, j: int) -> Any:
+        """What changes when a tile is written again."""
+        return self.place.stamp(f"{KEYS}/{i}/{j}")
+
     def missing(self) -> list[Tile]:
         """Those that are not there, row after row."""
         there = self.sizes()
