@@ -10,8 +10,12 @@ from time import perf_counter
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = {"halves": DOCS / "benchmarks.md", "rows": DOCS / "benchmarks-rows.md"}
-"""What is done with halves; and between the rows of data, with what follows: each page is one run."""
+PAGES = {
+    "halves": DOCS / "benchmarks.md",
+    "rows": DOCS / "benchmarks-rows.md",
+    "tiles": DOCS / "benchmarks-tiles.md",
+}
+"""What is done with halves; between the rows of data, and what follows; with tiles: each page is one run."""
 
 
 def main() -> None:
@@ -37,6 +41,7 @@ def main() -> None:
         bench_small,
         bench_sparse,
         bench_tables,
+        bench_tiled,
         bench_to_disk,
         report,
     )
@@ -66,6 +71,7 @@ def main() -> None:
             bench_embedding,
             bench_to_disk,
         ),
+        "tiles": (bench_tiled,),
     }
     modules = [module for name in pages if arguments.page in (None, name) for module in pages[name]]
     rows = [row for module in modules for row in module.ROWS]

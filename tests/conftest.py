@@ -3,6 +3,8 @@
 import gc
 import os
 import signal
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,9 @@ from vech.arrays import default_threads
 
 MOST_PROCESSES = 8  # each one collects all tests
 PROCESS_BYTES = 3 * 10**9  # what the largest tests take
+
+if (spec := find_spec("sparse")) is not None and spec.origin is None:
+    sys.modules["sparse"] = None  # type: ignore[assignment]  # a folder here, which dask takes for a library
 
 settings.register_profile(
     "vech",

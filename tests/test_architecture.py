@@ -43,9 +43,12 @@ LAYERS = (
 # within a folder, top to bottom; above them all is its __init__
 INSIDE = {
     "cli": (
-        ("cluster", "covariance", "data", "distances", "files", "info", "layouts", "neighbors", "view"),
-        ("tables",),
-        ("groups", "options", "pictures", "records"),
+        (
+            *("algebra", "cluster", "covariance", "data", "distances", "files", "info", "layouts"),
+            *("neighbors", "tiles", "view"),
+        ),
+        ("making", "tables"),
+        ("executors", "groups", "options", "pictures", "records"),
         ("streams",),
         ("root",),
         ("wording",),
@@ -75,7 +78,7 @@ INSIDE = {
         ("errors",),
     ),
     "adapters": (
-        ("anndata", "pandas", "pypfopt", "skbio", "skfolio", "sklearn", "solvers"),
+        ("anndata", "dask", "pandas", "pypfopt", "skbio", "skfolio", "sklearn", "solvers", "xarray"),
         ("estimates", "graphs"),
     ),
     "covariance": (
@@ -179,7 +182,8 @@ UP = {
     ("sparse.exports", "vech.io.matrix_market"),
     ("linalg.factor.cholesky", "vech.tiled.factor"),
     ("linalg.factor.sparse", "vech.adapters.solvers"),
-    ("store", "vech.adapters.pandas"),
+    *(("store", f"vech.adapters.{name}") for name in ("dask", "pandas", "xarray")),
+    ("tiled.store", "vech.adapters.dask"),
     ("io.zarr", "vech.tiled.description"),
     ("io.zarr", "vech.tiled.opening"),
     ("io.hail", "vech.tiled.foreign"),
@@ -198,7 +202,10 @@ OPTIONAL = {
     "rich": {"cli": "top", "demo": "top"},
     "sklearn": {"demo": "inside", "adapters": "top"},
     "openpyxl": {"io": "inside"},
+    "dask": {"adapters": "inside"},
+    "distributed": {"cli": "inside"},
     "pandas": {"adapters": "top", "io": "inside"},
+    "xarray": {"adapters": "inside"},
     "skbio": {"adapters": "top"},
     "skfolio": {"adapters": "top"},
     "matplotlib": {"demo": "inside", "plot": "inside", "cli": "inside"},
@@ -429,6 +436,7 @@ def test_import_loads_numpy_and_the_core_only():
         "pypardiso",
         "qdldl",
         "skfolio",
+        "distributed",
     ],
 )
 def test_import_does_not_load(library):

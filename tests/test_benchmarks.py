@@ -77,7 +77,10 @@ def test_every_row_gives_numbers(rows, page):
                 assert column == "case" or known or (column in PEERS and cell == "not installed"), case
 
 
-@pytest.mark.parametrize(("name", "file"), [("halves", "benchmarks.md"), ("rows", "benchmarks-rows.md")])
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("halves", "benchmarks.md"), ("rows", "benchmarks-rows.md")],
+)
 def test_the_committed_page_shows_every_row(name, file):
     page = (ROOT / "docs" / file).read_text(encoding="utf-8")
     for row in benchmarks("--page", name, "--list").splitlines():

@@ -334,6 +334,69 @@ class Store(ABC):
         """
         return self.to_packed(layout, threads=threads)
 
+    def to_dask_array(self, chunk: int | None = None) -> Any:
+        """The full matrix as a ``dask.array``, of which nothing is read before it is computed; it needs dask.
+
+        Parameters
+        ----------
+        chunk : int, optional
+            Rows and columns of a block: 4096 unless told.
+
+        Returns
+        -------
+        dask.array.Array, shape (n, n)
+            Each block by `block`, one task a block. Workers in other processes get this store once, with its
+            arrays; a `vech.Tiled` as its path.
+
+        Raises
+        ------
+        ImportError
+            Where dask is missing.
+        ValueError, TypeError
+            For a `chunk` that is no positive integer.
+
+        Notes
+        -----
+        For code that takes dask's arrays. ``S @ x`` reads each number once, and dask twice.
+
+        Examples
+        --------
+        >>> A = vech.Packed(np.array([1.0, 0.5, 2.0])).to_dask_array(1)
+        >>> A.chunks, A.sum().compute()
+        (((1, 1), (1, 1)), np.float64(4.0))
+        """
+        from vech.adapters.dask import to_dask_array
+
+        return to_dask_array(self, chunk)
+
+    def to_xarray(self, *, name: str | None = None) -> Any:
+        """The full matrix as an ``xarray.DataArray`` with its labels, lazily; it needs xarray and dask.
+
+        Parameters
+        ----------
+        name : str, optional
+            Of the array.
+
+        Returns
+        -------
+        xarray.DataArray, shape (n, n)
+            Of dimensions "i" and "j", over `to_dask_array`; labels are the coordinates of both.
+
+        Raises
+        ------
+        ImportError
+            Where xarray or dask is missing.
+
+        Examples
+        --------
+        >>> A = vech.Packed(np.array([1.0, 0.5, 2.0]), labels=["a", "b"]).to_xarray()
+        >>> float(A.sel(i="a", j="b"))
+        0.5
+        """
+        from vech.adapters.xarray import to_xarray
+
+        return to_xarray(self, name=name)
+
     def to_condensed(self, *, drop_diagonal: bool = False) -> Array:
         """The numbers off the diagonal in SciPy's condensed order: what ``linkage`` and ``squareform`` take.
 

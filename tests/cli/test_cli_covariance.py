@@ -185,7 +185,7 @@ def test_every_option_of_an_estimator_is_an_option():
     options = {param.name for param in command.params if isinstance(param, click.Option)}
     taken = {name for function in METHODS.values() for name in inspect.signature(function).parameters}
     taken |= set(inspect.signature(estimate.denoise).parameters)
-    assert taken - options == {"X", "executor", "progress", "resume", "return_shrinkage", "variance"}
+    assert taken - options == {"X", "progress", "return_shrinkage", "variance"}
 
 
 def test_the_time_left_is_told(works, monkeypatch):

@@ -163,7 +163,7 @@ def test_resume_overwrites_no_file_that_no_run_made(fails):
     vech.write("named.npy", vech.Packed(np.arange(3.0), labels=["made", "b"]))
     assert "named.npy exists" in fails("distances", "x.npy", "-o", "named.npy", "--resume")
     assert fails("distances", "x.npy", "-o", "new.npz", "--resume") == (
-        "--resume goes on with a .npy file, and OUT is new.npz: name one that ends so"
+        "--resume goes on with a .npy or .zarr file, and OUT is new.npz: name one that ends so"
     )
 
 

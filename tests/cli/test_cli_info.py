@@ -101,6 +101,7 @@ def test_json_has_one_object_a_file(works):
         "not_symmetric": None,
         "n": 3,
         "labels": [{"tuple": ["x", 1]}, "y", 3],
+        "tiles": None,
         "stored": 6,
         "nonzeros": 5,
         "nans": 0,

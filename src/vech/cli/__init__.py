@@ -1,9 +1,22 @@
 """The command `vech`: parses arguments, calls one public function, prints."""
 
-from vech.cli import cluster, covariance, data, distances, files, info, layouts, neighbors, view
+from vech.cli import (
+    algebra,
+    cluster,
+    covariance,
+    data,
+    distances,
+    files,
+    info,
+    layouts,
+    neighbors,
+    tiles,
+    view,
+)
 from vech.cli.root import main, vech_command
 
 __all__ = [
+    "algebra",
     "cluster",
     "covariance",
     "data",
@@ -13,6 +26,7 @@ __all__ = [
     "layouts",
     "main",
     "neighbors",
+    "tiles",
     "vech_command",
     "view",
 ]

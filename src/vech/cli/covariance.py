@@ -13,11 +13,12 @@ import vech
 import vech.io
 from vech import covariance as estimate
 from vech.arrays import Array
+from vech.cli.executors import Workers, executor_option, started
+from vech.cli.making import TILES, check_made, is_made_in_place, made_in_place, resume_option
 from vech.cli.options import (
     Bar,
     Count,
     Real,
-    check_out,
     each,
     file_argument,
     force_option,
@@ -152,6 +153,8 @@ ESTIMATE = (
     help="Make it positive semidefinite: the nearest such matrix, or shrunk until it is. "
     "Example: --repair nearest",
 )
+@resume_option
+@executor_option
 @table_options
 @table_format_option
 @out_format_option
@@ -166,6 +169,8 @@ def covariance(
     weights: str | None,
     half_life: float | None,
     repair: str | None,
+    resume: bool,
+    executor: Workers | None,
     in_format: str | None,
     out_format: str | None,
     layout: str,
@@ -175,7 +180,8 @@ def covariance(
 ) -> None:
     """Write the covariance of the columns of a table, whose rows are observations; - is stdin.
 
-    A table is text (.csv, .tsv, .txt, also .gz), .parquet, .feather, Excel or a 2-D .npy.
+    A table is text (.csv, .tsv, .txt, also .gz), .parquet, .feather, Excel or a 2-D .npy. Tiles of a .zarr
+    are written as they are computed, unless --repair needs the whole matrix.
 
     \b
     Examples:
@@ -196,11 +202,18 @@ def covariance(
     mend = _repair(repair, function, method, denoise)
     if repair is not None and mend is None:
         given["repair"] = repair
-    check_out(file, out, force)
+    in_place = repair is None and is_made_in_place(out, (TILES,))
+    if resume and repair is not None:
+        raise click.ClickException("--resume goes on with tiles that are there, and --repair needs them all")
+    check_made(file, out, force=force, resume=resume, suffixes=(TILES,))
+    if in_place:
+        _check_taken("out", f"a {TILES}", function, method, denoise)
+    if executor is not None:
+        _check_taken("executor", "--executor", function, method, denoise)
     with target(out, out_format) as made, source(file, in_format) as path:
         vech.io.file_format(made)
         began = time.perf_counter()
-        with Bar(f"reading {path.name}", size_of(path)) as bar:
+        with Bar(f"reading {path.name}", size_of(path)) as bar, started(executor) as workers:
             table = read(path, how)
             counts, table = (None, table) if weights is None else _weights(weights, table, path)
             if half_life is not None:
@@ -211,14 +224,21 @@ def covariance(
             bar.now(f"{method} of {table.shape[1]} columns", table.numbers.nbytes)
             try:
                 X = table.numbers if table.labels is None else table
-                store = function(X, layout=layout, threads=threads, progress=bar, **given)
+                given |= {"layout": layout, "threads": threads, "progress": bar}
+                if workers is not None:
+                    given["executor"] = workers
+                if in_place:
+                    store = made_in_place(function, made, X, resume=resume, **given)
+                else:
+                    store = function(X, **given)
                 if mend is not None:
                     bar.now(f"repairing {store.n} x {store.n}", store.nbytes)
                     store = mend(store).matrix.to_packed(layout)
             except FAULTS as error:
                 raise click.ClickException(f"{path}: {message_of(error)}") from error
-            bar.now(f"writing {made.name}", store.nbytes)
-            vech.io.write(made, store, overwrite=force)
+            if not in_place:
+                bar.now(f"writing {made.name}", store.nbytes)
+                vech.io.write(made, store, overwrite=force)
         line = summary(made, store, began)
     click.echo(line, err=out == STREAM)
 

@@ -1,18 +1,19 @@
-"""distances: from the rows of a table to a half."""
+"""distances, similarity: from the rows of a table to a half."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 import vech.io
+from vech.cli.executors import Workers, executor_option, started
+from vech.cli.making import check_made, is_made_in_place, made_in_place, naming, resume_option
 from vech.cli.options import (
     Bar,
     Real,
-    check_out,
+    each,
     file_argument,
     force_option,
     layout_option,
@@ -21,12 +22,23 @@ from vech.cli.options import (
     summary,
     threads_option,
 )
-from vech.cli.root import Interrupted, vech_command
+from vech.cli.root import vech_command
 from vech.cli.streams import STREAM, out_format_option, source, table_format_option, target
 from vech.cli.tables import how_to_read, read, table_options
-from vech.results.file import is_of_a_run
-from vech.results.journal import journal_of
-from vech.results.wanted import SUFFIX
+
+MAKING = (
+    click.option(
+        "--dtype",
+        type=click.Choice(["float32", "float64"]),
+        help="Numbers of the half: those of a .npy of float32 are float32, others float64. "
+        "Example: --dtype float32",
+    ),
+    resume_option,
+    executor_option,
+    table_options,
+    table_format_option,
+    out_format_option,
+)
 
 
 @vech_command.command(short_help="Write the distances between the rows of a table.")
@@ -48,31 +60,82 @@ from vech.results.wanted import SUFFIX
     help="What an empty cell or NaN means: an error, as unless said, or left out of each pair. "
     "Example: --missing pairwise",
 )
-@click.option(
-    "--dtype",
-    type=click.Choice(["float32", "float64"]),
-    help="Numbers of the half: those of a .npy of float32 are float32, others float64. "
-    "Example: --dtype float32",
-)
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Go on with a run that was interrupted or killed: the same command, and this. Example: --resume",
-)
-@table_options
-@table_format_option
-@out_format_option
+@each(MAKING)
 @layout_option(("--layout",), "Layout of the half to write.", default="condensed", show_default=True)
 @threads_option
 @force_option
-def distances(
+def distances(metric: str, p: float | None, missing: str | None, **more: Any) -> None:
+    """Write the distances between the rows of a table, whose columns are numbers; - is stdin.
+
+    A table is text (.csv, .tsv, .txt, also .gz), .parquet, .feather, Excel or a 2-D .npy, which need not
+    fit in memory. Its labels of rows stay. A half in .npy is written as it is computed, beside it a
+    journal until it is complete; so are the tiles of a .zarr, of which each that is there is done.
+
+    \b
+    Examples:
+      vech distances vectors.npy -o d.npy --metric cosine
+      vech distances vectors.npy -o d.npy --metric cosine --resume
+      vech distances vectors.npy -o d.zarr --executor local:2
+      vech distances genes.csv -o d.npz --index gene --metric minkowski -p 3 --missing pairwise
+    """
+    _make(vech.pairwise.distances, metric, f"{metric} distances", {"p": p, "missing": missing}, **more)
+
+
+@vech_command.command(short_help="Write the similarities of the rows of a table, by a kernel.")
+@file_argument
+@out_option
+@click.option(
+    "--metric",
+    metavar="NAME",
+    default="rbf",
+    show_default=True,
+    help="A kernel of scikit-learn's pairwise_kernels, or matern. Example: --metric cosine",
+)
+@click.option(
+    "--gamma",
+    type=Real(),
+    help="How fast similarity falls with distance, or a factor of inner products; one over the columns "
+    "unless said. Example: --gamma 0.1",
+)
+@click.option("--degree", type=Real(), help="Of --metric polynomial, 3 unless said. Example: --degree 2")
+@click.option(
+    "--coef0",
+    type=Real(),
+    help="Of --metric polynomial and sigmoid: the constant, 1 unless said. Example: --coef0 0",
+)
+@click.option(
+    "--nu", type=Real(), help="Of --metric matern: how smooth it is, 1.5 unless said. Example: --nu 2.5"
+)
+@each(MAKING)
+@layout_option(("--layout",), "Layout of the half to write.", default="vech", show_default=True)
+@threads_option
+@force_option
+def similarity(metric: str, **more: Any) -> None:
+    """Write the similarities of the rows of a table, whose columns are numbers; - is stdin.
+
+    Tables are those of vech distances, and so are files of .npy and .zarr: written as they are computed.
+
+    \b
+    Examples:
+      vech similarity vectors.npy -o k.npy --gamma 0.1
+      vech similarity vectors.npy -o k.zarr --metric cosine --executor dask://scheduler:8786
+      vech similarity genes.csv -o k.npz --index gene --metric matern --nu 2.5
+    """
+    parameters = {name: more.pop(name) for name in ("gamma", "degree", "coef0", "nu")}
+    _make(vech.pairwise.kernel, metric, f"{metric} kernel", parameters, **more)
+
+
+def _make(
+    function: Callable[..., Any],
+    metric: str,
+    what: str,
+    parameters: dict[str, Any],
+    *,
     file: Path,
     out: Path,
-    metric: str,
-    p: float | None,
-    missing: str | None,
     dtype: str | None,
     resume: bool,
+    executor: Workers | None,
     in_format: str | None,
     out_format: str | None,
     layout: str,
@@ -80,27 +143,10 @@ def distances(
     force: bool,
     **more: Any,
 ) -> None:
-    """Write the distances between the rows of a table, whose columns are numbers; - is stdin.
-
-    A table is text (.csv, .tsv, .txt, also .gz), .parquet, .feather, Excel or a 2-D .npy, which need not
-    fit in memory. Its labels of rows stay. A half in .npy is written as it is computed, beside it a
-    journal until it is complete.
-
-    \b
-    Examples:
-      vech distances vectors.npy -o d.npy --metric cosine
-      vech distances vectors.npy -o d.npy --metric cosine --resume
-      vech distances genes.csv -o d.npz --index gene --metric minkowski -p 3 --missing pairwise
-    """
+    """Compute what a function of two rows makes of a table, and write it."""
     how = how_to_read(more)
-    given: dict[str, Any] = {"p": p, "missing": missing, "dtype": dtype}
-    given = {name: value for name, value in given.items() if value is not None}
-    in_place = out != STREAM and out.suffix.lower() == SUFFIX
-    if resume and not in_place:
-        raise click.ClickException(
-            f"--resume goes on with a {SUFFIX} file, and OUT is {out}: name one that ends so"
-        )
-    check_out(file, out, force or (resume and is_of_a_run(out)))
+    given = {name: value for name, value in (parameters | {"dtype": dtype}).items() if value is not None}
+    check_made(file, out, force=force, resume=resume)
     with target(out, out_format) as made, source(file, in_format) as path:
         vech.io.file_format(made)
         began = time.perf_counter()
@@ -108,37 +154,18 @@ def distances(
             table = read(path, how)
             rows = len(table)
             half = vech.as_layout(layout).length(rows) * (4 if dtype == "float32" else 8)
-            bar.now(f"{metric} distances of {rows:,} rows", half, "tiles")
             given |= {"layout": layout, "threads": threads, "progress": bar}
             X = table.numbers if table.index is None else table
-            with _naming(path):
-                if in_place:
-                    store = _made_in_place(made, X, metric, resume=resume, **given)
-                else:
-                    store = vech.pairwise.distances(X, metric, **given)
-            if not in_place:
+            with started(executor) as workers:
+                given["executor"] = workers
+                bar.now(f"{what} of {rows:,} rows", half, "tiles")
+                with naming(path):
+                    if is_made_in_place(out):
+                        store = made_in_place(function, made, X, metric, resume=resume, **given)
+                    else:
+                        store = function(X, metric, **given)
+            if not is_made_in_place(out):
                 bar.now(f"writing {made.name}", store.nbytes)
                 vech.io.write(made, store, overwrite=force)
         line = summary(made, store, began)
     click.echo(line, err=out == STREAM)
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Say the name of the file for X, which is in it."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        if not str(error).startswith("X "):
-            raise
-        raise click.ClickException(f"{path}{str(error)[1:]}") from error
-
-
-def _made_in_place(out: Path, X: Any, metric: str, **given: Any) -> Any:
-    """Compute the half where it is to be; an interrupt says how to go on."""
-    try:
-        return vech.pairwise.distances(X, metric, out=out, **given)
-    except KeyboardInterrupt as stop:
-        if not journal_of(out).exists():
-            raise
-        raise Interrupted(f"interrupted; the same command with --resume goes on with {out}") from stop

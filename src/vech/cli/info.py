@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,7 @@ def _fields(name: str, found: Info | str) -> dict[str, Any]:
         "not_symmetric": found.fault,
         "n": sides.pop() if len(sides) == 1 else None,
         "labels": None if found.labels is None else encode_labels(found.labels),
+        "tiles": found.tiles and {"count": found.tiles.count, **asdict(found.tiles)},
         "stored": found.count,
         "nonzeros": found.nonzeros,
         "nans": found.nans,
@@ -117,6 +119,9 @@ def _print(name: str, found: Info | str, n: int | None) -> None:
         say(found if found.startswith(name) else f"{name}: {found}")
         return
     say(f"{name}: {found.holds}, {found.dtype}")
+    if (tiles := found.tiles) is not None:
+        done = f"{tiles.missing:,} missing" if tiles.missing else "all done"
+        say(f"{tiles.count:,} tiles of {tiles.tile:,} rows, compression {tiles.compression}, {done}")
     if found.fault is not None:
         say(f"{found.fault}; vech pack has --use and --tolerance")
     elif found.kind is not None and found.kind not in found.holds:

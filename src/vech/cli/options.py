@@ -26,6 +26,7 @@ from vech.io.content import parted
 from vech.io.errors import visible
 from vech.io.pair import description_path, is_leftover
 from vech.layouts.kind import STORED
+from vech.tiled.description import is_tiled
 
 LASTS = 1.0
 """Seconds after which work gets a progress bar."""
@@ -39,7 +40,7 @@ class OutFile(click.Path):
         if not value:
             self.fail("'' names no file: say which one to write", param, ctx)
         path: Any = super().convert(value, param, ctx)
-        if path.is_dir():
+        if path.is_dir() and not is_tiled(path):
             self.fail(f"'{value}' is a directory: name a file in it", param, ctx)
         return path
 

@@ -42,6 +42,21 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Tiles:
+    """How a store of tiles is cut, and what of it is done."""
+
+    tile: int
+    side: int
+    missing: int
+    compression: str
+
+    @property
+    def count(self) -> int:
+        """Its lower tiles."""
+        return self.side * (self.side + 1) // 2
+
+
+@dataclass(frozen=True)
 class Info:
     """The numbers that are stored, and what they are or could be."""
 
@@ -58,6 +73,7 @@ class Info:
     fault: str | None = None
     """Of a full matrix that is neither: the worst (i, j)."""
     labels: tuple[Any, ...] | None = None
+    tiles: Tiles | None = None
 
 
 def could_be(length: int, dtype: np.dtype[Any]) -> list[tuple[str, AnyLayout, int]]:
@@ -121,12 +137,36 @@ def _symmetry(content: Content) -> tuple[str | None, str | None]:
 
 
 def _of_store(store: Any, _: int | None) -> Info:
-    if store.describe().triangle is None:
+    described = store.describe()
+    if described.triangle is None and described.layout is None:
+        return _of_tiles(store)
+    if described.triangle is None:
         fitting = [(store.layout.name, store.layout, store.n)]
         return _info(f"{store.kind} half", store.half, fitting)
     diagonal = int(np.count_nonzero(_rows(store.indptr) == store.indices))
     case = _case("sparse half", store.n, None, 2 * len(store.data) - diagonal, store.dtype)
     return _info(f"{store.kind} sparse half, {store.triangle} triangle", store.data, [], case)
+
+
+def _of_tiles(store: Any) -> Info:
+    """Of the tiles that are done, each pair once."""
+    missing = set(store.missing())
+    done = [(i, j) for i in range(store.grid) for j in range(i + 1) if (i, j) not in missing]
+    on_diagonal = 0
+
+    def chunks() -> Iterator[Array]:
+        nonlocal on_diagonal
+        for i, j in done:
+            tile = store.read_tile(i, j)
+            if i == j:
+                on_diagonal += int(np.count_nonzero(tile.diagonal()))
+                tile = tile[np.tril_indices(len(tile))]
+            yield tile.reshape(-1)
+
+    counted = _counted(f"{store.kind} store of tiles", store.dtype, chunks())
+    case = _case("tiles", store.n, None, 2 * counted.nonzeros - on_diagonal, store.dtype)
+    tiles = Tiles(store.tile, store.grid, len(missing), store.compression)
+    return replace(counted, cases=(case,), tiles=tiles)
 
 
 def _of_sparse(matrix: Any, _: int | None) -> Info:
@@ -155,9 +195,19 @@ _SUMMARIES = {"store": _of_store, "half": _of_half, "full": _of_full, "sparse": 
 
 
 def _info(holds: str, numbers: Array, fitting: list[tuple[str, AnyLayout, int]], *cases: Case) -> Info:
-    nonzeros = nans = 0
+    counted = _counted(holds, numbers.dtype, _chunks(numbers))
+    found = [
+        _case(name, n, layout, _full_nonzeros(numbers, layout, n, counted.nonzeros), numbers.dtype)
+        for name, layout, n in fitting
+    ]
+    return replace(counted, cases=(*found, *cases))
+
+
+def _counted(holds: str, dtype: np.dtype[Any], chunks: Iterator[Array]) -> Info:
+    count = nonzeros = nans = 0
     lows, highs = [], []
-    for chunk in _chunks(numbers):
+    for chunk in chunks:
+        count += len(chunk)
         nonzeros += int(np.count_nonzero(chunk))
         if chunk.dtype.kind in "fcVmM":
             nan = np.isnat(chunk) if chunk.dtype.kind in "mM" else np.isnan(chunk)
@@ -169,20 +219,7 @@ def _info(holds: str, numbers: Array, fitting: list[tuple[str, AnyLayout, int]],
             sizes = np.abs(chunk) if chunk.dtype.kind == "c" else chunk
             lows.append(sizes.min())
             highs.append(sizes.max())
-    found = [
-        _case(name, n, layout, _full_nonzeros(numbers, layout, n, nonzeros), numbers.dtype)
-        for name, layout, n in fitting
-    ]
-    return Info(
-        holds,
-        numbers.dtype,
-        len(numbers),
-        nonzeros,
-        min(lows, default=None),
-        max(highs, default=None),
-        nans,
-        (*found, *cases),
-    )
+    return Info(holds, dtype, count, nonzeros, min(lows, default=None), max(highs, default=None), nans, ())
 
 
 def _chunks(numbers: Array) -> Iterator[Array]:

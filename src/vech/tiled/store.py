@@ -674,6 +674,44 @@ class Tiled(Store):
                 y[grid.span(strip.first).start : grid.span(strip.stop - 1).stop] += to_columns
         return y
 
+    def to_dask_array(self, chunk: int | None = None) -> Any:
+        """The full matrix as a ``dask.array``, each block a tile or its mirror; it needs dask.
+
+        Parameters
+        ----------
+        chunk : int, optional
+            Rows and columns of a block: those of a tile unless told, which costs least.
+
+        Returns
+        -------
+        dask.array.Array, shape (n, n)
+            Lazy: nothing is read, and no graph is made, before something is computed. It pickles as the path
+            of this store.
+
+        Raises
+        ------
+        ImportError
+            Where dask is missing.
+        ValueError, TypeError
+            For a `chunk` that is no positive integer.
+
+        Notes
+        -----
+        For code that takes dask's arrays. A tile that is off the diagonal is read for each of its two blocks;
+        `matmul` reads it once.
+
+        Examples
+        --------
+        >>> T = vech.tiled.create("lazy.zarr", 4, tile=3).fill(lambda r, c: np.eye(4)[r, c])
+        >>> T.to_dask_array().chunks[0], T.to_dask_array().sum().compute()
+        ((3, 1), np.float64(4.0))
+        """
+        from vech.adapters.dask import lazy, to_dask_array
+
+        if chunk is not None and chunk != self.tile:
+            return to_dask_array(self, chunk)
+        return lazy(self.using(None)._at, self.n, self.tile, self.dtype)  # no executor goes out to workers
+
     def _in_tiles(self, side: int | None) -> Iterator[Square]:
         if side not in (None, self.tile):
             return super()._in_tiles(side)
