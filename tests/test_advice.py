@@ -50,7 +50,7 @@ ADVICE = [
     (lambda: linalg.solve(P, H), r"pass its full matrix, expand\(\)", lambda: linalg.solve(P, H.expand())),
     (lambda: linalg.solve(P, MASKED), r"x\.filled\(value\)", lambda: linalg.solve(P, MASKED.filled(0.0))),
     (lambda: linalg.solve(P, B.astype("f2")), r"astype\(np\.float32\)", lambda: linalg.solve(P, B.astype("f4"))),
-    (lambda: linalg.solve(P, B, solver="cg"), "leave solver out, or take a SparseHalf", lambda: (linalg.solve(P, B), linalg.solve(H, B, solver="cg"))),
+    (lambda: linalg.solve(P, B, solver="cholmod"), "leave solver out, or take a SparseHalf; solver='cg' and 'minres' take every", lambda: (linalg.solve(P, B), linalg.solve(H, B, solver="superlu"), linalg.solve(P, B, solver="cg"), linalg.solve(P, B, solver="minres"))),
     (lambda: linalg.solve(H, B, rtol=0.1), "say solver='cg' or solver='minres'", lambda: [linalg.solve(H, B, solver=s, rtol=0.1) for s in ("cg", "minres")]),
     (lambda: linalg.eigsh(vech.Packed(Z.half, kind="symmetric"), 1), r"scipy\.linalg\.eig\(S\.expand\(\)\)", lambda: __import__("scipy.linalg").linalg.eig(Z.expand())),
     (lambda: linalg.eigsh(P, 1, M=BAD), r"M=\(M \+ M\.conj\(\)\.T\) / 2", lambda: linalg.eigsh(P, 1, M=(BAD + BAD.conj().T) / 2)),

@@ -23,4 +23,4 @@ PYTHON
 place='import sysconfig; print(sysconfig.get_path("platlib"))'
 cp -r "$("$installed" -c "$place")"/vech{,-*.dist-info} "$("$python" -c "$place")"
 "$python" -m pytest -q -p no:cacheprovider -m "not slow" -n "$(nproc)" \
-    tests/test_arrays.py tests/moves/test_nonzeros.py tests/{packed,sparse,linalg,covariance}
+    tests/test_arrays.py tests/moves/test_nonzeros.py tests/{packed,sparse_halves,linalg,covariance}

@@ -25,7 +25,7 @@ flags="-O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitiz
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 export PYTHONPATH=$site PYTHONDONTWRITEBYTECODE=1
 LD_PRELOAD=$preload "$python" -m pytest -q -x -n 2 -p no:cacheprovider -m "not slow" \
-    tests/test_core.py tests/moves/test_{moves,nonzeros,limits}.py tests/packed/test_products.py tests/sparse \
+    tests/test_core.py tests/moves/test_{moves,nonzeros,limits}.py tests/packed/test_products.py tests/sparse_halves \
     tests/pairwise/test_{pairwise,distances,distances_by_products,sparse_distances,pairwise_nearest}.py \
     tests/neighbors/test_nearest_rows.py tests/cluster/test_linkage.py tests/counts \
     tests/io/test_matrix_market.py tests/io/test_delimited.py

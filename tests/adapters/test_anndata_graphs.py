@@ -1,6 +1,5 @@
 """The neighbour graph as scanpy keeps it: distances, connectivities, and what `uns` says of them."""
 
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,15 +16,6 @@ def store():
     X = np.round(rng.normal(size=(30, 2)), 1)
     X[4] = X[5] = X[6]
     return vech.Packed(pdist(X), "condensed", labels=[f"cell {i}" for i in range(30)])
-
-
-def imported():
-    """anndata; what it imports takes the folder tests/sparse for a library of that name."""
-    sys.modules["sparse"] = None
-    try:
-        return pytest.importorskip("anndata")
-    finally:
-        del sys.modules["sparse"]
 
 
 def weights(row, count):
@@ -57,7 +47,7 @@ def test_connectivities_are_the_fuzzy_union_of_weights(store, count):
 @pytest.mark.slow  # by what anndata imports
 @pytest.mark.parametrize("key", [None, "mine"])
 def test_an_object_of_anndata_is_written_to(store, key):
-    anndata = imported()
+    anndata = pytest.importorskip("anndata")
     adata = anndata.AnnData(np.zeros((30, 1)))
     adata.obs_names = list(store.labels)
     found = neighbors(store, 5, adata, key_added=key, metric="euclidean")

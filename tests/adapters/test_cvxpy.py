@@ -37,7 +37,7 @@ def test_a_half_of_variables_is_a_semidefinite_matrix(n):
     X = cp.reshape(vech.linalg.duplication(n) @ half, (n, n), order="F")
     assert X.is_affine()
     problem = cp.Problem(cp.Minimize(cp.sum_squares(X - R.expand())), [X >> 0, cp.diag(X) == 1])
-    problem.solve(solver="CLARABEL")
+    problem.solve(solver="CLARABEL", tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12)
     nearest = vech.linalg.nearest_correlation(R).matrix
     np.testing.assert_allclose(half.value, nearest.half, atol=1e-5)
     np.testing.assert_array_equal(vech.expand(half.value), X.value)
@@ -48,6 +48,6 @@ def test_norms_of_a_half_with_scales_are_those_of_the_matrix():
     half = cp.Variable(10)  # the numbers of svec: X = expand(half)
     target = vech.convert(S.half, "vech", "svec-lower")
     problem = cp.Problem(cp.Minimize(cp.norm(half - target)), [half[0] == 0])
-    problem.solve()
+    problem.solve(solver="CLARABEL", tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12)
     X = vech.expand(half.value, "svec-lower")
     assert problem.value == pytest.approx(np.linalg.norm(X - S.expand()), rel=1e-5)

@@ -274,8 +274,8 @@ def test_ctrl_c_ends_it_and_leaves_no_trace(tmp_path, how):
     vech.write(tmp_path / "half.npy", S)
     program = "from vech.cli import main; main(['view', 'half.npy', '--no-browser'])"
     if how == "python":
-        program = "import vech; page = vech.view('half.npy', browser=False, wait=False); print(page)"
-        program += "; page.wait(); print(page)"
+        program = "import threading, vech; page = vech.view('half.npy', browser=False, wait=False); "
+        program += "threading.Timer(1, print, [page]).start(); page.wait(); print(page)"  # while it waits
     run = subprocess.Popen(
         [sys.executable, "-uc", program],
         cwd=tmp_path,

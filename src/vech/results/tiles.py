@@ -129,7 +129,8 @@ class StoreOfTiles:
 
     def store(self) -> tiled.Tiled:
         """The store, for reading."""
-        return tiled.open(self.path)
+        found: tiled.Tiled = tiled.open(self.path)
+        return found
 
 
 @dataclass(frozen=True)

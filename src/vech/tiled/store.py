@@ -668,8 +668,11 @@ class Tiled(Store):
         conjugated = (self._transposed and self._kind.conjugates) != self._conjugated
         work = Product(self._tiles, conjugated, self._transposed and self._kind.negates, dtype)
         count = resolve_threads(threads, grid.total * grid.tile**2 * self.dtype.itemsize)
-        with _workers(executor, count) as workers:
-            for strip, (to_rows, to_columns) in in_order(workers, work, strips(self._tiles, x)):
+        with (
+            _workers(executor, count) as workers,
+            closing(in_order(workers, work, strips(self._tiles, x))) as products,
+        ):
+            for strip, (to_rows, to_columns) in products:
                 y[grid.span(strip.i)] += to_rows
                 y[grid.span(strip.first).start : grid.span(strip.stop - 1).stop] += to_columns
         return y
