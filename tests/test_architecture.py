@@ -103,7 +103,7 @@ INSIDE = {
         ("foreign", "opening"),
         ("factor",),
         ("store",),
-        ("growing", "products"),
+        ("growing", "products", "writing"),
         ("squares", "tiles"),
         ("encoding", "objects"),
         ("description",),

@@ -22,6 +22,7 @@ from vech import covariance, executors
 from vech.covariance import incomplete, products, weighted
 from vech.pairwise import cooccurrence, cosine, distances, from_blocks, gram, kernel
 from vech.results import making, tiles
+from vech.tiled.writing import BEHIND
 
 pytest.importorskip("zarr")
 
@@ -256,13 +257,13 @@ def test_a_run_that_ended_in_the_middle_goes_on_with_what_is_missing(tmp_path, n
         call(out=path, progress=stopping(2))
     store = vech.tiled.open(path)
     there = files(path)
-    assert len(there) == 2 and len(store.missing()) == len(want) - 2
+    assert 2 <= len(there) <= 2 + BEHIND and len(store.missing()) == len(want) - len(there)
     stamps = {name: (path / name).stat().st_mtime_ns for name in there}
     seen = []
     made = call(out=path, resume=True, progress=lambda *said: seen.append(said))
     assert files(path) == want and made.missing() == []
     assert {name: (path / name).stat().st_mtime_ns for name in there} == stamps
-    assert seen == [(k, len(want)) for k in range(3, len(want) + 1)]
+    assert seen == [(k, len(want)) for k in range(len(there) + 1, len(want) + 1)]
 
 
 def test_what_is_complete_is_not_computed_again(tmp_path):
@@ -307,7 +308,8 @@ def test_another_run_is_refused_and_what_differs_is_named(tmp_path, name, comple
     with pytest.raises(ValueError, match=rf"resume=True goes on with the same run, .*d\.zarr .*\b{name} was"):
         OTHERS[name](out=path, resume=True)
     if not complete:
-        message = rf"d\.zarr is an unfinished store of another run \(4 tiles are missing\): .*\b{name} was"
+        missing = rf"{len(vech.tiled.open(path).missing())} tiles are missing"
+        message = rf"d\.zarr is an unfinished store of another run \({missing}\): .*\b{name} was"
         with pytest.raises(ValueError, match=message):
             OTHERS[name](out=path)
     assert files(path) == there

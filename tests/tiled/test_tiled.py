@@ -394,7 +394,7 @@ def test_a_description_that_lies_is_refused(store, tmp_path, change, message):
         (("float64", "float128"), "holds numbers of 'float128', which vech does not know"),
         (('"default"', '"v2"'), "has an array /data that is not"),
         (('"regular"', '"rectilinear"'), "has an array /data that is not"),
-        (("[", "{"), ""),
+        (("[", "{"), "Expecting property name enclosed in double quotes"),
         (('"codecs"', '"others"'), "is no store of tiles that vech reads: KeyError('codecs')"),
     ],
 )

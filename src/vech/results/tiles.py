@@ -12,7 +12,7 @@ from typing import Any
 
 from vech import tiled
 from vech.arrays import Array, Dtype
-from vech.executors import completed, executor_of, in_order
+from vech.executors import executor_of, in_order
 from vech.layouts.kind import Kind
 from vech.packed.packed import Packed
 from vech.results.executing import StoppedError, Tick, TileJob
@@ -20,6 +20,7 @@ from vech.results.identity import differences
 from vech.results.wanted import Wanted
 from vech.tiled.grid import Grid, usual_tile
 from vech.tiled.tiles import Tile
+from vech.tiled.writing import written
 
 
 class StoreOfTiles:
@@ -105,7 +106,7 @@ class StoreOfTiles:
 
         lower = self._lower(job, interruptible if isinstance(executor, ThreadPoolExecutor) else on)
         missing, total = store.missing(), lower.grid.total
-        with closing(completed(executor, _Written(store, lower), missing, stop=stop)) as tiles:
+        with closing(written(store.write_tile, lower, missing, executor, stop=stop)) as tiles:
             for done, _ in enumerate(tiles, total - len(missing) + 1):
                 if self.wanted.progress is not None:
                     self.wanted.progress(done, total)
@@ -147,17 +148,6 @@ class _Lower:
     def __call__(self, tile: Tile) -> Array:
         rows, columns = map(self.grid.span, tile)
         return self.job.tile(self.kind, self.dtype, rows, columns, self.threads, self.tick)
-
-
-@dataclass(frozen=True)
-class _Written:
-    """A tile, put down where it belongs."""
-
-    store: tiled.Tiled
-    lower: _Lower
-
-    def __call__(self, tile: Tile) -> None:
-        self.store.write_tile(*tile, self.lower(tile))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy as copying
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -32,9 +32,11 @@ from vech.packed.packed import Packed
 from vech.packed.products import product_dtype
 from vech.store import Store, as_labels
 from vech.store import Tile as Square
+from vech.tiled.grid import Grid
 from vech.tiled.products import Product, strips
 from vech.tiled.squares import check_square, settled_square
 from vech.tiled.tiles import Tile, Tiles
+from vech.tiled.writing import written
 
 Function = Callable[[slice, slice], Any]
 LOWER = Layout("lower", "rows")
@@ -53,6 +55,9 @@ class Tiled(Store):
         self._transposed = self._conjugated = False
         self._labels = tiles.said.labels
         self._executor: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_executor": None}  # which stays where it is
 
     @property
     def path(self) -> str:
@@ -306,7 +311,7 @@ class Tiled(Store):
         >>> T.fill(lambda rows, columns: np.multiply.outer(x[rows], x[columns])).block(3, 1)
         array([[3.]])
         """
-        self._compute(_Fill(self, function), self.missing(), executor, threads, progress)
+        self._put(function, self.missing(), executor, threads, progress)
         return self
 
     def verify(
@@ -337,7 +342,9 @@ class Tiled(Store):
         []
         """
         there = sorted(self._tiles.sizes())
-        found = self._compute(Damaged(self._tiles), there, executor, None, progress)
+        check_progress(progress)
+        with _workers(executor, 1) as workers:
+            found = self._counted(completed(workers, Damaged(self._tiles), there), len(there), progress)
         return sorted(tile for tile, damaged in found if damaged)
 
     def repair(self, function: Function, *, executor: Any = None) -> list[Tile]:
@@ -367,27 +374,33 @@ class Tiled(Store):
         []
         """
         tiles = self.verify(executor=executor)
-        self._compute(_Fill(self, function), tiles, executor, None, None)
+        self._put(function, tiles, executor, None, None)
         return tiles
 
-    def _compute(
+    def _put(
         self,
-        work: Callable[[Tile], Any],
+        function: Function,
         tiles: list[Tile],
         executor: Any,
         threads: int | None,
         progress: Callable[[int, int | None], object] | None,
-    ) -> list[tuple[Tile, Any]]:
+    ) -> None:
         check_progress(progress)
+        blocks = _Blocks(self._tiles.grid, function)
+        with _workers(executor, 1 if threads is None else resolve_threads(threads, 0)) as workers:
+            self._counted(written(self.write_tile, blocks, tiles, workers), len(tiles), progress)
+
+    def _counted(
+        self,
+        results: Generator[Any],
+        count: int,
+        progress: Callable[[int, int | None], object] | None,
+    ) -> list[Any]:
+        """All results, while somebody is told how far it is."""
         found, total = [], self._tiles.grid.total
-        done = total - len(tiles)
-        with (
-            _workers(executor, 1 if threads is None else resolve_threads(threads, 0)) as workers,
-            closing(completed(workers, work, tiles)) as results,
-        ):
-            for item in results:
+        with closing(results):
+            for done, item in enumerate(results, total - count + 1):
                 found.append(item)
-                done += 1
                 if progress is not None:
                     progress(done, total)
         return found
@@ -728,22 +741,19 @@ class Tiled(Store):
 
 
 @dataclass(frozen=True)
-class _Fill:
-    """A tile by a function, put down where it belongs."""
+class _Blocks:
+    """What a function gives of tiles."""
 
-    store: Tiled
+    grid: Grid
     function: Function
 
-    def __call__(self, tile: Tile) -> None:
-        i, j = tile
-        grid = self.store._tiles.grid
-        rows, columns = grid.span(i), grid.span(j)
+    def __call__(self, tile: Tile) -> Any:
+        rows, columns = map(self.grid.span, tile)
         try:
-            block = self.function(rows, columns)
+            return self.function(rows, columns)
         except Exception as error:
             error.add_note(f"in function({rows.start}:{rows.stop}, {columns.start}:{columns.stop})")
             raise
-        self.store.write_tile(i, j, block)
 
 
 @dataclass(frozen=True)
