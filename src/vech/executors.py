@@ -301,8 +301,9 @@ def _pickler(cloud: bool) -> Any:
 
 # ---------------------------------------------------------------- arrays mapped from files
 
-Place = tuple[str, int, int, np.dtype[Any], tuple[int, ...], int, tuple[int, ...]]
-"""Of an array in a file: path, first byte, bytes; dtype, shape, byte of the first number there, strides."""
+Place = tuple[str, int, int, np.dtype[Any], tuple[int, ...], int, tuple[int, ...], bytes]
+"""Of an array in a file: path, first byte, bytes; dtype, shape, byte of the first number there, strides; its
+ends."""
 
 
 def mapped_from(array: NDArray[Any]) -> Place | None:
@@ -322,14 +323,17 @@ def mapped_from(array: NDArray[Any]) -> Place | None:
     begin = root.offset + low - np.lib.array_utils.byte_bounds(root)[0]
     whole: Any = root.base
     mapped = memoryview(whole)[begin - _begin_of(root) :][:nbytes]
-    with suppress(OSError), open(path, "rb") as file:
-        for at in (0, max(0, nbytes - ENDS)):  # or a file that was since put under its name has others
-            file.seek(begin + at)
-            if file.read(min(ENDS, nbytes)) != mapped[at : at + ENDS]:
-                return None
-        first = array.__array_interface__["data"][0] - low
-        return path, begin, nbytes, array.dtype, array.shape, first, array.strides
+    ends = _ends(mapped)
+    with suppress(OSError, ValueError):  # or a file that was since put under its name is another one
+        if _ends(np.memmap(path, np.uint8, "r", begin, (nbytes,)).data) == ends:
+            first = array.__array_interface__["data"][0] - low
+            return path, begin, nbytes, array.dtype, array.shape, first, array.strides, ends
     return None
+
+
+def _ends(letters: memoryview) -> bytes:
+    """What an array is known by."""
+    return bytes(letters[:ENDS]) + bytes(letters[-ENDS:])
 
 
 def _begin_of(root: np.memmap[Any, Any]) -> int:
@@ -345,6 +349,7 @@ def map_again(
     shape: tuple[int, ...],
     first: int,
     strides: tuple[int, ...],
+    ends: bytes,
 ) -> NDArray[Any]:
     """The same array, in another process."""
     try:
@@ -354,4 +359,9 @@ def map_again(
             f"{path} cannot be mapped by a worker ({error}): an array that is a memory map goes out as the "
             f"path of its file, so put that where all workers have it under this name"
         ) from error
+    if _ends(found.data) != ends:
+        raise ValueError(
+            f"{path} holds other numbers where this worker is than where the call was made: put the same "
+            f"file under this name, or pass an array in memory"
+        )
     return np.ndarray(shape, dtype, found, first, strides)

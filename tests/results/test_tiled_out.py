@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -253,6 +254,7 @@ def test_a_run_that_ended_in_the_middle_goes_on_with_what_is_missing(tmp_path, n
     call, path = (EXACT | SHRUNK)[name], tmp_path / "d.zarr"
     call(out=path)
     want = files(path)
+    shutil.rmtree(path)
     with pytest.raises(Stop):
         call(out=path, progress=stopping(2))
     store = vech.tiled.open(path)
@@ -325,6 +327,28 @@ def test_a_finished_store_is_replaced_and_one_that_somebody_fills_is_not(tmp_pat
     with pytest.raises(ValueError, match="is an unfinished store of another run"):
         distances(ROWS, out=path)
     assert vech.tiled.open(path).n == 5
+
+
+def test_a_finished_store_stays_until_another_one_is_finished(tmp_path):
+    path = tmp_path / "d.zarr"
+    old = bits(distances(ROWS, out=path))
+    for _ in range(2):
+        with pytest.raises(Stop):
+            distances(ROWS + 1, "cityblock", out=path, progress=stopping(2))
+        assert bits(vech.tiled.open(path)) == old
+    made = distances(ROWS + 1, "cityblock", out=path, resume=True)
+    assert bits(made) == bits(vech.tiled.open(path)) == bits(distances(ROWS + 1, "cityblock"))
+    assert listing(tmp_path) == ["d.zarr"]
+
+
+def test_the_place_of_a_factor_is_not_taken(tmp_path):
+    path = tmp_path / "L.zarr"
+    T = vech.tiled.create(tmp_path / "T.zarr", 5, tile=2).fill(lambda rows, cols: np.eye(5)[rows, cols])
+    vech.linalg.cholesky(T, out=path)
+    for _ in range(2):  # complete, and not
+        with pytest.raises(ValueError, match=r"L\.zarr holds a factor: choose another name"):
+            distances(ROWS, out=path)
+        (path / "data/c/1/0").unlink(missing_ok=True)
 
 
 def test_what_is_no_store_stays(tmp_path):

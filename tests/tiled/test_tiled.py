@@ -366,6 +366,7 @@ def test_a_flipped_bit_is_found_and_never_returned(tmp_path, full, compression):
         (('"n": 23', '"n": -1'), "has n = -1"),
         (('"n": 23', '"n": 1e3'), "has n = 1000.0"),
         (('"n": 23', '"n": 99999999999999999999'), "has n = 9999"),
+        (('"n": 23', '"n": 1000000'), "has tiles of 5 rows for n = 1000000, and 65536 tiles a side at most"),
         (('"n": 23', '"n": 24'), "has an array /data that is not the 24 x 24 numbers in tiles of 5"),
         (('"tile": 5', '"tile": 0'), "has tile = 0"),
         (('"tile": 5', '"tile": 6'), "has an array /data that is not the 23 x 23 numbers in tiles of 6"),
@@ -395,6 +396,7 @@ def test_a_description_that_lies_is_refused(store, tmp_path, change, message):
         (('"default"', '"v2"'), "has an array /data that is not"),
         (('"regular"', '"rectilinear"'), "has an array /data that is not"),
         (("[", "{"), "Expecting property name enclosed in double quotes"),
+        (('"codecs": [', '"codecs": [], "others": ['), "is no store of tiles that vech reads: IndexError"),
         (('"codecs"', '"others"'), "is no store of tiles that vech reads: KeyError('codecs')"),
     ],
 )
@@ -443,6 +445,38 @@ def test_it_grows(tmp_path, kind, old, more):
     assert zarr.open_array(S.path, path="data", mode="r").shape == full.shape
 
 
+def test_a_view_does_not_grow(tmp_path):
+    full = cases.matrix(np.float64, "skew", 5)
+    S = made(tmp_path / "S.zarr", full[:3, :3], "skew", tile=2)
+    with pytest.raises(ValueError, match="T and H of a store are seen through it: write to the store itself"):
+        S.T.append(full[3:])
+    with pytest.raises(ValueError, match="n is 9, and with these rows the matrix has 5: leave n out"):
+        S.append(full[3:], n=9)
+    with pytest.raises(ValueError, match="the store has other labels than these: append to the store itself"):
+        S.with_labels("abc").append(full[3:])
+    assert_same_bits(tiled.open(S.path).expand(), full[:3, :3])
+
+
+def test_nobody_writes_into_a_store_that_was_made_anew_since(store, full):
+    tiled.create(store.path, N, tile=TILE, overwrite=True)
+    with pytest.raises(ValueError, match=r"S\.zarr was made anew, or grew, since it was opened: open it"):
+        store.write_tile(1, 0, full[5:10, :5])
+    assert len(tiled.open(store.path).missing()) == 15
+
+
+def test_it_pickles_as_its_path(store, tmp_path, full):
+    labelled = made(tmp_path / "L.zarr", full, labels=[f"row {k}" * 100 for k in range(N)])
+    assert len(pickle.dumps(labelled)) < 1000
+    assert pickle.loads(pickle.dumps(labelled)).labels == labelled.labels
+    assert pickle.loads(pickle.dumps(labelled.with_labels(range(N)))).labels == tuple(range(N))
+    with ThreadPoolExecutor(1) as pool:
+        assert_same_bits(pickle.loads(pickle.dumps(store.using(pool))).expand(), full)
+    again = pickle.loads(pickle.dumps(store))
+    assert again._tiles is pickle.loads(pickle.dumps(store))._tiles  # a task opens what the last one opened
+    tiled.create(store.path, 3, overwrite=True)
+    assert pickle.loads(pickle.dumps(store)).n == 3
+
+
 def test_it_grows_by_a_function(store, full, tmp_path):
     larger = cases.matrix(np.float64, "symmetric", 40)
     larger[:N, :N] = full
@@ -487,6 +521,18 @@ def test_what_cannot_grow_is_refused(store, full, tmp_path):
 
 
 # ---------------------------------------------------------------- by URL
+
+
+def test_a_file_url_is_a_folder(tmp_path, full):
+    S = made(f"file://{tmp_path}/S.zarr", full)
+    assert S.path == str(tmp_path / "S.zarr") and np.shares_memory(S.read_tile(1, 0), S.read_tile(1, 0))
+
+
+def test_read_and_write_take_urls(full):
+    vech.write("memory://tests/W.zarr", vech.Packed(vech.pack(full)), tile=TILE)
+    assert_same_bits(vech.read("memory://tests/W.zarr", verify=True).expand(), full)
+    with pytest.raises(ValueError, match=r"a URL is for stores of tiles: name\.zarr"):
+        vech.write("memory://tests/W.npy", vech.Packed(np.ones(3)))
 
 
 def test_a_store_in_memory_by_its_url(full):

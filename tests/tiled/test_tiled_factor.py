@@ -137,6 +137,9 @@ class Source:
     def __init__(self, path):
         self.name = str(path)
 
+    def parts(self):
+        return [self.name]
+
     def lower(self, rows, columns):
         return np.load(self.name)[rows, columns]
 

@@ -151,8 +151,8 @@ def _lines(values: Array, vectors: Array, labels: tuple[Any, ...] | None) -> Ite
 def cholesky(file: Path, out: Path, resume: bool, executor: Workers | None, force: bool) -> None:
     """Write the Cholesky factor of the store of tiles in FILE, which must be positive definite.
 
-    OUT is a store of tiles too; vech.read and then solve and logdet use it. In memory there are some tiles
-    for each worker, whatever n is.
+    OUT is a store of tiles too; vech.tiled.open and then solve and logdet use it. In memory there are some
+    tiles for each worker, whatever n is.
 
     \b
     Examples:

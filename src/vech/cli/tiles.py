@@ -140,6 +140,8 @@ def _opened(
 ) -> Any:
     """The store that a run has left, if it is of the same numbers and cut in the same way."""
     tiled = vech.tiled.open(out, "r+")
+    if not isinstance(tiled, vech.Tiled):
+        raise click.ClickException(f"{out} holds a factor, and no matrix: choose another name")
     asked = {"tile": tile or tiled.tile, "compression": compression or tiled.compression}
     there = {"tile": tiled.tile, "compression": tiled.compression} | (tiled.made or {})
     if other := differences(there, asked | made):
@@ -212,6 +214,8 @@ def verify(
             _say(f"{shown(file)}: {len(found)} of {count} tiles {what}: {_named(found)}")
     if repair_from is None:
         context.exit(WRONG)
+    if not isinstance(tiles, vech.Tiled):
+        raise click.ClickException(f"{file} holds a factor: vech cholesky --resume makes these tiles again")
     _repair(tiles, file, repair_from, {*damaged, *missing}, vech.read(repair_from, layout=layout, kind=kind))
     _say(f"{shown(file)}: {len(damaged) + len(missing)} tiles written again from {repair_from}")
 

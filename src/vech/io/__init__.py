@@ -94,6 +94,8 @@ FORMATS |= {
 FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
 """The module of this folder that serves a suffix, of which the longest counts; imported when it is needed."""
 
+URL = "://"
+
 NUMBERED = re.compile(r"\.[0-9]+$")
 
 BY_CONTENT = dict.fromkeys(("delimited_matrix", "plink_text"), ("phylip", "r_print"))
@@ -117,7 +119,7 @@ def read(
     path : path
         `.npy`, `.npz`, `.bin`, `.mtx`, text and tables of other programs, HDF5, Zarr and more: docs/files.md
         has all, and what each may hold. What is inside a file is named behind "::": "file.h5::/path",
-        "file.xlsx::Sheet".
+        "file.xlsx::Sheet". A store of tiles may have a URL.
     layout : name or Layout, optional
         What the numbers of a half are where the file does not say it: a 1-D `.npy` without its JSON, a
         `.bin`. For a full dense matrix, the layout to pack it into ("vech" unless told otherwise). Where the
@@ -172,9 +174,13 @@ def read(
     >>> vech.read(path).half
     array([1., 2., 5.])
     """
-    path = Path(path)
     wanted = None if layout is None else as_layout(layout)
-    content = examine(path, layout=wanted, dtype=dtype, n=n, verify=verify, **options)
+    if URL in str(path):
+        content = import_module("vech.io.zarr").load_url(str(path), verify=verify)
+        _agree("dtype", dtype and str(as_dtype(dtype)), str(content.dtype), Path(path))
+    else:
+        content = examine(path, layout=wanted, dtype=dtype, n=n, verify=verify, **options)
+    path = Path(path)
     store = _store(content, wanted, kind, n, path)
     if (held := store.describe().layout) is not None:
         found_layout = held.name
@@ -232,7 +238,7 @@ def write(
     >>> vech.read(path).layout == vech.as_layout("numpy-tril")
     True
     """
-    path = Path(path)
+    url, path = str(path), Path(path)
     can = (form := file_format(path)).CAN
     if not isinstance(store, Store):
         way_out = (
@@ -261,6 +267,11 @@ def write(
             f"{path}: {suffix_of(path)} holds a dense half, and this is a {type(store).__name__}: "
             "write .npz or .mtx, or its to_packed()"
         )
+    if URL in url:
+        if path.suffix.lower() != ".zarr":
+            raise ValueError(f"{url}: a URL is for stores of tiles: name.zarr")
+        import_module("vech.io.zarr").write_url(url, store, overwrite=overwrite, **given)
+        return
     with naming_faults(path):
         form.write(path, store, overwrite=overwrite, **given)
 

@@ -105,6 +105,10 @@ class Blocks:
             )
         self.found = sorted(below | above | {(i, j) for i, j in self.files if i == j})
 
+    def parts(self) -> list[str]:
+        """The files of its blocks."""
+        return [str(file) for file in self.files.values()]
+
     def __reduce__(self) -> Any:
         return type(self), (self.path,)
 

@@ -120,6 +120,10 @@ class Rows:
         self.dtype, self.layout, self.n = dtype, layout, n
         self.tile = min(n, TILE)
 
+    def parts(self) -> list[str]:
+        """All of them."""
+        return [str(path) for path in self.paths]
+
     def lower(self, rows: slice, columns: slice) -> Array:
         """The numbers of a tile, the diagonal ones as whole squares."""
         tile = np.zeros((rows.stop - rows.start, columns.stop - columns.start), self.dtype)

@@ -72,7 +72,19 @@ def load(path: Path, *, verify: bool = False) -> Content:
         return content(array, array.attrs.get(META), labels, lambda: _numbers(array), path, verify=verify)
 
 
-def _tiled(path: Path, verify: bool) -> Content:
+def load_url(url: str, *, verify: bool = False) -> Content:
+    """Load a store of tiles by its URL."""
+    return _tiled(url, verify)
+
+
+def write_url(url: str, store: Store, *, overwrite: bool = True, **how: Any) -> None:
+    """Write a store of tiles by a URL."""
+    from vech.tiled.opening import write as write_tiles
+
+    write_tiles(url, store, overwrite=overwrite, **how)
+
+
+def _tiled(path: Path | str, verify: bool) -> Content:
     from vech.linalg.factor.triangle import Factorization
     from vech.tiled.opening import open
 

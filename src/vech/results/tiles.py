@@ -18,8 +18,10 @@ from vech.packed.packed import Packed
 from vech.results.executing import StoppedError, Tick, TileJob
 from vech.results.identity import differences
 from vech.results.wanted import Wanted
+from vech.tiled.description import STORE
 from vech.tiled.grid import Grid, usual_tile
-from vech.tiled.tiles import Tile
+from vech.tiled.objects import draft_of, put_in_place
+from vech.tiled.tiles import Tile, Tiles
 from vech.tiled.writing import written
 
 
@@ -44,45 +46,49 @@ class StoreOfTiles:
     ) -> None:
         self.path, self.n, self.dtype, self.kind, self.labels = path, n, dtype, kind, labels
         self.made, self.wanted = made, wanted
+        self._place, self._draft = path, draft_of(path)
         self.complete: tiled.Tiled | None = None
         self._store = self._found()
         if self._store is not None and rereads and not self._store.missing():
-            self.complete = tiled.open(path)
+            self.complete = self.store()
 
     def _found(self) -> tiled.Tiled | None:
         """The store to go on with; None where one is to be made.
 
         ValueError where it is made of other things, and the run is to go on, or where it is not complete.
         """
-        found = None
-        with suppress(FileNotFoundError):
-            found = tiled.open(self.path, "r+")
-        if found is None:
-            return None
-        same = found.made == self.made
-        if self.wanted.resume and not same:
-            raise ValueError(
-                f"resume=True goes on with the same run, and {self.path} is of another: "
-                f"{differences(found.made or {}, self.made)}. Pass the same again, or start anew without "
-                f"resume=True, under another name"
-            )
-        if not same and (missing := len(found.missing())):
-            raise ValueError(
-                f"{self.path} is an unfinished store of another run ({missing} tiles are missing): "
-                f"{differences(found.made or {}, self.made)}. Let that go on, delete the folder, or choose "
-                f"another name"
-            )
-        return found if self.wanted.resume else None
+        there = {place: _store(place) for place in (self.path, self._draft)}
+        if self.wanted.resume:
+            for place, found in there.items():
+                if found is not None and found.made == self.made:
+                    self._place = place
+                    return found
+        for found in filter(None, there.values() if self.wanted.resume else [there[self.path]]):
+            different = differences(found.made or {}, self.made)
+            if self.wanted.resume:
+                raise ValueError(
+                    f"resume=True goes on with the same run, and {self.path} is of another: {different}. "
+                    f"Pass the same again, or start anew without resume=True, under another name"
+                )
+            missing = len(found.missing())
+            if missing and found.made != self.made:
+                raise ValueError(
+                    f"{self.path} is an unfinished store of another run ({missing} tiles are missing): "
+                    f"{different}. Let that go on, delete the folder, or choose another name"
+                )
+            if not missing:
+                self._place = self._draft  # what is there stays until all is done
+        return None
 
     def _opened(self, unit: int) -> tiled.Tiled:
-        """The store; where there is none to go on with it is made, and takes the place of one that is there.
+        """The store; where there is none to go on with it is made.
 
         Blocks of `unit` rows fit its tiles.
         """
         if self._store is None:
             whole = max(unit, usual_tile(self.n) // unit * unit)
             self._store = tiled.create(
-                self.path,
+                self._place,
                 self.n,
                 dtype=self.dtype,
                 kind=str(self.kind),
@@ -130,8 +136,21 @@ class StoreOfTiles:
 
     def store(self) -> tiled.Tiled:
         """The store, for reading."""
+        if self._place != self.path:
+            put_in_place(self._place, self.path)
+            self._place = self.path
         found: tiled.Tiled = tiled.open(self.path)
         return found
+
+
+def _store(path: str) -> tiled.Tiled | None:
+    """The store under a path, if there is one; ValueError for a factor."""
+    with suppress(FileNotFoundError):
+        tiles = Tiles(path, "r+")
+        if tiles.said.store != STORE:
+            raise ValueError(f"{path} holds a factor: choose another name")
+        return tiled.Tiled(tiles)
+    return None
 
 
 @dataclass(frozen=True)

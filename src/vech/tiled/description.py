@@ -34,6 +34,7 @@ DTYPES = {
 """Zarr's names of dtypes, of those that every reader of Zarr knows."""
 
 LARGEST = 1 << 40  # rows: beyond, a file that lies
+MOST = 1 << 16  # tiles a side
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,10 @@ class Described:
             compression = "none" if dtype.kind in "fc" else "zstd"
         one_of("compression", compression, COMPRESSIONS)
         grid = Grid(n, usual_tile(n) if tile is None else tile)
+        if grid.side > MOST:
+            raise ValueError(
+                f"tiles of {tile} rows are {grid.side} a side, and {MOST} at most: take larger ones"
+            )
         store = FACTOR if kind is Kind.TRIANGULAR else STORE
         return cls(grid, dtype, kind, compression, labels, None if made is None else dict(made), store)
 
@@ -171,6 +176,8 @@ def parse(group: bytes, array: bytes, path: str) -> Described:
         n, tile, kind, store = (about[name] for name in ("n", "tile", "kind", "store"))
         _check_side("n", n, 0)
         _check_side("tile", tile, 1)
+        if Grid(n, tile).side > MOST:
+            raise ValueError(f"has tiles of {tile} rows for n = {n}, and {MOST} tiles a side at most")
         if store not in (STORE, FACTOR) or about.get("triangle") != "lower" or kind not in KINDS:
             raise ValueError(f"is a store {store!r} of kind {kind!r}, which vech does not know")
         if (store == FACTOR) != (kind == Kind.TRIANGULAR):
@@ -190,7 +197,7 @@ def parse(group: bytes, array: bytes, path: str) -> Described:
         raise
     except (ValueError, RecursionError) as error:
         raise FileFormatError(str(error) or type(error).__name__, path) from error
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError) as error:
         raise FileFormatError(f"is no store of tiles that vech reads: {error!r}", path) from error
 
 

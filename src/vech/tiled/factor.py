@@ -25,7 +25,7 @@ from vech.linalg.factor.answers import not_definite
 from vech.linalg.factor.triangle import Factorization
 from vech.linalg.units import lift, times_power
 from vech.tiled.description import FACTOR
-from vech.tiled.store import Damaged, Tiled
+from vech.tiled.store import Tiled
 from vech.tiled.tiles import Tile, Tiles
 
 Progress = Callable[[int, int | None], object]
@@ -92,13 +92,15 @@ class TiledCholesky(Factorization):
         """
         return self._tiles.missing()
 
-    def verify(self, *, executor: Any = None) -> list[Tile]:
+    def verify(self, *, executor: Any = None, progress: Progress | None = None) -> list[Tile]:
         """Read all tiles, and say which are damaged: `vech.linalg.cholesky` mends them, resumed.
 
         Parameters
         ----------
         executor : concurrent.futures.Executor or distributed.Client, optional
             Who reads.
+        progress : callable, optional
+            Called as ``progress(tiles done, all tiles)``.
 
         Returns
         -------
@@ -116,7 +118,7 @@ class TiledCholesky(Factorization):
         >>> vech.linalg.cholesky(T, out="D.zarr").verify()
         []
         """
-        return _damaged(self._tiles, executor)
+        return Tiled(self._tiles).verify(executor=executor, progress=progress)
 
 
 class Triangular:
@@ -246,21 +248,16 @@ def _place(S: Tiled, out: Any, dtype: Dtype, resume: bool, executor: Any) -> tup
                 f"resume=True goes on with the same factor, and {there.path} is of another matrix, or of "
                 f"this one before it changed: start anew without resume=True"
             )
-        return there, set(there.sizes()) - set(_damaged(there, executor))
+        return there, set(there.sizes()) - set(Tiled(there).verify(executor=executor))
     kind = Kind.TRIANGULAR
     fresh = Tiles.create(out, S.n, dtype, kind, tile=S.tile, labels=S.labels, overwrite=True, made=made)
     return fresh, set()
 
 
-def _damaged(tiles: Tiles, executor: Any) -> list[Tile]:
-    found = completed(executor_of(executor), Damaged(tiles), sorted(tiles.sizes()))
-    return sorted(tile for tile, damaged in found if damaged)
-
-
 def _identity(S: Tiled) -> str:
     """What tells a matrix from all others, and from itself once a tile was written again."""
     tiles = S._tiles
-    said = [repr((tiles.path, tiles.grid, S._conjugated))]
+    said = [repr((tiles.path, tiles.grid, S._transposed, S._conjugated))]
     said += [repr(tiles.stamp(i, j)) for i, j in tiles.grid.lower()]
     return sha256("\n".join(said).encode()).hexdigest()
 

@@ -22,6 +22,9 @@ class Source(Protocol):
     dtype: Dtype
     name: str
 
+    def parts(self) -> list[str]:
+        """The files that it is read from."""
+
     def lower(self, rows: slice, columns: slice) -> Array:
         """The numbers of a tile, the diagonal ones as whole squares; FileFormatError for a damaged one."""
 
@@ -47,9 +50,9 @@ class ForeignTiles(Tiles):
         return {(i, j): grid.height(i) * grid.height(j) * self.dtype.itemsize for i, j in grid.lower()}
 
     def stamp(self, i: int, j: int) -> Any:
-        """That of the file, or of the folder."""
-        found = os.stat(self.path)
-        return found.st_size, found.st_mtime_ns
+        """That of all its files."""
+        found = map(os.stat, self.source.parts())
+        return tuple((file.st_size, file.st_mtime_ns) for file in found)
 
     def read(self, i: int, j: int, *, check: bool = False) -> Array:
         """A tile, read-only."""

@@ -27,6 +27,8 @@ def append(store: Any, rows: Any, n: int | None, labels: Iterable[Any] | None) -
     old = store.n
     function: Function = rows if callable(rows) else _Rows(as_array(rows, "rows"), old)
     if isinstance(function, _Rows):
+        if n is not None and as_side(n) != function.n:
+            raise ValueError(f"n is {n}, and with these rows the matrix has {function.n}: leave n out")
         n = function.n
     elif n is None:
         raise ValueError("rows is a function: say n=, the side of the new matrix")

@@ -21,6 +21,8 @@ from vech.tiled.description import GROUP, is_tiled, says_tiled
 CHANGES = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
 """What file systems of fsspec say of an object, of which something changes with it."""
 
+LOCAL = "file://"
+
 NOT_OURS = "exists and is no store of tiles, so it is not overwritten"
 
 Letters = Array
@@ -62,7 +64,24 @@ class Place(Protocol):
 def place_of(path: str | os.PathLike[str]) -> Place:
     """The place that a path or a URL names."""
     text = os.fspath(path)
+    if text.startswith(LOCAL):
+        return Folder(text.removeprefix(LOCAL))
     return Remote(text) if "://" in text else Folder(text)
+
+
+def draft_of(path: str) -> str:
+    """Where a store is made that will take the place of one that is there; by URL it is overwritten."""
+    place = place_of(path)
+    if not isinstance(place, Folder):
+        return path
+    return str(Path(place.path).with_name(f".{os.path.basename(place.path)}.part"))
+
+
+def put_in_place(draft: str, path: str) -> None:
+    """Let a store that is complete take the place of another."""
+    place = Folder(place_of(path).path)
+    with locked(Path(place.path).parent):
+        place.replace(Path(draft))
 
 
 class Folder:
@@ -109,8 +128,7 @@ class Folder:
         target = Path(self.path)
         if not target.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, "no such directory", str(target.parent))
-        ending = f"{os.urandom(4).hex()}.tmp"
-        made, old = (target.with_name(f".{target.name}.{part}.{ending}") for part in ("new", "old"))
+        made = _beside(target, "new")
         with locked(target.parent):
             self._refuse(target, overwrite)
             _remove_leftovers(target)
@@ -122,16 +140,24 @@ class Folder:
             _sync(made)
             with locked(target.parent):
                 self._refuse(target, overwrite)
-                if target.exists():
-                    os.rename(target, old)
-                os.rename(made, target)
-                sync_folder(target.parent)
+                self.replace(made)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+            os.close(holder)
+
+    def replace(self, by: Path) -> None:
+        """Let another folder take this place."""
+        target = Path(self.path)
+        old = _beside(target, "old")
+        try:
+            if target.exists():
+                os.rename(target, old)
+            os.rename(by, target)
+            sync_folder(target.parent)
         finally:
             if old.exists() and not target.exists():
                 os.rename(old, target)
-            for leftover in (made, old):
-                shutil.rmtree(leftover, ignore_errors=True)
-            os.close(holder)
+            shutil.rmtree(old, ignore_errors=True)
 
     def _refuse(self, target: Path, overwrite: bool) -> None:
         """Nothing is overwritten unasked, and nothing but a store of tiles ever."""
@@ -164,6 +190,11 @@ def _remove_leftovers(target: Path) -> None:
             os.rename(entry, target)
         elif found and _is_left(entry):
             shutil.rmtree(entry, ignore_errors=True)
+
+
+def _beside(target: Path, part: str) -> Path:
+    """A name for a while."""
+    return target.with_name(f".{target.name}.{part}.{os.urandom(4).hex()}.tmp")
 
 
 def _sync(folder: Path) -> None:
@@ -205,6 +236,7 @@ class Remote:
         return f"{self._root}/{name}"
 
     def stamp(self, name: str) -> Stamp:
+        self._system.invalidate_cache()  # others write too
         found = self._system.info(self._key(name))
         return Stamp(int(found["size"]), tuple(str(found.get(key)) for key in CHANGES))
 

@@ -57,7 +57,14 @@ class Tiled(Store):
         self._executor: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_executor": None}  # which stays where it is
+        """Without the executor, which stays where it is, and labels that the store has."""
+        state = self.__dict__ | {"_executor": None}
+        if self._labels is self._tiles.said.labels:
+            del state["_labels"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= {"_labels": state["_tiles"].said.labels} | state
 
     @property
     def path(self) -> str:
@@ -264,13 +271,16 @@ class Tiled(Store):
         >>> T.missing()
         []
         """
-        if self._transposed or self._conjugated:
-            raise ValueError("T and H of a store are seen through it: write to the store itself")
+        self._check_own()
         array = as_array(block, "block")
         if i == j and array.shape == (self._tiles.grid.height(i),) * 2:
             check_square(array, i * self.tile, self._kind, "block")
             array = settled_square(array, self._kind)
         self._tiles.write(i, j, array.astype(native(array.dtype), copy=False))
+
+    def _check_own(self) -> None:
+        if self._transposed or self._conjugated:
+            raise ValueError("T and H of a store are seen through it: write to the store itself")
 
     def fill(
         self,
@@ -443,6 +453,9 @@ class Tiled(Store):
         """
         from vech.tiled.growing import append
 
+        self._check_own()
+        if self._labels != self._tiles.said.labels:
+            raise ValueError("the store has other labels than these: append to the store itself")
         self._tiles = append(self, rows, n, labels)
         self._labels = self._tiles.said.labels
 

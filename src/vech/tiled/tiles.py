@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import numpy as np
@@ -39,10 +39,12 @@ class Tiles:
         self.mode = mode
         self._seen: dict[Tile, Stamp] = {}
         self._held: dict[Tile, Array] = {}
+        self._group: Stamp | None = None  # of its description; None of a draft
         self.said: Described = self._read_description() if said is None else said
 
     def _read_description(self) -> Described:
         try:
+            self._group = self.place.stamp(GROUP)
             group, array = (bytes(self.place.get(name)) for name in (GROUP, ARRAY))
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(errno.ENOENT, "no such store of tiles", self.path) from None
@@ -76,7 +78,12 @@ class Tiles:
             place.put(GROUP, [objects[GROUP]])
 
     def __reduce__(self) -> Any:
-        return type(self), (self.path, self.mode)
+        return reopened, (self.path, self.mode)
+
+    def _check_same(self) -> None:
+        """Refuse to write into a store that was made anew, or has grown, since this one was opened."""
+        if self._group is not None and self.place.stamp(GROUP) != self._group:
+            raise ValueError(f"{self.path} was made anew, or grew, since it was opened: open it again")
 
     @property
     def path(self) -> str:
@@ -152,6 +159,7 @@ class Tiles:
                 f"tile ({i}, {j}) is of {block.dtype}, and the store of {self.dtype}: "
                 f"astype({self.dtype.name!r}) first"
             )
+        self._check_same()
         letters = encoded(block, self.grid.tile, self.dtype, self.said.compression)
         self._held.pop((i, j), None)
         self.place.put(f"{KEYS}/{i}/{j}", letters)
@@ -171,7 +179,25 @@ class Tiles:
         self.place.make_folders(_folders(range(side, said.grid.side)))
         for name, text in said.objects().items():
             self.place.put(name, [text])
+        self._group = self.place.stamp(GROUP)
         self.said = said
+
+
+OPENED: dict[tuple[str, str], Tiles] = {}
+"""Of a process that does tasks: stores that the last ones opened, with their labels and what was checked."""
+
+
+def reopened(path: str, mode: str) -> Tiles:
+    """The store under a path, as it was opened before where it is still the same."""
+    found = OPENED.get((path, mode))
+    with suppress(FileNotFoundError):
+        if found is not None and found.place.stamp(GROUP) != found._group:
+            found = None
+    if found is None:
+        while len(OPENED) >= 4:
+            OPENED.pop(next(iter(OPENED)), None)
+        found = OPENED[path, mode] = Tiles(path, mode)
+    return found
 
 
 def _folders(rows: Iterable[int]) -> Iterator[str]:

@@ -87,8 +87,7 @@ class Scene:
         if part not in self._parts:
             raise NotThereError(f"there is no part {part}")
         pyramid = self._pyramid(part)
-        side = -(-self.store.n // (TILE << level))
-        if level not in pyramid.levels or not 0 <= j <= i < side:
+        if level not in pyramid.levels or not 0 <= j <= i < -(-self.store.n // (TILE << level)):
             raise NotThereError(f"there is no tile ({i}, {j}) of level {level}")
         return _packed(pyramid.tile(level, i, j), self._dtype, level)
 
