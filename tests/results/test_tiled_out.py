@@ -341,6 +341,15 @@ def test_a_finished_store_stays_until_another_one_is_finished(tmp_path):
     assert listing(tmp_path) == ["d.zarr"]
 
 
+def test_a_store_that_has_grown_since_is_another_one(tmp_path):
+    path = tmp_path / "d.zarr"
+    distances(ROWS, out=f"{path}/")
+    assert listing(tmp_path) == ["d.zarr"] and path.is_dir()
+    vech.tiled.open(path, "r+").append(np.zeros((1, N + 1)))
+    with pytest.raises(ValueError, match=rf"rows was {N + 1} and is {N}"):
+        distances(ROWS, out=path, resume=True)
+
+
 def test_the_place_of_a_factor_is_not_taken(tmp_path):
     path = tmp_path / "L.zarr"
     T = vech.tiled.create(tmp_path / "T.zarr", 5, tile=2).fill(lambda rows, cols: np.eye(5)[rows, cols])

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -122,8 +123,14 @@ def test_a_product_is_the_same_for_any_workers(tmp_path):
 def test_the_diagonal_counts_as_its_kind_says(tmp_path):
     full = cases.matrix(np.complex128, "hermitian", N)
     np.fill_diagonal(full, 1 + 7j)
-    S = made(tmp_path / "S.zarr", full, "hermitian")
-    assert_same_bits(S.diagonal(), full.diagonal())
+    with pytest.raises(ValueError, match=r"block is not 'hermitian': it has \(1\+7j\) at \[0, 0\]"):
+        made(tmp_path / "S.zarr", full, "hermitian")
+    S = tiled.write(
+        tmp_path / "S.zarr",
+        vech.Packed(vech.pack(full, use="lower", kind="hermitian"), kind="hermitian"),
+        tile=TILE,
+    )
+    assert_same_bits(S.diagonal(), full.diagonal())  # a move keeps all bits
     np.fill_diagonal(full, 1)
     assert_product(S @ np.ones(N), full @ np.ones(N), full, np.ones(N))
 
@@ -455,6 +462,48 @@ def test_a_view_does_not_grow(tmp_path):
     with pytest.raises(ValueError, match="the store has other labels than these: append to the store itself"):
         S.with_labels("abc").append(full[3:])
     assert_same_bits(tiled.open(S.path).expand(), full[:3, :3])
+
+
+def test_the_diagonal_is_judged_too(tmp_path):
+    S = tiled.create(tmp_path / "S.zarr", 3, kind="skew")
+    with pytest.raises(ValueError, match=r"block is not 'skew': it has 1\.0 at \[0, 0\]"):
+        S.write_tile(0, 0, np.eye(3))
+    S.write_tile(0, 0, np.zeros((3, 3)))
+    with pytest.raises(ValueError, match=r"rows is not 'skew': it has 7\.0 at \[3, 3\]"):
+        S.append([[1.0, 2, 3, 7]])
+    T = made(tmp_path / "T.zarr", np.ones((1, 1)))
+    with pytest.raises(ValueError, match=r"rows is not 'symmetric': it has 3\.0 at \[1, 2\]"):
+        T.append([[1.0, 2, 3], [1, 99, 4]])
+
+
+def test_a_square_that_is_another_tile_is_damaged(store, full, tmp_path):
+    shutil.copy(tmp_path / "S.zarr/data/c/1/0", tmp_path / "S.zarr/data/c/1/1")
+    assert store.verify() == tiled.open(store.path).verify() == [(1, 1)]
+
+
+def test_who_opened_a_store_that_was_made_anew_is_told(store, full, tmp_path):
+    grown = tiled.open(store.path, "r+")
+    other = tiled.open(store.path, "r+")
+    grown.append(cases.matrix(np.float64, "symmetric", N + 1)[N:] * 0)
+    assert_same_bits(other.expand(), full)  # as it was opened
+    with pytest.raises(ValueError, match="was made anew, or grew"):
+        other.append(np.zeros((1, N + 1)))
+    tiled.write(store.path, vech.Packed(np.ones(N * (N + 1) // 2)), tile=TILE)
+    for call in (store.expand, lambda: store @ np.ones(N), lambda: store.read_tile(0, 0), store.diagonal):
+        with pytest.raises(ValueError, match="was made anew, or grew, since it was opened: open it again"):
+            call()
+
+
+def test_what_is_beside_the_tiles_is_not_lost(store, tmp_path):
+    half = vech.Packed(np.ones(3))
+    vech.write(f"{store.path}::/w", half)
+    with pytest.raises(FileExistsError, match="holds 'w' beside its tiles, which would be lost: move it"):
+        vech.write(store.path, half)
+    with pytest.raises(ValueError, match=r"is where the tiles of S\.zarr are: choose another name"):
+        vech.write(f"{store.path}::/data", half)
+    (tmp_path / "S.zarr/data/zarr.json").unlink()
+    with pytest.raises(FileFormatError, match=r"has no data/zarr\.json, so its numbers cannot be read"):
+        tiled.open(store.path)
 
 
 def test_nobody_writes_into_a_store_that_was_made_anew_since(store, full):

@@ -201,6 +201,8 @@ def _write(
     root, inside = dataset_path(path)
     if not inside:
         raise ValueError(f"{path}: say the name of the array: {root.name}::/matrix")
+    if inside.split("/")[0] == "data" and _is_tiled(root):
+        raise ValueError(f"{path}: is where the tiles of {root.name} are: choose another name")
     target = Path(os.path.realpath(root / inside))
     if not target.is_relative_to(os.path.realpath(root)):
         raise ValueError(f"{path}: leads out of {root.name}")

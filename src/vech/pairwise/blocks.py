@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, as_array, epsilon, family, is_array, native
+from vech.arrays import Array, Dtype, as_array, family, is_array, native
 from vech.executors import pickled
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind, resolve_kind
@@ -18,6 +18,7 @@ from vech.results.identity import digest_of
 from vech.results.making import make
 from vech.results.wanted import Progress, Wanted
 from vech.store import as_labels
+from vech.tiled.squares import check_square
 
 SIDE = 256
 """Rows and columns that a function is asked for at a time, unless told."""
@@ -181,33 +182,11 @@ class _Checked:
                 f"dtype={block.dtype.name!r}, or let it return .astype({self.dtype.name!r})"
             )
         if rows == columns:
-            _check_square(block, rows.start, self.kind, call)
+            check_square(block, rows.start, self.kind, call, diagonal=self.diagonal is None)
             if self.diagonal is not None:
                 block = block.copy()
                 np.fill_diagonal(block, self.diagonal)
         return block
-
-
-def _check_square(block: Array, first: int, kind: Kind, call: str) -> None:
-    """Refuse a square that is not of its kind, by more than half the digits of its largest number."""
-    mirrored = kind.mirror(block).T
-    wrong = block != mirrored
-    if family(block.dtype) in "fc":
-        with np.errstate(all="ignore"):
-            wide = block.astype(complex if family(block.dtype) == "c" else float)
-            apart = np.abs(wide - kind.mirror(wide).T)
-            bound = (
-                epsilon(block.dtype) ** 0.5
-                * np.abs(wide, where=np.isfinite(wide), out=np.zeros(wide.shape)).max()
-            )
-            wrong &= ~(apart <= bound) & ~(np.isnan(wide) & np.isnan(wide.T))
-    np.fill_diagonal(wrong, False)
-    if wrong.any():
-        i, j = np.argwhere(wrong)[0]
-        raise ValueError(
-            f"{call} is not {kind!r}: it has {block[i, j]} at [{first + i}, {first + j}] and "
-            f"{block[j, i]} at [{first + j}, {first + i}]"
-        )
 
 
 def _text(rows: slice) -> str:

@@ -46,6 +46,7 @@ class StoreOfTiles:
     ) -> None:
         self.path, self.n, self.dtype, self.kind, self.labels = path, n, dtype, kind, labels
         self.made, self.wanted = made, wanted
+        self._about = made | {"rows": n, "dtype of the store": dtype.name}
         self._place, self._draft = path, draft_of(path)
         self.complete: tiled.Tiled | None = None
         self._store = self._found()
@@ -60,18 +61,18 @@ class StoreOfTiles:
         there = {place: _store(place) for place in (self.path, self._draft)}
         if self.wanted.resume:
             for place, found in there.items():
-                if found is not None and found.made == self.made:
+                if found is not None and _about(found) == self._about:
                     self._place = place
                     return found
         for found in filter(None, there.values() if self.wanted.resume else [there[self.path]]):
-            different = differences(found.made or {}, self.made)
+            different = differences(_about(found), self._about)
             if self.wanted.resume:
                 raise ValueError(
                     f"resume=True goes on with the same run, and {self.path} is of another: {different}. "
                     f"Pass the same again, or start anew without resume=True, under another name"
                 )
             missing = len(found.missing())
-            if missing and found.made != self.made:
+            if missing and _about(found) != self._about:
                 raise ValueError(
                     f"{self.path} is an unfinished store of another run ({missing} tiles are missing): "
                     f"{different}. Let that go on, delete the folder, or choose another name"
@@ -141,6 +142,11 @@ class StoreOfTiles:
             self._place = self.path
         found: tiled.Tiled = tiled.open(self.path)
         return found
+
+
+def _about(store: tiled.Tiled) -> dict[str, Any]:
+    """What a store is made of, and what it is: it may have grown since."""
+    return (store.made or {}) | {"rows": store.n, "dtype of the store": store.dtype.name}
 
 
 def _store(path: str) -> tiled.Tiled | None:

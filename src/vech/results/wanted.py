@@ -42,6 +42,8 @@ class Wanted(NamedTuple):
             raise TypeError(f"resume must be True or False, not {self.resume!r}")
         if isinstance(self.out, str | os.PathLike):
             path = os.fspath(self.out)
+            if Path(path).suffix.lower() == TILES:
+                path = path.rstrip("/")
             suffix = Path(path).suffix.lower()
             if suffix == TILES:
                 self._check_layout()

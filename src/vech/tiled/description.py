@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,6 +49,7 @@ class Described:
     labels: tuple[Any, ...] | None = None
     made: dict[str, Any] | None = None
     store: str = STORE
+    identity: str = ""  # by which one store is told from another that took its place
 
     @classmethod
     def of(
@@ -72,7 +74,8 @@ class Described:
                 f"tiles of {tile} rows are {grid.side} a side, and {MOST} at most: take larger ones"
             )
         store = FACTOR if kind is Kind.TRIANGULAR else STORE
-        return cls(grid, dtype, kind, compression, labels, None if made is None else dict(made), store)
+        held = None if made is None else dict(made)
+        return cls(grid, dtype, kind, compression, labels, held, store, os.urandom(8).hex())
 
     def grown(self, n: int, labels: tuple[Any, ...] | None) -> Described:
         """The same with more rows."""
@@ -87,6 +90,7 @@ class Described:
             "tile": self.grid.tile,
             "kind": str(self.kind),
             "triangle": "lower",
+            "id": self.identity,
         }
         if self.made is not None:
             about["made"] = self.made
@@ -192,7 +196,8 @@ def parse(group: bytes, array: bytes, path: str) -> Described:
         if not isinstance(made, dict | None):
             raise ValueError("says what it is made of by no object")  # noqa: TRY004, in a file
         kind = Kind(kind).of(dtype)
-        return Described(Grid(n, tile), dtype, kind, _compression(found), held, made, store)
+        identity = str(about.get("id", ""))
+        return Described(Grid(n, tile), dtype, kind, _compression(found), held, made, store, identity)
     except FileFormatError:
         raise
     except (ValueError, RecursionError) as error:

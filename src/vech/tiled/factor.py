@@ -25,6 +25,7 @@ from vech.linalg.factor.answers import not_definite
 from vech.linalg.factor.triangle import Factorization
 from vech.linalg.units import lift, times_power
 from vech.tiled.description import FACTOR
+from vech.tiled.objects import draft_of, place_of, put_in_place
 from vech.tiled.store import Tiled
 from vech.tiled.tiles import Tile, Tiles
 
@@ -204,6 +205,9 @@ def cholesky(
             f"vech.write('S.zarr', S) makes one, and without out= the factor is in memory"
         )
     check_progress(progress)
+    out = os.fspath(out).rstrip("/")
+    if not out.lower().endswith(".zarr"):
+        raise ValueError(f"out={out!r}: a factor is made in a folder ending in .zarr")
     if missing := len(S.missing()):
         raise FileNotFoundError(
             errno.ENOENT, f"{missing} tiles are not done: missing() lists them, fill() computes them", S.path
@@ -219,7 +223,9 @@ def cholesky(
         schedule.finish(tile)
         if progress is not None:
             progress(total - schedule.left, total)
-    return TiledCholesky(Tiles(tiles.path))
+    if tiles.path != place_of(out).path:
+        put_in_place(tiles.path, out)
+    return TiledCholesky(Tiles(out))
 
 
 def opened(tiles: Tiles) -> TiledCholesky:
@@ -237,21 +243,29 @@ def opened(tiles: Tiles) -> TiledCholesky:
 def _place(S: Tiled, out: Any, dtype: Dtype, resume: bool, executor: Any) -> tuple[Tiles, set[Tile]]:
     """Where the factor goes, and which of its tiles are there and sound."""
     made = {"of": _identity(S), "dtype": dtype.name}
-    there = None
+    there = [found for place in (out, draft_of(out)) if (found := _factor(place)) is not None]
+    if there and resume:
+        for found in there:
+            if found.said.made == made:
+                return found, set(found.sizes()) - set(Tiled(found).verify(executor=executor))
+        raise ValueError(
+            f"resume=True goes on with the same factor, and {there[0].path} is of another matrix, or of "
+            f"this one before it changed: start anew without resume=True"
+        )
+    # a factor that is complete stays until the new one is
+    place = draft_of(out) if there and not there[0].missing() else out
+    said = {"tile": S.tile, "labels": S.labels, "made": made}
+    return Tiles.create(place, S.n, dtype, Kind.TRIANGULAR, overwrite=True, **said), set()
+
+
+def _factor(path: str) -> Tiles | None:
+    """The factor under a path, if there is one."""
     with suppress(FileNotFoundError):
-        there = Tiles(out, "r+")
-    if there is not None and there.said.store != FACTOR:
-        raise FileExistsError(errno.EEXIST, "is a matrix, whose place no factor takes", there.path)
-    if there is not None and resume:
-        if there.said.made != made:
-            raise ValueError(
-                f"resume=True goes on with the same factor, and {there.path} is of another matrix, or of "
-                f"this one before it changed: start anew without resume=True"
-            )
-        return there, set(there.sizes()) - set(Tiled(there).verify(executor=executor))
-    kind = Kind.TRIANGULAR
-    fresh = Tiles.create(out, S.n, dtype, kind, tile=S.tile, labels=S.labels, overwrite=True, made=made)
-    return fresh, set()
+        there = Tiles(path, "r+")
+        if there.said.store != FACTOR:
+            raise FileExistsError(errno.EEXIST, "is a matrix, whose place no factor takes", there.path)
+        return there
+    return None
 
 
 def _identity(S: Tiled) -> str:

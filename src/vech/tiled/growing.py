@@ -19,6 +19,7 @@ Function = Callable[[slice, slice], Any]
 
 def append(store: Any, rows: Any, n: int | None, labels: Iterable[Any] | None) -> Tiles:
     """Write the tiles of new rows, those at the end with their old numbers, then say the new side."""
+    store._tiles.check_same(write=True)
     if missing := store.missing():
         raise ValueError(
             f"tile {missing[0]} is not done, nor are {len(missing) - 1} others: fill the store before it "
@@ -30,6 +31,7 @@ def append(store: Any, rows: Any, n: int | None, labels: Iterable[Any] | None) -
         if n is not None and as_side(n) != function.n:
             raise ValueError(f"n is {n}, and with these rows the matrix has {function.n}: leave n out")
         n = function.n
+        check_square(function.rows[:, old:], old, store._tiles.said.kind, "rows")
     elif n is None:
         raise ValueError("rows is a function: say n=, the side of the new matrix")
     if (n := as_side(n)) < old:

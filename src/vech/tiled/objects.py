@@ -169,6 +169,11 @@ class Folder:
             raise FileExistsError(errno.EEXIST, EXISTS, str(target))
         elif not is_tiled(target):
             raise FileExistsError(errno.EEXIST, NOT_OURS, str(target))
+        elif others := sorted({entry.name for entry in target.iterdir()} - {GROUP, "data"}):
+            text = (
+                f"holds {others[0]!r} beside its tiles, which would be lost: move it, or choose another name"
+            )
+            raise FileExistsError(errno.EEXIST, text, str(target))
 
     def make_folders(self, folders: Iterable[str]) -> None:
         made = set()

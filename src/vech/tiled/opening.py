@@ -14,8 +14,10 @@ from vech.layouts.layout import as_integer, as_side
 from vech.store import Store, as_labels
 from vech.tiled.description import FACTOR, Described
 from vech.tiled.factor import opened
+from vech.tiled.grid import Grid
 from vech.tiled.store import Tiled
-from vech.tiled.tiles import Tiles
+from vech.tiled.tiles import Tile, Tiles
+from vech.tiled.writing import written
 
 
 def create(
@@ -170,16 +172,19 @@ def write(
     rule = Kind(store.kind)
     said = Described.of(store.n, store.dtype, rule, tile=tile, labels=store.labels, compression=compression)
     with Tiles.draft(path, said, overwrite) as tiles:
-        Tiled(tiles).fill(_Blocks(store))
+        blocks = _Blocks(store, tiles.grid)
+        for _ in written(tiles.write, blocks, list(tiles.grid.lower()), None):
+            pass
     return Tiled(Tiles(path))
 
 
 class _Blocks:
     """The tiles of a store."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, grid: Grid) -> None:
+        self._store, self._grid = store, grid
 
-    def __call__(self, rows: slice, columns: slice) -> Array:
+    def __call__(self, tile: Tile) -> Array:
+        rows, columns = map(self._grid.span, tile)
         block = self._store.block(rows, columns)
         return block.astype(native(block.dtype), copy=False)

@@ -6,8 +6,13 @@ from vech.arrays import Array, epsilon, family
 from vech.layouts.kind import Kind
 
 
-def check_square(block: Array, first: int, kind: Kind, call: str) -> None:
-    """Refuse a square that is not of its kind, by more than half the digits of its largest number."""
+def check_square(block: Array, first: int, kind: Kind, call: str, *, diagonal: bool = True) -> None:
+    """Refuse a square that is not of its kind, by more than half the digits of its largest number.
+
+    Its diagonal too, unless another one is meant to stand there.
+    """
+    if not block.size:
+        return
     mirrored = kind.mirror(block).T
     wrong = block != mirrored
     if family(block.dtype) in "fc":
@@ -19,7 +24,8 @@ def check_square(block: Array, first: int, kind: Kind, call: str) -> None:
                 * np.abs(wide, where=np.isfinite(wide), out=np.zeros(wide.shape)).max()
             )
             wrong &= ~(apart <= bound) & ~(np.isnan(wide) & np.isnan(wide.T))
-    np.fill_diagonal(wrong, False)
+    if not diagonal:
+        np.fill_diagonal(wrong, False)
     if wrong.any():
         i, j = np.argwhere(wrong)[0]
         raise ValueError(

@@ -20,6 +20,9 @@ from vech.tiled.grid import Grid
 from vech.tiled.objects import Place, Stamp, place_of
 
 KEYS = "data/c"
+NEVER = Stamp(-1, ())
+"""Of a description that is no longer that of the store that was opened."""
+
 HELD = 256
 """Tiles that stay mapped, each an open file, for mapping anew takes a quarter of the time of `S @ x`."""
 
@@ -40,14 +43,19 @@ class Tiles:
         self._seen: dict[Tile, Stamp] = {}
         self._held: dict[Tile, Array] = {}
         self._group: Stamp | None = None  # of its description; None of a draft
+        self._grew = False  # since it was opened
         self.said: Described = self._read_description() if said is None else said
 
     def _read_description(self) -> Described:
         try:
             self._group = self.place.stamp(GROUP)
-            group, array = (bytes(self.place.get(name)) for name in (GROUP, ARRAY))
+            group = bytes(self.place.get(GROUP))
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(errno.ENOENT, "no such store of tiles", self.path) from None
+        try:
+            array = bytes(self.place.get(ARRAY))
+        except FileNotFoundError:
+            raise FileFormatError(f"has no {ARRAY}, so its numbers cannot be read", self.path) from None
         return parse(group, array, self.path)
 
     @classmethod
@@ -80,9 +88,16 @@ class Tiles:
     def __reduce__(self) -> Any:
         return reopened, (self.path, self.mode)
 
-    def _check_same(self) -> None:
-        """Refuse to write into a store that was made anew, or has grown, since this one was opened."""
-        if self._group is not None and self.place.stamp(GROUP) != self._group:
+    def check_same(self, *, write: bool = False) -> None:
+        """Refuse a store that was made anew since it was opened; and to write into one that has grown."""
+        if self._group is None:
+            return
+        if self.place.stamp(GROUP) != self._group:
+            found = self._read_description()
+            self._grew = self._grew or found.grid != self.grid
+            if found.identity != self.said.identity:
+                self._group = NEVER
+        if self._group == NEVER or (write and self._grew):
             raise ValueError(f"{self.path} was made anew, or grew, since it was opened: open it again")
 
     @property
@@ -121,6 +136,8 @@ class Tiles:
     def read(self, i: int, j: int, *, check: bool = False) -> Array:
         """A tile, read-only; its checksum is looked at where it was not since it changed, or on `check`."""
         self.grid.check(i, j)
+        if self.place.maps:  # elsewhere it would be one more request for each tile
+            self.check_same()
         name, side, said = f"{KEYS}/{i}/{j}", self.grid.tile, self.said
         try:
             stamp = self.place.stamp(name)
@@ -159,18 +176,22 @@ class Tiles:
                 f"tile ({i}, {j}) is of {block.dtype}, and the store of {self.dtype}: "
                 f"astype({self.dtype.name!r}) first"
             )
-        self._check_same()
+        self.check_same(write=True)
         letters = encoded(block, self.grid.tile, self.dtype, self.said.compression)
         self._held.pop((i, j), None)
         self.place.put(f"{KEYS}/{i}/{j}", letters)
 
     def damaged(self, i: int, j: int) -> bool:
-        """Whether a tile that is there is not what was written."""
+        """Whether a tile that is there is not what was written; of the diagonal, or not of its kind."""
         try:
-            self.read(i, j, check=True)
+            tile = self.read(i, j, check=True)
         except FileFormatError:
             return True
-        return False
+        kind = self.said.kind
+        if i != j or kind is Kind.TRIANGULAR:
+            return False
+        above = np.triu_indices(len(tile), 1)
+        return not np.array_equal(tile[above], kind.mirror(tile.T[above]), equal_nan=tile.dtype.kind in "fc")
 
     def describe(self, said: Described) -> None:
         """Say other things of the store, the array first: what is there fits both."""
