@@ -122,18 +122,18 @@ def test_a_writer_that_is_killed_before_a_call_has_lost_nothing(tmp_path, monkey
 
 
 def kills(path, wanted, count):
-    """Fill a store, killed at random moments; whatever was seen to be done stays so."""
-    rng, full = random.Random(wanted), cases.matrix(np.float64, "symmetric", 120)
+    """Fill a store, killed at random moments, each a little later; whatever was seen to be done stays so."""
+    rng, full = random.Random(wanted), cases.matrix(np.float64, "symmetric", 60)
     killed = 0
     while killed < wanted:
         shutil.rmtree(path, ignore_errors=True)
-        tiled.create(path, 120, tile=8)
-        missing = set(tiled.open(path).missing())
+        tiled.create(path, 60, tile=8)
+        missing, longest = set(tiled.open(path).missing()), 0.02
         while missing:
             child = forked(lambda: tiled.open(path, "r+").fill(of(full)))
-            time.sleep(rng.uniform(0, 0.02))
+            time.sleep(rng.uniform(0, longest))
             os.kill(child, 9)
-            killed += was_killed(child)
+            killed, longest = killed + was_killed(child), 1.3 * longest
             left = set(tiled.open(path).missing())
             assert left <= missing
             missing = left
