@@ -29,7 +29,7 @@ def client():
     cluster = distributed.LocalCluster(
         processes=True, n_workers=2, threads_per_worker=1, dashboard_address=":0"
     )
-    with cluster, distributed.Client(cluster) as client:
+    with cluster, distributed.Client(cluster, set_as_default=False) as client:
         yield client
 
 
@@ -163,7 +163,7 @@ def test_a_lost_scheduler_is_one_error(tmp_path):
     scheduler = run([*part, "distributed.cli.dask_scheduler", "--port", "0", *options])
     worker = run([*part, "distributed.cli.dask_worker", "--no-nanny", "--nthreads", "1", *options])
     try:
-        with distributed.Client(scheduler_file=said, timeout=60) as client:
+        with distributed.Client(scheduler_file=said, timeout=60, set_as_default=False) as client:
             client.wait_for_workers(1)
             began = time.monotonic()
             message = r"the cluster has lost its scheduler, .*what is done in a store, .*stays there"
@@ -182,7 +182,7 @@ def test_a_lost_scheduler_is_one_error(tmp_path):
 
 def test_a_client_that_was_closed_is_the_same_error(client):
     distributed = pytest.importorskip("distributed")
-    other = distributed.Client(client.scheduler.address)
+    other = distributed.Client(client.scheduler.address, set_as_default=False)
     with other, pytest.raises(BrokenExecutor, match="or its client was closed"):
         for k, _ in completed(executor_of(other), slow, range(1000)):
             if k == 3:

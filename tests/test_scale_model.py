@@ -131,14 +131,16 @@ def test_the_sizing_has_each_job_at_any_size():
 
 @pytest.mark.slow
 def test_two_workers_are_predicted_here(tmp_path):
-    """That both halves of the comparison run; how far they are apart is for a quiet machine."""
+    """That both halves of the comparison run; not how far they are apart, which a busy processor decides."""
     pytest.importorskip("zarr")
-    pytest.importorskip("distributed")
-    from benchmarks import bench_tiled, scale_here
+    distributed = pytest.importorskip("distributed")
+    from benchmarks import scale_here
 
-    jobs = scale_here.compare(200, 64, tmp_path, bench_tiled.client(False), features=32)
+    options = {"processes": False, "n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.Client(**options) as client:  # which is dask's own while it is open
+        jobs = scale_here.compare(200, 64, tmp_path, client, features=32)
+        said = scale_here.submitted(500, 100, client)
     assert [job.name for job in jobs] == ["S @ V, 8 columns", "X X^T, 32 columns", "Cholesky"]
     assert all(job.predicted > 0 and job.measured > 0 for job in jobs)
     assert "| apart |" in scale_here.table(200, 64, jobs)
-    said = scale_here.submitted(500, 100, bench_tiled.client(False))
     assert said.startswith("n = 500: 15 tasks in 0 s")

@@ -125,7 +125,9 @@ def test_a_client_is_taken_by_its_executor(pool):
 
 def test_a_client_of_dask(tmp_path):
     distributed = pytest.importorskip("distributed")
-    with distributed.Client(processes=False, n_workers=1, dashboard_address=None) as client:
+    with distributed.Client(
+        processes=False, n_workers=1, dashboard_address=None, set_as_default=False
+    ) as client:
         for out in (None, tmp_path / "d.npy"):
             assert made(out, executor=client).half.tobytes() == made().half.tobytes()
 

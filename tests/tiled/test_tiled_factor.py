@@ -171,7 +171,10 @@ def test_a_cluster_whose_worker_is_killed(tmp_path):
     T = store(tmp_path / "S.zarr", definite(200), 16)
     want = triangle(linalg.cholesky(T, out=tmp_path / "a.zarr"))
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+    with (
+        distributed.LocalCluster(**options) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
         workers = list(client.run(os.getpid).values())
 
         def kill(done, total):
