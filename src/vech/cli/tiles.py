@@ -12,7 +12,7 @@ import numpy as np
 import vech
 import vech.io
 import vech.tiled
-from vech.arrays import Array, native
+from vech.arrays import native
 from vech.cli.making import TILES
 from vech.cli.options import (
     Bar,
@@ -34,6 +34,8 @@ from vech.cli.streams import STREAM, in_format_option, shown, source
 from vech.io.errors import NO_DIGEST, FileFormatError, visible
 from vech.results.identity import differences, identity
 from vech.tiled.description import is_tiled
+from vech.tiled.grid import Grid
+from vech.tiled.opening import native_blocks, usual_compression
 
 WRONG = 1
 """Exit code where tiles are damaged or missing."""
@@ -103,8 +105,6 @@ def tile_command(
             if resume and is_tiled(out):
                 tiled = _opened(out, store, made, tile, compression)
             else:
-                if compression is None and store.describe().triangle is not None:
-                    compression = "zstd"
                 tiled = vech.tiled.create(
                     out,
                     store.n,
@@ -113,12 +113,12 @@ def tile_command(
                     tile=tile,
                     labels=store.labels,
                     overwrite=force,
-                    compression=compression,
+                    compression=compression or usual_compression(store),
                     made=made,
                 )
             bar.now(f"writing {out.name}", store.nbytes, "tiles")
             with _going_on(out):
-                tiled.fill(_blocks(store), progress=bar)
+                tiled.fill(native_blocks(store), progress=bar)
         click.echo(summary(out, tiled, began))
 
 
@@ -149,14 +149,6 @@ def _opened(
             f"{out} is made of other things: {other}; start anew with --force, without --resume"
         )
     return tiled
-
-
-def _blocks(store: vech.Store) -> Any:
-    def block(rows: slice, columns: slice) -> Array:
-        numbers = store.block(rows, columns)
-        return numbers.astype(native(numbers.dtype), copy=False)
-
-    return block
 
 
 @contextmanager
@@ -253,8 +245,8 @@ def _repair(tiles: Any, file: Path, path: Path, wrong: set[tuple[int, int]], mat
             raise click.ClickException(
                 f"{path} is another matrix than {file}: its {name} is {there!r:.60}, not {here!r:.60}"
             )
-    blocks = _blocks(matrix)
-    spans = [slice(k * tiles.tile, min((k + 1) * tiles.tile, tiles.n)) for k in range(tiles.grid)]
+    blocks = native_blocks(matrix)
+    spans = [Grid(tiles.n, tiles.tile).span(k) for k in range(tiles.grid)]
     for i in range(tiles.grid):
         for j in set(range(i + 1)) - {j for k, j in wrong if k == i}:
             if not np.array_equal(

@@ -15,6 +15,7 @@ from vech.results.executing import Tick
 from vech.results.journal import Band
 from vech.results.result import Result
 from vech.results.wanted import Progress, Wanted
+from vech.tiled.grid import within
 
 __all__ = ["TILE", "Block", "Progress", "Tiles", "Wanted", "make"]
 
@@ -95,7 +96,7 @@ class Tiles:
                 down = slice(start, min(start + self.height, rows.stop))
                 other = kind.conjugates or kind.negates
                 block = self.block(down, across) if other else self.block(across, down).T
-                i, j = _within(down, rows), _within(across, columns)
+                i, j = within(down, rows), within(across, columns)
                 made[i, j] = block
                 if rows == columns and down != across:
                     made[j, i] = kind.mirror(block).T
@@ -105,11 +106,6 @@ class Tiles:
     def _tiles(self, runs: Runs, band: Band) -> list[tuple[slice, slice]]:
         rows = slice(*band)
         return [(rows, columns) for columns in beside(runs.n, runs.grow, rows, self.height)]
-
-
-def _within(part: slice, whole: slice) -> slice:
-    """Rows of the matrix as rows of a tile."""
-    return slice(part.start - whole.start, part.stop - whole.start)
 
 
 def _held(block: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -26,6 +26,7 @@ from vech.linalg.factor.triangle import Factorization
 from vech.linalg.units import lift, times_power
 from vech.tiled.description import FACTOR
 from vech.tiled.objects import draft_of, place_of, put_in_place
+from vech.tiled.products import blas
 from vech.tiled.store import Tiled
 from vech.tiled.tiles import Tile, Tiles
 
@@ -191,8 +192,8 @@ def _adjoint_times(tile: Array, x: Array) -> Array:
 def _solved(square: Array, x: Array, *, adjoint: bool) -> Array:
     """L^-1 x or L^-H x of a square on the diagonal, which BLAS takes as it lies: as an upper one, L^T."""
     if not adjoint:
-        return np.asarray(_blas("trsm", x.dtype)(1, square.T, x, lower=0, trans_a=1))
-    return np.asarray(_blas("trsm", x.dtype)(1, square.T, x.conj(), lower=0).conj())
+        return np.asarray(blas("trsm", x.dtype)(1, square.T, x, lower=0, trans_a=1))
+    return np.asarray(blas("trsm", x.dtype)(1, square.T, x.conj(), lower=0).conj())
 
 
 def cholesky(
@@ -336,15 +337,15 @@ class _Step:
             left = self._done(i, k)
             if i == j:
                 name = "herk" if self.dtype.kind == "c" else "syrk"
-                block = _blas(name, self.dtype)(-1, left, 1, block, trans=ADJOINT, lower=0, overwrite_c=1)
+                block = blas(name, self.dtype)(-1, left, 1, block, trans=ADJOINT, lower=0, overwrite_c=1)
             else:
-                gemm = _blas("gemm", self.dtype)
+                gemm = blas("gemm", self.dtype)
                 block = gemm(-1, self._done(j, k), left, 1, block, trans_a=ADJOINT, overwrite_c=1)
         if i == j:
             block = self._root(block, self.factor.grid.span(j).start)
         else:
             square = self._done(j, j)
-            block = _blas("trsm", self.dtype)(1, square, block, lower=0, trans_a=ADJOINT, overwrite_b=1)
+            block = blas("trsm", self.dtype)(1, square, block, lower=0, trans_a=ADJOINT, overwrite_b=1)
         self.factor.write(i, j, times_power(block.T, -self.exponent // 2))
 
     def _block(self, i: int, j: int) -> Array:
@@ -367,9 +368,3 @@ class _Step:
         if minor:
             raise not_definite(before + int(minor), "solve(S, b, solver='minres') takes indefinite matrices")
         return np.asarray(root)
-
-
-def _blas(name: str, dtype: Dtype) -> Any:
-    from scipy.linalg import get_blas_funcs
-
-    return get_blas_funcs(name, dtype=dtype)

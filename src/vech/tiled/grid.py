@@ -57,3 +57,8 @@ def usual_tile(n: int) -> int:
     while tile < MOST and -(-n // tile) > WANTED:
         tile *= 2
     return min(tile, max(1, n))
+
+
+def within(part: slice, whole: slice) -> slice:
+    """Rows of the matrix as rows of a tile that has them."""
+    return slice(part.start - whole.start, part.stop - whole.start)

@@ -14,9 +14,8 @@ from vech.layouts.layout import as_integer, as_side
 from vech.store import Store, as_labels
 from vech.tiled.description import FACTOR, Described
 from vech.tiled.factor import opened
-from vech.tiled.grid import Grid
-from vech.tiled.store import Tiled
-from vech.tiled.tiles import Tile, Tiles
+from vech.tiled.store import Blocks, Function, Tiled
+from vech.tiled.tiles import Tiles
 from vech.tiled.writing import written
 
 
@@ -163,8 +162,7 @@ def write(
     array([[1., 2.],
            [2., 3.]])
     """
-    if compression is None and store.describe().triangle is not None:
-        compression = "zstd"
+    compression = compression or usual_compression(store)
     if tile is None and isinstance(store, Tiled):
         tile = store.tile  # so that each is read once
     if tile is not None and (tile := as_integer("tile", tile)) < 1:
@@ -172,19 +170,22 @@ def write(
     rule = Kind(store.kind)
     said = Described.of(store.n, store.dtype, rule, tile=tile, labels=store.labels, compression=compression)
     with Tiles.draft(path, said, overwrite) as tiles:
-        blocks = _Blocks(store, tiles.grid)
+        blocks = Blocks(tiles.grid, native_blocks(store))
         for _ in written(tiles.write, blocks, list(tiles.grid.lower()), None):
             pass
     return Tiled(Tiles(path))
 
 
-class _Blocks:
-    """The tiles of a store."""
+def usual_compression(store: Store) -> str | None:
+    """Zeros compress well: that of a sparse store; None for what its dtype says."""
+    return None if store.describe().triangle is None else "zstd"
 
-    def __init__(self, store: Store, grid: Grid) -> None:
-        self._store, self._grid = store, grid
 
-    def __call__(self, tile: Tile) -> Array:
-        rows, columns = map(self._grid.span, tile)
-        block = self._store.block(rows, columns)
-        return block.astype(native(block.dtype), copy=False)
+def native_blocks(store: Store) -> Function:
+    """The numbers of a store as a store of tiles takes them."""
+
+    def block(rows: slice, columns: slice) -> Array:
+        numbers = store.block(rows, columns)
+        return numbers.astype(native(numbers.dtype), copy=False)
+
+    return block

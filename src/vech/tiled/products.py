@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -91,9 +92,9 @@ def _add(panel: Array, x: Array, y: Array) -> None:
     if panel.dtype not in BLAS:
         y += panel @ x
     elif x.shape[1] == 1:
-        _blas("gemv", panel)(1, panel.T, x[:, 0], 1, y[:, 0], trans=1, overwrite_y=1)
+        blas("gemv", panel.dtype)(1, panel.T, x[:, 0], 1, y[:, 0], trans=1, overwrite_y=1)
     else:
-        _blas("gemm", panel)(1, x.T, panel.T, 1, y.T, overwrite_c=1)
+        blas("gemm", panel.dtype)(1, x.T, panel.T, 1, y.T, overwrite_c=1)
 
 
 def _add_transposed(panel: Array, x: Array, y: Array) -> None:
@@ -101,15 +102,17 @@ def _add_transposed(panel: Array, x: Array, y: Array) -> None:
     if panel.dtype not in BLAS:
         y += panel.T @ x
     elif x.shape[1] == 1:
-        _blas("gemv", panel)(1, panel.T, x[:, 0], 1, y[:, 0], overwrite_y=1)
+        blas("gemv", panel.dtype)(1, panel.T, x[:, 0], 1, y[:, 0], overwrite_y=1)
     else:
-        _blas("gemm", panel)(1, x.T, panel.T, 1, y.T, trans_b=1, overwrite_c=1)
+        blas("gemm", panel.dtype)(1, x.T, panel.T, 1, y.T, trans_b=1, overwrite_c=1)
 
 
-def _blas(name: str, panel: Array) -> Any:
+@cache
+def blas(name: str, dtype: Dtype) -> Any:
+    """A routine of BLAS, which is looked up once and not for each panel."""
     from scipy.linalg.blas import get_blas_funcs
 
-    return get_blas_funcs(name, dtype=panel.dtype)
+    return get_blas_funcs(name, dtype=dtype)
 
 
 def strips(tiles: Tiles, x: Array) -> Iterator[Strip]:

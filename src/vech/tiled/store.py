@@ -32,7 +32,7 @@ from vech.packed.packed import Packed
 from vech.packed.products import product_dtype
 from vech.store import Store, as_labels
 from vech.store import Tile as Square
-from vech.tiled.grid import Grid
+from vech.tiled.grid import Grid, within
 from vech.tiled.products import Product, strips
 from vech.tiled.squares import check_square, settled_square
 from vech.tiled.tiles import Tile, Tiles
@@ -396,7 +396,7 @@ class Tiled(Store):
         progress: Callable[[int, int | None], object] | None,
     ) -> None:
         check_progress(progress)
-        blocks = _Blocks(self._tiles.grid, function)
+        blocks = Blocks(self._tiles.grid, function)
         with _workers(executor, 1 if threads is None else resolve_threads(threads, 0)) as workers:
             self._counted(written(self.write_tile, blocks, tiles, workers), len(tiles), progress)
 
@@ -513,7 +513,7 @@ class Tiled(Store):
         for i in grid.over(start, stop):
             here = grid.span(i)
             some = slice(max(here.start, start), min(here.stop, stop))
-            target, inside = out[some.start - start : some.stop - start], _within(some, here)
+            target, inside = out[some.start - start : some.stop - start], within(some, here)
             for j in range(grid.side):
                 tile = self._at(i, j) if rows is not None or j <= i else None
                 if tile is not None:
@@ -754,7 +754,7 @@ class Tiled(Store):
 
 
 @dataclass(frozen=True)
-class _Blocks:
+class Blocks:
     """What a function gives of tiles."""
 
     grid: Grid
@@ -788,8 +788,3 @@ def _workers(given: Any, threads: int) -> Iterator[Executor | None]:
         return
     with ThreadPoolExecutor(threads) as pool:
         yield pool
-
-
-def _within(rows: slice, tile: slice) -> slice:
-    """Rows of the matrix as rows of a tile."""
-    return slice(rows.start - tile.start, rows.stop - tile.start)

@@ -12,6 +12,7 @@ from vech.arrays import Array, family
 from vech.io.errors import FileFormatError
 from vech.layouts.kind import Kind
 from vech.store import Store
+from vech.tiled.grid import within
 
 NOT_DONE, DAMAGED = "not done", "damaged"
 
@@ -68,7 +69,7 @@ class Numbers:
         numbers = np.zeros((rows.stop - rows.start, columns.stop - columns.start))
         absent: Array | None = None
         for down, across, block in self._blocks(rows, columns):
-            here = _within(down, rows), _within(across, columns)
+            here = within(down, rows), within(across, columns)
             if isinstance(block, str):
                 absent = np.zeros(numbers.shape, np.bool) if absent is None else absent
                 absent[here] = True
@@ -80,7 +81,7 @@ class Numbers:
         """Numbers as Python writes them, all of their digits; why where there is none."""
         texts = [[""] * (columns.stop - columns.start) for _ in range(rows.start, rows.stop)]
         for down, across, block in self._blocks(rows, columns):
-            here = _within(across, columns)
+            here = within(across, columns)
             for k, i in enumerate(range(down.start, down.stop)):
                 width = across.stop - across.start
                 said = [block] * width if isinstance(block, str) else [str(x) for x in block[k]]
@@ -109,13 +110,3 @@ class Numbers:
         tiles = range(span.start // self.tile, -(-span.stop // self.tile))
         edges = [max(span.start, k * self.tile) for k in tiles] + [span.stop]
         return [slice(a, b) for a, b in pairwise(edges)]
-
-
-def lower(n: int, side: int) -> Iterator[tuple[slice, slice]]:
-    """Rows and columns of the squares of the lower triangle, row after row."""
-    spans = [slice(start, min(start + side, n)) for start in range(0, n, side)]
-    return ((rows, columns) for k, rows in enumerate(spans) for columns in spans[: k + 1])
-
-
-def _within(span: slice, whole: slice) -> slice:
-    return slice(span.start - whole.start, span.stop - whole.start)

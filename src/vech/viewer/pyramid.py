@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from vech.arrays import Array
+from vech.derived.tiles import lower
 from vech.store import Store
 from vech.viewer.cells import Cells, sizes
-from vech.viewer.numbers import Numbers, Part, lower
+from vech.viewer.numbers import Numbers, Part
 
 TILE = 256  # cells a side
 KEPT = 4096  # cells a side of the finest level that is kept: 256 MiB with one triangle in memory
