@@ -25,7 +25,7 @@ from vech.quantized.certificate import QuantizationError
 from vech.quantized.domains import DOMAINS, check_domain
 from vech.quantized.encodings import PLANES, as_encoding
 from vech.quantized.parts import Parts, as_tile, judged
-from vech.quantized.selection import rearranged, take
+from vech.quantized.selection import keeps_scales, rearranged, take
 from vech.quantized.spectrum import ends
 from vech.store import Description, Store, Tile, as_labels
 
@@ -834,7 +834,7 @@ class Quantized(Store):
                 f"S.to_packed().submatrix(index) takes any index"
             )
         parts = self._parts
-        if not _has_one_scale(parts) and not (is_range(chosen) and chosen[0] % self.tile == 0):
+        if not keeps_scales(parts, chosen):
             raise ValueError(
                 "tiles have scales of their own, so rows in another order are to be quantized anew: "
                 "vech.quantize(S.to_packed().submatrix(index), ...), or scales='two-sided' from the beginning"
@@ -941,8 +941,3 @@ class Quantized(Store):
         if self.kind is not Kind.SYMMETRIC:
             raise TypeError(f"{task} is of symmetric matrices, and S is {self.kind}")
 
-
-def _has_one_scale(parts: Parts) -> bool:
-    """Whether all tiles have the same scale, and the same zero."""
-    arrays = (parts.scales, parts.zeros)
-    return all(array is None or bool((array == array[:1]).all()) for array in arrays)
