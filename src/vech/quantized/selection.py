@@ -90,7 +90,7 @@ def _rearrange(old: Parts, new: Parts, index: Indices) -> None:
         most, *fault = kernels.quantize_block(half, levels, start, 0, True, False, -1, squares, sums)
         if most or fault[0]:
             raise TypeError(
-                f"{old.encoding.name} has no negative of each level, as a skew matrix in another order needs: "
+                f"{old.encoding.name} has no negative of each level, which a skew matrix needs for it: "
                 f"quantize S.to_packed().permute(order) anew"
             )
 

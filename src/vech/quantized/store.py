@@ -253,7 +253,7 @@ class Quantized(Store):
             For other encodings, which have one plane.
         """
         if self._parts.encoding.planes == 1:
-            raise ValueError(f"{self.encoding} has one plane of codes: 'int4x2' has two, and a coarse one of them")
+            raise ValueError(f"{self.encoding} has one plane of codes, and 'int4x2' a coarse one of two")
         return self._with(self._parts.coarse, self._coarse_error, None)
 
     def describe(self) -> Description:
@@ -442,7 +442,7 @@ class Quantized(Store):
             if not 0 <= place < self.grid:
                 raise IndexError(f"{name} is {place}, and there are {self.grid} tiles a side")
             spans.append(slice(place * self.tile, min((place + 1) * self.tile, self.n)))
-        return self.block(*spans)
+        return self.block(spans[0], spans[1])
 
     def to_packed(self, layout: Any = "vech", *, threads: int | None = None) -> Packed:
         """The same matrix as a half of all its numbers: see `vech.Store.to_packed`.
@@ -471,7 +471,9 @@ class Quantized(Store):
         >>> vech.quantize(np.array([[2.0, 1.0], [1.0, 3.0]]), "int4").to_packed().half
         array([2., 1., 3.])
         """
-        check_memory(self.n * (self.n + 1) // 2 * self.dtype.itemsize, "expand(rows=) gives some rows at a time")
+        check_memory(
+            self.n * (self.n + 1) // 2 * self.dtype.itemsize, "expand(rows=) gives some rows at a time"
+        )
         half = np.empty(self.n * (self.n + 1) // 2, self.dtype)
         for tile in self._in_tiles(None):
             for k, row in enumerate(range(tile.rows.start, tile.rows.stop)):
@@ -583,8 +585,8 @@ class Quantized(Store):
 
         Notes
         -----
-        ``|Q| (d + n eps |x|)``, where d is half a step of x in each block, its largest modulus over 254. Takes
-        one pass over the numbers.
+        ``|Q| (d + n eps |x|)``, where d is half a step of x in each block, its largest modulus over 254.
+        Takes one pass over the numbers.
 
         Examples
         --------
@@ -615,8 +617,8 @@ class Quantized(Store):
     def _check_coarse(self) -> None:
         if self.encoding not in COARSE or self._domain != "entries":
             raise ValueError(
-                f"precise=False multiplies integers, so 'int8', 'int4' and 'int4x2' in the domain 'entries', and "
-                f"S is {self.encoding!r} in {self._domain!r}: leave precise out"
+                f"precise=False multiplies integers, so 'int8', 'int4' and 'int4x2' in the domain 'entries', "
+                f"and S is {self.encoding!r} in {self._domain!r}: leave precise out"
             )
 
     # ------------------------------------------------------------ from codes to codes
@@ -663,7 +665,7 @@ class Quantized(Store):
         return self._with(replace(self._parts, diagonal=new), *errors)
 
     def shift_to_psd(self) -> Self:
-        """The matrix with as little added to its diagonal as makes it positive semidefinite; codes are shared.
+        """The same codes with as little added to the diagonal as makes the matrix positive semidefinite.
 
         Returns
         -------
@@ -692,7 +694,7 @@ class Quantized(Store):
             return self
         low, _, margin = self._ends()
         shift = margin - low
-        if shift <= margin and low >= 0 or shift <= 0:
+        if shift <= 0:
             return self
         wide = self._parts.diagonal.astype(np.float64) + shift
         new = wide.astype(self.dtype)
@@ -715,8 +717,8 @@ class Quantized(Store):
 
         Notes
         -----
-        Those of this matrix, by Lanczos, moved by at most ``error.spectral_bound`` (Weyl) and what Lanczos and
-        rounding leave open. In the domains "cholesky" and "log" also times ``error.factors``: with
+        Those of this matrix, by Lanczos, moved by at most ``error.spectral_bound`` (Weyl) and what Lanczos
+        and rounding leave open. In the domains "cholesky" and "log" also times ``error.factors``: with
         ``F = L^-1 (L_original - L)`` these are ``(1 -+ |F|)^2`` (Ostrowski), and with the error E of the
         logarithm ``exp(-+|E|)``. So small eigenvalues are known to as many digits as large ones.
 
@@ -799,8 +801,8 @@ class Quantized(Store):
         Parameters
         ----------
         index : slice, integers, mask or labels
-            What to take, nothing twice; labels follow. Any rows of a matrix whose tiles all have one scale, as
-            with ``scales="two-sided"``; else rows that follow each other, the first at a multiple of the tile.
+            What to take, nothing twice; labels follow. Any rows where all tiles have the same scale, as with
+            ``scales="two-sided"``; else rows that follow each other, the first at a multiple of the tile.
 
         Returns
         -------
@@ -916,7 +918,7 @@ class Quantized(Store):
         return low, high, margin + ROUNDING * epsilon(self.dtype) * self._size()
 
     def _definite_ends(self) -> tuple[float, float]:
-        """Of a definite matrix, below its least and above its largest eigenvalue, with as many digits of both."""
+        """Of a definite matrix, below its least and above its largest eigenvalue, both to their digits."""
         if self._domain == "log":
             logarithm = copy(self)
             logarithm._domain = "entries"
@@ -940,4 +942,3 @@ class Quantized(Store):
     def _check_symmetric(self, task: str) -> None:
         if self.kind is not Kind.SYMMETRIC:
             raise TypeError(f"{task} is of symmetric matrices, and S is {self.kind}")
-
