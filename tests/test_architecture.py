@@ -54,8 +54,8 @@ INSIDE = {
         ("wording",),
     ),
     "io": (
-        ("npy", "hdf5", "zarr", "cooler", "coolers"),
-        ("pixels",),
+        ("npy", "hdf5", "zarr", "cooler", "coolers", "magenpy"),
+        ("pixels", "zarr_vectors"),
         (
             "npz",
             "pair",
@@ -197,6 +197,7 @@ UP = {
     ("io.zarr", "vech.tiled.description"),
     ("io.zarr", "vech.tiled.opening"),
     ("io.hail", "vech.tiled.foreign"),
+    ("io.magenpy", "vech.tiled.foreign"),
     ("io.pieces", "vech.tiled.foreign"),
     ("quantized.spectrum", "vech.linalg.lanczos"),
     ("quantized.store", "vech.linalg"),

@@ -155,8 +155,9 @@ class Parts:
 
     def _with(self, change: Callable[[Array], Array], *names: str) -> Self:
         """With some of its arrays changed."""
-        held: dict[str, Any] = {name: getattr(self, name) for name in names}
-        return replace(self, **{name: change(array) for name, array in held.items() if array is not None})
+        held = {name: getattr(self, name) for name in names}
+        changed: dict[str, Any] = {name: change(array) for name, array in held.items() if array is not None}
+        return replace(self, **changed)
 
     def halves(self, low: Array | None = None) -> list[Any]:
         """As kernels take them: the first has the diagonal; `low` is memory for the scales of the second."""
