@@ -15,4 +15,4 @@ Half = _source.QuantizedHalf
 quantize_block = _source.quantize_block
 dequantize_block = _source.dequantize_block
 multiply = _source.multiply_quantized
-multiply_coarse = _source.multiply_quantized_coarse
+multiply_coarse = getattr(_source, "multiply_quantized_coarse", multiply)
