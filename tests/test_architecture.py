@@ -45,7 +45,7 @@ INSIDE = {
     "cli": (
         (
             *("algebra", "cluster", "covariance", "data", "distances", "files", "info", "layouts"),
-            *("neighbors", "tiles", "view"),
+            *("neighbors", "quantized", "tiles", "view"),
         ),
         ("making", "tables"),
         ("executors", "groups", "options", "pictures", "records"),
@@ -56,8 +56,9 @@ INSIDE = {
     "io": (
         ("npy", "hdf5", "zarr", "cooler", "coolers", "magenpy"),
         ("pixels", "zarr_vectors"),
+        ("npz",),
         (
-            "npz",
+            "quantized",
             "pair",
             "tables",
             "datasets",
@@ -162,7 +163,7 @@ INSIDE = {
         ("explicit", "foreign", "rounding"),
     ),
     "plot": (
-        ("error", "graph", "heatmap", "layout", "spectrum"),
+        ("certificate", "error", "graph", "heatmap", "layout", "spectrum"),
         ("matrix",),
         ("content", "dendrogram", "frame", "groups"),
         ("cells", "linkage", "place"),
