@@ -9,9 +9,7 @@ NF4 = (
     *(0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941),
     *(0.7229568362236023, 1.0),
 )
-LINEAR2 = tuple(
-    0.0 if k == 7 else float(np.sign(2 * k - 15) * ((2 * k - 15) / 15) ** 2) for k in range(16)
-)
+LINEAR2 = tuple(0.0 if k == 7 else float(np.sign(2 * k - 15) * ((2 * k - 15) / 15) ** 2) for k in range(16))
 INT4 = tuple(float(k - 8) for k in range(16))
 FLOATS = {
     "float16": np.dtype(np.float16),
@@ -27,8 +25,15 @@ BITS = {
 }
 LEVELS = {"int4": INT4, "nf4": NF4, "linear2-4": LINEAR2}
 MOST = {  # the level of a tile's largest number; what has none is not scaled
-    **{"int8": 127, "uint8": 255, "int4": 7, "nf4": 1, "linear2-4": 1, "kmeans-4": 1, "sign": 1},
-    **{"float8-e4m3": 448, "float8-e5m2": 57344},
+    "int8": 127,
+    "uint8": 255,
+    "int4": 7,
+    "nf4": 1,
+    "linear2-4": 1,
+    "kmeans-4": 1,
+    "sign": 1,
+    "float8-e4m3": 448,
+    "float8-e5m2": 57344,
 }
 
 

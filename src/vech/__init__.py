@@ -19,8 +19,19 @@ from vech.sparse.pack import from_sparse
 from vech.store import Store
 
 if TYPE_CHECKING:
-    from vech import cluster, covariance, embedding, images, io, linalg, neighbors, pairwise, plot, quantized
-    from vech import tiled
+    from vech import (
+        cluster,
+        covariance,
+        embedding,
+        images,
+        io,
+        linalg,
+        neighbors,
+        pairwise,
+        plot,
+        quantized,
+        tiled,
+    )
     from vech.io import read, write
     from vech.quantized import ENCODINGS, Quantized, quantize
     from vech.tiled import Tiled
@@ -99,8 +110,13 @@ _LATER = (
     *("cluster", "covariance", "embedding", "images", "io", "linalg", "neighbors", "pairwise", "plot"),
     *("quantized", "tiled"),
 )
-_INSIDE = {"read": "io", "write": "io", "Tiled": "tiled", "view": "viewer"}
-_INSIDE |= dict.fromkeys(("ENCODINGS", "Quantized", "quantize"), "quantized")
+_INSIDE = {
+    "read": "io",
+    "write": "io",
+    "Tiled": "tiled",
+    "view": "viewer",
+    **dict.fromkeys(("ENCODINGS", "Quantized", "quantize"), "quantized"),
+}
 
 
 def __dir__() -> list[str]:

@@ -637,8 +637,8 @@ class Store(ABC):
         -------
         Packed or SparseHalf
             Of the same kind and labels, in NumPy's dtype of the product. A `vech.Packed` is of the same
-            order, its diagonal stored and nothing scaled; a `vech.SparseHalf` has the same places. Other
-            stores give the first.
+            order, its diagonal stored and nothing scaled; a `vech.SparseHalf` has the same places, and a
+            `vech.Quantized` in the domain "entries" the same codes. Other stores give the first.
 
         Raises
         ------
@@ -680,7 +680,8 @@ class Store(ABC):
         Returns
         -------
         Packed or SparseHalf
-            Shares its numbers with this one. Other stores give a `vech.Packed`.
+            Shares its numbers with this one, as does that of a `vech.Quantized`. Other stores give a
+            `vech.Packed`.
 
         Raises
         ------

@@ -3,11 +3,10 @@
 from vech.quantized.certificate import QuantizationError
 from vech.quantized.encodings import ENCODINGS, Encoding
 from vech.quantized.levels import codebook
-from vech.quantized.making import Maker
 from vech.quantized.quantizing import quantize
 from vech.quantized.store import Quantized
 
-__all__ = ["ENCODINGS", "Encoding", "Maker", "QuantizationError", "Quantized", "codebook", "quantize"]
+__all__ = ["ENCODINGS", "Encoding", "QuantizationError", "Quantized", "codebook", "quantize"]
 
 
 def __dir__() -> list[str]:

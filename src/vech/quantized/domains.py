@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+
 import numpy as np
 
 from vech.arrays import Array
@@ -58,10 +59,10 @@ class Cholesky(Domain):
             range(first // tile, -(-(first + count) // tile))
             for first, count in zip((row, column), out.shape, strict=True)
         )
-        panels = {i: self._panel(parts, i, threads) for i in sorted({*down, *across})}
+        panels = {i: _panel(parts, i, threads) for i in sorted({*down, *across})}
         for i in down:
             for j in across:
-                (one, rows), (other, columns) = panels[max(i, j)], panels[min(i, j)]
+                one, other = panels[max(i, j)], panels[min(i, j)]
                 block = one[:, : other.shape[1]] @ other.T
                 if i == j:
                     block = np.tril(block) + np.tril(block, -1).T
@@ -79,11 +80,6 @@ class Cholesky(Domain):
             self.read(parts, square, start, start, None)
             found[start : start + len(square)] = square.diagonal()
         return found
-
-    def _panel(self, parts: Parts, i: int, threads: int | None) -> tuple[Array, slice]:
-        """A row of tiles of L, up to the diagonal."""
-        rows = slice(i * parts.tile, min((i + 1) * parts.tile, parts.n))
-        return triangle(parts, rows, threads), rows
 
 
 class Log(Domain):
@@ -122,6 +118,11 @@ def triangle(parts: Parts, rows: slice, threads: int | None = None) -> Array:
     on = np.arange(rows.start, rows.stop)
     found[on - rows.start, on] = parts.diagonal[rows]
     return found
+
+
+def _panel(parts: Parts, i: int, threads: int | None) -> Array:
+    """A row of tiles of L, up to the diagonal."""
+    return triangle(parts, slice(i * parts.tile, min((i + 1) * parts.tile, parts.n)), threads)
 
 
 def exponential(parts: Parts, threads: int | None) -> Array:

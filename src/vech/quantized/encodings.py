@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,8 +71,14 @@ PLANES = "int4x2"
 KMEANS = "kmeans-4"
 LOW = 14  # steps of the low plane in one of the high plane: 7 on either side
 MOST = {
-    **{"int8": 127.0, "uint8": 255.0, "int4": 7.0, PLANES: 7.0},
-    **{"float16": None, "bfloat16": None, "float8-e4m3": 448.0, "float8-e5m2": 57344.0},
+    "int8": 127.0,
+    "uint8": 255.0,
+    "int4": 7.0,
+    PLANES: 7.0,
+    "float16": None,
+    "bfloat16": None,
+    "float8-e4m3": 448.0,
+    "float8-e5m2": 57344.0,
 }
 INTEGERS = ("int8", "uint8", "int4")
 
@@ -92,11 +97,11 @@ ENCODINGS: dict[str, Encoding] = _known()
 
 def as_encoding(encoding: Any, levels: ArrayLike | None = None) -> Encoding:
     """The encoding meant, with the levels it is given; an unknown name: ValueError with the nearest ones."""
-    found = encoding
     if not isinstance(encoding, Encoding):
         one_of("encoding", encoding, ENCODINGS)
-        found = ENCODINGS[encoding]
-    elif encoding.name not in ENCODINGS or encoding.levels != ENCODINGS[encoding.name].levels:
+        encoding = ENCODINGS[encoding]
+    found: Encoding = encoding
+    if encoding.name not in ENCODINGS or encoding.levels != ENCODINGS[encoding.name].levels:
         if encoding.levels is None:
             one_of("encoding", encoding.name, ENCODINGS)
             raise ValueError(f"{encoding!r} is none of vech.ENCODINGS: name it, or give it levels")
@@ -112,7 +117,7 @@ def as_levels(levels: ArrayLike) -> tuple[float, ...]:
     """16 levels, judged."""
     given = as_array(levels, "levels")
     if given.shape != (COUNT,):
-        raise ValueError(f"levels has shape {given.shape}, and a code of 4 bits has {COUNT} levels: ({COUNT},)")
+        raise ValueError(f"levels has shape {given.shape}, and 4 bits have {COUNT} levels: ({COUNT},)")
     if family(given.dtype) not in "iuf":
         raise TypeError(f"levels must hold real numbers, not {given.dtype}")
     values = tuple(given.astype(np.float64).tolist())
@@ -130,8 +135,3 @@ def as_levels(levels: ArrayLike) -> tuple[float, ...]:
             f"pass levels / numpy.abs(levels).max()"
         )
     return values
-
-
-def spellings(encodings: Iterable[str]) -> str:
-    """Names in a row, for messages."""
-    return ", ".join(map(repr, encodings))

@@ -4,10 +4,11 @@ from typing import Any
 
 from vech import _core
 
-if hasattr(_core, "quantize_block"):
-    _source: Any = _core
-else:
-    import quantized_reference as _source
+_source: Any = _core
+if not hasattr(_core, "quantize_block"):
+    import importlib
+
+    _source = importlib.import_module("quantized_reference")
 
 encodings = _source.encodings
 Half = _source.QuantizedHalf

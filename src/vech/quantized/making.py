@@ -121,6 +121,7 @@ class Maker:
         self, kind: Kind, scales: ArrayLike | None, zeros: ArrayLike | None, sides: ArrayLike | None
     ) -> Parts:
         parts, encoding = Parts.empty(self.n, self.tile, self.encoding, kind, self.dtype), self.encoding
+        known: dict[str, Any] = {}
         if scales is None:
             if zeros is not None:
                 raise ValueError("zeros are beside scales: give both, or none of them")
@@ -137,13 +138,13 @@ class Maker:
             found = floats(name, whole, self.dtype, count, why)
             for k in np.flatnonzero(found < 0)[:1] if name == "scales" else ():
                 raise ValueError(f"scales[{k}] is {found[k]}, and no scale is negative")
-            parts = replace(parts, **{name: found.copy()})
+            known[name] = found.copy()
         if sides is not None:
             found = floats("sides", sides, self.dtype, self.n, f"n is {self.n}")
             for k in np.flatnonzero(found <= 0)[:1]:
                 raise ValueError(f"sides[{k}] is {found[k]}, and must be positive")
-            parts = replace(parts, sides=found)
-        return parts
+            known["sides"] = found
+        return replace(parts, **known)
 
     def add(self, rows: slice, columns: slice, block: Array) -> None:
         """Take a block of the matrix: of lower tiles, and of the diagonal what of it is in there.
@@ -246,7 +247,7 @@ class Maker:
         """Which lower tiles are in a block."""
         i, j = (np.arange(where.start // self.tile, -(-where.stop // self.tile)) for where in (rows, columns))
         found = i[:, None] * (i[:, None] + 1) // 2 + j
-        return found[j <= i[:, None]]
+        return np.asarray(found[j <= i[:, None]])
 
     def _take_diagonal(self, rows: slice, columns: slice, numbers: Array) -> None:
         first, last = max(rows.start, columns.start), min(rows.stop, columns.stop)

@@ -1,7 +1,8 @@
-"""What a quantized half is made of: codes by tiles, scales, the diagonal; numbers and products out of these."""
+"""What a quantized half is made of: codes by tiles, scales, the diagonal; numbers and products of these."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -25,7 +26,7 @@ def as_tile(tile: Any) -> int:
     """The side of a tile, judged."""
     side = as_integer("tile", tile)
     if side not in TILES:
-        raise ValueError(f"tile is {side}, and tiles have {', '.join(map(str, TILES[:-1]))} or {TILES[-1]} rows")
+        raise ValueError(f"tile is {side}, and a tile has 32, 64, 128 or 256 rows")
     return side
 
 
@@ -134,9 +135,7 @@ class Parts:
 
     def copy(self) -> Self:
         """In arrays of their own."""
-        names = ("codes", "scales", "diagonal", "zeros", "sides")
-        held = {name: getattr(self, name) for name in names}
-        return replace(self, **{name: array.copy() for name, array in held.items() if array is not None})
+        return self._with(np.copy, "codes", "scales", "diagonal", "zeros", "sides")
 
     def times(self, factor: float) -> Self:
         """All numbers times a factor; codes are shared."""
@@ -152,9 +151,13 @@ class Parts:
         """Scales and diagonal in another dtype."""
         if dtype == self.dtype:
             return self
-        names = ("scales", "diagonal", "zeros", "sides")
+        return self._with(lambda array: array.astype(dtype), "scales", "diagonal", "zeros", "sides")
+
+    def _with(self, change: Callable[[Array], Array], *names: str) -> Self:
+        """With some of its arrays changed."""
         held = {name: getattr(self, name) for name in names}
-        return replace(self, **{name: array.astype(dtype) for name, array in held.items() if array is not None})
+        changed: dict[str, Any] = {name: change(array) for name, array in held.items() if array is not None}
+        return replace(self, **changed)
 
     def halves(self, low: Array | None = None) -> list[Any]:
         """As kernels take them: the first has the diagonal; `low` is memory for the scales of the second."""
@@ -253,7 +256,7 @@ def judged(
         raise ValueError(f"{KMEANS!r} has no levels of its own: pass levels=, 16 numbers")
     given = as_array(codes, "codes")
     if given.dtype != np.uint8:
-        raise TypeError(f"codes has dtype {given.dtype}, and must be uint8: view(numpy.uint8) keeps the bytes")
+        raise TypeError(f"codes has dtype {given.dtype}, and must be uint8: view(numpy.uint8)")
     wanted, count = code_bytes(n, tile, encoding), tiles_in_all(n, tile)
     check_shape("codes", given, wanted, f"{encoding.name} of n={n} in tiles of {tile} has {wanted} bytes")
     check_shape("diagonal", diagonal, n, f"n is {n}")

@@ -63,8 +63,8 @@ def quantize(
         parts of the rows need no rounding. Or what is known beforehand, for all tiles or for each; of "uint8"
         a pair (scales, zeros).
     domain : {"entries", "cholesky", "log"}
-        What becomes codes: the numbers; for positive definite matrices the Cholesky factor, so that the result
-        is definite too, or the logarithm, whose result has powers.
+        What becomes codes: the numbers; or of a positive definite matrix its Cholesky factor, so that the
+        result is definite too, or its logarithm, so that it has powers.
     rounding : {"nearest", "stochastic"}
         To the nearest level; or to one of the two around a number, so that the mean over seeds is the number.
     seed : int, optional
@@ -87,7 +87,7 @@ def quantize(
     Raises
     ------
     ValueError
-        For NaN and infinity, named with (i, j), a matrix that is not symmetric, and arguments that do not fit.
+        For NaN and infinity, named with (i, j), what is not symmetric, and arguments that do not fit.
     TypeError
         For complex matrices, dates, what is no matrix, and skew ones in a domain other than "entries".
     OverflowError
@@ -106,7 +106,7 @@ def quantize(
     >>> A = np.array([[2.0, 1.0, -0.5], [1.0, 2.0, 0.25], [-0.5, 0.25, 2.0]])
     >>> Q = vech.quantize(A, "int8")
     >>> Q.error
-    QuantizationError(frobenius=0.006212, max=0.003937, spectral_bound=0.005906)
+    QuantizationError(frobenius=0.006225, max=0.003937, spectral_bound=0.005906)
     >>> bool(np.linalg.norm(A - Q.expand()) <= Q.error.frobenius)
     True
     """
@@ -209,8 +209,8 @@ def _factor(full: Array) -> Array:
         return np.asarray(cholesky(full, lower=True, check_finite=False)) if len(full) else full
     except LinAlgError as error:
         raise np.linalg.LinAlgError(
-            f"S is not positive definite ({error}), so it has no factor: domain='entries' takes any matrix, and "
-            f"vech.linalg.nearest_psd(S, floor=...) is a definite one"
+            f"S is not positive definite ({error}), so it has no factor: domain='entries' takes any matrix, "
+            f"and vech.linalg.nearest_psd(S, floor=...) is a definite one"
         ) from None
 
 
@@ -223,8 +223,8 @@ def _logarithm(full: Array) -> Array:
     values, vectors = eigh(full, check_finite=False)
     if not values[0] > len(full) * certificate.EPS * values[-1]:
         raise np.linalg.LinAlgError(
-            f"S is not positive definite: its least eigenvalue is {values[0]:.4g} beside {values[-1]:.4g}, and "
-            f"has no logarithm in working precision: domain='entries' takes any matrix, and "
+            f"S is not positive definite: its least eigenvalue is {values[0]:.4g} beside {values[-1]:.4g}, "
+            f"and has no logarithm in working precision: domain='entries' takes any matrix, and "
             f"vech.linalg.nearest_psd(S, floor=...) is a definite one"
         )
     return np.asarray((vectors * np.log(values)) @ vectors.T)

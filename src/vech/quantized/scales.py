@@ -1,4 +1,4 @@
-"""Scales of two sides: a number for each row, so that D S D, orders and parts of rows leave codes as they are."""
+"""Scales of two sides: a number for each row, so that D S D and other orders leave codes alone."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def two_sided(S: Store, encoding: Encoding, dtype: Dtype) -> TwoSided:
         return TwoSided(sides, (seen.largest - seen.least) / 255, seen.least)
     if encoding.name == "sign":
         return TwoSided(sides, seen.mean, 0.0)
-    most = encoding.most
-    return TwoSided(sides, 1.0 if most is None else float(seen.most.max(initial=0.0)) / most, 0.0)
+    size = float(seen.most.max(initial=0.0))
+    return TwoSided(sides, 1.0 if encoding.most is None else size / encoding.most, 0.0)
 
 
 class _Seen(NamedTuple):
-    """Of what is below the diagonal, in units of sides; `most` is the largest modulus of each row, and column."""
+    """Of what is below the diagonal, in units of sides; `most` is the largest modulus of each whole row."""
 
     most: Array
     least: float
@@ -61,7 +61,7 @@ def _seen(S: Store, sides: Array) -> _Seen:
     for rows, columns, numbers in blocks(S):
         check_finite(numbers, rows, columns)
         scaled = numbers / sides[rows, None] / sides[columns]
-        here = np.tri(*scaled.shape, -1, dtype=bool) if rows == columns else np.ones(scaled.shape, bool)
+        here = np.tri(len(scaled), k=-1, dtype=bool) if rows == columns else np.ones(scaled.shape, bool)
         least = min(least, float(scaled.min(where=here, initial=math.inf)))
         largest = max(largest, float(scaled.max(where=here, initial=-math.inf)))
         size = np.where(here, np.abs(scaled), 0)

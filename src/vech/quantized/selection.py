@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech.arrays import Array
+from vech.packed.indexing import is_range
 from vech.quantized import kernels
 from vech.quantized.domains import Domain
-from vech.quantized.parts import Parts, tiles_in_all
+from vech.quantized.parts import Parts, tiles_a_side, tiles_in_all
 
 Indices = NDArray[np.int64]
 
@@ -34,24 +35,38 @@ def _by_tile(taken: Indices, parts: Parts) -> Iterator[tuple[slice, Indices]]:
 
 
 def rearranged(parts: Parts, index: Indices) -> Parts:
-    """Some rows and columns, none twice, of parts whose tiles all have one scale: codes become codes.
+    """Some rows and columns, none twice, as codes of their own; `keeps_scales` says of which that can be.
 
     Levels are read, and found again: each is its own nearest level.
     """
-    n = index.size
-    unit, count = parts.unit, tiles_in_all(n, parts.tile)
-    scale = parts.scales[:1] if parts.scales.size else np.zeros(1, parts.dtype)
-    new = Parts.empty(n, parts.tile, parts.encoding, parts.kind, parts.dtype)
-    new = replace(new, scales=np.ones(count, parts.dtype))
-    for old_plane, new_plane in zip(_planes(unit), _planes(new), strict=True):
+    new = Parts.empty(index.size, parts.tile, parts.encoding, parts.kind, parts.dtype)
+    new = replace(new, scales=np.ones_like(new.scales))
+    for old_plane, new_plane in zip(_planes(parts.unit), _planes(new), strict=True):
         _rearrange(old_plane, new_plane, index)
+    tiles = _same_tiles(parts, index)
     return replace(
         new,
-        scales=np.broadcast_to(scale, count).copy(),
-        zeros=None if parts.zeros is None else np.broadcast_to(parts.zeros[:1], count).copy(),
+        scales=parts.scales[tiles],
+        zeros=None if parts.zeros is None else parts.zeros[tiles],
         sides=None if parts.sides is None else parts.sides[index],
         diagonal=parts.diagonal[index],
     )
+
+
+def keeps_scales(parts: Parts, index: Indices) -> bool:
+    """Whether each new tile has numbers of one scale: all tiles have the same, or they stay as they are."""
+    arrays = (parts.scales, parts.zeros)
+    if all(array is None or bool((array == array[:1]).all()) for array in arrays):
+        return True
+    return index.size == 0 or (is_range(index) and int(index[0]) % parts.tile == 0)
+
+
+def _same_tiles(parts: Parts, index: Indices) -> Indices:
+    """For each lower tile of the new matrix an old one of its scale."""
+    i, j = np.tril_indices(tiles_a_side(index.size, parts.tile))
+    first = index[0] // parts.tile if is_range(index) and index[0] % parts.tile == 0 else 0
+    i, j = i + first, j + first
+    return np.asarray(i * (i + 1) // 2 + j)
 
 
 def _planes(parts: Parts) -> list[Parts]:
@@ -75,7 +90,7 @@ def _rearrange(old: Parts, new: Parts, index: Indices) -> None:
         most, *fault = kernels.quantize_block(half, levels, start, 0, True, False, -1, squares, sums)
         if most or fault[0]:
             raise TypeError(
-                f"{old.encoding.name} has no negative of each level, as a skew matrix in another order needs: "
+                f"{old.encoding.name} has no negative of each level, which a skew matrix needs for it: "
                 f"quantize S.to_packed().permute(order) anew"
             )
 

@@ -26,17 +26,16 @@ def is_matrix(S: Any) -> bool:
 
 def as_source(S: Any, name: str = "S") -> Store:
     """Any store, or the store of a full matrix, if its numbers are real; TypeError for all else."""
-    if not isinstance(S, Store):
-        S = _store_of(S, name)
-    letter = family(S.dtype)
+    store: Store = S if isinstance(S, Store) else _store_of(S, name)
+    letter = family(store.dtype)
     if letter == "c":
         raise TypeError(
-            f"{name} is {S.dtype}, and codes are of real numbers: quantize its real and imaginary parts, "
+            f"{name} is {store.dtype}, and codes are of real numbers: quantize its real and imaginary parts, "
             f"S.real and S.imag of a Packed"
         )
     if letter in "Mm":
-        raise TypeError(f"{name} holds {S.dtype}, and codes are of numbers: astype(float) first")
-    return S
+        raise TypeError(f"{name} holds {store.dtype}, and codes are of numbers: astype(float) first")
+    return store
 
 
 def _store_of(S: Any, name: str) -> Store:
@@ -45,8 +44,8 @@ def _store_of(S: Any, name: str) -> Store:
     if not frames.is_sparse(S):
         if not is_array(S):
             raise TypeError(
-                f"{name} must be a store or a full matrix, not {type(S).__name__}: quantize(vech.Packed(half, "
-                f"layout)) is of a half"
+                f"{name} must be a store or a full matrix, not {type(S).__name__}: "
+                f"quantize(vech.Packed(half, layout)) is of a half"
             )
         if (shape := as_array(S, name).shape) != (*shape[:1], *shape[:1]) or len(shape) != 2:
             way_out = "quantize(vech.Packed(half, layout)) is of a half" if len(shape) == 1 else "one matrix"
@@ -84,6 +83,5 @@ def check_finite(numbers: Array, rows: slice, columns: slice) -> None:
     if not finite.all():
         for i, j in np.argwhere(~finite):
             if rows.start + i >= columns.start + j:
-                raise ValueError(
-                    f"S[{rows.start + i}, {columns.start + j}] is {numbers[i, j]}: codes are of finite numbers"
-                )
+                where = f"S[{rows.start + i}, {columns.start + j}]"
+                raise ValueError(f"{where} is {numbers[i, j]}: codes are of finite numbers")

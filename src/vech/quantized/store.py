@@ -25,7 +25,7 @@ from vech.quantized.certificate import QuantizationError
 from vech.quantized.domains import DOMAINS, check_domain
 from vech.quantized.encodings import ENCODINGS, PLANES, as_encoding
 from vech.quantized.parts import Parts, as_tile, judged
-from vech.quantized.selection import rearranged, take
+from vech.quantized.selection import keeps_scales, rearranged, take
 from vech.quantized.spectrum import ends
 from vech.store import Description, Store, Tile, as_labels
 
@@ -293,7 +293,7 @@ class Quantized(Store):
             For other encodings, which have one plane.
         """
         if self._parts.encoding.planes == 1:
-            raise ValueError(f"{self.encoding} has one plane of codes: 'int4x2' has two, and a coarse one of them")
+            raise ValueError(f"{self.encoding} has one plane of codes, and 'int4x2' a coarse one of two")
         return self._with(self._parts.coarse, self._coarse_error, None)
 
     def describe(self) -> Description:
@@ -482,7 +482,7 @@ class Quantized(Store):
             if not 0 <= place < self.grid:
                 raise IndexError(f"{name} is {place}, and there are {self.grid} tiles a side")
             spans.append(slice(place * self.tile, min((place + 1) * self.tile, self.n)))
-        return self.block(*spans)
+        return self.block(spans[0], spans[1])
 
     def to_packed(self, layout: Any = "vech", *, threads: int | None = None) -> Packed:
         """The same matrix as a half of all its numbers: see `vech.Store.to_packed`.
@@ -511,7 +511,9 @@ class Quantized(Store):
         >>> vech.quantize(np.array([[2.0, 1.0], [1.0, 3.0]]), "int4").to_packed().half
         array([2., 1., 3.])
         """
-        check_memory(self.n * (self.n + 1) // 2 * self.dtype.itemsize, "expand(rows=) gives some rows at a time")
+        check_memory(
+            self.n * (self.n + 1) // 2 * self.dtype.itemsize, "expand(rows=) gives some rows at a time"
+        )
         half = np.empty(self.n * (self.n + 1) // 2, self.dtype)
         for tile in self._in_tiles(None):
             for k, row in enumerate(range(tile.rows.start, tile.rows.stop)):
@@ -623,8 +625,8 @@ class Quantized(Store):
 
         Notes
         -----
-        ``|Q| (d + n eps |x|)``, where d is half a step of x in each block, its largest modulus over 254. Takes
-        one pass over the numbers.
+        ``|Q| (d + n eps |x|)``, where d is half a step of x in each block, its largest modulus over 254.
+        Takes one pass over the numbers.
 
         Examples
         --------
@@ -655,8 +657,8 @@ class Quantized(Store):
     def _check_coarse(self) -> None:
         if self.encoding not in COARSE or self._domain != "entries":
             raise ValueError(
-                f"precise=False multiplies integers, so 'int8', 'int4' and 'int4x2' in the domain 'entries', and "
-                f"S is {self.encoding!r} in {self._domain!r}: leave precise out"
+                f"precise=False multiplies integers, so 'int8', 'int4' and 'int4x2' in the domain 'entries', "
+                f"and S is {self.encoding!r} in {self._domain!r}: leave precise out"
             )
 
     # ------------------------------------------------------------ from codes to codes
@@ -703,7 +705,7 @@ class Quantized(Store):
         return self._with(replace(self._parts, diagonal=new), *errors)
 
     def shift_to_psd(self) -> Self:
-        """The matrix with as little added to its diagonal as makes it positive semidefinite; codes are shared.
+        """The same codes with as little added to the diagonal as makes the matrix positive semidefinite.
 
         Returns
         -------
@@ -732,7 +734,7 @@ class Quantized(Store):
             return self
         low, _, margin = self._ends()
         shift = margin - low
-        if shift <= margin and low >= 0 or shift <= 0:
+        if shift <= 0:
             return self
         wide = self._parts.diagonal.astype(np.float64) + shift
         new = wide.astype(self.dtype)
@@ -755,8 +757,8 @@ class Quantized(Store):
 
         Notes
         -----
-        Those of this matrix, by Lanczos, moved by at most ``error.spectral_bound`` (Weyl) and what Lanczos and
-        rounding leave open. In the domains "cholesky" and "log" also times ``error.factors``: with
+        Those of this matrix, by Lanczos, moved by at most ``error.spectral_bound`` (Weyl) and what Lanczos
+        and rounding leave open. In the domains "cholesky" and "log" also times ``error.factors``: with
         ``F = L^-1 (L_original - L)`` these are ``(1 -+ |F|)^2`` (Ostrowski), and with the error E of the
         logarithm ``exp(-+|E|)``. So small eigenvalues are known to as many digits as large ones.
 
@@ -839,8 +841,8 @@ class Quantized(Store):
         Parameters
         ----------
         index : slice, integers, mask or labels
-            What to take, nothing twice; labels follow. Any rows of a matrix whose tiles all have one scale, as
-            with ``scales="two-sided"``; else rows that follow each other, the first at a multiple of the tile.
+            What to take, nothing twice; labels follow. Any rows where all tiles have the same scale, as with
+            ``scales="two-sided"``; else rows that follow each other, the first at a multiple of the tile.
 
         Returns
         -------
@@ -874,7 +876,7 @@ class Quantized(Store):
                 f"S.to_packed().submatrix(index) takes any index"
             )
         parts = self._parts
-        if not _has_one_scale(parts) and not (is_range(chosen) and chosen[0] % self.tile == 0):
+        if not keeps_scales(parts, chosen):
             raise ValueError(
                 "tiles have scales of their own, so rows in another order are to be quantized anew: "
                 "vech.quantize(S.to_packed().submatrix(index), ...), or scales='two-sided' from the beginning"
@@ -956,7 +958,7 @@ class Quantized(Store):
         return low, high, margin + ROUNDING * epsilon(self.dtype) * self._size()
 
     def _definite_ends(self) -> tuple[float, float]:
-        """Of a definite matrix, below its least and above its largest eigenvalue, with as many digits of both."""
+        """Of a definite matrix, below its least and above its largest eigenvalue, both to their digits."""
         if self._domain == "log":
             logarithm = copy(self)
             logarithm._domain = "entries"
@@ -980,9 +982,3 @@ class Quantized(Store):
     def _check_symmetric(self, task: str) -> None:
         if self.kind is not Kind.SYMMETRIC:
             raise TypeError(f"{task} is of symmetric matrices, and S is {self.kind}")
-
-
-def _has_one_scale(parts: Parts) -> bool:
-    """Whether all tiles have the same scale, and the same zero."""
-    arrays = (parts.scales, parts.zeros)
-    return all(array is None or bool((array == array[:1]).all()) for array in arrays)
