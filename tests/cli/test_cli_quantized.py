@@ -102,7 +102,7 @@ def test_what_is_wrong_is_said_in_options(fails):
     assert fails(*quantize, "--encoding", "in8") == (
         "unknown encoding 'in8': did you mean 'int8' or 'uint8' or 'sign'?"
     )
-    assert fails(*quantize, "--tile", 48) == "tile is 48, and tiles have 32, 64, 128 or 256 rows"
+    assert fails(*quantize, "--tile", 48) == "tile is 48, and a tile has 32, 64, 128 or 256 rows"
     assert "'x' is none of tile, two-sided, and no number" in fails(*quantize, "--scales", "x")
     assert fails(*quantize, "--seed", 1).startswith("seed is for --rounding 'stochastic'")
     assert "--rounding 'stochastic' needs --seed, an integer" in fails(*quantize, "--rounding", "stochastic")

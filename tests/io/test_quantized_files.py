@@ -145,7 +145,7 @@ def test_what_is_asked_must_agree(tmp_path):
             "has vech_codes of dtype uint8 and shape (96,), and nf4 of n=3 in tiles of 32",
         ),
         ({"domain": "root"}, {}, "describes no quantized half: unknown domain 'root'"),
-        ({"tile": 48}, {}, "tile is 48, and tiles have 32, 64, 128 or 256 rows"),
+        ({"tile": 48}, {}, "tile is 48, and a tile has 32, 64, 128 or 256 rows"),
         ({"tile": 64}, {}, "has vech_codes of dtype uint8 and shape (96,)"),
         ({"tile": "64"}, {}, "tile must be an integer"),
         ({"n": 4}, {}, "and int8 of n=4 in tiles of 32 needs uint8 and (128,)"),

@@ -155,8 +155,8 @@ class Quantized(Store):
                 raise TypeError(f"{name} must be a QuantizationError, not {type(given).__name__}")
             if given is not None and given.tiles.shape != (parts.grid,) * 2:
                 raise ValueError(
-                    f"{name}.tiles has shape {given.tiles.shape}, and must have {(parts.grid,) * 2}: n={n} has "
-                    f"{parts.grid} tiles of {tile} a side"
+                    f"{name}.tiles has shape {given.tiles.shape}, and must have {(parts.grid,) * 2}: n={n} "
+                    f"has {parts.grid} tiles of {tile} a side"
                 )
         return cls(parts, as_labels(labels, n), domain, error, coarse_error)
 
