@@ -108,7 +108,7 @@ INSIDE = {
         ("squares", "tiles"),
         ("encoding", "objects"),
         ("description",),
-        ("grid",),
+        ("codes", "grid"),
     ),
     "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
     "pairwise": (

@@ -95,6 +95,22 @@ def test_the_error_of_tiles_is_drawn(works):
     assert works("plot", "q.npz", "-o", "s.png", "--spectrum") == "s.png: 70 x 70, its spectrum\n"
 
 
+def test_a_store_of_tiles_keeps_the_codes(works, fails):
+    pytest.importorskip("zarr")
+    works("quantize", "half.npy", "-o", "q.zarr", "--encoding", "int4")
+    T, Q = vech.read("q.zarr"), vech.quantize(vech.read("half.npy"), "int4")
+    assert (T.encoding, T.labels) == ("int4", Q.labels) and np.array_equal(T.expand(), Q.expand())
+    lines = works("info", "q.zarr").splitlines()
+    assert lines[0] == "q.zarr: symmetric store of tiles, float32"
+    assert lines[2].startswith("int4 in the domain entries, tiles of 128: ")
+    assert lines[3].startswith(f"error: Frobenius {Q.error.frobenius:.4g}, ")
+    assert works("verify", "q.zarr") == "q.zarr: 1 tiles, all as they were written\n"
+    for option in (("--scales", "two-sided"), ("--domain", "log"), ("--encoding", "int4x2")):
+        assert fails("quantize", "half.npy", "-o", "r.zarr", *option) == (
+            "tiles have codes of the numbers, one for each, and scales of their own: write .npz, not r.zarr"
+        )
+
+
 def test_what_is_wrong_is_said_in_options(fails):
     np.save("nan.npy", np.array([[1, np.nan], [np.nan, 1]]))
     np.save("indefinite.npy", np.array([[1.0, 2], [2, 1]]))
@@ -107,7 +123,9 @@ def test_what_is_wrong_is_said_in_options(fails):
     assert fails(*quantize, "--seed", 1).startswith("seed is for --rounding 'stochastic'")
     assert "--rounding 'stochastic' needs --seed, an integer" in fails(*quantize, "--rounding", "stochastic")
     assert "give a larger one, or --clip" in fails(*quantize, "--scales", "1e-6")
-    assert fails("quantize", "half.npy", "-o", "q.npy") == "codes are written as .npz, and OUT is q.npy"
+    assert fails("quantize", "half.npy", "-o", "q.npy") == (
+        "codes are written as .npz, or .zarr, and OUT is q.npy"
+    )
     assert "S[1, 0] is nan" in fails("quantize", "nan.npy", "-o", "q.npz")
     assert "not positive definite" in fails("quantize", "indefinite.npy", "-o", "q.npz", "--domain", "log")
     np.savez("lies.npz", vech_codes=np.zeros(3, "u1"), vech_meta=np.asarray("{}"))

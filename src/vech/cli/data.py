@@ -116,8 +116,8 @@ def plot(
         bar.now(f"drawing {store.n} x {store.n}", store.nbytes)
         draw: Callable[..., Any]
         what = "its spectrum" if spectrum else "a heatmap"
-        is_quantized = store.describe().encoding is not None and getattr(store, "error", None) is not None
-        if is_quantized and not (spectrum or cluster or any(of_heatmap.values())):
+        of_numbers = spectrum or cluster or any(of_heatmap.values())
+        if not of_numbers and getattr(store, "error", None) is not None:
             what = "the error of its tiles"
             draw = partial(vech.plot.certificate, store, title=title)
         elif spectrum:

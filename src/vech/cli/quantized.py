@@ -9,6 +9,7 @@ from click.shell_completion import CompletionItem
 
 import vech
 import vech.io
+from vech.cli.making import TILES
 from vech.cli.options import (
     COOLER,
     MARKS,
@@ -31,6 +32,7 @@ from vech.cli.options import (
 )
 from vech.cli.root import vech_command
 from vech.cli.streams import STREAM, in_format_option, out_format_option, source, target
+from vech.io.content import INSIDE
 
 
 class EncodingName(click.types.StringParamType):
@@ -147,8 +149,8 @@ def quantize(
 ) -> None:
     """Write the matrix in FILE with 1 to 16 bits for each pair, and a certificate of what that loses.
 
-    OUT is a .npz: codes, scales, the diagonal, which stays exact, and the certificate. All commands take it
-    as they take any file; vech plot draws the error.
+    OUT is a .npz: codes, scales, the diagonal, which stays exact, and the certificate; or a store of tiles,
+    .zarr. All commands take it as they take any file; vech plot draws the error.
 
     \b
     Examples:
@@ -158,8 +160,13 @@ def quantize(
     """
     check_out(file, out, force)
     with target(out, out_format) as made, source(file, in_format) as path:
-        if "quantized" not in vech.io.file_format(made).CAN.write:
-            raise click.ClickException(f"codes are written as .npz, and OUT is {out}")
+        if "quantized" not in vech.io.file_format(made).CAN.write or INSIDE in str(made):
+            raise click.ClickException(f"codes are written as .npz, or .zarr, and OUT is {out}")
+        others = (domain != "entries", scales == "two-sided", encoding == "int4x2")
+        if made.suffix.lower() == TILES and any(others):
+            raise click.ClickException(
+                f"tiles have codes of the numbers, one for each, and scales of their own: write .npz, not {out}"
+            )
         began = time.perf_counter()
         with Bar(f"reading {path.name}", size_of(path)) as bar:
             store = vech.io.read(path, layout=layout, kind=kind, dtype=dtype, n=n, **text)

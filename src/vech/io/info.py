@@ -58,7 +58,7 @@ class Tiles:
 
 @dataclass(frozen=True)
 class Bits:
-    """How a quantized half is held, and what its certificate says of the error, where it has one."""
+    """How numbers of few bits are held, and what their certificate says of the error, where there is one."""
 
     encoding: str
     domain: str
@@ -170,15 +170,21 @@ def _of_tiles(store: Any) -> Info:
     done = [(i, j) for i in range(store.grid) for j in range(i + 1) if (i, j) not in missing]
     squares = ((i == j, store.read_tile(i, j)) for i, j in done)
     tiles = Tiles(store.tile, store.grid, len(missing), store.compression)
-    return replace(_of_squares("store of tiles", "tiles", store, squares), tiles=tiles)
+    found = replace(_of_squares("store of tiles", "tiles", store, squares), tiles=tiles)
+    return found if store.encoding is None else replace(found, bits=_bits(store, "entries"))
 
 
 def _of_quantized(store: Any) -> Info:
     """Of the numbers that codes stand for."""
     squares = ((tile.on_diagonal, tile.numbers) for tile in store.tiles())
-    norms = [getattr(store.error, name, None) for name in ("frobenius", "max", "spectral_bound")]
-    bits = Bits(store.encoding, store.domain, store.tile, store.nbytes, *norms)
-    return replace(_of_squares("quantized half", "quantized half", store, squares), bits=bits)
+    found = _of_squares("quantized half", "quantized half", store, squares)
+    return replace(found, bits=_bits(store, store.domain))
+
+
+def _bits(store: Any, domain: str) -> Bits:
+    error = store.error
+    norms = [getattr(error, name, None) for name in ("frobenius", "max", "spectral_bound")]
+    return Bits(store.encoding, domain, store.tile, store.nbytes, *norms)
 
 
 def _of_squares(holds: str, name: str, store: Any, squares: Iterable[tuple[bool, Array]]) -> Info:

@@ -46,7 +46,7 @@ def certificate(
 
     Parameters
     ----------
-    Q : Quantized
+    Q : Quantized, or Tiled of few bits a number
         Made by `vech.quantize`, or read from a file; the original is not needed.
     labels : bool, optional
         Whether rows and columns are named, as for `vech.plot.heatmap`.
@@ -90,16 +90,16 @@ def certificate(
     ((0, 0), (2, 2))
     """
     Q = drawable(Q, "certificate", name="Q")
-    if Q.describe().encoding is None:
+    if getattr(Q, "encoding", None) is None:
         raise TypeError(
             f"certificate draws what vech.quantize made, not {type(Q).__name__}: "
             "error(S, T) draws S - T of any two stores"
         )
-    if Q.error is None:
+    if (error := Q.error) is None:
         raise ValueError("Q has no certificate to draw: its codes came without an error")
     if labels and Q.labels is None:
         raise ValueError("Q has no labels to draw: Q.with_labels(names) gives it some")
-    errors = _by_number(Q)
+    errors = _by_number(Q, error)
     frame = Frame(ax, (7.0, 6.0), Q.n)
     if Q.labels is not None and labels is not False:
         frame.names = [label_text(label) for label in Q.labels]
@@ -111,24 +111,24 @@ def certificate(
     drawn = draw_cells(frame, Cells(errors, nowhere, nowhere, Q.tile, facts), colours, None)
     said = f"root mean square of errors in {Q.tile} x {Q.tile}"
     bar = frame.colour_bar(drawn.image, said, extend=colours.extend)
-    frame.title = "\n".join(filter(None, (title, _in_words(Q))))
+    frame.title = "\n".join(filter(None, (title, _in_words(Q.encoding, error))))
     frame.settle()
     worst = divmod(int(np.tril(errors).argmax()), len(errors)) if errors.any() else None
     return Certificate(frame.axes, bar, errors, worst)
 
 
-def _by_number(Q: Any) -> Array:
+def _by_number(Q: Any, error: Any) -> Array:
     """The root mean square in each tile, both triangles."""
-    lower = np.tril(Q.error.tiles)
+    lower = np.tril(error.tiles)
     sides = np.minimum(Q.tile, Q.n - Q.tile * np.arange(len(lower)))
     whole = lower + np.tril(lower, -1).T
     return np.asarray(whole / np.sqrt(np.multiply.outer(sides, sides)))
 
 
-def _in_words(Q: Any) -> str:
+def _in_words(encoding: str, error: Any) -> str:
     parts = (
-        f"{Q.encoding}: largest {brief(Q.error.max)}",
-        f"Frobenius {brief(Q.error.frobenius)}",
-        f"spectral at most {brief(Q.error.spectral_bound)}",
+        f"{encoding}: largest {brief(error.max)}",
+        f"Frobenius {brief(error.frobenius)}",
+        f"spectral at most {brief(error.spectral_bound)}",
     )
     return ";  ".join(parts)

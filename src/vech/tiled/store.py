@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -37,6 +37,9 @@ from vech.tiled.products import Product, strips
 from vech.tiled.squares import check_square, settled_square
 from vech.tiled.tiles import Tile, Tiles
 from vech.tiled.writing import written
+
+if TYPE_CHECKING:
+    from vech.quantized import QuantizationError
 
 Function = Callable[[slice, slice], Any]
 LOWER = Layout("lower", "rows")
@@ -95,6 +98,33 @@ class Tiled(Store):
     def compression(self) -> str:
         """How tiles are squeezed: "none" or "zstd"."""
         return self._tiles.said.compression
+
+    @property
+    def encoding(self) -> str | None:
+        """What few bits numbers are held in, a key of `vech.ENCODINGS`; None where they are as they are."""
+        codes = self._tiles.said.codes
+        return None if codes is None else codes.encoding.name
+
+    @property
+    def error(self) -> QuantizationError | None:
+        """How far tiles of few bits are from what was written: as of `vech.Quantized`, of all that are done.
+
+        None of a store of numbers, and where codes came without it. The bound of the largest singular value
+        is the Frobenius norm. Reads the first bytes of each tile, by a URL all of them.
+        """
+        if self.encoding is None:
+            return None
+        from vech.quantized.certificate import certified
+
+        grid = self._tiles.grid
+        squares, largest = np.zeros((grid.side, grid.side)), 0.0
+        for i, j in self._tiles.sizes():
+            lost = self._tiles.lost(i, j)
+            squares[i, j] = lost.squares * (2 if i == j else 1)
+            largest = max(largest, lost.largest)
+        if not np.isfinite(squares).all():
+            return None
+        return certified(squares, np.full(max(1, self.n), np.inf), largest, self.n)
 
     @property
     def n(self) -> int:
