@@ -107,7 +107,7 @@ def test_a_store_of_tiles_keeps_the_codes(works, fails):
     assert works("verify", "q.zarr") == "q.zarr: 1 tiles, all as they were written\n"
     for option in (("--scales", "two-sided"), ("--domain", "log"), ("--encoding", "int4x2")):
         assert fails("quantize", "half.npy", "-o", "r.zarr", *option) == (
-            "tiles have codes of the numbers, one for each, and scales of their own: write .npz, not r.zarr"
+            "tiles have a code for each number, and scales of their own: write .npz, and OUT is r.zarr"
         )
 
 

@@ -165,7 +165,7 @@ def quantize(
         others = (domain != "entries", scales == "two-sided", encoding == "int4x2")
         if made.suffix.lower() == TILES and any(others):
             raise click.ClickException(
-                f"tiles have codes of the numbers, one for each, and scales of their own: write .npz, not {out}"
+                f"tiles have a code for each number, and scales of their own: write .npz, and OUT is {out}"
             )
         began = time.perf_counter()
         with Bar(f"reading {path.name}", size_of(path)) as bar:

@@ -45,7 +45,7 @@ class Given:
         plain = parts["domain"] == "entries" and parts["sides"] is None and (parts["scales"] >= 0).all()
         encoding = as_encoding(parts["encoding"], parts["levels"])
         plain = plain and encoding.planes == 1  # else numbers do not say which part is of which plane
-        if not plain or (encoding.most is None and (parts["scales"] != 1).any()):
+        if not plain or (not encoding.most and (parts["scales"] != 1).any()):
             return None
         return cls(encoding, parts["tile"], parts["scales"], parts["zeros"], parts["error"])
 
@@ -78,7 +78,7 @@ class Codes:
         found = as_encoding(encoding)
         if found.name == KMEANS and found.levels is None:
             raise ValueError(
-                f"{KMEANS!r} has levels of its own: encoding=vech.Encoding({KMEANS!r}, 4, levels) has some"
+                f"{KMEANS!r} has levels of its own: vech.quantized.Encoding({KMEANS!r}, 4, levels=levels) does"
             )
         square = as_tile(SIDE if square is None else square)
         if dtype not in (np.float32, np.float64):
@@ -215,7 +215,7 @@ class Codes:
             scales = {"scales": found.scales} | ({} if found.zeros is None else {"zeros": found.zeros})
         whole = np.zeros((self.side, self.side), self.dtype)
         whole[: block.shape[0], : block.shape[1]] = block
-        return self._made(whole, i == j, {} if self.encoding.most is None else scales)
+        return self._made(whole, i == j, scales if self.encoding.most else {})
 
     def _made(self, block: Array, on_diagonal: bool, scales: dict[str, Array]) -> Parts:
         base = 0 if on_diagonal else self.side
