@@ -111,7 +111,8 @@ INSIDE = {
     ),
     "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
     "pairwise": (
-        ("nearest",),
+        ("nearest", "product_codes"),
+        ("coded",),
         ("blocks", "distances", "kernels", "mantel", "similarities"),
         ("metrics", "winners"),
         ("gower",),
@@ -200,7 +201,8 @@ LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 OPTIONAL = {
     "click": {"cli": "top"},
     "rich": {"cli": "top", "demo": "top"},
-    "sklearn": {"demo": "inside", "adapters": "top"},
+    "sklearn": {"demo": "inside", "adapters": "top", "pairwise": "inside"},
+    "faiss": {"pairwise": "inside"},
     "openpyxl": {"io": "inside"},
     "dask": {"adapters": "inside"},
     "distributed": {"cli": "inside"},
