@@ -84,7 +84,7 @@ INSIDE = {
     "covariance": (
         ("stream", "spectrum", "shrinkage"),
         ("scatter",),
-        ("gerber", "sample"),
+        ("gerber", "one_bit", "sample"),
         ("agreement", "kendall", "products"),
         ("incomplete", "weighted"),
         ("medians", "moments", "ranks", "spread"),

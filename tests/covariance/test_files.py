@@ -41,6 +41,8 @@ CALLS = {
     "gerber weighted": partial(covariance.gerber, X, weights=W),
     "gerber repaired": partial(covariance.gerber, X[:, :80], form="gs0", repair="shrink"),
     "quadrant": partial(covariance.quadrant, X, layout="numpy-tril"),
+    "one_bit": partial(covariance.one_bit, X, center="mean"),
+    "one_bit pairwise": partial(covariance.one_bit, HOLED, missing="pairwise", min_periods=2),
     "jaccard": partial(covariance.jaccard, SIGNS),
     "hamming": partial(covariance.hamming, SIGNS, layout="condensed"),
     "matching": partial(covariance.matching, SIGNS, missing="pairwise", min_periods=1),

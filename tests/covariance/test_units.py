@@ -28,7 +28,7 @@ def all_of(name, data, **options):
     return partial(getattr(covariance, name), **options), power, data
 
 
-UNITLESS = ("correlation", "spearman", "kendall", "quadrant")
+UNITLESS = ("correlation", "spearman", "kendall", "quadrant", "one_bit")
 ESTIMATORS = {
     "sample": all_of("sample", X),
     "weighted": all_of("sample", X, weights=WEIGHTS),
@@ -41,6 +41,7 @@ ESTIMATORS = {
     "kendall": all_of("kendall", X),
     "pairwise kendall": all_of("kendall", HOLED, missing="pairwise"),
     "quadrant": all_of("quadrant", X),
+    "one_bit": all_of("one_bit", X),
     "neutral quadrant": all_of("quadrant", HOLED, missing="neutral"),
     "ledoit_wolf": all_of("ledoit_wolf", X),
     "constant-correlation": all_of("ledoit_wolf", X, target="constant-correlation"),

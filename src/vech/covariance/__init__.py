@@ -4,6 +4,7 @@ from vech.covariance.agreement import hamming, jaccard, matching, quadrant
 from vech.covariance.data import exponential_weights
 from vech.covariance.gerber import gerber
 from vech.covariance.kendall import kendall
+from vech.covariance.one_bit import one_bit
 from vech.covariance.sample import correlation, sample, spearman
 from vech.covariance.shrinkage import ledoit_wolf, oas
 from vech.covariance.spectrum import denoise, nonlinear
@@ -22,6 +23,7 @@ __all__ = [
     "matching",
     "nonlinear",
     "oas",
+    "one_bit",
     "quadrant",
     "sample",
     "spearman",
