@@ -82,7 +82,7 @@ INSIDE = {
         ("estimates", "graphs"),
     ),
     "covariance": (
-        ("stream", "spectrum", "shrinkage"),
+        ("sampled", "stream", "spectrum", "shrinkage"),
         ("scatter",),
         ("gerber", "one_bit", "sample"),
         ("agreement", "kendall", "products"),

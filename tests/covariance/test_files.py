@@ -43,6 +43,7 @@ CALLS = {
     "quadrant": partial(covariance.quadrant, X, layout="numpy-tril"),
     "one_bit": partial(covariance.one_bit, X, center="mean"),
     "one_bit pairwise": partial(covariance.one_bit, HOLED, missing="pairwise", min_periods=2),
+    "sampled_gram": lambda **how: covariance.sampled_gram(X, 30, **how).gram,
     "jaccard": partial(covariance.jaccard, SIGNS),
     "hamming": partial(covariance.hamming, SIGNS, layout="condensed"),
     "matching": partial(covariance.matching, SIGNS, missing="pairwise", min_periods=1),

@@ -6,11 +6,13 @@ from vech.covariance.gerber import gerber
 from vech.covariance.kendall import kendall
 from vech.covariance.one_bit import one_bit
 from vech.covariance.sample import correlation, sample, spearman
+from vech.covariance.sampled import SampledGram, sampled_gram
 from vech.covariance.shrinkage import ledoit_wolf, oas
 from vech.covariance.spectrum import denoise, nonlinear
 from vech.covariance.stream import Stream
 
 __all__ = [
+    "SampledGram",
     "Stream",
     "correlation",
     "denoise",
@@ -26,6 +28,7 @@ __all__ = [
     "one_bit",
     "quadrant",
     "sample",
+    "sampled_gram",
     "spearman",
 ]
 
