@@ -43,6 +43,9 @@ def test_it_is_made_of_the_rows_and_weights_that_it_tells(by, dtype):
     assert found.rows.dtype == np.int64 and (np.diff(found.rows) >= 0).all() and found.rows.size == 500
     if dtype == "float64":
         np.testing.assert_allclose(found.weights, 1 / (500 * probabilities(X, by)[found.rows]), rtol=1e-7)
+    single = 500 * found.weights[:, None, None] * some[:, :, None] * some[:, None]
+    variance = ((single - single.mean(axis=0)) ** 2).sum() / 500 / 499
+    assert found.error == pytest.approx(np.sqrt(variance), rel=1e-4 if dtype == "float32" else 1e-9)
     again = sampled_gram(X, 500, by=by)
     assert np.array_equal(again.gram.half, found.gram.half) and again.error == found.error
     assert not np.array_equal(sampled_gram(X, 500, by=by, seed=1).rows, found.rows)
