@@ -19,6 +19,7 @@ from vech.arrays import (
     family,
     resolve_threads,
 )
+from vech.derived.tiles import lower
 from vech.frames import labels_of
 from vech.layouts.dialects import as_layout
 from vech.layouts.layout import Layout, as_indices, as_integer, one_of
@@ -37,7 +38,7 @@ from vech.pairwise.products import cosine
 from vech.pairwise.rows import inexact
 from vech.results.making import make
 from vech.results.wanted import Progress, Wanted, silent
-from vech.store import Store, as_labels
+from vech.store import Store, Tile, as_labels
 
 METRICS = ("sqeuclidean", "dot", "cosine")
 MOST = 256  # codes of one byte
@@ -368,21 +369,38 @@ class ProductCodes(Store):
             out = np.empty((down.size, across.size), self.dtype)
         else:
             check_out(out, (down.size, across.size), self.dtype)
-        tables = self._full()
-        for first in range(0, down.size, SIDE):
-            for start in range(0, across.size, SIDE):
-                at = slice(first, first + SIDE), slice(start, start + SIDE)
-                out[at] = self._numbers(tables, down[at[0]], across[at[1]])
+        for first in range(0, across.size, SIDE):
+            columns = across[first : first + SIDE]
+            tables = self._of_columns(columns)
+            for start in range(0, down.size, SIDE):
+                some = slice(start, start + SIDE)
+                out[some, first : first + SIDE] = self._numbers(tables, down[some], columns)
         return out
 
-    def _numbers(self, tables: Double, down: NDArray[np.int64], across: NDArray[np.int64]) -> Double:
-        """Rows with columns, in double: whole rows of a table are added, once it has the wanted columns."""
+    def _in_tiles(self, side: int | None) -> Iterator[Tile]:
+        """Tables are looked up once for a row of tiles, which are made from their other side."""
+        tables: list[Double] = []
+        for rows, columns in lower(self.n, side or SIDE):
+            down, across = (np.arange(part.start, part.stop) for part in (rows, columns))
+            if columns.start == 0:
+                tables = self._of_columns(down)
+            yield Tile(rows, columns, self._numbers(tables, across, down).T.astype(self.dtype, copy=False))
+
+    def _of_columns(self, across: NDArray[np.int64]) -> list[Double]:
+        """Of each part what any code gives with the codes of these columns, shape (k, columns)."""
+        return [
+            np.take(table, code[across], axis=1)
+            for table, code in zip(self._full(), self._codes.T, strict=True)
+        ]
+
+    def _numbers(self, tables: list[Double], down: NDArray[np.int64], across: NDArray[np.int64]) -> Double:
+        """Rows with columns, in double: of each part whole rows of a table are added."""
         numbers = np.zeros((down.size, across.size))
         added = np.empty_like(numbers)
         for table, code in zip(tables, self._codes.T, strict=True):
-            wanted = np.take(table, code[across], axis=1)
-            numbers += np.take(wanted, code[down], axis=0, out=added, mode="clip")  # in place, unlike "raise"
-        if self._override is not None:
+            numbers += np.take(table, code[down], axis=0, out=added, mode="clip")  # "raise" copies
+        meet = down.size and across.size and down.max() >= across.min() and across.max() >= down.min()
+        if meet and self._override is not None:
             i, j = np.nonzero(down[:, None] == across)
             numbers[i, j] = self._override if self._override.ndim == 0 else self._override[down[i]]
         return numbers
