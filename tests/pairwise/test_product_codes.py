@@ -61,6 +61,7 @@ def test_numbers_are_sums_of_what_tables_say(monkeypatch, dtype, diagonal, tile)
     assert_same_bits(S.expand(slice(5, 20)), full[5:20])
     for rows, columns, numbers in S.tiles(10):
         assert_same_bits(np.ascontiguousarray(numbers), full[rows, columns])
+    assert_same_bits(S.block(3, 3), full[3:4, 3:4])
     rows, columns = [30, 2, -1, 2], np.arange(37) % 3 == 0
     assert_same_bits(S.block(rows, columns), full[rows][:, columns])
     out = np.empty((4, 13), dtype)
