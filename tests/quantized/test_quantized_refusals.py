@@ -40,9 +40,7 @@ def test_numbers_beyond_an_encoding_or_a_scale():
         vech.quantize(spoilt(66, 3, 7e4), "float16")
     with pytest.raises(OverflowError, match=r"^S\[66, 3\] is -1e\+39, beyond bfloat16"):
         vech.quantize(spoilt(66, 3, -1e39), "bfloat16")
-    said = (
-        r"^S\[66, 3\] is 99.0, beyond the scale given for its tile \(1, 0\), 0.5: give a larger one, or clip="
-    )
+    said = r"^S\[66, 3\] is 99.0, beyond the scale given for its tile \(1, 0\), 0.5: give a larger"
     with pytest.raises(OverflowError, match=said):
         vech.quantize(spoilt(66, 3, 99.0), "int8", scales=0.5)
     with pytest.raises(OverflowError, match=r"^S\[66, 3\] is -2.0, beyond the scale given"):

@@ -112,7 +112,7 @@ class Histogram:
             self.sums += weight * np.bincount(place, share, BINS)
 
     def levels(self) -> Array:
-        """16 levels of which the weighted sum of squared distances is least; the ends are held, one 1 or -1."""
+        """16 levels of which the weighted sum of squared distances is small; the largest modulus is 1."""
         used = self.weights > 0
         if not used.any():
             return np.linspace(-1, 1, COUNT)

@@ -175,7 +175,7 @@ class Parts:
                     self.scales if k == 0 else low,
                     self.zeros,
                     self.sides,
-                    self.levels,
+                    self.encoding.levels,
                     self.diagonal if k == 0 else np.zeros_like(self.diagonal),
                     -1 if self.kind.negates else 1,
                 )
