@@ -688,7 +688,7 @@ class ProductCodes(Store):
 
     def _search(self, X: Any) -> winners.Search:
         """Who compares rows of X by this metric."""
-        rows = opened(X)
+        rows = opened(X, mixed=False)
         widths = None if self._codebooks is None else sum(book.shape[1] for book in self._codebooks)
         if len(rows) != self.n or widths not in (None, rows.shape[1]):
             fits = "the columns that were coded" if widths is None else widths
@@ -696,7 +696,7 @@ class ProductCodes(Store):
         labels = labels_of(X, 0)
         if labels is not None and self._labels is not None and tuple(labels) != self._labels:
             raise ValueError("the labels of X are not those of this store: give X the rows that were coded")
-        check_finite(rows, X, allowed=False)
+        check_finite(rows, X, allowed=False, offered=False)
         rows = np.ascontiguousarray(rows, inexact(rows.dtype))
         if self._metric == "dot":
             return winners.by_product(rows)

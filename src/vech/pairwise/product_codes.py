@@ -105,16 +105,18 @@ def product_codes(
     one_of("kmeans", kmeans, tuple(TRAINERS))
     check_progress(progress)
     train, tell = TRAINERS[kmeans](), progress or silent
-    rows = opened(X)
+    rows = opened(X, mixed=False)
     n, m = rows.shape
     parts, count, seed = as_integer("parts", parts), as_integer("codes", codes), as_integer("seed", seed)
-    if not 1 <= parts <= max(1, m):
+    if not rows.size:
+        raise ValueError(f"X has shape {rows.shape}: there are no rows or columns to code")
+    if not 1 <= parts <= m:
         raise ValueError(f"parts is {parts}, and X has {m} columns: 1 to {m} fits")
     if not 1 <= count <= min(MOST, n):
         raise ValueError(f"codes is {count}, of {n} rows and in one byte: 1 to {min(MOST, n)} fits")
     if seed < 0:
         raise ValueError(f"seed is {seed}: it is 0 or more")
-    check_finite(rows, X, allowed=False)
+    check_finite(rows, X, allowed=False, offered=False)
     dtype = inexact(rows.dtype)
     own = _squares(rows) if metric == "dot" and diagonal == "exact" else None
     if metric == "cosine":
