@@ -185,7 +185,11 @@ def test_a_description_that_lies_is_refused(tmp_path, full, said, message):
         ({"tile": 100}, ValueError, "tile is 100, and tiles of codes have a multiple of 64 rows"),
         ({"dtype": "i4"}, TypeError, "codes are of float32 or float64, and dtype is int32: dtype='f4' fits"),
         ({"encoding": "int9"}, ValueError, "unknown encoding 'int9': did you mean"),
-        ({"encoding": "kmeans-4"}, ValueError, "'kmeans-4' has levels of its own: vech.quantized.Encoding('kmeans-4', 4, levels=levels) does"),
+        (
+            {"encoding": "kmeans-4"},
+            ValueError,
+            "'kmeans-4' has levels of its own: vech.quantized.Encoding('kmeans-4', 4, levels=levels) does",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path, said, error, message):
