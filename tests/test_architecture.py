@@ -83,9 +83,9 @@ INSIDE = {
         ("estimates", "graphs"),
     ),
     "covariance": (
-        ("stream", "spectrum", "shrinkage"),
+        ("sampled", "stream", "spectrum", "shrinkage"),
         ("scatter",),
-        ("gerber", "sample"),
+        ("gerber", "one_bit", "sample"),
         ("agreement", "kendall", "products"),
         ("incomplete", "weighted"),
         ("medians", "moments", "ranks", "spread"),
@@ -112,7 +112,8 @@ INSIDE = {
     ),
     "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
     "pairwise": (
-        ("nearest",),
+        ("nearest", "product_codes"),
+        ("coded",),
         ("blocks", "distances", "kernels", "mantel", "similarities"),
         ("metrics", "winners"),
         ("gower",),
@@ -214,7 +215,8 @@ LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 OPTIONAL = {
     "click": {"cli": "top"},
     "rich": {"cli": "top", "demo": "top"},
-    "sklearn": {"demo": "inside", "adapters": "top"},
+    "sklearn": {"demo": "inside", "adapters": "top", "pairwise": "inside"},
+    "faiss": {"pairwise": "inside"},
     "openpyxl": {"io": "inside"},
     "dask": {"adapters": "inside"},
     "distributed": {"cli": "inside"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy as copying
-import math
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -26,10 +25,10 @@ from vech.arrays import (
 from vech.executors import completed, executor_of, in_order
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
-from vech.moves.runs import Half, blocks, is_narrow, runs_of
+from vech.moves.runs import Half, blocks, runs_of
 from vech.packed.indexing import consecutive, vector
 from vech.packed.packed import Packed
-from vech.packed.products import product_dtype
+from vech.packed.products import by_columns
 from vech.store import Store, as_labels
 from vech.store import Tile as Square
 from vech.tiled.grid import Grid, within
@@ -695,27 +694,10 @@ class Tiled(Store):
         >>> vech.tiled.create("k.zarr", 2).fill(lambda *_: np.eye(2)).matmul([1.0, 2])
         array([1., 2.])
         """
-        x = as_array(x, "x")
-        if x.ndim == 0 or x.shape[-1 if x.ndim == 1 else -2] != self.n:
-            raise ValueError(
-                f"x has shape {x.shape}, but S @ x needs {self.n} rows: ({self.n},) or (..., {self.n}, m)"
-            )
-        dtype = product_dtype(self.dtype, x.dtype)
-        if out is not None:
-            check_out(out, x.shape, dtype, x)
-        inner = np.dtype(np.float32) if is_narrow(dtype) else native(dtype)
-        rows_first = np.moveaxis(x, -2, 0) if x.ndim > 1 else x[:, None]
-        columns = np.ascontiguousarray(rows_first, inner).reshape(self.n, math.prod(rows_first.shape[1:]))
-        with np.errstate(over="ignore", invalid="ignore"):
-            product = self._product(columns, inner, executor or self._executor, threads).astype(
-                dtype, copy=False
-            )
-        product = product.reshape(rows_first.shape)
-        result = product[:, 0] if x.ndim == 1 else np.moveaxis(product, 0, -2)
-        if out is None:
-            return np.ascontiguousarray(result)
-        out[...] = result
-        return out
+        executor = executor or self._executor
+        return by_columns(
+            self.n, self.dtype, x, out, lambda x, dtype: self._product(x, dtype, executor, threads)
+        )
 
     def _product(self, x: Array, dtype: np.dtype[Any], executor: Any, threads: int | None) -> Array:
         y, grid = np.zeros_like(x), self._tiles.grid
