@@ -209,5 +209,5 @@ def test_frames_keep_their_labels():
     np.testing.assert_allclose(Q @ series, frame.to_numpy() @ np.ones(3))
     with pytest.raises(ValueError, match="row 0 of S is 'x', and of x 'z'"):
         Q @ series[::-1]
-    with pytest.raises(ValueError, match="row 0 is .x. where column 0 is .y."):
+    with pytest.raises(ValueError, match=r"row 0 is .x. where column 0 is .y."):
         vech.quantize(frame[["y", "x", "z"]])
