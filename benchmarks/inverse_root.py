@@ -54,7 +54,7 @@ ROWS = (
     Stored(ROOT, "linear2-4", published="4.5 bits: .0661 / 3.8"),
     Stored(ROOT, "int8"),
 )
-"""Beside these, published alone: eigenvectors in 4 bits .0942 / 5.4, then made orthogonal again .0669 / 3.8."""
+"""Published beside these: eigenvectors in 4 bits .0942 / 5.4, once made orthogonal again .0669 / 3.8."""
 
 
 def orthogonal(n: int, rng: np.random.Generator) -> Array:
