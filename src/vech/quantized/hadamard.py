@@ -1,4 +1,4 @@
-"""Codes of a matrix that is rotated first, by random signs and Hadamard matrices, so that rows become alike."""
+"""Codes of a matrix that is rotated first by random signs and Hadamard matrices: its rows become alike."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Rotated(Composed):
         self.signs, self.block_side, self.added = signs, block, added
 
     def _tile(self, rows: slice, columns: slice) -> Array:
-        numbers = self.quantized.block(rows, columns)
+        numbers = self.quantized.block(rows, columns).astype(np.float64)
         half = unrotate(numbers, self.signs[rows], self.block_side)
         numbers = unrotate(half.T, self.signs[columns], self.block_side).T
         if rows == columns:
@@ -149,12 +149,14 @@ def checked_block(block: Any) -> int:
 
 def rotate(x: Array, signs: NDArray[np.int8], block: int) -> Array:
     """R x, for rows that begin with a block."""
-    return _mixed(x * signs[:, None].astype(x.dtype), block)
+    return _mixed(np.multiply(x, signs[:, None], dtype=x.dtype), block)
 
 
 def unrotate(x: Array, signs: NDArray[np.int8], block: int) -> Array:
     """R' x, which undoes it."""
-    return _mixed(x, block) * signs[:, None].astype(x.dtype)
+    y = _mixed(x, block)
+    y *= signs[:, None]
+    return y
 
 
 def _mixed(x: Array, block: int) -> Array:
@@ -173,11 +175,12 @@ def _mixed(x: Array, block: int) -> Array:
 def walsh_hadamard(x: Array) -> Array:
     """Sylvester's Hadamard matrix over the square root of its side, times each x[k]: by butterflies."""
     many, side, *columns = x.shape
-    half = 1
+    x, half = x.copy() if side == 1 else x, 1
     while half < side:
         pairs = x.reshape(many, side // (2 * half), 2, half, *columns)
         x = np.empty_like(pairs)
         np.add(pairs[:, :, 0], pairs[:, :, 1], out=x[:, :, 0])
         np.subtract(pairs[:, :, 0], pairs[:, :, 1], out=x[:, :, 1])
         half *= 2
-    return x.reshape(many, side, *columns) * x.dtype.type(side**-0.5)
+    x *= x.dtype.type(side**-0.5)
+    return x.reshape(many, side, *columns)

@@ -40,13 +40,11 @@ class LowRank(Composed):
         self.vectors, self.weights = vectors, weights
 
     def _tile(self, rows: slice, columns: slice) -> Array:
-        return (
-            self.quantized.block(rows, columns)
-            + (self.vectors[rows] * self.weights) @ self.vectors[columns].T
-        )
+        numbers = self.quantized.block(rows, columns).astype(np.float64)
+        return numbers + leading_part(self.vectors, self.weights, rows, columns)
 
     def _product(self, x: Array, threads: int | None) -> Array:
-        y = self.quantized.matmul(x, threads=threads)
+        y: Array = self.quantized.matmul(x, threads=threads)
         y += self.vectors @ (self.weights[:, None] * (self.vectors.T @ x))
         return y
 
@@ -170,10 +168,9 @@ def low_rank(S: Store | ArrayLike, rank: int, encoding: Any = "int8", **options:
     if not 0 <= operator.index(rank) <= store.n:
         raise ValueError(f"rank is {rank}, and S has side {store.n}: 0 to {store.n} eigenvectors")
     vectors, weights = leading(store, operator.index(rank))
-    wide = vectors.astype(np.float64)
 
     def rest(rows: slice, columns: slice, numbers: Array) -> Array:
-        return numbers - (wide[rows] * weights.astype(np.float64)) @ wide[columns].T
+        return numbers - leading_part(vectors, weights, rows, columns)
 
     codes = quantize(Mapped(store, rest), encoding, **options)
     return LowRank(codes, vectors, weights, store.labels)._certified(store)
@@ -190,3 +187,9 @@ def leading(S: Store, rank: int) -> tuple[Array, Array]:
     trace, others = float(S.diagonal().astype(np.float64).sum()), S.n - rank
     left = (trace - float(values.sum())) / others if others else values[np.abs(values).argmin()]
     return vectors.astype(dtype), (values - left).astype(dtype)
+
+
+def leading_part(vectors: Array, weights: Array, rows: slice, columns: slice) -> Array:
+    """``U diag(w) U'`` there, in float64."""
+    weighted = vectors[rows].astype(np.float64) * weights
+    return weighted @ vectors[columns].astype(np.float64).T

@@ -209,8 +209,9 @@ class Observer:
         Returns
         -------
         float, or array with one number for each tile
-            Row after row of lower tiles. The largest modulus of the range over the largest level; of "uint8"
-            the range over 255; of "sign" the mean modulus of all numbers, by every method.
+            Row after row of lower tiles. The largest modulus of the range over the largest level; of "sign"
+            the mean modulus of all numbers, by every method; of "uint8" a pair, the range over 255 and its
+            least number.
 
         Raises
         ------
@@ -227,13 +228,14 @@ class Observer:
         """
         encoding = _scaled(encoding)
         low, high = (np.atleast_1d(end) for end in self.range(encoding))
-        if encoding.name == "sign":
-            scales = self._sums / np.maximum(self._sizes, 1)
-        elif encoding.is_affine:
-            scales = (high - low) / encoding.most
+        if encoding.is_affine:
+            found = (high - low) / encoding.most, low
+        elif encoding.name == "sign":
+            found = (self._sums / np.maximum(self._sizes, 1),)
         else:
-            scales = np.maximum(-low, high) / encoding.most
-        return float(scales[0]) if self.tile is None else scales
+            found = (np.maximum(-low, high) / encoding.most,)
+        scales = tuple(part if self.tile is not None else float(part[0]) for part in found)
+        return scales if encoding.is_affine else scales[0]
 
     def _joined(self, low: Numbers, high: Numbers) -> tuple[Numbers, Numbers]:
         """The range that was, and that of one more matrix."""
@@ -334,11 +336,12 @@ def least_divergence(moduli: NDArray[np.int64], levels: int) -> int:
 
 def levels_of(encoding: Encoding) -> Numbers:
     """What codes stand for, ascending, the largest modulus being 1."""
+    most = encoding.most or 1.0
     if encoding.name in MANTISSA:
         bits, bias = MANTISSA[encoding.name]
         exponents, parts = np.divmod(np.arange(128), 2**bits)
         values = np.where(exponents, 2**bits + parts, 2 * parts) * 2.0 ** (exponents - bias - bits)
-        values = values[values <= encoding.most] / encoding.most
+        values = values[values <= most] / most
         return np.concatenate([-values[:0:-1], values])
     if encoding.is_affine:
         return np.linspace(0, 1, 256)
@@ -346,9 +349,9 @@ def levels_of(encoding: Encoding) -> Numbers:
         return np.array(encoding.levels)
     if encoding.name == "sign":
         return np.array([-1.0, 1.0])
-    if encoding.most == 1:
+    if most == 1:
         raise ValueError(f"{encoding.name!r} has other levels for each matrix: pass an Encoding with levels")
-    steps = int(encoding.most) * (LOW if encoding.planes == 2 else 1)
+    steps = int(most) * (LOW if encoding.planes == 2 else 1)
     return np.arange(-steps, steps + 1) / steps
 
 

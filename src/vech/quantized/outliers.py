@@ -55,18 +55,21 @@ class Split(Composed):
         numbers = self.quantized.block(rows, columns)
         diagonal = numbers.diagonal().copy()
         some = self._within(rows)
-        numbers[self.rows[some] - rows.start] = self._wide(some)[:, columns]
+        numbers[self.rows[some] - rows.start] = self._wide(some, columns)
         some = self._within(columns)
-        numbers[:, self.rows[some] - columns.start] = self._wide(some)[:, rows].T
+        numbers[:, self.rows[some] - columns.start] = self._wide(some, rows).T
         if rows == columns:
             np.fill_diagonal(numbers, diagonal)
         return numbers
 
     def _product(self, x: Array, threads: int | None) -> Array:
-        y = self.quantized.matmul(x, threads=threads)
+        others = x.copy()
+        others[self.rows] = 0  # not every encoding has a code for the zeros that are in their place
+        y: Array = self.quantized.matmul(others, threads=threads)
+        y[self.rows] = self.quantized.diagonal()[self.rows, None] * x[self.rows]
         for start in range(0, len(self.rows), TOGETHER):
             some = slice(start, start + TOGETHER)
-            strip, rows = self._wide(some).astype(x.dtype, copy=False), self.rows[some]
+            strip, rows = self._wide(some, slice(None)).astype(x.dtype, copy=False), self.rows[some]
             y[rows] += strip @ x
             strip[:, self.rows] = 0  # those are among the rows
             y += strip.T @ x[rows]
@@ -76,9 +79,9 @@ class Split(Composed):
         first, stop = np.searchsorted(self.rows, [span.start, span.stop])
         return slice(int(first), int(stop))
 
-    def _wide(self, some: slice) -> Array:
+    def _wide(self, some: slice, columns: slice) -> Array:
         """Rows of the strip as numbers of the matrix."""
-        return np.asarray(self.strip[some].astype(np.float64) * self.unit, self.dtype)
+        return np.asarray(self.strip[some, columns].astype(np.float64) * self.unit, self.dtype)
 
 
 def outliers(
@@ -154,7 +157,7 @@ def outliers(
 
 
 def chosen(S: Store, threshold: float) -> Rows:
-    """Rows that hold every number beyond so many standard deviations; few, by taking those with most first."""
+    """Few rows that hold every number beyond so many standard deviations: those with most of them first."""
     from scipy.sparse import coo_array
 
     if not isinstance(threshold, Real) or not 0 < float(threshold) < math.inf:
@@ -177,7 +180,7 @@ def chosen(S: Store, threshold: float) -> Rows:
 
 
 def spread(S: Store) -> float:
-    """The standard deviation that Gaussian numbers of the same mean modulus have, of those off the diagonal."""
+    """The standard deviation of Gaussian numbers whose mean modulus is that of those off the diagonal."""
     mean, pairs = 0.0, S.n * (S.n - 1) // 2
     for rows, columns, numbers in blocks(S):
         check_finite(numbers, rows, columns)

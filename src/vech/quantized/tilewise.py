@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import frames
-from vech.arrays import Array, Dtype, as_array, check_memory, check_out, native, resolve_threads
+from vech.arrays import Array, Dtype, as_array, check_memory, check_out, epsilon, native, resolve_threads
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.runs import Half, blocks, runs_of
@@ -21,7 +21,8 @@ from vech.packed.packed import Packed
 from vech.packed.products import product_dtype
 from vech.quantized.certificate import QuantizationError, measured
 from vech.quantized.sources import BLOCK, as_source, check_finite, number_dtype
-from vech.quantized.store import Quantized
+from vech.quantized.spectrum import ends
+from vech.quantized.store import ROUNDING, Quantized
 from vech.store import Store, Tile, as_labels
 
 LOWER = Layout("lower", "rows")
@@ -40,7 +41,7 @@ class Tilewise(Store):
 
     @abstractmethod
     def _tile(self, rows: slice, columns: slice) -> Array:
-        """Numbers of the lower tile there, an array of its own; of a square the lower triangle counts."""
+        """Numbers of the lower tile there, in an array of its own, that of a square believed below its diagonal."""
 
     def _product(self, x: Array, threads: int | None) -> Array:
         """S x for columns x of float32 or float64."""
@@ -119,7 +120,7 @@ class Tilewise(Store):
         >>> vech.quantized.low_rank(np.eye(3), 0).diagonal()
         array([1., 1., 1.])
         """
-        squares = [self._tile(span, span).diagonal() for span in self._spans()]
+        squares = [self._settled(span, span).diagonal() for span in self._spans()]
         return np.concatenate([np.empty(0, self.dtype), *squares])
 
     def expand(
@@ -263,7 +264,7 @@ class Tilewise(Store):
         >>> vech.quantized.low_rank(np.eye(2), 0).matmul([1.0, 2])
         array([1., 2.])
         """
-        frames.check_along(x, 0, self.labels, "x")
+        frames.check_along(x, -1 if np.ndim(x) == 1 else -2, self.labels, "x")
         x = as_array(x, "x")
         if x.ndim == 0 or x.shape[-1 if x.ndim == 1 else -2] != self.n:
             raise ValueError(
@@ -271,7 +272,7 @@ class Tilewise(Store):
             )
         dtype = product_dtype(self.dtype, x.dtype)
         if out is not None:
-            check_out(out, x.shape, dtype, x)
+            check_out(out, x.shape, dtype, x, *self._arrays())
         rows_first = np.moveaxis(x, -2, 0) if x.ndim > 1 else x[:, None]
         width = math.prod(rows_first.shape[1:])
         columns = np.ascontiguousarray(rows_first, native(dtype)).reshape(self.n, width)
@@ -286,11 +287,15 @@ class Tilewise(Store):
 
     def _settled(self, rows: slice, columns: slice) -> Array:
         """A lower tile; a square is made symmetric by its lower triangle."""
-        numbers = self._tile(rows, columns)
+        numbers = self._tile(rows, columns).astype(self.dtype, copy=False)
         if rows == columns:
             upper = np.triu_indices(len(numbers), 1)
             numbers[upper] = numbers.T[upper]
         return numbers
+
+    def _arrays(self) -> list[Array]:
+        """All that holds the matrix, but for stores."""
+        return [part for part in vars(self).values() if isinstance(part, np.ndarray)]
 
     def _spans(self) -> list[slice]:
         return [slice(start, min(start + BLOCK, self.n)) for start in range(0, self.n, BLOCK)]
@@ -305,7 +310,7 @@ class Tilewise(Store):
             nbytes = math.prod(shape) * self.dtype.itemsize
             check_memory(nbytes, "take fewer rows at a time, expand(rows=), or give out= a memory map")
             return np.empty(shape, self.dtype)
-        check_out(out, shape, self.dtype)
+        check_out(out, shape, self.dtype, *self._arrays())
         return out
 
     def _in_tiles(self, side: int | None) -> Iterator[Tile]:
@@ -344,6 +349,40 @@ class Composed(Tilewise):
         """Tiles a side."""
         return self.quantized.grid
 
+    def eigenvalue_interval(self) -> tuple[float, float]:
+        """Two numbers between which all eigenvalues of the original lie.
+
+        Returns
+        -------
+        tuple of 2 floats
+            The least and the largest one it can have.
+
+        Raises
+        ------
+        ValueError
+            If there is no certificate, or no eigenvalue.
+
+        Notes
+        -----
+        Those of this matrix, by Lanczos, moved by at most ``error.spectral_bound`` (Weyl) and what Lanczos and
+        rounding leave open.
+
+        Examples
+        --------
+        >>> low, high = vech.quantized.low_rank(np.diag([1.0, 2, 3]) + 0.1, 1).eigenvalue_interval()
+        >>> bool(low < 1.1 and 3.1 < high < 3.2)
+        True
+        """
+        from vech.linalg import norm
+
+        if self.error is None:
+            raise ValueError("there is no certificate: this matrix came without an error")
+        if not self.n:
+            raise ValueError("a matrix without rows has no eigenvalues")
+        low, high, margin = ends(self.n, lambda x: self.matmul(x.astype(np.float64, copy=False)))
+        margin += self.error.spectral_bound + ROUNDING * epsilon(self.dtype) * norm(self)
+        return low - margin, high + margin
+
     def _certified(self, S: Store) -> Self:
         """The same with the certificate of standing for S."""
         self.error = measured(S, self)
@@ -351,7 +390,7 @@ class Composed(Tilewise):
 
 
 class Mapped(Tilewise):
-    """What a function makes of each tile of a store, in float32 or float64: nothing of it is held."""
+    """What a function makes of each tile of a store, in float64: nothing of it is held."""
 
     def __init__(self, S: Store, change: Change) -> None:
         super().__init__(S.n, number_dtype(S.dtype), None)
@@ -360,8 +399,7 @@ class Mapped(Tilewise):
     def _tile(self, rows: slice, columns: slice) -> Array:
         numbers = self._S.block(rows, columns)
         check_finite(numbers, rows, columns)
-        numbers = numbers.astype(self.dtype)
-        return self._change(rows, columns, numbers).astype(self.dtype, copy=False)
+        return self._change(rows, columns, numbers.astype(np.float64))
 
 
 def as_symmetric(S: Any, task: str) -> Store:
