@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import operator
-from typing import Any, SupportsIndex
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech.arrays import Array
+from vech.layouts.layout import as_integer
+from vech.quantized.parts import as_tile
 from vech.quantized.quantizing import quantize
 from vech.quantized.sources import BLOCK
 from vech.quantized.store import Quantized
@@ -88,7 +89,7 @@ def hadamard(
     TypeError
         For complex and skew matrices.
     ValueError
-        For a block that is no power of two; and as `vech.quantize`.
+        For a block that is no power of two, and another domain than "entries"; and as `vech.quantize`.
 
     Notes
     -----
@@ -119,9 +120,13 @@ def hadamard(
     True
     """
     store = as_symmetric(S, "hadamard")
-    tile = options.get("tile", 64)
-    block = checked_block(tile if block is None else block)
-    signs = np.random.default_rng(seed).choice(np.array([-1, 1], np.int8), store.n)
+    if options.get("domain", "entries") != "entries":
+        raise ValueError(
+            f"hadamard rotates what is off the diagonal, which is not definite, so domain={options['domain']!r} "
+            f"has no place: leave it out"
+        )
+    block = as_tile(options.get("tile", 64)) if block is None else checked_block(block)
+    signs = np.random.default_rng(as_integer("seed", seed)).choice(np.array([-1, 1], np.int8), store.n)
 
     def turned(rows: slice, columns: slice, numbers: Array) -> Array:
         if rows == columns:
@@ -139,9 +144,7 @@ def hadamard(
 
 def checked_block(block: Any) -> int:
     """A power of two that is not too large."""
-    if isinstance(block, bool) or not isinstance(block, SupportsIndex):
-        raise TypeError(f"block must be a power of two, not {block!r}")
-    side = operator.index(block)
+    side = as_integer("block", block)
     if not 1 <= side <= BLOCK or side & (side - 1):
         raise ValueError(f"block is {side}, and must be a power of two from 1 to {BLOCK}")
     return side

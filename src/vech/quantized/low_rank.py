@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import operator
-from typing import Any, SupportsIndex
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import frames
 from vech.arrays import Array, as_array
+from vech.layouts.layout import as_integer
 from vech.quantized.quantizing import quantize
 from vech.quantized.sources import number_dtype
 from vech.quantized.store import Quantized
@@ -163,11 +163,10 @@ def low_rank(S: Store | ArrayLike, rank: int, encoding: Any = "int8", **options:
     (True, True)
     """
     store = as_symmetric(S, "low_rank")
-    if isinstance(rank, bool) or not isinstance(rank, SupportsIndex):
-        raise TypeError(f"rank must be an integer from 0 to {store.n}, not {rank!r}")
-    if not 0 <= operator.index(rank) <= store.n:
-        raise ValueError(f"rank is {rank}, and S has side {store.n}: 0 to {store.n} eigenvectors")
-    vectors, weights = leading(store, operator.index(rank))
+    count = as_integer("rank", rank)
+    if not 0 <= count <= store.n:
+        raise ValueError(f"rank is {count}, and S has side {store.n}: 0 to {store.n} eigenvectors")
+    vectors, weights = leading(store, count)
 
     def rest(rows: slice, columns: slice, numbers: Array) -> Array:
         return numbers - leading_part(vectors, weights, rows, columns)

@@ -160,7 +160,7 @@ def chosen(S: Store, threshold: float) -> Rows:
     """Few rows that hold every number beyond so many standard deviations: those with most of them first."""
     from scipy.sparse import coo_array
 
-    if not isinstance(threshold, Real) or not 0 < float(threshold) < math.inf:
+    if isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 < float(threshold) < math.inf:
         raise ValueError(f"threshold must be a positive number, not {threshold!r}")
     limit = float(threshold) * spread(S)
     ends = []

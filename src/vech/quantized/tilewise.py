@@ -41,7 +41,7 @@ class Tilewise(Store):
 
     @abstractmethod
     def _tile(self, rows: slice, columns: slice) -> Array:
-        """Numbers of the lower tile there, in an array of its own, that of a square believed below its diagonal."""
+        """Numbers of the lower tile there, in an array of its own; of a square the lower triangle counts."""
 
     def _product(self, x: Array, threads: int | None) -> Array:
         """S x for columns x of float32 or float64."""
@@ -364,8 +364,8 @@ class Composed(Tilewise):
 
         Notes
         -----
-        Those of this matrix, by Lanczos, moved by at most ``error.spectral_bound`` (Weyl) and what Lanczos and
-        rounding leave open.
+        Those of this matrix, by Lanczos, moved by at most ``error.spectral_bound`` (Weyl) and what Lanczos
+        and rounding leave open.
 
         Examples
         --------
