@@ -29,7 +29,7 @@ LAYERS = (
     ("tiled",),
     ("io",),
     ("counts", "linalg"),
-    ("sparse",),
+    ("sparse", "quantized"),
     ("packed", "identify"),
     ("moves",),
     ("layouts",),
@@ -54,8 +54,8 @@ INSIDE = {
         ("wording",),
     ),
     "io": (
-        ("npy", "hdf5", "zarr", "cooler", "coolers"),
-        ("pixels",),
+        ("npy", "hdf5", "zarr", "cooler", "coolers", "magenpy"),
+        ("pixels", "zarr_vectors"),
         (
             "npz",
             "pair",
@@ -146,6 +146,16 @@ INSIDE = {
         ("snapshot", "whole"),
         ("arrays", "pattern"),
     ),
+    "quantized": (
+        ("quantizing",),
+        ("making",),
+        ("store",),
+        ("selection", "certificate", "levels", "scales", "spectrum"),
+        ("domains", "sources"),
+        ("parts",),
+        ("encodings",),
+        ("kernels",),
+    ),
     "packed": (
         ("packed",),
         ("casts",),
@@ -187,7 +197,10 @@ UP = {
     ("io.zarr", "vech.tiled.description"),
     ("io.zarr", "vech.tiled.opening"),
     ("io.hail", "vech.tiled.foreign"),
+    ("io.magenpy", "vech.tiled.foreign"),
     ("io.pieces", "vech.tiled.foreign"),
+    ("quantized.spectrum", "vech.linalg.lanczos"),
+    ("quantized.store", "vech.linalg"),
     ("store", "vech.moves.nonzeros"),
     *(
         ("store", f"vech.derived.{name}")
@@ -354,6 +367,7 @@ def test_only_the_lower_layers_touch_the_core():
             "moves",
             "packed",
             "sparse",
+            "quantized",
             "counts",
             "covariance",
             "pairwise",
@@ -494,7 +508,7 @@ EXPECTED = (
         "to_csr",
         "to_csc",
     ),
-    *("from_sparse", "Packed", "SparseHalf", "read", "write", "targets"),
+    *("from_sparse", "Packed", "SparseHalf", "read", "write", "targets", "quantize", "Quantized"),
 )
 
 
@@ -521,6 +535,7 @@ DATA_FIRST = {
     "from_sparse": "matrix layout * kind use tolerance threads",
     "identify": "half * n matrix known",
     "Packed": "half layout * kind labels",
+    "quantize": "S encoding * tile scales domain rounding seed levels clip threads progress",
     "SparseHalf": "indptr indices data n * triangle kind labels",
     "Layout": "triangle traversal * diagonal diagonal_scale offdiagonal_scale",
     "read": "path * layout kind dtype n verify",

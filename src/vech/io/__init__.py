@@ -40,11 +40,14 @@ __all__ = [
     "pack",
     "read",
     "read_table",
+    "read_variants",
     "write",
     "write_table",
 ]
 
-_TABLES = ("Table", "iter_table", "read_table", "write_table")  # loaded when they are first asked for
+_LATER = dict.fromkeys(("Table", "iter_table", "read_table", "write_table"), "tables")
+_LATER |= {"read_variants": "magenpy"}
+"""What is loaded when it is first asked for, and where it is."""
 
 
 def __dir__() -> list[str]:
@@ -52,8 +55,8 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _TABLES:
-        return getattr(import_module("vech.io.tables"), name)
+    if name in _LATER:
+        return getattr(import_module(f"vech.io.{_LATER[name]}"), name)
     raise AttributeError(f"module 'vech.io' has no attribute {name!r}")
 
 
@@ -86,6 +89,8 @@ FORMATS |= {
     ".h5": "hdf5",
     ".hdf5": "hdf5",
     ".zarr": "zarr",
+    ".ld.zarr": "magenpy",
+    ".zip": "magenpy",
     ".bm": "hail",
     ".cool": "cooler",
     ".mcool": "coolers",
@@ -98,7 +103,9 @@ URL = "://"
 
 NUMBERED = re.compile(r"\.[0-9]+$")
 
+BY_CONTENT: dict[str, tuple[str, ...]]
 BY_CONTENT = dict.fromkeys(("delimited_matrix", "plink_text"), ("phylip", "r_print"))
+BY_CONTENT["zarr"] = ("magenpy",)
 """The modules that share the suffixes of another, and recognise their files by what is in them."""
 
 
@@ -215,7 +222,10 @@ def write(
         False: a file that is there, or appears while this one is written, stays, and is a FileExistsError.
     **options
         Of tables in text: ``sep``, the mark between cells ("," in `.csv`, else a tab), and ``decimal``. Of a
-        store of tiles: ``tile`` and ``compression``, as for `vech.tiled.create`.
+        store of tiles: ``tile`` and ``compression``, as for `vech.tiled.create`. Of an LD store of magenpy,
+        `.ld.zarr` or `.zip`: ``encoding``, "int8" unless told, "int16", "float32" or "float64"; ``window``,
+        how many variants behind each are kept; ``threshold``, below which correlations become zero; and
+        ``variants``, what its rows are: columns by name, or what `vech.io.read_variants` gave.
 
     Raises
     ------
@@ -268,7 +278,7 @@ def write(
             "write .npz or .mtx, or its to_packed()"
         )
     if URL in url:
-        if path.suffix.lower() != ".zarr":
+        if form.__name__ != "vech.io.zarr":
             raise ValueError(f"{url}: a URL is for stores of tiles: name.zarr")
         import_module("vech.io.zarr").write_url(url, store, overwrite=overwrite, **given)
         return
@@ -524,8 +534,12 @@ def file_format(path: Path) -> Format:
 
 def _recognised(path: Path, given: dict[str, Any]) -> Format:
     """Choose by suffix; of several formats, the first that recognises the file and takes `given`."""
+    if path.is_dir() and suffix_of(path) not in FORMATS:
+        nameless = import_module("vech.io.magenpy")  # as the program calls its folders
+        if nameless.recognises(path):
+            return cast(Format, nameless)
     form = file_format(path)
-    if path.is_file():
+    if path.exists():
         for module in BY_CONTENT.get(form.__name__.rpartition(".")[2], ()):
             other = import_module(f"vech.io.{module}")
             if given.keys() <= set(other.CAN.options) and other.recognises(path, given.get("encoding")):

@@ -1,0 +1,149 @@
+"""How far a quantized matrix is from what it was made of, as numbers that are never too small."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from vech.arrays import Array, epsilon
+from vech.quantized.parts import Parts, tiles_a_side
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizationError:
+    """What ``E = A - Q`` is, where Q was made of A.
+
+    Attributes
+    ----------
+    frobenius : float
+        The Frobenius norm of E: the root of the sum of its squares.
+    max : float
+        The largest ``|e_ij|``.
+    spectral_bound : float
+        What the largest singular value of E does not exceed: the smaller one of `frobenius` and of the
+        largest sum of ``|e_ij|`` in a row.
+    tiles : array, shape (grid, grid)
+        The Frobenius norm of E in each tile, of the lower ones; zeros above.
+    factors : tuple of 2 floats, or None
+        In the domains "cholesky" and "log": each eigenvalue of A is one of Q times a number between these.
+    """
+
+    frobenius: float
+    max: float
+    spectral_bound: float
+    tiles: Array
+    factors: tuple[float, float] | None = None
+
+    def __repr__(self) -> str:
+        said = f"frobenius={self.frobenius:.4g}, max={self.max:.4g}, spectral_bound={self.spectral_bound:.4g}"
+        if self.factors is not None:
+            said += f", factors=({self.factors[0]:.6g}, {self.factors[1]:.6g})"
+        return f"QuantizationError({said})"
+
+
+@dataclass(eq=False)
+class Sums:
+    """Errors as they come, block by block."""
+
+    squares: Array  # of each tile, each pair once
+    rows: Array  # |errors| by row
+    largest: float = 0.0
+
+    @classmethod
+    def none(cls, n: int, tiles: int) -> Sums:
+        return cls(np.zeros(tiles), np.zeros(n))
+
+    def error(self, n: int, tile: int) -> QuantizationError:
+        """The certificate of a matrix whose diagonal is as it was."""
+        grid = tiles_a_side(n, tile)
+        squares = np.zeros((grid, grid))
+        squares[np.tril_indices(grid)] = self.squares
+        on = np.arange(grid)
+        squares[on, on] *= 2
+        return certified(squares, self.rows, self.largest, n)
+
+
+def certified(squares: Array, rows: Array, largest: float, n: int) -> QuantizationError:
+    """Of sums of squares of the lower tiles, whole squares on the diagonal, and of |e| in each row."""
+    on = squares.diagonal().sum()
+    frobenius = up(math.sqrt(2 * (squares.sum() - on) + on), n)
+    bound = min(frobenius, up(float(rows.max(initial=0.0)), n))
+    return QuantizationError(frobenius, largest, bound, np.sqrt(squares) * (1 + n * EPS))
+
+
+def measured(S: Any, Q: Any) -> QuantizationError:
+    """The certificate of any two stores of one side, by tiles of both; `Q.tile` is that of its tiles."""
+    n, tile = Q.n, Q.tile
+    grid = tiles_a_side(n, tile)
+    squares, rows, largest = np.zeros((grid, grid)), np.zeros(n), 0.0
+    for mine in Q.tiles(512 // tile * tile):
+        other = S.block(mine.rows, mine.columns)
+        e = np.abs(other.astype(np.float64) - mine.numbers.astype(np.float64))
+        largest = max(largest, float(e.max(initial=0.0)))
+        rows[mine.rows] += e.sum(axis=1)
+        if not mine.on_diagonal:
+            rows[mine.columns] += e.sum(axis=0)
+        i, j = (np.arange(0, side, tile) for side in e.shape)
+        part = np.add.reduceat(np.add.reduceat(e**2, i, axis=0), j, axis=1)
+        first, across = mine.rows.start // tile, mine.columns.start // tile
+        squares[first : first + i.size, across : across + j.size] = part
+    return certified(np.tril(squares), rows, largest, n)
+
+
+def up(x: float, n: int) -> float:
+    """More than x, by the rounding of sums of n numbers."""
+    return x * (1 + (n + 8) * EPS)
+
+
+def moved(error: QuantizationError, change: Array, tile: int) -> QuantizationError:
+    """Of a matrix on whose diagonal this was added."""
+    size = np.abs(change).astype(np.float64)
+    most, n = float(size.max(initial=0.0)), size.size
+    squares = error.tiles**2
+    on = np.arange(len(squares))
+    if n:
+        squares[on, on] += np.add.reduceat(size**2, np.arange(0, n, tile))
+    frobenius = up(math.hypot(error.frobenius, math.sqrt(float(size @ size))), n)
+    bound = min(frobenius, up(error.spectral_bound + most, n))
+    return replace(
+        error,
+        frobenius=frobenius,
+        max=max(error.max, up(most, 0)),
+        spectral_bound=bound,
+        tiles=np.sqrt(squares) * (1 + 4 * EPS),
+    )
+
+
+def scaled(error: QuantizationError, d: Array, parts: Parts, size: float) -> QuantizationError:
+    """Of D Q D, as an estimate of D A D: bounds, for what is known of errors is a norm of each tile.
+
+    `size` is the Frobenius norm of D Q D, of which rounding moves each number by some eps.
+    """
+    rounding = 4 * epsilon(parts.dtype) * size
+    d = np.abs(d).astype(np.float64)
+    most = np.maximum.reduceat(d, np.arange(0, d.size, parts.tile)) if d.size else d
+    tiles = error.tiles * np.multiply.outer(most, most)
+    share = np.sqrt(2 * np.tril(tiles, -1) ** 2 + np.diag(np.diag(tiles)) ** 2)
+    largest = float(d.max(initial=0.0)) ** 2
+    frobenius = up(math.sqrt(float((share**2).sum())) + rounding, d.size)
+    return QuantizationError(
+        frobenius,
+        up(min(frobenius, error.max * largest + rounding), d.size),
+        min(frobenius, up(error.spectral_bound * largest + rounding, d.size)),
+        tiles + np.tril(np.full_like(tiles, rounding)),
+    )
+
+
+def taken(error: QuantizationError, n: int, tile: int) -> QuantizationError:
+    """Of some rows and columns, each once, in any order: bounds."""
+    grid = tiles_a_side(n, tile)
+    frobenius = min(error.frobenius, error.max * n)
+    tiles = np.tril(np.full((grid, grid), min(frobenius, error.max * tile)))
+    return QuantizationError(
+        up(frobenius, n), error.max, up(min(error.spectral_bound, frobenius), n), tiles * (1 + n * EPS)
+    )
