@@ -122,8 +122,8 @@ def hadamard(
     store = as_symmetric(S, "hadamard")
     if options.get("domain", "entries") != "entries":
         raise ValueError(
-            f"hadamard rotates what is off the diagonal, which is not definite, so domain={options['domain']!r} "
-            f"has no place: leave it out"
+            f"hadamard rotates what is off the diagonal, which is not definite, so "
+            f"domain={options['domain']!r} has no place: leave it out"
         )
     block = as_tile(options.get("tile", 64)) if block is None else checked_block(block)
     signs = np.random.default_rng(as_integer("seed", seed)).choice(np.array([-1, 1], np.int8), store.n)

