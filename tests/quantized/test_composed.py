@@ -198,7 +198,7 @@ def test_what_does_not_fit_is_said(make):
         make(vech.Packed(np.ones(3, complex), kind="hermitian"))
     bad = wishart(70)
     bad[9, 4] = bad[4, 9] = np.inf
-    with pytest.raises(ValueError, match=r"\[\d+, \d+\] is (inf|nan|-inf)"):
+    with pytest.raises(ValueError, match=r"S\[9, 4\] is inf"):
         make(bad)
     L = make(wishart(70))
     with pytest.raises(ValueError, match=r"x has shape \(69,\), but S @ x needs 70 rows"):
@@ -316,7 +316,7 @@ def test_no_number_beyond_the_threshold_is_left_among_the_codes():
         left = L.quantized.expand()
         np.fill_diagonal(left, 0)
         limit = threshold * math.sqrt(math.pi / 2) * np.abs(full[below]).mean()
-        assert 0.8 * limit < np.abs(left).max() <= limit * 1.01
+        assert 0.9 * limit < np.abs(left).max() <= limit * 1.01
         assert len(L.rows) < (np.abs(full[below]) > limit).sum()
 
 
@@ -381,6 +381,13 @@ def test_an_indefinite_rest_is_solved_by_a_factor():
     L = low_rank(full, 3, "int8")
     assert np.linalg.eigvalsh(L.quantized.expand())[0] < 0
     np.testing.assert_allclose(L.expand() @ L.solve(np.ones(60)), 1, atol=1e-6)
+
+
+def test_what_has_no_solution_by_the_rest_is_said():
+    X = np.random.default_rng(3).normal(size=(60, 3))
+    for full in (X @ X.T, np.zeros((60, 60))):
+        with pytest.raises(np.linalg.LinAlgError, match=r"singular"):
+            low_rank(full, 3, "float16").solve(np.ones(60))
 
 
 def test_right_sides_keep_their_labels_and_are_judged():

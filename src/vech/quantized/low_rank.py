@@ -156,7 +156,7 @@ def low_rank(S: Store | ArrayLike, rank: int, encoding: Any = "int8", **options:
 
     Examples
     --------
-    >>> X = np.random.default_rng(0).normal(size=(300, 200)) / np.arange(1, 201)
+    >>> X = np.random.default_rng(0).normal(size=(300, 120)) / np.arange(1, 121) ** 2
     >>> S = vech.Packed.from_full(X.T @ X)
     >>> plain, split = vech.quantize(S, "int8"), vech.quantized.low_rank(S, 4, "int4")
     >>> split.nbytes < plain.nbytes, bool(split.error.frobenius < plain.error.frobenius)
