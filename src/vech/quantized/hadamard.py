@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vech.arrays import Array
+from vech.arrays import Array, Dtype
 from vech.layouts.layout import as_integer
 from vech.quantized.parts import as_tile
 from vech.quantized.quantizing import quantize
@@ -104,8 +105,8 @@ def hadamard(
     third of it where the logarithms of their sizes have a standard deviation of 0.5, and an eighth at 1.5, in
     8 bits and in 4.
 
-    A product costs n log2(block) additions twice beside that of the codes. Making it reads S twice, the
-    second time for the certificate: 4 n^2 log2(block) additions.
+    A product costs 4 n block operations beside that of the codes. Making it reads S twice, the second time
+    for the certificate: 4 n^2 block operations of BLAS.
 
     Source: A. Tseng et al., "QuIP#: Even better LLM quantization with Hadamard incoherence and lattice
     codebooks", ICML 2024; H. Xi et al., "Training transformers with 4-bit integers", NeurIPS 2023.
@@ -169,21 +170,18 @@ def _mixed(x: Array, block: int) -> Array:
         while block > len(x) - done:
             block //= 2
         stop = len(x) - (len(x) - done) % block
-        some = x[done:stop].reshape(-1, block, *x.shape[1:])
-        y[done:stop] = walsh_hadamard(some).reshape(stop - done, *x.shape[1:])
+        some = (-1, block, x.shape[1])
+        np.matmul(sylvester(block, x.dtype), x[done:stop].reshape(some), out=y[done:stop].reshape(some))
         done = stop
     return y
 
 
-def walsh_hadamard(x: Array) -> Array:
-    """Sylvester's Hadamard matrix over the square root of its side, times each x[k]: by butterflies."""
-    many, side, *columns = x.shape
-    x, half = x.copy() if side == 1 else x, 1
-    while half < side:
-        pairs = x.reshape(many, side // (2 * half), 2, half, *columns)
-        x = np.empty_like(pairs)
-        np.add(pairs[:, :, 0], pairs[:, :, 1], out=x[:, :, 0])
-        np.subtract(pairs[:, :, 0], pairs[:, :, 1], out=x[:, :, 1])
-        half *= 2
-    x *= x.dtype.type(side**-0.5)
-    return x.reshape(many, side, *columns)
+@cache
+def sylvester(side: int, dtype: Dtype) -> Array:
+    """Sylvester's Hadamard matrix over the square root of its side.
+
+    Of side 64 BLAS takes a quarter to a tenth of the time of butterflies in NumPy, of 512 twice their time.
+    """
+    from scipy.linalg import hadamard
+
+    return np.asarray(hadamard(side) * side**-0.5, dtype)

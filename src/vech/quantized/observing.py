@@ -356,6 +356,6 @@ def levels_of(encoding: Encoding) -> Numbers:
 
 def _scaled(encoding: Any) -> Encoding:
     found = as_encoding(encoding)
-    if found.most is None:
+    if not found.most:
         raise TypeError(f"{found.name!r} has no scales: its codes are the numbers")
     return found
