@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from vech.arrays import Array
 from vech.packed.indexing import vector
 from vech.quantized.quantizing import quantize
-from vech.quantized.sources import blocks, check_finite
+from vech.quantized.sources import blocks, check_finite, number_dtype
 from vech.quantized.store import Quantized
 from vech.quantized.tilewise import Composed, Mapped, as_symmetric
 from vech.store import Store
@@ -81,7 +81,9 @@ class Split(Composed):
 
     def _wide(self, some: slice, columns: slice) -> Array:
         """Rows of the strip as numbers of the matrix."""
-        return np.asarray(self.strip[some, columns].astype(np.float64) * self.unit, self.dtype)
+        numbers = self.strip[some, columns].astype(self.dtype)
+        numbers *= self.unit
+        return numbers
 
 
 def outliers(
@@ -194,7 +196,8 @@ def strip_of(S: Store, rows: Rows) -> tuple[NDArray[np.float16], float]:
     """Those rows over a power of two, zero on the diagonal; and the power."""
     strip = np.zeros((rows.size, S.n), np.float16)
     largest = max((float(np.abs(numbers).max()) for _, numbers in _rows(S, rows)), default=0.0)
-    unit = math.ldexp(1.0, max(math.frexp(largest)[1] - TOP, -1022)) if largest else 1.0
+    least = int(np.finfo(number_dtype(S.dtype)).minexp)
+    unit = math.ldexp(1.0, max(math.frexp(largest)[1] - TOP, least)) if largest else 1.0
     for some, numbers in _rows(S, rows):
         strip[some] = numbers / unit
     return strip, unit
