@@ -259,6 +259,14 @@ def test_a_seed_gives_the_same_signs_and_another_others():
     assert (stochastic.signs == hadamard(full, seed=4).signs).all()
 
 
+def test_no_result_goes_into_what_holds_the_matrix():
+    L = hadamard(wishart(70))
+    with pytest.raises(ValueError, match="out shares memory with the input"):
+        L.matmul(np.ones(70), out=L.added)
+    with pytest.raises(ValueError, match="out shares memory with the input"):
+        L.block(0, slice(None), out=L.added[None])
+
+
 def test_what_hadamard_does_not_take_is_said():
     with pytest.raises(ValueError, match="so domain='cholesky' has no place: leave it out"):
         hadamard(wishart(5), domain="cholesky")
@@ -386,9 +394,10 @@ def test_an_indefinite_rest_is_solved_by_a_factor():
 
 def test_what_has_no_solution_by_the_rest_is_said():
     X = np.random.default_rng(3).normal(size=(60, 3))
-    for full in (X @ X.T, np.zeros((60, 60))):
-        with pytest.raises(np.linalg.LinAlgError, match=r"singular"):
-            low_rank(full, 3, "float16").solve(np.ones(60))
+    with pytest.raises(np.linalg.LinAlgError, match="the rest is singular to working precision, or nearly"):
+        low_rank(X @ X.T, 3).solve(np.ones(60))
+    with pytest.raises(np.linalg.LinAlgError, match="singular"):
+        low_rank(np.zeros((60, 60)), 3).solve(np.ones(60))
 
 
 def test_right_sides_keep_their_labels_and_are_judged():

@@ -18,7 +18,6 @@ from vech.store import Store, common_labels
 METHODS = ("minmax", "moving-average", "percentile", "mse", "kl")
 BINS = 2048  # of moduli: with those of both signs, a histogram has twice as many
 CLIPS = 2.0 ** (-np.arange(193) / 16)  # of the largest modulus: limits that "mse" tries
-WITHIN = np.array([-0.375, -0.125, 0.125, 0.375])  # places in a bin whose errors are looked at
 NOTHING = -1074  # the exponent of a histogram of zeros
 MANTISSA = {"float8-e4m3": (3, 7), "float8-e5m2": (2, 15)}  # bits of it, and what is added to an exponent
 
@@ -297,7 +296,7 @@ class Histogram:
 def least_squared_error(histogram: Histogram, encoding: Encoding, low: float, high: float) -> float:
     """The limit of moduli for which codes have the least mean squared error."""
     bins = np.flatnonzero(histogram.counts)
-    points = ((bins - BINS + 0.5)[:, None] + WITHIN) / BINS  # in units of the histogram's end
+    points = (bins - BINS + 0.5) / BINS  # in units of the histogram's end
     weights, levels = histogram.counts[bins], levels_of(encoding)
     low, high = (math.ldexp(end, -histogram.exponent) for end in (low, high))
 
@@ -308,7 +307,7 @@ def least_squared_error(histogram: Histogram, encoding: Encoding, low: float, hi
         else:
             found = limit * levels
         nearest = found[np.searchsorted((found[1:] + found[:-1]) / 2, points)]
-        return float((np.square(points - nearest).sum(axis=1) * weights).sum())
+        return float((np.square(points - nearest) * weights).sum())
 
     return math.ldexp(min(max(-low, high) * CLIPS, key=error), histogram.exponent)
 
