@@ -45,7 +45,7 @@ INSIDE = {
     "cli": (
         (
             *("algebra", "cluster", "covariance", "data", "distances", "files", "info", "layouts"),
-            *("neighbors", "tiles", "view"),
+            *("neighbors", "quantized", "tiles", "view"),
         ),
         ("making", "tables"),
         ("executors", "groups", "options", "pictures", "records"),
@@ -56,8 +56,9 @@ INSIDE = {
     "io": (
         ("npy", "hdf5", "zarr", "cooler", "coolers", "magenpy"),
         ("pixels", "zarr_vectors"),
+        ("npz",),
         (
-            "npz",
+            "quantized",
             "pair",
             "tables",
             "datasets",
@@ -82,9 +83,9 @@ INSIDE = {
         ("estimates", "graphs"),
     ),
     "covariance": (
-        ("stream", "spectrum", "shrinkage"),
+        ("sampled", "stream", "spectrum", "shrinkage"),
         ("scatter",),
-        ("gerber", "sample"),
+        ("gerber", "one_bit", "sample"),
         ("agreement", "kendall", "products"),
         ("incomplete", "weighted"),
         ("medians", "moments", "ranks", "spread"),
@@ -107,11 +108,12 @@ INSIDE = {
         ("squares", "tiles"),
         ("encoding", "objects"),
         ("description",),
-        ("grid",),
+        ("codes", "grid"),
     ),
     "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
     "pairwise": (
-        ("nearest",),
+        ("nearest", "product_codes"),
+        ("coded",),
         ("blocks", "distances", "kernels", "mantel", "similarities"),
         ("metrics", "winners"),
         ("gower",),
@@ -173,7 +175,7 @@ INSIDE = {
         ("explicit", "foreign", "rounding"),
     ),
     "plot": (
-        ("error", "graph", "heatmap", "layout", "spectrum"),
+        ("certificate", "error", "graph", "heatmap", "layout", "spectrum"),
         ("matrix",),
         ("content", "dendrogram", "frame", "groups"),
         ("cells", "linkage", "place"),
@@ -219,7 +221,8 @@ LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 OPTIONAL = {
     "click": {"cli": "top"},
     "rich": {"cli": "top", "demo": "top"},
-    "sklearn": {"demo": "inside", "adapters": "top"},
+    "sklearn": {"demo": "inside", "adapters": "top", "pairwise": "inside"},
+    "faiss": {"pairwise": "inside"},
     "openpyxl": {"io": "inside"},
     "dask": {"adapters": "inside"},
     "distributed": {"cli": "inside"},

@@ -60,6 +60,7 @@ def _stores(folder: Path) -> list[Sample]:
         "dates": vech.Packed(half.astype("i8").view("M8[s]")),
         "lower": lower,
         "far": far,
+        "quantized": vech.quantize(FULL, "int4x2", scales="two-sided"),
     }
     samples = []
     for name, store in stores.items():

@@ -108,7 +108,7 @@ threads_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Overwrite OUT if it exists. Example: --force")
 
 
-TEXT = (
+MARKS = (
     click.option(
         "--sep", metavar="MARK", help="What separates cells of a text, unless seen. Example: --sep ';'"
     ),
@@ -125,9 +125,9 @@ TEXT = (
         default=None,
         help="Whether the first cell of each line of a text names the row, unless seen. Example: --labels",
     ),
-    click.option(
-        "--encoding", metavar="NAME", help="Encoding of a text, UTF-8 unless said. Example: --encoding cp1252"
-    ),
+)
+ENCODING = click.option(
+    "--encoding", metavar="NAME", help="Encoding of a text, UTF-8 unless said. Example: --encoding cp1252"
 )
 COOLER = (
     click.option(
@@ -155,7 +155,7 @@ def each(options: tuple[Callable[[Command], Command], ...]) -> Callable[[Command
 
 def text_options(command: Command) -> Command:
     """Give a command the options that text has, and other files of one program."""
-    return each(TEXT + COOLER)(command)
+    return each((*MARKS, ENCODING, *COOLER))(command)
 
 
 def layout_option(flags: tuple[str, ...], text: str, **more: Any) -> Callable[[Any], Any]:
@@ -254,6 +254,14 @@ def saying_warnings() -> Iterator[None]:
         yield
     for warning in said:
         click.echo(visible(str(warning.message)), err=True)
+
+
+def in_norms(error: Any) -> str:
+    """What a certificate of quantized numbers says."""
+    return (
+        f"error: Frobenius {error.frobenius:.4g}, largest {error.max:.4g}, "
+        f"spectral {error.spectral_bound:.4g} at most"
+    )
 
 
 def in_bytes(count: int) -> str:

@@ -17,7 +17,7 @@ from vech.covariance.data import (
     numbers_beside,
     open_data,
 )
-from vech.covariance.medians import medians
+from vech.covariance.medians import CENTERS, medians
 from vech.covariance.moments import raise_overflow
 from vech.covariance.spread import Spread, spread
 from vech.covariance.weighted import count
@@ -34,7 +34,6 @@ FORMS = {
     "gs1": Measure(H, (-1, 0, 1, 0)),
     "gs2": Measure(H, root=True),
 }
-CENTERS = ("zero", "mean", "median")
 REPAIRS = ("nearest", "shrink")
 
 

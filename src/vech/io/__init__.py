@@ -151,10 +151,10 @@ def read(
 
     Returns
     -------
-    Packed, SparseHalf or Tiled
-        Dense or sparse content, or a store of tiles, of which none is read yet: so are blocks of Hail and
-        parts of GCTA that would take more than a quarter of the memory. A half of 64 MiB or more in `.npy` or
-        `.bin`, GCTA's and PLINK's too, is memory-mapped, read-only.
+    Packed, SparseHalf, Quantized or Tiled
+        Dense or sparse content, few bits a number, or a store of tiles, of which none is read yet: so are
+        blocks of Hail, parts of GCTA and LD stores that would take more than a quarter of the memory. A half
+        of 64 MiB or more in `.npy` or `.bin`, GCTA's and PLINK's too, is memory-mapped, read-only.
 
     Raises
     ------
@@ -189,13 +189,15 @@ def read(
         content = examine(path, layout=wanted, dtype=dtype, n=n, verify=verify, **options)
     path = Path(path)
     store = _store(content, wanted, kind, n, path)
-    if (held := store.describe().layout) is not None:
-        found_layout = held.name
+    held = store.describe()
+    if held.layout is not None:
+        found_layout = held.layout.name
     elif wanted is None:
         found_layout = ""
     else:
+        what = "sparse" if held.triangle else "quantized" if held.encoding else "in tiles"
         raise FileFormatError(
-            "is sparse, which has no layout: leave layout= (--layout) out; "
+            f"is {what}, which has no layout: leave layout= (--layout) out; "
             "its to_packed() (vech convert --to) makes a half",
             path,
         )
@@ -203,9 +205,7 @@ def read(
     return store
 
 
-def write(
-    path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite: bool = True, **options: Any
-) -> None:
+def write(path: str | os.PathLike[str], store: Store, *, overwrite: bool = True, **options: Any) -> None:
     """Write a store, by the suffix of `path`; an existing file is overwritten, in one step.
 
     Parameters
@@ -215,9 +215,10 @@ def write(
         Packed, the bare numbers), `.mtx` (the lower half with its symmetry named), `.csv` (the full matrix
         with its labels) and others that docs/files.md lists. Where files travel, `.npz`. A dataset of HDF5 or
         Zarr is named behind "::", and what else the file holds stays; `.zarr` alone is a `vech.Tiled`.
-    store : Packed, SparseHalf or Tiled
-        What to write. `.npy`, `.npz`, HDF5 and Zarr keep labels of any usual type, others those that they
-        can; `.bin` and `.mtx` have no place for them and refuse it.
+    store : Packed, SparseHalf, Quantized or Tiled
+        What to write; of a Quantized `.npz` keeps codes and certificate, all others its numbers. `.npy`,
+        `.npz`, HDF5 and Zarr keep labels of any usual type, others those that they can; `.bin` and `.mtx`
+        have no place for them and refuse it.
     overwrite : bool, default True
         False: a file that is there, or appears while this one is written, stays, and is a FileExistsError.
     **options
@@ -268,7 +269,7 @@ def write(
             f"{path}: {suffix_of(path)} has no place for labels: write {_able(lambda can: can.labels)}, "
             f"or S.with_labels(None), without them"
         )
-    if "any" in can.write:
+    if "any" in can.write or (described.encoding is not None and "quantized" in can.write):
         pass
     elif described.triangle is None:
         store = packed(store)

@@ -31,11 +31,11 @@ from vech.store import Store
 
 CAN = Abilities(
     expand=("dense",),
-    write=("dense", "sparse", "any"),
+    write=("dense", "sparse", "quantized", "any"),
     labels=True,
     full_labels=True,
     options=("verify",),
-    write_options=("tile", "compression"),
+    write_options=("tile", "compression", "encoding"),
     folders=True,
 )
 

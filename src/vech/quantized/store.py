@@ -23,7 +23,7 @@ from vech.packed.products import product_dtype
 from vech.quantized import certificate
 from vech.quantized.certificate import QuantizationError
 from vech.quantized.domains import DOMAINS, check_domain
-from vech.quantized.encodings import PLANES, as_encoding
+from vech.quantized.encodings import ENCODINGS, PLANES, as_encoding
 from vech.quantized.parts import Parts, as_tile, judged
 from vech.quantized.selection import keeps_scales, rearranged, take
 from vech.quantized.spectrum import ends
@@ -91,6 +91,7 @@ class Quantized(Store):
         kind: str = "symmetric",
         domain: str = "entries",
         error: QuantizationError | None = None,
+        coarse_error: QuantizationError | None = None,
         labels: Iterable[Any] | None = None,
     ) -> Self:
         """The store of codes and scales that are there already, held as they are.
@@ -121,6 +122,8 @@ class Quantized(Store):
             Of which matrix the codes are.
         error : QuantizationError, optional
             What is known of the difference to the original.
+        coarse_error : QuantizationError, optional
+            Of "int4x2", that of the high plane alone.
         labels : sequence, optional
             One label for each row.
 
@@ -145,14 +148,51 @@ class Quantized(Store):
         rule = resolve_kind(kind, np.dtype(np.float64), moves=False)
         check_domain(rule, domain)
         parts = judged(n, found, codes, diagonal, scales, zeros, sides, tile, rule)
-        if error is not None and not isinstance(error, QuantizationError):
-            raise TypeError(f"error must be a QuantizationError, not {type(error).__name__}")
-        if error is not None and error.tiles.shape != (parts.grid,) * 2:
-            raise ValueError(
-                f"error.tiles has shape {error.tiles.shape}, and must have {(parts.grid,) * 2}: n={n} has "
-                f"{parts.grid} tiles of {tile} a side"
-            )
-        return cls(parts, as_labels(labels, n), domain, error)
+        if coarse_error is not None and found.planes == 1:
+            raise ValueError(f"coarse_error is for 'int4x2': {found.name} has one plane")
+        for name, given in (("error", error), ("coarse_error", coarse_error)):
+            if given is not None and not isinstance(given, QuantizationError):
+                raise TypeError(f"{name} must be a QuantizationError, not {type(given).__name__}")
+            if given is not None and given.tiles.shape != (parts.grid,) * 2:
+                raise ValueError(
+                    f"{name}.tiles has shape {given.tiles.shape}, and must have {(parts.grid,) * 2}: n={n} "
+                    f"has {parts.grid} tiles of {tile} a side"
+                )
+        return cls(parts, as_labels(labels, n), domain, error, coarse_error)
+
+    def to_parts(self) -> dict[str, Any]:
+        """What `from_parts` takes, by name: for files and other programs.
+
+        Returns
+        -------
+        dict
+            Its arrays are those of this store, not copies. `diagonal` is of what the codes are of: in the
+            domain "cholesky" that of the factor.
+
+        Examples
+        --------
+        >>> Q = vech.quantize(np.eye(3), "int4")
+        >>> vech.Quantized.from_parts(**Q.to_parts()).expand()[0]
+        array([1., 0., 0.])
+        """
+        parts = self._parts
+        own = parts.encoding != ENCODINGS[self.encoding]
+        return {
+            "n": self.n,
+            "encoding": self.encoding,
+            "codes": parts.codes,
+            "diagonal": parts.diagonal,
+            "scales": parts.scales,
+            "zeros": parts.zeros,
+            "sides": parts.sides,
+            "levels": parts.levels if own else None,
+            "tile": self.tile,
+            "kind": str(self.kind),
+            "domain": self._domain,
+            "error": self._error,
+            "coarse_error": self._coarse_error,
+            "labels": self._labels,
+        }
 
     # ------------------------------------------------------------ what it is
 
