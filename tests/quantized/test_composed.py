@@ -267,6 +267,15 @@ def test_no_result_goes_into_what_holds_the_matrix():
         L.block(0, slice(None), out=L.added[None])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_beyond_the_dtype_are_an_error(dtype):
+    full = np.full((70, 70), np.finfo(dtype).max)
+    with pytest.raises(
+        OverflowError, match=rf"sums of them are beyond {np.dtype(dtype)}: divide it by a power"
+    ):
+        hadamard(full)
+
+
 def test_what_hadamard_does_not_take_is_said():
     with pytest.raises(ValueError, match="so domain='cholesky' has no place: leave it out"):
         hadamard(wishart(5), domain="cholesky")

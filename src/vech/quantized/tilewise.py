@@ -406,7 +406,13 @@ class Mapped(Tilewise):
 
     def _changed(self, rows: slice, columns: slice, numbers: Array) -> Array:
         check_finite(numbers, rows, columns)
-        return self._change(rows, columns, numbers.astype(np.float64))
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = self._change(rows, columns, numbers.astype(np.float64)).astype(self.dtype, copy=False)
+        if not np.isfinite(found).all():
+            raise OverflowError(
+                f"S has numbers so large that sums of them are beyond {self.dtype}: divide it by a power of two"
+            )
+        return found
 
     def _in_tiles(self, side: int | None) -> Iterator[Tile]:
         """As the store reads them best: of a `vech.Packed`, in a tenth of the time of its blocks."""
