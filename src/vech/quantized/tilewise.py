@@ -410,7 +410,7 @@ class Mapped(Tilewise):
             found = self._change(rows, columns, numbers.astype(np.float64)).astype(self.dtype, copy=False)
         if not np.isfinite(found).all():
             raise OverflowError(
-                f"S has numbers so large that sums of them are beyond {self.dtype}: divide it by a power of two"
+                f"S has numbers so large that sums of them are beyond {self.dtype}: divide it by a power"
             )
         return found
 
