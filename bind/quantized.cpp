@@ -131,9 +131,7 @@ std::tuple<double, int, std::int64_t, std::int64_t> quantize_block(const BoundQu
     job.tiles = tiles.data();
     job.sums = sums.data();
     QuantizeResult result;
-    Fault fault = Fault::none;
-    run(1, [&](Watch& watch) { fault = active_target().quantize(job, watch, result); });
-    raise_for(fault, "");
+    run(1, [&](Watch& watch) { active_target().quantize(job, watch, result); });
     return {result.largest, static_cast<int>(result.fault), result.row, result.column};
 }
 

@@ -80,11 +80,13 @@ struct QuantizedProduct {
     std::int64_t columns;  // of x and y, whose rows are contiguous
     double straight, mirrored;
 
-    // Rows of tiles are cut into as many shares for any number of threads, so that sums are the same.
-    std::int64_t shares() const {
-        constexpr std::int64_t numbers = 1 << 18, most = 32;
+    // Rows of tiles are cut into as many shares for any number of threads, so that sums are the same; less where there
+    // are strips of columns to share.
+    std::int64_t shares(std::int64_t strips) const {
+        constexpr std::int64_t numbers = 1 << 18, most = 32, some = 8;
+        const auto limit = columns == 1 ? most : std::max<std::int64_t>(1, some / strips);
         return std::clamp<std::int64_t>(half.n * half.n / 2 / numbers, 1,
-                                        std::min(most, std::max<std::int64_t>(half.grid(), 1)));
+                                        std::min(limit, std::max<std::int64_t>(half.grid(), 1)));
     }
 };
 

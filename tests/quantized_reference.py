@@ -38,7 +38,10 @@ MOST = {  # the level of a tile's largest number; what has none is not scaled
 
 
 def encodings():
-    return [(name, bits, list(LEVELS[name]) if name in LEVELS else None) for name, bits in BITS.items()]
+    return [
+        (name, bits, MOST.get(name, 0), list(LEVELS[name]) if name in LEVELS else None)
+        for name, bits in BITS.items()
+    ]
 
 
 class QuantizedHalf:
@@ -158,8 +161,8 @@ def number(half, r, c):
 # ---- kernels -----------------------------------------------------------------------------------------------
 
 
-def scale_of(half, numbers):
-    """The scale of a tile, and what its code 0 is."""
+def scale_of(half, numbers, seed):
+    """The scale of a tile, and what its code 0 is. A random sign is right in the mean within the largest."""
     zero = half.dtype.type(0)
     name = half.encoding
     if not numbers or (name in FLOATS and name not in MOST):
@@ -168,7 +171,7 @@ def scale_of(half, numbers):
     if name == "uint8":
         scale, zero = (x.max() - x.min()) / half.dtype.type(255), x.min()
         spread = x.max() > x.min()
-    elif name == "sign":
+    elif name == "sign" and seed < 0:
         scale = half.dtype.type(np.abs(x.astype(float)).mean())
         spread = np.abs(x).max() > 0
     else:
@@ -177,8 +180,12 @@ def scale_of(half, numbers):
     return np.finfo(half.dtype).smallest_subnormal if spread and scale == 0 else scale, zero
 
 
-def quantize_block(half, block, row, column, given, clip, seed, tiles, sums):
+COMPUTED, GIVEN, CLIPPING = 0, 1, 2  # scales
+
+
+def quantize_block(half, block, row, column, scales, seed, tiles, sums):
     largest, t = 0.0, half.tile
+    given, clip = scales != COMPUTED, scales == CLIPPING
     limit = {"int8": 127.5, "uint8": 255.5, "int4": 7.5, "sign": np.inf, "float8-e4m3": 464.0}
     limit |= {"float8-e5m2": 61440.0}
     with np.errstate(all="ignore"):
@@ -191,7 +198,7 @@ def quantize_block(half, block, row, column, given, clip, seed, tiles, sums):
                         return largest, 1, r, c
                 numbers = [block[r - row, c - column] / unit(half, r, c) for r, c in here]
                 if not given:
-                    half.scales[k], zero = scale_of(half, numbers)
+                    half.scales[k], zero = scale_of(half, numbers, seed)
                     if half.zeros is not None:
                         half.zeros[k] = zero
                 for (r, c), x in zip(here, numbers, strict=True):

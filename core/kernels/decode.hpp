@@ -150,21 +150,22 @@ class Decoder {
         for (std::size_t k = 0; k < 16; ++k) levels_.numbers[k] = static_cast<Real>(half.levels[k]);
     }
 
-    // Levels of a tile in rows of `tile` numbers, as many as are stored; on the diagonal those below it, and zeros.
-    // Gives the scale that is still to be multiplied with.
-    Real tile(std::int64_t i, std::int64_t j, Real* out) const {
-        const auto rows = half_.stored(i), width = half_.width(), pitch = half_.tile;
+    // Levels of a tile in as many rows as are stored; on the diagonal those below it, and zeros. Gives the scale that
+    // is still to be multiplied with.
+    Real tile(std::int64_t i, std::int64_t j, Real* out, std::int64_t pitch) const {
+        const auto rows = half_.stored(i), width = half_.width(), tile = half_.tile;
         const auto at = half_.number(i, j) * static_cast<std::int64_t>(sizeof(Real));
         auto scale = load<Real>(half_.scales + at);
         for (std::int64_t s = 0; s < half_.strips(); ++s)
             strip(half_.strip(i, j, s), rows, width, out + s * width, pitch);
         if (half_.zeros != nullptr) {
             const auto zero = load<Real>(half_.zeros + at);
-            for (std::int64_t k = 0; k < rows * pitch; ++k) out[k] = out[k] * scale + zero;
+            for (std::int64_t r = 0; r < rows; ++r)
+                for (std::int64_t c = 0; c < tile; ++c) out[r * pitch + c] = out[r * pitch + c] * scale + zero;
             scale = 1;
         }
         if (i == j)
-            for (std::int64_t r = 0; r < rows; ++r) std::fill(out + r * pitch + r, out + (r + 1) * pitch, Real{0});
+            for (std::int64_t r = 0; r < rows; ++r) std::fill(out + r * pitch + r, out + r * pitch + tile, Real{0});
         return scale;
     }
 
@@ -202,12 +203,13 @@ class Decoder {
     void nibbles(const std::byte* codes, std::int64_t rows, std::int64_t width, Real* out, std::int64_t pitch) const {
         constexpr std::int64_t words = Quantized::words;
         const auto together = half_.group(), parts = width / words;
+        const auto levels = levels_;  // which no store can change
         for (std::int64_t first = 0; first < rows; first += together, codes += 4 * words)
             for (std::int64_t lane = 0; lane < words; lane += lanes) {
                 auto word = load<typename C::U>(codes + 4 * lane);
                 for (std::int64_t r = first; r < first + together; ++r)
                     for (std::int64_t part = 0; part < parts; ++part, word >>= 4)
-                        store(out + r * pitch + part * words + lane, levels_[word]);
+                        store(out + r * pitch + part * words + lane, levels[word]);
             }
     }
 

@@ -12,10 +12,8 @@
 #pragma once
 #include "core/kernels/decode.hpp"
 #include "core/kernels/region.hpp"
-#include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "core/quantized.hpp"
-#include "core/sparse.hpp"
 
 VECH_TARGET_BEGIN
 namespace {
@@ -29,20 +27,48 @@ class Encoder {
     using Family = Encoding::Family;
 
   public:
-    Encoder(const Encoding& encoding, const Levels& between)
+    static constexpr bool affine = family == Family::affine;
+
+    Encoder(const Encoding& encoding, const Levels& levels, const Levels& between)
         : most_(in_all_lanes(static_cast<Real>(encoding.most))), least_(family == Family::affine ? V{} : -most_),
           last_(encoding.last) {
         for (std::size_t k = 0; k < 15; ++k) between_.numbers[k] = static_cast<Real>(between[k]);
+        for (std::size_t k = 0; k < 16; ++k) levels_.numbers[k] = static_cast<Real>(levels[k]);
     }
 
-    VECH_INLINE U operator()(V y) const {
-        if constexpr (family == Family::number) return narrow(y);
-        if constexpr (family == Family::sign) return __builtin_convertvector(-(y >= 0), U) & 1;
-        y = y < least_ ? least_ : y;
-        y = y > most_ ? most_ : y;
-        if constexpr (family == Family::table) return place(y);
-        constexpr Real magic = sizeof(Real) == 4 ? Real{0x1.8p23} : static_cast<Real>(0x1.8p52);
-        return reinterpret_cast<U>(__builtin_convertvector((y + magic) - magic, typename C::I)) & 0xff;
+    struct Coded {
+        U codes;
+        V levels;
+    };
+
+    VECH_INLINE Coded operator()(V y) const {
+        if constexpr (family == Family::number) {
+            const U codes = narrow(y);
+            return {codes, NarrowLevels<Real, bits, mantissa, bias>::of(codes)};
+        } else if constexpr (family == Family::sign) {
+            const U codes = __builtin_convertvector(-(y >= 0), U) & 1;
+            return {codes, levels(codes)};
+        } else {
+            y = y < least_ ? least_ : y;
+            y = y > most_ ? most_ : y;
+            if constexpr (family == Family::table) {
+                const U codes = place(y);
+                return {codes, levels_[codes]};
+            }
+            constexpr Real magic = sizeof(Real) == 4 ? Real{0x1.8p23} : static_cast<Real>(0x1.8p52);
+            const V rounded = (y + magic) - magic;
+            return {reinterpret_cast<U>(__builtin_convertvector(rounded, typename C::I)) & 0xff, rounded};
+        }
+    }
+
+    // Those of any codes, as `decode` has them.
+    VECH_INLINE V levels(U codes) const {
+        if constexpr (family == Family::number) return NarrowLevels<Real, bits, mantissa, bias>::of(codes);
+        if constexpr (family == Family::table) return levels_[codes];
+        using I = typename C::I;
+        const auto signed_codes = reinterpret_cast<I>(codes);
+        if constexpr (family == Family::sign) return __builtin_convertvector(signed_codes * 2 - 1, V);
+        return __builtin_convertvector(family == Family::integer ? (signed_codes << 24) >> 24 : signed_codes, V);
     }
 
     // Puts codes of row r and column c of a strip among the zeros that are there.
@@ -98,7 +124,7 @@ class Encoder {
 
     V most_, least_;
     std::uint32_t last_;
-    Sixteen<Real> between_;
+    Sixteen<Real> between_, levels_;
 };
 
 // The levels on both sides of a number, for rounding at random.
@@ -179,18 +205,14 @@ class Quantizer {
 
   public:
     Quantizer(const Quantize& job, QuantizeResult& result)
-        : job_(job), half_(job.half), encoding_(*half_.encoding), neighbours_(encoding_, half_.levels), decoder_(half_),
+        : job_(job), half_(job.half), encoding_(*half_.encoding), neighbours_(encoding_, half_.levels),
           result_(result) {}
 
-    bool run(Watch& watch) {
+    void run(Watch& watch) {
         const auto tile = half_.tile;
-        if (!numbers_.get_lines(tile * tile)) return false;
-        for (auto i = job_.rows.begin / tile; i * tile < job_.rows.end; ++i) {
-            if (watch.stop()) return true;
+        for (auto i = job_.rows.begin / tile; i * tile < job_.rows.end && !watch.stop(); ++i)
             for (auto j = job_.columns.begin / tile; j * tile < job_.columns.end && j <= i; ++j)
-                if (!one(i, j)) return true;
-        }
-        return true;
+                if (!one(i, j)) return;
     }
 
   private:
@@ -229,36 +251,39 @@ class Quantizer {
         bool finite;
     };
 
+    template <Encoding::Family family>
     Extent extent(std::int64_t i, std::int64_t j) const {
         constexpr Real infinity = std::numeric_limits<Real>::infinity();
-        const bool affine = encoding_.family == Encoding::Family::affine;
-        V least = V{} + infinity, most = V{} - infinity, size{}, bad{};
+        using Bits = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
+        typedef Bits Sizes __attribute__((vector_size(VECH_VECTOR)));
+        constexpr bool signs = family == Encoding::Family::sign, affine = family == Encoding::Family::affine;
+        V least = in_all_lanes(infinity), most = -least;
+        Sizes size{};  // without their sign, numbers are ordered as their bits are, NaN above infinity
         double sum = 0;
         for (std::int64_t r = 0; r < half_.height(i); ++r) {
             const auto line = row(i, j, r);
             V total{};
             each(line, 0, half_.tile, [&](V v, std::int64_t c, std::int64_t count) VECH_ALWAYS {
                 v = in_units(v, line, c);
-                const V sized = v < 0 ? -v : v;
-                bad += v - v;  // NaN where one is not finite
+                const auto sized = reinterpret_cast<Sizes>(v) & std::numeric_limits<Bits>::max();
                 size = sized > size ? sized : size;
-                total += sized;
-                if (!affine) return;
-                if (count < lanes)  // the first again, for what is not there
-                    for (int lane = 0; lane < lanes; ++lane)
-                        if (lane >= count) v[lane] = v[0];
-                least = v < least ? v : least;
-                most = v > most ? v : most;
+                if constexpr (signs) total += reinterpret_cast<V>(sized);
+                if constexpr (affine) {
+                    if (count < lanes)  // the first again, for what is not there
+                        for (int lane = 1; lane < lanes; ++lane) v[lane] = lane < count ? v[lane] : v[0];
+                    least = v < least ? v : least;
+                    most = v > most ? v : most;
+                }
             });
-            if (encoding_.family == Encoding::Family::sign)
-                for (int lane = 0; lane < lanes; ++lane) sum += static_cast<double>(total[lane]);
+            if constexpr (signs) sum += sum_of(widely(total));
         }
         Extent found{infinity, -infinity, 0, sum, true};
         for (int lane = 0; lane < lanes; ++lane) {
             found.least = std::min(found.least, least[lane]);
             found.most = std::max(found.most, most[lane]);
-            found.size = std::max(found.size, size[lane]);
-            found.finite = found.finite && bad[lane] == 0;
+            const Real sized = reinterpret_cast<V>(size)[lane];
+            found.finite = found.finite && sized < infinity;
+            found.size = std::max(found.size, sized);
         }
         return found;
     }
@@ -285,7 +310,10 @@ class Quantizer {
         if (half_.sides != nullptr)
             for (std::int64_t c = 0; c < std::min(half_.tile, half_.n - j * half_.tile); ++c)
                 inverse_[c] = 1 / load<Real>(half_.sides + (j * half_.tile + c) * item);
-        const auto found = extent(i, j);
+        using Family = Encoding::Family;
+        const auto found = encoding_.family == Family::sign     ? extent<Family::sign>(i, j)
+                           : encoding_.family == Family::affine ? extent<Family::affine>(i, j)
+                                                                : extent<Family::integer>(i, j);
         if (!found.finite) return blame(i, j, Quantize::Fault::not_finite, [](Real v) { return !std::isfinite(v); });
         const auto at = half_.number(i, j) * item;
         const bool affine = encoding_.family == Encoding::Family::affine;
@@ -311,7 +339,6 @@ class Quantizer {
                              [&](Real v) { return beyond(v) || beyond(affine ? v : -v); });
         }
         encode(i, j, zero, lift, inverse);
-        measure(i, j);
         return true;
     }
 
@@ -331,11 +358,14 @@ class Quantizer {
         return wanted > 0 && scale == 0 ? std::numeric_limits<Real>::denorm_min() : scale;
     }
 
-    void encode(std::int64_t i, std::int64_t j, Real zero, Real lift, Real inverse) const {
+    void encode(std::int64_t i, std::int64_t j, Real zero, Real lift, Real inverse) {
         const auto with = [&]<int bits, int mantissa, int bias>(std::integer_sequence<int, bits, mantissa, bias>,
                                                                 auto of) {
-            const Encoder<Real, of(), bits, mantissa, bias> encoder(encoding_, half_.between);
-            for (std::int64_t s = 0; s < half_.strips(); ++s) strip(encoder, i, j, s, zero, lift, inverse);
+            const Encoder<Real, of(), bits, mantissa, bias> encoder(encoding_, half_.levels, half_.between);
+            const bool plain = lift == 1 && half_.sides == nullptr && job_.seed < 0;
+            for (std::int64_t s = 0; s < half_.strips(); ++s)
+                plain ? strip<true>(encoder, i, j, s, zero, lift, inverse)
+                      : strip<false>(encoder, i, j, s, zero, lift, inverse);
         };
         using Family = Encoding::Family;
         const auto number = std::integral_constant<Family, Family::number>{};
@@ -352,26 +382,61 @@ class Quantizer {
         }
     }
 
-    template <class Encoder>
-    void strip(const Encoder& encoder, std::int64_t i, std::int64_t j, std::int64_t s, Real zero, Real lift,
-               Real inverse) const {
-        const auto width = half_.width(), begin = s * width;
+    // Of numbers that a factor alone brings into units of the scale, and as they are rounded, if `plain`.
+    template <bool plain, class Encoder>
+    void strip(const Encoder& given, std::int64_t i, std::int64_t j, std::int64_t s, Real zero, Real lift,
+               Real inverse) {
+        const Encoder encoder = given;  // which no store can change
+        const auto width = half_.width(), begin = s * width, tile = half_.tile;
         std::byte* const to = half_.strip(i, j, s);
         if (encoding_.bits < 8 || i == j)
             std::memset(to, 0, static_cast<std::size_t>(half_.bytes(half_.stored(i) * width)));
-        const Real factor = lift == 1 ? inverse : Real{1};
+        const Real scale = load<Real>(half_.scales + half_.number(i, j) * item);
+        constexpr bool affine = Encoder::affine;
+        const bool sided = half_.sides != nullptr;
+        V largest{}, columns[Quantized::widest / lanes] = {};
+        Wide squares{};
         for (std::int64_t r = 0; r < half_.height(i); ++r) {
             const auto line = row(i, j, r);
-            const auto one = [&](V v, std::int64_t c, std::int64_t count) VECH_ALWAYS {
-                V y = in_units(v, line, c) - zero;
-                y = lift == 1 ? y * factor : y * lift * inverse;
-                U codes = encoder(y);
-                if (job_.seed >= 0) at_random(codes, y, i * half_.tile + r, j * half_.tile + c);
-                if (count < lanes) codes = C::iota() < static_cast<std::uint32_t>(count) ? codes : U{};
+            const Real own = sided ? load<Real>(half_.sides + (i * tile + r) * item) : Real{1};
+            V total{}, square{};
+            each(line, begin, begin + width, [&](V v, std::int64_t c, std::int64_t count) VECH_ALWAYS {
+                V y = v;
+                if constexpr (!plain) y = in_units(v, line, c);
+                if constexpr (affine) y = y - zero;
+                if constexpr (!plain) y = y * lift;
+                y = y * inverse;
+                auto [codes, levels] = encoder(y);
+                if constexpr (!plain)
+                    if (job_.seed >= 0) {
+                        at_random(codes, y, i * tile + r, j * tile + c);
+                        levels = encoder.levels(codes);
+                    }
+                V value = levels * scale;
+                if constexpr (affine) value = value + zero;
+                if constexpr (!plain)
+                    if (sided) value = value * own * sides(j * tile + c);
+                V error = v - value;
+                if (count < lanes) {
+                    const U there = reinterpret_cast<U>(C::iota() < static_cast<std::uint32_t>(count));
+                    codes &= there;
+                    for (int lane = 0; lane < lanes; ++lane) error[lane] = lane < count ? error[lane] : Real{0};
+                }
                 Encoder::put(to, codes, r, c - begin, width);
-            };
-            each(line, begin, begin + width, one);
+                const V sized = error < 0 ? -error : error;
+                largest = sized > largest ? sized : largest;
+                total += sized;
+                square += error * error;
+                columns[(c - begin) / lanes] += sized;
+            });
+            job_.sums[i * tile + r] += up * static_cast<double>(sum_of(total));
+            squares += widely(square);
         }
+        for (std::int64_t c = 0; c < std::min(width, half_.n - j * tile - begin); ++c)
+            job_.sums[j * tile + begin + c] += up * static_cast<double>(columns[c / lanes][c % lanes]);
+        job_.tiles[half_.number(i, j)] += sum_of(squares);
+        for (int lane = 0; lane < lanes; ++lane)
+            result_.largest = std::max(result_.largest, static_cast<double>(largest[lane]));
     }
 
     void at_random(U& codes, V y, std::int64_t r, std::int64_t c) const {
@@ -379,41 +444,6 @@ class Quantizer {
             const auto [other, chance] = neighbours_.other(codes[lane], static_cast<double>(y[lane]));
             if (random_at(job_.seed, r, c + lane) < chance) codes[lane] = other;
         }
-    }
-
-    void measure(std::int64_t i, std::int64_t j) {
-        const auto tile = half_.tile;
-        const Real scale = decoder_.tile(i, j, numbers_.line());
-        double* const in_row = job_.sums + i * tile;
-        double* const in_column = job_.sums + j * tile;
-        std::fill(columns_, columns_ + tile, Real{0});
-        V largest{};
-        Wide squares{};
-        for (std::int64_t r = 0; r < half_.height(i); ++r) {
-            const auto line = row(i, j, r);
-            const Real own = half_.sides == nullptr ? Real{1} : load<Real>(half_.sides + (i * tile + r) * item);
-            V total{}, square{};
-            each(line, 0, tile, [&](V v, std::int64_t c, std::int64_t count) VECH_ALWAYS {
-                V value = load<V>(numbers_.line() + r * tile + c) * scale;
-                if (half_.sides != nullptr) value = value * own * sides(j * tile + c);
-                V error = v - value;
-                if (count < lanes)
-                    for (int lane = 0; lane < lanes; ++lane)
-                        if (lane >= count) error[lane] = 0;
-                const V sized = error < 0 ? -error : error;
-                largest = sized > largest ? sized : largest;
-                total += sized;
-                square += error * error;
-                store(columns_ + c, load<V>(columns_ + c) + sized);
-            });
-            in_row[r] += up * static_cast<double>(sum_of(total));
-            squares += widely(square);
-        }
-        for (std::int64_t c = 0; c < std::min(tile, half_.n - j * tile); ++c)
-            in_column[c] += up * static_cast<double>(columns_[c]);
-        job_.tiles[half_.number(i, j)] += sum_of(squares);
-        for (int lane = 0; lane < lanes; ++lane)
-            result_.largest = std::max(result_.largest, static_cast<double>(largest[lane]));
     }
 
     // Sides of the columns from c on, ones beyond the last.
@@ -438,18 +468,14 @@ class Quantizer {
     const Quantized& half_;
     const Encoding& encoding_;
     const Neighbours neighbours_;
-    const Decoder<Real> decoder_;
     QuantizeResult& result_;
-    Memory<Real> numbers_;
     Real inverse_[Quantized::largest_tile] = {};
-    Real columns_[Quantized::largest_tile] = {};
 };
 
 }  // namespace
 
-Fault quantize(const Quantize& job, Watch& watch, QuantizeResult& result) {
-    const auto with = [&]<class Real>(Real) { return Quantizer<Real>(job, result).run(watch); };
-    return (job.half.real == 4 ? with(float{}) : with(double{})) ? Fault::none : Fault::out_of_memory;
+void quantize(const Quantize& job, Watch& watch, QuantizeResult& result) {
+    job.half.real == 4 ? Quantizer<float>(job, result).run(watch) : Quantizer<double>(job, result).run(watch);
 }
 
 VECH_TARGET_END

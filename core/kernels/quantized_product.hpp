@@ -34,11 +34,14 @@ class QuantizedMultiplier {
           one_(job.columns == 1), strips_(one_ ? 1 : (job.columns + lanes - 1) / lanes), pitch_(one_ ? 1 : lanes) {}
 
     Fault run(int threads, Watch& watch) {
-        const auto shares = job_.shares(), size = strips_ * padded_ * pitch_;
+        const auto shares = job_.shares(strips_), size = strips_ * padded_ * pitch_;
+        const auto groups = one_ || shares > 1 ? 1 : std::min<std::int64_t>(threads, strips_);
         if (!x_.get_zeros(size) || !y_.get_zeros(shares * size)) return Fault::out_of_memory;
         lay_out();
         std::atomic<bool> lacking = false;
-        parallel_for(shares, threads, watch, [&](std::int64_t number) {
+        parallel_for(groups * shares, threads, watch, [&](std::int64_t unit) {
+            const auto number = unit % shares, group = unit / shares;
+            const Range strips{group * strips_ / groups, (group + 1) * strips_ / groups};
             Memory<Real> levels, sums;
             if (!levels.get_lines(tile_ * tile_) || !sums.get_lines(tile_ * lanes)) {
                 lacking = true;
@@ -47,7 +50,7 @@ class QuantizedMultiplier {
             Real* const y = y_.at + number * size;
             for (auto i = first_of(number, shares); i < first_of(number + 1, shares); ++i) {
                 if (watch.stop()) return;
-                one_ ? row_of_tiles(i, levels.line(), sums.line(), y) : rows_of_columns(i, levels.line(), y);
+                one_ ? row_of_tiles(i, levels.line(), sums.line(), y) : rows_of_columns(i, levels.line(), y, strips);
             }
         });
         if (lacking) return Fault::out_of_memory;
@@ -99,12 +102,16 @@ class QuantizedMultiplier {
     // So many vectors of columns stay in registers, with their sums.
     template <int vectors>
     VECH_INLINE void columns(const Real* levels, std::int64_t rows, std::int64_t c, const Real* own, Real scale,
-                             const Real* x, Real* sums, Real* y) const {
+                             const Real* x, Real* sums, Real* y, const std::byte* ahead) const {
+        // Of the tile after the next one, as many bytes with each row of this one: 9.5 to 6 ms for 67 MB.
+        const auto step = half_.bytes(vectors * lanes);
+        ahead += half_.bytes(c * tile_);
         const V by_scale = in_all_lanes(scale);
         V in[vectors], out[vectors] = {};
         for (int k = 0; k < vectors; ++k) in[k] = load<V>(x + c + k * lanes);
         for (std::int64_t r = 0; r < rows; ++r) {
             const Real* const row = levels + r * tile_ + c;
+            for (std::int64_t at = 0; at < step; at += 64) __builtin_prefetch(ahead + r * step + at);
             const V by = in_all_lanes(own[r]);
             V sum{};
             for (int k = 0; k < vectors; ++k) {
@@ -126,13 +133,14 @@ class QuantizedMultiplier {
         std::fill(sums, sums + tile_ * lanes, Real{0});
         const Real* const own = x_.at + i * tile_;
         for (std::int64_t j = 0; j <= i; ++j) {
-            const Real scale = decoder_.tile(i, j, levels);
+            const Real scale = decoder_.tile(i, j, levels, tile_);
             const Real* const x = x_.at + j * tile_;
             Real* const to = y + j * tile_;
+            const std::byte* const ahead = half_.strip(i, j, 0) + 2 * half_.bytes(tile_ * tile_);
             std::int64_t c = 0;
-            for (; c + 4 * lanes <= tile_; c += 4 * lanes) columns<4>(levels, rows, c, own, scale, x, sums, to);
+            for (; c + 4 * lanes <= tile_; c += 4 * lanes) columns<4>(levels, rows, c, own, scale, x, sums, to, ahead);
             if constexpr (lanes == 16)
-                for (; c < tile_; c += 2 * lanes) columns<2>(levels, rows, c, own, scale, x, sums, to);
+                for (; c < tile_; c += 2 * lanes) columns<2>(levels, rows, c, own, scale, x, sums, to, ahead);
         }
         const auto straight = static_cast<Real>(job_.straight);
         for (std::int64_t r = 0; r < rows; ++r) {
@@ -144,11 +152,11 @@ class QuantizedMultiplier {
 
     static constexpr int group = VECH_VECTOR == 64 ? 8 : 4;
 
-    void rows_of_columns(std::int64_t i, Real* levels, Real* y) const {
+    void rows_of_columns(std::int64_t i, Real* levels, Real* y, Range strips) const {
         const auto rows = half_.height(i);
         for (std::int64_t j = 0; j <= i; ++j) {
-            const Real scale = decoder_.tile(i, j, levels);
-            for (std::int64_t s = 0; s < strips_; ++s) {
+            const Real scale = decoder_.tile(i, j, levels, tile_);
+            for (auto s = strips.begin; s < strips.end; ++s) {
                 const auto own = (s * padded_ + i * tile_) * lanes, across = (s * padded_ + j * tile_) * lanes;
                 std::int64_t r = 0;
                 for (; r + group <= rows; r += group)

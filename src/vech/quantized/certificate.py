@@ -51,48 +51,71 @@ class QuantizationError:
 class Sums:
     """Errors as they come, block by block."""
 
-    squares: Array  # of each tile, each pair once
+    squares: Array  # of each tile, each pair once, as the kernel adds them up in its precision
+    norms: Array  # of tiles whose squares would not be numbers: each pair once too
     rows: Array  # |errors| by row
     largest: float = 0.0
 
     @classmethod
     def none(cls, n: int, tiles: int) -> Sums:
-        return cls(np.zeros(tiles), np.zeros(n))
+        """Without an error so far."""
+        return cls(np.zeros(tiles), np.zeros(tiles), np.zeros(n))
 
-    def error(self, n: int, tile: int) -> QuantizationError:
-        """The certificate of a matrix whose diagonal is as it was."""
+    def error(self, n: int, tile: int, eps: float) -> QuantizationError:
+        """The certificate of a matrix whose diagonal is as it was, of numbers of this precision."""
         grid = tiles_a_side(n, tile)
-        squares = np.zeros((grid, grid))
-        squares[np.tril_indices(grid)] = self.squares
+        norms = np.zeros((grid, grid))
+        norms[np.tril_indices(grid)] = np.hypot(np.sqrt(self.squares), self.norms) * (1 + LANES * eps)
         on = np.arange(grid)
-        squares[on, on] *= 2
-        return certified(squares, self.rows, self.largest, n)
+        norms[on, on] *= math.sqrt(2)
+        largest = self.largest if eps == EPS else self.largest * (1 + eps)
+        return certified(norms, self.rows, largest, n)
 
 
-def certified(squares: Array, rows: Array, largest: float, n: int) -> QuantizationError:
-    """Of sums of squares of the lower tiles, whole squares on the diagonal, and of |e| in each row."""
-    on = squares.diagonal().sum()
-    frobenius = up(math.sqrt(2 * (squares.sum() - on) + on), n)
+LANES = 32  # squares that the kernel adds up before they are counted in double, at most
+
+
+def certified(norms: Array, rows: Array, largest: float, n: int) -> QuantizationError:
+    """Of the norms of the lower tiles, whole squares on the diagonal, and of sums of |e| in each row."""
+    frobenius = up(_whole(norms), n)
     bound = min(frobenius, up(float(rows.max(initial=0.0)), n))
-    return QuantizationError(frobenius, largest, bound, np.sqrt(squares) * (1 + n * EPS))
+    return QuantizationError(frobenius, largest, bound, norms * (1 + n * EPS))
+
+
+def _whole(norms: Array) -> float:
+    """The norm of all, of those of lower tiles: others are there twice."""
+    return math.hypot(norm_of(norms.diagonal()), math.sqrt(2) * norm_of(np.tril(norms, -1)))
+
+
+def norm_of(x: Array) -> float:
+    """The root of the sum of squares, none of which becomes zero or infinite."""
+    largest = float(np.abs(x).max(initial=0.0))
+    return largest * float(np.linalg.norm(x / largest)) if largest > 0 else 0.0
+
+
+def norms_of(e: Array, tile: int) -> Array:
+    """The norm of each tile of a block of errors."""
+    largest = float(np.abs(e).max(initial=0.0)) or 1.0
+    i, j = (np.arange(0, side, tile) for side in e.shape)
+    squares = np.add.reduceat(np.add.reduceat((e / largest) ** 2, i, axis=0), j, axis=1)
+    return np.asarray(largest * np.sqrt(squares))
 
 
 def measured(S: Any, Q: Any) -> QuantizationError:
     """The certificate of any two stores of one side, by tiles of both; `Q.tile` is that of its tiles."""
     n, tile = Q.n, Q.tile
     grid = tiles_a_side(n, tile)
-    squares, rows, largest = np.zeros((grid, grid)), np.zeros(n), 0.0
+    norms, rows, largest = np.zeros((grid, grid)), np.zeros(n), 0.0
     for theirs, mine in zip(blocks(S), Q.tiles(BLOCK), strict=True):
         e = np.abs(theirs.numbers.astype(np.float64) - mine.numbers.astype(np.float64))
         largest = max(largest, float(e.max(initial=0.0)))
         rows[mine.rows] += e.sum(axis=1)
         if not mine.on_diagonal:
             rows[mine.columns] += e.sum(axis=0)
-        i, j = (np.arange(0, side, tile) for side in e.shape)
-        part = np.add.reduceat(np.add.reduceat(e**2, i, axis=0), j, axis=1)
-        first, across = mine.rows.start // tile, mine.columns.start // tile
-        squares[first : first + i.size, across : across + j.size] = part
-    return certified(np.tril(squares), rows, largest, n)
+        found = norms_of(e, tile)
+        i, j = mine.rows.start // tile, mine.columns.start // tile
+        norms[i : i + found.shape[0], j : j + found.shape[1]] = found
+    return certified(np.tril(norms), rows, largest, n)
 
 
 def up(x: float, n: int) -> float:
@@ -104,18 +127,18 @@ def moved(error: QuantizationError, change: Array, tile: int) -> QuantizationErr
     """Of a matrix on whose diagonal this was added."""
     size = np.abs(change).astype(np.float64)
     most, n = float(size.max(initial=0.0)), size.size
-    squares = error.tiles**2
-    on = np.arange(len(squares))
+    tiles = error.tiles.copy()
+    on = np.arange(len(tiles))
     if n:
-        squares[on, on] += np.add.reduceat(size**2, np.arange(0, n, tile))
-    frobenius = up(math.hypot(error.frobenius, math.sqrt(float(size @ size))), n)
+        tiles[on, on] = np.hypot(tiles[on, on], norms_of(size[:, None], tile)[:, 0]) * (1 + (n + 8) * EPS)
+    frobenius = up(math.hypot(error.frobenius, norm_of(size)), n)
     bound = min(frobenius, up(error.spectral_bound + most, n))
     return replace(
         error,
         frobenius=frobenius,
         max=max(error.max, up(most, 0)),
         spectral_bound=bound,
-        tiles=np.sqrt(squares) * (1 + 4 * EPS),
+        tiles=tiles,
     )
 
 
@@ -128,9 +151,8 @@ def scaled(error: QuantizationError, d: Array, parts: Parts, size: float) -> Qua
     d = np.abs(d).astype(np.float64)
     most = np.maximum.reduceat(d, np.arange(0, d.size, parts.tile)) if d.size else d
     tiles = error.tiles * np.multiply.outer(most, most)
-    share = np.sqrt(2 * np.tril(tiles, -1) ** 2 + np.diag(np.diag(tiles)) ** 2)
     largest = float(d.max(initial=0.0)) ** 2
-    frobenius = up(math.sqrt(float((share**2).sum())) + rounding, d.size)
+    frobenius = up(_whole(tiles) + rounding, d.size)
     return QuantizationError(
         frobenius,
         up(min(frobenius, error.max * largest + rounding), d.size),
@@ -139,11 +161,11 @@ def scaled(error: QuantizationError, d: Array, parts: Parts, size: float) -> Qua
     )
 
 
-def taken(error: QuantizationError, n: int, tile: int) -> QuantizationError:
-    """Of some rows and columns, each once, in any order: bounds."""
+def taken(error: QuantizationError, n: int, tile: int, rounding: float) -> QuantizationError:
+    """Of some rows and columns, each once, in any order: bounds, beside this much in the Frobenius norm."""
     grid = tiles_a_side(n, tile)
-    frobenius = min(error.frobenius, error.max * n)
-    tiles = np.tril(np.full((grid, grid), min(frobenius, error.max * tile)))
-    return QuantizationError(
-        up(frobenius, n), error.max, up(min(error.spectral_bound, frobenius), n), tiles * (1 + n * EPS)
-    )
+    largest = error.max + rounding
+    frobenius = min(error.frobenius + rounding, largest * n)
+    tiles = np.tril(np.full((grid, grid), min(frobenius, largest * tile)))
+    bound = min(error.spectral_bound + rounding, frobenius)
+    return QuantizationError(up(frobenius, n), up(largest, n), up(bound, n), tiles * (1 + n * EPS))

@@ -27,6 +27,8 @@ class Encoding:
         A key of `vech.ENCODINGS`.
     bits : int
         Of a number: 1, 4, 8 or 16.
+    most : float
+        The level that the largest number of a tile gets; 0 where numbers are not scaled.
     levels : tuple of 16 floats, optional
         What the codes 0 ... 15 are, ascending, in units of the scale of a tile; None where codes are no
         table, and for "kmeans-4" of `vech.ENCODINGS`, whose every matrix has levels of its own.
@@ -39,6 +41,7 @@ class Encoding:
 
     name: str
     bits: int
+    most: float = 1.0
     levels: tuple[float, ...] | None = None
 
     @property
@@ -49,7 +52,7 @@ class Encoding:
     @property
     def kernel(self) -> str:
         """The encoding of one plane."""
-        return "int4" if self.name == PLANES else self.name
+        return PLANE if self.name == PLANES else self.name
 
     @property
     def is_affine(self) -> bool:
@@ -61,34 +64,19 @@ class Encoding:
         """Whether each level has its negative."""
         return self.levels is None and not self.is_affine
 
-    @property
-    def most(self) -> float | None:
-        """The level that the largest number of a tile gets; None where numbers are not scaled."""
-        return MOST.get(self.name, 1.0)
 
-
-PLANES = "int4x2"
+PLANES, PLANE = "int4x2", "int4"
 KMEANS = "kmeans-4"
 LOW = 14  # steps of the low plane in one of the high plane: 7 on either side
-MOST = {
-    "int8": 127.0,
-    "uint8": 255.0,
-    "int4": 7.0,
-    PLANES: 7.0,
-    "float16": None,
-    "bfloat16": None,
-    "float8-e4m3": 448.0,
-    "float8-e5m2": 57344.0,
-}
 INTEGERS = ("int8", "uint8", "int4")
 
 
 def _known() -> dict[str, Encoding]:
     found = {
-        name: Encoding(name, bits, None if levels is None or name in INTEGERS else tuple(levels))
-        for name, bits, levels in kernels.encodings()
+        name: Encoding(name, bits, most, None if levels is None or name in INTEGERS else tuple(levels))
+        for name, bits, most, levels in kernels.encodings()
     }
-    return found | {PLANES: Encoding(PLANES, 8)}
+    return found | {PLANES: Encoding(PLANES, 8, found[PLANE].most)}
 
 
 ENCODINGS: dict[str, Encoding] = _known()

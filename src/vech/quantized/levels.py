@@ -14,7 +14,7 @@ from vech.quantized.sources import as_source, blocks, check_finite, is_matrix
 from vech.store import Store
 
 BINS = 1024  # of a histogram over -1 ... 1: exact k-means of these takes 0.1 s, and 4096 gave the same error
-ROUNDS = 20  # of Lloyd's, with one level held at 1
+ROUNDS = 20  # of Lloyd's, with the ends held
 
 
 def codebook(matrices: Any, *, tile: int = 64, diagonal: bool = False) -> Array:
@@ -48,8 +48,8 @@ def codebook(matrices: Any, *, tile: int = 64, diagonal: bool = False) -> Array:
     Levels make ``sum w a^2 (x - level)^2`` small, where a is the largest modulus of a tile, x a number over
     it, and w its weight: the squared Frobenius norm of the error. Exact k-means by dynamic programming of a
     histogram of 1024 bins (H. Wang, M. Song, "Ckmeans.1d.dp: optimal k-means clustering in one dimension by
-    dynamic programming", R Journal 3(2), 2011); then one level is held at 1 or -1 while Lloyd's iteration
-    settles the others. Memory for one block.
+    dynamic programming", R Journal 3(2), 2011); then the first and last level are held at the least and the
+    largest x while Lloyd's iteration settles the others. Memory for one block.
 
     Examples
     --------
@@ -77,6 +77,7 @@ class Histogram:
     def __init__(self) -> None:
         self.weights, self.sums = np.zeros(BINS), np.zeros(BINS)
         self.unit = 0.0  # of weights: the largest modulus seen
+        self.ends = 0.0, 0.0  # the least and the largest number in its unit
         self.matrices = 0
 
     def add(self, S: Store, tile: int, diagonal: bool) -> None:
@@ -103,13 +104,15 @@ class Histogram:
             self.unit = largest
         for some, often in numbers:
             share = some / largest
+            least, most = float(share.min(initial=0)), float(share.max(initial=0))
+            self.ends = min(self.ends[0], least), max(self.ends[1], most)
             place = np.minimum(((share + 1) * (BINS / 2)).astype(np.int64), BINS - 1)
             weight = often * (largest / self.unit) ** 2
             self.weights += weight * np.bincount(place, minlength=BINS)
             self.sums += weight * np.bincount(place, share, BINS)
 
     def levels(self) -> Array:
-        """The 16 levels for which the weighted sum of squared distances is least, one of them 1 or -1."""
+        """16 levels of which the weighted sum of squared distances is small; the largest modulus is 1."""
         used = self.weights > 0
         if not used.any():
             return np.linspace(-1, 1, COUNT)
@@ -119,7 +122,7 @@ class Histogram:
             found = np.append(points, np.repeat(points[-1:], COUNT - points.size))
         else:
             found = _means(points, weights)
-        return _settled(found, points, weights)
+        return _settled(found, points, weights, self.ends)
 
 
 def _means(points: Array, weights: Array) -> Array:
@@ -147,14 +150,17 @@ def _means(points: Array, weights: Array) -> Array:
     return found
 
 
-def _settled(levels: Array, points: Array, weights: Array) -> Array:
-    """The same with the largest of them at 1 or -1, after which the others are means again."""
-    held = int(np.abs(levels).argmax())
+def _settled(levels: Array, points: Array, weights: Array, ends: tuple[float, float]) -> Array:
+    """The same with the first and last at the ends, after which the others are means again.
+
+    So no number is beyond them, and random rounding is right in the mean.
+    """
     levels = levels.copy()
-    levels[held] = np.sign(levels[held]) or 1.0
+    levels[[0, -1]] = ends
+    between = np.arange(COUNT) % (COUNT - 1) > 0
     for _ in range(ROUNDS):
         nearest = np.abs(points[:, None] - levels).argmin(axis=1)
         mass = np.bincount(nearest, weights, COUNT)
-        moved = (mass > 0) & (np.arange(COUNT) != held)
+        moved = (mass > 0) & between
         levels[moved] = np.bincount(nearest, weights * points, COUNT)[moved] / mass[moved]
     return np.sort(levels)

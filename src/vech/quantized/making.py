@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech.arrays import Array, Dtype, family
+from vech.arrays import Array, Dtype, epsilon, family
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_integer, as_side, one_of
 from vech.quantized import kernels
-from vech.quantized.certificate import Sums
+from vech.quantized.certificate import Sums, norms_of
 from vech.quantized.encodings import KMEANS, LOW, Encoding, as_encoding
 from vech.quantized.parts import Parts, as_tile, floats, tiles_in_all
 from vech.quantized.store import Quantized
@@ -22,7 +22,8 @@ from vech.store import as_labels
 ROUNDINGS = ("nearest", "stochastic")
 EXACT = 2**53  # up to which float64 holds each integer
 LARGEST_SEED = 2**63 - 1
-NOT_FINITE, BEYOND = 1, 2  # faults of the kernel
+COMPUTED, GIVEN, CLIPPING = 0, 1, 2  # scales, as the kernel is told of them
+NOT_FINITE, BEYOND = 1, 2  # its faults
 
 
 class Part(NamedTuple):
@@ -108,7 +109,9 @@ class Maker:
         self.seed = as_seed(rounding, seed)
         if not isinstance(clip, bool | np.bool):
             raise TypeError(f"clip must be True or False, not {clip!r}")
-        self.clip, self.given = bool(clip), scales is not None
+        given = scales is not None
+        clipping = clip and (given or not self.encoding.most)
+        self.scales = CLIPPING if clipping else GIVEN if given else COMPUTED
         self.parts = self._parts(resolve_kind(kind, self.dtype, moves=False), scales, zeros, sides)
         self._low = np.zeros_like(self.parts.scales)
         self._halves = self.parts.halves(self._low)
@@ -125,8 +128,10 @@ class Maker:
         if scales is None:
             if zeros is not None:
                 raise ValueError("zeros are beside scales: give both, or none of them")
-        elif encoding.most is None:
+        elif not encoding.most:
             raise ValueError(f"{encoding.name} holds numbers themselves, and takes no scales")
+        elif encoding.is_affine and zeros is None:
+            raise ValueError(f"{encoding.name} needs the zero beside a scale: scales=(scales, zeros)")
         count = tiles_in_all(self.n, self.tile)
         why = f"n={self.n} has {count} lower tiles of {self.tile}"
         for name, values in (("scales", scales), ("zeros", zeros)):
@@ -171,26 +176,30 @@ class Maker:
         source = block
         if family(block.dtype) in "iu" and block.dtype.itemsize == 8:
             for i, j in np.argwhere((block > EXACT) | (block < -EXACT))[:1]:
-                where = f"S[{rows.start + i}, {columns.start + j}] is {block[i, j]}"
+                pair = sorted((rows.start + int(i), columns.start + int(j)), reverse=True)
+                where = f"S[{pair[0]}, {pair[1]}] is {block[i, j]}"
                 raise OverflowError(f"{where}, beyond 2^53, up to which float64 has each integer")
         numbers = np.ascontiguousarray(block, self.dtype)
         self._take_diagonal(rows, columns, numbers)
         count = tiles_in_all(self.n, self.tile)
-        sums = Sums(self._sums.squares, np.zeros(self.n))
+        sums = Sums(self._sums.squares, self._sums.norms, np.zeros(self.n))
         high, *low = self._halves
         if not low:
-            self._encode(high, numbers, source, rows, columns, sums, self.given, self.clip)
+            self._encode(high, numbers, source, rows, columns, sums, self.scales)
             return Part(rows, columns, sums, None)
         assert self._coarse is not None
-        coarse = Sums(self._coarse.squares, np.zeros(self.n))
-        self._encode(high, numbers, source, rows, columns, coarse, self.given, self.clip)
+        coarse = Sums(self._coarse.squares, self._coarse.norms, np.zeros(self.n))
+        self._encode(high, numbers, source, rows, columns, coarse, self.scales)
         first = self._decoded(high, numbers, rows, columns)
         here = self._tiles(rows, columns)
         self._low[here] = self.parts.scales[here] / self.dtype.type(LOW)
-        rest = Sums(np.zeros(count), np.zeros(self.n))
-        self._encode(low[0], numbers - first, source, rows, columns, rest, True, True)
+        self._encode(low[0], numbers - first, source, rows, columns, Sums.none(self.n, count), CLIPPING)
         both = first + self._decoded(low[0], numbers, rows, columns)
-        self._measure(numbers, both, rows, columns, sums)
+        e = self._errors(numbers, both, rows, columns)
+        sums.largest = float(e.max(initial=0.0))
+        sums.rows[rows] += e.sum(axis=1)
+        sums.rows[columns] += e.sum(axis=0)
+        self._note_norms(e, rows, columns, sums, self._tiles(rows, columns))
         return Part(rows, columns, sums, coarse)
 
     def note(self, part: Part) -> None:
@@ -225,8 +234,9 @@ class Maker:
             raise ValueError(
                 f"{self._missing.sum()} tiles are missing, the first of them ({i}, {k - i * (i + 1) // 2})"
             )
-        error = self._sums.error(self.n, self.tile)
-        coarse = None if self._coarse is None else self._coarse.error(self.n, self.tile)
+        eps = epsilon(self.dtype)
+        error = self._sums.error(self.n, self.tile, eps)
+        coarse = None if self._coarse is None else self._coarse.error(self.n, self.tile, eps)
         return Quantized(self.parts, as_labels(labels, self.n), "entries", error, coarse)
 
     def _check_place(self, rows: slice, columns: slice, block: Array) -> None:
@@ -266,21 +276,27 @@ class Maker:
         rows: slice,
         columns: slice,
         sums: Sums,
-        given: bool,
-        clip: bool,
+        scales: int,
     ) -> None:
         sums.largest, fault, i, j = kernels.quantize_block(
-            half, numbers, rows.start, columns.start, given, clip, self.seed, sums.squares, sums.rows
+            half, numbers, rows.start, columns.start, scales, self.seed, sums.squares, sums.rows
         )
         if fault == NOT_FINITE:
             _refuse(i, j, source[i - rows.start, j - columns.start])
         if fault == BEYOND:
             self._beyond(i, j, source[i - rows.start, j - columns.start])
+        here = self._tiles(rows, columns)
+        squares = sums.squares[here]
+        least = 1 / float(np.finfo(self.dtype).max) / epsilon(self.dtype) * self.tile**2
+        lost = here[~((squares >= least) & (squares < np.inf))]
+        if lost.size and sums.largest > 0:  # squares beneath that, or beyond, are not counted to their digits
+            found = self._decoded(half, numbers, rows, columns)
+            self._note_norms(self._errors(numbers, found, rows, columns), rows, columns, sums, lost)
 
     def _beyond(self, i: int, j: int, value: Any) -> None:
         name = self.encoding.name
         said = f"S[{i}, {j}] is {value}, beyond"
-        if not self.given:
+        if self.scales == COMPUTED:
             limit = np.finfo(np.float16).max if name == "float16" else np.finfo(np.float32).max
             raise OverflowError(
                 f"{said} {name}, whose largest number is {limit:.5g}: clip=True takes that for it, and "
@@ -298,17 +314,19 @@ class Maker:
         kernels.dequantize_block(half, out, rows.start, columns.start, False, 1)
         return out
 
-    def _measure(self, numbers: Array, found: Array, rows: slice, columns: slice, sums: Sums) -> None:
-        """Errors of numbers below the diagonal, by tile and by row."""
-        below = np.arange(*rows.indices(self.n))[:, None] > np.arange(*columns.indices(self.n))
-        e = np.where(below, np.abs(numbers.astype(np.float64) - found), 0)
-        sums.largest = float(e.max(initial=0.0))
-        sums.rows[rows] += e.sum(axis=1)
-        sums.rows[columns] += e.sum(axis=0)
+    def _errors(self, numbers: Array, found: Array, rows: slice, columns: slice) -> Array:
+        """|errors| below the diagonal in double, zeros elsewhere."""
+        below = np.arange(rows.start, rows.stop)[:, None] > np.arange(columns.start, columns.stop)
+        return np.where(below, np.abs(numbers.astype(np.float64) - found), 0)
+
+    def _note_norms(self, e: Array, rows: slice, columns: slice, sums: Sums, which: Array) -> None:
+        """Have the norms of some tiles from their errors."""
+        here = self._tiles(rows, columns)
         i, j = (np.arange(0, side, self.tile) for side in e.shape)
-        squares = np.add.reduceat(np.add.reduceat(e**2, i, axis=0), j, axis=1)
         lower = (i + rows.start)[:, None] >= j + columns.start
-        sums.squares[self._tiles(rows, columns)] += squares[lower]
+        chosen = np.isin(here, which)
+        sums.norms[here[chosen]] = norms_of(e, self.tile)[lower][chosen]
+        sums.squares[here[chosen]] = 0
 
 
 def as_seed(rounding: str, seed: int | None) -> int:

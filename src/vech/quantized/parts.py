@@ -13,7 +13,7 @@ from vech.arrays import Array, Dtype, as_array, family
 from vech.layouts.kind import Kind
 from vech.layouts.layout import as_integer
 from vech.quantized import kernels
-from vech.quantized.encodings import KMEANS, LOW, Encoding
+from vech.quantized.encodings import ENCODINGS, KMEANS, LOW, PLANE, Encoding
 
 TILES = (32, 64, 128, 256)
 STRIP = 64  # columns whose codes lie together
@@ -77,7 +77,7 @@ class Parts:
     def empty(cls, n: int, tile: int, encoding: Encoding, kind: Kind, dtype: Dtype) -> Self:
         """Without a number: all codes and scales are 0, but for scales of what is not scaled, which are 1."""
         count = tiles_in_all(n, tile)
-        fill = 1 if encoding.most is None else 0
+        fill = 0 if encoding.most else 1
         return cls(
             n,
             tile,
@@ -130,7 +130,7 @@ class Parts:
     def coarse(self) -> Self:
         """The high plane alone."""
         return replace(
-            self, encoding=Encoding("int4", 4), codes=self.codes[: self.codes.size // self.encoding.planes]
+            self, encoding=ENCODINGS[PLANE], codes=self.codes[: self.codes.size // self.encoding.planes]
         )
 
     def copy(self) -> Self:
@@ -175,7 +175,7 @@ class Parts:
                     self.scales if k == 0 else low,
                     self.zeros,
                     self.sides,
-                    self.levels,
+                    self.encoding.levels,
                     self.diagonal if k == 0 else np.zeros_like(self.diagonal),
                     -1 if self.kind.negates else 1,
                 )
@@ -280,7 +280,7 @@ def judged(
     )
     for k in np.flatnonzero(~np.isfinite(diagonal))[:1]:
         raise ValueError(f"diagonal[{k}] is {diagonal[k]}: a quantized half has finite numbers")
-    if encoding.most is None and not (np.abs(parts.scales) == parts.scales[:1]).all():
+    if not encoding.most and not (np.abs(parts.scales) == parts.scales[:1]).all():
         raise ValueError(f"{encoding.name} holds numbers themselves, so all its scales are the same")
     _check_codes(parts)
     return parts

@@ -182,7 +182,7 @@ class _Work:
             if self.scales == "tile":
                 return {}
             found = two_sided(S, encoding, self.dtype)
-            known = {} if encoding.most is None else {"scales": found.scale}
+            known = {"scales": found.scale} if encoding.most else {}
             return known | {"sides": found.sides} | ({"zeros": found.zero} if encoding.is_affine else {})
         if encoding.is_affine and isinstance(self.scales, tuple) and len(self.scales) == 2:
             return {"scales": self.scales[0], "zeros": self.scales[1]}

@@ -44,7 +44,7 @@ def two_sided(S: Store, encoding: Encoding, dtype: Dtype) -> TwoSided:
     if encoding.name == "sign":
         return TwoSided(sides, seen.mean, 0.0)
     size = float(seen.most.max(initial=0.0))
-    return TwoSided(sides, 1.0 if encoding.most is None else size / encoding.most, 0.0)
+    return TwoSided(sides, size / encoding.most if encoding.most else 1.0, 0.0)
 
 
 class _Seen(NamedTuple):

@@ -15,6 +15,7 @@ from vech.quantized.domains import Domain
 from vech.quantized.parts import Parts, tiles_a_side, tiles_in_all
 
 Indices = NDArray[np.int64]
+GIVEN = 1  # scales, as the kernel is told of them
 
 
 def take(domain: Domain, parts: Parts, rows: Indices, columns: Indices, out: Array) -> None:
@@ -87,7 +88,7 @@ def _rearrange(old: Parts, new: Parts, index: Indices) -> None:
         columns = index[: start + new.tile]
         levels = np.empty((rows.size, columns.size), old.dtype)
         _take_levels(old, rows, columns, levels)
-        most, *fault = kernels.quantize_block(half, levels, start, 0, True, False, -1, squares, sums)
+        most, *fault = kernels.quantize_block(half, levels, start, 0, GIVEN, -1, squares, sums)
         if most or fault[0]:
             raise TypeError(
                 f"{old.encoding.name} has no negative of each level, which a skew matrix needs for it: "

@@ -123,7 +123,7 @@ class Tiled(Store):
             largest = max(largest, lost.largest)
         if not np.isfinite(squares).all():
             return None
-        return certified(squares, np.full(max(1, self.n), np.inf), largest, self.n)
+        return certified(np.sqrt(squares), np.full(max(1, self.n), np.inf), largest, self.n)
 
     @property
     def n(self) -> int:
