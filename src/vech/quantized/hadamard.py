@@ -101,9 +101,9 @@ def hadamard(
     numbers that are like Gaussian ones it changes nothing. What is on the diagonal of S is not rotated, for
     it would come into the codes, but added again: it is exact but for rounding.
 
-    Measured of covariances at n = 256: the spectral error is that without rotation where rows are alike, a
-    third of it where the logarithms of their sizes have a standard deviation of 0.5, and an eighth at 1.5, in
-    8 bits and in 4.
+    Measured of covariances at n = 512: the spectral error is that without rotation where rows are alike, a
+    third of it where the logarithms of their sizes have a standard deviation of 0.5, and an eleventh at 1.5,
+    in 8 bits; in 4 a third and a seventh.
 
     A product costs 4 n block operations beside that of the codes. Making it reads S twice, the second time
     for the certificate: 4 n^2 block operations of BLAS.
