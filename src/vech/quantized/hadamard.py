@@ -95,11 +95,11 @@ def hadamard(
     Notes
     -----
     With R = H D, where D has random signs on its diagonal and H has Hadamard matrices over the square roots
-    of their sides there, R is orthogonal: errors of the codes of ``R S R'`` have the same Frobenius and
-    spectral norm in S. Its numbers are sums of many of S with random signs, so that large rows and single
-    large numbers are shared out among the rows of a block. That helps where sizes of rows differ much; of
-    numbers that are like Gaussian ones it changes nothing. What is on the diagonal of S is not rotated, for
-    it would come into the codes, but added again: it is exact but for rounding.
+    of their sides there, R is orthogonal, so that errors of the codes have the same Frobenius and spectral
+    norm in ``R' Q R``. The numbers of ``R S R'`` are sums of many of S with random signs: large rows and
+    single large numbers are shared out among the rows of a block. That helps where sizes of rows differ much;
+    of numbers that are like Gaussian ones it changes nothing. What is on the diagonal of S is not rotated,
+    for it would come into the codes, but put there again: it is exact but for rounding.
 
     Measured of covariances at n = 512: the spectral error is that without rotation where rows are alike, a
     third of it where the logarithms of their sizes have a standard deviation of 0.5, and an eleventh at 1.5,
