@@ -179,3 +179,21 @@ def test_pieces_are_converted_by_any_of_their_names(works, there):
     works("convert", "plink19-parallel.grm.bin.2", "-o", "b.grm.bin")
     assert Path("a.grm.bin").read_bytes() == Path("b.grm.bin").read_bytes()
     assert vech.read("a.grm.bin").n == 7
+
+
+def test_ld_stores_keep_what_they_say_of_variants(works, fails, there):
+    pytest.importorskip("numcodecs")
+    with zipfile.ZipFile(DATA / "magenpy.zip") as archive:
+        archive.extractall(there, [name for name in archive.namelist() if name.startswith("int8/")])
+    works("convert", "int8", "-o", "r.ld.zarr", "--threshold", 0.3, "--window", 2, "--variants", "int8")
+    found, given = vech.read("r.ld.zarr").expand(), vech.read("int8").expand()
+    near = abs(np.subtract.outer(range(9), range(9))) <= 2
+    assert np.array_equal(found, np.where(near & (abs(given) >= 0.3), given, 0))
+    assert vech.io.read_variants("r.ld.zarr").about == vech.io.read_variants("int8").about
+    works("convert", "int8", "-o", "r.ld.zarr", "--force", "--out-encoding", "int16")
+    assert list(vech.io.read_variants("r.ld.zarr").columns) == ["snps"]
+    wrong = fails("convert", "int8", "-o", "s.ld.zarr", "--out-encoding", "int4")
+    assert "unknown encoding 'int4': did you mean 'int8'" in wrong
+    assert "written without --out-encoding" in fails(
+        "convert", "int8", "-o", "s.npz", "--out-encoding", "int8"
+    )

@@ -153,6 +153,15 @@ def test_rows_fill_chunks_one_after_the_other(folders, tmp_path, monkeypatch):
     assert np.array_equal(T.data, S.data) and np.array_equal(T.indices, S.indices)
 
 
+@pytest.mark.parametrize("make", [vech.SparseHalf.from_sparse, lambda R: vech.Packed.from_full(R.toarray())])
+def test_windows_end_within_panels(folders, tmp_path, monkeypatch, make):
+    monkeypatch.setattr(magenpy, "PANEL", 100)
+    R = correlations(folders)
+    vech.write(tmp_path / "x.ld.zarr", make(scipy.sparse.csr_array(R)), window=3, encoding="float64")
+    near = abs(np.subtract.outer(range(9), range(9))) <= 3
+    assert np.array_equal(vech.read(tmp_path / "x.ld.zarr").expand(), np.where(near, R, 0))
+
+
 def test_what_a_store_says_of_its_rows_goes_with_them(folders, tmp_path):
     variants = vech.io.read_variants(folders / "int8")
     assert variants.about["Sample size"] == 40 and variants.columns["a2"][3] == "GATTACA"

@@ -128,6 +128,19 @@ def test_zarr_opens_it(tmp_path, full):
     assert (found.dtype, found.shape, found.chunks) == (np.uint8, (3, 3 * size), (1, size))
     diagonal = np.asarray(found[0, 16 : 16 + 8 * TILE]).view("<f8")
     assert np.array_equal(diagonal, full.diagonal()[:TILE])
+    Q, beside = vech.quantize(full, "int8"), np.asarray(found[1, : found.chunks[1]])
+    assert np.array_equal(beside[16 + 8 * TILE :][:32].view("<f8"), Q.scales[[3, 4, 6, 7]])
+    codes = beside[16 + 8 * TILE + 32 :].reshape(2, 2 * 64 * 64)  # rows 2 and 3 of squares, each two of these
+    for row, found_codes in zip((2, 3), codes, strict=True):
+        first = 64 * 64 * row * (row + 1) // 2
+        assert np.array_equal(found_codes, Q.codes[first : first + 2 * 64 * 64])
+
+
+def test_rows_that_are_not_there_have_no_part_in_scales(tmp_path, full):
+    """Of "uint8" zero would be the least number, and below those of a square whose numbers are positive."""
+    A = np.abs(full) + 5
+    T = made(tmp_path / "T.zarr", A, "uint8")
+    assert_same_bits(T.expand(), vech.quantize(A, "uint8").expand())
 
 
 def test_a_number_without_a_code_is_named_and_the_tile_is_as_before(tmp_path, full):
@@ -185,7 +198,11 @@ def test_a_description_that_lies_is_refused(tmp_path, full, said, message):
         ({"tile": 100}, ValueError, "tile is 100, and tiles of codes have a multiple of 64 rows"),
         ({"dtype": "i4"}, TypeError, "codes are of float32 or float64, and dtype is int32: dtype='f4' fits"),
         ({"encoding": "int9"}, ValueError, "unknown encoding 'int9': did you mean"),
-        ({"encoding": "kmeans-4"}, ValueError, "'kmeans-4' has levels of its own: vech.quantized.Encoding('kmeans-4', 4, levels=levels) does"),
+        (
+            {"encoding": "kmeans-4"},
+            ValueError,
+            "'kmeans-4' has levels of its own: vech.quantized.Encoding('kmeans-4', 4, levels=levels) does",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path, said, error, message):

