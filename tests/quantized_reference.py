@@ -243,12 +243,7 @@ def dequantize_block(half, out, row, column, full, threads):
                 out[a, b] = half.mirror * number(half, c, r) if full else 0
 
 
-def multiply_quantized(half, x, y, straight, mirrored, threads):
-    strict = np.zeros((half.n, half.n), half.dtype)
-    dequantize_block(half, strict, 0, 0, False, threads)
-    wide, columns = strict.astype(float), x.astype(float)
-    scaled = half.diagonal.astype(float) * columns.T
-    y[...] = straight * (wide @ columns) + scaled.T + mirrored * (wide.T @ columns)
-
-
-multiply_quantized_coarse = multiply_quantized
+def product(half, strict, x, straight, mirrored):
+    """Of what lies below the diagonal, as `dequantize_block` has it, with the diagonal, in double."""
+    strict, x = strict.astype(float), x.astype(float)
+    return straight * (strict @ x) + (half.diagonal * x.T).T + mirrored * (strict.T @ x)

@@ -94,6 +94,7 @@ INSIDE = {
     "results": (
         ("making",),
         ("result",),
+        ("codes",),
         ("tiles",),
         ("executing",),
         ("file",),

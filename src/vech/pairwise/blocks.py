@@ -39,6 +39,7 @@ def from_blocks(
     tile: int | None = None,
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -75,6 +76,9 @@ def from_blocks(
     resume : bool
         Whether to go on from that journal, or with what the store misses. With the same function the file has
         the same bytes as of one run; what is complete is read. Where nothing is there a run starts.
+    encoding : str or vech.quantized.Encoding, optional
+        Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
+        in memory together. It has no `layout`, and goes to no file.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes rows of tiles, of a store tiles, as tasks; unless told, this thread. Threads call the
         function in parallel; other processes get it by pickle, arrays in it by memory map.
@@ -140,6 +144,7 @@ def from_blocks(
         raise ValueError(f"tile must be at least 1 row, not {side}")
     wanted = Wanted(layout or Layout("lower", "columns", diagonal=IMPLIED[diagonal]), out, resume, executor)
     wanted = wanted._replace(threads=threads, progress=progress, tile=None if tile is None else side)
+    wanted = wanted._replace(encoding=encoding)
     return make(
         _Checked(function, dtype, rule, diagonal),
         n,

@@ -25,7 +25,8 @@ def silent(done: int, total: int | None) -> None:
 class Wanted(NamedTuple):
     """In which layout, where to, whether a run goes on, who computes, and who is told how far it is.
 
-    `tile` is the rows of a tile where it goes to a store of these, and somebody has said.
+    `tile` is the rows of a tile where it goes to a store of these, and somebody has said. With an `encoding`
+    it becomes a quantized matrix.
     """
 
     layout: str | AnyLayout = "vech"
@@ -35,6 +36,7 @@ class Wanted(NamedTuple):
     threads: int | None = None
     progress: Progress | None = None
     tile: int | None = None
+    encoding: Any = None
 
     def path(self) -> str | None:
         """`out` where that is a path; errors for what is neither, and for `resume` without one."""
@@ -46,7 +48,7 @@ class Wanted(NamedTuple):
                 path = path.rstrip("/")
             suffix = Path(path).suffix.lower()
             if suffix == TILES:
-                self._check_layout()
+                self.check_no_layout("a store of tiles holds squares")
             elif suffix != SUFFIX:
                 raise ValueError(
                     f"out={path!r}: a half is made in a {SUFFIX} file, and a store of tiles in a {TILES} "
@@ -75,11 +77,11 @@ class Wanted(NamedTuple):
         path = self.path()
         return path is not None and path.lower().endswith(TILES)
 
-    def _check_layout(self) -> None:
+    def check_no_layout(self, why: str) -> None:
         """Refuse a layout that was chosen for what has none."""
         layout = as_layout(self.layout)
         if not isinstance(layout, Layout) or replace(layout, diagonal="stored") != Layout():
             raise ValueError(
-                f"layout={self.layout!r} is for a half, and a store of tiles holds squares of the matrix, "
+                f"layout={self.layout!r} is for a half, and {why} of the matrix, "
                 f"which have none: leave it out"
             )
