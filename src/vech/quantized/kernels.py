@@ -7,4 +7,4 @@ Half = _core.QuantizedHalf
 quantize_block = _core.quantize_block
 dequantize_block = _core.dequantize_block
 multiply = _core.multiply_quantized
-multiply_coarse = getattr(_core, "multiply_quantized_coarse", multiply)
+multiply_coarse = _core.multiply_quantized_coarse

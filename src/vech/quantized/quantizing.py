@@ -77,7 +77,7 @@ def quantize(
     threads : int, optional
         At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
     progress : callable, optional
-        Called as ``progress(done, total)`` in blocks of 256 rows and columns.
+        Called as ``progress(done, total)`` in blocks of 512 rows and columns.
 
     Returns
     -------
