@@ -48,7 +48,7 @@ def test_what_is_promised_of_every_quantized_matrix(kind, encoding, n, source, d
     assert np.abs(E).max() <= error.max <= (1 + 2 * np.finfo(dtype).eps) * np.abs(E).max()
     spectral = np.linalg.norm(E, 2)
     best = min(np.linalg.norm(E), np.abs(E).sum(axis=1).max())
-    assert spectral <= error.spectral_bound <= 1.001 * best
+    assert spectral <= error.spectral_bound and 0.999 * best <= error.spectral_bound <= 1.001 * best
     for i in range(Q.grid):
         for j in range(Q.grid):
             part = np.linalg.norm(E[i * tile : (i + 1) * tile, j * tile : (j + 1) * tile])
@@ -227,6 +227,18 @@ def test_a_shift_makes_it_positive_semidefinite(encoding, kind, dtype):
     low, high = P.eigenvalue_interval()
     values = np.linalg.eigvalsh(full.astype(float))
     assert low <= values[0] and values[-1] <= high
+
+
+def test_another_diagonal_counts_as_error():
+    full = matrix("wishart", 70)
+    Q = vech.quantize(full, "int8", tile=32).with_diagonal(
+        full.diagonal() + np.where(np.arange(70) < 40, 10, 0)
+    )
+    E = full - Q.expand()
+    assert np.linalg.norm(E, 2) <= Q.error.spectral_bound <= 12
+    assert np.linalg.norm(E) <= Q.error.frobenius <= 1.001 * np.linalg.norm(E)
+    assert np.abs(E).max() <= Q.error.max <= 10.001
+    assert np.linalg.norm(E[32:64, 32:64]) <= Q.error.tiles[1, 1] <= 1.001 * np.linalg.norm(E[32:64, 32:64])
 
 
 def test_what_lanczos_finds_of_a_large_matrix():
