@@ -103,7 +103,7 @@ INSIDE = {
         ("foreign", "opening"),
         ("factor",),
         ("store",),
-        ("growing", "products", "writing"),
+        ("group", "growing", "products", "writing"),
         ("squares", "tiles"),
         ("encoding", "objects"),
         ("description",),

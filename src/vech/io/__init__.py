@@ -182,13 +182,15 @@ def read(
         content = examine(path, layout=wanted, dtype=dtype, n=n, verify=verify, **options)
     path = Path(path)
     store = _store(content, wanted, kind, n, path)
-    if (held := store.describe().layout) is not None:
-        found_layout = held.name
+    described = store.describe()
+    if described.layout is not None:
+        found_layout = described.layout.name
     elif wanted is None:
         found_layout = ""
     else:
+        what = "is a store of tiles" if described.triangle is None else "is sparse"
         raise FileFormatError(
-            "is sparse, which has no layout: leave layout= (--layout) out; "
+            f"{what}, which has no layout: leave layout= (--layout) out; "
             "its to_packed() (vech convert --to) makes a half",
             path,
         )

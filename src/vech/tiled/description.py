@@ -74,8 +74,7 @@ class Described:
                 f"tiles of {tile} rows are {grid.side} a side, and {MOST} at most: take larger ones"
             )
         store = FACTOR if kind is Kind.TRIANGULAR else STORE
-        held = None if made is None else dict(made)
-        return cls(grid, dtype, kind, compression, labels, held, store, os.urandom(8).hex())
+        return cls(grid, dtype, kind, compression, labels, _held(made), store, os.urandom(8).hex())
 
     def grown(self, n: int, labels: tuple[Any, ...] | None) -> Described:
         """The same with more rows."""
@@ -98,6 +97,19 @@ class Described:
         if self.labels is not None:
             attributes["labels"] = encode_labels(self.labels)
         return {ARRAY: _array_text(self), GROUP: _group_text(attributes)}
+
+
+def _held(made: Any) -> dict[str, Any] | None:
+    """What the numbers are made of, where JSON can keep it."""
+    if made is None:
+        return None
+    if not isinstance(made, Mapping) or not all(isinstance(name, str) for name in made):
+        raise TypeError(f"made must be a mapping whose keys are text, as in JSON, not {made!r:.80}")
+    try:
+        json.dumps(held := dict(made))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"made must be what JSON holds, text, numbers, lists and mappings: {error}") from None
+    return held
 
 
 def _array_text(described: Described) -> bytes:
