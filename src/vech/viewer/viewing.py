@@ -193,7 +193,7 @@ def view(
         limits = given_limits(limits)
     if isinstance(port, bool) or not isinstance(port, int | np.integer) or not 0 <= port <= PORTS:
         raise ValueError(f"port must be an integer from 0 to {PORTS}, not {port!r}")
-    if not isinstance(host, str) or not host:
+    if not isinstance(host, str):
         raise TypeError(f"host must be an address or a name of this machine, such as {HOST!r}, not {host!r}")
     for name, flag in (("browser", browser), ("wait", wait)):
         if not isinstance(flag, bool | np.bool | None):
