@@ -1,6 +1,7 @@
 """A store of tiles: its promise over kinds and dtypes, its tiles, what others read of it, how it grows."""
 
 import copy
+import itertools
 import pickle
 import re
 import shutil
@@ -87,15 +88,15 @@ def test_its_nonzeros(dtype, kind, part, tmp_path):
 
 
 @every_kind
-@pytest.mark.parametrize("shape", [(N,), (N, 1), (N, 3), (2, N, 3), (N, 0)], ids=str)
-def test_products(dtype, kind, shape, tmp_path):
+def test_products(dtype, kind, tmp_path):
     full = cases.moderate(dtype, (N, N))
     rule = vech.layouts.kind.Kind(kind)
     full = np.where(np.tri(N, dtype=bool), full, rule.mirror(full.T))
     np.fill_diagonal(full, rule.of(dtype).settled(full.diagonal()))
     S = made(tmp_path / "S.zarr", full, kind)
     assert S.grid == 5
-    for other in {dtype, np.dtype("f8"), np.dtype("c16")}:
+    shapes = (N,), (N, 1), (N, 3), (2, N, 3), (N, 0)
+    for other, shape in itertools.product({dtype, np.dtype("f8"), np.dtype("c16")}, shapes):
         x = cases.moderate(other, shape)
         for ours, theirs in ((S, full), (S.T, full.T), (S.H, full.conj().T)):
             want = np.matmul(theirs, x)
