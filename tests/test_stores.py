@@ -124,7 +124,7 @@ def test_nothing_derived_from_the_values_is_remembered(make):
 # ---- expand ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("make", "dtype", "kind", "n"),
     cases.pairwise(valid, make=STORES | TENSOR_STORES, dtype=SPARSE, kind=STORE_KINDS, n=SIZES),
 )
@@ -396,7 +396,7 @@ def test_transposes_are_the_store_itself_where_they_can_be(make, dtype, kind):
 # ---- sparse results ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("make", "dtype", "kind", "n"),
     cases.pairwise(
         valid, make=STORES | TENSOR_STORES, dtype=SPARSE, kind=STORE_KINDS, n=(0, 1, 2, 3, 4, 17, 65)
@@ -744,7 +744,7 @@ def spread(taken):
     )
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("make", "dtype", "kind", "taken"),
     cases.pairwise(
         lambda make, dtype, kind, taken: valid(make, dtype, kind, 17),
@@ -774,7 +774,7 @@ def test_a_block_is_every_row_with_every_column(make, dtype, kind, taken):
         assert block.tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("make", "dtype", "kind", "side"),
     cases.pairwise(
         lambda make, dtype, kind, side: valid(make, dtype, kind, 17),
@@ -872,7 +872,7 @@ def test_a_block_refuses_what_does_not_fit(make):
         store.block([0], [0], threads=0)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("make", "dtype", "kind", "layout"),
     cases.pairwise(
         lambda make, dtype, kind, layout: valid(make, dtype, kind, 9) and cases.fits(layout, dtype, kind, 9),

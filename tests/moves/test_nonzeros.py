@@ -37,7 +37,7 @@ CONTAINERS = {
 
 
 @every_target
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind", "n", "density"),
     cases.pairwise(
         lambda layout, dtype, kind, n, density: cases.fits(layout, dtype, kind, n),
@@ -441,7 +441,7 @@ def test_density_is_a_fraction_of_what_counts():
 BELIEF = ("both", "lower", "upper")
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind", "n", "use"),
     cases.pairwise(
         lambda layout, dtype, kind, n, use: (

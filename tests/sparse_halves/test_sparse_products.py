@@ -77,7 +77,7 @@ def check(got, full, x, want=None):
 
 
 @every_target
-@pytest.mark.parametrize(
+@cases.each(
     ("pattern", "kind", "dtype", "triangle", "n"),
     cases.pairwise(
         lambda **_: True,
