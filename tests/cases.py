@@ -197,9 +197,14 @@ def pairwise(valid, *, apart=(), **axes):
 def each(names, cases):
     """As pytest.mark.parametrize, a hundred in one test: to tell of a case takes longer than most cases do.
 
-    A failure names its case; what skips itself is left out. Each case draws the same numbers of the module's
-    RNG. Fixtures are those of all.
+    Cases are those of `pairwise`, or values of one name, in a dict by their ids or in a sequence. A failure
+    names its case; what skips itself is left out. Each case draws the same numbers of the module's RNG.
+    Fixtures are those of all.
     """
+    names = names if isinstance(names, tuple) else (names,)
+    if isinstance(cases, dict):
+        cases = [param(value, id=name) for name, value in cases.items()]
+    cases = [case if hasattr(case, "values") else param(case, id=str(case)) for case in cases]
     parts = -(-len(cases) // TOGETHER)
 
     def decorate(test):
