@@ -59,7 +59,7 @@ void sum_columns(const In& x, const Numbers& shift, const std::optional<Numbers>
 
 void encode(const In& x, const In& low, const In& high, const Bits& bits, int threads) {
     if (x.ndim() != 2) throw nb::value_error("x has another shape");
-    Encoding job{};
+    Coding job{};
     job.real = floating_size(x);
     job.samples = extent(x, 0);
     job.n = extent(x, 1);
@@ -78,7 +78,7 @@ void encode(const In& x, const In& low, const In& high, const Bits& bits, int th
 }
 
 void encode_pairs(const In& x, std::int64_t n, std::int64_t first, const Bits& bits, int threads) {
-    Encoding job{};
+    Coding job{};
     job.real = floating_size(x);
     job.n = n;
     job.codes = codes_of(bits, n);

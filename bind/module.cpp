@@ -18,6 +18,7 @@ void bind_gram(nb::module_&);
 void bind_linkage(nb::module_&);
 void bind_metrics(nb::module_&);
 void bind_nearest(nb::module_&);
+void bind_quantized(nb::module_&);
 void bind_table(nb::module_&);
 void bind_text(nb::module_&);
 
@@ -73,6 +74,7 @@ NB_MODULE(_core, m) {
     vech::bind_linkage(m);
     vech::bind_metrics(m);
     vech::bind_nearest(m);
+    vech::bind_quantized(m);
     vech::bind_table(m);
     vech::bind_text(m);
 }

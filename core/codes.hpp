@@ -25,7 +25,7 @@ struct Codes {
 
 // Numbers become codes: above where x > high, below where x < low. Either each against the bounds of its column, or
 // (`pairs`) each against the number of the same column at a later time, in the order of pair `first` and the next.
-struct Encoding {
+struct Coding {
     const std::byte *x, *low, *high;
     std::int64_t row, column, block;  // bytes between times, columns, blocks of columns
     int real;                         // bytes of a number: 4 or 8

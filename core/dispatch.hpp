@@ -14,6 +14,7 @@
 #include "core/nearest.hpp"
 #include "core/parallel.hpp"
 #include "core/product.hpp"
+#include "core/quantized.hpp"
 #include "core/sparse.hpp"
 
 namespace vech {
@@ -42,12 +43,17 @@ namespace vech {
 
 #define VECH_DISTANCES(kernel) kernel(distances, Fault, const Distances&, int threads, Watch&)
 
+#define VECH_QUANTIZED(kernel)                                            \
+    kernel(quantize, void, const Quantize&, Watch&, QuantizeResult&)      \
+        kernel(dequantize, Fault, const Dequantize&, int threads, Watch&) \
+            kernel(multiply_quantized, Fault, const QuantizedProduct&, int threads, Watch&)
+
 #define VECH_BITS(kernel)                                                                                           \
     kernel(scan, void, const Scan&, int threads, Watch&, Csr&)                                                      \
         kernel(scatter, void, const Scatter&, int threads, Watch&)                                                  \
             kernel(density, double, const std::byte* words, std::int64_t count, int item, const std::uint8_t* keep) \
                 kernel(sum_columns, void, const Spread&, int threads, Watch&)                                       \
-                    kernel(encode, void, const Encoding&, int threads, Watch&)                                      \
+                    kernel(encode, void, const Coding&, int threads, Watch&)                                        \
                         kernel(count, void, const Agreement&, int threads, Watch&)                                  \
                             kernel(dissimilarities, Fault, const Dissimilarities&, int threads, Watch&)
 
@@ -58,7 +64,8 @@ namespace vech {
 
 #define VECH_KERNELS(kernel) \
     VECH_DENSE(kernel)       \
-    VECH_SPARSE(kernel) VECH_PRODUCTS(kernel) VECH_DISTANCES(kernel) VECH_NEIGHBORS(kernel) VECH_BITS(kernel)
+    VECH_SPARSE(kernel)      \
+    VECH_PRODUCTS(kernel) VECH_QUANTIZED(kernel) VECH_DISTANCES(kernel) VECH_NEIGHBORS(kernel) VECH_BITS(kernel)
 #define VECH_POINTER(name, result, ...) result (*name)(__VA_ARGS__);
 
 struct Kernels {

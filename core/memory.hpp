@@ -44,11 +44,20 @@ struct Memory {
         at = static_cast<T*>(std::calloc(static_cast<std::size_t>(std::max<std::int64_t>(count, 1)), sizeof(T)));
         return at != nullptr;
     }
+    // As many from the beginning of a cache line on, which `line` gives.
+    bool get_lines(std::int64_t count) { return get(count + line_bytes_ / static_cast<std::int64_t>(sizeof(T))); }
+    T* line() const {
+        return reinterpret_cast<T*>((reinterpret_cast<std::uintptr_t>(at) + line_bytes_ - 1) / line_bytes_ *
+                                    line_bytes_);
+    }
     VECH_INLINE T& operator[](std::int64_t k) const { return at[k]; }
     Memory() = default;
     Memory(const Memory&) = delete;
     Memory& operator=(const Memory&) = delete;
     ~Memory() { std::free(at); }
+
+  private:
+    static constexpr std::int64_t line_bytes_ = 64;
 };
 
 }  // namespace vech

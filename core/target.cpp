@@ -6,6 +6,7 @@
 namespace vech::VECH_SHARED {
 VECH_DENSE(VECH_DECLARE)
 VECH_PRODUCTS(VECH_DECLARE)
+VECH_QUANTIZED(VECH_DECLARE)
 VECH_DISTANCES(VECH_DECLARE)
 VECH_NEIGHBORS(VECH_DECLARE)
 }  // namespace vech::VECH_SHARED
@@ -24,6 +25,7 @@ extern const Kernels kernels;
 const Kernels kernels = {.name = VECH_NAME,
                          .supported = [] { return static_cast<bool>(VECH_SUPPORTED); },
                          VECH_DENSE(VECH_OF_SHARED) VECH_SPARSE(VECH_OF_SPARSE) VECH_PRODUCTS(VECH_OF_SHARED)
-                             VECH_DISTANCES(VECH_OF_SHARED) VECH_NEIGHBORS(VECH_OF_SHARED) VECH_BITS(VECH_OWN)};
+                             VECH_QUANTIZED(VECH_OF_SHARED) VECH_DISTANCES(VECH_OF_SHARED)
+                                 VECH_NEIGHBORS(VECH_OF_SHARED) VECH_BITS(VECH_OWN)};
 
 }  // namespace vech::VECH_NAMESPACE

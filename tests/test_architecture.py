@@ -29,7 +29,7 @@ LAYERS = (
     ("tiled",),
     ("io",),
     ("counts", "linalg"),
-    ("sparse",),
+    ("sparse", "quantized"),
     ("packed", "identify"),
     ("moves",),
     ("layouts",),
@@ -45,7 +45,7 @@ INSIDE = {
     "cli": (
         (
             *("algebra", "cluster", "covariance", "data", "distances", "files", "info", "layouts"),
-            *("neighbors", "tiles", "view"),
+            *("neighbors", "quantized", "tiles", "view"),
         ),
         ("making", "tables"),
         ("executors", "groups", "options", "pictures", "records"),
@@ -54,10 +54,11 @@ INSIDE = {
         ("wording",),
     ),
     "io": (
-        ("npy", "hdf5", "zarr", "cooler", "coolers"),
-        ("pixels",),
+        ("npy", "hdf5", "zarr", "cooler", "coolers", "magenpy"),
+        ("pixels", "zarr_vectors"),
+        ("npz",),
         (
-            "npz",
+            "quantized",
             "pair",
             "tables",
             "datasets",
@@ -82,9 +83,9 @@ INSIDE = {
         ("estimates", "graphs"),
     ),
     "covariance": (
-        ("stream", "spectrum", "shrinkage"),
+        ("sampled", "stream", "spectrum", "shrinkage"),
         ("scatter",),
-        ("gerber", "sample"),
+        ("gerber", "one_bit", "sample"),
         ("agreement", "kendall", "products"),
         ("incomplete", "weighted"),
         ("medians", "moments", "ranks", "spread"),
@@ -93,6 +94,7 @@ INSIDE = {
     "results": (
         ("making",),
         ("result",),
+        ("codes",),
         ("tiles",),
         ("executing",),
         ("file",),
@@ -107,11 +109,12 @@ INSIDE = {
         ("squares", "tiles"),
         ("encoding", "objects"),
         ("description",),
-        ("grid",),
+        ("codes", "grid"),
     ),
     "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
     "pairwise": (
-        ("nearest",),
+        ("nearest", "product_codes"),
+        ("coded",),
         ("blocks", "distances", "kernels", "mantel", "similarities"),
         ("metrics", "winners"),
         ("gower",),
@@ -146,6 +149,16 @@ INSIDE = {
         ("snapshot", "whole"),
         ("arrays", "pattern"),
     ),
+    "quantized": (
+        ("quantizing",),
+        ("making",),
+        ("store",),
+        ("selection", "certificate", "levels", "scales", "spectrum"),
+        ("domains", "sources"),
+        ("parts",),
+        ("encodings",),
+        ("kernels",),
+    ),
     "packed": (
         ("packed",),
         ("casts",),
@@ -162,7 +175,7 @@ INSIDE = {
         ("explicit", "foreign", "rounding"),
     ),
     "plot": (
-        ("error", "graph", "heatmap", "layout", "spectrum"),
+        ("certificate", "error", "graph", "heatmap", "layout", "spectrum"),
         ("matrix",),
         ("content", "dendrogram", "frame", "groups"),
         ("cells", "linkage", "place"),
@@ -187,7 +200,10 @@ UP = {
     ("io.zarr", "vech.tiled.description"),
     ("io.zarr", "vech.tiled.opening"),
     ("io.hail", "vech.tiled.foreign"),
+    ("io.magenpy", "vech.tiled.foreign"),
     ("io.pieces", "vech.tiled.foreign"),
+    ("quantized.spectrum", "vech.linalg.lanczos"),
+    ("quantized.store", "vech.linalg"),
     ("store", "vech.moves.nonzeros"),
     *(
         ("store", f"vech.derived.{name}")
@@ -200,7 +216,8 @@ LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 OPTIONAL = {
     "click": {"cli": "top"},
     "rich": {"cli": "top", "demo": "top"},
-    "sklearn": {"demo": "inside", "adapters": "top"},
+    "sklearn": {"demo": "inside", "adapters": "top", "pairwise": "inside"},
+    "faiss": {"pairwise": "inside"},
     "openpyxl": {"io": "inside"},
     "dask": {"adapters": "inside"},
     "distributed": {"cli": "inside"},
@@ -358,6 +375,7 @@ def test_only_the_lower_layers_touch_the_core():
             "moves",
             "packed",
             "sparse",
+            "quantized",
             "counts",
             "covariance",
             "pairwise",
@@ -498,7 +516,7 @@ EXPECTED = (
         "to_csr",
         "to_csc",
     ),
-    *("from_sparse", "Packed", "SparseHalf", "read", "write", "targets"),
+    *("from_sparse", "Packed", "SparseHalf", "read", "write", "targets", "quantize", "Quantized"),
 )
 
 
@@ -525,6 +543,7 @@ DATA_FIRST = {
     "from_sparse": "matrix layout * kind use tolerance threads",
     "identify": "half * n matrix known",
     "Packed": "half layout * kind labels",
+    "quantize": "S encoding * tile scales domain rounding seed levels clip threads progress",
     "SparseHalf": "indptr indices data n * triangle kind labels",
     "Layout": "triangle traversal * diagonal diagonal_scale offdiagonal_scale",
     "read": "path * layout kind dtype n verify",

@@ -192,6 +192,18 @@ def tree():
     return {"half": np.ones(LENGTH - N), "n": N, "links": np.ones((N - 1, 4)), "progress": None}
 
 
+def quantized_arrays():
+    """Arguments of a QuantizedHalf of one tile."""
+    return {
+        "n": N, "tile": 32, "encoding": "uint8", "codes": np.zeros(32 * N, np.uint8), "scales": np.ones(1),
+        "zeros": np.ones(1), "sides": np.ones(N), "levels": None, "diagonal": np.ones(N), "mirror": 1.0,
+    }  # fmt: skip
+
+
+def quantized():
+    return _core.QuantizedHalf(**quantized_arrays())
+
+
 TRIANGLE = {"n": N, "grow": True, "diagonal_stored": True}
 LINES = _core.Lines(0, 8 * N, 8, 0, True)
 CALLS = {
@@ -299,6 +311,18 @@ CALLS = {
         "x": np.ones((9, 5)), "rows": np.array([0, 8]), "partners": np.array([[1, 2, 3], [4, 5, 8]]),
         "results": np.ones((2, 3)), "products": False, "threads": 1,
     },
+    "QuantizedHalf": quantized_arrays,
+    "quantize_block": lambda: {
+        "half": quantized(), "block": square(), "row": 0, "column": 0, "given": 0, "seed": -1,
+        "tiles": np.zeros(1), "sums": np.zeros(N),
+    },
+    "dequantize_block": lambda: {
+        "half": quantized(), "out": np.ones((5, 6)), "row": 7, "column": 2, "full": True, "threads": 1,
+    },
+    "multiply_quantized": lambda: {
+        "half": quantized(), "x": np.ones((N, 3)), "y": np.ones((N, 3)), "straight": 1.0, "mirrored": 1.0,
+        "threads": 1,
+    },
     "read_table": lambda: {
         "text": cells(), "start": 0, "columns": np.array([0, 2, 0], np.uint8), "separator": ",", "point": ".",
         "comment": "#", "words": ["na"], "longest": 100, "numbers": np.zeros((3, 2)),
@@ -318,7 +342,8 @@ WRITTEN = {
     "read_table": {"numbers", "labels"}, "distances": {"out"}, "dissimilarities": {"out"},
     "finish": {"block"}, "add_differences": {"sums"}, "link": {"half", "links"}, "span": {"links"},
     "nearest_half": {"values", "indices", "limits"}, "nearest_block": {"values", "indices", "limits"},
-    "pair_rows": {"results"},
+    "pair_rows": {"results"}, "quantize_block": {"tiles", "sums"}, "dequantize_block": {"out"},
+    "multiply_quantized": {"y"},
 }  # fmt: skip
 OPTIONAL = {
     ("sum_columns", "weights"),
@@ -327,14 +352,17 @@ OPTIONAL = {
     ("count", "values"),
     ("distances", "weights"),
     ("read_table", "labels"),
+    ("QuantizedHalf", "sides"),
 }
 # Not hostile after all: there is an answer to fewer rows, another item size of what is only copied, a batch.
 ANSWERED = {
     *((function, name, what) for what in ("empty", "one less") for function, name in (
         ("expand", "out"), ("read_panel", "block"), ("write_panel", "block"), ("density", "half"),
         ("largest", "a"), ("fault", "indices"), ("jumps", "indices"), ("digest", "bytes"),
-        ("nearest_block", "block"),
+        ("nearest_block", "block"), ("dequantize_block", "out"),
     )),
+    ("quantize_block", "block", "empty"), ("quantize_block", "tiles", "uneven steps"),  # of one tile
+    ("QuantizedHalf", "scales", "uneven steps"), ("QuantizedHalf", "zeros", "uneven steps"),
     ("cut", "data", "two bytes"), ("mirrored", "full", "one axis more"),
     ("encode", "x", "one less"), ("encode_pairs", "n", "one less"),  # the same words and blocks
     ("read_table", "comment", "no such word"),
@@ -429,7 +457,7 @@ def public():
 
 
 def test_every_function_is_called():
-    assert set(CALLS) == set(public()) - {"targets", "use_target", "Change", "Lines"}
+    assert set(CALLS) == set(public()) - {"targets", "use_target", "Change", "Lines", "encodings"}
 
 
 @pytest.mark.parametrize("function", CALLS)

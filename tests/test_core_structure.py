@@ -12,27 +12,27 @@ pytestmark = pytest.mark.skipif(not CORE.exists(), reason="the sources are not b
 
 # From the lowest layer up: a header includes lower ones alone.
 LAYERS = (
-    ("layout", "number"),
+    ("encodings", "layout", "number"),
     ("change", "digest", "finish", "memory", "parallel", "text"),
-    ("runs", "move", "nearest", "product", "codes", "table", "linkage", "metrics"),
+    ("runs", "move", "nearest", "product", "quantized", "codes", "table", "linkage", "metrics"),
     ("sparse",),
     ("gram",),
     ("dispatch",),
     ("kernels/region",),
     ("kernels/change", "kernels/lines", "kernels/lanes"),
-    ("kernels/elementary",),
+    ("kernels/decode", "kernels/elementary", "kernels/transpose"),
     ("kernels/formulas",),
     ("kernels/compress", "kernels/found", "kernels/rowwise", "kernels/strip"),
     ("kernels/pattern",),
     (
-        "kernels/cells", "kernels/codes", "kernels/columns", "kernels/finish", "kernels/gram",
-        "kernels/linkage", "kernels/metrics", "kernels/mirror", "kernels/nearest", "kernels/planes",
-        "kernels/product", "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
+        "kernels/cells", "kernels/codes", "kernels/columns", "kernels/dequantize", "kernels/finish",
+        "kernels/gram", "kernels/linkage", "kernels/metrics", "kernels/mirror", "kernels/nearest",
+        "kernels/planes", "kernels/product", "kernels/quantize", "kernels/quantized_product", "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
     ),
     ("kernels/move",),
 )  # fmt: skip
 FLOOR = {name: floor for floor, names in enumerate(LAYERS) for name in names}
-UNITS = ("bits", "dense", "metrics", "neighbors", "products", "sparse")
+UNITS = ("bits", "dense", "metrics", "neighbors", "products", "quantized", "sparse")
 
 
 def includes(path):

@@ -55,6 +55,7 @@ FACES = (
     "vech.neighbors",
     "vech.pairwise",
     "vech.plot",
+    "vech.quantized",
     "vech.sparse",
     "vech.tiled",
 )

@@ -105,7 +105,7 @@ struct Slice {
 template <class Real>
 class Encoder {
   public:
-    explicit Encoder(const Encoding& job) : job_(job) {}
+    explicit Encoder(const Coding& job) : job_(job) {}
 
     // A word of a block, each number against the bounds of its column.
     void bounded(std::int64_t block, std::int64_t word) const {
@@ -148,11 +148,11 @@ class Encoder {
     }
 
   private:
-    const Encoding& job_;
+    const Coding& job_;
 };
 
 template <class Real>
-void encode_with(const Encoding& job, int threads, Watch& watch) {
+void encode_with(const Coding& job, int threads, Watch& watch) {
     const Encoder<Real> encoder(job);
     const auto blocks = (job.n + Codes::columns - 1) / Codes::columns;
     const auto bytes = Codes::times * Codes::columns * static_cast<std::int64_t>(sizeof(Real));
@@ -421,7 +421,7 @@ class Counter {
 
 }  // namespace
 
-void encode(const Encoding& job, int threads, Watch& watch) {
+void encode(const Coding& job, int threads, Watch& watch) {
     job.real == 4 ? encode_with<float>(job, threads, watch) : encode_with<double>(job, threads, watch);
 }
 

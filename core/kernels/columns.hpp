@@ -24,11 +24,6 @@
 VECH_TARGET_BEGIN
 namespace {
 
-template <class V, class Real, int... lane>
-VECH_INLINE V repeat(Real number, std::integer_sequence<int, lane...>) {
-    return V{(static_cast<void>(lane), number)...};
-}
-
 template <class Real>
 class Stripes {
   public:

@@ -17,6 +17,26 @@ VECH_INLINE V swap_lanes(V v, std::integer_sequence<int, lane...>) {
     return __builtin_shufflevector(v, v, (lane ^ 1)...);
 }
 
+// The number in all lanes; V{} + number would be an addition.
+template <class V, class Real, int... lane>
+VECH_INLINE V repeat(Real number, std::integer_sequence<int, lane...>) {
+    return V{(static_cast<void>(lane), number)...};
+}
+
+// All lanes, half of them added to the other half until one is left.
+template <class V>
+VECH_INLINE auto sum_of(V v) {
+    using Real = std::remove_cvref_t<decltype(v[0])>;
+    constexpr int count = sizeof(V) / sizeof(Real);
+    if constexpr (count == 2) {
+        return v[0] + v[1];
+    } else {
+        typename Lanes<Real, sizeof(V) / 2>::type parts[2];
+        std::memcpy(parts, &v, sizeof v);
+        return sum_of(parts[0] + parts[1]);
+    }
+}
+
 // a * b + c
 template <class Real, class V>
 VECH_INLINE V fused(V a, V b, V c) {

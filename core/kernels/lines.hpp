@@ -37,5 +37,16 @@ inline std::int64_t bytes_to_line(const std::byte* address) {
     return static_cast<std::int64_t>(-reinterpret_cast<std::uintptr_t>(address) & (line_bytes - 1));
 }
 
+// Bytes side by side, whole lines of them past the caches where it `streams`.
+VECH_INLINE void write_lines(std::byte* to, const std::byte* from, std::int64_t bytes, bool streams) {
+    std::int64_t done = std::min(bytes_to_line(to), bytes);
+    if (done > 0) std::memcpy(to, from, static_cast<std::size_t>(done));
+    if (streams)
+        for (; done + line_bytes <= bytes; done += line_bytes) stream_line(to + done, from + done);
+    else
+        for (; done + line_bytes <= bytes; done += line_bytes) std::memcpy(to + done, from + done, line_bytes);
+    if (done < bytes) std::memcpy(to + done, from + done, static_cast<std::size_t>(bytes - done));
+}
+
 }  // namespace
 VECH_TARGET_END

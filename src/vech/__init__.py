@@ -19,15 +19,30 @@ from vech.sparse.pack import from_sparse
 from vech.store import Store
 
 if TYPE_CHECKING:
-    from vech import cluster, covariance, embedding, images, io, linalg, neighbors, pairwise, plot, tiled
+    from vech import (
+        cluster,
+        covariance,
+        embedding,
+        images,
+        io,
+        linalg,
+        neighbors,
+        pairwise,
+        plot,
+        quantized,
+        tiled,
+    )
     from vech.io import read, write
+    from vech.quantized import ENCODINGS, Quantized, quantize
     from vech.tiled import Tiled
     from vech.viewer import view
 
 __all__ = [
     "DIALECTS",
+    "ENCODINGS",
     "Layout",
     "Packed",
+    "Quantized",
     "RectangularFullPacked",
     "SparseHalf",
     "Spiral",
@@ -52,6 +67,8 @@ __all__ = [
     "pack",
     "pairwise",
     "plot",
+    "quantize",
+    "quantized",
     "read",
     "sparse",
     "targets",
@@ -91,9 +108,15 @@ def targets() -> Targets:
 # What is loaded when it is first asked for: `import vech` stays quick.
 _LATER = (
     *("cluster", "covariance", "embedding", "images", "io", "linalg", "neighbors", "pairwise", "plot"),
-    "tiled",
+    *("quantized", "tiled"),
 )
-_INSIDE = {"read": "io", "write": "io", "Tiled": "tiled", "view": "viewer"}
+_INSIDE = {
+    "read": "io",
+    "write": "io",
+    "Tiled": "tiled",
+    "view": "viewer",
+    **dict.fromkeys(("ENCODINGS", "Quantized", "quantize"), "quantized"),
+}
 
 
 def __dir__() -> list[str]:

@@ -25,6 +25,8 @@ class Description(NamedTuple):
     layout: Any = None  # of one half: which number is where
     triangle: str | None = None  # of sparse content: which one the arrays hold
     nnz: int | None = None  # of sparse content: the numbers stored
+    encoding: str | None = None  # of few bits a number: what these are
+    domain: str | None = None  # of which matrix they are
 
     def __str__(self) -> str:
         said = [f"n={self.n}", f"dtype={self.dtype}", f"kind={self.kind!r}"]
@@ -33,6 +35,8 @@ class Description(NamedTuple):
             said.append(f"layout={name if '(' in name else repr(name)}")
         if self.triangle is not None:
             said += [f"triangle={self.triangle!r}", f"nnz={self.nnz}"]
+        if self.encoding is not None:
+            said += [f"encoding={self.encoding!r}", f"domain={self.domain!r}"]
         return ", ".join(said)
 
 
@@ -633,8 +637,8 @@ class Store(ABC):
         -------
         Packed or SparseHalf
             Of the same kind and labels, in NumPy's dtype of the product. A `vech.Packed` is of the same
-            order, its diagonal stored and nothing scaled; a `vech.SparseHalf` has the same places. Other
-            stores give the first.
+            order, its diagonal stored and nothing scaled; a `vech.SparseHalf` has the same places, and a
+            `vech.Quantized` in the domain "entries" the same codes. Other stores give the first.
 
         Raises
         ------
@@ -676,7 +680,8 @@ class Store(ABC):
         Returns
         -------
         Packed or SparseHalf
-            Shares its numbers with this one. Other stores give a `vech.Packed`.
+            Shares its numbers with this one, as does that of a `vech.Quantized`. Other stores give a
+            `vech.Packed`.
 
         Raises
         ------
@@ -703,7 +708,8 @@ class Store(ABC):
         -------
         Description
             n, dtype, kind and labels; a layout where the store is one half, a triangle and nnz where it holds
-            nonzeros alone, so that answers come cheapest from `to_coo`. Takes no time.
+            nonzeros alone, so that answers come cheapest from `to_coo`; an encoding and its domain where it
+            holds codes. Takes no time.
 
         Examples
         --------

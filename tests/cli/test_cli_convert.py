@@ -14,6 +14,7 @@ import vech.io
 
 FULL = np.array([[4.0, 1.5, 0], [1.5, 5, -2], [0, -2, 6]])
 NEEDS = {".parquet": "pyarrow", ".xlsx": "openpyxl", ".h5": "h5py", ".zarr": "zarr", ".cool": "h5py"}
+NEEDS |= {".ld.zarr": "numcodecs"}
 DATA = Path(__file__).parent.parent / "io" / "data"
 
 
@@ -27,6 +28,7 @@ def test_every_file_format_that_is_written_is_reached(works, suffix):
     if suffix in NEEDS:
         pytest.importorskip(NEEDS[suffix])
     full = FULL - np.diag(np.diag(FULL)) if suffix == ".phy" else FULL
+    full = np.sign(full) if suffix == ".ld.zarr" else full  # correlations without a rounding
     labels = [("c", k, k + 1) for k in range(3)] if suffix == ".cool" else list("abc")
     has_labels = vech.io.file_format(vech.io.Path(f"x{suffix}")).CAN.labels
     vech.write("half.npz", vech.Packed(vech.pack(full).astype("f4"), labels=labels))
@@ -177,3 +179,21 @@ def test_pieces_are_converted_by_any_of_their_names(works, there):
     works("convert", "plink19-parallel.grm.bin.2", "-o", "b.grm.bin")
     assert Path("a.grm.bin").read_bytes() == Path("b.grm.bin").read_bytes()
     assert vech.read("a.grm.bin").n == 7
+
+
+def test_ld_stores_keep_what_they_say_of_variants(works, fails, there):
+    pytest.importorskip("numcodecs")
+    with zipfile.ZipFile(DATA / "magenpy.zip") as archive:
+        archive.extractall(there, [name for name in archive.namelist() if name.startswith("int8/")])
+    works("convert", "int8", "-o", "r.ld.zarr", "--threshold", 0.3, "--window", 2, "--variants", "int8")
+    found, given = vech.read("r.ld.zarr").expand(), vech.read("int8").expand()
+    near = abs(np.subtract.outer(range(9), range(9))) <= 2
+    assert np.array_equal(found, np.where(near & (abs(given) >= 0.3), given, 0))
+    assert vech.io.read_variants("r.ld.zarr").about == vech.io.read_variants("int8").about
+    works("convert", "int8", "-o", "r.ld.zarr", "--force", "--out-encoding", "int16")
+    assert list(vech.io.read_variants("r.ld.zarr").columns) == ["snps"]
+    wrong = fails("convert", "int8", "-o", "s.ld.zarr", "--out-encoding", "int4")
+    assert "unknown encoding 'int4': did you mean 'int8'" in wrong
+    assert "written without --out-encoding" in fails(
+        "convert", "int8", "-o", "s.npz", "--out-encoding", "int8"
+    )

@@ -102,6 +102,7 @@ def test_json_has_one_object_a_file(works):
         "n": 3,
         "labels": [{"tuple": ["x", 1]}, "y", 3],
         "tiles": None,
+        "quantized": None,
         "stored": 6,
         "nonzeros": 5,
         "nans": 0,

@@ -134,6 +134,7 @@ POLICIES = {
     "gerber": ("neutral", "pairwise"),
     "kendall": ("neutral", "pairwise"),
     "quadrant": ("neutral", "pairwise"),
+    "one_bit": ("neutral", "pairwise"),
     "jaccard": ("neutral", "pairwise"),
     "hamming": ("neutral", "pairwise"),
     "matching": ("neutral", "pairwise"),

@@ -318,6 +318,7 @@ def test_a_function_that_returns_a_used_iterator_is_refused(call):
         "kendall",
         "gerber",
         "quadrant",
+        "one_bit",
         "ledoit_wolf",
         "oas",
         "nonlinear",

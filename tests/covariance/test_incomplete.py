@@ -40,7 +40,7 @@ CALLS = {
     "spearman": (covariance.spearman, lambda frame, least: frame.corr("spearman", min_periods=least)),
     "kendall": (covariance.kendall, lambda frame, least: frame.corr("kendall", min_periods=least)),
 }
-COUNTED = ("gerber", "quadrant", "jaccard", "hamming", "matching")
+COUNTED = ("gerber", "quadrant", "one_bit", "jaccard", "hamming", "matching")
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of pandas

@@ -29,7 +29,11 @@ def all_of(name, data, **options):
     return partial(getattr(covariance, name), **options), power, data
 
 
-UNITLESS = ("correlation", "spearman", "kendall", "quadrant")
+def sampled_gram(data):
+    return covariance.sampled_gram(data, 50).gram
+
+
+UNITLESS = ("correlation", "spearman", "kendall", "quadrant", "one_bit")
 ESTIMATORS = {
     "sample": all_of("sample", X),
     "weighted": all_of("sample", X, weights=WEIGHTS),
@@ -42,12 +46,14 @@ ESTIMATORS = {
     "kendall": all_of("kendall", X),
     "pairwise kendall": all_of("kendall", HOLED, missing="pairwise"),
     "quadrant": all_of("quadrant", X),
+    "one_bit": all_of("one_bit", X),
     "neutral quadrant": all_of("quadrant", HOLED, missing="neutral"),
     "ledoit_wolf": all_of("ledoit_wolf", X),
     "constant-correlation": all_of("ledoit_wolf", X, target="constant-correlation"),
     "oas": all_of("oas", X),
     "nonlinear": all_of("nonlinear", X),
     "wide nonlinear": all_of("nonlinear", WIDE),
+    "sampled_gram": (partial(sampled_gram), 2, X),
     "denoise": all_of("denoise", X),
     "denoised correlation": all_of("denoise", X, correlation=True),
     "Stream": (partial(streamed, "sample"), 2, X),
@@ -66,7 +72,7 @@ FACTORS = (2.0**-480, 1e-150, 1e-20, 2.0**-7, 0.1, 3.0, 1e20, 1e150, 2.0**480)
 def test_every_estimator_is_here():
     bits = {"hamming", "jaccard", "matching"}  # of numbers that have no unit
     called = {call.func.__name__ for call, _, _ in ESTIMATORS.values() if hasattr(call.func, "__name__")}
-    assert {*covariance.__all__} - bits - {"Stream", "exponential_weights"} <= called
+    assert {*covariance.__all__} - bits - {"SampledGram", "Stream", "exponential_weights"} <= called
 
 
 @pytest.mark.filterwarnings("error")

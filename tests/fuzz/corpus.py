@@ -43,6 +43,7 @@ def corpus() -> list[Sample]:
             *_libraries(Path(folder)),
             *_cooler(),
             *_hail(),
+            *_magenpy(),
         ]
 
 
@@ -59,6 +60,7 @@ def _stores(folder: Path) -> list[Sample]:
         "dates": vech.Packed(half.astype("i8").view("M8[s]")),
         "lower": lower,
         "far": far,
+        "quantized": vech.quantize(FULL, "int4x2", scales="two-sided"),
     }
     samples = []
     for name, store in stores.items():
@@ -174,6 +176,14 @@ def _hail() -> list[Sample]:
     with zipfile.ZipFile(DATA / "hail.zip") as archive:
         names = (f"single.bm/parts/{HAIL_PART}", "single.bm/metadata.json")
         return [Sample("single.bm", *map(archive.read, names))]
+
+
+def _magenpy() -> list[Sample]:
+    """An archive that magenpy wrote, where there is numcodecs."""
+    if find_spec("numcodecs") is None:
+        return []
+    with zipfile.ZipFile(DATA / "magenpy.zip") as archive:
+        return [Sample("ld.zip", archive.read("chr_22.zip"))]
 
 
 def _saved(save, content) -> bytes:

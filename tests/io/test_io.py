@@ -26,6 +26,7 @@ IMPLIED = {"phy": 0.0, "phylip": 0.0, "king": 0.0, "dist": 0.0, "mdist": 0.0, "m
 LIBRARIES = {".h5": "h5py", ".hdf5": "h5py", ".zarr": "zarr", ".parquet": "pyarrow", ".feather": "pyarrow"}
 LIBRARIES |= {".xlsx": "openpyxl", ".xlsm": "openpyxl"}
 LIBRARIES |= dict.fromkeys((".cool", ".mcool", ".scool"), "h5py")
+LIBRARIES |= dict.fromkeys(CORRELATIONS := (".ld.zarr", ".zip"), "numcodecs")
 
 
 @pytest.mark.parametrize("suffix", WRITTEN)
@@ -37,6 +38,8 @@ def test_each_suffix_takes_a_half(tmp_path, suffix, case):
     path = f"{tmp_path}/half{case(suffix)}{inside}"
     half = np.arange(6.0, dtype="f4" if suffix.startswith(".grm") else "f8")
     half[[0, 3, 5]] = IMPLIED.get(suffix.split(".")[1], half[[0, 3, 5]])
+    if suffix in CORRELATIONS:
+        half[:] = [1, -1, 0, 1, 1, 1]
     labels = [("c", k, k + 1) for k in range(3)] if suffix == ".cool" else list("abc")
     labels = labels if vech.io.file_format(Path(f"a{suffix}")).CAN.labels else None
     vech.write(path, vech.Packed(half, labels=labels))
@@ -85,7 +88,7 @@ def test_a_file_that_is_not_there(tmp_path, suffix):
         vech.read(tmp_path / f"none{suffix}", dtype="f8", layout="vech")
 
 
-@pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix not in (".zarr", ".bm")])
+@pytest.mark.parametrize("suffix", [name for name in SUFFIXES if name not in (".zarr", ".bm", *CORRELATIONS)])
 def test_a_folder_is_no_file(tmp_path, suffix):
     path = tmp_path / f"folder{suffix}"
     path.mkdir()

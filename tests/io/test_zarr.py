@@ -201,6 +201,6 @@ def test_a_missing_library_is_named():
 def test_a_store_of_tiles_has_no_layout(tmp_path):
     vech.tiled.write(tmp_path / "S.zarr", vech.Packed(np.ones(3)))
     with pytest.raises(
-        vech.io.FileFormatError, match=r"S.zarr: is a store of tiles, which has no layout: leave la"
+        vech.io.FileFormatError, match=r"S.zarr: is in tiles, which has no layout: leave layout="
     ):
         vech.read(tmp_path / "S.zarr", layout="vech")

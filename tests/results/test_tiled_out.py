@@ -66,6 +66,7 @@ BETWEEN_COLUMNS = {
     "repaired gerber": partial(covariance.gerber, X, repair="nearest"),
     "kendall": partial(covariance.kendall, X),
     "kendall with few rows": partial(covariance.kendall, GAPS, missing="pairwise", min_periods=30),
+    "one bit": partial(covariance.one_bit, X),
     "jaccard of columns": partial(covariance.jaccard, X > 0),
 }
 SHRUNK = {

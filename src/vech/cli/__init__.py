@@ -10,6 +10,7 @@ from vech.cli import (
     info,
     layouts,
     neighbors,
+    quantized,
     tiles,
     view,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "layouts",
     "main",
     "neighbors",
+    "quantized",
     "tiles",
     "vech_command",
     "view",

@@ -92,10 +92,14 @@ def plot(
 ) -> None:
     """Draw the matrix in FILE as a heatmap, or its spectrum; the matrix is not expanded for a heatmap.
 
+    Of what vech quantize wrote the error of each tile is drawn, unless an option is for a heatmap.
+
     \b
     Examples:
       vech plot half.npy -o matrix.png --cluster --group assets.csv/sector
       vech plot half.npy -o spectrum.png --spectrum --n-samples 250
+      vech plot q.npz -o error.png
+      vech plot q.npz -o matrix.png --content correlation
     """
     if cluster and spectrum:
         raise click.ClickException("--cluster orders a heatmap, and --spectrum draws none: say one of them")
@@ -111,7 +115,12 @@ def plot(
         store = vech.read(file, layout=layout, kind=kind, dtype=dtype, n=n)
         bar.now(f"drawing {store.n} x {store.n}", store.nbytes)
         draw: Callable[..., Any]
-        if spectrum:
+        what = "its spectrum" if spectrum else "a heatmap"
+        of_numbers = spectrum or cluster or any(of_heatmap.values())
+        if not of_numbers and getattr(store, "error", None) is not None:
+            what = "the error of its tiles"
+            draw = partial(vech.plot.certificate, store, title=title)
+        elif spectrum:
             draw = partial(vech.plot.spectrum, store, n_samples=n_samples, title=title, progress=bar)
         else:
             draw = partial(
@@ -125,7 +134,7 @@ def plot(
                 title=title,
             )
         save(out, (7.0, 4.0 if spectrum else 6.0), draw, overwrite=force)
-    click.echo(visible(f"{out}: {store.n} x {store.n}, {'its spectrum' if spectrum else 'a heatmap'}"))
+    click.echo(visible(f"{out}: {store.n} x {store.n}, {what}"))
 
 
 def _distances(path: Path) -> vech.Store:

@@ -13,6 +13,7 @@ import vech
 import vech.io
 from vech.cli.options import (
     Bar,
+    Count,
     Real,
     check_out,
     dtype_option,
@@ -198,6 +199,27 @@ class _Convert(Command):
     help="Decimal mark of OUT, where that is text; '.' unless said. Example: --out-decimal ,",
 )
 @click.option(
+    "--out-encoding",
+    metavar="NAME",
+    help="What numbers become: int8, int16, float32 or float64 in an LD store; in a store of tiles any that "
+    "vech quantize has. Example: --out-encoding int8",
+)
+@click.option(
+    "--window", type=Count(min=0), help="Variants behind each that an LD store keeps. Example: --window 500"
+)
+@click.option(
+    "--threshold",
+    type=Real(),
+    help="Below which correlations of an LD store become zero. Example: --threshold 0.1",
+)
+@click.option(
+    "--variants",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="An LD store whose alleles, positions and the like go along, by the ids of rows. "
+    "Example: --variants chr_22.ld.zarr",
+)
+@click.option(
     "--drop-labels",
     is_flag=True,
     help="Leave the labels out, for file formats without a place for them. Example: --drop-labels",
@@ -222,6 +244,10 @@ def convert(
     out_format: str | None,
     out_sep: str | None,
     out_decimal: str | None,
+    out_encoding: str | None,
+    window: int | None,
+    threshold: float | None,
+    variants: Path | None,
     drop_labels: bool,
     join_labels: str | None,
     threads: int | None,
@@ -240,6 +266,7 @@ def convert(
       vech convert distances.csv --sep ';' --decimal , -o distances.phy
       vech convert half.npz -o store.h5::/matrix
       vech convert x.mdist -o x.phy --join-labels _
+      vech convert chr_22 -o r.ld.zarr --threshold 0.1 --variants chr_22
       vech convert - --in-format csv -o - --out-format npz < matrix.csv > half.npz
     """
     check_out(file, out, force)
@@ -257,7 +284,17 @@ def convert(
                 store = store.with_labels(lambda label: _joined(label, join_labels))
             bar.now(f"writing {made.name}", store.nbytes)
             with _saying_out_options():
-                vech.io.write(made, store, overwrite=force, sep=out_sep, decimal=out_decimal)
+                vech.io.write(
+                    made,
+                    store,
+                    overwrite=force,
+                    sep=out_sep,
+                    decimal=out_decimal,
+                    encoding=out_encoding,
+                    window=window,
+                    threshold=threshold,
+                    variants=None if variants is None else vech.io.read_variants(variants),
+                )
         line = summary(made, store, began)
     click.echo(line, err=out == STREAM)
 
@@ -277,11 +314,11 @@ LABELS = {
 
 @contextmanager
 def _saying_out_options() -> Iterator[None]:
-    """Say --out-sep, since --sep is of the file that is read."""
+    """Say --out-sep and so on, since --sep is of the file that is read."""
     try:
         yield
     except (TypeError, ValueError) as error:
-        message = re.sub(r"\b(sep|decimal)=", r"out_\1=", str(error))
+        message = re.sub(r"\b(sep|decimal|encoding)=", r"out_\1=", str(error))
         for said, spoken in LABELS.items():
             message = message.replace(said, spoken)
         raise click.ClickException(message) from error

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 import vech.io
-from vech.cli.options import dtype_option, in_bytes, n_option, text_options
+from vech.cli.options import dtype_option, in_bytes, in_norms, n_option, text_options
 from vech.cli.root import FAULTS, spoken, vech_command
 from vech.cli.streams import in_format_option, shown, source
 from vech.io.errors import visible
-from vech.io.info import Info, summarize
+from vech.io.info import Bits, Case, Info, summarize
 from vech.io.labels import encode_labels
 from vech.labels import label_text
 
@@ -83,6 +83,7 @@ def _fields(name: str, found: Info | str) -> dict[str, Any]:
         "n": sides.pop() if len(sides) == 1 else None,
         "labels": None if found.labels is None else encode_labels(found.labels),
         "tiles": found.tiles and {"count": found.tiles.count, **asdict(found.tiles)},
+        "quantized": found.bits and asdict(found.bits),
         "stored": found.count,
         "nonzeros": found.nonzeros,
         "nans": found.nans,
@@ -122,6 +123,9 @@ def _print(name: str, found: Info | str, n: int | None) -> None:
     if (tiles := found.tiles) is not None:
         done = f"{tiles.missing:,} missing" if tiles.missing else "all done"
         say(f"{tiles.count:,} tiles of {tiles.tile:,} rows, compression {tiles.compression}, {done}")
+    if found.bits is not None:
+        for line in _of_bits(found.bits, found.cases[0]):
+            say(line)
     if found.fault is not None:
         say(f"{found.fault}; vech pack has --use and --tolerance")
     elif found.kind is not None and found.kind not in found.holds:
@@ -148,3 +152,14 @@ def _print(name: str, found: Info | str, n: int | None) -> None:
         sizes = [in_bytes(size) for size in (case.half, case.full, case.csr)]
         table.add_row(case.name, f"{case.n:,}", f"{case.nonzeros:,}", *sizes, case.best)
     console.print(table)
+
+
+def _of_bits(bits: Bits, case: Case) -> Iterator[str]:
+    """How numbers are held, what that takes, and what it has lost."""
+    wholes = {"half": case.half, "full matrix": case.full}
+    shares = [f"{bits.bytes / whole:.3g} of the {name}" for name, whole in wholes.items() if whole]
+    yield (
+        f"{bits.encoding} in the domain {bits.domain}, tiles of {bits.tile}: "
+        f"{', '.join((in_bytes(bits.bytes), *shares))}"
+    )
+    yield "no certificate of the error" if bits.frobenius is None else in_norms(bits)

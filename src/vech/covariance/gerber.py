@@ -17,7 +17,7 @@ from vech.covariance.data import (
     numbers_beside,
     open_data,
 )
-from vech.covariance.medians import medians
+from vech.covariance.medians import CENTERS, medians
 from vech.covariance.moments import raise_overflow
 from vech.covariance.spread import Spread, spread
 from vech.covariance.weighted import count
@@ -34,7 +34,6 @@ FORMS = {
     "gs1": Measure(H, (-1, 0, 1, 0)),
     "gs2": Measure(H, root=True),
 }
-CENTERS = ("zero", "mean", "median")
 REPAIRS = ("nearest", "shrink")
 
 
@@ -52,6 +51,7 @@ def gerber(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -91,6 +91,9 @@ def gerber(
     resume : bool
         Whether to go on from that journal or store, or to read what is complete; of other data or
         parameters it is an error.
+    encoding : str or vech.quantized.Encoding, optional
+        Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
+        in memory together. It has no `layout`, and goes to no file.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -160,7 +163,7 @@ def gerber(
     data.need_passes("gerber")
     given = as_weights(weights, data)
     bounds = as_thresholds(threshold, data)
-    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     beside = {"weights": given, "threshold": bounds}
     how = {"form": form, "correlation": correlation, "center": center, "repair": repair}
     implied = 1 if correlation else None

@@ -31,6 +31,7 @@ def kendall(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -57,6 +58,9 @@ def kendall(
     resume : bool
         Whether to go on from that journal or store, or to read what is complete; of other data or
         parameters it is an error.
+    encoding : str or vech.quantized.Encoding, optional
+        Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
+        in memory together. It has no `layout`, and goes to no file.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -110,7 +114,7 @@ def kendall(
     whole = data.whole("Kendall's tau")
     if data.check() < 2:
         raise ValueError("X has one row, and Kendall's tau compares rows: it needs two at least")
-    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     implied = 1 if variant == "b" else None
     with begin(data, wanted, "kendall", {"variant": variant}, implied=implied) as result:
         if not result.is_complete:

@@ -5,6 +5,7 @@ import numpy as np
 from vech.arrays import Array
 from vech.covariance.data import Data
 
+CENTERS = ("zero", "mean", "median")
 COLUMNS = 64  # of which medians are taken together
 
 

@@ -31,6 +31,7 @@ def sample(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -66,6 +67,9 @@ def sample(
     resume : bool
         Whether to go on from that journal or store, or to read what is complete; of other data or
         parameters it is an error.
+    encoding : str or vech.quantized.Encoding, optional
+        Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
+        in memory together. It has no `layout`, and goes to no file.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -113,7 +117,7 @@ def sample(
     array([0.66666667, 1.33333333, 4.66666667])
     """
     how = _How(ddof, weights, missing, min_periods, assume_centered, standardise=False)
-    return _estimate(X, how, Wanted(layout, out, resume, executor, threads, progress))
+    return _estimate(X, how, Wanted(layout, out, resume, executor, threads, progress, encoding=encoding))
 
 
 def correlation(
@@ -127,6 +131,7 @@ def correlation(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -135,7 +140,7 @@ def correlation(
 
     Parameters
     ----------
-    X, weights, missing, min_periods, out, resume, executor, threads, progress
+    X, weights, missing, min_periods, out, resume, encoding, executor, threads, progress
         As `sample` has them.
     ddof : number, optional
         Cancels; only the divisor of `sample` must be positive.
@@ -172,7 +177,7 @@ def correlation(
     array([1.        , 0.75592895, 1.        ])
     """
     how = _How(ddof, weights, missing, min_periods, assume_centered, standardise=True)
-    return _estimate(X, how, Wanted(layout, out, resume, executor, threads, progress))
+    return _estimate(X, how, Wanted(layout, out, resume, executor, threads, progress, encoding=encoding))
 
 
 def spearman(
@@ -183,6 +188,7 @@ def spearman(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -199,7 +205,7 @@ def spearman(
         may be indefinite.
     min_periods : int, optional
         As `sample` has it.
-    layout, out, resume, executor, threads, progress
+    layout, out, resume, encoding, executor, threads, progress
         As `correlation` has them.
 
     Returns
@@ -235,7 +241,7 @@ def spearman(
     data = open_data(X, missing=missing, ordered=True, min_periods=min_periods)
     data.whole("spearman")
     data.check()
-    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     with begin(data, wanted, "spearman", implied=1) as result:
         if result.is_complete:
             return result.store()

@@ -18,7 +18,7 @@ from vech.packed.packed import Packed
 from vech.results.executing import Tick
 from vech.results.making import Tiles
 from vech.results.result import Result
-from vech.results.tiles import StoreOfTiles
+from vech.results.tiles import TileByTile
 
 
 class Target(Protocol):
@@ -136,7 +136,7 @@ class InHalf:
 class InTiles:
     """S by tiles, made anew for each sum over it: none but the mixture is kept."""
 
-    store: StoreOfTiles
+    store: TileByTile
     moments: Centre
     job: Tiles
 

@@ -35,6 +35,7 @@ def ledoit_wolf(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -55,7 +56,7 @@ def ledoit_wolf(
         Whether the means are taken to be zero, which also is what a neutral NaN then counts as.
     return_shrinkage : bool
         Whether to give the intensity too.
-    layout, out, resume, executor, threads, progress
+    layout, out, resume, encoding, executor, threads, progress
         As `sample` has them.
 
     Returns
@@ -104,7 +105,7 @@ def ledoit_wolf(
     data = open_data(X, missing=missing, policies=POLICIES)
     if target == "constant-correlation":
         data.need_passes(f"target={target!r}")
-    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     about = {"target": target, "assume_centered": bool(assume_centered)}
     with begin(data, wanted, "ledoit_wolf", about, rereads=not return_shrinkage) as result:
         if result.is_complete:
@@ -128,6 +129,7 @@ def oas(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -144,7 +146,7 @@ def oas(
         Whether the means are taken to be zero.
     return_shrinkage : bool
         Whether to give the intensity too.
-    layout, out, resume, executor, threads, progress
+    layout, out, resume, encoding, executor, threads, progress
         As `sample` has them.
 
     Returns
@@ -175,7 +177,7 @@ def oas(
     (array([2.375, 0.   , 2.375]), 1.0)
     """
     data = open_data(X, missing=missing, policies=POLICIES)
-    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     about = {"assume_centered": bool(assume_centered)}
     with begin(data, wanted, "oas", about, rereads=not return_shrinkage) as result:
         if result.is_complete:

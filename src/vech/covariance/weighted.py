@@ -102,4 +102,5 @@ def _ratio(measure: Measure, sums: dict[str, Array], diagonal: bool, nothing: fl
     ratio = np.divide(over, under, out=np.full(both.shape, nothing), where=under != 0)
     if diagonal:
         np.fill_diagonal(ratio, np.where(under.diagonal() == 0, measure.empty, ratio.diagonal()))
+    measure.finish(ratio)
     return np.asarray(ratio)

@@ -39,6 +39,8 @@ def html(store: Any) -> str:
         facts["layout"] = said.layout.name
     if said.triangle is not None:
         facts["stored"] = f"{said.nnz:,} in the {said.triangle} triangle"
+    if said.encoding is not None:
+        facts["encoding"] = f"{said.encoding}, of {said.domain}"
     if names is not None:
         facts["labels"] = ", ".join(names if n <= 2 * FEW else [*names[:FEW], "...", *names[-FEW:]])
     facts["range"] = range_of(off) + ", of a sample" * (not is_whole)

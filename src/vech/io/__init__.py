@@ -40,11 +40,14 @@ __all__ = [
     "pack",
     "read",
     "read_table",
+    "read_variants",
     "write",
     "write_table",
 ]
 
-_TABLES = ("Table", "iter_table", "read_table", "write_table")  # loaded when they are first asked for
+_LATER = dict.fromkeys(("Table", "iter_table", "read_table", "write_table"), "tables")
+_LATER |= {"read_variants": "magenpy"}
+"""What is loaded when it is first asked for, and where it is."""
 
 
 def __dir__() -> list[str]:
@@ -52,8 +55,8 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _TABLES:
-        return getattr(import_module("vech.io.tables"), name)
+    if name in _LATER:
+        return getattr(import_module(f"vech.io.{_LATER[name]}"), name)
     raise AttributeError(f"module 'vech.io' has no attribute {name!r}")
 
 
@@ -86,6 +89,8 @@ FORMATS |= {
     ".h5": "hdf5",
     ".hdf5": "hdf5",
     ".zarr": "zarr",
+    ".ld.zarr": "magenpy",
+    ".zip": "magenpy",
     ".bm": "hail",
     ".cool": "cooler",
     ".mcool": "coolers",
@@ -98,7 +103,9 @@ URL = "://"
 
 NUMBERED = re.compile(r"\.[0-9]+$")
 
+BY_CONTENT: dict[str, tuple[str, ...]]
 BY_CONTENT = dict.fromkeys(("delimited_matrix", "plink_text"), ("phylip", "r_print"))
+BY_CONTENT["zarr"] = ("magenpy",)
 """The modules that share the suffixes of another, and recognise their files by what is in them."""
 
 
@@ -144,10 +151,10 @@ def read(
 
     Returns
     -------
-    Packed, SparseHalf or Tiled
-        Dense or sparse content, or a store of tiles, of which none is read yet: so are blocks of Hail and
-        parts of GCTA that would take more than a quarter of the memory. A half of 64 MiB or more in `.npy` or
-        `.bin`, GCTA's and PLINK's too, is memory-mapped, read-only.
+    Packed, SparseHalf, Quantized or Tiled
+        Dense or sparse content, few bits a number, or a store of tiles, of which none is read yet: so are
+        blocks of Hail, parts of GCTA and LD stores that would take more than a quarter of the memory. A half
+        of 64 MiB or more in `.npy` or `.bin`, GCTA's and PLINK's too, is memory-mapped, read-only.
 
     Raises
     ------
@@ -182,15 +189,15 @@ def read(
         content = examine(path, layout=wanted, dtype=dtype, n=n, verify=verify, **options)
     path = Path(path)
     store = _store(content, wanted, kind, n, path)
-    described = store.describe()
-    if described.layout is not None:
-        found_layout = described.layout.name
+    held = store.describe()
+    if held.layout is not None:
+        found_layout = held.layout.name
     elif wanted is None:
         found_layout = ""
     else:
-        what = "is a store of tiles" if described.triangle is None else "is sparse"
+        what = "sparse" if held.triangle else "quantized" if held.encoding else "in tiles"
         raise FileFormatError(
-            f"{what}, which has no layout: leave layout= (--layout) out; "
+            f"is {what}, which has no layout: leave layout= (--layout) out; "
             "its to_packed() (vech convert --to) makes a half",
             path,
         )
@@ -198,9 +205,7 @@ def read(
     return store
 
 
-def write(
-    path: str | os.PathLike[str], store: Packed | SparseHalf, *, overwrite: bool = True, **options: Any
-) -> None:
+def write(path: str | os.PathLike[str], store: Store, *, overwrite: bool = True, **options: Any) -> None:
     """Write a store, by the suffix of `path`; an existing file is overwritten, in one step.
 
     Parameters
@@ -210,14 +215,18 @@ def write(
         Packed, the bare numbers), `.mtx` (the lower half with its symmetry named), `.csv` (the full matrix
         with its labels) and others that docs/files.md lists. Where files travel, `.npz`. A dataset of HDF5 or
         Zarr is named behind "::", and what else the file holds stays; `.zarr` alone is a `vech.Tiled`.
-    store : Packed, SparseHalf or Tiled
-        What to write. `.npy`, `.npz`, HDF5 and Zarr keep labels of any usual type, others those that they
-        can; `.bin` and `.mtx` have no place for them and refuse it.
+    store : Packed, SparseHalf, Quantized or Tiled
+        What to write; of a Quantized `.npz` keeps codes and certificate, all others its numbers. `.npy`,
+        `.npz`, HDF5 and Zarr keep labels of any usual type, others those that they can; `.bin` and `.mtx`
+        have no place for them and refuse it.
     overwrite : bool, default True
         False: a file that is there, or appears while this one is written, stays, and is a FileExistsError.
     **options
         Of tables in text: ``sep``, the mark between cells ("," in `.csv`, else a tab), and ``decimal``. Of a
-        store of tiles: ``tile`` and ``compression``, as for `vech.tiled.create`.
+        store of tiles: ``tile`` and ``compression``, as for `vech.tiled.create`. Of an LD store of magenpy,
+        `.ld.zarr` or `.zip`: ``encoding``, "int8" unless told, "int16", "float32" or "float64"; ``window``,
+        how many variants behind each are kept; ``threshold``, below which correlations become zero; and
+        ``variants``, what its rows are: columns by name, or what `vech.io.read_variants` gave.
 
     Raises
     ------
@@ -260,7 +269,7 @@ def write(
             f"{path}: {suffix_of(path)} has no place for labels: write {_able(lambda can: can.labels)}, "
             f"or S.with_labels(None), without them"
         )
-    if "any" in can.write:
+    if "any" in can.write or (described.encoding is not None and "quantized" in can.write):
         pass
     elif described.triangle is None:
         store = packed(store)
@@ -270,7 +279,7 @@ def write(
             "write .npz or .mtx, or its to_packed()"
         )
     if URL in url:
-        if path.suffix.lower() != ".zarr":
+        if form.__name__ != "vech.io.zarr":
             raise ValueError(f"{url}: a URL is for stores of tiles: name.zarr")
         import_module("vech.io.zarr").write_url(url, store, overwrite=overwrite, **given)
         return
@@ -526,8 +535,12 @@ def file_format(path: Path) -> Format:
 
 def _recognised(path: Path, given: dict[str, Any]) -> Format:
     """Choose by suffix; of several formats, the first that recognises the file and takes `given`."""
+    if path.is_dir() and suffix_of(path) not in FORMATS:
+        nameless = import_module("vech.io.magenpy")  # as the program calls its folders
+        if nameless.recognises(path):
+            return cast(Format, nameless)
     form = file_format(path)
-    if path.is_file():
+    if path.exists():
         for module in BY_CONTENT.get(form.__name__.rpartition(".")[2], ()):
             other = import_module(f"vech.io.{module}")
             if given.keys() <= set(other.CAN.options) and other.recognises(path, given.get("encoding")):

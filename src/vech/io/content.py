@@ -31,7 +31,7 @@ class Abilities(NamedTuple):
     expand: tuple[str, ...] = ()
     """As what it holds a full matrix, "dense", "csr" or "csc", the usual way first."""
     write: tuple[str, ...] = ("dense",)
-    """The halves that it holds, "dense" or "sparse"; "any" store is given to it as it is."""
+    """The halves that it holds, "dense", "sparse" or "quantized"; "any" store is given to it as it is."""
     labels: bool = False
     """Whether these are written too."""
     full_labels: bool = False

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -159,6 +159,61 @@ def atomic(path: Path, overwrite: bool = True) -> Iterator[BinaryIO]:
 
 
 @contextmanager
+def draft_folder(target: Path, refuse: Callable[[], None]) -> Iterator[Path]:
+    """Make a folder beside `target` that takes its place when the block ends well, unless `refuse` raises.
+
+    Between two names there is a moment without the target; after a crash then the next writer puts the old
+    one back.
+    """
+    with locked(target.parent):
+        refuse()
+        _remove_leftover_folders(target)
+        ending = f"{os.urandom(4).hex()}.tmp"
+        made, old = (target.with_name(f"{target.name}.{part}{ending}") for part in ("new.", "old."))
+        try:
+            yield made
+            _sync_files(made)
+            refuse()
+            if target.exists():
+                os.rename(target, old)
+            os.rename(made, target)
+            sync_folder(target.parent)
+        finally:
+            if old.exists() and not target.exists():
+                os.rename(old, target)
+            for leftover in (made, old):
+                _remove(leftover)
+
+
+def _remove_leftover_folders(target: Path) -> None:
+    """Remove what writers that were killed have left; one of them may have moved the only folder away."""
+    ours = re.compile(rf"{re.escape(target.name)}\.(new|old)\.[0-9a-f]{{8}}\.tmp").fullmatch
+    left = {entry: found[1] for entry in target.parent.iterdir() if (found := ours(entry.name))}
+    for entry, what in left.items():
+        if what == "old" and not target.exists():
+            os.rename(entry, target)
+        else:
+            _remove(entry)
+
+
+def _remove(folder: Path) -> None:
+    from shutil import rmtree  # which loads three compressors
+
+    rmtree(folder, ignore_errors=True)
+
+
+def _sync_files(folder: Path) -> None:
+    """Bring all files of a folder to the disk."""
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+@contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Take turns with whoever else locks the folder.
 
@@ -264,7 +319,7 @@ def _become_like(original: Path, copy: Path) -> None:
         os.chown(copy, -1, old.st_gid)
     with suppress(PermissionError):
         os.chown(copy, old.st_uid, -1)
-    from shutil import copystat  # which loads three compressors
+    from shutil import copystat  # as of `_remove`
 
     copystat(original, copy)
     if copy.stat().st_gid != old.st_gid:  # then its group is another one, which was promised nothing

@@ -1,6 +1,6 @@
 """What a file holds, in numbers: counted in chunks, so a memory map is never loaded as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import isqrt
 from typing import Any
@@ -57,6 +57,19 @@ class Tiles:
 
 
 @dataclass(frozen=True)
+class Bits:
+    """How numbers of few bits are held, and what their certificate says of the error, where there is one."""
+
+    encoding: str
+    domain: str
+    tile: int
+    bytes: int
+    frobenius: float | None
+    max: float | None
+    spectral_bound: float | None
+
+
+@dataclass(frozen=True)
 class Info:
     """The numbers that are stored, and what they are or could be."""
 
@@ -74,6 +87,7 @@ class Info:
     """Of a full matrix that is neither: the worst (i, j)."""
     labels: tuple[Any, ...] | None = None
     tiles: Tiles | None = None
+    bits: Bits | None = None
 
 
 def could_be(length: int, dtype: np.dtype[Any]) -> list[tuple[str, AnyLayout, int]]:
@@ -138,6 +152,8 @@ def _symmetry(content: Content) -> tuple[str | None, str | None]:
 
 def _of_store(store: Any, _: int | None) -> Info:
     described = store.describe()
+    if described.encoding is not None:
+        return _of_quantized(store)
     if described.triangle is None and described.layout is None:
         return _of_tiles(store)
     if described.triangle is None:
@@ -149,24 +165,42 @@ def _of_store(store: Any, _: int | None) -> Info:
 
 
 def _of_tiles(store: Any) -> Info:
-    """Of the tiles that are done, each pair once."""
+    """Of the tiles that are done."""
     missing = set(store.missing())
     done = [(i, j) for i in range(store.grid) for j in range(i + 1) if (i, j) not in missing]
+    squares = ((i == j, store.read_tile(i, j)) for i, j in done)
+    tiles = Tiles(store.tile, store.grid, len(missing), store.compression)
+    found = replace(_of_squares("store of tiles", "tiles", store, squares), tiles=tiles)
+    return found if store.encoding is None else replace(found, bits=_bits(store, "entries"))
+
+
+def _of_quantized(store: Any) -> Info:
+    """Of the numbers that codes stand for."""
+    squares = ((tile.on_diagonal, tile.numbers) for tile in store.tiles())
+    found = _of_squares("quantized half", "quantized half", store, squares)
+    return replace(found, bits=_bits(store, store.domain))
+
+
+def _bits(store: Any, domain: str) -> Bits:
+    error = store.error
+    norms = [getattr(error, name, None) for name in ("frobenius", "max", "spectral_bound")]
+    return Bits(store.encoding, domain, store.tile, store.nbytes, *norms)
+
+
+def _of_squares(holds: str, name: str, store: Any, squares: Iterable[tuple[bool, Array]]) -> Info:
+    """Of squares of the lower triangle, and whether each is on the diagonal: each pair once."""
     on_diagonal = 0
 
     def chunks() -> Iterator[Array]:
         nonlocal on_diagonal
-        for i, j in done:
-            tile = store.read_tile(i, j)
-            if i == j:
-                on_diagonal += int(np.count_nonzero(tile.diagonal()))
-                tile = tile[np.tril_indices(len(tile))]
-            yield tile.reshape(-1)
+        for is_on, square in squares:
+            if is_on:
+                on_diagonal += int(np.count_nonzero(square.diagonal()))
+            yield square[np.tril_indices(len(square))] if is_on else square.reshape(-1)
 
-    counted = _counted(f"{store.kind} store of tiles", store.dtype, chunks())
-    case = _case("tiles", store.n, None, 2 * counted.nonzeros - on_diagonal, store.dtype)
-    tiles = Tiles(store.tile, store.grid, len(missing), store.compression)
-    return replace(counted, cases=(case,), tiles=tiles)
+    counted = _counted(f"{store.kind} {holds}", store.dtype, chunks())
+    case = _case(name, store.n, None, 2 * counted.nonzeros - on_diagonal, store.dtype)
+    return replace(counted, cases=(case,))
 
 
 def _of_sparse(matrix: Any, _: int | None) -> Info:

@@ -1,4 +1,4 @@
-"""Zip archives of arrays `.npz`: SciPy's sparse matrices, dense halves and sparse halves."""
+"""Zip archives of arrays `.npz`: SciPy's sparse matrices, dense, sparse and quantized halves."""
 
 import json
 import zipfile
@@ -21,11 +21,12 @@ from vech.io.gz import DEFLATES_TO
 from vech.io.panels import How
 from vech.layouts.layout import as_side
 from vech.moves.foreign import judged
-from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
 
-CAN = Abilities(expand=("csr", "csc"), write=("dense", "sparse"), labels=True, options=("verify",))
+CAN = Abilities(
+    expand=("csr", "csc"), write=("dense", "sparse", "quantized"), labels=True, options=("verify",)
+)
 
 INDICES: dict[str, tuple[str, ...]] = {name: ("indices", "indptr") for name in ("csr", "csc", "bsr")}
 INDICES |= {"coo": ("row", "col", "coords"), "dia": ("offsets",)}
@@ -60,6 +61,10 @@ def _load(file: BinaryIO, path: Path) -> Content:
             return Content.of_store(described_half(arrays["vech_half"], parse_object(text, path), path))
         if {"vech_indptr", "vech_indices", "vech_data", "vech_meta"} <= keys:
             return Content.of_store(_sparse_half(arrays, path))
+        if {"vech_codes", "vech_meta"} <= keys:
+            from vech.io.quantized import read
+
+            return Content.of_store(read(arrays.text("vech_meta"), arrays, path))
         if {"format", "shape", "data"} <= keys:
             return Content.of_sparse(_scipy(arrays))
     names = ", ".join(sorted(keys)) or "none"
@@ -139,9 +144,14 @@ class _Arrays:
             raise ValueError(f"{name!r} says {size:,} bytes in {packed:,}, which cannot be")
 
 
-def write(path: Path, store: Packed | SparseHalf, *, overwrite: bool = True) -> None:
-    """Write a half or a sparse half under keys of vech, which SciPy does not take for a whole matrix."""
-    if isinstance(store, Packed):
+def write(path: Path, store: Any, *, overwrite: bool = True) -> None:
+    """Write a half, dense, sparse or quantized, under keys that SciPy does not take for a whole matrix."""
+    described = store.describe()
+    if described.encoding is not None:
+        from vech.io.quantized import arrays_of
+
+        arrays = arrays_of(store)
+    elif described.triangle is None:
         arrays = {"vech_half": forgettable(store.half), "vech_meta": np.asarray(describe_half(store))}
     else:
         arrays = _arrays(store) | {"vech_meta": np.asarray(describe(store, triangle=store.triangle))}

@@ -2,10 +2,7 @@
 
 import errno
 import os
-import re
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -25,7 +22,7 @@ from vech.io.datasets import (
     read_blocks,
     write_rows,
 )
-from vech.io.drafts import EXISTS, locked, sync_folder
+from vech.io.drafts import EXISTS, draft_folder
 from vech.io.errors import FileFormatError, NoMatrixError, reading
 from vech.io.labels import encode_labels
 from vech.io.panels import How
@@ -34,11 +31,11 @@ from vech.store import Store
 
 CAN = Abilities(
     expand=("dense",),
-    write=("dense", "sparse", "any"),
+    write=("dense", "sparse", "quantized", "any"),
     labels=True,
     full_labels=True,
     options=("verify",),
-    write_options=("tile", "compression"),
+    write_options=("tile", "compression", "encoding"),
     folders=True,
 )
 
@@ -211,32 +208,16 @@ def _write(
     if store.labels is not None:
         attributes["labels"] = encode_labels(store.labels)
     _make_groups(root, inside, path)
-    with locked(target.parent):
-        _refuse(target, overwrite, path)
-        _remove_leftovers(target)
-        ending = f"{os.urandom(4).hex()}.tmp"
-        made, old = (target.with_name(f"{target.name}.{part}{ending}") for part in ("new.", "old."))
-        try:
-            array = zarr.create_array(
-                made,
-                shape=shape,
-                dtype=native(store.dtype),
-                chunks=chunks,
-                attributes=attributes,
-                zarr_format=3,
-            )
-            fill(array)
-            _sync(made)
-            _refuse(target, overwrite, path)
-            if target.exists():
-                os.rename(target, old)
-            os.rename(made, target)
-            sync_folder(target.parent)
-        finally:
-            if old.exists() and not target.exists():
-                os.rename(old, target)
-            for leftover in (made, old):
-                shutil.rmtree(leftover, ignore_errors=True)
+    with draft_folder(target, lambda: _refuse(target, overwrite, path)) as made:
+        array = zarr.create_array(
+            made,
+            shape=shape,
+            dtype=native(store.dtype),
+            chunks=chunks,
+            attributes=attributes,
+            zarr_format=3,
+        )
+        fill(array)
 
 
 def _make_groups(root: Path, inside: str, path: Path) -> None:
@@ -260,25 +241,3 @@ def _refuse(target: Path, overwrite: bool, path: Path) -> None:
             raise FileExistsError(errno.EEXIST, EXISTS, str(path))
         if hasattr(_open(target, "", path), "members"):
             raise ValueError(f"{path}: is a group: choose the name of an array")
-
-
-def _remove_leftovers(target: Path) -> None:
-    """Remove what writers that were killed have left; one of them may have moved the only array away."""
-    ours = re.compile(rf"{re.escape(target.name)}\.(new|old)\.[0-9a-f]{{8}}\.tmp").fullmatch
-    left = {entry: found[1] for entry in target.parent.iterdir() if (found := ours(entry.name))}
-    for entry, what in left.items():
-        if what == "old" and not target.exists():
-            os.rename(entry, target)
-        else:
-            shutil.rmtree(entry, ignore_errors=True)
-
-
-def _sync(folder: Path) -> None:
-    """Bring all files of a folder to the disk."""
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)

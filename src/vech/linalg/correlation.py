@@ -23,13 +23,13 @@ class Correlation(NamedTuple):
 
     Attributes
     ----------
-    R : Packed or SparseHalf
+    R : Packed, SparseHalf or Quantized
         Ones on its diagonal, to the bit; labels follow.
     sd : array, shape (n,)
         The roots of the variances.
     """
 
-    R: Packed | SparseHalf
+    R: Any
     sd: Array
 
 
@@ -45,8 +45,8 @@ def to_correlation(S: Packed | SparseHalf | ArrayLike) -> Correlation:
     -------
     Correlation
         Named tuple ``R, sd``: ``to_covariance(R, sd)`` is S. R is of the order of S, its diagonal stored and
-        nothing scaled; a `vech.SparseHalf` keeps its places. In the dtype of S, float64 for integers; sd is
-        real.
+        nothing scaled; a `vech.SparseHalf` keeps its places, a `vech.Quantized` in the domain "entries" its
+        codes. In the dtype of S, float64 for integers; sd is real.
 
     Raises
     ------
@@ -79,6 +79,8 @@ def to_correlation(S: Packed | SparseHalf | ArrayLike) -> Correlation:
         )
     sd = np.sqrt(variances)
     R = wide.scale(1 / sd)
+    if R.describe().encoding is not None:
+        return Correlation(R.with_diagonal(1), sd)
     _normalise(R, np.isnan(sd))
     return Correlation(R.astype(given, copy=False), sd.astype(np.zeros(0, given).real.dtype, copy=False))
 
@@ -95,9 +97,9 @@ def to_covariance(R: Packed | SparseHalf | ArrayLike, sd: ArrayLike) -> Any:
 
     Returns
     -------
-    Packed or SparseHalf
-        Of the order of R, its diagonal stored and nothing scaled, or of the same places; labels follow. In
-        NumPy's dtype of the product.
+    Packed, SparseHalf or Quantized
+        Of the order of R, its diagonal stored and nothing scaled, or of the same places or codes; labels
+        follow. In NumPy's dtype of the product.
 
     Raises
     ------
@@ -204,7 +206,10 @@ def _covariance(S: Any, task: str, name: str = "S") -> Any:
 
 def _floats(S: Any) -> tuple[np.dtype[Any], Any]:
     """The dtype of correlations, and S in one to compute them in."""
-    if S.describe().layout is None and S.describe().triangle is None:
+    said = S.describe()
+    if said.domain == "entries":
+        return S.dtype, S
+    if said.layout is None and said.triangle is None:
         S = S.to_packed()
     if family(S.dtype) not in "fc":
         return np.dtype(np.float64), S.astype(np.float64)

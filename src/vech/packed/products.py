@@ -4,15 +4,19 @@ Blocks of a half with rows of constant length serve BLAS for both triangles, so 
 """
 
 import math
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vech import _core
 from vech.arrays import (
     Array,
     Dtype,
+    as_array,
+    check_out,
     check_writeable,
     extension,
     family,
@@ -55,6 +59,29 @@ def product_dtype(a: Dtype, b: Dtype) -> Dtype:
     if a == b and extension(a) and family(a) == "f":
         return a
     return np.matmul(np.zeros((1, 1), a), np.zeros((1, 1), b)).dtype  # type: ignore[no-any-return]
+
+
+def by_columns(
+    n: int, dtype: Dtype, x: ArrayLike, out: Array | None, product: Callable[[Array, Dtype], Array]
+) -> Array:
+    """S x for any x, by a product with columns, (n, m) without gaps, in a dtype to compute in."""
+    x = as_array(x, "x")
+    if x.ndim == 0 or x.shape[-1 if x.ndim == 1 else -2] != n:
+        raise ValueError(f"x has shape {x.shape}, but S @ x needs {n} rows: ({n},) or (..., {n}, m)")
+    dtype = product_dtype(dtype, x.dtype)
+    if out is not None:
+        check_out(out, x.shape, dtype, x)
+    inner = np.dtype(np.float32) if is_narrow(dtype) else native(dtype)
+    rows_first = np.moveaxis(x, -2, 0) if x.ndim > 1 else x[:, None]
+    columns = np.ascontiguousarray(rows_first, inner).reshape(n, math.prod(rows_first.shape[1:]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = product(columns, inner).astype(dtype, copy=False)
+    found = found.reshape(rows_first.shape)
+    result = found[:, 0] if x.ndim == 1 else np.moveaxis(found, 0, -2)
+    if out is None:
+        return np.ascontiguousarray(result)
+    out[...] = result
+    return out
 
 
 def matmul(half: Half, x: Array, out: Array, threads: int | None) -> None:

@@ -39,6 +39,7 @@ def from_blocks(
     tile: int | None = None,
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -75,6 +76,9 @@ def from_blocks(
     resume : bool
         Whether to go on from that journal, or with what the store misses. With the same function the file has
         the same bytes as of one run; what is complete is read. Where nothing is there a run starts.
+    encoding : str or vech.quantized.Encoding, optional
+        Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
+        in memory together. It has no `layout`, and goes to no file.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes rows of tiles, of a store tiles, as tasks; unless told, this thread. Threads call the
         function in parallel; other processes get it by pickle, arrays in it by memory map.
@@ -139,7 +143,7 @@ def from_blocks(
     if side < 1:
         raise ValueError(f"tile must be at least 1 row, not {side}")
     usual = Layout("lower", "columns", diagonal=IMPLIED[diagonal])
-    wanted = Wanted(layout or usual, out, resume, executor, threads, progress, tile and side, usual)
+    wanted = Wanted(layout or usual, out, resume, executor, threads, progress, tile and side, usual, encoding)
     return make(
         _Checked(function, dtype, rule, diagonal),
         n,

@@ -24,6 +24,7 @@ def distances(
     dtype: Any = None,
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -61,6 +62,9 @@ def distances(
         .zarr, a `vech.Tiled`, which has no layout.
     resume : bool
         Go on from the journal beside `out`, or with what the store misses, where a run was interrupted.
+    encoding : str or vech.quantized.Encoding, optional
+        Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
+        in memory together. It has no `layout`, and goes to no file.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes; by default threads of this process.
     threads : int, optional
@@ -109,7 +113,7 @@ def distances(
     """
     block = block_of(X, metric, p=p, V=V, VI=VI, w=w, missing=missing, dtype=dtype)
     what = {"function": "distances", "metric": _name(metric), "p": float(p), "missing": missing}
-    wanted = Wanted(layout, out, resume, executor, threads, progress, usual="condensed")
+    wanted = Wanted(layout, out, resume, executor, threads, progress, None, "condensed", encoding)
     block = with_threads(block, threads if executor is None else threads or 1)
     labels = labels_of(X, 0)
     return make(block, block.n, block.dtype, wanted, labels=labels, implied=0, what=what)

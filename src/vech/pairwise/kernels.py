@@ -300,6 +300,7 @@ def kernel(
     dtype: Any = None,
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -331,6 +332,9 @@ def kernel(
         .zarr, a `vech.Tiled`, which has no layout.
     resume : bool
         Go on from the journal beside `out`, or with what the store misses, where a run was interrupted.
+    encoding : str or vech.quantized.Encoding, optional
+        Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
+        in memory together. It has no `layout`, and goes to no file.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes; by default this process.
     threads : int, optional
@@ -412,7 +416,7 @@ def kernel(
     what["gamma"] = gamma
     sparse_arrays = ("indptr", "indices", "data")
     data = {k: getattr(X, k) for k in sparse_arrays} if is_sparse(X) else {"X": X}
-    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     implied = 1 if one.unit else None
     return make(
         block, X.shape[0], inexact(X.dtype), wanted, labels=labels, implied=implied, what=what, data=data

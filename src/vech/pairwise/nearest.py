@@ -147,6 +147,6 @@ def _products(X: Any, missing: str) -> tuple[Inner, winners.Search | None]:
     if is_sparse(X := as_sparse(X, "X", square=False)):
         return Inner(inner(X), X.shape[0], inexact(X.dtype)), None
     array = opened(X)
-    check_finite(array, X, allowed=False)
+    check_finite(array, X, allowed=False, offered=False)
     rows = np.ascontiguousarray(array, inexact(array.dtype))
     return Inner(inner(rows), len(rows), rows.dtype), winners.by_product(rows)

@@ -27,12 +27,12 @@ class Rows(NamedTuple):
         return self.X if self.X.dtype != bool else self.X.astype(DOUBLE)
 
 
-def opened(X: Any) -> Array:
-    """X as a matrix of real numbers."""
+def opened(X: Any, *, mixed: bool = True) -> Array:
+    """X as a matrix of real numbers; `mixed` says that text has a metric of its own."""
     try:
         array = as_array(X, "X", floats=True)
     except TypeError as reason:
-        if is_frame(X):
+        if mixed and is_frame(X):
             raise TypeError(f"{reason}; metric='gower' compares columns of text too") from None
         raise
     check_matrix(array)
@@ -48,8 +48,11 @@ def opened(X: Any) -> Array:
     return array
 
 
-def check_finite(array: Array, X: Any, *, allowed: bool) -> bool:
-    """Whether NaN is in it, where that is allowed; ValueError for NaN elsewhere, and for infinity."""
+def check_finite(array: Array, X: Any, *, allowed: bool, offered: bool = True) -> bool:
+    """Whether NaN is in it, where that is allowed; ValueError for NaN elsewhere, and for infinity.
+
+    `offered` says whether it may be allowed by missing=.
+    """
     if family(array.dtype) != "f":
         return False
     some = False
@@ -66,7 +69,7 @@ def check_finite(array: Array, X: Any, *, allowed: bool) -> bool:
         i, j = map(int, np.argwhere(odd)[0])
         number = float(numbers[i, j])
         way = "fill it, or leave the row out"
-        if np.isnan(number):
+        if np.isnan(number) and offered:
             way = "fill it, or pass missing='pairwise'"
         raise ValueError(f"X holds {number} in {place(X, start + i, j)}: {way}")
     return some

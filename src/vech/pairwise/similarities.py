@@ -40,6 +40,7 @@ def gram(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -58,7 +59,7 @@ def gram(
     layout : str or layout
         The layout of a `vech.Packed`. A `vech.SparseHalf` is its triangle as compressing the half would give
         it: "upper" for `vech`.
-    out, resume, executor, progress
+    out, resume, encoding, executor, progress
         As `kernel` has them, for dense X, and then the result is no `vech.SparseHalf`: where one is given it
         goes by tiles of 480 rows, the same but for rounding.
     threads : int, optional
@@ -114,7 +115,7 @@ def gram(
            [ 0.,  0., 16.]])
     """
     wanted = _wanted(threshold, store, layout, threads)
-    where = Where(layout, out, resume, executor, threads, progress)
+    where = Where(layout, out, resume, executor, threads, progress, encoding=encoding)
     return _similarity("gram", _rows(X, exact), wanted, where, X)
 
 
@@ -126,6 +127,7 @@ def cosine(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -136,7 +138,7 @@ def cosine(
     ----------
     X : SciPy sparse array or matrix, array, or data frame, shape (n, m)
         One thing a row. It is left as it is. The index of a frame labels the result.
-    threshold, store, layout, out, resume, executor, threads, progress
+    threshold, store, layout, out, resume, encoding, executor, threads, progress
         As in `gram`. Of a threshold below 1 the diagonal takes no notice.
 
     Returns
@@ -167,7 +169,7 @@ def cosine(
     array([1.  , 0.  , 0.36, 0.  , 0.  , 1.  ])
     """
     wanted = _wanted(threshold, store, layout, threads)
-    where = Where(layout, out, resume, executor, threads, progress)
+    where = Where(layout, out, resume, executor, threads, progress, encoding=encoding)
     return _similarity("cosine", _rows(X, inexact).directions(), wanted, where, X)
 
 
@@ -179,6 +181,7 @@ def cooccurrence(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -190,7 +193,7 @@ def cooccurrence(
     X : SciPy sparse array or matrix, array, or data frame, shape (n, m)
         One thing a row, labelled by the index of a frame; only counts which numbers are zero, and NaN is not.
         It is left as it is.
-    threshold, store, layout, out, resume, executor, threads, progress
+    threshold, store, layout, out, resume, encoding, executor, threads, progress
         As in `gram`: kept are counts above the threshold.
 
     Returns
@@ -218,7 +221,7 @@ def cooccurrence(
            [2, 0, 2]])
     """
     wanted = _wanted(threshold, store, layout, threads)
-    where = Where(layout, out, resume, executor, threads, progress)
+    where = Where(layout, out, resume, executor, threads, progress, encoding=encoding)
     return _similarity("cooccurrence", _rows(X, as_given).pattern(), wanted, where, X)
 
 
@@ -241,7 +244,7 @@ def _similarity(name: str, rows: Sparse | Dense, wanted: Wanted, where: Where, X
         size = rows.dtype if rows.dtype.kind == "f" else np.dtype(f"f{rows.dtype.itemsize // 2}")
         wanted = wanted._replace(threshold=float(not_above(wanted.threshold, size)))
     if where.path() is not None or any(
-        given is not None for given in (where.out, where.executor, where.progress)
+        given is not None for given in (where.out, where.executor, where.progress, where.encoding)
     ):
         return _by_tiles(name, rows, wanted, where, labels)
     return _in_memory(rows, wanted, labels)
@@ -253,11 +256,13 @@ def _by_tiles(
     """Products of dense rows as a half that is made tile by tile, or as tiles."""
     if isinstance(rows, Sparse):
         raise TypeError(
-            f"{name} of a sparse X is made in memory by this process: leave out=, executor= and progress= "
-            f"out, or go by kernel(X, 'linear', out=...), which takes a sparse X too"
+            f"{name} of a sparse X is made in memory by this process: leave out=, encoding=, executor= and "
+            f"progress= out, or go by kernel(X, 'linear', out=...), which takes a sparse X too"
         )
     if wanted.store == "sparse":
-        raise ValueError("store='sparse' is made in memory: leave out=, executor= and progress= out")
+        raise ValueError(
+            "store='sparse' is made in memory: leave out=, encoding=, executor= and progress= out"
+        )
     what = {"function": name, "threshold": wanted.threshold}
     implied = 1 if rows.unit else None
     block = DenseBlocks(rows, wanted)

@@ -65,6 +65,19 @@ class Search:
             scores[some] = np.take_along_axis(all_scores, best, axis=1)
         return Nearest(indices, self._values(scores))
 
+    def among(self, indices: NDArray[np.int64], k: int, threads: int) -> Nearest:
+        """Of some rows that are proposed for each row, the k nearest."""
+        found = np.empty((self.n, k), np.int64), np.empty((self.n, k))
+        height = max(1, PAIRS // max(1, indices.shape[1]))
+        for start in range(0, self.n, height):
+            rows = np.arange(start, min(start + height, self.n))
+            some = indices[rows]
+            scores = self._scores(rows, some, threads)
+            best = _first(scores, some, k, self.dtype, self.finish)
+            for taken, part in zip(found, (some, scores), strict=True):
+                taken[rows] = np.take_along_axis(part, best, axis=1)
+        return Nearest(found[0], self._values(found[1]))
+
     def _candidates(
         self, squares: Float, k: int, threads: int, tell: Tell
     ) -> tuple[NDArray[np.int64], Float]:
@@ -153,6 +166,11 @@ def by_distance(block: Euclidean | Directions) -> Search | None:
     if not 1 / FAR < block.scale < FAR:
         return None  # the squares of rows as they are would not be numbers
     return Search(near, block.X, False, block.scale**2, np.sqrt if block.root else _same, block.dtype)
+
+
+def by_difference(X: Array, metric: str, dtype: Dtype) -> Search:
+    """Squared distances of rows, or half of them; where pairs are proposed, which `found` does not do."""
+    return Search(X, X, False, 1.0, _half if metric == "cosine" else _same, dtype)
 
 
 def by_product(X: Array) -> Search:

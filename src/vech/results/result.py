@@ -21,11 +21,12 @@ from vech.layouts.layout import Layout
 from vech.moves.converting import convert
 from vech.moves.runs import Half, Runs, runs_of
 from vech.packed.packed import Packed
+from vech.results.codes import CodesOfTiles
 from vech.results.executing import Job, Task, results
 from vech.results.file import File
 from vech.results.identity import digest_of, identity
 from vech.results.journal import Band
-from vech.results.tiles import StoreOfTiles, made_of
+from vech.results.tiles import StoreOfTiles, TileByTile, made_of
 from vech.results.wanted import Wanted
 
 
@@ -74,7 +75,10 @@ class Result:
             self.plain = replace(self.plain, diagonal=self.layout.diagonal)
         self._half: Array | None = None
         self.file: File | None = None
-        self.tiles: StoreOfTiles | None = None
+        self.tiles: TileByTile | None = None
+        if wanted.encoding is not None:
+            self.tiles = CodesOfTiles(p, self.dtype, self.kind, labels, wanted)
+            return
         path = wanted.path()
         if path is not None:
             made = {} if what is None else _made(described, what, data or {})
@@ -119,8 +123,9 @@ class Result:
     @property
     def is_complete(self) -> bool:
         """Whether a file, or a store of tiles, was there already, made of the same."""
-        place = self.file or self.tiles
-        return place is not None and place.complete is not None
+        if self.file is not None:
+            return self.file.complete is not None
+        return isinstance(self.tiles, StoreOfTiles) and self.tiles.complete is not None
 
     @property
     def goes_by_tiles(self) -> bool:

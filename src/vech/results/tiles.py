@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -25,7 +26,45 @@ from vech.tiled.tiles import Tile, Tiles
 from vech.tiled.writing import written
 
 
-class StoreOfTiles:
+class TileByTile(ABC):
+    """A matrix of which a job computes lower tiles, and each is put where it belongs."""
+
+    def __init__(
+        self, n: int, dtype: Dtype, kind: Kind, labels: tuple[Any, ...] | None, wanted: Wanted
+    ) -> None:
+        self.n, self.dtype, self.kind, self.labels, self.wanted = n, dtype, kind, labels, wanted
+
+    @abstractmethod
+    def side(self, unit: int) -> int:
+        """Rows of a tile, which holds blocks of `unit` rows."""
+
+    @abstractmethod
+    def fill(self, job: TileJob) -> None:
+        """Let the job compute the tiles that are missing."""
+
+    @abstractmethod
+    def take(self, made: Packed) -> None:
+        """Put down a matrix that is in memory."""
+
+    @abstractmethod
+    def store(self) -> Any:
+        """What has become of it."""
+
+    def lower(self, job: TileJob, tick: Tick) -> Lower:
+        """The lower tiles by a job."""
+        alone = self.wanted.executor is None
+        threads = self.wanted.threads if alone else self.wanted.threads or 1
+        return Lower(job, Grid(self.n, self.side(job.unit)), self.kind, self.dtype, threads, tick)
+
+    def sum(self, job: TileJob, part: Callable[[Array, slice, slice], float]) -> float:
+        """The sum of what a function gives of each tile, which is not kept; the same for any workers."""
+        lower = self.lower(job, on)
+        executor = executor_of(self.wanted.executor)
+        with closing(in_order(executor, _Part(lower, part), lower.grid.lower())) as parts:
+            return math.fsum(found for _, found in parts)
+
+
+class StoreOfTiles(TileByTile):
     """The store of tiles under a path, of which those that are missing are to be computed.
 
     `complete` is the store that is there already, made of the same, where a run is gone on with and `rereads`
@@ -44,8 +83,8 @@ class StoreOfTiles:
         *,
         rereads: bool,
     ) -> None:
-        self.path, self.n, self.dtype, self.kind, self.labels = path, n, dtype, kind, labels
-        self.made, self.wanted = made, wanted
+        super().__init__(n, dtype, kind, labels, wanted)
+        self.path, self.made = path, made
         self._about = made | {"rows": n, "dtype of the store": dtype.name}
         self._place, self._draft = path, draft_of(path)
         self.complete: tiled.Tiled | None = None
@@ -111,25 +150,16 @@ class StoreOfTiles:
             if stop.is_set():
                 raise StoppedError
 
-        lower = self._lower(job, interruptible if isinstance(executor, ThreadPoolExecutor) else on)
+        lower = self.lower(job, interruptible if isinstance(executor, ThreadPoolExecutor) else on)
         missing, total = store.missing(), lower.grid.total
         with closing(written(store.write_tile, lower, missing, executor, stop=stop)) as tiles:
             for done, _ in enumerate(tiles, total - len(missing) + 1):
                 if self.wanted.progress is not None:
                     self.wanted.progress(done, total)
 
-    def _lower(self, job: TileJob, tick: Tick) -> _Lower:
-        alone = self.wanted.executor is None
-        threads = self.wanted.threads if alone else self.wanted.threads or 1
-        grid = Grid(self.n, self._opened(job.unit).tile)
-        return _Lower(job, grid, self.kind, self.dtype, threads, tick)
-
-    def sum(self, job: TileJob, part: Callable[[Array, slice, slice], float]) -> float:
-        """The sum of what a function gives of each tile, which is not kept; the same for any workers."""
-        lower = self._lower(job, on)
-        executor = executor_of(self.wanted.executor)
-        with closing(in_order(executor, _Part(lower, part), lower.grid.lower())) as parts:
-            return math.fsum(found for _, found in parts)
+    def side(self, unit: int) -> int:
+        """Those of the store."""
+        return self._opened(unit).tile
 
     def take(self, made: Packed) -> None:
         """Put down a matrix that is in memory."""
@@ -160,7 +190,7 @@ def _store(path: str) -> tiled.Tiled | None:
 
 
 @dataclass(frozen=True)
-class _Lower:
+class Lower:
     """Lower tiles by a job."""
 
     job: TileJob
@@ -179,7 +209,7 @@ class _Lower:
 class _Part:
     """What a function gives of a tile."""
 
-    lower: _Lower
+    lower: Lower
     part: Callable[[Array, slice, slice], float]
 
     def __call__(self, tile: Tile) -> float:

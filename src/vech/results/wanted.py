@@ -25,7 +25,7 @@ class Wanted(NamedTuple):
     """In which layout, where to, whether a run goes on, who computes, and who is told how far it is.
 
     `tile` is the rows of a tile where it goes to a store of these, and somebody has said; `usual` is the
-    layout that nobody has chosen.
+    layout that nobody has chosen. With an `encoding` it becomes a quantized matrix.
     """
 
     layout: str | AnyLayout = "vech"
@@ -36,6 +36,7 @@ class Wanted(NamedTuple):
     progress: Progress | None = None
     tile: int | None = None
     usual: str | Layout = "vech"
+    encoding: Any = None
 
     def path(self) -> str | None:
         """`out` where that is a path; errors for what is neither, and for `resume` without one."""
@@ -47,7 +48,7 @@ class Wanted(NamedTuple):
                 path = path.rstrip("/")
             suffix = Path(path).suffix.lower()
             if suffix == TILES:
-                self._check_layout()
+                self.check_no_layout("a store of tiles holds squares")
             elif suffix != SUFFIX:
                 raise ValueError(
                     f"out={path!r}: a half is made in a {SUFFIX} file, and a store of tiles in a {TILES} "
@@ -76,10 +77,10 @@ class Wanted(NamedTuple):
         path = self.path()
         return path is not None and path.lower().endswith(TILES)
 
-    def _check_layout(self) -> None:
+    def check_no_layout(self, why: str) -> None:
         """Refuse a layout that was chosen for what has none."""
         if as_layout(self.layout) != as_layout(self.usual):
             raise ValueError(
-                f"layout={self.layout!r} is for a half, and a store of tiles holds squares of the matrix, "
+                f"layout={self.layout!r} is for a half, and {why} of the matrix, "
                 f"which have none: leave it out"
             )

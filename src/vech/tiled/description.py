@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from vech.io.labels import decode_labels, encode_labels
 from vech.layouts.kind import KINDS, Kind
 from vech.layouts.layout import one_of
 from vech.tiled.grid import Grid, usual_tile
+
+if TYPE_CHECKING:
+    from vech.tiled.codes import Codes
 
 GROUP, ARRAY = "zarr.json", "data/zarr.json"
 META, VERSION = "vech", 1
@@ -50,6 +53,7 @@ class Described:
     labels: tuple[Any, ...] | None = None
     made: dict[str, Any] | None = None
     store: str = STORE
+    codes: Codes | None = None  # where tiles have few bits a number
     identity: str = ""  # by which one store is told from another that took its place
 
     @classmethod
@@ -63,19 +67,32 @@ class Described:
         labels: tuple[Any, ...] | None = None,
         compression: str | None = None,
         made: Mapping[str, Any] | None = None,
+        encoding: Any = None,
+        square: int | None = None,
     ) -> Described:
-        """A new one, of the usual tile and compression unless told; of a triangular kind, of a factor."""
+        """A new one, of the usual tile and compression unless told; of a triangular kind, of a factor.
+
+        With an encoding its tiles are codes, in squares of so many rows with a scale each.
+        """
         dtype = check_dtype(np.dtype(dtype))
         if compression is None:
             compression = "none" if dtype.kind in "fc" else "zstd"
         one_of("compression", compression, COMPRESSIONS)
+        codes = None
+        if encoding is not None:
+            from vech.tiled.codes import SIDE, Codes
+
+            unit = square or SIDE
+            tile = -(-usual_tile(n) // unit) * unit if tile is None else tile
+            codes = Codes.of(encoding, square, tile, dtype, kind)
         grid = Grid(n, usual_tile(n) if tile is None else tile)
         if grid.side > MOST:
             raise ValueError(
                 f"tiles of {tile} rows are {grid.side} a side, and {MOST} at most: take larger ones"
             )
         store = FACTOR if kind is Kind.TRIANGULAR else STORE
-        return cls(grid, dtype, kind, compression, labels, _held(made), store, os.urandom(8).hex())
+        held = _held(made)
+        return cls(grid, dtype, kind, compression, labels, held, store, codes, os.urandom(8).hex())
 
     def grown(self, n: int, labels: tuple[Any, ...] | None) -> Described:
         """The same with more rows."""
@@ -92,12 +109,18 @@ class Described:
             "triangle": "lower",
             "id": self.identity,
         }
+        if self.codes is not None:
+            about |= {"dtype": self.dtype.name, "codes": self.codes.said()}
         if self.made is not None:
             about["made"] = self.made
         attributes: dict[str, Any] = {META: about}
         if self.labels is not None:
             attributes["labels"] = encode_labels(self.labels)
-        array = _array_text(self.grid, self.dtype, self.compression)
+        shape, chunks, dtype = (self.grid.n,) * 2, (self.grid.tile,) * 2, self.dtype
+        if self.codes is not None:
+            side, size = self.grid.side, self.codes.size
+            shape, chunks, dtype = (side, side * size), (1, size), np.dtype(np.uint8)
+        array = _array_text(shape, chunks, dtype, self.compression)
         return {ARRAY: array, GROUP: _group_text(attributes)}
 
 
@@ -115,7 +138,7 @@ def _held(made: Any) -> dict[str, Any] | None:
 
 
 @lru_cache(maxsize=64)
-def _array_text(grid: Grid, dtype: Dtype, compression: str) -> bytes:
+def _array_text(shape: tuple[int, int], chunks: tuple[int, int], dtype: Dtype, compression: str) -> bytes:
     """Zarr's own description of the array of numbers; it takes ten milliseconds to have it."""
     zarr = _zarr()
     from zarr.codecs import BytesCodec, Crc32cCodec, ZstdCodec
@@ -124,8 +147,8 @@ def _array_text(grid: Grid, dtype: Dtype, compression: str) -> bytes:
     squeezes = [ZstdCodec(level=1)] if compression == "zstd" else []
     zarr.create_array(
         zarr.storage.MemoryStore(memory),
-        shape=(grid.n,) * 2,
-        chunks=(grid.tile,) * 2,
+        shape=shape,
+        chunks=chunks,
         dtype=dtype,
         fill_value=filler(dtype),
         serializer=BytesCodec(endian="little"),
@@ -207,8 +230,16 @@ def parse(group: bytes, array: bytes, path: str) -> Described:
             raise ValueError(f"is a store {store!r} of kind {kind!r}, which vech does not know")
         if (store == FACTOR) != (kind == Kind.TRIANGULAR):
             raise ValueError(f"is a store {store!r} of kind {kind!r}, which do not fit")
-        _check_array(found, n, tile)
-        dtype = np.dtype(DTYPES[found["data_type"]])
+        dtype, codes = np.dtype(DTYPES[_known(found["data_type"])]), None
+        if "codes" in about:
+            from vech.tiled.codes import Codes
+
+            dtype = np.dtype(DTYPES[_known(about["dtype"])])
+            codes = Codes.parsed(about["codes"], tile, dtype, Kind(kind).of(dtype))
+            side = Grid(n, tile).side
+            _check_array(found, [side, side * codes.size], [1, codes.size], "objects of codes")
+        else:
+            _check_array(found, [n, n], [tile, tile], f"numbers in tiles of {tile}")
         labels = attributes.get("labels")
         held = None if labels is None else tuple(decode_labels(labels))
         if held is not None and len(held) != n:
@@ -218,7 +249,8 @@ def parse(group: bytes, array: bytes, path: str) -> Described:
             raise ValueError("says what it is made of by no object")  # noqa: TRY004, in a file
         kind = Kind(kind).of(dtype)
         identity = str(about.get("id", ""))
-        return Described(Grid(n, tile), dtype, kind, _compression(found), held, made, store, identity)
+        grid = Grid(n, tile)
+        return Described(grid, dtype, kind, _compression(found), held, made, store, codes, identity)
     except FileFormatError:
         raise
     except (ValueError, RecursionError) as error:
@@ -232,7 +264,7 @@ def _check_side(name: str, value: Any, least: int) -> None:
         raise ValueError(f"has {name} = {value!r}, and an integer of {least} at least fits")
 
 
-def _check_array(found: dict[str, Any], n: int, tile: int) -> None:
+def _check_array(found: dict[str, Any], least: list[int], chunk: list[int], what: str) -> None:
     """Refuse an array whose objects are not tiles as vech reads them."""
     shape, chunks = found["shape"], found["chunk_grid"]
     fits = (
@@ -240,16 +272,21 @@ def _check_array(found: dict[str, Any], n: int, tile: int) -> None:
         and found["zarr_format"] == 3
         and isinstance(shape, list)
         and len(shape) == 2
-        and all(type(side) is int and side >= n for side in shape)
+        and all(type(side) is int and side >= needed for side, needed in zip(shape, least, strict=True))
         and chunks["name"] == "regular"
-        and chunks["configuration"]["chunk_shape"] == [tile, tile]
+        and chunks["configuration"]["chunk_shape"] == chunk
         and found["chunk_key_encoding"] in (_KEYS, {"name": "default"})
         and not found.get("storage_transformers")
     )
     if not fits:
-        raise ValueError(f"has an array /data that is not the {n} x {n} numbers in tiles of {tile}")
-    if found["data_type"] not in DTYPES:
-        raise ValueError(f"holds numbers of {found['data_type']!r}, which vech does not know")
+        raise ValueError(f"has an array /data that is not the {least[0]} x {least[1]} {what}")
+
+
+def _known(name: Any) -> str:
+    """The name of a dtype; ValueError for another one."""
+    if not isinstance(name, str) or name not in DTYPES:
+        raise ValueError(f"holds numbers of {name!r:.40}, which vech does not know")
+    return name
 
 
 _KEYS = {"name": "default", "configuration": {"separator": "/"}}

@@ -1,4 +1,4 @@
-"""A tile as the letters of an object: numbers in little order, squeezed where told, and their crc32c."""
+"""A tile as the letters of an object: numbers in little order or codes, squeezed where told, their crc32c."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ def encoded(tile: Array, side: int, dtype: Dtype, compression: str) -> list[Any]
     tile = np.ascontiguousarray(tile, dtype)
     if sys.byteorder == "big":
         tile = tile.byteswap()
-    letters = tile.reshape(-1).view(np.uint8)
+    return sealed(tile.reshape(-1).view(np.uint8), compression)
+
+
+def sealed(letters: Array, compression: str) -> list[Any]:
+    """Letters as they are put down, in parts."""
     if compression == "zstd":
         from numcodecs.zstd import Zstd
 
@@ -36,7 +40,13 @@ def encoded(tile: Array, side: int, dtype: Dtype, compression: str) -> list[Any]
 
 def decoded(letters: Array, side: int, dtype: Dtype, compression: str, *, check: bool) -> Array:
     """The whole tile, in the letters' own memory where not squeezed; DamagedError where they changed."""
-    size = side * side * dtype.itemsize
+    body = opened(letters, side * side * dtype.itemsize, compression, check=check)
+    tile = body.view(dtype.newbyteorder("<")).reshape(side, side)
+    return tile if tile.dtype.isnative else tile.astype(dtype)
+
+
+def opened(letters: Array, size: int, compression: str, *, check: bool) -> Array:
+    """What `sealed` was given, of so many bytes; DamagedError where these changed."""
     if compression == "none" and letters.size != size + CRC:
         raise DamagedError(f"has {letters.size} bytes, and {size + CRC} would fit")
     if letters.size < CRC:
@@ -44,10 +54,7 @@ def decoded(letters: Array, side: int, dtype: Dtype, compression: str, *, check:
     body, said = letters[:-CRC], letters[-CRC:].tobytes()
     if check and _crc(body) != said:
         raise DamagedError("is damaged: its crc32c is another one")
-    if compression == "zstd":
-        body = _unsqueezed(body, size)
-    tile = body.view(dtype.newbyteorder("<")).reshape(side, side)
-    return tile if tile.dtype.isnative else tile.astype(dtype)
+    return _unsqueezed(body, size) if compression == "zstd" else body
 
 
 def _unsqueezed(body: Array, size: int) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ def create(
     overwrite: bool = False,
     compression: str | None = None,
     made: Mapping[str, Any] | None = None,
+    encoding: Any = None,
 ) -> Tiled:
     """Make a store of tiles that are still to be computed: a Zarr v3 group of the lower triangle.
 
@@ -55,6 +57,10 @@ def create(
         Unless told "zstd" for integers and truth values, "none" for others, whose digits do not compress.
     made : mapping, optional
         What the numbers are made of, as JSON has it.
+    encoding : str or Encoding, optional
+        Of `vech.ENCODINGS`: tiles are held in 1 to 16 bits a number, rounded when they are written, with a
+        scale for each square of 64 rows and the diagonal exact. dtype, float32 or float64, is that of the
+        numbers that are read; `tile` is a multiple of 64.
 
     Returns
     -------
@@ -72,7 +78,8 @@ def create(
     -----
     The group has one array, "data", of which the tiles (i, j), i >= j, are chunks: ``zarr.open_array(path,
     path="data")`` reads the lower triangle, and NaN (integers: 0) above the squares of the diagonal. Every
-    chunk ends with its crc32c.
+    chunk ends with its crc32c. With an encoding the array is of uint8, a chunk the bytes of a tile:
+    docs/files.md has them.
 
     Examples
     --------
@@ -87,7 +94,7 @@ def create(
         raise ValueError(f"tile must be at least 1 row, not {tile}")
     rule = resolve_kind(kind, dtype, moves=False)
     held = as_labels(labels, n)
-    said = {"tile": tile, "labels": held, "compression": compression, "made": made}
+    said = {"tile": tile, "labels": held, "compression": compression, "made": made, "encoding": encoding}
     return Tiled(Tiles.create(path, n, dtype, rule, overwrite=overwrite, **said))
 
 
@@ -129,6 +136,7 @@ def write(
     *,
     tile: int | None = None,
     compression: str | None = None,
+    encoding: Any = None,
     overwrite: bool = True,
 ) -> Tiled:
     """Write any store as one of tiles, which appears under its name when it is complete.
@@ -141,6 +149,9 @@ def write(
         What to write, labels and all.
     tile, compression
         As for `create`; a store of tiles keeps its own, and a sparse one is compressed, unless told.
+    encoding : str or Encoding, optional
+        As for `create`. A quantized store keeps its codes, scales and certificate unless told: of other
+        domains than "entries", of two-sided scales and of two planes the numbers are written.
     overwrite : bool
         Whether a store of tiles that is there is replaced.
 
@@ -167,11 +178,24 @@ def write(
         tile = store.tile  # so that each is read once
     if tile is not None and (tile := as_integer("tile", tile)) < 1:
         raise ValueError(f"tile must be at least 1 row, not {tile}")
-    rule = Kind(store.kind)
-    said = Described.of(store.n, store.dtype, rule, tile=tile, labels=store.labels, compression=compression)
+    given, how = None, {"encoding": encoding, "square": None}
+    if encoding is None and store.describe().encoding is not None:
+        from vech.tiled.codes import Given
+
+        if (given := Given.of(store)) is not None:
+            how = {"encoding": given.encoding, "square": given.square}
+    said = Described.of(
+        store.n,
+        store.dtype,
+        Kind(store.kind),
+        tile=tile,
+        labels=store.labels,
+        compression=compression,
+        **how,
+    )
     with Tiles.draft(path, said, overwrite) as tiles:
         blocks = Blocks(tiles.grid, native_blocks(store))
-        for _ in written(tiles.write, blocks, list(tiles.grid.lower()), None):
+        for _ in written(partial(tiles.write, given=given), blocks, list(tiles.grid.lower()), None):
             pass
     return Tiled(Tiles(path))
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy as copying
-import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,10 +24,10 @@ from vech.arrays import (
 from vech.executors import executor_of, in_order
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
-from vech.moves.runs import Half, blocks, is_narrow, runs_of
+from vech.moves.runs import Half, blocks, runs_of
 from vech.packed.indexing import consecutive, vector
 from vech.packed.packed import Packed
-from vech.packed.products import product_dtype
+from vech.packed.products import by_columns
 from vech.store import Store, as_labels
 from vech.store import Tile as Square
 from vech.tiled.grid import Grid, within
@@ -37,6 +36,9 @@ from vech.tiled.products import Product, strips
 from vech.tiled.squares import check_square, settled_square
 from vech.tiled.tiles import Tile, Tiles
 from vech.tiled.writing import written
+
+if TYPE_CHECKING:
+    from vech.quantized import QuantizationError
 
 Function = Callable[[slice, slice], Any]
 LOWER = Layout("lower", "rows")
@@ -80,6 +82,33 @@ class Tiled(TileGroup, Store):
     def compression(self) -> str:
         """How tiles are squeezed: "none" or "zstd"."""
         return self._tiles.said.compression
+
+    @property
+    def encoding(self) -> str | None:
+        """What few bits numbers are held in, a key of `vech.ENCODINGS`; None where they are as they are."""
+        codes = self._tiles.said.codes
+        return None if codes is None else codes.encoding.name
+
+    @property
+    def error(self) -> QuantizationError | None:
+        """How far tiles of few bits are from what was written: as of `vech.Quantized`, of all that are done.
+
+        None of a store of numbers, and where codes came without it. The bound of the largest singular value
+        is the Frobenius norm. Reads the first bytes of each tile, by a URL all of them.
+        """
+        if self.encoding is None:
+            return None
+        from vech.quantized.certificate import certified
+
+        grid = self._tiles.grid
+        squares, largest = np.zeros((grid.side, grid.side)), 0.0
+        for i, j in self._tiles.sizes():
+            lost = self._tiles.lost(i, j)
+            squares[i, j] = lost.squares * (2 if i == j else 1)
+            largest = max(largest, lost.largest)
+        if not np.isfinite(squares).all():
+            return None
+        return certified(np.sqrt(squares), np.full(max(1, self.n), np.inf), largest, self.n)
 
     @property
     def n(self) -> int:
@@ -582,27 +611,10 @@ class Tiled(TileGroup, Store):
         >>> vech.tiled.create("k.zarr", 2).fill(lambda *_: np.eye(2)).matmul([1.0, 2])
         array([1., 2.])
         """
-        x = as_array(x, "x")
-        if x.ndim == 0 or x.shape[-1 if x.ndim == 1 else -2] != self.n:
-            raise ValueError(
-                f"x has shape {x.shape}, but S @ x needs {self.n} rows: ({self.n},) or (..., {self.n}, m)"
-            )
-        dtype = product_dtype(self.dtype, x.dtype)
-        if out is not None:
-            check_out(out, x.shape, dtype, x)
-        inner = np.dtype(np.float32) if is_narrow(dtype) else native(dtype)
-        rows_first = np.moveaxis(x, -2, 0) if x.ndim > 1 else x[:, None]
-        columns = np.ascontiguousarray(rows_first, inner).reshape(self.n, math.prod(rows_first.shape[1:]))
-        with np.errstate(over="ignore", invalid="ignore"):
-            product = self._product(columns, inner, executor or self._executor, threads).astype(
-                dtype, copy=False
-            )
-        product = product.reshape(rows_first.shape)
-        result = product[:, 0] if x.ndim == 1 else np.moveaxis(product, 0, -2)
-        if out is None:
-            return np.ascontiguousarray(result)
-        out[...] = result
-        return out
+        executor = executor or self._executor
+        return by_columns(
+            self.n, self.dtype, x, out, lambda x, dtype: self._product(x, dtype, executor, threads)
+        )
 
     def _product(self, x: Array, dtype: np.dtype[Any], executor: Any, threads: int | None) -> Array:
         y, grid = np.zeros_like(x), self._tiles.grid

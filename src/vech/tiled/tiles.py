@@ -15,7 +15,7 @@ from vech.io.errors import FileFormatError
 from vech.layouts.kind import Kind
 from vech.layouts.layout import one_of
 from vech.tiled.description import ARRAY, GROUP, Described, parse
-from vech.tiled.encoding import DamagedError, decoded, encoded
+from vech.tiled.encoding import DamagedError, decoded, encoded, opened, sealed
 from vech.tiled.grid import Grid
 from vech.tiled.objects import MEMORY, Place, Stamp, place_of
 
@@ -155,7 +155,12 @@ class Tiles:
             reason = f"tile ({i}, {j}) is not done: missing() lists all, fill() computes them"
             raise FileNotFoundError(errno.ENOENT, reason, self.path) from None
         try:
-            tile = decoded(letters, side, said.dtype, said.compression, check=check or not seen)
+            looks = check or not seen
+            if said.codes is None:
+                tile = decoded(letters, side, said.dtype, said.compression, check=looks)
+            else:
+                body = opened(letters, said.codes.size, said.compression, check=looks)
+                tile = said.codes.decoded(body, i == j)
         except DamagedError as error:
             raise FileFormatError(
                 f"tile ({i}, {j}) {error}; verify() lists all, repair() computes them again", self.path
@@ -169,8 +174,15 @@ class Tiles:
             self._held[i, j] = tile
         return tile
 
-    def write(self, i: int, j: int, block: Array) -> None:
-        """A tile, whole: it is on the disk afterwards, or all is as before."""
+    def lost(self, i: int, j: int) -> Any:
+        """The error that a tile of codes has."""
+        codes = self.said.codes
+        assert codes is not None, "tiles of numbers have lost nothing"
+        letters = self.place.get(f"{KEYS}/{i}/{j}")
+        return codes.lost(opened(letters, codes.size, self.said.compression, check=False))
+
+    def write(self, i: int, j: int, block: Array, given: Any = None) -> None:
+        """A tile, whole: it is on the disk afterwards, or all is as before; of codes, with scales `given`."""
         self.grid.check(i, j)
         if self.mode == "r":
             raise ValueError(f'{self.path} is open for reading: vech.tiled.open(path, "r+") for writing')
@@ -183,7 +195,11 @@ class Tiles:
                 f"astype({self.dtype.name!r}) first"
             )
         self.check_same(write=True)
-        letters = encoded(block, self.grid.tile, self.dtype, self.said.compression)
+        codes, compression = self.said.codes, self.said.compression
+        if codes is None:
+            letters = encoded(block, self.grid.tile, self.dtype, compression)
+        else:
+            letters = sealed(codes.encoded(block, i, j, given), compression)
         self._held.pop((i, j), None)
         self.place.put(f"{KEYS}/{i}/{j}", letters)
 

@@ -1,0 +1,481 @@
+// quantize: rows and columns of numbers -> codes and scales of the lower tiles among them, and the errors made.
+//
+// Formula      code = the nearest level to number * (1 / scale), the even or the lower one of two; or, at random, one
+// of
+//              the two levels around it, so that the mean is right. scale = largest |number| / largest level, as it is
+//              rounded; of affine codes (largest - least) / 255; of signs the mean |number|.
+// Error        number - what the code says, as `decode` and one multiplication give it; squares and |errors| are added
+//              in double from the sums of a row of lanes.
+// Accumulator  that of the numbers within a tile, where sums are rounded up by what it can lose.
+// Bytes moved  the numbers once from memory and twice from the caches, the codes once.
+// Random       one number of splitmix64 for each place of the matrix: the same for any number of threads.
+#pragma once
+#include "core/kernels/decode.hpp"
+#include "core/kernels/region.hpp"
+#include "core/parallel.hpp"
+#include "core/quantized.hpp"
+
+VECH_TARGET_BEGIN
+namespace {
+
+// How a vector of numbers, in units of the scale and within the limit, becomes codes.
+template <class Real, Encoding::Family family, int bits, int mantissa, int bias>
+class Encoder {
+    using C = CodeLanes<Real>;
+    using V = typename C::V;
+    using U = typename C::U;
+    using Family = Encoding::Family;
+
+  public:
+    static constexpr bool affine = family == Family::affine;
+
+    Encoder(const Encoding& encoding, const Levels& levels, const Levels& between)
+        : most_(in_all_lanes(static_cast<Real>(encoding.most))), least_(family == Family::affine ? V{} : -most_),
+          last_(encoding.last) {
+        for (std::size_t k = 0; k < 15; ++k) between_.numbers[k] = static_cast<Real>(between[k]);
+        for (std::size_t k = 0; k < 16; ++k) levels_.numbers[k] = static_cast<Real>(levels[k]);
+    }
+
+    struct Coded {
+        U codes;
+        V levels;
+    };
+
+    VECH_INLINE Coded operator()(V y) const {
+        if constexpr (family == Family::number) {
+            const U codes = narrow(y);
+            return {codes, NarrowLevels<Real, bits, mantissa, bias>::of(codes)};
+        } else if constexpr (family == Family::sign) {
+            const U codes = __builtin_convertvector(-(y >= 0), U) & 1;
+            return {codes, levels(codes)};
+        } else {
+            y = y < least_ ? least_ : y;
+            y = y > most_ ? most_ : y;
+            if constexpr (family == Family::table) {
+                const U codes = place(y);
+                return {codes, levels_[codes]};
+            }
+            constexpr Real magic = sizeof(Real) == 4 ? Real{0x1.8p23} : static_cast<Real>(0x1.8p52);
+            const V rounded = (y + magic) - magic;
+            return {reinterpret_cast<U>(__builtin_convertvector(rounded, typename C::I)) & 0xff, rounded};
+        }
+    }
+
+    // Those of any codes, as `decode` has them.
+    VECH_INLINE V levels(U codes) const {
+        if constexpr (family == Family::number) return NarrowLevels<Real, bits, mantissa, bias>::of(codes);
+        if constexpr (family == Family::table) return levels_[codes];
+        using I = typename C::I;
+        const auto signed_codes = reinterpret_cast<I>(codes);
+        if constexpr (family == Family::sign) return __builtin_convertvector(signed_codes * 2 - 1, V);
+        return __builtin_convertvector(family == Family::integer ? (signed_codes << 24) >> 24 : signed_codes, V);
+    }
+
+    // Puts codes of row r and column c of a strip among the zeros that are there.
+    static VECH_INLINE void put(std::byte* to, U codes, std::int64_t r, std::int64_t c, std::int64_t width) {
+        if constexpr (bits == 16) store(to + 2 * (r * width + c), __builtin_convertvector(codes, typename C::U16));
+        if constexpr (bits == 8) store(to + r * width + c, narrowed<Real>(codes));
+        if constexpr (bits == 4) {
+            constexpr auto words = Quantized::words;
+            const auto group = 8 * words / width, nibble = (r % group) * (width / words) + c / words;
+            auto* const word = to + r / group * (4 * words) + 4 * (c % words);
+            store(word, load<U>(word) | (codes << static_cast<std::uint32_t>(4 * nibble)));
+        }
+        if constexpr (bits == 1) {
+            std::uint32_t ones = 0;
+            for (int lane = 0; lane < C::count; ++lane) ones |= codes[lane] << lane;
+            auto* const word = to + (r * width + c / 32 * 32) / 8;
+            store(word, load<std::uint32_t>(word) | (ones << (c % 32)));
+        }
+    }
+
+  private:
+    // How many of the fifteen thresholds are below.
+    VECH_INLINE U place(V y) const {
+        U before{};
+        for (std::uint32_t step = 8; step > 0; step /= 2) {
+            const U more = before + step;
+            before = __builtin_convertvector(y > between_[more - 1], typename C::I) != 0 ? more : before;
+        }
+        return before;
+    }
+
+    // Of a number in single precision, which of one in double has its last bit set where digits are lost: so it is
+    // rounded once.
+    VECH_INLINE U narrow(V y) const {
+        auto single = reinterpret_cast<U>(__builtin_convertvector(y, typename C::F));
+        if constexpr (sizeof(Real) == 8) {
+            const V back = __builtin_convertvector(reinterpret_cast<typename C::F>(single), V);
+            const auto sized = [](V v) VECH_ALWAYS { return v < 0 ? -v : v; };
+            single += __builtin_convertvector(sized(back) > sized(y), U);  // towards zero
+            single |= __builtin_convertvector(back != y, U) & 1;
+        }
+        constexpr int shift = 23 - mantissa;
+        constexpr std::uint32_t exponents = 127 - bias, magic = (exponents + shift + 1) << 23;
+        const U sign = (single >> 31) << (bits - 1), size = single & 0x7fffffffu;
+        const U small =
+            reinterpret_cast<U>(reinterpret_cast<typename C::F>(size) + std::bit_cast<float>(magic)) - magic;
+        U normal = size - (exponents << 23);
+        normal = (normal + ((1u << (shift - 1)) - 1) + ((normal >> shift) & 1)) >> shift;
+        U code = size < ((exponents + 1) << 23) ? small : normal;
+        code = code > last_ ? U{} + last_ : code;
+        return code | sign;
+    }
+
+    V most_, least_;
+    std::uint32_t last_;
+    Sixteen<Real> between_, levels_;
+};
+
+// The levels on both sides of a number, for rounding at random.
+class Neighbours {
+  public:
+    Neighbours(const Encoding& encoding, const Levels& levels) : encoding_(encoding), levels_(levels) {}
+
+    // The other level around a number than the nearest one, and how far it is towards that, from 0 to 1.
+    std::pair<std::uint32_t, double> other(std::uint32_t code, double y) const {
+        const double here = level(code);
+        if (y == here) return {code, 0};
+        const auto next = beside(code, y > here);
+        const double there = level(next);
+        return {next, next == code ? 0 : std::clamp((y - here) / (there - here), 0.0, 1.0)};
+    }
+
+  private:
+    double level(std::uint32_t code) const {
+        switch (encoding_.family) {
+            using enum Encoding::Family;
+            case integer: return static_cast<std::int8_t>(code);
+            case affine: return code;
+            case table: return levels_[code];
+            case sign: return code == 0 ? -1 : 1;
+            case number: break;
+        }
+        const std::uint32_t sign = 1u << (encoding_.bits - 1), size = code & (sign - 1);
+        const double value = std::ldexp(size & ((1u << encoding_.mantissa) - 1), -encoding_.mantissa);
+        const int exponent = static_cast<int>(size >> encoding_.mantissa);
+        const double number = std::ldexp((exponent == 0 ? 0 : 1) + value, std::max(exponent, 1) - encoding_.bias);
+        return (code & sign) != 0 ? -number : number;
+    }
+
+    std::uint32_t beside(std::uint32_t code, bool up) const {
+        const auto step = [&](std::int64_t k, std::int64_t least, std::int64_t most) {
+            return std::clamp<std::int64_t>(k + (up ? 1 : -1), least, most);
+        };
+        const auto top = static_cast<std::int64_t>(encoding_.most);
+        switch (encoding_.family) {
+            using enum Encoding::Family;
+            case integer: return static_cast<std::uint32_t>(step(static_cast<std::int8_t>(code), -top, top)) & 0xff;
+            case affine: return static_cast<std::uint32_t>(step(code, 0, top));
+            case table: return static_cast<std::uint32_t>(step(code, levels_[0] < -encoding_.most ? 1 : 0, 15));
+            case sign: return up ? 1 : 0;
+            case number: break;
+        }
+        const std::uint32_t sign = 1u << (encoding_.bits - 1);
+        const std::int64_t size = code & (sign - 1), last = encoding_.last;
+        const auto moved = step((code & sign) != 0 ? -size : size, -last, last);
+        return static_cast<std::uint32_t>(std::abs(moved)) | (moved < 0 || (moved == 0 && !up) ? sign : 0);
+    }
+
+    const Encoding& encoding_;
+    const Levels& levels_;
+};
+
+inline double random_at(std::int64_t seed, std::int64_t r, std::int64_t c) {
+    auto x = static_cast<std::uint64_t>(seed) +
+             0x9e3779b97f4a7c15u * (static_cast<std::uint64_t>(r) << 32 | static_cast<std::uint64_t>(c));
+    for (int round = 0; round < 2; ++round) {
+        x += 0x9e3779b97f4a7c15u;
+        x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+        x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+        x ^= x >> 31;
+    }
+    return static_cast<double>(x >> 11) * 0x1p-53;
+}
+
+template <class Real>
+class Quantizer {
+    using C = CodeLanes<Real>;
+    using V = typename C::V;
+    using U = typename C::U;
+    static constexpr int lanes = C::count;
+    static constexpr std::int64_t item = sizeof(Real);
+    // |errors| of up to 256 numbers are summed in their own precision.
+    static constexpr double up = sizeof(Real) == 4 ? 1 + 0x1p-14 : 1 + 0x1p-43;
+
+  public:
+    Quantizer(const Quantize& job, QuantizeResult& result)
+        : job_(job), half_(job.half), encoding_(*half_.encoding), neighbours_(encoding_, half_.levels),
+          result_(result) {}
+
+    void run(Watch& watch) {
+        const auto tile = half_.tile;
+        for (auto i = job_.rows.begin / tile; i * tile < job_.rows.end && !watch.stop(); ++i)
+            for (auto j = job_.columns.begin / tile; j * tile < job_.columns.end && j <= i; ++j)
+                if (!one(i, j)) return;
+    }
+
+  private:
+    // A row of the tile: its numbers, in units of both sides.
+    struct Row {
+        const Real* numbers;
+        std::int64_t count;  // below the diagonal
+        Real own;            // 1 / side of the row
+    };
+
+    Row row(std::int64_t i, std::int64_t j, std::int64_t r) const {
+        const auto at = i * half_.tile + r, first = j * half_.tile;
+        const auto* from = job_.block + (at - job_.rows.begin) * job_.stride + (first - job_.columns.begin) * item;
+        return {reinterpret_cast<const Real*>(from), i == j ? r : half_.tile,
+                half_.sides == nullptr ? Real{1} : 1 / load<Real>(half_.sides + at * item)};
+    }
+
+    // Calls of(numbers, their first column, how many they are) for the columns [c, end) of a row that are there; what
+    // fills up the last vector is zero.
+    template <class Of>
+    static VECH_INLINE void each(const Row& row, std::int64_t c, std::int64_t end, const Of& of) {
+        end = std::min(end, row.count);
+        for (; c + lanes <= end; c += lanes) of(load<V>(row.numbers + c), c, lanes);
+        if (c >= end) return;
+        V v{};
+        std::memcpy(&v, row.numbers + c, static_cast<std::size_t>((end - c) * item));
+        of(v, c, end - c);
+    }
+    VECH_INLINE V in_units(V v, const Row& row, std::int64_t c) const {
+        return half_.sides == nullptr ? v : v * row.own * load<V>(inverse_ + c);
+    }
+
+    struct Extent {
+        Real least, most, size;
+        double sum;
+        bool finite;
+    };
+
+    template <Encoding::Family family>
+    Extent extent(std::int64_t i, std::int64_t j) const {
+        constexpr Real infinity = std::numeric_limits<Real>::infinity();
+        using Bits = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
+        typedef Bits Sizes __attribute__((vector_size(VECH_VECTOR)));
+        constexpr bool signs = family == Encoding::Family::sign, affine = family == Encoding::Family::affine;
+        V least = in_all_lanes(infinity), most = -least;
+        Sizes size{};  // without their sign, numbers are ordered as their bits are, NaN above infinity
+        double sum = 0;
+        for (std::int64_t r = 0; r < half_.height(i); ++r) {
+            const auto line = row(i, j, r);
+            V total{};
+            each(line, 0, half_.tile, [&](V v, std::int64_t c, std::int64_t count) VECH_ALWAYS {
+                v = in_units(v, line, c);
+                const auto sized = reinterpret_cast<Sizes>(v) & std::numeric_limits<Bits>::max();
+                size = sized > size ? sized : size;
+                if constexpr (signs) total += reinterpret_cast<V>(sized);
+                if constexpr (affine) {
+                    if (count < lanes)  // the first again, for what is not there
+                        for (int lane = 1; lane < lanes; ++lane) v[lane] = lane < count ? v[lane] : v[0];
+                    least = v < least ? v : least;
+                    most = v > most ? v : most;
+                }
+            });
+            if constexpr (signs) sum += sum_of(widely(total));
+        }
+        Extent found{infinity, -infinity, 0, sum, true};
+        for (int lane = 0; lane < lanes; ++lane) {
+            found.least = std::min(found.least, least[lane]);
+            found.most = std::max(found.most, most[lane]);
+            const Real sized = reinterpret_cast<V>(size)[lane];
+            found.finite = found.finite && sized < infinity;
+            found.size = std::max(found.size, sized);
+        }
+        return found;
+    }
+
+    // The first number for which it holds is at fault.
+    template <class Holds>
+    bool blame(std::int64_t i, std::int64_t j, Quantize::Fault fault, Holds holds) {
+        for (std::int64_t r = 0; r < half_.height(i); ++r) {
+            const auto line = row(i, j, r);
+            for (std::int64_t c = 0; c < line.count; ++c) {
+                Real v = line.numbers[c];
+                if (half_.sides != nullptr) v = v * line.own * inverse_[c];
+                if (!holds(v)) continue;
+                result_.fault = fault;
+                result_.row = i * half_.tile + r;
+                result_.column = j * half_.tile + c;
+                return false;
+            }
+        }
+        return true;
+    }
+
+    bool one(std::int64_t i, std::int64_t j) {
+        if (half_.sides != nullptr)
+            for (std::int64_t c = 0; c < std::min(half_.tile, half_.n - j * half_.tile); ++c)
+                inverse_[c] = 1 / load<Real>(half_.sides + (j * half_.tile + c) * item);
+        using Family = Encoding::Family;
+        const auto found = encoding_.family == Family::sign     ? extent<Family::sign>(i, j)
+                           : encoding_.family == Family::affine ? extent<Family::affine>(i, j)
+                                                                : extent<Family::integer>(i, j);
+        if (!found.finite) return blame(i, j, Quantize::Fault::not_finite, [](Real v) { return !std::isfinite(v); });
+        const auto at = half_.number(i, j) * item;
+        const bool affine = encoding_.family == Encoding::Family::affine;
+        if (job_.scales == Quantize::Scales::computed) {
+            store(half_.scales + at, scale_of(found, i, j));
+            if (affine) store(half_.zeros + at, found.most < found.least ? Real{0} : found.least);
+        }
+        const Real scale = load<Real>(half_.scales + at), zero = affine ? load<Real>(half_.zeros + at) : Real{0};
+        // Beneath, a scale has no reciprocal.
+        constexpr Real small = std::numeric_limits<Real>::min() * 256, more = static_cast<Real>(0x1p64);
+        const Real lift = scale < small ? more : Real{1}, inverse = scale == 0 ? Real{0} : 1 / (scale * lift);
+        if (job_.scales != Quantize::Scales::clipping) {
+            const auto limit = static_cast<Real>(encoding_.limit), least = affine ? Real{-0.5} : -limit;
+            const bool computed = job_.scales == Quantize::Scales::computed && encoding_.most != 0;
+            const auto beyond = [&](Real v) {
+                const Real y = (v - zero) * lift * inverse;
+                return scale == 0 ? v != zero : (y >= limit || y <= least) && !(affine && y >= least && y < limit);
+            };
+            const bool any =
+                affine ? found.least <= found.most && (beyond(found.least) || beyond(found.most)) : beyond(found.size);
+            if (!computed && any)
+                return blame(i, j, Quantize::Fault::beyond,
+                             [&](Real v) { return beyond(v) || beyond(affine ? v : -v); });
+        }
+        encode(i, j, zero, lift, inverse);
+        return true;
+    }
+
+    Real scale_of(const Extent& found, std::int64_t i, std::int64_t j) const {
+        using enum Encoding::Family;
+        if (encoding_.most == 0) return 1;
+        double wanted = static_cast<double>(found.size) / encoding_.most;
+        if (encoding_.family == affine)
+            wanted = found.most < found.least
+                         ? 0
+                         : (static_cast<double>(found.most) - static_cast<double>(found.least)) / encoding_.most;
+        if (encoding_.family == sign && job_.seed < 0) {
+            const auto h = half_.height(i), count = i == j ? h * (h - 1) / 2 : h * half_.tile;
+            wanted = count == 0 ? 0 : found.sum / static_cast<double>(count);
+        }
+        const auto scale = static_cast<Real>(wanted);
+        return wanted > 0 && scale == 0 ? std::numeric_limits<Real>::denorm_min() : scale;
+    }
+
+    void encode(std::int64_t i, std::int64_t j, Real zero, Real lift, Real inverse) {
+        const auto with = [&]<int bits, int mantissa, int bias>(std::integer_sequence<int, bits, mantissa, bias>,
+                                                                auto of) {
+            const Encoder<Real, of(), bits, mantissa, bias> encoder(encoding_, half_.levels, half_.between);
+            const bool plain = lift == 1 && half_.sides == nullptr && job_.seed < 0;
+            for (std::int64_t s = 0; s < half_.strips(); ++s)
+                plain ? strip<true>(encoder, i, j, s, zero, lift, inverse)
+                      : strip<false>(encoder, i, j, s, zero, lift, inverse);
+        };
+        using Family = Encoding::Family;
+        const auto number = std::integral_constant<Family, Family::number>{};
+        switch (encoding_.family) {
+            case Family::integer:
+                return with(std::integer_sequence<int, 8, 0, 0>{}, std::integral_constant<Family, Family::integer>{});
+            case Family::affine:
+                return with(std::integer_sequence<int, 8, 0, 0>{}, std::integral_constant<Family, Family::affine>{});
+            case Family::table:
+                return with(std::integer_sequence<int, 4, 0, 0>{}, std::integral_constant<Family, Family::table>{});
+            case Family::sign:
+                return with(std::integer_sequence<int, 1, 0, 0>{}, std::integral_constant<Family, Family::sign>{});
+            case Family::number: with_number(encoding_, [&](auto shape) { with(shape, number); });
+        }
+    }
+
+    // Of numbers that a factor alone brings into units of the scale, and as they are rounded, if `plain`.
+    template <bool plain, class Encoder>
+    void strip(const Encoder& given, std::int64_t i, std::int64_t j, std::int64_t s, Real zero, Real lift,
+               Real inverse) {
+        const Encoder encoder = given;  // which no store can change
+        const auto width = half_.width(), begin = s * width, tile = half_.tile;
+        std::byte* const to = half_.strip(i, j, s);
+        if (encoding_.bits < 8 || i == j)
+            std::memset(to, 0, static_cast<std::size_t>(half_.bytes(half_.stored(i) * width)));
+        const Real scale = load<Real>(half_.scales + half_.number(i, j) * item);
+        constexpr bool affine = Encoder::affine;
+        const bool sided = half_.sides != nullptr;
+        V largest{}, columns[Quantized::widest / lanes] = {};
+        Wide squares{};
+        for (std::int64_t r = 0; r < half_.height(i); ++r) {
+            const auto line = row(i, j, r);
+            const Real own = sided ? load<Real>(half_.sides + (i * tile + r) * item) : Real{1};
+            V total{}, square{};
+            each(line, begin, begin + width, [&](V v, std::int64_t c, std::int64_t count) VECH_ALWAYS {
+                V y = v;
+                if constexpr (!plain) y = in_units(v, line, c);
+                if constexpr (affine) y = y - zero;
+                if constexpr (!plain) y = y * lift;
+                y = y * inverse;
+                auto [codes, levels] = encoder(y);
+                if constexpr (!plain)
+                    if (job_.seed >= 0) {
+                        at_random(codes, y, i * tile + r, j * tile + c);
+                        levels = encoder.levels(codes);
+                    }
+                V value = levels * scale;
+                if constexpr (affine) value = value + zero;
+                if constexpr (!plain)
+                    if (sided) value = value * own * sides(j * tile + c);
+                V error = v - value;
+                if (count < lanes) {
+                    const U there = reinterpret_cast<U>(C::iota() < static_cast<std::uint32_t>(count));
+                    codes &= there;
+                    for (int lane = 0; lane < lanes; ++lane) error[lane] = lane < count ? error[lane] : Real{0};
+                }
+                Encoder::put(to, codes, r, c - begin, width);
+                const V sized = error < 0 ? -error : error;
+                largest = sized > largest ? sized : largest;
+                total += sized;
+                square += error * error;
+                columns[(c - begin) / lanes] += sized;
+            });
+            job_.sums[i * tile + r] += up * static_cast<double>(sum_of(total));
+            squares += widely(square);
+        }
+        for (std::int64_t c = 0; c < std::min(width, half_.n - j * tile - begin); ++c)
+            job_.sums[j * tile + begin + c] += up * static_cast<double>(columns[c / lanes][c % lanes]);
+        job_.tiles[half_.number(i, j)] += sum_of(squares);
+        for (int lane = 0; lane < lanes; ++lane)
+            result_.largest = std::max(result_.largest, static_cast<double>(largest[lane]));
+    }
+
+    void at_random(U& codes, V y, std::int64_t r, std::int64_t c) const {
+        for (int lane = 0; lane < lanes; ++lane) {
+            const auto [other, chance] = neighbours_.other(codes[lane], static_cast<double>(y[lane]));
+            if (random_at(job_.seed, r, c + lane) < chance) codes[lane] = other;
+        }
+    }
+
+    // Sides of the columns from c on, ones beyond the last.
+    V sides(std::int64_t c) const {
+        V v = V{} + 1;
+        const auto count = std::min<std::int64_t>(lanes, half_.n - c);
+        if (count == lanes) return load<V>(half_.sides + c * item);
+        if (count > 0) std::memcpy(&v, half_.sides + c * item, static_cast<std::size_t>(count * item));
+        return v;
+    }
+    using Wide = typename Lanes<double, VECH_VECTOR>::type;
+    static VECH_INLINE Wide widely(V v) {
+        constexpr int doubles = Lanes<double, VECH_VECTOR>::count;
+        typedef Real Part __attribute__((vector_size(doubles * sizeof(Real))));
+        Wide sum{};
+        for (int first = 0; first < lanes; first += doubles)
+            sum += __builtin_convertvector(load<Part>(reinterpret_cast<const std::byte*>(&v) + first * item), Wide);
+        return sum;
+    }
+
+    const Quantize& job_;
+    const Quantized& half_;
+    const Encoding& encoding_;
+    const Neighbours neighbours_;
+    QuantizeResult& result_;
+    Real inverse_[Quantized::largest_tile] = {};
+};
+
+}  // namespace
+
+void quantize(const Quantize& job, Watch& watch, QuantizeResult& result) {
+    job.half.real == 4 ? Quantizer<float>(job, result).run(watch) : Quantizer<double>(job, result).run(watch);
+}
+
+VECH_TARGET_END

@@ -1,0 +1,109 @@
+"""Quantized matrices made of data, tile by tile: those that quantizing the half of the same data gives."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import cases
+import vech
+from compare import assert_same_bits
+from vech import covariance, pairwise
+
+X = cases.generator("data").normal(size=(60, 40))
+LONG = cases.generator("long").normal(size=(1100, 3))
+
+
+def length(rows, columns):
+    return np.abs(np.subtract.outer(np.arange(9.0)[rows], np.arange(9.0)[columns]))
+
+
+MAKERS = {
+    "distances": lambda **o: pairwise.distances(X, **o),
+    "cosine distances": lambda **o: pairwise.distances(X.astype("f4"), "cosine", **o),
+    "kernel": lambda **o: pairwise.kernel(X, **o),
+    "gram": lambda **o: pairwise.gram(X, **o),
+    "cosine": lambda **o: pairwise.cosine(X, threshold=0.1, **o),
+    "cooccurrence": lambda **o: pairwise.cooccurrence(X > 0, **o),
+    "from_blocks": lambda **o: pairwise.from_blocks(length, 9, dtype=float, tile=4, **o),
+    "sample": lambda **o: covariance.sample(X, **o),
+    "correlation": lambda **o: covariance.correlation(X, **o),
+    "spearman": lambda **o: covariance.spearman(X, **o),
+    "kendall": lambda **o: covariance.kendall(X, **o),
+    "gerber": lambda **o: covariance.gerber(X, **o),
+    "hamming": lambda **o: covariance.hamming(X > 0, **o),
+    "ledoit_wolf": lambda **o: covariance.ledoit_wolf(X, **o),
+    "blocks of rows": lambda **o: covariance.sample(iter(np.array_split(X, 3)), **o),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("encoding", ["int8", "float16"])
+def test_data_become_the_codes_of_their_half(name, encoding):
+    make = MAKERS[name]
+    made, half = make(encoding=encoding), make()
+    store, half = (
+        getattr(found, "S", found) if hasattr(found, "_fields") else found for found in (made, half)
+    )
+    full = half.expand()
+    assert isinstance(store, vech.Quantized) and store.encoding == encoding and store.labels == half.labels
+    wanted = vech.quantize(full, encoding)
+    step = float(np.finfo(wanted.dtype).eps * np.abs(full).max() * 100)
+    assert np.abs(store.diagonal() - full.diagonal()).max() <= step
+    E = np.abs(full - store.expand())
+    assert E.max() <= 2 * wanted.error.max + step
+    assert np.linalg.norm(E) <= store.error.frobenius + step * len(E)
+    assert store.error.frobenius == pytest.approx(wanted.error.frobenius, rel=1e-3, abs=step)
+
+
+@pytest.mark.parametrize("tile", [100, 300, 257])
+def test_many_tiles_whatever_their_side(tile):
+    def near(rows, columns):
+        return np.exp(-np.abs(np.subtract.outer(LONG[rows, 0], LONG[columns, 0])))
+
+    made = pairwise.from_blocks(near, 1100, dtype=float, tile=tile, encoding="uint8")
+    wanted = vech.quantize(pairwise.from_blocks(near, 1100, dtype=float, tile=tile), "uint8")
+    assert_same_bits(made.codes, wanted.codes)
+    assert_same_bits(made.zeros, wanted.zeros)
+
+
+def test_the_half_is_never_whole_in_memory():
+    seen = []
+
+    def numbers(rows, columns):
+        seen.append((rows.stop - rows.start) * (columns.stop - columns.start))
+        return np.add.outer(LONG[rows, 0], LONG[columns, 0])
+
+    said = []
+    made = pairwise.from_blocks(
+        numbers, 1100, dtype=float, encoding="int4", progress=lambda *done: said.append(done)
+    )
+    assert max(seen) <= 256**2 and said[-1] == (6, 6)
+    assert made.nbytes < 1100 * 1101 * 8 / 2 / 9
+
+
+def test_others_compute_the_same_tiles():
+    alone = pairwise.distances(LONG, encoding="int8")
+    with ThreadPoolExecutor(2) as executor:
+        assert_same_bits(pairwise.distances(LONG, encoding="int8", executor=executor).codes, alone.codes)
+
+
+def test_what_a_quantized_result_does_not_go_with(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"encoding='int8' makes a vech.Quantized in memory: leave out= and resume="
+    ):
+        pairwise.distances(X, encoding="int8", out=tmp_path / "d.npy")
+    with pytest.raises(
+        ValueError, match="layout='numpy-triu' is for a half, and a quantized matrix holds tiles of the"
+    ):
+        covariance.sample(X, encoding="int8", layout="numpy-triu")
+    with pytest.raises(ValueError, match="unknown encoding 'int3'"):
+        covariance.sample(X, encoding="int3")
+    with pytest.raises(
+        ValueError, match=r"'kmeans-4' needs levels= here, 16 numbers: vech\.quantized\.codebook finds"
+    ):
+        pairwise.distances(X, encoding="kmeans-4")
+    with pytest.raises(TypeError, match="encoding= is for real numbers, and these are complex128"):
+        covariance.sample(X + 1j, encoding="int8")
+    levels = vech.quantized.Encoding("kmeans-4", 4, levels=tuple(np.linspace(-1, 1, 16)))
+    assert pairwise.distances(X, encoding=levels).encoding == "kmeans-4"
