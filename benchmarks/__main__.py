@@ -14,8 +14,9 @@ PAGES = {
     "halves": DOCS / "benchmarks.md",
     "rows": DOCS / "benchmarks-rows.md",
     "tiles": DOCS / "benchmarks-tiles.md",
+    "quantized": DOCS / "benchmarks-quantized.md",
 }
-"""What is done with halves; between the rows of data, and what follows; with tiles: each page is one run."""
+"""Halves; rows of data, and what follows; stores of tiles; few bits a number: each page is one run."""
 
 
 def main() -> None:
@@ -38,6 +39,7 @@ def main() -> None:
         bench_neighbors,
         bench_pack,
         bench_products,
+        bench_quantized,
         bench_small,
         bench_sparse,
         bench_tables,
@@ -72,6 +74,7 @@ def main() -> None:
             bench_to_disk,
         ),
         "tiles": (bench_tiled,),
+        "quantized": (bench_quantized,),
     }
     modules = [module for name in pages if arguments.page in (None, name) for module in pages[name]]
     rows = [row for module in modules for row in module.ROWS]
@@ -103,7 +106,7 @@ def _measured(row, n, quick):
 
     cases = row.quick_cases if quick and row.quick_cases else row.cases
     for case in cases(n):
-        figures = (measure.peaks if row.memory else measure.seconds)(case.candidates, quick=quick)
+        figures = getattr(measure, row.measure)(case.candidates, quick=quick)
         yield report.Result(row, case.id, n, {name: figures.get(name) for name in case.candidates})
         del case
         if not quick:

@@ -58,6 +58,6 @@ ROWS = (
         (4095, 4096),
         memory,
         quick_sizes=(2100, 2101),
-        memory=True,
+        measure="peaks",
     ),
 )

@@ -93,7 +93,7 @@ ROWS = (
         (4000, 4001),
         memory,
         quick_sizes=(1200, 1201),
-        memory=True,
+        measure="peaks",
     ),
     Row(
         "correlation of 5000 rows",

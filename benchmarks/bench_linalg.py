@@ -123,6 +123,6 @@ ROWS = (
         (4000, 6000, 6001),  # smaller memory is used again
         memory,
         quick_sizes=(2900, 2901),
-        memory=True,
+        measure="peaks",
     ),
 )

@@ -56,6 +56,6 @@ ROWS = (
         (Limit("SciPy", must=0.5),),
         (6000, 6001),
         partial(cases, methods=("single", "average", "centroid"), dtypes=("float32",)),
-        memory=True,
+        measure="peaks",
     ),
 )

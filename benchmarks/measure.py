@@ -4,7 +4,7 @@ import functools
 import itertools
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 
@@ -69,6 +69,11 @@ def peaks(candidates: Candidates, *, quick: bool = False) -> dict[str, float]:
         call()
         figures[name] = float(max(_status("VmHWM") - before, PAGE))
     return figures
+
+
+def sizes(candidates: Mapping[str, Callable[[], int] | None], *, quick: bool = False) -> dict[str, float]:
+    """The bytes that each candidate says."""
+    return {name: float(call()) for name, call in candidates.items() if call is not None}
 
 
 def _status(field: str) -> int:

@@ -121,22 +121,25 @@ def _tables(rows: Sequence[Row], results: Sequence[Result]) -> Iterator[str]:
         yield f"| --- |{' --- |' * (1 + len(others))}"
         for result in own:
             unit = result.figures.get(row.unit)
-            cells = [_absolute(unit, row.memory), *(_cell(result, name, unit, row.memory) for name in others)]
+            cells = [
+                _absolute(unit, row.in_bytes),
+                *(_cell(result, name, unit, row.in_bytes) for name in others),
+            ]
             yield f"| {' | '.join([result.id, *cells])} |"
         yield ""
 
 
-def _cell(result: Result, name: str, unit: float | None, memory: bool) -> str:
+def _cell(result: Result, name: str, unit: float | None, in_bytes: bool) -> str:
     if name not in result.figures:
         return ""
     figure = result.figures[name]
-    return _absolute(figure, memory) if figure is None or unit is None else f"{figure / unit:.2f}"
+    return _absolute(figure, in_bytes) if figure is None or unit is None else f"{figure / unit:.2f}"
 
 
-def _absolute(figure: float | None, memory: bool) -> str:
+def _absolute(figure: float | None, in_bytes: bool) -> str:
     if figure is None:
         return "not installed"
-    if memory:
+    if in_bytes:
         return f"{figure / 2**20:.1f} MiB"
     return f"{figure * 1e3:.2f} ms" if figure > 1e-4 else f"{figure * 1e6:.2f} us"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 Candidates = Mapping[str, Callable[[], object] | None]  # None: not installed
 
@@ -79,4 +80,9 @@ class Row:
     cases: Callable[[int], Iterator[Case]]
     quick_sizes: tuple[int, ...] = (64, 65)
     quick_cases: Callable[[int], Iterator[Case]] | None = None
-    memory: bool = False  # peaks of memory, not times
+    measure: Literal["seconds", "peaks", "sizes"] = "seconds"  # the function of benchmarks.measure
+
+    @property
+    def in_bytes(self) -> bool:
+        """What its figures are."""
+        return self.measure != "seconds"

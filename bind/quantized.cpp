@@ -148,8 +148,8 @@ void dequantize_block(const BoundQuantized& bound, const Out& out, std::int64_t 
     raise_for(fault, "");
 }
 
-void multiply_quantized(const BoundQuantized& bound, const In& x, const Out& y, double straight, double mirrored,
-                        int threads) {
+void product(const BoundQuantized& bound, const In& x, const Out& y, double straight, double mirrored, int threads,
+             Fault (*Kernels::*kernel)(const QuantizedProduct&, int, Watch&)) {
     QuantizedProduct job{};
     job.half = bound.half;
     const auto fits = [&](const In& array) {
@@ -168,8 +168,17 @@ void multiply_quantized(const BoundQuantized& bound, const In& x, const Out& y, 
     job.mirrored = mirrored;
     if (x.size() == 0) return;
     Fault fault = Fault::none;
-    run(threads, [&](Watch& watch) { fault = active_target().multiply_quantized(job, threads, watch); });
+    run(threads, [&](Watch& watch) { fault = (active_target().*kernel)(job, threads, watch); });
     raise_for(fault, "");
+}
+
+void multiply_quantized(const BoundQuantized& bound, const In& x, const Out& y, double straight, double mirrored,
+                        int threads) {
+    product(bound, x, y, straight, mirrored, threads, &Kernels::multiply_quantized);
+}
+void multiply_quantized_coarse(const BoundQuantized& bound, const In& x, const Out& y, double straight, double mirrored,
+                               int threads) {
+    product(bound, x, y, straight, mirrored, threads, &Kernels::multiply_coarse);
 }
 
 }  // namespace
@@ -198,6 +207,8 @@ void bind_quantized(nb::module_& m) {
     m.def("dequantize_block", &dequantize_block, nb::arg("half"), nb::arg("out").noconvert(), nb::arg("row"),
           nb::arg("column"), nb::arg("full"), nb::arg("threads"));
     m.def("multiply_quantized", &multiply_quantized, nb::arg("half"), nb::arg("x").noconvert(),
+          nb::arg("y").noconvert(), nb::arg("straight"), nb::arg("mirrored"), nb::arg("threads"));
+    m.def("multiply_quantized_coarse", &multiply_quantized_coarse, nb::arg("half"), nb::arg("x").noconvert(),
           nb::arg("y").noconvert(), nb::arg("straight"), nb::arg("mirrored"), nb::arg("threads"));
 }
 

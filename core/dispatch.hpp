@@ -55,7 +55,8 @@ namespace vech {
                 kernel(sum_columns, void, const Spread&, int threads, Watch&)                                       \
                     kernel(encode, void, const Coding&, int threads, Watch&)                                        \
                         kernel(count, void, const Agreement&, int threads, Watch&)                                  \
-                            kernel(dissimilarities, Fault, const Dissimilarities&, int threads, Watch&)
+                            kernel(dissimilarities, Fault, const Dissimilarities&, int threads, Watch&)             \
+                                kernel(multiply_coarse, Fault, const QuantizedProduct&, int threads, Watch&)
 
 #define VECH_NEIGHBORS(kernel)                                                \
     kernel(nearest_half, Fault, const NearestHalf&, int threads, Watch&)      \

@@ -1,6 +1,7 @@
 // A half held as codes of square tiles: see kernels/decode.hpp for what a code is.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -32,6 +33,11 @@ struct Quantized {
     std::int64_t number(std::int64_t i, std::int64_t j) const { return i * (i + 1) / 2 + j; }  // of a tile
     std::int64_t tiles() const { return number(grid(), 0); }
     std::int64_t bytes(std::int64_t count) const { return count * encoding->bits / 8; }
+    // Where share `number` of the rows of tiles begins: these are longer the later they come.
+    std::int64_t first_tile(std::int64_t number, std::int64_t shares) const {
+        const double part = std::sqrt(static_cast<double>(number) / static_cast<double>(shares));
+        return std::min(grid(), static_cast<std::int64_t>(part * static_cast<double>(grid()) + 0.5));
+    }
     std::int64_t code_bytes() const {
         return n == 0 ? 0 : bytes(first(grid() - 1) + grid() * tile * stored(grid() - 1));
     }

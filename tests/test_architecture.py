@@ -150,8 +150,9 @@ INSIDE = {
         ("arrays", "pattern"),
     ),
     "quantized": (
-        ("quantizing",),
-        ("making",),
+        ("hadamard", "low_rank", "outliers"),
+        ("quantizing", "tilewise"),
+        ("making", "observing", "requantizing"),
         ("store",),
         ("selection", "certificate", "levels", "scales", "spectrum"),
         ("domains", "sources"),
@@ -202,8 +203,13 @@ UP = {
     ("io.hail", "vech.tiled.foreign"),
     ("io.magenpy", "vech.tiled.foreign"),
     ("io.pieces", "vech.tiled.foreign"),
+    *(
+        ("quantized.low_rank", f"vech.linalg.{name}")
+        for name in ("checks", "factor.sparse", "solving", "spectral")
+    ),
     ("quantized.spectrum", "vech.linalg.lanczos"),
     ("quantized.store", "vech.linalg"),
+    ("quantized.tilewise", "vech.linalg"),
     ("store", "vech.moves.nonzeros"),
     *(
         ("store", f"vech.derived.{name}")

@@ -323,6 +323,9 @@ CALLS = {
         "half": quantized(), "x": np.ones((N, 3)), "y": np.ones((N, 3)), "straight": 1.0, "mirrored": 1.0,
         "threads": 1,
     },
+    "multiply_quantized_coarse": lambda: {
+        "half": quantized(), "x": np.ones(N), "y": np.ones(N), "straight": 1.0, "mirrored": 1.0, "threads": 1,
+    },
     "read_table": lambda: {
         "text": cells(), "start": 0, "columns": np.array([0, 2, 0], np.uint8), "separator": ",", "point": ".",
         "comment": "#", "words": ["na"], "longest": 100, "numbers": np.zeros((3, 2)),
@@ -343,7 +346,7 @@ WRITTEN = {
     "finish": {"block"}, "add_differences": {"sums"}, "link": {"half", "links"}, "span": {"links"},
     "nearest_half": {"values", "indices", "limits"}, "nearest_block": {"values", "indices", "limits"},
     "pair_rows": {"results"}, "quantize_block": {"tiles", "sums"}, "dequantize_block": {"out"},
-    "multiply_quantized": {"y"},
+    "multiply_quantized": {"y"}, "multiply_quantized_coarse": {"y"},
 }  # fmt: skip
 OPTIONAL = {
     ("sum_columns", "weights"),

@@ -26,8 +26,9 @@ LAYERS = (
     ("kernels/pattern",),
     (
         "kernels/cells", "kernels/codes", "kernels/columns", "kernels/dequantize", "kernels/finish",
-        "kernels/gram", "kernels/linkage", "kernels/metrics", "kernels/mirror", "kernels/nearest",
-        "kernels/planes", "kernels/product", "kernels/quantize", "kernels/quantized_product", "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
+        "kernels/gram", "kernels/integer_product", "kernels/linkage", "kernels/metrics",
+        "kernels/mirror", "kernels/nearest", "kernels/planes", "kernels/product", "kernels/quantize",
+        "kernels/quantized_product", "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
     ),
     ("kernels/move",),
 )  # fmt: skip

@@ -1,4 +1,5 @@
 #include "core/kernels/codes.hpp"
+#include "core/kernels/integer_product.hpp"
 #include "core/kernels/planes.hpp"
 #include "core/kernels/scan.hpp"
 #include "core/kernels/strip.hpp"

@@ -48,7 +48,7 @@ class QuantizedMultiplier {
                 return;
             }
             Real* const y = y_.at + number * size;
-            for (auto i = first_of(number, shares); i < first_of(number + 1, shares); ++i) {
+            for (auto i = half_.first_tile(number, shares); i < half_.first_tile(number + 1, shares); ++i) {
                 if (watch.stop()) return;
                 one_ ? row_of_tiles(i, levels.line(), sums.line(), y) : rows_of_columns(i, levels.line(), y, strips);
             }
@@ -59,14 +59,6 @@ class QuantizedMultiplier {
     }
 
   private:
-    // Rows of tiles are longer the later they come: shares of as many tiles.
-    std::int64_t first_of(std::int64_t number, std::int64_t shares) const {
-        const auto grid = half_.grid();
-        const double at =
-            std::sqrt(static_cast<double>(number) / static_cast<double>(shares)) * static_cast<double>(grid);
-        return std::min(grid, static_cast<std::int64_t>(at + 0.5));
-    }
-
     Real side(std::int64_t r) const { return half_.sides == nullptr ? Real{1} : load<Real>(half_.sides + r * item); }
     // Column c of row r of x or y, strip by strip.
     std::int64_t place(std::int64_t r, std::int64_t c) const {
@@ -81,7 +73,7 @@ class QuantizedMultiplier {
 
     void finish(std::int64_t shares, std::int64_t size) const {
         for (std::int64_t share = 1; share < shares; ++share) {
-            const auto reached = first_of(share + 1, shares) * tile_ * pitch_;
+            const auto reached = half_.first_tile(share + 1, shares) * tile_ * pitch_;
             for (std::int64_t s = 0; s < strips_; ++s) {
                 Real* const to = y_.at + s * padded_ * pitch_;
                 const Real* const from = to + share * size;

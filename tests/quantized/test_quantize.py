@@ -127,7 +127,7 @@ def test_a_seed_is_a_stream_of_its_own():
 def test_progress_tells_of_blocks():
     said = []
     vech.quantize(matrix("wishart", 1100), progress=lambda *done: said.append(done))
-    assert said == [(k, 6) for k in range(1, 7)]
+    assert said == [(k, 15) for k in range(1, 16)]
 
 
 # ---- scales ------------------------------------------------------------------------------------------------
@@ -270,6 +270,13 @@ def test_a_codebook_is_better_than_published_ones():
     levels = vech.quantized.codebook(full)
     assert levels.shape == (16,) and (np.diff(levels) >= 0).all() and np.abs(levels).max() == 1
     assert_same_bits(vech.quantize(full, "kmeans-4").levels, levels)
+
+
+def test_a_codebook_in_units_of_sides():
+    d = 10.0 ** np.linspace(-2, 2, 120)
+    full = matrix("wishart", 120) * np.multiply.outer(d, d)
+    own, nf4 = (vech.quantize(full, name, scales="two-sided").error.frobenius for name in ("kmeans-4", "nf4"))
+    assert own < nf4
 
 
 def test_k_means_by_its_definition():

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse
-from matrices import integers
+from matrices import integers, matrix
 
 import cases
 import vech
@@ -150,13 +150,19 @@ def test_its_products(kind, dtype):
         Q.matmul(vector := np.zeros(N, np.result_type(dtype, float)), vector)
 
 
+@pytest.mark.every_target
 @pytest.mark.parametrize("encoding", ["int8", "int4", "int4x2"])
+@pytest.mark.parametrize("scales", ["tile", "two-sided"])
 @pytest.mark.parametrize("shape", [(N,), (N, 4)])
-def test_products_of_integers_stay_within_their_bound(encoding, shape):
-    Q, _ = made(dtype=np.float32, encoding=encoding)
+@pytest.mark.parametrize("kind", ["wishart", "tiny", "decaying"])
+def test_products_of_integers_stay_within_their_bound(encoding, scales, shape, kind):
+    d = np.linspace(-1, 30, N, dtype=np.float32)
+    Q = vech.quantize(matrix(kind, N, np.float32), encoding, scales=scales).scale(d)
     x = cases.moderate(np.dtype(np.float32), shape)
     off = np.abs(Q.matmul(x, precise=False) - Q.expand().astype(float) @ x)
-    assert (off <= Q.product_bound(x)).all()
+    bound = Q.product_bound(x)
+    assert (off <= bound).all() and bound.shape == shape
+    assert bound.max() <= 0.1 * (np.abs(Q.expand()).astype(float) @ np.abs(x)).max()
 
 
 def test_linear_algebra_and_neighbours():

@@ -10,6 +10,7 @@ import numpy as np
 
 from vech.arrays import Array, epsilon
 from vech.quantized.parts import Parts, tiles_a_side
+from vech.quantized.sources import BLOCK, blocks
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -105,9 +106,8 @@ def measured(S: Any, Q: Any) -> QuantizationError:
     n, tile = Q.n, Q.tile
     grid = tiles_a_side(n, tile)
     norms, rows, largest = np.zeros((grid, grid)), np.zeros(n), 0.0
-    for mine in Q.tiles(512 // tile * tile):
-        other = S.block(mine.rows, mine.columns)
-        e = np.abs(other.astype(np.float64) - mine.numbers.astype(np.float64))
+    for theirs, mine in zip(blocks(S), Q.tiles(BLOCK), strict=True):
+        e = np.abs(theirs.numbers.astype(np.float64) - mine.numbers.astype(np.float64))
         largest = max(largest, float(e.max(initial=0.0)))
         rows[mine.rows] += e.sum(axis=1)
         if not mine.on_diagonal:

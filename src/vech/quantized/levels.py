@@ -103,13 +103,25 @@ class Histogram:
             self.sums *= (self.unit / largest) ** 2
             self.unit = largest
         for some, often in numbers:
-            share = some / largest
-            least, most = float(share.min(initial=0)), float(share.max(initial=0))
-            self.ends = min(self.ends[0], least), max(self.ends[1], most)
-            place = np.minimum(((share + 1) * (BINS / 2)).astype(np.int64), BINS - 1)
             weight = often * (largest / self.unit) ** 2
-            self.weights += weight * np.bincount(place, minlength=BINS)
-            self.sums += weight * np.bincount(place, share, BINS)
+            self._put(some / largest, np.broadcast_to(weight, some.shape))
+
+    def add_sided(self, S: Store, sides: Array, scale: float) -> None:
+        """Count the numbers below the diagonal in units of ``scale sides[r] sides[c]``, with its square."""
+        self.matrices += 1
+        sides = sides.astype(np.float64)
+        weights = (sides / sides.max(initial=0.0)) ** 2
+        for rows, columns, numbers in blocks(S):
+            below = np.arange(rows.start, rows.stop)[:, None] > np.arange(columns.start, columns.stop)
+            share = numbers / sides[rows, None] / sides[columns] / scale
+            self._put(share[below], np.multiply.outer(weights[rows], weights[columns])[below])
+
+    def _put(self, share: Array, weights: Array) -> None:
+        least, most = float(share.min(initial=0)), float(share.max(initial=0))
+        self.ends = min(self.ends[0], least), max(self.ends[1], most)
+        place = np.clip(((share + 1) * (BINS / 2)).astype(np.int64), 0, BINS - 1)
+        self.weights += np.bincount(place, weights, BINS)
+        self.sums += np.bincount(place, weights * share, BINS)
 
     def levels(self) -> Array:
         """16 levels of which the weighted sum of squared distances is small; the largest modulus is 1."""
@@ -156,7 +168,7 @@ def _settled(levels: Array, points: Array, weights: Array, ends: tuple[float, fl
     So no number is beyond them, and random rounding is right in the mean.
     """
     levels = levels.copy()
-    levels[[0, -1]] = ends
+    levels[[0, -1]] = np.array(ends) / np.abs(ends).max()
     between = np.arange(COUNT) % (COUNT - 1) > 0
     for _ in range(ROUNDS):
         nearest = np.abs(points[:, None] - levels).argmin(axis=1)

@@ -18,7 +18,7 @@ from vech.packed.packed import Packed
 from vech.quantized import certificate
 from vech.quantized.domains import DOMAINS, check_domain, triangle
 from vech.quantized.encodings import KMEANS, Encoding, as_encoding
-from vech.quantized.levels import codebook
+from vech.quantized.levels import Histogram, codebook
 from vech.quantized.making import Maker, as_seed
 from vech.quantized.parts import Parts, as_tile
 from vech.quantized.scales import two_sided
@@ -77,7 +77,7 @@ def quantize(
     threads : int, optional
         At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
     progress : callable, optional
-        Called as ``progress(done, total)`` in blocks of 512 rows and columns.
+        Called as ``progress(done, total)`` in blocks of 256 rows and columns.
 
     Returns
     -------
@@ -152,18 +152,10 @@ class _Work:
 
     def quantized(self, S: Store, labels: tuple[Any, ...] | None) -> Quantized:
         """The matrix in codes of its numbers."""
-        encoding = self.encoding
+        encoding, scales = self.encoding, self._scales(S, self.encoding)
         if encoding.name == KMEANS and encoding.levels is None:
-            encoding = as_encoding(encoding, codebook(S, tile=self.tile))
-        maker = Maker(
-            S.n,
-            encoding,
-            self.dtype,
-            str(S.kind),
-            tile=self.tile,
-            **self._scales(S, encoding),
-            **self.options,
-        )
+            encoding = as_encoding(encoding, self._codebook(S, scales))
+        maker = Maker(S.n, encoding, self.dtype, str(S.kind), tile=self.tile, **scales, **self.options)
         total = sum(1 for _ in lower(S.n, BLOCK))
         parts = in_order(
             lambda block: maker.encoded(block.rows, block.columns, block.numbers),
@@ -175,6 +167,14 @@ class _Work:
             if self.progress is not None:
                 self.progress(done, total)
         return maker.finish(labels)
+
+    def _codebook(self, S: Store, scales: dict[str, Any]) -> Array:
+        """Levels for numbers in the units that they will have."""
+        if "sides" not in scales or not scales["scales"]:
+            return codebook(S, tile=self.tile)
+        histogram = Histogram()
+        histogram.add_sided(S, scales["sides"], scales["scales"])
+        return histogram.levels()
 
     def _scales(self, S: Store, encoding: Encoding) -> dict[str, Any]:
         """What `Maker` is told of scales."""

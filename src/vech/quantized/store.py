@@ -625,8 +625,8 @@ class Quantized(Store):
 
         Notes
         -----
-        ``|Q| (d + n eps |x|)``, where d is half a step of x in each block, its largest modulus over 254.
-        Takes one pass over the numbers.
+        ``|Q| (d + n eps |x|)``, where d is half a step of x in a tile's rows, the largest of x there, in
+        units of `sides`, over 254; of "int4x2" |Q| is that of both planes. One pass over the numbers.
 
         Examples
         --------
@@ -640,15 +640,19 @@ class Quantized(Store):
         if x.ndim not in (1, 2) or len(x) != self.n:
             raise ValueError(f"x has shape {x.shape}, and must have ({self.n},) or ({self.n}, m)")
         size = np.abs(x).astype(np.float64).reshape(self.n, -1)
+        sides = np.ones(self.n) if self.sides is None else np.abs(self.sides.astype(np.float64))
         step = np.zeros_like(size)
         for start in range(0, self.n, self.tile):
             block = slice(start, start + self.tile)
-            step[block] = size[block].max(axis=0, initial=0) / 254
+            half_step = (size[block] * sides[block, None]).max(axis=0, initial=0) / 254
+            np.divide(half_step, sides[block, None], out=step[block], where=sides[block, None] > 0)
         rounding = 2 * (self.n + 8) * max(epsilon(product_dtype(self.dtype, x.dtype)), epsilon(self.dtype))
         step += rounding * size
         bound = np.zeros_like(size)
-        for tile in self.tiles():
-            numbers = np.abs(tile.numbers.astype(np.float64))
+        planes = [self] if self._parts.encoding.planes == 1 else [self, self.coarse]
+        for tile, *high in zip(*(plane.tiles() for plane in planes), strict=True):
+            first = high[0].numbers if high else tile.numbers  # each plane is multiplied by itself
+            numbers = np.abs(first.astype(np.float64)) + np.abs(tile.numbers - first)
             bound[tile.rows] += numbers @ step[tile.columns]
             if not tile.on_diagonal:
                 bound[tile.columns] += numbers.T @ step[tile.rows]

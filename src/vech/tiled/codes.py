@@ -78,7 +78,8 @@ class Codes:
         found = as_encoding(encoding)
         if found.name == KMEANS and found.levels is None:
             raise ValueError(
-                f"{KMEANS!r} has levels of its own: vech.quantized.Encoding({KMEANS!r}, 4, levels=levels) does"
+                f"{KMEANS!r} has levels of its own: "
+                f"vech.quantized.Encoding({KMEANS!r}, 4, levels=levels) does"
             )
         square = as_tile(SIDE if square is None else square)
         if dtype not in (np.float32, np.float64):

@@ -1,0 +1,432 @@
+"""Stores that know their numbers by square tiles: what of the promise follows from them."""
+
+from __future__ import annotations
+
+import copy as copying
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vech import frames
+from vech.arrays import Array, Dtype, as_array, check_memory, check_out, epsilon, native, resolve_threads
+from vech.layouts.kind import Kind
+from vech.layouts.layout import Layout
+from vech.moves.runs import Half, blocks, runs_of
+from vech.packed.indexing import consecutive, vector
+from vech.packed.packed import Packed
+from vech.packed.products import product_dtype
+from vech.quantized.certificate import QuantizationError, measured
+from vech.quantized.sources import BLOCK, as_source, check_finite, number_dtype
+from vech.quantized.sources import blocks as source_blocks
+from vech.quantized.spectrum import ends
+from vech.quantized.store import ROUNDING, Quantized
+from vech.store import Store, Tile, as_labels
+
+LOWER = Layout("lower", "rows")
+Change = Callable[[slice, slice, Array], Array]
+
+
+class Tilewise(Store):
+    """A real symmetric matrix whose lower tiles, and whose products, can be computed.
+
+    A tile is always computed as a whole, and the upper ones are mirrors of the lower ones: so each number has
+    the same bits wherever it is asked for, and the matrix is exactly symmetric.
+    """
+
+    def __init__(self, n: int, dtype: Dtype, labels: tuple[Any, ...] | None) -> None:
+        self._n, self._dtype, self._labels = n, dtype, labels
+
+    @abstractmethod
+    def _tile(self, rows: slice, columns: slice) -> Array:
+        """Numbers of the lower tile there, in an array of its own; of a square the lower triangle counts."""
+
+    def _product(self, x: Array, threads: int | None) -> Array:
+        """S x for columns x of float32 or float64."""
+        y = np.zeros_like(x)
+        for rows, columns, numbers in self.tiles():
+            y[rows] += numbers @ x[columns]
+            if rows != columns:
+                y[columns] += numbers.T @ x[rows]
+        return y
+
+    @property
+    def n(self) -> int:
+        """The side of the matrix."""
+        return self._n
+
+    @property
+    def dtype(self) -> Dtype:
+        """The dtype of the numbers: float32 or float64."""
+        return self._dtype
+
+    @property
+    def kind(self) -> Kind:
+        """ "symmetric"."""
+        return Kind.SYMMETRIC
+
+    @property
+    def labels(self) -> tuple[Any, ...] | None:
+        """One label for each row, or None."""
+        return self._labels
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays that hold the matrix."""
+        return sum(part.nbytes for part in vars(self).values() if isinstance(part, np.ndarray | Store))
+
+    @property
+    def T(self) -> Self:
+        """The matrix itself."""
+        return self
+
+    @property
+    def H(self) -> Self:
+        """The matrix itself."""
+        return self
+
+    def copy(self) -> Self:
+        """The same matrix in arrays of its own.
+
+        Returns
+        -------
+        Store
+            Of the same class.
+
+        Examples
+        --------
+        >>> L = vech.quantized.low_rank(np.eye(3), 1)
+        >>> np.shares_memory(L.copy().vectors, L.vectors)
+        False
+        """
+        other = copying.copy(self)
+        held = {
+            name: part.copy() for name, part in vars(self).items() if isinstance(part, np.ndarray | Store)
+        }
+        vars(other).update(held)
+        return other
+
+    def diagonal(self) -> Array:
+        """The diagonal, shape (n,), as a new array: of the square tiles alone.
+
+        Returns
+        -------
+        array, shape (n,)
+
+        Examples
+        --------
+        >>> vech.quantized.low_rank(np.eye(3), 0).diagonal()
+        array([1., 1., 1.])
+        """
+        squares = [self._settled(span, span).diagonal() for span in self._spans()]
+        return np.concatenate([np.empty(0, self.dtype), *squares])
+
+    def expand(
+        self, rows: slice | range | None = None, out: Array | None = None, *, threads: int | None = None
+    ) -> Array:
+        """The full matrix, or some rows of it, tile by tile.
+
+        Parameters
+        ----------
+        rows : slice or range, optional
+            Rows that follow each other; all unless told.
+        out : array, shape (k, n), optional
+            Memory for the result, of exactly its dtype.
+        threads : int, optional
+            Has no effect.
+
+        Returns
+        -------
+        array, shape (n, n) or (k, n)
+
+        Raises
+        ------
+        MemoryError
+            If the result is larger than memory and swap together, before anything is allocated.
+        ValueError, TypeError, IndexError
+            For rows that do not follow each other, and an `out` that does not fit.
+
+        Examples
+        --------
+        >>> vech.quantized.low_rank(np.eye(3), 0).expand(slice(1, 2))
+        array([[0., 1., 0.]])
+        """
+        if rows is not None:
+            start, stop = consecutive(rows, self.n)
+            return self.block(slice(start, stop), slice(None), out, threads=threads)
+        resolve_threads(threads, 0)
+        full = self._room(self.shape, out)
+        for down, across, numbers in self.tiles():
+            full[down, across] = numbers
+            full[across, down] = numbers.T
+        return full
+
+    def block(self, rows: Any, cols: Any, out: Array | None = None, *, threads: int | None = None) -> Array:
+        """Some rows with some columns, each with each: of the tiles that have them.
+
+        Parameters
+        ----------
+        rows, cols : slice, range, integers, mask or labels
+            As for `vech.Packed.block`.
+        out : array, shape (k, m), optional
+            Memory for the result, of exactly its dtype.
+        threads : int, optional
+            Has no effect.
+
+        Returns
+        -------
+        array, shape (k, m)
+            Each tile of 512 x 512 numbers is computed once.
+
+        Raises
+        ------
+        IndexError
+            For indices out of range or not integers.
+        ValueError, TypeError
+            For an `out` that does not fit.
+
+        Examples
+        --------
+        >>> vech.quantized.low_rank(np.eye(3), 0).block([0, 2], 2)
+        array([[0.],
+               [1.]])
+        """
+        resolve_threads(threads, 0)
+        down, across = (vector(index, self.n, axis, self.labels) for axis, index in enumerate((rows, cols)))
+        taken = self._room((down.size, across.size), out)
+        for i, at in self._parts(down):
+            for j, to in self._parts(across):
+                numbers = self._settled(i, j) if i.start >= j.start else self._settled(j, i).T
+                taken[np.ix_(at, to)] = numbers[np.ix_(down[at] - i.start, across[to] - j.start)]
+        return taken
+
+    def to_packed(self, layout: Any = "vech", *, threads: int | None = None) -> Packed:
+        """The same matrix in memory, labels and all, as a `vech.Packed`.
+
+        Parameters
+        ----------
+        layout : str or layout
+            The layout of its half.
+        threads : int, optional
+            At most so many threads.
+
+        Returns
+        -------
+        vech.Packed
+
+        Raises
+        ------
+        MemoryError
+            If the half is larger than memory and swap together.
+        ValueError, TypeError, OverflowError
+            As `vech.Packed.to_packed`.
+
+        Examples
+        --------
+        >>> vech.quantized.low_rank(np.eye(2), 0).to_packed().half
+        array([1., 0., 1.])
+        """
+        length = LOWER.length(self.n)
+        check_memory(length * self.dtype.itemsize, "take some rows at a time, expand(rows=)")
+        packed = Packed(np.empty(length, self.dtype), LOWER, labels=self.labels)
+        runs = runs_of(Half(packed.half, LOWER, packed.kind))
+        count = resolve_threads(threads, packed.half.nbytes)
+        for rows, columns in blocks(self.n, runs.grow, BLOCK):
+            runs.write(rows, columns, np.ascontiguousarray(self._settled(rows, columns)), "write", count)
+        return packed.to_packed(layout, threads=threads)
+
+    def matmul(self, x: ArrayLike, out: Array | None = None, *, threads: int | None = None) -> Array:
+        """The product with x, from what the store holds: nothing is expanded.
+
+        Parameters
+        ----------
+        x : array, shape (n,) or (..., n, m)
+            What to multiply with.
+        out : array, optional
+            Memory for the result, of its shape and dtype.
+        threads : int, optional
+            At most so many threads; BLAS has its own.
+
+        Returns
+        -------
+        array, shape of x
+            In the dtype of NumPy's ``full @ x``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For an x or out that does not fit.
+
+        Examples
+        --------
+        >>> vech.quantized.low_rank(np.eye(2), 0).matmul([1.0, 2])
+        array([1., 2.])
+        """
+        frames.check_along(x, -1 if np.ndim(x) == 1 else -2, self.labels, "x")
+        x = as_array(x, "x")
+        if x.ndim == 0 or x.shape[-1 if x.ndim == 1 else -2] != self.n:
+            raise ValueError(
+                f"x has shape {x.shape}, but S @ x needs {self.n} rows: ({self.n},) or (..., {self.n}, m)"
+            )
+        dtype = product_dtype(self.dtype, x.dtype)
+        if out is not None:
+            check_out(out, x.shape, dtype, x, *self._arrays())
+        rows_first = np.moveaxis(x, -2, 0) if x.ndim > 1 else x[:, None]
+        width = math.prod(rows_first.shape[1:])
+        columns = np.ascontiguousarray(rows_first, native(dtype)).reshape(self.n, width)
+        real = columns.real.dtype  # of complex x, real and imaginary parts are columns of their own
+        product = self._product(columns.view(real), threads).astype(real, copy=False)
+        product = np.ascontiguousarray(product).view(dtype).reshape(rows_first.shape)
+        result = product[:, 0] if x.ndim == 1 else np.moveaxis(product, 0, -2)
+        if out is None:
+            return np.ascontiguousarray(result)
+        out[...] = result
+        return out
+
+    def _settled(self, rows: slice, columns: slice) -> Array:
+        """A lower tile, as the matrix has it."""
+        return self._settle(self._tile(rows, columns), rows == columns)
+
+    def _settle(self, numbers: Array, on_diagonal: bool) -> Array:
+        """A tile in the dtype; one on the diagonal made symmetric by its lower triangle."""
+        numbers = numbers.astype(self.dtype, copy=False)
+        if on_diagonal:
+            upper = np.triu_indices(len(numbers), 1)
+            numbers[upper] = numbers.T[upper]
+        return numbers
+
+    def _arrays(self) -> list[Array]:
+        """All that holds the matrix, but for stores."""
+        return [part for part in vars(self).values() if isinstance(part, np.ndarray)]
+
+    def _spans(self) -> list[slice]:
+        return [slice(start, min(start + BLOCK, self.n)) for start in range(0, self.n, BLOCK)]
+
+    def _parts(self, taken: Array) -> Iterator[tuple[slice, Array]]:
+        """The tiles that have some of these rows, and which of these."""
+        place, spans = taken // BLOCK, self._spans()
+        return ((spans[i], np.flatnonzero(place == i)) for i in np.unique(place))
+
+    def _room(self, shape: tuple[int, ...], out: Array | None) -> Array:
+        if out is None:
+            nbytes = math.prod(shape) * self.dtype.itemsize
+            check_memory(nbytes, "take fewer rows at a time, expand(rows=), or give out= a memory map")
+            return np.empty(shape, self.dtype)
+        check_out(out, shape, self.dtype, *self._arrays())
+        return out
+
+    def _in_tiles(self, side: int | None) -> Iterator[Tile]:
+        if side not in (None, BLOCK):
+            return super()._in_tiles(side)
+        spans = self._spans()
+        return (Tile(i, j, self._settled(i, j)) for k, i in enumerate(spans) for j in spans[: k + 1])
+
+    def _relabelled(self, labels: tuple[Any, ...] | None) -> Self:
+        other = copying.copy(self)
+        other._labels = as_labels(labels, self.n)
+        return other
+
+
+class Composed(Tilewise):
+    """A matrix whose numbers are in a `Quantized`, which is seen through something."""
+
+    error: QuantizationError | None = None
+
+    def __init__(self, quantized: Quantized, labels: tuple[Any, ...] | None) -> None:
+        super().__init__(quantized.n, quantized.dtype, labels)
+        self.quantized = quantized
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of the codes."""
+        return self.quantized.encoding
+
+    @property
+    def tile(self) -> int:
+        """Rows of a tile of codes, and of `error`."""
+        return self.quantized.tile
+
+    @property
+    def grid(self) -> int:
+        """Tiles a side."""
+        return self.quantized.grid
+
+    def eigenvalue_interval(self) -> tuple[float, float]:
+        """Two numbers between which all eigenvalues of the original lie.
+
+        Returns
+        -------
+        tuple of 2 floats
+            The least and the largest one it can have.
+
+        Raises
+        ------
+        ValueError
+            If there is no certificate, or no eigenvalue.
+
+        Notes
+        -----
+        Those of this matrix, by Lanczos, moved by at most ``error.spectral_bound`` (Weyl) and what Lanczos
+        and rounding leave open.
+
+        Examples
+        --------
+        >>> low, high = vech.quantized.low_rank(np.diag([1.0, 2, 3]) + 0.1, 1).eigenvalue_interval()
+        >>> bool(low < 1.1 and 3.1 < high < 3.2)
+        True
+        """
+        from vech.linalg import norm
+
+        if self.error is None:
+            raise ValueError("there is no certificate: this matrix came without an error")
+        if not self.n:
+            raise ValueError("a matrix without rows has no eigenvalues")
+        low, high, margin = ends(self.n, lambda x: self.matmul(x.astype(np.float64, copy=False)))
+        margin += self.error.spectral_bound + ROUNDING * epsilon(self.dtype) * norm(self)
+        return low - margin, high + margin
+
+    def _certified(self, S: Store) -> Self:
+        """The same with the certificate of standing for S."""
+        self.error = measured(S, self)
+        return self
+
+
+class Mapped(Tilewise):
+    """What a function makes of each tile of a store, in float64: nothing of it is held."""
+
+    def __init__(self, S: Store, change: Change) -> None:
+        super().__init__(S.n, number_dtype(S.dtype), None)
+        self._S, self._change = S, change
+
+    def _tile(self, rows: slice, columns: slice) -> Array:
+        return self._changed(rows, columns, self._S.block(rows, columns))
+
+    def _changed(self, rows: slice, columns: slice, numbers: Array) -> Array:
+        check_finite(numbers, rows, columns)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = self._change(rows, columns, numbers.astype(np.float64)).astype(self.dtype, copy=False)
+        if not np.isfinite(found).all():
+            raise OverflowError(
+                f"S has numbers so large that sums of them are beyond {self.dtype}: divide it by a power"
+            )
+        return found
+
+    def _in_tiles(self, side: int | None) -> Iterator[Tile]:
+        """As the store reads them best: of a `vech.Packed`, in a tenth of the time of its blocks."""
+        if side not in (None, BLOCK):
+            yield from super()._in_tiles(side)
+            return
+        for rows, columns, numbers in source_blocks(self._S):
+            changed = self._changed(rows, columns, numbers)
+            yield Tile(rows, columns, self._settle(changed, rows == columns))
+
+
+def as_symmetric(S: Any, task: str) -> Store:
+    """A real symmetric matrix of any form; TypeError with the way out for others."""
+    store = as_source(S)
+    if store.kind != "symmetric":
+        raise TypeError(f"{task} takes symmetric matrices, and S is {store.kind}: vech.quantize takes it")
+    return store
