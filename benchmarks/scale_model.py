@@ -412,24 +412,31 @@ def sizing(cluster: Cluster = PAPER, n: int = ROWS, tile: int = TILE, side: int 
     whole = replace(cluster, slots=1)  # all cores of a node at one tile
     held = half / cluster.nodes
 
-    def run(what: str, tasks: Iterator[Task], place: str, on: Cluster = cluster, times: int = 1) -> Sized:
+    def run(what: str, tasks: Iterator[Task], place: str, on: Cluster = cluster) -> Sized:
         found = simulate(on, tasks, place, held=held if place == MEMORY else 0.0)
-        return Sized(what, times * found.seconds, times * found.tasks, found.repeated)
+        return Sized(what, found.seconds, found.tasks, found.repeated)
+
+    def product_in(place: str) -> list[Sized]:
+        """Of one pass, and of the passes for the largest eigenvalues."""
+        name = {MEMORY: "in memory", DISK: "from NVMe", STORE: "from the store"}[place]
+        once = run(f"{product}, {name}", passes(n, tile, COLUMNS), place)
+        return [once, Sized(f"{top} {name}", PASSES * once.seconds, PASSES * once.tasks, once.repeated)]
 
     product = f"S @ x, {COLUMNS} columns"
     top = f"top eigenpairs, {PASSES} passes"
     markers = f"gram of {MARKERS:,} int8 columns, tiles of {side:,}"
+    in_memory, on_disk, in_store = (product_in(place) for place in PLACES)
     return [
         run("read once from the store", loads(n, tile), STORE),
         run("read once from NVMe", loads(n, tile), DISK),
-        run(f"{product}, in memory", passes(n, tile, COLUMNS), MEMORY),
+        in_memory[0],
         run(f"{product}, in memory, a task a tile", passes(n, tile, COLUMNS, beside=1), MEMORY),
         run(f"{product}, in memory, merged on the nodes", passes(n, tile, COLUMNS, merged=True), MEMORY),
-        run(f"{product}, from NVMe", passes(n, tile, COLUMNS), DISK),
-        run(f"{product}, from the store", passes(n, tile, COLUMNS), STORE),
-        run(f"{top} in memory", passes(n, tile, COLUMNS), MEMORY, times=PASSES),
-        run(f"{top} from NVMe", passes(n, tile, COLUMNS), DISK, times=PASSES),
-        run(f"{top} from the store", passes(n, tile, COLUMNS), STORE, times=PASSES),
+        on_disk[0],
+        in_store[0],
+        in_memory[1],
+        on_disk[1],
+        in_store[1],
         run(f"{markers}, float64", gram(n, side, MARKERS, 8, reads=1), STORE),
         run(f"{markers}, float32", gram(n, side, MARKERS, 4, reads=1), STORE, single),
         run(

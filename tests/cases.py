@@ -1,12 +1,14 @@
 """The domain of the tests: layouts, dtypes, kinds, sizes, values, stores, memory shapes. Seeds are fixed."""
 
+import functools
+import inspect
 import itertools
 import mmap
 import random
 import zlib
 
 import numpy as np
-from pytest import param, skip
+from pytest import mark, param, skip
 
 import reference
 import vech
@@ -136,6 +138,9 @@ def convertible(source, target, dtype, kind, n):
 # ---- choosing cases ----------------------------------------------------------------------------------------
 
 
+TOGETHER = 100  # cases of a test
+
+
 def pairwise(valid, *, apart=(), **axes):
     """A fixed sample of the product of the axes in which each valid pair of values of two axes occurs.
 
@@ -187,6 +192,48 @@ def pairwise(valid, *, apart=(), **axes):
                 chosen.append(best)
     picked = [[values[k] for k, values in zip(case, named, strict=True)] for case in sorted(chosen)]
     return [param(*(value for _, value in case), id="-".join(name for name, _ in case)) for case in picked]
+
+
+def each(names, cases):
+    """As pytest.mark.parametrize, a hundred in one test: to tell of a case takes longer than most cases do.
+
+    Cases are those of `pairwise`, or values of one name, in a dict by their ids or in a sequence. A failure
+    names its case; what skips itself is left out. Each case draws the same numbers of the module's RNG.
+    Fixtures are those of all.
+    """
+    names = names if isinstance(names, tuple) else (names,)
+    if isinstance(cases, dict):
+        cases = [param(value, id=name) for name, value in cases.items()]
+    cases = [case if hasattr(case, "values") else param(case, id=str(case)) for case in cases]
+    parts = -(-len(cases) // TOGETHER)
+
+    def decorate(test):
+        signature = inspect.signature(test)
+
+        @functools.wraps(test)
+        def some(of_cases, **fixtures):
+            rng = test.__globals__.get("RNG")
+            state = None if rng is None else rng.bit_generator.state
+            skipped = []
+            for case in cases[of_cases::parts]:
+                if rng is not None:
+                    rng.bit_generator.state = state
+                try:
+                    test(**dict(zip(names, case.values, strict=True)), **fixtures)
+                except skip.Exception as reason:
+                    skipped.append(reason)
+                except Exception as error:
+                    error.add_note(f"in the case {case.id}")
+                    raise
+            if len(skipped) == len(cases[of_cases::parts]):
+                raise skipped[0]
+
+        rest = [parameter for name, parameter in signature.parameters.items() if name not in names]
+        first = inspect.Parameter("of_cases", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        some.__signature__ = signature.replace(parameters=[first, *rest])
+        return mark.parametrize("of_cases", range(parts))(some)
+
+    return decorate
 
 
 # ---- values ------------------------------------------------------------------------------------------------

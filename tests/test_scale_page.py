@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import ModuleType
 
@@ -11,6 +12,7 @@ import pytest
 
 import vech
 from vech import cli
+from vech.cli import executors
 
 pytest.importorskip("zarr")
 pytest.importorskip("distributed")
@@ -75,8 +77,28 @@ def test_the_page_can_be_followed_from_its_beginning(there, monkeypatch, capsys)
     monkeypatch.chdir(there)
     monkeypatch.setenv("PYTHONPATH", str(Path(vech.__file__).parent.parent))
     stand_ins(monkeypatch)
-    names = {}
-    ran = []
+    names, ran = {}, []
+    with ExitStack() as stack:
+        share_workers(monkeypatch, stack)
+        follow(there, capsys, names, ran)
+    assert ran.count("python") >= 8 and ran.count("sh") >= 4
+    assert names["row_means"].shape == (1000,) and names["some"].shape == (2,)
+    assert names["D"].missing() == []
+
+
+def share_workers(monkeypatch, stack):
+    """The workers that the first command starts are those of the next ones too."""
+    start, started = executors._client, {}
+
+    def client_of(named):
+        if named not in started:
+            started[named] = stack.enter_context(start(named))
+        return nullcontext(started[named])
+
+    monkeypatch.setattr(executors, "_client", client_of)
+
+
+def follow(there, capsys, names, ran):
     for language, source in blocks():
         if source.startswith("# two.py"):
             (there / "two.py").write_text(source)
@@ -91,9 +113,6 @@ def test_the_page_can_be_followed_from_its_beginning(there, monkeypatch, capsys)
             for line in source.splitlines():
                 run_line(line, capsys)
         ran.append(language)
-    assert ran.count("python") >= 8 and ran.count("sh") >= 4
-    assert names["row_means"].shape == (1000,) and names["some"].shape == (2,)
-    assert names["D"].missing() == []
 
 
 def run_line(line, capsys):

@@ -124,7 +124,7 @@ def test_nothing_derived_from_the_values_is_remembered(make):
 # ---- expand ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("make", "dtype", "kind", "n"),
     cases.pairwise(valid, make=STORES | TENSOR_STORES, dtype=SPARSE, kind=STORE_KINDS, n=SIZES),
 )
@@ -272,7 +272,7 @@ def factors_and_products(dtype, kind, n):
 
 @every_store
 @every_kind
-@pytest.mark.parametrize("n", [0, 1, 2, 4, 17, 65])
+@cases.each("n", [0, 1, 2, 4, 17, 65])
 def test_products_are_those_of_the_full_matrix(make, dtype, kind, n):
     full, wanted = factors_and_products(dtype, kind, n)
     store = make(full, kind)
@@ -396,7 +396,7 @@ def test_transposes_are_the_store_itself_where_they_can_be(make, dtype, kind):
 # ---- sparse results ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("make", "dtype", "kind", "n"),
     cases.pairwise(
         valid, make=STORES | TENSOR_STORES, dtype=SPARSE, kind=STORE_KINDS, n=(0, 1, 2, 3, 4, 17, 65)
@@ -580,7 +580,7 @@ some_stores = pytest.mark.parametrize("make", ["packed-upper-rows", "packed-rfp-
 
 @some_stores
 @every_operand
-@pytest.mark.parametrize("compute", BINARY.values(), ids=BINARY)
+@cases.each("compute", BINARY)
 def test_operators_compute_as_numpy_on_full_matrices(make, dtype, kind, compute):
     make = STORES[make]
     if not make.holds(dtype, kind, 7):
@@ -602,7 +602,7 @@ def test_operators_compute_as_numpy_on_full_matrices(make, dtype, kind, compute)
 
 @every_store
 @every_operand
-@pytest.mark.parametrize("compute", UNARY.values(), ids=UNARY)
+@cases.each("compute", UNARY)
 def test_signs_and_negation_are_numpys(make, dtype, kind, compute):
     if not make.holds(dtype, kind, 9):
         pytest.skip("no such form")
@@ -744,7 +744,7 @@ def spread(taken):
     )
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("make", "dtype", "kind", "taken"),
     cases.pairwise(
         lambda make, dtype, kind, taken: valid(make, dtype, kind, 17),
@@ -774,7 +774,7 @@ def test_a_block_is_every_row_with_every_column(make, dtype, kind, taken):
         assert block.tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("make", "dtype", "kind", "side"),
     cases.pairwise(
         lambda make, dtype, kind, side: valid(make, dtype, kind, 17),
@@ -789,7 +789,7 @@ def test_tiles_are_the_lower_triangle_each_pair_once(make, dtype, kind, side):
     assert_tiles_of(make(full, kind), full, side)
 
 
-@pytest.mark.parametrize("layout", cases.LAYOUTS.values(), ids=cases.LAYOUTS)
+@cases.each("layout", cases.LAYOUTS)
 @pytest.mark.parametrize(
     ("dtype", "kind"),
     [
@@ -872,7 +872,7 @@ def test_a_block_refuses_what_does_not_fit(make):
         store.block([0], [0], threads=0)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("make", "dtype", "kind", "layout"),
     cases.pairwise(
         lambda make, dtype, kind, layout: valid(make, dtype, kind, 9) and cases.fits(layout, dtype, kind, 9),

@@ -1,7 +1,12 @@
 """`vech tile`, `verify`, `eigsh` and `cholesky`, and --executor: stores of tiles from the command line."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -248,6 +253,52 @@ def test_tables_go_to_tiles(works, fails):
     )
 
 
+def test_a_store_of_tiles_is_a_folder_of_its_own(tiled, fails):
+    for command in (("tile", "half.npy"), ("cholesky", "S.zarr")):
+        message = fails(*command, "-o", "q::x.zarr")
+        assert message == (
+            "q::x.zarr: '::' is between a file and what is inside it, and a store of tiles is a folder of "
+            "its own: choose a name without it"
+        )
+
+
+def test_a_factor_that_there_is_not_leaves_nothing(fails):
+    vech.tiled.write("bad.zarr", vech.Packed(-np.ones(3)))
+    assert fails("cholesky", "bad.zarr", "-o", "L.zarr").startswith("S is not positive definite: its leading")
+
+
+def test_there_is_nothing_to_verify_where_there_is_no_matrix(fails, there):
+    import zarr
+
+    zarr.create_group("empty.zarr", zarr_format=3)
+    (there / "folder.zarr").mkdir()
+    assert fails("verify", "empty.zarr") == "empty.zarr: holds no dataset of numbers"
+    assert fails("verify", "folder.zarr") == "folder.zarr: holds no Zarr array or group"
+
+
+def test_what_is_to_replace_a_store_is_named(works, vech_run, there, monkeypatch):
+    np.save("x.npy", np.random.default_rng(0).normal(size=(9, 3)))
+    works("distances", "x.npy", "-o", "d.zarr")
+    draft = there / ".d.zarr.part"
+
+    def stopped(*_, **__):
+        vech.tiled.create(draft, 9)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vech.pairwise.distances", stopped)
+    code, _, err = vech_run("distances", "x.npy", "-o", "d.zarr", "--force")
+    assert (code, err.lstrip("\n")) == (
+        130,
+        f"vech: interrupted; the same command with --resume goes on with {draft}\n",
+    )
+    said = works("verify", "d.zarr").splitlines()
+    assert said[0].endswith(
+        ".d.zarr.part: not finished, and to take the place of d.zarr: the command that made it goes on with "
+        "--resume"
+    )
+    assert said[1] == "d.zarr: 1 tiles, all as they were written"
+
+
 # ---- executors ---------------------------------------------------------------------------------------------
 
 BAD = ("local", "local:0", "threads:1_0", "dask://host", "dask://host:99999", "mpi:4", "")
@@ -297,6 +348,54 @@ def test_two_workers_of_dask_compute_and_go(works, vech_run):
         address = cluster.scheduler_address.replace("tcp", "dask")
         assert vech_run("distances", "x.npy", "-o", "far.npy", "--executor", address)[0] == 0
     np.testing.assert_array_equal(vech.read("one.npy").half, vech.read("far.npy").half)
+
+
+def running(who):
+    """A command whose workers are at work, as a terminal has it: in a group of its own."""
+    np.save("x.npy", np.random.default_rng(0).normal(size=(9000, 4)))
+    command = ("distances", "x.npy", "-o", "d.zarr", "--metric", "canberra", "--executor", who)
+    run = subprocess.Popen(
+        [sys.executable, "-m", "vech", *command], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    first, end = Path("d.zarr/data/c/0/0"), time.monotonic() + 60
+    while not first.exists():
+        assert run.poll() is None and time.monotonic() < end
+        time.sleep(0.01)
+    return run
+
+
+def alive(group):
+    """The processes of a group, but for those whose end nobody has asked for."""
+    found = subprocess.run(["ps", "-eo", "pgid=,pid=,stat="], capture_output=True, text=True).stdout.split()
+    return [
+        pid for of, pid, state in zip(*[iter(found)] * 3, strict=True) if of == str(group) and state[0] != "Z"
+    ]
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_for_the_command_and_its_workers_say_nothing():
+    pytest.importorskip("distributed")
+    run = running("local:2")
+    os.killpg(run.pid, signal.SIGINT)
+    said = "vech: interrupted; the same command with --resume goes on with d.zarr\n"
+    assert (run.communicate(timeout=60)[1].lstrip("\n"), run.returncode) == (said, 130)
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_command_that_is_killed():
+    run = running("processes:2")
+    try:
+        assert len(alive(run.pid)) >= 3
+        run.kill()
+        run.wait()
+        end = time.monotonic() + 20
+        while alive(run.pid) and time.monotonic() < end:
+            time.sleep(0.02)
+        assert alive(run.pid) == []
+    finally:
+        for pid in alive(run.pid):
+            os.kill(int(pid), signal.SIGKILL)
+        run.stderr.close()
 
 
 # ---- distances, similarity, covariance ---------------------------------------------------------------------

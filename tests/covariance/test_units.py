@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+import cases
 from vech import covariance
 
 RNG = np.random.default_rng(5)
@@ -75,7 +76,7 @@ def test_every_estimator_is_here():
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("factor", FACTORS)
+@cases.each("factor", FACTORS)
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_results_scale_with_x(name, factor):
     call, power, data = ESTIMATORS[name]

@@ -43,7 +43,7 @@ def packed(layout, dtype, n, values=None):
     return vech.Packed(half, layout, kind="symmetric"), full
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "n", "diagonal"),
     cases.pairwise(fits, layout=LAYOUTS, dtype=DTYPES, n=SIZES, diagonal=(False, True)),
 )
@@ -67,7 +67,7 @@ def test_the_least_and_the_largest_are_numpys(layout, dtype, n, diagonal):
         assert type(i) is type(j) is int
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "n", "diagonal"),
     cases.pairwise(fits, layout=LAYOUTS, dtype=NUMBERS, n=SIZES, diagonal=(False, True)),
 )

@@ -196,3 +196,11 @@ def test_a_missing_library_is_named():
     code = "import sys; sys.modules['zarr'] = None; import vech; vech.read('a.zarr::/x')"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert 'ImportError: Zarr stores need zarr: pip install "vech[zarr]"' in run.stderr
+
+
+def test_a_store_of_tiles_has_no_layout(tmp_path):
+    vech.tiled.write(tmp_path / "S.zarr", vech.Packed(np.ones(3)))
+    with pytest.raises(
+        vech.io.FileFormatError, match=r"S.zarr: is in tiles, which has no layout: leave layout="
+    ):
+        vech.read(tmp_path / "S.zarr", layout="vech")

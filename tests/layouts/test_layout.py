@@ -11,6 +11,7 @@ import scipy.spatial.distance
 from hypothesis import given
 from hypothesis import strategies as st
 
+import cases
 import reference
 import vech
 from cases import LAYOUTS, NAMES, PLAIN, SCALED, SIZES, has_side
@@ -42,7 +43,7 @@ def test_a_half_is_as_long_as_its_cells_are_many(layout):
 
 
 @every_layout
-@pytest.mark.parametrize("n", SIZES[1:])
+@cases.each("n", SIZES[1:])
 def test_position_and_pair_are_the_storage_order(layout, n):
     cells = np.array(reference.cells(layout, n), np.int64).reshape(-1, 2)
     slots = np.arange(len(cells))

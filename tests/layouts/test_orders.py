@@ -310,7 +310,7 @@ def routine(letter, name):
 
 
 @every_target
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 8, 15, 16, 17, 18, 31, 32, 33, 100, 257])
+@cases.each("n", [1, 2, 3, 4, 7, 8, 15, 16, 17, 18, 31, 32, 33, 100, 257])
 @pytest.mark.parametrize("letter", "sdcz")
 @every_rfp
 def test_rectangular_full_packed_is_what_lapack_reads_and_writes(order, letter, n):

@@ -226,7 +226,7 @@ def test_a_complex_operator_has_its_transpose_and_its_adjoint():
         if name in ("lower-columns-stored", "svec-upper", "both-scaled", "lapack-rfp-tl", "tfp-upper")
     ],
 )
-@pytest.mark.parametrize("dtype", ("float64", "complex128"))
+@cases.each("dtype", ("float64", "complex128"))
 def test_a_kronecker_square_is_its_definition(dtype, layout, m, n):
     A = cases.moderate(dtype, (m, n))
     D, target = dense_duplication(n, layout), dense_duplication(m, layout)

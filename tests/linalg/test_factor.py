@@ -59,7 +59,7 @@ DEFINITE = cases.pairwise(
 )
 
 
-@pytest.mark.parametrize(("layout", "dtype", "kind", "n"), DEFINITE)
+@cases.each(("layout", "dtype", "kind", "n"), DEFINITE)
 def test_a_factor_does_what_the_full_matrix_does(layout, dtype, kind, n, route):
     labels = [f"row {i}" for i in range(n)]
     S, full = store(definite(dtype, kind, n), layout, kind, labels=labels)

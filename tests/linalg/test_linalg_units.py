@@ -80,7 +80,7 @@ def test_norms_determinants_and_conditions(name, scale):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("right", [1e-300, 1e-150, 1e-3, 1.0, 1e3, 1e150, 1e300])
+@cases.each("right", [1e-300, 1e-150, 1e-3, 1.0, 1e3, 1e150, 1e300])
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("name", KINDS)
 def test_solutions(name, scale, right):

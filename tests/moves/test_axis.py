@@ -39,7 +39,7 @@ AXES = cases.pairwise(
 
 
 @every_target
-@pytest.mark.parametrize(("layout", "dtype", "kind", "n", "batch", "axis"), AXES)
+@cases.each(("layout", "dtype", "kind", "n", "batch", "axis"), AXES)
 def test_numbers_lie_along_the_axis(layout, dtype, kind, n, batch, axis):
     half = cases.half(dtype, layout, kind, n, batch=batch)
     full = reference.expand(half, layout, kind)
@@ -56,7 +56,7 @@ def test_numbers_lie_along_the_axis(layout, dtype, kind, n, batch, axis):
 
 
 @every_target
-@pytest.mark.parametrize(
+@cases.each(
     ("source", "target", "dtype", "kind", "n"),
     cases.pairwise(
         cases.convertible,
@@ -125,7 +125,7 @@ STRIDED = cases.pairwise(
 
 
 @every_target
-@pytest.mark.parametrize(("memory", "dtype", "layout", "kind", "n", "axis"), STRIDED)
+@cases.each(("memory", "dtype", "layout", "kind", "n", "axis"), STRIDED)
 def test_inputs_and_out_may_lie_in_any_strides(memory, dtype, layout, kind, n, axis):
     half = cases.half(dtype, layout, kind, n, batch=(2, 3))
     full = reference.expand(half, layout, kind)

@@ -96,7 +96,7 @@ def long_batch(layout, dtype, n, kind):
 
 
 @every_target
-@pytest.mark.parametrize("dtype", ["f4", "f8", "c8"])
+@cases.each("dtype", ["f4", "f8", "c8"])
 @pytest.mark.parametrize(
     ("layout", "n"),
     [

@@ -31,7 +31,7 @@ def either(i, j):
 
 
 @every_target
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind", "n"),
     cases.pairwise(cases.fits, layout=LAYOUTS, dtype=DTYPES, kind=KINDS, n=SIZES),
 )
@@ -43,7 +43,7 @@ def test_expand_and_pack_move_each_number_to_its_place(layout, dtype, kind, n):
 
 
 @every_target
-@pytest.mark.parametrize(
+@cases.each(
     ("source", "target", "dtype", "kind", "n"),
     cases.pairwise(cases.convertible, source=LAYOUTS, target=LAYOUTS, dtype=DTYPES, kind=KINDS, n=SIZES),
 )
@@ -58,7 +58,7 @@ def test_convert_moves_each_number_to_its_place(source, target, dtype, kind, n):
 
 
 @every_target
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind", "n", "use"),
     cases.pairwise(
         lambda layout, dtype, kind, n, use: kind != "triangular" and cases.fits(layout, dtype, kind, n),
@@ -78,7 +78,7 @@ def test_pack_looks_at_the_believed_triangle_only(layout, dtype, kind, n, use):
     assert_same_bits(vech.pack(full, layout, kind=kind, use=use), reference.pack(full, layout, kind, use))
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind", "n"),
     cases.pairwise(
         lambda layout, dtype, kind, n: (
@@ -359,7 +359,7 @@ SHAPES_OF_MEMORY = cases.pairwise(
 
 
 @every_target
-@pytest.mark.parametrize(("memory", "dtype", "layout", "n", "kind", "batch"), SHAPES_OF_MEMORY)
+@cases.each(("memory", "dtype", "layout", "n", "kind", "batch"), SHAPES_OF_MEMORY)
 def test_inputs_may_lie_in_any_strides(memory, dtype, layout, n, kind, batch):
     half = cases.half(dtype, layout, kind, n, batch=batch)
     full = reference.expand(half, layout, kind)
@@ -370,7 +370,7 @@ def test_inputs_may_lie_in_any_strides(memory, dtype, layout, n, kind, batch):
 
 
 @every_target
-@pytest.mark.parametrize(("memory", "dtype", "layout", "n", "kind", "batch"), SHAPES_OF_MEMORY)
+@cases.each(("memory", "dtype", "layout", "n", "kind", "batch"), SHAPES_OF_MEMORY)
 def test_out_may_lie_in_any_strides_and_nothing_beside_it_is_written(memory, dtype, layout, n, kind, batch):
     half = cases.half(dtype, layout, kind, n, batch=batch)
     full = reference.expand(half, layout, kind)

@@ -37,7 +37,7 @@ CONTAINERS = {
 
 
 @every_target
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind", "n", "density"),
     cases.pairwise(
         lambda layout, dtype, kind, n, density: cases.fits(layout, dtype, kind, n),
@@ -62,7 +62,7 @@ def test_sparse_results_are_the_nonzeros_of_the_full_matrix(layout, dtype, kind,
 
 
 @every_target
-@pytest.mark.parametrize("dtype", SPARSE.values(), ids=SPARSE)
+@cases.each("dtype", SPARSE)
 @pytest.mark.parametrize("layout", PLAIN.values(), ids=PLAIN)
 @pytest.mark.parametrize("n", [5, 40])
 def test_wild_numbers_keep_their_bits_and_minus_zero_is_zero(dtype, layout, n):
@@ -441,7 +441,7 @@ def test_density_is_a_fraction_of_what_counts():
 BELIEF = ("both", "lower", "upper")
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind", "n", "use"),
     cases.pairwise(
         lambda layout, dtype, kind, n, use: (

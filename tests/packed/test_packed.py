@@ -160,7 +160,7 @@ INDICES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind", "index"),
     cases.pairwise(
         lambda layout, dtype, kind, index: fits(layout, dtype, kind),

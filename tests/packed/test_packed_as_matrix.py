@@ -120,7 +120,7 @@ def tried(function, *inputs):
 # ---- numbers -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind", "n", "operation", "scalar"),
     cases.pairwise(
         fits,
@@ -369,7 +369,7 @@ def test_a_matrix_has_no_truth_and_no_hash():
 # ---- two matrices ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("left", "right", "dtype", "other", "kind", "second", "n", "operation"),
     cases.pairwise(
         lambda left, right, dtype, other, kind, second, n, operation: (
@@ -473,7 +473,7 @@ def test_dates_are_subtracted_and_compared():
 IN_PLACE = {name: getattr(operator, name) for name in ("iadd", "isub", "imul", "itruediv")}
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind", "n", "operation", "other"),
     cases.pairwise(
         fits,
@@ -579,7 +579,7 @@ def test_in_place_with_halves_that_share_memory():
 # ---- assignment --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind", "index"),
     cases.pairwise(
         lambda layout, dtype, kind, index: fits(layout, dtype, kind, 5),
@@ -647,7 +647,7 @@ def test_values_are_spread_over_what_is_indexed():
     assert store[2].tolist() == [1, 5, 8]
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind"),
     cases.pairwise(
         lambda layout, dtype, kind: fits(layout, dtype, kind, 3),
@@ -817,7 +817,7 @@ def test_assigning_to_a_large_matrix_touches_only_what_it_asks_for():
 # ---- diagonals ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind", "n"),
     cases.pairwise(fits, layout=LAYOUTS, dtype=FEW, kind=STORE_KINDS, n=SIDES),
 )
@@ -873,7 +873,7 @@ def test_a_diagonal_is_a_number_or_n_of_them():
 # ---- functions, dtypes, copies -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "n"),
     cases.pairwise(
         lambda layout, dtype, n: fits(layout, dtype, "symmetric", n), layout=LAYOUTS, dtype=FEW, n=SIDES
@@ -918,7 +918,7 @@ def test_a_function_gives_an_array_without_a_mask():
     assert store.map(lambda x: x.tolist()).half.tolist() == [1, -2, 3]
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind", "n"),
     cases.pairwise(fits, layout=LAYOUTS, dtype=NUMBERS, kind=STORE_KINDS, n=SIDES, apart=("layout", "dtype")),
 )
@@ -973,7 +973,7 @@ def test_a_scaled_half_meets_a_narrower_one_in_the_dtype_of_the_result(narrow, o
         np.testing.assert_allclose(got.expand(), want, rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind", "target"),
     cases.pairwise(
         lambda layout, dtype, kind, target: fits(layout, dtype, kind, 3) and cases.allows(target, kind),

@@ -180,7 +180,7 @@ def test_what_is_not_finite_stays_in_its_row_and_its_column(name, special, monke
     assert np.isfinite(want).sum() == (n - 2) * 10
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("dtype", "kind", "layout"),
     cases.pairwise(
         lambda dtype, kind, layout: fits(layout, dtype, kind, 9),
@@ -418,7 +418,7 @@ OTHERS = {name: LAYOUTS[name] for name in LAYOUTS if "upper-rows" in name or nam
 OTHERS |= {name: LAYOUTS[name] for name in ("lower-columns-stored", "lapack-rfp-nl", "tfp-upper", "mandel")}
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "other", "dtype", "kind", "n"),
     cases.pairwise(
         lambda layout, other, dtype, kind, n: fits(layout, dtype, kind, n) and fits(other, dtype, kind, n)

@@ -150,7 +150,7 @@ def exact(name, kind, dtype, weighted):
 
 @every_target
 @pytest.mark.parametrize(("dtype", "weighted"), [("float32", False), ("float64", False), ("float64", True)])
-@pytest.mark.parametrize("kind", NAMES)
+@cases.each("kind", NAMES)
 @pytest.mark.parametrize("name", EXACT)
 def test_a_metric_keeps_its_digits_on_hard_rows(name, kind, dtype, weighted):
     metric, _, p = name.partition(" ")

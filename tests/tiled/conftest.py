@@ -2,7 +2,7 @@
 
 import pytest
 
-from faults import keep_from_disk
+from faults import in_memory, keep_from_disk
 
 pytest.importorskip("zarr")
 
@@ -10,3 +10,9 @@ pytest.importorskip("zarr")
 @pytest.fixture(autouse=True)
 def quick_disk(monkeypatch):
     keep_from_disk(monkeypatch)
+
+
+@pytest.fixture
+def tmp_path(tmp_path):
+    with in_memory(tmp_path) as folder:
+        yield folder

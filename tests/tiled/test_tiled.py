@@ -1,10 +1,12 @@
 """A store of tiles: its promise over kinds and dtypes, its tiles, what others read of it, how it grows."""
 
 import copy
+import itertools
 import pickle
 import re
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -86,15 +88,15 @@ def test_its_nonzeros(dtype, kind, part, tmp_path):
 
 
 @every_kind
-@pytest.mark.parametrize("shape", [(N,), (N, 1), (N, 3), (2, N, 3), (N, 0)], ids=str)
-def test_products(dtype, kind, shape, tmp_path):
+def test_products(dtype, kind, tmp_path):
     full = cases.moderate(dtype, (N, N))
     rule = vech.layouts.kind.Kind(kind)
     full = np.where(np.tri(N, dtype=bool), full, rule.mirror(full.T))
     np.fill_diagonal(full, rule.of(dtype).settled(full.diagonal()))
     S = made(tmp_path / "S.zarr", full, kind)
     assert S.grid == 5
-    for other in {dtype, np.dtype("f8"), np.dtype("c16")}:
+    shapes = (N,), (N, 1), (N, 3), (2, N, 3), (N, 0)
+    for other, shape in itertools.product({dtype, np.dtype("f8"), np.dtype("c16")}, shapes):
         x = cases.moderate(other, shape)
         for ours, theirs in ((S, full), (S.T, full.T), (S.H, full.conj().T)):
             want = np.matmul(theirs, x)
@@ -323,18 +325,61 @@ def test_other_arguments_are_refused(tmp_path):
         ({"tile": 2.5}, TypeError, "tile"),
         ({"dtype": "M8[s]"}, TypeError, r"holds numbers that Zarr knows, not datetime64\[s\]"),
         ({"dtype": "S3"}, TypeError, "holds text|Zarr knows"),
-        ({"kind": "square"}, ValueError, "kind"),
+        ({"kind": "foo"}, ValueError, "choose from symmetric, hermitian, skew, skew-hermitian$"),
         ({"kind": "triangular"}, ValueError, "no store holds a triangular matrix"),
         ({"dtype": "c16", "kind": None}, ValueError, "complex numbers mirror in more than one way"),
         ({"compression": "gzip"}, ValueError, "compression"),
+        ({"made": 3}, TypeError, "^made must be a mapping whose keys are text, as in JSON, not 3$"),
+        ({"made": {3: 1}}, TypeError, r"^made must be a mapping whose keys are text, as in JSON, not \{3: 1"),
+        (
+            {"made": {"x": {1j}}},
+            TypeError,
+            "^made must be what JSON holds, .*: .*set is not JSON serializable",
+        ),
     ):
         with pytest.raises(error, match=message):
             tiled.create(tmp_path / "S.zarr", 3, **said)
     with pytest.raises(ValueError, match="mode"):
         tiled.open(tmp_path / "S.zarr", "w")
-    with pytest.raises(FileNotFoundError, match="no such store of tiles"):
+    with pytest.raises(FileNotFoundError, match="no such store of tiles: "):
         tiled.open(tmp_path / "S.zarr")
+    for path in (b"S.zarr", 3, None):
+        for call in (
+            lambda p: tiled.create(p, 3),
+            tiled.open,
+            lambda p: tiled.write(p, vech.Packed(np.ones(3))),
+        ):
+            message = f"path must be a path, or a URL as text, not {type(path).__name__} {path!r}"
+            with pytest.raises(TypeError, match=f"^{message}$"):
+                call(path)
+    with pytest.raises(
+        ValueError, match=r"q::S.zarr: '::' is between a file and what is inside it, .*without it"
+    ):
+        tiled.create(tmp_path / "q::S.zarr", 3)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("i", [True, np.True_, 1.0, "1", None])
+def test_only_integers_are_tiles(store, full, i):
+    before = store.read_tile(1, 0).copy()
+    for call in (store.read_tile, lambda *tile: store.write_tile(*tile, np.zeros((TILE, TILE)))):
+        for tile, name in (((i, 0), "i"), ((2, i), "j")):
+            with pytest.raises(TypeError, match=f"^{name} must be an integer, not {re.escape(repr(i))}$"):
+                call(*tile)
+    np.testing.assert_array_equal(store.read_tile(np.int64(1), np.uint8(0)), before)
+
+
+def test_what_is_in_the_memory_of_one_process_is_not_in_that_of_another(full):
+    S = tiled.create("memory://one-process.zarr", N, tile=TILE, overwrite=True)
+    S.fill(lambda rows, columns: full[rows, columns])
+    message = (
+        "no such store of tiles in the memory of this process, .*: for workers that are processes take a"
+    )
+    with (
+        ProcessPoolExecutor(1, get_context("spawn")) as pool,
+        pytest.raises(FileNotFoundError, match=message),
+    ):
+        S.matmul(np.ones(N), executor=pool)
 
 
 @pytest.mark.parametrize("compression", ["none", "zstd"])

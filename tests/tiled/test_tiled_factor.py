@@ -268,6 +268,7 @@ def test_a_matrix_that_is_not_definite_is_named_by_its_minor(tmp_path, row):
     message = f"S is not positive definite: its leading minor of order {row + 1} is not positive; solve"
     with pytest.raises(np.linalg.LinAlgError, match=re.escape(message)):
         linalg.cholesky(T, out=tmp_path / "L.zarr")
+    assert [path.name for path in tmp_path.iterdir()] == ["S.zarr"]  # nothing can go on with a part of it
     with pytest.raises(np.linalg.LinAlgError, match=f"minor of order {row + 1} "):
         linalg.cholesky(T)
     fixed = store(tmp_path / "fixed.zarr", definite())
@@ -280,6 +281,47 @@ def test_what_is_not_finite_is_named(tmp_path, i, j):
     full[i, j] = full[j, i] = np.nan
     with pytest.raises(ValueError, match=rf"S\[{i}, {j}\] is nan: factors need finite numbers"):
         linalg.cholesky(store(tmp_path / "S.zarr", full), out=tmp_path / "L.zarr")
+    assert [path.name for path in tmp_path.iterdir()] == ["S.zarr"]
+
+
+def test_a_factor_that_is_there_outlives_a_matrix_that_has_none(T, tmp_path):
+    F = linalg.cholesky(T, out=tmp_path / "L.zarr")
+    before = F.solve(np.ones(N))
+    bad = store(tmp_path / "bad.zarr", -definite())
+    with pytest.raises(np.linalg.LinAlgError, match="minor of order 1 is not positive"):
+        linalg.cholesky(bad, out=tmp_path / "L.zarr")
+    np.testing.assert_array_equal(tiled.open(tmp_path / "L.zarr").solve(np.ones(N)), before)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["L.zarr", "S.zarr", "bad.zarr"]
+
+
+def test_by_its_url_nothing_stays_of_it_either():
+    import fsspec
+
+    bad = store("memory://bad.zarr", -definite())
+    with pytest.raises(np.linalg.LinAlgError, match="minor of order 1 is not positive"):
+        linalg.cholesky(bad, out="memory://bad-factor.zarr")
+    assert not fsspec.filesystem("memory").exists("bad-factor.zarr")
+
+
+def test_arguments_are_judged_before_anything_is_made(T, out):
+    for given, error, message in (
+        ({"threads": 0}, ValueError, "^threads must be at least 1, not 0$"),
+        ({"threads": True}, TypeError, "^threads must be a positive integer or None, not True$"),
+        (
+            {"executor": 3},
+            TypeError,
+            "^executor must be None, a concurrent.futures.Executor or a distributed",
+        ),
+        ({"progress": 3}, TypeError, "progress"),
+    ):
+        with pytest.raises(error, match=message):
+            linalg.cholesky(T, out=out, **given)
+    with pytest.raises(TypeError, match=r"^out must be a path, or a URL as text, not bytes b'L\.zarr'$"):
+        linalg.cholesky(T, out=b"L.zarr")
+    for solver in ("cg", "minres", "auto"):
+        with pytest.raises(ValueError, match=r"^threads must be at least 1, not 0$"):
+            linalg.solve(T, np.ones(N), solver=solver, threads=0)
+    assert not out.exists()
 
 
 def test_nothing_but_a_factor_is_replaced(T, out, tmp_path):

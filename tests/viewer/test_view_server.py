@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -172,10 +173,20 @@ def test_an_address_of_others_is_said(host):
         vech.view(S, host=host, wait=False, browser=False)
 
 
-@pytest.mark.parametrize("port", [-1, 65536, 1.5, "80"])
-def test_a_port_that_is_none_is_said(port):
-    with pytest.raises(ValueError, match=r"port must be an integer from 0 to 65535, not "):
-        vech.view(S, port=port, wait=False, browser=False)
+def test_arguments_that_are_none_are_said():
+    for port in (-1, 65536, 1.5, "80", True, np.int64(-1)):
+        message = f"port must be an integer from 0 to 65535, not {port!r}"
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            vech.view(S, port=port, wait=False, browser=False)
+    for host in (3, None, b"127.0.0.1"):
+        message = f"host must be an address or a name of this machine, such as '127.0.0.1', not {host!r}"
+        with pytest.raises(TypeError, match=f"^{message}$"):
+            vech.view(S, host=host, wait=False, browser=False)
+    for name in ("wait", "browser"):
+        given = {"wait": False, "browser": False, name: "no"}
+        with pytest.raises(TypeError, match=f"^{name} must be True, False or None, not 'no'$"):
+            vech.view(S, **given)
+    vech.view(S, port=np.int64(0), wait=np.False_, browser=False).close()
 
 
 def test_a_closed_page_answers_no_more_and_its_port_is_free():

@@ -1,10 +1,13 @@
 """--executor: who computes, named on the command line."""
 
+import os
 import re
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
-from multiprocessing import get_context
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context, parent_process, resource_tracker
+from threading import Thread
 from typing import Any, NamedTuple
 
 import click
@@ -67,11 +70,39 @@ def started(named: Workers | None) -> Iterator[Any]:
         with ThreadPoolExecutor(named.workers) as pool:
             yield pool
     elif named.kind == "processes":
-        with ProcessPoolExecutor(named.workers, mp_context=get_context("spawn")) as pool:
+        spawned = get_context("spawn")
+        with ProcessPoolExecutor(named.workers, spawned, initializer=_end_with_the_client) as pool:
             yield pool
     else:
         with _client(named) as client:
             yield client
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let what is started meanwhile not hear Ctrl-C, which a terminal sends to all: this process ends it.
+
+    Here it is heard when this ends.
+    """
+    resource_tracker.ensure_running()  # which would let this thread hear it again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_the_client() -> None:
+    """End this worker when the process ends that has started it, even killed; Ctrl-C is for that one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 @contextmanager
@@ -84,17 +115,17 @@ def _client(named: Workers) -> Iterator[Any]:
             f'{named.kind} workers need distributed: pip install "vech[dask]" (processes:N do without)'
         ) from None
     if named.kind == "local":
-        with (
-            LocalCluster(  # type: ignore[no-untyped-call]
-                n_workers=named.workers,
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address="127.0.0.1:0",
-                silence_logs="CRITICAL",
-            ) as cluster,
-            Client(cluster) as client,  # type: ignore[no-untyped-call]
-        ):
-            yield client
+        with ExitStack() as stack:
+            with _deaf_to_interrupts():
+                cluster = LocalCluster(  # type: ignore[no-untyped-call]
+                    n_workers=named.workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs="CRITICAL",
+                )
+                stack.enter_context(cluster)
+            yield stack.enter_context(Client(cluster))  # type: ignore[no-untyped-call]
         return
     try:
         client = Client(named.address, timeout=ANSWERS)  # type: ignore[no-untyped-call]

@@ -13,6 +13,7 @@ from vech.cli.streams import STREAM
 from vech.results.file import is_of_a_run
 from vech.results.journal import journal_of
 from vech.tiled.description import is_tiled
+from vech.tiled.objects import draft_of
 
 HALF, TILES = ".npy", ".zarr"
 SUFFIXES = (HALF, TILES)
@@ -49,10 +50,16 @@ def made_in_place(function: Callable[..., Any], out: Path, *arguments: Any, **gi
     try:
         return function(*arguments, out=out, **given)
     except KeyboardInterrupt as stop:
-        left = is_tiled(out) if out.suffix.lower() == TILES else journal_of(out).exists()
-        if not left:
+        if (left := _left(out)) is None:
             raise
-        raise Interrupted(f"interrupted; the same command with --resume goes on with {out}") from stop
+        raise Interrupted(f"interrupted; the same command with --resume goes on with {left}") from stop
+
+
+def _left(out: Path) -> Path | None:
+    """What a run that ended has left: OUT, or what was to take its place."""
+    if out.suffix.lower() != TILES:
+        return out if journal_of(out).exists() else None
+    return next(filter(is_tiled, (Path(draft_of(str(out))), out)), None)
 
 
 @contextmanager

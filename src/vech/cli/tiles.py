@@ -31,10 +31,11 @@ from vech.cli.options import (
 )
 from vech.cli.root import Interrupted, vech_command
 from vech.cli.streams import STREAM, in_format_option, shown, source
-from vech.io.errors import NO_DIGEST, FileFormatError, visible
+from vech.io.errors import NO_DIGEST, FileFormatError, NoMatrixError, visible
 from vech.results.identity import differences, identity
 from vech.tiled.description import is_tiled
 from vech.tiled.grid import Grid
+from vech.tiled.objects import draft_of
 from vech.tiled.opening import native_blocks, usual_compression
 
 WRONG = 1
@@ -192,6 +193,11 @@ def verify(
         if repair_from is not None:
             raise click.ClickException(f"--repair-from mends stores of tiles, and {file} is none")
         context.exit(_verified(file))
+    if is_tiled(draft := Path(draft_of(str(file)))):
+        _say(
+            f"{shown(draft)}: not finished, and to take the place of {file.name}: the command that made it "
+            "goes on with --resume"
+        )
     tiles = vech.tiled.open(file, "r" if repair_from is None else "r+")
     with Bar(f"reading {file.name}", size_of(file)) as bar:
         bar.now(f"reading {file.name}", size_of(file), "tiles")
@@ -217,6 +223,8 @@ def _verified(file: Path) -> int:
     try:
         with Bar(f"reading {file.name}", size_of(file)):
             vech.io.examine(file, verify=True)
+    except NoMatrixError as error:
+        raise click.ClickException(str(error)) from error
     except FileFormatError as error:
         if error.message == NO_DIGEST:
             raise click.ClickException(f"{file}: has no checksums of its numbers to verify") from error

@@ -10,7 +10,7 @@ from vech.arrays import Array, check_memory
 from vech.io.content import Content, parted
 from vech.io.description import describe_half, described_half, parse_object
 from vech.io.digests import digest
-from vech.io.errors import NO_DIGEST, FileFormatError
+from vech.io.errors import NO_DIGEST, FileFormatError, NoMatrixError
 from vech.io.labels import decode_labels
 from vech.io.panels import How, blocks
 from vech.packed.packed import Packed
@@ -52,7 +52,7 @@ def only(names: Iterable[str], path: Path) -> str:
     if len(found) == 1:
         return found[0]
     listed = ", ".join(f"{path.name}::/{name}" if name != "..." else name for name in found)
-    raise FileFormatError(
+    raise NoMatrixError(
         f"holds more than one dataset that could be a matrix: say {listed}"
         if found
         else "holds no dataset of numbers",

@@ -47,6 +47,10 @@ class FileFormatError(ValueError):
         return visible(f"{', '.join(places)}: {self.message}")
 
 
+class NoMatrixError(FileFormatError):
+    """A file with nothing in it that could be the matrix that is meant, or with more than one."""
+
+
 def visible(text: str) -> str:
     """The text with its control characters written out, so that a file cannot command a terminal."""
     if text.isprintable():

@@ -23,7 +23,7 @@ from vech.io.datasets import (
     write_rows,
 )
 from vech.io.drafts import EXISTS, draft_folder
-from vech.io.errors import FileFormatError, reading
+from vech.io.errors import FileFormatError, NoMatrixError, reading
 from vech.io.labels import encode_labels
 from vech.io.panels import How
 from vech.packed.packed import Packed, packed
@@ -151,7 +151,7 @@ def _open(store: Path, inside: str, path: Path) -> Any:
     if not folder.resolve().is_relative_to(store.resolve()):
         raise FileFormatError(f"leads out of {store.name}", path)
     if not any((folder / mark).is_file() for mark in MARKS):
-        raise FileFormatError("holds no Zarr array or group", path)
+        raise NoMatrixError("holds no Zarr array or group", path)
     try:
         return zarr.open_array(folder, mode="r")
     except (zarr.errors.NodeTypeValidationError, FileNotFoundError):

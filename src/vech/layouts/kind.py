@@ -116,8 +116,9 @@ def resolve_kind(kind: str | None, dtype: Dtype, *, moves: bool) -> Kind:
                 "complex numbers mirror in more than one way: say kind='symmetric' or kind='hermitian'"
             )
         return Kind.SYMMETRIC
-    one_of("kind", kind, KINDS)
-    if kind == Kind.TRIANGULAR and not moves:
+    if kind != Kind.TRIANGULAR:
+        one_of("kind", kind, KINDS if moves else STORED)
+    elif not moves:
         raise ValueError(
             "no store holds a triangular matrix: use expand, pack and convert with kind='triangular'"
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import frames
-from vech.arrays import Array, Dtype, as_array, family
+from vech.arrays import Array, Dtype, as_array, family, resolve_threads
 from vech.layouts.layout import one_of
 from vech.linalg.checks import as_packed, check_finite, check_finite_array, half_of, is_sparse, work_dtype
 from vech.linalg.factor.answers import (
@@ -105,6 +105,7 @@ def solve(
     """
     store = S if isinstance(S, Store) else as_packed(S, "solve")
     _check_solver(solver, options, is_sparse(store))
+    resolve_threads(threads, 0)
     frames.check_along(b, 0, store.labels, "b")
     x: Array = frames.like(b, _solved(store, as_array(b, "b"), solver, options, threads))
     return x

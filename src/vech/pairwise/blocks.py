@@ -142,9 +142,8 @@ def from_blocks(
     side = SIDE if tile is None else as_integer("tile", tile)
     if side < 1:
         raise ValueError(f"tile must be at least 1 row, not {side}")
-    wanted = Wanted(layout or Layout("lower", "columns", diagonal=IMPLIED[diagonal]), out, resume, executor)
-    wanted = wanted._replace(threads=threads, progress=progress, tile=None if tile is None else side)
-    wanted = wanted._replace(encoding=encoding)
+    usual = Layout("lower", "columns", diagonal=IMPLIED[diagonal])
+    wanted = Wanted(layout or usual, out, resume, executor, threads, progress, tile and side, usual, encoding)
     return make(
         _Checked(function, dtype, rule, diagonal),
         n,

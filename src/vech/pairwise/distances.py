@@ -113,7 +113,7 @@ def distances(
     """
     block = block_of(X, metric, p=p, V=V, VI=VI, w=w, missing=missing, dtype=dtype)
     what = {"function": "distances", "metric": _name(metric), "p": float(p), "missing": missing}
-    wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
+    wanted = Wanted(layout, out, resume, executor, threads, progress, None, "condensed", encoding)
     block = with_threads(block, threads if executor is None else threads or 1)
     labels = labels_of(X, 0)
     return make(block, block.n, block.dtype, wanted, labels=labels, implied=0, what=what)

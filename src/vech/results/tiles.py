@@ -103,20 +103,20 @@ class StoreOfTiles(TileByTile):
                 if found is not None and _about(found) == self._about:
                     self._place = place
                     return found
-        for found in filter(None, there.values() if self.wanted.resume else [there[self.path]]):
+        for found in filter(None, there.values()):
             different = differences(_about(found), self._about)
             if self.wanted.resume:
                 raise ValueError(
-                    f"resume=True goes on with the same run, and {self.path} is of another: {different}. "
+                    f"resume=True goes on with the same run, and {found.path} is of another: {different}. "
                     f"Pass the same again, or start anew without resume=True, under another name"
                 )
             missing = len(found.missing())
             if missing and _about(found) != self._about:
                 raise ValueError(
-                    f"{self.path} is an unfinished store of another run ({missing} tiles are missing): "
+                    f"{found.path} is an unfinished store of another run ({missing} tiles are missing): "
                     f"{different}. Let that go on, delete the folder, or choose another name"
                 )
-            if not missing:
+            if not missing and found is there[self.path]:
                 self._place = self._draft  # what is there stays until all is done
         return None
 

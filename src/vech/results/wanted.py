@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,8 +24,8 @@ def silent(done: int, total: int | None) -> None:
 class Wanted(NamedTuple):
     """In which layout, where to, whether a run goes on, who computes, and who is told how far it is.
 
-    `tile` is the rows of a tile where it goes to a store of these, and somebody has said. With an `encoding`
-    it becomes a quantized matrix.
+    `tile` is the rows of a tile where it goes to a store of these, and somebody has said; `usual` is the
+    layout that nobody has chosen. With an `encoding` it becomes a quantized matrix.
     """
 
     layout: str | AnyLayout = "vech"
@@ -36,6 +35,7 @@ class Wanted(NamedTuple):
     threads: int | None = None
     progress: Progress | None = None
     tile: int | None = None
+    usual: str | Layout = "vech"
     encoding: Any = None
 
     def path(self) -> str | None:
@@ -79,8 +79,7 @@ class Wanted(NamedTuple):
 
     def check_no_layout(self, why: str) -> None:
         """Refuse a layout that was chosen for what has none."""
-        layout = as_layout(self.layout)
-        if not isinstance(layout, Layout) or replace(layout, diagonal="stored") != Layout():
+        if as_layout(self.layout) != as_layout(self.usual):
             raise ValueError(
                 f"layout={self.layout!r} is for a half, and {why} of the matrix, "
                 f"which have none: leave it out"

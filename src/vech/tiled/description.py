@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,7 @@ class Described:
                 f"tiles of {tile} rows are {grid.side} a side, and {MOST} at most: take larger ones"
             )
         store = FACTOR if kind is Kind.TRIANGULAR else STORE
-        held = None if made is None else dict(made)
+        held = _held(made)
         return cls(grid, dtype, kind, compression, labels, held, store, codes, os.urandom(8).hex())
 
     def grown(self, n: int, labels: tuple[Any, ...] | None) -> Described:
@@ -115,20 +116,35 @@ class Described:
         attributes: dict[str, Any] = {META: about}
         if self.labels is not None:
             attributes["labels"] = encode_labels(self.labels)
-        return {ARRAY: _array_text(self), GROUP: _group_text(attributes)}
+        shape, chunks, dtype = (self.grid.n,) * 2, (self.grid.tile,) * 2, self.dtype
+        if self.codes is not None:
+            side, size = self.grid.side, self.codes.size
+            shape, chunks, dtype = (side, side * size), (1, size), np.dtype(np.uint8)
+        array = _array_text(shape, chunks, dtype, self.compression)
+        return {ARRAY: array, GROUP: _group_text(attributes)}
 
 
-def _array_text(described: Described) -> bytes:
-    """Zarr's own description of the array of numbers."""
+def _held(made: Any) -> dict[str, Any] | None:
+    """What the numbers are made of, where JSON can keep it."""
+    if made is None:
+        return None
+    if not isinstance(made, Mapping) or not all(isinstance(name, str) for name in made):
+        raise TypeError(f"made must be a mapping whose keys are text, as in JSON, not {made!r:.80}")
+    try:
+        json.dumps(held := dict(made))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"made must be what JSON holds, text, numbers, lists and mappings: {error}") from None
+    return held
+
+
+@lru_cache(maxsize=64)
+def _array_text(shape: tuple[int, int], chunks: tuple[int, int], dtype: Dtype, compression: str) -> bytes:
+    """Zarr's own description of the array of numbers; it takes ten milliseconds to have it."""
     zarr = _zarr()
     from zarr.codecs import BytesCodec, Crc32cCodec, ZstdCodec
 
     memory: dict[str, Any] = {}
-    squeezes = [ZstdCodec(level=1)] if described.compression == "zstd" else []
-    shape, chunks, dtype = (described.grid.n,) * 2, (described.grid.tile,) * 2, described.dtype
-    if described.codes is not None:
-        side, size = described.grid.side, described.codes.size
-        shape, chunks, dtype = (side, side * size), (1, size), np.dtype(np.uint8)
+    squeezes = [ZstdCodec(level=1)] if compression == "zstd" else []
     zarr.create_array(
         zarr.storage.MemoryStore(memory),
         shape=shape,
@@ -145,9 +161,15 @@ def _array_text(described: Described) -> bytes:
 
 
 def _group_text(attributes: dict[str, Any]) -> bytes:
+    return json.dumps(json.loads(_bare_group()) | {"attributes": attributes}, indent=2).encode()
+
+
+@lru_cache(maxsize=1)
+def _bare_group() -> bytes:
+    """Zarr's own description of a group."""
     zarr = _zarr()
     memory: dict[str, Any] = {}
-    zarr.create_group(zarr.storage.MemoryStore(memory), attributes=attributes, zarr_format=3)
+    zarr.create_group(zarr.storage.MemoryStore(memory), zarr_format=3)
     text: bytes = memory[GROUP].to_bytes()
     return text
 

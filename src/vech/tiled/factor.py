@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import heapq
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -25,17 +25,16 @@ from vech.linalg.factor.answers import not_definite
 from vech.linalg.factor.triangle import Factorization
 from vech.linalg.units import lift, times_power
 from vech.tiled.description import FACTOR
-from vech.tiled.objects import draft_of, place_of, put_in_place
+from vech.tiled.group import Progress, TileGroup
+from vech.tiled.objects import as_path, draft_of, place_of, put_in_place
 from vech.tiled.products import blas
 from vech.tiled.store import Tiled
 from vech.tiled.tiles import Tile, Tiles
 
-Progress = Callable[[int, int | None], object]
-
 ADJOINT = 2  # what BLAS is to take of its first matrix
 
 
-class TiledCholesky(Factorization):
+class TiledCholesky(TileGroup, Factorization):
     """The factor L of a positive definite matrix ``S = L L^H`` in tiles, by ``cholesky(T, out="L.zarr")``.
 
     `vech.tiled.open` opens it again. It is read tile by tile, and nothing of it is kept in memory.
@@ -54,73 +53,10 @@ class TiledCholesky(Factorization):
         super().__init__(Triangular(tiles), tiles.said.labels)
         self._tiles = tiles
 
-    @property
-    def path(self) -> str:
-        """The folder, or the URL."""
-        return self._tiles.path
-
-    @property
-    def tile(self) -> int:
-        """Rows of a tile."""
-        return self._tiles.grid.tile
-
-    @property
-    def grid(self) -> int:
-        """Tiles a side."""
-        return self._tiles.grid.side
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the tiles that are there."""
-        return sum(self._tiles.sizes().values())
-
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Never:
         raise TypeError(
             f"a TiledCholesky holds L in tiles: zarr.open_array({self.path!r}, path='data') reads it"
         )
-
-    def missing(self) -> list[Tile]:
-        """The tiles that are not there, as (i, j), i >= j: `vech.linalg.cholesky` makes them, resumed.
-
-        Returns
-        -------
-        list of (int, int)
-
-        Examples
-        --------
-        >>> T = vech.tiled.create("A.zarr", 2).fill(lambda *_: np.eye(2))
-        >>> vech.linalg.cholesky(T, out="B.zarr").missing()
-        []
-        """
-        return self._tiles.missing()
-
-    def verify(self, *, executor: Any = None, progress: Progress | None = None) -> list[Tile]:
-        """Read all tiles, and say which are damaged: `vech.linalg.cholesky` mends them, resumed.
-
-        Parameters
-        ----------
-        executor : concurrent.futures.Executor or distributed.Client, optional
-            Who reads.
-        progress : callable, optional
-            Called as ``progress(tiles done, all tiles)``.
-
-        Returns
-        -------
-        list of (int, int)
-            Tiles (i, j), i >= j, whose checksum, size or compression is wrong.
-
-        Raises
-        ------
-        OSError
-            Where the system cannot read them.
-
-        Examples
-        --------
-        >>> T = vech.tiled.create("C.zarr", 2).fill(lambda *_: np.eye(2))
-        >>> vech.linalg.cholesky(T, out="D.zarr").verify()
-        []
-        """
-        return Tiled(self._tiles).verify(executor=executor, progress=progress)
 
 
 class Triangular:
@@ -206,7 +142,7 @@ def cholesky(
             f"vech.write('S.zarr', S) makes one, and without out= the factor is in memory"
         )
     check_progress(progress)
-    out = os.fspath(out).rstrip("/")
+    out = as_path("out", out).rstrip("/")
     if not out.lower().endswith(".zarr"):
         raise ValueError(f"out={out!r}: a factor is made in a folder ending in .zarr")
     if missing := len(S.missing()):
@@ -215,15 +151,20 @@ def cholesky(
         )
     check_selfadjoint(S, "cholesky", "solver='minres' of vech.linalg.solve takes indefinite ones too")
     dtype = work_dtype(S.dtype, "S")
+    workers = executor_of(executor)
     tiles, done = _place(S, out, dtype, resume, executor)
     schedule = Schedule(tiles.grid.side, done)
     exponent = lift(S.diagonal().real.astype(np.zeros(0, dtype).real.dtype))  # no number is larger
     step = _Step(S.using(None).with_labels(None), tiles, exponent, dtype)
     total = tiles.grid.total
-    for tile, _ in completed(executor_of(executor), step, schedule):
-        schedule.finish(tile)
-        if progress is not None:
-            progress(total - schedule.left, total)
+    try:
+        for tile, _ in completed(workers, step, schedule):
+            schedule.finish(tile)
+            if progress is not None:
+                progress(total - schedule.left, total)
+    except (np.linalg.LinAlgError, NotFiniteError):
+        tiles.place.remove()  # no run can go on with it
+        raise
     if tiles.path != place_of(out).path:
         put_in_place(tiles.path, out)
     return TiledCholesky(Tiles(out))
@@ -248,7 +189,7 @@ def _place(S: Tiled, out: Any, dtype: Dtype, resume: bool, executor: Any) -> tup
     if there and resume:
         for found in there:
             if found.said.made == made:
-                return found, set(found.sizes()) - set(Tiled(found).verify(executor=executor))
+                return found, set(found.sizes()) - set(TiledCholesky(found).verify(executor=executor))
         raise ValueError(
             f"resume=True goes on with the same factor, and {there[0].path} is of another matrix, or of "
             f"this one before it changed: start anew without resume=True"
@@ -321,6 +262,10 @@ class Schedule(Iterator[Tile]):
             heapq.heappush(self._ready, (j, i))
 
 
+class NotFiniteError(ValueError):
+    """A matrix has no factor, since a number of it is not finite."""
+
+
 @dataclass(frozen=True)
 class _Step:
     """One tile of L, of S and the tiles before: by BLAS, transposed, so that tiles are taken as they lie."""
@@ -354,7 +299,7 @@ class _Step:
         block = np.array(self.source.read_tile(i, j), self.dtype, order="C")
         for row, column in np.argwhere(~np.isfinite(block))[:1]:
             at = f"{rows.start + row}, {columns.start + column}"
-            raise ValueError(f"S[{at}] is {block[row, column]}: factors need finite numbers")
+            raise NotFiniteError(f"S[{at}] is {block[row, column]}: factors need finite numbers")
         return times_power(block, self.exponent).T
 
     def _done(self, i: int, j: int) -> Array:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from vech.layouts.layout import as_integer
+
 LEAST, MOST = 1024, 4096
 """Rows of a tile, unless told: 8 MB to 134 MB of float64."""
 
@@ -44,7 +46,8 @@ class Grid(NamedTuple):
         return ((i, j) for i in range(self.side) for j in range(i + 1))
 
     def check(self, i: int, j: int) -> None:
-        """IndexError for what is no lower tile."""
+        """IndexError for what is no lower tile, TypeError for what are no integers."""
+        i, j = as_integer("i", i), as_integer("j", j)
         if not (0 <= j <= i < self.side):
             raise IndexError(
                 f"tile ({i}, {j}) is none of the {self.total} lower tiles: {self.side} a side, i >= j"

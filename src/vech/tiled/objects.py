@@ -15,13 +15,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from vech.arrays import Array
+from vech.io.content import INSIDE
 from vech.io.drafts import EXISTS, atomic, locked, locks, sync_folder
 from vech.tiled.description import GROUP, is_tiled, says_tiled
 
 CHANGES = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
 """What file systems of fsspec say of an object, of which something changes with it."""
 
-LOCAL = "file://"
+LOCAL, MEMORY = "file://", "memory://"
 
 NOT_OURS = "exists and is no store of tiles, so it is not overwritten"
 
@@ -60,13 +61,29 @@ class Place(Protocol):
     def make_folders(self, folders: Iterable[str]) -> None:
         """Make folders for objects to come."""
 
+    def remove(self) -> None:
+        """Remove all objects."""
+
 
 def place_of(path: str | os.PathLike[str]) -> Place:
     """The place that a path or a URL names."""
-    text = os.fspath(path)
-    if text.startswith(LOCAL):
-        return Folder(text.removeprefix(LOCAL))
-    return Remote(text) if "://" in text else Folder(text)
+    text = as_path("path", path).removeprefix(LOCAL)
+    if "://" in text:
+        return Remote(text)
+    if INSIDE in text:
+        raise ValueError(
+            f"{text}: {INSIDE!r} is between a file and what is inside it, and a store of tiles is a folder "
+            f"of its own: choose a name without it"
+        )
+    return Folder(text)
+
+
+def as_path(what: str, path: Any) -> str:
+    """A path or a URL as text; TypeError for what is neither, and for bytes."""
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str):
+        raise TypeError(f"{what} must be a path, or a URL as text, not {type(path).__name__} {path!r:.80}")
+    return text
 
 
 def draft_of(path: str) -> str:
@@ -185,6 +202,14 @@ class Folder:
         for folder in made:
             sync_folder(folder)
 
+    def remove(self) -> None:
+        target = Path(self.path)
+        gone = _beside(target, "new")  # at once; where that ends early, the next maker removes what is left
+        with suppress(FileNotFoundError):
+            os.rename(target, gone)
+            shutil.rmtree(gone, ignore_errors=True)
+            sync_folder(target.parent)
+
 
 def _remove_leftovers(target: Path) -> None:
     """Remove what makers that were killed have left; one of them may have moved the only store away."""
@@ -276,3 +301,7 @@ class Remote:
 
     def make_folders(self, folders: Iterable[str]) -> None:
         del folders
+
+    def remove(self) -> None:
+        with suppress(FileNotFoundError):
+            self._system.rm(self._root, recursive=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy as copying
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,7 +21,7 @@ from vech.arrays import (
     native,
     resolve_threads,
 )
-from vech.executors import completed, executor_of, in_order
+from vech.executors import executor_of, in_order
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.runs import Half, blocks, runs_of
@@ -32,6 +31,7 @@ from vech.packed.products import by_columns
 from vech.store import Store, as_labels
 from vech.store import Tile as Square
 from vech.tiled.grid import Grid, within
+from vech.tiled.group import Progress, TileGroup, workers_of
 from vech.tiled.products import Product, strips
 from vech.tiled.squares import check_square, settled_square
 from vech.tiled.tiles import Tile, Tiles
@@ -44,7 +44,7 @@ Function = Callable[[slice, slice], Any]
 LOWER = Layout("lower", "rows")
 
 
-class Tiled(Store):
+class Tiled(TileGroup, Store):
     """A store whose numbers are lower tiles in files or in an object store, by `vech.tiled.open`.
 
     Only the tiles that are asked for are read; of a folder, uncompressed, they are mapped into memory and
@@ -69,24 +69,9 @@ class Tiled(Store):
         self.__dict__ |= {"_labels": state["_tiles"].said.labels} | state
 
     @property
-    def path(self) -> str:
-        """The folder, or the URL."""
-        return self._tiles.path
-
-    @property
     def mode(self) -> str:
         """ "r" for reading, "r+" for writing too."""
         return self._tiles.mode
-
-    @property
-    def tile(self) -> int:
-        """Rows of a tile."""
-        return self._tiles.grid.tile
-
-    @property
-    def grid(self) -> int:
-        """Tiles a side."""
-        return self._tiles.grid.side
 
     @property
     def made(self) -> dict[str, Any] | None:
@@ -148,11 +133,6 @@ class Tiled(Store):
     def labels(self) -> tuple[Any, ...] | None:
         """One label for each row, or None."""
         return self._labels
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the tiles that are there."""
-        return sum(self._tiles.sizes().values())
 
     @property
     def T(self) -> Self:
@@ -222,21 +202,6 @@ class Tiled(Store):
         array([1., 0., 1.])
         """
         return self.to_packed()
-
-    def missing(self) -> list[Tile]:
-        """The tiles that are not done, as (i, j), i >= j, row after row.
-
-        Returns
-        -------
-        list of (int, int)
-            Costs one look into each row of tiles.
-
-        Examples
-        --------
-        >>> vech.tiled.create("b.zarr", 5, tile=3).missing()
-        [(0, 0), (1, 0), (1, 1)]
-        """
-        return self._tiles.missing()
 
     def read_tile(self, i: int, j: int) -> Array:
         """A lower tile as it is stored: rows ``i * tile`` on, columns ``j * tile`` on.
@@ -317,7 +282,7 @@ class Tiled(Store):
         *,
         executor: Any = None,
         threads: int | None = None,
-        progress: Callable[[int, int | None], object] | None = None,
+        progress: Progress | None = None,
     ) -> Self:
         """Compute the tiles that are missing.
 
@@ -352,39 +317,6 @@ class Tiled(Store):
         """
         self._put(function, self.missing(), executor, threads, progress)
         return self
-
-    def verify(
-        self, *, executor: Any = None, progress: Callable[[int, int | None], object] | None = None
-    ) -> list[Tile]:
-        """Read all tiles, and say which are damaged; `missing` has those that are not there.
-
-        Parameters
-        ----------
-        executor : concurrent.futures.Executor or distributed.Client, optional
-            Who reads.
-        progress : callable, optional
-            Called as ``progress(tiles done, all tiles)``.
-
-        Returns
-        -------
-        list of (int, int)
-            Tiles (i, j), i >= j, whose checksum, size or compression is wrong.
-
-        Raises
-        ------
-        OSError
-            Where the system cannot read them.
-
-        Examples
-        --------
-        >>> vech.tiled.create("d.zarr", 4).fill(lambda *_: np.eye(4)).verify()
-        []
-        """
-        there = sorted(self._tiles.sizes())
-        check_progress(progress)
-        with _workers(executor, 1) as workers:
-            found = self._counted(completed(workers, Damaged(self._tiles), there), len(there), progress)
-        return sorted(tile for tile, damaged in found if damaged)
 
     def repair(self, function: Function, *, executor: Any = None) -> list[Tile]:
         """Compute again the tiles that are damaged.
@@ -422,27 +354,12 @@ class Tiled(Store):
         tiles: list[Tile],
         executor: Any,
         threads: int | None,
-        progress: Callable[[int, int | None], object] | None,
+        progress: Progress | None,
     ) -> None:
         check_progress(progress)
         blocks = Blocks(self._tiles.grid, function)
-        with _workers(executor, 1 if threads is None else resolve_threads(threads, 0)) as workers:
+        with workers_of(executor, 1 if threads is None else resolve_threads(threads, 0)) as workers:
             self._counted(written(self.write_tile, blocks, tiles, workers), len(tiles), progress)
-
-    def _counted(
-        self,
-        results: Generator[Any],
-        count: int,
-        progress: Callable[[int, int | None], object] | None,
-    ) -> list[Any]:
-        """All results, while somebody is told how far it is."""
-        found, total = [], self._tiles.grid.total
-        with closing(results):
-            for done, item in enumerate(results, total - count + 1):
-                found.append(item)
-                if progress is not None:
-                    progress(done, total)
-        return found
 
     def append(
         self, rows: ArrayLike | Function, *, n: int | None = None, labels: Iterable[Any] | None = None
@@ -707,7 +624,7 @@ class Tiled(Store):
         work = Product(self._tiles, conjugated, self._transposed and self._kind.negates, dtype)
         count = resolve_threads(threads, grid.total * grid.tile**2 * self.dtype.itemsize)
         with (
-            _workers(executor, count) as workers,
+            workers_of(executor, count) as workers,
             closing(in_order(workers, work, strips(self._tiles, x))) as products,
         ):
             for strip, (to_rows, to_columns) in products:
@@ -779,24 +696,3 @@ class Blocks:
         except Exception as error:
             error.add_note(f"in function({rows.start}:{rows.stop}, {columns.start}:{columns.stop})")
             raise
-
-
-@dataclass(frozen=True)
-class Damaged:
-    """Whether a tile is."""
-
-    tiles: Tiles
-
-    def __call__(self, tile: Tile) -> bool:
-        return self.tiles.damaged(*tile)
-
-
-@contextmanager
-def _workers(given: Any, threads: int) -> Iterator[Executor | None]:
-    """Who computes: an executor that was given, so many threads, or nobody else."""
-    executor = executor_of(given)
-    if executor is not None or threads == 1:
-        yield executor
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        yield pool

@@ -17,7 +17,7 @@ from vech.layouts.layout import one_of
 from vech.tiled.description import ARRAY, GROUP, Described, parse
 from vech.tiled.encoding import DamagedError, decoded, encoded, opened, sealed
 from vech.tiled.grid import Grid
-from vech.tiled.objects import Place, Stamp, place_of
+from vech.tiled.objects import MEMORY, Place, Stamp, place_of
 
 KEYS = "data/c"
 NEVER = Stamp(-1, ())
@@ -51,7 +51,13 @@ class Tiles:
             self._group = self.place.stamp(GROUP)
             group = bytes(self.place.get(GROUP))
         except (FileNotFoundError, NotADirectoryError):
-            raise FileNotFoundError(errno.ENOENT, "no such store of tiles", self.path) from None
+            reason = "no such store of tiles"
+            if self.path.startswith(MEMORY):
+                reason += (
+                    " in the memory of this process, and none sees that of another: for workers that are "
+                    "processes take a folder or an object store, else threads"
+                )
+            raise FileNotFoundError(errno.ENOENT, reason, self.path) from None
         try:
             array = bytes(self.place.get(ARRAY))
         except FileNotFoundError:

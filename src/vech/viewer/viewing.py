@@ -10,6 +10,7 @@ import webbrowser
 from html import escape
 from typing import Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from vech.arrays import family
@@ -190,9 +191,15 @@ def view(
             raise TypeError("content= is what real numbers are: complex ones are drawn by modulus and parts")
     if limits is not None:
         limits = given_limits(limits)
-    if not isinstance(port, int) or not 0 <= port <= PORTS:
+    if isinstance(port, bool) or not isinstance(port, int | np.integer) or not 0 <= port <= PORTS:
         raise ValueError(f"port must be an integer from 0 to {PORTS}, not {port!r}")
-    page = View(Scene(store, title=title or "", content=content, summary=summary, limits=limits), host, port)
+    if not isinstance(host, str):
+        raise TypeError(f"host must be an address or a name of this machine, such as {HOST!r}, not {host!r}")
+    for name, flag in (("browser", browser), ("wait", wait)):
+        if not isinstance(flag, bool | np.bool | None):
+            raise TypeError(f"{name} must be True, False or None, not {flag!r}")
+    scene = Scene(store, title=title or "", content=content, summary=summary, limits=limits)
+    page = View(scene, host, int(port))
     if browser or (browser is None and "ipykernel" not in sys.modules):
         page.open()
     if wait or (wait is None and not hasattr(sys, "ps1")):

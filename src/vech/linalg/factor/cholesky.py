@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import frames
-from vech.arrays import Array, as_array, family
+from vech.arrays import Array, as_array, family, resolve_threads
 from vech.linalg.checks import as_packed, check_finite_array, check_selfadjoint, work_dtype
 from vech.linalg.factor.answers import not_definite, within
 from vech.linalg.factor.rectangle import ORDER, Rectangle, try_cholesky
@@ -270,6 +270,7 @@ def cholesky(
     if out is not None:
         from vech.tiled.factor import cholesky as by_tiles
 
+        resolve_threads(threads, 0)
         return by_tiles(S, out, resume=resume, executor=executor, progress=progress)
     if resume or executor is not None or progress is not None:
         raise TypeError("resume, executor and progress are of cholesky(T, out='L.zarr'), by tiles")
