@@ -1,4 +1,5 @@
 // QuantizedHalf; quantize_block, dequantize_block, multiply_quantized and the list of encodings.
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -109,14 +110,11 @@ std::pair<Range, Range> ranges(const In& block, const Quantized& half, std::int6
             range_in(column, extent(block, 1), half.n, "the block is out of range")};
 }
 
-std::tuple<double, int, std::int64_t, std::int64_t> quantize_block(const BoundQuantized& bound, const In& block,
-                                                                   std::int64_t row, std::int64_t column, int given,
-                                                                   std::int64_t seed, const Array<double, Line>& tiles,
-                                                                   const Array<double, Line>& sums) {
+using Quantities = std::tuple<double, int, std::int64_t, std::int64_t>;
+
+Quantities quantized(const BoundQuantized& bound, Quantize& job, int given, std::int64_t seed,
+                     const Array<double, Line>& tiles, const Array<double, Line>& sums) {
     bound.need_writable();
-    Quantize job{};
-    job.half = bound.half;
-    std::tie(job.rows, job.columns) = ranges(block, job.half, row, column);
     const auto whole = [&](const Range& range) {
         return range.begin % job.half.tile == 0 && (range.end % job.half.tile == 0 || range.end == job.half.n);
     };
@@ -124,15 +122,48 @@ std::tuple<double, int, std::int64_t, std::int64_t> quantize_block(const BoundQu
     if (given < 0 || given > 2) throw nb::value_error("scales are computed, given or clipping");
     if (extent(tiles, 0) != job.half.tiles() || extent(sums, 0) != job.half.n)
         throw nb::value_error("there is a square for each tile, and a sum for each row");
-    job.block = address(block);
-    job.stride = block.shape(0) > 1 ? stride_bytes(block, 0) : 0;
     job.scales = static_cast<Quantize::Scales>(given);
     job.seed = seed;
     job.tiles = tiles.data();
     job.sums = sums.data();
     QuantizeResult result;
-    run(1, [&](Watch& watch) { active_target().quantize(job, watch, result); });
+    Fault fault = Fault::none;
+    run(1, [&](Watch& watch) { fault = active_target().quantize(job, watch, result); });
+    raise_for(fault, "");
     return {result.largest, static_cast<int>(result.fault), result.row, result.column};
+}
+
+Quantities quantize_block(const BoundQuantized& bound, const In& block, std::int64_t row, std::int64_t column,
+                          int given, std::int64_t seed, const Array<double, Line>& tiles,
+                          const Array<double, Line>& sums) {
+    Quantize job{};
+    job.half = bound.half;
+    std::tie(job.rows, job.columns) = ranges(block, job.half, row, column);
+    const auto stride = block.shape(0) > 1 ? stride_bytes(block, 0) : 0;
+    job.source = Rows::full(address(block) - row * stride - column * job.half.real, stride, job.half.real);
+    return quantized(bound, job, given, seed, tiles, sums);
+}
+
+// The same out of a half, whose runs are the rows of its lower triangle, or its columns.
+Quantities quantize_half(const BoundQuantized& bound, const In& half, bool grow, bool diagonal_stored,
+                         const std::pair<std::int64_t, std::int64_t>& rows,
+                         const std::pair<std::int64_t, std::int64_t>& columns, int given, std::int64_t seed,
+                         const Array<double, Line>& tiles, const Array<double, Line>& sums) {
+    Quantize job{};
+    job.half = bound.half;
+    const auto order = half_of(job.half.n, grow, diagonal_stored);
+    if (is_complex(half) || real_size(half) != job.half.real) throw nb::value_error("the half has another dtype");
+    need_line(half, order.length(), "the half has another shape than its layout");
+    const auto range = [&](const std::pair<std::int64_t, std::int64_t>& given_range) {
+        const auto [begin, end] = given_range;
+        if (end < begin) throw nb::index_error("the rows are out of range");
+        return range_in(begin, end - begin, job.half.n, "the rows are out of range");
+    };
+    job.rows = range(rows);
+    job.columns = range(columns);
+    job.turned = !grow;
+    job.source = Rows::packed(address(half), job.half.real, order);
+    return quantized(bound, job, given, seed, tiles, sums);
 }
 
 void dequantize_block(const BoundQuantized& bound, const Out& out, std::int64_t row, std::int64_t column, bool full,
@@ -204,6 +235,9 @@ void bind_quantized(nb::module_& m) {
     m.def("quantize_block", &quantize_block, nb::arg("half"), nb::arg("block").noconvert(), nb::arg("row"),
           nb::arg("column"), nb::arg("given"), nb::arg("seed"), nb::arg("tiles").noconvert(),
           nb::arg("sums").noconvert());
+    m.def("quantize_half", &quantize_half, nb::arg("half"), nb::arg("numbers").noconvert(), nb::arg("grow"),
+          nb::arg("diagonal_stored"), nb::arg("rows"), nb::arg("columns"), nb::arg("given"), nb::arg("seed"),
+          nb::arg("tiles").noconvert(), nb::arg("sums").noconvert());
     m.def("dequantize_block", &dequantize_block, nb::arg("half"), nb::arg("out").noconvert(), nb::arg("row"),
           nb::arg("column"), nb::arg("full"), nb::arg("threads"));
     m.def("multiply_quantized", &multiply_quantized, nb::arg("half"), nb::arg("x").noconvert(),

@@ -44,7 +44,7 @@ namespace vech {
 #define VECH_DISTANCES(kernel) kernel(distances, Fault, const Distances&, int threads, Watch&)
 
 #define VECH_QUANTIZED(kernel)                                            \
-    kernel(quantize, void, const Quantize&, Watch&, QuantizeResult&)      \
+    kernel(quantize, Fault, const Quantize&, Watch&, QuantizeResult&)     \
         kernel(dequantize, Fault, const Dequantize&, int threads, Watch&) \
             kernel(multiply_quantized, Fault, const QuantizedProduct&, int threads, Watch&)
 

@@ -55,8 +55,8 @@ struct Quantize {
     enum class Fault : std::uint8_t { none, not_finite, beyond };
 
     Quantized half;
-    const std::byte* block;
-    std::int64_t stride;  // bytes
+    Rows source;  // of the matrix, or of its transpose if `turned`: cell (0, 0) may lie outside of what is there
+    bool turned;
     Range rows, columns;
     Scales scales;
     std::int64_t seed;     // of random rounding; negative: to the nearest level

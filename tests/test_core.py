@@ -316,6 +316,10 @@ CALLS = {
         "half": quantized(), "block": square(), "row": 0, "column": 0, "given": 0, "seed": -1,
         "tiles": np.zeros(1), "sums": np.zeros(N),
     },
+    "quantize_half": lambda: {
+        "half": quantized(), "numbers": half(), "grow": True, "diagonal_stored": True, "rows": (0, N),
+        "columns": (0, N), "given": 0, "seed": -1, "tiles": np.zeros(1), "sums": np.zeros(N),
+    },
     "dequantize_block": lambda: {
         "half": quantized(), "out": np.ones((5, 6)), "row": 7, "column": 2, "full": True, "threads": 1,
     },
@@ -345,7 +349,8 @@ WRITTEN = {
     "read_table": {"numbers", "labels"}, "distances": {"out"}, "dissimilarities": {"out"},
     "finish": {"block"}, "add_differences": {"sums"}, "link": {"half", "links"}, "span": {"links"},
     "nearest_half": {"values", "indices", "limits"}, "nearest_block": {"values", "indices", "limits"},
-    "pair_rows": {"results"}, "quantize_block": {"tiles", "sums"}, "dequantize_block": {"out"},
+    "pair_rows": {"results"}, "quantize_block": {"tiles", "sums"}, "quantize_half": {"tiles", "sums"},
+    "dequantize_block": {"out"},
     "multiply_quantized": {"y"}, "multiply_quantized_coarse": {"y"},
 }  # fmt: skip
 OPTIONAL = {
@@ -364,7 +369,8 @@ ANSWERED = {
         ("largest", "a"), ("fault", "indices"), ("jumps", "indices"), ("digest", "bytes"),
         ("nearest_block", "block"), ("dequantize_block", "out"),
     )),
-    ("quantize_block", "block", "empty"), ("quantize_block", "tiles", "uneven steps"),  # of one tile
+    ("quantize_block", "block", "empty"), ("quantize_block", "tiles", "uneven steps"),
+    ("quantize_half", "tiles", "uneven steps"),  # of one tile
     ("QuantizedHalf", "scales", "uneven steps"), ("QuantizedHalf", "zeros", "uneven steps"),
     ("cut", "data", "two bytes"), ("mirrored", "full", "one axis more"),
     ("encode", "x", "one less"), ("encode_pairs", "n", "one less"),  # the same words and blocks

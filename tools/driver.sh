@@ -25,8 +25,8 @@ compile() { # the object, then what is compiled
 rows=""
 for target in $targets; do
     rows+=" row($target)"
-    units="dense sparse products bits"
-    [[ $target == avx512 ]] && units="dense products bits" # and the sparse kernels of avx2
+    units="dense metrics neighbors products quantized sparse bits"
+    [[ $target == avx512 ]] && units=${units/ sparse/} # and the sparse kernels of avx2
     [[ $target == avx512_icl ]] && units=bits              # and the other kernels of avx512
     define=(-DVECH_TARGET_"$target" -DVECH_NAMESPACE="$target")
     compile "$target" "${define[@]}" core/target.cpp

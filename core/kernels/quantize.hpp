@@ -12,8 +12,11 @@
 #pragma once
 #include "core/kernels/decode.hpp"
 #include "core/kernels/region.hpp"
+#include "core/kernels/transpose.hpp"
+#include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "core/quantized.hpp"
+#include "core/sparse.hpp"
 
 VECH_TARGET_BEGIN
 namespace {
@@ -208,11 +211,15 @@ class Quantizer {
         : job_(job), half_(job.half), encoding_(*half_.encoding), neighbours_(encoding_, half_.levels),
           result_(result) {}
 
-    void run(Watch& watch) {
+    bool run(Watch& watch) {
         const auto tile = half_.tile;
-        for (auto i = job_.rows.begin / tile; i * tile < job_.rows.end && !watch.stop(); ++i)
-            for (auto j = job_.columns.begin / tile; j * tile < job_.columns.end && j <= i; ++j)
-                if (!one(i, j)) return;
+        if (job_.turned && !turned_.get_lines(tile * tile)) return false;
+        // Along the runs of the source, which are long.
+        const auto &outer = job_.turned ? job_.columns : job_.rows, &inner = job_.turned ? job_.rows : job_.columns;
+        for (auto o = outer.begin / tile; o * tile < outer.end && !watch.stop(); ++o)
+            for (auto k = inner.begin / tile; k * tile < inner.end; ++k)
+                if ((job_.turned ? k >= o : k <= o) && !(job_.turned ? one(k, o) : one(o, k))) return true;
+        return true;
     }
 
   private:
@@ -224,10 +231,39 @@ class Quantizer {
     };
 
     Row row(std::int64_t i, std::int64_t j, std::int64_t r) const {
-        const auto at = i * half_.tile + r, first = j * half_.tile;
-        const auto* from = job_.block + (at - job_.rows.begin) * job_.stride + (first - job_.columns.begin) * item;
+        const auto at = i * half_.tile + r;
+        const auto* from = job_.turned ? reinterpret_cast<const std::byte*>(turned_.line() + r * half_.tile)
+                                       : job_.source.cell(at, j * half_.tile);
         return {reinterpret_cast<const Real*>(from), i == j ? r : half_.tile,
                 half_.sides == nullptr ? Real{1} : 1 / load<Real>(half_.sides + at * item)};
+    }
+
+    // What the next tile has in a run.
+    VECH_INLINE void fetch(const Real* from) const {
+        for (std::int64_t at = 0; at < half_.tile; at += 64 / item) __builtin_prefetch(from + at);
+    }
+
+    // Columns of the source are rows of the tile. Of whole blocks of these those that are there are read.
+    void turn(std::int64_t i, std::int64_t j) {
+        using Word = std::conditional_t<sizeof(Real) == 4, std::uint32_t, std::uint64_t>;
+        constexpr int side = vech::VECH_NAMESPACE::lanes<Word>;
+        const auto tile = half_.tile, rows = half_.height(i), columns = std::min(tile, half_.n - j * tile);
+        auto* const to = reinterpret_cast<Word*>(turned_.line());
+        const std::byte* from[side];
+        for (std::int64_t c = 0; c < columns; c += side) {
+            const int count = static_cast<int>(std::min<std::int64_t>(side, columns - c));
+            for (int k = 0; k < count; ++k) {
+                from[k] = job_.source.cell(j * tile + c + k, i * tile);
+                fetch(reinterpret_cast<const Real*>(from[k]) + tile);
+            }
+            for (std::int64_t r = i == j ? c : 0; r < rows; r += side)
+                if (count == side && r + side <= rows && (i != j || r > c))
+                    transpose_block<Word>(from, r * item, to + r * tile + c, tile);
+                else
+                    for (int k = 0; k < count; ++k)
+                        for (auto at = i == j ? std::max(r, c + k + 1) : r; at < std::min(r + side, rows); ++at)
+                            to[at * tile + c + k] = load<Word>(from[k] + at * item);
+        }
     }
 
     // Calls of(numbers, their first column, how many they are) for the columns [c, end) of a row that are there; what
@@ -262,6 +298,7 @@ class Quantizer {
         double sum = 0;
         for (std::int64_t r = 0; r < half_.height(i); ++r) {
             const auto line = row(i, j, r);
+            if (!job_.turned) fetch(line.numbers + half_.tile);
             V total{};
             each(line, 0, half_.tile, [&](V v, std::int64_t c, std::int64_t count) VECH_ALWAYS {
                 v = in_units(v, line, c);
@@ -307,6 +344,7 @@ class Quantizer {
     }
 
     bool one(std::int64_t i, std::int64_t j) {
+        if (job_.turned) turn(i, j);
         if (half_.sides != nullptr)
             for (std::int64_t c = 0; c < std::min(half_.tile, half_.n - j * half_.tile); ++c)
                 inverse_[c] = 1 / load<Real>(half_.sides + (j * half_.tile + c) * item);
@@ -469,13 +507,15 @@ class Quantizer {
     const Encoding& encoding_;
     const Neighbours neighbours_;
     QuantizeResult& result_;
+    Memory<Real> turned_;
     Real inverse_[Quantized::largest_tile] = {};
 };
 
 }  // namespace
 
-void quantize(const Quantize& job, Watch& watch, QuantizeResult& result) {
-    job.half.real == 4 ? Quantizer<float>(job, result).run(watch) : Quantizer<double>(job, result).run(watch);
+Fault quantize(const Quantize& job, Watch& watch, QuantizeResult& result) {
+    const auto with = [&]<class Real>(Real) { return Quantizer<Real>(job, result).run(watch); };
+    return (job.half.real == 4 ? with(float{}) : with(double{})) ? Fault::none : Fault::out_of_memory;
 }
 
 VECH_TARGET_END

@@ -274,6 +274,70 @@ void sparse(const Half& half, Gram::Number gram_number, const char* which) {
     check(Sparse<T>(result, n) == Sparse<T>(n, from, until, product), "gram", which, n);
 }
 
+// Small integers, which codes hold exactly in units of one: to codes and back, and products.
+template <class T>
+void quantized(const Half& half, const Encoding& encoding, int64_t tile, const char* which) {
+    const auto n = half.n;
+    auto numbers = half_of<T>(half);
+    std::vector<T> diagonal;
+    for (int64_t r = 0; r < n; ++r) diagonal.push_back(number<T>(r, r));
+    Quantized codes{};
+    codes.encoding = &encoding;
+    codes.levels = encoding.levels;
+    for (std::size_t k = 0; k + 1 < codes.levels.size(); ++k)
+        codes.between[k] = (codes.levels[k] + codes.levels[k + 1]) / 2;
+    codes.n = n;
+    codes.tile = tile;
+    codes.real = sizeof(T);
+    codes.mirror = 1;
+    std::vector<std::byte> held(static_cast<std::size_t>(codes.code_bytes()));
+    std::vector<T> scales(static_cast<std::size_t>(codes.tiles()), T(1)), zeros(scales.size(), T(-4));
+    codes.codes = held.data();
+    codes.scales = bytes(scales);
+    codes.zeros = encoding.family == Encoding::Family::affine ? bytes(zeros) : nullptr;
+    codes.diagonal = bytes(diagonal);
+
+    Watch watch(nullptr);
+    std::vector<double> squares(scales.size()), sums(static_cast<std::size_t>(n));
+    const Quantize job{.half = codes,
+                       .source = Rows::packed(bytes(numbers), sizeof(T), half),
+                       .turned = !half.grow,
+                       .rows = {0, n},
+                       .columns = {0, n},
+                       .scales = Quantize::Scales::given,
+                       .seed = -1,
+                       .tiles = squares.data(),
+                       .sums = sums.data()};
+    QuantizeResult result;
+    check(active_target().quantize(job, watch, result) == Fault::none, "quantize", which, n);
+    check(result.fault == Quantize::Fault::none && result.largest == 0, encoding.name, which, n);
+
+    std::vector<T> full(static_cast<std::size_t>(n * n)), expected(full.size());
+    for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j < n; ++j)
+            expected[static_cast<std::size_t>(i * n + j)] = number<T>(std::max(i, j), std::min(i, j));
+    const Dequantize whole{codes, bytes(full), n * static_cast<int64_t>(sizeof(T)), {0, n}, {0, n}, true};
+    check(active_target().dequantize(whole, 2, watch) == Fault::none && full == expected, "dequantize", which, n);
+
+    for (const int64_t columns : {1, 5}) {
+        const auto size = static_cast<std::size_t>(n * columns);
+        std::vector<T> x(size), y(size), sum(size);
+        for (std::size_t k = 0; k < size; ++k) x[k] = number<T>(static_cast<int64_t>(k), 1);
+        for (int64_t r = 0; r < n; r += tile)  // so that x is whole in units of 1 / 127 of its largest
+            for (int64_t c = 0; c < columns; ++c) x[static_cast<std::size_t>(r * columns + c)] = T(127);
+        for (int64_t i = 0; i < n; ++i)
+            for (int64_t j = 0; j < n; ++j)
+                for (int64_t c = 0; c < columns; ++c)
+                    sum[static_cast<std::size_t>(i * columns + c)] +=
+                        expected[static_cast<std::size_t>(i * n + j)] * x[static_cast<std::size_t>(j * columns + c)];
+        const QuantizedProduct product{codes, bytes(x), bytes(y), columns, 1, 1};
+        check(active_target().multiply_quantized(product, 2, watch) == Fault::none && y == sum, "multiply_quantized",
+              which, n);
+        check(active_target().multiply_coarse(product, 2, watch) == Fault::none && y == sum, "multiply_coarse", which,
+              n);
+    }
+}
+
 void every_kernel() {
     for (const int64_t n : {0, 1, 2, 3, 5, 8, 16, 17, 31, 33, 64, 67, 130, 259})
         for (const bool grow : {true, false})
@@ -295,6 +359,12 @@ void every_kernel() {
                     tiles<double>(n, n / 2 + 1, "float64");
                     tiles<std::complex<double>>(n, n, "complex128");
                 }
+                for (const auto& encoding : encodings)
+                    for (const int64_t tile : {32, 64, 128}) {
+                        const bool exact = encoding.most != 1;  // these have other levels than integers
+                        if (exact) quantized<float>(half, encoding, tile, "float32");
+                        if (exact && tile == 64) quantized<double>(half, encoding, tile, "float64");
+                    }
                 if (n > 67) continue;  // loops over three indices
                 sparse<float>(half, Gram::Number::f4, "float32");
                 sparse<double>(half, Gram::Number::f8, "float64");
