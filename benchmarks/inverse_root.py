@@ -45,7 +45,7 @@ ROWS = (
     Stored("A", "int8", published="8.5 bits: .1310 / 7.5"),
     Stored("A", "int8", "two-sided"),
     Stored("Cholesky factor", "int4", domain="cholesky"),
-    Stored("Cholesky factor", "linear2-4", domain="cholesky", published=".0919 / 9.20"),
+    Stored("Cholesky factor", "linear2-4", domain="cholesky", published=".0919"),
     Stored("Cholesky factor", "int8", domain="cholesky"),
     Stored("log A", "int4", domain="log"),
     Stored("log A", "linear2-4", domain="log"),
