@@ -157,7 +157,8 @@ class Decoder {
         const auto at = half_.number(i, j) * static_cast<std::int64_t>(sizeof(Real));
         auto scale = load<Real>(half_.scales + at);
         for (std::int64_t s = 0; s < half_.strips(); ++s)
-            strip(half_.strip(i, j, s), rows, width, out + s * width, pitch);
+            width == 64 ? strip<64>(half_.strip(i, j, s), rows, out + s * width, pitch)
+                        : strip<32>(half_.strip(i, j, s), rows, out + s * width, pitch);
         if (half_.zeros != nullptr) {
             const auto zero = load<Real>(half_.zeros + at);
             for (std::int64_t r = 0; r < rows; ++r)
@@ -170,7 +171,8 @@ class Decoder {
     }
 
   private:
-    void strip(const std::byte* codes, std::int64_t rows, std::int64_t width, Real* out, std::int64_t pitch) const {
+    template <std::int64_t width>
+    void strip(const std::byte* codes, std::int64_t rows, Real* out, std::int64_t pitch) const {
         const auto bytes = [&]<class Code, class Level>(Code, Level level) {
             for (std::int64_t r = 0; r < rows; ++r)
                 for (std::int64_t c = 0; c < width; c += lanes)
@@ -187,8 +189,8 @@ class Decoder {
                 return bytes(U8{}, [](U8 c) VECH_ALWAYS {
                     return __builtin_convertvector(reinterpret_cast<typename C::I>(widened<Real>(c)), V);
                 });
-            case table: return nibbles(codes, rows, width, out, pitch);
-            case sign: return signs(codes, rows, width, out, pitch);
+            case table: return nibbles<width>(codes, rows, out, pitch);
+            case sign: return signs<width>(codes, rows, out, pitch);
             case number: break;
         }
         with_number(*half_.encoding,
@@ -200,35 +202,38 @@ class Decoder {
                     });
     }
 
-    void nibbles(const std::byte* codes, std::int64_t rows, std::int64_t width, Real* out, std::int64_t pitch) const {
-        constexpr std::int64_t words = Quantized::words;
-        const auto together = half_.group(), parts = width / words;
+    template <std::int64_t width>
+    void nibbles(const std::byte* codes, std::int64_t rows, Real* out, std::int64_t pitch) const {
+        constexpr std::int64_t words = Quantized::words, parts = width / words, together = 8 / parts;
         const auto levels = levels_;  // which no store can change
-        for (std::int64_t first = 0; first < rows; first += together, codes += 4 * words)
+        for (std::int64_t first = 0; first < rows; first += together, codes += 4 * words, out += together * pitch)
             for (std::int64_t lane = 0; lane < words; lane += lanes) {
                 auto word = load<typename C::U>(codes + 4 * lane);
-                for (std::int64_t r = first; r < first + together; ++r)
+                for (std::int64_t r = 0; r < together; ++r)
                     for (std::int64_t part = 0; part < parts; ++part, word >>= 4)
                         store(out + r * pitch + part * words + lane, levels[word]);
             }
     }
 
-    void signs(const std::byte* codes, std::int64_t rows, std::int64_t width, Real* out, std::int64_t pitch) const {
-        for (std::int64_t r = 0; r < rows; ++r)
+    template <std::int64_t width>
+    void signs(const std::byte* codes, std::int64_t rows, Real* out, std::int64_t pitch) const {
+        for (std::int64_t r = 0; r < rows; ++r, codes += width / 8, out += pitch) {
+            const auto row = load<std::conditional_t<width == 64, std::uint64_t, std::uint32_t>>(codes);
             for (std::int64_t c = 0; c < width; c += lanes) {
-                const auto bits = load<std::uint32_t>(codes + (r * width + c / 32 * 32) / 8) >> (c % 32);
+                const auto bits = static_cast<std::uint32_t>(row >> c);
 #if VECH_VECTOR == 64
                 if constexpr (sizeof(Real) == 4)
-                    store(out + r * pitch + c,
+                    store(out + c,
                           _mm512_mask_blend_ps(static_cast<__mmask16>(bits), _mm512_set1_ps(-1), _mm512_set1_ps(1)));
                 else
-                    store(out + r * pitch + c,
+                    store(out + c,
                           _mm512_mask_blend_pd(static_cast<__mmask8>(bits), _mm512_set1_pd(-1), _mm512_set1_pd(1)));
 #else
                 const typename C::U ones = ((typename C::U{} + bits) >> C::iota()) & 1;
-                store(out + r * pitch + c, __builtin_convertvector(reinterpret_cast<typename C::I>(ones * 2 - 1), V));
+                store(out + c, __builtin_convertvector(reinterpret_cast<typename C::I>(ones * 2 - 1), V));
 #endif
             }
+        }
     }
 
     const Quantized& half_;

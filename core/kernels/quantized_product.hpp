@@ -103,7 +103,8 @@ class QuantizedMultiplier {
         for (int k = 0; k < vectors; ++k) in[k] = load<V>(x + c + k * lanes);
         for (std::int64_t r = 0; r < rows; ++r) {
             const Real* const row = levels + r * tile_ + c;
-            for (std::int64_t at = 0; at < step; at += 64) __builtin_prefetch(ahead + r * step + at);
+            __builtin_prefetch(ahead + r * step);
+            if (step > 64) __builtin_prefetch(ahead + r * step + 64);
             const V by = in_all_lanes(own[r]);
             V sum{};
             for (int k = 0; k < vectors; ++k) {
@@ -120,14 +121,53 @@ class QuantizedMultiplier {
         }
     }
 
+#if VECH_VECTOR == 64
+    // Signs select what is added, and the sum of all is twice that less what all are: 2.3 to 1.4 ms for 33.5 million.
+    VECH_INLINE void signs(const std::byte* codes, std::int64_t rows, const float* own, float scale, const float* x,
+                           float* sums, float* y) const {
+        __m512 in[4], out[4] = {};
+        for (int k = 0; k < 4; ++k) in[k] = _mm512_loadu_ps(x + 16 * k);
+        const auto less = _mm512_mul_ps(_mm512_set1_ps(-0.5f),
+                                        _mm512_add_ps(_mm512_add_ps(in[0], in[1]), _mm512_add_ps(in[2], in[3])));
+        const auto twice = _mm512_set1_ps(2 * scale);
+        float all = 0;
+        for (std::int64_t r = 0; r < rows; ++r) {
+            const auto bits = load<std::uint64_t>(codes + 8 * r);
+            const auto by = _mm512_set1_ps(own[r]);
+            all += own[r];
+            auto sum = less;
+            for (int k = 0; k < 4; ++k) {
+                const auto ones = static_cast<__mmask16>(bits >> (16 * k));
+                sum = _mm512_mask_add_ps(sum, ones, sum, in[k]);
+                out[k] = _mm512_mask_add_ps(out[k], ones, out[k], by);
+            }
+            _mm512_storeu_ps(sums + r * 16, _mm512_fmadd_ps(sum, twice, _mm512_loadu_ps(sums + r * 16)));
+        }
+        const auto mirrored = static_cast<float>(job_.mirrored);
+        const auto factor = _mm512_set1_ps(2 * scale * mirrored), fewer = _mm512_set1_ps(all * scale * mirrored);
+        for (int k = 0; k < 4; ++k)
+            _mm512_storeu_ps(y + 16 * k,
+                             _mm512_fmadd_ps(out[k], factor, _mm512_sub_ps(_mm512_loadu_ps(y + 16 * k), fewer)));
+    }
+#endif
+
     void row_of_tiles(std::int64_t i, Real* levels, Real* sums, Real* y) const {
         const auto rows = half_.height(i);
         std::fill(sums, sums + tile_ * lanes, Real{0});
         const Real* const own = x_.at + i * tile_;
         for (std::int64_t j = 0; j <= i; ++j) {
-            const Real scale = decoder_.tile(i, j, levels, tile_);
             const Real* const x = x_.at + j * tile_;
             Real* const to = y + j * tile_;
+#if VECH_VECTOR == 64
+            if constexpr (sizeof(Real) == 4)
+                if (half_.encoding->family == Encoding::Family::sign && i != j && half_.width() == 64) {
+                    for (std::int64_t s = 0; s < half_.strips(); ++s)
+                        signs(half_.strip(i, j, s), rows, own, load<Real>(half_.scales + half_.number(i, j) * item),
+                              x + 64 * s, sums, to + 64 * s);
+                    continue;
+                }
+#endif
+            const Real scale = decoder_.tile(i, j, levels, tile_);
             const std::byte* const ahead = half_.strip(i, j, 0) + 2 * half_.bytes(tile_ * tile_);
             std::int64_t c = 0;
             for (; c + 4 * lanes <= tile_; c += 4 * lanes) columns<4>(levels, rows, c, own, scale, x, sums, to, ahead);

@@ -127,7 +127,7 @@ def test_a_seed_is_a_stream_of_its_own():
 def test_progress_tells_of_blocks():
     said = []
     vech.quantize(matrix("wishart", 1100), progress=lambda *done: said.append(done))
-    assert said == [(k, 6) for k in range(1, 7)]
+    assert said == [(k, 3) for k in range(1, 4)]
 
 
 # ---- scales ------------------------------------------------------------------------------------------------

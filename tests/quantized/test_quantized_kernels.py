@@ -12,6 +12,7 @@ import quantized_reference as reference
 import vech
 from compare import assert_same_bits
 from vech.quantized import kernels
+from vech.quantized.making import Maker
 from vech.quantized.parts import code_bytes
 
 pytestmark = pytest.mark.every_target
@@ -163,3 +164,23 @@ def test_bytes_of_signs_and_of_integers():
     assert signs[31 * 4 :].tolist() == [0x49, 0x92, 0x24, 0x49] and signs[30 * 4] == 0x55
     bytes_ = vech.quantize(full + full.T, "int8", tile=32, scales=1.0).codes.view(np.int8)
     assert bytes_[31 * 32 :].tolist() == [*full[31, :31].astype(int), 0]
+
+
+@pytest.mark.parametrize("layout", ["vech", "numpy-tril", "lapack-upper", "condensed", "strict-lower-rows"])
+@pytest.mark.parametrize(("n", "tile"), [(1, 64), (2, 32), (65, 64), (130, 32), (200, 128)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_half_becomes_codes_where_it_lies_as_its_blocks_do(layout, n, tile, dtype):
+    full = matrix("spiked", n, dtype)
+    layout = vech.Layout("lower", "rows", diagonal="zero") if layout == "strict-lower-rows" else layout
+    if vech.as_layout(layout).diagonal == "zero":
+        np.fill_diagonal(full, 0)
+    S = vech.Packed(vech.pack(full, layout), layout)
+    for name in ("int8", "nf4", "uint8", "sign", "float16"):
+        Q, blocks = vech.quantize(S, name, tile=tile), Maker(n, name, dtype, tile=tile)
+        blocks.add(slice(0, n), slice(0, n), full)
+        other = blocks.finish()
+        assert_same_bits(Q.codes, other.codes)
+        assert_same_bits(Q.scales, other.scales)
+        assert_same_bits(Q.expand(), other.expand())
+        assert Q.error.max == other.error.max
+        assert Q.error.frobenius == pytest.approx(other.error.frobenius, rel=1e-6)

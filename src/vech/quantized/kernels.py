@@ -5,6 +5,7 @@ from vech import _core
 encodings = _core.encodings
 Half = _core.QuantizedHalf
 quantize_block = _core.quantize_block
+quantize_half = _core.quantize_half
 dequantize_block = _core.dequantize_block
 multiply = _core.multiply_quantized
 multiply_coarse = _core.multiply_quantized_coarse

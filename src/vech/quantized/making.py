@@ -16,8 +16,9 @@ from vech.quantized import kernels
 from vech.quantized.certificate import Sums, norms_of
 from vech.quantized.encodings import KMEANS, LOW, Encoding, as_encoding
 from vech.quantized.parts import Parts, as_tile, floats, tiles_in_all
+from vech.quantized.sources import InPlace
 from vech.quantized.store import Quantized
-from vech.store import as_labels
+from vech.store import Store, as_labels
 
 ROUNDINGS = ("nearest", "stochastic")
 EXACT = 2**53  # up to which float64 holds each integer
@@ -202,6 +203,19 @@ class Maker:
         self._note_norms(e, rows, columns, sums, self._tiles(rows, columns))
         return Part(rows, columns, sums, coarse)
 
+    def encoded_in_place(self, numbers: InPlace, S: Store, rows: slice, columns: slice) -> Part:
+        """The same of the half of S where it lies, whose diagonal was taken; planes are made of blocks."""
+        sums = Sums(self._sums.squares, self._sums.norms, np.zeros(self.n))
+        where = (rows.start, rows.stop), (columns.start, columns.stop)
+        sums.largest, fault, _, _ = kernels.quantize_half(
+            self._halves[0], *numbers, *where, self.scales, self.seed, sums.squares, sums.rows
+        )
+        here = self._tiles(rows, columns)
+        if fault or self._lost(sums, here).size:  # named, or measured, by the numbers of the block
+            sums.squares[here] = 0
+            return self.encoded(rows, columns, S.block(rows, columns))
+        return Part(rows, columns, sums, None)
+
     def note(self, part: Part) -> None:
         """Count what a block has; always in the same order, so that sums have the same bits."""
         for total, some in ((self._sums, part.sums), (self._coarse, part.coarse)):
@@ -264,9 +278,13 @@ class Maker:
         if first >= last:
             return
         on = numbers[first - rows.start : last - rows.start, first - columns.start : last - columns.start]
-        for k in np.flatnonzero(~np.isfinite(on.diagonal()))[:1]:
-            _refuse(first + k, first + k, on[k, k])
-        self.parts.diagonal[first:last] = on.diagonal()
+        self.take_diagonal(slice(first, last), on.diagonal())
+
+    def take_diagonal(self, rows: slice, numbers: Array) -> None:
+        """Hold these numbers of the diagonal."""
+        for k in np.flatnonzero(~np.isfinite(numbers))[:1]:
+            _refuse(rows.start + k, rows.start + k, numbers[k])
+        self.parts.diagonal[rows] = numbers
 
     def _encode(
         self,
@@ -285,13 +303,17 @@ class Maker:
             _refuse(i, j, source[i - rows.start, j - columns.start])
         if fault == BEYOND:
             self._beyond(i, j, source[i - rows.start, j - columns.start])
-        here = self._tiles(rows, columns)
-        squares = sums.squares[here]
-        least = 1 / float(np.finfo(self.dtype).max) / epsilon(self.dtype) * self.tile**2
-        lost = here[~((squares >= least) & (squares < np.inf))]
-        if lost.size and sums.largest > 0:  # squares beneath that, or beyond, are not counted to their digits
+        lost = self._lost(sums, self._tiles(rows, columns))
+        if lost.size:
             found = self._decoded(half, numbers, rows, columns)
             self._note_norms(self._errors(numbers, found, rows, columns), rows, columns, sums, lost)
+
+    def _lost(self, sums: Sums, tiles: Array) -> Array:
+        """The tiles whose squares are beneath what is counted to its digits, or beyond."""
+        squares = sums.squares[tiles]
+        least = 1 / float(np.finfo(self.dtype).max) / epsilon(self.dtype) * self.tile**2
+        counted = (squares >= least) & (squares < np.inf)
+        return np.asarray(tiles[~counted if sums.largest > 0 else np.zeros_like(counted)])
 
     def _beyond(self, i: int, j: int, value: Any) -> None:
         name = self.encoding.name

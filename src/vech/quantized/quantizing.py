@@ -22,7 +22,7 @@ from vech.quantized.levels import Histogram, codebook
 from vech.quantized.making import Maker, as_seed
 from vech.quantized.parts import Parts, as_tile
 from vech.quantized.scales import two_sided
-from vech.quantized.sources import BLOCK, as_source, blocks, check_finite, number_dtype
+from vech.quantized.sources import BLOCK, IN_PLACE, as_source, blocks, check_finite, in_place, number_dtype
 from vech.quantized.store import Quantized
 from vech.store import Store
 from vech.workers import in_order
@@ -156,12 +156,17 @@ class _Work:
         if encoding.name == KMEANS and encoding.levels is None:
             encoding = as_encoding(encoding, self._codebook(S, scales))
         maker = Maker(S.n, encoding, self.dtype, str(S.kind), tile=self.tile, **scales, **self.options)
-        total = sum(1 for _ in lower(S.n, BLOCK))
-        parts = in_order(
-            lambda block: maker.encoded(block.rows, block.columns, block.numbers),
-            blocks(S),
-            resolve_threads(self.threads, S.n * (S.n + 1) // 2 * S.dtype.itemsize),
-        )
+        workers = resolve_threads(self.threads, S.n * (S.n + 1) // 2 * S.dtype.itemsize)
+        numbers = in_place(S, self.dtype) if encoding.planes == 1 else None
+        if numbers is None:
+            total = sum(1 for _ in lower(S.n, BLOCK))
+            parts = in_order(lambda block: maker.encoded(*block), blocks(S), workers)
+        else:
+            maker.take_diagonal(slice(0, S.n), S.diagonal())
+            total = sum(1 for _ in lower(S.n, IN_PLACE))
+            parts = in_order(
+                lambda where: maker.encoded_in_place(numbers, S, *where), lower(S.n, IN_PLACE), workers
+            )
         for done, part in enumerate(parts, 1):
             maker.note(part)
             if self.progress is not None:

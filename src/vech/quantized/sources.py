@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from vech import frames
 from vech.arrays import Array, Dtype, as_array, family, is_array
 from vech.derived.tiles import lower
+from vech.layouts.kind import Kind
+from vech.layouts.layout import Layout
 from vech.packed.packed import Packed
 from vech.store import Store, Tile, way_to_store
 
-BLOCK = 512
-"""Rows and columns read at a time: whole tiles of every side.."""
+BLOCK, IN_PLACE = 512, 1024
+"""Rows and columns read at a time, or used where they lie: whole tiles of every side."""
 
 
 def is_matrix(S: Any) -> bool:
@@ -75,6 +77,24 @@ def blocks(S: Store) -> Iterator[Tile]:
             rows = S.expand(here)
         assert rows is not None, "a row of blocks begins at the first column"
         yield Tile(here, columns, rows[:, columns])
+
+
+class InPlace(NamedTuple):
+    """The numbers of a half whose runs are rows of the lower triangle, or columns of it."""
+
+    half: Array
+    grow: bool
+    stored: bool
+
+
+def in_place(S: Store, dtype: Dtype) -> InPlace | None:
+    """The half of a store that is one, if its numbers need no change to become codes."""
+    layout = S.describe().layout
+    if not isinstance(layout, Layout) or layout.scaled or S.dtype != dtype or not S.dtype.isnative:
+        return None
+    half = np.asarray(getattr(S, "half", None))
+    fits = half.flags.c_contiguous and (layout.triangle == "lower" or S.kind == Kind.SYMMETRIC)
+    return InPlace(half, layout.grow, layout.diagonal == "stored") if fits else None
 
 
 def check_finite(numbers: Array, rows: slice, columns: slice) -> None:
