@@ -79,7 +79,12 @@ def test_every_row_gives_numbers(rows, page):
 
 @pytest.mark.parametrize(
     ("name", "file"),
-    [("halves", "benchmarks.md"), ("rows", "benchmarks-rows.md")],
+    [
+        ("halves", "benchmarks.md"),
+        ("rows", "benchmarks-rows.md"),
+        ("tiles", "benchmarks-tiles.md"),
+        ("quantized", "benchmarks-quantized.md"),
+    ],
 )
 def test_the_committed_page_shows_every_row(name, file):
     page = (ROOT / "docs" / file).read_text(encoding="utf-8")

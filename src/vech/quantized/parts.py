@@ -75,7 +75,7 @@ class Parts:
 
     @classmethod
     def empty(cls, n: int, tile: int, encoding: Encoding, kind: Kind, dtype: Dtype) -> Self:
-        """Without a number: all codes and scales are 0, but for scales of what is not scaled, which are 1."""
+        """Without a number: codes are yet to be written, all of them; scales are 0, or 1 where nothing is scaled."""
         count = tiles_in_all(n, tile)
         fill = 0 if encoding.most else 1
         return cls(
@@ -83,7 +83,7 @@ class Parts:
             tile,
             encoding,
             kind,
-            np.zeros(code_bytes(n, tile, encoding), np.uint8),
+            np.empty(code_bytes(n, tile, encoding), np.uint8),
             np.full(count, fill, dtype),
             np.zeros(n, dtype),
             np.zeros(count, dtype) if encoding.is_affine else None,

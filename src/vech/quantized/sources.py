@@ -15,7 +15,7 @@ from vech.layouts.layout import Layout
 from vech.packed.packed import Packed
 from vech.store import Store, Tile, way_to_store
 
-BLOCK, IN_PLACE = 512, 1024
+BLOCK, IN_PLACE = 512, 2048
 """Rows and columns read at a time, or used where they lie: whole tiles of every side."""
 
 
