@@ -28,4 +28,4 @@ LD_PRELOAD=$preload "$python" -m pytest -q -x -n 2 -p no:cacheprovider -m "not s
     tests/test_core.py tests/moves/test_{moves,nonzeros,limits}.py tests/packed/test_products.py tests/sparse_halves \
     tests/pairwise/test_{pairwise,distances,distances_by_products,sparse_distances,pairwise_nearest}.py \
     tests/neighbors/test_nearest_rows.py tests/cluster/test_linkage.py tests/counts \
-    tests/io/test_matrix_market.py tests/io/test_delimited.py
+    tests/io/test_matrix_market.py tests/io/test_delimited.py tests/quantized/test_quantized_kernels.py

@@ -75,7 +75,7 @@ class Parts:
 
     @classmethod
     def empty(cls, n: int, tile: int, encoding: Encoding, kind: Kind, dtype: Dtype) -> Self:
-        """Without a number: codes are yet to be written, all of them; scales are 0, or 1 where nothing is scaled."""
+        """Without a number: all codes are yet to be written; scales are 0, or 1 where nothing is scaled."""
         count = tiles_in_all(n, tile)
         fill = 0 if encoding.most else 1
         return cls(
