@@ -90,6 +90,7 @@ REACH_BITS = (
     "moves/test_nonzeros.py",
     "pairwise/test_distances.py",
     "pairwise/test_metrics_exact.py",
+    "quantized/test_quantized_promise.py::test_products_of_integers",
     "sparse_halves/test_build.py",
     "test_targets.py",
 )

@@ -60,6 +60,7 @@ ESTIMATORS = [
     "kendall",
     "gerber",
     "quadrant",
+    "one_bit",
     "ledoit_wolf",
     "oas",
     "nonlinear",
@@ -146,6 +147,8 @@ CALLS = {
     "distances": (lambda x: pairwise.distances(x).half, X),
     "nearest": (lambda x: pairwise.nearest(x, 2).values, X),
     "kernel between rows": (lambda x: pairwise.kernel(x).half, X),
+    "product_codes": (lambda x: pairwise.product_codes(x, parts=1, codes=2).to_packed().half, X),
+    "sampled_gram": (lambda x: covariance.sampled_gram(x, 4).gram.half, X),
     "kernel": (lambda x: images.convolution(x, (3, 3)).toarray(), ONES.reshape(2, 2)),
     "image": (lambda x: images.laplacian(x, beta=2.0).data, X),
 }
@@ -327,5 +330,6 @@ def test_what_has_no_labels_gives_plain_arrays():
 def test_every_estimator_is_in_this_file():
     """A new one is tried with everything above, or this fails."""
     others = {"Stream", "exponential_weights", "from_blocks", "Mantel", "mantel"}  # which take no X
+    others |= {"ProductCodes", "SampledGram"}
     names = {*covariance.__all__, *pairwise.__all__} - others
     assert names <= CALLS.keys(), names - CALLS.keys()

@@ -1,9 +1,9 @@
 // decode: a tile of codes -> its levels, in rows side by side.
 //
 // Formula      a number is level(code) * scale, or code * scale + zero where the encoding is affine.
-// Codes        8 and 16 bits: row after row. 1 bit: row after row, the least significant first. 4 bits: the rows of a
-//              group share sixteen 32-bit words; the code of row r and column c is nibble (r % group) * (width / 16) +
-//              c / 16 of word c % 16, so that a shift alone brings sixteen columns into their lanes.
+// Codes        8 and 16 bits: row after row. 1 bit: row after row, the least significant first. 4 bits: the rows of
+//              a group share sixteen 32-bit words; the code of row r and column c is nibble (r % group) * (width /
+//              16) + c / 16 of word c % 16, so that a shift alone brings sixteen columns into their lanes.
 // Bytes moved  the codes once; levels stay in L1. 2.0 ms for 33.5 million codes of 4 bits, with their products
 //              (AVX-512).
 #pragma once

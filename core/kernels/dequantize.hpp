@@ -1,9 +1,9 @@
 // dequantize: numbers of the matrix at any rows and columns, out of codes.
 //
-// Formula      level * scale (* side of the row * side of the column), rounded after each; the diagonal as it is held.
+// Formula      level * scale (* side of the row * side of the column), rounded after each; the diagonal as it is
+//              held.
 // Idea         A tile of the result is one of the lower triangle, or the transposed of one: decoded into L1, and
-// written
-//              from there by rows, past the caches where these begin at their lines.
+//              written from there by rows, past the caches where these begin at their lines.
 // Bytes moved  the codes twice, the result once.
 #pragma once
 #include "core/kernels/decode.hpp"
@@ -42,7 +42,7 @@ class Dequantizer {
             for (auto r = first; r < last; ++r)
                 row(r - i * tile_, numbers + ((r - i * tile_) * pitch_ + from - j * tile_) * item, (to - from) * item,
                     job_.out + (r - job_.rows.begin) * job_.stride + (from - job_.columns.begin) * item,
-                    from == job_.columns.begin, to == job_.columns.end);
+                    to == job_.columns.end);
         }
         if (streams_) finish_streams();
     }
@@ -50,20 +50,19 @@ class Dequantizer {
   private:
     // Where lines are streamed, they are whole: what a tile has beyond its last one in a row waits for the next tile,
     // before whose numbers there is room for it.
-    void row(std::int64_t r, std::byte* numbers, std::int64_t bytes, std::byte* to, bool begins, bool ends) {
+    void row(std::int64_t r, std::byte* numbers, std::int64_t bytes, std::byte* to, bool ends) {
         if (!streams_) return write_lines(to, numbers, bytes, false);
         std::byte* const waiting = waiting_ + r * line_bytes;
-        if (!begins) {
-            const auto held = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(to) % line_bytes);
-            numbers -= held;
-            to -= held;
-            bytes += held;
-            std::memcpy(numbers, waiting, static_cast<std::size_t>(held));
-        }
+        const std::int64_t held = held_[r];
+        numbers -= held;
+        to -= held;
+        bytes += held;
+        std::memcpy(numbers, waiting, static_cast<std::size_t>(held));
         const auto beyond = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(to + bytes) % line_bytes);
-        if (ends || beyond >= bytes) return write_lines(to, numbers, bytes, true);
-        write_lines(to, numbers, bytes - beyond, true);
-        std::memcpy(waiting, numbers + bytes - beyond, static_cast<std::size_t>(beyond));
+        const bool waits = !ends && beyond < bytes;  // else there is no whole line, or no next tile
+        held_[r] = static_cast<std::uint8_t>(waits ? beyond : 0);
+        write_lines(to, numbers, bytes - held_[r], true);
+        std::memcpy(waiting, numbers + bytes - held_[r], held_[r]);
     }
 
     Real* tile_of(std::int64_t i, std::int64_t j) {
@@ -125,6 +124,7 @@ class Dequantizer {
     const std::int64_t tile_, pitch_;
     Memory<Real> straight_, turned_;
     std::byte waiting_[Quantized::largest_tile * line_bytes];
+    std::uint8_t held_[Quantized::largest_tile] = {};  // bytes of it
 };
 
 }  // namespace

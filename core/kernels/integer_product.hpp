@@ -1,13 +1,13 @@
 // multiply_coarse: y = S x out of codes of 8 and 4 bits, with x in 8 bits too: products of integers.
 //
-// Formula      that of multiply_quantized, where x is s[block] times integers within 127, a block being a tile's rows
-// and
-//              s its largest |x| / 127. Sums of a tile are exact; what is lost is lost in rounding x:
-//              |error of y[r]| <= sum over c of |a[r, c]| s[c] / 2, and what single precision loses.
-// Idea         Four products are summed by one instruction, of bytes without and with a sign: codes get 128 more, and
-// the
-//              sum of x times 128 is taken away again. For the columns four rows are interleaved in registers, so that
-//              what belongs to one column lies side by side. Without that instruction: multiply_quantized.
+// Formula      that of multiply_quantized, where x is s[block] times integers within 127, a block being a tile's
+//              rows and s its largest |x| / 127. Sums of a tile are exact; what is lost is lost in rounding x:
+//              |error of y[r]| <= sum over c of |a[r, c]| s[c] / 2, and what the numbers' own precision loses.
+//              Numbers that are not finite, or beneath what has a reciprocal: multiply_quantized.
+// Idea         Four products are summed by one instruction, of bytes without and with a sign: codes get 128 more,
+//              and the sum of x times 128 is taken away again. For the columns four rows are interleaved in
+//              registers, so that what belongs to one column lies side by side. Without that instruction:
+//              multiply_quantized.
 // Bytes moved  the codes once; x and y stay in the caches.
 #pragma once
 #include "core/kernels/lanes.hpp"
@@ -42,6 +42,21 @@ class IntegerMultiplier {
   public:
     explicit IntegerMultiplier(const QuantizedProduct& job)
         : job_(job), half_(job.half), tile_(half_.tile), padded_(half_.grid() * tile_) {}
+
+    // Whether x can be whole in units of a scale: numbers are finite, and the scale has a reciprocal.
+    bool fits() const {
+        for (std::int64_t column = 0; column < job_.columns; ++column)
+            for (std::int64_t first = 0; first < half_.n; first += tile_) {
+                Real most = 0;
+                for (auto r = first; r < std::min(first + tile_, half_.n); ++r) {
+                    const Real size = std::fabs(number(r, column) * side(r));
+                    if (!std::isfinite(size)) return false;
+                    most = std::max(most, size);
+                }
+                if (most > 0 && most / 127 <= std::numeric_limits<Real>::min()) return false;
+            }
+        return true;
+    }
 
     Fault run(int threads, Watch& watch) {
         const auto shares = job_.shares(1), grid = half_.grid();
@@ -79,8 +94,8 @@ class IntegerMultiplier {
         Real most = 0;
         const auto first = i * tile_, last = std::min(first + tile_, half_.n);
         for (auto r = first; r < last; ++r) most = std::max(most, std::fabs(number(r, column) * side(r)));
-        const Real scale = most / 127, inverse = scale > std::numeric_limits<Real>::min() ? 1 / scale : Real{0};
-        scales_[i] = inverse == 0 ? Real{0} : scale;
+        const Real scale = most / 127, inverse = scale > 0 ? 1 / scale : Real{0};
+        scales_[i] = scale;
         for (auto r = first; r < last; ++r)
             x_[r] = static_cast<std::int8_t>(std::nearbyint(number(r, column) * side(r) * inverse));
     }
@@ -110,7 +125,7 @@ class IntegerMultiplier {
         const auto* codes = half_.strip(i, j, s);
         const auto height = half_.height(i);
         if (half_.encoding->bits == 8) {
-            if (rows == height) return reinterpret_cast<const std::int8_t*>(codes);
+            if (rows == height && i != j) return reinterpret_cast<const std::int8_t*>(codes);
             std::memcpy(to, codes, static_cast<std::size_t>(height * width));
         } else {
             const auto ones = _mm512_set1_epi8(15), eight = _mm512_set1_epi8(8);
@@ -124,12 +139,12 @@ class IntegerMultiplier {
                     _mm512_storeu_si512(to + (r + k) * width, _mm512_sub_epi8(row, eight));
                 }
             }
-            if (i == j)
-                for (std::int64_t r = 0; r < height; ++r) {
-                    const auto from = std::clamp<std::int64_t>(r - s * width, 0, width);
-                    std::fill(to + r * width + from, to + (r + 1) * width, std::int8_t{0});
-                }
         }
+        if (i == j)
+            for (std::int64_t r = 0; r < height; ++r) {
+                const auto from = std::clamp<std::int64_t>(r - s * width, 0, width);
+                std::fill(to + r * width + from, to + (r + 1) * width, std::int8_t{0});
+            }
         std::fill(to + height * width, to + rows * width, std::int8_t{0});
         return to;
     }
@@ -212,9 +227,13 @@ class IntegerMultiplier {
 Fault multiply_coarse(const QuantizedProduct& job, int threads, Watch& watch) {
 #if defined(VECH_ICL)
     const bool four = job.half.levels == integers_of_four_bits && job.half.encoding->bits == 4;
-    if (job.half.tile >= Quantized::widest && (four || job.half.encoding->family == Encoding::Family::integer))
-        return job.half.real == 4 ? IntegerMultiplier<float>(job).run(threads, watch)
-                                  : IntegerMultiplier<double>(job).run(threads, watch);
+    const bool whole = four || job.half.encoding->family == Encoding::Family::integer;
+    const auto with = [&]<class Real>(Real) {
+        IntegerMultiplier<Real> multiplier(job);
+        return multiplier.fits() ? multiplier.run(threads, watch)
+                                 : VECH_SHARED::multiply_quantized(job, threads, watch);
+    };
+    if (whole && job.half.tile >= Quantized::widest) return job.half.real == 4 ? with(float{}) : with(double{});
 #endif
     return VECH_SHARED::multiply_quantized(job, threads, watch);
 }

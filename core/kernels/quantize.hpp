@@ -1,11 +1,10 @@
 // quantize: rows and columns of numbers -> codes and scales of the lower tiles among them, and the errors made.
 //
-// Formula      code = the nearest level to number * (1 / scale), the even or the lower one of two; or, at random, one
-// of
-//              the two levels around it, so that the mean is right. scale = largest |number| / largest level, as it is
-//              rounded; of affine codes (largest - least) / 255; of signs the mean |number|.
-// Error        number - what the code says, as `decode` and one multiplication give it; squares and |errors| are added
-//              in double from the sums of a row of lanes.
+// Formula      code = the nearest level to number * (1 / scale), the even or the lower one of two; or, at random,
+//              one of the two levels around it, so that the mean is right. scale = largest |number| / largest level,
+//              as it is rounded; of affine codes (largest - least) / 255; of signs the mean |number|.
+// Error        number - what the code says, as `decode` and one multiplication give it; squares and |errors| are
+//              added in double from the sums of a row of lanes.
 // Accumulator  that of the numbers within a tile, where sums are rounded up by what it can lose.
 // Bytes moved  the numbers once from memory and twice from the caches, the codes once.
 // Random       one number of splitmix64 for each place of the matrix: the same for any number of threads.
@@ -358,6 +357,10 @@ class Quantizer {
         if (job_.scales == Quantize::Scales::computed) {
             store(half_.scales + at, scale_of(found, i, j));
             if (affine) store(half_.zeros + at, found.most < found.least ? Real{0} : found.least);
+            const Real reach = affine ? found.most - found.least : load<Real>(half_.scales + at) * most_level();
+            if ((!affine || found.least <= found.most) && !std::isfinite(reach))
+                return blame(i, j, Quantize::Fault::beyond,
+                             [&](Real v) { return affine ? v == found.most : std::fabs(v) == found.size; });
         }
         const Real scale = load<Real>(half_.scales + at), zero = affine ? load<Real>(half_.zeros + at) : Real{0};
         // Beneath, a scale has no reciprocal.
@@ -379,6 +382,8 @@ class Quantizer {
         encode(i, j, zero, lift, inverse);
         return true;
     }
+
+    Real most_level() const { return encoding_.most == 0 ? Real{1} : static_cast<Real>(encoding_.most); }
 
     Real scale_of(const Extent& found, std::int64_t i, std::int64_t j) const {
         using enum Encoding::Family;

@@ -1,14 +1,12 @@
 // multiply_quantized: y = S x out of codes, both triangles from one reading.
 //
-// Formula      y[r] += scale sum over c of level x[c] and y[c] += scale sum over r of level x[r], tile by tile; x and y
-// in
-//              units of the sides, where there are any.
+// Formula      y[r] += scale sum over c of level x[c] and y[c] += scale sum over r of level x[r], tile by tile; x
+//              and y in units of the sides, where there are any.
 // Idea         A tile of levels lies in L1. Of one column the sums of columns stay in registers while the rows of a
-// tile
-//              go by; those of rows stay in lanes from tile to tile. Of several, a strip has as many columns as a
-//              vector has lanes, and a level is repeated in all of them.
-// Accumulator  the numbers' own; each share of rows of tiles has a y of its own, and those are added in order: the same
-//              results for any number of threads. |error| <= 2 n eps |S| |x|.
+//              tile go by; those of rows stay in lanes from tile to tile. Of several, a strip has as many columns as
+//              a vector has lanes, and a level is repeated in all of them.
+// Accumulator  the numbers' own; each share of rows of tiles has a y of its own, and those are added in order: the
+//              same results for any number of threads. |error| <= 2 n eps |S| |x|.
 // Bytes moved  the codes once; x and y stay in the caches.
 #pragma once
 #include "core/kernels/decode.hpp"

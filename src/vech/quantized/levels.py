@@ -157,7 +157,8 @@ def _means(points: Array, weights: Array) -> Array:
     found, last = np.empty(COUNT), count - 1
     for k in range(COUNT - 1, -1, -1):
         begin = cuts[k, last] if k else 0
-        found[k] = (firsts[last + 1] - firsts[begin]) / (heaps[last + 1] - heaps[begin])
+        run = slice(begin, last + 1)  # by itself, since differences of sums lose light ones
+        found[k] = np.average(points[run], weights=weights[run])
         last = begin - 1
     return found
 

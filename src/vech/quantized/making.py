@@ -25,6 +25,7 @@ EXACT = 2**53  # up to which float64 holds each integer
 LARGEST_SEED = 2**63 - 1
 COMPUTED, GIVEN, CLIPPING = 0, 1, 2  # scales, as the kernel is told of them
 NOT_FINITE, BEYOND = 1, 2  # its faults
+LIMITS = {"float16": float(np.finfo(np.float16).max), "bfloat16": 2.0**128 - 2.0**120}  # of those not scaled
 
 
 class Part(NamedTuple):
@@ -318,11 +319,15 @@ class Maker:
     def _beyond(self, i: int, j: int, value: Any) -> None:
         name = self.encoding.name
         said = f"S[{i}, {j}] is {value}, beyond"
-        if self.scales == COMPUTED:
-            limit = np.finfo(np.float16).max if name == "float16" else np.finfo(np.float32).max
+        if self.encoding.most and self.scales == COMPUTED:
             raise OverflowError(
-                f"{said} {name}, whose largest number is {limit:.5g}: clip=True takes that for it, and "
-                f"'bfloat16' and 'int8' reach further"
+                f"{said} what a scale of {name} can be in {self.dtype}: divide the matrix first"
+            )
+        if self.scales == COMPUTED:
+            limit = LIMITS[name]
+            further = ": 'bfloat16' and 'int8' reach further" if name == "float16" else ""
+            raise OverflowError(
+                f"{said} {name}, whose largest number is {limit:.5g}: clip=True takes that for it{further}"
             )
         tile = i // self.tile, j // self.tile
         scale = self.parts.scales[tile[0] * (tile[0] + 1) // 2 + tile[1]]

@@ -280,10 +280,17 @@ def judged(
     )
     for k in np.flatnonzero(~np.isfinite(diagonal))[:1]:
         raise ValueError(f"diagonal[{k}] is {diagonal[k]}: a quantized half has finite numbers")
+    check_diagonal(kind, diagonal, "diagonal")
     if not encoding.most and not (np.abs(parts.scales) == parts.scales[:1]).all():
         raise ValueError(f"{encoding.name} holds numbers themselves, so all its scales are the same")
     _check_codes(parts)
     return parts
+
+
+def check_diagonal(kind: Kind, diagonal: Array, name: str) -> None:
+    """Refuse one that the kind has not."""
+    for k in np.flatnonzero(diagonal)[:1] if kind.negates else ():
+        raise ValueError(f"{name}[{k}] is {diagonal[k]}, and a skew matrix has zeros on its diagonal")
 
 
 def check_shape(name: str, array: Array, length: int, why: str) -> None:

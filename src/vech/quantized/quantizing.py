@@ -155,7 +155,7 @@ class _Work:
         encoding, scales = self.encoding, self._scales(S, self.encoding)
         if encoding.name == KMEANS and encoding.levels is None:
             encoding = as_encoding(encoding, self._codebook(S, scales))
-        maker = Maker(S.n, encoding, self.dtype, str(S.kind), tile=self.tile, **scales, **self.options)
+        maker = Maker(S.n, encoding, self.dtype, str(S.kind), tile=self.tile, **(self.options | scales))
         workers = resolve_threads(self.threads, S.n * (S.n + 1) // 2 * S.dtype.itemsize)
         numbers = in_place(S, self.dtype) if encoding.planes == 1 else None
         if numbers is None:
@@ -187,7 +187,8 @@ class _Work:
             if self.scales == "tile":
                 return {}
             found = two_sided(S, encoding, self.dtype)
-            known = {"scales": found.scale} if encoding.most else {}
+            # Measured here, so that nothing but rounding is beyond.
+            known: dict[str, Any] = {"scales": found.scale, "clip": True} if encoding.most else {}
             return known | {"sides": found.sides} | ({"zeros": found.zero} if encoding.is_affine else {})
         if encoding.is_affine and isinstance(self.scales, tuple) and len(self.scales) == 2:
             return {"scales": self.scales[0], "zeros": self.scales[1]}
@@ -254,11 +255,15 @@ def _factors_of_cholesky(original: Array, parts: Parts) -> tuple[float, float]:
 
 
 def _factors_of_log(original: Array, parts: Parts) -> tuple[float, float]:
-    """``exp(-+|E|)`` with the error E of the logarithm (Weyl)."""
+    """``exp(-+|E|)`` with the error E of the logarithm (Weyl), of which rounding in making it is a part."""
+    from scipy.linalg import eigvalsh
+
     everything = slice(0, parts.n)
+    values = eigvalsh(original, check_finite=False) if parts.n else np.zeros(1)
+    rounding = math.log1p(4 * parts.n * certificate.EPS * math.exp(values[-1] - values[0]))
     wide = parts.astype(np.dtype(np.float64))
     size = _norm_bound((np.tril(original) + np.tril(original, -1).T) - wide.part(everything, everything))
-    return math.exp(-size), math.exp(size)
+    return math.exp(-size - rounding), math.exp(size + rounding)
 
 
 def _norm_bound(E: Array) -> float:

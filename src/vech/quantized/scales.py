@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vech.arrays import Array, Dtype
+from vech.arrays import Array, Dtype, epsilon
 from vech.quantized.encodings import Encoding
 from vech.quantized.sources import blocks, check_finite
 from vech.store import Store
@@ -40,7 +40,10 @@ def two_sided(S: Store, encoding: Encoding, dtype: Dtype) -> TwoSided:
     sides = sides.astype(dtype)
     seen = _seen(S, sides.astype(np.float64))
     if encoding.is_affine:
-        return TwoSided(sides, (seen.largest - seen.least) / 255, seen.least)
+        rounding = (
+            4 * epsilon(dtype) * max(abs(seen.largest), abs(seen.least))
+        )  # of numbers in units of sides
+        return TwoSided(sides, max((seen.largest - seen.least) / 255, rounding), seen.least)
     if encoding.name == "sign":
         return TwoSided(sides, seen.mean, 0.0)
     size = float(seen.most.max(initial=0.0))
