@@ -1,0 +1,154 @@
+"""Where quantized halves go wrong first: pieces of lines, ends of dtypes, crowded spectra, arguments."""
+
+import warnings
+
+import numpy as np
+import pytest
+from matrices import matrix
+
+import vech
+from compare import assert_same_bits
+from vech.quantized import spectrum
+
+
+@pytest.mark.every_target
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_blocks_that_begin_anywhere_are_those_of_the_whole(dtype):
+    """Large ones leave past the caches, by whole lines of which a tile may hold no end."""
+    Q = vech.quantize(matrix("spiked", 1100, dtype), "int8")
+    whole = np.concatenate([Q.expand(slice(k, k + 100)) for k in range(0, 1100, 100)])  # too small for that
+    assert_same_bits(Q.expand(), whole)
+    for first in (0, 1, 13, 33, *range(48, 66)):
+        frame = np.full((1100, 1200), 7, dtype)
+        out = frame[:, 50 : 1150 - first]
+        Q.block(slice(None), slice(first, None), out=out)
+        np.testing.assert_array_equal(out, whole[:, first:])
+        assert (frame[:, :50] == 7).all() and (frame[:, 1150 - first :] == 7).all()
+
+
+@pytest.mark.every_target
+@pytest.mark.parametrize("encoding", ["int8", "int4"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_integer_products_spread_what_is_not_finite(encoding, bad):
+    Q, x = vech.quantize(matrix("wishart", 70), encoding), np.ones(70)
+    x[5] = bad
+    assert not np.isfinite(Q.matmul(x, precise=False)).any()
+
+
+@pytest.mark.every_target
+@pytest.mark.parametrize("size", [1e-36, 1e-38, 1e-42])
+def test_integer_products_of_tiny_numbers_stay_within_their_bound(size):
+    Q = vech.quantize(matrix("wishart", 130, np.float32), "int8")
+    x = (size * np.random.default_rng(0).normal(size=130)).astype(np.float32)
+    found = Q.matmul(x, precise=False).astype(float)
+    assert (np.abs(found - Q.expand().astype(float) @ x) <= Q.product_bound(x)).all()
+
+
+@pytest.mark.every_target
+def test_what_stands_for_no_number_is_not_looked_at():
+    Q = vech.quantize(matrix("wishart", 200, np.float32), "int8")
+    parts = Q.to_parts()
+    codes = parts["codes"].copy()
+    codes[: 64 * 64].reshape(64, 64)[np.triu_indices(64)] = 100
+    other = vech.Quantized.from_parts(**(parts | {"codes": codes}))
+    x = np.linspace(-1, 1, 200, dtype=np.float32)
+    for precise in (True, False):
+        assert_same_bits(other.matmul(x, precise=precise), Q.matmul(x, precise=precise))
+
+
+@pytest.mark.parametrize(("encoding", "value"), [("uint8", 1.8e38), ("int8", 3.4028235e38), ("sign", 3.3e38)])
+def test_what_no_scale_can_reach_is_an_error(encoding, value):
+    full = np.full((70, 70), value, np.float32)
+    full[3, 0] = full[0, 3] = -value
+    with pytest.raises(OverflowError, match=rf"S\[\d+, \d+\] is .*e\+38, beyond what a scale of {encoding}"):
+        vech.quantize(full, encoding)
+
+
+def test_a_number_beyond_bfloat16_is_not_sent_there():
+    full = np.full((2, 2), 3.4e38, np.float32)
+    with pytest.raises(OverflowError, match=r"largest number is 3.3895e\+38: clip=True takes that for it$"):
+        vech.quantize(full, "bfloat16")
+
+
+@pytest.mark.parametrize("value", [0.3, 0.5, -7.0])
+def test_all_numbers_alike_in_units_of_both_sides(value):
+    Q = vech.quantize(np.full((100, 100), value), "uint8", scales="two-sided")
+    assert np.abs(Q.expand() - value).max() <= Q.error.max <= 1e-12
+
+
+def test_a_codebook_of_numbers_of_every_size_has_no_level_twice():
+    numbers = np.random.default_rng(3).normal(size=(60, 60)) * 10.0 ** np.arange(-12, 48)[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        levels = vech.quantize(np.tril(numbers) + np.tril(numbers, -1).T, "kmeans-4").levels
+    assert np.isfinite(levels).all() and (np.diff(levels) >= 0).all()
+
+
+# ---------------------------------------------------------------- spectra
+
+
+@pytest.fixture(params=[spectrum.DENSE, 100])
+def dense(request, monkeypatch):
+    """The side up to which LAPACK finds all eigenvalues: so that Lanczos is tried on small matrices too."""
+    monkeypatch.setattr(spectrum, "DENSE", request.param)
+
+
+def rank_one(n):
+    u = np.random.default_rng(0).normal(size=n)
+    return np.outer(u, u) / (u @ u)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e160, 1e-170])
+@pytest.mark.parametrize("shift", [0.0, 3e-4])
+def test_the_interval_holds_where_eigenvalues_crowd_at_one_end(dense, scale, shift):
+    A = scale * (vech.quantize(rank_one(600), "bfloat16").expand().astype(float) + shift * np.eye(600))
+    Q = vech.quantize(A, "int8")
+    low, high = Q.eigenvalue_interval()
+    values = np.linalg.eigvalsh(A / scale) * scale
+    assert low <= values[0] and values[-1] <= high
+    shifted = Q.shift_to_psd().expand() / scale
+    assert np.linalg.eigvalsh(shifted)[0] >= -1e-12
+
+
+@pytest.mark.parametrize("condition", [1e8, 1e13, 1e14])
+def test_the_interval_of_a_logarithm_knows_of_rounding(condition):
+    mpmath = pytest.importorskip("mpmath")
+    q, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(12, 12)))
+    A = (q * np.geomspace(1 / condition, 1, 12)) @ q.T
+    A = (A + A.T) / 2
+    with mpmath.workdps(60):
+        values = sorted(float(value) for value in mpmath.eigsy(mpmath.matrix(A.tolist()), eigvals_only=True))
+    low, high = vech.quantize(A, "float16", domain="log").eigenvalue_interval()
+    assert low <= values[0] and values[-1] <= high
+
+
+def test_norms_of_tiles_bound_the_spectral_norm_of_the_error():
+    """An arrow: large rows and columns, where sums of rows say more than is there."""
+    A = np.zeros((400, 400))
+    A[:64] = np.random.default_rng(2).normal(size=(64, 400))
+    A = np.tril(A.T) + np.tril(A.T, -1).T
+    Q = vech.quantize(A, "int4")
+    E = A - Q.expand()
+    true = np.linalg.norm(E, 2)
+    assert true <= Q.error.spectral_bound <= 0.9 * min(Q.error.frobenius, np.abs(E).sum(axis=1).max())
+
+
+# ---------------------------------------------------------------- arguments
+
+
+def test_what_has_no_meaning_is_refused():
+    Q = vech.quantize(np.eye(3) + 1)
+    for precise in (None, "no", 1):
+        with pytest.raises(TypeError, match=f"precise must be True or False, not {precise!r}"):
+            Q.matmul(np.ones(3), precise=precise)
+    with pytest.raises(
+        ValueError, match="order is a mask, and must hold each row once: submatrix takes masks"
+    ):
+        Q.permute(np.ones(3, bool))
+    K = vech.quantize(vech.Packed(np.array([0, 1.0, 0]), kind="skew"))
+    with pytest.raises(ValueError, match=r"values\[0\] is 1.0, and a skew matrix has zeros on its diagonal"):
+        K.with_diagonal(1)
+    with pytest.raises(
+        ValueError, match=r"diagonal\[1\] is 2.0, and a skew matrix has zeros on its diagonal"
+    ):
+        vech.Quantized.from_parts(**(K.to_parts() | {"diagonal": np.array([0.0, 2.0])}))
