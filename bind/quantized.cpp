@@ -156,7 +156,7 @@ Quantities quantize_half(const BoundQuantized& bound, const In& half, bool grow,
     need_line(half, order.length(), "the half has another shape than its layout");
     const auto range = [&](const std::pair<std::int64_t, std::int64_t>& given_range) {
         const auto [begin, end] = given_range;
-        if (end < begin) throw nb::index_error("the rows are out of range");
+        if (begin < 0 || end < begin) throw nb::index_error("the rows are out of range");
         return range_in(begin, end - begin, job.half.n, "the rows are out of range");
     };
     job.rows = range(rows);
