@@ -220,18 +220,7 @@ void bind_quantized(nb::module_& m) {
     nb::class_<BoundQuantized>(m, "QuantizedHalf", "A half as codes of tiles; it holds the arrays it is given.")
         .def("__init__", &make, nb::arg("n"), nb::arg("tile"), nb::arg("encoding"), nb::arg("codes"), nb::arg("scales"),
              nb::arg("zeros").none(), nb::arg("sides").noconvert().none(), nb::arg("levels").none(),
-             nb::arg("diagonal").noconvert(), nb::arg("mirror"))
-        .def_static(
-            "code_bytes",
-            [](std::int64_t n, std::int64_t tile, const std::string& encoding) {
-                Quantized half{};
-                half.encoding = &encoding_of(encoding);
-                half.n = side(n);
-                if (tile != 32 && tile != 64 && tile != 128 && tile != 256) throw nb::value_error("no such tile");
-                half.tile = tile;
-                return half.code_bytes();
-            },
-            nb::arg("n"), nb::arg("tile"), nb::arg("encoding"));
+             nb::arg("diagonal").noconvert(), nb::arg("mirror"));
     m.def("quantize_block", &quantize_block, nb::arg("half"), nb::arg("block").noconvert(), nb::arg("row"),
           nb::arg("column"), nb::arg("given"), nb::arg("seed"), nb::arg("tiles").noconvert(),
           nb::arg("sums").noconvert());

@@ -307,6 +307,16 @@ def check_memory(nbytes: int, hint: str) -> None:
         )
 
 
+def block_memory(shape: tuple[int, ...], dtype: Dtype, out: Array | None, *inputs: Array) -> Array:
+    """Where rows or a block of a store go: `out` if it fits and shares no input's memory, else new memory."""
+    if out is None:
+        nbytes = math.prod(shape) * dtype.itemsize
+        check_memory(nbytes, "take fewer rows at a time, expand(rows=), or give out= a memory map")
+        return np.empty(shape, dtype)
+    check_out(out, shape, dtype, *inputs)
+    return out
+
+
 @lru_cache(maxsize=1)
 def memory_limit() -> int:
     """Bytes of physical memory and swap, or the limit of this process's cgroup where that is less."""

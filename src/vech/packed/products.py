@@ -62,15 +62,23 @@ def product_dtype(a: Dtype, b: Dtype) -> Dtype:
 
 
 def by_columns(
-    n: int, dtype: Dtype, x: ArrayLike, out: Array | None, product: Callable[[Array, Dtype], Array]
+    n: int,
+    dtype: Dtype,
+    x: ArrayLike,
+    out: Array | None,
+    product: Callable[[Array, Dtype], Array],
+    *held: Array,
 ) -> Array:
-    """S x for any x, by a product with columns, (n, m) without gaps, in a dtype to compute in."""
+    """S x for any x, by a product with columns, (n, m) without gaps, in a dtype to compute in.
+
+    `out` must not share memory with what the store is held by.
+    """
     x = as_array(x, "x")
     if x.ndim == 0 or x.shape[-1 if x.ndim == 1 else -2] != n:
         raise ValueError(f"x has shape {x.shape}, but S @ x needs {n} rows: ({n},) or (..., {n}, m)")
     dtype = product_dtype(dtype, x.dtype)
     if out is not None:
-        check_out(out, x.shape, dtype, x)
+        check_out(out, x.shape, dtype, x, *held)
     inner = np.dtype(np.float32) if is_narrow(dtype) else native(dtype)
     rows_first = np.moveaxis(x, -2, 0) if x.ndim > 1 else x[:, None]
     columns = np.ascontiguousarray(rows_first, inner).reshape(n, math.prod(rows_first.shape[1:]))

@@ -13,8 +13,8 @@ from vech.arrays import (
     Array,
     Dtype,
     as_array,
+    block_memory,
     check_memory,
-    check_out,
     check_progress,
     family,
     resolve_threads,
@@ -363,12 +363,7 @@ class ProductCodes(Store):
         """
         resolve_threads(threads, 0)
         down, across = (vector(index, self.n, axis, self.labels) for axis, index in enumerate((rows, cols)))
-        if out is None:
-            nbytes = down.size * across.size * self.dtype.itemsize
-            check_memory(nbytes, "take fewer rows at a time, expand(rows=), or give out= a memory map")
-            out = np.empty((down.size, across.size), self.dtype)
-        else:
-            check_out(out, (down.size, across.size), self.dtype)
+        out = block_memory((down.size, across.size), self.dtype, out)
         for first in range(0, across.size, SIDE):
             columns = across[first : first + SIDE]
             tables = self._of_columns(columns)

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import frames
-from vech.arrays import Array, as_array, check_memory, check_out, epsilon, resolve_threads
+from vech.arrays import Array, as_array, block_memory, check_memory, epsilon, resolve_threads
 from vech.labels import by_position
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_integer, as_side, one_of
 from vech.packed.indexing import axes, consecutive, is_range, numbers, pairs, vector
 from vech.packed.packed import Packed
-from vech.packed.products import product_dtype
+from vech.packed.products import by_columns, product_dtype
 from vech.quantized import certificate
 from vech.quantized.certificate import QuantizationError
 from vech.quantized.domains import DOMAINS, check_domain
@@ -392,7 +392,7 @@ class Quantized(Store):
         array([[1., 3.]])
         """
         start, stop = (0, self.n) if rows is None else consecutive(rows, self.n)
-        out = self._room((stop - start, self.n), out)
+        out = block_memory((stop - start, self.n), self.dtype, out, *self._parts.arrays)
         workers = resolve_threads(threads, out.nbytes)
         DOMAINS[self._domain].read(self._parts, out, start, 0, workers)
         return out
@@ -428,7 +428,7 @@ class Quantized(Store):
         """
         workers = resolve_threads(threads, 0)
         i, j = (vector(index, self.n, axis, self._labels) for axis, index in enumerate((rows, cols)))
-        out = self._room((i.size, j.size), out)
+        out = block_memory((i.size, j.size), self.dtype, out, *self._parts.arrays)
         domain = DOMAINS[self._domain]
         if is_range(i) and is_range(j):
             domain.read(self._parts, out, int(i[0]), int(j[0]), workers)
@@ -526,14 +526,6 @@ class Quantized(Store):
     def _in_tiles(self, side: int | None) -> Iterator[Tile]:
         return DOMAINS[self._domain].tiles(self._parts, side)
 
-    def _room(self, shape: tuple[int, ...], out: Array | None) -> Array:
-        if out is None:
-            nbytes = shape[0] * shape[1] * self.dtype.itemsize
-            check_memory(nbytes, "take fewer rows at a time, expand(rows=), or give out= a memory map")
-            return np.empty(shape, self.dtype)
-        check_out(out, shape, self.dtype, *self._parts.arrays)
-        return out
-
     # ------------------------------------------------------------ products
 
     def matmul(
@@ -580,33 +572,29 @@ class Quantized(Store):
         array([12., 31.])
         """
         frames.check_along(x, -1 if np.ndim(x) == 1 else -2, self._labels, "x")
-        x = as_array(x, "x")
-        if x.ndim == 0 or x.shape[-1 if x.ndim == 1 else -2] != self.n:
-            raise ValueError(
-                f"x has shape {x.shape}, but S @ x needs {self.n} rows: ({self.n},) or (..., {self.n}, m)"
-            )
         if not isinstance(precise, bool | np.bool):
             raise TypeError(f"precise must be True or False, not {precise!r}")
         if not precise:
             self._check_coarse()
-        dtype = product_dtype(self.dtype, x.dtype)
-        if out is not None:
-            check_out(out, x.shape, dtype, x, *self._parts.arrays)
         workers = resolve_threads(threads, self._parts.codes.nbytes)
-        rows_first = np.moveaxis(x, -2, 0) if x.ndim > 1 else x
-        columns = np.ascontiguousarray(rows_first, dtype).reshape(self.n, math.prod(rows_first.shape[1:]))
-        real = np.ascontiguousarray(columns).view(columns.real.dtype)  # parts of complex numbers are columns
-        if x.ndim == 1 and dtype.kind != "c":
+        return by_columns(
+            self.n,
+            self.dtype,
+            x,
+            out,
+            lambda columns, _: self._product(columns, bool(precise), workers),
+            *self._parts.arrays,
+        )
+
+    def _product(self, columns: Array, precise: bool, workers: int) -> Array:
+        """The product with (n, m) columns; parts of complex numbers are columns of their own."""
+        if not columns.size:
+            return np.zeros_like(columns)
+        real = columns.view(columns.real.dtype)
+        if real.shape[1] == 1:
             real = real.reshape(self.n)
-        product = np.zeros_like(real)
-        if real.size:
-            product = DOMAINS[self._domain].multiply(self._parts, real, precise, workers)
-        found = product.view(dtype).reshape(rows_first.shape)
-        found = np.moveaxis(found, 0, -2) if x.ndim > 1 else found
-        if out is None:
-            return np.ascontiguousarray(found)
-        out[...] = found
-        return out
+        product = DOMAINS[self._domain].multiply(self._parts, real, precise, workers)
+        return np.ascontiguousarray(product).view(columns.dtype).reshape(columns.shape)
 
     def product_bound(self, x: ArrayLike) -> Array:
         """How far ``matmul(x, precise=False)`` may be from the product of these numbers, rounding included.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy as copying
-import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, Self
@@ -12,13 +11,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import frames
-from vech.arrays import Array, Dtype, as_array, check_memory, check_out, epsilon, native, resolve_threads
+from vech.arrays import (
+    Array,
+    Dtype,
+    block_memory,
+    check_memory,
+    epsilon,
+    resolve_threads,
+)
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.runs import Half, blocks, runs_of
 from vech.packed.indexing import consecutive, vector
 from vech.packed.packed import Packed
-from vech.packed.products import product_dtype
+from vech.packed.products import by_columns
 from vech.quantized.certificate import QuantizationError, measured
 from vech.quantized.sources import BLOCK, as_source, check_finite, number_dtype
 from vech.quantized.sources import blocks as source_blocks
@@ -158,7 +164,7 @@ class Tilewise(Store):
             start, stop = consecutive(rows, self.n)
             return self.block(slice(start, stop), slice(None), out, threads=threads)
         resolve_threads(threads, 0)
-        full = self._room(self.shape, out)
+        full = block_memory(self.shape, self.dtype, out, *self._arrays())
         for down, across, numbers in self.tiles():
             full[down, across] = numbers
             full[across, down] = numbers.T
@@ -196,7 +202,7 @@ class Tilewise(Store):
         """
         resolve_threads(threads, 0)
         down, across = (vector(index, self.n, axis, self.labels) for axis, index in enumerate((rows, cols)))
-        taken = self._room((down.size, across.size), out)
+        taken = block_memory((down.size, across.size), self.dtype, out, *self._arrays())
         for i, at in self._parts(down):
             for j, to in self._parts(across):
                 numbers = self._settled(i, j) if i.start >= j.start else self._settled(j, i).T
@@ -266,25 +272,13 @@ class Tilewise(Store):
         array([1., 2.])
         """
         frames.check_along(x, -1 if np.ndim(x) == 1 else -2, self.labels, "x")
-        x = as_array(x, "x")
-        if x.ndim == 0 or x.shape[-1 if x.ndim == 1 else -2] != self.n:
-            raise ValueError(
-                f"x has shape {x.shape}, but S @ x needs {self.n} rows: ({self.n},) or (..., {self.n}, m)"
-            )
-        dtype = product_dtype(self.dtype, x.dtype)
-        if out is not None:
-            check_out(out, x.shape, dtype, x, *self._arrays())
-        rows_first = np.moveaxis(x, -2, 0) if x.ndim > 1 else x[:, None]
-        width = math.prod(rows_first.shape[1:])
-        columns = np.ascontiguousarray(rows_first, native(dtype)).reshape(self.n, width)
-        real = columns.real.dtype  # of complex x, real and imaginary parts are columns of their own
-        product = self._product(columns.view(real), threads).astype(real, copy=False)
-        product = np.ascontiguousarray(product).view(dtype).reshape(rows_first.shape)
-        result = product[:, 0] if x.ndim == 1 else np.moveaxis(product, 0, -2)
-        if out is None:
-            return np.ascontiguousarray(result)
-        out[...] = result
-        return out
+
+        def product(columns: Array, dtype: Dtype) -> Array:
+            real = columns.real.dtype  # of complex x, real and imaginary parts are columns of their own
+            found = self._product(columns.view(real), threads).astype(real, copy=False)
+            return np.ascontiguousarray(found).view(dtype)
+
+        return by_columns(self.n, self.dtype, x, out, product, *self._arrays())
 
     def _settled(self, rows: slice, columns: slice) -> Array:
         """A lower tile, as the matrix has it."""
@@ -309,14 +303,6 @@ class Tilewise(Store):
         """The tiles that have some of these rows, and which of these."""
         place, spans = taken // BLOCK, self._spans()
         return ((spans[i], np.flatnonzero(place == i)) for i in np.unique(place))
-
-    def _room(self, shape: tuple[int, ...], out: Array | None) -> Array:
-        if out is None:
-            nbytes = math.prod(shape) * self.dtype.itemsize
-            check_memory(nbytes, "take fewer rows at a time, expand(rows=), or give out= a memory map")
-            return np.empty(shape, self.dtype)
-        check_out(out, shape, self.dtype, *self._arrays())
-        return out
 
     def _in_tiles(self, side: int | None) -> Iterator[Tile]:
         if side not in (None, BLOCK):

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 from vech.arrays import (
     Array,
     as_array,
+    block_memory,
     check_memory,
-    check_out,
     check_progress,
     family,
     native,
@@ -454,7 +454,7 @@ class Tiled(TileGroup, Store):
         """
         resolve_threads(threads, 0)
         start, stop = (0, self.n) if rows is None else consecutive(rows, self.n)
-        out = self._room((stop - start, self.n), out)
+        out = block_memory((stop - start, self.n), self.dtype, out)
         grid = self._tiles.grid
         for i in grid.over(start, stop):
             here = grid.span(i)
@@ -498,7 +498,7 @@ class Tiled(TileGroup, Store):
         """
         resolve_threads(threads, 0)
         down, across = (vector(index, self.n, axis, self.labels) for axis, index in enumerate((rows, cols)))
-        out = self._room((down.size, across.size), out)
+        out = block_memory((down.size, across.size), self.dtype, out)
         for i, at in self._parts(down):
             for j, to in self._parts(across):
                 tile = self._at(i, j)
@@ -510,14 +510,6 @@ class Tiled(TileGroup, Store):
         """Rows of tiles that have some of these, and which of these."""
         place = taken // self.tile
         return ((int(i), np.flatnonzero(place == i)) for i in np.unique(place))
-
-    def _room(self, shape: tuple[int, ...], out: Array | None) -> Array:
-        if out is None:
-            nbytes = shape[0] * shape[1] * self.dtype.itemsize
-            check_memory(nbytes, "take fewer rows at a time, expand(rows=), or give out= a memory map")
-            return np.empty(shape, self.dtype)
-        check_out(out, shape, self.dtype)
-        return out
 
     def _at(self, i: int, j: int) -> Array:
         """Any tile of the full matrix."""
