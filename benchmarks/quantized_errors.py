@@ -1,4 +1,4 @@
-"""What encodings lose: ``|E|_F / |A|_F`` of matrices of four kinds; spectral norms where a scale a tile is too little.
+"""What encodings lose: ``|E|_F / |A|_F`` of four matrices; spectral norms where a scale a tile is too little.
 
 python -m benchmarks.quantized_errors
 """
