@@ -80,10 +80,20 @@ INSIDE = {
     ),
     "adapters": (
         (
-            *("anndata", "dask", "pandas", "pypfopt", "skbio", "skfolio", "sklearn", "solvers", "torch"),
+            *("anndata", "dask", "jax", "pandas", "pypfopt", "skbio", "skfolio", "sklearn", "solvers", "torch"),
             "xarray",
         ),
         ("estimates", "graphs", "tables"),
+    ),
+    "adapters.jax": (
+        ("parameters", "trees"),
+        ("spectral",),
+        ("definite",),
+        ("metric", "moves", "products"),
+        ("halves",),
+        ("primitives",),
+        ("kernels", "plain"),
+        ("checks", "foreign"),
     ),
     "adapters.torch": (
         ("definite", "metric", "moves", "products", "spectral"),
@@ -253,6 +263,7 @@ OPTIONAL = {
     "PIL": {"demo": "inside"},
     "scipy": {name: "inside" for name in LEVEL} | {"demo": "top", "cli": "inside"},
     "torch": {"adapters": "top"},
+    "jax": {"adapters": "top"},
     "sksparse": {"adapters": "inside"},
     "pypardiso": {"adapters": "inside"},
     "qdldl": {"adapters": "inside"},

@@ -93,7 +93,7 @@ def check_metric(metric: object) -> None:
 
 def is_vector(half: jax.Array, x: jax.Array, n: int, name: str = "x") -> bool:
     """Whether x is a vector, or one for each half, rather than columns; refuses what does not fit."""
-    vector = x.ndim == half.ndim
+    vector = bool(x.ndim == half.ndim)
     core = x.shape[-1] if vector else x.shape[-2] if x.ndim > 1 else -1
     if not x.ndim or core != n:
         raise ValueError(

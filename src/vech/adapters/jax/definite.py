@@ -197,7 +197,7 @@ def definite(
     return half, found
 
 
-# Below, halves hold true values. Those of factors and inverses have a diagonal, also where the layout has none.
+# Below, halves hold true values; those of factors and inverses have a diagonal in any case.
 
 
 def _with_diagonal(found: Facts) -> Facts:

@@ -120,7 +120,7 @@ def in_metric(half: jax.Array, metric: str, layout: AnyLayout) -> jax.Array:
     if metric == "packed":
         return half
     check_inexact(half, "half")
-    return metric_p.bind(half, layout=layout)  # type: ignore[no-any-return]
+    return metric_p.bind(half, layout=layout)
 
 
 metric_p = Primitive("vech_metric")

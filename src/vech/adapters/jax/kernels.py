@@ -10,15 +10,13 @@ from math import prod
 
 import numpy as np
 
-import vech
-from vech import _core
 from vech.adapters.jax.foreign import foreign
-from vech.arrays import Array, resolve_threads, words
+from vech.arrays import Array, resolve_threads
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.layouts.orders import Explicit
+from vech.moves import converting, expanding, folding
 from vech.moves.memory import pack_triangle
-from vech.moves.recipe import conversion
 from vech.moves.runs import Half, blocks, runs_of
 from vech.packed import products
 from vech.packed.products import settle_block
@@ -27,39 +25,32 @@ from vech.packed.products import settle_block
 @foreign
 def expand(half: Array, full: Array, *, layout: AnyLayout, kind: str) -> None:
     """The full matrix."""
-    vech.expand(half, layout, kind=kind, out=full)
+    expanding.expand(half, layout, kind=kind, out=full)
 
 
 @foreign
 def fold(full: Array, half: Array, *, layout: AnyLayout, kind: str) -> None:
     """a_ij + mirror(a_ji) off the diagonal, what the kind has of a_ii on it; triangular: a_ij alone."""
-    rule = Kind(kind).of(full.dtype)
     plain = layout.plain if isinstance(layout, Explicit) else layout
     made = half if plain is layout else np.empty_like(half)
-    threads = resolve_threads(None, full.nbytes)
-    nothing, mirror = Kind.SYMMETRIC.change(full.dtype), rule.change(full.dtype)
-    pack_triangle(full, made, plain, True, nothing, nothing, threads)
-    if rule is not Kind.TRIANGULAR:
-        other = np.empty_like(made)
-        pack_triangle(full, other, plain, False, mirror, mirror, threads)
-        made += other
-        made[..., plain.diagonal_slots(full.shape[-1])] /= 2
+    if kind == Kind.TRIANGULAR:
+        nothing = Kind.SYMMETRIC.change(full.dtype)
+        pack_triangle(full, made, plain, True, nothing, nothing, resolve_threads(None, full.nbytes))
+    else:
+        folding.fold(full, plain, kind, made)
+        slots, rule = plain.diagonal_slots(full.shape[-1]), Kind(kind).of(full.dtype)
+        made[..., slots] = rule.settled(made[..., slots])
     if made is not half:
-        vech.convert(made, plain, layout, kind=kind, out=half)
+        converting.convert(made, plain, layout, kind=kind, out=half)
 
 
 @foreign
 def convert(half: Array, out: Array, *, source: AnyLayout, target: AnyLayout, kind: str) -> None:
     """The same matrix in another layout; a diagonal that is not wanted is left behind, whatever it holds."""
-    if source.diagonal == target.diagonal or target.diagonal == "stored":
-        vech.convert(half, source, target, kind=kind, out=out)
-        return
-    if isinstance(source, Explicit):
-        half = vech.convert(half, source, source.plain, kind=kind)
-        source = source.plain
-    recipe = conversion(source, target, kind, half.dtype, half.shape[-1])
-    assert recipe.arguments is not None
-    _core.convert(words(half), words(out), *recipe.arguments, resolve_threads(None, half.nbytes))
+    if source.diagonal == "stored" and target.diagonal == "zero":
+        half = half.copy()
+        half[..., source.diagonal_slots(source.side(half.shape[-1]))] = 0
+    converting.convert(half, source, target, kind=kind, out=out)
 
 
 @foreign
@@ -78,7 +69,7 @@ def outer(left: Array, right: Array, half: Array, *, layout: AnyLayout, kind: st
     for numbers, a, b in _each(1, made, left, right):
         _outer(Half(numbers, plain, rule), a, b)
     if made is not half:
-        vech.convert(made, plain, layout, kind=kind, out=half)
+        converting.convert(made, plain, layout, kind=kind, out=half)
 
 
 def _outer(half: Half, a: Array, b: Array) -> None:
@@ -103,7 +94,7 @@ def gram(X: Array, half: Array, *, layout: AnyLayout, kind: str) -> None:
     for numbers, x in _each(1, made, X):
         _gram(Half(numbers, plain, Kind(kind)), x)
     if made is not half:
-        vech.convert(made, plain, layout, kind=kind, out=half)
+        converting.convert(made, plain, layout, kind=kind, out=half)
 
 
 def _gram(half: Half, x: Array) -> None:
@@ -119,7 +110,5 @@ def _gram(half: Half, x: Array) -> None:
 def _each(halves: int, *arrays: Array) -> Iterator[tuple[Array, ...]]:
     """The members of a batch: vectors of the first arrays, matrices of the others."""
     batch = prod(arrays[0].shape[:-1])
-    flat = (
-        array.reshape(batch, *array.shape[-1 if k < halves else -2 :]) for k, array in enumerate(arrays)
-    )
+    flat = (array.reshape(batch, *array.shape[-1 if k < halves else -2 :]) for k, array in enumerate(arrays))
     return zip(*flat, strict=True)

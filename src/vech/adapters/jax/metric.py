@@ -6,12 +6,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from vech.adapters.jax import halves
 from vech.adapters.jax.checks import Facts, as_half, check_inexact, check_metric, facts
 from vech.layouts.dialects import AnyLayout
-from vech.layouts.kind import Kind
 from vech.linalg.metric import factors
 
 ORDS = ("fro", "max", "inf", 1, 2, float("inf"))

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import vech
 from vech.adapters.jax import halves, plain
 from vech.adapters.jax.checks import Facts, as_half, as_square, facts, facts_of_side
 from vech.adapters.jax.primitives import convert_p
@@ -17,8 +16,8 @@ from vech.arrays import epsilon
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
+from vech.moves import packing, recipe
 from vech.moves.judging import check_diagonal, check_use
-from vech.moves.recipe import packing
 
 
 def pack(
@@ -52,14 +51,15 @@ def pack(
     Raises
     ------
     ValueError, TypeError
-        As `vech.pack`. Where A is traced no numbers are there to raise about: a matrix whose triangles disagree,
-        or whose diagonal is not what the layout leaves out, becomes a half of NaN, as in `jnp.linalg`; for
-        integers, which have no NaN, that is a TypeError at trace time, and "lower" and "upper" compare nothing.
+        As `vech.pack`. Where A is traced no numbers are there to raise about: a matrix whose triangles
+        disagree, or whose diagonal is not what the layout leaves out, becomes a half of NaN, as in
+        `jnp.linalg`; for integers, which have no NaN, that is a TypeError when it is traced. "lower" and
+        "upper" compare nothing.
 
     Notes
     -----
-    "both" is differentiated as "mean": half of a gradient goes to either place. That of "lower" and "upper" goes
-    where the number was read. Nothing is saved for it.
+    "both" is differentiated as "mean": half of a gradient goes to either place. That of "lower" and "upper"
+    goes where the number was read. Nothing is saved for it.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def pack(
     """
     full = as_square(A)
     found = facts_of_side(full.dtype, layout, kind, full.shape[-1])
-    check_use(use, tolerance, packing(found.layout, str(found.kind), np.dtype(full.dtype)))
+    check_use(use, tolerance, recipe.packing(found.layout, str(found.kind), np.dtype(full.dtype)))
     if use == "mean":
         half = halves.mean(full, found.layout, found.kind)
     elif use == "both":
@@ -82,7 +82,7 @@ def pack(
     if isinstance(full, jax.core.Tracer):
         return _poisoned(half, _agrees(full, found, use, tolerance), "pack", "use='lower' or 'upper'")
     if not bool(_agrees(full, found, use, tolerance).all()):
-        vech.pack(np.asarray(full), found.layout, kind=found.kind, use=use, tolerance=tolerance)
+        packing.pack(np.asarray(full), found.layout, kind=found.kind, use=use, tolerance=tolerance)
     return half
 
 
@@ -260,4 +260,4 @@ def _poisoned(half: jax.Array, agrees: jax.Array, task: str, way_out: str) -> ja
             f"{task} compares numbers here, and of traced {half.dtype} it cannot tell of a difference, there "
             f"being no NaN: say {way_out}"
         )
-    return jnp.where(agrees[..., None], half, jnp.nan)
+    return half * jnp.where(agrees, 1, jnp.nan).astype(half.dtype)[..., None]

@@ -96,8 +96,8 @@ def spd(
     layout : str or layout
         Which number is where, in the parameter and in the result; one that has a diagonal.
     by : {"cholesky", "softplus", "exp"}
-        "cholesky": S = L L^H, and h is L with the logarithm of its diagonal. "softplus": L with x of its diagonal
-        log(1 + e^x). "exp": S = exp(H), and h is the half of H. In upper layouts h is L^H.
+        "cholesky": S = L L^H, and h is L with the logarithm of its diagonal. "softplus": L with x of its
+        diagonal log(1 + e^x). "exp": S = exp(H), and h is the half of H. In upper layouts h is L^H.
     kind : {"symmetric", "hermitian"}, optional
         What the other triangle is. Symmetric for real numbers; complex matrices are "hermitian".
 
@@ -182,7 +182,7 @@ def initializer(draw: Callable[..., Any], layout: str | AnyLayout = "vech") -> C
     Returns
     -------
     function (key, shape, dtype) -> array
-        For a shape (..., n, n) halves of shape (..., length), in which each number has the variance it has in A.
+        For a shape (..., n, n) halves of shape (..., length); each number has the variance it has in A.
 
     Raises
     ------

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from vech.adapters import tables
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout, triangular
@@ -145,9 +146,8 @@ def _pair(layout: Layout, n: int) -> tuple[Any, Any]:
 
 def _order(layout: Explicit, n: int) -> tuple[Any, Any]:
     """Where the numbers of ``layout.plain`` are in an explicit order, and which are conjugated there."""
-    i, j = layout.plain.pair(np.arange(layout.length(n)), n)
-    small, large = np.minimum(i, j), np.maximum(i, j)
-    return layout.slot(small, large, n).astype(np.int32), layout.crossed(small, large, n)
+    slots, crossed = tables.order(layout, n)
+    return slots.astype(np.int32), crossed
 
 
 def _by_rows(half: jax.Array, layout: Explicit, n: int) -> jax.Array:

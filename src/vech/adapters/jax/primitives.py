@@ -6,10 +6,11 @@
     matmul_p   half, x -> S x
     outer_p    a, b -> fold_p of a b^T, of which no n x n array is made
 
-These five are linear or bilinear, and each is the transpose of others, so that derivatives of every order, forwards
-and backwards, are made of the five again. (`gram_p`, X -> half of X X^H, leaves derivatives to its caller.) On the processor they are kernels, elsewhere JAX's own
-operations. Layouts are neither scaled nor affine: `halves` sees to both. Of numbers that are complex, transposes
-are as JAX takes them: those of the bilinear form Re(x y), in which conjugating is its own transpose.
+These five are linear or bilinear, and each is the transpose of others, so that derivatives of every order,
+forwards and backwards, are made of the five again. (`gram_p`, X -> half of X X^H, leaves derivatives to its
+caller.) On the processor they are kernels, elsewhere operations of JAX. Layouts are not scaled, nor affine:
+`halves` sees to both. Of numbers that are complex, transposes are as JAX takes them: those of the bilinear form
+Re(x y), in which conjugating is its own transpose.
 """
 
 from __future__ import annotations
@@ -21,16 +22,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from vech.adapters.jax import foreign, kernels, plain
+from vech.layouts.kind import Kind
+from vech.moves.folding import FOLDS
 from vech.moves.runs import KERNEL
-
-try:
-    from jax.core import ShapedArray
-except ImportError:
-    from jax.extend.core import ShapedArray  # type: ignore[no-redef, attr-defined]
 
 SMALL = 64
 """Sides up to which products take the full matrices of a batch, which one call expands."""
@@ -86,6 +85,7 @@ fold_p = _primitive(
     lambda full, layout, kind: (*full.shape[:-2], layout.length(full.shape[-1])),
     plain.fold,
     kernels.fold,
+    by_kernel=lambda full, layout, kind: kind == Kind.TRIANGULAR or np.dtype(full.dtype) in FOLDS,
 )
 convert_p = _primitive(
     "convert",

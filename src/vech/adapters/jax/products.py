@@ -57,12 +57,13 @@ def matmul(
     Raises
     ------
     ValueError, TypeError
-        If lengths and shapes do not fit, an argument is none of its choices; for what is no array, and integers.
+        If lengths and shapes do not fit, an argument is none of its choices; for what is no array, and
+        integers.
 
     Notes
     -----
-    On the processor the half is read as it lies, once for a whole batch of x, and no n x n array is made, nor is
-    one for a gradient (n > 64; below, and on other devices, the half is expanded on the way).
+    On the processor the half is read as it lies, once for a whole batch of x, and no n x n array is made, nor
+    is one for a gradient (n > 64; below, and on other devices, the half is expanded on the way).
 
     Examples
     --------
@@ -104,8 +105,8 @@ def quadratic(
 
     Notes
     -----
-    For the gradient x and S x are kept, and of real symmetric and Hermitian matrices not even the half; that by h
-    is (x_i conj(x_j) + mirror) without an n x n array, as in `matmul`.
+    For the gradient x and S x are kept, and of real symmetric and Hermitian matrices not even the half; that
+    by h is (x_i conj(x_j) + mirror) without an n x n array, as in `matmul`.
 
     Examples
     --------
@@ -187,7 +188,9 @@ def congruence(
     """
     (half, X), found, dtype = _entered(h, X, layout, kind, metric, "X")
     if X.ndim < 2 or X.shape[-1] != found.n:
-        raise ValueError(f"X has shape {X.shape}, but a congruence with n = {found.n} needs (..., m, {found.n})")
+        raise ValueError(
+            f"X has shape {X.shape}, but a congruence with n = {found.n} needs (..., m, {found.n})"
+        )
     check_keeps_diagonal(found.layout, "congruence")
     transposed = jnp.swapaxes(X, -1, -2)
     product = multiplied(found, half, transposed.conj() if found.kind.conjugates else transposed)
@@ -235,13 +238,13 @@ def gram(X: Any, layout: str | AnyLayout = "vech") -> jax.Array:
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _gram(found: Facts, X: jax.Array) -> jax.Array:
-    return gram_p.bind(X, layout=halves.order(found.layout), kind=str(found.kind))  # type: ignore[no-any-return]
+    return gram_p.bind(X, layout=halves.order(found.layout), kind=str(found.kind))
 
 
 @_gram.defjvp
 def _gram_jvp(found: Facts, primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
-    [X], [by_X] = primals, tangents
-    folded = outer_p.bind(by_X, X.conj(), layout=halves.order(found.layout), kind=str(found.kind))
+    [X], [tangent] = primals, tangents
+    folded = outer_p.bind(tangent, X.conj(), layout=halves.order(found.layout), kind=str(found.kind))
     return _gram(found, X), halves.weighted(folded, found.layout, 1, 2)
 
 

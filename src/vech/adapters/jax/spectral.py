@@ -1,4 +1,4 @@
-"""Eigenvalues, and logarithms, exponentials and powers of halves, differentiable where eigenvalues are equal."""
+"""Eigenvalues, logarithms, exponentials and powers of halves, differentiable where eigenvalues are equal."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def eigh(
     Notes
     -----
     Expands on the way. For the gradient the results are kept:
-    dw = diag(V^H dS V), dV = V (F * V^H dS V), F_ij = 1 / (w_j - w_i), and 0 where both are equal within eps times
-    the largest modulus: a function that does not depend on how their vectors are chosen has the right gradient
-    then, and any other a finite one.
+    dw = diag(V^H dS V), dV = V (F * V^H dS V), F_ij = 1 / (w_j - w_i), and 0 where both are equal within eps
+    times the largest modulus: a function that does not depend on how their vectors are chosen has the right
+    gradient then, and any other a finite one.
 
     Examples
     --------
@@ -88,10 +88,10 @@ def log(
 
     Notes
     -----
-    With S = V diag(w) V^H, f(S) = V diag(f(w)) V^H and df = V (K * V^H dS V) V^H, K_ij = f[w_i, w_j] the divided
-    differences (Ju. L. Daleckii and S. G. Krein, 1951), by formulas that lose no digits where eigenvalues are
-    close. For the gradient the half is kept, and its eigenvectors found again. Second derivatives go through
-    those of `eigh`, and are right where no eigenvalues are equal.
+    With S = V diag(w) V^H, f(S) = V diag(f(w)) V^H and df = V (K * V^H dS V) V^H, K_ij = f[w_i, w_j] the
+    divided differences (Ju. L. Daleckii and S. G. Krein, 1951), by formulas that lose no digits where
+    eigenvalues are close. For the gradient the half is kept, and its eigenvectors found again. Second
+    derivatives go through those of `eigh`, and are right where no eigenvalues are equal.
 
     Examples
     --------

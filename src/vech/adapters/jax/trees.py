@@ -8,13 +8,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from vech import Layout, Packed, RectangularFullPacked, Spiral, TensorOrder
+from vech.adapters.jax.foreign import CLASSES
+from vech.packed.packed import Packed
 
 
 @lru_cache(maxsize=1)
 def register() -> None:
     """Tell JAX; a second time would be an error."""
-    for layout in (Layout, RectangularFullPacked, Spiral, TensorOrder):
+    for layout in CLASSES.values():
         jax.tree_util.register_static(layout)
     jax.tree_util.register_pytree_with_keys(Packed, _with_keys, _unflattened, _flattened)
 
