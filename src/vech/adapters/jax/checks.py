@@ -125,6 +125,6 @@ def check_keeps_diagonal(layout: AnyLayout, task: str) -> None:
     """ValueError for strict layouts, where the result has a diagonal."""
     if layout.implied is not None:
         raise ValueError(
-            f"the result of {task} has a diagonal, which layout {layout.name} leaves out: "
-            f"convert(half, {layout.name!r}, {layout.plain.name!r}) first"
+            f"the result of {task} has a diagonal, which layout {layout.name} does not store: take "
+            f"{layout.plain.name!r}"
         )

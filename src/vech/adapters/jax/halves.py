@@ -103,7 +103,9 @@ def own_triangle(matrix: jax.Array, layout: AnyLayout) -> jax.Array:
 def mean(matrix: jax.Array, layout: AnyLayout, kind: Kind) -> jax.Array:
     """True values of the half of (A + mirror(A)) / 2."""
     folded = fold_p.bind(matrix, layout=order(layout), kind=str(kind))
-    return folded if kind is Kind.TRIANGULAR else weighted(folded, layout, 0.5, 1)
+    if kind is Kind.TRIANGULAR:
+        return folded
+    return settled(weighted(folded, layout, 0.5, 1), Facts(layout, kind, matrix.shape[-1]))
 
 
 def made(matrix: jax.Array, found: Facts) -> jax.Array:

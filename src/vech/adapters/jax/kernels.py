@@ -30,7 +30,7 @@ def expand(half: Array, full: Array, *, layout: AnyLayout, kind: str) -> None:
 
 @foreign
 def fold(full: Array, half: Array, *, layout: AnyLayout, kind: str) -> None:
-    """a_ij + mirror(a_ji) off the diagonal, what the kind has of a_ii on it; triangular: a_ij alone."""
+    """a_ij + mirror(a_ji) off the diagonal, a_ii on it; triangular: a_ij alone."""
     plain = layout.plain if isinstance(layout, Explicit) else layout
     made = half if plain is layout else np.empty_like(half)
     if kind == Kind.TRIANGULAR:
@@ -38,8 +38,6 @@ def fold(full: Array, half: Array, *, layout: AnyLayout, kind: str) -> None:
         pack_triangle(full, made, plain, True, nothing, nothing, resolve_threads(None, full.nbytes))
     else:
         folding.fold(full, plain, kind, made)
-        slots, rule = plain.diagonal_slots(full.shape[-1]), Kind(kind).of(full.dtype)
-        made[..., slots] = rule.settled(made[..., slots])
     if made is not half:
         converting.convert(made, plain, layout, kind=kind, out=half)
 

@@ -57,11 +57,11 @@ def fold(full: jax.Array, *, layout: AnyLayout, kind: str) -> jax.Array:
     n = full.shape[-1]
     plain = layout.plain if isinstance(layout, Explicit) else layout
     _check_places(plain.length(n))
-    i, j = _pair(plain, n)
+    i, j = _pairs(plain, n)
     half = full.at[..., i, j].get(mode="promise_in_bounds")
     if kind != Kind.TRIANGULAR:
         other = mirror(full.at[..., j, i].get(mode="promise_in_bounds"), kind)
-        half = jnp.where(i == j, (half + other) / 2, half + other)
+        half = jnp.where(i == j, half, half + other)
     if isinstance(layout, Explicit):
         return convert(half, source=plain, target=layout, kind=kind)
     return half
@@ -77,13 +77,13 @@ def convert(half: jax.Array, *, source: AnyLayout, target: AnyLayout, kind: str)
         slots, crossed = _order(target, n)
         rows = jnp.where(crossed, rows.conj(), rows) if jnp.iscomplexobj(rows) else rows
         return jnp.zeros_like(rows).at[..., slots].set(rows, unique_indices=True)
-    i, j = _pair(target, n)
+    i, j = _pairs(target, n)
     if half.shape[-1]:
         found = _take(half, _slot(source, jnp.minimum(i, j), jnp.maximum(i, j), n))
     else:
         found = jnp.zeros((*half.shape[:-1], target.length(n)), half.dtype)
     if source.triangle != target.triangle:
-        found = mirror(found, kind)
+        found = jnp.where(i == j, found, mirror(found, kind))
     if source.diagonal != "stored" and target.diagonal == "stored":
         found = jnp.where(i == j, jnp.zeros_like(found), found)
     return found
@@ -94,7 +94,7 @@ def matmul(half: jax.Array, x: jax.Array, *, layout: AnyLayout, kind: str) -> ja
 
 
 def outer(left: jax.Array, right: jax.Array, *, layout: AnyLayout, kind: str) -> jax.Array:
-    return fold(left @ jnp.swapaxes(right, -1, -2), layout=layout, kind=kind)
+    return _settle(fold(left @ jnp.swapaxes(right, -1, -2), layout=layout, kind=kind), layout, kind)
 
 
 def gram(X: jax.Array, *, layout: AnyLayout, kind: str) -> jax.Array:
@@ -130,10 +130,13 @@ def _slot(layout: Layout, small: Any, large: Any, n: int) -> Any:
     return jnp.clip(layout.slot(small, large, n), 0, layout.length(n) - 1)
 
 
-def _pair(layout: Layout, n: int) -> tuple[Any, Any]:
-    """`Layout.pair` of all places, by integers of 32 bits."""
+def _pairs(layout: Layout, n: int) -> tuple[Any, Any]:
+    return pair(lax.iota(jnp.int32, layout.length(n)), layout, n)
+
+
+def pair(place: Any, layout: Layout, n: int) -> tuple[Any, Any]:
+    """`Layout.pair` of places known to be there, by integers of 32 bits."""
     length, strict = layout.length(n), int(layout.diagonal != "stored")
-    place = lax.iota(jnp.int32, length)
     step = place if layout.grow else length - 1 - place
     run = jnp.floor(jnp.sqrt(2.0 * step.astype(jnp.float32) + 0.25) - 0.5).astype(jnp.int32)
     run = run - (triangular(run) > step)  # float32 is off by less than one up to run 65 535

@@ -4,12 +4,12 @@
     fold_p     full -> half: a_ij + mirror(a_ji), the transpose of expand_p
     convert_p  half -> half in another layout
     matmul_p   half, x -> S x
-    outer_p    a, b -> fold_p of a b^T, of which no n x n array is made
+    outer_p    a, b -> fold_p of a b^T, its diagonal settled; no n x n array is made of it
 
 These five are linear or bilinear, and each is the transpose of others, so that derivatives of every order,
 forwards and backwards, are made of the five again. (`gram_p`, X -> half of X X^H, leaves derivatives to its
 caller.) On the processor they are kernels, elsewhere operations of JAX. Layouts are not scaled, nor affine:
-`halves` sees to both. Of numbers that are complex, transposes are as JAX takes them: those of the bilinear form
+`halves` sees to both. Of complex numbers transposes are as JAX takes them: those of the bilinear form
 Re(x y), in which conjugating is its own transpose.
 """
 
