@@ -42,6 +42,7 @@ def test_there_are_examples():
 FACES = (
     "vech",
     "vech.adapters.anndata",
+    "vech.adapters.jax",
     "vech.adapters.pandas",
     "vech.adapters.pypfopt",
     "vech.adapters.skbio",

@@ -33,4 +33,9 @@ __all__ = [
     "to_metric",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 trees.register()

@@ -62,8 +62,8 @@ def cholesky(
     Examples
     --------
     >>> import jax.numpy as jnp
-    >>> cholesky(jnp.array([4.0, 2.0, 5.0]))
-    Array([2., 1., 2.], dtype=float32)
+    >>> cholesky(jnp.array([4.0, 2.0, 5.0])).tolist()
+    [2.0, 1.0, 2.0]
     """
     half, found = definite(h, layout, kind, metric, "cholesky")
     check_keeps_diagonal(found.layout, "cholesky")
@@ -106,8 +106,8 @@ def solve(
     Examples
     --------
     >>> import jax.numpy as jnp
-    >>> solve(jnp.array([4.0, 2.0, 5.0]), jnp.array([8.0, 12.0]))
-    Array([1., 2.], dtype=float32)
+    >>> solve(jnp.array([4.0, 2.0, 5.0]), jnp.array([8.0, 12.0])).tolist()
+    [1.0, 2.0]
     """
     half, b = as_half(h), as_numbers(b, "b")
     dtype = jnp.promote_types(half.dtype, b.dtype)
@@ -145,8 +145,8 @@ def inverse(
     Examples
     --------
     >>> import jax.numpy as jnp
-    >>> inverse(jnp.array([2.0, 0.0, 4.0]))
-    Array([0.5 , 0.  , 0.25], dtype=float32)
+    >>> inverse(jnp.array([4.0, 0.0, 16.0])).tolist()
+    [0.25, 0.0, 0.0625]
     """
     half, found = definite(h, layout, kind, metric, "inverse")
     check_keeps_diagonal(found.layout, "inverse")
@@ -180,8 +180,8 @@ def logdet(
     Examples
     --------
     >>> import jax, jax.numpy as jnp
-    >>> jax.grad(logdet)(jnp.array([2.0, 0.0, 4.0]))
-    Array([0.5 , 0.  , 0.25], dtype=float32)
+    >>> jax.grad(logdet)(jnp.array([4.0, 0.0, 16.0])).tolist()
+    [0.25, 0.0, 0.0625]
     """
     half, found = definite(h, layout, kind, metric, "logdet")
     return _logdet(found, half)

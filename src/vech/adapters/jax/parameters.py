@@ -68,9 +68,8 @@ def symmetric_linear(
     Examples
     --------
     >>> import jax.numpy as jnp
-    >>> symmetric_linear(jnp.array([1.0, 2.0, 3.0]), jnp.ones((2, 2)), jnp.array([0.0, 10.0]))
-    Array([[ 3., 15.],
-           [ 3., 15.]], dtype=float32)
+    >>> symmetric_linear(jnp.array([1.0, 2.0, 3.0]), jnp.ones((2, 2)), jnp.array([0.0, 10.0])).tolist()
+    [[3.0, 15.0], [3.0, 15.0]]
     """
     half, x = as_half(h), as_numbers(x, "x")
     if half.ndim != 1:
@@ -113,8 +112,8 @@ def spd(
     Examples
     --------
     >>> import jax.numpy as jnp
-    >>> spd(jnp.zeros(3)), spd(jnp.zeros(3), by="exp")
-    (Array([1., 0., 1.], dtype=float32), Array([1., 0., 1.], dtype=float32))
+    >>> spd(jnp.zeros(3)).tolist(), spd(jnp.zeros(3), by="exp").tolist()
+    ([1.0, 0.0, 1.0], [1.0, 0.0, 1.0])
     """
     one_of("by", by, WAYS)
     if by == "exp":
@@ -154,8 +153,8 @@ def from_spd(
     Examples
     --------
     >>> import jax.numpy as jnp
-    >>> from_spd(jnp.array([1.0, 0.0, 1.0]))
-    Array([0., 0., 0.], dtype=float32)
+    >>> from_spd(jnp.array([1.0, 0.0, 1.0])).tolist()
+    [0.0, 0.0, 0.0]
     """
     one_of("by", by, WAYS)
     if by == "exp":

@@ -68,8 +68,8 @@ def matmul(
     Examples
     --------
     >>> import jax.numpy as jnp
-    >>> matmul(jnp.array([1.0, 2.0, 3.0]), jnp.ones(2))
-    Array([3., 5.], dtype=float32)
+    >>> matmul(jnp.array([1.0, 2.0, 3.0]), jnp.ones(2)).tolist()
+    [3.0, 5.0]
     """
     (half, x), found, dtype = _entered(h, x, layout, kind, metric)
     vector = is_vector(half, x, found.n)
@@ -111,8 +111,8 @@ def quadratic(
     Examples
     --------
     >>> import jax, jax.numpy as jnp
-    >>> jax.grad(quadratic)(jnp.array([1.0, 2.0, 3.0]), jnp.array([1.0, 2.0]))
-    Array([1., 4., 4.], dtype=float32)
+    >>> jax.grad(quadratic)(jnp.array([1.0, 2.0, 3.0]), jnp.array([1.0, 2.0])).tolist()
+    [1.0, 4.0, 4.0]
     """
     (half, x), found, dtype = _entered(h, x, layout, kind, metric)
     vector = is_vector(half, x, found.n)
@@ -183,8 +183,8 @@ def congruence(
     Examples
     --------
     >>> import jax.numpy as jnp
-    >>> congruence(jnp.array([1.0, 2.0, 3.0]), jnp.ones((1, 2)))
-    Array([8.], dtype=float32)
+    >>> congruence(jnp.array([1.0, 2.0, 3.0]), jnp.ones((1, 2))).tolist()
+    [8.0]
     """
     (half, X), found, dtype = _entered(h, X, layout, kind, metric, "X")
     if X.ndim < 2 or X.shape[-1] != found.n:
@@ -222,8 +222,8 @@ def gram(X: Any, layout: str | AnyLayout = "vech") -> jax.Array:
     Examples
     --------
     >>> import jax.numpy as jnp
-    >>> gram(jnp.array([[1.0, 2.0], [3.0, 4.0]]))
-    Array([ 5., 11., 25.], dtype=float32)
+    >>> gram(jnp.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [5.0, 11.0, 25.0]
     """
     X = as_numbers(X, "X")
     check_inexact(X, "X")
