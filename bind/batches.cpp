@@ -4,6 +4,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 
+#include <cmath>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -59,6 +60,8 @@ SmallMatrices matrices(SmallMatrices::Task task, const Halves& halves, std::int6
     job.step = stride_bytes(numbers, 1);
     job.stored = static_cast<int>(stored);
     job.places = places_in(places, job.numbers(), stored, -1);
+    for (const auto scale : {scales.first, scales.second})
+        if (!(scale > 0 && std::isfinite(scale))) throw nb::value_error("a scale is not positive and finite");
     job.on = scales.first;
     job.off = scales.second;
     job.implied = implied;

@@ -392,6 +392,7 @@ ANSWERED = {
     ("quantize_block", "block", "empty"), ("quantize_block", "tiles", "uneven steps"),
     ("quantize_half", "tiles", "uneven steps"),  # of one tile
     ("QuantizedHalf", "scales", "uneven steps"), ("QuantizedHalf", "zeros", "uneven steps"),
+    *((f"small_{task}", "scales", "(1, 24)") for task in ("halves", "eigh", "slogdet", "solve")),
     ("cut", "data", "two bytes"), ("mirrored", "full", "one axis more"),
     ("encode", "x", "one less"), ("encode_pairs", "n", "one less"),  # the same words and blocks
     ("read_table", "comment", "no such word"),
