@@ -121,21 +121,21 @@ class PublishedShampoo(vt.Shampoo):
 
 def shampoo(parameters, lr, kind=vt.Shampoo, **options):
     return kind(
-        parameters, lr, grafting="rmsprop", weight_decay=1e-2, statistics_every=5, root_every=25, **options
+        parameters, lr, grafting="rmsprop", weight_decay=1e-2, statistics_every=10, root_every=30, **options
     )
 
 
 METHODS = {
-    "SGDM": (partial(torch.optim.SGD, momentum=0.9, weight_decay=1e-4), 0.05),
-    "AdamW": (partial(torch.optim.AdamW, weight_decay=1e-2), 2e-3),
-    "Shampoo, float32 halves": (shampoo, 2e-4),
-    "4-bit Shampoo, as published": (partial(shampoo, kind=PublishedShampoo), 2e-4),
-    "ours, log int8, roots 4 bits": (partial(shampoo, encoding="int8", root_encoding="linear2-4"), 2e-4),
-    "ours, log 4 bits": (partial(shampoo, encoding="linear2-4"), 2e-4),
-    "ours, Cholesky 4 bits": (partial(shampoo, encoding="linear2-4", domain="cholesky"), 2e-4),
+    "SGDM": (partial(torch.optim.SGD, momentum=0.9, weight_decay=1e-4), 0.1),
+    "AdamW": (partial(torch.optim.AdamW, weight_decay=1e-2), 8e-3),
+    "Shampoo, float32 halves": (shampoo, 4e-4),
+    "4-bit Shampoo, as published": (partial(shampoo, kind=PublishedShampoo), 4e-4),
+    "ours, log int8, roots 4 bits": (partial(shampoo, encoding="int8", root_encoding="linear2-4"), 4e-4),
+    "ours, log 4 bits": (partial(shampoo, encoding="linear2-4"), 4e-4),
+    "ours, Cholesky 4 bits": (partial(shampoo, encoding="linear2-4", domain="cholesky"), 4e-4),
     "ours, Cholesky 4 bits, fed back": (
         partial(shampoo, encoding="linear2-4", domain="cholesky", feedback=0.5),
-        2e-4,
+        4e-4,
     ),
 }
 
@@ -193,7 +193,7 @@ def compare(network, epochs, seeds):
     return runs
 
 
-def main(epochs=20, seeds=5):
+def main(epochs=15, seeds=5):
     torch.set_num_threads(1)
     found = {}
     for network in (mlp, cnn):

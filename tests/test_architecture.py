@@ -86,6 +86,9 @@ INSIDE = {
         ("estimates", "graphs", "tables"),
     ),
     "adapters.torch": (
+        ("shampoo", "factors"),
+        ("state",),
+        ("dropin", "held"),
         ("definite", "metric", "moves", "products", "spectral"),
         ("halves",),
         ("operators",),

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the drop-ins are of torch")
 
-from vech.adapters.torch import dropin  # noqa: E402
+from vech.adapters.torch import dropin
 
 SIDES = (1, 2, 4, 5, 33)
 

@@ -7,12 +7,15 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="K-FAC and SOAP are of torch")
 
-from vech.adapters.torch.factors import Eigenbasis, KroneckerPair  # noqa: E402
+from vech.adapters.torch.factors import Eigenbasis, KroneckerPair
 
 
 def batch(k=50, inputs=6, outputs=4, seed=0):
     rng = np.random.default_rng(seed)
-    return (torch.from_numpy(rng.standard_normal((k, side)) * np.geomspace(1, 0.1, side)) for side in (inputs, outputs))
+    return (
+        torch.from_numpy(rng.standard_normal((k, side)) * np.geomspace(1, 0.1, side))
+        for side in (inputs, outputs)
+    )
 
 
 def checkpoint(thing):
@@ -91,7 +94,7 @@ def test_one_refresh_is_one_step_of_the_power_method():
     S = basis.statistic.expand()
     order = np.argsort(-np.diag(old.T @ S @ old))
     np.testing.assert_array_equal(basis.order, order)
-    Q, R = np.linalg.qr((S @ old).numpy()[:, order])
+    Q, _ = np.linalg.qr((S @ old).numpy()[:, order])
     np.testing.assert_allclose(basis.vectors.abs(), np.abs(Q), rtol=1e-9)
 
 

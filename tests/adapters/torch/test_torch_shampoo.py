@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="Shampoo is an optimizer of torch")
 
-from vech.adapters.torch.shampoo import Shampoo  # noqa: E402
+from vech.adapters.torch.shampoo import Shampoo
 
 
 def root(S, p, damping):
@@ -80,7 +80,9 @@ class Plain:
             P = self.preconditioned(g.reshape(modes), m.reshape(modes))
             if P is not None:
                 P = P.reshape(g.shape)
-                scale = 1 if o.get("grafting", "rmsprop") is None else np.linalg.norm(step) / np.linalg.norm(P)
+                scale = (
+                    1 if o.get("grafting", "rmsprop") is None else np.linalg.norm(step) / np.linalg.norm(P)
+                )
                 step = P * scale
         if decoupled:
             self.w = self.w * (1 - o["lr"] * decay)
@@ -327,7 +329,11 @@ def test_zero_gradients_change_nothing():
         ({"lr": -1.0}, ValueError, "lr is -1.0, and must be finite and 0 or more"),
         ({"damping": 0.0}, ValueError, "damping is 0.0, and must be finite and positive"),
         ({"weight_decay": float("nan")}, ValueError, "weight_decay is nan"),
-        ({"betas": (1.0, 0.9)}, ValueError, r"betas is \(1.0, 0.9\): the first is in \[0, 1\), the second in"),
+        (
+            {"betas": (1.0, 0.9)},
+            ValueError,
+            r"betas is \(1.0, 0.9\): the first is in \[0, 1\), the second in",
+        ),
         ({"nesterov": True, "momentum": 0.0}, ValueError, "nesterov=True needs a momentum, and that is 0"),
         ({"root_every": 0}, ValueError, "root_every is 0, and must be an integer from 1 on"),
         ({"largest": 1.5}, ValueError, "largest is 1.5, and must be an integer from 2 on"),
@@ -349,7 +355,9 @@ def test_options_out_of_range_are_said(options, error, message):
 
 
 def test_complex_parameters_and_sparse_gradients_are_refused():
-    with pytest.raises(TypeError, match=r"has dtype torch.complex64, and Shampoo is of real ones: pass torch.view"):
+    with pytest.raises(
+        TypeError, match=r"has dtype torch.complex64, and Shampoo is of real ones: pass torch.view"
+    ):
         Shampoo([torch.ones(2, 2, dtype=torch.complex64, requires_grad=True)])
     layer = torch.nn.Embedding(5, 3, sparse=True)
     layer(torch.tensor([1, 2])).sum().backward()
@@ -365,7 +373,8 @@ def test_a_gradient_that_is_no_number_changes_nothing(value):
     before = copy.deepcopy(saved(optimizer)), [p.detach().clone() for p in net.parameters()]
     net[3].weight.grad[4, 7] = value
     with pytest.raises(
-        ValueError, match=rf"parameter 2 in group 0, of shape \(10, 288\), is {value} at \(4, 7\): nothing has"
+        ValueError,
+        match=rf"parameter 2 in group 0, of shape \(10, 288\), is {value} at \(4, 7\): nothing has",
     ):
         optimizer.step()
     assert all(map(torch.equal, before[1], net.parameters()))
@@ -380,5 +389,7 @@ def test_statistics_of_other_shapes_are_not_loaded():
     old, new = Shampoo([a]), Shampoo([b])
     a.grad = torch.ones(3, 4)
     old.step()
-    with pytest.raises(ValueError, match=r"of blocks with sides \[\[3, 4\]\], and a parameter of shape \(4, 5\) has"):
+    with pytest.raises(
+        ValueError, match=r"of blocks with sides \[\[3, 4\]\], and a parameter of shape \(4, 5\) has"
+    ):
         new.load_state_dict(old.state_dict())

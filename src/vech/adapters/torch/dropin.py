@@ -1,14 +1,14 @@
 """Functions of other optimizers' libraries, by their names and signatures: halves by vech's kernels.
 
-Each stands in for its original, as ``heavyball.utils.triu_to_line = dropin.triu_to_line``. Originals gather and
-scatter by index tables; these read one triangle, unchecked, as originals do.
+Each stands in for its original, as in ``heavyball.utils.triu_to_line = dropin.triu_to_line``. The originals
+gather and scatter by index tables; these read one triangle, unchecked, as they do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
+import torch  # noqa: F401  (for the examples)
 from torch import Tensor
 
 from vech.adapters.torch.moves import expand, pack
@@ -83,7 +83,7 @@ def unpack_upper_triangular(packed: Tensor, dim: int) -> Tensor:
     return _of_side(expand(packed, UPPER), dim)
 
 
-def triu_to_line(Q_list: Sequence[Tensor]) -> list[tuple[tuple[int, ...] | None, Tensor]]:
+def triu_to_line(Q_list: Sequence[Tensor]) -> list[tuple[tuple[int, ...] | None, Tensor]]:  # noqa: N803  (its own name)
     """HeavyBall: the triangular factors of PSGD as lines, and all that is no matrix as it is.
 
     Parameters
@@ -111,7 +111,7 @@ def triu_to_line(Q_list: Sequence[Tensor]) -> list[tuple[tuple[int, ...] | None,
     ]
 
 
-def line_to_triu(Q_list: Sequence[tuple[Sequence[int] | None, Tensor]]) -> list[Tensor]:
+def line_to_triu(Q_list: Sequence[tuple[Sequence[int] | None, Tensor]]) -> list[Tensor]:  # noqa: N803  (its own name)
     """HeavyBall: the upper triangular matrices of `triu_to_line`.
 
     Parameters
@@ -136,7 +136,8 @@ def line_to_triu(Q_list: Sequence[tuple[Sequence[int] | None, Tensor]]) -> list[
              [0., 3.]]])]
     """
     return [
-        q if shape is None else _of_side(expand(q, UPPER, kind="triangular"), shape[-1]) for shape, q in Q_list
+        q if shape is None else _of_side(expand(q, UPPER, kind="triangular"), shape[-1])
+        for shape, q in Q_list
     ]
 
 

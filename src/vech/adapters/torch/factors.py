@@ -1,4 +1,4 @@
-"""Statistics of K-FAC and SOAP as halves: a pair of factors with their inverses, and a slowly turning basis."""
+"""Statistics of K-FAC and SOAP as halves: a pair of factors with inverses, and a slowly turning basis."""
 
 from __future__ import annotations
 
@@ -175,12 +175,14 @@ class KroneckerPair:
         self.A.load_state_dict(state["A"])
         self.G.load_state_dict(state["G"])
         halves = state["inverses"]
-        self._inverses = None if halves is None else tuple(half.to(self.A.device, copy=True) for half in halves)
+        self._inverses = (
+            None if halves is None else tuple(half.to(self.A.device, copy=True) for half in halves)
+        )
         return self
 
 
 class Eigenbasis:
-    """A statistic and a basis that follows its eigenvectors: one side of SOAP (Vyas et al., arXiv 2409.11321).
+    """A statistic, and a basis that follows its eigenvectors: a side of SOAP (Vyas et al., arXiv 2409.11321).
 
     Parameters
     ----------
@@ -203,8 +205,7 @@ class Eigenbasis:
 
     Examples
     --------
-    >>> basis = Eigenbasis(2)
-    >>> basis = basis.update(torch.tensor([[1.0, 1.0], [1.0, -1.0]]) * torch.tensor([2.0, 1.0]), 0.0).refresh()
+    >>> basis = Eigenbasis(2).update(torch.tensor([[2.0, 1.0], [2.0, -1.0]]), beta=0.0).refresh()
     >>> basis.turn(torch.tensor([1.0, 1.0])).abs().round(decimals=3)
     tensor([1.4140, 0.0000])
     """
@@ -255,7 +256,7 @@ class Eigenbasis:
 
         Notes
         -----
-        Columns are put in the order of ``diag(Q' S Q)`` before, largest first, so that the QR keeps them in it.
+        Before, columns are put in the order of ``diag(Q' S Q)``, largest first, in which the QR keeps them.
 
         Examples
         --------
@@ -364,7 +365,8 @@ class Eigenbasis:
 
         Examples
         --------
-        >>> Eigenbasis(2).load_state_dict(Eigenbasis(2).update(torch.ones(2, 1)).refresh().state_dict()).nbytes
+        >>> old = Eigenbasis(2).update(torch.ones(2, 1)).refresh()
+        >>> Eigenbasis(2).load_state_dict(old.state_dict()).nbytes
         28
         """
         self.statistic.load_state_dict(state["statistic"])

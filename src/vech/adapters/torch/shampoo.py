@@ -205,7 +205,7 @@ class Shampoo(torch.optim.Optimizer):
         """One step of one parameter, in float32 or wider."""
         state = self.state[p]
         wide = torch.promote_types(p.dtype, torch.float32)
-        g = p.grad.to(wide) * (-1 if group["maximize"] else 1)  # type: ignore[union-attr]
+        g = p.grad.to(wide) * (-1 if group["maximize"] else 1)
         if group["weight_decay"] and not group["decoupled"]:
             g = g.add(p, alpha=group["weight_decay"])
         t = state["step"] = state.get("step", 0) + 1
@@ -456,9 +456,9 @@ def _check(group: dict[str, Any]) -> None:
     first, second = group["betas"]
     if not 0 <= first < 1 or not 0 < second <= 1:
         raise ValueError(f"betas is {group['betas']}: the first is in [0, 1), the second in (0, 1]")
-    for name, least in (("statistics_every", 1), ("root_every", 1), ("start", 1), ("largest", 2)):
-        if not isinstance(group[name], int) or group[name] < least:
-            raise ValueError(f"{name} is {group[name]!r}, and must be an integer from {least} on")
+    for name, low in (("statistics_every", 1), ("root_every", 1), ("start", 1), ("largest", 2)):
+        if not isinstance(group[name], int) or group[name] < low:
+            raise ValueError(f"{name} is {group[name]!r}, and must be an integer from {low} on")
     if group["grafting"] is not None:
         one_of("grafting", group["grafting"], GRAFTING)
     resolved(group["root_encoding"], 1)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from vech.adapters.torch.held import FLOATS, SMALL, Held, resolved
-from vech.adapters.torch.moves import convert, expand, gram, pack
+from vech.adapters.torch.moves import convert, expand, pack
+from vech.adapters.torch.products import gram
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import as_side, one_of
 from vech.quantized.parts import as_tile
@@ -108,9 +109,9 @@ class LowBitState:
 
     Notes
     -----
-    Codes are made and read on the CPU, by vech's kernels, wherever they are held. An update of codes takes n x n
-    numbers in double, and in the domain "log" two eigendecompositions, "cholesky" n^3 / 3 operations and a
-    product; of floats it is one pass over the half. The codes of statistics that are still zero are not there.
+    Codes are made and read on the CPU, by vech's kernels, wherever they are held. An update of codes takes
+    n x n numbers in double, and in the domain "log" two eigendecompositions, in "cholesky" a factor and a
+    product; of floats it is one pass over the half. As long as S is zero nothing is held.
 
     Examples
     --------
