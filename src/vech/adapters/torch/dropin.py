@@ -43,6 +43,11 @@ def pack_upper_triangular(matrix: Tensor) -> Tensor:
     -------
     tensor, shape (d(d+1)/2,)
 
+    Raises
+    ------
+    ValueError
+        For what is not square.
+
     Notes
     -----
     Layout "numpy-triu". facebookresearch/optimizers, distributed_shampoo/utils/shampoo_utils.py.
@@ -95,6 +100,11 @@ def triu_to_line(Q_list: Sequence[Tensor]) -> list[tuple[tuple[int, ...] | None,
     -------
     list of (shape or None, tensor)
         A line has shape (..., d(d+1)/2).
+
+    Raises
+    ------
+    ValueError
+        For what is not square.
 
     Notes
     -----
@@ -213,6 +223,11 @@ def matrix_to_tril(mat: Tensor) -> Tensor:
     -------
     tensor, shape (n(n+1)/2,)
 
+    Raises
+    ------
+    ValueError
+        For what is not square.
+
     Notes
     -----
     Layout "numpy-tril". asdfghjkl 0.1a5, asdl/symmatrix.py.
@@ -236,6 +251,11 @@ def tril_to_matrix(tril: Tensor) -> Tensor:
     Returns
     -------
     tensor, shape (n, n)
+
+    Raises
+    ------
+    ValueError
+        For a length that no half has.
 
     Examples
     --------

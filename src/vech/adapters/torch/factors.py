@@ -91,6 +91,11 @@ class KroneckerPair:
         -------
         self
 
+        Raises
+        ------
+        ValueError
+            For damping that is not positive.
+
         Notes
         -----
         pi^2 is the mean eigenvalue of A over that of G (section 6.3 of the paper), or 1 where one is zero.

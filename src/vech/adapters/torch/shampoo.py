@@ -265,6 +265,17 @@ class Shampoo(torch.optim.Optimizer):
         -------
         LowBitState
             Or what has its `n`, `nbytes`, `update`, `root` and `state_dict`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `LowBitState`.
+
+        Examples
+        --------
+        >>> optimizer = Shampoo([torch.zeros(3, 3)])
+        >>> optimizer.make_statistic(3, torch.zeros(3, 3), optimizer.param_groups[0])
+        LowBitState(3, 'float32')
         """
         names = ("encoding", "domain", "feedback", "tile", "smallest")
         options = {name: group[name] for name in names}
@@ -288,6 +299,20 @@ class Shampoo(torch.optim.Optimizer):
         -------
         Held
             Or what has its `square`, `nbytes` and `state_dict`.
+
+        Raises
+        ------
+        ValueError
+            As `LowBitState.root`.
+
+        Examples
+        --------
+        >>> optimizer = Shampoo([torch.zeros(3, 3)])
+        >>> statistic = LowBitState(3).update(torch.eye(3), beta=0.95)
+        >>> optimizer.make_root(statistic, 2, 1, optimizer.param_groups[0]).square().round(decimals=3)
+        tensor([[1., 0., 0.],
+                [0., 1., 0.],
+                [0., 0., 1.]])
         """
         p, beta = 2 * order, group["betas"][1]
         root = statistic.root(p, group["damping"])

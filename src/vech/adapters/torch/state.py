@@ -291,6 +291,11 @@ class LowBitState:
         tensor, shape (n(n+1)/2,)
             In memory of its own.
 
+        Raises
+        ------
+        ValueError, TypeError
+            For a layout that is none.
+
         Examples
         --------
         >>> LowBitState(2).update(torch.tensor([2.0, 1.0, 3.0]), beta=0.0).half("svec-lower")
@@ -397,6 +402,11 @@ class LowBitState:
         -------
         self
 
+        Raises
+        ------
+        TypeError
+            For another dtype.
+
         Examples
         --------
         >>> LowBitState(2).to(dtype=torch.float64).half().dtype
@@ -441,6 +451,11 @@ class LowBitState:
         Returns
         -------
         LowBitState
+
+        Raises
+        ------
+        ValueError, TypeError
+            For what no state has told.
 
         Examples
         --------
