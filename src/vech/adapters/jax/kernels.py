@@ -16,7 +16,9 @@ from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.layouts.orders import Explicit
 from vech.moves import converting, expanding, folding
+from vech.moves.judging import judge
 from vech.moves.memory import pack_triangle
+from vech.moves.recipe import packing
 from vech.moves.runs import Half, blocks, runs_of
 from vech.packed import products
 from vech.packed.products import settle_block
@@ -103,6 +105,26 @@ def _gram(half: Half, x: Array) -> None:
         if rows == columns:
             settle_block(block, half.kind)
         runs.write(rows, columns, block, "write", 1)
+
+
+@foreign
+def agrees(
+    full: Array, found: Array, *, layout: AnyLayout, kind: str, use: str, tolerance: float | None
+) -> None:
+    """Of each matrix, whether its triangles and its diagonal are what `use`, kind and layout say."""
+    recipe, threads = packing(layout, kind, full.dtype), resolve_threads(None, full.nbytes)
+
+    def judged(matrices: Array) -> bool:
+        try:
+            judge(matrices, recipe, use, tolerance, threads)
+        except ValueError:
+            return False
+        return True
+
+    found[...] = True
+    if not judged(full):
+        for at in np.ndindex(found.shape):
+            found[at] = judged(full[at])
 
 
 def _each(halves: int, *arrays: Array) -> Iterator[tuple[Array, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,8 +12,7 @@ import numpy as np
 
 from vech.adapters.jax import halves, plain
 from vech.adapters.jax.checks import Facts, as_half, as_square, facts, facts_of_side
-from vech.adapters.jax.primitives import convert_p
-from vech.arrays import epsilon
+from vech.adapters.jax.primitives import agrees_p, convert_p
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
@@ -222,35 +222,11 @@ def _read(full: jax.Array, found: Facts, triangle: str) -> jax.Array:
 
 def _agrees(full: jax.Array, found: Facts, use: str, tolerance: float | None) -> jax.Array:
     """Of each matrix, whether its triangles and its diagonal are what `use`, kind and layout say."""
-    layout, kind, n = found.layout, found.kind, found.n
-    exact = not jnp.issubdtype(full.dtype, jnp.inexact)
-    if tolerance is None:
-        size = jnp.abs(full)
-        size = 0 if exact else jnp.where(jnp.isfinite(size), size, 0).max((-2, -1), initial=0)
-        tolerance = n * epsilon(np.dtype(full.dtype)) * size
-    bound = jnp.asarray(tolerance)[..., None, None]
-
-    def near(a: jax.Array, b: Any) -> jax.Array:
-        if exact:
-            return (a == b) | (_distance(a, b) <= bound)
-        return (a == b) | (jnp.abs(a - b) <= bound) | (jnp.isnan(a) & jnp.isnan(b))
-
-    agrees = jnp.ones(full.shape[:-2], bool)
-    if use == "both":
-        other = jnp.swapaxes(full, -1, -2)
-        if kind is Kind.TRIANGULAR:
-            beyond = jnp.tril(full, -1) if layout.triangle == "upper" else jnp.triu(full, 1)
-            agrees &= near(beyond, jnp.zeros_like(full)).all((-2, -1))
-        else:
-            agrees &= near(full, plain.mirror(other, kind)).all((-2, -1))
-    if layout.implied is not None:
-        i = np.arange(n)
-        agrees &= near(full[..., i, i, None], jnp.asarray(layout.implied, full.dtype)).all((-2, -1))
-    return agrees
-
-
-def _distance(a: jax.Array, b: Any) -> jax.Array:
-    return jnp.abs(a.astype(float) - jnp.asarray(b).astype(float))
+    layout = halves.order(found.layout)
+    if isinstance(layout, Layout):
+        layout = replace(layout, diagonal=found.layout.diagonal)
+    settings = {"layout": layout, "kind": str(found.kind), "use": use, "tolerance": tolerance}
+    return agrees_p.bind(jax.lax.stop_gradient(full), **settings)  # type: ignore[no-any-return]
 
 
 def _poisoned(half: jax.Array, agrees: jax.Array, task: str, way_out: str) -> jax.Array:

@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 
 from vech.adapters import tables
+from vech.arrays import epsilon
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout, triangular
@@ -100,6 +101,31 @@ def outer(left: jax.Array, right: jax.Array, *, layout: AnyLayout, kind: str) ->
 def gram(X: jax.Array, *, layout: AnyLayout, kind: str) -> jax.Array:
     product = X @ jnp.swapaxes(X, -1, -2).conj()
     return fold(product, layout=layout, kind=Kind.TRIANGULAR)
+
+
+def agrees(full: jax.Array, *, layout: AnyLayout, kind: str, use: str, tolerance: float | None) -> jax.Array:
+    """Of each matrix, whether its triangles and its diagonal are what `use`, kind and layout say."""
+    n, exact = full.shape[-1], not jnp.issubdtype(full.dtype, jnp.inexact)
+    bound = jnp.asarray(0.0 if tolerance is None else float(tolerance))
+    if tolerance is None and not exact:
+        size = jnp.abs(full)
+        largest = jnp.where(jnp.isfinite(size), size, 0).max((-2, -1), initial=0)
+        bound = (n * epsilon(np.dtype(full.dtype)) * largest)[..., None, None]
+
+    def near(a: jax.Array, b: Any) -> jax.Array:
+        wide = (x.astype(float) if exact else x for x in (a, jnp.asarray(b)))
+        return (a == b) | (jnp.abs(next(wide) - next(wide)) <= bound) | ((a != a) & (b != b))
+
+    found = jnp.ones(full.shape[:-2], bool)
+    if use == "both" and kind == Kind.TRIANGULAR:
+        beyond = jnp.tril(full, -1) if layout.triangle == "upper" else jnp.triu(full, 1)
+        found &= near(beyond, jnp.zeros_like(full)).all((-2, -1))
+    elif use == "both":
+        found &= near(full, mirror(jnp.swapaxes(full, -1, -2), kind)).all((-2, -1))
+    if layout.implied is not None:
+        i = np.arange(n)
+        found &= near(full[..., i, i, None], jnp.asarray(layout.implied, full.dtype)).all((-2, -1))
+    return found
 
 
 def _settle(half: jax.Array, layout: AnyLayout, kind: str) -> jax.Array:

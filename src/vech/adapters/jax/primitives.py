@@ -8,7 +8,7 @@
 
 These five are linear or bilinear, and each is the transpose of others, so that derivatives of every order,
 forwards and backwards, are made of the five again. (`gram_p`, X -> half of X X^H, leaves derivatives to its
-caller.) On the processor they are kernels, elsewhere operations of JAX. Layouts are not scaled, nor affine:
+caller; `agrees_p` asks whether a matrix is of its kind.) On the processor they are kernels, elsewhere operations of JAX. Layouts are not scaled, nor affine:
 `halves` sees to both. Of complex numbers transposes are as JAX takes them: those of the bilinear form
 Re(x y), in which conjugating is its own transpose.
 """
@@ -44,17 +44,18 @@ def _primitive(
     kernel: Callable[..., None],
     *,
     by_kernel: Callable[..., bool] = lambda *given, **settings: True,
+    dtype: Any = None,
 ) -> Primitive:
     """A primitive of that result, by JAX's operations everywhere, and by a kernel on the processor."""
     primitive = Primitive(f"vech_{name}")
 
     def abstract(*given: Any, **settings: Any) -> Any:
-        return ShapedArray(shape(*given, **settings), given[0].dtype)
+        return ShapedArray(shape(*given, **settings), np.dtype(dtype or given[0].dtype))
 
     def on_processor(*given: jax.Array, **settings: Any) -> jax.Array:
         if not (by_kernel(*given, **settings) and foreign.is_there()):
             return anywhere(*given, **settings)
-        result = jax.ShapeDtypeStruct(shape(*given, **settings), given[0].dtype)
+        result = jax.ShapeDtypeStruct(shape(*given, **settings), dtype or given[0].dtype)
         return foreign.call(kernel, result, *given, **settings)
 
     primitive.def_abstract_eval(abstract)
@@ -114,6 +115,13 @@ gram_p = _primitive(
     kernels.gram,
     by_kernel=_is_large,
 )
+agrees_p = _primitive(
+    "agrees",
+    lambda full, layout, kind, use, tolerance: full.shape[:-2],
+    plain.agrees,
+    kernels.agrees,
+    dtype=bool,
+)
 
 
 # ---------------------------------------------------------------- derivatives
@@ -169,7 +177,7 @@ def _batch_one(primitive: Primitive, operands: Any, axes: Any, **settings: Any) 
     return primitive.bind(jnp.moveaxis(operand, axis, 0), **settings), 0
 
 
-for _each in (expand_p, fold_p, convert_p, gram_p):
+for _each in (expand_p, fold_p, convert_p, gram_p, agrees_p):
     batching.primitive_batchers[_each] = partial(_batch_one, _each)
 
 
