@@ -226,7 +226,7 @@ def _agrees(full: jax.Array, found: Facts, use: str, tolerance: float | None) ->
     if isinstance(layout, Layout):
         layout = replace(layout, diagonal=found.layout.diagonal)
     settings = {"layout": layout, "kind": str(found.kind), "use": use, "tolerance": tolerance}
-    return agrees_p.bind(jax.lax.stop_gradient(full), **settings)  # type: ignore[no-any-return]
+    return agrees_p.bind(jax.lax.stop_gradient(full), **settings)
 
 
 def _poisoned(half: jax.Array, agrees: jax.Array, task: str, way_out: str) -> jax.Array:

@@ -113,8 +113,9 @@ def agrees(full: jax.Array, *, layout: AnyLayout, kind: str, use: str, tolerance
         bound = (n * epsilon(np.dtype(full.dtype)) * largest)[..., None, None]
 
     def near(a: jax.Array, b: Any) -> jax.Array:
-        wide = (x.astype(float) if exact else x for x in (a, jnp.asarray(b)))
-        return (a == b) | (jnp.abs(next(wide) - next(wide)) <= bound) | ((a != a) & (b != b))
+        if exact:
+            return (a == b) | (jnp.abs(a.astype(float) - b.astype(float)) <= bound)
+        return (a == b) | (jnp.abs(a - b) <= bound) | (jnp.isnan(a) & jnp.isnan(b))
 
     found = jnp.ones(full.shape[:-2], bool)
     if use == "both" and kind == Kind.TRIANGULAR:
