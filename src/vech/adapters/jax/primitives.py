@@ -9,8 +9,8 @@
 These five are linear or bilinear, and each is the transpose of others, so that derivatives of every order,
 forwards and backwards, are made of the five again. (`gram_p`, X -> half of X X^H, leaves derivatives to its
 caller; `agrees_p` asks whether a matrix is of its kind.) On the processor they are kernels, elsewhere
-operations of JAX. Layouts are not scaled, nor affine: `halves` sees to both. Of complex numbers transposes are
-as JAX takes them: those of the bilinear form Re(x y), in which conjugating is its own transpose.
+operations of JAX. Layouts are not scaled, nor affine: `halves` sees to both. Transposes of complex
+numbers are as JAX takes them: those of the bilinear form Re(x y), in which conjugating is its own transpose.
 """
 
 from __future__ import annotations
