@@ -80,13 +80,13 @@ def published_ways(A, root):
     values, vectors = np.linalg.eigh(A)
     scales = 32 / BLOCK
     both = lambda M: (M + M.T) / 2
-    yield "A", 4 + scales, power(both(square_in_codes(A, 4)), -0.25), ".4465 / 15.3"
-    yield "A", 8 + scales, power(both(square_in_codes(A, 8)), -0.25), ".1310 / 7.5"
+    yield "A, 4 bits", 4 + scales, power(both(square_in_codes(A, 4)), -0.25), ".4465 / 15.3"
+    yield "A, 8 bits", 8 + scales, power(both(square_in_codes(A, 8)), -0.25), ".1310 / 7.5"
     for steps, said in ((0, ".0942 / 5.4"), (4, ".0669 / 3.8")):
         V = orthogonal(columns(vectors, 4), steps)
-        name = "eigenvectors" + (", made orthogonal again" if steps else "")
+        name = "eigenvectors, 4 bits" + (", made orthogonal again" if steps else "")
         yield name, 4 + scales, (V * values**-0.25) @ V.T, said
-    yield "A^(-1/4)", 4 + scales, square_in_codes(root, 4), ".0661 / 3.8"
+    yield "A^(-1/4), 4 bits", 4 + scales, square_in_codes(root, 4), ".0661 / 3.8"
 
 
 # ---------------------------------------------------------------- halves
