@@ -162,7 +162,7 @@ def train(network, method, seed, epochs, lr=None):
     X, held_out = X.float(), held_out.float()
     net = network()
     make, usual = METHODS[method]
-    optimizer, began = make(net.parameters(), lr=usual if lr is None else lr), time.perf_counter()
+    optimizer, began = make(net.parameters(), lr=usual if lr is None else lr), time.process_time()
     steps = epochs * (len(X) // BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(epochs):
@@ -174,7 +174,7 @@ def train(network, method, seed, epochs, lr=None):
     with torch.no_grad():
         right = (net(held_out).argmax(dim=1) == answers).double().mean()
     full = squares(optimizer) if isinstance(optimizer, vt.Shampoo) else 0
-    return Run(100 * float(right), getattr(optimizer, "nbytes", 0), full, time.perf_counter() - began)
+    return Run(100 * float(right), getattr(optimizer, "nbytes", 0), full, time.process_time() - began)
 
 
 def compare(network, epochs, seeds):
@@ -197,7 +197,7 @@ def main(epochs=12, seeds=5):
     found = {}
     for network in (mlp, cnn):
         print(f"\n{network.__name__}, {epochs} epochs, {seeds} seeds: accuracy on the test set in per cent\n")
-        print("| method | mean | sd | bytes of statistics and roots | of full float32 | seconds a run |")
+        print("| method | mean | sd | bytes of statistics and roots | of full float32 | seconds of the processor a run |")
         print("| --- | --- | --- | --- | --- | --- |")
         found[network.__name__] = compare(network, epochs, seeds)
     return found

@@ -205,7 +205,7 @@ class Shampoo(torch.optim.Optimizer):
         """One step of one parameter, in float32 or wider."""
         state = self.state[p]
         wide = torch.promote_types(p.dtype, torch.float32)
-        g = p.grad.to(wide) * (-1 if group["maximize"] else 1)
+        g = -p.grad.to(wide) if group["maximize"] else p.grad.to(wide)
         if group["weight_decay"] and not group["decoupled"]:
             g = g.add(p, alpha=group["weight_decay"])
         t = state["step"] = state.get("step", 0) + 1
