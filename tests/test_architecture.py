@@ -79,8 +79,21 @@ INSIDE = {
         ("errors",),
     ),
     "adapters": (
-        ("anndata", "dask", "pandas", "pypfopt", "skbio", "skfolio", "sklearn", "solvers", "xarray"),
-        ("estimates", "graphs"),
+        (
+            *("anndata", "dask", "pandas", "pypfopt", "skbio", "skfolio", "sklearn", "solvers", "torch"),
+            "xarray",
+        ),
+        ("estimates", "graphs", "tables"),
+    ),
+    "adapters.torch": (
+        ("shampoo", "factors"),
+        ("state",),
+        ("dropin", "held"),
+        ("definite", "metric", "moves", "products", "spectral"),
+        ("halves",),
+        ("operators",),
+        ("plain",),
+        ("checks", "functions"),
     ),
     "covariance": (
         ("sampled", "stream", "spectrum", "shrinkage"),
@@ -134,7 +147,7 @@ INSIDE = {
         ("units",),
         ("norms",),
         ("algebra", "quadrature", "sparse_norms"),
-        ("checks", "columns", "lanczos", "newton"),
+        ("checks", "columns", "lanczos", "metric", "newton"),
     ),
     "linalg.factor": (
         ("choice", "cholesky"),
@@ -170,7 +183,7 @@ INSIDE = {
     ),
     "moves": (
         ("nonzeros", "packing", "runs"),
-        ("converting", "expanding"),
+        ("converting", "expanding", "folding"),
         ("judging",),
         ("memory", "recipe"),
         ("explicit", "foreign", "rounding"),
@@ -242,6 +255,7 @@ OPTIONAL = {
     "fsspec": {"tiled": "inside"},
     "PIL": {"demo": "inside"},
     "scipy": {name: "inside" for name in LEVEL} | {"demo": "top", "cli": "inside"},
+    "torch": {"adapters": "top"},
     "sksparse": {"adapters": "inside"},
     "pypardiso": {"adapters": "inside"},
     "qdldl": {"adapters": "inside"},

@@ -129,7 +129,7 @@ def test_single_large_numbers_do_not_widen_the_range(method):
     """Why there are these methods: with one number at 20 sigma, 4 bits are better spent on the others."""
     S = symmetric(23)
     S[5, 3] = S[3, 5] = 20
-    seen = observed(S, method=method, percentile=99.9)
+    seen = observed(S, method=method, **({"percentile": 99.9} if method == "percentile" else {}))
     assert seen.scale("int4") * 7 < 7
     others = np.abs(S[BELOW]) < 10
     clipped = vech.quantize(S, "int4", scales=seen.scale("int4"), clip=True)
@@ -251,6 +251,12 @@ def test_zeros_have_no_range():
             "'kl' has one range for all tiles: 'minmax' and 'moving-average'",
         ),
         ({"tile": 65}, ValueError, "tile is 65"),
+        ({"percentile": 99}, TypeError, "percentile is of method='percentile', and method is 'minmax'"),
+        (
+            {"method": "kl", "momentum": 0.5},
+            TypeError,
+            "momentum is of method='moving-average', and method is 'kl'",
+        ),
     ],
 )
 def test_options_are_judged(options, error, message):

@@ -152,3 +152,23 @@ def test_what_has_no_meaning_is_refused():
         ValueError, match=r"diagonal\[1\] is 2.0, and a skew matrix has zeros on its diagonal"
     ):
         vech.Quantized.from_parts(**(K.to_parts() | {"diagonal": np.array([0.0, 2.0])}))
+
+
+def test_powers_beyond_floats_are_an_error():
+    Q = vech.quantize(np.array([[2.0, 1.0], [1.0, 3.0]]), "int8", domain="log")
+    assert np.isfinite(Q.power(500).error.max)
+    with pytest.raises(OverflowError, match=r"exponent is 1000, .* beyond float64: those of S end at 3\.62"):
+        Q.power(1000)
+
+
+def test_slices_of_labels_are_sent_to_loc():
+    for S in (vech.Packed(np.arange(6.0), labels="abc"), vech.quantize(np.eye(3), "int8")):
+        with pytest.raises(
+            TypeError, match=r"rows is slice\('a', 'b', None\), .* S\.loc\[first:last\] slices"
+        ):
+            S.expand(slice("a", "b"))
+
+
+def test_seeds_below_zero_are_refused():
+    with pytest.raises(ValueError, match="seed is -1: it is 0 or more"):
+        vech.quantized.hadamard(np.eye(3), seed=-1)

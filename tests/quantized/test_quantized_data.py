@@ -88,9 +88,55 @@ def test_others_compute_the_same_tiles():
         assert_same_bits(pairwise.distances(LONG, encoding="int8", executor=executor).codes, alone.codes)
 
 
+@pytest.mark.parametrize("name", MAKERS)
+def test_data_become_codes_in_a_store_of_tiles(name, tmp_path):
+    pytest.importorskip("zarr")
+    make = MAKERS[name]
+    wanted = {} if name == "from_blocks" else {"encoding": "int8"}  # whose tiles are of 4 rows
+    if not wanted:
+        with pytest.raises(ValueError, match="tile is 4, and tiles of codes have a multiple of 64 rows"):
+            make(encoding="int8", out=tmp_path / "s.zarr")
+        return
+    made, store = make(**wanted), make(**wanted, out=tmp_path / "s.zarr")
+    made, store = (
+        getattr(found, "S", found) if hasattr(found, "_fields") else found for found in (made, store)
+    )
+    assert type(store) is vech.Tiled and store.encoding == "int8" and store.dtype == made.dtype
+    np.testing.assert_allclose(store.expand(), made.expand(), rtol=0, atol=float(made.error.max) / 100)
+    assert store.error.max == pytest.approx(float(made.error.max), rel=1e-6)
+
+
+def test_a_run_into_codes_of_tiles_goes_on_and_knows_another(tmp_path):
+    pytest.importorskip("zarr")
+    done, path = [], tmp_path / "s.zarr"
+
+    def stop(count, total):
+        done.append(count)
+        if count == 2:
+            raise KeyboardInterrupt
+
+    def make(encoding="int8", progress=None, **how):
+        return pairwise.from_blocks(
+            near, 1100, dtype=float, tile=256, encoding=encoding, out=path, progress=progress, **how
+        )
+
+    def near(rows, columns):
+        return np.exp(-np.abs(np.subtract.outer(LONG[rows, 0], LONG[columns, 0])))
+
+    with pytest.raises(KeyboardInterrupt):
+        make(progress=stop)
+    with pytest.raises(ValueError, match="encoding was 'int8' and is 'uint8'"):
+        make("uint8", resume=True)
+    counts = []
+    store = make(resume=True, progress=lambda *count: counts.append(count))
+    assert store.missing() == [] and len(counts) < 15
+    assert_same_bits(store.expand(), make().expand())
+
+
 def test_what_a_quantized_result_does_not_go_with(tmp_path):
     with pytest.raises(
-        ValueError, match=r"encoding='int8' makes a vech.Quantized in memory: leave out= and resume="
+        ValueError,
+        match=r"encoding='int8' makes a vech.Quantized in memory, .*: out= a path ending in \.zarr",
     ):
         pairwise.distances(X, encoding="int8", out=tmp_path / "d.npy")
     with pytest.raises(
@@ -103,7 +149,8 @@ def test_what_a_quantized_result_does_not_go_with(tmp_path):
         ValueError, match=r"'kmeans-4' needs levels= here, 16 numbers: vech\.quantized\.codebook finds"
     ):
         pairwise.distances(X, encoding="kmeans-4")
-    with pytest.raises(TypeError, match="encoding= is for real numbers, and these are complex128"):
-        covariance.sample(X + 1j, encoding="int8")
+    for out in (None, tmp_path / "complex.zarr"):
+        with pytest.raises(TypeError, match="encoding= is for real numbers, and these are complex128"):
+            covariance.sample(X + 1j, encoding="int8", out=out)
     levels = vech.quantized.Encoding("kmeans-4", 4, levels=tuple(np.linspace(-1, 1, 16)))
     assert pairwise.distances(X, encoding=levels).encoding == "kmeans-4"

@@ -77,3 +77,17 @@ def test_errors_of_the_inverse_root_are_those_of_the_script(text):
             nre, angle = cells[5].split(" (")[0].split(" / ")
             assert float(nre) == pytest.approx(found.nre, rel=0.06)
             assert float(angle) == pytest.approx(found.angle, rel=0.06)
+
+
+@pytest.mark.slow
+def test_what_helps_is_what_the_script_finds(text):
+    from benchmarks import quantized_errors as errors
+
+    shown = rows(text, "matrix | encoding | `quantize`")
+    assert [row[0] for row in shown[::2]] == list(errors.HARD) and len(shown) == 2 * len(errors.HARD)
+    for name, encoding, *cells in shown:
+        if encoding == "int8" and name in ("sd 1.5", "eigenvalues k^-1.5"):
+            full = errors.HARD[name](errors.N, np.random.default_rng(errors.SEED)).astype(np.float32)
+            for cell, store in zip(cells, errors.HELP.values(), strict=True):
+                error, held = errors.lost((full + full.T) / 2, store((full + full.T) / 2, encoding))
+                assert [float(number) for number in cell.split(", ")] == pytest.approx([error, held], rel=0.1)

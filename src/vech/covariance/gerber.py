@@ -93,7 +93,7 @@ def gerber(
         parameters it is an error.
     encoding : str or vech.quantized.Encoding, optional
         Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
-        in memory together. It has no `layout`, and goes to no file.
+        in memory together. It has no `layout`; `out` is None, or a store of tiles, which then holds codes.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional

@@ -13,6 +13,7 @@ from vech.linalg.correlation import Correlation, partial_correlation, to_correla
 from vech.linalg.factor.answers import SignLogdet
 from vech.linalg.factor.cholesky import Cholesky, cholesky
 from vech.linalg.factor.triangle import Triangle
+from vech.linalg.metric import to_metric
 from vech.linalg.nearest import Nearest, nearest_correlation, nearest_psd, shrink_to_psd
 from vech.linalg.randomized import Top, top
 from vech.linalg.solving import cond, inverse, slogdet, solve
@@ -48,6 +49,7 @@ __all__ = [
     "symmetrizer",
     "to_correlation",
     "to_covariance",
+    "to_metric",
     "top",
 ]
 

@@ -88,7 +88,12 @@ def consecutive(rows: slice | range, n: int) -> tuple[int, int]:
     if rows.step not in (None, 1):
         raise ValueError(f"rows must be consecutive, and {rows} has step {rows.step}: block takes any rows")
     if isinstance(rows, slice):
-        start, stop, _ = rows.indices(n)
+        try:
+            start, stop, _ = rows.indices(n)
+        except TypeError:
+            raise TypeError(
+                f"rows is {rows}, and takes integers: S.loc[first:last] slices by label, block takes labels"
+            ) from None
         return start, max(start, stop)
     if len(rows) and not 0 <= rows.start < rows.stop <= n:
         raise IndexError(f"rows {rows} are out of range: there are {n}")

@@ -78,7 +78,7 @@ def from_blocks(
         the same bytes as of one run; what is complete is read. Where nothing is there a run starts.
     encoding : str or vech.quantized.Encoding, optional
         Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
-        in memory together. It has no `layout`, and goes to no file.
+        in memory together. It has no `layout`; `out` is None, or a store of tiles, which then holds codes.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes rows of tiles, of a store tiles, as tasks; unless told, this thread. Threads call the
         function in parallel; other processes get it by pickle, arrays in it by memory map.

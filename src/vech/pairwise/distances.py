@@ -64,7 +64,7 @@ def distances(
         Go on from the journal beside `out`, or with what the store misses, where a run was interrupted.
     encoding : str or vech.quantized.Encoding, optional
         Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
-        in memory together. It has no `layout`, and goes to no file.
+        in memory together. It has no `layout`; `out` is None, or a store of tiles, which then holds codes.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes; by default threads of this process.
     threads : int, optional

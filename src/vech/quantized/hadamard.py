@@ -127,6 +127,8 @@ def hadamard(
             f"domain={options['domain']!r} has no place: leave it out"
         )
     block = as_tile(options.get("tile", 64)) if block is None else checked_block(block)
+    if as_integer("seed", seed) < 0:
+        raise ValueError(f"seed is {seed}: it is 0 or more")
     signs = np.random.default_rng(as_integer("seed", seed)).choice(np.array([-1, 1], np.int8), store.n)
 
     def turned(rows: slice, columns: slice, numbers: Array) -> Array:

@@ -99,6 +99,12 @@ class Observer:
         for name, value, most in (("momentum", momentum, 1), ("percentile", percentile, 100)):
             if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= most:
                 raise ValueError(f"{name} must be a number from 0 to {most}, not {value!r}")
+        for name, value, usual, owner in (
+            ("momentum", momentum, 0.9, "moving-average"),
+            ("percentile", percentile, 99.99, "percentile"),
+        ):
+            if value != usual and method != owner:
+                raise TypeError(f"{name} is of method={owner!r}, and method is {method!r}: leave it out")
         if not percentile:
             raise ValueError("percentile must be above 0: of no number there is no range")
         self.method, self.momentum, self.percentile = method, momentum, percentile

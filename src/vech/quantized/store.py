@@ -798,6 +798,8 @@ class Quantized(Store):
         ------
         ValueError
             For other domains, and an exponent that is not finite.
+        OverflowError
+            Where the power has eigenvalues that are no finite numbers.
         TypeError
             For what is no real number.
 
@@ -825,15 +827,27 @@ class Quantized(Store):
         found = self._with(self._parts.times(float(exponent)), None, None)
         if self._error is None or self._error.factors is None:
             return found
-        distance = abs(float(exponent)) * math.log(self._error.factors[1]) + found._rounding()
+        try:
+            found._error = self._error_of_power(found, abs(float(exponent)))
+        except OverflowError:
+            raise OverflowError(
+                f"exponent is {exponent}, and that power has eigenvalues beyond {self.dtype}: those of S end "
+                f"at {self._definite_ends()[1]:.3g}"
+            ) from None
+        return found
+
+    def _error_of_power(self, found: Self, exponent: float) -> QuantizationError:
+        """What is lost of a power whose codes are `found`; OverflowError where that is no float."""
+        assert self._error is not None
+        assert self._error.factors is not None
+        distance = exponent * math.log(self._error.factors[1]) + found._rounding()
         distance += (self.n + 8) * epsilon(self.dtype)
         _, high = found._definite_ends()
         spectral = certificate.up(distance * math.exp(distance) * high, self.n)
         frobenius = math.sqrt(self.n) * spectral
         tiles = np.tril(np.full((self.grid,) * 2, math.sqrt(min(self.tile, self.n)) * spectral))
         factors = math.exp(-distance), math.exp(distance)
-        found._error = QuantizationError(frobenius, spectral, spectral, tiles, factors)
-        return found
+        return QuantizationError(frobenius, spectral, spectral, tiles, factors)
 
     def submatrix(self, index: Any) -> Self:
         """The matrix of some rows and the same columns, in that order: codes become codes.

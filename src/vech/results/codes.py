@@ -6,16 +6,16 @@ import math
 from contextlib import closing
 from typing import Any
 
-from vech.arrays import Dtype, family
+from vech.arrays import Dtype
 from vech.executors import executor_of, in_order
 from vech.layouts.kind import Kind
 from vech.packed.packed import Packed
 from vech.quantized import Quantized, quantize
 from vech.quantized.making import Maker
-from vech.quantized.sources import BLOCK, number_dtype
+from vech.quantized.sources import BLOCK
 from vech.results.executing import TileJob
 from vech.results.tiles import TileByTile, on
-from vech.results.wanted import Wanted
+from vech.results.wanted import TILES, Wanted
 
 LARGEST = 4096  # rows of a block that holds whole tiles of codes and whole tiles of a job
 
@@ -29,13 +29,11 @@ class CodesOfTiles(TileByTile):
         super().__init__(n, dtype, kind, labels, wanted)
         if wanted.out is not None or wanted.resume:
             raise ValueError(
-                f"encoding={wanted.encoding!r} makes a vech.Quantized in memory: leave out= and resume= out, "
-                f"and vech.write it"
+                f"encoding={wanted.encoding!r} makes a vech.Quantized in memory, which vech.write puts into "
+                f"a file, or a store of tiles: out= a path ending in {TILES}"
             )
         wanted.check_no_layout("a quantized matrix holds tiles")
-        if family(self.dtype) == "c":
-            raise TypeError(f"encoding= is for real numbers, and these are {self.dtype}")
-        self._maker = Maker(n, wanted.encoding, number_dtype(self.dtype), str(kind))
+        self._maker = Maker(n, wanted.encoding, self.held, str(kind))
         self._made: Quantized | None = None
 
     def side(self, unit: int) -> int:

@@ -76,7 +76,7 @@ class Result:
         self._half: Array | None = None
         self.file: File | None = None
         self.tiles: TileByTile | None = None
-        if wanted.encoding is not None:
+        if wanted.encoding is not None and not wanted.in_tiles:
             self.tiles = CodesOfTiles(p, self.dtype, self.kind, labels, wanted)
             return
         path = wanted.path()

@@ -12,13 +12,16 @@ from threading import Event
 from typing import Any
 
 from vech import tiled
-from vech.arrays import Array, Dtype
+from vech.arrays import Array, Dtype, family
 from vech.executors import executor_of, in_order
 from vech.layouts.kind import Kind
 from vech.packed.packed import Packed
+from vech.quantized.encodings import ENCODINGS, as_encoding
+from vech.quantized.sources import number_dtype
 from vech.results.executing import StoppedError, Tick, TileJob
 from vech.results.identity import differences
 from vech.results.wanted import Wanted
+from vech.tiled.codes import SIDE
 from vech.tiled.description import STORE
 from vech.tiled.grid import Grid, usual_tile
 from vech.tiled.objects import draft_of, put_in_place
@@ -33,6 +36,7 @@ class TileByTile(ABC):
         self, n: int, dtype: Dtype, kind: Kind, labels: tuple[Any, ...] | None, wanted: Wanted
     ) -> None:
         self.n, self.dtype, self.kind, self.labels, self.wanted = n, dtype, kind, labels, wanted
+        self.held = dtype if wanted.encoding is None else coded(dtype)
 
     @abstractmethod
     def side(self, unit: int) -> int:
@@ -54,7 +58,8 @@ class TileByTile(ABC):
         """The lower tiles by a job."""
         alone = self.wanted.executor is None
         threads = self.wanted.threads if alone else self.wanted.threads or 1
-        return Lower(job, Grid(self.n, self.side(job.unit)), self.kind, self.dtype, threads, tick)
+        grid = Grid(self.n, self.side(job.unit))
+        return Lower(job, grid, self.kind, self.dtype, self.held, threads, tick)
 
     def sum(self, job: TileJob, part: Callable[[Array, slice, slice], float]) -> float:
         """The sum of what a function gives of each tile, which is not kept; the same for any workers."""
@@ -85,7 +90,11 @@ class StoreOfTiles(TileByTile):
     ) -> None:
         super().__init__(n, dtype, kind, labels, wanted)
         self.path, self.made = path, made
-        self._about = made | {"rows": n, "dtype of the store": dtype.name}
+        if wanted.encoding is not None:
+            encoding = as_encoding(wanted.encoding)
+            levels = {} if encoding == ENCODINGS[encoding.name] else {"levels": list(encoding.levels or ())}
+            self.made = made | {"encoding": encoding.name} | levels
+        self._about = self.made | {"rows": n, "dtype of the store": self.held.name}
         self._place, self._draft = path, draft_of(path)
         self.complete: tiled.Tiled | None = None
         self._store = self._found()
@@ -126,13 +135,16 @@ class StoreOfTiles(TileByTile):
         Blocks of `unit` rows fit its tiles.
         """
         if self._store is None:
+            square = 1 if self.wanted.encoding is None else SIDE
+            unit = math.lcm(unit, square)
             whole = max(unit, usual_tile(self.n) // unit * unit)
             self._store = tiled.create(
                 self._place,
                 self.n,
-                dtype=self.dtype,
+                dtype=self.held,
                 kind=str(self.kind),
-                tile=self.wanted.tile or min(whole, max(1, self.n)),
+                tile=self.wanted.tile or min(whole, max(1, -(-self.n // square)) * square),
+                encoding=self.wanted.encoding,
                 labels=self.labels,
                 overwrite=True,
                 made=self.made,
@@ -197,12 +209,14 @@ class Lower:
     grid: Grid
     kind: Kind
     dtype: Dtype
+    held: Dtype
     threads: int | None
     tick: Tick
 
     def __call__(self, tile: Tile) -> Array:
         rows, columns = map(self.grid.span, tile)
-        return self.job.tile(self.kind, self.dtype, rows, columns, self.threads, self.tick)
+        made = self.job.tile(self.kind, self.dtype, rows, columns, self.threads, self.tick)
+        return made.astype(self.held, copy=False)
 
 
 @dataclass(frozen=True)
@@ -214,6 +228,13 @@ class _Part:
 
     def __call__(self, tile: Tile) -> float:
         return self.part(self.lower(tile), *map(self.lower.grid.span, tile))
+
+
+def coded(dtype: Dtype) -> Dtype:
+    """The dtype of the numbers that codes of these give; TypeError for complex ones."""
+    if family(dtype) == "c":
+        raise TypeError(f"encoding= is for real numbers, and these are {dtype}")
+    return number_dtype(dtype)
 
 
 def on() -> None:

@@ -1,0 +1,209 @@
+"""What the functions take: tensors, judged, and what layout and kind say of them."""
+
+from __future__ import annotations
+
+import operator
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vech.adapters import tables
+from vech.layouts.dialects import AnyLayout, as_layout
+from vech.layouts.kind import resolve_kind
+from vech.layouts.layout import Layout, one_of
+from vech.layouts.orders import Explicit
+from vech.linalg.metric import METRICS
+from vech.moves import explicit
+from vech.moves.recipe import kind_name
+
+DTYPES = {
+    dtype: np.dtype(str(dtype).removeprefix("torch."))
+    for dtype in (
+        *(torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+        *(torch.float16, torch.float32, torch.float64, torch.complex64, torch.complex128),
+    )
+} | {torch.bfloat16: np.dtype(np.float16)}  # of the same size, with its sign in the same bit
+NAMES = ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in DTYPES))
+
+
+class Facts(NamedTuple):
+    """What layout and kind say: both as text, which operators take, and the side."""
+
+    layout: str  # of a `Layout`, as `text` writes it
+    kind: str
+    n: int
+    order: str  # of an explicit order, whose numbers go into that layout first; else empty
+
+
+def facts(h: Tensor, layout: str | AnyLayout, kind: str | None, *, moves: bool = False) -> Facts:
+    """Of a half, shape (..., length)."""
+    found: Facts = _facts(layout, kind, h.dtype, operator.index(h.shape[-1]), moves, False)
+    return found
+
+
+def facts_of_side(dtype: torch.dtype, layout: str | AnyLayout, kind: str | None, n: int) -> Facts:
+    """Of a half that is to be made."""
+    found: Facts = _facts(layout, kind, dtype, operator.index(n), True, True)
+    return found
+
+
+@torch.compiler.assume_constant_result
+def _facts(
+    layout: str | AnyLayout, kind: str | None, dtype: torch.dtype, size: int, moves: bool, is_side: bool
+) -> Facts:
+    return _looked_up(
+        layout if type(layout) is str else as_layout(layout), kind_name(kind), dtype, size, moves, is_side
+    )
+
+
+@lru_cache(maxsize=512)
+def _looked_up(
+    name: str | AnyLayout, kind: str | None, dtype: torch.dtype, size: int, moves: bool, is_side: bool
+) -> Facts:
+    layout = as_layout(name)
+    numbers = DTYPES[dtype]
+    found = resolve_kind(kind, numbers, moves=moves)
+    explicit.check_kind(layout, found, numbers)
+    if layout.scaled and numbers.kind not in "fc":
+        raise TypeError(
+            f"layout {layout.name} scales what it stores, and {dtype} is exact: call .double() first"
+        )
+    if is_side:
+        layout.length(size)
+        if size == 0 and layout.implied is not None:
+            raise ValueError(
+                f"a 0 x 0 matrix has no half in layout {layout.name}: a half of length 0 is n = 1 there"
+            )
+    n = size if is_side else layout.side(size)
+    order = ""
+    if isinstance(layout, Explicit):
+        order = layout.name
+        ORDERS[order] = layout
+    return Facts(text(tables.as_rows(layout)), str(found), n, order)
+
+
+ORDERS: dict[str, Explicit] = {}
+
+
+def text(layout: Layout) -> str:
+    """A layout as text that `layout_of` reads: operators of torch take no other objects."""
+    scales = f"{layout.diagonal_scale!r} {layout.offdiagonal_scale!r}"
+    return f"{layout.triangle} {layout.traversal} {layout.diagonal} {scales}"
+
+
+@torch.compiler.assume_constant_result
+def layout_of(words: str) -> Layout:
+    """The layout that `text` wrote."""
+    return _read(words)
+
+
+@torch.compiler.assume_constant_result
+def inverse(words: str) -> str:
+    """The layout with inverse scales, linear."""
+    return text(tables.linear(tables.inverse(_read(words))))
+
+
+@torch.compiler.assume_constant_result
+def dual(words: str) -> str:
+    """The layout `tables.dual`."""
+    return text(tables.dual(_read(words)))
+
+
+@torch.compiler.assume_constant_result
+def linear(words: str) -> str:
+    """The layout `tables.linear`."""
+    return text(tables.linear(_read(words)))
+
+
+@lru_cache(maxsize=512)
+def _read(words: str) -> Layout:
+    triangle, traversal, diagonal, on, off = words.split()
+    return Layout(
+        triangle, traversal, diagonal=diagonal, diagonal_scale=float(on), offdiagonal_scale=float(off)
+    )
+
+
+REAL = {torch.complex64: torch.float32, torch.complex128: torch.float64}
+
+
+def real(dtype: torch.dtype) -> torch.dtype:
+    """That of the parts of a number."""
+    return REAL.get(dtype, dtype)
+
+
+def check_tensor(x: object, what: str) -> None:
+    """Refuse what is no dense tensor of a dtype that vech knows."""
+    if not isinstance(x, Tensor):
+        name = f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins.")
+        raise TypeError(f"{what} must be a torch.Tensor, not {name}: pass torch.as_tensor({what})")
+    if x.layout is not torch.strided:
+        raise TypeError(f"{what} is a tensor of layout {x.layout}: pass {what}.to_dense()")
+    if x.dtype not in DTYPES:
+        raise TypeError(f"{what} is {x.dtype}, and vech takes {NAMES}: convert it with .to() first")
+
+
+def check_half(h: Tensor, what: str = "half") -> None:
+    check_tensor(h, what)
+    if not h.ndim:
+        raise ValueError(f"{what} is a single number: a half is a vector, of shape (..., length)")
+
+
+def check_numbers(h: Tensor, what: str = "half") -> None:
+    """Refuse a half that cannot be computed with."""
+    check_half(h, what)
+    check_inexact(h, what)
+
+
+def check_inexact(x: Tensor, what: str) -> None:
+    if not (x.dtype.is_floating_point or x.dtype.is_complex):
+        raise TypeError(
+            f"{what} is {x.dtype}, and only floating and complex numbers compute: {what}.double()"
+        )
+
+
+def check_square(matrix: Tensor, what: str = "matrix") -> None:
+    check_tensor(matrix, what)
+    shape = tuple(matrix.shape)
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise ValueError(f"{what} has shape {shape}: its last two axes must be a square, (..., n, n)")
+
+
+def check_together(a: Tensor, b: Tensor, first: str, second: str) -> None:
+    """Refuse tensors of two devices or dtypes."""
+    if a.device != b.device:
+        raise ValueError(
+            f"{first} is on {a.device} and {second} on {b.device}: move one, {second}.to({str(a.device)!r})"
+        )
+    if a.dtype != b.dtype:
+        raise TypeError(
+            f"{first} is {a.dtype} and {second} {b.dtype}: give both one dtype, {second}.to({a.dtype})"
+        )
+
+
+def check_metric(metric: object) -> None:
+    if metric not in METRICS:
+        one_of("metric", metric, METRICS)
+
+
+def check_beside(h: Tensor, x: Tensor, n: int, name: str = "x") -> bool:
+    """Whether x is a vector, or one for each half, rather than columns; refuses what does not fit."""
+    check_tensor(x, name)
+    check_together(h, x, "half", name)
+    vector = bool(x.ndim == h.ndim)
+    core = x.shape[-1] if vector else x.shape[-2] if x.ndim > 1 else -1
+    if not x.ndim or core != n:
+        raise ValueError(
+            f"{name} has shape {tuple(x.shape)}, but beside a half of shape {tuple(h.shape)}, n = {n}, fits "
+            f"(..., {n}) with as many axes as the half, or (..., {n}, m)"
+        )
+    return vector
+
+
+def check_factor(h: Tensor, X: Tensor, n: int) -> None:
+    check_tensor(X, "X")
+    check_together(h, X, "half", "X")
+    if X.ndim < 2 or X.shape[-1] != n:
+        raise ValueError(f"X has shape {tuple(X.shape)}, but a congruence with n = {n} needs (..., m, {n})")

@@ -1,0 +1,80 @@
+"""How operators of torch are made: shapes for the compiler, a rule for vmap, gradients of any order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._functorch.autograd_function import enable_single_level_autograd_function
+
+# Its operators take 15 us with a gradient and 5 without. Those of torch.library.custom_op take 35 and 20, and
+# torch.func.grad does not take them; autograd.Function with setup_context takes 45.
+LIBRARY = torch.library.Library("vech", "FRAGMENT")
+
+
+def operator(
+    schema: str,
+    *,
+    fake: Callable[..., Any],
+    batched: Callable[..., Any],
+    keep: Callable[..., None],
+    backward: Callable[..., Any],
+) -> Callable[..., Any]:
+    """Makes a function an operator that compiles and differentiates.
+
+    `fake` gives empty tensors of its shapes; `batched` is its rule for vmap; `keep` (ctx, inputs, output)
+    saves what `backward` (ctx, *gradients) needs.
+    """
+    name = schema.partition("(")[0]
+
+    def register(function: Callable[..., Any]) -> Any:
+        LIBRARY.define(schema)
+        LIBRARY.impl(name, function, "CompositeExplicitAutograd")
+        overload = getattr(torch.ops.vech, name).default
+
+        class Differentiable(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx: Any, keyset: Any, *inputs: Any) -> Any:
+                output = below(keyset, *inputs)
+                keep(ctx, inputs, output)
+                return output
+
+            @staticmethod
+            def backward(ctx: Any, *gradients: Any) -> Any:
+                return (None, *backward(ctx, *gradients))
+
+        # not Function.apply, which asks transforms first: they have been asked when the operator was called
+        apply = super(torch.autograd.Function, Differentiable).apply
+
+        def below(keyset: Any, *inputs: Any) -> Any:
+            with torch._C._AutoDispatchBelowAutograd():
+                return overload.redispatch(keyset & torch._C._after_autograd_keyset, *inputs)
+
+        def differentiating(keyset: Any, *inputs: Any) -> Any:
+            if torch.is_grad_enabled() and any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
+                with enable_single_level_autograd_function():
+                    return apply(keyset, *inputs)
+            return below(keyset, *inputs)
+
+        LIBRARY.impl(name, differentiating, "Autograd", with_keyset=True)
+        torch.library.register_fake(f"vech::{name}", fake, lib=LIBRARY)
+        torch.library.register_vmap(f"vech::{name}", batched, lib=LIBRARY)
+        return overload
+
+    return register
+
+
+def is_forward() -> bool:
+    """Whether derivatives may run forward now, for which operators have no rule and plain operations do."""
+    return bool(torch.autograd.forward_ad._current_level >= 0)
+
+
+def batch_in_front(name: str) -> Callable[..., Any]:
+    """The rule for vmap of an operator of one tensor whose leading axes are a batch: one more of them."""
+
+    def rule(info: Any, in_dims: tuple[Any, ...], x: Tensor, *rest: Any) -> tuple[Tensor, int]:
+        return getattr(torch.ops.vech, name).default(x.movedim(in_dims[0], 0), *rest), 0
+
+    return rule

@@ -1,0 +1,63 @@
+"""A half as functions take it, and back: in the order of rows, in its metric, its diagonal settled."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from vech.adapters.torch import operators, plain
+from vech.adapters.torch.checks import Facts, check_inexact, check_metric, check_numbers, facts, real
+from vech.adapters.torch.functions import is_forward
+from vech.layouts.dialects import AnyLayout
+
+
+def entered(h: Tensor, layout: str | AnyLayout, kind: str | None, metric: str) -> tuple[Tensor, Facts]:
+    """A half to compute with: by rows if its order is explicit, its diagonal what its kind leaves of it."""
+    check_numbers(h)
+    found = facts(h, layout, kind)
+    h = by_rows(in_metric(h, metric, found), found)
+    return plain.settled(h, found.layout, found.kind, found.n), found
+
+
+def by_rows(h: Tensor, found: Facts) -> Tensor:
+    return plain.to_rows(h, found.order, found.n) if found.order else h
+
+
+def ordered(h: Tensor, found: Facts) -> Tensor:
+    """The half of a result in the order that was asked for."""
+    return plain.from_rows(h, found.order, found.n) if found.order else h
+
+
+def full(h: Tensor, found: Facts, *, loud: bool = False) -> Tensor:
+    """The full matrix of a half by rows."""
+    if is_forward():
+        return plain.expand(h, found.layout, found.kind, found.n)
+    return operators.expand(h, found.layout, found.kind, loud)
+
+
+def own_triangle(matrix: Tensor, found: Facts) -> Tensor:
+    """The half of a matrix that is of its kind, by rows."""
+    if is_forward():
+        return plain.take(matrix, found.layout, found.n)
+    triangle = found.layout.partition(" ")[0]
+    return operators.pack(matrix, found.layout, found.kind, triangle, -1.0)
+
+
+def in_metric(h: Tensor, metric: str, found: Facts) -> Tensor:
+    """The half itself, whose gradient will be in this metric."""
+    check_metric(metric)
+    if metric == "packed":
+        return h
+    check_inexact(h, "half")
+    weights = metric_factors(h, found)
+    return operators.weigh(h, weights)
+
+
+def metric_factors(h: Tensor, found: Facts) -> Tensor:
+    weights = plain.table("metric_factors", found.layout, found.n, h)
+    weights = weights.to(real(h.dtype))
+    return ordered(weights, found)
+
+
+def settled_triangle(matrix: Tensor, found: Facts) -> Tensor:
+    """The half of a computed matrix: what rounding leaves on a diagonal that its kind has not is dropped."""
+    return own_triangle(plain.settled_full(matrix, found.kind), found)

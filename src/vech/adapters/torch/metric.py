@@ -1,0 +1,156 @@
+"""Norms, inner products, and gradients in the metric of the half or of the full matrix."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vech.adapters.torch import plain
+from vech.adapters.torch.checks import check_metric, check_numbers, check_together, facts, real
+from vech.adapters.torch.halves import entered, full, metric_factors
+from vech.layouts.dialects import AnyLayout
+
+ORDS = ("fro", "max", "inf", 1, 2, float("inf"))
+
+
+def to_metric(gradient: Tensor, layout: str | AnyLayout = "vech", metric: str = "full") -> Tensor:
+    """The gradient with respect to a half in the other metric, as `vech.linalg.to_metric` gives it.
+
+    Parameters
+    ----------
+    gradient : Tensor, shape (..., length)
+        Derivatives of a number by those of a half: floating or complex.
+    layout : str or layout
+        Which number is where.
+    metric : {"full", "packed"}
+        "full": from "packed" to "full"; "packed": back.
+
+    Returns
+    -------
+    Tensor, shape (..., length)
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the length fits no n, metric or layout are no names; for what is no tensor, and integers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> to_metric(torch.tensor([1.0, 4.0, 1.0]))
+    tensor([1., 2., 1.])
+    """
+    check_numbers(gradient, "gradient")
+    check_metric(metric)
+    weights = metric_factors(gradient, facts(gradient, layout, "triangular", moves=True))
+    return gradient * weights if metric == "full" else gradient / weights
+
+
+def norm(
+    h: Tensor,
+    layout: str | AnyLayout = "vech",
+    *,
+    ord: str | float = "fro",
+    kind: str | None = None,
+    metric: str = "packed",
+) -> Tensor:
+    """A norm of the full matrix, from the half.
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., length)
+        One half or a batch.
+    layout : str or layout
+        Which number is where.
+    ord : {"fro", "max", 1, inf, 2}
+        As in `vech.linalg.norm`; all but "fro" expand, and 2 takes singular values.
+    kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
+        What the other triangle is. Symmetric for real numbers; for complex ones it must be said.
+    metric : {"packed", "full"}
+        Of the gradient: of the numbers in the half, or of the full matrix.
+
+    Returns
+    -------
+    Tensor, shape (...)
+        Real. The gradient of "fro" at zero is zero.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the length fits no n, an argument is none of its choices; for what is no tensor, and integers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> norm(torch.tensor([3.0, -4.0, 0.0]))
+    tensor(6.4031)
+    """
+    if isinstance(ord, bool) or ord not in ORDS:
+        raise ValueError(f"unknown ord {ord!r}: choose from 'fro', 'max', 1, 2, inf")
+    h, found = entered(h, layout, kind, metric)
+    if ord == "fro":
+        total = torch.linalg.vector_norm(h * _root_weights(h, found.layout, found.n), dim=-1)
+        if found.layout.split()[2] != "one":
+            return total
+        return torch.hypot(total, total.new_tensor(found.n).sqrt())
+    matrix = full(h, found)
+    if found.n == 0:
+        return matrix.abs().sum((-2, -1))
+    if ord == 2:
+        return torch.linalg.matrix_norm(matrix, 2)
+    return matrix.abs().amax((-2, -1)) if ord == "max" else matrix.abs().sum(-1).amax(-1)
+
+
+def _root_weights(h: Tensor, layout: str, n: int) -> Tensor:
+    return plain.table("norm_weights", layout, n, h).sqrt().to(real(h.dtype))
+
+
+def inner(
+    a: Tensor,
+    b: Tensor,
+    layout: str | AnyLayout = "vech",
+    *,
+    kind: str | None = None,
+    metric: str = "packed",
+) -> Tensor:
+    """The inner product of two full matrices, sum over i, j of conj(a_ij) b_ij, from their halves.
+
+    Parameters
+    ----------
+    a, b : Tensor, shape (..., length)
+        Halves of one side, layout and kind; batches broadcast.
+    layout : str or layout
+        Which number is where.
+    kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
+        What the other triangle is. Symmetric for real numbers; for complex ones it must be said.
+    metric : {"packed", "full"}
+        Of the gradients: of the numbers in the halves, or of the full matrices.
+
+    Returns
+    -------
+    Tensor, shape (...)
+        Real if the matrices are Hermitian.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If lengths differ or fit no n, for tensors of two devices or dtypes, and integers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> inner(torch.tensor([1.0, 2.0, 3.0]), torch.ones(3))
+    tensor(8.)
+    """
+    check_numbers(a, "a")
+    check_numbers(b, "b")
+    check_together(a, b, "a", "b")
+    if a.shape[-1] != b.shape[-1]:
+        raise ValueError(f"a and b have halves of length {a.shape[-1]} and {b.shape[-1]}: both need one side")
+    (a, found), (b, _) = entered(a, layout, kind, metric), entered(b, layout, kind, metric)
+    weights = plain.table("norm_weights", found.layout, found.n, a).to(real(a.dtype))
+    if "herm" in found.kind:
+        total = ((a.conj() * b).real * weights).sum(-1)
+    else:
+        total = (a.conj() * b * weights).sum(-1)
+    return total + found.n if found.layout.split()[2] == "one" else total

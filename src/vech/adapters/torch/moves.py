@@ -1,0 +1,164 @@
+"""pack, expand and convert of tensors, differentiable."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from vech.adapters.torch import halves, operators, plain
+from vech.adapters.torch.checks import check_half, check_square, facts, facts_of_side, layout_of
+from vech.adapters.torch.functions import is_forward
+from vech.layouts.dialects import AnyLayout
+from vech.layouts.kind import Kind
+from vech.layouts.layout import one_of
+from vech.moves.judging import USES
+
+
+def pack(
+    A: Tensor,
+    layout: str | AnyLayout = "vech",
+    *,
+    kind: str | None = None,
+    use: str = "both",
+    tolerance: float | None = None,
+) -> Tensor:
+    """The half of a full matrix, as `vech.pack`, differentiable.
+
+    Parameters
+    ----------
+    A : Tensor, shape (..., n, n)
+        One matrix or a batch; any strides.
+    layout : str or layout
+        Which numbers go where.
+    kind : {"symmetric", "hermitian", "skew", "skew-hermitian", "triangular"}, optional
+        What the other triangle is. Symmetric for real numbers; for complex ones it must be said.
+    use : {"both", "lower", "upper", "mean"}
+        The triangle that is believed; "both" must agree.
+    tolerance : float, optional
+        For use="both": the largest difference that passes.
+
+    Returns
+    -------
+    Tensor, shape (..., layout.length(n))
+        In the dtype of `A`.
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError
+        As `vech.pack`; TypeError also for what is no dense tensor of a dtype that vech knows.
+
+    Notes
+    -----
+    "both" is differentiated as "mean": half of a gradient goes to either place. That of "lower" and "upper"
+    goes where the number was read. Nothing is saved for it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> pack(torch.tensor([[1.0, 2.0], [2.0, 3.0]]))
+    tensor([1., 2., 3.])
+    """
+    check_square(A)
+    found = facts_of_side(A.dtype, layout, kind, A.shape[-1])
+    one_of("use", use, USES)
+    where = layout_of(found.layout)
+    if found.kind == Kind.TRIANGULAR and use not in ("both", where.triangle):
+        raise ValueError(
+            f"use={use!r} takes numbers from the triangle that kind='triangular' and {where.triangle!r} make "
+            f"zero"
+        )
+    if is_forward():
+        half = plain.pack(A, found.layout, found.kind, found.n, use, tolerance)
+    else:
+        half = operators.pack(A, found.layout, found.kind, use, -1.0 if tolerance is None else tolerance)
+    return halves.ordered(half, found)
+
+
+def expand(
+    h: Tensor, layout: str | AnyLayout = "vech", *, kind: str | None = None, metric: str = "packed"
+) -> Tensor:
+    """The full matrix of a half, as `vech.expand`, differentiable.
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., length)
+        One half or a batch; any strides.
+    layout : str or layout
+        Which number is where.
+    kind : {"symmetric", "hermitian", "skew", "skew-hermitian", "triangular"}, optional
+        What the other triangle is. Symmetric for real numbers; for complex ones it must be said.
+    metric : {"packed", "full"}
+        Of the gradient: of the numbers in the half, or of the full matrix.
+
+    Returns
+    -------
+    Tensor, shape (..., n, n)
+        In the dtype of `h`.
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError
+        As `vech.expand`; TypeError also for what is no dense tensor of a dtype that vech knows.
+
+    Notes
+    -----
+    Nothing is saved for the gradient, ``(G_ij + mirror(G_ji)) / scale`` off the diagonal.
+
+    Examples
+    --------
+    >>> import torch
+    >>> h = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> expand(h).sum().backward()
+    >>> h.grad
+    tensor([1., 2., 1.])
+    """
+    check_half(h)
+    found = facts(h, layout, kind, moves=True)
+    return halves.full(halves.by_rows(halves.in_metric(h, metric, found), found), found, loud=True)
+
+
+def convert(
+    h: Tensor,
+    source: str | AnyLayout,
+    target: str | AnyLayout,
+    *,
+    kind: str | None = None,
+    metric: str = "packed",
+) -> Tensor:
+    """The same matrix in another layout, as `vech.convert`, differentiable.
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., length)
+        One half or a batch in layout `source`; any strides.
+    source, target : str or layout
+        The layout that `h` has, and the one wanted.
+    kind : {"symmetric", "hermitian", "skew", "skew-hermitian", "triangular"}, optional
+        What the other triangle is. Symmetric for real numbers; for complex ones it must be said.
+    metric : {"packed", "full"}
+        Of the gradient: of the numbers in the half, or of the full matrix.
+
+    Returns
+    -------
+    Tensor, shape (..., target.length(n))
+        In the dtype of `h`.
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError
+        As `vech.convert`; TypeError also for what is no dense tensor of a dtype that vech knows.
+
+    Examples
+    --------
+    >>> import torch
+    >>> convert(torch.arange(6.0), "vech", "numpy-tril")
+    tensor([0., 1., 3., 2., 4., 5.])
+    """
+    check_half(h)
+    found = facts(h, source, kind, moves=True)
+    aim = facts_of_side(h.dtype, target, kind, found.n)
+    h = halves.by_rows(halves.in_metric(h, metric, found), found)
+    if is_forward():
+        half = plain.convert(h, found.layout, aim.layout, found.kind, found.n)
+    else:
+        half = operators.convert(h, found.layout, aim.layout, found.kind, True)
+    return halves.ordered(half, aim)

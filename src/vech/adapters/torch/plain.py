@@ -1,0 +1,242 @@
+"""The moves as plain operations of torch over tables of indices: any device, any mode of differentiation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vech.adapters import tables
+from vech.adapters.torch.checks import ORDERS, layout_of
+from vech.adapters.torch.functions import LIBRARY
+from vech.layouts.kind import Kind
+from vech.layouts.layout import Layout
+from vech.moves import converting, packing
+
+KEPT_SIDE = 2048  # tables of larger matrices, 8 bytes a number, are made when they are needed
+
+
+def expand(h: Tensor, layout: str, kind: str, n: int) -> Tensor:
+    """The full matrix; its diagonal as it is in the half, or as implied."""
+    where, rule = layout_of(layout), Kind(kind)
+    if h.shape[-1] == 0:
+        full = h.new_zeros((*h.shape[:-1], n, n))
+    else:
+        full = h.index_select(-1, table("cells", layout, n, h)).unflatten(-1, (n, n))
+    off, on = where.offdiagonal_scale, where.diagonal_scale
+    diagonal = table("eye", layout, n, h)
+    if off != 1 or on != 1:
+        full = full / off if off == on else torch.where(diagonal, full / on, full / off)
+    if rule is not Kind.SYMMETRIC:
+        other = table("other_triangle", layout, n, h)
+        full = torch.where(other, mirror(full, rule), full)
+    if where.implied is not None:
+        full = full.masked_fill(diagonal, where.implied)
+    return full
+
+
+def fold(full: Tensor, layout: str, kind: str, n: int) -> Tensor:
+    """The adjoint of `expand`: (a_ij + mirror(a_ji)) / scale, and a_ii / scale."""
+    where, rule = layout_of(layout), Kind(kind)
+    half = _selected(full, "own", layout, n)
+    off, on = where.offdiagonal_scale, where.diagonal_scale
+    diagonal = table("on_diagonal", layout, n, full)
+    if rule is not Kind.TRIANGULAR:
+        other = mirror(_selected(full, "opposite", layout, n), rule)
+        half = torch.where(diagonal, half, half + other) if where.implied is None else half + other
+    if off != 1 or on != 1:
+        half = half / off if off == on else torch.where(diagonal, half / on, half / off)
+    return half
+
+
+def mirrored(h: Tensor, layout: str, kind: str, n: int) -> Tensor:
+    """The numbers of a half as they stand in the other triangle; its diagonal as it is."""
+    if kind in (Kind.SYMMETRIC, Kind.TRIANGULAR):
+        return h
+    return torch.where(table("on_diagonal", layout, n, h), h, mirror(h, Kind(kind)))
+
+
+def settled(h: Tensor, layout: str, kind: str, n: int) -> Tensor:
+    """The half with what its kind leaves of the diagonal."""
+    rule = Kind(kind)
+    if rule.diagonal == "stored" or layout_of(layout).implied is not None:
+        return h
+    return torch.where(table("on_diagonal", layout, n, h), part(h, rule), h)
+
+
+def settled_full(full: Tensor, kind: str) -> Tensor:
+    """The same of a full matrix."""
+    rule = Kind(kind)
+    if rule.diagonal == "stored":
+        return full
+    return torch.where(
+        torch.eye(full.shape[-1], dtype=torch.bool, device=full.device), part(full, rule), full
+    )
+
+
+def part(x: Tensor, kind: Kind) -> Tensor:
+    """What a diagonal of this kind counts with, of a dtype where it is not all."""
+    if kind.diagonal == "zero":
+        return torch.zeros_like(x)
+    return torch.complex(x.real, torch.zeros_like(x.real)) if kind.diagonal == "real" else (x - x.conj()) / 2
+
+
+def mirror(x: Tensor, kind: Kind) -> Tensor:
+    """Numbers of one triangle as those of the other."""
+    if kind is Kind.TRIANGULAR:
+        return torch.zeros_like(x)
+    x = x.conj() if kind.conjugates else x
+    return -x if kind.negates else x
+
+
+def to_rows(h: Tensor, order: str, n: int) -> Tensor:
+    """The half of an explicit order as `tables.as_rows` has it."""
+    h = h.index_select(-1, table("order", order, n, h))
+    return _turned(h, order, n)
+
+
+def from_rows(h: Tensor, order: str, n: int) -> Tensor:
+    """And back."""
+    return _turned(h, order, n).index_select(-1, table("back", order, n, h))
+
+
+def _turned(h: Tensor, order: str, n: int) -> Tensor:
+    if not h.dtype.is_complex:
+        return h
+    return torch.where(table("crossed", order, n, h), h.conj(), h)
+
+
+def _selected(full: Tensor, cells: str, layout: str, n: int) -> Tensor:
+    return full.flatten(-2).index_select(-1, table(cells, layout, n, full))
+
+
+def table(name: str, layout: str, n: int, like: Tensor) -> Tensor:
+    """A table of `vech.adapters.tables` on the device of a tensor, kept where it is small."""
+    if torch.compiler.is_compiling():
+        return torch.ops.vech.table(like, name, layout, n)
+    return _table(name, layout, n, like.device)
+
+
+def _table(name: str, layout: str, n: int, device: torch.device) -> Tensor:
+    return (_made if n > KEPT_SIDE else _kept)(name, layout, n, device)
+
+
+def _made(name: str, layout: str, n: int, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):  # what is made in that mode no other one takes
+        return torch.from_numpy(_numbers(name, layout, n)).to(device)
+
+
+_kept = lru_cache(maxsize=64)(_made)
+
+
+def _batched(info: Any, in_dims: tuple[Any, ...], like: Tensor, *rest: Any) -> tuple[Tensor, None]:
+    return torch.ops.vech.table(like, *rest), None
+
+
+LIBRARY.define("table(Tensor like, str name, str layout, int n) -> Tensor")
+LIBRARY.impl(
+    "table",  # a copy, since compiled programs may write over what an operator gave them
+    lambda like, name, layout, n: _table(name, layout, n, like.device).clone(),
+    "CompositeExplicitAutograd",
+)
+LIBRARY.impl("table", torch.library.fallthrough_kernel, "Autograd")
+torch.library.register_fake(
+    "vech::table",
+    lambda like, name, layout, n: torch.empty_like(
+        torch.from_numpy(_numbers(name, layout, n)), device=like.device
+    ),
+    lib=LIBRARY,
+)
+torch.library.register_vmap("vech::table", _batched, lib=LIBRARY)
+
+
+def _numbers(name: str, layout: str, n: int) -> Any:
+    import numpy as np
+
+    if name == "eye":
+        return np.eye(n, dtype=np.bool)
+    if name in ("order", "crossed", "back"):
+        places, crossed = tables.order(ORDERS[layout], n)
+        return {"order": places, "crossed": crossed, "back": np.argsort(places)}[name]
+    return np.ascontiguousarray(getattr(tables, name)(layout_of(layout), n))
+
+
+def take(full: Tensor, layout: str, n: int) -> Tensor:
+    """The half of the layout's own triangle, which alone is looked at."""
+    where = layout_of(layout)
+    half = _selected(full, "own", layout, n)
+    off, on = where.offdiagonal_scale, where.diagonal_scale
+    if off != 1 or on != 1:
+        diagonal = table("on_diagonal", layout, n, full)
+        half = half * off if off == on else torch.where(diagonal, half * on, half * off)
+    return half
+
+
+def convert(h: Tensor, source: str, target: str, kind: str, n: int) -> Tensor:
+    """The same matrix in another layout, by way of the full one."""
+    if layout_of(target).implied is not None:  # the diagonal must be what is left out
+        numbers = wide(h.detach()).cpu().resolve_conj().resolve_neg().numpy()
+        converting.convert(numbers, layout_of(source), layout_of(target), kind=kind)
+    full = narrowed(expand, h, source, kind, n)
+    return narrowed(take, full, target, n)
+
+
+def pack(full: Tensor, layout: str, kind: str, n: int, use: str, tolerance: float | None) -> Tensor:
+    """The half of a matrix, judged as `vech.pack` judges it."""
+    where, rule = layout_of(layout), Kind(kind)
+    judge(full, where, rule, use, tolerance)
+    narrow = full.dtype
+    full = full.float() if narrow in (torch.bfloat16, torch.float16) else full
+    return _packed(full, layout, rule, n, use).to(narrow)
+
+
+def _packed(full: Tensor, layout: str, rule: Kind, n: int, use: str) -> Tensor:
+    where = layout_of(layout)
+    if use == "mean" and rule is not Kind.TRIANGULAR:
+        middle = (full + mirror(full.mT, rule)) / 2
+        return take(middle, layout, n)
+    if use in ("both", where.triangle) or rule is Kind.TRIANGULAR:
+        return take(full, layout, n)
+    return mirrored(take(full.mT, layout, n), layout, rule, n)
+
+
+def judge(full: Tensor, where: Layout, rule: Kind, use: str, tolerance: float | None) -> None:
+    """Refuse by `vech.pack` the first matrix that is not what it is said to be; numbers are read."""
+    eps = torch.finfo(full.dtype).eps if full.dtype.is_floating_point or full.dtype.is_complex else 0.0
+    diagonal = full.diagonal(dim1=-2, dim2=-1)
+    sizes = torch.where(full.isfinite(), full, 0).abs().double().flatten(-2)
+    largest = sizes.amax(-1) if sizes.shape[-1] else sizes.sum(-1)
+    limit = full.shape[-1] * eps * largest if tolerance is None else torch.full_like(largest, tolerance)
+    wrong = torch.zeros_like(limit, dtype=torch.bool)
+    if use == "both":
+        other = mirror(full.mT, rule)
+        if rule is Kind.TRIANGULAR:
+            own = full.tril() if where.triangle == "lower" else full.triu()
+            other = own
+        near = (full == other) | (full.isnan() & other.isnan())
+        near |= wide(full - other).abs() <= limit[..., None, None]
+        wrong |= ~near.flatten(-2).all(-1)
+    if where.implied is not None:
+        wrong |= ~(wide(diagonal - where.implied).abs() <= limit[..., None]).all(-1)
+    if wrong.any():
+        at = tuple(wrong.nonzero()[0].tolist())
+        numbers = wide(full[at]).cpu().resolve_conj().resolve_neg().numpy()
+        unscaled = replace(where, diagonal_scale=1.0, offdiagonal_scale=1.0)
+        packing.pack(numbers, unscaled, kind=rule, use=use, tolerance=float(limit[at]))
+
+
+def wide(x: Tensor) -> Tensor:
+    """Floats in float64, complex numbers in complex128; exact numbers as they are."""
+    if x.dtype.is_complex:
+        return x.to(torch.complex128)
+    return x.double() if x.dtype.is_floating_point else x
+
+
+def narrowed(move: Any, x: Tensor, layout: str, *rest: Any) -> Tensor:
+    """A move that computes, in float32 of narrow floats, and rounded to them."""
+    if x.dtype in (torch.bfloat16, torch.float16) and (layout_of(layout).scaled or move is fold):
+        return move(x.float(), layout, *rest).to(x.dtype)
+    return move(x, layout, *rest)

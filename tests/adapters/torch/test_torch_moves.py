@@ -1,0 +1,59 @@
+"""Moves of tensors: the bits of vech's own, gradients of both orders, transforms, the compiler."""
+
+import numpy as np
+import pytest
+
+import cases
+import vech
+
+torch = pytest.importorskip("torch", reason="tensors of PyTorch need torch")
+vt = pytest.importorskip("vech.adapters.torch")
+
+KINDS = [("float64", "symmetric"), ("float64", "skew"), ("float64", "triangular")] + [
+    ("complex128", kind) for kind in cases.KINDS
+]
+gradcheck, gradgradcheck = torch.autograd.gradcheck, torch.autograd.gradgradcheck
+
+
+def numbers(*shape, dtype="float64", seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, dtype=getattr(torch, dtype), generator=generator)
+
+
+def fitting():
+    for name, layout in cases.LAYOUTS.items():
+        n = 3 if isinstance(layout, vech.TensorOrder) else 4
+        for dtype, kind in KINDS:
+            if cases.fits(layout, np.dtype(dtype), kind, n):
+                yield pytest.param(layout, dtype, kind, n, id=f"{name}-{dtype}-{kind}")
+
+
+@pytest.mark.parametrize(("layout", "dtype", "kind", "n"), [*fitting()])
+def test_expand_has_the_bits_of_numpy_and_gradients_of_both_orders(layout, dtype, kind, n):
+    h = numbers(2, layout.length(n), dtype=dtype).requires_grad_()
+    full = vt.expand(h, layout, kind=kind)
+    assert np.array_equal(full.detach().numpy(), vech.expand(h.detach().numpy(), layout, kind=kind))
+    one = h.detach()[0].requires_grad_()
+    assert gradcheck(lambda h: vt.expand(h, layout, kind=kind), one, fast_mode=True)
+    assert gradgradcheck(lambda h: vt.expand(h, layout, kind=kind) ** 2, one, fast_mode=True)
+
+
+@pytest.mark.parametrize(("layout", "dtype", "kind", "n"), [*fitting()])
+def test_pack_has_the_bits_of_numpy_and_gradients_of_what_it_reads(layout, dtype, kind, n):
+    if layout.diagonal == "one" or (layout.diagonal == "zero"):
+        return
+    whole = numbers(n, n, dtype=dtype)
+    for use in ("mean", layout.triangle) if kind == "triangular" else ("mean", "lower", "upper"):
+        if use == "mean" and kind == "triangular":
+            continue
+        half = vt.pack(whole, layout, kind=kind, use=use)
+        expected = vech.pack(whole.numpy(), layout, kind=kind, use=use)
+        assert np.array_equal(half.numpy(), expected)
+        full = whole.clone().requires_grad_()
+        assert gradcheck(lambda A, use=use: vt.pack(A, layout, kind=kind, use=use), full, fast_mode=True)
+
+
+def test_both_is_differentiated_as_mean():
+    A = torch.tensor([[1.0, 2.0], [2.0, 3.0]], requires_grad=True)
+    vt.pack(A)[1].backward()
+    assert A.grad.tolist() == [[0.0, 0.5], [0.5, 0.0]]
