@@ -22,7 +22,7 @@ from vech.adapters import torch as vt
 from vech.adapters.torch import training
 
 SIDE, CLASSES, TILE = 64, 10, 32
-EPOCHS, MORE, SEEDS = 40, 20, 5
+EPOCHS, MORE, SEEDS = 30, 15, 5
 
 
 def digits(seed):
@@ -31,15 +31,16 @@ def digits(seed):
     from sklearn.model_selection import train_test_split
 
     X, y = load_digits(return_X_y=True)
-    parts = train_test_split(X / 8 - 1, y, test_size=450, stratify=y, random_state=seed)
-    return [torch.tensor(part, dtype=torch.float32 if part.ndim == 2 else torch.int64) for part in parts]
+    X, unseen, y, answers = train_test_split(X / 8, y, test_size=450, stratify=y, random_state=seed)
+    numbers = [torch.tensor(part - X.mean(axis=0), dtype=torch.float32) for part in (X, unseen)]
+    return *numbers, torch.tensor(y), torch.tensor(answers)
 
 
 class Int4(vt.SymmetricLinear):
     """A symmetric layer in 4 bits."""
 
     def __init__(self, features, block=32, keep=1.0):
-        super().__init__(features, metric="packed")
+        super().__init__(features)
         self.options = {"block": block, "keep": keep, "tile": TILE}
         rotated = training.rotate(self.weight.detach(), block=block)
         self.steps = nn.Parameter(training.first_steps(rotated, tile=TILE))

@@ -233,7 +233,39 @@ def test_learned_steps_have_second_derivatives_and_go_through_vmap():
     mapped = torch.func.vmap(training.lsq)(halves, steps)
     assert torch.equal(mapped, training.lsq(halves, steps))
     loss = lambda s: training.lsq(halves, s).square().sum()
-    assert torch.func.grad(loss)(steps).shape == steps.shape
+    direction = upstream(3, 1)
+    gradient = torch.func.grad(loss)(steps)
+    _, slope = torch.func.jvp(loss, (steps,), (direction,))
+    torch.testing.assert_close(slope, (gradient * direction).sum())
+    h, s = halves[0].clone().requires_grad_(), steps[0].clone().requires_grad_()
+    (first,) = torch.autograd.grad(training.lsq(h, s).square().sum(), s, create_graph=True)
+    (second,) = torch.autograd.grad(first, s)
+    v, factor = (h / s).detach()[off_diagonal("vech", 8)], (2 * 28 * 7) ** -0.5
+    by_step = torch.where(v.abs() < 7, v.round() - v, v.clamp(-7, 7))
+    assert (2 * factor * s * v.round().clamp(-7, 7) * by_step).sum().item() == pytest.approx(first.item())
+    assert second.isfinite()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda h: training.lsq(h, training.first_steps(h)),
+        lambda h: training.lsq(h, training.first_steps(h, scales="two-sided"), scales="two-sided"),
+        lambda h: training.fake_quantize(h, encoding="int4"),
+        lambda h: training.fake_quantize(h, "vech", "nf4"),
+        training.signs,
+        training.rotate,
+        training.hadamard,
+    ],
+)
+def test_functions_of_halves_compile_without_a_break(function):
+    h = half_of(matrix()).requires_grad_()
+    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+    g, want = upstream(h.numel()), function(h)
+    torch.testing.assert_close(compiled(h), want)
+    found = torch.autograd.grad(compiled(h), h, g)
+    torch.testing.assert_close(found, torch.autograd.grad(want, h, g))
 
 
 def test_lsq_of_activations_counts_features():
@@ -399,6 +431,8 @@ def test_a_gradient_in_two_planes_is_whole_numbers_and_right_in_the_mean(monkeyp
     assert (mean - g).abs().max() <= found[0].scale / 1000
     assert training.split(torch.zeros(3)).sum().tolist() == [0, 0, 0]
     assert training.split(torch.zeros(0)).sum().shape == (0,)
+    with pytest.raises(TypeError, match=r"g must hold real floating-point numbers, not torch\.int64"):
+        training.split(torch.arange(3))
 
 
 def test_probabilities_are_as_sizes_but_at_most_one():

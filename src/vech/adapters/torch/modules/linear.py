@@ -96,7 +96,15 @@ class SymmetricLinear(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the parameters again."""
+        """Draw the parameters again.
+
+        Examples
+        --------
+        >>> layer = SymmetricLinear(16)
+        >>> layer.reset_parameters()
+        >>> bool(layer.weight.abs().max() <= 1 / 4)
+        True
+        """
         where = as_layout(self.layout)
         bound = 1 / math.sqrt(self.features) if self.features else 0.0
         with torch.no_grad():
@@ -124,6 +132,11 @@ class SymmetricLinear(nn.Module):
         ------
         ValueError, TypeError
             For rows of another length, on another device, or of another dtype without autocast.
+
+        Examples
+        --------
+        >>> SymmetricLinear(3)(torch.zeros(2, 5, 3)).shape
+        torch.Size([2, 5, 3])
         """
         if not x.ndim or x.shape[-1] != self.features:
             raise ValueError(
@@ -142,7 +155,18 @@ class SymmetricLinear(nn.Module):
         return y.to(mixed or x.dtype)
 
     def extra_repr(self) -> str:
-        """What the layer prints of itself."""
+        """What the layer prints of itself.
+
+        Returns
+        -------
+        str
+            Features, bias, layout, and kind where it was said.
+
+        Examples
+        --------
+        >>> SymmetricLinear(3, layout="svec-lower")
+        SymmetricLinear(3, bias=True, layout='svec-lower')
+        """
         kind = "" if self.kind is None else f", kind={self.kind!r}"
         return f"{self.features}, bias={self.bias is not None}, layout={self.layout!r}{kind}"
 

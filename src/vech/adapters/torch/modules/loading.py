@@ -12,7 +12,7 @@ def pack_entry(
     entries: dict[str, Any], key: str, half: Tensor, pack: Callable[[Tensor], Tensor], errors: list[str]
 ) -> None:
     """Put the half in place of a full matrix; of what is none, the error, and what is there already."""
-    value = entries.get(key)
+    value: Any = entries.get(key)
     if not is_tensor(value) or value.ndim != half.ndim + 1:
         return
     try:

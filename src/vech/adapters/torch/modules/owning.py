@@ -40,7 +40,7 @@ class OwnedHalf(NamedTuple):
     metric: str
 
 
-def owned_halves(module: nn.Module) -> Iterator[OwnedHalf]:
+def owned_halves(module: nn.Module) -> list[OwnedHalf]:
     """Every half that `symmetric` or `SymmetricLinear` has made a part of a module.
 
     Parameters
@@ -48,16 +48,27 @@ def owned_halves(module: nn.Module) -> Iterator[OwnedHalf]:
     module : Module
         With all that is in it.
 
-    Yields
-    ------
-    OwnedHalf
+    Returns
+    -------
+    list of OwnedHalf
         ``name, half, layout, kind, metric``. Of `spd` none: what it owns are no numbers of a matrix.
+
+    Raises
+    ------
+    TypeError
+        For what is no module.
 
     Examples
     --------
     >>> [(owned.name, owned.half.shape) for owned in owned_halves(SymmetricLinear(3))]
     [('weight', torch.Size([6]))]
     """
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"module must be a torch.nn.Module, not {type(module).__name__}")
+    return list(_found(module))
+
+
+def _found(module: nn.Module) -> Iterator[OwnedHalf]:
     for place, part in module.named_modules():
         prefix = f"{place}." if place else ""
         if isinstance(part, SymmetricLinear):
@@ -82,6 +93,11 @@ def grad_norm(module: nn.Module) -> Tensor:
     -------
     Tensor, shape ()
         The 2-norm of what the gradients of full, symmetric matrices would be, and of all other gradients.
+
+    Raises
+    ------
+    TypeError
+        For what is no module.
 
     Notes
     -----
@@ -129,6 +145,8 @@ def clip_grad_norm_(module: nn.Module, max_norm: float, *, error_if_nonfinite: b
 
     Raises
     ------
+    TypeError
+        For what is no module.
     RuntimeError
         For a norm that is infinite or NaN, if asked to.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from vech.adapters.torch.training.places import as_packed, places
 from vech.layouts.dialects import AnyLayout, as_layout
@@ -12,8 +13,6 @@ from vech.quantized.encodings import KMEANS
 from vech.quantized.levels import codebook
 from vech.quantized.quantizing import quantize
 from vech.quantized.store import Quantized
-
-Tensor = torch.Tensor
 
 
 class Codebook(NamedTuple):
@@ -54,6 +53,12 @@ class Codebook(NamedTuple):
         -----
         The gradient of a level is the sum over its members of ``scale (G_ij + G_ji)``, both halves of the
         full matrix: S. Han, H. Mao, W. Dally, "Deep compression", ICLR 2016.
+
+        Examples
+        --------
+        >>> book = kmeans(torch.tensor([2.0, 1.0, -0.5, 2.0, 0.25, 2.0]))
+        >>> book._replace(levels=2 * book.levels).half().tolist()
+        [2.0, 2.0, -1.0, 2.0, 0.5, 2.0]
         """
         at, layout = places(self.levels.new_empty(self.codes.shape), self.layout, self.tile), self._layout
         values = self.levels[self.codes] * self.scales[at.tiles] * layout.offdiagonal_scale
@@ -68,6 +73,11 @@ class Codebook(NamedTuple):
         -------
         Quantized
             "kmeans-4", with these levels; its error is that of rounding alone.
+
+        Examples
+        --------
+        >>> kmeans(torch.tensor([2.0, 1.0, -0.5, 2.0, 0.25, 2.0])).quantized()
+        Quantized(n=3, dtype=float32, kind='symmetric', encoding='kmeans-4', domain='entries')
         """
         most = self.levels.detach().abs().max()
         levels, scales = (self.levels.detach() / most).sort().values, self.scales.detach() * most

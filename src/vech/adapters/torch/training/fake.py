@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from vech.adapters.torch.training.places import Places, as_packed, places, straight_through
 from vech.layouts.dialects import AnyLayout, as_layout
@@ -15,7 +16,6 @@ from vech.quantized.encodings import KMEANS, LOW, PLANES, Encoding, as_encoding
 from vech.quantized.levels import codebook
 from vech.quantized.scales import two_sided
 
-Tensor = torch.Tensor
 SCALES = ("tile", "two-sided")
 FLOATS = {
     "float16": torch.float16,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from vech.adapters.torch.training.places import as_packed
 from vech.layouts.dialects import AnyLayout
 from vech.store import Store
-
-Tensor = torch.Tensor
 
 
 class Folded(NamedTuple):

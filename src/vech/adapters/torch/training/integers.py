@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from vech.adapters.torch.moves import expand, pack
 from vech.adapters.torch.products import gram, matmul
 from vech.adapters.torch.training.steps import lsq, lsq_tensor
 from vech.layouts.dialects import AnyLayout
 from vech.quantized.encodings import LOW
-from vech.quantized.hadamard import checked_block, sylvester
+from vech.quantized.hadamard import checked_block
 
-Tensor = torch.Tensor
 MOST = 7  # of 4 bits
 
 
@@ -50,14 +49,17 @@ def hadamard(x: Tensor, block: int = 32) -> Tensor:
             side //= 2
         count = (n - done) // side * side
         pieces = x[..., done : done + count].unflatten(-1, (-1, side))
-        found.append((pieces @ _mixer(side).to(x)).flatten(-2))
+        found.append((pieces @ _sylvester(side, x)).flatten(-2))
         done += count
     return torch.cat(found, -1) if found else x
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator, unused-ignore]
-def _mixer(side: int) -> Tensor:
-    return torch.from_numpy(sylvester(side, np.dtype(np.float64)))
+def _sylvester(side: int, like: Tensor) -> Tensor:
+    """Sylvester's Hadamard matrix over the root of its side."""
+    found = like.new_ones((1, 1))
+    while len(found) < side:
+        found = torch.cat([torch.cat([found, found], 1), torch.cat([found, -found], 1)])
+    return found * side**-0.5
 
 
 def rotate(h: Tensor, layout: str | AnyLayout = "vech", *, block: int = 32) -> Tensor:
@@ -104,7 +106,18 @@ class Planes(NamedTuple):
     scale: Tensor
 
     def sum(self) -> Tensor:
-        """What they say."""
+        """What they say.
+
+        Returns
+        -------
+        tensor
+            ``scale (14 high + low)``.
+
+        Examples
+        --------
+        >>> Planes(torch.tensor(2.0), torch.tensor(-1.0), torch.tensor(0.5)).sum()
+        tensor(13.5000)
+        """
         return self.scale * (LOW * self.high + self.low)
 
 
@@ -123,6 +136,11 @@ def split(g: Tensor, *, generator: torch.Generator | None = None) -> Planes:
     Planes
         ``high, low, scale``, whole numbers in the dtype of `g`; the scale is max |g| / 98.
 
+    Raises
+    ------
+    TypeError
+        For numbers that are not real and floating.
+
     Notes
     -----
     The high plane has the nearest multiples of 14 steps, so what is left is at most 7 of them. The planes are
@@ -134,6 +152,8 @@ def split(g: Tensor, *, generator: torch.Generator | None = None) -> Planes:
     >>> planes.high.tolist(), planes.low.tolist()
     ([7.0, -0.0, 1.0], [0.0, -3.0, 6.0])
     """
+    if not g.is_floating_point():
+        raise TypeError(f"g must hold real floating-point numbers, not {g.dtype}")
     most = g.abs().amax() if g.numel() else g.new_ones(())
     scale = torch.where(most == 0, 1, most) / (LOW * MOST)
     steps = g / scale

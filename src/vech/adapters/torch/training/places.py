@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from vech.layouts.dialects import AnyLayout, as_layout
+from vech.adapters.torch.checks import ORDERS, facts, layout_of
+from vech.adapters.torch.plain import KEPT_SIDE
+from vech.layouts.dialects import AnyLayout
 from vech.packed.packed import Packed
 from vech.quantized.parts import as_tile
 
-Tensor = torch.Tensor
-KEPT = 32  # tables: of a layout, a side, a tile and a device
+KEPT = 16  # tables, of sides up to KEPT_SIDE: at most 0.9 GB
 
 
 class Places(NamedTuple):
@@ -48,17 +50,19 @@ def places(h: Tensor, layout: str | AnyLayout, tile: Any) -> Places:
         raise TypeError(f"h must be a tensor, not {type(h).__name__}")
     if not h.is_floating_point():
         raise TypeError(f"h must hold real floating-point numbers, not {h.dtype}")
-    found = as_layout(layout)
-    return Places(*_tables(found, h.shape[-1], as_tile(tile), h.device))
+    found, side = facts(h, layout, None), as_tile(tile)
+    words = found.order or found.layout
+    if torch.compiler.is_compiling():
+        return Places(*torch.ops.vech.places(h, words, found.n, side))
+    return Places(*_tables(words, found.n, side, h.device))
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator, unused-ignore]
-def _tables(layout: AnyLayout, length: int, tile: int, device: torch.device) -> tuple[Tensor, ...]:
-    return _made(layout, layout.side(length), tile, device)
+def _tables(words: str, n: int, tile: int, device: torch.device) -> tuple[Tensor, ...]:
+    return (_made if n > KEPT_SIDE else _kept)(words, n, tile, device)
 
 
-@lru_cache(KEPT)
-def _made(layout: AnyLayout, n: int, tile: int, device: torch.device) -> tuple[Tensor, ...]:
+def _made(words: str, n: int, tile: int, device: torch.device) -> tuple[Tensor, ...]:
+    layout = ORDERS[words] if words in ORDERS else layout_of(words)
     i, j = layout.pair(np.arange(layout.length(n)), n)
     large, small = np.maximum(i, j), np.minimum(i, j)
     row, column = large // tile, small // tile
@@ -67,6 +71,24 @@ def _made(layout: AnyLayout, n: int, tile: int, device: torch.device) -> tuple[T
     counts = np.bincount(tiles[off], minlength=blocks * (blocks + 1) // 2)
     with torch.inference_mode(False):  # what is made in that mode no other one takes
         return tuple(torch.from_numpy(table).to(device) for table in (large, small, tiles, off, counts))
+
+
+_kept = lru_cache(KEPT)(_made)
+
+
+@torch.library.custom_op("vech::places", mutates_args=())
+def _places(like: Tensor, words: str, n: int, tile: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """The tables as copies, since compiled programs may write over what an operator gave them."""
+    large, small, tiles, off, counts = (table.clone() for table in _tables(words, n, tile, like.device))
+    return large, small, tiles, off, counts
+
+
+@_places.register_fake
+def _(like: Tensor, words: str, n: int, tile: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    of_numbers = (like.new_empty(like.shape[-1:], dtype=torch.int64) for _ in range(3))
+    blocks = -(-n // tile)
+    off = like.new_empty(like.shape[-1:], dtype=torch.bool)
+    return *of_numbers, off, like.new_empty(blocks * (blocks + 1) // 2, dtype=torch.int64)
 
 
 def as_packed(h: Tensor, layout: str | AnyLayout) -> Packed:

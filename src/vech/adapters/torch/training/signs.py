@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from vech.adapters.torch.training.places import places, straight_through
 from vech.layouts.dialects import AnyLayout, as_layout
-
-Tensor = torch.Tensor
 
 
 def signs(h: Tensor, layout: str | AnyLayout = "vech", *, centred: bool = False, tile: int = 64) -> Tensor:

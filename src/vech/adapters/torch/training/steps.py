@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from vech.adapters.torch.training.places import Places, places, scaled_gradient, straight_through
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import as_integer, one_of
 
-Tensor = torch.Tensor
 SCALES = ("tile", "two-sided")
 
 
