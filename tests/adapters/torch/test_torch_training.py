@@ -217,6 +217,14 @@ def test_where_all_is_clipped_the_gradient_of_a_step_is_that_of_differences():
     assert torch.equal(made[off].abs(), (7 * steps).expand(15))
 
 
+def test_a_number_at_the_last_level_is_beyond_the_steps():
+    x = torch.tensor([7.0, -7.0, 6.0]).requires_grad_()
+    step = torch.tensor(1.0, requires_grad=True)
+    training.lsq_tensor(x, step).backward(torch.tensor([1.0, 2.0, 4.0]))
+    assert x.grad.tolist() == [0, 0, 4]
+    assert step.grad.item() == pytest.approx((7 - 2 * 7) / (3 * 7) ** 0.5)
+
+
 def test_learned_steps_become_codes():
     h = half_of(matrix(dtype=np.float32))
     for bits, encoding in ((4, "int4"), (8, "int8")):
