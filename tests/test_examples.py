@@ -40,13 +40,15 @@ NEEDS = {
     "gerber_portfolios": ("linearmodels", "clarabel"),
     "portfolio_libraries": ("skfolio", "pypfopt"),
     "inverse_roots": ("torch",),
+    "quantized_training": ("torch",),
     "shampoo_digits": ("torch",),
 }
-# months, sentences, sides and updates, epochs and seeds: all take a minute and more
+# months; sentences; sides and updates; seeds and epochs: all take a minute and more
 SHORTER = {
     "gerber_portfolios": (24,),
-    "sentence_clusters": (1400,),
     "inverse_roots": (96, 64, 4),
+    "quantized_training": (1, 1, 1),
+    "sentence_clusters": (1400,),
     "shampoo_digits": (1, 1),
 }
 
@@ -56,7 +58,7 @@ def needed_by(name):
         pytest.importorskip(library, reason=f"{name} needs {library}: vech[test-data]")
 
 
-SLOW = {"shampoo_digits"}
+SLOW = {"quantized_training", "shampoo_digits"}
 
 
 @pytest.mark.parametrize(
@@ -478,3 +480,31 @@ def test_shampoo_in_few_bits_learns_as_in_32_and_is_smaller_than_what_was_publis
     for runs in ours:
         assert mean(runs) > mean(full) - 1.5
         assert runs[0].nbytes < published[0].nbytes and runs[0].nbytes < runs[0].squares / 7
+
+
+# ---------------------------------------------------------------- digits in few bits
+
+
+@pytest.mark.slow
+def test_few_bits_find_the_digits_that_float32_finds():
+    needed_by("quantized_training")
+    begun, tuned = load("quantized_training").main(1, 5, 2)
+    (full,), (after,) = begun["float32"], tuned["float32"]
+    assert full > 88
+    for bits in (3, 4):
+        assert tuned[f"LSQ, {bits} bits"][0] > after - 2
+    assert tuned["k-means, 4 bits"][0] > after - 4
+    assert tuned["signs"][0] > 75
+    assert begun["4 bits"][0] > full - 4
+
+
+def test_the_layer_of_the_example_in_four_bits_learns_its_first_step_from_rows():
+    needed_by("quantized_training")
+    import torch
+
+    layer = load("quantized_training").Int4(64)
+    rows = torch.randn(500, 64)
+    found, full = layer(rows), torch.from_numpy(vech.expand(layer.weight.detach().numpy()))
+    exact = rows @ full + layer.bias
+    assert (found - exact).norm() < 0.35 * exact.norm()
+    assert layer.step.item() == pytest.approx(2 * 0.8 / 7**0.5, rel=0.1)
