@@ -197,7 +197,7 @@ def main(epochs=12, seeds=5):
     found = {}
     for network in (mlp, cnn):
         print(f"\n{network.__name__}, {epochs} epochs, {seeds} seeds: accuracy on the test set in per cent\n")
-        print("| method | mean | sd | bytes of statistics and roots | of full float32 | seconds of processor |")
+        print("| method | mean | sd | bytes of state | of full float32 | processor seconds |")
         print("| --- | --- | --- | --- | --- | --- |")
         found[network.__name__] = compare(network, epochs, seeds)
     return found
