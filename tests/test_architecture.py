@@ -96,6 +96,7 @@ INSIDE = {
         ("checks", "foreign"),
     ),
     "adapters.torch": (
+        ("modules", "training"),
         ("shampoo", "factors"),
         ("state",),
         ("dropin", "held"),
@@ -104,6 +105,12 @@ INSIDE = {
         ("operators",),
         ("plain",),
         ("checks", "functions"),
+    ),
+    "adapters.torch.modules": (("owning",), ("parametrizations",), ("linear",), ("loading",)),
+    "adapters.torch.training": (
+        ("codebooks", "fake", "folding", "integers", "signs"),
+        ("steps",),
+        ("places",),
     ),
     "covariance": (
         ("sampled", "stream", "spectrum", "shrinkage"),
