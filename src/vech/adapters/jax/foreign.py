@@ -31,7 +31,7 @@ CLASSES: dict[str, Any] = {
     layout.__name__: layout for layout in (Layout, RectangularFullPacked, Spiral, TensorOrder)
 }
 TARGET = "vech"
-MAJOR = 0  # of the interface's version
+VERSION = (0, 1)  # of the interface, major and minor, of jaxlib 0.4.36
 EXECUTE = 3  # the stage at which buffers are there
 METADATA = 1  # an extension by which XLA asks for the version of the interface
 FAILED = 9  # XLA_FFI_Error_Code_FAILED_PRECONDITION
@@ -179,8 +179,10 @@ def _handle(frame: Any) -> None:
     if frame.extension:
         extension = ctypes.cast(frame.extension, ctypes.POINTER(_MetadataExtension)).contents
         if extension.base.type == METADATA:
-            version, theirs = extension.metadata.contents.version, frame.api.contents.version
-            version.major, version.minor = MAJOR, theirs.minor  # minor versions only add to structures
+            version = extension.metadata.contents.version
+            version.major, version.minor = VERSION
+            if frame.api:  # minor versions only add to structures, so theirs will do
+                version.minor = frame.api.contents.version.minor
             return
     if frame.stage != EXECUTE:
         return
