@@ -104,13 +104,10 @@ def is_vector(half: jax.Array, x: jax.Array, n: int, name: str = "x") -> bool:
 
 
 def check_selfadjoint(kind: Kind, dtype: Any, task: str) -> None:
-    """TypeError for complex symmetric and skew matrices."""
-    if kind is not Kind.HERMITIAN.of(np.dtype(dtype)):
-        name = "complex symmetric" if kind is Kind.SYMMETRIC else kind
-        raise TypeError(
-            f"{task} needs a real symmetric or a Hermitian matrix, and this one is {name}: "
-            f"expand(half) gives the full matrix"
-        )
+    """Refuse kinds whose eigenvalues are not real."""
+    fits = Kind.HERMITIAN.of(np.dtype(dtype))
+    if kind is not fits:
+        raise TypeError(f"{task} needs a matrix of kind {fits!r}, not a {kind} one of {dtype}")
 
 
 def check_precise(dtype: Any, task: str) -> None:

@@ -165,8 +165,8 @@ def congruence(
     ----------
     h : array, shape (..., length)
         One half or a batch, of JAX or NumPy: floating or complex.
-    X : array, shape (..., m, n)
-        Batches broadcast.
+    X : array, shape (..., m, n), or (..., n) for a diagonal matrix
+        A diagonal has as many axes as `h`. Batches broadcast.
     layout, kind, metric
         As in `matmul`; the layout has a diagonal.
 
@@ -187,11 +187,18 @@ def congruence(
     [8.0]
     """
     (half, X), found, dtype = _entered(h, X, layout, kind, metric, "X")
-    if X.ndim < 2 or X.shape[-1] != found.n:
+    diagonal, n = bool(X.ndim == half.ndim), found.n
+    if not X.ndim or X.shape[-1] != n:
         raise ValueError(
-            f"X has shape {X.shape}, but a congruence with n = {found.n} needs (..., m, {found.n})"
+            f"X has shape {X.shape}, but beside a half of shape {half.shape}, n = {n}, fits (..., m, {n}), or "
+            f"(..., {n}) with as many axes as the half for a diagonal"
         )
-    check_keeps_diagonal(found.layout, "congruence")
+    if not diagonal or found.layout.implied == 1:
+        check_keeps_diagonal(found.layout, "congruence")
+    if diagonal:
+        right = X.conj() if found.kind.conjugates else X
+        product = X[..., :, None] * halves.full(half, found) * right[..., None, :]
+        return halves.made(product, found).astype(dtype)
     transposed = jnp.swapaxes(X, -1, -2)
     product = multiplied(found, half, transposed.conj() if found.kind.conjugates else transposed)
     X, right = _together(X, jnp.swapaxes(product, -1, -2))
@@ -228,7 +235,9 @@ def gram(X: Any, layout: str | AnyLayout = "vech") -> jax.Array:
     X = as_numbers(X, "X")
     check_inexact(X, "X")
     if X.ndim < 2:
-        raise ValueError(f"X has shape {X.shape}: a Gram matrix needs (..., n, k), a vector X[:, None]")
+        raise ValueError(
+            f"X has shape {X.shape}, but a Gram matrix needs (..., n, k): a vector is X[:, None]"
+        )
     kind = "hermitian" if jnp.iscomplexobj(X) else None
     found = facts_of_side(X.dtype, layout, kind, X.shape[-2])
     check_keeps_diagonal(found.layout, "gram")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from math import isfinite
+from numbers import Real
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from vech.adapters.jax import halves
@@ -171,8 +172,8 @@ def power(
     >>> power(jnp.array([4.0, 0.0, 16.0]), -0.5).tolist()
     [0.5, 0.0, 0.25]
     """
-    if isinstance(p, jax.core.Tracer) or not np.isrealobj(p) or np.ndim(p):
-        raise TypeError(f"p must be a real number that is known when power is traced, not {p!r}")
+    if isinstance(p, bool) or not isinstance(p, Real) or not isfinite(p):
+        raise TypeError(f"p must be a finite real number, and is {p!r}: the exponent is never traced")
     return _applied("power", float(p), h, layout, kind, metric)
 
 
