@@ -530,6 +530,16 @@ def test_gram_and_its_gradient(library, layout, dtype):
     np.testing.assert_allclose(gradient, 4 * full @ X, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("layout", ("vech", "condensed", "lapack-rfp-nl"))
+def test_congruence_by_a_diagonal(library, layout):
+    order = vech.as_layout(layout)
+    half = cases.half(np.dtype("complex64"), order, "hermitian", 4, values=cases.moderate)
+    d = cases.moderate(np.dtype("complex64"), (4,))
+    got = library.adapter.congruence(library.array(half), library.array(d), layout, kind="hermitian")
+    full = d[:, None] * reference.expand(half, order, "hermitian") * d.conj()
+    np.testing.assert_allclose(library.numbers(got), to_half(full, order, "hermitian"), rtol=1e-5, atol=1e-5)
+
+
 # ---------------------------------------------------------------- shapes
 
 

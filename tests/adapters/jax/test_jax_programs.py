@@ -311,7 +311,7 @@ def test_a_fault_in_a_kernel_is_an_error_of_the_program():
 
 def test_powers_are_numbers():
     with pytest.raises(
-        TypeError, match="p must be a finite real number, and is .*: the exponent is never traced"
+        TypeError, match=r"p must be a finite real number, and is .*: the exponent is never traced"
     ):
         jax.jit(vj.power)(HALF, 0.5)
 

@@ -190,8 +190,8 @@ def congruence(
     diagonal, n = bool(X.ndim == half.ndim), found.n
     if not X.ndim or X.shape[-1] != n:
         raise ValueError(
-            f"X has shape {X.shape}, but beside a half of shape {half.shape}, n = {n}, fits (..., m, {n}), or "
-            f"(..., {n}) with as many axes as the half for a diagonal"
+            f"X has shape {X.shape}, but beside a half of shape {half.shape}, n = {n}, fits (..., m, {n}), "
+            f"or (..., {n}) with as many axes as the half for a diagonal"
         )
     if not diagonal or found.layout.implied == 1:
         check_keeps_diagonal(found.layout, "congruence")
