@@ -164,6 +164,24 @@ def test_a_parametrized_weight_is_read_and_set_as_a_square_and_owned_as_a_half(l
     torch.testing.assert_close(layer.weight.detach(), B, rtol=1e-15, atol=0)
 
 
+@pytest.mark.parametrize("use", ["lower", "upper", "mean"])
+def test_a_new_layer_is_made_symmetric_by_what_is_believed_of_it(use):
+    layer, A = nn.Linear(N, N, dtype=torch.float64), numbers(N, N)
+    with torch.no_grad():
+        layer.weight.copy_(A)
+    parameter = layer.weight
+    symmetric(layer, "weight", "svec-lower", use=use)
+    want = vech.expand(vech.pack(A.numpy(), use=use))
+    np.testing.assert_allclose(layer.weight.detach(), want, rtol=1e-15)
+    assert layer.parametrizations.weight.original is parameter
+    with pytest.raises(ValueError, match="is not symmetric"):
+        layer.weight = A
+    with pytest.raises(ValueError, match="'middle'"):
+        symmetric(nn.Linear(N, N), "weight", use="middle")
+    with pytest.raises(ValueError, match="'weigth'"):
+        symmetric(nn.Linear(3, 3), "weigth", use=use)
+
+
 def test_a_batch_and_a_buffer_are_parametrized_too():
     bilinear = nn.Bilinear(3, 3, 2, dtype=torch.float64)
     with torch.no_grad():

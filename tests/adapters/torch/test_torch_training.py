@@ -136,6 +136,8 @@ def test_wrong_arguments_of_fake_numbers_are_said():
         training.fake_quantize(h, scales="rows")
     with pytest.raises(ValueError, match=r"scales has shape \(2,\), and tiles of 64 rows are 1: \(1,\)"):
         training.fake_quantize(h, scales=torch.ones(2))
+    with pytest.raises(ValueError, match="'uint8' needs the least number of each tile too: leave out scales"):
+        training.fake_quantize(h, encoding="uint8", scales=torch.ones(1))
     with pytest.raises(ValueError, match=r"h has shape \(2, 10\), and two sides are found for one matrix"):
         training.fake_quantize(h.expand(2, 10), scales="two-sided")
 

@@ -30,6 +30,7 @@ def symmetric(
     *,
     kind: str | None = None,
     metric: str = "packed",
+    use: str = "both",
 ) -> nn.Module:
     """Let a module own the half of a symmetric parameter or buffer, which is still read as a full matrix.
 
@@ -38,13 +39,16 @@ def symmetric(
     module : Module
         Changed in place.
     name : str
-        Of the parameter or buffer, shape (..., n, n), which must be symmetric as it is.
+        Of the parameter or buffer, shape (..., n, n).
     layout : str or layout
         Of the half.
     kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
         What the other triangle is. Symmetric for real numbers; for complex ones it must be said.
     metric : {"packed", "full"}
         Of the gradient: of the numbers in the half, or of the full matrix.
+    use : {"both", "lower", "upper", "mean"}
+        What to believe of the tensor that is there, as `pack`: "both" must agree. A new `torch.nn.Linear` has
+        random numbers in both. What is assigned or loaded later must be symmetric.
 
     Returns
     -------
@@ -66,13 +70,16 @@ def symmetric(
 
     Examples
     --------
-    >>> layer = nn.Bilinear(3, 3, 1)
-    >>> _ = layer.weight.data.copy_(torch.eye(3))
-    >>> layer = symmetric(layer, "weight")
+    >>> layer = symmetric(nn.Bilinear(3, 3, 1), "weight", use="mean")
     >>> {key: tuple(value.shape) for key, value in layer.state_dict().items()}
     {'bias': (1,), 'parametrizations.weight.original': (1, 6)}
     """
-    return _own(module, name, Symmetric(layout, kind, metric))
+    found = Symmetric(layout, kind, metric)
+    if use != "both" and name in {**module._parameters, **module._buffers}:
+        with torch.no_grad():
+            full = getattr(module, name)
+            full.copy_(found(pack(full, layout, kind=kind, use=use)))
+    return _own(module, name, found)
 
 
 def spd(module: nn.Module, name: str, by: str = "cholesky", layout: str | AnyLayout = "vech") -> nn.Module:
