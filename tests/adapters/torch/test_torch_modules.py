@@ -28,6 +28,7 @@ from vech.adapters.torch.modules import (
 )
 
 LAYOUTS = ("vech", "numpy-tril", "lapack-upper", "svec-lower", "condensed")
+SCALED = vech.Layout("upper", "rows", diagonal_scale=0.5, offdiagonal_scale=3.0)
 WAYS = ("cholesky", "exp", "softplus")
 N = 6
 
@@ -240,7 +241,9 @@ def test_what_is_not_definite_has_no_half(by):
 
 
 @pytest.mark.parametrize("by", WAYS)
-@pytest.mark.parametrize("layout", ["vech", "numpy-tril", "lapack-upper", "svec-lower", "svec-upper"])
+@pytest.mark.parametrize(
+    "layout", ["vech", "numpy-tril", "lapack-upper", "svec-lower", "svec-upper", "lapack-rfp-nl", SCALED]
+)
 def test_a_definite_matrix_comes_back_from_its_half(by, layout):
     A = definite()
     layer = spd(plain_linear(A), "weight", by, layout)

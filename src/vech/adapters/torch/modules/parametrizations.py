@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from vech.adapters import tables
-from vech.adapters.torch.checks import check_half
+from vech.adapters.torch import plain
+from vech.adapters.torch.checks import check_half, facts
 from vech.adapters.torch.definite import cholesky
+from vech.adapters.torch.halves import ordered
 from vech.adapters.torch.modules.linear import wide
 from vech.adapters.torch.modules.loading import pack_entry
 from vech.adapters.torch.moves import expand, pack
@@ -167,7 +168,7 @@ class Definite(nn.Module):
                 f"layout {where.name} leaves out the diagonal, which a definite matrix has: "
                 f"choose one that stores it, such as 'vech'"
             )
-        self.is_upper = where.triangle == "upper"
+        self.is_upper, self.diagonal_scale = where.triangle == "upper", where.diagonal_scale
 
     def forward(self, half: Tensor) -> Tensor:
         """The definite matrix."""
@@ -202,13 +203,11 @@ class Definite(nn.Module):
 
     def _with_diagonal(self, half: Tensor, function: Any) -> Tensor:
         """The half with a function of the (true, real) numbers of its diagonal in their place."""
-        where = as_layout(self.layout)
-        on = torch.from_numpy(tables.on_diagonal(where, where.side(half.shape[-1]))).to(half.device)
+        found = facts(half, self.layout, "triangular", moves=True)
+        on = ordered(plain.table("on_diagonal", found.layout, found.n, half), found)
         numbers = half.real if half.is_complex() else half
-        true = torch.where(
-            on, numbers / where.diagonal_scale, 1
-        )  # 1: where the function is not wanted, it must not overflow
-        return torch.where(on, (function(true) * where.diagonal_scale).to(half.dtype), half)
+        true = torch.where(on, numbers / self.diagonal_scale, 1)  # elsewhere it would overflow, and be NaN
+        return torch.where(on, (function(true) * self.diagonal_scale).to(half.dtype), half)
 
 
 def softplus_undone(x: Tensor) -> Tensor:
