@@ -644,6 +644,15 @@ def test_in_svec_gradient_descent_is_that_of_the_full_square_in_either_metric():
         torch.testing.assert_close(found, want, rtol=1e-9, atol=1e-11)
 
 
+def test_in_svec_the_steps_of_adamw_are_shorter_off_the_diagonal():
+    moved = trained(layer_of(matrix(), layout="svec-lower"), partial(ADAMW, weight_decay=0.0), 1) - matrix()
+    off = ~torch.eye(N, dtype=torch.bool)
+    torch.testing.assert_close(
+        moved[off].abs(), torch.full((N * (N - 1),), 0.05 / 2**0.5, dtype=torch.float64)
+    )
+    torch.testing.assert_close(moved.diagonal().abs(), torch.full((N,), 0.05, dtype=torch.float64))
+
+
 def test_decay_that_is_decoupled_is_right_in_the_packed_metric_too():
     """AdamW divides by the size of gradients, so that a factor of 2 makes no difference but by its eps."""
     torch.testing.assert_close(
