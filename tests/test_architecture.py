@@ -86,6 +86,7 @@ INSIDE = {
         ("estimates", "graphs", "tables"),
     ),
     "adapters.torch": (
+        ("modules", "training"),
         ("shampoo", "factors"),
         ("state",),
         ("dropin", "held"),
@@ -94,6 +95,12 @@ INSIDE = {
         ("operators",),
         ("plain",),
         ("checks", "functions"),
+    ),
+    "adapters.torch.modules": (("owning",), ("parametrizations",), ("linear",), ("loading",)),
+    "adapters.torch.training": (
+        ("codebooks", "fake", "folding", "integers", "signs"),
+        ("steps",),
+        ("places",),
     ),
     "covariance": (
         ("sampled", "stream", "spectrum", "shrinkage"),
