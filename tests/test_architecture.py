@@ -87,7 +87,7 @@ INSIDE = {
     ),
     "adapters.torch": (
         ("definite", "metric", "moves", "products", "spectral"),
-        ("halves",),
+        ("bilinear", "halves"),
         ("operators",),
         ("plain",),
         ("checks", "functions"),
@@ -175,7 +175,7 @@ INSIDE = {
         ("casts",),
         ("forms",),
         ("assign", "norms", "tiles"),
-        ("arithmetic", "entries", "products"),
+        ("arithmetic", "entries", "products", "updates"),
         ("indexing",),
     ),
     "moves": (

@@ -83,6 +83,16 @@ def opposite(layout: Layout, n: int) -> Index:
     return np.asarray(j * n + i)
 
 
+def rows(layout: Layout, n: int) -> Index:
+    """The row of each number of the half, in its own triangle."""
+    return np.asarray(layout.pair(np.arange(layout.length(n)), n)[0])
+
+
+def columns(layout: Layout, n: int) -> Index:
+    """And its column."""
+    return np.asarray(layout.pair(np.arange(layout.length(n)), n)[1])
+
+
 def on_diagonal(layout: AnyLayout, n: int) -> Mask:
     """Which numbers of the half are of the diagonal."""
     mask = np.zeros(layout.length(n), np.bool)

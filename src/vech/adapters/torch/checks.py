@@ -202,8 +202,22 @@ def check_beside(h: Tensor, x: Tensor, n: int, name: str = "x") -> bool:
     return vector
 
 
-def check_factor(h: Tensor, X: Tensor, n: int) -> None:
+def check_factor(h: Tensor, X: Tensor, found: Facts) -> bool:
+    """Whether X of a congruence is a diagonal; refuses what does not fit."""
     check_tensor(X, "X")
     check_together(h, X, "half", "X")
-    if X.ndim < 2 or X.shape[-1] != n:
-        raise ValueError(f"X has shape {tuple(X.shape)}, but a congruence with n = {n} needs (..., m, {n})")
+    diagonal, n = bool(X.ndim == h.ndim), found.n
+    if not X.ndim or X.shape[-1] != n:
+        raise ValueError(
+            f"X has shape {tuple(X.shape)}, but beside a half of shape {tuple(h.shape)}, n = {n}, fits "
+            f"(..., m, {n}), or (..., {n}) with as many axes as the half for a diagonal"
+        )
+    if not diagonal or layout_of(found.layout).implied == 1:
+        check_diagonal(found, "X S X^H")
+    return diagonal
+
+
+def check_diagonal(found: Facts, what: str) -> None:
+    if layout_of(found.layout).implied is not None:
+        plain = layout_of(found.layout).plain.name
+        raise ValueError(f"{what} has a diagonal, which this layout does not store: take {plain!r}")

@@ -10,12 +10,14 @@ from vech.adapters.torch.functions import is_forward
 from vech.layouts.dialects import AnyLayout
 
 
-def entered(h: Tensor, layout: str | AnyLayout, kind: str | None, metric: str) -> tuple[Tensor, Facts]:
+def entered(
+    h: Tensor, layout: str | AnyLayout, kind: str | None, metric: str, *, settle: bool = True
+) -> tuple[Tensor, Facts]:
     """A half to compute with: by rows if its order is explicit, its diagonal what its kind leaves of it."""
     check_numbers(h)
     found = facts(h, layout, kind)
     h = by_rows(in_metric(h, metric, found), found)
-    return plain.settled(h, found.layout, found.kind, found.n), found
+    return plain.settled(h, found.layout, found.kind, found.n) if settle else h, found
 
 
 def by_rows(h: Tensor, found: Facts) -> Tensor:

@@ -1,0 +1,211 @@
+"""Products as operators of torch: S x, x^H S x, and halves of A B^H, of which each other's gradients are made.
+
+x, a and b are columns, (..., n, m), with the batch of the half. Uses what a kind leaves of a diagonal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vech.adapters.torch import plain
+from vech.adapters.torch.checks import DTYPES, dual, layout_of, real
+from vech.adapters.torch.functions import operator
+from vech.adapters.torch.operators import array_of, expand, fold, pack
+from vech.layouts.kind import Kind
+from vech.moves.runs import KERNEL, Half
+from vech.packed import products, updates
+
+SMALL_SIDE = 48  # of a batch up to this side, full matrices multiplied together beat halves one by one
+NARROW = (torch.float16, torch.bfloat16)
+
+
+def adjoint(h: Tensor, x: Tensor, layout: str, kind: str) -> Tensor:
+    """S^H x."""
+    rule = Kind(kind)
+    if rule.conjugates or not x.is_complex():
+        product = matmul(h, x, layout, kind)
+    else:
+        product = matmul(h, x.conj(), layout, kind).conj()
+    return -product if rule.negates else product
+
+
+def _one_by_one(h: Tensor) -> bool:
+    """Whether halves are multiplied as they are, rather than expanded together."""
+    n_large = h.shape[-1] > SMALL_SIDE * (SMALL_SIDE + 1) // 2
+    return h.device.type == "cpu" and DTYPES[h.dtype] in KERNEL and (n_large or h.ndim == 1)
+
+
+def _full(h: Tensor, layout: str, kind: str) -> Tensor:
+    return plain.settled_full(expand(h, layout, kind, False), kind)
+
+
+def _narrowed(function: Callable[..., Any], *tensors: Tensor) -> Any:
+    """What a function gives of narrow floats, computed in float32."""
+    found = function(*(x.float() for x in tensors))
+    dtype = tensors[0].dtype
+    return tuple(x.to(dtype) for x in found) if isinstance(found, tuple) else found.to(dtype)
+
+
+def _batched(name: str, shared: bool) -> Callable[..., Any]:
+    """The rule for vmap; one half for many columns is multiplied with all of them together if `shared`."""
+
+    def rule(info: Any, in_dims: tuple[Any, ...], a: Tensor, b: Tensor, *rest: Any) -> tuple[Any, Any]:
+        call = getattr(torch.ops.vech, name).default
+        if shared and in_dims[0] is None and a.ndim == 1:
+            columns = b.movedim(in_dims[1], -2)  # (n, batch, m)
+            found = call(a, columns.flatten(-2), *rest)
+            if isinstance(found, tuple):
+                return tuple(x.unflatten(-1, columns.shape[-2:]) for x in found), (-2, -2)
+            return found.unflatten(-1, columns.shape[-2:]), found.ndim - 1
+        a, b = (
+            x.expand(info.batch_size, *x.shape) if at is None else x.movedim(at, 0)
+            for x, at in zip((a, b), in_dims, strict=False)
+        )
+        found = call(a, b, *rest)
+        return found, (0, 0) if isinstance(found, tuple) else 0
+
+    return rule
+
+
+# ---- S x ---------------------------------------------------------------------------------------------------
+
+
+def _keep_two(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs[:2])
+    ctx.layout, ctx.kind = inputs[2:4]
+
+
+def _matmul_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+    h, x = ctx.saved_tensors
+    by_half = outer(g, x, dual(ctx.layout), ctx.kind, False) if ctx.needs_input_grad[1] else None
+    by_x = adjoint(h, g, ctx.layout, ctx.kind) if ctx.needs_input_grad[2] else None
+    return by_half, by_x, None, None
+
+
+@operator(
+    "matmul(Tensor h, Tensor x, str layout, str kind) -> Tensor",
+    fake=lambda h, x, layout, kind: x.new_empty(x.shape),
+    batched=_batched("matmul", True),
+    keep=_keep_two,
+    backward=_matmul_backward,
+)
+def matmul(h: Tensor, x: Tensor, layout: str, kind: str) -> Tensor:
+    """S x."""
+    if h.dtype in NARROW:
+        return _narrowed(lambda h, x: matmul(h, x, layout, kind), h, x)
+    if not _one_by_one(h):
+        return (_full(h, layout, kind) @ x).contiguous()
+    where, rule = layout_of(layout), Kind(kind)
+    y = x.new_empty(x.shape)
+    for half, columns, out in _each(h, x, y):
+        products.matmul(Half(half, where, rule), columns, out, torch.get_num_threads())
+    return y
+
+
+def _each(h: Tensor, *tensors: Tensor) -> Any:
+    """The arrays of each matrix of a batch."""
+    halves = array_of(h).reshape(-1, h.shape[-1])
+    others = [array_of(x) for x in tensors]
+    return zip(halves, *(x.reshape(-1, *x.shape[-2:]) for x in others), strict=True)
+
+
+# ---- the half of A B^H -------------------------------------------------------------------------------------
+
+
+def _outer_empty(a: Tensor, b: Tensor, layout: str, kind: str, known: bool) -> Tensor:
+    return a.new_empty((*a.shape[:-2], layout_of(layout).length(int(a.shape[-2]))))
+
+
+def _outer_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+    a, b = ctx.saved_tensors
+    back = dual(ctx.layout)
+    by_a = matmul(g, b, back, ctx.kind) if ctx.needs_input_grad[1] else None
+    by_b = adjoint(g, a, back, ctx.kind) if ctx.needs_input_grad[2] else None
+    return by_a, by_b, None, None, None
+
+
+@operator(
+    "outer(Tensor a, Tensor b, str layout, str kind, bool known) -> Tensor",
+    fake=_outer_empty,
+    batched=_batched("outer", False),
+    keep=_keep_two,
+    backward=_outer_backward,
+)
+def outer(a: Tensor, b: Tensor, layout: str, kind: str, known: bool) -> Tensor:
+    """The half of (A B^H + its mirror image) / 2, which are the same where that is `known`."""
+    if a.dtype in NARROW:
+        return _narrowed(lambda a, b: outer(a, b, layout, kind, known), a, b)
+    where, rule, n = layout_of(layout), Kind(kind), a.shape[-2]
+    single = a.ndim == 2 or n > SMALL_SIDE
+    if not (a.device.type == "cpu" and DTYPES[a.dtype] in KERNEL and single):
+        product = plain.settled_full(a @ b.mH, kind)
+        if known:
+            return pack(product, layout, kind, where.triangle, -1.0)
+        return fold(product, dual(layout), kind)
+    half = a.new_empty((*a.shape[:-2], where.length(n)))
+    if half.numel():
+        for numbers, left, right in _each(half, a, b):
+            updates.write_outer(Half(numbers, where, rule), left, right, known=known)
+    return half
+
+
+# ---- x^H S x -----------------------------------------------------------------------------------------------
+
+
+def _form_dtype(x: Tensor, kind: str) -> torch.dtype:
+    return real(x.dtype) if kind == Kind.HERMITIAN else x.dtype
+
+
+def _quadratic_empty(h: Tensor, x: Tensor, layout: str, kind: str) -> tuple[Tensor, Tensor]:
+    form = x.new_empty((*x.shape[:-2], x.shape[-1]), dtype=_form_dtype(x, kind))
+    return form, x.new_empty(x.shape)
+
+
+def _quadratic_keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    h, x, ctx.layout, ctx.kind = inputs
+    ctx.save_for_backward(h, x, output[1])
+    ctx.set_materialize_grads(False)
+
+
+def _quadratic_backward(ctx: Any, g: Tensor | None, g_product: Tensor | None) -> tuple[Any, ...]:
+    """Of x^H y and y = S x; where S^H is S or -S, S^H x is at hand."""
+    h, x, y = ctx.saved_tensors
+    layout, rule = ctx.layout, Kind(ctx.kind)
+    by_half = by_x = total = None
+    if g is not None:
+        g = g[..., None, :]
+        total = g * x
+        if ctx.needs_input_grad[2]:
+            if rule.conjugates or not x.is_complex():
+                by_x = (g.conj() - g if rule.negates else g.conj() + g) * y
+            else:
+                by_x = g.conj() * y + g * adjoint(h, x, layout, ctx.kind)
+    if g_product is not None:
+        total = g_product if total is None else total + g_product
+        if ctx.needs_input_grad[2]:
+            more = adjoint(h, g_product, layout, ctx.kind)
+            by_x = more if by_x is None else by_x + more
+    if total is not None and ctx.needs_input_grad[1]:
+        by_half = outer(total, x, dual(layout), ctx.kind, False)
+    return by_half, by_x, None, None
+
+
+@operator(
+    "quadratic(Tensor h, Tensor x, str layout, str kind) -> (Tensor, Tensor)",
+    fake=_quadratic_empty,
+    batched=_batched("quadratic", True),
+    keep=_quadratic_keep,
+    backward=_quadratic_backward,
+)
+def quadratic(h: Tensor, x: Tensor, layout: str, kind: str) -> tuple[Tensor, Tensor]:
+    """x^H S x of each column, and S x."""
+    if h.dtype in NARROW:
+        return _narrowed(lambda h, x: quadratic(h, x, layout, kind), h, x)  # type: ignore[no-any-return]
+    y = matmul(h, x, layout, kind)
+    form = torch.linalg.vecdot(x, y, dim=-2)
+    return (form.real.contiguous() if kind == Kind.HERMITIAN else form), y
