@@ -87,10 +87,11 @@ INSIDE = {
     ),
     "adapters.torch": (
         ("definite", "metric", "moves", "products", "spectral"),
+        ("factors", "spectra"),
         ("bilinear", "halves"),
         ("operators",),
         ("plain",),
-        ("checks", "functions"),
+        ("checks", "divided", "functions"),
     ),
     "covariance": (
         ("sampled", "stream", "spectrum", "shrinkage"),

@@ -100,6 +100,17 @@ def on_diagonal(layout: AnyLayout, n: int) -> Mask:
     return mask
 
 
+def off_diagonal(layout: AnyLayout, n: int) -> Index:
+    """Where in the half the numbers off the diagonal are: a half without it holds them in this order."""
+    return np.flatnonzero(~on_diagonal(layout, n))
+
+
+def fold_weights(layout: AnyLayout, n: int) -> NDArray[np.float64]:
+    """What makes true values of a full gradient that of the half: 2 / scale off the diagonal."""
+    off, on = 2 / layout.offdiagonal_scale, 1 / layout.diagonal_scale
+    return np.where(on_diagonal(layout, n), on, off)
+
+
 def metric_factors(layout: AnyLayout, n: int) -> NDArray[np.float64]:
     """For each number of the half: the gradient in the metric "full" over that in "packed"."""
     off, on = factors(layout)

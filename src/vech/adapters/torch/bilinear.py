@@ -1,4 +1,4 @@
-"""Products as operators of torch: S x, x^H S x, and halves of A B^H, of which each other's gradients are made.
+"""Products as operators of torch: S x, x^H S x, halves of A B^H; their gradients are made of each other.
 
 x, a and b are columns, (..., n, m), with the batch of the half. Uses what a kind leaves of a diagonal.
 """
@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from vech.adapters.torch import plain
-from vech.adapters.torch.checks import DTYPES, dual, layout_of, real
+from vech.adapters.torch.checks import DTYPES, dual, layout_of, linear, real
 from vech.adapters.torch.functions import operator
 from vech.adapters.torch.operators import array_of, expand, fold, pack
 from vech.layouts.kind import Kind
@@ -40,34 +39,52 @@ def _one_by_one(h: Tensor) -> bool:
     return h.device.type == "cpu" and DTYPES[h.dtype] in KERNEL and (n_large or h.ndim == 1)
 
 
-def _full(h: Tensor, layout: str, kind: str) -> Tensor:
+def full_of(h: Tensor, layout: str, kind: str) -> Tensor:
+    """The full matrix as computing takes it."""
     return plain.settled_full(expand(h, layout, kind, False), kind)
 
 
-def _narrowed(function: Callable[..., Any], *tensors: Tensor) -> Any:
-    """What a function gives of narrow floats, computed in float32."""
-    found = function(*(x.float() for x in tensors))
-    dtype = tensors[0].dtype
+def adjoint_fold(matrix: Tensor, layout: str, kind: str) -> Tensor:
+    """The gradient by a half, of that by the matrix `full_of`."""
+    half = fold(matrix, linear(layout), kind)
+    return plain.settled(half, layout, kind, matrix.shape[-1])
+
+
+def narrowed(function: Callable[..., Any], *inputs: Any) -> Any:
+    """What a function gives: of narrow floats computed in float32, and rounded to them."""
+    dtype = inputs[0].dtype
+    if dtype not in NARROW:
+        return function(*inputs)
+    found = function(*(x.float() if isinstance(x, Tensor) else x for x in inputs))
     return tuple(x.to(dtype) for x in found) if isinstance(found, tuple) else found.to(dtype)
 
 
-def _batched(name: str, shared: bool) -> Callable[..., Any]:
-    """The rule for vmap; one half for many columns is multiplied with all of them together if `shared`."""
+def together(name: str, tensors: int) -> Callable[..., Any]:
+    """The rule for vmap of an operator whose first inputs are tensors with one batch in front."""
 
-    def rule(info: Any, in_dims: tuple[Any, ...], a: Tensor, b: Tensor, *rest: Any) -> tuple[Any, Any]:
-        call = getattr(torch.ops.vech, name).default
-        if shared and in_dims[0] is None and a.ndim == 1:
-            columns = b.movedim(in_dims[1], -2)  # (n, batch, m)
-            found = call(a, columns.flatten(-2), *rest)
-            if isinstance(found, tuple):
-                return tuple(x.unflatten(-1, columns.shape[-2:]) for x in found), (-2, -2)
-            return found.unflatten(-1, columns.shape[-2:]), found.ndim - 1
-        a, b = (
+    def rule(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+        moved = (
             x.expand(info.batch_size, *x.shape) if at is None else x.movedim(at, 0)
-            for x, at in zip((a, b), in_dims, strict=False)
+            for x, at in zip(inputs[:tensors], in_dims, strict=False)
         )
-        found = call(a, b, *rest)
-        return found, (0, 0) if isinstance(found, tuple) else 0
+        found = getattr(torch.ops.vech, name).default(*moved, *inputs[tensors:])
+        return found, (0,) * len(found) if isinstance(found, tuple) else 0
+
+    return rule
+
+
+def _shared(name: str) -> Callable[..., Any]:
+    """The rule for vmap of a product; of one half with many columns it is one product."""
+    general = together(name, 2)
+
+    def rule(info: Any, in_dims: tuple[Any, ...], h: Tensor, x: Tensor, *rest: Any) -> tuple[Any, Any]:
+        if in_dims[0] is not None or h.ndim > 1:
+            return general(info, in_dims, h, x, *rest)
+        columns = x.movedim(in_dims[1], -2)  # (n, batch, m)
+        found = getattr(torch.ops.vech, name).default(h, columns.flatten(-2), *rest)
+        if isinstance(found, tuple):
+            return tuple(y.unflatten(-1, columns.shape[-2:]) for y in found), (0, 1)
+        return found.unflatten(-1, columns.shape[-2:]), 1
 
     return rule
 
@@ -90,16 +107,16 @@ def _matmul_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 @operator(
     "matmul(Tensor h, Tensor x, str layout, str kind) -> Tensor",
     fake=lambda h, x, layout, kind: x.new_empty(x.shape),
-    batched=_batched("matmul", True),
+    batched=_shared("matmul"),
     keep=_keep_two,
     backward=_matmul_backward,
 )
 def matmul(h: Tensor, x: Tensor, layout: str, kind: str) -> Tensor:
     """S x."""
     if h.dtype in NARROW:
-        return _narrowed(lambda h, x: matmul(h, x, layout, kind), h, x)
+        return narrowed(matmul, h, x, layout, kind)
     if not _one_by_one(h):
-        return (_full(h, layout, kind) @ x).contiguous()
+        return (full_of(h, layout, kind) @ x).contiguous()
     where, rule = layout_of(layout), Kind(kind)
     y = x.new_empty(x.shape)
     for half, columns, out in _each(h, x, y):
@@ -132,14 +149,14 @@ def _outer_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 @operator(
     "outer(Tensor a, Tensor b, str layout, str kind, bool known) -> Tensor",
     fake=_outer_empty,
-    batched=_batched("outer", False),
+    batched=together("outer", 2),
     keep=_keep_two,
     backward=_outer_backward,
 )
 def outer(a: Tensor, b: Tensor, layout: str, kind: str, known: bool) -> Tensor:
     """The half of (A B^H + its mirror image) / 2, which are the same where that is `known`."""
     if a.dtype in NARROW:
-        return _narrowed(lambda a, b: outer(a, b, layout, kind, known), a, b)
+        return narrowed(outer, a, b, layout, kind, known)
     where, rule, n = layout_of(layout), Kind(kind), a.shape[-2]
     single = a.ndim == 2 or n > SMALL_SIDE
     if not (a.device.type == "cpu" and DTYPES[a.dtype] in KERNEL and single):
@@ -198,14 +215,14 @@ def _quadratic_backward(ctx: Any, g: Tensor | None, g_product: Tensor | None) ->
 @operator(
     "quadratic(Tensor h, Tensor x, str layout, str kind) -> (Tensor, Tensor)",
     fake=_quadratic_empty,
-    batched=_batched("quadratic", True),
+    batched=_shared("quadratic"),
     keep=_quadratic_keep,
     backward=_quadratic_backward,
 )
 def quadratic(h: Tensor, x: Tensor, layout: str, kind: str) -> tuple[Tensor, Tensor]:
     """x^H S x of each column, and S x."""
     if h.dtype in NARROW:
-        return _narrowed(lambda h, x: quadratic(h, x, layout, kind), h, x)  # type: ignore[no-any-return]
+        return narrowed(quadratic, h, x, layout, kind)
     y = matmul(h, x, layout, kind)
     form = torch.linalg.vecdot(x, y, dim=-2)
     return (form.real.contiguous() if kind == Kind.HERMITIAN else form), y

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vech.adapters import tables
 from vech.layouts.dialects import AnyLayout, as_layout
-from vech.layouts.kind import resolve_kind
+from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import Layout, one_of
 from vech.layouts.orders import Explicit
 from vech.linalg.metric import METRICS
@@ -118,6 +118,12 @@ def linear(words: str) -> str:
     return text(tables.linear(_read(words)))
 
 
+@torch.compiler.assume_constant_result
+def plain_of(words: str) -> str:
+    """The layout with its diagonal stored and nothing scaled."""
+    return text(_read(words).plain)
+
+
 @lru_cache(maxsize=512)
 def _read(words: str) -> Layout:
     triangle, traversal, diagonal, on, off = words.split()
@@ -221,3 +227,10 @@ def check_diagonal(found: Facts, what: str) -> None:
     if layout_of(found.layout).implied is not None:
         plain = layout_of(found.layout).plain.name
         raise ValueError(f"{what} has a diagonal, which this layout does not store: take {plain!r}")
+
+
+def check_selfadjoint(found: Facts, dtype: torch.dtype, task: str) -> None:
+    """Refuse kinds whose eigenvalues are not real."""
+    fits = Kind.HERMITIAN.of(DTYPES[dtype])
+    if found.kind != fits:
+        raise TypeError(f"{task} needs a matrix of kind {str(fits)!r}, not a {found.kind} one of {dtype}")

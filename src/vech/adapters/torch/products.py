@@ -146,9 +146,7 @@ def _with_columns(h: Tensor, x: Tensor, vector: bool, found: Facts, function: An
         result = result.movedim(0, -2) if result.ndim == columns.ndim else result
     else:
         batch = torch.broadcast_shapes(h.shape[:-1], columns.shape[:-2])
-        result = function(
-            h.expand(*batch, h.shape[-1]), columns.expand(*batch, *columns.shape[-2:]), found
-        )
+        result = function(h.expand(*batch, h.shape[-1]), columns.expand(*batch, *columns.shape[-2:]), found)
     return result[..., 0] if vector else result
 
 
