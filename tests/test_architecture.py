@@ -86,8 +86,11 @@ INSIDE = {
         ("estimates", "graphs", "tables"),
     ),
     "adapters.torch": (
+        ("shampoo", "factors"),
+        ("state",),
+        ("dropin", "held"),
         ("definite", "metric", "moves", "products", "spectral"),
-        ("factors", "spectra"),
+        ("factored", "spectra"),
         ("bilinear", "halves"),
         ("operators",),
         ("plain",),

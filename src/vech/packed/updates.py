@@ -20,14 +20,13 @@ def write_outer(half: Half, a: Array, b: Array, *, known: bool = False) -> None:
     Where A B^H is `known` to be of the half's kind, it is its own mirror image. Of the diagonal is kept what
     the kind leaves of it. Numbers may become infinite.
     """
-    numbers, layout, kind = half
+    _, layout, kind = half
     assert isinstance(layout, Layout)
     off, on = layout.offdiagonal_scale, layout.diagonal_scale
     runs = runs_of(half._replace(layout=replace(layout, offdiagonal_scale=1.0, diagonal_scale=1.0)))
     with np.errstate(over="ignore", invalid="ignore"):
-        if a.shape[1] <= FEW and runs.stored and kind in (Kind.SYMMETRIC.of(a.dtype), Kind.HERMITIAN):
-            if kind is Kind.HERMITIAN or a.dtype.kind == "f":
-                return _by_updates(runs, a, b, off, on)
+        if a.shape[1] <= FEW and runs.stored and kind is Kind.HERMITIAN.of(a.dtype):
+            return _by_updates(runs, a, b, off, on)
         if not known:
             a, b = _both(a, b, kind)
             off, on = off / 2, on / 2

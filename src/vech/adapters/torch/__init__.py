@@ -6,12 +6,19 @@ except ImportError as missing:
     raise ImportError('tensors of PyTorch need torch: pip install "vech[torch]"') from missing
 
 from vech.adapters.torch.definite import cholesky, inverse, logdet, solve
+from vech.adapters.torch.factors import Eigenbasis, KroneckerPair
 from vech.adapters.torch.metric import inner, norm, to_metric
 from vech.adapters.torch.moves import convert, expand, pack
 from vech.adapters.torch.products import congruence, gram, matmul, quadratic
+from vech.adapters.torch.shampoo import Shampoo
 from vech.adapters.torch.spectral import eigh, exp, log, power
+from vech.adapters.torch.state import LowBitState
 
 __all__ = [
+    "Eigenbasis",
+    "KroneckerPair",
+    "LowBitState",
+    "Shampoo",
     "cholesky",
     "congruence",
     "convert",

@@ -79,7 +79,8 @@ def _shared(name: str) -> Callable[..., Any]:
 
     def rule(info: Any, in_dims: tuple[Any, ...], h: Tensor, x: Tensor, *rest: Any) -> tuple[Any, Any]:
         if in_dims[0] is not None or h.ndim > 1:
-            return general(info, in_dims, h, x, *rest)
+            general_found: tuple[Any, Any] = general(info, in_dims, h, x, *rest)
+            return general_found
         columns = x.movedim(in_dims[1], -2)  # (n, batch, m)
         found = getattr(torch.ops.vech, name).default(h, columns.flatten(-2), *rest)
         if isinstance(found, tuple):
@@ -222,7 +223,8 @@ def _quadratic_backward(ctx: Any, g: Tensor | None, g_product: Tensor | None) ->
 def quadratic(h: Tensor, x: Tensor, layout: str, kind: str) -> tuple[Tensor, Tensor]:
     """x^H S x of each column, and S x."""
     if h.dtype in NARROW:
-        return narrowed(quadratic, h, x, layout, kind)
+        rounded: tuple[Tensor, Tensor] = narrowed(quadratic, h, x, layout, kind)
+        return rounded
     y = matmul(h, x, layout, kind)
     form = torch.linalg.vecdot(x, y, dim=-2)
     return (form.real.contiguous() if kind == Kind.HERMITIAN else form), y

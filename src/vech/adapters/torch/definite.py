@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vech.adapters.torch import factors, halves, operators
+from vech.adapters.torch import factored, halves, operators
 from vech.adapters.torch.checks import (
     Facts,
     check_beside,
@@ -67,7 +67,7 @@ def cholesky(
             L if found.layout.startswith("lower") else L.mH, found._replace(kind=str(Kind.TRIANGULAR))
         )
     else:
-        half = factors.cholesky(h, found.layout, found.kind, found.layout)
+        half = factored.cholesky(h, found.layout, found.kind, found.layout)
     return halves.ordered(half, found)
 
 
@@ -133,7 +133,7 @@ def solve(
 def _solved(h: Tensor, b: Tensor, found: Facts) -> Tensor:
     if is_forward():
         return torch.cholesky_solve(b, _factor(h, found))
-    return factors.solve(h, b, _half_factor(h, found), found.layout, found.kind)
+    return factored.solve(h, b, _half_factor(h, found), found.layout, found.kind)
 
 
 def inverse(
@@ -180,7 +180,7 @@ def inverse(
     if is_forward():
         half = halves.settled_triangle(torch.cholesky_inverse(_factor(h, found)), found)
     else:
-        half = factors.inverse(h, _half_factor(h, found), found.layout, found.kind)
+        half = factored.inverse(h, _half_factor(h, found), found.layout, found.kind)
         if found.layout != (plain := plain_of(found.layout)):
             half = operators.convert(half, plain, found.layout, found.kind, True)
     return halves.ordered(half, found)
@@ -229,12 +229,12 @@ def logdet(
     check_selfadjoint(found, h.dtype, "logdet")
     if is_forward():
         return 2 * _factor(h, found).diagonal(dim1=-2, dim2=-1).real.log().sum(-1)
-    return factors.logdet(h, _half_factor(h, found), found.layout, found.kind)
+    return factored.logdet(h, _half_factor(h, found), found.layout, found.kind)
 
 
 def _half_factor(h: Tensor, found: Facts) -> Tensor:
     """A help for what is differentiated by formulas of its own."""
-    return factors.cholesky(h.detach(), found.layout, found.kind, plain_of(found.layout))
+    return factored.cholesky(h.detach(), found.layout, found.kind, plain_of(found.layout))
 
 
 def _factor(h: Tensor, found: Facts) -> Tensor:

@@ -1,174 +1,382 @@
-"""Cholesky factors and what follows from them, as operators of torch. What is saved are halves."""
+"""Statistics of K-FAC and SOAP as halves: a pair of factors with inverses, and a slowly turning basis."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from vech.adapters.torch import plain
-from vech.adapters.torch.bilinear import adjoint_fold, full_of, narrowed, outer, together
-from vech.adapters.torch.checks import dual, layout_of, plain_of
-from vech.adapters.torch.checks import inverse as inverse_scales
-from vech.adapters.torch.functions import operator
-from vech.adapters.torch.operators import expand, pack
-from vech.layouts.kind import Kind
-
-TRIANGULAR = str(Kind.TRIANGULAR)
+from vech.adapters.torch.moves import expand
+from vech.adapters.torch.state import LowBitState
 
 
-def lower(factor: Tensor, layout: str) -> Tensor:
-    """The lower factor L of a half that holds L, or L^H in upper layouts."""
-    full = expand(factor, layout, TRIANGULAR, False)
-    return full if layout.startswith("lower") else full.mH
+class KroneckerPair:
+    """The Fisher matrix of a layer, nearly ``A (x) G``: K-FAC (Martens and Grosse, ICML 2015).
+
+    Parameters
+    ----------
+    inputs : int
+        Side of A, the mean of ``a a'`` over inputs a; with a bias, one more, and ones in that place.
+    outputs : int
+        Side of G, the mean of ``g g'`` over gradients g of outputs.
+    encoding : str, optional
+        Of both, as for `LowBitState`; inverses are halves of floats.
+    **options
+        Others of `LowBitState`: domain, feedback, tile, dtype, device ...
+
+    Attributes
+    ----------
+    A, G : LowBitState
+        The statistics.
+
+    Examples
+    --------
+    >>> pair = KroneckerPair(2, 2).update(2 * torch.eye(2), torch.eye(2), beta=0.0)
+    >>> pair.refresh(damping=1e-8).precondition(torch.ones(2, 2)).round(decimals=2)
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
+
+    def __init__(self, inputs: int, outputs: int, encoding: str | None = None, **options: Any) -> None:
+        self.A, self.G = (LowBitState(n, encoding, **options) for n in (inputs, outputs))
+        self._inverses: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of statistics and inverses."""
+        inverses = 0 if self._inverses is None else sum(half.nbytes for half in self._inverses)
+        return self.A.nbytes + self.G.nbytes + inverses
+
+    def update(self, inputs: Tensor, gradients: Tensor, beta: float = 0.95) -> Self:
+        """Take a batch into both moving averages.
+
+        Parameters
+        ----------
+        inputs : tensor, shape (k, inputs)
+            One a row.
+        gradients : tensor, shape (k, outputs)
+            Of the loss of each row by itself, not of its mean.
+        beta : float
+            What is left of the statistics.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `LowBitState.update`.
+
+        Examples
+        --------
+        >>> KroneckerPair(1, 1).update(torch.full((4, 1), 3.0), torch.ones(4, 1), beta=0.0).A.half()
+        tensor([9.])
+        """
+        for statistic, rows in ((self.A, inputs), (self.G, gradients)):
+            statistic.update(factor=rows.mT / math.sqrt(max(len(rows), 1)), beta=beta)
+        return self
+
+    def refresh(self, damping: float = 1e-3) -> Self:
+        """Find the inverses of ``A + pi sqrt(damping) I`` and ``G + sqrt(damping) / pi I``.
+
+        Parameters
+        ----------
+        damping : float
+            Of the Fisher matrix.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For damping that is not positive.
+
+        Notes
+        -----
+        pi^2 is the mean eigenvalue of A over that of G (section 6.3 of the paper), or 1 where one is zero.
+
+        Examples
+        --------
+        >>> KroneckerPair(1, 1).update(torch.ones(1, 1), torch.ones(1, 1), 0.0).refresh(1.0).A.n
+        1
+        """
+        means = [float(statistic.expand().trace()) / statistic.n for statistic in (self.A, self.G)]
+        pi = math.sqrt(means[0] / means[1]) if min(means) > 0 else 1.0
+        shift = math.sqrt(damping)
+        self._inverses = (
+            self.A.root(1, pi * shift, relative=False),
+            self.G.root(1, shift / pi, relative=False),
+        )
+        return self
+
+    def precondition(self, gradient: Tensor) -> Tensor:
+        """``G^-1 gradient A^-1``, damped as at the last `refresh`.
+
+        Parameters
+        ----------
+        gradient : tensor, shape (outputs, inputs)
+            Of the weight.
+
+        Returns
+        -------
+        tensor, shape (outputs, inputs)
+
+        Raises
+        ------
+        ValueError
+            Before the first `refresh`.
+
+        Examples
+        --------
+        >>> KroneckerPair(2, 3).refresh().precondition(torch.ones(3, 2)).shape
+        torch.Size([3, 2])
+        """
+        if self._inverses is None:
+            raise ValueError("there are no inverses yet: call refresh(damping) first")
+        A, G = (expand(half).to(gradient) for half in self._inverses)
+        return G @ gradient @ A
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain values, which `torch.load` takes with ``weights_only=True``.
+
+        Returns
+        -------
+        dict
+
+        Examples
+        --------
+        >>> sorted(KroneckerPair(2, 3).state_dict())
+        ['A', 'G', 'inverses']
+        """
+        return {"A": self.A.state_dict(), "G": self.G.state_dict(), "inverses": self._inverses}
+
+    def load_state_dict(self, state: dict[str, Any]) -> Self:
+        """Take what `state_dict` gave, in tensors of its own.
+
+        Parameters
+        ----------
+        state : dict
+            Of a pair made with the same options.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            Where sides, encodings or domains differ.
+
+        Examples
+        --------
+        >>> KroneckerPair(2, 3).load_state_dict(KroneckerPair(2, 3).refresh().state_dict()).nbytes
+        36
+        """
+        self.A.load_state_dict(state["A"])
+        self.G.load_state_dict(state["G"])
+        halves = state["inverses"]
+        self._inverses = (
+            None if halves is None else tuple(half.to(self.A.device, copy=True) for half in halves)
+        )
+        return self
 
 
-# ---- the factor itself -------------------------------------------------------------------------------------
+class Eigenbasis:
+    """A statistic, and a basis that follows its eigenvectors: a side of SOAP (Vyas et al., arXiv 2409.11321).
 
+    Parameters
+    ----------
+    n : int
+        Side of the matrix.
+    encoding : str, optional
+        Of the statistic, as for `LowBitState`; the basis, which is not symmetric, is an n x n square.
+    **options
+        Others of `LowBitState`.
 
-def _cholesky_keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(output)
-    _, ctx.layout, ctx.kind, ctx.target = inputs
+    Attributes
+    ----------
+    statistic : LowBitState
+        SOAP's GG.
+    vectors : tensor, shape (n, n), or None
+        The basis as columns, largest eigenvalues first; None before the first `refresh`.
+    order : tensor, shape (n,), or None
+        Where each column was before the last `refresh`: what is held in its coordinates, as SOAP's squares,
+        is to be put in this order too.
 
+    Examples
+    --------
+    >>> basis = Eigenbasis(2).update(torch.tensor([[2.0, 1.0], [2.0, -1.0]]), beta=0.0).refresh()
+    >>> basis.turn(torch.tensor([1.0, 1.0])).abs().round(decimals=3)
+    tensor([1.4140, 0.0000])
+    """
 
-def _cholesky_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-    """I. Murray, "Differentiation of the Cholesky decomposition", arXiv 1602.07527, 2016, eq. 10."""
-    (factor,) = ctx.saved_tensors
-    L = lower(factor, ctx.target)
-    gradient = expand(g, inverse_scales(ctx.target), TRIANGULAR, False)
-    gradient = gradient if ctx.target.startswith("lower") else gradient.mH
-    inner = (L.mH @ gradient).tril()
-    inner = (inner + inner.tril(-1).mH) / 2
-    left = torch.linalg.solve_triangular(L.mH, inner, upper=True)
-    whole = torch.linalg.solve_triangular(L, left, upper=False, left=False)
-    return adjoint_fold(whole, ctx.layout, ctx.kind), None, None, None
+    def __init__(self, n: int, encoding: str | None = None, **options: Any) -> None:
+        self.statistic = LowBitState(n, encoding, **options)
+        self.vectors: Tensor | None = None
+        self.order: Tensor | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of statistic and basis."""
+        return self.statistic.nbytes + (0 if self.vectors is None else self.vectors.nbytes)
 
-@operator(
-    "cholesky(Tensor h, str layout, str kind, str target) -> Tensor",
-    fake=lambda h, layout, kind, target: h.new_empty(
-        (*h.shape[:-1], layout_of(target).length(layout_of(layout).side(int(h.shape[-1]))))
-    ),
-    batched=together("cholesky", 1),
-    keep=_cholesky_keep,
-    backward=_cholesky_backward,
-)
-def cholesky(h: Tensor, layout: str, kind: str, target: str) -> Tensor:
-    """The half of the factor, in a layout of the same triangle that stores the diagonal."""
-    return narrowed(_factor, h, layout, kind, target)
+    def update(self, factor: Tensor, beta: float = 0.95) -> Self:
+        """``S <- beta S + (1 - beta) factor factor'``.
 
+        Parameters
+        ----------
+        factor : tensor, shape (n, k)
+            The gradient, this mode first.
+        beta : float
+            What is left of S.
 
-def _factor(h: Tensor, layout: str, kind: str, target: str) -> Tensor:
-    factor, failed = torch.linalg.cholesky_ex(full_of(h, layout, kind))
-    if failed.any():
-        _refuse(h, failed)
-    factor = factor if target.startswith("lower") else factor.mH
-    return pack(factor, target, TRIANGULAR, target.partition(" ")[0], -1.0)
+        Returns
+        -------
+        self
 
+        Raises
+        ------
+        ValueError, TypeError
+            As `LowBitState.update`.
 
-def _refuse(h: Tensor, failed: Tensor) -> None:
-    at = tuple(failed.nonzero()[0].tolist())
-    which = f"matrix {list(at)} of the batch" if at else "the matrix"
-    if not h[at].isfinite().all():
-        raise ValueError(f"half holds NaN or infinity, so that {which} has no factor")
-    raise torch.linalg.LinAlgError(
-        f"{which} is not positive definite: its leading {int(failed[at])} rows and columns are not"
-    )
+        Examples
+        --------
+        >>> Eigenbasis(1).update(torch.tensor([[3.0]]), 0.0).statistic.half()
+        tensor([9.])
+        """
+        self.statistic.update(factor=factor, beta=beta)
+        return self
 
+    def refresh(self) -> Self:
+        """Turn the basis: by eigenvectors at first, then by one step of the power method and its QR.
 
-# ---- S^-1 b, with the factor at hand -----------------------------------------------------------------------
+        Returns
+        -------
+        self
 
+        Notes
+        -----
+        Before, columns are put in the order of ``diag(Q' S Q)``, largest first, in which the QR keeps them.
 
-def _solve_keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    h, _, factor, ctx.layout, ctx.kind = inputs
-    ctx.save_for_backward(h, factor, output)
+        Examples
+        --------
+        >>> Eigenbasis(2).update(torch.tensor([[1.0], [0.0]])).refresh().vectors.abs()
+        tensor([[1., 0.],
+                [0., 1.]])
+        """
+        S = self.statistic.expand()
+        if self.vectors is None:
+            self.vectors = torch.linalg.eigh(S)[1].flip(-1)
+            self.order = torch.arange(self.statistic.n, device=S.device)
+            return self
+        image = S @ self.vectors
+        self.order = (self.vectors * image).sum(dim=0).argsort(descending=True, stable=True)
+        self.vectors = torch.linalg.qr(image[:, self.order])[0]
+        return self
 
+    def turn(self, x: Tensor, mode: int = 0) -> Tensor:
+        """One mode of a tensor in coordinates of the basis.
 
-def _solve_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-    h, factor, x = ctx.saved_tensors
-    by_b = solve(h, g, factor, ctx.layout, ctx.kind)
-    by_h = outer(-by_b, x, dual(ctx.layout), ctx.kind, False) if ctx.needs_input_grad[1] else None
-    return by_h, by_b, None, None, None
+        Parameters
+        ----------
+        x : tensor, shape (..., n, ...)
+            A gradient.
+        mode : int
+            Which of its axes has n.
 
+        Returns
+        -------
+        tensor, of the shape of x
 
-@operator(
-    "solve(Tensor h, Tensor b, Tensor factor, str layout, str kind) -> Tensor",
-    fake=lambda h, b, factor, layout, kind: b.new_empty(b.shape),
-    batched=together("solve", 3),
-    keep=_solve_keep,
-    backward=_solve_backward,
-)
-def solve(h: Tensor, b: Tensor, factor: Tensor, layout: str, kind: str) -> Tensor:
-    """S^-1 b for columns b; the factor, in the plain layout, is a help and no variable."""
+        Raises
+        ------
+        ValueError
+            Before the first `refresh`.
 
-    def solved(factor: Tensor, b: Tensor) -> Tensor:
-        return torch.cholesky_solve(b, lower(factor, plain_of(layout)))
+        Examples
+        --------
+        >>> Eigenbasis(2).update(torch.tensor([[0.0], [1.0]])).refresh().turn(torch.tensor([3.0, 4.0])).abs()
+        tensor([4., 3.])
+        """
+        return self._along(x, mode, 0)
 
-    return narrowed(solved, factor, b).contiguous()
+    def back(self, x: Tensor, mode: int = 0) -> Tensor:
+        """What `turn` undoes.
 
+        Parameters
+        ----------
+        x : tensor, shape (..., n, ...)
+            In coordinates of the basis.
+        mode : int
+            Which of its axes has n.
 
-# ---- S^-1 and log |S| --------------------------------------------------------------------------------------
+        Returns
+        -------
+        tensor, of the shape of x
 
+        Raises
+        ------
+        ValueError
+            Before the first `refresh`.
 
-def _inverse_keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(output)
-    ctx.layout, ctx.kind = inputs[2:]
+        Examples
+        --------
+        >>> basis = Eigenbasis(2).update(torch.ones(2, 1)).refresh()
+        >>> basis.back(basis.turn(torch.tensor([3.0, 4.0]))).round(decimals=4)
+        tensor([3., 4.])
+        """
+        return self._along(x, mode, 1)
 
+    def _along(self, x: Tensor, mode: int, axis: int) -> Tensor:
+        if self.vectors is None:
+            raise ValueError("there is no basis yet: call refresh() first")
+        return torch.tensordot(self.vectors.to(x), x, dims=([axis], [mode])).movedim(0, mode)
 
-def _inverse_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-    (found,) = ctx.saved_tensors
-    target = plain_of(ctx.layout)
-    W, gradient = full_of(found, target, ctx.kind), full_of(g, dual(target), ctx.kind)
-    return adjoint_fold(-W @ gradient @ W, ctx.layout, ctx.kind), None, None, None
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain values, which `torch.load` takes with ``weights_only=True``.
 
+        Returns
+        -------
+        dict
 
-@operator(
-    "inverse(Tensor h, Tensor factor, str layout, str kind) -> Tensor",
-    fake=lambda h, factor, layout, kind: h.new_empty(factor.shape),
-    batched=together("inverse", 2),
-    keep=_inverse_keep,
-    backward=_inverse_backward,
-)
-def inverse(h: Tensor, factor: Tensor, layout: str, kind: str) -> Tensor:
-    """The half of S^-1 in the plain layout."""
-    target = plain_of(layout)
+        Examples
+        --------
+        >>> sorted(Eigenbasis(2).state_dict())
+        ['order', 'statistic', 'vectors']
+        """
+        return {"statistic": self.statistic.state_dict(), "vectors": self.vectors, "order": self.order}
 
-    def inverted(factor: Tensor) -> Tensor:
-        found = torch.cholesky_inverse(lower(factor, target))
-        return pack(plain.settled_full(found, kind), target, kind, target.partition(" ")[0], -1.0)
+    def load_state_dict(self, state: dict[str, Any]) -> Self:
+        """Take what `state_dict` gave, in tensors of its own.
 
-    return narrowed(inverted, factor)
+        Parameters
+        ----------
+        state : dict
+            Of a basis made with the same options.
 
+        Returns
+        -------
+        self
 
-def _logdet_keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    h, factor, ctx.layout, ctx.kind = inputs
-    ctx.save_for_backward(h, factor)
+        Raises
+        ------
+        ValueError
+            Where sides, encodings or domains differ.
 
-
-def _logdet_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-    """The inverse, as often as the matrix has each number of it."""
-    h, factor = ctx.saved_tensors
-    n = layout_of(ctx.layout).side(h.shape[-1])
-    found = inverse(h, factor, ctx.layout, ctx.kind)
-    if layout_of(ctx.layout).implied is not None:
-        found = found.index_select(-1, plain.table("off_diagonal", plain_of(ctx.layout), n, h))
-    return g[..., None] * plain.table("fold_weights", ctx.layout, n, h).to(g.dtype) * found, None, None, None
-
-
-@operator(
-    "logdet(Tensor h, Tensor factor, str layout, str kind) -> Tensor",
-    fake=lambda h, factor, layout, kind: h.real.new_empty(h.shape[:-1]),
-    batched=together("logdet", 2),
-    keep=_logdet_keep,
-    backward=_logdet_backward,
-)
-def logdet(h: Tensor, factor: Tensor, layout: str, kind: str) -> Tensor:
-    """log |S|."""
-
-    def summed(factor: Tensor) -> Tensor:
-        where = layout_of(plain_of(layout))
-        slots = torch.from_numpy(where.diagonal_slots(where.side(factor.shape[-1])))
-        return 2 * factor.index_select(-1, slots.to(factor.device)).real.log().sum(-1)
-
-    return narrowed(summed, factor)
+        Examples
+        --------
+        >>> old = Eigenbasis(2).update(torch.ones(2, 1)).refresh()
+        >>> Eigenbasis(2).load_state_dict(old.state_dict()).nbytes
+        28
+        """
+        self.statistic.load_state_dict(state["statistic"])
+        self.vectors, self.order = (
+            None if state[name] is None else state[name].to(self.statistic.device, copy=True)
+            for name in ("vectors", "order")
+        )
+        return self

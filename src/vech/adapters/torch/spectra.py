@@ -69,7 +69,8 @@ def gaps(values: Tensor) -> Tensor:
 def eigh(h: Tensor, layout: str, kind: str) -> tuple[Tensor, Tensor]:
     """Eigenvalues, ascending, and eigenvectors."""
     refuse_infinite(h)
-    return narrowed(_decomposed, h, layout, kind)
+    found: tuple[Tensor, Tensor] = narrowed(_decomposed, h, layout, kind)
+    return found
 
 
 def _decomposed(h: Tensor, layout: str, kind: str) -> tuple[Tensor, Tensor]:
