@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vech.adapters import tables
 from vech.layouts.dialects import AnyLayout, as_layout
-from vech.layouts.kind import Kind, resolve_kind
+from vech.layouts.kind import resolve_kind
 from vech.layouts.layout import Layout, one_of
 from vech.layouts.orders import Explicit
 from vech.linalg.metric import METRICS
@@ -94,38 +94,54 @@ def text(layout: Layout) -> str:
     return f"{layout.triangle} {layout.traversal} {layout.diagonal} {scales}"
 
 
+# The compiler asks for single facts: it does not look into a `Layout` that it is given.
+
+
 @torch.compiler.assume_constant_result
-def layout_of(words: str) -> Layout:
-    """The layout that `text` wrote."""
-    return _read(words)
+def implied(words: str) -> int | None:
+    """The number on a diagonal that is not stored."""
+    return layout_of(words).implied
+
+
+@torch.compiler.assume_constant_result
+def triangle(words: str) -> str:
+    """The triangle whose numbers are stored."""
+    return layout_of(words).triangle
+
+
+@torch.compiler.assume_constant_result
+def scales(words: str) -> tuple[float, float]:
+    """Off the diagonal, on it."""
+    return layout_of(words).offdiagonal_scale, layout_of(words).diagonal_scale
 
 
 @torch.compiler.assume_constant_result
 def inverse(words: str) -> str:
     """The layout with inverse scales, linear."""
-    return text(tables.linear(tables.inverse(_read(words))))
+    return text(tables.linear(tables.inverse(layout_of(words))))
 
 
 @torch.compiler.assume_constant_result
 def dual(words: str) -> str:
     """The layout `tables.dual`."""
-    return text(tables.dual(_read(words)))
+    return text(tables.dual(layout_of(words)))
 
 
 @torch.compiler.assume_constant_result
 def linear(words: str) -> str:
     """The layout `tables.linear`."""
-    return text(tables.linear(_read(words)))
+    return text(tables.linear(layout_of(words)))
 
 
 @torch.compiler.assume_constant_result
 def plain_of(words: str) -> str:
     """The layout with its diagonal stored and nothing scaled."""
-    return text(_read(words).plain)
+    return text(layout_of(words).plain)
 
 
 @lru_cache(maxsize=512)
-def _read(words: str) -> Layout:
+def layout_of(words: str) -> Layout:
+    """The layout that `text` wrote."""
     triangle, traversal, diagonal, on, off = words.split()
     return Layout(
         triangle, traversal, diagonal=diagonal, diagonal_scale=float(on), offdiagonal_scale=float(off)
@@ -218,19 +234,19 @@ def check_factor(h: Tensor, X: Tensor, found: Facts) -> bool:
             f"X has shape {tuple(X.shape)}, but beside a half of shape {tuple(h.shape)}, n = {n}, fits "
             f"(..., m, {n}), or (..., {n}) with as many axes as the half for a diagonal"
         )
-    if not diagonal or layout_of(found.layout).implied == 1:
+    if not diagonal or implied(found.layout) == 1:
         check_diagonal(found, "X S X^H")
     return diagonal
 
 
 def check_diagonal(found: Facts, what: str) -> None:
-    if layout_of(found.layout).implied is not None:
-        plain = layout_of(found.layout).plain.name
-        raise ValueError(f"{what} has a diagonal, which this layout does not store: take {plain!r}")
+    if implied(found.layout) is not None:
+        instead = layout_of(plain_of(found.layout)).name
+        raise ValueError(f"{what} has a diagonal, which this layout does not store: take {instead!r}")
 
 
 def check_selfadjoint(found: Facts, dtype: torch.dtype, task: str) -> None:
     """Refuse kinds whose eigenvalues are not real."""
-    fits = Kind.HERMITIAN.of(DTYPES[dtype])
+    fits = "hermitian" if dtype.is_complex else "symmetric"
     if found.kind != fits:
-        raise TypeError(f"{task} needs a matrix of kind {str(fits)!r}, not a {found.kind} one of {dtype}")
+        raise TypeError(f"{task} needs a matrix of kind {fits!r}, not a {found.kind} one of {dtype}")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vech.adapters.torch import plain
 from vech.adapters.torch.bilinear import adjoint_fold, full_of, narrowed, outer, together
-from vech.adapters.torch.checks import dual, layout_of, plain_of
+from vech.adapters.torch.checks import dual, layout_of, plain_of, triangle
 from vech.adapters.torch.checks import inverse as inverse_scales
 from vech.adapters.torch.functions import operator
 from vech.adapters.torch.operators import expand, pack
@@ -64,7 +64,7 @@ def _factor(h: Tensor, layout: str, kind: str, target: str) -> Tensor:
     if failed.any():
         _refuse(h, failed)
     factor = factor if target.startswith("lower") else factor.mH
-    return pack(factor, target, TRIANGULAR, target.partition(" ")[0], -1.0)
+    return pack(factor, target, TRIANGULAR, triangle(target), -1.0)
 
 
 def _refuse(h: Tensor, failed: Tensor) -> None:
@@ -136,7 +136,7 @@ def inverse(h: Tensor, factor: Tensor, layout: str, kind: str) -> Tensor:
 
     def inverted(factor: Tensor) -> Tensor:
         found = torch.cholesky_inverse(lower(factor, target))
-        return pack(plain.settled_full(found, kind), target, kind, target.partition(" ")[0], -1.0)
+        return pack(plain.settled_full(found, kind), target, kind, triangle(target), -1.0)
 
     return narrowed(inverted, factor)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vech.adapters.torch import divided, plain
 from vech.adapters.torch.bilinear import adjoint_fold, full_of, narrowed, together
-from vech.adapters.torch.checks import layout_of, linear, real
+from vech.adapters.torch.checks import layout_of, linear, real, triangle
 from vech.adapters.torch.functions import operator
 from vech.adapters.torch.operators import pack
 
@@ -136,7 +136,7 @@ def check_domain(values: Tensor, name: str, p: float) -> None:
 
 
 def _half(full: Tensor, layout: str, kind: str) -> Tensor:
-    return pack(plain.settled_full(full, kind), layout, kind, layout.partition(" ")[0], -1.0)
+    return pack(plain.settled_full(full, kind), layout, kind, triangle(layout), -1.0)
 
 
 # ---- the derivative along a direction, its own adjoint -----------------------------------------------------
