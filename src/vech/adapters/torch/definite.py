@@ -171,8 +171,8 @@ def inverse(
     Examples
     --------
     >>> import torch
-    >>> inverse(torch.tensor([2.0, 0.0, 4.0]))
-    tensor([0.5000, 0.0000, 0.2500])
+    >>> inverse(torch.tensor([4.0, 2.0, 2.0]))
+    tensor([ 0.5000, -0.5000,  1.0000])
     """
     h, found = halves.entered(h, layout, kind, metric)
     check_selfadjoint(found, h.dtype, "inverse")
