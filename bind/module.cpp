@@ -8,6 +8,7 @@
 
 namespace vech {
 
+void bind_batches(nb::module_&);
 void bind_dense(nb::module_&);
 void bind_sparse(nb::module_&);
 void bind_product(nb::module_&);
@@ -64,6 +65,7 @@ NB_MODULE(_core, m) {
             return former;
         },
         nb::arg("name"), "Kernels of this target from now on, in every thread; gives the former one. For tests.");
+    vech::bind_batches(m);
     vech::bind_dense(m);
     vech::bind_sparse(m);
     vech::bind_product(m);

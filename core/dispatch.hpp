@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/batches.hpp"
 #include "core/codes.hpp"
 #include "core/finish.hpp"
 #include "core/gram.hpp"
@@ -48,6 +49,8 @@ namespace vech {
         kernel(dequantize, Fault, const Dequantize&, int threads, Watch&) \
             kernel(multiply_quantized, Fault, const QuantizedProduct&, int threads, Watch&)
 
+#define VECH_BATCHES(kernel) kernel(solve_small, FirstTrouble, const SmallMatrices&, int threads, Watch&)
+
 #define VECH_BITS(kernel)                                                                                           \
     kernel(scan, void, const Scan&, int threads, Watch&, Csr&)                                                      \
         kernel(scatter, void, const Scatter&, int threads, Watch&)                                                  \
@@ -66,7 +69,8 @@ namespace vech {
 #define VECH_KERNELS(kernel) \
     VECH_DENSE(kernel)       \
     VECH_SPARSE(kernel)      \
-    VECH_PRODUCTS(kernel) VECH_QUANTIZED(kernel) VECH_DISTANCES(kernel) VECH_NEIGHBORS(kernel) VECH_BITS(kernel)
+    VECH_PRODUCTS(kernel)    \
+    VECH_QUANTIZED(kernel) VECH_DISTANCES(kernel) VECH_NEIGHBORS(kernel) VECH_BATCHES(kernel) VECH_BITS(kernel)
 #define VECH_POINTER(name, result, ...) result (*name)(__VA_ARGS__);
 
 struct Kernels {

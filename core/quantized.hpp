@@ -54,6 +54,9 @@ struct Quantize {
     enum class Scales : std::uint8_t { computed, given, clipping };
     enum class Fault : std::uint8_t { none, not_finite, beyond };
 
+    // What of them are added up before they are counted in double, at most: LANES of src/vech/quantized/certificate.py.
+    static constexpr int most_squares = 32;
+
     Quantized half;
     Rows source;  // of the matrix, or of its transpose if `turned`: cell (0, 0) may lie outside of what is there
     bool turned;

@@ -9,6 +9,7 @@ VECH_PRODUCTS(VECH_DECLARE)
 VECH_QUANTIZED(VECH_DECLARE)
 VECH_DISTANCES(VECH_DECLARE)
 VECH_NEIGHBORS(VECH_DECLARE)
+VECH_BATCHES(VECH_DECLARE)
 }  // namespace vech::VECH_SHARED
 
 namespace vech::VECH_SPARSE_OF {
@@ -26,6 +27,6 @@ const Kernels kernels = {.name = VECH_NAME,
                          .supported = [] { return static_cast<bool>(VECH_SUPPORTED); },
                          VECH_DENSE(VECH_OF_SHARED) VECH_SPARSE(VECH_OF_SPARSE) VECH_PRODUCTS(VECH_OF_SHARED)
                              VECH_QUANTIZED(VECH_OF_SHARED) VECH_DISTANCES(VECH_OF_SHARED)
-                                 VECH_NEIGHBORS(VECH_OF_SHARED) VECH_BITS(VECH_OWN)};
+                                 VECH_NEIGHBORS(VECH_OF_SHARED) VECH_BATCHES(VECH_OF_SHARED) VECH_BITS(VECH_OWN)};
 
 }  // namespace vech::VECH_NAMESPACE

@@ -204,9 +204,26 @@ def quantized():
     return _core.QuantizedHalf(**quantized_arrays())
 
 
+def small():
+    """Arguments of what takes 9 halves of side 3."""
+    return {
+        "halves": np.tile([4.0, 1, 1, 5, 1, 6], (9, 1)), "n": 3,
+        "places": np.array([0, 1, 3, 2, 4, 5], np.int32), "scales": (1.0, 2.0), "implied": 0.0,
+    }  # fmt: skip
+
+
 TRIANGLE = {"n": N, "grow": True, "diagonal_stored": True}
 LINES = _core.Lines(0, 8 * N, 8, 0, True)
 CALLS = {
+    "small_halves": lambda: {
+        "task": "power", **small(), "out": np.ones((9, 6)), "out_places": np.arange(6, dtype=np.int32),
+        "exponent": -0.5, "tolerance": 1e-15, "threads": 1,
+    },
+    "small_eigh": lambda: {
+        **small(), "values": np.ones((9, 3)), "vectors": np.ones((9, 3, 3)), "threads": 1,
+    },
+    "small_slogdet": lambda: {**small(), "signs": np.ones(9), "logarithms": np.ones(9), "threads": 1},
+    "small_solve": lambda: {**small(), "b": np.ones((9, 3, 2)), "x": np.ones((9, 3, 2)), "threads": 1},
     "digest": lambda: {"bytes": np.arange(100, dtype=np.uint8)},
     "expand": lambda: {
         "half": half(), "out": square(), **TRIANGLE,
@@ -341,6 +358,8 @@ CALLS = {
     },
 }  # fmt: skip
 WRITTEN = {
+    "small_halves": {"out"}, "small_eigh": {"values", "vectors"}, "small_slogdet": {"signs", "logarithms"},
+    "small_solve": {"x"},
     "expand": {"out"}, "pack": {"half"}, "convert": {"target"}, "piece": {"target"}, "cells": {"target"},
     "scatter": {"out"}, "multiply_sparse": {"y"}, "multiply": {"y"}, "read_panel": {"block"},
     "multiply_tile": {"to_rows", "to_columns"},
@@ -361,6 +380,7 @@ OPTIONAL = {
     ("distances", "weights"),
     ("read_table", "labels"),
     ("QuantizedHalf", "sides"),
+    ("small_eigh", "vectors"),
 }
 # Not hostile after all: there is an answer to fewer rows, another item size of what is only copied, a batch.
 ANSWERED = {
@@ -372,6 +392,7 @@ ANSWERED = {
     ("quantize_block", "block", "empty"), ("quantize_block", "tiles", "uneven steps"),
     ("quantize_half", "tiles", "uneven steps"),  # of one tile
     ("QuantizedHalf", "scales", "uneven steps"), ("QuantizedHalf", "zeros", "uneven steps"),
+    *((f"small_{task}", "scales", "(1, 24)") for task in ("halves", "eigh", "slogdet", "solve")),
     ("cut", "data", "two bytes"), ("mirrored", "full", "one axis more"),
     ("encode", "x", "one less"), ("encode_pairs", "n", "one less"),  # the same words and blocks
     ("read_table", "comment", "no such word"),

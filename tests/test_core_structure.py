@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(not CORE.exists(), reason="the sources are not b
 
 # From the lowest layer up: a header includes lower ones alone.
 LAYERS = (
-    ("encodings", "layout", "number"),
+    ("batches", "encodings", "layout", "number"),
     ("change", "digest", "finish", "memory", "parallel", "text"),
     ("runs", "move", "nearest", "product", "quantized", "codes", "table", "linkage", "metrics"),
     ("sparse",),
@@ -25,15 +25,15 @@ LAYERS = (
     ("kernels/compress", "kernels/found", "kernels/rowwise", "kernels/strip"),
     ("kernels/pattern",),
     (
-        "kernels/cells", "kernels/codes", "kernels/columns", "kernels/dequantize", "kernels/finish",
-        "kernels/gram", "kernels/integer_product", "kernels/linkage", "kernels/metrics",
+        "kernels/batches", "kernels/cells", "kernels/codes", "kernels/columns", "kernels/dequantize",
+        "kernels/finish", "kernels/gram", "kernels/integer_product", "kernels/linkage", "kernels/metrics",
         "kernels/mirror", "kernels/nearest", "kernels/planes", "kernels/product", "kernels/quantize",
         "kernels/quantized_product", "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
     ),
     ("kernels/move",),
 )  # fmt: skip
 FLOOR = {name: floor for floor, names in enumerate(LAYERS) for name in names}
-UNITS = ("bits", "dense", "metrics", "neighbors", "products", "quantized", "sparse")
+UNITS = ("batches", "bits", "dense", "metrics", "neighbors", "products", "quantized", "sparse")
 
 
 def includes(path):

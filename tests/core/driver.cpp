@@ -1,8 +1,10 @@
 // The kernels of every supported target against loops over (i, j), without Python: for processors that are emulated,
 // and for the sanitizers. Prints what failed, and exits with how many did. See tools/driver.sh.
+#include <cmath>
 #include <complex>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "core/dispatch.hpp"
@@ -338,7 +340,86 @@ void quantized(const Half& half, const Encoding& encoding, int64_t tile, const c
     }
 }
 
+// Matrices 8 I + small integers, so that all are definite: factors and eigenvalues by their products.
+template <class T>
+void small_matrices(int n, int64_t count, const char* which) {
+    const int length = n * (n + 1) / 2;
+    const auto size = static_cast<std::size_t>(count * length);
+    const double eps = 64 * std::numeric_limits<T>::epsilon();
+    std::vector<T> numbers(size), found(size), values(static_cast<std::size_t>(count * n)),
+        vectors(static_cast<std::size_t>(count * n * n));
+    std::vector<std::int32_t> cells(static_cast<std::size_t>(length));
+    for (int k = 0; k < length; ++k) cells[static_cast<std::size_t>(k)] = k;
+    const auto at = [&](auto& halves, int64_t m, int i, int j) -> T& {
+        return halves[static_cast<std::size_t>(m * length + std::max(i, j) * (std::max(i, j) + 1) / 2 +
+                                               std::min(i, j))];
+    };
+    for (int64_t m = 0; m < count; ++m)
+        for (int i = 0; i < n; ++i)
+            for (int j = 0; j <= i; ++j) at(numbers, m, i, j) = number<T>(i + m, j) + (i == j ? T(8 * n) : T(0));
+
+    Watch watch(nullptr);
+    SmallMatrices job{};
+    job.n = n;
+    job.real = sizeof(T);
+    job.count = count;
+    job.halves = bytes(numbers);
+    job.stride = length * job.real;
+    job.step = job.real;
+    job.stored = length;
+    job.places = job.targets = cells.data();
+    job.on = job.off = 1;
+    const auto close = [&](auto&& cell) {
+        double worst = 0;
+        for (int64_t m = 0; m < count; ++m)
+            for (int i = 0; i < n; ++i)
+                for (int j = 0; j <= i; ++j) worst = std::max(worst, std::fabs(double(cell(m, i, j)) / (12 * n)));
+        return worst < eps;
+    };
+    job.task = SmallMatrices::Task::cholesky;
+    job.results = bytes(found);
+    check(active_target().solve_small(job, 2, watch).matrix < 0, "cholesky", which, n);
+    check(close([&](int64_t m, int i, int j) {
+              double sum = -double(at(numbers, m, i, j));
+              for (int k = 0; k <= j; ++k) sum += double(at(found, m, i, k)) * double(at(found, m, j, k));
+              return sum;
+          }),
+          "cholesky", which, n);
+    job.task = SmallMatrices::Task::inverse;
+    check(active_target().solve_small(job, 1, watch).matrix < 0, "inverse", which, n);
+    check(close([&](int64_t m, int i, int j) {
+              double sum = i == j ? -1 : 0;
+              for (int k = 0; k < n; ++k) sum += double(at(found, m, i, k)) * double(at(numbers, m, k, j));
+              return sum;
+          }),
+          "inverse", which, n);
+    job.task = SmallMatrices::Task::eigh;
+    job.results = bytes(values);
+    job.vectors = bytes(vectors);
+    check(active_target().solve_small(job, 3, watch).matrix < 0, "eigh", which, n);
+    check(close([&](int64_t m, int i, int j) {
+              double sum = -double(at(numbers, m, i, j));
+              for (int k = 0; k < n; ++k)
+                  sum += double(values[static_cast<std::size_t>(m * n + k)]) *
+                         double(vectors[static_cast<std::size_t>((m * n + i) * n + k)]) *
+                         double(vectors[static_cast<std::size_t>((m * n + j) * n + k)]);
+              return sum;
+          }),
+          "eigh", which, n);
+    if (count == 0) return;
+    at(numbers, count - 1, n - 1, n - 1) = -1;
+    job.task = SmallMatrices::Task::cholesky;
+    job.results = bytes(found);
+    const auto first = active_target().solve_small(job, 2, watch);
+    check(first.matrix == count - 1 && first.trouble == Trouble::not_definite && first.minor == n, "trouble", which, n);
+}
+
 void every_kernel() {
+    for (int n = 1; n <= SmallMatrices::largest_side; ++n)
+        for (const int64_t count : {0, 1, 7, 16, 33, 300}) {
+            small_matrices<double>(n, count, "float64");
+            small_matrices<float>(n, count, "float32");
+        }
     for (const int64_t n : {0, 1, 2, 3, 5, 8, 16, 17, 31, 33, 64, 67, 130, 259})
         for (const bool grow : {true, false})
             for (const bool diagonal : {true, false}) {

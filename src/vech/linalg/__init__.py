@@ -13,6 +13,7 @@ from vech.linalg.correlation import Correlation, partial_correlation, to_correla
 from vech.linalg.factor.answers import SignLogdet
 from vech.linalg.factor.cholesky import Cholesky, cholesky
 from vech.linalg.factor.triangle import Triangle
+from vech.linalg.functions import exp, log, power
 from vech.linalg.metric import to_metric
 from vech.linalg.nearest import Nearest, nearest_correlation, nearest_psd, shrink_to_psd
 from vech.linalg.randomized import Top, top
@@ -35,14 +36,17 @@ __all__ = [
     "eigsh",
     "elimination",
     "empirical_covariance_of_vech",
+    "exp",
     "inner",
     "inverse",
     "kronecker_square",
     "lobpcg",
+    "log",
     "nearest_correlation",
     "nearest_psd",
     "norm",
     "partial_correlation",
+    "power",
     "shrink_to_psd",
     "slogdet",
     "solve",

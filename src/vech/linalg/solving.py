@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from vech import frames
 from vech.arrays import Array, Dtype, as_array, family, resolve_threads
 from vech.layouts.layout import one_of
+from vech.linalg import batches
 from vech.linalg.checks import as_packed, check_finite, check_finite_array, half_of, is_sparse, work_dtype
 from vech.linalg.factor.answers import (
     SignLogdet,
@@ -36,6 +37,9 @@ def solve(
     S: Store | ArrayLike,
     b: ArrayLike,
     *,
+    batch: Any = None,
+    kind: str | None = None,
+    out: Array | None = None,
     solver: str = "auto",
     threads: int | None = None,
     **options: Any,
@@ -47,7 +51,14 @@ def solve(
     S : Store, or full matrix (array or frame)
         Of any kind, layout and dtype but float16 and smaller, and dates.
     b : array, shape (n,) or (n, m); or series or frame
-        The right side, or several as columns. Labels are those of S, in their order.
+        The right side, or several as columns. Labels are those of S, in their order. With `batch`, vectors
+        (..., n) where b has as many axes as S, or one, else columns (..., n, m); batches broadcast.
+    batch : str or layout, or True, optional
+        S is then an array of halves (..., length) of this layout, each a matrix; True is "vech".
+    kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
+        Of such halves: what the other triangle is. Symmetric for real data; for complex data it must be said.
+    out : array, optional
+        With `batch`, memory for the result.
     solver : {"auto", "cholmod", "pardiso", "qdldl", "superlu", "cg", "minres"}
         "cg" (positive definite) and "minres" are SciPy's and multiply any store, which is read once a step
         for each column: memory for some columns. They take real symmetric and Hermitian matrices. The others
@@ -64,7 +75,7 @@ def solve(
     -------
     array, of the shape of b
         In the dtype of ``numpy.linalg.solve``. A series or frame where b is one, of pandas or xarray, with
-        its labels.
+        its labels. With `batch`, an array of the batch and of n, or n x m.
 
     Raises
     ------
@@ -94,6 +105,10 @@ def solve(
     the answer would hang on which solver is installed: where, its rows scaled to size one, a right side of
     random signs is solved to no digit or by numbers beyond 1 / eps.
 
+    Batches of real symmetric matrices up to n = 16 are solved side by side by a kernel: by Cholesky
+    factors, and where these do not exist by eigenvalues. Others go through ``numpy.linalg``, expanded a few
+    megabytes at a time.
+
     Examples
     --------
     >>> import numpy as np
@@ -102,7 +117,15 @@ def solve(
     >>> S = SparseHalf([0, 1, 3], [0, 0, 1], [2.0, -1.0, 2.0], 2, triangle="lower")
     >>> solve(S, np.array([0.0, 3.0])).round(12), solve(S, np.array([0.0, 3.0]), solver="cg").round(8)
     (array([1., 2.]), array([1., 2.]))
+    >>> solve(np.array([[2.0, 0.0, 4.0], [0.0, 2.0, 0.0]]), np.array([2.0, 4.0]), batch="vech")
+    array([[1., 1.],
+           [2., 1.]])
     """
+    if batch is not None and batch is not False:
+        if solver != "auto" or options:
+            raise TypeError("solver and its options are of one matrix: leave them out beside batch=")
+        return batches.solve(S, b, batch, kind=kind, out=out, threads=threads)
+    batches.refuse_alone("solve", kind=kind, out=out)
     store = S if isinstance(S, Store) else as_packed(S, "solve")
     _check_solver(solver, options, is_sparse(store))
     resolve_threads(threads, 0)
@@ -146,20 +169,33 @@ def _check_solver(solver: str, options: dict[str, Any], sparse: bool) -> None:
         )
 
 
-def inverse(S: Packed | ArrayLike, *, threads: int | None = None) -> Packed:
+def inverse(
+    S: Packed | ArrayLike,
+    *,
+    batch: Any = None,
+    kind: str | None = None,
+    out: Array | None = None,
+    threads: int | None = None,
+) -> Any:
     """The inverse of S, of its kind and layout with the diagonal stored; expands S where it is not definite.
 
     Parameters
     ----------
     S : Packed, or full matrix (array or frame)
         Of any kind, layout and dtype but float16 and smaller, and dates; labels follow.
+    batch : str or layout, or True, optional
+        S is then an array of halves (..., length) of this layout, each a matrix; True is "vech".
+    kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
+        Of such halves: what the other triangle is. Symmetric for real data; for complex data it must be said.
+    out : array, optional
+        With `batch`, memory for the result.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.
 
     Returns
     -------
     Packed, shape (n, n)
-        Float64 for integers.
+        Float64 for integers. With `batch` an array (..., length) of the halves of all inverses.
 
     Raises
     ------
@@ -175,12 +211,22 @@ def inverse(S: Packed | ArrayLike, *, threads: int | None = None) -> Packed:
     By `cholesky`, with memory for two halves beside the result; if S is not positive definite, by LU in the
     full matrix. Where the inverse only multiplies, `solve` is faster and more accurate.
 
+    Batches of real symmetric matrices up to n = 16 are inverted side by side by a kernel: by Cholesky
+    factors, and where these do not exist by eigenvalues. Others go through ``numpy.linalg``, expanded a few
+    megabytes at a time.
+
     Examples
     --------
     >>> import numpy as np
     >>> inverse(Packed(np.array([0.0, 2.0, 1.0]))).half
     array([-0.25,  0.5 ,  0.  ])
+    >>> inverse(np.array([[4.0, 0.0, 2.0], [2.0, 0.0, 8.0]]), batch="vech")
+    array([[0.25 , 0.   , 0.5  ],
+           [0.5  , 0.   , 0.125]])
     """
+    if batch is not None and batch is not False:
+        return batches.inverse(S, batch, kind=kind, out=out, threads=threads)
+    batches.refuse_alone("inverse", kind=kind, out=out)
     S = as_packed(S, "inverse")
     dtype = work_dtype(S.dtype, "S")
     if S.n == 0:
@@ -192,13 +238,23 @@ def inverse(S: Packed | ArrayLike, *, threads: int | None = None) -> Packed:
     return Packed(half, layout, kind=S.kind, labels=S.labels)
 
 
-def slogdet(S: Packed | SparseHalf | ArrayLike, *, threads: int | None = None) -> SignLogdet:
+def slogdet(
+    S: Packed | SparseHalf | ArrayLike,
+    *,
+    batch: Any = None,
+    kind: str | None = None,
+    threads: int | None = None,
+) -> SignLogdet:
     """Sign and logarithm of the determinant; expands S where it is Packed and not positive definite.
 
     Parameters
     ----------
     S : Packed or SparseHalf, or full matrix (array or frame)
         Of any kind, layout and dtype but float16 and smaller, and dates.
+    batch : str or layout, or True, optional
+        S is then an array of halves (..., length) of this layout, each a matrix; True is "vech".
+    kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
+        Of such halves: what the other triangle is. Symmetric for real data; for complex data it must be said.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.
 
@@ -207,6 +263,7 @@ def slogdet(S: Packed | SparseHalf | ArrayLike, *, threads: int | None = None) -
     SignLogdet
         ``sign, logabsdet`` as of ``numpy.linalg.slogdet``: the sign is exactly 1.0, -1.0, or 0.0 with -inf
         where `solve` calls S singular; of complex symmetric and skew matrices a complex number of modulus 1.
+        With `batch`, arrays of the batch's shape.
 
     Raises
     ------
@@ -218,13 +275,23 @@ def slogdet(S: Packed | SparseHalf | ArrayLike, *, threads: int | None = None) -
     By the factors, and in the memory, of `solve`; of a SparseHalf by those of CHOLMOD or QDLDL, the first
     that is installed and finds it positive definite, else by SuperLU.
 
+    Batches of real symmetric matrices up to n = 16 are factored side by side by a kernel: by Cholesky
+    factors, and where these do not exist by eigenvalues. Others go through ``numpy.linalg``, expanded a few
+    megabytes at a time.
+
     Examples
     --------
     >>> import numpy as np
     >>> sign, logabsdet = slogdet(Packed(np.array([0.0, 2.0, 0.0])))
     >>> float(sign * np.exp(logabsdet))
     -4.0
+    >>> slogdet(np.array([[4.0, 0.0, 0.25], [0.0, 2.0, 0.0]]), batch="vech").sign
+    array([ 1., -1.])
     """
+    if batch is not None and batch is not False:
+        found: Any = batches.slogdet(S, batch, kind=kind, threads=threads)
+        return SignLogdet(*found)
+    batches.refuse_alone("slogdet", kind=kind)
     half = half_of(S, "slogdet")
     dtype = work_dtype(half.dtype, "S")
     if half.n == 0:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from vech import frames
 from vech.arrays import Array, Dtype, as_array
 from vech.layouts.layout import as_integer, one_of
-from vech.linalg import lanczos, norms
+from vech.linalg import batches, lanczos, norms
 from vech.linalg.checks import (
     as_packed,
     check_finite,
@@ -298,25 +298,40 @@ def _residual(tol: Any) -> float:
     return float(tol)
 
 
-def eigh(S: Packed | ArrayLike, *, threads: int | None = None, **options: Any) -> Any:
-    """Expands S, and finds all eigenvalues and eigenvectors by SciPy's ``eigh``.
+def eigh(
+    S: Packed | ArrayLike,
+    *,
+    batch: Any = None,
+    kind: str | None = None,
+    out: Any = None,
+    threads: int | None = None,
+    **options: Any,
+) -> Any:
+    """Expands S, and finds all eigenvalues and eigenvectors by SciPy's ``eigh``; of batches by a kernel.
 
     Parameters
     ----------
     S : Packed, or full matrix (array or frame)
         Symmetric and real, or Hermitian. Integers are computed with in float64.
+    batch : str or layout, or True, optional
+        S is then an array of halves (..., length) of this layout, each a matrix; True is "vech".
+    kind : {"symmetric", "hermitian"}, optional
+        Of such halves: what the other triangle is. For complex data it must be said.
+    out : two arrays, optional
+        With `batch`, memory for values and vectors; with ``eigvals_only=True`` one, for the values.
     threads : int, optional
         At most so many threads for the expansion; BLAS has its own.
     **options
         Of ``scipy.linalg.eigh``: ``eigvals_only=True``, ``subset_by_index=[first, last]``, ``driver``, ...;
-        but for ``lower``, ``overwrite_a`` and ``check_finite``, which follow from the half.
+        but for ``lower``, ``overwrite_a`` and ``check_finite``, which follow from the half. A batch takes
+        ``eigvals_only`` alone.
 
     Returns
     -------
     values : array, shape (n,)
         Ascending; alone with ``eigvals_only=True``.
     vectors : array, shape (n, n)
-        Columns, of norm 1.
+        Columns, of norm 1. With `batch`, values (..., n) and vectors (..., n, n), as ``numpy.linalg.eigh``.
 
     Raises
     ------
@@ -331,15 +346,31 @@ def eigh(S: Packed | ArrayLike, *, threads: int | None = None, **options: Any) -
     O(n^3) operations, and n x n numbers beside the eigenvectors: the half is expanded into the array that
     LAPACK overwrites.
 
+    Batches of real matrices up to n = 16 are rotated side by side by a kernel until they are diagonal (H.
+    Rutishauser, "The Jacobi method for real symmetric matrices", Numerische Mathematik 9, 1966): values are
+    within 4 eps of the largest modulus among them, also where they are equal or their matrix is at the ends
+    of the dtype. Others, and Hermitian ones, go through ``numpy.linalg.eigh``, expanded a few megabytes at a
+    time.
+
     Examples
     --------
     >>> import numpy as np
     >>> values, vectors = eigh(Packed(np.array([2.0, 1.0, 2.0])))
     >>> np.round(values, 12)
     array([1., 3.])
+    >>> values, vectors = eigh(np.array([[2.0, 1.0, 2.0], [5.0, 0.0, 5.0]]), batch="vech")
+    >>> np.round(values, 12)
+    array([[1., 3.],
+           [5., 5.]])
     """
     from scipy.linalg import eigh
 
+    if batch is not None and batch is not False:
+        only = options.pop("eigvals_only", False)
+        if options:
+            raise TypeError(f"eigh of a batch takes no {', '.join(options)}: eigvals_only is its one option")
+        return batches.eigh(S, batch, kind=kind, out=out, threads=threads, eigvals_only=bool(only))
+    batches.refuse_alone("eigh", kind=kind, out=out)
     S = as_packed(S, "eigh")
     if clash := sorted(OWN & options.keys()):
         raise TypeError(

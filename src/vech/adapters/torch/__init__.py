@@ -5,9 +5,19 @@ try:
 except ImportError as missing:
     raise ImportError('tensors of PyTorch need torch: pip install "vech[torch]"') from missing
 
+from vech.adapters.torch import training
 from vech.adapters.torch.definite import cholesky, inverse, logdet, solve
 from vech.adapters.torch.factors import Eigenbasis, KroneckerPair
 from vech.adapters.torch.metric import inner, norm, to_metric
+from vech.adapters.torch.modules import (
+    OwnedHalf,
+    SymmetricLinear,
+    clip_grad_norm_,
+    grad_norm,
+    owned_halves,
+    spd,
+    symmetric,
+)
 from vech.adapters.torch.moves import convert, expand, pack
 from vech.adapters.torch.products import congruence, gram, matmul, quadratic
 from vech.adapters.torch.shampoo import Shampoo
@@ -18,13 +28,17 @@ __all__ = [
     "Eigenbasis",
     "KroneckerPair",
     "LowBitState",
+    "OwnedHalf",
     "Shampoo",
+    "SymmetricLinear",
     "cholesky",
+    "clip_grad_norm_",
     "congruence",
     "convert",
     "eigh",
     "exp",
     "expand",
+    "grad_norm",
     "gram",
     "inner",
     "inverse",
@@ -32,9 +46,13 @@ __all__ = [
     "logdet",
     "matmul",
     "norm",
+    "owned_halves",
     "pack",
     "power",
     "quadratic",
     "solve",
+    "spd",
+    "symmetric",
     "to_metric",
+    "training",
 ]

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from vech import frames
 from vech.arrays import Array, as_array, family, resolve_threads
+from vech.linalg import batches
 from vech.linalg.checks import as_packed, check_finite_array, check_selfadjoint, work_dtype
 from vech.linalg.factor.answers import not_definite, within
 from vech.linalg.factor.rectangle import ORDER, Rectangle, try_cholesky
@@ -203,6 +204,8 @@ class Cholesky(Factorization):
 def cholesky(
     S: Store | ArrayLike,
     *,
+    batch: Any = None,
+    kind: str | None = None,
     out: Any = None,
     resume: bool = False,
     executor: Any = None,
@@ -216,8 +219,13 @@ def cholesky(
     S : Store, or full matrix (array or frame)
         Symmetric and real, or Hermitian, of any layout. float32, float64, complex64 and complex128 keep their
         dtype; integers become float64. S is not changed.
-    out : path or URL, optional
-        Where the factor of a `vech.Tiled` goes: another store of tiles, usually "name.zarr", which
+    batch : str or layout, or True, optional
+        S is then an array of halves (..., length) of this layout, each a matrix; True is "vech".
+    kind : {"symmetric", "hermitian"}, optional
+        Of such halves: what the other triangle is. For complex data it must be said.
+    out : path or URL, or array, optional
+        With `batch`, memory for the factors. Else,
+        where the factor of a `vech.Tiled` goes: another store of tiles, usually "name.zarr", which
         `vech.tiled.open` opens again. One that is there is replaced, if it is a factor.
     resume : bool
         With `out`, whether a run that ended is gone on with: of the tiles that are there, those that are
@@ -235,10 +243,14 @@ def cholesky(
         Both with `solve`, `logdet`, ``L @ z`` and `cond`; the first also with `inverse`, `half`, `update` and
         `downdate`.
 
+        With `batch` an array (..., length) of the halves of all factors: of L in a lower layout, of L^H in an
+        upper one, the diagonal stored. ``vech.expand(found, layout, kind="triangular")`` are these factors.
+
     Raises
     ------
     numpy.linalg.LinAlgError
-        If S is not positive definite; the leading minor that is not positive is named.
+        If S is not positive definite; the leading minor that is not positive is named, and of a batch the
+        first such matrix.
     ValueError
         If S holds NaN or infinity, one of which is named; with `resume` for a factor of another matrix.
     TypeError
@@ -260,13 +272,24 @@ def cholesky(
     tiles, whatever n, and reads two for each that is multiplied. What is written is complete, so a run that
     is killed loses the tiles it was computing; tasks may be done twice.
 
+    Batches of real matrices up to n = 16 are factored side by side by a kernel, in the layout that they have;
+    others, and Hermitian ones, by ``numpy.linalg.cholesky``, expanded a few megabytes at a time.
+
     Examples
     --------
     >>> import numpy as np
     >>> F = cholesky(Packed(np.array([4.0, 2.0, 10.0])))
     >>> F.solve(np.array([8.0, 22.0])), round(F.logdet(), 4)
     (array([1., 2.]), 3.5835)
+    >>> cholesky(np.array([[4.0, 2.0, 10.0], [1.0, 0.0, 9.0]]), batch="vech")
+    array([[2., 1., 3.],
+           [1., 0., 3.]])
     """
+    if batch is not None and batch is not False:
+        if resume or executor is not None or progress is not None:
+            raise TypeError("resume, executor and progress are of cholesky(T, out='L.zarr'), by tiles")
+        return batches.cholesky(S, batch, kind=kind, out=out, threads=threads)
+    batches.refuse_alone("cholesky", kind=kind)
     if out is not None:
         from vech.tiled.factor import cholesky as by_tiles
 
