@@ -5,6 +5,7 @@ x, a and b are columns, (..., n, m), with the batch of the half. Uses what a kin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -127,9 +128,10 @@ def matmul(h: Tensor, x: Tensor, layout: str, kind: str) -> Tensor:
 
 def _each(h: Tensor, *tensors: Tensor) -> Any:
     """The arrays of each matrix of a batch."""
-    halves = array_of(h).reshape(-1, h.shape[-1])
-    others = [array_of(x) for x in tensors]
-    return zip(halves, *(x.reshape(-1, *x.shape[-2:]) for x in others), strict=True)
+    count = math.prod(h.shape[:-1])
+    halves = array_of(h).reshape(count, h.shape[-1])
+    others = (array_of(x).reshape(count, *x.shape[-2:]) for x in tensors)
+    return zip(halves, *others, strict=True)
 
 
 # ---- the half of A B^H -------------------------------------------------------------------------------------
