@@ -92,7 +92,7 @@ INSIDE = {
         ("dropin", "held"),
         ("definite", "metric", "moves", "products", "spectral"),
         ("factored", "spectra"),
-        ("bilinear", "halves"),
+        ("bilinear", "halves", "small"),
         ("operators",),
         ("plain",),
         ("checks", "divided", "functions"),

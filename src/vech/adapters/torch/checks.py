@@ -224,6 +224,17 @@ def check_beside(h: Tensor, x: Tensor, n: int, name: str = "x") -> bool:
     return vector
 
 
+def check_batches(h: Tensor, x: Tensor, name: str) -> tuple[int, ...]:
+    """The batch of a half and columns together."""
+    a, b = tuple(h.shape[:-1]), tuple(x.shape[:-2])
+    ends = zip(reversed(a), reversed(b), strict=False)
+    if any(p != q and p != 1 and q != 1 for p, q in ends):
+        raise ValueError(
+            f"half has the batch {a} and {name} {b}: they must be equal, or 1 or missing where they differ"
+        )
+    return tuple(torch.broadcast_shapes(a, b))
+
+
 def check_factor(h: Tensor, X: Tensor, found: Facts) -> bool:
     """Whether X of a congruence is a diagonal; refuses what does not fit."""
     check_tensor(X, "X")

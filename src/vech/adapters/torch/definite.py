@@ -8,6 +8,7 @@ from torch import Tensor
 from vech.adapters.torch import factored, halves, operators
 from vech.adapters.torch.checks import (
     Facts,
+    check_batches,
     check_beside,
     check_diagonal,
     check_selfadjoint,
@@ -125,7 +126,7 @@ def solve(
         first = columns.movedim(-2, 0)
         x = _solved(h, first.flatten(1), found).unflatten(-1, first.shape[1:]).movedim(0, -2)
     else:
-        batch = torch.broadcast_shapes(h.shape[:-1], columns.shape[:-2])
+        batch = check_batches(h, columns, "b")
         x = _solved(h.expand(*batch, -1), columns.expand(*batch, *columns.shape[-2:]), found)
     return x[..., 0] if vector else x
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vech.adapters.torch import plain
+from vech.adapters.torch import plain, small
 from vech.adapters.torch.bilinear import adjoint_fold, full_of, narrowed, outer, together
 from vech.adapters.torch.checks import dual, layout_of, plain_of, triangle
 from vech.adapters.torch.checks import inverse as inverse_scales
@@ -60,6 +60,8 @@ def cholesky(h: Tensor, layout: str, kind: str, target: str) -> Tensor:
 
 
 def _factor(h: Tensor, layout: str, kind: str, target: str) -> Tensor:
+    if (found := small.answer("cholesky", h, layout, kind, target=target)) is not None:
+        return found
     factor, failed = torch.linalg.cholesky_ex(full_of(h, layout, kind))
     if failed.any():
         _refuse(h, failed)
@@ -133,6 +135,8 @@ def _inverse_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 def inverse(h: Tensor, factor: Tensor, layout: str, kind: str) -> Tensor:
     """The half of S^-1 in the plain layout."""
     target = plain_of(layout)
+    if (found := small.answer("inverse", h, layout, kind, target=target)) is not None:
+        return found
 
     def inverted(factor: Tensor) -> Tensor:
         found = torch.cholesky_inverse(lower(factor, target))

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
 
 from vech.adapters import tables
 from vech.adapters.torch.checks import ORDERS, implied, layout_of, scales, triangle
@@ -126,7 +127,8 @@ def _table(name: str, layout: str, n: int, device: torch.device) -> Tensor:
 
 
 def _made(name: str, layout: str, n: int, device: torch.device) -> Tensor:
-    with torch.inference_mode(False):  # what is made in that mode no other one takes
+    # what is made within a transform, or in inference mode, nothing outside of it takes
+    with torch.inference_mode(False), torch._C._DisableFuncTorch(), _disable_current_modes():
         return torch.from_numpy(_numbers(name, layout, n)).to(device)
 
 

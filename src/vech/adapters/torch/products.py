@@ -10,6 +10,7 @@ from torch import Tensor
 from vech.adapters.torch import bilinear, halves, plain
 from vech.adapters.torch.checks import (
     Facts,
+    check_batches,
     check_beside,
     check_diagonal,
     check_factor,
@@ -145,7 +146,7 @@ def _with_columns(h: Tensor, x: Tensor, vector: bool, found: Facts, function: An
         result = result.unflatten(-1, first.shape[1:])
         result = result.movedim(0, -2) if result.ndim == columns.ndim else result
     else:
-        batch = torch.broadcast_shapes(h.shape[:-1], columns.shape[:-2])
+        batch = check_batches(h, columns, "x")
         result = function(h.expand(*batch, h.shape[-1]), columns.expand(*batch, *columns.shape[-2:]), found)
     return result[..., 0] if vector else result
 

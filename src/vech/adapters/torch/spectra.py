@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vech.adapters.torch import divided, plain
+from vech.adapters.torch import divided, plain, small
 from vech.adapters.torch.bilinear import adjoint_fold, full_of, narrowed, together
 from vech.adapters.torch.checks import layout_of, linear, real, triangle
 from vech.adapters.torch.functions import operator
@@ -74,6 +74,9 @@ def eigh(h: Tensor, layout: str, kind: str) -> tuple[Tensor, Tensor]:
 
 
 def _decomposed(h: Tensor, layout: str, kind: str) -> tuple[Tensor, Tensor]:
+    found: tuple[Tensor, Tensor] | None = small.answer("eigh", h, layout, kind)
+    if found is not None:
+        return found
     values, vectors = torch.linalg.eigh(full_of(h, layout, kind))
     return values, vectors.contiguous()
 
@@ -114,7 +117,9 @@ def function(h: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
 
 
 def _function(h: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
-    values, vectors = torch.linalg.eigh(full_of(h, layout, kind))
+    if (found := small.answer(name, h, layout, kind, p, target=layout)) is not None:
+        return found
+    values, vectors = _decomposed(h, layout, kind)
     check_domain(values, name, p)
     weighted = vectors * divided.value(name, p, values)[..., None, :]
     return _half(weighted @ vectors.mH, layout, kind)
@@ -169,7 +174,7 @@ def derivative(h: Tensor, direction: Tensor, layout: str, kind: str, name: str, 
 
 
 def _derivative(h: Tensor, direction: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
-    values, vectors = torch.linalg.eigh(full_of(h, layout, kind))
+    values, vectors = _decomposed(h, layout, kind)
     inner = vectors.mH @ full_of(direction, linear(layout), kind) @ vectors
     inner = inner * divided.first(name, p, values[..., :, None], values[..., None, :])
     return _half(vectors @ inner @ vectors.mH, layout, kind)
