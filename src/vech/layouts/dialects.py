@@ -39,7 +39,7 @@ TABLE = (
     Dialect("torch-tril", "numpy-tril", "PyTorch", "tril_indices; distributions.utils: vec_to_tril_matrix, tril_matrix_to_vec", "recorded",
             "vec_to_tril_matrix gives the triangle; diag=-1 is strict-tril, but nn.functional.pdist strict-triu."),
     Dialect("torch-triu", "numpy-triu", "PyTorch", "triu_indices", "recorded"),
-    Dialect("asdl-tril", "numpy-tril", "ASDL", "symmatrix: matrix_to_tril, tril_to_matrix; SymMatrix.save", "recorded"),
+    Dialect("asdl-tril", "numpy-tril", "ASDL", "symmatrix: matrix_to_tril, tril_to_matrix, SymMatrix", "recorded"),
     Dialect("heavyball-line", "numpy-triu", "HeavyBall", "utils: triu_to_line, line_to_triu; PSGDKron(store_triu_as_line=True)", "recorded",
             kind="triangular"),
     Dialect("meta-shampoo-packed", "numpy-triu", "Meta distributed Shampoo", "pack_upper_triangular, unpack_upper_triangular; use_symmetric_packing=True",

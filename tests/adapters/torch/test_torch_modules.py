@@ -28,6 +28,7 @@ from vech.adapters.torch.modules import (
 )
 
 LAYOUTS = ("vech", "numpy-tril", "lapack-upper", "svec-lower", "condensed")
+SCALED = vech.Layout("upper", "rows", diagonal_scale=0.5, offdiagonal_scale=3.0)
 WAYS = ("cholesky", "exp", "softplus")
 N = 6
 
@@ -164,6 +165,24 @@ def test_a_parametrized_weight_is_read_and_set_as_a_square_and_owned_as_a_half(l
     torch.testing.assert_close(layer.weight.detach(), B, rtol=1e-15, atol=0)
 
 
+@pytest.mark.parametrize("use", ["lower", "upper", "mean"])
+def test_a_new_layer_is_made_symmetric_by_what_is_believed_of_it(use):
+    layer, A = nn.Linear(N, N, dtype=torch.float64), numbers(N, N)
+    with torch.no_grad():
+        layer.weight.copy_(A)
+    parameter = layer.weight
+    symmetric(layer, "weight", "svec-lower", use=use)
+    want = vech.expand(vech.pack(A.numpy(), use=use))
+    np.testing.assert_allclose(layer.weight.detach(), want, rtol=1e-15)
+    assert layer.parametrizations.weight.original is parameter
+    with pytest.raises(ValueError, match="is not symmetric"):
+        layer.weight = A
+    with pytest.raises(ValueError, match="'middle'"):
+        symmetric(nn.Linear(N, N), "weight", use="middle")
+    with pytest.raises(ValueError, match="'weigth'"):
+        symmetric(nn.Linear(3, 3), "weigth", use=use)
+
+
 def test_a_batch_and_a_buffer_are_parametrized_too():
     bilinear = nn.Bilinear(3, 3, 2, dtype=torch.float64)
     with torch.no_grad():
@@ -222,7 +241,9 @@ def test_what_is_not_definite_has_no_half(by):
 
 
 @pytest.mark.parametrize("by", WAYS)
-@pytest.mark.parametrize("layout", ["vech", "numpy-tril", "lapack-upper", "svec-lower", "svec-upper"])
+@pytest.mark.parametrize(
+    "layout", ["vech", "numpy-tril", "lapack-upper", "svec-lower", "svec-upper", "lapack-rfp-nl", SCALED]
+)
 def test_a_definite_matrix_comes_back_from_its_half(by, layout):
     A = definite()
     layer = spd(plain_linear(A), "weight", by, layout)
@@ -621,6 +642,15 @@ def test_in_svec_gradient_descent_is_that_of_the_full_square_in_either_metric():
     for metric in ("packed", "full"):
         found = trained(layer_of(matrix(), layout="svec-lower", metric=metric), SGD)
         torch.testing.assert_close(found, want, rtol=1e-9, atol=1e-11)
+
+
+def test_in_svec_the_steps_of_adamw_are_shorter_off_the_diagonal():
+    moved = trained(layer_of(matrix(), layout="svec-lower"), partial(ADAMW, weight_decay=0.0), 1) - matrix()
+    off = ~torch.eye(N, dtype=torch.bool)
+    torch.testing.assert_close(
+        moved[off].abs(), torch.full((N * (N - 1),), 0.05 / 2**0.5, dtype=torch.float64)
+    )
+    torch.testing.assert_close(moved.diagonal().abs(), torch.full((N,), 0.05, dtype=torch.float64))
 
 
 def test_decay_that_is_decoupled_is_right_in_the_packed_metric_too():

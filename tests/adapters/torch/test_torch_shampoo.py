@@ -384,6 +384,20 @@ def test_a_gradient_that_is_no_number_changes_nothing(value):
     assert torch.equal(one, two)
 
 
+def test_a_gradient_whose_squares_overflow_changes_nothing():
+    p = torch.ones(3, 3, requires_grad=True)
+    optimizer = Shampoo([p])
+    p.grad = torch.full((3, 3), 1e19)
+    with pytest.raises(
+        ValueError, match=r"has norm 3e\+19, and its square is beyond 3.4e\+38, where statistics end: nothing"
+    ):
+        optimizer.step()
+    assert torch.equal(p, torch.ones(3, 3)) and not optimizer.state
+    p.grad = torch.full((3, 3), 1e18)
+    optimizer.step()
+    assert torch.isfinite(p).all()
+
+
 def test_statistics_of_other_shapes_are_not_loaded():
     a, b = torch.ones(3, 4, requires_grad=True), torch.ones(4, 5, requires_grad=True)
     old, new = Shampoo([a]), Shampoo([b])

@@ -211,6 +211,17 @@ def test_zeros_have_the_identity_for_a_root(encoding):
     np.testing.assert_array_equal(state.update(factor=torch.zeros(64, 3), beta=0.0).half(), 0)
 
 
+@pytest.mark.parametrize("encoding", [None, "int8", "kmeans-4"])
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_small_and_empty_matrices_are_ordinary(n, encoding):
+    state = LowBitState(n, encoding, smallest=0).update(factor=torch.full((n, 3), 2.0), beta=0.0)
+    np.testing.assert_allclose(state.expand(), np.full((n, n), 12.0), rtol=0.02)
+    assert state.root(2).shape == (n * (n + 1) // 2,)
+    again = LowBitState(n, encoding, smallest=0).load_state_dict(state.state_dict())
+    one, two = (s.update(factor=torch.ones(n, 0)).half() for s in (again, state))
+    assert torch.equal(one, two)
+
+
 def test_a_half_comes_in_any_layout():
     state = fed(LowBitState(N), factors(count=2))
     for layout in ("numpy-tril", "numpy-triu", "svec-upper"):
@@ -290,6 +301,12 @@ def test_numbers_move_to_another_dtype_and_codes_do_not():
             "factor has dtype torch.complex64, and a statistic is of real floating numbers",
         ),
         (lambda: LowBitState(3).update(torch.tensor([[1.0, 2, 3], [9, 1, 2], [3, 2, 1]])), ValueError, "9"),
+        (
+            lambda: LowBitState(3).update(np.ones(6)),
+            TypeError,
+            "gram must be a tensor, not ndarray: torch.from_numpy makes one",
+        ),
+        (lambda: LowBitState(3).update(torch.ones(6), weight=-1), ValueError, "weight is -1, and must be"),
         (
             lambda: LowBitState(3).update(torch.ones(6), beta=1.5),
             ValueError,

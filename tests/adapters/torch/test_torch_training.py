@@ -58,6 +58,16 @@ def test_fake_numbers_are_those_of_the_store(encoding, layout):
     np.testing.assert_allclose(found.numpy(), want, rtol=0, atol=2 * step)
 
 
+@pytest.mark.parametrize(("encoding", "most"), [("int4", 7), ("int8", 127), ("uint8", 255), ("int4x2", 98)])
+def test_halfway_between_levels_the_one_of_the_store_is_taken(encoding, most):
+    A = np.zeros((6, 6), np.float32)
+    A[np.tril_indices(6, -1)] = [most, *(-0.5 - np.arange(6)), *(0.5 + np.arange(7)), 0]
+    A = A if encoding != "uint8" else np.abs(A)
+    A += A.T
+    want = vech.quantize(A, encoding).expand()
+    np.testing.assert_array_equal(full_of(training.fake_quantize(half_of(A), encoding=encoding)), want)
+
+
 def test_fake_levels_of_kmeans_are_found_where_none_are_given():
     h = half_of(matrix())
     want = vech.quantize(vech.Packed(h.numpy()), "kmeans-4").to_packed().half
@@ -136,6 +146,8 @@ def test_wrong_arguments_of_fake_numbers_are_said():
         training.fake_quantize(h, scales="rows")
     with pytest.raises(ValueError, match=r"scales has shape \(2,\), and tiles of 64 rows are 1: \(1,\)"):
         training.fake_quantize(h, scales=torch.ones(2))
+    with pytest.raises(ValueError, match="'uint8' needs the least number of each tile too: leave out scales"):
+        training.fake_quantize(h, encoding="uint8", scales=torch.ones(1))
     with pytest.raises(ValueError, match=r"h has shape \(2, 10\), and two sides are found for one matrix"):
         training.fake_quantize(h.expand(2, 10), scales="two-sided")
 

@@ -22,7 +22,7 @@ LAYOUT = "numpy-tril"  # of halves that become codes, whose tiles are read along
 def resolved(encoding: str | None, n: int, smallest: int = SMALL) -> str:
     """The encoding that a matrix of side n gets."""
     name = FLOATS if encoding in (None, FLOATS) else as_encoding(encoding).name
-    return FLOATS if n * n < smallest else name
+    return FLOATS if n * n < max(smallest, 1) else name
 
 
 class Held:

@@ -205,7 +205,7 @@ class Shampoo(torch.optim.Optimizer):
         """One step of one parameter, in float32 or wider."""
         state = self.state[p]
         wide = torch.promote_types(p.dtype, torch.float32)
-        g = p.grad.to(wide) * (-1 if group["maximize"] else 1)
+        g = -p.grad.to(wide) if group["maximize"] else p.grad.to(wide)
         if group["weight_decay"] and not group["decoupled"]:
             g = g.add(p, alpha=group["weight_decay"])
         t = state["step"] = state.get("step", 0) + 1
@@ -505,9 +505,16 @@ def _check_gradient(p: Tensor, group: int, place: int) -> None:
             f"{which} is sparse ({g.layout}), and statistics need all of it: sparse=False in its layer, or "
             f"torch.optim.SparseAdam for this parameter"
         )
-    if not torch.isfinite(g).all():
+    size = float(torch.linalg.vector_norm(g, dtype=torch.float64))
+    if not math.isfinite(size):
         where = tuple(int(k) for k in (~torch.isfinite(g)).nonzero()[0])
         raise ValueError(
             f"{which} is {float(g[where])} at {where}: nothing has changed; leave this step out, or look for "
             f"where the loss overflows"
+        )
+    limit = torch.finfo(torch.promote_types(g.dtype, torch.float32)).max
+    if size**2 > limit:
+        raise ValueError(
+            f"{which} has norm {size:.3g}, and its square is beyond {limit:.3g}, where statistics end: "
+            f"nothing has changed; leave this step out, or clip the gradient"
         )

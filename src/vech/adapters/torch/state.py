@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
@@ -180,7 +181,7 @@ class LowBitState:
         Parameters
         ----------
         gram : tensor, shape (n(n+1)/2,) or (n, n), optional
-            A half in the layout "vech", or a symmetric matrix.
+            Positive semidefinite: a half in the layout "vech", or a square.
         beta : float
             What is left of S.
         factor : tensor, shape (n, k), optional
@@ -207,6 +208,7 @@ class LowBitState:
         _check_between("beta", beta, 0, 1)
         new = self._half_of(gram, factor)
         share = 1 - beta if weight is None else weight
+        _check_between("weight", share, 0, sys.float_info.max)
         if self.encoding != FLOATS:
             S = share * expand(new).double()
             self._hold(S if self._held is None else S + beta * self._square())
@@ -221,7 +223,10 @@ class LowBitState:
         if (given is None) == (factor is None):
             raise ValueError("update takes one of gram, a half or a square, and factor=, a G of n rows")
         name, tensor = ("gram", given) if given is not None else ("factor", factor)
-        assert tensor is not None, "one of the two is given"
+        if not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"{name} must be a tensor, not {type(tensor).__name__}: torch.from_numpy makes one"
+            )
         if tensor.is_complex() or not tensor.is_floating_point():
             raise TypeError(f"{name} has dtype {tensor.dtype}, and a statistic is of real floating numbers")
         tensor = tensor.detach().to(self._device, self.dtype)
@@ -352,7 +357,7 @@ class LowBitState:
 
     def _half_root(self, p: float, damping: float, relative: bool) -> Tensor:
         """X of the root X X', in double."""
-        if self._held is None:
+        if self._held is None or not self.n:
             return torch.eye(self.n, dtype=torch.float64, device=self._device)
         values, vectors = self._spectrum()
         unit = float(values[-1]) if relative else 1.0

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from vech.adapters import tables
-from vech.adapters.torch.checks import check_half
+from vech.adapters.torch import plain
+from vech.adapters.torch.checks import check_half, facts
 from vech.adapters.torch.definite import cholesky
+from vech.adapters.torch.halves import ordered
 from vech.adapters.torch.modules.linear import wide
 from vech.adapters.torch.modules.loading import pack_entry
 from vech.adapters.torch.moves import expand, pack
@@ -30,6 +31,7 @@ def symmetric(
     *,
     kind: str | None = None,
     metric: str = "packed",
+    use: str = "both",
 ) -> nn.Module:
     """Let a module own the half of a symmetric parameter or buffer, which is still read as a full matrix.
 
@@ -38,13 +40,16 @@ def symmetric(
     module : Module
         Changed in place.
     name : str
-        Of the parameter or buffer, shape (..., n, n), which must be symmetric as it is.
+        Of the parameter or buffer, shape (..., n, n).
     layout : str or layout
         Of the half.
     kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
         What the other triangle is. Symmetric for real numbers; for complex ones it must be said.
     metric : {"packed", "full"}
         Of the gradient: of the numbers in the half, or of the full matrix.
+    use : {"both", "lower", "upper", "mean"}
+        What to believe of the tensor that is there, as `pack`: "both" must agree. A new `torch.nn.Linear` has
+        random numbers in both. What is assigned or loaded later must be symmetric.
 
     Returns
     -------
@@ -66,13 +71,16 @@ def symmetric(
 
     Examples
     --------
-    >>> layer = nn.Bilinear(3, 3, 1)
-    >>> _ = layer.weight.data.copy_(torch.eye(3))
-    >>> layer = symmetric(layer, "weight")
+    >>> layer = symmetric(nn.Bilinear(3, 3, 1), "weight", use="mean")
     >>> {key: tuple(value.shape) for key, value in layer.state_dict().items()}
     {'bias': (1,), 'parametrizations.weight.original': (1, 6)}
     """
-    return _own(module, name, Symmetric(layout, kind, metric))
+    found = Symmetric(layout, kind, metric)
+    if use != "both" and name in {**module._parameters, **module._buffers}:
+        with torch.no_grad():
+            full = getattr(module, name)
+            full.copy_(found(pack(full, layout, kind=kind, use=use)))
+    return _own(module, name, found)
 
 
 def spd(module: nn.Module, name: str, by: str = "cholesky", layout: str | AnyLayout = "vech") -> nn.Module:
@@ -160,7 +168,7 @@ class Definite(nn.Module):
                 f"layout {where.name} leaves out the diagonal, which a definite matrix has: "
                 f"choose one that stores it, such as 'vech'"
             )
-        self.is_upper = where.triangle == "upper"
+        self.is_upper, self.diagonal_scale = where.triangle == "upper", where.diagonal_scale
 
     def forward(self, half: Tensor) -> Tensor:
         """The definite matrix."""
@@ -195,13 +203,11 @@ class Definite(nn.Module):
 
     def _with_diagonal(self, half: Tensor, function: Any) -> Tensor:
         """The half with a function of the (true, real) numbers of its diagonal in their place."""
-        where = as_layout(self.layout)
-        on = torch.from_numpy(tables.on_diagonal(where, where.side(half.shape[-1]))).to(half.device)
+        found = facts(half, self.layout, "triangular", moves=True)
+        on = ordered(plain.table("on_diagonal", found.layout, found.n, half), found)
         numbers = half.real if half.is_complex() else half
-        true = torch.where(
-            on, numbers / where.diagonal_scale, 1
-        )  # 1: where the function is not wanted, it must not overflow
-        return torch.where(on, (function(true) * where.diagonal_scale).to(half.dtype), half)
+        true = torch.where(on, numbers / self.diagonal_scale, 1)  # elsewhere it would overflow, and be NaN
+        return torch.where(on, (function(true) * self.diagonal_scale).to(half.dtype), half)
 
 
 def softplus_undone(x: Tensor) -> Tensor:

@@ -102,6 +102,8 @@ def _units(
     if not encoding.most:
         return none + 1, none
     if isinstance(scales, Tensor):
+        if encoding.is_affine:
+            raise ValueError(f"{encoding.name!r} needs the least number of each tile too: leave out scales")
         if scales.shape[-1:] != at.counts.shape:
             raise ValueError(
                 f"scales has shape {tuple(scales.shape)}, and tiles of {tile} rows are {len(at.counts)}: "

@@ -389,7 +389,7 @@ def int4_linear(
     Notes
     -----
     What Xi et al. 2023 do in each linear layer of a transformer, with a symmetric matrix of which each number
-    is rotated and rounded once.
+    is rotated and rounded once. `rotate` expands the half on the way: n^2 numbers.
 
     Examples
     --------
