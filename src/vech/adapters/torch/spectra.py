@@ -91,12 +91,12 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
     (h,) = ctx.saved_tensors
-    before, after = _weights(h, ctx.layout)
+    before, after = weights(h, ctx.layout)
     found = derivative(h, before * g, ctx.layout, ctx.kind, ctx.name, ctx.p)
     return after * found, None, None, None, None
 
 
-def _weights(h: Tensor, layout: str) -> tuple[Tensor, Tensor]:
+def weights(h: Tensor, layout: str) -> tuple[Tensor, Tensor]:
     """What makes a gradient by a half a half in its layout, and back."""
     n = layout_of(layout).side(h.shape[-1])
     names = ("metric_factors", "norm_weights")
@@ -154,7 +154,7 @@ def _derivative_keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _derivative_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
     h, direction = ctx.saved_tensors
-    before, after = _weights(h, ctx.layout)
+    before, after = weights(h, ctx.layout)
     rest = (ctx.layout, ctx.kind, ctx.name, ctx.p)
     by_h = after * second_derivative(h, direction, before * g, *rest) if ctx.needs_input_grad[1] else None
     by_direction = after * derivative(h, before * g, *rest) if ctx.needs_input_grad[2] else None

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vech.adapters.torch import divided, halves, spectra
-from vech.adapters.torch.checks import check_diagonal, check_selfadjoint
+from vech.adapters.torch import divided, halves, plain, spectra
+from vech.adapters.torch.checks import check_diagonal, check_selfadjoint, layout_of, linear
 from vech.adapters.torch.functions import is_forward
 from vech.layouts.dialects import AnyLayout
 
@@ -67,7 +67,7 @@ def eigh(
     h, found = halves.entered(h, layout, kind, metric)
     check_selfadjoint(found, h.dtype, "eigh")
     if is_forward():
-        return Eigen(*_ForwardEigh.apply(halves.full(h, found)))
+        return Eigen(*_ForwardEigh.apply(h, found.layout, found.kind))
     return Eigen(*spectra.eigh(h, found.layout, found.kind))
 
 
@@ -214,7 +214,7 @@ def _through(
     check_selfadjoint(found, h.dtype, name)
     check_diagonal(found, "the result")
     if is_forward():
-        half = halves.settled_triangle(_ForwardFunction.apply(halves.full(h, found), name, p), found)
+        half = _ForwardFunction.apply(h, found.layout, found.kind, name, p)
     else:
         half = spectra.function(h, found.layout, found.kind, name, p)
     return halves.ordered(half, found)
@@ -224,63 +224,70 @@ def _through(
 
 
 class _ForwardEigh(torch.autograd.Function):
-    """Of full matrices; torch's own has infinite derivatives where eigenvalues are equal."""
+    """Eigenvalues with a derivative forward; torch's own is infinite where two are equal."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(full: Tensor) -> tuple[Tensor, Tensor]:
-        spectra.refuse_infinite(full.flatten(-2))
-        return tuple(torch.linalg.eigh(full))
+    def forward(h: Tensor, layout: str, kind: str) -> Any:
+        return spectra.eigh(h, layout, kind)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: tuple[Tensor, Tensor]) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        _, ctx.layout, ctx.kind = inputs
         ctx.save_for_backward(*output)
         ctx.save_for_forward(*output)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor, g_vectors: Tensor) -> Tensor:
+    def backward(ctx: Any, g: Tensor, g_vectors: Tensor) -> tuple[Tensor, None, None]:
         values, vectors = ctx.saved_tensors
         inner = (vectors.mH @ g_vectors) * spectra.gaps(values) + torch.diag_embed(g).to(vectors.dtype)
-        return vectors @ inner @ vectors.mH
+        whole, n = vectors @ inner @ vectors.mH, values.shape[-1]
+        half = plain.fold(whole, linear(ctx.layout), ctx.kind, n)
+        return plain.settled(half, ctx.layout, ctx.kind, n), None, None
 
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor) -> tuple[Tensor, Tensor]:
+    def jvp(ctx: Any, tangent: Tensor, layout: None, kind: None) -> tuple[Tensor, Tensor]:
         values, vectors = ctx.saved_tensors
-        inner = vectors.mH @ tangent @ vectors
+        inner = vectors.mH @ _direction(tangent, ctx.layout, ctx.kind) @ vectors
         return inner.diagonal(dim1=-2, dim2=-1).real, vectors @ (inner * spectra.gaps(values))
 
 
 class _ForwardFunction(torch.autograd.Function):
-    """f of full matrices, by its divided differences."""
+    """f(S) with a derivative forward, by divided differences."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(full: Tensor, name: str, p: float) -> Tensor:
-        spectra.refuse_infinite(full.flatten(-2))
-        values, vectors = torch.linalg.eigh(full)
-        spectra.check_domain(values, name, p)
-        return (vectors * divided.value(name, p, values)[..., None, :]) @ vectors.mH
+    def forward(h: Tensor, layout: str, kind: str, name: str, p: float) -> Any:
+        return spectra.function(h, layout, kind, name, p)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        full, ctx.name, ctx.p = inputs
-        ctx.save_for_backward(full)
-        ctx.save_for_forward(full)
+        ctx.save_for_backward(inputs[0])
+        ctx.save_for_forward(inputs[0])
+        ctx.rest = inputs[1:]
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None]:
-        (full,) = ctx.saved_tensors
-        return _along(full, (g + g.mH) / 2, ctx.name, ctx.p), None, None
+    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+        (h,) = ctx.saved_tensors
+        before, after = spectra.weights(h, ctx.rest[0])
+        return after * _along(h, before * g, *ctx.rest), None, None, None, None
 
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, name: None, p: None) -> Tensor:
-        (full,) = ctx.saved_tensors
-        return _along(full, tangent, ctx.name, ctx.p)
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
+        (h,) = ctx.saved_tensors
+        return _along(h, tangent, *ctx.rest)
 
 
-def _along(full: Tensor, direction: Tensor, name: str, p: float) -> Tensor:
-    values, vectors = _ForwardEigh.apply(full)
-    weights = divided.first(name, p, values[..., :, None], values[..., None, :])
-    return vectors @ ((vectors.mH @ direction @ vectors) * weights) @ vectors.mH
+def _direction(h: Tensor, layout: str, kind: str) -> Tensor:
+    n = layout_of(layout).side(h.shape[-1])
+    return plain.settled_full(plain.expand(h, linear(layout), kind, n), kind)
+
+
+def _along(h: Tensor, direction: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
+    values, vectors = _ForwardEigh.apply(h, layout, kind)
+    inner = vectors.mH @ _direction(direction, layout, kind) @ vectors
+    inner = inner * divided.first(name, p, values[..., :, None], values[..., None, :])
+    found = plain.settled_full(vectors @ inner @ vectors.mH, kind)
+    return plain.take(found, layout, values.shape[-1])
