@@ -98,6 +98,14 @@ def _places(layout: AnyLayout, n: int) -> NDArray[np.int32]:
     return places
 
 
+@lru_cache(maxsize=256)
+def _order(layout: AnyLayout, n: int) -> NDArray[np.int32]:
+    """The cells of the numbers of a half that stores its diagonal."""
+    order = np.argsort(_places(layout, n)).astype(np.int32)
+    order.flags.writeable = False
+    return order
+
+
 def batch_of(
     halves: Any, layout: str | bool | AnyLayout, kind: str | None, task: str, *, every_kind: bool = False
 ) -> Batch:
@@ -271,7 +279,7 @@ def _to_halves(
 
     def small(halves: Array, half: Array, number: int) -> Trouble | None:
         return _core.small_halves(
-            task, halves, n, _places(batch.layout, n), half, _places(layout, n), *batch.arguments, exponent,
+            task, halves, n, _places(batch.layout, n), half, _order(layout, n), *batch.arguments, exponent,
             tolerance, number,
         )  # fmt: skip
 
