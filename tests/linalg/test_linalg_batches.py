@@ -291,6 +291,20 @@ def test_powers_of_diagonal_matrices_are_those_of_numbers(p):
 
 
 @every_target
+@pytest.mark.parametrize("p", [999.5, -999.5, 4000.5, -4000.5, 1e9])
+def test_powers_with_far_exponents_keep_what_digits_there_are(p):
+    numbers = np.exp(np.array([[-300, 0, 300], [0, 100, 400]]) / abs(p))
+    half = np.zeros((2, 6))
+    half[:, [0, 3, 5]] = numbers
+    found = linalg.power(half, p, batch="vech")
+    np.testing.assert_allclose(found[:, [0, 3, 5]], numbers**p, rtol=8 * EPS * (abs(p) + 400))
+    half[1, 5] = 2.0 ** math.copysign(1, p) * 4
+    if p > 0:
+        with pytest.raises(OverflowError, match=r"^the power with exponent .* of matrix 1 of the batch has"):
+            linalg.power(half, 2 * p, batch="vech")
+
+
+@every_target
 def test_logarithms_and_exponentials_of_diagonal_matrices_are_those_of_numbers():
     numbers = np.exp(RNG.uniform(-30, 30, (500, 3)))
     half = np.zeros((500, 6))
