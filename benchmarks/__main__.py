@@ -34,6 +34,7 @@ def main() -> None:
         bench_explicit,
         bench_gerber,
         bench_gram,
+        bench_learning,
         bench_linalg,
         bench_linkage,
         bench_metrics,
@@ -77,7 +78,10 @@ def main() -> None:
         ),
         "tiles": (bench_tiled,),
         "quantized": (bench_quantized,),
-        "learning": (bench_batches,),
+        "learning": (
+            bench_learning,
+            bench_batches,
+        ),
     }
     modules = [module for name in pages if arguments.page in (None, name) for module in pages[name]]
     rows = [row for module in modules for row in module.ROWS]
