@@ -118,25 +118,35 @@ def scales(words: str) -> tuple[float, float]:
 @torch.compiler.assume_constant_result
 def inverse(words: str) -> str:
     """The layout with inverse scales, linear."""
-    return text(tables.linear(tables.inverse(layout_of(words))))
+    return _related("inverse", words)
 
 
 @torch.compiler.assume_constant_result
 def dual(words: str) -> str:
     """The layout `tables.dual`."""
-    return text(tables.dual(layout_of(words)))
+    return _related("dual", words)
 
 
 @torch.compiler.assume_constant_result
 def linear(words: str) -> str:
     """The layout `tables.linear`."""
-    return text(tables.linear(layout_of(words)))
+    return _related("linear", words)
 
 
 @torch.compiler.assume_constant_result
 def plain_of(words: str) -> str:
     """The layout with its diagonal stored and nothing scaled."""
-    return text(layout_of(words).plain)
+    return _related("plain_of", words)
+
+
+@lru_cache(maxsize=512)
+def _related(name: str, words: str) -> str:
+    layout = layout_of(words)
+    if name == "plain_of":
+        return text(layout.plain)
+    if name == "dual":
+        return text(tables.dual(layout))
+    return text(tables.linear(tables.inverse(layout) if name == "inverse" else layout))
 
 
 @lru_cache(maxsize=512)

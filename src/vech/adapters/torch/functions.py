@@ -54,6 +54,8 @@ def operator(
 
         def differentiating(keyset: Any, *inputs: Any) -> Any:
             if torch.is_grad_enabled() and any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
+                if not torch._C._are_functorch_transforms_active():
+                    return apply(keyset, *inputs)
                 with enable_single_level_autograd_function():
                     return apply(keyset, *inputs)
             return below(keyset, *inputs)

@@ -139,8 +139,10 @@ def _form(h: Tensor, x: Tensor, found: Facts) -> Tensor:
 
 def _with_columns(h: Tensor, x: Tensor, vector: bool, found: Facts, function: Any) -> Tensor:
     """Of one half and many columns, all of them together; else of each half of the broadcast batch."""
-    columns = x[..., None] if vector else x
-    if h.ndim == 1 and columns.ndim > 2:
+    columns = x.unsqueeze(-1) if vector else x
+    if h.shape[:-1] == columns.shape[:-2]:
+        result = function(h, columns, found)
+    elif h.ndim == 1:
         first = columns.movedim(-2, 0)
         result = function(h, first.flatten(1), found)
         result = result.unflatten(-1, first.shape[1:])
@@ -148,7 +150,7 @@ def _with_columns(h: Tensor, x: Tensor, vector: bool, found: Facts, function: An
     else:
         batch = check_batches(h, columns, "x")
         result = function(h.expand(*batch, h.shape[-1]), columns.expand(*batch, *columns.shape[-2:]), found)
-    return result[..., 0] if vector else result
+    return result.squeeze(-1) if vector else result
 
 
 def congruence(
