@@ -40,7 +40,7 @@ def test_svec_makes_no_difference_in_any_bit():
         ),
         (lambda: to_metric(np.ones(4)), ValueError, "a half of length 4 fits no n"),
         (lambda: to_metric(np.ones(3), metric="half"), ValueError, "unknown metric 'half'"),
-        (lambda: to_metric(np.float64(1)), ValueError, "gradient is a single number"),
+        (lambda: to_metric(np.array(1.0)), ValueError, "gradient is a single number"),
         (lambda: to_metric(np.full(3, 1e308), metric="packed"), OverflowError, "its metric becomes 'packed'"),
     ],
 )
