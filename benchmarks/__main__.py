@@ -15,8 +15,9 @@ PAGES = {
     "rows": DOCS / "benchmarks-rows.md",
     "tiles": DOCS / "benchmarks-tiles.md",
     "quantized": DOCS / "benchmarks-quantized.md",
+    "learning": DOCS / "benchmarks-learning.md",
 }
-"""Halves; rows of data, and what follows; stores of tiles; few bits a number: each page is one run."""
+"""Halves; rows of data, and what follows; stores of tiles; few bits; learning: each page is one run."""
 
 
 def main() -> None:
@@ -40,6 +41,7 @@ def main() -> None:
         bench_pack,
         bench_products,
         bench_quantized,
+        bench_shampoo,
         bench_small,
         bench_sparse,
         bench_tables,
@@ -75,6 +77,7 @@ def main() -> None:
         ),
         "tiles": (bench_tiled,),
         "quantized": (bench_quantized,),
+        "learning": (bench_shampoo,),
     }
     modules = [module for name in pages if arguments.page in (None, name) for module in pages[name]]
     rows = [row for module in modules for row in module.ROWS]
