@@ -17,13 +17,14 @@ PAGES = {
     "quantized": DOCS / "benchmarks-quantized.md",
     "learning": DOCS / "benchmarks-learning.md",
 }
-"""Halves; rows of data, and what follows; stores of tiles; few bits; learning: each page is one run."""
+"""Halves; rows, and what follows; stores of tiles; few bits a number; learning: each page is one run."""
 
 
 def main() -> None:
     arguments = _arguments()
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # read when the libraries load
     from benchmarks import (
+        bench_batches,
         bench_clusters,
         bench_convert,
         bench_covariance,
@@ -77,7 +78,7 @@ def main() -> None:
         ),
         "tiles": (bench_tiled,),
         "quantized": (bench_quantized,),
-        "learning": (bench_shampoo,),
+        "learning": (bench_batches, bench_shampoo),
     }
     modules = [module for name in pages if arguments.page in (None, name) for module in pages[name]]
     rows = [row for module in modules for row in module.ROWS]

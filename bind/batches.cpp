@@ -77,14 +77,14 @@ First solved(const SmallMatrices& job, int threads) {
 }
 
 First small_halves(const std::string& task, const Halves& halves, std::int64_t n, const Places& places,
-                   const Answers& out, const Places& out_places, const Scales& scales, double implied, double exponent,
+                   const Answers& out, const Places& order, const Scales& scales, double implied, double exponent,
                    double tolerance, int threads) {
     int found = 0;
     while (found <= static_cast<int>(SmallMatrices::last_of_halves) && task != names[found]) ++found;
     if (found > static_cast<int>(SmallMatrices::last_of_halves)) throw nb::value_error("there is no kernel of this");
     auto job = matrices(static_cast<SmallMatrices::Task>(found), halves, n, places, scales, implied);
     job.results = answers(out, In(halves), {job.count, job.numbers()});
-    job.targets = places_in(out_places, job.numbers(), job.numbers(), 0);
+    job.order = places_in(order, job.numbers(), job.numbers(), 0);
     job.exponent = exponent;
     job.tolerance = tolerance;
     return solved(job, threads);
@@ -122,8 +122,8 @@ First small_solve(const Halves& halves, std::int64_t n, const Places& places,
 
 void bind_batches(nb::module_& m) {
     m.def("small_halves", &small_halves, nb::arg("task"), nb::arg("halves").noconvert(), nb::arg("n"),
-          nb::arg("places").noconvert(), nb::arg("out").noconvert(), nb::arg("out_places").noconvert(),
-          nb::arg("scales"), nb::arg("implied"), nb::arg("exponent"), nb::arg("tolerance"), nb::arg("threads"));
+          nb::arg("places").noconvert(), nb::arg("out").noconvert(), nb::arg("order").noconvert(), nb::arg("scales"),
+          nb::arg("implied"), nb::arg("exponent"), nb::arg("tolerance"), nb::arg("threads"));
     m.def("small_eigh", &small_eigh, nb::arg("halves").noconvert(), nb::arg("n"), nb::arg("places").noconvert(),
           nb::arg("values").noconvert(), nb::arg("vectors").noconvert().none(), nb::arg("scales"), nb::arg("implied"),
           nb::arg("threads"));

@@ -29,10 +29,10 @@ struct SmallMatrices {
     double off, on;              // stored number = true value x scale
     double implied;              // diagonal, where it is not stored
 
-    std::byte* results;           // halves; or eigenvalues, solutions, signs
-    const std::int32_t* targets;  // where cells are in halves that are results
-    std::byte* vectors;           // eigenvectors, or none; logarithms of determinants
-    const std::byte* right;       // of solve: n rows of so many columns a matrix
+    std::byte* results;         // halves; or eigenvalues, solutions, signs
+    const std::int32_t* order;  // the cells of the numbers of halves that are results
+    std::byte* vectors;         // eigenvectors, or none; logarithms of determinants
+    const std::byte* right;     // of solve: n rows of so many columns a matrix
     std::int64_t columns;
     double exponent;   // of power
     double tolerance;  // of power: what is below zero by at most so much of the largest modulus is zero

@@ -216,7 +216,7 @@ TRIANGLE = {"n": N, "grow": True, "diagonal_stored": True}
 LINES = _core.Lines(0, 8 * N, 8, 0, True)
 CALLS = {
     "small_halves": lambda: {
-        "task": "power", **small(), "out": np.ones((9, 6)), "out_places": np.arange(6, dtype=np.int32),
+        "task": "power", **small(), "out": np.ones((9, 6)), "order": np.arange(6, dtype=np.int32),
         "exponent": -0.5, "tolerance": 1e-15, "threads": 1,
     },
     "small_eigh": lambda: {

@@ -26,9 +26,17 @@ constexpr int lots = 2;
 constexpr int lanes_of_block = lots * width;
 
 VECH_INLINE bool any(Mask mask) {
+#if VECH_VECTOR == 64
+    return _mm512_movepi64_mask(__m512i(mask)) != 0;
+#elif VECH_VECTOR == 32
+    return _mm256_movemask_pd(__m256d(mask)) != 0;
+#elif defined(__x86_64__)
+    return _mm_movemask_pd(__m128d(mask)) != 0;
+#else
     for (int k = 0; k < width; ++k)
         if (mask[k]) return true;
     return false;
+#endif
 }
 
 // 1 / sqrt(x) and 1 / x of normal numbers, to 1 ulp or so.
@@ -304,8 +312,10 @@ VECH_INLINE bool records_to_rows(const std::byte* const* from, int words, double
 #endif
 }
 
-// The inverse, of whole vectors of records that lie one after the other; how many that were.
-VECH_INLINE int rows_to_records(const double (*rows)[lanes_of_block], int words, std::byte* to, int count) {
+// The inverse, of whole vectors of records that lie one after the other, word k of them being row(k); how many that
+// were.
+template <class Row>
+VECH_INLINE int rows_to_records(const Row& row, int words, std::byte* to, int count) {
     alignas(64) std::uint64_t turned[width][width];
     const std::byte* from[width];
     if (words < width && VECH_VECTOR != 64) return 0;
@@ -313,7 +323,7 @@ VECH_INLINE int rows_to_records(const double (*rows)[lanes_of_block], int words,
     for (; done + width <= count; done += width, to += width * words * 8) {
         const auto turn = [&](int first) VECH_ALWAYS {
             for (int k = 0; k < width; ++k)
-                from[k] = reinterpret_cast<const std::byte*>(rows[std::min(first + k, words - 1)] + done);
+                from[k] = reinterpret_cast<const std::byte*>(row(std::min(first + k, words - 1)) + done);
             transpose_block<std::uint64_t>(from, 0, turned[0], width);
             for (int r = 0; r < width; ++r) {
 #if VECH_VECTOR == 64
@@ -427,21 +437,21 @@ struct Solver {
                         block.a[cell(i, j)][u] / (i == j ? (job.stored < cells() ? 1.0 : job.on) : job.off);
     }
 
-    template <class Real>
-    VECH_INLINE void store_reals(const double (*raw)[lanes_of_block], int numbers, std::byte* to, int count) const {
+    template <class Real, class Row>
+    VECH_INLINE void store_reals(const Row& row, int numbers, std::byte* to, int count) const {
         int lane = 0;
-        if constexpr (std::is_same_v<Real, double>) lane = rows_to_records(raw, numbers, to, count);
+        if constexpr (std::is_same_v<Real, double>) lane = rows_to_records(row, numbers, to, count);
         to += lane * numbers * static_cast<int>(sizeof(Real));
         for (; lane < count; ++lane)
-            for (int k = 0; k < numbers; ++k, to += sizeof(Real)) store(to, static_cast<Real>(raw[k][lane]));
+            for (int k = 0; k < numbers; ++k, to += sizeof(Real)) store(to, static_cast<Real>(row(k)[lane]));
     }
-    VECH_INLINE void put(const double (*raw)[lanes_of_block], int numbers, std::byte* to, std::int64_t first,
-                         int count) const {
+    template <class Row>
+    VECH_INLINE void put(const Row& row, int numbers, std::byte* to, std::int64_t first, int count) const {
         to += first * numbers * job.real;
         if (job.real == 8)
-            store_reals<double>(raw, numbers, to, count);
+            store_reals<double>(row, numbers, to, count);
         else
-            store_reals<float>(raw, numbers, to, count);
+            store_reals<float>(row, numbers, to, count);
     }
     // Whether a number leaves the range of its type.
     VECH_INLINE Mask beyond(Doubles x) const {
@@ -449,7 +459,7 @@ struct Solver {
     }
 
     VECH_INLINE void give_half(B& block, std::int64_t first, int count) const {
-        alignas(64) double raw[B::most][lanes_of_block] = {};
+        alignas(64) double raw[B::most][lanes_of_block];
         const bool scaled = job.on != 1.0 || job.off != 1.0;
         for (int u = 0; u < lots; ++u) {
             Mask over = {};
@@ -460,9 +470,9 @@ struct Solver {
                 }
             block.wrong_by(Trouble::beyond, u) = over;
         }
-        each<N ? N * (N + 1) / 2 : 0>(
-            cells(), [&](int k) VECH_ALWAYS { std::memcpy(raw[job.targets[k]], block.a[k], sizeof raw[0]); });
-        put(raw, cells(), job.results, first, count);
+        each<N ? N * (N + 1) / 2 : 0>(cells(),
+                                      [&](int k) VECH_ALWAYS { std::memcpy(raw[k], block.a[k], sizeof raw[0]); });
+        put([&](int k) VECH_ALWAYS { return &raw[job.order[k]][0]; }, cells(), job.results, first, count);
     }
 
     // ---- what a function of the eigenvalues is, in place of them
@@ -586,7 +596,7 @@ struct Solver {
 
     void determinants(B& b, const B& e, const Mask* others, bool some, std::int64_t first, int count) const {
         constexpr double log2 = 0x1.62e42fefa39efp-1;
-        alignas(64) double signs[1][lanes_of_block], logarithms[1][lanes_of_block];
+        alignas(64) double signs[lanes_of_block], logarithms[lanes_of_block];
         for (int u = 0; u < lots; ++u) {
             Doubles sign = all(1.0), sum = choose(b.far[u] < 1.0, all(-300.0 * n()), Doubles{}) * log2;
             for (int k = 0; k < n(); ++k) sum = sum + log(b.a[cell(k, k)][u]);
@@ -602,11 +612,11 @@ struct Solver {
                 sign = choose(others[u], product, sign);
                 sum = choose(others[u], more, sum);
             }
-            std::memcpy(signs[0] + u * width, &sign, sizeof sign);
-            std::memcpy(logarithms[0] + u * width, &sum, sizeof sum);
+            std::memcpy(signs + u * width, &sign, sizeof sign);
+            std::memcpy(logarithms + u * width, &sum, sizeof sum);
         }
-        put(signs, 1, job.results, first, count);
-        put(logarithms, 1, job.vectors, first, count);
+        put([&](int) VECH_ALWAYS { return &signs[0]; }, 1, job.results, first, count);
+        put([&](int) VECH_ALWAYS { return &logarithms[0]; }, 1, job.vectors, first, count);
     }
 
     template <class Real>
@@ -678,10 +688,11 @@ struct Solver {
             block.wrong_by(Trouble::beyond, u) = over;
         }
         for (int k = 0; k < n(); ++k) std::memcpy(raw[k], block.w[k], sizeof raw[k]);
-        put(raw, n(), job.results, first, count);
+        const auto row = [&](int k) VECH_ALWAYS { return &raw[k][0]; };
+        put(row, n(), job.results, first, count);
         if (job.vectors == nullptr) return;
         for (int k = 0; k < n() * n(); ++k) std::memcpy(raw[k], block.v[k], sizeof raw[k]);
-        put(raw, n() * n(), job.vectors, first, count);
+        put(row, n() * n(), job.vectors, first, count);
     }
 
     VECH_INLINE void report(B& block, std::int64_t first, int count) const {

@@ -367,7 +367,7 @@ void small_matrices(int n, int64_t count, const char* which) {
     job.stride = length * job.real;
     job.step = job.real;
     job.stored = length;
-    job.places = job.targets = cells.data();
+    job.places = job.order = cells.data();
     job.on = job.off = 1;
     const auto close = [&](auto&& cell) {
         double worst = 0;

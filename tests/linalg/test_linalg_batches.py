@@ -291,6 +291,20 @@ def test_powers_of_diagonal_matrices_are_those_of_numbers(p):
 
 
 @every_target
+@pytest.mark.parametrize("p", [999.5, -999.5, 4000.5, -4000.5, 1e9])
+def test_powers_with_far_exponents_keep_what_digits_there_are(p):
+    numbers = np.exp(np.array([[-300, 0, 300], [0, 100, 400]]) / abs(p))
+    half = np.zeros((2, 6))
+    half[:, [0, 3, 5]] = numbers
+    found = linalg.power(half, p, batch="vech")
+    np.testing.assert_allclose(found[:, [0, 3, 5]], numbers**p, rtol=8 * EPS * (abs(p) + 400))
+    half[1, 5] = 2.0 ** math.copysign(1, p) * 4
+    if p > 0:
+        with pytest.raises(OverflowError, match=r"^the power with exponent .* of matrix 1 of the batch has"):
+            linalg.power(half, 2 * p, batch="vech")
+
+
+@every_target
 def test_logarithms_and_exponentials_of_diagonal_matrices_are_those_of_numbers():
     numbers = np.exp(RNG.uniform(-30, 30, (500, 3)))
     half = np.zeros((500, 6))
@@ -714,6 +728,6 @@ def test_no_lane_is_wasted_on_memory_that_is_not_there():
     out = np.empty((5, 6))
     places = np.array([0, 1, 3, 2, 4, 5], np.int32)
     assert _core.small_halves(
-        "cholesky", half, 3, places, out, places, (1.0, 1.0), 0.0, 0.0, 0.0, 1
+        "cholesky", half, 3, places, out, np.argsort(places).astype(np.int32), (1.0, 1.0), 0.0, 0.0, 0.0, 1
     ) is None  # fmt: skip
     np.testing.assert_array_equal(out, linalg.cholesky(half, batch="vech"))

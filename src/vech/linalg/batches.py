@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, Never
 
@@ -21,6 +21,7 @@ from vech.moves.packing import pack
 from vech.store import Store
 
 KERNEL_SIDE = 16  # up to here kernels compute with matrices side by side
+KERNEL_POWER = 1000.0  # and with exponents up to here
 SELFADJOINT = "solve, inverse and slogdet take every kind"
 
 Trouble = tuple[int, str, int]  # which matrix, why, the order of the minor that is not positive
@@ -36,6 +37,7 @@ class Batch:
     n: int
     dtype: Dtype  # that is computed in
     task: str
+    kernel: bool = True
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -45,7 +47,7 @@ class Batch:
     @property
     def small(self) -> bool:
         """Whether kernels compute."""
-        return 1 <= self.n <= KERNEL_SIDE and self.dtype.kind == "f"
+        return self.kernel and 1 <= self.n <= KERNEL_SIDE and self.dtype.kind == "f"
 
     @property
     def target(self) -> AnyLayout:
@@ -96,6 +98,14 @@ def _places(layout: AnyLayout, n: int) -> NDArray[np.int32]:
     places[stored] = layout.slot(small[stored], large[stored], n)
     places.flags.writeable = False
     return places
+
+
+@lru_cache(maxsize=256)
+def _order(layout: AnyLayout, n: int) -> NDArray[np.int32]:
+    """The cells of the numbers of a half that stores its diagonal."""
+    order = np.argsort(_places(layout, n)).astype(np.int32)
+    order.flags.writeable = False
+    return order
 
 
 def batch_of(
@@ -271,7 +281,7 @@ def _to_halves(
 
     def small(halves: Array, half: Array, number: int) -> Trouble | None:
         return _core.small_halves(
-            task, halves, n, _places(batch.layout, n), half, _places(layout, n), *batch.arguments, exponent,
+            task, halves, n, _places(batch.layout, n), half, _order(layout, n), *batch.arguments, exponent,
             tolerance, number,
         )  # fmt: skip
 
@@ -336,6 +346,7 @@ def exp(halves: ArrayLike, layout: Any, *, kind: Any, out: Any, threads: int | N
 def power(halves: ArrayLike, p: float, layout: Any, *, kind: Any, out: Any, threads: int | None) -> Array:
     """Halves of the powers."""
     batch = batch_of(halves, layout, kind, f"power with exponent {p:g}")
+    batch = replace(batch, kernel=abs(p) <= KERNEL_POWER)
     return _to_halves(batch, out, threads, partial(_by_eigenvalues, function=partial(powers, p=p)), p)
 
 

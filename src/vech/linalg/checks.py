@@ -16,6 +16,7 @@ from vech.store import Store
 
 CHUNK = 2**20  # numbers looked at together
 SPARSE = ("solve", "slogdet", "eigsh", "lobpcg", "norm", "inner")  # what takes a sparse half too
+BATCHES = ("cholesky", "eigh", "exp", "inverse", "log", "power", "slogdet", "solve")  # what takes many halves
 
 
 def is_sparse(S: Any) -> TypeGuard[SparseHalf]:
@@ -44,10 +45,8 @@ def as_packed(S: Any, task: str, name: str = "S") -> Packed:
         if is_array(S) and (full := as_square(S, name)).ndim == 2:
             return _whole(full, frames.square_labels(S, name), name)
         if is_array(S) and full.ndim > 2:
-            raise ValueError(
-                f"{name} has shape {full.shape}: {task} takes one matrix, and numpy.linalg has functions of "
-                f"many"
-            )
+            many = f"{task}(vech.pack({name}), batch='vech')" if task in BATCHES else "numpy.linalg"
+            raise ValueError(f"{name} has shape {full.shape}: {task} takes one matrix, and {many} many")
         way_out = f"{task}(vech.Packed(half, layout)), where vech.pack makes the half of a full matrix"
     raise TypeError(f"{task} takes a Packed store, not {type(S).__name__}: {way_out}")
 

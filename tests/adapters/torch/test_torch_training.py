@@ -1,7 +1,10 @@
 """Training with few bits: each function is its formula, and makes what the store of codes holds."""
 
+import doctest
 import itertools
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import pytest
 import vech
 
 torch = pytest.importorskip("torch", reason="halves in torch need it: vech[torch]")
+from vech.adapters import torch as vt
 from vech.adapters.torch import training
 from vech.adapters.torch.training import integers
 
@@ -237,13 +241,14 @@ def test_a_number_at_the_last_level_is_beyond_the_steps():
     assert step.grad.item() == pytest.approx((7 - 2 * 7) / (3 * 7) ** 0.5)
 
 
-def test_learned_steps_become_codes():
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_learned_steps_become_codes(bits):
     h = half_of(matrix(dtype=np.float32))
-    for bits, encoding in ((4, "int4"), (8, "int8")):
-        steps = training.first_steps(h, bits=bits) / 2
-        made = training.lsq(h, -steps, bits=bits)  # steps that have become negative mean the same
-        Q = vech.quantize(vech.Packed(h.numpy()), encoding, scales=steps.abs().numpy(), clip=True)
-        np.testing.assert_allclose(full_of(made), Q.expand(), rtol=2e-7)
+    steps = training.first_steps(h, bits=bits) / 2
+    made = training.lsq(h, -steps, bits=bits)  # steps that have become negative mean the same
+    encoding = "int4" if bits <= 4 else "int8"
+    Q = vech.quantize(vech.Packed(made.numpy()), encoding, scales=steps.abs().numpy(), clip=True)
+    np.testing.assert_allclose(full_of(made), Q.expand(), rtol=2e-7)
 
 
 def test_learned_steps_have_second_derivatives_and_go_through_vmap():
@@ -608,3 +613,15 @@ def test_what_does_not_fold_is_said():
     with torch.no_grad():
         norm.bias[1] = 0
     assert training.fold(vech.quantize(A), norm).centre[1] == 0
+
+
+# ---------------------------------------------------------------- the page
+
+
+def test_the_lines_about_few_bits_are_true():
+    text = (Path(__file__).parents[3] / "docs" / "learning.md").read_text(encoding="utf-8")
+    block = re.search(r"## Training with few bits\n.*?```python\n(.*?)```", text, re.DOTALL)[1]
+    names = {"vt": vt, "torch": torch, "vech": vech}
+    test = doctest.DocTestParser().get_doctest(block, names, "learning.md", None, 0)
+    assert len(test.examples) > 5
+    assert doctest.DocTestRunner().run(test).failed == 0

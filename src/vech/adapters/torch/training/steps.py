@@ -59,8 +59,8 @@ def lsq(
     of a tile, ``2 (n - 1)`` of a side. Source: S. Esser et al., "Learned step size quantization", ICLR 2020.
     The gradient of h must be in the metric "packed", which counts both entries of a pair.
 
-    What was learned becomes codes by ``vech.quantize(S, "int4", scales=steps.abs(), clip=True)``, of 8 bits
-    "int8", with tiles of the same side: the same numbers.
+    What was learned becomes codes without loss by ``vech.quantize(S, "int4", scales=steps.abs(),
+    clip=True)``, S being the store of the result; of more than 4 bits "int8"; with tiles of the same side.
 
     Examples
     --------
