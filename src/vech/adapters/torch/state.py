@@ -17,6 +17,8 @@ from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import as_side, one_of
 from vech.quantized.parts import as_tile
 
+__all__ = ["LowBitState"]
+
 FEEDBACK = "linear2-4"  # the encoding of the error that is fed back
 DESCRIBED = ("n", "encoding", "domain", "tile", "floor", "feedback")  # in a checkpoint, beside tensors
 LIFT = 4  # eps of the numbers and the side, to which eigenvalues go that rounding has made negative
