@@ -19,6 +19,11 @@ from vech.quantized.parts import as_tile
 
 __all__ = ["LowBitState"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 FEEDBACK = "linear2-4"  # the encoding of the error that is fed back
 DESCRIBED = ("n", "encoding", "domain", "tile", "floor", "feedback")  # in a checkpoint, beside tensors
 LIFT = 4  # eps of the numbers and the side, to which eigenvalues go that rounding has made negative
