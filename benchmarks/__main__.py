@@ -42,6 +42,7 @@ def main() -> None:
         bench_pack,
         bench_products,
         bench_quantized,
+        bench_shampoo,
         bench_small,
         bench_sparse,
         bench_tables,
@@ -77,7 +78,7 @@ def main() -> None:
         ),
         "tiles": (bench_tiled,),
         "quantized": (bench_quantized,),
-        "learning": (bench_batches,),
+        "learning": (bench_batches, bench_shampoo),
     }
     modules = [module for name in pages if arguments.page in (None, name) for module in pages[name]]
     rows = [row for module in modules for row in module.ROWS]
