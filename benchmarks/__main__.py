@@ -43,6 +43,7 @@ def main() -> None:
         bench_pack,
         bench_products,
         bench_quantized,
+        bench_shampoo,
         bench_small,
         bench_sparse,
         bench_tables,
@@ -78,10 +79,7 @@ def main() -> None:
         ),
         "tiles": (bench_tiled,),
         "quantized": (bench_quantized,),
-        "learning": (
-            bench_learning,
-            bench_batches,
-        ),
+        "learning": (bench_learning, bench_batches, bench_shampoo),
     }
     modules = [module for name in pages if arguments.page in (None, name) for module in pages[name]]
     rows = [row for module in modules for row in module.ROWS]

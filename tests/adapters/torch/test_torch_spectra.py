@@ -209,3 +209,14 @@ def test_a_compiled_function_takes_other_batches_and_sides():
     for batch, n in ((2, 4), (3, 4), (5, 4), (3, 6), (2, 7)):
         h, x = torch.ones(batch, n * (n + 1) // 2), torch.ones(batch, n)
         torch.testing.assert_close(compiled(h, x), torch.full((batch, n), float(n)))
+
+
+def test_autocast_leaves_dtypes_and_digits_alone():
+    h, X = vt.pack(torch.eye(20) * 3).requires_grad_(), torch.ones(2, 20, requires_grad=True)
+    more = (lambda h: vt.matmul(h, X[0]), lambda h: vt.congruence(h, X), lambda _: vt.gram(X))
+    for function in (vt.log, vt.logdet, vt.inverse, vt.cholesky, vt.norm, *more):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = function(h)
+        assert found.dtype is torch.float32
+        torch.testing.assert_close(found, function(h), rtol=1e-6, atol=1e-6)
+        found.sum().backward()
