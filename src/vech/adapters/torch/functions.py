@@ -31,6 +31,7 @@ def operator(
 
     def register(function: Callable[..., Any]) -> Any:
         LIBRARY.define(schema)
+
         def computed(*inputs: Any) -> Any:
             with torch._C._DisableAutocast():  # whose dtypes would not be those that `fake` gives
                 return function(*inputs)
