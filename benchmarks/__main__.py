@@ -34,6 +34,7 @@ def main() -> None:
         bench_explicit,
         bench_gerber,
         bench_gram,
+        bench_learning,
         bench_linalg,
         bench_linkage,
         bench_metrics,
@@ -78,7 +79,7 @@ def main() -> None:
         ),
         "tiles": (bench_tiled,),
         "quantized": (bench_quantized,),
-        "learning": (bench_batches, bench_shampoo),
+        "learning": (bench_learning, bench_batches, bench_shampoo),
     }
     modules = [module for name in pages if arguments.page in (None, name) for module in pages[name]]
     rows = [row for module in modules for row in module.ROWS]

@@ -91,10 +91,11 @@ INSIDE = {
         ("state",),
         ("dropin", "held"),
         ("definite", "metric", "moves", "products", "spectral"),
-        ("halves",),
+        ("factored", "spectra"),
+        ("bilinear", "halves", "small"),
         ("operators",),
         ("plain",),
-        ("checks", "functions"),
+        ("checks", "divided", "functions"),
     ),
     "adapters.torch.modules": (("owning",), ("parametrizations",), ("linear",), ("loading",)),
     "adapters.torch.training": (
@@ -187,7 +188,7 @@ INSIDE = {
         ("casts",),
         ("forms",),
         ("assign", "norms", "tiles"),
-        ("arithmetic", "entries", "products"),
+        ("arithmetic", "entries", "products", "updates"),
         ("indexing",),
     ),
     "moves": (
