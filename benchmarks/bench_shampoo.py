@@ -146,7 +146,7 @@ ALL = (
             (
                 Limit("distributed Shampoo", must=3, aim=6, faster=True),
                 Limit("HeavyBall", must=1, aim=3, faster=True),
-                Limit("ASDL", must=3, aim=6, faster=True),
+                Limit("ASDL", must=1, aim=3, faster=True),
             ),
             MOVE_SIZES,
             cases,
