@@ -34,6 +34,7 @@ def main() -> None:
         bench_explicit,
         bench_gerber,
         bench_gram,
+        bench_learning,
         bench_learning_jax,
         bench_linalg,
         bench_linkage,
@@ -43,6 +44,7 @@ def main() -> None:
         bench_pack,
         bench_products,
         bench_quantized,
+        bench_shampoo,
         bench_small,
         bench_sparse,
         bench_tables,
@@ -78,7 +80,7 @@ def main() -> None:
         ),
         "tiles": (bench_tiled,),
         "quantized": (bench_quantized,),
-        "learning": (bench_batches, bench_learning_jax),
+        "learning": (bench_learning, bench_learning_jax, bench_batches, bench_shampoo),
     }
     modules = [module for name in pages if arguments.page in (None, name) for module in pages[name]]
     rows = [row for module in modules for row in module.ROWS]

@@ -101,10 +101,11 @@ INSIDE = {
         ("state",),
         ("dropin", "held"),
         ("definite", "metric", "moves", "products", "spectral"),
-        ("halves",),
+        ("factored", "spectra"),
+        ("bilinear", "halves", "small"),
         ("operators",),
         ("plain",),
-        ("checks", "functions"),
+        ("checks", "divided", "functions"),
     ),
     "adapters.torch.modules": (("owning",), ("parametrizations",), ("linear",), ("loading",)),
     "adapters.torch.training": (
@@ -197,7 +198,7 @@ INSIDE = {
         ("casts",),
         ("forms",),
         ("assign", "norms", "tiles"),
-        ("arithmetic", "entries", "products"),
+        ("arithmetic", "entries", "products", "updates"),
         ("indexing",),
     ),
     "moves": (

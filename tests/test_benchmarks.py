@@ -26,6 +26,8 @@ PEERS = (
     "MKL",
     "MKL, optimized",
     "GraphBLAS",
+    "HeavyBall",
+    "ASDL",
 )
 
 

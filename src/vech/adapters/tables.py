@@ -83,11 +83,32 @@ def opposite(layout: Layout, n: int) -> Index:
     return np.asarray(j * n + i)
 
 
+def rows(layout: Layout, n: int) -> Index:
+    """The row of each number of the half, in its own triangle."""
+    return np.asarray(layout.pair(np.arange(layout.length(n)), n)[0])
+
+
+def columns(layout: Layout, n: int) -> Index:
+    """And its column."""
+    return np.asarray(layout.pair(np.arange(layout.length(n)), n)[1])
+
+
 def on_diagonal(layout: AnyLayout, n: int) -> Mask:
     """Which numbers of the half are of the diagonal."""
     mask = np.zeros(layout.length(n), np.bool)
     mask[layout.diagonal_slots(n)] = True
     return mask
+
+
+def off_diagonal(layout: AnyLayout, n: int) -> Index:
+    """Where in the half the numbers off the diagonal are: a half without it holds them in this order."""
+    return np.flatnonzero(~on_diagonal(layout, n))
+
+
+def fold_weights(layout: AnyLayout, n: int) -> NDArray[np.float64]:
+    """What makes true values of a full gradient that of the half: 2 / scale off the diagonal."""
+    off, on = 2 / layout.offdiagonal_scale, 1 / layout.diagonal_scale
+    return np.where(on_diagonal(layout, n), on, off)
 
 
 def metric_factors(layout: AnyLayout, n: int) -> NDArray[np.float64]:

@@ -8,6 +8,8 @@ import vech
 
 torch = pytest.importorskip("torch", reason="tensors of PyTorch need torch")
 vt = pytest.importorskip("vech.adapters.torch")
+from vech.adapters.torch import operators, plain
+from vech.adapters.torch.checks import text
 
 KINDS = [("float64", "symmetric"), ("float64", "skew"), ("float64", "triangular")] + [
     ("complex128", kind) for kind in cases.KINDS
@@ -57,3 +59,21 @@ def test_both_is_differentiated_as_mean():
     A = torch.tensor([[1.0, 2.0], [2.0, 3.0]], requires_grad=True)
     vt.pack(A)[1].backward()
     assert A.grad.tolist() == [[0.0, 0.5], [0.5, 0.0]]
+
+
+WAYS = [case for case in fitting() if isinstance(case.values[0], vech.Layout)]
+
+
+@pytest.mark.parametrize(("layout", "dtype", "kind", "n"), WAYS)
+def test_other_devices_get_the_same_by_tables(layout, dtype, kind, n):
+    words = text(layout)
+    h, full = numbers(2, layout.length(n), dtype=dtype), numbers(2, n, n, dtype=dtype, seed=1)
+    torch.testing.assert_close(plain.expand(h, words, kind, n), operators.expand(h, words, kind, True))
+    torch.testing.assert_close(plain.fold(full, words, kind, n), operators.fold(full, words, kind))
+    if layout.diagonal == "stored":
+        for use in ("lower", "upper", "mean") if kind != "triangular" else (layout.triangle,):
+            found = plain.pack(full, words, kind, n, use, None)
+            torch.testing.assert_close(found, operators.pack(full, words, kind, use, -1.0))
+        target = text(vech.Layout(layout.triangle, "rows", offdiagonal_scale=3.0))
+        found = plain.convert(h, words, target, kind, n)
+        torch.testing.assert_close(found, operators.convert(h, words, target, kind, True))

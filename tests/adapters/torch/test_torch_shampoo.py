@@ -8,6 +8,8 @@ import pickle
 import numpy as np
 import pytest
 
+import vech
+
 torch = pytest.importorskip("torch", reason="Shampoo is an optimizer of torch")
 
 from vech.adapters.torch.shampoo import Shampoo
@@ -202,6 +204,21 @@ def test_memory_is_a_half_and_in_few_bits_a_seventh_and_less():
         found[name] = optimizer.nbytes
     assert found["float32"] == 4 * (128 * 129 + 96 * 97)
     assert found["int8"] < full / 7 and found["4 bits"] < full / 10
+
+
+@pytest.mark.parametrize("encoding", ["sign", "linear2-4"])
+def test_roots_in_few_bits_are_positive_semidefinite(encoding):
+    p = torch.zeros(96, 70, requires_grad=True)
+    optimizer = Shampoo([p], root_encoding=encoding, smallest=0, damping=1e-8)
+    p.grad = torch.tensor(gradients((96, 70), 1)[0] ** 3, dtype=torch.float32)
+    optimizer.step()
+    for statistic, root in zip(
+        *(optimizer.state[p][name][0] for name in ("statistics", "roots")), strict=True
+    ):
+        low, high = np.linalg.eigvalsh(root.square().double())[[0, -1]]
+        assert low >= -1e-6 * high
+        plain = vech.quantize(vech.Packed(statistic.root(4, 1e-8).numpy()), encoding, tile=32)
+        assert np.linalg.eigvalsh(plain.expand())[0] < (-1e-6 * high if encoding == "sign" else np.inf)
 
 
 # ---------------------------------------------------------------- as an optimizer

@@ -150,6 +150,8 @@ def test_wrong_arguments_of_fake_numbers_are_said():
         training.fake_quantize(h, scales="rows")
     with pytest.raises(ValueError, match=r"scales has shape \(2,\), and tiles of 64 rows are 1: \(1,\)"):
         training.fake_quantize(h, scales=torch.ones(2))
+    with pytest.raises(TypeError, match="scales must be a name or a tensor, not ndarray"):
+        training.fake_quantize(h, scales=np.ones(1))
     with pytest.raises(ValueError, match="'uint8' needs the least number of each tile too: leave out scales"):
         training.fake_quantize(h, encoding="uint8", scales=torch.ones(1))
     with pytest.raises(ValueError, match=r"h has shape \(2, 10\), and two sides are found for one matrix"):
@@ -309,6 +311,8 @@ def test_wrong_arguments_of_steps_are_said():
     h = torch.zeros(10)
     with pytest.raises(ValueError, match="bits is 1, and must be 2 to 8"):
         training.lsq(h, torch.ones(1), bits=1)
+    with pytest.raises(TypeError, match="steps must be a tensor, not float: first_steps makes them"):
+        training.lsq(h, 1.0)
     with pytest.raises(TypeError, match="bits"):
         training.first_steps(h, bits=4.0)
     with pytest.raises(

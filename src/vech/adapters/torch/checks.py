@@ -94,32 +94,64 @@ def text(layout: Layout) -> str:
     return f"{layout.triangle} {layout.traversal} {layout.diagonal} {scales}"
 
 
+# The compiler asks for single facts: it does not look into a `Layout` that it is given.
+
+
 @torch.compiler.assume_constant_result
-def layout_of(words: str) -> Layout:
-    """The layout that `text` wrote."""
-    return _read(words)
+def implied(words: str) -> int | None:
+    """The number on a diagonal that is not stored."""
+    return layout_of(words).implied
+
+
+@torch.compiler.assume_constant_result
+def triangle(words: str) -> str:
+    """The triangle whose numbers are stored."""
+    return layout_of(words).triangle
+
+
+@torch.compiler.assume_constant_result
+def scales(words: str) -> tuple[float, float]:
+    """Off the diagonal, on it."""
+    return layout_of(words).offdiagonal_scale, layout_of(words).diagonal_scale
 
 
 @torch.compiler.assume_constant_result
 def inverse(words: str) -> str:
     """The layout with inverse scales, linear."""
-    return text(tables.linear(tables.inverse(_read(words))))
+    return _related("inverse", words)
 
 
 @torch.compiler.assume_constant_result
 def dual(words: str) -> str:
     """The layout `tables.dual`."""
-    return text(tables.dual(_read(words)))
+    return _related("dual", words)
 
 
 @torch.compiler.assume_constant_result
 def linear(words: str) -> str:
     """The layout `tables.linear`."""
-    return text(tables.linear(_read(words)))
+    return _related("linear", words)
+
+
+@torch.compiler.assume_constant_result
+def plain_of(words: str) -> str:
+    """The layout with its diagonal stored and nothing scaled."""
+    return _related("plain_of", words)
 
 
 @lru_cache(maxsize=512)
-def _read(words: str) -> Layout:
+def _related(name: str, words: str) -> str:
+    layout = layout_of(words)
+    if name == "plain_of":
+        return text(layout.plain)
+    if name == "dual":
+        return text(tables.dual(layout))
+    return text(tables.linear(tables.inverse(layout) if name == "inverse" else layout))
+
+
+@lru_cache(maxsize=512)
+def layout_of(words: str) -> Layout:
+    """The layout that `text` wrote."""
     triangle, traversal, diagonal, on, off = words.split()
     return Layout(
         triangle, traversal, diagonal=diagonal, diagonal_scale=float(on), offdiagonal_scale=float(off)
@@ -202,8 +234,40 @@ def check_beside(h: Tensor, x: Tensor, n: int, name: str = "x") -> bool:
     return vector
 
 
-def check_factor(h: Tensor, X: Tensor, n: int) -> None:
+def check_batches(h: Tensor, x: Tensor, name: str) -> tuple[int, ...]:
+    """The batch of a half and columns together."""
+    a, b = tuple(h.shape[:-1]), tuple(x.shape[:-2])
+    ends = zip(reversed(a), reversed(b), strict=False)
+    if any(p != q and p != 1 and q != 1 for p, q in ends):
+        raise ValueError(
+            f"half has the batch {a} and {name} {b}: they must be equal, or 1 or missing where they differ"
+        )
+    return tuple(torch.broadcast_shapes(a, b))
+
+
+def check_factor(h: Tensor, X: Tensor, found: Facts) -> bool:
+    """Whether X of a congruence is a diagonal; refuses what does not fit."""
     check_tensor(X, "X")
     check_together(h, X, "half", "X")
-    if X.ndim < 2 or X.shape[-1] != n:
-        raise ValueError(f"X has shape {tuple(X.shape)}, but a congruence with n = {n} needs (..., m, {n})")
+    diagonal, n = bool(X.ndim == h.ndim), found.n
+    if not X.ndim or X.shape[-1] != n:
+        raise ValueError(
+            f"X has shape {tuple(X.shape)}, but beside a half of shape {tuple(h.shape)}, n = {n}, fits "
+            f"(..., m, {n}), or (..., {n}) with as many axes as the half for a diagonal"
+        )
+    if not diagonal or implied(found.layout) == 1:
+        check_diagonal(found, "X S X^H")
+    return diagonal
+
+
+def check_diagonal(found: Facts, what: str) -> None:
+    if implied(found.layout) is not None:
+        instead = layout_of(plain_of(found.layout)).name
+        raise ValueError(f"{what} has a diagonal, which this layout does not store: take {instead!r}")
+
+
+def check_selfadjoint(found: Facts, dtype: torch.dtype, task: str) -> None:
+    """Refuse kinds whose eigenvalues are not real."""
+    fits = "hermitian" if dtype.is_complex else "symmetric"
+    if found.kind != fits:
+        raise TypeError(f"{task} needs a matrix of kind {fits!r}, not a {found.kind} one of {dtype}")

@@ -2,25 +2,74 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from vech.adapters.torch import halves
-from vech.adapters.torch.checks import Facts, check_beside
+from vech.adapters.torch import factored, halves, operators
+from vech.adapters.torch.checks import (
+    Facts,
+    check_batches,
+    check_beside,
+    check_diagonal,
+    check_selfadjoint,
+    plain_of,
+)
+from vech.adapters.torch.functions import is_forward
 from vech.layouts.dialects import AnyLayout
+from vech.layouts.kind import Kind
 
 
 def cholesky(
     h: Tensor, layout: str | AnyLayout = "vech", *, kind: str | None = None, metric: str = "packed"
 ) -> Tensor:
-    """The half of the Cholesky factor: L of S = L L^H in lower layouts, L^H in upper ones."""
+    """The half of the Cholesky factor: L of S = L L^H in lower layouts, L^H in upper ones.
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., length)
+        One half or a batch, of positive definite matrices.
+    layout : str or layout
+        Which number is where, in `h` and in the factor.
+    kind : {"symmetric", "hermitian"}, optional
+        What the other triangle is. Symmetric for real numbers; for complex ones it must be said.
+    metric : {"packed", "full"}
+        Of the gradient by `h`: of the numbers in the half, or of the full matrix.
+
+    Returns
+    -------
+    Tensor, shape (..., length)
+        ``expand(factor, layout, kind="triangular")`` is the factor in full.
+
+    Raises
+    ------
+    torch.linalg.LinAlgError
+        If a matrix is not positive definite; which one of a batch is said.
+    ValueError, TypeError
+        For NaN and infinity, lengths that do not fit, skew and complex symmetric kinds, what is no
+        tensor, and integers.
+
+    Notes
+    -----
+    The full matrix is made and factored by LAPACK, as is the gradient by I. Murray's formula (arXiv
+    1602.07527); saved is the half of the factor.
+
+    Examples
+    --------
+    >>> import torch
+    >>> cholesky(torch.tensor([4.0, 2.0, 5.0]))
+    tensor([2., 1., 2.])
+    """
     h, found = halves.entered(h, layout, kind, metric)
-    factor = _factor(h, found)
-    factor = factor if found.layout.startswith("lower") else factor.mH
-    triangular = found._replace(kind="triangular")
-    return halves.ordered(halves.own_triangle(factor, triangular), found)
+    check_selfadjoint(found, h.dtype, "cholesky")
+    check_diagonal(found, "a factor")
+    if is_forward():
+        L = _factor(h, found)
+        half = halves.own_triangle(
+            L if found.layout.startswith("lower") else L.mH, found._replace(kind=str(Kind.TRIANGULAR))
+        )
+    else:
+        half = factored.cholesky(h, found.layout, found.kind, found.layout)
+    return halves.ordered(half, found)
 
 
 def solve(
@@ -31,30 +80,163 @@ def solve(
     kind: str | None = None,
     metric: str = "packed",
 ) -> Tensor:
-    """The solution x of S x = b for a vector or columns."""
+    """The solution x of S x = b for a vector or columns.
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., length)
+        One half or a batch, of positive definite matrices.
+    b : Tensor, shape (..., n) or (..., n, m)
+        Right sides: vectors where b has as many axes as `h`, else columns; batches broadcast.
+    layout : str or layout
+        Which number is where.
+    kind : {"symmetric", "hermitian"}, optional
+        What the other triangle is. Symmetric for real numbers; for complex ones it must be said.
+    metric : {"packed", "full"}
+        Of the gradient by `h`: of the numbers in the half, or of the full matrix.
+
+    Returns
+    -------
+    Tensor, of the broadcast shape of b
+
+    Raises
+    ------
+    torch.linalg.LinAlgError
+        If a matrix is not positive definite; which one of a batch is said.
+    ValueError, TypeError
+        For NaN and infinity, lengths and shapes that do not fit, skew and complex symmetric kinds, what is no
+        tensor, and integers.
+
+    Notes
+    -----
+    Factored once, by `cholesky`. Saved are `h`, the half of the factor, and x; the gradient by b is one more
+    solution, that by `h` half of ``-(g x^H + x g^H)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> solve(torch.tensor([4.0, 2.0, 5.0]), torch.tensor([8.0, 12.0]))
+    tensor([1., 2.])
+    """
     h, found = halves.entered(h, layout, kind, metric)
+    check_selfadjoint(found, h.dtype, "solve")
     vector = check_beside(h, b, found.n, "b")
-    factor = _factor(h, found)
-    x = torch.cholesky_solve(b[..., None] if vector else b, factor)
+    columns = b[..., None] if vector else b
+    if h.ndim == 1 and columns.ndim > 2:
+        first = columns.movedim(-2, 0)
+        x = _solved(h, first.flatten(1), found).unflatten(-1, first.shape[1:]).movedim(0, -2)
+    else:
+        batch = check_batches(h, columns, "b")
+        x = _solved(h.expand(*batch, -1), columns.expand(*batch, *columns.shape[-2:]), found)
     return x[..., 0] if vector else x
+
+
+def _solved(h: Tensor, b: Tensor, found: Facts) -> Tensor:
+    if is_forward():
+        return torch.cholesky_solve(b, _factor(h, found))
+    return factored.solve(h, b, _half_factor(h, found), found.layout, found.kind)
 
 
 def inverse(
     h: Tensor, layout: str | AnyLayout = "vech", *, kind: str | None = None, metric: str = "packed"
 ) -> Tensor:
-    """The half of the inverse."""
+    """The half of the inverse.
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., length)
+        One half or a batch, of positive definite matrices.
+    layout : str or layout
+        Which number is where, in `h` and in the result.
+    kind : {"symmetric", "hermitian"}, optional
+        What the other triangle is. Symmetric for real numbers; for complex ones it must be said.
+    metric : {"packed", "full"}
+        Of the gradient by `h`: of the numbers in the half, or of the full matrix.
+
+    Returns
+    -------
+    Tensor, shape (..., length)
+
+    Raises
+    ------
+    torch.linalg.LinAlgError
+        If a matrix is not positive definite; which one of a batch is said.
+    ValueError, TypeError
+        For NaN and infinity, lengths that do not fit, skew and complex symmetric kinds, what is no
+        tensor, and integers.
+
+    Notes
+    -----
+    By `cholesky`; saved is the half of the inverse.
+
+    Examples
+    --------
+    >>> import torch
+    >>> inverse(torch.tensor([4.0, 2.0, 2.0]))
+    tensor([ 0.5000, -0.5000,  1.0000])
+    """
     h, found = halves.entered(h, layout, kind, metric)
-    found_inverse = torch.cholesky_inverse(_factor(h, found))
-    return halves.ordered(halves.settled_triangle(found_inverse, found), found)
+    check_selfadjoint(found, h.dtype, "inverse")
+    check_diagonal(found, "an inverse")
+    if is_forward():
+        half = halves.settled_triangle(torch.cholesky_inverse(_factor(h, found)), found)
+    else:
+        half = factored.inverse(h, _half_factor(h, found), found.layout, found.kind)
+        if found.layout != (plain := plain_of(found.layout)):
+            half = operators.convert(half, plain, found.layout, found.kind, True)
+    return halves.ordered(half, found)
 
 
 def logdet(
     h: Tensor, layout: str | AnyLayout = "vech", *, kind: str | None = None, metric: str = "packed"
 ) -> Tensor:
-    """The logarithm of the determinant, shape (...)."""
+    """The logarithm of the determinant.
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., length)
+        One half or a batch, of positive definite matrices.
+    layout : str or layout
+        Which number is where.
+    kind : {"symmetric", "hermitian"}, optional
+        What the other triangle is. Symmetric for real numbers; for complex ones it must be said.
+    metric : {"packed", "full"}
+        Of the gradient by `h`: of the numbers in the half, or of the full matrix.
+
+    Returns
+    -------
+    Tensor, shape (...)
+        Real.
+
+    Raises
+    ------
+    torch.linalg.LinAlgError
+        If a matrix is not positive definite; which one of a batch is said.
+    ValueError, TypeError
+        For NaN and infinity, lengths that do not fit, skew and complex symmetric kinds, what is no
+        tensor, and integers.
+
+    Notes
+    -----
+    By `cholesky`; saved are `h` and the half of the factor. The gradient is the inverse.
+
+    Examples
+    --------
+    >>> import torch
+    >>> logdet(torch.tensor([2.0, 0.0, 4.0]))
+    tensor(2.0794)
+    """
     h, found = halves.entered(h, layout, kind, metric)
-    return 2 * _factor(h, found).diagonal(dim1=-2, dim2=-1).real.log().sum(-1)
+    check_selfadjoint(found, h.dtype, "logdet")
+    if is_forward():
+        return 2 * _factor(h, found).diagonal(dim1=-2, dim2=-1).real.log().sum(-1)
+    return factored.logdet(h, _half_factor(h, found), found.layout, found.kind)
 
 
-def _factor(h: Tensor, found: Facts) -> Any:
+def _half_factor(h: Tensor, found: Facts) -> Tensor:
+    """A help for what is differentiated by formulas of its own."""
+    return factored.cholesky(h.detach(), found.layout, found.kind, plain_of(found.layout))
+
+
+def _factor(h: Tensor, found: Facts) -> Tensor:
     return torch.linalg.cholesky(halves.full(h, found))

@@ -11,6 +11,12 @@ from torch import Tensor
 from vech.adapters.torch.moves import expand
 from vech.adapters.torch.state import LowBitState
 
+__all__ = ["Eigenbasis", "KroneckerPair"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 class KroneckerPair:
     """The Fisher matrix of a layer, nearly ``A (x) G``: K-FAC (Martens and Grosse, ICML 2015).

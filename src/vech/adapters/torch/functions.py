@@ -31,7 +31,12 @@ def operator(
 
     def register(function: Callable[..., Any]) -> Any:
         LIBRARY.define(schema)
-        LIBRARY.impl(name, function, "CompositeExplicitAutograd")
+
+        def computed(*inputs: Any) -> Any:
+            with torch._C._DisableAutocast():  # whose dtypes would not be those that `fake` gives
+                return function(*inputs)
+
+        LIBRARY.impl(name, computed, "CompositeExplicitAutograd")
         overload = getattr(torch.ops.vech, name).default
 
         class Differentiable(torch.autograd.Function):
@@ -43,7 +48,8 @@ def operator(
 
             @staticmethod
             def backward(ctx: Any, *gradients: Any) -> Any:
-                return (None, *backward(ctx, *gradients))
+                with torch._C._DisableAutocast():
+                    return (None, *backward(ctx, *gradients))
 
         # not Function.apply, which asks transforms first: they have been asked when the operator was called
         apply = super(torch.autograd.Function, Differentiable).apply
@@ -54,6 +60,8 @@ def operator(
 
         def differentiating(keyset: Any, *inputs: Any) -> Any:
             if torch.is_grad_enabled() and any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
+                if not torch._C._are_functorch_transforms_active():
+                    return apply(keyset, *inputs)
                 with enable_single_level_autograd_function():
                     return apply(keyset, *inputs)
             return below(keyset, *inputs)

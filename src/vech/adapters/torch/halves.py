@@ -5,17 +5,27 @@ from __future__ import annotations
 from torch import Tensor
 
 from vech.adapters.torch import operators, plain
-from vech.adapters.torch.checks import Facts, check_inexact, check_metric, check_numbers, facts, real
+from vech.adapters.torch.checks import (
+    Facts,
+    check_inexact,
+    check_metric,
+    check_numbers,
+    facts,
+    real,
+    triangle,
+)
 from vech.adapters.torch.functions import is_forward
 from vech.layouts.dialects import AnyLayout
 
 
-def entered(h: Tensor, layout: str | AnyLayout, kind: str | None, metric: str) -> tuple[Tensor, Facts]:
+def entered(
+    h: Tensor, layout: str | AnyLayout, kind: str | None, metric: str, *, settle: bool = True
+) -> tuple[Tensor, Facts]:
     """A half to compute with: by rows if its order is explicit, its diagonal what its kind leaves of it."""
     check_numbers(h)
     found = facts(h, layout, kind)
     h = by_rows(in_metric(h, metric, found), found)
-    return plain.settled(h, found.layout, found.kind, found.n), found
+    return plain.settled(h, found.layout, found.kind, found.n) if settle else h, found
 
 
 def by_rows(h: Tensor, found: Facts) -> Tensor:
@@ -38,8 +48,7 @@ def own_triangle(matrix: Tensor, found: Facts) -> Tensor:
     """The half of a matrix that is of its kind, by rows."""
     if is_forward():
         return plain.take(matrix, found.layout, found.n)
-    triangle = found.layout.partition(" ")[0]
-    return operators.pack(matrix, found.layout, found.kind, triangle, -1.0)
+    return operators.pack(matrix, found.layout, found.kind, triangle(found.layout), -1.0)
 
 
 def in_metric(h: Tensor, metric: str, found: Facts) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vech.adapters.torch import plain
-from vech.adapters.torch.checks import check_metric, check_numbers, check_together, facts, real
+from vech.adapters.torch.checks import check_metric, check_numbers, check_together, facts, implied, real
 from vech.adapters.torch.halves import entered, full, metric_factors
 from vech.layouts.dialects import AnyLayout
 
@@ -90,7 +90,7 @@ def norm(
     h, found = entered(h, layout, kind, metric)
     if ord == "fro":
         total = torch.linalg.vector_norm(h * _root_weights(h, found.layout, found.n), dim=-1)
-        if found.layout.split()[2] != "one":
+        if implied(found.layout) != 1:
             return total
         return torch.hypot(total, total.new_tensor(found.n).sqrt())
     matrix = full(h, found)
@@ -153,4 +153,4 @@ def inner(
         total = ((a.conj() * b).real * weights).sum(-1)
     else:
         total = (a.conj() * b * weights).sum(-1)
-    return total + found.n if found.layout.split()[2] == "one" else total
+    return total + found.n if implied(found.layout) == 1 else total

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from vech.adapters.torch import halves, operators, plain
-from vech.adapters.torch.checks import check_half, check_square, facts, facts_of_side, layout_of
+from vech.adapters.torch.checks import check_half, check_square, facts, facts_of_side, triangle
 from vech.adapters.torch.functions import is_forward
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
@@ -60,11 +60,10 @@ def pack(
     check_square(A)
     found = facts_of_side(A.dtype, layout, kind, A.shape[-1])
     one_of("use", use, USES)
-    where = layout_of(found.layout)
-    if found.kind == Kind.TRIANGULAR and use not in ("both", where.triangle):
+    own = triangle(found.layout)
+    if found.kind == Kind.TRIANGULAR and use not in ("both", own):
         raise ValueError(
-            f"use={use!r} takes numbers from the triangle that kind='triangular' and {where.triangle!r} make "
-            f"zero"
+            f"use={use!r} takes numbers from the triangle that kind='triangular' and {own!r} make zero"
         )
     if is_forward():
         half = plain.pack(A, found.layout, found.kind, found.n, use, tolerance)

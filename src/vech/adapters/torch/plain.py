@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
 
 from vech.adapters import tables
-from vech.adapters.torch.checks import ORDERS, layout_of
+from vech.adapters.torch.checks import ORDERS, implied, layout_of, scales, triangle
 from vech.adapters.torch.functions import LIBRARY
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
@@ -21,32 +22,33 @@ KEPT_SIDE = 2048  # tables of larger matrices, 8 bytes a number, are made when t
 
 def expand(h: Tensor, layout: str, kind: str, n: int) -> Tensor:
     """The full matrix; its diagonal as it is in the half, or as implied."""
-    where, rule = layout_of(layout), Kind(kind)
+    rule = Kind(kind)
     if h.shape[-1] == 0:
         full = h.new_zeros((*h.shape[:-1], n, n))
     else:
         full = h.index_select(-1, table("cells", layout, n, h)).unflatten(-1, (n, n))
-    off, on = where.offdiagonal_scale, where.diagonal_scale
+    off, on = scales(layout)
     diagonal = table("eye", layout, n, h)
     if off != 1 or on != 1:
         full = full / off if off == on else torch.where(diagonal, full / on, full / off)
     if rule is not Kind.SYMMETRIC:
         other = table("other_triangle", layout, n, h)
         full = torch.where(other, mirror(full, rule), full)
-    if where.implied is not None:
-        full = full.masked_fill(diagonal, where.implied)
+    constant = implied(layout)
+    if constant is not None:
+        full = full.masked_fill(diagonal, constant)
     return full
 
 
 def fold(full: Tensor, layout: str, kind: str, n: int) -> Tensor:
     """The adjoint of `expand`: (a_ij + mirror(a_ji)) / scale, and a_ii / scale."""
-    where, rule = layout_of(layout), Kind(kind)
+    rule = Kind(kind)
     half = _selected(full, "own", layout, n)
-    off, on = where.offdiagonal_scale, where.diagonal_scale
+    off, on = scales(layout)
     diagonal = table("on_diagonal", layout, n, full)
     if rule is not Kind.TRIANGULAR:
         other = mirror(_selected(full, "opposite", layout, n), rule)
-        half = torch.where(diagonal, half, half + other) if where.implied is None else half + other
+        half = torch.where(diagonal, half, half + other) if implied(layout) is None else half + other
     if off != 1 or on != 1:
         half = half / off if off == on else torch.where(diagonal, half / on, half / off)
     return half
@@ -62,7 +64,7 @@ def mirrored(h: Tensor, layout: str, kind: str, n: int) -> Tensor:
 def settled(h: Tensor, layout: str, kind: str, n: int) -> Tensor:
     """The half with what its kind leaves of the diagonal."""
     rule = Kind(kind)
-    if rule.diagonal == "stored" or layout_of(layout).implied is not None:
+    if rule.diagonal == "stored" or implied(layout) is not None:
         return h
     return torch.where(table("on_diagonal", layout, n, h), part(h, rule), h)
 
@@ -125,7 +127,8 @@ def _table(name: str, layout: str, n: int, device: torch.device) -> Tensor:
 
 
 def _made(name: str, layout: str, n: int, device: torch.device) -> Tensor:
-    with torch.inference_mode(False):  # what is made in that mode no other one takes
+    # what is made within a transform, or in inference mode, nothing outside of it takes
+    with torch.inference_mode(False), torch._C._DisableFuncTorch(), _disable_current_modes():
         return torch.from_numpy(_numbers(name, layout, n)).to(device)
 
 
@@ -166,9 +169,8 @@ def _numbers(name: str, layout: str, n: int) -> Any:
 
 def take(full: Tensor, layout: str, n: int) -> Tensor:
     """The half of the layout's own triangle, which alone is looked at."""
-    where = layout_of(layout)
     half = _selected(full, "own", layout, n)
-    off, on = where.offdiagonal_scale, where.diagonal_scale
+    off, on = scales(layout)
     if off != 1 or on != 1:
         diagonal = table("on_diagonal", layout, n, full)
         half = half * off if off == on else torch.where(diagonal, half * on, half * off)
@@ -177,7 +179,7 @@ def take(full: Tensor, layout: str, n: int) -> Tensor:
 
 def convert(h: Tensor, source: str, target: str, kind: str, n: int) -> Tensor:
     """The same matrix in another layout, by way of the full one."""
-    if layout_of(target).implied is not None:  # the diagonal must be what is left out
+    if implied(target) is not None:  # the diagonal must be what is left out
         numbers = wide(h.detach()).cpu().resolve_conj().resolve_neg().numpy()
         converting.convert(numbers, layout_of(source), layout_of(target), kind=kind)
     full = narrowed(expand, h, source, kind, n)
@@ -194,11 +196,10 @@ def pack(full: Tensor, layout: str, kind: str, n: int, use: str, tolerance: floa
 
 
 def _packed(full: Tensor, layout: str, rule: Kind, n: int, use: str) -> Tensor:
-    where = layout_of(layout)
     if use == "mean" and rule is not Kind.TRIANGULAR:
         middle = (full + mirror(full.mT, rule)) / 2
         return take(middle, layout, n)
-    if use in ("both", where.triangle) or rule is Kind.TRIANGULAR:
+    if use in ("both", triangle(layout)) or rule is Kind.TRIANGULAR:
         return take(full, layout, n)
     return mirrored(take(full.mT, layout, n), layout, rule, n)
 
@@ -237,6 +238,6 @@ def wide(x: Tensor) -> Tensor:
 
 def narrowed(move: Any, x: Tensor, layout: str, *rest: Any) -> Tensor:
     """A move that computes, in float32 of narrow floats, and rounded to them."""
-    if x.dtype in (torch.bfloat16, torch.float16) and (layout_of(layout).scaled or move is fold):
+    if x.dtype in (torch.bfloat16, torch.float16) and (scales(layout) != (1, 1) or move is fold):
         return move(x.float(), layout, *rest).to(x.dtype)
     return move(x, layout, *rest)

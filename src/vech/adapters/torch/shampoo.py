@@ -15,6 +15,13 @@ from vech.adapters.torch.moves import expand
 from vech.adapters.torch.state import LowBitState
 from vech.layouts.layout import one_of
 
+__all__ = ["Shampoo"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 GRAFTING = ("sgd", "adagrad", "rmsprop", "adam")
 TINY = 1e-30  # beside the norm of a direction that is divided by
 

@@ -62,7 +62,7 @@ def fake_quantize(
     ValueError
         For an unknown encoding or scales that do not fit.
     TypeError
-        For halves that hold no real floating-point numbers.
+        For halves that hold no real floating-point numbers, and scales that are no tensor.
 
     Notes
     -----
@@ -110,6 +110,10 @@ def _units(
                 f"({len(at.counts)},)"
             )
         return scales.detach().to(x.dtype)[..., at.tiles], none
+    if not isinstance(scales, str):
+        raise TypeError(
+            f"scales must be a name or a tensor, not {type(scales).__name__}: torch.as_tensor(scales)"
+        )
     one_of("scales", scales, SCALES)
     if scales == "two-sided":
         if x.ndim > 1:
@@ -122,10 +126,10 @@ def _units(
         return both * found.scale, both * found.zero
     if encoding.is_affine:
         infinite = torch.where(at.off, 0.0, float("inf"))
-        zeros = torch.full((*x.shape[:-1], len(at.counts)), float("inf"), dtype=x.dtype, device=x.device)
+        start = x.new_full((*x.shape[:-1], len(at.counts)), float("inf"))
         index = at.tiles.expand(x.shape)
-        least = zeros.scatter_reduce(-1, index, x + infinite, "amin")
-        most = -zeros.scatter_reduce(-1, index, infinite - x, "amin")
+        least = start.scatter_reduce(-1, index, x + infinite, "amin")
+        most = -start.scatter_reduce(-1, index, infinite - x, "amin")
         unit = (most - least) / encoding.most
         return _nonzero(unit)[..., at.tiles], least[..., at.tiles]
     size = at.mean(x.abs()) if encoding.name == "sign" else at.largest(x.abs())

@@ -174,6 +174,8 @@ def largest(bits: object) -> int:
 def _units(steps: Tensor, at: Places, layout: str | AnyLayout, scales: str, most: int, h: Tensor) -> Tensor:
     """The step of each number, in the unit in which it is stored."""
     one_of("scales", scales, SCALES)
+    if not isinstance(steps, Tensor):
+        raise TypeError(f"steps must be a tensor, not {type(steps).__name__}: first_steps makes them")
     found = as_layout(layout)
     n = found.side(h.shape[-1])
     count = len(at.counts) if scales == "tile" else n
