@@ -15,7 +15,7 @@ from torch import Tensor
 from vech.adapters.torch import plain
 from vech.adapters.torch.checks import DTYPES, dual, layout_of, linear, real
 from vech.adapters.torch.functions import operator
-from vech.adapters.torch.operators import array_of, expand, fold, pack
+from vech.adapters.torch.operators import array_of, expand, fold, fresh, pack
 from vech.layouts.kind import Kind
 from vech.moves.runs import KERNEL, Half
 from vech.packed import products, updates
@@ -167,7 +167,7 @@ def outer(a: Tensor, b: Tensor, layout: str, kind: str, known: bool) -> Tensor:
         if known:
             return pack(product, layout, kind, where.triangle, -1.0)
         return fold(product, dual(layout), kind)
-    half = a.new_empty((*a.shape[:-2], where.length(n)))
+    half = fresh(a, *a.shape[:-2], where.length(n))
     if half.numel():
         for numbers, left, right in _each(half, a, b):
             updates.write_outer(Half(numbers, where, rule), left, right, known=known)

@@ -6,8 +6,10 @@ nothing is saved for a gradient. Layouts are as `checks.text` writes them.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,12 +20,25 @@ from vech.arrays import Array
 from vech.layouts.kind import Kind
 from vech.moves import converting, expanding, folding, packing
 
+LARGE = 4 * 2**20  # bytes from which NumPy asks for huge pages
+
 
 def array_of(x: Tensor) -> Array:
     """The numbers of a tensor of the processor, without a copy; bfloat16 as float16, of as many bits."""
     x = x.detach().resolve_conj().resolve_neg()
     numbers: Array = (x.view(torch.float16) if x.dtype is torch.bfloat16 else x).numpy()
     return numbers
+
+
+def fresh(like: Tensor, *shape: int) -> Tensor:
+    """Memory for a result, of the dtype of another tensor of the processor; large memory is NumPy's.
+
+    That asks for huge pages where the system lends them: new pages are most of the time of a large move.
+    """
+    size = math.prod(shape) * like.element_size()
+    if size < LARGE:
+        return like.new_empty(shape)
+    return torch.from_numpy(np.empty(size, np.uint8)).view(like.dtype).view(shape)
 
 
 def limit(tolerance: float) -> float | None:
@@ -63,7 +78,7 @@ def expand(h: Tensor, layout: str, kind: str, loud: bool) -> Tensor:
     """The full matrix; `loud` raises an OverflowError where a scale makes a finite number infinite."""
     n = layout_of(layout).side(h.shape[-1])
     if by_kernel(h, layout):
-        full = h.new_empty((*h.shape[:-1], n, n))
+        full = fresh(h, *h.shape[:-1], n, n)
         try:
             expanding.expand(array_of(h), layout_of(layout), kind=kind, out=array_of(full))
             return full
@@ -92,7 +107,7 @@ def fold(full: Tensor, layout: str, kind: str) -> Tensor:
     """The adjoint of `expand`: the sum of both places of a number, over its scale."""
     n = full.shape[-1]
     if by_kernel(full, layout) and DTYPES[full.dtype] in folding.FOLDS:
-        half = full.new_empty((*full.shape[:-2], layout_of(layout).length(n)))
+        half = fresh(full, *full.shape[:-2], layout_of(layout).length(n))
         folding.fold(array_of(full), layout_of(layout), kind, array_of(half))
         return half
     return plain.narrowed(plain.fold, full, layout, kind, n)
@@ -137,7 +152,7 @@ def pack(full: Tensor, layout: str, kind: str, use: str, tolerance: float) -> Te
     """The half of a matrix whose triangles and diagonal are judged as `vech.pack` judges them."""
     where = layout_of(layout)
     if by_kernel(full, layout) and full.dtype is not torch.bfloat16:
-        half = full.new_empty((*full.shape[:-2], where.length(full.shape[-1])))
+        half = fresh(full, *full.shape[:-2], where.length(full.shape[-1]))
         options: Any = {"kind": kind, "use": use, "tolerance": limit(tolerance)}
         packing.pack(array_of(full), where, out=array_of(half), **options)
         return half
@@ -176,7 +191,7 @@ def convert(h: Tensor, source: str, target: str, kind: str, loud: bool) -> Tenso
     start, end = layout_of(source), layout_of(target)
     n = start.side(h.shape[-1])
     if by_kernel(h, source) and by_kernel(h, target):
-        half = h.new_empty((*h.shape[:-1], end.length(n)))
+        half = fresh(h, *h.shape[:-1], end.length(n))
         try:
             converting.convert(array_of(h), start, end, kind=kind, out=array_of(half))
             return half
