@@ -115,6 +115,14 @@ def test_numbers_at_the_beginning_are_those_of_a_linear_layer(layout):
     assert not torch.equal(before, layer.weight)
 
 
+def test_the_layer_saves_its_half_and_its_rows_alone():
+    layer, saved = SymmetricLinear(128), []
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: saved.append(x) or x, lambda x: x):
+        layer(torch.zeros(3, 128, requires_grad=True))
+    assert saved
+    assert max(x.untyped_storage().nbytes() for x in saved) <= 4 * 128 * 129 // 2
+
+
 def test_wrong_rows_and_arguments_of_the_layer_are_said():
     layer = SymmetricLinear(4)
     with pytest.raises(
@@ -287,6 +295,9 @@ def test_derivatives_of_definite_matrices_are_right(by, layout):
     half = owner.original.detach().clone().requires_grad_()
     assert torch.autograd.gradcheck(owner[0], half)
     assert torch.autograd.gradgradcheck(owner[0], half)
+    equal = torch.zeros_like(half).requires_grad_()  # equal eigenvalues
+    (gradient,) = torch.autograd.grad(owner[0](equal).square().sum(), equal)
+    assert gradient.isfinite().all()
 
 
 @pytest.mark.parametrize("by", WAYS)
