@@ -8,9 +8,11 @@ the time at n = 1024 and 0.13 at n = 2048.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from typing import Any
@@ -38,22 +40,30 @@ FAILED = 9  # XLA_FFI_Error_Code_FAILED_PRECONDITION
 
 DTYPES = {
     1: "bool",
-    2: "i1",
-    3: "i2",
-    4: "i4",
-    5: "i8",
-    6: "u1",
-    7: "u2",
-    8: "u4",
-    9: "u8",
-    10: "f2",
-    11: "f4",
-    12: "f8",
-    15: "c8",
+    2: "int8",
+    3: "int16",
+    4: "int32",
+    5: "int64",
+    6: "uint8",
+    7: "uint16",
+    8: "uint32",
+    9: "uint64",
+    10: "float16",
+    11: "float32",
+    12: "float64",
+    15: "complex64",
     16: "bfloat16",
-    18: "c16",
+    18: "complex128",
+    19: "float8_e5m2",
+    20: "float8_e4m3fn",
+    23: "float8_e4m3b11fnuz",
+    24: "float8_e5m2fnuz",
+    25: "float8_e4m3fnuz",
+    28: "float8_e4m3",
+    29: "float8_e3m4",
+    33: "float8_e8m0fnu",
 }
-"""XLA_FFI_DataType, where vech's kernels are called with it."""
+"""XLA_FFI_DataType, of whole bytes; numbers of fewer bits are moved by JAX's own operations."""
 
 
 def _structure(name: str, *fields: tuple[str, Any]) -> Any:
@@ -127,7 +137,7 @@ def _array(buffer: Any, *, readonly: bool) -> Array:
     shape = tuple(buffer.dims[: buffer.rank])
     if 0 in shape:
         return np.empty(shape, dtype)
-    word = dtype.str if dtype.kind != "V" else f"<u{dtype.itemsize}"
+    word = dtype.str if dtype.isbuiltin == 1 else f"<u{dtype.itemsize}"
     return np.asarray(_Memory(buffer.data, shape, word, readonly)).view(dtype)
 
 
@@ -148,7 +158,7 @@ def call(function: Callable[..., None], result: Any, *arguments: jax.Array, **se
 
 
 def _written(value: Any) -> Any:
-    """A layout, or what JSON holds: a program that is kept in a file is read by other processes too."""
+    """A layout, or what JSON holds: XLA keeps it as text, also in its cache of compiled programs."""
     if not is_dataclass(value):
         return value
     return [type(value).__name__, {field.name: getattr(value, field.name) for field in fields(value)}]
@@ -167,7 +177,11 @@ def _read(written: bytes) -> tuple[Callable[..., None], dict[str, Any]]:
 def _handler(frame: Any) -> Any:
     """What XLA calls: null where all went well, else an error of XLA's own making."""
     try:
-        return _handle(frame.contents)
+        try:
+            return _handle(frame.contents)
+        except KeyboardInterrupt:  # in the main thread, where XLA runs small programs: no error of theirs
+            after = _interrupt_when_gone()  # noqa: F841 - as this call returns
+            return _handle(frame.contents)
     except BaseException as reason:  # noqa: BLE001 - nobody is above who would see it
         message = f"{type(reason).__name__}: {reason}".encode()
         api = frame.contents.api.contents
@@ -175,15 +189,24 @@ def _handler(frame: Any) -> Any:
         return api.create_error(ctypes.byref(error))
 
 
+def _interrupt_when_gone() -> Any:
+    """An object whose end is Ctrl-C, by C alone: Python would raise it in the lines that ask for it."""
+    interrupt = ctypes.cast(ctypes.pythonapi.PyErr_SetInterrupt, ctypes.c_void_p)
+    capsule = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+    return capsule(("PyCapsule_New", ctypes.pythonapi))(1, None, interrupt)
+
+
 def _handle(frame: Any) -> None:
-    if frame.extension:
-        extension = ctypes.cast(frame.extension, ctypes.POINTER(_MetadataExtension)).contents
+    at = frame.extension
+    while at:
+        extension = ctypes.cast(at, ctypes.POINTER(_MetadataExtension)).contents
         if extension.base.type == METADATA:
             version = extension.metadata.contents.version
             version.major, version.minor = VERSION
             if frame.api:  # minor versions only add to structures, so theirs will do
                 version.minor = frame.api.contents.version.minor
             return
+        at = extension.base.next
     if frame.stage != EXECUTE:
         return
     text = frame.attributes.items[0].contents
@@ -193,6 +216,11 @@ def _handle(frame: Any) -> None:
     results = [_array(made.items[k].contents, readonly=False) for k in range(made.count)]
     with np.errstate(all="ignore"):
         function(*arguments, *results, **settings)
+
+
+def takes(dtype: Any) -> bool:
+    """Whether arrays of the dtype can be handed over."""
+    return np.dtype(dtype).name in DTYPES.values()
 
 
 @lru_cache(maxsize=1)
@@ -205,4 +233,24 @@ def is_there() -> bool:
         ffi.register_ffi_target(TARGET, ffi.pycapsule(_handler), platform="cpu")
     except Exception:  # noqa: BLE001 - of whatever sort: plain JAX operations do the same
         return False
+    atexit.register(_await_programs)
     return True
+
+
+@foreign
+def _nothing(result: Array) -> None:
+    result[...] = 0
+
+
+def _await_programs() -> None:
+    """Let programs end while there is a Python that their threads can call.
+
+    Arrays tell when theirs is done; programs of this thread run one after another, also those of which no
+    array is left. What another thread began, and no array is left of, cannot be waited for.
+    """
+    for array in jax.live_arrays("cpu"):
+        with suppress(Exception):  # deleted or donated; or its program failed
+            array.block_until_ready()
+    with suppress(Exception), jax.default_device(jax.devices("cpu")[0]):
+        last = jax.jit(lambda: call(_nothing, jax.ShapeDtypeStruct((), "int8")))
+        last().block_until_ready()

@@ -53,7 +53,7 @@ def _primitive(
         return ShapedArray(shape(*given, **settings), np.dtype(dtype or given[0].dtype))
 
     def on_processor(*given: jax.Array, **settings: Any) -> jax.Array:
-        if not (by_kernel(*given, **settings) and foreign.is_there()):
+        if not (by_kernel(*given, **settings) and foreign.takes(given[0].dtype) and foreign.is_there()):
             return anywhere(*given, **settings)
         result = jax.ShapeDtypeStruct(shape(*given, **settings), dtype or given[0].dtype)
         return foreign.call(kernel, result, *given, **settings)
