@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vech.arrays import Dtype, extension, family
+from vech.arrays import Dtype, extension, family, native
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import one_of
@@ -60,9 +60,31 @@ def as_numbers(x: Any, what: str) -> jax.Array:
     if not isinstance(x, jax.Array | np.ndarray | np.generic) or isinstance(x, np.ma.MaskedArray | np.matrix):
         name = f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins.")
         raise TypeError(f"{what} must be an array of JAX or NumPy, not {name}: pass jnp.asarray({what})")
-    if isinstance(x, np.ndarray | np.generic) and not extension(x.dtype):
-        family(x.dtype)
+    if isinstance(x, np.ndarray | np.generic):
+        if not extension(x.dtype):
+            family(x.dtype)
+        x = _held(x, what)
     return jnp.asarray(x)
+
+
+def _held(x: Any, what: str) -> Any:
+    """Numbers of NumPy that JAX holds without losing any."""
+    if x.dtype.kind in "mM":
+        raise TypeError(f"{what} is {x.dtype}, and JAX has no dates: {what}.astype(float) first")
+    narrow = jax.dtypes.canonicalize_dtype(x.dtype) if x.dtype.kind in "iu" else x.dtype
+    if narrow != x.dtype and not np.array_equal(x, x.astype(narrow)):
+        raise ValueError(f"{what} holds {x.dtype} that {narrow} does not: set jax_enable_x64 first")
+    return x.astype(native(x.dtype), copy=False)
+
+
+def joint_batch(a: tuple[int, ...], b: tuple[int, ...], name: str = "x") -> tuple[int, ...]:
+    """The batch of a half and of what is beside it."""
+    ends = zip(reversed(a), reversed(b), strict=False)
+    if any(p != q and p != 1 and q != 1 for p, q in ends):
+        raise ValueError(
+            f"half has the batch {a} and {name} {b}: they must be equal, or 1 or missing where they differ"
+        )
+    return np.broadcast_shapes(a, b)
 
 
 def as_half(h: Any, what: str = "half") -> jax.Array:

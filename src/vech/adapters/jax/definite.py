@@ -17,10 +17,12 @@ from vech.adapters.jax.checks import (
     Facts,
     as_half,
     as_numbers,
+    check_inexact,
     check_keeps_diagonal,
     check_precise,
     check_selfadjoint,
     is_vector,
+    joint_batch,
 )
 from vech.adapters.jax.primitives import convert_p
 from vech.adapters.jax.products import by_columns, is_zero, multiplied
@@ -110,10 +112,12 @@ def solve(
     [1.0, 2.0]
     """
     half, b = as_half(h), as_numbers(b, "b")
+    check_inexact(half, "half")
     dtype = jnp.promote_types(half.dtype, b.dtype)
     half, found = definite(half.astype(dtype), layout, kind, metric, "solve")
     b = b.astype(dtype)
     vector = is_vector(half, b, found.n, "b")
+    joint_batch(half.shape[:-1], b.shape[: -1 if vector else -2], "b")
     solution = _solution(found, half, b[..., None] if vector else b)
     return solution[..., 0] if vector else solution
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from vech.adapters.jax import halves
-from vech.adapters.jax.checks import Facts, as_half, check_inexact, check_metric, facts
+from vech.adapters.jax.checks import Facts, as_half, check_inexact, check_metric, facts, joint_batch
 from vech.layouts.dialects import AnyLayout
 from vech.linalg.metric import factors
 
@@ -156,6 +156,7 @@ def inner(
         raise ValueError(
             f"a and b have halves of length {first.shape[-1]} and {second.shape[-1]}: both need one side"
         )
+    joint_batch(first.shape[:-1], second.shape[:-1], "b")
     dtype = jnp.promote_types(first.dtype, second.dtype)
     first, found = halves.entered(first.astype(dtype), layout, kind, metric)
     second, _ = halves.entered(second.astype(dtype), layout, kind, metric)

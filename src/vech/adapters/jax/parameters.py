@@ -80,7 +80,12 @@ def symmetric_linear(
     rows = x.reshape(x.size // max(1, n), n)
     columns = matmul(half, rows.T, layout, kind=kind, metric=metric)
     result = columns.T.reshape(*x.shape[:-1], n)
-    return result if bias is None else result + as_numbers(bias, "bias")
+    if bias is None:
+        return result
+    bias = as_numbers(bias, "bias")
+    if bias.shape != (n,):
+        raise ValueError(f"bias has shape {bias.shape}, but a layer with n = {n} takes ({n},)")
+    return result + bias
 
 
 def spd(
@@ -200,6 +205,8 @@ def initializer(draw: Callable[..., Any], layout: str | AnyLayout = "vech") -> C
     facts_of_side(np.float32, layout, None, 1)
 
     def start(key: Any, shape: Any, dtype: Any = None) -> jax.Array:
+        if len(shape) < 2 or shape[-1] != shape[-2]:
+            raise ValueError(f"shape is {tuple(shape)}, and halves are drawn as squares: (..., n, n)")
         square = draw(key, shape, dtype or jnp.result_type(float))
         found = facts_of_side(square.dtype, layout, "symmetric", square.shape[-1])
         check_keeps_diagonal(found.layout, "initializer")

@@ -181,7 +181,7 @@ for _each in (expand_p, fold_p, convert_p, gram_p, agrees_p):
     batching.primitive_batchers[_each] = partial(_batch_one, _each)
 
 
-def _batch_both(primitive: Primitive, operands: Any, axes: Any, **settings: Any) -> tuple[jax.Array, int]:
+def batch_both(primitive: Primitive, operands: Any, axes: Any, **settings: Any) -> tuple[jax.Array, int]:
     left, right = (
         jnp.moveaxis(operand, axis, 0) if axis is not None else operand
         for operand, axis in zip(operands, axes, strict=True)
@@ -196,11 +196,11 @@ def _batch_both(primitive: Primitive, operands: Any, axes: Any, **settings: Any)
 
 def _batch_matmul(operands: Any, axes: Any, **settings: Any) -> tuple[jax.Array, int]:
     if axes[0] is not None:
-        return _batch_both(matmul_p, operands, axes, **settings)
+        return batch_both(matmul_p, operands, axes, **settings)
     half, x = operands[0], jnp.moveaxis(operands[1], axes[1], -1)  # more columns, and the half is read once
     columns = x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
     return matmul_p.bind(half, columns, **settings).reshape(x.shape), x.ndim - 1
 
 
 batching.primitive_batchers[matmul_p] = _batch_matmul
-batching.primitive_batchers[outer_p] = partial(_batch_both, outer_p)
+batching.primitive_batchers[outer_p] = partial(batch_both, outer_p)

@@ -20,6 +20,7 @@ from vech.adapters.jax.checks import (
     check_keeps_diagonal,
     facts_of_side,
     is_vector,
+    joint_batch,
 )
 from vech.adapters.jax.primitives import gram_p, matmul_p, outer_p
 from vech.layouts.dialects import AnyLayout
@@ -193,6 +194,7 @@ def congruence(
             f"X has shape {X.shape}, but beside a half of shape {half.shape}, n = {n}, fits (..., m, {n}), "
             f"or (..., {n}) with as many axes as the half for a diagonal"
         )
+    joint_batch(half.shape[:-1], X.shape[: -1 if diagonal else -2], "X")
     if not diagonal or found.layout.implied == 1:
         check_keeps_diagonal(found.layout, "congruence")
     if diagonal:
@@ -287,7 +289,7 @@ def by_columns(
         first = jnp.moveaxis(x, -2, 0)
         found = function(left, first.reshape(first.shape[0], prod(first.shape[1:])))
         return jnp.moveaxis(found.reshape(first.shape), 0, -2)
-    batch = jnp.broadcast_shapes(left.shape[: left.ndim - axes], x.shape[:-2])
+    batch = joint_batch(left.shape[: left.ndim - axes], x.shape[:-2])
     left = jnp.broadcast_to(left, (*batch, *left.shape[left.ndim - axes :]))
     return function(left, jnp.broadcast_to(x, (*batch, *x.shape[-2:])))
 

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
 
 from vech.adapters.jax import divided, halves
 from vech.adapters.jax.checks import Facts, check_keeps_diagonal
 from vech.adapters.jax.definite import definite
-from vech.adapters.jax.products import is_zero
+from vech.adapters.jax.primitives import batch_both
 from vech.layouts.dialects import AnyLayout
 
 
@@ -56,7 +58,7 @@ def eigh(
     Expands on the way. For the gradient the results are kept:
     dw = diag(V^H dS V), dV = V (F * V^H dS V), F_ij = 1 / (w_j - w_i), and 0 where both are equal within eps
     times the largest modulus: a function that does not depend on how their vectors are chosen has the right
-    gradient then, and any other a finite one.
+    gradient then, and any other a finite one. Second derivatives need eigenvalues apart.
 
     Examples
     --------
@@ -93,8 +95,8 @@ def log(
     With S = V diag(w) V^H, f(S) = V diag(f(w)) V^H and df = V (K * V^H dS V) V^H, K_ij = f[w_i, w_j] the
     divided differences (Ju. L. Daleckii and S. G. Krein, 1951), by formulas that lose no digits where
     eigenvalues are close. For the gradient the half is kept, and its eigenvectors found again. Second
-    derivatives are of second divided differences, in O(n^4), and right where eigenvalues are equal too, within
-    about 1e-5 of them in float32; third ones go through the derivatives of `eigh`, and need them apart.
+    derivatives, by second divided differences in O(n^4), are right to eps^(2/3) where eigenvalues are equal
+    too; third ones are those of `eigh`, and need eigenvalues apart.
 
     Examples
     --------
@@ -233,26 +235,46 @@ def _function(found: Facts, name: str, p: float | None, half: jax.Array) -> jax.
 
 @_function.defjvp
 def _function_jvp(found: Facts, name: str, p: float | None, primals: Any, tangents: Any) -> Any:
-    return _function(found, name, p, *primals), _derivative(found, name, p, *primals, *tangents)
+    settings = {"found": found, "name": name, "p": p}
+    return _function(found, name, p, *primals), derivative_p.bind(*primals, *tangents, **settings)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
-@partial(jax.checkpoint, static_argnums=(0, 1, 2))
-def _derivative(found: Facts, name: str, p: float | None, half: jax.Array, along: jax.Array) -> jax.Array:
+# ---------------------------------------------------------------- their derivative, its own adjoint
+
+
+def _derivative(half: jax.Array, along: jax.Array, *, found: Facts, name: str, p: float | None) -> jax.Array:
     values, vectors = _eigh(found, half)
     differences = divided.first(name, p, values[..., :, None], values[..., None, :])
     return _half_of(found, vectors @ (differences * _turned(found, vectors, along)), vectors)
 
 
-def _derivative_jvp(found: Facts, name: str, p: float | None, primals: Any, tangents: Any) -> Any:
-    (half, along), (change, turn) = primals, tangents
-    by_half = None if is_zero(change) else _second_derivative(found, name, p, half, along, change)
-    by_along = None if is_zero(turn) else _derivative(found, name, p, half, turn)
-    parts = [part for part in (by_half, by_along) if part is not None]
-    return _derivative(found, name, p, half, along), sum(parts) if parts else jnp.zeros_like(half)
+derivative_p = Primitive("vech_derivative")
+"""A primitive, for the derivatives of what a rule of JAX computes are not those of a rule again."""
+derivative_p.def_impl(jax.jit(_derivative, static_argnames=("found", "name", "p")))
+derivative_p.def_abstract_eval(lambda half, along, **settings: along)
+mlir.register_lowering(derivative_p, mlir.lower_fun(_derivative, multiple_results=False))
+batching.primitive_batchers[derivative_p] = partial(batch_both, derivative_p)
 
 
-_derivative.defjvp(_derivative_jvp, symbolic_zeros=True)
+def _by_half(change: jax.Array, half: jax.Array, along: jax.Array, **settings: Any) -> jax.Array:
+    return _second_derivative(settings["found"], settings["name"], settings["p"], half, along, change)
+
+
+def _by_along(turn: jax.Array, half: jax.Array, along: jax.Array, **settings: Any) -> jax.Array:
+    return derivative_p.bind(half, turn, **settings)
+
+
+def _transposed(cotangent: Any, half: jax.Array, along: Any, **settings: Any) -> list[Any]:
+    """It is its own adjoint for full matrices, whose numbers off the diagonal count twice."""
+    if type(cotangent) is ad.Zero:
+        return [None, ad.Zero(along.aval)]
+    order = settings["found"].layout
+    full = halves.weighted(cotangent.conj(), order, 0.5, 1)
+    return [None, halves.weighted(derivative_p.bind(half, full, **settings).conj(), order, 2, 1)]
+
+
+ad.defjvp(derivative_p, _by_half, _by_along)
+ad.primitive_transposes[derivative_p] = _transposed
 
 
 @partial(jax.checkpoint, static_argnums=(0, 1, 2))
