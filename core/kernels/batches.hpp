@@ -484,7 +484,10 @@ struct Solver {
             for (int k = 0; k < n(); ++k) {
                 const Mask good = block.w[k][u] > 0.0;
                 failed |= ~good;
-                block.w[k][u] = log(choose(good, block.w[k][u] * block.unit[u], all(1.0))) + more;
+                const Doubles w = choose(good, block.w[k][u], 1.0 / block.unit[u]);
+                const Mask low = w * block.unit[u] < 0x1p-1000;  // digits of numbers below are lost
+                block.w[k][u] = log(choose(low, w * 0x1p200, w) * block.unit[u]) +
+                                choose(low, more - 200 * 0x1.62e42fefa39efp-1, more);
             }
             block.wrong_by(Trouble::not_definite, u) = failed & ~block.wrong_by(Trouble::not_finite, u);
         }

@@ -311,6 +311,10 @@ def test_logarithms_and_exponentials_of_diagonal_matrices_are_those_of_numbers()
     half[:, [0, 3, 5]] = numbers
     found = linalg.log(half, batch="vech")[:, [0, 3, 5]]
     np.testing.assert_allclose(found, np.log(numbers), rtol=4 * EPS)
+    ends = np.array([2.0**-390, 1e-310, 5e-324])  # subnormal beside what is not
+    half[0, [0, 3, 5]] = ends
+    found = linalg.log(half[:1], batch="vech")[0, [0, 3, 5]]
+    np.testing.assert_allclose(found, np.log(ends), rtol=4 * EPS)
     half[:, [0, 3, 5]] = RNG.uniform(-740, 709.7, (500, 3))
     found = linalg.exp(half, batch="vech")[:, [0, 3, 5]]
     np.testing.assert_allclose(found, np.exp(half[:, [0, 3, 5]]), rtol=8 * EPS, atol=1e-323)
