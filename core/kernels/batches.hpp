@@ -573,18 +573,31 @@ struct Solver {
             some |= any(others[u]);
         }
         B e;
+        // Beside others an eigenvalue below their error is zero; of a diagonal matrix all are exact.
+        Doubles least[lots] = {};
         if (some) {
             for (auto& masks : e.wrong)
                 for (auto& mask : masks) mask = Mask{};
             take(e, first, count);
             e.scale();
+            Mask diagonal[lots];
+            for (int u = 0; u < lots; ++u) {
+                Doubles off = {};
+                for (int i = 1; i < n(); ++i)
+                    for (int j = 0; j < i; ++j) off = larger(off, size_of(e.a[cell(i, j)][u]));
+                diagonal[u] = off == 0.0;
+            }
             e.decompose(true);
+            for (int u = 0; u < lots; ++u) {
+                for (int k = 0; k < n(); ++k) least[u] = larger(least[u], size_of(e.w[k][u]));
+                least[u] = choose(diagonal[u], Doubles{}, least[u] * 0x1p-50);
+            }
         }
         using Task = SmallMatrices::Task;
         if (job.task == Task::slogdet) return determinants(b, e, others, some, first, count);
         for (int u = 0; u < lots; ++u)
             for (int k = 0; some && k < n(); ++k) {
-                const Mask zero = e.w[k][u] == 0.0;
+                const Mask zero = size_of(e.w[k][u]) <= least[u];
                 b.wrong_by(Trouble::singular, u) |= others[u] & zero;
                 e.w[k][u] = 1.0 / choose(zero, all(1.0), e.w[k][u]);
             }
