@@ -104,7 +104,7 @@ INSIDE = {
         ("halves",),
         ("primitives",),
         ("kernels", "plain"),
-        ("checks", "foreign"),
+        ("checks", "divided", "foreign"),
     ),
     "adapters.torch": (
         ("modules", "training"),
