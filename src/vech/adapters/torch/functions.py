@@ -42,7 +42,9 @@ def operator(
         class Differentiable(torch.autograd.Function):
             @staticmethod
             def forward(ctx: Any, keyset: Any, *inputs: Any) -> Any:
-                output = below(keyset, *inputs)
+                # torch runs it without gradients, which would cut it off from transforms farther out
+                with torch.set_grad_enabled(bool(torch._C._are_functorch_transforms_active())):
+                    output = below(keyset, *inputs)
                 keep(ctx, inputs, output)
                 return output
 
