@@ -44,8 +44,10 @@ def operator(
         class Differentiable(torch.autograd.Function):
             @staticmethod
             def forward(ctx: Any, keyset: Any, *inputs: Any) -> Any:
-                # torch runs it without gradients, which would cut it off from transforms farther out
-                with torch.set_grad_enabled(bool(torch._C._are_functorch_transforms_active())):
+                if torch._C._are_functorch_transforms_active():
+                    with torch.enable_grad():  # of transforms farther out, from which torch would cut it off
+                        output = below(keyset, *inputs)
+                else:
                     output = below(keyset, *inputs)
                 keep(ctx, inputs, output)
                 return output
