@@ -121,7 +121,11 @@ def _function(h: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
         return found
     values, vectors = _decomposed(h, layout, kind)
     check_domain(values, name, p)
-    weighted = vectors * divided.value(name, p, values)[..., None, :]
+    changed = divided.value(name, p, values)
+    if not changed.isfinite().all():
+        task = "power" if name == "power" else "exponential"
+        raise OverflowError(f"the {task} has numbers beyond {h.dtype}: multiply the half by a number first")
+    weighted = vectors * changed[..., None, :]
     return _half(weighted @ vectors.mH, layout, kind)
 
 
