@@ -80,7 +80,18 @@ INSIDE = {
     ),
     "adapters": (
         (
-            *("anndata", "dask", "jax", "pandas", "pypfopt", "skbio", "skfolio", "sklearn", "solvers", "torch"),
+            *(
+                "anndata",
+                "dask",
+                "jax",
+                "pandas",
+                "pypfopt",
+                "skbio",
+                "skfolio",
+                "sklearn",
+                "solvers",
+                "torch",
+            ),
             "xarray",
         ),
         ("estimates", "graphs", "tables"),

@@ -484,7 +484,10 @@ struct Solver {
             for (int k = 0; k < n(); ++k) {
                 const Mask good = block.w[k][u] > 0.0;
                 failed |= ~good;
-                block.w[k][u] = log(choose(good, block.w[k][u] * block.unit[u], all(1.0))) + more;
+                const Doubles w = choose(good, block.w[k][u], 1.0 / block.unit[u]);
+                const Mask low = w * block.unit[u] < 0x1p-1000;  // digits of numbers below are lost
+                block.w[k][u] = log(choose(low, w * 0x1p200, w) * block.unit[u]) +
+                                choose(low, more - 200 * 0x1.62e42fefa39efp-1, more);
             }
             block.wrong_by(Trouble::not_definite, u) = failed & ~block.wrong_by(Trouble::not_finite, u);
         }
@@ -570,18 +573,31 @@ struct Solver {
             some |= any(others[u]);
         }
         B e;
+        // Beside others an eigenvalue below their error is zero; of a diagonal matrix all are exact.
+        Doubles least[lots] = {};
         if (some) {
             for (auto& masks : e.wrong)
                 for (auto& mask : masks) mask = Mask{};
             take(e, first, count);
             e.scale();
+            Mask diagonal[lots];
+            for (int u = 0; u < lots; ++u) {
+                Doubles off = {};
+                for (int i = 1; i < n(); ++i)
+                    for (int j = 0; j < i; ++j) off = larger(off, size_of(e.a[cell(i, j)][u]));
+                diagonal[u] = off == 0.0;
+            }
             e.decompose(true);
+            for (int u = 0; u < lots; ++u) {
+                for (int k = 0; k < n(); ++k) least[u] = larger(least[u], size_of(e.w[k][u]));
+                least[u] = choose(diagonal[u], Doubles{}, least[u] * 0x1p-50);
+            }
         }
         using Task = SmallMatrices::Task;
         if (job.task == Task::slogdet) return determinants(b, e, others, some, first, count);
         for (int u = 0; u < lots; ++u)
             for (int k = 0; some && k < n(); ++k) {
-                const Mask zero = e.w[k][u] == 0.0;
+                const Mask zero = size_of(e.w[k][u]) <= least[u];
                 b.wrong_by(Trouble::singular, u) |= others[u] & zero;
                 e.w[k][u] = 1.0 / choose(zero, all(1.0), e.w[k][u]);
             }

@@ -354,19 +354,21 @@ class Quantizer {
             least[k] = infinity;
             most[k] = -infinity;
         }
-        for (std::int64_t at = 0; at < count; at += some * lanes)
-#pragma GCC unroll 4
-            for (int k = 0; k < some; ++k) {
-                const V v = load<V>(numbers_.line() + at + k * lanes);
-                const auto sized = reinterpret_cast<Sizes>(v) & std::numeric_limits<Bits>::max();
-                size[k] = sized > size[k] ? sized : size[k];
-                if constexpr (affine) {
-                    least[k] = v < least[k] ? v : least[k];
-                    most[k] = v > most[k] ? v : most[k];
-                }
+        const auto look = [&](std::int64_t at, int k) VECH_ALWAYS {
+            const V v = load<V>(numbers_.line() + at);
+            size[k] = larger(reinterpret_cast<Sizes>(v) & std::numeric_limits<Bits>::max(), size[k]);
+            if constexpr (affine) {
+                least[k] = v < least[k] ? v : least[k];
+                most[k] = v > most[k] ? v : most[k];
             }
+        };
+        std::int64_t at = 0;
+        for (; at + some * lanes <= count; at += some * lanes)
+#pragma GCC unroll 4
+            for (int k = 0; k < some; ++k) look(at + k * lanes, k);
+        for (; at < count; at += lanes) look(at, 0);  // of tiles of 32 rows, the last of which has odd height
         for (int k = 1; k < some; ++k) {
-            size[0] = size[k] > size[0] ? size[k] : size[0];
+            size[0] = larger(size[k], size[0]);
             least[0] = least[k] < least[0] ? least[k] : least[0];
             most[0] = most[k] > most[0] ? most[k] : most[0];
         }

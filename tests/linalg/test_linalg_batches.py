@@ -311,6 +311,10 @@ def test_logarithms_and_exponentials_of_diagonal_matrices_are_those_of_numbers()
     half[:, [0, 3, 5]] = numbers
     found = linalg.log(half, batch="vech")[:, [0, 3, 5]]
     np.testing.assert_allclose(found, np.log(numbers), rtol=4 * EPS)
+    ends = np.array([2.0**-390, 1e-310, 5e-324])  # subnormal beside what is not
+    half[0, [0, 3, 5]] = ends
+    found = linalg.log(half[:1], batch="vech")[0, [0, 3, 5]]
+    np.testing.assert_allclose(found, np.log(ends), rtol=4 * EPS)
     half[:, [0, 3, 5]] = RNG.uniform(-740, 709.7, (500, 3))
     found = linalg.exp(half, batch="vech")[:, [0, 3, 5]]
     np.testing.assert_allclose(found, np.exp(half[:, [0, 3, 5]]), rtol=8 * EPS, atol=1e-323)
@@ -731,3 +735,16 @@ def test_no_lane_is_wasted_on_memory_that_is_not_there():
         "cholesky", half, 3, places, out, np.argsort(places).astype(np.int32), (1.0, 1.0), 0.0, 0.0, 0.0, 1
     ) is None  # fmt: skip
     np.testing.assert_array_equal(out, linalg.cholesky(half, batch="vech"))
+
+
+@every_target
+@pytest.mark.parametrize("n", [2, 3, 4, 6])
+def test_what_is_singular_but_for_rounding_has_no_inverse(n):
+    for column in (np.ones(n), np.arange(1.0, n + 1)):
+        half = vech.pack(np.outer(column, column))[None]
+        for call in (partial(linalg.inverse, half), partial(linalg.solve, half, np.ones(n))):
+            with pytest.raises(np.linalg.LinAlgError, match="matrix 0 of the batch is singular"):
+                call(batch="vech")
+    exact = vech.pack(np.diag(np.where(np.arange(n) == 1, -1e-30, 1.0)))[None]
+    inverse = linalg.inverse(exact, batch="vech")
+    np.testing.assert_allclose(inverse.min(), -1e30, rtol=4 * EPS)
