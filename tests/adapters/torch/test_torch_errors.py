@@ -152,6 +152,21 @@ REFUSED = {
         ValueError,
         "half has the batch (4, 1) and x (3, 2): they must be equal, or 1 or missing where they differ",
     ),
+    "batches of a congruence that do not fit": (
+        lambda h, x: vt.congruence(h.expand(4, 15), x.expand(2, 5)),
+        ValueError,
+        "half has the batch (4,) and X (2,): they must be equal, or 1 or missing where they differ",
+    ),
+    "batches of an inner product that do not fit": (
+        lambda h, x: vt.inner(h.expand(4, 15), h.expand(2, 15)),
+        ValueError,
+        "half has the batch (4,) and b (2,): they must be equal, or 1 or missing where they differ",
+    ),
+    "an exponential that is infinite": (
+        lambda h, x: vt.exp(800 * vt.pack(torch.eye(5, dtype=h.dtype))),
+        OverflowError,
+        "the exponential has numbers beyond torch.float64: multiply the half by a number first",
+    ),
     "two dtypes": (
         lambda h, x: vt.matmul(h, x.float()),
         TypeError,

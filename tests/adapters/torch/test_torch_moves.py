@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch", reason="tensors of PyTorch need torch")
 vt = pytest.importorskip("vech.adapters.torch")
 from vech.adapters.torch import operators, plain
 from vech.adapters.torch.checks import text
+from vech.adapters.torch.kept import KEPT, Kept
 
 KINDS = [("float64", "symmetric"), ("float64", "skew"), ("float64", "triangular")] + [
     ("complex128", kind) for kind in cases.KINDS
@@ -77,3 +78,23 @@ def test_other_devices_get_the_same_by_tables(layout, dtype, kind, n):
         target = text(vech.Layout(layout.triangle, "rows", offdiagonal_scale=3.0))
         found = plain.convert(h, words, target, kind, n)
         torch.testing.assert_close(found, operators.convert(h, words, target, kind, True))
+
+
+def test_tables_are_kept_up_to_so_many_bytes():
+    kept, made = Kept(100), []
+
+    def table(count):
+        made.append(count)
+        return torch.zeros(count, dtype=torch.int8)
+
+    for count in (40, 50, 40, 30, 101, 101, 40, 50):
+        assert len(kept(table, count)) == count
+        assert kept.bytes <= 100
+    assert made == [40, 50, 30, 101, 101, 50]  # 50 was used before 40, and had to go for 30
+    assert kept.bytes == 90 and len(kept(lambda: (torch.zeros(3), torch.zeros(2)))) == 2 and kept.bytes == 70
+
+
+def test_indices_are_short_where_they_fit():
+    h = torch.arange(6.0)
+    assert plain.table("cells", text(vech.as_layout("vech")), 3, h).dtype is torch.int32
+    assert KEPT.bytes <= KEPT.most == 256 * 2**20

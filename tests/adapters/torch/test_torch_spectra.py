@@ -8,6 +8,9 @@ import vech
 
 torch = pytest.importorskip("torch", reason="tensors of PyTorch need torch")
 vt = pytest.importorskip("vech.adapters.torch")
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from vech.adapters.torch import divided
 
 LAYOUTS = ("lower-columns-stored", "upper-columns-stored", "both-scaled", "lapack-rfp-tl", "lower-rows-one")
 CASES = [
@@ -220,3 +223,40 @@ def test_autocast_leaves_dtypes_and_digits_alone():
         assert found.dtype is torch.float32
         torch.testing.assert_close(found, function(h), rtol=1e-6, atol=1e-6)
         found.sum().backward()
+
+
+@pytest.mark.parametrize("size", [1e-200, 1.0, 1e200])
+def test_norms_of_any_size_have_their_digits(size):
+    h = torch.tensor([3.0, 0.0, 4.0], dtype=torch.float64).mul(size).requires_grad_()
+    total = vt.norm(h)
+    assert total.item() == pytest.approx(5 * size, rel=1e-15)
+    expected = torch.tensor([0.6, 0.0, 0.8], dtype=torch.float64)
+    torch.testing.assert_close(torch.autograd.grad(total, h)[0], expected)
+
+
+def test_narrow_halves_are_summed_in_float32_by_all_functions():
+    a, b = torch.tensor([300.0, 0.0, 300.0]).half(), torch.tensor([300.0, 0.0, -300.0]).half()
+    assert vt.inner(a, b) == 0 and vt.norm(a, ord=2) == 300
+    d = torch.tensor([1.001, 1.003]).half()
+    expected = vt.congruence(a.float(), d.float()).half()
+    assert torch.equal(vt.congruence(a, d), expected)
+
+
+def test_powers_of_any_exponent_have_their_digits():
+    h = torch.zeros(6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.grad(vt.power(h, 0).sum(), h)[0].tolist() == [0.0] * 6
+    for p in (-300.0, 300.0):
+        for gap in (1e-4, 1e-3, 0.018):
+            # a^(p - 1) + ... + b^(p - 1), and of a negative exponent the same of 1 / a and 1 / b
+            a, b = torch.tensor([1.0, 1.0 + gap], dtype=torch.float64)
+            k = torch.arange(abs(p), dtype=torch.float64)
+            x, y = (a, b) if p > 0 else (1 / a, 1 / b)
+            expected = (x ** (abs(p) - 1 - k) * y**k).sum() * (1 if p > 0 else -x * y)
+            torch.testing.assert_close(divided.first("power", p, a, b), expected, rtol=1e-12, atol=0)
+
+
+def test_fake_tensors_go_through_what_reads_tables():
+    with FakeTensorMode():
+        h = torch.ones(6)
+        assert vt.norm(h).shape == vt.inner(h, h).shape == ()
+        assert vt.congruence(h, torch.ones(3)).shape == (6,)

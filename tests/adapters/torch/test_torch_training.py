@@ -528,6 +528,20 @@ def test_the_expectation_of_gradients_of_the_product_is_that_of_both_planes(monk
         training.int4_matmul(h, x, keep=0)
 
 
+def test_a_vector_and_no_rows_are_rows_too():
+    h, x = half_of(matrix(5), "vech").float().requires_grad_(), torch.linspace(-1, 1, 5).requires_grad_()
+    steps, step = training.first_steps(h.detach()), torch.tensor(0.5)
+    for product in (training.int4_matmul, lambda h, x: training.int4_linear(h, x, steps, step)):
+        found = product(h, x)
+        assert found.shape == (5,) and torch.equal(found, product(h, x[None])[0])
+        assert torch.autograd.grad(found.sum(), x)[0].abs().sum() > 0
+        for shape in ((0, 5), (2, 0, 5)):
+            none = torch.zeros(shape, requires_grad=True)
+            found = product(h, none)
+            gradients = torch.autograd.grad(found.sum(), (h, none))
+            assert found.shape == shape and not gradients[0].any() and gradients[1].shape == shape
+
+
 def test_draws_keep_rows_as_often_as_they_are_probable():
     p, generator = torch.tensor([0.0, 0.1, 0.6, 1.0]), torch.Generator().manual_seed(0)
     counts = torch.zeros(4)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vech.adapters.torch import plain
 from vech.adapters.torch.checks import DTYPES, dual, layout_of, linear, real
-from vech.adapters.torch.functions import operator
+from vech.adapters.torch.functions import mapped, operator
 from vech.adapters.torch.operators import array_of, expand, fold, fresh, pack
 from vech.layouts.kind import Kind
 from vech.moves.runs import KERNEL, Half
@@ -60,23 +60,18 @@ def narrowed(function: Callable[..., Any], *inputs: Any) -> Any:
     return tuple(x.to(dtype) for x in found) if isinstance(found, tuple) else found.to(dtype)
 
 
-def together(name: str, tensors: int) -> Callable[..., Any]:
-    """The rule for vmap of an operator whose first inputs are tensors with one batch in front."""
+def together(name: str) -> Callable[..., Any]:
+    """The rule for vmap of an operator whose tensors have one batch in front."""
 
     def rule(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        moved = (
-            x.expand(info.batch_size, *x.shape) if at is None else x.movedim(at, 0)
-            for x, at in zip(inputs[:tensors], in_dims, strict=False)
-        )
-        found = getattr(torch.ops.vech, name).default(*moved, *inputs[tensors:])
-        return found, (0,) * len(found) if isinstance(found, tuple) else 0
+        return mapped(getattr(torch.ops.vech, name).default, info, in_dims, *inputs)
 
     return rule
 
 
 def _shared(name: str) -> Callable[..., Any]:
     """The rule for vmap of a product; of one half with many columns it is one product."""
-    general = together(name, 2)
+    general = together(name)
 
     def rule(info: Any, in_dims: tuple[Any, ...], h: Tensor, x: Tensor, *rest: Any) -> tuple[Any, Any]:
         if in_dims[0] is not None or h.ndim > 1:
@@ -152,7 +147,7 @@ def _outer_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 @operator(
     "outer(Tensor a, Tensor b, str layout, str kind, bool known) -> Tensor",
     fake=_outer_empty,
-    batched=together("outer", 2),
+    batched=together("outer"),
     keep=_keep_two,
     backward=_outer_backward,
 )

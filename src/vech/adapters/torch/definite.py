@@ -179,7 +179,9 @@ def inverse(
     check_selfadjoint(found, h.dtype, "inverse")
     check_diagonal(found, "an inverse")
     if is_forward():
-        half = halves.settled_triangle(torch.cholesky_inverse(_factor(h, found)), found)
+        factor = _factor(h, found)  # torch's own derivative of cholesky_inverse is wrong
+        eye = torch.eye(found.n, dtype=h.dtype, device=h.device)
+        half = halves.settled_triangle(torch.cholesky_solve(eye, factor), found)
     else:
         half = factored.inverse(h, _half_factor(h, found), found.layout, found.kind)
         if found.layout != (plain := plain_of(found.layout)):

@@ -20,6 +20,8 @@ def value(name: str, p: float, x: Tensor) -> Tensor:
 
 def first(name: str, p: float, a: Tensor, b: Tensor) -> Tensor:
     """f[a, b] of eigenvalues for which f is defined."""
+    if p == 0 and name == "power":
+        return torch.zeros_like(a + b)
     gap, total = a - b, a + b
     if name == "exp":
         half = gap / 2
@@ -28,7 +30,7 @@ def first(name: str, p: float, a: Tensor, b: Tensor) -> Tensor:
         series = (total / 2).exp() * (1 + square / 6 * (1 + square / 20 * (1 + square / 42)))
     else:
         safe = torch.where(total == 0, 1, total)
-        near = gap.abs() <= NEAR * total.abs()
+        near = gap.abs() <= NEAR / _steepness(name, p) * total.abs()
         square = (torch.where(near, gap, 0) / safe) ** 2
         if name == "log":
             series = 2 / safe * (1 + square * (1 / 3 + square * (1 / 5 + square * (1 / 7 + square / 9))))
@@ -48,7 +50,7 @@ def second(name: str, p: float, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     gap = high - low
     mean = (a + b + c) / 3
     size = torch.ones_like(gap) if name == "exp" else torch.maximum(high.abs(), low.abs())
-    meeting = gap <= MEETING[a.dtype] * size
+    meeting = gap <= MEETING[a.dtype] / _steepness(name, p) * size
     if name == "exp":
         limit = mean.exp() / 2
     elif name == "log":
@@ -57,6 +59,11 @@ def second(name: str, p: float, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
         limit = _binomial(p, 2) * mean ** (p - 2) if p not in (0, 1) else torch.zeros_like(mean)
     difference = first(name, p, high, middle) - first(name, p, middle, low)
     return torch.where(meeting, limit, difference / torch.where(meeting, 1, gap))
+
+
+def _steepness(name: str, p: float) -> float:
+    """How much nearer the series of x^p need numbers to be: it is nearly exp(p log x)."""
+    return max(1.0, abs(p) / 10) if name == "power" else 1.0
 
 
 def _binomial(p: float, k: int) -> float:

@@ -50,7 +50,7 @@ def _cholesky_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
     fake=lambda h, layout, kind, target: h.new_empty(
         (*h.shape[:-1], layout_of(target).length(layout_of(layout).side(int(h.shape[-1]))))
     ),
-    batched=together("cholesky", 1),
+    batched=together("cholesky"),
     keep=_cholesky_keep,
     backward=_cholesky_backward,
 )
@@ -97,7 +97,7 @@ def _solve_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 @operator(
     "solve(Tensor h, Tensor b, Tensor factor, str layout, str kind) -> Tensor",
     fake=lambda h, b, factor, layout, kind: b.new_empty(b.shape),
-    batched=together("solve", 3),
+    batched=together("solve"),
     keep=_solve_keep,
     backward=_solve_backward,
 )
@@ -128,7 +128,7 @@ def _inverse_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 @operator(
     "inverse(Tensor h, Tensor factor, str layout, str kind) -> Tensor",
     fake=lambda h, factor, layout, kind: h.new_empty(factor.shape),
-    batched=together("inverse", 2),
+    batched=together("inverse"),
     keep=_inverse_keep,
     backward=_inverse_backward,
 )
@@ -163,7 +163,7 @@ def _logdet_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 @operator(
     "logdet(Tensor h, Tensor factor, str layout, str kind) -> Tensor",
     fake=lambda h, factor, layout, kind: h.real.new_empty(h.shape[:-1]),
-    batched=together("logdet", 2),
+    batched=together("logdet"),
     keep=_logdet_keep,
     backward=_logdet_backward,
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch._functorch.autograd_function import enable_single_level_autograd_function
+from torch.autograd import forward_ad
 
 # Its operators take 15 us with a gradient and 5 without. Those of torch.library.custom_op take 35 and 20, and
 # torch.func.grad does not take them; autograd.Function with setup_context takes 45.
@@ -42,7 +44,11 @@ def operator(
         class Differentiable(torch.autograd.Function):
             @staticmethod
             def forward(ctx: Any, keyset: Any, *inputs: Any) -> Any:
-                output = below(keyset, *inputs)
+                if torch._C._are_functorch_transforms_active():
+                    with torch.enable_grad():  # of transforms farther out, from which torch would cut it off
+                        output = below(keyset, *inputs)
+                else:
+                    output = below(keyset, *inputs)
                 keep(ctx, inputs, output)
                 return output
 
@@ -59,6 +65,11 @@ def operator(
                 return overload.redispatch(keyset & torch._C._after_autograd_keyset, *inputs)
 
         def differentiating(keyset: Any, *inputs: Any) -> Any:
+            if is_forward() and torch._C._is_fwd_grad_enabled() and any(map(_has_tangent, inputs)):
+                raise NotImplementedError(
+                    f"torch.ops.vech.{name} has no derivative along a direction: the functions of "
+                    "vech.adapters.torch have, outside of torch.compile"
+                )
             if torch.is_grad_enabled() and any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
                 if not torch._C._are_functorch_transforms_active():
                     return apply(keyset, *inputs)
@@ -76,7 +87,34 @@ def operator(
 
 def is_forward() -> bool:
     """Whether derivatives may run forward now, for which operators have no rule and plain operations do."""
-    return bool(torch.autograd.forward_ad._current_level >= 0)
+    return bool(forward_ad._current_level >= 0)
+
+
+def _has_tangent(x: Any) -> bool:
+    return isinstance(x, Tensor) and forward_ad.unpack_dual(x).tangent is not None
+
+
+@contextmanager
+def saved_for_directions(ctx: Any) -> Iterator[tuple[Tensor, ...]]:
+    """What a `jvp` was left, and its own derivatives along directions farther out, which torch ends."""
+    with forward_ad._set_fwd_grad_enabled(True):
+        yield tuple(forward_ad.unpack_dual(x).primal for x in ctx.saved_tensors)
+
+
+def mapped(
+    function: Callable[..., Any], info: Any, in_dims: tuple[Any, ...], *inputs: Any
+) -> tuple[Any, Any]:
+    """The answer to vmap of a function of tensors that all have one batch in front."""
+    moved = (
+        x
+        if not isinstance(x, Tensor)
+        else x.expand(info.batch_size, *x.shape)
+        if at is None
+        else x.movedim(at, 0)
+        for x, at in zip(inputs, in_dims, strict=True)
+    )
+    found = function(*moved)
+    return found, (0,) * len(found) if isinstance(found, tuple) else 0
 
 
 def batch_in_front(name: str) -> Callable[..., Any]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from vech.adapters.torch import operators, plain
 from vech.adapters.torch.checks import (
@@ -58,7 +62,35 @@ def in_metric(h: Tensor, metric: str, found: Facts) -> Tensor:
         return h
     check_inexact(h, "half")
     weights = metric_factors(h, found)
+    if is_forward():
+        weighed: Tensor = _ForwardWeigh.apply(h, weights)
+        return weighed
     return operators.weigh(h, weights)
+
+
+class _ForwardWeigh(torch.autograd.Function):
+    """A copy, whose gradients are multiplied by weights, and whose derivatives along directions are not."""
+
+    @staticmethod
+    def forward(h: Tensor, weights: Tensor) -> Tensor:
+        return h.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], h: Tensor, weights: Tensor) -> tuple[Any, int]:
+        return _ForwardWeigh.apply(h.movedim(in_dims[0], 0), weights), 0
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None]:
+        return g * ctx.saved_tensors[0], None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
+        with forward_ad._set_fwd_grad_enabled(True):  # for directions farther out
+            return tangent.clone()
 
 
 def metric_factors(h: Tensor, found: Facts) -> Tensor:

@@ -6,7 +6,17 @@ import torch
 from torch import Tensor
 
 from vech.adapters.torch import plain
-from vech.adapters.torch.checks import check_metric, check_numbers, check_together, facts, implied, real
+from vech.adapters.torch.bilinear import narrowed
+from vech.adapters.torch.checks import (
+    Facts,
+    check_batches,
+    check_metric,
+    check_numbers,
+    check_together,
+    facts,
+    implied,
+    real,
+)
 from vech.adapters.torch.halves import entered, full, metric_factors
 from vech.layouts.dialects import AnyLayout
 
@@ -87,9 +97,15 @@ def norm(
     """
     if isinstance(ord, bool) or ord not in ORDS:
         raise ValueError(f"unknown ord {ord!r}: choose from 'fro', 'max', 1, 2, inf")
-    h, found = entered(h, layout, kind, metric)
+    found_norm: Tensor = narrowed(_norm, *entered(h, layout, kind, metric), ord)
+    return found_norm
+
+
+def _norm(h: Tensor, found: Facts, ord: str | float) -> Tensor:
     if ord == "fro":
-        total = torch.linalg.vector_norm(h * _root_weights(h, found.layout, found.n), dim=-1)
+        scale = _largest(h)  # so that no square is 0 or infinite
+        weights = _root_weights(h, found.layout, found.n)
+        total = torch.linalg.vector_norm(h / scale[..., None] * weights, dim=-1) * scale
         if implied(found.layout) != 1:
             return total
         return torch.hypot(total, total.new_tensor(found.n).sqrt())
@@ -99,6 +115,14 @@ def norm(
     if ord == 2:
         return torch.linalg.matrix_norm(matrix, 2)
     return matrix.abs().amax((-2, -1)) if ord == "max" else matrix.abs().sum(-1).amax(-1)
+
+
+def _largest(h: Tensor) -> Tensor:
+    """Of each half, as a constant; 1 where that is nothing to divide by."""
+    if not h.shape[-1]:
+        return h.new_ones(h.shape[:-1], dtype=real(h.dtype))
+    largest = h.detach().abs().amax(-1)
+    return torch.where((largest > 0) & largest.isfinite(), largest, 1)
 
 
 def _root_weights(h: Tensor, layout: str, n: int) -> Tensor:
@@ -147,7 +171,13 @@ def inner(
     check_together(a, b, "a", "b")
     if a.shape[-1] != b.shape[-1]:
         raise ValueError(f"a and b have halves of length {a.shape[-1]} and {b.shape[-1]}: both need one side")
+    check_batches(a, b[..., None], "b")
     (a, found), (b, _) = entered(a, layout, kind, metric), entered(b, layout, kind, metric)
+    product: Tensor = narrowed(_inner, a, b, found)
+    return product
+
+
+def _inner(a: Tensor, b: Tensor, found: Facts) -> Tensor:
     weights = plain.table("norm_weights", found.layout, found.n, a).to(real(a.dtype))
     if "herm" in found.kind:
         total = ((a.conj() * b).real * weights).sum(-1)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import _disable_current_modes
 
 from vech.adapters import tables
 from vech.adapters.torch.checks import ORDERS, implied, layout_of, scales, triangle
 from vech.adapters.torch.functions import LIBRARY
+from vech.adapters.torch.kept import KEPT
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves import converting, packing
 
-KEPT_SIDE = 2048  # tables of larger matrices, 8 bytes a number, are made when they are needed
+SMALL_INDEX = 2**31  # cells of a matrix whose tables are of int32
 
 
 def expand(h: Tensor, layout: str, kind: str, n: int) -> Tensor:
@@ -117,22 +119,20 @@ def _selected(full: Tensor, cells: str, layout: str, n: int) -> Tensor:
 
 def table(name: str, layout: str, n: int, like: Tensor) -> Tensor:
     """A table of `vech.adapters.tables` on the device of a tensor, kept where it is small."""
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or isinstance(like, FakeTensor):
         return torch.ops.vech.table(like, name, layout, n)
     return _table(name, layout, n, like.device)
 
 
 def _table(name: str, layout: str, n: int, device: torch.device) -> Tensor:
-    return (_made if n > KEPT_SIDE else _kept)(name, layout, n, device)
+    found: Tensor = KEPT(_made, name, layout, n, device)
+    return found
 
 
 def _made(name: str, layout: str, n: int, device: torch.device) -> Tensor:
     # what is made within a transform, or in inference mode, nothing outside of it takes
     with torch.inference_mode(False), torch._C._DisableFuncTorch(), _disable_current_modes():
         return torch.from_numpy(_numbers(name, layout, n)).to(device)
-
-
-_kept = lru_cache(maxsize=64)(_made)
 
 
 def _batched(info: Any, in_dims: tuple[Any, ...], like: Tensor, *rest: Any) -> tuple[Tensor, None]:
@@ -157,8 +157,11 @@ torch.library.register_vmap("vech::table", _batched, lib=LIBRARY)
 
 
 def _numbers(name: str, layout: str, n: int) -> Any:
-    import numpy as np
+    numbers = _table_of(name, layout, n)
+    return numbers.astype(np.int32) if numbers.dtype == np.int64 and n * n < SMALL_INDEX else numbers
 
+
+def _table_of(name: str, layout: str, n: int) -> Any:
     if name == "eye":
         return np.eye(n, dtype=np.bool)
     if name in ("order", "crossed", "back"):

@@ -200,7 +200,10 @@ def congruence(
     diagonal = check_factor(h, X, found)
     conjugates = Kind(found.kind).conjugates
     if diagonal:
-        return halves.ordered(_scaled(h, X, found, conjugates), found)
+        check_batches(h, X[..., None], "X")
+        scaled: Tensor = bilinear.narrowed(_scaled, h, X, found, conjugates)
+        return halves.ordered(scaled, found)
+    check_batches(h, X, "X")
     right = X.mH if conjugates else X.mT
     aim = facts_of_side(h.dtype, layout, kind, X.shape[-2])
     product = _with_columns(h, right, False, found, _product)  # S X^H, or S X^T

@@ -62,7 +62,7 @@ def gaps(values: Tensor) -> Tensor:
 @operator(
     "eigh(Tensor h, str layout, str kind) -> (Tensor, Tensor)",
     fake=_eigh_empty,
-    batched=together("eigh", 1),
+    batched=together("eigh"),
     keep=_eigh_keep,
     backward=_eigh_backward,
 )
@@ -106,7 +106,7 @@ def weights(h: Tensor, layout: str) -> tuple[Tensor, Tensor]:
 @operator(
     "function(Tensor h, str layout, str kind, str name, float p) -> Tensor",
     fake=lambda h, layout, kind, name, p: h.new_empty(h.shape),
-    batched=together("function", 1),
+    batched=together("function"),
     keep=_keep,
     backward=_backward,
 )
@@ -121,7 +121,11 @@ def _function(h: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
         return found
     values, vectors = _decomposed(h, layout, kind)
     check_domain(values, name, p)
-    weighted = vectors * divided.value(name, p, values)[..., None, :]
+    changed = divided.value(name, p, values)
+    if not changed.isfinite().all():
+        task = "power" if name == "power" else "exponential"
+        raise OverflowError(f"the {task} has numbers beyond {h.dtype}: multiply the half by a number first")
+    weighted = vectors * changed[..., None, :]
     return _half(weighted @ vectors.mH, layout, kind)
 
 
@@ -164,7 +168,7 @@ def _derivative_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 @operator(
     "derivative(Tensor h, Tensor direction, str layout, str kind, str name, float p) -> Tensor",
     fake=lambda h, direction, layout, kind, name, p: h.new_empty(h.shape),
-    batched=together("derivative", 2),
+    batched=together("derivative"),
     keep=_derivative_keep,
     backward=_derivative_backward,
 )
@@ -186,6 +190,11 @@ def second_derivative(
     """The half of the second derivative along two directions; of operators that differentiate on."""
     values, vectors = eigh(h, layout, kind)
     a, b = (vectors.mH @ full_of(x, linear(layout), kind) @ vectors for x in (one, other))
+    return _half(vectors @ second_differences(values, a, b, name, p) @ vectors.mH, layout, kind)
+
+
+def second_differences(values: Tensor, a: Tensor, b: Tensor, name: str, p: float) -> Tensor:
+    """The second derivative along two directions, these and it in the basis of eigenvectors."""
     n = values.shape[-1]
     inner, step = torch.zeros_like(a), max(1, CHUNK // max(1, a.numel()))
     for k in range(0, n, step):
@@ -201,4 +210,4 @@ def second_derivative(
             a[..., :, part, None] * b[..., None, part, :] + b[..., :, part, None] * a[..., None, part, :]
         )
         inner = inner + (weight * products).sum(-2)
-    return _half(vectors @ inner @ vectors.mH, layout, kind)
+    return inner

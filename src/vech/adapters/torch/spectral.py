@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vech.adapters.torch import divided, halves, plain, spectra
+from vech.adapters.torch import halves, plain, spectra
 from vech.adapters.torch.checks import check_diagonal, check_selfadjoint, layout_of, linear
-from vech.adapters.torch.functions import is_forward
+from vech.adapters.torch.functions import is_forward, mapped, saved_for_directions
 from vech.layouts.dialects import AnyLayout
 
 
@@ -226,8 +226,6 @@ def _through(
 class _ForwardEigh(torch.autograd.Function):
     """Eigenvalues with a derivative forward; torch's own is infinite where two are equal."""
 
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(h: Tensor, layout: str, kind: str) -> Any:
         return spectra.eigh(h, layout, kind)
@@ -239,6 +237,10 @@ class _ForwardEigh(torch.autograd.Function):
         ctx.save_for_forward(*output)
 
     @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+        return mapped(_ForwardEigh.apply, info, in_dims, *inputs)
+
+    @staticmethod
     def backward(ctx: Any, g: Tensor, g_vectors: Tensor) -> tuple[Tensor, None, None]:
         values, vectors = ctx.saved_tensors
         inner = (vectors.mH @ g_vectors) * spectra.gaps(values) + torch.diag_embed(g).to(vectors.dtype)
@@ -248,15 +250,13 @@ class _ForwardEigh(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, layout: None, kind: None) -> tuple[Tensor, Tensor]:
-        values, vectors = ctx.saved_tensors
-        inner = vectors.mH @ _direction(tangent, ctx.layout, ctx.kind) @ vectors
-        return inner.diagonal(dim1=-2, dim2=-1).real, vectors @ (inner * spectra.gaps(values))
+        with saved_for_directions(ctx) as (values, vectors):
+            inner = vectors.mH @ _direction(tangent, ctx.layout, ctx.kind) @ vectors
+            return inner.diagonal(dim1=-2, dim2=-1).real, vectors @ (inner * spectra.gaps(values))
 
 
 class _ForwardFunction(torch.autograd.Function):
     """f(S) with a derivative forward, by divided differences."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(h: Tensor, layout: str, kind: str, name: str, p: float) -> Any:
@@ -269,15 +269,52 @@ class _ForwardFunction(torch.autograd.Function):
         ctx.rest = inputs[1:]
 
     @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+        return mapped(_ForwardFunction.apply, info, in_dims, *inputs)
+
+    @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
         (h,) = ctx.saved_tensors
         before, after = spectra.weights(h, ctx.rest[0])
-        return after * _along(h, before * g, *ctx.rest), None, None, None, None
+        return after * _ForwardDerivative.apply(h, before * g, *ctx.rest), None, None, None, None
 
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
-        (h,) = ctx.saved_tensors
-        return _along(h, tangent, *ctx.rest)
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Any:
+        with saved_for_directions(ctx) as (h,):
+            return _ForwardDerivative.apply(h, tangent, *ctx.rest)
+
+
+class _ForwardDerivative(torch.autograd.Function):
+    """The derivative of f(S) along a direction, with a derivative forward."""
+
+    @staticmethod
+    def forward(h: Tensor, direction: Tensor, layout: str, kind: str, name: str, p: float) -> Any:
+        return spectra.derivative(h, direction, layout, kind, name, p)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+        ctx.save_for_forward(*inputs[:2])
+        ctx.rest = inputs[2:]
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+        return mapped(_ForwardDerivative.apply, info, in_dims, *inputs)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+        h, direction = ctx.saved_tensors
+        before, after = spectra.weights(h, ctx.rest[0])
+        by_h = after * _second_derivative(h, direction, before * g, *ctx.rest)
+        by_direction = after * _ForwardDerivative.apply(h, before * g, *ctx.rest)
+        return by_h, by_direction, None, None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, along_h: Tensor, along_direction: Tensor, *_: None) -> Tensor:
+        with saved_for_directions(ctx) as (h, direction):
+            by_h = _second_derivative(h, direction, along_h, *ctx.rest)
+            by_direction: Tensor = _ForwardDerivative.apply(h, along_direction, *ctx.rest)
+            return by_h + by_direction
 
 
 def _direction(h: Tensor, layout: str, kind: str) -> Tensor:
@@ -285,9 +322,12 @@ def _direction(h: Tensor, layout: str, kind: str) -> Tensor:
     return plain.settled_full(plain.expand(h, linear(layout), kind, n), kind)
 
 
-def _along(h: Tensor, direction: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
+def _second_derivative(
+    h: Tensor, one: Tensor, other: Tensor, layout: str, kind: str, name: str, p: float
+) -> Tensor:
+    """That of `spectra`, of what is differentiated forward."""
     values, vectors = _ForwardEigh.apply(h, layout, kind)
-    inner = vectors.mH @ _direction(direction, layout, kind) @ vectors
-    inner = inner * divided.first(name, p, values[..., :, None], values[..., None, :])
+    a, b = (vectors.mH @ _direction(x, layout, kind) @ vectors for x in (one, other))
+    inner = spectra.second_differences(values, a, b, name, p)
     found = plain.settled_full(vectors @ inner @ vectors.mH, kind)
     return plain.take(found, layout, values.shape[-1])

@@ -305,8 +305,9 @@ def int4_matmul(
     """
     if not keep > 0:
         raise ValueError(f"keep is {keep}: at least some rows must be kept, so it is positive")
-    product: Tensor = _Product.apply(h, x.flatten(0, -2), layout, keep, generator)
-    return product.unflatten(0, x.shape[:-1])
+    rows = x.flatten(0, -2) if x.ndim > 1 else x[None]
+    product: Tensor = _Product.apply(h, rows, layout, keep, generator)
+    return product.reshape(x.shape)
 
 
 class _Product(torch.autograd.Function):
@@ -323,6 +324,8 @@ class _Product(torch.autograd.Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         h, x = ctx.saved_tensors
         layout, keep, generator = ctx.options
+        if not len(x):
+            return torch.zeros_like(h), torch.zeros_like(x), None, None, None
         planes = split(g, generator=generator)
         rows = torch.cat([planes.high * (LOW * planes.scale), planes.low * planes.scale])
         with_x = torch.cat([x, x])

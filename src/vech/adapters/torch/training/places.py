@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,12 +9,10 @@ import torch
 from torch import Tensor
 
 from vech.adapters.torch.checks import ORDERS, facts, layout_of
-from vech.adapters.torch.plain import KEPT_SIDE
+from vech.adapters.torch.kept import KEPT
 from vech.layouts.dialects import AnyLayout
 from vech.packed.packed import Packed
 from vech.quantized.parts import as_tile
-
-KEPT = 16  # tables, of sides up to KEPT_SIDE: at most 0.9 GB
 
 
 class Places(NamedTuple):
@@ -58,7 +55,8 @@ def places(h: Tensor, layout: str | AnyLayout, tile: Any) -> Places:
 
 
 def _tables(words: str, n: int, tile: int, device: torch.device) -> tuple[Tensor, ...]:
-    return (_made if n > KEPT_SIDE else _kept)(words, n, tile, device)
+    found: tuple[Tensor, ...] = KEPT(_made, words, n, tile, device)
+    return found
 
 
 def _made(words: str, n: int, tile: int, device: torch.device) -> tuple[Tensor, ...]:
@@ -71,9 +69,6 @@ def _made(words: str, n: int, tile: int, device: torch.device) -> tuple[Tensor, 
     counts = np.bincount(tiles[off], minlength=blocks * (blocks + 1) // 2)
     with torch.inference_mode(False):  # what is made in that mode no other one takes
         return tuple(torch.from_numpy(table).to(device) for table in (large, small, tiles, off, counts))
-
-
-_kept = lru_cache(KEPT)(_made)
 
 
 @torch.library.custom_op("vech::places", mutates_args=())
