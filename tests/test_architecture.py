@@ -464,6 +464,12 @@ def test_optional_libraries_stay_where_they_belong(library):
     assert not strays
 
 
+def test_no_folder_of_tests_is_named_as_a_library():
+    """Where the library is missing the folder would be imported for it."""
+    folders = {path.name for path in Path(__file__).parent.rglob("*") if path.is_dir()}
+    assert not folders & set(OPTIONAL)
+
+
 def test_nothing_else_is_imported():
     known = {"numpy", "vech", *OPTIONAL} | sys.stdlib_module_names
     strays = {(m, t) for m, path in modules() for t, _ in imports(m, path) if t.split(".")[0] not in known}
