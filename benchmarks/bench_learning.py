@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks import peers
 from benchmarks.rows import Case, Limit, Row
 
-MOVES, PRODUCTS = (1024, 4096), (2048,)
+MOVES, PRODUCTS = (1024, 1023, 4096, 4095), (2048, 2047)
 TABLES = "triu_indices"
 FULL = "full square"
 
