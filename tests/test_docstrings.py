@@ -22,8 +22,8 @@ def test_the_examples_of_a_module_are_true(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     try:
         module = importlib.import_module(name)
-    except ModuleNotFoundError as missing:
-        pytest.skip(f"{name} needs {missing.name}, which is not installed")
+    except ImportError as missing:
+        pytest.skip(f"{name}: {missing}")
     options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     names = {"np": np, "vech": vech}
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(optionflags=options, verbose=False)
@@ -73,8 +73,8 @@ def faces():
     for name in FACES:
         try:
             yield name, importlib.import_module(name)
-        except ModuleNotFoundError as missing:
-            assert missing.name.split(".")[0] != "vech"
+        except ImportError as missing:
+            assert (missing.name or "").split(".")[0] != "vech"
 
 
 def is_ours(thing):

@@ -1,5 +1,10 @@
 """Halves as arrays of JAX: moves, products, factors and spectra, differentiable, in batches and programs."""
 
+try:
+    import jax as _jax  # noqa: F401
+except ImportError as missing:
+    raise ImportError('arrays of JAX need jax: pip install "vech[jax]"') from missing
+
 from vech.adapters.jax import trees
 from vech.adapters.jax.definite import cholesky, inverse, logdet, solve
 from vech.adapters.jax.metric import inner, norm, to_metric
