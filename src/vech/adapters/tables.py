@@ -11,6 +11,7 @@ from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import Layout
 from vech.layouts.orders import Explicit
 from vech.linalg.metric import factors
+from vech.moves.folding import inverse
 
 Index = NDArray[np.int64]
 Mask = NDArray[np.bool]
@@ -32,13 +33,6 @@ def order(layout: Explicit, n: int) -> tuple[Index, Mask]:
     i, j = as_rows(layout).pair(np.arange(layout.length(n)), n)
     small, large = np.minimum(i, j), np.maximum(i, j)
     return np.asarray(layout.slot(small, large, n)), np.asarray(layout.crossed(small, large, n))
-
-
-def inverse(layout: Layout) -> Layout:
-    """The same layout with the inverse of its scales."""
-    return replace(
-        layout, diagonal_scale=1 / layout.diagonal_scale, offdiagonal_scale=1 / layout.offdiagonal_scale
-    )
 
 
 def dual(layout: Layout) -> Layout:

@@ -12,7 +12,7 @@ from vech.covariance.data import Data, begin, check_rows, open_data
 from vech.covariance.moments import accumulator, gather, refuse
 from vech.covariance.sample import by_tiles, fill_products, write_covariance
 from vech.layouts.dialects import AnyLayout
-from vech.layouts.layout import as_integer, one_of
+from vech.layouts.layout import as_integer, as_seed, one_of
 from vech.linalg import cholesky, norm
 from vech.results.result import Result
 from vech.results.wanted import Progress, Wanted
@@ -131,11 +131,9 @@ def sampled_gram(
     True
     """
     one_of("by", by, tuple(SHARES))
-    count, seed = as_integer("samples", samples), as_integer("seed", seed)
+    count, seed = as_integer("samples", samples), as_seed(seed)
     if count < 2:
         raise ValueError(f"samples is {count}: at least 2 rows say how far off they are")
-    if seed < 0:
-        raise ValueError(f"seed is {seed}: it is 0 or more")
     data = open_data(X, missing="raise", policies=("raise",))
     data.need_passes("sampled_gram")
     squares = _squares(data)

@@ -336,6 +336,13 @@ def as_integer(what: str, value: object) -> int:
         raise TypeError(f"{what} must be an integer, not {value!r}") from None
 
 
+def as_seed(seed: object) -> int:
+    found = as_integer("seed", seed)
+    if found < 0:
+        raise ValueError(f"seed is {found}: it is 0 or more")
+    return found
+
+
 def as_side(n: object) -> int:
     side = as_integer("n", n)
     if not 0 <= side <= LARGEST_SIDE:

@@ -132,6 +132,11 @@ def batch_of(
     return Batch(array, found, resolved, n, dtype, task)
 
 
+def is_given(batch: Any) -> bool:
+    """Whether the argument `batch` says that there are many halves."""
+    return batch is not None and batch is not False
+
+
 def refuse_alone(task: str, **options: Any) -> None:
     """TypeError for options of a batch where `batch` is not given."""
     given = [name for name, value in options.items() if value is not None]

@@ -72,7 +72,7 @@ def log(
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
-    if batch is not None and batch is not False:
+    if batches.is_given(batch):
         return batches.log(S, batch, kind=kind, out=out, threads=threads)
     batches.refuse_alone("log", kind=kind, out=out)
     return _of_one(S, "log", batches.logarithms, threads)
@@ -111,7 +111,7 @@ def exp(
     array([[1.    , 0.    , 1.    ],
            [1.5431, 1.1752, 1.5431]])
     """
-    if batch is not None and batch is not False:
+    if batches.is_given(batch):
         return batches.exp(S, batch, kind=kind, out=out, threads=threads)
     batches.refuse_alone("exp", kind=kind, out=out)
     return _of_one(S, "exp", batches.exponentials, threads)
@@ -166,7 +166,7 @@ def power(
     exponent = float(p)
     if not np.isfinite(exponent):
         raise ValueError(f"p is {p}, and an exponent must be finite")
-    if batch is not None and batch is not False:
+    if batches.is_given(batch):
         return batches.power(S, exponent, batch, kind=kind, out=out, threads=threads)
     batches.refuse_alone("power", kind=kind, out=out)
     task = f"power with exponent {exponent:g}"

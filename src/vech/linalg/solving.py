@@ -121,7 +121,7 @@ def solve(
     array([[1., 1.],
            [2., 1.]])
     """
-    if batch is not None and batch is not False:
+    if batches.is_given(batch):
         if solver != "auto" or options:
             raise TypeError("solver and its options are of one matrix: leave them out beside batch=")
         return batches.solve(S, b, batch, kind=kind, out=out, threads=threads)
@@ -224,7 +224,7 @@ def inverse(
     array([[0.25 , 0.   , 0.5  ],
            [0.5  , 0.   , 0.125]])
     """
-    if batch is not None and batch is not False:
+    if batches.is_given(batch):
         return batches.inverse(S, batch, kind=kind, out=out, threads=threads)
     batches.refuse_alone("inverse", kind=kind, out=out)
     S = as_packed(S, "inverse")
@@ -288,7 +288,7 @@ def slogdet(
     >>> slogdet(np.array([[4.0, 0.0, 0.25], [0.0, 2.0, 0.0]]), batch="vech").sign
     array([ 1., -1.])
     """
-    if batch is not None and batch is not False:
+    if batches.is_given(batch):
         found: Any = batches.slogdet(S, batch, kind=kind, threads=threads)
         return SignLogdet(*found)
     batches.refuse_alone("slogdet", kind=kind)

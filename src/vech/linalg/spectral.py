@@ -365,7 +365,7 @@ def eigh(
     """
     from scipy.linalg import eigh
 
-    if batch is not None and batch is not False:
+    if batches.is_given(batch):
         only = options.pop("eigvals_only", False)
         if options:
             raise TypeError(f"eigh of a batch takes no {', '.join(options)}: eigvals_only is its one option")

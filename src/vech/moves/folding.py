@@ -16,6 +16,13 @@ from vech.moves.recipe import packing
 FOLDS = frozenset(np.dtype(code) for code in "fdFD")
 
 
+def inverse(layout: Layout) -> Layout:
+    """The same layout with the inverse of its scales."""
+    return replace(
+        layout, diagonal_scale=1 / layout.diagonal_scale, offdiagonal_scale=1 / layout.offdiagonal_scale
+    )
+
+
 def fold(full: Array, layout: Layout, kind: str, out: Array) -> Array:
     """out = (a_ij + mirror(a_ji)) / scale off the diagonal, a_ii / scale on it; of the dtypes FOLDS.
 
@@ -24,15 +31,13 @@ def fold(full: Array, layout: Layout, kind: str, out: Array) -> Array:
     """
     if not full.size or not out.size:
         return out
-    inverse = replace(
-        layout, diagonal_scale=1 / layout.diagonal_scale, offdiagonal_scale=1 / layout.offdiagonal_scale
-    )
-    changes = packing(inverse, kind, full.dtype).changes[0]
+    back = inverse(layout)
+    changes = packing(back, kind, full.dtype).changes[0]
     threads = resolve_threads(None, full.nbytes)
-    pack_triangle(full, out, inverse, True, changes.own, changes.diagonal, threads)
+    pack_triangle(full, out, back, True, changes.own, changes.diagonal, threads)
     if kind != Kind.TRIANGULAR:
         other, nothing = np.empty(out.shape, out.dtype), _core.Change(full.itemsize, zero=True)
-        pack_triangle(full, other, inverse, False, changes.mirrored, nothing, threads)
+        pack_triangle(full, other, back, False, changes.mirrored, nothing, threads)
         with np.errstate(over="ignore", invalid="ignore"):
             np.add(out, other, out=out)
     return out

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vech.arrays import BLOCK_BYTES, Array, check_progress
 from vech.frames import labels_of
-from vech.layouts.layout import as_integer, one_of
+from vech.layouts.layout import as_integer, as_seed, one_of
 from vech.pairwise.coded import METRICS, MOST, ProductCodes, units
 from vech.pairwise.points import check_finite, opened
 from vech.pairwise.rows import inexact
@@ -107,15 +107,13 @@ def product_codes(
     train, tell = TRAINERS[kmeans](), progress or silent
     rows = opened(X, mixed=False)
     n, m = rows.shape
-    parts, count, seed = as_integer("parts", parts), as_integer("codes", codes), as_integer("seed", seed)
+    parts, count, seed = as_integer("parts", parts), as_integer("codes", codes), as_seed(seed)
     if not rows.size:
         raise ValueError(f"X has shape {rows.shape}: there are no rows or columns to code")
     if not 1 <= parts <= m:
         raise ValueError(f"parts is {parts}, and X has {m} columns: 1 to {m} fits")
     if not 1 <= count <= min(MOST, n):
         raise ValueError(f"codes is {count}, of {n} rows and in one byte: 1 to {min(MOST, n)} fits")
-    if seed < 0:
-        raise ValueError(f"seed is {seed}: it is 0 or more")
     check_finite(rows, X, allowed=False, offered=False)
     dtype = inexact(rows.dtype)
     own = _squares(rows) if metric == "dot" and diagonal == "exact" else None

@@ -45,6 +45,12 @@ class Encoding:
     levels: tuple[float, ...] | None = None
 
     @property
+    def said(self) -> dict[str, Any]:
+        """What a description says of it: levels where they are its own."""
+        own = {} if self == ENCODINGS[self.name] else {"levels": list(self.levels or ())}
+        return {"encoding": self.name} | own
+
+    @property
     def planes(self) -> int:
         """Arrays of codes that are added up: 2 for "int4x2", else 1."""
         return 2 if self.name == PLANES else 1

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech.arrays import Array, Dtype
-from vech.layouts.layout import as_integer
+from vech.layouts.layout import as_integer, as_seed
 from vech.quantized.parts import as_tile
 from vech.quantized.quantizing import quantize
 from vech.quantized.sources import BLOCK
@@ -127,9 +127,7 @@ def hadamard(
             f"domain={options['domain']!r} has no place: leave it out"
         )
     block = as_tile(options.get("tile", 64)) if block is None else checked_block(block)
-    if as_integer("seed", seed) < 0:
-        raise ValueError(f"seed is {seed}: it is 0 or more")
-    signs = np.random.default_rng(as_integer("seed", seed)).choice(np.array([-1, 1], np.int8), store.n)
+    signs = np.random.default_rng(as_seed(seed)).choice(np.array([-1, 1], np.int8), store.n)
 
     def turned(rows: slice, columns: slice, numbers: Array) -> Array:
         if rows == columns:

@@ -108,7 +108,7 @@ class Maker:
         self.dtype: Dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise TypeError(f"dtype is {self.dtype}, and must be float32 or float64")
-        self.seed = as_seed(rounding, seed)
+        self.seed = rounding_seed(rounding, seed)
         if not isinstance(clip, bool | np.bool):
             raise TypeError(f"clip must be True or False, not {clip!r}")
         given = scales is not None
@@ -356,7 +356,7 @@ class Maker:
         sums.squares[here[chosen]] = 0
 
 
-def as_seed(rounding: str, seed: int | None) -> int:
+def rounding_seed(rounding: str, seed: int | None) -> int:
     """The seed of stochastic rounding; -1 for rounding to the nearest level."""
     one_of("rounding", rounding, ROUNDINGS)
     if rounding == "nearest":

@@ -19,7 +19,7 @@ from vech.quantized import certificate
 from vech.quantized.domains import DOMAINS, check_domain, triangle
 from vech.quantized.encodings import KMEANS, Encoding, as_encoding
 from vech.quantized.levels import Histogram, codebook
-from vech.quantized.making import Maker, as_seed
+from vech.quantized.making import Maker, rounding_seed
 from vech.quantized.parts import Parts, as_tile
 from vech.quantized.scales import two_sided
 from vech.quantized.sources import BLOCK, IN_PLACE, as_source, blocks, check_finite, in_place, number_dtype
@@ -112,7 +112,7 @@ def quantize(
     """
     side, found = as_tile(tile), as_encoding(encoding, levels)
     one_of("domain", domain, DOMAINS)
-    as_seed(rounding, seed)
+    rounding_seed(rounding, seed)
     check_progress(progress)
     if isinstance(scales, str):
         one_of("scales", scales, SCALES)

@@ -16,7 +16,7 @@ from vech.arrays import Array, Dtype, family
 from vech.executors import executor_of, in_order
 from vech.layouts.kind import Kind
 from vech.packed.packed import Packed
-from vech.quantized.encodings import ENCODINGS, as_encoding
+from vech.quantized.encodings import as_encoding
 from vech.quantized.sources import number_dtype
 from vech.results.executing import StoppedError, Tick, TileJob
 from vech.results.identity import differences
@@ -91,9 +91,7 @@ class StoreOfTiles(TileByTile):
         super().__init__(n, dtype, kind, labels, wanted)
         self.path, self.made = path, made
         if wanted.encoding is not None:
-            encoding = as_encoding(wanted.encoding)
-            levels = {} if encoding == ENCODINGS[encoding.name] else {"levels": list(encoding.levels or ())}
-            self.made = made | {"encoding": encoding.name} | levels
+            self.made = made | as_encoding(wanted.encoding).said
         self._about = self.made | {"rows": n, "dtype of the store": self.held.name}
         self._place, self._draft = path, draft_of(path)
         self.complete: tiled.Tiled | None = None

@@ -12,7 +12,7 @@ import numpy as np
 from vech.arrays import Array, Dtype
 from vech.layouts.kind import Kind
 from vech.quantized.certificate import QuantizationError
-from vech.quantized.encodings import ENCODINGS, KMEANS, Encoding, as_encoding
+from vech.quantized.encodings import KMEANS, Encoding, as_encoding
 from vech.quantized.making import Maker
 from vech.quantized.parts import Parts, as_tile, tiles_in_all
 from vech.quantized.sources import check_finite
@@ -90,8 +90,7 @@ class Codes:
 
     def said(self) -> dict[str, Any]:
         """What the description of a store says of it."""
-        levels = {} if self.encoding == ENCODINGS[self.encoding.name] else {"levels": self.encoding.levels}
-        return {"encoding": self.encoding.name, "square": self.square, **levels}
+        return {"encoding": self.encoding.name, "square": self.square} | self.encoding.said
 
     @classmethod
     def parsed(cls, said: Any, side: int, dtype: Dtype, kind: Kind) -> Codes:

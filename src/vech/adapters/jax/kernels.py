@@ -6,6 +6,8 @@ Layouts are not scaled here, and no diagonal is all one; halves are (..., length
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -14,14 +16,15 @@ from vech.adapters.jax.foreign import foreign
 from vech.arrays import Array, resolve_threads
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
+from vech.layouts.layout import Layout
 from vech.layouts.orders import Explicit
 from vech.moves import converting, expanding, folding
 from vech.moves.judging import judge
 from vech.moves.memory import pack_triangle
 from vech.moves.recipe import packing
-from vech.moves.runs import Half, blocks, runs_of
+from vech.moves.runs import Half
 from vech.packed import products
-from vech.packed.products import settle_block
+from vech.packed.updates import write_outer
 
 
 @foreign
@@ -33,15 +36,23 @@ def expand(half: Array, full: Array, *, layout: AnyLayout, kind: str) -> None:
 @foreign
 def fold(full: Array, half: Array, *, layout: AnyLayout, kind: str) -> None:
     """a_ij + mirror(a_ji) off the diagonal, a_ii on it; triangular: a_ij alone."""
-    plain = layout.plain if isinstance(layout, Explicit) else layout
-    made = half if plain is layout else np.empty_like(half)
-    if kind == Kind.TRIANGULAR:
-        nothing = Kind.SYMMETRIC.change(full.dtype)
-        pack_triangle(full, made, plain, True, nothing, nothing, resolve_threads(None, full.nbytes))
-    else:
-        folding.fold(full, plain, kind, made)
-    if made is not half:
-        converting.convert(made, plain, layout, kind=kind, out=half)
+    with _by_rows(half, layout, kind) as (made, plain):
+        if kind == Kind.TRIANGULAR:
+            nothing = Kind.SYMMETRIC.change(full.dtype)
+            pack_triangle(full, made, plain, True, nothing, nothing, resolve_threads(None, full.nbytes))
+        else:
+            folding.fold(full, plain, kind, made)
+
+
+@contextmanager
+def _by_rows(half: Array, layout: AnyLayout, kind: str) -> Iterator[tuple[Array, Layout]]:
+    """Halves to write, by rows; those of an explicit order are written to `half` afterwards."""
+    if not isinstance(layout, Explicit):
+        yield half, layout
+        return
+    made, plain = np.empty_like(half), layout.plain
+    yield made, plain
+    converting.convert(made, plain, layout, kind=kind, out=half)
 
 
 @foreign
@@ -63,48 +74,18 @@ def matmul(half: Array, x: Array, out: Array, *, layout: AnyLayout, kind: str) -
 @foreign
 def outer(left: Array, right: Array, half: Array, *, layout: AnyLayout, kind: str) -> None:
     """`fold` of left right^T, for both of shape (..., n, m), block by block."""
-    rule = Kind(kind)
-    plain = layout.plain if isinstance(layout, Explicit) else layout
-    made = half if plain is layout else np.empty_like(half)
-    for numbers, a, b in _each(1, made, left, right):
-        _outer(Half(numbers, plain, rule), a, b)
-    if made is not half:
-        converting.convert(made, plain, layout, kind=kind, out=half)
-
-
-def _outer(half: Half, a: Array, b: Array) -> None:
-    runs = runs_of(half)
-    if runs.turned:
-        a, b = b, a
-    mirrored = [x.conj() if half.kind.conjugates else x for x in (b, a)]
-    first = np.hstack([a, -mirrored[0] if half.kind.negates else mirrored[0]])
-    second = np.hstack([b, mirrored[1]])
-    for rows, columns in blocks(runs.n, runs.grow):
-        block = first[rows] @ second[columns].T
-        if rows == columns:
-            np.fill_diagonal(block, block.diagonal() / 2)
-        runs.write(rows, columns, block, "write", 1)
+    with _by_rows(half, layout, kind) as (made, plain):
+        twice = replace(plain, offdiagonal_scale=2.0)  # `write_outer` has the mean of both places
+        for numbers, a, b in _each(1, made, left, right):
+            write_outer(Half(numbers, twice, Kind(kind)), a, b.conj())
 
 
 @foreign
 def gram(X: Array, half: Array, *, layout: AnyLayout, kind: str) -> None:
     """The half of X X^H, for X of shape (..., n, k)."""
-    plain = layout.plain if isinstance(layout, Explicit) else layout
-    made = half if plain is layout else np.empty_like(half)
-    for numbers, x in _each(1, made, X):
-        _gram(Half(numbers, plain, Kind(kind)), x)
-    if made is not half:
-        converting.convert(made, plain, layout, kind=kind, out=half)
-
-
-def _gram(half: Half, x: Array) -> None:
-    runs = runs_of(half)
-    x = x.conj() if runs.turned else x
-    for rows, columns in blocks(runs.n, runs.grow):
-        block = x[rows] @ x[columns].conj().T
-        if rows == columns:
-            settle_block(block, half.kind)
-        runs.write(rows, columns, block, "write", 1)
+    with _by_rows(half, layout, kind) as (made, plain):
+        for numbers, x in _each(1, made, X):
+            write_outer(Half(numbers, plain, Kind(kind)), x, x, known=True)
 
 
 @foreign

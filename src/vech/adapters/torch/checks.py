@@ -16,7 +16,7 @@ from vech.layouts.kind import resolve_kind
 from vech.layouts.layout import Layout, one_of
 from vech.layouts.orders import Explicit
 from vech.linalg.metric import METRICS
-from vech.moves import explicit
+from vech.moves import explicit, folding
 from vech.moves.recipe import kind_name
 
 DTYPES = {
@@ -146,7 +146,7 @@ def _related(name: str, words: str) -> str:
         return text(layout.plain)
     if name == "dual":
         return text(tables.dual(layout))
-    return text(tables.linear(tables.inverse(layout) if name == "inverse" else layout))
+    return text(tables.linear(folding.inverse(layout) if name == "inverse" else layout))
 
 
 @lru_cache(maxsize=512)

@@ -44,10 +44,15 @@ def _eigh_backward(ctx: Any, g: Tensor | None, g_vectors: Tensor | None) -> tupl
     if g is None and g_vectors is None:
         return None, None, None
     values, vectors = ctx.saved_tensors
+    return adjoint_fold(by_matrix(values, vectors, g, g_vectors), ctx.layout, ctx.kind), None, None
+
+
+def by_matrix(values: Tensor, vectors: Tensor, g: Tensor | None, g_vectors: Tensor | None) -> Tensor:
+    """The gradient by the full matrix, of those by its eigenvalues and its eigenvectors."""
     inner = torch.zeros_like(vectors) if g_vectors is None else (vectors.mH @ g_vectors) * gaps(values)
     if g is not None:
         inner = inner + torch.diag_embed(g).to(inner.dtype)
-    return adjoint_fold(vectors @ inner @ vectors.mH, ctx.layout, ctx.kind), None, None
+    return vectors @ inner @ vectors.mH
 
 
 def gaps(values: Tensor) -> Tensor:

@@ -243,8 +243,7 @@ class _ForwardEigh(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, g: Tensor, g_vectors: Tensor) -> tuple[Tensor, None, None]:
         values, vectors = ctx.saved_tensors
-        inner = (vectors.mH @ g_vectors) * spectra.gaps(values) + torch.diag_embed(g).to(vectors.dtype)
-        whole, n = vectors @ inner @ vectors.mH, values.shape[-1]
+        whole, n = spectra.by_matrix(values, vectors, g, g_vectors), values.shape[-1]
         half = plain.fold(whole, linear(ctx.layout), ctx.kind, n)
         return plain.settled(half, ctx.layout, ctx.kind, n), None, None
 

@@ -285,7 +285,7 @@ def cholesky(
     array([[2., 1., 3.],
            [1., 0., 3.]])
     """
-    if batch is not None and batch is not False:
+    if batches.is_given(batch):
         if resume or executor is not None or progress is not None:
             raise TypeError("resume, executor and progress are of cholesky(T, out='L.zarr'), by tiles")
         return batches.cholesky(S, batch, kind=kind, out=out, threads=threads)

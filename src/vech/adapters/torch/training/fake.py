@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vech.adapters.torch.training.places import Places, as_packed, places, straight_through
+from vech.adapters.torch.training.places import SCALES, Places, as_packed, places, straight_through
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import one_of
 from vech.packed.packed import Packed
@@ -16,7 +16,6 @@ from vech.quantized.encodings import KMEANS, LOW, PLANES, Encoding, as_encoding
 from vech.quantized.levels import codebook
 from vech.quantized.scales import two_sided
 
-SCALES = ("tile", "two-sided")
 FLOATS = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,

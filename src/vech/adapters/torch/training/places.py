@@ -14,6 +14,9 @@ from vech.layouts.dialects import AnyLayout
 from vech.packed.packed import Packed
 from vech.quantized.parts import as_tile
 
+SCALES = ("tile", "two-sided")
+"""What a scale, or a step, is for."""
+
 
 class Places(NamedTuple):
     """One entry for each number of a half; its tile is one of the lower tiles, row after row of these."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vech.adapters.torch.training.places import Places, places, scaled_gradient, straight_through
+from vech.adapters.torch.training.places import SCALES, Places, places, scaled_gradient, straight_through
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import as_integer, one_of
-
-SCALES = ("tile", "two-sided")
 
 
 def lsq(
