@@ -3,13 +3,18 @@
 A folder is named after the version that wrote it, and never written again.
 """
 
+import contextlib
 import datetime
+import importlib
+import inspect
+import pkgutil
 import sys
 from pathlib import Path
 
 import numpy as np
 
 import vech
+import vech.adapters
 
 N = 5
 LABELS = ("a", "b", "c", "d", "e")
@@ -237,9 +242,70 @@ def write_torch(folder):
         np.save(folder / f"{name}.npy", answer(one).numpy())
 
 
+def parameters(thing):
+    """What it takes, by position and by name; nothing of what is no function."""
+    try:
+        taken = inspect.signature(thing).parameters.values()
+    except (TypeError, ValueError):
+        return [], []
+    by_name = [p.name for p in taken if p.kind is p.KEYWORD_ONLY]
+    return [p.name for p in taken if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)], by_name
+
+
+def members(thing):
+    """The public members of a class that is our own, with those that it inherits from us."""
+    ours = [cls for cls in thing.__mro__ if cls.__module__.split(".")[0] == "vech"]
+    return sorted({name for cls in ours for name in vars(cls) if name[0] != "_"})
+
+
+def rooms():
+    """The package and its public modules."""
+    return [vech, *(m for name in vech.__all__ if inspect.ismodule(m := getattr(vech, name)))]
+
+
+def adapters():
+    """Those whose libraries are here."""
+    modules = []
+    for found in pkgutil.iter_modules(vech.adapters.__path__):
+        with contextlib.suppress(ImportError):
+            modules.append(importlib.import_module(f"vech.adapters.{found.name}"))
+    return modules
+
+
+def module_name(name):
+    """Of the module that a public name is in."""
+    parts = name.split(".")
+    if parts[1] == "adapters":
+        return ".".join(parts[:3])
+    room = ".".join(parts[:2])
+    return room if room in {module.__name__ for module in rooms()} else "vech"
+
+
+def public_names(modules):
+    """Each public function, class and member: its name, then its arguments."""
+    for module in modules:
+        for name in getattr(module, "__all__", ()):
+            thing = getattr(module, name)
+            if inspect.ismodule(thing):
+                continue
+            yield f"{module.__name__}.{name}", *parameters(thing)
+            if inspect.isclass(thing):
+                for member in members(thing):
+                    yield f"{module.__name__}.{name}.{member}", *parameters(getattr(thing, member))
+
+
+def write_names(folder):
+    lines = (
+        " ".join([name, *given, *("*" for _ in by_name[:1]), *by_name])
+        for name, given, by_name in public_names(rooms() + adapters())
+    )
+    (folder / "names.txt").write_text("\n".join(lines) + "\n")
+
+
 if __name__ == "__main__":
     target = Path(sys.argv[1])
     target.mkdir(parents=True)
+    write_names(target)
     for part, write in (("stores", write_stores), ("quantized", write_quantized), ("torch", write_torch)):
         (target / part).mkdir()
         write(target / part)

@@ -87,6 +87,26 @@ def test_a_state_of_torch_goes_on(version, name):
     assert np.allclose(answer(one), np.load(path.with_suffix(".npy")), rtol=1e-5, atol=1e-6)
 
 
+@each_version
+@pytest.mark.parametrize("find", [golden.rooms, pytest.param(golden.adapters, marks=pytest.mark.slow)])
+def test_every_public_name_is_known_with_its_arguments(version, find):
+    """Arguments by position stay in their places, and each is known by its name; others may come after."""
+    modules = find()
+    names = {module.__name__ for module in modules}
+    now = {name: (given, by_name) for name, given, by_name in golden.public_names(modules)}
+    lost = []
+    for line in (HERE / version / "names.txt").read_text().splitlines():
+        name, *taken = line.split(" ")
+        if golden.module_name(name) not in names:
+            continue  # of another test, or an adapter of a library that is not here
+        end = taken.index("*") if "*" in taken else len(taken)
+        given, by_name = taken[:end], taken[end + 1 :]
+        found = now.get(name, ([], []))
+        if name not in now or found[0][:end] != given or not {*by_name} <= {*found[0], *found[1]}:
+            lost.append(f"{name}({', '.join(taken)})")
+    assert not lost and len(now) > 100
+
+
 # ---- nothing is left out -----------------------------------------------------------------------------------
 
 
@@ -102,12 +122,12 @@ def test_every_file_format_that_is_written_has_files():
     newest = HERE / VERSIONS[-1] / "stores"
     names = {name.partition("::")[0] for name in golden.STORES}
     assert all((newest / name).exists() for name in names)
-    served = {module_of(name) for name in names}
+    served = {format_of(name) for name in names}
     assert {module for module, halves in written.items() if halves} == served
     assert written["npz"] == {"dense", "sparse", "quantized"}, "a new kind of half: add a file of it"
 
 
-def module_of(name):
+def format_of(name):
     return FORMATS[max((suffix for suffix in FORMATS if name.endswith(suffix)), key=len)]
 
 
