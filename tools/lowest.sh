@@ -13,4 +13,5 @@ python=$work/venv/bin/python
 place='import sysconfig; print(sysconfig.get_path("platlib"))'
 cp -r "$("$installed" -c "$place")"/vech{,-*.dist-info} "$("$python" -c "$place")"
 "$python" -m pytest -q -p no:cacheprovider -m "not slow" -n "$(nproc)" \
-    tests/test_arrays.py tests/moves/test_nonzeros.py tests/{packed,sparse_halves,linalg,covariance,golden,io,tiled}
+    tests/test_arrays.py tests/moves/test_nonzeros.py tests/{covariance,golden,linalg,packed,sparse_halves,tiled} \
+    tests/io/test_{excel,hdf5,parquet,quantized_files,zarr}.py
