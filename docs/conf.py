@@ -23,7 +23,6 @@ extensions = [
     "numpydoc",
     "myst_parser",
     "sphinx_copybutton",
-    "sphinx_design",
 ]
 exclude_patterns = ["_templates"]
 templates_path = ["_templates"]
@@ -31,7 +30,6 @@ templates_path = ["_templates"]
 # ---- pages in Markdown --------------------------------------------------------------------------------
 
 smartquotes = False  # quotes are those of code
-myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4  # links to headings as code hosts make them
 
 # ---- the reference, from the docstrings ---------------------------------------------------------------
@@ -112,7 +110,7 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
-    "show_nav_level": 1,
+    "collapse_navigation": True,
     "navigation_depth": 3,
     "header_links_before_dropdown": 7,
     "navbar_end": ["theme-switcher"],
