@@ -1,13 +1,13 @@
-"""Makes a release: the sdist, and wheels out of it, the same bytes each time, checked, and tried without a compiler.
+"""Makes a release: the sdist, and from it wheels, the same bytes each time, checked, and tried without a compiler.
 
     python tools/release.py [FOLDER]             all of it, into "wheelhouse" unless told
     python tools/release.py --sdist [FOLDER]     the sdist alone, tried by a wheel that stays here
     python tools/release.py --check FILE ...     what is asked of an sdist and of wheels, of those files
-    python tools/release.py --share              a quick share of the tests, with the vech that this Python has
+    python tools/release.py --share              a share of the tests, with the vech that this Python has
 
-A wheel is for the Python that runs this and those of `--python`; one made by 3.12 is for all after it. On Linux it is
-manylinux_2_28, wherever the compiler's own libraries allow that; where not, auditwheel names the symbols, and the
-image of that name (`cibuildwheel`) makes it. `--twice` makes all in two places, and compares.
+A wheel is for the Python that runs this and those of `--python`; one made by 3.12 is for all after it. On Linux
+it is manylinux_2_28 where the compiler's own libraries allow that; else auditwheel names the symbols that do not,
+and the image of that name makes it (`cibuildwheel`). `--twice` makes all in two places, and compares.
 """
 
 import argparse
@@ -145,7 +145,9 @@ def try_wheel(python, wheel, sdist, work):
 
 def share():
     """Run a quick share of the tests, from the folder above this one."""
-    files = [f"tests/{name}" if (ROOT / "tests" / name).is_dir() else f"tests/test_{name}.py" for name in SHARE]
+    files = [
+        f"tests/{name}" if (ROOT / "tests" / name).is_dir() else f"tests/test_{name}.py" for name in SHARE
+    ]
     run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *files, cwd=ROOT)
 
 
@@ -161,7 +163,9 @@ def make(tools, pythons, work):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("paths", nargs="*", type=Path, metavar="FOLDER or FILE")
     what = parser.add_mutually_exclusive_group()
     for name in ("sdist", "check", "share"):
