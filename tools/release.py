@@ -1,13 +1,13 @@
-"""Makes a release: the sdist, and from it wheels, the same bytes each time, checked, and tried without a compiler.
+"""Makes a release: the sdist and wheels out of it, the same bytes each time, checked and tried.
 
     python tools/release.py [FOLDER]             all of it, into "wheelhouse" unless told
     python tools/release.py --sdist [FOLDER]     the sdist alone, tried by a wheel that stays here
     python tools/release.py --check FILE ...     what is asked of an sdist and of wheels, of those files
     python tools/release.py --share              a share of the tests, with the vech that this Python has
 
-A wheel is for the Python that runs this and those of `--python`; one made by 3.12 is for all after it. On Linux
-it is manylinux_2_28 where the compiler's own libraries allow that; else auditwheel names the symbols that do not,
-and the image of that name makes it (`cibuildwheel`). `--twice` makes all in two places, and compares.
+A wheel is for the Python that runs this and those of `--python`; one made by 3.12 is for all after it. It is
+manylinux_2_28 where the compiler's libraries allow that; else auditwheel names the symbols that do not, and
+the image of that name makes it (`cibuildwheel`). `--twice` makes all in two places, and compares.
 """
 
 import argparse
