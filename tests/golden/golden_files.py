@@ -232,7 +232,7 @@ STATES = {
 """By the class whose `state_dict` is written: how one is made, what it learns, and what it answers then."""
 
 
-def write_torch(folder):
+def write_states(folder):
     import torch
 
     for name, (make, learn, answer) in STATES.items():
@@ -306,6 +306,6 @@ if __name__ == "__main__":
     target = Path(sys.argv[1])
     target.mkdir(parents=True)
     write_names(target)
-    for part, write in (("stores", write_stores), ("quantized", write_quantized), ("torch", write_torch)):
+    for part, write in (("stores", write_stores), ("quantized", write_quantized), ("states", write_states)):
         (target / part).mkdir()
         write(target / part)

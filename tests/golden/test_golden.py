@@ -81,7 +81,7 @@ def test_codes_mean_the_same_numbers(version, name):
 def test_a_state_of_torch_goes_on(version, name):
     torch = pytest.importorskip("torch")
     make, _, answer = golden.STATES[name]
-    path = path_of(version, "torch", f"{name}.pt")
+    path = path_of(version, "states", f"{name}.pt")
     one = make()
     one.load_state_dict(torch.load(path, weights_only=True))
     assert np.allclose(answer(one), np.load(path.with_suffix(".npy")), rtol=1e-5, atol=1e-6)
@@ -142,5 +142,5 @@ def test_every_state_of_torch_has_a_file():
 
     owning = {name for name in vt.__all__ if hasattr(getattr(vt, name), "load_state_dict")}
     assert owning == set(golden.STATES)
-    newest = HERE / VERSIONS[-1] / "torch"
+    newest = HERE / VERSIONS[-1] / "states"
     assert {path.stem for path in newest.glob("*.pt")} == owning
