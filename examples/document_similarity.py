@@ -103,5 +103,6 @@ for i, j, value in zip(*most_similar(S, 5), strict=True):
 # %%
 # The forty strongest pairs as lines; what hangs together stands side by side.
 
-vech.plot.graph(S.with_labels(names), 40, title="Told of in the same words")
+last = [name.rpartition(".")[2] for name in names]
+vech.plot.graph(S.with_labels(last), 40, content="similarity", title="Told of in the same words")
 plt.show()

@@ -199,7 +199,7 @@ print(
 )
 
 # %%
-# The Sharpe ratios, each with its standard error on one side.
+# The Sharpe ratios: they differ by less than the error of one.
 
 _, axes = plt.subplots(figsize=(8, 4))
 for k, name in enumerate(ESTIMATORS):

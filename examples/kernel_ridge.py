@@ -84,7 +84,13 @@ print(f"explained of 142 other patients:      {1 - np.square(residual).mean():.3
 # The kernel of that width, patients with like measurements side by side; and where the least error is.
 
 _, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5))
-vech.plot.heatmap(pairwise.kernel(X[:300], "rbf", gamma=ridge.gamma), order="cluster", title="K", ax=left)
+vech.plot.heatmap(
+    pairwise.kernel(X[:300], "rbf", gamma=ridge.gamma),
+    order="cluster",
+    content="similarity",
+    title="K",
+    ax=left,
+)
 shown = right.contourf(ALPHAS, GAMMAS, 1 - errors, levels=12)
 right.plot(ridge.alpha, ridge.gamma, "r*", markersize=12)
 right.set(xscale="log", yscale="log", xlabel="alpha", ylabel="gamma", title="explained, each row left out")

@@ -42,8 +42,8 @@ for name, k, distance in zip(D.labels, nearest.indices[:, 0], nearest.values[:, 
     print(f"{name:13} {distance:.3f}  {D.labels[k]}")
 
 # %%
-# A map. Its distances are these as far as two dimensions go; a negative eigenvalue says that no map has
-# all.
+# A map. Its distances are these as far as two dimensions go. A negative eigenvalue says that no map has
+# them all, and then the shares of what is explained add up to more than the whole.
 
 found = vech.embedding.pcoa(D, 2)
 print(
