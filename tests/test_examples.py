@@ -26,8 +26,8 @@ SLOW = {"inverse_roots", "quantized_training", "shampoo_digits"}
 
 
 def described():
-    """docs/examples.py, which says what an example needs."""
-    return runpy.run_path(str(EXAMPLES.parent / "docs" / "examples.py"))
+    """docs/needs.py, which says what an example needs."""
+    return runpy.run_path(str(EXAMPLES.parent / "docs" / "needs.py"))
 
 
 def load(name):
