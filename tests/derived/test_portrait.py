@@ -107,7 +107,7 @@ def test_every_cell_of_the_picture_samples_its_block():
     for n in (128, 200, 257, 300, 1000, 100_000):
         rows = portrait.sampled(n)
         assert rows.size == portrait.SIDE * portrait.SAMPLES and (np.diff(rows) >= 0).all()
-        assert rows[0] >= 0 and rows[-1] < n
+        assert rows[0] >= 0 and rows[-1] < n and np.unique(rows).size == rows.size
         assert (
             rows * portrait.SIDE // n == np.repeat(np.arange(portrait.SIDE), portrait.SAMPLES)
         ).mean() > 0.9
