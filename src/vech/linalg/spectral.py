@@ -391,8 +391,8 @@ def norm(S: Store | ArrayLike, ord: str | float | None = "fro") -> float:
     S : Store, or full matrix (array or frame)
         Of any kind, layout and dtype but dates.
     ord : {"fro", "max", 1, 2, inf}
-        Frobenius, as is None; the largest |a_ij|; the largest sum of a column's or a row's |a_ij| (they are
-        the same); the largest singular value.
+        Frobenius, as is None; the largest ``|a_ij|``; the largest sum of a column's or a row's ``|a_ij|``
+        (they are the same); the largest singular value.
 
     Returns
     -------

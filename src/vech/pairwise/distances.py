@@ -42,7 +42,7 @@ def distances(
         whose columns are of different sorts, or a function of two rows, which is called once for each pair,
         the row that comes first in X first. The list, with formulas, is in docs/pairwise.md.
     p : float
-        Of "minkowski": |x - y|^p is summed. 1 is "cityblock", infinity "chebyshev".
+        Of "minkowski": ``|x - y|^p`` is summed. 1 is "cityblock", infinity "chebyshev".
     V : array of shape (m,), optional
         Of "seuclidean": the variances of columns; by default those of X.
     VI : array of shape (m, m), optional

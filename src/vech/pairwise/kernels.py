@@ -367,17 +367,17 @@ def kernel(
 
     Notes
     -----
-    ==================== ====================================================================
-    "linear"             x.y
-    "polynomial", "poly" (gamma x.y + coef0)^degree
-    "sigmoid"            tanh(gamma x.y + coef0)
-    "cosine"             x.y / (|x| |y|), 0 for rows of zeros
-    "rbf"                exp(-gamma |x - y|^2)
-    "laplacian"          exp(-gamma sum |x_k - y_k|)
-    "chi2"               exp(-gamma sum (x_k - y_k)^2 / (x_k + y_k)), where 0 / 0 is 0
-    "additive_chi2"      -sum (x_k - y_k)^2 / (x_k + y_k)
-    "matern"             2^(1 - nu) / Gamma(nu) z^nu K_nu(z), with z = 2 sqrt(nu gamma) |x - y|
-    ==================== ====================================================================
+    ==================== ============================================================================
+    "linear"             ``x.y``
+    "polynomial", "poly" ``(gamma x.y + coef0)^degree``
+    "sigmoid"            ``tanh(gamma x.y + coef0)``
+    "cosine"             ``x.y / (|x| |y|)``, 0 for rows of zeros
+    "rbf"                ``exp(-gamma |x - y|^2)``
+    "laplacian"          ``exp(-gamma sum |x_k - y_k|)``
+    "chi2"               ``exp(-gamma sum (x_k - y_k)^2 / (x_k + y_k))``, where 0 / 0 is 0
+    "additive_chi2"      ``-sum (x_k - y_k)^2 / (x_k + y_k)``
+    "matern"             ``2^(1 - nu) / Gamma(nu) z^nu K_nu(z)``, with ``z = 2 sqrt(nu gamma) |x - y|``
+    ==================== ============================================================================
 
     K_nu is the modified Bessel function; for nu = 1/2, 3/2, 5/2 and infinity there are closed forms. This is
     scikit-learn's ``Matern(length_scale, nu)`` with gamma = 1 / (2 length_scale^2), so that "matern" tends to

@@ -157,8 +157,8 @@ def cosine(
 
     Notes
     -----
-    s_ij = x_i x_j^H / (|x_i| |x_j|). Distances for SciPy's ``linkage`` are ``(1 - S).to_condensed()`` of a
-    `vech.Packed` S; ``linkage(S)`` would take its rows for points. Lengths are computed in double, after
+    ``s_ij = x_i x_j^H / (|x_i| |x_j|)``. Distances for SciPy's ``linkage`` are ``(1 - S).to_condensed()`` of
+    a `vech.Packed` S; ``linkage(S)`` would take its rows for points. Lengths are computed in double, after
     scaling by a power of two, so that none overflows. Cost as in `gram`. The similarities of items of a
     user-item matrix are ``cosine(X.T)``.
 
@@ -208,8 +208,8 @@ def cooccurrence(
 
     Notes
     -----
-    c_ij = |{k : x_ik != 0 and x_jk != 0}|. How many users have both of two items is ``cooccurrence(X.T)`` of
-    a user-item matrix X. Cost as in `gram`, without X's numbers.
+    ``c_ij = |{k : x_ik != 0 and x_jk != 0}|``. How many users have both of two items is ``cooccurrence(X.T)``
+    of a user-item matrix X. Cost as in `gram`, without X's numbers.
 
     Examples
     --------

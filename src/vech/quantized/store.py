@@ -617,7 +617,7 @@ class Quantized(Store):
         Notes
         -----
         ``|Q| (d + n eps |x|)``, where d is half a step of x in a tile's rows, the largest of x there, in
-        units of `sides`, over 254; of "int4x2" |Q| is that of both planes. One pass over the numbers.
+        units of `sides`, over 254; of "int4x2" ``|Q|`` is that of both planes. One pass over the numbers.
 
         Examples
         --------

@@ -153,10 +153,6 @@ class Conversions(Arrays):
         Returns
         -------
         Packed
-
-        Returns
-        -------
-        Packed
             Of the same kind and labels.
 
         Raises

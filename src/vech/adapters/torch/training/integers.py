@@ -134,7 +134,7 @@ def split(g: Tensor, *, generator: torch.Generator | None = None) -> Planes:
     Returns
     -------
     Planes
-        ``high, low, scale``, whole numbers in the dtype of `g`; the scale is max |g| / 98.
+        ``high, low, scale``, whole numbers in the dtype of `g`; the scale is ``max |g| / 98``.
 
     Raises
     ------
@@ -186,8 +186,8 @@ def keep_probabilities(sizes: Tensor, count: float) -> Tensor:
 
     Notes
     -----
-    ``p_t = min(1, c size_t)``: the variance of ``sum_t kept_t z_t / p_t`` with |z_t| the sizes is the least
-    for so many rows. Source: Xi et al. 2023, "leverage score sampling".
+    ``p_t = min(1, c size_t)``: the variance of ``sum_t kept_t z_t / p_t`` with ``|z_t|`` the sizes is
+    the least for so many rows. Source: Xi et al. 2023, "leverage score sampling".
 
     Examples
     --------

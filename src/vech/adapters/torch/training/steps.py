@@ -114,7 +114,7 @@ def first_steps(
     scales: str = "tile",
     tile: int = 64,
 ) -> Tensor:
-    """Steps to begin with: 2 mean |h| / sqrt(Q).
+    """Steps to begin with: ``2 mean |h| / sqrt(Q)``.
 
     Parameters
     ----------
