@@ -235,3 +235,18 @@ def test_a_page_can_be_followed(page, tmp_path, monkeypatch):
 
 def test_pages_that_are_followed_elsewhere_are_there():
     assert set(ELSEWHERE) | set(SLOW) | set(GIVEN) <= {named(page) for page in pages()}
+
+
+def read_on():
+    """Pages with a next one: not those of numbers, of changes and of names, nor the first."""
+    first = ("index.md", "changes.md", "reference/", "benchmarks")
+    return [page for page in sorted(DOCS.rglob("*.md")) if not named(page).startswith(first)]
+
+
+@pytest.mark.parametrize("page", read_on(), ids=named)
+def test_a_page_ends_with_the_next_one(page):
+    text = page.read_text(encoding="utf-8").partition("```{toctree}")[0]
+    said = text.rstrip().rpartition("\n\n")[2]
+    links = re.findall(r"\]\(([^)#]+\.md)", said)
+    assert said.startswith("Next: [") and links
+    assert all((page.parent / link).exists() for link in links)
