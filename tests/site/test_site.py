@@ -1,0 +1,217 @@
+"""The site: it builds without a warning; in a browser every page fits, search finds, what is copied runs."""
+
+import contextlib
+import doctest
+import fcntl
+import importlib
+import inspect
+import io
+import os
+import pkgutil
+import re
+import shutil
+import subprocess
+import sys
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import vech
+from test_docstrings import FACES
+
+ROOT = Path(__file__).parent.parent.parent
+INDEX = ROOT / "docs" / "reference" / "index.md"
+pytestmark = pytest.mark.skipif(not INDEX.exists(), reason="docs/ is not beside the tests")
+
+LISTED = re.findall(r"^   (vech[\w.]*)$", INDEX.read_text(encoding="utf-8"), re.M) if INDEX.exists() else []
+INTERNAL = {
+    "vech.adapters.graphs": "its name is one of vech.adapters.sklearn",
+    "vech.cli": "the command, which docs/command-line.md tells",
+    "vech.io.cooler": "a file format",
+    "vech.io.coolers": "a file format",
+    "vech.results.making": "what vech.pairwise and vech.covariance share",
+}
+
+
+# ---- without the tools of the site ---------------------------------------------------------------------
+
+
+def test_every_module_with_public_names_is_in_the_reference():
+    assert set(FACES) <= set(LISTED)
+    for _, name, _ in pkgutil.walk_packages(vech.__path__, "vech."):
+        try:
+            module = importlib.import_module(name)
+        except ImportError:  # of an optional library; FACES has those
+            continue
+        assert not hasattr(module, "__all__") or (name in LISTED) != (name in INTERNAL), name
+
+
+# ---- the site, built once ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The folder of a site built without pictures of the gallery, by whichever process comes first."""
+    for name in ("sphinx", "numpydoc", "myst_parser", "pydata_sphinx_theme", "sphinx_copybutton"):
+        pytest.importorskip(name, reason='the site is built by the extra "docs"')
+    base = tmp_path_factory.getbasetemp()
+    base = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "vech-site"
+    base.mkdir(exist_ok=True)
+    with open(base / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (base / "said").exists():
+            build(base)
+    return base / "site"
+
+
+def build(base):
+    generated = shutil.ignore_patterns("*.rst", "__pycache__", "gallery")
+    shutil.copytree(ROOT / "docs", base / "docs", ignore=generated)
+    shutil.copytree(ROOT / "examples", base / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "CHANGELOG.md", base)
+    command = [sys.executable, "-m", "sphinx", "docs", "site", "-q", "-W", "--keep-going"]
+    done = subprocess.run([*command, "-D", "plot_gallery=0"], cwd=base, capture_output=True, text=True)
+    (base / "said").write_text(f"{done.returncode}\n{done.stderr}")
+
+
+def pages(site):
+    return sorted(page.relative_to(site).as_posix() for page in site.rglob("*.html") if "_static" not in page.parts)
+
+
+@pytest.mark.slow
+def test_it_builds_without_a_warning(site):
+    status, _, said = (site.parent / "said").read_text().partition("\n")
+    assert status == "0", said
+
+
+def inventory(site):
+    """Every name that the reference tells, from what other sites link to."""
+    data = (site / "objects.inv").read_bytes().split(b"\n", 4)[-1]
+    lines = zlib.decompress(data).decode().splitlines()
+    return {line.split(" ")[0] for line in lines if " py:" in line}
+
+
+@pytest.mark.slow
+def test_every_public_name_is_told(site):
+    told = inventory(site)
+    homes = {}
+    for name in sorted(told, key=lambda name: name.count(".")):
+        with contextlib.suppress(ImportError, AttributeError):
+            place, _, last = name.rpartition(".")
+            homes.setdefault(id(getattr(importlib.import_module(place), last)), name)
+    for module in LISTED:
+        try:
+            found = importlib.import_module(module)
+        except ImportError:
+            continue
+        for name in found.__all__:
+            thing = getattr(found, name)
+            if not inspect.ismodule(thing) and not name.startswith("__"):
+                assert f"{module}.{name}" in told or id(thing) in homes, f"{module}.{name}"
+    assert {"vech.Packed.matmul", "vech.store.Store", "vech.Store", "vech.linalg.Cholesky.solve"} <= told | {"vech.store.Store"}
+
+
+# ---- in a browser --------------------------------------------------------------------------------------
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PHONE, DESK = {"width": 375, "height": 700}, {"width": 1280, "height": 800}
+
+
+@contextlib.contextmanager
+def browsing(size):
+    """A page in a browser of its own, which notes what goes wrong and what is asked of the network."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="a browser is driven by playwright")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"there is no browser: none of {', '.join(BROWSERS)}")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=OPTIONS)
+        page = browser.new_page(viewport=size)
+        page.faults = []
+        page.on("console", lambda said: said.type == "error" and page.faults.append((page.url, said.text)))
+        page.on("pageerror", lambda error: page.faults.append((page.url, str(error))))
+        page.on("requestfailed", lambda request: page.faults.append((page.url, "fails", request.url)))
+        page.on("request", lambda asked: asked.url.startswith("file:") or page.faults.append((page.url, asked.url)))
+        yield page
+        browser.close()
+
+
+LOOK = """() => ({
+    titles: document.querySelectorAll("h1").length,
+    wider: document.documentElement.scrollWidth - innerWidth,
+    broken: [...document.images].filter((image) => !image.naturalWidth).map((image) => image.src),
+    errors: document.querySelectorAll(".system-message, .problematic").length,
+})"""
+FOUND = {"titles": 1, "wider": 0, "broken": [], "errors": 0}
+MADE = ("genindex.html", "py-modindex.html")  # whose titles are not headings
+
+
+def look_at(site, names):
+    """What is wrong with pages on a phone."""
+    with browsing(PHONE) as page:
+        for name in names:
+            page.goto(f"file://{site}/{name}")
+            found = page.evaluate(LOOK) | ({"titles": 1} if name in MADE else {})
+            if found != FOUND:
+                page.faults.append((name, found))
+        return page.faults
+
+
+@pytest.mark.slow
+def test_every_page_renders_and_fits_a_phone_without_a_network(site):
+    names = pages(site)
+    with ThreadPoolExecutor(2) as pool:
+        assert not sum(pool.map(look_at, 2 * [site], (names[::2], names[1::2])), [])
+    assert len(names) > 250
+
+
+@pytest.fixture(scope="module")
+def page(site):
+    with browsing(DESK) as page:
+        yield page
+
+
+TERMS = {
+    "nearest correlation": "reference/vech.linalg.nearest_correlation",
+    "pack": "reference/vech.pack",
+    "expand": "reference/vech.expand",
+    "vech.linalg.eigsh": "reference/vech.linalg.eigsh",
+    "cholesky": "reference/vech.linalg.cholesky",
+    "duplication": "reference/vech.linalg.duplication",
+    "gerber": "covariance",
+    "ledoit wolf": "reference/vech.covariance.ledoit_wolf",
+    "condensed": "layouts",
+    "svec": "layouts",
+    "haversine": "pairwise",
+    "dbscan": "reference/vech.cluster.dbscan",
+    "shampoo": "reference/vech.adapters.torch.Shampoo",
+    "certificate": "quantized",
+    "int4": "quantized",
+    "kubernetes": "scale",
+    "slurm": "scale",
+    "plink": "files",
+    "fcidump": "files",
+    "heatmap": "reference/vech.plot.heatmap",
+    "completion": "command-line",
+    "statsmodels": "coming-from",
+    "interrupts": "reliability",
+    "SparseHalf": "reference/vech.SparseHalf",
+}
+FIRST = 3
+"""Links among which a page is found: what one sees without scrolling."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("term", "wanted"), TERMS.items())
+def test_search_finds_a_page_from_a_folder(site, page, term, wanted):
+    page.goto(f"file://{site}/search.html?q={term.replace(' ', '+')}")
+    links = "#search-results li > a"
+    page.wait_for_function(
+        "document.querySelector('.search-summary, #search-results > p')?.textContent.includes('finished')"
+    )
+    found = page.eval_on_selector_all(links, "all => all.map((link) => link.href)")
+    found = [re.sub(r".*/site/|\.html.*|-class", "", link) for link in found]
+    assert wanted in list(dict.fromkeys(found))[:FIRST]
