@@ -51,9 +51,12 @@ vech reads the first as sparse content |
 """
 
 
+NEXT = "Next: [Sparse halves](sparse.md)\n"
+
+
 def page() -> str:
     """docs/layouts.md."""
-    return "\n".join((HEAD, *_overview(), *_marks(), PROOF, *_sections(), LEFT_OUT))
+    return "\n".join((HEAD, *_overview(), *_marks(), PROOF, *_sections(), LEFT_OUT, NEXT))
 
 
 def _overview() -> Iterator[str]:
