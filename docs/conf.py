@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import needs
 import numpydoc.xref
 from sphinx.ext.autodoc.mock import mock
 
@@ -23,6 +24,7 @@ extensions = [
     "numpydoc",
     "myst_parser",
     "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_templates"]
 templates_path = ["_templates"]
@@ -99,7 +101,25 @@ copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 copybutton_remove_prompts = True
 
-# ---- the gallery ----------------------------------------------------------------------------------------
+# ---- the gallery: -D plot_gallery=0 runs no example ----------------------------------------------------
+
+RUN = [name for name in needs.names() if not needs.missing(name)]
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": rf"/({'|'.join(RUN)})\.py$",
+    "image_scrapers": ("matplotlib",),
+    "reset_modules": ("matplotlib",),
+    "doc_module": ("vech",),
+    "reference_url": {"vech": None},
+    "backreferences_dir": None,
+    "remove_config_comments": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "write_computation_times": False,
+    "min_reported_time": 1,
+    "abort_on_example_error": True,
+}
 
 # ---- the look -----------------------------------------------------------------------------------------
 
@@ -114,7 +134,7 @@ html_show_sourcelink = False
 html_theme_options = {
     "collapse_navigation": True,
     "navigation_depth": 3,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 9,
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],

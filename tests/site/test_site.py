@@ -55,7 +55,14 @@ def test_every_module_with_public_names_is_in_the_reference():
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """The folder of a site built without pictures of the gallery, by whichever process comes first."""
-    for name in ("sphinx", "numpydoc", "myst_parser", "pydata_sphinx_theme", "sphinx_copybutton"):
+    for name in (
+        "sphinx",
+        "numpydoc",
+        "myst_parser",
+        "pydata_sphinx_theme",
+        "sphinx_copybutton",
+        "sphinx_gallery",
+    ):
         pytest.importorskip(name, reason='the site is built by the extra "docs"')
     base = tmp_path_factory.getbasetemp()
     base = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "vech-site"

@@ -28,7 +28,7 @@ from vech.moves.runs import Half, blocks, runs_of
 from vech.packed.indexing import consecutive, vector
 from vech.packed.packed import Packed
 from vech.packed.products import by_columns
-from vech.store import Store, as_labels
+from vech.store import Description, Store, as_labels
 from vech.store import Tile as Square
 from vech.tiled.grid import Grid, within
 from vech.tiled.group import Progress, TileGroup, workers_of
@@ -133,6 +133,20 @@ class Tiled(TileGroup, Store):
     def labels(self) -> tuple[Any, ...] | None:
         """One label for each row, or None."""
         return self._labels
+
+    def describe(self) -> Description:
+        """What the tiles hold, and their side: see `vech.Store.describe`.
+
+        Returns
+        -------
+        Description
+
+        Examples
+        --------
+        >>> vech.tiled.create("said.zarr", 5, tile=3).describe().tile
+        3
+        """
+        return super().describe()._replace(tile=self.tile)
 
     @property
     def T(self) -> Self:
