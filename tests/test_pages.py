@@ -90,10 +90,11 @@ def of_pairwise(rng, X):
     wide = rng.normal(size=(120, 16))
     return {
         "X": np.abs(wide),
+        "D": vech.pairwise.distances(wide[:30]),
         "weights": np.ones(16),
         "frame": frame,
         "half": np.empty(120 * 119 // 2),
-        "places": rng.uniform(-1, 1, (120, 2)),
+        "places": rng.uniform(-1, 1, (30, 2)),
         "R": vech.covariance.correlation(wide),
         "x": np.ones(120),
         "K": vech.pairwise.kernel(wide),
