@@ -127,12 +127,14 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"vech {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(Path(__file__).parent / "_static" / "scorer.js")
+html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
     "collapse_navigation": True,
     "navigation_depth": 3,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 9,
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],

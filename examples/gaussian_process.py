@@ -4,9 +4,9 @@ Gaussian-process regression
 
 The progress of diabetes from ten measurements. The kernel ``K = scale exp(-distance^2 / 2 length^2) + noise
 I`` is a half from the distances to the prediction. Its three parameters maximise the log marginal
-likelihood
+likelihood::
 
-.. math:: \\log p(y) = -\\tfrac12 \\left( y^T K^{-1} y + \\log\\det K + n \\log 2 \\pi \\right).
+    log p(y) = -(y^T K^-1 y + log det K + n log 2 pi) / 2.
 
 You learn: SciPy's condensed distances as a store, sums and products of stores, a Cholesky factor in half
 the memory, its log determinant, solutions and inverse, and inner products of matrices.

@@ -39,7 +39,8 @@ def patches(count=COUNT):
 
 
 X = patches()
-folder = Path(tempfile.mkdtemp())
+temporary = tempfile.TemporaryDirectory()  # which goes when this program ends
+folder = Path(temporary.name)
 
 # %%
 # All distances, into a file. Killed, the run goes on with ``resume=True``: beside the file a journal says

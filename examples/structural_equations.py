@@ -1,12 +1,12 @@
-r"""
+"""
 Structural equations: two factors of wine
 =========================================
 
 Confirmatory factor analysis on halves: two factors behind seven measurements of wine. The model says
 ``Sigma = Lambda Phi Lambda^T + Psi``: loadings, correlations of the factors, and a variance of each
-variable's own. Maximum likelihood minimises the discrepancy
+variable's own. Maximum likelihood minimises the discrepancy::
 
-.. math:: F = \log\det\Sigma + \operatorname{tr}(S \Sigma^{-1}) - \log\det S - p,
+    F = log det Sigma + tr(S Sigma^-1) - log det S - p,
 
 whose gradient is ``2 J^T V (sigma - s)`` with ``sigma = vech(Sigma)``, its Jacobian J, and the inverse V of
 the covariance of vech(S) under normality.

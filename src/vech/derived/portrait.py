@@ -68,7 +68,7 @@ def factor_html(factor: Any) -> str:
         facts["labels"] = _listed(names, n)
     picture = ""
     if numbers is not None:
-        facts["log det S"] = f"{factor.logdet():.6g}"
+        facts["logdet"] = f"{factor.logdet():.6g}"
         picture = svg(
             shades(numbers, sampled(n)), names if n <= SIDE else None, numbers if n <= SIDE else None
         )
@@ -104,7 +104,7 @@ def _seen(store: Any, said: Any, nbytes: int) -> Seen | str:
     try:
         return _stored(store, said) if is_sparse else _sampled(store)
     except (OSError, ValueError) as error:  # tiles that are not done, damaged files
-        return printable(error)
+        return printable(getattr(error, "strerror", None) or error)
 
 
 def _sampled(store: Any) -> Seen:
