@@ -31,8 +31,8 @@ TOOLS = (
 MANYLINUX = f"manylinux_2_28_{platform.machine()}"
 MOST_BYTES = 4 * 10**6
 SHARE = (
-    *("architecture", "docstrings", "readme", "stores"),  # tests/test_*.py
-    *("cli", "golden", "io", "moves", "packed"),  # folders
+    *("tests/golden", "tests/test_architecture.py", "tests/test_readme.py", "tests/test_targets.py"),
+    *("tests/cli/test_cli.py", "tests/io/test_round_trips.py", "tests/moves/test_moves.py"),
 )
 
 
@@ -145,10 +145,8 @@ def try_wheel(python, wheel, sdist, work):
 
 def share():
     """Run a quick share of the tests, from the folder above this one."""
-    files = [
-        f"tests/{name}" if (ROOT / "tests" / name).is_dir() else f"tests/test_{name}.py" for name in SHARE
-    ]
-    run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *files, cwd=ROOT)
+    options = ("-q", "-p", "no:cacheprovider", "-m", "not slow", "-n", "auto")
+    run(sys.executable, "-m", "pytest", *options, *SHARE, cwd=ROOT)
 
 
 def digests(files):
