@@ -785,6 +785,10 @@ class Store(ABC):
 
         return (part.astype(filler.dtype, copy=False) for part in each(self, diagonal))
 
+    def _glance(self, rows: Array) -> Array | str:
+        """The numbers where some rows and the same columns meet, for a picture; or why these take long."""
+        return self.block(rows, rows)
+
     def _in_tiles(self, side: int | None) -> Iterator[Tile]:
         """Those of a side that fits, or as the store reads them best."""
         from vech.derived.tiles import tiles

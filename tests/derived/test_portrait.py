@@ -205,7 +205,7 @@ def test_tiles_in_files_are_not_read_for_a_picture(tmp_path, monkeypatch):
     assert told["tiles"] == "of 10 rows, in files" and told["memory"] == "0 bytes (full matrix: 7.0 KiB)"
     T.fill(lambda rows, cols: np.ones((10, 10)))
     assert facts(T)["picture"] == "means over 16 x 16 parts"
-    monkeypatch.setattr(portrait, "READ", 1000)
+    monkeypatch.setattr("vech.tiled.store.GLANCED", 1000)
     monkeypatch.setattr(vech.Tiled, "block", None)
     told = facts(T)
     assert told["picture"] == (
@@ -220,6 +220,19 @@ def test_a_damaged_tile_is_said_and_no_error(tmp_path):
     tile.write_bytes(tile.read_bytes()[:-1] + b"x")
     told = facts(vech.tiled.open(tmp_path / "T.zarr"))
     assert "tile (0, 0)" in told["picture"] and "verify() lists all" in told["picture"]
+
+
+@pytest.mark.parametrize("make", ["hadamard", "outliers", "low_rank"])
+def test_a_large_matrix_of_several_parts_is_not_computed_for_a_picture(make, monkeypatch):
+    S = vech.Packed(vech.pack(np.eye(40) + 0.25))
+    how = {"rank": 1} if make == "low_rank" else {}
+    Q = getattr(vech.quantized, make)(S, encoding="int8", **how)
+    assert "<svg" in Q._repr_html_()
+    monkeypatch.setattr("vech.quantized.tilewise.GLANCED", 30)
+    monkeypatch.setattr(type(Q), "block", None)
+    assert facts(Q)["picture"] == (
+        "none: its numbers are computed by whole tiles; vech.plot.heatmap(S) computes all"
+    )
 
 
 @pytest.mark.parametrize("encoding", [None, "int8", "int4"])

@@ -12,7 +12,6 @@ SIDE = 16  # cells at most, in each direction
 SAMPLES = 8  # rows and columns looked at within a cell
 STORED = 2**17  # numbers of a sparse store that are looked at
 MOST_STORED = 2**24  # of which these are taken: in 16 ms where it is all, 0.1 s of so many
-READ = 2**24  # bytes in files that are read whole
 PIXELS = 160
 POSITIVE, NEGATIVE, UNKNOWN = (33, 102, 172), (178, 24, 43), "#888"
 LETTERS = 14  # of a label, before it is cut
@@ -46,11 +45,10 @@ def html(store: Any) -> str:
         facts["tiles"] = f"of {said.tile} rows, in files"
     if names is not None:
         facts["labels"] = _listed(names, n)
-    nbytes = store.nbytes
-    seen = _seen(store, said, nbytes)
+    seen = _seen(store, said)
     if isinstance(seen, Seen):
         facts["range"] = range_of(seen.off) + ", of a sample" * (not seen.is_whole)
-    facts["memory"] = _memory(nbytes, n, store.dtype)
+    facts["memory"] = _memory(store.nbytes, n, store.dtype)
     if not isinstance(seen, Seen):
         facts["picture"] = f"none: {seen}"
         return page(facts, "")
@@ -91,14 +89,9 @@ def page(facts: dict[str, str], picture: str) -> str:
     )
 
 
-def _seen(store: Any, said: Any, nbytes: int) -> Seen | str:
+def _seen(store: Any, said: Any) -> Seen | str:
     """What is seen of the numbers, or why nothing is."""
-    n = store.n
-    if said.tile is not None and nbytes > READ:
-        return "a look at its files would read them all; vech.view(S) reads what is looked at"
-    if said.domain not in (None, "entries") and n > SIDE * SAMPLES:
-        return f"its codes are not of the numbers, but of their {said.domain}; S.expand() computes them"
-    is_sparse = said.triangle is not None and n > SIDE
+    is_sparse = said.triangle is not None and store.n > SIDE
     if is_sparse and said.nnz > MOST_STORED:
         return f"{said.nnz:,} numbers take a while; vech.plot.heatmap(S) looks at all"
     try:
@@ -107,9 +100,11 @@ def _seen(store: Any, said: Any, nbytes: int) -> Seen | str:
         return printable(getattr(error, "strerror", None) or error)
 
 
-def _sampled(store: Any) -> Seen:
+def _sampled(store: Any) -> Seen | str:
     n, rows = store.n, sampled(store.n)
-    numbers = store.block(rows, rows)
+    numbers = store._glance(rows)
+    if isinstance(numbers, str):
+        return numbers
     own, once = np.unique(rows, return_index=True)  # of up to 127 rows some are looked at twice
     off = numbers[np.ix_(once, once)][~np.eye(len(own), dtype=np.bool)]
     shown = numbers if n <= SIDE else None

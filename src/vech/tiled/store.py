@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 Function = Callable[[slice, slice], Any]
 LOWER = Layout("lower", "rows")
+GLANCED = 2**24  # bytes of files that are read for a picture in a notebook
 
 
 class Tiled(TileGroup, Store):
@@ -166,6 +167,11 @@ class Tiled(TileGroup, Store):
         other._transposed = self._transposed != transposed
         other._conjugated = self._conjugated != conjugated
         return other
+
+    def _glance(self, rows: Array) -> Array | str:
+        if self.nbytes > GLANCED:
+            return "a look at its files would read them all; vech.view(S) reads what is looked at"
+        return super()._glance(rows)
 
     def using(self, executor: Any) -> Self:
         """The same store, whose products are computed by an executor: in ``eigsh``, ``cg`` and all others.
