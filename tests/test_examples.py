@@ -33,7 +33,7 @@ def described():
 def load(name):
     """What an example defines and finds; each runs once, and is skipped where its libraries are missing."""
     if missing := described()["missing"](name):
-        pytest.skip(f"{name} needs {', '.join(missing)}: vech[test-data]")
+        pytest.skip(f"{name} needs {', '.join(missing)}, which is not installed")
     return run(name).found
 
 

@@ -2,9 +2,10 @@
 
 A block of `>>>` is a doctest; any other runs as it is, and a block of text after it is what it prints.
 Names stay from block to block, in a folder that is empty at first. Commands of vech run on the pages of
-COMMANDS. What needs a library that is missing leaves out the rest of its section, or of its page.
+COMMANDS. What needs a library that is missing leaves out the rest of its section and what needs its names.
 """
 
+import ast
 import contextlib
 import doctest
 import importlib
@@ -89,10 +90,11 @@ def of_pairwise(rng, X):
     wide = rng.normal(size=(120, 16))
     return {
         "X": np.abs(wide),
+        "D": vech.pairwise.distances(wide[:30]),
         "weights": np.ones(16),
         "frame": frame,
         "half": np.empty(120 * 119 // 2),
-        "places": rng.uniform(-1, 1, (120, 2)),
+        "places": rng.uniform(-1, 1, (30, 2)),
         "R": vech.covariance.correlation(wide),
         "x": np.ones(120),
         "K": vech.pairwise.kernel(wide),
@@ -148,7 +150,20 @@ def named(page):
 FENCED = re.compile(
     r"^(?P<heading>#+ [^\n]*)$|^```(?P<language>\w+)[^\n]*\n(?P<source>.*?)^```$", re.DOTALL | re.MULTILINE
 )
-NEEDED = re.compile(r"^(?:>>> )?(?:import|from) ([\w.]+)", re.MULTILINE)
+
+
+def names_in(source):
+    """Of a block the names that it binds, those that it uses, and the modules that it imports."""
+    if ">>>" in source:
+        source = "".join(example.source for example in doctest.DocTestParser().get_examples(source))
+    bound, used, modules = set(), set(), set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name):
+            (bound if isinstance(node.ctx, ast.Store) else used).add(node.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            modules |= {node.module} if isinstance(node, ast.ImportFrom) else {a.name for a in node.names}
+            bound |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    return bound, used, modules
 
 
 class Reader:
@@ -159,25 +174,28 @@ class Reader:
         self.text = page.read_text(encoding="utf-8")
         self.given = given(self.name)
         self.names = {"__name__": "__main__"} | self.given
-        self.ran, self.left_out = 0, []
+        self.ran, self.left_out, self.lost = 0, [], set()
         self.said = None  # by the block before
 
     def follows(self):
         section = lacking = 0
         for part in FENCED.finditer(self.text):
+            language, source = part["language"], part["source"]
             if part["heading"]:
                 section += 1
                 self.said = None
                 self.names.update(self.given)
                 continue
-            missing = (
-                list(filter(lacks, NEEDED.findall(part["source"]))) if part["language"] == "python" else []
-            )
+            bound, used, needed = names_in(source) if language == "python" else (set(), set(), set())
+            missing = sorted(filter(lacks, needed))
             if missing:
                 self.left_out += missing
                 lacking = section
-            if lacking not in (1, section):  # what the page begins with, all of it needs
-                self.takes(part["language"], part["source"], self.text.count("\n", 0, part.start("source")))
+            if lacking in (1, section) or used & self.lost:  # what the page begins with, all of it needs
+                self.lost |= bound
+            else:
+                self.lost -= bound
+                self.takes(language, source, self.text.count("\n", 0, part.start("source")))
 
     def takes(self, language, source, line):
         if language == "python":
