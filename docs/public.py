@@ -29,11 +29,13 @@ def stand_in(name, why):
     setattr(import_module(parent), last, module)
 
 
+missing = {}
 for name in MODULES:
     try:
         import_module(name)
     except ImportError as error:
-        stand_in(name, f"{error}.")
+        missing[name] = missing.get(name.rpartition(".")[0], f"{error}.")
+        stand_in(name, missing[name])
 
 
 def is_ours(thing):
