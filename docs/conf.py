@@ -1,10 +1,14 @@
 """The site: `pip install ".[docs]" && python -m sphinx docs site -W` makes it in the folder `site`."""
 
+import doctest
+import inspect
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import needs
+import numpydoc.xref
 from sphinx.ext.autodoc.mock import mock
 
 import vech
@@ -20,14 +24,14 @@ extensions = [
     "numpydoc",
     "myst_parser",
     "sphinx_copybutton",
-    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_templates"]
 templates_path = ["_templates"]
 
 # ---- pages in Markdown --------------------------------------------------------------------------------
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+smartquotes = False  # quotes are those of code
 myst_heading_anchors = 4  # links to headings as code hosts make them
 
 # ---- the reference, from the docstrings ---------------------------------------------------------------
@@ -45,7 +49,49 @@ with mock(autodoc_mock_imports):
     autosummary_filename_map = public.files()
 numpydoc_show_class_members = False  # methods stand on the page of their class
 default_role = "py:obj"  # names in docstrings are links
+numpydoc_xref_param_type = True
+numpydoc.xref.DEFAULT_LINKS.clear()  # which are to sites of others
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = {"layout": "vech.Layout"} | {
+    name: f"vech.{name}" for name in ("Layout", "Packed", "Quantized", "SparseHalf", "Store", "Tiled")
+}
 maximum_signature_line_length = 88
+
+
+def skip_what_others_tell(app, what, name, thing, skip, options):
+    return True if what == "class" and not public.is_ours(thing) else None
+
+
+def tell_data(app, what, name, thing, options, lines):
+    if what == "data":
+        lines[:] = public.comment(thing)
+
+
+def add_imports(app, what, name, thing, options, lines):
+    """Examples as a module's doctests have them know its names; those that are copied import them."""
+    examples = doctest.DocTestParser().get_examples("\n".join(lines))
+    module = inspect.getmodule(getattr(thing, "fget", thing))
+    if not examples or module is None:
+        return
+    found = public.imports("".join(example.source for example in examples), module)
+    first = next(k for k, line in enumerate(lines) if line.lstrip().startswith(">>> "))
+    indent = lines[first].partition(">>> ")[0]
+    lines[first:first] = [f"{indent}>>> {line}" for line in found]
+
+
+def look_in_vech(app, env, node, contnode):
+    """What a docstring calls `Packed`, anywhere, is `vech.Packed`."""
+    if node.get("refdomain") == "py":
+        name = f"vech.{node['reftarget']}"
+        return env.domains["py"].resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, contnode)
+
+
+def setup(app):
+    app.connect("missing-reference", look_in_vech)
+    app.connect("autodoc-skip-member", skip_what_others_tell)
+    app.connect("autodoc-process-docstring", tell_data)
+    app.connect("autodoc-process-docstring", add_imports, priority=900)
+
 
 # ---- blocks of code -----------------------------------------------------------------------------------
 
@@ -55,7 +101,25 @@ copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 copybutton_remove_prompts = True
 
-# ---- the gallery ----------------------------------------------------------------------------------------
+# ---- the gallery: -D plot_gallery=0 runs no example ----------------------------------------------------
+
+RUN = [name for name in needs.names() if not needs.missing(name)]
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": rf"/({'|'.join(RUN)})\.py$",
+    "image_scrapers": ("matplotlib",),
+    "reset_modules": ("matplotlib",),
+    "doc_module": ("vech",),
+    "reference_url": {"vech": None},
+    "backreferences_dir": None,
+    "remove_config_comments": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "write_computation_times": False,
+    "min_reported_time": 1,
+    "abort_on_example_error": True,
+}
 
 # ---- the look -----------------------------------------------------------------------------------------
 
@@ -63,22 +127,16 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"vech {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(Path(__file__).parent / "_static" / "scorer.js")
+html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
-    "show_nav_level": 1,
+    "collapse_navigation": True,
     "navigation_depth": 3,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 9,
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-
-
-def skip_what_others_tell(app, what, name, thing, skip, options):
-    return True if what == "class" and not public.is_ours(thing) else None
-
-
-def setup(app):
-    app.connect("autodoc-skip-member", skip_what_others_tell)

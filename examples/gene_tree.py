@@ -1,12 +1,15 @@
-"""Which animals are related: a tree of one gene, from an alignment to a picture.
+"""
+The tree of a gene
+==================
 
-Interleukin 6 of seven animals, aligned, as the package scikit-bio ships it with its tests. What counts is how
-often two sequences differ by a transition (A for G, C for T) or by a transversion (all else), of the sites at
-which both have a base; Kimura's formula (1980) makes an evolutionary distance of these two shares. Average
-linkage of the distances is UPGMA, the oldest way to a tree of them.
+Which animals are related? Interleukin 6 of seven animals, aligned, as the package scikit-bio ships it with
+its tests. What counts is how often two sequences differ by a transition (A for G, C for T) or by a
+transversion (all else), of the sites at which both have a base; Kimura's formula (1980) makes an
+evolutionary distance of these two shares. Average linkage of the distances is UPGMA, the oldest way to a
+tree of them.
 
-Run: ``python examples/gene_tree.py``, with scikit-bio (``pip install scikit-bio``); ``main("tree.png")``
-draws the distances, with the tree above them.
+You learn: a full matrix into a condensed half with names, a tree, its clusters, how well it fits, Newick's
+text, and a heatmap with the tree above it.
 """
 
 import importlib.resources
@@ -14,6 +17,15 @@ import importlib.resources
 import numpy as np
 
 import vech
+
+try:
+    import matplotlib.pyplot as plt
+    import skbio  # noqa: F401  (for its data)
+except ImportError as error:
+    raise SystemExit(f"{error}: pip install scikit-bio matplotlib") from None
+
+# %%
+# The alignment: a row of bases for each animal.
 
 BASES = {"A": 0, "G": 1, "C": 2, "T": 3}  # purines and pyrimidines side by side: a pair // 2 is the same
 
@@ -27,6 +39,12 @@ def alignment():
         names.append(name)
         rows.append([BASES.get(base, -1) for base in "".join(lines)])
     return names, np.array(rows)
+
+
+names, sequences = alignment()
+
+# %%
+# Kimura's distances, substitutions a site, each pair once.
 
 
 def kimura(left, right):
@@ -45,25 +63,28 @@ def distances(names, sequences):
     return vech.Packed.from_full(full, "condensed", labels=names)
 
 
-def main(picture=None):
-    names, sequences = alignment()
-    D = distances(names, sequences)
-    print(f"{D.n} animals, {sequences.shape[1]} sites of interleukin 6; substitutions a site:\n{D}\n")
+D = distances(names, sequences)
+print(f"{D.n} animals, {sequences.shape[1]} sites of interleukin 6\n{D}")
 
-    Z = vech.cluster.linkage(D, "average")
-    for left, right, height, size in Z:
-        print(f"  {height:.3f}  joins {int(left)} and {int(right)}: {int(size)} animals")
-    fit = vech.cluster.cophenetic_correlation(Z, D)
-    print(f"\ndistances along the tree follow these with a correlation of {fit:.4f}")
-    three = vech.cluster.cut(Z, 3)
-    for cluster in range(3):
-        print(f"cluster {cluster}: {', '.join(np.array(names)[three == cluster])}")
-    print(f"\n{vech.cluster.to_newick(Z, D.labels)}")
-    if picture:
-        drawn = vech.plot.heatmap(D, order="cluster", method="average", title="Interleukin 6")
-        drawn.axes.figure.savefig(picture)
-    return D, Z
+# %%
+# The tree joins what is nearest, again and again.
 
+Z = vech.cluster.linkage(D, "average")
+for left, right, height, size in Z:
+    print(f"  {height:.3f}  joins {int(left)} and {int(right)}: {int(size)} animals")
+fit = vech.cluster.cophenetic_correlation(Z, D)
+print(f"distances along the tree follow these with a correlation of {fit:.4f}")
 
-if __name__ == "__main__":
-    main()
+# %%
+# Cut into three clusters, and as text for programs that draw trees.
+
+three = vech.cluster.cut(Z, 3)
+for cluster in range(3):
+    print(f"cluster {cluster}: {', '.join(np.array(names)[three == cluster])}")
+print(vech.cluster.to_newick(Z, D.labels))
+
+# %%
+# The distances, in the order of the tree.
+
+vech.plot.heatmap(D, order="cluster", method="average", title="Interleukin 6")
+plt.show()

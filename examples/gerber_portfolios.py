@@ -1,25 +1,39 @@
-"""Does the Gerber statistic make better portfolios? Its paper's comparison, on French's industry portfolios.
+"""
+Does the Gerber statistic make better portfolios?
+=================================================
 
-Each month from 1951 on, five estimates of covariance from the last 24 months (historical, shrunk to constant
-correlation, Gerber with thresholds of 0.5, 0.7 and 0.9) choose among twelve industries: the highest mean
-return for a target volatility, long only, fully invested, with 10 basis points for each unit of turnover both
-in the choice and in the result. Where no portfolio has so low a volatility, the one of least variance is
-held. The set-up is that of Gerber, Markowitz, Ernst, Miao, Javid and Sargen (2022, Journal of Portfolio
-Management), with industries instead of their nine indices, which are not free; since those include bonds and
-gold, their targets are lower, 3 to 15 %.
+Its paper's comparison, on French's industry portfolios. Each month, five estimates of covariance from the
+last 24 months (historical, shrunk to constant correlation, Gerber with thresholds of 0.5, 0.7 and 0.9)
+choose among twelve industries: the highest mean return for a target volatility, long only, fully invested,
+with 10 basis points for each unit of turnover both in the choice and in the result. Where no portfolio has
+so low a volatility, the one of least variance is held. The set-up is that of Gerber, Markowitz, Ernst,
+Miao, Javid and Sargen (2022, Journal of Portfolio Management), with industries instead of their nine
+indices, which are not free; since those include bonds and gold, their targets are lower, 3 to 15 %.
 
-Run: ``python examples/gerber_portfolios.py``; it needs linearmodels, which ships the data, and clarabel.
+You learn: estimators of covariance, eigenvalues of a store, and a cone program on a square root of it. The
+last ten years are shown; ``python examples/gerber_portfolios.py --all`` has all months from 1951 on.
 """
 
+import sys
 from functools import partial
 from typing import NamedTuple
 
-import clarabel
 import numpy as np
-from linearmodels.datasets import french
 from scipy import sparse
 
 from vech import covariance, linalg
+
+try:
+    import clarabel
+    import matplotlib.pyplot as plt
+    from linearmodels.datasets import french
+except ImportError as error:
+    raise SystemExit(f"{error}: pip install linearmodels clarabel matplotlib") from None
+
+MONTHS = None if "--all" in sys.argv else 120  # the last so many
+
+# %%
+# Monthly returns of the industries, and the five estimators.
 
 WINDOW, COST = 24, 0.001
 TARGETS = (0.10, 0.12, 0.14, 0.16, 0.18)  # volatilities, a year
@@ -33,19 +47,17 @@ ESTIMATORS = {
 INDUSTRIES = slice("NoDur", "Other")
 
 
-class Performance(NamedTuple):
-    """Of monthly returns after costs: yearly geometric return, volatility, Sharpe ratio; the deepest fall."""
-
-    geometric: float
-    volatility: float
-    sharpe: float
-    drawdown: float
-
-
 def data():
     """Monthly returns of the industries, and of what is free of risk."""
     frame = french.load()
     return frame.loc[:, INDUSTRIES].to_numpy(float), frame["RF"].to_numpy(float)
+
+
+returns, free = (series[-(MONTHS + WINDOW) :] if MONTHS else series for series in data())
+print(f"{returns.shape[1]} industries, {len(returns) - WINDOW} months, windows of {WINDOW}")
+
+# %%
+# One choice: a cone program.
 
 
 def choose(mean, root, target, held):
@@ -98,6 +110,10 @@ def clean(weights):
     return weights / weights.sum()
 
 
+# %%
+# Month after month: what is chosen, what it earns, what turnover costs.
+
+
 def backtest(returns, estimator, targets=TARGETS):
     """Monthly returns after costs, a column for each target."""
     months, p = returns.shape
@@ -118,6 +134,15 @@ def backtest(returns, estimator, targets=TARGETS):
     return results
 
 
+class Performance(NamedTuple):
+    """Of monthly returns after costs: yearly geometric return, volatility, Sharpe ratio; the deepest fall."""
+
+    geometric: float
+    volatility: float
+    sharpe: float
+    drawdown: float
+
+
 def performance(earned, free):
     """What a series of monthly returns amounts to."""
     wealth = np.cumprod(1 + earned)
@@ -131,55 +156,56 @@ def performance(earned, free):
     )
 
 
-def compare(returns, free):
-    """The performance of every estimator at every target."""
-    table = {}
-    for name, estimator in ESTIMATORS.items():
-        for target, earned in zip(TARGETS, backtest(returns, estimator).T, strict=True):
-            table[name, target] = performance(earned, free[WINDOW:])
-    return table
+table = {}
+for name, estimator in ESTIMATORS.items():
+    for target, earned in zip(TARGETS, backtest(returns, estimator).T, strict=True):
+        table[name, target] = performance(earned, free[WINDOW:])
 
-
-def main(months=None):
-    """Print the comparison over all months, or the last ones."""
-    returns, free = (series[-(months + WINDOW) :] if months else series for series in data())
-    table = compare(returns, free)
-    print(f"{returns.shape[1]} industries, {len(returns) - WINDOW} months, windows of {WINDOW}\n")
-    print("target  covariance   return %  volatility %  Sharpe  deepest fall %")
-    for target in TARGETS:
-        for name in ESTIMATORS:
-            found = table[name, target]
-            print(
-                f"{target:5.0%}   {name:11s} {100 * found.geometric:9.2f} {100 * found.volatility:13.2f}"
-                f" {found.sharpe:7.2f} {100 * found.drawdown:15.1f}"
-            )
-        print()
-    for other in ("historical", "shrunk"):
-        wins = {
-            field: sum(
-                getattr(table[name, target], field) > getattr(table[other, target], field)
-                for name in list(ESTIMATORS)[2:]
-                for target in TARGETS
-            )
-            for field in ("geometric", "sharpe")
-        }
-        total = 3 * len(TARGETS)
+print("target  covariance   return %  volatility %  Sharpe  deepest fall %")
+for target in TARGETS:
+    for name in ESTIMATORS:
+        found = table[name, target]
         print(
-            f"Gerber against {other}: a higher return in {wins['geometric']} of {total} cases, "
-            f"a higher Sharpe ratio in {wins['sharpe']} of {total}"
+            f"{target:5.0%}   {name:11s} {100 * found.geometric:9.2f} {100 * found.volatility:13.2f}"
+            f" {found.sharpe:7.2f} {100 * found.drawdown:15.1f}"
         )
-    print("These cases are of one history, so they do not count as independent.")
-    spread = max(
-        max(table[name, target].sharpe for name in ESTIMATORS)
-        - min(table[name, target].sharpe for name in ESTIMATORS)
-        for target in TARGETS
-    )
-    error = np.sqrt(12 / (len(returns) - WINDOW))
+
+# %%
+# Who wins how often; these cases are of one history, so they do not count as independent.
+
+for other in ("historical", "shrunk"):
+    wins = {
+        field: sum(
+            getattr(table[name, target], field) > getattr(table[other, target], field)
+            for name in list(ESTIMATORS)[2:]
+            for target in TARGETS
+        )
+        for field in ("geometric", "sharpe")
+    }
+    total = 3 * len(TARGETS)
     print(
-        f"At one target Sharpe ratios differ by at most {spread:.2f}; the standard error of one "
-        f"is about {error:.2f}, that of a difference over the same months less."
+        f"Gerber against {other}: a higher return in {wins['geometric']} of {total} cases, "
+        f"a higher Sharpe ratio in {wins['sharpe']} of {total}"
     )
+spread = max(
+    max(table[name, target].sharpe for name in ESTIMATORS)
+    - min(table[name, target].sharpe for name in ESTIMATORS)
+    for target in TARGETS
+)
+error = np.sqrt(12 / (len(returns) - WINDOW))
+print(
+    f"At one target Sharpe ratios differ by at most {spread:.2f}; the standard error of one "
+    f"is about {error:.2f}, that of a difference over the same months less."
+)
 
+# %%
+# The Sharpe ratios: they differ by less than the error of one.
 
-if __name__ == "__main__":
-    main()
+_, axes = plt.subplots(figsize=(8, 4))
+for k, name in enumerate(ESTIMATORS):
+    at = np.arange(len(TARGETS)) + 0.16 * k
+    axes.bar(at, [table[name, target].sharpe for target in TARGETS], 0.16, label=name)
+axes.set_xticks(np.arange(len(TARGETS)) + 0.32, [f"{target:.0%}" for target in TARGETS])
+axes.set(xlabel="target volatility", ylabel="Sharpe ratio", title=f"Standard error of each: {error:.2f}")
+axes.legend()
+plt.show()

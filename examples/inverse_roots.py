@@ -1,29 +1,46 @@
-"""How well A^(-1/4) comes back from few bits: what was published, the same made here, and halves.
+"""
+Inverse roots from few bits
+===========================
 
-    python examples/inverse_roots.py
-
-A preconditioner A is held, and A^(-1/4) is used. NRE is ``|B - B'|_F / |B|_F`` and AE the angle between B and
-B' in degrees, B being A^(-1/4) and B' what comes of what is held.
+How well A^(-1/4) comes back: what was published, the same made here, and halves. A preconditioner A is
+held, and A^(-1/4) is used. NRE is ``|B - B'|_F / |B|_F`` and AE the angle between B and B' in degrees, B
+being A^(-1/4) and B' what comes of what is held.
 
 1. Once, of the matrix of S. Wang, P. Zhou, J. Li, H. Huang, "4-bit Shampoo", NeurIPS 2024 (arXiv 2405.18144),
    tables 1 and 5: 1200 rows, two levels of eigenvalues, blocks of 64 numbers of a column in their codes.
 2. After 100 updates of a moving average, each held in codes: J. Li, K. Ding, K.-C. Toh, P. Zhou,
    "Memory-Efficient 4-bit Preconditioned Stochastic Optimization", ICCV 2025 (arXiv 2412.10663), who publish
    46.14 for A in 4 bits and 9.19 for its Cholesky factor, in per cent.
+
+You learn: quantized halves of a matrix, its Cholesky factor and its logarithm, powers out of codes, states
+that are updated in few bits. Smaller matrices are shown; ``python examples/inverse_roots.py --all`` takes
+those of the papers, and some minutes.
 """
 
 import math
+import sys
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 import vech
+
+try:
+    import matplotlib.pyplot as plt
+    import torch
+except ImportError as error:
+    raise SystemExit(f"{error}: pip install torch matplotlib") from None
+
 from vech.adapters import torch as vt
+
+N, SIDE, STEPS = (1200, 256, 100) if "--all" in sys.argv else (320, 96, 25)
 
 BLOCK, LEVELS = 64, np.array(vech.ENCODINGS["linear2-4"].levels)
 TILE = 32
 DAMPING = 1e-4  # of the moving averages, in units of the largest eigenvalue
+
+# %%
+# What is told of each way.
 
 
 class Line(NamedTuple):
@@ -50,7 +67,8 @@ def power(A, s):
     return (vectors * np.abs(values) ** s) @ vectors.T
 
 
-# ---------------------------------------------------------------- as published: every code of a square
+# %%
+# As published: every code of a square.
 
 
 def columns(square, bits):
@@ -89,7 +107,8 @@ def published_ways(A, root):
     yield "A^(-1/4), 4 bits", 4 + scales, square_in_codes(root, 4), ".0661 / 3.8"
 
 
-# ---------------------------------------------------------------- halves
+# %%
+# Halves: of A, of its Cholesky factor, of its logarithm, of the root itself.
 
 
 def half_ways(A, root):
@@ -120,7 +139,21 @@ def once(n):
     return [Line(held, bits, *error(found, root), said) for held, bits, found, said in ways]
 
 
-# ---------------------------------------------------------------- moving averages
+# %%
+# Once.
+
+
+def show(title, lines):
+    print(f"A^(-1/4), {title}\n")
+    print("| held | bits an entry | NRE / AE | published |", "| --- | --- | --- | --- |", *lines, sep="\n")
+
+
+torch.set_num_threads(1)
+at_once = once(N)
+show(f"once, n = {N}", at_once)
+
+# %%
+# Moving averages: each update reads codes and writes codes.
 
 
 def gradients(n, steps, seed=0):
@@ -158,17 +191,19 @@ def averaged(n, steps):
     ]
 
 
-def main(n=1200, side=256, steps=100):
-    torch.set_num_threads(1)
-    found = once(n), averaged(side, steps)
-    titles = f"once, n = {n}", f"after {steps} updates, n = {side}"
-    for title, lines in zip(titles, found, strict=True):
-        print(f"\nA^(-1/4), {title}\n")
-        print(
-            "| held | bits an entry | NRE / AE | published |", "| --- | --- | --- | --- |", *lines, sep="\n"
-        )
-    return found
+in_time = averaged(SIDE, STEPS)
+show(f"after {STEPS} updates, n = {SIDE}", in_time)
 
+# %%
+# The error, and the bits it takes; blue are halves.
 
-if __name__ == "__main__":
-    main()
+_, places = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
+for axes, lines, title in zip(places, (at_once, in_time), ("once", f"after {STEPS} updates"), strict=True):
+    rows = sorted(lines, key=lambda line: -line.nre)
+    axes.barh(
+        [f"{line.held}: {line.bits:.1f} bits" for line in rows],
+        [line.nre for line in rows],
+        color=["C0" if line.held.startswith("half") else "lightgray" for line in rows],
+    )
+    axes.set(xscale="log", xlabel="NRE", title=title)
+plt.show()

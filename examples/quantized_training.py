@@ -1,4 +1,6 @@
-"""Handwritten digits by symmetric layers of few bits.
+"""
+Digits by symmetric layers of few bits
+======================================
 
 Two symmetric layers of 64 features and a linear classifier, of which the symmetric weights get few bits:
 
@@ -7,34 +9,47 @@ Two symmetric layers of 64 features and a linear classifier, of which the symmet
 2. *training in 4 bits* from the beginning: both layers rotated by Hadamard matrices, weights and inputs on
    learned steps, gradients in two planes of 4 bits of which half the rows are drawn (Xi et al. 2023).
 
-Integers are simulated by floats. Run: ``python examples/quantized_training.py``.
+Integers are simulated by floats. You learn: layers that own a half, parametrizations of it, and what
+rounding does to accuracy. One short run is shown; ``python examples/quantized_training.py --all`` takes
+five seeds and more epochs.
 """
 
+import sys
 from collections import defaultdict
 from functools import partial
 
 import numpy as np
-import torch
-from torch import nn
-from torch.nn.utils.parametrize import register_parametrization
 
-import vech
+try:
+    import matplotlib.pyplot as plt
+    import torch
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+    from torch import nn
+    from torch.nn.utils.parametrize import register_parametrization
+except ImportError as error:
+    raise SystemExit(f"{error}: pip install torch scikit-learn matplotlib") from None
+
 from vech.adapters import torch as vt
 from vech.adapters.torch import training
 
 SIDE, CLASSES, TILE = 64, 10, 32
-EPOCHS, MORE, SEEDS = 20, 10, 5
+SEEDS, EPOCHS, MORE = (5, 20, 10) if "--all" in sys.argv else (1, 4, 1)
+
+# %%
+# Handwritten digits.
 
 
 def digits(seed):
     """Images of 8 x 8 and their digits: 1347 to train with, 450 to judge by."""
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
     X, y = load_digits(return_X_y=True)
     X, unseen, y, answers = train_test_split(X / 8, y, test_size=450, stratify=y, random_state=seed)
     numbers = [torch.tensor(part - X.mean(axis=0), dtype=torch.float32) for part in (X, unseen)]
     return *numbers, torch.tensor(y), torch.tensor(answers)
+
+
+# %%
+# A symmetric layer in 4 bits, and a network of two layers.
 
 
 class Int4(vt.SymmetricLinear):
@@ -77,6 +92,10 @@ def right(model, X, y):
     """Which share of the digits is found, in per cent."""
     with torch.no_grad():
         return 100 * (model(X).argmax(1) == y).float().mean().item()
+
+
+# %%
+# What becomes of a half before it multiplies: a parametrization of the layer's weight.
 
 
 class Rounded(nn.Module):
@@ -130,6 +149,10 @@ WAYS = {
 }
 
 
+# %%
+# Rounded, and trained on; or in 4 bits from the beginning.
+
+
 def fine_tuned(model, way, data, epochs, seed):
     """Right when rounded, and after training on."""
     X, unseen, y, answers = data
@@ -148,7 +171,8 @@ BEGINNINGS = {
 }
 
 
-def main(seeds=SEEDS, epochs=EPOCHS, more=MORE):
+def compare(seeds, epochs, more):
+    """Per cent right: of each beginning; of each way when rounded, and when trained on."""
     begun, rounded, tuned = (defaultdict(list) for _ in range(3))
     for seed in range(seeds):
         data = X, unseen, y, answers = digits(seed)
@@ -159,16 +183,29 @@ def main(seeds=SEEDS, epochs=EPOCHS, more=MORE):
             before, after = fine_tuned(models["float32"], way, data, more, seed)
             rounded[way].append(before)
             tuned[way].append(after)
-    spread = lambda found: f"{np.mean(found):.1f} ({min(found):.1f} to {max(found):.1f})"
-    print(f"vech {vech.__version__}: right of 450 digits, per cent, mean of {seeds} seeds (least to most)\n")
-    print("| symmetric weights | rounded | trained on |\n| --- | --- | --- |")
-    for way in WAYS:
-        print(f"| {way} | {spread(rounded[way])} | {spread(tuned[way])} |")
-    print("\n| trained from the beginning in | right |\n| --- | --- |")
-    for way in BEGINNINGS:
-        print(f"| {way} | {spread(begun[way])} |")
-    return begun, tuned
+    return begun, rounded, tuned
 
 
-if __name__ == "__main__":
-    main()
+begun, rounded, tuned = compare(SEEDS, EPOCHS, MORE)
+spread = lambda found: f"{np.mean(found):.1f} ({min(found):.1f} to {max(found):.1f})"
+print(f"right of 450 digits, per cent, mean of {SEEDS} seeds (least to most)\n")
+print("| symmetric weights | rounded | trained on |\n| --- | --- | --- |")
+for way in WAYS:
+    print(f"| {way} | {spread(rounded[way])} | {spread(tuned[way])} |")
+print("\n| trained from the beginning in | right |\n| --- | --- |")
+for way in BEGINNINGS:
+    print(f"| {way} | {spread(begun[way])} |")
+
+# %%
+# What rounding costs, and what training on gives back.
+
+_, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+at = np.arange(len(WAYS))
+axes.plot([np.mean(rounded[way]) for way in WAYS], at, "o", label="rounded")
+axes.plot([np.mean(tuned[way]) for way in WAYS], at, "s", label="trained on")
+axes.grid(alpha=0.3)
+axes.set_yticks(at, WAYS)
+axes.invert_yaxis()
+axes.set(xlabel="right of 450 digits, per cent")
+axes.legend()
+plt.show()

@@ -1,11 +1,14 @@
-"""What documentation says again and again: sentences in groups, by the angles between their embeddings.
+"""
+What documentation says again and again
+=======================================
 
-The sentences are those of Python's language reference, which comes with Python, and of the docstrings of
-NumPy, SciPy and scikit-learn: 20 000 in all. Each is a row of TF-IDF, then 100 numbers by a truncated SVD
-(latent semantic analysis). `vech.pairwise.distances` makes the half of all cosine distances,
-`vech.neighbors.graph` the graph of nearest neighbours, `vech.cluster.hdbscan` the groups.
+Sentences in groups, by the angles between their embeddings. The sentences are those of Python's language
+reference, which comes with Python, and of the docstrings of NumPy, SciPy and scikit-learn: 20 000 in all.
+Each is a row of TF-IDF, then 100 numbers by a truncated SVD (latent semantic analysis).
 
-Run: ``python examples/sentence_clusters.py`` for the first 2000, ``... 20000`` for all: a half of 1.6 GB.
+You learn: the half of all cosine distances, the graph of nearest neighbours, HDBSCAN's groups and their
+silhouette, and a map of them, none of which makes the square. The first 1400 sentences are shown; ``python
+examples/sentence_clusters.py --all`` takes all, a half of 1.6 GB.
 """
 
 import importlib
@@ -19,18 +22,23 @@ from pydoc_data import topics
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 import vech
 
+try:
+    import matplotlib.pyplot as plt
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+except ImportError as error:
+    raise SystemExit(f"{error}: pip install scikit-learn matplotlib") from None
+
+COUNT = 20_000 if "--all" in sys.argv else 1400
 PACKAGES = ("numpy", "scipy", "sklearn")
 CODE = re.compile(">>>|---|===")  # and headings
 PRIVATE = re.compile(r"\._|test|conftest")
-DIMENSIONS = 100
-NEIGHBOURS = 10
-SMALLEST = 8  # sentences of a group
-SHOWN = 8  # groups
+
+# %%
+# The sentences, each once.
 
 
 def texts():
@@ -68,6 +76,12 @@ def sentences():
                     yield sentence
 
 
+# %%
+# A hundred numbers for each.
+
+DIMENSIONS = 100
+
+
 def embeddings(found):
     """Numbers of each sentence that shares words with others; these sentences, TF-IDF and its words."""
     vectorizer = TfidfVectorizer(sublinear_tf=True, min_df=2, stop_words="english")
@@ -78,32 +92,27 @@ def embeddings(found):
     return svd.fit_transform(X), [found[k] for k in kept], X, vectorizer.get_feature_names_out()
 
 
+E, found, X, words = embeddings(list(islice(sentences(), COUNT)))
+print(f"{len(E)} sentences of {X.shape[1]} words, {E.shape[1]} numbers each")
+
+# %%
+# The distances of all pairs.
+
+D = vech.pairwise.distances(E, "cosine")
+print(f"all distances: {D.nbytes / 2**20:.1f} MiB; as a square: {8 * D.n**2 / 2**20:.1f} MiB")
+
+# %%
+# Groups, and the parts into which the graph of nearest neighbours falls.
+
+NEIGHBOURS = 10
+SMALLEST = 8  # sentences of a group
+
+
 def groups(D):
     """HDBSCAN's groups, and the parts into which the graph of mutual neighbours falls."""
     graph = vech.neighbors.graph(D, NEIGHBOURS, combine="mutual")
     _, parts = connected_components(graph.to_csr(), directed=False)
     return vech.cluster.hdbscan(D, min_cluster_size=SMALLEST, min_samples=3), parts
-
-
-def main(count=2000):
-    E, found, X, words = embeddings(list(islice(sentences(), count)))
-    D = vech.pairwise.distances(E, "cosine")
-    print(f"{D.n} sentences of {X.shape[1]} words, {E.shape[1]} numbers each")
-    print(f"all distances: {D.nbytes / 2**20:.1f} MiB; as a square: {8 * D.n**2 / 2**20:.1f} MiB")
-
-    (labels, strength, _), parts = groups(D)
-    sizes = np.bincount(labels[labels >= 0])
-    print(f"{sizes.size} groups of {sizes.sum()} sentences; the others belong to none")
-    print(f"the graph of mutual neighbours: {np.bincount(parts).max()} sentences in its largest part")
-    print(f"mean silhouette within groups: {silhouette(D, labels):.2f}\n")
-
-    print("sentences, how strongly they belong, their words, the strongest of them")
-    for group in np.argsort(-sizes, kind="stable")[:SHOWN]:
-        members = np.flatnonzero(labels == group)
-        telling = np.asarray(X[members].mean(axis=0)).ravel().argsort()[::-1][:3]
-        central = members[strength[members].argmax()]
-        mean = strength[members].mean()
-        print(f"{members.size:>4}  {mean:.2f}  {', '.join(words[telling])}: {found[central][:70]}")
 
 
 def silhouette(D, labels):
@@ -112,5 +121,33 @@ def silhouette(D, labels):
     return vech.cluster.silhouette(D.submatrix(rows), labels[rows]).score
 
 
-if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]))
+(labels, strength, _), parts = groups(D)
+sizes = np.bincount(labels[labels >= 0])
+print(f"{sizes.size} groups of {sizes.sum()} sentences; the others belong to none")
+print(f"the graph of mutual neighbours: {np.bincount(parts).max()} sentences in its largest part")
+print(f"mean silhouette within groups: {silhouette(D, labels):.2f}")
+
+# %%
+# The largest groups: sentences, how strongly they belong, their words, the strongest of them.
+
+SHOWN = 8
+largest = np.argsort(-sizes, kind="stable")[:SHOWN]
+named = {}
+for group in largest:
+    members = np.flatnonzero(labels == group)
+    telling = np.asarray(X[members].mean(axis=0)).ravel().argsort()[::-1][:3]
+    central = members[strength[members].argmax()]
+    named[group] = ", ".join(words[telling])
+    print(f"{members.size:>4}  {strength[members].mean():.2f}  {named[group]}: {found[central][:70]}")
+
+# %%
+# A map of these groups: principal coordinates of their distances.
+
+rows = np.flatnonzero(np.isin(labels, largest))
+places = vech.embedding.pcoa(D.submatrix(rows), 2).coordinates
+_, axes = plt.subplots(figsize=(7, 5.5), layout="constrained")
+for group, name in named.items():
+    axes.plot(*places[labels[rows] == group].T, ".", label=name)
+axes.set(xlabel="first coordinate", ylabel="second coordinate", title="Sentences that say the same")
+axes.legend(fontsize=8)
+plt.show()

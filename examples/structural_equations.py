@@ -1,12 +1,18 @@
-"""Confirmatory factor analysis on halves: two factors behind seven measurements of wine.
+"""
+Structural equations: two factors of wine
+=========================================
 
-The model says ``Sigma = Lambda Phi Lambda^T + Psi``: loadings, correlations of the factors, and a variance of
-each variable's own. Maximum likelihood minimises the discrepancy
+Confirmatory factor analysis on halves: two factors behind seven measurements of wine. The model says
+``Sigma = Lambda Phi Lambda^T + Psi``: loadings, correlations of the factors, and a variance of each
+variable's own. Maximum likelihood minimises the discrepancy::
 
     F = log det Sigma + tr(S Sigma^-1) - log det S - p,
 
 whose gradient is ``2 J^T V (sigma - s)`` with ``sigma = vech(Sigma)``, its Jacobian J, and the inverse V of
-the covariance of vech(S) under normality. Run: ``python examples/structural_equations.py``.
+the covariance of vech(S) under normality.
+
+You learn: elimination and symmetrizer matrices, the Kronecker square on halves, the covariance of vech(S),
+and standard errors that hold without normality.
 """
 
 from typing import NamedTuple
@@ -17,7 +23,14 @@ from scipy import optimize, sparse, stats
 import vech
 from vech import linalg
 
-UNIT = vech.Layout("lower", "columns", diagonal="one")  # halves of correlations
+try:
+    import matplotlib.pyplot as plt
+    from sklearn.datasets import load_wine
+except ImportError as error:
+    raise SystemExit(f"{error}: pip install scikit-learn matplotlib") from None
+
+# %%
+# Seven measurements of 178 wines, and which factor each belongs to.
 
 VARIABLES = {
     "total_phenols": 0,
@@ -28,6 +41,21 @@ VARIABLES = {
     "color_intensity": 1,
     "proline": 1,
 }
+
+
+def wine():
+    """178 wines, the seven variables, each with mean 0 and variance 1."""
+    data = load_wine()
+    X = data.data[:, [data.feature_names.index(name) for name in VARIABLES]]
+    return (X - X.mean(axis=0)) / X.std(axis=0)
+
+
+X = wine()
+
+# %%
+# The model: the covariance that parameters imply, as a half, and its derivatives.
+
+UNIT = vech.Layout("lower", "columns", diagonal="one")  # halves of correlations
 
 
 class Model:
@@ -68,6 +96,10 @@ class Model:
         at = vech.as_layout("vech").position(row, column, self.k)
         by_correlation = linalg.kronecker_square(loadings)[:, at]
         return np.hstack([by_loading.toarray()[:, each + self.p * self.factor], by_own, by_correlation])
+
+
+# %%
+# Maximum likelihood, with standard errors under normality and without it.
 
 
 class Fit(NamedTuple):
@@ -118,25 +150,19 @@ def fit(X, factor):
     )
 
 
-def wine():
-    """178 wines, the seven variables, each with mean 0 and variance 1."""
-    from sklearn.datasets import load_wine
+found = fit(X, list(VARIABLES.values()))
+p = len(VARIABLES)
+print("variable                      factor  loading   error  robust  own variance")
+for i, (name, factor) in enumerate(VARIABLES.items()):
+    numbers = found.theta[i], found.errors[i], found.robust_errors[i], np.exp(found.theta[p + i])
+    print(f"{name:30}{factor:6}" + "{:9.3f}{:8.3f}{:8.3f}{:14.3f}".format(*numbers))
+print(f"correlation of the factors: {found.theta[-1]:.3f} +- {found.errors[-1]:.3f}")
+print(f"chi-square {found.chi_square:.1f}, {found.freedom} degrees of freedom, p = {found.p_value:.2g}")
 
-    data = load_wine()
-    X = data.data[:, [data.feature_names.index(name) for name in VARIABLES]]
-    return (X - X.mean(axis=0)) / X.std(axis=0)
+# %%
+# What the model does not explain: the correlations that were found less those that it implies.
 
-
-def main():
-    found = fit(wine(), list(VARIABLES.values()))
-    p = len(VARIABLES)
-    print("variable                      factor  loading   error  robust  own variance")
-    for i, (name, factor) in enumerate(VARIABLES.items()):
-        numbers = found.theta[i], found.errors[i], found.robust_errors[i], np.exp(found.theta[p + i])
-        print(f"{name:30}{factor:6}" + "{:9.3f}{:8.3f}{:8.3f}{:14.3f}".format(*numbers))
-    print(f"correlation of the factors: {found.theta[-1]:.3f} +- {found.errors[-1]:.3f}")
-    print(f"chi-square {found.chi_square:.1f}, {found.freedom} degrees of freedom, p = {found.p_value:.2g}")
-
-
-if __name__ == "__main__":
-    main()
+S = vech.covariance.correlation(X).with_labels(list(VARIABLES))
+implied = Model(list(VARIABLES.values())).sigma(found.theta).with_labels(list(VARIABLES))
+vech.plot.error(S, implied, title="Found less implied")
+plt.show()

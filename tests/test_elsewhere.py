@@ -68,7 +68,8 @@ def test_an_answer_about_a_store_runs(name, sparse, tmp_path):
 @pytest.mark.skipif(not test_coming_from.PAGE.exists(), reason="docs/ is not beside the tests")
 def test_the_page_says_the_same():
     compared = 0
-    for _, theirs, ours in test_coming_from.ROWS:
+    moves = [row[1:] for row in test_coming_from.ROWS if re.match(r"vech\.(pack|expand|convert)", row[2])]
+    for theirs, ours in moves:
         for name in re.findall(r"(\w+)\(\w+\)", theirs):
             if name in FUNCTIONS and not re.search("layout|pairwise", FUNCTIONS[name]):
                 assert meant(ours) in [meant(call) for call in CALL.findall(FUNCTIONS[name])], theirs

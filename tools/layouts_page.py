@@ -48,6 +48,9 @@ vech reads the first as sparse content |
 | Stan's `cov_matrix_free` | numbers of the Cholesky factor, logarithms on its diagonal |
 | MathOptInterface's Hermitian cone; `vech` of Stata, GAUSS, EViews, RATS | not verified |
 | `voigt` as a name | at least three orders: `voigt-stress`, `vtk-symmetric-tensor`, `abaqus-voigt-stress` |
+
+Next: [Coming from ...](coming-from.md), calls of other libraries beside vech's; or
+[Linear algebra](linear-algebra.md)
 """
 
 

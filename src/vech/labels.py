@@ -26,6 +26,12 @@ def label_text(label: Any) -> str:
     return text.removesuffix(" 00:00:00") if hasattr(label, "isoformat") else text
 
 
+def printable(label: Any) -> str:
+    """A label where no letter may act: line ends, controls and turns of direction are escaped."""
+    text = label_text(label)
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
 class Loc:
     """Parts of a matrix by label, every row with every column, as pandas' ``loc``."""
 

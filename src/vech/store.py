@@ -27,6 +27,7 @@ class Description(NamedTuple):
     nnz: int | None = None  # of sparse content: the numbers stored
     encoding: str | None = None  # of few bits a number: what these are
     domain: str | None = None  # of which matrix they are
+    tile: int | None = None  # of tiles in files, each read whole: the rows of one
 
     def __str__(self) -> str:
         said = [f"n={self.n}", f"dtype={self.dtype}", f"kind={self.kind!r}"]
@@ -709,7 +710,7 @@ class Store(ABC):
         Description
             n, dtype, kind and labels; a layout where the store is one half, a triangle and nnz where it holds
             nonzeros alone, so that answers come cheapest from `to_coo`; an encoding and its domain where it
-            holds codes. Takes no time.
+            holds codes; the side of its tiles where these are files. Takes no time.
 
         Examples
         --------
@@ -722,7 +723,7 @@ class Store(ABC):
         return f"{type(self).__name__}({self.describe()})"
 
     def _repr_html_(self) -> str:
-        """A picture of at most 16 x 16 cells, and the facts, for notebooks; reads 16,384 numbers at most."""
+        """A picture of at most 16 x 16 cells, and the facts, for notebooks; of a large matrix a sample."""
         from vech.derived.portrait import html
 
         return html(self)
@@ -783,6 +784,10 @@ class Store(ABC):
         from vech.derived.pairs import each
 
         return (part.astype(filler.dtype, copy=False) for part in each(self, diagonal))
+
+    def _glance(self, rows: Array) -> Array | str:
+        """The numbers where some rows and the same columns meet, for a picture; or why these take long."""
+        return self.block(rows, rows)
 
     def _in_tiles(self, side: int | None) -> Iterator[Tile]:
         """Those of a side that fits, or as the store reads them best."""

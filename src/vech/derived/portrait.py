@@ -1,16 +1,17 @@
-"""A small picture of a store for notebooks: shaded cells, of large matrices means, and the facts."""
+"""A small picture of a store or factor for notebooks: shaded cells, of large matrices means, and facts."""
 
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vech.labels import label_text
+from vech.labels import printable
 
 SIDE = 16  # cells at most, in each direction
 SAMPLES = 8  # rows and columns looked at within a cell
-MOST_STORED = 2**24  # numbers of a sparse store that are all looked at
+STORED = 2**17  # numbers of a sparse store that are looked at
+MOST_STORED = 2**24  # of which these are taken: in 16 ms where it is all, 0.1 s of so many
 PIXELS = 160
 POSITIVE, NEGATIVE, UNKNOWN = (33, 102, 172), (178, 24, 43), "#888"
 LETTERS = 14  # of a label, before it is cut
@@ -19,21 +20,20 @@ FEW = 3  # labels that are named from either end
 Array = NDArray[Any]
 
 
+class Seen(NamedTuple):
+    """Shades of cells, the numbers off the diagonal that were looked at, and all those of a small matrix."""
+
+    cells: NDArray[np.float64]
+    off: Array
+    numbers: Array | None
+    is_whole: bool
+    parts: str
+
+
 def html(store: Any) -> str:
-    """The picture of any store, and the facts; reads 16,384 numbers at most, or 2^24 that are stored."""
+    """The picture of any store, and the facts; of a large one a sample, and nothing that takes long."""
     n, said = store.n, store.describe()
-    by_stored = said.triangle is not None and n > SIDE and said.nnz <= MOST_STORED
-    if by_stored:
-        shown, off = _stored(store)
-        is_whole, parts = True, "means of what is stored in"
-    else:
-        rows = sampled(n)
-        numbers = store.block(rows, rows)
-        own, once = np.unique(rows, return_index=True)  # of up to 127 rows some are looked at twice
-        off = numbers[np.ix_(once, once)][~np.eye(len(own), dtype=np.bool)]
-        shown = shades(numbers, rows)
-        is_whole, parts = n <= SIDE * SAMPLES, "means over"
-    names = None if said.labels is None else [one_line(label) for label in _ends(said.labels, n)]
+    names = _names(said.labels, n)
     facts = {"n": f"{n}", "dtype": f"{store.dtype}", "kind": store.kind}
     if said.layout is not None:
         facts["layout"] = said.layout.name
@@ -41,28 +41,87 @@ def html(store: Any) -> str:
         facts["stored"] = f"{said.nnz:,} in the {said.triangle} triangle"
     if said.encoding is not None:
         facts["encoding"] = f"{said.encoding}, of {said.domain}"
+    if said.tile is not None:
+        facts["tiles"] = f"of {said.tile} rows, in files"
     if names is not None:
-        facts["labels"] = ", ".join(names if n <= 2 * FEW else [*names[:FEW], "...", *names[-FEW:]])
-    facts["range"] = range_of(off) + ", of a sample" * (not is_whole)
-    facts["bytes"] = f"{store.nbytes:,} (full matrix: {n**2 * store.dtype.itemsize:,})"
+        facts["labels"] = _listed(names, n)
+    seen = _seen(store, said)
+    if isinstance(seen, Seen):
+        facts["range"] = range_of(seen.off) + ", of a sample" * (not seen.is_whole)
+    facts["memory"] = _memory(store.nbytes, n, store.dtype)
+    if not isinstance(seen, Seen):
+        facts["picture"] = f"none: {seen}"
+        return page(facts, "")
     if n > SIDE:
-        facts["picture"] = f"{parts} {SIDE} x {SIDE} parts" + ", of a sample" * (not is_whole)
+        facts["picture"] = f"{seen.parts} {SIDE} x {SIDE} parts" + ", of a sample" * (not seen.is_whole)
+    return page(facts, svg(seen.cells, names if n <= SIDE else None, seen.numbers))
+
+
+def factor_html(factor: Any) -> str:
+    """The picture of a Cholesky factor, and the facts: what its L tells without being solved with."""
+    n, numbers = factor.n, factor._sample(sampled(factor.n))
+    names = _names(factor._labels, n)
+    facts = {"n": f"{n}", "dtype": f"{factor.dtype}", "factor": "S = L L^H"}
+    if names is not None:
+        facts["labels"] = _listed(names, n)
+    picture = ""
+    if numbers is not None:
+        facts["logdet"] = f"{factor.logdet():.6g}"
+        picture = svg(
+            shades(numbers, sampled(n)), names if n <= SIDE else None, numbers if n <= SIDE else None
+        )
+    facts["memory"] = _memory(factor.nbytes, n, factor.dtype)
+    if numbers is None:
+        facts["picture"] = "none: its tiles are in files, and read when they are asked for"
+    elif n > SIDE:
+        facts["picture"] = f"means of L over {SIDE} x {SIDE} parts" + ", of a sample" * (n > SIDE * SAMPLES)
+    return page(facts, picture)
+
+
+def page(facts: dict[str, str], picture: str) -> str:
+    """A picture with a table of facts beside it; nothing of the facts is HTML."""
     table = "".join(
         f"<tr><th>{escape(name)}</th><td>{escape(fact)}</td></tr>" for name, fact in facts.items()
     )
-    picture = svg(shown, names if n <= SIDE else None, numbers if n <= SIDE else None)
     return (
         f'<div style="display:flex;gap:1em;align-items:center">{picture}'
         f"<table><tbody>{table}</tbody></table></div>"
     )
 
 
+def _seen(store: Any, said: Any) -> Seen | str:
+    """What is seen of the numbers, or why nothing is."""
+    is_sparse = said.triangle is not None and store.n > SIDE
+    if is_sparse and said.nnz > MOST_STORED:
+        return f"{said.nnz:,} numbers take a while; vech.plot.heatmap(S) looks at all"
+    try:
+        return _stored(store, said) if is_sparse else _sampled(store)
+    except (OSError, ValueError) as error:  # tiles that are not done, damaged files
+        return printable(getattr(error, "strerror", None) or error)
+
+
+def _sampled(store: Any) -> Seen | str:
+    n, rows = store.n, sampled(store.n)
+    numbers = store._glance(rows)
+    if isinstance(numbers, str):
+        return numbers
+    own, once = np.unique(rows, return_index=True)  # of up to 127 rows some are looked at twice
+    off = numbers[np.ix_(once, once)][~np.eye(len(own), dtype=np.bool)]
+    shown = numbers if n <= SIDE else None
+    return Seen(shades(numbers, rows), off, shown, n <= SIDE * SAMPLES, "means over")
+
+
 def sampled(n: int) -> NDArray[np.int64]:
-    """The rows, and columns, to look at: all of a small matrix, evenly spread ones of a large one."""
+    """The rows, and columns, to look at: all of a small matrix, of a large one neighbours within each cell.
+
+    Neighbours, because tiles, codes and pages of files are read whole.
+    """
     if n <= SIDE:
         return np.arange(n)
     cells, within = np.divmod(np.arange(SIDE * SAMPLES), SAMPLES)
-    return ((2 * (cells * SAMPLES + within) + 1) * n) // (2 * SIDE * SAMPLES)
+    if n <= 2 * SIDE * SAMPLES:
+        return ((2 * (cells * SAMPLES + within) + 1) * n) // (2 * SIDE * SAMPLES)
+    return ((2 * cells + 1) * n) // (2 * SIDE) - SAMPLES // 2 + within
 
 
 def shades(numbers: Array, rows: Array) -> NDArray[np.float64]:
@@ -78,17 +137,22 @@ def shades(numbers: Array, rows: Array) -> NDArray[np.float64]:
     return np.asarray(x.reshape(side, per, side, per).mean(axis=(1, 3)))
 
 
-def _stored(store: Any) -> tuple[NDArray[np.float64], Array]:
+def _stored(store: Any, said: Any) -> Seen:
     """Shades of what a sparse store holds, white where it holds nothing, and its numbers off the diagonal."""
-    stored = store.to_coo()
-    i, j, x = stored.row.astype(np.int64), stored.col.astype(np.int64), _signed(stored.data)
+    n, every = said.n, -(-said.nnz // STORED)
+    held = store.to_coo(part=said.triangle)
+    i, j, x = (of[::every] for of in (held.row.astype(np.int64), held.col.astype(np.int64), held.data))
     off = i != j
-    most = np.abs(x[off & np.isfinite(x)]).max(initial=0.0) or 1.0
+    mirrored = -_signed(x[off]) if "skew" in said.kind else _signed(x[off])
+    i, j = np.append(i, j[off]), np.append(j, i[off])
+    shown = np.append(_signed(x), mirrored)
+    most = np.abs(shown[np.isfinite(shown) & (i != j)]).max(initial=0.0) or 1.0
     with np.errstate(invalid="ignore"):
-        x = np.clip(np.where(np.isfinite(x), x, np.nan) / most, -1, 1)
-    at = i * SIDE // store.n * SIDE + j * SIDE // store.n
-    means = np.bincount(at, x, SIDE * SIDE) / np.maximum(np.bincount(at, minlength=SIDE * SIDE), 1)
-    return means.reshape(SIDE, SIDE), stored.data[off]
+        shown = np.clip(np.where(np.isfinite(shown), shown, np.nan) / most, -1, 1)
+    at = i * SIDE // n * SIDE + j * SIDE // n
+    means = np.bincount(at, shown, SIDE * SIDE) / np.maximum(np.bincount(at, minlength=SIDE * SIDE), 1)
+    both = np.append(x[off], -x[off] if "skew" in said.kind else x[off])
+    return Seen(means.reshape(SIDE, SIDE), both, None, every == 1, "means of what is stored in")
 
 
 def range_of(off: Array) -> str:
@@ -143,12 +207,29 @@ def svg(cells: NDArray[np.float64], names: list[str] | None = None, numbers: Arr
 
 def one_line(label: Any) -> str:
     """A label in one short line."""
-    line = " ".join(label_text(label).split())
+    line = printable(label)
     return line if len(line) <= LETTERS else line[: LETTERS - 1] + "…"
 
 
-def _ends(labels: tuple[Any, ...], n: int) -> tuple[Any, ...]:
-    return labels if n <= SIDE else (*labels[:FEW], *labels[-FEW:])
+def _names(labels: tuple[Any, ...] | None, n: int) -> list[str] | None:
+    """All labels of a small matrix in short lines, of a large one the first and last."""
+    if labels is None:
+        return None
+    return [one_line(label) for label in (labels if n <= SIDE else (*labels[:FEW], *labels[-FEW:]))]
+
+
+def _listed(names: list[str], n: int) -> str:
+    return ", ".join(names if n <= 2 * FEW else [*names[:FEW], "...", *names[-FEW:]])
+
+
+def _memory(nbytes: int, n: int, dtype: np.dtype[Any]) -> str:
+    return f"{_size(nbytes)} (full matrix: {_size(n * n * dtype.itemsize)})"
+
+
+def _size(nbytes: int) -> str:
+    power = max(0, min(5, (nbytes.bit_length() - 1) // 10))
+    unit = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")[power]
+    return f"{nbytes:,} {unit}" if not power else f"{nbytes / 2 ** (10 * power):.1f} {unit}"
 
 
 def _signed(numbers: Array) -> NDArray[np.float64]:

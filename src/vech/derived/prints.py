@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech.arrays import Array
-from vech.labels import label_text
+from vech.labels import printable
 from vech.store import Store
 
 WHOLE = 10  # the side of a matrix that is shown whole; of larger ones so many rows are shown
@@ -57,6 +57,5 @@ def _cells(block: Array) -> NDArray[Any]:
 
 def _name(label: object) -> str:
     """A label in few letters, all of which can be printed."""
-    text = label_text(label)
-    text = text if text.isprintable() else repr(text)[1:-1]
+    text = printable(label)
     return text if len(text) <= WIDTH else f"{text[: WIDTH - len(CUT)]}{CUT}"

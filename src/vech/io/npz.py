@@ -156,7 +156,7 @@ def write(path: Path, store: Any, *, overwrite: bool = True) -> None:
     else:
         arrays = _arrays(store) | {"vech_meta": np.asarray(describe(store, triangle=store.triangle))}
     with atomic(path, overwrite) as file:
-        np.savez(file, allow_pickle=False, **cast("dict[str, Any]", arrays))
+        np.savez(file, **cast("dict[str, Any]", arrays))
 
 
 def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:

@@ -187,7 +187,7 @@ def read_table(
     dates : str
         "drop" leaves out columns of dates; "raise", and they are an error.
     na : str, or several
-        What stands for a missing number beside `vech.io.MISSING`, such as "-999".
+        What stands for a missing number beside the words that always do ("NA", ".", "null"), such as "-999".
     comment : str, optional
         How lines begin that are passed over, such as "#".
     encoding : str, optional

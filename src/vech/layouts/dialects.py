@@ -199,7 +199,7 @@ TABLE = (
 )
 # fmt: on
 
-# Canonical names first, then every dialect.
+#: The layout behind each name: canonical names first, then those that libraries, programs and files have.
 DIALECTS: dict[str, AnyLayout] = {**LAYOUTS, **ORDERS}
 CANONICAL = tuple(DIALECTS)
 DIALECTS |= {dialect.name: DIALECTS[dialect.layout] for dialect in TABLE}

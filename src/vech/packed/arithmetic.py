@@ -126,7 +126,7 @@ def _kinds(x: Any) -> frozenset[Kind]:
     """Every kind of which a matrix, or the matrix of one number, is."""
     if isinstance(x, Half):
         return frozenset({x.kind} if family(x.dtype) == "c" else {x.kind, x.kind.conjugated})
-    if x == 0:
+    if not x:  # also of a date, which NumPy does not compare with a number
         return frozenset(STORED)
     if not np.iscomplexobj(x) or x.imag == 0:
         return frozenset({Kind.SYMMETRIC, Kind.HERMITIAN})

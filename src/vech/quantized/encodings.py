@@ -85,6 +85,7 @@ def _known() -> dict[str, Encoding]:
     return found | {PLANES: Encoding(PLANES, 8, found[PLANE].most)}
 
 
+#: Each encoding by its name: bits, the largest number, levels.
 ENCODINGS: dict[str, Encoding] = _known()
 """Every encoding by its name."""
 

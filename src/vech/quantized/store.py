@@ -438,6 +438,11 @@ class Quantized(Store):
             take(domain, self._parts, i, j, out)
         return out
 
+    def _glance(self, rows: Array) -> Array | str:
+        if self._domain != "entries" and rows.size < self.n:
+            return f"its codes are not of the numbers, but of their {self._domain}; S.expand() computes them"
+        return super()._glance(rows)
+
     def __getitem__(self, key: Any) -> Any:
         rows, columns = axes(by_position(key, self._labels), self.n)
         i, j = numbers(rows, self.n, 0), numbers(columns, self.n, 1)

@@ -33,6 +33,7 @@ from vech.quantized.store import ROUNDING, Quantized
 from vech.store import Store, Tile, as_labels
 
 LOWER = Layout("lower", "rows")
+GLANCED = 1024  # rows up to which all tiles are computed for a picture in a notebook: in 60 ms
 Change = Callable[[slice, slice, Array], Array]
 
 
@@ -208,6 +209,11 @@ class Tilewise(Store):
                 numbers = self._settled(i, j) if i.start >= j.start else self._settled(j, i).T
                 taken[np.ix_(at, to)] = numbers[np.ix_(down[at] - i.start, across[to] - j.start)]
         return taken
+
+    def _glance(self, rows: Array) -> Array | str:
+        if self.n > GLANCED:
+            return "its numbers are computed by whole tiles; vech.plot.heatmap(S) computes all"
+        return super()._glance(rows)
 
     def to_packed(self, layout: Any = "vech", *, threads: int | None = None) -> Packed:
         """The same matrix in memory, labels and all, as a `vech.Packed`.

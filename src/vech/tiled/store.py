@@ -28,7 +28,7 @@ from vech.moves.runs import Half, blocks, runs_of
 from vech.packed.indexing import consecutive, vector
 from vech.packed.packed import Packed
 from vech.packed.products import by_columns
-from vech.store import Store, as_labels
+from vech.store import Description, Store, as_labels
 from vech.store import Tile as Square
 from vech.tiled.grid import Grid, within
 from vech.tiled.group import Progress, TileGroup, workers_of
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 Function = Callable[[slice, slice], Any]
 LOWER = Layout("lower", "rows")
+GLANCED = 2**24  # bytes of files that are read for a picture in a notebook
 
 
 class Tiled(TileGroup, Store):
@@ -134,6 +135,20 @@ class Tiled(TileGroup, Store):
         """One label for each row, or None."""
         return self._labels
 
+    def describe(self) -> Description:
+        """What the tiles hold, and their side: see `vech.Store.describe`.
+
+        Returns
+        -------
+        Description
+
+        Examples
+        --------
+        >>> vech.tiled.create("said.zarr", 5, tile=3).describe().tile
+        3
+        """
+        return super().describe()._replace(tile=self.tile)
+
     @property
     def T(self) -> Self:
         """The transposed matrix: this store where that is the same, else conjugated or negated in reading."""
@@ -152,6 +167,11 @@ class Tiled(TileGroup, Store):
         other._transposed = self._transposed != transposed
         other._conjugated = self._conjugated != conjugated
         return other
+
+    def _glance(self, rows: Array) -> Array | str:
+        if self.nbytes > GLANCED:
+            return "a look at its files would read them all; vech.view(S) reads what is looked at"
+        return super()._glance(rows)
 
     def using(self, executor: Any) -> Self:
         """The same store, whose products are computed by an executor: in ``eigsh``, ``cg`` and all others.

@@ -1,16 +1,11 @@
 """Programs that call vech's kernels: how they end, are interrupted, and what they are handed."""
 
 import ctypes
-import doctest
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-import vech
 
 jax = pytest.importorskip("jax", reason="the adapter of JAX needs jax>=0.4.36")
 import jax.numpy as jnp
@@ -138,17 +133,3 @@ def test_errors_say_what_came_and_what_fits(call, message):
 
 def test_arrays_of_another_order_of_bytes_are_taken():
     np.testing.assert_array_equal(vj.expand(np.array([1, 2, 3], ">f4")), [[1, 2], [2, 3]])
-
-
-# ---------------------------------------------------------------- the page
-
-
-@pytest.mark.slow
-def test_the_lines_about_jax_are_true():
-    pytest.importorskip("flax", reason="the example is a layer of Flax")
-    pytest.importorskip("equinox", reason="the example is a module of Equinox")
-    text = (Path(__file__).parents[3] / "docs" / "learning.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text.partition("\n## JAX\n")[2], re.DOTALL)
-    test = doctest.DocTestParser().get_doctest("\n".join(blocks), {"vech": vech}, "learning.md", None, 0)
-    assert len(test.examples) > 15
-    assert doctest.DocTestRunner().run(test).failed == 0

@@ -1,12 +1,9 @@
 """Modules that own halves: what they compute, save and load is that of full matrices."""
 
 import copy
-import doctest
 import io
 import pickle
-import re
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -737,14 +734,3 @@ def test_norms_of_what_has_no_gradient_and_of_what_is_not_finite():
         grad_norm(layer.parameters())
     found = {owned.name: owned.layout for owned in owned_halves(Nested())}
     assert found == {"layers.0.weight": "vech", "layers.2.0.parametrizations.weight.original": "svec-lower"}
-
-
-# ---------------------------------------------------------------- the page
-
-
-def test_the_lines_about_modules_are_true():
-    text = (Path(__file__).parents[3] / "docs" / "learning.md").read_text(encoding="utf-8")
-    block = re.search(r"## Modules\n\n```python\n(.*?)```", text, re.DOTALL)[1]
-    test = doctest.DocTestParser().get_doctest(block, {"vt": vt, "torch": torch}, "learning.md", None, 0)
-    assert len(test.examples) > 5
-    assert doctest.DocTestRunner().run(test).failed == 0

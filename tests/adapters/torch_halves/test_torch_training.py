@@ -1,10 +1,7 @@
 """Training with few bits: each function is its formula, and makes what the store of codes holds."""
 
-import doctest
 import itertools
 import math
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +9,6 @@ import pytest
 import vech
 
 torch = pytest.importorskip("torch", reason="halves in torch need it: vech[torch]")
-from vech.adapters import torch as vt
 from vech.adapters.torch import training
 from vech.adapters.torch.training import integers
 
@@ -631,15 +627,3 @@ def test_what_does_not_fold_is_said():
     with torch.no_grad():
         norm.bias[1] = 0
     assert training.fold(vech.quantize(A), norm).centre[1] == 0
-
-
-# ---------------------------------------------------------------- the page
-
-
-def test_the_lines_about_few_bits_are_true():
-    text = (Path(__file__).parents[3] / "docs" / "learning.md").read_text(encoding="utf-8")
-    block = re.search(r"## Training with few bits\n.*?```python\n(.*?)```", text, re.DOTALL)[1]
-    names = {"vt": vt, "torch": torch, "vech": vech}
-    test = doctest.DocTestParser().get_doctest(block, names, "learning.md", None, 0)
-    assert len(test.examples) > 5
-    assert doctest.DocTestRunner().run(test).failed == 0

@@ -56,6 +56,9 @@ class Cholesky(Factorization):
         """L itself as a new half in layout "vech", of kind "triangular"."""
         return convert(self._rectangle.numbers, ORDER, "vech", kind="triangular")
 
+    def _sample(self, rows: Array) -> Array:
+        return self._rectangle.block(rows)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Never:
         raise TypeError(
             "a Cholesky holds L as a half, F.half: vech.expand(F.half, kind='triangular') is an array"

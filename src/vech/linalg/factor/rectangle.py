@@ -80,6 +80,13 @@ class Rectangle:
         panel[: stop - start][~_lower(stop - start)] = 0
         return panel
 
+    def block(self, rows: Array) -> Array:
+        """The triangle of some rows and the same columns, zero above the diagonal."""
+        i, j = np.meshgrid(rows, rows, indexing="ij")
+        found = self.numbers[ORDER.position(i, j, self.n)]
+        crossed = np.minimum(i, j) >= self._split
+        return np.where(i < j, 0, np.where(crossed, found.conj(), found))
+
     def write(self, start: int, panel: Array) -> None:
         """Put in place of the columns from start on what `read` gave of them."""
         width = panel.shape[1]

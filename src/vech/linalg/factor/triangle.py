@@ -41,6 +41,16 @@ class Factorization:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(n={self.n}, dtype={self.dtype})"
 
+    def _repr_html_(self) -> str:
+        """A picture of L, and the facts, for notebooks: as of stores."""
+        from vech.derived.portrait import factor_html
+
+        return factor_html(self)
+
+    def _sample(self, rows: Array) -> Array | None:
+        """L of these rows and columns, or None where that is to be read out of files."""
+        return None
+
     def __matmul__(self, x: object) -> Never:
         raise TypeError(f"a {type(self).__name__} is no matrix: F.L @ x multiplies by L, and S @ x by S")
 
