@@ -8,16 +8,15 @@
 #define VECH_FIRST "GLIBC_2.17"
 #endif
 
-#define VECH_OLD(result, name, parameters, arguments)           \
-    result old_##name parameters;                               \
-    __asm__(".symver old_" #name ", " #name "@" VECH_FIRST);    \
+#define VECH_OLD(result, name, parameters, arguments)        \
+    result old_##name parameters;                            \
+    __asm__(".symver old_" #name ", " #name "@" VECH_FIRST); \
     result __wrap_##name parameters { return old_##name arguments; }
 
 extern "C" {
 VECH_OLD(double, hypot, (double x, double y), (x, y))
 VECH_OLD(double, pow, (double x, double y), (x, y))
-VECH_OLD(int, pthread_create,
-         (pthread_t * thread, const pthread_attr_t* attributes, void* (*run)(void*), void* given),
+VECH_OLD(int, pthread_create, (pthread_t * thread, const pthread_attr_t* attributes, void* (*run)(void*), void* given),
          (thread, attributes, run, given))
 VECH_OLD(int, pthread_join, (pthread_t thread, void** result), (thread, result))
 

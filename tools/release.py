@@ -54,19 +54,20 @@ def epoch():
     return told or subprocess.run(asked, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def copied(work):
-    """What git tracks, as it is here, in a folder of its own."""
+def copied(folder):
+    """What git tracks, as it is here and now, in this folder."""
     asked = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
     names = subprocess.run(asked, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in names.rstrip("\0").split("\0"):
-        target = work / "checkout" / name
+        target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)
-    return work / "checkout"
+    return folder
 
 
-def make_sdist(tools, work):
-    run(tools, "-m", "build", "--sdist", "--outdir", work / "sdist", copied(work))
+def make_sdist(tools, checkout, work):
+    source = shutil.copytree(checkout, work / "checkout")
+    run(tools, "-m", "build", "--sdist", "--outdir", work / "sdist", source)
     (made,) = (work / "sdist").iterdir()
     return made
 
@@ -153,10 +154,10 @@ def digests(files):
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def make(tools, pythons, work):
+def make(tools, pythons, checkout, work):
     """The sdist and a wheel for each Python."""
     work.mkdir()
-    sdist = make_sdist(tools, work)
+    sdist = make_sdist(tools, checkout, work)
     return [sdist, *(make_manylinux(tools, python, sdist, work) for python in pythons)]
 
 
@@ -183,11 +184,14 @@ def main():
             return check(tools, said.paths)
         os.environ["SOURCE_DATE_EPOCH"] = epoch()
         pythons = [] if said.sdist else [sys.executable, *said.python]
-        made = make(tools, pythons, work / "first")
+        checkout = copied(work / "checkout")
+        made = make(tools, pythons, checkout, work / "first")
         sdist, *wheels = made
         check(tools, made)
-        if said.twice and digests(made) != (again := digests(make(tools, pythons, work / "the-second-one"))):
-            raise SystemExit(f"the second time the bytes were others: {digests(made)}, {again}")
+        if said.twice:
+            first, second = digests(made), digests(make(tools, pythons, checkout, work / "the-second-one"))
+            if first != second:
+                raise SystemExit(f"the second time the bytes were others: {first}, {second}")
         if said.sdist:
             wheels = [make_wheel(sys.executable, sdist, work)]
         for python, wheel in zip(pythons or [sys.executable], wheels, strict=True):
