@@ -3,13 +3,12 @@
 import doctest
 import inspect
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import needs
 import numpydoc.xref
-from sphinx.ext.autodoc.mock import mock
+import public
 
 import vech
 
@@ -40,13 +39,8 @@ autosummary_generate = True
 autosummary_ignore_module_all = False
 autosummary_imported_members = True
 autodoc_typehints = "none"  # numpydoc's sections say what the arguments are
-OTHERS = ["anndata", "dask", "jax", "pandas", "pypfopt", "skbio", "skfolio", "sklearn", "torch", "xarray"]
-autodoc_mock_imports = [name for name in OTHERS if find_spec(name) is None]
-with mock(autodoc_mock_imports):
-    import public
-
-    autosummary_context = {"tables": public.tables()}
-    autosummary_filename_map = public.files()
+autosummary_context = {"tables": public.tables()}
+autosummary_filename_map = public.files()
 numpydoc_show_class_members = False  # methods stand on the page of their class
 default_role = "py:obj"  # names in docstrings are links
 numpydoc_xref_param_type = True
@@ -131,10 +125,11 @@ html_search_scorer = str(Path(__file__).parent / "_static" / "scorer.js")
 html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_show_sourcelink = False
+html_sidebars = {page: [] for page in ("index", "start", "installing", "coming-from", "changes")}
 html_theme_options = {
     "collapse_navigation": True,
     "navigation_depth": 3,
-    "header_links_before_dropdown": 9,
+    "header_links_before_dropdown": 7,
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],

@@ -8,6 +8,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from symtable import symtable
+from types import ModuleType
 
 import numpy
 from sphinx.pycode import ModuleAnalyzer
@@ -17,6 +18,24 @@ import vech
 MODULES = re.findall(
     r"^   (vech[\w.]*)$", (Path(__file__).parent / "reference" / "index.md").read_text("utf-8"), re.MULTILINE
 )
+
+
+def stand_in(name, why):
+    """A module without names that says why, where the library that it needs is not installed."""
+    module = ModuleType(name, why)
+    module.__all__ = []
+    sys.modules[name] = module
+    parent, _, last = name.rpartition(".")
+    setattr(import_module(parent), last, module)
+
+
+missing = {}
+for name in MODULES:
+    try:
+        import_module(name)
+    except ImportError as error:
+        missing[name] = missing.get(name.rpartition(".")[0], f"{error}.")
+        stand_in(name, missing[name])
 
 
 def is_ours(thing):

@@ -6,6 +6,7 @@ import math
 import operator
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from numbers import Real
 from typing import Any
 
@@ -94,7 +95,7 @@ class Layout:
     @property
     def plain(self) -> Layout:
         """The same order with the diagonal stored and nothing scaled."""
-        return Layout(self.triangle, self.traversal)
+        return plain_order(self.triangle, self.traversal)
 
     @property
     def transposed(self) -> Layout:
@@ -325,6 +326,12 @@ def one_of(what: str, value: object, names: Collection[str]) -> None:
 def triangular(runs: Any) -> Any:
     """runs (runs + 1) / 2 of an int or int64 array, the even factor halved first."""
     return (runs | 1) * ((runs + 1) >> 1)
+
+
+@lru_cache
+def plain_order(triangle: str, traversal: str) -> Layout:
+    """The layout of this order whose diagonal is stored and which scales nothing; made once."""
+    return Layout(triangle, traversal)
 
 
 def as_integer(what: str, value: object) -> int:
