@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+BOOLS = (bool, np.bool)
 LARGEST_SIDE = 2**32 - 1  # of the next one, n(n+1)/2 needs more than 63 bits
 
 
@@ -335,7 +336,7 @@ def plain_order(triangle: str, traversal: str) -> Layout:
 
 
 def as_integer(what: str, value: object) -> int:
-    if isinstance(value, bool | np.bool):
+    if isinstance(value, BOOLS):
         raise TypeError(f"{what} must be an integer, not {value!r}")
     try:
         return operator.index(value)  # type: ignore[arg-type]

@@ -758,10 +758,6 @@ class Packed(Operators, Casts):
     def _computed(
         self, ufunc: np.ufunc, operands: list[Any], labels: tuple[Any, ...] | None, in_place: bool
     ) -> Any:
-        if not in_place and self._is_quick(operands):
-            half = ufunc(*(x._half if isinstance(x, Packed) else x for x in operands))
-            if half.dtype in NATIVE:
-                return self._alike(half, labels)
         halves = []
         for x in operands:
             if isinstance(x, Store) and not isinstance(x, Packed):
@@ -770,22 +766,29 @@ class Packed(Operators, Casts):
         half, layout, kind = apply(ufunc, *halves, in_place=in_place)
         return self if in_place else Packed(half, layout, kind=kind, labels=labels)
 
-    def _is_quick(self, operands: list[Any]) -> bool:
-        """Whether all are plain numbers, or halves whose numbers are the true ones, in one order."""
-        for x in operands:
+    def _entrywise(self, ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Any:
+        if not in_place and self._is_quick(inputs):
+            half = ufunc(*[x._half if type(x) is Packed else x for x in inputs])
+            if half.dtype in NATIVE:
+                return self._alike(half)
+        return super()._entrywise(ufunc, *inputs, in_place=in_place)
+
+    def _is_quick(self, inputs: tuple[Any, ...]) -> bool:
+        """Whether all are plain numbers, or halves as this one, whose numbers are the true ones."""
+        for x in inputs:
             if type(x) is Packed:
-                same = x._layout is self._layout or x._layout == self._layout
+                alike = x._direct and x._layout is self._layout and x._labels is self._labels
                 dtype = x._half.dtype
-                if not (same and x._direct and dtype in NATIVE and dtype.kind != "c"):
+                if not (alike and x._n == self._n and dtype in NATIVE and dtype.kind != "c"):
                     return False
             elif type(x) is not float and type(x) is not int:
                 return False
         return True
 
-    def _alike(self, half: Array, labels: tuple[Any, ...] | None) -> Packed:
+    def _alike(self, half: Array) -> Packed:
         """Of a new half like this one, nothing of which needs a look."""
         made = object.__new__(Packed)
-        made.__dict__.update(self.__dict__, _half=half, _labels=labels, _told=None)
+        made.__dict__.update(self.__dict__, _half=half, _told=None)
         return made
 
     def _like(
