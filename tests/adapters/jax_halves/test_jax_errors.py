@@ -62,7 +62,7 @@ REFUSED = {
     "an order of a norm that is an array": (
         lambda: vj.norm(HALF, ord=jnp.ones(2)),
         ValueError,
-        "unknown ord Array([1., 1.]...float32): choose from 'fro', 'max', 1, 2, inf",
+        "unknown ord Array([1., 1.], dtype=float32): choose from 'fro', 'max', 1, 2, inf",
     ),
     "a tolerance that is no number": (
         lambda: vj.pack(jnp.eye(2), tolerance="a"),
@@ -90,7 +90,7 @@ REFUSED = {
         "what draw gives has shape (3,): its last two axes must be a square",
     ),
     "a drawing of integers": (
-        lambda: started(lambda *given: jnp.ones((3, 3), int)),
+        lambda: started(lambda *given: jnp.ones((3, 3), jnp.int32)),
         TypeError,
         "what draw gives is int32, and only floating and complex numbers compute",
     ),
