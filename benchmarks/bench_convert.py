@@ -47,7 +47,7 @@ ROWS = (
     Row(
         "convert across orders",
         "full copy",
-        (Limit("full copy", must=1.0, aim=0.7),),
+        (Limit("full copy", must=0.85, aim=0.65),),
         (4095, 4096, 8191, 8192),
         convert,
     ),

@@ -35,10 +35,9 @@ def floats(n: int, *, two: bool = False) -> Iterator[Case]:
             yield warm(n, layout, dtype, two=two)
 
 
-def short(n: int) -> Iterator[Case]:
-    for dtype in ("int8", "float16"):
-        for layout in ("vech", "numpy-tril"):
-            yield warm(n, layout, dtype)
+def short(dtype: str, n: int) -> Iterator[Case]:
+    for layout in ("vech", "numpy-tril"):
+        yield warm(n, layout, dtype)
 
 
 def hermitian(n: int) -> Iterator[Case]:
@@ -72,23 +71,51 @@ ROWS = (
     Row(
         "expand, float64 and float32, n >= 8000",
         "full copy",
-        (Limit("full copy", must=1.0, aim=0.85),),
+        (Limit("full copy", must=0.9, aim=0.75),),
         (8000, 8191, 8192, 12001),
         partial(floats, two=True),
     ),
     Row(
-        "expand, float64 and float32, n = 1000 to 4096",
+        "expand, float64 and float32, n = 2000 to 4096",
         "full copy",
-        (Limit("full copy", must=1.25, aim=1.0),),
-        (1000, 1023, 2047, 2048, 3001, 4095, 4096),
+        (Limit("full copy", must=1.1, aim=0.85),),
+        (2000, 2047, 2048, 3001, 4095, 4096),
         floats,
     ),
     Row(
-        "expand, 1- and 2-byte types",
+        "expand, float64 and float32, n = 100 to 1500",
         "full copy",
-        (Limit("full copy", must=1.5, aim=1.1, odd=2.0),),
-        (2000, 2001, 4095, 4096, 8191, 8192),
-        short,
+        (Limit("full copy", must=1.6, aim=1.2),),
+        (100, 101, 200, 500, 501, 1000, 1023, 1500),
+        floats,
+    ),
+    Row(
+        "expand, 2-byte types, n >= 4096",
+        "full copy",
+        (Limit("full copy", must=1.1, aim=0.8),),
+        (4095, 4096, 8191, 8192),
+        partial(short, "float16"),
+    ),
+    Row(
+        "expand, 1-byte types, n >= 4096",
+        "full copy",
+        (Limit("full copy", must=1.6, aim=1.2),),
+        (4095, 4096, 8191, 8192),
+        partial(short, "int8"),
+    ),
+    Row(
+        "expand, 2-byte types, n = 500 to 2001",
+        "full copy",
+        (Limit("full copy", must=1.8, aim=1.5),),
+        (500, 501, 1000, 2000, 2001),
+        partial(short, "float16"),
+    ),
+    Row(
+        "expand, 1-byte types, n = 500 to 2001",
+        "full copy",
+        (Limit("full copy", must=2.2, aim=1.7),),
+        (500, 501, 1000, 2000, 2001),
+        partial(short, "int8"),
     ),
     Row(
         "expand, complex Hermitian",

@@ -42,14 +42,14 @@ ROWS = (
     Row(
         "pack, one triangle read along its rows",
         "full copy",
-        (Limit("full copy", must=0.6, aim=0.5),),
+        (Limit("full copy", must=0.55, aim=0.45),),
         SIZES,
         along,
     ),
     Row(
         "pack, one triangle read across its rows",
         "full copy",
-        (Limit("full copy", must=0.8, aim=0.5),),
+        (Limit("full copy", must=0.75, aim=0.55),),
         SIZES,
         across,
     ),

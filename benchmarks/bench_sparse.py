@@ -169,10 +169,10 @@ ROWS = (
         routes,
     ),
     *(
-        sparse_row(f"sparse half to full CSR, {name}", "L + L.T - D", 4, None, sizes, mirror, name, pattern)
+        sparse_row(f"sparse half to full CSR, {name}", "L + L.T - D", 2.5, 4, sizes, mirror, name, pattern)
         for name, pattern, sizes in GRIDS
     ),
-    sparse_row("sparse half to full CSR, random", "L + L.T - D", 1.5, 3, RANDOMS, mirror, *RANDOM),
+    sparse_row("sparse half to full CSR, random", "L + L.T - D", 2.5, 4, RANDOMS, mirror, *RANDOM),
     *(
         sparse_row(f"full CSR to sparse half, {name}", "sparse.tril", 3, None, sizes, triangle, name, pattern)
         for name, pattern, sizes in (*GRIDS, (*RANDOM, RANDOMS))

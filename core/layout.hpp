@@ -47,6 +47,21 @@ struct Rows {
     Rows at(std::int64_t bytes) const { return {base + bytes, stride, step, bend}; }
 };
 
+// The cells of one column, row after row.
+struct Down {
+    std::byte* at;
+    std::int64_t step, bend;
+
+    VECH_INLINE Down(const Rows& rows, std::int64_t r, std::int64_t c)
+        : at(rows.cell(r, c)), step(rows.stride + r * rows.bend), bend(rows.bend) {}
+    VECH_INLINE std::byte* next() {
+        std::byte* const here = at;
+        at += step;
+        step += bend;
+        return here;
+    }
+};
+
 struct Range {
     std::int64_t begin, end;
     VECH_INLINE std::int64_t size() const { return end - begin; }

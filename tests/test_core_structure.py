@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not CORE.exists(), reason="the sources are not b
 # From the lowest layer up: a header includes lower ones alone.
 LAYERS = (
     ("batches", "encodings", "layout", "number"),
-    ("change", "digest", "finish", "memory", "parallel", "text"),
+    ("cache", "change", "digest", "finish", "memory", "parallel", "text"),
     ("runs", "move", "nearest", "product", "quantized", "codes", "table", "linkage", "metrics"),
     ("sparse",),
     ("gram",),

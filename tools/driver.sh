@@ -33,6 +33,7 @@ for target in $targets; do
     for unit in $units; do compile "$target-$unit" "${define[@]}" "core/kernels/$unit.cpp"; done
 done
 compile dispatch "-DVECH_TARGETS(row)=$rows" core/dispatch.cpp
+compile cache core/cache.cpp
 compile parallel core/parallel.cpp
 compile driver tests/core/driver.cpp
 "$cxx" "${flags[@]}" "$folder"/*.o -o "$folder/driver"

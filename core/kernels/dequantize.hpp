@@ -134,7 +134,7 @@ Fault dequantize(const Dequantize& job, int threads, Watch& watch) {
         const auto tile = job.half.tile, item = static_cast<std::int64_t>(sizeof(Real));
         const auto first = job.rows.begin / tile, last = (job.rows.end + tile - 1) / tile;
         const bool streams =
-            job.rows.size() * job.columns.size() * item >= streamed_bytes && job.columns.size() >= tile;
+            job.rows.size() * job.columns.size() * item >= streamed_bytes() && job.columns.size() >= tile;
         std::atomic<bool> lacking = false;
         parallel_for(std::max<std::int64_t>(last - first, 0), threads, watch, [&](std::int64_t unit) {
             Dequantizer<Real> dequantizer(job, streams);

@@ -1,5 +1,6 @@
 // lines: what kernels know of cache lines, and of when to go past the caches.
 #pragma once
+#include "core/cache.hpp"
 #include "core/kernels/region.hpp"
 #include "core/layout.hpp"
 
@@ -30,11 +31,29 @@ inline void finish_streams() {
 
 constexpr std::int64_t line_bytes = 64;
 constexpr std::int64_t unit_bytes = std::int64_t{1} << 20;
-// From so many bytes on, a target is streamed past the caches; records, which take less work, from more on.
-constexpr std::int64_t streamed_bytes = std::int64_t{3} << 20, streamed_records = std::int64_t{64} << 20;
+// From so many bytes on, records are streamed past the caches: they take less work than what `streamed_bytes` is for.
+constexpr std::int64_t streamed_records = std::int64_t{64} << 20;
 
 inline std::int64_t bytes_to_line(const std::byte* address) {
     return static_cast<std::int64_t>(-reinterpret_cast<std::uintptr_t>(address) & (line_bytes - 1));
+}
+
+// Bytes side by side; the last vector covers some of the one before.
+VECH_INLINE void copy_vectors(std::byte* to, const std::byte* from, std::int64_t bytes) {
+    typedef std::uint8_t V __attribute__((vector_size(VECH_VECTOR), aligned(1), may_alias));
+    constexpr std::int64_t vector = VECH_VECTOR;
+    const auto copy = [&](std::int64_t k)
+                          VECH_ALWAYS { *reinterpret_cast<V*>(to + k) = *reinterpret_cast<const V*>(from + k); };
+    if (bytes >= vector) {
+        for (std::int64_t k = 0; k + vector < bytes; k += vector) copy(k);
+        return copy(bytes - vector);
+    }
+#if VECH_VECTOR == 64
+    const __mmask64 mask = (__mmask64{1} << bytes) - 1;
+    _mm512_mask_storeu_epi8(to, mask, _mm512_maskz_loadu_epi8(mask, from));
+#else
+    std::memcpy(to, from, static_cast<std::size_t>(bytes));
+#endif
 }
 
 // Bytes side by side, whole lines of them past the caches where it `streams`.

@@ -23,9 +23,10 @@ VECH_INLINE V interleave(V a, V b, std::integer_sequence<int, k...>) {
     return __builtin_shufflevector(a, b, (half * N / 2 + k / 2 + (k % 2) * N)...);
 }
 
-// to[c * pitch + r] = word c of from[r], for an N x N block: log2(N) rounds of interleaving rows k and k + N/2.
-template <class W>
-VECH_INLINE void transpose_block(const std::byte* const* from, std::int64_t offset, W* to, std::int64_t pitch) {
+// put(c, vector) for each of N columns, of rows whose words begin at from[r] + offset: log2(N) rounds of interleaving
+// rows k and k + N/2.
+template <class W, class Put>
+VECH_INLINE void turn_block(const std::byte* const* from, std::int64_t offset, Put&& put) {
     constexpr int N = lanes<W>;
     constexpr auto each = std::make_integer_sequence<int, N>{};
     using V = typename VectorOf<W>::type;
@@ -44,7 +45,14 @@ VECH_INLINE void transpose_block(const std::byte* const* from, std::int64_t offs
         for (int k = 0; k < N; ++k) x[k] = y[k];
     }
 #pragma GCC unroll 32
-    for (int k = 0; k < N; ++k) *reinterpret_cast<V*>(to + k * pitch) = x[k];
+    for (int k = 0; k < N; ++k) put(k, x[k]);
+}
+
+// to[c * pitch + r] = word c of from[r], for an N x N block.
+template <class W>
+VECH_INLINE void transpose_block(const std::byte* const* from, std::int64_t offset, W* to, std::int64_t pitch) {
+    using V = typename VectorOf<W>::type;
+    turn_block<W>(from, offset, [&](int k, V words) VECH_ALWAYS { *reinterpret_cast<V*>(to + k * pitch) = words; });
 }
 
 // to[c * pitch + r] = word first + c of from[r] for r < rows, c < columns: at most as many columns as a vector has

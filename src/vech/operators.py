@@ -57,9 +57,9 @@ class Operators(Store):
     def _entrywise(self, ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Any:
         """The ufunc of the inputs, this matrix among them; NotImplemented for what others may compute."""
         operands, labels = [self._operand(ufunc, x) for x in inputs], None
-        if any(x is NotImplemented for x in operands):
-            return NotImplemented
         for x in operands:
+            if x is NotImplemented:
+                return NotImplemented
             if isinstance(x, Store):
                 check_same_side(x.n, self.n)
                 labels = common_labels(labels, x.labels)
@@ -73,11 +73,13 @@ class Operators(Store):
 
     def _operand(self, ufunc: np.ufunc, x: Any) -> Any:
         """A number or a store; TypeError for arrays and numbers of no NumPy, NotImplemented for all else."""
+        if type(x) is float or type(x) is int or isinstance(x, Store):
+            return x
         if tensors.is_foreign(x) and getattr(x, "shape", None) == ():
             x = tensors.numbers_of(x, "a number")
         if isinstance(x, np.ndarray) and x.ndim == 0:
             x = x[()]
-        if isinstance(x, int | float | complex | np.generic | Store):
+        if isinstance(x, int | float | complex | np.generic):
             return x
         takes = f"np.{ufunc.__name__} of a {type(self).__name__} takes numbers"
         if isinstance(x, Number):

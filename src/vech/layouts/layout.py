@@ -6,12 +6,14 @@ import math
 import operator
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+BOOLS = (bool, np.bool)
 LARGEST_SIDE = 2**32 - 1  # of the next one, n(n+1)/2 needs more than 63 bits
 
 
@@ -94,7 +96,7 @@ class Layout:
     @property
     def plain(self) -> Layout:
         """The same order with the diagonal stored and nothing scaled."""
-        return Layout(self.triangle, self.traversal)
+        return plain_order(self.triangle, self.traversal)
 
     @property
     def transposed(self) -> Layout:
@@ -327,8 +329,14 @@ def triangular(runs: Any) -> Any:
     return (runs | 1) * ((runs + 1) >> 1)
 
 
+@lru_cache
+def plain_order(triangle: str, traversal: str) -> Layout:
+    """The layout of this order whose diagonal is stored and which scales nothing; made once."""
+    return Layout(triangle, traversal)
+
+
 def as_integer(what: str, value: object) -> int:
-    if isinstance(value, bool | np.bool):
+    if isinstance(value, BOOLS):
         raise TypeError(f"{what} must be an integer, not {value!r}")
     try:
         return operator.index(value)  # type: ignore[arg-type]

@@ -13,7 +13,16 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vech.layouts.layout import Layout, as_indices, as_integer, as_scale, as_side, one_of, triangular
+from vech.layouts.layout import (
+    Layout,
+    as_indices,
+    as_integer,
+    as_scale,
+    as_side,
+    one_of,
+    plain_order,
+    triangular,
+)
 
 
 class Piece(NamedTuple):
@@ -105,7 +114,7 @@ class Explicit(ABC):
     @property
     def plain(self) -> Layout:
         """The layout by rows of the same triangle, nothing scaled."""
-        return Layout(self.triangle, "rows")
+        return plain_order(self.triangle, "rows")
 
     def length(self, n: int) -> int:
         """Stored numbers for side n: n(n+1)/2. Argument and errors as for `vech.Layout.length`.

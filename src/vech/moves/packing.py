@@ -158,12 +158,12 @@ def pack(
         own = use in ("both", layout.triangle)
         if equal and recipe.kind is not Kind.TRIANGULAR and _across(full, layout):
             own = False  # the same bits, and faster to read
-        if isinstance(layout, Explicit):
-            infinite = explicit.pack(full, half, layout, own, recipe.changes, threads)
-        else:
+        if isinstance(layout, Layout):
             plain_changes = recipe.changes[0]
             change = plain_changes.own if own else plain_changes.mirrored
             infinite = pack_triangle(full, half, layout, own, change, plain_changes.diagonal, threads)
+        else:
+            infinite = explicit.pack(full, half, layout, own, recipe.changes, threads)
         if recipe.negates and not (own and use == layout.triangle):
             refuse_smallest(half, layout, n)
         if recipe.scaling.by_hand:

@@ -133,7 +133,7 @@ def runs_of(half: Half) -> Runs:
 
 def direct(layout: AnyLayout) -> TypeGuard[Layout]:
     """Whether products take a half as it lies: its order has runs, and scales can wait for the sums."""
-    if isinstance(layout, Explicit):
+    if not isinstance(layout, Layout):
         return False
     return all(1 / MILD <= scale <= MILD for scale in (layout.diagonal_scale, layout.offdiagonal_scale))
 

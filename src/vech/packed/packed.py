@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from vech import frames, tensors
 from vech.arrays import (
+    NATIVE,
     Array,
     as_array,
     check_mapped,
@@ -29,6 +30,7 @@ from vech.moves.expanding import expand, expand_rows
 from vech.moves.packing import pack
 from vech.moves.runs import Half
 from vech.operators import Operators, check_same_side
+from vech.packed import products
 from vech.packed.arithmetic import apply
 from vech.packed.assign import assign, check_labels, fill
 from vech.packed.casts import Casts
@@ -107,6 +109,7 @@ class Packed(Operators, Casts):
            [0., 5., 6.]])
     """
 
+    _told: products.Told | None = None  # of the half by a product's kernel, once it was asked
     _of_sparse = "Packed(from_sparse(x))"
     _truth = "S.half.all() and S.half.any() say so of a comparison's numbers"
 
@@ -452,6 +455,13 @@ class Packed(Operators, Casts):
 
         return to_frame(self)
 
+    def __matmul__(self, x: ArrayLike) -> Array:
+        if type(x) is np.ndarray and x.ndim == 1 and x.size == self._n and x.dtype == self._half.dtype:
+            told = self._told = self._told or products.told(self._held, self._map is not None)
+            if told.direct and x.flags.c_contiguous:
+                return products.vector(self._half, x, told)
+        return self.matmul(x)
+
     def __getitem__(self, key: Any) -> Any:
         slot = self._quick_slot(key)
         if slot is None and not isinstance(key, Packed):
@@ -755,6 +765,31 @@ class Packed(Operators, Casts):
             halves.append(x._held if isinstance(x, Packed) else x)
         half, layout, kind = apply(ufunc, *halves, in_place=in_place)
         return self if in_place else Packed(half, layout, kind=kind, labels=labels)
+
+    def _entrywise(self, ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Any:
+        if not in_place and self._is_quick(inputs):
+            half = ufunc(*[x._half if type(x) is Packed else x for x in inputs])
+            if half.dtype in NATIVE:
+                return self._alike(half)
+        return super()._entrywise(ufunc, *inputs, in_place=in_place)
+
+    def _is_quick(self, inputs: tuple[Any, ...]) -> bool:
+        """Whether all are plain numbers, or halves as this one, whose numbers are the true ones."""
+        for x in inputs:
+            if type(x) is Packed:
+                alike = x._direct and x._layout is self._layout and x._labels is self._labels
+                dtype = x._half.dtype
+                if not (alike and x._n == self._n and dtype in NATIVE and dtype.kind != "c"):
+                    return False
+            elif type(x) is not float and type(x) is not int:
+                return False
+        return True
+
+    def _alike(self, half: Array) -> Packed:
+        """Of a new half like this one, nothing of which needs a look."""
+        made = object.__new__(Packed)
+        made.__dict__.update(self.__dict__, _half=half, _told=None)
+        return made
 
     def _like(
         self, half: Array, layout: AnyLayout | None = None, *, kind: str | None = None, labels: Any = OWN

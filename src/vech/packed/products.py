@@ -6,13 +6,14 @@ Blocks of a half with rows of constant length serve BLAS for both triangles, so 
 import math
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import _core
 from vech.arrays import (
+    SERIAL_BYTES,
     Array,
     Dtype,
     as_array,
@@ -117,10 +118,38 @@ def matmul(half: Half, x: Array, out: Array, threads: int | None) -> None:
     return None
 
 
+class Told(NamedTuple):
+    """What the kernel of `multiply` is told of a half besides its numbers."""
+
+    direct: bool  # it takes them as they are, on one thread, and what it gives is the product
+    arguments: tuple[Any, ...]
+
+
+def told(half: Half, mapped: bool) -> Told:
+    numbers, layout, kind = half
+    simple = numbers.dtype in (np.float32, np.float64) and numbers.flags.c_contiguous and not mapped
+    if not (simple and kind is Kind.SYMMETRIC and numbers.nbytes < SERIAL_BYTES and direct(layout)):
+        return Told(False, ())
+    runs = runs_of(half)
+    return Told(True, (runs.n, runs.grow, runs.stored, *_signs(runs, False), runs.off, runs.on, 1))
+
+
+def vector(numbers: Array, x: Array, told: Told) -> Array:
+    """S x, where all has been looked at before: 2 us where `matvec` and its checks take 16, n = 32."""
+    y = np.empty(x.size, x.dtype)
+    _core.multiply(numbers, x, y, *told.arguments)
+    return y
+
+
+def _signs(runs: Runs, absolute: bool) -> tuple[str, bool, bool, bool]:
+    implied = "one" if runs.implied and not runs.negates else "zero"
+    diagonal = runs.kind.diagonal if runs.stored else implied
+    return diagonal, runs.conjugates, runs.negates and not absolute, absolute
+
+
 def matvec(runs: Runs, x: Array, threads: int, *, absolute: bool = False) -> Array:
     conjugated = runs.turned and runs.conjugates and np.iscomplexobj(x)
     y = np.empty_like(x)
-    implied = "one" if runs.implied and not runs.negates else "zero"
     _core.multiply(
         runs.half,
         x.conj() if conjugated else x,
@@ -128,10 +157,7 @@ def matvec(runs: Runs, x: Array, threads: int, *, absolute: bool = False) -> Arr
         runs.n,
         runs.grow,
         runs.stored,
-        runs.kind.diagonal if runs.stored else implied,
-        runs.conjugates,
-        runs.negates and not absolute,
-        absolute,
+        *_signs(runs, absolute),
         runs.off,
         runs.on,
         threads,

@@ -1,0 +1,48 @@
+#include "core/cache.hpp"
+
+#include <algorithm>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace vech {
+namespace {
+
+constexpr std::int64_t megabyte = std::int64_t{1} << 20;
+
+#if defined(__x86_64__)
+// Bytes of a cache of this level, by the leaf of the processor's maker; 0 if it does not say.
+std::int64_t cache_bytes(unsigned leaf, unsigned level) {
+    unsigned kind, sizes, sets, rest;
+    for (unsigned which = 0; which < 8; ++which) {
+        if (!__get_cpuid_count(leaf, which, &kind, &sizes, &sets, &rest) || (kind & 31) == 0) return 0;
+        const bool instructions = (kind & 31) == 2;
+        if (instructions || (kind >> 5 & 7) != level) continue;
+        return std::int64_t{(sizes >> 22) + 1} * ((sizes >> 12 & 0x3ff) + 1) * ((sizes & 0xfff) + 1) * (sets + 1);
+    }
+    return 0;
+}
+#endif
+
+// AMD's L3 is as fast as a core writes: on Zen 4 (32 MB) streaming wins from 12 MB on, and costs 1.5 to 1.8 times as
+// much at 8 MB. Intel's is not: with 2 MB of L2, streaming takes 0.8 of the time from 2 MB on, 1.6 times at 1.3 MB.
+// What a virtual machine says of an L3 may be that of many sockets.
+std::int64_t measured_on_this_maker() {
+    std::int64_t bytes = 3 * megabyte;
+#if defined(__x86_64__)
+    if (__builtin_cpu_is("amd"))
+        bytes = std::clamp(cache_bytes(0x8000001d, 3) * 3 / 8, bytes, 12 * megabyte);
+    else if (const auto second = cache_bytes(4, 2); second >= 2 * megabyte)
+        bytes = std::min(second * 3 / 4, bytes);
+#endif
+    return bytes;
+}
+
+}  // namespace
+
+std::int64_t streamed_bytes() {
+    static const std::int64_t bytes = measured_on_this_maker();
+    return bytes;
+}
+
+}  // namespace vech
