@@ -392,9 +392,9 @@ def named(metric: Any) -> Metric:
     """The metric of this name, which may be one of SciPy's short ones; its case does not matter."""
     if not isinstance(metric, str):
         raise TypeError(f"metric must be a name or a function of two rows, not {metric!r}")
-    if (found := NAMES.get(metric.lower())) is None:
+    if metric.lower() not in NAMES:
         one_of("metric", metric, tuple(name for name in NAMES if len(name) > 2))
-    return found
+    return NAMES[metric.lower()]
 
 
 def naming(what: str) -> str:
