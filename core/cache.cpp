@@ -24,9 +24,9 @@ std::int64_t cache_bytes(unsigned leaf, unsigned level) {
 }
 #endif
 
-// AMD's L3 is as fast as a core writes: on Zen 4 (32 MB) streaming wins from 12 MB on, and costs 1.5 to 1.8 times as
-// much at 8 MB. Intel's is not: with 2 MB of L2, streaming takes 0.8 of the time from 2 MB on, 1.6 times at 1.3 MB.
-// What a virtual machine says of an L3 may be that of many sockets.
+// Streaming wins on Zen 4 with 32 MB of L3 from 12 MB on, and costs 1.5 to 1.8 times as much at 8 MB; on a Xeon with 2
+// MB of L2 and a slower L3 from 1.5 MB on (0.8 of the time at 2 MB, 1.6 times at 1.3 MB). Other caches were not
+// measured: 3 MB there. What a virtual machine says of an L3 may be that of many sockets, so no more than those 12 MB.
 std::int64_t measured_on_this_maker() {
     std::int64_t bytes = 3 * megabyte;
 #if defined(__x86_64__)

@@ -30,6 +30,7 @@ templates_path = ["_templates"]
 
 # ---- pages in Markdown --------------------------------------------------------------------------------
 
+linkcheck_ignore = [r"https://doi\.org/"]  # whose publishers turn programs away
 smartquotes = False  # quotes are those of code
 myst_heading_anchors = 4  # links to headings as code hosts make them
 

@@ -754,3 +754,69 @@ def test_an_entry_is_one_number(value):
     with pytest.raises(TypeError, match=r"known\[0, 1\] is one number, not"):
         vech.identify(np.arange(6.0), known={(0, 1): value})
     assert not vech.identify(np.arange(6.0), known={(0, 1): 10**30})
+
+
+def correlation_of_30():
+    return np.corrcoef(np.random.default_rng(0).normal(size=(60, 30)).T)
+
+
+def test_a_rounded_half_fits_within_a_tolerance_and_names_it_otherwise():
+    matrix = correlation_of_30()
+    half = matrix[np.tril_indices(30)].round(6)
+    summary = vech.identify(half, matrix=matrix).summary
+    assert "The nearest is lapack-upper = numpy-tril: 30 of 465 numbers agree; half[1] is 0.067681" in summary
+    assert "the largest difference is 5e-07; a tolerance of 5.2e-07 lets it pass." in summary
+    found = vech.identify(half, matrix=matrix, tolerance=5.2e-7)
+    assert best(found) == named(
+        "numpy-tril", "lapack-upper"
+    ) and "all 465 numbers are the matrix's within 5e-07" in str(found)
+    assert not vech.identify(half, matrix=matrix, tolerance=4e-7)
+
+
+def test_another_order_of_summation_fits_within_a_tolerance():
+    rows = np.random.default_rng(0).normal(size=(60, 30))
+    half = np.einsum("ki,kj->ij", rows, rows)[np.triu_indices(30)]
+    found = vech.identify(half, matrix=rows.T @ rows, tolerance=1e-12)
+    assert best(found) == named("numpy-triu", "vech")
+
+
+def test_entries_fit_within_a_tolerance():
+    matrix = correlation_of_30()
+    half = matrix[np.tril_indices(30)].round(6)
+    known = {(0, 1): matrix[0, 1], (4, 7): matrix[4, 7], (2, 2): 1.0}
+    summary = vech.identify(half, known=known).summary
+    assert "The nearest is lapack-upper = numpy-tril: (0, 1) would be 0.067681, not 0.0676809" in summary
+    assert best(vech.identify(half, known=known, tolerance=5e-7)) == named("numpy-tril", "lapack-upper")
+
+
+def test_equals_are_not_told_apart_by_their_place_in_a_list():
+    matrix = correlation_of_30()
+    summary = vech.identify(matrix[np.tril_indices(30)].round(6), known={(0, 1): matrix[0, 1]}).summary
+    assert "None is nearest: vech = numpy-triu, lapack-upper = numpy-tril," in summary
+    assert "are each off by 6.29e-08 at most. Of vech = numpy-triu: (0, 1) would be 0.067681" in summary
+
+
+def test_a_unit_diagonal_is_one_within_a_tolerance():
+    half = np.array([0.999999, 0.5, 0.2, 1.0, 0.3, 1.000001])
+    assert not named("vech") <= best(vech.identify(half, n=3, known={"unit diagonal": True}))
+    assert named("vech") <= best(vech.identify(half, n=3, known={"unit diagonal": True}, tolerance=2e-6))
+
+
+@pytest.mark.parametrize(
+    ("half", "tolerance", "error", "text"),
+    [
+        ([1.0], "5e-7", TypeError, "tolerance must be a real number, not '5e-7'"),
+        ([1.0], -1, ValueError, "tolerance must be finite and not negative, but is -1"),
+        ([1.0], np.nan, ValueError, "tolerance must be finite and not negative, but is nan"),
+        (
+            np.array(["2020"], "M8[D]"),
+            1,
+            TypeError,
+            "tolerance is said of numbers, and half holds date",
+        ),
+    ],
+)
+def test_a_tolerance_that_is_none_is_refused(half, tolerance, error, text):
+    with pytest.raises(error) as refused:
+        vech.identify(half, tolerance=tolerance)
+    assert text in str(refused.value)

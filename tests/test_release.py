@@ -3,7 +3,9 @@
 import re
 import shlex
 import tomllib
+from importlib.metadata import distribution
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -14,6 +16,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 OURS = {"test", "bench", "cholmod", "dev", "docs"} | {name for name in EXTRAS if name.startswith("test-")}
 """Extras of whoever works on vech, which need not be listed for users."""
+NOTICES = ("LICENSES/libstdc++.txt", "LICENSES/nanobind.txt", "LICENSES/robin-map.txt")
 
 
 def text(name):
@@ -28,7 +31,7 @@ def test_the_recipe_of_conda_says_what_the_project_says():
     assert re.search(r'^  version: "(.*)"$', recipe, re.MULTILINE)[1] == PROJECT["version"]
     (needs,) = re.findall(r"^  run:\n((?:    - .*\n)+)", recipe, re.MULTILINE)
     needed = [line.strip("- ").replace(" ", "") for line in needs.splitlines()]
-    assert needed == ["python", *PROJECT["dependencies"]]
+    assert needed == ["python" + PROJECT["requires-python"], *PROJECT["dependencies"]]
 
 
 def test_the_changelog_begins_with_the_version():
@@ -46,6 +49,40 @@ def test_the_page_on_installing_lists_each_extra():
 def test_each_library_for_users_has_a_lower_bound():
     lines = [*PROJECT["dependencies"], *(line for name in set(EXTRAS) - OURS for line in EXTRAS[name])]
     assert not [line for line in lines if not re.search(r">=\d", line) and not line.startswith("vech[")]
+
+
+def words(text):
+    return " ".join(line.lstrip("/* ") for line in text.splitlines()).split()
+
+
+def test_the_notices_of_what_the_wheel_links_are_those_of_their_makers():
+    nanobind = pytest.importorskip("nanobind")
+    (own,) = (file for file in distribution("nanobind").files if file.name == "LICENSE")
+    assert words(text("LICENSES/nanobind.txt")) == words(own.read_text())
+    header = Path(nanobind.__file__).parent / "ext" / "robin_map" / "include" / "tsl" / "robin_map.h"
+    assert words(text("LICENSES/robin-map.txt")) == words(header.read_text().partition("*/")[0])
+    assert "GCC RUNTIME LIBRARY EXCEPTION" in text("LICENSES/libstdc++.txt")
+
+
+def test_wheels_and_the_recipe_list_the_notices():
+    assert PROJECT["license-files"] == ["LICENSE", "LICENSES/*"]
+    assert "license_file:\n    - LICENSE\n    - LICENSES/*\n" in text("conda-recipe/recipe.yaml")
+
+
+def test_a_wheel_without_a_notice_is_refused():
+    text("tools/release.py")
+    release = run_path(str(ROOT / "tools" / "release.py"))
+    names = [f"vech-1.dist-info/licenses/{name}" for name in ("LICENSE", *NOTICES)]
+    release["has_notices"]("a.whl", names)
+    with pytest.raises(SystemExit, match=r"^a\.whl lacks LICENSES/nanobind\.txt: license-files"):
+        release["has_notices"]("a.whl", [name for name in names if "nanobind" not in name])
+
+
+def test_pip_is_reached_as_the_environment_says():
+    text("tools/release.py")
+    is_of_pip = run_path(str(ROOT / "tools" / "release.py"))["is_of_pip"]
+    assert all(map(is_of_pip, ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "PIP_INDEX_URL", "SSL_CERT_FILE")))
+    assert not any(map(is_of_pip, ("PATH", "PYTHONPATH", "HOME")))
 
 
 @pytest.mark.parametrize("workflow", ["ci", "wheels"])

@@ -108,6 +108,14 @@ def make_manylinux(tools, python, sdist, work):
     return repaired
 
 
+def has_notices(wheel, names):
+    """The licence of vech and those of what is linked into it."""
+    for file in (ROOT / "LICENSE", *sorted((ROOT / "LICENSES").iterdir())):
+        name = file.relative_to(ROOT).as_posix()
+        if not any(known.endswith(f".dist-info/licenses/{name}") for known in names):
+            raise SystemExit(f"{wheel} lacks {name}: license-files of pyproject.toml lists it")
+
+
 def check(tools, files):
     """What package indexes and their users ask of files."""
     wheels = [file for file in files if file.suffix == ".whl"]
@@ -119,6 +127,7 @@ def check(tools, files):
         if sys.platform == "linux":
             run(tools, "-m", "auditwheel", "show", wheel)
         with zipfile.ZipFile(wheel) as archive:
+            has_notices(wheel.name, archive.namelist())
             installed = sum(member.file_size for member in archive.infolist())
         size = wheel.stat().st_size
         print(f"{wheel.name}: {size / 1e6:.2f} MB, installed {installed / 1e6:.1f} MB")
@@ -126,11 +135,16 @@ def check(tools, files):
             raise SystemExit(f"{wheel.name} has {size} bytes, and {MOST_BYTES} at most")
 
 
+def is_of_pip(name):
+    """Whether a variable of the environment says how pip reaches packages."""
+    return name.upper().startswith(("PIP_", "SSL_", "REQUESTS_", "HTTP", "ALL_PROXY", "NO_PROXY"))
+
+
 def try_wheel(python, wheel, sdist, work):
     """Install it where there is no compiler, run the demonstration, and a share of the tests of the sdist."""
     folder = Path(tempfile.mkdtemp(dir=work))
     user = environment(folder / "user", python)
-    alone = {name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "SSL_", "http"))}
+    alone = {name: os.environ[name] for name in os.environ if is_of_pip(name)}
     alone |= {"HOME": str(folder), "PATH": str(user.parent)}
     install = (user, "-m", "pip", "install", "--quiet", "--only-binary", ":all:")
     for extra, then in (("", ("-c", "import vech")), ("demo", ("-m", "vech", "demo"))):

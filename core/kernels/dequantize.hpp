@@ -51,7 +51,7 @@ class Dequantizer {
     // Where lines are streamed, they are whole: what a tile has beyond its last one in a row waits for the next tile,
     // before whose numbers there is room for it.
     void row(std::int64_t r, std::byte* numbers, std::int64_t bytes, std::byte* to, bool ends) {
-        if (!streams_) return write_lines(to, numbers, bytes, false);
+        if (!streams_) return copy_vectors(to, numbers, bytes);
         std::byte* const waiting = waiting_ + r * line_bytes;
         const std::int64_t held = held_[r];
         numbers -= held;
@@ -61,7 +61,7 @@ class Dequantizer {
         const auto beyond = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(to + bytes) % line_bytes);
         const bool waits = !ends && beyond < bytes;  // else there is no whole line, or no next tile
         held_[r] = static_cast<std::uint8_t>(waits ? beyond : 0);
-        write_lines(to, numbers, bytes - held_[r], true);
+        stream_lines(to, numbers, bytes - held_[r]);
         std::memcpy(waiting, numbers + bytes - held_[r], held_[r]);
     }
 

@@ -56,14 +56,11 @@ VECH_INLINE void copy_vectors(std::byte* to, const std::byte* from, std::int64_t
 #endif
 }
 
-// Bytes side by side, whole lines of them past the caches where it `streams`.
-VECH_INLINE void write_lines(std::byte* to, const std::byte* from, std::int64_t bytes, bool streams) {
+// Bytes side by side, whole lines of them past the caches.
+VECH_INLINE void stream_lines(std::byte* to, const std::byte* from, std::int64_t bytes) {
     std::int64_t done = std::min(bytes_to_line(to), bytes);
     if (done > 0) std::memcpy(to, from, static_cast<std::size_t>(done));
-    if (streams)
-        for (; done + line_bytes <= bytes; done += line_bytes) stream_line(to + done, from + done);
-    else
-        for (; done + line_bytes <= bytes; done += line_bytes) std::memcpy(to + done, from + done, line_bytes);
+    for (; done + line_bytes <= bytes; done += line_bytes) stream_line(to + done, from + done);
     if (done < bytes) std::memcpy(to + done, from + done, static_cast<std::size_t>(bytes - done));
 }
 

@@ -24,16 +24,6 @@ namespace {
 // Whether all rows have their lines at the same columns.
 inline bool rows_begin_alike(const Rows& rows) { return rows.bend == 0 && rows.stride % line_bytes == 0; }
 
-// Writes past the caches if it `streams`, or compares.
-template <bool compare>
-VECH_INLINE void emit(std::byte* to, const std::byte* from, std::int64_t bytes, bool streams, Outcome& outcome) {
-    if constexpr (compare) {
-        if (std::memcmp(to, from, static_cast<std::size_t>(bytes)) != 0) outcome.differs = true;
-    } else {
-        write_lines(to, from, bytes, streams);
-    }
-}
-
 // ---- tiles ----
 
 // Rows and columns of a tile in words. A tile, with the rows that cutting at lines adds, and its transposed copy stay
@@ -69,13 +59,13 @@ class Mover {
     Mover(const Move& move, bool streams, Outcome& outcome)
         : move_(move), outcome_(outcome), source_(move.source), target_(move.target), streams_(streams),
           plain_source_(move.source.step == item), plain_target_(move.target.step == item),
-          direct_(!streams && !compare && plain_target_),
-          squares_(direct_ && plain_source_ && lanes<W> > 1 && move.straight && move.transposed && !move.piece &&
-                   move.diagonal != Move::Diagonal::none && move.on_straight.none() && move.on_transposed.none() &&
-                   (move.diagonal == Move::Diagonal::fill || move.on_diagonal.none())) {}
+          direct_(!streams && plain_target_),
+          squares_(direct_ && !compare && plain_source_ && lanes<W> > 1 && move.straight && move.transposed &&
+                   !move.piece && move.diagonal != Move::Diagonal::none && move.on_straight.none() &&
+                   move.on_transposed.none() && (move.diagonal == Move::Diagonal::fill || move.on_diagonal.none())) {}
     ~Mover() {
         if (overflow_) outcome_.overflow = true;
-        if (streams_) finish_streams();
+        if (streams_ && !compare) finish_streams();
     }
     Mover(const Mover&) = delete;
     Mover& operator=(const Mover&) = delete;
@@ -90,6 +80,15 @@ class Mover {
         // Tiles need as many rows more as a cut can move, in whole blocks; none where lines begin at every cut, as they
         // do in `large`.
         further_ = cut_ && !(rows_begin_alike(move_.target) && target % line_bytes == 0) ? line : 0;
+    }
+
+    // Whole rows, where they go straight and unchanged, with their diagonal or without.
+    void rows() {
+        const bool on = move_.diagonal != Move::Diagonal::none;
+        for (std::int64_t r = move_.first; r < move_.last; ++r) {
+            const std::int64_t c0 = move_.lower ? 0 : r + !on, c1 = move_.lower ? r + on : move_.n;
+            if (c0 < c1) write(target_.cell(r, c0), reinterpret_cast<const W*>(source_.cell(r, c0)), c1 - c0);
+        }
     }
 
     // All target cells of rows and columns [d0, d1).
@@ -190,27 +189,42 @@ class Mover {
         const auto high = static_cast<int>(rows.size()), wide = static_cast<int>(columns.size());
         const std::byte* from[rows_most];
         point(from, rows.begin, high, columns);
+        bool differs = false;
         Down down(target_, columns.begin, rows.begin);
         if constexpr (N > 1)
             if (high >= N && wide >= N) {
                 using V = typename VectorOf<W>::type;
                 std::byte* to[N];
+                V different{};
                 for (int c = 0; c < wide; c += N) {
                     if (c > wide - N) down = Down(target_, columns.begin + (c = wide - N), rows.begin);
                     for (int k = 0; k < N; ++k) to[k] = down.next();
                     for (int r = 0; r < high; r += N) {
                         r = std::min(r, high - N);
                         turn_block<W>(from + r, c * item, [&](int k, V words) VECH_ALWAYS {
-                            *reinterpret_cast<V*>(to[k] + r * item) = words;
+                            V& there = *reinterpret_cast<V*>(to[k] + r * item);
+                            if constexpr (compare)
+                                different |= words ^ there;
+                            else
+                                there = words;
                         });
                     }
                 }
+                for (int k = 0; compare && k < N; ++k) differs |= different[k] != 0;
+                if (differs) outcome_.differs = true;
                 return;
             }
         for (int c = 0; c < wide; ++c) {
             std::byte* const to = down.next();
-            for (int r = 0; r < high; ++r) store<W>(to + r * item, load<W>(from[r] + c * item));
+            for (int r = 0; r < high; ++r) {
+                const auto word = load<W>(from[r] + c * item);
+                if constexpr (compare)
+                    differs |= load<W>(to + r * item) != word;
+                else
+                    store<W>(to + r * item, word);
+            }
         }
+        if (differs) outcome_.differs = true;
     }
 
     // A square on the diagonal of a full matrix, out of rows of a triangle that are read whole: what there is another
@@ -288,9 +302,15 @@ class Mover {
     }
 
     VECH_INLINE void write(std::byte* to, const W* from, std::int64_t count) {
-        if (direct_) return copy_vectors(to, reinterpret_cast<const std::byte*>(from), count * item);
+        const auto* words = reinterpret_cast<const std::byte*>(from);
         if (plain_target_) {
-            emit<compare>(to, reinterpret_cast<const std::byte*>(from), count * item, streams_, outcome_);
+            if (compare)
+                outcome_.differs =
+                    outcome_.differs || std::memcmp(to, words, static_cast<std::size_t>(count * item)) != 0;
+            else if (streams_)
+                stream_lines(to, words, count * item);
+            else
+                copy_vectors(to, words, count * item);
             return;
         }
         for (std::int64_t k = 0; k < count; ++k) {
@@ -386,6 +406,15 @@ inline int pieces_of(const Move& move, Piece (&pieces)[3]) {
 template <class W, bool compare>
 void large(const Move& move, bool streams, int threads, Watch& watch, Outcome& outcome) {
     constexpr std::int64_t item = sizeof(W), D = block_side<W>, TC = tile_columns<W>;
+    const bool as_it_is = !move.transposed && !move.piece && move.source.step == item && move.on_straight.none() &&
+                          move.on_diagonal.none() && move.diagonal != Move::Diagonal::fill;
+    if (as_it_is && !streams)
+        return parallel_for(move.batch.count, threads, watch, [&](std::int64_t unit) {
+            Mover<W, compare> mover(move, streams, outcome);
+            const Walk walk(move.batch, unit);
+            mover.aim(walk.source, walk.target);
+            mover.rows();
+        });
     const auto ceil = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
     Piece pieces[3];
     // Tiles begin where lines of the target do, if all rows have them there: 0.84 instead of 1.0 of a copy.
@@ -451,10 +480,9 @@ void move_words(const Move& move, int threads, Watch& watch, Outcome& outcome) {
     const std::int64_t numbers =
         move.piece ? move.rows.size() * move.columns.size() : (move.last - move.first) * move.n;
     const std::int64_t bytes = numbers * move.batch.count * move.item;
-    if (move.compare)
-        large<W, true>(move, false, threads, watch, outcome);
-    else
-        large<W, false>(move, bytes >= streamed_bytes(), threads, watch, outcome);
+    const bool streams = bytes >= streamed_bytes();
+    move.compare ? large<W, true>(move, streams, threads, watch, outcome)
+                 : large<W, false>(move, streams, threads, watch, outcome);
 }
 
 }  // namespace

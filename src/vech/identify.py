@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,6 +78,7 @@ def identify(
     n: int | None = None,
     matrix: ArrayLike | None = None,
     known: Mapping[Any, Any] | None = None,
+    tolerance: float | None = None,
 ) -> Candidates:
     """Say which named layouts a half can have, best first, and why, from what is known of its matrix.
 
@@ -91,6 +93,9 @@ def identify(
     known : mapping, optional
         Entries of the matrix, ``{(i, j): value}``, and facts, ``{"unit diagonal": True}`` and
         ``{"positive semidefinite": True}`` (complex numbers: Hermitian), in any mixture.
+    tolerance : float, optional
+        How far numbers of the half may be from those of the matrix, from entries and from a unit diagonal:
+        5e-7 of a half that was printed with six decimals, n eps max|A| of another order of summation.
 
     Returns
     -------
@@ -99,8 +104,9 @@ def identify(
         `names`, `dialects`, `n`, `rank`, `verdict` and `reasons`. Equal ranks fit the evidence equally well;
         among them those whose diagonal is all 1 come first, then the order of ``vech.DIALECTS``. What is
         known of a diagonal that is not stored rules nothing out, but ranks below where it is stored and fits.
-        The list may be empty. Its `excluded` is the list of what was ruled out, the nearest first, and its
-        `summary` a text. It prints as all of that.
+        The list may be empty. Its `excluded` is the list of what was ruled out, the nearest first: where more
+        than half of the numbers agree, else by the largest difference. Its `summary` is a text, which names
+        that difference. It prints as all of that.
 
     Raises
     ------
@@ -112,9 +118,9 @@ def identify(
     Notes
     -----
     Numbers agree if they are equal, or both NaN, or apart by the rounding of a scale or of the coarser of two
-    dtypes (4 units in the last place). "Positive semidefinite" allows eigenvalues down to n eps max|w| below
-    0; above n = 500 none are computed, only the diagonal and all 2 x 2 minors are judged. Never proven: that
-    the half has one of the named layouts at all.
+    dtypes (4 units in the last place), or by no more than `tolerance`. "Positive semidefinite" allows
+    eigenvalues down to n eps max|w| below 0; above n = 500 none are computed, only the diagonal and all
+    2 x 2 minors are judged. Never proven: that the half has one of the named layouts at all.
 
     Cost: each layout's half of the matrix is packed and compared; memory for one half (of a layout without
     diagonal two), as float64 where semidefiniteness is judged.
@@ -127,20 +133,23 @@ def identify(
     >>> print(identify([1.0, 0.5, 0.2, 1.0, 0.3, 1.0], known={"unit diagonal": True, (0, 1): 0.5}).summary)
     6 numbers of float64: n = 3 with, n = 4 without the diagonal.
     Of the layouts with a name only vech = numpy-triu fits.
+    >>> identify([1.0, 0.33, 1.0], known={(0, 1): 1 / 3}, n=2, tolerance=0.005)[0].verdict
+    'possible'
     """
     numbers = _one_half(half)
+    room = _room(tolerance, numbers.dtype)
     full = None if matrix is None else _one_square(matrix, numbers.dtype)
     entries, facts = _known(known, numbers.dtype)
     wanted = _side(numbers, n, full)
     layouts = dict.fromkeys(DIALECTS.values())
     cases = [case for layout in layouts if (case := _case(layout, numbers, wanted)) is not None]
     if full is not None:
-        _judge_matrix(cases, numbers, full)
+        _judge_matrix(cases, numbers, full, room)
     if entries:
-        _judge_entries(cases, numbers, entries)
+        _judge_entries(cases, numbers, entries, room)
     ones = "unit diagonal" in facts
     if family(numbers.dtype) not in "Mm":
-        _judge_diagonal(cases, numbers, ones, ones or (full is not None and _has_diagonal(full, 1)))
+        _judge_diagonal(cases, numbers, ones, ones or (full is not None and _has_diagonal(full, 1)), room)
     if "positive semidefinite" in facts:
         _judge_semidefinite(cases, numbers, ones)
     return _report(cases, numbers, wanted, full)
@@ -157,6 +166,8 @@ class _Case:
     against: list[str] = field(default_factory=list)
     verdict: str = "possible"
     agreed: int = 0  # numbers of the matrix
+    most: bool = False  # more than half of them agree
+    apart: float = math.inf  # the largest difference from what is known
     rounds: bool = False  # equal to the matrix, but not to the last bit
     unseen: int = 0  # what is known of a diagonal that is not stored
     odd: bool = False  # neither symmetric nor Hermitian
@@ -173,6 +184,11 @@ class _Case:
     @property
     def weakness(self) -> tuple[bool, int, bool]:
         return self.rounds, self.unseen, self.odd
+
+    @property
+    def farness(self) -> tuple[int, float, int]:
+        """What sorts those that are ruled out."""
+        return -self.agreed if self.most else 0, self.apart, -self.agreed
 
     @property
     def slots(self) -> NDArray[np.int64]:
@@ -202,6 +218,18 @@ def _one_square(matrix: ArrayLike, dtype: Dtype) -> Array:
         raise ValueError(f"matrix has shape {full.shape}: identify compares with one square, (n, n)")
     _check_comparable("matrix", full.dtype, dtype)
     return full
+
+
+def _room(tolerance: float | None, dtype: Dtype) -> float:
+    if tolerance is None:
+        return 0.0
+    if not isinstance(tolerance, Real) or isinstance(tolerance, bool):
+        raise TypeError(f"tolerance must be a real number, not {tolerance!r}")
+    if not 0 <= tolerance < math.inf:
+        raise ValueError(f"tolerance must be finite and not negative, but is {tolerance!r}")
+    if family(dtype) in "Mm":
+        raise TypeError(f"tolerance is said of numbers, and half holds {dtype}")
+    return float(tolerance)
 
 
 def _check_comparable(what: str, other: Dtype, dtype: Dtype) -> None:
@@ -305,8 +333,28 @@ def _reading(layout: AnyLayout, n: int, letter: str) -> tuple[Any, ...]:
 # ---- comparing numbers
 
 
-def _agree(stored: Array, true: Array, scale: Any = 1.0) -> tuple[NDArray[np.bool], NDArray[np.bool]]:
-    """Whether stored = true x scale within rounding, and whether to the last bit of the coarser dtype."""
+def _agree(
+    stored: Array, true: Array, scale: Any = 1.0, room: float = 0.0
+) -> tuple[NDArray[np.bool], NDArray[np.bool]]:
+    """Whether stored = true x scale within rounding or room, and to the last bit of the coarser dtype."""
+    near, bits = _agree_as_rounded(stored, true, scale)
+    return (near | (_apart(stored, true, scale) <= room) if room and not near.all() else near), bits
+
+
+def _apart(stored: Array, true: Array, scale: Any = 1.0) -> NDArray[np.float64]:
+    """How far stored is from true x scale: infinity where one of them is NaN, and between dates."""
+    if family(stored.dtype) in "Mm":
+        return np.where(_agree_as_rounded(stored, true, scale)[0], 0.0, math.inf)
+    parts = "c" in (family(stored.dtype), family(true.dtype))
+    x, y = (array.astype(complex) if parts else widen(array).astype(float) for array in (stored, true))
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        y = y * scale
+        apart = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, np.abs(x - y))
+    apart[np.isnan(apart)] = math.inf
+    return apart
+
+
+def _agree_as_rounded(stored: Array, true: Array, scale: Any) -> tuple[NDArray[np.bool], NDArray[np.bool]]:
     letters = {family(stored.dtype), family(true.dtype)}
     if letters & set("Mm"):
         common = np.promote_types(stored.dtype, true.dtype)
@@ -340,27 +388,34 @@ def _coarser(a: Array, b: Array) -> Dtype:
     return coarse if epsilon(coarse) else np.dtype(np.float64)
 
 
-def _compare(case: _Case, half: Array, true: Array) -> tuple[int, bool, int]:
-    """How many numbers agree once they are scaled; whether to the last bit; and the first that does not."""
-    agreed, exact, first, slots = 0, True, half.size, case.slots
+def _compare(case: _Case, half: Array, true: Array, room: float) -> tuple[bool, int]:
+    """Whether numbers, once they are scaled, agree to the last bit; and the first that does not.
+
+    The case knows how many agree, and the largest difference of others.
+    """
+    exact, first, slots = True, half.size, case.slots
+    case.apart = 0.0
     scale: Any = 1.0
     for start in range(0, half.size, CHUNK):
         stored = half[start : start + CHUNK]
         if case.layout.scaled:
             scale = np.full(stored.size, case.layout.offdiagonal_scale)
             scale[slots[(slots >= start) & (slots < start + CHUNK)] - start] = case.layout.diagonal_scale
-        near, bits = _agree(stored, true[start : start + CHUNK], scale)
+        near, bits = _agree(stored, true[start : start + CHUNK], scale, room)
         count = int(np.count_nonzero(near))
         if count < near.size and first == half.size:
             first = start + int(np.argmin(near))
-        agreed, exact = agreed + count, exact and bool(bits.all())
-    return agreed, exact, first
+        if not bits.all():
+            case.apart = max(case.apart, float(_apart(stored, true[start : start + CHUNK], scale).max()))
+        case.agreed, exact = case.agreed + count, exact and bool(bits.all())
+    case.most = 2 * case.agreed > half.size
+    return exact, first
 
 
 # ---- the matrix
 
 
-def _judge_matrix(cases: list[_Case], half: Array, full: Array) -> None:
+def _judge_matrix(cases: list[_Case], half: Array, full: Array, room: float) -> None:
     cases, coarse = [case for case in cases if case.alive], _coarser(half, full)
     packed: dict[AnyLayout, list[_Case]] = {}
     for case in cases:
@@ -370,23 +425,25 @@ def _judge_matrix(cases: list[_Case], half: Array, full: Array) -> None:
         if group[0].strict:
             true = np.delete(true, order.diagonal_slots(len(full)))
         for case in group:
-            case.agreed, exact, first = _compare(case, half, true)
+            exact, first = _compare(case, half, true, room)
             if first < half.size:
                 i, j = (int(index) for index in case.layout.pair(first, case.n))
                 times = "" if case.scale(i, j) == 1 else f" x {case.scale(i, j):.6g}"
                 case.against.append(
                     f"{case.agreed:,} of {half.size:,} numbers agree; half[{first}] is {half[first]}, "
-                    f"the matrix has {full[i, j]}{times} at ({i}, {j})"
+                    f"the matrix has {full[i, j]}{times} at ({i}, {j}); the largest difference is "
+                    f"{case.apart:.3g}"
                 )
                 continue
             case.rounds = not exact
             whole = not case.strict or _has_diagonal(full, 0)
             case.verdict = "equal" if whole else "equal off the diagonal"
             plain = epsilon(half.dtype) == epsilon(full.dtype) and not case.layout.scaled
-            how = "within rounding" if case.rounds else "exactly" if plain else f"to the last bit of {coarse}"
+            within = f"within {case.apart:.3g}" if room else "within rounding"
+            how = within if case.rounds else "exactly" if plain else f"to the last bit of {coarse}"
             case.reasons[0] = f"all {half.size:,} numbers are the matrix's {how}"
         del true  # before the next is packed
-    if any(case.alive for case in cases) and not _is_symmetric(full):
+    if any(case.alive for case in cases) and not _is_symmetric(full, room):
         for case in cases:
             alike = [other for other in cases if other.reading == case.reading and other.alive]
             if case.alive and len({other.layout.triangle for other in alike}) == 1:
@@ -405,10 +462,10 @@ def _has_diagonal(full: Array, value: int) -> bool:
     return bool((full.diagonal() == np.array(value).astype(full.dtype)).all())
 
 
-def _is_symmetric(full: Array) -> bool:
+def _is_symmetric(full: Array, room: float = 0.0) -> bool:
     step = max(1, CHUNK // max(len(full), 1))
     return all(
-        _agree(full[k : k + step, : k + step], full[: k + step, k : k + step].T.copy())[0].all()
+        _agree(full[k : k + step, : k + step], full[: k + step, k : k + step].T.copy(), room=room)[0].all()
         for k in range(0, len(full), step)
     )
 
@@ -416,7 +473,9 @@ def _is_symmetric(full: Array) -> bool:
 # ---- entries and facts
 
 
-def _judge_entries(cases: list[_Case], half: Array, entries: dict[tuple[int, int], Array]) -> None:
+def _judge_entries(
+    cases: list[_Case], half: Array, entries: dict[tuple[int, int], Array], room: float
+) -> None:
     beyond = max(max(pair) for pair in entries)
     for case in cases:
         if beyond >= case.n:
@@ -427,8 +486,11 @@ def _judge_entries(cases: list[_Case], half: Array, entries: dict[tuple[int, int
         kinds = _kinds(case.layout, family(half.dtype))
         for i, j in stored:
             true, numbers = entries[i, j], {kind: _entry(case, half, kind, i, j) for kind in kinds}
-            kinds = [kind for kind, number in numbers.items() if _agree(number, true, case.scale(i, j))[0][0]]
+            scale = case.scale(i, j)
+            kinds = [kind for kind, number in numbers.items() if _agree(number, true, scale, room)[0][0]]
             if not kinds:
+                if case.alive and not case.agreed:
+                    case.apart = _farthest(case, half, entries, stored)
                 number = _shown(next(iter(numbers.values()))[0], case.scale(i, j))
                 case.against.append(f"({i}, {j}) would be {number}, not {true[0]}")
                 break
@@ -440,6 +502,19 @@ def _judge_entries(cases: list[_Case], half: Array, entries: dict[tuple[int, int
             case.odd = not {Kind.SYMMETRIC, Kind.HERMITIAN} & set(kinds)
             only = f", but only if kind is {' or '.join(map(repr, kinds))}" if case.odd else ""
             case.reasons.append(fit + only)
+
+
+def _farthest(
+    case: _Case, half: Array, entries: dict[tuple[int, int], Array], stored: list[tuple[int, int]]
+) -> float:
+    """The largest difference from known entries, of the kind where it is least."""
+    return min(
+        max(
+            float(_apart(_entry(case, half, kind, i, j), entries[i, j], case.scale(i, j))[0])
+            for i, j in stored
+        )
+        for kind in _kinds(case.layout, family(half.dtype))
+    )
 
 
 def _kinds(layout: AnyLayout, letter: str) -> list[Kind]:
@@ -466,7 +541,7 @@ def _shown(number: Any, scale: float) -> str:
     return f"{(complex(number) if isinstance(number, np.complexfloating) else float(number)) / scale:.6g}"
 
 
-def _judge_diagonal(cases: list[_Case], half: Array, known: bool, ones: bool) -> None:
+def _judge_diagonal(cases: list[_Case], half: Array, known: bool, ones: bool, room: float) -> None:
     """Say where the diagonal is all one; where it is known to be, rule out all else that is stored."""
     for case in cases:
         if case.strict:
@@ -475,7 +550,7 @@ def _judge_diagonal(cases: list[_Case], half: Array, known: bool, ones: bool) ->
                 case.reasons.append("for the ones on it take vech.Layout(..., diagonal='one')")
         elif case.n > 0:
             diagonal = half[case.slots]
-            is_one = _agree(diagonal, np.ones(1, np.int64), case.scale(0, 0))[0]
+            is_one = _agree(diagonal, np.ones(1, np.int64), case.scale(0, 0), room)[0]
             case.ones = bool(is_one.all())
             if case.ones:
                 case.reasons.append("its whole diagonal is 1")
@@ -561,10 +636,12 @@ def _report(cases: list[_Case], half: Array, wanted: int | None, full: Array | N
         groups.setdefault((case.reading, case.weakness, *case.reasons), []).append(case)
     listed = [_candidate(group, ranks[group[0].weakness]) for group in groups.values()]
     groups = {}
-    for case in sorted((case for case in cases if not case.alive), key=lambda case: -case.agreed):
-        groups.setdefault((case.reading, case.agreed, len(case.against)), []).append(case)
+    dead = sorted((case for case in cases if not case.alive), key=lambda case: case.farness)
+    for case in dead:
+        groups.setdefault((case.reading, case.farness, len(case.against)), []).append(case)
     excluded = [_candidate(group, 0) for group in groups.values()]
-    return Candidates(listed, excluded, _summary(listed, excluded, half, wanted, full))
+    near = [group for group in groups.values() if group[0].farness == dead[0].farness]
+    return Candidates(listed, excluded, _summary(listed, near, half, wanted, full))
 
 
 def _candidate(group: list[_Case], rank: int) -> Candidate:
@@ -580,9 +657,25 @@ def _candidate(group: list[_Case], rank: int) -> Candidate:
     return Candidate(rank, layouts, first.n, first.verdict, tuple(reasons))
 
 
+def _nearest(near: list[list[_Case]]) -> str:
+    """What is said of the layouts that are ruled out by the least."""
+    first = near[0][0]
+    names = [" = ".join(case.layout.name for case in group) for group in near]
+    if not math.isfinite(first.apart):
+        return f" Of {names[0]}: {first.against[0]}."
+    if len(near) > 1:
+        listed = ", ".join(names[:-1])
+        return (
+            f" None is nearest: {listed} and {names[-1]} are each off by {first.apart:.3g} at most. "
+            f"Of {names[0]}: {first.against[0]}."
+        )
+    room = f"{first.apart * 1.05:.2g}"
+    return f" The nearest is {names[0]}: {first.against[0]}; a tolerance of {room} lets it pass."
+
+
 def _summary(
     listed: list[Candidate],
-    excluded: list[Candidate],
+    near: list[list[_Case]],
     half: Array,
     wanted: int | None,
     full: Array | None,
@@ -595,10 +688,8 @@ def _summary(
     first = [candidate for candidate in listed if candidate.rank == 1]
     if not listed:
         lines.append("No layout with a name fits.")
-        if excluded and full is not None:
-            lines[-1] += f" The nearest is {' = '.join(excluded[0].names)}: {excluded[0].reasons[0]}."
-        elif excluded:
-            lines[-1] += f" Of {' = '.join(excluded[0].names)}: {excluded[0].reasons[0]}."
+        if near:
+            lines[-1] += _nearest(near)
     elif len(first) > 1:
         lines.append(f"{len(first)} readings fit equally well: what is known cannot tell them apart.")
         if full is None:

@@ -1,5 +1,8 @@
 """scikit-bio's distance matrices: the vector of a condensed one is the half itself."""
 
+import importlib
+import sys
+
 import numpy as np
 import pytest
 
@@ -48,3 +51,10 @@ def test_what_does_not_fit_is_refused():
         to_skbio(-1 * S)
     with pytest.raises(TypeError, match=r"from_skbio takes a skbio\.DistanceMatrix, not ndarray"):
         from_skbio(np.zeros(3))
+
+
+def test_without_scikit_bio_the_extra_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "vech.adapters.skbio")
+    monkeypatch.setitem(sys.modules, "skbio", None)
+    with pytest.raises(ImportError, match=r"needs scikit-bio: pip install 'vech\[skbio\]'$"):
+        importlib.import_module("vech.adapters.skbio")

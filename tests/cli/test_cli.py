@@ -770,6 +770,13 @@ def test_identify_by_a_full_matrix(works):
         assert "ruled out" in out and "of 15 numbers agree" in out
 
 
+def test_identify_of_a_rounded_half(works):
+    full = saved_numbers()
+    np.save("half.npy", full[np.tril_indices(5)].round(3))
+    out = works("identify", "half.npy", "--matrix", "full.npy", "--tolerance", "5e-4")
+    assert "only lapack-upper = numpy-tril fits" in out
+
+
 def test_identify_by_entries_and_facts(works):
     full = np.corrcoef(np.random.default_rng(0).normal(size=(5, 9)))
     np.save("half.npy", full[np.tril_indices(5)])

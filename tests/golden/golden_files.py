@@ -15,6 +15,7 @@ import numpy as np
 
 import vech
 import vech.adapters
+from vech.cli.root import vech_command
 
 N = 5
 LABELS = ("a", "b", "c", "d", "e")
@@ -242,14 +243,18 @@ def write_states(folder):
         np.save(folder / f"{name}.npy", answer(one).numpy())
 
 
-def parameters(thing):
-    """What it takes, by position and by name; nothing of what is no function."""
+def taken(thing):
+    """The parameters of a function or class, none of what is neither."""
     try:
-        taken = inspect.signature(thing).parameters.values()
+        return inspect.signature(thing).parameters.values()
     except (TypeError, ValueError):
-        return [], []
-    by_name = [p.name for p in taken if p.kind is p.KEYWORD_ONLY]
-    return [p.name for p in taken if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)], by_name
+        return ()
+
+
+def parameters(thing):
+    """What it takes, by position and by name."""
+    by_name = [p.name for p in taken(thing) if p.kind is p.KEYWORD_ONLY]
+    return [p.name for p in taken(thing) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)], by_name
 
 
 def members(thing):
@@ -281,17 +286,38 @@ def module_name(name):
     return room if room in {module.__name__ for module in rooms()} else "vech"
 
 
-def public_names(modules):
-    """Each public function, class and member: its name, then its arguments."""
+def public_things(modules):
+    """Each public function, class and member, by its name."""
     for module in modules:
         for name in getattr(module, "__all__", ()):
             thing = getattr(module, name)
             if inspect.ismodule(thing):
                 continue
-            yield f"{module.__name__}.{name}", *parameters(thing)
+            yield f"{module.__name__}.{name}", thing
             if inspect.isclass(thing):
                 for member in members(thing):
-                    yield f"{module.__name__}.{name}.{member}", *parameters(getattr(thing, member))
+                    yield f"{module.__name__}.{name}.{member}", getattr(thing, member)
+
+
+def public_names(modules):
+    """Of each of these its name, then its arguments."""
+    return ((name, *parameters(thing)) for name, thing in public_things(modules))
+
+
+def defaults(modules):
+    """A line for each argument of these that has a default."""
+    for name, thing in public_things(modules):
+        yield from (f"{name} {p.name}={p.default!r}" for p in taken(thing) if p.default is not p.empty)
+
+
+def options(command=vech_command, name="vech"):
+    """A line for each option of each command."""
+    for parameter in command.params:
+        words = (*parameter.opts, *parameter.secondary_opts)
+        yield from (f"{name} {word}" for word in words if word[0] == "-")  # others are arguments
+    for word, inner in getattr(command, "commands", {}).items():
+        yield f"{name} {word}"
+        yield from options(inner, f"{name} {word}")
 
 
 def write_names(folder):
@@ -299,7 +325,12 @@ def write_names(folder):
         " ".join([name, *given, *("*" for _ in by_name[:1]), *by_name])
         for name, given, by_name in public_names(rooms() + adapters())
     )
-    (folder / "names.txt").write_text("\n".join(lines) + "\n")
+    for name, found in (
+        ("names", lines),
+        ("defaults", defaults(rooms() + adapters())),
+        ("options", options()),
+    ):
+        (folder / f"{name}.txt").write_text("\n".join(found) + "\n")
 
 
 if __name__ == "__main__":

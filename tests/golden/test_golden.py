@@ -107,6 +107,23 @@ def test_every_public_name_is_known_with_its_arguments(version, find):
     assert not lost and len(now) > 100
 
 
+@each_version
+@pytest.mark.parametrize("find", [golden.rooms, pytest.param(golden.adapters, marks=pytest.mark.slow)])
+def test_every_argument_keeps_its_default(version, find):
+    modules = find()
+    names = {module.__name__ for module in modules}
+    now = set(golden.defaults(modules))
+    lines = (HERE / version / "defaults.txt").read_text().splitlines()
+    mine = {line for line in lines if golden.module_name(line.partition(" ")[0]) in names}
+    assert mine and mine <= now
+
+
+@each_version
+def test_every_command_and_option_is_known(version):
+    then = set((HERE / version / "options.txt").read_text().splitlines())
+    assert {"vech info --json", "vech convert"} <= then <= set(golden.options())
+
+
 # ---- nothing is left out -----------------------------------------------------------------------------------
 
 

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 from numpy.linalg import LinAlgError
+from scipy.linalg import LinAlgWarning
 
 import cases
 import reference
@@ -559,3 +561,31 @@ def test_the_peak_of_memory_is_one_half_or_one_matrix(matrix, halves):
         pytest.skip("this system does not reset peaks")
     assert run.returncode == 0, run.stderr
     assert halves - 0.1 < float(run.stdout) < halves + 0.25, "and BLAS's own buffers"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_singular_to_working_precision_is_warned_of(dtype):
+    rows = np.random.default_rng(0).normal(size=(50, 300)).astype(dtype)
+    S = vech.covariance.sample(rows)
+    limits = np.finfo(dtype)
+    for size in np.array([1.0, limits.tiny / limits.eps, limits.max / 1e5], dtype):
+        for columns in (1, 100):
+            with pytest.warns(LinAlgWarning, match=r"S is singular to working precision: its reci") as said:
+                solve(S * size, np.full((300, columns), min(size, 1), dtype))
+            assert f"below the {np.finfo(dtype).eps:.3g} of {dtype}" in str(said[0].message)
+            assert said[0].filename == __file__
+    with pytest.warns(LinAlgWarning, match="shrink S, add to its diagonal") as said:
+        inverse(S)
+    assert said[0].filename == __file__
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-300, 1e290])
+def test_no_warning_is_given_while_a_digit_is_right(size):
+    near = vech.Packed(np.array([1.0, 0.0, 1e-15]) * size)  # definite
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        solve(near, np.ones(2) * size)
+        solve(-near, np.ones(2) * size)
+        inverse(near / size)
+    with pytest.warns(LinAlgWarning, match="its reciprocal condition number is 1e-17, below"):
+        solve(vech.Packed(np.array([1.0, 0.0, 1e-17]) * size), np.ones(2) * size)

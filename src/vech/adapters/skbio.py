@@ -5,11 +5,15 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from skbio import DistanceMatrix
-
 from vech.dissimilarities import as_distances
 from vech.packed.packed import Packed
 from vech.store import Store
+
+try:
+    from skbio import DistanceMatrix
+except ModuleNotFoundError as missing:
+    reason = "vech.adapters.skbio needs scikit-bio: pip install 'vech[skbio]'"
+    raise ModuleNotFoundError(reason, name="skbio") from missing
 
 __all__ = ["from_skbio", "to_skbio"]
 

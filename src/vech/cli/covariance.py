@@ -49,7 +49,7 @@ METHODS: dict[str, Callable[..., vech.Packed]] = {
 }
 
 
-class Method(click.Choice[str]):
+class Method(click.Choice):  # type: ignore[type-arg]  # generic since click 8.2
     """The name of an estimator, with dashes or as the function has it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

@@ -74,6 +74,11 @@ def _entries(context: click.Context, parameter: click.Parameter, values: Sequenc
     callback=_entries,
     help="A number of the matrix, rows and columns from 0; as often as you like. Example: --entry 0,1=0.25",
 )
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    help="How far numbers may differ, of a half that was printed or rounded. Example: --tolerance 5e-7",
+)
 @dtype_option
 def identify(
     file: Path,
@@ -82,6 +87,7 @@ def identify(
     psd: bool,
     unit_diagonal: bool,
     entries: dict[Any, Any],
+    tolerance: float | None,
     dtype: str | None,
 ) -> None:
     """Say which layouts the half in FILE can have, best first, and why; never more than is known.
@@ -106,7 +112,7 @@ def identify(
             raise click.ClickException(f"{file} holds a matrix and no half: {way} makes one")
         full = None if matrix is None else _full(matrix, dtype)
         bar.now(f"identifying {file.name}", half.nbytes)
-        found = vech.identify(half, n=n, matrix=full, known=known)
+        found = vech.identify(half, n=n, matrix=full, known=known, tolerance=tolerance)
     if not found:
         raise click.ClickException(found.summary)
     _print_found(found, said and said.name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from functools import partial
 from typing import Any, cast
 
@@ -24,6 +26,7 @@ from vech.linalg.factor.answers import (
     within,
 )
 from vech.linalg.factor.choice import factored, invertible
+from vech.linalg.factor.promise import Factor
 from vech.linalg.factor.sparse import DETERMINANT, DIRECT, SparseFactor
 from vech.linalg.iterative import OPTIONS, iterated
 from vech.linalg.units import times_power, unit_of
@@ -88,6 +91,12 @@ def solve(
     ModuleNotFoundError
         If the solver is not installed.
 
+    Warns
+    -----
+    scipy.linalg.LinAlgWarning
+        As ``scipy.linalg.solve``, where a Packed is singular to working precision: the reciprocal of `cond`
+        is below the eps of the dtype. One matrix, not a batch.
+
     Notes
     -----
     Any other store, as a Packed: tries `cholesky`, in memory for one more half. If S is not positive
@@ -101,9 +110,9 @@ def solve(
     refined until their residual is rounding of ``|S| |x|``.
 
     What is singular is one rule for `solve` and `slogdet`. A Packed is where a pivot is exactly zero, as in
-    NumPy; rounding may hide that, and `cond` shows it. A SparseHalf is singular to working precision, or else
-    the answer would hang on which solver is installed: where, its rows scaled to size one, a right side of
-    random signs is solved to no digit or by numbers beyond 1 / eps.
+    NumPy; rounding may hide that, of which `solve` and `inverse` warn. A SparseHalf is singular to working
+    precision, or else the answer would hang on which solver is installed: where, its rows scaled to size one,
+    a right side of random signs is solved to no digit or by numbers beyond 1 / eps.
 
     Batches of real symmetric matrices up to n = 16 are solved side by side by a kernel: by Cholesky
     factors, and where these do not exist by eigenvalues. Others go through ``numpy.linalg``, expanded a few
@@ -142,7 +151,10 @@ def _solved(S: Any, b: Array, solver: str, options: dict[str, Any], threads: int
     if not is_sparse(S) and solver == "auto":
         dtype = wide if family(S.dtype) == "c" else np.zeros(0, wide).real.dtype
         many = b.shape[1] if b.ndim == 2 else 1
-        x = solved(factored(as_packed(S, "solve"), dtype, threads, columns=many), b)
+        packed = as_packed(S, "solve")
+        factor = factored(packed, dtype, threads, columns=many)
+        _warn_if_ill_conditioned(packed, factor, stacklevel=3)
+        x = solved(factor, b)
     else:
         check_finite(S)
         check_finite_array(b, "b", "solve")
@@ -152,6 +164,38 @@ def _solved(S: Any, b: Array, solver: str, options: dict[str, Any], threads: int
             x = solved(SparseFactor(S, solver, threads), b)
     with np.errstate(over="ignore"):
         return within(x.astype(wide, copy=False), "x", "divide b")
+
+
+def _warn_if_ill_conditioned(S: Packed, factor: Factor, *, stacklevel: int) -> None:
+    """LinAlgWarning, as SciPy's, where nothing of S^-1 is known but its size.
+
+    Pivots are looked at first: ten solves cost as much as the factor of 500 rows.
+    """
+    if factor.singular:
+        return
+    eps = float(np.finfo(factor.dtype).eps)
+    pivots = np.abs(factor.pivots())
+    if pivots.min() > math.sqrt(eps) * pivots.max():
+        return
+    norm = norms.norm(S._held, 1)
+    of_norm = min(math.frexp(norm)[1], np.finfo(factor.dtype).maxexp // 2)  # nothing overflows on the way
+    inverse = one_norm(
+        lambda x: factor.solve(np.asfortranarray(times_power(x, of_norm + factor.exponent))),
+        S.n,
+        factor.dtype,
+        symmetric=not S.kind.conjugates,
+    )
+    rcond = 1 / (math.ldexp(norm, -of_norm) * inverse)
+    if rcond < eps:
+        from scipy.linalg import LinAlgWarning
+
+        warnings.warn(
+            f"S is singular to working precision: its reciprocal condition number is {rcond:.3g}, below the "
+            f"{eps:.3g} of {factor.dtype}, so that no digit of the result need be right; shrink S, add to "
+            f"its diagonal, or take numpy.linalg.pinv of S.expand()",
+            LinAlgWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def _check_solver(solver: str, options: dict[str, Any], sparse: bool) -> None:
@@ -206,6 +250,11 @@ def inverse(
     OverflowError
         If the inverse has numbers beyond the dtype.
 
+    Warns
+    -----
+    scipy.linalg.LinAlgWarning
+        As `solve`.
+
     Notes
     -----
     By `cholesky`, with memory for two halves beside the result; if S is not positive definite, by LU in the
@@ -234,6 +283,7 @@ def inverse(
     layout = S.layout if S.layout.implied is None else S.layout.plain
     factor = invertible(S, dtype, threads)
     check_regular(factor)
+    _warn_if_ill_conditioned(S, factor, stacklevel=2)
     half = within(times_power(factor.inverse(layout, threads), factor.exponent), "the inverse", "multiply S")
     return Packed(half, layout, kind=S.kind, labels=S.labels)
 

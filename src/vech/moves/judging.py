@@ -32,6 +32,10 @@ def check_use(use: str, tolerance: float | None, recipe: Recipe) -> None:
         raise TypeError(
             f"use='mean' computes with floats or complex numbers, not {recipe.dtype}: astype(float) first"
         )
+    check_tolerance(use, tolerance)
+
+
+def check_tolerance(use: str, tolerance: float | None) -> None:
     if tolerance is not None:
         if use != "both":
             raise TypeError(f"use={use!r} compares nothing: a tolerance goes with use='both'")

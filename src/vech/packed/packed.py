@@ -308,8 +308,9 @@ class Packed(Operators, Casts):
         return self._like(self.half)
 
     def __getstate__(self) -> dict[str, Any]:
-        # a copy is no map of the file
-        return {**self.__dict__, "_half": self._held.numbers, "dtype": self.dtype, "_map": None}
+        # a copy is no map of the file, and a product leaves no trace
+        own = {name: value for name, value in self.__dict__.items() if name != "_told"}
+        return own | {"_half": self._held.numbers, "dtype": self.dtype, "_map": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         dtype = state.pop("dtype")
@@ -456,9 +457,9 @@ class Packed(Operators, Casts):
         return to_frame(self)
 
     def __matmul__(self, x: ArrayLike) -> Array:
-        if type(x) is np.ndarray and x.ndim == 1 and x.size == self._n and x.dtype == self._half.dtype:
+        if type(self) is Packed and type(x) is np.ndarray and x.ndim == 1 and x.size == self._n:
             told = self._told = self._told or products.told(self._held, self._map is not None)
-            if told.direct and x.flags.c_contiguous:
+            if told.direct and x.dtype == self._half.dtype and x.flags.c_contiguous:
                 return products.vector(self._half, x, told)
         return self.matmul(x)
 
@@ -788,7 +789,9 @@ class Packed(Operators, Casts):
     def _alike(self, half: Array) -> Packed:
         """Of a new half like this one, nothing of which needs a look."""
         made = object.__new__(Packed)
-        made.__dict__.update(self.__dict__, _half=half, _told=None)
+        made._half, made._map = half, None
+        made._layout, made._kind = self._layout, self._kind
+        made._n, made._labels, made._direct = self._n, self._labels, True
         return made
 
     def _like(

@@ -87,7 +87,6 @@ def _known() -> dict[str, Encoding]:
 
 #: Each encoding by its name: bits, the largest number, levels.
 ENCODINGS: dict[str, Encoding] = _known()
-"""Every encoding by its name."""
 
 
 def as_encoding(encoding: Any, levels: ArrayLike | None = None) -> Encoding:

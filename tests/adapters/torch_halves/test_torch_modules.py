@@ -139,7 +139,7 @@ def test_wrong_rows_and_arguments_of_the_layer_are_said():
         SymmetricLinear(4, metric="half")
     with pytest.raises(ValueError, match="say kind='symmetric' or kind='hermitian'"):
         SymmetricLinear(4, dtype=torch.complex64)
-    with pytest.raises(TypeError, match="n must be an integer"):
+    with pytest.raises(TypeError, match=r"features must be an integer, not 4\.0"):
         SymmetricLinear(4.0)
     assert repr(SymmetricLinear(4, False)) == "SymmetricLinear(4, bias=False, layout='vech')"
     assert SymmetricLinear(0)(torch.zeros(2, 0)).shape == (2, 0)

@@ -138,7 +138,7 @@ def test_wrong_arguments_of_fake_numbers_are_said():
         training.fake_quantize(h.long())
     with pytest.raises(TypeError, match=r"h must hold real floating-point numbers, not torch\.complex64"):
         training.fake_quantize(h.cfloat())
-    with pytest.raises(TypeError, match="h must be a tensor, not list"):
+    with pytest.raises(TypeError, match=r"h must be a torch\.Tensor, not list"):
         training.fake_quantize([1.0])
     with pytest.raises(ValueError, match="'int5'"):
         training.fake_quantize(h, encoding="int5")
@@ -307,7 +307,7 @@ def test_wrong_arguments_of_steps_are_said():
     h = torch.zeros(10)
     with pytest.raises(ValueError, match="bits is 1, and must be 2 to 8"):
         training.lsq(h, torch.ones(1), bits=1)
-    with pytest.raises(TypeError, match="steps must be a tensor, not float: first_steps makes them"):
+    with pytest.raises(TypeError, match=r"steps must be a torch\.Tensor, not float: pass torch\.as_tensor"):
         training.lsq(h, 1.0)
     with pytest.raises(TypeError, match="bits"):
         training.first_steps(h, bits=4.0)
@@ -468,9 +468,7 @@ def test_probabilities_are_as_sizes_but_at_most_one():
     np.testing.assert_allclose(training.keep_probabilities(sizes, 50), [1, 1, 1, 1, 1, 0])
     np.testing.assert_allclose(training.keep_probabilities(torch.zeros(3), 2), [0, 0, 0])
     for count in (0, -1, math.nan):
-        with pytest.raises(
-            ValueError, match=r"count is .*: at least some rows must be kept, so it is positive"
-        ):
+        with pytest.raises(ValueError, match=f"count is {count}, and must be positive"):
             training.keep_probabilities(sizes, count)
 
 
@@ -520,7 +518,7 @@ def test_the_expectation_of_gradients_of_the_product_is_that_of_both_planes(monk
     want = np.where(i == j, G[i, j], (G[i, j] + G[j, i]) / math.sqrt(2))
     np.testing.assert_allclose(of_half, want, rtol=1e-12)
     np.testing.assert_allclose(of_rows, told.numpy() @ A, rtol=1e-12)
-    with pytest.raises(ValueError, match="keep is 0: at least some rows must be kept"):
+    with pytest.raises(ValueError, match="keep is 0, and must be positive"):
         training.int4_matmul(h, x, keep=0)
 
 

@@ -64,6 +64,8 @@ def as_numbers(x: Any, what: str) -> jax.Array:
         if not extension(x.dtype):
             family(x.dtype)
         x = _held(x, what)
+    if jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended):
+        raise TypeError(f"{what} has dtype {x.dtype}, and keys are no numbers: jax.random.normal draws some")
     return jnp.asarray(x)
 
 
@@ -109,8 +111,7 @@ def check_inexact(x: jax.Array, what: str) -> None:
 
 
 def check_metric(metric: object) -> None:
-    if metric not in METRICS:
-        one_of("metric", metric, METRICS)
+    one_of("metric", metric, METRICS)
 
 
 def is_vector(half: jax.Array, x: jax.Array, n: int, name: str = "x") -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reprlib import repr as short
 from typing import Any
 
 import jax
@@ -88,8 +89,8 @@ def norm(
     >>> norm(jnp.array([0.0, 3.0, 0.0]), "numpy-triu", ord=1).tolist()
     3.0
     """
-    if isinstance(ord, bool) or ord not in ORDS:
-        raise ValueError(f"unknown ord {ord!r}: choose from 'fro', 'max', 1, 2, inf")
+    if not isinstance(ord, str | int | float) or isinstance(ord, bool) or ord not in ORDS:
+        raise ValueError(f"unknown ord {short(ord)}: choose from 'fro', 'max', 1, 2, inf")
     half, found = halves.entered(h, layout, kind, metric)
     if ord == "fro":
         wide = _wide(half)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import sqrt
+from reprlib import repr as short
 from typing import Any
 
 import jax
@@ -18,6 +19,7 @@ from vech.adapters.jax.checks import (
     Facts,
     as_half,
     as_numbers,
+    as_square,
     check_inexact,
     check_keeps_diagonal,
     check_selfadjoint,
@@ -205,9 +207,13 @@ def initializer(draw: Callable[..., Any], layout: str | AnyLayout = "vech") -> C
     facts_of_side(np.float32, layout, None, 1)
 
     def start(key: Any, shape: Any, dtype: Any = None) -> jax.Array:
+        if not isinstance(shape, tuple | list):
+            raise TypeError(f"shape must be a tuple of integers, (..., n, n), not {short(shape)}")
         if len(shape) < 2 or shape[-1] != shape[-2]:
             raise ValueError(f"shape is {tuple(shape)}, and halves are drawn as squares: (..., n, n)")
-        square = draw(key, shape, dtype or jnp.result_type(float))
+        square = draw(key, shape, jnp.result_type(float) if dtype is None else dtype)
+        square = as_square(square, "what draw gives")
+        check_inexact(square, "what draw gives")
         found = facts_of_side(square.dtype, layout, "symmetric", square.shape[-1])
         check_keeps_diagonal(found.layout, "initializer")
         half = halves.weighted(halves.mean(square, found.layout, found.kind), found.layout, sqrt(2), 1)

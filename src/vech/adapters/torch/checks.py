@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import operator
+import sys
+from collections.abc import Collection, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from numbers import Real
+from reprlib import repr as short
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -189,6 +194,21 @@ def check_numbers(h: Tensor, what: str = "half") -> None:
     check_inexact(h, what)
 
 
+def check_real(x: Tensor, what: str) -> None:
+    """Refuse what is no tensor of real floating-point numbers."""
+    check_tensor(x, what)
+    if not x.is_floating_point():
+        way_out = f"{what}.real" if x.is_complex() else f"{what}.float()"
+        raise TypeError(f"{what} must hold real floating-point numbers, not {x.dtype}: {way_out}")
+
+
+def check_rows(x: Tensor, what: str) -> None:
+    """Refuse what has no rows of real floating-point numbers."""
+    check_real(x, what)
+    if not x.ndim:
+        raise ValueError(f"{what} is a single number, and must have rows, shape (..., n)")
+
+
 def check_inexact(x: Tensor, what: str) -> None:
     if not (x.dtype.is_floating_point or x.dtype.is_complex):
         raise TypeError(
@@ -216,8 +236,7 @@ def check_together(a: Tensor, b: Tensor, first: str, second: str) -> None:
 
 
 def check_metric(metric: object) -> None:
-    if metric not in METRICS:
-        one_of("metric", metric, METRICS)
+    one_of("metric", metric, METRICS)
 
 
 def check_beside(h: Tensor, x: Tensor, n: int, name: str = "x") -> bool:
@@ -271,3 +290,44 @@ def check_selfadjoint(found: Facts, dtype: torch.dtype, task: str) -> None:
     fits = "hermitian" if dtype.is_complex else "symmetric"
     if found.kind != fits:
         raise TypeError(f"{task} needs a matrix of kind {fits!r}, not a {found.kind} one of {dtype}")
+
+
+FINITE = sys.float_info.max
+
+
+def as_number(what: str, value: Any, low: float, high: float, *, open_below: bool = False) -> float:
+    """A number within these limits; of a tensor or an array without axes, what it holds."""
+    number = value.item() if getattr(value, "shape", None) == () else value
+    if isinstance(number, bool) or not isinstance(number, Real):
+        raise TypeError(f"{what} must be a real number, not {short(value)}")
+    number = cast(float, number)
+    if not (low < number if open_below else low <= number) or not number <= high:
+        limits = f"between {low:g} and {high:g}"
+        if high >= FINITE:
+            finite = "" if math.isinf(high) else "finite and "
+            limits = finite + ("positive" if open_below else f"{low:g} or more")
+        raise ValueError(f"{what} is {number}, and must be {limits}")
+    return float(number)
+
+
+def check_flag(what: str, value: object) -> None:
+    if not isinstance(value, int | np.bool):
+        raise TypeError(f"{what} must be True or False, not {short(value)}")
+
+
+def check_entries(state: object, names: Collection[str], of: str) -> None:
+    """Refuse what no `state_dict` has given."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"the state of {of} must be a dict, as state_dict() gives it, not {short(state)}")
+    missing = [name for name in names if name not in state]
+    if missing:
+        raise ValueError(
+            f"the state of {of} has no {', '.join(map(repr, missing))} among {short(list(state))}: pass what "
+            f"state_dict() gave"
+        )
+
+
+def check_shape(x: Tensor, shape: tuple[int, ...], what: str) -> None:
+    """Refuse tensors of another shape than the only one that fits."""
+    if tuple(x.shape) != shape:
+        raise ValueError(f"{what} has shape {tuple(x.shape)}, and must have {shape}")

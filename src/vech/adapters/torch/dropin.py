@@ -7,11 +7,15 @@ gather and scatter by index tables; these read one triangle, unchecked, as they 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from reprlib import repr as short
+from typing import Any
 
 import torch  # noqa: F401  (for the examples)
 from torch import Tensor
 
+from vech.adapters.torch.checks import check_tensor
 from vech.adapters.torch.moves import expand, pack
+from vech.layouts.layout import as_integer
 
 UPPER, LOWER = "numpy-triu", "numpy-tril"  # by rows
 
@@ -85,7 +89,7 @@ def unpack_upper_triangular(packed: Tensor, dim: int) -> Tensor:
     tensor([[1., 2.],
             [2., 3.]])
     """
-    return _of_side(expand(packed, UPPER), dim)
+    return _of_side(expand(packed, UPPER), as_integer("dim", dim))
 
 
 def triu_to_line(Q_list: Sequence[Tensor]) -> list[tuple[tuple[int, ...] | None, Tensor]]:  # noqa: N803  (its own name)
@@ -115,6 +119,8 @@ def triu_to_line(Q_list: Sequence[Tensor]) -> list[tuple[tuple[int, ...] | None,
     >>> triu_to_line([torch.ones(2), torch.tensor([[[1.0, 2.0], [0.0, 3.0]]])])
     [(None, tensor([1., 1.])), ((1, 2, 2), tensor([[1., 2., 3.]]))]
     """
+    for q in _listed("Q_list", Q_list, "tensors"):
+        check_tensor(q, "q")
     return [
         (None, q) if q.dim() < 3 else (tuple(q.shape), pack(q, UPPER, kind="triangular", use="upper"))
         for q in Q_list
@@ -145,6 +151,11 @@ def line_to_triu(Q_list: Sequence[tuple[Sequence[int] | None, Tensor]]) -> list[
     [tensor([[[1., 2.],
              [0., 3.]]])]
     """
+    for pair in _listed("Q_list", Q_list, "pairs (shape or None, tensor)"):
+        shape, q = _listed("an entry of Q_list", pair, "values, (shape or None, tensor)", 2)
+        check_tensor(q, "q")
+        if shape is not None and not _listed("shape", shape, "integers"):
+            raise ValueError("shape is empty, and a matrix has shape (..., d, d)")
     return [
         q if shape is None else _of_side(expand(q, UPPER, kind="triangular"), shape[-1])
         for shape, q in Q_list
@@ -205,7 +216,7 @@ def fill_triu(shape: Sequence[int], triu_tensor: Tensor) -> Tensor:
     tensor([[1., 2.],
             [2., 3.]])
     """
-    rows, columns = shape
+    rows, columns = (as_integer("shape", side) for side in _listed("shape", shape, "integers", 2))
     if rows != columns:
         raise ValueError(f"shape is {tuple(shape)}, and a symmetric matrix is square")
     return _of_side(expand(triu_tensor, UPPER), rows)
@@ -264,6 +275,14 @@ def tril_to_matrix(tril: Tensor) -> Tensor:
             [2., 3.]])
     """
     return expand(tril, LOWER)
+
+
+def _listed(what: str, given: Any, of: str, count: int | None = None) -> Sequence[Any]:
+    """A list or tuple, of so many."""
+    if not isinstance(given, list | tuple) or count not in (None, len(given)):
+        many = "" if count is None else f"{count} "
+        raise TypeError(f"{what} must be a list or tuple of {many}{of}, not {short(given)}")
+    return given
 
 
 def _of_side(matrix: Tensor, side: int) -> Tensor:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import math
+from reprlib import repr as short
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
+from vech.adapters.torch.checks import (
+    FINITE,
+    as_number,
+    check_entries,
+    check_inexact,
+    check_real,
+    check_shape,
+    check_tensor,
+)
 from vech.adapters.torch.moves import expand
 from vech.adapters.torch.state import LowBitState
+from vech.layouts.layout import as_integer
 
 __all__ = ["Eigenbasis", "KroneckerPair"]
 
@@ -81,6 +92,10 @@ class KroneckerPair:
         >>> KroneckerPair(1, 1).update(torch.full((4, 1), 3.0), torch.ones(4, 1), beta=0.0).A.half()
         tensor([9.])
         """
+        for name, rows, n in (("inputs", inputs, self.A.n), ("gradients", gradients, self.G.n)):
+            check_real(rows, name)
+            if rows.ndim != 2 or rows.shape[1] != n:
+                raise ValueError(f"{name} has shape {tuple(rows.shape)}, and must have rows, (k, {n})")
         for statistic, rows in ((self.A, inputs), (self.G, gradients)):
             statistic.update(factor=rows.mT / math.sqrt(max(len(rows), 1)), beta=beta)
         return self
@@ -111,7 +126,8 @@ class KroneckerPair:
         >>> KroneckerPair(1, 1).update(torch.ones(1, 1), torch.ones(1, 1), 0.0).refresh(1.0).A.n
         1
         """
-        means = [float(statistic.expand().trace()) / statistic.n for statistic in (self.A, self.G)]
+        damping = as_number("damping", damping, 0, FINITE, open_below=True)
+        means = [float(statistic.expand().trace()) / max(statistic.n, 1) for statistic in (self.A, self.G)]
         pi = math.sqrt(means[0] / means[1]) if min(means) > 0 else 1.0
         shift = math.sqrt(damping)
         self._inverses = (
@@ -144,6 +160,9 @@ class KroneckerPair:
         """
         if self._inverses is None:
             raise ValueError("there are no inverses yet: call refresh(damping) first")
+        check_tensor(gradient, "gradient")
+        check_inexact(gradient, "gradient")
+        check_shape(gradient, (self.G.n, self.A.n), "gradient")
         A, G = (expand(half).to(gradient) for half in self._inverses)
         return G @ gradient @ A
 
@@ -183,9 +202,16 @@ class KroneckerPair:
         >>> KroneckerPair(2, 3).load_state_dict(KroneckerPair(2, 3).refresh().state_dict()).nbytes
         36
         """
+        check_entries(state, ("A", "G", "inverses"), type(self).__name__)
+        halves = state["inverses"]
+        if halves is not None:
+            if not isinstance(halves, tuple | list) or len(halves) != 2:
+                raise TypeError(f"inverses must be two halves or None, not {short(halves)}")
+            for name, half, n in zip(("A", "G"), halves, (self.A.n, self.G.n), strict=True):
+                check_real(half, f"the inverse of {name}")
+                check_shape(half, (n * (n + 1) // 2,), f"the inverse of {name}")
         self.A.load_state_dict(state["A"])
         self.G.load_state_dict(state["G"])
-        halves = state["inverses"]
         self._inverses = (
             None if halves is None else tuple(half.to(self.A.device, copy=True) for half in halves)
         )
@@ -341,6 +367,11 @@ class Eigenbasis:
     def _along(self, x: Tensor, mode: int, axis: int) -> Tensor:
         if self.vectors is None:
             raise ValueError("there is no basis yet: call refresh() first")
+        check_tensor(x, "x")
+        check_inexact(x, "x")
+        n, mode = self.statistic.n, as_integer("mode", mode)
+        if not -x.ndim <= mode < x.ndim or x.shape[mode] != n:
+            raise ValueError(f"x has shape {tuple(x.shape)}, and axis {mode} must be there and have {n}")
         return torch.tensordot(self.vectors.to(x), x, dims=([axis], [mode])).movedim(0, mode)
 
     def state_dict(self) -> dict[str, Any]:
@@ -380,6 +411,11 @@ class Eigenbasis:
         >>> Eigenbasis(2).load_state_dict(old.state_dict()).nbytes
         28
         """
+        check_entries(state, ("statistic", "vectors", "order"), type(self).__name__)
+        for name, axes in (("vectors", 2), ("order", 1)):
+            if state[name] is not None:
+                check_tensor(state[name], name)
+                check_shape(state[name], (self.statistic.n,) * axes, name)
         self.statistic.load_state_dict(state["statistic"])
         self.vectors, self.order = (
             None if state[name] is None else state[name].to(self.statistic.device, copy=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
+from vech.adapters.torch.checks import as_number, check_entries, check_real, check_shape, check_tensor
 from vech.adapters.torch.moves import expand, pack
+from vech.layouts.layout import as_side
 from vech.packed.packed import Packed
 from vech.quantized.encodings import as_encoding
 from vech.quantized.parts import as_tile
@@ -16,13 +19,16 @@ from vech.quantized.store import Quantized
 
 FLOATS = "float32"
 SMALL = 64 * 64  # numbers of a full matrix, below which 4-bit Shampoo keeps float32
+PARTS = ("half", "codes", "diagonal", "scales")  # of floats the first, else the others
 LAYOUT = "numpy-tril"  # of halves that become codes, whose tiles are read along rows
 
 
 def resolved(encoding: str | None, n: int, smallest: int = SMALL) -> str:
     """The encoding that a matrix of side n gets."""
-    name = FLOATS if encoding in (None, FLOATS) else as_encoding(encoding).name
-    return FLOATS if n * n < max(smallest, 1) else name
+    least = as_number("smallest", smallest, 0, math.inf)
+    is_float = encoding is None or (isinstance(encoding, str) and encoding == FLOATS)
+    name = FLOATS if is_float else as_encoding(encoding).name
+    return FLOATS if n * n < max(least, 1) else name
 
 
 class Held:
@@ -95,6 +101,24 @@ class Held:
         return {"n": self.n, "encoding": self.encoding, "tile": self.tile, "tensors": dict(self.tensors)}
 
     @classmethod
-    def from_state_dict(cls, state: dict[str, Any]) -> Self:
-        """What `state_dict` gave, in tensors of its own."""
-        return cls(state["tensors"], state["n"], state["encoding"], as_tile(state["tile"])).clone()
+    def from_state_dict(cls, state: dict[str, Any], fits: tuple[int, str, int] | None = None) -> Self:
+        """What `state_dict` gave, in tensors of its own, with what fits its side, encoding and tile."""
+        what = "a held matrix"
+        check_entries(state, ("n", "encoding", "tile", "tensors"), what)
+        n, tile = as_side(state["n"]), as_tile(state["tile"])
+        encoding = resolved(state["encoding"], n, 0)
+        if fits is not None and (n, encoding, tile) != fits:
+            raise ValueError(
+                f"what is held has side, encoding and tile {(n, encoding, tile)}, and must have {fits}"
+            )
+        is_float = encoding == FLOATS
+        check_entries(state["tensors"], PARTS[:1] if is_float else PARTS[1:], f"{what}, 'tensors',")
+        for name, tensor in state["tensors"].items():
+            check_tensor(tensor, str(name))
+        found = cls(state["tensors"], n, encoding, tile).clone()
+        if is_float:
+            check_real(found.tensors["half"], "half")
+            check_shape(found.tensors["half"], (n * (n + 1) // 2,), "half")
+        else:
+            found.store()  # says what does not fit
+        return found

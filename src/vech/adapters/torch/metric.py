@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reprlib import repr as short
+
 import torch
 from torch import Tensor
 
@@ -95,8 +97,8 @@ def norm(
     >>> norm(torch.tensor([3.0, -4.0, 0.0]))
     tensor(6.4031)
     """
-    if isinstance(ord, bool) or ord not in ORDS:
-        raise ValueError(f"unknown ord {ord!r}: choose from 'fro', 'max', 1, 2, inf")
+    if not isinstance(ord, str | int | float) or isinstance(ord, bool) or ord not in ORDS:
+        raise ValueError(f"unknown ord {short(ord)}: choose from 'fro', 'max', 1, 2, inf")
     found_norm: Tensor = narrowed(_norm, *entered(h, layout, kind, metric), ord)
     return found_norm
 

@@ -10,7 +10,7 @@ from vech.adapters.torch.functions import is_forward
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import one_of
-from vech.moves.judging import USES
+from vech.moves.judging import USES, check_tolerance
 
 
 def pack(
@@ -60,6 +60,7 @@ def pack(
     check_square(A)
     found = facts_of_side(A.dtype, layout, kind, A.shape[-1])
     one_of("use", use, USES)
+    check_tolerance(use, tolerance)
     own = triangle(found.layout)
     if found.kind == Kind.TRIANGULAR and use not in ("both", own):
         raise ValueError(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
+from reprlib import repr as short
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from vech.adapters.torch.checks import FINITE, as_number, check_entries, check_flag, check_real, check_shape
 from vech.adapters.torch.held import FLOATS, SMALL, Held, resolved
 from vech.adapters.torch.moves import expand
 from vech.adapters.torch.state import LowBitState
-from vech.layouts.layout import one_of
+from vech.layouts.layout import as_integer, one_of
 
 __all__ = ["Shampoo"]
 
@@ -23,6 +25,7 @@ def __dir__() -> list[str]:
 
 
 GRAFTING = ("sgd", "adagrad", "rmsprop", "adam")
+OF_STATISTICS = ("encoding", "domain", "feedback", "tile", "smallest")
 TINY = 1e-30  # beside the norm of a direction that is divided by
 
 
@@ -128,6 +131,8 @@ class Shampoo(torch.optim.Optimizer):
         smallest: int = SMALL,
         maximize: bool = False,
     ) -> None:
+        if not isinstance(params, Iterable):
+            raise TypeError(f"params must be tensors, or dicts of groups, in a list, not {short(params)}")
         given = dict(locals())
         super().__init__(params, {k: v for k, v in given.items() if k not in ("self", "params", "__class__")})
 
@@ -151,6 +156,8 @@ class Shampoo(torch.optim.Optimizer):
         >>> [group["lr"] for group in optimizer.param_groups]
         [0.01, 0.1]
         """
+        if isinstance(param_group, dict) and "params" not in param_group:
+            raise ValueError(f"a group needs 'params', its tensors, and has {short(list(param_group))}")
         super().add_param_group(param_group)
         try:
             _check(self.param_groups[-1])
@@ -195,6 +202,8 @@ class Shampoo(torch.optim.Optimizer):
                 [0.0000, 0.5000]])
         """
         loss = None
+        if closure is not None and not callable(closure):
+            raise TypeError(f"closure must be a function that finds the loss, or None, not {short(closure)}")
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
@@ -284,8 +293,7 @@ class Shampoo(torch.optim.Optimizer):
         >>> optimizer.make_statistic(3, torch.zeros(3, 3), optimizer.param_groups[0])
         LowBitState(3, 'float32')
         """
-        names = ("encoding", "domain", "feedback", "tile", "smallest")
-        options = {name: group[name] for name in names}
+        options = {name: group[name] for name in OF_STATISTICS}
         return LowBitState(side, dtype=like.dtype, device=like.device, **options)
 
     def make_root(self, statistic: Any, order: int, step: int, group: dict[str, Any]) -> Any:
@@ -370,13 +378,21 @@ class Shampoo(torch.optim.Optimizer):
         >>> optimizer.param_groups[0]["lr"]
         0.5
         """
+        check_entries(state_dict, ("state", "param_groups"), type(self).__name__)
+        if not isinstance(state_dict["param_groups"], list):
+            raise TypeError(f"param_groups must be a list of dicts, not {short(state_dict['param_groups'])}")
+        for group in state_dict["param_groups"]:
+            check_entries(group, ("params", *self.defaults), "a group")
+            _check({**group, "params": []})
+        check_entries(state_dict["state"], (), "parameters")
         # torch would cast codes, and averages in float32, to the dtype of their parameter
         super().load_state_dict({**state_dict, "state": {}})
         keys = [key for group in state_dict["param_groups"] for key in group["params"]]
         own = [(p, group) for group in self.param_groups for p in group["params"]]
-        for key, (p, group) in zip(keys, own, strict=True):
-            if key in state_dict["state"]:
-                self.state[p] = _restored(state_dict["state"][key], p, group)
+        pairs = [(key, *one) for key, one in zip(keys, own, strict=True) if key in state_dict["state"]]
+        restored = [_restored(state_dict["state"][key], p, group) for key, p, group in pairs]
+        for (_, p, _), state in zip(pairs, restored, strict=True):
+            self.state[p] = state
 
 
 # ---------------------------------------------------------------- what a step is made of
@@ -453,21 +469,41 @@ def _plain(state: dict[str, Any]) -> dict[str, Any]:
 
 def _restored(state: dict[str, Any], p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
     """The state of a parameter out of dicts, where that parameter is."""
+    what = f"a parameter of shape {tuple(p.shape)}"
+    check_entries(state, ("step",), what)
+    as_integer("step", state["step"])
     found = {name: v.to(p.device, copy=True) if isinstance(v, Tensor) else v for name, v in state.items()}
     if "statistics" in state:
         shape = _modes(p.shape, group["merge"])
         sides = [[cut.stop - cut.start for cut in block] for block in _blocks(shape, group["largest"])]
-        held = [[one["n"] for one in block] for block in state["statistics"]]
-        if held != sides:
-            raise ValueError(
-                f"the statistics to load are of blocks with sides {held}, and a parameter of shape "
-                f"{tuple(p.shape)} has {sides}: it is another parameter, or its state is"
-            )
+        check_entries(state, ("roots",), what)
+        for name, others in (("statistics", sides), ("roots", [None] * len(sides))):
+            held = _sides(name, state[name])
+            if held not in (sides, others):
+                raise ValueError(
+                    f"the {name} to load are of blocks with sides {held}, and {what} has {sides}: it is "
+                    f"another parameter, or its state is"
+                )
         found["statistics"] = [[_loaded(one, p) for one in block] for block in state["statistics"]]
         found["roots"] = [
             block and [Held.from_state_dict(one).to(p.device) for one in block] for block in state["roots"]
         ]
+    for name in ("gradient", "squares", "momentum"):
+        if name in state:
+            check_real(state[name], name)
+            check_shape(state[name], tuple(p.shape), name)
     return found
+
+
+def _sides(name: str, blocks: Any) -> list[list[int] | None]:
+    """Of each block the sides of what is held for it."""
+    try:
+        return [None if block is None else [one["n"] for one in block] for block in blocks]
+    except (TypeError, KeyError, IndexError, RuntimeError):
+        raise TypeError(
+            f"{name} must be a list of blocks, each a list of dicts, as state_dict() gives it, not "
+            f"{short(blocks)}"
+        ) from None
 
 
 def _loaded(state: dict[str, Any], p: Tensor) -> LowBitState:
@@ -480,12 +516,15 @@ def _loaded(state: dict[str, Any], p: Tensor) -> LowBitState:
 def _check(group: dict[str, Any]) -> None:
     """Refuse options out of range, by name, and complex parameters."""
     for name in ("lr", "momentum", "weight_decay", "damping", "epsilon"):
-        least = "positive" if name == "damping" else "0 or more"
-        if not (group[name] > 0 if name == "damping" else group[name] >= 0) or math.isinf(group[name]):
-            raise ValueError(f"{name} is {group[name]}, and must be finite and {least}")
+        as_number(name, group[name], 0, FINITE, open_below=name == "damping")
+    for name in ("nesterov", "decoupled", "merge", "maximize"):
+        check_flag(name, group[name])
     if group["nesterov"] and not group["momentum"]:
         raise ValueError("nesterov=True needs a momentum, and that is 0")
-    first, second = group["betas"]
+    betas = group["betas"]
+    if not isinstance(betas, tuple | list) or len(betas) != 2:
+        raise TypeError(f"betas must be two numbers, of gradients and of statistics, not {short(betas)}")
+    first, second = (as_number(f"betas[{k}]", beta, 0, 1) for k, beta in enumerate(betas))
     if not 0 <= first < 1 or not 0 < second <= 1:
         raise ValueError(f"betas is {group['betas']}: the first is in [0, 1), the second in (0, 1]")
     for name, low in (("statistics_every", 1), ("root_every", 1), ("start", 1), ("largest", 2)):
@@ -494,7 +533,7 @@ def _check(group: dict[str, Any]) -> None:
     if group["grafting"] is not None:
         one_of("grafting", group["grafting"], GRAFTING)
     resolved(group["root_encoding"], 1)
-    LowBitState(1, group["encoding"], domain=group["domain"], feedback=group["feedback"], tile=group["tile"])
+    LowBitState(1, **{name: group[name] for name in OF_STATISTICS})
     for p in group["params"]:
         if p.is_complex():
             raise TypeError(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
+from numbers import Real
+from reprlib import repr as short
 from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
+from vech.adapters.torch.checks import FINITE, as_number, check_entries, check_flag, check_real
 from vech.adapters.torch.held import FLOATS, SMALL, Held, resolved
 from vech.adapters.torch.moves import convert, expand, pack
 from vech.adapters.torch.products import gram
@@ -149,11 +151,10 @@ class LowBitState:
         self.n = as_side(n)
         one_of("domain", domain, DOMAINS)
         _check_dtype(dtype)
-        for name, value, limits in (("floor", floor, (0, 1)), ("feedback", feedback or 0, (0, 1))):
-            _check_between(name, value, *limits)
+        self.floor = as_number("floor", floor, 0, 1)
+        self.feedback = None if feedback is None else as_number("feedback", feedback, 0, 1)
         self.encoding, self.domain, self.tile = resolved(encoding, self.n, smallest), domain, as_tile(tile)
-        self.floor, self.feedback = float(floor), feedback
-        self.dtype, self._device = dtype, torch.device(device or "cpu")
+        self.dtype, self._device = dtype, torch.device("cpu" if device is None else device)
         self._held: Held | None = None
         self._error: Held | None = None
 
@@ -212,10 +213,9 @@ class LowBitState:
         >>> state.half()
         tensor([2., 1., 3.])
         """
-        _check_between("beta", beta, 0, 1)
+        beta = as_number("beta", beta, 0, 1)
         new = self._half_of(gram, factor)
-        share = 1 - beta if weight is None else weight
-        _check_between("weight", share, 0, sys.float_info.max)
+        share = 1 - beta if weight is None else as_number("weight", weight, 0, FINITE)
         if self.encoding != FLOATS:
             S = share * expand(new).double()
             self._hold(S if self._held is None else S + beta * self._square())
@@ -226,17 +226,12 @@ class LowBitState:
             half.lerp_(new, share) if weight is None else half.mul_(beta).add_(new, alpha=share)
         return self
 
-    def _half_of(self, given: Tensor | None, factor: Tensor | None) -> Tensor:
+    def _half_of(self, given: Any, factor: Any) -> Tensor:
         """What is added, as a half."""
         if (given is None) == (factor is None):
             raise ValueError("update takes one of gram, a half or a square, and factor=, a G of n rows")
-        name, tensor = ("gram", given) if given is not None else ("factor", factor)
-        if not isinstance(tensor, Tensor):
-            raise TypeError(
-                f"{name} must be a tensor, not {type(tensor).__name__}: torch.from_numpy makes one"
-            )
-        if tensor.is_complex() or not tensor.is_floating_point():
-            raise TypeError(f"{name} has dtype {tensor.dtype}, and a statistic is of real floating numbers")
+        name, tensor = ("gram", given) if factor is None else ("factor", factor)
+        check_real(tensor, name)
         tensor = tensor.detach().to(self._device, self.dtype)
         length, shape = self.n * (self.n + 1) // 2, tuple(tensor.shape)
         if given is None and (len(shape) != 2 or shape[0] != self.n):
@@ -361,8 +356,11 @@ class LowBitState:
         >>> LowBitState(2).update(torch.tensor([16.0, 0.0, 81.0]), beta=0.0).root(4, 1e-12)
         tensor([0.5000, 0.0000, 0.3333])
         """
-        for name, value in (("p", p), ("damping", damping)):
-            _check_between(name, value, 0, math.inf, open_below=True)
+        check_flag("relative", relative)
+        p, damping = (
+            as_number(name, value, 0, math.inf, open_below=True)
+            for name, value in (("p", p), ("damping", damping))
+        )
         return gram(self._half_root(p, damping, relative), layout).to(self.dtype)
 
     def _half_root(self, p: float, damping: float, relative: bool) -> Tensor:
@@ -477,6 +475,7 @@ class LowBitState:
         >>> LowBitState.from_state_dict(LowBitState(100, "int8").state_dict())
         LowBitState(100, 'int8', domain='log')
         """
+        check_entries(state, (*DESCRIBED, "dtype"), cls.__name__)
         made = cls(**{name: state[name] for name in DESCRIBED}, smallest=0, dtype=state["dtype"])
         return made.load_state_dict(state)
 
@@ -503,15 +502,18 @@ class LowBitState:
         >>> torch.equal(LowBitState(2).load_state_dict(old.state_dict()).half(), old.half())
         True
         """
+        check_entries(state, (*DESCRIBED, "dtype", "held", "error"), type(self).__name__)
         for name in DESCRIBED:
-            own = getattr(self, name)
-            if state[name] != own:
+            own, given = getattr(self, name), state[name]
+            if not isinstance(given, Real | str | None) or given != own:
                 raise ValueError(
-                    f"the state to load has {name}={state[name]!r}, and this one {own!r}: make one with "
-                    f"{name}={state[name]!r}"
+                    f"the state to load has {name}={short(given)}, and this one {own!r}: make one with "
+                    f"{name}={short(given)}"
                 )
+        _check_dtype(state["dtype"])
         self._held, self._error = (
-            None if state[name] is None else Held.from_state_dict(state[name]) for name in ("held", "error")
+            None if state[name] is None else Held.from_state_dict(state[name], (self.n, encoding, self.tile))
+            for name, encoding in (("held", self.encoding), ("error", FEEDBACK))
         )
         return self.to(self._device, state["dtype"])
 
@@ -530,14 +532,8 @@ def _squared(G: Tensor) -> Tensor:
 
 
 def _check_dtype(dtype: torch.dtype) -> None:
-    if dtype not in (torch.float32, torch.float64):
+    if not isinstance(dtype, torch.dtype) or dtype not in (torch.float32, torch.float64):
         raise TypeError(
-            f"dtype is {dtype}, and numbers of a statistic are torch.float32 or torch.float64: "
+            f"dtype is {short(dtype)}, and numbers of a statistic are torch.float32 or torch.float64: "
             f"fewer bits are an encoding, such as 'bfloat16' or 'int8'"
         )
-
-
-def _check_between(name: str, value: float, low: float, high: float, *, open_below: bool = False) -> None:
-    if not (low < value if open_below else low <= value) or not value <= high:
-        limits = "positive" if open_below else f"between {low:g} and {high:g}"
-        raise ValueError(f"{name} is {value}, and must be {limits}")

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from vech.adapters import tables
-from vech.adapters.torch.checks import check_together
+from vech.adapters.torch.checks import check_flag, check_tensor, check_together
 from vech.adapters.torch.halves import entered, ordered
 from vech.adapters.torch.modules.loading import pack_entry
 from vech.adapters.torch.moves import pack
 from vech.adapters.torch.products import matmul
 from vech.layouts.dialects import AnyLayout, as_layout
-from vech.layouts.layout import as_side
+from vech.layouts.layout import as_integer, as_side
 
 SHORT = (torch.float16, torch.bfloat16)
 
@@ -89,7 +89,9 @@ class SymmetricLinear(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.features, self.layout, self.kind, self.metric = as_side(features), layout, kind, metric
+        check_flag("bias", bias)
+        self.features, self.layout = as_side(as_integer("features", features)), layout
+        self.kind, self.metric = kind, metric
         empty = partial(torch.empty, device=device, dtype=dtype)
         self.weight = nn.Parameter(empty(as_layout(layout).length(self.features)))
         self.bias = nn.Parameter(empty(self.features)) if bias else None
@@ -138,6 +140,7 @@ class SymmetricLinear(nn.Module):
         >>> SymmetricLinear(3)(torch.zeros(2, 5, 3)).shape
         torch.Size([2, 5, 3])
         """
+        check_tensor(x, "x")
         if not x.ndim or x.shape[-1] != self.features:
             raise ValueError(
                 f"x has shape {tuple(x.shape)}, and the layer {self.features} features: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -9,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from vech.adapters.torch.checks import as_number, check_flag
 from vech.adapters.torch.metric import norm, to_metric
 from vech.adapters.torch.modules.linear import SymmetricLinear
-from vech.adapters.torch.modules.parametrizations import Symmetric
+from vech.adapters.torch.modules.parametrizations import Symmetric, check_module
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout
 
@@ -63,8 +65,7 @@ def owned_halves(module: nn.Module) -> list[OwnedHalf]:
     >>> [(owned.name, owned.half.shape) for owned in owned_halves(SymmetricLinear(3))]
     [('weight', torch.Size([6]))]
     """
-    if not isinstance(module, nn.Module):
-        raise TypeError(f"module must be a torch.nn.Module, not {type(module).__name__}")
+    check_module(module)
     return list(_found(module))
 
 
@@ -161,6 +162,8 @@ def clip_grad_norm_(module: nn.Module, max_norm: float, *, error_if_nonfinite: b
     >>> clip_grad_norm_(layer, 0.5), grad_norm(layer)
     (tensor(1.2247), tensor(0.5000))
     """
+    check_flag("error_if_nonfinite", error_if_nonfinite)
+    max_norm = as_number("max_norm", max_norm, 0, math.inf)
     total = grad_norm(module)
     if error_if_nonfinite and not total.isfinite():
         raise RuntimeError(

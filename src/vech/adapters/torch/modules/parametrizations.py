@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from reprlib import repr as short
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from vech.adapters.torch import plain
-from vech.adapters.torch.checks import check_half, facts
+from vech.adapters.torch.checks import check_half, check_square, facts
 from vech.adapters.torch.definite import cholesky
 from vech.adapters.torch.halves import ordered
 from vech.adapters.torch.modules.linear import wide
@@ -20,6 +21,7 @@ from vech.adapters.torch.products import gram
 from vech.adapters.torch.spectral import exp, log
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import one_of
+from vech.moves.judging import USES
 
 WAYS = ("cholesky", "exp", "softplus")
 
@@ -76,9 +78,10 @@ def symmetric(
     {'bias': (1,), 'parametrizations.weight.original': (1, 6)}
     """
     found = Symmetric(layout, kind, metric)
-    if use != "both" and name in {**module._parameters, **module._buffers}:
+    one_of("use", use, USES)
+    full = _owned(module, name)
+    if use != "both":
         with torch.no_grad():
-            full = getattr(module, name)
             full.copy_(found(pack(full, layout, kind=kind, use=use)))
     return _own(module, name, found)
 
@@ -132,6 +135,7 @@ def spd(module: nn.Module, name: str, by: str = "cholesky", layout: str | AnyLay
     >>> model.parametrizations.covariance.original
     tensor([0.6931, 1.0000, 0.6931])
     """
+    _owned(module, name)
     return _own(module, name, Definite(by, layout))
 
 
@@ -184,6 +188,7 @@ class Definite(nn.Module):
 
     def right_inverse(self, matrix: Tensor) -> Tensor:
         """The half."""
+        check_square(matrix)
         kind = _kind(matrix)
         half = wide(pack(matrix, self.layout, kind=kind))
         try:
@@ -223,12 +228,32 @@ def _kind(x: Tensor) -> str | None:
     return "hermitian" if x.is_complex() else None
 
 
-def _own(module: nn.Module, name: str, parametrization: Symmetric | Definite) -> nn.Module:
+def check_module(module: object) -> None:
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"module must be a torch.nn.Module, not {type(module).__name__}")
+
+
+def _owned(module: nn.Module, name: str) -> Tensor:
+    """The parameter or buffer of that name, which no parametrization makes yet."""
+    check_module(module)
+    if not isinstance(name, str):
+        raise TypeError(f"name must be that of a parameter or buffer, such as 'weight', not {short(name)}")
     if parametrize.is_parametrized(module, name):
         raise ValueError(
             f"{name!r} of {type(module).__name__} has a parametrization already: a half comes first, "
             f"others upon it"
         )
+    tensors = {**module._parameters, **module._buffers}
+    found = tensors.get(name)
+    if found is None:
+        there = [key for key, tensor in tensors.items() if tensor is not None]
+        raise ValueError(
+            f"{type(module).__name__} has no parameter or buffer {name!r} of its own: it has {short(there)}"
+        )
+    return found
+
+
+def _own(module: nn.Module, name: str, parametrization: Symmetric | Definite) -> nn.Module:
     parametrize.register_parametrization(module, name, parametrization)
     module.register_load_state_dict_pre_hook(partial(_take_squares, name=name))
     return module

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from vech.adapters.torch.checks import check_half, check_real, check_shape, check_tensor
 from vech.adapters.torch.training.places import as_packed, places
 from vech.layouts.dialects import AnyLayout, as_layout
-from vech.quantized.encodings import KMEANS
+from vech.quantized.encodings import COUNT, KMEANS
 from vech.quantized.levels import codebook
 from vech.quantized.quantizing import quantize
 from vech.quantized.store import Quantized
@@ -60,7 +61,18 @@ class Codebook(NamedTuple):
         >>> book._replace(levels=2 * book.levels).half().tolist()
         [2.0, 2.0, -1.0, 2.0, 0.5, 2.0]
         """
+        for name in ("levels", "scales", "diagonal"):
+            check_real(getattr(self, name), name)
+        check_tensor(self.codes, "codes")
+        if self.codes.dtype != torch.int64 or self.codes.ndim != 1:
+            raise TypeError(
+                f"codes are {self.codes.dtype} of shape {tuple(self.codes.shape)}, and must be torch.int64, "
+                f"(length,)"
+            )
         at, layout = places(self.levels.new_empty(self.codes.shape), self.layout, self.tile), self._layout
+        n = len(self._slots) if layout.diagonal == "stored" else 0
+        for name, count in (("levels", COUNT), ("scales", len(at.counts)), ("diagonal", n)):
+            check_shape(getattr(self, name), (count,), name)
         values = self.levels[self.codes] * self.scales[at.tiles] * layout.offdiagonal_scale
         if layout.diagonal != "stored":
             return values
@@ -79,10 +91,11 @@ class Codebook(NamedTuple):
         >>> kmeans(torch.tensor([2.0, 1.0, -0.5, 2.0, 0.25, 2.0])).quantized()
         Quantized(n=3, dtype=float32, kind='symmetric', encoding='kmeans-4', domain='entries')
         """
+        half = self.half()
         most = self.levels.detach().abs().max()
         levels, scales = (self.levels.detach() / most).sort().values, self.scales.detach() * most
         return quantize(
-            as_packed(self.half(), self.layout),
+            as_packed(half, self.layout),
             KMEANS,
             tile=self.tile,
             levels=levels.cpu().numpy(),
@@ -139,6 +152,7 @@ def kmeans(h: Tensor, layout: str | AnyLayout = "vech", *, tile: int = 64) -> Co
     >>> levels.grad.sum().item()
     3.0
     """
+    check_half(h, "h")
     if h.ndim != 1:
         raise ValueError(
             f"h has shape {tuple(h.shape)}, and a codebook is of one matrix: pass its half, (length,)"

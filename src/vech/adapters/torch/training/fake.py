@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vech.adapters.torch.checks import check_real
 from vech.adapters.torch.training.places import SCALES, Places, as_packed, places, straight_through
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import one_of
@@ -101,6 +102,7 @@ def _units(
     if not encoding.most:
         return none + 1, none
     if isinstance(scales, Tensor):
+        check_real(scales, "scales")
         if encoding.is_affine:
             raise ValueError(f"{encoding.name!r} needs the least number of each tile too: leave out scales")
         if scales.shape[-1:] != at.counts.shape:

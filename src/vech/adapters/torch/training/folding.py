@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from vech.adapters.torch.checks import check_half, check_real
 from vech.adapters.torch.training.places import as_packed
 from vech.layouts.dialects import AnyLayout
 from vech.store import Store
@@ -69,6 +70,9 @@ def fold(A: Any, norm: torch.nn.Module, layout: str | AnyLayout = "vech") -> Fol
     array([[ 2.,  3.],
            [ 3., 36.]], dtype=float32)
     """
+    if not isinstance(A, Store):
+        check_half(A, "A")
+        check_real(A, "A")
     store = A if isinstance(A, Store) else as_packed(A, layout)
     d, b = _affine(norm)
     if d.shape != (store.n,):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from vech.adapters.torch.checks import as_number, check_half, check_real, check_rows
 from vech.adapters.torch.moves import expand, pack
 from vech.adapters.torch.products import gram, matmul
 from vech.adapters.torch.training.steps import lsq, lsq_tensor
@@ -43,6 +45,7 @@ def hadamard(x: Tensor, block: int = 32) -> Tensor:
     >>> hadamard(torch.tensor([8.0, 0.0, 0.0, 0.0])).tolist()
     [4.0, 4.0, 4.0, 4.0]
     """
+    check_rows(x, "x")
     side, done, n, found = checked_block(block), 0, x.shape[-1], []
     while done < n:
         while side > n - done:
@@ -94,6 +97,8 @@ def rotate(h: Tensor, layout: str | AnyLayout = "vech", *, block: int = 32) -> T
     >>> rotate(torch.tensor([2.0, 0.0, 0.0])).round(decimals=4).tolist()
     [1.0, 1.0, 1.0]
     """
+    check_half(h, "h")
+    check_real(h, "h")
     full = hadamard(hadamard(expand(h, layout), block).mT, block)
     return pack(full, layout, use="lower")
 
@@ -152,8 +157,7 @@ def split(g: Tensor, *, generator: torch.Generator | None = None) -> Planes:
     >>> planes.high.tolist(), planes.low.tolist()
     ([7.0, -0.0, 1.0], [0.0, -3.0, 6.0])
     """
-    if not g.is_floating_point():
-        raise TypeError(f"g must hold real floating-point numbers, not {g.dtype}")
+    check_real(g, "g")
     most = g.abs().amax() if g.numel() else g.new_ones(())
     scale = torch.where(most == 0, 1, most) / (LOW * MOST)
     steps = g / scale
@@ -177,12 +181,13 @@ def keep_probabilities(sizes: Tensor, count: float) -> Tensor:
     Returns
     -------
     tensor, shape (rows,)
-        Their sum is `count`, or the number of rows that are not zero, where these are fewer.
+        Their sum is `count`, or the number of rows that are not zero, where these are fewer. 1 for NaN and
+        infinity, so that they are seen.
 
     Raises
     ------
     ValueError
-        For a count that is not positive.
+        For a count that is not positive, and negative sizes.
 
     Notes
     -----
@@ -194,10 +199,13 @@ def keep_probabilities(sizes: Tensor, count: float) -> Tensor:
     >>> keep_probabilities(torch.tensor([10.0, 1.0, 1.0, 0.0]), 2).tolist()
     [1.0, 0.5, 0.5, 0.0]
     """
-    if not count > 0:
-        raise ValueError(f"count is {count}: at least some rows must be kept, so it is positive")
-    found = torch.zeros_like(sizes)
-    some = sizes > 0
+    check_real(sizes, "sizes")
+    count = as_number("count", count, 0, math.inf, open_below=True)
+    if (sizes < 0).any():
+        raise ValueError(f"sizes has {float(sizes.min())}, and sizes are 0 or more")
+    finite = sizes.isfinite()
+    found = (~finite).to(sizes.dtype)  # a row of NaN is not lost
+    some = (sizes > 0) & finite
     while True:
         left = count - float((found >= 1).sum())
         rest = some & (found < 1)
@@ -246,6 +254,9 @@ def sampled_gram(
     >>> sampled_gram(X, 2).tolist()
     [9.0, 0.0, 1.0]
     """
+    check_rows(X, "X")
+    if X.ndim != 2:
+        raise ValueError(f"X has shape {tuple(X.shape)}, and must have (rows, n)")
     p = keep_probabilities(X.detach().square().sum(-1), count)
     kept = draw(p, generator)
     return gram((X[kept] * p[kept, None].rsqrt()).mT, layout)
@@ -303,8 +314,8 @@ def int4_matmul(
     >>> int4_matmul(h, torch.tensor([[1.0, 2.0]])).tolist()
     [[4.0, 7.0]]
     """
-    if not keep > 0:
-        raise ValueError(f"keep is {keep}: at least some rows must be kept, so it is positive")
+    check_rows(x, "x")
+    keep = as_number("keep", keep, 0, math.inf, open_below=True)
     rows = x.flatten(0, -2) if x.ndim > 1 else x[None]
     product: Tensor = _Product.apply(h, rows, layout, keep, generator)
     return product.reshape(x.shape)

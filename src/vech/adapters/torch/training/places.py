@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vech.adapters.torch.checks import ORDERS, facts, layout_of
+from vech.adapters.torch.checks import ORDERS, check_half, check_real, facts, layout_of
 from vech.adapters.torch.kept import KEPT
 from vech.layouts.dialects import AnyLayout
 from vech.packed.packed import Packed
@@ -46,10 +46,8 @@ class Places(NamedTuple):
 
 def places(h: Tensor, layout: str | AnyLayout, tile: Any) -> Places:
     """The table for a half, which must hold real floating-point numbers."""
-    if not isinstance(h, Tensor):
-        raise TypeError(f"h must be a tensor, not {type(h).__name__}")
-    if not h.is_floating_point():
-        raise TypeError(f"h must hold real floating-point numbers, not {h.dtype}")
+    check_half(h, "h")
+    check_real(h, "h")
     found, side = facts(h, layout, None), as_tile(tile)
     words = found.order or found.layout
     if torch.compiler.is_compiling():

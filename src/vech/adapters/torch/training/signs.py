@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vech.adapters.torch.checks import check_flag
 from vech.adapters.torch.training.places import places, straight_through
 from vech.layouts.dialects import AnyLayout, as_layout
 
@@ -44,6 +45,7 @@ def signs(h: Tensor, layout: str | AnyLayout = "vech", *, centred: bool = False,
     >>> signs(torch.tensor([2.0, 1.0, -0.5, 2.0, 0.75, 2.0])).tolist()
     [2.0, 0.75, -0.75, 2.0, 0.75, 2.0]
     """
+    check_flag("centred", centred)
     at, scale = places(h, layout, tile), as_layout(layout).offdiagonal_scale
     true = h / scale
     if centred:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vech.adapters.torch.checks import check_real, check_rows
 from vech.adapters.torch.training.places import SCALES, Places, places, scaled_gradient, straight_through
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import as_integer, one_of
@@ -103,7 +104,11 @@ def lsq_tensor(x: Tensor, step: Tensor, *, bits: int = 4) -> Tensor:
     [0.25, -0.75]
     """
     most = largest(bits)
-    return _on_steps(x, scaled_gradient(step, (x.shape[-1] * most) ** -0.5), most)
+    check_rows(x, "x")
+    check_real(step, "step")
+    if step.numel() != 1:
+        raise ValueError(f"step has shape {tuple(step.shape)}, and is one number for all of x: shape ()")
+    return _on_steps(x, scaled_gradient(step, (max(x.shape[-1], 1) * most) ** -0.5), most)
 
 
 def first_steps(
@@ -172,8 +177,7 @@ def largest(bits: object) -> int:
 def _units(steps: Tensor, at: Places, layout: str | AnyLayout, scales: str, most: int, h: Tensor) -> Tensor:
     """The step of each number, in the unit in which it is stored."""
     one_of("scales", scales, SCALES)
-    if not isinstance(steps, Tensor):
-        raise TypeError(f"steps must be a tensor, not {type(steps).__name__}: first_steps makes them")
+    check_real(steps, "steps")
     found = as_layout(layout)
     n = found.side(h.shape[-1])
     count = len(at.counts) if scales == "tile" else n
