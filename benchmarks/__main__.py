@@ -11,13 +11,14 @@ from time import perf_counter
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = {
+    "moves": DOCS / "benchmarks-moves.md",
     "halves": DOCS / "benchmarks.md",
     "rows": DOCS / "benchmarks-rows.md",
     "tiles": DOCS / "benchmarks-tiles.md",
     "quantized": DOCS / "benchmarks-quantized.md",
     "learning": DOCS / "benchmarks-learning.md",
 }
-"""Halves; rows, and what follows; stores of tiles; few bits a number; learning: each page is one run."""
+"""Moves; what is computed on halves; rows, and what follows; stores of tiles; few bits a number; learning: each page is one run."""
 
 
 def main() -> None:
@@ -54,12 +55,8 @@ def main() -> None:
     )
 
     pages = {
+        "moves": (bench_expand, bench_pack, bench_convert, bench_small, bench_explicit),
         "halves": (
-            bench_expand,
-            bench_pack,
-            bench_convert,
-            bench_small,
-            bench_explicit,
             bench_sparse,
             bench_gram,
             bench_linalg,

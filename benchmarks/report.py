@@ -84,16 +84,23 @@ def _version(name: str) -> str:
 
 
 def _summary(rows: Sequence[Row], results: Sequence[Result]) -> Iterator[str]:
-    yield "Of each row its worst case. What is not reached is explained below the table.\n"
-    yield "| operation | times compared | must | aim | even n | odd n | must is | aim is |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    reached: list[str] = []
+    missed: list[str] = []
     for row in rows:
         for limit in row.limits:
             ratios = _ratios(row, limit, results)
             verdicts = limit.verdicts(ratios) if ratios else ("not installed", "")
             worst = (_worst(limit, ratios, 0), _worst(limit, ratios, 1))
-            yield f"| {' | '.join((row.name, str(limit), *_bounds(limit), *worst, *verdicts))} |"
-    yield ""
+            line = f"| {' | '.join((row.name, str(limit), *_bounds(limit), *worst, *verdicts))} |"
+            (missed if verdicts[0] == "NOT reached" else reached).append(line)
+    yield "Of each row its worst case.\n"
+    for title, lines in (("Reached", reached), ("Not reached", missed)):
+        if lines:
+            yield f"## {title}\n"
+            yield "| operation | times compared | must | aim | even n | odd n | must is | aim is |"
+            yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+            yield from lines
+            yield ""
 
 
 def _reasons(rows: Sequence[Row], results: Sequence[Result]) -> Iterator[str]:

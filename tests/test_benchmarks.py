@@ -90,6 +90,7 @@ def test_every_row_gives_numbers(rows, page):
 @pytest.mark.parametrize(
     ("name", "file"),
     [
+        ("moves", "benchmarks-moves.md"),
         ("halves", "benchmarks.md"),
         ("rows", "benchmarks-rows.md"),
         ("tiles", "benchmarks-tiles.md"),

@@ -303,7 +303,9 @@ def few(labels: Iterable[Any]) -> str:
     return ", ".join(map(repr, found[:FEW])) + (", ..." if len(found) > FEW else "")
 
 
-def check_along(x: Any, axis: int, labels: Labels | None, what: str, owner: str = "S") -> None:
+def check_along(
+    x: Any, axis: int, labels: Labels | None, what: str, owner: str = "S", line: str = "row"
+) -> None:
     """Refuse an argument whose labels along an axis are not those of the matrix it meets; none fit all."""
     if labels is None or type(x) is np.ndarray:
         return
@@ -313,9 +315,14 @@ def check_along(x: Any, axis: int, labels: Labels | None, what: str, owner: str 
     at = first_difference(labels, others)
     if at is not None:
         raise ValueError(
-            f"row {at} of {owner} is {labels[at]!r}, and of {what} {others[at]!r}: "
+            f"{line} {at} of {owner} is {labels[at]!r}, and of {what} {others[at]!r}: "
             f"give both the same labels in one order, or pass {what}.to_numpy() to go by position"
         )
+
+
+def is_missing(x: Any) -> bool:
+    """Whether this is None, NaN, NaT or the NA of pandas."""
+    return x is None or type(x).__name__ == "NAType" or bool(x != x)  # noqa: PLR0124
 
 
 # ---------------------------------------------------------------- results like what came

@@ -205,9 +205,13 @@ def test_force_overwrites(works):
         ),
         (
             ["expand", "half.npy", "-o", "full.docx"],
-            "full.docx: the suffix '.docx' is none of .npy, .npz, .bin, .mtx",
+            "is of no file format: choose from .npy, .npz, .mtx, .csv, .h5, .zarr, .parquet, .xlsx, or",
         ),
-        (["expand", "half.npy", "-o", "full"], "full: no suffix is none of .npy"),
+        (
+            ["expand", "half.npy", "-o", "full.parqet"],
+            "'.parqet' is of no file format: did you mean .parquet",
+        ),
+        (["expand", "half.npy", "-o", "full"], "full: no suffix says which file format: choose from .npy"),
         (
             ["expand", "half.npy", "-o", "."],
             "'-o' / '--out': '.' is a directory: name a file in it",
@@ -222,7 +226,7 @@ def test_force_overwrites(works):
             "'folder.npy' is a directory: name a file in it",
         ),
         (["demo", "-o", "."], "'.' is a directory: name a file in it"),
-        (["expand", "half.docx", "-o", "full.npy"], "half.docx: the suffix '.docx' is none of"),
+        (["expand", "half.docx", "-o", "full.npy"], "half.docx: the suffix '.docx' is of no file format"),
         (["expand", "none.npy", "-o", "full.npy"], "none.npy: No such file or directory"),
         (
             ["expand", "half.npy", "-o", "there.npy"],

@@ -114,7 +114,7 @@ WRONG = {
     "decimal": (("made.csv", "--out-decimal", "x"), "--out-decimal"),
     "in sep": (("made.csv", "--sep", ";"), "half.npz: .npz has no --sep: leave it out"),
     "read alone": (("made.fchk",), "made.fchk: .fchk is read and not written: write .npy"),
-    "suffix": (("made.docx",), "made.docx: the suffix '.docx' is none of"),
+    "suffix": (("made.docx",), "made.docx: the suffix '.docx' is of no file format"),
     "layout": (("made.npz", "--to", "vek"), "unknown layout 'vek'"),
     "diagonal": (("made.npz", "--to", "condensed"), "diagonal"),
 }

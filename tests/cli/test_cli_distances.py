@@ -71,7 +71,7 @@ def test_a_table_from_stdin_goes_to_stdout(vech_run):
 
 
 FAULTS = {
-    "metric": (("x.npy", "--metric", "minkowsky"), "there is no metric 'minkowsky'; there are 'minkowski'"),
+    "metric": (("x.npy", "--metric", "minkowsky"), "unknown metric 'minkowsky': did you mean 'minkowski'"),
     "p": (("x.npy", "-p", 3), "metric 'euclidean' takes no p: 'minkowski' does"),
     "missing": (
         ("holed.csv", "--index", "gene"),

@@ -84,7 +84,7 @@ def test_what_is_wrong_with_one_of_several_files_is_said_in_its_place(vech_run, 
     lines = out.decode().splitlines()
     assert lines[0] == "none.npy: No such file or directory"
     assert lines[1] == "a.npy: symmetric half, float64"
-    assert lines[-2].startswith("a.docx: the suffix '.docx' is none of")
+    assert lines[-2].startswith("a.docx: the suffix '.docx' is of no file format")
     assert lines[-1].startswith("odd.csv, line 2: ")
     assert (code, err) == (2, "vech: 3 of 4 files could not be read\n")
 

@@ -156,8 +156,10 @@ class Terminal(io.BytesIO):
 
 def test_a_pipe_that_is_closed_is_quiet(there):
     vech.write("half.npz", vech.Packed(np.arange(500.0 * 501 / 2)))
-    script = f"{sys.executable} -m vech convert half.npz -o - --out-format csv | head -c 10"
-    done = subprocess.run(script, shell=True, capture_output=True, text=True, check=False)
+    convert = f"{sys.executable} -m vech convert half.npz -o - --out-format csv"
+    script = f"{convert} | head -c 10; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
     assert done.stdout.startswith("0.0,1.0") and "Traceback" not in done.stderr and "Error" not in done.stderr
 
 

@@ -77,6 +77,11 @@ def test_the_orders_of_tensors_are_those_that_errors_and_docs_say(name, componen
         ("TFP", "'tfp-fill-triangular-lower' or 'tfp-fill-triangular-upper'"),
         ("svec", "'svec-lower' or 'svec-upper'"),
         ("pyscf-trill", "'pyscf-tril'"),
+        ("numpy-lower", r"'numpy-tril'\?$"),
+        ("NumPy upper", r"'numpy-triu'\?$"),
+        ("torch_lower", r"'torch-tril'\?$"),
+        ("strict-lower", r"'strict-tril'\?$"),
+        ("lapack", "'lapack-upper' or 'lapack-lower' or "),
     ],
 )
 def test_a_library_or_its_function_is_answered_with_its_layout(word, nearest):
@@ -92,10 +97,27 @@ def test_a_name_in_other_letters_gets_no_other_suggestion(word, name):
         vech.as_layout(word)
 
 
-@pytest.mark.parametrize("word", ["zzzzzz", "", "r"])
+@pytest.mark.parametrize(
+    ("word", "orders"),
+    [
+        (
+            "lower",
+            "the lower triangle: 'numpy-tril' goes by rows, 'vech', which is 'lapack-lower', by columns",
+        ),
+        ("upper-triangle", "the upper triangle: 'numpy-triu' goes by rows, 'lapack-upper' by columns"),
+    ],
+)
+def test_a_triangle_alone_is_told_to_be_two_orders(word, orders):
+    with pytest.raises(ValueError, match=rf"^unknown layout '{word}': it is two orders of {orders}$"):
+        vech.as_layout(word)
+
+
+@pytest.mark.parametrize("word", ["zzzzzz", "", "r", "matlab", "fortran", "columns"])
 def test_a_word_near_nothing_gets_a_few_choices(word):
     with pytest.raises(
-        ValueError, match=rf"unknown layout '{word}': choose from vech, lapack-upper, .*vech\.DIALECTS"
+        ValueError,
+        match=rf"unknown layout '{word}': choose from vech, lapack-upper, "
+        r".*vech\.DIALECTS \(vech dialects\)$",
     ) as caught:
         vech.as_layout(word)
     assert len(str(caught.value)) < 250

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+import pandas
 import pytest
 from scipy import sparse
 from scipy.spatial import distance
@@ -350,7 +351,24 @@ def test_ctrl_c_stops_a_kernel(name):
 # ---------------------------------------------------------------- what is refused
 
 REFUSED = [
-    ({"metric": "manhatan"}, ValueError, "there is no metric 'manhatan'; there are 'manhattan'"),
+    ({"metric": "manhatan"}, ValueError, "unknown metric 'manhatan': did you mean 'manhattan' or "),
+    ({"metric": "Cityblok"}, ValueError, "unknown metric 'Cityblok': did you mean 'cityblock' or 'cblock'?"),
+    ({"metric": "xyz"}, ValueError, "unknown metric 'xyz': choose from euclidean, "),
+    (
+        {"w": pandas.Series([1.0, 2], index=["b", "a"])},
+        ValueError,
+        "column 0 of X is 'a', and of w 'b': give both the same labels in one order, or pass w.to_numpy()",
+    ),
+    (
+        {"metric": "seuclidean", "V": pandas.Series([1.0, 2], index=["b", "a"])},
+        ValueError,
+        "column 0 of X is 'a', and of V 'b': ",
+    ),
+    (
+        {"metric": "mahalanobis", "VI": pandas.DataFrame(np.eye(2), index=["a", "b"], columns=["b", "a"])},
+        ValueError,
+        "column 0 of X is 'a', and of VI 'b': ",
+    ),
     ({"metric": 7}, TypeError, "metric must be a name or a function of two rows, not 7"),
     ({"metric": "cosine", "p": 3}, TypeError, "metric 'cosine' takes no p: 'minkowski' does"),
     ({"metric": "cosine", "V": [1, 2]}, TypeError, "metric 'cosine' takes no V: 'seuclidean' does"),
@@ -375,7 +393,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("arguments", "error", "message"), REFUSED)
 def test_an_argument_that_does_not_fit_is_named(arguments, error, message):
-    X = [[0.0, 1], [2, -1], [3, 5], [1, 1]]
+    X = pandas.DataFrame([[0.0, 1], [2, -1], [3, 5], [1, 1]], columns=["a", "b"])
     with pytest.raises(error, match=re.escape(message)):
         distances(X, **arguments)
 

@@ -2,6 +2,7 @@
 
 import matplotlib as mpl
 import numpy as np
+import pandas
 import pytest
 import scipy.cluster.hierarchy
 import scipy.sparse
@@ -358,6 +359,20 @@ def test_a_chain_of_thousands_is_drawn():
     distance = vech.Packed(vech.pack(half, "condensed"), "condensed")
     found = plot.heatmap(distance, order="cluster", method="single", pixels=50)
     assert len(part(found, "brackets").get_segments()) == BRANCHES - 1
+
+
+@pytest.mark.parametrize("draw", [plot.heatmap, plot.graph])
+def test_groups_of_a_series_are_those_of_the_labels(draw):
+    S = correlated(4, labels="abcd")
+    with pytest.raises(
+        ValueError,
+        match=r"^row 0 of S is 'a', and of groups 'd': give both the same labels in one order, or pass "
+        r"groups.to_numpy\(\) to go by position$",
+    ):
+        draw(S, groups=pandas.Series(list("xxyy"), index=list("dcba")))
+    found = draw(S, groups=pandas.Series(["x", pandas.NA, np.nan, "y"], index=list("abcd"), dtype=object))
+    assert [text.get_text() for text in found.axes.get_legend().get_texts()][:2] == ["x", "y"]
+    assert found.axes.get_legend().get_texts()[2:] == [] or draw is plot.graph
 
 
 def test_groups_are_bands_with_a_legend():

@@ -200,4 +200,5 @@ def _write_clusters(
         columns["medoid"] = [names[row] for row in medoids[clusters]]
     write_records(out, tuple(columns), zip(*columns.values(), strict=True), overwrite=overwrite)
     noise = int(np.count_nonzero(clusters < 0))
-    return f"{len(set(clusters.tolist()) - {-1})} clusters" + f", {noise} rows in none" * (noise > 0)
+    found = len(set(clusters.tolist()) - {-1})
+    return f"{found} cluster{'s' * (found != 1)}" + f", {noise} row{'s' * (noise != 1)} in none" * (noise > 0)

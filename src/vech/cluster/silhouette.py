@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -104,17 +104,13 @@ def _clusters(labels: ArrayLike, S: Store) -> tuple[NDArray[np.int64], NDArray[n
     given: Array = np.asarray(labels)
     if given.shape != (S.n,):
         raise ValueError(f"labels has shape {given.shape}, and S has {S.n} rows: one label for each")
-    for i in np.flatnonzero([_is_missing(label) for label in given])[:1]:
+    for i in np.flatnonzero([frames.is_missing(label) for label in given])[:1]:
         raise ValueError(f"labels[{i}] is {given[i]}: name a cluster for each row, such as -1 for noise")
     try:
         _, cluster, sizes = np.unique(given, return_inverse=True, return_counts=True)
     except TypeError as reason:
         raise TypeError(f"labels are of several types, of which none is before the other: {reason}") from None
     return cluster, sizes
-
-
-def _is_missing(label: Any) -> bool:
-    return label is None or bool(label != label)  # noqa: PLR0124 - NaN and NaT
 
 
 def _sums(

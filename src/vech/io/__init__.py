@@ -98,6 +98,8 @@ FORMATS |= {
     ".scool": "coolers",
 }
 FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
+USUAL = (".npy", ".npz", ".mtx", ".csv", ".h5", ".zarr", ".parquet", ".xlsx")
+"""What an error offers to who names a suffix like none of them."""
 """The module of this folder that serves a suffix, of which the longest counts; imported when it is needed."""
 
 URL = "://"
@@ -525,12 +527,17 @@ def examine(
 
 
 def file_format(path: Path) -> Format:
-    """Choose by suffix; the ValueError for an unknown one names those there are."""
+    """Choose by suffix; the ValueError for an unknown one names those nearest to it, or usual ones."""
     suffix = suffix_of(path)
     module = FORMATS.get(suffix)
     if module is None:
-        came = f"the suffix {suffix!r}" if suffix else "no suffix"
-        raise ValueError(f"{path.name}: {came} is none of {', '.join(FORMATS)}")
+        import difflib  # a millisecond that only errors need to spend
+
+        near = difflib.get_close_matches(suffix.lower(), FORMATS, n=3)
+        usual = f"choose from {', '.join(USUAL)}, or another of vech convert --help"
+        hint = f"did you mean {' or '.join(near)}?" if near else usual
+        came = f"the suffix {suffix!r} is of no file format" if suffix else "no suffix says which file format"
+        raise ValueError(f"{path.name}: {came}: {hint}")
     return cast(Format, import_module(f"vech.io.{module}"))
 
 

@@ -241,21 +241,45 @@ def as_layout(layout: str | AnyLayout) -> AnyLayout:
     raise TypeError(f"a layout is a name such as 'vech', or a Layout, not {type(layout).__name__}")
 
 
+SEVERAL = {
+    "voigt": "it is three orders. After xx yy zz, 'voigt-stress' has yz xz xy, 'vtk-symmetric-tensor' xy yz xz, "
+    "'abaqus-voigt-stress' xy xz yz",
+    "lower": "it is two orders of the lower triangle: 'numpy-tril' goes by rows, 'vech', which is "
+    "'lapack-lower', by columns",
+    "upper": "it is two orders of the upper triangle: 'numpy-triu' goes by rows, 'lapack-upper' by columns",
+}
+CLOSE = 0.7  # of difflib: 'vecg' is close to 'vech', 'matlab' not to 'mandel'
+
+
 def _hint(word: str) -> str:
     import difflib  # a millisecond that only errors need to spend
 
+    word = word.replace("_", "-").replace(" ", "-")
     if word in DIALECTS:
         return f"did you mean {word!r}?"
-    if word == "voigt":
-        return (
-            "it is three orders. After xx yy zz, 'voigt-stress' has yz xz xy, 'vtk-symmetric-tensor' xy yz xz, "
-            "'abaqus-voigt-stress' xy xz yz"
-        )
-    texts = {name: name for name in DIALECTS} | {
-        row.name: f"{row.name} {row.library} {row.calls}" for row in TABLE
-    }
-    near = [name for name, text in texts.items() if len(word) > 2 and word in text.lower()]
-    near = near or difflib.get_close_matches(word, DIALECTS, n=3, cutoff=0.5)
+    if said := SEVERAL.get(word.removesuffix("-triangle").removesuffix("-triangular")):
+        return said
+    near = _by_words(word) or difflib.get_close_matches(word, DIALECTS, n=3, cutoff=CLOSE)
     if near:
         return f"did you mean {' or '.join(map(repr, near[:5]))}?"
-    return f"choose from {', '.join(LAYOUTS)}, or another of vech.DIALECTS"
+    return f"choose from {', '.join(LAYOUTS)}, or another of vech.DIALECTS (vech dialects)"
+
+
+def _by_words(said: str) -> list[str]:
+    """The names in which, or in whose library and calls, all of its words are; names of few words first."""
+    wanted = _words(said)
+    if max(map(len, wanted), default=0) < 3:
+        return []
+    names = {name: _words(name) for name in DIALECTS}
+    texts = {row.name: names[row.name] | _words(f"{row.library} {row.calls}") for row in TABLE}
+    short_first = sorted(names, key=lambda name: len(name.split("-")))
+    for words in (names, names | texts):
+        if near := [name for name in short_first if wanted <= words[name]]:
+            return near
+    return [name for name in short_first if all(any(w.startswith(x) for w in names[name]) for x in wanted)]
+
+
+def _words(text: str) -> set[str]:
+    """The words of a text, and "lower" for "tril" and "upper" for "triu"."""
+    found = set("".join(c if c.isalnum() else " " for c in text.lower()).split())
+    return found | {long for short, long in (("tril", "lower"), ("triu", "upper")) if short in found}

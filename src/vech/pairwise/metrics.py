@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from vech.arrays import Array, Dtype, family
-from vech.frames import as_sparse, is_sparse
+from vech.frames import as_sparse, check_along, is_sparse, labels_of
+from vech.layouts.layout import one_of
 from vech.moves.packing import pack
 from vech.pairwise import products
 from vech.pairwise import sparse_distances as sparse
@@ -344,6 +344,9 @@ def block_of(
     if missing not in ("raise", "pairwise"):
         raise ValueError(f"missing must be 'raise' or 'pairwise', not {missing!r}")
     wanted = wanted_dtype(dtype)
+    columns = labels_of(X, 1)
+    for name, given, axis in (("V", V, 0), ("VI", VI, 0), ("VI", VI, 1), ("w", w, 0)):
+        check_along(given, axis, columns, name, "X", "column")
     if callable(metric):
         check_parameters("a function as metric", "", parameters)
         if missing == "pairwise":
@@ -389,10 +392,9 @@ def named(metric: Any) -> Metric:
     """The metric of this name, which may be one of SciPy's short ones; its case does not matter."""
     if not isinstance(metric, str):
         raise TypeError(f"metric must be a name or a function of two rows, not {metric!r}")
-    if (found := NAMES.get(metric.lower())) is None:
-        near = get_close_matches(metric.lower(), NAMES, 3) or list(METRICS)
-        raise ValueError(f"there is no metric {metric!r}; there are {', '.join(map(repr, near))}")
-    return found
+    if metric.lower() not in NAMES:
+        one_of("metric", metric, tuple(name for name in NAMES if len(name) > 2))
+    return NAMES[metric.lower()]
 
 
 def naming(what: str) -> str:

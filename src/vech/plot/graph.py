@@ -99,7 +99,8 @@ def graph(
     TypeError
         For complex stores and dates.
     ValueError
-        For k < 1, n = 0, other than n groups, and labels that S does not have.
+        For k < 1, n = 0, other than n groups or groups whose index is not the labels of S in their
+        order, and labels that S does not have.
 
     Notes
     -----
@@ -120,7 +121,7 @@ def graph(
     if as_integer("k", k) < 1:
         raise ValueError(f"k must be at least 1, not {k}: it is the number of pairs to draw")
     check_said(S, content, labels)
-    codes, names = coded(groups, S.n) if groups is not None else (None, [])
+    codes, names = coded(groups, S) if groups is not None else (None, [])
     seen = content or recognised(S, read(S, None, 1, "mean", diagonal=False).facts)
     are_distances = seen == "distance"
     pairs = _drawn(S, k, are_distances)

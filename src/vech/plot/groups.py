@@ -5,24 +5,26 @@ from typing import Any
 
 import numpy as np
 
+from vech import frames
 from vech.arrays import Array
 from vech.plot.axes import colours, one_line
+from vech.store import Store
 
 MOST = 12  # groups that a legend lists
 
 
-def coded(groups: Iterable[Any], n: int) -> tuple[Array, list[str]]:
+def coded(groups: Iterable[Any], S: Store) -> tuple[Array, list[str]]:
     """The number of each row's group, -1 where it has none, and the names of the groups as they come."""
     if isinstance(groups, str) or not isinstance(groups, Iterable):
         raise TypeError(f"groups must be a sequence, one group for each row, not {groups!r}")
-    found = list(groups)
+    frames.check_along(groups, 0, S.labels, "groups")
+    found, n = list(groups), S.n
     if len(found) != n:
         raise ValueError(f"there are {len(found)} groups for {n} rows")
     names: dict[str, int] = {}
     codes = np.empty(n, np.int64)
     for row, group in enumerate(found):
-        is_none = group is None or (isinstance(group, float) and np.isnan(group))
-        codes[row] = -1 if is_none else names.setdefault(str(group), len(names))
+        codes[row] = -1 if frames.is_missing(group) else names.setdefault(str(group), len(names))
     return codes, list(names)
 
 

@@ -131,7 +131,8 @@ def heatmap(
         For complex stores (draw ``S.map(np.abs)``) and dates.
     ValueError
         For an order that is no permutation, clusters of a matrix whose diagonal is not positive, labels that
-        S does not have, other than n groups, limits that are none, a name that is none of its choices, and n
+        S does not have, other than n groups or groups whose index is not the labels of S in their
+        order, limits that are none, a name that is none of its choices, and n
         = 0.
 
     Notes
@@ -154,7 +155,7 @@ def heatmap(
     check_sizes(pixels, triangle)
     one_of("summary", summary, SUMMARIES)
     check_said(S, content, labels)
-    codes, names = coded(groups, S.n) if groups is not None else (None, [])
+    codes, names = coded(groups, S) if groups is not None else (None, [])
     rows, links = _ordered(S, order, distance, method, content)
 
     frame = Frame(ax, (7.0, 6.0), S.n)
