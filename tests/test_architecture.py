@@ -600,7 +600,7 @@ DATA_FIRST = {
     "to_csr": "half layout * kind part threads",
     "to_csc": "half layout * kind part threads",
     "from_sparse": "matrix layout * kind use tolerance threads",
-    "identify": "half * n matrix known",
+    "identify": "half * n matrix known tolerance",
     "Packed": "half layout * kind labels",
     "quantize": "S encoding * tile scales domain rounding seed levels clip threads progress",
     "SparseHalf": "indptr indices data n * triangle kind labels",
