@@ -335,3 +335,14 @@ def test_what_the_page_shows_runs(works, there):
         works(*arguments)
     assert vech.read("d.npy").labels == tuple(NAMES)
     assert len({line.split(",")[1] for line in (there / "clusters.csv").read_text().splitlines()[1:]}) == 8
+
+
+def test_what_a_killed_run_left_is_not_dropped_without_a_word(works, fails):
+    np.save("rows.npy", np.random.default_rng(0).normal(size=(5, 2)))
+    journal = Path("begun.npy.journal")
+    journal.touch()
+    said = fails("distances", "rows.npy", "-o", "begun.npy")
+    assert said == "begun.npy was begun by a run that ended: --resume goes on with it, --force starts over"
+    assert journal.exists()
+    works("distances", "rows.npy", "-o", "begun.npy", "--force")
+    assert not journal.exists() and vech.read("begun.npy").n == 5

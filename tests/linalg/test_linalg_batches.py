@@ -748,3 +748,14 @@ def test_what_is_singular_but_for_rounding_has_no_inverse(n):
     exact = vech.pack(np.diag(np.where(np.arange(n) == 1, -1e-30, 1.0)))[None]
     inverse = linalg.inverse(exact, batch="vech")
     np.testing.assert_allclose(inverse.min(), -1e30, rtol=4 * EPS)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (2, 4, 6)])
+def test_halves_without_their_layout_are_told_to_say_it(shape):
+    six = np.ones(shape)
+    for call in (vech.linalg.eigh, vech.linalg.inverse, lambda S: vech.linalg.solve(S, np.ones(3))):
+        with pytest.raises(
+            ValueError, match=r"6\): \w+ takes a square matrix, or with batch= halves .*batch='v"
+        ):
+            call(six)
+    assert vech.linalg.eigh(six, batch="vech")[0].shape == (*shape[:-1], 3)

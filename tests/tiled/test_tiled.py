@@ -646,3 +646,48 @@ def test_a_store_in_memory_by_its_url(full):
     assert_same_bits(tiled.write(url, vech.Packed(np.ones(3))).expand(), np.ones((2, 2)))
     with pytest.raises(FileNotFoundError, match="no such store of tiles"):
         tiled.open("memory://tests/none.zarr")
+
+
+@pytest.mark.parametrize("seen", [lambda T: T, lambda T: T.T, lambda T: T.H])
+def test_entries_are_those_of_the_full_matrix(tmp_path, seen):
+    full = np.random.default_rng(0).normal(size=(7, 7)) + 1j
+    full = full - full.T  # complex skew
+    names = [f"r{i}" for i in range(7)]
+    T = vech.tiled.create(tmp_path / "e.zarr", 7, dtype="c16", kind="skew", tile=3, labels=names)
+    T = seen(T.fill(lambda rows, columns: full[rows, columns]))
+    full = seen(full) if seen(T) is T else T.expand()
+    mask = np.arange(7) % 2 == 0
+    for key in [
+        0,
+        -1,
+        (0, 1),
+        (6, 2),
+        slice(2, 5),
+        (slice(1, 6, 2), 3),
+        ([0, 6, 4], [5, 1, 1]),
+        (..., 2),
+        (mask, 1),
+    ]:
+        assert np.array_equal(T[key], full[key])
+        assert np.shape(T[key]) == np.shape(full[key])
+    assert T["r6", "r2"] == full[6, 2] and np.array_equal(T["r1"], full[1])
+    with pytest.raises(IndexError, match="index 7 is out of bounds for axis 0 with size 7"):
+        T[7]
+
+
+def test_what_a_packed_has_alone_says_how_to_get_it(tmp_path):
+    T = vech.tiled.create(tmp_path / "p.zarr", 2).fill(lambda *_: np.eye(2))
+    for name in ("map", "submatrix", "permute", "half"):
+        with pytest.raises(
+            AttributeError, match=rf"a Tiled has no {name}: to_packed\(\) makes a Packed of it"
+        ):
+            getattr(T, name)
+    with pytest.raises(AttributeError, match="'Tiled' object has no attribute 'nothing'"):
+        T.nothing  # noqa: B018
+    for compute in (lambda: 1 - T, lambda: T + T, lambda: T**2, lambda: -T, lambda: abs(T), lambda: T / 2):
+        with pytest.raises(
+            TypeError, match=r"a Tiled has no arithmetic \(\w+\): to_packed\(\) makes a Packed"
+        ):
+            compute()
+    Z = vech.tiled.create(tmp_path / "m.zarr", 2).fill(lambda rows, cols: 1 - T.block(rows, cols))
+    assert Z[0, 1] == 1 and Z[1, 1] == 0

@@ -39,6 +39,10 @@ def check_made(
             f"--resume goes on with a {' or '.join(suffixes)} file, and OUT is {out}: name one that ends so"
         )
     check_out(file, out, force or (resume and _is_of_a_run(out)))
+    if not (force or resume) and is_made_in_place(out, suffixes) and _left(out) is not None:
+        raise click.ClickException(
+            f"{out} was begun by a run that ended: --resume goes on with it, --force starts over"
+        )
 
 
 def _is_of_a_run(out: Path) -> bool:

@@ -6,7 +6,7 @@ import copy as copying
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Never, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,10 +22,11 @@ from vech.arrays import (
     resolve_threads,
 )
 from vech.executors import executor_of, in_order
+from vech.labels import by_position
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.runs import Half, blocks, runs_of
-from vech.packed.indexing import consecutive, vector
+from vech.packed.indexing import axes, consecutive, numbers, pairs, vector
 from vech.packed.packed import Packed
 from vech.packed.products import by_columns
 from vech.store import Description, Store, as_labels
@@ -526,6 +527,29 @@ class Tiled(TileGroup, Store):
                 out[np.ix_(at, to)] = tile[part]
         return out
 
+    def __getitem__(self, key: Any) -> Any:
+        """``Z[i, j]``, ``Z[i]``, parts and labels, as of `vech.Packed`: of the tiles that have them."""
+        rows, columns = axes(by_position(key, self.labels), self.n)
+        i, j = numbers(rows, self.n, 0), numbers(columns, self.n, 1)
+        if isinstance(rows, slice) or isinstance(columns, slice):
+            return self.block(i.reshape(-1), j.reshape(-1)).reshape(i.shape + j.shape)
+        i, j = pairs(i, j)
+        found, down, across = np.empty(i.size, self.dtype), i.ravel(), j.ravel()
+        for row, at in self._parts(down):
+            for column, among in self._parts(across[at]):
+                to = at[among]
+                tile = self._at(row, column)
+                found[to] = tile[down[to] - row * self.tile, across[to] - column * self.tile]
+        return found.reshape(i.shape)[()]
+
+    def __getattr__(self, name: str) -> Never:
+        if hasattr(Packed, name):
+            raise AttributeError(
+                f"a Tiled has no {name}: to_packed() makes a Packed of it, which has, in memory; "
+                f"block(rows, cols) reads a part"
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def _parts(self, taken: Array) -> Iterator[tuple[int, Array]]:
         """Rows of tiles that have some of these, and which of these."""
         place = taken // self.tile
@@ -708,3 +732,21 @@ class Blocks:
         except Exception as error:
             error.add_note(f"in function({rows.start}:{rows.stop}, {columns.start}:{columns.stop})")
             raise
+
+
+def _refused(name: str) -> Callable[[Tiled, object], Never]:
+    def refuse(self: Tiled, other: object = None) -> Never:
+        raise TypeError(
+            f"a Tiled has no arithmetic ({name}): to_packed() makes a Packed of it, which has, in memory; by "
+            f"tiles, vech.tiled.create(path, Z.n).fill(lambda rows, cols: 1 - Z.block(rows, cols)) writes "
+            f"another store"
+        )
+
+    return refuse
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    setattr(Tiled, f"__{_name}__", _refused(_name))
+    setattr(Tiled, f"__r{_name}__", _refused(_name))
+for _name in ("neg", "abs"):
+    setattr(Tiled, f"__{_name}__", _refused(_name))
