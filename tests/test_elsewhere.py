@@ -43,6 +43,16 @@ def test_an_answer_runs(name, tmp_path, monkeypatch):
         eval(call, NAMES | {"matrix": NAMES[matrix]})
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("eigvalsh", ": use vech.linalg.eigh(S)"), ("inv", ": use vech.linalg.inverse(S)"), ("save", "")],
+)
+def test_linalg_answers_names_of_numpys(name, hint):
+    said = re.escape(f"module 'vech.linalg' has no attribute {name!r}{hint}") + "$"
+    with pytest.raises(AttributeError, match=said):
+        getattr(vech.linalg, name)
+
+
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("sparse", [False, True])
 def test_an_answer_about_a_store_runs(name, sparse, tmp_path):

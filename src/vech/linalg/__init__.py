@@ -60,3 +60,11 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def __getattr__(name: str) -> object:
+    from vech.elsewhere import METHODS
+
+    answer = METHODS.get(name, "").format(packed="S")
+    hint = f": use {answer}" if answer.startswith("vech.linalg.") else ""
+    raise AttributeError(f"module 'vech.linalg' has no attribute {name!r}{hint}")
