@@ -32,9 +32,13 @@ def described():
 
 def load(name):
     """What an example defines and finds; each runs once, and is skipped where its libraries are missing."""
+    need(name)
+    return run(name).found
+
+
+def need(name):
     if missing := described()["missing"](name):
         pytest.skip(f"{name} needs {', '.join(missing)}, which is not installed")
-    return run(name).found
 
 
 class Run(NamedTuple):
@@ -101,6 +105,7 @@ def test_an_example_reads_as_a_page(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_missing_library_is_said_in_one_line(name, monkeypatch):
+    need(name)  # one of several that are missing would be named
     text = (EXAMPLES / f"{name}.py").read_text()
     guard = text[text.index("\ntry:\n") : text.index("except ImportError as error:")]
     libraries = sorted(set(re.findall(r"^    (?:from|import) (\w+)", guard, re.MULTILINE)))
@@ -484,9 +489,9 @@ def test_roots_of_moving_averages_are_nearest_by_logarithms_and_with_feedback():
 
 @pytest.mark.slow
 def test_eigenvectors_in_4_bits_are_as_they_were_published():
+    example = load("shampoo_digits")
     import torch
 
-    example = load("shampoo_digits")
     square = torch.randn(100, 100, generator=torch.Generator().manual_seed(0))
     codes = example.Columns(square)
     blocks = [square[:64], square[64:]]
@@ -540,9 +545,10 @@ def test_few_bits_find_the_digits_that_float32_finds():
 
 @pytest.mark.slow
 def test_the_layer_of_the_example_in_four_bits_learns_its_first_step_from_rows():
+    example = load("quantized_training")
     import torch
 
-    layer = load("quantized_training").Int4(64)
+    layer = example.Int4(64)
     rows = torch.randn(500, 64)
     found, full = layer(rows), torch.from_numpy(vech.expand(layer.weight.detach().numpy()))
     exact = rows @ full + layer.bias
