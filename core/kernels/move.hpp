@@ -304,13 +304,13 @@ class Mover {
     VECH_INLINE void write(std::byte* to, const W* from, std::int64_t count) {
         const auto* words = reinterpret_cast<const std::byte*>(from);
         if (plain_target_) {
-            if (compare)
-                outcome_.differs =
-                    outcome_.differs || std::memcmp(to, words, static_cast<std::size_t>(count * item)) != 0;
-            else if (streams_)
+            if constexpr (compare) {  // other threads may have found a difference
+                if (std::memcmp(to, words, static_cast<std::size_t>(count * item)) != 0) outcome_.differs = true;
+            } else if (streams_) {
                 stream_lines(to, words, count * item);
-            else
+            } else {
                 copy_vectors(to, words, count * item);
+            }
             return;
         }
         for (std::int64_t k = 0; k < count; ++k) {

@@ -248,7 +248,7 @@ SEVERAL = {
     "'lapack-lower', by columns",
     "upper": "it is two orders of the upper triangle: 'numpy-triu' goes by rows, 'lapack-upper' by columns",
 }
-CLOSE = 0.7  # of difflib: 'vecg' is close to 'vech', 'matlab' not to 'mandel'
+CLOSER, CLOSE = 0.8, 0.7  # of difflib: 'vec' is closer to 'vech', 'vecg' close, 'matlab' not to 'mandel'
 
 
 def _hint(word: str) -> str:
@@ -259,7 +259,8 @@ def _hint(word: str) -> str:
         return f"did you mean {word!r}?"
     if said := SEVERAL.get(word.removesuffix("-triangle").removesuffix("-triangular")):
         return said
-    near = _by_words(word) or difflib.get_close_matches(word, DIALECTS, n=3, cutoff=CLOSE)
+    close = [difflib.get_close_matches(word, DIALECTS, n=3, cutoff=cutoff) for cutoff in (CLOSER, CLOSE)]
+    near = close[0] or _by_words(word) or close[1]
     if near:
         return f"did you mean {' or '.join(map(repr, near[:5]))}?"
     return f"choose from {', '.join(LAYOUTS)}, or another of vech.DIALECTS (vech dialects)"

@@ -42,7 +42,8 @@ def as_packed(S: Any, task: str, name: str = "S") -> Packed:
             f"{task}(vech.SparseHalf.from_sparse(S)) or, with all its zeros, {task}(vech.Packed.from_full(S))"
         )
     else:
-        if is_array(S) and task in BATCHES and len(shape := np.shape(S)) > 1 and shape[-1] != shape[-2]:
+        shape = getattr(S, "shape", ())
+        if is_array(S) and task in BATCHES and len(shape) > 1 and shape[-1] != shape[-2]:
             raise ValueError(
                 f"{name} has shape {shape}: {task} takes a square matrix, or with batch= halves "
                 f"(..., length): say batch='vech', or the layout that they have"
