@@ -18,7 +18,7 @@ PAGES = {
     "quantized": DOCS / "benchmarks-quantized.md",
     "learning": DOCS / "benchmarks-learning.md",
 }
-"""Moves; what is computed on halves; rows, and what follows; stores of tiles; few bits a number; learning: each page is one run."""
+"""Moves; what computes on halves; rows; stores of tiles; few bits a number; learning: each page is one run."""
 
 
 def main() -> None:

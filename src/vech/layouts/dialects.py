@@ -248,7 +248,7 @@ SEVERAL = {
     "'lapack-lower', by columns",
     "upper": "it is two orders of the upper triangle: 'numpy-triu' goes by rows, 'lapack-upper' by columns",
 }
-CLOSER, CLOSE = 0.8, 0.7  # of difflib: 'vec' is closer to 'vech', 'vecg' close, 'matlab' not to 'mandel'
+CLOSER, CLOSE = 0.8, 0.7  # of difflib: 'vec' is closer to 'vech', 'vecg' close, 'matlab' to none
 
 
 def _hint(word: str) -> str:

@@ -42,7 +42,7 @@ def as_packed(S: Any, task: str, name: str = "S") -> Packed:
             f"{task}(vech.SparseHalf.from_sparse(S)) or, with all its zeros, {task}(vech.Packed.from_full(S))"
         )
     else:
-        shape = getattr(S, "shape", ())
+        shape: tuple[int, ...] = getattr(S, "shape", ())
         if is_array(S) and task in BATCHES and len(shape) > 1 and shape[-1] != shape[-2]:
             raise ValueError(
                 f"{name} has shape {shape}: {task} takes a square matrix, or with batch= halves "
