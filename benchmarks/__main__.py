@@ -18,7 +18,7 @@ PAGES = {
     "quantized": DOCS / "benchmarks-quantized.md",
     "learning": DOCS / "benchmarks-learning.md",
 }
-"""Moves; what computes on halves; rows; stores of tiles; few bits a number; learning: each page is one run."""
+"""Moves; what computes on halves; rows; stores of tiles; few bits a number; learning: a run each."""
 
 
 def main() -> None:
