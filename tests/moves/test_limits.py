@@ -118,6 +118,27 @@ def test_nothing_is_touched_outside_the_arrays(layout, dtype):
 @every_target
 @every_item
 @pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("traversal", ["rows", "columns"])
+def test_nothing_is_touched_outside_a_half_without_its_diagonal(traversal, dtype, where):
+    layout = vech.Layout("lower", traversal, diagonal="zero")
+    for n in (17, 24, 32, 40, 48, 64, 96, 128):  # squares on the diagonal end where the half does
+        values = cases.raw(dtype, reference.length(layout, n))
+        wanted = reference.expand(values, layout, "symmetric")
+        with guarded(values.nbytes) as place_half, guarded(wanted.nbytes) as place_full:
+            half, full = place_half(where, values.shape, dtype), place_full(where, wanted.shape, dtype)
+            cases.write_bits(half, values)
+            vech.expand(half, layout, kind="symmetric", out=full)
+            assert full.tobytes() == wanted.tobytes()
+            half[...] = 0
+            vech.pack(full, layout, kind="symmetric", out=half)
+            assert half.tobytes() == values.tobytes()
+            del half, full
+
+
+@posix
+@every_target
+@every_item
+@pytest.mark.parametrize("where", WHERE)
 @pytest.mark.parametrize("layout", (ORDERS | EXPLICIT).values(), ids=ORDERS | EXPLICIT)
 def test_nothing_is_touched_outside_batches_whose_numbers_come_first(layout, dtype, where):
     for n, count in ((1, 5), (3, 1), (3, 7), (3, 700), (3, 5000), (16, 33), (17, 3)):
