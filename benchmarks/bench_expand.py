@@ -67,6 +67,11 @@ def fresh(n: int) -> Iterator[Case]:
         yield Case("expand", layout, "float64", n, candidates, "fresh")
 
 
+def _of_short(name: str, dtype: str, sizes: tuple[int, ...], must: float, aim: float) -> Row:
+    return Row(name, "full copy", (Limit("full copy", must=must, aim=aim),), sizes, partial(short, dtype))
+
+
+LARGE, CACHED = (4095, 4096, 8191, 8192), (500, 501, 1000, 2000, 2001)
 ROWS = (
     Row(
         "expand, float64 and float32, n >= 8000",
@@ -89,34 +94,10 @@ ROWS = (
         (100, 101, 200, 500, 501, 1000, 1023, 1500),
         floats,
     ),
-    Row(
-        "expand, 2-byte types, n >= 4096",
-        "full copy",
-        (Limit("full copy", must=1.1, aim=0.8),),
-        (4095, 4096, 8191, 8192),
-        partial(short, "float16"),
-    ),
-    Row(
-        "expand, 1-byte types, n >= 4096",
-        "full copy",
-        (Limit("full copy", must=1.6, aim=1.2),),
-        (4095, 4096, 8191, 8192),
-        partial(short, "int8"),
-    ),
-    Row(
-        "expand, 2-byte types, n = 500 to 2001",
-        "full copy",
-        (Limit("full copy", must=1.8, aim=1.5),),
-        (500, 501, 1000, 2000, 2001),
-        partial(short, "float16"),
-    ),
-    Row(
-        "expand, 1-byte types, n = 500 to 2001",
-        "full copy",
-        (Limit("full copy", must=2.2, aim=1.7),),
-        (500, 501, 1000, 2000, 2001),
-        partial(short, "int8"),
-    ),
+    _of_short("expand, 2-byte types, n >= 4096", "float16", LARGE, 1.1, 0.8),
+    _of_short("expand, 1-byte types, n >= 4096", "int8", LARGE, 1.6, 1.2),
+    _of_short("expand, 2-byte types, n = 500 to 2001", "float16", CACHED, 1.8, 1.5),
+    _of_short("expand, 1-byte types, n = 500 to 2001", "int8", CACHED, 2.2, 1.7),
     Row(
         "expand, complex Hermitian",
         "full copy",

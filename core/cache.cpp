@@ -5,10 +5,10 @@
 #include <cpuid.h>
 #endif
 
+#include "core/memory.hpp"
+
 namespace vech {
 namespace {
-
-constexpr std::int64_t megabyte = std::int64_t{1} << 20;
 
 #if defined(__x86_64__)
 // Bytes of a cache of this level, by the leaf of the processor's maker; 0 if it does not say.

@@ -236,8 +236,10 @@ class Mover {
             static constexpr auto masks = [] {  // of row k: columns up to it, and columns from it on
                 std::array<std::array<W, N>, 2 * N> masks{};
                 for (int k = 0; k < N; ++k)
-                    for (int c = 0; c < N; ++c) masks[c > k ? N + k : k][c] = masks[N + k][k] = static_cast<W>(~W{0});
-                for (int k = 0; k < N; ++k) masks[k][k] = static_cast<W>(~W{0});
+                    for (int c = 0; c < N; ++c) {
+                        masks[k][c] = static_cast<W>(c <= k ? ~W{0} : W{0});
+                        masks[N + k][c] = static_cast<W>(c >= k ? ~W{0} : W{0});
+                    }
                 return masks;
             }();
             const std::byte* from[N];

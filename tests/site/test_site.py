@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 import vech
+from browsers import chromium
 from test_docstrings import FACES
 
 ROOT = Path(__file__).parent.parent.parent
@@ -120,20 +121,13 @@ def test_every_public_name_is_told(site):
 
 # ---- in a browser --------------------------------------------------------------------------------------
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PHONE, DESK = {"width": 375, "height": 700}, {"width": 1280, "height": 800}
 
 
 @contextlib.contextmanager
 def browsing(size):
     """A page in a browser of its own, which notes what goes wrong and what is asked of the network."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="a browser is driven by playwright")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip(f"there is no browser: none of {', '.join(BROWSERS)}")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=OPTIONS)
+    with chromium() as browser:
         page = browser.new_page(viewport=size)
         page.faults = []
         page.on("console", lambda said: said.type == "error" and page.faults.append((page.url, said.text)))
@@ -144,7 +138,6 @@ def browsing(size):
             lambda asked: asked.url.startswith("file:") or page.faults.append((page.url, asked.url)),
         )
         yield page
-        browser.close()
 
 
 LOOK = """() => ({

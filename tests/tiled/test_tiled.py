@@ -684,6 +684,8 @@ def test_what_a_packed_has_alone_says_how_to_get_it(tmp_path):
             getattr(T, name)
     with pytest.raises(AttributeError, match="'Tiled' object has no attribute 'nothing'"):
         T.nothing  # noqa: B018
+    with pytest.raises(AttributeError, match=r"S\[i, j\] is the same here"):  # as any store answers
+        T.iloc  # noqa: B018
     for compute in (lambda: 1 - T, lambda: T + T, lambda: T**2, lambda: -T, lambda: abs(T), lambda: T / 2):
         with pytest.raises(
             TypeError, match=r"a Tiled has no arithmetic \(\w+\): to_packed\(\) makes a Packed"

@@ -2,7 +2,6 @@
 
 import io
 import re
-import shutil
 
 import matplotlib as mpl
 import matplotlib.image
@@ -10,24 +9,18 @@ import numpy as np
 import pytest
 
 import vech
+from browsers import chromium
 
 pytestmark = pytest.mark.slow
 playwright = pytest.importorskip("playwright.sync_api", reason="a browser is driven by playwright")
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--force-color-profile=srgb"]
 SIZE = {"width": 1000, "height": 720}
 
 
 @pytest.fixture(scope="module")
 def browser():
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip(f"there is no browser: none of {', '.join(BROWSERS)}")
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=path, args=OPTIONS)
+    with chromium("--force-color-profile=srgb") as found:
         yield found
-        found.close()
 
 
 class Opened:

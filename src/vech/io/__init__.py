@@ -76,7 +76,7 @@ class Format(Protocol):
 TEXT = {".mtx": "matrix_market", ".phy": "phylip", ".phylip": "phylip", ".grm": "grm_text"}
 TEXT |= dict.fromkeys((".csv", ".tsv", ".txt"), "delimited_matrix")
 TEXT |= dict.fromkeys((".rel", ".king", ".dist", ".mdist", ".mibs"), "plink_text")
-#: The file format of each suffix that is known, by the name of its module.
+#: The module of this folder that serves a suffix, of which the longest counts; imported when it is needed.
 FORMATS = {".npy": "npy", ".npz": "npz", ".bin": "raw"} | TEXT
 FORMATS |= {f"{suffix}.gz": module for suffix, module in TEXT.items()}
 FORMATS |= {f".{name}.bin": "plink" for name in ("grm", "grm.n", "rel", "king", "dist", "mdist", "mibs")}
@@ -100,7 +100,6 @@ FORMATS |= {
 FORMATS |= {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
 USUAL = (".npy", ".npz", ".mtx", ".csv", ".h5", ".zarr", ".parquet", ".xlsx")
 """What an error offers to who names a suffix like none of them."""
-"""The module of this folder that serves a suffix, of which the longest counts; imported when it is needed."""
 
 URL = "://"
 

@@ -49,6 +49,17 @@ def numbers(index: Any, n: int, axis: int) -> NDArray[np.int64]:
     return np.asarray(np.where(array < 0, array + n, array))
 
 
+def taken(
+    key: Any, labels: tuple[Any, ...] | None, n: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
+    """Rows and columns that a key takes, and whether each of these meets each of those."""
+    rows, columns = axes(by_position(key, labels), n)
+    i, j = numbers(rows, n, 0), numbers(columns, n, 1)
+    if isinstance(rows, slice) or isinstance(columns, slice):
+        return i, j, True
+    return *pairs(i, j), False
+
+
 def vector(index: Any, n: int, axis: int, labels: tuple[Any, ...] | None = None) -> NDArray[np.int64]:
     """What an index takes of one axis of length n, as a vector; names are looked up in the labels."""
     index = index if labels is None else by_position(index, labels)

@@ -36,7 +36,7 @@ from vech.packed.assign import assign, check_labels, fill
 from vech.packed.casts import Casts
 from vech.packed.entries import block, pairs_of, submatrix, take
 from vech.packed.forms import OWN
-from vech.packed.indexing import axes, consecutive, is_range, numbers, outer, pairs, vector
+from vech.packed.indexing import axes, consecutive, is_range, numbers, outer, pairs, taken, vector
 from vech.packed.tiles import has_runs_of_tiles, tiles
 from vech.store import Description, Store, Tile, as_labels, common_labels
 
@@ -498,10 +498,9 @@ class Packed(Operators, Casts):
             common_labels(self._labels, key.labels)
             fill(matrix, key._held, value)
             return
-        rows, columns = axes(by_position(key, self._labels), self._n)
-        i, j = numbers(rows, self._n, 0), numbers(columns, self._n, 1)
-        takes_all = isinstance(rows, slice) or isinstance(columns, slice)
-        i, j = outer(i, j) if takes_all else pairs(i, j)
+        i, j, meet = taken(key, self._labels, self._n)
+        if meet:
+            i, j = outer(i, j)
         check_labels(value, self._labels, i, j)
         assign(matrix, i, j, value)
 

@@ -14,10 +14,9 @@ from numpy.typing import ArrayLike
 
 from vech import frames
 from vech.arrays import Array, as_array, block_memory, check_memory, epsilon, resolve_threads
-from vech.labels import by_position
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_integer, as_side, one_of
-from vech.packed.indexing import axes, consecutive, is_range, numbers, pairs, vector
+from vech.packed.indexing import consecutive, is_range, taken, vector
 from vech.packed.packed import Packed
 from vech.packed.products import by_columns, product_dtype
 from vech.quantized import certificate
@@ -444,11 +443,9 @@ class Quantized(Store):
         return super()._glance(rows)
 
     def __getitem__(self, key: Any) -> Any:
-        rows, columns = axes(by_position(key, self._labels), self.n)
-        i, j = numbers(rows, self.n, 0), numbers(columns, self.n, 1)
-        if isinstance(rows, slice) or isinstance(columns, slice):
+        i, j, meet = taken(key, self._labels, self.n)
+        if meet:
             return self.block(i.reshape(-1), j.reshape(-1)).reshape(i.shape + j.shape)
-        i, j = pairs(i, j)
         found = np.empty(i.size, self.dtype)
         tile = (i // self.tile * self.grid + j // self.tile).ravel()
         for one in np.unique(tile):

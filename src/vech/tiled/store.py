@@ -22,11 +22,10 @@ from vech.arrays import (
     resolve_threads,
 )
 from vech.executors import executor_of, in_order
-from vech.labels import by_position
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.runs import Half, blocks, runs_of
-from vech.packed.indexing import axes, consecutive, numbers, pairs, vector
+from vech.packed.indexing import consecutive, taken, vector
 from vech.packed.packed import Packed
 from vech.packed.products import by_columns
 from vech.store import Description, Store, as_labels
@@ -529,11 +528,9 @@ class Tiled(TileGroup, Store):
 
     def __getitem__(self, key: Any) -> Any:
         """``Z[i, j]``, ``Z[i]``, parts and labels, as of `vech.Packed`: of the tiles that have them."""
-        rows, columns = axes(by_position(key, self.labels), self.n)
-        i, j = numbers(rows, self.n, 0), numbers(columns, self.n, 1)
-        if isinstance(rows, slice) or isinstance(columns, slice):
+        i, j, meet = taken(key, self.labels, self.n)
+        if meet:
             return self.block(i.reshape(-1), j.reshape(-1)).reshape(i.shape + j.shape)
-        i, j = pairs(i, j)
         found, down, across = np.empty(i.size, self.dtype), i.ravel(), j.ravel()
         for row, at in self._parts(down):
             for column, among in self._parts(across[at]):
@@ -542,13 +539,15 @@ class Tiled(TileGroup, Store):
                 found[to] = tile[down[to] - row * self.tile, across[to] - column * self.tile]
         return found.reshape(i.shape)[()]
 
-    def __getattr__(self, name: str) -> Never:
-        if hasattr(Packed, name):
-            raise AttributeError(
-                f"a Tiled has no {name}: to_packed() makes a Packed of it, which has, in memory; "
-                f"block(rows, cols) reads a part"
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(Packed, name):
+                raise AttributeError(
+                    f"a Tiled has no {name}: to_packed() makes a Packed of it, which has, in memory; "
+                    f"block(rows, cols) reads a part"
+                )
+            return super().__getattr__(name)
 
     def _parts(self, taken: Array) -> Iterator[tuple[int, Array]]:
         """Rows of tiles that have some of these, and which of these."""
