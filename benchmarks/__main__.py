@@ -99,7 +99,11 @@ def main() -> None:
                 results.append(result)
     if arguments.write:
         command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
-        arguments.write.write_text(report.page(results, command, arguments.quick), encoding="utf-8")
+        runs = [report.run(results, command)]
+        if arguments.write == PAGES.get(arguments.page):
+            report.keep(runs[0], arguments.page)
+            runs = list(report.kept(arguments.page, {row.name: row for row in rows}))
+        arguments.write.write_text(report.page(runs, arguments.quick), encoding="utf-8")
         print(f"written: {arguments.write}")
 
 

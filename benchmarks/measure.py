@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 import os
+import platform
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
@@ -121,10 +122,26 @@ def sparse_numbers(length: int, dtype: str, density: float) -> NDArray[np.generi
     return half
 
 
+MAKERS = {"AuthenticAMD": "AMD", "GenuineIntel": "Intel"}
+
+
+def family() -> str:
+    """Whose processor this is, and so beside which others a run is shown."""
+    return MAKERS.get(_told("vendor_id"), platform.machine())
+
+
 def processor() -> str:
     """The name of the processor and how many of its cores are ours."""
+    name = _told("model name") or "unknown"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name} (family {_told('cpu family')}, model {_told('model')}), {cores} cores"
+
+
+def _told(what: str) -> str:
+    """What the system tells of the processor."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {cores} cores"
+    return next(
+        (fact.strip() for name, _, fact in (line.partition(":") for line in lines) if name.strip() == what),
+        "",
+    )

@@ -1,11 +1,15 @@
-"""The figures in words: one line per case while it runs, and the pages docs/benchmarks*.md."""
+"""The figures in words: one line per case while it runs, and the pages docs/benchmarks*.md.
+
+A page shows the newest run on each family of processors, side by side: runs are kept in benchmarks/results.
+"""
 
 import datetime
 import itertools
+import json
 import os
 import platform
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +19,7 @@ from benchmarks import measure, peers
 from benchmarks.rows import Limit, Row
 
 NOTES = Path(__file__).with_name("notes.toml")
+RESULTS = Path(__file__).with_name("results")
 
 
 class Result(NamedTuple):
@@ -28,6 +33,51 @@ class Result(NamedTuple):
     @property
     def measured(self) -> dict[str, float]:
         return {name: figure for name, figure in self.figures.items() if figure is not None}
+
+
+class Run(NamedTuple):
+    """Everything that one command measured, and on what."""
+
+    family: str
+    facts: dict[str, str]
+    results: Sequence[Result]
+
+
+def run(results: Sequence[Result], command: str) -> Run:
+    """What was just measured here."""
+    facts = {
+        "Processor": measure.processor(),
+        "Memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
+        "Load when the run ended": f"{os.getloadavg()[0]:.1f} (1.0 is this run alone)",
+        "System": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "vech": f"{vech.__version__}, target {vech.targets().active}",
+        "Beside it": ", ".join(_version(name) for name in peers.NAMES),
+        "Date": f"{datetime.datetime.now(datetime.UTC).date()}, command: `{command}`",
+    }
+    return Run(measure.family(), facts, results)
+
+
+def keep(run: Run, page: str) -> None:
+    """The newest run of a page on this family of processors."""
+    rows: dict[str, dict[str, dict[str, float | int | None]]] = {}
+    for result in run.results:
+        rows.setdefault(result.row.name, {})[result.id] = {"n": result.n, **result.figures}
+    path = RESULTS / f"{page}.{run.family}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"facts": run.facts, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+def kept(page: str, rows: Mapping[str, Row]) -> Iterator[Run]:
+    """The newest run of a page on each family, of the rows that there are."""
+    for path in sorted(RESULTS.glob(f"{page}.*.json")):
+        known = json.loads(path.read_text(encoding="utf-8"))
+        results = [
+            Result(rows[name], case, figures.pop("n"), figures)
+            for name, cases in known["rows"].items()
+            if name in rows
+            for case, figures in cases.items()
+        ]
+        yield Run(path.name.split(".")[1], known["facts"], results)
 
 
 def line(result: Result) -> str:
@@ -45,14 +95,14 @@ def line(result: Result) -> str:
     return f"  {result.id:<52} {'; '.join(words)}"
 
 
-def page(results: Sequence[Result], command: str, quick: bool) -> str:
+def page(runs: Sequence[Run], quick: bool) -> str:
     """A page of docs."""
-    rows = tuple(dict.fromkeys(result.row for result in results))
-    parts = (_head(command, quick), _summary(rows, results), _reasons(rows, results), _tables(rows, results))
+    rows = tuple(dict.fromkeys(result.row for run in runs for result in run.results))
+    parts = (_head(runs, quick), _summary(rows, runs), _reasons(rows, runs), _tables(rows, runs))
     return "\n".join(itertools.chain.from_iterable(parts))
 
 
-def _head(command: str, quick: bool) -> Iterator[str]:
+def _head(runs: Sequence[Run], quick: bool) -> Iterator[str]:
     yield "# Benchmarks\n"
     if quick:
         yield "**A quick run, tiny sizes and one round, to see that it runs: its numbers say nothing.**\n"
@@ -67,13 +117,12 @@ def _head(command: str, quick: bool) -> Iterator[str]:
     yield "- fill: `out.fill(x)`, or `np.full` where memory is fresh"
     yield f"- plain read: the half read once by the fastest of NumPy's reductions, `{measure.fastest_read()}`"
     yield "- fresh memory is new to the process in each round; warm memory is written over and over\n"
-    yield f"Processor: {measure.processor()}  "
-    yield f"Memory: {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB  "
-    yield f"Load when the run ended: {os.getloadavg()[0]:.1f} (1.0 is this run alone)  "
-    yield f"System: {platform.system()} {platform.machine()}, Python {platform.python_version()}  "
-    yield f"vech {vech.__version__}, target {vech.targets().active}  "
-    yield f"Beside it: {', '.join(_version(name) for name in peers.NAMES)}  "
-    yield f"Date: {datetime.datetime.now(datetime.UTC).date()}, command: `{command}`\n"
+    for run in runs:
+        yield f"**{run.family}**  "
+        yield from (f"{name}: {fact}  " for name, fact in run.facts.items())
+        yield ""
+    if len(runs) == 1 and not quick:
+        yield f"No run on another family of processors than {runs[0].family} is known.\n"
 
 
 def _version(name: str) -> str:
@@ -83,32 +132,45 @@ def _version(name: str) -> str:
         return f"{name} not installed"
 
 
-def _summary(rows: Sequence[Row], results: Sequence[Result]) -> Iterator[str]:
+def _summary(rows: Sequence[Row], runs: Sequence[Run]) -> Iterator[str]:
     reached: list[str] = []
     missed: list[str] = []
     for row in rows:
         for limit in row.limits:
-            ratios = _ratios(row, limit, results)
-            verdicts = limit.verdicts(ratios) if ratios else ("not installed", "")
-            worst = (_worst(limit, ratios, 0), _worst(limit, ratios, 1))
-            line = f"| {' | '.join((row.name, str(limit), *_bounds(limit), *worst, *verdicts))} |"
-            (missed if verdicts[0] == "NOT reached" else reached).append(line)
+            ratios = {run.family: _ratios(row, limit, run.results) for run in runs}
+            worst = [_worst(limit, own, parity) for own in ratios.values() for parity in (0, 1)]
+            verdicts = [limit.verdicts(own) if own else ("not measured", "") for own in ratios.values()]
+            must, aim = (_together(list(ratios), own) for own in zip(*verdicts, strict=True))
+            line = f"| {' | '.join((row.name, str(limit), *_bounds(limit), *worst, must, aim))} |"
+            (missed if "NOT reached" in must else reached).append(line)
+    columns = [f"{run.family}, {parity} n" for run in runs for parity in ("even", "odd")]
     yield "Of each row its worst case.\n"
     for title, lines in (("Reached", reached), ("Not reached", missed)):
         if lines:
             yield f"## {title}\n"
-            yield "| operation | times compared | must | aim | even n | odd n | must is | aim is |"
-            yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+            yield f"| operation | times compared | must | aim | {' | '.join(columns)} | must is | aim is |"
+            yield f"| {'--- | ' * (6 + len(columns))}".rstrip()
             yield from lines
             yield ""
 
 
-def _reasons(rows: Sequence[Row], results: Sequence[Result]) -> Iterator[str]:
+def _together(families: Sequence[str], verdicts: Sequence[str]) -> str:
+    """What is the same on all families once, else that of each."""
+    if len(set(verdicts)) == 1:
+        return verdicts[0]
+    return ", ".join(f"{verdict} ({family})" for family, verdict in zip(families, verdicts, strict=True))
+
+
+def _reasons(rows: Sequence[Row], runs: Sequence[Run]) -> Iterator[str]:
     notes = tomllib.loads(NOTES.read_text(encoding="utf-8"))
     missed = [
         row
         for row in rows
-        if any("NOT reached" in limit.verdicts(_ratios(row, limit, results)) for limit in row.limits)
+        if any(
+            "NOT reached" in limit.verdicts(_ratios(row, limit, run.results))
+            for limit in row.limits
+            for run in runs
+        )
     ]
     if missed:
         yield "## Why a must or an aim is not reached\n"
@@ -117,23 +179,28 @@ def _reasons(rows: Sequence[Row], results: Sequence[Result]) -> Iterator[str]:
     yield ""
 
 
-def _tables(rows: Sequence[Row], results: Sequence[Result]) -> Iterator[str]:
+def _tables(rows: Sequence[Row], runs: Sequence[Run]) -> Iterator[str]:
     yield "## All cases\n"
     for row in rows:
-        own = [result for result in results if result.row is row]
-        others = dict.fromkeys(name for result in own for name in result.figures if name != row.unit)
         yield f"### {row.name}\n"
         yield f"As multiples of: {row.unit}, whose own figure is in the second column.\n"
-        yield f"| case | {' | '.join([row.unit, *others])} |"
-        yield f"| --- |{' --- |' * (1 + len(others))}"
-        for result in own:
-            unit = result.figures.get(row.unit)
-            cells = [
-                _absolute(unit, row.in_bytes),
-                *(_cell(result, name, unit, row.in_bytes) for name in others),
-            ]
-            yield f"| {' | '.join([result.id, *cells])} |"
-        yield ""
+        for run in runs:
+            own = [result for result in run.results if result.row is row]
+            if not own:
+                continue
+            others = dict.fromkeys(name for result in own for name in result.figures if name != row.unit)
+            if len(runs) > 1:
+                yield f"**{run.family}**\n"
+            yield f"| case | {' | '.join([row.unit, *others])} |"
+            yield f"| --- |{' --- |' * (1 + len(others))}"
+            for result in own:
+                unit = result.figures.get(row.unit)
+                cells = [
+                    _absolute(unit, row.in_bytes),
+                    *(_cell(result, name, unit, row.in_bytes) for name in others),
+                ]
+                yield f"| {' | '.join([result.id, *cells])} |"
+            yield ""
 
 
 def _cell(result: Result, name: str, unit: float | None, in_bytes: bool) -> str:

@@ -107,6 +107,35 @@ def test_the_committed_page_shows_every_row(name, file):
     assert "no reason known yet" not in page
 
 
+def test_runs_on_two_families_of_processors_are_kept_and_shown_side_by_side(tmp_path, monkeypatch):
+    from benchmarks import report
+    from benchmarks.rows import Limit, Row
+
+    def ran(family, seconds):
+        results = [
+            report.Result(row, f"move/vech/float64/{n}", n, {"copy": 1e-3, "vech": seconds}) for n in (4, 5)
+        ]
+        return report.Run(family, {"Processor": f"one of {family}"}, [*results, lost])
+
+    row = Row("a move", "copy", (Limit("copy", must=1.0, aim=0.5),), (4, 5), lambda n: iter(()))
+    gone = Row("what is measured no longer", "copy", (), (4,), lambda n: iter(()))
+    lost = report.Result(gone, "move/vech/float64/4", 4, {"copy": 1.0, "vech": None})
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    report.keep(ran("Intel", 1.5e-3), "moves")
+    report.keep(ran("AMD", 0.25e-3), "moves")
+    report.keep(ran("AMD", 0.75e-3), "moves")
+    runs = list(report.kept("moves", {row.name: row}))
+    assert [run.family for run in runs] == ["AMD", "Intel"]
+    page = report.page(runs, quick=False)
+    assert "| AMD, even n | AMD, odd n | Intel, even n | Intel, odd n |" in page
+    assert (
+        "| a move | vech / copy | <= 1 | <= 0.5 | 0.75 | 0.75 | 1.50 | 1.50 "
+        "| reached (AMD), NOT reached (Intel) | NOT reached |" in page.split("## Not reached")[1]
+    )
+    assert "one of AMD" in page and "one of Intel" in page and "no longer" not in page
+    assert "No run on another family of processors than Intel is known." in report.page(runs[1:], quick=False)
+
+
 def test_every_note_is_about_a_row(rows):
     notes = (ROOT / "benchmarks" / "notes.toml").read_text(encoding="utf-8")
     assert set(re.findall(r'^"([^"]+)" =', notes, re.MULTILINE)) <= set(rows)
