@@ -2,9 +2,14 @@
 // transposed (r, c) -> (c, r), or both.
 //
 // Bytes moved  expand: the half once, the full matrix once, written without reading it first.
-// Idea         Tiles are read once and leave twice, transposed 8 x 8 (words of 8 bytes) at a time in registers. Inside
-//              the cache they leave from there. Past it they go through a buffer in L1: rows of a target begin anywhere
-//              in a cache line, so each row is cut at its own lines, and a whole line is streamed exactly once.
+// Idea         Bands of rows, in panels of columns, are read once and leave twice, turned in registers. Inside the
+// cache
+//              vectors go from there to where they belong. Past it whole lines are streamed, each once: rows of a
+//              target begin anywhere in a line, so a line is joined, in registers too, out of a strip - as many rows as
+//              a line has words - and the strip before. Meanwhile the panel after the next one is fetched. expand, n =
+//              8191, float64 / float32, of a full copy: Zen 5 0.83 / 0.80, through a buffer in L1 and with the next
+//              tile fetched 1.5 / 1.4, where half a read and the writes alone take 0.62; on a Xeon that way 0.92
+//              / 1.13. Fetching in bursts, row by row, instead of between columns: 0.9.
 // Assumes      source and target do not overlap, save element by element when they are the same half.
 #pragma once
 #include "core/kernels/cells.hpp"
@@ -26,46 +31,57 @@ inline bool rows_begin_alike(const Rows& rows) { return rows.bend == 0 && rows.s
 
 // ---- tiles ----
 
-// Rows and columns of a tile in words. A tile, with the rows that cutting at lines adds, and its transposed copy stay
-// in L1; both sides divide the block, by which the diagonal is cut.
+// Rows of a band, which are the side of the squares on the diagonal as well, and columns of a panel past the cache.
+// Rows of a matrix that lie a power of two apart evict each other from L2, and yet fewer rows are worse (Zen 5,
+// float64, n = 8192, across: 0.61 with 128, 0.69 with 32, 0.92 with 16).
 template <class W>
-constexpr int tile_rows = sizeof(W) == 4   ? 64
-                          : sizeof(W) >= 8 ? 32
-                                           : 128;
+constexpr int band_rows = sizeof(W) == 16  ? 64
+                          : sizeof(W) >= 4 ? 128
+                                           : 256;
 template <class W>
-constexpr int tile_columns = sizeof(W) == 16  ? 32
-                             : sizeof(W) == 8 ? 64
-                                              : 128;
-template <class W>
-constexpr int block_side = std::max(tile_rows<W>, tile_columns<W>);
+constexpr int panel_columns = sizeof(W) == 16  ? 32
+                              : sizeof(W) >= 4 ? 64
+                                               : 256;
+
+// Rows that only go straight are best read a few at a time: 1.3 times as fast as one by one (Xeon).
+constexpr std::int64_t straight_rows = 4, straight_bytes = 2048;
 
 template <class W, bool compare>
 class Mover {
     static constexpr std::int64_t item = sizeof(W);
-    static constexpr int line = static_cast<int>(line_bytes / item);
-    static constexpr int rows_most = tile_rows<W> + line, columns_most = tile_columns<W> + line;
-    static constexpr int side = std::min(tile_rows<W>, tile_columns<W>);
+    static constexpr int line = static_cast<int>(line_bytes / item), few = turned_columns<W>;
+    static constexpr int side = lanes<W> > 1 ? lanes<W> : 8;  // of the smallest squares
+    // Two strips at once make two lines side by side; more of them, of short words, are too many rows for L1.
+    static constexpr int strips_at_once = sizeof(W) == 4 || sizeof(W) == 1 ? 1 : 2;
+    static constexpr int changed_rows = std::max(32, strips_at_once* line);
+    static constexpr int changed_columns = std::max(panel_columns<W>, band_rows<W> / 2) + line;
+    static constexpr int slots = panel_columns<W> + few;  // the last columns of a panel overlap those before
+    enum class Writes { none, some, all };                // of the lines that a strip ends
 
     const Move& move_;
     Outcome& outcome_;
     Rows source_, target_;
-    bool streams_, plain_source_, plain_target_, direct_, squares_, cut_ = false, overflow_ = false;
-    int further_ = 0;
-    alignas(line_bytes) W turned_[tile_columns<W> * rows_most];
-    alignas(line_bytes) W changed_[rows_most * columns_most];  // the source rows of a tile
-    alignas(line_bytes) W row_[columns_most];                  // a straight row
+    bool streams_, far_, plain_source_, plain_target_, squares_, cut_ = false, overflow_ = false;
+    // Of each column of a panel: the strip before, where the line goes that the first strip ends, how many of its words
+    // are that line's, and the words of the band that are written.
+    alignas(line_bytes) Line before_[slots];
+    std::byte* to_[slots];
+    int skip_[slots], begin_[slots], end_[slots];
+    alignas(line_bytes) W block_[band_rows<W> * band_rows<W>];
+    alignas(line_bytes) W turned_[side * side];
+    alignas(line_bytes) W changed_[changed_rows * changed_columns];
+    alignas(line_bytes) W row_[band_rows<W> + line];
 
   public:
     Mover(const Move& move, bool streams, Outcome& outcome)
-        : move_(move), outcome_(outcome), source_(move.source), target_(move.target), streams_(streams),
-          plain_source_(move.source.step == item), plain_target_(move.target.step == item),
-          direct_(!streams && plain_target_),
-          squares_(direct_ && !compare && plain_source_ && lanes<W> > 1 && move.straight && move.transposed &&
+        : move_(move), outcome_(outcome), source_(move.source), target_(move.target), streams_(streams && !compare),
+          far_(streams), plain_source_(move.source.step == item), plain_target_(move.target.step == item),
+          squares_(plain_target_ && !compare && plain_source_ && lanes<W> > 1 && move.straight && move.transposed &&
                    !move.piece && move.diagonal != Move::Diagonal::none && move.on_straight.none() &&
                    move.on_transposed.none() && (move.diagonal == Move::Diagonal::fill || move.on_diagonal.none())) {}
     ~Mover() {
         if (overflow_) outcome_.overflow = true;
-        if (streams_ && !compare) finish_streams();
+        if (streams_) finish_streams();
     }
     Mover(const Mover&) = delete;
     Mover& operator=(const Mover&) = delete;
@@ -77,159 +93,284 @@ class Mover {
         cut_ = !compare && plain_target_ &&
                reinterpret_cast<std::uintptr_t>(target_.base) % static_cast<std::uintptr_t>(item) == 0 &&
                target_.stride % item == 0 && target_.bend % item == 0;
-        // Tiles need as many rows more as a cut can move, in whole blocks; none where lines begin at every cut, as they
-        // do in `large`.
-        further_ = cut_ && !(rows_begin_alike(move_.target) && target % line_bytes == 0) ? line : 0;
     }
 
-    // Whole rows, where they go straight and unchanged, with their diagonal or without.
-    void rows() {
+    // Whole rows, where they go straight and unchanged, with their diagonal or without: streamed, some columns at a
+    // time.
+    void rows(std::int64_t first, std::int64_t last) {
         const bool on = move_.diagonal != Move::Diagonal::none;
-        for (std::int64_t r = move_.first; r < move_.last; ++r) {
-            const std::int64_t c0 = move_.lower ? 0 : r + !on, c1 = move_.lower ? r + on : move_.n;
-            if (c0 < c1) write(target_.cell(r, c0), reinterpret_cast<const W*>(source_.cell(r, c0)), c1 - c0);
-        }
+        const std::int64_t wide = streams_ ? straight_bytes / item : move_.n;
+        for (std::int64_t c = 0; c < move_.n; c += wide)
+            for (std::int64_t r = first; r < last; ++r) {
+                const Range own = move_.lower ? Range{0, r + on} : Range{r + !on, move_.n};
+                const std::byte* const row = target_.row(r);
+                const std::int64_t c0 = cut(row, std::max(own.begin, c), own),
+                                   c1 = cut(row, std::min(own.end, c + wide), own);
+                if (c0 >= c1) continue;
+                const std::byte* const from = source_.cell(r, c0);
+                write(target_.cell(r, c0), reinterpret_cast<const W*>(from), c1 - c0, streams_);
+                if (streams_) fetch(from + (c1 - c0) * item, straight_bytes);
+            }
     }
 
-    // All target cells of rows and columns [d0, d1).
+    // All target cells of rows and columns [d0, d1): streamed, they are put together in the cache first.
     void block(std::int64_t d0, std::int64_t d1) {
-        const std::int64_t step = direct_ && lanes<W> > 1 ? lanes<W> : side;
-        // Rows of a half end, or begin, where its neighbours do; those of a strict one lack a number at either end.
-        const std::int64_t strict = move_.diagonal == Move::Diagonal::fill;
-        for (std::int64_t a = d0; a < d1; a += step) {
-            const std::int64_t b = std::min(a + step, d1);
-            if (squares_ && b - a == lanes<W> && a >= strict && b + strict <= move_.n)
-                square(a);
-            else
-                triangle(a, b);
-            const Range beside = move_.lower ? Range{d0, a} : Range{b, d1};
-            for (std::int64_t c = beside.begin; c < beside.end; c += side) {
-                const Range here{a, b}, there{c, std::min(c + side, beside.end)};
-                tile(here, there, here, there, move_.straight, move_.transposed);
-            }
+        if (!streams_ || !plain_target_) return square(d0, d1);
+        const Rows target =
+            std::exchange(target_, Rows::full(reinterpret_cast<std::byte*>(block_) - d0 * (band_rows<W> + 1) * item,
+                                              band_rows<W> * item, item));
+        square(d0, d1);
+        for (std::int64_t r = d0; r < d1; ++r) {
+            const auto [c0, c1] = written(r, d0, d1);
+            const std::byte* const from = target_.cell(r, c0);
+            if (c0 < c1) stream_lines(target.cell(r, c0), from, (c1 - c0) * item);
         }
+        target_ = target;
     }
 
     // A rectangle of the source on one side of its diagonal. Where it cuts rows of the target, inside the ranges
     // `across` (of rows, transposed) and `along` (of columns, straight), they are cut at the next line instead, the
     // neighbour doing the same.
     void tile(Range rows, Range columns, Range across, Range along, bool straight, bool transposed) {
-        const auto go_straight = [&](std::int64_t begin, std::int64_t end) {
-            if (!straight) return;
-            for (std::int64_t r = begin; r < end; ++r) {
-                const std::byte* row = target_.row(r);
-                straight_row(r, cut(row, columns.begin, along), cut(row, columns.end, along));
-                if (!transposed) fetch(source_.cell(r, columns.end) + line_bytes, columns.size() * item);
-            }
-        };
         if (rows.begin >= rows.end || columns.begin >= columns.end) return;
-        if (!transposed) return go_straight(rows.begin, rows.end);
-        if (direct_) {
-            go_straight(rows.begin, rows.end);
-            return direct(rows, columns);
+        if constexpr (!compare)
+            if (transposed && streams_ && cut_ && columns.size() >= few)
+                return strips(rows, columns, across, along, straight);
+        for (std::int64_t r = rows.begin; straight && r < rows.end; ++r) {
+            const std::byte* row = target_.row(r);
+            straight_row(r, cut(row, columns.begin, along), cut(row, columns.end, along), streams_);
+            if (streams_) fetch(source_.cell(r, columns.end) + line_bytes, columns.size() * item);
         }
-        const auto high = static_cast<int>(std::min(rows.end + further_, across.end) - rows.begin);
-        const auto wide = static_cast<int>(columns.end - columns.begin);
-        const std::byte* from[rows_most];
-        point(from, rows.begin, high, columns);
-        // A few columns at a time, straight rows and the fetching of the next tile between them: reading, computing
-        // and writing overlap. Without the fetching 1.2 instead of 1.0 of a full copy at n = 8192. A line further than
-        // the next tile: its last line, and what cuts move, would be waited for otherwise (0.05 of a copy).
-        constexpr int group = std::max(lanes<W>, 4);
-        const std::int64_t rows_a_group = (rows.end - rows.begin) * group / wide + 1;
-        std::int64_t next = rows.begin;
-        for (int c = 0; c < wide; c += group) {
-            const int count = std::min(group, wide - c);
-            go_straight(next, std::min(next + rows_a_group, rows.end));
-            next = std::min(next + rows_a_group, rows.end);
-            for (int k = c * high / wide; k < (c + count) * high / wide; ++k)
-                fetch(source_.cell(rows.begin + k, columns.end) + line_bytes, wide * item);
-            if (compare)
-                for (int k = 0; k < count; ++k) fetch(target_.cell(columns.end + c + k, rows.begin), high * item);
-            transpose<W>(from, high, c, count, turned_, rows_most);
-            for (int k = 0; k < count; ++k) {
-                std::byte* const row = target_.row(columns.begin + c + k);
-                const std::int64_t a = cut(row, rows.begin, across), b = cut(row, rows.end, across);
-                write(row + a * target_.step, turned_ + k * rows_most + (a - rows.begin), b - a);
-            }
-        }
-        go_straight(next, rows.end);
-    }
-
-    // Target row r, columns [c0, c1) of a tile, straight from the source.
-    VECH_INLINE void straight_row(std::int64_t r, std::int64_t c0, std::int64_t c1) {
-        const auto* from = source_.cell(r, c0);
-        auto* to = target_.cell(r, c0);
-        if (plain_source_ && move_.on_straight.none()) {
-            write(to, reinterpret_cast<const W*>(from), c1 - c0);
-            return;
-        }
-        change(move_.on_straight, from, row_, c1 - c0);
-        write(to, row_, c1 - c0);
+        if (transposed) direct(rows, columns);
     }
 
   private:
+    void square(std::int64_t d0, std::int64_t d1) {
+        for (std::int64_t r = d0; move_.straight && r < d1; ++r) {  // beside the smallest squares
+            const std::int64_t begin = d0 + (r - d0) / side * side, end = std::min(begin + side, d1);
+            move_.lower ? straight_row(r, d0, begin, false) : straight_row(r, end, d1, false);
+        }
+        halve(d0, d1);
+    }
+
+    // Two squares and the rectangle between them, down to squares that registers hold.
+    void halve(std::int64_t d0, std::int64_t d1) {
+        const auto size = static_cast<std::uint64_t>(d1 - d0);
+        if (size > side) {
+            const std::int64_t middle = d0 + static_cast<std::int64_t>(std::bit_ceil(size) / 2);
+            halve(d0, middle);
+            halve(middle, d1);
+            const Range first{d0, middle}, second{middle, d1};
+            if (move_.transposed) move_.lower ? direct(second, first) : direct(first, second);
+            return;
+        }
+        // Rows of a half end, or begin, where its neighbours do; those of a strict one lack a number at either end.
+        const std::int64_t strict = move_.diagonal == Move::Diagonal::fill;
+        if (squares_ && size == lanes<W> && d0 >= strict && d1 + strict <= move_.n) return smallest(d0);
+        triangle(d0, d1);
+    }
+
+    // Target row r, columns [c0, c1) of a tile, straight from the source.
+    VECH_INLINE void straight_row(std::int64_t r, std::int64_t c0, std::int64_t c1, bool streams) {
+        const auto* from = source_.cell(r, c0);
+        auto* to = target_.cell(r, c0);
+        if (plain_source_ && move_.on_straight.none()) {
+            write(to, reinterpret_cast<const W*>(from), c1 - c0, streams);
+            return;
+        }
+        change(move_.on_straight, from, row_, c1 - c0);
+        write(to, row_, c1 - c0, streams);
+    }
+
+    // A tile that is streamed.
+    void strips(Range rows, Range columns, Range across, Range along, bool straight) {
+        const auto size = static_cast<int>(rows.size()), wide = static_cast<int>(columns.size());
+        const auto high = static_cast<int>(std::min(rows.end + line, across.end) - rows.begin);
+        // Where all lines begin with a strip, they are that strip's, of which nothing is skipped: all comes after.
+        const bool alike = rows_begin_alike(target_) && bytes_to_line(target_.cell(columns.begin, rows.begin)) == 0;
+        // Inside, all columns write as many lines: the tile before ended the first, the next one will end the last.
+        const bool inside = rows.begin != across.begin && rows.end + line <= across.end && size % line == 0;
+        int whole = inside ? size / line - alike : size, last = inside ? whole : 0;
+        for (int at = 0; at < wide; at += few) {
+            Down down(target_, columns.begin + std::min(at, wide - few), rows.begin);
+            for (int k = at; k < at + few; ++k) {
+                std::byte* const to = down.next();
+                const int begin = words_to_line(to);
+                skip_[k] = alike ? line : begin;
+                to_[k] = to + (skip_[k] - line) * item;
+                if (inside) continue;
+                begin_[k] = rows.begin == across.begin ? 0 : begin;
+                end_[k] = rows.end == across.end ? size : std::min(size + words_to_line(to + size * item), high);
+                whole = std::min(whole, (end_[k] - skip_[k]) / line);
+                last = std::max(last, (end_[k] - skip_[k] + line - 1) / line);
+            }
+        }
+
+        const bool plain = plain_source_ && move_.on_straight.none();
+        const std::int64_t bytes = wide * item, most = (along.end - columns.begin) * item;
+        Down from(source_, rows.begin, columns.begin), to(target_, rows.begin, columns.begin);
+        const auto go_straight = [&](int begin, int end) VECH_ALWAYS {
+            for (int r = begin; straight && r < std::min(end, size); ++r) {
+                const std::byte* const here = from.next();
+                std::byte* const there = to.next();
+                const std::int64_t first = columns.begin == along.begin ? 0 : bytes_to_line(there);
+                const std::int64_t past =
+                    columns.end == along.end ? bytes : std::min(bytes + bytes_to_line(there + bytes), most);
+                if (plain)
+                    stream_lines(there + first, here + first, past - first);
+                else
+                    straight_row(rows.begin + r, columns.begin + first / item, columns.begin + past / item, true);
+            }
+        };
+        const auto go = [&]<int count, Writes writes>(int s) VECH_ALWAYS {
+            step<count, writes>(s, rows.begin, high, columns);
+            go_straight(s * line, (s + count) * line);
+        };
+        int s = 0;
+        if (!inside && (alike || rows.begin == across.begin))
+            go.template operator()<1, Writes::some>(s++);
+        else if (!alike)
+            go.template operator()<1, Writes::none>(s++);
+        for (; s + strips_at_once - 1 <= whole; s += strips_at_once)
+            go.template operator()<strips_at_once, Writes::all>(s);
+        for (; s <= last; ++s) go.template operator()<1, Writes::some>(s);
+    }
+
+    // Strips [s, s + count) of a tile, and of the lines that they end what is to be written.
+    template <int count, Writes writes>
+    void step(int s, std::int64_t begin, int high, Range columns) {
+        constexpr int most = count * line;
+        constexpr std::int64_t ahead = 512;  // beyond the next panel: of a copy 0.7 for 0.8 up to the next one, Zen 5
+        const std::byte *from[most], *next_panel[most];
+        const int first = std::min(s * line, high - 1), rows = std::min(most, high - first);
+        Down down(source_, begin + first, columns.end);
+        for (int k = 0; k < most; ++k) next_panel[k] = down.next() + ahead;
+        point(from, begin + first, rows, columns);
+        for (int k = rows; k < most; ++k) from[k] = from[rows - 1];
+        const auto wide = static_cast<int>(columns.size());
+        int fetched = 0, due = 0;
+        for (int at = 0; at < wide; at += few) {
+            for (due += few * most; due >= wide && fetched < most; due -= wide)
+                fetch(next_panel[fetched++], wide * item);
+            const std::int64_t offset = std::min(at, wide - few) * item;
+            Line before[few], now[few];
+#pragma GCC unroll 16
+            for (int k = 0; k < few; ++k) before[k] = before_[at + k];
+#pragma GCC unroll 2
+            for (int strip = 0; strip < count; ++strip) {
+#pragma GCC unroll 4
+                for (int part = 0; part < Line::parts; ++part)
+                    turn<W, VECH_VECTOR>(from + strip * line + part * line / Line::parts, offset,
+                                         [&](int k, Line::Part words) VECH_ALWAYS { now[k].part[part] = words; });
+#pragma GCC unroll 16
+                for (int k = 0; k < few; ++k) {
+                    const Joint<W> joint(skip_[at + k]);
+                    std::byte* const to = to_[at + k] + (s + strip) * line_bytes;
+                    const int start = (s + strip - 1) * line + skip_[at + k];
+                    const int a = writes == Writes::some ? std::max(begin_[at + k] - start, 0) : 0,
+                              b = writes == Writes::some ? std::min(end_[at + k] - start, line) : line;
+                    if (writes == Writes::none || a >= b)
+                        ;
+                    else if (a == 0 && b == line)
+                        joint.stream(to, before[k], now[k]);
+                    else
+                        joint.store(to, a * static_cast<int>(item), b * static_cast<int>(item), before[k], now[k]);
+                    before[k] = now[k];
+                }
+            }
+#pragma GCC unroll 16
+            for (int k = 0; k < few; ++k) before_[at + k] = before[k];
+        }
+    }
+
+    VECH_INLINE static int words_to_line(const std::byte* address) {
+        return static_cast<int>(bytes_to_line(address)) / static_cast<int>(item);
+    }
+
     // The rows of a tile as they are to be transposed.
     VECH_INLINE void point(const std::byte** from, std::int64_t begin, int high, Range columns) {
         const auto wide = columns.size();
         Down down(source_, begin, columns.begin);
+        for (int k = 0; k < high; ++k) from[k] = down.next();
+        if (plain_source_ && move_.on_transposed.none()) return;
         for (int k = 0; k < high; ++k) {
-            from[k] = down.next();
-            if (plain_source_ && move_.on_transposed.none()) continue;
-            W* const row = changed_ + k * columns_most;
+            W* const row = changed_ + k * changed_columns;
             change(move_.on_transposed, from[k], row, wide);
             from[k] = reinterpret_cast<const std::byte*>(row);
         }
     }
 
     // In the cache, vectors go from registers to where they belong; the last of a row or column covers some of the one
-    // before. float64, n = 100 / 200 / 300: 2.3 / 1.7 / 1.7 copies, through a buffer and by lines 3.5 / 2.5 / 2.2.
-    void direct(Range rows, Range columns) {
-        constexpr int N = lanes<W>;
-        const auto high = static_cast<int>(rows.size()), wide = static_cast<int>(columns.size());
-        const std::byte* from[rows_most];
-        point(from, rows.begin, high, columns);
+    // before. Joining lines as `strips` does costs more there: 1.8 copies for 1.4 (Zen 5, float64, n = 500).
+    void direct(Range all, Range columns) {
+        const bool plain = plain_source_ && move_.on_transposed.none();
+        // Far from the cache both sides of a comparison are read, of which few rows at a time are fetched best.
+        const std::int64_t at_once = compare && far_ ? std::max(16, line) : plain ? band_rows<W> : changed_rows;
+        for (std::int64_t begin = all.begin; begin < all.end; begin += at_once) {
+            const Range rows{begin, std::min(begin + at_once, all.end)};
+            const std::byte* from[band_rows<W>];
+            point(from, begin, static_cast<int>(rows.size()), columns);
+            constexpr int many = VECH_VECTOR / static_cast<int>(item);
+            const bool wide = plain_target_ && columns.size() >= few;
+            const bool differs = wide && rows.size() >= many  ? vectors<VECH_VECTOR>(from, rows, columns)
+                                 : wide && rows.size() >= few ? vectors<16>(from, rows, columns)
+                                                              : words(from, rows, columns);
+            if (differs) outcome_.differs = true;
+        }
+    }
+
+    bool words(const std::byte* const* from, Range rows, Range columns) {
         bool differs = false;
         Down down(target_, columns.begin, rows.begin);
-        if constexpr (N > 1)
-            if (high >= N && wide >= N) {
-                using V = typename VectorOf<W>::type;
-                std::byte* to[N];
-                V different{};
-                for (int c = 0; c < wide; c += N) {
-                    if (c > wide - N) down = Down(target_, columns.begin + (c = wide - N), rows.begin);
-                    for (int k = 0; k < N; ++k) to[k] = down.next();
-                    for (int r = 0; r < high; r += N) {
-                        r = std::min(r, high - N);
-                        turn_block<W>(from + r, c * item, [&](int k, V words) VECH_ALWAYS {
-                            V& there = *reinterpret_cast<V*>(to[k] + r * item);
-                            if constexpr (compare)
-                                different |= words ^ there;
-                            else
-                                there = words;
-                        });
-                    }
-                }
-                for (int k = 0; compare && k < N; ++k) differs |= different[k] != 0;
-                if (differs) outcome_.differs = true;
-                return;
-            }
-        for (int c = 0; c < wide; ++c) {
+        for (int c = 0; c < columns.size(); ++c) {
             std::byte* const to = down.next();
-            for (int r = 0; r < high; ++r) {
+            for (int r = 0; r < rows.size(); ++r) {
                 const auto word = load<W>(from[r] + c * item);
                 if constexpr (compare)
-                    differs |= load<W>(to + r * item) != word;
+                    differs |= load<W>(to + r * target_.step) != word;
                 else
-                    store<W>(to + r * item, word);
+                    store<W>(to + r * target_.step, word);
             }
         }
-        if (differs) outcome_.differs = true;
+        return differs;
+    }
+
+    template <int bytes>
+    bool vectors(const std::byte* const* from, Range rows, Range columns) {
+        using V = typename BytesOf<bytes>::type;
+        constexpr int many = bytes / static_cast<int>(item);
+        const auto high = static_cast<int>(rows.size()), wide = static_cast<int>(columns.size());
+        V different{};
+        Down down(target_, columns.begin, rows.begin), next(target_, columns.end, rows.begin);
+        for (int c = 0; c < wide; c += few) {
+            if (compare &&
+                far_) {  // the next panel: Zen 5, n = 8192, 1.3 copies for 1.8 in float64, 1.1 for 2.0 in float32
+                for (int k = c * high / wide; k < (c + few) * high / wide && k < high; ++k)
+                    fetch(from[k] + wide * item, wide * item);
+                for (int k = 0; k < few; ++k) fetch(next.next(), high * item);
+            }
+            if (c > wide - few) down = Down(target_, columns.begin + (c = wide - few), rows.begin);
+            std::byte* to[few];
+            for (int k = 0; k < few; ++k) to[k] = down.next();
+            for (int r = 0; r < high; r += many) {
+                r = std::min(r, high - many);
+                turn<W, bytes>(from + r, c * item, [&](int k, V words) VECH_ALWAYS {
+                    V& there = *reinterpret_cast<V*>(to[k] + r * item);
+                    if constexpr (compare)
+                        different |= words ^ there;
+                    else
+                        there = words;
+                });
+            }
+        }
+        bool differs = false;
+        for (int k = 0; compare && k < bytes / 8; ++k) differs |= different[k] != 0;
+        return differs;
     }
 
     // A square on the diagonal of a full matrix, out of rows of a triangle that are read whole: what there is another
     // row's comes from across.
-    void square(std::int64_t d0) {
+    void smallest(std::int64_t d0) {
         if constexpr (lanes<W> > 1) {
             constexpr int N = lanes<W>;
             using V = typename VectorOf<W>::type;
@@ -246,43 +387,50 @@ class Mover {
             Down down(source_, d0, d0), to(target_, d0, d0);
             for (int k = 0; k < N; ++k) from[k] = down.next();
             const auto* own = masks.data() + (move_.lower ? 0 : N);
-            turn_block<W>(from, 0, [&](int k, V across) VECH_ALWAYS {
-                const V mask = *reinterpret_cast<const V*>(own[k].data()), row = *reinterpret_cast<const V*>(from[k]);
-                std::byte* const at = to.next();
-                *reinterpret_cast<V*>(at) = (row & mask) | (across & ~mask);
-                if (move_.diagonal == Move::Diagonal::fill) store<W>(at + k * item, load<W>(move_.fill));
-            });
+#pragma GCC unroll 16
+            for (int c = 0; c < N; c += few)
+                turn<W, N * sizeof(W)>(from, c * item, [&](int k, auto across) VECH_ALWAYS {
+                    const V mask = *reinterpret_cast<const V*>(own[c + k].data()),
+                            row = *reinterpret_cast<const V*>(from[c + k]);
+                    std::byte* const at = to.next();
+                    *reinterpret_cast<V*>(at) = (row & mask) | (reinterpret_cast<V>(across) & ~mask);
+                    if (move_.diagonal == Move::Diagonal::fill) store<W>(at + (c + k) * item, load<W>(move_.fill));
+                });
         }
+    }
+
+    // Of target row r, which cells of the square [d0, d1) on the diagonal are written.
+    Range written(std::int64_t r, std::int64_t d0, std::int64_t d1) const {
+        const bool both = move_.straight && move_.transposed, on = move_.diagonal != Move::Diagonal::none;
+        return {both || move_.straight == move_.lower ? d0 : r + !on,
+                both || move_.straight != move_.lower ? d1 : r + on};
     }
 
     // Target cells of the triangle of [d0, d1), and of its diagonal.
     void triangle(std::int64_t d0, std::int64_t d1) {
         const auto size = static_cast<int>(d1 - d0);
-        const bool both = move_.straight && move_.transposed;
         const auto first = [&](int k) { return move_.lower ? 0 : k + 1; };
         const auto last = [&](int k) { return move_.lower ? k : size; };
         if (move_.transposed) {
             const std::byte* from[side];
             for (int k = 0; k < size; ++k) {
-                W* const row = changed_ + k * columns_most;
+                W* const row = changed_ + k * changed_columns;
                 change(move_.on_transposed, source_.cell(d0 + k, d0 + first(k)), row + first(k), last(k) - first(k));
                 from[k] = reinterpret_cast<const std::byte*>(row);
             }
             for (int c = 0; c < size; c += lanes<W>)
-                transpose<W>(from, size, c, std::min(lanes<W>, size - c), turned_ + c * rows_most, rows_most);
+                transpose<W>(from, size, c, std::min(lanes<W>, size - c), turned_ + c * side, side);
         }
-        const bool left = both || move_.straight == move_.lower, right = both || move_.straight != move_.lower;
-        const bool on = move_.diagonal != Move::Diagonal::none;
         for (int k = 0; k < size; ++k) {
-            W* const row = turned_ + k * rows_most;
+            W* const row = turned_ + k * side;
             if (move_.straight)
                 change(move_.on_straight, source_.cell(d0 + k, d0 + first(k)), row + first(k), last(k) - first(k));
             if (move_.diagonal == Move::Diagonal::copy)
                 change(move_.on_diagonal, source_.cell(d0 + k, d0 + k), row + k, 1);
             else if (move_.diagonal == Move::Diagonal::fill)
                 row[k] = load<W>(move_.fill);
-            const int c0 = left ? 0 : k + !on, c1 = right ? size : k + on;
-            if (c0 < c1) write(target_.cell(d0 + k, d0 + c0), row + c0, c1 - c0);
+            const auto [c0, c1] = written(d0 + k, d0, d1);
+            if (c0 < c1) write(target_.cell(d0 + k, c0), row + (c0 - d0), c1 - c0, false);
         }
     }
 
@@ -303,12 +451,12 @@ class Mover {
             overflow_ |= apply<W>(change, from, source_.step, to, count);
     }
 
-    VECH_INLINE void write(std::byte* to, const W* from, std::int64_t count) {
+    VECH_INLINE void write(std::byte* to, const W* from, std::int64_t count, bool streams) {
         const auto* words = reinterpret_cast<const std::byte*>(from);
         if (plain_target_) {
             if constexpr (compare) {  // other threads may have found a difference
                 if (std::memcmp(to, words, static_cast<std::size_t>(count * item)) != 0) outcome_.differs = true;
-            } else if (streams_) {
+            } else if (streams) {
                 stream_lines(to, words, count * item);
             } else {
                 copy_vectors(to, words, count * item);
@@ -361,25 +509,6 @@ void small(const Move& move, int threads, Watch& watch, Outcome& outcome) {
 
 // ---- the whole move ----
 
-// Rows that only go straight are best read a few at a time: 1.3 times as fast as one by one, or as a tile's.
-constexpr std::int64_t straight_rows = 8;
-
-template <class W>
-std::int64_t rows_at_once(const Move& move) {
-    if (!move.transposed) return straight_rows;
-    // Rows of a matrix that lie nearly a power of two apart evict each other from L2, unless they are few.
-    // Float32 at n = 8192, across, rows 32 kB apart: 1.1 of a copy with 32 rows, 1.5 with 64.
-    const auto near_multiple_of = [&](std::int64_t bytes) {
-        const std::int64_t off = std::abs(move.source.stride) % bytes;
-        return move.source.bend == 0 && std::min(off, bytes - off) < 512;
-    };
-    constexpr std::int64_t fewest = line_bytes / sizeof(W);  // whole lines of the target
-    if (near_multiple_of(65536)) return std::max<std::int64_t>(16, fewest);
-    if (near_multiple_of(32768)) return std::max<std::int64_t>(32, fewest);
-    // Fewer rows are read ahead better (0.93 instead of 0.97 of a copy), but each cut costs as much as before.
-    return sizeof(W) == 4 && rows_begin_alike(move.target) ? 32 : tile_rows<W>;
-}
-
 // Source cells that move together: a square on the diagonal, or a rectangle on one side of it.
 struct Piece {
     Range rows, columns;
@@ -403,39 +532,38 @@ inline int pieces_of(const Move& move, Piece (&pieces)[3]) {
     return count;
 }
 
-// One matrix in units of about a megabyte: rows of tiles, in stretches, along which source and straight target are read
-// and written in order (tiles one below the other instead cost 1.7 times as much at n = 8192).
+// One matrix, a band of its rows a unit, along which source and straight target are read and written in order.
 template <class W, bool compare>
 void large(const Move& move, bool streams, int threads, Watch& watch, Outcome& outcome) {
-    constexpr std::int64_t item = sizeof(W), D = block_side<W>, TC = tile_columns<W>;
+    constexpr std::int64_t item = sizeof(W), D = band_rows<W>;
+    const auto ceil = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
     const bool as_it_is = !move.transposed && !move.piece && move.source.step == item && move.on_straight.none() &&
                           move.on_diagonal.none() && move.diagonal != Move::Diagonal::fill;
-    if (as_it_is && !streams)
-        return parallel_for(move.batch.count, threads, watch, [&](std::int64_t unit) {
+    if (as_it_is) {
+        const std::int64_t rows = move.last - move.first, some = streams ? straight_rows : rows,
+                           groups = ceil(rows, some);
+        return parallel_for(move.batch.count * groups, threads, watch, [&](std::int64_t unit) {
             Mover<W, compare> mover(move, streams, outcome);
-            const Walk walk(move.batch, unit);
+            const Walk walk(move.batch, unit / groups);
             mover.aim(walk.source, walk.target);
-            mover.rows();
+            const std::int64_t first = move.first + unit % groups * some;
+            mover.rows(first, std::min(first + some, move.last));
         });
-    const auto ceil = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
+    }
     Piece pieces[3];
     // Tiles begin where lines of the target do, if all rows have them there: 0.84 instead of 1.0 of a copy.
     const auto origin = [&](std::int64_t at) {
         if (!rows_begin_alike(move.target)) return at;
         return at - (line_bytes - bytes_to_line(move.target.cell(0, at))) % line_bytes / item;
     };
-    std::int64_t row[3], column[3], high[3], stretch[3], steps[3];
     std::int64_t units[4] = {};  // units[k] to units[k + 1] are those of piece k
     const int count = pieces_of(move, pieces);
     for (int k = 0; k < count; ++k) {
-        row[k] = origin(pieces[k].rows.begin);
-        column[k] = origin(pieces[k].columns.begin);
-        high[k] = pieces[k].transposed ? rows_at_once<W>(move) : straight_rows;
-        stretch[k] = std::max<std::int64_t>(unit_bytes / (high[k] * item) / D, 1) * D;
-        steps[k] = ceil(pieces[k].rows.end - row[k], high[k]);
-        units[k + 1] = units[k] + steps[k] * ceil(pieces[k].columns.end - column[k], stretch[k]);
+        const Range rows = pieces[k].rows;
+        units[k + 1] = units[k] + ceil(rows.end - origin(rows.begin), D);
     }
     const std::int64_t each = units[count];
+    const bool plain = move.source.step == item && move.on_straight.none() && move.on_transposed.none();
 
     parallel_for(move.batch.count * each, threads, watch, [&](std::int64_t unit) {
         if (compare && outcome.differs) return watch.end();
@@ -445,30 +573,31 @@ void large(const Move& move, bool streams, int threads, Watch& watch, Outcome& o
         unit %= each;
         int k = 0;
         while (unit >= units[k + 1]) ++k;
-        unit -= units[k];
         const Piece& piece = pieces[k];
         const Range rows = piece.rows;
-        // Units one below the other: the rows that both read are still in L2 (0.99 instead of 1.14 at n = 12001).
-        const std::int64_t r = row[k] + unit % steps[k] * high[k], c = column[k] + unit / steps[k] * stretch[k];
-        const Range here{std::max(r, rows.begin), std::min(r + high[k], rows.end)};
+        // The band that a row or column is in.
+        const auto band = [&](std::int64_t at) {
+            const std::int64_t begin = at - (at - origin(rows.begin)) % D;
+            return Range{std::max(begin, rows.begin), std::min(begin + D, rows.end)};
+        };
+        const Range here = band(origin(rows.begin) + (unit - units[k]) * D);
+        const std::int64_t wide = !plain || (streams && piece.transposed) ? panel_columns<W>
+                                  : piece.transposed                      ? piece.columns.size()
+                                                                          : straight_bytes / item;
         const auto tiles = [&](std::int64_t begin, Range within, auto&& across) {
-            const std::int64_t end = std::min(c + stretch[k], within.end);
-            for (std::int64_t t = std::max(begin, c); t < end; t += TC)
-                mover.tile(here, {std::max(t, within.begin), std::min(t + TC, end)}, across(t), within, piece.straight,
-                           piece.transposed);
+            for (std::int64_t t = begin; t < within.end; t += wide)
+                mover.tile(here, {std::max(t, within.begin), std::min(t + wide, within.end)}, across(t), within,
+                           piece.straight, piece.transposed);
         };
-        if (!piece.on_diagonal) return tiles(c, piece.columns, [&](std::int64_t) { return rows; });
-        // The blocks on the diagonal are whole; tiles have theirs on one side.
-        const auto block = [&](std::int64_t at) {
-            const std::int64_t d = row[k] + (at - row[k]) / D * D;
-            return Range{std::max(d, rows.begin), std::min(d + D, rows.end)};
-        };
-        const auto [d0, d1] = block(r);
-        if ((r - row[k]) % D == 0 && c <= r && r < c + stretch[k]) mover.block(d0, d1);
+        if (!piece.on_diagonal)
+            return tiles(origin(piece.columns.begin), piece.columns, [&](std::int64_t) { return rows; });
+        // The squares on the diagonal are whole; tiles have theirs on one side.
+        mover.block(here.begin, here.end);
         if (move.lower)
-            tiles(c, {rows.begin, d0}, [&](std::int64_t t) { return Range{block(t).end, rows.end}; });
+            tiles(origin(rows.begin), {rows.begin, here.begin},
+                  [&](std::int64_t t) { return Range{band(t).end, rows.end}; });
         else
-            tiles(d1, {d1, rows.end}, [&](std::int64_t t) { return Range{rows.begin, block(t).begin}; });
+            tiles(here.end, {here.end, rows.end}, [&](std::int64_t t) { return Range{rows.begin, band(t).begin}; });
     });
 }
 

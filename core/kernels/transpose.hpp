@@ -7,52 +7,92 @@
 VECH_TARGET_BEGIN
 namespace {
 
-// Bytes of a vector: the widest that interleaves in one instruction. Words of 1 and 2 bytes have that in 16-byte
-// vectors alone.
+// Side of a square that is turned at once.
 template <class W>
 constexpr int lanes = sizeof(W) == 16 ? 1 : (sizeof(W) < 4 ? 16 : VECH_VECTOR) / static_cast<int>(sizeof(W));
+
+// Words in 16 bytes: whose columns are turned at once, since 16 bytes interleave with others in one instruction.
+template <class W>
+constexpr int turned_columns = 16 / static_cast<int>(sizeof(W));
+
+template <int bytes>
+struct BytesOf {
+    typedef std::uint64_t type __attribute__((vector_size(bytes), aligned(1), may_alias));
+};
 
 template <class W>
 struct VectorOf {
     typedef W type __attribute__((vector_size(lanes<W> * sizeof(W)), aligned(1), may_alias));
 };
 
-template <int half, class V, int... k>
+template <class W, int half, class V, int... k>
 VECH_INLINE V interleave(V a, V b, std::integer_sequence<int, k...>) {
-    constexpr int N = sizeof...(k);
-    return __builtin_shufflevector(a, b, (half * N / 2 + k / 2 + (k % 2) * N)...);
+    typedef W Words __attribute__((vector_size(sizeof(V)), aligned(1), may_alias));
+    constexpr int N = sizeof...(k), G = turned_columns<W>;
+    return V(__builtin_shufflevector(Words(a), Words(b), (k / G * G + half * G / 2 + k % G / 2 + k % 2 * N)...));
 }
 
-// put(c, vector) for each of N columns, of rows whose words begin at from[r] + offset: log2(N) rounds of interleaving
-// rows k and k + N/2.
-template <class W, class Put>
-VECH_INLINE void turn_block(const std::byte* const* from, std::int64_t offset, Put&& put) {
-    constexpr int N = lanes<W>;
-    constexpr auto each = std::make_integer_sequence<int, N>{};
-    using V = typename VectorOf<W>::type;
-    V x[N];
-    V y[N];
-#pragma GCC unroll 32
-    for (int k = 0; k < N; ++k) x[k] = *reinterpret_cast<const V*>(from[k] + offset);
-#pragma GCC unroll 8
-    for (int round = 1; round < N; round *= 2) {
-#pragma GCC unroll 32
-        for (int k = 0; k < N / 2; ++k) {
-            y[2 * k] = interleave<0>(x[k], x[k + N / 2], each);
-            y[2 * k + 1] = interleave<1>(x[k], x[k + N / 2], each);
-        }
-#pragma GCC unroll 32
-        for (int k = 0; k < N; ++k) x[k] = y[k];
+// 16 bytes of each from[0], from[step], from[2 step] ..., side by side.
+template <int bytes>
+VECH_INLINE auto gather(const std::byte* const* from, int step, std::int64_t offset) {
+    using V = typename BytesOf<bytes>::type;
+    if constexpr (bytes == 16) {
+        return *reinterpret_cast<const V*>(from[0] + offset);
+#if VECH_VECTOR == 64  // GCC 12 makes two instructions of each shuffle of halves
+    } else if constexpr (bytes == 64) {
+        const auto lane = [&](int k) VECH_ALWAYS {
+            return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from[k * step] + offset));
+        };
+        __m512i all = _mm512_zextsi128_si512(lane(0));
+        all = _mm512_inserti64x2(all, lane(1), 1);
+        all = _mm512_inserti64x2(all, lane(2), 2);
+        return reinterpret_cast<V>(_mm512_inserti64x2(all, lane(3), 3));
+#endif
+    } else {
+        const auto a = gather<bytes / 2>(from, step, offset),
+                   b = gather<bytes / 2>(from + bytes / 32 * step, step, offset);
+        return [&]<int... k>(std::integer_sequence<int, k...>) VECH_ALWAYS {
+            return V(__builtin_shufflevector(a, b, k...));
+        }(std::make_integer_sequence<int, bytes / 8>{});
     }
-#pragma GCC unroll 32
-    for (int k = 0; k < N; ++k) put(k, x[k]);
+}
+
+// put(c, vector) for each column of 16 bytes, of as many rows as a vector has words: they begin at from[r] + offset.
+// Rows of each 16 bytes of the result, as far apart as the columns are many, come in one lane each; within the lanes
+// log2(G) rounds of interleaving rows k and k + G/2.
+template <class W, int bytes, class Put>
+VECH_INLINE void turn(const std::byte* const* from, std::int64_t offset, Put&& put) {
+    constexpr int G = turned_columns<W>;
+    using V = typename BytesOf<bytes>::type;
+    V x[G], y[G];
+#pragma GCC unroll 16
+    for (int k = 0; k < G; ++k) x[k] = gather<bytes>(from + k, G, offset);
+    if constexpr (G > 1) {
+        constexpr auto each = std::make_integer_sequence<int, bytes / static_cast<int>(sizeof(W))>{};
+#pragma GCC unroll 4
+        for (int round = 1; round < G; round *= 2) {
+#pragma GCC unroll 16
+            for (int k = 0; k < G / 2; ++k) {
+                y[2 * k] = interleave<W, 0>(x[k], x[k + G / 2], each);
+                y[2 * k + 1] = interleave<W, 1>(x[k], x[k + G / 2], each);
+            }
+#pragma GCC unroll 16
+            for (int k = 0; k < G; ++k) x[k] = y[k];
+        }
+    }
+#pragma GCC unroll 16
+    for (int k = 0; k < G; ++k) put(k, x[k]);
 }
 
 // to[c * pitch + r] = word c of from[r], for an N x N block.
 template <class W>
 VECH_INLINE void transpose_block(const std::byte* const* from, std::int64_t offset, W* to, std::int64_t pitch) {
-    using V = typename VectorOf<W>::type;
-    turn_block<W>(from, offset, [&](int k, V words) VECH_ALWAYS { *reinterpret_cast<V*>(to + k * pitch) = words; });
+    constexpr int N = lanes<W>, bytes = N * static_cast<int>(sizeof(W));
+    using V = typename BytesOf<bytes>::type;
+#pragma GCC unroll 16
+    for (int c = 0; c < N; c += turned_columns<W>)
+        turn<W, bytes>(from, offset + c * static_cast<std::int64_t>(sizeof(W)),
+                       [&](int k, V words) VECH_ALWAYS { *reinterpret_cast<V*>(to + (c + k) * pitch) = words; });
 }
 
 // to[c * pitch + r] = word first + c of from[r] for r < rows, c < columns: at most as many columns as a vector has

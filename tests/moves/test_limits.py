@@ -752,11 +752,11 @@ LONG_CALLS = """
         full = np.broadcast_to(np.uint8(1), (30_000, 30_000))
         call = lambda: vech.pack(full, threads=threads)
     elif what == "convert":
-        half = np.ones(vech.Layout().length(28_000), np.uint8)
+        half = np.ones(vech.Layout().length(45_000), np.uint8)
         out = half.copy()
         call = lambda: vech.convert(half, "vech", "numpy-tril", out=out, threads=threads)
     elif what == "batch":
-        half, out = np.ones((20_000_000, 6), np.uint8), np.ones((20_000_000, 3, 3), np.uint8)
+        half, out = np.ones((50_000_000, 6), np.uint8), np.ones((50_000_000, 3, 3), np.uint8)
         call = lambda: vech.expand(half, out=out, threads=threads)
 """
 every_long_call = pytest.mark.parametrize("what", ["expand", "pack", "convert", "batch"])
