@@ -37,7 +37,7 @@ def test_it_is_short_and_its_links_lead_somewhere():
 
 
 def measured(page, row):
-    """Of that row of the table of results: the figures for even and for odd n, on each family of processors."""
+    """Of that row of the table of results: the figures for even and odd n on each family of processors."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     cells = next(line.split(" | ") for line in text.splitlines() if line.startswith(f"| {row} |"))
     return [float(cell) for cell in cells[4:-2] if cell != "-"]
