@@ -132,7 +132,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--page", choices=tuple(PAGES), help="only the rows of one page in docs")
     arguments = parser.parse_args()
     if arguments.write == Path():
-        if arguments.page is None or arguments.words or arguments.n:
+        if arguments.page is None or arguments.words or arguments.n or arguments.quick:
             parser.error("a page in docs shows every row at its own sizes: say --page alone, or a path")
         arguments.write = PAGES[arguments.page]
     return arguments

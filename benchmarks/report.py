@@ -52,6 +52,7 @@ def run(results: Sequence[Result], command: str) -> Run:
         "System": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "vech": f"{vech.__version__}, target {vech.targets().active}",
         "Beside it": ", ".join(_version(name) for name in peers.NAMES),
+        "Plain read": f"`{measure.fastest_read()}`",
         "Date": f"{datetime.datetime.now(datetime.UTC).date()}, command: `{command}`",
     }
     return Run(measure.family(), facts, results)
@@ -115,7 +116,7 @@ def _head(runs: Sequence[Run], quick: bool) -> Iterator[str]:
     )
     yield "- full copy: `np.copyto(out, full)` into warm memory"
     yield "- fill: `out.fill(x)`, or `np.full` where memory is fresh"
-    yield f"- plain read: the half read once by the fastest of NumPy's reductions, `{measure.fastest_read()}`"
+    yield "- plain read: the half read once by the fastest of NumPy's reductions"
     yield "- fresh memory is new to the process in each round; warm memory is written over and over\n"
     for run in runs:
         yield f"**{run.family}**  "
@@ -158,7 +159,7 @@ def _together(families: Sequence[str], verdicts: Sequence[str]) -> str:
     """What is the same on all families once, else that of each."""
     if len(set(verdicts)) == 1:
         return verdicts[0]
-    return ", ".join(f"{verdict} ({family})" for family, verdict in zip(families, verdicts, strict=True))
+    return ", ".join(f"{said} ({family})" for family, said in zip(families, verdicts, strict=True) if said)
 
 
 def _reasons(rows: Sequence[Row], runs: Sequence[Run]) -> Iterator[str]:

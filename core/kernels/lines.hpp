@@ -45,7 +45,7 @@ struct Line {
     Part part[parts];
 };
 
-// The line of words that begins `skip` words after the first of line a and goes on in line b, where 0 < skip.
+// The line of words that begins `skip` words after the first of line a and goes on in line b.
 template <class W>
 class Joint {
     static constexpr int item = sizeof(W);
@@ -137,7 +137,7 @@ VECH_INLINE void copy_vectors(std::byte* to, const std::byte* from, std::int64_t
 // Bytes side by side, whole lines of them past the caches.
 VECH_INLINE void stream_lines(std::byte* to, const std::byte* from, std::int64_t bytes) {
     std::int64_t done = std::min(bytes_to_line(to), bytes);
-    if (done != 0) std::memcpy(to, from, static_cast<std::size_t>(done));
+    if (done > 0) std::memcpy(to, from, static_cast<std::size_t>(done));
     for (; done + line_bytes <= bytes; done += line_bytes) stream_line(to + done, from + done);
     if (done < bytes) std::memcpy(to + done, from + done, static_cast<std::size_t>(bytes - done));
 }

@@ -56,7 +56,9 @@ class Mover {
     static constexpr int changed_rows = std::max(32, strips_at_once* line);
     static constexpr int changed_columns = std::max(panel_columns<W>, band_rows<W> / 2) + line;
     static constexpr int slots = panel_columns<W> + few;  // the last columns of a panel overlap those before
-    enum class Writes { none, some, all };                // of the lines that a strip ends
+    static_assert(band_rows<W> % (strips_at_once * line) == 0 && panel_columns<W> <= band_rows<W> &&
+                  band_rows<W> % panel_columns<W> == 0);
+    enum class Writes { none, some, all };  // of the lines that a strip ends
 
     const Move& move_;
     Outcome& outcome_;
@@ -105,7 +107,7 @@ class Mover {
                 const Range own = move_.lower ? Range{0, r + on} : Range{r + !on, move_.n};
                 const std::byte* const row = target_.row(r);
                 const std::int64_t c0 = cut(row, std::max(own.begin, c), own),
-                                   c1 = cut(row, std::min(own.end, c + wide), own);
+                                   c1 = cut(row, std::clamp(c + wide, own.begin, own.end), own);
                 if (c0 >= c1) continue;
                 const std::byte* const from = source_.cell(r, c0);
                 write(target_.cell(r, c0), reinterpret_cast<const W*>(from), c1 - c0, streams_);
@@ -213,7 +215,7 @@ class Mover {
             for (int r = begin; straight && r < std::min(end, size); ++r) {
                 const std::byte* const here = from.next();
                 std::byte* const there = to.next();
-                const std::int64_t first = columns.begin == along.begin ? 0 : bytes_to_line(there);
+                const std::int64_t first = columns.begin == along.begin ? 0 : std::min(bytes_to_line(there), most);
                 const std::int64_t past =
                     columns.end == along.end ? bytes : std::min(bytes + bytes_to_line(there + bytes), most);
                 if (plain)
@@ -238,14 +240,14 @@ class Mover {
 
     // Strips [s, s + count) of a tile, and of the lines that they end what is to be written.
     template <int count, Writes writes>
-    void step(int s, std::int64_t begin, int high, Range columns) {
+    void step(int s, std::int64_t top, int high, Range columns) {
         constexpr int most = count * line;
         constexpr std::int64_t ahead = 512;  // beyond the next panel: of a copy 0.7 for 0.8 up to the next one, Zen 5
         const std::byte *from[most], *next_panel[most];
         const int first = std::min(s * line, high - 1), rows = std::min(most, high - first);
-        Down down(source_, begin + first, columns.end);
+        Down down(source_, top + first, columns.end);
         for (int k = 0; k < most; ++k) next_panel[k] = down.next() + ahead;
-        point(from, begin + first, rows, columns);
+        point(from, top + first, rows, columns);
         for (int k = rows; k < most; ++k) from[k] = from[rows - 1];
         const auto wide = static_cast<int>(columns.size());
         int fetched = 0, due = 0;
@@ -556,11 +558,14 @@ void large(const Move& move, bool streams, int threads, Watch& watch, Outcome& o
         if (!rows_begin_alike(move.target)) return at;
         return at - (line_bytes - bytes_to_line(move.target.cell(0, at))) % line_bytes / item;
     };
-    std::int64_t units[4] = {};  // units[k] to units[k + 1] are those of piece k
+    // Long bands are cut, so that threads and whoever interrupts need not wait.
+    constexpr std::int64_t stretch = 4 * unit_bytes / (D * item) / D * D;
+    std::int64_t units[4] = {}, stretches[3];  // units[k] to units[k + 1] are those of piece k
     const int count = pieces_of(move, pieces);
     for (int k = 0; k < count; ++k) {
-        const Range rows = pieces[k].rows;
-        units[k + 1] = units[k] + ceil(rows.end - origin(rows.begin), D);
+        const Range rows = pieces[k].rows, columns = pieces[k].columns;
+        stretches[k] = ceil(columns.end - origin(columns.begin), stretch);
+        units[k + 1] = units[k] + ceil(rows.end - origin(rows.begin), D) * stretches[k];
     }
     const std::int64_t each = units[count];
     const bool plain = move.source.step == item && move.on_straight.none() && move.on_transposed.none();
@@ -580,19 +585,22 @@ void large(const Move& move, bool streams, int threads, Watch& watch, Outcome& o
             const std::int64_t begin = at - (at - origin(rows.begin)) % D;
             return Range{std::max(begin, rows.begin), std::min(begin + D, rows.end)};
         };
-        const Range here = band(origin(rows.begin) + (unit - units[k]) * D);
+        unit -= units[k];
+        const Range here = band(origin(rows.begin) + unit / stretches[k] * D);
+        const std::int64_t left = origin(piece.columns.begin) + unit % stretches[k] * stretch, right = left + stretch;
         const std::int64_t wide = !plain || (streams && piece.transposed) ? panel_columns<W>
                                   : piece.transposed                      ? piece.columns.size()
                                                                           : straight_bytes / item;
         const auto tiles = [&](std::int64_t begin, Range within, auto&& across) {
-            for (std::int64_t t = begin; t < within.end; t += wide)
-                mover.tile(here, {std::max(t, within.begin), std::min(t + wide, within.end)}, across(t), within,
+            const std::int64_t end = std::min(within.end, right);
+            for (std::int64_t t = std::max(begin, left); t < end; t += wide)
+                mover.tile(here, {std::max(t, within.begin), std::min(t + wide, end)}, across(t), within,
                            piece.straight, piece.transposed);
         };
         if (!piece.on_diagonal)
             return tiles(origin(piece.columns.begin), piece.columns, [&](std::int64_t) { return rows; });
         // The squares on the diagonal are whole; tiles have theirs on one side.
-        mover.block(here.begin, here.end);
+        if (left <= here.begin && here.begin < right) mover.block(here.begin, here.end);
         if (move.lower)
             tiles(origin(rows.begin), {rows.begin, here.begin},
                   [&](std::int64_t t) { return Range{band(t).end, rows.end}; });
