@@ -1,4 +1,4 @@
-"""Moves past the caches, at sizes that stay within: VECH_STREAMED_BYTES says where they begin, read once a process."""
+"""Moves past the caches at any size: VECH_STREAMED_BYTES says where they begin, and is read once."""
 
 import os
 import subprocess
@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_limits import pairs, shifted
 
 import vech
 from cases import PLAIN
 from compare import assert_same_bits
-from test_limits import pairs, shifted
 
 STREAMS = os.environ.get("VECH_STREAMED_BYTES") == "0"
-within = pytest.mark.skipif(not STREAMS, reason="the test below runs it in a process where everything streams")
+within = pytest.mark.skipif(
+    not STREAMS, reason="the test below runs it in a process where everything streams"
+)
 
 # Past the first band by less than a line, by some lines, and by some panels: their last ones end everywhere.
 SIZES = {
@@ -66,10 +68,10 @@ def test_streamed_moves_give_the_same_bits(dtype, layout):
 def test_every_size_can_be_streamed():
     """The tests above, and those of every byte beside the arrays and of every offset."""
     here = Path(__file__)
+    tests = [here, here.with_name("test_limits.py")]
     chosen = "streamed or outside or byte_offset or threads_gives or panels_of_rows"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", here, here.with_name("test_limits.py")]
-        + ["-k", chosen],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", chosen],
         env={**os.environ, "VECH_STREAMED_BYTES": "0"},
         cwd=here.parents[2],
         capture_output=True,
