@@ -7,7 +7,7 @@ import mmap
 import operator
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -217,19 +217,24 @@ def check_writeable(half: Array) -> None:
         raise ValueError("the half is read-only: copy() gives a matrix that can be changed")
 
 
-def check_out(out: Any, shape: tuple[int, ...], dtype: Dtype, *inputs: Array, hint: str = "") -> None:
+def check_out(
+    out: Any, shape: tuple[int, ...], dtype: Dtype, *inputs: Array, hint: Callable[[], str] = str
+) -> None:
     """Refuse an `out` of another shape or dtype, read-only, with repeats, or sharing an input's memory."""
-    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray | np.matrix):
+    if type(out) is not np.ndarray and (
+        not isinstance(out, np.ndarray) or isinstance(out, (np.ma.MaskedArray, np.matrix))
+    ):
         raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
     if out.dtype != dtype:
         raise TypeError(
             f"out has dtype {out.dtype} ({out.dtype.str}), but the result has {dtype} ({dtype.str})"
         )
     if out.shape != shape:
-        raise ValueError(f"out has shape {out.shape}, but the result has {shape}{hint}")
-    if not out.flags.writeable:
+        raise ValueError(f"out has shape {out.shape}, but the result has {shape}{hint()}")
+    flags = out.flags
+    if not flags.writeable:
         raise ValueError("out is read-only")
-    if _repeats(out):
+    if not flags.c_contiguous and _repeats(out):
         raise ValueError("out has elements that share memory with each other: pass an array without repeats")
     for array in inputs:
         if shares_memory(out, array):

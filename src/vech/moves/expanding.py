@@ -171,7 +171,8 @@ def _expand(
             scatter |= route == "auto" and rows is None and _is_empty(half, recipe)
         out = np.zeros(shape, half.dtype) if scatter else np.empty(shape, half.dtype)
     else:
-        hint = "" if rows else other_diagonal(recipe.layout, half.shape[-1], last_side(out))
+        length = half.shape[-1]
+        hint = str if rows else lambda: other_diagonal(recipe.layout, length, last_side(out))
         check_out(out, shape, half.dtype, half, hint=hint)
         if scatter:
             out[...] = np.zeros(1, half.dtype)

@@ -128,7 +128,7 @@ def pack(
     if out is None:
         out = np.empty(shape, full.dtype)
     else:
-        check_out(out, shape, full.dtype, full, hint=other_diagonal(layout, last_side(out), n))
+        check_out(out, shape, full.dtype, full, hint=lambda: other_diagonal(recipe.layout, last_side(out), n))
     if recipe.swaps:
         half = pack(swapped(full), layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
         out[...] = swapped(half)

@@ -97,7 +97,7 @@ class Result:
         out, length = wanted.out, self.layout.length(p)
         if out is not None:
             inputs = [array for array in (data or {}).values() if isinstance(array, np.ndarray)]
-            check_out(out, (length,), self.dtype, *inputs, hint=f": the half of {p} columns")
+            check_out(out, (length,), self.dtype, *inputs, hint=lambda: f": the half of {p} columns")
         if self.layout == self.plain and out is not None and out.flags.c_contiguous:
             self.half = np.asarray(out)
         else:
