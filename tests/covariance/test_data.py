@@ -42,13 +42,13 @@ def test_nan_and_infinities_are_refused_with_their_place(name):
     refuses(ValueError, r"^X has 2 NaN, the first in row 3, column 2: drop those rows", call, two)
     refuses(
         ValueError,
-        r"^X has 1 infinite numbers in a block of .* row 3, column 2: no cov",
+        r"^X has 1 infinite number in a block of .* row 3, column 2: no cov",
         call,
         holed(-np.inf),
     )
     both = holed(np.inf)
     both[0, 0] = np.nan
-    refuses(ValueError, r"infinite numbers", call, both)
+    refuses(ValueError, r"infinite number", call, both)
     for dtype in ("f4", "f2"):
         refuses(ValueError, r"^X has 1 NaN, the first in row 3, column 2", call, holed(np.nan, dtype=dtype))
         refuses(ValueError, r"infinite", call, holed(np.inf, dtype=dtype))
@@ -57,7 +57,7 @@ def test_nan_and_infinities_are_refused_with_their_place(name):
 @pytest.mark.parametrize("missing", ("neutral", "pairwise"))
 def test_infinities_are_refused_under_every_policy(missing):
     for call in (covariance.sample, covariance.correlation):
-        refuses(ValueError, "1 infinite numbers.*row 3, column 2", call, holed(np.inf), missing=missing)
+        refuses(ValueError, "1 infinite number.*row 3, column 2", call, holed(np.inf), missing=missing)
 
 
 def test_the_way_out_of_nan_is_that_of_the_estimator():

@@ -128,10 +128,10 @@ def test_any_executor_gives_the_bytes_of_the_file(tmp_path, name, processes):
 
 OTHERS = {
     "sample": ({"ddof": 0}, "ddof was 1 and is 0"),
-    "sample weighted": ({"weights": W + 1}, r"weights was '<f8 \(40,\) \w{16}' and is '<f8 \(40,\) \w{16}'"),
+    "sample weighted": ({"weights": W + 1}, "weights: not the same"),
     "correlation": ({"assume_centered": True}, "assume_centered was False and is True"),
     "kendall": ({"variant": "a"}, "variant was 'b' and is 'a'"),
-    "gerber": ({"threshold": 0.7}, "threshold was .* and is "),
+    "gerber": ({"threshold": 0.7}, "threshold: not the same"),
     "jaccard": ({"missing": "neutral"}, "missing was 'raise' and is 'neutral'"),
     "oas": ({"assume_centered": True}, "assume_centered was False and is True"),
     "nonlinear": ({"assume_centered": True}, "assume_centered was False and is True"),
@@ -155,7 +155,7 @@ def test_another_function_and_other_data_are_another_run(tmp_path):
         ValueError, match=r"function was 'vech.covariance.sample' and is 'vech.covariance.oas'"
     ):
         covariance.oas(X, out=path, resume=True)
-    with pytest.raises(ValueError, match=r"X was '<f8 \(40, 150\) \w{16}' and is '<f8 \(40, 150\) \w{16}'"):
+    with pytest.raises(ValueError, match="X: not the same"):
         covariance.sample(X + 1, out=path, resume=True)
 
 
@@ -179,7 +179,7 @@ def test_a_frame_keeps_its_labels(tmp_path):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(X[:, :3], columns=list("abc"))
     assert covariance.correlation(frame, out=tmp_path / "S.npy").labels == ("a", "b", "c")
-    with pytest.raises(ValueError, match=r"labels was '\w{16}' and is '\w{16}'"):
+    with pytest.raises(ValueError, match="labels: not the same"):
         covariance.correlation(frame.rename(columns=str.upper), out=tmp_path / "S.npy", resume=True)
 
 
@@ -208,7 +208,7 @@ def test_a_run_that_ended_while_it_was_shrunk_goes_on(tmp_path, monkeypatch):
     ("change", "error", "message"),
     (
         ({7: np.nan}, ValueError, r"X has 40 NaN, the first in row 0, column 7"),
-        ({7: np.inf}, ValueError, "infinite numbers"),
+        ({7: np.inf}, ValueError, "infinite number"),
         ({7: 1e200}, None, None),
         ({7: 1e-200}, ValueError, "sums of squares of X underflow"),
         ({7: 1e180}, OverflowError, "sums of squares of X exceed float64"),

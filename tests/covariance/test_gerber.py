@@ -303,7 +303,7 @@ REFUSED = {
     "infinity": (
         {"at": (2, 1, -np.inf), "missing": "neutral"},
         ValueError,
-        r"infinite numbers.*in row 2, column 1",
+        r"infinite number.*in row 2, column 1",
     ),
     "zero threshold": (
         {"threshold": 0},

@@ -251,7 +251,7 @@ def test_an_infinity_is_refused_whatever_is_undefined():
     X = HOSTILE.copy()
     X[5, 5] = np.inf
     for name in (*CALLS, "gerber", "quadrant"):
-        message = "infinite numbers.*in row 5, column 5"
+        message = "infinite number.*in row 5, column 5"
         refuses(ValueError, message, getattr(covariance, name), X, missing="pairwise", min_periods=1)
 
 

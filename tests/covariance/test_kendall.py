@@ -180,7 +180,7 @@ def test_layouts_and_out():
             np.array([[1, 2], [np.inf, 3]]),
             {"missing": "pairwise"},
             ValueError,
-            "infinite numbers.*row 1, column 0",
+            "infinite number.*row 1, column 0",
         ),
         (np.ones((1, 3)), {}, ValueError, "Kendall's tau compares rows: it needs two at least"),
         (np.ones((3, 3)), {"variant": "c"}, ValueError, "unknown variant 'c': choose from b, a"),

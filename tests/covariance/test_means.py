@@ -204,7 +204,7 @@ def test_nan_is_an_error_unless_it_is_said_what_it_counts_as(name):
     with pytest.raises(TypeError, match=r"reads X twice, and an iterator can be read once"):
         call(iter([X]), missing="neutral")
     X[3, 2] = np.inf
-    with pytest.raises(ValueError, match=r"infinite numbers.* in row 3, column 2"):
+    with pytest.raises(ValueError, match=r"infinite number.* in row 3, column 2"):
         call(X, missing="neutral")
     with pytest.raises(TypeError, match="mask"):
         call(np.ma.masked_invalid(X), missing="neutral")

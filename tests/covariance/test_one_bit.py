@@ -118,7 +118,7 @@ def test_blocks_labels_and_layouts():
         one_bit(lambda: iter((X,)), center="median")
     with pytest.raises(ValueError, match="center"):
         one_bit(X, center="median of means")
-    with pytest.raises(ValueError, match=r"X has 1 infinite numbers.*in row 3, column 1"):
+    with pytest.raises(ValueError, match=r"X has 1 infinite number.*in row 3, column 1"):
         X[3, 1] = np.inf
         one_bit(X)
     with pytest.raises(TypeError, match=r"this is defined for real numbers: pass X\.real"):

@@ -152,7 +152,7 @@ REFUSED = [
         ValueError,
         r"X has 1 NaN, the first in row 0, column 1: drop those row",
     ),
-    ({"X": np.array([[1.0, np.inf]])}, ValueError, r"X has 1 infinite numbers.*row 0, column 1"),
+    ({"X": np.array([[1.0, np.inf]])}, ValueError, r"X has 1 infinite number.*row 0, column 1"),
     ({"X": np.empty((0, 3))}, ValueError, r"X has shape \(0, 3\): there are no rows to compute with"),
     ({"X": np.full((3, 2), 1e200)}, OverflowError, "sums of squares of X exceed float64.*scale X first"),
     ({"X": np.ones((3, 2), "f4") * 1e20}, OverflowError, "exceed float32"),

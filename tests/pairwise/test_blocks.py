@@ -215,7 +215,7 @@ def test_another_function_is_another_run(tmp_path):
     of(A, out=path)
     assert of(A.copy(), out=path, resume=True).half.tobytes() == vech.pack(A).tobytes()
     for other, message in (
-        (partial(of, A + 1), r"what it holds was '\w{16}' and is '\w{16}'"),
+        (partial(of, A + 1), "what it holds: not the same"),
         (partial(of, A, tile=3), "tile was 4 and is 3"),
         (partial(of, A, diagonal=0, layout="vech"), "diagonal was None and is 0"),
         (partial(of, A, kind="skew"), "kind was 'symmetric' and is 'skew'"),

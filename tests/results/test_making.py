@@ -332,12 +332,12 @@ def test_without_resume_a_run_starts_over(tmp_path):
 
 
 OTHERS = {
-    "X": ({"X": rows() + 1}, r"X was '<f8 \(14, 3\) \w{16}' and is '<f8 \(14, 3\) \w{16}'"),
-    "more rows": ({"X": rows(15)}, r"n was 14 and is 15"),
+    "X": ({"X": rows() + 1}, r"X: not the same"),
+    "more rows": ({"X": rows(15)}, r"n was 14 and is 15.*X was <f8 \(14, 3\) and is <f8 \(15, 3\)"),
     "a parameter": ({"factor": 2.0}, r"factor was 1.0 and is 2.0"),
     "dtype": ({"X": rows(dtype="f4")}, r"dtype was '<f8' and is '<f4'"),
     "layout": ({"layout": "numpy-tril"}, r"layout was 'lapack-lower' and is 'numpy-tril'|'vech'"),
-    "labels": ({"labels": range(N)}, r"labels was None and is '\w{16}'"),
+    "labels": ({"labels": range(N)}, r"labels was None and is given"),
 }
 
 

@@ -124,8 +124,9 @@ class Data(NamedTuple):
         infinite = np.isinf(block)
         if infinite.any():
             row, column = np.argwhere(infinite)[0]
+            many = np.count_nonzero(infinite)
             raise ValueError(
-                f"X has {np.count_nonzero(infinite)} infinite numbers{self._of_rows(block)}, the first "
+                f"X has {many:,} infinite number{'s' if many > 1 else ''}{self._of_rows(block)}, the first "
                 f"{self.place(start + row, column)}: no covariance is defined"
             )
         empty = np.isnan(block)

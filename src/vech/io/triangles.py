@@ -122,7 +122,8 @@ class Rows:
             return Content.of_array(np.concatenate(self.numbers))  # a half, one number a line or all in one
         if count != self.width:
             raise FileFormatError(
-                f"begins {count:,} row{'' if count == 1 else 's'} of {_numbers(self.width)}: {_no_matrix()}",
+                f"begins with {count:,} row{'' if count == 1 else 's'} of {_numbers(self.width)}: "
+                + _no_matrix(),
                 self.path,
                 self.lines[0],
             )
