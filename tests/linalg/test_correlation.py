@@ -23,7 +23,9 @@ def covariance(n, dtype=np.float64):
     x = rng.normal(size=(n, n + 5)) * np.logspace(-2, 2, n)[:, None]
     if np.dtype(dtype).kind == "c":
         x = x + 1j * rng.normal(size=x.shape) * np.logspace(-2, 2, n)[:, None]
-    return (x @ x.conj().T / n).astype(dtype)
+    full = (x @ x.conj().T / n).astype(dtype)  # whose triangles a BLAS may round on their own
+    below = np.tril(full, -1)
+    return below + below.conj().T + np.diag(full.diagonal().real).astype(dtype)
 
 
 def kind_of(dtype):
