@@ -74,7 +74,7 @@ def test_the_same_bytes_wherever_it_goes_and_whoever_computes(tmp_path, name, pr
     ("name", "other", "message"),
     (
         ("euclidean", partial(distances, X, "cosine"), "metric was 'euclidean' and is 'cosine'"),
-        ("euclidean", partial(distances, X + 1), "X was "),
+        ("euclidean", partial(distances, X + 1), "X: not the same"),
         ("minkowski", partial(distances, X, "minkowski", p=4), "p was 3.0 and is 4.0"),
         ("rbf", partial(kernel, X, gamma=2.0), "gamma was "),
         ("rbf", partial(distances, X), "metric was 'rbf' and is 'euclidean'"),
