@@ -134,7 +134,8 @@ def processor() -> str:
     """The name of the processor and how many of its cores are ours."""
     name = _told("model name") or "unknown"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name} (family {_told('cpu family')}, model {_told('model')}), {cores} cores"
+    which = f" (family {kin}, model {_told('model')})" if (kin := _told("cpu family")) else ""
+    return f"{name}{which}, {cores} cores"
 
 
 def _told(what: str) -> str:

@@ -222,8 +222,8 @@ void cell_by_cell(const Cells& job, Range range, int threads, Watch& watch, Outc
     const bool adjoin = from_step == item && to_step == item;
     // Such rows are streamed past the cache, as long as a unit: 1.1 copies for 2.4, float64, and 1.2 for 3.5, float32,
     // on Zen 5.
-    const bool streams =
-        !compare && adjoin && job.source != job.target && job.numbers * item * batch.count >= streamed_bytes();
+    const bool streams = !compare && adjoin && job.source != job.target && inner * item >= 4 * line_bytes &&
+                         job.numbers * item * batch.count >= streamed_bytes();
     const std::int64_t in_4096 = std::max<std::int64_t>(1, 4096 / (job.numbers * item));
     const std::int64_t per_unit = (streams ? 256 : 16) * in_4096;
     const std::int64_t at_once = streams ? per_unit : adjoin ? 4096 / item : in_4096;

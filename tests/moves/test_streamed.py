@@ -66,10 +66,10 @@ def test_streamed_moves_give_the_same_bits(dtype, layout):
 
 @pytest.mark.skipif(STREAMS, reason="it is what started this process")
 def test_every_size_can_be_streamed():
-    """The tests above, and those of every byte beside the arrays and of every offset."""
+    """The tests above, and others: bytes beside the arrays, every offset, rows of components, overflow."""
     here = Path(__file__)
-    tests = [here, here.with_name("test_limits.py")]
-    chosen = "streamed or outside or byte_offset or threads_gives or panels_of_rows"
+    tests = [here, *(here.with_name(f"test_{name}.py") for name in ("limits", "axis", "batches"))]
+    chosen = "streamed or outside or byte_offset or threads_gives or panels_of_rows or overflow_any or along"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", chosen],
         env={**os.environ, "VECH_STREAMED_BYTES": "0"},
