@@ -1,4 +1,4 @@
-// multiply, multiply_tile, read_panel, write_panel, dot and largest.
+// multiply, multiply_tile, write_outer, read_panel, write_panel, dot and largest.
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
@@ -83,6 +83,26 @@ void multiply_tile(const In& block, const In& along, const In& across, const Out
     run(1, [&](Watch& watch) { active_target().multiply_tile(job, watch); });
 }
 
+// The half of the sum of outer products of rows.
+void write_outer(const Out& half, const In& left, const In& right, std::int64_t n, bool grow, int threads) {
+    Outer job{};
+    job.half = half_of(n, grow, true);
+    job.real = real_size(In(half));
+    if (job.real == 0 || is_complex(In(half))) throw nb::value_error(no_kernel);
+    need_line(In(half), job.half.length(), "the half has another shape than its layout");
+    for (const In* rows : {&left, &right})
+        if (rows->ndim() != 2 || extent(*rows, 0) < 1 || extent(*rows, 0) != extent(left, 0) || extent(*rows, 1) != n ||
+            rows->dtype() != half.dtype() || (n > 1 && rows->stride(1) != 1) ||
+            (extent(*rows, 0) > 1 && rows->stride(0) != n))
+            throw nb::value_error(
+                "left and right are rows of n numbers of the half's dtype, as many of one as of the other");
+    job.pairs = extent(left, 0);
+    job.words = address(In(half));
+    job.left = address(left);
+    job.right = address(right);
+    run(threads, [&](Watch& watch) { active_target().outer(job, threads, watch); });
+}
+
 // A block of the half, whose shape says how much of it from (row, column) on.
 Panel panel_of(const In& half, const In& block, std::int64_t n, bool grow, bool diagonal_stored, std::int64_t row,
                std::int64_t column) {
@@ -148,6 +168,8 @@ void bind_product(nb::module_& m) {
           nb::arg("negates"), nb::arg("absolute"), nb::arg("off"), nb::arg("on"), nb::arg("threads"));
     m.def("multiply_tile", &multiply_tile, nb::arg("block").noconvert(), nb::arg("along").noconvert(),
           nb::arg("across").noconvert(), nb::arg("to_rows").noconvert(), nb::arg("to_columns").noconvert());
+    m.def("write_outer", &write_outer, nb::arg("half").noconvert(), nb::arg("left").noconvert(),
+          nb::arg("right").noconvert(), nb::arg("n"), nb::arg("grow"), nb::arg("threads"));
     m.def("read_panel", &read_panel, nb::arg("half").noconvert(), nb::arg("block").noconvert(), nb::arg("n"),
           nb::arg("grow"), nb::arg("diagonal_stored"), nb::arg("row"), nb::arg("column"), nb::arg("square"),
           nb::arg("conjugates"), nb::arg("negates"), nb::arg("threads"));

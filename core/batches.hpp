@@ -26,7 +26,7 @@ struct SmallMatrices {
     std::int64_t stride, step;   // bytes from half to half, from number to number
     int stored;                  // numbers of a half
     const std::int32_t* places;  // in a half, of each cell; -1: implied
-    double off, on;              // stored number = true value x scale
+    double off, on;              // stored number = true value x scale; of halves that come out where all are stored
     double implied;              // diagonal, where it is not stored
 
     std::byte* results;         // halves; or eigenvalues, solutions, signs

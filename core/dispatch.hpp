@@ -39,8 +39,9 @@ namespace vech {
         kernel(multiply_sparse, Fault, const SparseProduct&, int threads, Watch&) kernel(                             \
             panel, void, const Panel&, int threads, Watch&) kernel(dot, double, const Numbers&, int threads, Watch&)  \
             kernel(largest, double, const Numbers&, int threads, Watch&)                                              \
-                kernel(finish, std::int64_t, const Finish&, Watch&)                                                   \
-                    kernel(add_differences, void, const Differences&, Watch&) kernel(link, void, Linkage&, Watch&)
+                kernel(outer, void, const Outer&, int threads, Watch&)                                                \
+                    kernel(finish, std::int64_t, const Finish&, Watch&)                                               \
+                        kernel(add_differences, void, const Differences&, Watch&) kernel(link, void, Linkage&, Watch&)
 
 #define VECH_DISTANCES(kernel) kernel(distances, Fault, const Distances&, int threads, Watch&)
 

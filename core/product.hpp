@@ -1,4 +1,4 @@
-// Products of a half: see kernels/product.hpp.
+// Products of a half: see kernels/product.hpp and kernels/outer.hpp.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -62,6 +62,15 @@ struct Tile {
 struct Numbers {
     const std::byte *words, *others;
     std::int64_t count;
+    int real;  // bytes of a number: 4 or 8
+};
+
+// A half that becomes the sum of outer products of vectors, each of n numbers, one after the other.
+struct Outer {
+    std::byte* words;
+    const std::byte *left, *right;
+    std::int64_t pairs;
+    Half half;
     int real;  // bytes of a number: 4 or 8
 };
 

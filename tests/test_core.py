@@ -276,6 +276,9 @@ CALLS = {
         "block": np.ones((5, 6)), "along": np.ones(6), "across": np.ones(5), "to_rows": np.ones(5),
         "to_columns": np.ones(6),
     },
+    "write_outer": lambda: {
+        "half": half(), "left": np.ones((2, N)), "right": np.ones((2, N)), "n": N, "grow": True, "threads": 1,
+    },
     "read_panel": lambda: {
         "half": half(), "block": np.ones((5, 6)), **TRIANGLE, "row": 7, "column": 2, "square": False,
         "conjugates": False, "negates": False, "threads": 1,
@@ -362,7 +365,7 @@ WRITTEN = {
     "small_solve": {"x"},
     "expand": {"out"}, "pack": {"half"}, "convert": {"target"}, "piece": {"target"}, "cells": {"target"},
     "scatter": {"out"}, "multiply_sparse": {"y"}, "multiply": {"y"}, "read_panel": {"block"},
-    "multiply_tile": {"to_rows", "to_columns"},
+    "multiply_tile": {"to_rows", "to_columns"}, "write_outer": {"half"},
     "write_panel": {"half"}, "sum_columns": {"sums", "squares"}, "encode": {"bits"}, "encode_pairs": {"bits"},
     "count": {"counts", "values"}, "gram_half": {"half"}, "read_entries": {"rows", "columns", "numbers"},
     "read_table": {"numbers", "labels"}, "distances": {"out"}, "dissimilarities": {"out"},

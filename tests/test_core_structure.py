@@ -27,8 +27,9 @@ LAYERS = (
     (
         "kernels/batches", "kernels/cells", "kernels/codes", "kernels/columns", "kernels/dequantize",
         "kernels/finish", "kernels/gram", "kernels/integer_product", "kernels/linkage", "kernels/metrics",
-        "kernels/mirror", "kernels/nearest", "kernels/planes", "kernels/product", "kernels/quantize",
-        "kernels/quantized_product", "kernels/scan", "kernels/sparse_product", "kernels/symmetry",
+        "kernels/mirror", "kernels/nearest", "kernels/outer", "kernels/planes", "kernels/product",
+        "kernels/quantize", "kernels/quantized_product", "kernels/scan", "kernels/sparse_product",
+        "kernels/symmetry",
     ),
     ("kernels/move",),
 )  # fmt: skip

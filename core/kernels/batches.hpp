@@ -278,65 +278,42 @@ struct Block {
 
 // ---- records of doubles, and rows of lanes
 
-#if VECH_VECTOR == 64
-VECH_INLINE __mmask8 first_words(int count) { return static_cast<__mmask8>((1u << count) - 1); }
-#endif
+// Words k and k + 1 of a vector of records at a time: 16 bytes of each, the last two once more where words are odd.
+// Records are of two words at least.
+template <class Body>
+VECH_INLINE void pairs(int words, const Body& body) {
+    for (int k = 0; k + 1 < words; k += 2) body(k);
+    if (words % 2 != 0) body(words - 2);
+}
 
-// Word k of record r becomes lane r of row k, of which there are as many as lanes in a vector at least; false where
-// records are too short for vectors.
-VECH_INLINE bool records_to_rows(const std::byte* const* from, int words, double (*rows)[lanes_of_block]) {
-    const auto turn = [&](const std::byte* const* records, int first, int group) VECH_ALWAYS {
-        auto* const to = reinterpret_cast<std::uint64_t*>(rows[first]) + group * width;
-        transpose_block<std::uint64_t>(records, first * 8, to, lanes_of_block);
-    };
-    if (words >= width) {
-        for (int group = 0; group < lots; ++group) {
-            for (int k = 0; k + width <= words; k += width) turn(from + group * width, k, group);
-            if (words % width != 0) turn(from + group * width, words - width, group);
-        }
-        return true;
-    }
-#if VECH_VECTOR == 64
-    alignas(64) std::byte padded[width][64];
-    const std::byte* records[width];
-    for (int group = 0; group < lots; ++group) {
-        for (int r = 0; r < width; ++r) {
-            _mm512_store_si512(padded[r], _mm512_maskz_loadu_epi64(first_words(words), from[group * width + r]));
-            records[r] = padded[r];
-        }
-        turn(records, 0, group);
-    }
-    return true;
-#else
-    return false;
-#endif
+// Word k of record r becomes lane r of row k.
+VECH_INLINE void records_to_rows(const std::byte* const* from, int words, double (*rows)[lanes_of_block]) {
+    for (int group = 0; group < lots; ++group)
+        pairs(words, [&](int first) VECH_ALWAYS {
+            turn<std::uint64_t, VECH_VECTOR>(from + group * width, first * 8, [&](int k, auto row) VECH_ALWAYS {
+                std::memcpy(rows[first + k] + group * width, &row, sizeof row);
+            });
+        });
 }
 
 // The inverse, of whole vectors of records that lie one after the other, word k of them being row(k); how many that
 // were.
 template <class Row>
 VECH_INLINE int rows_to_records(const Row& row, int words, std::byte* to, int count) {
-    alignas(64) std::uint64_t turned[width][width];
-    const std::byte* from[width];
-    if (words < width && VECH_VECTOR != 64) return 0;
     int done = 0;
-    for (; done + width <= count; done += width, to += width * words * 8) {
-        const auto turn = [&](int first) VECH_ALWAYS {
-            for (int k = 0; k < width; ++k)
-                from[k] = reinterpret_cast<const std::byte*>(row(std::min(first + k, words - 1)) + done);
-            transpose_block<std::uint64_t>(from, 0, turned[0], width);
-            for (int r = 0; r < width; ++r) {
-#if VECH_VECTOR == 64
-                _mm512_mask_storeu_epi64(to + (r * words + first) * 8, first_words(std::min(words, width)),
-                                         _mm512_load_si512(turned[r]));
-#else
-                std::memcpy(to + (r * words + first) * 8, turned[r], sizeof turned[r]);
-#endif
+    for (; done + width <= count; done += width, to += width * words * 8)
+        pairs(words, [&](int first) VECH_ALWAYS {
+            Words one, other;
+            std::memcpy(&one, row(first) + done, sizeof one);
+            std::memcpy(&other, row(first + 1) + done, sizeof other);
+            constexpr auto each = std::make_integer_sequence<int, width>{};
+            const Words even = interleave<std::uint64_t, 0>(one, other, each),
+                        odd = interleave<std::uint64_t, 1>(one, other, each);
+            for (int r = 0; r < width; r += 2) {
+                std::memcpy(to + (r * words + first) * 8, reinterpret_cast<const std::byte*>(&even) + r * 8, 16);
+                std::memcpy(to + ((r + 1) * words + first) * 8, reinterpret_cast<const std::byte*>(&odd) + r * 8, 16);
             }
-        };
-        for (int k = 0; k + width <= words; k += width) turn(k);
-        if (words % width != 0) turn(std::max(words - width, 0));
-    }
+        });
     return done;
 }
 
@@ -404,14 +381,17 @@ struct Solver {
     // Numbers of a record, one row each; the last matrix again and again in the lanes beyond `count`.
     template <class Real>
     VECH_INLINE void load_reals(B& block, std::int64_t first, int count) const {
-        alignas(64) double raw[std::max(B::most, width)][lanes_of_block];
+        alignas(64) double raw[B::most][lanes_of_block];
         const std::byte* from[lanes_of_block];
         for (int lane = 0; lane < lanes_of_block; ++lane)
             from[lane] = job.halves + (first + std::min(lane, count - 1)) * job.stride;
         const int stored = N && job.stored == cells() ? cells() : job.stored;
         bool done = false;
         if constexpr (std::is_same_v<Real, double>)
-            if (job.step == sizeof(double)) done = records_to_rows(from, stored, raw);
+            if (job.step == sizeof(double) && stored > 1) {
+                records_to_rows(from, stored, raw);
+                done = true;
+            }
         if (!done)
             for (int lane = 0; lane < lanes_of_block; ++lane)
                 for (int k = 0; k < stored; ++k)
@@ -440,7 +420,8 @@ struct Solver {
     template <class Real, class Row>
     VECH_INLINE void store_reals(const Row& row, int numbers, std::byte* to, int count) const {
         int lane = 0;
-        if constexpr (std::is_same_v<Real, double>) lane = rows_to_records(row, numbers, to, count);
+        if constexpr (std::is_same_v<Real, double>)
+            if (numbers > 1) lane = rows_to_records(row, numbers, to, count);
         to += lane * numbers * static_cast<int>(sizeof(Real));
         for (; lane < count; ++lane)
             for (int k = 0; k < numbers; ++k, to += sizeof(Real)) store(to, static_cast<Real>(row(k)[lane]));
@@ -460,7 +441,8 @@ struct Solver {
 
     VECH_INLINE void give_half(B& block, std::int64_t first, int count) const {
         alignas(64) double raw[B::most][lanes_of_block];
-        const bool scaled = job.on != 1.0 || job.off != 1.0;
+        // Where the diagonal was implied, answers are in the plain layout.
+        const bool scaled = job.stored == cells() && (job.on != 1.0 || job.off != 1.0);
         for (int u = 0; u < lots; ++u) {
             Mask over = {};
             for (int i = 0; i < n(); ++i)

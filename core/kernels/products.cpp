@@ -1,5 +1,6 @@
 #include "core/kernels/columns.hpp"
 #include "core/kernels/finish.hpp"
 #include "core/kernels/linkage.hpp"
+#include "core/kernels/outer.hpp"
 #include "core/kernels/product.hpp"
 #include "core/kernels/sparse_product.hpp"

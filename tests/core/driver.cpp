@@ -126,6 +126,31 @@ void products(const Half& half, int64_t columns, const char* which) {
 }
 
 template <class T>
+void outer_products(int64_t n, bool grow, const char* which) {
+    const Half half{.n = n, .grow = grow, .diagonal = true};
+    const auto size = static_cast<std::size_t>(half.length());
+    std::vector<T> packed(size), expected(size), left(static_cast<std::size_t>(3 * n)), right(left.size());
+    for (std::size_t k = 0; k < left.size(); ++k) {
+        left[k] = number<T>(static_cast<int64_t>(k), 1);
+        right[k] = number<T>(static_cast<int64_t>(k), 2);
+    }
+    for (int64_t r = 0; r < n; ++r)
+        for (int64_t c = half.first(r); c < half.last(r); ++c)
+            for (int64_t k = 0; k < 3; ++k)
+                expected[static_cast<std::size_t>(half.origin(r) + c)] +=
+                    left[static_cast<std::size_t>(k * n + r)] * right[static_cast<std::size_t>(k * n + c)];
+    const Outer job{.words = bytes(packed),
+                    .left = bytes(left),
+                    .right = bytes(right),
+                    .pairs = 3,
+                    .half = half,
+                    .real = sizeof(T)};
+    Watch watch(nullptr);
+    active_target().outer(job, 2, watch);
+    check(packed == expected, "outer", which, n);
+}
+
+template <class T>
 void tiles(int64_t rows, int64_t columns, const char* which) {
     const auto stride = columns + 3;
     std::vector<T> block(static_cast<std::size_t>((rows - 1) * stride + columns));
@@ -435,6 +460,10 @@ void every_kernel() {
                 products<std::complex<double>>(half, 1, "complex128");
                 products<float>(half, 19, "float32");
                 products<double>(half, 5, "float64");
+                if (diagonal) {
+                    outer_products<float>(n, grow, "float32");
+                    outer_products<double>(n, grow, "float64");
+                }
                 if (grow && diagonal && n > 0) {
                     tiles<float>(n, 2 * n, "float32");
                     tiles<double>(n, n / 2 + 1, "float64");

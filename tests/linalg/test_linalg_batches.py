@@ -217,8 +217,10 @@ def test_orders_of_tensors_keep_their_halves(task, layout):
 @every_target
 @pytest.mark.parametrize("n", [1, 2, 3, 6, 17])
 @pytest.mark.parametrize("order", [("lower", "columns"), ("upper", "columns")])
-def test_a_diagonal_of_ones_that_is_not_stored_is_stored_in_answers(order, n):
-    layout = vech.Layout(*order, diagonal="one")
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_a_diagonal_of_ones_that_is_not_stored_is_stored_in_answers(order, scale, n):
+    """And nothing of them is scaled."""
+    layout = vech.Layout(*order, diagonal="one", offdiagonal_scale=scale)
     full = np.eye(n) + np.where(np.eye(n) > 0, 0, symmetric(9, n) / (8 * n))
     half = halves_of(full, layout)
     for task in ("cholesky", "inverse", "exp"):

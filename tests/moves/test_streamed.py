@@ -68,10 +68,24 @@ def test_streamed_moves_give_the_same_bits(dtype, layout):
 def test_every_size_can_be_streamed():
     """The tests above, and others: bytes beside the arrays, every offset, rows of components, overflow."""
     here = Path(__file__)
-    tests = [here, *(here.with_name(f"test_{name}.py") for name in ("limits", "axis", "batches"))]
+    tests = [
+        here,
+        *(here.with_name(f"test_{name}.py") for name in ("limits", "axis", "batches")),
+        here.parents[1] / "packed" / "test_updates.py",
+    ]
     chosen = "streamed or outside or byte_offset or threads_gives or panels_of_rows or overflow_any or along"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", chosen],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            *tests,
+            "-k",
+            f"{chosen} or outer_products",
+        ],
         env={**os.environ, "VECH_STREAMED_BYTES": "0"},
         cwd=here.parents[2],
         capture_output=True,

@@ -41,7 +41,8 @@ def matrix(n=N, seed=0, dtype=torch.float64):
 
 def definite(n=N, seed=0, dtype=torch.float64):
     A = numbers(n, 2 * n, seed=seed)
-    return (A @ A.T / n).to(dtype)
+    product = A @ A.T / n  # whose triangles may differ by rounding
+    return ((product + product.T) / 2).to(dtype)
 
 
 def plain_linear(A, bias=None):

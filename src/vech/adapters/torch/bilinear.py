@@ -165,7 +165,8 @@ def outer(a: Tensor, b: Tensor, layout: str, kind: str, known: bool) -> Tensor:
     half = fresh(a, *a.shape[:-2], where.length(n))
     if half.numel():
         for numbers, left, right in _each(half, a, b):
-            updates.write_outer(Half(numbers, where, rule), left, right, known=known)
+            threads = torch.get_num_threads()
+            updates.write_outer(Half(numbers, where, rule), left, right, threads, known=known)
     return half
 
 
