@@ -252,9 +252,12 @@ def test_a_badly_scaled_matrix_is_not_called_singular(solver):
     full = matrix(definite=True) / 100
     scale = 10.0 ** np.linspace(-80, 60, N)
     S = half_of(scale[:, None] * full * scale)
-    np.testing.assert_allclose(
-        scale * solve(S, scale * right_side(), solver=solver), np.linalg.solve(full, right_side()), rtol=1e-9
-    )
+    try:
+        x = solve(S, scale * right_side(), solver=solver)
+    except np.linalg.LinAlgError as error:  # MKL loses all digits of it on some processors, which is told
+        assert solver == "pardiso" and "no digit of a solution is right" in str(error)
+    else:
+        np.testing.assert_allclose(scale * x, np.linalg.solve(full, right_side()), rtol=1e-9)
     sign, logarithm = slogdet(S)
     assert (sign, logarithm) == (1, pytest.approx(np.linalg.slogdet(full)[1] + 2 * np.log(scale).sum()))
 
@@ -523,6 +526,7 @@ def test_too_little_memory_is_not_called_singular(error, monkeypatch):
         raise error
 
     monkeypatch.setattr("scipy.sparse.linalg.splu", splu)
+    monkeypatch.setattr(solvers, "installed", lambda name: name == "superlu")
     S = half_of(matrix())
     message = "SuperLU has no memory for the factor of a matrix of side 40 .* solver='cg' or 'minres' needs"
     for task in (
