@@ -93,8 +93,7 @@ struct Sixteen {
     VECH_INLINE V operator[](typename CodeLanes<Real>::U which) const {
 #if VECH_VECTOR == 64
         if constexpr (sizeof(Real) == 4)
-            return reinterpret_cast<V>(  // the same table twice: the fifth bit does not count
-                _mm512_permutex2var_ps(_mm512_loadu_ps(numbers), __m512i(which), _mm512_loadu_ps(numbers)));
+            return reinterpret_cast<V>(_mm512_maskz_permutexvar_ps(0xffff, __m512i(which), _mm512_loadu_ps(numbers)));
         else
             return reinterpret_cast<V>(_mm512_permutex2var_pd(
                 _mm512_loadu_pd(numbers),
@@ -121,9 +120,10 @@ struct NarrowLevels {
     static VECH_INLINE typename C::V of(typename C::U codes) {
         constexpr std::uint32_t sign = 1u << (bits - 1);
         constexpr auto scale = std::bit_cast<float>(static_cast<std::uint32_t>(127 + 127 - bias) << 23);
+        if constexpr (bits == 16 && bias == 127)
+            return __builtin_convertvector(reinterpret_cast<typename C::F>(codes << 16), typename C::V);
         const typename C::U magnitude = (codes & (sign - 1)) << (23 - mantissa);
-        const typename C::F value = bias == 127 ? reinterpret_cast<typename C::F>(magnitude)
-                                                : reinterpret_cast<typename C::F>(magnitude) * scale;
+        const typename C::F value = reinterpret_cast<typename C::F>(magnitude) * scale;
         const typename C::U signs = (codes & sign) << (32 - bits);
         return __builtin_convertvector(reinterpret_cast<typename C::F>(reinterpret_cast<typename C::U>(value) | signs),
                                        typename C::V);
@@ -137,6 +137,53 @@ VECH_INLINE void with_number(const Encoding& encoding, Visitor&& visitor) {
     if (encoding.bits == 16) return visitor(std::integer_sequence<int, 16, 10, 15>{});
     if (encoding.mantissa == 3) return visitor(std::integer_sequence<int, 8, 3, 7>{});
     visitor(std::integer_sequence<int, 8, 2, 15>{});
+}
+
+// Calls visitor(lanes of codes, how these become levels), of codes in bytes or in two: those of fewer bits are spread.
+template <class Real, class Visitor>
+VECH_INLINE void with_codes(const Encoding& encoding, const Sixteen<Real>& levels, Visitor&& visitor) {
+    using C = CodeLanes<Real>;
+    using V = typename C::V;
+    using U8 = typename C::U8;
+    const auto real = [](typename C::I codes) VECH_ALWAYS { return __builtin_convertvector(codes, V); };
+    const auto whole = [](U8 codes) VECH_ALWAYS { return reinterpret_cast<typename C::I>(widened<Real>(codes)); };
+    switch (encoding.family) {
+        using enum Encoding::Family;
+        case integer:
+            return visitor(typename C::I8{}, [=](typename C::I8 c) VECH_ALWAYS { return real(widened<Real>(c)); });
+        case affine: return visitor(U8{}, [=](U8 c) VECH_ALWAYS { return real(whole(c)); });
+        case table: return visitor(U8{}, [&](U8 c) VECH_ALWAYS { return levels[widened<Real>(c)]; });
+        case sign: return visitor(U8{}, [=](U8 c) VECH_ALWAYS { return real(whole(c) * 2 - 1); });
+        case number: break;
+    }
+    with_number(encoding, [&]<int bits, int mantissa, int bias>(std::integer_sequence<int, bits, mantissa, bias>) {
+        using Code = std::conditional_t<bits == 16, typename C::U16, U8>;
+        visitor(Code{},
+                [](Code c) VECH_ALWAYS { return NarrowLevels<Real, bits, mantissa, bias>::of(widened<Real>(c)); });
+    });
+}
+
+// Codes of less than 8 bits, a byte each.
+template <std::int64_t width>
+void spread(const Encoding& encoding, const std::byte* codes, std::int64_t rows, std::byte* out, std::int64_t pitch) {
+    using C = CodeLanes<float>;
+    constexpr std::int64_t lanes = C::count, words = Quantized::words, parts = width / words;
+    if (encoding.bits == 1) {
+        for (std::int64_t r = 0; r < rows; ++r)
+            for (std::int64_t c = 0; c < width; c += lanes) {
+                const auto bits = load<std::uint32_t>(codes + (r * width + c / 32 * 32) / 8) >> (c % 32);
+                store(out + r * pitch + c, narrowed<float>(((typename C::U{} + bits) >> C::iota()) & 1));
+            }
+        return;
+    }
+    constexpr std::int64_t together = 8 / parts;
+    for (std::int64_t first = 0; first < rows; first += together, codes += 4 * words, out += together * pitch)
+        for (std::int64_t lane = 0; lane < words; lane += lanes) {
+            auto word = load<typename C::U>(codes + 4 * lane);
+            for (std::int64_t r = 0; r < together; ++r)
+                for (std::int64_t part = 0; part < parts; ++part, word >>= 4)
+                    store(out + r * pitch + part * words + lane, narrowed<float>(word & 15));
+        }
 }
 
 template <class Real>
@@ -170,36 +217,19 @@ class Decoder {
         return scale;
     }
 
+    const Sixteen<Real>& levels() const { return levels_; }
+
   private:
     template <std::int64_t width>
     void strip(const std::byte* codes, std::int64_t rows, Real* out, std::int64_t pitch) const {
-        const auto bytes = [&]<class Code, class Level>(Code, Level level) {
+        if (half_.encoding->family == Encoding::Family::table) return nibbles<width>(codes, rows, out, pitch);
+        if (half_.encoding->family == Encoding::Family::sign) return signs<width>(codes, rows, out, pitch);
+        with_codes(*half_.encoding, levels_, [&]<class Code, class Level>(Code, const Level& level) VECH_ALWAYS {
             for (std::int64_t r = 0; r < rows; ++r)
                 for (std::int64_t c = 0; c < width; c += lanes)
                     store(out + r * pitch + c,
                           level(load<Code>(codes + (r * width + c) * static_cast<std::int64_t>(sizeof(Code)) / lanes)));
-        };
-        using U8 = typename C::U8;
-        switch (half_.encoding->family) {
-            using enum Encoding::Family;
-            case integer:
-                return bytes(typename C::I8{},
-                             [](typename C::I8 c) VECH_ALWAYS { return __builtin_convertvector(widened<Real>(c), V); });
-            case affine:
-                return bytes(U8{}, [](U8 c) VECH_ALWAYS {
-                    return __builtin_convertvector(reinterpret_cast<typename C::I>(widened<Real>(c)), V);
-                });
-            case table: return nibbles<width>(codes, rows, out, pitch);
-            case sign: return signs<width>(codes, rows, out, pitch);
-            case number: break;
-        }
-        with_number(*half_.encoding,
-                    [&]<int bits, int mantissa, int bias>(std::integer_sequence<int, bits, mantissa, bias>) {
-                        using Code = std::conditional_t<bits == 16, typename C::U16, U8>;
-                        bytes(Code{}, [](Code c) VECH_ALWAYS {
-                            return NarrowLevels<Real, bits, mantissa, bias>::of(widened<Real>(c));
-                        });
-                    });
+        });
     }
 
     template <std::int64_t width>

@@ -38,6 +38,7 @@ class IntegerMultiplier {
     static constexpr __mmask16 all = 0xffff;
     static constexpr __mmask32 words = 0xffffffff;
     static constexpr __mmask64 bytes = ~__mmask64{0};
+    static constexpr std::int64_t ahead = 4096;
 
   public:
     explicit IntegerMultiplier(const QuantizedProduct& job)
@@ -168,7 +169,9 @@ class IntegerMultiplier {
         __m512i out[4] = {zero, zero, zero, zero}, more = zero;
         for (std::int64_t r = 0; r < rows; r += group) {
             __m512i row[4];
+#pragma GCC unroll 4  // so that they stay in registers
             for (int k = 0; k < 4; ++k) {
+                __builtin_prefetch(levels + (r + k) * width + ahead);
                 row[k] = _mm512_xor_si512(_mm512_loadu_si512(levels + (r + k) * width), flip);
                 add(sums + (r + k) * lanes, _mm512_dpbusd_epi32(less, row[k], in), factor);
             }
@@ -191,6 +194,7 @@ class IntegerMultiplier {
         const __m512i columns[4] = {
             _mm512_maskz_shuffle_i32x4(all, low, low_2, 0x88), _mm512_maskz_shuffle_i32x4(all, low, low_2, 0xdd),
             _mm512_maskz_shuffle_i32x4(all, high, high_2, 0x88), _mm512_maskz_shuffle_i32x4(all, high, high_2, 0xdd)};
+#pragma GCC unroll 4
         for (int k = 0; k < 4; ++k) add(y + 16 * k, _mm512_sub_epi32(columns[k], more), repeat<V>(across, every));
     }
 

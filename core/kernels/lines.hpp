@@ -137,9 +137,9 @@ VECH_INLINE void copy_vectors(std::byte* to, const std::byte* from, std::int64_t
 // Bytes side by side, whole lines of them past the caches.
 VECH_INLINE void stream_lines(std::byte* to, const std::byte* from, std::int64_t bytes) {
     std::int64_t done = std::min(bytes_to_line(to), bytes);
-    if (done > 0) std::memcpy(to, from, static_cast<std::size_t>(done));
+    if (done > 0) copy_vectors(to, from, done);
     for (; done + line_bytes <= bytes; done += line_bytes) stream_line(to + done, from + done);
-    if (done < bytes) std::memcpy(to + done, from + done, static_cast<std::size_t>(bytes - done));
+    if (done < bytes) copy_vectors(to + done, from + done, bytes - done);
 }
 
 }  // namespace

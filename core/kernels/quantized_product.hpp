@@ -89,35 +89,66 @@ class QuantizedMultiplier {
 
     // ---- one column
 
-    // So many vectors of columns stay in registers, with their sums.
-    template <int vectors>
-    VECH_INLINE void columns(const Real* levels, std::int64_t rows, std::int64_t c, const Real* own, Real scale,
-                             const Real* x, Real* sums, Real* y, const std::byte* ahead) const {
-        // Of the next tile, as many bytes with each row of this one, into the second cache: 10.4 to 8.2 ms for 67 MB.
-        const auto step = half_.bytes(vectors * lanes);
-        ahead += half_.bytes(c * tile_);
+    // So many vectors of columns stay in registers, with their sums. `level` has vector k of row r + own, for own below
+    // `together`.
+    template <int vectors, int together, class Level>
+    VECH_INLINE void columns(const Level& level, std::int64_t rows, const Real* own, Real scale, const Real* x,
+                             Real* sums, Real* y) const {
         const V by_scale = in_all_lanes(scale);
         V in[vectors], out[vectors] = {};
-        for (int k = 0; k < vectors; ++k) in[k] = load<V>(x + c + k * lanes);
-        for (std::int64_t r = 0; r < rows; ++r) {
-            const Real* const row = levels + r * tile_ + c;
-            __builtin_prefetch(ahead + r * step, 0, 2);
-            if (step > 64) __builtin_prefetch(ahead + r * step + 64, 0, 2);
-            const V by = in_all_lanes(own[r]);
-            V sum{};
-            for (int k = 0; k < vectors; ++k) {
-                const V level = load<V>(row + k * lanes);
-                sum = fused<Real>(level, in[k], sum);
-                out[k] = fused<Real>(level, by, out[k]);
+        for (int k = 0; k < vectors; ++k) in[k] = load<V>(x + k * lanes);
+        for (std::int64_t r = 0; r < rows; r += together)
+#pragma GCC unroll 4
+            for (int row = 0; row < together; ++row) {
+                const V by = in_all_lanes(own[r + row]);
+                V sum{};
+#pragma GCC unroll 4
+                for (int k = 0; k < vectors; ++k) {
+                    const V number = level(r, row, k);
+                    sum = fused<Real>(number, in[k], sum);
+                    out[k] = fused<Real>(number, by, out[k]);
+                }
+                Real* const to = sums + (r + row) * lanes;
+                store(to, fused<Real>(sum, by_scale, load<V>(to)));
             }
-            store(sums + r * lanes, fused<Real>(sum, by_scale, load<V>(sums + r * lanes)));
-        }
         const V factor = in_all_lanes(scale * static_cast<Real>(job_.mirrored));
-        for (int k = 0; k < vectors; ++k) {
-            Real* const to = y + c + k * lanes;
-            store(to, fused<Real>(out[k], factor, load<V>(to)));
-        }
+        for (int k = 0; k < vectors; ++k) store(y + k * lanes, fused<Real>(out[k], factor, load<V>(y + k * lanes)));
     }
+
+    // Straight out of the codes of a strip.
+    template <std::int64_t width>
+    VECH_INLINE void strip(const std::byte* codes, std::int64_t rows, const Real* own, Real scale, const Real* x,
+                           Real* sums, Real* y) const {
+        constexpr int vectors = std::min<int>(4, width / lanes);
+        if (half_.encoding->family == Encoding::Family::table) {
+            constexpr std::int64_t words = Quantized::words, parts = width / words, together = 8 / parts;
+            const auto levels = decoder_.levels();  // which no store can change
+            [&]<int... part>(std::integer_sequence<int, part...>) VECH_ALWAYS {
+                (columns<vectors, together>(
+                     [&](std::int64_t r, int row, int k) VECH_ALWAYS {
+                         const auto c = part * vectors * lanes + k * lanes;
+                         if (row == 0 && k == 0) __builtin_prefetch(codes + r / together * (4 * words) + ahead);
+                         const auto word = load<typename C::U>(codes + r / together * (4 * words) + 4 * (c % words));
+                         return levels[word >> static_cast<std::uint32_t>(4 * (row * parts + c / words))];
+                     },
+                     rows, own, scale, x + part * vectors * lanes, sums, y + part * vectors * lanes),
+                 ...);
+            }(std::make_integer_sequence<int, width / (vectors * lanes)>{});
+            return;
+        }
+        with_codes(*half_.encoding, decoder_.levels(), [&]<class Code, class Level>(Code, Level level) VECH_ALWAYS {
+            constexpr std::int64_t bytes = sizeof(Code) / lanes;
+            for (std::int64_t c = 0; c < width; c += vectors * lanes)
+                columns<vectors, 1>(
+                    [&](std::int64_t r, int, int k) VECH_ALWAYS {
+                        const auto* const from = codes + (r * width + c + k * lanes) * bytes;
+                        if (k * lanes * bytes % 64 == 0) __builtin_prefetch(from + ahead);
+                        return level(load<Code>(from));
+                    },
+                    rows, own, scale, x + c, sums, y + c);
+        });
+    }
+    static constexpr std::int64_t ahead = 4096;
 
 #if VECH_VECTOR == 64
     // Signs select what is added, and the sum of all is twice that less what all are: 2.3 to 1.4 ms for 33.5 million.
@@ -165,12 +196,20 @@ class QuantizedMultiplier {
                     continue;
                 }
 #endif
+            if (i != j && half_.zeros == nullptr && half_.encoding->family != Encoding::Family::sign) {
+                const auto scale = load<Real>(half_.scales + half_.number(i, j) * item);
+                for (std::int64_t s = 0, c = 0; s < half_.strips(); ++s, c += half_.width())
+                    half_.width() == 64
+                        ? strip<64>(half_.strip(i, j, s), half_.stored(i), own, scale, x + c, sums, to + c)
+                        : strip<32>(half_.strip(i, j, s), half_.stored(i), own, scale, x + c, sums, to + c);
+                continue;
+            }
             const Real scale = decoder_.tile(i, j, levels, tile_);
-            const std::byte* const ahead = half_.strip(i, j, 0) + half_.bytes(tile_ * tile_);
-            std::int64_t c = 0;
-            for (; c + 4 * lanes <= tile_; c += 4 * lanes) columns<4>(levels, rows, c, own, scale, x, sums, to, ahead);
-            if constexpr (lanes == 16)
-                for (; c < tile_; c += 2 * lanes) columns<2>(levels, rows, c, own, scale, x, sums, to, ahead);
+            constexpr int vectors = std::min(4, 32 / lanes);
+            for (std::int64_t c = 0; c < tile_; c += vectors * lanes)
+                columns<vectors, 1>([&](std::int64_t r, int, int k)
+                                        VECH_ALWAYS { return load<V>(levels + r * tile_ + c + k * lanes); },
+                                    rows, own, scale, x + c, sums, to + c);
         }
         const auto straight = static_cast<Real>(job_.straight);
         for (std::int64_t r = 0; r < rows; ++r) {
