@@ -72,6 +72,7 @@ def test_every_size_can_be_streamed():
         here,
         *(here.with_name(f"test_{name}.py") for name in ("limits", "axis", "batches")),
         here.parents[1] / "packed" / "test_updates.py",
+        here.parents[1] / "quantized" / "test_quantized_kernels.py",
     ]
     chosen = "streamed or outside or byte_offset or threads_gives or panels_of_rows or overflow_any or along"
     done = subprocess.run(
@@ -84,7 +85,7 @@ def test_every_size_can_be_streamed():
             "no:cacheprovider",
             *tests,
             "-k",
-            f"{chosen} or outer_products",
+            f"{chosen} or outer_products or codes_scales_and_numbers",
         ],
         env={**os.environ, "VECH_STREAMED_BYTES": "0"},
         cwd=here.parents[2],
