@@ -152,18 +152,16 @@ class QuantizedMultiplier {
 
 #if VECH_VECTOR == 64
     // Signs select what is added, and the sum of all is twice that less what all are: 2.3 to 1.4 ms for 33.5 million.
-    VECH_INLINE void signs(const std::byte* codes, std::int64_t rows, const float* own, float scale, const float* x,
-                           float* sums, float* y) const {
+    VECH_INLINE void signs(const std::byte* codes, std::int64_t rows, const float* own, float all, float scale,
+                           const float* x, float* sums, float* y) const {
         __m512 in[4], out[4] = {};
         for (int k = 0; k < 4; ++k) in[k] = _mm512_loadu_ps(x + 16 * k);
         const auto less = _mm512_mul_ps(_mm512_set1_ps(-0.5f),
                                         _mm512_add_ps(_mm512_add_ps(in[0], in[1]), _mm512_add_ps(in[2], in[3])));
         const auto twice = _mm512_set1_ps(2 * scale);
-        float all = 0;
         for (std::int64_t r = 0; r < rows; ++r) {
             const auto bits = load<std::uint64_t>(codes + 8 * r);
             const auto by = _mm512_set1_ps(own[r]);
-            all += own[r];
             auto sum = less;
             for (int k = 0; k < 4; ++k) {
                 const auto ones = static_cast<__mmask16>(bits >> (16 * k));
@@ -184,6 +182,7 @@ class QuantizedMultiplier {
         const auto rows = half_.height(i);
         std::fill(sums, sums + tile_ * lanes, Real{0});
         const Real* const own = x_.at + i * tile_;
+        [[maybe_unused]] const Real all = std::accumulate(own, own + rows, Real{0});
         for (std::int64_t j = 0; j <= i; ++j) {
             const Real* const x = x_.at + j * tile_;
             Real* const to = y + j * tile_;
@@ -191,7 +190,7 @@ class QuantizedMultiplier {
             if constexpr (sizeof(Real) == 4)
                 if (half_.encoding->family == Encoding::Family::sign && i != j && half_.width() == 64) {
                     for (std::int64_t s = 0; s < half_.strips(); ++s)
-                        signs(half_.strip(i, j, s), rows, own, load<Real>(half_.scales + half_.number(i, j) * item),
+                        signs(half_.strip(i, j, s), rows, own, all, load<Real>(half_.scales + half_.number(i, j) * item),
                               x + 64 * s, sums, to + 64 * s);
                     continue;
                 }
