@@ -13,6 +13,7 @@ namespace {
 
 using Pointers = nb::ndarray<nb::ro, Line, nb::c_contig, nb::device::cpu>;  // of 4 or 8 bytes
 using Columns = Array<const std::int32_t, Line>;
+using Plan = Array<std::int64_t, Line>;
 
 const std::byte* half_words(const In& half, const Half& layout) {
     need_line(half, layout.length(), "the half has another shape than its layout, or is not contiguous");
@@ -151,8 +152,8 @@ std::optional<std::pair<std::int64_t, std::int64_t>> asymmetry(const Pointers& i
 
 // x and y: (n,) or (n, m). False: the arrays are no triangle, and y holds nothing.
 bool multiply_sparse(const Pointers& indptr, const Columns& indices, const In& data, const In& x, const Out& y,
-                     std::int64_t n, bool grow, const std::string& diagonal, bool conjugates, bool negates,
-                     int threads) {
+                     std::int64_t n, bool grow, const std::string& diagonal, bool conjugates, bool negates, int threads,
+                     const std::optional<Plan>& plan) {
     SparseProduct job{};
     job.half = rowwise(indptr, indices, data, n);
     job.grow = grow;
@@ -181,6 +182,10 @@ bool multiply_sparse(const Pointers& indptr, const Columns& indices, const In& d
                                              : throw nb::value_error("no such diagonal");
     job.x = address(x);
     job.y = address(to);
+    if (plan) {
+        if (extent(*plan, 0) != SparseProduct::plan_length) throw nb::value_error("a plan has another length");
+        job.plan = plan->data();
+    }
     auto fault = Fault::none;
     run(threads, [&](Watch& watch) { fault = active_target().multiply_sparse(job, threads, watch); });
     if (fault == Fault::out_of_memory) throw std::bad_alloc();
@@ -208,7 +213,9 @@ void bind_sparse(nb::module_& m) {
     m.def("jumps", &jumps, indptr, indices, n);
     m.def("asymmetry", &asymmetry, indptr, indices, data, n, conjugates, negates, nb::arg("tolerance"), threads);
     m.def("multiply_sparse", &multiply_sparse, indptr, indices, data, nb::arg("x").noconvert(),
-          nb::arg("y").noconvert(), n, grow, nb::arg("diagonal"), conjugates, negates, threads);
+          nb::arg("y").noconvert(), n, grow, nb::arg("diagonal"), conjugates, negates, threads,
+          nb::arg("plan").noconvert().none() = nb::none());
+    m.attr("PLAN_LENGTH") = SparseProduct::plan_length;
 }
 
 }  // namespace vech

@@ -180,6 +180,9 @@ struct SparseProduct {
     std::int64_t columns;  // of x and y, whose rows adjoin
     const std::byte* x;
     std::byte* y;
+    // How the rows are cut into shares: zeros are to be filled in, and what stands here saves a look at all columns.
+    static constexpr std::int64_t most_shares = 64, facts = 3, plan_length = 2 + most_shares * facts;
+    std::int64_t* plan = nullptr;
 };
 
 }  // namespace vech

@@ -10,8 +10,10 @@
 //              belongs to the rows of others in a strip that is as long as its columns reach. Strips are added in a
 //              fixed order, and shares are chosen from the matrix alone: the same bits for any number of threads.
 //              Within a share, rows are walked so that each is met before anything is added to it.
-// Assumes      nothing: columns that lead out of bounds are looked for first, in a pass over all of them at once; what
-//              else is wrong with them shows on the way, and the product is then worth nothing.
+// Assumes      nothing: columns that lead out of bounds are looked for first, in a pass over all of them at once, or
+// are
+//              known from an earlier product, as a plan (a fifth of the time); what is wrong with them, or with the
+//              plan, shows on the way, and the product is then worth nothing.
 //
 // Gathers and scatters of AVX-512 did not help: in milliseconds (float64, Xeon of 2023) 2.2 for 1.7 on 7-point rows
 // (n = 512 000), 5.9 for 4.1 on 27-point rows (n = 250 000), 7.7 for 7.6 on a random pattern (n = 200 000); nor did
@@ -61,8 +63,6 @@ class SparseMultiplier {
         constexpr std::int64_t ahead = 128;
         const auto local = *this;  // what no store can change stays in registers
         const auto rows = reach.rows;
-        auto descents = reach.descents;
-        const auto start = reach.numbers.begin;
         auto edge = once(grow ? half_.indptr[rows.begin] : half_.indptr[rows.end]);
         if (edge < 0 || edge > half_.nonzeros) return false;
         for (std::int64_t done = 0, step; done < rows.size() && !watch.stop(); done += step) {
@@ -73,13 +73,11 @@ class SparseMultiplier {
                 const auto begin = grow ? edge : far, end = grow ? far : edge;
                 if (begin > end || (grow ? end > local.half_.nonzeros : begin < 0)) return false;
                 edge = far;
-                if (begin > start && begin < end)
-                    descents -= local.half_.indices[begin] <= local.half_.indices[begin - 1];
                 __builtin_prefetch(local.numbers_ + (grow ? end + ahead : begin - ahead) * parts);
                 if (!local.row(r, begin, end, rows, reached, strip)) return false;
             }
         }
-        return descents == 0 || watch.stop();  // all of them between two rows, none within one
+        return true;
     }
 
     void add(Range rows, Target strip) const {
@@ -105,10 +103,11 @@ class SparseMultiplier {
         bool inside = true;
         if (begin < end) {
             const std::int64_t first = columns[begin], last = columns[end - 1];
-            if (grow ? last > r : first < r) return false;
             if ((grow ? last : first) == r) result = on_diagonal(grow ? --end : begin++, in);
             inside = grow ? first >= rows.begin : last < rows.end;
         }
+        const Range to_rows = inside ? rows : reached;
+        const Range allowed = grow ? Range{to_rows.begin, r} : Range{r + 1, to_rows.end};
         V own = negates_ ? -in : in, crossed{};
         if constexpr (is_complex) {
             crossed = turned(own);
@@ -116,11 +115,11 @@ class SparseMultiplier {
         }
         bool fits;
         if (inside) {
-            fits = walk(begin, end, {0, half_.n}, own, crossed, result,
-                        [&](std::int64_t c) VECH_ALWAYS { return y_.at(c); });
+            fits =
+                walk(begin, end, allowed, own, crossed, result, [&](std::int64_t c) VECH_ALWAYS { return y_.at(c); });
         } else {
             const Target to[2] = {y_, strip};
-            fits = walk(begin, end, reached, own, crossed, result, [&](std::int64_t c) VECH_ALWAYS {
+            fits = walk(begin, end, allowed, own, crossed, result, [&](std::int64_t c) VECH_ALWAYS {
                 return to[grow ? c < rows.begin : c >= rows.end].at(c);  // no branch: nobody could guess it
             });
         }
@@ -128,14 +127,15 @@ class SparseMultiplier {
         return fits;
     }
 
-    // False: a column is not within `bounds`.
+    // False: columns do not ascend within `allowed`.
     template <class To>
-    VECH_INLINE bool walk(std::int64_t begin, std::int64_t end, Range bounds, V own, V crossed, V& result,
+    VECH_INLINE bool walk(std::int64_t begin, std::int64_t end, Range allowed, V own, V crossed, V& result,
                           To&& to) const {
         V sums[2] = {}, sideways[2] = {};
         const auto one = [&](std::int64_t k, int lane) VECH_ALWAYS {
             const std::int64_t c = static_cast<std::uint32_t>(once(half_.indices[k]));
-            if (static_cast<std::uint64_t>(c - bounds.begin) >= static_cast<std::uint64_t>(bounds.size())) return false;
+            if (c < allowed.begin || c >= allowed.end) return false;
+            allowed.begin = c + 1;
             const Real* z = numbers_ + k * parts;
             const V in = load<V>(x_.at(c));
             Real* y = to(c);
@@ -192,22 +192,13 @@ inline Range reached_by(const Reach& reach, bool grow, std::int64_t n) {
 // The shares of a half: about a megabyte each, and so few that their strips are short beside the half.
 class Shares {
   public:
-    static constexpr std::int64_t most = 64;
+    static constexpr std::int64_t most = SparseProduct::most_shares;
 
-    // False: not CSR, or out of bounds.
+    // False: not CSR, or out of bounds; or the plan is of another matrix.
     bool choose(const SparseProduct& job, int threads, Watch& watch) {
-        count = std::clamp<std::int64_t>(job.half.nonzeros * (job.half.item + 4) / megabyte, 1, most);
-        for (std::int64_t s = 0; s < count; ++s) {
-            auto& rows = reaches[static_cast<std::size_t>(s)].rows;
-            rows = {s == 0 ? 0 : reaches[static_cast<std::size_t>(s - 1)].rows.end, job.half.begin_of(s + 1, count)};
-            rows.end = std::max(rows.begin, rows.end);
-        }
-        std::atomic<bool> fits{job.half.indptr[0] == 0 && job.half.indptr[job.half.n] == job.half.nonzeros};
-        parallel_for(count, threads, watch, [&](std::int64_t s) {
-            if (!survey(job.half, reaches[static_cast<std::size_t>(s)])) fits = false;
-        });
-        if (!fits) return false;
-        while (count > 1 && strips(job.grow) > job.half.nonzeros / 16) halve(job.half);
+        if (job.plan != nullptr && job.plan[0] != 0) return take(job);
+        if (!survey_all(job, threads, watch)) return false;
+        if (job.plan != nullptr && !watch.stop()) put(job);
         return true;
     }
     std::int64_t strips(bool grow) const {
@@ -220,19 +211,67 @@ class Shares {
     std::array<Reach, most> reaches;
 
   private:
-    void halve(const Rowwise& half) {
+    bool survey_all(const SparseProduct& job, int threads, Watch& watch) {
+        count = std::clamp<std::int64_t>(job.half.nonzeros * (job.half.item + 4) / megabyte, 1, most);
+        for (std::int64_t s = 0; s < count; ++s) {
+            auto& rows = reaches[static_cast<std::size_t>(s)].rows;
+            rows = {s == 0 ? 0 : reaches[static_cast<std::size_t>(s - 1)].rows.end, job.half.begin_of(s + 1, count)};
+            rows.end = std::max(rows.begin, rows.end);
+        }
+        std::atomic<bool> fits{job.half.indptr[0] == 0 && job.half.indptr[job.half.n] == job.half.nonzeros};
+        parallel_for(count, threads, watch, [&](std::int64_t s) {
+            if (!survey(job.half, reaches[static_cast<std::size_t>(s)])) fits = false;
+        });
+        if (!fits) return false;
+        while (count > 1 && strips(job.grow) > job.half.nonzeros / 16) halve();
+        return true;
+    }
+
+    void put(const SparseProduct& job) const {
+        auto* to = job.plan + 2;
+        for (std::int64_t s = 0; s < count; ++s, to += SparseProduct::facts) {
+            const auto& reach = reaches[static_cast<std::size_t>(s)];
+            to[0] = reach.rows.end;
+            to[1] = reach.least;
+            to[2] = reach.most;
+        }
+        job.plan[1] = job.half.item;
+        job.plan[0] = count;
+    }
+
+    // What leads out of bounds is refused here, and what only is not so shows in the product.
+    bool take(const SparseProduct& job) {
+        const auto within = [](std::int64_t number, std::int64_t least, std::int64_t last) {
+            return least <= number && number <= last;
+        };
+        constexpr std::int64_t far = std::numeric_limits<std::int32_t>::max();
+        const auto& half = job.half;
+        count = once(job.plan[0]);
+        if (!within(count, 1, most) || job.plan[1] != half.item || half.indptr[0] != 0 ||
+            half.indptr[half.n] != half.nonzeros)
+            return false;
+        const auto* from = job.plan + 2;
+        std::int64_t row = 0;
+        for (std::int64_t s = 0; s < count; ++s, from += SparseProduct::facts) {
+            const auto end = once(from[0]), least = once(from[1]), last = once(from[2]);
+            if (!within(end, row, half.n) || !within(least, 0, far) || !within(last, -1, half.n - 1)) return false;
+            auto& reach = reaches[static_cast<std::size_t>(s)];
+            reach.rows = {row, end};
+            reach.least = static_cast<std::int32_t>(least);
+            reach.most = static_cast<std::int32_t>(last);
+            row = end;
+        }
+        return row == half.n;
+    }
+
+    void halve() {
         for (std::int64_t s = 0; s < count; s += 2) {
             auto joined = reaches[static_cast<std::size_t>(s)];
             if (s + 1 < count) {
                 const auto& next = reaches[static_cast<std::size_t>(s + 1)];
-                const auto seam = next.numbers.begin;
-                if (joined.numbers.begin < seam && seam < next.numbers.end)
-                    joined.descents += half.indices[seam] <= half.indices[seam - 1];
-                joined.numbers.end = next.numbers.end;
                 joined.rows.end = next.rows.end;
                 joined.least = std::min(joined.least, next.least);
                 joined.most = std::max(joined.most, next.most);
-                joined.descents += next.descents;
             }
             reaches[static_cast<std::size_t>(s / 2)] = joined;
         }

@@ -323,6 +323,46 @@ def test_a_repeated_column_is_noticed_in_a_large_half():
     store.matmul(np.ones(30_000))
 
 
+@every_target
+@pytest.mark.parametrize("triangle", TRIANGLES)
+def test_what_is_known_of_other_columns_is_no_answer(triangle):
+    """Products after one with the arrays as they were: right, or an error, for whatever stands there now."""
+    n = 40_000
+    rows, lower = np.arange(n), triangle == "lower"
+    least, most, near, far = (0, rows, -3, -30_000) if lower else (rows, n - 1, 3, 30_000)
+    columns = np.clip(rows + near, least, most).astype(np.int32)
+    store = vech.SparseHalf(np.arange(n + 1), columns, np.ones(n), n, triangle=triangle)
+    x = np.random.default_rng(0).normal(size=n)
+    store.matmul(x, threads=2)
+    store.indices[:] = np.clip(store.indices + far, least, most)
+    full = store.to_csr()
+    for threads in (1, 2):
+        np.testing.assert_allclose(store.matmul(x, threads=threads), full @ x, rtol=1e-12)
+    store.indices[n // 2] = n - 1 if lower else 0
+    for threads in (1, 2):
+        with pytest.raises(ValueError, match=r"row"):
+            store.matmul(x, threads=threads)
+
+
+def test_a_plan_of_anything_is_harmless():
+    """Rows out of order, columns that are none, of another matrix: no product rather than a crash."""
+    n = 3000
+    store, _ = random_half(n, 60_000, "float64")
+    x, y = np.ones(n), np.empty(n)
+    arrays = store.indptr.astype(np.int64), store.indices.astype(np.int32), store.data
+    rest = (x, y, n, True, "stored", False, False)
+    good = np.zeros(_core.PLAN_LENGTH, np.int64)
+    assert _core.multiply_sparse(*arrays, *rest, 1, good)
+    expected = y.copy()
+    rng = np.random.default_rng(1)
+    values = (-1, 0, 1, n - 1, n, n + 1, 2**31 - 1, 2**31, 2**62, -(2**62))
+    for _ in range(2000):
+        plan = good.copy()
+        plan[rng.integers(0, 12, 3)] = rng.choice(values, 3)
+        if _core.multiply_sparse(*arrays, *rest, int(rng.integers(1, 3)), plan):
+            np.testing.assert_allclose(y, expected, rtol=1e-12)
+
+
 # ---- forms -------------------------------------------------------------------------------------------------
 
 

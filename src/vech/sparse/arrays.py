@@ -27,7 +27,7 @@ class Arrays(Store):
     `_places` says which these are, in ascending order, so that the triangle stays the same.
     """
 
-    __slots__ = ("_data", "_indices", "_indptr", "_kind", "_labels", "_n", "_places", "_triangle")
+    __slots__ = ("_data", "_indices", "_indptr", "_kind", "_known", "_labels", "_n", "_places", "_triangle")
 
     def __init_subclass__(cls) -> None:
         """Name the store in errors about arguments, not the part of it that a method is written in."""
@@ -219,6 +219,16 @@ class Arrays(Store):
             True,
             self._kind,
         )
+
+    @property
+    def _plans(self) -> dict[int, NDArray[np.int64]]:
+        """By the bytes of a number, how products cut the rows into shares, as the first one found it.
+
+        Where the arrays have changed since, the product sees it, and plans anew.
+        """
+        if not hasattr(self, "_known"):
+            self._known = {}
+        return self._known
 
     @property
     def _side(self) -> int:

@@ -246,23 +246,26 @@ class Products(Arrays):
             number = np.dtype(f"f{dtype.itemsize // 2}")
             wide = math.prod(x.shape[1:])
             left, right = (array.reshape(held.n, wide).view(number) for array in (x, y))
-        done = _core.multiply_sparse(
-            held.indptr,
-            held.indices,
-            held.data.astype(number, copy=False),
-            left,
-            right,
-            held.n,
-            held.grow,
-            self._kind.diagonal,
-            self._kind.conjugates,
-            self._kind.negates,
-            threads,
-        )
-        if not done:
-            self._stored()  # says what is wrong
-            raise ValueError("the arrays of the store changed while they were multiplied")
-        return y
+        known = self._plans.get(number.itemsize)
+        for plan in (known, np.zeros(_core.PLAN_LENGTH, np.int64)):
+            if plan is not None and _core.multiply_sparse(
+                held.indptr,
+                held.indices,
+                held.data.astype(number, copy=False),
+                left,
+                right,
+                held.n,
+                held.grow,
+                self._kind.diagonal,
+                self._kind.conjugates,
+                self._kind.negates,
+                threads,
+                plan,
+            ):
+                self._plans[number.itemsize] = plan
+                return y
+        self._stored()  # says what is wrong
+        raise ValueError("the arrays of the store changed while they were multiplied")
 
     def _multiply_others(self, x: Array) -> Array:
         """The stored triangle times x, and the other triangle, which has no diagonal, times x; by SciPy."""
