@@ -227,7 +227,7 @@ class Arrays(Store):
         Where the arrays have changed since, the product sees it, and plans anew.
         """
         if not hasattr(self, "_known"):
-            self._known = {}
+            self._known: dict[int, NDArray[np.int64]] = {}
         return self._known
 
     @property
