@@ -522,6 +522,62 @@ def test_the_expectation_of_gradients_of_the_product_is_that_of_both_planes(monk
         training.int4_matmul(h, x, keep=0)
 
 
+@pytest.mark.parametrize("size", [1e-6, 50.0])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_gradients_in_short_floats_are_those_in_double(dtype, size):
+    """Of rows and gradients that are all equal, so that chance changes nothing."""
+    h, x = half_of(matrix(4)).to(dtype).requires_grad_(), torch.full((500, 4), 0.5, dtype=dtype)
+    y = training.int4_matmul(h, x.requires_grad_(), keep=2.0)
+    y.backward(torch.full_like(y, size))
+    g = float(torch.tensor(size, dtype=dtype))
+    off = off_diagonal("vech", 4)
+    rtol = {"rtol": 2 * torch.finfo(dtype).eps, "atol": 1e-7}
+    np.testing.assert_allclose(h.grad.double(), torch.where(off, 500 * g, 250 * g), **rtol)
+    of_row = g * full_of(h.double()).sum(axis=0)
+    np.testing.assert_allclose(x.grad.double(), np.broadcast_to(of_row, (500, 4)), **rtol)
+
+
+def test_the_product_has_its_derivative_by_torch_func():
+    h, x = half_of(matrix(4)), torch.full((6, 4), 0.5, dtype=torch.float64)
+    of_half, of_rows = torch.func.grad(lambda *given: training.int4_matmul(*given, keep=2.0).sum(), (0, 1))(
+        h, x
+    )
+    np.testing.assert_allclose(of_half, torch.where(off_diagonal("vech", 4), 6.0, 3.0), rtol=1e-12)
+    np.testing.assert_allclose(of_rows, np.broadcast_to(full_of(h).sum(axis=0), (6, 4)), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [(torch.float16, 100), (torch.float16, 1e-7), (torch.float32, 3e38), (torch.float64, 1e308)],
+)
+def test_probabilities_and_planes_are_of_any_size(dtype, size):
+    sizes = torch.full((1000,), size, dtype=dtype)
+    np.testing.assert_allclose(training.keep_probabilities(sizes, 500), 0.5)
+    planes = training.split(torch.tensor([size, 0, -size], dtype=dtype))
+    assert planes.high.tolist() == [7, 0, -7] and planes.low.tolist() == [0, 0, 0]
+    assert planes.sum().tolist() == pytest.approx([float(sizes[0]), 0, -float(sizes[0])])
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+def test_rows_of_any_size_are_drawn_as_their_squares(monkeypatch, size):
+    drawn = []
+    monkeypatch.setattr(integers, "draw", lambda p, generator: drawn.append(p) or torch.arange(2))
+    training.sampled_gram(size * torch.tensor([[3.0, 0.0], [0.0, 1.0]]), 1)
+    np.testing.assert_allclose(drawn[0], [0.9, 0.1], rtol=1e-6)
+
+
+def test_means_of_short_floats_are_summed_in_floats():
+    h = torch.full((N * (N + 1) // 2,), 100.0).half()
+    assert torch.equal(training.signs(h), h)
+    for scales in ("tile", "two-sided"):
+        want = training.first_steps(h.float(), scales=scales).half()
+        assert torch.equal(training.first_steps(h, scales=scales), want)
+    steps = torch.ones(1, dtype=torch.float16, requires_grad=True)
+    large = torch.full((256 * 257 // 2,), 3.3).half()
+    training.lsq(large, steps, tile=256).sum().backward()
+    assert steps.grad != 0
+
+
 def test_a_vector_and_no_rows_are_rows_too():
     h, x = half_of(matrix(5), "vech").float().requires_grad_(), torch.linspace(-1, 1, 5).requires_grad_()
     steps, step = training.first_steps(h.detach()), torch.tensor(0.5)

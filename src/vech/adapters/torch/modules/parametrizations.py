@@ -14,9 +14,9 @@ from vech.adapters.torch import plain
 from vech.adapters.torch.checks import check_half, check_square, facts
 from vech.adapters.torch.definite import cholesky
 from vech.adapters.torch.halves import ordered
-from vech.adapters.torch.modules.linear import wide
 from vech.adapters.torch.modules.loading import pack_entry
 from vech.adapters.torch.moves import expand, pack
+from vech.adapters.torch.precision import as_it_is, wide
 from vech.adapters.torch.products import gram
 from vech.adapters.torch.spectral import exp, log
 from vech.layouts.dialects import AnyLayout, as_layout
@@ -177,7 +177,7 @@ class Definite(nn.Module):
     def forward(self, half: Tensor) -> Tensor:
         """The definite matrix."""
         check_half(half)
-        with torch.autocast(half.device.type, enabled=False):
+        with as_it_is(half):
             found, kind = wide(half), _kind(half)
             if self.by == "exp":
                 made = exp(found, self.layout, kind=kind)

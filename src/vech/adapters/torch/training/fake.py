@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vech.adapters.torch.checks import check_real
+from vech.adapters.torch.precision import wide
 from vech.adapters.torch.training.places import SCALES, Places, as_packed, places, straight_through
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import one_of
@@ -84,8 +85,8 @@ def fake_quantize(
     if as_encoding(encoding).name == KMEANS and levels is None:
         levels = codebook(as_packed(h, layout), tile=tile)
     found = as_encoding(encoding, levels)
-    x, stored = h.detach(), as_layout(layout).offdiagonal_scale
-    x = (x if x.dtype == torch.float64 else x.float()) / stored
+    stored = as_layout(layout).offdiagonal_scale
+    x = wide(h.detach()) / stored
     unit, zero = _units(x, at, found, scales, tile, lambda: as_packed(h, layout))
     y = (x - zero) / unit
     value = _levels(y, found) * unit + zero
