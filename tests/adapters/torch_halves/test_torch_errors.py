@@ -483,7 +483,7 @@ REFUSED |= {
     "an infinite weight": (
         lambda h, x: state().update(torch.eye(5), weight=float("inf")),
         ValueError,
-        "weight is inf, and must be finite and 0 or more",
+        "weight is inf, and must be between 0 and 3.40282e+38",
     ),
     "a root that is no number": (
         lambda h, x: state().root("a"),
