@@ -45,14 +45,14 @@ def off_diagonal(layout, n=N):
 # ---------------------------------------------------------------- what will be quantized
 
 
+@pytest.mark.parametrize("scales", ["tile", "two-sided"])
 @pytest.mark.parametrize("encoding", vech.ENCODINGS)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_fake_numbers_are_those_of_the_store(encoding, layout):
+def test_fake_numbers_are_those_of_the_store(encoding, layout, scales):
     h = half_of(matrix(dtype=np.float32), layout)
     store = vech.Packed(h.numpy(), layout)
-    levels = vech.quantized.codebook(store) if encoding == "kmeans-4" else None
-    want = vech.quantize(store, encoding, levels=levels).to_packed(layout).half
-    found = training.fake_quantize(h, layout, encoding, levels=levels)
+    want = vech.quantize(store, encoding, scales=scales).to_packed(layout).half
+    found = training.fake_quantize(h, layout, encoding, scales=scales)
     assert found.dtype == torch.float32
     step = np.abs(want).max() * np.finfo(np.float32).eps
     np.testing.assert_allclose(found.numpy(), want, rtol=0, atol=2 * step)
@@ -68,19 +68,11 @@ def test_halfway_between_levels_the_one_of_the_store_is_taken(encoding, most):
     np.testing.assert_array_equal(full_of(training.fake_quantize(half_of(A), encoding=encoding)), want)
 
 
-def test_fake_levels_of_kmeans_are_found_where_none_are_given():
-    h = half_of(matrix())
-    want = vech.quantize(vech.Packed(h.numpy()), "kmeans-4").to_packed().half
-    np.testing.assert_allclose(training.fake_quantize(h, encoding="kmeans-4").numpy(), want, rtol=1e-14)
-
-
-@pytest.mark.parametrize("encoding", ["int8", "uint8", "int4", "sign"])
-@pytest.mark.parametrize("layout", ["vech", "svec-lower", "condensed"])
-def test_fake_numbers_on_two_sides_are_those_of_the_store(encoding, layout):
-    h = half_of(matrix(), layout)
-    want = vech.quantize(vech.Packed(h.numpy(), layout), encoding, scales="two-sided").to_packed(layout).half
-    found = training.fake_quantize(h, layout, encoding, scales="two-sided")
-    np.testing.assert_allclose(found.numpy(), want, rtol=1e-12, atol=1e-12)
+def test_fake_levels_of_kmeans_are_those_that_are_given():
+    h, levels = half_of(matrix()), np.linspace(-1, 1, 16)
+    want = vech.quantize(vech.Packed(h.numpy()), "kmeans-4", levels=levels).to_packed().half
+    found = training.fake_quantize(h, encoding="kmeans-4", levels=levels)
+    np.testing.assert_allclose(found.numpy(), want, rtol=1e-14)
 
 
 def test_the_gradient_goes_straight_through_but_not_beyond_scales():
@@ -123,8 +115,8 @@ def test_short_floats_are_rounded_once_more(dtype):
 
 def test_zeros_stay_zeros_and_nan_spreads_over_its_tile():
     h = torch.zeros(vech.as_layout("vech").length(N))
-    for encoding in ("int8", "uint8", "int4", "nf4", "float8-e4m3"):
-        assert torch.equal(training.fake_quantize(h, encoding=encoding), h)
+    for encoding, scales in itertools.product(vech.ENCODINGS, ("tile", "two-sided")):
+        assert torch.equal(training.fake_quantize(h, encoding=encoding, scales=scales), h)
     h[3] = math.nan
     full = full_of(training.fake_quantize(h, encoding="int8"))
     tile = np.isnan(full[:64, :64])
@@ -150,6 +142,8 @@ def test_wrong_arguments_of_fake_numbers_are_said():
         training.fake_quantize(h, scales=np.ones(1))
     with pytest.raises(ValueError, match="'uint8' needs the least number of each tile too: leave out scales"):
         training.fake_quantize(h, encoding="uint8", scales=torch.ones(1))
+    with pytest.raises(ValueError, match="'float16' holds numbers themselves: leave out scales"):
+        training.fake_quantize(h, encoding="float16", scales=torch.ones(1))
     with pytest.raises(ValueError, match=r"h has shape \(2, 10\), and two sides are found for one matrix"):
         training.fake_quantize(h.expand(2, 10), scales="two-sided")
 
