@@ -427,6 +427,24 @@ def test_a_hadamard_rotation_keeps_eigenvalues_and_undoes_itself(n):
         training.hadamard(x, 24)
 
 
+def test_autocast_does_not_change_what_is_given_in_float32():
+    h, x = half_of(matrix(dtype=np.float32)), upstream(3, N).float()
+    steps, step = training.first_steps(h), torch.tensor(0.4)
+    calls = (
+        lambda: training.hadamard(x),
+        lambda: training.rotate(h),
+        lambda: training.int4_linear(h, x, steps, step),
+    )
+    for call in calls:
+        want = call()
+        with torch.autocast("cpu", torch.bfloat16):
+            found = call()
+        assert found.dtype == torch.float32 and torch.equal(found, want)
+    with torch.autocast("cpu", torch.bfloat16):
+        short = training.int4_linear(h, x.bfloat16(), steps, step)
+    assert short.dtype == torch.bfloat16 and short.isfinite().all()
+
+
 def test_the_rotation_has_its_derivative():
     h = half_of(matrix(5)).requires_grad_()
     assert torch.autograd.gradcheck(lambda h: training.rotate(h, block=2), h)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from vech.adapters.torch.checks import FINITE, as_number, check_entries, check_flag, check_real
+from vech.adapters.torch.checks import as_number, check_entries, check_flag, check_real
 from vech.adapters.torch.held import FLOATS, SMALL, Held, resolved
 from vech.adapters.torch.moves import convert, expand, pack
 from vech.adapters.torch.products import gram

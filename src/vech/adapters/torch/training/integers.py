@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vech.adapters.torch.checks import as_number, check_half, check_real, check_rows
 from vech.adapters.torch.moves import expand, pack
-from vech.adapters.torch.precision import wide
+from vech.adapters.torch.precision import as_it_is, autocast_dtype, wide
 from vech.adapters.torch.products import gram, matmul
 from vech.adapters.torch.training.steps import lsq, lsq_tensor
 from vech.layouts.dialects import AnyLayout
@@ -53,7 +53,8 @@ def hadamard(x: Tensor, block: int = 32) -> Tensor:
             side //= 2
         count = (n - done) // side * side
         pieces = x[..., done : done + count].unflatten(-1, (-1, side))
-        found.append((pieces @ _sylvester(side, x)).flatten(-2))
+        with as_it_is(x):
+            found.append((pieces @ _sylvester(side, x)).flatten(-2))
         done += count
     return torch.cat(found, -1) if found else x
 
@@ -331,8 +332,10 @@ def int4_matmul(
     check_rows(x, "x")
     keep = as_number("keep", keep, 0, math.inf, open_below=True)
     rows = x.flatten(0, -2) if x.ndim > 1 else x[None]
+    if autocast_dtype(x) is not None:  # which lets a model have two dtypes
+        h, rows = wide(h), wide(rows)
     product: Tensor = _Product.apply(h, rows, layout, keep, generator)
-    return product.reshape(x.shape)
+    return product.to(x.dtype).reshape(x.shape)
 
 
 class _Product(torch.autograd.Function):
