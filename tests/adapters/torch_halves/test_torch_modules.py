@@ -220,7 +220,7 @@ def test_what_is_not_made_symmetric_is_not_overwritten(layout, kind, use):
     layer = nn.Linear(3, 3)
     before = layer.weight.detach().clone()
     with pytest.raises(
-        ValueError, match="the diagonal of layout condensed is zero|is not symmetric|'skewed'"
+        ValueError, match=r"the diagonal of layout condensed is zero|is not symmetric|'skewed'"
     ):
         symmetric(layer, "weight", layout, kind=kind, use=use)
     assert torch.equal(layer.weight, before) and not parametrize.is_parametrized(layer)

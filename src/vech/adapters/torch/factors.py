@@ -14,6 +14,7 @@ from torch import Tensor
 from vech.adapters.torch.checks import (
     FINITE,
     as_number,
+    check_constant,
     check_entries,
     check_inexact,
     check_real,
@@ -98,6 +99,7 @@ class KroneckerPair:
         """
         for name, rows, n in (("inputs", inputs, self.A.n), ("gradients", gradients, self.G.n)):
             check_real(rows, name)
+            check_constant(rows, name)
             if rows.ndim != 2 or rows.shape[1] != n:
                 raise ValueError(f"{name} has shape {tuple(rows.shape)}, and must have rows, (k, {n})")
         if len(inputs) != len(gradients):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from vech.adapters.torch.checks import as_number, check_entries, check_flag, check_real
+from vech.adapters.torch.checks import as_number, check_constant, check_entries, check_flag, check_real
 from vech.adapters.torch.held import FLOATS, SMALL, Held, resolved
 from vech.adapters.torch.moves import convert, expand, pack
 from vech.adapters.torch.products import gram
@@ -205,7 +205,7 @@ class LowBitState:
         ------
         ValueError, TypeError
             For both or neither, other shapes, complex numbers, a square that is not symmetric, NaN and
-            infinity; S is then as it was.
+            infinity, and what requires a gradient, of which there is none here; S is then as it was.
         OverflowError
             For a sum beyond the dtype; S is then as it was.
 
@@ -247,6 +247,9 @@ class LowBitState:
             raise ValueError("update takes one of gram, a half or a square, and factor=, a G of n rows")
         name, tensor = ("gram", given) if factor is None else ("factor", factor)
         check_real(tensor, name)
+        check_constant(tensor, name)
+        if tensor.is_meta or self._device.type == "meta":
+            raise ValueError(f"{name} or this state is on meta, which has no numbers: give both a device")
         tensor = tensor.detach().to(self._device, self.dtype)
         length, shape = self.n * (self.n + 1) // 2, tuple(tensor.shape)
         if given is None and (len(shape) != 2 or shape[0] != self.n):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vech.adapters import tables
-from vech.adapters.torch.checks import check_flag, check_tensor, check_together
+from vech.adapters.torch.checks import check_flag, check_tensor, check_together, facts_of_side
 from vech.adapters.torch.halves import entered, ordered
 from vech.adapters.torch.modules.loading import pack_entry
 from vech.adapters.torch.moves import pack
@@ -93,6 +93,7 @@ class SymmetricLinear(nn.Module):
         empty = partial(torch.empty, device=device, dtype=dtype)
         self.weight = nn.Parameter(empty(as_layout(layout).length(self.features)))
         self.bias = nn.Parameter(empty(self.features)) if bias else None
+        facts_of_side(self.weight.dtype, layout, kind, self.features)  # refuses what has no half
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

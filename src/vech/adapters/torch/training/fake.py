@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vech.adapters.torch.checks import check_real
+from vech.adapters.torch.checks import check_constant, check_real
 from vech.adapters.torch.precision import wide
 from vech.adapters.torch.training.places import SCALES, Places, as_packed, places, straight_through
 from vech.layouts.dialects import AnyLayout, as_layout
@@ -60,7 +60,7 @@ def fake_quantize(
     Raises
     ------
     ValueError
-        For an unknown encoding or scales that do not fit.
+        For an unknown encoding, scales that do not fit, and scales and levels that require a gradient.
     TypeError
         For halves that hold no real floating-point numbers, and scales that are no tensor.
 
@@ -80,6 +80,8 @@ def fake_quantize(
     >>> h.grad.tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
+    for name, given in (("scales", scales), ("levels", levels)):
+        check_constant(given, name)
     at, stored = places(h, layout, tile), as_layout(layout).offdiagonal_scale
     sides = _sides(h, layout, encoding) if isinstance(scales, str) and scales == "two-sided" else None
     if as_encoding(encoding).name == KMEANS and levels is None:
