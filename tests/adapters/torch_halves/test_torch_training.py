@@ -578,6 +578,12 @@ def test_rows_of_any_size_are_drawn_as_their_squares(monkeypatch, size):
     np.testing.assert_allclose(drawn[0], [0.9, 0.1], rtol=1e-6)
 
 
+def test_a_sampled_gram_of_short_floats_is_that_of_floats(monkeypatch):
+    monkeypatch.setattr(integers, "draw", lambda p, generator: torch.arange(1, 2))
+    X = torch.tensor([[6e4, 6e4], [8.0, 0.0]]).half()
+    assert training.sampled_gram(X, 1).tolist() == training.sampled_gram(X.float(), 1).half().tolist()
+
+
 def test_means_of_short_floats_are_summed_in_floats():
     h = torch.full((N * (N + 1) // 2,), 100.0).half()
     assert torch.equal(training.signs(h), h)

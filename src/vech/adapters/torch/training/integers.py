@@ -274,7 +274,7 @@ def sampled_gram(
     p = keep_probabilities(_in_units(X.detach()).square().sum(-1), count)
     kept = draw(p, generator)
     some = wide(X[kept]) * p[kept, None].rsqrt()
-    return gram(some.to(X.dtype).mT, layout)
+    return gram(some.mT, layout).to(X.dtype)
 
 
 def draw(probabilities: Tensor, generator: torch.Generator | None) -> Tensor:
