@@ -9,9 +9,10 @@ Two symmetric layers of 64 features and a linear classifier, of which the symmet
 2. *training in 4 bits* from the beginning: both layers rotated by Hadamard matrices, weights and inputs on
    learned steps, gradients in two planes of 4 bits of which half the rows are drawn (Xi et al. 2023).
 
-Integers are simulated by floats. You learn: layers that own a half, parametrizations of it, and what
-rounding does to accuracy. One short run is shown; ``python examples/quantized_training.py --all`` takes
-five seeds and more epochs.
+Integers are simulated by floats. Then a normalisation is folded into a matrix of codes, and a Gram matrix
+made of some of its rows. You learn: layers that own a half, parametrizations of it, and what rounding does to
+accuracy. One short run is shown; ``python examples/quantized_training.py --all`` takes five seeds and more
+epochs.
 """
 
 import sys
@@ -30,6 +31,7 @@ try:
 except ImportError as error:
     raise SystemExit(f"{error}: pip install torch scikit-learn matplotlib") from None
 
+import vech
 from vech.adapters import torch as vt
 from vech.adapters.torch import training
 
@@ -130,14 +132,15 @@ class Shared(nn.Module):
         return self.book._replace(levels=self.levels, diagonal=self.diagonal).half()
 
 
-def rounding(encoding):
-    return Rounded(partial(training.fake_quantize, encoding=encoding, tile=TILE))
+def rounding(encoding, scales="tile"):
+    return Rounded(partial(training.fake_quantize, encoding=encoding, scales=scales, tile=TILE))
 
 
 WAYS = {
     "float32": lambda half: nn.Identity(),
     "int8, straight through": lambda half: rounding("int8"),
     "int4, straight through": lambda half: rounding("int4"),
+    "int4, straight through, s_i s_j": lambda half: rounding("int4", "two-sided"),
     "nf4, straight through": lambda half: rounding("nf4"),
     "LSQ, 4 bits": lambda half: Learned(half, 4),
     "LSQ, 4 bits, s_i s_j": lambda half: Learned(half, 4, "two-sided"),
@@ -146,6 +149,7 @@ WAYS = {
     "LSQ, 2 bits": lambda half: Learned(half, 2),
     "k-means, 4 bits": Shared,
     "signs": lambda half: Rounded(partial(training.signs, tile=TILE)),
+    "signs, centred": lambda half: Rounded(partial(training.signs, centred=True, tile=TILE)),
 }
 
 
@@ -195,6 +199,34 @@ for way in WAYS:
 print("\n| trained from the beginning in | right |\n| --- | --- |")
 for way in BEGINNINGS:
     print(f"| {way} | {spread(begun[way])} |")
+
+# %%
+# The Gram matrix of the images from some of them, drawn as their squares. In codes on two sides it takes a
+# normalisation of its inputs into its scales, D A D, and nothing is rounded again.
+
+
+def sampled(X, count):
+    """The Gram matrix of some rows, and what is lost of that of all, over its norm."""
+    half, every = training.sampled_gram(X, count), vt.gram(X.mT)
+    return half, (vt.norm(half - every) / vt.norm(every)).item()
+
+
+def folded_forms(half, X):
+    """norm(x)' A norm(x) of each row; and of A with the norm folded in."""
+    norm = nn.BatchNorm1d(SIDE, momentum=None, dtype=X.dtype)
+    norm(X)  # which gives it means and variances
+    A = vech.quantize(vech.Packed(half.numpy()), "int4", scales="two-sided", tile=TILE)
+    folded = training.fold(A, norm.eval())
+    rows, centred = norm(X).detach().numpy(), (X - folded.centre).numpy()
+    return [(x.T * S.matmul(x.T)).sum(axis=0) for S, x in ((A, rows), (folded.matrix, centred))]
+
+
+torch.manual_seed(0)
+X = digits(0)[0].double()
+half, lost = sampled(X, 300)
+plain, folded = folded_forms(half, X)
+print(f"\nX'X from 300 of {len(X)} rows in the mean: {100 * lost:.1f} per cent lost")
+print(f"forms with the norm folded in differ by {np.abs(folded / plain - 1).max():.1e} of them")
 
 # %%
 # What rounding costs, and what training on gives back.

@@ -116,7 +116,7 @@ INSIDE = {
         ("bilinear", "halves", "small"),
         ("operators",),
         ("plain",),
-        ("checks", "divided", "functions", "kept"),
+        ("checks", "divided", "functions", "kept", "precision"),
     ),
     "adapters.torch.modules": (("owning",), ("parametrizations",), ("linear",), ("loading",)),
     "adapters.torch.training": (

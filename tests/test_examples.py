@@ -556,6 +556,14 @@ def test_the_layer_of_the_example_in_four_bits_learns_its_first_step_from_rows()
     assert layer.step.item() == pytest.approx(2 * 0.8 / 7**0.5, rel=0.1)
 
 
+@pytest.mark.slow
+def test_the_normalisation_of_the_example_is_in_the_scales_and_its_rows_are_nearly_all():
+    example = load("quantized_training")
+    np.testing.assert_allclose(example.folded, example.plain, rtol=1e-9)
+    assert 0 < example.lost < 0.3
+    assert example.sampled(example.X, 1e9)[1] < 1e-12  # all of them
+
+
 # ---------------------------------------------------------------- correlations repaired
 
 

@@ -71,6 +71,14 @@ def codebook(matrices: Any, *, tile: int = 64, diagonal: bool = False) -> Array:
     return histogram.levels()
 
 
+def sided_codebook(S: Store, sides: Array, scale: float) -> Array:
+    """The same for numbers in units of ``scale sides[r] sides[c]``."""
+    histogram = Histogram()
+    if scale:
+        histogram.add_sided(S, sides, scale)
+    return histogram.levels()
+
+
 class Histogram:
     """Numbers in units of the largest modulus in their tile, each with the square of that for a weight."""
 

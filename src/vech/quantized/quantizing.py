@@ -18,7 +18,7 @@ from vech.packed.packed import Packed
 from vech.quantized import certificate
 from vech.quantized.domains import DOMAINS, check_domain, triangle
 from vech.quantized.encodings import KMEANS, Encoding, as_encoding
-from vech.quantized.levels import Histogram, codebook
+from vech.quantized.levels import codebook, sided_codebook
 from vech.quantized.making import Maker, rounding_seed
 from vech.quantized.parts import Parts, as_tile
 from vech.quantized.scales import two_sided
@@ -175,11 +175,9 @@ class _Work:
 
     def _codebook(self, S: Store, scales: dict[str, Any]) -> Array:
         """Levels for numbers in the units that they will have."""
-        if "sides" not in scales or not scales["scales"]:
+        if "sides" not in scales:
             return codebook(S, tile=self.tile)
-        histogram = Histogram()
-        histogram.add_sided(S, scales["sides"], scales["scales"])
-        return histogram.levels()
+        return sided_codebook(S, scales["sides"], scales["scales"])
 
     def _scales(self, S: Store, encoding: Encoding) -> dict[str, Any]:
         """What `Maker` is told of scales."""

@@ -325,7 +325,48 @@ for name, (call, what) in ROWS.items():
         f"{what} is a single number, and must have rows, shape (..., n)",
     )
 
+NO_GRADIENT = "{} requires a gradient, and gets none here: pass {}.detach()"
+WITHOUT_GRADIENT = {
+    "scales": lambda h: vt.training.fake_quantize(torch.ones(15), scales=h[:1]),
+    "levels": lambda h: vt.training.fake_quantize(torch.ones(15), encoding="kmeans-4", levels=h),
+    "h": lambda h: vt.training.kmeans(h),
+    "A": lambda h: vt.training.fold(h, torch.nn.LayerNorm(5)),
+    "gram": lambda h: vt.LowBitState(5).update(h),
+    "factor": lambda h: vt.Eigenbasis(5).update(h[:5, None]),
+    "beta": lambda h: vt.LowBitState(5).update(torch.ones(15), beta=h[0] / 2),
+    "inputs": lambda h: vt.KroneckerPair(3, 2).update(h[:3, None].mT, torch.ones(1, 2)),
+    "gradients": lambda h: vt.KroneckerPair(3, 2).update(torch.ones(1, 3), h[:2, None].mT),
+}
+for what, call in WITHOUT_GRADIENT.items():
+    REFUSED[f"{what} with a gradient"] = (
+        lambda h, x, call=call: call(h.requires_grad_()),
+        ValueError,
+        NO_GRADIENT.format(what, what),
+    )
+
+HUGE = 10**400
+BEYOND = "{} is beyond 1.8e+308, the largest float"
+NUMBERS = {
+    "p": lambda: state().root(HUGE),
+    "damping": lambda: state().root(4, HUGE),
+    "smallest": lambda: vt.LowBitState(5, smallest=HUGE),
+    "max_norm": lambda: vt.clip_grad_norm_(linear(True), HUGE),
+    "lr": lambda: vt.Shampoo([torch.ones(2, 2)], lr=HUGE),
+}
+for what, call in NUMBERS.items():
+    REFUSED[f"{what} beyond floats"] = (lambda h, x, call=call: call(), ValueError, BEYOND.format(what))
+
 REFUSED |= {
+    "a state without numbers": (
+        lambda h, x: vt.LowBitState(5, device="meta").update(h),
+        ValueError,
+        "gram or this state is on meta, which has no numbers: give both a device",
+    ),
+    "a layer of no features without a diagonal": (
+        lambda h, x: vt.SymmetricLinear(0, layout="condensed"),
+        ValueError,
+        "a 0 x 0 matrix has no half in layout condensed",
+    ),
     "scales that are integers": (
         lambda h, x: vt.training.fake_quantize(h, scales=torch.ones(1, dtype=torch.int64)),
         TypeError,
@@ -483,7 +524,7 @@ REFUSED |= {
     "an infinite weight": (
         lambda h, x: state().update(torch.eye(5), weight=float("inf")),
         ValueError,
-        "weight is inf, and must be finite and 0 or more",
+        "weight is inf, and must be between 0 and 3.40282e+38",
     ),
     "a root that is no number": (
         lambda h, x: state().root("a"),
@@ -737,3 +778,9 @@ def test_rows_that_are_not_finite_are_kept_and_seen(size):
     X[3, 1] = size
     assert vt.training.keep_probabilities(X[:, 1], 2).tolist() == pytest.approx([0.2] * 3 + [1] + [0.2] * 2)
     assert not vt.training.sampled_gram(X, 2)[2].isfinite()
+
+
+@pytest.mark.parametrize("what", WITHOUT_GRADIENT)
+def test_where_gradients_are_off_nothing_is_lost(what):
+    with torch.no_grad():
+        WITHOUT_GRADIENT[what](torch.linspace(0, 1, 16 if what == "levels" else 15).requires_grad_())

@@ -64,6 +64,35 @@ def test_inverses_before_the_first_refresh_are_an_error():
         KroneckerPair(2, 2).precondition(torch.ones(2, 2))
 
 
+def test_what_a_pair_refuses_leaves_both_statistics_as_they_were():
+    pair = KroneckerPair(2, 2).update(torch.ones(3, 2), torch.ones(3, 2)).refresh()
+    A, G = pair.A, pair.G
+    before, told = (A.half(), G.half()), KroneckerPair(2, 2).update(torch.eye(2), torch.eye(2)).state_dict()
+    with pytest.raises(ValueError, match="gives a matrix with NaN or infinity"):
+        pair.update(torch.eye(3, 2), torch.full((3, 2), torch.nan))
+    with pytest.raises(ValueError, match="inputs has 3 rows and gradients 7: one of each for every example"):
+        pair.update(torch.eye(3, 2), torch.ones(7, 2))
+    with pytest.raises(ValueError, match="the state to load has n=3, and this one 2"):
+        pair.load_state_dict({**told, "G": {**told["G"], "n": 3}})
+    assert (pair.A, pair.G) == (A, G)
+    assert torch.equal(A.half(), before[0]) and torch.equal(G.half(), before[1])
+    pair.load_state_dict(told)
+    assert (pair.A, pair.G) == (A, G) and not torch.equal(A.half(), before[0])
+
+
+def test_autocast_changes_neither_statistics_nor_steps():
+    W, found = torch.randn(4, 6), []
+    for mixed in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            pair = KroneckerPair(6, 4).update(*batch()).refresh()
+            basis = Eigenbasis(6)
+            for seed in range(2):
+                basis.update(next(batch(seed=seed)).mT.float()).refresh()
+            found.append((pair.precondition(W), basis.turn(W, 1), basis.back(W, 1)))
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+
+
 # ---------------------------------------------------------------- SOAP
 
 

@@ -189,6 +189,43 @@ def test_a_new_layer_is_made_symmetric_by_what_is_believed_of_it(use):
         symmetric(nn.Linear(3, 3), "weigth", use=use)
 
 
+@pytest.mark.parametrize("use", ["lower", "upper", "mean"])
+@pytest.mark.parametrize("layout", ["vech", "svec-lower", "numpy-triu"])
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [
+        (torch.float64, "skew"),
+        *((torch.complex128, kind) for kind in ("skew", "hermitian", "skew-hermitian")),
+    ],
+)
+def test_of_what_is_believed_the_diagonal_is_what_the_kind_leaves(use, layout, dtype, kind):
+    layer = nn.Linear(4, 4, dtype=dtype)
+    A = layer.weight.detach().clone()
+    other = A.mH if "hermitian" in kind else A.mT
+    other = -other if "skew" in kind else other
+    strict = {
+        "lower": A.tril(-1) + other.triu(1),
+        "upper": A.triu(1) + other.tril(-1),
+        "mean": (A + other) / 2,
+    }
+    diagonal = ((A + other) / 2).diagonal().diag()
+    want = strict[use] if use == "mean" else strict[use] + diagonal
+    symmetric(layer, "weight", layout, kind=kind, use=use)
+    torch.testing.assert_close(layer.weight.detach(), want)
+
+
+@pytest.mark.parametrize("use", ["both", "lower", "upper", "mean"])
+@pytest.mark.parametrize(("layout", "kind"), [("condensed", None), ("vech", "skewed")])
+def test_what_is_not_made_symmetric_is_not_overwritten(layout, kind, use):
+    layer = nn.Linear(3, 3)
+    before = layer.weight.detach().clone()
+    with pytest.raises(
+        ValueError, match=r"the diagonal of layout condensed is zero|is not symmetric|'skewed'"
+    ):
+        symmetric(layer, "weight", layout, kind=kind, use=use)
+    assert torch.equal(layer.weight, before) and not parametrize.is_parametrized(layer)
+
+
 def test_a_batch_and_a_buffer_are_parametrized_too():
     bilinear = nn.Bilinear(3, 3, 2, dtype=torch.float64)
     with torch.no_grad():

@@ -424,3 +424,103 @@ def test_statistics_of_other_shapes_are_not_loaded():
         ValueError, match=r"of blocks with sides \[\[3, 4\]\], and a parameter of shape \(4, 5\) has"
     ):
         new.load_state_dict(old.state_dict())
+
+
+def stepped(p, *sizes, **options):
+    """An optimizer after steps by gradients of ones times sizes."""
+    optimizer = Shampoo([p], **options)
+    for size in sizes:
+        p.grad = torch.full_like(p, size)
+        optimizer.step()
+    return optimizer
+
+
+@pytest.mark.parametrize(
+    "options", [{"betas": (0.0, 1.0), "grafting": "sgd"}, {"grafting": "adagrad"}], ids=str
+)
+def test_a_sum_of_squares_that_overflows_changes_nothing(options):
+    p = torch.zeros(2, 2, requires_grad=True)
+    optimizer = stepped(p, 6e18, 6e18, **options)
+    before, told = p.detach().clone(), saved(optimizer)
+    with pytest.raises(ValueError, match=r"its square, with 2\.88e\+38 of those before, is beyond 3\.4e\+38"):
+        optimizer.step()
+    assert torch.equal(p, before) and saved(optimizer)["state"][0]["step"] == 2
+    again = Shampoo([p], **options)
+    again.load_state_dict(told)
+    with pytest.raises(ValueError, match="of those before, is beyond"):
+        again.step()
+    stepped(p, 6e18, 6e18, 6e18)  # an average does not grow
+
+
+def test_a_norm_beyond_double_is_said():
+    p = torch.zeros(3, 4, dtype=torch.float64, requires_grad=True)
+    with pytest.raises(
+        ValueError, match=r"of shape \(3, 4\), has norm inf, and its square is beyond 1.8e\+308"
+    ):
+        stepped(p, 1e155)
+
+
+def test_decay_in_the_gradient_counts_in_its_norm():
+    p = torch.full((2, 2), 1e19, requires_grad=True)
+    with pytest.raises(ValueError, match=r"has norm 2e\+19, and its square is beyond"):
+        stepped(p, 1.0, weight_decay=1.0, decoupled=False)
+
+
+ALL_HELD = {"betas": (0.9, 0.95), "root_every": 2}
+
+
+@pytest.mark.parametrize("options", [ALL_HELD, {**ALL_HELD, "encoding": "int8", "smallest": 0}], ids=str)
+def test_a_run_goes_on_in_another_dtype(options):
+    p = torch.ones(6, 5, requires_grad=True)
+    old = stepped(p, 1.0, 0.5, **options)
+    q = p.detach().double().requires_grad_()
+    new = Shampoo([q], **options)
+    new.load_state_dict(saved(old))
+    p.data = p.data.double()  # as module.double() does
+    for optimizer, w in ((old, p), (new, q)):
+        w.grad = torch.linspace(0, 1, 30, dtype=torch.float64).reshape(6, 5)
+        for _ in range(3):
+            optimizer.step()
+        state = optimizer.state[w]
+        assert {state[name].dtype for name in ("gradient", "squares", "momentum")} == {torch.float64}
+        assert state["statistics"][0][0].dtype == torch.float64
+    assert torch.equal(p, q)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_autocast_does_not_change_a_step(dtype):
+    ends = []
+    for mixed in (False, True):
+        p = torch.ones(6, 5, dtype=dtype, requires_grad=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            stepped(p, 1.0, 0.5, betas=(0.9, 0.95))
+        ends.append(p.detach())
+    assert torch.equal(*ends)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (lambda told: told["state"][1].update(momentum=torch.ones(5)), r"momentum has shape \(5,\)"),
+        (lambda told: told["state"][1].update(statistics=3), "statistics must be a list"),
+        (lambda told: told["state"].update({1: {}}), "has no 'step'"),
+        (lambda told: told["param_groups"][0].update(lr=-1), "lr is -1, and must be"),
+        (
+            lambda told: told["param_groups"][0]["params"].pop(),
+            r"to load have \[1\] parameters, and .* \[2\]",
+        ),
+        (lambda told: told["param_groups"].append(told["param_groups"][0]), r"have \[2, 2\] parameters"),
+    ],
+)
+def test_what_is_not_loaded_leaves_the_optimizer_as_it_was(changed, message):
+    parameters = [torch.ones(3, 4, requires_grad=True) for _ in range(2)]
+    optimizer, told = Shampoo(parameters), copy.deepcopy(Shampoo(parameters, lr=0.5).state_dict())
+    for p in parameters:
+        p.grad = torch.ones(3, 4)
+    optimizer.step()
+    told["state"] = copy.deepcopy(optimizer.state_dict()["state"])
+    changed(told)
+    with pytest.raises((ValueError, TypeError), match=message):
+        optimizer.load_state_dict(told)
+    assert optimizer.param_groups[0]["lr"] == 0.01
+    assert [optimizer.state[p]["step"] for p in parameters] == [1, 1]

@@ -333,3 +333,26 @@ def test_a_number_that_is_none_leaves_the_state_as_it_was(encoding, value):
     with pytest.raises(ValueError, match="factor gives a matrix with NaN or infinity, and S would keep it"):
         state.update(factor=G)
     assert torch.equal(state.half(), before)
+
+
+@pytest.mark.parametrize("encoding", [None, "int8"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_sum_beyond_the_dtype_leaves_the_state_as_it_was(encoding, dtype):
+    large = 0.9 * torch.finfo(dtype).max * torch.eye(2, dtype=dtype)
+    state = LowBitState(2, encoding, smallest=0, domain="entries", feedback=0.5, dtype=dtype)
+    before = state.update(large, beta=1.0, weight=1.0).state_dict()
+    with pytest.raises(
+        OverflowError, match=r"S would have numbers beyond \S+, where torch\.float\d\d ends: mult"
+    ):
+        state.update(large, beta=1.0, weight=1.0)
+    after = state.state_dict()
+    for part in ("held", "error"):
+        assert (before[part] is None) == (after[part] is None)
+        for name, tensor in {} if before[part] is None else before[part]["tensors"].items():
+            assert torch.equal(tensor, after[part]["tensors"][name])
+    assert state.update(large, beta=0.5).half().isfinite().all()
+
+
+def test_a_weight_beyond_the_dtype_is_said():
+    with pytest.raises(ValueError, match=r"weight is 1e\+39, and must be between 0 and 3\.40282e\+38"):
+        LowBitState(2).update(torch.eye(2), weight=1e39)

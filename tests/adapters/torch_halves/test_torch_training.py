@@ -45,14 +45,14 @@ def off_diagonal(layout, n=N):
 # ---------------------------------------------------------------- what will be quantized
 
 
+@pytest.mark.parametrize("scales", ["tile", "two-sided"])
 @pytest.mark.parametrize("encoding", vech.ENCODINGS)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_fake_numbers_are_those_of_the_store(encoding, layout):
+def test_fake_numbers_are_those_of_the_store(encoding, layout, scales):
     h = half_of(matrix(dtype=np.float32), layout)
     store = vech.Packed(h.numpy(), layout)
-    levels = vech.quantized.codebook(store) if encoding == "kmeans-4" else None
-    want = vech.quantize(store, encoding, levels=levels).to_packed(layout).half
-    found = training.fake_quantize(h, layout, encoding, levels=levels)
+    want = vech.quantize(store, encoding, scales=scales).to_packed(layout).half
+    found = training.fake_quantize(h, layout, encoding, scales=scales)
     assert found.dtype == torch.float32
     step = np.abs(want).max() * np.finfo(np.float32).eps
     np.testing.assert_allclose(found.numpy(), want, rtol=0, atol=2 * step)
@@ -68,19 +68,11 @@ def test_halfway_between_levels_the_one_of_the_store_is_taken(encoding, most):
     np.testing.assert_array_equal(full_of(training.fake_quantize(half_of(A), encoding=encoding)), want)
 
 
-def test_fake_levels_of_kmeans_are_found_where_none_are_given():
-    h = half_of(matrix())
-    want = vech.quantize(vech.Packed(h.numpy()), "kmeans-4").to_packed().half
-    np.testing.assert_allclose(training.fake_quantize(h, encoding="kmeans-4").numpy(), want, rtol=1e-14)
-
-
-@pytest.mark.parametrize("encoding", ["int8", "uint8", "int4", "sign"])
-@pytest.mark.parametrize("layout", ["vech", "svec-lower", "condensed"])
-def test_fake_numbers_on_two_sides_are_those_of_the_store(encoding, layout):
-    h = half_of(matrix(), layout)
-    want = vech.quantize(vech.Packed(h.numpy(), layout), encoding, scales="two-sided").to_packed(layout).half
-    found = training.fake_quantize(h, layout, encoding, scales="two-sided")
-    np.testing.assert_allclose(found.numpy(), want, rtol=1e-12, atol=1e-12)
+def test_fake_levels_of_kmeans_are_those_that_are_given():
+    h, levels = half_of(matrix()), np.linspace(-1, 1, 16)
+    want = vech.quantize(vech.Packed(h.numpy()), "kmeans-4", levels=levels).to_packed().half
+    found = training.fake_quantize(h, encoding="kmeans-4", levels=levels)
+    np.testing.assert_allclose(found.numpy(), want, rtol=1e-14)
 
 
 def test_the_gradient_goes_straight_through_but_not_beyond_scales():
@@ -123,8 +115,8 @@ def test_short_floats_are_rounded_once_more(dtype):
 
 def test_zeros_stay_zeros_and_nan_spreads_over_its_tile():
     h = torch.zeros(vech.as_layout("vech").length(N))
-    for encoding in ("int8", "uint8", "int4", "nf4", "float8-e4m3"):
-        assert torch.equal(training.fake_quantize(h, encoding=encoding), h)
+    for encoding, scales in itertools.product(vech.ENCODINGS, ("tile", "two-sided")):
+        assert torch.equal(training.fake_quantize(h, encoding=encoding, scales=scales), h)
     h[3] = math.nan
     full = full_of(training.fake_quantize(h, encoding="int8"))
     tile = np.isnan(full[:64, :64])
@@ -150,6 +142,8 @@ def test_wrong_arguments_of_fake_numbers_are_said():
         training.fake_quantize(h, scales=np.ones(1))
     with pytest.raises(ValueError, match="'uint8' needs the least number of each tile too: leave out scales"):
         training.fake_quantize(h, encoding="uint8", scales=torch.ones(1))
+    with pytest.raises(ValueError, match="'float16' holds numbers themselves: leave out scales"):
+        training.fake_quantize(h, encoding="float16", scales=torch.ones(1))
     with pytest.raises(ValueError, match=r"h has shape \(2, 10\), and two sides are found for one matrix"):
         training.fake_quantize(h.expand(2, 10), scales="two-sided")
 
@@ -433,6 +427,24 @@ def test_a_hadamard_rotation_keeps_eigenvalues_and_undoes_itself(n):
         training.hadamard(x, 24)
 
 
+def test_autocast_does_not_change_what_is_given_in_float32():
+    h, x = half_of(matrix(dtype=np.float32)), upstream(3, N).float()
+    steps, step = training.first_steps(h), torch.tensor(0.4)
+    calls = (
+        lambda: training.hadamard(x),
+        lambda: training.rotate(h),
+        lambda: training.int4_linear(h, x, steps, step),
+    )
+    for call in calls:
+        want = call()
+        with torch.autocast("cpu", torch.bfloat16):
+            found = call()
+        assert found.dtype == torch.float32 and torch.equal(found, want)
+    with torch.autocast("cpu", torch.bfloat16):
+        short = training.int4_linear(h, x.bfloat16(), steps, step)
+    assert short.dtype == torch.bfloat16 and short.isfinite().all()
+
+
 def test_the_rotation_has_its_derivative():
     h = half_of(matrix(5)).requires_grad_()
     assert torch.autograd.gradcheck(lambda h: training.rotate(h, block=2), h)
@@ -520,6 +532,68 @@ def test_the_expectation_of_gradients_of_the_product_is_that_of_both_planes(monk
     np.testing.assert_allclose(of_rows, told.numpy() @ A, rtol=1e-12)
     with pytest.raises(ValueError, match="keep is 0, and must be positive"):
         training.int4_matmul(h, x, keep=0)
+
+
+@pytest.mark.parametrize("size", [1e-6, 50.0])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_gradients_in_short_floats_are_those_in_double(dtype, size):
+    """Of rows and gradients that are all equal, so that chance changes nothing."""
+    h, x = half_of(matrix(4)).to(dtype).requires_grad_(), torch.full((500, 4), 0.5, dtype=dtype)
+    y = training.int4_matmul(h, x.requires_grad_(), keep=2.0)
+    y.backward(torch.full_like(y, size))
+    g = float(torch.tensor(size, dtype=dtype))
+    off = off_diagonal("vech", 4)
+    rtol = {"rtol": 2 * torch.finfo(dtype).eps, "atol": 1e-7}
+    np.testing.assert_allclose(h.grad.double(), torch.where(off, 500 * g, 250 * g), **rtol)
+    of_row = g * full_of(h.double()).sum(axis=0)
+    np.testing.assert_allclose(x.grad.double(), np.broadcast_to(of_row, (500, 4)), **rtol)
+
+
+def test_the_product_has_its_derivative_by_torch_func():
+    h, x = half_of(matrix(4)), torch.full((6, 4), 0.5, dtype=torch.float64)
+    of_half, of_rows = torch.func.grad(lambda *given: training.int4_matmul(*given, keep=2.0).sum(), (0, 1))(
+        h, x
+    )
+    np.testing.assert_allclose(of_half, torch.where(off_diagonal("vech", 4), 6.0, 3.0), rtol=1e-12)
+    np.testing.assert_allclose(of_rows, np.broadcast_to(full_of(h).sum(axis=0), (6, 4)), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [(torch.float16, 100), (torch.float16, 1e-7), (torch.float32, 3e38), (torch.float64, 1e308)],
+)
+def test_probabilities_and_planes_are_of_any_size(dtype, size):
+    sizes = torch.full((1000,), size, dtype=dtype)
+    np.testing.assert_allclose(training.keep_probabilities(sizes, 500), 0.5)
+    planes = training.split(torch.tensor([size, 0, -size], dtype=dtype))
+    assert planes.high.tolist() == [7, 0, -7] and planes.low.tolist() == [0, 0, 0]
+    assert planes.sum().tolist() == pytest.approx([float(sizes[0]), 0, -float(sizes[0])])
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+def test_rows_of_any_size_are_drawn_as_their_squares(monkeypatch, size):
+    drawn = []
+    monkeypatch.setattr(integers, "draw", lambda p, generator: drawn.append(p) or torch.arange(2))
+    training.sampled_gram(size * torch.tensor([[3.0, 0.0], [0.0, 1.0]]), 1)
+    np.testing.assert_allclose(drawn[0], [0.9, 0.1], rtol=1e-6)
+
+
+def test_a_sampled_gram_of_short_floats_is_that_of_floats(monkeypatch):
+    monkeypatch.setattr(integers, "draw", lambda p, generator: torch.arange(1, 2))
+    X = torch.tensor([[6e4, 6e4], [8.0, 0.0]]).half()
+    assert training.sampled_gram(X, 1).tolist() == training.sampled_gram(X.float(), 1).half().tolist()
+
+
+def test_means_of_short_floats_are_summed_in_floats():
+    h = torch.full((N * (N + 1) // 2,), 100.0).half()
+    assert torch.equal(training.signs(h), h)
+    for scales in ("tile", "two-sided"):
+        want = training.first_steps(h.float(), scales=scales).half()
+        assert torch.equal(training.first_steps(h, scales=scales), want)
+    steps = torch.ones(1, dtype=torch.float16, requires_grad=True)
+    large = torch.full((256 * 257 // 2,), 3.3).half()
+    training.lsq(large, steps, tile=256).sum().backward()
+    assert steps.grad != 0
 
 
 def test_a_vector_and_no_rows_are_rows_too():

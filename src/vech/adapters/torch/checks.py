@@ -202,6 +202,12 @@ def check_real(x: Tensor, what: str) -> None:
         raise TypeError(f"{what} must hold real floating-point numbers, not {x.dtype}: {way_out}")
 
 
+def check_constant(x: object, what: str) -> None:
+    """Refuse a tensor whose gradient would be lost without a word."""
+    if isinstance(x, Tensor) and x.requires_grad and torch.is_grad_enabled():
+        raise ValueError(f"{what} requires a gradient, and gets none here: pass {what}.detach()")
+
+
 def check_rows(x: Tensor, what: str) -> None:
     """Refuse what has no rows of real floating-point numbers."""
     check_real(x, what)
@@ -297,17 +303,21 @@ FINITE = sys.float_info.max
 
 def as_number(what: str, value: Any, low: float, high: float, *, open_below: bool = False) -> float:
     """A number within these limits; of a tensor or an array without axes, what it holds."""
+    check_constant(value, what)
     number = value.item() if getattr(value, "shape", None) == () else value
     if isinstance(number, bool) or not isinstance(number, Real):
         raise TypeError(f"{what} must be a real number, not {short(value)}")
-    number = cast(float, number)
-    if not (low < number if open_below else low <= number) or not number <= high:
+    try:
+        found = float(cast(float, number))
+    except OverflowError:
+        raise ValueError(f"{what} is beyond {FINITE:.3g}, the largest float") from None
+    if not (low < found if open_below else low <= found) or not found <= high:
         limits = f"between {low:g} and {high:g}"
         if high >= FINITE:
             finite = "" if math.isinf(high) else "finite and "
             limits = finite + ("positive" if open_below else f"{low:g} or more")
         raise ValueError(f"{what} is {number}, and must be {limits}")
-    return float(number)
+    return found
 
 
 def check_flag(what: str, value: object) -> None:

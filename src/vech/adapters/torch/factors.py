@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from copy import copy
 from reprlib import repr as short
 from typing import Any, Self
 
@@ -12,6 +14,7 @@ from torch import Tensor
 from vech.adapters.torch.checks import (
     FINITE,
     as_number,
+    check_constant,
     check_entries,
     check_inexact,
     check_real,
@@ -19,6 +22,7 @@ from vech.adapters.torch.checks import (
     check_tensor,
 )
 from vech.adapters.torch.moves import expand
+from vech.adapters.torch.precision import as_it_is
 from vech.adapters.torch.state import LowBitState
 from vech.layouts.layout import as_integer
 
@@ -85,7 +89,8 @@ class KroneckerPair:
         Raises
         ------
         ValueError, TypeError
-            As `LowBitState.update`.
+            As `LowBitState.update`, and for rows of which there are not as many; both statistics are then as
+            they were.
 
         Examples
         --------
@@ -94,11 +99,23 @@ class KroneckerPair:
         """
         for name, rows, n in (("inputs", inputs, self.A.n), ("gradients", gradients, self.G.n)):
             check_real(rows, name)
+            check_constant(rows, name)
             if rows.ndim != 2 or rows.shape[1] != n:
                 raise ValueError(f"{name} has shape {tuple(rows.shape)}, and must have rows, (k, {n})")
-        for statistic, rows in ((self.A, inputs), (self.G, gradients)):
-            statistic.update(factor=rows.mT / math.sqrt(max(len(rows), 1)), beta=beta)
+        if len(inputs) != len(gradients):
+            raise ValueError(
+                f"inputs has {len(inputs)} rows and gradients {len(gradients)}: one of each for every example"
+            )
+        self._take(
+            copy(statistic).update(factor=rows.mT / math.sqrt(max(len(rows), 1)), beta=beta)
+            for statistic, rows in ((self.A, inputs), (self.G, gradients))
+        )
         return self
+
+    def _take(self, changed: Iterable[LowBitState]) -> None:
+        """Let A and G be what copies of them have become, none of which has then raised."""
+        for own, other in zip((self.A, self.G), tuple(changed), strict=True):
+            vars(own).update(vars(other))
 
     def refresh(self, damping: float = 1e-3) -> Self:
         """Find the inverses of ``A + pi sqrt(damping) I`` and ``G + sqrt(damping) / pi I``.
@@ -164,7 +181,8 @@ class KroneckerPair:
         check_inexact(gradient, "gradient")
         check_shape(gradient, (self.G.n, self.A.n), "gradient")
         A, G = (expand(half).to(gradient) for half in self._inverses)
-        return G @ gradient @ A
+        with as_it_is(gradient):
+            return G @ gradient @ A
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values, which `torch.load` takes with ``weights_only=True``.
@@ -210,8 +228,7 @@ class KroneckerPair:
             for name, half, n in zip(("A", "G"), halves, (self.A.n, self.G.n), strict=True):
                 check_real(half, f"the inverse of {name}")
                 check_shape(half, (n * (n + 1) // 2,), f"the inverse of {name}")
-        self.A.load_state_dict(state["A"])
-        self.G.load_state_dict(state["G"])
+        self._take(copy(own).load_state_dict(state[name]) for name, own in (("A", self.A), ("G", self.G)))
         self._inverses = (
             None if halves is None else tuple(half.to(self.A.device, copy=True) for half in halves)
         )
@@ -306,7 +323,8 @@ class Eigenbasis:
             self.vectors = torch.linalg.eigh(S)[1].flip(-1)
             self.order = torch.arange(self.statistic.n, device=S.device)
             return self
-        image = S @ self.vectors
+        with as_it_is(S):
+            image = S @ self.vectors
         self.order = (self.vectors * image).sum(dim=0).argsort(descending=True, stable=True)
         self.vectors = torch.linalg.qr(image[:, self.order])[0]
         return self
@@ -372,7 +390,8 @@ class Eigenbasis:
         n, mode = self.statistic.n, as_integer("mode", mode)
         if not -x.ndim <= mode < x.ndim or x.shape[mode] != n:
             raise ValueError(f"x has shape {tuple(x.shape)}, and axis {mode} must be there and have {n}")
-        return torch.tensordot(self.vectors.to(x), x, dims=([axis], [mode])).movedim(0, mode)
+        with as_it_is(x):
+            return torch.tensordot(self.vectors.to(x), x, dims=([axis], [mode])).movedim(0, mode)
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values, which `torch.load` takes with ``weights_only=True``.

@@ -14,6 +14,7 @@ from torch import Tensor
 from vech.adapters.torch.checks import FINITE, as_number, check_entries, check_flag, check_real, check_shape
 from vech.adapters.torch.held import FLOATS, SMALL, Held, resolved
 from vech.adapters.torch.moves import expand
+from vech.adapters.torch.precision import as_it_is, wide
 from vech.adapters.torch.state import LowBitState
 from vech.layouts.layout import as_integer, one_of
 
@@ -26,6 +27,7 @@ def __dir__() -> list[str]:
 
 GRAFTING = ("sgd", "adagrad", "rmsprop", "adam")
 OF_STATISTICS = ("encoding", "domain", "feedback", "tile", "smallest")
+AVERAGES = ("gradient", "squares", "momentum")  # tensors of the shape of a parameter
 TINY = 1e-30  # beside the norm of a direction that is divided by
 
 
@@ -190,7 +192,8 @@ class Shampoo(torch.optim.Optimizer):
         TypeError
             For sparse gradients.
         ValueError
-            For gradients with NaN or infinity; no parameter and no statistic has then changed.
+            For gradients with NaN or infinity, and those whose squares, or sums of these, would be infinite;
+            no parameter and no statistic has then changed.
 
         Examples
         --------
@@ -210,21 +213,26 @@ class Shampoo(torch.optim.Optimizer):
         for number, group in enumerate(self.param_groups):
             for place, p in enumerate(group["params"]):
                 if p.grad is not None:
-                    _check_gradient(p, number, place)
+                    which = f"the gradient of parameter {place} in group {number}, of shape {tuple(p.shape)},"
+                    _check_gradient(p, group, self.state.get(p, {}), which)
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None and p.numel():
-                    self._change(p, group)
+                    with as_it_is(p):
+                        self._change(p, group)
         return loss
 
     def _change(self, p: Tensor, group: dict[str, Any]) -> None:
         """One step of one parameter, in float32 or wider."""
+        assert p.grad is not None, "of parameters with gradients"
         state = self.state[p]
-        wide = torch.promote_types(p.dtype, torch.float32)
-        g = -p.grad.to(wide) if group["maximize"] else p.grad.to(wide)
+        g = -wide(p.grad) if group["maximize"] else wide(p.grad)
         if group["weight_decay"] and not group["decoupled"]:
             g = g.add(p, alpha=group["weight_decay"])
+        _follow(state, g)
         t = state["step"] = state.get("step", 0) + 1
+        if _sums(group):
+            state["total"] = state.get("total", 0.0) + _norm(g) ** 2
         mean = _averaged(state, g, group["betas"][0], t)
         step = _grafted(state, g, mean, group, t)
         shape = _modes(p.shape, group["merge"])
@@ -368,8 +376,8 @@ class Shampoo(torch.optim.Optimizer):
 
         Raises
         ------
-        ValueError
-            Where groups, or statistics, are of other parameters.
+        ValueError, TypeError
+            Where groups, or statistics, are of other parameters; this optimizer is then as it was.
 
         Examples
         --------
@@ -384,15 +392,26 @@ class Shampoo(torch.optim.Optimizer):
         for group in state_dict["param_groups"]:
             check_entries(group, ("params", *self.defaults), "a group")
             _check({**group, "params": []})
+        given, own = (
+            [len(g["params"]) for g in gs] for gs in (state_dict["param_groups"], self.param_groups)
+        )
+        if given != own:
+            raise ValueError(
+                f"the groups to load have {given} parameters, and those of this optimizer {own}: make one "
+                f"with the same groups"
+            )
         check_entries(state_dict["state"], (), "parameters")
+        restored = [
+            _restored(state_dict["state"][key], p, group) if key in state_dict["state"] else None
+            for group, there in zip(state_dict["param_groups"], self.param_groups, strict=True)
+            for key, p in zip(group["params"], there["params"], strict=True)
+        ]
         # torch would cast codes, and averages in float32, to the dtype of their parameter
         super().load_state_dict({**state_dict, "state": {}})
-        keys = [key for group in state_dict["param_groups"] for key in group["params"]]
-        own = [(p, group) for group in self.param_groups for p in group["params"]]
-        pairs = [(key, *one) for key, one in zip(keys, own, strict=True) if key in state_dict["state"]]
-        restored = [_restored(state_dict["state"][key], p, group) for key, p, group in pairs]
-        for (_, p, _), state in zip(pairs, restored, strict=True):
-            self.state[p] = state
+        parameters = [p for group in self.param_groups for p in group["params"]]
+        self.state.update(
+            (p, state) for p, state in zip(parameters, restored, strict=True) if state is not None
+        )
 
 
 # ---------------------------------------------------------------- what a step is made of
@@ -404,6 +423,15 @@ def _averaged(state: dict[str, Any], g: Tensor, beta: float, t: int) -> Tensor:
         return g
     mean = state.setdefault("gradient", torch.zeros_like(g)).lerp_(g, 1 - beta)
     return mean / (1 - beta**t)
+
+
+def _sums(group: dict[str, Any]) -> bool:
+    """Whether squares are added up, and grow without end."""
+    return bool(group["betas"][1] == 1 or group["grafting"] == "adagrad")
+
+
+def _norm(g: Tensor) -> float:
+    return float(torch.linalg.vector_norm(g, dtype=torch.float64))
 
 
 def _grafted(state: dict[str, Any], g: Tensor, mean: Tensor, group: dict[str, Any], t: int) -> Tensor:
@@ -444,7 +472,7 @@ def _note(statistics: list[LowBitState], g: Tensor, beta: float) -> None:
 def _times(x: Tensor, roots: list[Held]) -> Tensor:
     """A root along each mode: every product takes the first mode away and appends it."""
     for root in roots:
-        x = torch.tensordot(x, root.square(), dims=([0], [0]))
+        x = torch.tensordot(x, root.square().to(x), dims=([0], [0]))
     return x
 
 
@@ -455,6 +483,16 @@ def _in_state(state: dict[str, Any]) -> Iterator[LowBitState | Held]:
     for name in ("statistics", "roots"):
         for block in state.get(name, ()):
             yield from block or ()
+
+
+def _follow(state: dict[str, Any], like: Tensor) -> None:
+    """Have what is held in the dtype and place of the gradient, where a parameter has changed these."""
+    for name in AVERAGES:
+        if name in state:
+            state[name] = state[name].to(like)
+    for held in _in_state(state):
+        if isinstance(held, LowBitState | Held):
+            held.to(like.device, like.dtype)
 
 
 def _plain(state: dict[str, Any]) -> dict[str, Any]:
@@ -472,7 +510,8 @@ def _restored(state: dict[str, Any], p: Tensor, group: dict[str, Any]) -> dict[s
     what = f"a parameter of shape {tuple(p.shape)}"
     check_entries(state, ("step",), what)
     as_integer("step", state["step"])
-    found = {name: v.to(p.device, copy=True) if isinstance(v, Tensor) else v for name, v in state.items()}
+    as_number("total", state.get("total", 0.0), 0, FINITE)
+    found = {name: v.clone() if isinstance(v, Tensor) else v for name, v in state.items()}
     if "statistics" in state:
         shape = _modes(p.shape, group["merge"])
         sides = [[cut.stop - cut.start for cut in block] for block in _blocks(shape, group["largest"])]
@@ -484,14 +523,15 @@ def _restored(state: dict[str, Any], p: Tensor, group: dict[str, Any]) -> dict[s
                     f"the {name} to load are of blocks with sides {held}, and {what} has {sides}: it is "
                     f"another parameter, or its state is"
                 )
-        found["statistics"] = [[_loaded(one, p) for one in block] for block in state["statistics"]]
-        found["roots"] = [
-            block and [Held.from_state_dict(one).to(p.device) for one in block] for block in state["roots"]
+        found["statistics"] = [
+            [LowBitState.from_state_dict(one) for one in block] for block in state["statistics"]
         ]
-    for name in ("gradient", "squares", "momentum"):
+        found["roots"] = [block and [Held.from_state_dict(one) for one in block] for block in state["roots"]]
+    for name in AVERAGES:
         if name in state:
             check_real(state[name], name)
             check_shape(state[name], tuple(p.shape), name)
+    _follow(found, wide(p.detach()))
     return found
 
 
@@ -504,10 +544,6 @@ def _sides(name: str, blocks: Any) -> list[list[int] | None]:
             f"{name} must be a list of blocks, each a list of dicts, as state_dict() gives it, not "
             f"{short(blocks)}"
         ) from None
-
-
-def _loaded(state: dict[str, Any], p: Tensor) -> LowBitState:
-    return LowBitState.from_state_dict(state).to(p.device)
 
 
 # ---------------------------------------------------------------- what is refused
@@ -542,25 +578,28 @@ def _check(group: dict[str, Any]) -> None:
             )
 
 
-def _check_gradient(p: Tensor, group: int, place: int) -> None:
+def _check_gradient(p: Tensor, group: dict[str, Any], state: dict[str, Any], which: str) -> None:
     g = p.grad
     assert g is not None, "of parameters with gradients"
-    which = f"the gradient of parameter {place} in group {group}, of shape {tuple(p.shape)},"
     if g.is_sparse or g.layout != torch.strided:
         raise TypeError(
             f"{which} is sparse ({g.layout}), and statistics need all of it: sparse=False in its layer, or "
             f"torch.optim.SparseAdam for this parameter"
         )
-    size = float(torch.linalg.vector_norm(g, dtype=torch.float64))
-    if not math.isfinite(size):
+    size = _norm(g)
+    if not math.isfinite(size) and not g.isfinite().all():
         where = tuple(int(k) for k in (~torch.isfinite(g)).nonzero()[0])
         raise ValueError(
             f"{which} is {float(g[where])} at {where}: nothing has changed; leave this step out, or look for "
             f"where the loss overflows"
         )
+    if group["weight_decay"] and not group["decoupled"]:
+        size += group["weight_decay"] * _norm(p)
+    before = state.get("total", 0.0) if _sums(group) else 0.0
     limit = torch.finfo(torch.promote_types(g.dtype, torch.float32)).max
-    if size**2 > limit:
+    if size * size + before > limit:
+        others = f", with {before:.3g} of those before," if before else ""
         raise ValueError(
-            f"{which} has norm {size:.3g}, and its square is beyond {limit:.3g}, where statistics end: "
-            f"nothing has changed; leave this step out, or clip the gradient"
+            f"{which} has norm {size:.3g}, and its square{others} is beyond {limit:.3g}, where statistics "
+            f"end: nothing has changed; leave this step out, or clip the gradient"
         )

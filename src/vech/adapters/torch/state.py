@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from vech.adapters.torch.checks import FINITE, as_number, check_entries, check_flag, check_real
+from vech.adapters.torch.checks import as_number, check_constant, check_entries, check_flag, check_real
 from vech.adapters.torch.held import FLOATS, SMALL, Held, resolved
 from vech.adapters.torch.moves import convert, expand, pack
 from vech.adapters.torch.products import gram
@@ -121,7 +121,7 @@ class LowBitState:
     -----
     Codes are made and read on the CPU, by vech's kernels, wherever they are held. An update of codes takes
     n x n numbers in double, and in the domain "log" two eigendecompositions, in "cholesky" a factor and a
-    product; of floats it is one pass over the half. As long as S is zero nothing is held.
+    product; of floats it is a new half. As long as S is zero nothing is held.
 
     Examples
     --------
@@ -205,7 +205,9 @@ class LowBitState:
         ------
         ValueError, TypeError
             For both or neither, other shapes, complex numbers, a square that is not symmetric, NaN and
-            infinity; S is then as it was.
+            infinity, and what requires a gradient, of which there is none here; S is then as it was.
+        OverflowError
+            For a sum beyond the dtype; S is then as it was.
 
         Examples
         --------
@@ -215,16 +217,29 @@ class LowBitState:
         """
         beta = as_number("beta", beta, 0, 1)
         new = self._half_of(gram, factor)
-        share = 1 - beta if weight is None else as_number("weight", weight, 0, FINITE)
-        if self.encoding != FLOATS:
-            S = share * expand(new).double()
-            self._hold(S if self._held is None else S + beta * self._square())
-        elif self._held is None:
-            self._held = Held({"half": new * share}, self.n, FLOATS, self.tile)
+        most = torch.finfo(self.dtype).max
+        share = 1 - beta if weight is None else as_number("weight", weight, 0, most)
+        if self.encoding == FLOATS:
+            half = share * new
+            if self._held is not None:
+                half.add_(self._held.tensors["half"], alpha=beta)
+            self._check_size(half)
+            self._held = Held({"half": half}, self.n, FLOATS, self.tile)
         else:
-            half = self._held.tensors["half"]
-            half.lerp_(new, share) if weight is None else half.mul_(beta).add_(new, alpha=share)
+            S = share * expand(new).double()
+            S = S if self._held is None else S + beta * self._square()
+            self._check_size(S)
+            self._held, self._error = self._coded(S)
         return self
+
+    def _check_size(self, S: Tensor) -> None:
+        """Refuse what would be infinite in the dtype of this state."""
+        most = torch.finfo(self.dtype).max
+        if S.numel() and not all(abs(end) <= most for end in S.aminmax()):
+            raise OverflowError(
+                f"S would have numbers beyond {most:.3g}, where {self.dtype} ends: multiply what is added by "
+                f"a number, or take a beta or a weight that is less; S is as it was"
+            )
 
     def _half_of(self, given: Any, factor: Any) -> Tensor:
         """What is added, as a half."""
@@ -232,6 +247,9 @@ class LowBitState:
             raise ValueError("update takes one of gram, a half or a square, and factor=, a G of n rows")
         name, tensor = ("gram", given) if factor is None else ("factor", factor)
         check_real(tensor, name)
+        check_constant(tensor, name)
+        if tensor.is_meta or self._device.type == "meta":
+            raise ValueError(f"{name} or this state is on meta, which has no numbers: give both a device")
         tensor = tensor.detach().to(self._device, self.dtype)
         length, shape = self.n * (self.n + 1) // 2, tuple(tensor.shape)
         if given is None and (len(shape) != 2 or shape[0] != self.n):
@@ -256,19 +274,19 @@ class LowBitState:
         assert self._held is not None, "of zeros there is nothing to decode"
         return DOMAINS[self.domain].decode(self._held.square().double())
 
-    def _hold(self, S: Tensor) -> None:
-        """Make codes of S, and note what they lose."""
+    def _coded(self, S: Tensor) -> tuple[Held | None, Held | None]:
+        """Codes of S, and of what these lose."""
         if not S.diagonal().max() > 0:
-            self._held = self._error = None
-            return
+            return None, None
         C = DOMAINS[self.domain].encode(S, self.floor).to(self.dtype)
         if self._error is not None:
             C = C + self._error.square()
-        self._held = Held.of(C, self.encoding, self.tile)
-        if self.feedback is not None:
-            lost = (1 - self.feedback) * (C - self._held.square())
-            kept = 0 if self._error is None else self.feedback * self._error.square()
-            self._error = Held.of(kept + lost, FEEDBACK, self.tile)
+        held = Held.of(C, self.encoding, self.tile)
+        if self.feedback is None:
+            return held, None
+        lost = (1 - self.feedback) * (C - held.square())
+        kept = 0 if self._error is None else self.feedback * self._error.square()
+        return held, Held.of(kept + lost, FEEDBACK, self.tile)
 
     # ------------------------------------------------------------ what comes out
 
@@ -385,7 +403,7 @@ class LowBitState:
         Returns
         -------
         vech.Quantized or vech.Packed
-            On the CPU in the memory of this state, so it changes with it; of zeros a `Packed`.
+            On the CPU in the memory of this state, until its next update; of zeros a `Packed`.
 
         Examples
         --------

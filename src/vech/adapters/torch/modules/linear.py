@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -11,15 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from vech.adapters import tables
-from vech.adapters.torch.checks import check_flag, check_tensor, check_together
+from vech.adapters.torch.checks import check_flag, check_tensor, check_together, facts_of_side
 from vech.adapters.torch.halves import entered, ordered
 from vech.adapters.torch.modules.loading import pack_entry
 from vech.adapters.torch.moves import pack
+from vech.adapters.torch.precision import as_it_is, autocast_dtype, wide
 from vech.adapters.torch.products import matmul
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import as_integer, as_side
-
-SHORT = (torch.float16, torch.bfloat16)
 
 
 class SymmetricLinear(nn.Module):
@@ -95,6 +93,7 @@ class SymmetricLinear(nn.Module):
         empty = partial(torch.empty, device=device, dtype=dtype)
         self.weight = nn.Parameter(empty(as_layout(layout).length(self.features)))
         self.bias = nn.Parameter(empty(self.features)) if bias else None
+        facts_of_side(self.weight.dtype, layout, kind, self.features)  # refuses what has no half
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -151,7 +150,7 @@ class SymmetricLinear(nn.Module):
             check_together(self.weight, x, "weight", "x")
         rows = wide(x)
         columns = rows if x.ndim == 1 else rows.flatten(0, -2).mT
-        with nullcontext() if mixed is None else torch.autocast(x.device.type, enabled=False):
+        with as_it_is(x):
             y = matmul(wide(self.weight), columns, self.layout, kind=self.kind, metric=self.metric)
             y = y if x.ndim == 1 else y.mT.unflatten(0, x.shape[:-1])
             y = y if self.bias is None else y + wide(self.bias)
@@ -179,18 +178,3 @@ class SymmetricLinear(nn.Module):
             packed = partial(pack, layout=self.layout, kind=self.kind)
             pack_entry(state_dict, f"{prefix}weight", half, packed, rest[-1])
         super()._load_from_state_dict(state_dict, prefix, *rest)
-
-
-def autocast_dtype(x: Tensor) -> torch.dtype | None:
-    """The dtype in which autocast would multiply x; None where it would leave x as it is."""
-    device = x.device.type
-    if not x.is_floating_point() or x.dtype == torch.float64:
-        return None
-    if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
-        return None
-    return torch.get_autocast_dtype(device)
-
-
-def wide(x: Tensor) -> Tensor:
-    """The same numbers in a dtype that sums can be trusted in."""
-    return x.float() if x.dtype in SHORT else x

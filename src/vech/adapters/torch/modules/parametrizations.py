@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from vech.adapters.torch import plain
-from vech.adapters.torch.checks import check_half, check_square, facts
+from vech.adapters.torch.checks import check_half, check_square, facts, facts_of_side
 from vech.adapters.torch.definite import cholesky
 from vech.adapters.torch.halves import ordered
-from vech.adapters.torch.modules.linear import wide
 from vech.adapters.torch.modules.loading import pack_entry
 from vech.adapters.torch.moves import expand, pack
+from vech.adapters.torch.precision import as_it_is, wide
 from vech.adapters.torch.products import gram
 from vech.adapters.torch.spectral import exp, log
 from vech.layouts.dialects import AnyLayout, as_layout
@@ -51,7 +51,8 @@ def symmetric(
         Of the gradient: of the numbers in the half, or of the full matrix.
     use : {"both", "lower", "upper", "mean"}
         What to believe of the tensor that is there, as `pack`: "both" must agree. A new `torch.nn.Linear` has
-        random numbers in both. What is assigned or loaded later must be symmetric.
+        random numbers in both. With the others the diagonal becomes what the kind leaves of it, zero of
+        "skew". What is assigned or loaded later must be symmetric.
 
     Returns
     -------
@@ -81,8 +82,10 @@ def symmetric(
     one_of("use", use, USES)
     full = _owned(module, name)
     if use != "both":
+        check_square(full, name)
         with torch.no_grad():
-            full.copy_(found(pack(full, layout, kind=kind, use=use)))
+            believed = plain.settled_full(full, facts_of_side(full.dtype, layout, kind, full.shape[-1]).kind)
+            full.copy_(found(pack(believed, layout, kind=kind, use=use)))
     return _own(module, name, found)
 
 
@@ -177,7 +180,7 @@ class Definite(nn.Module):
     def forward(self, half: Tensor) -> Tensor:
         """The definite matrix."""
         check_half(half)
-        with torch.autocast(half.device.type, enabled=False):
+        with as_it_is(half):
             found, kind = wide(half), _kind(half)
             if self.by == "exp":
                 made = exp(found, self.layout, kind=kind)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vech.adapters.torch.checks import check_half, check_real, check_shape, check_tensor
+from vech.adapters.torch.checks import check_constant, check_half, check_real, check_shape, check_tensor
 from vech.adapters.torch.training.places import as_packed, places
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.quantized.encodings import COUNT, KMEANS
@@ -133,7 +133,7 @@ def kmeans(h: Tensor, layout: str | AnyLayout = "vech", *, tile: int = 64) -> Co
     Raises
     ------
     ValueError
-        For NaN and infinity, named with (i, j), and for a batch.
+        For NaN and infinity, named with (i, j), for a batch, and a half that requires a gradient.
     TypeError
         For halves that hold no real floating-point numbers.
 
@@ -153,6 +153,7 @@ def kmeans(h: Tensor, layout: str | AnyLayout = "vech", *, tile: int = 64) -> Co
     3.0
     """
     check_half(h, "h")
+    check_constant(h, "h")
     if h.ndim != 1:
         raise ValueError(
             f"h has shape {tuple(h.shape)}, and a codebook is of one matrix: pass its half, (length,)"

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from vech.adapters.torch.checks import check_real
+from vech.adapters.torch.checks import check_constant, check_real
+from vech.adapters.torch.precision import wide
 from vech.adapters.torch.training.places import SCALES, Places, as_packed, places, straight_through
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import one_of
 from vech.packed.packed import Packed
 from vech.quantized.encodings import KMEANS, LOW, PLANES, Encoding, as_encoding
-from vech.quantized.levels import codebook
-from vech.quantized.scales import two_sided
+from vech.quantized.levels import codebook, sided_codebook
+from vech.quantized.scales import TwoSided, two_sided
 
 FLOATS = {
     "float16": torch.float16,
@@ -50,7 +50,7 @@ def fake_quantize(
     tile : {64, 32, 128, 256}
         Rows and columns of a tile.
     levels : array, shape (16,), optional
-        Of "kmeans-4"; unless told, those of `vech.quantized.codebook`.
+        Of "kmeans-4"; unless told, those that `vech.quantize` finds.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def fake_quantize(
     Raises
     ------
     ValueError
-        For an unknown encoding or scales that do not fit.
+        For an unknown encoding, scales that do not fit, and scales and levels that require a gradient.
     TypeError
         For halves that hold no real floating-point numbers, and scales that are no tensor.
 
@@ -80,29 +80,44 @@ def fake_quantize(
     >>> h.grad.tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
-    at = places(h, layout, tile)
+    for name, given in (("scales", scales), ("levels", levels)):
+        check_constant(given, name)
+    at, stored = places(h, layout, tile), as_layout(layout).offdiagonal_scale
+    sides = _sides(h, layout, encoding) if isinstance(scales, str) and scales == "two-sided" else None
     if as_encoding(encoding).name == KMEANS and levels is None:
-        levels = codebook(as_packed(h, layout), tile=tile)
+        levels = _codebook(as_packed(h, layout), sides, tile)
     found = as_encoding(encoding, levels)
-    x, stored = h.detach(), as_layout(layout).offdiagonal_scale
-    x = (x if x.dtype == torch.float64 else x.float()) / stored
-    unit, zero = _units(x, at, found, scales, tile, lambda: as_packed(h, layout))
-    y = (x - zero) / unit
+    x = wide(h.detach()) / stored
+    unit, zero = _units(x, at, found, scales, tile, sides)
+    y = (x - zero) / torch.where(unit == 0, 1, unit)
     value = _levels(y, found) * unit + zero
     within = ~at.off | (y.abs() <= found.most) if found.most and isinstance(scales, Tensor) else None
     kept = h if within is None else torch.where(within, h, h.detach())
     return straight_through(torch.where(at.off, (value * stored).to(h.dtype), h), kept)
 
 
+def _sides(h: Tensor, layout: str | AnyLayout, encoding: str | Encoding) -> TwoSided:
+    if h.ndim > 1:
+        raise ValueError(
+            f"h has shape {tuple(h.shape)}, and two sides are found for one matrix: pass its half"
+        )
+    store = as_packed(h, layout)
+    return two_sided(store, as_encoding(encoding), store.dtype)
+
+
+def _codebook(store: Packed, sides: TwoSided | None, tile: int) -> Any:
+    return codebook(store, tile=tile) if sides is None else sided_codebook(store, sides.sides, sides.scale)
+
+
 def _units(
-    x: Tensor, at: Places, encoding: Encoding, scales: Any, tile: int, store: Callable[[], Packed]
+    x: Tensor, at: Places, encoding: Encoding, scales: Any, tile: int, sides: TwoSided | None
 ) -> tuple[Tensor, Tensor]:
     """For each number the unit in which it is a level, and what level 0 is."""
     none = torch.zeros((), dtype=x.dtype, device=x.device)
-    if not encoding.most:
-        return none + 1, none
     if isinstance(scales, Tensor):
         check_real(scales, "scales")
+        if not encoding.most:
+            raise ValueError(f"{encoding.name!r} holds numbers themselves: leave out scales")
         if encoding.is_affine:
             raise ValueError(f"{encoding.name!r} needs the least number of each tile too: leave out scales")
         if scales.shape[-1:] != at.counts.shape:
@@ -116,29 +131,21 @@ def _units(
             f"scales must be a name or a tensor, not {type(scales).__name__}: torch.as_tensor(scales)"
         )
     one_of("scales", scales, SCALES)
-    if scales == "two-sided":
-        if x.ndim > 1:
-            raise ValueError(
-                f"h has shape {tuple(x.shape)}, and two sides are found for one matrix: pass its half"
-            )
-        found = two_sided(store(), encoding, store().dtype)
-        sides = torch.from_numpy(found.sides).to(x)
-        both = sides[at.rows] * sides[at.columns]
-        return both * found.scale, both * found.zero
+    if sides is not None:
+        of_rows = torch.from_numpy(sides.sides).to(x)
+        both = of_rows[at.rows] * of_rows[at.columns]
+        return both * sides.scale, both * sides.zero
+    if not encoding.most:
+        return none + 1, none
     if encoding.is_affine:
         infinite = torch.where(at.off, 0.0, float("inf"))
         start = x.new_full((*x.shape[:-1], len(at.counts)), float("inf"))
         index = at.tiles.expand(x.shape)
         least = start.scatter_reduce(-1, index, x + infinite, "amin")
         most = -start.scatter_reduce(-1, index, infinite - x, "amin")
-        unit = (most - least) / encoding.most
-        return _nonzero(unit)[..., at.tiles], least[..., at.tiles]
+        return ((most - least) / encoding.most)[..., at.tiles], least[..., at.tiles]
     size = at.mean(x.abs()) if encoding.name == "sign" else at.largest(x.abs())
-    return _nonzero(size / encoding.most)[..., at.tiles], none
-
-
-def _nonzero(units: Tensor) -> Tensor:
-    return torch.where(units == 0, 1, units)
+    return (size / encoding.most)[..., at.tiles], none
 
 
 def _levels(y: Tensor, encoding: Encoding) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vech.adapters.torch.checks import check_half, check_real
+from vech.adapters.torch.checks import check_constant, check_half, check_real
 from vech.adapters.torch.training.places import as_packed
 from vech.layouts.dialects import AnyLayout
 from vech.store import Store
@@ -53,7 +53,8 @@ def fold(A: Any, norm: torch.nn.Module, layout: str | AnyLayout = "vech") -> Fol
     TypeError
         For another module, and for a `BatchNorm1d` that keeps no means.
     ValueError
-        For another number of features, and for a feature of weight 0 whose bias is not 0.
+        For another number of features, for a feature of weight 0 whose bias is not 0, and a half that
+        requires a gradient.
 
     Notes
     -----
@@ -73,6 +74,7 @@ def fold(A: Any, norm: torch.nn.Module, layout: str | AnyLayout = "vech") -> Fol
     if not isinstance(A, Store):
         check_half(A, "A")
         check_real(A, "A")
+        check_constant(A, "A")
     store = A if isinstance(A, Store) else as_packed(A, layout)
     d, b = _affine(norm)
     if d.shape != (store.n,):

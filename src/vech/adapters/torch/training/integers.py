@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vech.adapters.torch.checks import as_number, check_half, check_real, check_rows
 from vech.adapters.torch.moves import expand, pack
+from vech.adapters.torch.precision import as_it_is, autocast_dtype, wide
 from vech.adapters.torch.products import gram, matmul
 from vech.adapters.torch.training.steps import lsq, lsq_tensor
 from vech.layouts.dialects import AnyLayout
@@ -52,7 +53,8 @@ def hadamard(x: Tensor, block: int = 32) -> Tensor:
             side //= 2
         count = (n - done) // side * side
         pieces = x[..., done : done + count].unflatten(-1, (-1, side))
-        found.append((pieces @ _sylvester(side, x)).flatten(-2))
+        with as_it_is(x):
+            found.append((pieces @ _sylvester(side, x)).flatten(-2))
         done += count
     return torch.cat(found, -1) if found else x
 
@@ -139,7 +141,7 @@ def split(g: Tensor, *, generator: torch.Generator | None = None) -> Planes:
     Returns
     -------
     Planes
-        ``high, low, scale``, whole numbers in the dtype of `g`; the scale is ``max |g| / 98``.
+        ``high, low, scale``, whole numbers in float32 at least; the scale is ``max |g| / 98``.
 
     Raises
     ------
@@ -158,14 +160,18 @@ def split(g: Tensor, *, generator: torch.Generator | None = None) -> Planes:
     ([7.0, -0.0, 1.0], [0.0, -3.0, 6.0])
     """
     check_real(g, "g")
-    most = g.abs().amax() if g.numel() else g.new_ones(())
-    scale = torch.where(most == 0, 1, most) / (LOW * MOST)
+    g = wide(g)
+    scale = (_largest(g) / (LOW * MOST)).clamp(min=torch.finfo(g.dtype).tiny)
     steps = g / scale
     high = (steps / LOW).round()
     left = steps - LOW * high
     below = left.floor()
     chance = torch.rand(g.shape, generator=generator, dtype=g.dtype, device=g.device)
     return Planes(high, below + (chance < left - below), scale)
+
+
+def _largest(x: Tensor) -> Tensor:
+    return x.abs().amax() if x.numel() else x.new_zeros(())
 
 
 def keep_probabilities(sizes: Tensor, count: float) -> Tensor:
@@ -181,8 +187,8 @@ def keep_probabilities(sizes: Tensor, count: float) -> Tensor:
     Returns
     -------
     tensor, shape (rows,)
-        Their sum is `count`, or the number of rows that are not zero, where these are fewer. 1 for NaN and
-        infinity, so that they are seen.
+        In float32 at least. Their sum is `count`, or the number of rows that are not zero, where these are
+        fewer. 1 for NaN and infinity, so that they are seen.
 
     Raises
     ------
@@ -203,6 +209,7 @@ def keep_probabilities(sizes: Tensor, count: float) -> Tensor:
     count = as_number("count", count, 0, math.inf, open_below=True)
     if (sizes < 0).any():
         raise ValueError(f"sizes has {float(sizes.min())}, and sizes are 0 or more")
+    dtype, sizes = wide(sizes).dtype, _in_units(sizes)
     finite = sizes.isfinite()
     found = (~finite).to(sizes.dtype)  # a row of NaN is not lost
     some = (sizes > 0) & finite
@@ -210,11 +217,18 @@ def keep_probabilities(sizes: Tensor, count: float) -> Tensor:
         left = count - float((found >= 1).sum())
         rest = some & (found < 1)
         if left <= 0 or not rest.any():
-            return found
+            return found.to(dtype)
         found = torch.where(rest, sizes * (left / sizes[rest].sum()), found)
         if (found[rest] <= 1).all():
-            return found
+            return found.to(dtype)
         found = found.clamp(max=1)
+
+
+def _in_units(x: Tensor) -> Tensor:
+    """In double, in units of the largest finite number, so that neither squares nor sums leave the range."""
+    x = x.double()
+    most = _largest(torch.where(x.isfinite(), x, 0))
+    return x / torch.where(most == 0, 1, most)
 
 
 def sampled_gram(
@@ -257,9 +271,10 @@ def sampled_gram(
     check_rows(X, "X")
     if X.ndim != 2:
         raise ValueError(f"X has shape {tuple(X.shape)}, and must have (rows, n)")
-    p = keep_probabilities(X.detach().square().sum(-1), count)
+    p = keep_probabilities(_in_units(X.detach()).square().sum(-1), count)
     kept = draw(p, generator)
-    return gram((X[kept] * p[kept, None].rsqrt()).mT, layout)
+    some = wide(X[kept]) * p[kept, None].rsqrt()
+    return gram(some.mT, layout).to(X.dtype)
 
 
 def draw(probabilities: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -317,42 +332,47 @@ def int4_matmul(
     check_rows(x, "x")
     keep = as_number("keep", keep, 0, math.inf, open_below=True)
     rows = x.flatten(0, -2) if x.ndim > 1 else x[None]
+    if autocast_dtype(x) is not None:  # which lets a model have two dtypes
+        h, rows = wide(h), wide(rows)
     product: Tensor = _Product.apply(h, rows, layout, keep, generator)
-    return product.reshape(x.shape)
+    return product.to(x.dtype).reshape(x.shape)
 
 
 class _Product(torch.autograd.Function):
     """x A, with gradients by planes and rows."""
 
     @staticmethod
-    def forward(ctx: Any, h: Tensor, x: Tensor, layout: Any, keep: float, generator: Any) -> Tensor:
-        ctx.save_for_backward(h, x)
-        ctx.options = layout, keep, generator
+    def forward(h: Tensor, x: Tensor, layout: Any, keep: float, generator: Any) -> Tensor:
         return matmul(h, x.mT, layout).mT
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+        ctx.options = inputs[2:]
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
-        h, x = ctx.saved_tensors
         layout, keep, generator = ctx.options
+        h, x = ctx.saved_tensors
         if not len(x):
             return torch.zeros_like(h), torch.zeros_like(x), None, None, None
+        h, x = wide(h), wide(x)
         planes = split(g, generator=generator)
-        rows = torch.cat([planes.high * (LOW * planes.scale), planes.low * planes.scale])
+        rows = torch.cat([LOW * planes.high, planes.low])  # in units of the scale
         with_x = torch.cat([x, x])
-        sizes, count = rows.norm(dim=-1), keep * len(x)
+        lengths, count = _in_units(rows).norm(dim=-1), keep * len(x)
 
-        p = keep_probabilities(sizes * with_x.norm(dim=-1), count)
+        p = keep_probabilities(lengths * _in_units(with_x).norm(dim=-1), count).to(rows.dtype)
         kept = draw(p, generator)
-        with torch.enable_grad():
-            half = h.detach().requires_grad_()
-            product = matmul(half, with_x[kept].mT, layout).mT
-        (of_half,) = torch.autograd.grad(product, half, rows[kept] / p[kept, None])
+        _, back = torch.func.vjp(lambda half: matmul(half, with_x[kept].mT, layout).mT, h)
+        (of_half,) = back(rows[kept] / p[kept, None])
 
-        p = keep_probabilities(sizes, count)
+        p = keep_probabilities(lengths, count).to(rows.dtype)
         kept = draw(p, generator)
         some = matmul(h, (rows[kept] / p[kept, None]).mT, layout).mT
-        return of_half, torch.zeros_like(x).index_add(0, kept % len(x), some), None, None, None
+        of_rows = torch.zeros_like(x).index_add(0, kept % len(x), some)
+        return *((found * planes.scale).to(g.dtype) for found in (of_half, of_rows)), None, None, None
 
 
 def int4_linear(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vech.adapters.torch.checks import ORDERS, check_half, check_real, facts, layout_of
 from vech.adapters.torch.kept import KEPT
+from vech.adapters.torch.precision import wide
 from vech.layouts.dialects import AnyLayout
 from vech.packed.packed import Packed
 from vech.quantized.parts import as_tile
@@ -41,7 +42,7 @@ class Places(NamedTuple):
 
     def mean(self, values: Tensor) -> Tensor:
         """For each tile, the mean of values off the diagonal; 0 where there are none."""
-        return self.sum(values) / self.counts.clamp(min=1)
+        return (self.sum(wide(values)) / self.counts.clamp(min=1)).to(values.dtype)
 
 
 def places(h: Tensor, layout: str | AnyLayout, tile: Any) -> Places:
@@ -89,8 +90,7 @@ def _(like: Tensor, words: str, n: int, tile: int) -> tuple[Tensor, Tensor, Tens
 
 def as_packed(h: Tensor, layout: str | AnyLayout) -> Packed:
     """The same numbers as a store, for what NumPy computes."""
-    numbers = h.detach().cpu()
-    return Packed((numbers if numbers.dtype == torch.float64 else numbers.float()).numpy(), layout)
+    return Packed(wide(h.detach()).cpu().numpy(), layout)
 
 
 def straight_through(value: Tensor, x: Tensor) -> Tensor:

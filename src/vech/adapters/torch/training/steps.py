@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vech.adapters.torch.checks import check_real, check_rows
+from vech.adapters.torch.precision import wide
 from vech.adapters.torch.training.places import SCALES, Places, places, scaled_gradient, straight_through
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import as_integer, one_of
@@ -154,7 +155,7 @@ def first_steps(
     """
     one_of("scales", scales, SCALES)
     at, unit = places(h, layout, tile), 2 * largest(bits) ** -0.5
-    size = torch.where(at.off, h.detach().abs(), 0) / as_layout(layout).offdiagonal_scale
+    size = torch.where(at.off, wide(h.detach()).abs(), 0) / as_layout(layout).offdiagonal_scale
     if scales == "tile":
         found = at.mean(size) * unit
     else:
@@ -163,7 +164,7 @@ def first_steps(
         rows = zeros.index_add(-1, at.rows, size).index_add(-1, at.columns, size) / max(n - 1, 1)
         found = rows * (unit / rows.mean(-1, keepdim=True)) ** 0.5
         found = found.nan_to_num(0)
-    return torch.where(found > 0, found, 1)
+    return torch.where(found > 0, found, 1).to(h.dtype)
 
 
 def largest(bits: object) -> int:
@@ -187,7 +188,7 @@ def _units(steps: Tensor, at: Places, layout: str | AnyLayout, scales: str, most
             f"first_steps makes them"
         )
     if scales == "tile":
-        share = scaled_gradient(steps, (2 * most * at.counts.clamp(min=1)).to(steps.dtype).rsqrt())
+        share = scaled_gradient(steps, (2 * most * at.counts.clamp(min=1)).double().rsqrt().to(steps.dtype))
         return share[..., at.tiles] * found.offdiagonal_scale
     share = scaled_gradient(steps, (2 * max(n - 1, 1) * most) ** -0.5)
     return share[..., at.rows] * share[..., at.columns] * found.offdiagonal_scale
