@@ -29,7 +29,7 @@ VECH_INLINE Real magnitude(Real x) {
 template <class Real, bool is_complex, bool absolute, int rows>
 struct Band {
     static constexpr int parts = is_complex ? 2 : 1;
-    static constexpr std::int64_t ahead = 1024;  // bytes
+    static constexpr std::int64_t ahead = 2048;  // bytes
 
     const Real* row[rows];  // at column 0
     const Real* x;
@@ -188,6 +188,15 @@ class Multiplier {
             const auto r = first + k;
             band.row[k] = words_ + half_.origin(r) * parts;
             band.multiply_by(k, x_ + r * parts, sign, job_.conjugates);
+        }
+        // Rows begin where nothing has been fetched: 3 to 10 % where they come from memory; more than an eighth of a
+        // row costs as much again where they come from the caches.
+        const auto some = std::min(band.ahead, (half_.last(first) - half_.first(first)) * job_.item() / 8);
+        for (int k = 0; k < rows && first + rows + k < half_.n; ++k) {
+            const auto r = first + rows + k;
+            const auto* const begin =
+                reinterpret_cast<const char*>(words_ + (half_.origin(r) + half_.first(r)) * parts);
+            for (std::int64_t at = 0; at < some; at += line_bytes) __builtin_prefetch(begin + at);
         }
         if (half_.grow)
             band.columns(0, first);
