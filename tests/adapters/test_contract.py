@@ -740,12 +740,13 @@ def test_a_diagonal_is_not_lost(library, name):
         )
 
 
-@pytest.mark.parametrize("name", ("cholesky", "inverse", "logdet", "log", "eigh"))
-def test_nan_never_becomes_a_number(library, name):
-    """It is told of, or it goes through."""
-    half = np.array([1.0, np.nan, 2.0], "float32")
+@pytest.mark.parametrize("half", ([1.0, np.nan, 2.0], [4.0, 1.0, np.inf], [np.inf, 0.0, 1.0]), ids=str)
+@pytest.mark.parametrize("name", ("cholesky", "inverse", "logdet", "log", "eigh", "solve"))
+def test_what_is_not_finite_never_becomes_a_number(library, name, half):
+    """It is told of, or NaN comes of it."""
+    half, beside = (library.array(np.array(x, "float32")) for x in (half, np.ones((2, 1))))
     try:
-        got = CASES[name].call(library.adapter, library.array(half), None, layout="vech", kind=None)
+        got = CASES[name].call(library.adapter, half, beside, layout="vech", kind=None)
     except (ValueError, RuntimeError) as error:
         assert re.search("finite|NaN|not positive|converge", str(error)), str(error)
     else:

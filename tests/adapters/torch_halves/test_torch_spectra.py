@@ -255,6 +255,19 @@ def test_powers_of_any_exponent_have_their_digits():
             torch.testing.assert_close(divided.first("power", p, a, b), expected, rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("n", [2, 20])
+@pytest.mark.parametrize("number", [torch.inf, -torch.inf, torch.nan])
+def test_what_is_not_finite_has_no_factor(number, n):
+    h = vt.pack(torch.eye(n)).expand(3, -1).clone()
+    h[1, -1] = number
+    for function in (vt.cholesky, vt.inverse, vt.logdet):
+        for call in (function, torch.vmap(function), torch.vmap(torch.func.jacfwd(function))):
+            with pytest.raises(
+                ValueError, match=r"NaN or infinity, so that matrix \[1\] of the batch has no"
+            ):
+                call(h)
+
+
 def test_fake_tensors_go_through_what_reads_tables():
     with FakeTensorMode():
         h = torch.ones(6)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from vech.adapters.torch import factored, halves, operators
+from vech.adapters.torch import factored, halves, operators, plain
 from vech.adapters.torch.checks import (
     Facts,
     check_batches,
@@ -14,7 +16,7 @@ from vech.adapters.torch.checks import (
     check_selfadjoint,
     plain_of,
 )
-from vech.adapters.torch.functions import is_forward
+from vech.adapters.torch.functions import is_forward, mapped, saved_for_directions
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 
@@ -184,8 +186,8 @@ def inverse(
         half = halves.settled_triangle(torch.cholesky_solve(eye, factor), found)
     else:
         half = factored.inverse(h, _half_factor(h, found), found.layout, found.kind)
-        if found.layout != (plain := plain_of(found.layout)):
-            half = operators.convert(half, plain, found.layout, found.kind, True)
+        if found.layout != (own := plain_of(found.layout)):
+            half = operators.convert(half, own, found.layout, found.kind, True)
     return halves.ordered(half, found)
 
 
@@ -241,4 +243,34 @@ def _half_factor(h: Tensor, found: Facts) -> Tensor:
 
 
 def _factor(h: Tensor, found: Facts) -> Tensor:
-    return torch.linalg.cholesky(halves.full(h, found))
+    """L, differentiated forward."""
+    L: Tensor = _ForwardCholesky.apply(h, found.layout, found.kind)
+    return L
+
+
+class _ForwardCholesky(torch.autograd.Function):
+    """The lower factor in full, with a derivative forward; torch's own takes infinity."""
+
+    @staticmethod
+    def forward(h: Tensor, layout: str, kind: str) -> Tensor:
+        return factored.lower(factored.cholesky(h, layout, kind, plain_of(layout)), plain_of(layout))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, ctx.layout, ctx.kind = inputs
+        ctx.save_for_backward(output)
+        ctx.save_for_forward(output)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+        return mapped(_ForwardCholesky.apply, info, in_dims, *inputs)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None]:
+        (L,) = ctx.saved_tensors
+        return plain.adjoint_fold(factored.by_matrix(L, g), ctx.layout, ctx.kind), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, layout: None, kind: None) -> Tensor:
+        with saved_for_directions(ctx) as (L,):
+            return factored.along(L, plain.direction(tangent, ctx.layout, ctx.kind))

@@ -33,16 +33,29 @@ def _cholesky_keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _cholesky_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-    """I. Murray, "Differentiation of the Cholesky decomposition", arXiv 1602.07527, 2016, eq. 10."""
     (factor,) = ctx.saved_tensors
-    L = lower(factor, ctx.target)
     gradient = expand(g, inverse_scales(ctx.target), TRIANGULAR, False)
     gradient = gradient if ctx.target.startswith("lower") else gradient.mH
+    whole = by_matrix(lower(factor, ctx.target), gradient)
+    return adjoint_fold(whole, ctx.layout, ctx.kind), None, None, None
+
+
+def by_matrix(L: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient by the full matrix, of that by its factor.
+
+    I. Murray, "Differentiation of the Cholesky decomposition", arXiv 1602.07527, 2016, eq. 10.
+    """
     inner = (L.mH @ gradient).tril()
     inner = (inner + inner.tril(-1).mH) / 2
     left = torch.linalg.solve_triangular(L.mH, inner, upper=True)
-    whole = torch.linalg.solve_triangular(L, left, upper=False, left=False)
-    return adjoint_fold(whole, ctx.layout, ctx.kind), None, None, None
+    return torch.linalg.solve_triangular(L, left, upper=False, left=False)
+
+
+def along(L: Tensor, direction: Tensor) -> Tensor:
+    """The derivative of the factor along a direction of the full matrix; eq. 8 there."""
+    left = torch.linalg.solve_triangular(L, direction, upper=False)
+    inner = torch.linalg.solve_triangular(L.mH, left, upper=True, left=False).tril()
+    return L @ (inner - torch.diag_embed(inner.diagonal(dim1=-2, dim2=-1)) / 2)
 
 
 @operator(
@@ -63,16 +76,17 @@ def _factor(h: Tensor, layout: str, kind: str, target: str) -> Tensor:
     if (found := small.answer("cholesky", h, layout, kind, target=target)) is not None:
         return found
     factor, failed = torch.linalg.cholesky_ex(full_of(h, layout, kind))
-    if failed.any():
-        _refuse(h, failed)
+    wrong = (failed != 0) | ~factor.diagonal(dim1=-2, dim2=-1).isfinite().all(-1)
+    if wrong.any():
+        _refuse(h, failed, wrong)
     factor = factor if target.startswith("lower") else factor.mH
     return pack(factor, target, TRIANGULAR, triangle(target), -1.0)
 
 
-def _refuse(h: Tensor, failed: Tensor) -> None:
-    at = tuple(failed.nonzero()[0].tolist())
+def _refuse(h: Tensor, failed: Tensor, wrong: Tensor) -> None:
+    at = tuple(wrong.nonzero()[0].tolist())
     which = f"matrix {list(at)} of the batch" if at else "the matrix"
-    if not h[at].isfinite().all():
+    if not failed[at] or not h[at].isfinite().all():
         raise ValueError(f"half holds NaN or infinity, so that {which} has no factor")
     raise torch.linalg.LinAlgError(
         f"{which} is not positive definite: its leading {int(failed[at])} rows and columns are not"

@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import _disable_current_modes
 
 from vech.adapters import tables
-from vech.adapters.torch.checks import ORDERS, implied, layout_of, scales, triangle
+from vech.adapters.torch.checks import ORDERS, implied, layout_of, linear, scales, triangle
 from vech.adapters.torch.functions import LIBRARY
 from vech.adapters.torch.kept import KEPT
 from vech.layouts.kind import Kind
@@ -54,6 +54,18 @@ def fold(full: Tensor, layout: str, kind: str, n: int) -> Tensor:
     if off != 1 or on != 1:
         half = half / off if off == on else torch.where(diagonal, half / on, half / off)
     return half
+
+
+def direction(h: Tensor, layout: str, kind: str) -> Tensor:
+    """The full matrix along which a half goes, as computing takes it."""
+    n = layout_of(layout).side(h.shape[-1])
+    return settled_full(expand(h, linear(layout), kind, n), kind)
+
+
+def adjoint_fold(full: Tensor, layout: str, kind: str) -> Tensor:
+    """The gradient by a half, of that by the matrix that computing takes: the adjoint of `direction`."""
+    n = full.shape[-1]
+    return settled(fold(full, linear(layout), kind, n), layout, kind, n)
 
 
 def mirrored(h: Tensor, layout: str, kind: str, n: int) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vech.adapters.torch import halves, plain, spectra
-from vech.adapters.torch.checks import check_diagonal, check_selfadjoint, layout_of, linear
+from vech.adapters.torch.checks import check_diagonal, check_selfadjoint
 from vech.adapters.torch.functions import is_forward, mapped, saved_for_directions
 from vech.layouts.dialects import AnyLayout
 
@@ -243,14 +243,13 @@ class _ForwardEigh(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, g: Tensor, g_vectors: Tensor) -> tuple[Tensor, None, None]:
         values, vectors = ctx.saved_tensors
-        whole, n = spectra.by_matrix(values, vectors, g, g_vectors), values.shape[-1]
-        half = plain.fold(whole, linear(ctx.layout), ctx.kind, n)
-        return plain.settled(half, ctx.layout, ctx.kind, n), None, None
+        whole = spectra.by_matrix(values, vectors, g, g_vectors)
+        return plain.adjoint_fold(whole, ctx.layout, ctx.kind), None, None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, layout: None, kind: None) -> tuple[Tensor, Tensor]:
         with saved_for_directions(ctx) as (values, vectors):
-            inner = vectors.mH @ _direction(tangent, ctx.layout, ctx.kind) @ vectors
+            inner = vectors.mH @ plain.direction(tangent, ctx.layout, ctx.kind) @ vectors
             return inner.diagonal(dim1=-2, dim2=-1).real, vectors @ (inner * spectra.gaps(values))
 
 
@@ -316,17 +315,12 @@ class _ForwardDerivative(torch.autograd.Function):
             return by_h + by_direction
 
 
-def _direction(h: Tensor, layout: str, kind: str) -> Tensor:
-    n = layout_of(layout).side(h.shape[-1])
-    return plain.settled_full(plain.expand(h, linear(layout), kind, n), kind)
-
-
 def _second_derivative(
     h: Tensor, one: Tensor, other: Tensor, layout: str, kind: str, name: str, p: float
 ) -> Tensor:
     """That of `spectra`, of what is differentiated forward."""
     values, vectors = _ForwardEigh.apply(h, layout, kind)
-    a, b = (vectors.mH @ _direction(x, layout, kind) @ vectors for x in (one, other))
+    a, b = (vectors.mH @ plain.direction(x, layout, kind) @ vectors for x in (one, other))
     inner = spectra.second_differences(values, a, b, name, p)
     found = plain.settled_full(vectors @ inner @ vectors.mH, kind)
     return plain.take(found, layout, values.shape[-1])
