@@ -270,6 +270,7 @@ LAYOUTS = {
     for name in (
         "both-scaled",
         "strict-doubled",
+        "lower-rows-one",
         "lapack-rfp-nl",
         "lapack-rfp-tu",
         "tfp-upper",
@@ -538,6 +539,26 @@ def test_congruence_by_a_diagonal(library, layout):
     got = library.adapter.congruence(library.array(half), library.array(d), layout, kind="hermitian")
     full = d[:, None] * reference.expand(half, order, "hermitian") * d.conj()
     np.testing.assert_allclose(library.numbers(got), to_half(full, order, "hermitian"), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ("skew", "skew-hermitian"))
+@pytest.mark.parametrize("dtype", ("float32", "complex64"))
+def test_ones_on_the_diagonal_of_a_skew_matrix_are_moved_and_do_not_count(library, dtype, kind):
+    layout, half = vech.Layout(diagonal="one"), np.array([2.0, 3.0, -1.0], dtype)
+    S, x = vech.Packed(half, layout, kind=kind), np.ones(3, dtype)
+    h, y, options = library.array(half), library.array(x), {"layout": layout, "kind": kind}
+    moved = library.adapter.expand(h, **options)
+    np.testing.assert_array_equal(library.numbers(moved), S.expand())
+    for name, found, want in (
+        ("matmul", library.adapter.matmul(h, y, **options), S @ x),
+        ("quadratic", library.adapter.quadratic(h, y, **options), x @ (S @ x)),
+        ("inner", library.adapter.inner(h, h, **options), vech.linalg.inner(S, S)),
+        *(
+            (f"norm {ord}", library.adapter.norm(h, ord=ord, **options), vech.linalg.norm(S, ord))
+            for ord in ("fro", "max", 1, 2)
+        ),
+    ):
+        np.testing.assert_allclose(library.numbers(found), want, rtol=1e-6, atol=1e-6, err_msg=name)
 
 
 # ---------------------------------------------------------------- shapes

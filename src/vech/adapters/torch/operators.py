@@ -47,8 +47,9 @@ def limit(tolerance: float) -> float | None:
 
 
 def by_kernel(x: Tensor, layout: str) -> bool:
-    """Whether vech's own moves take these numbers."""
-    return x.device.type == "cpu" and not (x.dtype is torch.bfloat16 and layout_of(layout).scaled)
+    """Whether vech's own moves take these numbers; bfloat16 is but bits to them."""
+    where = layout_of(layout)
+    return x.device.type == "cpu" and not (x.dtype is torch.bfloat16 and (where.scaled or where.implied))
 
 
 # ---- a half to its full matrix, and the adjoint of that ----------------------------------------------------
