@@ -242,6 +242,19 @@ def test_narrow_halves_are_summed_in_float32_by_all_functions():
     assert torch.equal(vt.congruence(a, d), expected)
 
 
+@pytest.mark.parametrize("n", [2, 17])
+@pytest.mark.parametrize("p", [0.5, 1.7, -0.5, -1.0, -2.0, 0.0, 1.0, 2.0])
+def test_powers_take_the_same_matrices_of_every_side(p, n):
+    for least in (0.0, -1.0):
+        values = torch.cat((torch.tensor([least]), torch.linspace(1, 2, n - 1)))
+        h = torch.stack((vt.pack(torch.eye(n)), vt.pack(values.diag())))
+        if p in (0, 1, 2):
+            torch.testing.assert_close(vt.expand(vt.power(h, p))[1], values.pow(p).diag())
+        else:
+            with pytest.raises(torch.linalg.LinAlgError, match=rf"matrix \[1\] .* eigenvalue {least:g}, and"):
+                vt.power(h, p)
+
+
 def test_powers_of_any_exponent_have_their_digits():
     h = torch.zeros(6, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.grad(vt.power(h, 0).sum(), h)[0].tolist() == [0.0] * 6

@@ -123,6 +123,8 @@ def function(h: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
 
 def _function(h: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
     if (found := small.answer(name, h, layout, kind, p, target=layout)) is not None:
+        if name == "power" and p.is_integer() == (p < 0):  # of which the kernel takes more
+            check_domain(_decomposed(h, layout, kind)[0], name, p)
         return found
     values, vectors = _decomposed(h, layout, kind)
     check_domain(values, name, p)
@@ -136,7 +138,7 @@ def _function(h: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
 
 def check_domain(values: Tensor, name: str, p: float) -> None:
     """LinAlgError where f is not defined at an eigenvalue."""
-    if name == "exp" or (name == "power" and p >= 0 and float(p).is_integer()) or not values.numel():
+    if name == "exp" or (name == "power" and p >= 0 and p.is_integer()) or not values.numel():
         return
     least = values[..., 0]
     if (least <= 0).any():
