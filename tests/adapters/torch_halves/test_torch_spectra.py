@@ -216,12 +216,18 @@ def test_a_compiled_function_takes_other_batches_and_sides():
 
 def test_autocast_leaves_dtypes_and_digits_alone():
     h, X = vt.pack(torch.eye(20) * 3).requires_grad_(), torch.ones(2, 20, requires_grad=True)
-    more = (lambda h: vt.matmul(h, X[0]), lambda h: vt.congruence(h, X), lambda _: vt.gram(X))
+    more = (
+        *(lambda h: vt.matmul(h, X[0]), lambda h: vt.quadratic(h, X[0]), lambda h: vt.solve(h, X[0])),
+        *(lambda h: vt.congruence(h, X), lambda h: vt.gram(vt.expand(h)), lambda h: vt.eigh(h).values),
+    )
+    along = torch.rand(len(h), generator=torch.Generator().manual_seed(0))
     for function in (vt.log, vt.logdet, vt.inverse, vt.cholesky, vt.norm, *more):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             found = function(h)
+            forward = torch.func.jvp(function, (h,), (along,))
         assert found.dtype is torch.float32
         torch.testing.assert_close(found, function(h), rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(forward, torch.func.jvp(function, (h,), (along,)), rtol=1e-6, atol=1e-6)
         found.sum().backward()
 
 
@@ -240,6 +246,12 @@ def test_narrow_halves_are_summed_in_float32_by_all_functions():
     d = torch.tensor([1.001, 1.003]).half()
     expected = vt.congruence(a.float(), d.float()).half()
     assert torch.equal(vt.congruence(a, d), expected)
+    assert vt.congruence(b, torch.full((1, 2), 300.0).half()) == 0
+    generator = torch.Generator().manual_seed(0)
+    X, b = torch.randn(30, 60, generator=generator), torch.randn(30, generator=generator).half()
+    h = vt.gram(X / 8).half()
+    for function in (vt.cholesky, vt.inverse, vt.logdet, vt.log, lambda h: vt.solve(h, b.to(h.dtype))):
+        assert torch.equal(function(h), function(h.float()).half())
 
 
 @pytest.mark.parametrize("n", [2, 17])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vech.adapters.torch import plain, small
-from vech.adapters.torch.bilinear import adjoint_fold, full_of, narrowed, outer, together
+from vech.adapters.torch.bilinear import adjoint_fold, full_of, outer, together
 from vech.adapters.torch.checks import dual, layout_of, plain_of, triangle
 from vech.adapters.torch.checks import inverse as inverse_scales
 from vech.adapters.torch.functions import operator
@@ -69,10 +69,6 @@ def along(L: Tensor, direction: Tensor) -> Tensor:
 )
 def cholesky(h: Tensor, layout: str, kind: str, target: str) -> Tensor:
     """The half of the factor, in a layout of the same triangle that stores the diagonal."""
-    return narrowed(_factor, h, layout, kind, target)
-
-
-def _factor(h: Tensor, layout: str, kind: str, target: str) -> Tensor:
     if (found := small.answer("cholesky", h, layout, kind, target=target)) is not None:
         return found
     factor, failed = torch.linalg.cholesky_ex(full_of(h, layout, kind))
@@ -117,11 +113,7 @@ def _solve_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 )
 def solve(h: Tensor, b: Tensor, factor: Tensor, layout: str, kind: str) -> Tensor:
     """S^-1 b for columns b; the factor, in the plain layout, is a help and no variable."""
-
-    def solved(factor: Tensor, b: Tensor) -> Tensor:
-        return torch.cholesky_solve(b, lower(factor, plain_of(layout)))
-
-    return narrowed(solved, factor, b).contiguous()
+    return torch.cholesky_solve(b, lower(factor, plain_of(layout))).contiguous()
 
 
 # ---- S^-1 and log |S| --------------------------------------------------------------------------------------
@@ -151,12 +143,8 @@ def inverse(h: Tensor, factor: Tensor, layout: str, kind: str) -> Tensor:
     target = plain_of(layout)
     if (found := small.answer("inverse", h, layout, kind, target=target)) is not None:
         return found
-
-    def inverted(factor: Tensor) -> Tensor:
-        found = torch.cholesky_inverse(lower(factor, target))
-        return pack(plain.settled_full(found, kind), target, kind, triangle(target), -1.0)
-
-    return narrowed(inverted, factor)
+    full = plain.settled_full(torch.cholesky_inverse(lower(factor, target)), kind)
+    return pack(full, target, kind, triangle(target), -1.0)
 
 
 def _logdet_keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -183,10 +171,6 @@ def _logdet_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 )
 def logdet(h: Tensor, factor: Tensor, layout: str, kind: str) -> Tensor:
     """log |S|."""
-
-    def summed(factor: Tensor) -> Tensor:
-        where = layout_of(plain_of(layout))
-        slots = torch.from_numpy(where.diagonal_slots(where.side(factor.shape[-1])))
-        return 2 * factor.index_select(-1, slots.to(factor.device)).real.log().sum(-1)
-
-    return narrowed(summed, factor)
+    where = layout_of(plain_of(layout))
+    slots = torch.from_numpy(where.diagonal_slots(where.side(factor.shape[-1])))
+    return 2 * factor.index_select(-1, slots.to(factor.device)).real.log().sum(-1)

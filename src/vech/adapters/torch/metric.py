@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from vech.adapters.torch import plain
-from vech.adapters.torch.bilinear import narrowed
 from vech.adapters.torch.checks import (
     Facts,
     check_batches,
@@ -19,6 +18,7 @@ from vech.adapters.torch.checks import (
     implied,
     real,
 )
+from vech.adapters.torch.functions import narrowed
 from vech.adapters.torch.halves import entered, full, metric_factors
 from vech.layouts.dialects import AnyLayout
 

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from vech.adapters import tables
 from vech.adapters.torch.checks import ORDERS, implied, layout_of, linear, scales, triangle
-from vech.adapters.torch.functions import LIBRARY
+from vech.adapters.torch.functions import LIBRARY, NARROW
 from vech.adapters.torch.kept import KEPT
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
@@ -206,7 +206,7 @@ def pack(full: Tensor, layout: str, kind: str, n: int, use: str, tolerance: floa
     where, rule = layout_of(layout), Kind(kind)
     judge(full, where, rule, use, tolerance)
     narrow = full.dtype
-    full = full.float() if narrow in (torch.bfloat16, torch.float16) else full
+    full = full.float() if narrow in NARROW else full
     return _packed(full, layout, rule, n, use).to(narrow)
 
 
@@ -253,6 +253,6 @@ def wide(x: Tensor) -> Tensor:
 
 def narrowed(move: Any, x: Tensor, layout: str, *rest: Any) -> Tensor:
     """A move that computes, in float32 of narrow floats, and rounded to them."""
-    if x.dtype in (torch.bfloat16, torch.float16) and (scales(layout) != (1, 1) or move is fold):
+    if x.dtype in NARROW and (scales(layout) != (1, 1) or move is fold):
         return move(x.float(), layout, *rest).to(x.dtype)
     return move(x, layout, *rest)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vech.adapters.torch import divided, plain, small
-from vech.adapters.torch.bilinear import adjoint_fold, full_of, narrowed, together
+from vech.adapters.torch.bilinear import adjoint_fold, full_of, together
 from vech.adapters.torch.checks import layout_of, linear, real, triangle
 from vech.adapters.torch.functions import operator
 from vech.adapters.torch.operators import pack
@@ -74,8 +74,7 @@ def gaps(values: Tensor) -> Tensor:
 def eigh(h: Tensor, layout: str, kind: str) -> tuple[Tensor, Tensor]:
     """Eigenvalues, ascending, and eigenvectors."""
     refuse_infinite(h)
-    found: tuple[Tensor, Tensor] = narrowed(_decomposed, h, layout, kind)
-    return found
+    return _decomposed(h, layout, kind)
 
 
 def _decomposed(h: Tensor, layout: str, kind: str) -> tuple[Tensor, Tensor]:
@@ -118,10 +117,6 @@ def weights(h: Tensor, layout: str) -> tuple[Tensor, Tensor]:
 def function(h: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
     """The half of f(S), f being "log", "exp" or "power"."""
     refuse_infinite(h)
-    return narrowed(_function, h, layout, kind, name, p)
-
-
-def _function(h: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
     if (found := small.answer(name, h, layout, kind, p, target=layout)) is not None:
         if name == "power" and p.is_integer() == (p < 0):  # of which the kernel takes more
             check_domain(_decomposed(h, layout, kind)[0], name, p)
@@ -181,10 +176,6 @@ def _derivative_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 )
 def derivative(h: Tensor, direction: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
     """The half of the derivative of f(S) along a direction: V (K o (V^H E V)) V^H, Daleckii and Krein."""
-    return narrowed(_derivative, h, direction, layout, kind, name, p)
-
-
-def _derivative(h: Tensor, direction: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
     values, vectors = _decomposed(h, layout, kind)
     inner = vectors.mH @ full_of(direction, linear(layout), kind) @ vectors
     inner = inner * divided.first(name, p, values[..., :, None], values[..., None, :])

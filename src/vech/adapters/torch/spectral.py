@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vech.adapters.torch import halves, plain, spectra
 from vech.adapters.torch.checks import check_diagonal, check_selfadjoint
-from vech.adapters.torch.functions import is_forward, mapped, saved_for_directions
+from vech.adapters.torch.functions import is_forward, mapped, narrowed, saved_for_directions
 from vech.layouts.dialects import AnyLayout
 
 
@@ -66,9 +66,8 @@ def eigh(
     """
     h, found = halves.entered(h, layout, kind, metric)
     check_selfadjoint(found, h.dtype, "eigh")
-    if is_forward():
-        return Eigen(*_ForwardEigh.apply(h, found.layout, found.kind))
-    return Eigen(*spectra.eigh(h, found.layout, found.kind))
+    decomposed = _ForwardEigh.apply if is_forward() else spectra.eigh
+    return Eigen(*narrowed(decomposed, h, found.layout, found.kind))
 
 
 def log(
@@ -213,10 +212,8 @@ def _through(
     h, found = halves.entered(h, layout, kind, metric)
     check_selfadjoint(found, h.dtype, name)
     check_diagonal(found, "the result")
-    if is_forward():
-        half = _ForwardFunction.apply(h, found.layout, found.kind, name, p)
-    else:
-        half = spectra.function(h, found.layout, found.kind, name, p)
+    function = _ForwardFunction.apply if is_forward() else spectra.function
+    half: Tensor = narrowed(function, h, found.layout, found.kind, name, p)
     return halves.ordered(half, found)
 
 
