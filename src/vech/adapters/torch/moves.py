@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from vech.adapters.torch import halves, operators, plain
 from vech.adapters.torch.checks import check_half, check_square, facts, facts_of_side, triangle
@@ -66,10 +71,10 @@ def pack(
         raise ValueError(
             f"use={use!r} takes numbers from the triangle that kind='triangular' and {own!r} make zero"
         )
-    if is_forward():
-        half = plain.pack(A, found.layout, found.kind, found.n, use, tolerance)
-    else:
-        half = operators.pack(A, found.layout, found.kind, use, -1.0 if tolerance is None else tolerance)
+    rest = (found.layout, found.kind, use, -1.0 if tolerance is None else tolerance)
+    half = _moved(
+        A, lambda A: operators.pack(A, *rest), lambda t: plain.pack_along(t, *rest[:2], found.n, use)
+    )
     return halves.ordered(half, found)
 
 
@@ -157,8 +162,42 @@ def convert(
     found = facts(h, source, kind, moves=True)
     aim = facts_of_side(h.dtype, target, kind, found.n)
     h = halves.by_rows(halves.in_metric(h, metric, found), found)
-    if is_forward():
-        half = plain.convert(h, found.layout, aim.layout, found.kind, found.n)
-    else:
-        half = operators.convert(h, found.layout, aim.layout, found.kind, True)
+    rest = (found.layout, aim.layout, found.kind)
+    half = _moved(
+        h, lambda h: operators.convert(h, *rest, True), lambda t: plain.convert_along(t, *rest, found.n)
+    )
     return halves.ordered(half, aim)
+
+
+# ---- where derivatives run forward -------------------------------------------------------------------------
+
+
+def _moved(x: Tensor, move: Callable[[Tensor], Tensor], along: Callable[[Tensor], Tensor]) -> Tensor:
+    """What an operator gives; `along`, linear and of plain operations, is its derivative forward."""
+    return _ForwardMove.apply(x, move, along) if is_forward() else move(x)
+
+
+class _ForwardMove(torch.autograd.Function):
+    """A move by its operator, which reads numbers to judge them."""
+
+    @staticmethod
+    def forward(x: Tensor, move: Callable[[Tensor], Tensor], along: Callable[[Tensor], Tensor]) -> Tensor:
+        return move(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.shape, ctx.along = inputs[0].shape, inputs[2]
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], x: Tensor, *rest: Any) -> tuple[Any, int]:
+        return _ForwardMove.apply(x.movedim(in_dims[0], 0), *rest), 0
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+        _, adjoint = torch.func.vjp(ctx.along, g.new_zeros(ctx.shape))
+        return adjoint(g)[0], None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Any:
+        with forward_ad._set_fwd_grad_enabled(True):  # for directions farther out
+            return ctx.along(tangent)

@@ -197,20 +197,34 @@ def convert(h: Tensor, source: str, target: str, kind: str, n: int) -> Tensor:
     if implied(target) is not None:  # the diagonal must be what is left out
         numbers = wide(h.detach()).cpu().resolve_conj().resolve_neg().numpy()
         converting.convert(numbers, layout_of(source), layout_of(target), kind=kind)
-    full = narrowed(expand, h, source, kind, n)
-    return narrowed(take, full, target, n)
+    return _converted(h, source, target, kind, n)
+
+
+def convert_along(tangent: Tensor, source: str, target: str, kind: str, n: int) -> Tensor:
+    """The derivative of `convert` along a direction, itself differentiable."""
+    return _converted(tangent, linear(source), target, kind, n)
+
+
+def _converted(h: Tensor, source: str, target: str, kind: str, n: int) -> Tensor:
+    return narrowed(take, narrowed(expand, h, source, kind, n), target, n)
 
 
 def pack(full: Tensor, layout: str, kind: str, n: int, use: str, tolerance: float | None) -> Tensor:
     """The half of a matrix, judged as `vech.pack` judges it."""
-    where, rule = layout_of(layout), Kind(kind)
-    judge(full, where, rule, use, tolerance)
-    narrow = full.dtype
-    full = full.float() if narrow in NARROW else full
-    return _packed(full, layout, rule, n, use).to(narrow)
+    if use == "both" or implied(layout) is not None:
+        judge(full, layout_of(layout), Kind(kind), use, tolerance)
+    return _packed(full, layout, kind, n, use)
 
 
-def _packed(full: Tensor, layout: str, rule: Kind, n: int, use: str) -> Tensor:
+def pack_along(tangent: Tensor, layout: str, kind: str, n: int, use: str) -> Tensor:
+    """The derivative of `pack` along a direction, itself differentiable; of "both" that of "mean"."""
+    return _packed(tangent, layout, kind, n, "mean" if use == "both" else use)
+
+
+def _packed(full: Tensor, layout: str, kind: str, n: int, use: str) -> Tensor:
+    if full.dtype in NARROW:
+        return _packed(full.float(), layout, kind, n, use).to(full.dtype)
+    rule = Kind(kind)
     if use == "mean" and rule is not Kind.TRIANGULAR:
         middle = (full + mirror(full.mT, rule)) / 2
         return take(middle, layout, n)
