@@ -561,6 +561,15 @@ def test_ones_on_the_diagonal_of_a_skew_matrix_are_moved_and_do_not_count(librar
         np.testing.assert_allclose(library.numbers(found), want, rtol=1e-6, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.parametrize("dtype", ("float16", "bfloat16"))
+@pytest.mark.parametrize("ord", ("fro", "max", 1, 2))
+def test_norms_of_narrow_floats_are_those_of_float32_rounded(library, ord, dtype):
+    half = np.array([1.0, 0.1, -3.0, 2.0, 0.7, 0.3], "float32").astype(cases.DTYPES[dtype])
+    got = library.numbers(library.adapter.norm(library.array(half), ord=ord))
+    want = library.numbers(library.adapter.norm(library.array(half.astype("float32")), ord=ord))
+    assert got.dtype == half.dtype and got == want.astype(half.dtype)
+
+
 # ---------------------------------------------------------------- shapes
 
 
@@ -719,6 +728,16 @@ FAULTS = {
         r"a and b have halves of length 10 and 6: both need one side",
     ),
     "an exponent": (lambda a, x: a.power(x(H), 1j), TypeError, r"p must be a finite real number"),
+    "an exponent beyond float64": (
+        lambda a, x: a.power(x(H), 10**400),
+        TypeError,
+        r"p must be a finite real number, and is 10000",
+    ),
+    "a tolerance beyond float64": (
+        lambda a, x: a.pack(x(np.eye(2, dtype="float32")), tolerance=10**400),
+        ValueError,
+        r"tolerance is 10000\S*, beyond float64: inf lets all differences pass",
+    ),
     "a norm": (
         lambda a, x: a.norm(x(H), ord=3),
         ValueError,

@@ -691,6 +691,11 @@ def test_what_does_not_fit_is_refused():
         linalg.cholesky(half, batch="vech", out=half)
     for p in ("2", None, True, 1j):
         refuses(TypeError, f"p must be a real number, not {p!r}: it is the exponent", linalg.power, half, p)
+    refuses(
+        ValueError,
+        "p is 100000000000000000...0000000000000000000, and an exponent must be finite",
+        linalg.power, half, 10**400, batch="vech",
+    )  # fmt: skip
     refuses(ValueError, "p is nan, and an exponent must be finite", linalg.power, half, np.nan, batch="vech")
     with pytest.raises(ValueError, match=r"^threads must be at least 1, not 0$"):
         linalg.eigh(half, batch="vech", threads=0)

@@ -71,7 +71,7 @@ def pack(
         raise ValueError(
             f"use={use!r} takes numbers from the triangle that kind='triangular' and {own!r} make zero"
         )
-    rest = (found.layout, found.kind, use, -1.0 if tolerance is None else tolerance)
+    rest = (found.layout, found.kind, use, -1.0 if tolerance is None else float(tolerance))
     half = _moved(
         A, lambda A: operators.pack(A, *rest), lambda t: plain.pack_along(t, *rest[:2], found.n, use)
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from numbers import Real
+from reprlib import repr as short
 from typing import Any, NamedTuple
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from vech.adapters.torch import halves, plain, spectra
 from vech.adapters.torch.checks import check_diagonal, check_selfadjoint
 from vech.adapters.torch.functions import is_forward, mapped, narrowed, saved_for_directions
+from vech.arrays import is_finite
 from vech.layouts.dialects import AnyLayout
 
 
@@ -201,8 +202,8 @@ def power(
     >>> power(torch.tensor([4.0, 0.0, 9.0]), -0.5)
     tensor([0.5000, 0.0000, 0.3333])
     """
-    if isinstance(p, bool | Tensor) or not isinstance(p, Real) or not math.isfinite(p):
-        raise TypeError(f"p must be a finite real number, and is {p!r}: the exponent is no tensor")
+    if isinstance(p, bool | Tensor) or not isinstance(p, Real) or not is_finite(p):
+        raise TypeError(f"p must be a finite real number, and is {short(p)}: the exponent is no tensor")
     return _through(h, layout, kind, metric, "power", float(p))
 
 
