@@ -206,6 +206,22 @@ def test_everything_compiles_without_a_break(layout):
     torch.testing.assert_close(compiled(h.detach()), per_half(h.detach()))
 
 
+def test_derivatives_forward_compile_without_a_break():
+    h, x = torch.tensor([4.0, 1.0, 0.0, 3.0, -2.0, 5.0]), torch.ones(3)
+
+    def everything(h):
+        lower = vt.expand(vt.cholesky(h), kind="triangular")
+        moved = vt.convert(vt.pack(lower, use="lower"), "vech", "svec-upper")
+        return moved * vt.logdet(h) + vt.inverse(h) + vt.congruence(h, vt.solve(h, vt.matmul(h, x)))
+
+    def along(h):
+        return torch.func.jvp(everything, (h,), (h.flip(0),))
+
+    torch.compiler.reset()
+    compiled = torch.compile(along, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(h), along(h))
+
+
 def test_a_compiled_function_takes_other_batches_and_sides():
     torch.compiler.reset()
     compiled = torch.compile(lambda h, x: vt.matmul(h, x), fullgraph=True, backend="aot_eager")

@@ -18,7 +18,6 @@ from vech.adapters.torch.checks import (
 )
 from vech.adapters.torch.functions import is_forward, mapped, narrowed, saved_for_directions
 from vech.layouts.dialects import AnyLayout
-from vech.layouts.kind import Kind
 
 
 def cholesky(
@@ -72,9 +71,7 @@ def _cholesky(h: Tensor, found: Facts) -> Tensor:
         half: Tensor = factored.cholesky(h, found.layout, found.kind, found.layout)
         return half
     L = _factor(h, found)
-    return halves.own_triangle(
-        L if found.layout.startswith("lower") else L.mH, found._replace(kind=str(Kind.TRIANGULAR))
-    )
+    return plain.take(L if found.layout.startswith("lower") else L.mH, found.layout, found.n)
 
 
 def solve(
@@ -259,6 +256,8 @@ def _half_factor(h: Tensor, found: Facts) -> Tensor:
 
 def _factor(h: Tensor, found: Facts) -> Tensor:
     """L, differentiated forward."""
+    if torch.compiler.is_compiling():  # which knows no functions of autograd there
+        return torch.linalg.cholesky(halves.full(h, found))
     L: Tensor = _ForwardCholesky.apply(h, found.layout, found.kind)
     return L
 

@@ -97,7 +97,7 @@ def narrowed(function: Callable[..., Any], *inputs: Any) -> Any:
     Where derivatives run forward autocast is off, as it is in operators.
     """
     dtype = inputs[0].dtype
-    with torch._C._DisableAutocast() if is_forward() else nullcontext():
+    with torch.autocast(inputs[0].device.type, enabled=False) if is_forward() else nullcontext():
         if dtype not in NARROW:
             return function(*inputs)
         found = function(*(x.float() if isinstance(x, Tensor) else x for x in inputs))

@@ -71,9 +71,12 @@ def pack(
         raise ValueError(
             f"use={use!r} takes numbers from the triangle that kind='triangular' and {own!r} make zero"
         )
-    rest = (found.layout, found.kind, use, -1.0 if tolerance is None else float(tolerance))
+    words, limit = (found.layout, found.kind), -1.0 if tolerance is None else float(tolerance)
     half = _moved(
-        A, lambda A: operators.pack(A, *rest), lambda t: plain.pack_along(t, *rest[:2], found.n, use)
+        A,
+        lambda A: operators.pack(A, *words, use, limit),
+        lambda A: plain.pack(A, *words, found.n, use, tolerance),
+        lambda tangent: plain.pack_along(tangent, *words, found.n, use),
     )
     return halves.ordered(half, found)
 
@@ -164,7 +167,10 @@ def convert(
     h = halves.by_rows(halves.in_metric(h, metric, found), found)
     rest = (found.layout, aim.layout, found.kind)
     half = _moved(
-        h, lambda h: operators.convert(h, *rest, True), lambda t: plain.convert_along(t, *rest, found.n)
+        h,
+        lambda h: operators.convert(h, *rest, True),
+        lambda h: plain.convert(h, *rest, found.n),
+        lambda tangent: plain.convert_along(tangent, *rest, found.n),
     )
     return halves.ordered(half, aim)
 
@@ -172,16 +178,24 @@ def convert(
 # ---- where derivatives run forward -------------------------------------------------------------------------
 
 
-def _moved(x: Tensor, move: Callable[[Tensor], Tensor], along: Callable[[Tensor], Tensor]) -> Tensor:
+Move = Callable[[Tensor], Tensor]
+
+
+def _moved(x: Tensor, by_operator: Move, by_tables: Move, along: Move) -> Tensor:
     """What an operator gives; `along`, linear and of plain operations, is its derivative forward."""
-    return _ForwardMove.apply(x, move, along) if is_forward() else move(x)
+    if not is_forward():
+        return by_operator(x)
+    if torch.compiler.is_compiling():  # which knows no functions of autograd there
+        return by_tables(x)
+    half: Tensor = _ForwardMove.apply(x, by_operator, along)
+    return half
 
 
 class _ForwardMove(torch.autograd.Function):
     """A move by its operator, which reads numbers to judge them."""
 
     @staticmethod
-    def forward(x: Tensor, move: Callable[[Tensor], Tensor], along: Callable[[Tensor], Tensor]) -> Tensor:
+    def forward(x: Tensor, move: Move, along: Move) -> Tensor:
         return move(x)
 
     @staticmethod
