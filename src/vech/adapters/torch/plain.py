@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import _disable_current_modes
 
 from vech.adapters import tables
-from vech.adapters.torch.checks import ORDERS, implied, layout_of, linear, scales, triangle
+from vech.adapters.torch.checks import ORDERS, implied, layout_of, linear, real, scales, triangle
 from vech.adapters.torch.functions import LIBRARY, NARROW
 from vech.adapters.torch.kept import KEPT
 from vech.layouts.kind import Kind
@@ -46,14 +46,19 @@ def fold(full: Tensor, layout: str, kind: str, n: int) -> Tensor:
     """The adjoint of `expand`: (a_ij + mirror(a_ji)) / scale, and a_ii / scale."""
     rule = Kind(kind)
     half = _selected(full, "own", layout, n)
-    off, on = scales(layout)
     diagonal = table("on_diagonal", layout, n, full)
     if rule is not Kind.TRIANGULAR:
         other = mirror(_selected(full, "opposite", layout, n), rule)
         half = torch.where(diagonal, half, half + other) if implied(layout) is None else half + other
-    if off != 1 or on != 1:
-        half = half / off if off == on else torch.where(diagonal, half / on, half / off)
-    return half
+    return unscaled(half, layout, n)
+
+
+def unscaled(h: Tensor, layout: str, n: int) -> Tensor:
+    """The true values of a half."""
+    off, on = scales(layout)
+    if off == on:
+        return h if off == 1 else h / off
+    return torch.where(table("on_diagonal", layout, n, h), h / on, h / off)
 
 
 def direction(h: Tensor, layout: str, kind: str) -> Tensor:
@@ -117,6 +122,12 @@ def to_rows(h: Tensor, order: str, n: int) -> Tensor:
 def from_rows(h: Tensor, order: str, n: int) -> Tensor:
     """And back."""
     return _turned(h, order, n).index_select(-1, table("back", order, n, h))
+
+
+def metric_factors(h: Tensor, layout: str, order: str, n: int) -> Tensor:
+    """What takes a gradient by such a half from the metric "packed" to "full"."""
+    weights = table("metric_factors", layout, n, h).to(real(h.dtype))
+    return from_rows(weights, order, n) if order else weights
 
 
 def _turned(h: Tensor, order: str, n: int) -> Tensor:

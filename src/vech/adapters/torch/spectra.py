@@ -85,6 +85,34 @@ def _decomposed(h: Tensor, layout: str, kind: str) -> tuple[Tensor, Tensor]:
     return values, vectors.contiguous()
 
 
+# ---- the largest singular value ----------------------------------------------------------------------------
+
+
+def _largest_keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    h, ctx.layout, ctx.kind = inputs
+    ctx.save_for_backward(h)
+
+
+def _largest_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+    """u v^H, of vectors that are found again."""
+    (h,) = ctx.saved_tensors
+    left, _, right = torch.linalg.svd(full_of(h, ctx.layout, ctx.kind))
+    whole = g[..., None, None] * left[..., :, :1] @ right[..., :1, :]
+    return adjoint_fold(whole, ctx.layout, ctx.kind), None, None
+
+
+@operator(
+    "largest_singular_value(Tensor h, str layout, str kind) -> Tensor",
+    fake=lambda h, layout, kind: h.real.new_empty(h.shape[:-1]),
+    batched=together("largest_singular_value"),
+    keep=_largest_keep,
+    backward=_largest_backward,
+)
+def largest_singular_value(h: Tensor, layout: str, kind: str) -> Tensor:
+    """Of matrices that are not empty."""
+    return torch.linalg.matrix_norm(full_of(h, layout, kind), 2)
+
+
 # ---- functions of a matrix ---------------------------------------------------------------------------------
 
 
