@@ -370,6 +370,14 @@ def check_progress(progress: Any) -> None:
         )
 
 
+def is_finite(number: Any) -> bool:
+    """Whether float64 holds a real number: no NaN, no infinity, no 10**400."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
+
+
 def is_even(array: Array) -> bool:
     """Whether kernels can read the array where it lies."""
     even = all(stride % array.itemsize == 0 for stride in array.strides)

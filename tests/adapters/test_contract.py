@@ -270,6 +270,7 @@ LAYOUTS = {
     for name in (
         "both-scaled",
         "strict-doubled",
+        "lower-rows-one",
         "lapack-rfp-nl",
         "lapack-rfp-tu",
         "tfp-upper",
@@ -540,6 +541,35 @@ def test_congruence_by_a_diagonal(library, layout):
     np.testing.assert_allclose(library.numbers(got), to_half(full, order, "hermitian"), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ("skew", "skew-hermitian"))
+@pytest.mark.parametrize("dtype", ("float32", "complex64"))
+def test_ones_on_the_diagonal_of_a_skew_matrix_are_moved_and_do_not_count(library, dtype, kind):
+    layout, half = vech.Layout(diagonal="one"), np.array([2.0, 3.0, -1.0], dtype)
+    S, x = vech.Packed(half, layout, kind=kind), np.ones(3, dtype)
+    h, y, options = library.array(half), library.array(x), {"layout": layout, "kind": kind}
+    moved = library.adapter.expand(h, **options)
+    np.testing.assert_array_equal(library.numbers(moved), S.expand())
+    for name, found, want in (
+        ("matmul", library.adapter.matmul(h, y, **options), S @ x),
+        ("quadratic", library.adapter.quadratic(h, y, **options), x @ (S @ x)),
+        ("inner", library.adapter.inner(h, h, **options), vech.linalg.inner(S, S)),
+        *(
+            (f"norm {ord}", library.adapter.norm(h, ord=ord, **options), vech.linalg.norm(S, ord))
+            for ord in ("fro", "max", 1, 2)
+        ),
+    ):
+        np.testing.assert_allclose(library.numbers(found), want, rtol=1e-6, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", ("float16", "bfloat16"))
+@pytest.mark.parametrize("ord", ("fro", "max", 1, 2))
+def test_norms_of_narrow_floats_are_those_of_float32_rounded(library, ord, dtype):
+    half = np.array([1.0, 0.1, -3.0, 2.0, 0.7, 0.3], "float32").astype(cases.DTYPES[dtype])
+    got = library.numbers(library.adapter.norm(library.array(half), ord=ord))
+    want = library.numbers(library.adapter.norm(library.array(half.astype("float32")), ord=ord))
+    assert got.dtype == half.dtype and got == want.astype(half.dtype)
+
+
 # ---------------------------------------------------------------- shapes
 
 
@@ -698,6 +728,16 @@ FAULTS = {
         r"a and b have halves of length 10 and 6: both need one side",
     ),
     "an exponent": (lambda a, x: a.power(x(H), 1j), TypeError, r"p must be a finite real number"),
+    "an exponent beyond float64": (
+        lambda a, x: a.power(x(H), 10**400),
+        TypeError,
+        r"p must be a finite real number, and is 10000",
+    ),
+    "a tolerance beyond float64": (
+        lambda a, x: a.pack(x(np.eye(2, dtype="float32")), tolerance=10**400),
+        ValueError,
+        r"tolerance is 10000\S*, beyond float64: inf lets all differences pass",
+    ),
     "a norm": (
         lambda a, x: a.norm(x(H), ord=3),
         ValueError,
@@ -740,12 +780,13 @@ def test_a_diagonal_is_not_lost(library, name):
         )
 
 
-@pytest.mark.parametrize("name", ("cholesky", "inverse", "logdet", "log", "eigh"))
-def test_nan_never_becomes_a_number(library, name):
-    """It is told of, or it goes through."""
-    half = np.array([1.0, np.nan, 2.0], "float32")
+@pytest.mark.parametrize("half", ([1.0, np.nan, 2.0], [4.0, 1.0, np.inf], [np.inf, 0.0, 1.0]), ids=str)
+@pytest.mark.parametrize("name", ("cholesky", "inverse", "logdet", "log", "eigh", "solve"))
+def test_what_is_not_finite_never_becomes_a_number(library, name, half):
+    """It is told of, or NaN comes of it."""
+    half, beside = (library.array(np.array(x, "float32")) for x in (half, np.ones((2, 1))))
     try:
-        got = CASES[name].call(library.adapter, library.array(half), None, layout="vech", kind=None)
+        got = CASES[name].call(library.adapter, half, beside, layout="vech", kind=None)
     except (ValueError, RuntimeError) as error:
         assert re.search("finite|NaN|not positive|converge", str(error)), str(error)
     else:

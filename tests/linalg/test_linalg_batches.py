@@ -444,23 +444,45 @@ def test_hermitian_matrices_go_through_lapack(task, layout, n):
     np.testing.assert_allclose(signs * np.exp(logs), np.linalg.det(full), rtol=1e-10)
 
 
-@pytest.mark.parametrize("kind", ["symmetric", "skew", "skew-hermitian"])
-def test_other_kinds_are_inverted_and_solved(kind):
-    layout, n = "numpy-tril", 4
-    half = RNG.standard_normal((5, 10)) + 1j * RNG.standard_normal((5, 10))
+def halves_and_matrices(kind, dtype, layout, n, count=5):
+    """Halves with numbers on their diagonal, and matrices with what the kind leaves of it."""
+    half = RNG.standard_normal((count, vech.as_layout(layout).length(n))).astype(dtype)
+    if dtype == "c16":
+        half = half + 1j * RNG.standard_normal(half.shape)
     full = vech.expand(half, layout, kind=kind)
     on = np.einsum("kii->ki", full)
-    on[...] = {"symmetric": on, "skew": 0 * on, "skew-hermitian": 1j * on.imag}[kind]
+    on[...] = {"symmetric": on, "hermitian": on.real, "skew": 0 * on, "skew-hermitian": on - on.real}[kind]
+    return half, full
+
+
+@pytest.mark.parametrize("n", [2, 4, 16, 18])
+@pytest.mark.parametrize("layout", ["numpy-tril", "svec-upper", "condensed"])
+@pytest.mark.parametrize("dtype", ["f8", "c16"])
+@pytest.mark.parametrize("kind", ["symmetric", "hermitian", "skew", "skew-hermitian"])
+def test_every_kind_is_inverted_and_solved(kind, dtype, layout, n):
+    half, full = halves_and_matrices(kind, dtype, layout, n)
+    answers = vech.as_layout(layout).plain if layout == "condensed" else layout
     inverse = linalg.inverse(half, batch=layout, kind=kind)
     np.testing.assert_allclose(
-        vech.expand(inverse, layout, kind=kind) @ full, np.eye(n) + 0 * full, atol=1e-11
+        vech.expand(inverse, answers, kind=kind) @ full, np.eye(n) + 0 * full, atol=1e-9
     )
     b = RNG.standard_normal((5, n))
     np.testing.assert_allclose(
-        (full @ linalg.solve(half, b, batch=layout, kind=kind)[..., None])[..., 0], b, atol=1e-11
+        (full @ linalg.solve(half, b, batch=layout, kind=kind)[..., None])[..., 0], b, atol=1e-9
     )
     signs, logs = linalg.slogdet(half, batch=layout, kind=kind)
     np.testing.assert_allclose(signs * np.exp(logs), np.linalg.det(full), rtol=1e-10)
+
+
+@pytest.mark.parametrize("n", [1, 3, 5, 17])
+@pytest.mark.parametrize(("kind", "dtype"), [("skew", "f8"), ("skew", "c16"), ("skew-hermitian", "f8")])
+def test_skew_matrices_of_an_odd_side_are_singular(kind, dtype, n):
+    half, _ = halves_and_matrices(kind, dtype, "vech", n)
+    signs, logs = linalg.slogdet(half, batch="vech", kind=kind)
+    assert (signs == 0).all() and (logs == -np.inf).all()
+    for call in (linalg.inverse, partial(linalg.solve, b=np.ones(n))):
+        with pytest.raises(np.linalg.LinAlgError, match=r"^matrix 0 of the batch is singular"):
+            call(half, batch="vech", kind=kind)
 
 
 def test_empty_batches_and_matrices_have_empty_answers():
@@ -669,6 +691,11 @@ def test_what_does_not_fit_is_refused():
         linalg.cholesky(half, batch="vech", out=half)
     for p in ("2", None, True, 1j):
         refuses(TypeError, f"p must be a real number, not {p!r}: it is the exponent", linalg.power, half, p)
+    refuses(
+        ValueError,
+        "p is 100000000000000000...0000000000000000000, and an exponent must be finite",
+        linalg.power, half, 10**400, batch="vech",
+    )  # fmt: skip
     refuses(ValueError, "p is nan, and an exponent must be finite", linalg.power, half, np.nan, batch="vech")
     with pytest.raises(ValueError, match=r"^threads must be at least 1, not 0$"):
         linalg.eigh(half, batch="vech", threads=0)

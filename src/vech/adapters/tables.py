@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech.layouts.dialects import AnyLayout
+from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.layouts.orders import Explicit
 from vech.linalg.metric import factors
@@ -48,6 +49,11 @@ def dual(layout: Layout) -> Layout:
 def linear(layout: Layout) -> Layout:
     """The same layout, a diagonal of ones, which is no function of the half, taken for zero."""
     return replace(layout, diagonal="zero") if layout.diagonal == "one" else layout
+
+
+def computed(layout: AnyLayout, kind: Kind) -> AnyLayout:
+    """The layout as computing takes it, for which the diagonal of a skew matrix is zero or imaginary."""
+    return linear(layout) if kind.negates and isinstance(layout, Layout) else layout
 
 
 def cells(layout: Layout, n: int) -> Index:

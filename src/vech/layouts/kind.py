@@ -50,6 +50,10 @@ class Kind(StrEnum):
         """What this is for numbers of a dtype: those that are real are not conjugated."""
         return self.conjugated if self.conjugates and family(dtype) != "c" else self
 
+    def is_singular(self, n: int) -> bool:
+        """Whether every matrix of this kind and side is: det S = det S^T = (-1)^n det S."""
+        return self is Kind.SKEW and n % 2 == 1
+
     def settled(self, diagonal: Array) -> Array:
         """What computing takes of numbers of a diagonal; the same array where that is all of them."""
         if self.diagonal == "stored":

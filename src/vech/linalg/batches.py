@@ -46,8 +46,14 @@ class Batch:
 
     @property
     def small(self) -> bool:
-        """Whether kernels compute."""
-        return self.kernel and 1 <= self.n <= KERNEL_SIDE and self.dtype.kind == "f"
+        """Whether kernels compute, which read matrices as their own transposes."""
+        real = self.dtype.kind == "f"
+        return self.kernel and real and self.is_selfadjoint and 1 <= self.n <= KERNEL_SIDE
+
+    @property
+    def is_selfadjoint(self) -> bool:
+        """Whether matrices are real symmetric or Hermitian."""
+        return self.kind == Kind.HERMITIAN.of(self.dtype)
 
     @property
     def target(self) -> AnyLayout:
@@ -124,12 +130,13 @@ def batch_of(
     n = found.side(array.shape[-1])
     resolved = resolve_kind(kind, array.dtype, moves=False)
     dtype = work_dtype(array.dtype, "halves")
-    if not every_kind and resolved != Kind.HERMITIAN.of(dtype):
+    batch = Batch(array, found, resolved, n, dtype, task)
+    if not every_kind and not batch.is_selfadjoint:
         name = "complex symmetric" if resolved == Kind.SYMMETRIC else resolved
         raise TypeError(
             f"{task} needs real symmetric or Hermitian matrices, and halves are {name}: {SELFADJOINT}"
         )
-    return Batch(array, found, resolved, n, dtype, task)
+    return batch
 
 
 def is_given(batch: Any) -> bool:
@@ -326,6 +333,8 @@ def inverse(halves: ArrayLike, layout: Any, *, kind: Any, out: Any, threads: int
 
 
 def _inverse(batch: Batch, halves: Array) -> Array | Trouble:
+    if batch.kind.is_singular(batch.n):
+        return 0, "singular", 0
     full = batch.full(halves)
     try:
         found = np.linalg.inv(full)
@@ -459,8 +468,7 @@ def slogdet(halves: ArrayLike, layout: Any, *, kind: Any, threads: int | None) -
     """Signs and logarithms of the determinants, (...)."""
     batch = batch_of(halves, layout, kind, "slogdet", every_kind=True)
     real = np.zeros(0, batch.dtype).real.dtype
-    selfadjoint = batch.kind == Kind.HERMITIAN.of(batch.dtype)
-    signs = _memory(batch, (), real if selfadjoint else batch.dtype, None)
+    signs = _memory(batch, (), real if batch.is_selfadjoint else batch.dtype, None)
     logarithms = _memory(batch, (), real, None)
 
     def small(halves: Array, signs: Array, logarithms: Array, number: int) -> Trouble | None:
@@ -471,8 +479,11 @@ def slogdet(halves: ArrayLike, layout: Any, *, kind: Any, threads: int | None) -
     def large(halves: Array, signs: Array, logarithms: Array, _: int) -> Trouble | None:
         if trouble := _not_finite(halves):
             return trouble
+        if batch.kind.is_singular(batch.n):
+            signs[...], logarithms[...] = 0, -np.inf
+            return None
         found, logarithms[...] = np.linalg.slogdet(batch.full(halves))
-        signs[...] = np.sign(found.real) if selfadjoint else found
+        signs[...] = np.sign(found.real) if batch.is_selfadjoint else found
         return None
 
     _run(batch, (Side(batch.halves, 1),), (signs, logarithms), small if batch.small else large, threads)
@@ -517,6 +528,8 @@ def solve(halves: ArrayLike, b: ArrayLike, layout: Any, *, kind: Any, out: Any, 
     def large(halves: Array, b: Array, x: Array, _: int) -> Trouble | None:
         if trouble := _not_finite(halves):
             return trouble
+        if batch.kind.is_singular(n):
+            return 0, "singular", 0
         full = batch.full(halves)
         try:
             x.view(parts).reshape(b.shape)[...] = np.linalg.solve(full, b)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from numbers import Real
+from reprlib import repr as short
 from typing import Any, Never
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech.arrays import Array
+from vech.arrays import Array, is_finite
 from vech.linalg import batches
 from vech.linalg.checks import as_packed, check_selfadjoint, work_dtype
 from vech.linalg.factor.answers import within
@@ -163,9 +164,9 @@ def power(
     """
     if isinstance(p, bool | np.bool) or not isinstance(p, Real):
         raise TypeError(f"p must be a real number, not {p!r}: it is the exponent")
+    if not is_finite(p):
+        raise ValueError(f"p is {short(p)}, and an exponent must be finite")
     exponent = float(p)
-    if not np.isfinite(exponent):
-        raise ValueError(f"p is {p}, and an exponent must be finite")
     if batches.is_given(batch):
         return batches.power(S, exponent, batch, kind=kind, out=out, threads=threads)
     batches.refuse_alone("power", kind=kind, out=out)

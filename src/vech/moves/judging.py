@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Real
+from reprlib import repr as short
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vech import _core
-from vech.arrays import Array, Dtype, epsilon, family, words
+from vech.arrays import Array, Dtype, epsilon, family, is_finite, words
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout, one_of
@@ -42,7 +43,11 @@ def check_tolerance(use: str, tolerance: float | None) -> None:
         if not isinstance(tolerance, Real) or isinstance(tolerance, bool):
             raise TypeError(f"tolerance must be a real number, not {tolerance!r}")
         if not tolerance >= 0:
-            raise ValueError(f"tolerance must not be negative or NaN, but is {tolerance!r}")
+            raise ValueError(f"tolerance must not be negative or NaN, but is {short(tolerance)}")
+        if not is_finite(tolerance) and tolerance != math.inf:
+            raise ValueError(
+                f"tolerance is {short(tolerance)}, beyond float64: inf lets all differences pass"
+            )
 
 
 def check_diagonal(half: Array, source: AnyLayout, target: AnyLayout, n: int) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import replace
 from numbers import Real
+from reprlib import repr as short
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import frames
-from vech.arrays import Array, as_array, block_memory, check_memory, epsilon, resolve_threads
+from vech.arrays import Array, as_array, block_memory, check_memory, epsilon, is_finite, resolve_threads
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_integer, as_side, one_of
 from vech.packed.indexing import consecutive, is_range, taken, vector
@@ -824,8 +825,8 @@ class Quantized(Store):
             )
         if isinstance(exponent, bool) or not isinstance(exponent, Real):
             raise TypeError(f"exponent must be a real number, not {exponent!r}")
-        if not math.isfinite(exponent):
-            raise ValueError(f"exponent is {exponent}, and must be finite")
+        if not is_finite(exponent):
+            raise ValueError(f"exponent is {short(exponent)}, and must be finite")
         found = self._with(self._parts.times(float(exponent)), None, None)
         if self._error is None or self._error.factors is None:
             return found

@@ -33,12 +33,12 @@ FUNCTIONS = {
     "expand": lambda h, m: (vt.expand(h, metric=m) ** 3).sum() + vt.expand(h, metric=m).sum() ** 2,
     "convert": lambda h, m: vt.convert(h, "vech", "svec-upper", metric=m).sum() ** 3,
     "pack": lambda h, m: vt.pack(vt.expand(h, metric=m) ** 3, use="mean").sum(),
-    "matmul": lambda h, m: vt.matmul(h, X[0], metric=m).sin().sum() ** 2,
-    "quadratic": lambda h, m: vt.quadratic(h, X[0], metric=m).square(),
-    "congruence": lambda h, m: vt.congruence(h, X, metric=m).square().sum(),
+    "matmul": lambda h, m: vt.matmul(h, X[0].to(h), metric=m).sin().sum() ** 2,
+    "quadratic": lambda h, m: vt.quadratic(h, X[0].to(h), metric=m).square(),
+    "congruence": lambda h, m: vt.congruence(h, X.to(h), metric=m).square().sum(),
     "gram": lambda h, m: vt.gram(vt.expand(h, metric=m)[:, :2]).square().sum(),
     "cholesky": lambda h, m: (vt.cholesky(h, metric=m) ** 3).sum(),
-    "solve": lambda h, m: (vt.solve(h, X[0], metric=m) ** 2).sum(),
+    "solve": lambda h, m: (vt.solve(h, X[0].to(h), metric=m) ** 2).sum(),
     "inverse": lambda h, m: (vt.inverse(h, metric=m) ** 2).sum(),
     "logdet": lambda h, m: vt.logdet(h, metric=m),
     "eigenvalues": lambda h, m: (vt.eigh(h, metric=m).values ** torch.arange(1, 4)).sum(),
@@ -95,6 +95,19 @@ def test_matrices_of_second_derivatives_are_those_of_differences(name, nested):
     expected = (expected.T * inner).T
     found = vmap(MATRICES[nested](lambda h: f(h, "full")))(torch.stack([h, h]))
     torch.testing.assert_close(found, expected.expand(2, 6, 6), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("nested", NESTED)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_derivatives_of_narrow_floats_are_those_of_float32_rounded(name, nested, dtype):
+    h, f = HALVES["distinct"].to(dtype), FUNCTIONS[name]
+    u, v = torch.linspace(-1, 1, 6).to(dtype), torch.linspace(1, 3, 6).cos().to(dtype)
+    expected = NESTED[nested](lambda h: f(h, "packed"), *(x.float() for x in (h, u, v)))
+    found = NESTED[nested](lambda h: f(h, "packed"), h, u, v)
+    assert found.dtype is dtype
+    size = differences("distinct", name).abs().sum()  # what was done with narrow results is rounded too
+    torch.testing.assert_close(found.float(), expected, rtol=0, atol=8 * torch.finfo(dtype).eps * size.item())
 
 
 def test_transforms_leave_gradients_to_what_is_outside_of_them():

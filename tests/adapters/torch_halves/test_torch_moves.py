@@ -62,6 +62,42 @@ def test_both_is_differentiated_as_mean():
     assert A.grad.tolist() == [[0.0, 0.5], [0.5, 0.0]]
 
 
+@pytest.mark.parametrize("use", ["both", "mean", "lower", "upper"])
+@pytest.mark.parametrize("layout", ["vech", "svec-upper", "lapack-rfp-nl"])
+def test_pack_is_differentiated_forward_as_backward(layout, use):
+    A = numbers(2, 3, 3)
+    A = A + A.mT
+
+    def loss(A):
+        return (vt.pack(A, layout, use=use) ** 3).sum()
+
+    for function in (lambda A: vt.pack(A, layout, use=use), torch.func.grad(loss)):
+        forward, backward = (torch.vmap(way(function))(A) for way in (torch.func.jacfwd, torch.func.jacrev))
+        torch.testing.assert_close(forward, backward)
+
+
+@pytest.mark.parametrize("target", ["condensed", "svec-upper", "numpy-tril"])
+def test_convert_is_differentiated_forward_as_backward(target):
+    h = numbers(2, 3)
+    h = vt.convert(h, "condensed", "vech")
+
+    def loss(h):
+        return (vt.convert(h, "vech", target) ** 3).sum()
+
+    for function in (lambda h: vt.convert(h, "vech", target), torch.func.grad(loss)):
+        forward, backward = (torch.vmap(way(function))(h) for way in (torch.func.jacfwd, torch.func.jacrev))
+        torch.testing.assert_close(forward, backward)
+
+
+def test_moves_are_judged_where_derivatives_run_forward():
+    A = torch.tensor([[[1.0, 2.0], [2.0, 3.0]], [[1.0, 2.0], [4.0, 3.0]]])
+    for function in (lambda A: torch.func.jvp(vt.pack, (A,), (A,)), torch.vmap(torch.func.jacfwd(vt.pack))):
+        with pytest.raises(ValueError, match=r"a\[1, 0\] is 4\.0, but a\[0, 1\] is 2\.0 in matrix 1"):
+            function(A)
+    with pytest.raises(ValueError, match=r"layout condensed is zero, but a\[0, 0\] is stored as 1\.0"):
+        torch.func.jacfwd(lambda h: vt.convert(h, "vech", "condensed"))(torch.ones(3))
+
+
 WAYS = [case for case in fitting() if isinstance(case.values[0], vech.Layout)]
 
 

@@ -186,6 +186,16 @@ def test_what_is_saved_is_halves_and_vectors(name):
     assert halves * half <= saved_by(lambda: getattr(vt, name)(h, *more)) <= halves * half + 3 * 4 * n + 64
 
 
+def test_norms_and_metrics_save_no_square():
+    n = 40
+    half = 4 * n * (n + 1) // 2
+    h = vt.pack(torch.eye(n) * 3).requires_grad_()
+    for ord, halves in (("fro", 2), ("max", 2), (2, 1)):
+        assert saved_by(lambda ord=ord: vt.norm(h, ord=ord)) <= halves * half + 64
+    assert saved_by(lambda: vt.expand(h, metric="full")) == 0
+    assert saved_by(lambda: vt.expand(h, "lapack-rfp-nl", metric="full")) <= half  # a table, kept for all
+
+
 def test_tables_made_within_a_transform_or_in_inference_serve_outside_of_it():
     layout = vech.Layout("upper", "rows", offdiagonal_scale=1.25)  # whose tables no other test has made
     h = numbers(15)

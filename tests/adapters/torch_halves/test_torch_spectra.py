@@ -206,6 +206,22 @@ def test_everything_compiles_without_a_break(layout):
     torch.testing.assert_close(compiled(h.detach()), per_half(h.detach()))
 
 
+def test_derivatives_forward_compile_without_a_break():
+    h, x = torch.tensor([4.0, 1.0, 0.0, 3.0, -2.0, 5.0]), torch.ones(3)
+
+    def everything(h):
+        lower = vt.expand(vt.cholesky(h), kind="triangular")
+        moved = vt.convert(vt.pack(lower, use="lower"), "vech", "svec-upper")
+        return moved * vt.logdet(h) + vt.inverse(h) + vt.congruence(h, vt.solve(h, vt.matmul(h, x)))
+
+    def along(h):
+        return torch.func.jvp(everything, (h,), (h.flip(0),))
+
+    torch.compiler.reset()
+    compiled = torch.compile(along, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(h), along(h))
+
+
 def test_a_compiled_function_takes_other_batches_and_sides():
     torch.compiler.reset()
     compiled = torch.compile(lambda h, x: vt.matmul(h, x), fullgraph=True, backend="aot_eager")
@@ -216,12 +232,18 @@ def test_a_compiled_function_takes_other_batches_and_sides():
 
 def test_autocast_leaves_dtypes_and_digits_alone():
     h, X = vt.pack(torch.eye(20) * 3).requires_grad_(), torch.ones(2, 20, requires_grad=True)
-    more = (lambda h: vt.matmul(h, X[0]), lambda h: vt.congruence(h, X), lambda _: vt.gram(X))
+    more = (
+        *(lambda h: vt.matmul(h, X[0]), lambda h: vt.quadratic(h, X[0]), lambda h: vt.solve(h, X[0])),
+        *(lambda h: vt.congruence(h, X), lambda h: vt.gram(vt.expand(h)), lambda h: vt.eigh(h).values),
+    )
+    along = torch.rand(len(h), generator=torch.Generator().manual_seed(0))
     for function in (vt.log, vt.logdet, vt.inverse, vt.cholesky, vt.norm, *more):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             found = function(h)
+            forward = torch.func.jvp(function, (h,), (along,))
         assert found.dtype is torch.float32
         torch.testing.assert_close(found, function(h), rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(forward, torch.func.jvp(function, (h,), (along,)), rtol=1e-6, atol=1e-6)
         found.sum().backward()
 
 
@@ -240,6 +262,25 @@ def test_narrow_halves_are_summed_in_float32_by_all_functions():
     d = torch.tensor([1.001, 1.003]).half()
     expected = vt.congruence(a.float(), d.float()).half()
     assert torch.equal(vt.congruence(a, d), expected)
+    assert vt.congruence(b, torch.full((1, 2), 300.0).half()) == 0
+    generator = torch.Generator().manual_seed(0)
+    X, b = torch.randn(30, 60, generator=generator), torch.randn(30, generator=generator).half()
+    h = vt.gram(X / 8).half()
+    for function in (vt.cholesky, vt.inverse, vt.logdet, vt.log, lambda h: vt.solve(h, b.to(h.dtype))):
+        assert torch.equal(function(h), function(h.float()).half())
+
+
+@pytest.mark.parametrize("n", [2, 17])
+@pytest.mark.parametrize("p", [0.5, 1.7, -0.5, -1.0, -2.0, 0.0, 1.0, 2.0])
+def test_powers_take_the_same_matrices_of_every_side(p, n):
+    for least in (0.0, -1.0):
+        values = torch.cat((torch.tensor([least]), torch.linspace(1, 2, n - 1)))
+        h = torch.stack((vt.pack(torch.eye(n)), vt.pack(values.diag())))
+        if p in (0, 1, 2):
+            torch.testing.assert_close(vt.expand(vt.power(h, p))[1], values.pow(p).diag())
+        else:
+            with pytest.raises(torch.linalg.LinAlgError, match=rf"matrix \[1\] .* eigenvalue {least:g}, and"):
+                vt.power(h, p)
 
 
 def test_powers_of_any_exponent_have_their_digits():
@@ -253,6 +294,19 @@ def test_powers_of_any_exponent_have_their_digits():
             x, y = (a, b) if p > 0 else (1 / a, 1 / b)
             expected = (x ** (abs(p) - 1 - k) * y**k).sum() * (1 if p > 0 else -x * y)
             torch.testing.assert_close(divided.first("power", p, a, b), expected, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("n", [2, 20])
+@pytest.mark.parametrize("number", [torch.inf, -torch.inf, torch.nan])
+def test_what_is_not_finite_has_no_factor(number, n):
+    h = vt.pack(torch.eye(n)).expand(3, -1).clone()
+    h[1, -1] = number
+    for function in (vt.cholesky, vt.inverse, vt.logdet):
+        for call in (function, torch.vmap(function), torch.vmap(torch.func.jacfwd(function))):
+            with pytest.raises(
+                ValueError, match=r"NaN or infinity, so that matrix \[1\] of the batch has no"
+            ):
+                call(h)
 
 
 def test_fake_tensors_go_through_what_reads_tables():

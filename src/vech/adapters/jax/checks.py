@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vech.adapters import tables
 from vech.arrays import Dtype, extension, family, native
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind, resolve_kind
@@ -49,7 +50,7 @@ def _looked_up(layout: AnyLayout, kind: str | None, dtype: Dtype, moves: bool) -
         raise TypeError(
             f"layout {layout.name} scales what it stores, and {dtype} is exact: astype(float) first"
         )
-    return layout, found
+    return layout if moves else tables.computed(layout, found), found
 
 
 def as_numbers(x: Any, what: str) -> jax.Array:

@@ -216,8 +216,8 @@ def _linear(found: Facts) -> Facts:
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _factor(found: Facts, half: jax.Array) -> jax.Array:
-    lower = lax.linalg.cholesky(halves.full(half, found), symmetrize_input=False)
-    return _half_of(found, lower)
+    finite = jnp.where(jnp.isfinite(half).all(-1, keepdims=True), half, jnp.nan)  # LAPACK takes infinity
+    return _half_of(found, lax.linalg.cholesky(halves.full(finite, found), symmetrize_input=False))
 
 
 @_factor.defjvp

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 def value(name: str, p: float | None, x: jax.Array) -> jax.Array:
     """f(x)."""
     if name == "power":
-        return jnp.where(x > 0, x, jnp.nan) ** p
+        return jnp.where(x > 0, x**p, jnp.nan)
     return jnp.log(x) if name == "log" else jnp.exp(x)
 
 

@@ -105,12 +105,14 @@ def norm(
     if ord == "max":
         implied = float(found.layout.implied or 0)
         return jnp.abs(half).max(-1, initial=implied if found.n else 0.0)
-    matrix = halves.full(half, found)
+    matrix = halves.full(_wide(half), found)
     if found.n == 0:
-        return jnp.abs(matrix).sum((-2, -1))
-    if ord == 2:
-        return jnp.linalg.norm(matrix, 2, axis=(-2, -1))
-    return jnp.abs(matrix).sum(-1).max(-1)
+        total = jnp.abs(matrix).sum((-2, -1))
+    elif ord == 2:
+        total = jnp.linalg.norm(matrix, 2, axis=(-2, -1))
+    else:
+        total = jnp.abs(matrix).sum(-1).max(-1)
+    return total.astype(half.real.dtype)
 
 
 def inner(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from math import isfinite
 from numbers import Real
+from reprlib import repr as short
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +17,7 @@ from vech.adapters.jax import divided, halves
 from vech.adapters.jax.checks import Facts, check_keeps_diagonal
 from vech.adapters.jax.definite import definite
 from vech.adapters.jax.primitives import batch_both
+from vech.arrays import is_finite
 from vech.layouts.dialects import AnyLayout
 
 
@@ -176,8 +177,8 @@ def power(
     >>> power(jnp.array([4.0, 0.0, 16.0]), -0.5).tolist()
     [0.5, 0.0, 0.25]
     """
-    if isinstance(p, bool) or not isinstance(p, Real) or not isfinite(p):
-        raise TypeError(f"p must be a finite real number, and is {p!r}: the exponent is never traced")
+    if isinstance(p, bool) or not isinstance(p, Real) or not is_finite(p):
+        raise TypeError(f"p must be a finite real number, and is {short(p)}: the exponent is never traced")
     return _applied("power", float(p), h, layout, kind, metric)
 
 

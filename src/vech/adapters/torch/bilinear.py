@@ -14,14 +14,13 @@ from torch import Tensor
 
 from vech.adapters.torch import plain
 from vech.adapters.torch.checks import DTYPES, dual, layout_of, linear, real
-from vech.adapters.torch.functions import mapped, operator
+from vech.adapters.torch.functions import NARROW, mapped, narrowed, operator
 from vech.adapters.torch.operators import array_of, expand, fold, fresh, pack
 from vech.layouts.kind import Kind
 from vech.moves.runs import KERNEL, Half
 from vech.packed import products, updates
 
 SMALL_SIDE = 48  # of a batch up to this side, full matrices multiplied together beat halves one by one
-NARROW = (torch.float16, torch.bfloat16)
 
 
 def adjoint(h: Tensor, x: Tensor, layout: str, kind: str) -> Tensor:
@@ -49,15 +48,6 @@ def adjoint_fold(matrix: Tensor, layout: str, kind: str) -> Tensor:
     """The gradient by a half, of that by the matrix `full_of`."""
     half = fold(matrix, linear(layout), kind)
     return plain.settled(half, layout, kind, matrix.shape[-1])
-
-
-def narrowed(function: Callable[..., Any], *inputs: Any) -> Any:
-    """What a function gives: of narrow floats computed in float32, and rounded to them."""
-    dtype = inputs[0].dtype
-    if dtype not in NARROW:
-        return function(*inputs)
-    found = function(*(x.float() if isinstance(x, Tensor) else x for x in inputs))
-    return tuple(x.to(dtype) for x in found) if isinstance(found, tuple) else found.to(dtype)
 
 
 def together(name: str) -> Callable[..., Any]:

@@ -83,6 +83,7 @@ def _looked_up(
                 f"a 0 x 0 matrix has no half in layout {layout.name}: a half of length 0 is n = 1 there"
             )
     n = size if is_side else layout.side(size)
+    layout = layout if moves else tables.computed(layout, found)
     order = ""
     if isinstance(layout, Explicit):
         order = layout.name

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from vech.adapters.torch import factored, halves, operators
+from vech.adapters.torch import factored, halves, operators, plain
 from vech.adapters.torch.checks import (
     Facts,
     check_batches,
@@ -14,9 +16,8 @@ from vech.adapters.torch.checks import (
     check_selfadjoint,
     plain_of,
 )
-from vech.adapters.torch.functions import is_forward
+from vech.adapters.torch.functions import is_forward, mapped, narrowed, saved_for_directions
 from vech.layouts.dialects import AnyLayout
-from vech.layouts.kind import Kind
 
 
 def cholesky(
@@ -62,14 +63,15 @@ def cholesky(
     h, found = halves.entered(h, layout, kind, metric)
     check_selfadjoint(found, h.dtype, "cholesky")
     check_diagonal(found, "a factor")
-    if is_forward():
-        L = _factor(h, found)
-        half = halves.own_triangle(
-            L if found.layout.startswith("lower") else L.mH, found._replace(kind=str(Kind.TRIANGULAR))
-        )
-    else:
-        half = factored.cholesky(h, found.layout, found.kind, found.layout)
-    return halves.ordered(half, found)
+    return halves.ordered(narrowed(_cholesky, h, found), found)
+
+
+def _cholesky(h: Tensor, found: Facts) -> Tensor:
+    if not is_forward():
+        half: Tensor = factored.cholesky(h, found.layout, found.kind, found.layout)
+        return half
+    L = _factor(h, found)
+    return plain.take(L if found.layout.startswith("lower") else L.mH, found.layout, found.n)
 
 
 def solve(
@@ -121,20 +123,23 @@ def solve(
     h, found = halves.entered(h, layout, kind, metric)
     check_selfadjoint(found, h.dtype, "solve")
     vector = check_beside(h, b, found.n, "b")
-    columns = b[..., None] if vector else b
-    if h.ndim == 1 and columns.ndim > 2:
-        first = columns.movedim(-2, 0)
-        x = _solved(h, first.flatten(1), found).unflatten(-1, first.shape[1:]).movedim(0, -2)
-    else:
-        batch = check_batches(h, columns, "b")
-        x = _solved(h.expand(*batch, -1), columns.expand(*batch, *columns.shape[-2:]), found)
+    x: Tensor = narrowed(_broadcast, h, b[..., None] if vector else b, found)
     return x[..., 0] if vector else x
+
+
+def _broadcast(h: Tensor, b: Tensor, found: Facts) -> Tensor:
+    if h.ndim == 1 and b.ndim > 2:
+        first = b.movedim(-2, 0)
+        return _solved(h, first.flatten(1), found).unflatten(-1, first.shape[1:]).movedim(0, -2)
+    batch = check_batches(h, b, "b")
+    return _solved(h.expand(*batch, -1), b.expand(*batch, *b.shape[-2:]), found)
 
 
 def _solved(h: Tensor, b: Tensor, found: Facts) -> Tensor:
     if is_forward():
         return torch.cholesky_solve(b, _factor(h, found))
-    return factored.solve(h, b, _half_factor(h, found), found.layout, found.kind)
+    x: Tensor = factored.solve(h, b, _half_factor(h, found), found.layout, found.kind)
+    return x
 
 
 def inverse(
@@ -178,15 +183,18 @@ def inverse(
     h, found = halves.entered(h, layout, kind, metric)
     check_selfadjoint(found, h.dtype, "inverse")
     check_diagonal(found, "an inverse")
+    return halves.ordered(narrowed(_inverse, h, found), found)
+
+
+def _inverse(h: Tensor, found: Facts) -> Tensor:
     if is_forward():
         factor = _factor(h, found)  # torch's own derivative of cholesky_inverse is wrong
         eye = torch.eye(found.n, dtype=h.dtype, device=h.device)
-        half = halves.settled_triangle(torch.cholesky_solve(eye, factor), found)
-    else:
-        half = factored.inverse(h, _half_factor(h, found), found.layout, found.kind)
-        if found.layout != (plain := plain_of(found.layout)):
-            half = operators.convert(half, plain, found.layout, found.kind, True)
-    return halves.ordered(half, found)
+        return halves.settled_triangle(torch.cholesky_solve(eye, factor), found)
+    half: Tensor = factored.inverse(h, _half_factor(h, found), found.layout, found.kind)
+    if found.layout != (own := plain_of(found.layout)):
+        half = operators.convert(half, own, found.layout, found.kind, True)
+    return half
 
 
 def logdet(
@@ -230,9 +238,15 @@ def logdet(
     """
     h, found = halves.entered(h, layout, kind, metric)
     check_selfadjoint(found, h.dtype, "logdet")
+    determinant: Tensor = narrowed(_logdet, h, found)
+    return determinant
+
+
+def _logdet(h: Tensor, found: Facts) -> Tensor:
     if is_forward():
         return 2 * _factor(h, found).diagonal(dim1=-2, dim2=-1).real.log().sum(-1)
-    return factored.logdet(h, _half_factor(h, found), found.layout, found.kind)
+    determinant: Tensor = factored.logdet(h, _half_factor(h, found), found.layout, found.kind)
+    return determinant
 
 
 def _half_factor(h: Tensor, found: Facts) -> Tensor:
@@ -241,4 +255,36 @@ def _half_factor(h: Tensor, found: Facts) -> Tensor:
 
 
 def _factor(h: Tensor, found: Facts) -> Tensor:
-    return torch.linalg.cholesky(halves.full(h, found))
+    """L, differentiated forward."""
+    if torch.compiler.is_compiling():  # which knows no functions of autograd there
+        return torch.linalg.cholesky(halves.full(h, found))
+    L: Tensor = _ForwardCholesky.apply(h, found.layout, found.kind)
+    return L
+
+
+class _ForwardCholesky(torch.autograd.Function):
+    """The lower factor in full, with a derivative forward; torch's own takes infinity."""
+
+    @staticmethod
+    def forward(h: Tensor, layout: str, kind: str) -> Tensor:
+        return factored.lower(factored.cholesky(h, layout, kind, plain_of(layout)), plain_of(layout))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, ctx.layout, ctx.kind = inputs
+        ctx.save_for_backward(output)
+        ctx.save_for_forward(output)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+        return mapped(_ForwardCholesky.apply, info, in_dims, *inputs)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None]:
+        (L,) = ctx.saved_tensors
+        return plain.adjoint_fold(factored.by_matrix(L, g), ctx.layout, ctx.kind), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, layout: None, kind: None) -> Tensor:
+        with saved_for_directions(ctx) as (L,):
+            return factored.along(L, plain.direction(tangent, ctx.layout, ctx.kind))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vech.adapters.torch import plain, small
-from vech.adapters.torch.bilinear import adjoint_fold, full_of, narrowed, outer, together
+from vech.adapters.torch.bilinear import adjoint_fold, full_of, outer, together
 from vech.adapters.torch.checks import dual, layout_of, plain_of, triangle
 from vech.adapters.torch.checks import inverse as inverse_scales
 from vech.adapters.torch.functions import operator
@@ -33,16 +33,29 @@ def _cholesky_keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _cholesky_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-    """I. Murray, "Differentiation of the Cholesky decomposition", arXiv 1602.07527, 2016, eq. 10."""
     (factor,) = ctx.saved_tensors
-    L = lower(factor, ctx.target)
     gradient = expand(g, inverse_scales(ctx.target), TRIANGULAR, False)
     gradient = gradient if ctx.target.startswith("lower") else gradient.mH
+    whole = by_matrix(lower(factor, ctx.target), gradient)
+    return adjoint_fold(whole, ctx.layout, ctx.kind), None, None, None
+
+
+def by_matrix(L: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient by the full matrix, of that by its factor.
+
+    I. Murray, "Differentiation of the Cholesky decomposition", arXiv 1602.07527, 2016, eq. 10.
+    """
     inner = (L.mH @ gradient).tril()
     inner = (inner + inner.tril(-1).mH) / 2
     left = torch.linalg.solve_triangular(L.mH, inner, upper=True)
-    whole = torch.linalg.solve_triangular(L, left, upper=False, left=False)
-    return adjoint_fold(whole, ctx.layout, ctx.kind), None, None, None
+    return torch.linalg.solve_triangular(L, left, upper=False, left=False)
+
+
+def along(L: Tensor, direction: Tensor) -> Tensor:
+    """The derivative of the factor along a direction of the full matrix; eq. 8 there."""
+    left = torch.linalg.solve_triangular(L, direction, upper=False)
+    inner = torch.linalg.solve_triangular(L.mH, left, upper=True, left=False).tril()
+    return L @ (inner - torch.diag_embed(inner.diagonal(dim1=-2, dim2=-1)) / 2)
 
 
 @operator(
@@ -56,23 +69,20 @@ def _cholesky_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 )
 def cholesky(h: Tensor, layout: str, kind: str, target: str) -> Tensor:
     """The half of the factor, in a layout of the same triangle that stores the diagonal."""
-    return narrowed(_factor, h, layout, kind, target)
-
-
-def _factor(h: Tensor, layout: str, kind: str, target: str) -> Tensor:
     if (found := small.answer("cholesky", h, layout, kind, target=target)) is not None:
         return found
     factor, failed = torch.linalg.cholesky_ex(full_of(h, layout, kind))
-    if failed.any():
-        _refuse(h, failed)
+    wrong = (failed != 0) | ~factor.diagonal(dim1=-2, dim2=-1).isfinite().all(-1)
+    if wrong.any():
+        _refuse(h, failed, wrong)
     factor = factor if target.startswith("lower") else factor.mH
     return pack(factor, target, TRIANGULAR, triangle(target), -1.0)
 
 
-def _refuse(h: Tensor, failed: Tensor) -> None:
-    at = tuple(failed.nonzero()[0].tolist())
+def _refuse(h: Tensor, failed: Tensor, wrong: Tensor) -> None:
+    at = tuple(wrong.nonzero()[0].tolist())
     which = f"matrix {list(at)} of the batch" if at else "the matrix"
-    if not h[at].isfinite().all():
+    if not failed[at] or not h[at].isfinite().all():
         raise ValueError(f"half holds NaN or infinity, so that {which} has no factor")
     raise torch.linalg.LinAlgError(
         f"{which} is not positive definite: its leading {int(failed[at])} rows and columns are not"
@@ -103,11 +113,7 @@ def _solve_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 )
 def solve(h: Tensor, b: Tensor, factor: Tensor, layout: str, kind: str) -> Tensor:
     """S^-1 b for columns b; the factor, in the plain layout, is a help and no variable."""
-
-    def solved(factor: Tensor, b: Tensor) -> Tensor:
-        return torch.cholesky_solve(b, lower(factor, plain_of(layout)))
-
-    return narrowed(solved, factor, b).contiguous()
+    return torch.cholesky_solve(b, lower(factor, plain_of(layout))).contiguous()
 
 
 # ---- S^-1 and log |S| --------------------------------------------------------------------------------------
@@ -137,12 +143,8 @@ def inverse(h: Tensor, factor: Tensor, layout: str, kind: str) -> Tensor:
     target = plain_of(layout)
     if (found := small.answer("inverse", h, layout, kind, target=target)) is not None:
         return found
-
-    def inverted(factor: Tensor) -> Tensor:
-        found = torch.cholesky_inverse(lower(factor, target))
-        return pack(plain.settled_full(found, kind), target, kind, triangle(target), -1.0)
-
-    return narrowed(inverted, factor)
+    full = plain.settled_full(torch.cholesky_inverse(lower(factor, target)), kind)
+    return pack(full, target, kind, triangle(target), -1.0)
 
 
 def _logdet_keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -169,10 +171,6 @@ def _logdet_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 )
 def logdet(h: Tensor, factor: Tensor, layout: str, kind: str) -> Tensor:
     """log |S|."""
-
-    def summed(factor: Tensor) -> Tensor:
-        where = layout_of(plain_of(layout))
-        slots = torch.from_numpy(where.diagonal_slots(where.side(factor.shape[-1])))
-        return 2 * factor.index_select(-1, slots.to(factor.device)).real.log().sum(-1)
-
-    return narrowed(summed, factor)
+    where = layout_of(plain_of(layout))
+    slots = torch.from_numpy(where.diagonal_slots(where.side(factor.shape[-1])))
+    return 2 * factor.index_select(-1, slots.to(factor.device)).real.log().sum(-1)

@@ -15,7 +15,7 @@ from vech.adapters.torch.checks import (
     check_metric,
     check_numbers,
     facts,
-    real,
+    layout_of,
     triangle,
 )
 from vech.adapters.torch.functions import is_forward
@@ -61,42 +61,35 @@ def in_metric(h: Tensor, metric: str, found: Facts) -> Tensor:
     if metric == "packed":
         return h
     check_inexact(h, "half")
-    weights = metric_factors(h, found)
-    if is_forward():
-        weighed: Tensor = _ForwardWeigh.apply(h, weights)
-        return weighed
-    return operators.weigh(h, weights)
+    weigh = _ForwardWeigh.apply if is_forward() else operators.weigh
+    weighed: Tensor = weigh(h, found.layout, found.order)
+    return weighed
 
 
 class _ForwardWeigh(torch.autograd.Function):
-    """A copy, whose gradients are multiplied by weights, and whose derivatives along directions are not."""
+    """`operators.weigh`, whose derivatives along directions have no metric."""
 
     @staticmethod
-    def forward(h: Tensor, weights: Tensor) -> Tensor:
+    def forward(h: Tensor, layout: str, order: str) -> Tensor:
         return h.clone()
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(inputs[1])
+    def setup_context(ctx: Any, inputs: tuple[Tensor, str, str], output: Tensor) -> None:
+        _, ctx.layout, ctx.order = inputs
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], h: Tensor, weights: Tensor) -> tuple[Any, int]:
-        return _ForwardWeigh.apply(h.movedim(in_dims[0], 0), weights), 0
+    def vmap(info: Any, in_dims: tuple[Any, ...], h: Tensor, *rest: str) -> tuple[Any, int]:
+        return _ForwardWeigh.apply(h.movedim(in_dims[0], 0), *rest), 0
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None]:
-        return g * ctx.saved_tensors[0], None
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None]:
+        n = layout_of(ctx.layout).side(g.shape[-1])
+        return g * plain.metric_factors(g, ctx.layout, ctx.order, n), None, None
 
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
         with forward_ad._set_fwd_grad_enabled(True):  # for directions farther out
             return tangent.clone()
-
-
-def metric_factors(h: Tensor, found: Facts) -> Tensor:
-    weights = plain.table("metric_factors", found.layout, found.n, h)
-    weights = weights.to(real(h.dtype))
-    return ordered(weights, found)
 
 
 def settled_triangle(matrix: Tensor, found: Facts) -> Tensor:

@@ -7,8 +7,7 @@ from reprlib import repr as short
 import torch
 from torch import Tensor
 
-from vech.adapters.torch import plain
-from vech.adapters.torch.bilinear import narrowed
+from vech.adapters.torch import plain, spectra
 from vech.adapters.torch.checks import (
     Facts,
     check_batches,
@@ -19,7 +18,8 @@ from vech.adapters.torch.checks import (
     implied,
     real,
 )
-from vech.adapters.torch.halves import entered, full, metric_factors
+from vech.adapters.torch.functions import is_forward, narrowed
+from vech.adapters.torch.halves import entered, full
 from vech.layouts.dialects import AnyLayout
 
 ORDS = ("fro", "max", "inf", 1, 2, float("inf"))
@@ -54,7 +54,8 @@ def to_metric(gradient: Tensor, layout: str | AnyLayout = "vech", metric: str = 
     """
     check_numbers(gradient, "gradient")
     check_metric(metric)
-    weights = metric_factors(gradient, facts(gradient, layout, "triangular", moves=True))
+    found = facts(gradient, layout, "triangular", moves=True)
+    weights = plain.metric_factors(gradient, found.layout, found.order, found.n)
     return gradient * weights if metric == "full" else gradient / weights
 
 
@@ -75,7 +76,7 @@ def norm(
     layout : str or layout
         Which number is where.
     ord : {"fro", "max", 1, inf, 2}
-        As in `vech.linalg.norm`; all but "fro" expand, and 2 takes singular values.
+        As in `vech.linalg.norm`; 1, inf and 2 expand, and 2 takes singular values.
     kind : {"symmetric", "hermitian", "skew", "skew-hermitian"}, optional
         What the other triangle is. Symmetric for real numbers; for complex ones it must be said.
     metric : {"packed", "full"}
@@ -111,12 +112,17 @@ def _norm(h: Tensor, found: Facts, ord: str | float) -> Tensor:
         if implied(found.layout) != 1:
             return total
         return torch.hypot(total, total.new_tensor(found.n).sqrt())
+    if ord == "max":
+        moduli = plain.unscaled(h, found.layout, found.n).abs()
+        largest = moduli.amax(-1) if h.shape[-1] else moduli.sum(-1)
+        return largest.clamp(min=float(implied(found.layout) or 0)) if found.n else largest
+    if ord == 2 and found.n and not is_forward():
+        largest_value: Tensor = spectra.largest_singular_value(h, found.layout, found.kind)
+        return largest_value
     matrix = full(h, found)
     if found.n == 0:
         return matrix.abs().sum((-2, -1))
-    if ord == 2:
-        return torch.linalg.matrix_norm(matrix, 2)
-    return matrix.abs().amax((-2, -1)) if ord == "max" else matrix.abs().sum(-1).amax(-1)
+    return torch.linalg.matrix_norm(matrix, 2) if ord == 2 else matrix.abs().sum(-1).amax(-1)
 
 
 def _largest(h: Tensor) -> Tensor:

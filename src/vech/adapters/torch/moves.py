@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from vech.adapters.torch import halves, operators, plain
 from vech.adapters.torch.checks import check_half, check_square, facts, facts_of_side, triangle
@@ -66,10 +71,13 @@ def pack(
         raise ValueError(
             f"use={use!r} takes numbers from the triangle that kind='triangular' and {own!r} make zero"
         )
-    if is_forward():
-        half = plain.pack(A, found.layout, found.kind, found.n, use, tolerance)
-    else:
-        half = operators.pack(A, found.layout, found.kind, use, -1.0 if tolerance is None else tolerance)
+    words, limit = (found.layout, found.kind), -1.0 if tolerance is None else float(tolerance)
+    half = _moved(
+        A,
+        lambda A: operators.pack(A, *words, use, limit),
+        lambda A: plain.pack(A, *words, found.n, use, tolerance),
+        lambda tangent: plain.pack_along(tangent, *words, found.n, use),
+    )
     return halves.ordered(half, found)
 
 
@@ -157,8 +165,53 @@ def convert(
     found = facts(h, source, kind, moves=True)
     aim = facts_of_side(h.dtype, target, kind, found.n)
     h = halves.by_rows(halves.in_metric(h, metric, found), found)
-    if is_forward():
-        half = plain.convert(h, found.layout, aim.layout, found.kind, found.n)
-    else:
-        half = operators.convert(h, found.layout, aim.layout, found.kind, True)
+    rest = (found.layout, aim.layout, found.kind)
+    half = _moved(
+        h,
+        lambda h: operators.convert(h, *rest, True),
+        lambda h: plain.convert(h, *rest, found.n),
+        lambda tangent: plain.convert_along(tangent, *rest, found.n),
+    )
     return halves.ordered(half, aim)
+
+
+# ---- where derivatives run forward -------------------------------------------------------------------------
+
+
+Move = Callable[[Tensor], Tensor]
+
+
+def _moved(x: Tensor, by_operator: Move, by_tables: Move, along: Move) -> Tensor:
+    """What an operator gives; `along`, linear and of plain operations, is its derivative forward."""
+    if not is_forward():
+        return by_operator(x)
+    if torch.compiler.is_compiling():  # which knows no functions of autograd there
+        return by_tables(x)
+    half: Tensor = _ForwardMove.apply(x, by_operator, along)
+    return half
+
+
+class _ForwardMove(torch.autograd.Function):
+    """A move by its operator, which reads numbers to judge them."""
+
+    @staticmethod
+    def forward(x: Tensor, move: Move, along: Move) -> Tensor:
+        return move(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.shape, ctx.along = inputs[0].shape, inputs[2]
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], x: Tensor, *rest: Any) -> tuple[Any, int]:
+        return _ForwardMove.apply(x.movedim(in_dims[0], 0), *rest), 0
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+        _, adjoint = torch.func.vjp(ctx.along, g.new_zeros(ctx.shape))
+        return adjoint(g)[0], None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Any:
+        with forward_ad._set_fwd_grad_enabled(True):  # for directions farther out
+            return ctx.along(tangent)

@@ -47,8 +47,9 @@ def limit(tolerance: float) -> float | None:
 
 
 def by_kernel(x: Tensor, layout: str) -> bool:
-    """Whether vech's own moves take these numbers."""
-    return x.device.type == "cpu" and not (x.dtype is torch.bfloat16 and layout_of(layout).scaled)
+    """Whether vech's own moves take these numbers; bfloat16 is but bits to them."""
+    where = layout_of(layout)
+    return x.device.type == "cpu" and not (x.dtype is torch.bfloat16 and (where.scaled or where.implied))
 
 
 # ---- a half to its full matrix, and the adjoint of that ----------------------------------------------------
@@ -205,24 +206,21 @@ def convert(h: Tensor, source: str, target: str, kind: str, loud: bool) -> Tenso
 
 
 def _weigh_keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(inputs[1])
+    _, ctx.layout, ctx.order = inputs
 
 
 def _weigh_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-    return g * ctx.saved_tensors[0], None
-
-
-def _weigh_batched(info: Any, in_dims: tuple[Any, ...], h: Tensor, weights: Tensor) -> tuple[Tensor, int]:
-    return weigh(h.movedim(in_dims[0], 0), weights), 0
+    n = layout_of(ctx.layout).side(g.shape[-1])
+    return g * plain.metric_factors(g, ctx.layout, ctx.order, n), None, None
 
 
 @operator(
-    "weigh(Tensor h, Tensor weights) -> Tensor",
-    fake=lambda h, weights: h.clone(),
-    batched=_weigh_batched,
+    "weigh(Tensor h, str layout, str order) -> Tensor",
+    fake=lambda h, layout, order: h.clone(),
+    batched=batch_in_front("weigh"),
     keep=_weigh_keep,
     backward=_weigh_backward,
 )
-def weigh(h: Tensor, weights: Tensor) -> Tensor:
-    """A copy, whose gradients are multiplied by weights."""
+def weigh(h: Tensor, layout: str, order: str) -> Tensor:
+    """A copy, whose gradients are in the metric of the full matrix."""
     return h.clone()

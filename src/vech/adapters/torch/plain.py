@@ -12,8 +12,8 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import _disable_current_modes
 
 from vech.adapters import tables
-from vech.adapters.torch.checks import ORDERS, implied, layout_of, scales, triangle
-from vech.adapters.torch.functions import LIBRARY
+from vech.adapters.torch.checks import ORDERS, implied, layout_of, linear, real, scales, triangle
+from vech.adapters.torch.functions import LIBRARY, NARROW
 from vech.adapters.torch.kept import KEPT
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
@@ -46,14 +46,31 @@ def fold(full: Tensor, layout: str, kind: str, n: int) -> Tensor:
     """The adjoint of `expand`: (a_ij + mirror(a_ji)) / scale, and a_ii / scale."""
     rule = Kind(kind)
     half = _selected(full, "own", layout, n)
-    off, on = scales(layout)
     diagonal = table("on_diagonal", layout, n, full)
     if rule is not Kind.TRIANGULAR:
         other = mirror(_selected(full, "opposite", layout, n), rule)
         half = torch.where(diagonal, half, half + other) if implied(layout) is None else half + other
-    if off != 1 or on != 1:
-        half = half / off if off == on else torch.where(diagonal, half / on, half / off)
-    return half
+    return unscaled(half, layout, n)
+
+
+def unscaled(h: Tensor, layout: str, n: int) -> Tensor:
+    """The true values of a half."""
+    off, on = scales(layout)
+    if off == on:
+        return h if off == 1 else h / off
+    return torch.where(table("on_diagonal", layout, n, h), h / on, h / off)
+
+
+def direction(h: Tensor, layout: str, kind: str) -> Tensor:
+    """The full matrix along which a half goes, as computing takes it."""
+    n = layout_of(layout).side(h.shape[-1])
+    return settled_full(expand(h, linear(layout), kind, n), kind)
+
+
+def adjoint_fold(full: Tensor, layout: str, kind: str) -> Tensor:
+    """The gradient by a half, of that by the matrix that computing takes: the adjoint of `direction`."""
+    n = full.shape[-1]
+    return settled(fold(full, linear(layout), kind, n), layout, kind, n)
 
 
 def mirrored(h: Tensor, layout: str, kind: str, n: int) -> Tensor:
@@ -105,6 +122,12 @@ def to_rows(h: Tensor, order: str, n: int) -> Tensor:
 def from_rows(h: Tensor, order: str, n: int) -> Tensor:
     """And back."""
     return _turned(h, order, n).index_select(-1, table("back", order, n, h))
+
+
+def metric_factors(h: Tensor, layout: str, order: str, n: int) -> Tensor:
+    """What takes a gradient by such a half from the metric "packed" to "full"."""
+    weights = table("metric_factors", layout, n, h).to(real(h.dtype))
+    return from_rows(weights, order, n) if order else weights
 
 
 def _turned(h: Tensor, order: str, n: int) -> Tensor:
@@ -185,20 +208,34 @@ def convert(h: Tensor, source: str, target: str, kind: str, n: int) -> Tensor:
     if implied(target) is not None:  # the diagonal must be what is left out
         numbers = wide(h.detach()).cpu().resolve_conj().resolve_neg().numpy()
         converting.convert(numbers, layout_of(source), layout_of(target), kind=kind)
-    full = narrowed(expand, h, source, kind, n)
-    return narrowed(take, full, target, n)
+    return _converted(h, source, target, kind, n)
+
+
+def convert_along(tangent: Tensor, source: str, target: str, kind: str, n: int) -> Tensor:
+    """The derivative of `convert` along a direction, itself differentiable."""
+    return _converted(tangent, linear(source), target, kind, n)
+
+
+def _converted(h: Tensor, source: str, target: str, kind: str, n: int) -> Tensor:
+    return narrowed(take, narrowed(expand, h, source, kind, n), target, n)
 
 
 def pack(full: Tensor, layout: str, kind: str, n: int, use: str, tolerance: float | None) -> Tensor:
     """The half of a matrix, judged as `vech.pack` judges it."""
-    where, rule = layout_of(layout), Kind(kind)
-    judge(full, where, rule, use, tolerance)
-    narrow = full.dtype
-    full = full.float() if narrow in (torch.bfloat16, torch.float16) else full
-    return _packed(full, layout, rule, n, use).to(narrow)
+    if use == "both" or implied(layout) is not None:
+        judge(full, layout_of(layout), Kind(kind), use, tolerance)
+    return _packed(full, layout, kind, n, use)
 
 
-def _packed(full: Tensor, layout: str, rule: Kind, n: int, use: str) -> Tensor:
+def pack_along(tangent: Tensor, layout: str, kind: str, n: int, use: str) -> Tensor:
+    """The derivative of `pack` along a direction, itself differentiable; of "both" that of "mean"."""
+    return _packed(tangent, layout, kind, n, "mean" if use == "both" else use)
+
+
+def _packed(full: Tensor, layout: str, kind: str, n: int, use: str) -> Tensor:
+    if full.dtype in NARROW:
+        return _packed(full.float(), layout, kind, n, use).to(full.dtype)
+    rule = Kind(kind)
     if use == "mean" and rule is not Kind.TRIANGULAR:
         middle = (full + mirror(full.mT, rule)) / 2
         return take(middle, layout, n)
@@ -241,6 +278,6 @@ def wide(x: Tensor) -> Tensor:
 
 def narrowed(move: Any, x: Tensor, layout: str, *rest: Any) -> Tensor:
     """A move that computes, in float32 of narrow floats, and rounded to them."""
-    if x.dtype in (torch.bfloat16, torch.float16) and (scales(layout) != (1, 1) or move is fold):
+    if x.dtype in NARROW and (scales(layout) != (1, 1) or move is fold):
         return move(x.float(), layout, *rest).to(x.dtype)
     return move(x, layout, *rest)

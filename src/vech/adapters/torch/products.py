@@ -18,7 +18,7 @@ from vech.adapters.torch.checks import (
     check_tensor,
     facts_of_side,
 )
-from vech.adapters.torch.functions import is_forward
+from vech.adapters.torch.functions import is_forward, narrowed
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 
@@ -125,19 +125,27 @@ def quadratic(
 
 
 def _product(h: Tensor, x: Tensor, found: Facts) -> Tensor:
-    if is_forward():
-        return plain.settled_full(halves.full(h, found), found.kind) @ x
-    return bilinear.matmul(h, x, found.layout, found.kind)
+    if not is_forward():
+        product: Tensor = bilinear.matmul(h, x, found.layout, found.kind)
+        return product
+    return plain.settled_full(halves.full(h, found), found.kind) @ x
 
 
 def _form(h: Tensor, x: Tensor, found: Facts) -> Tensor:
-    if is_forward():
-        form = torch.linalg.vecdot(x, _product(h, x, found), dim=-2)
-        return form.real if found.kind == Kind.HERMITIAN else form
-    return bilinear.quadratic(h, x, found.layout, found.kind)[0]
+    if not is_forward():
+        return bilinear.quadratic(h, x, found.layout, found.kind)[0]
+    form = torch.linalg.vecdot(x, _product(h, x, found), dim=-2)
+    return form.real if found.kind == Kind.HERMITIAN else form
 
 
 def _with_columns(h: Tensor, x: Tensor, vector: bool, found: Facts, function: Any) -> Tensor:
+    if is_forward():  # else operators see to narrow floats, which are kept as they are
+        narrow: Tensor = narrowed(_broadcast, h, x, vector, found, function)
+        return narrow
+    return _broadcast(h, x, vector, found, function)
+
+
+def _broadcast(h: Tensor, x: Tensor, vector: bool, found: Facts, function: Any) -> Tensor:
     """Of one half and many columns, all of them together; else of each half of the broadcast batch."""
     columns = x.unsqueeze(-1) if vector else x
     if h.shape[:-1] == columns.shape[:-2]:
@@ -198,33 +206,34 @@ def congruence(
     """
     h, found = halves.entered(h, layout, kind, metric)
     diagonal = check_factor(h, X, found)
-    conjugates = Kind(found.kind).conjugates
-    if diagonal:
-        check_batches(h, X[..., None], "X")
-        scaled: Tensor = bilinear.narrowed(_scaled, h, X, found, conjugates)
-        return halves.ordered(scaled, found)
-    check_batches(h, X, "X")
-    right = X.mH if conjugates else X.mT
-    aim = facts_of_side(h.dtype, layout, kind, X.shape[-2])
+    check_batches(h, X[..., None] if diagonal else X, "X")
+    aim = found if diagonal else facts_of_side(h.dtype, layout, kind, X.shape[-2])
+    return halves.ordered(narrowed(_scaled if diagonal else _congruent, h, X, found, aim), aim)
+
+
+def _congruent(h: Tensor, X: Tensor, found: Facts, aim: Facts) -> Tensor:
+    right = X.mH if Kind(found.kind).conjugates else X.mT
     product = _with_columns(h, right, False, found, _product)  # S X^H, or S X^T
     batch = torch.broadcast_shapes(product.shape[:-2], X.shape[:-2])
     X, product = (y.expand(*batch, *y.shape[-2:]) for y in (X, product))
-    return halves.ordered(_triangle_of(X, product, aim), aim)
+    return _triangle_of(X, product, aim)
 
 
-def _scaled(h: Tensor, d: Tensor, found: Facts, conjugates: bool) -> Tensor:
+def _scaled(h: Tensor, d: Tensor, found: Facts, aim: Facts) -> Tensor:
     """Each number times two of d."""
     where = (found.layout, found.n, h)
     row, column = (plain.table(name, *where) for name in ("rows", "columns"))
-    right = d.conj() if conjugates else d
+    right = d.conj() if Kind(found.kind).conjugates else d
     return h * d.index_select(-1, row) * right.index_select(-1, column)
 
 
 def _triangle_of(a: Tensor, b: Tensor, found: Facts) -> Tensor:
     """The half of A B, known to be of its kind."""
-    if is_forward():
-        return halves.settled_triangle(a @ b, found)
-    return bilinear.outer(a, b.mH, found.layout, found.kind, True)
+    if not is_forward():
+        half: Tensor = bilinear.outer(a, b.mH, found.layout, found.kind, True)
+        return half
+    half = narrowed(lambda a, b: halves.settled_triangle(a @ b, found), a, b)
+    return half
 
 
 def gram(X: Tensor, layout: str | AnyLayout = "vech") -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vech.adapters.torch import divided, plain, small
-from vech.adapters.torch.bilinear import adjoint_fold, full_of, narrowed, together
+from vech.adapters.torch.bilinear import adjoint_fold, full_of, together
 from vech.adapters.torch.checks import layout_of, linear, real, triangle
 from vech.adapters.torch.functions import operator
 from vech.adapters.torch.operators import pack
@@ -74,8 +74,7 @@ def gaps(values: Tensor) -> Tensor:
 def eigh(h: Tensor, layout: str, kind: str) -> tuple[Tensor, Tensor]:
     """Eigenvalues, ascending, and eigenvectors."""
     refuse_infinite(h)
-    found: tuple[Tensor, Tensor] = narrowed(_decomposed, h, layout, kind)
-    return found
+    return _decomposed(h, layout, kind)
 
 
 def _decomposed(h: Tensor, layout: str, kind: str) -> tuple[Tensor, Tensor]:
@@ -84,6 +83,34 @@ def _decomposed(h: Tensor, layout: str, kind: str) -> tuple[Tensor, Tensor]:
         return found
     values, vectors = torch.linalg.eigh(full_of(h, layout, kind))
     return values, vectors.contiguous()
+
+
+# ---- the largest singular value ----------------------------------------------------------------------------
+
+
+def _largest_keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    h, ctx.layout, ctx.kind = inputs
+    ctx.save_for_backward(h)
+
+
+def _largest_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+    """u v^H, of vectors that are found again."""
+    (h,) = ctx.saved_tensors
+    left, _, right = torch.linalg.svd(full_of(h, ctx.layout, ctx.kind))
+    whole = g[..., None, None] * left[..., :, :1] @ right[..., :1, :]
+    return adjoint_fold(whole, ctx.layout, ctx.kind), None, None
+
+
+@operator(
+    "largest_singular_value(Tensor h, str layout, str kind) -> Tensor",
+    fake=lambda h, layout, kind: h.real.new_empty(h.shape[:-1]),
+    batched=together("largest_singular_value"),
+    keep=_largest_keep,
+    backward=_largest_backward,
+)
+def largest_singular_value(h: Tensor, layout: str, kind: str) -> Tensor:
+    """Of matrices that are not empty."""
+    return torch.linalg.matrix_norm(full_of(h, layout, kind), 2)
 
 
 # ---- functions of a matrix ---------------------------------------------------------------------------------
@@ -118,11 +145,9 @@ def weights(h: Tensor, layout: str) -> tuple[Tensor, Tensor]:
 def function(h: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
     """The half of f(S), f being "log", "exp" or "power"."""
     refuse_infinite(h)
-    return narrowed(_function, h, layout, kind, name, p)
-
-
-def _function(h: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
     if (found := small.answer(name, h, layout, kind, p, target=layout)) is not None:
+        if name == "power" and p.is_integer() == (p < 0):  # of which the kernel takes more
+            check_domain(_decomposed(h, layout, kind)[0], name, p)
         return found
     values, vectors = _decomposed(h, layout, kind)
     check_domain(values, name, p)
@@ -136,7 +161,7 @@ def _function(h: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
 
 def check_domain(values: Tensor, name: str, p: float) -> None:
     """LinAlgError where f is not defined at an eigenvalue."""
-    if name == "exp" or (name == "power" and p >= 0 and float(p).is_integer()) or not values.numel():
+    if name == "exp" or (name == "power" and p >= 0 and p.is_integer()) or not values.numel():
         return
     least = values[..., 0]
     if (least <= 0).any():
@@ -179,10 +204,6 @@ def _derivative_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 )
 def derivative(h: Tensor, direction: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
     """The half of the derivative of f(S) along a direction: V (K o (V^H E V)) V^H, Daleckii and Krein."""
-    return narrowed(_derivative, h, direction, layout, kind, name, p)
-
-
-def _derivative(h: Tensor, direction: Tensor, layout: str, kind: str, name: str, p: float) -> Tensor:
     values, vectors = _decomposed(h, layout, kind)
     inner = vectors.mH @ full_of(direction, linear(layout), kind) @ vectors
     inner = inner * divided.first(name, p, values[..., :, None], values[..., None, :])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from numbers import Real
+from reprlib import repr as short
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from vech.adapters.torch import halves, plain, spectra
-from vech.adapters.torch.checks import check_diagonal, check_selfadjoint, layout_of, linear
-from vech.adapters.torch.functions import is_forward, mapped, saved_for_directions
+from vech.adapters.torch.checks import check_diagonal, check_selfadjoint
+from vech.adapters.torch.functions import is_forward, mapped, narrowed, saved_for_directions
+from vech.arrays import is_finite
 from vech.layouts.dialects import AnyLayout
 
 
@@ -66,9 +67,8 @@ def eigh(
     """
     h, found = halves.entered(h, layout, kind, metric)
     check_selfadjoint(found, h.dtype, "eigh")
-    if is_forward():
-        return Eigen(*_ForwardEigh.apply(h, found.layout, found.kind))
-    return Eigen(*spectra.eigh(h, found.layout, found.kind))
+    decomposed = _ForwardEigh.apply if is_forward() else spectra.eigh
+    return Eigen(*narrowed(decomposed, h, found.layout, found.kind))
 
 
 def log(
@@ -202,8 +202,8 @@ def power(
     >>> power(torch.tensor([4.0, 0.0, 9.0]), -0.5)
     tensor([0.5000, 0.0000, 0.3333])
     """
-    if isinstance(p, bool | Tensor) or not isinstance(p, Real) or not math.isfinite(p):
-        raise TypeError(f"p must be a finite real number, and is {p!r}: the exponent is no tensor")
+    if isinstance(p, bool | Tensor) or not isinstance(p, Real) or not is_finite(p):
+        raise TypeError(f"p must be a finite real number, and is {short(p)}: the exponent is no tensor")
     return _through(h, layout, kind, metric, "power", float(p))
 
 
@@ -213,10 +213,8 @@ def _through(
     h, found = halves.entered(h, layout, kind, metric)
     check_selfadjoint(found, h.dtype, name)
     check_diagonal(found, "the result")
-    if is_forward():
-        half = _ForwardFunction.apply(h, found.layout, found.kind, name, p)
-    else:
-        half = spectra.function(h, found.layout, found.kind, name, p)
+    function = _ForwardFunction.apply if is_forward() else spectra.function
+    half: Tensor = narrowed(function, h, found.layout, found.kind, name, p)
     return halves.ordered(half, found)
 
 
@@ -243,14 +241,13 @@ class _ForwardEigh(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, g: Tensor, g_vectors: Tensor) -> tuple[Tensor, None, None]:
         values, vectors = ctx.saved_tensors
-        whole, n = spectra.by_matrix(values, vectors, g, g_vectors), values.shape[-1]
-        half = plain.fold(whole, linear(ctx.layout), ctx.kind, n)
-        return plain.settled(half, ctx.layout, ctx.kind, n), None, None
+        whole = spectra.by_matrix(values, vectors, g, g_vectors)
+        return plain.adjoint_fold(whole, ctx.layout, ctx.kind), None, None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, layout: None, kind: None) -> tuple[Tensor, Tensor]:
         with saved_for_directions(ctx) as (values, vectors):
-            inner = vectors.mH @ _direction(tangent, ctx.layout, ctx.kind) @ vectors
+            inner = vectors.mH @ plain.direction(tangent, ctx.layout, ctx.kind) @ vectors
             return inner.diagonal(dim1=-2, dim2=-1).real, vectors @ (inner * spectra.gaps(values))
 
 
@@ -316,17 +313,12 @@ class _ForwardDerivative(torch.autograd.Function):
             return by_h + by_direction
 
 
-def _direction(h: Tensor, layout: str, kind: str) -> Tensor:
-    n = layout_of(layout).side(h.shape[-1])
-    return plain.settled_full(plain.expand(h, linear(layout), kind, n), kind)
-
-
 def _second_derivative(
     h: Tensor, one: Tensor, other: Tensor, layout: str, kind: str, name: str, p: float
 ) -> Tensor:
     """That of `spectra`, of what is differentiated forward."""
     values, vectors = _ForwardEigh.apply(h, layout, kind)
-    a, b = (vectors.mH @ _direction(x, layout, kind) @ vectors for x in (one, other))
+    a, b = (vectors.mH @ plain.direction(x, layout, kind) @ vectors for x in (one, other))
     inner = spectra.second_differences(values, a, b, name, p)
     found = plain.settled_full(vectors @ inner @ vectors.mH, kind)
     return plain.take(found, layout, values.shape[-1])

@@ -4,7 +4,6 @@ import numpy as np
 
 from vech.arrays import Array, Dtype
 from vech.layouts.dialects import AnyLayout
-from vech.layouts.kind import Kind
 from vech.linalg.factor.full import expanded, lifted, with_settled_diagonal
 from vech.moves.packing import pack
 from vech.packed.packed import Packed
@@ -22,7 +21,7 @@ class LU:
         )
         half, self.exponent = lifted(S, dtype)
         self._factors, self._swaps, info = getrf(expanded(half, threads), overwrite_a=True)
-        self.singular = info > 0 or (S.kind is Kind.SKEW and S.n % 2 == 1)
+        self.singular = info > 0 or (S.kind.is_singular(S.n))
 
     def solve(self, b: Array) -> Array:
         x: Array = self._getrs(self._factors, self._swaps, b, overwrite_b=True)[0]

@@ -5,7 +5,6 @@ from typing import Any, cast
 import numpy as np
 
 from vech.arrays import Array, Dtype
-from vech.layouts.kind import Kind
 from vech.linalg.checks import is_selfadjoint, work_dtype
 from vech.linalg.sparse_norms import norm
 from vech.linalg.units import lift, times_power, unit_of
@@ -37,7 +36,7 @@ class SparseFactor:
     ) -> None:
         from vech.adapters import solvers
 
-        if S.kind is Kind.SKEW and S.n % 2:
+        if S.kind.is_singular(S.n):
             raise np.linalg.LinAlgError(f"S is singular: it is skew, and its side {S.n} is odd")
         self.n = S.n
         self.dtype: Dtype = np.result_type(work_dtype(S.dtype, "S"), np.float64)
