@@ -4,6 +4,8 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <cmath>
+#include <limits>
 #include <memory>
 #include <tuple>
 
@@ -64,6 +66,8 @@ void make(BoundQuantized* to, std::int64_t n, std::int64_t tile, const std::stri
     half.levels = half.encoding->levels;
     if (levels) {
         if (levels->size() != half.levels.size()) throw nb::value_error("there are 16 levels");
+        for (const double level : *levels)
+            if (!(std::fabs(level) <= std::numeric_limits<float>::max())) throw nb::value_error("levels are finite");
         std::copy(levels->begin(), levels->end(), half.levels.begin());
     }
     for (std::size_t k = 0; k + 1 < half.levels.size(); ++k)

@@ -72,10 +72,10 @@ class Dequantizer {
     template <bool sided, class Code, class Level>
     void tile(std::int64_t i, std::int64_t j, Range rows, Codes codes, Code, const Level& level) {
         const auto at = half_.number(std::max(i, j), std::min(i, j)) * item;
-        const auto mirror = static_cast<Real>(i < j ? half_.mirror : 1);
-        const auto scale = in_all_lanes(mirror * load<Real>(half_.scales + at));
-        const auto zero = in_all_lanes(half_.zeros == nullptr ? Real{0} : mirror * load<Real>(half_.zeros + at));
         const bool affine = half_.zeros != nullptr;
+        const auto mirror = static_cast<Real>(i < j ? half_.mirror : 1), whole = affine ? mirror : Real{1};
+        const auto scale = in_all_lanes((affine ? Real{1} : mirror) * load<Real>(half_.scales + at));
+        const auto zero = in_all_lanes(affine ? load<Real>(half_.zeros + at) : Real{0}), sign = in_all_lanes(whole);
         if constexpr (sided) {
             std::fill(sides_, sides_ + tile_, Real{1});
             std::memcpy(sides_, half_.sides + j * tile_ * item,
@@ -94,7 +94,7 @@ class Dequantizer {
                 for (std::int64_t c = 0; c < tile_; c += codes.width, from += codes.strip)
                     for (std::int64_t k = 0; k < codes.width; k += count) {
                         V v = level(load<Code>(from + k * static_cast<std::int64_t>(sizeof(Code)) / count)) * scale;
-                        if (affine) v = v + zero;
+                        if (affine) v = (v + zero) * sign;  // after the sum, whose zeros have signs
                         if constexpr (sided) {
                             const V side = load<V>(sides_ + c + k);
                             v = j < i ? v * own * side : v * side * own;

@@ -190,8 +190,8 @@ class QuantizedMultiplier {
             if constexpr (sizeof(Real) == 4)
                 if (half_.encoding->family == Encoding::Family::sign && i != j && half_.width() == 64) {
                     for (std::int64_t s = 0; s < half_.strips(); ++s)
-                        signs(half_.strip(i, j, s), rows, own, all, load<Real>(half_.scales + half_.number(i, j) * item),
-                              x + 64 * s, sums, to + 64 * s);
+                        signs(half_.strip(i, j, s), rows, own, all,
+                              load<Real>(half_.scales + half_.number(i, j) * item), x + 64 * s, sums, to + 64 * s);
                     continue;
                 }
 #endif

@@ -8,11 +8,11 @@
 //              took 134 ms for 9 of AVX-512 that way (AVX2, n = 125 000, beside other work).
 // Idea         Rows are cut into shares of about equally many numbers. A share writes its own rows of y, and keeps what
 //              belongs to the rows of others in a strip that is as long as its columns reach. Strips are added in a
-//              fixed order, and shares are chosen from the matrix alone: the same bits for any number of threads.
-//              Within a share, rows are walked so that each is met before anything is added to it.
-// Assumes      nothing: columns that lead out of bounds are looked for first, in a pass over all of them at once, or
-// are
-//              known from an earlier product, as a plan (a fifth of the time); what is wrong with them, or with the
+//              fixed order, and shares are chosen from the matrix alone, as its first product finds it: the same
+//              bits for any number of threads. Within a share, rows are walked so that each is met before anything
+//              is added to it.
+// Assumes      nothing: columns that lead out of bounds are looked for first, in a pass over all of them at once (a
+//              fifth of the time), or known from an earlier product, as a plan; what is wrong with them, or with the
 //              plan, shows on the way, and the product is then worth nothing.
 //
 // Gathers and scatters of AVX-512 did not help: in milliseconds (float64, Xeon of 2023) 2.2 for 1.7 on 7-point rows
@@ -102,7 +102,7 @@ class SparseMultiplier {
         V result{};
         bool inside = true;
         if (begin < end) {
-            const std::int64_t first = columns[begin], last = columns[end - 1];
+            const std::int64_t first = once(columns[begin]), last = once(columns[end - 1]);
             if ((grow ? last : first) == r) result = on_diagonal(grow ? --end : begin++, in);
             inside = grow ? first >= rows.begin : last < rows.end;
         }

@@ -76,6 +76,17 @@ def test_what_codes_can_say_exactly_stays_as_it_was(encoding, kind, n):
         assert Q.error.max == Q.error.frobenius == Q.error.spectral_bound == 0
 
 
+@pytest.mark.every_target
+@pytest.mark.parametrize(("encoding", "scales"), [("uint8", (1.0, -3.0)), ("int8", "tile")])
+def test_triangles_of_a_skew_matrix_are_mirror_images_to_the_sign_of_a_zero(encoding, scales):
+    n = 130
+    full = integers(n, 3, kind="skew").astype(np.float64)
+    found = vech.quantize(vech.Packed.from_full(full, kind="skew"), encoding, tile=64, scales=scales).expand()
+    upper = np.triu_indices(n, 1)
+    assert (found[upper] == 0).any()
+    assert_same_bits(found[upper], -found.T[upper])
+
+
 def test_bits_a_pair():
     n = 512
     packed = n * (n + 1) // 2 * 4

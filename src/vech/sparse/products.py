@@ -148,8 +148,8 @@ class Products(Arrays):
         Notes
         -----
         A snapshot: it holds its own copy of the matrix, so what is later written into the arrays of the store
-        does not reach it. It takes the memory of a half or of a full CSR matrix. ``S @ x`` itself remembers
-        nothing, and sees every change.
+        does not reach it. It takes the memory of a half or of a full CSR matrix. ``S @ x`` itself keeps
+        but a few bounds on where columns lie, 2 KB, and sees every change.
 
         The choice comes from the dtype, the pattern and `expected`, never from timing. "full" is chosen
 
