@@ -6,6 +6,7 @@
 //              must be written first: three passes for one.
 // Assumes      one pair of vectors at least; the results are the same for any number of threads.
 #pragma once
+#include "core/kernels/change.hpp"
 #include "core/kernels/lanes.hpp"
 #include "core/kernels/lines.hpp"
 #include "core/kernels/region.hpp"
