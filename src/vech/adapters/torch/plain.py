@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.utils._python_dispatch import _disable_current_modes
 
 from vech.adapters import tables
@@ -142,7 +143,7 @@ def _selected(full: Tensor, cells: str, layout: str, n: int) -> Tensor:
 
 def table(name: str, layout: str, n: int, like: Tensor) -> Tensor:
     """A table of `vech.adapters.tables` on the device of a tensor, kept where it is small."""
-    if torch.compiler.is_compiling() or isinstance(like, FakeTensor):
+    if torch.compiler.is_compiling() or isinstance(like, FakeTensor | FunctionalTensor):
         return torch.ops.vech.table(like, name, layout, n)
     return _table(name, layout, n, like.device)
 
