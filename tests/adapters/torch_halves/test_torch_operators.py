@@ -8,6 +8,8 @@ import vech
 
 torch = pytest.importorskip("torch", reason="tensors of PyTorch need torch")
 vt = pytest.importorskip("vech.adapters.torch")
+from torch.fx.experimental.proxy_tensor import make_fx
+
 from vech.adapters.torch.checks import text
 from vech.adapters.torch.functions import LIBRARY
 
@@ -65,6 +67,25 @@ def test_operators_keep_what_torch_asks_of_them(name):
             x.requires_grad_()
     checked = torch.library.opcheck(getattr(torch.ops.vech, name).default, given)
     assert set(checked.values()) == {"SUCCESS"} and len(checked) >= 4
+
+
+TRACED = {
+    "logdet": vt.logdet,
+    "log": lambda h: vt.log(h).sum(),
+    "norm": vt.norm,
+    "inner": lambda h: vt.inner(h, h),
+    "full": lambda h: vt.expand(h, metric="full").sin().sum(),
+    "convert": lambda h: vt.convert(h[:6], "condensed", "vech").sin().sum(),
+}
+
+
+@pytest.mark.parametrize("mode", ["real", "fake", "symbolic"])
+@pytest.mark.parametrize("name", TRACED)
+def test_gradients_are_traced_within_transforms_as_without(name, mode):
+    h = halves()[0]
+    gradient = torch.func.grad(lambda h: TRACED[name](h))
+    found = make_fx(lambda h: gradient(h), tracing_mode=mode)(h)(h)
+    torch.testing.assert_close(found, gradient(h))
 
 
 @pytest.fixture
