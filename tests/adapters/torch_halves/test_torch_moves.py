@@ -97,14 +97,17 @@ def convertible(source, target, what):
     return same and cases.convertible(source, target, np.dtype(dtype), kind, side(source))
 
 
-@cases.each(
+CONVERSIONS = cases.pairwise(
+    convertible, source=cases.LAYOUTS, target=cases.LAYOUTS, what={"-".join(what): what for what in KINDS}
+)
+
+
+@pytest.mark.parametrize(
     ("source", "target", "what"),
-    cases.pairwise(
-        convertible,
-        source=cases.LAYOUTS,
-        target=cases.LAYOUTS,
-        what={"-".join(what): what for what in KINDS},
-    ),
+    [
+        pytest.param(*case.values, id=case.id, marks=[pytest.mark.slow] if k % 5 else [])
+        for k, case in enumerate(CONVERSIONS)
+    ],
 )
 def test_convert_has_the_bits_of_numpy_and_gradients_of_both_orders(source, target, what):
     dtype, kind = what

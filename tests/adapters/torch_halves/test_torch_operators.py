@@ -79,7 +79,9 @@ TRACED = {
 }
 
 
-@pytest.mark.parametrize("mode", ["real", "fake", "symbolic"])
+@pytest.mark.parametrize(
+    "mode", ["fake", *(pytest.param(x, marks=pytest.mark.slow) for x in ("real", "symbolic"))]
+)
 @pytest.mark.parametrize("name", TRACED)
 def test_gradients_are_traced_within_transforms_as_without(name, mode):
     h = halves()[0]
