@@ -510,19 +510,29 @@ def test_eigenvectors_in_4_bits_are_as_they_were_published():
 
 
 @pytest.mark.slow
-def test_shampoo_in_few_bits_learns_as_in_32_and_is_smaller_than_what_was_published():
+@pytest.mark.parametrize(("network", "epochs", "least"), [("mlp", 4, 93), ("cnn", 5, 95)])
+def test_shampoo_in_few_bits_learns_as_in_32_and_is_smaller_than_what_was_published(network, epochs, least):
     example = load("shampoo_digits")
+    page = (EXAMPLES.parent / "docs" / "learning.md").read_text()
+    table = page[page.index("**E3. Digits**") :].splitlines()
+    cells = [line.strip("| ").split(" | ") for line in table]
+    held = {row[0]: row[2 if network == "mlp" else 5] for row in cells if len(row) == 7}
     names = (
         "Shampoo, float32 halves",
         "4-bit Shampoo, as published",
         "ours, log int8, roots 4 bits",
         "ours, log 4 bits",
+        "ours, Cholesky 4 bits, fed back",
     )
-    full, published, *ours = (
-        [example.train(example.mlp, name, seed, 4) for seed in range(2)] for name in names
-    )
+    found = {
+        name: [example.train(getattr(example, network), name, seed, epochs) for seed in range(2)]
+        for name in names
+    }
+    for name in names:
+        assert f"{found[name][0].nbytes:,}" == held[name]
+    full, published, *ours = found.values()
     mean = lambda runs: np.mean([run.accuracy for run in runs])
-    assert mean(full) > 93
+    assert mean(full) > least
     for runs in ours:
         assert mean(runs) > mean(full) - 1.5
         assert runs[0].nbytes < published[0].nbytes and runs[0].nbytes < runs[0].squares / 7

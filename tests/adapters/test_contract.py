@@ -200,8 +200,14 @@ class Case:
         self.definite, self.whole, self.moves = definite, whole, moves
 
 
+SCALED = cases.LAYOUTS["svec-upper"]  # what halves of all layouts become
 CASES = {
     "expand": Case(lambda a, h, y, **o: a.expand(h, **o), lambda S, y, **o: S, moves=True),
+    "convert": Case(
+        lambda a, h, y, layout, **o: a.convert(h, layout, SCALED, **o),
+        lambda S, y, layout, kind: to_half(S, SCALED, kind),
+        moves=True,
+    ),
     "matmul": Case(lambda a, h, y, **o: a.matmul(h, y, **o), lambda S, y, **o: S @ y),
     "quadratic": Case(
         lambda a, h, y, **o: a.quadratic(h, y, **o), lambda S, y, layout, kind: quadratic(S, y, kind)

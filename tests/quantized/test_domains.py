@@ -97,6 +97,14 @@ def test_what_has_no_power():
         Q.power("2")
 
 
+@pytest.mark.parametrize("exponent", [10**400, -(10**400)], ids=["large", "small"])
+def test_an_exponent_beyond_float64_is_one_error(exponent):
+    Q = vech.quantize(np.eye(2), domain="log")
+    with pytest.raises(ValueError, match=r"^exponent is -?10{16,}\.\.\.0+, and must be finite$") as caught:
+        Q.power(exponent)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
 @pytest.mark.parametrize("domain", ["cholesky", "log"])
 def test_matrices_that_are_not_definite(domain):
     with pytest.raises(

@@ -54,6 +54,80 @@ def test_pack_has_the_bits_of_numpy_and_gradients_of_what_it_reads(layout, dtype
         assert np.array_equal(half.numpy(), expected)
         full = whole.clone().requires_grad_()
         assert gradcheck(lambda A, use=use: vt.pack(A, layout, kind=kind, use=use), full, fast_mode=True)
+        assert gradgradcheck(
+            lambda A, use=use: vt.pack(A, layout, kind=kind, use=use) ** 2, full, fast_mode=True
+        )
+
+
+IMPLIED = [case for case in fitting() if case.values[0].diagonal != "stored"]
+
+
+@pytest.mark.parametrize(("layout", "dtype", "kind", "n"), IMPLIED)
+def test_pack_without_a_diagonal_has_gradients_of_what_is_beside_it(layout, dtype, kind, n):
+    """One that is not stored is judged: only what is off it may move, and the gradient on it is 0."""
+    eye = torch.eye(n, dtype=getattr(torch, dtype))
+    diagonal = eye if layout.diagonal == "one" else 0 * eye
+    off = numbers(n, n, dtype=dtype) * (1 - eye)
+    for use in (layout.triangle,) if kind == "triangular" else ("mean", "lower", "upper"):
+
+        def function(A, use=use):
+            return vt.pack(A * (1 - eye) + diagonal, layout, kind=kind, use=use)
+
+        if kind == "triangular":
+            off = off.tril() if use == "lower" else off.triu()
+        full = off.clone().requires_grad_()
+        assert np.array_equal(
+            function(full).detach().numpy(),
+            vech.pack((off + diagonal).numpy(), layout, kind=kind, use=use),
+        )
+        assert gradcheck(function, full, fast_mode=True)
+        assert gradgradcheck(lambda A: function(A) ** 2, full, fast_mode=True)
+        full = (off + diagonal).requires_grad_()
+        vt.pack(full, layout, kind=kind, use=use).abs().square().sum().backward()
+        assert (full.grad.diagonal() == 0).all() and full.grad.abs().sum() > 0
+
+
+def side(layout):
+    return 3 if isinstance(layout, vech.TensorOrder) else 4
+
+
+def convertible(source, target, what):
+    dtype, kind = what
+    same = side(source) == side(target)
+    return same and cases.convertible(source, target, np.dtype(dtype), kind, side(source))
+
+
+CONVERSIONS = cases.pairwise(
+    convertible, source=cases.LAYOUTS, target=cases.LAYOUTS, what={"-".join(what): what for what in KINDS}
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "what"),
+    [
+        pytest.param(*case.values, id=case.id, marks=[pytest.mark.slow] if k % 5 else [])
+        for k, case in enumerate(CONVERSIONS)
+    ],
+)
+def test_convert_has_the_bits_of_numpy_and_gradients_of_both_orders(source, target, what):
+    dtype, kind = what
+    n = side(source)
+    half = numbers(source.length(n), dtype=dtype)
+    moving = torch.ones(half.shape, dtype=half.dtype)
+    if source.diagonal == "stored" != target.diagonal:  # judged, so that it may not move
+        moving = torch.from_numpy(vech.pack(1 - np.eye(n), source, use="lower") != 0).to(half.dtype)
+        implied = np.eye(n) * (target.diagonal == "one")
+        half = half * moving + torch.from_numpy(vech.pack(implied, source).astype(dtype))
+    fixed = half * (1 - moving)
+
+    def function(h):
+        return vt.convert(h * moving + fixed, source, target, kind=kind)
+
+    h = half.requires_grad_()
+    expected = vech.convert(half.detach().numpy(), source, target, kind=kind)
+    assert np.array_equal(vt.convert(h, source, target, kind=kind).detach().numpy(), expected)
+    assert gradcheck(function, h, fast_mode=True)
+    assert gradgradcheck(lambda h: function(h) ** 2, h, fast_mode=True)
 
 
 def test_both_is_differentiated_as_mean():

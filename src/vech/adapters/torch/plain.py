@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor
 from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.utils._python_dispatch import _disable_current_modes
 
 from vech.adapters import tables
@@ -142,9 +144,16 @@ def _selected(full: Tensor, cells: str, layout: str, n: int) -> Tensor:
 
 def table(name: str, layout: str, n: int, like: Tensor) -> Tensor:
     """A table of `vech.adapters.tables` on the device of a tensor, kept where it is small."""
-    if torch.compiler.is_compiling() or isinstance(like, FakeTensor):
+    if torch.compiler.is_compiling() or _is_traced(like):
         return torch.ops.vech.table(like, name, layout, n)
     return _table(name, layout, n, like.device)
+
+
+def _is_traced(x: Tensor) -> bool:
+    """Whether it stands for numbers to come, also within transforms."""
+    while is_functorch_wrapped_tensor(x):
+        x = get_unwrapped(x)
+    return isinstance(x, FakeTensor | FunctionalTensor)
 
 
 def _table(name: str, layout: str, n: int, device: torch.device) -> Tensor:
