@@ -156,17 +156,26 @@ def test_other_numbers_are_lapacks(calls):
 NAN, INFINITE, INDEFINITE = [1, 0, 0, np.nan, 0, 1], [1, 0, np.inf, 1, 0, 1], [1, 2, 0, 1, 0, 1]
 
 
+@pytest.mark.parametrize(
+    "bad", ([NAN, INFINITE], [INDEFINITE], [NAN, INDEFINITE]), ids=("nan", "indefinite", "both")
+)
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_what_has_no_answer_is_nan_and_the_others_have_theirs(name):
-    h = halves(NAN, INFINITE, INDEFINITE)
-    function = FUNCTIONS[name][0]
-    got = function(h, "vech")
-    alone = function(h[:-3], "vech")
-    if name == "eigh":
-        got, alone = got.values, alone.values
-    assert np.isnan(got[-3:-1]).any(-1).all()
-    assert np.isnan(got[-1]).any() == (name not in ("eigh", "exp"))
-    np.testing.assert_allclose(got[:-3], alone, rtol=1e-5, atol=1e-6)
+def test_what_has_no_answer_is_nan_and_the_others_have_theirs(name, bad):
+    h, function = halves(*bad), FUNCTIONS[name][0]
+    good = [name in ("eigh", "exp") and half is INDEFINITE for half in bad]
+    for got, alone in zip(*(jax.tree.leaves(function(x, "vech")) for x in (h, halves())), strict=True):
+        filled = np.isfinite(got).reshape(COUNT, -1)
+        assert filled[: -len(bad)].all()
+        assert filled[-len(bad) :].all(-1).tolist() == good
+        if got.ndim == 2:
+            np.testing.assert_allclose(got[0], alone[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("bad", "made"), ((NAN, ["log", "log"]), (INDEFINITE, ["log", "eigh"])), ids=str)
+def test_kernels_go_around_what_is_not_finite(bad, made, calls):
+    got = np.asarray(vj.log(halves(bad)))
+    assert [task for task, *_ in calls] == made
+    assert np.isnan(got[-1]).all() and np.isfinite(got[:-1]).all()
 
 
 # ---------------------------------------------------------------- derivatives

@@ -64,18 +64,29 @@ def by_kernel(task: str = "") -> Callable[[Callable[..., Any]], Callable[..., An
 
 @foreign.foreign
 def small(half: Array, *results: Array, task: str, layout: AnyLayout, kind: str, p: float | None) -> None:
-    """The answers, or that a kernel refuses some matrix."""
+    """The answers, NaN for what is not finite; or that the kernel refuses another matrix."""
     *answers, refused = results
     options: dict[str, Any] = {"kind": kind, "threads": None}
-    out = tuple(answers) if len(answers) > 1 else answers[0]
+    options["out"] = answers if len(answers) > 1 else answers[0]
     alone = {"eigvals_only": len(answers) == 1} if task == "eigh" else {}
-    try:
-        if task in WIDER:
-            batches.cholesky(half, layout, out=out, **options)
-        TASKS[task](half, *(() if p is None else (p,)), layout, out=out, **options, **alone)
-        refused[...] = False
-    except (ValueError, OverflowError):
-        refused[...] = True
+
+    def refuses(matrices: Array) -> bool:
+        try:
+            if task in WIDER:
+                batches.cholesky(matrices, layout, **options)
+            TASKS[task](matrices, *(() if p is None else (p,)), layout, **options, **alone)
+        except (ValueError, OverflowError):
+            return True
+        return False
+
+    refused[...] = refuses(half)
+    finite = np.asarray(np.isfinite(half).all(-1))
+    if refused and not finite.all():
+        one = np.zeros(half.shape[-1], half.dtype)
+        one[layout.diagonal_slots(layout.side(one.size))] = 1
+        refused[...] = refuses(np.where(finite[..., None], half, one))
+        for answer in answers:
+            answer[~finite] = np.nan
 
 
 def _anywhere(
@@ -86,7 +97,7 @@ def _anywhere(
 
 
 def _on_processor(half: jax.Array, **known: Any) -> Any:
-    """By the kernel, and where it refuses a matrix, by JAX, whose answer to that matrix is NaN."""
+    """By the kernel, and where it refuses a finite matrix, by JAX, whose answer to that matrix is NaN."""
     anywhere = partial(_anywhere, half, **known)
     if prod(half.shape[:-1]) < LEAST or not foreign.is_there():
         return anywhere()
