@@ -103,7 +103,7 @@ INSIDE = {
         ("metric", "moves", "products"),
         ("halves",),
         ("primitives",),
-        ("kernels", "plain"),
+        ("kernels", "plain", "small"),
         ("checks", "divided", "foreign"),
     ),
     "adapters.torch": (

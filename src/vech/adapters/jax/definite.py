@@ -26,6 +26,7 @@ from vech.adapters.jax.checks import (
 )
 from vech.adapters.jax.primitives import convert_p
 from vech.adapters.jax.products import by_columns, is_zero, multiplied
+from vech.adapters.jax.small import by_kernel
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 
@@ -215,6 +216,7 @@ def _linear(found: Facts) -> Facts:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
+@by_kernel("cholesky")
 def _factor(found: Facts, half: jax.Array) -> jax.Array:
     finite = jnp.where(jnp.isfinite(half).all(-1, keepdims=True), half, jnp.nan)  # LAPACK takes infinity
     return _half_of(found, lax.linalg.cholesky(halves.full(finite, found), symmetrize_input=False))
@@ -292,6 +294,7 @@ _solution.defjvp(_solution_jvp, symbolic_zeros=True)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
+@by_kernel("inverse")
 def _inverse(found: Facts, half: jax.Array) -> jax.Array:
     lower = _lower(found, _factor(found, half))
     eye = jnp.broadcast_to(jnp.eye(found.n, dtype=half.dtype), lower.shape)

@@ -17,6 +17,7 @@ from vech.adapters.jax import divided, halves
 from vech.adapters.jax.checks import Facts, check_keeps_diagonal
 from vech.adapters.jax.definite import definite
 from vech.adapters.jax.primitives import batch_both
+from vech.adapters.jax.small import by_kernel
 from vech.arrays import is_finite
 from vech.layouts.dialects import AnyLayout
 
@@ -194,6 +195,7 @@ def _applied(
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
+@by_kernel("eigh")
 def _eigh(found: Facts, half: jax.Array) -> tuple[jax.Array, jax.Array]:
     vectors, values = lax.linalg.eigh(halves.full(half, found), symmetrize_input=False)
     return values, vectors
@@ -229,6 +231,7 @@ def _adjoint(x: jax.Array) -> jax.Array:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
+@by_kernel()
 def _function(found: Facts, name: str, p: float | None, half: jax.Array) -> jax.Array:
     values, vectors = _eigh(found, half)
     return _half_of(found, vectors * divided.value(name, p, values)[..., None, :], vectors)
