@@ -129,6 +129,9 @@ def test_kernels_compute_batches_and_jax_computes_few(mapped, count, calls):
     )
 
 
+@pytest.mark.skipif(
+    jax.__version_info__ < (0, 10), reason="JAX 0.4.36 keeps results that nothing uses; 0.10 does not"
+)
 def test_values_alone_are_asked_of_the_kernel_alone(calls):
     h = halves()
     got = jax.jit(lambda h: vj.eigh(h).values)(h)
