@@ -189,3 +189,24 @@ def test_a_last_tile_of_small_numbers_has_a_scale_of_its_own(n, dtype, encoding,
     assert Q.dtype == dtype
     last = vech.expand(half, layout)[size < 1] - Q.expand()[size < 1]
     assert np.abs(last).max() <= {"int8": 2e-5, "uint8": 1e-5, "nf4": 5e-4}[encoding]
+
+
+@pytest.mark.parametrize("encoding", ["int8", "uint8", "int4x2", "nf4", "float8-e4m3", "sign"])
+@pytest.mark.parametrize("n", [2, 63, 100])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_covariances_in_double_know_how_numbers_in_single_were_rounded(encoding, n, dtype):
+    R, sd = np.full((n, n), 0.3, dtype), np.linspace(1, 30, n)
+    np.fill_diagonal(R, 1)
+    C = vech.linalg.to_covariance(vech.quantize(R, encoding), sd)
+    assert C.dtype == np.float64
+    true = R * np.multiply.outer(sd, sd)
+    for store in (C, C.coarse) if encoding == "int4x2" else (C,):
+        E = true - store.expand()
+        assert np.linalg.norm(E) <= store.error.frobenius and np.abs(E).max() <= store.error.max
+        assert np.linalg.norm(E, 2) <= store.error.spectral_bound
+        for i, j in ((0, 0), (store.grid - 1, 0)):
+            assert np.linalg.norm(E[64 * i :][:64, 64 * j :][:, :64]) <= store.error.tiles[i, j]
+        low, high = store.eigenvalue_interval()
+        values = np.linalg.eigvalsh(true)
+        assert low <= values[0] and values[-1] <= high
+        assert store.error.frobenius <= 50 * np.linalg.norm(E) + 1e-12 * n * np.linalg.norm(true)

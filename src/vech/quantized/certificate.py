@@ -181,6 +181,16 @@ def scaled(error: QuantizationError, d: Array, parts: Parts, size: float) -> Qua
     )
 
 
+def together(error: QuantizationError, other: QuantizationError, n: int) -> QuantizationError:
+    """Of the sum of two errors: bounds."""
+    return QuantizationError(
+        up(error.frobenius + other.frobenius, n),
+        up(error.max + other.max, n),
+        up(error.spectral_bound + other.spectral_bound, n),
+        (error.tiles + other.tiles) * (1 + n * EPS),
+    )
+
+
 def taken(error: QuantizationError, n: int, tile: int, rounding: float) -> QuantizationError:
     """Of some rows and columns, each once, in any order: bounds, beside this much in the Frobenius norm."""
     grid = tiles_a_side(n, tile)

@@ -14,7 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import frames
-from vech.arrays import Array, as_array, block_memory, check_memory, epsilon, is_finite, resolve_threads
+from vech.arrays import (
+    Array,
+    Dtype,
+    as_array,
+    block_memory,
+    check_memory,
+    epsilon,
+    is_finite,
+    resolve_threads,
+)
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_integer, as_side, one_of
 from vech.packed.indexing import consecutive, is_range, taken, vector
@@ -946,7 +955,8 @@ class Quantized(Store):
             return super()._scaled(d)
         dtype = np.dtype(np.float64 if np.result_type(self.dtype, d.dtype).itemsize > 4 else np.float32)
         dtype = max(self.dtype, dtype, key=lambda one: one.itemsize)
-        parts, d = self._parts.astype(dtype), d.astype(dtype)
+        wide, d = self._widened(dtype), d.astype(dtype)
+        parts = wide._parts
         for k in np.flatnonzero(~np.isfinite(d))[:1]:
             raise ValueError(f"d[{k}] is {d[k]}: a quantized matrix has finite numbers")
         with np.errstate(over="ignore", invalid="ignore"):
@@ -959,9 +969,21 @@ class Quantized(Store):
             raise OverflowError(f"D S D is beyond {dtype}, where d[{most}] is {d[most]:g}")
         found._error, found._coarse_error = (
             None if error is None else certificate.scaled(error, d, parts, size)
-            for error in (self._error, self._coarse_error)
+            for error in (wide._error, wide._coarse_error)
         )
         return found
+
+    def _widened(self, dtype: Dtype) -> Self:
+        """The same codes in this dtype, in which level times scale is another number: that is error too."""
+        if dtype == self.dtype:
+            return self
+        wide = self._with(self._parts.astype(dtype))
+        if self._error is not None:
+            wide._error = certificate.together(self._error, certificate.measured(self, wide), self.n)
+        if self._coarse_error is not None:
+            rounding = certificate.measured(self.coarse, wide.coarse)
+            wide._coarse_error = certificate.together(self._coarse_error, rounding, self.n)
+        return wide
 
     def _size(self) -> float:
         """The Frobenius norm of the numbers."""
