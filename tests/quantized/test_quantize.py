@@ -109,7 +109,7 @@ def test_any_number_of_threads_gives_the_same_codes_and_certificate(encoding):
 
 
 @pytest.mark.parametrize(
-    "encoding", ["int8", "uint8", "int4", "nf4", "kmeans-4", "sign", "float8-e5m2", "bfloat16"]
+    "encoding", ["int8", "uint8", "int4", "int4x2", "nf4", "kmeans-4", "sign", "float8-e5m2", "bfloat16"]
 )
 def test_stochastic_rounding_is_right_in_the_mean(encoding):
     full = matrix("wishart", 40)

@@ -66,7 +66,8 @@ def quantize(
         What becomes codes: the numbers; or of a positive definite matrix its Cholesky factor, so that the
         result is definite too, or its logarithm, so that it has powers.
     rounding : {"nearest", "stochastic"}
-        To the nearest level; or to one of the two around a number, so that the mean over seeds is the number.
+        To the nearest level; or to one of the two around a number, so that the mean over seeds is the number:
+        of "int4x2" in the low plane, the coarse one being to the nearest.
     seed : int, optional
         Of stochastic rounding: the same one gives the same codes, for any number of threads.
     levels : array, shape (16,), optional
