@@ -191,6 +191,18 @@ def test_a_last_tile_of_small_numbers_has_a_scale_of_its_own(n, dtype, encoding,
     assert np.abs(last).max() <= {"int8": 2e-5, "uint8": 1e-5, "nf4": 5e-4}[encoding]
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("ends", [(-3, 3), (-6, 6), (-150, 0)])
+def test_codebooks_of_rows_of_very_different_size(seed, ends):
+    """Weights of small rows vanish beside those of large ones, also from differences of sums."""
+    rng = np.random.default_rng(seed)
+    d = 10.0 ** np.where(np.arange(40) < 20, *ends)
+    full = np.outer(d, d) * ((X := rng.normal(size=(100, 40))).T @ X / 100)
+    Q = vech.quantize(full, "kmeans-4", scales="two-sided")
+    assert (np.diff(Q.levels) >= 0).all() and np.abs(Q.levels).max() == 1
+    assert Q.error.frobenius <= 0.2 * np.linalg.norm(full)
+
+
 @pytest.mark.parametrize("encoding", ["int8", "uint8", "int4x2", "nf4", "float8-e4m3", "sign"])
 @pytest.mark.parametrize("n", [2, 63, 100])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
