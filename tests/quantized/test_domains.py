@@ -85,6 +85,19 @@ def test_powers_of_a_logarithm(encoding, exponent):
     assert low <= min(values**exponent) and max(values**exponent) <= high
 
 
+@pytest.mark.parametrize("encoding", ["kmeans-4", "int8", "nf4"])
+@pytest.mark.parametrize("seed", [0, 7, 11])
+def test_the_interval_of_a_logarithm_of_large_norm(encoding, seed):
+    """Rounding of a logarithm moves the matrix by its norm times as much."""
+    X = np.random.default_rng(seed).normal(size=(128, 63))
+    full = (1 + 1e-7 * (X.T @ X / 128)).astype(np.float32)
+    full = np.tril(full) + np.tril(full, -1).T
+    Q = vech.quantize(full, encoding, domain="log", tile=32)
+    low, high = Q.eigenvalue_interval()
+    values, largest = np.linalg.eigvalsh(full.astype(float)), np.linalg.norm(Q.expand(), 2)
+    assert low <= values[0] and values[-1] <= high <= largest + Q.error.spectral_bound + 0.02
+
+
 def test_what_has_no_power():
     with pytest.raises(
         ValueError, match="powers are of the domain 'log', whose scales they multiply, and S is in"

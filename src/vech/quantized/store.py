@@ -1000,7 +1000,10 @@ class Quantized(Store):
     def _ends(self) -> tuple[float, float, float]:
         """The least and largest eigenvalue of this matrix, and how far they may be off."""
         low, high, margin = ends(self.n, self._in_double)
-        return low, high, margin + ROUNDING * epsilon(self.dtype) * self._size()
+        rounding = ROUNDING * epsilon(self.dtype)
+        if self._domain == "log":
+            rounding += math.expm1(self._rounding())  # |exp(B + E) - exp(B)| <= (exp(|E|) - 1) |exp(B)|
+        return low, high, margin + rounding * self._size()
 
     def _definite_ends(self) -> tuple[float, float]:
         """Of a definite matrix, below its least and above its largest eigenvalue, both to their digits."""
