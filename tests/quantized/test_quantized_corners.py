@@ -36,9 +36,12 @@ def test_integer_products_spread_what_is_not_finite(encoding, bad):
 
 
 @pytest.mark.every_target
+@pytest.mark.parametrize("encoding", ["int8", "int4", "int4x2"])
+@pytest.mark.parametrize("scales", ["tile", "two-sided"])
 @pytest.mark.parametrize("size", [1e-36, 1e-38, 1e-42])
-def test_integer_products_of_tiny_numbers_stay_within_their_bound(size):
-    Q = vech.quantize(matrix("wishart", 130, np.float32), "int8")
+@pytest.mark.parametrize("other", [1, 1e-20, 1e-40])
+def test_integer_products_of_tiny_numbers_stay_within_their_bound(encoding, scales, size, other):
+    Q = vech.quantize((other * matrix("wishart", 130)).astype(np.float32), encoding, scales=scales)
     x = (size * np.random.default_rng(0).normal(size=130)).astype(np.float32)
     found = Q.matmul(x, precise=False).astype(float)
     assert (np.abs(found - Q.expand().astype(float) @ x) <= Q.product_bound(x)).all()
@@ -120,6 +123,18 @@ def test_the_interval_of_a_logarithm_knows_of_rounding(condition):
         values = sorted(float(value) for value in mpmath.eigsy(mpmath.matrix(A.tolist()), eigvals_only=True))
     low, high = vech.quantize(A, "float16", domain="log").eigenvalue_interval()
     assert low <= values[0] and values[-1] <= high
+
+
+@pytest.mark.parametrize("encoding", ["int8", "bfloat16", "int4x2", "nf4"])
+@pytest.mark.parametrize("d", [1, 1e-10, 1e10])
+@pytest.mark.parametrize("size", [1e-36, 1e-40, 1e-43])
+def test_the_interval_holds_below_the_normal_range(encoding, d, size):
+    full = (size * matrix("wishart", 63)).astype(np.float32)
+    Q = vech.quantize(full, encoding, scales="two-sided").scale(np.full(63, d, np.float32))
+    low, high = Q.eigenvalue_interval()
+    values = np.linalg.eigvalsh(full / size) * size * float(np.float32(d)) ** 2
+    assert low <= values[0] and values[-1] <= high
+    assert np.linalg.eigvalsh(Q.shift_to_psd().expand().astype(float) / size)[0] * size >= -1e-44
 
 
 def test_norms_of_tiles_bound_the_spectral_norm_of_the_error():

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, epsilon
-from vech.quantized.parts import Parts, tiles_a_side
+from vech.arrays import Array
+from vech.quantized.parts import tiles_a_side
 from vech.quantized.sources import BLOCK, blocks
 
 EPS = float(np.finfo(np.float64).eps)
@@ -162,14 +162,13 @@ def moved(error: QuantizationError, change: Array, tile: int) -> QuantizationErr
     )
 
 
-def scaled(error: QuantizationError, d: Array, parts: Parts, size: float) -> QuantizationError:
+def scaled(error: QuantizationError, d: Array, tile: int, rounding: float) -> QuantizationError:
     """Of D Q D, as an estimate of D A D: bounds, for what is known of errors is a norm of each tile.
 
-    `size` is the Frobenius norm of D Q D, of which rounding moves each number by some eps.
+    Rounding moves the numbers of D Q D by this much in the Frobenius norm.
     """
-    rounding = 4 * epsilon(parts.dtype) * size
     d = np.abs(d).astype(np.float64)
-    most = np.maximum.reduceat(d, np.arange(0, d.size, parts.tile)) if d.size else d
+    most = np.maximum.reduceat(d, np.arange(0, d.size, tile)) if d.size else d
     tiles = error.tiles * np.multiply.outer(most, most)
     largest = float(d.max(initial=0.0)) ** 2
     frobenius = up(_whole(tiles) + rounding, d.size)

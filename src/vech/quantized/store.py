@@ -22,6 +22,7 @@ from vech.arrays import (
     check_memory,
     epsilon,
     is_finite,
+    least,
     resolve_threads,
 )
 from vech.layouts.kind import Kind, resolve_kind
@@ -40,6 +41,7 @@ from vech.store import Description, Store, Tile, as_labels
 
 COARSE = ("int8", "int4", PLANES)  # encodings whose products can be those of integers
 ROUNDING = 4  # eps of the numbers, over the Frobenius norm, by which these differ from level times scale
+COARSE_STEPS = 128**2  # that the product of two codes of 8 bits does not exceed
 
 
 class Quantized(Store):
@@ -629,7 +631,8 @@ class Quantized(Store):
         Notes
         -----
         ``|Q| (d + n eps |x|)``, where d is half a step of x in a tile's rows, the largest of x there, in
-        units of `sides`, over 254; of "int4x2" ``|Q|`` is that of both planes. One pass over the numbers.
+        units of `sides`, over 254; of "int4x2" ``|Q|`` is that of both planes; and what numbers below the
+        normal range are rounded by. One pass over the numbers.
 
         Examples
         --------
@@ -644,14 +647,15 @@ class Quantized(Store):
             raise ValueError(f"x has shape {x.shape}, and must have ({self.n},) or ({self.n}, m)")
         size = np.abs(x).astype(np.float64).reshape(self.n, -1)
         sides = np.ones(self.n) if self.sides is None else np.abs(self.sides.astype(np.float64))
+        tiny = least(product_dtype(self.dtype, x.dtype))
         step = np.zeros_like(size)
         for start in range(0, self.n, self.tile):
             block = slice(start, start + self.tile)
-            half_step = (size[block] * sides[block, None]).max(axis=0, initial=0) / 254
+            half_step = (size[block] * sides[block, None]).max(axis=0, initial=0) / 254 + 128 * tiny
             np.divide(half_step, sides[block, None], out=step[block], where=sides[block, None] > 0)
         rounding = 2 * (self.n + 8) * max(epsilon(product_dtype(self.dtype, x.dtype)), epsilon(self.dtype))
         step += rounding * size
-        bound = np.zeros_like(size)
+        bound = np.full_like(size, COARSE_STEPS * self.n * tiny * self._unit)
         planes = [self] if self._parts.encoding.planes == 1 else [self, self.coarse]
         for tile, *high in zip(*(plane.tiles() for plane in planes), strict=True):
             first = high[0].numbers if high else tile.numbers  # each plane is multiplied by itself
@@ -963,12 +967,14 @@ class Quantized(Store):
             sides = d if parts.sides is None else parts.sides * d
             parts = replace(parts, sides=sides, diagonal=parts.diagonal * d * d)
             found = self._with(parts, None, None)
-            size = found._size()
-        if not (np.isfinite(sides).all() and np.isfinite(size)):
-            most = int(np.abs(d).argmax())
-            raise OverflowError(f"D S D is beyond {dtype}, where d[{most}] is {d[most]:g}")
+            most = float(np.abs(d).max(initial=0.0))
+            rounding = found._rounding()
+            rounding += wide._underflow(rounding) * most * most
+        if not (np.isfinite(sides).all() and np.isfinite(rounding)):
+            k = int(np.abs(d).argmax())
+            raise OverflowError(f"D S D is beyond {dtype}, where d[{k}] is {d[k]:g}")
         found._error, found._coarse_error = (
-            None if error is None else certificate.scaled(error, d, parts, size)
+            None if error is None else certificate.scaled(error, d, self.tile, rounding)
             for error in (wide._error, wide._coarse_error)
         )
         return found
@@ -995,7 +1001,19 @@ class Quantized(Store):
         """How far numbers may be from level times scale, in the Frobenius norm, of what codes are of."""
         codes_alone = copy(self)
         codes_alone._domain = "entries"
-        return ROUNDING * epsilon(self.dtype) * codes_alone._size()
+        size = codes_alone._size()
+        return ROUNDING * epsilon(self.dtype) * size + codes_alone._underflow(size)
+
+    def _underflow(self, size: float) -> float:
+        """The same of numbers below the normal range, rounded by no share of themselves; 0 of zeros alone."""
+        if not size and not self._with(self._parts.astype(np.dtype(np.float64)))._size():
+            return 0.0
+        return ROUNDING * self.n * least(self.dtype) * self._unit * self._unit
+
+    @property
+    def _unit(self) -> float:
+        """What sides multiply at most, or 1."""
+        return 1.0 if self.sides is None else max(1.0, float(np.abs(self.sides).max(initial=0.0)))
 
     def _ends(self) -> tuple[float, float, float]:
         """The least and largest eigenvalue of this matrix, and how far they may be off."""
@@ -1003,7 +1021,8 @@ class Quantized(Store):
         rounding = ROUNDING * epsilon(self.dtype)
         if self._domain == "log":
             rounding += math.expm1(self._rounding())  # |exp(B + E) - exp(B)| <= (exp(|E|) - 1) |exp(B)|
-        return low, high, margin + rounding * self._size()
+        size = self._size()
+        return low, high, margin + rounding * size + self._underflow(size)
 
     def _definite_ends(self) -> tuple[float, float]:
         """Of a definite matrix, below its least and above its largest eigenvalue, both to their digits."""
