@@ -151,6 +151,19 @@ def test_norms_of_tiles_bound_the_spectral_norm_of_the_error():
 # ---------------------------------------------------------------- arguments
 
 
+def test_matrices_without_rows():
+    empty = np.zeros((0, 0))
+    power = vech.quantize(empty, domain="log").power(-0.25)
+    assert power.shape == (0, 0) and power.error.frobenius == 0
+    Q = vech.quantize(empty)
+    assert Q.product_bound(np.ones(0)).shape == (0,)
+    assert Q.product_bound(np.ones((0, 3))).shape == (0, 3)
+    assert vech.quantize(np.eye(2)).product_bound(np.ones((2, 0))).shape == (2, 0)
+    assert Q.shift_to_psd().shape == Q.scale(np.ones(0)).shape == (0, 0)
+    wide = vech.quantize(empty.astype(np.float32), "int4x2").scale(np.ones(0))
+    assert wide.dtype == np.float64 and wide.error.frobenius == wide.coarse.error.frobenius == 0
+
+
 def test_what_has_no_meaning_is_refused():
     Q = vech.quantize(np.eye(3) + 1)
     for precise in (None, "no", 1):

@@ -645,7 +645,7 @@ class Quantized(Store):
         x = as_array(x, "x")
         if x.ndim not in (1, 2) or len(x) != self.n:
             raise ValueError(f"x has shape {x.shape}, and must have ({self.n},) or ({self.n}, m)")
-        size = np.abs(x).astype(np.float64).reshape(self.n, -1)
+        size = np.abs(x).astype(np.float64).reshape(self.n, math.prod(x.shape[1:]))
         sides = np.ones(self.n) if self.sides is None else np.abs(self.sides.astype(np.float64))
         tiny = least(product_dtype(self.dtype, x.dtype))
         step = np.zeros_like(size)
