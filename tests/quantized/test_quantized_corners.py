@@ -148,6 +148,36 @@ def test_norms_of_tiles_bound_the_spectral_norm_of_the_error():
     assert true <= Q.error.spectral_bound <= 0.9 * min(Q.error.frobenius, np.abs(E).sum(axis=1).max())
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("encoding", ["int8", "int4x2", "uint8"])
+@pytest.mark.parametrize("scales", ["tile", "two-sided"])
+@pytest.mark.parametrize("size", [5e-324, 1e-315, 1e307, 1e308])
+def test_sizes_at_the_ends_of_float64_warn_of_nothing(encoding, scales, size):
+    full = np.clip(matrix("wishart", 130), -1, 1.7) * size
+    Q = vech.quantize(full, encoding, scales=scales)
+    assert np.abs(full - Q.expand()).max() <= Q.error.max
+    low, high = Q.eigenvalue_interval()
+    values = np.linalg.eigvalsh(full / size)
+    assert low / size <= values[0] and values[-1] <= high / size
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("encoding", ["int8", "sign"])
+def test_factors_of_rows_of_very_different_size_warn_of_nothing(encoding):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(200, 65)) * 10.0 ** rng.uniform(-6, 6, 65)
+        Q = vech.quantize(X.T @ X / 200, encoding, domain="cholesky")
+        assert 0 <= Q.error.factors[0] <= 1 <= Q.error.factors[1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_shift_beyond_floats_is_an_error():
+    Q = vech.quantize(np.array([[0, 1.7e308], [1.7e308, 1.7e308]]), "float16", scales="two-sided")
+    with pytest.raises(OverflowError, match="more on its diagonal than float64 can be: divide S first"):
+        Q.shift_to_psd()
+
+
 # ---------------------------------------------------------------- arguments
 
 

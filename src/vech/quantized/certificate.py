@@ -61,6 +61,7 @@ class Sums:
         """Without an error so far."""
         return cls(np.zeros(tiles), np.zeros(tiles), np.zeros(n))
 
+    @np.errstate(over="ignore")
     def error(self, n: int, tile: int, eps: float) -> QuantizationError:
         """The certificate of a matrix whose diagonal is as it was, of numbers of this precision."""
         grid = tiles_a_side(n, tile)
@@ -77,6 +78,7 @@ LEAST = 5e-324  # by which a subnormal number is rounded
 LANES = 32  # squares that the kernel adds up before they are counted in double, at most
 
 
+@np.errstate(over="ignore")
 def certified(norms: Array, rows: Array, largest: float, n: int) -> QuantizationError:
     """Of the norms of the lower tiles, whole squares on the diagonal, and of sums of |e| in each row."""
     frobenius = up(_whole(norms), n)
@@ -94,9 +96,10 @@ def _norm_of_norms(norms: Array) -> float:
     largest = float(whole.max(initial=0.0))
     if not 0 < largest < math.inf:
         return largest
+    whole /= largest
     v, bound = np.ones(len(whole)), math.inf
     for _ in range(STEPS):
-        product = whole @ (v / largest)
+        product = whole @ v
         bound = min(bound, float((product / v).max()))
         v = product / product.max() + 1e-3  # positive, also where a tile is without error
     return bound * largest
@@ -113,6 +116,7 @@ def norm_of(x: Array) -> float:
     return largest * float(np.linalg.norm(x / largest)) if 0 < largest < math.inf else largest
 
 
+@np.errstate(over="ignore")
 def norms_of(e: Array, tile: int) -> Array:
     """The norm of each tile of a block of errors."""
     largest = float(np.abs(e).max(initial=0.0)) or 1.0
@@ -129,9 +133,10 @@ def measured(S: Any, Q: Any) -> QuantizationError:
     for theirs, mine in zip(blocks(S), Q.tiles(BLOCK), strict=True):
         e = np.abs(theirs.numbers.astype(np.float64) - mine.numbers.astype(np.float64))
         largest = max(largest, float(e.max(initial=0.0)))
-        rows[mine.rows] += e.sum(axis=1)
-        if not mine.on_diagonal:
-            rows[mine.columns] += e.sum(axis=0)
+        with np.errstate(over="ignore"):
+            rows[mine.rows] += e.sum(axis=1)
+            if not mine.on_diagonal:
+                rows[mine.columns] += e.sum(axis=0)
         found = norms_of(e, tile)
         i, j = mine.rows.start // tile, mine.columns.start // tile
         norms[i : i + found.shape[0], j : j + found.shape[1]] = found

@@ -202,8 +202,9 @@ class Maker:
         both = first + self._decoded(low[0], numbers, rows, columns)
         e = self._errors(numbers, both, rows, columns)
         sums.largest = float(e.max(initial=0.0))
-        sums.rows[rows] += e.sum(axis=1)
-        sums.rows[columns] += e.sum(axis=0)
+        with np.errstate(over="ignore"):
+            sums.rows[rows] += e.sum(axis=1)
+            sums.rows[columns] += e.sum(axis=0)
         self._note_norms(e, rows, columns, sums, self._tiles(rows, columns))
         return Part(rows, columns, sums, coarse)
 

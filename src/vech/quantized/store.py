@@ -729,6 +729,8 @@ class Quantized(Store):
         ------
         TypeError
             For skew matrices.
+        OverflowError
+            For a diagonal that would be beyond the dtype.
 
         Notes
         -----
@@ -750,8 +752,11 @@ class Quantized(Store):
         shift = margin - low
         if shift <= 0:
             return self
-        wide = self._parts.diagonal.astype(np.float64) + shift
-        new = wide.astype(self.dtype)
+        with np.errstate(over="ignore"):
+            wide = self._parts.diagonal.astype(np.float64) + shift
+            new = wide.astype(self.dtype)
+        if not np.isfinite(new).all():
+            raise OverflowError(f"S needs more on its diagonal than {self.dtype} can be: divide S first")
         return self.with_diagonal(np.where(new < wide, np.nextafter(new, self.dtype.type(np.inf)), new))
 
     def eigenvalue_interval(self) -> tuple[float, float]:
@@ -995,7 +1000,8 @@ class Quantized(Store):
         """The Frobenius norm of the numbers."""
         from vech.linalg import norm
 
-        return norm(self)
+        with np.errstate(over="ignore"):
+            return norm(self)
 
     def _rounding(self) -> float:
         """How far numbers may be from level times scale, in the Frobenius norm, of what codes are of."""
