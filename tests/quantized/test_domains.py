@@ -44,7 +44,8 @@ def test_what_is_promised_of_the_other_domains(domain, encoding, kind, dtype, sc
         assert_same_bits(np.ascontiguousarray(tile.numbers), found[tile.rows, tile.columns].copy())
     E, error = full.astype(float) - found, Q.error
     assert np.linalg.norm(E) <= error.frobenius <= (1 + 1e-6) * np.linalg.norm(E)
-    assert np.abs(E).max() == error.max and np.linalg.norm(E, 2) <= error.spectral_bound
+    assert np.abs(E).max() <= error.max <= (1 + 1e-15) * np.abs(E).max()
+    assert np.linalg.norm(E, 2) <= error.spectral_bound
     size = np.abs(found).astype(float).sum()
     x = cases.moderate(np.dtype(dtype), (N, 2))
     np.testing.assert_allclose(Q @ x, found @ x, atol=40 * np.finfo(dtype).eps * size, rtol=0)

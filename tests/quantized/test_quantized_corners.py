@@ -1,6 +1,7 @@
 """Where quantized halves go wrong first: pieces of lines, ends of dtypes, crowded spectra, arguments."""
 
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -135,6 +136,18 @@ def test_the_interval_holds_below_the_normal_range(encoding, d, size):
     values = np.linalg.eigvalsh(full / size) * size * float(np.float32(d)) ** 2
     assert low <= values[0] and values[-1] <= high
     assert np.linalg.eigvalsh(Q.shift_to_psd().expand().astype(float) / size)[0] * size >= -1e-44
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("encoding", ["int4x2", "int4", "nf4", "sign"])
+def test_the_largest_error_is_rounded_up(dtype, encoding):
+    """Beside differences of fractions, which are exact."""
+    for seed in range(60):
+        X = np.random.default_rng(seed).normal(size=(5, 5)).astype(dtype)
+        Q = vech.quantize(np.tril(X) + np.tril(X, -1).T, encoding)
+        for row in range(5):
+            for column, number in enumerate(Q.expand()[row, :row]):
+                assert abs(Fraction(float(X[row, column])) - Fraction(float(number))) <= Q.error.max
 
 
 def test_norms_of_tiles_bound_the_spectral_norm_of_the_error():

@@ -26,8 +26,8 @@ class QuantizationError:
     max : float
         The largest ``|e_ij|``.
     spectral_bound : float
-        What the largest singular value of E does not exceed: the smaller one of `frobenius` and of the
-        largest sum of ``|e_ij|`` in a row.
+        What the largest singular value of E does not exceed: the least of `frobenius`, of the largest sum of
+        ``|e_ij|`` in a row, and of the spectral norm of the matrix of `tiles`.
     tiles : array, shape (grid, grid)
         The Frobenius norm of E in each tile, of the lower ones; zeros above.
     factors : tuple of 2 floats, or None
@@ -69,8 +69,7 @@ class Sums:
         norms[np.tril_indices(grid)] = np.hypot(np.sqrt(self.squares), self.norms) * (1 + LANES * eps)
         on = np.arange(grid)
         norms[on, on] *= math.sqrt(2)
-        largest = self.largest if eps == EPS else self.largest * (1 + eps)
-        return certified(norms, self.rows, largest, n)
+        return certified(norms, self.rows, self.largest * (1 + eps), n)
 
 
 STEPS = 20  # of the power method
@@ -140,7 +139,7 @@ def measured(S: Any, Q: Any) -> QuantizationError:
         found = norms_of(e, tile)
         i, j = mine.rows.start // tile, mine.columns.start // tile
         norms[i : i + found.shape[0], j : j + found.shape[1]] = found
-    return certified(np.tril(norms), rows, largest, n)
+    return certified(np.tril(norms), rows, largest * (1 + EPS), n)
 
 
 def up(x: float, n: int) -> float:
