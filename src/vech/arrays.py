@@ -191,6 +191,11 @@ def epsilon(dtype: Dtype) -> float:
     return float(_finfo(dtype).eps) if family(dtype) in "fc" else 0.0
 
 
+def least(dtype: Dtype) -> float:
+    """The smallest positive number; 0 for integers, bool and dates."""
+    return float(_finfo(dtype).smallest_subnormal) if family(dtype) in "fc" else 0.0
+
+
 def words(array: Array) -> Array:
     """The array as kernels take it: what only NumPy knows (dates, swapped bytes, ...) becomes words."""
     return array if array.dtype in NATIVE else array.view(WORDS[array.dtype.itemsize])

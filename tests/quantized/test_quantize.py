@@ -109,7 +109,7 @@ def test_any_number_of_threads_gives_the_same_codes_and_certificate(encoding):
 
 
 @pytest.mark.parametrize(
-    "encoding", ["int8", "uint8", "int4", "nf4", "kmeans-4", "sign", "float8-e5m2", "bfloat16"]
+    "encoding", ["int8", "uint8", "int4", "int4x2", "nf4", "kmeans-4", "sign", "float8-e5m2", "bfloat16"]
 )
 def test_stochastic_rounding_is_right_in_the_mean(encoding):
     full = matrix("wishart", 40)
@@ -149,7 +149,7 @@ def test_scales_that_are_known_beforehand():
     full = integers(70, 100)
     Q = vech.quantize(full, "int8", scales=2.0)
     assert (Q.scales == 2).all()
-    assert np.abs(full - Q.expand()).max() == Q.error.max == 1
+    assert np.abs(full - Q.expand()).max() == 1 <= Q.error.max <= 1 + 1e-15
     each = np.arange(1.0, 4.0)
     assert_same_bits(vech.quantize(full, "int8", scales=each).scales, each)
     U = vech.quantize(full, "uint8", scales=(1.0, -128.0))
@@ -162,7 +162,7 @@ def test_clipping_takes_the_largest_level():
     wanted = np.clip(full, -63.5, 63.5)
     np.fill_diagonal(wanted, full.diagonal())
     assert_same_bits(Q.expand(), wanted)
-    assert Q.error.max == 36.5
+    assert 36.5 <= Q.error.max <= 36.5 * (1 + 1e-15)
     H = vech.quantize(np.array([[1.0, 1e6], [1e6, 1.0]]), "float16", clip=True)
     assert H.expand()[0, 1] == 65504
 

@@ -1,6 +1,7 @@
 """Where quantized halves go wrong first: pieces of lines, ends of dtypes, crowded spectra, arguments."""
 
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -36,9 +37,12 @@ def test_integer_products_spread_what_is_not_finite(encoding, bad):
 
 
 @pytest.mark.every_target
+@pytest.mark.parametrize("encoding", ["int8", "int4", "int4x2"])
+@pytest.mark.parametrize("scales", ["tile", "two-sided"])
 @pytest.mark.parametrize("size", [1e-36, 1e-38, 1e-42])
-def test_integer_products_of_tiny_numbers_stay_within_their_bound(size):
-    Q = vech.quantize(matrix("wishart", 130, np.float32), "int8")
+@pytest.mark.parametrize("other", [1, 1e-20, 1e-40])
+def test_integer_products_of_tiny_numbers_stay_within_their_bound(encoding, scales, size, other):
+    Q = vech.quantize((other * matrix("wishart", 130)).astype(np.float32), encoding, scales=scales)
     x = (size * np.random.default_rng(0).normal(size=130)).astype(np.float32)
     found = Q.matmul(x, precise=False).astype(float)
     assert (np.abs(found - Q.expand().astype(float) @ x) <= Q.product_bound(x)).all()
@@ -122,6 +126,30 @@ def test_the_interval_of_a_logarithm_knows_of_rounding(condition):
     assert low <= values[0] and values[-1] <= high
 
 
+@pytest.mark.parametrize("encoding", ["int8", "bfloat16", "int4x2", "nf4"])
+@pytest.mark.parametrize("d", [1, 1e-10, 1e10])
+@pytest.mark.parametrize("size", [1e-36, 1e-40, 1e-43])
+def test_the_interval_holds_below_the_normal_range(encoding, d, size):
+    full = (size * matrix("wishart", 63)).astype(np.float32)
+    Q = vech.quantize(full, encoding, scales="two-sided").scale(np.full(63, d, np.float32))
+    low, high = Q.eigenvalue_interval()
+    values = np.linalg.eigvalsh(full / size) * size * float(np.float32(d)) ** 2
+    assert low <= values[0] and values[-1] <= high
+    assert np.linalg.eigvalsh(Q.shift_to_psd().expand().astype(float) / size)[0] * size >= -1e-44
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("encoding", ["int4x2", "int4", "nf4", "sign"])
+def test_the_largest_error_is_rounded_up(dtype, encoding):
+    """Beside differences of fractions, which are exact."""
+    for seed in range(60):
+        X = np.random.default_rng(seed).normal(size=(5, 5)).astype(dtype)
+        Q = vech.quantize(np.tril(X) + np.tril(X, -1).T, encoding)
+        for row in range(5):
+            for column, number in enumerate(Q.expand()[row, :row]):
+                assert abs(Fraction(float(X[row, column])) - Fraction(float(number))) <= Q.error.max
+
+
 def test_norms_of_tiles_bound_the_spectral_norm_of_the_error():
     """An arrow: large rows and columns, where sums of rows say more than is there."""
     A = np.zeros((400, 400))
@@ -133,7 +161,50 @@ def test_norms_of_tiles_bound_the_spectral_norm_of_the_error():
     assert true <= Q.error.spectral_bound <= 0.9 * min(Q.error.frobenius, np.abs(E).sum(axis=1).max())
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("encoding", ["int8", "int4x2", "uint8"])
+@pytest.mark.parametrize("scales", ["tile", "two-sided"])
+@pytest.mark.parametrize("size", [5e-324, 1e-315, 1e307, 1e308])
+def test_sizes_at_the_ends_of_float64_warn_of_nothing(encoding, scales, size):
+    full = np.clip(matrix("wishart", 130), -1, 1.7) * size
+    Q = vech.quantize(full, encoding, scales=scales)
+    assert np.abs(full - Q.expand()).max() <= Q.error.max
+    low, high = Q.eigenvalue_interval()
+    values = np.linalg.eigvalsh(full / size)
+    assert low / size <= values[0] and values[-1] <= high / size
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("encoding", ["int8", "sign"])
+def test_factors_of_rows_of_very_different_size_warn_of_nothing(encoding):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(200, 65)) * 10.0 ** rng.uniform(-6, 6, 65)
+        Q = vech.quantize(X.T @ X / 200, encoding, domain="cholesky")
+        assert 0 <= Q.error.factors[0] <= 1 <= Q.error.factors[1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_shift_beyond_floats_is_an_error():
+    Q = vech.quantize(np.array([[0, 1.7e308], [1.7e308, 1.7e308]]), "float16", scales="two-sided")
+    with pytest.raises(OverflowError, match="more on its diagonal than float64 can be: divide S first"):
+        Q.shift_to_psd()
+
+
 # ---------------------------------------------------------------- arguments
+
+
+def test_matrices_without_rows():
+    empty = np.zeros((0, 0))
+    power = vech.quantize(empty, domain="log").power(-0.25)
+    assert power.shape == (0, 0) and power.error.frobenius == 0
+    Q = vech.quantize(empty)
+    assert Q.product_bound(np.ones(0)).shape == (0,)
+    assert Q.product_bound(np.ones((0, 3))).shape == (0, 3)
+    assert vech.quantize(np.eye(2)).product_bound(np.ones((2, 0))).shape == (2, 0)
+    assert Q.shift_to_psd().shape == Q.scale(np.ones(0)).shape == (0, 0)
+    wide = vech.quantize(empty.astype(np.float32), "int4x2").scale(np.ones(0))
+    assert wide.dtype == np.float64 and wide.error.frobenius == wide.coarse.error.frobenius == 0
 
 
 def test_what_has_no_meaning_is_refused():
@@ -189,3 +260,36 @@ def test_a_last_tile_of_small_numbers_has_a_scale_of_its_own(n, dtype, encoding,
     assert Q.dtype == dtype
     last = vech.expand(half, layout)[size < 1] - Q.expand()[size < 1]
     assert np.abs(last).max() <= {"int8": 2e-5, "uint8": 1e-5, "nf4": 5e-4}[encoding]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("ends", [(-3, 3), (-6, 6), (-150, 0)])
+def test_codebooks_of_rows_of_very_different_size(seed, ends):
+    """Weights of small rows vanish beside those of large ones, also from differences of sums."""
+    rng = np.random.default_rng(seed)
+    d = 10.0 ** np.where(np.arange(40) < 20, *ends)
+    full = np.outer(d, d) * ((X := rng.normal(size=(100, 40))).T @ X / 100)
+    Q = vech.quantize(full, "kmeans-4", scales="two-sided")
+    assert (np.diff(Q.levels) >= 0).all() and np.abs(Q.levels).max() == 1
+    assert Q.error.frobenius <= 0.2 * np.linalg.norm(full)
+
+
+@pytest.mark.parametrize("encoding", ["int8", "uint8", "int4x2", "nf4", "float8-e4m3", "sign"])
+@pytest.mark.parametrize("n", [2, 63, 100])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_covariances_in_double_know_how_numbers_in_single_were_rounded(encoding, n, dtype):
+    R, sd = np.full((n, n), 0.3, dtype), np.linspace(1, 30, n)
+    np.fill_diagonal(R, 1)
+    C = vech.linalg.to_covariance(vech.quantize(R, encoding), sd)
+    assert C.dtype == np.float64
+    true = R * np.multiply.outer(sd, sd)
+    for store in (C, C.coarse) if encoding == "int4x2" else (C,):
+        E = true - store.expand()
+        assert np.linalg.norm(E) <= store.error.frobenius and np.abs(E).max() <= store.error.max
+        assert np.linalg.norm(E, 2) <= store.error.spectral_bound
+        for i, j in ((0, 0), (store.grid - 1, 0)):
+            assert np.linalg.norm(E[64 * i :][:64, 64 * j :][:, :64]) <= store.error.tiles[i, j]
+        low, high = store.eigenvalue_interval()
+        values = np.linalg.eigvalsh(true)
+        assert low <= values[0] and values[-1] <= high
+        assert store.error.frobenius <= 50 * np.linalg.norm(E) + 1e-12 * n * np.linalg.norm(true)

@@ -150,6 +150,16 @@ def test_its_products(kind, dtype):
         Q.matmul(vector := np.zeros(N, np.result_type(dtype, float)), vector)
 
 
+@pytest.mark.parametrize("encoding", ["int8", "uint8", "int4x2"])
+def test_products_in_double_are_off_by_the_bound_and_the_rounding_of_single(encoding):
+    """Whose certificate of numbers that are all alike says 0."""
+    full = np.full((N, N), 0.3, np.float32)
+    Q, x = vech.quantize(full, encoding), np.ones(N)
+    off = np.linalg.norm(full @ x - Q @ x)
+    rounding = 4 * np.finfo(np.float32).eps * np.linalg.norm(full.astype(float), 2) * np.linalg.norm(x)
+    assert off <= Q.error.spectral_bound * np.linalg.norm(x) + rounding
+
+
 @pytest.mark.every_target
 @pytest.mark.parametrize("encoding", ["int8", "int4", "int4x2"])
 @pytest.mark.parametrize("scales", ["tile", "two-sided"])

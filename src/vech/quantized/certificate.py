@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, epsilon
-from vech.quantized.parts import Parts, tiles_a_side
+from vech.arrays import Array
+from vech.quantized.parts import tiles_a_side
 from vech.quantized.sources import BLOCK, blocks
 
 EPS = float(np.finfo(np.float64).eps)
@@ -26,8 +26,8 @@ class QuantizationError:
     max : float
         The largest ``|e_ij|``.
     spectral_bound : float
-        What the largest singular value of E does not exceed: the smaller one of `frobenius` and of the
-        largest sum of ``|e_ij|`` in a row.
+        What the largest singular value of E does not exceed: the least of `frobenius`, of the largest sum of
+        ``|e_ij|`` in a row, and of the spectral norm of the matrix of `tiles`.
     tiles : array, shape (grid, grid)
         The Frobenius norm of E in each tile, of the lower ones; zeros above.
     factors : tuple of 2 floats, or None
@@ -61,6 +61,7 @@ class Sums:
         """Without an error so far."""
         return cls(np.zeros(tiles), np.zeros(tiles), np.zeros(n))
 
+    @np.errstate(over="ignore")
     def error(self, n: int, tile: int, eps: float) -> QuantizationError:
         """The certificate of a matrix whose diagonal is as it was, of numbers of this precision."""
         grid = tiles_a_side(n, tile)
@@ -68,8 +69,7 @@ class Sums:
         norms[np.tril_indices(grid)] = np.hypot(np.sqrt(self.squares), self.norms) * (1 + LANES * eps)
         on = np.arange(grid)
         norms[on, on] *= math.sqrt(2)
-        largest = self.largest if eps == EPS else self.largest * (1 + eps)
-        return certified(norms, self.rows, largest, n)
+        return certified(norms, self.rows, self.largest * (1 + eps), n)
 
 
 STEPS = 20  # of the power method
@@ -77,6 +77,7 @@ LEAST = 5e-324  # by which a subnormal number is rounded
 LANES = 32  # squares that the kernel adds up before they are counted in double, at most
 
 
+@np.errstate(over="ignore")
 def certified(norms: Array, rows: Array, largest: float, n: int) -> QuantizationError:
     """Of the norms of the lower tiles, whole squares on the diagonal, and of sums of |e| in each row."""
     frobenius = up(_whole(norms), n)
@@ -94,9 +95,10 @@ def _norm_of_norms(norms: Array) -> float:
     largest = float(whole.max(initial=0.0))
     if not 0 < largest < math.inf:
         return largest
+    whole /= largest
     v, bound = np.ones(len(whole)), math.inf
     for _ in range(STEPS):
-        product = whole @ (v / largest)
+        product = whole @ v
         bound = min(bound, float((product / v).max()))
         v = product / product.max() + 1e-3  # positive, also where a tile is without error
     return bound * largest
@@ -113,6 +115,7 @@ def norm_of(x: Array) -> float:
     return largest * float(np.linalg.norm(x / largest)) if 0 < largest < math.inf else largest
 
 
+@np.errstate(over="ignore")
 def norms_of(e: Array, tile: int) -> Array:
     """The norm of each tile of a block of errors."""
     largest = float(np.abs(e).max(initial=0.0)) or 1.0
@@ -129,13 +132,14 @@ def measured(S: Any, Q: Any) -> QuantizationError:
     for theirs, mine in zip(blocks(S), Q.tiles(BLOCK), strict=True):
         e = np.abs(theirs.numbers.astype(np.float64) - mine.numbers.astype(np.float64))
         largest = max(largest, float(e.max(initial=0.0)))
-        rows[mine.rows] += e.sum(axis=1)
-        if not mine.on_diagonal:
-            rows[mine.columns] += e.sum(axis=0)
+        with np.errstate(over="ignore"):
+            rows[mine.rows] += e.sum(axis=1)
+            if not mine.on_diagonal:
+                rows[mine.columns] += e.sum(axis=0)
         found = norms_of(e, tile)
         i, j = mine.rows.start // tile, mine.columns.start // tile
         norms[i : i + found.shape[0], j : j + found.shape[1]] = found
-    return certified(np.tril(norms), rows, largest, n)
+    return certified(np.tril(norms), rows, largest * (1 + EPS), n)
 
 
 def up(x: float, n: int) -> float:
@@ -162,14 +166,13 @@ def moved(error: QuantizationError, change: Array, tile: int) -> QuantizationErr
     )
 
 
-def scaled(error: QuantizationError, d: Array, parts: Parts, size: float) -> QuantizationError:
+def scaled(error: QuantizationError, d: Array, tile: int, rounding: float) -> QuantizationError:
     """Of D Q D, as an estimate of D A D: bounds, for what is known of errors is a norm of each tile.
 
-    `size` is the Frobenius norm of D Q D, of which rounding moves each number by some eps.
+    Rounding moves the numbers of D Q D by this much in the Frobenius norm.
     """
-    rounding = 4 * epsilon(parts.dtype) * size
     d = np.abs(d).astype(np.float64)
-    most = np.maximum.reduceat(d, np.arange(0, d.size, parts.tile)) if d.size else d
+    most = np.maximum.reduceat(d, np.arange(0, d.size, tile)) if d.size else d
     tiles = error.tiles * np.multiply.outer(most, most)
     largest = float(d.max(initial=0.0)) ** 2
     frobenius = up(_whole(tiles) + rounding, d.size)
@@ -178,6 +181,16 @@ def scaled(error: QuantizationError, d: Array, parts: Parts, size: float) -> Qua
         up(min(frobenius, error.max * largest + rounding), d.size),
         min(frobenius, up(error.spectral_bound * largest + rounding, d.size)),
         tiles + np.tril(np.full_like(tiles, rounding)),
+    )
+
+
+def together(error: QuantizationError, other: QuantizationError, n: int) -> QuantizationError:
+    """Of the sum of two errors: bounds."""
+    return QuantizationError(
+        up(error.frobenius + other.frobenius, n),
+        up(error.max + other.max, n),
+        up(error.spectral_bound + other.spectral_bound, n),
+        (error.tiles + other.tiles) * (1 + n * EPS),
     )
 
 

@@ -133,10 +133,11 @@ class Histogram:
 
     def levels(self) -> Array:
         """16 levels of which the weighted sum of squared distances is small; the largest modulus is 1."""
-        used = self.weights > 0
-        if not used.any():
+        if not self.weights.any():
             return np.linspace(-1, 1, COUNT)
-        weights = self.weights[used] / self.weights.max()
+        share = self.weights / self.weights.max()
+        used = share > 0
+        weights = share[used]
         points = self.sums[used] / self.weights[used]
         if points.size <= COUNT:
             found = np.append(points, np.repeat(points[-1:], COUNT - points.size))
@@ -155,7 +156,8 @@ def _means(points: Array, weights: Array) -> Array:
         mass = heaps[None, 1:] - heaps[:-1, None]  # of a run from its first point, down, to its last
         first = firsts[None, 1:] - firsts[:-1, None]
         within = seconds[None, 1:] - seconds[:-1, None] - first**2 / mass
-    within = np.where(np.tri(count, dtype=bool).T, np.maximum(within, 0), np.inf)
+    within = np.where(mass > 0, np.maximum(within, 0), 0)  # 0 where a run is lost beside what is before it
+    within = np.where(np.tri(count, dtype=bool).T, within, np.inf)
     cuts = np.zeros((COUNT, count), np.int64)
     best = within[0]
     for k in range(1, COUNT):

@@ -61,7 +61,8 @@ class Maker:
     levels : array, shape (16,), optional
         Of "kmeans-4".
     rounding : {"nearest", "stochastic"}
-        To the nearest level, or to one of the two around a number, so that its mean over seeds is the number.
+        To the nearest level, or to one of the two around a number, so that its mean over seeds is the number;
+        of "int4x2" in the low plane.
     seed : int, optional
         Of stochastic rounding.
     clip : bool
@@ -187,20 +188,23 @@ class Maker:
         sums = Sums(self._sums.squares, self._sums.norms, np.zeros(self.n))
         high, *low = self._halves
         if not low:
-            self._encode(high, numbers, source, rows, columns, sums, self.scales)
+            self._encode(high, numbers, source, rows, columns, sums, self.scales, self.seed)
             return Part(rows, columns, sums, None)
         assert self._coarse is not None
         coarse = Sums(self._coarse.squares, self._coarse.norms, np.zeros(self.n))
-        self._encode(high, numbers, source, rows, columns, coarse, self.scales)
+        # To the nearest: what random rounding leaves is up to a step, twice as much as the low plane holds.
+        self._encode(high, numbers, source, rows, columns, coarse, self.scales, -1)
         first = self._decoded(high, numbers, rows, columns)
         here = self._tiles(rows, columns)
         self._low[here] = self.parts.scales[here] / self.dtype.type(LOW)
-        self._encode(low[0], numbers - first, source, rows, columns, Sums.none(self.n, count), CLIPPING)
+        rest = Sums.none(self.n, count)
+        self._encode(low[0], numbers - first, source, rows, columns, rest, CLIPPING, self.seed)
         both = first + self._decoded(low[0], numbers, rows, columns)
         e = self._errors(numbers, both, rows, columns)
         sums.largest = float(e.max(initial=0.0))
-        sums.rows[rows] += e.sum(axis=1)
-        sums.rows[columns] += e.sum(axis=0)
+        with np.errstate(over="ignore"):
+            sums.rows[rows] += e.sum(axis=1)
+            sums.rows[columns] += e.sum(axis=0)
         self._note_norms(e, rows, columns, sums, self._tiles(rows, columns))
         return Part(rows, columns, sums, coarse)
 
@@ -296,9 +300,10 @@ class Maker:
         columns: slice,
         sums: Sums,
         scales: int,
+        seed: int,
     ) -> None:
         sums.largest, fault, i, j = kernels.quantize_block(
-            half, numbers, rows.start, columns.start, scales, self.seed, sums.squares, sums.rows
+            half, numbers, rows.start, columns.start, scales, seed, sums.squares, sums.rows
         )
         if fault == NOT_FINITE:
             _refuse(i, j, source[i - rows.start, j - columns.start])

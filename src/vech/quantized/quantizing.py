@@ -66,7 +66,8 @@ def quantize(
         What becomes codes: the numbers; or of a positive definite matrix its Cholesky factor, so that the
         result is definite too, or its logarithm, so that it has powers.
     rounding : {"nearest", "stochastic"}
-        To the nearest level; or to one of the two around a number, so that the mean over seeds is the number.
+        To the nearest level; or to one of the two around a number, so that the mean over seeds is the number:
+        of "int4x2" in the low plane, the coarse one being to the nearest.
     seed : int, optional
         Of stochastic rounding: the same one gives the same codes, for any number of threads.
     levels : array, shape (16,), optional
@@ -249,7 +250,7 @@ def _factors_of_cholesky(original: Array, parts: Parts) -> tuple[float, float]:
         return 0.0, math.inf
     L = triangle(wide, slice(0, parts.n)) if parts.n else original
     size = _norm_bound(solve_triangular(L, original - L, lower=True, check_finite=False) if parts.n else L)
-    return max(0.0, 1 - size) ** 2, (1 + size) ** 2
+    return max(0.0, 1 - size) ** 2, (1 + size) * (1 + size)  # infinite where ** would raise
 
 
 def _factors_of_log(original: Array, parts: Parts) -> tuple[float, float]:
@@ -268,4 +269,4 @@ def _norm_bound(E: Array) -> float:
     """What the largest singular value does not exceed."""
     size = np.abs(E)
     rows, columns = (float(size.sum(axis=axis).max(initial=0.0)) for axis in (1, 0))
-    return certificate.up(min(float(np.linalg.norm(E)), math.sqrt(rows * columns)), len(E))
+    return certificate.up(min(certificate.norm_of(E), math.sqrt(rows) * math.sqrt(columns)), len(E))

@@ -68,7 +68,8 @@ def _seen(S: Store, sides: Array) -> _Seen:
         least = min(least, float(scaled.min(where=here, initial=math.inf)))
         largest = max(largest, float(scaled.max(where=here, initial=-math.inf)))
         size = np.where(here, np.abs(scaled), 0)
-        total += float(size.sum())
+        with np.errstate(over="ignore"):  # before there are sides; then all are near 1
+            total += float(size.sum())
         most[rows] = np.maximum(most[rows], size.max(axis=1, initial=0))
         most[columns] = np.maximum(most[columns], size.max(axis=0, initial=0))
     pairs = S.n * (S.n - 1) // 2

@@ -18,6 +18,8 @@ def ends(n: int, multiply: Callable[[Array], Array]) -> tuple[float, float, floa
     """The least and largest eigenvalue of what multiplies columns in double, and how far they may be off."""
     from vech.linalg import lanczos
 
+    if not n:
+        return 0.0, 0.0, 0.0
     rounding = lanczos.rounding(n, np.dtype(np.float64))
     if n <= DENSE:
         full = multiply(np.eye(n))

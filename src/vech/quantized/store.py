@@ -14,7 +14,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import frames
-from vech.arrays import Array, as_array, block_memory, check_memory, epsilon, is_finite, resolve_threads
+from vech.arrays import (
+    Array,
+    Dtype,
+    as_array,
+    block_memory,
+    check_memory,
+    epsilon,
+    is_finite,
+    least,
+    resolve_threads,
+)
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_integer, as_side, one_of
 from vech.packed.indexing import consecutive, is_range, taken, vector
@@ -31,6 +41,7 @@ from vech.store import Description, Store, Tile, as_labels
 
 COARSE = ("int8", "int4", PLANES)  # encodings whose products can be those of integers
 ROUNDING = 4  # eps of the numbers, over the Frobenius norm, by which these differ from level times scale
+COARSE_STEPS = 128**2  # that the product of two codes of 8 bits does not exceed
 
 
 class Quantized(Store):
@@ -620,7 +631,8 @@ class Quantized(Store):
         Notes
         -----
         ``|Q| (d + n eps |x|)``, where d is half a step of x in a tile's rows, the largest of x there, in
-        units of `sides`, over 254; of "int4x2" ``|Q|`` is that of both planes. One pass over the numbers.
+        units of `sides`, over 254; of "int4x2" ``|Q|`` is that of both planes; and what numbers below the
+        normal range are rounded by. One pass over the numbers.
 
         Examples
         --------
@@ -633,16 +645,17 @@ class Quantized(Store):
         x = as_array(x, "x")
         if x.ndim not in (1, 2) or len(x) != self.n:
             raise ValueError(f"x has shape {x.shape}, and must have ({self.n},) or ({self.n}, m)")
-        size = np.abs(x).astype(np.float64).reshape(self.n, -1)
+        size = np.abs(x).astype(np.float64).reshape(self.n, math.prod(x.shape[1:]))
         sides = np.ones(self.n) if self.sides is None else np.abs(self.sides.astype(np.float64))
+        tiny = least(product_dtype(self.dtype, x.dtype))
         step = np.zeros_like(size)
         for start in range(0, self.n, self.tile):
             block = slice(start, start + self.tile)
-            half_step = (size[block] * sides[block, None]).max(axis=0, initial=0) / 254
+            half_step = (size[block] * sides[block, None]).max(axis=0, initial=0) / 254 + 128 * tiny
             np.divide(half_step, sides[block, None], out=step[block], where=sides[block, None] > 0)
         rounding = 2 * (self.n + 8) * max(epsilon(product_dtype(self.dtype, x.dtype)), epsilon(self.dtype))
         step += rounding * size
-        bound = np.zeros_like(size)
+        bound = np.full_like(size, COARSE_STEPS * self.n * tiny * self._unit)
         planes = [self] if self._parts.encoding.planes == 1 else [self, self.coarse]
         for tile, *high in zip(*(plane.tiles() for plane in planes), strict=True):
             first = high[0].numbers if high else tile.numbers  # each plane is multiplied by itself
@@ -716,6 +729,8 @@ class Quantized(Store):
         ------
         TypeError
             For skew matrices.
+        OverflowError
+            For a diagonal that would be beyond the dtype.
 
         Notes
         -----
@@ -737,8 +752,11 @@ class Quantized(Store):
         shift = margin - low
         if shift <= 0:
             return self
-        wide = self._parts.diagonal.astype(np.float64) + shift
-        new = wide.astype(self.dtype)
+        with np.errstate(over="ignore"):
+            wide = self._parts.diagonal.astype(np.float64) + shift
+            new = wide.astype(self.dtype)
+        if not np.isfinite(new).all():
+            raise OverflowError(f"S needs more on its diagonal than {self.dtype} can be: divide S first")
         return self.with_diagonal(np.where(new < wide, np.nextafter(new, self.dtype.type(np.inf)), new))
 
     def eigenvalue_interval(self) -> tuple[float, float]:
@@ -946,39 +964,71 @@ class Quantized(Store):
             return super()._scaled(d)
         dtype = np.dtype(np.float64 if np.result_type(self.dtype, d.dtype).itemsize > 4 else np.float32)
         dtype = max(self.dtype, dtype, key=lambda one: one.itemsize)
-        parts, d = self._parts.astype(dtype), d.astype(dtype)
+        wide, d = self._widened(dtype), d.astype(dtype)
+        parts = wide._parts
         for k in np.flatnonzero(~np.isfinite(d))[:1]:
             raise ValueError(f"d[{k}] is {d[k]}: a quantized matrix has finite numbers")
         with np.errstate(over="ignore", invalid="ignore"):
             sides = d if parts.sides is None else parts.sides * d
             parts = replace(parts, sides=sides, diagonal=parts.diagonal * d * d)
             found = self._with(parts, None, None)
-            size = found._size()
-        if not (np.isfinite(sides).all() and np.isfinite(size)):
-            most = int(np.abs(d).argmax())
-            raise OverflowError(f"D S D is beyond {dtype}, where d[{most}] is {d[most]:g}")
+            most = float(np.abs(d).max(initial=0.0))
+            rounding = found._rounding()
+            rounding += wide._underflow(rounding) * most * most
+        if not (np.isfinite(sides).all() and np.isfinite(rounding)):
+            k = int(np.abs(d).argmax())
+            raise OverflowError(f"D S D is beyond {dtype}, where d[{k}] is {d[k]:g}")
         found._error, found._coarse_error = (
-            None if error is None else certificate.scaled(error, d, parts, size)
-            for error in (self._error, self._coarse_error)
+            None if error is None else certificate.scaled(error, d, self.tile, rounding)
+            for error in (wide._error, wide._coarse_error)
         )
         return found
+
+    def _widened(self, dtype: Dtype) -> Self:
+        """The same codes in this dtype, in which level times scale is another number: that is error too."""
+        if dtype == self.dtype:
+            return self
+        wide = self._with(self._parts.astype(dtype))
+        if self._error is not None:
+            wide._error = certificate.together(self._error, certificate.measured(self, wide), self.n)
+        if self._coarse_error is not None:
+            rounding = certificate.measured(self.coarse, wide.coarse)
+            wide._coarse_error = certificate.together(self._coarse_error, rounding, self.n)
+        return wide
 
     def _size(self) -> float:
         """The Frobenius norm of the numbers."""
         from vech.linalg import norm
 
-        return norm(self)
+        with np.errstate(over="ignore"):
+            return norm(self)
 
     def _rounding(self) -> float:
         """How far numbers may be from level times scale, in the Frobenius norm, of what codes are of."""
         codes_alone = copy(self)
         codes_alone._domain = "entries"
-        return ROUNDING * epsilon(self.dtype) * codes_alone._size()
+        size = codes_alone._size()
+        return ROUNDING * epsilon(self.dtype) * size + codes_alone._underflow(size)
+
+    def _underflow(self, size: float) -> float:
+        """The same of numbers below the normal range, rounded by no share of themselves; 0 of zeros alone."""
+        if not size and not self._with(self._parts.astype(np.dtype(np.float64)))._size():
+            return 0.0
+        return ROUNDING * self.n * least(self.dtype) * self._unit * self._unit
+
+    @property
+    def _unit(self) -> float:
+        """What sides multiply at most, or 1."""
+        return 1.0 if self.sides is None else max(1.0, float(np.abs(self.sides).max(initial=0.0)))
 
     def _ends(self) -> tuple[float, float, float]:
         """The least and largest eigenvalue of this matrix, and how far they may be off."""
         low, high, margin = ends(self.n, self._in_double)
-        return low, high, margin + ROUNDING * epsilon(self.dtype) * self._size()
+        rounding = ROUNDING * epsilon(self.dtype)
+        if self._domain == "log":
+            rounding += math.expm1(self._rounding())  # |exp(B + E) - exp(B)| <= (exp(|E|) - 1) |exp(B)|
+        size = self._size()
+        return low, high, margin + rounding * size + self._underflow(size)
 
     def _definite_ends(self) -> tuple[float, float]:
         """Of a definite matrix, below its least and above its largest eigenvalue, both to their digits."""
