@@ -116,7 +116,8 @@ INSIDE = {
         ("bilinear", "halves", "small"),
         ("operators",),
         ("plain",),
-        ("checks", "divided", "functions", "kept", "precision"),
+        ("checks", "divided", "functions", "kept"),
+        ("precision",),
     ),
     "adapters.torch.modules": (("owning",), ("parametrizations",), ("linear",), ("loading",)),
     "adapters.torch.training": (

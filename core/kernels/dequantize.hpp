@@ -73,9 +73,9 @@ class Dequantizer {
     void tile(std::int64_t i, std::int64_t j, Range rows, Codes codes, Code, const Level& level) {
         const auto at = half_.number(std::max(i, j), std::min(i, j)) * item;
         const bool affine = half_.zeros != nullptr;
-        const auto mirror = static_cast<Real>(i < j ? half_.mirror : 1), whole = affine ? mirror : Real{1};
+        const auto mirror = static_cast<Real>(i < j ? half_.mirror : 1);
         const auto scale = in_all_lanes((affine ? Real{1} : mirror) * load<Real>(half_.scales + at));
-        const auto zero = in_all_lanes(affine ? load<Real>(half_.zeros + at) : Real{0}), sign = in_all_lanes(whole);
+        const auto zero = in_all_lanes(affine ? load<Real>(half_.zeros + at) : Real{0}), sign = in_all_lanes(mirror);
         if constexpr (sided) {
             std::fill(sides_, sides_ + tile_, Real{1});
             std::memcpy(sides_, half_.sides + j * tile_ * item,

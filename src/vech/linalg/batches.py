@@ -540,3 +540,14 @@ def solve(halves: ArrayLike, b: ArrayLike, layout: Any, *, kind: Any, out: Any, 
     inputs = (Side(batch.halves, 1), Side(columns, 2))
     _run(batch, inputs, (result,), small if batch.small else large, threads)
     return result.array
+
+
+TASKS: dict[str, Callable[..., Any]] = {
+    "cholesky": cholesky,
+    "inverse": inverse,
+    "eigh": eigh,
+    "log": log,
+    "exp": exp,
+    "power": power,
+}
+"""What adapters ask for by name; of power the exponent stands before the layout."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array
+from vech.arrays import Array, resolve_threads
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.runs import SIDE, Half, Runs, blocks, runs_of
@@ -16,7 +16,7 @@ SERIAL_BYTES = 2**23  # of a half that is written faster than threads start: 0.0
 FEW = 4  # columns up to which sums of outer products, or BLAS's rank-2 updates, beat blocks
 
 
-def write_outer(half: Half, a: Array, b: Array, threads: int, *, known: bool = False) -> None:
+def write_outer(half: Half, a: Array, b: Array, threads: int | None = None, *, known: bool = False) -> None:
     """half = that of (A B^H + its mirror image) / 2 for a, b of shape (n, m), in the half's own dtype.
 
     Where A B^H is `known` to be of the half's kind, it is its own mirror image. Of the diagonal is kept what
@@ -28,7 +28,7 @@ def write_outer(half: Half, a: Array, b: Array, threads: int, *, known: bool = F
     runs = runs_of(half._replace(layout=replace(layout, offdiagonal_scale=1.0, diagonal_scale=1.0)))
     with np.errstate(over="ignore", invalid="ignore"):
         if a.size and a.shape[1] <= FEW and runs.stored and kind is Kind.HERMITIAN.of(a.dtype):
-            return _by_updates(runs, a, b, off, on, threads)
+            return _by_updates(runs, a, b, off, on, resolve_threads(threads, runs.half.nbytes))
         if not known:
             a, b = _both(a, b, kind)
             off, on = off / 2, on / 2

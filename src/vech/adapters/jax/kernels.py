@@ -77,8 +77,7 @@ def outer(left: Array, right: Array, half: Array, *, layout: AnyLayout, kind: st
     with _by_rows(half, layout, kind) as (made, plain):
         twice = replace(plain, offdiagonal_scale=2.0)  # `write_outer` has the mean of both places
         for numbers, a, b in _each(1, made, left, right):
-            threads = resolve_threads(None, numbers.nbytes)
-            write_outer(Half(numbers, twice, Kind(kind)), a, b.conj(), threads)
+            write_outer(Half(numbers, twice, Kind(kind)), a, b.conj())
 
 
 @foreign
@@ -86,8 +85,7 @@ def gram(X: Array, half: Array, *, layout: AnyLayout, kind: str) -> None:
     """The half of X X^H, for X of shape (..., n, k)."""
     with _by_rows(half, layout, kind) as (made, plain):
         for numbers, x in _each(1, made, X):
-            threads = resolve_threads(None, numbers.nbytes)
-            write_outer(Half(numbers, plain, Kind(kind)), x, x, threads, known=True)
+            write_outer(Half(numbers, plain, Kind(kind)), x, x, known=True)
 
 
 @foreign

@@ -21,20 +21,13 @@ from vech.adapters.jax.checks import Facts
 from vech.arrays import Array
 from vech.layouts.dialects import AnyLayout
 from vech.linalg import batches
+from vech.linalg.batches import TASKS
 
 LEAST = 32
 """From so many matrices on kernels are faster: for 32 of 3 x 3 in float32 eigh takes 39 us, and by LAPACK 41,
 log 66 (105), inverse 73 (139); for 256 of them eigh 80 (288), log 70 (263)."""
 
 DTYPES = ("float32", "float64")
-TASKS: dict[str, Callable[..., Any]] = {
-    "cholesky": batches.cholesky,
-    "inverse": batches.inverse,
-    "eigh": batches.eigh,
-    "log": batches.log,
-    "exp": batches.exp,
-    "power": batches.power,
-}
 WIDER = ("inverse", "power")  # whose kernels take matrices that are not positive definite, too
 
 

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from vech.adapters.torch import plain
 from vech.adapters.torch.checks import DTYPES, dual, layout_of, linear, real
-from vech.adapters.torch.functions import NARROW, mapped, narrowed, operator
+from vech.adapters.torch.functions import mapped, narrowed, operator
 from vech.adapters.torch.operators import array_of, expand, fold, fresh, pack
+from vech.adapters.torch.precision import NARROW
 from vech.layouts.kind import Kind
 from vech.moves.runs import KERNEL, Half
 from vech.packed import products, updates

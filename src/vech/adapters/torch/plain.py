@@ -15,8 +15,9 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from vech.adapters import tables
 from vech.adapters.torch.checks import ORDERS, implied, layout_of, linear, real, scales, triangle
-from vech.adapters.torch.functions import LIBRARY, NARROW
+from vech.adapters.torch.functions import LIBRARY
 from vech.adapters.torch.kept import KEPT
+from vech.adapters.torch.precision import NARROW
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves import converting, packing

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
-SHORT = (torch.float16, torch.bfloat16)
+NARROW = (torch.float16, torch.bfloat16)
 
 
 def wide(x: Tensor) -> Tensor:
     """The same numbers in a dtype that sums can be trusted in."""
-    return x.float() if x.dtype in SHORT else x
+    return x.float() if x.dtype in NARROW else x
 
 
 def autocast_dtype(x: Tensor) -> torch.dtype | None:

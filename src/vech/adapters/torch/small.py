@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,14 +11,7 @@ from vech.adapters.torch.checks import layout_of, plain_of
 from vech.adapters.torch.operators import array_of
 from vech.arrays import SERIAL_BYTES
 from vech.linalg import batches
-
-TASKS: dict[str, Callable[..., Any]] = {
-    "cholesky": batches.cholesky,
-    "inverse": batches.inverse,
-    "eigh": batches.eigh,
-    "log": batches.log,
-    "exp": batches.exp,
-}
+from vech.linalg.batches import TASKS
 
 
 def answer(task: str, h: Tensor, layout: str, kind: str, p: float = 0.0, *, target: str = "") -> Any:
@@ -37,10 +29,8 @@ def answer(task: str, h: Tensor, layout: str, kind: str, p: float = 0.0, *, targ
         return None
     options: dict[str, Any] = {"kind": kind, "out": None, "threads": _threads(h)}
     try:
-        if task == "power":
-            found = batches.power(array_of(h), p, layout_of(layout), **options)
-        else:
-            found = TASKS[task](array_of(h), layout_of(layout), **options)
+        exponent = (p,) if task == "power" else ()
+        found = TASKS[task](array_of(h), *exponent, layout_of(layout), **options)
     except (ValueError, OverflowError):
         return None
     if isinstance(found, tuple):

@@ -21,7 +21,7 @@ class LU:
         )
         half, self.exponent = lifted(S, dtype)
         self._factors, self._swaps, info = getrf(expanded(half, threads), overwrite_a=True)
-        self.singular = info > 0 or (S.kind.is_singular(S.n))
+        self.singular = info > 0 or S.kind.is_singular(S.n)
 
     def solve(self, b: Array) -> Array:
         x: Array = self._getrs(self._factors, self._swaps, b, overwrite_b=True)[0]
