@@ -22,7 +22,7 @@ LAYERS = (
     ("kernels/change", "kernels/lines", "kernels/lanes"),
     ("kernels/decode", "kernels/elementary", "kernels/transpose"),
     ("kernels/formulas",),
-    ("kernels/compress", "kernels/found", "kernels/rowwise", "kernels/strip"),
+    ("kernels/compress", "kernels/found", "kernels/rowwise", "kernels/sign_product", "kernels/strip"),
     ("kernels/pattern",),
     (
         "kernels/batches", "kernels/cells", "kernels/codes", "kernels/columns", "kernels/dequantize",

@@ -11,6 +11,7 @@
 #pragma once
 #include "core/kernels/decode.hpp"
 #include "core/kernels/region.hpp"
+#include "core/kernels/sign_product.hpp"
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "core/quantized.hpp"
@@ -29,13 +30,24 @@ class QuantizedMultiplier {
   public:
     explicit QuantizedMultiplier(const QuantizedProduct& job)
         : job_(job), half_(job.half), decoder_(half_), tile_(half_.tile), padded_(half_.grid() * tile_),
-          one_(job.columns == 1), strips_(one_ ? 1 : (job.columns + lanes - 1) / lanes), pitch_(one_ ? 1 : lanes) {}
+          one_(job.columns == 1), by_tables_(VECH_VECTOR == 64 && item == 4 && one_ && half_.width() == 64 &&
+                                             half_.encoding->family == Encoding::Family::sign),
+          strips_(one_ ? 1 : (job.columns + lanes - 1) / lanes), pitch_(one_ ? 1 : lanes) {}
 
     Fault run(int threads, Watch& watch) {
         const auto shares = job_.shares(strips_), size = strips_ * padded_ * pitch_;
         const auto groups = one_ || shares > 1 ? 1 : std::min<std::int64_t>(threads, strips_);
-        if (!x_.get_zeros(size) || !y_.get_zeros(shares * size)) return Fault::out_of_memory;
+        // One thread adds what a share has as soon as it is there: its sums stay in the caches.
+        const auto held = threads == 1 ? std::min<std::int64_t>(shares, 2) : shares;
+        if (!x_.get_zeros(size) || !y_.get_zeros(held * size)) return Fault::out_of_memory;
         lay_out();
+#if VECH_VECTOR == 64
+        if constexpr (sizeof(Real) == 4)
+            if (by_tables_) {
+                if (!tables_.get_lines(SignTile::of(padded_))) return Fault::out_of_memory;
+                SignTile::tabulate(x_.at, padded_, tables_.line());
+            }
+#endif
         std::atomic<bool> lacking = false;
         parallel_for(groups * shares, threads, watch, [&](std::int64_t unit) {
             const auto number = unit % shares, group = unit / shares;
@@ -45,14 +57,18 @@ class QuantizedMultiplier {
                 lacking = true;
                 return;
             }
-            Real* const y = y_.at + number * size;
+            Real* const y = y_.at + std::min(number, held - 1) * size;
             for (auto i = half_.first_tile(number, shares); i < half_.first_tile(number + 1, shares); ++i) {
                 if (watch.stop()) return;
                 one_ ? row_of_tiles(i, levels.line(), sums.line(), y) : rows_of_columns(i, levels.line(), y, strips);
             }
+            if (held < shares && number > 0) add(number, shares, y);
         });
         if (lacking) return Fault::out_of_memory;
-        if (!watch.stop()) finish(shares, size);
+        if (watch.stop()) return Fault::none;
+        for (std::int64_t number = 1; number < shares && held == shares; ++number)
+            add(number, shares, y_.at + number * size);
+        finish();
         return Fault::none;
     }
 
@@ -69,15 +85,18 @@ class QuantizedMultiplier {
                 x_[place(r, c)] = load<Real>(job_.x + (r * job_.columns + c) * item) * side(r);
     }
 
-    void finish(std::int64_t shares, std::int64_t size) const {
-        for (std::int64_t share = 1; share < shares; ++share) {
-            const auto reached = half_.first_tile(share + 1, shares) * tile_ * pitch_;
-            for (std::int64_t s = 0; s < strips_; ++s) {
-                Real* const to = y_.at + s * padded_ * pitch_;
-                const Real* const from = to + share * size;
-                for (std::int64_t k = 0; k < reached; ++k) to[k] += from[k];
-            }
+    // What share `number` has is added, and becomes zero.
+    void add(std::int64_t number, std::int64_t shares, Real* share) const {
+        const auto reached = half_.first_tile(number + 1, shares) * tile_ * pitch_;
+        for (std::int64_t s = 0; s < strips_; ++s) {
+            Real* const to = y_.at + s * padded_ * pitch_;
+            Real* const from = share + s * padded_ * pitch_;
+            for (std::int64_t k = 0; k < reached; ++k) to[k] += from[k];
+            std::fill_n(from, reached, Real{0});
         }
+    }
+
+    void finish() const {
         for (std::int64_t r = 0; r < half_.n; ++r) {
             const auto d = load<Real>(half_.diagonal + r * item);
             for (std::int64_t c = 0; c < job_.columns; ++c) {
@@ -151,30 +170,17 @@ class QuantizedMultiplier {
     static constexpr std::int64_t ahead = 4096;
 
 #if VECH_VECTOR == 64
-    // Signs select what is added, and the sum of all is twice that less what all are: 2.3 to 1.4 ms for 33.5 million.
-    VECH_INLINE void signs(const std::byte* codes, std::int64_t rows, const float* own, float all, float scale,
-                           const float* x, float* sums, float* y) const {
-        __m512 in[4], out[4] = {};
-        for (int k = 0; k < 4; ++k) in[k] = _mm512_loadu_ps(x + 16 * k);
-        const auto less = _mm512_mul_ps(_mm512_set1_ps(-0.5f),
-                                        _mm512_add_ps(_mm512_add_ps(in[0], in[1]), _mm512_add_ps(in[2], in[3])));
-        const auto twice = _mm512_set1_ps(2 * scale);
-        for (std::int64_t r = 0; r < rows; ++r) {
-            const auto bits = load<std::uint64_t>(codes + 8 * r);
-            const auto by = _mm512_set1_ps(own[r]);
-            auto sum = less;
-            for (int k = 0; k < 4; ++k) {
-                const auto ones = static_cast<__mmask16>(bits >> (16 * k));
-                sum = _mm512_mask_add_ps(sum, ones, sum, in[k]);
-                out[k] = _mm512_mask_add_ps(out[k], ones, out[k], by);
-            }
-            _mm512_storeu_ps(sums + r * 16, _mm512_fmadd_ps(sum, twice, _mm512_loadu_ps(sums + r * 16)));
+    // Of a strip of signs, 64 rows at a time. What is beyond the last row goes where nobody looks.
+    VECH_INLINE void signs(const std::byte* codes, std::int64_t i, std::int64_t first, float scale, float* y) const {
+        const auto straight = scale * static_cast<float>(job_.straight),
+                   mirrored = scale * static_cast<float>(job_.mirrored);
+        const auto tables = [&](std::int64_t r) { return tables_.line() + SignTile::of(r); };
+        for (std::int64_t r = 0; r < half_.height(i); r += SignTile::side) {
+            SignTile tile(codes + 8 * r, half_.height(i) - r);
+            tile.multiply(tables(first), straight, y + i * tile_ + r);
+            tile.turn();
+            tile.multiply(tables(i * tile_ + r), mirrored, y + first);
         }
-        const auto mirrored = static_cast<float>(job_.mirrored);
-        const auto factor = _mm512_set1_ps(2 * scale * mirrored), fewer = _mm512_set1_ps(all * scale * mirrored);
-        for (int k = 0; k < 4; ++k)
-            _mm512_storeu_ps(y + 16 * k,
-                             _mm512_fmadd_ps(out[k], factor, _mm512_sub_ps(_mm512_loadu_ps(y + 16 * k), fewer)));
     }
 #endif
 
@@ -182,16 +188,15 @@ class QuantizedMultiplier {
         const auto rows = half_.height(i);
         std::fill(sums, sums + tile_ * lanes, Real{0});
         const Real* const own = x_.at + i * tile_;
-        [[maybe_unused]] const Real all = std::accumulate(own, own + rows, Real{0});
         for (std::int64_t j = 0; j <= i; ++j) {
             const Real* const x = x_.at + j * tile_;
             Real* const to = y + j * tile_;
 #if VECH_VECTOR == 64
             if constexpr (sizeof(Real) == 4)
-                if (half_.encoding->family == Encoding::Family::sign && i != j && half_.width() == 64) {
+                if (by_tables_ && i != j) {
                     for (std::int64_t s = 0; s < half_.strips(); ++s)
-                        signs(half_.strip(i, j, s), rows, own, all,
-                              load<Real>(half_.scales + half_.number(i, j) * item), x + 64 * s, sums, to + 64 * s);
+                        signs(half_.strip(i, j, s), i, j * tile_ + 64 * s,
+                              load<Real>(half_.scales + half_.number(i, j) * item), y);
                     continue;
                 }
 #endif
@@ -260,9 +265,9 @@ class QuantizedMultiplier {
     const Quantized& half_;
     const Decoder<Real> decoder_;
     const std::int64_t tile_, padded_;
-    const bool one_;
+    const bool one_, by_tables_;
     const std::int64_t strips_, pitch_;
-    Memory<Real> x_, y_;
+    Memory<Real> x_, y_, tables_;
 };
 
 }  // namespace
