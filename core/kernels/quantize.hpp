@@ -225,17 +225,22 @@ class Quantizer {
 
   public:
     Quantizer(const Quantize& job, QuantizeResult& result)
-        : job_(job), half_(job.half), encoding_(*half_.encoding), neighbours_(encoding_, half_.levels),
-          result_(result) {}
+        : job_(job), half_(job.half), encoding_(*half_.encoding), neighbours_(encoding_, half_.levels), result_(result),
+          plain_(half_.sides == nullptr && job.seed < 0 && job.scales != Quantize::Scales::clipping) {}
 
     bool run(Watch& watch) {
         const auto tile = half_.tile;
-        if (!numbers_.get_lines(tile * tile)) return false;
+        if (!numbers_.get_lines(tile * tile) || !turned_.get_lines(tile * tile * code_bytes())) return false;
         // Along the runs of the source, which are long.
         const auto &outer = job_.turned ? job_.columns : job_.rows, &inner = job_.turned ? job_.rows : job_.columns;
-        for (auto o = outer.begin / tile; o * tile < outer.end && !watch.stop(); ++o)
-            for (auto k = inner.begin / tile; k * tile < inner.end; ++k)
-                if ((job_.turned ? k >= o : k <= o) && !(job_.turned ? one(k, o) : one(o, k))) return true;
+        for (auto o = outer.begin / tile; o * tile < outer.end && !watch.stop(); ++o) {
+            const auto first = std::max(inner.begin / tile, job_.turned ? o : 0);
+            for (std::int64_t r = 0; r < half_.height(o); ++r) run_[r] = job_.source.cell(o * tile + r, first * tile);
+            for (auto k = first; k * tile < inner.end && (job_.turned || k <= o); ++k) {
+                along_ = (k - first) * tile * item;
+                if (!(job_.turned ? one(k, o) : one(o, k))) return true;
+            }
+        }
         return true;
     }
 
@@ -249,31 +254,37 @@ class Quantizer {
 
     Row row(std::int64_t i, std::int64_t j, std::int64_t r) const {
         const auto at = i * half_.tile + r;
-        return {numbers(i, j, r), i == j ? r : half_.tile,
+        return {reinterpret_cast<const Real*>(rows_[r]), i == j ? r : half_.tile,
                 half_.sides == nullptr ? Real{1} : 1 / load<Real>(half_.sides + at * item)};
     }
 
-    // Row r of a tile: where it lies in a half, whose rows fall on different lines of a cache, or side by side with the
+    // A tile is used where it lies in a half, whose runs fall on different lines of a cache, or side by side with the
     // others, which far apart would push each other out. Copying what need not be takes 8 ms for 134 MB, reading 5.
-    bool in_place(std::int64_t i, std::int64_t j) const { return job_.source.bend != 0 && !job_.turned && i != j; }
-    VECH_INLINE const Real* numbers(std::int64_t i, std::int64_t j, std::int64_t r) const {
-        return in_place(i, j) ? reinterpret_cast<const Real*>(job_.source.cell(i * half_.tile + r, j * half_.tile))
-                              : numbers_.line() + r * half_.tile;
+    // The transpose of one where it lies is encoded as it is, if codes are whole bytes, which are turned afterwards.
+    bool in_place(std::int64_t i, std::int64_t j) const {
+        return job_.source.bend != 0 && i != j &&
+               (!job_.turned || (plain_ && code_bytes() > 0 && half_.height(i) == half_.tile));
+    }
+    std::int64_t code_bytes() const { return encoding_.bits / 8; }
+
+    // What is worked on: the tile, or its transpose if it is `swapped_`.
+    void find(std::int64_t i, std::int64_t j, bool in_place) {
+        swapped_ = in_place && job_.turned;
+        if (!in_place) job_.turned ? turn(i, j) : take(i, j);
+        for (std::int64_t r = 0; r < (swapped_ ? half_.tile : half_.height(i)); ++r)
+            rows_[r] = in_place ? run_[r] + along_ : reinterpret_cast<std::byte*>(numbers_.line() + r * half_.tile);
     }
 
-    // Some of what lies further along the run of row r, or of column r. A little with every row that becomes codes, 512
-    // bytes ahead: 11 ms for 134 MB, where the next tile of 64 all at once, or nothing, leaves 20; 256 bytes 20,
-    // 1024 13.
-    VECH_INLINE void fetch(std::int64_t i, std::int64_t j, std::int64_t r, std::int64_t begin,
-                           std::int64_t width) const {
-        const auto [run, cells] = job_.turned ? std::pair{j, i} : std::pair{i, j};
-        const auto* const from = job_.source.cell(run * half_.tile + r, cells * half_.tile + begin + 512 / item);
-        for (std::int64_t at = 0; at < width * item; at += 64) __builtin_prefetch(from + at);
+    // Some of what lies further along a run, into the second cache. A little with every row that becomes codes, 512
+    // bytes ahead: 7.6 ms for 134 MB (AMD), into the first cache 9.4, further ahead 8.1 to 8.8; the next tile of 64 all
+    // at once, or nothing, doubles it.
+    VECH_INLINE void fetch(std::int64_t r, std::int64_t begin, std::int64_t width) const {
+        const auto* const from = run_[r] + along_ + begin * item + 512;
+        for (std::int64_t at = 0; at < width * item; at += 64) __builtin_prefetch(from + at, 0, 2);
     }
 
     void take(std::int64_t i, std::int64_t j) {
         const auto tile = half_.tile;
-        if (in_place(i, j)) return;
         for (std::int64_t r = 0; r < half_.height(i); ++r) {
             const std::byte* const from = job_.source.cell(i * tile + r, j * tile);
             Real* const to = numbers_.line() + r * tile;
@@ -333,7 +344,7 @@ class Quantizer {
         V least = in_all_lanes(infinity), most = -least;
         Sizes size{};  // without their sign, numbers are ordered as their bits are, NaN above infinity
         double sum = 0;
-        if (!signs && i != j && half_.sides == nullptr) return whole_extent<affine>(i, j);
+        if (!signs && i != j && half_.sides == nullptr) return whole_extent<affine>(i);
         for (std::int64_t r = 0; r < half_.height(i); ++r) {
             const auto line = row(i, j, r);
             V total{};
@@ -356,7 +367,7 @@ class Quantizer {
 
     // Of all numbers of a tile, several at a time.
     template <bool affine>
-    Extent whole_extent(std::int64_t i, std::int64_t j) const {
+    Extent whole_extent(std::int64_t i) const {
         constexpr int some = 4;
         const V infinity = in_all_lanes(std::numeric_limits<Real>::infinity());
         V least[some], most[some];
@@ -373,8 +384,8 @@ class Quantizer {
                 most[k] = v > most[k] ? v : most[k];
             }
         };
-        for (std::int64_t r = 0; r < half_.height(i); ++r) {
-            const Real* const row = numbers(i, j, r);
+        for (std::int64_t r = 0; r < (swapped_ ? half_.tile : half_.height(i)); ++r) {
+            const auto* const row = reinterpret_cast<const Real*>(rows_[r]);
             std::int64_t c = 0;
             for (; c + some * lanes <= half_.tile; c += some * lanes)
 #pragma GCC unroll 4
@@ -405,6 +416,7 @@ class Quantizer {
     // The first number for which it holds is at fault.
     template <class Holds>
     bool blame(std::int64_t i, std::int64_t j, Quantize::Fault fault, Holds holds) {
+        if (swapped_) find(i, j, false);
         for (std::int64_t r = 0; r < half_.height(i); ++r) {
             const auto line = row(i, j, r);
             for (std::int64_t c = 0; c < line.count; ++c) {
@@ -421,7 +433,7 @@ class Quantizer {
     }
 
     bool one(std::int64_t i, std::int64_t j) {
-        job_.turned ? turn(i, j) : take(i, j);
+        find(i, j, in_place(i, j));
         if (half_.sides != nullptr)
             for (std::int64_t c = 0; c < std::min(half_.tile, half_.n - j * half_.tile); ++c)
                 inverse_[c] = 1 / load<Real>(half_.sides + (j * half_.tile + c) * item);
@@ -483,8 +495,8 @@ class Quantizer {
         const auto with = [&]<int bits, int mantissa, int bias>(std::integer_sequence<int, bits, mantissa, bias>,
                                                                 auto of) {
             const Encoder<Real, of(), bits, mantissa, bias> encoder(encoding_, half_.levels, half_.between);
-            const bool plain = i != j && lift == 1 && half_.sides == nullptr && job_.seed < 0 &&
-                               job_.scales != Quantize::Scales::clipping;
+            const bool plain = i != j && lift == 1 && plain_;
+            if (!plain && swapped_) find(i, j, false);
             for (std::int64_t s = 0; s < half_.strips(); ++s) {
                 if (!plain)
                     strip(encoder, i, j, s, zero, lift, inverse);
@@ -493,6 +505,7 @@ class Quantizer {
                 else
                     plain_strip<32>(encoder, i, j, s, zero, inverse);
             }
+            if (swapped_) turn_codes(i, j);
         };
         using Family = Encoding::Family;
         const auto number = std::integral_constant<Family, Family::number>{};
@@ -554,7 +567,7 @@ class Quantizer {
             job_.sums[i * tile + r] += up * static_cast<double>(sum_of(total));
             squares += widely(square);
         }
-        note(i, j, begin, width, columns, squares, largest);
+        note(half_.number(i, j), j * tile + begin, width, columns, squares, largest);
     }
 
     // Of a whole strip beside the diagonal, whose numbers a factor alone brings into units of the scale, within its
@@ -564,7 +577,10 @@ class Quantizer {
         constexpr int vectors = width / lanes;
         const Encoder encoder = given;
         const auto begin = s * width, tile = half_.tile;
-        std::byte* const to = half_.strip(i, j, s);
+        // Of the rows of what is worked on, and of its columns.
+        const auto down = (swapped_ ? j : i) * tile, across = (swapped_ ? i : j) * tile + begin;
+        const auto height = swapped_ ? tile : half_.height(i), pitch = swapped_ ? tile : std::int64_t{width};
+        std::byte* const to = swapped_ ? turned_.line() + begin * code_bytes() : half_.strip(i, j, s);
         if (encoding_.bits < 8) std::memset(to, 0, static_cast<std::size_t>(half_.bytes(half_.stored(i) * width)));
         const Real scale = load<Real>(half_.scales + half_.number(i, j) * item);
         Sizes largest{};
@@ -574,12 +590,12 @@ class Quantizer {
         alignas(64) Real totals[lanes * lanes] = {}, turned[lanes * lanes];
         const std::byte* rows[lanes];
         for (int k = 0; k < lanes; ++k) rows[k] = reinterpret_cast<const std::byte*>(totals + k * lanes);
-        for (std::int64_t first = 0; first < half_.height(i); first += lanes) {
-            const auto count = static_cast<int>(std::min<std::int64_t>(lanes, half_.height(i) - first));
+        for (std::int64_t first = 0; first < height; first += lanes) {
+            const auto count = static_cast<int>(std::min<std::int64_t>(lanes, height - first));
             V square[vectors] = {};
             for (int k = 0; k < count; ++k) {
-                const Real* const from = numbers(i, j, first + k) + begin;
-                fetch(i, j, first + k, begin, width);
+                const auto* const from = reinterpret_cast<const Real*>(rows_[first + k]) + begin;
+                fetch(first + k, begin, width);
                 V total{};
                 const auto step = [&](V& column, V& squared, int c) VECH_ALWAYS {
                     const V v = load<V>(from + c);
@@ -588,11 +604,11 @@ class Quantizer {
                     const auto [codes, levels] = encoder.template code<false>(y * inverse);
                     V value = levels * scale;
                     if constexpr (Encoder::affine) value = value + zero;
-                    Encoder::put(to, codes, first + k, c, width);
+                    Encoder::put(to, codes, first + k, c, pitch);
                     const V error = v - value, sized = size_of(error);
                     largest = larger(reinterpret_cast<Sizes>(sized), largest);
                     total += sized;
-                    squared += error * error;
+                    squared = fused<Real>(error, error, squared);
                     column += sized;
                 };
                 [&]<int... at>(std::integer_sequence<int, at...>) VECH_ALWAYS {
@@ -612,21 +628,46 @@ class Quantizer {
             V sum{};
             for (int k = 0; k < lanes; ++k) sum += load<V>(turned + k * lanes);
             store(turned, sum);
-            double* const sums = job_.sums + i * tile + first;
+            double* const sums = job_.sums + down + first;
             for (int k = 0; k < count; ++k) sums[k] += up * static_cast<double>(turned[k]);
         }
         V found[vectors];  // so that the others stay in registers
         std::copy_n(columns, vectors, found);
-        note(i, j, begin, width, found, squares, reinterpret_cast<V>(largest));
+        note(half_.number(i, j), across, width, found, squares, reinterpret_cast<V>(largest));
     }
 
-    // The errors of a strip beside those of its rows.
-    void note(std::int64_t i, std::int64_t j, std::int64_t begin, std::int64_t width, const V* columns, Wide squares,
-              V largest) {
-        const auto first = j * half_.tile + begin;
-        for (std::int64_t c = 0; c < std::min(width, half_.n - first); ++c)
-            job_.sums[first + c] += up * static_cast<double>(columns[c / lanes][c % lanes]);
-        job_.tiles[half_.number(i, j)] += sum_of(squares);
+    // Rows of codes become columns.
+    void turn_codes(std::int64_t i, std::int64_t j) {
+        const auto tile = half_.tile, width = half_.width();
+        const auto with = [&]<class W>(W) {
+            constexpr std::int64_t high = std::min(VECH_VECTOR / static_cast<int>(sizeof(W)), 32), bytes = sizeof(W);
+            const std::byte* from[high];
+            for (std::int64_t r = 0; r < tile; r += high) {
+                for (std::int64_t k = 0; k < high; ++k) from[k] = turned_.line() + (r + k) * tile * bytes;
+                std::byte* const to = half_.strip(i, j, r / width) + r % width * bytes;
+                for (std::int64_t c = 0; c < tile; c += turned_columns<W>)
+                    vech::VECH_NAMESPACE::turn<W, high * bytes>(from, c * bytes, [&](int k, auto column) VECH_ALWAYS {
+                        std::memcpy(to + (c + k) * width * bytes, &column, sizeof column);
+                    });
+            }
+        };
+        code_bytes() == 1 ? with(std::uint8_t{}) : with(std::uint16_t{});
+    }
+
+    // The errors of a strip beside those of its rows, whose columns begin with the first.
+    void note(std::int64_t number, std::int64_t first, std::int64_t width, const V* columns, Wide squares, V largest) {
+        double* const sums = job_.sums + first;
+        const auto count = std::min(width, half_.n - first);
+        std::int64_t c = 0;
+        for (; c + lanes <= count; c += lanes) {
+            const auto more = [&]<int k>(std::integral_constant<int, k>) VECH_ALWAYS {
+                store(sums + c + k * doubles, load<Wide>(sums + c + k * doubles) + up * wide<k>(columns[c / lanes]));
+            };
+            more(std::integral_constant<int, 0>{});
+            if constexpr (lanes > doubles) more(std::integral_constant<int, 1>{});
+        }
+        for (; c < count; ++c) sums[c] += up * static_cast<double>(columns[c / lanes][c % lanes]);
+        job_.tiles[number] += sum_of(squares);
         for (int lane = 0; lane < lanes; ++lane)
             result_.largest = std::max(result_.largest, static_cast<double>(largest[lane]));
     }
@@ -652,13 +693,24 @@ class Quantizer {
         if (count > 0) std::memcpy(&v, half_.sides + c * item, static_cast<std::size_t>(count * item));
         return v;
     }
-    static VECH_INLINE Wide widely(V v) {
-        constexpr int doubles = Lanes<double, VECH_VECTOR>::count;
+    // Part k of the lanes, in double.
+    static constexpr int doubles = Lanes<double, VECH_VECTOR>::count;
+    template <int k>
+    static VECH_INLINE Wide wide(V v) {
         typedef Real Part __attribute__((vector_size(doubles * sizeof(Real))));
-        Wide sum{};
-        for (int first = 0; first < lanes; first += doubles)
-            sum += __builtin_convertvector(load<Part>(reinterpret_cast<const std::byte*>(&v) + first * item), Wide);
-        return sum;
+#if VECH_VECTOR == 64  // GCC 12 would go through memory
+        if constexpr (sizeof(Real) == 4)
+            return reinterpret_cast<Wide>(
+                _mm512_maskz_cvtps_pd(0xff, _mm512_maskz_extractf32x8_ps(0xff, __m512(v), k)));
+#endif
+        return __builtin_convertvector(
+            load<Part>(reinterpret_cast<const std::byte*>(&v) + k * static_cast<std::int64_t>(sizeof(Part))), Wide);
+    }
+    static VECH_INLINE Wide widely(V v) {
+        if constexpr (lanes == doubles)
+            return wide<0>(v);
+        else
+            return wide<0>(v) + wide<1>(v);
     }
 
     const Quantize& job_;
@@ -666,7 +718,13 @@ class Quantizer {
     const Encoding& encoding_;
     const Neighbours neighbours_;
     QuantizeResult& result_;
-    Memory<Real> numbers_;  // of a tile
+    const bool plain_;                                // numbers become codes by a factor alone
+    Memory<Real> numbers_;                            // of a tile
+    Memory<std::byte> turned_;                        // codes of its transpose
+    const std::byte* run_[Quantized::largest_tile];   // of the source at hand
+    const std::byte* rows_[Quantized::largest_tile];  // of the tile
+    std::int64_t along_ = 0;                          // bytes of the runs before the tile
+    bool swapped_ = false;
     Real inverse_[Quantized::largest_tile] = {};
 };
 
