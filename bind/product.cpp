@@ -61,7 +61,8 @@ void multiply(const In& half, const In& x, const Out& y, std::int64_t n, bool gr
 }
 
 // Both products of a block, added to what is there.
-void multiply_tile(const In& block, const In& along, const In& across, const Out& to_rows, const Out& to_columns) {
+void multiply_tile(const In& block, const In& along, const In& across, const Out& to_rows, const Out& to_columns,
+                   bool below) {
     Tile job{};
     job.real = real_size(block);
     job.complex = is_complex(block);
@@ -80,6 +81,7 @@ void multiply_tile(const In& block, const In& along, const In& across, const Out
     job.across = address(across);
     job.to_rows = address(In(to_rows));
     job.to_columns = address(In(to_columns));
+    job.below = below;
     run(1, [&](Watch& watch) { active_target().multiply_tile(job, watch); });
 }
 
@@ -167,7 +169,8 @@ void bind_product(nb::module_& m) {
           nb::arg("n"), nb::arg("grow"), nb::arg("diagonal_stored"), nb::arg("diagonal"), nb::arg("conjugates"),
           nb::arg("negates"), nb::arg("absolute"), nb::arg("off"), nb::arg("on"), nb::arg("threads"));
     m.def("multiply_tile", &multiply_tile, nb::arg("block").noconvert(), nb::arg("along").noconvert(),
-          nb::arg("across").noconvert(), nb::arg("to_rows").noconvert(), nb::arg("to_columns").noconvert());
+          nb::arg("across").noconvert(), nb::arg("to_rows").noconvert(), nb::arg("to_columns").noconvert(),
+          nb::arg("below"));
     m.def("write_outer", &write_outer, nb::arg("half").noconvert(), nb::arg("left").noconvert(),
           nb::arg("right").noconvert(), nb::arg("n"), nb::arg("grow"), nb::arg("threads"));
     m.def("read_panel", &read_panel, nb::arg("half").noconvert(), nb::arg("block").noconvert(), nb::arg("n"),

@@ -47,15 +47,15 @@ struct Product {
     std::int64_t strips() const { return (columns * item() + line - 1) / line; }
 };
 
-// Both products of a block off the diagonal, whose rows are contiguous: what it adds to its rows, and transposed to its
-// columns.
+// Both products of a block, whose rows are contiguous: what it adds to its rows, and transposed to its columns. Of one
+// on the diagonal of the matrix what is below that.
 struct Tile {
     const std::byte* words;
     std::int64_t rows, columns, stride;  // the last in numbers
     const std::byte *along, *across;     // x of the columns, and of the rows
     std::byte *to_rows, *to_columns;
     int real;  // bytes of a number's real part: 4 or 8
-    bool complex;
+    bool complex, below;
 };
 
 // Two vectors of real numbers, or of the parts of complex ones; they may be one.

@@ -274,7 +274,7 @@ CALLS = {
     },
     "multiply_tile": lambda: {
         "block": np.ones((5, 6)), "along": np.ones(6), "across": np.ones(5), "to_rows": np.ones(5),
-        "to_columns": np.ones(6),
+        "to_columns": np.ones(6), "below": False,
     },
     "write_outer": lambda: {
         "half": half(), "left": np.ones((2, N)), "right": np.ones((2, N)), "n": N, "grow": True, "threads": 1,

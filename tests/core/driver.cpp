@@ -151,7 +151,7 @@ void outer_products(int64_t n, bool grow, const char* which) {
 }
 
 template <class T>
-void tiles(int64_t rows, int64_t columns, const char* which) {
+void tiles(int64_t rows, int64_t columns, bool below, const char* which) {
     const auto stride = columns + 3;
     std::vector<T> block(static_cast<std::size_t>((rows - 1) * stride + columns));
     std::vector<T> along(static_cast<std::size_t>(columns)), across(static_cast<std::size_t>(rows));
@@ -162,6 +162,7 @@ void tiles(int64_t rows, int64_t columns, const char* which) {
         for (int64_t j = 0; j < columns; ++j) {
             const auto r = static_cast<std::size_t>(i), c = static_cast<std::size_t>(j);
             const T z = block[static_cast<std::size_t>(i * stride + j)] = number<T>(i + columns, j);
+            if (below && j >= i) continue;
             expected_rows[r] += z * along[c];
             expected_columns[c] += z * across[r];
         }
@@ -176,6 +177,7 @@ void tiles(int64_t rows, int64_t columns, const char* which) {
     job.to_columns = bytes(to_columns);
     job.complex = !std::is_arithmetic_v<T>;
     job.real = static_cast<int>(sizeof(T)) / (job.complex ? 2 : 1);
+    job.below = below;
     Watch watch(nullptr);
     active_target().multiply_tile(job, watch);
     check(to_rows == expected_rows && to_columns == expected_columns, "multiply_tile", which, rows);
@@ -465,9 +467,12 @@ void every_kernel() {
                     outer_products<double>(n, grow, "float64");
                 }
                 if (grow && diagonal && n > 0) {
-                    tiles<float>(n, 2 * n, "float32");
-                    tiles<double>(n, n / 2 + 1, "float64");
-                    tiles<std::complex<double>>(n, n, "complex128");
+                    tiles<float>(n, 2 * n, false, "float32");
+                    tiles<float>(n, n, true, "float32, below");
+                    tiles<double>(n, n / 2 + 1, false, "float64");
+                    tiles<double>(n, n, true, "float64, below");
+                    tiles<std::complex<double>>(n, n, false, "complex128");
+                    tiles<std::complex<double>>(n, n, true, "complex128, below");
                 }
                 for (const auto& encoding : encodings)
                     for (const int64_t tile : {32, 64, 128}) {

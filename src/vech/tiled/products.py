@@ -54,6 +54,10 @@ class Product:
             if j < strip.i:
                 self._add_both(tile, x, mirrored, to_rows, y)
                 continue
+            if self._has_kernel(tile, x):
+                to_rows += kind.settled(tile.diagonal())[:, None] * x
+                _core.multiply_tile(tile, x[:, 0], mirrored[:, 0], to_rows[:, 0], y[:, 0], True)
+                continue
             for top in range(0, len(tile), SQUARE):  # below the diagonal only, but for small squares
                 rows = slice(top, top + SQUARE)
                 if top:
@@ -73,11 +77,14 @@ class Product:
             np.negative(to_columns, out=to_columns)
         return to_rows, to_columns
 
+    def _has_kernel(self, block: Array, x: Array) -> bool:
+        return block.dtype == self.dtype in BLAS and x.shape[1] == 1
+
     def _add_both(self, block: Array, along: Array, across: Array, to_rows: Array, to_columns: Array) -> None:
         """What a block off the diagonal adds: itself to its rows, and transposed to its columns."""
-        if block.dtype == self.dtype in BLAS and along.shape[1] == 1:
+        if self._has_kernel(block, along):
             sums = to_rows[:, 0], to_columns[:, 0]
-            _core.multiply_tile(block, along[:, 0], across[:, 0], *sums)
+            _core.multiply_tile(block, along[:, 0], across[:, 0], *sums, False)
             return
         height = max(1, PANEL_BYTES // max(1, block.shape[1] * self.dtype.itemsize))
         for top in range(0, len(block), height):
