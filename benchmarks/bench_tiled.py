@@ -63,27 +63,35 @@ def tiles_of(full: Array, path: Path, tile: int) -> Any:
 # ---- files -------------------------------------------------------------------------------------------------
 
 
-def write_tiles(store: Any, blocks: list[Array]) -> None:
-    """Each by itself, on the disk when the next one is written."""
-    pairs = ((i, j) for i in range(store.grid) for j in range(i + 1))
-    for (i, j), block in zip(pairs, blocks, strict=True):
-        store.write_tile(i, j, block)
+def fill_tiles(path: Path, n: int, tile: int, blocks: dict[tuple[int, int], Array]) -> None:
+    """A store in the place of the last one, each tile on the disk by itself, and all in the end."""
+    store = vech.tiled.create(path, n, tile=tile, overwrite=True)
+    store.fill(lambda rows, columns: blocks[rows.start // tile, columns.start // tile])
 
 
-def write_plain(path: Path, blocks: list[Array]) -> None:
+def write_tiles(path: Path, blocks: dict[tuple[int, int], Array]) -> None:
+    """Over those that are there, each on the disk when the next one is written."""
+    store = vech.tiled.open(path, "r+")
+    for tile, block in blocks.items():
+        store.write_tile(*tile, block)
+
+
+def write_plain(path: Path, blocks: dict[tuple[int, int], Array]) -> None:
     """One file, on the disk in the end."""
     with path.open("wb", buffering=0) as file:
-        for block in blocks:
+        for block in blocks.values():
             file.write(memoryview(block.reshape(-1).view(np.uint8)))
         os.fsync(file.fileno())
 
 
-def read_tiles(path: Path, out: Array) -> None:
-    """Each copied once, its checksum looked at."""
+def read_tiles(path: Path, out: Array | None = None) -> None:
+    """Each mapped into memory and its checksum looked at, and copied where `out` is given."""
     store = vech.tiled.open(path)
     for i in range(store.grid):
         for j in range(i + 1):
-            np.copyto(out, store.read_tile(i, j))
+            tile = store.read_tile(i, j)
+            if out is not None:
+                np.copyto(out, tile)
 
 
 def read_plain(path: Path, out: Array) -> None:
@@ -96,17 +104,25 @@ def files(n: int, tile: int, what: str) -> Iterator[Case]:
     side = n // tile * tile  # tiles at the end are filled up, and a plain file has no such bytes
     full = matrix(side)
     with folder() as place:
-        store = tiles_of(full, Path(place, "S.zarr"), tile)
-        pairs = [(i, j) for i in range(store.grid) for j in range(i + 1)]
-        spans = [slice(k * tile, (k + 1) * tile) for k in range(store.grid)]
-        blocks = [np.ascontiguousarray(full[spans[i], spans[j]]) for i, j in pairs]
-        plain, out = Path(place, "plain.bin"), np.empty((tile, tile))
-        write_plain(plain, blocks)
-        ways = {
-            "write": (partial(write_tiles, store, blocks), partial(write_plain, plain, blocks)),
-            "read": (partial(read_tiles, Path(store.path), out), partial(read_plain, plain, out)),
+        path, plain, out = Path(place, "S.zarr"), Path(place, "plain.bin"), np.empty((tile, tile))
+        grid = tiles_of(full, path, tile).grid
+        spans = [slice(k * tile, (k + 1) * tile) for k in range(grid)]
+        blocks = {
+            (i, j): np.ascontiguousarray(full[spans[i], spans[j]]) for i in range(grid) for j in range(i + 1)
         }
-        candidates = dict(zip(("vech", "plain file"), ways[what], strict=True))
+        write_plain(plain, blocks)
+        candidates = {
+            "write": {
+                "vech": partial(fill_tiles, path, side, tile, blocks),
+                "plain file": partial(write_plain, plain, blocks),
+                "vech, tile by tile": partial(write_tiles, path, blocks),
+            },
+            "read": {
+                "vech": partial(read_tiles, path),
+                "plain file": partial(read_plain, plain, out),
+                "vech, copied": partial(read_tiles, path, out),
+            },
+        }[what]
         yield Case(f"{what} tiles", f"tiles of {tile}", "float64", n, candidates)
 
 

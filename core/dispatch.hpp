@@ -56,11 +56,12 @@ namespace vech {
     kernel(scan, void, const Scan&, int threads, Watch&, Csr&)                                                      \
         kernel(scatter, void, const Scatter&, int threads, Watch&)                                                  \
             kernel(density, double, const std::byte* words, std::int64_t count, int item, const std::uint8_t* keep) \
-                kernel(sum_columns, void, const Spread&, int threads, Watch&)                                       \
-                    kernel(encode, void, const Coding&, int threads, Watch&)                                        \
-                        kernel(count, void, const Agreement&, int threads, Watch&)                                  \
-                            kernel(dissimilarities, Fault, const Dissimilarities&, int threads, Watch&)             \
-                                kernel(multiply_coarse, Fault, const QuantizedProduct&, int threads, Watch&)
+                kernel(crc32c, std::int64_t, const std::byte*, std::int64_t count)                                  \
+                    kernel(sum_columns, void, const Spread&, int threads, Watch&)                                   \
+                        kernel(encode, void, const Coding&, int threads, Watch&)                                    \
+                            kernel(count, void, const Agreement&, int threads, Watch&)                              \
+                                kernel(dissimilarities, Fault, const Dissimilarities&, int threads, Watch&)         \
+                                    kernel(multiply_coarse, Fault, const QuantizedProduct&, int threads, Watch&)
 
 #define VECH_NEIGHBORS(kernel)                                                \
     kernel(nearest_half, Fault, const NearestHalf&, int threads, Watch&)      \

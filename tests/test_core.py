@@ -225,6 +225,7 @@ CALLS = {
     "small_slogdet": lambda: {**small(), "signs": np.ones(9), "logarithms": np.ones(9), "threads": 1},
     "small_solve": lambda: {**small(), "b": np.ones((9, 3, 2)), "x": np.ones((9, 3, 2)), "threads": 1},
     "digest": lambda: {"bytes": np.arange(100, dtype=np.uint8)},
+    "crc32c": lambda: {"bytes": np.arange(100, dtype=np.uint8)},
     "expand": lambda: {
         "half": half(), "out": square(), **TRIANGLE,
         "straight": SAME, "transposed": SAME, "diagonal": SAME, "fill": None, "row": 0, "threads": 1,
@@ -391,7 +392,7 @@ ANSWERED = {
     *((function, name, what) for what in ("empty", "one less") for function, name in (
         ("expand", "out"), ("read_panel", "block"), ("write_panel", "block"), ("density", "half"),
         ("largest", "a"), ("fault", "indices"), ("jumps", "indices"), ("digest", "bytes"),
-        ("nearest_block", "block"), ("dequantize_block", "out"),
+        ("crc32c", "bytes"), ("nearest_block", "block"), ("dequantize_block", "out"),
     )),
     ("quantize_block", "block", "empty"), ("quantize_block", "tiles", "uneven steps"),
     ("quantize_half", "tiles", "uneven steps"),  # of one tile

@@ -25,9 +25,10 @@ LAYERS = (
     ("kernels/compress", "kernels/found", "kernels/rowwise", "kernels/sign_product", "kernels/strip"),
     ("kernels/pattern",),
     (
-        "kernels/batches", "kernels/cells", "kernels/codes", "kernels/columns", "kernels/dequantize",
-        "kernels/finish", "kernels/gram", "kernels/integer_product", "kernels/linkage", "kernels/metrics",
-        "kernels/mirror", "kernels/nearest", "kernels/outer", "kernels/planes", "kernels/product",
+        "kernels/batches", "kernels/cells", "kernels/codes", "kernels/columns", "kernels/crc32c",
+        "kernels/dequantize", "kernels/finish", "kernels/gram", "kernels/integer_product", "kernels/linkage",
+        "kernels/metrics", "kernels/mirror", "kernels/nearest", "kernels/outer", "kernels/planes",
+        "kernels/product",
         "kernels/quantize", "kernels/quantized_product", "kernels/scan", "kernels/sparse_product",
         "kernels/symmetry",
     ),

@@ -1,4 +1,5 @@
 #include "core/kernels/codes.hpp"
+#include "core/kernels/crc32c.hpp"
 #include "core/kernels/integer_product.hpp"
 #include "core/kernels/planes.hpp"
 #include "core/kernels/scan.hpp"

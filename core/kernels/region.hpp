@@ -40,7 +40,7 @@
 #define VECH_NAME "avx512-icl"
 #define VECH_FEATURES                                                                                \
     "avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx512vnni," \
-    "avx512bitalg,avx2,fma,bmi,bmi2,lzcnt,popcnt,f16c"
+    "avx512bitalg,vpclmulqdq,pclmul,avx2,fma,bmi,bmi2,lzcnt,popcnt,f16c"
 #define VECH_VECTOR 64
 #define VECH_ICL 1
 #define VECH_SHARED avx512
@@ -51,7 +51,7 @@
      __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&                                 \
      __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512vnni") &&                             \
      __builtin_cpu_supports("avx512bitalg") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&     \
-     __builtin_cpu_supports("popcnt"))
+     __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("vpclmulqdq"))
 #else
 #define VECH_NAME "baseline"
 #define VECH_VECTOR 16

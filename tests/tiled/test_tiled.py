@@ -16,8 +16,9 @@ import zarr
 import cases
 import vech
 from compare import assert_close, assert_same_bits
-from vech import tiled
+from vech import _core, tiled
 from vech.io import FileFormatError
+from vech.layouts.kind import Kind
 
 N, TILE = 23, 5
 RNG = np.random.default_rng(15)
@@ -238,6 +239,44 @@ def test_rounding_between_triangles_leaves_the_lower_one(tmp_path, full):
     rounded = full * (1 + np.triu(np.full((N, N), 2.0**-50), 1))
     S.write_tile(0, 0, rounded)
     assert_same_bits(S.expand(), full)
+
+
+@pytest.mark.parametrize("kind", ["symmetric", "skew", "hermitian"])
+def test_triangles_of_a_large_square_are_held_against_each_other(tmp_path, kind):
+    """In parts of 128 rows: a difference counts in each of them, also the last, and none is beyond them."""
+    n = 300
+    dtype = complex if kind == "hermitian" else float
+    lower = np.tril(np.random.default_rng(0).standard_normal((n, n)) + (1j if kind == "hermitian" else 0), -1)
+    S = tiled.create(tmp_path / "S.zarr", n, tile=n, dtype=dtype, kind=kind)
+    square = lower + Kind(kind).mirror(lower).T
+    S.write_tile(0, 0, square)
+    assert_same_bits(S.read_tile(0, 0), square)
+    for i, j in ((0, 299), (127, 128), (255, 299), (298, 299), (3, 140)):
+        near, far = square.copy(), square.copy()
+        near[i, j] *= 1 + 2e-16 * 4
+        far[i, j] += 1
+        assert near[i, j] != square[i, j]
+        S.write_tile(0, 0, near)
+        assert_same_bits(S.read_tile(0, 0), square)
+        with pytest.raises(ValueError, match=rf"is not .*: it has .* at \[{i}, {j}\]"):
+            S.write_tile(0, 0, far)
+
+
+def test_checksums_are_those_of_castagnoli():
+    """RFC 3720, appendix B.4; and of every length around what is summed at once those of google-crc32c."""
+    import google_crc32c
+
+    def found(text):
+        checksum = _core.crc32c(np.frombuffer(text, np.uint8))
+        return google_crc32c.value(text) if checksum is None else checksum  # a target that has none
+
+    assert found(b"123456789") == 0xE3069283
+    assert found(bytes(32)) == 0x8A9136AA and found(b"\xff" * 32) == 0x62A8AB43 and found(b"") == 0
+    text = np.random.default_rng(0).integers(0, 256, 5000, np.uint8).tobytes()
+    for length in (*range(1, 24), *range(500, 800), 1023, 1024, 1025, 4096, 4999):
+        for start in (0, 1):
+            some = text[start : start + length]
+            assert found(some) == google_crc32c.value(some), (start, length)
 
 
 def test_tiles_of_files_are_mapped(store):
