@@ -131,6 +131,7 @@ def low_rank(S: Store | ArrayLike, rank: int, encoding: Any = "int8", **options:
     -------
     LowRank
         A store with its certificate, ``error``, and with `LowRank.solve`: n r numbers beside the codes.
+        `vech.write` writes its numbers, without codes and certificate; pickle keeps all.
 
     Raises
     ------

@@ -115,6 +115,7 @@ def outliers(
     -------
     Split
         A store with its certificate, ``error``: 2 k n bytes beside the codes, of k rows.
+        `vech.write` writes its numbers, without codes and certificate; pickle keeps all.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import replace
 from numbers import Real
 from reprlib import repr as short
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -42,6 +42,25 @@ from vech.store import Description, Store, Tile, as_labels
 COARSE = ("int8", "int4", PLANES)  # encodings whose products can be those of integers
 ROUNDING = 4  # eps of the numbers, over the Frobenius norm, by which these differ from level times scale
 COARSE_STEPS = 128**2  # that the product of two codes of 8 bits does not exceed
+
+
+def refuse_methods_of_packed(S: Store, name: str) -> None:
+    """AttributeError with the way out for what a half of numbers has, and codes have not."""
+    if not name.startswith("_") and hasattr(Packed, name):
+        raise AttributeError(
+            f"a {type(S).__name__} has no {name}: S.to_packed() makes a Packed of its numbers, in memory, "
+            f"which has"
+        )
+
+
+def raised(diagonal: Array, shift: float) -> Array:
+    """No less than these numbers and a shift, in their dtype; OverflowError where that has no such number."""
+    with np.errstate(over="ignore"):
+        wide = diagonal.astype(np.float64) + shift
+        new = wide.astype(diagonal.dtype)
+    if not np.isfinite(new).all():
+        raise OverflowError(f"S needs more on its diagonal than {diagonal.dtype} can be: divide S first")
+    return np.where(new < wide, np.nextafter(new, diagonal.dtype.type(np.inf)), new)
 
 
 class Quantized(Store):
@@ -467,6 +486,11 @@ class Quantized(Store):
             found[at] = block[i.ravel()[at] - down * self.tile, j.ravel()[at] - across * self.tile]
         return found.reshape(i.shape)[()]
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return refuse_methods_of_packed(self, name) or super().__getattr__(name)
+
     def read_tile(self, i: int, j: int) -> Array:
         """The numbers of a tile of the full matrix.
 
@@ -750,14 +774,7 @@ class Quantized(Store):
             return self
         low, _, margin = self._ends()
         shift = margin - low
-        if shift <= 0:
-            return self
-        with np.errstate(over="ignore"):
-            wide = self._parts.diagonal.astype(np.float64) + shift
-            new = wide.astype(self.dtype)
-        if not np.isfinite(new).all():
-            raise OverflowError(f"S needs more on its diagonal than {self.dtype} can be: divide S first")
-        return self.with_diagonal(np.where(new < wide, np.nextafter(new, self.dtype.type(np.inf)), new))
+        return self if shift <= 0 else self.with_diagonal(raised(self._parts.diagonal, shift))
 
     def eigenvalue_interval(self) -> tuple[float, float]:
         """Two numbers between which all eigenvalues of the original lie.
