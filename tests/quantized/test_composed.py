@@ -449,7 +449,7 @@ def test_rows_can_be_given_by_label():
         outliers(S, rows=["r40"])
 
 
-@pytest.mark.parametrize("threshold", [0, -1.0, np.nan, "6", True])
+@pytest.mark.parametrize("threshold", [0, -1.0, np.nan, "6", True, 10**400])
 def test_thresholds_are_positive(threshold):
     with pytest.raises(ValueError, match="threshold must be a positive number, not"):
         outliers(wishart(5), threshold=threshold)

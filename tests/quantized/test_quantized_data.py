@@ -206,7 +206,8 @@ def test_what_a_quantized_result_does_not_go_with(tmp_path):
     with pytest.raises(ValueError, match="unknown encoding 'int3'"):
         covariance.sample(X, encoding="int3")
     with pytest.raises(
-        ValueError, match=r"'kmeans-4' needs levels= here, 16 numbers: vech\.quantized\.codebook finds"
+        ValueError,
+        match=r"'kmeans-4' has 16 levels that are found in a whole matrix, and here it comes tile by tile",
     ):
         pairwise.distances(X, encoding="kmeans-4")
     for out in (None, tmp_path / "complex.zarr"):

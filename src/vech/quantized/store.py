@@ -666,6 +666,7 @@ class Quantized(Store):
         True
         """
         self._check_coarse()
+        frames.check_along(x, 0, self._labels, "x")
         x = as_array(x, "x")
         if x.ndim not in (1, 2) or len(x) != self.n:
             raise ValueError(f"x has shape {x.shape}, and must have ({self.n},) or ({self.n}, m)")
@@ -724,14 +725,20 @@ class Quantized(Store):
                [1., 0.]])
         """
         self._check_entries("with_diagonal")
+        if isinstance(values, Real) and not is_finite(values):
+            raise ValueError(f"values[0] is {short(values)}: a quantized matrix has finite numbers")
+        frames.check_along(values, 0, self._labels, "values")
         values = as_array(values, "values") if not isinstance(values, Real) else np.asarray(values)
         if values.shape not in ((), (self.n,)):
             raise ValueError(f"values has shape {values.shape}, and must be a number or have ({self.n},)")
         if values.dtype.kind not in "biuf":
             raise TypeError(f"values must hold real numbers, not {values.dtype}")
-        new = np.broadcast_to(values, (self.n,)).astype(self.dtype)
+        given = np.broadcast_to(values, (self.n,))
+        with np.errstate(over="ignore"):
+            new = given.astype(self.dtype)
         for k in np.flatnonzero(~np.isfinite(new))[:1]:
-            raise ValueError(f"values[{k}] is {new[k]}: a quantized matrix has finite numbers")
+            beyond = f", beyond {self.dtype}" if np.isfinite(given[k]) else ""
+            raise ValueError(f"values[{k}] is {given[k]}{beyond}: a quantized matrix has finite numbers")
         check_diagonal(self._parts.kind, new, "values")
         change = new.astype(np.float64) - self._parts.diagonal
         errors = (
