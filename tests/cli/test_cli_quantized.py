@@ -120,6 +120,8 @@ def test_what_is_wrong_is_said_in_options(fails):
     )
     assert fails(*quantize, "--tile", 48) == "tile is 48, and a tile has 32, 64, 128 or 256 rows"
     assert "'x' is none of tile, two-sided, and no number" in fails(*quantize, "--scales", "x")
+    said = fails(*quantize, "--encoding", "uint8", "--scales", "0.1")
+    assert "--scales 0.1 is one number: leave --scales out, or say --encoding int8; in Python vech." in said
     assert fails(*quantize, "--seed", 1).startswith("seed is for --rounding 'stochastic'")
     assert "--rounding 'stochastic' needs --seed, an integer" in fails(*quantize, "--rounding", "stochastic")
     assert "give a larger one, or --clip" in fails(*quantize, "--scales", "1e-6")

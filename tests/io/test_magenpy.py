@@ -362,8 +362,8 @@ def test_without_numcodecs_an_error_names_the_extra(folders, monkeypatch):
 
 
 def test_magenpy_reads_what_is_written(folders, tmp_path, monkeypatch):
-    """It needs zarr 2, so this runs in an environment of its own."""
-    pytest.importorskip("magenpy")
+    """magenpy 0.2 needs zarr 2 and SciPy before 1.17, so this runs in an environment of its own."""
+    pytest.importorskip("magenpy", reason="magenpy needs zarr<3 and scipy<1.17: an environment of its own")
     from magenpy.LDMatrix import LDMatrix
 
     monkeypatch.setattr(magenpy, "CHUNK", 5)

@@ -210,6 +210,104 @@ def test_what_does_not_fit_is_said(make):
         L.block(70, 0)
 
 
+@every_maker
+@pytest.mark.parametrize("n", [1, 2, 65, 600])
+def test_numbers_are_taken_as_from_the_full_matrix(make, n):
+    S = make(vech.Packed.from_full(wishart(n), labels=[f"r{k}" for k in range(n)]), "int4")
+    full, rng = S.expand(), cases.generator("taken", n)
+    rows, columns = rng.integers(-n, n, (2, 30))
+    for key in (
+        (0, n - 1),
+        (-1, 0),
+        n // 2,
+        (slice(None, None, -2), 0),
+        (slice(n // 3, None), slice(None, n // 2)),
+        (rows, columns),
+        (rows[:, None], columns[:7]),
+        (rows, slice(None)),
+        (np.arange(n) % 3 == 0, 0),
+        ([], []),
+    ):
+        found, wanted = S[key], full[key]
+        assert type(found) is type(wanted) and found.shape == wanted.shape
+        assert_same_bits(np.asarray(found), np.asarray(wanted).copy())
+    assert S["r0", f"r{n - 1}"] == full[0, n - 1]
+    with pytest.raises(IndexError, match=f"index {n} is out of bounds"):
+        S[n, 0]
+    with pytest.raises(KeyError, match="no row has the label 'x'"):
+        S["x", 0]
+
+
+@every_maker
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("unit", [1e-30, 1.0, 1e15])
+@pytest.mark.parametrize("encoding", ["int8", "sign"])
+def test_a_shift_makes_it_positive_semidefinite_and_is_counted(make, dtype, unit, encoding):
+    full = (unit * (1.0 - np.eye(90) / 50 + decaying(90))).astype(dtype)
+    full = np.tril(full) + np.tril(full, -1).T
+    S = make(full, encoding)
+    before, P = S.expand(), S.shift_to_psd()
+    assert np.linalg.eigvalsh(before.astype(float))[0] < 0
+    after = P.expand()
+    assert (
+        type(P) is type(S) and P.quantized is not S and np.shares_memory(P.quantized.codes, S.quantized.codes)
+    )
+    assert np.linalg.eigvalsh(after.astype(float))[0] >= 0
+    shift = after.astype(float) - before
+    off = ~np.eye(90, dtype=bool)
+    assert not shift[off].any() and np.ptp(np.diag(shift)) <= 4 * np.finfo(dtype).eps * np.abs(after).max()
+    needed = -np.linalg.eigvalsh(before.astype(float))[0]
+    assert shift.max() <= needed + 200 * np.finfo(dtype).eps * np.linalg.norm(before.astype(float))
+    E = full.astype(float) - after
+    assert np.linalg.norm(E) <= P.error.frobenius and np.abs(E).max() <= P.error.max
+    assert np.linalg.norm(E, 2) <= P.error.spectral_bound
+    low, high = P.eigenvalue_interval()
+    values = np.linalg.eigvalsh(full.astype(float))
+    assert low <= values[0] and values[-1] <= high
+    assert_same_bits(S.expand(), before)
+    np.testing.assert_allclose(P @ np.ones(90), after @ np.ones(90, dtype), rtol=1e-4)
+
+
+@every_maker
+def test_a_shift_that_is_not_needed_is_none(make):
+    S = make(wishart(70) + np.eye(70))
+    assert S.shift_to_psd() is S
+    empty = make(np.zeros((0, 0)))
+    assert empty.shift_to_psd() is empty
+
+
+def test_a_shift_of_what_is_in_another_domain_is_refused():
+    full = decaying(40) + 1e-3 * np.eye(40)
+    S = low_rank(full, 3, "int8", domain="log")
+    assert S.shift_to_psd() is S
+    S.weights = -100 * S.weights
+    with pytest.raises(
+        ValueError, match=r"codes of numbers, and those of S are in the domain 'log': vech\.lin"
+    ):
+        S.shift_to_psd()
+
+
+@every_maker
+def test_what_it_has_not_says_what_has(make):
+    S = make(wishart(20))
+    with pytest.raises(
+        AttributeError, match=r"has no permute: S\.to_packed\(\) makes a Packed of its numbers"
+    ):
+        S.permute([1, 0])
+    with pytest.raises(
+        AttributeError, match=r"has no codes: S\.quantized has, of the codes alone, which are"
+    ):
+        S.codes  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'toarray': S\.expand\(\) is the same here"):
+        S.toarray()
+    with pytest.raises(
+        AttributeError, match=r"a Quantized has no trace: S\.to_packed\(\) makes a Packed of it"
+    ):
+        S.quantized.trace()
+    with pytest.raises(AttributeError, match="object has no attribute 'nothing'"):
+        S.nothing  # noqa: B018
+
+
 # ---- hadamard ----------------------------------------------------------------------------------------------
 
 
@@ -351,7 +449,7 @@ def test_rows_can_be_given_by_label():
         outliers(S, rows=["r40"])
 
 
-@pytest.mark.parametrize("threshold", [0, -1.0, np.nan, "6", True])
+@pytest.mark.parametrize("threshold", [0, -1.0, np.nan, "6", True, 10**400])
 def test_thresholds_are_positive(threshold):
     with pytest.raises(ValueError, match="threshold must be a positive number, not"):
         outliers(wishart(5), threshold=threshold)

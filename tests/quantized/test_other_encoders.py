@@ -277,7 +277,7 @@ def test_a_number_gets_the_nearest_level_of_the_table(encoding, levels):
 
 def gguf_blocks(kind, numbers):
     """Blocks of 32 numbers: a scale in float16, then codes."""
-    gguf = pytest.importorskip("gguf", reason="gguf is not installed: vech[test-doors]")
+    gguf = pytest.importorskip("gguf", reason="gguf is not installed: vech[test]")
     kind = gguf.GGMLQuantizationType[kind]
     blocks = gguf.quants.quantize(numbers, kind)
     scales = blocks[:, :2].copy().view(np.float16)[:, 0].astype(np.float32)

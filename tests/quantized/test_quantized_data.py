@@ -1,5 +1,6 @@
 """Quantized matrices made of data, tile by tile: those that quantizing the half of the same data gives."""
 
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,6 +19,13 @@ def length(rows, columns):
     return np.abs(np.subtract.outer(np.arange(9.0)[rows], np.arange(9.0)[columns]))
 
 
+def streamed(*method, **options):
+    stream = covariance.Stream(*method, **options)
+    for rows in np.array_split(X, 3):
+        stream.update(rows)
+    return stream
+
+
 MAKERS = {
     "distances": lambda **o: pairwise.distances(X, **o),
     "cosine distances": lambda **o: pairwise.distances(X.astype("f4"), "cosine", **o),
@@ -33,6 +41,14 @@ MAKERS = {
     "gerber": lambda **o: covariance.gerber(X, **o),
     "hamming": lambda **o: covariance.hamming(X > 0, **o),
     "ledoit_wolf": lambda **o: covariance.ledoit_wolf(X, **o),
+    "one_bit": lambda **o: covariance.one_bit(X, **o),
+    "sampled_gram": lambda **o: covariance.sampled_gram(X, 30, **o).gram,
+    "denoise": lambda **o: covariance.denoise(X + X[:, :1], **o),
+    "denoised correlation": lambda **o: covariance.denoise(X + X[:, :1], correlation=True, **o),
+    "nonlinear": lambda **o: covariance.nonlinear(X, **o),
+    "nonlinear of few rows": lambda **o: covariance.nonlinear(X[:30], **o),
+    "stream": lambda **o: streamed().result(**o),
+    "stream of counts": lambda **o: streamed("gerber", thresholds=0.5).result(**o),
     "blocks of rows": lambda **o: covariance.sample(iter(np.array_split(X, 3)), **o),
 }
 
@@ -80,6 +96,50 @@ def test_the_half_is_never_whole_in_memory():
     )
     assert max(seen) <= 256**2 and said[-1] == (6, 6)
     assert made.nbytes < 1100 * 1101 * 8 / 2 / 9
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        covariance.one_bit,
+        lambda X, **o: covariance.sampled_gram(X, 20, **o),
+        covariance.nonlinear,
+    ],
+    ids=["one_bit", "sampled_gram", "nonlinear"],
+)
+def test_no_half_of_data_is_whole_in_memory(make):
+    p = 5000
+    X = cases.generator("wide").normal(size=(20, p))
+    make(X[:, :40], encoding="int8")  # whatever is imported on the way
+    tracemalloc.start()
+    try:
+        make(X, encoding="int8")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * p * (p + 1) / 2, "of a pair that takes 8 bytes as a number, and 1 as a code"
+
+
+def test_the_error_of_a_sampled_gram_is_that_of_its_sample_however_coarse_its_codes():
+    plain, coarse = (covariance.sampled_gram(X, 30, encoding=name) for name in (None, "sign"))
+    assert coarse.error == pytest.approx(plain.error, rel=1e-12) and coarse.bound == plain.bound
+    assert vech.linalg.norm(coarse.gram) != pytest.approx(vech.linalg.norm(plain.gram), rel=0.01)
+
+
+def test_a_sampled_gram_in_codes_is_gone_on_with(tmp_path):
+    pytest.importorskip("zarr")
+    made = [
+        covariance.sampled_gram(X, 30, encoding="int8", out=tmp_path / "g.zarr", resume=resume)
+        for resume in (False, True)
+    ]
+    assert made[0].error == made[1].error
+    assert_same_bits(made[0].gram.expand(), made[1].gram.expand())
+
+
+def test_progress_of_tiles_from_eigenvectors_ends_once():
+    said = []
+    covariance.nonlinear(X, encoding="int8", progress=lambda *done: said.append(done))
+    assert said == [(1, 1)]
 
 
 def test_others_compute_the_same_tiles():
@@ -146,11 +206,16 @@ def test_what_a_quantized_result_does_not_go_with(tmp_path):
     with pytest.raises(ValueError, match="unknown encoding 'int3'"):
         covariance.sample(X, encoding="int3")
     with pytest.raises(
-        ValueError, match=r"'kmeans-4' needs levels= here, 16 numbers: vech\.quantized\.codebook finds"
+        ValueError,
+        match=r"'kmeans-4' has 16 levels that are found in a whole matrix, and here it comes tile by tile",
     ):
         pairwise.distances(X, encoding="kmeans-4")
     for out in (None, tmp_path / "complex.zarr"):
         with pytest.raises(TypeError, match="encoding= is for real numbers, and these are complex128"):
             covariance.sample(X + 1j, encoding="int8", out=out)
+    with pytest.raises(TypeError, match="encoding= is for real numbers, and these are complex128"):
+        stream = covariance.Stream()
+        stream.update(X + 1j)
+        stream.result(encoding="int8")
     levels = vech.quantized.Encoding("kmeans-4", 4, levels=tuple(np.linspace(-1, 1, 16)))
     assert pairwise.distances(X, encoding=levels).encoding == "kmeans-4"

@@ -60,10 +60,12 @@ def test_errors_of_the_inverse_root_are_those_of_the_script(text):
     shown = rows(text, "stored")
     assert [row[0] for row in shown] == [row.what for row in roots.ROWS]
     assert [row[-1] for row in shown] == [row.published for row in roots.ROWS]
+    assert tuple(roots.squares(4)) == pytest.approx(vech.ENCODINGS["linear2-4"].levels, abs=1e-12)
     full = roots.matrix("AR(.7) covariance")
     root, _ = roots.power(full, roots.POWER)
     for row, cells in zip(roots.ROWS, shown, strict=True):
-        if row.encoding == "int8":
+        assert cells[1] == row.how and float(cells[2]) == row.bits
+        if row.encoding == "int8" or row.encoding in roots.BITS:
             found = roots.found(row, full, root)
             nre, angle = cells[5].split(" (")[0].split(" / ")
             assert float(nre) == pytest.approx(found.nre, rel=0.06)

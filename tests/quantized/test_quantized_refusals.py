@@ -7,6 +7,7 @@ import pytest
 from matrices import matrix
 
 import vech
+from compare import assert_same_bits
 
 FULL = matrix("wishart", 70)
 
@@ -76,7 +77,11 @@ def test_integers_that_doubles_do_not_have():
             r"S has shape \(6,\), and a full matrix is square: quantize\(vech.Packed\(half, ",
         ),
         (np.ones((2, 3)), ValueError, r"S has shape \(2, 3\), and a full matrix is square"),
-        (np.ones((2, 2, 2)), ValueError, r"S has shape \(2, 2, 2\), and a full matrix is square"),
+        (
+            np.ones((2, 2, 2)),
+            ValueError,
+            r"S has shape \(2, 2, 2\), and a full matrix is square: one matrix a call$",
+        ),
         (np.array([[1.0, 2.0], [3.0, 1.0]]), ValueError, r"matrix is not symmetric: a\[1, 0\] is 3.0"),
         ("matrix", TypeError, "S must be a store or a full matrix, not str: quantize"),
         (
@@ -108,6 +113,7 @@ def test_what_is_no_matrix(S, error, said):
         ),
         ({"scales": -1.0}, ValueError, r"scales\[0\] is -1.0, and no scale is negative"),
         ({"scales": np.nan}, ValueError, r"scales\[0\] is nan: scales are finite"),
+        ({"scales": 10**400}, ValueError, r"scales\[0\] is 10000.*0: scales are finite"),
         ({"scales": 1j}, TypeError, "scales must hold real numbers, not complex128"),
         (
             {"scales": 1.0, "encoding": "float16"},
@@ -280,6 +286,11 @@ def test_what_codes_do_not_take():
         Q.with_diagonal(np.ones(3))
     with pytest.raises(ValueError, match=r"values\[0\] is inf: a quantized matrix has finite numbers"):
         Q.with_diagonal(np.inf)
+    with pytest.raises(ValueError, match=r"values\[0\] is 1000.*0: a quantized matrix has finite numbers"):
+        Q.with_diagonal(10**400)
+    narrow, values = vech.quantize(FULL.astype(np.float32)), np.where(np.arange(70) == 2, 1e300, 1)
+    with pytest.raises(ValueError, match=r"values\[2\] is 1e\+300, beyond float32: a quantized matrix has"):
+        narrow.with_diagonal(values)
     with pytest.raises(IndexError, match="i is 3, and there are 3 tiles a side"):
         Q.read_tile(3, 0)
     with pytest.raises(ValueError, match="precise=False multiplies integers"):
@@ -312,3 +323,26 @@ def test_codebooks_of_nothing():
         vech.quantized.codebook(3)
     with pytest.raises(ValueError, match=r"S\[1, 0\] is nan"):
         vech.quantized.codebook(np.array([[1, np.nan], [np.nan, 1]]))
+
+
+def test_a_series_goes_by_its_labels_or_is_refused():
+    pandas = pytest.importorskip("pandas")
+    names = [f"r{k}" for k in range(70)]
+    Q = vech.quantize(pandas.DataFrame(FULL, names, names))
+    values = pandas.Series(np.arange(70.0), names)
+    assert_same_bits(Q.with_diagonal(values).diagonal(), np.arange(70.0))
+    assert_same_bits(Q.product_bound(values), Q.product_bound(np.arange(70.0)))
+    said = (
+        r"row 0 of S is 'r0', and of {} 'r69': give both the same labels in one order, or pass {}\.to_numpy"
+    )
+    with pytest.raises(ValueError, match=said.format("values", "values")):
+        Q.with_diagonal(values[::-1])
+    with pytest.raises(ValueError, match=said.format("x", "x")):
+        Q.product_bound(values[::-1])
+
+
+def test_numbers_whose_sums_are_beyond_floats_are_one_error():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        with pytest.raises(OverflowError, match="sums of them are beyond float64: divide it by a power"):
+            vech.quantized.low_rank(np.full((3, 3), 1e308), 1)

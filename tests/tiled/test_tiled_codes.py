@@ -179,7 +179,7 @@ def test_a_damaged_tile_is_found_and_repaired(tmp_path, full):
         ({"encoding": "int4"}, "has an array /data that is not the 3 x "),
         ({"levels": [1, 2]}, "levels are for 'kmeans-4', and 'int8' has its own"),
         ({"encoding": "kmeans-4", "levels": [1, 2]}, "levels has shape (2,)"),
-        ({"encoding": "kmeans-4"}, "'kmeans-4' has levels of its own"),
+        ({"encoding": "kmeans-4"}, "'kmeans-4' has 16 levels that are found in a whole matrix"),
     ],
 )
 def test_a_description_that_lies_is_refused(tmp_path, full, said, message):
@@ -201,7 +201,7 @@ def test_a_description_that_lies_is_refused(tmp_path, full, said, message):
         (
             {"encoding": "kmeans-4"},
             ValueError,
-            "'kmeans-4' has levels of its own: vech.quantized.Encoding('kmeans-4', 4, levels=levels) does",
+            "by tile: levels = vech.quantized.codebook(S) of one like it, and encoding=vech.quantized.Enc",
         ),
     ],
 )

@@ -167,6 +167,11 @@ def quantize(
             raise click.ClickException(
                 f"tiles have a code for each number, and scales of their own: write .npz, and OUT is {out}"
             )
+        if encoding == "uint8" and not isinstance(scales, str):
+            raise click.ClickException(
+                f"uint8 has the least number of a tile beside its scale, and --scales {scales:g} is one "
+                f"number: leave --scales out, or say --encoding int8; in Python vech.quantize takes both"
+            )
         began = time.perf_counter()
         with Bar(f"reading {path.name}", size_of(path)) as bar:
             store = vech.io.read(path, layout=layout, kind=kind, dtype=dtype, n=n, **text)

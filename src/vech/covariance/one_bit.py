@@ -28,6 +28,7 @@ def one_bit(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -54,6 +55,9 @@ def one_bit(
     resume : bool
         Whether to go on from that journal or store, or to read what is complete; of other data or
         parameters it is an error.
+    encoding : str or vech.quantized.Encoding, optional
+        Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
+        in memory together. It has no `layout`; `out` is None, or a store of tiles, which then holds codes.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes parts of the half, as tasks; unless told, this thread.
     threads : int, optional
@@ -63,7 +67,7 @@ def one_bit(
 
     Returns
     -------
-    Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
+    Packed, Tiled of a path ending in ".zarr", or Quantized of an encoding, shape (n_features, n_features)
         float32 for floats of at most 4 bytes, else float64. Ones on the diagonal.
 
     Raises
@@ -103,7 +107,7 @@ def one_bit(
     one_of("center", center, CENTERS)
     data = open_data(X, missing=missing, min_periods=min_periods)
     data.need_passes("one_bit")
-    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     with begin(data, wanted, "one_bit", {"center": center}, implied=1) as result:
         if not result.is_complete:
             low, high = _about(center, data, threads)

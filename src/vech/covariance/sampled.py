@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vech.covariance import products
 from vech.covariance.data import Data, begin, check_rows, open_data
 from vech.covariance.moments import accumulator, gather, refuse
-from vech.covariance.sample import by_tiles, fill_products, write_covariance
+from vech.covariance.sample import block_of, by_tiles, fill_products, write_covariance
+from vech.covariance.scatter import Square
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import as_integer, as_seed, one_of
 from vech.linalg import cholesky, norm
+from vech.results.making import Tiles
 from vech.results.result import Result
 from vech.results.wanted import Progress, Wanted
 from vech.store import Store
@@ -26,11 +30,11 @@ class SampledGram(NamedTuple):
 
     Attributes
     ----------
-    gram : Packed or Tiled, shape (n_features, n_features)
+    gram : Packed, Tiled or Quantized, shape (n_features, n_features)
         The estimate of ``X.T @ X``.
     error : float
         How far off it is in the Frobenius norm: its square is an unbiased estimate, from the sample itself,
-        of the expected squared error.
+        of the expected squared error. What codes lose is not in it, but in ``gram.error``.
     bound : float
         What the expected error does not exceed, from the sizes of all rows.
     rows : array of int64, shape (samples,)
@@ -55,6 +59,7 @@ def sampled_gram(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -80,6 +85,9 @@ def sampled_gram(
     resume : bool
         Whether to go on from that journal or store, or to read what is complete; of other data or
         parameters it is an error.
+    encoding : str or vech.quantized.Encoding, optional
+        Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
+        in memory together. It has no `layout`; `out` is None, or a store of tiles, which then holds codes.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who multiplies the rows that were drawn, as tasks; unless told, this thread.
     threads : int, optional
@@ -142,9 +150,12 @@ def sampled_gram(
     probable = SHARES[by](data, share)
     rows = np.sort(np.random.default_rng(seed).choice(share.size, count, p=probable))
     chosen = _rows(data, rows, np.sqrt(probable[rows]))
-    wanted = Wanted(layout, out, resume, executor, threads, progress)
+    wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     with begin(chosen, wanted, "sampled_gram", {"by": by, "samples": count, "seed": seed}) as result:
-        if not result.is_complete and by_tiles(chosen, result):
+        size: float | None = None
+        if encoding is not None:
+            size = _encoded(chosen, result, total or 1.0)
+        elif not result.is_complete and by_tiles(chosen, result):
             fill_products(chosen, chosen, result, None, 0, assume_centered=True)
         elif not result.is_complete:
             runs = accumulator(chosen.p, chosen.dtype, result.runs())
@@ -154,9 +165,21 @@ def sampled_gram(
     there = probable > 0
     bound = total * np.sqrt(np.sum(share[there] ** 2 / probable[there]) / count)
     single = share[rows] / probable[rows]  # norms of what each row drawn estimates by itself, of rank one
-    spread = np.sum(single**2) - count * (float(norm(gram)) / (total or 1)) ** 2
+    if size is None:
+        size = float(norm(gram)) / (total or 1)
+    spread = np.sum(single**2) - count * size**2
     error = total * np.sqrt(max(0.0, spread) / count / (count - 1))
     return SampledGram(gram, float(error), float(bound), rows, 1 / (count * probable[rows]))
+
+
+def _encoded(chosen: Data, result: Result, unit: float) -> float:
+    """Fill it with codes; and the Frobenius norm, in units, of the numbers, made anew: they are not kept."""
+    assert result.tiles is not None, "codes are made tile by tile"
+    _, made = block_of(chosen, chosen, result, None, 0, assume_centered=True)
+    job = Tiles(made, products.SIDE)
+    if not result.is_complete:
+        result.fill(job)
+    return math.sqrt(result.tiles.sum(job, Square((unit,))))
 
 
 def _squares(data: Data) -> Double:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array
+from vech.arrays import Array, Dtype
 from vech.covariance.data import Data, begin, check_underflow, open_data
 from vech.covariance.incomplete import center_of
 from vech.covariance.moments import accumulator, gather, raise_overflow
@@ -16,6 +17,7 @@ from vech.layouts.dialects import AnyLayout
 from vech.linalg import eigh
 from vech.moves.runs import blocks
 from vech.packed.packed import Packed
+from vech.results.making import Tiles
 from vech.results.result import Result
 from vech.results.wanted import Progress, Wanted
 
@@ -35,6 +37,7 @@ def nonlinear(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Any:
@@ -52,15 +55,15 @@ def nonlinear(
         Whether the means are taken to be zero, which also is what a neutral NaN then counts as.
     return_shrinkage : bool
         Whether to give the shrunk eigenvalues too: there is no one intensity.
-    layout, out, threads, progress
-        As `sample` has them.
+    layout, out, encoding, threads, progress
+        As `sample` has them; with an encoding, tiles come from the eigenvectors, which are whole in memory.
     resume : bool
         Whether to read what is complete under the path `out`; else all is computed anew.
 
     Returns
     -------
     Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
-        Positive definite.
+        Positive definite, but for what codes lose.
     array, shape (n_features,), float64
         Its eigenvalues, in the order of those of the sample covariance (ascending), with `return_shrinkage`.
 
@@ -93,7 +96,7 @@ def nonlinear(
     (True, True)
     """
     data = open_data(X, missing=missing, policies=POLICIES)
-    wanted = Wanted(layout, out, resume, None, threads, progress)
+    wanted = Wanted(layout, out, resume, None, threads, progress, encoding=encoding)
     about = {"assume_centered": bool(assume_centered)}
     with begin(data, wanted, "nonlinear", about, rereads=not return_shrinkage) as result:
         if result.is_complete:
@@ -101,7 +104,8 @@ def nonlinear(
         if data.n is not None and data.n <= data.p:
             samples, values, vectors = _of_rows(data, assume_centered)
         else:
-            samples, values, vectors = _of_columns(data, assume_centered, threads, progress)
+            told = progress if result.tiles is None else None  # then tiles are told
+            samples, values, vectors = _of_columns(data, assume_centered, threads, told)
         shrunk, floor = shrunk_eigenvalues(values, data.p, samples)
         if not max(shrunk.max(), floor) <= np.finfo(data.dtype).max:
             raise_overflow(data)
@@ -122,6 +126,7 @@ def denoise(
     layout: str | AnyLayout = "vech",
     out: Any = None,
     resume: bool = False,
+    encoding: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Any:
@@ -145,11 +150,13 @@ def denoise(
         As `sample` has them.
     resume : bool
         Whether to read what is complete under the path `out`; else all is computed anew.
+    encoding : str or vech.quantized.Encoding, optional
+        As `sample` has it, but codes are made of the whole half, which is in memory first: so is the square.
 
     Returns
     -------
     Packed, or Tiled of a path ending in ".zarr", shape (n_features, n_features)
-        Positive definite; with the sample variances, or ones, on the diagonal.
+        Positive definite, but for what codes lose; with the sample variances, or ones, on the diagonal.
 
     Raises
     ------
@@ -180,7 +187,7 @@ def denoise(
         raise ValueError(f"variance must be a positive number, mostly 1, not {variance!r}")
     data = open_data(X, missing=missing, policies=POLICIES)
     ddof = as_ddof(ddof, assume_centered)
-    wanted = Wanted(layout, out, resume, None, threads, progress)
+    wanted = Wanted(layout, out, resume, None, threads, progress, encoding=encoding)
     about = {"ddof": ddof, "variance": variance, "correlation": bool(correlation)}
     about["assume_centered"] = bool(assume_centered)
     implied = 1 if correlation else None
@@ -265,15 +272,32 @@ def _hilbert(x: Array, bump: Array) -> Array:
 def write_spectrum(
     result: Result, vectors: Array, values: Array, floor: float, scale: Array | None = None
 ) -> None:
-    """U diag(values - floor) U^T + floor I, rows and columns scaled, into the half."""
-    runs = result.runs()
+    """U diag(values - floor) U^T + floor I, rows and columns scaled, into the half, or tile by tile."""
     left = vectors if scale is None else vectors * scale[:, None]
-    weighted = left * (values - floor)
-    for rows, columns in blocks(result.p, runs.grow, SIDE):
-        block = weighted[rows] @ left[columns].T
+    added = np.full(result.p, floor) if scale is None else floor * scale**2
+    block = _Block(left, left * (values - floor), added, result.dtype)
+    if result.is_held:
+        runs = result.runs()
+        for rows, columns in blocks(result.p, runs.grow, SIDE):
+            runs.write(rows, columns, block(rows, columns), "write", 1)
+    else:
+        result.fill(Tiles(block, SIDE))
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A block of U W^T + diag(d)."""
+
+    left: Array
+    weighted: Array
+    added: Array
+    dtype: Dtype
+
+    def __call__(self, rows: slice, columns: slice) -> Array:
+        found = self.weighted[rows] @ self.left[columns].T
         if rows == columns:
-            block.flat[:: len(block) + 1] += floor * (1 if scale is None else scale[rows] ** 2)
-        runs.write(rows, columns, block.astype(result.dtype), "write", 1)
+            found.flat[:: len(found) + 1] += self.added[rows]
+        return found.astype(self.dtype)
 
 
 def _of_rows(data: Data, assume_centered: bool) -> tuple[int, Array, Array]:

@@ -296,7 +296,7 @@ class Stream:
         """
         return copy.copy(self)
 
-    def result(self, *, layout: str | AnyLayout = "vech", out: Any = None) -> Any:
+    def result(self, *, layout: str | AnyLayout = "vech", out: Any = None, encoding: Any = None) -> Any:
         """What the rows so far give.
 
         Parameters
@@ -305,6 +305,9 @@ class Stream:
             Of the result.
         out : array, shape (length,), or path ending in ".npy" or ".zarr", optional
             Memory for the half, of exactly its dtype; or the file to write, or the `vech.Tiled`.
+        encoding : str or vech.quantized.Encoding, optional
+            As `sample` has it, but codes are made of a whole half, which is in memory first, beside the sums
+            that the stream holds anyway.
 
         Returns
         -------
@@ -331,7 +334,11 @@ class Stream:
         data, state = self._content
         ones = self.method == "correlation" or (self.method == "gerber" and self._scale is None)
         result = Result(
-            data.p, data.dtype, Wanted(layout, out), labels=data.labels, implied=1 if ones else None
+            data.p,
+            data.dtype,
+            Wanted(layout, out, encoding=encoding),
+            labels=data.labels,
+            implied=1 if ones else None,
         )
         result.hold()
         if isinstance(state, Counts):

@@ -218,7 +218,8 @@ def write(path: str | os.PathLike[str], store: Store, *, overwrite: bool = True,
         with its labels) and others that docs/files.md lists. Where files travel, `.npz`. A dataset of HDF5 or
         Zarr is named behind "::", and what else the file holds stays; `.zarr` alone is a `vech.Tiled`.
     store : Packed, SparseHalf, Quantized or Tiled
-        What to write; of a Quantized `.npz` keeps codes and certificate, all others its numbers. `.npy`,
+        What to write; of a Quantized `.npz` keeps codes and certificate, all others its numbers. Of what
+        `vech.quantized.outliers`, `low_rank` and `hadamard` give all keep numbers alone: pickle it. `.npy`,
         `.npz`, HDF5 and Zarr keep labels of any usual type, others those that they can; `.bin` and `.mtx`
         have no place for them and refuse it.
     overwrite : bool, default True

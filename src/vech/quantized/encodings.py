@@ -107,6 +107,17 @@ def as_encoding(encoding: Any, levels: ArrayLike | None = None) -> Encoding:
     return replace(found, levels=as_levels(levels))
 
 
+def check_levels(encoding: Encoding) -> None:
+    """Refuse k-means without its levels, where tiles become codes before the whole matrix is there."""
+    if encoding.name == KMEANS and encoding.levels is None:
+        raise ValueError(
+            f"{KMEANS!r} has 16 levels that are found in a whole matrix, and here it comes tile by tile: "
+            f"levels = vech.quantized.codebook(S) of one like it, and encoding="
+            f"vech.quantized.Encoding({KMEANS!r}, 4, levels=tuple(levels)); or vech.quantize(S, {KMEANS!r}) "
+            f"of the one that is made"
+        )
+
+
 def as_levels(levels: ArrayLike) -> tuple[float, ...]:
     """16 levels, judged."""
     given = as_array(levels, "levels")

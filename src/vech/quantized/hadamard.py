@@ -13,7 +13,7 @@ from vech.layouts.layout import as_integer, as_seed
 from vech.quantized.parts import as_tile
 from vech.quantized.quantizing import quantize
 from vech.quantized.sources import BLOCK
-from vech.quantized.store import Quantized
+from vech.quantized.store import Quantized, raised
 from vech.quantized.tilewise import Composed, Mapped, as_symmetric
 from vech.store import Store
 
@@ -54,6 +54,9 @@ class Rotated(Composed):
             np.fill_diagonal(numbers, numbers.diagonal() + self.added[rows])
         return numbers
 
+    def _raise(self, shift: float) -> None:
+        self.added = raised(self.added, shift)
+
     def _product(self, x: Array, threads: int | None) -> Array:
         turned = rotate(x, self.signs, self.block_side)
         y = unrotate(self.quantized.matmul(turned, threads=threads), self.signs, self.block_side)
@@ -84,6 +87,7 @@ def hadamard(
     -------
     Rotated
         A store with its certificate, ``error``.
+        `vech.write` writes its numbers, without codes and certificate; pickle keeps all.
 
     Raises
     ------

@@ -131,6 +131,7 @@ def low_rank(S: Store | ArrayLike, rank: int, encoding: Any = "int8", **options:
     -------
     LowRank
         A store with its certificate, ``error``, and with `LowRank.solve`: n r numbers beside the codes.
+        `vech.write` writes its numbers, without codes and certificate; pickle keeps all.
 
     Raises
     ------
@@ -182,10 +183,11 @@ def leading(S: Store, rank: int) -> tuple[Array, Array]:
     dtype = number_dtype(S.dtype)
     if not rank:
         return np.zeros((S.n, 0), dtype), np.zeros(0, dtype)
-    values, vectors = eigsh(S, rank)
-    trace, others = float(S.diagonal().astype(np.float64).sum()), S.n - rank
-    left = (trace - float(values.sum())) / others if others else values[np.abs(values).argmin()]
-    return vectors.astype(dtype), (values - left).astype(dtype)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite then is refused with the rest
+        values, vectors = eigsh(S, rank)
+        trace, others = float(S.diagonal().astype(np.float64).sum()), S.n - rank
+        left = (trace - float(values.sum())) / others if others else values[np.abs(values).argmin()]
+        return vectors.astype(dtype), (values - left).astype(dtype)
 
 
 def leading_part(vectors: Array, weights: Array, rows: slice, columns: slice) -> Array:

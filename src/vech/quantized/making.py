@@ -14,7 +14,7 @@ from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_integer, as_side, one_of
 from vech.quantized import kernels
 from vech.quantized.certificate import Sums, norms_of
-from vech.quantized.encodings import KMEANS, LOW, Encoding, as_encoding
+from vech.quantized.encodings import LOW, Encoding, as_encoding, check_levels
 from vech.quantized.parts import Parts, as_tile, floats, tiles_in_all
 from vech.quantized.sources import InPlace
 from vech.quantized.store import Quantized
@@ -102,10 +102,7 @@ class Maker:
     ) -> None:
         self.n, self.tile = as_side(n), as_tile(tile)
         self.encoding = as_encoding(encoding, levels)
-        if self.encoding.name == KMEANS and self.encoding.levels is None:
-            raise ValueError(
-                f"{KMEANS!r} needs levels= here, 16 numbers: vech.quantized.codebook finds them in matrices"
-            )
+        check_levels(self.encoding)
         self.dtype: Dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise TypeError(f"dtype is {self.dtype}, and must be float32 or float64")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from numbers import Real
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vech.arrays import Array
+from vech.arrays import Array, is_finite
 from vech.packed.indexing import vector
 from vech.quantized.quantizing import quantize
 from vech.quantized.sources import blocks, check_finite, number_dtype
@@ -115,6 +116,7 @@ def outliers(
     -------
     Split
         A store with its certificate, ``error``: 2 k n bytes beside the codes, of k rows.
+        `vech.write` writes its numbers, without codes and certificate; pickle keeps all.
 
     Raises
     ------
@@ -162,8 +164,9 @@ def chosen(S: Store, threshold: float) -> Rows:
     """Few rows that hold every number beyond so many standard deviations: those with most of them first."""
     from scipy.sparse import coo_array
 
-    if isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 < float(threshold) < math.inf:
-        raise ValueError(f"threshold must be a positive number, not {threshold!r}")
+    number = isinstance(threshold, Real) and not isinstance(threshold, bool)
+    if not (number and is_finite(threshold) and threshold > 0):
+        raise ValueError(f"threshold must be a positive number, not {short(threshold)}")
     limit = float(threshold) * spread(S)
     ends = []
     for rows, columns, numbers in blocks(S):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from numbers import Real
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech.arrays import Array, Dtype, check_progress, resolve_threads
+from vech.arrays import Array, Dtype, check_progress, is_finite, resolve_threads
 from vech.derived.tiles import lower
 from vech.layouts.kind import Kind
 from vech.layouts.layout import one_of
@@ -117,6 +119,8 @@ def quantize(
     check_progress(progress)
     if isinstance(scales, str):
         one_of("scales", scales, SCALES)
+    elif isinstance(scales, Real) and not is_finite(scales):
+        raise ValueError(f"scales[0] is {short(scales)}: scales are finite")
     source = as_source(S)
     check_domain(Kind(source.kind), domain)
     options = {"rounding": rounding, "seed": seed, "clip": clip}

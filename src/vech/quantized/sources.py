@@ -50,7 +50,9 @@ def _store_of(S: Any, name: str) -> Store:
                 f"quantize(vech.Packed(half, layout)) is of a half"
             )
         if (shape := as_array(S, name).shape) != (*shape[:1], *shape[:1]) or len(shape) != 2:
-            way_out = "quantize(vech.Packed(half, layout)) is of a half" if len(shape) == 1 else "one matrix"
+            way_out = (
+                "quantize(vech.Packed(half, layout)) is of a half" if len(shape) == 1 else "one matrix a call"
+            )
             raise ValueError(f"{name} has shape {shape}, and a full matrix is square: {way_out}")
         if family(as_array(S, name).dtype) == "c":
             raise TypeError(

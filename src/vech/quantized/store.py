@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import replace
 from numbers import Real
 from reprlib import repr as short
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -42,6 +42,25 @@ from vech.store import Description, Store, Tile, as_labels
 COARSE = ("int8", "int4", PLANES)  # encodings whose products can be those of integers
 ROUNDING = 4  # eps of the numbers, over the Frobenius norm, by which these differ from level times scale
 COARSE_STEPS = 128**2  # that the product of two codes of 8 bits does not exceed
+
+
+def refuse_methods_of_packed(S: Store, name: str) -> None:
+    """AttributeError with the way out for what a half of numbers has, and codes have not."""
+    if not name.startswith("_") and hasattr(Packed, name):
+        raise AttributeError(
+            f"a {type(S).__name__} has no {name}: S.to_packed() makes a Packed of its numbers, in memory, "
+            f"which has"
+        )
+
+
+def raised(diagonal: Array, shift: float) -> Array:
+    """No less than these numbers and a shift, in their dtype; OverflowError where that has no such number."""
+    with np.errstate(over="ignore"):
+        wide = diagonal.astype(np.float64) + shift
+        new = wide.astype(diagonal.dtype)
+    if not np.isfinite(new).all():
+        raise OverflowError(f"S needs more on its diagonal than {diagonal.dtype} can be: divide S first")
+    return np.where(new < wide, np.nextafter(new, diagonal.dtype.type(np.inf)), new)
 
 
 class Quantized(Store):
@@ -467,6 +486,11 @@ class Quantized(Store):
             found[at] = block[i.ravel()[at] - down * self.tile, j.ravel()[at] - across * self.tile]
         return found.reshape(i.shape)[()]
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return refuse_methods_of_packed(self, name) or super().__getattr__(name)
+
     def read_tile(self, i: int, j: int) -> Array:
         """The numbers of a tile of the full matrix.
 
@@ -642,6 +666,7 @@ class Quantized(Store):
         True
         """
         self._check_coarse()
+        frames.check_along(x, 0, self._labels, "x")
         x = as_array(x, "x")
         if x.ndim not in (1, 2) or len(x) != self.n:
             raise ValueError(f"x has shape {x.shape}, and must have ({self.n},) or ({self.n}, m)")
@@ -700,14 +725,20 @@ class Quantized(Store):
                [1., 0.]])
         """
         self._check_entries("with_diagonal")
+        if isinstance(values, Real) and not is_finite(values):
+            raise ValueError(f"values[0] is {short(values)}: a quantized matrix has finite numbers")
+        frames.check_along(values, 0, self._labels, "values")
         values = as_array(values, "values") if not isinstance(values, Real) else np.asarray(values)
         if values.shape not in ((), (self.n,)):
             raise ValueError(f"values has shape {values.shape}, and must be a number or have ({self.n},)")
         if values.dtype.kind not in "biuf":
             raise TypeError(f"values must hold real numbers, not {values.dtype}")
-        new = np.broadcast_to(values, (self.n,)).astype(self.dtype)
+        given = np.broadcast_to(values, (self.n,))
+        with np.errstate(over="ignore"):
+            new = given.astype(self.dtype)
         for k in np.flatnonzero(~np.isfinite(new))[:1]:
-            raise ValueError(f"values[{k}] is {new[k]}: a quantized matrix has finite numbers")
+            beyond = f", beyond {self.dtype}" if np.isfinite(given[k]) else ""
+            raise ValueError(f"values[{k}] is {given[k]}{beyond}: a quantized matrix has finite numbers")
         check_diagonal(self._parts.kind, new, "values")
         change = new.astype(np.float64) - self._parts.diagonal
         errors = (
@@ -750,14 +781,7 @@ class Quantized(Store):
             return self
         low, _, margin = self._ends()
         shift = margin - low
-        if shift <= 0:
-            return self
-        with np.errstate(over="ignore"):
-            wide = self._parts.diagonal.astype(np.float64) + shift
-            new = wide.astype(self.dtype)
-        if not np.isfinite(new).all():
-            raise OverflowError(f"S needs more on its diagonal than {self.dtype} can be: divide S first")
-        return self.with_diagonal(np.where(new < wide, np.nextafter(new, self.dtype.type(np.inf)), new))
+        return self if shift <= 0 else self.with_diagonal(raised(self._parts.diagonal, shift))
 
     def eigenvalue_interval(self) -> tuple[float, float]:
         """Two numbers between which all eigenvalues of the original lie.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy as copying
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,19 +17,20 @@ from vech.arrays import (
     block_memory,
     check_memory,
     epsilon,
+    least,
     resolve_threads,
 )
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.runs import Half, blocks, runs_of
-from vech.packed.indexing import consecutive, vector
+from vech.packed.indexing import consecutive, taken, vector
 from vech.packed.packed import Packed
 from vech.packed.products import by_columns
-from vech.quantized.certificate import QuantizationError, measured
+from vech.quantized.certificate import QuantizationError, measured, moved
 from vech.quantized.sources import BLOCK, as_source, check_finite, number_dtype
 from vech.quantized.sources import blocks as source_blocks
 from vech.quantized.spectrum import ends
-from vech.quantized.store import ROUNDING, Quantized
+from vech.quantized.store import ROUNDING, Quantized, raised, refuse_methods_of_packed
 from vech.store import Store, Tile, as_labels
 
 LOWER = Layout("lower", "rows")
@@ -203,12 +204,24 @@ class Tilewise(Store):
         """
         resolve_threads(threads, 0)
         down, across = (vector(index, self.n, axis, self.labels) for axis, index in enumerate((rows, cols)))
-        taken = block_memory((down.size, across.size), self.dtype, out, *self._arrays())
+        found = block_memory((down.size, across.size), self.dtype, out, *self._arrays())
         for i, at in self._parts(down):
             for j, to in self._parts(across):
-                numbers = self._settled(i, j) if i.start >= j.start else self._settled(j, i).T
-                taken[np.ix_(at, to)] = numbers[np.ix_(down[at] - i.start, across[to] - j.start)]
-        return taken
+                numbers = self._mirrored(i, j)
+                found[np.ix_(at, to)] = numbers[np.ix_(down[at] - i.start, across[to] - j.start)]
+        return found
+
+    def __getitem__(self, key: Any) -> Any:
+        """``S[i, j]``, ``S[i]``, parts and labels, as of `vech.Packed`: of the whole tiles that have them."""
+        i, j, meet = taken(key, self._labels, self.n)
+        if meet:
+            return self.block(i.reshape(-1), j.reshape(-1)).reshape(i.shape + j.shape)
+        found, down, across = np.empty(i.size, self.dtype), i.ravel(), j.ravel()
+        for rows, at in self._parts(down):
+            for columns, among in self._parts(across[at]):
+                to = at[among]
+                found[to] = self._mirrored(rows, columns)[down[to] - rows.start, across[to] - columns.start]
+        return found.reshape(i.shape)[()]
 
     def _glance(self, rows: Array) -> Array | str:
         if self.n > GLANCED:
@@ -290,6 +303,10 @@ class Tilewise(Store):
         """A lower tile, as the matrix has it."""
         return self._settle(self._tile(rows, columns), rows == columns)
 
+    def _mirrored(self, rows: slice, columns: slice) -> Array:
+        """Any tile of the full matrix."""
+        return self._settled(rows, columns) if rows.start >= columns.start else self._settled(columns, rows).T
+
     def _settle(self, numbers: Array, on_diagonal: bool) -> Array:
         """A tile in the dtype; one on the diagonal made symmetric by its lower triangle."""
         numbers = numbers.astype(self.dtype, copy=False)
@@ -326,6 +343,7 @@ class Composed(Tilewise):
     """A matrix whose numbers are in a `Quantized`, which is seen through something."""
 
     error: QuantizationError | None = None
+    _apart: float | None = None  # how far the diagonal is from that of the original, if that is known
 
     def __init__(self, quantized: Quantized, labels: tuple[Any, ...] | None) -> None:
         super().__init__(quantized.n, quantized.dtype, labels)
@@ -370,19 +388,87 @@ class Composed(Tilewise):
         >>> bool(low < 1.1 and 3.1 < high < 3.2)
         True
         """
-        from vech.linalg import norm
-
         if self.error is None:
             raise ValueError("there is no certificate: this matrix came without an error")
         if not self.n:
             raise ValueError("a matrix without rows has no eigenvalues")
-        low, high, margin = ends(self.n, lambda x: self.matmul(x.astype(np.float64, copy=False)))
-        margin += self.error.spectral_bound + ROUNDING * epsilon(self.dtype) * norm(self)
+        low, high, margin = self._ends()
+        margin += self.error.spectral_bound
         return low - margin, high + margin
+
+    def shift_to_psd(self) -> Self:
+        """The same codes with as little added to the diagonal as makes the matrix positive semidefinite.
+
+        Returns
+        -------
+        Store
+            Of the same class, sharing codes; this one where nothing is needed. The shift counts as error. Of
+            n beyond 2048 it is larger than needed by some 1e-3 of the distance of the ends of the spectrum.
+
+        Raises
+        ------
+        ValueError
+            If a shift is needed, and the codes are in another domain than "entries".
+        OverflowError
+            For a diagonal that would be beyond the dtype.
+
+        Notes
+        -----
+        The least eigenvalue as for `eigenvalue_interval`; the shift repairs signs, not accuracy.
+
+        Examples
+        --------
+        >>> A = np.full((3, 3), 0.999) + 0.001 * np.eye(3)
+        >>> L = vech.quantized.outliers(A * np.outer([1, 2, 3], [1, 2, 3]), "sign")
+        >>> np.linalg.eigvalsh(L.expand())[0] < 0, np.linalg.eigvalsh(L.shift_to_psd().expand())[0] >= 0
+        (np.True_, np.True_)
+        """
+        low, _, margin = self._ends() if self.n else (0.0, 0.0, 0.0)
+        shift = margin - low
+        if shift <= 0:
+            return self
+        other = copying.copy(self)
+        other._raise(shift * (1 + ROUNDING * epsilon(self.dtype)))
+        if self.error is not None:
+            change = np.abs(other.diagonal().astype(np.float64) - self.diagonal())
+            apart = self.error.max if self._apart is None else self._apart
+            other.error = moved(self.error, change + apart, self.tile)
+            other._apart = apart + float(change.max())
+        return other
+
+    def _raise(self, shift: float) -> None:
+        """Add to the diagonal, in memory of its own."""
+        if self.quantized.domain != "entries":
+            raise ValueError(
+                f"shift_to_psd adds to the diagonal of codes of numbers, and those of S are in the domain "
+                f"{self.quantized.domain!r}: vech.linalg.nearest_psd(S.to_packed()) is of numbers"
+            )
+        self.quantized = self.quantized.with_diagonal(raised(self.quantized.diagonal(), shift))
+
+    def _ends(self) -> tuple[float, float, float]:
+        """The least and largest eigenvalue of this matrix, and how far they may be off."""
+        from vech.linalg import norm
+
+        low, high, margin = ends(self.n, lambda x: self.matmul(x.astype(np.float64, copy=False)))
+        size = norm(self)
+        rounding = epsilon(self.dtype) * size + (self.n * least(self.dtype) if size else 0.0)
+        return low, high, margin + ROUNDING * rounding
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if not name.startswith("_") and hasattr(Quantized, name) and not hasattr(Packed, name):
+                raise AttributeError(
+                    f"a {type(self).__name__} has no {name}: S.quantized has, of the codes alone, which are "
+                    f"not the whole matrix"
+                )
+            return refuse_methods_of_packed(self, name) or super().__getattr__(name)
 
     def _certified(self, S: Store) -> Self:
         """The same with the certificate of standing for S."""
         self.error = measured(S, self)
+        apart = np.abs(S.diagonal().astype(np.float64) - self.diagonal())
+        self._apart = float(apart.max(initial=0.0))
         return self
 
 

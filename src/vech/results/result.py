@@ -121,6 +121,11 @@ class Result:
             self._half = np.empty(length, self.dtype)
 
     @property
+    def is_held(self) -> bool:
+        """Whether there is a half to compute in, and not tiles that go where they belong one by one."""
+        return self._half is not None or self.tiles is None
+
+    @property
     def is_complete(self) -> bool:
         """Whether a file, or a store of tiles, was there already, made of the same."""
         if self.file is not None:
@@ -155,7 +160,7 @@ class Result:
 
         What is `final` is not changed afterwards, so that its digests hold.
         """
-        if self.tiles is not None and self._half is None:
+        if self.tiles is not None and not self.is_held:
             self.tiles.fill(job)
             return
         runs, file = self.runs(), self.file

@@ -12,7 +12,7 @@ import numpy as np
 from vech.arrays import Array, Dtype
 from vech.layouts.kind import Kind
 from vech.quantized.certificate import QuantizationError
-from vech.quantized.encodings import KMEANS, Encoding, as_encoding
+from vech.quantized.encodings import Encoding, as_encoding, check_levels
 from vech.quantized.making import Maker
 from vech.quantized.parts import Parts, as_tile, tiles_in_all
 from vech.quantized.sources import check_finite
@@ -76,11 +76,7 @@ class Codes:
     def of(cls, encoding: Any, square: int | None, side: int, dtype: Dtype, kind: Kind) -> Codes:
         """Judged; ValueError and TypeError for what does not fit."""
         found = as_encoding(encoding)
-        if found.name == KMEANS and found.levels is None:
-            raise ValueError(
-                f"{KMEANS!r} has levels of its own: "
-                f"vech.quantized.Encoding({KMEANS!r}, 4, levels=levels) does"
-            )
+        check_levels(found)
         square = as_tile(SIDE if square is None else square)
         if dtype not in (np.float32, np.float64):
             raise TypeError(f"codes are of float32 or float64, and dtype is {dtype}: dtype='f4' fits")
