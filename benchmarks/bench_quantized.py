@@ -13,6 +13,7 @@ from benchmarks.rows import Case, Limit, Row
 SIZES = (8192, 8191)
 COLUMNS = 16
 WITH_COARSE = ("int8", "int4")  # encodings whose products can be those of integers
+OTHERS = ("uint8", "float16", "float8-e4m3", "nf4", "int4x2")  # of which nothing is demanded
 
 
 def centred(length: int) -> peers.Array:
@@ -36,6 +37,11 @@ def vector(n: int, encoding: str) -> Iterator[Case]:
         candidates["vech, precise=False"] = partial(Q.matmul, x, precise=False, threads=1)
     candidates["vech, 2 threads"] = partial(Q.matmul, x, threads=2)
     yield Case("Q @ x", encoding, "float32", n, candidates)
+
+
+def others(n: int) -> Iterator[Case]:
+    for encoding in OTHERS:
+        yield from vector(n, encoding)
 
 
 def columns(n: int) -> Iterator[Case]:
@@ -86,6 +92,7 @@ ROWS = (
     _product("int4", (3.5, 5), (6, 8)),
     _product("bfloat16", (1.5, 1.8), (2.5, 3)),
     _product("sign", None, (10, 15)),
+    Row("Q @ x of other encodings", "A @ x", (Limit("A @ x", faster=True),), SIZES, others),
     Row(
         f"int8 Q @ X, {COLUMNS} columns",
         "A @ X",
