@@ -77,7 +77,9 @@ def site(tmp_path_factory):
 
 def build(base):
     for folder in ("docs", "examples"):  # but not what another build has generated
-        shutil.copytree(ROOT / folder, base / folder, ignore=shutil.ignore_patterns("vech*.rst", "gallery"))
+        shutil.copytree(
+            ROOT / folder, base / folder, ignore=shutil.ignore_patterns("vech*.rst", "gallery", "drawn")
+        )
     shutil.copy(ROOT / "CHANGELOG.md", base)
     command = [sys.executable, "-m", "sphinx", "docs", "site", "-q", "-W", "--keep-going"]
     done = subprocess.run([*command, "-D", "plot_gallery=0"], cwd=base, capture_output=True, text=True)
