@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import needs
 import numpydoc.xref
 import public
+import shown
 
 import vech
 
@@ -81,7 +82,16 @@ def look_in_vech(app, env, node, contnode):
         return env.domains["py"].resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, contnode)
 
 
+def show_pictures(app, docname, source):
+    """What a page draws, below the lines that draw it, when the gallery runs too."""
+    folder, _, name = docname.rpartition("/")
+    if app.config.sphinx_gallery_conf["plot_gallery"] and folder in ("", "how-do-i"):
+        link = "../drawn" if folder else "drawn"
+        source[0] = shown.with_pictures(source[0], name, Path(app.srcdir) / "drawn", link)
+
+
 def setup(app):
+    app.connect("source-read", show_pictures)
     app.connect("missing-reference", look_in_vech)
     app.connect("autodoc-skip-member", skip_what_others_tell)
     app.connect("autodoc-process-docstring", tell_data)
@@ -96,7 +106,7 @@ copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 copybutton_remove_prompts = True
 
-# ---- the gallery: -D plot_gallery=0 runs no example ----------------------------------------------------
+# ---- the gallery: -D plot_gallery=0 runs no example, and makes no picture of a page ---------------------
 
 RUN = [name for name in needs.names() if not needs.missing(name)]
 sphinx_gallery_conf = {

@@ -614,3 +614,19 @@ def test_a_distance_matrix_of_scikit_bio_says_its_frame(monkeypatch):
     distances = skbio.DistanceMatrix([[0, 1.5], [1.5, 0]], ids=["u", "v"])
     says(TypeError, r"DistanceMatrix: pass x.to_data_frame\(\)", vech.pack, distances)
     assert vech.Packed.from_frame(distances.to_data_frame(), "condensed").labels == ("u", "v")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda S: S.to_frame(),
+        lambda S: S.to_pairs().to_frame(),
+        lambda S: vech.embedding.mds(S, 1).to_frame(),
+        lambda S: vech.SparseHalf.from_sparse(S.to_csr()).to_frame(),
+    ],
+)
+def test_without_pandas_a_frame_says_what_to_install(monkeypatch, asked):
+    monkeypatch.delitem(sys.modules, "vech.adapters.pandas", raising=False)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"^data frames need pandas: pip install pandas$"):
+        asked(vech.Packed(np.array([0, 1.0, 2, 0, 3, 0])))

@@ -331,6 +331,22 @@ def test_other_labels_must_fit(make):
             made(make, None).with_labels(names)
 
 
+def test_a_series_in_another_order_is_no_new_labels():
+    pandas = pytest.importorskip("pandas")
+    store = made(SOME["packed-vech"])
+    names = pandas.Series(list("edcba"), index=LABELS[::-1])
+    message = (
+        "row 0 of S is 'AAPL', and of labels 'KO': labels.loc[list(S.labels)] has the order of S, "
+        "and list(labels) goes by position"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        store.with_labels(names)
+    assert store.with_labels(names.loc[list(store.labels)]).labels == tuple("abcde")
+    assert store.with_labels(list(names)).labels == tuple("edcba")
+    assert store.with_labels(names.reset_index(drop=True)).labels == tuple("edcba")
+    assert store.with_labels(None).with_labels(names).labels == tuple("edcba")
+
+
 def test_far_more_rows_than_numbers_lose_labels_without_memory():
     far = vech.SparseHalf.from_coo([2_999_999_999], [0], [1.0], 3_000_000_000, use="lower")
     assert far.with_labels(None)[0, 2_999_999_999] == 1

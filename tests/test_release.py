@@ -51,6 +51,27 @@ def test_each_library_for_users_has_a_lower_bound():
     assert not [line for line in lines if not re.search(r">=\d", line) and not line.startswith("vech[")]
 
 
+def test_an_address_comes_with_a_public_repository():
+    """All four have one, or none."""
+    public = "urls" in PROJECT
+    assert ("no address yet" not in text("CODE_OF_CONDUCT.md")) is public
+    assert bool(re.search(r"^  repository: http", text("conda-recipe/recipe.yaml"), re.MULTILINE)) is public
+    assert bool(re.search(r"^repository-code: http", text("CITATION.cff"), re.MULTILINE)) is public
+
+
+def test_the_description_on_an_index_is_the_readme_without_links_that_lead_nowhere():
+    pyproject = tomllib.loads(text("pyproject.toml"))
+    (entry,) = pyproject["tool"]["dynamic-metadata"]
+    assert entry["provider"] == {"path": "tools", "module": "readme"} and PROJECT["dynamic"] == ["readme"]
+    text("tools/readme.py")
+    made = run_path(str(ROOT / "tools" / "readme.py"))["dynamic_metadata"]({}, PROJECT)["readme"]
+    assert made["content-type"] == "text/markdown" and "](" not in made["text"]
+    own, shown = (
+        re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", said)) for said in (text("README.md"), made["text"])
+    )
+    assert shown[: len(own)] == own
+
+
 def words(text):
     return " ".join(line.lstrip("/* ") for line in text.splitlines()).split()
 

@@ -55,6 +55,8 @@ FUNCTIONS = {
 METHODS = {
     **dict.fromkeys(("toarray", "todense", "to_dense", "to_numpy", "A"), "S.expand()"),
     "values": "S.expand()",
+    "to_pandas": "S.to_frame()",
+    "to_polars": "polars.from_pandas(S.to_frame())",
     **{f"to{name}": f"S.to_{name}()" for name in ("csr", "csc", "coo")},
     **dict.fromkeys(("iloc", "iat"), "S[i, j]"),
     "at": "S.loc[row, column]",

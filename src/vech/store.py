@@ -676,7 +676,8 @@ class Store(ABC):
         ----------
         labels : sequence of n, mapping, function or None
             The labels of the rows; or what they become: a mapping leaves those that it does not name, and a
-            function is called with each. None leaves them out.
+            function is called with each. None leaves them out. A series of pandas goes by position, as any
+            sequence; one that has these labels in another order as its index is refused.
 
         Returns
         -------
@@ -689,7 +690,8 @@ class Store(ABC):
         KeyError
             For a mapping of what is no label.
         TypeError, ValueError
-            For what are no n labels; for a mapping or function where there are none to change.
+            For what are no n labels; for a mapping or function where there are none to change; for a series
+            in another order.
 
         Examples
         --------
@@ -898,6 +900,7 @@ def way_to_store(x: Any) -> str | None:
 def renamed(labels: NewLabels, old: tuple[Any, ...] | None, n: int) -> tuple[Any, ...] | None:
     """The labels that a store gets for its old ones."""
     if not callable(labels) and not isinstance(labels, Mapping):
+        _check_order(labels, old)
         return as_labels(labels, n)
     if old is None:
         raise ValueError(
@@ -909,6 +912,20 @@ def renamed(labels: NewLabels, old: tuple[Any, ...] | None, n: int) -> tuple[Any
     if unknown := [name for name in labels if name not in old]:
         raise KeyError(f"no label is {unknown[0]!r}, so it cannot become {labels[unknown[0]]!r}")
     return tuple(labels.get(label, label) for label in old)
+
+
+def _check_order(labels: Any, old: tuple[Any, ...] | None) -> None:
+    """Refuse a series whose index has the old labels in another order: by position it mixes up the rows."""
+    index = getattr(labels, "index", None)
+    if old is None or index is None or callable(index):  # a method of lists and tuples
+        return
+    at = first_difference(old, tuple(index))
+    with contextlib.suppress(TypeError):  # labels without a hash
+        if at is not None and len(index) == len(old) and set(index) == set(old):
+            raise ValueError(
+                f"row {at} of S is {old[at]!r}, and of labels {index[at]!r}: labels.loc[list(S.labels)] has "
+                f"the order of S, and list(labels) goes by position"
+            )
 
 
 def common_labels(labels: tuple[Any, ...] | None, others: tuple[Any, ...] | None) -> tuple[Any, ...] | None:

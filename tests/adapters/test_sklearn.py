@@ -1,5 +1,8 @@
 """scikit-learn's estimators over halves: its own checks, its own estimators, and data that it ships."""
 
+import importlib
+import sys
+
 import numpy as np
 import pytest
 
@@ -194,3 +197,12 @@ def test_what_is_no_covariance_to_compare_with_is_refused(other, error, words):
     fitted = SampleCovariance().fit(np.random.default_rng(1).normal(size=(50, 3)))
     with pytest.raises(error, match=words):
         fitted.error_norm(other)
+
+
+@pytest.mark.parametrize("name", ["sklearn", "graphs"])
+def test_without_scikit_learn_the_extra_is_named(monkeypatch, name):
+    for module in ("sklearn", "graphs"):
+        monkeypatch.delitem(sys.modules, f"vech.adapters.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, "sklearn.base", None)
+    with pytest.raises(ImportError, match=r"needs scikit-learn: pip install 'vech\[sklearn\]'$"):
+        importlib.import_module(f"vech.adapters.{name}")

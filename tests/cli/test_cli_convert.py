@@ -42,6 +42,20 @@ def test_every_file_format_that_is_written_is_reached(works, suffix):
     assert made.labels == (tuple(labels) if has_labels else None)
 
 
+def test_numbers_become_another_dtype_first(works, fails):
+    vech.write("whole.npz", vech.Packed(np.arange(6), labels=list("abc")))
+    works("convert", "whole.npz", "-o", "whole.grm.bin", "--out-dtype", "float32")
+    works("convert", "whole.npz", "-o", "scaled.npz", "--to", "svec-lower", "--out-dtype", "float64")
+    vech.write("codes.npz", vech.quantize(vech.read("half.npz"), "int8"))  # which has no astype
+    works("convert", "codes.npz", "-o", "numbers.npz", "--out-dtype", "float32")
+    full = vech.expand(np.arange(6))
+    assert np.array_equal(vech.read("whole.grm.bin").expand(), full)
+    assert np.allclose(vech.read("scaled.npz").expand(), full, rtol=1e-15)
+    assert vech.read("numbers.npz").dtype == np.float32
+    refused = fails("convert", "half.npz", "-o", "half.grm.bin")
+    assert refused == "half.grm.bin: holds float32, and this is float64: --out-dtype float32 makes it so"
+
+
 def test_the_help_lists_what_is_written(works):
     text = " ".join(works("convert", "--help").split())
     assert f"{', '.join(vech.io.written()[:-1])} or {vech.io.written()[-1]}." in text
@@ -156,7 +170,7 @@ def test_labels_of_several_parts_become_text(works, fails):
     assert vech.read("species.phy").labels == ("Alpha", "Beta_sp._1", "Gamma_x")
     vech.write("nameless.npz", distances.with_labels(None))
     refused = fails("convert", "nameless.npz", "-o", "nameless.phy")
-    assert refused.endswith("PHYLIP names each row, and this store has no labels, or write .csv")
+    assert refused.endswith("PHYLIP names each row, and this store has no labels: write .csv")
 
 
 def test_weights_and_columns_of_cooler(works, fails, there):

@@ -357,3 +357,12 @@ def test_a_damaged_array_is_refused_as_by_read(tmp_path, change, message):
     np.save(tmp_path / "t.npy", np.ones((4, 2)))
     (tmp_path / "t.npy").write_bytes(change((tmp_path / "t.npy").read_bytes()))
     refused(tmp_path / "t.npy", message)
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.npy", "none.parquet", "none.feather", "none.xlsx"])
+def test_a_file_that_is_not_there_is_named(tmp_path, name):
+    if not name.endswith((".csv", ".npy")):
+        pytest.importorskip("openpyxl" if name.endswith("xlsx") else "pyarrow")
+    with pytest.raises(FileNotFoundError) as told:
+        read(tmp_path / name)
+    assert str(told.value.filename) == str(tmp_path / name)

@@ -13,8 +13,10 @@ import subprocess
 import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from html.parser import HTMLParser
 from operator import attrgetter
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -77,7 +79,9 @@ def site(tmp_path_factory):
 
 def build(base):
     for folder in ("docs", "examples"):  # but not what another build has generated
-        shutil.copytree(ROOT / folder, base / folder, ignore=shutil.ignore_patterns("vech*.rst", "gallery"))
+        shutil.copytree(
+            ROOT / folder, base / folder, ignore=shutil.ignore_patterns("vech*.rst", "gallery", "drawn")
+        )
     shutil.copy(ROOT / "CHANGELOG.md", base)
     command = [sys.executable, "-m", "sphinx", "docs", "site", "-q", "-W", "--keep-going"]
     done = subprocess.run([*command, "-D", "plot_gallery=0"], cwd=base, capture_output=True, text=True)
@@ -117,6 +121,39 @@ def test_every_public_name_is_told(site):
     for name, thing in public.items():
         assert inspect.ismodule(thing) or "__" in name or id(thing) in things, name
     assert {"vech.pack", "vech.Packed.matmul", "vech.linalg.Cholesky.solve", "vech.DIALECTS"} <= told
+
+
+class Page(HTMLParser):
+    """What a page links to, and what may be linked to in it."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.places = set(), set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.places |= {given[name] for name in ("id", "name") if given.get(name)}
+        self.links |= {given[name] for name in ("href", "src") if given.get(name)}
+
+
+@pytest.mark.slow
+def test_every_link_leads_somewhere(site):
+    found = {(site / name).resolve(): Page(site / name) for name in pages(site)}
+    lost, within = [], 0
+    for path, page in found.items():
+        for link in page.links:
+            url = urlsplit(link)
+            if url.scheme:
+                if url.scheme != "https" or not url.netloc:
+                    lost.append((path.name, link))
+                continue
+            target = (path.parent / unquote(url.path)).resolve() if url.path else path
+            known = found[target].places if target in found else {unquote(url.fragment)}
+            within += 1
+            if not target.exists() or (url.fragment and unquote(url.fragment) not in known):
+                lost.append((path.name, link))
+    assert not lost and within > 10_000
 
 
 # ---- in a browser --------------------------------------------------------------------------------------

@@ -6,14 +6,19 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
 from vech.arrays import Array, as_array
 from vech.layouts.layout import as_integer
 from vech.neighbors import nearest, within
 from vech.neighbors.arguments import as_store
 from vech.store import Store
+
+try:
+    from sklearn.base import BaseEstimator, TransformerMixin
+    from sklearn.utils.validation import check_is_fitted
+except ModuleNotFoundError as missing:
+    reason = "vech.adapters.sklearn needs scikit-learn: pip install 'vech[sklearn]'"
+    raise ModuleNotFoundError(reason, name="sklearn") from missing
 
 __all__ = ["StoreNeighbors"]
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas
-
 from vech.arrays import Array
 from vech.store import Pairs, Store
+
+try:
+    import pandas
+except ModuleNotFoundError as missing:
+    reason = "data frames need pandas: pip install pandas"
+    raise ModuleNotFoundError(reason, name="pandas") from missing
 
 __all__ = ["to_frame"]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vech import covariance, linalg
 from vech.adapters.estimates import estimated, refuse_mask
@@ -17,6 +15,13 @@ from vech.linalg import Cholesky
 from vech.moves.packing import pack
 from vech.packed.packed import Packed
 from vech.store import Store
+
+try:
+    from sklearn.base import BaseEstimator
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ModuleNotFoundError as missing:
+    reason = "vech.adapters.sklearn needs scikit-learn: pip install 'vech[sklearn]'"
+    raise ModuleNotFoundError(reason, name="sklearn") from missing
 
 __all__ = ["OAS", "GerberCovariance", "LedoitWolf", "SampleCovariance", "StoreNeighbors"]
 

@@ -205,6 +205,11 @@ class _Convert(Command):
     "vech quantize has. Example: --out-encoding int8",
 )
 @click.option(
+    "--out-dtype",
+    metavar="DTYPE",
+    help="What numbers become before anything else, as NumPy's astype does. Example: --out-dtype float32",
+)
+@click.option(
     "--window", type=Count(min=0), help="Variants behind each that an LD store keeps. Example: --window 500"
 )
 @click.option(
@@ -245,6 +250,7 @@ def convert(
     out_sep: str | None,
     out_decimal: str | None,
     out_encoding: str | None,
+    out_dtype: str | None,
     window: int | None,
     threshold: float | None,
     variants: Path | None,
@@ -266,6 +272,7 @@ def convert(
       vech convert distances.csv --sep ';' --decimal , -o distances.phy
       vech convert half.npz -o store.h5::/matrix
       vech convert x.mdist -o x.phy --join-labels _
+      vech convert kinship.npz -o kinship.grm.bin --out-dtype float32
       vech convert chr_22 -o r.ld.zarr --threshold 0.1 --variants chr_22
       vech convert - --in-format csv -o - --out-format npz < matrix.csv > half.npz
     """
@@ -275,6 +282,8 @@ def convert(
         began = time.perf_counter()
         with Bar(f"converting {path.name}", size_of(path)) as bar:
             store = vech.io.read(path, layout=source_layout, kind=kind, dtype=dtype, n=n, **text)
+            if out_dtype is not None:
+                store = (store if hasattr(type(store), "astype") else store.to_packed()).astype(out_dtype)
             is_sparse = store.describe().triangle is not None
             if target_layout is not None or (is_sparse and "sparse" not in can.write):
                 store = store.to_packed(target_layout or "vech", threads=threads)
@@ -303,15 +312,6 @@ def _joined(label: Any, mark: str) -> str:
     return mark.join(label_text(label).split())
 
 
-LABELS = {
-    "or S.with_labels(None), without them": "or say --drop-labels",
-    "no labels: S.with_labels(names)": "no labels",
-    "S.with_labels(names), or": "say --join-labels MARK, or",
-    "S.with_labels(str), or": "say --join-labels MARK, or",
-}
-"""What the library says of labels, in options."""
-
-
 @contextmanager
 def _saying_out_options() -> Iterator[None]:
     """Say --out-sep and so on, since --sep is of the file that is read."""
@@ -319,6 +319,4 @@ def _saying_out_options() -> Iterator[None]:
         yield
     except (TypeError, ValueError) as error:
         message = re.sub(r"\b(sep|decimal|encoding)=", r"out_\1=", str(error))
-        for said, spoken in LABELS.items():
-            message = message.replace(said, spoken)
         raise click.ClickException(message) from error

@@ -19,6 +19,35 @@ BRACKETS = re.compile(r" \((--[^()]*)\)")
 
 OPTION = re.compile(r"--[a-z-]+")
 
+METHODS = tuple(
+    (re.compile(said), instead)
+    for said, instead in (
+        (r"\bmissing\(\) lists (\w+), fill\(\)", r"vech verify lists \1, a run with --resume"),
+        (r"S\.set_diagonal\(0\) sets it; similarities.* 1 - s", "vech distances makes such a matrix"),
+        (r"\w+\([ST]\.to_packed\(\)\)", "vech convert writes all of them"),
+        (r"S\.with_labels\(None\), without them", "say {--drop-labels}"),
+        (r"(?<=no labels): S\.with_labels\(names\), or (?=write)", ": "),
+        (r": [SQ]\.with_labels\((?:names|bins)\)(?! *,)( gives it some)?", ""),
+        (r"S\.with_labels\(\w+\)(?=,)", "say {--join-labels} MARK"),
+        (r"S\.with_labels\(\w+\)", "{--join-labels} MARK"),
+        (r"(?<= text): astype\(float\) first|(?<= objects): astype\(float\) first", ""),
+        (r": take \.real or \.imag", ""),
+        (r"S\.astype\('(\w+)'\)(?: makes it so)?", r"{--out-dtype} \1 makes it so"),
+        (r"\bastype\(float\)(?: first)?", "{--out-dtype} float64 first"),
+        (r"\bastype\(complex\)(?: first)?", "{--out-dtype} complex128 first"),
+        (r"\bastype\((?:np\.)?'?(\w+)'?\)(?: first)?", r"{--out-dtype} \1 first"),
+        (r"\bastype (?:to )?a (\w+) dtype first", r"{--out-dtype} makes a \1 dtype"),
+        (r"\bastype(?: it)? first", "{--out-dtype} first"),
+    )
+)
+"""Methods of a store in messages, and what a command has for them."""
+
+OF_CONVERT = re.compile(r"\{(--[a-z-]+)\}")
+"""An option in these, which is one of `vech convert`."""
+
+OF_A_TABLE = re.compile(r"(?:,? or |: )(?:S\.)?\bastype\([^()]*\)(?: first)?")
+"""What is said of tables, of which no command makes another dtype."""
+
 
 class Wording:
     """The words of one command: of its options, and of arguments that have another name there.
@@ -50,13 +79,25 @@ class Wording:
 
     def spoken(self, message: str) -> str:
         """The message with options for arguments: "--missing pairwise" for "missing='pairwise'"."""
-        message = PYTHON_ALONE.sub("", CALL.sub(r"\1", message))
+        message = self._methods(PYTHON_ALONE.sub("", CALL.sub(r"\1", message)))
         message = self.named.sub(self._named, message)
         message = self.asked.sub(lambda found: f"{self.yes[found[1]]} {found[2]}", message)
         message = self.left_out.sub(lambda found: self.yes[found[1]], message)
         message = self.underscored.sub(lambda found: self.yes[found[1]], message)
         message = self.bare.sub(self.yes.get("n", "n="), message)
         return self._once(self.said.sub(self._option, message))
+
+    def _methods(self, message: str) -> str:
+        """Without the methods of a store, which nobody has here."""
+        if "--dates" in self.known:
+            message = OF_A_TABLE.sub("", message)
+        for said, instead in METHODS:
+            message = said.sub(instead, message)
+        return OF_CONVERT.sub(self._of_convert, message)
+
+    def _of_convert(self, found: re.Match[str]) -> str:
+        """An option, with the command that has it unless this one does."""
+        return found[1] if found[1] in self.known else f"vech convert {found[1]}"
 
     def _named(self, found: re.Match[str]) -> str:
         """The options in brackets for the name before them, if they are those of this command."""

@@ -66,6 +66,7 @@ def save(table: Any, file: BinaryIO, path: Path) -> None:
 
 def _opened(path: Path) -> Any:
     pyarrow = arrow()
+    path.stat()  # its error names the file, which that of pyarrow does not
     if is_parquet(path):
         return pyarrow.parquet.ParquetFile(path)
     return pyarrow.ipc.open_file(pyarrow.memory_map(str(path)))

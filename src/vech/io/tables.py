@@ -47,7 +47,8 @@ IN_BLOCKS = "read it in blocks by vech.io.iter_table, or leave columns out by dr
 class Table:
     """Numbers by rows and columns, with the names of columns and labels of rows that there are.
 
-    Every function that takes data takes it, as it takes a data frame; `numbers` is the array in it.
+    Every function that takes data takes it, as it takes a data frame; `numbers` is the array in it, and
+    ``pandas.DataFrame(table.numbers, table.index, table.labels)`` such a frame.
 
     Parameters
     ----------
