@@ -606,23 +606,31 @@ def test_an_expansion_past_2_to_the_31_elements():
             assert np.array_equal(block, mirrored.T), f"block {top}, {left}"
 
 
+FAR_ROWS = (0, 1, 46_340, 46_341, 46_349, 46_350, 46_351, 65_535, 65_536, 92_698, 92_699)
+
+
+@pytest.fixture
+def far_apart(layout):
+    """A half of single numbers in gigabytes of address space, and where they are: one for all targets."""
+    n = 92_700
+    half = cases.untouched(layout.length(n))
+    cells = itertools.product(FAR_ROWS, (2, 46_342, 65_537, n - 3))
+    placed = {cell: k for k, cell in enumerate(cells, start=1)}
+    for (i, j), number in placed.items():
+        half[reference.formula(layout, i, j, n)] = number
+    return half, placed
+
+
 @linux
 @every_target
 @pytest.mark.parametrize(
     "layout", [*(PLAIN[name] for name in PLAIN if "one" not in name), *PIECES.values()], ids=str
 )
-def test_the_core_and_the_layout_agree_on_large_n(layout):
-    """Single numbers in gigabytes of address space: positions are written twice, in Python and in C++."""
-    n = 92_700
-    half = cases.untouched(layout.length(n))
-    rows = (0, 1, 46_340, 46_341, 46_349, 46_350, 46_351, 65_535, 65_536, n - 2, n - 1)
-    placed = {
-        (i, j): k for k, (i, j) in enumerate(itertools.product(rows, (2, 46_342, 65_537, n - 3)), start=1)
-    }
-    for (i, j), number in placed.items():
-        half[reference.formula(layout, i, j, n)] = number
+def test_the_core_and_the_layout_agree_on_large_n(layout, far_apart):
+    """Positions are written twice, in Python and in C++."""
+    half, placed = far_apart
     store = vech.Packed(half, layout)
-    for i in rows:
+    for i in FAR_ROWS:
         row = store.expand(slice(i, i + 1))[0]
         found = {(i, int(j)): int(row[j]) for j in np.flatnonzero(row)}
         assert found == {cell: number for cell, number in placed.items() if cell[0] == i}
