@@ -702,10 +702,8 @@ def test_columns_and_rows_out_of_bounds_are_refused_or_harmless(kernel):
     )
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("make", [banded, scattered])
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_arrays_that_another_thread_changes_give_numbers_or_an_error(kernel, make, threads):
+def spoilt_meanwhile(kernel, make, threads):
+    """What a kernel answers for a while, and how the process ended."""
     n = 120_000 if make is scattered and kernel in ("mirror", "turn", "mirror of the upper") else 30_000
     seconds = 0.08
     call, arrays = subjects(make, n)[kernel]
@@ -734,7 +732,14 @@ def test_arrays_that_another_thread_changes_give_numbers_or_an_error(kernel, mak
         assert answer(call, arrays, threads, n) == "an answer"
         report(outcomes)
 
-    reports, status = in_a_child(work)
+    return in_a_child(work)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("make", [banded, scattered])
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_arrays_that_another_thread_changes_give_numbers_or_an_error(alone, kernel, make, threads):
+    reports, status = alone(spoilt_meanwhile, kernel, make, threads)
     assert status == 0, f"{kernel} crashed"
     [(outcomes,)] = reports
     assert outcomes <= {"an answer", *MESSAGES}
