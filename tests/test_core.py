@@ -494,8 +494,8 @@ def test_every_function_is_called():
     assert set(CALLS) == set(public()) - {"targets", "use_target", "Change", "Lines", "encodings"}
 
 
-@pytest.mark.parametrize("function", CALLS)
-def test_a_hostile_argument_is_refused(function):
+def hostile_calls(function):
+    """What calls with one hostile argument each answer, and how the process ended."""
     getattr(_core, function)(**CALLS[function]())
 
     def work(report):
@@ -508,7 +508,12 @@ def test_a_hostile_argument_is_refused(function):
                 outcome = type(error).__name__
             report("got", what, outcome, refused)
 
-    reports, status = in_a_child(work)
+    return in_a_child(work)
+
+
+@pytest.mark.parametrize("function", CALLS)
+def test_a_hostile_argument_is_refused(alone, function):
+    reports, status = alone(hostile_calls, function)
     assert status == 0, f"{function} crashed: {reports[-1][1]}"
     answered = [what for kind, what, *rest in reports if kind == "got" and rest == ["an answer", True]]
     assert not answered, f"{function} took {answered}"

@@ -263,7 +263,7 @@ def kills(path):
     rng = random.Random(0)
     packs("vech")(path, OTHER)
     found, end = Counter(), time.monotonic() + 60
-    while found.total() < 150 and time.monotonic() < end:
+    while found.total() < 60 and time.monotonic() < end:
         with children([partial(writes_for_ever, path, rng.randrange(3))]):
             time.sleep(rng.uniform(0, 0.03))
         found[MATRICES[what_is_there(path)]] += 1
