@@ -18,12 +18,6 @@ from vech.arrays import default_threads
 
 MOST_PROCESSES = 8  # each one collects all tests
 PROCESS_BYTES = 3 * 10**9  # what the largest tests take
-ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",  # threads of BLAS in each would wait for each other
-    "MKL_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(2**25),  # to give arrays back and get them again takes 6% of the time
-    "MALLOC_TRIM_THRESHOLD_": str(2**28),
-}
 
 settings.register_profile(
     "vech",
@@ -51,8 +45,11 @@ def pytest_cmdline_main(config):
         room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // PROCESS_BYTES
         option.numprocesses = min(default_threads(), room, MOST_PROCESSES)
         option.dist = "worksteal"
-        for name, value in ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
+        for name in (
+            "OPENBLAS_NUM_THREADS",
+            "MKL_NUM_THREADS",
+        ):  # threads of BLAS in each would wait for each other
+            os.environ.setdefault(name, "1")
 
 
 def pytest_collection():
