@@ -98,6 +98,7 @@ class Pipe:
     def __init__(self, rate: float, line: float, at: At) -> None:
         self.rate, self.line, self.at = rate, line, at
         self.flows: list[Flow] = []
+        self.rates: list[float] = []
         self.clock, self.plans = 0.0, 0
 
     def send(self, line: int, amount: float, now: float, then: Happens) -> None:
@@ -109,22 +110,25 @@ class Pipe:
         self.flows.append(Flow(line, amount, then))
         self._plan()
 
-    def _rates(self) -> list[float]:
-        busy = Counter(flow.line for flow in self.flows)
+    def _shares(self) -> list[float]:
         share = self.rate / max(1, len(self.flows))
-        return [min(share, self.line / busy[flow.line]) for flow in self.flows]
+        if self.line == FOREVER:
+            return [share] * len(self.flows)
+        busy = Counter(flow.line for flow in self.flows)
+        each = {line: min(share, self.line / flows) for line, flows in busy.items()}
+        return [each[flow.line] for flow in self.flows]
 
     def _advance(self, now: float) -> None:
-        for flow, rate in zip(self.flows, self._rates(), strict=True):
+        for flow, rate in zip(self.flows, self.rates, strict=True):
             flow.left -= rate * (now - self.clock)
         self.clock = now
 
     def _plan(self) -> None:
         """See to it that the flow that ends first is looked after then; plans made before are void."""
         self.plans += 1
-        plan = self.plans
+        plan, self.rates = self.plans, self._shares()
         if self.flows:
-            wait = min(flow.left / rate for flow, rate in zip(self.flows, self._rates(), strict=True))
+            wait = min(flow.left / rate for flow, rate in zip(self.flows, self.rates, strict=True))
             self.at(self.clock + max(0.0, wait), lambda now: self._arrive(now, plan))
 
     def _arrive(self, now: float, plan: int) -> None:

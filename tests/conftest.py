@@ -3,6 +3,8 @@
 import gc
 import os
 import signal
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 import reference
 import vech
+from faults import keep_from_disk
 from vech import _core
 from vech.arrays import default_threads
 
@@ -124,6 +127,14 @@ def pytest_runtest_call(item):
             finally:
                 _core.use_target(TARGETS.active)
     return result
+
+
+@pytest.fixture(scope="session")
+def alone():
+    """Calls a function in a small process: one that has collected all tests forks five times as slowly."""
+    quick = pytest.MonkeyPatch()
+    with ProcessPoolExecutor(1, get_context("spawn"), keep_from_disk, (quick,)) as process:
+        yield lambda function, *arguments: process.submit(function, *arguments).result()
 
 
 @pytest.fixture(autouse=True, scope="session")

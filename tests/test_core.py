@@ -495,8 +495,8 @@ def test_every_function_is_called():
     assert set(CALLS) == set(public()) - {"targets", "use_target", "Change", "Lines", "encodings"}
 
 
-@pytest.mark.parametrize("function", CALLS)
-def test_a_hostile_argument_is_refused(function):
+def hostile_calls(function):
+    """What calls with one hostile argument each answer, and how the process ended."""
     getattr(_core, function)(**CALLS[function]())
 
     def work(report):
@@ -509,7 +509,12 @@ def test_a_hostile_argument_is_refused(function):
                 outcome = type(error).__name__
             report("got", what, outcome, refused)
 
-    reports, status = in_a_child(work)
+    return in_a_child(work)
+
+
+@pytest.mark.parametrize("function", CALLS)
+def test_a_hostile_argument_is_refused(alone, function):
+    reports, status = alone(hostile_calls, function)
     assert status == 0, f"{function} crashed: {reports[-1][1]}"
     answered = [what for kind, what, *rest in reports if kind == "got" and rest == ["an answer", True]]
     assert not answered, f"{function} took {answered}"
@@ -703,10 +708,8 @@ def test_columns_and_rows_out_of_bounds_are_refused_or_harmless(kernel):
     )
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("make", [banded, scattered])
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_arrays_that_another_thread_changes_give_numbers_or_an_error(kernel, make, threads):
+def spoilt_meanwhile(kernel, make, threads):
+    """What a kernel answers for a while, and how the process ended."""
     n = 120_000 if make is scattered and kernel in ("mirror", "turn", "mirror of the upper") else 30_000
     seconds = 0.08
     call, arrays = subjects(make, n)[kernel]
@@ -735,7 +738,14 @@ def test_arrays_that_another_thread_changes_give_numbers_or_an_error(kernel, mak
         assert answer(call, arrays, threads, n) == "an answer"
         report(outcomes)
 
-    reports, status = in_a_child(work)
+    return in_a_child(work)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("make", [banded, scattered])
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_arrays_that_another_thread_changes_give_numbers_or_an_error(alone, kernel, make, threads):
+    reports, status = alone(spoilt_meanwhile, kernel, make, threads)
     assert status == 0, f"{kernel} crashed"
     [(outcomes,)] = reports
     assert outcomes <= {"an answer", *MESSAGES}

@@ -5,16 +5,13 @@ every k until a run comes through. What is read afterwards is never a third matr
 """
 
 import itertools
-import multiprocessing
 import os
 import random
 import stat
-import tempfile
 import time
 from collections import Counter
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,39 +93,6 @@ def what_is_there(path):
         return str(error)
 
 
-def write_in_children(pipe):
-    with pytest.MonkeyPatch.context() as patched, tempfile.TemporaryDirectory() as folder:
-        keep_from_disk(patched)
-        for name, write in WRITERS.items():  # imports what children would import again and again
-            write(Path(folder) / name, OTHER)
-        while True:
-            name, path, overwrite, k = pipe.recv()
-
-            def writes(name=name, path=path, overwrite=overwrite, k=k):
-                Calls(patched, k, is_killed)
-                WRITERS[name](path, OTHER, overwrite=overwrite)
-
-            pipe.send(in_a_child(writes))
-
-
-@pytest.fixture(scope="module")
-def is_killed_at():
-    """Whether a run is killed. Its parent is a small process: forking this one takes three times as long."""
-    spawning = multiprocessing.get_context("spawn")
-    ours, theirs = spawning.Pipe()
-    parent = spawning.Process(target=write_in_children, args=(theirs,), daemon=True)
-    parent.start()
-    theirs.close()
-
-    def ask(*run):
-        ours.send(run)
-        return ours.recv()
-
-    yield ask
-    parent.kill()
-    parent.join()
-
-
 @pytest.fixture(autouse=True)
 def quick_disk(monkeypatch):
     keep_from_disk(monkeypatch)
@@ -205,20 +169,32 @@ def test_a_call_that_goes_wrong_leaves_the_old_matrix_or_the_new(
     assert k > 8
 
 
-@pytest.mark.parametrize(("name", "before", "overwrite"), SITUATIONS)
-def test_a_process_that_is_killed_leaves_the_old_matrix_or_the_new(
-    tmp_path, count, is_killed_at, name, before, overwrite
-):
-    new, new_files = new_matrix(tmp_path, name)
+def killed_before(k, run):
+    Calls(pytest.MonkeyPatch(), k, is_killed)
+    run()
+
+
+def kills_before_calls(folder, name, before, overwrite):
+    """Kill a run before each of its calls, and have the next one look; how often each matrix was there."""
+    new, new_files = new_matrix(folder, name)
+    found = Counter()
     for k in range(1, 200):
-        with prepared(tmp_path, name, before, overwrite) as (path, _, old, _):
-            if not is_killed_at(name, path, overwrite, k):
-                break
+        with prepared(folder, name, before, overwrite) as (path, run, old, _):
+            if not in_a_child(partial(killed_before, k, run)):
+                return found
             seen = what_is_there(path)
             assert seen in (old, new), k
-            count[f"killed: {'old' if seen == old else 'new'}"] += 1
+            found[f"killed: {'old' if seen == old else 'new'}"] += 1
             check_next_run(path, name, before, new, new_files)
-    assert k > 8
+
+
+@pytest.mark.parametrize(("name", "before", "overwrite"), SITUATIONS)
+def test_a_process_that_is_killed_leaves_the_old_matrix_or_the_new(
+    tmp_path, alone, count, name, before, overwrite
+):
+    found = alone(kills_before_calls, tmp_path, name, before, overwrite)
+    assert found.total() >= 8
+    count.update(found)
 
 
 # ---- side by side ------------------------------------------------------------------------------------------
@@ -282,17 +258,22 @@ def test_the_last_of_two_writers_wins_whole(tmp_path):
         assert listing(tmp_path) == ["half.npy", "half.npy.json"]
 
 
-@pytest.mark.slow
-def test_a_writer_is_killed_at_random(tmp_path, count):
+def kills(path):
+    """Kill a writer that never ends, at random moments; how often each matrix is there."""
     rng = random.Random(0)
-    path = tmp_path / "half.npy"
     packs("vech")(path, OTHER)
     found, end = Counter(), time.monotonic() + 60
-    while found.total() < 150 and time.monotonic() < end:
+    while found.total() < 60 and time.monotonic() < end:
         with children([partial(writes_for_ever, path, rng.randrange(3))]):
             time.sleep(rng.uniform(0, 0.03))
         found[MATRICES[what_is_there(path)]] += 1
     packs("vech")(path, OTHER)
+    return found
+
+
+@pytest.mark.slow
+def test_a_writer_is_killed_at_random(tmp_path, alone, count):
+    found = alone(kills, tmp_path / "half.npy")
     assert listing(tmp_path) == ["half.npy", "half.npy.json"]
     assert found.keys() == {"a", "b", "c"}
     count["killed at random"] += found.total()

@@ -1,5 +1,7 @@
 """Products on halves: what the full matrix gives, for every kind, dtype, layout and number of threads."""
 
+import functools
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -33,10 +35,16 @@ def held(store):
     return Half(store.half, store.layout, store.kind)
 
 
+@functools.cache
+def places(layout, n):
+    """Rows and columns of a half."""
+    return np.array(reference.cells(layout, n), int).reshape(-1, 2).T
+
+
 def plain_full(half, layout, kind, n):
     """The full matrix of a real half in double: `reference.expand` much sooner, but not to the bit."""
     full = np.zeros((n, n))
-    i, j = np.array(reference.cells(layout, n), int).reshape(-1, 2).T
+    i, j = places(layout, n)
     true = half / np.where(i == j, layout.diagonal_scale, layout.offdiagonal_scale)
     full[j, i] = -true if kind == "skew" else true
     full[i, j] = true

@@ -121,7 +121,7 @@ def close(got, want, relative, absolute=0.0):
     return bool(error <= Decimal(relative) * want + Decimal(absolute) + least)
 
 
-once_for_all_targets = lru_cache(maxsize=1)
+once_for_all_targets = lru_cache(maxsize=len(NAMES))  # those of one test
 
 
 @contextmanager

@@ -113,37 +113,41 @@ def test_after_a_call_that_goes_wrong_a_run_goes_on(
     assert k > 30
 
 
-@pytest.mark.parametrize(("layout", "before"), SITUATIONS)
-def test_a_run_that_is_killed_before_a_call_goes_on(tmp_path, monkeypatch, quick_disk, count, layout, before):
+def killed_before(k, *arguments, **how):
+    faulty(pytest.MonkeyPatch(), k, is_killed)
+    run(*arguments, **how)
+
+
+def kills_before_calls(folder, layout, before):
+    """Kill a run before each of its calls, and have the next one go on; how many they were."""
     for k in range(1, 200):
-        path = prepare(tmp_path, before)
-
-        def writes(k=k, path=path):
-            faulty(monkeypatch, k, is_killed)
-            run(path, layout)
-
-        if not in_a_child(writes):
-            break
+        path = prepare(folder, before)
+        if not in_a_child(partial(killed_before, k, path, layout)):
+            return k - 1
         store = what_is_there(path)
         assert (store is None and before == "nothing") or is_one_of(store, layout), k
         assert run(path, layout, resume=True).half.tobytes() == NEW[layout].half.tobytes(), k
-        assert listing(tmp_path) == WHOLE, k
-        count["run killed before a call"] += 1
-    assert k > 30
+        assert listing(folder) == WHOLE, k
+
+
+@pytest.mark.parametrize(("layout", "before"), SITUATIONS)
+def test_a_run_that_is_killed_before_a_call_goes_on(tmp_path, alone, count, layout, before):
+    killed = alone(kills_before_calls, tmp_path, layout, before)
+    assert killed >= 30
+    count["run killed before a call"] += killed
+
+
+def kills_of_each_next_run(path, resumed):
+    """Each process gets three calls further, or starts over each time."""
+    for k in range(3, 200, 3):
+        if not in_a_child(partial(killed_before, k, path, "condensed", resume=resumed)):
+            break
 
 
 @pytest.mark.parametrize("resumed", (False, True))
-def test_a_run_that_goes_on_may_be_killed_too(tmp_path, monkeypatch, quick_disk, resumed):
-    """Each process gets three calls further, or starts over each time."""
+def test_a_run_that_goes_on_may_be_killed_too(tmp_path, alone, resumed):
     path = prepare(tmp_path, "nothing")
-    for k in range(3, 200, 3):
-
-        def writes(k=k):
-            faulty(monkeypatch, k, is_killed)
-            run(path, "condensed", resume=resumed)
-
-        if not in_a_child(writes):
-            break
+    alone(kills_of_each_next_run, path, resumed)
     assert what_is_there(path).half.tobytes() == NEW["condensed"].half.tobytes()
     assert listing(tmp_path) == WHOLE
 
@@ -169,26 +173,22 @@ def killed_after(seconds, action):
     return was_killed(child)
 
 
-def kills(tmp_path, wanted, count):
+def kills(folder, wanted):
     """Kill a run, and those that go on, each a little later, until one comes through; and begin anew."""
     rng, done, want = random.Random(wanted), 0, slow_run(None).half.tobytes()
     while done < wanted:
-        path, longest = prepare(tmp_path, "nothing"), 0.03
+        path, longest = prepare(folder, "nothing"), 0.03
         while killed_after(rng.uniform(0, longest), partial(slow_run, path, resume=True)):
             assert not path.exists() or what_is_there(path).half.tobytes() == want
             done, longest = done + 1, 1.3 * longest
         assert what_is_there(path).half.tobytes() == want
-        assert listing(tmp_path) == WHOLE
-    count["run killed at random"] += done
+        assert listing(folder) == WHOLE
+    return done
 
 
-def test_a_run_is_killed_at_random(tmp_path, count):
-    kills(tmp_path, 8, count)
-
-
-@pytest.mark.slow
-def test_a_run_is_killed_at_random_a_hundred_times(tmp_path, count):
-    kills(tmp_path, 100, count)
+@pytest.mark.parametrize("times", [8, pytest.param(40, marks=pytest.mark.slow)])
+def test_a_run_is_killed_at_random(tmp_path, alone, count, times):
+    count["run killed at random"] += alone(kills, tmp_path, times)
 
 
 # ---- a full disk -------------------------------------------------------------------------------------------

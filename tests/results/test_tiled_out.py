@@ -424,10 +424,9 @@ def slow_run(path, **how):
     return from_blocks(Slow(ROWS[:24], 0.002), 24, dtype="f8", tile=4, out=path, **how)
 
 
-def test_a_run_that_is_killed_at_random_goes_on(tmp_path):
-    path, chance = tmp_path / "d.zarr", random.Random(3)
-    want = bits(from_blocks(Inner(ROWS[:24]), 24, dtype="f8", tile=4))
-    done = 0
+def kills(path):
+    """Kill a run, and those that go on, at random moments: what was seen to be done stays so."""
+    done, chance = 0, random.Random(3)
     for _ in range(12):
         child = forked(lambda: slow_run(path, resume=True))
         time.sleep(chance.uniform(0, 0.06))
@@ -438,6 +437,12 @@ def test_a_run_that_is_killed_at_random_goes_on(tmp_path):
             now = 21 - len(store.missing())
             assert now >= done and store.verify() == []
             done = now
+
+
+def test_a_run_that_is_killed_at_random_goes_on(tmp_path, alone):
+    path = tmp_path / "d.zarr"
+    want = bits(from_blocks(Inner(ROWS[:24]), 24, dtype="f8", tile=4))
+    alone(kills, path)
     made = slow_run(path, resume=True)
     assert bits(made) == want
     assert [name for name in listing(tmp_path) if name != "d.zarr"] == []

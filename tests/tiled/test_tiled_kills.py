@@ -96,32 +96,36 @@ def test_after_a_call_that_goes_wrong_all_is_as_before_or_done(tmp_path, monkeyp
     assert k > 15
 
 
-@every_action
-def test_a_writer_that_is_killed_before_a_call_has_lost_nothing(tmp_path, monkeypatch, count, action):
+def killed_before(k, action, path):
+    Calls(pytest.MonkeyPatch(), k, is_killed, FOLDER_CALLS)
+    action(path)
+
+
+def kills_before_calls(path, action):
+    """Kill a writer before each of its calls, and have the next one look; how many they were."""
     between, after = BEFORE_AND_AFTER[action]
-    path = tmp_path / "S.zarr"
     for k in range(1, 400):
         prepare(path, action)
-
-        def writes(k=k):
-            Calls(monkeypatch, k, is_killed, FOLDER_CALLS)
-            action(path)
-
-        if not in_a_child(writes):
-            break
+        if not in_a_child(partial(killed_before, k, action, path)):
+            return k - 1
         if not path.exists():  # between two renames: the next writer puts it back
             assert action is write
         else:
             assert what_is_there(path) in between, k
         action(path)
         assert what_is_there(path) == after, k
-        assert os.listdir(tmp_path) == ["S.zarr"], k
+        assert os.listdir(path.parent) == ["S.zarr"], k
         assert not [name for _, _, names in os.walk(path) for name in names if name.endswith(".tmp")], k
-        count["writer of tiles killed before a call"] += 1
-    assert k > 15
 
 
-def kills(path, wanted, count):
+@every_action
+def test_a_writer_that_is_killed_before_a_call_has_lost_nothing(tmp_path, alone, count, action):
+    killed = alone(kills_before_calls, tmp_path / "S.zarr", action)
+    assert killed >= 15
+    count["writer of tiles killed before a call"] += killed
+
+
+def kills(path, wanted):
     """Fill a store, killed at random moments, each a little later; whatever was seen to be done stays so."""
     rng, full = random.Random(wanted), cases.matrix(np.float64, "symmetric", 60)
     killed = 0
@@ -140,16 +144,12 @@ def kills(path, wanted, count):
         store = tiled.open(path)
         assert store.verify() == []
         assert_same_bits(store.expand(), full)
-    count["writer of tiles killed at random"] += killed
+    return killed
 
 
-def test_writers_are_killed_at_random(tmp_path, count):
-    kills(tmp_path / "S.zarr", 10, count)
-
-
-@pytest.mark.slow
-def test_writers_are_killed_at_random_two_hundred_times(tmp_path, count):
-    kills(tmp_path / "S.zarr", 200, count)
+@pytest.mark.parametrize("times", [10, pytest.param(60, marks=pytest.mark.slow)])
+def test_writers_are_killed_at_random(tmp_path, alone, count, times):
+    count["writer of tiles killed at random"] += alone(kills, tmp_path / "S.zarr", times)
 
 
 def writes_for_ever(path, factor):
