@@ -39,14 +39,17 @@ class QuantizedMultiplier {
         const auto groups = one_ || shares > 1 ? 1 : std::min<std::int64_t>(threads, strips_);
         // One thread adds what a share has as soon as it is there: its sums stay in the caches.
         const auto held = threads == 1 ? std::min<std::int64_t>(shares, 2) : shares;
-        if (!x_.get_zeros(size) || !y_.get_zeros(held * size)) return Fault::out_of_memory;
+        // All at once: of small pieces the C library gives the last back to the system with each call.
+        const auto tabulated = by_tables_ ? sign_tables(padded_) : 0;
+        if (!memory_.get_lines(tabulated + (1 + held) * size)) return Fault::out_of_memory;
+        tables_ = memory_.line();
+        x_ = tables_ + tabulated;
+        y_ = x_ + size;
+        std::fill(x_, y_ + held * size, Real{0});
         lay_out();
 #if VECH_VECTOR == 64
         if constexpr (sizeof(Real) == 4)
-            if (by_tables_) {
-                if (!tables_.get_lines(SignTile::of(padded_))) return Fault::out_of_memory;
-                SignTile::tabulate(x_.at, padded_, tables_.line());
-            }
+            if (by_tables_) SignTile::tabulate(x_, padded_, tables_);
 #endif
         std::atomic<bool> lacking = false;
         parallel_for(groups * shares, threads, watch, [&](std::int64_t unit) {
@@ -57,7 +60,7 @@ class QuantizedMultiplier {
                 lacking = true;
                 return;
             }
-            Real* const y = y_.at + std::min(number, held - 1) * size;
+            Real* const y = y_ + std::min(number, held - 1) * size;
             for (auto i = half_.first_tile(number, shares); i < half_.first_tile(number + 1, shares); ++i) {
                 if (watch.stop()) return;
                 one_ ? row_of_tiles(i, levels.line(), sums.line(), y) : rows_of_columns(i, levels.line(), y, strips);
@@ -67,7 +70,7 @@ class QuantizedMultiplier {
         if (lacking) return Fault::out_of_memory;
         if (watch.stop()) return Fault::none;
         for (std::int64_t number = 1; number < shares && held == shares; ++number)
-            add(number, shares, y_.at + number * size);
+            add(number, shares, y_ + number * size);
         finish();
         return Fault::none;
     }
@@ -89,7 +92,7 @@ class QuantizedMultiplier {
     void add(std::int64_t number, std::int64_t shares, Real* share) const {
         const auto reached = half_.first_tile(number + 1, shares) * tile_ * pitch_;
         for (std::int64_t s = 0; s < strips_; ++s) {
-            Real* const to = y_.at + s * padded_ * pitch_;
+            Real* const to = y_ + s * padded_ * pitch_;
             Real* const from = share + s * padded_ * pitch_;
             for (std::int64_t k = 0; k < reached; ++k) to[k] += from[k];
             std::fill_n(from, reached, Real{0});
@@ -174,7 +177,7 @@ class QuantizedMultiplier {
     VECH_INLINE void signs(const std::byte* codes, std::int64_t i, std::int64_t first, float scale, float* y) const {
         const auto straight = scale * static_cast<float>(job_.straight),
                    mirrored = scale * static_cast<float>(job_.mirrored);
-        const auto tables = [&](std::int64_t r) { return tables_.line() + SignTile::of(r); };
+        const auto tables = [&](std::int64_t r) { return tables_ + sign_tables(r); };
         for (std::int64_t r = 0; r < half_.height(i); r += SignTile::side) {
             SignTile tile(codes + 8 * r, half_.height(i) - r);
             tile.multiply(tables(first), straight, y + i * tile_ + r);
@@ -187,9 +190,9 @@ class QuantizedMultiplier {
     void row_of_tiles(std::int64_t i, Real* levels, Real* sums, Real* y) const {
         const auto rows = half_.height(i);
         std::fill(sums, sums + tile_ * lanes, Real{0});
-        const Real* const own = x_.at + i * tile_;
+        const Real* const own = x_ + i * tile_;
         for (std::int64_t j = 0; j <= i; ++j) {
-            const Real* const x = x_.at + j * tile_;
+            const Real* const x = x_ + j * tile_;
             Real* const to = y + j * tile_;
 #if VECH_VECTOR == 64
             if constexpr (sizeof(Real) == 4)
@@ -243,8 +246,8 @@ class QuantizedMultiplier {
     void band(const Real* levels, Real scale, std::int64_t own, std::int64_t across, Real* y) const {
         V by[count], sum[count] = {};
         const V factor = in_all_lanes(scale * static_cast<Real>(job_.mirrored));
-        for (int k = 0; k < count; ++k) by[k] = load<V>(x_.at + own + k * lanes) * factor;
-        const Real* x = x_.at + across;
+        for (int k = 0; k < count; ++k) by[k] = load<V>(x_ + own + k * lanes) * factor;
+        const Real* x = x_ + across;
         Real* to = y + across;
         for (std::int64_t c = 0; c < tile_; ++c, x += lanes, to += lanes) {
             const V in = load<V>(x);
@@ -267,7 +270,8 @@ class QuantizedMultiplier {
     const std::int64_t tile_, padded_;
     const bool one_, by_tables_;
     const std::int64_t strips_, pitch_;
-    Memory<Real> x_, y_, tables_;
+    Memory<Real> memory_;
+    Real *tables_ = nullptr, *x_ = nullptr, *y_ = nullptr;
 };
 
 }  // namespace

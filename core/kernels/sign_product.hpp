@@ -10,12 +10,14 @@
 #include "core/kernels/region.hpp"
 
 VECH_TARGET_BEGIN
-#if VECH_VECTOR == 64
 namespace {
 
+// Numbers of the tables of so many numbers: sixteen of each four.
+constexpr std::int64_t sign_tables(std::int64_t count) { return count / 4 * 16; }
+
+#if VECH_VECTOR == 64
 struct SignTile {
     static constexpr std::int64_t side = 64, entries = 16, together = 4;
-    static constexpr std::int64_t of(std::int64_t count) { return count / together * entries; }  // numbers of tables
 
     typedef std::uint64_t Bits __attribute__((vector_size(64)));
     typedef std::uint32_t Words __attribute__((vector_size(64)));
@@ -121,6 +123,7 @@ struct SignTile {
     }
 };
 
-}  // namespace
 #endif
+
+}  // namespace
 VECH_TARGET_END
