@@ -67,7 +67,8 @@ class TiledCholesky(TileGroup, Factorization):
         Parameters
         ----------
         executor : concurrent.futures.Executor, distributed.Client or None
-            Who computes; results have the same bits for any number of workers.
+            Who computes; results have the same bits for any number of workers. Squares on the diagonal are
+            solved with here.
 
         Returns
         -------
