@@ -154,7 +154,7 @@ INSIDE = {
         ("description",),
         ("codes", "grid"),
     ),
-    "neighbors": (("graphs", "strongest"), ("rows",), ("zeros",), ("arguments", "lists")),
+    "neighbors": (("graphs", "strongest"), ("rows",), ("strips", "zeros"), ("arguments", "lists")),
     "pairwise": (
         ("nearest", "product_codes"),
         ("coded",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from vech.labels import Loc
 
 Array = NDArray[Any]
+Done = TypeVar("Done")
 
 
 class Description(NamedTuple):
@@ -787,6 +788,12 @@ class Store(ABC):
 
         return (part.astype(filler.dtype, copy=False) for part in each(self, diagonal))
 
+    def _of_pairs(
+        self, function: Callable[[Array], Done], diagonal: bool, filler: Any
+    ) -> Iterable[tuple[int, Done]]:
+        """How many numbers such parts have, and what a function gives of each of them."""
+        return ((part.size, function(part)) for part in self._pairs(diagonal, filler))
+
     def _glance(self, rows: Array) -> Array | str:
         """The numbers where some rows and the same columns meet, for a picture; or why these take long."""
         return self.block(rows, rows)
@@ -796,6 +803,17 @@ class Store(ABC):
         from vech.derived.tiles import tiles
 
         return tiles(self, side)
+
+    _executor: Any = None  # of a store whose tiles are read by workers, who these are
+
+    def _by_strips(self, function: Callable[[Iterable[Tile]], Done]) -> Iterator[Done]:
+        """What a function gives of some tiles beside each other, row of tiles after row of tiles.
+
+        It is sent to the workers of a store that has some, so that it must pickle; they read the tiles.
+        """
+        from vech.derived.tiles import strips
+
+        return map(function, strips(self.tiles()))
 
     def _sparse(self, format: str, part: str, threads: int | None) -> Any:
         """The nonzeros as an array of SciPy, by tiles."""

@@ -211,7 +211,7 @@ def test_eigenpairs_are_those_of_numpy(works, tiled, file, executor, there):
 
 def test_what_eigsh_cannot_do_is_said(fails, tiled):
     assert fails("eigsh", "half.npy", "-k", 3, "-o", "top.npz", "--executor", "threads:2") == (
-        "half.npy is no store of tiles, and their products go to workers: vech tile half.npy -o S.zarr first"
+        "half.npy is no store of tiles, and workers read tiles: vech tile half.npy -o S.zarr first"
     )
     assert "has no suffix of eigenvectors, which are .npz, or text" in fails(
         "eigsh", "half.npy", "-o", "top.npy"
@@ -299,6 +299,19 @@ def test_what_is_to_replace_a_store_is_named(works, vech_run, there, monkeypatch
     assert said[1] == "d.zarr: 1 tiles, all as they were written"
 
 
+# ---- neighbors ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", [("-k", 3), ("--within", 0.5, "--largest")])
+def test_a_graph_is_the_same_by_workers(works, fails, tiled, there, which):
+    works("neighbors", "half.npy", *which, "-o", "half.csv")
+    works("neighbors", "S.zarr", *which, "-o", "tiles.csv", "--executor", "threads:2")
+    assert (there / "tiles.csv").read_text() == (there / "half.csv").read_text()
+    assert fails("neighbors", "half.npy", *which, "-o", "more.csv", "--executor", "threads:2") == (
+        "half.npy is no store of tiles, and workers read tiles: vech tile half.npy -o S.zarr first"
+    )
+
+
 # ---- executors ---------------------------------------------------------------------------------------------
 
 BAD = ("local", "local:0", "threads:1_0", "dask://host", "dask://host:99999", "mpi:4", "")
@@ -312,7 +325,7 @@ def test_what_is_no_executor_is_said(fails, name):
 
 
 def test_every_command_takes_an_executor_that_can_use_one():
-    commands = ("distances", "similarity", "covariance", "eigsh", "cholesky")
+    commands = ("distances", "similarity", "covariance", "neighbors", "eigsh", "cholesky")
     for name in commands:
         assert "--executor" in [opt for p in cli.vech_command.commands[name].params for opt in p.opts]
 

@@ -12,7 +12,7 @@ import vech
 import vech.io
 import vech.tiled
 from vech.arrays import Array
-from vech.cli.executors import Workers, executor_option, started
+from vech.cli.executors import Workers, by_workers, check_tiles, executor_option, started
 from vech.cli.making import TILES, check_made, made_in_place, resume_option
 from vech.cli.options import (
     Bar,
@@ -35,7 +35,6 @@ from vech.cli.streams import STREAM, FormatName, in_format_option, shown, source
 from vech.io import suffix_of
 from vech.io.drafts import atomic
 from vech.io.errors import visible
-from vech.tiled.description import is_tiled
 
 ARRAYS = ".npz"
 FIRST = "eigenvalue"
@@ -106,10 +105,7 @@ def eigsh(
             )
         began = time.perf_counter()
         with Bar(f"reading {path.name}", size_of(path)) as bar, started(executor) as workers:
-            store: Any = vech.read(path, layout=layout, kind=kind, dtype=dtype, n=n)
-            if workers is not None:
-                _check_tiles(path, "their products go to workers")
-                store = store.using(workers)
+            store = by_workers(vech.read(path, layout=layout, kind=kind, dtype=dtype, n=n), workers, path)
             bar.now(f"{k} eigenvalues of {store.n:,} rows", size_of(path))
             values, vectors = vech.linalg.eigsh(store, k, which, sigma=sigma, tol=tol or 0.0)
             _write(made, values, vectors, store.labels, overwrite=force)
@@ -160,7 +156,7 @@ def cholesky(file: Path, out: Path, resume: bool, executor: Workers | None, forc
       vech cholesky S.zarr -o L.zarr --resume
       vech cholesky S.zarr -o L.zarr --executor dask://scheduler:8786
     """
-    _check_tiles(file, "a factor is made tile by tile")
+    check_tiles(file, "a factor is made tile by tile")
     if out == STREAM or out.suffix.lower() != TILES:
         raise click.ClickException(f"a factor of tiles is a folder ending in {TILES}, and OUT is {out}")
     check_made(file, out, force=force, resume=resume, suffixes=(TILES,))
@@ -172,10 +168,3 @@ def cholesky(file: Path, out: Path, resume: bool, executor: Workers | None, forc
     size = in_bytes(size_of(out))
     seconds = time.perf_counter() - began
     click.echo(visible(f"{shown(out)}: factor of {factor.n} rows, {size}, {seconds:.2f} s"))
-
-
-def _check_tiles(file: Path, why: str) -> None:
-    if not is_tiled(file):
-        raise click.ClickException(
-            f"{file} is no store of tiles, and {why}: vech tile {file} -o S.zarr first"
-        )

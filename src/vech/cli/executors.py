@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context, parent_process, resource_tracker
+from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
+
+from vech.tiled.description import is_tiled
 
 ANSWERS = 10.0
 """Seconds in which a scheduler of Dask has to answer."""
@@ -76,6 +79,22 @@ def started(named: Workers | None) -> Iterator[Any]:
     else:
         with _client(named) as client:
             yield client
+
+
+def by_workers(store: Any, workers: Any, file: Path) -> Any:
+    """The store of a file, its tiles read and computed with by what was started, if anything was."""
+    if workers is None:
+        return store
+    check_tiles(file, "workers read tiles")
+    return store.using(workers)
+
+
+def check_tiles(file: Path, why: str) -> None:
+    """Refuse what is no store of tiles."""
+    if not is_tiled(file):
+        raise click.ClickException(
+            f"{file} is no store of tiles, and {why}: vech tile {file} -o S.zarr first"
+        )
 
 
 @contextmanager

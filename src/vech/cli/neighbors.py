@@ -7,6 +7,7 @@ import click
 
 import vech
 import vech.io
+from vech.cli.executors import Workers, by_workers, executor_option, started
 from vech.cli.options import (
     Bar,
     Count,
@@ -55,6 +56,7 @@ from vech.io.errors import visible
 @in_format_option
 @out_format_option
 @threads_option
+@executor_option
 @force_option
 def neighbors(
     file: Path,
@@ -70,6 +72,7 @@ def neighbors(
     in_format: str | None,
     out_format: str | None,
     threads: int | None,
+    executor: Workers | None,
     force: bool,
 ) -> None:
     """Write the graph of the nearest rows of the matrix in FILE, distances or similarities; - is stdin.
@@ -82,6 +85,7 @@ def neighbors(
       vech neighbors d.npy -k 10 -o graph.npz
       vech neighbors similarities.npy -k 10 --largest --mutual -o edges.csv
       vech neighbors d.npy --within 0.3 -o graph.mtx
+      vech neighbors d.zarr -k 10 -o graph.npz --executor local:2
     """
     if (k is None) == (limit is None):
         both = "is one of them" if k is not None else "one of them is needed"
@@ -92,8 +96,8 @@ def neighbors(
     with target(out, out_format) as made, source(file, in_format) as path:
         vech.io.file_format(made)
         began = time.perf_counter()
-        with Bar(f"reading {path.name}", size_of(path)) as bar:
-            store = vech.read(path, layout=layout, kind=kind, dtype=dtype, n=n)
+        with Bar(f"reading {path.name}", size_of(path)) as bar, started(executor) as workers:
+            store = by_workers(vech.read(path, layout=layout, kind=kind, dtype=dtype, n=n), workers, path)
             bar.now(f"nearest of {store.n:,} rows", store.nbytes, "rows")
             if k is None:
                 assert limit is not None

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vech.arrays import Array, check_memory, family
-from vech.store import Pairs, Store
+from vech.store import Pairs, Store, Tile
 
 PANEL_BYTES = 2**22  # rows of the full matrix that are expanded at a time
 CONDENSED = ("condensed", "strict-triu")  # both are SciPy's order where S is symmetric
 
 Indices = NDArray[np.int64]
+Done = TypeVar("Done")
 
 
 def to_pairs(S: Store, diagonal: bool) -> Pairs:
@@ -59,8 +61,20 @@ def each(S: Store, diagonal: bool) -> Iterator[Array]:
         yield stored(S, diagonal)[2]
         return
     for tile in S.tiles():
-        square = np.tril_indices(len(tile.numbers), 0 if diagonal else -1)
-        yield tile.numbers[square] if tile.on_diagonal else tile.numbers.ravel()
+        yield _each_once(tile, diagonal)
+
+
+def of_each(
+    function: Callable[[Array], Done], diagonal: bool, dtype: np.dtype[Any], tiles: Iterable[Tile]
+) -> list[tuple[int, Done]]:
+    """How many pairs each of these tiles has, and what the function gives of their numbers."""
+    parts = (_each_once(tile, diagonal).astype(dtype, copy=False) for tile in tiles)
+    return [(part.size, function(part)) for part in parts]
+
+
+def _each_once(tile: Tile, diagonal: bool) -> Array:
+    square = np.tril_indices(len(tile.numbers), 0 if diagonal else -1)
+    return tile.numbers[square] if tile.on_diagonal else tile.numbers.ravel()
 
 
 def stored(S: Store, diagonal: bool) -> tuple[Indices, Indices, Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,17 @@ def extreme(S: Store, name: str, diagonal: bool) -> Any:
         raise ValueError(f"a matrix of side {S.n} has no pairs, so they have no {name}{way_out}")
     best = np.minimum if name.endswith("min") else np.maximum
     some = S.block(0, min(1, S.n - 1)).ravel()[0].astype(native(S.dtype))
-    for part in S._pairs(diagonal, some):
-        seen += part.size
-        if part.size:
-            found.append(best.reduce(part))
+    for size, number in S._of_pairs(partial(_reduced, best), diagonal, some):
+        seen += size
+        if size:
+            found.append(number)
     if seen < numbers:
         found.append(np.zeros(1, S.dtype)[0])
     return best.reduce(np.array(found, native(S.dtype)))
+
+
+def _reduced(best: np.ufunc, numbers: Array) -> Any:
+    return best.reduce(numbers) if numbers.size else None
 
 
 def place(S: Store, name: str, diagonal: bool) -> tuple[int, int]:
@@ -77,15 +82,17 @@ def std(S: Store, name: str, diagonal: bool) -> Any:
     numbers, seen, squares = count(S.n, diagonal), 0, 0.0
     if not numbers:
         return _rounded(np.abs(middle), S.dtype)
-    for part in S._pairs(diagonal, middle):
-        apart = part - middle
-        squares += float(
-            sum(np.square(x).sum() for x in (apart.real, apart.imag)[: 1 + np.iscomplexobj(apart)])
-        )
-        seen += part.size
+    for size, part in S._of_pairs(partial(_squares, middle), diagonal, middle):
+        squares += part
+        seen += size
     if seen < numbers:
         squares += (numbers - seen) * float(np.abs(middle)) ** 2
     return _rounded(np.sqrt(np.float64(squares / numbers)), S.dtype)
+
+
+def _squares(middle: Any, numbers: Array) -> float:
+    apart = numbers - middle
+    return float(sum(np.square(x).sum() for x in (apart.real, apart.imag)[: 1 + np.iscomplexobj(apart)]))
 
 
 def _mean(S: Store, name: str, diagonal: bool) -> Any:
@@ -98,7 +105,7 @@ def _mean(S: Store, name: str, diagonal: bool) -> Any:
             f"a matrix of side {S.n} has no pairs: their {name} is NaN", RuntimeWarning, stacklevel=5
         )
     nothing = np.zeros(1, np.complex128 if family(S.dtype) == "c" else np.float64)[0]
-    total = sum((part.sum() for part in S._pairs(diagonal, nothing)), nothing)
+    total = sum((part for _, part in S._of_pairs(np.sum, diagonal, nothing)), nothing)
     return total / numbers if numbers else np.float64(np.nan)
 
 

@@ -1,6 +1,6 @@
 """What linear algebra takes, asked once at its doors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -12,7 +12,7 @@ from vech.moves.judging import AsymmetryError
 from vech.moves.packing import pack
 from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
-from vech.store import Store
+from vech.store import Store, Tile
 
 CHUNK = 2**20  # numbers looked at together
 SPARSE = ("solve", "slogdet", "eigsh", "lobpcg", "norm", "inner")  # what takes a sparse half too
@@ -143,11 +143,16 @@ def _not_finite(S: Store) -> Iterator[tuple[int, int, Any]]:
         for k in np.flatnonzero(~np.isfinite(stored.data)):
             yield stored.row[k], stored.col[k], stored.data[k]
         return
-    for tile in S.tiles():
+    yield from filter(None, S._by_strips(_first_not_finite))
+
+
+def _first_not_finite(tiles: Iterable[Tile]) -> tuple[int, int, Any] | None:
+    for tile in tiles:
         for start, part in rows_at_a_time(tile.numbers):
-            for i, j in np.argwhere(~np.isfinite(part)):
-                row, column = tile.rows.start + start + i, tile.columns.start + j
-                yield max(row, column), min(row, column), part[i, j]
+            for i, j in np.argwhere(~np.isfinite(part))[:1]:
+                row, column = int(tile.rows.start + start + i), int(tile.columns.start + j)
+                return max(row, column), min(row, column), part[i, j]
+    return None
 
 
 def rows_at_a_time(numbers: Array) -> Iterator[tuple[int, Array]]:

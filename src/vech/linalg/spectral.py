@@ -407,8 +407,8 @@ def norm(S: Store | ArrayLike, ord: str | float | None = "fro") -> float:
 
     Notes
     -----
-    One pass over the half, or over the tiles of a store that is none; the 2-norm by Lanczos, some products
-    with S.
+    One pass over the half, or over the tiles of a store that is none, of a `vech.Tiled` by the workers of
+    ``S.using(executor)``; the 2-norm by Lanczos, some products with S.
 
     Examples
     --------

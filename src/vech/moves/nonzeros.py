@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,7 +32,7 @@ from vech.moves.foreign import judged
 from vech.moves.judging import refuse_negation
 from vech.moves.recipe import expansion
 from vech.moves.rounding import rescale
-from vech.store import Store
+from vech.store import Store, Tile
 
 PARTS = ("full", "lower", "upper")
 
@@ -333,38 +334,72 @@ def half_csr(
 def of_store(S: Store, format: str, part: str, threads: int | None) -> Any:
     """The nonzeros of any store as a SciPy sparse array, each of its numbers read once."""
     one_of("part", part, PARTS)
-    found = of_tiles(S, lambda numbers: np.not_equal(numbers, 0))
+    found = of_tiles(S, partial(np.not_equal, 0))
     return found.to_scipy(format, part, threads)
 
 
 def of_tiles(
-    S: Store, wanted: Callable[[Array], NDArray[np.bool]], *, diagonal: bool = True, hint: str = ""
+    S: Store,
+    wanted: Callable[[Array], NDArray[np.bool]],
+    *,
+    diagonal: bool = True,
+    hint: str = "they are too many to be called sparse",
 ) -> Compressed:
     """The numbers of a store that are wanted, each read once: those of the lower triangle, by rows.
 
-    `wanted` is given tiles. MemoryError, with a hint, where these numbers are too many.
+    `wanted` is given tiles, where they are read. MemoryError, with a hint, where these numbers are too many.
     """
     dtype = sparse_dtype(S.dtype)
     counts, total = np.zeros(S.n + 1, np.int64), 0
-    band: list[tuple[Array, ...]] = []
+    band: list[_Chosen] = []
     columns, data = [np.zeros(0, np.int32)], [np.zeros(0, dtype)]
-    for tile in S.tiles():
-        chosen = wanted(tile.numbers)
-        if tile.on_diagonal:
-            chosen = np.tril(chosen, 0 if diagonal else -1)
-        i, j = np.nonzero(chosen)
-        band.append((i, j + tile.columns.start, tile.numbers[i, j]))
-        total += i.size
-        check_memory(4 * total * (4 + dtype.itemsize), hint or "they are too many to be called sparse")
-        if tile.on_diagonal:  # the last one of these rows
-            rows, places, numbers = map(np.concatenate, zip(*band, strict=True))
+    for chosen in S._by_strips(partial(_chosen, wanted, diagonal, dtype, hint)):
+        band.append(chosen)
+        total += chosen.rows.size
+        _check_few(total, dtype, hint)
+        if chosen.ends:
+            rows, places, numbers = (np.concatenate(parts) for parts in list(zip(*band, strict=True))[2:])
             order = np.argsort(rows, kind="stable")
-            counts[1:][tile.rows] = np.bincount(rows, minlength=len(tile.numbers))
-            columns.append(places[order].astype(np.int32))
-            data.append(numbers[order].astype(dtype, copy=False))
+            counts[1:][chosen.height] = np.bincount(rows, minlength=len(counts[1:][chosen.height]))
+            columns.append(places[order])
+            data.append(numbers[order])
             band = []
     kind = Kind(S.kind).of(S.dtype)
     return Compressed(np.cumsum(counts), np.concatenate(columns), np.concatenate(data), True, True, kind)
+
+
+class _Chosen(NamedTuple):
+    """Numbers of some tiles beside each other, and where these stand."""
+
+    height: slice  # of the matrix
+    ends: bool  # these rows, at the diagonal
+    rows: NDArray[np.int32]  # from the first one of these
+    columns: NDArray[np.int32]
+    numbers: Array
+
+
+def _chosen(
+    wanted: Callable[[Array], NDArray[np.bool]],
+    diagonal: bool,
+    dtype: Dtype,
+    hint: str,
+    tiles: Iterable[Tile],
+) -> _Chosen:
+    parts, total = [], 0
+    for tile in tiles:
+        which = wanted(tile.numbers)
+        if tile.on_diagonal:
+            which = np.tril(which, 0 if diagonal else -1)
+        i, j = np.nonzero(which)
+        total += i.size
+        _check_few(total, dtype, hint)
+        places = i.astype(np.int32), (j + tile.columns.start).astype(np.int32)
+        parts.append((*places, tile.numbers[i, j].astype(dtype, copy=False)))
+    return _Chosen(tile.rows, tile.on_diagonal, *map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _check_few(count: int, dtype: Dtype, hint: str) -> None:
+    check_memory(4 * count * (4 + dtype.itemsize), hint)
 
 
 def compares(layout: AnyLayout, dtype: Dtype) -> bool:

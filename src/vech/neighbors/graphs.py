@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from vech.arrays import Array
 from vech.layouts.layout import one_of
 from vech.moves.nonzeros import of_tiles, scipy_array, sparse_dtype
 from vech.neighbors.arguments import as_store
@@ -50,7 +52,8 @@ def within(S: Store | ArrayLike, limit: float, *, largest: bool = False) -> Any:
 
     Notes
     -----
-    Reads each number once, by tiles; memory is that of the result, twice. In a `vech.SparseHalf`
+    Reads each number once, by tiles, those of a `vech.Tiled` by the workers of ``S.using(executor)``; memory
+    is that of the result, twice. In a `vech.SparseHalf`
     pairs that are not stored are at 0: where 0 is within the limit, as of distances it always is, nearly
     every pair is in the result.
 
@@ -70,12 +73,7 @@ def within(S: Store | ArrayLike, limit: float, *, largest: bool = False) -> Any:
     bound = _bound(limit)
     if S.describe().triangle is not None and not (bound <= 0 if largest else bound >= 0):
         return _stored_within(S, bound, largest)
-    near = of_tiles(
-        S,
-        lambda numbers: numbers >= bound if largest else numbers <= bound,
-        diagonal=False,
-        hint="take a closer limit",
-    )
+    near = of_tiles(S, _Within(bound, largest), diagonal=False, hint="take a closer limit")
     return near.to_scipy("csr", "full", None)
 
 
@@ -153,6 +151,17 @@ def graph(
     return SparseHalf(indptr, j, data, S.n, triangle="upper", labels=S.labels)
 
 
+@dataclass(frozen=True)
+class _Within:
+    """Which numbers are."""
+
+    bound: Any
+    largest: bool
+
+    def __call__(self, numbers: Array) -> NDArray[np.bool]:
+        return np.asarray(numbers >= self.bound if self.largest else numbers <= self.bound)
+
+
 def _bound(limit: Any) -> Any:
     number = limit.item() if isinstance(limit, np.generic | np.ndarray) and np.ndim(limit) == 0 else limit
     if isinstance(number, bool) or not isinstance(number, int | float):
@@ -165,7 +174,7 @@ def _bound(limit: Any) -> Any:
 def _stored_within(S: Store, bound: Any, largest: bool) -> Any:
     """Of nonzeros alone, where zero is not within the limit."""
     coo = S.to_csr().tocoo()
-    near = (coo.data >= bound if largest else coo.data <= bound) & (coo.row != coo.col)
+    near = _Within(bound, largest)(coo.data) & (coo.row != coo.col)
     counts = np.bincount(coo.row[near], minlength=S.n)
     indptr = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
     return scipy_array("csr", indptr, coo.col[near], coo.data[near])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech import _core
-from vech.arrays import Array, Dtype, check_memory, family
+from vech.arrays import Array, Dtype, check_memory, family, native
 from vech.moves.runs import Runs
 
 
@@ -71,3 +71,54 @@ class Lists:
         indices, values = self._indices[:, kept].astype(np.int64), self._values[:, kept]
         values = np.negative(values) if self.largest else values
         return Nearest(indices, values.astype(dtype))
+
+
+class Sorted:
+    """The same lists of any numbers, integers that no float holds among them, by sorting.
+
+    What is given must come as to `Lists`.
+    """
+
+    def __init__(self, n: int, k: int, dtype: Dtype, largest: bool) -> None:
+        check_memory(2 * n * k * (8 + dtype.itemsize), f"k = {k} neighbours of each of {n} rows, take fewer")
+        self.n, self.k, self.largest = n, k, largest
+        self._indices = np.full((n, k), -1)
+        none = -np.nan if largest else np.nan  # to the bit what `Lists` have where there is no row
+        self._values = np.full((n, k), none if dtype.kind == "f" else 0, dtype)
+
+    def offer(self, block: Array, row: int, column: int, threads: int) -> None:
+        """What of a block that begins at (row, column) lies below the diagonal."""
+        rows, columns = slice(row, row + block.shape[0]), slice(column, column + block.shape[1])
+        if rows != columns:
+            self.merge(rows, np.broadcast_to(np.arange(columns.start, columns.stop), block.shape), block)
+            block, rows, columns = block.T, columns, rows
+        places = np.broadcast_to(np.arange(columns.start, columns.stop), block.shape)
+        if rows == columns:
+            off = ~np.eye(len(block), dtype=bool)
+            places, block = (x[off].reshape(len(x), -1) for x in (places, block))
+        self.merge(rows, places, block)
+
+    def merge(self, rows: slice, indices: NDArray[np.int64], values: Array) -> None:
+        """Some more of each of these rows, whose indices are all larger than those known; -1 is none."""
+        indices = np.hstack((self._indices[rows], indices))
+        values = np.hstack((self._values[rows], values))
+        best = np.argsort(self._cost(values), axis=1, kind="stable")
+        if (none := np.take_along_axis(indices, best, axis=1) < 0).any():
+            best = np.take_along_axis(best, np.argsort(none, axis=1, kind="stable"), axis=1)
+        self._indices[rows] = np.take_along_axis(indices, best[:, : self.k], axis=1)
+        self._values[rows] = np.take_along_axis(values, best[:, : self.k], axis=1)
+
+    def _cost(self, values: Array) -> Array:
+        if not self.largest:
+            return values
+        return ~values if values.dtype.kind in "iu" else np.negative(values)
+
+    def found(self, dtype: Dtype) -> Nearest:
+        """The lists, their numbers as of this dtype."""
+        return Nearest(self._indices, self._values.astype(dtype, copy=False))
+
+
+def lists_of(n: int, k: int, dtype: Dtype, largest: bool) -> Lists | Sorted:
+    """Those for numbers of a dtype."""
+    real = comparable(dtype)
+    return Sorted(n, k, native(dtype), largest) if real is None else Lists(n, k, real, largest)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from vech.arrays import Array, check_progress, native, resolve_threads
+from vech.arrays import check_progress, native, resolve_threads
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.runs import Half, runs_of
 from vech.neighbors.arguments import as_count, as_store
-from vech.neighbors.lists import Lists, Nearest, comparable
+from vech.neighbors.lists import Lists, Nearest, lists_of
+from vech.neighbors.strips import gathered
 from vech.neighbors.zeros import nearest_of_sparse
 from vech.results.wanted import Progress
 from vech.store import Store, Tile
@@ -67,8 +67,9 @@ def nearest(
     Notes
     -----
     Reads a half of float32 or float64 once, in runs: each number is compared with the last ones of two lists,
-    that of its row and that of its column, and few get in. Other stores are read once too, by tiles. Memory:
-    the result, once more for each thread, and of other stores a tile; never n x n numbers.
+    that of its row and that of its column, and few get in. Other stores are read once too, by tiles: those of
+    a `vech.Tiled` by the workers of ``S.using(executor)``. Memory: the result, once more for each thread, and
+    of other stores a tile; never n x n numbers.
 
     Of a `vech.SparseHalf`, pairs that are not stored are at 0, as everywhere: of distances these are the
     nearest, ties by index, before all that are stored and larger. For a sparse graph of distances, in which
@@ -107,13 +108,13 @@ def _of_numbers(
     progress: Progress | None,
 ) -> Nearest:
     """Of a store of all numbers: a half as it lies, others by tiles."""
-    dtype = comparable(S.dtype)
-    if dtype is None:
-        return _sorted(S, k, largest, progress)
-    lists = Lists(S.n, k, dtype, largest)
     workers = resolve_threads(threads, S.nbytes)
+    if S._executor is not None:
+        return gathered(S, k, largest, progress)
+    lists = lists_of(S.n, k, S.dtype, largest)
     layout = S.describe().layout
-    if isinstance(layout, Layout) and not layout.scaled and native(S.dtype) == dtype:
+    plain = isinstance(layout, Layout) and not layout.scaled
+    if isinstance(lists, Lists) and plain and native(S.dtype) == lists.dtype:
         lists.take(runs_of(Half(S.to_packed(layout).half, layout, Kind.SYMMETRIC)), workers)
         if progress is not None:
             progress(S.n, S.n)
@@ -129,28 +130,3 @@ def _reported(S: Store, progress: Progress | None) -> Iterator[Tile]:
         yield tile
         if progress is not None and tile.on_diagonal:
             progress(tile.rows.stop, S.n)
-
-
-def _sorted(S: Store, k: int, largest: bool, progress: Progress | None) -> Nearest:
-    """Of integers that no float holds: tiles are sorted into the lists of their rows and columns."""
-    indices, values = np.zeros((S.n, k), np.int64), np.zeros((S.n, k), S.dtype)
-    lengths = np.zeros(S.n, np.int64)  # the same in all rows of a tile
-
-    def offer(rows: slice, columns: slice, numbers: Array) -> None:
-        known = min(k, int(lengths[rows.start]))
-        places = np.broadcast_to(np.arange(columns.start, columns.stop), numbers.shape)
-        if rows == columns:
-            off = ~np.eye(len(numbers), dtype=bool)
-            places, numbers = (x[off].reshape(len(x), -1) for x in (places, numbers))
-        places = np.hstack((indices[rows, :known], places))
-        numbers = np.hstack((values[rows, :known], numbers))
-        best = np.argsort(~numbers if largest else numbers, axis=1, kind="stable")[:, :k]
-        indices[rows, : best.shape[1]] = np.take_along_axis(places, best, axis=1)
-        values[rows, : best.shape[1]] = np.take_along_axis(numbers, best, axis=1)
-        lengths[rows] = best.shape[1]
-
-    for tile in _reported(S, progress):
-        offer(*tile)
-        if not tile.on_diagonal:
-            offer(tile.columns, tile.rows, tile.numbers.T)
-    return Nearest(indices, values)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vech.arrays import Array, family, native
+from vech.arrays import Array, Dtype, family, native
 from vech.derived.pairs import stored
 from vech.layouts.layout import Layout, as_integer
 from vech.linalg.checks import rows_at_a_time
@@ -20,6 +21,7 @@ CHUNK = 2**18  # numbers looked at together
 
 Indices = NDArray[np.int64]
 Locate = Callable[[Indices], tuple[Indices, Indices]]
+Piece = tuple[Array, Locate]
 
 
 def strongest(S: Store | ArrayLike, k: int, *, absolute: bool = True, largest: bool = True) -> Pairs:
@@ -56,7 +58,7 @@ def strongest(S: Store | ArrayLike, k: int, *, absolute: bool = True, largest: b
 
     Notes
     -----
-    Reads each number once; memory goes with k.
+    Reads each number once, of a `vech.Tiled` by the workers of ``S.using(executor)``; memory goes with k.
 
     Examples
     --------
@@ -77,24 +79,68 @@ def strongest(S: Store | ArrayLike, k: int, *, absolute: bool = True, largest: b
 
 def ranked(S: Store, k: int, *, absolute: bool, largest: bool, finite: bool = False) -> Pairs:
     """The same of a store that fits, of finite numbers alone if so wanted."""
-    i, j, value = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, native(S.dtype))
-    cost = _cost(value, absolute, largest)
-    for numbers, locate in _pieces(S) if k else ():
-        costs = _cost(numbers, absolute, largest)
-        possible = np.isfinite(costs) if finite else ~np.isnan(costs)
-        if i.size == k:
-            possible &= costs <= cost[-1]
-        slots = np.flatnonzero(possible)
-        rows, columns = locate(slots)
-        off = rows != columns
-        slots, rows, columns = slots[off], rows[off], columns[off]
-        best = _best(costs[slots], rows, columns, S.n, k)
-        cost = np.concatenate((cost, costs[slots[best]]))
-        i, j = np.concatenate((i, rows[best])), np.concatenate((j, columns[best]))
-        value = np.concatenate((value, numbers[slots[best]]))
-        order = np.lexsort((j, i, cost))[:k]
-        i, j, value, cost = i[order], j[order], value[order], cost[order]
-    return Pairs(i, j, value.astype(S.dtype, copy=False), S.labels)
+    order = _Order(S.n, k, absolute, largest, finite)
+    best = order.none(native(S.dtype))
+    if k and S._executor is not None:
+        for found in S._by_strips(partial(order.among_tiles, best)):
+            best = order.first(best, found)
+    elif k:
+        best = order.among(_pieces(S), best)
+    return Pairs(best.i, best.j, best.value.astype(S.dtype, copy=False), S.labels)
+
+
+class _Best(NamedTuple):
+    """Pairs, the strongest first."""
+
+    i: Indices
+    j: Indices
+    value: Array
+    cost: Array
+
+
+@dataclass(frozen=True)
+class _Order:
+    """Which pairs of a matrix of side n are wanted, and how many."""
+
+    n: int
+    k: int
+    absolute: bool
+    largest: bool
+    finite: bool
+
+    def none(self, dtype: Dtype) -> _Best:
+        """No pairs yet."""
+        nothing = np.empty(0, dtype)
+        return _Best(np.empty(0, np.int64), np.empty(0, np.int64), nothing, self._cost(nothing))
+
+    def first(self, *some: _Best) -> _Best:
+        """The k best of these."""
+        every = _Best(*map(np.concatenate, zip(*some, strict=True)))
+        order = np.lexsort((every.j, every.i, every.cost))[: self.k]
+        return _Best(*(part[order] for part in every))
+
+    def among(self, pieces: Iterable[Piece], best: _Best) -> _Best:
+        """Those of pieces of the matrix too."""
+        for numbers, locate in pieces:
+            costs = self._cost(numbers)
+            possible = np.isfinite(costs) if self.finite else ~np.isnan(costs)
+            if best.i.size == self.k:
+                possible &= costs <= best.cost[-1]
+            slots = np.flatnonzero(possible)
+            rows, columns = locate(slots)
+            off = rows != columns
+            slots, rows, columns = slots[off], rows[off], columns[off]
+            chosen = _best(costs[slots], rows, columns, self.n, self.k)
+            slots = slots[chosen]
+            best = self.first(best, _Best(rows[chosen], columns[chosen], numbers[slots], costs[slots]))
+        return best
+
+    def among_tiles(self, best: _Best, tiles: Iterable[Tile]) -> _Best:
+        """Those of tiles too, where they are read."""
+        return self.among(_of_tiles(tiles), best)
+
+    def _cost(self, numbers: Array) -> Array:
+        return _cost(numbers, self.absolute, self.largest)
 
 
 def _best(cost: Array, i: Indices, j: Indices, n: int, k: int) -> Indices:
@@ -127,7 +173,7 @@ def _cost(numbers: Array, absolute: bool, largest: bool) -> Array:
     return ~size if largest else size
 
 
-def _pieces(S: Store) -> Iterator[tuple[Array, Locate]]:
+def _pieces(S: Store) -> Iterator[Piece]:
     """The numbers of all pairs, some at a time, and where the chosen ones of them stand: i <= j."""
     description = S.describe()
     layout: Any = description.layout
@@ -139,9 +185,13 @@ def _pieces(S: Store) -> Iterator[tuple[Array, Locate]]:
         for start in range(0, half.size, CHUNK):
             yield half[start : start + CHUNK], partial(_of_half, layout, S.n, start)
     else:
-        for tile in S.tiles():
-            for start, part in rows_at_a_time(tile.numbers):
-                yield part.ravel(), partial(_of_tile, tile, start)
+        yield from _of_tiles(S.tiles())
+
+
+def _of_tiles(tiles: Iterable[Tile]) -> Iterator[Piece]:
+    for tile in tiles:
+        for start, part in rows_at_a_time(tile.numbers):
+            yield part.ravel(), partial(_of_tile, tile, start)
 
 
 def _of_half(layout: Layout, n: int, start: int, slots: Indices) -> tuple[Indices, Indices]:

@@ -9,27 +9,35 @@ from __future__ import annotations
 import errno
 import heapq
 import os
-from collections.abc import Iterator
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
+from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
-from typing import Any, Never
+from typing import Any, Never, Self, TypeVar
 
 import numpy as np
 
 from vech.arrays import Array, Dtype, check_progress
-from vech.executors import completed, executor_of
+from vech.derived.tiles import TOGETHER
+from vech.executors import completed, executor_of, in_order
 from vech.layouts.kind import Kind
 from vech.linalg.checks import check_selfadjoint, work_dtype
 from vech.linalg.factor.answers import not_definite
 from vech.linalg.factor.triangle import Factorization
 from vech.linalg.units import lift, times_power
 from vech.tiled.description import FACTOR
+from vech.tiled.grid import Grid
 from vech.tiled.group import Progress, TileGroup
 from vech.tiled.objects import as_path, draft_of, place_of, put_in_place
 from vech.tiled.products import blas
 from vech.tiled.store import Tiled
 from vech.tiled.tiles import Tile, Tiles
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
 
 ADJOINT = 2  # what BLAS is to take of its first matrix
 
@@ -53,6 +61,39 @@ class TiledCholesky(TileGroup, Factorization):
         super().__init__(Triangular(tiles), tiles.said.labels)
         self._tiles = tiles
 
+    def using(self, executor: Any) -> Self:
+        """The same factor, whose tiles are read by the workers of an executor: for `solve` and all others.
+
+        Parameters
+        ----------
+        executor : concurrent.futures.Executor, distributed.Client or None
+            Who computes; results have the same bits for any number of workers. Squares on the diagonal are
+            solved with here.
+
+        Returns
+        -------
+        TiledCholesky
+            Of the same tiles.
+
+        Raises
+        ------
+        TypeError
+            For what is none of these.
+
+        Examples
+        --------
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> T = vech.tiled.create("spd.zarr", 2).fill(lambda *_: np.array([[4.0, 2], [2, 10]]))
+        >>> F = vech.linalg.cholesky(T, out="factor.zarr")
+        >>> with ThreadPoolExecutor(2) as pool:
+        ...     F.using(pool).solve([8.0, 22.0])
+        array([1., 2.])
+        """
+        executor_of(executor)
+        other = copy(self)
+        other._factor = Triangular(self._tiles, executor)
+        return other
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Never:
         raise TypeError(
             f"a TiledCholesky holds L in tiles: zarr.open_array({self.path!r}, path='data') reads it"
@@ -65,8 +106,13 @@ class Triangular:
     exponent = 0  # of the matrix itself: lifted while it is factored, numbers of its size have a root
     singular = False
 
-    def __init__(self, tiles: Tiles) -> None:
+    def __init__(self, tiles: Tiles, executor: Any = None) -> None:
         self.tiles, self.n, self.dtype = tiles, tiles.grid.n, tiles.dtype
+        self._executor = executor
+
+    def __reduce__(self) -> Any:
+        """Without the executor, which stays where it is."""
+        return Triangular, (self.tiles,)
 
     def solve(self, b: Array) -> Array:
         """(L L^H)^-1 b, of b of shape (n, m), which is overwritten."""
@@ -76,49 +122,120 @@ class Triangular:
 
     def pivots(self) -> Array:
         """Numbers whose product is the determinant of L L^H."""
-        squares = (self.tiles.read(i, i).diagonal() for i in range(self.tiles.grid.side))
-        return np.tile(np.concatenate([np.empty(0, self.dtype), *squares]), 2)
+        squares = self._results(partial(_diagonal, self.tiles), range(self.tiles.grid.side))
+        return np.tile(np.concatenate([np.empty(0, self.dtype), *(part for _, part in squares)]), 2)
 
     def largest(self) -> float:
         """The largest modulus of the numbers."""
-        return max((float(np.abs(tile).max()) for *_, tile in self._each()), default=0.0)
+        rows = range(self.tiles.grid.side)
+        return max((most for _, most in self._results(partial(_largest, self.tiles), rows)), default=0.0)
 
     def multiply(self, z: Array) -> Array:
         """L z, of z of shape (n, m)."""
-        y = np.zeros(z.shape, z.dtype)
-        for rows, columns, tile in self._each():
-            y[rows] += tile @ z[columns]
+        y, grid = np.zeros(z.shape, z.dtype), self.tiles.grid
+        parts = (part for k in range(grid.side) for part in self._parts(k, k, grid.side, z))
+        for part, products in self._results(_Products(self.tiles, adjoint=False), parts):
+            y[part.rows(grid)] += products
         return y
 
     def multiply_conjugate(self, z: Array) -> Array:
         """L^H z, of z of shape (n, m)."""
-        y = np.zeros(z.shape, z.dtype)
-        for rows, columns, tile in self._each():
-            y[columns] += _adjoint_times(tile, z[rows])
+        y, grid = np.zeros(z.shape, z.dtype), self.tiles.grid
+        parts = (part for k in range(grid.side) for part in self._parts(k, 0, k + 1, z))
+        for part, products in self._results(_Products(self.tiles, adjoint=True), parts):
+            y[part.rows(grid)] += products
         return y
 
     def solve_lower(self, x: Array) -> None:
         """Overwrite b, in x, by L^-1 b."""
-        for rows, columns, tile in self._each():
-            if rows == columns:
-                x[rows] = _solved(tile, x[rows], adjoint=False)
-            else:
-                x[rows] -= tile @ x[columns]
+        self._substitute(x, adjoint=False)
 
     def solve_upper(self, x: Array) -> None:
         """Overwrite b, in x, by L^-H b."""
-        for rows, columns, tile in self._each(backward=True):
-            if rows == columns:
-                x[rows] = _solved(tile, x[rows], adjoint=True)
-            else:
-                x[columns] -= _adjoint_times(tile, x[rows])
+        self._substitute(x, adjoint=True)
 
-    def _each(self, *, backward: bool = False) -> Iterator[tuple[slice, slice, Array]]:
-        """Row of tiles after row of tiles, each to its square; or backward, from its square."""
+    def _substitute(self, x: Array, *, adjoint: bool) -> None:
+        """Rows of x that are final, here by their square, are taken off those that they are in.
+
+        The next rows are final once these are taken off them, while others are still being computed; all
+        are taken off in one order, so that bits do not depend on who computes.
+        """
         grid = self.tiles.grid
-        for i in range(grid.side)[:: -1 if backward else 1]:
-            for j in range(i + 1)[:: -1 if backward else 1]:
-                yield grid.span(i), grid.span(j), self.tiles.read(i, j)
+        parts: deque[_Part] = deque()
+
+        def settle(k: int) -> None:
+            x[grid.span(k)] = _solved(self.tiles.read(k, k), x[grid.span(k)], adjoint=adjoint)
+            parts.extend(self._parts(k, *((0, k) if adjoint else (k + 1, grid.side)), x, backward=adjoint))
+
+        if grid.side:
+            settle(grid.side - 1 if adjoint else 0)
+        for part, products in self._results(_Products(self.tiles, adjoint), _Taken(parts)):
+            x[part.rows(grid)] -= products
+            after = part.k - 1 if adjoint else part.k + 1
+            if after in range(part.first, part.stop):
+                settle(after)
+
+    def _parts(self, k: int, first: int, stop: int, x: Array, *, backward: bool = False) -> Iterator[_Part]:
+        """Tiles of a row or of a column in tasks: some for each of many workers."""
+        height = min(TOGETHER, -(-(stop - first) // TOGETHER)) or 1
+        some = [range(at, min(at + height, stop)) for at in range(first, stop, height)]
+        rows = x[self.tiles.grid.span(k)].copy() if some else x  # which go on being changed
+        return (_Part(k, part.start, part.stop, rows) for part in (some[::-1] if backward else some))
+
+    def _results(
+        self, function: Callable[[Item], Done], items: Iterable[Item]
+    ) -> Iterator[tuple[Item, Done]]:
+        with closing(in_order(executor_of(self._executor), function, items)) as results:
+            yield from results
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Tiles of column k, or of row k, that follow each other, and the rows k of what they multiply."""
+
+    k: int
+    first: int
+    stop: int
+    x: Array
+
+    def rows(self, grid: Grid) -> slice:
+        """Those of the products."""
+        return slice(grid.span(self.first).start, grid.span(self.stop - 1).stop)
+
+
+@dataclass(frozen=True)
+class _Products:
+    """L_ik x_k of the tiles of a column, or L_ki^H x_k of those of a row, one after the other."""
+
+    tiles: Tiles
+    adjoint: bool
+
+    def __call__(self, part: _Part) -> Array:
+        some = range(part.first, part.stop)
+        if self.adjoint:
+            return np.concatenate([_adjoint_times(self.tiles.read(part.k, i), part.x) for i in some])
+        return np.concatenate([self.tiles.read(i, part.k) @ part.x for i in some])
+
+
+class _Taken(Iterator[Item]):
+    """What is in a queue: where there is nothing for now, there is no next one; later there may be."""
+
+    def __init__(self, queue: deque[Item]) -> None:
+        self._queue = queue
+
+    def __next__(self) -> Item:
+        if not self._queue:
+            raise StopIteration
+        return self._queue.popleft()
+
+
+def _diagonal(tiles: Tiles, i: int) -> Array:
+    return np.array(tiles.read(i, i).diagonal())
+
+
+def _largest(tiles: Tiles, i: int) -> float:
+    """Of a row of tiles."""
+    return max(float(np.abs(tiles.read(i, j)).max()) for j in range(i + 1))
 
 
 def _adjoint_times(tile: Array, x: Array) -> Array:
@@ -151,6 +268,7 @@ def cholesky(
         )
     check_selfadjoint(S, "cholesky", "solver='minres' of vech.linalg.solve takes indefinite ones too")
     dtype = work_dtype(S.dtype, "S")
+    executor = executor or S._executor
     workers = executor_of(executor)
     tiles, done = _place(S, out, dtype, resume, executor)
     schedule = Schedule(tiles.grid.side, done)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from vech.derived.tiles import TOGETHER
 from vech.layouts.layout import as_integer
 
 LEAST, MOST = 1024, 4096
@@ -44,6 +45,10 @@ class Grid(NamedTuple):
     def lower(self) -> Iterator[tuple[int, int]]:
         """All lower tiles, row after row."""
         return ((i, j) for i in range(self.side) for j in range(i + 1))
+
+    def strips(self, i: int) -> Iterator[tuple[int, int]]:
+        """A row of tiles in tasks: the first column of each, and the one after its last."""
+        return ((first, min(first + TOGETHER, i + 1)) for first in range(0, i + 1, TOGETHER))
 
     def check(self, i: int, j: int) -> None:
         """IndexError for what is no lower tile, TypeError for what are no integers."""

@@ -13,7 +13,6 @@ from vech import _core
 from vech.arrays import Array, Dtype
 from vech.tiled.tiles import Tiles
 
-TOGETHER = 16  # tiles of a task
 PANEL_BYTES = 1 << 18  # of a tile that both products read while it is in the cache of a core
 SQUARE = 128  # rows of the squares on the diagonal of which both triangles are read
 BLAS = frozenset(np.dtype(code) for code in "fdFD")
@@ -126,7 +125,6 @@ def strips(tiles: Tiles, x: Array) -> Iterator[Strip]:
     """All tiles in tasks, in the order in which their products are summed up."""
     grid = tiles.grid
     for i in reversed(range(grid.side)):  # the long ones first
-        for first in range(0, i + 1, TOGETHER):
-            stop = min(first + TOGETHER, i + 1)
+        for first, stop in grid.strips(i):
             columns = slice(grid.span(first).start, grid.span(stop - 1).stop)
             yield Strip(i, first, stop, x[grid.span(i)], x[columns])

@@ -6,7 +6,9 @@ import copy as copying
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Never, Self
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Generic, Never, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +23,7 @@ from vech.arrays import (
     native,
     resolve_threads,
 )
+from vech.derived.pairs import of_each
 from vech.executors import executor_of, in_order
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from vech.quantized import QuantizationError
 
 Function = Callable[[slice, slice], Any]
+Done = TypeVar("Done")
 LOWER = Layout("lower", "rows")
 GLANCED = 2**24  # bytes of files that are read for a picture in a notebook
 
@@ -174,12 +178,17 @@ class Tiled(TileGroup, Store):
         return super()._glance(rows)
 
     def using(self, executor: Any) -> Self:
-        """The same store, whose products are computed by an executor: in ``eigsh``, ``cg`` and all others.
+        """The same store, whose tiles are read and computed with by an executor, unless one is given.
+
+        That is for products, and so `eigsh`, ``cg``, `top` and all else that multiplies; for `norm` and
+        `inner`; for `nearest`, `within`, `graph` and `strongest` of `vech.neighbors`; for ``to_csr()`` and
+        its like; for ``min()``, ``max()``, ``mean()`` and ``std()``; for `cholesky` into a store of tiles.
 
         Parameters
         ----------
         executor : concurrent.futures.Executor, distributed.Client or None
-            As for `matmul`.
+            As for `matmul`. A few tasks at a time are given out, each of up to 16 tiles beside each other,
+            which the worker reads; results have the same bits for any number of workers.
 
         Returns
         -------
@@ -708,13 +717,41 @@ class Tiled(TileGroup, Store):
     def _in_tiles(self, side: int | None) -> Iterator[Square]:
         if side not in (None, self.tile):
             return super()._in_tiles(side)
+        return (self._square(i, j) for i, j in self._tiles.grid.lower())
+
+    def _square(self, i: int, j: int) -> Square:
         grid = self._tiles.grid
-        return (Square(grid.span(i), grid.span(j), self._at(i, j)) for i, j in grid.lower())
+        return Square(grid.span(i), grid.span(j), self._at(i, j))
+
+    def _by_strips(self, function: Callable[[Iterable[Square]], Done]) -> Iterator[Done]:
+        grid = self._tiles.grid
+        strips = ((i, *columns) for i in range(grid.side) for columns in grid.strips(i))
+        work = _OfStrip(self.using(None).with_labels(None), function)
+        with closing(in_order(executor_of(self._executor), work, strips)) as results:
+            for _, done in results:
+                yield done
+
+    def _of_pairs(
+        self, function: Callable[[Array], Done], diagonal: bool, filler: Any
+    ) -> Iterable[tuple[int, Done]]:
+        return chain.from_iterable(self._by_strips(partial(of_each, function, diagonal, filler.dtype)))
 
     def _relabelled(self, labels: tuple[Any, ...] | None) -> Self:
         other = copying.copy(self)
         other._labels = as_labels(labels, self.n)
         return other
+
+
+@dataclass(frozen=True)
+class _OfStrip(Generic[Done]):
+    """What a function gives of tiles beside each other, which it reads where it runs."""
+
+    store: Tiled
+    function: Callable[[Iterable[Square]], Done]
+
+    def __call__(self, strip: tuple[int, int, int]) -> Done:
+        i, first, stop = strip
+        return self.function(self.store._square(i, j) for j in range(first, stop))
 
 
 @dataclass(frozen=True)

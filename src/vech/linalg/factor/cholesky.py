@@ -234,7 +234,8 @@ def cholesky(
         With `out`, whether a run that ended is gone on with: of the tiles that are there, those that are
         damaged are computed again, and all that are missing.
     executor : concurrent.futures.Executor or distributed.Client, optional
-        With `out`, who computes: a tile is a task, which reads what it needs and writes it.
+        With `out`, who computes, unless told that of ``S.using(executor)``: a tile is a task, which reads
+        what it needs and writes it.
     threads : int, optional
         At most so many threads for the change of layout; BLAS has its own.
     progress : callable, optional
