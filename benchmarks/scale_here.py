@@ -28,10 +28,13 @@ from benchmarks.bench_tiled import client, matrix, tiles_of
 from benchmarks.beyond_memory import anonymous
 from vech.executors import completed, executor_of
 from vech.tiled.grid import Grid
+from vech.tiled.products import Product, Strip
+from vech.tiled.tiles import reopened
 
 SLOTS = 2
 COLUMNS, FEATURES = 8, 2048
 ROUNDS = 5
+SOME = 8  # calls of a task that measures one
 UNIT = 480
 """Rows of the blocks that kernels between rows are made of; their tiles have a multiple of it."""
 
@@ -64,6 +67,20 @@ def back(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def read(path: str, tile: tuple[int, int]) -> float:
     """Read a tile, its checksum looked at, and every number of it."""
     return float(vech.tiled.open(path).read_tile(*tile).sum())
+
+
+def multiply_both(path: str, columns: int, tile: tuple[int, int]) -> float:
+    """The seconds of both products of a tile in a file that this worker has read before, the mean of some."""
+    tiles = reopened(path, "r")
+    work = Product(tiles, conjugated=False, negated=False, dtype=tiles.dtype)
+    i, j = tile
+    x = np.ones((tiles.grid.tile, columns))
+    strip = Strip(i, j, j + 1, x, x)
+    work(strip)
+    start = perf_counter()
+    for _ in range(SOME):
+        work(strip)
+    return (perf_counter() - start) / SOME
 
 
 def write(path: str, tile: tuple[int, int]) -> None:
@@ -110,6 +127,10 @@ class Probes:
         """Seconds of an empty task."""
         return self._median(lambda: taken(self.workers, nothing, range(100))[0] / 100)
 
+    def start(self) -> float:
+        """Seconds until a job of one empty task is done, beside the overhead."""
+        return self._median(lambda: taken(self.workers, nothing, range(1))[0])
+
     def client(self) -> float:
         """Bytes a second that go out and come back, beside the overhead."""
         arrays = [np.ones(2**19) for _ in range(8)]
@@ -132,6 +153,16 @@ class Probes:
     def _rate(self, function: Callable[[str, tuple[int, int]], Any]) -> float:
         work = partial(function, self.path)
         return self._median(lambda: self.size * len(self.tiles) / taken(self.workers, work, self.tiles)[0])
+
+    def both(self, columns: int) -> float:
+        """Operations a second of both workers, multiplying tiles of files that are mapped and checked."""
+        work = partial(multiply_both, self.path, columns)
+
+        def probe() -> float:
+            _, seconds = taken(self.workers, work, self.tiles)
+            return SLOTS * 4.0 * self.tile**2 * columns / statistics.mean(seconds)
+
+        return self._median(probe)
 
     def flops(self, *shape: int) -> float:
         """Operations a second of both workers, multiplying matrices of these shapes."""
@@ -179,7 +210,7 @@ def compare(n: int, tile: int, folder: Path, workers: Any, *, features: int = FE
     )
     unit = min(UNIT, tile)
     rates = {
-        "product": probes.flops(tile, tile, COLUMNS),
+        "product": probes.both(COLUMNS),
         "gram": probes.flops(unit, features, unit),
         "cholesky": probes.flops(tile, tile, tile),
     }
@@ -201,11 +232,13 @@ def compare(n: int, tile: int, folder: Path, workers: Any, *, features: int = FE
     names = dict(
         zip(calls, (f"S @ V, {COLUMNS} columns", f"X X^T, {features} columns", "Cholesky"), strict=True)
     )
-    found = []
+    found, start = [], probes.start()
     for name, call in calls.items():
         cluster = model.replace(base, flops=rates[name])
+        if name == "product":  # whose rate has the reading in it
+            cluster = model.replace(cluster, disk=1e15)
         run = model.Simulation(cluster, tasks[name], model.DISK, writes_to=model.DISK).run()
-        found.append(Job(names[name], run.seconds, measured(call)))
+        found.append(Job(names[name], start + run.seconds, measured(call)))
     return found
 
 
