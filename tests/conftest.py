@@ -96,6 +96,7 @@ REACH_BITS = (
     "quantized/test_quantized_promise.py::test_products_of_integers",
     "sparse_halves/test_build.py",
     "test_targets.py",
+    "tiled/test_tiled.py::test_checksums",
 )
 
 

@@ -86,6 +86,7 @@ def test_a_disk_that_cannot_be_read_is_no_wrong_parquet(tmp_path, monkeypatch):
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(parquet, "ParquetFile", broken)
+    (tmp_path / "t.parquet").write_bytes(b"PAR1")
     with pytest.raises(OSError, match="Input/output error") as caught:
         read(tmp_path / "t.parquet")
     assert caught.value.errno == errno.EIO

@@ -751,17 +751,17 @@ LONG_CALLS = """
     import numpy as np
     import vech
 
-    what, threads = sys.argv[1], 1  # zeros that nobody writes take no memory
+    what, threads = sys.argv[1], 1
     if what == "expand":
-        n = 30_000
-        half, out = np.zeros(n * (n + 1) // 2, np.uint8), np.ones((n, n), np.uint8)
+        n = 40_000
+        half, out = np.ones(n * (n + 1) // 2, np.uint8), np.ones((n, n), np.uint8)
         call = lambda: vech.expand(half, out=out, threads=threads)
     elif what == "pack":
         full, out = np.broadcast_to(np.uint8(1), (15_000, 15_000)), np.ones(15_000 * 15_001 // 2, np.uint8)
         call = lambda: vech.pack(full, out=out, threads=threads)
     elif what == "convert":
-        half = np.zeros(vech.Layout().length(45_000), np.uint8)
-        out = np.ones_like(half)
+        half = np.ones(vech.Layout().length(45_000), np.uint8)
+        out = half.copy()
         call = lambda: vech.convert(half, "vech", "numpy-tril", out=out, threads=threads)
     elif what == "batch":
         half, out = np.zeros((50_000_000, 6), np.uint8), np.ones((50_000_000, 3, 3), np.uint8)

@@ -262,6 +262,7 @@ def test_triangles_of_a_large_square_are_held_against_each_other(tmp_path, kind)
             S.write_tile(0, 0, far)
 
 
+@pytest.mark.every_target
 def test_checksums_are_those_of_castagnoli():
     """RFC 3720, appendix B.4; and of every length around what is summed at once those of google-crc32c."""
     import google_crc32c

@@ -100,7 +100,7 @@ def _rules(decimal: str, na: tuple[str, ...]) -> Rules:
         raise ValueError(f"decimal={decimal!r} is no decimal mark: '.' or ',' fits")
     mark = re.escape(decimal)
     pattern = re.compile(
-        rf"[+-]?(?:(?:\d++{mark}?\d*+|{mark}\d++)(?:e[+-]?\d++)?+|inf(?:inity)?)", re.ASCII | re.IGNORECASE
+        rf"[+-]?(?:(?:\d++{mark}?\d*+|{mark}\d++)(?:e[+-]?\d++)?|inf(?:inity)?)", re.ASCII | re.IGNORECASE
     )
     words, numbers = set(map(str.lower, MISSING)), set()
     for word in na:
