@@ -262,6 +262,19 @@ def test_triangles_of_a_large_square_are_held_against_each_other(tmp_path, kind)
             S.write_tile(0, 0, far)
 
 
+@pytest.mark.parametrize("kind", ["symmetric", "skew", "hermitian"])
+def test_zeros_of_a_square_have_the_signs_that_its_lower_triangle_says(tmp_path, kind):
+    n = 260
+    dtype = complex if kind == "hermitian" else float
+    square = np.zeros((n, n), dtype)
+    square[np.tril_indices(n, -1)] = np.where(
+        np.random.default_rng(0).random(n * (n - 1) // 2) < 0.5, 0.0, -0.0
+    )
+    S = tiled.create(tmp_path / "S.zarr", n, tile=n, dtype=dtype, kind=kind)
+    S.write_tile(0, 0, square)
+    assert_same_bits(S.expand(), S.to_packed().expand())
+
+
 @pytest.mark.every_target
 def test_checksums_are_those_of_castagnoli():
     """RFC 3720, appendix B.4; and of every length around what is summed at once those of google-crc32c."""

@@ -47,10 +47,13 @@ def check_square(block: Array, first: int, kind: Kind, call: str, *, diagonal: b
 
 
 def settled_square(block: Array, kind: Kind) -> Array:
-    """The square whose upper triangle is what the lower one says; the block itself where it does."""
-    if says_the_same(block, kind):
-        return block
-    upper = np.triu_indices(len(block), 1)
+    """The square whose upper triangle is what the lower one says, to the bit."""
     settled = block.copy()
-    settled[upper] = kind.mirror(block.T[upper])
+    for rows, columns in lower(len(block), PART):
+        image = kind.mirror(block[rows, columns]).T
+        if rows == columns:
+            upper = np.triu_indices(len(image), 1)
+            settled[rows, rows][upper] = image[upper]
+        else:
+            settled[columns, rows] = image
     return settled
