@@ -56,6 +56,10 @@ def executor_of(given: Any) -> Executor | None:
     """The executor that is meant: one, or a client of Dask that has one."""
     if given is None or isinstance(given, Executor):
         return given
+    if isinstance(given, type):
+        raise TypeError(
+            f"executor is the class {given.__name__}, and what computes is one of it: {given.__name__}()"
+        )
     if callable(own := getattr(given, "get_executor", None)):
         if getattr(given, "asynchronous", False):
             raise TypeError(
@@ -164,6 +168,8 @@ class _Window:
     def size(self) -> int:
         """As many as keep the workers busy that there are now."""
         if self._client is not None and time.monotonic() - self._asked > ASKED:
+            if getattr(self._client, "status", "") == "closed":
+                raise BrokenExecutor(LOST)
             try:
                 threads = sum(self._client.nthreads().values())
             except OSError as error:  # what Dask says of a connection that is gone

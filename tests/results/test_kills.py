@@ -186,7 +186,7 @@ def kills(folder, wanted):
     return done
 
 
-@pytest.mark.parametrize("times", [8, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [8, pytest.param(100, marks=pytest.mark.slow)])
 def test_a_run_is_killed_at_random(tmp_path, alone, count, times):
     count["run killed at random"] += alone(kills, tmp_path, times)
 

@@ -147,7 +147,7 @@ def kills(path, wanted):
     return killed
 
 
-@pytest.mark.parametrize("times", [10, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [10, pytest.param(200, marks=pytest.mark.slow)])
 def test_writers_are_killed_at_random(tmp_path, alone, count, times):
     count["writer of tiles killed at random"] += alone(kills, tmp_path / "S.zarr", times)
 

@@ -276,3 +276,37 @@ def test_a_cluster_gives_the_same_bits_and_a_worker_killed_costs_its_tasks_only(
         found = neighbors.nearest(T.using(client), 5, progress=kill)
     for got, want in zip(found, neighbors.nearest(T, 5), strict=True):
         assert_same_bits(got, want)
+
+
+class Counting(ThreadPoolExecutor):
+    """How many tasks it was given."""
+
+    given = 0
+
+    def submit(self, *what, **how):
+        self.given += 1
+        return super().submit(*what, **how)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [lambda T: T.with_labels([f"r{k}" for k in range(T.n)]), lambda T: T.T, lambda T: T.H, lambda T: T.T.H],
+)
+def test_views_keep_who_computes(tmp_path, view):
+    square = np.triu(np.arange(36.0).reshape(6, 6), 1)
+    T = vech.tiled.create(tmp_path / "S.zarr", 6, tile=2, kind="skew")
+    T.fill(lambda rows, columns: (square - square.T)[rows, columns])
+    with Counting(2) as pool:
+        view(T.using(pool)) @ np.ones(6)
+        assert pool.given == 3
+
+
+def test_a_class_and_a_client_that_is_closed_compute_nothing(tmp_path):
+    distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
+    T = vech.tiled.create(tmp_path / "S.zarr", 6, tile=2).fill(lambda rows, columns: np.ones((2, 2)))
+    with pytest.raises(TypeError, match=r"the class ThreadPoolExecutor, .*: ThreadPoolExecutor\(\)"):
+        T.using(ThreadPoolExecutor)
+    with distributed.Client(processes=False, n_workers=1, dashboard_address=None) as client:
+        pass
+    with pytest.raises(BrokenExecutor):
+        T.using(client).mean()

@@ -75,6 +75,9 @@ def started(named: Workers | None) -> Iterator[Any]:
     elif named.kind == "processes":
         spawned = get_context("spawn")
         with ProcessPoolExecutor(named.workers, spawned, initializer=_end_with_the_client) as pool:
+            with _deaf_to_interrupts():
+                for _ in range(named.workers):  # a worker begins with each
+                    pool.submit(int)
             yield pool
     else:
         with _client(named) as client:

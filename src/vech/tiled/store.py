@@ -170,6 +170,7 @@ class Tiled(TileGroup, Store):
         other = copying.copy(self)
         other._transposed = self._transposed != transposed
         other._conjugated = self._conjugated != conjugated
+        other._executor = self._executor
         return other
 
     def _glance(self, rows: Array) -> Array | str:
@@ -739,6 +740,7 @@ class Tiled(TileGroup, Store):
     def _relabelled(self, labels: tuple[Any, ...] | None) -> Self:
         other = copying.copy(self)
         other._labels = as_labels(labels, self.n)
+        other._executor = self._executor
         return other
 
 
