@@ -105,16 +105,15 @@ class Dequantizer {
             if constexpr (sizeof(Real) == 4)
                 if (all_lines(first, last)) {
                     for (auto r = first; r < last; ++r) {
-                        // The last numbers of one line and the first ones of the next, as far as they lie apart.
-                        const auto which = reinterpret_cast<__m512i>(C::iota() + 16u - held_[r] / 4u);
+                        const Joint<std::uint32_t> joint(static_cast<int>(room - held_[r] / item));
                         auto* const to = to_ + r * job_.stride - held_[r];
-                        V last_line = load<V>(&waiting_[r]);
+                        Line before = waiting_[r];
                         row(r, [&](std::int64_t c, V v) VECH_ALWAYS {
-                            _mm512_stream_ps(reinterpret_cast<float*>(to) + c,
-                                             _mm512_permutex2var_ps(__m512(last_line), which, __m512(v)));
-                            last_line = v;
+                            const auto line = std::bit_cast<Line>(v);
+                            joint.stream(to + c * item, before, line);
+                            before = line;
                         });
-                        store(&waiting_[r], last_line);
+                        waiting_[r] = before;
                     }
                     continue;
                 }

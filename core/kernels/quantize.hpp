@@ -693,6 +693,7 @@ class Quantizer {
         if (count > 0) std::memcpy(&v, half_.sides + c * item, static_cast<std::size_t>(count * item));
         return v;
     }
+
     // Part k of the lanes, in double.
     static constexpr int doubles = Lanes<double, VECH_VECTOR>::count;
     template <int k>
