@@ -914,3 +914,40 @@ def test_a_store_describes_itself(make, dtype, kind):
     assert said.layout == getattr(store, "layout", None)
     assert (said.triangle, said.nnz) == (getattr(store, "triangle", None), getattr(store, "nnz", None))
     assert repr(store) == f"{type(store).__name__}({said})"
+
+
+# ---- by size -----------------------------------------------------------------------------------------------
+
+
+@every_store
+@every_kind
+@pytest.mark.parametrize("part", ["full", "lower", "upper"])
+def test_a_threshold_keeps_what_is_larger_and_nan(make, dtype, kind, part):
+    if not valid(make, dtype, kind, 9):
+        pytest.skip("no such store")
+    matrix = cases.matrix(dtype, kind, 9)
+    if dtype.kind in "fc" and kind == "symmetric":
+        matrix[3, 1] = matrix[1, 3] = np.nan
+    store = make(matrix, kind)
+    full = store.expand()
+    counts = full.diagonal().copy()
+    cases.clean_diagonal(counts, store.kind)
+    cut = {"full": np.asarray, "lower": np.tril, "upper": np.triu}[part]
+    between = np.sort(np.abs(matrix[~np.isnan(matrix)].astype(complex)))[39:43].mean()
+    for bound in (0, 1, between, np.inf):
+        kept = [[not abs(complex(x)) <= bound for x in row] for row in full.tolist()]
+        np.fill_diagonal(kept := np.array(kept), [not abs(complex(x)) <= bound for x in counts.tolist()])
+        for found in (way(part=part, threshold=bound) for way in (store.to_coo, store.to_csr, store.to_csc)):
+            assert found.nnz == cut(kept).sum() and found.has_canonical_format
+            np.testing.assert_array_equal(found.toarray(), cut(np.where(kept, full, 0)))
+
+
+@every_store
+def test_a_threshold_is_a_number_that_is_not_negative(make):
+    store = make(cases.matrix(np.float64, "symmetric", 4), "symmetric")
+    with pytest.raises(ValueError, match="the threshold must not be negative or NaN, but is -1"):
+        store.to_csr(threshold=-1)
+    with pytest.raises(ValueError, match="but is nan"):
+        store.to_coo(threshold=np.nan)
+    with pytest.raises(TypeError, match="threshold must be a real number, not 'large'"):
+        store.to_csc(threshold="large")

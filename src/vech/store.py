@@ -166,7 +166,9 @@ class Store(ABC):
     def matmul(self, x: ArrayLike, out: Array | None = None, *, threads: int | None = None) -> Array:
         """The product with x of shape (n,) or (..., n, m), in the dtype of NumPy's ``full @ x``."""
 
-    def to_coo(self, *, part: str = "full", threads: int | None = None) -> Any:
+    def to_coo(
+        self, *, part: str = "full", threshold: float | None = None, threads: int | None = None
+    ) -> Any:
         """The nonzeros as a ``scipy.sparse.coo_array``, sorted by rows; all else as for `to_csr`.
 
         Examples
@@ -174,15 +176,20 @@ class Store(ABC):
         >>> vech.Packed(np.array([1, 0, 4, 0, 5, 6])).to_coo().coords[1]
         array([0, 2, 2, 0, 1, 2], dtype=int32)
         """
-        return self._sparse("coo", part, threads)
+        return self._sparse("coo", part, threshold, threads)
 
-    def to_csr(self, *, part: str = "full", threads: int | None = None) -> Any:
+    def to_csr(
+        self, *, part: str = "full", threshold: float | None = None, threads: int | None = None
+    ) -> Any:
         """The nonzeros as a ``scipy.sparse.csr_array``, each number read once.
 
         Parameters
         ----------
         part : {"full", "lower", "upper"}
             The whole matrix, or what SciPy's ``tril`` or ``triu`` would leave of it.
+        threshold : float, optional
+            Keep the numbers with ``|a| > threshold``, and NaN, also on the diagonal; unless told all that are
+            not zero.
         threads : int, optional
             At most so many threads for what is done with the nonzeros.
 
@@ -195,18 +202,29 @@ class Store(ABC):
         Raises
         ------
         ValueError, TypeError
-            For another part, and numbers that sparse arrays do not compute with.
+            For another part, a threshold that is negative, NaN or no number, and numbers that sparse arrays
+            do not compute with.
         MemoryError
             If the nonzeros are larger than memory and swap together.
+
+        Notes
+        -----
+        Integers are compared with a threshold exactly, complex numbers by their size in float64; of a
+        diagonal what its kind computes with. Tiles are compared where they are read, so that the workers of
+        ``S.using(executor)`` send only what is kept.
 
         Examples
         --------
         >>> vech.Packed(np.array([1, 0, 4, 0, 5, 6])).to_csr().indptr
         array([0, 2, 3, 6], dtype=int32)
+        >>> vech.Packed(np.array([1, 0, 4, 0, 5, 6])).to_csr(threshold=4).nnz
+        3
         """
-        return self._sparse("csr", part, threads)
+        return self._sparse("csr", part, threshold, threads)
 
-    def to_csc(self, *, part: str = "full", threads: int | None = None) -> Any:
+    def to_csc(
+        self, *, part: str = "full", threshold: float | None = None, threads: int | None = None
+    ) -> Any:
         """The nonzeros as a ``scipy.sparse.csc_array``; all else as for `to_csr`.
 
         Examples
@@ -214,7 +232,7 @@ class Store(ABC):
         >>> vech.Packed(np.array([1, 0, 4, 0, 5, 6])).to_csc(part="lower").nnz
         4
         """
-        return self._sparse("csc", part, threads)
+        return self._sparse("csc", part, threshold, threads)
 
     @abstractmethod
     def block(self, rows: Any, cols: Any, out: Array | None = None, *, threads: int | None = None) -> Array:
@@ -815,11 +833,11 @@ class Store(ABC):
 
         return map(function, strips(self.tiles()))
 
-    def _sparse(self, format: str, part: str, threads: int | None) -> Any:
+    def _sparse(self, format: str, part: str, threshold: float | None, threads: int | None) -> Any:
         """The nonzeros as an array of SciPy, by tiles."""
         from vech.moves.nonzeros import of_store
 
-        return of_store(self, format, part, threads)
+        return of_store(self, format, part, threshold, threads)
 
     def _scaled(self, d: Array) -> Any:
         """D S D of a d that fits."""

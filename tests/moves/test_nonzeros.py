@@ -62,6 +62,26 @@ def test_sparse_results_are_the_nonzeros_of_the_full_matrix(layout, dtype, kind,
 
 
 @every_target
+@cases.each(
+    ("layout", "dtype", "n"),
+    cases.pairwise(
+        lambda layout, dtype, n: cases.fits(layout, dtype, "symmetric", n),
+        layout=LAYOUTS,
+        dtype=SPARSE,
+        n=(2, 4, 17, 40),
+    ),
+)
+def test_a_threshold_judges_true_values_and_an_implied_diagonal(layout, dtype, n):
+    half = cases.half(dtype, layout, "symmetric", n, values=cases.moderate)
+    full = reference.expand(half, layout, "symmetric")
+    for bound in (0, 0.5, 1, float(np.sort(np.abs(full.astype(complex)), None)[n])):
+        kept = np.array([[not abs(complex(x)) <= bound for x in row] for row in full.tolist()])
+        for make, part in itertools.product(MAKERS.values(), PARTS):
+            found = make(half, layout, kind="symmetric", part=part, threshold=bound)
+            assert_same_sparse(found, np.where(kept, full, np.zeros(1, dtype)), part)
+
+
+@every_target
 @cases.each("dtype", SPARSE)
 @pytest.mark.parametrize("layout", PLAIN.values(), ids=PLAIN)
 @pytest.mark.parametrize("n", [5, 40])

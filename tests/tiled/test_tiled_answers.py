@@ -76,6 +76,7 @@ def test_neighbours_are_those_of_a_half_and_read_each_tile_once(tmp_path, full, 
         lambda S: [part for part in vars(vech.neighbors.within(S, limit)).values() if hasattr(part, "dtype")],
         lambda S: vech.neighbors.graph(S, 3).to_csr().toarray(),
         lambda S: S.to_csr(part="lower").toarray(),
+        lambda S: S.to_csr(threshold=limit).toarray(),
     ):
         want = answer(packed)
         read.clear()

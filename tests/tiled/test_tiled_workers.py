@@ -77,6 +77,8 @@ NEIGHBOURS = {
     "weakest": lambda S: neighbors.strongest(S, 20, absolute=False, largest=False),
     "csr": lambda S: S.to_csr(),
     "csc": lambda S: S.to_csc(part="upper"),
+    "above": lambda S: S.to_csr(threshold=3),
+    "above in the lower triangle": lambda S: S.to_csc(part="lower", threshold=2.5),
 }
 SUMS = {
     **{f"norm {ord}": lambda S, ord=ord: linalg.norm(S, ord) for ord in ("fro", "max", 1, np.inf, 2)},

@@ -32,6 +32,7 @@ from vech.moves.foreign import judged
 from vech.moves.judging import refuse_negation
 from vech.moves.recipe import expansion
 from vech.moves.rounding import rescale
+from vech.moves.sizes import above, check_threshold, not_above
 from vech.store import Store, Tile
 
 PARTS = ("full", "lower", "upper")
@@ -94,6 +95,7 @@ def to_coo(
     *,
     kind: str | None = None,
     part: str = "full",
+    threshold: float | None = None,
     threads: int | None = None,
 ) -> Any:
     """The matrix of a half as a ``scipy.sparse.coo_array``, sorted by rows; all else as for `vech.to_csr`.
@@ -104,7 +106,7 @@ def to_coo(
     >>> to_coo(np.array([1, 0, 4, 0, 5, 6])).coords[1]
     array([0, 2, 2, 0, 1, 2], dtype=int32)
     """
-    return half_csr(half, layout, kind, threads).to_scipy("coo", part, threads)
+    return half_csr(half, layout, kind, threads, as_bound(threshold)).to_scipy("coo", part, threads)
 
 
 def to_csr(
@@ -113,6 +115,7 @@ def to_csr(
     *,
     kind: str | None = None,
     part: str = "full",
+    threshold: float | None = None,
     threads: int | None = None,
 ) -> Any:
     """The matrix of a half as a ``scipy.sparse.csr_array``.
@@ -127,6 +130,9 @@ def to_csr(
         What the other triangle is. Symmetric for real data; for complex data it must be said.
     part : {"full", "lower", "upper"}
         The whole matrix, or what SciPy's ``tril`` or ``triu`` would leave of it.
+    threshold : float, optional
+        Keep the true values with ``|a| > threshold``, and NaN, also on the diagonal, an implied one of ones
+        too; unless told all that are not zero.
     threads : int, optional
         At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
 
@@ -139,7 +145,8 @@ def to_csr(
     Raises
     ------
     ValueError
-        If the length fits no n, for a batch, or an argument that is none of its choices.
+        If the length fits no n, for a batch, an argument that is none of its choices, or a threshold that is
+        negative or NaN.
     TypeError
         For arrays and dtypes refused, a scaled layout of integers, and skew numbers without a sign.
     OverflowError
@@ -151,7 +158,8 @@ def to_csr(
     one pass over the half, at the speed of reading it; then the work goes with the nonzeros. Of a symmetric
     half, the upper triangle as CSR and the lower as CSC are what `vech` and `numpy-triu` give at once, the
     other two are what `numpy-tril` and `lapack-upper` give; any other way round costs one transposition of
-    the nonzeros.
+    the nonzeros. A threshold is compared in the same pass for float32 and float64 whose layout has no scale,
+    for others after all nonzeros were found; integers exactly, and of a diagonal what its kind computes with.
 
     Examples
     --------
@@ -160,12 +168,12 @@ def to_csr(
     array([[1, 0, 4],
            [0, 0, 5],
            [4, 5, 6]])
-    >>> to_csr(np.array([1, 0, 4, 0, 5, 6]), part="lower").toarray()
-    array([[1, 0, 0],
+    >>> to_csr(np.array([1, 0, 4, 0, 5, 6]), part="lower", threshold=4).toarray()
+    array([[0, 0, 0],
            [0, 0, 0],
-           [4, 5, 6]])
+           [0, 5, 6]])
     """
-    return half_csr(half, layout, kind, threads).to_scipy("csr", part, threads)
+    return half_csr(half, layout, kind, threads, as_bound(threshold)).to_scipy("csr", part, threads)
 
 
 def to_csc(
@@ -174,6 +182,7 @@ def to_csc(
     *,
     kind: str | None = None,
     part: str = "full",
+    threshold: float | None = None,
     threads: int | None = None,
 ) -> Any:
     """The matrix of a half as a ``scipy.sparse.csc_array``; all else as for `vech.to_csr`.
@@ -184,7 +193,7 @@ def to_csc(
     >>> to_csc(np.array([1, 0, 4, 0, 5, 6]), part="lower").indices
     array([0, 2, 2, 2], dtype=int32)
     """
-    return half_csr(half, layout, kind, threads).to_scipy("csc", part, threads)
+    return half_csr(half, layout, kind, threads, as_bound(threshold)).to_scipy("csc", part, threads)
 
 
 # ---------------------------------------------------------------- half to sparse
@@ -246,6 +255,19 @@ class Compressed:
             return replace(self.chosen(on), by_rows=by_rows)
         return replace(self, data=np.where(on, self.data, self.mirrored_data()), by_rows=by_rows)
 
+    def settled(self) -> Compressed:
+        """The same, with the diagonal that its kind computes with."""
+        if self.kind in (Kind.SYMMETRIC, Kind.TRIANGULAR):
+            return self
+        on = self.indices == self.runs()
+        data = self.data.copy()
+        data[on] = self.kind.settled(data[on])
+        return replace(self, data=data)
+
+    def above(self, threshold: float) -> NDArray[np.bool]:
+        """Where a number is larger, or NaN; of a diagonal what counts of it is judged."""
+        return above(self.settled().data, threshold)
+
     def chosen(self, which: NDArray[np.bool]) -> Compressed:
         """Only the numbers where `which` is true."""
         before = np.concatenate(([0], np.cumsum(which)))
@@ -294,7 +316,7 @@ def half_csr(
 ) -> Compressed:
     """The nonzeros of a half as they come: the layout's triangle along its traversal, true values.
 
-    Where the scan `compares` these numbers, those whose magnitude is not above `threshold` are left out.
+    Those whose magnitude is not above `threshold` are left out, by the scan where it `compares` them.
     """
     half = as_array(half, "half")
     if half.ndim != 1:
@@ -321,20 +343,37 @@ def half_csr(
     data = data.view(half.dtype).astype(dtype, copy=False)
     found = Compressed(indptr, indices, data, layout.grow, layout.traversal == "rows", recipe.kind)
     if not layout.scaled:
-        return found
+        told = threshold <= 0 or (bound is not None and recipe.kind.diagonal == "stored")
+        return found if told else found.chosen(found.above(threshold))
     off, on = recipe.scaling.off, recipe.scaling.on
     diagonal = np.flatnonzero(indices == found.runs())
     if rescale(data[None], data[None], diagonal, off, on):
         raise OverflowError(
             f"a finite number becomes infinite in {dtype} when the scale of layout {layout.name} is undone"
         )
-    return found if data.all() else found.chosen(data != 0)  # a true value can be too small for its dtype
+    kept = (
+        found.above(threshold) if threshold > 0 else data != 0
+    )  # a true value can be too small for its dtype
+    return found if kept.all() else found.chosen(kept)
 
 
-def of_store(S: Store, format: str, part: str, threads: int | None) -> Any:
+def as_bound(threshold: float | None) -> float:
+    """What numbers have to be above: unless told zero."""
+    if threshold is None:
+        return 0.0
+    check_threshold(threshold)
+    return threshold
+
+
+def of_store(S: Store, format: str, part: str, threshold: float | None, threads: int | None) -> Any:
     """The nonzeros of any store as a SciPy sparse array, each of its numbers read once."""
     one_of("part", part, PARTS)
-    found = of_tiles(S, partial(np.not_equal, 0))
+    bound = as_bound(threshold)
+    if not bound:
+        return of_tiles(S, partial(np.not_equal, 0)).to_scipy(format, part, threads)
+    found = of_tiles(S, partial(above, threshold=bound), hint="take a larger threshold")
+    if Kind(S.kind) is not Kind.SYMMETRIC:  # what does not count of a diagonal was not known to the tiles
+        found = found.chosen(found.above(bound))
     return found.to_scipy(format, part, threads)
 
 
@@ -405,13 +444,6 @@ def _check_few(count: int, dtype: Dtype, hint: str) -> None:
 def compares(layout: AnyLayout, dtype: Dtype) -> bool:
     """Whether the scan itself compares true values with a threshold: their bits must compare as they do."""
     return dtype.isnative and dtype.char in "fd" and not (isinstance(layout, Layout) and layout.scaled)
-
-
-def not_above(threshold: float, dtype: Dtype) -> Any:
-    """The largest number of a dtype that is not above the threshold."""
-    with np.errstate(over="ignore"):
-        bound = np.full(1, threshold, dtype)[0]
-    return np.nextafter(bound, np.zeros(1, dtype)[0]) if float(bound) > threshold else bound
 
 
 def sparse_dtype(dtype: Dtype) -> Dtype:

@@ -404,7 +404,9 @@ class Packed(Operators, Casts):
         start, stop = consecutive(rows, self._n)
         return expand_rows(self._held.numbers, self._layout, self._kind, start, stop, out, threads)
 
-    def to_coo(self, *, part: str = "full", threads: int | None = None) -> Any:
+    def to_coo(
+        self, *, part: str = "full", threshold: float | None = None, threads: int | None = None
+    ) -> Any:
         """The nonzeros as a ``scipy.sparse.coo_array``; all else as for `vech.to_csr`.
 
         Examples
@@ -413,9 +415,11 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 0, 4, 0, 5, 6])).to_coo(part="lower").nnz
         4
         """
-        return nonzeros.to_coo(self._held.numbers, self._layout, kind=self._kind, part=part, threads=threads)
+        return self._sparse("coo", part, threshold, threads)
 
-    def to_csr(self, *, part: str = "full", threads: int | None = None) -> Any:
+    def to_csr(
+        self, *, part: str = "full", threshold: float | None = None, threads: int | None = None
+    ) -> Any:
         """The nonzeros as a ``scipy.sparse.csr_array``; all else as for `vech.to_csr`.
 
         Examples
@@ -424,9 +428,11 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 0, 4, 0, 5, 6])).to_csr(part="lower").nnz
         4
         """
-        return nonzeros.to_csr(self._held.numbers, self._layout, kind=self._kind, part=part, threads=threads)
+        return self._sparse("csr", part, threshold, threads)
 
-    def to_csc(self, *, part: str = "full", threads: int | None = None) -> Any:
+    def to_csc(
+        self, *, part: str = "full", threshold: float | None = None, threads: int | None = None
+    ) -> Any:
         """The nonzeros as a ``scipy.sparse.csc_array``; all else as for `vech.to_csr`.
 
         Examples
@@ -435,7 +441,12 @@ class Packed(Operators, Casts):
         >>> Packed(np.array([1, 0, 4, 0, 5, 6])).to_csc(part="lower").nnz
         4
         """
-        return nonzeros.to_csc(self._held.numbers, self._layout, kind=self._kind, part=part, threads=threads)
+        return self._sparse("csc", part, threshold, threads)
+
+    def _sparse(self, format: str, part: str, threshold: float | None, threads: int | None) -> Any:
+        bound = nonzeros.as_bound(threshold)
+        found = nonzeros.half_csr(self._held.numbers, self._layout, self._kind, threads, bound)
+        return found.to_scipy(format, part, threads)
 
     def to_frame(self) -> Any:
         """Expands the matrix into a ``pandas.DataFrame``, its labels on both axes; it needs pandas.

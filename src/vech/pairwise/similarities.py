@@ -16,8 +16,9 @@ from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout, one_of
 from vech.moves.converting import convert
 from vech.moves.foreign import judged
-from vech.moves.nonzeros import Compressed, half_csr, not_above, sparse_dtype
+from vech.moves.nonzeros import Compressed, half_csr, sparse_dtype
 from vech.moves.recipe import check_side, packing
+from vech.moves.sizes import check_real, not_above
 from vech.packed.packed import Packed
 from vech.pairwise.dense_rows import Dense, DenseBlocks
 from vech.pairwise.rows import Wanted, as_given, check_matrix, exact, inexact
@@ -25,7 +26,6 @@ from vech.pairwise.sparse_rows import Sparse
 from vech.results.making import Progress, make
 from vech.results.wanted import Wanted as Where
 from vech.sparse import SparseHalf
-from vech.sparse.pattern import check_real
 
 STORES = ("auto", "sparse", "packed")
 

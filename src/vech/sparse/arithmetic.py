@@ -13,11 +13,12 @@ from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import Layout, one_of
 from vech.moves.nonzeros import Compressed, sparse_dtype
 from vech.moves.runs import Half
+from vech.moves.sizes import check_threshold, sizes
 from vech.operators import Operators
 from vech.packed.arithmetic import PRODUCTS, SIGNS, SUMS, kind_of_result
 from vech.packed.packed import Packed
 from vech.sparse.arrays import Arrays
-from vech.sparse.pattern import Indices, check_threshold, exceeds, settled, sizes, turned, union
+from vech.sparse.pattern import Indices, turned, union
 from vech.store import Store
 
 ARITHMETIC = (*SUMS, *PRODUCTS, *SIGNS, np.absolute)
@@ -90,7 +91,7 @@ class Algebra(Operators, Arrays):
         >>> vech.SparseHalf([0, 1, 3], [0, 0, 1], [1, 2, 3], 2, triangle="lower").trace()
         np.int64(4)
         """
-        held = settled(self._stored())
+        held = self._stored().settled()
         return held.data[held.indices == held.runs()].sum()
 
     def threshold(self, value: float = 0.0, *, keep_diagonal: bool = False) -> Self:
@@ -129,7 +130,7 @@ class Algebra(Operators, Arrays):
         """
         check_threshold(value)
         held = self._stored()
-        kept = exceeds(held, value)
+        kept = held.above(value)
         if keep_diagonal:
             kept |= held.indices == held.runs()
         return self._again(held.chosen(kept))
@@ -187,7 +188,7 @@ class Algebra(Operators, Arrays):
         if keep_diagonal:
             off = ~on[number]
             rows, number = rows[off], number[off]
-        order = np.lexsort((-sizes(held)[number], rows))
+        order = np.lexsort((-sizes(held.settled().data)[number], rows))
         counts = np.bincount(rows, minlength=held.n)
         rank = np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
         votes = np.bincount(number[order[rank < k]], minlength=held.indices.size)
@@ -196,7 +197,7 @@ class Algebra(Operators, Arrays):
         return self._again(held.chosen(kept | on if keep_diagonal else kept))
 
     def _scaled(self, d: Array) -> Self:
-        held = settled(self._stored())
+        held = self._stored().settled()
         of_row = d if self._places is None else d[self._places]
         data = of_row[held.runs()] * held.data * of_row[held.indices]
         sparse_dtype(data.dtype)
@@ -215,7 +216,7 @@ class Algebra(Operators, Arrays):
         left, right = operands[0], operands[-1]
         if isinstance(left, Algebra) and isinstance(right, Algebra) and len(operands) == 2:
             return left._united(ufunc, right, kind, labels)
-        held = settled(self._stored())
+        held = self._stored().settled()
         data = ufunc(*(held.data if x is self else x for x in operands))
         return self._again(_true(ufunc, replace(held, data=data, kind=kind)))
 
@@ -237,7 +238,7 @@ class Algebra(Operators, Arrays):
     def _united(self, ufunc: np.ufunc, other: Arrays, kind: Kind, labels: tuple[Any, ...] | None) -> Self:
         """The ufunc of two stores."""
         left, right, places = _aligned(self, other)
-        left, right = settled(left), settled(right if right.grow == left.grow else turned(right))
+        left, right = left.settled(), (right if right.grow == left.grow else turned(right)).settled()
         both = union(left, right)
         a, b = np.zeros(both.indices.size, left.data.dtype), np.zeros(both.indices.size, right.data.dtype)
         a[both.left], b[both.right] = left.data, right.data

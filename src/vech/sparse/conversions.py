@@ -12,6 +12,7 @@ from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout, one_of
 from vech.moves.converting import convert
 from vech.moves.nonzeros import scipy_array
+from vech.moves.sizes import check_threshold
 from vech.packed.indexing import consecutive
 from vech.packed.packed import Packed
 from vech.sparse.arrays import TRIANGLES, Arrays
@@ -92,7 +93,9 @@ class Conversions(Arrays):
         out[columns - start, runs] = mirrored(runs, columns, data, self._kind)
         return out
 
-    def to_coo(self, *, part: str = "full", threads: int | None = None) -> Any:
+    def to_coo(
+        self, *, part: str = "full", threshold: float | None = None, threads: int | None = None
+    ) -> Any:
         """The numbers stored as a ``scipy.sparse.coo_array``, sorted by rows; all else as for `vech.to_csr`.
 
         Examples
@@ -100,19 +103,25 @@ class Conversions(Arrays):
         >>> vech.SparseHalf([0, 1, 3], [0, 0, 1], [1, 2, 3], 2, triangle="lower").to_coo(part="lower").nnz
         3
         """
-        return self._to_scipy("coo", part, threads)
+        return self._sparse("coo", part, threshold, threads)
 
-    def to_csr(self, *, part: str = "full", threads: int | None = None) -> Any:
+    def to_csr(
+        self, *, part: str = "full", threshold: float | None = None, threads: int | None = None
+    ) -> Any:
         """The numbers stored as a ``scipy.sparse.csr_array``, zeros too; all else as for `vech.to_csr`.
+
+        A threshold, 0 too, leaves out zeros that are stored.
 
         Examples
         --------
         >>> vech.SparseHalf([0, 1, 3], [0, 0, 1], [1, 2, 3], 2, triangle="lower").to_csr(part="lower").nnz
         3
         """
-        return self._to_scipy("csr", part, threads)
+        return self._sparse("csr", part, threshold, threads)
 
-    def to_csc(self, *, part: str = "full", threads: int | None = None) -> Any:
+    def to_csc(
+        self, *, part: str = "full", threshold: float | None = None, threads: int | None = None
+    ) -> Any:
         """The numbers stored as a ``scipy.sparse.csc_array``, zeros too; all else as for `vech.to_csr`.
 
         Examples
@@ -120,7 +129,7 @@ class Conversions(Arrays):
         >>> vech.SparseHalf([0, 1, 3], [0, 0, 1], [1, 2, 3], 2, triangle="lower").to_csc(part="lower").nnz
         3
         """
-        return self._to_scipy("csc", part, threads)
+        return self._sparse("csc", part, threshold, threads)
 
     def to_frame(self) -> Any:
         """Expands the matrix into a ``pandas.DataFrame``, its labels on both axes; it needs pandas.
@@ -220,7 +229,11 @@ class Conversions(Arrays):
         count = resolve_threads(threads, self.nbytes)
         return self if triangle == self._triangle else self._again(turned(self._stored(), count))
 
-    def _to_scipy(self, format: str, part: str, threads: int | None) -> Any:
+    def _sparse(self, format: str, part: str, threshold: float | None, threads: int | None) -> Any:
+        if threshold is not None:
+            check_threshold(threshold)
+            held = self._stored()
+            return self._again(held.chosen(held.above(threshold)))._sparse(format, part, None, threads)
         stored = self._stored(judge=part != "full")  # the kernel that makes a full matrix judges for itself
         if part != "full":  # which may be these very arrays
             stored = replace(stored, indices=stored.indices.copy(), data=stored.data.copy())

@@ -9,16 +9,17 @@ from numpy.typing import ArrayLike
 
 from vech.arrays import as_array, resolve_threads
 from vech.frames import labels_of
-from vech.layouts.dialects import AnyLayout, as_layout
+from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import resolve_kind
 from vech.layouts.layout import as_side, one_of
-from vech.moves.nonzeros import compares, half_csr, sparse_dtype
+from vech.moves.nonzeros import half_csr, sparse_dtype
+from vech.moves.sizes import check_threshold
 from vech.sparse.arithmetic import Algebra
 from vech.sparse.arrays import TRIANGLES, integers
 from vech.sparse.conversions import Conversions
 from vech.sparse.exports import Exports
 from vech.sparse.index import Selection
-from vech.sparse.pattern import check_threshold, exceeds, turned
+from vech.sparse.pattern import turned
 from vech.sparse.products import Products
 from vech.sparse.whole import Whole, triangle_of, whole, whole_of_pairs
 
@@ -279,8 +280,6 @@ its upper triangle is empty: if the lower one is meant for both, say use='lower'
         check_threshold(threshold)
         found = half_csr(half, layout, kind, threads, threshold)
         found = found if found.by_rows else found.other()
-        if threshold > 0 and not compares(as_layout(layout), half.dtype):
-            found = found.chosen(exceeds(found, threshold))
         if triangle not in (None, found.name):
             found = turned(found, resolve_threads(threads, found.data.nbytes))
         return cls._of(found, labels=labels)

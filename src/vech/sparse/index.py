@@ -12,18 +12,17 @@ from vech.arrays import Array, check_memory, check_out, resolve_threads
 from vech.labels import by_position
 from vech.layouts.kind import Kind
 from vech.moves.nonzeros import Compressed
+from vech.moves.sizes import check_real, sizes
 from vech.packed.indexing import axes, numbers, pairs, vector
 from vech.sparse.arrays import Arrays
 from vech.sparse.pattern import (
     Indices,
     by_rows,
-    check_real,
     compressed,
     found_at,
     looked_up,
     mirrored,
     sided,
-    sizes,
 )
 
 
@@ -374,7 +373,7 @@ def _along(taken: range, places: Indices | None, side: int) -> Indices:
 
 
 def _row_maxima(held: Compressed) -> NDArray[np.float64]:
-    maxima, size = np.zeros(held.n), sizes(held)
+    maxima, size = np.zeros(held.n), sizes(held.settled().data)
     np.maximum.at(maxima, held.runs(), size)
     np.maximum.at(maxima, held.indices, size)
     return maxima
@@ -382,7 +381,7 @@ def _row_maxima(held: Compressed) -> NDArray[np.float64]:
 
 def _row_norms(held: Compressed) -> NDArray[np.float64]:
     """Of each row, divided by its largest number before anything is squared."""
-    maxima, size, runs = _row_maxima(held), sizes(held), held.runs()
+    maxima, size, runs = _row_maxima(held), sizes(held.settled().data), held.runs()
     off = held.indices != runs
     squares = np.zeros(held.n)
     for rows, of_row in ((runs, size), (held.indices[off], size[off])):

@@ -1,18 +1,15 @@
 """What is done to the patterns of triangles: turned, united, gathered from pairs, looked up."""
 
-from dataclasses import replace
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vech import _core, arrays
-from vech.arrays import Array, family
+from vech.arrays import Array
 from vech.layouts.kind import Kind
 from vech.moves.judging import refuse_negation
 from vech.moves.nonzeros import Compressed, refuse_wrapped, scipy_array
-from vech.moves.rounding import widen
 
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool]
@@ -134,50 +131,3 @@ def looked_up(held: Compressed, rows: Indices, columns: Indices) -> Array:
     if across.any() and held.kind is not Kind.SYMMETRIC:
         values[across] = mirrored(columns[across], rows[across], values[across], held.kind)
     return values
-
-
-# ---------------------------------------------------------------- numbers
-
-
-def settled(held: Compressed) -> Compressed:
-    """The same, with the diagonal that its kind computes with."""
-    if held.kind is Kind.SYMMETRIC:
-        return held
-    on = held.indices == held.runs()
-    data = held.data.copy()
-    data[on] = held.kind.settled(data[on])
-    return replace(held, data=data)
-
-
-def sizes(held: Compressed) -> NDArray[np.float64]:
-    """|a| of each number stored, NaN as infinity; integers beyond 2^53 are rounded."""
-    wide = widen(settled(held).data)
-    with np.errstate(over="ignore"):
-        size = np.hypot(wide[..., 0], wide[..., 1]) if family(held.data.dtype) == "c" else np.abs(wide)
-    size[np.isnan(size)] = np.inf
-    return size
-
-
-def check_real(what: str, value: Any) -> None:
-    """TypeError for what no magnitude is compared with."""
-    if not isinstance(value, Real) or isinstance(value, bool | np.bool):
-        raise TypeError(f"{what} must be a real number, not {value!r}")
-
-
-def check_threshold(value: float) -> None:
-    """Refuse what no magnitude is compared with."""
-    check_real("threshold", value)
-    if not value >= 0:
-        raise ValueError(f"the threshold must not be negative or NaN, but is {value!r}")
-
-
-def exceeds(held: Compressed, bound: float) -> Mask:
-    """Where |a| > bound, or a is NaN; integers exactly."""
-    letter = held.data.dtype.kind
-    if letter in "iu":
-        limit = int(np.floor(min(bound, 2.0**64)))
-        above: Mask = held.data > limit
-        return above | (held.data < -limit) if letter == "i" else above
-    if letter == "f" and held.kind is Kind.SYMMETRIC:
-        return ~(np.abs(held.data) <= np.float64(bound))
-    return sizes(held) > bound
