@@ -577,8 +577,8 @@ class Store(ABC):
         Returns
         -------
         tuple of int
-            (i, j), i <= j: ``S[S.argmin()]`` is ``S.min()``. Takes a second pass, of the full matrix
-            some rows at a time.
+            (i, j), i <= j: ``S[S.argmin()]`` is ``S.min()``. Tiles are read once; a half in memory takes a
+            second pass, up to the row where the number is.
 
         Examples
         --------

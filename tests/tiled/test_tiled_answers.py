@@ -1,5 +1,7 @@
 """What is asked of every store, asked of a tiled one: from its tiles, each read once, never from a half."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import scipy.sparse.linalg
@@ -91,6 +93,24 @@ def test_what_is_summed_up_is_that_of_a_half(tmp_path, full):
     T, packed = store(tmp_path / "S.zarr", full), vech.Packed.from_full(full)
     for name in ("min", "max", "mean", "std"):
         assert getattr(T, name)() == pytest.approx(getattr(packed, name)(), rel=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["f8", "i1"])  # of which many are the same
+@pytest.mark.parametrize("diagonal", [False, True])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_where_the_least_and_the_largest_stand_takes_one_look_at_each_tile(
+    tmp_path, full, read, dtype, diagonal, workers
+):
+    full = full.astype(dtype)
+    for matrix in (full, np.where(full > full.mean(), np.nan, full)) if dtype == "f8" else (full,):
+        T = store(tmp_path / f"{len(read)}.zarr", matrix)
+        i, j = np.triu_indices(N, 0 if diagonal else 1)
+        with ThreadPoolExecutor(max(1, workers)) as pool:
+            for name in ("argmin", "argmax"):
+                read.clear()
+                k = getattr(matrix[i, j], name)()
+                assert getattr(T.using(pool if workers else None), name)(diagonal=diagonal) == (i[k], j[k])
+                assert len(read) == TILES
 
 
 def test_clusters_are_those_of_a_half(tmp_path, full, read):

@@ -84,6 +84,7 @@ SUMS = {
     **{f"norm {ord}": lambda S, ord=ord: linalg.norm(S, ord) for ord in ("fro", "max", 1, np.inf, 2)},
     "inner": lambda S: linalg.inner(S, vech.Packed.from_full(definite())),
     **{name: lambda S, name=name: getattr(S, name)() for name in ("min", "max", "mean", "std")},
+    **{name: lambda S, name=name: getattr(S, name)() for name in ("argmin", "argmax")},
     "inner with itself": lambda S: linalg.inner(S, S),
 }
 

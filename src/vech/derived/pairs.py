@@ -61,18 +61,19 @@ def each(S: Store, diagonal: bool) -> Iterator[Array]:
         yield stored(S, diagonal)[2]
         return
     for tile in S.tiles():
-        yield _each_once(tile, diagonal)
+        yield each_once(tile, diagonal)
 
 
 def of_each(
     function: Callable[[Array], Done], diagonal: bool, dtype: np.dtype[Any], tiles: Iterable[Tile]
 ) -> list[tuple[int, Done]]:
     """How many pairs each of these tiles has, and what the function gives of their numbers."""
-    parts = (_each_once(tile, diagonal).astype(dtype, copy=False) for tile in tiles)
+    parts = (each_once(tile, diagonal).astype(dtype, copy=False) for tile in tiles)
     return [(part.size, function(part)) for part in parts]
 
 
-def _each_once(tile: Tile, diagonal: bool) -> Array:
+def each_once(tile: Tile, diagonal: bool) -> Array:
+    """The numbers of the pairs in a tile."""
     square = np.tril_indices(len(tile.numbers), 0 if diagonal else -1)
     return tile.numbers[square] if tile.on_diagonal else tile.numbers.ravel()
 

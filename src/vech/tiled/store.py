@@ -183,7 +183,8 @@ class Tiled(TileGroup, Store):
 
         That is for products, and so `eigsh`, ``cg``, `top` and all else that multiplies; for `norm` and
         `inner`; for `nearest`, `within`, `graph` and `strongest` of `vech.neighbors`; for ``to_csr()`` and
-        its like; for ``min()``, ``max()``, ``mean()`` and ``std()``; for `cholesky` into a store of tiles.
+        its like; for ``min()``, ``argmin()``, ``max()``, ``argmax()``, ``mean()`` and ``std()``; for
+        `cholesky` into a store of tiles.
 
         Parameters
         ----------
