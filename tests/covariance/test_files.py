@@ -126,6 +126,40 @@ def test_any_executor_gives_the_bytes_of_the_file(tmp_path, name, processes):
         assert call(executor=processes, out=path).half.tobytes() == want
 
 
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("options", [{}, {"missing": "neutral"}, {"assume_centered": True}], ids=str)
+@pytest.mark.parametrize("name", WHOLE_AT_ONCE)
+def test_any_executor_gives_the_same_bits_to_what_goes_by_eigenvalues(
+    tmp_path, name, options, dtype, processes
+):
+    data = np.random.default_rng(2).normal(size=(300, 70)).astype(dtype) + 3
+    if options.get("missing"):
+        data[5, 7] = np.nan
+    call = partial(getattr(covariance, name), data, **options)
+    close = {"rtol": 1e-3, "atol": 1e-3} if dtype == "f4" else {"rtol": 1e-8, "atol": 1e-12}
+    np.testing.assert_allclose(call(executor=processes).half, call().half, **close)
+    want = call(executor=processes).half.tobytes()
+    for workers in (1, 3):
+        with ThreadPoolExecutor(workers) as threads:
+            assert call(executor=threads).half.tobytes() == want
+            assert call(executor=threads, out=tmp_path / f"{workers}.npy").half.tobytes() == want
+    with ThreadPoolExecutor(1) as threads, pytest.raises(TypeError, match="executor= needs whole columns"):
+        getattr(covariance, name)(iter([data]), executor=threads)
+
+
+@pytest.mark.parametrize("name", WHOLE_AT_ONCE)
+def test_the_sample_is_multiplied_by_the_executor(name):
+    class Counted(ThreadPoolExecutor):
+        def submit(self, *what, **how):
+            tasks.append(what)
+            return super().submit(*what, **how)
+
+    tasks = []
+    with Counted(1) as threads:
+        getattr(covariance, name)(np.concatenate([X, X[::-1] ** 2])[:, :70], executor=threads)
+    assert len(tasks) >= 3  # sums of rows, and tiles
+
+
 OTHERS = {
     "sample": ({"ddof": 0}, "ddof was 1 and is 0"),
     "sample weighted": ({"weights": W + 1}, "weights: not the same"),

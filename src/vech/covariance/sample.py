@@ -352,7 +352,8 @@ def block_of(
         check_varied(named, centre.scatter)
         inverse = 1 / np.sqrt(centre.scatter)
     X = data.whole("executor=")
-    return centre, Products(X, weights, centre, data.dtype, result.dtype, divisor, inverse)
+    wide = np.result_type(data.dtype, result.dtype)
+    return centre, Products(X, weights, centre, wide, result.dtype, divisor, inverse)
 
 
 def as_ddof(ddof: Any, assume_centered: bool = False) -> float:

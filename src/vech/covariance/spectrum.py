@@ -9,13 +9,24 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array, Dtype
+from vech.covariance import products
 from vech.covariance.data import Data, begin, check_underflow, open_data
 from vech.covariance.incomplete import center_of
-from vech.covariance.moments import accumulator, gather, raise_overflow
-from vech.covariance.sample import as_ddof, check_varied, divisor_of, write_correlation, write_covariance
+from vech.covariance.moments import Moments, accumulator, gather, raise_overflow
+from vech.covariance.products import Centre
+from vech.covariance.sample import (
+    as_ddof,
+    block_of,
+    by_tiles,
+    check_varied,
+    divisor_of,
+    fill_products,
+    write_correlation,
+    write_covariance,
+)
 from vech.layouts.dialects import AnyLayout
 from vech.linalg import eigh
-from vech.moves.runs import blocks
+from vech.moves.runs import Runs, blocks
 from vech.packed.packed import Packed
 from vech.results.making import Tiles
 from vech.results.result import Result
@@ -38,6 +49,7 @@ def nonlinear(
     out: Any = None,
     resume: bool = False,
     encoding: Any = None,
+    executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Any:
@@ -57,6 +69,9 @@ def nonlinear(
         Whether to give the shrunk eigenvalues too: there is no one intensity.
     layout, out, encoding, threads, progress
         As `sample` has them; with an encoding, tiles come from the eigenvectors, which are whole in memory.
+    executor : concurrent.futures.Executor or distributed.Client, optional
+        Who computes the sample covariance and the tiles that a file or codes are made of; eigenvectors, and
+        the inner products of rows where they are few, are computed here.
     resume : bool
         Whether to read what is complete under the path `out`; else all is computed anew.
 
@@ -96,7 +111,7 @@ def nonlinear(
     (True, True)
     """
     data = open_data(X, missing=missing, policies=POLICIES)
-    wanted = Wanted(layout, out, resume, None, threads, progress, encoding=encoding)
+    wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     about = {"assume_centered": bool(assume_centered)}
     with begin(data, wanted, "nonlinear", about, rereads=not return_shrinkage) as result:
         if result.is_complete:
@@ -105,7 +120,8 @@ def nonlinear(
             samples, values, vectors = _of_rows(data, assume_centered)
         else:
             told = progress if result.tiles is None else None  # then tiles are told
-            samples, values, vectors = _of_columns(data, assume_centered, threads, told)
+            within = Wanted(executor=executor, threads=threads, progress=told)
+            samples, values, vectors = _of_columns(data, assume_centered, within)
         shrunk, floor = shrunk_eigenvalues(values, data.p, samples)
         if not max(shrunk.max(), floor) <= np.finfo(data.dtype).max:
             raise_overflow(data)
@@ -127,6 +143,7 @@ def denoise(
     out: Any = None,
     resume: bool = False,
     encoding: Any = None,
+    executor: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Any:
@@ -148,6 +165,8 @@ def denoise(
         Whether the means are taken to be zero.
     layout, out, threads, progress
         As `sample` has them.
+    executor : concurrent.futures.Executor or distributed.Client, optional
+        Who computes the sample correlation; eigenvectors, and what is made of them, are computed here.
     resume : bool
         Whether to read what is complete under the path `out`; else all is computed anew.
     encoding : str or vech.quantized.Encoding, optional
@@ -187,7 +206,7 @@ def denoise(
         raise ValueError(f"variance must be a positive number, mostly 1, not {variance!r}")
     data = open_data(X, missing=missing, policies=POLICIES)
     ddof = as_ddof(ddof, assume_centered)
-    wanted = Wanted(layout, out, resume, None, threads, progress, encoding=encoding)
+    wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     about = {"ddof": ddof, "variance": variance, "correlation": bool(correlation)}
     about["assume_centered"] = bool(assume_centered)
     implied = 1 if correlation else None
@@ -195,19 +214,10 @@ def denoise(
         if result.is_complete:
             return result.store()
         result.hold()
-        plain = Result(data.p, data.dtype, Wanted(result.plain, result.half))
-        runs = accumulator(data.p, data.dtype, plain.runs())
-        moments = gather(
-            data,
-            runs,
-            shift=center_of(data, assume_centered),
-            assume_centered=assume_centered,
-            threads=threads,
-            progress=progress,
-        )
-        deviation = np.sqrt(moments.variances(divisor_of(moments, ddof)))
-        write_correlation(moments, data, plain)
-        edge = variance * (1 + np.sqrt(data.p / moments.rows)) ** 2
+        within = Wanted(result.plain, result.half, executor=executor, threads=threads, progress=progress)
+        plain = Result(data.p, data.dtype, within)
+        rows, deviation = _correlated(data, plain, ddof, assume_centered)
+        edge = variance * (1 + np.sqrt(data.p / rows)) ** 2
         values, vectors = eigh(
             Packed(plain.half, plain.layout), threads=threads, subset_by_value=(edge, np.inf)
         )
@@ -328,29 +338,56 @@ def _of_rows(data: Data, assume_centered: bool) -> tuple[int, Array, Array]:
     return samples, values, y.T @ (vectors / np.sqrt(samples * values))
 
 
-def _of_columns(
-    data: Data, assume_centered: bool, threads: int | None, progress: Progress | None
-) -> tuple[int, Array, Array]:
+def _of_columns(data: Data, assume_centered: bool, wanted: Wanted) -> tuple[int, Array, Array]:
     """n, the eigenvalues and the eigenvectors of the sample covariance."""
-    found = Result(data.p, np.float64, Wanted())
-    moments = gather(
+    found, ddof = Result(data.p, np.float64, wanted), as_ddof(None, assume_centered)
+    if by_tiles(data, found):
+        centre, block = block_of(data, data, found, None, ddof, assume_centered=assume_centered)
+        _check_columns(data, centre)
+        found.fill(Tiles(block, products.SIDE))
+        rows = centre.rows
+    else:
+        moments = _gathered(data, found, found.runs(), assume_centered)
+        _check_columns(data, moments)
+        if moments.rows - (not assume_centered) < data.p:
+            data.whole("nonlinear with fewer rows than columns")
+        write_covariance(moments, found, divisor_of(moments, ddof))
+        rows = moments.rows
+    half, found.half = found.half, np.empty(0)
+    values, vectors = eigh(Packed(half), threads=wanted.threads)
+    _check_rank(values, data, rows)
+    return rows - (not assume_centered), values, vectors
+
+
+def _check_columns(data: Data, moments: Moments | Centre) -> None:
+    _check_samples(moments.rows)
+    check_varied(data, moments.variances(1.0), "its eigenvalue is 0")
+
+
+def _correlated(data: Data, plain: Result, ddof: float, assume_centered: bool) -> tuple[int, Array]:
+    """Write the sample correlation; n, and the standard deviations."""
+    moments: Moments | Centre
+    if by_tiles(data, plain):
+        moments = fill_products(
+            data, data, plain, None, ddof, assume_centered=assume_centered, standardise=True
+        )
+        return moments.rows, np.sqrt(moments.variances(divisor_of(moments, ddof)))
+    moments = _gathered(data, plain, accumulator(data.p, data.dtype, plain.runs()), assume_centered)
+    deviation = np.sqrt(moments.variances(divisor_of(moments, ddof)))
+    write_correlation(moments, data, plain)  # in the place of what variances are taken from
+    return moments.rows, deviation
+
+
+def _gathered(data: Data, result: Result, runs: Runs, assume_centered: bool) -> Moments:
+    """Sums over the rows in one pass, by this process."""
+    return gather(
         data,
-        found.runs(),
+        runs,
         shift=center_of(data, assume_centered),
         assume_centered=assume_centered,
-        threads=threads,
-        progress=progress,
+        threads=result.wanted.threads,
+        progress=result.wanted.progress,
     )
-    _check_samples(moments.rows)
-    samples = moments.rows - (not assume_centered)
-    if samples < data.p:
-        data.whole("nonlinear with fewer rows than columns")
-    check_varied(data, moments.variances(1.0), "its eigenvalue is 0")
-    write_covariance(moments, found, divisor_of(moments, as_ddof(None, assume_centered)))
-    half, found.half = found.half, np.empty(0)
-    values, vectors = eigh(Packed(half), threads=threads)
-    _check_rank(values, data, moments.rows)
-    return samples, values, vectors
 
 
 def _check_samples(rows: int) -> None:
