@@ -527,6 +527,18 @@ def test_interrupted_it_exits_130_and_leaves_nothing(folder):
     assert listing(folder) == before
 
 
+@pytest.mark.skipif(not LINUX, reason="sends SIGINT")
+def test_interrupted_while_its_modules_are_read_it_says_no_more(folder):
+    (folder / "click.py").write_text("import time\nprint(end='.', flush=True)\ntime.sleep(60)\n")
+    with subprocess.Popen(
+        [sys.executable, "-m", "vech", "--version"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout.read(1) == "."
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=20)
+    assert (child.returncode, err) == (130, "vech: interrupted; nothing was written\n")
+
+
 STUCK = """
 import sys, time
 from vech import cli

@@ -386,12 +386,14 @@ def alive(group):
 
 
 @pytest.mark.slow
-def test_ctrl_c_is_for_the_command_and_its_workers_say_nothing():
+@pytest.mark.parametrize("who", ["local:2", "processes:2"])
+def test_ctrl_c_is_for_the_command_and_its_workers_say_nothing(who):
     pytest.importorskip("distributed")
-    run = running("local:2")
+    run = running(who)
     os.killpg(run.pid, signal.SIGINT)
     said = "vech: interrupted; the same command with --resume goes on with d.zarr\n"
     assert (run.communicate(timeout=60)[1].lstrip("\n"), run.returncode) == (said, 130)
+    assert alive(run.pid) == []
 
 
 @pytest.mark.slow
