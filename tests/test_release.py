@@ -117,3 +117,8 @@ def test_what_a_workflow_runs_is_there(workflow):
                 assert (ROOT / word).exists(), command
             for name in re.findall(r"^\.\[(.*)\]$", word):
                 assert set(name.split(",")) <= set(EXTRAS), command
+
+
+def test_every_extra_of_tests_is_installed_by_a_job():
+    installed = re.findall(r"pip install \"\.\[(.*)\]\"", text(".github/workflows/ci.yml"))
+    assert {name for name in EXTRAS if name.startswith("test")} <= {*",".join(installed).split(",")}
