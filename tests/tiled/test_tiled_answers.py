@@ -113,6 +113,14 @@ def test_where_the_least_and_the_largest_stand_takes_one_look_at_each_tile(
                 assert len(read) == TILES
 
 
+def test_of_numbers_that_are_the_same_the_first_counts_and_not_the_first_tile(tmp_path, full, read):
+    full = np.zeros_like(full)
+    for i, j in ((5, 6), (0, TILE + 4), (0, 2 * TILE + 1), (TILE, TILE + 1)):
+        full[i, j] = full[j, i] = 1
+    T = store(tmp_path / "S.zarr", full)
+    assert T.argmax() == (0, TILE + 4) and T.argmin() == (0, 1)
+
+
 def test_clusters_are_those_of_a_half(tmp_path, full, read):
     T, packed = store(tmp_path / "S.zarr", full), vech.Packed.from_full(full)
     for eps in (0.3, 0.7, 2.0):
