@@ -24,9 +24,18 @@ VECH_INLINE Doubles size_of(Doubles a) {
     return reinterpret_cast<Doubles>(reinterpret_cast<Words>(a) & 0x7fffffffffffffffu);
 }
 VECH_INLINE Doubles larger(Doubles a, Doubles b) { return choose(a > b, a, b); }
+// By the processor's own: compilers take lane after lane, of eight four times as long.
 VECH_INLINE Doubles root(Doubles a) {
+#if VECH_VECTOR == 64
+    return reinterpret_cast<Doubles>(_mm512_maskz_sqrt_pd(0xff, __m512d(a)));
+#elif VECH_VECTOR == 32
+    return reinterpret_cast<Doubles>(_mm256_sqrt_pd(__m256d(a)));
+#elif defined(__x86_64__)
+    return reinterpret_cast<Doubles>(_mm_sqrt_pd(__m128d(a)));
+#else
     for (int k = 0; k < static_cast<int>(sizeof a / sizeof a[0]); ++k) a[k] = std::sqrt(a[k]);
     return a;
+#endif
 }
 
 // From the highest power down.
