@@ -21,7 +21,7 @@
 // and of a Zen 5 (n = 512 000, 216 000, 200 000; no fetching: with it 9.2, 12.3):
 //                                            9.0  16.2    18.4
 //   rows of a stencil together               7.8  12.1
-//   and counted together, rows copied by 4   7.5  11.3    18.5
+//   and counted together, rows copied by 4   6.5  11.5    18.6
 #pragma once
 #include "core/kernels/change.hpp"
 #include "core/kernels/pattern.hpp"

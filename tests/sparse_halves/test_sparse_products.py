@@ -557,7 +557,7 @@ def test_large_halves_become_full_and_turn_and_are_cut_out_again(kind, dtype, re
 @pytest.mark.parametrize("dtype", ["i1", "f4", "f8", "c16"])
 @pytest.mark.parametrize("kind", ["symmetric", "skew"])
 def test_rows_of_a_stencil_become_full(kind, dtype):
-    """Runs of alike rows, whose mirrored numbers may go to rows of the same run, and to those of another share."""
+    """Runs of alike rows, whose mirrored numbers may go to rows of the run, and of another share."""
     n = 70_000
     for far, line in (((0, 1, 29, 600), 29), ((0, 1, 2, 40, 41), n), ((1, 700), 700)):
         i, k = np.divmod(np.arange(n * len(far)), len(far))
