@@ -55,5 +55,26 @@ inline bool canonical(const Rowwise& matrix, Range rows, Part part) {
     return inside && descents == 0;  // every descent is between two rows
 }
 
+// How many of at most `most` rows, from r upwards or downwards, have as many numbers as it has at `at`, each a column
+// further than its like in the row below, as those of a stencil do. Of fewer than 16, or if the next is none: 1.
+template <bool up>
+VECH_INLINE std::int64_t alike(const Rowwise& matrix, std::int64_t r, Range at, std::int64_t most) {
+    const auto size = at.size();
+    const auto steps = [&](std::int64_t rows) VECH_ALWAYS {
+        const auto* columns = matrix.indices + (up ? at.begin : at.end - rows * size);
+        std::uint32_t other = 0;
+        for (std::int64_t k = 0; k < (rows - 1) * size; ++k)
+            other |= static_cast<std::uint32_t>(columns[k + size]) - static_cast<std::uint32_t>(columns[k]) - 1;
+        return other == 0;
+    };
+    if (most < 16 || !steps(2)) return 1;
+    std::int64_t rows = 1;
+    while (rows < most &&
+           (up ? matrix.indptr[r + rows + 1] - at.begin : at.end - matrix.indptr[r - rows]) == (rows + 1) * size)
+        ++rows;
+    while (rows >= 16 && !steps(rows)) rows /= 2;
+    return rows < 16 ? 1 : rows;
+}
+
 }  // namespace
 VECH_TARGET_END

@@ -151,6 +151,55 @@ def test_the_bits_of_a_product_do_not_depend_on_the_number_of_threads(of, reach,
             assert_same_bits(store.matmul(x, threads=threads), one)
 
 
+def row_by_row(store, x):
+    """y as rows in order give it, each number added by itself: those before the last product."""
+    lower = store.triangle == "lower"
+    y = np.zeros_like(x)
+    for r in range(store.n) if lower else range(store.n - 1, -1, -1):
+        at = slice(store.indptr[r], store.indptr[r + 1])
+        columns, numbers = store.indices[at], store.data[at]
+        off = columns != r
+        own = (numbers * x[columns])[~off].sum(dtype=x.dtype)
+        columns, numbers = columns[off], numbers[off]
+        sums = [x.dtype.type(0)] * 2
+        for k, product in enumerate(numbers * x[columns]):
+            sums[k % 2] += product
+        y[r] = own + (sums[0] + sums[1])
+        y[columns] += numbers * (x[r] if store.kind == "symmetric" else -x[r])
+    return y
+
+
+@every_target
+@pytest.mark.parametrize("triangle", TRIANGLES)
+@pytest.mark.parametrize(("dtype", "kind"), [("float32", "symmetric"), ("float64", "skew")])
+@pytest.mark.parametrize(
+    "far",
+    [(1, 29, 600), (0, 1, 29, 600), (0, 30), (0, 16, 17, 40), (1, 20, 40, 60, 80, 100, 120, 140)],
+    ids=str,
+)
+def test_rows_of_a_stencil_give_the_bits_of_one_after_the_other(far, dtype, kind, triangle):
+    """Runs of alike rows end where a line of the grid does, or never."""
+    n = 2000
+    for line in (29, n):
+        i, k = np.divmod(np.arange(n * len(far)), len(far))
+        j = i - np.array(sorted(far, reverse=True))[k]
+        keep = (j >= 0) & ((i - j != 1) | (i % line > 0))
+        i, j = i[keep], j[keep]
+        numbers = np.random.default_rng(0).normal(size=i.size).astype(dtype)
+        places = (i, j) if triangle == "lower" else (j, i)
+        full = scipy.sparse.coo_array((numbers, places), shape=(n, n)).tocsr()
+        full.sort_indices()
+        store = vech.SparseHalf(full.indptr, full.indices, full.data, n, triangle=triangle, kind=kind)
+        if kind == "skew":
+            store.data[store.indices == np.repeat(np.arange(n), np.diff(store.indptr))] = 0
+        x = np.random.default_rng(1).normal(size=n).astype(dtype)
+        assert_same_bits(store.matmul(x), row_by_row(store, x))
+        at = store.indptr[n // 2]
+        store.indices[at] = n if triangle == "lower" else -1
+        with pytest.raises(ValueError, match=r"row"):
+            store.matmul(x)
+
+
 UNEVEN = {
     "power law": lambda n, rng: (rng.integers(0, n, 300_000), (n * rng.random(300_000) ** 6).astype(int)),
     "a dense row": lambda n, rng: (
@@ -502,6 +551,41 @@ def test_large_halves_become_full_and_turn_and_are_cut_out_again(kind, dtype, re
         ):
             for a, b in zip(got, lower, strict=True):
                 np.testing.assert_array_equal(a, b)
+
+
+@every_target
+@pytest.mark.parametrize("dtype", ["i1", "f4", "f8", "c16"])
+@pytest.mark.parametrize("kind", ["symmetric", "skew"])
+def test_rows_of_a_stencil_become_full(kind, dtype):
+    """Runs of alike rows, whose mirrored numbers may go to rows of the run, and of another share."""
+    n = 70_000
+    for far, line in (((0, 1, 29, 600), 29), ((0, 1, 2, 40, 41), n), ((1, 700), 700)):
+        i, k = np.divmod(np.arange(n * len(far)), len(far))
+        j = i - np.array(far)[k]
+        keep = (j >= 0) & ((i - j != 1) | (i % line > 0))
+        i, j = i[keep], j[keep]
+        numbers = (1 + np.arange(i.size) % 97).astype(dtype)
+        numbers[(i == j) & (kind == "skew")] = 0
+        half = scipy.sparse.coo_array((numbers, (i, j)), shape=(n, n)).tocsr()
+        half.sort_indices()
+        mirrored = half.T if kind == "symmetric" else -half.T
+        upper = mirrored.tocsr()
+        upper.sort_indices()
+        off = i != j
+        sides = (i[off], j[off], numbers[off])
+        mirror_of = sides[2] if kind == "symmetric" else -sides[2]
+        places = np.concatenate([i, sides[1]]), np.concatenate([j, sides[0]])
+        full = scipy.sparse.coo_array((np.concatenate([numbers, mirror_of]), places), shape=(n, n)).tocsr()
+        full.sort_indices()
+        change = Kind(kind).change(np.dtype(dtype))
+        for threads in (1, 3):
+            for matrix_, grow in ((half, True), (upper, False)):
+                got = _core.mirror(*arrays_of(matrix_), change, n, grow, threads)
+                for a, b in zip(got, arrays_of(full), strict=True):
+                    np.testing.assert_array_equal(a, b)
+        half.indices[half.indptr[n // 2 + 5]] = n
+        with pytest.raises(ValueError, match=r"row|column|CSR"):
+            _core.mirror(*arrays_of(half), change, n, True, 1)
 
 
 @every_target
