@@ -37,7 +37,7 @@ LAYERS = (
     ("arrays", "operators"),
     ("frames", "tensors"),
     ("store", "_core"),
-    ("elsewhere", "executors", "workers"),
+    ("elsewhere", "executors", "refusals", "workers"),
     ("labels",),
 )
 # within a folder, top to bottom; above them all is its __init__
@@ -415,7 +415,11 @@ def is_a_file_format(module):
 
 def test_layout_and_store_import_nothing_of_vech():
     """But for labels, what follows from the promise, and a table of names that a store has not got."""
-    found = {arrow for arrow in arrows() if arrow[0] in ("layouts.layout", "store", "elsewhere", "labels")}
+    found = {
+        arrow
+        for arrow in arrows()
+        if arrow[0] in ("layouts.layout", "store", "elsewhere", "labels", "refusals")
+    }
     inside = {target for module, target in UP if module == "store"} | {"vech.elsewhere"}
     assert found == {("store", "vech.labels", False)} | {("store", target, True) for target in inside}
 
