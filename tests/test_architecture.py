@@ -75,7 +75,7 @@ INSIDE = {
         ("columnar", "workbook", "individuals", "raw", "matrix_market", "arrays", "description", "info"),
         ("triangles", "number_lines", "text_rows"),
         ("hdf5_file", "panels", "columns", "dtypes", "lines"),
-        ("cells", "content", "digests", "drafts", "gz", "labels"),
+        ("cells", "content", "digests", "drafts", "filled", "gz", "labels"),
         ("errors",),
     ),
     "adapters": (

@@ -2,11 +2,14 @@
 
 import datetime
 import gzip
+import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
 
 import vech
+from vech import arrays
 from vech.io import FileFormatError, Table, iter_table, read_table, write_table
 
 RNG = np.random.default_rng(3)
@@ -366,3 +369,33 @@ def test_an_array_gives_an_index_too(tmp_path):
     found = read_table(tmp_path / "t.npy", index=0)
     assert found.index == ("7", "8") and found.numbers.tolist() == [[1], [2]]
     assert [block.index for block in iter_table(tmp_path / "t.npy", index=0)] == [("7", "8")]
+
+
+def test_cells_that_are_far_out_take_no_memory_for_those_between(workbook, monkeypatch):
+    openpyxl = pytest.importorskip("openpyxl", reason="makes workbooks")
+    path = workbook([["a", "b"], [1, 2]])
+    book = openpyxl.load_workbook(path)
+    book.active["XFD1048576"] = 1
+    book.save(path)
+    monkeypatch.setattr(arrays, "memory_limit", lambda: 8 << 30)
+    tracemalloc.start()
+    try:
+        for read in (read_table, lambda path, **how: next(iter_table(path, **how))):
+            with pytest.raises(MemoryError, match=r"t\.xlsx: the result needs \d+ bytes \(128\.0 GiB\)"):
+                read(path, header=False)
+        assert tracemalloc.get_traced_memory()[1] < 300e6  # once 7.5 GB
+    finally:
+        tracemalloc.stop()
+
+
+def test_numbers_beyond_float64_are_no_infinities(workbook):
+    path = workbook([[1.5, 2], [2, 12345]])
+    with zipfile.ZipFile(path) as book:
+        members = {name: book.read(name) for name in book.namelist()}
+    members["xl/worksheets/sheet1.xml"] = members["xl/worksheets/sheet1.xml"].replace(b"12345", b"1e400")
+    with zipfile.ZipFile(path, "w") as book:
+        for name, data in members.items():
+            book.writestr(name, data)
+    for read in (read_table, vech.read):
+        with pytest.raises(FileFormatError, match=r"t\.xlsx.* a number beyond float64"):
+            read(path)
