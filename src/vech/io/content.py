@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 
 from vech.arrays import Array
+from vech.io.errors import untaken
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.moves.nonzeros import sparse_dtype
@@ -91,7 +92,7 @@ class Content:
         try:
             sparse_dtype(matrix.dtype)
         except TypeError as error:
-            raise ValueError(f"holds what vech does not take: {error}") from error
+            raise ValueError(untaken(error, matrix.dtype)) from error
         return cls("sparse", matrix, **said)
 
     def check_square(self) -> None:

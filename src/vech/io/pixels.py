@@ -58,7 +58,7 @@ class Table:
         """A column of numbers, of so many."""
         dataset = dataset_in(self.group, name, self.path)
         check_written(dataset, self.path)
-        if dataset.ndim != 1 or dataset.dtype.kind not in kinds or dataset.dtype == np.float16:
+        if dataset.ndim != 1 or dataset.dtype.kind not in kinds or dataset.dtype.char in "eg":
             raise FileFormatError(
                 f"has {dataset.name} of shape {dataset.shape} and dtype {dataset.dtype}: a column of "
                 f"{'names' if kinds == 'S' else 'numbers'} fits",

@@ -48,9 +48,9 @@ CHUNK = 8 << 20
 
 
 def _is_tiled(folder: Path) -> bool:
-    from vech.tiled.description import is_tiled
+    from vech.tiled.description import is_described
 
-    return is_tiled(folder)
+    return is_described(folder)
 
 
 def load(path: Path, *, verify: bool = False) -> Content:
