@@ -25,7 +25,7 @@ from vech.io.drafts import atomic
 from vech.io.errors import FileFormatError
 from vech.io.gz import largest, packed, unpacked
 from vech.io.panels import How
-from vech.layouts.dialects import as_layout
+from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout
 from vech.moves.nonzeros import refuse_wrapped
 from vech.packed.packed import Packed
@@ -211,7 +211,7 @@ def _dense(
     return Content.of_store(Packed(half, layout, kind=kind))
 
 
-def _odd_place(half: Array, layout: Layout, n: int, kind: str) -> tuple[int, int] | None:
+def _odd_place(half: Array, layout: AnyLayout, n: int, kind: str) -> tuple[int, int] | None:
     """The first i, and where it is in the half, whose number on the diagonal the kind has not there."""
     if layout.diagonal != "stored":
         return None
