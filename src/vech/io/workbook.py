@@ -23,6 +23,12 @@ NEEDS = "needs pandas and openpyxl (.xls: xlrd), which the extra 'excel' of vech
 UNPACKED = 20
 """Bytes of memory that openpyxl takes for a byte of an unpacked sheet, about."""
 
+CELL = 50
+"""Bytes of memory that pandas takes for a cell that is there, or is repeated."""
+
+CONTENT = "content.xml"
+TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+
 SHEET = (1 << 20, 1 << 14)
 """Rows and columns of a sheet at most."""
 
@@ -43,6 +49,40 @@ def read_text(path: Path, sheet: str | int | None) -> bytes:
         else:
             text.write("\n")
     return text.getvalue().encode()
+
+
+def repeated_cells(path: Path) -> int:
+    """How many cells the largest table of an .ods file has, which says of one how often it is repeated."""
+    from xml.etree.ElementTree import iterparse
+
+    with zipfile.ZipFile(path) as book:
+        if CONTENT not in book.namelist():
+            return 0
+        most = at = rows = width = 0
+        with book.open(CONTENT) as file:
+            for _, element in iterparse(file):
+                if element.tag == f"{TABLE}table-row":
+                    at += _times(element, "rows")
+                    if cells := _width(element):
+                        rows, width = at, max(width, cells)
+                    element.clear()
+                elif element.tag == f"{TABLE}table":
+                    most, at, rows, width = max(most, rows * width), 0, 0, 0
+        return most
+
+
+def _width(row: Any) -> int:
+    """The cells of a row, up to the last that holds something."""
+    width = at = 0
+    for cell in row:
+        at += _times(cell, "columns")
+        width = at if len(cell) else width
+    return width
+
+
+def _times(element: Any, what: str) -> int:
+    said = element.get(f"{TABLE}number-{what}-repeated", "1")
+    return int(said[:10]) if said.isdecimal() else 1
 
 
 def trimmed(sheet: Any) -> Iterator[list[Any]]:
@@ -107,6 +147,7 @@ def _by_pandas(path: Path, sheet: str | int | None) -> list[list[str]]:
         if zipfile.is_zipfile(path):
             with path.open("rb") as file:
                 judge(file, path, UNPACKED)
+            check_memory(CELL * repeated_cells(path), "save it as .csv")
         with pandas.ExcelFile(path) as book:
             name = _sheet(book.sheet_names, sheet, path)
             frame = pandas.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
