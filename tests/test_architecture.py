@@ -37,7 +37,7 @@ LAYERS = (
     ("arrays", "operators"),
     ("frames", "tensors"),
     ("store", "_core"),
-    ("elsewhere", "executors", "workers"),
+    ("elsewhere", "executors", "refusals", "workers"),
     ("labels",),
 )
 # within a folder, top to bottom; above them all is its __init__
@@ -75,7 +75,7 @@ INSIDE = {
         ("columnar", "workbook", "individuals", "raw", "matrix_market", "arrays", "description", "info"),
         ("triangles", "number_lines", "text_rows"),
         ("hdf5_file", "panels", "columns", "dtypes", "lines"),
-        ("cells", "content", "digests", "drafts", "gz", "labels"),
+        ("cells", "content", "digests", "drafts", "filled", "gz", "labels"),
         ("errors",),
     ),
     "adapters": (
@@ -414,10 +414,16 @@ def is_a_file_format(module):
 
 
 def test_layout_and_store_import_nothing_of_vech():
-    """But for labels, what follows from the promise, and a table of names that a store has not got."""
-    found = {arrow for arrow in arrows() if arrow[0] in ("layouts.layout", "store", "elsewhere", "labels")}
+    """But for labels, refused operators, what follows from the promise, and names that it has not."""
+    found = {
+        arrow
+        for arrow in arrows()
+        if arrow[0] in ("layouts.layout", "store", "elsewhere", "labels", "refusals")
+    }
     inside = {target for module, target in UP if module == "store"} | {"vech.elsewhere"}
-    assert found == {("store", "vech.labels", False)} | {("store", target, True) for target in inside}
+    assert found == {("store", f"vech.{low}", False) for low in ("labels", "refusals")} | {
+        ("store", target, True) for target in inside
+    }
 
 
 def test_only_the_lower_layers_touch_the_core():

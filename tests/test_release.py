@@ -122,3 +122,77 @@ def test_what_a_workflow_runs_is_there(workflow):
 def test_every_extra_of_tests_is_installed_by_a_job():
     installed = re.findall(r"pip install \"\.\[(.*)\]\"", text(".github/workflows/ci.yml"))
     assert {name for name in EXTRAS if name.startswith("test")} <= {*",".join(installed).split(",")}
+
+
+WORKFLOW = {"name", "on", "permissions", "jobs", "env", "concurrency", "defaults"}
+EVENTS = {"push", "pull_request", "workflow_dispatch", "schedule"}
+JOB = {"runs-on", "steps", "needs", "strategy", "env", "timeout-minutes", "permissions", "if", "name"}
+STEP = {"uses", "run", "with", "name", "env", "if", "id", "shell", "working-directory"}
+RUNNER = re.compile(r"(ubuntu|macos|windows)-(\d{2}(\.04)?|latest)(-(arm|intel))?|\$\{\{ matrix\.\w+ \}\}")
+ACTION = re.compile(r"[\w-]+/[\w./-]+@(v\d[\w.]*|[0-9a-f]{40})")
+
+
+def faults(workflow):
+    """What is wrong with the keys of a workflow, as far as their schema says it: a job that is not found by
+    those that need it, a step that runs nothing, an action without its version, a matrix without the name.
+    """
+    jobs = workflow.get("jobs", {})
+    yield from (f"key {key}" for key in workflow.keys() - WORKFLOW)
+    yield from (f"lacks {key}" for key in {"on", "jobs"} - workflow.keys())
+    yield from (f"event {event}" for event in set(workflow.get("on", ())) - EVENTS)
+    for name, job in jobs.items():
+        yield from (f"{name}: key {key}" for key in job.keys() - JOB)
+        yield from (f"{name}: lacks {key}" for key in {"runs-on", "steps"} - job.keys())
+        needed = job.get("needs", [])
+        needed = [needed] if isinstance(needed, str) else needed
+        yield from (f"{name}: needs {other}" for other in needed if other == name or other not in jobs)
+        if not RUNNER.fullmatch(job.get("runs-on", "")):
+            yield f"{name}: runs-on {job.get('runs-on')}"
+        if not job.get("timeout-minutes", "1").isdigit():
+            yield f"{name}: timeout-minutes {job['timeout-minutes']}"
+        matrix = job.get("strategy", {}).get("matrix", {})
+        said = (matrix.keys() - {"include", "exclude"}).union(*matrix.get("include", ()))
+        asked = set(re.findall(r"\$\{\{ matrix\.([\w-]+) \}\}", str(job)))
+        yield from (f"{name}: matrix.{key}" for key in asked - said)
+        for at, step in enumerate(job.get("steps", ())):
+            yield from (f"{name}, step {at}: key {key}" for key in step.keys() - STEP)
+            if len(step.keys() & {"uses", "run"}) != 1 or ("with" in step and "uses" not in step):
+                yield f"{name}, step {at}: one of uses and run, and with of uses alone"
+            if "uses" in step and not ACTION.fullmatch(step["uses"]):
+                yield f"{name}, step {at}: uses {step['uses']}"
+            if not step.get("run", "x").strip() or step.get("run", "").count("${{") != len(
+                re.findall(r"\$\{\{ [\w.-]+ \}\}", step.get("run", ""))
+            ):
+                yield f"{name}, step {at}: run {step['run']!r}"
+
+
+BROKEN = {
+    "jobs:": ("job:", "lacks jobs"),
+    "on:": ("when:", "key when"),
+    "  pull_request:": ("  pull-request:", "event pull-request"),
+    "    runs-on: ubuntu-24.04\n": ("    run-on: ubuntu-24.04\n", "everything: key run-on"),
+    "    runs-on: ubuntu-24.04": ("    needs: [test]\n    runs-on: ubuntu-24.04", "everything: needs test"),
+    "runs-on: ubuntu-24.04": ("runs-on: ubuntu", "everything: runs-on ubuntu"),
+    "timeout-minutes: 30": ("timeout-minutes: soon", "everything: timeout-minutes soon"),
+    "- run: .ci/run": ("- runs: .ci/run", "everything, step 2: key runs"),
+    "- uses: actions/checkout@v6": ("- uses: actions/checkout", "everything, step 0: uses actions/checkout"),
+    "matrix.cxx": ("matrix.cpp", "tests: matrix.cpp"),
+    "- run: python -m pytest\n": ("- run: ${{ matrix.x\n", "tests, step 3: run"),
+}
+
+
+@pytest.mark.parametrize("workflow", ["ci", "wheels"])
+def test_workflows_have_the_keys_of_their_schema(workflow):
+    yaml = pytest.importorskip("yaml", reason="reads workflows")
+    source = text(f".github/workflows/{workflow}.yml")
+    assert list(faults(yaml.load(source, yaml.BaseLoader))) == []
+
+
+@pytest.mark.parametrize("old", BROKEN)
+def test_a_broken_workflow_is_seen(old):
+    yaml = pytest.importorskip("yaml", reason="reads workflows")
+    new, fault = BROKEN[old]
+    source = text(".github/workflows/ci.yml")
+    assert old in source
+    found = list(faults(yaml.load(source.replace(old, new, 1), yaml.BaseLoader)))
+    assert any(one.startswith(fault) for one in found), found

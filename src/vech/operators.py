@@ -52,7 +52,7 @@ class Operators(Store):
 
     _of_sparse: ClassVar[str]  # how a sparse array becomes such a store
     _maps: ClassVar[str] = "S.map"  # what maps a function over its numbers
-    _truth: ClassVar[str]  # what says whether a comparison is true everywhere, or anywhere
+    _computes = True
 
     def _entrywise(self, ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Any:
         """The ufunc of the inputs, this matrix among them; NotImplemented for what others may compute."""
@@ -138,9 +138,6 @@ class Operators(Store):
         )
 
     __rpow__, __mod__, __rfloordiv__, __rmod__ = __pow__, __floordiv__, __floordiv__, __floordiv__
-
-    def __bool__(self) -> bool:
-        raise ValueError(f"a matrix is neither true nor false: {self._truth}")
 
 
 def check_same_side(n: int, side: int) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from vech.labels import Loc
+from vech.refusals import BINARY, UNARY, Refusals
 
 Array = NDArray[Any]
 Done = TypeVar("Done")
@@ -104,13 +105,15 @@ NewLabels = Iterable[Any] | Mapping[Any, Any] | Callable[[Any], Any] | None
 """Labels of rows, or what becomes of those that they have."""
 
 
-class Store(ABC):
+class Store(Refusals, ABC):
     """One square matrix whose two triangles say the same, held once.
 
     A store keeps the promise below; the work is in `expand` and `matmul`, and everything that is not abstract
     follows from them. Stores hold no copy of what they are given and remember nothing that depends on the
     numbers, so whoever changes the arrays behind a store changes the matrix. They are linear operators to
     SciPy (``aslinearoperator``, ``eigsh``, ``cg``), and ``numpy.asarray`` expands them.
+    `Packed` and `SparseHalf` have operators, number by number; all others refuse them. No store has a truth
+    value, nor a hash.
     """
 
     @property
@@ -903,6 +906,8 @@ class Store(ABC):
                 f"np.matmul takes no {', '.join(options)}= with a {type(self).__name__}: "
                 f"S.matmul(x, out=...) does, and S @ x and x @ S multiply"
             )
+        if not self._computes and ufunc in BINARY | UNARY and method == "__call__" and not options:
+            return self._refuse(ufunc, *inputs)
         way = "map a function over its numbers with map(), or " if hasattr(self, "map") else ""
         raise TypeError(
             f"np.{ufunc.__name__} does not work on a {type(self).__name__}, which holds each number once: "

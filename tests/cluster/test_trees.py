@@ -118,7 +118,6 @@ WRONG = {
         r"Z has shape \(3, 3\), and links have \(n - 1, 4\)",
     ),
     "nan": (lambda: to_newick(Z * [1, 1, np.nan, 1]), ValueError, r"Z\[0, 2\] is nan: links are finite"),
-    "no links": (lambda: cophenetic(np.ones((3, 4))), ValueError, "Linkage 'Z'"),
     "text": (lambda: cut("links", 2), TypeError, "Z must be a NumPy array"),
     "k": (lambda: cut(Z, 5), ValueError, "k is 5, and Z joins 4 rows: there are at most 4 clusters"),
     "none": (lambda: cut(Z, 0), ValueError, "k is 0, and must be at least 1"),
@@ -159,3 +158,39 @@ def test_errors_say_what_came_and_what_fits(name):
     call, error, said = WRONG[name]
     with pytest.raises(error, match=said):
         call()
+
+
+NO_LINKS = {
+    "beyond memory": (
+        [[0, 1e6, 1, 2]],
+        r"Z\[0, 1\] is 1e\+06: link 0 joins two of the 2 rows and the 0 links",
+    ),
+    "beyond": ([[0, 99, 1, 2]], r"Z\[0, 1\] is 99: link 0 .*, by an integer from 0 to 1"),
+    "itself": ([[0, 1, 1, 2], [2, 4, 2, 3]], r"Z\[1, 1\] is 4: link 1 .* from 0 to 3"),
+    "later": ([[0, 4, 1, 3], [1, 2, 2, 2]], r"Z\[0, 1\] is 4: link 0 .* from 0 to 2"),
+    "negative": ([[-1, 1, 1, 2]], r"Z\[0, 0\] is -1: link 0 "),
+    "fraction": ([[0, 1, 1, 2], [2.5, 3, 2, 3]], r"Z\[1, 0\] is 2\.5: link 1 .* by an integer"),
+    "twice": (
+        [[0, 1, 1, 2], [1, 3, 2, 3]],
+        r"Z\[1, 0\] is 1, which link 0 joins: each row and link is joined",
+    ),
+    "with itself": ([[1, 1, 1, 2]], r"Z\[0, 1\] is 1, which link 0 joins"),
+    "link twice": ([[0, 1, 1, 2], [2, 4, 2, 3], [3, 4, 3, 4]], r"Z\[2, 1\] is 4, which link 1 joins"),
+    "height": ([[0, 1, 1, 2], [2, 3, -2, 3]], r"Z\[1, 2\] is -2: heights of links are distances, from 0"),
+    "size": ([[0, 1, 1, 2], [2, 3, 2, 2]], r"Z\[1, 3\] is 2, and link 1 has 3 rows"),
+    "ones": (np.ones((3, 4)), r"Z\[0, 1\] is 1, which link 0 joins"),
+}
+TAKERS = {
+    "cophenetic": cophenetic,
+    "correlation": lambda links: cophenetic_correlation(links, 1 - np.eye(len(links) + 1)),
+    "cut": lambda links: cut(links, 1),
+    "newick": to_newick,
+}
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+@pytest.mark.parametrize("name", NO_LINKS)
+def test_a_table_that_is_no_tree_is_refused_by_its_row_wherever_links_are_taken(name, taker):
+    rows, said = NO_LINKS[name]
+    with pytest.raises(ValueError, match=said):
+        TAKERS[taker](np.array(rows, float))

@@ -125,3 +125,9 @@ def test_another_file_of_that_name(path, text):
     path.write_text(text)
     with fails("says no 'Number of basis functions', as formatted checkpoint files do"):
         vech.read(path)
+
+
+def test_numbers_beyond_float64_are_no_infinities(path):
+    changed(path, "5.00000000E+10", "5.00000000+999")
+    with fails("holds a number beyond float64 in"):
+        vech.read(f"{path}::Total SCF Density")

@@ -136,3 +136,10 @@ def test_what_is_wrong_is_said(path, old, new, words):
     with fails(words) as caught:
         vech.read(f"{path}::eri")
     assert str(caught.value).isprintable()
+
+
+def test_numbers_beyond_float64_are_no_infinities(path):
+    path.write_text(TEXT.replace("1.5D+00", "1.5D+400"))
+    for part in ("h1e", "eri"):
+        with fails("FCIDUMP, line 7: holds 1.5D+400, which is beyond float64"):
+            vech.read(f"{path}::{part}")

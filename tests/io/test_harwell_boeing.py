@@ -168,3 +168,26 @@ def test_integers_are_those_of_fortran(path):
     path.write_text((DATA / "bcsstk02-part.rsa").read_text().replace("    1    4    6", "  0_1    4    6"))
     with fails("line 5: '  0_1    4    6    7"):
         vech.read(path)
+
+
+def test_numbers_beyond_float64_are_no_infinities(path):
+    vech.write(path, vech.Packed(np.array([1.0, 2, 3])))
+    text = path.read_text()
+    for word, line in ((" 1.0E+400", 7), ("-2.0D+999", 7)):
+        path.write_text(text.replace("2.0000000000000000E+00", word.rjust(22)))
+        with fails(f"a.rb, line {line}: holds {word.strip()}, which is beyond float64"):
+            vech.read(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "letter", "number"), [("hermitian", "H", "(3+4j)"), ("skew", "Z", "(3+4j)")]
+)
+def test_a_diagonal_that_is_not_its_own_mirror_is_refused(path, kind, letter, number):
+    vech.write(path, vech.Packed(np.array([1, 2, 3 + 4j]), kind="symmetric"))
+    path.write_text(
+        path.read_text()
+        .replace("CSA", f"C{letter}A")
+        .replace(" 1.0000000000000000E+00", " 0.0000000000000000E+00")
+    )
+    with fails(f"a.rb: is {kind} and has {number} on its diagonal, in row 2: that is not its own mirror"):
+        vech.read(path)

@@ -14,6 +14,7 @@ import reference
 import vech
 from compare import assert_same_bits
 from vech.io import FileFormatError
+from vech.io.info import summarize
 
 h5py = pytest.importorskip("h5py")
 
@@ -266,3 +267,19 @@ def test_a_missing_library_is_named(path):
     code = "import sys; sys.modules['h5py'] = None; import vech; vech.read('a.h5')"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert 'ImportError: HDF5 files need h5py: pip install "vech[hdf5]"' in run.stderr
+
+
+@pytest.mark.parametrize(("dtype", "way"), [("longdouble", "float64"), ("clongdouble", "complex128")])
+def test_long_doubles_are_refused_as_in_any_file(path, dtype, way):
+    with h5py.File(path, "w") as file:
+        for name, array in {"full": np.eye(3), "half": np.arange(6.0), "wide": np.ones((2, 3))}.items():
+            file[name] = array.astype(dtype)
+    np.save(path.with_suffix(".npy"), np.eye(3, dtype=dtype))
+    said = (
+        f"holds what vech does not take, dtype {np.dtype(dtype)} differs between machines: "
+        f"write the file anew with {way}"
+    )
+    for file in (*(at(path, name) for name in ("full", "half", "wide")), path.with_suffix(".npy")):
+        for ask in (vech.read, lambda file: summarize(vech.io.examine(file))):
+            with fails(said):
+                ask(file)

@@ -471,9 +471,7 @@ def test_numbers_are_read_to_the_nearest_double(path):
     texts += [
         "9007199254740993",
         "0." + "0" * 400 + "1",
-        "1" + "0" * 400,
         "1e-400",
-        "-1e400",
         "-1e-400",
         "0e999",
     ]
@@ -489,8 +487,6 @@ def test_numbers_are_read_to_the_nearest_double(path):
     ]
     texts += [
         "0." + "0" * 30 + "123e30",
-        "1.7976931348623159e308",
-        "1e99999999999999999999",
         "1e-99999999999999999999",
     ]
     read = entries_of(path, [f"1 {k + 1} {text}" for k, text in enumerate(texts)]).data
@@ -698,3 +694,57 @@ def test_a_packed_file_is_whole(tmp_path):
         (tmp_path / "a.mtx.gz").write_bytes(part)
         with pytest.raises(FileFormatError, match=f"is no whole gzip file: {message}"):
             vech.read(tmp_path / "a.mtx.gz")
+
+
+BEYOND = {
+    "array real general\n2 2\n1\n2\n\n2\n-1e400": (7, "holds '-1e400'"),
+    "array real symmetric\n2 2\n1\n1e309\ninf": (4, "holds '1e309'"),
+    "array complex hermitian\n2 2\n1 0\n2 9.9e308\n1 0": (4, "holds '2 9.9e308'"),
+    "coordinate real general\n2 2 3\n1 1 inf\n\n2 2 1e400\n1 2 3": (5, "holds '2 2 1e400'"),
+    "coordinate real symmetric\n2 2 2\n1 1 -Infinity\n2 2 1.8e308": (4, "holds '2 2 1.8e308'"),
+    "coordinate complex general\n2 2 1\n1 1 0 -2e999": (3, "holds '1 1 0 -2e999'"),
+}
+
+
+@pytest.mark.parametrize("text", BEYOND)
+@pytest.mark.parametrize("name", ["a.mtx", "a.mtx.gz"])
+def test_numbers_beyond_float64_are_no_infinities(tmp_path, text, name):
+    line, said = BEYOND[text]
+    path, whole = tmp_path / name, f"%%MatrixMarket matrix {text}\n".encode()
+    path.write_bytes(gzip.compress(whole) if name.endswith("gz") else whole)
+    with fails(f"{name}, line {line}: {said}, which is beyond float64: write it in another unit"):
+        vech.read(path)
+
+
+def test_infinities_that_are_written_as_such_are_read(path):
+    path.write_text("%%MatrixMarket matrix coordinate real symmetric\n2 2 2\n1 1 -inf\n2 1 infinity\n")
+    assert vech.read(path).expand().tolist() == [[-np.inf, np.inf], [np.inf, 0]]
+
+
+ODD = {
+    "array complex hermitian\n2 2\n1 0\n2 9\n3 4": (5, "(3+4j) on its diagonal, in row 2"),
+    "coordinate complex hermitian\n2 2 2\n1 1 1 0\n2 2 3 4": (4, "(3+4j) on its diagonal, in row 2"),
+    "coordinate complex hermitian\n2 2 3\n2 2 3 4\n1 1 1 0\n2 2 3 4": (3, "(3+4j) on its diagonal, in row 2"),
+}
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_a_diagonal_that_is_not_its_own_mirror_has_its_place(path, text):
+    line, said = ODD[text]
+    path.write_text(f"%%MatrixMarket matrix {text}\n")
+    with fails(f"{path.name}, line {line}: is hermitian and has {said}: that is not its own mirror"):
+        vech.read(path)
+
+
+def test_entries_of_a_diagonal_are_summed_before_it_is_judged(path):
+    path.write_text("%%MatrixMarket matrix coordinate complex hermitian\n1 1 2\n1 1 3 4\n1 1 3 -4\n")
+    assert vech.read(path).expand().tolist() == [[6]]
+
+
+@pytest.mark.parametrize("suffix", [".mtx", ".rsa"])
+def test_what_would_not_be_read_is_not_written(tmp_path, suffix):
+    half = vech.Packed(np.array([1, 2, 3 + 4j]), kind="hermitian")
+    for store in (half, vech.SparseHalf.from_half(half.half, "vech", kind="hermitian")):
+        with pytest.raises(ValueError, match=r"is hermitian and has \(3\+4j\) on its diagonal, in row 2"):
+            vech.write(tmp_path / f"a{suffix}", store)
+    assert not list(tmp_path.iterdir())

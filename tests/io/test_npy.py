@@ -501,3 +501,32 @@ def test_a_full_matrix_may_have_the_longest_name(tmp_path):
     vech.io.expand(path, vech.Packed(np.arange(6.0)))
     assert np.array_equal(vech.read(path).half, np.arange(6.0))
     assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        (b"\3\0", "is of version 3.0, which is for structured arrays: 1.0 and 2.0 fit"),
+        (b"\x09\0", "is of version 9.0, which NumPy has not: 1.0 and 2.0 fit"),
+    ],
+)
+def test_other_versions_of_the_format_are_told_apart(tmp_path, version, said):
+    path = tmp_path / "a.npy"
+    np.save(path, np.eye(2))
+    path.write_bytes(path.read_bytes().replace(b"\x93NUMPY\1\0", b"\x93NUMPY" + version))
+    with fails(said):
+        vech.read(path)
+
+
+def test_integers_of_thousands_of_digits_are_refused_in_our_words(tmp_path):
+    path = tmp_path / "a.npy"
+    for count in (20, 4300, 6000):
+        text = "{'descr': '<f8', 'fortran_order': False, 'shape': (%s, 3), }\n" % ("9" * count)
+        path.write_bytes(b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text.encode())
+        with fails("its shape has 2 sides and more numbers than an array can hold"):
+            vech.read(path)
+    vech.write(path, vech.Packed(np.arange(3.0)))
+    beside = path.with_name(path.name + ".json")
+    beside.write_text(beside.read_text().replace('"n": 2', f'"n": {"9" * 6000}'))
+    with fails("is no description: has an integer of 6,000 digits, and 4,300 at most fit"):
+        vech.read(path)

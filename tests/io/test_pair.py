@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import stat
 import threading
 import time
 
@@ -430,3 +431,20 @@ def test_a_link_leads_to_the_pair_that_is_changed(half, tmp_path):
     written(tmp_path / "link.npy", "full", OTHER)
     assert np.array_equal(np.load(half), OTHER)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["half.npy", "link.npy"]
+
+
+@pytest.mark.parametrize("old", [None, 0o644, 0o600])
+def test_who_may_not_read_the_numbers_may_not_read_their_labels(tmp_path, old):
+    path = tmp_path / "q.npy"
+    labelled = vech.Packed(np.arange(3.0), labels=["ann", "bob"])
+    vech.write(path, labelled)
+    beside = path.with_name("q.npy.json")
+    path.chmod(0o640)
+    if old is None:
+        beside.unlink()
+    else:
+        beside.chmod(old)
+    vech.write(path, labelled)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert stat.S_IMODE(beside.stat().st_mode) == 0o640 & (0o777 if old is None else old)
+    assert vech.read(path).labels == ("ann", "bob")

@@ -80,7 +80,7 @@ def test_a_dtype_that_is_none(path):
 @pytest.mark.parametrize("dtype", ["O", "U2", "V4", "g", "i4,i4", "V0", "S0"])
 def test_a_dtype_that_is_no_number(path, dtype):
     path.write_bytes(bytes(80))
-    with fails("holds what vech does not take: dtype"):
+    with fails("holds what vech does not take, dtype"):
         vech.read(path, layout="vech", dtype=dtype)
 
 

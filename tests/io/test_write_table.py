@@ -2,12 +2,16 @@
 
 import datetime
 import gzip
+import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
 
 import vech
+from vech import arrays
 from vech.io import FileFormatError, Table, iter_table, read_table, write_table
+from vech.io.workbook import repeated_cells
 
 RNG = np.random.default_rng(3)
 X = np.concatenate([
@@ -366,3 +370,66 @@ def test_an_array_gives_an_index_too(tmp_path):
     found = read_table(tmp_path / "t.npy", index=0)
     assert found.index == ("7", "8") and found.numbers.tolist() == [[1], [2]]
     assert [block.index for block in iter_table(tmp_path / "t.npy", index=0)] == [("7", "8")]
+
+
+def test_cells_that_are_far_out_take_no_memory_for_those_between(workbook, monkeypatch):
+    openpyxl = pytest.importorskip("openpyxl", reason="makes workbooks")
+    path = workbook([["a", "b"], [1, 2]])
+    book = openpyxl.load_workbook(path)
+    book.active["XFD20000"] = 1
+    book.save(path)
+    monkeypatch.setattr(arrays, "memory_limit", lambda: 1 << 30)
+    tracemalloc.start()
+    try:
+        for read in (read_table, lambda path, **how: next(iter_table(path, **how))):
+            with pytest.raises(MemoryError, match=r"t\.xlsx: the result needs \d+ bytes \(2\.4 GiB\)"):
+                read(path, header=False)
+        assert tracemalloc.get_traced_memory()[1] < 50e6  # at XFD1048576 once 7.5 GB
+    finally:
+        tracemalloc.stop()
+
+
+def test_numbers_beyond_float64_are_no_infinities(workbook):
+    path = workbook([[1.5, 2], [2, 12345]])
+    with zipfile.ZipFile(path) as book:
+        members = {name: book.read(name) for name in book.namelist()}
+    members["xl/worksheets/sheet1.xml"] = members["xl/worksheets/sheet1.xml"].replace(b"12345", b"1e400")
+    with zipfile.ZipFile(path, "w") as book:
+        for name, data in members.items():
+            book.writestr(name, data)
+    for read in (read_table, vech.read):
+        with pytest.raises(FileFormatError, match=r"t\.xlsx.* a number beyond float64"):
+            read(path)
+
+
+def opendocument(path, rows):
+    """A workbook of LibreOffice, as far as its cells go."""
+    spaces = {"table": "table", "text": "text"}
+    said = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in spaces)
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr("content.xml", f"<doc {said}><table:table>{rows}</table:table></doc>")
+    return path
+
+
+def test_cells_of_opendocument_that_say_how_often_they_are_there(tmp_path, monkeypatch):
+    columns, lines = "table:number-columns-repeated", "table:number-rows-repeated"
+    full, blank = (
+        f'<table:table-cell {columns}="%s"><text:p>1</text:p></table:table-cell>',
+        f'<table:table-cell {columns}="%s"/>',
+    )
+    row = f'<table:table-row {lines}="%s">%s</table:table-row>'
+    usual = (
+        row % (1, full % 2 + blank % 16382)
+        + row % (2, blank % 16384)
+        + row % (1, full % 3)
+        + row % (1048572, blank % 16384)
+    )
+    assert repeated_cells(opendocument(tmp_path / "a.ods", usual)) == 4 * 3
+    monkeypatch.setattr(arrays, "memory_limit", lambda: 8 << 30)
+    for rows in (
+        row % (1048576, full % 16384),
+        row % (1, full % ("9" * 40)),
+        row % (2**20, blank % 9) + row % (1, blank % 16383 + full % 1),
+    ):
+        with pytest.raises(MemoryError, match=r"a\.ods: the result needs \d+ bytes .*: save it as \.csv"):
+            read_table(opendocument(tmp_path / "a.ods", rows))

@@ -204,3 +204,18 @@ def test_a_store_of_tiles_has_no_layout(tmp_path):
         vech.io.FileFormatError, match=r"S.zarr: is in tiles, which has no layout: leave layout="
     ):
         vech.read(tmp_path / "S.zarr", layout="vech")
+
+
+def test_arrays_that_were_never_written_are_not_filled(tmp_path):
+    root = zarr.create_group(tmp_path / "h.zarr")
+    root.create_array("x", shape=(20_000, 20_000), chunks=(100, 100), dtype="f8")
+    with fails("bytes, and its array x of shape (20000, 20000) would be filled"):
+        vech.read(tmp_path / "h.zarr::x")
+    root.create_array("y", shape=(4, 4), chunks=(2, 2), dtype="f8")
+    assert not vech.read(tmp_path / "h.zarr::y").half.any()
+    partly = root.create_array("z", shape=(2000, 2000), chunks=(100, 100), dtype="f8")
+    partly[:100, :100] = np.eye(100)
+    assert vech.read(tmp_path / "h.zarr::z").trace() == 100
+    root.create_array("y_labels", shape=(10**9,), chunks=(100,), dtype="i8")
+    with fails("bytes, and its array y_labels of shape (1000000000,) would be filled"):
+        vech.read(tmp_path / "h.zarr::y")

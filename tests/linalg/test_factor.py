@@ -1,5 +1,6 @@
 """Cholesky factors of halves, through LAPACK and in panels; solve, inverse and slogdet of every kind."""
 
+import re
 import subprocess
 import sys
 import warnings
@@ -589,3 +590,16 @@ def test_no_warning_is_given_while_a_digit_is_right(size):
         inverse(near / size)
     with pytest.warns(LinAlgWarning, match="its reciprocal condition number is 1e-17, below"):
         solve(vech.Packed(np.array([1.0, 0.0, 1e-17]) * size), np.ones(2) * size)
+
+
+def test_what_a_triangle_advises_instead_of_an_array_runs():
+    F = cholesky(vech.Packed(np.array([4.0, 2.0, 10.0])))
+    with pytest.raises(TypeError) as caught:
+        np.asarray(F.L)
+    first, second = re.fullmatch(
+        r"a Triangle is no array: (.*) is one; and of the factor F, whose F\.L it is, (.*)", str(caught.value)
+    ).groups()
+    full = np.array([[2.0, 0.0], [1.0, 3.0]])
+    names = {"L": F.L, "F": F, "np": np, "vech": vech}
+    np.testing.assert_array_equal(eval(first, names), full)
+    np.testing.assert_array_equal(eval(second, names), full)

@@ -233,18 +233,52 @@ def leaves(Z: Array) -> Array:
 
 
 def as_links(Z: Any) -> NDArray[np.float64]:
-    """A table of links, judged; of one row it has none."""
-    from scipy.cluster.hierarchy import is_valid_linkage
+    """A table of links, judged; of one row it has none.
 
+    Link k joins two of the n rows and the k links before it, which nothing joined yet: so the last has all.
+    SciPy's check lets 0 and 99 pass, and its `cophenet` then writes where there is no memory of its own.
+    """
     links = np.ascontiguousarray(as_array(Z, "Z"), np.float64)
     if links.ndim != 2 or links.shape[1] != 4:
         raise ValueError(f"Z has shape {links.shape}, and links have (n - 1, 4): left, right, height, size")
     if not np.isfinite(links).all():
         at = tuple(map(int, np.argwhere(~np.isfinite(links))[0]))
         raise ValueError(f"Z[{at[0]}, {at[1]}] is {links[at]}: links are finite")
-    if len(links):
-        is_valid_linkage(links, throw=True, name="Z")
+    n, ids, heights = len(links) + 1, links[:, :2], links[:, 2]
+    wrong = (ids != np.floor(ids)) | (ids < 0) | (ids >= np.arange(n, 2 * n - 1)[:, np.newaxis])
+    if wrong.any():
+        k, side = map(int, np.argwhere(wrong)[0])
+        raise ValueError(
+            f"Z[{k}, {side}] is {ids[k, side]:g}: link {k} joins two of the {n} rows and the {k} links "
+            f"before it, by an integer from 0 to {n + k - 1}"
+        )
+    joined = ids.astype(np.int64)
+    _check_once(joined)
+    if (heights < 0).any():
+        k = int(np.argmax(heights < 0))
+        raise ValueError(f"Z[{k}, 2] is {heights[k]:g}: heights of links are distances, from 0")
+    _check_sizes(joined, links[:, 3])
     return links
+
+
+def _check_once(joined: NDArray[np.int64]) -> None:
+    _, first = np.unique(joined, return_index=True)
+    again = np.setdiff1d(np.arange(joined.size), first)
+    if again.size:
+        k, side = divmod(int(again[0]), 2)
+        before = int(np.argmax(joined == joined[k, side])) // 2
+        raise ValueError(
+            f"Z[{k}, {side}] is {joined[k, side]}, which link {before} joins: each row and link is joined "
+            f"once"
+        )
+
+
+def _check_sizes(joined: NDArray[np.int64], sizes: NDArray[np.float64]) -> None:
+    below = [1] * (len(joined) + 1)
+    for k, ((left, right), said) in enumerate(zip(joined.tolist(), sizes.tolist(), strict=True)):
+        below.append(below[left] + below[right])
+        if said != below[-1]:
+            raise ValueError(f"Z[{k}, 3] is {said:g}, and link {k} has {below[-1]} rows")
 
 
 def _cophenetic(links: Array) -> Array:

@@ -22,6 +22,8 @@ LONGEST = 10_000
 FARTHEST = 2**58
 """More numbers than that, of 16 bytes each, nothing addresses."""
 
+DIGITS = len(str(FARTHEST))
+
 EXAMPLE = "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 3), }"
 _TEXT = r"'[^'\\]*'|\"[^\"\\]*\""
 _ITEM = re.compile(
@@ -60,7 +62,8 @@ def read_header(file: IO[bytes]) -> Header:
     version = start[len(MAGIC) :]
     width = {b"\1\0": 2, b"\2\0": 4}.get(version)
     if width is None:
-        raise ValueError(f"version {version[0]}.{version[1]} of it is for structured arrays")
+        known = "which is for structured arrays" if version == b"\3\0" else "which NumPy has not"
+        raise ValueError(f"is of version {version[0]}.{version[1]}, {known}: 1.0 and 2.0 fit")
     length = int.from_bytes(file.read(width), "little")
     if length > LONGEST:
         raise ValueError(f"its header has {length:,} bytes, and {LONGEST:,} at most fit")
@@ -97,9 +100,11 @@ def _fields(text: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     ):
         short = text if len(text) <= 120 else text[:120] + "..."
         raise ValueError(f"its header is {short!r}, and not like {EXAMPLE!r}")
-    shape = tuple(int(side.strip().rstrip("L")) for side in sides.split(",") if side.strip())
-    if len(shape) > 64 or any(side > FARTHEST for side in shape) or math.prod(shape) > FARTHEST:
-        raise ValueError(f"its shape has {len(shape)} sides and more numbers than an array can hold")
+    digits = [side.strip().rstrip("L").lstrip("0") for side in sides.split(",") if side.strip()]
+    long = len(digits) > 64 or any(len(side) > DIGITS for side in digits)
+    shape = () if long else tuple(int(side or 0) for side in digits)
+    if long or math.prod(shape) > FARTHEST or any(side > FARTHEST for side in shape):
+        raise ValueError(f"its shape has {len(digits)} sides and more numbers than an array can hold")
     try:
         return shape, flag == "True", as_dtype(descr[1:-1])
     except TypeError as error:

@@ -40,6 +40,10 @@ class Record(NamedTuple):
     cells: list[str]
 
 
+ALMOST = re.compile(r"(?:nan|inf(?:inity)?)(?![a-z])", re.IGNORECASE)
+"""How what C and other languages print begins, such as nan(ind)."""
+
+
 class Rules(NamedTuple):
     """How cells are read: the mark before decimals, words for missing numbers, and numbers that mean it."""
 
@@ -84,6 +88,12 @@ class Rules(NamedTuple):
         """Whether a cell looks like a number, missing ones aside."""
         text = cell.strip(" \t")
         return text.lower() not in self.words and self.pattern.fullmatch(text) is not None
+
+
+def is_word(cell: str) -> bool:
+    """Whether a cell that is no number can be nothing but a name: not 0x10, 12a, 2.5e- or nan(1)."""
+    text = cell.strip()
+    return text[:1].isalpha() and ALMOST.match(text) is None
 
 
 def rules(decimal: str = ".", na: str | Collection[str] = ()) -> Rules:

@@ -10,7 +10,9 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 
 from vech.arrays import Array
+from vech.io.errors import untaken
 from vech.layouts.dialects import AnyLayout
+from vech.layouts.kind import Kind
 from vech.moves.nonzeros import sparse_dtype
 from vech.sparse import SparseHalf
 from vech.store import Store
@@ -90,7 +92,7 @@ class Content:
         try:
             sparse_dtype(matrix.dtype)
         except TypeError as error:
-            raise ValueError(f"holds what vech does not take: {error}") from error
+            raise ValueError(untaken(error, matrix.dtype)) from error
         return cls("sparse", matrix, **said)
 
     def check_square(self) -> None:
@@ -128,3 +130,21 @@ def sparse_half(matrix: Any, kind: str | None, labels: tuple[Any, ...] | None = 
         entries = (matrix.row, matrix.col, matrix.data)
         return SparseHalf.from_coo(*entries, matrix.shape[0], kind=kind, labels=labels)
     return SparseHalf.from_sparse(matrix, kind=kind, labels=labels)
+
+
+def odd_entry(rows: Array, columns: Array, values: Array, kind: str) -> int | None:
+    """The first entry at a place of the diagonal whose number, entries summed, this kind has not there."""
+    on = np.flatnonzero(rows == columns)
+    left_out = Kind(kind).of(values.dtype).negated.settled(values[on])
+    if not left_out.any():
+        return None
+    places, place = np.unique(rows[on], return_inverse=True)
+    sums = np.zeros(len(places), left_out.dtype)
+    np.add.at(sums, place, left_out)
+    odd = np.flatnonzero((np.abs(sums) > 0)[place])
+    return int(on[odd[0]]) if odd.size else None
+
+
+def odd_diagonal(kind: str, number: Any, i: int) -> str:
+    """What is wrong with such an entry, which `pack` refuses too."""
+    return f"is {kind} and has {number} on its diagonal, in row {i + 1}: that is not its own mirror"

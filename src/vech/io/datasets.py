@@ -10,6 +10,7 @@ from vech.arrays import Array, check_memory
 from vech.io.content import Content, parted
 from vech.io.description import describe_half, described_half, parse_object
 from vech.io.digests import digest
+from vech.io.dtypes import check_dtype
 from vech.io.errors import NO_DIGEST, FileFormatError, NoMatrixError
 from vech.io.labels import decode_labels
 from vech.io.panels import How, blocks
@@ -77,6 +78,7 @@ def content(
     """What a dataset holds: a half with its description, a bare half, or a full matrix."""
     if dataset.dtype.kind not in NUMBERS:
         raise FileFormatError(f"holds what vech does not take: {dataset.dtype}", path)
+    check_dtype(dataset.dtype, path)
     if text is None:
         if verify:
             raise FileFormatError(NO_DIGEST, path)

@@ -15,7 +15,7 @@ import numpy as np
 
 from vech import _core
 from vech.arrays import Array
-from vech.io.cells import BLANK, SAMPLE, Record, Rules, quote_fault, rules, separator, shown, split
+from vech.io.cells import BLANK, SAMPLE, Record, Rules, is_word, quote_fault, rules, separator, shown, split
 from vech.io.columns import DATE, Columns, Wanted, choose, no_number
 from vech.io.errors import FileFormatError
 from vech.io.gz import LONGEST
@@ -336,12 +336,11 @@ def _is_named(
             f"holds {plain.fault(others[0])}: say header=True (--header) if these are names", path, line
         )
     digits = [cell for cell in numbers if any(map(str.isdigit, cell))]
-    if digits and not (
-        all(map(str.isdecimal, digits)) and all(any(map(str.isalpha, cell)) for cell in others)
-    ):
+    odd = [cell for cell in others if not is_word(cell)]
+    if digits and (odd or not all(map(str.isdecimal, digits))):
         raise FileFormatError(
-            f"holds numbers beside {shown(others[0])}: say header=True (--header) if these are names, or "
-            "header=False (--no-header) if it is data",
+            f"holds numbers beside {shown((odd or others)[0])}: say header=True (--header) if these are "
+            "names, or header=False (--no-header) if it is data",
             path,
             line,
         )

@@ -18,6 +18,7 @@ from vech.io.cells import (
     SEPARATORS,
     Record,
     Rules,
+    is_word,
     quote_fault,
     quoted,
     rules,
@@ -83,7 +84,7 @@ def load(
         raise FileFormatError(str(error), path, sample[0][0]) from None
     first = list(_records(iter(sample), mark, path, whole=False)) or list(_records(iter(sample), mark, path))
     named = _names_columns([record.cells for record in first], header, plain, path, first[0].line)
-    labelled = _names_rows([record.cells for record in first[named:]], labels, plain)
+    labelled = _names_rows(first[named:], labels, plain, path, alone=not named)
     rest = chain(sample, lines)
     names = [cell.strip() for cell in next(_records(rest, mark, path)).cells] if named else None
     labelled = labelled or (labels is None and names is not None and not names[0])
@@ -286,11 +287,26 @@ def _names_columns(
     return False
 
 
-def _names_rows(records: list[list[str]], labels: bool | None, plain: Rules) -> bool:
-    """Whether the first cell of each line names the row: where one of them is no number and has letters."""
+def _names_rows(records: list[Record], labels: bool | None, plain: Rules, path: Path, *, alone: bool) -> bool:
+    """Whether the first cell of each line names the row: where one of them is no number and has letters.
+
+    FileFormatError where that must be said: without names of columns it may be a damaged number.
+    """
     if labels is not None:
         return labels
-    return any(_has_letters(cells[0]) and not _is_number(cells[0], plain) for cells in records)
+    numbers = alone and any(plain.is_number(cells[0]) for _, cells in records)
+    named = False
+    for line, cells in records:
+        if _has_letters(cells[0]) and not _is_number(cells[0], plain):
+            if numbers and not is_word(cells[0]):
+                raise FileFormatError(
+                    f"begins with {shown(cells[0])}, and others with numbers: say labels=True (--labels) if "
+                    "these name the rows, or labels=False (--no-labels) if they are data",
+                    path,
+                    line,
+                )
+            named = True
+    return named
 
 
 def _is_number(cell: str, plain: Rules) -> bool:

@@ -19,6 +19,9 @@ from vech.packed.packed import Packed
 from vech.store import Store
 
 VERSION = 1
+LONGEST = 4300
+"""Digits of an integer, as many as Python reads unless told otherwise."""
+
 OTHER_NUMBERS = (
     "something else wrote the numbers (np.save leaves their description), or they are damaged; if they are "
     "right, delete the description and say layout= (--layout), or write both with vech.write"
@@ -58,11 +61,18 @@ def parse(text: str, path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
 def parse_object(text: str, path: Path) -> Any:
     """Read JSON text, in which no object has a key twice."""
     try:
-        return json.loads(text, object_pairs_hook=_each_once)
+        return json.loads(text, object_pairs_hook=_each_once, parse_int=integer)
     except json.JSONDecodeError as error:
         raise FileFormatError(f"is not JSON: {error.msg}", path, line=error.lineno) from error
-    except (ValueError, RecursionError) as error:  # an integer too long, or brackets too deep
+    except (ValueError, RecursionError) as error:  # also of brackets too deep
         raise FileFormatError(f"is no description: {error}", path) from error
+
+
+def integer(text: str) -> int:
+    """An integer of JSON; ValueError in our words where it is longer than Python reads."""
+    if (digits := len(text.lstrip("-"))) > LONGEST:
+        raise ValueError(f"has an integer of {digits:,} digits, and {LONGEST:,} at most fit")
+    return int(text)
 
 
 def checked(found: Any, path: Path, keys: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -62,12 +62,19 @@ class Draft:
         self.file = open(self.temporary, "wb")  # noqa: SIM115
         self.holders.append(self.file)
 
-    def seal(self) -> None:
-        """Bring it to the disk, with the owner and the permissions of the file that it replaces."""
+    def seal(self, like: Path | None = None) -> None:
+        """Bring it to the disk, with the owner and the permissions of the file that it replaces.
+
+        Of `like` instead, where that is there; then it permits no more than the one that it replaces does.
+        """
         with self.naming():
             self.file.flush()
             with suppress(FileNotFoundError):
                 _become_like(self.target, self.temporary)
+            if like is not None:
+                with suppress(FileNotFoundError):
+                    _become_like(like, self.temporary)
+                    _narrow(self.temporary, self.target)
             os.fsync(self.file.fileno())
             self.file.close()
 
@@ -310,6 +317,12 @@ def locks(file: BinaryIO | int) -> bool:
     except OSError:
         return True
     return True
+
+
+def _narrow(copy: Path, by: Path) -> None:
+    """Permit no more than another file does."""
+    mode = stat.S_IMODE(by.stat().st_mode)
+    os.chmod(copy, stat.S_IMODE(copy.stat().st_mode) & mode)
 
 
 def _become_like(original: Path, copy: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import Array, extension, family
-from vech.io.errors import FileFormatError
+from vech.io.errors import FileFormatError, untaken
 
 SMALL = ("bfloat", "float4", "float6", "float8", "int2", "int4", "uint2", "uint4")
 """How names of ml_dtypes begin, which NumPy knows only once it is imported."""
@@ -65,7 +65,7 @@ def check_dtype(dtype: np.dtype[Any], path: Path) -> None:
     try:
         family(dtype)
     except TypeError as error:
-        raise FileFormatError(f"holds what vech does not take: {error}", path) from error
+        raise FileFormatError(untaken(error, dtype), path) from error
 
 
 def remembered(array: Array, dtype: np.dtype[Any] | None, path: Path) -> Array:

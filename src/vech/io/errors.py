@@ -6,6 +6,9 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 MAP_FROM = 64 << 20
 """Dense content of at least so many bytes is memory-mapped, read-only, instead of read."""
@@ -49,6 +52,13 @@ class FileFormatError(ValueError):
 
 class NoMatrixError(FileFormatError):
     """A file with nothing in it that could be the matrix that is meant, or with more than one."""
+
+
+def untaken(error: TypeError, dtype: np.dtype[Any]) -> str:
+    """What is said of a file with a dtype that vech refuses: the way out of `family` is for arrays."""
+    reason = str(error).partition(": ")[0]
+    way = f"write the file anew with {'complex128' if dtype.char == 'G' else 'float64'}"
+    return f"holds what vech does not take, {reason}: {way}"
 
 
 def visible(text: str) -> str:

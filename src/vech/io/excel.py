@@ -2,23 +2,20 @@
 
 import math
 import re
-import zipfile
 from contextlib import suppress
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
 
-from vech.arrays import Array, check_memory
+from vech.arrays import Array
 from vech.frames import EXACT_INTEGERS
 from vech.io.content import Abilities, Content, parted
 from vech.io.drafts import atomic
 from vech.io.errors import TAKES_DATA, FileFormatError, reading
-from vech.io.gz import DEFLATES_TO
 from vech.io.panels import How, blocks
-from vech.io.workbook import cell
+from vech.io.workbook import cell, judge, trimmed
 from vech.packed.packed import Packed
 from vech.store import Store
 
@@ -42,7 +39,7 @@ def load(path: Path) -> Content:
     file_path, sheet = parted(path)
     openpyxl = _openpyxl()
     with file_path.open("rb") as file, reading(file_path, "is no workbook that openpyxl reads"):
-        _judge(file, file_path)
+        judge(file, file_path)
         book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
         array, labels = _matrix(_sheet(book, sheet, file_path), path)
     return Content.of_array(array, labels=labels)
@@ -89,20 +86,6 @@ def _openpyxl() -> Any:
     return openpyxl
 
 
-def _judge(file: Any, path: Path) -> None:
-    """Refuse an archive whose members say more bytes than can be in it, and take memory for what they say."""
-    with zipfile.ZipFile(file) as archive:
-        members = archive.infolist()
-    for member in members:
-        if member.file_size > DEFLATES_TO * (member.compress_size + 1):
-            raise FileFormatError(
-                f"says that {member.filename!r} has {member.file_size:,} bytes in {member.compress_size:,}",
-                path,
-            )
-    check_memory(sum(member.file_size for member in members), "the workbook unpacks to that")
-    file.seek(0)
-
-
 def _sheet(book: Any, name: str, path: Path) -> Any:
     sheets = {sheet.title: sheet for sheet in book.worksheets}
     if not name and len(sheets) == 1:
@@ -114,8 +97,7 @@ def _sheet(book: Any, name: str, path: Path) -> Any:
 
 
 def _matrix(sheet: Any, path: Path) -> tuple[Array, tuple[Any, ...] | None]:
-    sheet.reset_dimensions()  # which a file may say as it likes
-    rows = enumerate(_trimmed(sheet), 1)
+    rows = enumerate(([cell.value for cell in row] for row in trimmed(sheet)), 1)
     line, head = next(((line, row) for line, row in rows if row), (1, []))
     labelled = bool(head) and (head[0] is None or not all(map(_is_number, head)))
     names: list[Any] | None = head[1:] if labelled else None
@@ -147,15 +129,6 @@ def _matrix(sheet: Any, path: Path) -> tuple[Array, tuple[Any, ...] | None]:
     return array, None if names is None else tuple(names)
 
 
-def _trimmed(sheet: Any) -> Any:
-    """The rows, without empty cells behind the last that holds something."""
-    for row in islice(sheet.iter_rows(values_only=True), 1 << 20):
-        end = len(row)
-        while end and row[end - 1] is None:
-            end -= 1
-        yield list(row[:end])
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) or value in (None, MISSING)
 
@@ -168,6 +141,8 @@ def _row(cells: list[Any], n: int, line: int, path: Path) -> Array:
     if wrong is not None:
         raise FileFormatError(f"has {wrong!r:.60} where a number was wanted", path, line)
     found = [math.nan if value in (None, MISSING) else float(value) for value in cells]
+    if any(map(math.isinf, found)):
+        raise FileFormatError("has a number beyond float64", path, line)
     return np.array(found + [math.nan] * (n - len(found)))
 
 

@@ -105,6 +105,9 @@ def _numbers(file: BinaryIO, found: Found, path: Path) -> Array:
             raise FileFormatError(
                 f"{text[:90]!r} is not {count} numbers of {WIDTH} letters", path, line
             ) from None
+        if np.isinf(half[at : at + count]).any():
+            line = found.line + 1 + at // ACROSS
+            raise FileFormatError(f"holds a number beyond float64 in {text[:90]!r}", path, line)
     return half
 
 
@@ -113,4 +116,4 @@ def _real(word: str) -> float:
     found = re.fullmatch(r" *([+-]?\d*\.\d*)(?:[ED]?([+-]?\d{1,3}))?", word, re.ASCII)
     if found is None:
         raise ValueError
-    return float(f"{found[1]}e{found[2] or 0}")
+    return float(f"{found[1]}e{found[2] or 0}")  # infinite where float64 does not hold it

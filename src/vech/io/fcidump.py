@@ -109,6 +109,10 @@ def _chunks(file: BinaryIO, line: int, path: Path) -> Iterator[tuple[int, Array,
             values = np.array([_real(row[0]) for row in rows])
         except (ValueError, OverflowError):
             raise _fault(rows, line, path) from None
+        if not np.isfinite(values).all():
+            at = int(np.argmin(np.isfinite(values)))
+            shown = rows[at][0].decode()
+            raise FileFormatError(f"holds {shown}, which is beyond float64", path, line + at)
         yield line, values, indices
         line += len(lines)
 

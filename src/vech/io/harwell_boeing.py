@@ -4,6 +4,7 @@ SciPy's hb_read takes unsymmetric real matrices alone, and numbers with blanks b
 both formats hold the lower triangle of a symmetric matrix, and their numbers are told apart by their width.
 """
 
+import math
 import re
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Unpack
@@ -11,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple, Unpack
 import numpy as np
 
 from vech.arrays import INT32_MAX, Array
-from vech.io.content import Abilities, Content
+from vech.io.content import Abilities, Content, odd_diagonal, odd_entry
 from vech.io.drafts import atomic
 from vech.io.errors import FileFormatError
 from vech.io.panels import How
@@ -75,6 +76,8 @@ def load(path: Path) -> Content:
             f"column {columns[at] + 1:,}",
             path,
         )
+    if (odd := odd_entry(rows, columns, values, kind)) is not None:
+        raise FileFormatError(odd_diagonal(kind, values[odd], int(rows[odd])), path)
     return Content.of_store(SparseHalf.from_coo(rows, columns, values, n, kind=kind, use="lower"))
 
 
@@ -82,7 +85,10 @@ def write(path: Path, store: Packed | SparseHalf, *, overwrite: bool = True) -> 
     """Write the lower triangle in Harwell-Boeing format, its symmetry named."""
     if store.kind not in LETTERS:
         raise ValueError(f"{path}: Harwell-Boeing has no name for {store.kind}: write .npz")
-    _write(path, store.to_csc(part="lower"), LETTERS[store.kind], overwrite)
+    lower = store.to_csc(part="lower").tocoo()
+    if (odd := odd_entry(lower.row, lower.col, lower.data, store.kind)) is not None:
+        raise ValueError(f"{path}: {odd_diagonal(store.kind, lower.data[odd], int(lower.row[odd]))}")
+    _write(path, lower.tocsc(), LETTERS[store.kind], overwrite)
 
 
 def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
@@ -168,9 +174,10 @@ def _numbers(file: BinaryIO, fields: Fields, size: int, whole: bool, line: int, 
         try:
             if text.translate(None, allowed) or len(text.rstrip()) > long:
                 raise ValueError
-            found[at : at + count] = [
+            numbers = [
                 int(word) if whole else float(word.replace(b"D", b"E").replace(b"d", b"e")) for word in words
             ]
+            found[at : at + count] = numbers
         except (ValueError, OverflowError):
             shown = text[:60].decode("latin-1")
             raise FileFormatError(
@@ -178,6 +185,12 @@ def _numbers(file: BinaryIO, fields: Fields, size: int, whole: bool, line: int, 
                 path,
                 line + at // fields.each,
             ) from None
+        for word, number in zip(words, numbers, strict=True):
+            if not whole and math.isinf(number) and word.rstrip()[-1:].isdigit():
+                shown = word.decode().strip()
+                raise FileFormatError(
+                    f"holds {shown}, which is beyond float64", path, line + at // fields.each
+                )
     return found
 
 

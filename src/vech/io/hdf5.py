@@ -30,7 +30,8 @@ from vech.io.datasets import (
 from vech.io.description import parse_object
 from vech.io.drafts import EXISTS, draft, locked
 from vech.io.errors import MAP_FROM, FileFormatError, reading
-from vech.io.hdf5_file import MOST, check_filled, dataset_in, h5py, opened, telling_faults
+from vech.io.filled import MOST
+from vech.io.hdf5_file import check_written, dataset_in, h5py, opened, telling_faults
 from vech.io.labels import encode_labels
 from vech.io.panels import How
 from vech.packed.packed import Packed
@@ -102,7 +103,7 @@ def _matrices(group: Any) -> list[str]:
 
 def _numbers(dataset: Any, path: Path) -> Array:
     """All numbers, mapped where they are large and lie in the file as they are."""
-    check_filled(dataset, path)
+    check_written(dataset, path)
     size = path.stat().st_size
     offset = dataset.id.get_offset()
     if dataset.nbytes >= MAP_FROM and offset is not None and dataset.dtype.kind != "b":

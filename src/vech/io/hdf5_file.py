@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vech.io.errors import FileFormatError, reading
-
-MOST = 1 << 14
-"""Numbers that a byte of the file may stand for: what was never written is filled, and takes no room."""
+from vech.io.filled import check_filled
 
 ERRNO = re.compile(r"errno = (\d+)")
 """Where h5py has the number of an error of the system that is none of Python's."""
@@ -51,13 +49,10 @@ def dataset_in(root: Any, inside: str, path: Path) -> Any:
     return dataset
 
 
-def check_filled(dataset: Any, path: Path) -> None:
+def check_written(dataset: Any, path: Path) -> None:
     """Refuse a dataset that is far larger than its file."""
-    if dataset.nbytes > MOST * (size := path.stat().st_size):
-        raise FileFormatError(
-            f"has {size:,} bytes, and its dataset {dataset.name} of shape {dataset.shape} would be filled",
-            path,
-        )
+    name, size = f"dataset {dataset.name}", path.stat().st_size
+    check_filled(name, dataset.shape, dataset.dtype.itemsize, size, path)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ SciPy's reader skips what follows the numbers it expects in a line, and crashes 
 line of an array is checked before it gets there.
 """
 
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -19,12 +20,12 @@ import numpy as np
 
 from vech import _core
 from vech.arrays import INT32_MAX, Array
-from vech.io.content import Abilities, Content
+from vech.io.content import Abilities, Content, odd_diagonal, odd_entry
 from vech.io.drafts import atomic
 from vech.io.errors import FileFormatError
 from vech.io.gz import largest, packed, unpacked
 from vech.io.panels import How
-from vech.layouts.dialects import as_layout
+from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout
 from vech.moves.nonzeros import refuse_wrapped
 from vech.packed.packed import Packed
@@ -98,6 +99,7 @@ def load(path: Path) -> Content:
             return _dense(file, lines, sizes, words[3], kind, path)
         begins = _Begins(file, file.tell(), len(lines) + 2, path)
         matrix = _coordinates(file, sizes, words[3], path)
+        _refuse_beyond(matrix.data, begins)
         if kind is None:
             return Content.of_sparse(matrix)
         return Content.of_store(_sparse_half(matrix, words[4], begins))
@@ -183,6 +185,7 @@ def _dense(
     file: BinaryIO, lines: list[bytes], sizes: list[int], field: str, kind: str | None, path: Path
 ) -> Content:
     """Read a matrix, or the columns of the lower triangle of a symmetric one as one column."""
+    begins = _Begins(file, file.tell(), len(lines) + 2, path)
     n, columns = sizes
     layout = STRICT if kind == "skew" else as_layout("vech")
     if kind is not None:
@@ -198,9 +201,34 @@ def _dense(
         array = np.zeros(sizes, dtype)
     else:
         array = _read(_Lines(file, [*lines, b"%d %d\n" % tuple(sizes)], words, path))
+    _refuse_beyond(array.ravel("F"), begins)
     if kind is None:
         return Content.of_array(array)
-    return Content.of_store(Packed(array.reshape(-1), layout, kind=kind))
+    half = array.reshape(-1)
+    if (odd := _odd_place(half, layout, n, kind)) is not None:
+        i, k = odd
+        raise FileFormatError(odd_diagonal(kind, half[k], i), path, line=begins.line_of(k))
+    return Content.of_store(Packed(half, layout, kind=kind))
+
+
+def _odd_place(half: Array, layout: AnyLayout, n: int, kind: str) -> tuple[int, int] | None:
+    """The first i, and where it is in the half, whose number on the diagonal the kind has not there."""
+    if layout.diagonal != "stored":
+        return None
+    i = np.arange(n)
+    at = layout.position(i, i, n)
+    odd = odd_entry(i, i, half[at], kind)
+    return None if odd is None else (odd, int(at[odd]))
+
+
+def _refuse_beyond(numbers: Array, begins: "_Begins") -> None:
+    """Refuse infinite numbers that are not written as such: what float64 does not hold."""
+    infinite = np.flatnonzero(np.isinf(numbers)).tolist()
+    for line, text in begins.lines_of(infinite):
+        for word in text.split():
+            if word[-1:].isdigit() and math.isinf(float(word)):
+                said = f"holds {_quoted(text.rstrip(NEWLINE))}, which is beyond float64"
+                raise FileFormatError(f"{said}: write it in another unit", begins.path, line=line)
 
 
 def _coordinates(file: BinaryIO, sizes: list[int], field: str, path: Path) -> Any:
@@ -275,10 +303,17 @@ class _Begins(NamedTuple):
     path: Path
 
     def line_of(self, entry: int) -> int:
-        """The line of an entry: blank ones have none."""
+        """The line of an entry."""
+        return next(self.lines_of([entry]))[0]
+
+    def lines_of(self, entries: list[int]) -> Iterator[tuple[int, bytes]]:
+        """The lines of some entries, in ascending order, and what they hold: blank ones have none."""
         self.file.seek(self.offset)
-        filled = (number for number, text in enumerate(self.file, self.line) if text.strip())
-        return next(islice(filled, entry, None))
+        filled = ((number, text) for number, text in enumerate(self.file, self.line) if text.strip())
+        passed = -1
+        for entry in entries:
+            yield next(islice(filled, entry - passed - 1, None))
+            passed = entry
 
 
 def _sparse_half(matrix: Any, symmetry: str, begins: _Begins) -> SparseHalf:
@@ -296,6 +331,9 @@ def _sparse_half(matrix: Any, symmetry: str, begins: _Begins) -> SparseHalf:
             line=begins.line_of(int(wrong[0])),
         )
     n, kind = matrix.shape[0], KINDS[symmetry]
+    if (odd := odd_entry(matrix.row, matrix.col, matrix.data, kind)) is not None:
+        said = odd_diagonal(kind, matrix.data[odd], int(matrix.row[odd]))
+        raise FileFormatError(said, begins.path, line=begins.line_of(odd))
     try:
         return _summed(matrix, n, kind)
     except OverflowError as error:
@@ -380,7 +418,10 @@ class _SquareHeader:
 
 def _lower_columns(store: Store, threads: int | None) -> Array:
     """Give the numbers of the lower triangle by columns: true values, native byte order."""
-    half: Array = store.to_packed(STRICT if store.kind == "skew" else "vech", threads=threads).half
+    layout = STRICT if store.kind == "skew" else as_layout("vech")
+    half: Array = store.to_packed(layout, threads=threads).half
+    if (odd := _odd_place(half, layout, store.n, store.kind)) is not None:
+        raise ValueError(odd_diagonal(store.kind, half[odd[1]], odd[0]))
     return half.astype(half.dtype.newbyteorder("="), copy=False)
 
 
@@ -396,6 +437,8 @@ def _lower_entries(store: Store, to: str, threads: int | None) -> Any:
             i = rows[wrong[0]]
             raise ValueError(f"a skew matrix has the number {data[wrong[0]]} at ({i}, {i}) of its diagonal")
         rows, columns, data = rows[off], columns[off], data[off]
+    if (odd := odd_entry(rows, columns, data, store.kind)) is not None:
+        raise ValueError(odd_diagonal(store.kind, data[odd], int(rows[odd])))
     if to == "csc":
         order = np.lexsort((rows, columns))
         rows, columns, data = rows[order], columns[order], data[order]

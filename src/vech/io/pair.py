@@ -73,8 +73,8 @@ def replace_pair(numbers: Draft, new: bytes | None, load: Callable[[BinaryIO], A
         there = numbers.overwrite and numbers.target.exists()
         before = _bytes(beside) if there else None
         during = _during(new, true_descriptions(numbers.target, before, load) if there else [])
-        first = drafts.enter_context(_drafted(beside, during, numbers.overwrite))
-        last = first if during == new else drafts.enter_context(_drafted(beside, new))
+        first = drafts.enter_context(_drafted(beside, during, numbers.target, numbers.overwrite))
+        last = first if during == new else drafts.enter_context(_drafted(beside, new, numbers.target))
         try:
             _put(first, beside, numbers.overwrite)
             numbers.publish()
@@ -82,7 +82,8 @@ def replace_pair(numbers: Draft, new: bytes | None, load: Callable[[BinaryIO], A
                 _put(last, beside)
         except BaseException:
             if first is not None and first.is_published():  # say just what is there
-                with suppress(OSError), _drafted(beside, new if numbers.is_published() else before) as only:
+                text = new if numbers.is_published() else before
+                with suppress(OSError), _drafted(beside, text, numbers.target) as only:
                     _put(only, beside)
             raise
 
@@ -97,7 +98,7 @@ def settle(path: Path, load: Callable[[BinaryIO], Array]) -> None:
             return
         for true in true_descriptions(path, text, load):
             new = None if true is None else json.dumps(true, indent=1).encode() + b"\n"
-            with _drafted(beside, new) as only:
+            with _drafted(beside, new, Path(os.path.realpath(path))) as only:
                 _put(only, beside)
 
 
@@ -180,13 +181,16 @@ def _during(new: bytes | None, present: list[Any]) -> bytes | None:
 
 
 @contextmanager
-def _drafted(beside: Path, text: bytes | None, overwrite: bool = True) -> Iterator[Draft | None]:
+def _drafted(
+    beside: Path, text: bytes | None, numbers: Path, overwrite: bool = True
+) -> Iterator[Draft | None]:
+    """A description as whoever may read the numbers may read it: it has their labels."""
     if text is None:
         yield None
         return
     with draft(beside, overwrite) as made:
         made.file.write(text)
-        made.seal()
+        made.seal(like=numbers)
         yield made
 
 

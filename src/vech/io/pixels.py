@@ -13,7 +13,7 @@ from vech.arrays import INT32_MAX, Array
 from vech.io.content import Content
 from vech.io.datasets import VISITED, dataset_path, only, read_blocks
 from vech.io.errors import FileFormatError, reading
-from vech.io.hdf5_file import check_filled, dataset_in, h5py, opened
+from vech.io.hdf5_file import check_written, dataset_in, h5py, opened
 from vech.sparse import SparseHalf
 
 OPTIONS = ("balance", "field")
@@ -57,8 +57,8 @@ class Table:
     def column(self, name: str, kinds: str, length: int | None = None) -> Array:
         """A column of numbers, of so many."""
         dataset = dataset_in(self.group, name, self.path)
-        check_filled(dataset, self.path)
-        if dataset.ndim != 1 or dataset.dtype.kind not in kinds or dataset.dtype == np.float16:
+        check_written(dataset, self.path)
+        if dataset.ndim != 1 or dataset.dtype.kind not in kinds or dataset.dtype.char in "eg":
             raise FileFormatError(
                 f"has {dataset.name} of shape {dataset.shape} and dtype {dataset.dtype}: a column of "
                 f"{'names' if kinds == 'S' else 'numbers'} fits",

@@ -420,7 +420,7 @@ class _Source:
 def _blocks(reader: Reader) -> Iterator[Table]:
     found = 0
     while reader.lines.left or reader.lines.fill():
-        numbers, index = np.empty((reader.lines.count() + 1, reader.width)), list[str]()
+        numbers, index = _room(reader.lines.count() + 1, reader.width), list[str]()
         rows = reader.rows(numbers, index)
         found += rows
         if rows:
@@ -432,7 +432,7 @@ def _blocks(reader: Reader) -> Iterator[Table]:
 def _whole(reader: Reader, size: int | None) -> Table:
     """All rows in one array: as large as the first piece lets expect, larger where that is not enough."""
     lines, width, index, count = reader.lines, reader.width, list[str](), 0
-    numbers, expected = np.empty((lines.count(), width)), 0
+    numbers, expected = _room(lines.count(), width), 0
     while lines.left or lines.fill():
         if size is not None and lines.passed and not expected:
             behind = max(size - lines.passed, 0)  # in which a cell takes two bytes at least
@@ -448,10 +448,14 @@ def _whole(reader: Reader, size: int | None) -> Table:
 
 def _larger(numbers: Array, count: int, more: int) -> Array:
     """Room for more rows behind the first `count`; memory that is not written to is not taken."""
-    check_memory(8 * numbers.shape[1] * (count + more), IN_BLOCKS)
-    larger = np.empty((count + more, numbers.shape[1]))
+    larger = _room(count + more, numbers.shape[1])
     larger[:count] = numbers[:count]
     return larger
+
+
+def _room(rows: int, width: int) -> Array:
+    check_memory(8 * rows * width, IN_BLOCKS)
+    return np.empty((rows, width))
 
 
 def _no_rows(path: Path) -> FileFormatError:

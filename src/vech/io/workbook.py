@@ -1,12 +1,14 @@
-"""Sheets of Excel: in through pandas, as text, so that its rules hold; out through openpyxl."""
+"""Sheets of Excel: in as text, whose rules hold, by openpyxl and older ones by pandas; out by openpyxl."""
 
 import csv
 import io
 import math
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date, time
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,10 +17,17 @@ import numpy as np
 from vech.arrays import Array, check_memory
 from vech.frames import EXACT_INTEGERS
 from vech.io.errors import FileFormatError, reading
+from vech.io.gz import DEFLATES_TO
 
 NEEDS = "needs pandas and openpyxl (.xls: xlrd), which the extra 'excel' of vech installs"
 UNPACKED = 20
 """Bytes of memory that openpyxl takes for a byte of an unpacked sheet, about."""
+
+CELL = 50
+"""Bytes of memory that pandas takes for a cell that is there, or is repeated."""
+
+CONTENT = "content.xml"
+TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 
 SHEET = (1 << 20, 1 << 14)
 """Rows and columns of a sheet at most."""
@@ -27,33 +36,122 @@ SHEET = (1 << 20, 1 << 14)
 def read_text(path: Path, sheet: str | int | None) -> bytes:
     """The cells of a sheet as lines of text: separated by commas, one a row, blank ones among them."""
     try:
-        import pandas
-    except ImportError:
-        raise ImportError(f"{path}: {path.suffix} {NEEDS}") from None
-    try:
-        with reading(path, "is no workbook that pandas reads"):
-            _check_size(path)
-            with pandas.ExcelFile(path) as book:
-                name = _sheet(book.sheet_names, sheet, path)
-                frame = pandas.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
+        rows = _by_openpyxl(path, sheet) if _is_open(path) else _by_pandas(path, sheet)
     except ImportError as error:
         raise ImportError(f"{path}: {path.suffix} {NEEDS}: {error}") from None
+    width = max(map(len, rows), default=0)
+    check_memory(2 * width * sum(map(any, rows)), f"its rows have {width:,} cells: save it as .csv")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    for row in frame.itertuples(index=False, name=None):
-        cells = [_cell(value) for value in row]
+    for cells in rows:
         if any(cells):
-            writer.writerow(cells)
+            writer.writerow(cells + [""] * (width - len(cells)))
         else:
             text.write("\n")
     return text.getvalue().encode()
 
 
-def _check_size(path: Path) -> None:
-    """MemoryError for what unpacks to more than there is; but in the oldest format a workbook is a .zip."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as book:
-            check_memory(UNPACKED * sum(member.file_size for member in book.infolist()), "save it as .csv")
+def repeated_cells(path: Path) -> int:
+    """How many cells the largest table of an .ods file has, which says of one how often it is repeated."""
+    from xml.etree.ElementTree import iterparse
+
+    with zipfile.ZipFile(path) as book:
+        if CONTENT not in book.namelist():
+            return 0
+        most = at = rows = width = 0
+        with book.open(CONTENT) as file:
+            for _, element in iterparse(file):
+                if element.tag == f"{TABLE}table-row":
+                    at += _times(element, "rows")
+                    if cells := _width(element):
+                        rows, width = at, max(width, cells)
+                    element.clear()
+                elif element.tag == f"{TABLE}table":
+                    most, at, rows, width = max(most, rows * width), 0, 0, 0
+        return most
+
+
+def _width(row: Any) -> int:
+    """The cells of a row, up to the last that holds something."""
+    width = at = 0
+    for cell in row:
+        at += _times(cell, "columns")
+        width = at if len(cell) else width
+    return width
+
+
+def _times(element: Any, what: str) -> int:
+    said = element.get(f"{TABLE}number-{what}-repeated", "1")
+    return int(said[:10]) if said.isdecimal() else 1
+
+
+def trimmed(sheet: Any) -> Iterator[list[Any]]:
+    """The cells of rows, without empty ones behind the last that holds something; as many rows as can be.
+
+    What is between is not made: of one cell at XFD1048576 pandas makes 17 billion.
+    """
+    sheet.reset_dimensions()  # which a file may say as it likes
+    for row in islice(sheet.iter_rows(), SHEET[0]):
+        end = len(row)
+        while end and row[end - 1].value is None:
+            end -= 1
+        yield list(row[:end])
+
+
+def judge(file: BinaryIO, path: Path, taken: int = 1) -> None:
+    """Refuse an archive whose members say more bytes than can be in it, and take memory for what they say."""
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+    for member in members:
+        if member.file_size > DEFLATES_TO * (member.compress_size + 1):
+            raise FileFormatError(
+                f"says that {member.filename!r} has {member.file_size:,} bytes in {member.compress_size:,}",
+                path,
+            )
+    check_memory(taken * sum(member.file_size for member in members), "save it as .csv")
+    file.seek(0)
+
+
+def _is_open(path: Path) -> bool:
+    """Whether it is a workbook of Excel since 2007, which is a .zip file."""
+    with suppress(zipfile.BadZipFile, NotImplementedError), zipfile.ZipFile(path) as book:
+        return any(name.replace("\\", "/").lower() == "xl/workbook.xml" for name in book.namelist())
+    return False
+
+
+def _by_openpyxl(path: Path, sheet: str | int | None) -> list[list[str]]:
+    from openpyxl import load_workbook
+
+    with path.open("rb") as file, reading(path, "is no workbook that openpyxl reads"):
+        judge(file, path, UNPACKED)
+        book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        name = _sheet([found.title for found in book.worksheets], sheet, path)
+        chosen = next(found for found in book.worksheets if found.title == name)
+        return [[_cell(plain(cell)) for cell in row] for row in trimmed(chosen)]
+
+
+def plain(cell: Any) -> Any:
+    """What a cell holds, as pandas has it: an error is NaN, and 1.0 an integer as the sheet shows it."""
+    value = cell.value
+    if cell.data_type == "e":
+        return math.nan
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _by_pandas(path: Path, sheet: str | int | None) -> list[list[str]]:
+    import pandas
+
+    with reading(path, "is no workbook that pandas reads"):
+        if zipfile.is_zipfile(path):
+            with path.open("rb") as file:
+                judge(file, path, UNPACKED)
+            check_memory(CELL * repeated_cells(path), "save it as .csv")
+        with pandas.ExcelFile(path) as book:
+            name = _sheet(book.sheet_names, sheet, path)
+            frame = pandas.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
+    return [[*map(_cell, row)] for row in frame.itertuples(index=False, name=None)]
 
 
 def _sheet(names: Sequence[Any], sheet: str | int | None, path: Path) -> Any:
@@ -69,6 +167,8 @@ def _sheet(names: Sequence[Any], sheet: str | int | None, path: Path) -> Any:
 
 def _cell(value: Any) -> str:
     if isinstance(value, float | np.floating):
+        if math.isinf(value):
+            raise ValueError("a cell holds a number beyond float64")
         return "" if np.isnan(value) else repr(float(value))
     if isinstance(value, int) and EXACT_INTEGERS < abs(value) <= sys.float_info.max:
         double = float(value)  # what the sheet holds, unless it was made by another program than Excel

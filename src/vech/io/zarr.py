@@ -24,6 +24,7 @@ from vech.io.datasets import (
 )
 from vech.io.drafts import EXISTS, draft_folder
 from vech.io.errors import FileFormatError, NoMatrixError, reading
+from vech.io.filled import MOST, check_filled, folder_size
 from vech.io.labels import encode_labels
 from vech.io.panels import How
 from vech.packed.packed import Packed, packed
@@ -47,9 +48,9 @@ CHUNK = 8 << 20
 
 
 def _is_tiled(folder: Path) -> bool:
-    from vech.tiled.description import is_tiled
+    from vech.tiled.description import is_described
 
-    return is_tiled(folder)
+    return is_described(folder)
 
 
 def load(path: Path, *, verify: bool = False) -> Content:
@@ -66,7 +67,14 @@ def load(path: Path, *, verify: bool = False) -> Content:
             inside = only((f"{inside}/{name}".strip("/") for name in _matrices(array)), store)
             array = _open(store, inside, path)
         labels = _labels(array, store, inside, path)
-        return content(array, array.attrs.get(META), labels, lambda: _numbers(array), path, verify=verify)
+        return content(
+            array,
+            array.attrs.get(META),
+            labels,
+            lambda: _numbers(array, store / inside, path),
+            path,
+            verify=verify,
+        )
 
 
 def load_url(url: str, *, verify: bool = False) -> Content:
@@ -166,8 +174,16 @@ def _matrices(group: Any) -> Iterator[str]:
             yield name
 
 
-def _numbers(array: Any) -> Array:
+def _numbers(array: Any, folder: Path, path: Path) -> Array:
+    _check_written(array, folder, path)
     return read_blocks(array) if array.ndim else array[...]
+
+
+def _check_written(array: Any, folder: Path, path: Path) -> None:
+    """Refuse an array that is far larger than its chunks."""
+    itemsize = array.dtype.itemsize
+    size = folder_size(folder, array.size * itemsize // MOST + 1)
+    check_filled(f"array {folder.name}", array.shape, itemsize, size, path)
 
 
 def _labels(array: Any, store: Path, inside: str, path: Path) -> tuple[Any, ...] | None:
@@ -180,6 +196,7 @@ def _labels(array: Any, store: Path, inside: str, path: Path) -> tuple[Any, ...]
         held = _open(store, beside, path)
         if not hasattr(held, "dtype") or held.ndim != 1 or held.dtype.kind not in "?biufUT":
             raise FileFormatError(f"has labels at /{beside} that are no list of text or numbers", path)
+        _check_written(held, store / beside, path)
         found = held[...]
     return plain_labels(found, path)
 

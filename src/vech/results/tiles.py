@@ -110,7 +110,9 @@ class StoreOfTiles(TileByTile):
                 if found is not None and _about(found) == self._about:
                     self._place = place
                     return found
-        for found in filter(None, there.values()):
+        for found in there.values():
+            if found is None:
+                continue
             different = differences(_about(found), self._about)
             if self.wanted.resume:
                 raise ValueError(

@@ -206,8 +206,10 @@ class Algebra(Operators, Arrays):
     def _computed(
         self, ufunc: np.ufunc, operands: list[Any], labels: tuple[Any, ...] | None, in_place: bool
     ) -> Any:
-        if in_place or not all(isinstance(x, Algebra) for x in operands if isinstance(x, Store)):
-            return NotImplemented  # Python takes S = S + T instead, and the operator of the other store
+        if in_place:
+            return NotImplemented  # Python takes S = S + T instead
+        if not all(isinstance(x, Algebra) for x in operands if isinstance(x, Store)):
+            return _of_packed(ufunc, operands)
         rules = [Half(x._data[:0], VECH, x.kind) if isinstance(x, Algebra) else x for x in operands]
         dtype = ufunc(*(x.numbers if isinstance(x, Half) else x for x in rules)).dtype
         kind = kind_of_result(ufunc, tuple(rules), sparse_dtype(dtype))
@@ -231,9 +233,7 @@ class Algebra(Operators, Arrays):
             VECH.length(self._n) * self.dtype.itemsize,
             f"np.{ufunc.__name__} is true here where nothing is stored; S != T, S < T and S > T are not",
         )
-        packed = [x.to_packed() if isinstance(x, Store) else x for x in operands]
-        first: Packed = next(x for x in packed if isinstance(x, Packed))
-        return first._entrywise(ufunc, *packed)  # type: ignore[no-any-return]
+        return _of_packed(ufunc, operands)
 
     def _united(self, ufunc: np.ufunc, other: Arrays, kind: Kind, labels: tuple[Any, ...] | None) -> Self:
         """The ufunc of two stores."""
@@ -257,6 +257,12 @@ def _fills(ufunc: np.ufunc, operands: list[Any]) -> bool:
     with np.errstate(all="ignore"):
         rest = ufunc(*(np.zeros(1, x.dtype) if isinstance(x, Algebra) else x for x in operands))
     return bool(rest[0])
+
+
+def _of_packed(ufunc: np.ufunc, operands: list[Any]) -> Packed:
+    packed = [x.to_packed() if isinstance(x, Store) and not isinstance(x, Packed) else x for x in operands]
+    first: Packed = next(x for x in packed if isinstance(x, Packed))
+    return first._entrywise(ufunc, *packed)  # type: ignore[no-any-return]
 
 
 def _true(ufunc: np.ufunc, held: Compressed) -> Compressed:

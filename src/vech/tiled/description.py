@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vech.arrays import Dtype, native
+from vech.io.description import integer
 from vech.io.errors import FileFormatError
 from vech.io.labels import decode_labels, encode_labels
 from vech.layouts.kind import KINDS, Kind
@@ -200,7 +201,7 @@ def check_dtype(dtype: Dtype) -> Dtype:
 def says_tiled(text: bytes) -> bool:
     """Whether a description of a group is that of a store of tiles."""
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_int=str)  # what they are is seen later
         return found["node_type"] == "group" and found["attributes"][META]["store"] in (STORE, FACTOR)
     except (ValueError, KeyError, TypeError, RecursionError):
         return False
@@ -214,11 +215,20 @@ def is_tiled(path: Path) -> bool:
         return False
 
 
+def is_described(path: Path) -> bool:
+    """Whether a folder says that it is a store of vech, of a kind that this version knows or not."""
+    try:
+        found = json.loads((path / GROUP).read_bytes(), parse_int=str)
+        return found["node_type"] == "group" and isinstance(found["attributes"][META], dict)
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
 def parse(group: bytes, array: bytes, path: str) -> Described:
     """What both descriptions say; FileFormatError where they are not those of a store that vech reads."""
     try:
-        attributes = json.loads(group)["attributes"]
-        about, found = attributes[META], json.loads(array)
+        attributes = json.loads(group, parse_int=integer)["attributes"]
+        about, found = attributes[META], json.loads(array, parse_int=integer)
         if about.get("version") != VERSION:
             raise ValueError(f"is of version {about.get('version')!r}, and vech reads {VERSION}")
         n, tile, kind, store = (about[name] for name in ("n", "tile", "kind", "store"))

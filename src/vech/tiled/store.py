@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Generic, Never, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -56,6 +56,11 @@ class Tiled(TileGroup, Store):
     not copied. It pickles as its path, so that tasks for other processes are small. Nothing is kept of what
     was read, but which checksums were looked at.
     """
+
+    _beside = (
+        "; by tiles, vech.tiled.create(path, S.n).fill(lambda rows, cols: 1 - S.block(rows, cols)) writes "
+        "another store"
+    )
 
     def __init__(self, tiles: Tiles) -> None:
         self._tiles = tiles
@@ -771,21 +776,3 @@ class Blocks:
         except Exception as error:
             error.add_note(f"in function({rows.start}:{rows.stop}, {columns.start}:{columns.stop})")
             raise
-
-
-def _refused(name: str) -> Callable[[Tiled, object], Never]:
-    def refuse(self: Tiled, other: object = None) -> Never:
-        raise TypeError(
-            f"a Tiled has no arithmetic ({name}): to_packed() makes a Packed of it, which has, in memory; by "
-            f"tiles, vech.tiled.create(path, Z.n).fill(lambda rows, cols: 1 - Z.block(rows, cols)) writes "
-            f"another store"
-        )
-
-    return refuse
-
-
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
-    setattr(Tiled, f"__{_name}__", _refused(_name))
-    setattr(Tiled, f"__r{_name}__", _refused(_name))
-for _name in ("neg", "abs"):
-    setattr(Tiled, f"__{_name}__", _refused(_name))

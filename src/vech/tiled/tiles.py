@@ -154,6 +154,9 @@ class Tiles:
         except FileNotFoundError:
             reason = f"tile ({i}, {j}) is not done: missing() lists all, fill() computes them"
             raise FileNotFoundError(errno.ENOENT, reason, self.path) from None
+        except IsADirectoryError:
+            reason = f"has a folder at {name}, where tile ({i}, {j}) is to be: remove it, and fill() it"
+            raise FileFormatError(reason, self.path) from None
         try:
             looks = check or not seen
             if said.codes is None:

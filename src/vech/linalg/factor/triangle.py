@@ -183,7 +183,8 @@ class Triangle:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Never:
         raise TypeError(
-            "a Triangle is kept as a half, F.half: vech.expand(F.half, kind='triangular') is an array"
+            "a Triangle is no array: L @ np.eye(L.shape[0]) is one; and of the factor F, whose F.L it is, "
+            "vech.expand(F.half, kind='triangular')"
         )
 
     def __matmul__(self, z: ArrayLike) -> Array:
