@@ -597,3 +597,8 @@ def test_a_frame_is_drawn_as_the_store_of_it():
         ValueError, match=r"S is not symmetric: a\[1, 0\] is 3.0.*Packed.from_full\(S, use='lower'\)"
     ):
         plot.heatmap(np.array([[1.0, 2.0], [3.0, 1.0]]))
+
+
+def test_groups_have_no_mask():
+    with pytest.raises(TypeError, match="groups is a masked array, whose mask would be lost"):
+        plot.heatmap(correlated(4), groups=np.ma.masked_array(["a", "b", "a", "b"], [0, 1, 0, 0]))
