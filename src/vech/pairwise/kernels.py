@@ -421,8 +421,7 @@ def kernel(
     block = one.make(X, given)
     what = {"function": "kernel", "metric": name, **{k: getattr(given, k) for k in ("degree", "coef0", "nu")}}
     what["gamma"] = gamma
-    sparse_arrays = ("indptr", "indices", "data")
-    data = {k: getattr(X, k) for k in sparse_arrays} if is_sparse(X) else {"X": X}
+    data = {"X": (X.indptr, X.indices, X.data) if is_sparse(X) else X}
     wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     implied = 1 if one.unit else None
     return make(
