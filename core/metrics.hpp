@@ -12,8 +12,8 @@ namespace vech {
 // ones are for numbers whose squares or products leave the range of double.
 #define VECH_METRICS(metric)                                                                                           \
     metric(cityblock) metric(chebyshev) metric(minkowski) metric(euclidean) metric(euclidean_wide) metric(sqeuclidean) \
-        metric(chord) metric(canberra) metric(canberra_wide) metric(braycurtis) metric(hamming) metric(jensenshannon)  \
-            metric(cosine) metric(correlation) VECH_FORMULAS(metric)
+        metric(chord) metric(canberra) metric(canberra_wide) metric(braycurtis) metric(braycurtis_wide)                \
+            metric(hamming) metric(jensenshannon) metric(cosine) metric(correlation) VECH_FORMULAS(metric)
 #define VECH_FORMULAS(formula)                                                                          \
     formula(dice) formula(hamming_of_bits) formula(jaccard) formula(rogerstanimoto) formula(russellrao) \
         formula(sokalsneath) formula(yule)

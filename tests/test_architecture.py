@@ -70,6 +70,7 @@ INSIDE = {
             "fchk",
             "hail",
         ),
+        ("mixed_tables",),
         ("delimited", "delimited_matrix", "r_print", "phylip", "plink_text", "grm_text"),
         ("pieces",),
         ("columnar", "workbook", "individuals", "raw", "matrix_market", "arrays", "description", "info"),

@@ -350,3 +350,17 @@ def test_a_series_in_another_order_is_no_new_labels():
 def test_far_more_rows_than_numbers_lose_labels_without_memory():
     far = vech.SparseHalf.from_coo([2_999_999_999], [0], [1.0], 3_000_000_000, use="lower")
     assert far.with_labels(None)[0, 2_999_999_999] == 1
+
+
+@pytest.mark.parametrize("give", ["with_labels", "Packed", "from_blocks", "to_newick"])
+def test_a_mask_is_refused(give):
+    S = vech.Packed(np.arange(3.0), "condensed")
+    labels = np.ma.masked_array(["a", "b", "c"], [False, True, False])
+    calls = {
+        "with_labels": lambda: S.with_labels(labels),
+        "Packed": lambda: vech.Packed(S.half, "condensed", labels=labels),
+        "from_blocks": lambda: vech.pairwise.from_blocks(S.block, 3, dtype=float, labels=labels),
+        "to_newick": lambda: vech.cluster.to_newick(vech.cluster.linkage(S), labels),
+    }
+    with pytest.raises(TypeError, match="labels is a masked array, whose mask would be lost"):
+        calls[give]()

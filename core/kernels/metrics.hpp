@@ -101,50 +101,64 @@ struct chord : sqeuclidean {
 };
 
 // (sum |x - y|^p)^(1/p), as m (sum (|x - y| / m)^p)^(1/p) with the largest difference m: no power leaves the range.
+// Of numbers near the ends of the range, m is scaled: large ones before they are subtracted, and differences that are
+// small after. A difference that is itself beyond the range has a half that is not.
 struct Scaled : Heavy {
-    static constexpr int passes = 2, sums = 4;  // m; a power of two; 1 / m of differences scaled by it; the sum
+    static constexpr int passes = 2, sums = 5;  // m, of halves and then as scaled; both factors; 1 / m; the sum
+    static constexpr double low = 0x1p-500, high = 0x1p500;
+    VECH_INLINE static void largest(Doubles x, Doubles y, Doubles* sum) {
+        sum[0] = larger_size(x - y, sum[0]);
+        sum[1] = larger_size(0.5 * x - 0.5 * y, sum[1]);
+    }
+    VECH_INLINE static Doubles share(Doubles x, Doubles y, const Doubles* sum) {
+        return size_of(x * sum[1] - y * sum[1]) * sum[2] * sum[3];
+    }
     template <int pass>
     VECH_INLINE static void next(Doubles* sum, const Ends&) {
         if constexpr (pass == 0) {
-            sum[1] = choose(sum[0] < 0x1p-500, all(0x1p1000), choose(sum[0] > 0x1p500, all(0x1p-500), all(1.0)));
-            sum[2] = only(sum[0] > 0.0, 1.0 / (sum[0] * sum[1]));
+            const Mask large = sum[0] > high, small = sum[0] < low;
+            sum[0] = choose(large, sum[1] * (2 * low), choose(small, sum[0] * high, sum[0]));
+            sum[1] = choose(large, all(low), all(1.0));
+            sum[2] = choose(small, all(high), all(1.0));
+            sum[3] = only(sum[0] > 0.0, 1.0 / sum[0]);
         }
+    }
+    VECH_INLINE static Doubles whole(const Doubles* sum, Doubles grown, const Ends& ends) {
+        return sum[0] * grown * ends.factor / (sum[1] * sum[2]);
     }
 };
 struct minkowski : Scaled {
     template <int pass, class W>
     VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum, double p = 2) {
-        const Doubles d = size_of(x[0] - y[0]);
-        if constexpr (pass == 0) sum[0] = larger_size(d, sum[0]);
+        if constexpr (pass == 0) largest(x[0], y[0], sum);
         if constexpr (pass == 1) {
-            const Doubles r = d * sum[1] * sum[2];
+            const Doubles r = share(x[0], y[0], sum);
             const Mask some = r > 0x1p-1000;
-            sum[3] = plus(w[0], only(some, exp(larger(p * log(choose(some, r, all(1.0))), all(-708.0)))), sum[3]);
+            sum[4] = plus(w[0], only(some, exp(larger(p * log(choose(some, r, all(1.0))), all(-708.0)))), sum[4]);
         }
     }
     VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) {
-        const Doubles of = sum[3] * ends.share;
+        const Doubles of = sum[4] * ends.share;
         Doubles grown;
         if (ends.p >= 1) {
             grown = only(of > 0.0, exp(log(choose(of > 0.0, of, all(1.0))) / ends.p));
         } else {
             for (int k = 0; k < static_cast<int>(sizeof of / sizeof of[0]); ++k) grown[k] = std::pow(of[k], 1 / ends.p);
         }
-        return sum[0] * grown * ends.factor;
+        return whole(sum, grown, ends);
     }
 };
 struct euclidean_wide : Scaled {
     template <int pass, class W>
     VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
-        const Doubles d = size_of(x[0] - y[0]);
-        if constexpr (pass == 0) sum[0] = larger_size(d, sum[0]);
+        if constexpr (pass == 0) largest(x[0], y[0], sum);
         if constexpr (pass == 1) {
-            const Doubles r = d * sum[1] * sum[2];
-            sum[3] = plus_square(w[0], r, sum[3]);
+            const Doubles r = share(x[0], y[0], sum);
+            sum[4] = plus_square(w[0], r, sum[4]);
         }
     }
     VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) {
-        return sum[0] * root(sum[3] * ends.share) * ends.factor;
+        return whole(sum, root(sum[4] * ends.share), ends);
     }
 };
 
@@ -189,6 +203,27 @@ struct braycurtis : Medium {
     VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return sum[0] / sum[1]; }
 };
 
+// The same of numbers of any size, in the unit of the pair: it does not change the quotient.
+struct braycurtis_wide : Heavy {
+    static constexpr int passes = 2, sums = 4;  // the largest number; its unit; both sums
+    template <int pass, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
+        if constexpr (pass == 0) {
+            sum[0] = larger_size(larger_size(x[0], y[0]), sum[0]);
+        } else {
+            const Doubles a = x[0] * sum[1], b = y[0] * sum[1];
+            sum[2] = plus(w[0], size_of(a - b), sum[2]);
+            sum[3] = plus(w[0], size_of(a + b), sum[3]);
+        }
+    }
+    template <int pass>
+    VECH_INLINE static void next(Doubles* sum, const Ends&) {
+        if constexpr (pass == 0)
+            sum[1] = choose(sum[0] > 0x1p500, all(0x1p-500), choose(sum[0] < 0x1p-500, all(0x1p500), all(1.0)));
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return sum[2] / sum[3]; }
+};
+
 // The part of features that differ.
 struct hamming : Light {
     template <int, class W>
@@ -222,6 +257,13 @@ struct jensenshannon : Heavy {
     VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return root(0.25 * sum[0]); }
 };
 
+// 1 - u v of rows u and v of length one, from |u - v|^2, or 1 where one has no direction: its factor is 0.
+VECH_INLINE Doubles apart(Doubles square, Doubles of_x, Doubles of_y) {
+    return choose((of_x > 0.0) & (of_y > 0.0), at_most_two(0.5 * square), all(1.0));
+}
+// What makes the length of a row one, by the square of its length.
+VECH_INLINE Doubles to_one(Doubles square) { return only(square > 0.0, 1.0 / root(square)); }
+
 // 1 - x y / (|x| |y|) as |x / |x| - y / |y||^2 / 2, which nothing cancels in. Numbers are at most 1 in size.
 struct cosine : Heavy {
     static constexpr int passes = 2, sums = 3;
@@ -238,9 +280,9 @@ struct cosine : Heavy {
     template <int pass>
     VECH_INLINE static void next(Doubles* sum, const Ends&) {
         if constexpr (pass == 0)
-            for (int k = 0; k < 2; ++k) sum[k] = 1.0 / root(sum[k]);
+            for (int k = 0; k < 2; ++k) sum[k] = to_one(sum[k]);
     }
-    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return at_most_two(0.5 * sum[2]); }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return apart(sum[2], sum[0], sum[1]); }
 };
 
 // The same about the mean of each row. A row whose differences from it are what rounding leaves has no direction.
@@ -270,10 +312,10 @@ struct correlation : Heavy {
         if constexpr (pass == 1)
             for (int k = 2; k < 4; ++k) {
                 const Doubles least = rounding * sum[k - 2];
-                sum[k] = 1.0 / root(only(sum[k] > least * least * ends.present, sum[k]));
+                sum[k] = to_one(only(sum[k] > least * least * ends.present, sum[k]));
             }
     }
-    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return at_most_two(0.5 * sum[4]); }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return apart(sum[4], sum[2], sum[3]); }
 };
 
 // A formula of counts, of numbers that are 0 or 1.

@@ -136,7 +136,9 @@ def _column(x: Any, k: int | None) -> Any:
         return x
     if is_pandas(x):
         return x.iloc[:, k]
-    return x.column(k) if is_arrow(x) else x.to_series(k)
+    if is_arrow(x):
+        return x.column(k)
+    return x.to_series(k) if hasattr(x, "to_series") else x.to_numpy()[:, k]  # of a table that vech read
 
 
 def columns(x: Any) -> Iterator[tuple[Any, Any]]:

@@ -921,12 +921,19 @@ def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
         return None
     if not isinstance(labels, Iterable):
         raise TypeError(f"labels must be a sequence, one label for each row, not {labels!r}")
+    check_unmasked(labels, "labels")
     if isinstance(labels, np.ndarray) and labels.dtype.kind not in "mM":  # whose list may be one of integers
         labels = labels.tolist()
     found = tuple(labels)
     if len(found) != n:
         raise ValueError(f"there are {len(found)} labels for {n} rows")
     return found
+
+
+def check_unmasked(x: Any, what: str) -> None:
+    """TypeError for a masked array where it would be read as a sequence, without its mask."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{what} is a masked array, whose mask would be lost; fill it first: x.filled(value)")
 
 
 def way_to_store(x: Any) -> str | None:

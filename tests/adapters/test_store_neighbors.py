@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.cluster import DBSCAN, SpectralClustering
 from sklearn.exceptions import NotFittedError
 from sklearn.manifold import TSNE
+from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsTransformer
 from sklearn.pipeline import make_pipeline
 
@@ -123,3 +124,18 @@ def test_what_does_not_fit_is_refused(store):
         graph.transform(vech.Packed(np.zeros(6)))
     with pytest.raises(ValueError, match=r"X has shape \(120,\)"):
         graph.transform(np.zeros(120))
+
+
+@pytest.mark.parametrize("kind", ["packed", "quantized", "full"])
+def test_folds_of_a_store_are_those_of_its_square(kind):
+    rng = np.random.default_rng(3)
+    y = np.repeat([0, 1, 2], 20)
+    X = rng.normal(size=(60, 3)) + y[:, None]
+    D = vech.pairwise.distances(X, encoding="float16" if kind == "quantized" else None)
+    square = D.expand()
+    classifier = KNeighborsClassifier(5, metric="precomputed")
+    folds = {"cv": 4, "error_score": "raise"}
+    want = cross_val_score(classifier, square, y, **folds)
+    given = square if kind == "full" else D
+    got = cross_val_score(make_pipeline(StoreNeighbors(6), classifier), given, y, **folds)
+    assert got.tolist() == want.tolist() and 0.3 < got.mean() < 0.95

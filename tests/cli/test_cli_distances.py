@@ -70,6 +70,85 @@ def test_a_table_from_stdin_goes_to_stdout(vech_run):
     assert lines[0].split(",")[1:] == NAMES and lines[3].startswith("g2,")
 
 
+PEOPLE = {"name": ["ann", "bob", "cy", "dee"], "age": [20, 30, None, 50], "town": ["u", "v", "u", None]}
+
+
+def people(there, *more, suffix):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(PEOPLE).assign(**dict(more)).set_index("name")
+    path = there / f"people{suffix}"
+    if suffix in (".parquet", ".feather"):
+        pytest.importorskip("pyarrow")
+    {
+        ".csv": frame.to_csv,
+        ".tsv": lambda to: frame.to_csv(to, sep="\t"),
+        ".parquet": frame.to_parquet,
+        ".feather": frame.to_feather,
+        ".xlsx": frame.to_excel,
+    }[suffix](path)
+    return frame
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".feather", ".xlsx"])
+def test_gower_takes_columns_of_several_sorts(works, there, suffix):
+    frame = people(there, ("ok", [True, False, True, True]), suffix=suffix)
+    works(
+        *("distances", f"people{suffix}", "-o", "g.npy", "--index", "name"),
+        *("--metric", "Gower", "--missing", "pairwise"),
+    )
+    D = vech.read("g.npy")
+    assert D.labels == tuple(PEOPLE["name"])
+    assert D.half.tolist() == made_by(frame, "gower", missing="pairwise").half.tolist()
+    np.testing.assert_allclose(D["ann", "bob"], (10 / 30 + 1 + 1) / 3)
+
+
+def test_gower_takes_dates_of_parquet_and_refuses_those_of_text(works, fails, there):
+    when = ("when", np.array(["2020-01-01", "2020-01-03", "2020-01-02", "2020-01-05"], "M8[ns]"))
+    frame = people(there, when, suffix=".parquet")
+    works("distances", "people.parquet", "-o", "g.npz", "--metric", "gower", "--missing", "pairwise")
+    assert vech.read("g.npz").half.tolist() == made_by(frame, "gower", missing="pairwise").half.tolist()
+    people(there, when, suffix=".csv")
+    given = (
+        "distances",
+        "people.csv",
+        "-o",
+        "g.npy",
+        "--index",
+        "name",
+        "--metric",
+        "gower",
+        "--missing",
+        "pairwise",
+    )
+    assert (
+        "line 2: column 'when' holds '2020-01-01', which is a date: leave it out by --drop 'when'"
+        in fails(*given)
+    )
+    works(*given, "--dates", "drop")
+
+
+def test_gower_takes_tables_of_numbers(works, fails, there):
+    for arguments in (("x.npy",), ("x.csv", "--index", "gene")):
+        works("distances", *arguments, "-o", "g.npy", "--metric", "gower", "--force")
+        assert vech.read("g.npy").half.tolist() == made_by(X, "gower").half.tolist()
+        assert vech.read("g.npy").labels == (tuple(NAMES) if "--index" in arguments else None)
+    read = vech.io.read_table("x.csv", index="gene")
+    assert made_by(read, "gower").labels == tuple(NAMES)
+    assert made_by(read, "gower").half.tolist() == made_by(X, "gower").half.tolist()
+    works("distances", "x.npy", "-o", "i.npy", "--index", "0", "--metric", "gower")
+    assert vech.read("i.npy").half.tolist() == made_by(X[:, 1:], "gower").half.tolist()
+    (there / "odd.csv").write_text("name,a\nx,1\ny,u\n")
+    message = fails("distances", "odd.csv", "-o", "new.npy", "--index", "name", "--metric", "gower")
+    assert "odd.csv, line 3: column 'a' holds 'u', which is no number, and numbers in other rows" in message
+    (there / "odd.csv").write_text("name,a\nx,u\ny,u,7\n")
+    message = fails("distances", "odd.csv", "-o", "new.npy", "--index", "name", "--metric", "gower")
+    assert "odd.csv, line 3: has 3 cells, and there are 2 columns" in message
+    (there / "odd.csv").write_text("name,a\n")
+    assert "has no rows" in fails(
+        "distances", "odd.csv", "-o", "new.npy", "--index", "name", "--metric", "gower"
+    )
+
+
 FAULTS = {
     "metric": (("x.npy", "--metric", "minkowsky"), "unknown metric 'minkowsky': did you mean 'minkowski'"),
     "p": (("x.npy", "-p", 3), "metric 'euclidean' takes no p: 'minkowski' does"),

@@ -116,3 +116,11 @@ def test_memory(count):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 12 * 2**20 < 8 * S.n**2
+
+
+def test_a_mask_is_refused():
+    D = distances.full(4)
+    with pytest.raises(
+        TypeError, match=r"labels is a masked array, whose mask would be lost; fill it first: x\.fill"
+    ):
+        silhouette(D, np.ma.masked_array([0, 0, 1, 1], [0, 1, 0, 0]))

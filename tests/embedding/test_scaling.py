@@ -11,6 +11,7 @@ import distances
 import vech
 from interrupts import interrupted_after
 from vech.embedding import mds, pcoa
+from vech.embedding.coordinates import squared
 
 pytestmark = pytest.mark.filterwarnings("ignore:mds ended by max_iter")
 
@@ -109,6 +110,21 @@ def test_distances_of_every_size_have_squares(scale):
     found, small = (mds(full * s, 2, init=start * s, max_iter=5) for s in (scale, 1.0))
     np.testing.assert_allclose(found.coordinates / scale, small.coordinates, rtol=1e-12)
     assert found.normalized_stress == pytest.approx(small.normalized_stress, rel=1e-12)
+
+
+@pytest.mark.parametrize("init", ["random", "classical_mds", "given"])
+@pytest.mark.parametrize("scale", [2.0**664, 2.0**-512, 2.0**-564, 2.0**1000])
+def test_the_unit_of_distances_and_of_the_start_changes_no_digit(scale, init):
+    full = distances.full(30, seed=8)
+    start = np.random.default_rng(8).uniform(size=(30, 2))
+    small = mds(full, 2, init=start if init == "given" else init, seed=3)
+    for unit in (1.0, scale, 1 / scale):
+        if unit != 1.0 and init != "given":
+            continue
+        found = mds(full * scale, 2, init=start * unit if init == "given" else init, seed=3)
+        assert (found.coordinates == small.coordinates * scale).all()
+        assert found[2:4] == small[2:4] and found.normalized_stress > 0.01
+        assert found.stress == squared(small.stress, scale)
 
 
 def test_points_that_coincide_do_not_move_each_other():

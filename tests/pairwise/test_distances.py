@@ -17,7 +17,7 @@ from scipy.spatial.distance import pdist
 
 import cases
 from interrupts import interrupted_after
-from vech.pairwise import distances
+from vech.pairwise import distances, nearest
 from vech.pairwise.metrics import METRICS, NAMES, block_of
 from vech.pairwise.tiles import Direct
 
@@ -159,7 +159,95 @@ def test_correlations_of_missing_numbers_are_those_of_pandas():
     got = distances(X, "correlation", missing="pairwise").half
     some = ~np.isnan(want)
     np.testing.assert_allclose(got[some], want[some], rtol=0, atol=1e-6)
-    assert some.sum() > 100 and np.isnan(got[~some]).all()
+    known = ~np.isnan(X)
+    common = (known[:, None] & known).sum(axis=2)[np.triu_indices(20, 1)]
+    np.testing.assert_array_equal(
+        got[~some], np.where(common[~some], 1.0, np.nan)
+    )  # one column: no direction
+    assert some.sum() > 100 and (~some).any()
+
+
+@every_target
+@pytest.mark.parametrize("w", [None, [1.0, 2, 0.5, 3]])
+@pytest.mark.parametrize("name", ["cosine", "correlation"])
+def test_rows_without_direction_are_at_1_whether_or_not_numbers_are_missing(name, w):
+    X = np.array(
+        [[1.0, 1, 1, 1], [0, 0, 0, 0], [2, 1, 5, 3], [7, 7, 7, 7], [1, 9, 2, 2], [0.1, 0.1, 0.1, 0.1]]
+    )
+    holes = np.vstack([X, [[np.nan, 4, 6, np.nan]], [[np.nan] * 4]])
+    D = distances(X, name, w=w).expand()
+    got = distances(holes, name, w=w, missing="pairwise").expand()
+    np.testing.assert_allclose(got[:6, :6], D, rtol=1e-14, atol=1e-15)
+    assert got[6, 1] == 1, "what the pair has in common is a row of zeros"
+    assert (got[6, 5] == 1) == (name == "correlation"), "or a constant one"
+    assert np.isnan(got[7, :7]).all(), "or nothing"
+
+
+@every_target
+@pytest.mark.parametrize(
+    ("metric", "arguments", "far", "half"),
+    [
+        ("euclidean", {}, np.inf, 1.7e308),
+        ("euclidean", {"w": [0.04]}, 6.8e307, 3.4e307),
+        ("minkowski", {"p": 3}, np.inf, 1.7e308),
+        ("minkowski", {"p": 1.5}, np.inf, 1.7e308),
+        ("minkowski", {"p": 0.5}, np.inf, 1.7e308),
+        ("minkowski", {"p": 0.5, "w": [1e200]}, np.inf, np.inf),
+        ("minkowski", {"p": 3, "w": [1e-3]}, 3.4e307, 1.7e307),
+        ("seuclidean", {"V": [1.0]}, np.inf, 1.7e308),
+        ("seuclidean", {"V": [1e-300]}, np.inf, np.inf),
+        ("seuclidean", {"V": [1e-320]}, np.inf, np.inf),
+        ("mahalanobis", {"VI": [[1.0]]}, np.inf, 1.7e308),
+        ("mahalanobis", {"VI": [[1e300]]}, np.inf, np.inf),
+        ("cityblock", {}, np.inf, 1.7e308),
+        ("chebyshev", {}, np.inf, 1.7e308),
+    ],
+)
+def test_a_distance_beyond_the_dtype_is_infinite_and_a_neighbour(metric, arguments, far, half):
+    X = np.array([[1.7e308], [-1.7e308], [0], [1.7e308]])
+    D = distances(X, metric, **arguments).expand()
+    np.testing.assert_allclose(D[0], [0, far, half, 0], rtol=1e-14)
+    if METRICS[metric].missing:
+        rows = np.vstack([np.hstack([X, np.zeros((4, 1))]), [[0, np.nan]]])
+        more = {name: [*value, 1] for name, value in arguments.items() if name in "wV"}
+        holes = distances(rows, metric, missing="pairwise", **arguments | more).expand()
+        np.testing.assert_allclose(holes[0, :4], [0, far, half, 0], rtol=1e-14)
+    found = nearest(X, 3, metric, **arguments)
+    assert found.indices[0].tolist() == ([3, 1, 2] if half == far else [3, 2, 1])
+    assert found.values[0].tolist() == sorted(D[0, 1:])
+
+
+@every_target
+def test_mahalanobis_of_any_scale_is_that_of_its_columns():
+    normal = RNG.normal(size=(7, 3))
+    X = normal * [1, 1e100, 0] + [0, 0, 5]
+    VI = np.array([[1.0, 0.5, 0], [0.5, 4, 0], [0, 0, 2]])
+    want = pdist(normal[:, :2], "mahalanobis", VI=VI[:2, :2])
+    for unit in (1.0, 2.0**100, 2.0**-200):
+        scale = np.array([1, 1e-100, 1]) / unit
+        np.testing.assert_allclose(
+            distances(X * unit, "mahalanobis", VI=VI * scale * scale[:, None]).half, want, rtol=1e-13
+        )
+
+
+@every_target
+def test_the_unit_of_rows_is_no_part_of_a_quotient():
+    X = np.array([[1e-300], [3e-300], [1e300]])
+    np.testing.assert_allclose(distances(X, "braycurtis").half, [0.5, 1, 1])
+    np.testing.assert_allclose(distances(X * 1e-20, "braycurtis", w=[0.7]).half, [0.5, 1, 1], rtol=1e-3)
+    np.testing.assert_allclose(distances([[1e308, 1], [1, 1e308]], "cosine", w=[4, 1]).half, [1])
+    np.testing.assert_allclose(distances([[1e308, 1e308], [0, 1e308]], "cosine", w=[3e8, 1e8]).half, [0.5])
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
+@pytest.mark.parametrize("name", ["euclidean", "cityblock", "minkowski", "chebyshev", "canberra"])
+def test_integers_are_subtracted_before_they_are_rounded(name, dtype):
+    top = min(2**24, np.iinfo(dtype).max - 1)
+    X = np.array([[top], [top + 1], [0]], dtype)
+    got = distances(X, name, dtype="float32").half
+    assert (
+        got.dtype == np.float32 and (got == distances(X, name).half.astype(np.float32)).all() and got[0] > 0
+    )
 
 
 GROWING = ("euclidean", "sqeuclidean", "cityblock", "minkowski", "canberra")

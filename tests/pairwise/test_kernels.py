@@ -199,6 +199,34 @@ def test_what_is_no_number_is_named():
         kernel(frame)
 
 
+@pytest.mark.parametrize("form", ["coo", "lil", "dok", "dia", "bsr", "csc"])
+@pytest.mark.parametrize("metric", [name for name, one in KERNELS.items() if one.sparse])
+def test_sparse_rows_come_in_every_form(metric, form, tmp_path):
+    X = sparse.csr_array(np.triu(np.ones((4, 4)) + 3 * np.eye(4), 2))
+    given = X.asformat(form)
+    assert kernel(given, metric, out=tmp_path / "k.npy").half.tobytes() == kernel(X, metric).half.tobytes()
+    assert kernel(given, metric, dtype="float32").dtype == np.float32
+    assert kernel(sparse.csr_array((3, 3)).asformat(form), metric, dtype="float32").n == 3
+
+
+def test_chi2_of_numbers_whose_sum_is_none():
+    X = [[1e308, 1], [1.5e308, 1], [1.7e308, 1e-320], [0, 3e-320]]
+    np.testing.assert_allclose(
+        kernel(X, "additive_chi2").expand()[np.tril_indices(4, -1)],
+        [-1e307, -(0.7**2) / 2.7 * 1e308, -(0.2**2) / 3.2 * 1e308, -1e308, -1.5e308, -1.7e308],
+    )
+    np.testing.assert_allclose(
+        kernel([[1e-320], [3e-320], [1e308]], "additive_chi2")[0, 1], -1e-320, rtol=1e-3
+    )
+    assert kernel([[1.7e308, 0], [0, 1.7e308]], "additive_chi2").half.tolist() == [0, -np.inf, 0]
+    assert kernel(X, "chi2").half.tolist() == kernel(X, "chi2", gamma=1e-3).half.tolist()
+
+
+@pytest.mark.parametrize("metric", ["rbf", "laplacian", "matern", "chi2"])
+def test_a_gamma_of_zero_tells_no_rows_apart(metric):
+    assert kernel([[1.7e308, 0], [0, 1.7e308], [1, 0]], metric, gamma=0).half.tolist() == [1.0] * 6
+
+
 @pytest.mark.parametrize("metric", ["chi2", "additive_chi2"])
 def test_chi2_takes_no_negative_number_and_nothing_sparse(metric):
     X = rows(4, 3, metric)

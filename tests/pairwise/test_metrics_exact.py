@@ -27,6 +27,8 @@ def hard_rows(dtype):
     """Names and rows: each is a way to lose digits, or the range of the dtype."""
     large, small = (160, -170) if np.dtype(dtype) == np.float64 else (30, -30)
     some = normal(5, 8)
+    most = some[:2] / abs(some[:2]).max() * float(np.finfo(dtype).max)
+    least = float(np.finfo(dtype).tiny) * 1e7 * some[2:]
     return {
         "ordinary": some,
         "identical": some[[0, 1, 0, 1]],
@@ -36,6 +38,7 @@ def hard_rows(dtype):
         "tiny": some * 10.0**small,
         "huge": some * 10.0**large,
         "of all sizes": some * 10.0 ** np.array([[0], [large], [large], [small], [small]]),
+        "at the ends of the range": np.concatenate([most, -most, least]),
         "with zeros": np.where(normal(5, 8, 2) < 0.3, 0, some),
         "constant": np.repeat(normal(4, 1), 6, axis=1),
         "one column": normal(5, 1),
@@ -289,7 +292,16 @@ def test_counts_are_exact_and_divided_once(name, m, weighted):
         assert close(got, want, EPS / 2), (got, want)
 
 
-ANGLES = ("ordinary", "identical", "nearly the same", "opposite", "tiny", "huge", "of all sizes")
+ANGLES = (
+    "ordinary",
+    "identical",
+    "nearly the same",
+    "opposite",
+    "tiny",
+    "huge",
+    "of all sizes",
+    "at the ends of the range",
+)
 
 
 @once_for_all_targets

@@ -1,6 +1,7 @@
 """Similarities between rows: what SciPy or NumPy makes of the full product, in the store that is wanted."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import cases
 import vech
 from vech import _core, arrays
 from vech.pairwise import cooccurrence, cosine, dense_rows, gram
+from vech.pairwise.metrics import METRICS
 
 every_target = pytest.mark.every_target
 
@@ -471,13 +473,44 @@ def test_dense_and_sparse_rows_of_nothing(shape, function, store):
         assert not S.expand().any()
 
 
-@pytest.mark.parametrize(
-    "function", [gram, cosine, cooccurrence, vech.pairwise.kernel, vech.pairwise.distances]
-)
-def test_rows_of_no_samples_are_refused(function):
-    for X in (np.zeros((0, 3)), sparse.csr_array((0, 3))):
-        with pytest.raises(ValueError, match=r"^X has shape \(0, 3\): there are no rows to compare$"):
-            function(X)
+EMPTY = [
+    *(partial(function, layout="vech") for function in (gram, cosine, cooccurrence)),
+    *(partial(vech.pairwise.kernel, metric=name) for name in ("rbf", "cosine", "linear", "laplacian")),
+    *(
+        partial(vech.pairwise.distances, metric=name, layout="vech")
+        for name in ("euclidean", "cosine", "jaccard")
+    ),
+]
+
+
+@pytest.mark.parametrize("function", EMPTY)
+def test_no_rows_have_an_empty_half(function, tmp_path):
+    for X in (np.zeros((0, 3)), np.zeros((0, 60)), sparse.csr_array((0, 3))):
+        S = function(X)
+        assert S.n == 0 and S.expand().shape == (0, 0)
+    assert (
+        function(np.zeros((0, 3)), out=tmp_path / "empty.npy").n == vech.read(tmp_path / "empty.npy").n == 0
+    )
+    if function.func is not vech.pairwise.distances:  # which was told a layout
+        assert function(np.zeros((0, 3)), out=tmp_path / "empty.zarr").n == 0
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_no_rows_have_distances_of_every_metric_and_no_neighbours(name):
+    X = np.zeros((0, 2))
+    assert vech.pairwise.distances(X, name, layout="vech").n == 0
+    assert vech.pairwise.distances(X, name, encoding="int8").n == 0
+    assert vech.pairwise.nearest(X, 0, name).indices.shape == (0, 0)
+    with pytest.raises(
+        ValueError, match="a 0 x 0 matrix has no half in layout condensed: a half of length 0 is n = 1"
+    ):
+        vech.pairwise.distances(X, name)
+
+
+def test_no_blocks_have_no_condensed_half():
+    for arguments in ({"diagonal": 0}, {"layout": "condensed", "diagonal": 0}):
+        with pytest.raises(ValueError, match="a 0 x 0 matrix has no half in layout condensed"):
+            vech.pairwise.from_blocks(lambda rows, columns: np.zeros((0, 0)), 0, dtype=float, **arguments)
 
 
 def test_narrow_floats_become_float32():

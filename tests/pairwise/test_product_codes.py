@@ -291,7 +291,7 @@ def test_rows_that_cannot_be_coded_are_named():
     X[9, 3] = np.nan
     with pytest.raises(ValueError, match=r"^X holds nan in row 9, column 3: fill it, or leave the row out$"):
         product_codes(X, codes=8)
-    with pytest.raises(ValueError, match=r"X has shape \(0, 16\): there are no rows to compare"):
+    with pytest.raises(ValueError, match=r"X has shape \(0, 16\): there are no rows or columns to code"):
         product_codes(X[:0])
     with pytest.raises(TypeError, match=r"column 'a' of X .* no number: drop it, or astype\(float\)$"):
         product_codes(pd.DataFrame({"a": ["text"]}))

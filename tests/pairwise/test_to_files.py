@@ -6,7 +6,9 @@ from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
+import pandas
 import pytest
+from scipy import sparse
 
 import vech
 from faults import listing
@@ -26,6 +28,17 @@ CALLS = {
     "jaccard": partial(distances, X > 0, "jaccard"),
     "rbf": partial(kernel, X),
     "laplacian": partial(kernel, X, "laplacian", layout=vech.Layout("lower", "columns", diagonal="one")),
+}
+
+
+W = np.arange(1.0, X.shape[1] + 1)
+FRAME = pandas.DataFrame(X)
+OTHERS = {
+    "weighted": partial(distances, X, "cosine", w=W),
+    "sparse": partial(distances, sparse.csr_array(X)),
+    "sparse kernel": partial(kernel, sparse.csr_array(X)),
+    "frame": partial(distances, FRAME),
+    "gower": partial(distances, FRAME, "gower"),
 }
 
 
@@ -74,15 +87,31 @@ def test_the_same_bytes_wherever_it_goes_and_whoever_computes(tmp_path, name, pr
     ("name", "other", "message"),
     (
         ("euclidean", partial(distances, X, "cosine"), "metric was 'euclidean' and is 'cosine'"),
-        ("euclidean", partial(distances, X + 1), "X: not the same"),
+        ("euclidean", partial(distances, X + 1), "another: X: not the same. Pass"),
+        ("euclidean", partial(distances, X, w=W), r"another: w was None and is <f8 \(.*,\). Pass"),
+        ("cosine", partial(distances, X + 1, "cosine"), "another: X: not the same. Pass"),
+        ("cosine", partial(distances, X, "cosine", w=W), r"another: w was None and is <f8 \(.*,\). Pass"),
+        ("weighted", partial(distances, X, "cosine", w=2 * W), "another: w: not the same. Pass"),
+        (
+            "mahalanobis",
+            partial(distances, X, "mahalanobis", VI=np.eye(X.shape[1])),
+            "another: VI was None and is",
+        ),
+        ("jaccard", partial(distances, X > 1, "jaccard"), "another: X: not the same. Pass"),
+        ("sparse", partial(distances, sparse.csr_array(2 * X)), "another: X: not the same. Pass"),
+        ("sparse kernel", partial(kernel, sparse.csr_array(2 * X)), "another: X: not the same. Pass"),
+        ("frame", partial(distances, FRAME * 2), "another: X: not the same. Pass"),
+        ("frame", partial(distances, X), "another: labels was given and is None. Pass"),
+        ("gower", partial(distances, FRAME * 2, "gower", w=W), "another: w was None and is"),
+        ("gower", partial(distances, FRAME**2, "gower"), "another: X: not the same. Pass"),
         ("minkowski", partial(distances, X, "minkowski", p=4), "p was 3.0 and is 4.0"),
         ("rbf", partial(kernel, X, gamma=2.0), "gamma was "),
         ("rbf", partial(distances, X), "metric was 'rbf' and is 'euclidean'"),
     ),
 )
 def test_what_differs_is_named(tmp_path, name, other, message):
-    CALLS[name](out=tmp_path / "d.npy")
-    with pytest.raises(ValueError, match=rf"d.npy is of another: .*{message}"):
+    (CALLS | OTHERS)[name](out=tmp_path / "d.npy")
+    with pytest.raises(ValueError, match=rf"d.npy is of .*{message}"):
         other(out=tmp_path / "d.npy", resume=True)
 
 

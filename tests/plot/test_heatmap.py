@@ -22,7 +22,9 @@ from matplotlib.text import Text
 from vech import plot
 from vech.derived import pairs
 from vech.plot import cells as grid
+from vech.plot.axes import new_axes
 from vech.plot.dendrogram import BRANCHES, WHOLE
+from vech.plot.place import Place
 
 
 @pytest.fixture(autouse=True)
@@ -468,6 +470,23 @@ def test_a_layout_engine_of_the_user_is_left_to_work():
     seen.check_words(figure)
 
 
+def test_names_settle_where_smaller_ones_leave_room_for_larger_ones(monkeypatch):
+    fit, sizes = Place.fit, []
+
+    def counted(place):
+        sizes.append(place.axes.get_xticklabels()[0].get_size())
+        assert len(sizes) < 10, sizes
+        fit(place)
+
+    monkeypatch.setattr(Place, "fit", counted)
+    D = vech.Packed(np.random.default_rng(0).random(435), "condensed", labels=[f"g{k}" for k in range(30)])
+    axes = new_axes((7, 6), window=False, dpi=150)
+    axes.set_position((0.02, 0.02, 0.96, 0.96))
+    plot.heatmap(D, ax=axes, order="cluster")
+    seen.check_words(axes.get_figure())
+    assert sizes == [9.0, 8.5, 8.5]
+
+
 def test_labels_are_no_formulas():
     wild = ["$x^$", "a_b", "two\nlines", "\\frac", "100 %", "ünïcödé"]
     found = plot.heatmap(
@@ -578,3 +597,8 @@ def test_a_frame_is_drawn_as_the_store_of_it():
         ValueError, match=r"S is not symmetric: a\[1, 0\] is 3.0.*Packed.from_full\(S, use='lower'\)"
     ):
         plot.heatmap(np.array([[1.0, 2.0], [3.0, 1.0]]))
+
+
+def test_groups_have_no_mask():
+    with pytest.raises(TypeError, match="groups is a masked array, whose mask would be lost"):
+        plot.heatmap(correlated(4), groups=np.ma.masked_array(["a", "b", "a", "b"], [0, 1, 0, 0]))

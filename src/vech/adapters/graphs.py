@@ -180,6 +180,11 @@ class StoreNeighbors(TransformerMixin, BaseEstimator):
         store = as_store(X, "StoreNeighbors")
         return self.fit(store).transform(store)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = True  # so that cross validation takes rows with their columns
+        return tags
+
     def _check_columns(self, columns: int) -> None:
         if columns != self.n_samples_fit_:
             raise ValueError(

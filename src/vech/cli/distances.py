@@ -25,6 +25,7 @@ from vech.cli.options import (
 from vech.cli.root import vech_command
 from vech.cli.streams import STREAM, out_format_option, source, table_format_option, target
 from vech.cli.tables import how_to_read, read, table_options
+from vech.io.tables import read_mixed
 
 MAKING = (
     click.option(
@@ -49,7 +50,7 @@ MAKING = (
     metavar="NAME",
     default="euclidean",
     show_default=True,
-    help="A metric of SciPy's pdist by any of its names, or haversine. Example: --metric cosine",
+    help="A metric of SciPy's pdist by any of its names, haversine, or gower. Example: --metric cosine",
 )
 @click.option(
     "-p", type=Real(), help="Of --metric minkowski: the power that is summed, 2 unless said. Example: -p 3"
@@ -67,6 +68,9 @@ MAKING = (
 def distances(metric: str, p: float | None, missing: str | None, **more: Any) -> None:
     """Write the distances between the rows of a table, whose columns are numbers; - is stdin.
 
+    Those of --metric gower may be text too, each of names that are equal or not, and in .parquet and
+    .feather of what they are there: dates, truth values, categories.
+
     A table is text (.csv, .tsv, .txt, also .gz), .parquet, .feather, Excel or a 2-D .npy, which need not
     fit in memory. Its labels of rows stay. A half in .npy is written as it is computed, beside it a
     journal until it is complete; so are the tiles of a .zarr, of which each that is there is done.
@@ -77,6 +81,7 @@ def distances(metric: str, p: float | None, missing: str | None, **more: Any) ->
       vech distances vectors.npy -o d.npy --metric cosine --resume
       vech distances vectors.npy -o d.zarr --executor local:2
       vech distances genes.csv -o d.npz --index gene --metric minkowski -p 3 --missing pairwise
+      vech distances people.csv -o d.npz --index name --metric gower
     """
     _make(vech.pairwise.distances, metric, f"{metric} distances", {"p": p, "missing": missing}, **more)
 
@@ -151,11 +156,12 @@ def _make(
         vech.io.file_format(made)
         began = time.perf_counter()
         with Bar(f"reading {path.name}", size_of(path)) as bar:
-            table = read(path, how)
+            is_mixed = function is vech.pairwise.distances and metric.lower() == "gower"
+            table = read(path, how, read_mixed) if is_mixed else read(path, how)
             rows = len(table)
             half = vech.as_layout(layout).length(rows) * (4 if dtype == "float32" else 8)
             given |= {"layout": layout, "threads": threads, "progress": bar}
-            X = table.numbers if table.index is None else table
+            X = table.numbers if not is_mixed and table.index is None else table
             with started(executor) as workers:
                 given["executor"] = workers
                 bar.now(f"{what} of {rows:,} rows", half, "tiles")

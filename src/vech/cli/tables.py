@@ -1,5 +1,6 @@
 """What commands share that read a table: its options, and the table."""
 
+from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import click
 from vech.cli.options import Command, each
 from vech.io.errors import visible
 from vech.io.lines import marked
-from vech.io.tables import Table, read_table
+from vech.io.tables import read_table
 
 TABLE = (
     click.option(
@@ -73,13 +74,13 @@ def how_to_read(options: dict[str, Any]) -> dict[str, Any]:
     return {name: options.pop(name) for name in names & options.keys()}
 
 
-def read(path: Path, options: dict[str, Any]) -> Table:
-    """Read a table as these options say."""
+def read(path: Path, options: dict[str, Any], how: Callable[..., Any] = read_table) -> Any:
+    """Read a table as these options say: of numbers, unless told how."""
     if options.pop("no_index"):
         if options["index"] is not None:
             raise click.ClickException("--index and --no-index: say one of them")
         options["index"] = False
-    table = read_table(path, **{name: value for name, value in options.items() if value not in (None, ())})
+    table = how(path, **{name: value for name, value in options.items() if value not in (None, ())})
     if options.get("encoding") is None and (encoding := marked(path)) is not None:
         click.echo(visible(f"{path}: read as {encoding}, which its first bytes say"), err=True)
     return table

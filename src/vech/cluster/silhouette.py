@@ -12,7 +12,7 @@ from vech import frames
 from vech.arrays import Array
 from vech.cluster.arguments import check_sums
 from vech.dissimilarities import as_distances, panels, working
-from vech.store import Store
+from vech.store import Store, check_unmasked
 
 FEW = 64  # clusters of which one product has all sums; more of them are quicker summed row by row
 
@@ -58,7 +58,7 @@ def silhouette(S: Store | ArrayLike, labels: ArrayLike, *, threads: int | None =
         If S is no matrix of distances, the labels are not one for each row, name fewer than 2 or more than
         n - 1 clusters, or one is missing (None, NaN).
     TypeError
-        As `dbscan`, and for labels that cannot be ordered.
+        As `dbscan`, and for labels that cannot be ordered, or have a mask.
 
     Notes
     -----
@@ -100,6 +100,7 @@ def silhouette(S: Store | ArrayLike, labels: ArrayLike, *, threads: int | None =
 
 def _clusters(labels: ArrayLike, S: Store) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The number of each row's cluster, and the sizes of all."""
+    check_unmasked(labels, "labels")
     frames.check_along(labels, 0, S.labels, "labels")
     given: Array = np.asarray(labels)
     if given.shape != (S.n,):

@@ -18,6 +18,7 @@ from vech.embedding.principal import pcoa
 from vech.embedding.tiles import Tile, Tiles
 from vech.layouts.layout import as_integer, one_of
 from vech.linalg.checks import check_finite_array
+from vech.linalg.units import power_of_two
 from vech.results.wanted import Progress
 from vech.store import Store
 
@@ -32,7 +33,8 @@ class Scaling(NamedTuple):
     coordinates : array, shape (n, k)
         A point for each row.
     stress : float
-        The sum of ``(distance between points - S[i, j])^2`` over the pairs i < j.
+        The sum of ``(distance between points - S[i, j])^2`` over the pairs i < j; infinite, or zero, where
+        float64 ends, and `normalized_stress` is a number all the same.
     normalized_stress : float
         Kruskal's stress-1, ``sqrt(stress / sum of squared distances between points)``: 0 is perfect, 0.025
         excellent, 0.05 good, 0.1 fair, 0.2 poor.
@@ -125,7 +127,8 @@ def mds(
     Minimises the stress ``sum over i < j of (|x_i - x_j| - S_ij)^2`` by the Guttman transform: each point
     goes to ``x_i <- sum over j of S_ij (x_i - x_j) / |x_i - x_j|, over n``, which never raises it. The same
     steps, ends and stress as those of scikit-learn's ``smacof`` (``MDS`` of ``metric="precomputed"``),
-    distances between points being computed by differences.
+    distances between points being computed by differences. All is computed in a unit of the size of S, and
+    the start in one of its own, so that distances of 1e-170 or 1e200 have the digits of others.
 
     Cost: one pass over S for each iteration, each number once, O(n^2 k); memory for a few arrays of n x k.
     Integers are copied into float64.
@@ -186,7 +189,8 @@ class _Run(NamedTuple):
 
 
 def _run(tiles: Tiles, start: Floats, most: int, eps: float, told: Callable[[int], object]) -> _Run:
-    points = _step(tiles, start / tiles.unit)[2]
+    largest = power_of_two(float(np.abs(start).max(initial=0))) or 1.0
+    points = _step(tiles, start / largest)[2]  # the first step does not see how large the start is
     before = np.inf
     for iteration in range(1, most + 1):
         stress, squares, moved = _step(tiles, points)

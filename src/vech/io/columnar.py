@@ -41,6 +41,19 @@ def scan(path: Path, want: Wanted) -> Columnar:
     return Columnar(labels, columns.label is not None, rows, _blocks(file, columns, names, path))
 
 
+def whole(path: Path, want: Wanted) -> tuple[tuple[str, ...], list[Any], list[str] | None]:
+    """Names of columns, the columns as pyarrow has them, of any sort, and labels of rows."""
+    with _reading(path), _opened(path) as file:
+        schema = file.schema_arrow if hasattr(file, "schema_arrow") else file.schema
+        names = [str(name) for name in schema.names]
+        columns = _chosen(schema, names, want, path)
+        table = file.read() if is_parquet(path) else file.read_all()
+        labels = None if columns.label is None else _labels(table.column(columns.label))
+    if not len(table):
+        raise FileFormatError("names its columns and has no rows", path)
+    return tuple(names[k] for k in columns.numbers), [table.column(k) for k in columns.numbers], labels
+
+
 def arrow() -> Any:
     """The library that reads and writes these files."""
     try:
@@ -77,7 +90,8 @@ def _reading(path: Path) -> AbstractContextManager[None]:
     return reading(path, f"is no {name} file that pyarrow reads")
 
 
-def _columns(schema: Any, names: Sequence[str], want: Wanted, path: Path) -> Columns:
+def _chosen(schema: Any, names: Sequence[str], want: Wanted, path: Path) -> Columns:
+    """The columns that are wanted, of any sort; without dates where these are left out."""
     from pyarrow import types
 
     indices = (schema.pandas_metadata or {}).get("index_columns", [])
@@ -92,13 +106,22 @@ def _columns(schema: Any, names: Sequence[str], want: Wanted, path: Path) -> Col
     dates = tuple(k for k in columns.numbers if types.is_temporal(schema.field(k).type))
     if want.dates == "drop":
         columns = Columns(tuple(k for k in columns.numbers if k not in dates), columns.label, dates)
+    if not columns.numbers:
+        raise FileFormatError("has no column left beside dates", path)
+    return columns
+
+
+def _columns(schema: Any, names: Sequence[str], want: Wanted, path: Path) -> Columns:
+    """The same, of numbers alone."""
+    from pyarrow import types
+
+    columns = _chosen(schema, names, want, path)
     for k in columns.numbers:
         kind = schema.field(k).type
         if not (types.is_integer(kind) or types.is_floating(kind)):
-            holds = f"{kind}, which is {'a date' if k in dates else 'no number'}"
-            raise FileFormatError(no_number(names[k], holds, date=k in dates, first=k == 0), path)
-    if not columns.numbers:
-        raise FileFormatError("has no column left beside dates", path)
+            date = types.is_temporal(kind)
+            holds = f"{kind}, which is {'a date' if date else 'no number'}"
+            raise FileFormatError(no_number(names[k], holds, date=date, first=k == 0), path)
     return columns
 
 
@@ -110,9 +133,12 @@ def _blocks(
             numbers = [_numbers(batch.column(names[k]), names[k], path) for k in columns.numbers]
             labels = None
             if columns.label is not None:
-                cells = batch.column(names[columns.label]).to_pylist()
-                labels = ["" if cell is None else str(cell) for cell in cells]
+                labels = _labels(batch.column(names[columns.label]))
             yield np.stack(numbers, axis=1), labels
+
+
+def _labels(column: Any) -> list[str]:
+    return ["" if cell is None else str(cell) for cell in column.to_pylist()]
 
 
 def _one(label: int | None) -> tuple[int, ...]:

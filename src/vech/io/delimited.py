@@ -114,7 +114,7 @@ class Reader:
                 out[count] = self._row(record, index)
                 count += 1
             threads = 1  # of lines behind an odd one, read by others, the next may be odd again
-        self._finish(out[:count])
+        self.finish(out[:count])
         self.found += count
         return count
 
@@ -140,6 +140,11 @@ class Reader:
     def _is_passed(self, line: str) -> bool:
         bare = line.strip(" \r\n" if self.sep == "\t" else " \t\r\n")
         return not bare or (self.comment != "" and bare.startswith(self.comment))
+
+    def check(self, record: Record) -> None:
+        """FileFormatError for a record that has not a cell for each column."""
+        if len(record.cells) != len(self.names):
+            raise FileFormatError(self._ragged(len(record.cells)), self.path, record.line)
 
     # -------------------------------------------------------------- the first lines
 
@@ -214,23 +219,24 @@ class Reader:
 
     def _holds_dates(self, column: int, body: Sequence[Record]) -> bool:
         cells = (record.cells[column] for record in body if column < len(record.cells))
-        first = next((cell for cell in cells if not self._is_missing(cell)), "")
-        return self._is_date(first)
+        first = next((cell for cell in cells if not self.is_missing(cell)), "")
+        return self.is_date(first)
 
-    def _is_missing(self, cell: str) -> bool:
+    def is_missing(self, cell: str) -> bool:
+        """Whether it says that a number, or a name, is missing."""
         return cell.strip(" \t").lower() in self.rules.words
 
-    def _is_date(self, cell: str) -> bool:
+    def is_date(self, cell: str) -> bool:
+        """Whether it looks like a date, and not like a number."""
         return DATE.fullmatch(cell.strip()) is not None and not self.rules.is_number(cell)
 
     # -------------------------------------------------------------- one odd line
 
     def _row(self, record: Record, index: list[str]) -> list[float]:
         line, cells = record
-        if len(cells) != len(self.names):
-            raise FileFormatError(self._ragged(len(cells)), self.path, line)
+        self.check(record)
         for k in self.columns.dates:
-            if not (self._is_missing(cells[k]) or self._is_date(cells[k])):
+            if not (self.is_missing(cells[k]) or self.is_date(cells[k])):
                 raise FileFormatError(
                     f"column {self.names[k]!r} holds {shown(cells[k])} among dates: leave it out by "
                     f"drop={self.names[k]!r} (--drop {self.names[k]!r})",
@@ -241,7 +247,7 @@ class Reader:
         for k in self.columns.numbers:
             number = self.rules.number(cells[k])
             if number is None:
-                date = self._is_date(cells[k])
+                date = self.is_date(cells[k])
                 holds = f"{shown(cells[k])}, which is a date" if date else self.rules.fault(cells[k])
                 if self.rules.is_number(cells[k]):
                     raise FileFormatError(f"column {self.names[k]!r} holds {holds}", self.path, line)
@@ -263,7 +269,7 @@ class Reader:
         )
         return f"has {cells}, and there {'is' if len(self.names) == 1 else 'are'} {columns}{hint}"
 
-    def _finish(self, numbers: Array) -> None:
+    def finish(self, numbers: Array) -> None:
         """Judge numbers: which mean a missing one, and whether the first line was one of names."""
         for number in self.rules.numbers:
             numbers[numbers == number] = np.nan

@@ -23,7 +23,7 @@ from vech.arrays import (
     resolve_threads,
 )
 from vech.frames import few
-from vech.io import columnar, workbook
+from vech.io import columnar, mixed_tables, workbook
 from vech.io.arrays import read_array
 from vech.io.cells import BLANK, Rules, checked_separator, quoted, rules
 from vech.io.columns import Drop, Wanted, choose, wanted
@@ -233,14 +233,7 @@ def read_table(
     >>> table.columns, table.index
     (('a', 'b'), ('2020-01-31', '2020-02-29'))
     """
-    source = _Source(
-        Path(path),
-        Form(sep, decimal, header, comment, _words(na)),
-        wanted(drop, index, dates),
-        encoding,
-        sheet,
-        _threads(threads),
-    )
+    source = _source(path, sep, decimal, header, index, drop, dates, na, comment, encoding, sheet, threads)
     with naming(source.path):
         if source.suffix == ".npy":
             return source.array()
@@ -296,16 +289,39 @@ def iter_table(
     >>> vech.covariance.sample(vech.io.iter_table(path)).labels
     ('a', 'b')
     """
-    source = _Source(
-        Path(path),
-        Form(sep, decimal, header, comment, _words(na)),
-        wanted(drop, index, dates),
-        encoding,
-        sheet,
-        _threads(threads),
-    )
+    source = _source(path, sep, decimal, header, index, drop, dates, na, comment, encoding, sheet, threads)
     with naming(source.path):
         return _named(source.blocks(), source.path)
+
+
+def read_mixed(path: str | os.PathLike[str], **how: Any) -> mixed_tables.Mixed:
+    """The same table of columns that are numbers or text, read as `read_table` does otherwise."""
+    source = _source(path, **how)
+    with naming(source.path):
+        if source.suffix == ".npy":
+            whole = source.array()
+            return mixed_tables.Mixed(list(whole.numbers.T), whole.labels, whole.index)
+        if source.suffix in COLUMNAR:
+            return mixed_tables.of_columns(source.path, source.want)
+        return mixed_tables.of_text(source.reader())
+
+
+def _source(
+    path: str | os.PathLike[str],
+    sep: str | None = None,
+    decimal: str = ".",
+    header: bool | None = None,
+    index: str | int | bool | None = None,
+    drop: Drop = (),
+    dates: str = "raise",
+    na: str | Collection[str] = (),
+    comment: str | None = None,
+    encoding: str | None = None,
+    sheet: str | int | None = None,
+    threads: int | None = None,
+) -> _Source:
+    form = Form(sep, decimal, header, comment, _words(na))
+    return _Source(Path(path), form, wanted(drop, index, dates), encoding, sheet, _threads(threads))
 
 
 def _named(blocks: Iterator[Table], path: Path) -> Iterator[Table]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from vech.frames import labels_of
+import numpy as np
+
+from vech.arrays import Array, as_array
+from vech.frames import as_sparse, is_frame, is_sparse, labels_of
 from vech.layouts.dialects import AnyLayout
 from vech.pairwise.metrics import block_of, named
+from vech.pairwise.mixed import columns_of
 from vech.pairwise.tiles import with_threads
 from vech.results.making import Progress, Wanted, make
 
@@ -116,7 +121,21 @@ def distances(
     wanted = Wanted(layout, out, resume, executor, threads, progress, None, "condensed", encoding)
     block = with_threads(block, threads if executor is None else threads or 1)
     labels = labels_of(X, 0)
-    return make(block, block.n, block.dtype, wanted, labels=labels, implied=0, what=what)
+    given: dict[str, Any] = {"X": X if type(X) is np.ndarray else _parts(X, metric)}
+    given |= {name: None if x is None else as_array(x, name) for name, x in (("w", w), ("V", V), ("VI", VI))}
+    return make(block, block.n, block.dtype, wanted, labels=labels, implied=0, what=what, data=given)
+
+
+def _parts(X: Any, metric: Any) -> Iterator[Array]:
+    """The arrays that X is, for a journal to tell another X by; of a run without one they are not made."""
+    if is_sparse(X := as_sparse(X, "X", square=False)):
+        rows = X.tocsr()
+        yield from (rows.indptr, rows.indices, rows.data)
+    elif is_frame(X) and not callable(metric) and named(metric).frames:
+        for column in columns_of(X):
+            yield from (column.values, column.known)
+    else:
+        yield as_array(X, "X", floats=True)
 
 
 def _name(metric: Any) -> str:

@@ -13,6 +13,7 @@ from vech.arrays import Array, Dtype, as_array, family
 from vech.frames import as_sparse, is_sparse, labels_of
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
+from vech.moves.foreign import judged
 from vech.pairwise import products, sparse_distances, tiles
 from vech.pairwise.points import pieces, place
 from vech.pairwise.rows import check_matrix, inexact
@@ -68,9 +69,10 @@ class Columns:
         """Column after column."""
         left, right = (np.asarray(self.X[side], np.float64) for side in (rows, columns))
         block = np.zeros((len(left), len(right)))
-        for x, y in zip(left.T, right.T, strict=True):
-            block += self.function(x[:, None], y)
-        return np.asarray(block, self.X.dtype)
+        with np.errstate(over="ignore"):
+            for x, y in zip(left.T, right.T, strict=True):
+                block += self.function(x[:, None], y)
+            return np.asarray(block, self.X.dtype)
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,9 @@ def tangent(block: Array, gamma: float, coef0: float) -> Array:
 
 
 def exponential(block: Array, gamma: float) -> Array:
-    """exp(-gamma d)."""
+    """exp(-gamma d), where d may be infinite."""
+    if not gamma:
+        return np.ones_like(block)
     block *= -gamma
     return np.asarray(np.exp(block, out=block))
 
@@ -136,9 +140,12 @@ def negative(block: Array) -> Array:
 
 
 def chi_squared(x: Array, y: Array) -> Array:
-    """(x - y)^2 / (x + y), 0 for zeros."""
-    difference, total = x - y, x + y
+    """(x - y)^2 / (x + y), 0 for zeros; none is negative, so that only the sum may leave the range."""
+    with np.errstate(over="ignore"):
+        difference, total = x - y, x + y
     share = np.divide(difference, total, out=np.zeros_like(difference), where=total > 0)
+    if (beyond := np.isinf(total)).any():
+        np.divide(difference / 2, x / 2 + y / 2, out=share, where=beyond)
     return np.asarray(np.multiply(share, difference, out=share))
 
 
@@ -239,7 +246,7 @@ def of_matern(X: Any, given: Given) -> Block:
     """As scikit-learn's process, of length scale 1 by default."""
     rate = given.rate(0.5)
     scale = (2 * rate) ** 0.5
-    if given.nu == np.inf:
+    if given.nu == np.inf or not rate:
         return Mapped(squares(X), exponential, (rate,))
     plain = {0.5: matern_half, 1.5: matern_one_and_half, 2.5: matern_two_and_half}.get(given.nu)
     if plain is not None:
@@ -414,8 +421,7 @@ def kernel(
     block = one.make(X, given)
     what = {"function": "kernel", "metric": name, **{k: getattr(given, k) for k in ("degree", "coef0", "nu")}}
     what["gamma"] = gamma
-    sparse_arrays = ("indptr", "indices", "data")
-    data = {k: getattr(X, k) for k in sparse_arrays} if is_sparse(X) else {"X": X}
+    data = {"X": (X.indptr, X.indices, X.data) if is_sparse(X) else X}
     wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     implied = 1 if one.unit else None
     return make(
@@ -463,11 +469,12 @@ def _opened(X: Any, name: str, dtype: Any) -> Any:
     if is_sparse(X):
         if not KERNELS[name].sparse:
             raise TypeError(f"X is sparse, and metric {name!r} takes arrays: pass X.toarray()")
+        X = judged(X).tocsr()
         if wanted is None or X.dtype == wanted:
             return X
         with np.errstate(over="ignore"):
             found = X.astype(wanted)
-        if np.isinf(found.max()) or np.isinf(found.min()):
+        if np.isinf(found.data).any():
             raise OverflowError(f"X holds numbers beyond {wanted}: say dtype='float64'")
         return found
     array = as_array(X, "X", floats=True)

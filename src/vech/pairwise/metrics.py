@@ -27,13 +27,17 @@ from vech.pairwise.points import (
     opened,
     variances,
     weights_of,
+    within,
 )
 from vech.pairwise.tiles import Bits, Block, Function, Kernel, Sphere, rounded
 
 # Columns of which differences are added as fast as BLAS multiplies. In vectors of 64 bytes float64 takes 0.6 to 0.9 of
 # BLAS's time up to MORE columns, and as long as it at some 200 (Zen 5, OpenBLAS); float32 is computed in double too.
 FEW, MORE = 48, 128
+LARGEST = float(np.finfo(DOUBLE).max)
+MOST = 1020  # power of two below which a difference, and a sum of some, is a number
 MILD = (2.0**-450, 2.0**500)  # numbers whose differences have squares in the range of double
+SUMS = (2.0**-900, 2.0**900)  # of which sums by weights do
 QUOTIENTS = (2.0**-200, 2.0**200)  # of which four, and their product, stay in it
 
 
@@ -105,12 +109,12 @@ def canberra(rows: Rows, parameters: Parameters) -> Block:
 
 
 def braycurtis(rows: Rows, parameters: Parameters) -> Block:
-    """Sums must stay in range: the metric does not see a common factor."""
+    """Sums must stay in range: the metric does not see a common factor, of a pair or of the weights."""
     rows, w = weights_of(rows, parameters.w)
-    X = rows.numbers()
-    if not is_mild(rows, w, 0.0, 2.0**900):
-        X, w = np.ldexp(X, -100), None if w is None else w / w.max(initial=0)
-    return Kernel(X, "braycurtis", rows.dtype, w, missing=rows.missing)
+    if is_mild(rows, w, *SUMS):
+        return Kernel(rows.numbers(), "braycurtis", rows.dtype, w, missing=rows.missing)
+    w = None if w is None else w / w.max(initial=0)
+    return Kernel(rows.numbers(), "braycurtis_wide", rows.dtype, w, missing=rows.missing)
 
 
 def euclidean(rows: Rows, parameters: Parameters) -> Block:
@@ -126,17 +130,20 @@ def sqeuclidean(rows: Rows, parameters: Parameters) -> Block:
     return by_kernel("sqeuclidean")(rows, parameters)
 
 
-def powers(rows: Rows, w: Array | None, p: float) -> Block:
-    """(sum of w |x - y|^p)^(1/p) by the kernel that the range of numbers and p ask for."""
-    columns, mild = rows.X.shape[1], p == 2 and is_mild(rows, w, *MILD)
-    if p == 2 and w is None and not rows.missing and columns > (few(rows.dtype) if mild else FEW):
+def powers(rows: Rows, w: Array | None, p: float, factor: float = 1.0) -> Block:
+    """(sum of w |x - y|^p)^(1/p) times a factor, by the kernel that the range of numbers and p ask for."""
+    is_plain = p == 2 and factor == 1
+    mild = is_plain and is_mild(rows, w, *MILD)
+    if is_plain and w is None and not rows.missing and rows.X.shape[1] > (few(rows.dtype) if mild else FEW):
         return rounded(products.euclidean(rows.numbers()), rows.dtype)
     if mild:
         return Kernel(rows.numbers(), "euclidean", rows.dtype, w, missing=rows.missing)
     largest = 1.0 if w is None or not w.size else float(w.max())
     w = None if w is None else w / largest
     name = "euclidean_wide" if p == 2 else "minkowski"
-    return Kernel(rows.numbers(), name, rows.dtype, w, p=p, factor=largest ** (1 / p), missing=rows.missing)
+    with np.errstate(over="ignore"):
+        factor = min(float(factor * np.float64(largest) ** (1 / p)), LARGEST)
+    return Kernel(rows.numbers(), name, rows.dtype, w, p=p, factor=factor, missing=rows.missing)
 
 
 def minkowski(rows: Rows, parameters: Parameters) -> Block:
@@ -152,7 +159,7 @@ def minkowski(rows: Rows, parameters: Parameters) -> Block:
 
 def seuclidean(rows: Rows, parameters: Parameters) -> Block:
     """Euclidean with weights 1 / V, the variances of columns."""
-    X = rows.numbers()
+    X, factor = rows.numbers(), 1.0
     mild = is_mild(rows, None, *MILD)
     if parameters.V is None and not mild:
         X = np.ldexp(X.astype(DOUBLE), -exponents(X))
@@ -160,13 +167,15 @@ def seuclidean(rows: Rows, parameters: Parameters) -> Block:
     if not (V > 0).all():
         at = int(np.argmin(V > 0))
         raise ValueError(f"V[{at}], the variance of column {at}, is {V[at]:g}: leave that column out of X")
-    if not mild:
+    if not (mild and within(V[None], *MILD)):
         scale = np.frexp(V)[1] // 2
-        X, V = np.ldexp(X.astype(DOUBLE), -scale), np.ldexp(V, -2 * scale)
+        beyond = max(0, int((exponents(X) - scale).max(initial=0)) - MOST)
+        X, V = np.ldexp(X.astype(DOUBLE), -scale - beyond), np.ldexp(V, -2 * scale)
+        factor = 2.0**beyond
     if rows.missing:  # what is missing counts by columns, not by 1 / V
         X = (X - np.nan_to_num(X[:1])) / np.sqrt(V)
-        return powers(rows._replace(X=X), None, 2.0)
-    return powers(rows._replace(X=X), 1 / V, 2.0)
+        return powers(rows._replace(X=X), None, 2.0, factor)
+    return powers(rows._replace(X=X), 1 / V, 2.0, factor)
 
 
 def mahalanobis(rows: Rows, parameters: Parameters) -> Block:
@@ -176,12 +185,16 @@ def mahalanobis(rows: Rows, parameters: Parameters) -> Block:
     scale = exponents(X)
     X = np.ldexp(X, -scale)
     X -= X.mean(axis=0) if n else 0.0
+    factor = 1.0
     if parameters.VI is None:
         X = whitened(X)
     else:
-        VI = numbers_for("VI", parameters.VI, (m, m))
-        X = X @ half_of(VI, np.ldexp(1.0, scale))
-    return powers(rows._replace(X=X), None, 2.0)
+        VI, used = judged(numbers_for("VI", parameters.VI, (m, m))), X.any(axis=0)
+        X = X[:, used]  # the others are constant
+        half, exponent = half_of(VI[used][:, used], scale[used])
+        near = min(max(exponent, -MOST + 100), MOST - 100)
+        X, factor = np.ldexp(X @ half, near), 2.0 ** (exponent - near)
+    return powers(rows._replace(X=X), None, 2.0, factor)
 
 
 def whitened(X: Array) -> Array:
@@ -210,8 +223,8 @@ def whitened(X: Array) -> Array:
     return np.ascontiguousarray(solve_triangular(factor, X.T, lower=True).T)
 
 
-def half_of(VI: Array, scale: Array) -> Array:
-    """L with L L^T = D VI D of diagonal D; ValueError unless it is symmetric and positive semidefinite."""
+def judged(VI: Array) -> Array:
+    """A matrix itself; ValueError unless it is symmetric and positive semidefinite."""
     try:
         pack(VI)
     except ValueError as reason:
@@ -220,8 +233,16 @@ def half_of(VI: Array, scale: Array) -> Array:
     least, most = values.min(initial=0), np.abs(values).max(initial=0)
     if least < -len(VI) * np.finfo(DOUBLE).eps * most:
         raise ValueError(f"VI has the eigenvalue {least:g}: it must be positive semidefinite")
-    values, vectors = np.linalg.eigh((VI + VI.T) / 2 * scale * scale[:, None])
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
+    return VI
+
+
+def half_of(VI: Array, scale: Array) -> tuple[Array, int]:
+    """L, and the exponent of its unit, with L L^T = D VI D for D the powers of two of these exponents."""
+    both = scale + scale[:, None]
+    sizes = (np.frexp(VI)[1] + both)[VI != 0]
+    exponent = int(sizes.max()) // 2 if sizes.size else 0
+    values, vectors = np.linalg.eigh(np.ldexp(VI / 2 + VI.T / 2, both - 2 * exponent))
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0))), exponent
 
 
 def cosine(rows: Rows, parameters: Parameters) -> Block:
@@ -229,7 +250,9 @@ def cosine(rows: Rows, parameters: Parameters) -> Block:
     rows, w = weights_of(rows, parameters.w)
     if rows.missing:
         return angle("cosine", rows, w)
-    X = rows.numbers() if w is None else rows.numbers() * np.sqrt(w)
+    X = rows.numbers()
+    if w is not None:
+        X = np.ldexp(X.astype(DOUBLE), -exponents(X.T)[:, None]) * np.sqrt(w)
     return apart(products.cosine(X), rows.dtype)
 
 
@@ -379,7 +402,8 @@ def block_of(
     if one.truth:
         array = array != 0
     elif array.dtype != bool:
-        array = array.astype(SINGLE if result == SINGLE and array.dtype.itemsize <= 4 else DOUBLE, copy=False)
+        fits = result == SINGLE and np.can_cast(array.dtype, SINGLE)  # integers of 4 bytes do not
+        array = array.astype(SINGLE if fits else DOUBLE, copy=False)
     return one.make(Rows(np.ascontiguousarray(array), result, missing_some), parameters)
 
 

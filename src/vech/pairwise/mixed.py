@@ -46,6 +46,8 @@ def columns_of(X: Any) -> Iterator[Column]:
 
 
 def _column(column: Any, dtype: Any, name: str) -> Column:
+    if isinstance(column, np.ndarray):
+        return _plain(column, name)
     if hasattr(dtype, "categories") and frames.is_pandas(column):
         codes = column.cat.codes.to_numpy()
         return _graded(codes, codes >= 0) if dtype.ordered else Column(codes.astype(np.int32), codes >= 0)

@@ -24,13 +24,11 @@ class Wanted(NamedTuple):
 
 
 def check_matrix(X: Any) -> None:
-    """ValueError for an X, array or sparse, that has no rows, or not rows and columns."""
+    """ValueError for an X, array or sparse, that has not rows and columns."""
     if X.ndim != 2:
         raise ValueError(
             f"X has shape {X.shape}: it must be a matrix, (rows, columns), whose rows are compared"
         )
-    if X.shape[0] == 0:
-        raise ValueError(f"X has shape {X.shape}: there are no rows to compare")
 
 
 def groups(X: Array) -> Iterator[slice]:

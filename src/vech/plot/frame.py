@@ -1,6 +1,6 @@
 """A square matrix on axes, and what stands around it, all held within the place that the axes had."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,13 @@ SIDES = {
     "top": False,
 }
 """Where a matrix has its labels, whatever the user's settings say of other pictures."""
+
+
+class Names(NamedTuple):
+    """How rows are named: the size of letters, and rows to the next name."""
+
+    size: float
+    step: int
 
 
 class Frame:
@@ -102,9 +109,15 @@ class Frame:
 
     def settle(self) -> None:
         """Name rows as far as there is room, and shrink the matrix until nothing leaves its place."""
-        was = None
-        while (named := self._name()) != was:
-            was = named
+        seen: list[Names] = []
+        held = None
+        while (names := self._name(held)) not in seen[-1:]:
+            if (
+                names in seen
+            ):  # smaller names leave room for larger ones, which take it: the smaller ones stay
+                held = names = min(seen[seen.index(names) :], key=lambda some: (some.size, -some.step))
+                self._name(held)
+            seen.append(names)
             self.place.fit()
 
     @staticmethod
@@ -113,17 +126,20 @@ class Frame:
         axes.axis("off")
         return axes
 
-    def _name(self) -> tuple[float, int]:
-        """Titles and labels of the size that there is room for; that of labels, and rows to the next one."""
+    def _name(self, names: Names | None = None) -> Names:
+        """Titles and labels of the size that there is room for, or labels so."""
         axes, points, least = self.axes, self.place.inner[0], min(self.place.size)
         if self.title:
             size = min(1.25 * normal_size(), max(SMALLEST + 1, least / 20))
             axes.set_title(wrapped(self.title, points, size), y=self.above, pad=4, size=size, **PLAIN)
         if self.names is None:
-            return self.font, 1
+            return Names(self.font, 1)
         pitch = points / self.n
-        size = float(np.clip(np.floor(2 * pitch / LEADING) / 2, SMALLEST, self.font))
-        step = max(1, int(np.ceil(size * LEADING / pitch)))
+        if names is None:
+            size = float(np.clip(np.floor(2 * pitch / LEADING) / 2, SMALLEST, self.font))
+            step = max(1, int(np.ceil(size * LEADING / pitch)))
+        else:
+            size, step = names
         most = letters(0.25 * least, size)
         shown = [one_line(name, most) for name in self.names[::step]]
         places = np.arange(0, self.n, step) + 0.5
@@ -132,4 +148,4 @@ class Frame:
         axes.set_yticks(places, shown, size=size, **PLAIN)
         axes.tick_params(length=2 if step > 1 else 0, width=0.6, color=FAINT)
         axes.tick_params(axis="y", pad=2 + self.beside * points)
-        return size, step
+        return Names(size, step)

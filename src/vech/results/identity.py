@@ -57,7 +57,7 @@ def _digest(numbers: Any) -> str | None:
         return None
     if not isinstance(numbers, np.ndarray):
         parts = [_digest_of_array(block) for block in numbers]
-        return f"{len(parts)} blocks {digest_of(' '.join(parts).encode())}"
+        return parts[0] if len(parts) == 1 else f"{len(parts)} blocks {digest_of(' '.join(parts).encode())}"
     return _digest_of_array(numbers)
 
 

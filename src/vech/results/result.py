@@ -19,6 +19,7 @@ from vech.layouts.dialects import as_layout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.converting import convert
+from vech.moves.recipe import check_side
 from vech.moves.runs import Half, Runs, runs_of
 from vech.packed.packed import Packed
 from vech.results.codes import CodesOfTiles
@@ -65,6 +66,8 @@ class Result:
                 f"layout {self.layout.name} stores no diagonal, and here it is needed{ones}: choose another, "
                 f"such as 'vech'"
             )
+        if wanted.encoding is None and not wanted.in_tiles:
+            check_side(p, self.layout)
         numbers = np.broadcast_to(np.zeros((), self.dtype), self.layout.length(p))
         described = Packed(numbers, self.layout, kind=self.kind, labels=labels)  # refuses what does not fit
         check_progress(wanted.progress)
