@@ -78,10 +78,11 @@ def nearest(
     column: half the products of a search row by row. Memory: the result, some copies of X, a tile.
 
     Of "euclidean", "sqeuclidean", "cosine" and "correlation" of more than 48 columns (of float64 with AVX-512
-    more than 128) and of "dot", where X is dense, products by BLAS choose some more rows than wanted, and these are computed by differences in double (of "dot" by products): values are
-    rounded once, and their order is right. A bound of the products' rounding says whether a row that was not
-    chosen could be nearer; then all distances of that row are computed so. Where that happens to many rows,
-    as among many that are equal, all tiles are computed as `distances` computes them.
+    more than 128) and of "dot", where X is dense, products by BLAS choose some more rows than wanted, and
+    these are computed by differences in double (of "dot" by products): values are rounded once, and their
+    order is right. A bound of the products' rounding says whether a row that was not chosen could be nearer;
+    then all distances of that row are computed so. Where that happens to many rows, as among many that are
+    equal, all tiles are computed as `distances` computes them.
 
     Examples
     --------
