@@ -164,7 +164,8 @@ def _at_once(
     flags = out.flags
     if not (flags.c_contiguous and flags.writeable and half.flags.c_contiguous) or shares_memory(out, half):
         return False
-    _core.expand(half, out, *found[1], 0, resolve_threads(threads, out.nbytes))
+    arguments: tuple[Any, ...] = (half, out, *found[1], 0, resolve_threads(threads, out.nbytes))
+    _core.expand(*arguments)
     return True
 
 

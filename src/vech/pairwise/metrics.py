@@ -31,8 +31,8 @@ from vech.pairwise.points import (
 )
 from vech.pairwise.tiles import Bits, Block, Function, Kernel, Sphere, rounded
 
-# Columns of which differences are added as fast as BLAS multiplies. In vectors of 64 bytes float64 takes 0.6 to
-# 0.9 of BLAS's time up to MORE columns, and as long at some 200 (Zen 5, OpenBLAS); float32 is computed in double.
+# Columns of which differences are added as fast as BLAS multiplies. In vectors of 64 bytes float64 takes 0.6
+# to 0.9 of BLAS's time up to MORE, and as long at some 200 (Zen 5, OpenBLAS); float32 is computed in double.
 FEW, MORE = 48, 128
 LARGEST = float(np.finfo(DOUBLE).max)
 MOST = 1020  # power of two below which a difference, and a sum of some, is a number
