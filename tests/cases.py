@@ -194,16 +194,17 @@ def pairwise(valid, *, apart=(), **axes):
     return [param(*(value for _, value in case), id="-".join(name for name, _ in case)) for case in picked]
 
 
-def each(names, cases, ids=None):
+def each(names, cases, ids=None, *, where=None):
     """As pytest.mark.parametrize, a hundred in one test: to tell of a case takes longer than most cases do.
 
-    Cases may be a dict by their ids. `each` above `each` has the product of both. All cases are tried: a
-    failure names the first that fails and lists the others, and a test says which cases skip themselves, and
-    counts as skipped. Each case draws the same numbers of the module's RNG. Fixtures are those of all.
+    Cases may be a dict by their ids. `each` above `each` has the product of both, where `where` is true of
+    its values by name. All cases are tried: a failure names the first that fails and lists the others, and a
+    test says which cases skip themselves, and counts as skipped. Each case draws the same numbers of the
+    module's RNG. Fixtures are those of all.
     """
     names = tuple(names.replace(" ", "").split(",")) if isinstance(names, str) else names
     if isinstance(cases, dict):
-        cases, ids = cases.values(), cases
+        cases, ids = cases.values(), cases.keys()
     cases = [as_param(case, len(names)) for case in cases]
     if callable(ids):
         ids = ["-".join(map(ids, case.values)) for case in cases]
@@ -211,27 +212,36 @@ def each(names, cases, ids=None):
         cases = [param(*case.values, id=str(name)) for name, case in zip(ids, cases, strict=True)]
 
     def decorate(test):
-        below, its_names, its_cases = getattr(test, "each_of", (test, (), [param(id="")]))
-        every = [joined(its_case, case) for its_case in its_cases for case in cases]
-        some = in_parts(below, its_names + names, every)
-        some.each_of = below, its_names + names, every
-        marks = [m for m in getattr(test, "pytestmark", []) if m.args[:1] != ("of_cases",)]
-        some.pytestmark = marks
+        below, its_names, its_cases = getattr(test, "each_of", (test, (), [()]))
+        every_name = its_names + names
+        every = [(*its_case, case) for its_case in its_cases for case in cases]
+        if where is not None:
+            every = [case for case in every if where(**values_of(case, every_name))]
+        some = in_parts(below, every_name, every)
+        some.each_of = below, every_name, every
+        some.pytestmark = [m for m in getattr(test, "pytestmark", []) if m.args[:1] != ("of_cases",)]
         return mark.parametrize("of_cases", range(-(-len(every) // TOGETHER)))(some)
 
     return decorate
 
 
 def as_param(case, count):
-    """What mark.parametrize takes as a case, with an id."""
-    values = case.values if isinstance(case, type(param())) else (case,) if count == 1 else case
-    assert not getattr(case, "marks", ()), "a case of `each` has no marks"
-    name = getattr(case, "id", None) or "-".join(getattr(value, "__name__", str(value)) for value in values)
-    return param(*values, id=name)
+    """What mark.parametrize takes as a case."""
+    if isinstance(case, type(param())):
+        assert not case.marks, "a case of `each` has no marks"
+        return case
+    return param(case) if count == 1 else param(*case)
 
 
-def joined(first, second):
-    return param(*first.values, *second.values, id="-".join(filter(None, (first.id, second.id))))
+def values_of(case, names):
+    return dict(zip(names, (value for part in case for value in part.values), strict=True))
+
+
+def name_of(case):
+    def name(value):
+        return getattr(value, "__name__", None) or str(value)
+
+    return "-".join(part.id or "-".join(map(name, part.values)) for part in case)
 
 
 def in_parts(test, names, cases):
@@ -248,21 +258,20 @@ def in_parts(test, names, cases):
             if rng is not None:
                 rng.bit_generator.state = state
             try:
-                test(**dict(zip(names, case.values, strict=True)), **fixtures)
+                test(**values_of(case, names), **fixtures)
             except skip.Exception as reason:
-                skipped[case.id] = reason
+                skipped.setdefault(str(reason), []).append(name_of(case))
             except (Exception, fail.Exception) as error:  # noqa: BLE001
-                failed[case.id] = error
+                failed[name_of(case)] = error
         if failed:
             (name, first), *others = failed.items()
             first.add_note(f"in the case {name}")
             for name, error in others:
-                first.add_note(
-                    f"and in the case {name}: {type(error).__name__} {str(error).partition(chr(10))[0]}"
-                )
+                line = f"{type(error).__name__} {error}".partition("\n")[0]
+                first.add_note(f"and in the case {name}: {line[:100]}")
             raise first
         if skipped:
-            skip(f"{len(skipped)} of {len(cases[of_cases::parts])} cases: {skipped}")
+            skip("; ".join(f"{reason}: {', '.join(which)}" for reason, which in skipped.items()))
 
     rest = [parameter for name, parameter in signature.parameters.items() if name not in names]
     of_cases = inspect.Parameter("of_cases", inspect.Parameter.POSITIONAL_OR_KEYWORD)
