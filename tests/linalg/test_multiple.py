@@ -9,6 +9,7 @@ import scipy.linalg
 from scipy import sparse
 from scipy.sparse.linalg import aslinearoperator
 
+import cases
 import vech
 from vech.linalg import eigsh, lanczos, norm
 
@@ -60,9 +61,9 @@ SPECTRA = {
 }
 
 
-@pytest.mark.parametrize("name", SPECTRA)
-@pytest.mark.parametrize("which", WHICH)
-@pytest.mark.parametrize("dtype", ["f8", "c16"])
+@cases.each("name", list(SPECTRA))
+@cases.each("which", WHICH)
+@cases.each("dtype", ["f8", "c16"])
 def test_copies_are_found_from_any_start(name, which, dtype):
     values = np.sort(SPECTRA[name])
     full, Q = rotated(values, dtype)
@@ -87,8 +88,8 @@ def chains(*sizes):
     return sparse.csr_array(sparse.block_diag(blocks))
 
 
-@pytest.mark.parametrize("sizes", [[60] * 3, [40] * 5, [30, 34, 38, 42]])
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@cases.each("sizes", [[60] * 3, [40] * 5, [30, 34, 38, 42]])
+@cases.each("seed", [0, 1, 2])
 def test_a_graph_has_a_zero_for_each_component(sizes, seed):
     A = chains(*sizes)
     every = np.linalg.eigvalsh(A.toarray())
@@ -110,8 +111,8 @@ def test_one_run_alone_would_miss_copies():
     assert np.ptp(lanczos.eigenpairs(operator, 4, "SA", accuracy, start).values) < 1e-12
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 20, 100, 128, 129, 140])
-@pytest.mark.parametrize("which", ("LA", "SA", "LM", "SM", "BE"))
+@cases.each("n", [1, 2, 5, 20, 100, 128, 129, 140])
+@cases.each("which", ("LA", "SA", "LM", "SM", "BE"))
 def test_every_side_and_number_of_values(n, which):
     values = np.linspace(1, 2, n)
     full, _ = rotated(values)
@@ -132,8 +133,8 @@ def test_a_matrix_of_zeros_has_zeros(n):
         assert norm(S, 2) == 0
 
 
-@pytest.mark.parametrize("mode", ["normal", "cayley", "buckling"])
-@pytest.mark.parametrize("n", [30, 140])
+@cases.each("mode", ["normal", "cayley", "buckling"])
+@cases.each("n", [30, 140])
 def test_copies_are_found_with_a_shift_and_a_mass(mode, n):
     rng = np.random.default_rng(3)
     K = np.diag(np.repeat(np.arange(1.0, n // 5 + 1), 5))
@@ -186,9 +187,9 @@ def assert_generalised(full, M, found, want):
     np.testing.assert_allclose(vectors.conj().T @ M @ vectors, np.eye(len(values)), atol=1e-9)
 
 
-@pytest.mark.parametrize("made", MASSES)
-@pytest.mark.parametrize("rank", [1, 20, 100, 199])
-@pytest.mark.parametrize("dtype", ["f8", "c16"])
+@cases.each("made", list(MASSES))
+@cases.each("rank", [1, 20, 100, 199])
+@cases.each("dtype", ["f8", "c16"])
 def test_a_mass_of_any_rank(made, rank, dtype):
     rng = np.random.default_rng(1)
     Y = rng.normal(size=(SIDE, rank))
@@ -209,10 +210,10 @@ def test_a_mass_of_any_rank(made, rank, dtype):
             eigsh(S, rank + 1, M=MASSES[made](M), sigma=-0.3)
 
 
-@pytest.mark.parametrize("made", MASSES)
-@pytest.mark.parametrize("zeros", [100, 180])
-@pytest.mark.parametrize("sigma", [-0.1, 0.2])
-@pytest.mark.parametrize("scale", [1.0, 1e-200])
+@cases.each("made", list(MASSES))
+@cases.each("zeros", [100, 180])
+@cases.each("sigma", [-0.1, 0.2])
+@cases.each("scale", [1.0, 1e-200])
 def test_masses_of_zero(made, zeros, sigma, scale):
     rng = np.random.default_rng(2)
     G = rng.normal(size=(SIDE, SIDE))
@@ -330,7 +331,7 @@ M = np.array([[4.0, 1, 0], [1, 4, 1], [0, 1, 4]])
 MASKED = np.ma.array(M, mask=M == 1)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("error", "message", "options"),
     [
         (TypeError, "M must be a NumPy array, not numpy.ma.MaskedArray: a mask would be lost", {"M": MASKED}),
