@@ -279,7 +279,7 @@ def test_each_pair_of_times_is_coded_once(samples, dtype):
 
 @every_target
 @every_layout
-@cases.each("pairwise", [False, True])
+@pytest.mark.parametrize("pairwise", [False, True])
 def test_many_pairs_go_in_chunks_and_panels(layout, pairwise, monkeypatch):
     X = with_nan(numbers(60, 200), 0.1)
     whole, parts = (Result(200, np.float64, Wanted(layout)) for _ in range(2))
