@@ -121,8 +121,10 @@ def test_preconditioners_starts_and_callbacks_of_iterations(solver, scale, of_m)
         np.testing.assert_allclose(seen[-1], x, rtol=1e-7)
 
 
-@cases.each("name", ["definite", "indefinite", "hermitian"])
-@cases.each(("n", "scale"), [*((N, scale) for scale in SCALES), *((140, scale) for scale in SCALES[1::2])])
+@pytest.mark.parametrize("name", ["definite", "indefinite", "hermitian"])
+@pytest.mark.parametrize(
+    ("n", "scale"), [*((N, scale) for scale in SCALES), *((140, scale) for scale in SCALES[1::2])]
+)
 def test_eigenvalues(name, scale, n):
     full, mass = matrix(name, n), np.diag(np.linspace(1, 2, n))
     every = np.linalg.eigvalsh(full)

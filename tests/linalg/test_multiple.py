@@ -88,8 +88,8 @@ def chains(*sizes):
     return sparse.csr_array(sparse.block_diag(blocks))
 
 
-@cases.each("sizes", [[60] * 3, [40] * 5, [30, 34, 38, 42]])
-@cases.each("seed", [0, 1, 2])
+@pytest.mark.parametrize("sizes", [[60] * 3, [40] * 5, [30, 34, 38, 42]])
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_graph_has_a_zero_for_each_component(sizes, seed):
     A = chains(*sizes)
     every = np.linalg.eigvalsh(A.toarray())
@@ -133,8 +133,8 @@ def test_a_matrix_of_zeros_has_zeros(n):
         assert norm(S, 2) == 0
 
 
-@cases.each("mode", ["normal", "cayley", "buckling"])
-@cases.each("n", [30, 140])
+@pytest.mark.parametrize("mode", ["normal", "cayley", "buckling"])
+@pytest.mark.parametrize("n", [30, 140])
 def test_copies_are_found_with_a_shift_and_a_mass(mode, n):
     rng = np.random.default_rng(3)
     K = np.diag(np.repeat(np.arange(1.0, n // 5 + 1), 5))
@@ -210,10 +210,10 @@ def test_a_mass_of_any_rank(made, rank, dtype):
             eigsh(S, rank + 1, M=MASSES[made](M), sigma=-0.3)
 
 
-@cases.each("made", list(MASSES))
-@cases.each("zeros", [100, 180])
-@cases.each("sigma", [-0.1, 0.2])
-@cases.each("scale", [1.0, 1e-200])
+@pytest.mark.parametrize("made", list(MASSES))
+@pytest.mark.parametrize("zeros", [100, 180])
+@pytest.mark.parametrize("sigma", [-0.1, 0.2])
+@pytest.mark.parametrize("scale", [1.0, 1e-200])
 def test_masses_of_zero(made, zeros, sigma, scale):
     rng = np.random.default_rng(2)
     G = rng.normal(size=(SIDE, SIDE))
