@@ -8,7 +8,7 @@ import random
 import zlib
 
 import numpy as np
-from pytest import mark, param, skip
+from pytest import fail, mark, param, skip
 
 import reference
 import vech
@@ -194,46 +194,89 @@ def pairwise(valid, *, apart=(), **axes):
     return [param(*(value for _, value in case), id="-".join(name for name, _ in case)) for case in picked]
 
 
-def each(names, cases):
+def each(names, cases, ids=None, *, where=None):
     """As pytest.mark.parametrize, a hundred in one test: to tell of a case takes longer than most cases do.
 
-    Cases are those of `pairwise`, or values of one name, in a dict by their ids or in a sequence. A failure
-    names its case; what skips itself is left out. Each case draws the same numbers of the module's RNG.
-    Fixtures are those of all.
+    Cases may be a dict by their ids. `each` above `each` has the product of both, where `where` is true of
+    its values by name. All cases are tried: a failure names the first that fails and lists the others, and a
+    test says which cases skip themselves, and counts as skipped. Each case draws the same numbers of the
+    module's RNG. Fixtures are those of all.
     """
-    names = names if isinstance(names, tuple) else (names,)
+    names = tuple(names.replace(" ", "").split(",")) if isinstance(names, str) else names
     if isinstance(cases, dict):
-        cases = [param(value, id=name) for name, value in cases.items()]
-    cases = [case if hasattr(case, "values") else param(case, id=str(case)) for case in cases]
-    parts = -(-len(cases) // TOGETHER)
+        cases, ids = cases.values(), cases.keys()
+    cases = [as_param(case, len(names)) for case in cases]
+    if callable(ids):
+        ids = ["-".join(map(ids, case.values)) for case in cases]
+    if ids is not None:
+        cases = [param(*case.values, id=str(name)) for name, case in zip(ids, cases, strict=True)]
 
     def decorate(test):
-        signature = inspect.signature(test)
-
-        @functools.wraps(test)
-        def some(of_cases, **fixtures):
-            rng = test.__globals__.get("RNG")
-            state = None if rng is None else rng.bit_generator.state
-            skipped = []
-            for case in cases[of_cases::parts]:
-                if rng is not None:
-                    rng.bit_generator.state = state
-                try:
-                    test(**dict(zip(names, case.values, strict=True)), **fixtures)
-                except skip.Exception as reason:
-                    skipped.append(reason)
-                except Exception as error:
-                    error.add_note(f"in the case {case.id}")
-                    raise
-            if len(skipped) == len(cases[of_cases::parts]):
-                raise skipped[0]
-
-        rest = [parameter for name, parameter in signature.parameters.items() if name not in names]
-        first = inspect.Parameter("of_cases", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        some.__signature__ = signature.replace(parameters=[first, *rest])
-        return mark.parametrize("of_cases", range(parts))(some)
+        below, its_names, its_cases = getattr(test, "each_of", (test, (), [()]))
+        every_name = its_names + names
+        every = [(*its_case, case) for its_case in its_cases for case in cases]
+        if where is not None:
+            every = [case for case in every if where(**values_of(case, every_name))]
+        some = in_parts(below, every_name, every)
+        some.each_of = below, every_name, every
+        some.pytestmark = [m for m in getattr(test, "pytestmark", []) if m.args[:1] != ("of_cases",)]
+        return mark.parametrize("of_cases", range(-(-len(every) // TOGETHER)))(some)
 
     return decorate
+
+
+def as_param(case, count):
+    """What mark.parametrize takes as a case."""
+    if isinstance(case, type(param())):
+        assert not case.marks, "a case of `each` has no marks"
+        return case
+    return param(case) if count == 1 else param(*case)
+
+
+def values_of(case, names):
+    return dict(zip(names, (value for part in case for value in part.values), strict=True))
+
+
+def name_of(case):
+    def name(value):
+        return getattr(value, "__name__", None) or str(value)
+
+    return "-".join(part.id or "-".join(map(name, part.values)) for part in case)
+
+
+def in_parts(test, names, cases):
+    """A test of the cases whose number is `of_cases`, counted round; it tells of all that fail or skip."""
+    parts = -(-len(cases) // TOGETHER)
+    signature = inspect.signature(test)
+
+    @functools.wraps(test)
+    def some(of_cases, **fixtures):
+        rng = test.__globals__.get("RNG")
+        state = None if rng is None else rng.bit_generator.state
+        skipped, failed = {}, {}
+        for case in cases[of_cases::parts]:
+            if rng is not None:
+                rng.bit_generator.state = state
+            try:
+                test(**values_of(case, names), **fixtures)
+            except skip.Exception as reason:
+                skipped.setdefault(str(reason), []).append(name_of(case))
+            except (Exception, fail.Exception) as error:  # noqa: BLE001
+                failed[name_of(case)] = error
+        if failed:
+            (name, first), *others = failed.items()
+            first.add_note(f"in the case {name}")
+            for name, error in others:
+                line = f"{type(error).__name__} {error}".partition("\n")[0]
+                first.add_note(f"and in the case {name}: {line[:100]}")
+            raise first
+        if skipped:
+            skip("; ".join(f"{reason}: {', '.join(which)}" for reason, which in skipped.items()))
+
+    rest = [parameter for name, parameter in signature.parameters.items() if name not in names]
+    of_cases = inspect.Parameter("of_cases", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    some.__signature__ = signature.replace(parameters=[of_cases, *rest])
+    return some
 
 
 # ---- values ------------------------------------------------------------------------------------------------

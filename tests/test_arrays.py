@@ -21,7 +21,7 @@ CALLS = {
     "pack": lambda x, **more: vech.pack(x, **more),
     "convert": lambda x, **more: vech.convert(x, "vech", "numpy-triu", **more),
 }
-every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+every_call = cases.each("call", CALLS.values(), ids=CALLS)
 
 
 def argument(name, dtype=np.float64):
@@ -29,7 +29,7 @@ def argument(name, dtype=np.float64):
     return np.zeros((3, 3) if name == "pack" else 6, dtype)
 
 
-every_valid = pytest.mark.parametrize(("name", "call"), CALLS.items(), ids=CALLS)
+every_valid = cases.each(("name", "call"), CALLS.items(), ids=CALLS)
 
 
 # ---- what is taken -----------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ def test_memory_maps_are_taken_and_plain_arrays_given(tmp_path):
     assert_same_bits(vech.pack(out), half)
 
 
-@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+@cases.each("dtype", DTYPES.values(), ids=DTYPES)
 def test_the_dtype_is_kept_with_its_byte_order(dtype):
     half = np.zeros(6, dtype)
     assert vech.expand(half, kind="symmetric").dtype == dtype
@@ -81,7 +81,7 @@ if np.dtype(np.longdouble).itemsize > 8:
 
 
 @every_valid
-@pytest.mark.parametrize(("make", "words"), REFUSED.values(), ids=REFUSED)
+@cases.each(("make", "words"), REFUSED.values(), ids=REFUSED)
 def test_what_is_not_an_array_of_numbers_is_refused_by_name(name, call, make, words):
     with pytest.raises(TypeError, match=rf"(?s){words}"):
         call(make(argument(name).shape))
@@ -101,7 +101,7 @@ def test_numpy_matrices_are_refused(call):
 
 
 @every_call
-@pytest.mark.parametrize("make", [scipy.sparse.csr_array, scipy.sparse.coo_array, scipy.sparse.csc_matrix])
+@cases.each("make", [scipy.sparse.csr_array, scipy.sparse.coo_array, scipy.sparse.csc_matrix])
 def test_sparse_matrices_are_sent_to_the_sparse_functions(call, make):
     with pytest.raises(TypeError, match=r"(?s)sparse.*(from_sparse|toarray)"):
         call(make(np.eye(3)))
@@ -115,9 +115,7 @@ def test_stores_are_sent_to_their_methods(call):
 
 
 @every_call
-@pytest.mark.parametrize(
-    "wrong", [None, "half", b"half", {1: 2}, iter([1, 2, 3])], ids=lambda wrong: type(wrong).__name__
-)
+@cases.each("wrong", [None, "half", b"half", {1: 2}, iter([1, 2, 3])], ids=lambda wrong: type(wrong).__name__)
 def test_what_is_no_array_at_all_is_a_type_error(call, wrong):
     with pytest.raises(TypeError):
         call(wrong)
@@ -184,7 +182,7 @@ def test_out_must_be_writeable(name, call):
 
 
 @every_valid
-@pytest.mark.parametrize("wrong", [[0.0] * 6, 3.0, "out"], ids=repr)
+@cases.each("wrong", [[0.0] * 6, 3.0, "out"], ids=repr)
 def test_out_must_be_an_array(name, call, wrong):
     with pytest.raises(TypeError, match="out"):
         call(argument(name), out=wrong)
@@ -238,14 +236,14 @@ def test_a_refused_out_is_not_written():
 
 
 @every_valid
-@pytest.mark.parametrize("threads", [0, -1, -(2**40)])
+@cases.each("threads", [0, -1, -(2**40)])
 def test_threads_are_positive(name, call, threads):
     with pytest.raises(ValueError, match=rf"(?s)threads.*{threads}"):
         call(argument(name), threads=threads)
 
 
 @every_valid
-@pytest.mark.parametrize("threads", [1.5, "2", [2]])
+@cases.each("threads", [1.5, "2", [2]])
 def test_threads_are_an_integer(name, call, threads):
     with pytest.raises(TypeError, match="threads"):
         call(argument(name), threads=threads)
@@ -303,7 +301,7 @@ def test_an_unknown_attribute_is_an_ordinary_error():
 R = vech.Packed(np.array([1.0, 0.2, 0.1, 1.0, 0.3, 1.0]))
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("result", "way"),
     [
         (vech.linalg.nearest_correlation(R), "pass its .matrix"),
@@ -311,7 +309,7 @@ R = vech.Packed(np.array([1.0, 0.2, 0.1, 1.0, 0.3, 1.0]))
         ((R, 0.5), "pass its [0]"),
     ],
 )
-@pytest.mark.parametrize(
+@cases.each(
     "call",
     [
         vech.linalg.cholesky,

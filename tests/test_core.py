@@ -15,6 +15,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+import cases
 from vech import _core
 
 pytestmark = [
@@ -521,14 +522,14 @@ def test_a_hostile_argument_is_refused(alone, function):
     assert sum(kind == "got" for kind, *_ in reports) > len(CALLS[function]())
 
 
-@pytest.mark.parametrize("threads", [0, -1, -(2**31)])
-@pytest.mark.parametrize("function", [name for name, call in CALLS.items() if "threads" in call()])
+@cases.each("threads", [0, -1, -(2**31)])
+@cases.each("function", [name for name, call in CALLS.items() if "threads" in call()])
 def test_threads_are_at_least_one(function, threads):
     with pytest.raises(ValueError, match=r"^threads must be at least 1$"):
         getattr(_core, function)(**{**CALLS[function](), "threads": threads})
 
 
-@pytest.mark.parametrize("function", WRITTEN)
+@cases.each("function", list(WRITTEN))
 def test_what_is_read_only_stays_as_it_is(function):
     for name in WRITTEN[function]:
         arguments = CALLS[function]()

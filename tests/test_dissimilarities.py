@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+import cases
 import distances
 import vech
 from vech import dissimilarities
@@ -20,8 +21,8 @@ def judged(matrix, message, error=ValueError):
             as_distances(store, "dbscan")
 
 
-@pytest.mark.parametrize("n", distances.SIZES)
-@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", ">f8", "int64", "uint8", "bool"])
+@cases.each("n", distances.SIZES)
+@cases.each("dtype", ["float64", "float32", "float16", ">f8", "int64", "uint8", "bool"])
 def test_rows_are_those_of_the_full_matrix(n, dtype, monkeypatch):
     matrix = distances.full(n).astype(dtype)
     monkeypatch.setattr(dissimilarities, "PANEL_BYTES", 5000)

@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pytest
 
+import cases
 import vech
 
 MODULES = [
@@ -190,13 +191,13 @@ def test_the_public_face_is_found():
     assert {"vech.linalg.Cholesky.solve", "vech.io.FileFormatError", "vech.Layout.position"} <= set(PUBLIC)
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@cases.each("name", list(PUBLIC))
 def test_the_first_line_says_what_it_gives(name):
     first = sections(name)[""].partition("\n")[0]
     assert first.endswith((".", ":", "?")) and len(first) <= 110, first
 
 
-@pytest.mark.parametrize("name", [name for name, thing in PUBLIC.items() if inspect.isfunction(thing)])
+@cases.each("name", [name for name, thing in PUBLIC.items() if inspect.isfunction(thing)])
 def test_a_docstring_has_all_that_it_must_have(name):
     assert not [rule.__doc__ for rule in RULES if not rule(name)]
 
@@ -204,13 +205,13 @@ def test_a_docstring_has_all_that_it_must_have(name):
 # ---- what help() and dir() show ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name, thing in PUBLIC.items() if not isinstance(thing, property)])
+@cases.each("name", [name for name, thing in PUBLIC.items() if not isinstance(thing, property)])
 def test_a_signature_can_be_read(name):
     for p in parameters(name):
         assert len(str(p)) <= 80 and "numpy._typing" not in str(p), str(p)
 
 
-@pytest.mark.parametrize("face", dict(faces()))
+@cases.each("face", list(dict(faces())))
 def test_dir_shows_public_names_only(face):
     module = importlib.import_module(face)
     assert dir(module) == sorted(module.__all__)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+import cases
 import vech
 from vech import covariance, images, linalg, pairwise
 
@@ -178,7 +179,7 @@ LENGTH_FREE = {  # any length, or any number of rows, is one
     *(name for name, (_, good) in CALLS.items() if good is X or good is SIGNS),
     *("kernel", "kronecker_square", "congruence", "matmul of columns"),
 }
-every_call = pytest.mark.parametrize(("call", "good"), CALLS.values(), ids=CALLS)
+every_call = cases.each(("call", "good"), CALLS.values(), ids=CALLS)
 
 
 def frame_of(pandas, good):
@@ -263,7 +264,7 @@ def test_what_would_lose_something_is_refused(call, good):
             pytest.fail(f"{name} is taken")
 
 
-@pytest.mark.parametrize("name", sorted(CALLS.keys() - NAN_ALLOWED))
+@cases.each("name", sorted(CALLS.keys() - NAN_ALLOWED))
 def test_nan_is_refused_where_nothing_can_be_made_of_it(name):
     call, good = CALLS[name]
     holed = np.full_like(good, np.nan)
@@ -271,7 +272,7 @@ def test_nan_is_refused_where_nothing_can_be_made_of_it(name):
         call(holed)
 
 
-@pytest.mark.parametrize("name", sorted(CALLS.keys() - LENGTH_FREE))
+@cases.each("name", sorted(CALLS.keys() - LENGTH_FREE))
 def test_a_wrong_length_is_refused(name):
     call, good = CALLS[name]
     with pytest.raises(ValueError, match=r"shape|length|weights for|thresholds? for|for 4 columns|side"):

@@ -78,7 +78,7 @@ def test_length_alone_leaves_every_layout_that_fits_in_one_rank(length):
     assert not found.excluded
 
 
-@pytest.mark.parametrize("n", range(1, 13))
+@cases.each("n", range(1, 13))
 def test_layouts_stand_together_exactly_if_they_hold_the_same_symmetric_matrix(n):
     for length, diagonal in ((n * (n + 1) // 2, "stored"), (n * (n - 1) // 2, "zero")):
         found = vech.identify(np.zeros(length), n=n)
@@ -159,7 +159,7 @@ def test_a_full_matrix_leaves_its_layout_and_none_of_another_order(layout, n, se
     assert {c.verdict for c in found if c.rank == 1} == {"equal"}
 
 
-@pytest.mark.parametrize("layout", DISTINCT, ids=lambda layout: layout.name)
+@cases.each("layout", DISTINCT, ids=lambda layout: layout.name)
 def test_six_numbers_are_told_apart_too(layout):
     matrix = symmetric(3) if layout.diagonal == "stored" else symmetric(4)
     if layout.diagonal == "zero":
@@ -184,7 +184,7 @@ def test_a_constant_matrix_never_tells_orders_apart(n, value):
     assert len({frozenset(c.layouts) for c in found}) == 1 or "cannot tell" in found.summary
 
 
-@pytest.mark.parametrize("layout", ANY_SIDE, ids=lambda layout: layout.name)
+@cases.each("layout", ANY_SIDE, ids=lambda layout: layout.name)
 def test_a_matrix_that_is_not_symmetric_tells_the_triangle(layout):
     n = 6
     matrix = np.arange(1.0, 37.0).reshape(n, n)
@@ -196,7 +196,7 @@ def test_a_matrix_that_is_not_symmetric_tells_the_triangle(layout):
     assert any(f"{layout.triangle} triangle" in reason for reason in found[0].reasons)
 
 
-@pytest.mark.parametrize("layout", ANY_SIDE, ids=lambda layout: layout.name)
+@cases.each("layout", ANY_SIDE, ids=lambda layout: layout.name)
 def test_a_hermitian_matrix_tells_which_side_is_conjugated(layout):
     n = 5
     real, imaginary = symmetric(n, 1), np.tril(symmetric(n, 2), -1)
@@ -365,7 +365,7 @@ def slow_half_plain(name, matrix):
     )
 
 
-@pytest.mark.parametrize("dtype", cases.DTYPES)
+@cases.each("dtype", list(cases.DTYPES))
 def test_every_dtype_is_taken(dtype):
     dtype = cases.DTYPES[dtype]
     matrix = symmetric(5)
@@ -547,11 +547,11 @@ def test_a_diagonal_of_ones_is_pointed_at_and_changes_no_rank():
     assert "cannot tell" in found.summary
 
 
-@pytest.mark.parametrize(
+@cases.each(
     "name",
     ["vech", "numpy-tril", "svec-lower", "nilearn-sym-vec", "tfp-fill-triangular-lower", "lapack-rfp-tu"],
 )
-@pytest.mark.parametrize("n", (6, 7, 40))
+@cases.each("n", (6, 7, 40))
 def test_a_covariance_leaves_the_orders_in_which_it_is_one(name, n):
     layout = vech.as_layout(name)
     x = np.random.default_rng(n).normal(size=(n, 3)) * np.arange(1, n + 1)[:, None]

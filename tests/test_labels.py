@@ -12,7 +12,7 @@ from cases import STORES
 from compare import assert_same_bits
 
 SOME = {name: STORES[name] for name in ("packed-vech", "packed-rfp-nl", "sparse-half-upper")}
-every_store = pytest.mark.parametrize("make", SOME.values(), ids=SOME)
+every_store = cases.each("make", SOME.values(), ids=SOME)
 FULL = cases.matrix(np.float64, "symmetric", 5)
 LABELS = ("AAPL", "MSFT", "IBM", "XOM", "KO")
 TUPLES = (("x", 1), ("x", 2), ("y", 1), ("y", 2), ("z", 1))
@@ -56,7 +56,7 @@ def taken(rows, columns):
 
 
 @every_store
-@pytest.mark.parametrize(("key", "places"), KEYS.values(), ids=KEYS)
+@cases.each(("key", "places"), KEYS.values(), ids=KEYS)
 def test_loc_takes_every_row_with_every_column(make, key, places):
     found, want = made(make).loc[key], taken(*places)
     assert np.shape(found) == want.shape and type(found) is type(want)
@@ -64,7 +64,7 @@ def test_loc_takes_every_row_with_every_column(make, key, places):
 
 
 @every_store
-@pytest.mark.parametrize(("key", "places"), KEYS.values(), ids=KEYS)
+@cases.each(("key", "places"), KEYS.values(), ids=KEYS)
 def test_loc_is_that_of_pandas(make, key, places):
     pytest.importorskip("pandas")
     frame = made(make).to_frame()
@@ -214,7 +214,7 @@ def test_a_sparse_store_takes_no_assignment():
 
 
 @every_store
-@pytest.mark.parametrize(
+@cases.each(
     ("labels", "key", "error", "message"),
     [
         (LABELS, "APPL", KeyError, "no row has the label 'APPL': did you mean 'AAPL'?"),

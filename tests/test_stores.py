@@ -18,8 +18,13 @@ import vech
 from cases import DTYPES, SIZES, STORE_KINDS, STORES, TENSOR_STORES
 from compare import assert_canonical, assert_close, assert_same_bits
 
-every_store = pytest.mark.parametrize("make", STORES.values(), ids=STORES)
-every_kind = pytest.mark.parametrize(
+
+def has_form(make, dtype="f8", kind="symmetric", **_):
+    return make.holds(np.dtype(dtype), kind, 5)
+
+
+every_store = cases.each("make", STORES, where=has_form)
+every_kind = cases.each(
     ("dtype", "kind"),
     [
         (np.dtype(dtype), kind)
@@ -68,14 +73,14 @@ def test_labels_are_kept(make):
 
 
 @every_store
-@pytest.mark.parametrize("labels", [["a"], list("abcd"), []])
+@cases.each("labels", [["a"], list("abcd"), []])
 def test_labels_are_as_many_as_rows(make, labels):
     with pytest.raises(ValueError, match=rf"{len(labels)} labels.*3"):
         make(cases.matrix(np.float64, "symmetric", 3), "symmetric", labels=labels)
 
 
 @every_store
-@pytest.mark.parametrize("labels", [3, 1.5, True])
+@cases.each("labels", [3, 1.5, True])
 def test_labels_are_a_sequence(make, labels):
     with pytest.raises(TypeError, match=rf"labels must be a sequence, one label for each row, not {labels}"):
         make(cases.matrix(np.float64, "symmetric", 3), "symmetric", labels=labels)
@@ -151,7 +156,7 @@ def partly_zero(dtype, shape, *, salt=0):
 
 
 @every_store
-@pytest.mark.parametrize(
+@cases.each(
     "rows",
     [
         slice(0, 33),
@@ -165,7 +170,7 @@ def partly_zero(dtype, shape, *, salt=0):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("kind", STORE_KINDS)
+@cases.each("kind", STORE_KINDS)
 def test_expand_gives_any_panel_of_rows(make, rows, kind):
     full = cases.matrix(np.complex128, kind, 33)
     store = make(full, kind)
@@ -181,7 +186,7 @@ def test_expand_gives_any_panel_of_rows(make, rows, kind):
 
 
 @every_store
-@pytest.mark.parametrize("n", [1, 2, 5, 64, 65, 130])
+@cases.each("n", [1, 2, 5, 64, 65, 130])
 def test_every_panel_is_the_rows_of_the_whole(make, n):
     full = cases.matrix(np.float64, "symmetric", n)
     store = make(full, "symmetric")
@@ -191,8 +196,8 @@ def test_every_panel_is_the_rows_of_the_whole(make, n):
 
 
 @every_store
-@pytest.mark.parametrize("memory", cases.MEMORY)
-@pytest.mark.parametrize("rows", [None, slice(5, 21)], ids=str)
+@cases.each("memory", list(cases.MEMORY))
+@cases.each("rows", [None, slice(5, 21)], ids=str)
 def test_expand_writes_into_out_and_nowhere_else(make, memory, rows):
     full = cases.matrix(np.float32, "skew", 33)
     want = full[rows or slice(None)]
@@ -205,23 +210,21 @@ def test_expand_writes_into_out_and_nowhere_else(make, memory, rows):
 
 
 @every_store
-@pytest.mark.parametrize(
-    "rows", [slice(0, 4, 2), slice(None, None, -1), range(0, 4, 2), range(4, 0, -1)], ids=str
-)
+@cases.each("rows", [slice(0, 4, 2), slice(None, None, -1), range(0, 4, 2), range(4, 0, -1)], ids=str)
 def test_rows_have_step_one(make, rows):
     with pytest.raises(ValueError, match=r"(?s)rows.*step"):
         make(cases.matrix(np.float64, "symmetric", 5), "symmetric").expand(rows)
 
 
 @every_store
-@pytest.mark.parametrize("rows", [3, [0, 1], (0, 2), "all", np.arange(3)], ids=str)
+@cases.each("rows", [3, [0, 1], (0, 2), "all", np.arange(3)], ids=str)
 def test_rows_are_a_slice_or_a_range(make, rows):
     with pytest.raises(TypeError, match=r"(?s)rows.*slice.*range"):
         make(cases.matrix(np.float64, "symmetric", 5), "symmetric").expand(rows)
 
 
 @every_store
-@pytest.mark.parametrize("rows", [range(3, 7), range(-2, 2)], ids=str)
+@cases.each("rows", [range(3, 7), range(-2, 2)], ids=str)
 def test_a_range_of_rows_lies_within_the_matrix(make, rows):
     with pytest.raises((IndexError, ValueError), match=r"(?s)rows?.*5"):
         make(cases.matrix(np.float64, "symmetric", 5), "symmetric").expand(rows)
@@ -301,7 +304,7 @@ def test_products_are_linear_and_symmetric(make):
 
 
 @every_store
-@pytest.mark.parametrize("kind", ["hermitian", "skew", "skew-hermitian"])
+@cases.each("kind", ["hermitian", "skew", "skew-hermitian"])
 def test_computing_takes_the_part_of_the_diagonal_that_its_kind_allows(make, kind):
     """Moves keep a diagonal's bits; products use its real part (skew: zero; skew-Hermitian: imaginary)."""
     full = cases.matrix(np.complex128, kind, 5)
@@ -339,7 +342,7 @@ def test_a_product_with_a_stack_of_matrices(make):
 
 
 @every_store
-@pytest.mark.parametrize("shape", [(4,), (6,), (4, 5), (), (1, 5)])
+@cases.each("shape", [(4,), (6,), (4, 5), (), (1, 5)])
 def test_a_product_needs_matching_sides(make, shape):
     store = make(cases.matrix(np.float64, "symmetric", 5), "symmetric")
     with pytest.raises(ValueError, match=r"5"):
@@ -402,7 +405,7 @@ def test_transposes_are_the_store_itself_where_they_can_be(make, dtype, kind):
         valid, make=STORES | TENSOR_STORES, dtype=SPARSE, kind=STORE_KINDS, n=(0, 1, 2, 3, 4, 17, 65)
     ),
 )
-@pytest.mark.parametrize("part", ["full", "lower", "upper"])
+@cases.each("part", ["full", "lower", "upper"])
 def test_sparse_results_are_the_full_matrix(make, dtype, kind, n, part):
     full = cases.matrix(dtype, kind, n, values=partly_zero)
     store = make(full, kind)
@@ -425,7 +428,7 @@ def test_sparse_results_are_the_full_matrix(make, dtype, kind, n, part):
 
 
 @every_store
-@pytest.mark.parametrize(
+@cases.each(
     ("dtype", "kind"),
     [
         ("f8", "symmetric"),
@@ -452,7 +455,7 @@ def test_a_store_is_a_linear_operator(make, dtype, kind):
 
 
 @every_store
-@pytest.mark.parametrize(("dtype", "kind"), [("f8", "symmetric"), ("c16", "hermitian")])
+@cases.each(("dtype", "kind"), [("f8", "symmetric"), ("c16", "hermitian")])
 def test_eigsh_and_cg_take_a_store(make, dtype, kind):
     full = cases.matrix(np.dtype(dtype), kind, 40)
     full[np.diag_indices(40)] = np.arange(40) * 3 + 60
@@ -476,7 +479,7 @@ def test_an_array_on_the_left_multiplies_the_store(make):
 
 
 @every_store
-@pytest.mark.parametrize("ufunc", [np.exp, np.sqrt, np.abs, np.isnan, np.maximum])
+@cases.each("ufunc", [np.exp, np.sqrt, np.abs, np.isnan, np.maximum])
 def test_other_ufuncs_name_what_to_do(make, ufunc):
     store = make(cases.matrix(np.float64, "symmetric", 3), "symmetric")
     way = r"map a function over its numbers with map\(\), or " if hasattr(store, "map") else ""
@@ -600,7 +603,7 @@ def test_operators_compute_as_numpy_on_full_matrices(make, dtype, kind, compute)
             check_as_numpy(compute, (number, store), (number, a))
 
 
-@every_store
+@pytest.mark.parametrize("make", STORES.values(), ids=STORES)
 @every_operand
 @cases.each("compute", UNARY)
 def test_signs_and_negation_are_numpys(make, dtype, kind, compute):
@@ -623,9 +626,9 @@ UFUNCS = (
 )
 
 
-@pytest.mark.parametrize("left", ["packed-vech", "sparse-half-lower"])
-@pytest.mark.parametrize("right", ["packed-vech", "sparse-half-upper"])
-@pytest.mark.parametrize("ufunc", UFUNCS, ids=lambda ufunc: ufunc.__name__)
+@cases.each("left", ["packed-vech", "sparse-half-lower"])
+@cases.each("right", ["packed-vech", "sparse-half-upper"])
+@cases.each("ufunc", UFUNCS, ids=lambda ufunc: ufunc.__name__)
 def test_numpys_functions_are_the_operators_of_either_store(left, right, ufunc):
     a, b = (cases.matrix(np.dtype(float), "symmetric", 9, values=few, salt=salt) for salt in (0, 1))
     result = ufunc(STORES[left](a, "symmetric"), STORES[right](b, "symmetric"))
@@ -634,7 +637,7 @@ def test_numpys_functions_are_the_operators_of_either_store(left, right, ufunc):
 
 
 @every_store
-@pytest.mark.parametrize("compute", (ARITHMETIC | COMPARISONS).values(), ids=ARITHMETIC | COMPARISONS)
+@cases.each("compute", (ARITHMETIC | COMPARISONS).values(), ids=ARITHMETIC | COMPARISONS)
 def test_arrays_are_no_operands(make, compute):
     full = np.eye(3)
     store = make(full, "symmetric")
@@ -683,7 +686,7 @@ def test_a_store_has_no_truth_and_no_hash(make):
 
 
 @every_store
-@pytest.mark.parametrize("name", ["iadd", "isub", "imul", "itruediv"])
+@cases.each("name", ["iadd", "isub", "imul", "itruediv"])
 def test_in_place_changes_all_or_nothing(make, name):
     full = cases.matrix(np.dtype("int32"), "symmetric", 9, values=few)
     store = make(full, "symmetric", labels=range(9))
@@ -713,7 +716,7 @@ def test_arrays_on_the_left_are_judged_like_those_on_the_right(make):
         np.ones((2, 4)) @ store
 
 
-@pytest.mark.parametrize("make", STORES.values(), ids=STORES)
+@cases.each("make", STORES.values(), ids=STORES)
 def test_names_of_other_libraries_are_answered_with_our_own(make):
     store = make(np.eye(3), "symmetric")
     answers = {"toarray": ": S.expand", "tocsr": ": S.to_csr", "dot": ": S @ x", "toarry": "$"}
@@ -789,8 +792,16 @@ def test_tiles_are_the_lower_triangle_each_pair_once(make, dtype, kind, side):
     assert_tiles_of(make(full, kind), full, side)
 
 
-@cases.each("layout", cases.LAYOUTS)
-@pytest.mark.parametrize(
+def side_of(layout):
+    return 3 if isinstance(layout, vech.TensorOrder) else 13
+
+
+@cases.each(
+    "layout",
+    cases.LAYOUTS,
+    where=lambda layout, dtype, kind: cases.fits(layout, np.dtype(dtype), kind, side_of(layout)),
+)
+@cases.each(
     ("dtype", "kind"),
     [
         *(("f8", kind) for kind in ("symmetric", "skew")),
@@ -805,9 +816,7 @@ def test_tiles_are_the_lower_triangle_each_pair_once(make, dtype, kind, side):
     ],
 )
 def test_tiles_of_every_layout(layout, dtype, kind):
-    n, dtype = 3 if isinstance(layout, vech.TensorOrder) else 13, np.dtype(dtype)
-    if not cases.fits(layout, dtype, kind, n):
-        pytest.skip("no half in this layout")
+    n = side_of(layout)
     store = vech.Packed(cases.half(dtype, layout, kind, n), layout, kind=kind)
     assert_tiles_of(store, store.expand(), 4)
 
@@ -836,7 +845,7 @@ def test_tiles_refuse_what_is_no_side(make):
 
 
 @every_store
-@pytest.mark.parametrize("panel", [1, 17, 50, 1000])
+@cases.each("panel", [1, 17, 50, 1000])
 def test_a_wide_block_is_made_a_few_rows_at_a_time(make, panel, monkeypatch):
     monkeypatch.setattr("vech.packed.packed.PANEL", panel)
     full = cases.matrix(np.complex128, "symmetric", 17)
@@ -919,12 +928,10 @@ def test_a_store_describes_itself(make, dtype, kind):
 # ---- by size -----------------------------------------------------------------------------------------------
 
 
-@every_store
+@cases.each("make", STORES, where=lambda make, dtype, kind, part: valid(make, dtype, kind, 9))
 @every_kind
-@pytest.mark.parametrize("part", ["full", "lower", "upper"])
+@cases.each("part", ["full", "lower", "upper"])
 def test_a_threshold_keeps_what_is_larger_and_nan(make, dtype, kind, part):
-    if not valid(make, dtype, kind, 9):
-        pytest.skip("no such store")
     matrix = cases.matrix(dtype, kind, 9)
     if dtype.kind in "fc" and kind == "symmetric":
         matrix[3, 1] = matrix[1, 3] = np.nan

@@ -752,7 +752,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@cases.each("fault", list(FAULTS))
 def test_errors_say_the_same(library, fault):
     call, error, message = FAULTS[fault]
     with pytest.raises(error) as caught:
@@ -760,7 +760,7 @@ def test_errors_say_the_same(library, fault):
     assert re.search(message, str(caught.value)), str(caught.value)
 
 
-@pytest.mark.parametrize("name", ("cholesky", "inverse", "logdet", "eigh", "log", "exp", "power", "solve"))
+@cases.each("name", ("cholesky", "inverse", "logdet", "eigh", "log", "exp", "power", "solve"))
 def test_what_is_not_its_own_adjoint_is_refused(library, name):
     for kind, numbers in (("skew", H), ("symmetric", H.astype("complex64"))):
         with pytest.raises(TypeError, match=f"{name} needs a matrix of kind .*, not a {kind} one of"):
@@ -773,7 +773,7 @@ def test_what_is_not_its_own_adjoint_is_refused(library, name):
             )
 
 
-@pytest.mark.parametrize("name", ("congruence", "gram", "cholesky", "inverse", "log", "exp", "power"))
+@cases.each("name", ("congruence", "gram", "cholesky", "inverse", "log", "exp", "power"))
 def test_a_diagonal_is_not_lost(library, name):
     call = CASES.get(name) or Case(lambda a, h, y, layout, kind: a.gram(y, layout), None)
     with pytest.raises(ValueError, match=r"has a diagonal, which .* does not store: take 'vech'"):
@@ -786,8 +786,8 @@ def test_a_diagonal_is_not_lost(library, name):
         )
 
 
-@pytest.mark.parametrize("half", ([1.0, np.nan, 2.0], [4.0, 1.0, np.inf], [np.inf, 0.0, 1.0]), ids=str)
-@pytest.mark.parametrize("name", ("cholesky", "inverse", "logdet", "log", "eigh", "solve"))
+@cases.each("half", ([1.0, np.nan, 2.0], [4.0, 1.0, np.inf], [np.inf, 0.0, 1.0]), ids=str)
+@cases.each("name", ("cholesky", "inverse", "logdet", "log", "eigh", "solve"))
 def test_what_is_not_finite_never_becomes_a_number(library, name, half):
     """It is told of, or NaN comes of it."""
     half, beside = (library.array(np.array(x, "float32")) for x in (half, np.ones((2, 1))))

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+import cases
 import vech
 
 pandas = pytest.importorskip("pandas", reason="the adapter gives frames of pandas")
@@ -20,8 +21,8 @@ PRICES = pandas.DataFrame(100 * np.exp(np.cumsum(STEPS, axis=0)), index=DAYS, co
 SAME = ("sample_cov", "exp_cov", "ledoit_wolf", "ledoit_wolf_constant_variance", "oracle_approximating")
 
 
-@pytest.mark.parametrize("method", SAME)
-@pytest.mark.parametrize("how", ({}, {"log_returns": True}, {"frequency": 12}), ids=str)
+@cases.each("method", SAME)
+@cases.each("how", ({}, {"log_returns": True}, {"frequency": 12}), ids=str)
 def test_it_is_the_risk_matrix_of_pyportfolioopt(method, how):
     peer = pytest.importorskip("pypfopt", reason="the peer")
     want = peer.risk_models.risk_matrix(PRICES, method, **how)

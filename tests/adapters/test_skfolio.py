@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+import cases
 import vech
 
 skfolio = pytest.importorskip("skfolio", reason="the adapter is for skfolio")
@@ -26,7 +27,7 @@ from vech.adapters.skfolio import GerberCovariance, LedoitWolf, NonlinearShrinka
 
 RETURNS = prices_to_returns(load_sp500_dataset().iloc[-300:])
 ESTIMATORS = [SampleCovariance(), LedoitWolf(), NonlinearShrinkage(), GerberCovariance()]
-every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+every_estimator = cases.each("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
 
 PEERS = [
     (SampleCovariance(), TheirSample()),

@@ -15,7 +15,7 @@ from vech.results.result import Result
 from vech.results.wanted import Wanted
 
 every_target = pytest.mark.every_target
-every_layout = pytest.mark.parametrize("layout", ["vech", "numpy-tril"])
+every_layout = cases.each("layout", ["vech", "numpy-tril"])
 
 # times around words, groups of eight words and the 128 words that are counted together; columns around blocks
 # and tiles
@@ -63,9 +63,9 @@ def bounds(p):
 
 
 @every_target
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("memory", cases.MEMORY)
-@pytest.mark.parametrize("samples, p", [(1, 1), (64, 8), (65, 9), (130, 21)])
+@cases.each("dtype", ["float32", "float64"])
+@cases.each("memory", list(cases.MEMORY))
+@cases.each("samples, p", [(1, 1), (64, 8), (65, 9), (130, 21)])
 def test_a_bit_is_what_its_number_is(dtype, memory, samples, p):
     X = with_nan(numbers(samples, p, dtype))
     low, high = np.linspace(-1.5, -0.5, p), np.linspace(0.5, 1.5, p)
@@ -137,7 +137,7 @@ def test_numbers_are_cast_in_pieces(monkeypatch):
 
 
 @every_target
-@pytest.mark.parametrize("samples, p", SHAPES)
+@cases.each("samples, p", SHAPES)
 def test_counts_equal_brute_force(samples, p):
     X = numbers(samples, p)
     counts = counted(encode(X, *bounds(p)))
@@ -216,9 +216,9 @@ MEASURES = {
 
 @every_target
 @every_layout
-@pytest.mark.parametrize("pairwise", [False, True])
-@pytest.mark.parametrize("name", MEASURES)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@cases.each("pairwise", [False, True])
+@cases.each("name", list(MEASURES))
+@cases.each("dtype", ["float32", "float64"])
 def test_a_half_is_made_of_the_counts(layout, pairwise, name, dtype):
     X = with_nan(numbers(70, 20))
     X[:, 3] = 0
@@ -234,7 +234,7 @@ def test_a_half_is_made_of_the_counts(layout, pairwise, name, dtype):
 
 
 @every_layout
-@pytest.mark.parametrize("name", MEASURES)
+@cases.each("name", list(MEASURES))
 def test_kept_counts_make_the_half_that_codes_make(layout, name):
     X = numbers(300, 70)
     codes = encode(X, *bounds(70))
@@ -261,8 +261,8 @@ def test_progress_is_reported_up_to_the_end_and_changes_nothing(layout):
 
 
 @every_target
-@pytest.mark.parametrize("samples", [2, 3, 4, 5, 16, 63, 64, 65, 90])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@cases.each("samples", [2, 3, 4, 5, 16, 63, 64, 65, 90])
+@cases.each("dtype", ["float32", "float64"])
 def test_each_pair_of_times_is_coded_once(samples, dtype):
     X = with_nan(numbers(samples, 9, dtype), 0.05)
     counts = Counts(9)
@@ -307,9 +307,9 @@ def test_codes_that_fit_are_made_once(parts, monkeypatch):
 
 
 @every_target
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
-@pytest.mark.parametrize("memory", ["C", "Fortran", "every-second", "record-field"])
-@pytest.mark.parametrize("weighted", [False, True])
+@cases.each("dtype", ["float32", "float64", "int32"])
+@cases.each("memory", ["C", "Fortran", "every-second", "record-field"])
+@cases.each("weighted", [False, True])
 def test_deviations_are_those_of_numpy(dtype, memory, weighted):
     X = np.round(100 * numbers(2500, 13)).astype(dtype)
     w = cases.generator("weights").random(2500) if weighted else None

@@ -38,8 +38,8 @@ def pairs(X, of_two):
 
 
 @every_target
-@pytest.mark.parametrize("samples, p", SHAPES)
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
+@cases.each("samples, p", SHAPES)
+@cases.each("dtype", ["float32", "float64", "int16"])
 def test_quadrant_is_the_correlation_of_signs_about_medians(samples, p, dtype):
     X = np.round(9 * cases.generator("quadrant", samples, p).normal(size=(samples, p))).astype(dtype)
     signs = np.sign(X - np.median(X.astype("f8"), axis=0))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+import cases
 import vech
 from vech import covariance
 
@@ -80,8 +81,8 @@ WRONG = {
 
 
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
-@pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize("name", CALLS)
+@cases.each("wrong", list(WRONG))
+@cases.each("name", list(CALLS))
 def test_what_is_no_vector_of_numbers_is_refused_by_name(name, wrong):
     call, argument, count = CALLS[name]
     with pytest.raises((TypeError, ValueError), match=argument.removesuffix("s")):
@@ -98,10 +99,8 @@ def test_numbers_that_cannot_be_negative_are_not(name):
         call(**{argument: with_one(-1.0)(np.ones(count))})
 
 
-@pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize(
-    "as_given", (list, tuple, lambda ones: ones.astype("f4"), lambda ones: ones.astype(">i2"))
-)
+@cases.each("name", list(CALLS))
+@cases.each("as_given", (list, tuple, lambda ones: ones.astype("f4"), lambda ones: ones.astype(">i2")))
 def test_vectors_of_any_real_dtype_are_taken(name, as_given):
     call, argument, count = CALLS[name]
     numbers = np.arange(1.0, count + 1)
@@ -142,8 +141,8 @@ POLICIES = {
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("name, missing", [(name, how) for name, hows in POLICIES.items() for how in hows])
-@pytest.mark.parametrize("dtype", (np.float64, np.float32))
+@cases.each("name, missing", [(name, how) for name, hows in POLICIES.items() for how in hows])
+@cases.each("dtype", (np.float64, np.float32))
 def test_a_column_without_numbers_is_refused(name, missing, dtype):
     holed = np.sign(np.tile(X, (3, 1))).astype(dtype)
     holed[:, 1] = np.nan

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+import cases
 import vech
 from vech import covariance
 
@@ -355,9 +356,9 @@ def test_squares_that_underflow_are_an_error_and_constant_columns_are_not(name, 
         assert call(N * [1, 0, 1, 1])[1].tolist() == [0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("factor", (1e-160, 1e-170))
-@pytest.mark.parametrize("options", ({"missing": "pairwise"}, {"weights": "some"}), ids=str)
-@pytest.mark.parametrize("name", ("sample", "correlation", "gerber"))
+@cases.each("factor", (1e-160, 1e-170))
+@cases.each("options", ({"missing": "pairwise"}, {"weights": "some"}), ids=str)
+@cases.each("name", ("sample", "correlation", "gerber"))
 def test_squares_that_underflow_are_an_error_with_weights_and_pairwise(name, options, factor):
     call = partial(getattr(covariance, name), **options)
     if "weights" in options:
@@ -397,8 +398,8 @@ def test_pairwise_squares_that_overflow_are_an_error():
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("factor", (1e-300, 1e-170, 2.0**-500, 1e170, 1e300))
-@pytest.mark.parametrize("name", ("sample", "correlation", "gerber"))
+@cases.each("factor", (1e-300, 1e-170, 2.0**-500, 1e170, 1e300))
+@cases.each("name", ("sample", "correlation", "gerber"))
 def test_only_ratios_of_weights_count(name, factor):
     call = getattr(covariance, name)
     weights = np.linspace(0.5, 2, len(N))
@@ -415,8 +416,8 @@ INTENSITIES = {
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("name", INTENSITIES)
-@pytest.mark.parametrize("factor", (1e-150, 1e-90, 1e-40, 0.1, 1e50, 1e90, 1e150))
+@cases.each("name", list(INTENSITIES))
+@cases.each("factor", (1e-150, 1e-90, 1e-40, 0.1, 1e50, 1e90, 1e150))
 def test_intensities_of_shrinkage_have_no_unit(name, factor):
     X = np.random.default_rng(8).normal(size=(30, 6)) * np.arange(1, 7) + 3
     want, intensity = INTENSITIES[name](X, return_shrinkage=True)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import cases
 from interrupts import at_every
 from vech import covariance
 from vech.covariance import Stream, moments
@@ -40,9 +41,9 @@ def assert_near(store, want, tolerance=1e-12):
     assert np.abs(store.expand() - want).max() <= tolerance * np.abs(want).max()
 
 
-@pytest.mark.parametrize("p", (3, BEYOND))
-@pytest.mark.parametrize("half_life", (0.3, 2, 25.0, np.inf))
-@pytest.mark.parametrize("pieces", (1, 7, 90))
+@cases.each("p", (3, BEYOND))
+@cases.each("half_life", (0.3, 2, 25.0, np.inf))
+@cases.each("pieces", (1, 7, 90))
 def test_any_pieces_are_the_weighted_rows_at_once(p, half_life, pieces):
     X = RNG.normal(size=(90, p)) + np.arange(p)
     stream = streamed(X, half_life, pieces)

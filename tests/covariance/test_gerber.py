@@ -13,7 +13,7 @@ from vech.covariance.gerber import medians
 
 every_target = pytest.mark.every_target
 FORMS = ("gs0", "gs1", "gs2")
-every_form = pytest.mark.parametrize("form", FORMS)
+every_form = cases.each("form", FORMS)
 
 
 def returns(samples, p, dtype="float64"):
@@ -66,8 +66,8 @@ def assert_equals(S, expected, tolerance=1e-8):
 
 @every_target
 @every_form
-@pytest.mark.parametrize("correlation", [False, True])
-@pytest.mark.parametrize("samples, p", [(2, 1), (24, 5), (63, 8), (65, 9), (130, 70), (1000, 65)])
+@cases.each("correlation", [False, True])
+@cases.each("samples, p", [(2, 1), (24, 5), (63, 8), (65, 9), (130, 70), (1000, 65)])
 def test_it_is_what_the_formula_says(form, correlation, samples, p):
     X = returns(samples, p)
     S = gerber(X, form=form, correlation=correlation)
@@ -91,8 +91,8 @@ def formula_in_parts(X, form):
 
 
 @every_form
-@pytest.mark.parametrize("center", ["zero", "mean", "median"])
-@pytest.mark.parametrize("threshold", [0.1, 0.9, 1.7, "each"])
+@cases.each("center", ["zero", "mean", "median"])
+@cases.each("threshold", [0.1, 0.9, 1.7, "each"])
 def test_thresholds_and_centers(form, center, threshold):
     X = returns(90, 12) + 0.01
     threshold = np.linspace(0.2, 1.5, 12) if threshold == "each" else threshold
@@ -102,8 +102,8 @@ def test_thresholds_and_centers(form, center, threshold):
 
 
 @every_form
-@pytest.mark.parametrize("missing", ["neutral", "pairwise"])
-@pytest.mark.parametrize("weighted", [False, True])
+@cases.each("missing", ["neutral", "pairwise"])
+@cases.each("weighted", [False, True])
 def test_missing_numbers(form, missing, weighted):
     X = with_nan(returns(150, 23))
     w = exponential_weights(150, 40) if weighted else None
@@ -112,7 +112,7 @@ def test_missing_numbers(form, missing, weighted):
 
 
 @every_form
-@pytest.mark.parametrize("p", [1, 9, 490])
+@cases.each("p", [1, 9, 490])
 def test_weights(form, p):
     X, w = returns(70, p), cases.generator("weights").random(70)
     w[3] = 0
@@ -170,10 +170,8 @@ def test_swapping_columns_permutes_the_result_exactly(form):
     assert np.array_equal(permuted.expand(), S.expand()[np.ix_(order, order)])
 
 
-@pytest.mark.parametrize("samples, p", [(12, 60), (24, 100), (60, 300)])
-@pytest.mark.parametrize(
-    "options", [{}, {"half_life": 5}, {"missing": "neutral"}, {"form": "gs2"}, {"threshold": 0.9}]
-)
+@cases.each("samples, p", [(12, 60), (24, 100), (60, 300)])
+@cases.each("options", [{}, {"half_life": 5}, {"missing": "neutral"}, {"form": "gs2"}, {"threshold": 0.9}])
 def test_gs1_is_semidefinite_with_more_columns_than_rows(samples, p, options):
     options = dict(options)
     X = returns(samples, p)
@@ -205,9 +203,9 @@ def test_gs0_is_indefinite_and_can_be_repaired(repair, dtype):
 
 @every_target
 @every_form
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("constant", [-0.1, 0.0, 0.1])
-@pytest.mark.parametrize("center", ["zero", "mean"])
+@cases.each("weighted", [False, True])
+@cases.each("constant", [-0.1, 0.0, 0.1])
+@cases.each("center", ["zero", "mean"])
 def test_a_constant_column_never_moves(form, weighted, constant, center):
     X = returns(50, 9)
     X[:, 4] = constant
@@ -327,7 +325,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@cases.each("name", list(REFUSED))
 def test_what_is_refused(name):
     options, error, words = REFUSED[name]
     options = dict(options)
@@ -378,8 +376,8 @@ PANELS = {"S&P 500 stocks": stocks, "French portfolios": portfolios}
 
 
 @pytest.mark.parametrize("panel", PANELS)
-@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.9])
-@pytest.mark.parametrize("form, variant", [("gs1", True), ("gs2", False)])
+@cases.each("threshold", [0.3, 0.5, 0.9])
+@cases.each("form, variant", [("gs1", True), ("gs2", False)])
 def test_it_equals_skfolio(panel, threshold, form, variant):
     skfolio = pytest.importorskip("skfolio.moments", reason="skfolio is not installed")
     X = PANELS[panel]().iloc[:1001]

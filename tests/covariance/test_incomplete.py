@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+import cases
 import vech
 from interrupts import interrupted_after
 from vech import covariance
@@ -44,9 +45,9 @@ COUNTED = ("gerber", "quadrant", "one_bit", "jaccard", "hamming", "matching")
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of pandas
-@pytest.mark.parametrize("least", (1, 2, 5, 24, 61))
-@pytest.mark.parametrize("layout", ("vech", "numpy-tril"))
-@pytest.mark.parametrize("name", CALLS)
+@cases.each("least", (1, 2, 5, 24, 61))
+@cases.each("layout", ("vech", "numpy-tril"))
+@cases.each("name", list(CALLS))
 def test_with_min_periods_it_is_that_of_pandas(name, layout, least, monkeypatch):
     monkeypatch.setattr(incomplete, "SIDE", 4)
     monkeypatch.setattr(incomplete, "RANK_SIDE", 4)

@@ -42,9 +42,9 @@ def by_pairs(X, variant):
 
 
 @every_target
-@pytest.mark.parametrize("variant", ["a", "b"])
-@pytest.mark.parametrize("levels", [None, 4])
-@pytest.mark.parametrize("samples, p", [(2, 1), (3, 5), (8, 9), (63, 4), (64, 7), (65, 17), (150, 70)])
+@cases.each("variant", ["a", "b"])
+@cases.each("levels", [None, 4])
+@cases.each("samples, p", [(2, 1), (3, 5), (8, 9), (63, 4), (64, 7), (65, 17), (150, 70)])
 def test_it_is_over_all_pairs_of_rows(variant, levels, samples, p):
     X = columns(samples, p, levels=levels)
     S = kendall(X, variant)

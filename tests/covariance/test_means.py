@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn import covariance as peers
 
+import cases
 import vech
 from vech import covariance
 from vech.covariance import moments
@@ -27,7 +28,7 @@ def small_squares(monkeypatch):
     monkeypatch.setattr(moments, "PANEL", 16)
 
 
-every_estimator = pytest.mark.parametrize("name", ESTIMATORS)
+every_estimator = cases.each("name", list(ESTIMATORS))
 
 
 def offset(rows, columns):
@@ -171,8 +172,8 @@ def test_an_offset_is_kept_where_it_is_assumed_away():
 
 
 @every_estimator
-@pytest.mark.parametrize("shape", SHAPES[:3])
-@pytest.mark.parametrize("dtype", ("f8", "f4"))
+@cases.each("shape", SHAPES[:3])
+@cases.each("dtype", ("f8", "f4"))
 def test_neutral_is_a_complete_x_with_means_or_zeros(name, shape, dtype):
     X, means, zeros = (x.astype(dtype) for x in holed(offset(*shape)))
     call, near = ESTIMATORS[name], 1e-9 if dtype == "f8" else 2e-3 if name == "nonlinear" else 2e-5

@@ -29,9 +29,9 @@ def decaying(p, r=0.7):
 
 
 @every_target
-@pytest.mark.parametrize("samples, p", [(1, 1), (5, 3), (64, 9), (65, 70), (700, 23)])
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int16", "bool"])
-@pytest.mark.parametrize("center", ["zero", "mean", "median"])
+@cases.each("samples, p", [(1, 1), (5, 3), (64, 9), (65, 70), (700, 23)])
+@cases.each("dtype", ["float32", "float64", "int16", "bool"])
+@cases.each("center", ["zero", "mean", "median"])
 def test_it_is_the_sine_of_the_correlation_of_signs(samples, p, dtype, center):
     X = np.round(9 * cases.generator("signs", samples, p).normal(size=(samples, p))).astype(dtype)
     wide = X.astype("f8")

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 from sklearn import datasets
 
+import cases
 import vech
 from cases import tolerance
 from vech import covariance
@@ -43,8 +44,8 @@ def normal(shape, dtype="float64"):
     return X.astype(dtype)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("layout", LAYOUTS)
+@cases.each("shape", SHAPES)
+@cases.each("layout", LAYOUTS)
 def test_sample_is_the_covariance_of_numpy(shape, layout):
     X = normal(shape)
     store = covariance.sample(X, layout=layout)
@@ -55,8 +56,8 @@ def test_sample_is_the_covariance_of_numpy(shape, layout):
     )
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("layout", LAYOUTS)
+@cases.each("shape", SHAPES)
+@cases.each("layout", LAYOUTS)
 def test_correlation_is_that_of_numpy_with_ones_on_the_diagonal(shape, layout):
     X = normal(shape)
     store = covariance.correlation(X, layout=layout)
@@ -84,9 +85,9 @@ def test_many_columns_go_by_panels(p, layout, monkeypatch):
     assert_near(covariance.correlation(100 + X, layout=layout), np.corrcoef(X, rowvar=False), 70)
 
 
-@pytest.mark.parametrize("p", (4, 40, BEYOND))
-@pytest.mark.parametrize("layout", ("vech", "numpy-tril"))
-@pytest.mark.parametrize("dtype", ("complex64", "complex128"))
+@cases.each("p", (4, 40, BEYOND))
+@cases.each("layout", ("vech", "numpy-tril"))
+@cases.each("dtype", ("complex64", "complex128"))
 def test_complex_data_give_the_hermitian_covariance_of_numpy(p, layout, dtype):
     X = (RNG.normal(size=(50, p)) + 1j * RNG.normal(size=(50, p)) + 2 - 1j).astype(dtype)
     store = covariance.sample(X, layout=layout)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
+import cases
 import vech
 from vech.covariance import sampled_gram
 
@@ -165,7 +166,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("options", "error", "said"), REFUSED)
+@cases.each(("options", "error", "said"), REFUSED)
 def test_what_does_not_fit_is_refused(options, error, said):
     with pytest.raises(error, match=said):
         sampled_gram(**{"X": heavy(20, 3), "samples": 5} | options)

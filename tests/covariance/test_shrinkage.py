@@ -5,6 +5,7 @@ import pytest
 from sklearn import covariance as peer
 from sklearn import datasets
 
+import cases
 from vech import covariance
 
 RNG = np.random.default_rng(7)
@@ -31,8 +32,8 @@ def assert_equal(found, want, relative=1e-10):
     assert np.abs(store.expand() - full).max() <= relative * np.abs(full).max()
 
 
-@pytest.mark.parametrize("X", data(), ids=lambda X: f"{X.shape}")
-@pytest.mark.parametrize("layout", ("vech", "numpy-tril"))
+@cases.each("X", data(), ids=lambda X: f"{X.shape}")
+@cases.each("layout", ("vech", "numpy-tril"))
 def test_ledoit_wolf_and_oas_are_those_of_scikit_learn(X, layout):
     options = {"return_shrinkage": True, "layout": layout}
     assert_equal(covariance.ledoit_wolf(X, **options), peer.ledoit_wolf(X))

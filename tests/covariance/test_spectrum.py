@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
+import cases
 import vech
 from vech import covariance
 
@@ -51,8 +52,8 @@ def _published(values, p, n):
     return [1 / (pi * Decimal(p - n) / n * at_zero)] * (p - n) + shrunk
 
 
-@pytest.mark.parametrize("shape", ((14, 3), (60, 20), (21, 20), (20, 20), (15, 50), (40, 120)))
-@pytest.mark.parametrize("layout", ("vech", "numpy-tril"))
+@cases.each("shape", ((14, 3), (60, 20), (21, 20), (20, 20), (15, 50), (40, 120)))
+@cases.each("layout", ("vech", "numpy-tril"))
 def test_nonlinear_shrinkage_is_the_formula_of_the_paper(shape, layout):
     X = normal(*shape)
     n, p = shape[0] - 1, shape[1]

@@ -15,7 +15,10 @@ import vech
 from cases import LAYOUTS, STORES
 from compare import assert_same_bits
 
-every_store = pytest.mark.parametrize("make", STORES.values(), ids=STORES)
+every_store = cases.each("make", STORES)
+every_complex_store = cases.each(
+    "make", STORES, where=lambda make, kind, n=5: make.holds(np.dtype(complex), kind, n)
+)
 POINTS = np.random.default_rng(0).normal(size=(7, 3))
 
 
@@ -29,8 +32,8 @@ def whole(layout, **more):
 # ---- long form ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("diagonal", [False, True])
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@cases.each("diagonal", [False, True])
+@cases.each("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_pairs_are_the_upper_triangle_row_after_row(layout, diagonal):
     store, full = whole(layout)
     i, j, value, labels = store.to_pairs(diagonal=diagonal)
@@ -40,12 +43,10 @@ def test_pairs_are_the_upper_triangle_row_after_row(layout, diagonal):
     assert i.dtype == j.dtype == np.int64 and labels is None
 
 
-@every_store
-@pytest.mark.parametrize("kind", cases.STORE_KINDS)
-@pytest.mark.parametrize("n", [0, 1, 2, 6])
+@every_complex_store
+@cases.each("kind", cases.STORE_KINDS)
+@cases.each("n", [0, 1, 2, 6])
 def test_a_pair_is_the_entry_at_its_place(make, kind, n):
-    if not make.holds(np.dtype(complex), kind, n):
-        pytest.skip("no such form")
     full = cases.matrix(np.complex128, kind, n)
     for diagonal in (False, True):
         pairs = make(full, kind).to_pairs(diagonal=diagonal)
@@ -116,7 +117,7 @@ def test_a_half_in_scipys_order_is_not_copied(name):
     assert vech.Packed(half, name).to_condensed() is half
 
 
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@cases.each("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_a_diagonal_that_is_not_zero_is_named(layout):
     store, full = whole(layout)
     if layout.diagonal != "zero":
@@ -171,18 +172,16 @@ def test_scaling_multiplies_rows_and_columns(d, name):
     assert scaled.labels == tuple("abcde") and scaled.kind == "symmetric"
 
 
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@cases.each("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_scaling_works_in_every_layout(layout):
     store, full = whole(layout)
     d = np.arange(2.0, 2 + len(full))
     np.testing.assert_allclose(store.scale(d).expand(), d[:, None] * full * d, rtol=1e-14)
 
 
-@every_store
-@pytest.mark.parametrize("kind", cases.STORE_KINDS)
+@every_complex_store
+@cases.each("kind", cases.STORE_KINDS)
 def test_scaling_keeps_the_kind(make, kind):
-    if not make.holds(np.dtype(complex), kind, 5):
-        pytest.skip("no such form")
     full = cases.matrix(np.complex128, kind, 5)
     store = make(full, kind)
     d = np.arange(1, 6)

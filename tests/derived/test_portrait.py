@@ -29,8 +29,8 @@ def colours(store):
     return re.findall(r'fill="(#.*?)"', store._repr_html_())
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 16, 17, 40, 1000])
-@pytest.mark.parametrize("dtype", ["f8", "c16", "?", "i4", "M8[D]", "f2", "bfloat16"])
+@cases.each("n", [0, 1, 2, 3, 16, 17, 40, 1000])
+@cases.each("dtype", ["f8", "c16", "?", "i4", "M8[D]", "f2", "bfloat16"])
 def test_a_notebook_shows_a_small_picture(n, dtype):
     dtype = np.dtype(getattr(ml_dtypes, dtype, dtype))
     half = cases.moderate(dtype, n * (n + 1) // 2)
@@ -251,8 +251,8 @@ def test_a_large_matrix_is_looked_at_in_few_places(encoding):
 # ---------------------------------------------------------------- factors
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 5, 16, 17, 200, 201])
-@pytest.mark.parametrize("dtype", ["f4", "f8", "c16"])
+@cases.each("n", [0, 1, 2, 5, 16, 17, 200, 201])
+@cases.each("dtype", ["f4", "f8", "c16"])
 def test_a_factor_shows_its_triangle(n, dtype):
     rng = np.random.default_rng(0)
     B = rng.normal(size=(n, n)) + (1j * rng.normal(size=(n, n)) if dtype == "c16" else 0)

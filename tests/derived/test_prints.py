@@ -60,7 +60,7 @@ def test_people_of_families_and_days_are_told_apart():
     )
 
 
-@pytest.mark.parametrize("dtype", [name for name, dtype in cases.DTYPES.items() if dtype.kind != "V"])
+@cases.each("dtype", [name for name, dtype in cases.DTYPES.items() if dtype.kind != "V"])
 def test_numbers_are_printed_as_numpy_prints_them(dtype):
     S = vech.Packed(cases.moderate(dtype, 6), kind="symmetric")
     cells = [line.split(maxsplit=1)[1] for line in str(S).splitlines()[1:]]

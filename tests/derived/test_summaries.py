@@ -20,7 +20,7 @@ SIZES = (1, 2, 3, 4, 17)
 CHOSEN = ("bool", "uint64", ">i4", "float16", "float32", ">f8", "complex128", "datetime64[ns]")
 DTYPES = {name: cases.DTYPES[name] for name in (*CHOSEN, *list(cases.SMALL)[:1])}
 NUMBERS = {name: dtype for name, dtype in DTYPES.items() if dtype.kind not in "mM"}
-every_store = pytest.mark.parametrize("make", STORES.values(), ids=STORES)
+every_store = cases.each("make", STORES.values(), ids=STORES)
 
 
 def fits(layout, dtype, n, diagonal):
@@ -86,8 +86,8 @@ def test_the_mean_and_the_spread_are_numpys(layout, dtype, n, diagonal):
 
 
 @every_store
-@pytest.mark.parametrize("diagonal", [False, True])
-@pytest.mark.parametrize("n", [2, 3, 6, 40])
+@cases.each("diagonal", [False, True])
+@cases.each("n", [2, 3, 6, 40])
 def test_zeros_that_are_not_stored_count(make, n, diagonal):
     full = cases.matrix(np.float64, "symmetric", n)
     full[np.abs(full) < 1] = 0
@@ -104,8 +104,8 @@ def test_zeros_that_are_not_stored_count(make, n, diagonal):
         assert store.argmax(diagonal=diagonal) == places[pairs.argmax()]
 
 
-@pytest.mark.parametrize("diagonal", [False, True])
-@pytest.mark.parametrize("held", range(8))
+@cases.each("diagonal", [False, True])
+@cases.each("held", range(8))
 def test_the_first_gap_of_a_sparse_store_is_found(held, diagonal):
     """Each pattern of three pairs, and all of the diagonal or nothing."""
     full = np.zeros((3, 3))
@@ -182,7 +182,7 @@ def test_sums_of_float32_are_made_in_double():
 
 
 @every_store
-@pytest.mark.parametrize("n", [0, 1])
+@cases.each("n", [0, 1])
 def test_no_pairs_have_no_least_and_a_mean_of_nan(make, n):
     store = make(cases.matrix(np.float64, "symmetric", n), "symmetric")
     for name in ("min", "max", "argmin", "argmax"):
@@ -199,12 +199,10 @@ def test_no_pairs_have_no_least_and_a_mean_of_nan(make, n):
         assert store.argmin(diagonal=True) == (0, 0) and store.std(diagonal=True) == 0
 
 
-@every_store
-@pytest.mark.parametrize("kind", ["hermitian", "skew", "skew-hermitian"])
-@pytest.mark.parametrize("name", ["min", "mean", "std", "argmax"])
+@cases.each("make", STORES, where=lambda make, kind, name: make.holds(np.dtype(complex), kind, 4))
+@cases.each("kind", ["hermitian", "skew", "skew-hermitian"])
+@cases.each("name", ["min", "mean", "std", "argmax"])
 def test_pairs_of_two_numbers_are_refused(make, kind, name):
-    if not make.holds(np.dtype(complex), kind, 4):
-        pytest.skip("no such form")
     store = make(cases.matrix(np.complex128, kind, 4), kind)
     message = (
         f"{name} is of symmetric matrices, and S is {kind}: its pairs hold two numbers each; take abs(S)"

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.linalg.lapack
 
+import cases
 import libraries  # noqa: F401
 import orders
 import vech
@@ -92,7 +93,7 @@ def moved(piece, layout):
     return {"expand, pack": vech.pack(nearest, name, use=layout.triangle)}
 
 
-@pytest.mark.parametrize("dialect", RECORDED)
+@cases.each("dialect", RECORDED)
 def test_a_dialect_is_what_its_library_gave(dialect):
     for piece in evidence_for(dialect):
         assert objection(piece) is None, piece
@@ -113,7 +114,7 @@ def test_every_library_that_can_be_asked_has_a_record():
     assert set(records()) == set(LIBRARIES)
 
 
-@pytest.mark.parametrize("dialect", RECORDED)
+@cases.each("dialect", RECORDED)
 def test_evidence_has_a_side_at_which_orders_differ_and_an_odd_one(dialect):
     sides = {orders.side_of(piece) for piece in evidence_for(dialect)}
     if orders.listed_sides(dialect) == [3]:
@@ -137,10 +138,10 @@ def compare_triangle(name, triangle, half):
     assert np.array_equal(vech.convert(half, name, rows, kind="triangular"), by_rows)
 
 
-@pytest.mark.parametrize("uplo", "UL")
-@pytest.mark.parametrize("transr", "NT")
-@pytest.mark.parametrize("dtype", ["f4", "c16"])
-@pytest.mark.parametrize("n", LARGE)
+@cases.each("uplo", "UL")
+@cases.each("transr", "NT")
+@cases.each("dtype", ["f4", "c16"])
+@cases.each("n", LARGE)
 def test_a_large_triangle_in_rectangular_full_packed_is_lapacks(n, dtype, transr, uplo):
     letter, transposed = {"f4": ("s", "T"), "c16": ("z", "C")}[dtype]
     numbers = np.random.default_rng(n).normal(size=(2, n, n))
@@ -190,7 +191,7 @@ def is_listed(name):
     return True
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@cases.each("name", list(DIALECTS))
 def test_a_layout_is_the_one_listed(name):
     assert orders.listed_sides(name)
     assert is_listed(name)
@@ -248,7 +249,7 @@ def refute(dialect, wrong):
         assert seen(orders.of_layout(wrong, n)) == seen(orders.of_layout(right, n)), f"passes as {wrong}"
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@cases.each("dialect", list(DIALECTS))
 def test_a_dialect_with_a_mistake_in_its_layout_fails(dialect):
     wrongs = [layout for layout in mistaken(DIALECTS[dialect]) if layout != DIALECTS[dialect]]
     assert wrongs
@@ -256,14 +257,14 @@ def test_a_dialect_with_a_mistake_in_its_layout_fails(dialect):
         refute(dialect, wrong)
 
 
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+@cases.each("row", TABLE, ids=lambda row: row.name)
 def test_a_row_of_the_table_with_the_layout_of_another_row_fails(row):
     for name in dict.fromkeys(other.layout for other in TABLE if other.layout != row.layout):
         assert DIALECTS[name] != DIALECTS[row.name]
         refute(row.name, DIALECTS[name])
 
 
-@pytest.mark.parametrize("dialect", RECORDED)
+@cases.each("dialect", RECORDED)
 def test_evidence_contradicts_every_mistake_in_an_order_that_it_can_see(dialect):
     mistakes = 0
     for n in orders.listed_sides(dialect):
@@ -301,7 +302,7 @@ def witnesses(dialect):
     }
 
 
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+@cases.each("row", TABLE, ids=lambda row: row.name)
 def test_the_table_says_how_a_dialect_is_proven(row):
     if distributions(witnesses(row.name)) & IN_EXTRA:
         assert row.proof == "runs"

@@ -2,6 +2,7 @@
 
 import pytest
 
+import cases
 import vech
 from vech.layouts.dialects import CANONICAL, DIALECTS, TABLE
 
@@ -49,7 +50,7 @@ def test_voigt_is_three_orders():
             vech.as_layout(name)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("name", "components", "scale"),
     [
         ("voigt-stress", "xx yy zz yz xz xy", 1),
@@ -68,7 +69,7 @@ def test_the_orders_of_tensors_are_those_that_errors_and_docs_say(name, componen
     assert (layout.diagonal_scale, layout.offdiagonal_scale) == (1, scale)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("word", "nearest"),
     [
         ("squareform", "'scipy-condensed'"),
@@ -112,7 +113,7 @@ def test_a_triangle_alone_is_told_to_be_two_orders(word, orders):
         vech.as_layout(word)
 
 
-@pytest.mark.parametrize("word", ["zzzzzz", "", "r", "matlab", "fortran", "columns"])
+@cases.each("word", ["zzzzzz", "", "r", "matlab", "fortran", "columns"])
 def test_a_word_near_nothing_gets_a_few_choices(word):
     with pytest.raises(
         ValueError,

@@ -14,7 +14,7 @@ from cases import DTYPES, KINDS, STORE_KINDS
 from compare import assert_same_bits
 from vech.layouts.kind import STORED, Kind, resolve_kind, ruled
 
-every_kind_of_every_dtype = pytest.mark.parametrize(
+every_kind_of_every_dtype = cases.each(
     ("dtype", "kind"),
     [(dtype, kind) for dtype in DTYPES.values() for kind in KINDS if cases.allows(dtype, kind)],
     ids=str,
@@ -62,7 +62,7 @@ def test_real_numbers_are_not_conjugated():
     assert all(kind.of(complex_) is kind for kind in Kind)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@cases.each("kind", KINDS)
 def test_a_kind_is_its_name(kind):
     found = Kind(kind)
     assert found == kind and hash(found) == hash(kind) and {kind: 1}[found] == 1
@@ -83,7 +83,7 @@ def test_a_store_says_its_kind_as_text_and_takes_it_back(kind):
     assert vech.expand(S.half, kind=S.kind).shape == (2, 2)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("kind", "error", "message"),
     [
         ("hermitean", ValueError, "unknown kind 'hermitean': did you mean 'hermitian'"),

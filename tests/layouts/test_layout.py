@@ -18,8 +18,8 @@ from cases import LAYOUTS, NAMES, PLAIN, SCALED, SIZES, has_side
 
 LARGE = (46_340, 46_341, 46_342, 65_535, 65_536, 65_537, 92_682, 2**20, 2**31, 3_000_000_000, 4_294_967_295)
 
-every_layout = pytest.mark.parametrize("layout", (PLAIN | SCALED).values(), ids=PLAIN | SCALED)
-every_plain_layout = pytest.mark.parametrize("layout", PLAIN.values(), ids=PLAIN)
+every_layout = cases.each("layout", (PLAIN | SCALED).values(), ids=PLAIN | SCALED)
+every_plain_layout = cases.each("layout", PLAIN.values(), ids=PLAIN)
 
 
 # ---- the reference itself: its two independent definitions agree
@@ -57,7 +57,7 @@ def test_position_and_pair_are_the_storage_order(layout, n):
     np.testing.assert_array_equal(j, cells[:, 1])
 
 
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@cases.each("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_the_slots_of_the_diagonal_are_where_its_cells_are(layout):
     for n in SIZES:
         if has_side(layout, n):
@@ -67,7 +67,7 @@ def test_the_slots_of_the_diagonal_are_where_its_cells_are(layout):
 
 
 @every_plain_layout
-@pytest.mark.parametrize("n", LARGE)
+@cases.each("n", LARGE)
 def test_index_arithmetic_is_exact_at_large_n(layout, n):
     strict = layout.diagonal != "stored"
     length = n * (n - 1) // 2 if strict else n * (n + 1) // 2
@@ -112,7 +112,7 @@ def test_positions_broadcast_and_scalars_stay_scalars():
     assert i.shape == j.shape == (2, 2)
 
 
-@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "uint32", "uint64", ">i4"])
+@cases.each("dtype", ["int8", "uint8", "int32", "uint32", "uint64", ">i4"])
 def test_narrow_indices_do_not_overflow(dtype):
     layout, n = vech.as_layout("numpy-tril"), 3_000_000_000
     largest = min(np.iinfo(dtype).max, n - 1)
@@ -141,7 +141,7 @@ def test_every_length_gives_its_side_or_the_two_nearest_lengths(strict):
 
 
 @every_plain_layout
-@pytest.mark.parametrize("n", LARGE)
+@cases.each("n", LARGE)
 def test_a_length_that_is_one_off_has_no_side(layout, n):
     length = layout.length(n)
     for wrong in (length - 1, length + 1):
@@ -152,7 +152,7 @@ def test_a_length_that_is_one_off_has_no_side(layout, n):
 # ---- names
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("name", "cells"),
     [
         ("vech", "00 10 20 30 11 21 31 22 32 33"),
@@ -265,8 +265,8 @@ def test_a_field_has_few_values(arguments, words):
         vech.Layout(**arguments)
 
 
-@pytest.mark.parametrize("field", ["diagonal_scale", "offdiagonal_scale"])
-@pytest.mark.parametrize("value", [0, 0.0, -1.0, float("inf"), float("nan")])
+@cases.each("field", ["diagonal_scale", "offdiagonal_scale"])
+@cases.each("value", [0, 0.0, -1.0, float("inf"), float("nan")])
 def test_a_scale_is_finite_and_positive(field, value):
     with pytest.raises(ValueError, match=rf"{field}.*finite.*positive.*{value}"):
         vech.Layout(**{field: value})
@@ -279,7 +279,7 @@ def test_a_scale_is_a_real_number(value):
 
 
 @every_plain_layout
-@pytest.mark.parametrize(("i", "j"), [(4, 0), (0, 4), (-1, 0), (0, -1), (2**40, 0)])
+@cases.each(("i", "j"), [(4, 0), (0, 4), (-1, 0), (0, -1), (2**40, 0)])
 def test_position_refuses_what_is_out_of_range(layout, i, j):
     with pytest.raises(IndexError, match=rf"{i if i not in (0,) else j}.*out of range.*4"):
         layout.position([1, i], [0, j], 4)
@@ -298,7 +298,7 @@ def test_pair_refuses_what_is_out_of_range(layout):
             layout.pair([0, k], 4)
 
 
-@pytest.mark.parametrize("wrong", [1.0, "1", True, np.array([1.5]), np.array([True])])
+@cases.each("wrong", [1.0, "1", True, np.array([1.5]), np.array([True])])
 def test_positions_are_integers(wrong):
     layout = vech.Layout()
     with pytest.raises(TypeError, match="integer"):

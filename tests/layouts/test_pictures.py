@@ -1,8 +1,8 @@
 """Pictures and words of layouts, against drawings made by hand."""
 
 import numpy as np
-import pytest
 
+import cases
 import reference
 import vech
 from vech.layouts.dialects import CANONICAL, DIALECTS, TABLE
@@ -65,7 +65,7 @@ DRAWN = {
 }
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@cases.each("name", list(DRAWN))
 def test_a_picture_is_what_one_would_draw(name):
     drawn = [line.split() for line in DRAWN[name].strip().splitlines()]
     assert [line.split() for line in picture(DIALECTS[name]).splitlines()] == drawn
@@ -77,7 +77,7 @@ def test_columns_stand_under_each_other():
     assert lines[4] == ".    .    .    .    14"
 
 
-@pytest.mark.parametrize("name", CANONICAL)
+@cases.each("name", CANONICAL)
 def test_every_layout_has_pictures_with_each_position_once(name):
     layout = DIALECTS[name]
     for n in sides(layout):
@@ -93,7 +93,7 @@ def test_odd_and_even_sides_are_shown_where_they_differ():
     assert sides(vech.as_layout("voigt-strain")) == (3,)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "said"),
     [
         ("vech", ("lower by columns, shrink", "stored", "none")),
@@ -126,7 +126,7 @@ def test_users_of_a_canonical_name_are_all_and_of_another_the_one():
     assert [row.library for row in users("pyscf-tril")] == ["PySCF"]
 
 
-@pytest.mark.parametrize("name", CANONICAL)
+@cases.each("name", CANONICAL)
 def test_the_twin_of_a_layout_has_the_same_half_of_a_symmetric_matrix_and_no_other_has(name):
     layout, same = DIALECTS[name], set()
     n = sides(layout)[-1]
@@ -149,7 +149,7 @@ def test_a_twin_names_the_libraries_whose_matrices_are_symmetric():
     assert twin(vech.as_layout("mandel")) is None
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@cases.each("name", list(DIALECTS))
 def test_the_conversions_of_a_name_run_and_keep_the_matrix(name):
     expand, convert, command = conversions(name)
     layout = vech.as_layout(name)

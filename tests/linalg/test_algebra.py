@@ -111,22 +111,22 @@ def assert_operator(operator, want, *, exact=False):
 # ---------------------------------------------------------------- the four matrices
 
 
-@pytest.mark.parametrize(("layout", "n"), sided(LINEAR))
+@cases.each(("layout", "n"), sided(LINEAR))
 def test_duplication_is_its_definition(layout, n):
     assert_is(duplication(n, layout), duplication(n, layout, as_operator=True), dense_duplication(n, layout))
 
 
-@pytest.mark.parametrize(("layout", "n"), sided(LINEAR))
+@cases.each(("layout", "n"), sided(LINEAR))
 def test_elimination_is_its_definition(layout, n):
     assert_is(elimination(n, layout), elimination(n, layout, as_operator=True), dense_elimination(n, layout))
 
 
-@pytest.mark.parametrize(("m", "n"), SHAPES)
+@cases.each(("m", "n"), SHAPES)
 def test_commutation_is_its_definition(m, n):
     assert_is(commutation(m, n), commutation(m, n, as_operator=True), dense_commutation(m, n))
 
 
-@pytest.mark.parametrize("n", SIZES)
+@cases.each("n", SIZES)
 def test_symmetrizer_is_its_definition(n):
     assert_is(symmetrizer(n), symmetrizer(n, as_operator=True), dense_symmetrizer(n))
     np.testing.assert_array_equal(commutation(n).toarray(), dense_commutation(n, n))
@@ -137,7 +137,7 @@ def test_the_default_is_vech_by_columns():
     np.testing.assert_array_equal(elimination(4) @ vec(A), [0, 4, 8, 12, 5, 9, 13, 10, 14, 15])
 
 
-@pytest.mark.parametrize(("layout", "n"), sided(LINEAR, (3, 7)))
+@cases.each(("layout", "n"), sided(LINEAR, (3, 7)))
 def test_duplication_of_a_half_is_vec_of_the_matrix(layout, n):
     full = cases.matrix("float64", "symmetric", n)
     if layout.diagonal == "zero":
@@ -149,7 +149,7 @@ def test_duplication_of_a_half_is_vec_of_the_matrix(layout, n):
         np.testing.assert_allclose(L @ vec(full), half, rtol=1e-15)
 
 
-@pytest.mark.parametrize("n", (*SIZES, 20))
+@cases.each("n", (*SIZES, 20))
 def test_the_identities_of_magnus_and_neudecker_hold(n):
     D, L, K, N = duplication(n), elimination(n), commutation(n), symmetrizer(n)
     plus = (L @ N).toarray()
@@ -217,8 +217,8 @@ def test_a_complex_operator_has_its_transpose_and_its_adjoint():
 # ---------------------------------------------------------------- Kronecker squares
 
 
-@pytest.mark.parametrize(("m", "n"), SHAPES)
-@pytest.mark.parametrize(
+@cases.each(("m", "n"), SHAPES)
+@cases.each(
     "layout",
     [
         layout
@@ -285,7 +285,7 @@ def test_a_large_kronecker_square_is_not_formed():
 # ---------------------------------------------------------------- covariances
 
 
-@pytest.mark.parametrize(("layout", "n"), sided(STORED, (1, 2, 3, 4, 6)))
+@cases.each(("layout", "n"), sided(STORED, (1, 2, 3, 4, 6)))
 def test_the_covariance_under_normality_is_its_formula(layout, n):
     sigma = np.cov(cases.moderate("float64", (n, 20))).reshape(n, n)
     D = dense_duplication(n, layout)
@@ -297,7 +297,7 @@ def test_the_covariance_under_normality_is_its_formula(layout, n):
     np.testing.assert_allclose(got.expand(), want, rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize(("layout", "n"), sided(STORED, (1, 2, 3, 4)))
+@cases.each(("layout", "n"), sided(STORED, (1, 2, 3, 4)))
 def test_the_covariance_from_data_is_its_formula(layout, n):
     X = cases.moderate("float64", (30, n)) ** 3
     Z = X - X.mean(axis=0)
@@ -411,7 +411,7 @@ def test_a_covariance_is_of_real_data():
     says(ValueError, "X has shape (0, 3): data are a matrix", empirical_covariance_of_vech, np.ones((0, 3)))
 
 
-@pytest.mark.parametrize("n_samples", (0, -3, np.nan, np.inf, "many"))
+@cases.each("n_samples", (0, -3, np.nan, np.inf, "many"))
 def test_samples_are_counted(n_samples):
     message = f"n_samples must be a positive number, not {n_samples!r}"
     says(ValueError, message, covariance_of_vech, vech.Packed(np.ones(3)), n_samples)

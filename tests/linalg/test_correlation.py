@@ -32,13 +32,11 @@ def kind_of(dtype):
     return "hermitian" if np.dtype(dtype).kind == "c" else "symmetric"
 
 
-@every_store
-@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
-@pytest.mark.parametrize("n", [0, 1, 2, 5, 40])
+@cases.each("make", STORES, where=lambda make, dtype, n: make.holds(np.dtype(dtype), kind_of(dtype), n))
+@cases.each("dtype", ["float32", "float64", "complex64", "complex128"])
+@cases.each("n", [0, 1, 2, 5, 40])
 def test_correlations_are_covariances_over_both_deviations(make, dtype, n):
     kind = kind_of(dtype)
-    if not make.holds(np.dtype(dtype), kind, n):
-        pytest.skip("no such form")
     full = covariance(n, dtype)
     store = make(full, kind, labels=range(n))
     R, sd = linalg.to_correlation(store)
@@ -53,7 +51,7 @@ def test_correlations_are_covariances_over_both_deviations(make, dtype, n):
     np.testing.assert_allclose(back.expand(), full, rtol=20 * eps)
 
 
-@pytest.mark.parametrize("layout", [x for x in LAYOUTS.values() if x.diagonal == "stored"], ids=str)
+@cases.each("layout", [x for x in LAYOUTS.values() if x.diagonal == "stored"], ids=str)
 def test_every_layout_has_correlations(layout):
     full = covariance(3 if isinstance(layout, vech.TensorOrder) else 6)
     sd = np.sqrt(full.diagonal())
@@ -152,8 +150,8 @@ def residuals(full, i, j):
     return left[0, 1] / np.sqrt(left[0, 0] * left[1, 1]).real
 
 
-@pytest.mark.parametrize("layout", ["vech", "numpy-tril", "svec-lower"])
-@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+@cases.each("layout", ["vech", "numpy-tril", "svec-lower"])
+@cases.each("dtype", ["float64", "complex128"])
 def test_partial_correlations_are_those_of_residuals(dtype, layout):
     full = covariance(6, dtype)
     kind = kind_of(dtype)
@@ -205,7 +203,7 @@ def test_a_covariance_of_few_rows_has_no_partial_correlations():
 S = vech.Packed(np.array([1.0, 0.5, 1.0]))
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("call", "error", "message"),
     [
         (lambda: linalg.to_correlation(vech.Packed(np.array([1.0, 2, 0]))), ValueError,

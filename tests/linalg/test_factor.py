@@ -85,9 +85,9 @@ def test_a_factor_does_what_the_full_matrix_does(layout, dtype, kind, n, route):
     close(inverse.expand(), np.linalg.inv(full), n)
 
 
-@pytest.mark.parametrize("panel", [1, 13, 20, 512])
-@pytest.mark.parametrize("n", [1, 2, 40, 41])
-@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+@cases.each("panel", [1, 13, 20, 512])
+@cases.each("n", [1, 2, 40, 41])
+@cases.each("dtype", ["float64", "complex128"])
 def test_panels_of_any_width_agree_with_lapack(dtype, n, panel, monkeypatch):
     kind = "hermitian" if dtype == "complex128" else "symmetric"
     S = vech.Packed(vech.pack(definite(np.dtype(dtype), kind, n), kind=kind), kind=kind)
@@ -261,8 +261,8 @@ GRADED = {
 }
 
 
-@pytest.mark.parametrize("n", [5, 12, 30])
-@pytest.mark.parametrize("name", GRADED)
+@cases.each("n", [5, 12, 30])
+@cases.each("name", list(GRADED))
 def test_cond_sees_an_inverse_that_is_large_in_few_places(name, n):
     full = GRADED[name](n)
     S = vech.Packed(vech.pack(full, use="lower"))
@@ -292,8 +292,8 @@ def test_cond_is_near_the_condition_number_and_not_above_it(dtype, n, route):
     assert true / 3 <= cholesky(S).cond() <= true * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("n", [1, 2, 4, 17, 40])
-@pytest.mark.parametrize(
+@cases.each("n", [1, 2, 4, 17, 40])
+@cases.each(
     ("dtype", "kind"),
     [
         ("float32", "symmetric"),
@@ -432,7 +432,7 @@ def indefinite(dtype, kind, n):
     return full.astype(dtype)
 
 
-@pytest.mark.parametrize(("layout", "dtype", "kind", "n"), INDEFINITE)
+@cases.each(("layout", "dtype", "kind", "n"), INDEFINITE)
 def test_solve_inverse_and_slogdet_take_every_kind(layout, dtype, kind, n):
     S, full = store(indefinite(dtype, kind, n), layout, kind)
     scale = np.linalg.cond(full) if n else 1
@@ -450,10 +450,8 @@ def test_solve_inverse_and_slogdet_take_every_kind(layout, dtype, kind, n):
     close(np.array(logarithm, full.real.dtype), np.array(true_logarithm), n, scale)
 
 
-@pytest.mark.parametrize("n", [2, 6, 7, 41])
-@pytest.mark.parametrize(
-    ("dtype", "kind"), [("float64", "symmetric"), ("complex128", "hermitian"), ("c8", "hermitian")]
-)
+@cases.each("n", [2, 6, 7, 41])
+@cases.each(("dtype", "kind"), [("float64", "symmetric"), ("complex128", "hermitian"), ("c8", "hermitian")])
 def test_the_sign_of_a_real_determinant_is_exactly_one(dtype, kind, n):
     for salt in range(5):
         S, full = store(cases.matrix(dtype, kind, n, salt=salt), vech.Layout(), kind)
@@ -472,8 +470,8 @@ def test_an_inverse_has_the_diagonal_of_its_kind(kind):
     assert not inverse(real).diagonal().any()
 
 
-@pytest.mark.parametrize("left", ["float32", "float64", "complex64", "int8", ">f4"])
-@pytest.mark.parametrize("right", ["float32", "float64", "complex64", "int64", "bool"])
+@cases.each("left", ["float32", "float64", "complex64", "int8", ">f4"])
+@cases.each("right", ["float32", "float64", "complex64", "int64", "bool"])
 def test_solve_has_numpys_result_dtype(left, right):
     for numbers in ([4, 2, 10], [0, 2, 1]):
         S = vech.Packed(np.array(numbers, left), kind="hermitian")

@@ -6,6 +6,7 @@ from functools import cache, partial
 import numpy as np
 import pytest
 
+import cases
 import vech
 from vech import _core, linalg
 
@@ -73,7 +74,7 @@ def good_eigenpairs(full, values, vectors, eps=EPS, least=0.0):
 
 
 @every_target
-@pytest.mark.parametrize("n", SIDES)
+@cases.each("n", SIDES)
 def test_eigenpairs_are_those_of_the_matrix(n):
     full = symmetric(60, n)
     values, vectors = linalg.eigh(halves_of(full), batch="vech")
@@ -115,8 +116,8 @@ def special(n):
 
 
 @every_target
-@pytest.mark.parametrize("exponent", [0, 1019, -900, -1000, -1040])
-@pytest.mark.parametrize("n", [2, 3, 4, 6, 13])
+@cases.each("exponent", [0, 1019, -900, -1000, -1040])
+@cases.each("n", [2, 3, 4, 6, 13])
 def test_equal_eigenvalues_low_ranks_and_far_scales_lose_no_digit(n, exponent):
     full = np.ldexp(np.array([np.tril(matrix) + np.tril(matrix, -1).T for matrix in special(n)]), exponent)
     values, vectors = linalg.eigh(halves_of(full), batch="vech")
@@ -184,8 +185,8 @@ def agrees(task, found, full, layout="vech", eps=EPS):
 
 
 @every_target
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("n", SIDES)
+@cases.each("task", list(TASKS))
+@cases.each("n", SIDES)
 def test_answers_are_those_of_numpy(task, n):
     full = definite(20, n)
     found = TASKS[task][0](halves_of(full), batch="vech")
@@ -194,8 +195,8 @@ def test_answers_are_those_of_numpy(task, n):
 
 
 @every_target
-@pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize("task", ["cholesky", "inverse", "log"])
+@cases.each("count", COUNTS)
+@cases.each("task", ["cholesky", "inverse", "log"])
 def test_every_matrix_of_a_batch_has_its_answer(task, count):
     full = definite(count, 3)
     found = TASKS[task][0](halves_of(full), batch="vech")
@@ -205,9 +206,9 @@ def test_every_matrix_of_a_batch_has_its_answer(task, count):
 
 
 @every_target
-@pytest.mark.parametrize("task", ["cholesky", "inverse", "exp"])
-@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
-@pytest.mark.parametrize("n", [1, 2, 3, 5, 6, 18])
+@cases.each("task", ["cholesky", "inverse", "exp"])
+@cases.each("layout", LAYOUTS, ids=str)
+@cases.each("n", [1, 2, 3, 5, 6, 18])
 def test_every_layout_has_its_own_halves(task, layout, n):
     full = definite(9, n)
     found = TASKS[task][0](halves_of(full, layout), batch=layout)
@@ -215,8 +216,8 @@ def test_every_layout_has_its_own_halves(task, layout, n):
 
 
 @every_target
-@pytest.mark.parametrize("task", ["cholesky", "inverse", "log", "inverse square root"])
-@pytest.mark.parametrize("layout", TENSORS)
+@cases.each("task", ["cholesky", "inverse", "log", "inverse square root"])
+@cases.each("layout", TENSORS)
 def test_orders_of_tensors_keep_their_halves(task, layout):
     full = definite(30, 3)
     found = TASKS[task][0](halves_of(full, layout), batch=layout)
@@ -227,9 +228,9 @@ def test_orders_of_tensors_keep_their_halves(task, layout):
 
 
 @every_target
-@pytest.mark.parametrize("n", [1, 2, 3, 6, 17])
-@pytest.mark.parametrize("order", [("lower", "columns"), ("upper", "columns")])
-@pytest.mark.parametrize("scale", [1.0, 2.0])
+@cases.each("n", [1, 2, 3, 6, 17])
+@cases.each("order", [("lower", "columns"), ("upper", "columns")])
+@cases.each("scale", [1.0, 2.0])
 def test_a_diagonal_of_ones_that_is_not_stored_is_stored_in_answers(order, scale, n):
     """And nothing of them is scaled."""
     layout = vech.Layout(*order, diagonal="one", offdiagonal_scale=scale)
@@ -268,8 +269,8 @@ def test_what_is_not_definite_is_inverted_by_its_eigenvalues(n):
 
 
 @every_target
-@pytest.mark.parametrize("n", [1, 2, 3, 6, 9, 17])
-@pytest.mark.parametrize("dtype", ["f4", "f8", "c16"])
+@cases.each("n", [1, 2, 3, 6, 9, 17])
+@cases.each("dtype", ["f4", "f8", "c16"])
 def test_solutions_solve(n, dtype):
     full = definite(21, n)
     full[::4] = symmetric(6, n) + 3 * np.diag(np.where(np.arange(n) % 2, 1, -1))
@@ -324,8 +325,8 @@ def exact_answers(n):
 
 
 @every_target
-@pytest.mark.parametrize("n", [2, 3, 6])
-@pytest.mark.parametrize("task", BOUNDS)
+@cases.each("n", [2, 3, 6])
+@cases.each("task", list(BOUNDS))
 def test_answers_keep_their_digits(task, n):
     full, answers = exact_answers(n)
     found = expanded(TASKS[task][0](halves_of(full), batch="vech"), "vech", task)
@@ -336,7 +337,7 @@ def test_answers_keep_their_digits(task, n):
 
 
 @every_target
-@pytest.mark.parametrize("p", [0.5, -0.5, 1 / 3, -0.25, 2, 3, -1, -2, 0, 1, 0.1, 1.7])
+@cases.each("p", [0.5, -0.5, 1 / 3, -0.25, 2, 3, -1, -2, 0, 1, 0.1, 1.7])
 def test_powers_of_diagonal_matrices_are_those_of_numbers(p):
     numbers = np.exp(RNG.uniform(-60, 60, (200, 3)))
     numbers.sort(axis=-1)
@@ -348,7 +349,7 @@ def test_powers_of_diagonal_matrices_are_those_of_numbers(p):
 
 
 @every_target
-@pytest.mark.parametrize("p", [999.5, -999.5, 4000.5, -4000.5, 1e9])
+@cases.each("p", [999.5, -999.5, 4000.5, -4000.5, 1e9])
 def test_powers_with_far_exponents_keep_what_digits_there_are(p):
     numbers = np.exp(np.array([[-300, 0, 300], [0, 100, 400]]) / abs(p))
     half = np.zeros((2, 6))
@@ -482,9 +483,9 @@ def test_integers_become_float64():
         linalg.cholesky(half.astype(np.float16), batch="vech")
 
 
-@pytest.mark.parametrize("n", [1, 3, 6, 17])
-@pytest.mark.parametrize("layout", ["vech", "numpy-triu", "lapack-rfp-nu", "svec-upper"])
-@pytest.mark.parametrize("task", TASKS)
+@cases.each("n", [1, 3, 6, 17])
+@cases.each("layout", ["vech", "numpy-triu", "lapack-rfp-nu", "svec-upper"])
+@cases.each("task", list(TASKS))
 def test_hermitian_matrices_go_through_lapack(task, layout, n):
     X = RNG.standard_normal((6, n, n)) + 1j * RNG.standard_normal((6, n, n))
     full = X @ np.conj(X.mT) + np.eye(n)
@@ -510,10 +511,10 @@ def halves_and_matrices(kind, dtype, layout, n, count=5):
     return half, full
 
 
-@pytest.mark.parametrize("n", [2, 4, 16, 18])
-@pytest.mark.parametrize("layout", ["numpy-tril", "svec-upper", "condensed"])
-@pytest.mark.parametrize("dtype", ["f8", "c16"])
-@pytest.mark.parametrize("kind", ["symmetric", "hermitian", "skew", "skew-hermitian"])
+@cases.each("n", [2, 4, 16, 18])
+@cases.each("layout", ["numpy-tril", "svec-upper", "condensed"])
+@cases.each("dtype", ["f8", "c16"])
+@cases.each("kind", ["symmetric", "hermitian", "skew", "skew-hermitian"])
 def test_every_kind_is_inverted_and_solved(kind, dtype, layout, n):
     half, full = halves_and_matrices(kind, dtype, layout, n)
     answers = vech.as_layout(layout).plain if layout == "condensed" else layout
@@ -529,8 +530,8 @@ def test_every_kind_is_inverted_and_solved(kind, dtype, layout, n):
     np.testing.assert_allclose(signs * np.exp(logs), np.linalg.det(full), rtol=1e-10)
 
 
-@pytest.mark.parametrize("n", [1, 3, 5, 17])
-@pytest.mark.parametrize(("kind", "dtype"), [("skew", "f8"), ("skew", "c16"), ("skew-hermitian", "f8")])
+@cases.each("n", [1, 3, 5, 17])
+@cases.each(("kind", "dtype"), [("skew", "f8"), ("skew", "c16"), ("skew-hermitian", "f8")])
 def test_skew_matrices_of_an_odd_side_are_singular(kind, dtype, n):
     half, _ = halves_and_matrices(kind, dtype, "vech", n)
     signs, logs = linalg.slogdet(half, batch="vech", kind=kind)
@@ -571,8 +572,8 @@ def refuses(error, message, call, *arguments, **options):
 
 
 @every_target
-@pytest.mark.parametrize("n", [3, 6, 7, 20])
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@cases.each("n", [3, 6, 7, 20])
+@cases.each("value", [np.nan, np.inf, -np.inf])
 def test_the_first_number_that_is_not_finite_is_named(n, value):
     half = halves_of(definite(1000, n))
     half[701, 1] = value
@@ -759,9 +760,9 @@ def test_what_does_not_fit_is_refused():
 # ---- functions of one matrix -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layout", ["vech", "svec-upper", "lapack-rfp-nl"])
-@pytest.mark.parametrize("kind", ["symmetric", "hermitian"])
-@pytest.mark.parametrize("n", [1, 2, 5, 30])
+@cases.each("layout", ["vech", "svec-upper", "lapack-rfp-nl"])
+@cases.each("kind", ["symmetric", "hermitian"])
+@cases.each("n", [1, 2, 5, 30])
 def test_functions_of_a_store_are_stores(layout, kind, n):
     X = RNG.standard_normal((n, n)) + (1j * RNG.standard_normal((n, n)) if kind == "hermitian" else 0)
     full = X @ np.conj(X.T) + np.eye(n)

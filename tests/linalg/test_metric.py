@@ -8,7 +8,7 @@ import vech
 from vech.linalg import to_metric
 
 
-@pytest.mark.parametrize("layout", cases.LAYOUTS.values(), ids=cases.LAYOUTS)
+@cases.each("layout", cases.LAYOUTS.values(), ids=cases.LAYOUTS)
 def test_full_is_the_half_of_the_gradient_of_the_matrix(layout):
     n = 3 if isinstance(layout, vech.TensorOrder) else 5
     G = np.random.default_rng(0).normal(size=(n, n))
@@ -30,7 +30,7 @@ def test_svec_makes_no_difference_in_any_bit():
     assert to_metric(gradient).dtype == np.float32 and to_metric(gradient[:0]).shape == (0, 15)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("call", "error", "message"),
     [
         (

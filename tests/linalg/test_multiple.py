@@ -9,6 +9,7 @@ import scipy.linalg
 from scipy import sparse
 from scipy.sparse.linalg import aslinearoperator
 
+import cases
 import vech
 from vech.linalg import eigsh, lanczos, norm
 
@@ -60,9 +61,9 @@ SPECTRA = {
 }
 
 
-@pytest.mark.parametrize("name", SPECTRA)
-@pytest.mark.parametrize("which", WHICH)
-@pytest.mark.parametrize("dtype", ["f8", "c16"])
+@cases.each("name", list(SPECTRA))
+@cases.each("which", WHICH)
+@cases.each("dtype", ["f8", "c16"])
 def test_copies_are_found_from_any_start(name, which, dtype):
     values = np.sort(SPECTRA[name])
     full, Q = rotated(values, dtype)
@@ -110,8 +111,8 @@ def test_one_run_alone_would_miss_copies():
     assert np.ptp(lanczos.eigenpairs(operator, 4, "SA", accuracy, start).values) < 1e-12
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 20, 100, 128, 129, 140])
-@pytest.mark.parametrize("which", ("LA", "SA", "LM", "SM", "BE"))
+@cases.each("n", [1, 2, 5, 20, 100, 128, 129, 140])
+@cases.each("which", ("LA", "SA", "LM", "SM", "BE"))
 def test_every_side_and_number_of_values(n, which):
     values = np.linspace(1, 2, n)
     full, _ = rotated(values)
@@ -186,9 +187,9 @@ def assert_generalised(full, M, found, want):
     np.testing.assert_allclose(vectors.conj().T @ M @ vectors, np.eye(len(values)), atol=1e-9)
 
 
-@pytest.mark.parametrize("made", MASSES)
-@pytest.mark.parametrize("rank", [1, 20, 100, 199])
-@pytest.mark.parametrize("dtype", ["f8", "c16"])
+@cases.each("made", list(MASSES))
+@cases.each("rank", [1, 20, 100, 199])
+@cases.each("dtype", ["f8", "c16"])
 def test_a_mass_of_any_rank(made, rank, dtype):
     rng = np.random.default_rng(1)
     Y = rng.normal(size=(SIDE, rank))
@@ -209,7 +210,7 @@ def test_a_mass_of_any_rank(made, rank, dtype):
             eigsh(S, rank + 1, M=MASSES[made](M), sigma=-0.3)
 
 
-@pytest.mark.parametrize("made", MASSES)
+@pytest.mark.parametrize("made", list(MASSES))
 @pytest.mark.parametrize("zeros", [100, 180])
 @pytest.mark.parametrize("sigma", [-0.1, 0.2])
 @pytest.mark.parametrize("scale", [1.0, 1e-200])
@@ -330,7 +331,7 @@ M = np.array([[4.0, 1, 0], [1, 4, 1], [0, 1, 4]])
 MASKED = np.ma.array(M, mask=M == 1)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("error", "message", "options"),
     [
         (TypeError, "M must be a NumPy array, not numpy.ma.MaskedArray: a mask would be lost", {"M": MASKED}),

@@ -97,7 +97,7 @@ def _rows_of_diagonals(X):
     return np.einsum("ik,ij->ijk", np.eye(n), X).reshape(n * n, n)
 
 
-@pytest.mark.parametrize("n", SIZES)
+@cases.each("n", SIZES)
 def test_the_nearest_correlation_meets_the_optimality_conditions(n):
     full = correlation(n)
     found = nearest_correlation(store(full), tol=1e-10)
@@ -213,8 +213,8 @@ def test_a_search_that_may_not_go_on_says_how_far_it_came():
         nearest_correlation(store(correlation(30)), max_iterations=1)
 
 
-@pytest.mark.parametrize("n", (5, 20))
-@pytest.mark.parametrize("size", (1e10, 1e12, 1e200, 1e307))
+@cases.each("n", (5, 20))
+@cases.each("size", (1e10, 1e12, 1e200, 1e307))
 def test_numbers_beside_which_ones_are_rounding_are_named(size, n):
     full = np.tril(size * cases.generator("lost", n).normal(size=(n, n)), -1)
     full += full.T + np.eye(n)
@@ -308,7 +308,7 @@ def test_a_step_gains_its_share_of_the_slope(monkeypatch):
 # ---------------------------------------------------------------- the nearest semidefinite matrix
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("dtype", "kind"),
     (
         ("float32", "symmetric"),
@@ -317,7 +317,7 @@ def test_a_step_gains_its_share_of_the_slope(monkeypatch):
         ("complex128", "hermitian"),
     ),
 )
-@pytest.mark.parametrize("n", SIZES)
+@cases.each("n", SIZES)
 def test_the_nearest_psd_matrix_clips_the_eigenvalues(n, dtype, kind):
     full = indefinite(n, dtype, kind)
     found = nearest_psd(store(full, kind=kind))
@@ -345,7 +345,7 @@ def test_a_matrix_of_negative_eigenvalues_only_becomes_the_floor():
     np.testing.assert_allclose(found.matrix.half, [0.25, 0, 0.25], atol=1e-15)
 
 
-@pytest.mark.parametrize("seed", range(60))
+@cases.each("seed", range(60))
 def test_what_users_factor_has_a_factor(seed):
     n = 2 + seed % 24
     full = np.corrcoef(np.random.default_rng(seed).normal(size=(n, n)).T)
@@ -363,8 +363,8 @@ def test_a_singular_matrix_that_happens_to_have_a_factor_is_lifted_to_the_floor(
         assert found.smallest_eigenvalue == pytest.approx(floor, abs=1e-14)
 
 
-@pytest.mark.parametrize("scale", (1e-310, 1e-200, 1e200, 8e307))
-@pytest.mark.parametrize("repair", (nearest_psd, shrink_to_psd))
+@cases.each("scale", (1e-310, 1e-200, 1e200, 8e307))
+@cases.each("repair", (nearest_psd, shrink_to_psd))
 def test_repairs_are_right_at_every_scale(repair, scale):
     full = np.array([[1.0, 1.25, 0.5], [1.25, 1, 1.25], [0.5, 1.25, 1]])
     want = repair(store(full))
@@ -407,7 +407,7 @@ def test_zero_rows_and_negative_diagonals_have_a_nearest_psd_matrix():
 # ---------------------------------------------------------------- shrinking
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("dtype", "kind"),
     (
         ("float32", "symmetric"),
@@ -416,7 +416,7 @@ def test_zero_rows_and_negative_diagonals_have_a_nearest_psd_matrix():
         ("complex128", "hermitian"),
     ),
 )
-@pytest.mark.parametrize("n", (*SIZES, 80))
+@cases.each("n", (*SIZES, 80))
 def test_shrinking_goes_no_further_than_it_must(n, dtype, kind):
     full = indefinite(n, dtype, kind)
     found = shrink_to_psd(store(full, kind=kind))
@@ -436,7 +436,7 @@ def test_shrinking_keeps_ones_and_variances_to_the_bit():
     np.testing.assert_array_equal(found.matrix.diagonal(), np.diagonal(full))
 
 
-@pytest.mark.parametrize("layout", sorted(SCALED.keys() & STORED.keys() | {"vech", "lapack-upper"}))
+@cases.each("layout", sorted(SCALED.keys() & STORED.keys() | {"vech", "lapack-upper"}))
 def test_a_block_that_the_target_shares_stays_to_the_bit(layout):
     full = correlation(12) / 3 + np.eye(12) * 2 / 3
     full[3:, 3:] = correlation(9)
@@ -511,9 +511,9 @@ def test_a_target_in_another_layout_is_the_same_target():
 # ---------------------------------------------------------------- all three
 
 
-@pytest.mark.parametrize("repair", REPAIRS.values(), ids=REPAIRS)
-@pytest.mark.parametrize("layout", STORED.values(), ids=STORED)
-@pytest.mark.parametrize("n", (3, 16))
+@cases.each("repair", REPAIRS.values(), ids=REPAIRS)
+@cases.each("layout", STORED.values(), ids=STORED)
+@cases.each("n", (3, 16))
 def test_every_layout_holds_the_same_repair(n, layout, repair):
     full = correlation(n)
     want = repair(store(full)).matrix.expand()
@@ -535,16 +535,16 @@ def test_a_diagonal_of_ones_that_is_left_out_is_stored_in_the_result(repair):
     np.testing.assert_allclose(found.matrix.expand(), repair(store(full)).matrix.expand(), atol=1e-12)
 
 
-@pytest.mark.parametrize("repair", REPAIRS.values(), ids=REPAIRS)
-@pytest.mark.parametrize("layout", cases.TENSORS.values(), ids=cases.TENSORS)
+@cases.each("repair", REPAIRS.values(), ids=REPAIRS)
+@cases.each("layout", cases.TENSORS.values(), ids=cases.TENSORS)
 def test_a_tensor_keeps_its_order(layout, repair):
     found = repair(store(correlation(3), layout))
     assert found.matrix.layout == (layout if layout.diagonal_scale == 1 else layout.plain)
     assert has_factor(found.matrix)
 
 
-@pytest.mark.parametrize("repair", REPAIRS.values(), ids=REPAIRS)
-@pytest.mark.parametrize("dtype", (">f8", ">f4", "float32"))
+@cases.each("repair", REPAIRS.values(), ids=REPAIRS)
+@cases.each("dtype", (">f8", ">f4", "float32"))
 def test_the_result_is_of_the_dtype_given_in_native_order(dtype, repair):
     full = correlation(20, dtype)
     found = repair(store(full))
@@ -552,8 +552,8 @@ def test_the_result_is_of_the_dtype_given_in_native_order(dtype, repair):
     assert_sound(found, full)
 
 
-@pytest.mark.parametrize("repair", REPAIRS.values(), ids=REPAIRS)
-@pytest.mark.parametrize("n", (0, 1, 2, 30))
+@cases.each("repair", REPAIRS.values(), ids=REPAIRS)
+@cases.each("n", (0, 1, 2, 30))
 def test_a_definite_matrix_stays_as_it_is(n, repair):
     full = 0.5 * np.eye(n) + 0.5
     S = store(full)
@@ -572,9 +572,9 @@ def test_a_singular_matrix_hardly_moves_and_gets_a_factor(repair):
     assert found.smallest_eigenvalue > 0
 
 
-@pytest.mark.parametrize("repair", REPAIRS.values(), ids=REPAIRS)
-@pytest.mark.parametrize("dtype", ("float32", "float64"))
-@pytest.mark.parametrize("rank", (1, 3, 60))
+@cases.each("repair", REPAIRS.values(), ids=REPAIRS)
+@cases.each("dtype", ("float32", "float64"))
+@cases.each("rank", (1, 3, 60))
 def test_a_matrix_of_low_rank_gets_a_factor(rank, dtype, repair):
     data = cases.generator("rank", rank).normal(size=(rank + 1, 120))
     full = (
@@ -616,8 +616,8 @@ def says(error, message, call, *arguments, **options):
         call(*arguments, **options)
 
 
-@pytest.mark.parametrize("bad", (np.nan, np.inf, -np.inf))
-@pytest.mark.parametrize("name", REPAIRS)
+@cases.each("bad", (np.nan, np.inf, -np.inf))
+@cases.each("name", list(REPAIRS))
 def test_numbers_that_are_not_finite_are_named(name, bad):
     half = vech.pack(correlation(4))
     half[2] = bad
@@ -638,18 +638,16 @@ def test_a_diagonal_that_is_not_positive_is_named(bad):
     says(ValueError, f"diagonal number 1 of S is {bad}: shrinking keeps the diagonal", shrink_to_psd, S)
 
 
-@pytest.mark.parametrize("name", REPAIRS)
-@pytest.mark.parametrize("dtype", ("int64", "bool", "float16", "datetime64[ns]"))
+@cases.each("name", list(REPAIRS))
+@cases.each("dtype", ("int64", "bool", "float16", "datetime64[ns]"))
 def test_numbers_that_lapack_lacks_are_refused(dtype, name):
     task = REPAIRS[name].__name__
     message = f"{task} computes with what LAPACK has, and S holds {np.dtype(dtype)}: astype(float) first"
     says(TypeError, message, REPAIRS[name], vech.Packed(np.ones(3, dtype)))
 
 
-@pytest.mark.parametrize("name", REPAIRS)
-@pytest.mark.parametrize(
-    ("dtype", "kind"), (("complex128", "symmetric"), ("float64", "skew"), ("c8", "skew"))
-)
+@cases.each("name", list(REPAIRS))
+@cases.each(("dtype", "kind"), (("complex128", "symmetric"), ("float64", "skew"), ("c8", "skew")))
 def test_kinds_without_real_eigenvalues_are_refused(dtype, kind, name):
     task = REPAIRS[name].__name__
     called = "complex symmetric" if kind == "symmetric" else kind
@@ -683,8 +681,8 @@ def test_what_is_no_packed_store_is_refused(name):
     )
 
 
-@pytest.mark.parametrize("floor", (0, -1.0, np.nan, np.inf, "low"))
-@pytest.mark.parametrize("repair", REPAIRS.values(), ids=REPAIRS)
+@cases.each("floor", (0, -1.0, np.nan, np.inf, "low"))
+@cases.each("repair", REPAIRS.values(), ids=REPAIRS)
 def test_a_floor_is_positive(repair, floor):
     message = f"floor must be a positive number, not {floor!r}"
     says(ValueError, message, repair, store(correlation(3)), floor=floor)

@@ -23,8 +23,8 @@ def matrix(dtype="f8", kind="symmetric", values=FIRST, rest=1.0):
     return ((full + full.conj().T) / 2).astype(dtype)
 
 
-@pytest.mark.parametrize(("dtype", "kind"), [("f8", "symmetric"), ("f4", "symmetric"), ("c16", "hermitian")])
-@pytest.mark.parametrize("k", [1, 3, 5])
+@cases.each(("dtype", "kind"), [("f8", "symmetric"), ("f4", "symmetric"), ("c16", "hermitian")])
+@cases.each("k", [1, 3, 5])
 def test_the_largest_by_modulus_are_found_and_their_residuals_are_true(dtype, kind, k):
     full = matrix(dtype, kind)
     found = top(vech.Packed.from_full(full, kind=kind), k)

@@ -53,7 +53,7 @@ EVERY = cases.pairwise(
 )
 
 
-@pytest.mark.parametrize(("layout", "dtype", "kind", "n"), EVERY)
+@cases.each(("layout", "dtype", "kind", "n"), EVERY)
 def test_norms_are_those_of_the_full_matrix(layout, dtype, kind, n):
     S, full = store(dtype, layout, kind, n)
     wide = full.astype(np.complex128)
@@ -71,7 +71,7 @@ def test_norms_are_those_of_the_full_matrix(layout, dtype, kind, n):
         close(got, full.real.astype(np.promote_types(full.real.dtype, "f4")).dtype.type(want), n, scale)
 
 
-@pytest.mark.parametrize(("layout", "dtype", "kind", "n"), EVERY)
+@cases.each(("layout", "dtype", "kind", "n"), EVERY)
 def test_inner_products_are_those_of_the_full_matrices(layout, dtype, kind, n):
     S, full = store(dtype, layout, kind, n)
     for other_dtype, other, other_kind in (
@@ -107,8 +107,8 @@ SELFADJOINT = [
 ]
 
 
-@pytest.mark.parametrize("layout", [vech.Layout(), vech.Layout("upper", "rows"), cases.RFP["lapack-rfp-tu"]])
-@pytest.mark.parametrize(("dtype", "kind"), SELFADJOINT)
+@cases.each("layout", [vech.Layout(), vech.Layout("upper", "rows"), cases.RFP["lapack-rfp-tu"]])
+@cases.each(("dtype", "kind"), SELFADJOINT)
 def test_eigenpairs_are_those_of_the_full_matrix(dtype, kind, layout):
     n = 60
     S, full = store(np.dtype(dtype), layout, kind, n)
@@ -188,8 +188,8 @@ def weights(dtype, n):
     return full
 
 
-@pytest.mark.parametrize("made", MADE.values(), ids=MADE)
-@pytest.mark.parametrize(
+@cases.each("made", MADE.values(), ids=MADE)
+@cases.each(
     ("dtype", "kind", "mode"),
     [
         ("float64", "symmetric", "normal"),
@@ -283,7 +283,7 @@ def test_numbers_that_are_not_finite_are_named(bad, packed):
             task(S)
 
 
-@pytest.mark.parametrize("shape", [(3,), (4, 1), (3, 0), (3, 4), (3, 1, 1)])
+@cases.each("shape", [(3,), (4, 1), (3, 0), (3, 4), (3, 1, 1)])
 def test_a_start_is_columns_of_the_side(shape):
     message = f"X has shape {shape}, but S is of side 3: (3, k) with k from 1 to 3"
     refuses(ValueError, message, lobpcg, vech.Packed(TRIDIAGONAL), np.ones(shape))
@@ -309,7 +309,7 @@ def test_eigh_names_the_options_that_follow_from_the_half():
     refuses(TypeError, "eigh takes no lower: vech", eigh, S, lower=True)
 
 
-@pytest.mark.parametrize("ord", [np.array([1, 2]), True, np.True_, [1], -1, -np.inf, "2", np.nan])
+@cases.each("ord", [np.array([1, 2]), True, np.True_, [1], -1, -np.inf, "2", np.nan])
 def test_a_norm_that_is_none_is_refused(ord):
     message = f"unknown ord {ord!r}: choose from 'fro', 'max', 1, 2, inf"
     refuses(ValueError, message, norm, vech.Packed(TRIDIAGONAL), ord)
@@ -329,8 +329,8 @@ def test_dates_have_no_norm_and_no_inner_product(dtype):
     refuses(TypeError, f"an inner product is of numbers, and T holds {dates.dtype}", inner, S, dates)
 
 
-@pytest.mark.parametrize("scale", [1e-310, 1e-200, 1e-30, 1e30, 1e200, 1e306])
-@pytest.mark.parametrize(
+@cases.each("scale", [1e-310, 1e-200, 1e-30, 1e30, 1e200, 1e306])
+@cases.each(
     ("dtype", "kind"),
     [("float64", "symmetric"), ("float64", "skew"), *(("complex128", kind) for kind in cases.STORE_KINDS)],
 )
@@ -347,7 +347,7 @@ def test_the_two_norm_in_single_precision_reaches_its_ends():
         assert norm(S * np.float32(scale), 2) == pytest.approx(scale * np.linalg.norm(full, 2), rel=1e-5)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     "task",
     [
         eigsh,

@@ -152,9 +152,9 @@ def test_inputs_and_out_may_lie_in_any_strides(memory, dtype, layout, kind, n, a
 
 
 @every_target
-@pytest.mark.parametrize("dtype", ["u1", "f2", "f4", "f8", "c16"])
-@pytest.mark.parametrize("memory", MEMORY)
-@pytest.mark.parametrize("n", [2, 3, 16, 17])
+@cases.each("dtype", ["u1", "f2", "f4", "f8", "c16"])
+@cases.each("memory", list(MEMORY))
+@cases.each("n", [2, 3, 16, 17])
 def test_halves_of_any_strides_are_read_where_they_are(dtype, memory, n):
     """Without an axis too: those of small matrices go to the kernels as they lie."""
     for layout in (VECH, PLAIN["lower-rows-zero"], EXPLICIT["lapack-rfp-nl"], EXPLICIT["tfp-upper"]):
@@ -258,7 +258,7 @@ def test_an_axis_that_there_is_not(axis):
         vech.pack(full, axis=axis)
 
 
-@pytest.mark.parametrize("axis", [None, 0.0, "0", True, (0, 1)])
+@cases.each("axis", [None, 0.0, "0", True, (0, 1)])
 def test_an_axis_is_an_integer(axis):
     for call in (
         lambda: vech.expand(np.zeros((6, 6)), axis=axis),
@@ -270,7 +270,7 @@ def test_an_axis_is_an_integer(axis):
     assert vech.expand(np.zeros((6, 2)), axis=np.int8(0)).shape == (3, 3, 2)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("call", "words"),
     [
         (lambda: vech.expand(np.zeros((7, 2)), axis=0), r"length 7 fits no n: .* 6 for n=3 or 10 for n=4"),

@@ -97,7 +97,7 @@ def long_batch(layout, dtype, n, kind):
 
 @every_target
 @cases.each("dtype", ["f4", "f8", "c8"])
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "n"),
     [
         pytest.param(layout, n, id=f"{name}-{n}")
@@ -120,8 +120,8 @@ def test_batches_of_any_length(layout, dtype, n):
 
 
 @every_target
-@pytest.mark.parametrize("dtype", ["f4", "f8", "i4"])
-@pytest.mark.parametrize("n", [2, 3, 5, 6, 16])
+@cases.each("dtype", ["f4", "f8", "i4"])
+@cases.each("n", [2, 3, 5, 6, 16])
 def test_batches_of_halves_go_to_any_layout(dtype, n):
     dtype = np.dtype(dtype)
     names = [name for name, layout in LAYOUTS.items() if cases.fits(layout, dtype, "symmetric", n)]
@@ -133,9 +133,9 @@ def test_batches_of_halves_go_to_any_layout(dtype, n):
 
 
 @every_target
-@pytest.mark.parametrize("dtype", ["f4", "f8", "f2", "c16"])
-@pytest.mark.parametrize("n", [2, 3, 4, 6, 16])
-@pytest.mark.parametrize("name", ["vech", "svec-lower", "lapack-rfp-nu"])
+@cases.each("dtype", ["f4", "f8", "f2", "c16"])
+@cases.each("n", [2, 3, 4, 6, 16])
+@cases.each("name", ["vech", "svec-lower", "lapack-rfp-nu"])
 def test_batches_at_every_byte_offset(dtype, name, n):
     dtype, layout = np.dtype(dtype), LAYOUTS[name]
     for count in (70, 257):
@@ -156,9 +156,9 @@ def test_batches_at_every_byte_offset(dtype, name, n):
 
 
 @every_target
-@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "f2"])
-@pytest.mark.parametrize("target", ["vech", "numpy-triu", "svec-lower", "doubled"])
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 6, 16])
+@cases.each("dtype", ["f4", "f8", "c8", "f2"])
+@cases.each("target", ["vech", "numpy-triu", "svec-lower", "doubled"])
+@cases.each("n", [1, 2, 3, 4, 6, 16])
 def test_batches_converted_in_place(dtype, target, n):
     """Every number is scaled once, also those before the first whole line and behind the last."""
     dtype, target = np.dtype(dtype), LAYOUTS[target]
@@ -175,9 +175,9 @@ def test_batches_converted_in_place(dtype, target, n):
 
 @every_target
 @posix
-@pytest.mark.parametrize("where", ["behind the guard", "before the guard"])
-@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "u1"])
-@pytest.mark.parametrize("name", ["vech", "numpy-triu", "lapack-rfp-tl", "voigt-stress"])
+@cases.each("where", ["behind the guard", "before the guard"])
+@cases.each("dtype", ["f4", "f8", "c8", "u1"])
+@cases.each("name", ["vech", "numpy-triu", "lapack-rfp-tl", "voigt-stress"])
 def test_nothing_is_read_or_written_beside_a_batch(name, dtype, where):
     layout, dtype = LAYOUTS[name], np.dtype(dtype)
     for n, count in itertools.product((1, 2, 3, 4, 6, 7, 16), (64, 65, 70, 100)):
@@ -203,8 +203,8 @@ def test_nothing_is_read_or_written_beside_a_batch(name, dtype, where):
 
 
 @every_target
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("n", [2, 3, 6])
+@cases.each("dtype", ["f4", "f8"])
+@cases.each("n", [2, 3, 6])
 def test_records_may_have_gaps_or_go_backwards(dtype, n):
     layout, dtype = LAYOUTS["vech"], np.dtype(dtype)
     length = n * (n + 1) // 2
@@ -274,8 +274,8 @@ def test_extreme_values_of_batches(dtype):
 
 
 @every_target
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("scale", [5e-324, 2.0**-1050, 2.0**-1022, 1e308, 2.0**1023, 1.7e-310])
+@cases.each("dtype", ["f4", "f8"])
+@cases.each("scale", [5e-324, 2.0**-1050, 2.0**-1022, 1e308, 2.0**1023, 1.7e-310])
 def test_scales_at_the_ends_of_their_range(dtype, scale):
     layout = vech.Layout(offdiagonal_scale=scale)
     half = np.zeros((300, 6), dtype)
@@ -290,9 +290,9 @@ def test_scales_at_the_ends_of_their_range(dtype, scale):
 
 
 @every_target
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("scale", [0.5, 0.3])
-@pytest.mark.parametrize("row", [0, 1, 63, 150, 298, 299])
+@cases.each("dtype", ["f4", "f8"])
+@cases.each("scale", [0.5, 0.3])
+@cases.each("row", [0, 1, 63, 150, 298, 299])
 def test_an_overflow_anywhere_in_a_batch_is_found(dtype, scale, row):
     layout = vech.Layout(offdiagonal_scale=scale)
     for slot in (1, 2, 4):

@@ -23,7 +23,7 @@ def random(rng, shape, dtype):
     return numbers.astype(dtype)
 
 
-@pytest.mark.parametrize(("layout", "dtype", "kind", "n"), FOLDED)
+@cases.each(("layout", "dtype", "kind", "n"), FOLDED)
 def test_fold_is_the_adjoint_of_expand(layout, dtype, kind, n):
     rng = np.random.default_rng(0)
     half, full = random(rng, (2, layout.length(n)), dtype), random(rng, (2, n, n), dtype)

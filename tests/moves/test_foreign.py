@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+import cases
 import vech
 from vech.pairwise import cosine, gram
 
@@ -85,8 +86,8 @@ COMPRESSED = {
 }
 
 
-@pytest.mark.parametrize("form", ["csr", "csc"])
-@pytest.mark.parametrize("door", DOORS)
+@cases.each("form", ["csr", "csc"])
+@cases.each("door", list(DOORS))
 def test_arrays_that_are_no_matrix_are_refused(door, form):
     for case, (change, message) in COMPRESSED.items():
         A = matrix(form)
@@ -96,7 +97,7 @@ def test_arrays_that_are_no_matrix_are_refused(door, form):
             pytest.fail(f"{case} is taken")
 
 
-@pytest.mark.parametrize("door", DOORS)
+@cases.each("door", list(DOORS))
 def test_indices_that_are_no_integers_are_refused(door):
     A = matrix("csr")
     A.indices = A.indices.astype(float)
@@ -121,7 +122,7 @@ SPOILT = [(*part, case) for part in PARTS for case in NO_ARRAYS if part[0] != "l
 
 
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
-@pytest.mark.parametrize("door", DOORS)
+@cases.each("door", list(DOORS))
 def test_what_is_no_plain_array_is_refused(door):
     for form, part, case in SPOILT:
         spoil, error, message = NO_ARRAYS[case]
@@ -136,8 +137,8 @@ def test_what_is_no_plain_array_is_refused(door):
             pytest.fail(f"{case} is taken as {part} of {form}")
 
 
-@pytest.mark.parametrize("form", ["xxx", "csc", "dia"])
-@pytest.mark.parametrize("door", DOORS)
+@cases.each("form", ["xxx", "csc", "dia"])
+@cases.each("door", list(DOORS))
 def test_a_format_that_is_not_of_the_class_is_refused(door, form):
     A = matrix("csr")
     A._format = form
@@ -211,16 +212,16 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("case", OTHERS)
-@pytest.mark.parametrize("door", DOORS)
+@cases.each("case", list(OTHERS))
+@cases.each("door", list(DOORS))
 def test_other_formats_are_judged_as_well(door, case):
     A, message = OTHERS[case]
     with pytest.raises(ValueError, match=re.escape(message)):
         DOORS[door](A.copy() if A.format == "lil" else A)
 
 
-@pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("dtype", [np.int64, np.float32, np.complex128, np.bool])
+@cases.each("form", FORMATS)
+@cases.each("dtype", [np.int64, np.float32, np.complex128, np.bool])
 def test_what_is_sound_is_taken(form, dtype):
     A = matrix(form, dtype)
     kind = "symmetric"
@@ -228,8 +229,8 @@ def test_what_is_sound_is_taken(form, dtype):
     np.testing.assert_array_equal(vech.SparseHalf.from_sparse(A, kind=kind).expand(), FULL.astype(dtype))
 
 
-@pytest.mark.parametrize("form", ["csr", "csc"])
-@pytest.mark.parametrize("index", [np.uint16, np.int64, ">i4"])
+@cases.each("form", ["csr", "csc"])
+@cases.each("index", [np.uint16, np.int64, ">i4"])
 def test_room_behind_the_numbers_and_other_integers_are_taken(form, index):
     A = matrix(form)
     A.data, A.indices = np.append(A.data, [9.0, 9]), np.append(A.indices, [77, -1]).astype(index)
@@ -238,7 +239,7 @@ def test_room_behind_the_numbers_and_other_integers_are_taken(form, index):
     np.testing.assert_array_equal(vech.SparseHalf.from_sparse(A).expand(), FULL)
 
 
-@pytest.mark.parametrize("far", [100, 2**32, -(2**32), 2**62, -(2**63)])
+@cases.each("far", [100, 2**32, -(2**32), 2**62, -(2**63)])
 def test_a_diagonal_beside_the_matrix_does_not_come_in_by_wrapping_around(far):
     A = scipy.sparse.dia_array(FULL)
     full = A.toarray()
@@ -247,8 +248,8 @@ def test_a_diagonal_beside_the_matrix_does_not_come_in_by_wrapping_around(far):
     np.testing.assert_array_equal(vech.from_sparse(A), vech.pack(full))
 
 
-@pytest.mark.parametrize("n", [0, 1])
-@pytest.mark.parametrize("form", FORMATS)
+@cases.each("n", [0, 1])
+@cases.each("form", FORMATS)
 def test_empty_matrices_are_taken(form, n):
     assert vech.from_sparse(scipy.sparse.csr_array((n, n)).asformat(form)).tolist() == [0.0] * n
 

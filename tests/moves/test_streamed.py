@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from test_limits import pairs, shifted
 
+import cases
 import vech
 from cases import PLAIN
 from compare import assert_same_bits
@@ -30,8 +31,8 @@ SIZES = {
 
 @within
 @pytest.mark.every_target
-@pytest.mark.parametrize("layout", [PLAIN[name] for name in PLAIN if "zero" not in name], ids=str)
-@pytest.mark.parametrize("dtype", SIZES)
+@cases.each("layout", [PLAIN[name] for name in PLAIN if "zero" not in name], ids=str)
+@cases.each("dtype", list(SIZES))
 def test_streamed_moves_give_the_same_bits(dtype, layout):
     """Whatever the rest of a panel, the rest of a line, and the place of the target in its line."""
     item = np.dtype(dtype).itemsize

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+import cases
 import vech
 from compare import assert_same_bits
 from vech import _core
@@ -63,8 +64,8 @@ def test_of_every_store(n, largest):
                 assert_nearest(S, full, k, largest)
 
 
-@pytest.mark.parametrize("largest", [False, True])
-@pytest.mark.parametrize(
+@cases.each("largest", [False, True])
+@cases.each(
     "dtype",
     [
         "bool",

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+import cases
 import vech
 from vech import neighbors
 from vech.neighbors import graph, within
@@ -62,9 +63,9 @@ def test_dtypes_that_scipy_has_not_are_refused():
             task()
 
 
-@pytest.mark.parametrize("combine", ["union", "mutual"])
-@pytest.mark.parametrize("largest", [False, True])
-@pytest.mark.parametrize("n", near.SIZES)
+@cases.each("combine", ["union", "mutual"])
+@cases.each("largest", [False, True])
+@cases.each("n", near.SIZES)
 def test_graph_is_the_union_or_what_is_mutual(n, largest, combine):
     for full in (near.ties(n), near.holes(n)):
         for k in {0, min(3, max(0, n - 1)), max(0, n - 1)}:

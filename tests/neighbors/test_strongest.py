@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+import cases
 import vech
 from vech.neighbors import strongest
 
@@ -34,9 +35,9 @@ def assert_strongest(S, full, k, absolute=True, largest=True):
     return found
 
 
-@pytest.mark.parametrize("chunk", [7, 2**18])
-@pytest.mark.parametrize("absolute, largest", WAYS)
-@pytest.mark.parametrize("n, k", [(0, 3), (1, 3), (2, 3), (6, 0), (6, 1), (17, 7), (17, 136), (17, 1000)])
+@cases.each("chunk", [7, 2**18])
+@cases.each("absolute, largest", WAYS)
+@cases.each("n, k", [(0, 3), (1, 3), (2, 3), (6, 0), (6, 1), (17, 7), (17, 136), (17, 1000)])
 def test_they_are_the_first_of_a_full_sort(monkeypatch, n, k, absolute, largest, chunk):
     monkeypatch.setattr(sys.modules["vech.neighbors.strongest"], "CHUNK", chunk)
     for full in (near.ties(n), near.holes(n), near.ordinary(n)):
@@ -44,10 +45,8 @@ def test_they_are_the_first_of_a_full_sort(monkeypatch, n, k, absolute, largest,
             assert_strongest(S, full, k, absolute, largest)
 
 
-@pytest.mark.parametrize("absolute, largest", WAYS)
-@pytest.mark.parametrize(
-    "dtype", ["bool", "int8", "uint8", "int64", "uint64", "float16", "float32", ">f8", ">i4"]
-)
+@cases.each("absolute, largest", WAYS)
+@cases.each("dtype", ["bool", "int8", "uint8", "int64", "uint64", "float16", "float32", ">f8", ">i4"])
 def test_of_every_dtype(dtype, absolute, largest):
     full = near.ties(12, dtype).astype(np.dtype(dtype).newbyteorder("="))
     S = vech.Packed(vech.pack(full).astype(dtype))

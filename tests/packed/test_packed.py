@@ -29,7 +29,7 @@ def packed(layout, dtype, kind, n, **more):
     return vech.Packed(half, layout, kind=kind), reference.expand(half, layout, kind)
 
 
-every_pair = pytest.mark.parametrize(
+every_pair = cases.each(
     ("layout", "dtype", "kind"),
     cases.pairwise(fits, layout=LAYOUTS, dtype=DTYPES, kind=STORE_KINDS, apart=("layout", "dtype")),
 )
@@ -41,7 +41,7 @@ MATRICES = [
     )
     if cases.fits(layout, np.dtype(dtype), kind, 5)
 ]
-every_matrix = pytest.mark.parametrize(("layout", "dtype", "kind"), MATRICES)
+every_matrix = cases.each(("layout", "dtype", "kind"), MATRICES)
 
 
 # ---- the object --------------------------------------------------------------------------------------------
@@ -219,16 +219,14 @@ def test_any_slices_and_arrays_mean_what_numpy_means(data, n):
     assert got.shape == want.shape and got.tobytes() == want.tobytes()
 
 
-@pytest.mark.parametrize(
-    "index", [(5, 0), (0, 5), (-6, 0), 5, -6, [0, 5], ([0, 1], [0, 7]), (slice(None), 5)], ids=str
-)
+@cases.each("index", [(5, 0), (0, 5), (-6, 0), 5, -6, [0, 5], ([0, 1], [0, 7]), (slice(None), 5)], ids=str)
 def test_an_index_out_of_range_is_an_index_error(index):
     store, _ = packed(vech.Layout(), np.dtype(float), "symmetric", 5)
     with pytest.raises(IndexError, match=r"(?s)(5|-6|7).*(out of|5)"):
         store[index]
 
 
-@pytest.mark.parametrize(
+@cases.each(
     "index",
     [
         (Ellipsis, 0, Ellipsis),
@@ -250,7 +248,7 @@ def test_what_numpy_would_not_take_is_an_index_error(index):
         store[index]
 
 
-@pytest.mark.parametrize(
+@cases.each(
     "index",
     [..., (..., 0), (0, ...), (..., slice(1, 3)), (slice(2), ...), (..., 1, 2), (1, ..., 2), (1, 2, ...)],
     ids=str,

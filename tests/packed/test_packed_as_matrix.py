@@ -303,7 +303,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("expression", "message"), REFUSED, ids=[expression for expression, _ in REFUSED])
+@cases.each(("expression", "message"), REFUSED, ids=[expression for expression, _ in REFUSED])
 def test_what_has_no_kind_is_refused(expression, message):
     from decimal import Decimal
     from fractions import Fraction
@@ -402,9 +402,7 @@ def test_two_matrices_meet_entry_by_entry(left, right, dtype, other, kind, secon
         assert (got.layout.triangle, got.n) == (left.triangle, n)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, order in cases.EXPLICIT.items() if not cases.is_scaled(order)]
-)
+@cases.each("name", [name for name, order in cases.EXPLICIT.items() if not cases.is_scaled(order)])
 def test_a_result_has_the_order_of_the_left_one(name):
     order = cases.EXPLICIT[name]
     a, full = packed(order, np.dtype(float), "symmetric", 3)
@@ -739,7 +737,7 @@ CONTRADICTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "key", "values", "message"), CONTRADICTIONS, ids=lambda x: str(x)[:30])
+@cases.each(("name", "key", "values", "message"), CONTRADICTIONS, ids=lambda x: str(x)[:30])
 def test_what_contradicts_itself_is_refused_and_nothing_is_changed(name, key, values, message):
     store = {
         "real": vech.Packed(np.arange(6.0)),
@@ -792,9 +790,7 @@ def test_dtypes_are_those_of_numpys_assignment():
     assert bits[1, 0] == ml_dtypes.bfloat16(1 / 3)
 
 
-@pytest.mark.parametrize(
-    "index", [(5, 0), 5, ([0, 1], [0, 7]), 1.0, (0, 1, 2), (None, 0), ([0, 1], [0, 1, 2])], ids=str
-)
+@cases.each("index", [(5, 0), 5, ([0, 1], [0, 7]), 1.0, (0, 1, 2), (None, 0), ([0, 1], [0, 1, 2])], ids=str)
 def test_a_key_that_cannot_be_read_cannot_be_written(index):
     with pytest.raises(IndexError):
         vech.Packed(np.zeros(15))[index] = 1
@@ -958,9 +954,9 @@ def test_a_dtype_too_small_for_the_scale_is_an_overflow():
     assert np.isinf(store.astype("f2").half[1])
 
 
-@pytest.mark.parametrize("narrow", ["f2", "f4", "bfloat16", "i4"])
-@pytest.mark.parametrize("order", ["vech", "numpy-tril", "condensed", "lapack-rfp-nl"])
-@pytest.mark.parametrize("wide", ["f8", "c16"])
+@cases.each("narrow", ["f2", "f4", "bfloat16", "i4"])
+@cases.each("order", ["vech", "numpy-tril", "condensed", "lapack-rfp-nl"])
+@cases.each("wide", ["f8", "c16"])
 def test_a_scaled_half_meets_a_narrower_one_in_the_dtype_of_the_result(narrow, order, wide):
     dtype = np.dtype(getattr(ml_dtypes, narrow, narrow))
     layout = LAYOUTS.get(order) or vech.as_layout(order)
@@ -1017,12 +1013,12 @@ def test_results_can_be_pickled_and_copied():
         assert other.layout == store.layout and other.labels == ("a", "b") and (other == store).half.all()
 
 
-@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
-@pytest.mark.parametrize("dtype", DTYPES)
+@cases.each("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+@cases.each("dtype", DTYPES.values())
 def test_a_pickle_keeps_every_bit(dtype, protocol):
-    half = cases.raw(DTYPES[dtype], 6)
+    half = cases.raw(dtype, 6)
     store = pickle.loads(pickle.dumps(vech.Packed(half, kind="symmetric"), protocol))
-    assert store.dtype.str == DTYPES[dtype].str
+    assert store.dtype.str == dtype.str
     assert_same_bits(store.half, half)
 
 

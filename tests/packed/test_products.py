@@ -64,11 +64,11 @@ def check(got, full, x, n):
     assert np.all(error <= cases.tolerance(got.dtype, n) * magnitude), np.max(error)
 
 
-every_case = pytest.mark.parametrize(
+every_case = cases.each(
     ("layout", "dtype", "kind", "n"),
     cases.pairwise(fits, layout=LAYOUTS, dtype=FLOATS, kind=STORE_KINDS, n=SIZES),
 )
-every_order = pytest.mark.parametrize(
+every_order = cases.each(
     ("layout", "dtype", "kind"),
     [
         param(layout, dtype, kind, id=f"{name}-{dtype}-{kind}")
@@ -247,8 +247,8 @@ def test_narrow_floats_are_added_in_float32_and_rounded_once(dtype):
         np.testing.assert_allclose(product.half.astype(float), float(total), rtol=cases.tolerance(dtype, 1))
 
 
-@pytest.mark.parametrize("own", ["int8", "bool", "uint8", "int32", "float32", "complex64", ">f8"])
-@pytest.mark.parametrize("other", ["int8", "bool", "uint8", "float16", "float64", "complex64"])
+@cases.each("own", ["int8", "bool", "uint8", "int32", "float32", "complex64", ">f8"])
+@cases.each("other", ["int8", "bool", "uint8", "float16", "float64", "complex64"])
 def test_a_quadratic_form_has_numpys_dtype(own, other):
     store, full = packed(vech.Layout(), np.dtype(own), "symmetric", 9)
     x = cases.moderate(np.dtype(other), (9, 3))
@@ -327,10 +327,8 @@ def test_other_dtypes_of_x_give_what_numpy_gives():
             check(product, full, right, 9)
 
 
-@pytest.mark.parametrize(
-    "memory", ["Fortran", "reversed", "every-second", "every-third-backwards", "record-field"]
-)
-@pytest.mark.parametrize("shape", [(40,), (40, 3), (40, 8), (2, 40, 5)], ids=str)
+@cases.each("memory", ["Fortran", "reversed", "every-second", "every-third-backwards", "record-field"])
+@cases.each("shape", [(40,), (40, 3), (40, 8), (2, 40, 5)], ids=str)
 def test_x_and_out_may_lie_anyhow(memory, shape):
     store, full = packed(vech.Layout(), np.dtype(float), "symmetric", 40)
     x = cases.laid_out(cases.moderate(np.float64, shape), memory)
@@ -348,9 +346,9 @@ def test_a_strided_half_is_multiplied_too():
 
 
 @every_target
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("where", [(0, 0), (5, 5), (19, 19), (7, 2), (19, 0), (18, 17)], ids=str)
-@pytest.mark.parametrize("name", ["vech", "numpy-tril"])
+@cases.each("value", [np.nan, np.inf, -np.inf])
+@cases.each("where", [(0, 0), (5, 5), (19, 19), (7, 2), (19, 0), (18, 17)], ids=str)
+@cases.each("name", ["vech", "numpy-tril"])
 def test_what_is_not_finite_spreads_as_in_the_full_product(name, where, value):
     layout = vech.as_layout(name)
     half = np.zeros(layout.length(20))
@@ -494,9 +492,9 @@ def test_an_inner_product_needs_equal_sides():
         )
 
 
-@pytest.mark.parametrize("order", ["fro", 1, np.inf, "max"])
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize("at", [0, 1, 5])
+@cases.each("order", ["fro", 1, np.inf, "max"])
+@cases.each("value", [np.nan, np.inf])
+@cases.each("at", [0, 1, 5])
 def test_norms_of_what_is_not_finite(order, value, at):
     half = np.ones(6)
     half[at] = value
@@ -589,13 +587,13 @@ def can_update(layout, dtype, kind, n):
     return kind in kinds and layout.diagonal == "stored" and fits(layout, dtype, kind, n)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("layout", "dtype", "kind", "n"),
     cases.pairwise(
         can_update, layout=LAYOUTS, dtype=FLOATS, kind=("symmetric", "hermitian"), n=(0, 1, 3, 17, 65)
     ),
 )
-@pytest.mark.parametrize("columns", [None, 0, 4])
+@cases.each("columns", [None, 0, 4])
 def test_an_update_adds_the_outer_product_in_place(layout, dtype, kind, n, columns, monkeypatch):
     monkeypatch.setattr(runs, "SIDE", 16)
     store, full = packed(layout, dtype, kind, n)

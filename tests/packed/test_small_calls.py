@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+import cases
 import vech
 
 REAL = ("float64", "float32")
@@ -19,8 +20,8 @@ def store(dtype="float64", layout="vech", n=7, seed=0, labels=None):
     return vech.Packed(half, layout, labels=labels)
 
 
-@pytest.mark.parametrize("layout", ["vech", "numpy-tril", "condensed", "svec-lower", "lapack-rfp-nl"])
-@pytest.mark.parametrize("dtype", REAL)
+@cases.each("layout", ["vech", "numpy-tril", "condensed", "svec-lower", "lapack-rfp-nl"])
+@cases.each("dtype", REAL)
 def test_a_product_is_the_same_by_its_short_and_its_long_way(layout, dtype):
     S, x = store(dtype, layout), np.arange(7).astype(dtype)
     for _ in range(2):  # asked, and remembered
@@ -62,7 +63,7 @@ def test_a_class_of_ones_own_keeps_its_product():
     assert type(Mine(np.ones(3)) + 1) is vech.Packed
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("name", "layout", "dtype"),
     [
         (name, layout, dtype)

@@ -22,10 +22,8 @@ def random(rng, *shape, dtype):
     return (rng.normal(size=shape) + (1j * rng.normal(size=shape) if dtype == "c16" else 0)).astype(dtype)
 
 
-@pytest.mark.parametrize(("layout", "dtype", "kind"), CASES)
-@pytest.mark.parametrize(
-    ("n", "m"), [(5, 0), (5, 1), (5, FEW), (5, FEW + 1), (0, 2), (SIDE + 3, 2), (SIDE + 3, 6)]
-)
+@cases.each(("layout", "dtype", "kind"), CASES)
+@cases.each(("n", "m"), [(5, 0), (5, 1), (5, FEW), (5, FEW + 1), (0, 2), (SIDE + 3, 2), (SIDE + 3, 6)])
 def test_it_is_the_half_of_the_mean_of_the_product(layout, dtype, kind, n, m):
     rng = np.random.default_rng(0)
     a, b = random(rng, n, m, dtype=dtype), random(rng, n, m, dtype=dtype)

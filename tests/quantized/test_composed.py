@@ -21,7 +21,7 @@ MAKERS = {
     "rows-given": lambda S, encoding="int8", **more: outliers(S, encoding, rows=slice(0, None, 7), **more),
     "low-rank": lambda S, encoding="int8", **more: low_rank(S, min(5, len(S)), encoding, **more),
 }
-every_maker = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+every_maker = cases.each("make", MAKERS.values(), ids=MAKERS)
 N = 130
 SIZES = (1, 2, 64, 65, 130)
 
@@ -43,8 +43,8 @@ def decaying(n, seed=0):
 
 
 @every_maker
-@pytest.mark.parametrize("encoding", ["int8", "uint8", "sign", "int4x2"])
-@pytest.mark.parametrize("n", SIZES)
+@cases.each("encoding", ["int8", "uint8", "sign", "int4x2"])
+@cases.each("n", SIZES)
 def test_it_is_symmetric_and_its_certificate_is_its_error(make, encoding, n):
     full = wishart(n, n, 1.0)
     L = make(full, encoding)
@@ -92,8 +92,8 @@ def test_parts_have_the_bits_of_the_whole(make, n):
 
 
 @every_maker
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, np.int16])
-@pytest.mark.parametrize("shape", [(), (5,)])
+@cases.each("dtype", [np.float32, np.float64, np.float16, np.int16])
+@cases.each("shape", [(), (5,)])
 def test_products_are_those_of_the_full_matrix(make, dtype, shape):
     full = (wishart(N, 7, 1.0) * 50).astype(dtype)
     if dtype == np.float16 and make is MAKERS["low-rank"]:
@@ -163,7 +163,7 @@ def test_the_library_takes_it(make):
 
 
 @every_maker
-@pytest.mark.parametrize("form", ["packed", "sparse", "float32"])
+@cases.each("form", ["packed", "sparse", "float32"])
 def test_any_store_will_do(make, form):
     full = wishart(130, 2)
     S = {
@@ -176,8 +176,8 @@ def test_any_store_will_do(make, form):
 
 
 @every_maker
-@pytest.mark.parametrize("scale", [1e-30, 1e30])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@cases.each("scale", [1e-30, 1e30])
+@cases.each("dtype", [np.float32, np.float64])
 def test_errors_go_with_the_numbers(make, scale, dtype):
     full = wishart(100, 4, 1.0)
     L, M = make(full.astype(dtype)), make((full * scale).astype(dtype))
@@ -211,7 +211,7 @@ def test_what_does_not_fit_is_said(make):
 
 
 @every_maker
-@pytest.mark.parametrize("n", [1, 2, 65, 600])
+@cases.each("n", [1, 2, 65, 600])
 def test_numbers_are_taken_as_from_the_full_matrix(make, n):
     S = make(vech.Packed.from_full(wishart(n), labels=[f"r{k}" for k in range(n)]), "int4")
     full, rng = S.expand(), cases.generator("taken", n)
@@ -239,9 +239,9 @@ def test_numbers_are_taken_as_from_the_full_matrix(make, n):
 
 
 @every_maker
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("unit", [1e-30, 1.0, 1e15])
-@pytest.mark.parametrize("encoding", ["int8", "sign"])
+@cases.each("dtype", [np.float32, np.float64])
+@cases.each("unit", [1e-30, 1.0, 1e15])
+@cases.each("encoding", ["int8", "sign"])
 def test_a_shift_makes_it_positive_semidefinite_and_is_counted(make, dtype, unit, encoding):
     full = (unit * (1.0 - np.eye(90) / 50 + decaying(90))).astype(dtype)
     full = np.tril(full) + np.tril(full, -1).T
@@ -311,8 +311,8 @@ def test_what_it_has_not_says_what_has(make):
 # ---- hadamard ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 64, 100, 193])
-@pytest.mark.parametrize("block", [1, 2, 32, 128])
+@cases.each("n", [1, 2, 3, 64, 100, 193])
+@cases.each("block", [1, 2, 32, 128])
 def test_the_rotation_is_that_of_hadamard_matrices(n, block):
     L = hadamard(wishart(n), "float16", seed=3, block=block)
     sides, left = [], n

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import cases
 import vech
 from vech.quantized import Observer
 from vech.quantized.observing import BINS, Histogram, least_divergence, levels_of
@@ -84,10 +85,8 @@ def test_mse_clips_gaussian_numbers_where_banner_found_it():
     assert 3.4 < seen.scale("int8") * 127 < 4.4
 
 
-@pytest.mark.parametrize(
-    "encoding", ["uint8", "nf4", "linear2-4", "float8-e4m3", "float8-e5m2", "int4x2", "sign"]
-)
-@pytest.mark.parametrize("method", ["mse", "percentile"])
+@cases.each("encoding", ["uint8", "nf4", "linear2-4", "float8-e4m3", "float8-e5m2", "int4x2", "sign"])
+@cases.each("method", ["mse", "percentile"])
 def test_every_encoding_with_a_scale_has_one(encoding, method):
     S = symmetric(17, heavy=True)
     seen, most = (np.ravel(observed(S, method=name).scale(encoding))[0] for name in (method, "minmax"))

@@ -80,8 +80,8 @@ def quantized(encoding, numbers=NUMBERS, **options):
 # ---- bytes typed by hand -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("encoding", [*NIBBLES, *ROWS])
+@cases.each("dtype", [np.float32, np.float64])
+@cases.each("encoding", [*NIBBLES, *ROWS])
 def test_codes_are_the_bytes_typed_by_hand(encoding, dtype):
     Q = quantized(encoding, NUMBERS.astype(dtype))
     assert Q.codes.tobytes().hex(" ", 4) == golden(encoding).hex(" ", 4)

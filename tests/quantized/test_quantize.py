@@ -35,7 +35,7 @@ CASES = cases.pairwise(
 )
 
 
-@pytest.mark.parametrize(("kind", "encoding", "n", "source", "dtype", "scales", "tile"), CASES)
+@cases.each(("kind", "encoding", "n", "source", "dtype", "scales", "tile"), CASES)
 def test_what_is_promised_of_every_quantized_matrix(kind, encoding, n, source, dtype, scales, tile):
     full = matrix(next(name for name in KINDS if KINDS[name] is kind), n, REAL[dtype])
     Q = vech.quantize(source(full), encoding, scales=scales, tile=tile)
@@ -64,9 +64,9 @@ def test_what_is_promised_of_every_quantized_matrix(kind, encoding, n, source, d
         assert (np.abs(Q @ y - found.astype(float) @ y) <= (bound if y.ndim == 2 else bound[:, 0])).all()
 
 
-@pytest.mark.parametrize("encoding", ["int8", "int4", "float16", "bfloat16", "int4x2"])
-@pytest.mark.parametrize("kind", ["symmetric", "skew"])
-@pytest.mark.parametrize("n", [0, 1, 2, 5, 63, 64, 65, 130])
+@cases.each("encoding", ["int8", "int4", "float16", "bfloat16", "int4x2"])
+@cases.each("kind", ["symmetric", "skew"])
+@cases.each("n", [0, 1, 2, 5, 63, 64, 65, 130])
 def test_what_codes_can_say_exactly_stays_as_it_was(encoding, kind, n):
     full = integers(n, 127 if encoding == "int8" else 7, kind=kind)
     Q = vech.quantize(vech.Packed.from_full(full, kind=kind), encoding, tile=32)
@@ -221,9 +221,9 @@ def test_sides_make_the_largest_number_of_each_row_near_one():
 # ---- the shifted matrix ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("encoding", ["sign", "int4", "int8", "int4x2"])
+@cases.each("dtype", DTYPES)
+@cases.each("kind", list(KINDS))
+@cases.each("encoding", ["sign", "int4", "int8", "int4x2"])
 def test_a_shift_makes_it_positive_semidefinite(encoding, kind, dtype):
     full = matrix(kind, 130, REAL[dtype])
     Q = vech.quantize(full, encoding)

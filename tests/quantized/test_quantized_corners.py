@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from matrices import matrix
 
+import cases
 import vech
 from compare import assert_same_bits
 from vech.quantized import spectrum
@@ -37,10 +38,10 @@ def test_integer_products_spread_what_is_not_finite(encoding, bad):
 
 
 @pytest.mark.every_target
-@pytest.mark.parametrize("encoding", ["int8", "int4", "int4x2"])
-@pytest.mark.parametrize("scales", ["tile", "two-sided"])
-@pytest.mark.parametrize("size", [1e-36, 1e-38, 1e-42])
-@pytest.mark.parametrize("other", [1, 1e-20, 1e-40])
+@cases.each("encoding", ["int8", "int4", "int4x2"])
+@cases.each("scales", ["tile", "two-sided"])
+@cases.each("size", [1e-36, 1e-38, 1e-42])
+@cases.each("other", [1, 1e-20, 1e-40])
 def test_integer_products_of_tiny_numbers_stay_within_their_bound(encoding, scales, size, other):
     Q = vech.quantize((other * matrix("wishart", 130)).astype(np.float32), encoding, scales=scales)
     x = (size * np.random.default_rng(0).normal(size=130)).astype(np.float32)
@@ -126,9 +127,9 @@ def test_the_interval_of_a_logarithm_knows_of_rounding(condition):
     assert low <= values[0] and values[-1] <= high
 
 
-@pytest.mark.parametrize("encoding", ["int8", "bfloat16", "int4x2", "nf4"])
-@pytest.mark.parametrize("d", [1, 1e-10, 1e10])
-@pytest.mark.parametrize("size", [1e-36, 1e-40, 1e-43])
+@cases.each("encoding", ["int8", "bfloat16", "int4x2", "nf4"])
+@cases.each("d", [1, 1e-10, 1e10])
+@cases.each("size", [1e-36, 1e-40, 1e-43])
 def test_the_interval_holds_below_the_normal_range(encoding, d, size):
     full = (size * matrix("wishart", 63)).astype(np.float32)
     Q = vech.quantize(full, encoding, scales="two-sided").scale(np.full(63, d, np.float32))
@@ -162,9 +163,9 @@ def test_norms_of_tiles_bound_the_spectral_norm_of_the_error():
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("encoding", ["int8", "int4x2", "uint8"])
-@pytest.mark.parametrize("scales", ["tile", "two-sided"])
-@pytest.mark.parametrize("size", [5e-324, 1e-315, 1e307, 1e308])
+@cases.each("encoding", ["int8", "int4x2", "uint8"])
+@cases.each("scales", ["tile", "two-sided"])
+@cases.each("size", [5e-324, 1e-315, 1e307, 1e308])
 def test_sizes_at_the_ends_of_float64_warn_of_nothing(encoding, scales, size):
     full = np.clip(matrix("wishart", 130), -1, 1.7) * size
     Q = vech.quantize(full, encoding, scales=scales)
@@ -246,10 +247,10 @@ def test_seeds_below_zero_are_refused():
 
 
 @pytest.mark.every_target
-@pytest.mark.parametrize("layout", ["numpy-tril", "numpy-triu"])
-@pytest.mark.parametrize("encoding", ["int8", "uint8", "nf4"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("n", [33, 63, 95, 127])
+@cases.each("layout", ["numpy-tril", "numpy-triu"])
+@cases.each("encoding", ["int8", "uint8", "nf4"])
+@cases.each("dtype", ["float32", "float64"])
+@cases.each("n", [33, 63, 95, 127])
 def test_a_last_tile_of_small_numbers_has_a_scale_of_its_own(n, dtype, encoding, layout):
     """Tiles of 32 rows of which the last one has an odd number: what lay there before does not count."""
     size = np.where(np.arange(n) >= (n - 1) // 32 * 32, 1e-3, 1.0)
@@ -262,8 +263,8 @@ def test_a_last_tile_of_small_numbers_has_a_scale_of_its_own(n, dtype, encoding,
     assert np.abs(last).max() <= {"int8": 2e-5, "uint8": 1e-5, "nf4": 5e-4}[encoding]
 
 
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("ends", [(-3, 3), (-6, 6), (-150, 0)])
+@cases.each("seed", range(5))
+@cases.each("ends", [(-3, 3), (-6, 6), (-150, 0)])
 def test_codebooks_of_rows_of_very_different_size(seed, ends):
     """Weights of small rows vanish beside those of large ones, also from differences of sums."""
     rng = np.random.default_rng(seed)
@@ -274,9 +275,9 @@ def test_codebooks_of_rows_of_very_different_size(seed, ends):
     assert Q.error.frobenius <= 0.2 * np.linalg.norm(full)
 
 
-@pytest.mark.parametrize("encoding", ["int8", "uint8", "int4x2", "nf4", "float8-e4m3", "sign"])
-@pytest.mark.parametrize("n", [2, 63, 100])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@cases.each("encoding", ["int8", "uint8", "int4x2", "nf4", "float8-e4m3", "sign"])
+@cases.each("n", [2, 63, 100])
+@cases.each("dtype", ["float32", "float64"])
 def test_covariances_in_double_know_how_numbers_in_single_were_rounded(encoding, n, dtype):
     R, sd = np.full((n, n), 0.3, dtype), np.linspace(1, 30, n)
     np.fill_diagonal(R, 1)

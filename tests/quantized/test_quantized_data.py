@@ -53,8 +53,8 @@ MAKERS = {
 }
 
 
-@pytest.mark.parametrize("name", MAKERS)
-@pytest.mark.parametrize("encoding", ["int8", "float16"])
+@cases.each("name", list(MAKERS))
+@cases.each("encoding", ["int8", "float16"])
 def test_data_become_the_codes_of_their_half(name, encoding):
     make = MAKERS[name]
     made, half = make(encoding=encoding), make()
@@ -148,7 +148,7 @@ def test_others_compute_the_same_tiles():
         assert_same_bits(pairwise.distances(LONG, encoding="int8", executor=executor).codes, alone.codes)
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", list(MAKERS))
 def test_data_become_codes_in_a_store_of_tiles(name, tmp_path):
     pytest.importorskip("zarr")
     make = MAKERS[name]

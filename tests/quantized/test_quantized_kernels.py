@@ -72,7 +72,7 @@ CASES = cases.pairwise(
 )
 
 
-@pytest.mark.parametrize(("name", "n", "tile", "dtype", "sided", "mirror"), CASES)
+@cases.each(("name", "n", "tile", "dtype", "sided", "mirror"), CASES)
 def test_codes_scales_and_numbers_are_those_of_the_definition(name, n, tile, dtype, sided, mirror):
     full, sides, wanted, numbers, strict = definition(name, n, tile, dtype, sided, mirror)
     mine = made(kernels, name, full, tile, sides=sides, mirror=mirror)
@@ -166,9 +166,9 @@ def test_bytes_of_signs_and_of_integers():
     assert bytes_[31 * 32 :].tolist() == [*full[31, :31].astype(int), 0]
 
 
-@pytest.mark.parametrize("layout", ["vech", "numpy-tril", "lapack-upper", "condensed", "strict-lower-rows"])
-@pytest.mark.parametrize(("n", "tile"), [(1, 64), (2, 32), (65, 64), (130, 32), (200, 128)])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@cases.each("layout", ["vech", "numpy-tril", "lapack-upper", "condensed", "strict-lower-rows"])
+@cases.each(("n", "tile"), [(1, 64), (2, 32), (65, 64), (130, 32), (200, 128)])
+@cases.each("dtype", ["float32", "float64"])
 def test_a_half_becomes_codes_where_it_lies_as_its_blocks_do(layout, n, tile, dtype):
     full = matrix("spiked", n, dtype)
     layout = vech.Layout("lower", "rows", diagonal="zero") if layout == "strict-lower-rows" else layout

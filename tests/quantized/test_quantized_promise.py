@@ -57,9 +57,9 @@ def test_nothing_derived_from_the_values_is_remembered():
     assert (Q @ np.ones(N) != before[1]).any()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("encoding", ["int8", "int4", "int4x2", "float16"])
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@cases.each("kind", KINDS)
+@cases.each("encoding", ["int8", "int4", "int4x2", "float16"])
+@cases.each("dtype", ["f4", "f8"])
 def test_its_numbers(kind, encoding, dtype):
     Q, full = made(kind, dtype=np.dtype(dtype), encoding=encoding)
     assert Q.dtype == dtype
@@ -161,10 +161,10 @@ def test_products_in_double_are_off_by_the_bound_and_the_rounding_of_single(enco
 
 
 @pytest.mark.every_target
-@pytest.mark.parametrize("encoding", ["int8", "int4", "int4x2"])
-@pytest.mark.parametrize("scales", ["tile", "two-sided"])
-@pytest.mark.parametrize("shape", [(N,), (N, 4)])
-@pytest.mark.parametrize("kind", ["wishart", "tiny", "decaying"])
+@cases.each("encoding", ["int8", "int4", "int4x2"])
+@cases.each("scales", ["tile", "two-sided"])
+@cases.each("shape", [(N,), (N, 4)])
+@cases.each("kind", ["wishart", "tiny", "decaying"])
 def test_products_of_integers_stay_within_their_bound(encoding, scales, shape, kind):
     d = np.linspace(-1, 30, N, dtype=np.float32)
     Q = vech.quantize(matrix(kind, N, np.float32), encoding, scales=scales).scale(d)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matrices import matrix
 
+import cases
 import vech
 from compare import assert_same_bits
 
@@ -18,9 +19,9 @@ def spoilt(i, j, value, dtype=np.float64):
     return full
 
 
-@pytest.mark.parametrize("encoding", list(vech.ENCODINGS))
-@pytest.mark.parametrize("scales", ["tile", "two-sided"])
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@cases.each("encoding", list(vech.ENCODINGS))
+@cases.each("scales", ["tile", "two-sided"])
+@cases.each("value", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_named(encoding, scales, value):
     with pytest.raises(ValueError, match=rf"^S\[66, 3\] is {value}: codes are of finite numbers$"):
         vech.quantize(spoilt(66, 3, value), encoding, scales=scales)
@@ -97,7 +98,7 @@ def test_what_is_no_matrix(S, error, said):
         vech.quantize(S)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("options", "error", "said"),
     [
         ({"encoding": "int9"}, ValueError, "unknown encoding 'int9': did you mean 'int8'"),
@@ -199,7 +200,7 @@ def test_parts_that_are_there_already_are_held_as_they_are():
         parts().eigenvalue_interval()
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("changes", "error", "said"),
     [
         (

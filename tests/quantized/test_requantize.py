@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import cases
 import vech
 from vech.quantized import requantize
 
@@ -50,8 +51,8 @@ def test_the_published_range():
     assert found[1:] == (-1.0, 1.0)
 
 
-@pytest.mark.parametrize("scale", [1.0, 2.0**-23, 3e-5, 7.0])
-@pytest.mark.parametrize("reach", [(-1.0, 1.0), (0.0, 6.0), (-300.0, 0.0), (-1e6, 3e7), None])
+@cases.each("scale", [1.0, 2.0**-23, 3e-5, 7.0])
+@cases.each("reach", [(-1.0, 1.0), (0.0, 6.0), (-300.0, 0.0), (-1e6, 3e7), None])
 def test_codes_are_those_of_the_formula(scale, reach):
     x = np.concatenate([EDGES, np.random.default_rng(3).integers(-1000, 1000, 200)]).astype(np.int64)
     found = requantize(x, scale, range=reach)

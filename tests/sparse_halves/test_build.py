@@ -17,8 +17,8 @@ from vech.sparse import is_symmetric
 
 SparseHalf = vech.SparseHalf
 TRIANGLES = ("lower", "upper")
-every_triangle = pytest.mark.parametrize("triangle", TRIANGLES)
-every_kind = pytest.mark.parametrize("kind", STORE_KINDS)
+every_triangle = cases.each("triangle", TRIANGLES)
+every_kind = cases.each("kind", STORE_KINDS)
 CONTAINERS = {
     f"{name}_{ending}": getattr(scipy.sparse, f"{name}_{ending}")
     for name in ("csr", "csc", "coo", "bsr", "dok", "lil", "dia")
@@ -62,8 +62,8 @@ def test_a_whole_matrix_is_halved(pattern, kind, dtype, triangle, use, container
     assert store.nnz == np.tril(stored).sum()
 
 
-@pytest.mark.parametrize("use", ["lower", "upper", "mean"])
-@pytest.mark.parametrize("container", ["csr_array", "csc_array"])
+@cases.each("use", ["lower", "upper", "mean"])
+@cases.each("container", ["csr_array", "csc_array"])
 @every_triangle
 @every_kind
 def test_use_says_which_triangle_is_believed(use, container, triangle, kind):
@@ -90,7 +90,7 @@ def test_the_mean_of_a_diagonal_is_what_its_kind_says():
         assert SparseHalf.from_sparse(matrix, kind=kind, use="mean").data.tolist() == [want]
 
 
-@pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
+@cases.each("container", CONTAINERS.values(), ids=CONTAINERS)
 @every_triangle
 def test_every_container_is_taken_and_left_as_it_is(container, triangle):
     full = patterns.matrix("random", "symmetric", np.float64, 12)
@@ -106,8 +106,8 @@ def test_every_container_is_taken_and_left_as_it_is(container, triangle):
             assert not np.shares_memory(getattr(matrix, part), store.indices)
 
 
-@pytest.mark.parametrize("make", [scipy.sparse.csr_array, scipy.sparse.csc_array, scipy.sparse.csr_matrix])
-@pytest.mark.parametrize("flagged", [False, True])
+@cases.each("make", [scipy.sparse.csr_array, scipy.sparse.csc_array, scipy.sparse.csr_matrix])
+@cases.each("flagged", [False, True])
 def test_unsorted_and_repeated_places_are_put_in_order_in_a_copy(make, flagged):
     data, indices, indptr = np.array([1.0, 2, 3, 4, 5]), np.array([1, 0, 0, 1, 1]), np.array([0, 2, 5])
     matrix = make((data, indices, indptr), shape=(2, 2))
@@ -191,7 +191,7 @@ def test_labels_are_taken():
 
 
 @every_triangle
-@pytest.mark.parametrize("container", ["csr_array", "csc_array", "coo_array"])
+@cases.each("container", ["csr_array", "csc_array", "coo_array"])
 def test_half_a_matrix_declared_whole_is_refused(triangle, container):
     full = patterns.matrix("banded", "symmetric", np.float64, 9)
     half = np.tril(full) if triangle == "lower" else np.triu(full)
@@ -208,10 +208,10 @@ def test_half_a_matrix_declared_whole_is_refused(triangle, container):
     np.testing.assert_array_equal(SparseHalf.from_sparse(matrix, use=triangle).expand(), full)
 
 
-@pytest.mark.parametrize("container", ["csr_array", "csc_array", "coo_array"])
+@cases.each("container", ["csr_array", "csc_array", "coo_array"])
 @every_kind
-@pytest.mark.parametrize("cell", [(7, 2), (2, 7)])
-@pytest.mark.parametrize("change", ["value", "only here"])
+@cases.each("cell", [(7, 2), (2, 7)])
+@cases.each("change", ["value", "only here"])
 def test_the_worst_place_is_named_with_both_numbers(container, kind, cell, change):
     full = cases.matrix(np.complex128, kind, 9)
     full[np.abs(full) < 0.9] = 0
@@ -297,8 +297,8 @@ def test_the_smallest_integer_has_no_mirror_image():
     assert store.data.tolist() == [-128]
 
 
-@pytest.mark.parametrize("name, value", [("indices", 77), ("indices", -1), ("indptr", 99), ("indptr", -3)])
-@pytest.mark.parametrize("take", [SparseHalf.from_sparse, is_symmetric])
+@cases.each("name, value", [("indices", 77), ("indices", -1), ("indptr", 99), ("indptr", -3)])
+@cases.each("take", [SparseHalf.from_sparse, is_symmetric])
 def test_arrays_that_are_no_matrix_are_refused(name, value, take):
     for make in (scipy.sparse.csr_array, scipy.sparse.csc_array, scipy.sparse.bsr_array):
         for index in (np.int32, np.int64):
@@ -384,9 +384,9 @@ def test_a_stored_zero_equals_one_that_is_not_stored():
         }
 
 
-@pytest.mark.parametrize("use", ["both", "lower", "upper", "mean"])
-@pytest.mark.parametrize("triangle", ["lower", "upper"])
-@pytest.mark.parametrize("kind", ["symmetric", "skew"])
+@cases.each("use", ["both", "lower", "upper", "mean"])
+@cases.each("triangle", ["lower", "upper"])
+@cases.each("kind", ["symmetric", "skew"])
 def test_zeros_stored_in_one_triangle_stay(use, triangle, kind):
     rows, columns = np.array([3, 1, 0, 2, 2]), np.array([0, 1, 2, 0, 1])
     sign = -1.0 if kind == "skew" else 1.0
@@ -423,7 +423,7 @@ def test_duplicates_that_wrap_around_are_refused_for_halves_of_every_store(forma
             make(matrix)
 
 
-@pytest.mark.parametrize("format", ["csr", "csc", "lil", "dia", "coo", "bsr"])
+@cases.each("format", ["csr", "csc", "lil", "dia", "coo", "bsr"])
 def test_more_rows_than_32_bits_count(format, monkeypatch):
     monkeypatch.setattr("vech.sparse.whole.INT32_MAX", 3)
     monkeypatch.setattr("vech.arrays.INT32_MAX", 3)
@@ -442,7 +442,7 @@ def test_errors_about_arguments_name_the_store(call):
         eval(call, {"SparseHalf": SparseHalf, "S": S})
 
 
-@pytest.mark.parametrize("value", ["1", None, 1j, True, np.array([1, 2])])
+@cases.each("value", ["1", None, 1j, True, np.array([1, 2])])
 def test_what_no_magnitude_is_compared_with_is_refused(value):
     S = SparseHalf([0, 1], [0], [1.0], 1, triangle="lower")
     for what, call in (
@@ -472,7 +472,7 @@ def test_asking_for_symmetry_takes_memory_for_rows_only():
 # ---- from pairs --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("use", ["both", "lower", "upper"])
+@cases.each("use", ["both", "lower", "upper"])
 @every_triangle
 @every_kind
 def test_pairs_may_come_in_any_order(use, triangle, kind):
@@ -493,7 +493,7 @@ def test_pairs_at_one_place_are_summed():
     assert SparseHalf.from_coo([], [], [], 3).nnz == 0
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("arguments", "error", "message"),
     [
         (([0, 1], [0], [1.0]), ValueError, r"shapes \(2,\), \(1,\) and \(1,\): each number needs its place"),
@@ -643,8 +643,8 @@ def test_a_side_beyond_the_arithmetic_is_refused():
 
 
 @every_kind
-@pytest.mark.parametrize("use", ["both", "lower", "upper", "mean"])
-@pytest.mark.parametrize("layout", ["vech", "lapack-upper", "numpy-triu"])
+@cases.each("use", ["both", "lower", "upper", "mean"])
+@cases.each("layout", ["vech", "lapack-upper", "numpy-triu"])
 def test_a_half_and_a_sparse_half_are_made_of_the_same_numbers(kind, use, layout):
     full = cases.matrix(np.complex128, kind, 12)
     full[np.abs(full) < 0.9] = 0
@@ -658,9 +658,9 @@ def test_a_half_and_a_sparse_half_are_made_of_the_same_numbers(kind, use, layout
         assert_same_bits(store.to_packed(layout).half, half)
 
 
-@pytest.mark.parametrize("place", [(7, 2), (2, 7), (3, 3)])
-@pytest.mark.parametrize("kind", ["hermitian", "skew-hermitian"])
-@pytest.mark.parametrize("triangle, layout", [("lower", "vech"), ("upper", "lapack-upper")])
+@cases.each("place", [(7, 2), (2, 7), (3, 3)])
+@cases.each("kind", ["hermitian", "skew-hermitian"])
+@cases.each("triangle, layout", [("lower", "vech"), ("upper", "lapack-upper")])
 def test_both_ways_say_the_same_of_what_is_not_its_mirror_image(place, kind, triangle, layout):
     full = cases.matrix(np.complex128, kind, 9)
     full[place] += 3 + 3j

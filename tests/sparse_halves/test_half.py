@@ -15,8 +15,8 @@ from vech.layouts.kind import Kind
 from vech.sparse import arrays as held
 
 TRIANGLES = ("lower", "upper")
-every_triangle = pytest.mark.parametrize("triangle", TRIANGLES)
-every_kind = pytest.mark.parametrize("kind", STORE_KINDS)
+every_triangle = cases.each("triangle", TRIANGLES)
+every_kind = cases.each("kind", STORE_KINDS)
 
 
 def sparse_matrix(dtype, kind, n, *, salt=0):
@@ -35,7 +35,7 @@ def make(full, triangle, kind=None, **more):
 
 
 @every_triangle
-@pytest.mark.parametrize("index", [np.int32, np.int64])
+@cases.each("index", [np.int32, np.int64])
 def test_the_arrays_are_held_and_not_copied(triangle, index):
     indptr, indices, data = reference.csr(sparse_matrix(np.float64, "symmetric", 9), triangle)
     indptr, indices = indptr.astype(index), indices.astype(index)
@@ -76,7 +76,7 @@ def test_it_says_what_it_is():
 
 
 @every_kind
-@pytest.mark.parametrize("dtype", ["f4", "c16"])
+@cases.each("dtype", ["f4", "c16"])
 def test_the_arrays_of_csc_are_those_of_the_other_triangle(kind, dtype):
     """Lower by columns is upper by rows: of the transposed matrix, which is the same one if symmetric."""
     full = sparse_matrix(np.dtype(dtype), kind, 12)
@@ -113,8 +113,8 @@ def test_stored_zeros_stay():
 
 @every_triangle
 @every_kind
-@pytest.mark.parametrize("part", ["full", "lower", "upper"])
-@pytest.mark.parametrize("threads", [1, 3])
+@cases.each("part", ["full", "lower", "upper"])
+@cases.each("threads", [1, 3])
 def test_sparse_results_are_new_and_canonical(triangle, kind, part, threads):
     full = sparse_matrix(np.complex64, kind, 40)
     store = make(full, triangle, kind)
@@ -249,7 +249,7 @@ def test_packed_is_smaller_beyond_the_break_even(dtype, index, share):
 
 @every_triangle
 @every_kind
-@pytest.mark.parametrize("shape", [(30,), (30, 1), (30, 4), (30, 0), (2, 30, 3), (2, 0, 30, 3)])
+@cases.each("shape", [(30,), (30, 1), (30, 4), (30, 0), (2, 30, 3), (2, 0, 30, 3)])
 def test_products_are_those_of_the_full_matrix(triangle, kind, shape):
     full = sparse_matrix(np.complex128, kind, 30)
     x = cases.moderate(np.float64, shape)
@@ -258,7 +258,7 @@ def test_products_are_those_of_the_full_matrix(triangle, kind, shape):
 
 
 @pytest.mark.parametrize("other", ["?", "i1", "f2", ">f8", "c8", "bfloat16"])
-@pytest.mark.parametrize("dtype", ["?", "i1", "f4", "f8"])
+@cases.each("dtype", ["?", "i1", "f4", "f8"])
 def test_products_have_the_dtype_that_numpy_gives(dtype, other):
     if other == "bfloat16" and other not in cases.DTYPES:
         pytest.skip("ml_dtypes is not installed")
@@ -336,19 +336,19 @@ def test_the_good_one_is_taken():
     assert build(**GOOD).expand().tolist() == [[1, 2, 0], [2, 3, 0], [0, 0, 4]]
 
 
-@pytest.mark.parametrize(("change", "message"), WRONG.values(), ids=WRONG)
+@cases.each(("change", "message"), WRONG.values(), ids=WRONG)
 def test_what_is_no_triangle_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         build(**GOOD | change)
 
 
-@pytest.mark.parametrize(("change", "message"), WRONG_TYPES.values(), ids=WRONG_TYPES)
+@cases.each(("change", "message"), WRONG_TYPES.values(), ids=WRONG_TYPES)
 def test_what_are_no_numbers_is_refused(change, message):
     with pytest.raises(TypeError, match=message):
         build(**GOOD | change)
 
 
-@pytest.mark.parametrize("method", ["expand", "to_packed", "diagonal", "to_csr", "__matmul__"])
+@cases.each("method", ["expand", "to_packed", "diagonal", "to_csr", "__matmul__"])
 def test_arrays_that_were_spoiled_later_are_noticed(method):
     indices = np.array([0, 0, 1, 2], np.int32)
     store = build(**GOOD | {"indices": indices})
@@ -380,8 +380,8 @@ def test_an_expansion_beyond_memory_is_refused_before_it_is_allocated():
     assert store.expand(slice(7, 9)).shape == (2, n) and store.to_csr().nnz == 0
 
 
-@pytest.mark.parametrize("kind", ["hermitian", "skew", "skew-hermitian"])
-@pytest.mark.parametrize("way", ["T", "H"])
+@cases.each("kind", ["hermitian", "skew", "skew-hermitian"])
+@cases.each("way", ["T", "H"])
 def test_transposing_judges_the_arrays_once(monkeypatch, kind, way):
     judged, judge = [], held._check_triangle
     store = vech.SparseHalf([0, 0, 1], [0], [1j], 2, triangle="lower", kind=kind, labels="ab")

@@ -14,8 +14,8 @@ from compare import assert_same_bits
 from patterns import NUMBERS, PATTERNS, assert_canonical_half, stored_in
 
 TRIANGLES = ("lower", "upper")
-every_triangle = pytest.mark.parametrize("triangle", TRIANGLES)
-every_kind = pytest.mark.parametrize("kind", STORE_KINDS)
+every_triangle = cases.each("triangle", TRIANGLES)
+every_kind = cases.each("kind", STORE_KINDS)
 
 
 def allows(dtype, kind, **_):
@@ -86,7 +86,7 @@ def test_zeros_that_come_out_are_stored_like_those_that_went_in():
     assert (S * 0.5).nnz == 3 and (S + T).threshold().nnz == 1
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("left", "right", "sum_", "product"),
     [
         ("hermitian", "hermitian", "hermitian", "hermitian"),

@@ -13,9 +13,9 @@ from patterns import NUMBERS, PATTERNS, assert_canonical_half, stored_in
 from vech.sparse import pattern
 
 TRIANGLES = ("lower", "upper")
-every_triangle = pytest.mark.parametrize("triangle", TRIANGLES)
-every_kind = pytest.mark.parametrize("kind", STORE_KINDS)
-battery = pytest.mark.parametrize(
+every_triangle = cases.each("triangle", TRIANGLES)
+every_kind = cases.each("kind", STORE_KINDS)
+battery = cases.each(
     ("pattern", "kind", "dtype", "n"),
     cases.pairwise(
         lambda pattern, kind, dtype, n: cases.allows(dtype, kind),
@@ -67,7 +67,7 @@ def test_entries_keep_their_bits(triangle):
     assert_same_bits(store.submatrix(range(9)).expand(), full)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("key", "message"),
     [
         ((3, 0), "index 3 is out of bounds for axis 0 with size 3"),
@@ -204,7 +204,7 @@ def test_norms_neither_overflow_nor_vanish():
     assert store.prune(norm=1e308)[1].tolist() == store.prune(magnitude=2)[1].tolist() == [0, 1]
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("measure", "error", "message"),
     [
         ({}, TypeError, "prune takes one of magnitude=, norm= and ratio=, but 0 came"),

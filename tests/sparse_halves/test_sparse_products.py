@@ -19,8 +19,8 @@ from vech.layouts.kind import Kind
 FLOATS = ("float32", "float64", "complex64", "complex128")
 TRIANGLES = ("lower", "upper")
 every_target = pytest.mark.every_target
-every_triangle = pytest.mark.parametrize("triangle", TRIANGLES)
-every_kind = pytest.mark.parametrize("kind", STORE_KINDS)
+every_triangle = cases.each("triangle", TRIANGLES)
+every_kind = cases.each("kind", STORE_KINDS)
 
 
 def kinds_of(*dtypes):
@@ -108,7 +108,7 @@ def test_products_from_both_sides_are_those_of_the_full_matrix(pattern, kind, dt
 @every_target
 @every_triangle
 @every_kind
-@pytest.mark.parametrize("dtype", FLOATS)
+@cases.each("dtype", FLOATS)
 def test_a_product_uses_the_part_of_the_diagonal_that_its_kind_has(dtype, kind, triangle):
     n = 9
     full = matrix("everything", "symmetric", np.dtype(dtype), n)
@@ -233,7 +233,7 @@ def test_shares_of_uneven_patterns_add_up(pattern, dtype, kind):
 
 @every_triangle
 @every_kind
-@pytest.mark.parametrize("shape", [(30,), (30, 1), (30, 4), (2, 30, 3), (2, 0, 30, 3), (3, 2, 30, 9)])
+@cases.each("shape", [(30,), (30, 1), (30, 4), (2, 30, 3), (2, 0, 30, 3), (3, 2, 30, 9)])
 def test_batches_are_multiplied_one_by_one(triangle, kind, shape):
     store, full = sample("random", kind, "complex128", 30, triangle)
     x = cases.moderate(np.complex128, shape)
@@ -247,10 +247,8 @@ def test_batches_are_multiplied_one_by_one(triangle, kind, shape):
         assert_close(got, x.swapaxes(-1, -2) @ full, 30, np.abs(x).swapaxes(-1, -2) @ np.abs(full))
 
 
-@pytest.mark.parametrize(
-    "memory", ["Fortran", "reversed", "every-second", "every-third-backwards", "record-field"]
-)
-@pytest.mark.parametrize("shape", [(40,), (40, 3), (2, 40, 5)], ids=str)
+@cases.each("memory", ["Fortran", "reversed", "every-second", "every-third-backwards", "record-field"])
+@cases.each("shape", [(40,), (40, 3), (2, 40, 5)], ids=str)
 def test_x_and_out_may_lie_anyhow(memory, shape):
     store, full = sample("random", "symmetric", "float64", 40)
     x = cases.laid_out(cases.moderate(np.float64, shape), memory)
@@ -270,7 +268,7 @@ def test_indices_may_have_either_width(index, pointer):
     assert_same_bits(vech.SparseHalf(*arrays, 30, triangle="lower") @ x, store @ x)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("own", "other"),
     [
         *(
@@ -294,7 +292,7 @@ def test_indices_may_have_either_width(index, pointer):
         *(("i2", "i2"), ("u2", "i8"), ("bool", "bool"), ("bool", "i1")),
     ],
 )
-@pytest.mark.parametrize("shape", [(23,), (23, 2), (2, 23, 3)], ids=str)
+@cases.each("shape", [(23,), (23, 2), (2, 23, 3)], ids=str)
 def test_dtypes_mix_as_in_numpy(own, other, shape):
     kinds = ("symmetric", "skew") if np.dtype(own).kind in "fci" else ("symmetric",)
     for kind in kinds:
@@ -332,7 +330,7 @@ def spoiled(array, place, value):
 
 @every_target
 @every_triangle
-@pytest.mark.parametrize(
+@cases.each(
     "spoil",
     [
         spoiled("indices", 2, 2_000_000_000),
@@ -349,7 +347,7 @@ def spoiled(array, place, value):
     ],
     ids=lambda spoil: "-".join(map(str, spoil.values())),
 )
-@pytest.mark.parametrize("shape", [(8,), (8, 3)], ids=str)
+@cases.each("shape", [(8,), (8, 3)], ids=str)
 def test_arrays_that_were_spoiled_later_are_noticed(triangle, spoil, shape):
     full = matrix("everything", "symmetric", np.dtype(float), 8)
     store = make(full, np.ones((8, 8), bool), triangle, "symmetric")
@@ -421,7 +419,7 @@ def test_a_plan_of_anything_is_harmless():
 
 @every_kind
 @every_triangle
-@pytest.mark.parametrize("dtype", FLOATS)
+@cases.each("dtype", FLOATS)
 def test_quadratic_forms(dtype, kind, triangle):
     store, full = sample("random", kind, dtype, 30, triangle)
     for shape in (30, (30, 4)):
@@ -440,8 +438,8 @@ def test_quadratic_forms(dtype, kind, triangle):
 
 
 @every_kind
-@pytest.mark.parametrize("dtype", ["float32", "complex128", "int16"])
-@pytest.mark.parametrize("expected", [None, 1, 50])
+@cases.each("dtype", ["float32", "complex128", "int16"])
+@cases.each("expected", [None, 1, 50])
 def test_an_operator_multiplies_as_the_full_matrix(dtype, kind, expected):
     store, full = sample("random", kind, dtype, 30)
     operator = store.operator(expected=expected)
@@ -603,8 +601,8 @@ def test_rows_may_be_many_and_nearly_empty():
 
 @every_target
 @every_kind
-@pytest.mark.parametrize("dtype", ["bool", "i1", "u2", "i8", "f4", "f8", "c8", "c16"])
-@pytest.mark.parametrize("threads", [1, 3])
+@cases.each("dtype", ["bool", "i1", "u2", "i8", "f4", "f8", "c8", "c16"])
+@cases.each("threads", [1, 3])
 def test_the_first_pair_that_is_no_mirror_image_is_named(dtype, kind, threads):
     dtype = np.dtype(dtype)
     if not cases.allows(dtype, kind):
@@ -725,7 +723,7 @@ def columns(*given):
     return np.array(given, np.int32)
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("call", "message"),
     [
         (lambda p, i, d, c: _core.mirror(p[:-1], i, d, c, 3, True, 1), "indptr must hold n \\+ 1 numbers"),

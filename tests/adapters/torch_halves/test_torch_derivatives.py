@@ -4,6 +4,8 @@ import functools
 
 import pytest
 
+import cases
+
 torch = pytest.importorskip("torch", reason="tensors of PyTorch need torch")
 vt = pytest.importorskip("vech.adapters.torch")
 
@@ -74,9 +76,9 @@ def weighed(metric, nested):
     return [halved if metric == "full" and way == "reverse" else 1 for way in nested.split(" over ")]
 
 
-@pytest.mark.parametrize("metric", ["packed", "full"])
-@pytest.mark.parametrize("nested", NESTED)
-@pytest.mark.parametrize(("spectrum", "name"), CASES)
+@cases.each("metric", ["packed", "full"])
+@cases.each("nested", list(NESTED))
+@cases.each(("spectrum", "name"), CASES)
 def test_second_derivatives_are_those_of_differences(spectrum, name, nested, metric):
     h, f = HALVES[spectrum], FUNCTIONS[name]
     u, v = torch.linspace(-1, 1, 6, dtype=h.dtype), torch.linspace(1, 3, 6, dtype=h.dtype).cos()
@@ -86,7 +88,7 @@ def test_second_derivatives_are_those_of_differences(spectrum, name, nested, met
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("nested", NESTED)
+@pytest.mark.parametrize("nested", list(NESTED))
 @pytest.mark.parametrize("name", ["logdet", "inverse", "eigenvalues", "log"])
 def test_matrices_of_second_derivatives_are_those_of_differences(name, nested):
     h, f = HALVES["distinct"], FUNCTIONS[name]
@@ -97,9 +99,9 @@ def test_matrices_of_second_derivatives_are_those_of_differences(name, nested):
     torch.testing.assert_close(found, expected.expand(2, 6, 6), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("nested", NESTED)
-@pytest.mark.parametrize("name", FUNCTIONS)
+@cases.each("dtype", [torch.float16, torch.bfloat16])
+@cases.each("nested", list(NESTED))
+@cases.each("name", list(FUNCTIONS))
 def test_derivatives_of_narrow_floats_are_those_of_float32_rounded(name, nested, dtype):
     h, f = HALVES["distinct"].to(dtype), FUNCTIONS[name]
     u, v = torch.linspace(-1, 1, 6).to(dtype), torch.linspace(1, 3, 6).cos().to(dtype)

@@ -5,6 +5,8 @@ import copy
 import numpy as np
 import pytest
 
+import cases
+
 torch = pytest.importorskip("torch", reason="the drop-ins are of torch")
 
 from vech.adapters.torch import dropin
@@ -17,8 +19,8 @@ def matrix(n, dtype=torch.float32):
     return (half + half.T).to(dtype)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("n", SIDES)
+@cases.each("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+@cases.each("n", SIDES)
 def test_triangles_are_gathered_and_scattered_as_by_index_tables(n, dtype):
     """Meta's and kfac-pytorch's are `triu_indices`, ASDL's `tril_indices`: as in their sources."""
     A = matrix(n, dtype)

@@ -5,6 +5,8 @@ import re
 import numpy as np
 import pytest
 
+import cases
+
 torch = pytest.importorskip("torch", reason="tensors of PyTorch need torch")
 vt = pytest.importorskip("vech.adapters.torch")
 dropin = pytest.importorskip("vech.adapters.torch.dropin")
@@ -765,7 +767,7 @@ REFUSED |= {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@cases.each("name", list(REFUSED))
 def test_what_does_not_fit_is_said(name):
     call, error, message = REFUSED[name]
     with pytest.raises(error, match=re.escape(message)):

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+import cases
 import vech
 
 torch = pytest.importorskip("torch", reason="halves in torch need it: vech[torch]")
@@ -67,8 +68,8 @@ def without_diagonal(A, layout):
 # ---------------------------------------------------------------- the linear layer
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("shape", [(N,), (4, N), (2, 3, N), (0, N), (1, N)])
+@cases.each("layout", LAYOUTS)
+@cases.each("shape", [(N,), (4, N), (2, 3, N), (0, N), (1, N)])
 def test_the_layer_is_a_linear_layer_with_that_weight(layout, shape):
     A, b, x = without_diagonal(matrix(), layout), numbers(N, seed=1), numbers(*shape, seed=2)
     layer, plain = layer_of(A, b, layout), plain_linear(A, b)
@@ -283,8 +284,8 @@ def test_what_is_not_definite_has_no_half(by):
         spd(plain_linear(definite() + torch.triu(torch.ones(N, N), 1)), "weight", by)
 
 
-@pytest.mark.parametrize("by", WAYS)
-@pytest.mark.parametrize(
+@cases.each("by", WAYS)
+@cases.each(
     "layout", ["vech", "numpy-tril", "lapack-upper", "svec-lower", "svec-upper", "lapack-rfp-nl", SCALED]
 )
 def test_a_definite_matrix_comes_back_from_its_half(by, layout):
@@ -722,9 +723,9 @@ def test_in_the_packed_metric_plain_decay_is_half_as_strong_off_the_diagonal():
     torch.testing.assert_close(moved["packed"].diagonal(), moved["full"].diagonal())
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("metric", ["packed", "full"])
-@pytest.mark.parametrize("make", [layer_of, parametrized], ids=["layer", "parametrized"])
+@cases.each("layout", LAYOUTS)
+@cases.each("metric", ["packed", "full"])
+@cases.each("make", [layer_of, parametrized], ids=["layer", "parametrized"])
 def test_the_norm_of_gradients_is_that_of_full_squares(layout, metric, make):
     A, x = without_diagonal(matrix(), layout), numbers(8, N, seed=1)
     plain = parametrize.register_parametrization(plain_linear(A), "weight", FullSymmetric())

@@ -31,7 +31,7 @@ def fitting():
                 yield pytest.param(layout, dtype, kind, n, id=f"{name}-{dtype}-{kind}")
 
 
-@pytest.mark.parametrize(("layout", "dtype", "kind", "n"), [*fitting()])
+@cases.each(("layout", "dtype", "kind", "n"), [*fitting()])
 def test_expand_has_the_bits_of_numpy_and_gradients_of_both_orders(layout, dtype, kind, n):
     h = numbers(2, layout.length(n), dtype=dtype).requires_grad_()
     full = vt.expand(h, layout, kind=kind)
@@ -41,7 +41,7 @@ def test_expand_has_the_bits_of_numpy_and_gradients_of_both_orders(layout, dtype
     assert gradgradcheck(lambda h: vt.expand(h, layout, kind=kind) ** 2, one, fast_mode=True)
 
 
-@pytest.mark.parametrize(("layout", "dtype", "kind", "n"), [*fitting()])
+@cases.each(("layout", "dtype", "kind", "n"), [*fitting()])
 def test_pack_has_the_bits_of_numpy_and_gradients_of_what_it_reads(layout, dtype, kind, n):
     if layout.diagonal == "one" or (layout.diagonal == "zero"):
         return
@@ -136,8 +136,8 @@ def test_both_is_differentiated_as_mean():
     assert A.grad.tolist() == [[0.0, 0.5], [0.5, 0.0]]
 
 
-@pytest.mark.parametrize("use", ["both", "mean", "lower", "upper"])
-@pytest.mark.parametrize("layout", ["vech", "svec-upper", "lapack-rfp-nl"])
+@cases.each("use", ["both", "mean", "lower", "upper"])
+@cases.each("layout", ["vech", "svec-upper", "lapack-rfp-nl"])
 def test_pack_is_differentiated_forward_as_backward(layout, use):
     A = numbers(2, 3, 3)
     A = A + A.mT
@@ -175,7 +175,7 @@ def test_moves_are_judged_where_derivatives_run_forward():
 WAYS = [case for case in fitting() if isinstance(case.values[0], vech.Layout)]
 
 
-@pytest.mark.parametrize(("layout", "dtype", "kind", "n"), WAYS)
+@cases.each(("layout", "dtype", "kind", "n"), WAYS)
 def test_other_devices_get_the_same_by_tables(layout, dtype, kind, n):
     words = text(layout)
     h, full = numbers(2, layout.length(n), dtype=dtype), numbers(2, n, n, dtype=dtype, seed=1)

@@ -191,8 +191,8 @@ SAVED = {
 }
 
 
-@pytest.mark.parametrize("metric", ["packed", "full"])
-@pytest.mark.parametrize("name", SAVED)
+@cases.each("metric", ["packed", "full"])
+@cases.each("name", list(SAVED))
 def test_what_is_saved_is_what_the_page_says(name, metric):
     full = torch.eye(N) * 3 + torch.linspace(0, 1, N).diag()
     given = [vt.pack(full), vt.pack(full), torch.ones(N), numbers(ROWS, N, dtype="float32"), full]

@@ -270,8 +270,8 @@ def test_narrow_halves_are_summed_in_float32_by_all_functions():
         assert torch.equal(function(h), function(h.float()).half())
 
 
-@pytest.mark.parametrize("n", [2, 17])
-@pytest.mark.parametrize("p", [0.5, 1.7, -0.5, -1.0, -2.0, 0.0, 1.0, 2.0])
+@cases.each("n", [2, 17])
+@cases.each("p", [0.5, 1.7, -0.5, -1.0, -2.0, 0.0, 1.0, 2.0])
 def test_powers_take_the_same_matrices_of_every_side(p, n):
     for least in (0.0, -1.0):
         values = torch.cat((torch.tensor([least]), torch.linspace(1, 2, n - 1)))

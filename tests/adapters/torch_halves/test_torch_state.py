@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
+import cases
 import vech
 
 torch = pytest.importorskip("torch", reason="LowBitState is of torch")
@@ -266,7 +267,7 @@ def test_numbers_move_to_another_dtype_and_codes_do_not():
 # ---------------------------------------------------------------- errors
 
 
-@pytest.mark.parametrize(
+@cases.each(
     ("make", "error", "message"),
     [
         (lambda: LowBitState(3, "int5"), ValueError, "encoding"),

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+import cases
 import vech
 
 torch = pytest.importorskip("torch", reason="halves in torch need it: vech[torch]")
@@ -45,9 +46,9 @@ def off_diagonal(layout, n=N):
 # ---------------------------------------------------------------- what will be quantized
 
 
-@pytest.mark.parametrize("scales", ["tile", "two-sided"])
-@pytest.mark.parametrize("encoding", vech.ENCODINGS)
-@pytest.mark.parametrize("layout", LAYOUTS)
+@cases.each("scales", ["tile", "two-sided"])
+@cases.each("encoding", list(vech.ENCODINGS))
+@cases.each("layout", LAYOUTS)
 def test_fake_numbers_are_those_of_the_store(encoding, layout, scales):
     h = half_of(matrix(dtype=np.float32), layout)
     store = vech.Packed(h.numpy(), layout)
@@ -163,8 +164,8 @@ def lsq_by_hand(A, G, steps, most):
     return values, np.where(inside, G, 0), by_step
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+@cases.each("layout", LAYOUTS)
+@cases.each("bits", [2, 3, 4, 8])
 def test_lsq_is_its_formula_over_the_entries_of_the_full_matrix(layout, bits):
     A, most = matrix(), 2 ** (bits - 1) - 1
     h = half_of(A, layout).requires_grad_()
