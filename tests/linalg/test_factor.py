@@ -220,9 +220,10 @@ def test_factors_are_no_arrays_and_say_what_multiplies():
             TypeError, match=r"a Cholesky is no matrix: F.L @ x multiplies by L, and S @ x by S"
         ):
             product()
-    for thing in (F, F.L):
-        with pytest.raises(TypeError, match=r"F.half: vech.expand\(F.half, kind='triangular'\) is an array"):
-            np.asarray(thing)
+    with pytest.raises(TypeError, match=r"F.half: vech.expand\(F.half, kind='triangular'\) is an array"):
+        np.asarray(F)
+    with pytest.raises(TypeError, match=r"L @ np.eye\(L.shape\[0\]\) is one"):
+        np.asarray(F.L)
     with pytest.raises(ValueError, match=r"z has shape \(3,\), but S is of side 2: \(2,\) or \(2, m\)"):
         F.L @ np.ones(3)
     with pytest.raises(ValueError, match=r"z has shape \(3,\)"):
