@@ -12,7 +12,6 @@ from vech import pairwise
 from vech.pairwise import products, sparse_distances
 from vech.results.making import Wanted, make
 
-PRODUCTS = {"euclidean": products.euclidean, "cosine": products.cosine}
 SPARSE = {
     "euclidean": sparse_distances.euclidean,
     "cosine": sparse_distances.cosine,
@@ -26,10 +25,10 @@ def half(block_of: Callable[[Any], Any], X: Any) -> object:
     return make(block, block.n, block.dtype, Wanted("condensed", threads=1), implied=0)
 
 
-def candidates(X: Any, metric: str, block_of: Callable[[Any], Any], *, condensed: bool = True) -> Candidates:
+def candidates(X: Any, metric: str, vech: Callable[[], object], *, condensed: bool = True) -> Candidates:
     pdist = {"pdist": peers.pdist(X, metric)} if condensed else {}
     return {
-        "vech": partial(half, block_of, X),
+        "vech": vech,
         "scikit-learn": peers.pairwise_distances(X, metric),
         **pdist,
     }
@@ -40,17 +39,18 @@ def normal(n: int, m: int, dtype: str = "float64") -> Any:
 
 
 def by_products(n: int) -> Iterator[Case]:
-    for metric, block_of in PRODUCTS.items():
+    for metric in ("euclidean", "cosine"):
         for m in (64, 512):
             for dtype in ("float32", "float64"):
-                held = candidates(normal(n, m, dtype), metric, block_of)
+                X = normal(n, m, dtype)
+                held = candidates(X, metric, partial(pairwise.distances, X, metric, threads=1))
                 yield Case("distances", "condensed", dtype, n, held, f"{metric}, {m} columns")
 
 
 def in_clusters(n: int) -> Iterator[Case]:
     """Half of the pairs are near each other, and far from the origin."""
     X = normal(n, 64) + 1000 * np.resize([[1.0], [-1.0]], (n, 1))
-    held = candidates(X, "euclidean", products.euclidean)
+    held = candidates(X, "euclidean", partial(half, products.euclidean, X))
     yield Case("distances", "condensed", "float64", n, held, "euclidean, 64 columns")
 
 
@@ -59,7 +59,7 @@ def of_sparse_rows(n: int) -> Iterator[Case]:
 
     X = random_array((n, 10_000), density=0.01, format="csr", rng=np.random.default_rng(0))
     for metric, block_of in SPARSE.items():
-        held = candidates(X, metric, block_of, condensed=False)
+        held = candidates(X, metric, partial(half, block_of, X), condensed=False)
         yield Case("distances", "condensed", "float64", n, held, f"{metric}, 1% of 10000 columns")
 
 
