@@ -212,7 +212,7 @@ class Mirroring {
     VECH_INLINE std::int64_t stencil(std::int64_t r, Range at, std::int64_t end) const {
         const auto size = at.size();
         const auto most = std::min<std::int64_t>(end - r, 256);
-        if (!job_.own || size == 0 || most < 16 || half_.indptr[r + 2] - at.end != size) return 0;
+        if (!job_.own || size == 0 || most < 16 || half_.indptr[r + 2] != at.end + size) return 0;
         const auto rows = alike<true>(half_, r, at, std::min(most, (half_.nonzeros - at.begin) / size));
         return rows > 1 ? rows : 0;
     }

@@ -69,8 +69,8 @@ VECH_INLINE std::int64_t alike(const Rowwise& matrix, std::int64_t r, Range at, 
     };
     if (most < 16 || !steps(2)) return 1;
     std::int64_t rows = 1;
-    while (rows < most &&
-           (up ? matrix.indptr[r + rows + 1] - at.begin : at.end - matrix.indptr[r - rows]) == (rows + 1) * size)
+    while (rows < most && (up ? matrix.indptr[r + rows + 1] == at.begin + (rows + 1) * size
+                              : matrix.indptr[r - rows] == at.end - (rows + 1) * size))
         ++rows;
     while (rows >= 16 && !steps(rows)) rows /= 2;
     return rows < 16 ? 1 : rows;

@@ -151,8 +151,7 @@ class SparseMultiplier {
                                      Target strip) const {
         const auto size = at.size();
         if (size < 2 || size > widest || most < fewest) return 0;
-        const auto next = grow ? half_.indptr[r + 2] - at.end : at.begin - half_.indptr[r - 1];
-        if (next != size) return 0;
+        if (grow ? half_.indptr[r + 2] != at.end + size : half_.indptr[r - 1] != at.begin - size) return 0;
         std::int64_t columns[widest];
         for (std::int64_t k = 0; k < size; ++k) {
             columns[k] = once(half_.indices[at.begin + k]);
