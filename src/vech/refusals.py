@@ -11,11 +11,8 @@ Refused = Callable[..., Any]
 NUMBERS: dict[np.ufunc, str] = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}
 LOGIC: dict[np.ufunc, str] = {np.bitwise_and: "&", np.bitwise_or: "|", np.bitwise_xor: "^"}
 ORDER: dict[np.ufunc, str] = {np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">="}
-BY_MAP: dict[np.ufunc, str] = {
-    np.power: "**",
-    np.floor_divide: "//",
-    np.remainder: "%",
-}  # which a `Packed` has not either
+# Which a `Packed` has not either.
+BY_MAP: dict[np.ufunc, str] = {np.power: "**", np.floor_divide: "//", np.remainder: "%"}
 SAME: dict[np.ufunc, str] = {np.equal: "==", np.not_equal: "!="}
 BINARY = NUMBERS | LOGIC | ORDER | SAME | BY_MAP
 UNARY: dict[np.ufunc, str] = {np.negative: "-", np.positive: "+", np.invert: "~", np.absolute: "abs"}

@@ -351,9 +351,8 @@ def half_csr(
         raise OverflowError(
             f"a finite number becomes infinite in {dtype} when the scale of layout {layout.name} is undone"
         )
-    kept = (
-        found.above(threshold) if threshold > 0 else data != 0
-    )  # a true value can be too small for its dtype
+    # A true value can be too small for its dtype.
+    kept = found.above(threshold) if threshold > 0 else data != 0
     return found if kept.all() else found.chosen(kept)
 
 

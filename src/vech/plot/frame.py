@@ -112,9 +112,7 @@ class Frame:
         seen: list[Names] = []
         held = None
         while (names := self._name(held)) not in seen[-1:]:
-            if (
-                names in seen
-            ):  # smaller names leave room for larger ones, which take it: the smaller ones stay
+            if names in seen:  # smaller names leave room for larger ones, which take it: the smaller stay
                 held = names = min(seen[seen.index(names) :], key=lambda some: (some.size, -some.step))
                 self._name(held)
             seen.append(names)
