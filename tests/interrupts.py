@@ -41,7 +41,11 @@ def at_every(stride: int, make: Callable[[], Callable[[], object]]) -> Iterator[
 
 
 def interrupted_after(seconds: float, call: Callable[[], object]) -> bool:
-    """Call, again where that was quick, with a KeyboardInterrupt after a while; whether it was heard."""
+    """
+    Call, again where that was quick, with a KeyboardInterrupt after a while; whether it was heard.
+
+    It comes again every second: Python drops one that falls into a callback of a weak reference.
+    """
     came = False
 
     def halt(*_):
@@ -52,7 +56,7 @@ def interrupted_after(seconds: float, call: Callable[[], object]) -> bool:
     handler = signal.signal(signal.SIGALRM, halt)
     try:
         try:
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            signal.setitimer(signal.ITIMER_REAL, seconds, 1)
             while not came:
                 call()
         finally:  # where it may still come
