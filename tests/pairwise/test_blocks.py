@@ -9,6 +9,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
+import cases
 import vech
 from vech.pairwise import from_blocks
 
@@ -43,9 +44,9 @@ def of(A, **how):
     return from_blocks(partial(cut, A), len(A), **how)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", ("i2", "f4", "f8", "c8", "c16"))
-@pytest.mark.parametrize("kind", KINDS)
+@cases.each("layout", list(LAYOUTS))
+@cases.each("dtype", ("i2", "f4", "f8", "c8", "c16"))
+@cases.each("kind", list(KINDS))
 def test_a_matrix_of_any_kind_comes_back(tmp_path, kind, dtype, layout):
     A = full(kind, dtype)
     for out in (None, tmp_path / "d.npy"):

@@ -55,8 +55,8 @@ def scipys(X, name, **arguments):
 
 
 @every_target
-@pytest.mark.parametrize("kind", ROWS)
-@pytest.mark.parametrize("name", PDIST)
+@cases.each("kind", list(ROWS))
+@cases.each("name", list(PDIST))
 def test_distances_are_those_of_pdist(name, kind):
     X = ROWS[kind]
     if name == "jensenshannon":
@@ -314,8 +314,8 @@ def test_near_and_opposite_points_keep_their_digits():
 # ---------------------------------------------------------------- stores, blocks, functions
 
 
-@pytest.mark.parametrize("name", [*METRICS, "function"])
-@pytest.mark.parametrize("n", [1, 2, 3, 65])
+@cases.each("name", [*METRICS, "function"])
+@cases.each("n", [1, 2, 3, 65])
 def test_every_layout_holds_the_same_distances(n, name):
     X = np.abs(REAL[:n, :2])
     metric = (lambda x, y: float(abs(x - y).sum())) if name == "function" else name

@@ -32,11 +32,9 @@ def parameters(metric, **some):
     return {name: value for name, value in some.items() if metric in TAKEN[name]}
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize(
-    "given", [{}, {"gamma": 0.3, "degree": 2, "coef0": 0.5}, {"degree": 4.0, "gamma": 0}]
-)
-@pytest.mark.parametrize("metric", METRICS)
+@cases.each("dtype", list(FLOATS))
+@cases.each("given", [{}, {"gamma": 0.3, "degree": 2, "coef0": 0.5}, {"degree": 4.0, "gamma": 0}])
+@cases.each("metric", list(METRICS))
 def test_a_kernel_is_that_of_scikit_learn(metric, given, dtype):
     pairwise = pytest.importorskip("sklearn.metrics.pairwise")
     given = parameters(metric, **given)

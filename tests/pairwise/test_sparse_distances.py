@@ -43,10 +43,10 @@ def whole(block):
     return block(slice(0, block.n), slice(0, block.n))
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("shape", [(1, 5), (2, 7), (3, 1), (17, 40), (60, 30), (4, 0)])
-@pytest.mark.parametrize("density", [0.03, 0.4])
-@pytest.mark.parametrize("metric", BLOCKS)
+@cases.each("dtype", list(FLOATS))
+@cases.each("shape", [(1, 5), (2, 7), (3, 1), (17, 40), (60, 30), (4, 0)])
+@cases.each("density", [0.03, 0.4])
+@cases.each("metric", list(BLOCKS))
 def test_sparse_rows_are_as_far_apart_as_full_ones(metric, density, shape, dtype):
     X = random_rows(*shape, density, dtype)
     S = make(BLOCKS[metric](X), shape[0], np.dtype(dtype), Wanted("vech"), side=25)
