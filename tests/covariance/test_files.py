@@ -115,6 +115,16 @@ def test_a_file_holds_what_memory_does_and_a_run_that_ended_goes_on(tmp_path, na
     assert listing(tmp_path) == WHOLE
 
 
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("file", [None, "S.npy"])
+def test_a_run_tells_how_far_it_is_until_it_is_done(tmp_path, name, file):
+    seen = []
+    out = None if file is None else tmp_path / file
+    CALLS[name](out=out, progress=lambda done, total: seen.append((done, total)))
+    assert seen == sorted(seen) and len({total for _, total in seen}) == 1
+    assert seen[-1][0] == seen[-1][1]
+
+
 @pytest.mark.parametrize("name", [name for name in CALLS if name not in WHOLE_AT_ONCE])
 def test_any_executor_gives_the_bytes_of_the_file(tmp_path, name, processes):
     call, path = CALLS[name], tmp_path / "S.npy"
@@ -139,6 +149,7 @@ def test_any_executor_gives_the_same_bits_to_what_goes_by_eigenvalues(
     close = {"rtol": 1e-3, "atol": 1e-3} if dtype == "f4" else {"rtol": 1e-8, "atol": 1e-12}
     np.testing.assert_allclose(call(executor=processes).half, call().half, **close)
     want = call(executor=processes).half.tobytes()
+    assert call(out=tmp_path / "alone.npy").half.tobytes() == want
     for workers in (1, 3):
         with ThreadPoolExecutor(workers) as threads:
             assert call(executor=threads).half.tobytes() == want
