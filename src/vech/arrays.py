@@ -84,14 +84,28 @@ def check_matrix(shape: tuple[int, ...], what: str) -> None:
 
 def check_mapped(array: Array) -> None:
     """OSError for a memory map whose file is shorter now: reading beyond its end would end the process."""
+    for part in maps_of(array):
+        needed, size = part.offset + part.nbytes, part.base.size()  # type: ignore[operator, union-attr]
+        if size < needed:
+            reason = (
+                f"is mapped into memory, and has {size:,} bytes now where {needed:,} were: read it again"
+            )
+            raise OSError(errno.EIO, reason, str(part.filename))
+
+
+def check_elsewhere(array: Array, what: str, path: str) -> None:
+    """ValueError for what lies in the file under a path, which a result would replace."""
+    for part in maps_of(array):
+        with contextlib.suppress(OSError):  # one that is gone cannot be replaced
+            if part.filename is not None and os.path.samefile(part.filename, path):
+                raise ValueError(f"out={path!r} is the file that {what} is mapped from: choose another name")
+
+
+def maps_of(array: Array) -> Iterator[np.memmap[Any, Any]]:
+    """The memory maps of files that an array is part of."""
     while isinstance(array, np.ndarray):
         if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap):
-            needed, size = array.offset + array.nbytes, array.base.size()
-            if size < needed:
-                reason = (
-                    f"is mapped into memory, and has {size:,} bytes now where {needed:,} were: read it again"
-                )
-                raise OSError(errno.EIO, reason, str(array.filename))
+            yield array
         array = array.base  # type: ignore[assignment]
 
 

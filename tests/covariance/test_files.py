@@ -276,6 +276,73 @@ def test_errors_are_those_of_memory(tmp_path, change, error, message):
     assert not (tmp_path / "S.npy").exists()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sample",
+        "correlation",
+        "spearman",
+        "kendall",
+        "gerber",
+        "one_bit",
+        "oas",
+        "ledoit_wolf",
+        "nonlinear",
+        "denoise",
+    ],
+)
+@pytest.mark.parametrize(
+    "wrap", [lambda Y: Y, lambda Y: lambda: iter([Y[:20], Y[20:]])], ids=["array", "blocks"]
+)
+def test_what_is_refused_leaves_nothing_beside_the_file(tmp_path, name, wrap):
+    Y = X.copy()
+    Y[30, 149] = np.nan
+    for path in (tmp_path / "S.npy", tmp_path / "S.zarr"):
+        with pytest.raises((ValueError, TypeError)):
+            getattr(covariance, name)(wrap(Y), out=path)
+    assert listing(tmp_path) == []
+    constant = np.ones_like(X)
+    for other in ("correlation", "denoise"):
+        with pytest.raises(ValueError, match="is constant"):
+            getattr(covariance, other)(wrap(constant), out=tmp_path / "S.npy")
+    assert listing(tmp_path) == []
+
+
+def test_what_was_done_is_kept_where_the_next_run_is_refused_early(tmp_path, monkeypatch):
+    path = tmp_path / "S.npy"
+
+    def stops(done, total):
+        if done > total // 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        covariance.sample(X, out=path, progress=stops)
+    left = listing(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(products.Centre, "of", lambda *_: (_ for _ in ()).throw(Stop))
+        with pytest.raises(Stop):
+            covariance.sample(X, out=path, resume=True)
+    assert listing(tmp_path) == left and "S.npy.journal" in left
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda Y: Y, lambda Y: lambda: iter([Y[:20], Y[20:]])],
+    ids=["map", "blocks"],
+)
+def test_the_file_that_x_is_mapped_from_is_not_replaced(tmp_path, wrap):
+    path, link = tmp_path / "X.npy", tmp_path / "link.npy"
+    np.save(path, X)
+    link.symlink_to(path)
+    before, data = path.read_bytes(), wrap(np.load(path, mmap_mode="r"))
+    for out in (path, link):
+        with pytest.raises(
+            ValueError, match=r"out='.*npy' is the file that X is mapped from: choose another"
+        ):
+            covariance.sample(data, out=out)
+    assert path.read_bytes() == before and listing(tmp_path) == ["X.npy", "link.npy"]
+
+
 def test_numbers_far_from_zero_keep_their_digits(tmp_path):
     far = X + 1e8 * X.std()
     want = covariance.sample(far - far[0]).half

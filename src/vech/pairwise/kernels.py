@@ -415,13 +415,13 @@ def kernel(
     name = _named(metric)
     one = KERNELS[name]
     _check_parameters(name, one, gamma=gamma, degree=degree, coef0=coef0, nu=nu)
-    X = _opened(X, name, dtype)
+    came, X = X, _opened(X, name, dtype)
     columns = X.shape[1]
     given = Given(gamma, float(degree), float(coef0), float(nu), columns)
     block = one.make(X, given)
     what = {"function": "kernel", "metric": name, **{k: getattr(given, k) for k in ("degree", "coef0", "nu")}}
     what["gamma"] = gamma
-    data = {"X": (X.indptr, X.indices, X.data) if is_sparse(X) else X}
+    data = {"X": (X.indptr, X.indices, X.data) if is_sparse(X) else as_array(came, "X", floats=True)}
     wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     implied = 1 if one.unit else None
     return make(
