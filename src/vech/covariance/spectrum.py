@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, Dtype
+from vech.arrays import Array, Dtype, as_float
 from vech.covariance import products
 from vech.covariance.data import Data, begin, check_underflow, open_data
 from vech.covariance.incomplete import center_of
@@ -206,7 +206,8 @@ def denoise(
     >>> denoise(X, correlation=True).half.round(2)
     array([1.  , 0.52, 0.52, 0.51, 1.  , 0.52, 0.51, 1.  , 0.52, 1.  ])
     """
-    if not isinstance(variance, Real) or isinstance(variance, bool) or not 0 < variance < np.inf:
+    number = as_float("variance", variance) if isinstance(variance, Real) else np.nan
+    if isinstance(variance, bool) or not 0 < number < np.inf:
         raise ValueError(f"variance must be a positive number, mostly 1, not {variance!r}")
     data = open_data(X, missing=missing, policies=POLICIES)
     ddof = as_ddof(ddof, assume_centered)
@@ -354,9 +355,7 @@ def _of_rows(data: Data, assume_centered: bool) -> tuple[int, Array, Array]:
     return samples, values, y.T @ (vectors / np.sqrt(samples * values))
 
 
-def _of_columns(
-    data: Data, assume_centered: bool, found: Result, in_tiles: bool
-) -> tuple[int, Array, Array]:
+def _of_columns(data: Data, assume_centered: bool, found: Result, in_tiles: bool) -> tuple[int, Array, Array]:
     """n, the eigenvalues and the eigenvectors of the sample covariance, which is `found`."""
     ddof = as_ddof(None, assume_centered)
     if in_tiles:

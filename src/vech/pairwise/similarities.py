@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vech import arrays
-from vech.arrays import Dtype, as_array, check_memory, resolve_threads
+from vech.arrays import Dtype, as_array, as_float, check_memory, resolve_threads
 from vech.frames import as_sparse, labels_of
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout, one_of
@@ -230,7 +230,7 @@ def cooccurrence(
 
 def _wanted(threshold: Any, store: str, layout: str | AnyLayout, threads: int | None) -> Wanted:
     check_real("threshold", threshold)
-    threshold = float(threshold)
+    threshold = as_float("threshold", threshold)
     if not (isfinite(threshold) and threshold >= 0):
         raise ValueError(f"threshold must be zero or a positive number, not {threshold}: sizes are compared")
     one_of("store", store, STORES)
