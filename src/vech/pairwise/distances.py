@@ -44,8 +44,8 @@ def distances(
         which is not made dense.
     metric : str or callable
         A metric of `scipy.spatial.distance.pdist` by any name it has there, "haversine", "gower" for a frame
-        whose columns are of different sorts, or a function of two rows, which is called once for each pair,
-        the row that comes first in X first. The list, with formulas, is in docs/pairwise.md.
+        whose columns are of different sorts, or a function of copies of two rows, which is called once for
+        each pair, the row that comes first in X first. The list, with formulas, is in docs/pairwise.md.
     p : float
         Of "minkowski": ``|x - y|^p`` is summed. 1 is "cityblock", infinity "chebyshev".
     V : array of shape (m,), optional
