@@ -246,6 +246,7 @@ def test_executors_give_the_same_bytes(tmp_path):
     (
         ({"dtype": ">f8"}, TypeError, "dtype >f8 has swapped bytes: say <f8"),
         ({"dtype": object}, TypeError, "dtype object"),
+        ({"dtype": "foo"}, TypeError, "dtype='foo' is no dtype: say 'float64'"),
         ({"dtype": "f8", "kind": "triangular"}, ValueError, "no store holds a triangular matrix"),
         ({"dtype": "u1", "kind": "skew"}, TypeError, "needs numbers with a sign"),
         ({"dtype": "f8", "diagonal": 2}, ValueError, "diagonal must be None, 0 or 1, not 2"),

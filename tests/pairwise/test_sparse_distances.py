@@ -150,7 +150,7 @@ def test_what_is_not_finite_is_named():
         with pytest.raises(ValueError, match="X holds nan in row 3, column 2: fill it, or leave the row out"):
             block(X.tocsr())
     with pytest.raises(
-        TypeError, match=r"X holds complex128, and distances are of real numbers: pass X.real"
+        TypeError, match=r"X holds complex128, and distances are of real numbers: pass np.real\(X\) or abs"
     ):
         euclidean(sparse.csr_array([[1j]]))
 

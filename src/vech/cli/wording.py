@@ -32,6 +32,7 @@ METHODS = tuple(
         (r"S\.with_labels\(\w+\)", "{--join-labels} MARK"),
         (r"(?<= text): astype\(float\) first|(?<= objects): astype\(float\) first", ""),
         (r": take \.real or \.imag", ""),
+        (r": np\.hstack\(.* has both parts|: np\.real and np\.imag of it .*|: pass np\.real\(X\)", ""),
         (r"S\.astype\('(\w+)'\)(?: makes it so)?", r"{--out-dtype} \1 makes it so"),
         (r"\bastype\(float\)(?: first)?", "{--out-dtype} float64 first"),
         (r"\bastype\(complex\)(?: first)?", "{--out-dtype} complex128 first"),
@@ -45,7 +46,9 @@ METHODS = tuple(
 OF_CONVERT = re.compile(r"\{(--[a-z-]+)\}")
 """An option in these, which is one of `vech convert`."""
 
-OF_A_TABLE = re.compile(r"(?:,? or |: )(?:S\.)?\bastype\([^()]*\)(?: first)?")
+OF_A_TABLE = re.compile(
+    r"(?:,? or |: )(?:S\.)?\bastype\([^()]*\)(?: first| makes \w+ of them, astype\([^()]*\) names)?"
+)
 """What is said of tables, of which no command makes another dtype."""
 
 
