@@ -7,6 +7,7 @@ import scipy.sparse
 import cases
 import distances
 import vech
+from test_third_store import Rows
 from vech import dissimilarities
 from vech.arrays import epsilon
 from vech.dissimilarities import as_distances
@@ -55,6 +56,41 @@ def test_a_diagonal_of_rounding_errors_is_one_of_zeros(dtype):
         as_distances(matrix, "dbscan")
     with pytest.raises(ValueError, match=r"S\.set_diagonal\(0\) sets it; similarities s become distances"):
         as_distances(vech.Packed.from_full(matrix), "dbscan")
+
+
+TAKERS = {
+    "dbscan": lambda S: vech.cluster.dbscan(S, 2e-15, 3),
+    "hdbscan": lambda S: vech.cluster.hdbscan(S, 3),
+    "linkage": vech.cluster.linkage,
+    "single": lambda S: vech.cluster.linkage(S, "single"),
+    "medoids": lambda S: vech.cluster.medoids(S, 6, progress=ends),
+    "all medoids": lambda S: vech.cluster.medoids(S, S.n, init=np.arange(S.n), progress=ends),
+    "built": lambda S: vech.cluster.medoids(S, 6, init="build", progress=ends),
+    "silhouette": lambda S: vech.cluster.silhouette(S, np.arange(S.n) % 3),
+    "many": lambda S: vech.cluster.silhouette(S, np.arange(S.n) % 70),
+    "pcoa": lambda S: vech.embedding.pcoa(S, 2)[:3],
+    "mds": lambda S: vech.embedding.mds(S, 2, max_iter=20, init="classical_mds", eps=1e-2)[:2],
+    "mantel": lambda S: vech.pairwise.mantel(S, distances.full(S.n), permutations=9),
+}
+
+
+def ends(done, total):
+    assert done < 10**5, "rows are tried for ever"
+
+
+@pytest.mark.filterwarnings("ignore:mds ended by max_iter")
+@cases.each("dtype", ["float64", "float32"])
+@cases.each("taker", TAKERS)
+def test_rounding_on_the_diagonal_is_no_distance_to_any_task(taker, dtype):
+    matrix = distances.full(160).astype(dtype)
+    matrix *= matrix.dtype.type(
+        50 * np.finfo(dtype).eps / matrix.max()
+    )  # beside the rounding that is allowed
+    rounded = matrix + np.diag(np.resize([90, -80], 160).astype(dtype) * np.finfo(dtype).eps)
+    makers = [lambda full, name=name: vech.Packed.from_full(full, name) for name in ("vech", "lapack-rfp-nl")]
+    for made in (*makers, lambda full: Rows(full, "symmetric")):
+        for found, wanted in zip(*map(taker, map(made, (rounded, matrix))), strict=True):
+            np.testing.assert_allclose(found, wanted, *((1e-5, 1e-5) if dtype == "float32" else (1e-9, 0)))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vech import frames
 from vech.arrays import Array, Dtype, as_array, epsilon, family, is_array
@@ -68,6 +69,13 @@ def tiles(S: Store) -> Iterator[Tile]:
             numbers = np.array(numbers)
             np.fill_diagonal(numbers, 0)
         yield tile._replace(numbers=numbers)
+
+
+def block(S: Store, rows: NDArray[np.int64], columns: NDArray[np.int64], threads: int | None = None) -> Array:
+    """The distances of some rows to others, in memory of their own."""
+    found = np.array(computed(S.block(rows, columns, threads=threads)))
+    found[rows[:, np.newaxis] == columns] = 0
+    return found
 
 
 def row(S: Store, i: int, memory: Array) -> Array:

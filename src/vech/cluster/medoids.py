@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vech.arrays import Array, as_array, check_progress, family
 from vech.cluster.arguments import at_least, check_sums
-from vech.dissimilarities import as_distances, computed, memory_of_row, panels, row, working
+from vech.dissimilarities import as_distances, block, memory_of_row, panels, row, working
 from vech.results.wanted import Progress
 from vech.store import Store
 
@@ -172,11 +172,10 @@ class _Search:
 
     def _try(self, candidate: int, distances: Array) -> bool:
         """Put the candidate in the place of a medoid, where that lowers the cost; whether it was so."""
-        gained = np.minimum(distances, self.apart) - self.apart  # by any row, if it keeps its medoid
-        without = np.minimum(distances, self.next) - self.next - gained  # beyond that, if it loses it
-        change = self.loss + np.bincount(self.near, without, self.medoids.size)
-        slot = int(change.argmin())
-        if change[slot] + gained.sum() >= -GAIN * self.cost:
+        kept = np.minimum(distances, self.apart)  # how far from its medoid a row is that keeps its own
+        lost = np.bincount(self.near, np.minimum(distances, self.next) - kept, self.medoids.size)
+        slot = int(lost.argmin())
+        if lost[slot] + (kept - self.apart).sum() >= -GAIN * self.cost:
             return False
         self._swap(slot, candidate, distances)
         return True
@@ -201,15 +200,15 @@ class _Search:
         step = max(1, CHUNK // self.medoids.size)
         for start in range(0, rows.size, step):
             some = rows[start : start + step]
-            block = computed(self.S.block(self.medoids, some, threads=self.threads))
-            for slots, apart in ((self.near, self.apart), (self.second, self.next)):
-                found = block.argmin(axis=0), np.arange(some.size)
-                slots[some], apart[some] = found[0], block[found]
-                block[found] = np.inf
+            apart = block(self.S, self.medoids, some, self.threads)
+            for slots, least in ((self.near, self.apart), (self.second, self.next)):
+                found = apart.argmin(axis=0), np.arange(some.size)
+                slots[some], least[some] = found[0], apart[found]
+                apart[found] = np.inf
 
     def _weigh(self) -> None:
-        """What the loss of each medoid costs, and what all cost together."""
-        self.loss = np.bincount(self.near, self.next - self.apart, self.medoids.size)
+        """What all cost together; what the loss of each medoid costs is finite too, so that all sums are."""
+        loss = np.bincount(self.near, self.next - self.apart, self.medoids.size)
         with np.errstate(over="ignore"):
             self.cost = float(self.apart.sum())
-        check_sums(self.cost + (self.loss if self.medoids.size > 1 else np.zeros(1)), "medoids")
+        check_sums(self.cost + (loss if self.medoids.size > 1 else np.zeros(1)), "medoids")

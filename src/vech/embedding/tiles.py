@@ -71,7 +71,10 @@ def _reader(S: Store) -> tuple[Callable[[slice, slice, Array], Array], bool]:
     if S.describe().layout is None:
 
         def copied(rows: slice, columns: slice, _: Array) -> Array:
-            return np.array(S.block(rows, columns))  # of what may be a view
+            block = np.array(S.block(rows, columns))  # of what may be a view
+            if rows == columns:
+                np.fill_diagonal(block, 0)
+            return block
 
         return copied, False
     half = packed(S)
