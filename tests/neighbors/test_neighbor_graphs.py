@@ -56,6 +56,14 @@ def test_a_limit_is_a_real_number(limit, error):
         within(np.zeros((3, 3)), limit)
 
 
+@pytest.mark.parametrize("limit", [1e300, 10**39, pytest.param(10**400, id="beyond floats")])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "bool"])
+def test_limits_that_a_dtype_does_not_hold_have_all_within(limit, dtype):
+    S = vech.Packed(np.ones(6, dtype), "condensed")
+    assert within(S, limit).nnz == within(S, -limit, largest=True).nnz == 12
+    assert within(S, -limit).nnz == within(S, limit, largest=True).nnz == 0
+
+
 def test_dtypes_that_scipy_has_not_are_refused():
     S = vech.Packed(np.zeros(6, np.float16))
     for task in (lambda: within(S, 1), lambda: graph(S, 1)):

@@ -66,8 +66,7 @@ def silhouette(S: Store | ArrayLike, labels: ArrayLike, *, threads: int | None =
     least mean distance to those of another one; P. J. Rousseeuw, "Silhouettes", J. Comput. Appl. Math. 20,
     1987. Of at most 64 clusters one product with S has all sums: each number is read once, and memory is n
     numbers a cluster. Of more, and where the diagonal holds rounding, the full matrix is read once, by panels
-    of 4 MiB. A float32 store is summed in
-    float32 by the product.
+    of 4 MiB. A float32 store is summed in float32 by the product.
 
     Examples
     --------

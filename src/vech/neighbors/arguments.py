@@ -1,6 +1,9 @@
 """What neighbours are looked for in, and how many."""
 
+import math
 from typing import Any
+
+import numpy as np
 
 from vech.arrays import family
 from vech.layouts.layout import as_integer
@@ -16,6 +19,21 @@ def as_store(S: Any, task: str) -> Store:
         what = "complex" if family(store.dtype) == "c" else store.kind
         raise TypeError(f"{task} compares real numbers that are the same both ways, and S is {what}")
     return store
+
+
+def as_limit(limit: Any, name: str = "limit") -> int | float:
+    """What numbers are compared with, as a plain number: NumPy compares float32 with such in float32."""
+    number = limit.item() if isinstance(limit, np.generic | np.ndarray) and np.ndim(limit) == 0 else limit
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise TypeError(f"{name} must be a real number, not {limit!r}")
+    if isinstance(number, float) and math.isnan(number):
+        raise ValueError(f"{name} is nan, and no number is within that")
+    if abs(number) < 2**64:
+        return number
+    try:  # no integer dtype has it, and NumPy compares some with floats alone
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def as_count(k: Any, n: int, what: str = "row") -> int:
