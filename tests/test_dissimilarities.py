@@ -1,5 +1,7 @@
 """What is taken for distances, and what is not."""
 
+import re
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -91,6 +93,25 @@ def test_rounding_on_the_diagonal_is_no_distance_to_any_task(taker, dtype):
     for made in (*makers, lambda full: Rows(full, "symmetric")):
         for found, wanted in zip(*map(taker, map(made, (rounded, matrix))), strict=True):
             np.testing.assert_allclose(found, wanted, *((1e-5, 1e-5) if dtype == "float32" else (1e-9, 0)))
+
+
+def test_what_sets_the_diagonal_runs(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    full = distances.full(5) + np.eye(5)
+    S = vech.Packed.from_full(full)
+    ones = vech.Layout("lower", "columns", diagonal="one")
+    for given, way in (
+        (full.copy(), "np.fill_diagonal(S, 0)"),
+        (pandas.DataFrame(full), "vech.Packed.from_full(S).set_diagonal(0)"),
+        (S.copy(), "S.set_diagonal(0)"),
+        (vech.quantize(S, "float16"), "S.to_packed().set_diagonal(0)"),
+        (vech.Packed(vech.pack(full, ones), ones), "S.to_packed().set_diagonal(0)"),
+        (Rows(full, "symmetric"), "S.to_packed().set_diagonal(0)"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(f"to itself is 0: {way} sets it")):
+            as_distances(given, "dbscan")
+        mended = eval(way, {"vech": vech, "np": np, "S": given})
+        as_distances(given if mended is None else mended, "dbscan")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])

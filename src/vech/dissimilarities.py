@@ -39,8 +39,7 @@ def as_distances(S: Any, task: str, name: str = "S") -> Store:
     if store.kind != "symmetric" or family(store.dtype) == "c":
         what = "complex" if store.kind == "symmetric" else store.kind
         raise TypeError(f"{task} takes distances, which are real and symmetric, and {name} is {what}")
-    given = isinstance(S, Store)
-    _check_diagonal(store, name, f"{name}.set_diagonal(0)" if given else f"np.fill_diagonal({name}, 0)")
+    _check_diagonal(store, name, _way_to_zeros(S, name))
     for i, j, value in _wrong(store):
         reason = "no distance is negative" if value < 0 else f"{task} needs finite distances"
         raise ValueError(f"{name}[{i}, {j}] is {value}, and {reason}")
@@ -105,6 +104,17 @@ def _sparse(task: str, came: str, way: str) -> TypeError:
         f"{task} takes the distances of all pairs, and a {came} holds its nonzeros alone: {task}({way}), if "
         f"pairs that are missing are at distance 0"
     )
+
+
+def _way_to_zeros(S: Any, name: str) -> str:
+    """What puts zeros on the diagonal of what was given."""
+    if isinstance(S, np.ndarray):
+        return f"np.fill_diagonal({name}, 0)"
+    if not isinstance(S, Store):
+        return f"vech.Packed.from_full({name}).set_diagonal(0)"
+    layout = S.describe().layout
+    held = hasattr(S, "set_diagonal") and layout is not None and layout.diagonal == "stored"
+    return f"{name}.set_diagonal(0)" if held else f"{name}.to_packed().set_diagonal(0)"
 
 
 def _check_diagonal(S: Store, name: str, way: str) -> None:

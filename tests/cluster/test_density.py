@@ -195,7 +195,11 @@ def test_the_tree_is_single_linkage_of_mutual_reachability():
         ({"min_cluster_size": 1}, ValueError, "min_cluster_size is 1, and must be at least 2"),
         ({"min_samples": 0}, ValueError, "min_samples is 0, and must be at least 1"),
         ({"min_samples": 18}, ValueError, "min_samples is 18, and must be at most the number of rows, 17"),
-        ({"min_cluster_size": 18}, ValueError, "min_samples is 18, and must be at most"),
+        (
+            {"min_cluster_size": 18},
+            ValueError,
+            "min_cluster_size, and so min_samples, is 18, and must be at most the number of rows, 17",
+        ),
         ({"max_cluster_size": 0}, ValueError, "max_cluster_size is 0, and must be at least 1"),
         ({"cluster_selection_epsilon": -1}, ValueError, "cluster_selection_epsilon is -1.0: hdbscan takes"),
         ({"cluster_selection_method": "mass"}, ValueError, "is 'mass': choose 'eom' or 'leaf'"),

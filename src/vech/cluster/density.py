@@ -201,7 +201,8 @@ def hdbscan(
     store = as_distances(S, "hdbscan")
     n = store.n
     if rank > max(n, 1):
-        raise ValueError(f"min_samples is {rank}, and must be at most the number of rows, {n}")
+        name = "min_samples" if min_samples is not None else "min_cluster_size, and so min_samples,"
+        raise ValueError(f"{name} is {rank}, and must be at most the number of rows, {n}")
     core, report = np.empty(n, working(store.dtype)), progress or silent
     for start, rows in panels(store, threads):
         core[start : start + len(rows)] = np.partition(rows, rank - 1, axis=1)[:, rank - 1]
