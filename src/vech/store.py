@@ -921,6 +921,14 @@ def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
         return None
     if not isinstance(labels, Iterable):
         raise TypeError(f"labels must be a sequence, one label for each row, not {labels!r}")
+    if isinstance(labels, set | frozenset):
+        raise TypeError(
+            f"labels is a {type(labels).__name__}, which has no order: pass a list, one label for each row"
+        )
+    if isinstance(labels, Mapping):
+        raise TypeError(
+            f"labels is a {type(labels).__name__}: pass a list, one label for each row, of its keys or values"
+        )
     check_unmasked(labels, "labels")
     if isinstance(labels, np.ndarray) and labels.dtype.kind not in "mM":  # whose list may be one of integers
         labels = labels.tolist()

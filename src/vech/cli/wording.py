@@ -23,7 +23,7 @@ METHODS = tuple(
     (re.compile(said), instead)
     for said, instead in (
         (r"\bmissing\(\) lists (\w+), fill\(\)", r"vech verify lists \1, a run with --resume"),
-        (r"pass labels= that do", "say {--drop-labels}"),
+        (r"pass labels= that (?:do|have one)", "say {--drop-labels}"),
         (
             r"S\.(?:to_packed\(\)\.)?set_diagonal\(0\) sets it; similarities.* 1 - s",
             "vech distances makes such a matrix",
