@@ -95,6 +95,19 @@ def test_rounding_on_the_diagonal_is_no_distance_to_any_task(taker, dtype):
             np.testing.assert_allclose(found, wanted, *((1e-5, 1e-5) if dtype == "float32" else (1e-9, 0)))
 
 
+SCALED = vech.Layout("upper", "rows", offdiagonal_scale=3.0)
+
+
+@pytest.mark.filterwarnings("ignore:mds ended by max_iter")
+@cases.each("layout", ["svec-lower", "svec-upper", SCALED])
+@cases.each("dtype", ["float16", "float32", "float64"])
+@cases.each("taker", [taker for name, taker in TAKERS.items() if name != "silhouette"])  # a product
+def test_scaled_halves_are_the_matrix_they_expand_to(taker, dtype, layout):
+    S = vech.Packed(vech.pack(distances.full(80).astype(dtype), layout), layout)
+    for found, wanted in zip(taker(S), taker(vech.Packed.from_full(S.expand())), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
 def test_what_sets_the_diagonal_runs(tmp_path):
     pandas = pytest.importorskip("pandas")
     full = distances.full(5) + np.eye(5)

@@ -150,7 +150,7 @@ def pcoa(S: Store | ArrayLike, k: int, *, threads: int | None = None) -> Princip
     Cost: the time of one product with D for each step of Lanczos' method, about 50 to 200 of them, twice that
     of ``S @ x``: a tile of D is squared when it is read, so that no second half is held. Memory for 2 (2 k +
     20) vectors, of n x n numbers up to n = 128 and from k = n / 4 on, where LAPACK takes B; integers are
-    copied into float64.
+    copied into float64, halves of scaled layouts into one that is not.
 
     Source: J. Gower, "Some distance properties of latent root and vector methods used in multivariate
     analysis", Biometrika 53, 1966.

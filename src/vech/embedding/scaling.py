@@ -131,7 +131,7 @@ def mds(
     the start in one of its own, so that distances of 1e-170 or 1e200 have the digits of others.
 
     Cost: one pass over S for each iteration, each number once, O(n^2 k); memory for a few arrays of n x k.
-    Integers are copied into float64.
+    Integers are copied into float64, halves of scaled layouts into one that is not.
 
     Source: J. de Leeuw, "Applications of convex analysis to multidimensional scaling", Recent Developments in
     Statistics, 1977; I. Borg, P. Groenen, "Modern Multidimensional Scaling", Springer, 2005, chapter 8.
