@@ -436,6 +436,32 @@ def test_a_picture_of_clusters_takes_the_same_tree(works, there):
     assert (there / "p.png").stat().st_size > 1000
 
 
+def test_letters_that_a_font_lacks_are_said_in_a_line(vech_run, there):
+    pytest.importorskip("matplotlib")
+    D = vech.Packed(
+        np.array([1.0, 2, 3]), "condensed", labels=["\N{CJK UNIFIED IDEOGRAPH-4E2D}", "a\x01b", "c"]
+    )
+    vech.write("odd.npz", D)
+    code, out, err = vech_run("plot", "odd.npz", "-o", "p.png", "--cluster")
+    assert (code, out) == (0, b"p.png: 3 x 3, a heatmap\n")
+    assert err == "2 letters of labels, which the font of pictures lacks, drawn as boxes\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("neighbors", "--within", "1e300", "-o", "edges.csv"),
+        ("cluster", "--method", "dbscan", "--eps", "1e300", "-o", "clusters.csv"),
+    ],
+)
+def test_a_reach_beyond_float32_is_everything(works, there, arguments):
+    command, *more = arguments
+    vech.write("single.npz", vech.read("d.npy").astype(np.float32))
+    works(command, "single.npz", *more)
+    lines = (there / more[-1]).read_text().splitlines()[1:]
+    assert len(lines) == (27 * 13 if command == "neighbors" else 27)
+
+
 def test_the_description_says_what_a_half_was_made_of(works, there):
     works("distances", "x.npy", "-o", "new.npy", "--metric", "cityblock")
     assert json.loads((there / "new.npy.json").read_text())["made"]["metric"] == "cityblock"

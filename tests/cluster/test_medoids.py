@@ -141,6 +141,10 @@ def test_a_seed_decides():
     [
         ({"k": 0}, ValueError, "k is 0, and must be at least 1"),
         ({"k": 18}, ValueError, "k is 18, and S has 17 rows: choose at most so many"),
+        ({"k": 2, "seed": -1}, ValueError, "seed is -1: it is 0 or more"),
+        ({"k": 2, "seed": "a"}, TypeError, "seed must be an integer, not 'a'"),
+        ({"k": 2, "seed": True}, TypeError, "seed must be an integer, not True"),
+        ({"k": 2, "seed": 1.5, "init": "build"}, TypeError, "seed must be an integer, not 1.5"),
         ({"k": 2.0}, TypeError, "k must be an integer, not 2.0"),
         (
             {"k": 2, "init": "heuristic"},

@@ -8,7 +8,7 @@ import scipy.sparse
 import cases
 import vech
 from vech import neighbors
-from vech.neighbors import graph, within
+from vech.neighbors import graph, nearest, strongest, within
 
 
 def assert_within(S, full, limit, largest=False):
@@ -62,6 +62,15 @@ def test_limits_that_a_dtype_does_not_hold_have_all_within(limit, dtype):
     S = vech.Packed(np.ones(6, dtype), "condensed")
     assert within(S, limit).nnz == within(S, -limit, largest=True).nnz == 12
     assert within(S, -limit).nnz == within(S, limit, largest=True).nnz == 0
+
+
+def test_flags_are_true_or_false():
+    S = np.zeros((4, 4))
+    for task in (nearest, graph, strongest, lambda S, k, **flag: within(S, 1.0, **flag)):
+        with pytest.raises(TypeError, match="largest must be True or False, not 'no'"):
+            task(S, 1, largest="no")
+    with pytest.raises(TypeError, match="absolute must be True or False, not 2"):
+        strongest(S, 1, absolute=2)
 
 
 def test_dtypes_that_scipy_has_not_are_refused():

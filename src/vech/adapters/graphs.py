@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vech.arrays import Array, Dtype, as_array, family, resolve_threads
 from vech.dissimilarities import working
-from vech.layouts.layout import as_integer
+from vech.layouts.layout import as_flag, as_integer
 from vech.moves.nonzeros import sparse_dtype
 from vech.neighbors import nearest, within
 from vech.neighbors.arguments import as_limit, as_store
@@ -118,8 +118,7 @@ class StoreNeighbors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             )
         if self.radius is not None:
             as_limit(self.radius, "radius")
-        if not isinstance(self.symmetric, bool | np.bool):
-            raise TypeError(f"symmetric must be True or False, not {self.symmetric!r}")
+        as_flag("symmetric", self.symmetric)
         resolve_threads(self.threads, 0)
         sparse_dtype(store.dtype)
         self.n_samples_fit_ = self.n_features_in_ = self._n_features_out = store.n

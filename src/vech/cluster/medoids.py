@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from vech.arrays import Array, as_array, check_progress, family
 from vech.cluster.arguments import at_least, check_sums
 from vech.dissimilarities import as_distances, block, memory_of_row, panels, row, working
+from vech.layouts.layout import as_seed
 from vech.results.wanted import Progress
 from vech.store import Store
 
@@ -55,7 +56,7 @@ def medoids(
     k : int
         How many, 1 to n.
     seed : int or numpy.random.Generator
-        What ``numpy.random.default_rng`` takes; the same number gives the same medoids.
+        Of the rows drawn by chance: zero or more; the same number gives the same medoids.
     init : {"random", "build"} or array of k rows
         Where the search begins: at rows drawn by chance, at those that PAM chooses one after the other, which
         reads the full matrix k times, or at these. Of several beginnings the one of least cost is best.
@@ -74,7 +75,7 @@ def medoids(
     OverflowError
         If a sum of distances is beyond float64.
     ValueError
-        If S is no matrix of distances, k is not 1 to n, or init is none of these.
+        If S is no matrix of distances, k is not 1 to n, seed is negative, or init is none of these.
     TypeError
         As `dbscan`.
 
@@ -97,6 +98,8 @@ def medoids(
     store = as_distances(S, "medoids")
     if k > store.n:
         raise ValueError(f"k is {k}, and S has {store.n} rows: choose at most so many")
+    if not isinstance(seed, np.random.Generator):
+        seed = np.random.default_rng(as_seed(seed))
     beginning = _begin(store, int(k), init, seed, threads)
     if k == 1:
         return _Search(store, _built(store, 1, threads), threads).result()
@@ -105,13 +108,13 @@ def medoids(
     return search.result()
 
 
-def _begin(S: Store, k: int, init: Any, seed: Any, threads: int | None) -> Integers:
+def _begin(S: Store, k: int, init: Any, random: np.random.Generator, threads: int | None) -> Integers:
     if isinstance(init, str):
         if init not in ("random", "build"):
             raise ValueError(f"init is {init!r}: choose 'random', 'build', or give k rows")
         if init == "build":
             return _built(S, k, threads)
-        return np.random.default_rng(seed).choice(S.n, k, replace=False)
+        return random.choice(S.n, k, replace=False)
     rows = as_array(init, "init")
     if family(rows.dtype) not in "iu":
         raise TypeError(f"init must hold rows, which are integers, not {rows.dtype}")

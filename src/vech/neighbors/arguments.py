@@ -22,12 +22,18 @@ def as_store(S: Any, task: str) -> Store:
 
 
 def as_limit(limit: Any, name: str = "limit") -> int | float:
-    """What numbers are compared with, as a plain number: NumPy compares float32 with such in float32."""
-    number = limit.item() if isinstance(limit, np.generic | np.ndarray) and np.ndim(limit) == 0 else limit
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        raise TypeError(f"{name} must be a real number, not {limit!r}")
-    if isinstance(number, float) and math.isnan(number):
+    """What numbers are compared with; ValueError for NaN."""
+    number = as_real(limit, name)
+    if math.isnan(number):
         raise ValueError(f"{name} is nan, and no number is within that")
+    return number
+
+
+def as_real(value: Any, name: str) -> int | float:
+    """A plain number: NumPy compares float32 with such in float32."""
+    number = value.item() if isinstance(value, np.generic | np.ndarray) and np.ndim(value) == 0 else value
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise TypeError(f"{name} must be a real number, not {value!r}")
     if abs(number) < 2**64:
         return number
     try:  # no integer dtype has it, and NumPy compares some with floats alone

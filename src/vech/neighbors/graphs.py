@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech.arrays import Array
-from vech.layouts.layout import one_of
+from vech.layouts.layout import as_flag, one_of
 from vech.moves.nonzeros import of_tiles, scipy_array, sparse_dtype
 from vech.neighbors.arguments import as_limit, as_store
 from vech.neighbors.rows import nearest
@@ -69,7 +69,7 @@ def within(S: Store | ArrayLike, limit: float, *, largest: bool = False) -> Any:
            [3., 0., 0., 0.]])
     """
     S = as_store(S, "within")
-    bound = as_limit(limit)
+    bound, largest = as_limit(limit), as_flag("largest", largest)
     if S.describe().triangle is not None and not (bound <= 0 if largest else bound >= 0):
         return _stored_within(S, bound, largest)
     near = of_tiles(S, _Within(bound, largest), diagonal=False, hint="take a closer limit")
