@@ -612,6 +612,16 @@ WRONG = {
         ValueError,
         "there are 2 groups for 4 rows",
     ),
+    "groups in no order": (
+        lambda: plot.heatmap(correlated(4), groups={"a", "b", "c", "d"}),
+        TypeError,
+        "groups is a set, which has no order: pass a list, one group for each row",
+    ),
+    "groups by name": (
+        lambda: plot.heatmap(correlated(4), groups=dict.fromkeys("abcd", 1)),
+        TypeError,
+        "groups is a dict: pass a list, one group for each row, of its keys or values",
+    ),
     "one group": (
         lambda: plot.heatmap(correlated(4), groups="abcd"),
         TypeError,
