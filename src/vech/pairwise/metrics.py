@@ -103,7 +103,7 @@ def canberra(rows: Rows, parameters: Parameters) -> Block:
     rows, w = weights_of(rows, parameters.w)
     name = "canberra" if is_mild(rows, w, *QUOTIENTS) else "canberra_wide"
     factor = 1.0
-    if w is not None and np.ldexp(w, -64).sum() > 2.0**900:  # their sum may be no number
+    if w is not None and rows.missing and np.ldexp(w, -64).sum() > 2.0**959:  # their sum is no number
         w, factor = np.ldexp(w, -64), 2.0**64
     return Kernel(rows.numbers(), name, rows.dtype, w, factor=factor, missing=rows.missing)
 
@@ -300,9 +300,7 @@ TABLE = (
     Metric("seuclidean", seuclidean, "se s", "V", True),
     Metric("mahalanobis", mahalanobis, "mahal mah", "VI"),
     Metric("minkowski", minkowski, "mi m pnorm", "p w", True),
-    Metric(
-        "cityblock", cityblock, "cblock cb c manhattan l1", "w", True, sparse=sparse.cityblock
-    ),
+    Metric("cityblock", cityblock, "cblock cb c manhattan l1", "w", True, sparse=sparse.cityblock),
     Metric("chebyshev", chebyshev, "chebychev cheby cheb ch", "w", True),
     Metric("canberra", canberra, "", "w", True),
     Metric("braycurtis", braycurtis, "", "w", True),

@@ -129,7 +129,7 @@ def is_wild(w: Array) -> bool:
 
 
 def leveled(w: Array | None) -> Array | None:
-    """Weights times a power of two, for what no common factor changes: one is as far above 1 as another below."""
+    """Weights times a power of two, for what no common factor changes: as far above one as below it."""
     if w is None or not is_wild(w):
         return w
     sizes = np.frexp(w)[1]
@@ -139,13 +139,13 @@ def leveled(w: Array | None) -> Array | None:
 def folded(X: Array, w: Array, p: float) -> tuple[Array, Array, int]:
     """X whose columns bear most of the p-th roots of weights, what is left of the weights, and an exponent.
 
-    A column is multiplied by a power of two, so nothing is rounded. Where X has no room for that, all of it is
-    divided by two to that exponent: there, what is 2^2000 times smaller than the largest number is lost.
+    A column is multiplied by a power of two, so nothing is rounded, and all of them are divided by two to
+    that exponent, so that X has room: only what is 2^2000 times smaller than the largest number is lost.
     """
     numbers, sizes = np.frexp(w)
     power = np.rint((sizes - 1) / p).astype(np.int64)
     left = [float(Fraction(int(size)) - Fraction(p) * int(k)) for size, k in zip(sizes, power, strict=True)]
-    beyond = max(0, int((exponents(X) + power).max(initial=0)) - 1024)
+    beyond = min(max(int((exponents(X) + power).max(initial=0)) - 1000, -1000), 1023)
     return np.ldexp(X.astype(DOUBLE), power - beyond), numbers * np.exp2(left), beyond
 
 

@@ -256,9 +256,7 @@ def _place(sample: Array) -> tuple[float, Array | None]:
     with np.errstate(over="ignore", invalid="ignore"):
         near = sample - centre
         sizes = np.abs(near).max(axis=1)
-        scale = (
-            float(power_of(middle(sizes[sizes > 0]), MILD[dtype], LARGEST[dtype])) if sizes.any() else 1.0
-        )
+        scale = float(power_of(middle(sizes[sizes > 0]), MILD[dtype], LARGEST[dtype])) if sizes.any() else 1.0
         lengths = ((near * dtype.type(scale)) ** 2).sum(axis=1)
         far = ((centre * dtype.type(scale)) ** 2).sum() > middle(lengths) / 4
     return scale, centre if far else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,15 +102,16 @@ class Kernel(Direct):
 
     def put(self, out: Array, where: Where, rows: slice, columns: slice, threads: int) -> None:
         """Distances into a block, or what a half stores of them."""
-        doubtful = _core.distances(
+        doubtful: Any = _core.distances(
             self.metric, self.X[rows], self.X[columns], out, where, self.weights, self.counts, self.p,
             self.factor, self.missing, threads,
         )  # fmt: skip
         if self.exact is not None and doubtful.size:
             i, j = np.divmod(doubtful, len(span(columns, self.n)))
             i, j = i + where[3], j + where[4]
+            at: NDArray[np.int64] = doubtful if out.ndim == 2 else _places(where, i, j)
             with np.errstate(over="ignore"):
-                out.reshape(-1)[doubtful if out.ndim == 2 else _places(where, i, j)] = self.exact(i, j)
+                out.reshape(-1)[at] = self.exact(i, j)
 
 
 def _places(where: Where, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.int64]:
