@@ -515,8 +515,9 @@ class Walk {
 
     // Distances in their unit. Those that are too small become NaN and are told, but that of a row and itself: a look
     // at the least of each row shows that mostly there are none.
-    __attribute__((noinline)) void measure(double (&distances)[Of::rows][span], const double* const* row, std::int64_t r, const Range* kept,
-                 const double* least, Doubles most, std::int64_t first, std::int64_t width) const {
+    __attribute__((noinline)) void measure(double (&distances)[Of::rows][span], const double* const* row,
+                                           std::int64_t r, const Range* kept, const double* least, Doubles most,
+                                           std::int64_t first, std::int64_t width) const {
         Mask odd = {};
         for (int k = 0; k < Of::rows; ++k) {
             Doubles nearest = load<Doubles>(distances[k]);

@@ -13,7 +13,7 @@ from vech.pairwise import products
 from vech.pairwise.points import DOUBLE, exponents
 from vech.pairwise.tiles import Block, Kernel, rounded
 
-LEAST = 2.0**-8  # of |z|^2 + |z'|^2: of a smaller |z - z'|^2 more than 6 bits are lost
+LEAST = 2.0**-8  # of |z|^2 + |z'|^2: of a smaller |z - z'|^2 more than 4 bits are lost
 TINY = 2.0**-900  # squares that may have underflowed
 MILD = 400  # power of two up to which squares of what is near one stay in range
 MOST = 1020  # of a unit: distances that are not near are then infinite, or zero
@@ -93,9 +93,10 @@ def mahalanobis(X: Array, VI: Array | None, dtype: Dtype, few: int) -> Block:
     if VI is None:
         half, exponent = whitening(Y), 0
     else:
-        used = Y.any(axis=0)
-        X, Y, scale = X[:, used], Y[:, used], scale[used]  # the others are constant
-        half, exponent = half_of(judged(VI)[used][:, used], scale)
+        VI, used = judged(VI), Y.any(axis=0)
+        if not used.all():  # the others are constant
+            X, Y, scale, VI = X[:, used], Y[:, used], scale[used], VI[used][:, used]
+        half, exponent = half_of(VI, scale)
     near = min(max(exponent, -MILD), MILD)
     exact, unit = Differences(X, scale, half, exponent), exponent - near
     n, m = Y.shape
