@@ -474,7 +474,7 @@ class Walk {
         for (std::int64_t unit = 0; unit < columns; unit += span) {
             const auto first = start + unit, width = std::min(span, columns - unit);
             const auto* const y = y_.at + unit * features_;
-            const auto* const least = y + (features_ - 1) * span;
+            const auto* const least = y + (Of::measured ? features_ - 1 : 0) * span;
             Doubles most{};
             if constexpr (Of::measured)
                 for (std::int64_t c = 0; c < width; c += lanes) most = larger_size(most, load<Doubles>(least + c));

@@ -123,7 +123,7 @@ def test_canberra_of_what_is_left_grows_by_weights_whose_sum_is_no_number():
 
 
 @every_target
-@pytest.mark.parametrize("p", [0.01, 0.05, 0.12, 0.3])
+@pytest.mark.parametrize("p", [0.01, 0.05, 0.12, 0.3, 0.89, 0.95])
 @pytest.mark.parametrize(
     ("x", "w"),
     [
@@ -133,6 +133,7 @@ def test_canberra_of_what_is_left_grows_by_weights_whose_sum_is_no_number():
         ([1e250, 1e250], [1e-5, 1e-6]),
         ([1e-200] * 2000, [1] * 2000),
         ([1.0, 1e-150], [1e-30, 1e30]),
+        ([1.7e308, 1e300], [1e-300, 1e-290]),
     ],
 )
 def test_no_power_leaves_the_range_however_small_p_is(x, w, p):

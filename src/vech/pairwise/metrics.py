@@ -41,8 +41,9 @@ MOST = 1020  # power of two below which a difference, and a sum of some, is a nu
 MILD = (2.0**-450, 2.0**500)  # numbers whose differences have squares in the range of double
 SUMS = (2.0**-900, 2.0**900)  # of which sums by weights do
 PRODUCTS = (2.0**-400, 2.0**400)  # of which products by weights do
-ALIKE = (2.0**-16, 2.0**16)  # weights of which no power makes the largest difference a small one
+ALIKE = (2.0**-16, 2.0**16)  # weights whose p-th roots stay in range from LOW on
 LOW = 1 / 8  # p below which a power of any number is of ordinary size
+HIGH = 0.9  # p from which weights go into columns, and below which its powers have room for them
 QUOTIENTS = (2.0**-200, 2.0**200)  # of which four, and their product, stay in it
 
 
@@ -159,7 +160,7 @@ def powers(
     X = rows.numbers()
     if mild:
         return Kernel(X, name, rows.dtype, w, missing=rows.missing, counts=counts)
-    if p < LOW or (p < 1 and w is not None and not within(w[None], *ALIKE)):
+    if p < LOW or (p < HIGH and w is not None and not within(w[None], *ALIKE)):
         return Kernel(X, "minkowski_low", rows.dtype, w, p=p, missing=rows.missing)
     if w is not None and is_wild(w):
         counts = leveled(w) if counts is None else counts
