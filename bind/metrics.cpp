@@ -3,8 +3,12 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <iterator>
+#include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -55,8 +59,10 @@ Place place_of(const Out& out, const Where& where, std::int64_t rows, std::int64
     return place;
 }
 
-void distances(const std::string& metric, const Points& x, const Points& y, const Out& out, const Where& where,
-               const Weights& weights, double p, double factor, bool missing, int threads) {
+// The places in the block of the pairs that want another way; of most metrics None.
+nb::object distances(const std::string& metric, const Points& x, const Points& y, const Out& out, const Where& where,
+                     const Weights& weights, const Weights& counts, double p, double factor, bool missing,
+                     int threads) {
     Distances job{};
     job.metric = metric_of(metric, 0);
     const In left(x), right(y);
@@ -66,17 +72,34 @@ void distances(const std::string& metric, const Points& x, const Points& y, cons
     job.columns = extent(y, 0);
     job.features = extent(x, 1);
     if (extent(y, 1) != job.features) throw nb::value_error("x and y differ in columns");
-    if (weights && extent(*weights, 0) != job.features) throw nb::value_error("a weight for each column is needed");
+    for (const auto* numbers : {&weights, &counts})
+        if (*numbers && extent(**numbers, 0) != job.features)
+            throw nb::value_error("a weight for each column is needed");
     job.place = place_of(out, where, job.rows, job.columns);
     job.x = address(left);
     job.y = address(right);
     job.weights = weights ? weights->data() : nullptr;
+    job.counts = counts ? counts->data() : nullptr;
     job.p = p;
     job.factor = factor;
     job.missing = missing;
+    std::int64_t found = 0;
+    job.found = &found;
+    const bool tells = job.metric == Metric::whitened;
+    if (tells && job.features == 0)
+        throw nb::value_error("whitened rows have a last column, of what their sums must reach");
+    std::unique_ptr<std::int64_t, void (*)(void*)> doubtful(nullptr, std::free);
+    if (tells) {
+        const auto room = static_cast<std::size_t>(std::max<std::int64_t>(job.rows * job.columns, 1));
+        doubtful.reset(static_cast<std::int64_t*>(std::malloc(room * sizeof(std::int64_t))));
+        if (!doubtful) throw std::bad_alloc();
+        job.doubtful = doubtful.get();
+    }
     Fault fault = Fault::none;
     run(threads, [&](Watch& watch) { fault = active_target().distances(job, threads, watch); });
     raise_for(fault, "");
+    if (!tells) return nb::none();
+    return owned(doubtful.release(), found, nb::dtype<std::int64_t>());
 }
 
 void dissimilarities(const std::string& metric, const Bits& x, const Bits& y, std::int64_t features, const Out& out,
@@ -101,8 +124,9 @@ void dissimilarities(const std::string& metric, const Bits& x, const Bits& y, st
 
 void bind_metrics(nb::module_& m) {
     m.def("distances", &distances, nb::arg("metric"), nb::arg("x").noconvert(), nb::arg("y").noconvert(),
-          nb::arg("out").noconvert(), nb::arg("where"), nb::arg("weights").noconvert().none(), nb::arg("p"),
-          nb::arg("factor"), nb::arg("missing"), nb::arg("threads"));
+          nb::arg("out").noconvert(), nb::arg("where"), nb::arg("weights").noconvert().none(),
+          nb::arg("counts").noconvert().none(), nb::arg("p"), nb::arg("factor"), nb::arg("missing"),
+          nb::arg("threads"));
     m.def("dissimilarities", &dissimilarities, nb::arg("metric"), nb::arg("x").noconvert(), nb::arg("y").noconvert(),
           nb::arg("features"), nb::arg("out").noconvert(), nb::arg("where"), nb::arg("threads"));
 }

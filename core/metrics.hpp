@@ -10,10 +10,12 @@ namespace vech {
 
 // Every metric by its functor in kernels/metrics.hpp, or by its formula of counts in kernels/formulas.hpp. The wide
 // ones are for numbers whose squares or products leave the range of double.
-#define VECH_METRICS(metric)                                                                                           \
-    metric(cityblock) metric(chebyshev) metric(minkowski) metric(euclidean) metric(euclidean_wide) metric(sqeuclidean) \
-        metric(chord) metric(canberra) metric(canberra_wide) metric(braycurtis) metric(braycurtis_wide)                \
-            metric(hamming) metric(jensenshannon) metric(cosine) metric(correlation) VECH_FORMULAS(metric)
+#define VECH_METRICS(metric)                                                                                          \
+    metric(cityblock) metric(chebyshev) metric(minkowski) metric(minkowski_low) metric(euclidean)                     \
+        metric(euclidean_wide) metric(sqeuclidean) metric(sqeuclidean_wide) metric(whitened) metric(chord)            \
+            metric(canberra) metric(canberra_wide) metric(braycurtis) metric(braycurtis_wide) metric(hamming)         \
+                metric(jensenshannon) metric(cosine) metric(cosine_wide) metric(correlation) metric(correlation_wide) \
+                    VECH_FORMULAS(metric)
 #define VECH_FORMULAS(formula)                                                                          \
     formula(dice) formula(hamming_of_bits) formula(jaccard) formula(rogerstanimoto) formula(russellrao) \
         formula(sokalsneath) formula(yule)
@@ -48,8 +50,11 @@ struct Distances {
     Place place;
     std::int64_t rows, columns, features;
     const double* weights;  // of features; none: 1
+    const double* counts;   // what features count for where some are left out; none: their weights
     double p, factor;       // minkowski's; what the distance is multiplied by
     bool missing;           // NaN is left out, pair by pair
+    // Of `whitened` with room for each number of the block: the pairs that want another way, and how many.
+    std::int64_t *doubtful, *found;
 };
 
 // The same of rows of bits, each in so many words of 64, padded with zeros.

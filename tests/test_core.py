@@ -307,8 +307,8 @@ CALLS = {
     "gram": lambda: {**numbers(), "most": 1000, "samples": False, "threads": 1},
     "gram_half": lambda: {**numbers(), "half": half(), "threads": 1},
     "distances": lambda: {
-        **rows(), "metric": "cityblock", "where": (9, True, True, 0, 0), "weights": np.ones(5), "p": 2.0,
-        "factor": 1.0, "missing": False, "threads": 1,
+        **rows(), "metric": "cityblock", "where": (9, True, True, 0, 0), "weights": np.ones(5),
+        "counts": np.ones(5), "p": 2.0, "factor": 1.0, "missing": False, "threads": 1,
     },
     "dissimilarities": lambda: {
         "metric": "jaccard", "x": np.ones((9, 2), np.uint64), "y": np.ones((7, 2), np.uint64),
@@ -383,6 +383,7 @@ OPTIONAL = {
     ("count", "counts"),
     ("count", "values"),
     ("distances", "weights"),
+    ("distances", "counts"),
     ("read_table", "labels"),
     ("QuantizedHalf", "sides"),
     ("small_eigh", "vectors"),

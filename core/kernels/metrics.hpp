@@ -9,7 +9,7 @@
 // Bytes moved  Y once, X once for each 64 rows of Y, each result once. 32 rows of X go along all of Y that is in the
 //              cache, so that what is written at a time lies on few pages.
 // Weights      w of a feature multiplies what it adds. Where NaN is left out, a feature that one row lacks has none,
-//              and distances that are sums grow by the weight of all features over that of those present.
+//              and distances that are sums grow by what all features count for over what those present do.
 #pragma once
 #include "core/kernels/change.hpp"
 #include "core/kernels/elementary.hpp"
@@ -41,15 +41,33 @@ VECH_INLINE Doubles larger_size(Doubles a, Doubles b) {
 #endif
 }
 
+// The smaller size of two numbers.
+VECH_INLINE Doubles smaller_size(Doubles a, Doubles b) {
+#if VECH_VECTOR == 64
+    return reinterpret_cast<Doubles>(_mm512_range_pd(__m512d(a), __m512d(b), 0x0a));
+#else
+    a = size_of(a), b = size_of(b);
+    return choose(a < b, a, b);
+#endif
+}
+
+VECH_INLINE bool is_any(Mask where) {
+    std::int64_t some = 0;
+    for (int k = 0; k < static_cast<int>(sizeof where / sizeof where[0]); ++k) some |= where[k];
+    return some != 0;
+}
+
 // What the end of a pass may know.
 struct Ends {
     double p, factor;
-    Doubles present, share;  // the weight of features that both rows have, and that of all over it
+    Doubles present, share;  // what features that both rows have count for, and all of them over it
 };
 
 struct Light {  // cheap for each feature: four rows of X at a time
     static constexpr int rows = 4, vectors = VECH_VECTOR == 64 ? 4 : 2, passes = 1, sums = 1, together = 1;
-    static constexpr bool general = true;  // knows weights and what is missing
+    static constexpr bool general = true;    // knows weights and what is missing
+    static constexpr bool quiet = true;      // two zeros add nothing
+    static constexpr bool measured = false;  // the last feature is half of the least that the square of a distance is
     template <int pass>
     VECH_INLINE static void next(Doubles*, const Ends&) {}
 };
@@ -100,6 +118,12 @@ struct chord : sqeuclidean {
     VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return at_most_two(0.5 * sum[0]); }
 };
 
+// |x - y| of rows that were made of others; where so little is left of them that the others are to be asked, it is
+// told.
+struct whitened : euclidean {
+    static constexpr bool general = false, measured = true;
+};
+
 // (sum |x - y|^p)^(1/p), as m (sum (|x - y| / m)^p)^(1/p) with the largest difference m: no power leaves the range.
 // Of numbers near the ends of the range, m is scaled: large ones before they are subtracted, and differences that are
 // small after. A difference that is itself beyond the range has a half that is not.
@@ -148,6 +172,25 @@ struct minkowski : Scaled {
         return whole(sum, grown, ends);
     }
 };
+// The same for small p, of which a power has no range to leave, and its sum has some: weights need none either.
+struct minkowski_low : Heavy {
+    template <int pass, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum, double p = 0.1) {
+        constexpr double shift = 0x1.5d589f2fe5107p+6;  // log 2^126
+        const Doubles d = size_of(x[0] - y[0]);
+        const Mask large = d > 0x1p1000, small = d < 0x1p-900;
+        const Doubles of = choose(large, size_of(x[0] * 0x1p-126 - y[0] * 0x1p-126), choose(small, d * 0x1p126, d));
+        const Doubles logarithm =
+            log(choose(d > 0.0, of, all(1.0))) + choose(large, all(shift), only(small, all(-shift)));
+        sum[0] = plus(w[0], only(d > 0.0, exp(larger(p * logarithm, all(-708.0)))), sum[0]);
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) {
+        Doubles grown = sum[0] * ends.share;
+        for (int k = 0; k < static_cast<int>(sizeof grown / sizeof grown[0]); ++k)
+            grown[k] = std::pow(grown[k], 1 / ends.p);
+        return grown;
+    }
+};
 struct euclidean_wide : Scaled {
     template <int pass, class W>
     VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
@@ -159,6 +202,12 @@ struct euclidean_wide : Scaled {
     }
     VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) {
         return whole(sum, root(sum[4] * ends.share), ends);
+    }
+};
+struct sqeuclidean_wide : euclidean_wide {
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) {
+        const Doubles length = euclidean_wide::end(sum, ends);
+        return length * length;
     }
 };
 
@@ -179,7 +228,7 @@ struct canberra : Medium {
         const Doubles right = plus(over[2], under[3], over[3] * under[2]), below_right = under[2] * under[3];
         sum[0] += plus(left, below_right, right * below_left) / (below_left * below_right);
     }
-    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share; }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share * ends.factor; }
 };
 struct canberra_wide : Medium {
     template <int, class W>
@@ -189,7 +238,7 @@ struct canberra_wide : Medium {
         const Doubles size = size_of(a) + size_of(b);
         sum[0] = plus(w[0], (size_of(a - b) / choose(size > 0.0, size, all(1.0))), sum[0]);
     }
-    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share; }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share * ends.factor; }
 };
 
 // sum |x - y| / sum |x + y|
@@ -285,9 +334,11 @@ struct cosine : Heavy {
     VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return apart(sum[2], sum[0], sum[1]); }
 };
 
-// The same about the mean of each row. A row whose differences from it are what rounding leaves has no direction.
+// The same about the mean of each row, and about the mean of what that leaves, which is what rounding took of it. A row
+// of which nothing but rounding is left then has no direction.
 struct correlation : Heavy {
-    static constexpr int passes = 3, sums = 5;
+    static constexpr bool quiet = false;
+    static constexpr int passes = 3, sums = 7;  // means; lengths; means of what is left; the sum
     template <int pass, class W>
     VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
         if constexpr (pass == 0) {
@@ -298,29 +349,67 @@ struct correlation : Heavy {
             if constexpr (pass == 1) {
                 sum[2] = plus_square(w[0], a, sum[2]);
                 sum[3] = plus_square(w[0], b, sum[3]);
+                sum[4] = plus(w[0], a, sum[4]);
+                sum[5] = plus(w[0], b, sum[5]);
             } else {
-                const Doubles d = a * sum[2] - b * sum[3];
-                sum[4] = plus_square(w[0], d, sum[4]);
+                const Doubles d = a * sum[2] - b * sum[3] - sum[4];
+                sum[6] = plus_square(w[0], d, sum[6]);
             }
         }
     }
     template <int pass>
     VECH_INLINE static void next(Doubles* sum, const Ends& ends) {
-        constexpr double rounding = 0x1p-50;
+        constexpr double rounding = 0x1p-40;
         if constexpr (pass == 0)
             for (int k = 0; k < 2; ++k) sum[k] /= ends.present;
-        if constexpr (pass == 1)
+        if constexpr (pass == 1) {
             for (int k = 2; k < 4; ++k) {
-                const Doubles least = rounding * sum[k - 2];
-                sum[k] = to_one(only(sum[k] > least * least * ends.present, sum[k]));
+                const Doubles mean = sum[k + 2] / ends.present, left = sum[k] - mean * sum[k + 2];
+                sum[k] = to_one(only(left > rounding * sum[k], left));
+                sum[k + 2] = mean;
             }
+            sum[4] = sum[4] * sum[2] - sum[5] * sum[3];
+        }
     }
-    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return apart(sum[4], sum[2], sum[3]); }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return apart(sum[6], sum[2], sum[3]); }
 };
+
+// The power of two that brings a size to one.
+VECH_INLINE Doubles unit_of(Doubles size) {
+    const Doubles held = choose(size > 0x1p1000, all(0x1p1000), larger(size, all(0x1p-1000)));
+    return reinterpret_cast<Doubles>((std::uint64_t{2046} << 52) -
+                                     (reinterpret_cast<Words>(held) & (std::uint64_t{2047} << 52)));
+}
+
+// Of numbers of any size, each row in the unit of what the other one has too: that does not change its direction.
+template <class Of>
+struct InUnits : Of {
+    static constexpr int passes = Of::passes + 1, sums = Of::sums + 2, x_unit = Of::sums, y_unit = x_unit + 1;
+    template <int pass, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
+        if constexpr (pass == 0) {
+            sum[x_unit] = larger_size(x[0], sum[x_unit]);
+            sum[y_unit] = larger_size(y[0], sum[y_unit]);
+        } else {
+            const Doubles a = x[0] * sum[x_unit], b = y[0] * sum[y_unit];
+            Of::template add<pass - 1>(&a, &b, w, sum);
+        }
+    }
+    template <int pass>
+    VECH_INLINE static void next(Doubles* sum, const Ends& ends) {
+        if constexpr (pass == 0)
+            for (int k = x_unit; k <= y_unit; ++k) sum[k] = unit_of(sum[k]);
+        else
+            Of::template next<pass - 1>(sum, ends);
+    }
+};
+struct cosine_wide : InUnits<cosine> {};
+struct correlation_wide : InUnits<correlation> {};
 
 // A formula of counts, of numbers that are 0 or 1.
 template <class Formula>
 struct Counted : Heavy {
+    static constexpr bool quiet = false;
     static constexpr int sums = 4;
     template <int, class W>
     VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W* w, Doubles* sum) {
@@ -341,7 +430,7 @@ class Walk {
   public:
     explicit Walk(const Distances& job)
         : job_(job), features_((job.features + Of::together - 1) / Of::together * Of::together) {
-        for (std::int64_t f = 0; f < job.features; ++f) total_ += job.weights == nullptr ? 1 : job.weights[f];
+        for (std::int64_t f = 0; f < job.features; ++f) total_ += count(f);
     }
 
     // All rows, a part of the columns after the other: as many as stay in the cache. False: no memory.
@@ -349,8 +438,12 @@ class Walk {
         constexpr std::int64_t cached = 1 << 17, chunk = 32;
         const auto units = (job_.columns + span - 1) / span;
         const auto part = std::clamp<std::int64_t>(cached / (features_ * span + 1), 1, units);
-        if (!y_.get_zeros(features_ * span * part) || !w_.get_zeros(features_)) return false;
-        for (std::int64_t f = 0; f < job_.features; ++f) w_[f] = job_.weights == nullptr ? 1 : job_.weights[f];
+        if (!y_.get_zeros(features_ * span * part) || !w_.get_zeros(features_) || !counts_.get_zeros(features_))
+            return false;
+        for (std::int64_t f = 0; f < job_.features; ++f) {
+            w_[f] = weight(f);
+            counts_[f] = count(f);
+        }
         std::atomic<bool> failed{false};
         for (std::int64_t unit = 0; unit < units && !failed && !watch.stop(); unit += part) {
             const auto first = unit * span, width = std::min(part * span, job_.columns - first);
@@ -369,6 +462,9 @@ class Walk {
     static constexpr int lanes = sizeof(Doubles) / 8;
     using State = Doubles[Of::rows][Of::vectors][Of::sums];
 
+    double weight(std::int64_t f) const { return job_.weights == nullptr ? 1 : job_.weights[f]; }
+    double count(std::int64_t f) const { return job_.counts == nullptr ? weight(f) : job_.counts[f]; }
+
     // Some rows against the columns that are laid out. False: no memory.
     bool share(Range rows, std::int64_t start, std::int64_t columns, Watch& watch) const {
         Memory<double> x;
@@ -378,6 +474,10 @@ class Walk {
         for (std::int64_t unit = 0; unit < columns; unit += span) {
             const auto first = start + unit, width = std::min(span, columns - unit);
             const auto* const y = y_.at + unit * features_;
+            const auto* const least = y + (Of::measured ? features_ - 1 : 0) * span;
+            Doubles most{};
+            if constexpr (Of::measured)
+                for (std::int64_t c = 0; c < width; c += lanes) most = larger_size(most, load<Doubles>(least + c));
             for (auto r = rows.begin; r < rows.end; r += Of::rows) {
                 if (watch.stop()) return true;
                 Range kept[Of::rows];
@@ -389,6 +489,7 @@ class Walk {
                 }
                 if (wanted == 0) continue;
                 for (std::int64_t c = 0; c < width; c += Of::vectors * lanes) block(row, y + c, w_.at, &results[0][c]);
+                if constexpr (Of::measured) measure(results, row, r, kept, least, most, first, width);
                 for (int k = 0; k < Of::rows; ++k)
                     if (kept[k].size() > 0) put(results[k], job_.place, r + k, first, kept[k], job_.columns);
             }
@@ -412,6 +513,32 @@ class Walk {
         return buffer;
     }
 
+    // Distances in their unit. Those that are too small become NaN and are told, but that of a row and itself: a look
+    // at the least of each row shows that mostly there are none.
+    __attribute__((noinline)) void measure(double (&distances)[Of::rows][span], const double* const* row,
+                                           std::int64_t r, const Range* kept, const double* least, Doubles most,
+                                           std::int64_t first, std::int64_t width) const {
+        Mask odd = {};
+        for (int k = 0; k < Of::rows; ++k) {
+            Doubles nearest = load<Doubles>(distances[k]);
+            for (std::int64_t c = lanes; c < width; c += lanes)
+                nearest = smaller_size(nearest, load<Doubles>(distances[k] + c));
+            odd |= nearest * nearest < row[k][features_ - 1] + most;
+        }
+        if (is_any(odd))
+            for (int k = 0; k < Of::rows; ++k)
+                for (auto c = kept[k].begin; c < kept[k].end; ++c) {
+                    const auto d = distances[k][c];
+                    if (d * d >= row[k][features_ - 1] + least[c]) continue;
+                    if (job_.place.row + r + k == job_.place.column + first + c) continue;
+                    job_.doubtful[__atomic_fetch_add(job_.found, 1, __ATOMIC_RELAXED)] =
+                        (r + k) * job_.columns + first + c;
+                }
+        if (job_.factor != 1)
+            for (auto& some : distances)
+                for (auto& distance : some) distance *= job_.factor;
+    }
+
     void block(const double* const* x, const double* y, const double* w, double* out) const {
         State sum = {};
         Doubles present[Of::rows][Of::vectors];
@@ -431,7 +558,7 @@ class Walk {
     VECH_INLINE void pass(const double* const* x, const double* y, const double* w, State& sum,
                           Doubles (&present)[Of::rows][Of::vectors]) const {
         if constexpr (number < Of::passes) {
-            for (std::int64_t f = 0; f < features_; f += Of::together)
+            for (std::int64_t f = 0; f < features_ - Of::measured; f += Of::together)
                 for (int v = 0; v < Of::vectors; ++v) {
                     Doubles b[Of::together];
                     for (int k = 0; k < Of::together; ++k) b[k] = load<Doubles>(y + (f + k) * span + v * lanes);
@@ -446,8 +573,8 @@ class Walk {
                                 const Mask known = (a[k] == a[k]) & (b[k] == b[k]);
                                 a[k] = only(known, a[k]);
                                 c[k] = only(known, b[k]);
-                                weight[k] = only(known, weight[k]);
-                                if (number == 0) present[r][v] += weight[k];
+                                if constexpr (!Of::quiet) weight[k] = only(known, weight[k]);
+                                if (number == 0) present[r][v] += only(known, all(counts_[f + k]));
                             }
                         }
                         add<number>(a, c, weight, sum[r][v]);
@@ -465,7 +592,7 @@ class Walk {
 
     template <int number, class W>
     VECH_INLINE void add(const Doubles* a, const Doubles* b, const W* w, Doubles* sum) const {
-        if constexpr (std::is_same_v<Of, minkowski>)
+        if constexpr (std::is_same_v<Of, minkowski> || std::is_same_v<Of, minkowski_low>)
             Of::template add<number>(a, b, w, sum, job_.p);
         else
             Of::template add<number>(a, b, w, sum);
@@ -474,7 +601,7 @@ class Walk {
     const Distances& job_;
     std::int64_t features_;
     double total_ = 0;
-    Memory<double> y_, w_;
+    Memory<double> y_, w_, counts_;
 };
 
 template <class Of>

@@ -220,6 +220,39 @@ def test_chi2_of_numbers_whose_sum_is_none():
     assert kernel(X, "chi2").half.tolist() == kernel(X, "chi2", gamma=1e-3).half.tolist()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("nu", [0.5, 1.5, 2.5, 0.7, np.inf])
+def test_a_gamma_near_the_end_of_the_range_leaves_the_diagonal_at_one(nu, dtype):
+    for gamma in (1e308, 1.7e308, 1e39):
+        assert kernel(np.array([[1.0], [0]], dtype), "matern", gamma=gamma, nu=nu).half.tolist() == [1, 0, 1]
+        assert kernel(np.array([[1.0], [0]], dtype), gamma=gamma).half.tolist() == [1, 0, 1]
+        assert kernel(np.array([[1.0], [0]], dtype), "laplacian", gamma=gamma).half.tolist() == [1, 0, 1]
+    assert kernel([[1e308], [0]], "matern", gamma=5e-324, nu=nu).half[1] == 0
+
+
+@pytest.mark.parametrize("metric", ["rbf", "laplacian", "matern"])
+def test_rows_far_apart_are_not_alike_and_nobody_is_warned(metric):
+    for gamma in (1.0, 1e10, 1e200):
+        assert kernel([[1e308], [0], [1e150]], metric, gamma=gamma).half.tolist() == [1, 0, 0, 1, 0, 1]
+
+
+def test_powers_beyond_the_range_are_infinite():
+    assert kernel([[1e150], [0]], "poly", gamma=1).half.tolist() == [np.inf, 1, 1]
+    assert kernel(np.ones((1, 1), np.float32), "poly", coef0=1e200).half.tolist() == [np.inf]
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_products_of_which_terms_leave_the_range(form):
+    X = np.array([[1e200, 1e200, 0], [1e200, -1e200, 0], [2e-200, 1e-200, 0], [-1e200, 0, 1]])
+    assert kernel(form(X), "linear").half.tolist() == [
+        *(np.inf, 0, 3, -np.inf), *(np.inf, 1, -np.inf), *(5e-400, -2), np.inf,
+    ]  # fmt: skip
+    Y = np.array([[1e30, 1e30], [1e30, -1e30]], np.float32)
+    assert kernel(form(Y), "linear").half.tolist() == [np.inf, 0, np.inf]
+    assert kernel(form(X[[0, 3]]), "poly", gamma=0).half.tolist() == [1, 1, 1]
+    assert np.allclose(kernel(form(X[[0, 3]]), "sigmoid", gamma=0).half, np.tanh(1), rtol=1e-15)
+
+
 @pytest.mark.parametrize("metric", ["rbf", "laplacian", "matern", "chi2"])
 def test_a_gamma_of_zero_tells_no_rows_apart(metric):
     assert kernel([[1.7e308, 0], [0, 1.7e308], [1, 0]], metric, gamma=0).half.tolist() == [1.0] * 6

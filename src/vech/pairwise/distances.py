@@ -102,8 +102,8 @@ def distances(
     Time n^2 m / 2 steps (mahalanobis: n m^2 more). Memory: the half, tiles of 480 x 480, and X once more
     where it is no array of floats side by side, is weighted by zeros, or a metric scales it.
 
-    Numbers are computed in double, so that float32 results are rounded once. Rows of any size that double
-    holds are taken: where squares would overflow or vanish, differences are scaled first.
+    Numbers are computed in double, so that float32 results are rounded once. Rows and weights of any size
+    that double holds are taken: where squares would overflow or vanish, differences are scaled first.
 
     Examples
     --------

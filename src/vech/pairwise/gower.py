@@ -9,7 +9,7 @@ import numpy as np
 
 from vech.arrays import Array, Dtype
 from vech.pairwise.mixed import columns_of
-from vech.pairwise.points import DOUBLE, numbers_for, place
+from vech.pairwise.points import DOUBLE, leveled, numbers_for, place
 from vech.pairwise.tiles import settled, span
 
 
@@ -84,6 +84,8 @@ def gower(X: Any, *, w: Any = None, missing: str = "raise", dtype: Dtype = DOUBL
     counted = sorted(np.flatnonzero(weights), key=lambda at: columns[at].is_coded)
     if not counted:
         raise ValueError(f"none of the {len(columns)} columns of X has a weight above zero")
+    weights = weights.copy()
+    weights[counted] = leveled(weights[counted])
     numbers = [columns[at].values * weights[at] for at in counted if not columns[at].is_coded]
     codes = [columns[at].values for at in counted if columns[at].is_coded]
     known = np.array([columns[at].known for at in counted])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -15,7 +15,7 @@ from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
 from vech.moves.foreign import judged
 from vech.pairwise import products, sparse_distances, tiles
-from vech.pairwise.points import BOTH_PARTS, pieces, place, wanted_dtype
+from vech.pairwise.points import BOTH_PARTS, exponents, pieces, place, wanted_dtype
 from vech.pairwise.rows import check_matrix, inexact
 from vech.pairwise.sparse_distances import Sparse, common
 from vech.results.making import Block, Progress, Wanted, make
@@ -32,17 +32,26 @@ Function = Callable[..., Array]
 
 @dataclass(frozen=True)
 class Inner:
-    """Blocks of inner products."""
+    """Blocks of inner products. `units` are the exponents of rows of which terms may leave the range."""
 
     X: Array
+    units: Array | None
 
     def __call__(self, rows: slice, columns: slice) -> Array:
         """By BLAS, and of the same bits either way."""
         if columns.start < rows.start:
             return self(columns, rows).T
-        return products.inner_products(
-            lambda side, piece: self.X[side, piece], self.X.shape[1], rows, columns
-        )
+        m = self.X.shape[1]
+        block = products.inner_products(lambda side, piece: self.X[side, piece], m, rows, columns)
+        if self.units is None:
+            return block
+        units = self.units
+
+        def near(i: Array, j: Array) -> Array:
+            x, y = (np.ldexp(self.X[side], -units[side, None]) for side in (rows, columns))
+            return np.array([(x[a] * y[b]).sum() for a, b in zip(i, j, strict=True)], block.dtype)
+
+        return _mended(block, near, units[rows], units[columns])
 
 
 @dataclass(frozen=True)
@@ -51,11 +60,31 @@ class SparseInner:
 
     X: Sparse
     dtype: Dtype
+    units: Array | None = None
 
     def __call__(self, rows: slice, columns: slice) -> Array:
         """In double, then rounded."""
-        left, right = common(self.X.rows(rows), self.X.rows(columns))
-        return np.asarray((left @ right.T).toarray(), self.dtype)
+        block = _sparse_products(self.X, rows, columns)
+        if (units := self.units) is not None:
+            near = replace(self.X, data=np.ldexp(self.X.data, -units[self.X.row()]))
+            some = units[rows], units[columns]
+            _mended(block, lambda i, j: _sparse_products(near, rows, columns)[i, j], *some)
+        with np.errstate(over="ignore"):
+            return np.asarray(block, self.dtype)
+
+
+def _sparse_products(X: Sparse, rows: slice, columns: slice) -> Array:
+    left, right = common(X.rows(rows), X.rows(columns))
+    return np.asarray((left @ right.T).toarray())
+
+
+def _mended(block: Array, near: Function, left: Array, right: Array) -> Array:
+    """Products that are no numbers as those of rows near one, in these units; in place."""
+    i, j = np.nonzero(~np.isfinite(block))
+    if i.size:
+        with np.errstate(over="ignore", under="ignore"):
+            block[i, j] = np.ldexp(near(i, j), left[i] + right[j])
+    return block
 
 
 @dataclass(frozen=True)
@@ -106,23 +135,40 @@ class Mapped:
 # ---------------------------------------------------------------- functions of numbers
 
 
+def _scaled(block: Array, factor: float) -> Array:
+    """The block times a factor, in place; 0 stays 0 where the factor is beyond the dtype."""
+    most = float(np.finfo(block.dtype).max)
+    with np.errstate(over="ignore"):
+        block *= min(max(factor, -most), most)
+    return block
+
+
+def _linear(block: Array, gamma: float, coef0: float) -> None:
+    """gamma x.y + coef0, in place, where x.y may be infinite."""
+    if gamma:
+        _scaled(block, gamma)
+    else:
+        block.fill(0)
+    with np.errstate(over="ignore"):
+        block += coef0
+
+
 def power(block: Array, gamma: float, degree: float, coef0: float) -> Array:
     """(gamma x.y + coef0)^degree."""
-    block *= gamma
-    block += coef0
+    _linear(block, gamma, coef0)
     if degree != int(degree) and (block < 0).any():
         raise ValueError(
             f"gamma x.y + coef0 is {block.min():g} for some rows, and a negative number has no real power of "
             f"{degree}: give a whole degree, or a larger coef0"
         )
-    block **= int(degree) if degree == int(degree) else degree
+    with np.errstate(over="ignore"):
+        block **= int(degree) if degree == int(degree) else degree
     return block
 
 
 def tangent(block: Array, gamma: float, coef0: float) -> Array:
     """tanh(gamma x.y + coef0)."""
-    block *= gamma
-    block += coef0
+    _linear(block, gamma, coef0)
     return np.asarray(np.tanh(block, out=block))
 
 
@@ -130,7 +176,7 @@ def exponential(block: Array, gamma: float) -> Array:
     """exp(-gamma d), where d may be infinite."""
     if not gamma:
         return np.ones_like(block)
-    block *= -gamma
+    _scaled(block, -gamma)
     return np.asarray(np.exp(block, out=block))
 
 
@@ -156,13 +202,13 @@ def matern_half(block: Array, scale: float) -> Array:
 
 def matern_one_and_half(block: Array, scale: float) -> Array:
     """Of nu = 3/2."""
-    block = np.minimum(block * (3**0.5 * scale), NOTHING)
+    block = np.minimum(_scaled(block, 3**0.5 * scale), NOTHING)
     return np.asarray((1 + block) * np.exp(-block))
 
 
 def matern_two_and_half(block: Array, scale: float) -> Array:
     """Of nu = 5/2."""
-    block = np.minimum(block * (5**0.5 * scale), NOTHING)
+    block = np.minimum(_scaled(block, 5**0.5 * scale), NOTHING)
     return np.asarray((1 + block + block**2 / 3) * np.exp(-block))
 
 
@@ -174,7 +220,7 @@ def matern(block: Array, nu: float, scale: float) -> Array:
     """
     from scipy.special import gammaln, kve
 
-    z = np.minimum(np.asarray(block, np.float64) * ((2 * nu) ** 0.5 * scale), NOTHING)
+    z = np.minimum(_scaled(np.array(block, np.float64), (2 * nu) ** 0.5 * scale), NOTHING)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         bessel = kve(nu, z)
         logarithm = (1 - nu) * np.log(2) - gammaln(nu) + nu * np.log(z) + np.log(bessel) - z
@@ -213,8 +259,15 @@ class Given:
 def inner(X: Any) -> Block:
     """Blocks of inner products."""
     if not is_sparse(X):
-        return Inner(X)
-    return SparseInner(*sparse_distances.opened(X))
+        return Inner(X, _units(exponents(X.T), X.dtype, X.shape[1]))
+    rows, dtype = sparse_distances.opened(X)
+    return SparseInner(rows, dtype, _units(np.frexp(rows.largest())[1], rows.data.dtype, X.shape[1]))
+
+
+def _units(sizes: Array, dtype: Dtype, columns: int) -> Array | None:
+    """The exponents of rows, if products of two may leave the range of the dtype."""
+    room = np.finfo(dtype).maxexp - columns.bit_length()
+    return sizes if 2 * int(sizes.max(initial=0)) > room else None
 
 
 def squares(X: Any) -> Block:
@@ -245,7 +298,7 @@ def of_laplacian(X: Any, given: Given) -> Block:
 def of_matern(X: Any, given: Given) -> Block:
     """As scikit-learn's process, of length scale 1 by default."""
     rate = given.rate(0.5)
-    scale = (2 * rate) ** 0.5
+    scale = (2 * rate) ** 0.5 if rate < 1 else 2 * (rate / 2) ** 0.5
     if given.nu == np.inf or not rate:
         return Mapped(squares(X), exponential, (rate,))
     plain = {0.5: matern_half, 1.5: matern_one_and_half, 2.5: matern_two_and_half}.get(given.nu)

@@ -12,8 +12,7 @@ from vech import _core
 from vech.arrays import Array, Dtype, as_float, family
 from vech.frames import as_sparse, check_along, is_sparse, labels_of, to_dense
 from vech.layouts.layout import one_of
-from vech.moves.packing import pack
-from vech.pairwise import products
+from vech.pairwise import products, whitening
 from vech.pairwise import sparse_distances as sparse
 from vech.pairwise.gower import gower
 from vech.pairwise.points import (
@@ -22,7 +21,10 @@ from vech.pairwise.points import (
     Rows,
     check_finite,
     exponents,
+    folded,
     is_mild,
+    is_wild,
+    leveled,
     numbers_for,
     opened,
     variances,
@@ -39,6 +41,10 @@ LARGEST = float(np.finfo(DOUBLE).max)
 MOST = 1020  # power of two below which a difference, and a sum of some, is a number
 MILD = (2.0**-450, 2.0**500)  # numbers whose differences have squares in the range of double
 SUMS = (2.0**-900, 2.0**900)  # of which sums by weights do
+PRODUCTS = (2.0**-400, 2.0**400)  # of which products by weights do
+ALIKE = (2.0**-16, 2.0**16)  # weights whose p-th roots stay in range from LOW on
+LOW = 1 / 8  # p below which a power of any number is of ordinary size
+HIGH = 0.9  # p from which weights go into columns, and below which its powers have room for them
 QUOTIENTS = (2.0**-200, 2.0**200)  # of which four, and their product, stay in it
 
 
@@ -68,32 +74,24 @@ class Metric:
 # ---------------------------------------------------------------- metrics by kernels
 
 
-def by_kernel(name: str) -> Callable[[Rows, Parameters], Block]:
-    """A metric whose kernel takes X and weights as they are."""
-
-    def make(rows: Rows, parameters: Parameters) -> Block:
-        rows, w = weights_of(rows, parameters.w)
-        return Kernel(rows.numbers(), name, rows.dtype, w, missing=rows.missing)
-
-    return make
-
-
 def of_truth(name: str) -> Callable[[Rows, Parameters], Block]:
-    """A formula of counts; with weights they are sums."""
+    """A formula of counts; with weights they are sums, which no common factor changes."""
 
     def make(rows: Rows, parameters: Parameters) -> Block:
         if parameters.w is None:
             return Bits.of(rows.X, name, rows.dtype)
         rows, w = weights_of(rows, parameters.w)
-        return Kernel(rows.numbers(), name, rows.dtype, w)
+        return Kernel(rows.numbers(), name, rows.dtype, leveled(w))
 
     return make
 
 
 def hamming(rows: Rows, parameters: Parameters) -> Block:
     """Of truth values by counts, of numbers by their kernel."""
-    truth = rows.X.dtype == bool and parameters.w is None
-    return (of_truth("hamming_of_bits") if truth else by_kernel("hamming"))(rows, parameters)
+    if rows.X.dtype == bool and parameters.w is None:
+        return of_truth("hamming_of_bits")(rows, parameters)
+    rows, w = weights_of(rows, parameters.w)
+    return Kernel(rows.numbers(), "hamming", rows.dtype, leveled(w), missing=rows.missing)
 
 
 def chebyshev(rows: Rows, parameters: Parameters) -> Block:
@@ -106,7 +104,10 @@ def canberra(rows: Rows, parameters: Parameters) -> Block:
     """Quotients are put together where they stay in range."""
     rows, w = weights_of(rows, parameters.w)
     name = "canberra" if is_mild(rows, w, *QUOTIENTS) else "canberra_wide"
-    return Kernel(rows.numbers(), name, rows.dtype, w, missing=rows.missing)
+    factor = 1.0
+    if w is not None and rows.missing and np.ldexp(w, -64).sum() > 2.0**959:  # their sum is no number
+        w, factor = np.ldexp(w, -64), 2.0**64
+    return Kernel(rows.numbers(), name, rows.dtype, w, factor=factor, missing=rows.missing)
 
 
 def braycurtis(rows: Rows, parameters: Parameters) -> Block:
@@ -114,8 +115,10 @@ def braycurtis(rows: Rows, parameters: Parameters) -> Block:
     rows, w = weights_of(rows, parameters.w)
     if is_mild(rows, w, *SUMS):
         return Kernel(rows.numbers(), "braycurtis", rows.dtype, w, missing=rows.missing)
-    w = None if w is None else w / w.max(initial=0)
-    return Kernel(rows.numbers(), "braycurtis_wide", rows.dtype, w, missing=rows.missing)
+    X = rows.numbers()
+    if w is not None and is_wild(w):
+        X, w, _ = folded(X, w, 1.0)
+    return Kernel(X, "braycurtis_wide", rows.dtype, w, missing=rows.missing)
 
 
 def euclidean(rows: Rows, parameters: Parameters) -> Block:
@@ -126,32 +129,53 @@ def euclidean(rows: Rows, parameters: Parameters) -> Block:
 
 def sqeuclidean(rows: Rows, parameters: Parameters) -> Block:
     """The squares of `euclidean`."""
-    if parameters.w is None and not rows.missing and rows.X.shape[1] > few(rows.dtype):
+    rows, w = weights_of(rows, parameters.w)
+    if w is not None:
+        return powers(rows, w, 2.0, name="sqeuclidean")
+    if not rows.missing and rows.X.shape[1] > few(rows.dtype):
         return rounded(products.euclidean(rows.numbers(), squared=True), rows.dtype)
-    return by_kernel("sqeuclidean")(rows, parameters)
+    return Kernel(rows.numbers(), "sqeuclidean", rows.dtype, missing=rows.missing)
 
 
-def powers(rows: Rows, w: Array | None, p: float, factor: float = 1.0) -> Block:
+def cityblock(rows: Rows, parameters: Parameters) -> Block:
+    """Sums of differences by weights."""
+    rows, w = weights_of(rows, parameters.w)
+    if w is not None and not is_mild(rows, w, *SUMS):
+        return powers(rows, w, 1.0)
+    return Kernel(rows.numbers(), "cityblock", rows.dtype, w, missing=rows.missing)
+
+
+def powers(
+    rows: Rows,
+    w: Array | None,
+    p: float,
+    factor: float = 1.0,
+    counts: Array | None = None,
+    name: str = "euclidean",
+) -> Block:
     """(sum of w |x - y|^p)^(1/p) times a factor, by the kernel that the range of numbers and p ask for."""
     is_plain = p == 2 and factor == 1
     mild = is_plain and is_mild(rows, w, *MILD)
     if is_plain and w is None and not rows.missing and rows.X.shape[1] > (few(rows.dtype) if mild else FEW):
         return rounded(products.euclidean(rows.numbers()), rows.dtype)
+    X = rows.numbers()
     if mild:
-        return Kernel(rows.numbers(), "euclidean", rows.dtype, w, missing=rows.missing)
-    largest = 1.0 if w is None or not w.size else float(w.max())
-    w = None if w is None else w / largest
-    name = "euclidean_wide" if p == 2 else "minkowski"
-    with np.errstate(over="ignore"):
-        factor = min(float(factor * np.float64(largest) ** (1 / p)), LARGEST)
-    return Kernel(rows.numbers(), name, rows.dtype, w, p=p, factor=factor, missing=rows.missing)
+        return Kernel(X, name, rows.dtype, w, missing=rows.missing, counts=counts)
+    if p < LOW or (p < HIGH and w is not None and not within(w[None], *ALIKE)):
+        return Kernel(X, "minkowski_low", rows.dtype, w, p=p, missing=rows.missing)
+    if w is not None and is_wild(w):
+        counts = leveled(w) if counts is None else counts
+        X, w, beyond = folded(X, w, p)
+        factor = min(factor * 2.0**beyond, LARGEST)
+    name = f"{name}_wide" if p == 2 else "minkowski"
+    return Kernel(X, name, rows.dtype, w, p=p, factor=factor, missing=rows.missing, counts=counts)
 
 
 def minkowski(rows: Rows, parameters: Parameters) -> Block:
     """By p: the sum of differences at 1, the largest at infinity."""
     p = parameters.p
     if p == 1:
-        return by_kernel("cityblock")(rows, parameters)
+        return cityblock(rows, parameters)
     if p == np.inf:
         return chebyshev(rows, parameters)
     rows, w = weights_of(rows, parameters.w)
@@ -173,77 +197,15 @@ def seuclidean(rows: Rows, parameters: Parameters) -> Block:
         beyond = max(0, int((exponents(X) - scale).max(initial=0)) - MOST)
         X, V = np.ldexp(X.astype(DOUBLE), -scale - beyond), np.ldexp(V, -2 * scale)
         factor = 2.0**beyond
-    if rows.missing:  # what is missing counts by columns, not by 1 / V
-        X = (X - np.nan_to_num(X[:1])) / np.sqrt(V)
-        return powers(rows._replace(X=X), None, 2.0, factor)
-    return powers(rows._replace(X=X), 1 / V, 2.0, factor)
+    counts = np.ones_like(V)  # what is missing counts by columns, not by 1 / V
+    return powers(rows._replace(X=X), 1 / V, 2.0, factor, counts if rows.missing else None)
 
 
 def mahalanobis(rows: Rows, parameters: Parameters) -> Block:
-    """Euclidean of (X - mean) L, where L L^T = VI."""
-    X = rows.numbers().astype(DOUBLE)
-    n, m = X.shape
-    scale = exponents(X)
-    X = np.ldexp(X, -scale)
-    X -= X.mean(axis=0) if n else 0.0
-    factor = 1.0
-    if parameters.VI is None:
-        X = whitened(X)
-    else:
-        VI, used = judged(numbers_for("VI", parameters.VI, (m, m))), X.any(axis=0)
-        X = X[:, used]  # the others are constant
-        half, exponent = half_of(VI[used][:, used], scale[used])
-        near = min(max(exponent, -MOST + 100), MOST - 100)
-        X, factor = np.ldexp(X @ half, near), 2.0 ** (exponent - near)
-    return powers(rows._replace(X=X), None, 2.0, factor)
-
-
-def whitened(X: Array) -> Array:
-    """Rows about their mean, in units of their own covariance."""
-    from scipy.linalg import LinAlgError, cholesky, solve_triangular
-
-    n, m = X.shape
-    if n <= m and n > 1:
-        raise ValueError(
-            f"X has {n} rows and {m} columns, so their covariance is singular: pass VI=, or {m + 1} rows"
-        )
-    if n < 2 or not m:
-        return X
-    spread = np.sqrt(np.einsum("ij,ij->j", X, X) / (n - 1))
-    X = X / np.where(spread > 0, spread, 1)
-    try:
-        factor = cholesky(X.T @ X / (n - 1), lower=True)
-        singular = bool(np.diag(factor).min() ** 2 < m * np.finfo(DOUBLE).eps)
-    except LinAlgError:
-        singular = True
-    if singular:
-        raise ValueError(
-            "the covariance of the columns of X is singular, as some depend on others: leave these out, or "
-            "pass VI="
-        )
-    return np.ascontiguousarray(solve_triangular(factor, X.T, lower=True).T)
-
-
-def judged(VI: Array) -> Array:
-    """A matrix itself; ValueError unless it is symmetric and positive semidefinite."""
-    try:
-        pack(VI)
-    except ValueError as reason:
-        raise ValueError(f"VI is not symmetric: {reason}") from None
-    values = np.linalg.eigvalsh(VI)
-    least, most = values.min(initial=0), np.abs(values).max(initial=0)
-    if least < -len(VI) * np.finfo(DOUBLE).eps * most:
-        raise ValueError(f"VI has the eigenvalue {least:g}: it must be positive semidefinite")
-    return VI
-
-
-def half_of(VI: Array, scale: Array) -> tuple[Array, int]:
-    """L, and the exponent of its unit, with L L^T = D VI D for D the powers of two of these exponents."""
-    both = scale + scale[:, None]
-    sizes = (np.frexp(VI)[1] + both)[VI != 0]
-    exponent = int(sizes.max()) // 2 if sizes.size else 0
-    values, vectors = np.linalg.eigh(np.ldexp(VI / 2 + VI.T / 2, both - 2 * exponent))
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0))), exponent
+    """Euclidean of x L, where L L^T = VI."""
+    m = rows.X.shape[1]
+    VI = None if parameters.VI is None else numbers_for("VI", parameters.VI, (m, m))
+    return whitening.mahalanobis(rows.numbers(), VI, rows.dtype, few(DOUBLE))
 
 
 def cosine(rows: Rows, parameters: Parameters) -> Block:
@@ -253,6 +215,8 @@ def cosine(rows: Rows, parameters: Parameters) -> Block:
         return angle("cosine", rows, w)
     X = rows.numbers()
     if w is not None:
+        if is_wild(w):
+            X, w, _ = folded(X, w, 2.0)
         X = np.ldexp(X.astype(DOUBLE), -exponents(X.T)[:, None]) * np.sqrt(w)
     return apart(products.cosine(X), rows.dtype)
 
@@ -265,6 +229,7 @@ def correlation(rows: Rows, parameters: Parameters) -> Block:
     X = rows.numbers()
     if w is None:
         return apart(products.correlation(X), rows.dtype)
+    w = np.asarray(leveled(w))
     X = np.ldexp(X.astype(DOUBLE), -exponents(X.T)[:, None] - 1)
     for _ in range(2):  # of constant rows nothing is left, and of others no part of the mean
         X -= X[:, :1]
@@ -286,11 +251,13 @@ def few(dtype: Dtype) -> int:
 
 
 def angle(name: str, rows: Rows, w: Array | None) -> Block:
-    """By the kernel, of rows of ordinary size: a factor of a row does not change its direction."""
+    """By the kernel: a factor of a row does not change its direction, nor one of the weights."""
     X = rows.numbers()
-    if not is_mild(rows, None, *MILD):
-        X = np.ldexp(X, -exponents(X.T)[:, None])
-    return Kernel(X, name, rows.dtype, None if w is None else w / w.max(initial=0), missing=rows.missing)
+    if not is_mild(rows, w, *PRODUCTS):
+        if w is not None and is_wild(w):
+            X, w = folded(X, w, 2.0)[:2] if name == "cosine" else (X, leveled(w))
+        name += "_wide"
+    return Kernel(X, name, rows.dtype, w, missing=rows.missing)
 
 
 def jensenshannon(rows: Rows, parameters: Parameters) -> Block:
@@ -335,9 +302,7 @@ TABLE = (
     Metric("seuclidean", seuclidean, "se s", "V", True),
     Metric("mahalanobis", mahalanobis, "mahal mah", "VI"),
     Metric("minkowski", minkowski, "mi m pnorm", "p w", True),
-    Metric(
-        "cityblock", by_kernel("cityblock"), "cblock cb c manhattan l1", "w", True, sparse=sparse.cityblock
-    ),
+    Metric("cityblock", cityblock, "cblock cb c manhattan l1", "w", True, sparse=sparse.cityblock),
     Metric("chebyshev", chebyshev, "chebychev cheby cheb ch", "w", True),
     Metric("canberra", canberra, "", "w", True),
     Metric("braycurtis", braycurtis, "", "w", True),

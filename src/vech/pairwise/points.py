@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,7 +118,7 @@ def within(X: Array, least: float, most: float) -> bool:
 
 def is_mild(rows: Rows, w: Array | None, least: float, most: float) -> bool:
     """Whether kernels need not look out for what leaves the range of double; float32 cannot."""
-    if w is not None and not within(w[None], 2.0**-100, 2.0**100):
+    if w is not None and is_wild(w):
         return False
     return rows.X.dtype in (SINGLE, bool) or within(rows.X, least, most)
 
@@ -134,6 +135,32 @@ def weights_of(rows: Rows, w: Any) -> tuple[Rows, Array | None]:
         rows = rows._replace(X=np.ascontiguousarray(rows.X[:, w > 0]))
         w = w[w > 0]
     return rows, w
+
+
+def is_wild(w: Array) -> bool:
+    """Whether weights are so large, or so small, that kernels take others in their place."""
+    return not within(w[None], 2.0**-100, 2.0**100)
+
+
+def leveled(w: Array | None) -> Array | None:
+    """Weights times a power of two, for what no common factor changes: as far above one as below it."""
+    if w is None or not is_wild(w):
+        return w
+    sizes = np.frexp(w)[1]
+    return np.asarray(np.ldexp(w, -((int(sizes.max()) + int(sizes.min())) // 2)))
+
+
+def folded(X: Array, w: Array, p: float) -> tuple[Array, Array, int]:
+    """X whose columns bear most of the p-th roots of weights, what is left of the weights, and an exponent.
+
+    A column is multiplied by a power of two, so nothing is rounded, and all of them are divided by two to
+    that exponent, so that X has room: only what is 2^2000 times smaller than the largest number is lost.
+    """
+    numbers, sizes = np.frexp(w)
+    power = np.rint((sizes - 1) / p).astype(np.int64)
+    left = [float(Fraction(int(size)) - Fraction(p) * int(k)) for size, k in zip(sizes, power, strict=True)]
+    beyond = min(max(int((exponents(X) + power).max(initial=0)) - 1000, -1000), 1023)
+    return np.ldexp(X.astype(DOUBLE), power - beyond), numbers * np.exp2(left), beyond
 
 
 def numbers_for(name: str, value: Any, shape: tuple[int, ...]) -> Array:

@@ -252,19 +252,17 @@ def _place(sample: Array) -> tuple[float, Array | None]:
     if sample.size == 0:
         return 1.0, None
     dtype = sample.dtype
-    centre = _middle(sample)
+    centre = middle(sample)
     with np.errstate(over="ignore", invalid="ignore"):
         near = sample - centre
         sizes = np.abs(near).max(axis=1)
-        scale = (
-            float(power_of(_middle(sizes[sizes > 0]), MILD[dtype], LARGEST[dtype])) if sizes.any() else 1.0
-        )
+        scale = float(power_of(middle(sizes[sizes > 0]), MILD[dtype], LARGEST[dtype])) if sizes.any() else 1.0
         lengths = ((near * dtype.type(scale)) ** 2).sum(axis=1)
-        far = ((centre * dtype.type(scale)) ** 2).sum() > _middle(lengths) / 4
+        far = ((centre * dtype.type(scale)) ** 2).sum() > middle(lengths) / 4
     return scale, centre if far else None
 
 
-def _middle(numbers: Array) -> Array:
+def middle(numbers: Array) -> Array:
     """A median that is one of the numbers."""
     middle = len(numbers) // 2
     return np.asarray(np.partition(numbers, middle, axis=0)[middle])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vech import _core
 from vech.arrays import Array, Dtype
 from vech.moves.foreign import judged
 from vech.moves.nonzeros import canonical, sparse_dtype
@@ -16,6 +17,9 @@ from vech.pairwise.products import MILD, Float, Products, lengths, power_of
 from vech.pairwise.rows import check_matrix, inexact
 
 TOGETHER = 2**21  # nonzeros, or pairs of them, that are looked at at a time
+MANY = 2**18  # nonzeros of pairs below which they are subtracted as they are
+SLOWER = 16  # times, at least, that this takes of a nonzero as long as a kernel of a number
+NUMBERS = 2**22  # of a block that is made dense
 DOUBLE = np.dtype(np.float64)
 
 
@@ -45,6 +49,12 @@ class Sparse:
     def sums(self, numbers: Float) -> Float:
         """The sums over rows of what stands for each nonzero."""
         return np.asarray(np.bincount(self.row(), numbers, minlength=self.indptr.size - 1), DOUBLE)
+
+    def largest(self) -> Float:
+        """The largest size in each row."""
+        found = np.zeros(self.indptr.size - 1)
+        np.maximum.at(found, self.row(), np.abs(self.data))
+        return found
 
     def row(self) -> NDArray[np.intp]:
         """The row of each number."""
@@ -86,6 +96,9 @@ class Euclidean(SparseProducts):
         def squares(pairs: NDArray[np.int64], scale: float) -> Float:
             return self.squares(pairs, rows, columns, scale)
 
+        found = by_kernel(self.X, pairs, rows, columns, "euclidean_wide" if self.root else "sqeuclidean")
+        if found is not None:
+            return found
         return lengths(squares, pairs) if self.root else squares(pairs, 1.0)
 
 
@@ -98,7 +111,8 @@ class Cosine(SparseProducts):
 
     def apart(self, pairs: NDArray[np.int64], rows: slice, columns: slice) -> Float:
         """1 - cos = |u - v|^2 / 2."""
-        return self.squares(pairs, rows, columns) / 2
+        found = by_kernel(self.X, pairs, rows, columns, "chord")
+        return found if found is not None else self.squares(pairs, rows, columns) / 2
 
 
 @dataclass(frozen=True)
@@ -112,6 +126,11 @@ class Cityblock(Products):
     def products(self, rows: slice, columns: slice) -> Array:
         """The last sum."""
         left, right = common(self.X.rows(rows), self.X.rows(columns))
+        uses = [np.bincount(side.indices, minlength=left.shape[1]).astype(DOUBLE) for side in (left, right)]
+        block = full(left, right, "cityblock", float(uses[0] @ uses[1]))
+        if block is not None:
+            x, y = (np.asarray(abs(side).sum(axis=1)) for side in (left, right))
+            return np.asarray(block - (x[:, None] + y), self.dtype)
         found = np.zeros(left.shape[0] * right.shape[0])
         with np.errstate(over="ignore", invalid="ignore"):
             for place, x, y in matches(left, right):
@@ -120,8 +139,9 @@ class Cityblock(Products):
         return found.reshape(left.shape[0], -1).astype(self.dtype, copy=False)
 
     def apart(self, pairs: NDArray[np.int64], rows: slice, columns: slice) -> Float:
-        """By sparse differences."""
-        return of_differences(self.X, pairs, rows, columns, np.abs)
+        """By differences."""
+        found = by_kernel(self.X, pairs, rows, columns, "cityblock")
+        return found if found is not None else of_differences(self.X, pairs, rows, columns, np.abs)
 
 
 @dataclass(frozen=True)
@@ -193,10 +213,8 @@ def cosine(X: Any) -> Cosine:
     Empty rows have no direction: they are at distance 1 from all others.
     """
     rows, dtype = opened(X)
-    largest = np.zeros(rows.indptr.size - 1)
     row = rows.row()
-    np.maximum.at(largest, row, np.abs(rows.data))
-    data = rows.data * power_of(largest, MILD[DOUBLE])[row]
+    data = rows.data * power_of(rows.largest(), MILD[DOUBLE])[row]
     length = np.sqrt(rows.sums(data**2))
     unit = replace(rows, data=data / length[row])
     return Cosine(np.full(length.size, 0.5, dtype), unit, 1.0)
@@ -250,6 +268,33 @@ def matches(left: Any, right: Any) -> Iterator[tuple[NDArray[np.intp], Float, Fl
         partner = np.arange(ends[last - 1] - each.size, ends[last - 1]) + np.repeat(start, count[some])
         place = row[each] * right.shape[0] + columns.indices[partner]
         yield place, left.data[each], columns.data[partner]
+
+
+def by_kernel(X: Sparse, pairs: NDArray[np.int64], rows: slice, columns: slice, metric: str) -> Float | None:
+    """The distances of pairs of a block by a kernel; None where sparse differences take less."""
+    left, right = X.rows(rows), X.rows(columns)
+    block = full(left, right, metric, pairs.size * (left.nnz / left.shape[0] + right.nnz / right.shape[0]))
+    return None if block is None else np.asarray(block.reshape(-1)[pairs])
+
+
+def full(left: Any, right: Any, metric: str, work: float) -> Array | None:
+    """All distances of some rows and others by a kernel, in the columns that they use.
+
+    None where that takes longer than to look at so many nonzeros, as where few rows are near each other.
+    """
+    count = left.shape[0] * right.shape[0]
+    if work < MANY:
+        return None
+    used, places = np.unique(np.concatenate((left.indices, right.indices)), return_inverse=True)
+    if count * used.size > SLOWER * work or (left.shape[0] + right.shape[0]) * used.size > NUMBERS:
+        return None
+    x, y = (np.zeros((some.shape[0], used.size)) for some in (left, right))
+    for numbers, some, at in ((x, left, places[: left.nnz]), (y, right, places[left.nnz :])):
+        numbers[np.repeat(np.arange(some.shape[0]), np.diff(some.indptr)), at] = some.data
+    block = np.empty((len(x), len(y)))
+    apart = (0, False, False, 0, len(x))  # as if no row were among the others
+    _core.distances(metric, x, y, block, apart, None, None, 2.0, 1.0, False, 1)
+    return block
 
 
 def of_differences(

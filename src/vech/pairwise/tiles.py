@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vech import _core
 from vech.arrays import Array, Dtype, resolve_threads
@@ -77,7 +78,11 @@ class Direct:
 
 @dataclass(frozen=True)
 class Kernel(Direct):
-    """Blocks by the kernel of a metric: `X` are floats, of which `dtype` need not be that of the result."""
+    """Blocks by the kernel of a metric: `X` are floats, of which `dtype` need not be that of the result.
+
+    `counts` are what columns count for where some are missing, if not their weights; `exact` the distances of
+    rows with rows, of pairs that the kernel tells of.
+    """
 
     X: Array
     metric: str
@@ -87,6 +92,8 @@ class Kernel(Direct):
     factor: float = 1.0
     missing: bool = False
     threads: int | None = None
+    counts: Array | None = None
+    exact: Callable[[NDArray[np.int64], NDArray[np.int64]], Array] | None = None
 
     @property
     def n(self) -> int:
@@ -95,10 +102,23 @@ class Kernel(Direct):
 
     def put(self, out: Array, where: Where, rows: slice, columns: slice, threads: int) -> None:
         """Distances into a block, or what a half stores of them."""
-        _core.distances(
-            self.metric, self.X[rows], self.X[columns], out, where, self.weights, self.p, self.factor,
-            self.missing, threads,
+        doubtful: Any = _core.distances(
+            self.metric, self.X[rows], self.X[columns], out, where, self.weights, self.counts, self.p,
+            self.factor, self.missing, threads,
         )  # fmt: skip
+        if self.exact is not None and doubtful.size:
+            i, j = np.divmod(doubtful, len(span(columns, self.n)))
+            i, j = i + where[3], j + where[4]
+            at: NDArray[np.int64] = doubtful if out.ndim == 2 else _places(where, i, j)
+            with np.errstate(over="ignore"):
+                out.reshape(-1)[at] = self.exact(i, j)
+
+
+def _places(where: Where, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where the numbers of rows i and columns j are in a half."""
+    n, grow, stored, *_ = where
+    begin = i * (i + 1) // 2 + j if grow else i * n - i * (i + 1) // 2 + j
+    return begin if stored else begin - i - (not grow)
 
 
 @dataclass(frozen=True)
@@ -178,6 +198,10 @@ class Sphere:
         near = apart + both * across
         far = along * within + np.sin(a[..., 0] + b[..., 0]) ** 2 * across
         angles = 2 * np.arctan2(np.sqrt(near), np.sqrt(far))
+        lost = np.abs(near) < 2.0**-900  # squares of angles so small that they are their sines
+        if lost.any():
+            up, aside = np.moveaxis(self.X[rows, None] - self.X[None, columns], -1, 0)
+            angles[lost] = np.hypot(up[lost], np.sqrt(np.maximum(both[lost], 0)) * aside[lost])
         return settled(angles.astype(self.dtype, copy=False), span(rows, self.n), span(columns, self.n))
 
 
