@@ -39,7 +39,7 @@ class ForeignTiles(Tiles):
         self.said = Described(Grid(source.n, source.tile), source.dtype, Kind.SYMMETRIC, labels=labels)
 
     def __reduce__(self) -> Any:
-        return type(self), (self.source,)
+        return type(self), (self.source, self.said.labels)
 
     @property
     def path(self) -> str:
