@@ -116,8 +116,8 @@ class Eye:
 
     n: int = 6
     tile: int = 4
-    dtype: np.dtype = np.dtype("f8")
     name: str = "eye"
+    dtype = np.dtype("f8")
 
     def parts(self):
         return []

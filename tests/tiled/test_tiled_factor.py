@@ -256,13 +256,13 @@ def test_of_runs_at_once_none_makes_anew_what_another_is_at_work_on(T, out, old)
 
     def beside(done, total):
         if done == 3:
-            with pytest.raises(BlockingIOError, match="another run is at work on it: resume=True works on it"):
+            with pytest.raises(BlockingIOError, match="another run is at work on it: resume=True works on"):
                 linalg.cholesky(T, out=out)
             seen.append(triangle(linalg.cholesky(T, out=out, resume=True)))
 
     seen.append(triangle(linalg.cholesky(T, out=out, progress=beside)))
     np.testing.assert_array_equal(*seen)
-    assert "L.zarr" in os.listdir(out.parent) and not [name for name in os.listdir(out.parent) if "part" in name]
+    assert not [name for name in os.listdir(out.parent) if name.startswith(".")]
 
 
 def test_a_run_goes_on_with_what_another_has_just_begun(T, out, monkeypatch):
@@ -278,7 +278,7 @@ def test_a_run_goes_on_with_what_another_has_just_begun(T, out, monkeypatch):
     assert linalg.cholesky(T, out=out, resume=True).missing() == []
     shutil.rmtree(out)
     others.append(1)
-    with pytest.raises(FileExistsError, match="has just been made by another run: resume=True goes on with it"):
+    with pytest.raises(FileExistsError, match="has just been made by another run: resume=True goes on"):
         linalg.cholesky(T, out=out)
     assert tiled.open(out).missing() == []
 

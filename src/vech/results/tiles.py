@@ -150,15 +150,19 @@ class StoreOfTiles(TileByTile):
             square = 1 if self.wanted.encoding is None else SIDE
             unit = math.lcm(unit, square)
             whole = max(unit, usual_tile(self.n) // unit * unit)
-            said = {
-                "tile": self.wanted.tile or min(whole, max(1, -(-self.n // square)) * square),
-                "encoding": self.wanted.encoding,
-                "labels": self.labels,
-                "made": self.made,
-            }
-            replaced = {"overwrite": True, "instead": self._instead}
             try:
-                tiles = Tiles.create(self._place, self.n, self.held, self.kind.of(self.held), **replaced, **said)
+                tiles = Tiles.create(
+                    self._place,
+                    self.n,
+                    self.held,
+                    self.kind.of(self.held),
+                    overwrite=True,
+                    instead=self._instead,
+                    tile=self.wanted.tile or min(whole, max(1, -(-self.n // square)) * square),
+                    encoding=self.wanted.encoding,
+                    labels=self.labels,
+                    made=self.made,
+                )
                 self._store = tiled.Tiled(tiles)
             except TakenError:
                 self._store = self._found() if self.wanted.resume else None

@@ -235,8 +235,8 @@ def begun_of(text: bytes) -> str | None:
 
 
 def open_file(path: str | Path) -> BinaryIO:
-    """An ordinary file, for reading; FileNotFoundError for what is none, which could be waited for forever."""
-    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+    """An ordinary file, for reading; FileNotFoundError for what is none: a pipe is waited for forever."""
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise FileNotFoundError(errno.ENOENT, "is no ordinary file", str(path))

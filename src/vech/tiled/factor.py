@@ -324,9 +324,10 @@ def _place(S: Tiled, out: Any, dtype: Dtype, resume: bool, executor: Any) -> tup
     if (found := there.get(place)) is not None:
         found.check_free("resume=True works on it too, or wait for it")
         instead = found.about
-    said = {"tile": S.tile, "labels": S.labels, "made": made, "overwrite": True, "instead": instead}
+    said = {"tile": S.tile, "labels": S.labels, "made": made}
     try:
-        return Tiles.create(place, S.n, dtype, Kind.TRIANGULAR, **said), set()
+        tiles = Tiles.create(place, S.n, dtype, Kind.TRIANGULAR, overwrite=True, instead=instead, **said)
+        return tiles, set()
     except TakenError:
         if not resume:
             raise

@@ -94,7 +94,7 @@ def _grown(store: Any, tiles: Tiles, function: Function, i: int, j: int) -> tupl
         there = store.read_tile(i, j)
         block[: there.shape[0], : there.shape[1]] = there
         if tiles.said.codes is not None:
-            held = Held(*there.shape, store._tiles.lost(i, j))
+            held = Held(there.shape[0], there.shape[1], store._tiles.lost(i, j))
     if i == j:
         kind = tiles.said.kind
         check_square(fits[:, first - rows.start :], first, kind, call)

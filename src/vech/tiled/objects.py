@@ -402,10 +402,9 @@ class Remote:
         there = self._about()
         if waiting := begun_of(there):
             self.take(waiting)
+        made = self
         if there and waiting != "":
             made = Remote(self.inside(f".new.{os.urandom(4).hex()}.tmp"))
-        else:
-            made = self
         try:
             made.put(GROUP, [begun()])  # so that what is left of it is known
             yield made

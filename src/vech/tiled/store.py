@@ -280,9 +280,9 @@ class Tiled(TileGroup, Store):
         i, j : int
             Which, i >= j.
         block : array, shape (tile, tile) or less at the end
-            Of the store's dtype. A square on the diagonal has to be of the store's kind (but for rounding:
-            its lower triangle counts, and of its diagonal what is of the kind: nothing of a skew one, the real
-            parts of a Hermitian one).
+            Of the store's dtype. A square on the diagonal has to be of the store's kind, but for rounding:
+            its lower triangle counts, and of its diagonal what products take, nothing of a skew one and the
+            real parts of a Hermitian one.
 
         Raises
         ------
