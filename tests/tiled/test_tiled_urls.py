@@ -4,7 +4,6 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-import zarr  # noqa: F401, stores need it
 
 import vech
 from compare import assert_same_bits

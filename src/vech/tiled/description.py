@@ -228,7 +228,7 @@ def begun(complete: str = "") -> bytes:
 
 def begun_of(text: bytes) -> str | None:
     """What is complete where a description says that; None where it does not."""
-    if not says_tiled(text):
+    if b'"begun"' not in text or not says_tiled(text):
         return None
     found = json.loads(text, parse_int=str)["attributes"][META].get("begun")
     return None if found is None else str(found)

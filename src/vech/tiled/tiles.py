@@ -190,7 +190,8 @@ class Tiles:
         self.grid.check(i, j)
         if self.place.maps:  # elsewhere it would be one more request for each tile
             self.check_same()
-        name, side, said = self._name(i, j), self.grid.tile, self.said
+        side, said = self.grid.tile, self.said
+        name = f"{KEYS}/{i}/{j}" if i != said.next else self._name(i, j)
         try:
             stamp = self.place.stamp(name)
             seen, held = self._seen.get((i, j)) == stamp, self._held.get((i, j))
