@@ -15,6 +15,7 @@ import cases
 from compare import assert_same_bits
 from vech import linalg, neighbors, tiled
 from vech.io import FileFormatError
+from vech.tiled import objects
 from vech.tiled.foreign import foreign
 
 N, TILE = 105, 20
@@ -189,21 +190,29 @@ class free:  # noqa: N801, it stands for a function
         pass
 
 
-def test_a_process_that_is_forked_keeps_nobody_from_growing_it(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "less"), [("_held", set()), ("unlock", lambda _: None)], ids=["unlocked", "closed"]
+)
+def test_a_process_that_is_forked_keeps_nobody_from_growing_it(tmp_path, monkeypatch, name, less):
+    """Its lock ends here with the work, and there at once, so that it outlives no run that is killed."""
     T = made(tmp_path / "S.zarr")
+    (here, there), (begun, begins), held = os.pipe(), os.pipe(), objects._held
     with T._tiles.place.hold(alone=True) as had:
         assert had
-        read, write = os.pipe()
+        monkeypatch.setattr(objects, name, less)
         child = os.fork()
         if child == 0:
-            os.close(write)
-            os.read(read, 1)  # until the other end is closed
+            os.close(there)
+            os.write(begins, b"x")
+            os.read(here, 1)  # until the other end is closed
             os._exit(0)
-        os.close(read)
+        os.read(begun, 1)
+    held.clear()
     try:
-        T.append(FULL[N:])  # whether or not the other one has run so far
+        T.append(FULL[N:])
     finally:
-        os.close(write)
+        for end in (here, there, begun, begins):
+            os.close(end)
         os.waitpid(child, 0)
 
 
