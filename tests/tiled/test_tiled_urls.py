@@ -9,7 +9,7 @@ import vech
 from compare import assert_same_bits
 from vech import tiled
 from vech.pairwise import distances
-from vech.tiled import objects
+from vech.tiled import description, objects
 
 fsspec = pytest.importorskip("fsspec")
 ROWS = np.random.default_rng(0).normal(size=(30, 3))
@@ -150,6 +150,16 @@ def test_a_store_that_waits_is_not_overwritten_unasked(memory, monkeypatch):
     vech.write(url, vech.Packed(np.ones(3)))
     assert_same_bits(tiled.open(url).expand(), np.ones((2, 2)))
     assert not [key for key in memory.find("/b") if ".new." in key]
+
+
+@pytest.mark.parametrize("name", ["memory://b/other.zarr", "../other.zarr", "", ".part/../../other.zarr"])
+def test_what_is_elsewhere_is_not_taken(memory, name):
+    """Whatever a description says that somebody has changed, or copied from another place."""
+    other = made("memory://b/other.zarr", 10)
+    memory.pipe_file("/b/s.zarr/zarr.json", description.begun(name))
+    vech.write("memory://b/s.zarr", vech.Packed(np.ones(3)))
+    assert_same_bits(tiled.open("memory://b/s.zarr").expand(), np.ones((2, 2)))
+    assert (tiled.open(other.path).expand() == 1).all() and other.verify() == []
 
 
 class Stop(Exception):  # noqa: N818, it is no error

@@ -222,7 +222,7 @@ def says_tiled(text: bytes) -> bool:
 
 
 def begun(complete: str = "") -> bytes:
-    """What says that a store is being written; and where one is complete that is to take its place."""
+    """What says that a store is being written; and what below it is complete, and is to take its place."""
     return _group_text({META: {"version": VERSION, "store": STORE, "begun": complete}})
 
 

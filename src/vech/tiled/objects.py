@@ -36,7 +36,7 @@ _TILE = rf"data/(c|next)/\d+/(\d+|\.\d+\.{_TEMPORARY})"
 _DRAFT = rf"\.(part|new\.{_TEMPORARY})/"
 _is_ours = re.compile(rf"({_DRAFT})?({_ABOUT}|{_TILE})").fullmatch
 _is_our_folder = re.compile(r"data(/(c|next)(/\d+)?)?").fullmatch
-_is_in_draft = re.compile(_DRAFT).match
+_is_in_draft, _is_draft = re.compile(_DRAFT).match, re.compile(_DRAFT[:-1]).fullmatch
 _is_pattern = re.compile(r"[*?[]").search  # as fsspec sees it
 
 MANY = 16  # objects that are copied at a time
@@ -400,8 +400,9 @@ class Remote:
         """Where a store is, below it, for objects have no names that could be given in one step."""
         self.check(overwrite, instead)
         there = self._about()
-        if waiting := begun_of(there):
-            self.take(waiting)
+        waiting = begun_of(there)
+        if waiting and _is_draft(waiting):  # nothing elsewhere, whatever it says
+            self.take(self.inside(waiting))
         made = self
         if there and waiting != "":
             made = Remote(self.inside(f".new.{os.urandom(4).hex()}.tmp"))
@@ -427,7 +428,7 @@ class Remote:
         other = Remote(draft)
         names, about = set(other._names()) - {GROUP}, bytes(other.get(GROUP))
         self.check(overwrite=True)
-        self.put(GROUP, [begun(draft)])
+        self.put(GROUP, [begun(other._root.removeprefix(f"{self._root}/"))])
         left = set(self._names()) - names - {GROUP}
         self._remove([self._key(name) for name in left if not _is_in_draft(name)])
         self._copy([(other._key(name), self._key(name)) for name in names])

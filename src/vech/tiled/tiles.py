@@ -66,7 +66,7 @@ class Tiles:
                 )
             raise FileNotFoundError(errno.ENOENT, reason, self.path) from None
         if (complete := begun_of(group)) is not None:
-            way = f"{complete} is complete" if complete else "write it again"
+            way = f"{self.path}/{complete} is complete" if complete else "write it again"
             reason = f"no such store of tiles, for one is being written, or who did so was killed: {way}"
             raise FileNotFoundError(errno.ENOENT, reason, self.path)
         try:
