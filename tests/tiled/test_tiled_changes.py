@@ -15,7 +15,8 @@ import cases
 from compare import assert_same_bits
 from vech import linalg, neighbors, tiled
 from vech.io import FileFormatError
-from vech.tiled import objects
+from vech.tiled import objects, tiles
+from vech.tiled.description import parse
 from vech.tiled.foreign import foreign
 
 N, TILE = 105, 20
@@ -86,6 +87,24 @@ def test_nobody_fills_a_store_that_was_made_anew_since(tmp_path, processes):
         with pytest.raises(ValueError, match=CHANGED):
             T.fill(one, **how)
     assert len(U.missing()) == 6
+
+
+def test_a_thread_takes_nothing_for_the_same_that_another_is_still_reading(tmp_path, monkeypatch):
+    T = tiled.create(tmp_path / "S.zarr", 60, tile=TILE)
+    U = tiled.create(T.path, 60, tile=TILE, overwrite=True)
+    seen = []
+
+    def beside(*said):
+        monkeypatch.undo()
+        with pytest.raises(ValueError, match=CHANGED):
+            T.write_tile(1, 0, np.ones((TILE, TILE)))
+        seen.append(parse(*said))
+        return seen[0]
+
+    monkeypatch.setattr(tiles, "parse", beside)
+    with pytest.raises(ValueError, match=CHANGED):
+        T.write_tile(2, 0, np.ones((TILE, TILE)))
+    assert seen and len(U.missing()) == 6
 
 
 def test_workers_write_into_no_store_that_grew_since(tmp_path, processes):

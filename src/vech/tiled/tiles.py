@@ -48,14 +48,16 @@ class Tiles:
         self._held: dict[Tile, Array] = {}
         self._group: Stamp | None = None  # of its description; None of a draft
         self._grew = False  # since it was opened
-        self.said: Described = self._read_description() if said is None else said
+        if said is None:
+            said, self._group = self._read_description()
+        self.said: Described = said
         self._there = self.said  # as it is said there, which a store that grows is ahead of
         if mode == "r+" and self.said.next is not None:
             self.settle()
 
-    def _read_description(self) -> Described:
+    def _read_description(self) -> tuple[Described, Stamp]:
         try:
-            self._group = self.place.stamp(GROUP)
+            stamp = self.place.stamp(GROUP)
             group = bytes(self.place.get(GROUP))
         except (FileNotFoundError, NotADirectoryError):
             reason = "no such store of tiles"
@@ -73,7 +75,7 @@ class Tiles:
             array = bytes(self.place.get(ARRAY))
         except FileNotFoundError:
             raise FileFormatError(f"has no {ARRAY}, so its numbers cannot be read", self.path) from None
-        return parse(group, array, self.path)
+        return parse(group, array, self.path), stamp
 
     @classmethod
     def create(
@@ -117,11 +119,11 @@ class Tiles:
         if self._group is None:
             return
         if self.place.stamp(GROUP) != self._group:
-            found = self._read_description()
+            found, stamp = self._read_description()
             self._grew = self._grew or found.grid != self._there.grid
-            if found.identity != self.said.identity:
-                self._group = NEVER
             self.said = replace(self.said, next=found.next)
+            # last, for other threads take it as judged
+            self._group = stamp if found.identity == self.said.identity else NEVER
         if self._group == NEVER or (write and self._grew):
             raise ValueError(f"{self.path} {CHANGED}")
 
