@@ -235,3 +235,18 @@ def test_a_store_has_a_length_and_rows():
     assert len(store) == 3
     np.testing.assert_array_equal(list(store), store.expand())
     assert len(vech.Packed(np.zeros(0))) == 0 and list(vech.Packed(np.zeros(0))) == []
+
+
+@pytest.mark.parametrize("dtype", ["f8", "c16"])
+@every_store
+def test_the_spread_far_from_zero_is_that_near_it(make, dtype):
+    """Where the last digit of the mean is as much as the numbers differ by."""
+    full = np.rint(1e4 * cases.matrix(np.dtype(dtype), "symmetric", 60)) / 2**13 + 2.0**40
+    try:
+        store = make(full, "symmetric")
+    except TypeError:
+        pytest.skip("it holds real numbers")
+    if not np.array_equal(store.expand(), full):
+        pytest.skip("it rounds")
+    want = np.std(of_pairs(full - 2.0**40, False))
+    assert store.std() == pytest.approx(want, rel=1e-13)

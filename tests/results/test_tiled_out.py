@@ -10,6 +10,7 @@ import subprocess
 import time
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from multiprocessing import get_context
 
@@ -24,6 +25,7 @@ from vech import covariance, executors
 from vech.covariance import incomplete, products, weighted
 from vech.pairwise import cooccurrence, cosine, distances, from_blocks, gram, kernel
 from vech.results import making, tiles
+from vech.tiled.tiles import Tiles
 from vech.tiled.writing import BEHIND
 
 pytest.importorskip("zarr")
@@ -455,6 +457,77 @@ def test_two_runs_at_once_make_one_store(tmp_path):
     with children([lambda: (slow_run(path, resume=True), time.sleep(60))]):
         made = slow_run(path, resume=True)
         assert bits(made) == bits(from_blocks(Inner(ROWS[:24]), 24, dtype="f8", tile=4))
+
+
+@pytest.mark.parametrize("replaced", (False, True))
+@pytest.mark.parametrize("moment", range(0, 40, 4))
+def test_runs_that_begin_at_once_make_one_store(tmp_path, replaced, moment):
+    """Each comes to its end with the numbers, whatever the other one has just done."""
+    path = tmp_path / "d.zarr"
+    if replaced:
+        vech.tiled.create(path, 3).fill(lambda *_: np.eye(3))
+        with pytest.raises(ValueError, match="resume=True goes on with the same run"):
+            slow_run(path, resume=True)
+        with pytest.raises(Stop):
+            slow_run(path, progress=stopping(1))
+    child = forked(lambda: slow_run(path, resume=True))
+    time.sleep(moment / 1000)
+    made = slow_run(path, resume=True)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert bits(made) == bits(vech.read(path)) == bits(from_blocks(Inner(ROWS[:24]), 24, dtype="f8", tile=4))
+    assert listing(tmp_path) == ["d.zarr"]
+
+
+def begun_before(monkeypatch, other):
+    """Another run begins just before the first store of this one is made."""
+    create, others = Tiles.create.__func__, [other]
+
+    def later(cls, *arguments, **said):
+        if others:
+            others.pop()()
+        return create(cls, *arguments, **said)
+
+    monkeypatch.setattr(Tiles, "create", classmethod(later))
+
+
+def other_run(path, done):
+    with pytest.raises(Stop) if done < 21 else nullcontext():
+        slow_run(path, progress=stopping(done) if done < 21 else None)
+
+
+@pytest.mark.parametrize("done", (2, 21))
+def test_a_run_goes_on_with_what_another_has_just_begun(tmp_path, monkeypatch, done):
+    path = tmp_path / "d.zarr"
+    begun_before(monkeypatch, lambda: other_run(path, done))
+    seen = []
+    made = slow_run(path, resume=True, progress=lambda *said: seen.append(said))
+    assert bits(made) == bits(from_blocks(Inner(ROWS[:24]), 24, dtype="f8", tile=4))
+    assert len(seen) <= 21 - done
+
+
+def test_without_going_on_it_is_refused_and_the_other_stays(tmp_path, monkeypatch):
+    path = tmp_path / "d.zarr"
+    begun_before(monkeypatch, lambda: other_run(path, 2))
+    with pytest.raises(FileExistsError, match=r"has just been made by another run: resume=True goes on with"):
+        slow_run(path)
+    assert len(files(path)) >= 2
+
+
+def test_what_another_run_is_at_work_on_is_not_made_anew(tmp_path):
+    path, seen = tmp_path / "d.zarr", []
+    for old in (False, True):
+        if old:
+            vech.tiled.create(path, 3, overwrite=True).fill(lambda *_: np.eye(3))
+
+        def beside(done, total):
+            if done == 5:
+                with pytest.raises(BlockingIOError, match="another run is at work on it: resume=True works"):
+                    slow_run(path)
+                seen.append(bits(slow_run(path, resume=True)))  # which is done before this one is
+
+        seen.append(bits(slow_run(path, progress=beside)))
+        assert listing(tmp_path) == ["d.zarr"]
+    assert len(seen) == 4 and len(set(seen)) == 1
 
 
 @pytest.mark.parametrize("kind", ("here", "threads", "processes"))

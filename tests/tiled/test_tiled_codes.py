@@ -105,6 +105,85 @@ def test_it_grows_and_what_was_there_stays(tmp_path, full):
     assert abs(tiled.open(T.path).expand() - full).max() <= 2 * T.error.max
 
 
+@pytest.mark.parametrize("encoding", ["int4", "nf4", "uint8", "float16", "int4x2"])
+@pytest.mark.parametrize("factor", [1, 40])
+def test_what_was_lost_is_lost_though_it_grows(tmp_path, full, encoding, factor):
+    """Old numbers beside larger ones are rounded again."""
+    grown = full.copy()
+    grown[100:] *= factor
+    grown[:, 100:] *= factor
+    T = made(tmp_path / "T.zarr", grown[:100, :100], encoding)
+    for n in (130, 140, N):
+        T.append(grown[T.n : n, :n])
+        apart = grown[:n, :n] - T.expand()
+        assert np.linalg.norm(apart) <= T.error.frobenius < 3 * np.linalg.norm(apart) + 1e-9
+        assert abs(apart).max() <= T.error.max < 3 * abs(apart).max() + 1e-9
+    assert tiled.open(T.path).error.frobenius == T.error.frobenius
+
+
+def test_what_is_not_known_stays_so_though_it_grows(tmp_path, full):
+    Q = vech.Quantized.from_parts(**(vech.quantize(full[:100, :100]).to_parts() | {"error": None}))
+    vech.write(tmp_path / "T.zarr", Q, tile=128)
+    tiled.open(tmp_path / "T.zarr", "r+").append(full[100:])
+    assert tiled.open(tmp_path / "T.zarr").error is None
+
+
+@pytest.mark.parametrize("url", [True, False])
+def test_an_append_that_fails_leaves_the_old_numbers(tmp_path, full, url):
+    path = "memory://failed/T.zarr" if url else tmp_path / "T.zarr"
+    T = made(path, full[:200, :200], overwrite=True)
+    before, error = T.expand(), T.error.frobenius
+    for last in (128, 256):
+
+        def fails(rows, columns, last=last):
+            if (rows.start, columns.start) >= (last, 128):
+                raise ZeroDivisionError
+            return 1000 * full[rows, columns]
+
+        with pytest.raises(ZeroDivisionError):
+            T.append(fails, n=N)
+        found = tiled.open(path)
+        assert (found.n, found.verify(), found.missing(), found.error.frobenius) == (200, [], [], error)
+        assert_same_bits(found.expand(), before)
+    T.append(full[200:])
+    assert abs(tiled.open(path).expand() - full).max() <= T.error.max
+    assert tiled.create(path, 3, overwrite=True).n == 3
+
+
+def test_tiles_that_wait_when_a_store_has_grown_are_read_and_take_their_place(tmp_path, full, monkeypatch):
+    """As a writer leaves it that is killed in between; other versions refuse to read it."""
+    T = made(tmp_path / "T.zarr", full[:200, :200], labels=range(200))
+    whole = made(tmp_path / "whole.zarr", full[:200, :200], labels=range(200))
+    whole.append(full[200:], labels=range(200, N))
+    with monkeypatch.context() as patched:
+        patched.setattr(type(T._tiles), "settle", lambda _: None)
+        T.append(full[200:], labels=range(200, N))
+    found = json.loads((tmp_path / "T.zarr/zarr.json").read_text())["attributes"]["vech"]
+    assert (found["version"], found["next"]) == (2, 1)
+    seen = tiled.open(T.path)
+    assert_same_bits(seen.expand(), whole.expand())
+    assert (seen.verify(), seen.missing()) == ([], [])
+    assert seen.error.frobenius == whole.error.frobenius
+    tiled.open(T.path, "r+")
+    assert not (tmp_path / "T.zarr/data/next").exists()
+    for store in (seen, tiled.open(T.path)):
+        assert_same_bits(store.expand(), whole.expand())
+    assert json.loads((tmp_path / "T.zarr/zarr.json").read_text())["attributes"]["vech"]["version"] == 1
+
+
+def test_an_error_is_not_read_where_it_is_damaged(tmp_path, full):
+    T = made(tmp_path / "T.zarr", full)
+    assert T.error.max > 0
+    for at in (7, 15):
+        file = tmp_path / "T.zarr/data/c/1/0"
+        letters = file.read_bytes()
+        file.write_bytes(letters[:at] + bytes([letters[at] ^ 64]) + letters[at + 1 :])
+        for store in (T, tiled.open(T.path)):
+            with pytest.raises(FileFormatError, match=r"tile \(1, 0\) is damaged: its crc32c is another one"):
+                store.error  # noqa: B018
+        file.write_bytes(letters)
+
+
 def test_rows_that_a_killed_writer_added_are_not_seen(tmp_path, full):
     """A tile that has more rows than the description says, as a crash between the two leaves it."""
     T = made(tmp_path / "T.zarr", full[:200, :200])

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import vech
 from vech import linalg, tiled
 from vech.tiled.factor import Schedule
 from vech.tiled.foreign import foreign
+from vech.tiled.tiles import Tiles
 
 N, TILE = 37, 8
 SIZES = (0, 1, 7, 8, 9, 32, N)
@@ -244,6 +246,41 @@ def test_it_does_not_go_on_with_another_matrix(T, out, tmp_path):
         linalg.cholesky(T, out=out, resume=True)
     F = linalg.cholesky(T, out=out)  # anew
     np.testing.assert_allclose(triangle(F) @ triangle(F).T, T.expand(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_of_runs_at_once_none_makes_anew_what_another_is_at_work_on(T, out, old):
+    if old:
+        linalg.cholesky(store(out.with_name("old.zarr"), np.eye(3)), out=out)
+    seen = []
+
+    def beside(done, total):
+        if done == 3:
+            with pytest.raises(BlockingIOError, match="another run is at work on it: resume=True works on"):
+                linalg.cholesky(T, out=out)
+            seen.append(triangle(linalg.cholesky(T, out=out, resume=True)))
+
+    seen.append(triangle(linalg.cholesky(T, out=out, progress=beside)))
+    np.testing.assert_array_equal(*seen)
+    assert not [name for name in os.listdir(out.parent) if name.startswith(".")]
+
+
+def test_a_run_goes_on_with_what_another_has_just_begun(T, out, monkeypatch):
+    create, others = Tiles.create.__func__, [1, 1]
+
+    def later(cls, *arguments, **said):
+        if others:
+            others.pop()
+            linalg.cholesky(T, out=out, resume=True)
+        return create(cls, *arguments, **said)
+
+    monkeypatch.setattr(Tiles, "create", classmethod(later))
+    assert linalg.cholesky(T, out=out, resume=True).missing() == []
+    shutil.rmtree(out)
+    others.append(1)
+    with pytest.raises(FileExistsError, match="has just been made by another run: resume=True goes on"):
+        linalg.cholesky(T, out=out)
+    assert tiled.open(out).missing() == []
 
 
 def test_memory_is_that_of_some_tiles(T, out, tmp_path):

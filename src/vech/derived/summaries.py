@@ -138,19 +138,26 @@ def std(S: Store, name: str, diagonal: bool) -> Any:
     """The root of the mean square by which numbers differ from their mean, found by a second pass."""
     middle = _mean(S, name, diagonal)
     numbers, seen, squares = count(S.n, diagonal), 0, 0.0
+    total: Any = 0.0
     if not numbers:
         return _rounded(np.abs(middle), S.dtype)
-    for size, part in S._of_pairs(partial(_squares, middle), diagonal, middle):
+    for size, (part, sum_) in S._of_pairs(partial(_squares, middle), diagonal, middle):
         squares += part
+        total += sum_
         seen += size
     if seen < numbers:
         squares += (numbers - seen) * float(np.abs(middle)) ** 2
+        total -= (numbers - seen) * middle
+    if np.isfinite(squares):  # the mean is rounded, and far from 0 that is as much as what is looked for
+        squares = max(0.0, squares - float(np.abs(total / np.sqrt(numbers))) ** 2)
     return _rounded(np.sqrt(np.float64(squares / numbers)), S.dtype)
 
 
-def _squares(middle: Any, numbers: Array) -> float:
+def _squares(middle: Any, numbers: Array) -> tuple[float, Any]:
+    """The sum of the squares by which numbers differ from their mean, and that of the differences."""
     apart = numbers - middle
-    return float(sum(np.square(x).sum() for x in (apart.real, apart.imag)[: 1 + np.iscomplexobj(apart)]))
+    parts = (apart.real, apart.imag)[: 1 + np.iscomplexobj(apart)]
+    return float(sum(np.square(x).sum() for x in parts)), apart.sum()
 
 
 def _mean(S: Store, name: str, diagonal: bool) -> Any:

@@ -36,21 +36,22 @@ class Draft:
 
     file: BinaryIO
 
-    def __init__(self, path: Path, overwrite: bool) -> None:
-        self.path, self.overwrite = path, overwrite
-        self.target = self.temporary = Path(os.path.realpath(path))
+    def __init__(self, path: Path, overwrite: bool, follow: bool = True) -> None:
+        self.path, self.overwrite, self.follow = path, overwrite, follow
+        target = os.path.realpath(path) if follow else os.path.join(os.path.realpath(path.parent), path.name)
+        self.target = self.temporary = Path(target)
         self.holders: list[BinaryIO] = []
 
     def check_place(self) -> None:
         """Refuse a target without a folder, and one that is no ordinary file."""
         if not self.target.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, "no such directory", str(self.path.parent))
-        if self.target.exists() and not self.target.is_file():
+        if self.follow and self.target.exists() and not self.target.is_file():
             raise OSError(errno.EEXIST, "exists and is not an ordinary file", str(self.path))
 
     def open(self) -> None:
         """Create it: with the usual permissions, or for its owner alone where it gets those of another."""
-        mode = 0o600 if self.target.exists() else 0o666
+        mode = 0o600 if _is_file(self.target) else 0o666
         while True:
             self.temporary = self.target.with_name(f"{begin_of(self.target)}{os.urandom(4).hex()}.tmp")
             opener = partial(os.open, mode=mode)
@@ -69,8 +70,9 @@ class Draft:
         """
         with self.naming():
             self.file.flush()
-            with suppress(FileNotFoundError):
-                _become_like(self.target, self.temporary)
+            if _is_file(self.target):
+                with suppress(FileNotFoundError):
+                    _become_like(self.target, self.temporary)
             if like is not None:
                 with suppress(FileNotFoundError):
                     _become_like(like, self.temporary)
@@ -134,12 +136,13 @@ class Draft:
 
 
 @contextmanager
-def draft(path: Path, overwrite: bool = True) -> Iterator[Draft]:
-    """Make a draft of `path`, which is gone after the block unless it was published. Links are followed.
+def draft(path: Path, overwrite: bool = True, *, follow: bool = True) -> Iterator[Draft]:
+    """Make a draft of `path`, which is gone after the block unless it was published.
 
-    Leftovers of killed writers of `path` are removed. Errors of the system name `path`.
+    Links are followed, or else replaced, as is what is no ordinary file. Leftovers of killed writers of
+    `path` are removed. Errors of the system name `path`.
     """
-    made = Draft(path, overwrite)
+    made = Draft(path, overwrite, follow)
     made.check_place()
     try:
         with made.naming():
@@ -153,13 +156,13 @@ def draft(path: Path, overwrite: bool = True) -> Iterator[Draft]:
 
 
 @contextmanager
-def atomic(path: Path, overwrite: bool = True) -> Iterator[BinaryIO]:
+def atomic(path: Path, overwrite: bool = True, *, follow: bool = True) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path`, which becomes `path` when the block ends well.
 
     It is flushed and synchronised before it is renamed, and its folder after; after any exception, Ctrl-C
-    included, it is gone and what was at `path` is as before. A symbolic link is followed.
+    included, it is gone and what was at `path` is as before. A symbolic link is followed, or else replaced.
     """
-    with draft(path, overwrite) as made:
+    with draft(path, overwrite, follow=follow) as made:
         yield made.file
         made.seal()
         made.publish()
@@ -233,11 +236,8 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            if (
-                descriptor is not None
-            ):  # a process forked meanwhile has the folder open, and would keep the lock
-                with suppress(OSError):
-                    fcntl.flock(descriptor, fcntl.LOCK_UN)
+            if descriptor is not None:
+                unlock(descriptor)
 
 
 def refuse(path: Path) -> None:
@@ -310,13 +310,36 @@ def reserve(file: BinaryIO, size: int) -> None:
 
 def locks(file: BinaryIO | int) -> bool:
     """Lock an open file; False if another holds it. True too on file systems without locks."""
+    return _flock(file, fcntl.LOCK_EX)
+
+
+def shares(file: BinaryIO | int) -> bool:
+    """The same beside others who share it."""
+    return _flock(file, fcntl.LOCK_SH)
+
+
+def unlock(file: BinaryIO | int) -> None:
+    """End the lock of an open file, which a process forked meanwhile has open too, and would keep."""
+    with suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _flock(file: BinaryIO | int, how: int) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
         return True
     return True
+
+
+def _is_file(path: Path) -> bool:
+    """Whether an ordinary file is there, and no link."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _narrow(copy: Path, by: Path) -> None:

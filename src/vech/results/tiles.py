@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -24,8 +25,8 @@ from vech.results.wanted import Wanted
 from vech.tiled.codes import SIDE
 from vech.tiled.description import STORE
 from vech.tiled.grid import Grid, usual_tile
-from vech.tiled.objects import draft_of, put_in_place
-from vech.tiled.tiles import Tile, Tiles
+from vech.tiled.objects import TakenError, draft_of, place_of
+from vech.tiled.tiles import Tile, Tiles, is_in_place, put_in_place
 from vech.tiled.writing import written
 
 
@@ -94,6 +95,7 @@ class StoreOfTiles(TileByTile):
             self.made = made | as_encoding(wanted.encoding).said
         self._about = self.made | {"rows": n, "dtype of the store": self.held.name}
         self._place, self._draft = path, draft_of(path)
+        self._instead = b""  # the description of a store that may be made anew
         self.complete: tiled.Tiled | None = None
         self._store = self._found()
         if self._store is not None and rereads and not self._store.missing():
@@ -109,6 +111,7 @@ class StoreOfTiles(TileByTile):
             for place, found in there.items():
                 if found is not None and _about(found) == self._about:
                     self._place = place
+                    self._check_place()
                     return found
         for found in there.values():
             if found is None:
@@ -127,7 +130,16 @@ class StoreOfTiles(TileByTile):
                 )
             if not missing and found is there[self.path]:
                 self._place = self._draft  # what is there stays until all is done
+        self._check_place()
+        if (found := there[self._place]) is not None:
+            found._tiles.check_free("resume=True works on it too, or wait for it")
+            self._instead = found._tiles.about
         return None
+
+    def _check_place(self) -> None:
+        """What is to be replaced when all is done is refused now where it would be refused then."""
+        if self._place != self.path:
+            place_of(self.path).check(overwrite=True)
 
     def _opened(self, unit: int) -> tiled.Tiled:
         """The store; where there is none to go on with it is made.
@@ -138,17 +150,24 @@ class StoreOfTiles(TileByTile):
             square = 1 if self.wanted.encoding is None else SIDE
             unit = math.lcm(unit, square)
             whole = max(unit, usual_tile(self.n) // unit * unit)
-            self._store = tiled.create(
-                self._place,
-                self.n,
-                dtype=self.held,
-                kind=str(self.kind),
-                tile=self.wanted.tile or min(whole, max(1, -(-self.n // square)) * square),
-                encoding=self.wanted.encoding,
-                labels=self.labels,
-                overwrite=True,
-                made=self.made,
-            )
+            try:
+                tiles = Tiles.create(
+                    self._place,
+                    self.n,
+                    self.held,
+                    self.kind.of(self.held),
+                    overwrite=True,
+                    instead=self._instead,
+                    tile=self.wanted.tile or min(whole, max(1, -(-self.n // square)) * square),
+                    encoding=self.wanted.encoding,
+                    labels=self.labels,
+                    made=self.made,
+                )
+                self._store = tiled.Tiled(tiles)
+            except TakenError:
+                self._store = self._found() if self.wanted.resume else None
+                if self._store is None:
+                    raise
         return self._store
 
     def fill(self, job: TileJob) -> None:
@@ -156,7 +175,16 @@ class StoreOfTiles(TileByTile):
 
         After an error, or Ctrl-C, threads end at their next block.
         """
-        store, executor, stop = self._opened(job.unit), executor_of(self.wanted.executor), Event()
+        store = self._opened(job.unit)
+        try:
+            with store._tiles.place.hold():
+                self._fill(store, job)
+        except FileNotFoundError:
+            if not is_in_place(store._tiles, self.path):  # where another run of the same has put it
+                raise
+
+    def _fill(self, store: tiled.Tiled, job: TileJob) -> None:
+        executor, stop = executor_of(self.wanted.executor), Event()
 
         def interruptible() -> None:
             if stop.is_set():
@@ -164,10 +192,16 @@ class StoreOfTiles(TileByTile):
 
         lower = self.lower(job, interruptible if isinstance(executor, ThreadPoolExecutor) else on)
         missing, total = store.missing(), lower.grid.total
-        with closing(written(store.write_tile, lower, missing, executor, stop=stop)) as tiles:
+        write = partial(store._write, diagonal=False)
+        with closing(written(write, lower, missing, executor, stop=stop)) as tiles:
             for done, _ in enumerate(tiles, total - len(missing) + 1):
                 if self.wanted.progress is not None:
                     self.wanted.progress(done, total)
+
+    def sum(self, job: TileJob, part: Callable[[Array, slice, slice], float]) -> float:
+        """The same, while no other run makes the store anew."""
+        with self._opened(job.unit)._tiles.place.hold():
+            return super().sum(job, part)
 
     def side(self, unit: int) -> int:
         """Those of the store."""
@@ -179,9 +213,8 @@ class StoreOfTiles(TileByTile):
 
     def store(self) -> tiled.Tiled:
         """The store, for reading."""
-        if self._place != self.path:
-            put_in_place(self._place, self.path)
-            self._place = self.path
+        if self._store is not None:
+            put_in_place(self._store._tiles, self.path)
         found: tiled.Tiled = tiled.open(self.path)
         return found
 

@@ -27,6 +27,30 @@ class Lost(NamedTuple):
     squares: float
     largest: float
 
+    @classmethod
+    def of(cls, apart: Array) -> Lost:
+        """That of numbers that are so far away."""
+        return cls(float(np.vdot(apart, apart)), float(apart.max(initial=0)))
+
+
+class Held(NamedTuple):
+    """The first rows and columns of a tile, whose numbers were rounded before, and what that lost."""
+
+    rows: int
+    columns: int
+    lost: Lost
+
+    def again(self, apart: Array) -> Lost:
+        """At most what is lost of all, where numbers are so far from what was held, or is new."""
+        old = Lost.of(apart[: self.rows, : self.columns])
+        below, beside = Lost.of(apart[self.rows :]), Lost.of(apart[: self.rows, self.columns :])
+        squares, largest = self.lost
+        squares += 2 * math.sqrt(squares * old.squares) + old.squares
+        return Lost(
+            squares + below.squares + beside.squares,
+            max(largest + old.largest, below.largest, beside.largest),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Given:
@@ -116,7 +140,9 @@ class Codes:
         zeros = scales * word * self.encoding.is_affine
         return 16, self.side * word, scales * word, zeros, self.side**2 * self.encoding.bits // 8
 
-    def encoded(self, block: Array, i: int, j: int, given: Given | None = None) -> Array:
+    def encoded(
+        self, block: Array, i: int, j: int, given: Given | None = None, held: Held | None = None
+    ) -> Array:
         """The letters of tile (i, j); numbers that codes have not are an error naming the entry."""
         first = i * self.side, j * self.side
         rows, columns = (slice(k, k + size) for k, size in zip(first, block.shape, strict=True))
@@ -130,7 +156,7 @@ class Codes:
             ) from None
         letters = np.zeros(self.size, np.uint8)
         error, diagonal, scales, zeros, codes = self._cut(letters)
-        lost = given.lost(i, j, self._squares) if given else self._lost(parts, block, i == j)
+        lost = given.lost(i, j, self._squares) if given else self._lost(parts, block, i == j, held)
         error.view("<f8")[:] = lost
         here = self._places(i == j)
         scales.view(self._little)[: here.size] = parts.scales[here]
@@ -248,8 +274,8 @@ class Codes:
         out = np.empty((self.side, self.side), self.dtype)
         return parts.read(out, 0 if on_diagonal else self.side, 0)
 
-    def _lost(self, parts: Parts, block: Array, on_diagonal: bool) -> Lost:
+    def _lost(self, parts: Parts, block: Array, on_diagonal: bool, held: Held | None) -> Lost:
         found = self._read(parts, on_diagonal)[: block.shape[0], : block.shape[1]]
         apart = np.abs(block.astype(np.float64) - found)
         apart = np.tril(apart, -1) if on_diagonal else apart
-        return Lost(float(np.vdot(apart, apart)), float(apart.max(initial=0)))
+        return Lost.of(apart) if held is None else held.again(apart)

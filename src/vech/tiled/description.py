@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from vech import _core
 from vech.arrays import Dtype, native
 from vech.io.description import integer
 from vech.io.errors import FileFormatError
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 
 GROUP, ARRAY = "zarr.json", "data/zarr.json"
 META, VERSION = "vech", 1
+GROWING = 2
+"""The version of a store whose last tiles wait for their places, which others would read as they were."""
+
 STORE, FACTOR = "tiled", "cholesky"
 """What a group can be: a matrix by its lower triangle, or a triangle by itself."""
 
@@ -56,6 +62,7 @@ class Described:
     store: str = STORE
     codes: Codes | None = None  # where tiles have few bits a number
     identity: str = ""  # by which one store is told from another that took its place
+    next: int | None = None  # the row of tiles of which those that wait for their place are the true ones
 
     @classmethod
     def of(
@@ -99,6 +106,10 @@ class Described:
         """The same with more rows."""
         return replace(self, grid=self.grid._replace(n=n), labels=labels)
 
+    def cut(self, n: int) -> Described:
+        """The same with its first rows alone."""
+        return self.grown(n, self.labels and self.labels[:n])
+
     def objects(self) -> dict[str, bytes]:
         """Both descriptions by name, that of the group, which makes it a store, last."""
         about: dict[str, Any] = {
@@ -114,9 +125,12 @@ class Described:
             about |= {"dtype": self.dtype.name, "codes": self.codes.said()}
         if self.made is not None:
             about["made"] = self.made
+        if self.next is not None:
+            about |= {"version": GROWING, "next": self.next}
         attributes: dict[str, Any] = {META: about}
         if self.labels is not None:
             attributes["labels"] = encode_labels(self.labels)
+        about["xxh64"] = _digest(json.loads(json.dumps(attributes)))
         shape, chunks, dtype = (self.grid.n,) * 2, (self.grid.tile,) * 2, self.dtype
         if self.codes is not None:
             side, size = self.grid.side, self.codes.size
@@ -207,10 +221,33 @@ def says_tiled(text: bytes) -> bool:
         return False
 
 
+def begun(complete: str = "") -> bytes:
+    """What says that a store is being written; and what below it is complete, and is to take its place."""
+    return _group_text({META: {"version": VERSION, "store": STORE, "begun": complete}})
+
+
+def begun_of(text: bytes) -> str | None:
+    """What is complete where a description says that; None where it does not."""
+    if b'"begun"' not in text or not says_tiled(text):
+        return None
+    found = json.loads(text, parse_int=str)["attributes"][META].get("begun")
+    return None if found is None else str(found)
+
+
+def open_file(path: str | Path) -> BinaryIO:
+    """An ordinary file, for reading; FileNotFoundError for what is none: a pipe is waited for forever."""
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise FileNotFoundError(errno.ENOENT, "is no ordinary file", str(path))
+    return file
+
+
 def is_tiled(path: Path) -> bool:
     """Whether a folder is a store of tiles."""
     try:
-        return says_tiled((path / GROUP).read_bytes())
+        with open_file(path / GROUP) as file:
+            return says_tiled(file.read())
     except (FileNotFoundError, NotADirectoryError):
         return False
 
@@ -218,7 +255,8 @@ def is_tiled(path: Path) -> bool:
 def is_described(path: Path) -> bool:
     """Whether a folder says that it is a store of vech, of a kind that this version knows or not."""
     try:
-        found = json.loads((path / GROUP).read_bytes(), parse_int=str)
+        with open_file(path / GROUP) as file:
+            found = json.loads(file.read(), parse_int=str)
         return found["node_type"] == "group" and isinstance(found["attributes"][META], dict)
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, RecursionError):
         return False
@@ -229,7 +267,8 @@ def parse(group: bytes, array: bytes, path: str) -> Described:
     try:
         attributes = json.loads(group, parse_int=integer)["attributes"]
         about, found = attributes[META], json.loads(array, parse_int=integer)
-        if about.get("version") != VERSION:
+        following = about.get("next")
+        if about.get("version") != (VERSION if following is None else GROWING):
             raise ValueError(f"is of version {about.get('version')!r}, and vech reads {VERSION}")
         n, tile, kind, store = (about[name] for name in ("n", "tile", "kind", "store"))
         _check_side("n", n, 0)
@@ -257,16 +296,36 @@ def parse(group: bytes, array: bytes, path: str) -> Described:
         made = about.get("made")
         if not isinstance(made, dict | None):
             raise ValueError("says what it is made of by no object")  # noqa: TRY004, in a file
-        kind = Kind(kind).of(dtype)
-        identity = str(about.get("id", ""))
-        grid = Grid(n, tile)
-        return Described(grid, dtype, kind, _compression(found), held, made, store, codes, identity)
+        if about.get("xxh64", digest := _digest(attributes)) != digest:
+            raise ValueError(
+                "is damaged: its description has another digest than it says. Put zarr.json back; where it "
+                "was changed on purpose, take its xxh64 out"
+            )
+        return Described(
+            Grid(n, tile),
+            dtype,
+            Kind(kind).of(dtype),
+            _compression(found),
+            held,
+            made,
+            store,
+            codes,
+            str(about.get("id", "")),
+            following,
+        )
     except FileFormatError:
         raise
     except (ValueError, RecursionError) as error:
         raise FileFormatError(str(error) or type(error).__name__, path) from error
     except (LookupError, TypeError, AttributeError) as error:
         raise FileFormatError(f"is no store of tiles that vech reads: {error!r}", path) from error
+
+
+def _digest(attributes: dict[str, Any]) -> str:
+    """Of what a group says, whoever wrote its JSON, but for the digest itself and what others have added."""
+    about = {name: said for name, said in attributes[META].items() if name != "xxh64"}
+    text = json.dumps([about, attributes.get("labels")], sort_keys=True, separators=(",", ":"))
+    return f"{_core.digest(np.frombuffer(text.encode(), np.uint8)):016x}"
 
 
 def _check_side(name: str, value: Any, least: int) -> None:

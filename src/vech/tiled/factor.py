@@ -31,10 +31,10 @@ from vech.linalg.units import lift, times_power
 from vech.tiled.description import FACTOR
 from vech.tiled.grid import Grid
 from vech.tiled.group import Progress, TileGroup
-from vech.tiled.objects import as_path, draft_of, place_of, put_in_place
+from vech.tiled.objects import TakenError, as_path, draft_of, place_of
 from vech.tiled.products import blas
 from vech.tiled.store import Tiled
-from vech.tiled.tiles import Tile, Tiles
+from vech.tiled.tiles import Tile, Tiles, is_in_place, put_in_place
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
@@ -276,15 +276,18 @@ def cholesky(
     step = _Step(S.using(None).with_labels(None), tiles, exponent, dtype)
     total = tiles.grid.total
     try:
-        for tile, _ in completed(workers, step, schedule):
-            schedule.finish(tile)
-            if progress is not None:
-                progress(total - schedule.left, total)
+        with tiles.place.hold():
+            for tile, _ in completed(workers, step, schedule):
+                schedule.finish(tile)
+                if progress is not None:
+                    progress(total - schedule.left, total)
     except (np.linalg.LinAlgError, NotFiniteError):
         tiles.place.remove()  # no run can go on with it
         raise
-    if tiles.path != place_of(out).path:
-        put_in_place(tiles.path, out)
+    except FileNotFoundError:
+        if not is_in_place(tiles, out):  # where another run of the same has put it
+            raise
+    put_in_place(tiles, out)
     return TiledCholesky(Tiles(out))
 
 
@@ -303,19 +306,32 @@ def opened(tiles: Tiles) -> TiledCholesky:
 def _place(S: Tiled, out: Any, dtype: Dtype, resume: bool, executor: Any) -> tuple[Tiles, set[Tile]]:
     """Where the factor goes, and which of its tiles are there and sound."""
     made = {"of": _identity(S), "dtype": dtype.name}
-    there = [found for place in (out, draft_of(out)) if (found := _factor(place)) is not None]
+    draft = draft_of(out)
+    there = {place: found for place in (out, draft) if (found := _factor(place)) is not None}
     if there and resume:
-        for found in there:
+        for found in there.values():
             if found.said.made == made:
                 return found, set(found.sizes()) - set(TiledCholesky(found).verify(executor=executor))
+        first = next(iter(there.values()))
         raise ValueError(
-            f"resume=True goes on with the same factor, and {there[0].path} is of another matrix, or of "
+            f"resume=True goes on with the same factor, and {first.path} is of another matrix, or of "
             f"this one before it changed: start anew without resume=True"
         )
-    # a factor that is complete stays until the new one is
-    place = draft_of(out) if there and not there[0].missing() else out
+    place, instead = out, b""
+    if out in there and not there[out].missing():  # it stays until the new one is complete
+        place = draft
+        place_of(out).check(overwrite=True)
+    if (found := there.get(place)) is not None:
+        found.check_free("resume=True works on it too, or wait for it")
+        instead = found.about
     said = {"tile": S.tile, "labels": S.labels, "made": made}
-    return Tiles.create(place, S.n, dtype, Kind.TRIANGULAR, overwrite=True, **said), set()
+    try:
+        tiles = Tiles.create(place, S.n, dtype, Kind.TRIANGULAR, overwrite=True, instead=instead, **said)
+        return tiles, set()
+    except TakenError:
+        if not resume:
+            raise
+        return _place(S, out, dtype, resume, executor)
 
 
 def _factor(path: str) -> Tiles | None:

@@ -39,7 +39,7 @@ class ForeignTiles(Tiles):
         self.said = Described(Grid(source.n, source.tile), source.dtype, Kind.SYMMETRIC, labels=labels)
 
     def __reduce__(self) -> Any:
-        return type(self), (self.source,)
+        return type(self), (self.source, self.said.labels)
 
     @property
     def path(self) -> str:
@@ -68,7 +68,9 @@ class ForeignTiles(Tiles):
         if write:
             self.write(0, 0, np.empty(0))
 
-    def write(self, i: int, j: int, block: Array, given: Any = None) -> None:
+    def write(
+        self, i: int, j: int, block: Array, given: Any = None, held: Any = None, *, waits: bool = False
+    ) -> None:
         """Nothing is written into files of other programs."""
         raise ValueError(
             f'{self.path} is of another program: vech.write("name.zarr", S) makes a store of tiles'

@@ -46,9 +46,14 @@ def check_square(block: Array, first: int, kind: Kind, call: str, *, diagonal: b
         )
 
 
-def settled_square(block: Array, kind: Kind) -> Array:
-    """The square whose upper triangle is what the lower one says, to the bit."""
+def settled_square(block: Array, kind: Kind, *, diagonal: bool = True) -> Array:
+    """The square whose upper triangle is what the lower one says, to the bit.
+
+    Of its diagonal what counts, unless that is to keep its bits.
+    """
     settled = block.copy()
+    if diagonal:
+        np.fill_diagonal(settled, kind.settled(block.diagonal()))
     for rows, columns in lower(len(block), PART):
         image = kind.mirror(block[rows, columns]).T
         if rows == columns:

@@ -53,8 +53,9 @@ class Tiled(TileGroup, Store):
     """A store whose numbers are lower tiles in files or in an object store, by `vech.tiled.open`.
 
     Only the tiles that are asked for are read; of a folder, uncompressed, they are mapped into memory and
-    not copied. It pickles as its path, so that tasks for other processes are small. Nothing is kept of what
-    was read, but which checksums were looked at.
+    not copied. It pickles as its path, so that tasks for other processes are small; where that was made anew
+    since, it is a ValueError to open it, and where that has grown, its old side is seen. Nothing is kept of
+    what was read, but which checksums were looked at.
     """
 
     _beside = (
@@ -104,7 +105,8 @@ class Tiled(TileGroup, Store):
         """How far tiles of few bits are from what was written: as of `vech.Quantized`, of all that are done.
 
         None of a store of numbers, and where codes came without it. The bound of the largest singular value
-        is the Frobenius norm. Reads the first bytes of each tile, by a URL all of them.
+        is the Frobenius norm. Where a store has grown, numbers that were rounded twice count with the sums of
+        both errors. Looks at the checksum of each tile as `read_tile`; FileFormatError where one is damaged.
         """
         if self.encoding is None:
             return None
@@ -278,8 +280,9 @@ class Tiled(TileGroup, Store):
         i, j : int
             Which, i >= j.
         block : array, shape (tile, tile) or less at the end
-            Of the store's dtype. A square on the diagonal has to be of the store's kind (but for rounding:
-            its lower triangle counts).
+            Of the store's dtype. A square on the diagonal has to be of the store's kind, but for rounding:
+            its lower triangle counts, and of its diagonal what products take, nothing of a skew one and the
+            real parts of a Hermitian one.
 
         Raises
         ------
@@ -302,10 +305,14 @@ class Tiled(TileGroup, Store):
         []
         """
         self._check_own()
+        self._write(i, j, block)
+
+    def _write(self, i: int, j: int, block: ArrayLike, *, diagonal: bool = True) -> None:
+        """The same; of a run the `diagonal` keeps its bits, as in a half."""
         array = as_array(block, "block")
         if i == j and array.shape == (self._tiles.grid.height(i),) * 2:
             check_square(array, i * self.tile, self._kind, "block")
-            array = settled_square(array, self._kind)
+            array = settled_square(array, self._kind, diagonal=diagonal)
         self._tiles.write(i, j, array.astype(native(array.dtype), copy=False))
 
     def _check_own(self) -> None:
@@ -421,8 +428,9 @@ class Tiled(TileGroup, Store):
         Notes
         -----
         The last row of tiles is written again where it is not full: create with a `tile` that divides n, and
-        nothing is. The store has its old side until all new tiles are there; a run that is killed is
-        repeated.
+        nothing is. The store has its old side until all new tiles are there, and its old numbers too where
+        tiles are codes; a run that is killed is repeated. In a folder one append at a time: a
+        BlockingIOError where another one is at work.
 
         Examples
         --------

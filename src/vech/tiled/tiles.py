@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,14 +15,16 @@ from vech.arrays import Array, Dtype
 from vech.io.errors import FileFormatError
 from vech.layouts.kind import Kind
 from vech.layouts.layout import one_of
-from vech.tiled.description import ARRAY, GROUP, Described, parse
+from vech.tiled.description import ARRAY, GROUP, Described, begun_of, parse
 from vech.tiled.encoding import DamagedError, decoded, encoded, opened, sealed
 from vech.tiled.grid import Grid
-from vech.tiled.objects import MEMORY, Place, Stamp, place_of
+from vech.tiled.objects import MEMORY, NEXT, Place, Stamp, place_of
 
 KEYS = "data/c"
 NEVER = Stamp(-1, ())
 """Of a description that is no longer that of the store that was opened."""
+
+CHANGED = "was made anew, or grew, since it was opened: open it again"
 
 HELD = 256
 """Tiles that stay mapped, each an open file, for mapping anew takes a quarter of the time of `S @ x`."""
@@ -33,7 +36,8 @@ class Tiles:
     """The lower tiles of a matrix of which nothing is known but these, as a Zarr group.
 
     That a tile is there says that it is done, for it appears whole. Its checksum is looked at when it is read
-    for the first time since the store was opened, or since it changed. It pickles as its path.
+    for the first time since the store was opened, or since it changed. It pickles as its path, its identity
+    and its side.
     """
 
     def __init__(self, path: str | os.PathLike[str], mode: str = "r", said: Described | None = None) -> None:
@@ -44,11 +48,16 @@ class Tiles:
         self._held: dict[Tile, Array] = {}
         self._group: Stamp | None = None  # of its description; None of a draft
         self._grew = False  # since it was opened
-        self.said: Described = self._read_description() if said is None else said
+        if said is None:
+            said, self._group = self._read_description()
+        self.said: Described = said
+        self._there = self.said  # as it is said there, which a store that grows is ahead of
+        if mode == "r+" and self.said.next is not None:
+            self.settle()
 
-    def _read_description(self) -> Described:
+    def _read_description(self) -> tuple[Described, Stamp]:
         try:
-            self._group = self.place.stamp(GROUP)
+            stamp = self.place.stamp(GROUP)
             group = bytes(self.place.get(GROUP))
         except (FileNotFoundError, NotADirectoryError):
             reason = "no such store of tiles"
@@ -58,11 +67,15 @@ class Tiles:
                     "processes take a folder or an object store, else threads"
                 )
             raise FileNotFoundError(errno.ENOENT, reason, self.path) from None
+        if (complete := begun_of(group)) is not None:
+            way = f"{self.path}/{complete} is complete" if complete else "write it again"
+            reason = f"no such store of tiles, for one is being written, or who did so was killed: {way}"
+            raise FileNotFoundError(errno.ENOENT, reason, self.path)
         try:
             array = bytes(self.place.get(ARRAY))
         except FileNotFoundError:
             raise FileFormatError(f"has no {ARRAY}, so its numbers cannot be read", self.path) from None
-        return parse(group, array, self.path)
+        return parse(group, array, self.path), stamp
 
     @classmethod
     def create(
@@ -73,38 +86,65 @@ class Tiles:
         kind: Kind,
         *,
         overwrite: bool = False,
+        instead: bytes | None = None,
         **said: Any,
     ) -> Self:
-        """A store without tiles; `said` as `Described.of` has it."""
-        with cls.draft(path, Described.of(n, dtype, kind, **said), overwrite):
+        """A store without tiles; `said` as `Described.of` has it, `instead` as `Place.draft`."""
+        with cls.draft(path, Described.of(n, dtype, kind, **said), overwrite, instead):
             pass
         return cls(path, "r+")
 
     @classmethod
     @contextmanager
-    def draft(cls, path: str | os.PathLike[str], said: Described, overwrite: bool) -> Iterator[Self]:
+    def draft(
+        cls,
+        path: str | os.PathLike[str],
+        said: Described,
+        overwrite: bool,
+        instead: bytes | None = None,
+    ) -> Iterator[Self]:
         """A new store to be filled, which appears under its name when the block ends well."""
         objects = said.objects()
-        with place_of(path).draft(overwrite) as place:
+        with place_of(path).draft(overwrite, instead) as place:
             place.make_folders(_folders(range(said.grid.side)))
             place.put(ARRAY, [objects[ARRAY]])
             yield cls(place.path, "r+", said)
             place.put(GROUP, [objects[GROUP]])
 
     def __reduce__(self) -> Any:
-        return reopened, (self.path, self.mode)
+        return reopened, (self.path, self.mode, self.said.identity, self.grid.n)
 
     def check_same(self, *, write: bool = False) -> None:
         """Refuse a store that was made anew since it was opened; and to write into one that has grown."""
         if self._group is None:
             return
         if self.place.stamp(GROUP) != self._group:
-            found = self._read_description()
-            self._grew = self._grew or found.grid != self.grid
-            if found.identity != self.said.identity:
-                self._group = NEVER
+            found, stamp = self._read_description()
+            self._grew = self._grew or found.grid != self._there.grid
+            self.said = replace(self.said, next=found.next)
+            # last, for other threads take it as judged
+            self._group = stamp if found.identity == self.said.identity else NEVER
         if self._group == NEVER or (write and self._grew):
-            raise ValueError(f"{self.path} was made anew, or grew, since it was opened: open it again")
+            raise ValueError(f"{self.path} {CHANGED}")
+
+    def see(self, identity: str, n: int) -> None:
+        """See it as it was opened elsewhere, with so many rows; ValueError where it is another one."""
+        if self.said.identity != identity or self.grid.n < n:
+            raise ValueError(f"{self.path} {CHANGED}")
+        self._grew = self.grid.n > n
+        self.said = self.said.cut(n)
+
+    def check_free(self, way: str) -> None:
+        """Refuse a store that another run is at work on."""
+        with self.place.hold(alone=True) as free:
+            if not free:
+                text = f"another run is at work on it: {way}"
+                raise BlockingIOError(errno.EWOULDBLOCK, text, self.path)
+
+    @property
+    def about(self) -> bytes:
+        """The description of the group, as it is now."""
+        return bytes(self.place.get(GROUP))
 
     @property
     def path(self) -> str:
@@ -132,7 +172,15 @@ class Tiles:
 
     def stamp(self, i: int, j: int) -> Any:
         """What changes when a tile is written again."""
-        return self.place.stamp(f"{KEYS}/{i}/{j}")
+        return self.place.stamp(self._name(i, j))
+
+    def _name(self, i: int, j: int) -> str:
+        """Where a tile is."""
+        if i == self.said.next:
+            with suppress(FileNotFoundError):
+                self.place.stamp(name := f"{NEXT}/{i}/{j}")
+                return name
+        return f"{KEYS}/{i}/{j}"
 
     def missing(self) -> list[Tile]:
         """Those that are not there, row after row."""
@@ -144,7 +192,8 @@ class Tiles:
         self.grid.check(i, j)
         if self.place.maps:  # elsewhere it would be one more request for each tile
             self.check_same()
-        name, side, said = f"{KEYS}/{i}/{j}", self.grid.tile, self.said
+        side, said = self.grid.tile, self.said
+        name = f"{KEYS}/{i}/{j}" if i != said.next else self._name(i, j)
         try:
             stamp = self.place.stamp(name)
             seen, held = self._seen.get((i, j)) == stamp, self._held.get((i, j))
@@ -165,9 +214,7 @@ class Tiles:
                 body = opened(letters, said.codes.size, said.compression, check=looks)
                 tile = said.codes.decoded(body, i == j)
         except DamagedError as error:
-            raise FileFormatError(
-                f"tile ({i}, {j}) {error}; verify() lists all, repair() computes them again", self.path
-            ) from None
+            raise self._damage(i, j, error) from None
         tile = tile[: self.grid.height(i), : self.grid.height(j)]
         tile.flags.writeable = False
         self._seen[i, j] = stamp
@@ -178,14 +225,30 @@ class Tiles:
         return tile
 
     def lost(self, i: int, j: int) -> Any:
-        """The error that a tile of codes has."""
-        codes = self.said.codes
+        """The error that a tile of codes has; its checksum is looked at as by `read`."""
+        codes, name = self.said.codes, self._name(i, j)
         assert codes is not None, "tiles of numbers have lost nothing"
-        letters = self.place.get(f"{KEYS}/{i}/{j}")
-        return codes.lost(opened(letters, codes.size, self.said.compression, check=False))
+        stamp = self.place.stamp(name)
+        check = self._seen.get((i, j)) != stamp
+        try:
+            body = opened(self.place.get(name), codes.size, self.said.compression, check=check)
+        except DamagedError as error:
+            raise self._damage(i, j, error) from None
+        self._seen[i, j] = stamp
+        return codes.lost(body)
 
-    def write(self, i: int, j: int, block: Array, given: Any = None) -> None:
-        """A tile, whole: it is on the disk afterwards, or all is as before; of codes, with scales `given`."""
+    def _damage(self, i: int, j: int, error: DamagedError) -> FileFormatError:
+        text = f"tile ({i}, {j}) {error}; verify() lists all, repair() computes them again"
+        return FileFormatError(text, self.path)
+
+    def write(
+        self, i: int, j: int, block: Array, given: Any = None, held: Any = None, *, waits: bool = False
+    ) -> None:
+        """A tile, whole: it is on the disk afterwards, or all is as before.
+
+        Of codes, with scales `given`, or with numbers `held` that were rounded before. One that waits takes
+        its place when the store says that it has grown.
+        """
         self.grid.check(i, j)
         if self.mode == "r":
             raise ValueError(f'{self.path} is open for reading: vech.tiled.open(path, "r+") for writing')
@@ -202,9 +265,9 @@ class Tiles:
         if codes is None:
             letters = encoded(block, self.grid.tile, self.dtype, compression)
         else:
-            letters = sealed(codes.encoded(block, i, j, given), compression)
+            letters = sealed(codes.encoded(block, i, j, given, held), compression)
         self._held.pop((i, j), None)
-        self.place.put(f"{KEYS}/{i}/{j}", letters)
+        self.place.put(f"{NEXT if waits else KEYS}/{i}/{j}", letters)
 
     def damaged(self, i: int, j: int) -> bool:
         """Whether a tile that is there is not what was written; of the diagonal, or not of its kind."""
@@ -226,23 +289,53 @@ class Tiles:
         for name, text in said.objects().items():
             self.place.put(name, [text])
         self._group = self.place.stamp(GROUP)
-        self.said = said
+        self.said = self._there = said
+
+    def settle(self) -> None:
+        """Let tiles that wait take their places."""
+        folder = f"{NEXT}/{self.said.next}"
+        names = [name for name, _ in self.place.names(folder)]
+        self.place.move(names, NEXT, KEYS)
+        self.describe(replace(self.said, next=None))
 
 
-OPENED: dict[tuple[str, str], Tiles] = {}
+def put_in_place(tiles: Tiles, path: str) -> None:
+    """Let a store that is complete take the place of another, unless another run has done so."""
+    place = place_of(path)
+    if tiles.path == place.path:
+        return
+    try:
+        place.take(tiles.path)
+    except FileNotFoundError:
+        if not is_in_place(tiles, path):
+            raise
+
+
+def is_in_place(tiles: Tiles, path: str) -> bool:
+    """Whether a store is now the one under a path."""
+    with suppress(FileNotFoundError):
+        return Tiles(path).said.identity == tiles.said.identity
+    return False
+
+
+OPENED: dict[tuple[Any, ...], Tiles] = {}
 """Of a process that does tasks: stores that the last ones opened, with their labels and what was checked."""
 
 
-def reopened(path: str, mode: str) -> Tiles:
-    """The store under a path, as it was opened before where it is still the same."""
-    found = OPENED.get((path, mode))
+def reopened(path: str, mode: str, identity: str | None = None, n: int = 0) -> Tiles:
+    """The store under a path, as it was opened before where it is still the same; ValueError where not."""
+    key = path, mode, identity, n
+    found = OPENED.get(key)
     with suppress(FileNotFoundError):
         if found is not None and found.place.stamp(GROUP) != found._group:
             found = None
     if found is None:
         while len(OPENED) >= 4:
             OPENED.pop(next(iter(OPENED)), None)
-        found = OPENED[path, mode] = Tiles(path, mode)
+        found = Tiles(path, mode)
+        if identity is not None:
+            found.see(identity, n)
+        OPENED[key] = found
     return found
 
 
