@@ -7,9 +7,8 @@ import numpy as np
 
 from vech.arrays import Array, check_memory
 from vech.io.content import Abilities, Content
-from vech.io.drafts import draft
 from vech.io.errors import MAP_FROM, FileFormatError, naming
-from vech.io.individuals import ids_text, publish_with_ids, read_ids
+from vech.io.individuals import check_whole, draft_with_ids, ids_text, read_ids
 from vech.io.panels import How, write_panels
 from vech.io.pieces import (
     check_ends,
@@ -83,6 +82,8 @@ def load(path: Path, *, dtype: np.dtype[Any] | None = None, n: int | None = None
         return Content.of_store(read_parts(parts, _ids))
     files, whole = pieces_of(path), whole_of(path)
     pieced = files != [whole]
+    if not pieced:
+        check_whole(whole)
     matrix, ids = _matrix(whole), _ids(whole)
     sizes = [file.stat().st_size for file in files]
     size = sum(sizes)
@@ -132,10 +133,8 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
         raise ValueError(
             f"{path}: {error}, so it is no such triangle: vech.io.expand (vech expand) writes the square"
         ) from error
-    with draft(path, overwrite) as numbers:
+    with draft_with_ids(path, _ids, text, overwrite) as numbers:
         numbers.file.write(np.ascontiguousarray(half, half.dtype.newbyteorder("<")).view(np.uint8).data)
-        numbers.seal()
-        publish_with_ids(numbers, _ids(numbers.target), text)
 
 
 def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
@@ -146,10 +145,8 @@ def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: 
             f"{path}: GCTA's matrices are triangles, never squares: vech.write (vech convert) writes one"
         )
     text = _checked_ids(path, store, matrix)
-    with draft(path, overwrite) as numbers:
+    with draft_with_ids(path, _ids, text, overwrite) as numbers:
         write_panels(numbers.file, store, **how)
-        numbers.seal()
-        publish_with_ids(numbers, _ids(numbers.target), text)
 
 
 def _matrix(path: Path) -> Matrix:
