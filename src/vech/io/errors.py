@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,17 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def ordinary(path: Path) -> Path:
+    """The path of a file or a folder; FileFormatError for a pipe, which waits for ever, or a device."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise FileFormatError(
+                "is no ordinary file, but a pipe or a device: copy what it gives into a file", path
+            )
+    return path
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vech.io.drafts import Draft, begin_of, draft, locked, remove_leftovers
-from vech.io.errors import FileFormatError
+from vech.io.errors import FileFormatError, ordinary
 from vech.io.gz import bare_name
 
 COLUMNS = ("FID", "IID", "SID")
@@ -54,7 +54,7 @@ def ids_of(paths: Sequence[Path]) -> tuple[tuple[Any, ...], list[int]]:
 def _table(path: Path) -> tuple[tuple[str, ...], list[list[str]]]:
     """The names of the columns, and the words of each line."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        lines = ordinary(path).read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise FileFormatError("is not text in UTF-8", path, byte=error.start) from error
     names: tuple[str, ...] = COLUMNS[:2]
@@ -116,7 +116,7 @@ def draft_with_ids(path: Path, ids: Callable[[Path], Path], text: str, overwrite
 def _publish(numbers: Draft, ids: Path, text: str) -> None:
     with locked(ids.parent):
         _settle(numbers.target, ids)
-        if ids.exists() and ids.read_bytes() == text.encode():
+        if ids.exists() and ordinary(ids).read_bytes() == text.encode():
             numbers.publish()
             return
         for other in _sharing(ids) - {numbers.target, ids}:

@@ -17,7 +17,7 @@ from vech.arrays import Array
 from vech.io.description import VERSION, described_half, parse_object
 from vech.io.digests import digest
 from vech.io.drafts import Draft, draft, locked, refuse, remove_leftovers, sync_folder
-from vech.io.errors import FileFormatError
+from vech.io.errors import FileFormatError, ordinary
 from vech.packed.packed import Packed
 
 OURS = {"digest", "either"}
@@ -113,7 +113,7 @@ def is_leftover(beside: Path) -> bool:
 
 def _bytes(beside: Path) -> bytes | None:
     try:
-        return beside.read_bytes()
+        return ordinary(beside).read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -24,7 +24,7 @@ from vech.layouts.dialects import as_layout
 from vech.packed.packed import Packed
 from vech.store import Store
 
-CAN = Abilities(expand=("dense",), labels=True, full_labels=True, options=("names", "encoding"))
+CAN = Abilities(expand=("dense",), labels=True, full_labels=True, options=("names", "encoding"), pipes=True)
 
 STRICT = 10
 """Letters of a name, where it may have blanks in it and numbers may follow it at once."""
