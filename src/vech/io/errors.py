@@ -14,6 +14,9 @@ import numpy as np
 MAP_FROM = 64 << 20
 """Dense content of at least so many bytes is memory-mapped, read-only, instead of read."""
 
+SAID = 1000
+"""Letters of a message, with what a file holds in it; of longer ones the middle is left out."""
+
 NO_DIGEST = "has no digest of its numbers to verify: leave verify out, or vech.write them to a .npy"
 
 
@@ -39,6 +42,8 @@ class FileFormatError(ValueError):
     def __init__(
         self, message: str, path: str | Path, line: int | None = None, byte: int | None = None
     ) -> None:
+        if len(message) > SAID:  # what a file says where a name was wanted
+            message = f"{message[: SAID // 2]} ... {message[-SAID // 2 :]}"
         super().__init__(message, path, line, byte)
         self.message, self.path, self.line, self.byte = message, str(path), line, byte
 

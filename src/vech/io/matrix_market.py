@@ -73,8 +73,7 @@ MANY_ROWS = 8
 
 NEWLINE = b"\n"
 QUOTED = 60
-"""Letters of a wrong line that its error shows; of a line of sizes, which is short, all of these:"""
-LONG_LINE = 6000
+"""Letters of a wrong line that its error shows."""
 
 
 def load(path: Path) -> Content:
@@ -166,7 +165,7 @@ def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
     ):
         form = "rows columns" if content == "array" else "rows columns entries"
         raise FileFormatError(
-            f"says the size {_quoted(line.rstrip(NEWLINE), LONG_LINE)}, and '{form}' fits", path, line=number
+            f"says the size {_quoted(line.rstrip(NEWLINE))}, and '{form}' fits", path, line=number
         )
     rows, columns = sizes[:2]
     if content == "coordinate":
@@ -284,9 +283,9 @@ def _fault(fault: str, line: bytes, words: tuple[Word, ...], sizes: list[int]) -
     return f"holds {_quoted(line)}, and {_fitting((ROW, COLUMN, *words))}"
 
 
-def _quoted(line: bytes, most: int = QUOTED) -> str:
+def _quoted(line: bytes) -> str:
     text = line.decode("latin-1").strip(" \t\r")
-    return repr(text if len(text) <= most else text[:most] + "...")
+    return repr(text if len(text) <= QUOTED else text[:QUOTED] + "...")
 
 
 def _fitting(words: tuple[Word, ...]) -> str:
