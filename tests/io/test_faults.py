@@ -267,6 +267,26 @@ def test_beside_writers_a_reader_sees_one_of_their_matrices(tmp_path, count, wri
     count[f"read beside {writers} writers"] += found.total()
 
 
+def test_beside_a_writer_numbers_never_have_the_names_of_others(tmp_path):
+    path = tmp_path / "rows.rel.bin"
+
+    def alternates():
+        for matrix in itertools.cycle((FULL, OTHER)):
+            names_squares(path, matrix)
+
+    wanted = []
+    for matrix in (FULL, OTHER):
+        names_squares(path, matrix)
+        wanted.append(what_is_there(path))
+    end, found = time.monotonic() + 1, Counter()
+    with children([alternates]):
+        while time.monotonic() < end:
+            seen = what_is_there(path)
+            assert seen in wanted or "replaced" in str(seen) or "No such file" in str(seen), seen
+            found[str(seen)] += 1
+    assert len(found) > 1
+
+
 @pytest.mark.parametrize("name", ["half.npz", "sparse.mtx", "half.bin"])
 def test_beside_a_writer_single_files_are_whole_too(tmp_path, count, name):
     path = tmp_path / name

@@ -14,6 +14,11 @@ import numpy as np
 MAP_FROM = 64 << 20
 """Dense content of at least so many bytes is memory-mapped, read-only, instead of read."""
 
+TRIES = 100
+"""How often two files are read again that were replaced between the opening of one and of the other."""
+
+REPLACED = "is replaced again and again while it is read: read it when its writer is done"
+
 SAID = 1000
 """Letters of a message, with what a file holds in it; of longer ones the middle is left out."""
 

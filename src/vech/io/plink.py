@@ -7,7 +7,7 @@ import numpy as np
 
 from vech.arrays import Array, check_memory
 from vech.io.content import Abilities, Content
-from vech.io.errors import MAP_FROM, FileFormatError, naming
+from vech.io.errors import MAP_FROM, REPLACED, TRIES, FileFormatError, naming
 from vech.io.individuals import check_whole, draft_with_ids, ids_text, read_ids
 from vech.io.panels import How, write_panels
 from vech.io.pieces import (
@@ -78,6 +78,24 @@ def load(path: Path, *, dtype: np.dtype[Any] | None = None, n: int | None = None
 
     Where it is in several files, any of their names, or that of the whole, stands for all of them.
     """
+    for _ in range(TRIES):
+        before = _states(path)
+        content = _content(path, dtype, n)
+        if _states(path) == before:  # else the numbers of one matrix may have got the names of another
+            return content
+    raise FileFormatError(REPLACED, path)
+
+
+def _states(path: Path) -> list[tuple[int, int] | None]:
+    """Which files the numbers and the names are."""
+    found = []
+    for file in (path, _ids(path)):
+        state = file.stat() if file.exists() else None
+        found.append(state and (state.st_ino, state.st_mtime_ns))
+    return found
+
+
+def _content(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Content:
     if (parts := parts_of(path)) is not None:
         return Content.of_store(read_parts(parts, _ids))
     files, whole = pieces_of(path), whole_of(path)
