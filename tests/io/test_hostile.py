@@ -15,6 +15,7 @@ import pytest
 import scipy.sparse
 
 import vech
+from vech import cli
 from vech.io import FileFormatError
 from vech.io.arrays import read_header
 
@@ -364,4 +365,11 @@ def test_a_table_of_text_may_be_a_pipe(tmp_path, impatient):
     writer = threading.Thread(target=path.write_bytes, args=(b"a,b\n1,2\n3,4\n",))
     writer.start()
     assert vech.io.read_table(path).numbers.tolist() == [[1, 2], [3, 4]]
+    writer.join()
+    writer = threading.Thread(target=path.write_bytes, args=(b"a,b\n1,2\n3,6\n",))
+    writer.start()
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["covariance", str(path), "-o", str(tmp_path / "a.npy")])
+    assert caught.value.code == 0
+    assert vech.read(tmp_path / "a.npy").half.tolist() == [2, 4, 8]
     writer.join()
