@@ -1,6 +1,7 @@
 """Messages speak in options of the command that runs."""
 
 import re
+import time
 
 import click
 import numpy as np
@@ -189,3 +190,10 @@ def test_no_message_tells_an_argument_of_python(fails, arguments):
     told = set(re.findall(r"(?<![-\w])(\w+)=(?!\d+[:,;]|\d+ or|\d+$)", message)) & names
     assert not told, message
     assert not re.search(r"\bvech\.\w+|\b\w+_\w+\b(?<!ml_dtypes)|\bastype\b|[a-z]\(", message), message
+
+
+@pytest.mark.parametrize("message", ["v" * 200_000, "v" * 200_000 + "(S.to_packed(", "n=" * 50_000])
+def test_long_messages_take_no_time(message):
+    begin = time.process_time()
+    Wording(cli.vech_command.commands["info"], {}).spoken(message)
+    assert time.process_time() - begin < 1

@@ -5,6 +5,7 @@ import gzip
 import io
 import re
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -369,7 +370,7 @@ def test_a_packed_file_without_end_is_an_error(tmp_path):
         path = tmp_path / "a.csv.gz"
         path.write_bytes(gzip.compress(text, 1))
         with pytest.raises(
-            FileFormatError, match=r"more than 67,108,864 bytes|the label '0' twice|row 4 of 2"
+            FileFormatError, match=r"more than 67,108,864 bytes|row 3 of 0 numbers|row 4 of 2"
         ):
             vech.read(path)
 
@@ -385,3 +386,74 @@ def test_a_large_table_is_read_in_time(tmp_path):
     theirs = np.loadtxt(tmp_path / "a.csv", delimiter=",")
     assert np.array_equal(store.expand(), theirs)
     assert ours < 3 * (time.process_time() - began) + 0.1
+
+
+# ---- one number a line -------------------------------------------------------------------------------------
+
+
+COLUMNS = {
+    "plain": ("1\n2.5\n-3e2\n", {}, [1, 2.5, -300]),
+    "one is a matrix": ("7\n", {}, [[7]]),
+    "two": ("7\n8\n", {}, [7, 8]),
+    "blanks, comments and returns": ("# a\n1\r\n\n \t\n2 \n#N/A\n# b\n 3\n#\n", {}, [1, 2, np.nan, 3]),
+    "missing ones": ("1\nNA\n.\nnan\nInf\n", {}, [1, np.nan, np.nan, np.nan, np.inf]),
+    "quoted": ('1\n2\n"3"\n', {}, [1, 2, 3]),
+    "decimal commas": ("1,5\n-2\n,25\n", {"decimal": ","}, [1.5, -2, 0.25]),
+    "old ends of lines": ("1\r2\r3", {}, [1, 2, 3]),
+    "said to be data": ("1\n2\n3\n", {"header": False, "labels": False}, [1, 2, 3]),
+    "another separator": ("1\n2\n3\n", {"sep": ";"}, [1, 2, 3]),
+}
+
+
+@pytest.mark.parametrize("piece", [1 << 23, 4])
+@pytest.mark.parametrize("case", COLUMNS)
+def test_a_column_of_numbers_is_a_half(tmp_path, monkeypatch, case, piece):
+    monkeypatch.setattr("vech.io.lines.PIECE", piece)
+    text, how, numbers = COLUMNS[case]
+    path = tmp_path / "a.csv"
+    path.write_text(text, newline="")
+    np.testing.assert_array_equal(vech.io.load(path, **how), numbers)
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress(text.encode("utf-16"), 1))
+    np.testing.assert_array_equal(vech.io.load(path, encoding="utf-16", **how), numbers)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x", "line 1005: holds 'x', which is no number"),
+        ("1_0", "line 1005: holds '1_0', which is no number"),
+        ("9007199254740993", "line 1005: holds the integer 9007199254740993, and float64"),
+        ("1e400", "line 1005: holds '1e400', which is beyond float64"),
+        ("1,2", "line 1005: has 2 numbers, and the lines before it one: the rows of a square"),
+        ("2020-01-01", "line 1005: holds '2020-01-01', which is a date"),
+        ('"1', "line 1005: begins a quoted cell that does not end"),
+    ],
+)
+def test_what_is_wrong_in_a_column_is_told_with_its_line(tmp_path, text, said):
+    path = tmp_path / "a.csv"
+    path.write_text("# x\n" + "5\n" * 1000 + "\n\n \n" + text + "\n" + "1\n" * 1000)
+    with pytest.raises(FileFormatError, match=re.escape(said)):
+        vech.io.load(path)
+
+
+def test_a_column_takes_the_time_and_the_memory_of_a_matrix(tmp_path):
+    numbers = np.random.default_rng(0).standard_normal(400_000)
+    np.savetxt(tmp_path / "half.csv", numbers)
+    (tmp_path / "zeros.txt.gz").write_bytes(gzip.compress(b"0\n" * 1_000_000, 9))
+    began = time.process_time()
+    assert np.array_equal(vech.io.load(tmp_path / "half.csv"), numbers)
+    tracemalloc.start()
+    assert not vech.io.load(tmp_path / "zeros.txt.gz").any()
+    assert tracemalloc.get_traced_memory()[1] < 6 * 8_000_000
+    tracemalloc.stop()
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("name", ["a.rel.gz", "a.csv"])
+def test_rows_of_one_number_that_are_no_half_are_refused_at_the_third(tmp_path, name):
+    path = tmp_path / name
+    text = "0\n" * 5 if "rel" in name else "".join(f"a{k},0\n" for k in range(5))
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    with pytest.raises(FileFormatError, match="line 3: is row 3 of 1 number: no square and no triangle"):
+        vech.io.load(path)

@@ -180,18 +180,65 @@ def test_the_size_that_a_sheet_says_is_not_believed(path, dimension):
     assert np.array_equal(vech.read(path).half, S.half)
 
 
-def test_a_cell_far_away_takes_no_time(path):
+def sheet_of_xml(path, rows):
+    """The same sheet with these rows, as no program that knows Excel writes them."""
     sheet_of(path, [1.0])
     with zipfile.ZipFile(path) as book:
         members = {name: book.read(name) for name in book.namelist()}
-    row = '<row r="{0}"><c r="XFD{0}"><v>1</v></c></row>'
-    rows = "".join(row.format(k) for k in range(1, 1_000_000, 20))
     text = f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{rows}</sheetData></worksheet>'
     members["xl/worksheets/sheet1.xml"] = text.encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
         for name, data in members.items():
             book.writestr(name, data)
+
+
+def test_a_cell_far_away_takes_no_time(path):
+    row = '<row r="{0}"><c r="XFD{0}"><v>1</v></c></row>'
+    sheet_of_xml(path, "".join(row.format(k) for k in range(1, 1_000_000, 20)))
     with fails("names a row None and its column None"):
+        vech.read(path)
+
+
+@pytest.mark.parametrize("read", [vech.read, vech.io.read_table])
+@pytest.mark.parametrize(
+    "text", ["1_0", "\uff14", "nan", "inf", "0x4", "1e5_0", "1 0", "\u0663.5", "1.e", "--1"]
+)
+def test_what_is_no_number_is_named_with_its_cell(path, read, text):
+    sheet_of_xml(path, f'<row r="1"><c r="A1"><v>{text}</v></c></row>')
+    with fails(f"a.xlsx: has '{text}' in the cell A1 of sheet 'Sheet', which is no number"):
+        read(path)
+    sheet_of_xml(path, f'<row r="1"><c r="A1"><v>1</v></c><c r="B1" t="b"><v>{text}</v></c></row>')
+    with fails(f"'{text}' in the cell B1 of sheet 'Sheet', which is no bool"):
+        read(path)
+
+
+@pytest.mark.parametrize("text", ["4", "+4", "4.", " 4\n", "4.0", ".4e1", "4E+00", "0004"])
+def test_numbers_are_those_of_text(path, text):
+    sheet_of_xml(path, f"<row><c><v>{text}</v></c></row>")
+    assert vech.read(path).half == [4]
+    assert vech.io.read_table(path).numbers == [[4]]
+
+
+def test_rows_and_cells_may_be_in_any_order_and_missing(path):
+    rows = (
+        '<row r="1"><c r="B1"><v>2</v></c><c r="A1"><v>1</v></c></row><row r="3"><c r="B3"><v>5</v></c></row>'
+    )
+    sheet_of_xml(path, rows)
+    with fails("line 3: has more rows than its 2 columns"):
+        vech.read(path)
+    sheet_of_xml(path, rows.replace("3", "2").replace("B2", "A2"))
+    assert np.array_equal(vech.io.load(path), [[1, 2], [5, np.nan]], equal_nan=True)
+
+
+def test_integers_that_float64_rounds_are_refused(path):
+    for text in ("9007199254740993", "-1152921504606846977"):
+        sheet_of_xml(path, f'<row r="1"><c><v>{text}</v></c></row>')
+        with fails(f"a.xlsx, line 1: has the integer {text}, which float64 rounds: write .npz or .mtx"):
+            vech.read(path)
+    sheet_of_xml(path, "<row><c><v>9007199254740994</v></c></row>")
+    assert vech.read(path).half == [2.0**53 + 2]
+    sheet_of_xml(path, f"<row><c><v>{'9' * 400}</v></c></row>")
+    with fails("float"):
         vech.read(path)
 
 

@@ -1,9 +1,13 @@
 """Archives and headers that claim what is not there: refused before memory is taken for it."""
 
+import gzip
 import io
+import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import zipfile
 
 import numpy as np
@@ -11,6 +15,7 @@ import pytest
 import scipy.sparse
 
 import vech
+from vech import cli
 from vech.io import FileFormatError
 from vech.io.arrays import read_header
 
@@ -285,3 +290,86 @@ def test_coordinates_are_not_mapped(tmp_path, monkeypatch):
     path = tmp_path / "a.mtx"
     vech.write(path, vech.SparseHalf.from_sparse(scipy.sparse.eye_array(5).tocsr()))
     assert vech.read(path).nnz == 5
+
+
+@pytest.fixture
+def impatient():
+    """Whoever waits for a pipe that nobody writes to is interrupted."""
+
+    def waited(*_):
+        raise TimeoutError("waits for a pipe")
+
+    before = signal.signal(signal.SIGALRM, waited)
+    signal.alarm(10)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+NO_FILE = "is no ordinary file, but a pipe or a device: copy what it gives into a file"
+
+
+@pytest.mark.parametrize("device", [None, "/dev/zero"])
+def test_a_description_or_names_that_are_a_pipe_or_a_device_are_refused(tmp_path, impatient, device):
+    make = os.mkfifo if device is None else lambda path: path.symlink_to(device)
+    half, named = tmp_path / "a.npy", tmp_path / "a.grm.bin"
+    np.save(half, HALF)
+    make(tmp_path / "a.npy.json")
+    named.write_bytes(bytes(24))
+    make(tmp_path / "a.grm.id")
+    store = vech.Packed(HALF.astype("f4"), labels=list("abc"))
+    for path, written in [(half, vech.Packed(HALF)), (named, store)]:
+        for use in (lambda path=path: vech.read(path), lambda path=path, S=written: vech.write(path, S)):
+            with pytest.raises(FileFormatError, match=rf"a\.(npy\.json|grm\.id): {NO_FILE}"):
+                use()
+    assert np.array_equal(np.load(half), HALF)
+    assert named.read_bytes() == bytes(24)
+
+
+@pytest.mark.parametrize("name", [f"a{suffix}" for suffix in vech.io.FORMATS])
+def test_a_pipe_is_refused_where_a_file_is_not_read_once_from_its_beginning(tmp_path, impatient, name):
+    path = tmp_path / name
+    os.mkfifo(path)
+    if vech.io.file_format(path).CAN.pipes:
+        pytest.skip("reads pipes")
+    with pytest.raises(FileFormatError, match=f"{name}: {NO_FILE}"):
+        vech.read(path)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.parquet", "a.feather", "a.xlsx", "a.ods"])
+def test_a_table_that_is_a_pipe_is_refused(tmp_path, impatient, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(FileFormatError, match=f"{name}: {NO_FILE}"):
+        vech.io.read_table(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.phy", b"2\na 0 7\nb 7 0\n"),
+        ("a.grm.gz", gzip.compress(b"1 1 9 0\n2 1 9 7\n2 2 9 0\n")),
+    ],
+)
+def test_pipes_are_read_where_once_is_enough(tmp_path, impatient, name, text):
+    path = tmp_path / name
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(text,))
+    writer.start()
+    assert vech.read(path).expand().tolist() == [[0, 7], [7, 0]]
+    writer.join()
+
+
+def test_a_table_of_text_may_be_a_pipe(tmp_path, impatient):
+    path = tmp_path / "a.csv"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(b"a,b\n1,2\n3,4\n",))
+    writer.start()
+    assert vech.io.read_table(path).numbers.tolist() == [[1, 2], [3, 4]]
+    writer.join()
+    writer = threading.Thread(target=path.write_bytes, args=(b"a,b\n1,2\n3,6\n",))
+    writer.start()
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["covariance", str(path), "-o", str(tmp_path / "a.npy")])
+    assert caught.value.code == 0
+    assert vech.read(tmp_path / "a.npy").half.tolist() == [2, 4, 8]
+    writer.join()

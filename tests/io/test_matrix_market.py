@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -189,11 +190,12 @@ def test_a_file_that_is_no_matrix_market(path, text):
 @pytest.mark.parametrize("symmetry", ["symmetric", "general"])
 def test_a_size_that_is_none(path, size, symmetry):
     path.write_text(f"%%MatrixMarket matrix array real {symmetry}\n%\n{size}\n1\n")
-    with fails(f"{path}, line 3: says the size '{size}', and 'rows columns' fits"):
+    said = size if len(size) < 60 else "9" * 60 + "..."
+    with fails(f"{path}, line 3: says the size '{said}', and 'rows columns' fits"):
         vech.read(path)
     path.write_text(f"%%MatrixMarket matrix coordinate real {symmetry}\n%\n{size} \n1\n")
     if size != "3 3 3":
-        with fails(f"{path}, line 3: says the size '{size}', and 'rows columns entries' fits"):
+        with fails(f"{path}, line 3: says the size '{said}', and 'rows columns entries' fits"):
             vech.read(path)
 
 
@@ -748,3 +750,37 @@ def test_what_would_not_be_read_is_not_written(tmp_path, suffix):
         with pytest.raises(ValueError, match=r"is hermitian and has \(3\+4j\) on its diagonal, in row 2"):
             vech.write(tmp_path / f"a{suffix}", store)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("half", "kind", "layout"),
+    [
+        ([-0.0, 1.5, 0.0, -2, -0.05, -1e22], "symmetric", "vech"),
+        ([-0.0, -1e-05, 0.0], "skew", "strict-tril"),
+        ([0, complex(-0.0, 1), complex(1, -0.0), -1, complex(-0.0, -0.0), 0], "hermitian", "vech"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.mtx", "a.mtx.gz"])
+def test_zeros_keep_their_sign(tmp_path, name, half, kind, layout):
+    half = np.array(half)
+    path = tmp_path / name
+    vech.write(path, vech.Packed(half, layout, kind=kind))
+    read = vech.read(path).to_packed(layout).half
+    assert read.tobytes() == half.tobytes()
+
+
+@pytest.mark.parametrize("zero", ["-0", "-0.000", "-.0", "-0.", "-0E+05", "-00.0e-12 "])
+def test_zeros_of_other_programs_keep_their_sign(path, zero):
+    path.write_text(f"%%MatrixMarket matrix array real general\n%\n\n2 2\n1e-0\n \n{zero}\n0\n-0.5\r\n")
+    found = vech.io.load(path)
+    assert found.tolist() == [[1, 0], [0, -0.5]]
+    assert np.signbit(found).tolist() == [[False, False], [True, True]]
+
+
+def test_comments_take_no_memory_and_count_as_lines(path):
+    path.write_bytes(b"%%MatrixMarket matrix array real general\n" + b"%\n" * 400_000 + b"1 1\n1e\n")
+    tracemalloc.start()
+    with fails("line 400003: holds '1e'"):
+        vech.read(path)
+    assert tracemalloc.get_traced_memory()[1] < 5e6
+    tracemalloc.stop()

@@ -103,6 +103,8 @@ def test_tables_without_an_index(tmp_path, suffix):
     assert vech.read(path).labels == tuple("abcd")
     SAVE[suffix](pyarrow.table({"a": [1, 2], "b": [2.0, None]}), str(path))
     assert np.array_equal(vech.read(path).half, [1.0, 2.0, np.nan], equal_nan=True)
+    SAVE[suffix](pyarrow.table({"a": [2**53, 2], "b": [2, None]}), str(path))
+    assert np.array_equal(vech.read(path).half, [2.0**53, 2.0, np.nan], equal_nan=True)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -128,6 +130,11 @@ def test_tables_without_an_index(tmp_path, suffix):
             {"a": [1.0, 2], "b": [2, 2**53 + 1]},
             "has the column 'b' of int64 beside others that do not fit with it",
         ),
+        (
+            {"a": [2**60 + 1, None], "b": [None, 1]},
+            "has the integer 1152921504606846977 in the column 'a', which has nulls and so is of float64",
+        ),
+        ({"a": [1, -(2**53) - 1], "b": [None, 1]}, "has the column 'a' of int64 beside others"),
         ({"a": [1.0, 2], "b": [3.0, 4]}, "matrix is not symmetric"),
     ],
 )

@@ -1,7 +1,9 @@
 """PHYLIP's distances: what its program wrote, each shape and naming of its documentation, the way back."""
 
+import gzip
 import io
 import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -163,3 +165,15 @@ def test_what_is_no_distance_is_not_written(tmp_path, store, message):
     with pytest.raises(ValueError, match=re.escape(f"a.phy: {message}")):
         vech.write(tmp_path / "a.phy", store)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_many_short_lines_take_little_memory_and_one_look_at_each(tmp_path):
+    path = tmp_path / "a.phy.gz"
+    path.write_bytes(gzip.compress(b"999\n" + b"0\n" * 300_000, 9))
+    tracemalloc.start()
+    with pytest.raises(
+        FileFormatError, match=r"line 1002: has the label '0' twice \(rename one\) as a square"
+    ):
+        vech.read(path)
+    assert tracemalloc.get_traced_memory()[1] < 80 * 300_000
+    tracemalloc.stop()

@@ -404,7 +404,7 @@ def test_numbers_beyond_float64_are_no_infinities(workbook):
 
 def opendocument(path, rows):
     """A workbook of LibreOffice, as far as its cells go."""
-    spaces = {"table": "table", "text": "text"}
+    spaces = {"table": "table", "text": "text", "office": "office"}
     said = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in spaces)
     with zipfile.ZipFile(path, "w") as book:
         book.writestr("content.xml", f"<doc {said}><table:table>{rows}</table:table></doc>")
@@ -433,3 +433,13 @@ def test_cells_of_opendocument_that_say_how_often_they_are_there(tmp_path, monke
     ):
         with pytest.raises(MemoryError, match=r"a\.ods: the result needs \d+ bytes .*: save it as \.csv"):
             read_table(opendocument(tmp_path / "a.ods", rows))
+
+
+@pytest.mark.parametrize("text", ["1_0", "\uff14", "9007199254740993"])
+def test_numbers_of_opendocument_that_pandas_makes_others_of_are_refused(tmp_path, text):
+    cell = '<table:table-cell office:value="{}"><text:p>1</text:p></table:table-cell>'
+    row = "<table:table-row>{}</table:table-row>"
+    assert repeated_cells(opendocument(tmp_path / "a.ods", row.format(cell.format("1.5e3") * 2))) == 2
+    path = opendocument(tmp_path / "a.ods", row.format(cell.format(2) + cell.format(text)))
+    with pytest.raises(FileFormatError, match=rf"a\.ods: has a cell that holds .*{text}"):
+        read_table(path)

@@ -28,7 +28,7 @@ METHODS = tuple(
             r"S\.(?:to_packed\(\)\.)?set_diagonal\(0\) sets it; similarities.* 1 - s",
             "vech distances makes such a matrix",
         ),
-        (r"\w+\([ST]\.to_packed\(\)\)", "vech convert writes all of them"),
+        (r"\b\w+\([ST]\.to_packed\(\)\)", "vech convert writes all of them"),
         (r"S\.with_labels\(None\), without them", "say {--drop-labels}"),
         (r"(?<=no labels): S\.with_labels\(names\), or (?=write)", ": "),
         (r": [SQ]\.with_labels\((?:names|bins)\)(?! *,)( gives it some)?", ""),
@@ -76,7 +76,7 @@ class Wording:
         self.known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
         names = "|".join(name for name in self.yes if name not in NOT_SAID)
         self.named = re.compile(rf"\b({'|'.join(self.yes)}) \((--[\w-]+(?:, --[\w-]+)*)\)")
-        self.asked = re.compile(rf"\b({'|'.join(self.yes)})=(\S+)(?= was asked for)")
+        self.asked = re.compile(rf"\b({'|'.join(self.yes)})=(\S{{1,200}})(?= was asked for)")
         self.left_out = re.compile(rf"(?<=leave )({'|'.join(self.yes)})=?(?= out\b)")
         self.underscored = re.compile(
             rf"(?<![\w.-])({'|'.join(n for n in self.yes if '_' in n) or '$^'})(?![\w=(])"

@@ -16,7 +16,7 @@ import numpy as np
 
 from vech.io.content import Abilities, Content, parted, sparse_half
 from vech.io.dtypes import as_dtype, dtype_name
-from vech.io.errors import NO_DIGEST, FileFormatError, naming, naming_faults
+from vech.io.errors import NO_DIGEST, FileFormatError, naming, naming_faults, ordinary
 from vech.io.info import could_be
 from vech.io.panels import How, Progress
 from vech.layouts.dialects import AnyLayout, as_layout
@@ -508,6 +508,8 @@ def examine(
     """
     path = Path(path)
     given = {name: value for name, value in options.items() if value is not None}
+    if not path.is_dir() and not file_format(path).CAN.pipes:
+        ordinary(parted(path)[0])
     can = (form := _recognised(path, given)).CAN
     if path.is_dir() and not can.folders:
         raise IsADirectoryError(errno.EISDIR, "is a directory", str(path))

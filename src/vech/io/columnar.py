@@ -153,13 +153,21 @@ def _batches(file: Any, names: list[str]) -> Iterator[Any]:
 
 
 def _numbers(column: Any, name: str, path: Path) -> Array:
-    from pyarrow import compute, float64, types
+    from pyarrow import float64
 
-    if column.type.bit_width == 64 and types.is_integer(column.type):
-        for end in compute.min_max(column).as_py().values():
-            if end is not None and abs(end) > EXACT_INTEGERS:
-                raise FileFormatError(f"column {name!r} holds {rounded_integer(end)}", path)
+    if (integer := rounded(column)) is not None:
+        raise FileFormatError(f"column {name!r} holds {rounded_integer(integer)}", path)
     return np.asarray(column.cast(float64()).to_numpy(zero_copy_only=False))
+
+
+def rounded(column: Any) -> int | None:
+    """An integer of a column beyond what float64 tells apart; None where there is none."""
+    from pyarrow import compute, types
+
+    if not types.is_integer(column.type) or column.type.bit_width < 64:
+        return None
+    ends = compute.min_max(column).as_py().values()
+    return next((end for end in ends if end is not None and abs(end) > EXACT_INTEGERS), None)
 
 
 def write(

@@ -44,6 +44,8 @@ class Abilities(NamedTuple):
     """What writing takes beside the store."""
     folders: bool = False
     """Whether a folder may be such a file."""
+    pipes: bool = False
+    """Whether a pipe may be, which is read once, from its beginning to its end."""
 
 
 @dataclass(frozen=True)

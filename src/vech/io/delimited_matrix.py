@@ -3,6 +3,7 @@
 import csv
 import math
 import re
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Unpack
 
 import numpy as np
 
-from vech.arrays import Array
+from vech import _core
+from vech.arrays import Array, check_memory
 from vech.io.cells import (
     BLANK,
     MISSING,
@@ -30,10 +32,10 @@ from vech.io.content import Abilities, Content
 from vech.io.errors import FileFormatError
 from vech.io.gz import bare_name
 from vech.io.lines import Lines, read_text, refuse_zeros
-from vech.io.number_lines import PlainLines, numbers_of
+from vech.io.number_lines import NUMBER, PlainLines, numbers_of
 from vech.io.panels import How
 from vech.io.text_rows import check_real, text_file, text_rows
-from vech.io.triangles import Rows, check_labels
+from vech.io.triangles import HOW, Rows, check_labels
 from vech.layouts.dialects import AnyLayout
 from vech.store import Store
 
@@ -85,6 +87,8 @@ def load(
     first = list(_records(iter(sample), mark, path, whole=False)) or list(_records(iter(sample), mark, path))
     named = _names_columns([record.cells for record in first], header, plain, path, first[0].line)
     labelled = _names_rows(first[named:], labels, plain, path, alone=not named)
+    if not named and not labelled and [len(record.cells) for record in first[:2]] == [1, 1]:
+        return Content.of_array(_column(Lines(path, read_text(path, encoding)), mark, plain))
     rest = chain(sample, lines)
     names = [cell.strip() for cell in next(_records(rest, mark, path)).cells] if named else None
     labelled = labelled or (labels is None and names is not None and not names[0])
@@ -208,7 +212,9 @@ def _separator(lines: Sequence[str], decimal: str, sep: str | None) -> str:
                 "has commas and blanks between digits: say sep=',' (--sep ,), or sep=' ' and decimal=','"
             )
         return mark
-    return BLANK if any(len(text.split()) > 1 for text in bare) else ","
+    if any(len(text.split()) > 1 for text in bare):
+        return BLANK
+    return "," if decimal != "," else ";"
 
 
 def _records(
@@ -226,6 +232,33 @@ def _records(
             if not whole and "unexpected end" in str(error):
                 return
             raise FileFormatError(quote_fault(error), path, number) from None
+
+
+def _column(lines: Lines, mark: str, plain: Rules) -> Array:
+    """The numbers of a text with one in each line, by `core/table.cpp`: 24 MB in 0.2 s, not 15 as rows."""
+    found, filled = array("d"), _filled(lines)
+    kinds, words, longest = np.array([NUMBER], np.uint8), plain.plain_words, csv.field_size_limit()
+    while lines.left or lines.fill():
+        room, count = np.empty((lines.count(), 1)), 0
+        check_memory(16 * (len(found) + len(room)), "its numbers")
+        while lines.left and count < len(room):
+            if lines.whole:
+                text = np.frombuffer(lines.piece, np.uint8)
+                read, passed, lines.at = _core.read_table(
+                    text, lines.at, kinds, mark, plain.decimal, "", words, longest, room[count:], None, 1
+                )
+                lines.line += passed
+                count += read
+            if lines.left and count < len(room) and (odd := next(filled, None)) is not None:
+                line, cells = next(_records(chain([odd], filled), mark, lines.path))
+                numbers = numbers_of(cells, plain, lines.path, line)
+                if len(numbers) != 1:
+                    fault = f"has {len(numbers):,} numbers, and the lines before it one: {HOW}"
+                    raise FileFormatError(fault, lines.path, line)
+                room[count] = numbers
+                count += 1
+        found.frombytes(room[:count].tobytes())
+    return np.frombuffer(found)
 
 
 def _add(rows: Rows, cells: list[str], line: int, plain: Rules, path: Path) -> None:

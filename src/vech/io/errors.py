@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,14 @@ import numpy as np
 
 MAP_FROM = 64 << 20
 """Dense content of at least so many bytes is memory-mapped, read-only, instead of read."""
+
+TRIES = 100
+"""How often two files are read again that were replaced between the opening of one and of the other."""
+
+REPLACED = "is replaced again and again while it is read: read it when its writer is done"
+
+SAID = 1000
+"""Letters of a message, with what a file holds in it; of longer ones the middle is left out."""
 
 NO_DIGEST = "has no digest of its numbers to verify: leave verify out, or vech.write them to a .npy"
 
@@ -38,6 +47,8 @@ class FileFormatError(ValueError):
     def __init__(
         self, message: str, path: str | Path, line: int | None = None, byte: int | None = None
     ) -> None:
+        if len(message) > SAID:  # what a file says where a name was wanted
+            message = f"{message[: SAID // 2]} ... {message[-SAID // 2 :]}"
         super().__init__(message, path, line, byte)
         self.message, self.path, self.line, self.byte = message, str(path), line, byte
 
@@ -66,6 +77,17 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def ordinary(path: Path) -> Path:
+    """The path of a file or a folder; FileFormatError for a pipe, which waits for ever, or a device."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise FileFormatError(
+                "is no ordinary file, but a pipe or a device: copy what it gives into a file", path
+            )
+    return path
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,8 @@ MOST = 16_383
 
 LONGEST = 32_767
 """Letters of a cell."""
+
+EXACT = "write .npz or .mtx, which hold such integers"
 
 FIRST = 1901
 """The first year whose days Excel counts right."""
@@ -97,7 +100,7 @@ def _sheet(book: Any, name: str, path: Path) -> Any:
 
 
 def _matrix(sheet: Any, path: Path) -> tuple[Array, tuple[Any, ...] | None]:
-    rows = enumerate(([cell.value for cell in row] for row in trimmed(sheet)), 1)
+    rows = enumerate(([cell["value"] for cell in row] for row in trimmed(sheet, path)), 1)
     line, head = next(((line, row) for line, row in rows if row), (1, []))
     labelled = bool(head) and (head[0] is None or not all(map(_is_number, head)))
     names: list[Any] | None = head[1:] if labelled else None
@@ -140,10 +143,18 @@ def _row(cells: list[Any], n: int, line: int, path: Path) -> Array:
     wrong = next((value for value in cells if not _is_number(value)), None)
     if wrong is not None:
         raise FileFormatError(f"has {wrong!r:.60} where a number was wanted", path, line)
+    rounded = next((value for value in cells if isinstance(value, int) and _is_rounded(value)), None)
+    if rounded is not None:
+        raise FileFormatError(f"has the integer {rounded}, which float64 rounds: {EXACT}", path, line)
     found = [math.nan if value in (None, MISSING) else float(value) for value in cells]
     if any(map(math.isinf, found)):
         raise FileFormatError("has a number beyond float64", path, line)
     return np.array(found + [math.nan] * (n - len(found)))
+
+
+def _is_rounded(value: int) -> bool:
+    """Whether float64 makes another integer of it; what is beyond float64 is told as that."""
+    return abs(value) > EXACT_INTEGERS and abs(value) <= sys.float_info.max and float(value) != value
 
 
 def _checked(label: Any, path: Path) -> tuple[Any, str]:

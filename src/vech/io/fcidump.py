@@ -17,7 +17,7 @@ from vech.io.content import Abilities, Content, parted
 from vech.io.errors import FileFormatError
 from vech.sparse import SparseHalf
 
-CAN = Abilities(write=())
+CAN = Abilities(write=(), pipes=True)
 
 PARTS = {"h1e": "of one electron, orbitals by orbitals", "eri": "(ij|kl), pairs of orbitals by pairs"}
 CHUNK = 1 << 16

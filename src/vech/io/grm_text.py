@@ -19,7 +19,7 @@ from vech.io.number_lines import numbers_of
 from vech.layouts.dialects import as_layout
 from vech.packed.packed import Packed
 
-CAN = Abilities(write=())
+CAN = Abilities(write=(), pipes=True)
 
 PLAIN = rules()
 LAYOUT = as_layout("gcta-grm-bin")

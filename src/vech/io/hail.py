@@ -14,7 +14,7 @@ import numpy as np
 from vech.arrays import Array, check_memory, epsilon, memory_limit
 from vech.io.content import Abilities, Content
 from vech.io.description import parse_object
-from vech.io.errors import FileFormatError, naming, reading
+from vech.io.errors import FileFormatError, naming, ordinary, reading
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import as_side
 from vech.packed.packed import Packed
@@ -283,7 +283,7 @@ def _block(path: Path, root: Path, height: int, width: int) -> Array:
 def _unpack(path: Path, out: Array, shape: tuple[int, int]) -> None:
     """Unpack chunks, in front of each its length packed and unpacked, until `out` is full."""
     lz4 = _lz4()
-    data = path.read_bytes()
+    data = ordinary(path).read_bytes()
     at = done = 0
     while done < len(out):
         packed, length = (int.from_bytes(data[k : k + 4], "little") for k in (at, at + 4))

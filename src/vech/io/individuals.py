@@ -1,18 +1,23 @@
 """The `.id` files of GCTA and PLINK, which name the rows of a matrix that lies beside them."""
 
 import errno
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from vech.io.drafts import Draft, draft, locked
-from vech.io.errors import FileFormatError
+from vech.io.drafts import Draft, begin_of, draft, locked, remove_leftovers
+from vech.io.errors import FileFormatError, ordinary
 from vech.io.gz import bare_name
 
 COLUMNS = ("FID", "IID", "SID")
 NONE = "0"
 """A family or sample ID that is none; a column of nothing else says nothing."""
+
+NO_NAMES = b"\n"
+"""What is set aside for a file of names that was not there; no such file is this."""
 
 WORD = re.compile(r"[^\s]+")
 FIT = "text without blanks, or pairs (FID, IID) of it"
@@ -49,7 +54,7 @@ def ids_of(paths: Sequence[Path]) -> tuple[tuple[Any, ...], list[int]]:
 def _table(path: Path) -> tuple[tuple[str, ...], list[list[str]]]:
     """The names of the columns, and the words of each line."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        lines = ordinary(path).read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise FileFormatError("is not text in UTF-8", path, byte=error.start) from error
     names: tuple[str, ...] = COLUMNS[:2]
@@ -90,14 +95,28 @@ def ids_text(labels: Sequence[Any]) -> str:
     return "".join(f"{family}\t{individual}\n" for family, individual in pairs)
 
 
-def publish_with_ids(numbers: Draft, ids: Path, text: str) -> None:
-    """Let numbers that are sealed, and the names of their rows, take the place of those that are there.
+@contextmanager
+def draft_with_ids(path: Path, ids: Callable[[Path], Path], text: str, overwrite: bool) -> Iterator[Draft]:
+    """Make a draft of numbers that, with the names of their rows, takes the place of those that are there.
 
-    Where the names change, the old numbers go first: whatever ends the writer, none get names of others.
+    Where the names change, the old numbers are set aside first, then the old names: whatever ends the writer,
+    none get names of others. What an error leaves aside is put back, what SIGKILL leaves by the next writer.
     Other files that share the old names are in the way.
     """
+    target = Path(os.path.realpath(path))
+    if target.parent.is_dir():
+        with locked(target.parent):
+            _settle(target, ids(target))
+    with draft(path, overwrite) as numbers:
+        yield numbers
+        numbers.seal()
+        _publish(numbers, ids(target), text)
+
+
+def _publish(numbers: Draft, ids: Path, text: str) -> None:
     with locked(ids.parent):
-        if ids.exists() and ids.read_bytes() == text.encode():
+        _settle(numbers.target, ids)
+        if ids.exists() and ordinary(ids).read_bytes() == text.encode():
             numbers.publish()
             return
         for other in _sharing(ids) - {numbers.target, ids}:
@@ -106,13 +125,58 @@ def publish_with_ids(numbers: Draft, ids: Path, text: str) -> None:
                 f"has its rows named by {ids.name}, which would change: remove it first",
                 str(other),
             )
-        with draft(ids, numbers.overwrite) as names:
+        with draft(ids, numbers.overwrite) as names, numbers.naming():
             names.file.write(text.encode())
             names.seal()
-            if numbers.overwrite:
-                numbers.target.unlink(missing_ok=True)
-            names.publish()
-            numbers.publish()
+            try:
+                if numbers.overwrite:
+                    if not names.target.exists():
+                        aside(names.target).write_bytes(NO_NAMES)
+                    for path in (numbers.target, names.target):
+                        _move(path, aside(path))
+                names.publish()
+                numbers.publish()
+            finally:
+                if names.is_published() and not numbers.is_published():
+                    names.target.unlink()
+                _settle(numbers.target, ids)
+
+
+def aside(path: Path) -> Path:
+    """Where a file lies while others take its place, and that of its names."""
+    return path.with_name(f"{begin_of(path)}old.tmp")
+
+
+def check_whole(path: Path) -> None:
+    """FileNotFoundError for numbers that are set aside: their writer is at work, or was killed."""
+    if not path.exists() and (old := aside(Path(os.path.realpath(path)))).exists():
+        raise FileNotFoundError(
+            errno.ENOENT,
+            f"is being replaced, or its writer was killed: the next one that writes it puts {old.name}, "
+            "which was there, back, or replaces it",
+            str(path),
+        )
+
+
+def _settle(numbers: Path, ids: Path) -> None:
+    """Put back what was set aside, names first; where new numbers are there, remove it, names last."""
+    ids = Path(os.path.realpath(ids))
+    remove_leftovers(ids)
+    if not numbers.exists():
+        with suppress(FileNotFoundError):
+            if aside(ids).read_bytes() == NO_NAMES:
+                ids.unlink(missing_ok=True)
+            else:
+                os.replace(aside(ids), ids)
+        _move(aside(numbers), numbers)
+    for path in (numbers, ids):
+        with suppress(OSError):
+            aside(path).unlink()
+
+
+def _move(old: Path, new: Path) -> None:
+    with suppress(FileNotFoundError):
+        os.replace(old, new)
 
 
 def _sharing(ids: Path) -> set[Path]:

@@ -146,7 +146,9 @@ def read_text(path: Path, encoding: str | None) -> Iterator[bytes]:
 
 
 def marked(path: Path) -> str | None:
-    """The encoding that a file says in its first bytes, if that is not UTF-8."""
+    """The encoding that a file says in its first bytes, if that is not UTF-8; of a pipe they are gone."""
+    if not path.is_file():
+        return None
     with unpacked(path) as file:
         mark = _mark(file.read(max(map(len, MARKS))))
     return None if mark in (None, codecs.BOM_UTF8) else MARKS[mark]

@@ -65,6 +65,8 @@ FIELDS: dict[str, Kind] = {
     "pattern": Kind("f8", (), "pattern"),
 }
 
+NEGATIVE_ZERO = re.compile(rb"-(?<![0-9.e]-)(?:0+\.?0*|\.0+)(?:e[-+]?[0-9]+)?(?=\s|$)", re.IGNORECASE)
+
 PIECE = 1 << 18
 """Bytes read and checked in one go, and the rest of their last line."""
 
@@ -73,15 +75,14 @@ MANY_ROWS = 8
 
 NEWLINE = b"\n"
 QUOTED = 60
-"""Letters of a wrong line that its error shows; of a line of sizes, which is short, all of these:"""
-LONG_LINE = 6000
+"""Letters of a wrong line that its error shows."""
 
 
 def load(path: Path) -> Content:
     """Load the half of a symmetric file, or the whole matrix of a general one; coordinates are sparse."""
     with unpacked(path) as file:
-        lines = [file.readline(256)]
-        words = lines[0].decode("latin-1").lower().split()
+        banner, passed = file.readline(256), 1
+        words = banner.decode("latin-1").lower().split()
         if len(words) != 5 or words[:2] != ["%%matrixmarket", "matrix"]:
             raise FileFormatError("does not begin with '%%MatrixMarket matrix ...'", path, line=1)
         known = {"content": ("array", "coordinate"), "field": tuple(FIELDS), "symmetry": ("general", *KINDS)}
@@ -91,13 +92,13 @@ def load(path: Path) -> Content:
                 raise FileFormatError(text, path, line=1)
         kind = KINDS.get(words[4])
         if kind is not None:
-            lines[0] = " ".join(["%%MatrixMarket", *words[1:4], "general"]).encode() + b"\n"
+            banner = " ".join(["%%MatrixMarket", *words[1:4], "general"]).encode() + b"\n"
         while (line := file.readline()).startswith(b"%") or (line and not line.strip()):
-            lines.append(line)
-        sizes = _sizes(line, words[2:], path, len(lines) + 1)
+            passed += 1
+        sizes = _sizes(line, words[2:], path, passed + 1)
+        begins = _Begins(file, file.tell(), passed + 2, path)
         if words[2] == "array":
-            return _dense(file, lines, sizes, words[3], kind, path)
-        begins = _Begins(file, file.tell(), len(lines) + 2, path)
+            return _dense(banner, begins, sizes, words[3], kind)
         matrix = _coordinates(file, sizes, words[3], path)
         _refuse_beyond(matrix.data, begins)
         if kind is None:
@@ -166,7 +167,7 @@ def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
     ):
         form = "rows columns" if content == "array" else "rows columns entries"
         raise FileFormatError(
-            f"says the size {_quoted(line.rstrip(NEWLINE), LONG_LINE)}, and '{form}' fits", path, line=number
+            f"says the size {_quoted(line.rstrip(NEWLINE))}, and '{form}' fits", path, line=number
         )
     rows, columns = sizes[:2]
     if content == "coordinate":
@@ -181,26 +182,25 @@ def _sizes(line: bytes, words: list[str], path: Path, number: int) -> list[int]:
     return sizes
 
 
-def _dense(
-    file: BinaryIO, lines: list[bytes], sizes: list[int], field: str, kind: str | None, path: Path
-) -> Content:
+def _dense(banner: bytes, begins: "_Begins", sizes: list[int], field: str, kind: str | None) -> Content:
     """Read a matrix, or the columns of the lower triangle of a symmetric one as one column."""
-    begins = _Begins(file, file.tell(), len(lines) + 2, path)
+    file, _, line, path = begins
     n, columns = sizes
     layout = STRICT if kind == "skew" else as_layout("vech")
     if kind is not None:
         if n != columns or (kind == "skew" and n == 0):
             text = f"is {kind} and has the size {n} x {columns}, which has no half"
-            raise FileFormatError(text, path, line=len(lines) + 1)
+            raise FileFormatError(text, path, line=line - 1)
         sizes = [layout.length(n), 1]
     dtype, words, _ = FIELDS[field]
     if 0 in sizes and words:  # SciPy crashes
-        if any(line.strip() for line in file):
+        if any(text.strip() for text in file):
             text = "says there are no numbers, and more lines follow: cut them off"
-            raise FileFormatError(text, path, line=len(lines) + 1)
+            raise FileFormatError(text, path, line=line - 1)
         array = np.zeros(sizes, dtype)
     else:
-        array = _read(_Lines(file, [*lines, b"%d %d\n" % tuple(sizes)], words, path))
+        array = _read(_Lines(banner + b"%d %d\n" % tuple(sizes), begins, words))
+        _sign_zeros(array, begins)
     _refuse_beyond(array.ravel("F"), begins)
     if kind is None:
         return Content.of_array(array)
@@ -209,6 +209,20 @@ def _dense(
         i, k = odd
         raise FileFormatError(odd_diagonal(kind, half[k], i), path, line=begins.line_of(k))
     return Content.of_store(Packed(half, layout, kind=kind))
+
+
+def _sign_zeros(array: Array, begins: "_Begins") -> None:
+    """Give zeros the sign that SciPy, which adds numbers to zeros, has dropped."""
+    if array.dtype.kind not in "fc" or np.all(array.ravel("K").view("f8")):
+        return
+    begins.file.seek(begins.offset)
+    if any(NEGATIVE_ZERO.search(piece.tobytes()) for _, piece in _pieces(begins.file)):
+        begins.file.seek(begins.offset)
+        entries, numbers = (line for line in begins.file if line.strip()), array.T.flat
+        for k, line in enumerate(entries):
+            if b"-" in line and NEGATIVE_ZERO.search(line):
+                words = [float(word) for word in line.split()]
+                numbers[k] = complex(*words) if len(words) > 1 else words[0]
 
 
 def _odd_place(half: Array, layout: AnyLayout, n: int, kind: str) -> tuple[int, int] | None:
@@ -284,9 +298,9 @@ def _fault(fault: str, line: bytes, words: tuple[Word, ...], sizes: list[int]) -
     return f"holds {_quoted(line)}, and {_fitting((ROW, COLUMN, *words))}"
 
 
-def _quoted(line: bytes, most: int = QUOTED) -> str:
+def _quoted(line: bytes) -> str:
     text = line.decode("latin-1").strip(" \t\r")
-    return repr(text if len(text) <= most else text[:most] + "...")
+    return repr(text if len(text) <= QUOTED else text[:QUOTED] + "...")
 
 
 def _fitting(words: tuple[Word, ...]) -> str:
@@ -360,16 +374,17 @@ def _read(lines: "_Lines") -> Any:
     except (ValueError, OverflowError) as error:
         found = re.match(r"Line (\d+): (.*)", str(error), re.DOTALL)
         if found:
-            raise FileFormatError(found[2], lines.path, line=int(found[1])) from error
+            line = int(found[1]) + lines.passed
+            raise FileFormatError(found[2], lines.path, line=line) from error
         raise FileFormatError(str(error), lines.path, byte=lines.file.tell()) from error
 
 
 class _Lines:
-    """A file whose first lines, already read, are replaced, and whose other lines are blank or some words."""
+    """A file that begins with `head`, not the lines already read; others are blank or some words."""
 
-    def __init__(self, file: BinaryIO, head: list[bytes], words: tuple[Word, ...], path: Path) -> None:
-        self.file, self.head, self.words, self.path = file, b"".join(head), words, path
-        self.line = len(head) + 1
+    def __init__(self, head: bytes, begins: _Begins, words: tuple[Word, ...]) -> None:
+        self.file, _, self.line, self.path = begins
+        self.head, self.words, self.passed = head, words, self.line - 1 - head.count(NEWLINE)
         patterns = b" +".join(b"(?:%s)" % word.pattern for word in words)
         self.fits = re.compile(rb" *(?:%s)? *\r?" % patterns, re.IGNORECASE).fullmatch
 

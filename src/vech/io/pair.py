@@ -17,14 +17,11 @@ from vech.arrays import Array
 from vech.io.description import VERSION, described_half, parse_object
 from vech.io.digests import digest
 from vech.io.drafts import Draft, draft, locked, refuse, remove_leftovers, sync_folder
-from vech.io.errors import FileFormatError
+from vech.io.errors import REPLACED, TRIES, FileFormatError, ordinary
 from vech.packed.packed import Packed
 
 OURS = {"digest", "either"}
 """What only a description has that vech wrote."""
-
-TRIES = 100
-"""How often the pair is opened again, where it was replaced between the opening of one and of the other."""
 
 
 def description_path(path: Path) -> Path:
@@ -40,9 +37,7 @@ def read_pair(path: Path, load: Callable[[BinaryIO], Array]) -> tuple[Array, byt
             text = _bytes(description_path(path))
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 return load(file), text
-    raise FileFormatError(
-        "is replaced again and again while it is read: read it when its writer is done", path
-    )
+    raise FileFormatError(REPLACED, path)
 
 
 def described(array: Array, text: bytes, path: Path, *, verify: bool) -> Packed | None:
@@ -113,7 +108,7 @@ def is_leftover(beside: Path) -> bool:
 
 def _bytes(beside: Path) -> bytes | None:
     try:
-        return beside.read_bytes()
+        return ordinary(beside).read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:

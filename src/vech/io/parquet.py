@@ -8,7 +8,7 @@ import numpy as np
 
 from vech.arrays import Array, check_memory, native
 from vech.frames import EXACT_INTEGERS
-from vech.io.columnar import arrow, is_parquet, save
+from vech.io.columnar import arrow, is_parquet, rounded, save
 from vech.io.content import Abilities, Content
 from vech.io.description import describe, parse
 from vech.io.drafts import atomic
@@ -117,7 +117,14 @@ def _numbers(table: Any, chosen: list[int], path: Path) -> Array:
         kind = kinds[k]
         if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
             raise FileFormatError(f"has the column {names[k]!r} of {kind}, which are no numbers", path)
-        column = table.column(k).to_numpy()
+        held = table.column(k)
+        if held.null_count and (integer := rounded(held)) is not None:
+            raise FileFormatError(
+                f"has the integer {integer} in the column {names[k]!r}, which has nulls and so is of "
+                "float64, which rounds it: write .npz without nulls",
+                path,
+            )
+        column = held.to_numpy()
         if column.dtype.kind not in "?biuf":  # bool with nulls
             raise FileFormatError(f"has nulls in the column {names[k]!r} of {kind}", path)
         columns.append(column)

@@ -3,6 +3,7 @@
 https://phylipweb.github.io/phylip/doc/distance.html
 """
 
+from array import array
 from collections.abc import Iterator
 from itertools import islice, starmap
 from operator import itemgetter
@@ -24,7 +25,7 @@ from vech.layouts.dialects import as_layout
 from vech.packed.packed import Packed
 from vech.store import Store
 
-CAN = Abilities(expand=("dense",), labels=True, full_labels=True, options=("names", "encoding"))
+CAN = Abilities(expand=("dense",), labels=True, full_labels=True, options=("names", "encoding"), pipes=True)
 
 STRICT = 10
 """Letters of a name, where it may have blanks in it and numbers may follow it at once."""
@@ -38,6 +39,13 @@ class Line(NamedTuple):
 
     number: int
     text: str
+
+
+class Body(NamedTuple):
+    """Such lines: of few letters each they take no objects of their own."""
+
+    numbers: "array[int]"
+    texts: list[str]
 
 
 class Row(NamedTuple):
@@ -110,7 +118,7 @@ def load(path: Path, *, names: str | None = None, encoding: str | None = None) -
                     path,
                     1,
                 )
-            return _content(shape, rows, path)
+            return _content(shape, rows)
     line, name, text = max(misfits, key=itemgetter(0))
     raise FileFormatError(f"{text} as {name} of {n:,} rows, which of all shapes fits longest", path, line)
 
@@ -168,26 +176,29 @@ def _count(line: Line | None, path: Path) -> int:
     return int(word)
 
 
-def _body(lines: Iterator[Line], n: int, path: Path) -> list[Line]:
+def _body(lines: Iterator[Line], n: int, path: Path) -> Body:
     """The other lines, no more than there can be."""
-    most = n * (n + 1)
-    body = list(islice(lines, most + 1))
-    if len(body) > most or not body:
-        raise FileFormatError(f"says {n:,} rows, and {len(body):,} lines follow", path, 1)
+    most, body = n * (n + 1), Body(array("q"), [])
+    for number, text in islice(lines, most + 1):
+        body.numbers.append(number)
+        body.texts.append(text)
+    if not 0 < len(body.texts) <= most:
+        raise FileFormatError(f"says {n:,} rows, and {len(body.texts):,} lines follow", path, 1)
     return body
 
 
-def _rows(body: list[Line], n: int, shape: Shape, strict: bool, path: Path) -> list[Row]:
-    rows, at = list[Row](), 0
+def _rows(body: Body, n: int, shape: Shape, strict: bool, path: Path) -> list[Row]:
+    rows, names, at = list[Row](), set[str](), 0
+    end = len(body.texts)
     for i in range(n):
-        if at == len(body):
-            raise MisfitError(f"ends after {i:,} rows", body[-1].number)
-        line = body[at]
+        if at == end:
+            raise MisfitError(f"ends after {i:,} rows", body.numbers[-1])
+        line = Line(body.numbers[at], body.texts[at])
         at += 1
         name, cells = _cells(line.text, strict=strict)
         wanted = shape.numbers(i, n)
-        while len(cells) < wanted and at < len(body):
-            cells += body[at].text.split()
+        while len(cells) < wanted and at < end:
+            cells += body.texts[at].split()
             at += 1
         if len(cells) != wanted:
             raise MisfitError(f"has {len(cells):,} numbers where {wanted:,} fit", line.number)
@@ -203,9 +214,12 @@ def _rows(body: list[Line], n: int, shape: Shape, strict: bool, path: Path) -> l
             and numbers[-1 if shape.triangle == "lower" else 0]
         ):
             raise MisfitError("has another number than 0 on the diagonal", line.number)
+        if name in names:
+            raise MisfitError(f"has the label {name!r} twice (rename one)", line.number)
+        names.add(name)
         rows.append(Row(line.number, name, numbers))
-    if at < len(body):
-        raise MisfitError(f"has more lines than {n:,} rows", body[at].number)
+    if at < end:
+        raise MisfitError(f"has more lines than {n:,} rows", body.numbers[at])
     return rows
 
 
@@ -217,9 +231,8 @@ def _cells(text: str, *, strict: bool) -> tuple[str, list[str]]:
     return name, cells
 
 
-def _content(shape: Shape, rows: list[Row], path: Path) -> Content:
+def _content(shape: Shape, rows: list[Row]) -> Content:
     lines, labels, numbers = zip(*rows, strict=True)
-    check_labels(labels, path, lines)
     if shape.triangle is None:
         return Content("full", np.stack(numbers), labels, layout=as_layout("condensed"), lines=lines)
     lower = shape.triangle == "lower"

@@ -7,9 +7,8 @@ import numpy as np
 
 from vech.arrays import Array, check_memory
 from vech.io.content import Abilities, Content
-from vech.io.drafts import draft
-from vech.io.errors import MAP_FROM, FileFormatError, naming
-from vech.io.individuals import ids_text, publish_with_ids, read_ids
+from vech.io.errors import MAP_FROM, REPLACED, TRIES, FileFormatError, naming
+from vech.io.individuals import check_whole, draft_with_ids, ids_text, read_ids
 from vech.io.panels import How, write_panels
 from vech.io.pieces import (
     check_ends,
@@ -79,10 +78,30 @@ def load(path: Path, *, dtype: np.dtype[Any] | None = None, n: int | None = None
 
     Where it is in several files, any of their names, or that of the whole, stands for all of them.
     """
+    for _ in range(TRIES):
+        before = _states(path)
+        content = _content(path, dtype, n)
+        if _states(path) == before:  # else the numbers of one matrix may have got the names of another
+            return content
+    raise FileFormatError(REPLACED, path)
+
+
+def _states(path: Path) -> list[tuple[int, int] | None]:
+    """Which files the numbers and the names are."""
+    found = []
+    for file in (path, _ids(path)):
+        state = file.stat() if file.exists() else None
+        found.append(state and (state.st_ino, state.st_mtime_ns))
+    return found
+
+
+def _content(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Content:
     if (parts := parts_of(path)) is not None:
         return Content.of_store(read_parts(parts, _ids))
     files, whole = pieces_of(path), whole_of(path)
     pieced = files != [whole]
+    if not pieced:
+        check_whole(whole)
     matrix, ids = _matrix(whole), _ids(whole)
     sizes = [file.stat().st_size for file in files]
     size = sum(sizes)
@@ -132,10 +151,8 @@ def write(path: Path, store: Packed, *, overwrite: bool = True) -> None:
         raise ValueError(
             f"{path}: {error}, so it is no such triangle: vech.io.expand (vech expand) writes the square"
         ) from error
-    with draft(path, overwrite) as numbers:
+    with draft_with_ids(path, _ids, text, overwrite) as numbers:
         numbers.file.write(np.ascontiguousarray(half, half.dtype.newbyteorder("<")).view(np.uint8).data)
-        numbers.seal()
-        publish_with_ids(numbers, _ids(numbers.target), text)
 
 
 def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:
@@ -146,10 +163,8 @@ def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: 
             f"{path}: GCTA's matrices are triangles, never squares: vech.write (vech convert) writes one"
         )
     text = _checked_ids(path, store, matrix)
-    with draft(path, overwrite) as numbers:
+    with draft_with_ids(path, _ids, text, overwrite) as numbers:
         write_panels(numbers.file, store, **how)
-        numbers.seal()
-        publish_with_ids(numbers, _ids(numbers.target), text)
 
 
 def _matrix(path: Path) -> Matrix:

@@ -30,7 +30,7 @@ from vech.io.columns import Drop, Wanted, choose, wanted
 from vech.io.delimited import Form, Reader
 from vech.io.drafts import atomic
 from vech.io.dtypes import check_dtype
-from vech.io.errors import FileFormatError, naming
+from vech.io.errors import FileFormatError, naming, ordinary
 from vech.io.gz import SUFFIX as PACKED
 from vech.io.gz import packed
 from vech.io.lines import Lines, check_encoding, read_text
@@ -363,6 +363,8 @@ class _Source:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "is a directory", str(path))
         text = self.suffix.startswith(TEXT)
+        if not text:
+            ordinary(path)
         said = {
             "sep (--sep)": form.sep is not None and not text,
             "encoding (--encoding)": encoding is not None and not text,

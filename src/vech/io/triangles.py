@@ -45,7 +45,7 @@ class Rows:
                 self.path,
                 line,
             )
-        if len(before) == 2 and step == 0 and 1 < len(numbers) < len(self.numbers):
+        if len(before) == 2 and step == 0 and len(numbers) < len(self.numbers):
             raise FileFormatError(
                 f"is row {len(self.numbers) + 1:,} of {_numbers(len(numbers))}: {_no_matrix()}",
                 self.path,

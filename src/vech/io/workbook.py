@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date, time
-from itertools import islice
+from itertools import repeat
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from vech.arrays import Array, check_memory
 from vech.frames import EXACT_INTEGERS
+from vech.io.cells import rules, shown
 from vech.io.errors import FileFormatError, reading
 from vech.io.gz import DEFLATES_TO
 
@@ -28,9 +29,16 @@ CELL = 50
 
 CONTENT = "content.xml"
 TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+VALUE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}value"
+PLAIN = rules()
 
 SHEET = (1 << 20, 1 << 14)
 """Rows and columns of a sheet at most."""
+
+NUMBERS = {"n": "number", "b": "bool", "s": "place of a text"}
+"""What cells of a type hold that Python makes a number of."""
+
+EMPTY = {"value": None, "data_type": "n"}
 
 
 def read_text(path: Path, sheet: str | int | None) -> bytes:
@@ -52,7 +60,10 @@ def read_text(path: Path, sheet: str | int | None) -> bytes:
 
 
 def repeated_cells(path: Path) -> int:
-    """How many cells the largest table of an .ods file has, which says of one how often it is repeated."""
+    """How many cells the largest table of an .ods file has, which says of one how often it is repeated.
+
+    FileFormatError for one whose number pandas would make another of.
+    """
     from xml.etree.ElementTree import iterparse
 
     with zipfile.ZipFile(path) as book:
@@ -61,6 +72,9 @@ def repeated_cells(path: Path) -> int:
         most = at = rows = width = 0
         with book.open(CONTENT) as file:
             for _, element in iterparse(file):
+                text = element.get(VALUE, "0")
+                if PLAIN.number(text) is None:
+                    raise FileFormatError(f"has a cell that holds {PLAIN.fault(text)}", path)
                 if element.tag == f"{TABLE}table-row":
                     at += _times(element, "rows")
                     if cells := _width(element):
@@ -85,17 +99,48 @@ def _times(element: Any, what: str) -> int:
     return int(said[:10]) if said.isdecimal() else 1
 
 
-def trimmed(sheet: Any) -> Iterator[list[Any]]:
+def trimmed(sheet: Any, path: Path) -> Iterator[list[Any]]:
     """The cells of rows, without empty ones behind the last that holds something; as many rows as can be.
 
-    What is between is not made: of one cell at XFD1048576 pandas makes 17 billion.
+    What is between is not made: of one cell at XFD1048576 pandas makes 17 billion. openpyxl takes what Python
+    calls a number, 1_0 and digits of other scripts too: by its parser, text is judged before that has it.
     """
-    sheet.reset_dimensions()  # which a file may say as it likes
-    for row in islice(sheet.iter_rows(), SHEET[0]):
-        end = len(row)
-        while end and row[end - 1].value is None:
-            end -= 1
-        yield list(row[:end])
+    from openpyxl.worksheet._reader import VALUE_TAG, WorkSheetParser
+
+    book, passed = sheet.parent, 0
+    with sheet._get_source() as source:
+        parser = WorkSheetParser(
+            source, sheet._shared_strings, data_only=book.data_only, epoch=book.epoch,
+            date_formats=book._date_formats, timedelta_formats=book._timedelta_formats,
+        )  # fmt: skip
+        parse = parser.parse_cell
+
+        def judged(element: Any) -> Any:
+            what = NUMBERS.get(element.get("t", "n"))
+            text = element.findtext(VALUE_TAG) if what is not None else None
+            with suppress(ValueError):
+                if text is None or (text.isascii() and "_" not in text):
+                    return parse(element)
+            cell = f"the cell {element.get('r', '')} of sheet {sheet.title!r}"
+            raise FileFormatError(f"has {shown(text or '')} in {cell}, which is no {what or 'value'}", path)
+
+        parser.parse_cell = judged
+        for number, cells in parser.parse():
+            if number > SHEET[0]:
+                return
+            yield from repeat([], number - 1 - passed)
+            if number > passed:  # others are there already
+                passed = number
+                yield _in_order(cells)
+
+
+def _in_order(cells: list[Any]) -> list[Any]:
+    if [cell["column"] for cell in cells] != list(range(1, len(cells) + 1)):
+        placed = {cell["column"]: cell for cell in cells}
+        cells = [placed.get(column, EMPTY) for column in range(1, max(placed) + 1)]
+    while cells and cells[-1]["value"] is None:
+        cells.pop()
+    return cells
 
 
 def judge(file: BinaryIO, path: Path, taken: int = 1) -> None:
@@ -127,13 +172,13 @@ def _by_openpyxl(path: Path, sheet: str | int | None) -> list[list[str]]:
         book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
         name = _sheet([found.title for found in book.worksheets], sheet, path)
         chosen = next(found for found in book.worksheets if found.title == name)
-        return [[_cell(plain(cell)) for cell in row] for row in trimmed(chosen)]
+        return [[_cell(plain(cell)) for cell in row] for row in trimmed(chosen, path)]
 
 
 def plain(cell: Any) -> Any:
     """What a cell holds, as pandas has it: an error is NaN, and 1.0 an integer as the sheet shows it."""
-    value = cell.value
-    if cell.data_type == "e":
+    value = cell["value"]
+    if cell["data_type"] == "e":
         return math.nan
     if isinstance(value, float) and value.is_integer():
         return int(value)
