@@ -44,7 +44,7 @@ def as_array(x: Any, what: str, *, floats: bool = False) -> Array:
             family(x.dtype)
         except TypeError as reason:
             raise TypeError(f"{what} of {reason}") from None
-    if x.nbytes >= UNCHECKED_BYTES:
+    if x.base is not None:
         check_mapped(x)
     return x  # type: ignore[no-any-return]
 
@@ -82,17 +82,17 @@ def check_matrix(shape: tuple[int, ...], what: str) -> None:
         )
 
 
-def check_mapped(array: Array) -> None:
+def check_mapped(array: Any) -> None:
     """OSError for a memory map whose file is shorter now: reading beyond its end would end the process."""
-    while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap):
-            needed, size = array.offset + array.nbytes, array.base.size()
+    while isinstance(array, np.ndarray) and (base := array.base) is not None:
+        if isinstance(base, mmap.mmap) and isinstance(array, np.memmap):
+            needed, size = array.offset + array.nbytes, base.size()
             if size < needed:
                 reason = (
                     f"is mapped into memory, and has {size:,} bytes now where {needed:,} were: read it again"
                 )
                 raise OSError(errno.EIO, reason, str(array.filename))
-        array = array.base  # type: ignore[assignment]
+        array = base
 
 
 def _plain_array(x: Any, what: str, floats: bool) -> Array:
@@ -118,6 +118,7 @@ def _listed(x: Any, what: str) -> Array:
     for item in x:
         if isinstance(item, np.ma.MaskedArray):
             raise _refusal(item, f"a part of {what}")
+        check_mapped(item)
     try:
         return np.asarray(x)
     except (ValueError, TypeError, RuntimeError) as reason:

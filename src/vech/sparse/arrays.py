@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech import _core, arrays
-from vech.arrays import Array, as_array, check_memory, family
+from vech.arrays import Array, as_array, check_mapped, check_memory, family
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_side, one_of
 from vech.moves.nonzeros import Compressed, sparse_dtype
@@ -209,6 +209,9 @@ class Arrays(Store):
 
         Of a matrix with `_places`: the rows and columns at these alone.
         """
+        for held in (self._indptr, self._indices, self._values):
+            if held.base is not None:
+                check_mapped(held)
         if judge or self._indices.dtype != np.int32:
             _check_triangle(self._indptr, self._indices, self._values, self._side, self._triangle)
         pointers = np.int32 if self._indptr.dtype == np.int32 and not judge else np.int64
