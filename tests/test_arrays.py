@@ -28,7 +28,11 @@ M, I = np.load("X.npy", mmap_mode="r"), np.load("I.npy", mmap_mode="r")[2000:]
 P = vech.Packed(vech.pack(np.eye(20)))
 C = scipy.sparse.csr_array((M[3000], np.arange(20), np.arange(21)))
 S = vech.SparseHalf(np.arange(21), np.arange(20), M[3000], 20, triangle="lower")
-for name in ("X.npy", "I.npy"):
+made = vech.quantize(P, "int8").to_parts()
+np.save("Q.npy", np.resize(made["codes"], 9000))
+made["codes"] = np.load("Q.npy", mmap_mode="r")[: made["codes"].size]
+Q = vech.Quantized.from_parts(**made)
+for name in ("X.npy", "I.npy", "Q.npy"):
     os.truncate(name, 4096)
 for use in (
     lambda: vech.covariance.sample(M), lambda: vech.covariance.sample(iter([M[2000:]])),
@@ -38,6 +42,7 @@ for use in (
     lambda: vech.pack([M[2000], M[2001]] * 10), lambda: vech.expand(M.view(np.ndarray)[2000:, :10]),
     lambda: P @ M.T, lambda: P.scale(M[2000]), lambda: P.set_diagonal(M[2000]), lambda: P[I, I],
     lambda: P.permute(I), S.expand, lambda: S @ np.ones(20), lambda: P + S,
+    Q.expand, lambda: Q @ np.ones(20), lambda: Q.block([1], [0, 3]),
 ):
     try:
         use()
