@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -374,6 +375,11 @@ def check_progress(progress: Any) -> None:
             f"progress must be a function of (done, total), not {progress!r} of type "
             f"{type(progress).__name__}"
         )
+
+
+def is_real(x: Any) -> bool:
+    """Whether this is one real number, as an argument is: no truth value, no text, no array."""
+    return isinstance(x, Real) and not isinstance(x, bool)
 
 
 def is_finite(number: Any) -> bool:

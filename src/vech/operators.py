@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vech import frames, tensors
-from vech.store import Store, common_labels, way_to_store
+from vech.store import Store, check_unmasked, common_labels, way_to_store
 
 ROUTED: set[np.ufunc] = set()  # binary functions of NumPy that are the operators: np.add(2, S) is 2 + S
 
@@ -75,6 +75,7 @@ class Operators(Store):
         """A number or a store; TypeError for arrays and numbers of no NumPy, NotImplemented for all else."""
         if type(x) is float or type(x) is int or isinstance(x, Store):
             return x
+        check_unmasked(x, "an operand")
         if tensors.is_foreign(x) and getattr(x, "shape", None) == ():
             x = tensors.numbers_of(x, "a number")
         if isinstance(x, np.ndarray) and x.ndim == 0:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from reprlib import repr as short
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vech.arrays import Array
+from vech.arrays import Array, is_finite, is_real
 from vech.covariance import products
 from vech.covariance.data import Data, as_weights, begin, open_data
 from vech.covariance.incomplete import center_of, has_nan, pairwise, pairwise_ranks
@@ -367,8 +367,8 @@ def as_ddof(ddof: Any, assume_centered: bool = False) -> float:
 
 def check_ddof(ddof: Any) -> None:
     """Refuse what is no finite number."""
-    if isinstance(ddof, bool) or not isinstance(ddof, Real) or not np.isfinite(float(ddof)):
-        raise TypeError(f"ddof must be a finite number, mostly 0 or 1, not {ddof!r}")
+    if not is_real(ddof) or not is_finite(ddof):
+        raise TypeError(f"ddof must be a finite number, mostly 0 or 1, not {short(ddof)}")
 
 
 def divisor_of(moments: Moments | Centre, ddof: float) -> float:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, Dtype
+from vech.arrays import Array, Dtype, is_finite, is_real
 from vech.covariance import products
 from vech.covariance.data import Data, begin, check_underflow, open_data
 from vech.covariance.incomplete import center_of
@@ -202,8 +202,8 @@ def denoise(
     >>> denoise(X, correlation=True).half.round(2)
     array([1.  , 0.52, 0.52, 0.51, 1.  , 0.52, 0.51, 1.  , 0.52, 1.  ])
     """
-    if not isinstance(variance, Real) or isinstance(variance, bool) or not 0 < variance < np.inf:
-        raise ValueError(f"variance must be a positive number, mostly 1, not {variance!r}")
+    if not is_real(variance) or not is_finite(variance) or variance <= 0:
+        raise ValueError(f"variance must be a positive number, mostly 1, not {short(variance)}")
     data = open_data(X, missing=missing, policies=POLICIES)
     ddof = as_ddof(ddof, assume_centered)
     wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
@@ -217,7 +217,8 @@ def denoise(
         within = Wanted(result.plain, result.half, executor=executor, threads=threads, progress=progress)
         plain = Result(data.p, data.dtype, within)
         rows, deviation = _correlated(data, plain, ddof, assume_centered)
-        edge = variance * (1 + np.sqrt(data.p / rows)) ** 2
+        above = 2.0 * data.p  # all eigenvalues: a number of any dtype, whatever the variance
+        edge = min(float(variance), above) * (1 + np.sqrt(data.p / rows)) ** 2
         values, vectors = eigh(
             Packed(plain.half, plain.layout), threads=threads, subset_by_value=(edge, np.inf)
         )

@@ -103,7 +103,7 @@ def _frobenius(S: Store) -> float:
     found = _Squares()
     for squares in S._by_strips(partial(_squares, Kind(S.kind))):
         found = found.plus(squares)
-    return float(found.unit * np.sqrt(found.total)) if 0 < found.most < np.inf else float(found.most)
+    return float(found.unit) * math.sqrt(found.total) if 0 < found.most < np.inf else float(found.most)
 
 
 def _squares(kind: Kind, tiles: Iterable[Tile]) -> _Squares:

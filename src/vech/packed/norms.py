@@ -1,5 +1,6 @@
 """Numbers of a half: forms, sums, inner products and norms, at the speed of reading it."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -173,7 +174,7 @@ def _frobenius(half: Half) -> float:
     for _, rows in expanded(half):
         part = np.abs(rows.astype(np.result_type(rows, np.float64))) / scale
         total += float(np.vdot(part, part))
-    return float(scale * np.sqrt(total))
+    return float(scale) * math.sqrt(total)
 
 
 def _largest(half: Half) -> float:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, as_array, family
+from vech.arrays import Array, Dtype, as_array, as_square, family
 from vech.frames import is_frame, labels_of
 from vech.pairwise.rows import check_matrix, groups
 
@@ -124,7 +124,7 @@ def weights_of(rows: Rows, w: Any) -> tuple[Rows, Array | None]:
 
 def numbers_for(name: str, value: Any, shape: tuple[int, ...]) -> Array:
     """An argument of finite real numbers, in double."""
-    array = as_array(value, name)
+    array = as_square(value, name) if len(shape) == 2 else as_array(value, name)
     if family(array.dtype) not in "biuf":
         raise TypeError(f"{name} holds {array.dtype}: real numbers are needed")
     if array.shape != shape:
