@@ -291,16 +291,27 @@ def test_indices_come_from_every_library(call):
 
 
 TAKE_SPARSE = {"from_full", "M of eigsh", "OPinv", "M of cg"}
+TAKE_SPARSE |= {"gram", "cosine", "cooccurrence", "distances", "nearest", "kernel between rows"}
 
 
-@pytest.mark.parametrize("name", [name for name, (_, good) in CALLS.items() if good is A])
+@pytest.mark.parametrize("name", [name for name, (_, good) in CALLS.items() if np.ndim(good) == 2])
 def test_sparse_matrices_are_taken_or_sent_where_they_are(name):
     call, good = CALLS[name]
+    sparse = scipy.sparse.csr_array(good)
     if name in TAKE_SPARSE:
-        same(call(scipy.sparse.csr_array(good)), call(good))
+        same(call(sparse), call(good))
     elif name != "B of lobpcg":  # SciPy's own
-        with pytest.raises(TypeError, match="from_sparse"):
-            call(scipy.sparse.csr_array(good))
+        with pytest.raises(TypeError, match=r"toarray|from_sparse|from_full") as caught:
+            call(sparse)
+        said = str(caught.value)
+        if "toarray()" in said:
+            same(call(sparse.toarray()), call(good))
+        if "use vech.from_sparse(x)" in said:
+            same(vech.from_sparse(sparse), call(good))
+        if "Packed.from_full(S)" in said:
+            same(call(vech.Packed.from_full(sparse)), call(good))
+        if "SparseHalf.from_sparse(S)" in said:
+            call(vech.SparseHalf.from_sparse(sparse))
 
 
 def test_places_and_known_numbers_have_no_mask():

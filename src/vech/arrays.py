@@ -141,7 +141,8 @@ def _refusal(x: Any, what: str) -> TypeError:
     elif isinstance(x, np.ma.MaskedArray):
         way_out = "a mask would be lost; fill it first: x.filled(value)"
     elif frames.is_sparse(x):
-        way_out = "use vech.from_sparse(x), or pass x.toarray()"
+        makes_half = "use vech.from_sparse(x), or " if what in ("half", "matrix") else ""
+        way_out = f"{makes_half}pass x.toarray()"
     elif way := frames.way_in(x):
         way_out = f"pass x.{way}()"
     else:

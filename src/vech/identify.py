@@ -224,7 +224,7 @@ def _one_half(half: ArrayLike) -> Array:
 
 
 def _one_square(matrix: ArrayLike, dtype: Dtype) -> Array:
-    full = as_square(matrix, "matrix")
+    full = as_square(matrix, "the matrix")
     if full.ndim != 2 or full.shape[0] != full.shape[1]:
         raise ValueError(f"matrix has shape {full.shape}: identify compares with one square, (n, n)")
     _check_comparable("matrix", full.dtype, dtype)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vech import frames, tensors
+from vech.refusals import check_bits
 from vech.store import Store, check_unmasked, common_labels, way_to_store
 
 ROUTED: set[np.ufunc] = set()  # binary functions of NumPy that are the operators: np.add(2, S) is 2 + S
@@ -60,6 +61,8 @@ class Operators(Store):
         for x in operands:
             if x is NotImplemented:
                 return NotImplemented
+        check_bits(ufunc, operands)
+        for x in operands:
             if isinstance(x, Store):
                 check_same_side(x.n, self.n)
                 labels = common_labels(labels, x.labels)
