@@ -392,7 +392,14 @@ def test_units_whose_product_overflows_take_nothing_from_eigenvalues_that_do_not
     np.testing.assert_allclose(eigsh(numbers, 2, M=weights, sigma=1.2)[0], [1, 2], rtol=1e-12)
 
 
-def test_norms_beyond_float64_are_infinite():
+@pytest.mark.filterwarnings("error")
+def test_norms_beyond_float64_are_infinite(tmp_path):
     store = vech.Packed(np.full(10, 1.7e308))
-    for S in (store, vech.SparseHalf.from_half(store.half)):
+    tiled = vech.tiled.create(tmp_path / "T.zarr", 4, tile=2)
+    tiled.fill(lambda rows, cols: store.block(rows, cols))
+    for S in (store, vech.SparseHalf.from_half(store.half), tiled):
         assert norm(S) == norm(S, 1) == norm(S, 2) == np.inf and norm(S, "max") == 1.7e308
+    single = vech.Packed(np.full(10, 3e38, np.float32))
+    for S in (single, vech.SparseHalf.from_half(single.half)):
+        for order in ("fro", 1, 2):
+            assert norm(S, order) == pytest.approx(12e38, rel=1e-6)

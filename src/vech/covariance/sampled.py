@@ -111,6 +111,8 @@ def sampled_gram(
         negative seed, and a layout without its diagonal.
     TypeError
         For columns that are no real numbers, by name, and for an iterator, since X is read twice.
+    MemoryError
+        For more samples than memory holds rows, before any is drawn.
     OverflowError
         If sums of squares exceed the dtype.
 
