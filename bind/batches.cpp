@@ -23,7 +23,7 @@ using First = std::optional<std::tuple<std::int64_t, std::string, int>>;
 using Scales = std::pair<double, double>;  // on the diagonal, and off it
 
 #define VECH_TEXT(name) #name,
-constexpr const char* names[] = {VECH_SMALL_TASKS(VECH_TEXT)};
+constexpr const char* tasks[] = {VECH_SMALL_TASKS(VECH_TEXT)};
 constexpr const char* troubles[] = {"not finite", "not definite", "singular", "beyond"};
 #undef VECH_TEXT
 
@@ -80,7 +80,7 @@ First small_halves(const std::string& task, const Halves& halves, std::int64_t n
                    const Answers& out, const Places& order, const Scales& scales, double implied, double exponent,
                    double tolerance, int threads) {
     int found = 0;
-    while (found <= static_cast<int>(SmallMatrices::last_of_halves) && task != names[found]) ++found;
+    while (found <= static_cast<int>(SmallMatrices::last_of_halves) && task != tasks[found]) ++found;
     if (found > static_cast<int>(SmallMatrices::last_of_halves)) throw nb::value_error("there is no kernel of this");
     auto job = matrices(static_cast<SmallMatrices::Task>(found), halves, n, places, scales, implied);
     job.results = answers(out, In(halves), {job.count, job.numbers()});

@@ -12,7 +12,7 @@ namespace {
 using Bits = Array<std::uint64_t, nb::ndim<4>>;
 using ReadBits = Array<const std::uint64_t, nb::ndim<4>>;
 using Stored = Array<std::int64_t, nb::ndim<2>>;
-using Sums = Array<double, nb::ndim<2>>;
+using PanelSums = Array<double, nb::ndim<2>>;
 using Numbers = Array<const double, Line>;
 
 std::int64_t blocks_of(std::int64_t n) { return (side(n) + Codes::columns - 1) / Codes::columns; }
@@ -33,7 +33,7 @@ int floating_size(const In& array) {
 }
 
 void sum_columns(const In& x, const Numbers& shift, const std::optional<Numbers>& weights, std::int64_t height,
-                 const Sums& sums, const Sums& squares, int threads) {
+                 const PanelSums& sums, const PanelSums& squares, int threads) {
     if (x.ndim() != 2 || height < 1) throw nb::value_error("x has another shape");
     Spread job{};
     job.real = floating_size(x);

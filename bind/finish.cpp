@@ -9,7 +9,7 @@ namespace vech {
 namespace {
 
 using Block = nb::ndarray<nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Rows = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Points = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Pairs = Array<const std::int64_t, Line>;
 using Sums = Array<double, Line>;
 
@@ -44,7 +44,7 @@ nb::object finish(const Block& block, const In& left, const In& right, double ti
     return owned(job.doubtful, found, nb::dtype<std::int64_t>());
 }
 
-void add_differences(const Sums& sums, const Pairs& pairs, const Rows& left, const Rows& right, double scale) {
+void add_differences(const Sums& sums, const Pairs& pairs, const Points& left, const Points& right, double scale) {
     Differences job{};
     job.real = real_size(In(left));
     if (job.real == 0 || is_complex(In(left)) || left.dtype() != right.dtype()) throw nb::value_error(no_kernel);

@@ -13,9 +13,9 @@ namespace {
 
 using Pointers = Array<const std::int64_t, Line>;
 using Indices = Array<const std::int32_t, Line>;
-using Numbers = std::optional<In>;  // none: each is one
+using Factors = std::optional<In>;  // none: each is one
 
-Gram::Number number_of(const Numbers& numbers) {
+Gram::Number number_of(const Factors& numbers) {
     using enum Gram::Number;
     if (!numbers) return one;
     const int real = real_size(*numbers);
@@ -25,9 +25,9 @@ Gram::Number number_of(const Numbers& numbers) {
     throw nb::value_error(no_kernel);
 }
 
-nb::dlpack::dtype sums_of(const Numbers& numbers) { return numbers ? numbers->dtype() : nb::dtype<std::int64_t>(); }
+nb::dlpack::dtype sums_of(const Factors& numbers) { return numbers ? numbers->dtype() : nb::dtype<std::int64_t>(); }
 
-Gram job_of(const Pointers& indptr, const Indices& indices, const Numbers& left, const Numbers& right,
+Gram job_of(const Pointers& indptr, const Indices& indices, const Factors& left, const Factors& right,
             std::int64_t columns, bool grow, double threshold, bool unit) {
     Gram job{};
     job.n = side(extent(indptr, 0) - 1);
@@ -35,7 +35,7 @@ Gram job_of(const Pointers& indptr, const Indices& indices, const Numbers& left,
     job.columns = columns;
     job.number = number_of(left);
     if (left.has_value() != right.has_value()) throw nb::value_error("left and right go together");
-    for (const Numbers* numbers : {&left, &right})
+    for (const Factors* numbers : {&left, &right})
         if (*numbers)
             need_line(**numbers, job.count, left->dtype(),
                       "indices, left and right differ in length or dtype, or are not contiguous");
@@ -59,7 +59,7 @@ GramResult computed(const Gram& job, int threads) {
 }
 
 // CSR arrays, or None if there would be more than `most` numbers.
-std::optional<nb::tuple> gram(const Pointers& indptr, const Indices& indices, const Numbers& left, const Numbers& right,
+std::optional<nb::tuple> gram(const Pointers& indptr, const Indices& indices, const Factors& left, const Factors& right,
                               std::int64_t columns, bool grow, double threshold, bool unit, std::int64_t most,
                               bool samples, int threads) {
     auto job = job_of(indptr, indices, left, right, columns, grow, threshold, unit);
@@ -71,7 +71,7 @@ std::optional<nb::tuple> gram(const Pointers& indptr, const Indices& indices, co
 }
 
 // Into a half of zeros; how many of its numbers are none.
-std::int64_t gram_half(const Pointers& indptr, const Indices& indices, const Numbers& left, const Numbers& right,
+std::int64_t gram_half(const Pointers& indptr, const Indices& indices, const Factors& left, const Factors& right,
                        std::int64_t columns, bool grow, double threshold, bool unit, const Out& half, int threads) {
     auto job = job_of(indptr, indices, left, right, columns, grow, threshold, unit);
     need_line(In(half), half_of(job.n, grow, true).length(), sums_of(left),

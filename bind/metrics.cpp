@@ -14,22 +14,22 @@
 namespace vech {
 namespace {
 
-using Rows = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Points = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Bits = Array<const std::uint64_t, nb::ndim<2>>;
 using Out = nb::ndarray<nb::c_contig, nb::device::cpu>;
 using Where = std::tuple<std::int64_t, bool, bool, std::int64_t, std::int64_t>;  // n, grow, diagonal; row, column
 using Weights = std::optional<Array<const double, Line>>;
 
 #define VECH_TEXT(name) #name,
-constexpr const char* names[] = {VECH_METRICS(VECH_TEXT)};
+constexpr const char* metrics[] = {VECH_METRICS(VECH_TEXT)};
 constexpr const char* formulas[] = {VECH_FORMULAS(VECH_TEXT)};
 #undef VECH_TEXT
-constexpr auto real_metrics = std::size(names) - std::size(formulas);
+constexpr auto real_metrics = std::size(metrics) - std::size(formulas);
 
 // The formulas come last, and they alone are those of bits.
 Metric metric_of(const std::string& wanted, std::size_t first) {
-    for (auto k = first; k < std::size(names); ++k)
-        if (wanted == names[k]) return static_cast<Metric>(k);
+    for (auto k = first; k < std::size(metrics); ++k)
+        if (wanted == metrics[k]) return static_cast<Metric>(k);
     throw nb::value_error("there is no kernel of this metric");
 }
 
@@ -55,7 +55,7 @@ Place place_of(const Out& out, const Where& where, std::int64_t rows, std::int64
     return place;
 }
 
-void distances(const std::string& metric, const Rows& x, const Rows& y, const Out& out, const Where& where,
+void distances(const std::string& metric, const Points& x, const Points& y, const Out& out, const Where& where,
                const Weights& weights, double p, double factor, bool missing, int threads) {
     Distances job{};
     job.metric = metric_of(metric, 0);

@@ -1,11 +1,17 @@
 """What an error message says to do, does: each failing call, words of its message, the call they advise."""
 
+from datetime import date, datetime
+
 import numpy as np
 import pytest
 from scipy import sparse
 
 import vech
-from vech import linalg, pairwise
+from vech import covariance, linalg, pairwise
+
+pandas = pytest.importorskip("pandas")
+polars = pytest.importorskip("polars")
+pyarrow = pytest.importorskip("pyarrow")
 
 N = 6
 FULL = np.diag(np.arange(2.0, N + 2)) + 0.25
@@ -17,7 +23,22 @@ Z = vech.Packed(vech.pack(FULL + 0j, kind="hermitian"), kind="hermitian")
 DATES = vech.Packed(np.ones(N * (N + 1) // 2, "m8[s]"))
 HALVES = vech.Packed(np.ones(21, np.float16))
 MASKED = np.ma.array(B, mask=B == 0)
+SPARSE = pandas.DataFrame(FULL).astype(pandas.SparseDtype(float, 0))
+COMPLEX = (FULL * 1j, np.asfortranarray(FULL * 1j), pandas.DataFrame(FULL * 1j), (FULL * 1j).tolist())
+DAYS = pandas.DataFrame(
+    {"b": pandas.date_range("2020", periods=3), "c": pandas.date_range("2021", periods=3)}
+)
+COLUMNS = [
+    (pyarrow.array([date(2020, 1, 1), date(2021, 1, 1)]), "int32"),
+    (pyarrow.array([datetime(2020, 1, 1), datetime(2021, 1, 1)]), "int64"),
+    (pyarrow.array(["1", "2"]), "float64"),
+]
 INDEFINITE = vech.Packed(vech.pack(FULL - 4 * np.eye(N)))
+
+
+def largest(x, y):
+    return abs(x - y).max()
+
 
 ADVICE = [
     (lambda: H.inv, r"vech\.linalg\.inverse\(S\.to_packed\(\)\)", lambda: linalg.inverse(H.to_packed())),
@@ -63,6 +84,26 @@ ADVICE = [
     (lambda: linalg.cholesky(P) @ B, r"F\.L @ x multiplies by L", lambda: linalg.cholesky(P).L @ B),
     (lambda: pairwise.gram(FULL, layout="condensed"), "use 'vech'", lambda: pairwise.gram(FULL, layout="vech")),
     (lambda: pairwise.gram(np.ones((2, 2), "m8[s]")), r"astype\(np\.int64\) first", lambda: pairwise.gram(np.ones((2, 2), "m8[s]").astype(np.int64))),
+    (lambda: pairwise.distances(SPARSE, missing="pairwise"), r"missing='pairwise' is for arrays: pass X\.sparse\.to_dense\(\)", lambda: pairwise.distances(SPARSE.sparse.to_dense(), missing="pairwise")),
+    (lambda: pairwise.distances(SPARSE, w=B), r"weights are for arrays: pass X\.sparse\.to_dense\(\)", lambda: pairwise.distances(SPARSE.sparse.to_dense(), w=B)),
+    (lambda: pairwise.distances(SPARSE, "canberra"), r"pass X\.sparse\.to_dense\(\); 'euclidean'", lambda: pairwise.distances(SPARSE.sparse.to_dense(), "canberra")),
+    (lambda: pairwise.distances(SPARSE, "gower"), r"pass X\.sparse\.to_dense\(\); 'euclidean'", lambda: pairwise.distances(SPARSE.sparse.to_dense(), "gower")),
+    (lambda: pairwise.kernel(SPARSE, "chi2"), r"takes arrays: pass X\.sparse\.to_dense\(\)", lambda: pairwise.kernel(SPARSE.sparse.to_dense(), "chi2")),
+    (lambda: pairwise.kernel(H.to_csr(), "chi2"), r"takes arrays: pass X\.toarray\(\)", lambda: pairwise.kernel(H.to_csr().toarray(), "chi2")),
+    (lambda: pairwise.distances(H.to_csr(), w=B), r"weights are for arrays: pass X\.toarray\(\)", lambda: pairwise.distances(H.to_csr().toarray(), w=B)),
+    (lambda: pairwise.distances(H.to_csr(), largest), r"not scipy\.sparse\S*: pass x\.toarray\(\)$", lambda: pairwise.distances(H.to_csr().toarray(), largest)),
+    (lambda: covariance.sample(H.to_csr()), r"not scipy\.sparse\S*: pass x\.toarray\(\)$", lambda: covariance.sample(H.to_csr().toarray())),
+    (lambda: linalg.empirical_covariance_of_vech(H.to_csr()), r"not scipy\.sparse\S*: pass x\.toarray\(\)$", lambda: linalg.empirical_covariance_of_vech(H.to_csr().toarray())),
+    *((lambda X=X, call=call: call(X), "np.hstack.*has both parts", lambda X=X, call=call: call(np.hstack([np.real(X), np.imag(X)]))) for X in COMPLEX for call in (pairwise.distances, pairwise.kernel)),
+    *((lambda X=X: covariance.kendall(X), r"pass np\.real\(X\)", lambda X=X: covariance.kendall(np.real(X))) for X in COMPLEX),
+    (lambda: pairwise.distances(sparse.csr_array(FULL * 1j)), r"pass np\.real\(X\) or abs\(X\)", lambda: (pairwise.distances(np.real(sparse.csr_array(FULL * 1j))), pairwise.distances(abs(sparse.csr_array(FULL * 1j))))),
+    (lambda: pairwise.distances(DAYS), r"drop it, or astype\('int64'\)", lambda: pairwise.distances(DAYS.astype("int64"))),
+    (lambda: pairwise.distances(DAYS.astype("period[D]")), r"drop it, or astype\('int64'\)", lambda: pairwise.distances(DAYS.astype("period[D]").astype("int64"))),
+    (lambda: pairwise.distances(DAYS.astype(str)), r"drop it, or astype\(float\)", lambda: pairwise.distances(DAYS.astype("int64").astype(str).astype(float))),
+    (lambda: pairwise.distances(DAYS.astype(object), "gower"), r"of type Timestamp: astype\('datetime64\[us\]'\) makes dates", lambda: pairwise.distances(DAYS.astype(object).astype("datetime64[us]"), "gower")),
+    (lambda: pairwise.distances(polars.DataFrame(DAYS.to_dict("list"))), r"drop it, or cast\(int\)", lambda: pairwise.distances(polars.DataFrame(DAYS.to_dict("list")).cast(int))),
+    (lambda: pairwise.distances(polars.DataFrame({"a": ["1", "2"]})), r"drop it, or cast\(float\)", lambda: pairwise.distances(polars.DataFrame({"a": ["1", "2"]}).cast(float))),
+    *((lambda column=column: pairwise.distances(pyarrow.table({"a": column})), rf"drop it, or cast\('{to}'\)", lambda column=column, to=to: pairwise.distances(pyarrow.table({"a": column.cast(to)}))) for column, to in COLUMNS),
     (lambda: pairwise.cosine(P), r"pass its full matrix, expand\(\)", lambda: pairwise.cosine(P.expand())),
 ]  # fmt: skip
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import cases
+
 ROOT = Path(__file__).parent.parent
 CORE = ROOT / "core"
 
@@ -51,7 +53,7 @@ def test_every_header_has_its_layer():
     assert headers() == sorted(FLOOR)
 
 
-@pytest.mark.parametrize("name", sorted(FLOOR))
+@cases.each("name", sorted(FLOOR))
 def test_a_header_includes_lower_ones_alone(name):
     path = CORE / f"{name}.hpp"
     for other in includes(path):

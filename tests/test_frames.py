@@ -181,14 +181,21 @@ NO_NUMBERS = {
     "times with a zone": pandas.date_range("2020", periods=3, tz="UTC"),
     "periods": pandas.period_range("2020", periods=3, freq="D"),
 }
+WAYS = {
+    "intervals": "$",
+    "times with a zone": ", or astype\\('int64'\\)$",
+    "periods": ", or astype\\('int64'\\)$",
+}
 
 
-@pytest.mark.parametrize("column", NO_NUMBERS.values(), ids=NO_NUMBERS)
-def test_a_column_of_no_numbers_is_named(column):
-    frame = FRAME.copy()
-    frame["b"] = column
-    says(TypeError, "column 'b' of matrix has dtype .*, which is no number: drop it", vech.pack, frame)
-    says(TypeError, "column 'b' of X has dtype .*, which is no number: drop it", covariance.sample, frame)
+@pytest.mark.parametrize("name", NO_NUMBERS)
+def test_a_column_of_no_numbers_is_named(name):
+    frame, way = FRAME.copy(), WAYS.get(name, r", or astype\(float\)$")
+    frame["b"] = NO_NUMBERS[name]
+    says(TypeError, "column 'b' of matrix has dtype .*, which is no number: drop it" + way, vech.pack, frame)
+    says(
+        TypeError, "column 'b' of X has dtype .*, which is no number: drop it" + way, covariance.sample, frame
+    )
 
 
 def test_dates_are_packed_but_not_beside_numbers_and_have_no_covariance():
@@ -201,7 +208,13 @@ def test_dates_are_packed_but_not_beside_numbers_and_have_no_covariance():
         vech.pack,
         frame.assign(b=[1, 2]),
     )
-    says(TypeError, "column 'a' of X has dtype datetime64.*, which is no number", covariance.sample, frame)
+    says(
+        TypeError,
+        r"column 'a' of X has dtype datetime64.*, which is no number: drop it, or astype\('int64'\)",
+        covariance.sample,
+        frame,
+    )
+    assert covariance.sample(frame.astype("int64")).n == 2
 
 
 def test_labels_that_are_names_of_methods_are_labels():
@@ -461,6 +474,36 @@ def test_frames_of_sparse_columns_are_sparse_matrices():
         FRAME,
     )
     says(ValueError, "row 0 is 'b' where", vech.from_sparse, sparse.loc[list("bac")])
+
+
+FILLS = {"nan": "Sparse[float]", "one": pandas.SparseDtype(float, 1.0), "some": {"a": "Sparse[float]"}}
+
+
+@pytest.mark.parametrize("fill", FILLS)
+def test_frames_that_are_sparse_about_another_number_are_frames_of_numbers(fill):
+    sparse = FRAME.astype(pandas.SparseDtype(float, 0)).astype(FILLS[fill])
+    assert vech.from_sparse(sparse).tolist() == HALF
+    says(ValueError, "row 0 is 'b' where", vech.from_sparse, sparse.loc[list("bac")])
+    for call in (
+        pairwise.distances,
+        pairwise.gram,
+        lambda X: pairwise.distances(X, "gower"),
+        lambda X: pairwise.distances(X, "canberra", w=[1, 2, 3]),
+        lambda X: pairwise.kernel(X, gamma=0.1),
+        covariance.sample,
+    ):
+        found, want = call(sparse), call(FRAME)
+        np.testing.assert_array_equal(found.expand(), want.expand())
+        assert found.labels == want.labels
+    near, want = pairwise.nearest(sparse, 1), pairwise.nearest(A, 1)
+    np.testing.assert_array_equal(near.indices, want.indices)
+
+
+def test_what_a_sparse_frame_lacks_is_missing():
+    holed = pandas.DataFrame([[1, np.nan], [3, 0], [5, 4]]).astype("Sparse[float]")
+    found = pairwise.distances(holed, "sqeuclidean", missing="pairwise")
+    assert found.half.tolist() == [8, 32, 20]
+    says(ValueError, "X holds nan in row 0, column 1: fill it, or pass missing", pairwise.distances, holed)
 
 
 # ---- beside X ----------------------------------------------------------------------------------------------

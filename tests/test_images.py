@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage, signal, sparse
 
+import cases
 import vech
 from compare import assert_canonical
 from vech.images import convolution, convolution_normal, convolved_shape, laplacian, poisson
@@ -65,8 +66,8 @@ def by_scipy(image, kernel, stride, padding, function):
     return found[tuple(slice(None, None, s) for s in per_axis(stride, axes))]
 
 
-@pytest.mark.parametrize(("kernel", "shape", "stride", "padding"), list(domain()))
-@pytest.mark.parametrize("flip", [True, False])
+@cases.each(("kernel", "shape", "stride", "padding"), list(domain()))
+@cases.each("flip", [True, False])
 def test_it_is_the_convolution_of_scipy(kernel, shape, stride, padding, flip):
     if padding in ("valid", 0) and any(k > n for k, n in zip(kernel, shape, strict=True)):
         pytest.skip("no results")

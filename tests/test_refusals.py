@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+import cases
 import vech
 from test_third_store import Rows
 from vech import quantized
@@ -71,7 +72,7 @@ def advice(store, sign, call):
     return found[1]
 
 
-@pytest.mark.parametrize("sign", BINARY)
+@cases.each("sign", list(BINARY))
 def test_numbers_and_arrays_are_refused_by_operators_and_functions_alike_with_what_runs(store, sign):
     by_operator, by_function = BINARY[sign]
     for x in (2, np.float64(2), np.eye(4), [1.0, 2.0], np.array(2.0)):
@@ -87,7 +88,7 @@ def test_numbers_and_arrays_are_refused_by_operators_and_functions_alike_with_wh
             np.testing.assert_array_equal(eval(way, {"S": store, "x": 2}).expand(), want)
 
 
-@pytest.mark.parametrize("sign", BINARY)
+@cases.each("sign", list(BINARY))
 def test_two_without_operators_have_none(store, sign):
     by_operator, by_function = BINARY[sign]
     for other in (store, Q):
@@ -95,8 +96,8 @@ def test_two_without_operators_have_none(store, sign):
         advice(store, sign, lambda other=other: by_function(store, other))
 
 
-@pytest.mark.parametrize("sign", COMPUTED)
-@pytest.mark.parametrize(
+@cases.each("sign", list(COMPUTED))
+@cases.each(
     "other",
     [PACKED, vech.SparseHalf.from_sparse(scipy.sparse.csr_array(FULL + 9))],
     ids=["packed", "sparse"],

@@ -626,7 +626,7 @@ def test_operators_compute_as_numpy_on_full_matrices(make, dtype, kind, compute)
             check_as_numpy(compute, (number, store), (number, a))
 
 
-@pytest.mark.parametrize("make", STORES.values(), ids=STORES)
+@cases.each("make", STORES.values(), ids=STORES)
 @every_operand
 @cases.each("compute", UNARY)
 def test_signs_and_negation_are_numpys(make, dtype, kind, compute):

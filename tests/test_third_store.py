@@ -240,9 +240,9 @@ def tiles(monkeypatch):
     return sum(height * width for k, height in enumerate(spans) for width in spans[: k + 1])
 
 
-@pytest.mark.parametrize("kind", cases.STORE_KINDS)
-@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "c16", "i4", "f2"])
-@pytest.mark.parametrize("order", ["fro", "max", 1, np.inf])
+@cases.each("kind", cases.STORE_KINDS)
+@cases.each("dtype", ["f4", "f8", "c8", "c16", "i4", "f2"])
+@cases.each("order", ["fro", "max", 1, np.inf])
 def test_norms_by_tiles(tiles, order, dtype, kind):
     if not cases.allows(np.dtype(dtype), kind):
         return

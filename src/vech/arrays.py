@@ -85,14 +85,26 @@ def check_matrix(shape: tuple[int, ...], what: str) -> None:
 
 def check_mapped(array: Any) -> None:
     """OSError for a memory map whose file is shorter now: reading beyond its end would end the process."""
+    for part in maps_of(array):
+        needed, size = part.offset + part.nbytes, part.base.size()  # type: ignore[operator, union-attr]
+        if size < needed:
+            reason = f"is mapped into memory, and has {size:,} bytes now where {needed:,} were: read it again"
+            raise OSError(errno.EIO, reason, str(part.filename))
+
+
+def check_elsewhere(array: Array, what: str, path: str) -> None:
+    """ValueError for what lies in the file under a path, which a result would replace."""
+    for part in maps_of(array):
+        with contextlib.suppress(OSError):  # one that is gone cannot be replaced
+            if part.filename is not None and os.path.samefile(part.filename, path):
+                raise ValueError(f"out={path!r} is the file that {what} is mapped from: choose another name")
+
+
+def maps_of(array: Any) -> Iterator[np.memmap[Any, Any]]:
+    """The memory maps of files that an array is part of."""
     while isinstance(array, np.ndarray) and (base := array.base) is not None:
         if isinstance(base, mmap.mmap) and isinstance(array, np.memmap):
-            needed, size = array.offset + array.nbytes, base.size()
-            if size < needed:
-                reason = (
-                    f"is mapped into memory, and has {size:,} bytes now where {needed:,} were: read it again"
-                )
-                raise OSError(errno.EIO, reason, str(array.filename))
+            yield array
         array = base
 
 
@@ -102,7 +114,7 @@ def _plain_array(x: Any, what: str, floats: bool) -> Array:
     if isinstance(x, list | tuple):
         return _listed(x, what)
     if isinstance(x, Store | np.ndarray) or frames.is_sparse(x) or frames.way_in(x):
-        raise _refusal(x, what)
+        raise _refusal(x, what, floats)
     if is_array(x):
         check_memory(tensors.size_in_bytes(x), f"read {what} in parts")
         if frames.is_frame(x) or frames.is_series(x):
@@ -129,7 +141,8 @@ def _listed(x: Any, what: str) -> Array:
         raise ValueError(f"{what} is a {type(x).__name__} of no array: {reason}") from None
 
 
-def _refusal(x: Any, what: str) -> TypeError:
+def _refusal(x: Any, what: str, rows: bool = False) -> TypeError:
+    """What came, and what to do; `rows` says that data are meant, and no symmetric matrix."""
     name = f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins.")
     if isinstance(x, Store):
         name = f"{type(x).__module__.partition('.')[0]}.{type(x).__name__}"
@@ -141,7 +154,7 @@ def _refusal(x: Any, what: str) -> TypeError:
     elif isinstance(x, np.ma.MaskedArray):
         way_out = "a mask would be lost; fill it first: x.filled(value)"
     elif frames.is_sparse(x):
-        makes_half = "use vech.from_sparse(x), or " if what in ("half", "matrix") else ""
+        makes_half = "use vech.from_sparse(x), or " if what in ("half", "matrix") and not rows else ""
         way_out = f"{makes_half}pass x.toarray()"
     elif way := frames.way_in(x):
         way_out = f"pass x.{way}()"
@@ -389,6 +402,14 @@ def is_finite(number: Any) -> bool:
         return math.isfinite(number)
     except OverflowError:
         return False
+
+
+def as_float(what: str, number: Any) -> float:
+    """A real number in float64; ValueError for one that has no place there, such as 10**400."""
+    try:
+        return float(number)
+    except OverflowError:
+        raise ValueError(f"{what} is beyond float64, which ends at 1.8e308: give a smaller one") from None
 
 
 def is_even(array: Array) -> bool:

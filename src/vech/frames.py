@@ -21,6 +21,8 @@ Labels = tuple[Any, ...]
 
 EXACT_INTEGERS = 2**53
 NUMBERS = "biufcVMm"  # NumPy's letters for what may be numbers of a column; V is of ml_dtypes
+TIMES = ("date", "time", "duration", "period")  # how dtypes of these begin in any library
+NESTED = ("interval", "list", "struct", "array", "map")  # in the names of dtypes of more than one value
 FEW = 3  # labels that an error names
 
 
@@ -77,19 +79,54 @@ def is_sparse(x: Any) -> bool:
 
 
 def as_sparse(x: Any, what: str, *, square: bool = True) -> Any:
-    """Nonzeros that pandas or pydata's sparse holds as a sparse array of SciPy; all else as it is."""
+    """Nonzeros that pandas or pydata's sparse holds as a sparse array of SciPy; all else as it is.
+
+    What is sparse about another number, as pandas is about NaN unless told, is as it is too; of a `square` of
+    pandas what is not zero is taken.
+    """
     if hasattr(type(x), "to_scipy_sparse"):
-        return x.to_scipy_sparse()
-    if (
-        is_pandas(x)
-        and is_frame(x)
-        and len(x.dtypes)
-        and all(hasattr(dtype, "fill_value") for dtype in x.dtypes)
-    ):
+        return x.to_scipy_sparse() if square or _is_zero(getattr(x, "fill_value", 0)) else x
+    if not _is_sparse_frame(x):
+        return x
+    if all(_is_zero(dtype.fill_value) for dtype in x.dtypes):
         if square:
             square_labels(x, what)
         return x.sparse.to_coo()
-    return x
+    if not square:
+        return x
+    square_labels(x, what)
+    common = np.result_type(*{dtype.subtype for dtype in x.dtypes})
+    return x.astype(type(x.dtypes.iloc[0])(common, np.zeros((), common)[()])).sparse.to_coo()
+
+
+def _is_sparse_frame(x: Any) -> bool:
+    if not (is_pandas(x) and is_frame(x) and len(x.dtypes)):
+        return False
+    return all(hasattr(dtype, "fill_value") for dtype in x.dtypes)
+
+
+def _is_zero(fill: Any) -> bool:
+    return not is_missing(fill) and bool(fill == 0)
+
+
+def to_dense(x: Any, what: str) -> str:
+    """How something sparse becomes dense, in the words of its library."""
+    if _is_sparse_frame(x):
+        return f"{what}.sparse.to_dense()"
+    return f"{what}.todense()" if hasattr(type(x), "to_scipy_sparse") else f"{what}.toarray()"
+
+
+def to_numbers(x: Any, dtype: Any) -> str:
+    """How a column of this dtype becomes one of numbers, in the words of its library; "" where it cannot."""
+    name = str(dtype).lower()
+    if any(nested in name for nested in NESTED):
+        return ""
+    is_time = name.startswith(TIMES)
+    if is_arrow(x):
+        return f"cast('{'int32' if name.startswith('date32') else 'int64' if is_time else 'float64'}')"
+    if type(x).__module__.partition(".")[0] == "polars":
+        return f"cast({'int' if is_time else 'float'})"
+    return "astype('int64')" if is_time else "astype(float)"
 
 
 # ---------------------------------------------------------------- numbers
@@ -175,7 +212,9 @@ def _filled_dtype(x: Any, k: int | None, dtype: Any, name: str, floats: bool) ->
     found = numpy_dtype(dtype)
     kinds = NUMBERS.replace("M", "").replace("m", "") if floats else NUMBERS
     if found is None or found.kind not in kinds:
-        raise TypeError(f"{name} has dtype {dtype}, which is no number: drop it, or astype(float)")
+        way = to_numbers(x, dtype)
+        also = f", or {way}" if way else ""
+        raise TypeError(f"{name} has dtype {dtype}, which is no number: drop it{also}")
     if isinstance(dtype, np.dtype) or found.kind not in "biu" or not _has_holes(_column(x, k)):
         return found
     if not floats:

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,10 @@ FOUND = sorted(
 )
 
 
-@pytest.fixture(scope="module", params=FOUND)
+THERE = [name for name in FOUND if find_spec(name)]  # a thousand skipped tests take seconds
+
+
+@pytest.fixture(scope="module", params=THERE or FOUND[:1])
 def library(request):
     return LIBRARIES[request.param]()
 
@@ -329,7 +333,7 @@ def sampled(names, chosen):
         names,
         [
             pytest.param(*case.values, id=case.id, marks=[pytest.mark.slow] if k % 24 else [])
-            for k, case in enumerate(chosen)
+            for k, case in enumerate(chosen if THERE else ())
         ],
     )
 

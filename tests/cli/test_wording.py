@@ -67,6 +67,14 @@ SPOKEN = {
     "S.astype('float32') makes it so": ("similarity", "vech convert --out-dtype float32 makes it so"),
     "this is int8: astype(np.int64) first": ("eigsh", "this is int8: vech convert --out-dtype int64 first"),
     "drop it, or astype(float)": ("covariance", "drop it"),
+    "drop it, or astype('int64')": ("distances", "drop it"),
+    "real numbers: np.hstack([np.real(X), np.imag(X)]) has both parts": ("distances", "real numbers"),
+    "real numbers: np.real and np.imag of it are two columns": ("distances", "real numbers"),
+    "real numbers: pass np.real(X)": ("covariance", "real numbers"),
+    "of type date: astype('datetime64[us]') makes dates of them, astype('category') names": (
+        "distances",
+        "of type date",
+    ),
     "write .npz, or astype first": ("convert", "write .npz, or --out-dtype first"),
     "not bool: astype a signed dtype first": ("convert", "not bool: --out-dtype makes a signed dtype"),
 }

@@ -89,6 +89,24 @@ def test_what_is_no_vector_of_numbers_is_refused_by_name(name, wrong):
         call(**{argument: WRONG[wrong](np.ones(count))})
 
 
+BEYOND = {
+    "ddof": lambda: covariance.sample(X, ddof=10**400),
+    "ddof of a stream": lambda: covariance.Stream("sample", ddof=-(10**400)),
+    "half_life": lambda: covariance.exponential_weights(4, half_life=10**400),
+    "variance": lambda: covariance.denoise(X, variance=10**400),
+    "threshold": lambda: covariance.gerber(X, 10**400),
+    "min_periods": lambda: covariance.sample(X, missing="pairwise", min_periods=10**400),
+    "threshold of products": lambda: vech.pairwise.gram(X, threshold=10**400),
+}
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_an_integer_beyond_float64_is_named(name):
+    said = f"{name.split()[0]} is (beyond float64, which ends at 1.8e308: give a|more than 2..53 rows, which)"
+    with pytest.raises(ValueError, match=said):
+        BEYOND[name]()
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_numbers_that_cannot_be_negative_are_not(name):
     call, argument, count = CALLS[name]

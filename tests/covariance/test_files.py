@@ -115,6 +115,16 @@ def test_a_file_holds_what_memory_does_and_a_run_that_ended_goes_on(tmp_path, na
     assert listing(tmp_path) == WHOLE
 
 
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("file", [None, "S.npy"])
+def test_a_run_tells_how_far_it_is_until_it_is_done(tmp_path, name, file):
+    seen = []
+    out = None if file is None else tmp_path / file
+    CALLS[name](out=out, progress=lambda done, total: seen.append((done, total)))
+    assert seen == sorted(seen) and len({total for _, total in seen}) == 1
+    assert seen[-1][0] == seen[-1][1]
+
+
 @pytest.mark.parametrize("name", [name for name in CALLS if name not in WHOLE_AT_ONCE])
 def test_any_executor_gives_the_bytes_of_the_file(tmp_path, name, processes):
     call, path = CALLS[name], tmp_path / "S.npy"
@@ -139,6 +149,7 @@ def test_any_executor_gives_the_same_bits_to_what_goes_by_eigenvalues(
     close = {"rtol": 1e-3, "atol": 1e-3} if dtype == "f4" else {"rtol": 1e-8, "atol": 1e-12}
     np.testing.assert_allclose(call(executor=processes).half, call().half, **close)
     want = call(executor=processes).half.tobytes()
+    assert call(out=tmp_path / "alone.npy").half.tobytes() == want
     for workers in (1, 3):
         with ThreadPoolExecutor(workers) as threads:
             assert call(executor=threads).half.tobytes() == want
@@ -263,6 +274,73 @@ def test_errors_are_those_of_memory(tmp_path, change, error, message):
         with pytest.raises(error, match=message):
             covariance.sample(Y, out=out)
     assert not (tmp_path / "S.npy").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sample",
+        "correlation",
+        "spearman",
+        "kendall",
+        "gerber",
+        "one_bit",
+        "oas",
+        "ledoit_wolf",
+        "nonlinear",
+        "denoise",
+    ],
+)
+@pytest.mark.parametrize(
+    "wrap", [lambda Y: Y, lambda Y: lambda: iter([Y[:20], Y[20:]])], ids=["array", "blocks"]
+)
+def test_what_is_refused_leaves_nothing_beside_the_file(tmp_path, name, wrap):
+    Y = X.copy()
+    Y[30, 149] = np.nan
+    for path in (tmp_path / "S.npy", tmp_path / "S.zarr"):
+        with pytest.raises((ValueError, TypeError)):
+            getattr(covariance, name)(wrap(Y), out=path)
+    assert listing(tmp_path) == []
+    constant = np.ones_like(X)
+    for other in ("correlation", "denoise"):
+        with pytest.raises(ValueError, match="is constant"):
+            getattr(covariance, other)(wrap(constant), out=tmp_path / "S.npy")
+    assert listing(tmp_path) == []
+
+
+def test_what_was_done_is_kept_where_the_next_run_is_refused_early(tmp_path, monkeypatch):
+    path = tmp_path / "S.npy"
+
+    def stops(done, total):
+        if done > total // 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        covariance.sample(X, out=path, progress=stops)
+    left = listing(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(products.Centre, "of", lambda *_: (_ for _ in ()).throw(Stop))
+        with pytest.raises(Stop):
+            covariance.sample(X, out=path, resume=True)
+    assert listing(tmp_path) == left and "S.npy.journal" in left
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda Y: Y, lambda Y: lambda: iter([Y[:20], Y[20:]])],
+    ids=["map", "blocks"],
+)
+def test_the_file_that_x_is_mapped_from_is_not_replaced(tmp_path, wrap):
+    path, link = tmp_path / "X.npy", tmp_path / "link.npy"
+    np.save(path, X)
+    link.symlink_to(path)
+    before, data = path.read_bytes(), wrap(np.load(path, mmap_mode="r"))
+    for out in (path, link):
+        with pytest.raises(
+            ValueError, match=r"out='.*npy' is the file that X is mapped from: choose another"
+        ):
+            covariance.sample(data, out=out)
+    assert path.read_bytes() == before and listing(tmp_path) == ["X.npy", "link.npy"]
 
 
 def test_numbers_far_from_zero_keep_their_digits(tmp_path):

@@ -162,7 +162,7 @@ REFUSED = [
         TypeError,
         "sampled_gram reads X twice, and an iterator can be read onc",
     ),
-    ({"X": np.ones((3, 2)) * 1j}, TypeError, r"this is defined for real numbers: pass X\.real"),
+    ({"X": np.ones((3, 2)) * 1j}, TypeError, r"this is defined for real numbers: pass np\.real\(X\)"),
 ]
 
 

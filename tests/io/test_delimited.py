@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import cases
 from interrupts import interrupted
 from vech.io import FileFormatError, delimited, iter_table, lines, read_table
 
@@ -167,8 +168,8 @@ def test_an_odd_file_is_refused_with_its_line(table, data, said, line, message):
     assert str(caught.value).isprintable() and (caught.value.line, caught.value.path) == (line, str(path))
 
 
-@pytest.mark.parametrize("name", READ)
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 16])
+@cases.each("name", list(READ))
+@cases.each("size", [1, 2, 3, 7, 16])
 def test_wherever_pieces_of_a_file_end(table, monkeypatch, name, size):
     """Also in a mark, a letter, between a carriage return and a line feed, in a quoted cell."""
     data, said, numbers, labels, index = READ[name]

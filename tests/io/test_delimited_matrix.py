@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import cases
 import reference
 import vech
 from vech.io import FileFormatError
@@ -82,8 +83,8 @@ RIGHT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a.TSV", "a.txt.gz"])
-@pytest.mark.parametrize("case", RIGHT)
+@cases.each("name", ["a.csv", "a.txt", "a.TSV", "a.txt.gz"])
+@cases.each("case", list(RIGHT))
 def test_odd_tables_are_read_right(tmp_path, case, name):
     text, options, layout, labels, matrix = RIGHT[case]
     if case == "returns of old Macs" and name.endswith(".gz"):

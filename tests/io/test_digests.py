@@ -63,7 +63,7 @@ def test_digests_are_those_that_other_programs_give(text, value):
     assert _core.digest(np.frombuffer(text, np.uint8)) == value
 
 
-@pytest.mark.parametrize("length", [*range(70), 1000, 4097])
+@cases.each("length", [*range(70), 1000, 4097])
 def test_digests_of_every_length_and_place(length):
     letters = np.random.default_rng(length).integers(0, 256, length + 3, dtype=np.uint8)
     for start in (0, 1, 3):

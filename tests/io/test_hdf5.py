@@ -41,11 +41,9 @@ def at(path, name):
     return f"{path}::{name}"
 
 
-@pytest.mark.parametrize("kind", cases.STORE_KINDS)
-@pytest.mark.parametrize("dtype", ["?", "i1", "u8", "f2", "f4", "f8", ">f8", "c8", "c16"])
-@pytest.mark.parametrize(
-    "layout", ["vech", "numpy-tril", "condensed", vech.Layout("upper", "rows", diagonal="one")]
-)
+@cases.each("kind", cases.STORE_KINDS)
+@cases.each("dtype", ["?", "i1", "u8", "f2", "f4", "f8", ">f8", "c8", "c16"])
+@cases.each("layout", ["vech", "numpy-tril", "condensed", vech.Layout("upper", "rows", diagonal="one")])
 def test_a_half_that_we_wrote_reads_back_the_same(path, layout, dtype, kind):
     layout = vech.as_layout(layout)
     if not cases.fits(layout, np.dtype(dtype), kind, N):

@@ -26,8 +26,8 @@ def with_zeros(dtype, layout, kind):
     return half
 
 
-@pytest.mark.parametrize(("layout", "dtype", "kind"), HALVES)
-@pytest.mark.parametrize("chunk", [64, 16 << 20])
+@cases.each(("layout", "dtype", "kind"), HALVES)
+@cases.each("chunk", [64, 16 << 20])
 def test_a_half_is_counted(monkeypatch, layout, dtype, kind, chunk):
     monkeypatch.setattr(info, "CHUNK", chunk)
     half = with_zeros(dtype, layout, kind)

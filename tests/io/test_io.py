@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+import cases
 import vech
 from vech.io import FORMATS, FileFormatError
 
@@ -29,8 +30,8 @@ LIBRARIES |= dict.fromkeys((".cool", ".mcool", ".scool"), "h5py")
 LIBRARIES |= dict.fromkeys(CORRELATIONS := (".ld.zarr", ".zip"), "numcodecs")
 
 
-@pytest.mark.parametrize("suffix", WRITTEN)
-@pytest.mark.parametrize("case", [str.lower, str.upper])
+@cases.each("suffix", list(WRITTEN))
+@cases.each("case", [str.lower, str.upper])
 def test_each_suffix_takes_a_half(tmp_path, suffix, case):
     if suffix in LIBRARIES:
         pytest.importorskip(LIBRARIES[suffix])
@@ -86,7 +87,7 @@ def test_an_unknown_suffix_is_told_usual_or_near_ones(tmp_path, name):
             call()
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@cases.each("suffix", list(SUFFIXES))
 def test_a_file_that_is_not_there(tmp_path, suffix):
     if suffix in LIBRARIES:
         pytest.importorskip(LIBRARIES[suffix])
@@ -94,7 +95,7 @@ def test_a_file_that_is_not_there(tmp_path, suffix):
         vech.read(tmp_path / f"none{suffix}", dtype="f8", layout="vech")
 
 
-@pytest.mark.parametrize("suffix", [name for name in SUFFIXES if name not in (".zarr", ".bm", *CORRELATIONS)])
+@cases.each("suffix", [name for name in SUFFIXES if name not in (".zarr", ".bm", *CORRELATIONS)])
 def test_a_folder_is_no_file(tmp_path, suffix):
     path = tmp_path / f"folder{suffix}"
     path.mkdir()

@@ -56,7 +56,7 @@ def full_of(dtype, layout, kind):
     return half, reference.expand(half, layout, kind)
 
 
-@pytest.mark.parametrize(("layout", "dtype", "kind"), HALVES)
+@cases.each(("layout", "dtype", "kind"), HALVES)
 def test_a_dense_half_that_we_wrote_is_read_by_us_and_by_scipy(path, layout, dtype, kind):
     half, full = full_of(dtype, layout, kind)
     store = vech.Packed(half, layout, kind=kind)
@@ -335,9 +335,9 @@ NO_NUMBERS = (
 )
 
 
-@pytest.mark.parametrize("content", HEADS)
-@pytest.mark.parametrize("number", NUMBERS)
-@pytest.mark.parametrize("end", ["\n", "", "\r\n", "\r", " ", "\t\r\n", "\n \n\n"])
+@cases.each("content", list(HEADS))
+@cases.each("number", list(NUMBERS))
+@cases.each("end", ["\n", "", "\r\n", "\r", " ", "\t\r\n", "\n \n\n"])
 def test_every_way_to_write_a_number_is_read(path, content, number, end):
     head = f"%%MatrixMarket matrix {content} real general\n{HEADS[content]}\n"
     path.write_bytes(f"{head} \t{INDICES[content]} {number}{end}".encode())
@@ -345,9 +345,9 @@ def test_every_way_to_write_a_number_is_read(path, content, number, end):
     assert np.array_equal(value, float(number), equal_nan=True)
 
 
-@pytest.mark.parametrize("content", HEADS)
-@pytest.mark.parametrize("end", ["\n", "", "\n\n"])
-@pytest.mark.parametrize("number", NO_NUMBERS)
+@cases.each("content", list(HEADS))
+@cases.each("end", ["\n", "", "\n\n"])
+@cases.each("number", list(NO_NUMBERS))
 def test_a_line_that_is_no_number_is_refused(path, content, number, end):
     line = f"{INDICES[content]}{number}"
     path.write_text(f"%%MatrixMarket matrix {content} real general\n{HEADS[content]}\n{line}{end}", "utf-8")

@@ -39,7 +39,7 @@ def save(path, array, **description):
         path.with_name(path.name + ".json").write_text(json.dumps(described))
 
 
-@pytest.mark.parametrize(("layout", "dtype", "kind"), HALVES)
+@cases.each(("layout", "dtype", "kind"), HALVES)
 def test_a_half_that_we_wrote_reads_back_the_same(half, layout, dtype, kind):
     numbers = cases.half(dtype, layout, kind, N)
     written = vech.Packed(numbers, layout, kind=kind)

@@ -41,7 +41,7 @@ def sparse_half(kind="symmetric", dtype="f8", triangle="lower", labels=None):
     )
 
 
-@pytest.mark.parametrize(("layout", "dtype", "kind"), HALVES)
+@cases.each(("layout", "dtype", "kind"), HALVES)
 def test_a_half_that_we_wrote_reads_back_the_same(path, layout, dtype, kind):
     numbers = cases.half(dtype, layout, kind, N)
     written = vech.Packed(numbers, layout, kind=kind)

@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 
+import cases
 import vech
 import vech.io
 from vech.io import FileFormatError, arrays, digests, npy, pair
@@ -91,7 +92,7 @@ def test_a_layout_that_is_said_does_not_make_other_numbers_right(half):
         vech.read(half, layout="vech")
 
 
-@pytest.mark.parametrize("at", range(128, 208))
+@cases.each("at", range(128, 208))
 def test_every_byte_counts(half, at):
     write(half, FULL)
     text = bytearray(half.read_bytes())

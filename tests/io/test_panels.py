@@ -27,8 +27,8 @@ HALVES = cases.pairwise(
 )
 
 
-@pytest.mark.parametrize("suffix", [".npy", ".bin"])
-@pytest.mark.parametrize(("layout", "dtype", "kind", "panel"), HALVES)
+@cases.each("suffix", [".npy", ".bin"])
+@cases.each(("layout", "dtype", "kind", "panel"), HALVES)
 def test_the_file_holds_the_full_matrix(tmp_path, monkeypatch, suffix, layout, dtype, kind, panel):
     monkeypatch.setattr(panels, "PANEL", panel)
     half = cases.half(dtype, layout, kind, N)

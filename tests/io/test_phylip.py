@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import cases
 import vech
 from vech.io import FileFormatError
 
@@ -37,9 +38,9 @@ def read(tmp_path, text, name="a.phy", **options):
     return vech.read(tmp_path / name, **options)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("width", [1, 2, 99])
-@pytest.mark.parametrize(
+@cases.each("shape", list(SHAPES))
+@cases.each("width", [1, 2, 99])
+@cases.each(
     "names",
     [
         NAMES,

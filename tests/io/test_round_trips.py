@@ -63,9 +63,9 @@ def dtype_of(name):
     return np.dtype(name)
 
 
-@pytest.mark.parametrize("kind", cases.STORE_KINDS)
-@pytest.mark.parametrize("name", DTYPES)
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@cases.each("kind", cases.STORE_KINDS)
+@cases.each("name", list(DTYPES))
+@cases.each("suffix", list(SUFFIXES))
 def test_what_was_written_is_read(tmp_path, suffix, name, kind):
     dtype = dtype_of(name)
     for n, store in each(SIZES, kind, dtype):
@@ -83,9 +83,9 @@ def test_what_was_written_is_read(tmp_path, suffix, name, kind):
         assert np.array_equal(got.expand(), store.expand())
 
 
-@pytest.mark.parametrize("kind", cases.STORE_KINDS)
-@pytest.mark.parametrize("name", ["?", "i1", "u8", "f4", ">f8", "c16"])
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@cases.each("kind", cases.STORE_KINDS)
+@cases.each("name", ["?", "i1", "u8", "f4", ">f8", "c16"])
+@cases.each("suffix", list(SUFFIXES))
 def test_what_was_expanded_is_packed(tmp_path, suffix, name, kind):
     dtype = dtype_of(name)
     for n, store in each(SIZES[:5], kind, dtype):

@@ -103,10 +103,8 @@ def test_panels_of_any_width_agree_with_lapack(dtype, n, panel, monkeypatch):
         close(got, want, n)
 
 
-@pytest.mark.parametrize(
-    "dtype", [INEXACT[name] for name in ("float32", "float64", "complex64", "complex128")]
-)
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 17, 64, 65])
+@cases.each("dtype", [INEXACT[name] for name in ("float32", "float64", "complex64", "complex128")])
+@cases.each("n", [1, 2, 3, 4, 17, 64, 65])
 def test_update_and_downdate_change_the_factor_by_one_outer_product(dtype, n, route):
     kind = "hermitian" if dtype.kind == "c" else "symmetric"
     S, full = store(definite(dtype, kind, n), vech.Layout(), kind)
@@ -330,9 +328,9 @@ def test_a_matrix_that_is_not_definite_names_its_leading_minor(minor, route):
         cholesky(S)
 
 
-@pytest.mark.parametrize("task", [cholesky, inverse, slogdet, lambda S: solve(S, np.ones(S.n))])
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize("i, j", [(0, 0), (1, 0), (40, 3), (39, 39), (79, 78), (79, 79)])
+@cases.each("task", [cholesky, inverse, slogdet, lambda S: solve(S, np.ones(S.n))])
+@cases.each("value", [np.nan, np.inf])
+@cases.each("i, j", [(0, 0), (1, 0), (40, 3), (39, 39), (79, 78), (79, 79)])
 def test_nan_and_infinity_are_named(task, value, i, j, route):
     full = definite(np.dtype(float), "symmetric", 80)
     full[i, j] = full[j, i] = value

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+import cases
 import reference
 import vech
 from vech.adapters import solvers
@@ -73,10 +74,10 @@ def assert_solves(x, full, b, tolerance=1e-9):
 # ---------------------------------------------------------------- solve
 
 
-@pytest.mark.parametrize("solver", ["auto", *REAL])
-@pytest.mark.parametrize("triangle", ["lower", "upper"])
-@pytest.mark.parametrize("columns", [(), (1,), (3,)])
-@pytest.mark.parametrize("dtype", ["f8", "c16"])
+@cases.each("solver", ["auto", *REAL])
+@cases.each("triangle", ["lower", "upper"])
+@cases.each("columns", [(), (1,), (3,)])
+@cases.each("dtype", ["f8", "c16"])
 def test_every_solver_solves_a_definite_matrix(solver, triangle, columns, dtype):
     needs(solver)
     full, b = matrix(definite=True), right_side(dtype=dtype, columns=columns)
@@ -456,9 +457,9 @@ def test_sigma_at_an_eigenvalue_is_told():
     assert eigsh(S, 2, sigma=-1e-3)[0][0] == pytest.approx(0, abs=1e-9)
 
 
-@pytest.mark.parametrize("ord", ["fro", "max", 1, np.inf, 2])
-@pytest.mark.parametrize(("kind", "dtype"), [*EVERY_KIND, ("symmetric", "f4"), ("symmetric", "i4")])
-@pytest.mark.parametrize("triangle", ["lower", "upper"])
+@cases.each("ord", ["fro", "max", 1, np.inf, 2])
+@cases.each(("kind", "dtype"), [*EVERY_KIND, ("symmetric", "f4"), ("symmetric", "i4")])
+@cases.each("triangle", ["lower", "upper"])
 def test_norms_are_those_of_the_full_matrix(ord, kind, dtype, triangle):
     full = matrix(kind, "f8" if dtype == "i4" else dtype)
     full = np.rint(10 * full).astype(dtype) if dtype == "i4" else full
@@ -479,8 +480,8 @@ def test_norms_neither_overflow_nor_lose_what_is_not_finite():
         norm(half_of(np.eye(2)), "nuc")
 
 
-@pytest.mark.parametrize(("first", "second"), list(itertools.product(EVERY_KIND, repeat=2)))
-@pytest.mark.parametrize("triangles", [("lower", "lower"), ("lower", "upper"), ("upper", "upper")])
+@cases.each(("first", "second"), list(itertools.product(EVERY_KIND, repeat=2)))
+@cases.each("triangles", [("lower", "lower"), ("lower", "upper"), ("upper", "upper")])
 def test_inner_is_vdot_of_the_full_matrices(first, second, triangles):
     a, b = matrix(*first, n=12), matrix(*second, n=12, seed=3) * (pattern(12, 9) | np.eye(12, dtype=bool))
     S, T = half_of(a, first[0], triangles[0]), half_of(b, second[0], triangles[1])

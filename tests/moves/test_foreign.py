@@ -32,6 +32,13 @@ DOORS = {
     "cg": lambda A: vech.linalg.solve(HALF, np.ones(4), solver="cg", M=A),
 }
 
+OF_ROWS = {
+    "distances": vech.pairwise.distances,
+    "jaccard": lambda A: vech.pairwise.distances(A, "jaccard"),
+    "kernel": vech.pairwise.kernel,
+    "nearest": lambda A: vech.pairwise.nearest(A, 1),
+}
+
 
 def matrix(form, dtype=np.float64):
     return scipy.sparse.csr_array(FULL.astype(dtype)).asformat(form)
@@ -95,6 +102,14 @@ def test_arrays_that_are_no_matrix_are_refused(door, form):
         with pytest.raises(ValueError, match=re.escape(message)):
             DOORS[door](A)
             pytest.fail(f"{case} is taken")
+
+
+@cases.each("form", ["coo", "csr", "dok"])
+@cases.each("door", [*DOORS, *OF_ROWS])
+def test_what_has_not_rows_and_columns_is_named_by_its_shape(door, form):
+    A = scipy.sparse.coo_array(np.array([1.0, 0, 2])).asformat(form)
+    with pytest.raises(ValueError, match=r"shape \(3,\)"):
+        (DOORS | OF_ROWS)[door](A)
 
 
 @cases.each("door", list(DOORS))

@@ -138,8 +138,8 @@ def test_nothing_is_touched_outside_a_half_without_its_diagonal(traversal, dtype
 @posix
 @every_target
 @every_item
-@pytest.mark.parametrize("where", WHERE)
-@pytest.mark.parametrize("layout", (ORDERS | EXPLICIT).values(), ids=ORDERS | EXPLICIT)
+@cases.each("where", list(WHERE))
+@cases.each("layout", (ORDERS | EXPLICIT).values(), ids=ORDERS | EXPLICIT)
 def test_nothing_is_touched_outside_batches_whose_numbers_come_first(layout, dtype, where):
     for n, count in ((1, 5), (3, 1), (3, 7), (3, 700), (3, 5000), (16, 33), (17, 3)):
         if not cases.has_side(layout, n):
@@ -188,8 +188,8 @@ def test_every_byte_offset_of_input_and_output(layout, dtype, n):
 
 @every_target
 @every_item
-@pytest.mark.parametrize("layout", PIECES.values(), ids=PIECES)
-@pytest.mark.parametrize("n", [33, 64])
+@cases.each("layout", PIECES.values(), ids=PIECES)
+@cases.each("n", [33, 64])
 def test_every_byte_offset_of_explicit_orders(layout, dtype, n):
     kind = "hermitian" if dtype.kind == "c" else "symmetric"
     check_byte_offsets(layout, dtype, n, kind, (0, 1, 7, 8, 16, 24, 33, 48, 63))
@@ -558,8 +558,8 @@ def test_subnormals_survive_when_the_processor_flushes_them(threads):
 
 
 @every_target
-@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
-@pytest.mark.parametrize(
+@cases.each("dtype", DTYPES.values(), ids=DTYPES)
+@cases.each(
     "layout", [PLAIN[name] for name in ("lower-columns-stored", "upper-columns-stored")], ids=["vech", "U"]
 )
 def test_extreme_values_survive_every_move(dtype, layout):

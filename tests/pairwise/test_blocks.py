@@ -9,6 +9,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
+import cases
 import vech
 from vech.pairwise import from_blocks
 
@@ -43,9 +44,9 @@ def of(A, **how):
     return from_blocks(partial(cut, A), len(A), **how)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", ("i2", "f4", "f8", "c8", "c16"))
-@pytest.mark.parametrize("kind", KINDS)
+@cases.each("layout", list(LAYOUTS))
+@cases.each("dtype", ("i2", "f4", "f8", "c8", "c16"))
+@cases.each("kind", list(KINDS))
 def test_a_matrix_of_any_kind_comes_back(tmp_path, kind, dtype, layout):
     A = full(kind, dtype)
     for out in (None, tmp_path / "d.npy"):
@@ -245,6 +246,7 @@ def test_executors_give_the_same_bytes(tmp_path):
     (
         ({"dtype": ">f8"}, TypeError, "dtype >f8 has swapped bytes: say <f8"),
         ({"dtype": object}, TypeError, "dtype object"),
+        ({"dtype": "foo"}, TypeError, "dtype='foo' is no dtype: say 'float64'"),
         ({"dtype": "f8", "kind": "triangular"}, ValueError, "no store holds a triangular matrix"),
         ({"dtype": "u1", "kind": "skew"}, TypeError, "needs numbers with a sign"),
         ({"dtype": "f8", "diagonal": 2}, ValueError, "diagonal must be None, 0 or 1, not 2"),

@@ -55,8 +55,8 @@ def scipys(X, name, **arguments):
 
 
 @every_target
-@pytest.mark.parametrize("kind", ROWS)
-@pytest.mark.parametrize("name", PDIST)
+@cases.each("kind", list(ROWS))
+@cases.each("name", list(PDIST))
 def test_distances_are_those_of_pdist(name, kind):
     X = ROWS[kind]
     if name == "jensenshannon":
@@ -314,8 +314,8 @@ def test_near_and_opposite_points_keep_their_digits():
 # ---------------------------------------------------------------- stores, blocks, functions
 
 
-@pytest.mark.parametrize("name", [*METRICS, "function"])
-@pytest.mark.parametrize("n", [1, 2, 3, 65])
+@cases.each("name", [*METRICS, "function"])
+@cases.each("n", [1, 2, 3, 65])
 def test_every_layout_holds_the_same_distances(n, name):
     X = np.abs(REAL[:n, :2])
     metric = (lambda x, y: float(abs(x - y).sum())) if name == "function" else name
@@ -365,6 +365,21 @@ def test_a_function_is_called_once_for_each_pair_in_order():
         distances(np.eye(3), lambda x, y: None)
     with pytest.raises(TypeError, match="a function as metric takes no w: "):
         distances(np.eye(3), metric, w=[1, 1, 1])
+
+
+def test_a_function_that_writes_into_its_rows_leaves_x_as_it_is():
+    X = RNG.normal(size=(6, 3))
+    before = X.copy()
+
+    def spoils(x, y):
+        x -= x.mean()
+        y -= y.mean()
+        return np.abs(x - y).sum()
+
+    found = distances(X, spoils).expand()
+    np.testing.assert_array_equal(X, before)
+    centred = X - X.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, distances(centred, "cityblock").expand(), rtol=1e-14)
 
 
 def test_sparse_rows_are_as_far_apart_as_full_ones():
@@ -462,6 +477,9 @@ REFUSED = [
     ({"metric": "mahalanobis", "w": [1, 2]}, TypeError, "metric 'mahalanobis' takes no w: 'euclidean', "),
     ({"metric": "minkowski", "p": 0}, ValueError, "p must be a positive number, not 0"),
     ({"metric": "minkowski", "p": np.nan}, ValueError, "p must be a positive number, not nan"),
+    ({"metric": "minkowski", "p": 10**400}, ValueError, "p is beyond float64, which ends at 1.8e308: give a"),
+    ({"metric": "minkowski", "p": 2j}, ValueError, "p must be a positive number, not 2j"),
+    ({"metric": "minkowski", "p": np.complex128(2)}, ValueError, "p must be a positive number, not np.comp"),
     ({"w": [1, -2]}, ValueError, "w[1] is -2: weights are zero or positive"),
     ({"w": [1, 2, 3]}, ValueError, "w has shape (3,), and X has 2 columns: (2,) fits"),
     ({"w": [1, np.nan]}, ValueError, "w holds nan or an infinity: finite numbers are needed"),
@@ -472,6 +490,15 @@ REFUSED = [
     ({"missing": "drop"}, ValueError, "missing must be 'raise' or 'pairwise', not 'drop'"),
     ({"metric": "dice", "missing": "pairwise"}, ValueError, "missing='pairwise' is for 'euclidean', "),
     ({"dtype": "float16"}, TypeError, "dtype must be float32 or float64, not float16"),
+    ({"dtype": "foo"}, TypeError, "dtype must be float32 or float64, not 'foo': distances are made in these"),
+    ({"dtype": "(f"}, TypeError, "dtype must be float32 or float64, not '(f'"),
+    ({"dtype": "f,("}, TypeError, "dtype must be float32 or float64, not 'f,('"),
+    ({"dtype": 3}, TypeError, "dtype must be float32 or float64, not 3"),
+    (
+        {"metric": lambda x, y: 10**400},
+        ValueError,
+        "metric gave an integer beyond float64 of rows 0 and 1: g",
+    ),
     ({"metric": "jensenshannon"}, ValueError, "X holds -1 in row 1, column 1: metric 'jensenshannon' takes "),
     ({"layout": "corr"}, ValueError, "'corr'"),
 ]

@@ -27,9 +27,9 @@ def error_bound(metric, true, m, dtype):
     return ((m + 4) * double + eps) * true + 4 * double * (true + double) ** 0.5
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("name", sorted(hard_rows("float64")))
-@pytest.mark.parametrize("metric", BLOCKS)
+@cases.each("dtype", list(FLOATS))
+@cases.each("name", sorted(hard_rows("float64")))
+@cases.each("metric", list(BLOCKS))
 def test_a_distance_keeps_its_digits(metric, name, dtype):
     X = rows_of(name, dtype)
     n, m = X.shape

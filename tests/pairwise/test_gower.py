@@ -167,12 +167,49 @@ def test_a_run_to_a_file_gives_the_same(tmp_path):
     assert vech.read(tmp_path / "d.npy").labels == want.labels
 
 
+def test_periods_are_as_far_apart_as_there_are_between_them():
+    months = pandas.PeriodIndex(["2020-01", "2020-02", None, "2021-01"], freq="M")
+    found = distances(pandas.DataFrame({"a": months}), "gower", missing="pairwise").half
+    np.testing.assert_allclose(found, [1 / 12, np.nan, 1, np.nan, 11 / 12, np.nan])
+
+
+def test_lists_of_other_libraries_are_named():
+    frames = [pytest.importorskip("polars").DataFrame, pytest.importorskip("pyarrow").table]
+    for frame in frames:
+        with pytest.raises(
+            TypeError, match="column 'l' of X holds a list in row 0, which is no single value"
+        ):
+            distances(frame({"l": [[1], [2]]}), "gower")
+        with pytest.raises(
+            TypeError, match="column 's' of X holds a dict in row 0, which is no single value"
+        ):
+            distances(frame({"s": [{"c": 1}, {"c": 2}]}), "gower")
+
+
 REFUSED = {
     r"X holds nothing in row 2 \('w'\), column 0 \('size'\): fill it, or pass missing='pairwise'": mixed(),
     "row 1, column 'a' of X, is -inf": pandas.DataFrame({"a": [1, -np.inf]}),
     "column 'a' of X holds Python objects of type int, str: astype": pandas.DataFrame({"a": [1, "s"]}),
-    "column 'a' of X holds Python objects of type Period": pandas.DataFrame(
-        {"a": pandas.period_range("2020", periods=2)}
+    "column 'a' of X holds a list in row 1, which is no single value: make columns of its parts": (
+        pandas.DataFrame({"a": [None, [1]]})
+    ),
+    "column 'b' of X holds a dict in row 0, which is no single value": pandas.DataFrame(
+        {"b": [{"c": 1}, {}]}
+    ),
+    "column 'a' of X holds Python objects of type tuple: astype.str. makes text of": pandas.DataFrame(
+        {"a": [(1,), (2,)]}
+    ),
+    "column 'a' of X holds Python objects of type Interval: astype.str. makes text": pandas.DataFrame(
+        {"a": pandas.interval_range(0, 2)}
+    ),
+    "column 'a' of X holds Python objects of type date: astype.'datetime64.us.'. makes dates": (
+        pandas.DataFrame({"a": [datetime.date(2020, 1, 1), datetime.date(2020, 1, 2)]})
+    ),
+    "column 'a' of X holds complex128, and distances are of real numbers: np.real and": pandas.DataFrame(
+        {"a": [1j, 2]}
+    ),
+    "column 'o' of X holds complex128, and distances are of real numbers: np.real and": pandas.DataFrame(
+        {"o": pandas.Series([1j, 2], dtype=object)}
     ),
     "column 0 of X holds complex128, and distances are of real numbers": np.ones((2, 2), complex),
     "holds text: astype.float. first; a data frame has a dtype for each column": [["a", 1], ["b", 2]],

@@ -32,11 +32,9 @@ def parameters(metric, **some):
     return {name: value for name, value in some.items() if metric in TAKEN[name]}
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize(
-    "given", [{}, {"gamma": 0.3, "degree": 2, "coef0": 0.5}, {"degree": 4.0, "gamma": 0}]
-)
-@pytest.mark.parametrize("metric", METRICS)
+@cases.each("dtype", list(FLOATS))
+@cases.each("given", [{}, {"gamma": 0.3, "degree": 2, "coef0": 0.5}, {"degree": 4.0, "gamma": 0}])
+@cases.each("metric", list(METRICS))
 def test_a_kernel_is_that_of_scikit_learn(metric, given, dtype):
     pairwise = pytest.importorskip("sklearn.metrics.pairwise")
     given = parameters(metric, **given)
@@ -277,6 +275,14 @@ def test_chi2_takes_no_negative_number_and_nothing_sparse(metric):
             ValueError,
             "a negative number has no real power of 0.5: give a whole",
         ),
+        (
+            {"metric": "poly", "coef0": -(10**400)},
+            ValueError,
+            "coef0 is beyond float64, which ends at 1.8e308",
+        ),
+        ({"metric": "matern", "nu": 10**400}, ValueError, "nu is beyond float64"),
+        ({"gamma": 10**400}, ValueError, "gamma is beyond float64"),
+        ({"dtype": "foo"}, TypeError, "dtype must be float32 or float64, not 'foo': kernels are computed in"),
         ({"metric": "linear", "layout": "condensed"}, ValueError, "layout condensed stores no diagonal"),
     ],
 )
@@ -298,7 +304,7 @@ def test_wrong_arguments_are_named(arguments, error, message):
         (
             np.ones((2, 2), complex),
             TypeError,
-            "X holds complex128, and kernels are of real numbers: X.view(float)",
+            "X holds complex128, and kernels are of real numbers: np.hstack",
         ),
         (np.zeros((2, 2), "M8[s]"), TypeError, "dates and times"),
         (np.ones((2, 2), object), TypeError, "dtype object holds Python objects"),

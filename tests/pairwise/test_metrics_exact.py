@@ -281,9 +281,9 @@ def counted(m, weighted):
 
 
 @every_target
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("m", [1, 63, 64, 65, 130, 1025])
-@pytest.mark.parametrize("name", FORMULAS)
+@cases.each("weighted", [False, True])
+@cases.each("m", [1, 63, 64, 65, 130, 1025])
+@cases.each("name", list(FORMULAS))
 def test_counts_are_exact_and_divided_once(name, m, weighted):
     X, w, counts = counted(m, weighted)
     D = distances(X, name, **({"w": w} if weighted else {})).half
@@ -324,10 +324,10 @@ def angles(name, kind, m, holes):
 
 
 @every_target
-@pytest.mark.parametrize("holes", [False, True])
-@pytest.mark.parametrize("m", [8, 60])
-@pytest.mark.parametrize("kind", ANGLES)
-@pytest.mark.parametrize("name", ["cosine", "correlation"])
+@cases.each("holes", [False, True])
+@cases.each("m", [8, 60])
+@cases.each("kind", list(ANGLES))
+@cases.each("name", ["cosine", "correlation"])
 def test_angles_keep_their_digits_by_kernels_and_by_products(name, kind, m, holes):
     X, wanted = angles(name, kind, m, holes)
     D = distances(X, name, missing="pairwise").half

@@ -110,9 +110,9 @@ def same_bits(a, b):
 
 
 @every_target
-@pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("pattern", PATTERNS)
+@cases.each("store", list(STORES))
+@cases.each("layout", list(LAYOUTS))
+@cases.each("pattern", list(PATTERNS))
 def test_gram_is_the_product_with_its_transpose(pattern, layout, store):
     X = PATTERNS[pattern]
     S = gram(X, store=store, layout=layout)
@@ -126,10 +126,10 @@ def test_gram_is_the_product_with_its_transpose(pattern, layout, store):
 
 
 @every_target
-@pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("pattern", ["random", "power law"])
+@cases.each("store", list(STORES))
+@cases.each("layout", list(LAYOUTS))
+@cases.each("dtype", list(DTYPES))
+@cases.each("pattern", ["random", "power law"])
 def test_gram_of_every_dtype(pattern, dtype, layout, store):
     X = in_dtype(PATTERNS[pattern], dtype)
     S = gram(X, store=store, layout=layout)
@@ -356,9 +356,9 @@ def cosines(X):
 
 
 @every_target
-@pytest.mark.parametrize("store", ["auto", *STORES])
-@pytest.mark.parametrize("dense", [False, True])
-@pytest.mark.parametrize("dtype", DTYPES)
+@cases.each("store", ["auto", *STORES])
+@cases.each("dense", [False, True])
+@cases.each("dtype", list(DTYPES))
 def test_cosine_is_the_product_of_rows_of_length_one(dtype, dense, store):
     for pattern in ("random", "empty rows", "power law"):
         X = in_dtype(PATTERNS[pattern], dtype)
@@ -422,9 +422,9 @@ def test_a_row_that_is_not_finite_has_no_direction(dense, bad):
 
 
 @every_target
-@pytest.mark.parametrize("store", ["auto", *STORES])
-@pytest.mark.parametrize("dense", [False, True])
-@pytest.mark.parametrize("dtype", DTYPES)
+@cases.each("store", ["auto", *STORES])
+@cases.each("dense", [False, True])
+@cases.each("dtype", list(DTYPES))
 def test_cooccurrence_counts_columns(dtype, dense, store):
     for pattern in ("random", "power law", "nothing"):
         X = in_dtype(PATTERNS[pattern], dtype)
@@ -444,9 +444,9 @@ def test_zeros_that_are_stored_do_not_occur_and_nan_does():
 # ---------------------------------------------------------------- dense rows
 
 
-@pytest.mark.parametrize("block", [7, 100, 10**6])
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", DTYPES)
+@cases.each("block", [7, 100, 10**6])
+@cases.each("layout", list(LAYOUTS))
+@cases.each("dtype", list(DTYPES))
 def test_dense_rows_give_what_sparse_rows_give(dtype, layout, block, monkeypatch):
     monkeypatch.setattr(dense_rows, "BLOCK", block)
     X = in_dtype(PATTERNS["dense"], dtype)

@@ -12,7 +12,7 @@ from scipy import sparse
 
 import vech
 from faults import listing
-from vech.pairwise import distances, kernel
+from vech.pairwise import cosine, distances, gram, kernel
 from vech.results import making
 
 RNG = np.random.default_rng(5)
@@ -122,3 +122,39 @@ def test_labels_of_a_frame_go_to_the_file(tmp_path):
     assert store["r0", "r7"] == distances(X)[0, 7] and vech.read(tmp_path / "d.npy").labels == tuple(
         frame.index
     )
+
+
+IN_FILES = {
+    "distances": distances,
+    "weighted": lambda X, **to: distances(np.ones((5, 6)), w=X[0], **to),
+    "rounded": partial(kernel, dtype="float32"),
+    "kernel": kernel,
+    "gram": gram,
+    "cosine": cosine,
+    "gower": partial(distances, metric="gower"),
+}
+
+
+@pytest.mark.parametrize("name", IN_FILES)
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i8"])
+def test_the_file_that_x_is_mapped_from_is_not_replaced(tmp_path, name, dtype):
+    path = tmp_path / "X.npy"
+    np.save(path, np.arange(1, 43).reshape(7, 6).astype(dtype))
+    before = path.read_bytes()
+    with pytest.raises(
+        ValueError, match=r"out='.*X.npy' is the file that [Xw] is mapped from: choose another"
+    ):
+        IN_FILES[name](np.load(path, mmap_mode="r"), out=path)
+    assert path.read_bytes() == before and listing(tmp_path) == ["X.npy"]
+    assert IN_FILES[name](np.load(path, mmap_mode="r"), out=tmp_path / "d.npy").n in (5, 7)
+
+
+@pytest.mark.parametrize("name", ["distances", "kernel", "gram", "cosine", "gower"])
+def test_an_array_that_overlaps_a_map_is_refused(tmp_path, name):
+    data = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", shape=(7, 6))
+    data[...] = X[:7, :6]
+    size = 21 if name in ("distances", "gower") else 28
+    out = np.asarray(data).reshape(-1)[:size]
+    with pytest.raises(ValueError, match="out shares memory with the input"):
+        IN_FILES[name](data, out=out)
+    np.testing.assert_array_equal(data, X[:7, :6])

@@ -30,7 +30,7 @@ CASES = cases.pairwise(
 )
 
 
-@pytest.mark.parametrize(("domain", "encoding", "kind", "n", "source", "dtype", "scales", "tile"), CASES)
+@cases.each(("domain", "encoding", "kind", "n", "source", "dtype", "scales", "tile"), list(CASES))
 def test_what_is_promised_of_the_other_domains(domain, encoding, kind, n, source, dtype, scales, tile):
     full = definite(kind, n, np.dtype(dtype))
     Q = vech.quantize(source(full), encoding, domain=domain, scales=scales, tile=tile)

@@ -10,6 +10,7 @@ from scipy import sparse
 from scipy.io import mmread, mmwrite
 from scipy.sparse.linalg import cg, spsolve
 
+import cases
 import reference
 import vech
 from compare import assert_canonical
@@ -132,10 +133,10 @@ def test_solvers_of_general_matrices_want_the_full_one():
 # ---------------------------------------------------------------- what each export is
 
 
-@pytest.mark.parametrize("name", SHAPES)
-@pytest.mark.parametrize("triangle", ["lower", "upper"])
-@pytest.mark.parametrize("dtype", ["f8", "f4", "u1"])
-@pytest.mark.parametrize("n", [0, 1, 2, 6, 30])
+@cases.each("name", list(SHAPES))
+@cases.each("triangle", ["lower", "upper"])
+@cases.each("dtype", ["f8", "f4", "u1"])
+@cases.each("n", [0, 1, 2, 6, 30])
 def test_the_export_is_the_triangle_its_consumer_wants(name, triangle, dtype, n):
     full = np.abs(np.rint(3 * spd(n, n))).astype(dtype)
     matrix = export(half_of(full, triangle), name)

@@ -34,6 +34,7 @@ METHODS = tuple(
         (r"S\.with_labels\(\w+\)", "{--join-labels} MARK"),
         (r"(?<= text): astype\(float\) first|(?<= objects): astype\(float\) first", ""),
         (r": take \.real or \.imag", ""),
+        (r": np\.hstack\(.* has both parts|: np\.real and np\.imag of it .*|: pass np\.real\(X\)", ""),
         (r"S\.astype\('(\w+)'\)(?: makes it so)?", r"{--out-dtype} \1 makes it so"),
         (r"\bastype\(float\)(?: first)?", "{--out-dtype} float64 first"),
         (r"\bastype\(complex\)(?: first)?", "{--out-dtype} complex128 first"),
@@ -50,7 +51,9 @@ OF_CONVERT = re.compile(r"\{(--[a-z-]+)\}")
 OF_WORKERS = re.compile(re.escape(KEPT))
 """What is said of a call whose workers ended."""
 
-OF_A_TABLE = re.compile(r"(?:,? or |: )(?:S\.)?\bastype\([^()]*\)(?: first)?")
+OF_A_TABLE = re.compile(
+    r"(?:,? or |: )(?:S\.)?\bastype\([^()]*\)(?: first| makes \w+ of them, astype\([^()]*\) names)?"
+)
 """What is said of tables, of which no command makes another dtype."""
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from numbers import Integral
-from reprlib import repr as short
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,10 +20,10 @@ from vech.arrays import (
     Dtype,
     as_array,
     as_block,
+    as_float,
     check_matrix,
     extension,
     family,
-    is_finite,
     is_real,
 )
 from vech.counts.codes import even, pieces
@@ -234,6 +233,8 @@ def check_min_periods(min_periods: Any, missing: str) -> None:
         raise TypeError(f"min_periods must be a whole number of rows, not {min_periods!r}")
     if min_periods < 1:
         raise ValueError(f"min_periods must be at least 1 row, not {min_periods}")
+    if int(min_periods) > EXACT_INTEGERS:
+        raise ValueError("min_periods is more than 2**53 rows, which no X has: it is 1 or some more")
     if missing != "pairwise":
         raise ValueError(
             f"min_periods counts the rows that two columns have in common, and missing={missing!r} uses all "
@@ -371,7 +372,7 @@ def float_dtype(dtype: Dtype, what: str, complex_too: bool = False) -> Dtype:
     if letter == "c" and complex_too:
         return np.dtype(np.complex64 if dtype.itemsize == 8 else np.complex128)
     if letter == "c":
-        raise TypeError(f"{what} has dtype {dtype}, and this is defined for real numbers: pass X.real")
+        raise TypeError(f"{what} has dtype {dtype}, and this is defined for real numbers: pass np.real(X)")
     raise TypeError(f"{what} has dtype {dtype}, which holds dates: pass numbers")
 
 
@@ -492,7 +493,7 @@ def numbers_beside(
     What these numbers may be is for the caller to check.
     """
     if is_real(given):
-        given = np.asarray(given)
+        given = np.asarray(as_float(name, given))
     if not isinstance(given, np.ndarray | list | tuple) and np.ndim(given) == 0 and not is_foreign(given):
         raise TypeError(f"{name} must be {wanted}, not {type(given).__name__} {given!r}")
     found = as_array(given, name)
@@ -555,6 +556,6 @@ def exponential_weights(n_samples: int, half_life: float) -> Array:
         raise TypeError(f"half_life must be a number of rows, not {half_life!r}")
     if n_samples < 1:
         raise ValueError(f"n_samples must be at least 1, not {n_samples}")
-    if not half_life > 0 or not (is_finite(half_life) or half_life == np.inf):
-        raise ValueError(f"half_life must be more than 0 rows, not {short(half_life)}")
+    if not as_float("half_life", half_life) > 0:
+        raise ValueError(f"half_life must be more than 0 rows, not {half_life}")
     return np.asarray(np.exp2(-np.arange(int(n_samples) - 1, -1, -1) / float(half_life)))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from reprlib import repr as short
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vech.arrays import Array, is_finite, is_real
+from vech.arrays import Array, as_float, is_real
 from vech.covariance import products
 from vech.covariance.data import Data, as_weights, begin, open_data
 from vech.covariance.incomplete import center_of, has_nan, pairwise, pairwise_ranks
@@ -367,8 +366,8 @@ def as_ddof(ddof: Any, assume_centered: bool = False) -> float:
 
 def check_ddof(ddof: Any) -> None:
     """Refuse what is no finite number."""
-    if not is_real(ddof) or not is_finite(ddof):
-        raise TypeError(f"ddof must be a finite number, mostly 0 or 1, not {short(ddof)}")
+    if not is_real(ddof) or not np.isfinite(as_float("ddof", ddof)):
+        raise TypeError(f"ddof must be a finite number, mostly 0 or 1, not {ddof!r}")
 
 
 def divisor_of(moments: Moments | Centre, ddof: float) -> float:

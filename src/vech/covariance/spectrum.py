@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from reprlib import repr as short
 from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, is_finite, is_real
+from vech.arrays import Array, Dtype, as_float, is_real
 from vech.covariance import products
 from vech.covariance.data import Data, begin, check_underflow, open_data
 from vech.covariance.incomplete import center_of
@@ -67,8 +66,10 @@ def nonlinear(
         Whether the means are taken to be zero, which also is what a neutral NaN then counts as.
     return_shrinkage : bool
         Whether to give the shrunk eigenvalues too: there is no one intensity.
-    layout, out, encoding, threads, progress
+    layout, out, encoding, threads
         As `sample` has them; with an encoding, tiles come from the eigenvectors, which are whole in memory.
+    progress : callable, optional
+        As `sample` has it; of fewer rows than columns it counts the blocks of the result.
     executor : concurrent.futures.Executor or distributed.Client, optional
         Who computes the sample covariance and the tiles that a file or codes are made of; eigenvectors, and
         the inner products of rows where they are few, are computed here.
@@ -116,16 +117,18 @@ def nonlinear(
     with begin(data, wanted, "nonlinear", about, rereads=not return_shrinkage) as result:
         if result.is_complete:
             return result.store()
-        if data.n is not None and data.n <= data.p:
+        told = progress if result.tiles is None else None  # then tiles are told
+        by_rows = data.n is not None and data.n <= data.p
+        if by_rows:
             samples, values, vectors = _of_rows(data, assume_centered)
         else:
-            told = progress if result.tiles is None else None  # then tiles are told
             within = Wanted(executor=executor, threads=threads, progress=told)
-            samples, values, vectors = _of_columns(data, assume_centered, within)
+            found = Result(data.p, np.float64, within)
+            samples, values, vectors = _of_columns(data, assume_centered, found, by_tiles(data, result))
         shrunk, floor = shrunk_eigenvalues(values, data.p, samples)
         if not max(shrunk.max(), floor) <= np.finfo(data.dtype).max:
             raise_overflow(data)
-        write_spectrum(result, vectors, shrunk, floor)
+        write_spectrum(result, vectors, shrunk, floor, progress=told if by_rows else None)
         store = result.store()
         everything = np.concatenate([np.full(data.p - shrunk.size, floor), shrunk])
         return (store, everything) if return_shrinkage else store
@@ -202,8 +205,8 @@ def denoise(
     >>> denoise(X, correlation=True).half.round(2)
     array([1.  , 0.52, 0.52, 0.51, 1.  , 0.52, 0.51, 1.  , 0.52, 1.  ])
     """
-    if not is_real(variance) or not is_finite(variance) or variance <= 0:
-        raise ValueError(f"variance must be a positive number, mostly 1, not {short(variance)}")
+    if not is_real(variance) or not 0 < as_float("variance", variance) < np.inf:
+        raise ValueError(f"variance must be a positive number, mostly 1, not {variance!r}")
     data = open_data(X, missing=missing, policies=POLICIES)
     ddof = as_ddof(ddof, assume_centered)
     wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
@@ -216,7 +219,7 @@ def denoise(
         result.hold()
         within = Wanted(result.plain, result.half, executor=executor, threads=threads, progress=progress)
         plain = Result(data.p, data.dtype, within)
-        rows, deviation = _correlated(data, plain, ddof, assume_centered)
+        rows, deviation = _correlated(data, plain, by_tiles(data, result), ddof, assume_centered)
         above = 2.0 * data.p  # all eigenvalues: a number of any dtype, whatever the variance
         edge = min(float(variance), above) * (1 + np.sqrt(data.p / rows)) ** 2
         values, vectors = eigh(
@@ -281,16 +284,28 @@ def _hilbert(x: Array, bump: Array) -> Array:
 
 
 def write_spectrum(
-    result: Result, vectors: Array, values: Array, floor: float, scale: Array | None = None
+    result: Result,
+    vectors: Array,
+    values: Array,
+    floor: float,
+    scale: Array | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> None:
-    """U diag(values - floor) U^T + floor I, rows and columns scaled, into the half, or tile by tile."""
+    """U diag(values - floor) U^T + floor I, rows and columns scaled, into the half, or tile by tile.
+
+    `progress` is told of blocks of the half; of tiles, whoever wants the result.
+    """
     left = vectors if scale is None else vectors * scale[:, None]
     added = np.full(result.p, floor) if scale is None else floor * scale**2
     block = _Block(left, left * (values - floor), added, result.dtype)
     if result.is_held:
         runs = result.runs()
-        for rows, columns in blocks(result.p, runs.grow, SIDE):
+        places = list(blocks(result.p, runs.grow, SIDE))
+        for done, (rows, columns) in enumerate(places, 1):
             runs.write(rows, columns, block(rows, columns), "write", 1)
+            if progress is not None:
+                progress(done, len(places))
     else:
         result.fill(Tiles(block, SIDE))
 
@@ -339,10 +354,10 @@ def _of_rows(data: Data, assume_centered: bool) -> tuple[int, Array, Array]:
     return samples, values, y.T @ (vectors / np.sqrt(samples * values))
 
 
-def _of_columns(data: Data, assume_centered: bool, wanted: Wanted) -> tuple[int, Array, Array]:
-    """n, the eigenvalues and the eigenvectors of the sample covariance."""
-    found, ddof = Result(data.p, np.float64, wanted), as_ddof(None, assume_centered)
-    if by_tiles(data, found):
+def _of_columns(data: Data, assume_centered: bool, found: Result, in_tiles: bool) -> tuple[int, Array, Array]:
+    """n, the eigenvalues and the eigenvectors of the sample covariance, which is `found`."""
+    ddof = as_ddof(None, assume_centered)
+    if in_tiles:
         centre, block = block_of(data, data, found, None, ddof, assume_centered=assume_centered)
         _check_columns(data, centre)
         found.fill(Tiles(block, products.SIDE))
@@ -355,7 +370,7 @@ def _of_columns(data: Data, assume_centered: bool, wanted: Wanted) -> tuple[int,
         write_covariance(moments, found, divisor_of(moments, ddof))
         rows = moments.rows
     half, found.half = found.half, np.empty(0)
-    values, vectors = eigh(Packed(half), threads=wanted.threads)
+    values, vectors = eigh(Packed(half), threads=found.wanted.threads)
     _check_rank(values, data, rows)
     return rows - (not assume_centered), values, vectors
 
@@ -365,10 +380,12 @@ def _check_columns(data: Data, moments: Moments | Centre) -> None:
     check_varied(data, moments.variances(1.0), "its eigenvalue is 0")
 
 
-def _correlated(data: Data, plain: Result, ddof: float, assume_centered: bool) -> tuple[int, Array]:
+def _correlated(
+    data: Data, plain: Result, in_tiles: bool, ddof: float, assume_centered: bool
+) -> tuple[int, Array]:
     """Write the sample correlation; n, and the standard deviations."""
     moments: Moments | Centre
-    if by_tiles(data, plain):
+    if in_tiles:
         moments = fill_products(
             data, data, plain, None, ddof, assume_centered=assume_centered, standardise=True
         )

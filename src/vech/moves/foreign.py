@@ -37,6 +37,11 @@ def judged(matrix: Any) -> Any:
     Compares pointers once, and finds the largest and smallest index.
     """
     _check_format(matrix)
+    if len(matrix.shape) != 2:
+        raise ValueError(
+            f"a sparse array has shape {matrix.shape}, and a matrix has rows and columns: reshape(1, -1) "
+            f"makes one row of it"
+        )
     pairs = matrix
     if (pairs_of := PAIRS.get(matrix.format)) is not None:
         pairs = pairs_of(matrix)

@@ -11,6 +11,7 @@ import numpy as np
 
 from vech.arrays import Array, Dtype, as_array, family, is_array, native
 from vech.executors import pickled
+from vech.io.dtypes import as_dtype
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import Layout, as_integer, as_side
@@ -132,7 +133,7 @@ def from_blocks(
     n = as_side(n)
     if diagonal not in IMPLIED or isinstance(diagonal, bool):
         raise ValueError(f"diagonal must be None, 0 or 1, not {diagonal!r}")
-    dtype = np.dtype(dtype)
+    dtype = as_dtype(dtype)
     if native(dtype) != dtype:
         raise TypeError(f"dtype {dtype.str} has swapped bytes: say {native(dtype).str}, and write the file")
     family(dtype)

@@ -44,8 +44,8 @@ def distances(
         which is not made dense.
     metric : str or callable
         A metric of `scipy.spatial.distance.pdist` by any name it has there, "haversine", "gower" for a frame
-        whose columns are of different sorts, or a function of two rows, which is called once for each pair,
-        the row that comes first in X first. The list, with formulas, is in docs/pairwise.md.
+        whose columns are of different sorts, or a function of copies of two rows, which is called once for
+        each pair, the row that comes first in X first. The list, with formulas, is in docs/pairwise.md.
     p : float
         Of "minkowski": ``|x - y|^p`` is summed. 1 is "cityblock", infinity "chebyshev".
     V : array of shape (m,), optional
@@ -121,7 +121,7 @@ def distances(
     wanted = Wanted(layout, out, resume, executor, threads, progress, None, "condensed", encoding)
     block = with_threads(block, threads if executor is None else threads or 1)
     labels = labels_of(X, 0)
-    given: dict[str, Any] = {"X": X if type(X) is np.ndarray else _parts(X, metric)}
+    given: dict[str, Any] = {"X": as_array(X, "X") if isinstance(X, np.ndarray) else _parts(X, metric)}
     given |= {name: None if x is None else as_array(x, name) for name, x in (("w", w), ("V", V), ("VI", VI))}
     return make(block, block.n, block.dtype, wanted, labels=labels, implied=0, what=what, data=given)
 

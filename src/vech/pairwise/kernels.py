@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, as_array, family
-from vech.frames import as_sparse, is_sparse, labels_of
+from vech.arrays import Array, Dtype, as_array, as_float, family
+from vech.frames import as_sparse, is_sparse, labels_of, to_dense
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
 from vech.moves.foreign import judged
 from vech.pairwise import products, sparse_distances, tiles
-from vech.pairwise.points import pieces, place
+from vech.pairwise.points import BOTH_PARTS, pieces, place, wanted_dtype
 from vech.pairwise.rows import check_matrix, inexact
 from vech.pairwise.sparse_distances import Sparse, common
 from vech.results.making import Block, Progress, Wanted, make
@@ -411,17 +411,16 @@ def kernel(
     1.6336
     """
     labels = labels_of(X, 0)
-    X = as_sparse(X, "X", square=False)
     name = _named(metric)
     one = KERNELS[name]
     _check_parameters(name, one, gamma=gamma, degree=degree, coef0=coef0, nu=nu)
-    X = _opened(X, name, dtype)
+    came, X = X, _opened(X, name, dtype)
     columns = X.shape[1]
     given = Given(gamma, float(degree), float(coef0), float(nu), columns)
     block = one.make(X, given)
     what = {"function": "kernel", "metric": name, **{k: getattr(given, k) for k in ("degree", "coef0", "nu")}}
     what["gamma"] = gamma
-    data = {"X": (X.indptr, X.indices, X.data) if is_sparse(X) else X}
+    data = {"X": (X.indptr, X.indices, X.data) if is_sparse(X) else as_array(came, "X", floats=True)}
     wanted = Wanted(layout, out, resume, executor, threads, progress, encoding=encoding)
     implied = 1 if one.unit else None
     return make(
@@ -447,7 +446,7 @@ def _check_parameters(name: str, one: Kernel, **given: Any) -> None:
         if parameter not in one.takes and value != untouched[parameter]:
             takers = [repr(other) for other, its in KERNELS.items() if parameter in its.takes]
             raise TypeError(f"metric {name!r} takes no {parameter}: {', '.join(takers)} do")
-        number = float(value)
+        number = as_float(parameter, value)
         fits, range_ = {
             "gamma": (0 <= number < np.inf, "zero or a positive number"),
             "degree": (0 <= number < np.inf, "zero or a positive number"),
@@ -461,14 +460,14 @@ def _check_parameters(name: str, one: Kernel, **given: Any) -> None:
             raise ValueError(f"{parameter} is {number:g}, and must be {range_}")
 
 
-def _opened(X: Any, name: str, dtype: Any) -> Any:
+def _opened(came: Any, name: str, dtype: Any) -> Any:
     """X as it is multiplied: finite, of float32 or float64, without gaps; or a sparse array."""
-    wanted = None if dtype is None else np.dtype(dtype)
-    if wanted is not None and wanted not in (np.float32, np.float64):
-        raise TypeError(f"dtype must be float32 or float64, not {wanted}: kernels are computed in these")
+    X = as_sparse(came, "X", square=False)
+    wanted = wanted_dtype(dtype, "kernels are computed in these")
     if is_sparse(X):
         if not KERNELS[name].sparse:
-            raise TypeError(f"X is sparse, and metric {name!r} takes arrays: pass X.toarray()")
+            raise TypeError(f"X is sparse, and metric {name!r} takes arrays: pass {to_dense(came, 'X')}")
+        check_matrix(X)
         X = judged(X).tocsr()
         if wanted is None or X.dtype == wanted:
             return X
@@ -480,9 +479,7 @@ def _opened(X: Any, name: str, dtype: Any) -> Any:
     array = as_array(X, "X", floats=True)
     check_matrix(array)
     if family(array.dtype) == "c":
-        raise TypeError(
-            f"X holds {array.dtype}, and kernels are of real numbers: X.view(float) has both parts"
-        )
+        raise TypeError(f"X holds {array.dtype}, and kernels are of real numbers: {BOTH_PARTS}")
     wanted = wanted or inexact(array.dtype)
     with np.errstate(over="ignore"):
         found = np.ascontiguousarray(array, wanted)

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, Dtype, family
-from vech.frames import as_sparse, check_along, is_sparse, labels_of
+from vech.arrays import Array, Dtype, as_float, family
+from vech.frames import as_sparse, check_along, is_sparse, labels_of, to_dense
 from vech.layouts.layout import one_of
 from vech.moves.packing import pack
 from vech.pairwise import products
@@ -26,6 +26,7 @@ from vech.pairwise.points import (
     numbers_for,
     opened,
     variances,
+    wanted_dtype,
     weights_of,
     within,
 )
@@ -375,7 +376,7 @@ def block_of(
     parameters = Parameters(p, V, VI, w)
     if missing not in ("raise", "pairwise"):
         raise ValueError(f"missing must be 'raise' or 'pairwise', not {missing!r}")
-    wanted = wanted_dtype(dtype)
+    wanted = wanted_dtype(dtype, "distances are made in these")
     columns = labels_of(X, 1)
     for name, given, axis in (("V", V, 0), ("VI", VI, 0), ("VI", VI, 1), ("w", w, 0)):
         check_along(given, axis, columns, name, "X", "column")
@@ -392,8 +393,8 @@ def block_of(
         raise ValueError(
             f"missing='pairwise' is for {naming('missing')}, not for metric {one.name!r}: fill X first"
         )
-    if is_sparse(X := as_sparse(X, "X", square=False)):
-        return of_sparse(X, one, parameters, missing, wanted)
+    if is_sparse(found := as_sparse(X, "X", square=False)):
+        return of_sparse(found, one, parameters, missing, wanted, to_dense(X, "X"))
     if one.frames:
         return one.make(Rows(X, wanted or DOUBLE, missing == "pairwise"), parameters)
     array = opened(X)
@@ -407,15 +408,17 @@ def block_of(
     return one.make(Rows(np.ascontiguousarray(array), result, missing_some), parameters)
 
 
-def of_sparse(X: Any, one: Metric, parameters: Parameters, missing: str, wanted: Dtype | None) -> Block:
-    """The same of a sparse X, for the metrics that need not make it dense."""
+def of_sparse(
+    X: Any, one: Metric, parameters: Parameters, missing: str, wanted: Dtype | None, dense: str
+) -> Block:
+    """The same of a sparse X, for the metrics that need not make it dense; `dense` says how X becomes so."""
     if one.sparse is None:
         raise TypeError(
-            f"X is sparse, which metric {one.name!r} does not take: pass X.toarray(); {naming('sparse')} do"
+            f"X is sparse, which metric {one.name!r} does not take: pass {dense}; {naming('sparse')} do"
         )
     if parameters.w is not None or missing != "raise":
-        what = "weights" if parameters.w is not None else "missing='pairwise'"
-        raise TypeError(f"X is sparse, and {what} are for arrays: pass X.toarray()")
+        what = "weights are" if parameters.w is not None else "missing='pairwise' is"
+        raise TypeError(f"X is sparse, and {what} for arrays: pass {dense}")
     block = one.sparse(X.astype(DOUBLE) if wanted == DOUBLE and X.dtype == SINGLE else X)
     single = family(X.dtype) == "f" and X.dtype.itemsize <= 4
     return rounded(block, wanted or (SINGLE if single else DOUBLE))
@@ -442,16 +445,7 @@ def check_parameters(who: str, takes: str, given: Parameters) -> None:
         untouched = value is None or (name == "p" and isinstance(value, int | float) and value == 2)
         if name not in takes.split() and not untouched:
             raise TypeError(f"{who} takes no {name}: {naming(name)} {'do' if name == 'w' else 'does'}")
-    if isinstance(given.p, bool) or not isinstance(given.p, int | float | np.number) or not given.p > 0:
+    numbers = int | float | np.integer | np.floating
+    if isinstance(given.p, bool) or not isinstance(given.p, numbers) or not given.p > 0:
         raise ValueError(f"p must be a positive number, not {given.p!r}")
-
-
-def wanted_dtype(dtype: Any) -> Dtype | None:
-    """float32 or float64."""
-    if dtype is None:
-        return None
-    found = np.dtype(dtype)
-    for fits in (SINGLE, DOUBLE):
-        if found == fits:
-            return fits
-    raise TypeError(f"dtype must be float32 or float64, not {found}: distances are made in these")
+    as_float("p", given.p)

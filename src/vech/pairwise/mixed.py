@@ -9,11 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech import frames
-from vech.arrays import Array, as_array, family
+from vech.arrays import Array, Dtype, as_array, family
 from vech.pairwise.rows import check_matrix
 
-DATES = ("date", "time", "duration")  # how dtypes of dates and of differences of them begin in any library
 NAMES = ("str", "bytes", "bool")  # of which object columns may be
+WAYS = {
+    ("date", "datetime", "Timestamp"): "astype('datetime64[us]') makes dates",
+    ("timedelta", "Timedelta"): "astype('timedelta64[us]') makes durations",
+    ("Period", "Interval", "tuple", "frozenset"): "astype(str) makes text",
+}
+"""What makes something of objects of some types of which astype(float) makes nothing."""
+
 NOTHING = ("NoneType", "NAType", "NaTType")
 
 
@@ -54,13 +60,17 @@ def _column(column: Any, dtype: Any, name: str) -> Column:
     if getattr(dtype, "ordered", False):
         raise TypeError(f"{name} is {dtype}, ordered: pass X.to_pandas(), whose categories have places")
     number = frames.numpy_dtype(dtype)
+    if number is not None and number.kind == "c":
+        raise _of_complex(name, number)
     if number is not None and number.kind in "biuf":
         values = frames.numbers_of(column, name, floats=True)
         if number.kind == "b":
             known = ~np.isnan(values.astype(np.float64))
             return Column(np.where(known, values, 0).astype(np.int32), known)
         return _plain(values, name)
-    if str(dtype).lower().startswith(DATES):
+    if str(dtype).startswith("period"):
+        return _graded(column.astype("int64").to_numpy(), column.notna().to_numpy())
+    if str(dtype).lower().startswith(frames.TIMES):
         return _plain(_dates(column, dtype, name), name)
     is_named = str(dtype).lower().startswith(("cat", "enum", "dictionary"))
     return _named(
@@ -75,7 +85,10 @@ def _dates(column: Any, dtype: Any, name: str) -> Array:
         try:
             values = np.asarray(column, "M8[us]")
         except (TypeError, ValueError):
-            raise TypeError(f"{name} has dtype {dtype}, without differences: make numbers of it") from None
+            way = frames.to_numbers(column, dtype)
+            raise TypeError(
+                f"{name} has dtype {dtype}, without differences: {way} makes numbers of it"
+            ) from None
     return values
 
 
@@ -90,11 +103,20 @@ def _named(values: list[Any], name: str, *, any_type: bool) -> Column:
             known[row] = False
             continue
         kinds.add(type(value).__name__)
-        found[row] = codes.setdefault(value, len(codes))
+        try:
+            found[row] = codes.setdefault(value, len(codes))
+        except TypeError:  # a list, a dict: equal ones cannot be looked up
+            raise TypeError(
+                f"{name} holds a {type(value).__name__} in row {row}, which is no single value: make columns "
+                f"of its parts, or leave it out"
+            ) from None
     if not any_type and kinds and (len(kinds) > 1 or not kinds <= set(NAMES)):
+        if "complex" in kinds:
+            raise _of_complex(name, np.dtype(complex))
+        way = next((way for those, way in WAYS.items() if kinds <= set(those)), "astype(float) makes numbers")
         raise TypeError(
-            f"{name} holds Python objects of type {', '.join(sorted(kinds))}: astype(float) makes numbers of "
-            f"them, astype('category') names"
+            f"{name} holds Python objects of type {', '.join(sorted(kinds))}: {way} of them, "
+            f"astype('category') names"
         )
     return Column(found, known)
 
@@ -105,7 +127,7 @@ def _plain(values: Array, name: str) -> Column:
     if kind == "b":
         return Column(values.astype(np.int32), np.ones(values.shape, np.bool))
     if kind == "c":
-        raise TypeError(f"{name} holds {values.dtype}, and distances are of real numbers")
+        raise _of_complex(name, values.dtype)
     if kind in "mM":
         return _graded(values.view(np.int64), ~np.isnat(values))
     known = np.ones(values.shape, np.bool)
@@ -115,6 +137,12 @@ def _plain(values: Array, name: str) -> Column:
         for row in np.flatnonzero(np.isinf(values))[:1]:
             raise ValueError(f"row {row}, {name}, is {values[row]}: fill it, or leave the row out")
     return _graded(values, known)
+
+
+def _of_complex(name: str, dtype: Dtype) -> TypeError:
+    return TypeError(
+        f"{name} holds {dtype}, and distances are of real numbers: np.real and np.imag of it are two columns"
+    )
 
 
 def _graded(values: Array, known: Array) -> Column:

@@ -13,6 +13,7 @@ from vech.pairwise.rows import check_matrix, groups
 
 SINGLE = np.dtype(np.float32)
 DOUBLE = np.dtype(np.float64)
+BOTH_PARTS = "np.hstack([np.real(X), np.imag(X)]) has both parts"
 
 
 class Rows(NamedTuple):
@@ -38,14 +39,27 @@ def opened(X: Any, *, mixed: bool = True) -> Array:
     check_matrix(array)
     kind = family(array.dtype)
     if kind == "c":
-        raise TypeError(
-            f"X holds {array.dtype}, and distances are of real numbers: X.view(float) has both parts"
-        )
+        raise TypeError(f"X holds {array.dtype}, and distances are of real numbers: {BOTH_PARTS}")
     if kind in "mM":
         raise TypeError(
             f"X holds {array.dtype}, and dates and times have no distances: astype(np.int64) first"
         )
     return array
+
+
+def wanted_dtype(dtype: Any, why: str) -> Dtype | None:
+    """float32 or float64; TypeError, which says why, for others."""
+    if dtype is None:
+        return None
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):  # of what is none, by the way in which it is not
+        found = dtype
+    for fits in (SINGLE, DOUBLE):
+        if isinstance(found, np.dtype) and found == fits:
+            return fits
+    shown = found if isinstance(found, np.dtype) else repr(found)
+    raise TypeError(f"dtype must be float32 or float64, not {shown}: {why}")
 
 
 def check_finite(array: Array, X: Any, *, allowed: bool, offered: bool = True) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vech import arrays
-from vech.arrays import Dtype, as_array, check_memory, resolve_threads
+from vech.arrays import Dtype, as_array, as_float, check_memory, resolve_threads
 from vech.frames import as_sparse, labels_of
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.layout import Layout, one_of
@@ -230,7 +230,7 @@ def cooccurrence(
 
 def _wanted(threshold: Any, store: str, layout: str | AnyLayout, threads: int | None) -> Wanted:
     check_real("threshold", threshold)
-    threshold = float(threshold)
+    threshold = as_float("threshold", threshold)
     if not (isfinite(threshold) and threshold >= 0):
         raise ValueError(f"threshold must be zero or a positive number, not {threshold}: sizes are compared")
     one_of("store", store, STORES)
@@ -246,13 +246,11 @@ def _similarity(name: str, rows: Sparse | Dense, wanted: Wanted, where: Where, X
     if where.path() is not None or any(
         given is not None for given in (where.out, where.executor, where.progress, where.encoding)
     ):
-        return _by_tiles(name, rows, wanted, where, labels)
+        return _by_tiles(name, rows, wanted, where, X)
     return _in_memory(rows, wanted, labels)
 
 
-def _by_tiles(
-    name: str, rows: Sparse | Dense, wanted: Wanted, where: Where, labels: tuple[Any, ...] | None
-) -> Any:
+def _by_tiles(name: str, rows: Sparse | Dense, wanted: Wanted, where: Where, X: Any) -> Any:
     """Products of dense rows as a half that is made tile by tile, or as tiles."""
     if isinstance(rows, Sparse):
         raise TypeError(
@@ -265,9 +263,9 @@ def _by_tiles(
         )
     what = {"function": name, "threshold": wanted.threshold}
     implied = 1 if rows.unit else None
-    block = DenseBlocks(rows, wanted)
+    block, data = DenseBlocks(rows, wanted), {"X": as_array(X, "X")}
     return make(
-        block, rows.n, rows.dtype, where, labels=labels, implied=implied, what=what, data={"X": rows.x}
+        block, rows.n, rows.dtype, where, labels=labels_of(X, 0), implied=implied, what=what, data=data
     )
 
 

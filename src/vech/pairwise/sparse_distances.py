@@ -149,10 +149,10 @@ class Jaccard:
 
 def opened(X: Any) -> tuple[Sparse, Dtype]:
     """A SciPy sparse matrix of finite real numbers, and the dtype of distances: errors name what is not."""
-    X = judged(X)
     check_matrix(X)
+    X = judged(X)
     if sparse_dtype(X.dtype).kind == "c":
-        raise TypeError(f"X holds {X.dtype}, and distances are of real numbers: pass X.real or abs(X)")
+        raise TypeError(f"X holds {X.dtype}, and distances are of real numbers: pass np.real(X) or abs(X)")
     dtype = inexact(X.dtype)
     csr = canonical(X, DOUBLE)
     finite = np.isfinite(csr.data)

@@ -210,12 +210,16 @@ class Function:
         return block
 
     def _distance(self, i: int, j: int) -> float:
-        found = self.function(self.X[i], self.X[j])
+        found = self.function(self.X[i].copy(), self.X[j].copy())  # it may write into them
         try:
             return float(found)
         except (TypeError, ValueError):
             raise TypeError(
                 f"metric gave {found!r} of rows {i} and {j}: a distance is one real number"
+            ) from None
+        except OverflowError:
+            raise ValueError(
+                f"metric gave an integer beyond float64 of rows {i} and {j}: give numpy.inf, or scale X"
             ) from None
 
 

@@ -55,8 +55,10 @@ class File:
     """The draft of a `.npy`, and the journal of what of it is done; `half` is its numbers, in memory.
 
     `complete` is the half that is there already, made of the same, where `resume` finds one and `rereads` it.
-    `close` leaves what a later run can go on from.
+    `close` leaves what a later run can go on from: where a job has `begun`, or a band is done.
     """
+
+    begun = False
 
     def __init__(
         self, path: Path, dtype: Dtype, length: int, made: dict[str, Any], *, resume: bool, rereads: bool
@@ -133,7 +135,10 @@ class File:
             return _read(self.path)
 
     def close(self) -> None:
-        """Let others have it."""
+        """Let others have it; what no job has begun is taken away."""
+        if self._mapped is not None and not (self.begun or self._journal.done):
+            _remove_parts(self._draft.target, ENDING, TASK)
+            self._journal.clear()
         self._mapped = None
         self._draft.close()
         self._journal.close()
@@ -151,6 +156,7 @@ class File:
 
     def _remove(self) -> None:
         """Take away what only an unfinished run needs."""
+        self._mapped = None
         _remove_parts(self._draft.target, ENDING, TASK)
         self._journal.remove()
 

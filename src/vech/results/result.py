@@ -12,7 +12,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, check_memory, check_out, check_progress, resolve_threads
+from vech.arrays import (
+    Array,
+    Dtype,
+    check_elsewhere,
+    check_memory,
+    check_out,
+    check_progress,
+    resolve_threads,
+)
 from vech.executors import executor_of
 from vech.io.description import describe_half
 from vech.layouts.dialects import as_layout
@@ -84,7 +92,8 @@ class Result:
             return
         path = wanted.path()
         if path is not None:
-            made = {} if what is None else _made(described, what, data or {})
+            apart = {name: _elsewhere(name, given, path) for name, given in (data or {}).items()}
+            made = {} if what is None else _made(described, what, apart)
             if wanted.in_tiles:
                 made = made_of(made)
                 self.tiles = StoreOfTiles(
@@ -178,6 +187,7 @@ class Result:
                 self.wanted.progress(done, total)
 
         if file is not None:
+            file.begun = True
             missing = [band for band in bands if not file.is_done(band, *self._numbers(runs, band))]
             if count := total - sum(steps[band] for band in missing):
                 tick(count)
@@ -236,6 +246,16 @@ def _made(store: Packed, what: Mapping[str, Any], data: Mapping[str, Any]) -> di
     if "labels" in described:
         described["labels"] = digest_of(json.dumps(described["labels"]).encode())
     return identity(described | dict(what), data)
+
+
+def _elsewhere(name: str, given: Any, path: str) -> Any:
+    """An array, or blocks as they come, of which none lies in the file that is to be replaced."""
+    if given is None:
+        return None
+    if not isinstance(given, np.ndarray):
+        return (_elsewhere(name, block, path) for block in given)
+    check_elsewhere(given, name, path)
+    return given
 
 
 class _Notes:
