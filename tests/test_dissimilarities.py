@@ -1,5 +1,7 @@
 """What is taken for distances, and what is not."""
 
+import re
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -7,6 +9,7 @@ import scipy.sparse
 import cases
 import distances
 import vech
+from test_third_store import Rows
 from vech import dissimilarities
 from vech.arrays import epsilon
 from vech.dissimilarities import as_distances
@@ -55,6 +58,73 @@ def test_a_diagonal_of_rounding_errors_is_one_of_zeros(dtype):
         as_distances(matrix, "dbscan")
     with pytest.raises(ValueError, match=r"S\.set_diagonal\(0\) sets it; similarities s become distances"):
         as_distances(vech.Packed.from_full(matrix), "dbscan")
+
+
+TAKERS = {
+    "dbscan": lambda S: vech.cluster.dbscan(S, 2e-15, 3),
+    "hdbscan": lambda S: vech.cluster.hdbscan(S, 3),
+    "linkage": vech.cluster.linkage,
+    "single": lambda S: vech.cluster.linkage(S, "single"),
+    "medoids": lambda S: vech.cluster.medoids(S, 6, progress=ends),
+    "all medoids": lambda S: vech.cluster.medoids(S, S.n, init=np.arange(S.n), progress=ends),
+    "built": lambda S: vech.cluster.medoids(S, 6, init="build", progress=ends),
+    "silhouette": lambda S: vech.cluster.silhouette(S, np.arange(S.n) % 3),
+    "many": lambda S: vech.cluster.silhouette(S, np.arange(S.n) % 70),
+    "pcoa": lambda S: vech.embedding.pcoa(S, 2)[:3],
+    "mds": lambda S: vech.embedding.mds(S, 2, max_iter=20, init="classical_mds", eps=1e-2)[:2],
+    "mantel": lambda S: vech.pairwise.mantel(S, distances.full(S.n), permutations=9),
+}
+
+
+def ends(done, total):
+    assert done < 10**5, "rows are tried for ever"
+
+
+@pytest.mark.filterwarnings("ignore:mds ended by max_iter")
+@cases.each("dtype", ["float64", "float32"])
+@cases.each("taker", TAKERS)
+def test_rounding_on_the_diagonal_is_no_distance_to_any_task(taker, dtype):
+    matrix = distances.full(160).astype(dtype)
+    matrix *= matrix.dtype.type(
+        50 * np.finfo(dtype).eps / matrix.max()
+    )  # beside the rounding that is allowed
+    rounded = matrix + np.diag(np.resize([90, -80], 160).astype(dtype) * np.finfo(dtype).eps)
+    makers = [lambda full, name=name: vech.Packed.from_full(full, name) for name in ("vech", "lapack-rfp-nl")]
+    for made in (*makers, lambda full: Rows(full, "symmetric")):
+        for found, wanted in zip(*map(taker, map(made, (rounded, matrix))), strict=True):
+            np.testing.assert_allclose(found, wanted, *((1e-5, 1e-5) if dtype == "float32" else (1e-9, 0)))
+
+
+SCALED = vech.Layout("upper", "rows", offdiagonal_scale=3.0)
+
+
+@pytest.mark.filterwarnings("ignore:mds ended by max_iter")
+@cases.each("layout", ["svec-lower", "svec-upper", SCALED])
+@cases.each("dtype", ["float16", "float32", "float64"])
+@cases.each("taker", [taker for name, taker in TAKERS.items() if name != "silhouette"])  # a product
+def test_scaled_halves_are_the_matrix_they_expand_to(taker, dtype, layout):
+    S = vech.Packed(vech.pack(distances.full(80).astype(dtype), layout), layout)
+    for found, wanted in zip(taker(S), taker(vech.Packed.from_full(S.expand())), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_what_sets_the_diagonal_runs(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    full = distances.full(5) + np.eye(5)
+    S = vech.Packed.from_full(full)
+    ones = vech.Layout("lower", "columns", diagonal="one")
+    for given, way in (
+        (full.copy(), "np.fill_diagonal(S, 0)"),
+        (pandas.DataFrame(full), "vech.Packed.from_full(S).set_diagonal(0)"),
+        (S.copy(), "S.set_diagonal(0)"),
+        (vech.quantize(S, "float16"), "S.to_packed().set_diagonal(0)"),
+        (vech.Packed(vech.pack(full, ones), ones), "S.to_packed().set_diagonal(0)"),
+        (Rows(full, "symmetric"), "S.to_packed().set_diagonal(0)"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(f"to itself is 0: {way} sets it")):
+            as_distances(given, "dbscan")
+        mended = eval(way, {"vech": vech, "np": np, "S": given})
+        as_distances(given if mended is None else mended, "dbscan")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])

@@ -331,6 +331,26 @@ def test_other_labels_must_fit(make):
             made(make, None).with_labels(names)
 
 
+@pytest.mark.parametrize("labels", [set("abc"), frozenset("abc"), {0: "a", 1: "b", 2: "c"}])
+def test_what_has_no_order_or_two_sides_is_no_labels(labels):
+    name = type(labels).__name__
+    says = "pass a list, one label for each row"
+    message = (
+        f"labels is a {name}: {says}, of its keys" if name == "dict" else f"labels is a {name}, .*: {says}"
+    )
+    S = vech.Packed(np.arange(6.0), labels="xyz")
+    made = [
+        lambda: vech.Packed(np.arange(6.0), labels=labels),
+        lambda: vech.SparseHalf.from_half(np.arange(6.0), labels=labels),
+        lambda: vech.cluster.cophenetic(vech.cluster.linkage(np.ones((3, 3)) - np.eye(3)), labels=labels),
+        lambda: vech.pairwise.from_blocks(lambda rows, columns: 0, 3, dtype="f8", labels=labels),
+    ]
+    for make in made if name == "dict" else [*made, lambda: S.with_labels(labels)]:
+        with pytest.raises(TypeError, match=message):
+            make()
+    assert vech.Packed(np.arange(6.0), labels=dict.fromkeys("abc").keys()).labels == ("a", "b", "c")
+
+
 def test_a_series_in_another_order_is_no_new_labels():
     pandas = pytest.importorskip("pandas")
     store = made(SOME["packed-vech"])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vech import frames
 from vech.arrays import Array, Dtype, as_array, epsilon, family, is_array
@@ -38,8 +39,7 @@ def as_distances(S: Any, task: str, name: str = "S") -> Store:
     if store.kind != "symmetric" or family(store.dtype) == "c":
         what = "complex" if store.kind == "symmetric" else store.kind
         raise TypeError(f"{task} takes distances, which are real and symmetric, and {name} is {what}")
-    given = isinstance(S, Store)
-    _check_diagonal(store, name, f"{name}.set_diagonal(0)" if given else f"np.fill_diagonal({name}, 0)")
+    _check_diagonal(store, name, _way_to_zeros(S, name))
     for i, j, value in _wrong(store):
         reason = "no distance is negative" if value < 0 else f"{task} needs finite distances"
         raise ValueError(f"{name}[{i}, {j}] is {value}, and {reason}")
@@ -70,6 +70,13 @@ def tiles(S: Store) -> Iterator[Tile]:
         yield tile._replace(numbers=numbers)
 
 
+def block(S: Store, rows: NDArray[np.int64], columns: NDArray[np.int64], threads: int | None = None) -> Array:
+    """The distances of some rows to others, in memory of their own."""
+    found = np.array(computed(S.block(rows, columns, threads=threads)))
+    found[rows[:, np.newaxis] == columns] = 0
+    return found
+
+
 def row(S: Store, i: int, memory: Array) -> Array:
     """One row, in memory of shape (1, n) and the store's dtype, or in that which computing takes."""
     found: Array = computed(S.expand(slice(i, i + 1), out=memory, threads=1))[0]
@@ -97,6 +104,17 @@ def _sparse(task: str, came: str, way: str) -> TypeError:
         f"{task} takes the distances of all pairs, and a {came} holds its nonzeros alone: {task}({way}), if "
         f"pairs that are missing are at distance 0"
     )
+
+
+def _way_to_zeros(S: Any, name: str) -> str:
+    """What puts zeros on the diagonal of what was given."""
+    if isinstance(S, np.ndarray):
+        return f"np.fill_diagonal({name}, 0)"
+    if not isinstance(S, Store):
+        return f"vech.Packed.from_full({name}).set_diagonal(0)"
+    layout = S.describe().layout
+    held = hasattr(S, "set_diagonal") and layout is not None and layout.diagonal == "stored"
+    return f"{name}.set_diagonal(0)" if held else f"{name}.to_packed().set_diagonal(0)"
 
 
 def _check_diagonal(S: Store, name: str, way: str) -> None:

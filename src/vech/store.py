@@ -921,6 +921,7 @@ def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
         return None
     if not isinstance(labels, Iterable):
         raise TypeError(f"labels must be a sequence, one label for each row, not {labels!r}")
+    check_ordered(labels, "labels", "label")
     check_unmasked(labels, "labels")
     if isinstance(labels, np.ndarray) and labels.dtype.kind not in "mM":  # whose list may be one of integers
         labels = labels.tolist()
@@ -928,6 +929,15 @@ def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
     if len(found) != n:
         raise ValueError(f"there are {len(found)} labels for {n} rows")
     return found
+
+
+def check_ordered(x: Any, what: str, each: str) -> None:
+    """TypeError for sets, which come in an order of their own, and mappings, which say two things."""
+    way = f"pass a list, one {each} for each row"
+    if isinstance(x, set | frozenset):
+        raise TypeError(f"{what} is a {type(x).__name__}, which has no order: {way}")
+    if isinstance(x, Mapping):
+        raise TypeError(f"{what} is a {type(x).__name__}: {way}, of its keys or values")
 
 
 def check_unmasked(x: Any, what: str) -> None:

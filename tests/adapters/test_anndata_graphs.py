@@ -62,6 +62,12 @@ def test_an_object_of_anndata_is_written_to(store, key):
         assert (adata.obsp[uns[f"{name}_key"]] != getattr(found, name)).nnz == 0
 
 
+@pytest.mark.parametrize("adata", ["x", 3, np.zeros((3, 3))])
+def test_what_holds_no_graphs_is_refused(store, adata):
+    with pytest.raises(TypeError, match="adata must have obsp and uns, as an AnnData, and it is "):
+        neighbors(store, 3, adata)
+
+
 def test_rows_of_other_names_are_refused(store):
     adata = SimpleNamespace(obsp={}, uns={}, obs_names=[f"cell {i}" for i in range(30)])
     neighbors(store, 4, adata)

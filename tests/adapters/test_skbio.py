@@ -49,6 +49,8 @@ def test_what_does_not_fit_is_refused():
         to_skbio(S.with_labels([1, 2, "1"]))
     with pytest.raises(ValueError, match=r"is -4\.0, and no distance is negative"):
         to_skbio(-1 * S)
+    with pytest.raises(ValueError, match="S has no rows, and scikit-bio's matrices have at least one"):
+        to_skbio(vech.Packed(np.zeros(0)))
     with pytest.raises(TypeError, match=r"from_skbio takes a skbio\.DistanceMatrix, not ndarray"):
         from_skbio(np.zeros(3))
 

@@ -98,7 +98,7 @@ def test_tsne_is_the_same_as_of_scikit_learns_own_graph(store):
 
 def test_it_is_an_estimator_as_others(store):
     graph = StoreNeighbors(4, threads=1)
-    assert graph.get_params() == {"n_neighbors": 4, "radius": None, "threads": 1}
+    assert graph.get_params() == {"n_neighbors": 4, "radius": None, "symmetric": False, "threads": 1}
     assert clone(graph).set_params(n_neighbors=2).n_neighbors == 2
     with pytest.raises(NotFittedError):
         graph.transform(store)
@@ -106,7 +106,13 @@ def test_it_is_an_estimator_as_others(store):
     np.testing.assert_array_equal(
         graph.transform(store).toarray(), graph.fit_transform(store.expand()).toarray()
     )
-    assert not hasattr(graph, "set_output")  # sparse matrices are no frames
+    own = KNeighborsTransformer(metric="precomputed").fit(store.expand())
+    wanted = [name.replace("kneighborstransformer", "storeneighbors") for name in own.get_feature_names_out()]
+    assert graph.get_feature_names_out().tolist() == wanted
+    clusters = make_pipeline(StoreNeighbors(5), DBSCAN(metric="precomputed")).set_output(transform="default")
+    assert clusters.fit_predict(store).shape == (120,)
+    with pytest.raises(ValueError, match="outputs a scipy sparse matrix"):
+        graph.set_output(transform="pandas").transform(store)
 
 
 def test_what_does_not_fit_is_refused(store):
@@ -124,6 +130,82 @@ def test_what_does_not_fit_is_refused(store):
         graph.transform(vech.Packed(np.zeros(6)))
     with pytest.raises(ValueError, match=r"X has shape \(120,\)"):
         graph.transform(np.zeros(120))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "bool", ">f8"])
+def test_rows_stay_sorted_in_what_scikit_learn_makes_of_them(dtype):
+    D = vech.Packed(np.random.default_rng(0).integers(0, 9, 780).astype(dtype), "condensed")
+    for graph in (StoreNeighbors(16), StoreNeighbors(None, radius=5)):
+        for found in (graph.fit_transform(D), graph.fit(D).transform(D.expand())):
+            assert found.dtype == np.float64 and found.dtype.isnative
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                TSNE(perplexity=3, metric="precomputed", init="random", max_iter=250).fit_transform(found)
+
+
+def test_umap_takes_a_graph_with_each_pair_both_ways(store):
+    found, full = StoreNeighbors(9, symmetric=True).fit_transform(store), store.expand()
+    dense = found.toarray()
+    np.testing.assert_array_equal(dense, dense.T)
+    near = StoreNeighbors(9).fit_transform(store).toarray()
+    np.testing.assert_array_equal(dense, np.maximum(near, near.T))
+    for i in range(120):  # all that UMAP looks at: the first ten numbers of each row, itself the first
+        row = slice(found.indptr[i], found.indptr[i + 1])
+        np.testing.assert_array_equal(found.data[row][:10], np.sort(full[i])[:10])
+        assert found.indices[row][0] == i and (np.diff(found.data[row]) >= 0).all()
+    equal = StoreNeighbors(2, symmetric=True).fit_transform(vech.Packed(np.zeros(6), "condensed"))
+    assert equal.nnz == 14  # 0 and 1 are the neighbours of all: 2 and 3 are none
+
+
+@pytest.mark.slow
+def test_umap_maps_it_as_the_full_matrix(store):
+    umap = pytest.importorskip("umap", reason="umap-learn is not installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found, wanted = (umap.UMAP(n_neighbors=10, metric="precomputed", random_state=0) for _ in range(2))
+        found.fit(StoreNeighbors(9, symmetric=True).fit_transform(store))
+        wanted.fit(store.expand())
+    np.testing.assert_array_equal(found.embedding_, wanted.embedding_)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"radius": "1"}, "radius must be a real number, not '1'"),
+        ({"radius": True}, "radius must be a real number, not True"),
+        ({"radius": np.nan}, "radius is nan, and no number is within that"),
+        ({"radius": 1, "threads": 0}, "threads must be at least 1, not 0"),
+        ({"radius": 1, "symmetric": "no"}, "symmetric must be True or False, not 'no'"),
+    ],
+)
+def test_parameters_are_judged_when_it_is_fitted(store, arguments, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        StoreNeighbors(None, **arguments).fit(store)
+
+
+@pytest.mark.parametrize("how", [{"n_neighbors": 2}, {"n_neighbors": None, "radius": 0.2}])
+def test_rows_are_judged_as_the_store(how):
+    D = vech.Packed(np.float32([0.1, 0.2, 0.3, 0.2, 0.1, 0.3]), "condensed")
+    graph = StoreNeighbors(**how).fit(D)
+    narrow = D.astype(np.float16)
+    for refused in (narrow, narrow.expand()):
+        with pytest.raises(TypeError, match=r"do not compute with float16: astype\(np\.float32\) first"):
+            graph.transform(refused)
+    with pytest.raises(TypeError, match="do not compute with float16"):
+        clone(graph).fit(narrow)
+    with pytest.raises(TypeError, match="X must hold real numbers, not complex64"):
+        graph.transform(D.expand() * 1j)
+    with pytest.raises(TypeError, match="and S is complex"):
+        graph.transform(vech.Packed(D.half * 1j, "condensed", kind="symmetric"))
+
+
+@pytest.mark.parametrize(
+    "radius", [0.1, np.float64(0.1), np.float32(0.1), 1e300, pytest.param(10**400, id="beyond floats")]
+)
+def test_a_radius_reaches_as_far_in_rows_as_in_the_store(radius):
+    D = vech.Packed(np.float32([0.1, 0.2, 0.3]), "condensed")
+    graph = StoreNeighbors(None, radius=radius).fit(D)
+    assert graph.transform(D).nnz == graph.transform(D.expand()).nnz == (5 if radius < 1 else 9)
 
 
 @pytest.mark.parametrize("kind", ["packed", "quantized", "full"])

@@ -1,5 +1,6 @@
 """`vech distances`, `neighbors` and `cluster`: from a table to a tree, with labels all the way."""
 
+import csv
 import json
 import shlex
 import signal
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import cdist, pdist, squareform
 
@@ -299,7 +301,7 @@ NEIGHBOR_FAULTS = {
     "neither": ((), "-k, so many of the nearest rows, or --within, all in reach: one of them is needed"),
     "both": (
         ("-k", 3, "--within", 1),
-        "-k, so many of the nearest rows, or --within, all in reach: is one of them",
+        "-k, so many of the nearest rows, or --within, all in reach: say one of them, not both",
     ),
     "mutual": (("--within", 1, "--mutual"), "--mutual is for -k"),
     "too many": (("-k", 27), "27"),
@@ -384,6 +386,44 @@ def test_what_is_no_cluster_is_said(fails, arguments, said):
     assert said in fails("cluster", "d.npy", "-o", *arguments)
 
 
+@pytest.mark.parametrize("text", ["a\rb", "a\nb", 'a"b', "a,b", "a\tb", " a", ""])
+def test_labels_come_back_out_of_texts(works, there, text):
+    D = vech.Packed(np.array([1.0, 2, 3]), "condensed", labels=[text, "c", "d"])
+    vech.write("odd.npz", D)
+    for suffix, mark in ((".csv", ","), (".tsv", "\t"), (".txt", "\t")):
+        works("neighbors", "odd.npz", "-k", 1, "-o", f"edges{suffix}")
+        works("cluster", "odd.npz", "-k", 1, "-o", f"rows{suffix}")
+        for name, wanted in (
+            ("edges", [["i", "j", "value"], [text, "c", "1.0"], [text, "d", "2.0"]]),
+            ("rows", [["row", "cluster"], [text, "0"], ["c", "0"], ["d", "0"]]),
+        ):
+            with (there / f"{name}{suffix}").open(newline="") as file:
+                assert list(csv.reader(file, delimiter=mark)) == wanted
+
+
+@pytest.mark.parametrize("out", ["tree.nwk", "tree.npy", "clusters.csv"])
+def test_no_rows_have_no_tree(fails, works, there, out):
+    vech.write("none.npz", vech.Packed(np.zeros(0)))
+    more = ("-k", 1) if out == "clusters.csv" else ()
+    assert fails("cluster", "none.npz", "-o", out, *more) == "there are no rows, and a tree has at least one"
+    works("cluster", "none.npz", "-o", "c.csv", "--method", "hdbscan", "--min-samples", 1)
+    assert (there / "c.csv").read_text() == "row,cluster\n"
+
+
+def test_advice_is_of_commands(fails):
+    vech.write("same.npz", vech.Packed(np.ones(3), "condensed", labels=["a", "b", "a"]))
+    said = fails("cluster", "same.npz", "-o", "t.nwk")
+    assert said.endswith("leaves of a tree need names that differ: say vech convert --drop-labels")
+    vech.write("q.npz", vech.quantize(vech.Packed(vech.pack(np.eye(4) + 0.5)), "float16"))
+    assert "a distance to itself is 0: vech distances makes such a matrix" in fails(
+        "cluster", "q.npz", "-o", "t.nwk"
+    )
+    pytest.importorskip("matplotlib")
+    vech.write("sparse.npz", vech.SparseHalf.from_sparse(scipy.sparse.eye_array(4)))
+    said = "clusters of a SparseHalf need all numbers: vech convert writes all of them, or give --distance"
+    assert fails("plot", "sparse.npz", "-o", "p.png", "--cluster") == said
+
+
 def test_what_is_no_distance_is_refused(fails):
     vech.write("s.npy", vech.Packed(vech.pack(np.eye(4) + 0.5)))
     refused = fails("cluster", "s.npy", "-o", "t.nwk")
@@ -394,6 +434,32 @@ def test_a_picture_of_clusters_takes_the_same_tree(works, there):
     pytest.importorskip("matplotlib")
     works("plot", "d.npy", "-o", "p.png", "--cluster")
     assert (there / "p.png").stat().st_size > 1000
+
+
+def test_letters_that_a_font_lacks_are_said_in_a_line(vech_run, there):
+    pytest.importorskip("matplotlib")
+    D = vech.Packed(
+        np.array([1.0, 2, 3]), "condensed", labels=["\N{CJK UNIFIED IDEOGRAPH-4E2D}", "a\x01b", "c"]
+    )
+    vech.write("odd.npz", D)
+    code, out, err = vech_run("plot", "odd.npz", "-o", "p.png", "--cluster")
+    assert (code, out) == (0, b"p.png: 3 x 3, a heatmap\n")
+    assert err == "2 letters of labels, which the font of pictures lacks, drawn as boxes\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("neighbors", "--within", "1e300", "-o", "edges.csv"),
+        ("cluster", "--method", "dbscan", "--eps", "1e300", "-o", "clusters.csv"),
+    ],
+)
+def test_a_reach_beyond_float32_is_everything(works, there, arguments):
+    command, *more = arguments
+    vech.write("single.npz", vech.read("d.npy").astype(np.float32))
+    works(command, "single.npz", *more)
+    lines = (there / more[-1]).read_text().splitlines()[1:]
+    assert len(lines) == (27 * 13 if command == "neighbors" else 27)
 
 
 def test_the_description_says_what_a_half_was_made_of(works, there):

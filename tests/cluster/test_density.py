@@ -89,7 +89,9 @@ def test_identical_rows_are_neighbours_at_distance_0():
     [
         ({"eps": -1}, ValueError, "eps is -1.0: dbscan takes a distance, zero or more"),
         ({"eps": np.nan}, ValueError, "eps is nan: dbscan takes a distance"),
-        ({"eps": "near"}, TypeError, "eps must be a number, not 'near'"),
+        ({"eps": "near"}, TypeError, "eps must be a real number, not 'near'"),
+        ({"eps": "1"}, TypeError, "eps must be a real number, not '1'"),
+        ({"eps": True}, TypeError, "eps must be a real number, not True"),
         ({"eps": 1, "min_samples": 0}, ValueError, "min_samples is 0, and must be at least 1"),
         ({"eps": 1, "min_samples": 2.5}, TypeError, "min_samples must be an integer, not 2.5"),
         ({"eps": 1, "progress": 3}, TypeError, "progress must be a function of .done, total."),
@@ -193,9 +195,15 @@ def test_the_tree_is_single_linkage_of_mutual_reachability():
     ("arguments", "error", "message"),
     [
         ({"min_cluster_size": 1}, ValueError, "min_cluster_size is 1, and must be at least 2"),
+        ({"allow_single_cluster": "no"}, TypeError, "allow_single_cluster must be True or False, not 'no'"),
+        ({"cluster_selection_epsilon": True}, TypeError, "cluster_selection_epsilon must be a real number"),
         ({"min_samples": 0}, ValueError, "min_samples is 0, and must be at least 1"),
         ({"min_samples": 18}, ValueError, "min_samples is 18, and must be at most the number of rows, 17"),
-        ({"min_cluster_size": 18}, ValueError, "min_samples is 18, and must be at most"),
+        (
+            {"min_cluster_size": 18},
+            ValueError,
+            "min_cluster_size, and so min_samples, is 18, and must be at most the number of rows, 17",
+        ),
         ({"max_cluster_size": 0}, ValueError, "max_cluster_size is 0, and must be at least 1"),
         ({"cluster_selection_epsilon": -1}, ValueError, "cluster_selection_epsilon is -1.0: hdbscan takes"),
         ({"cluster_selection_method": "mass"}, ValueError, "is 'mass': choose 'eom' or 'leaf'"),

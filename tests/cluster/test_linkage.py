@@ -270,6 +270,16 @@ WRONG = {
         ValueError,
         "unknown method 'wards': did you mean 'ward'",
     ),
+    "optimal": (
+        lambda: linkage(store(points(5)), optimal_ordering="no"),
+        TypeError,
+        "optimal_ordering must be True or False, not 'no'",
+    ),
+    "overflow": (
+        lambda: linkage(vech.Packed(np.array([1, *[1.5e308] * 4, 1]), "condensed"), "ward"),
+        OverflowError,
+        "linkage adds up distances, and these sums are infinite: scale S first",
+    ),
     "progress": (lambda: linkage(store(points(5)), progress=1), TypeError, "progress must be a function"),
     "threads": (lambda: linkage(store(points(5)), threads=0), ValueError, "threads must be at least 1"),
 }

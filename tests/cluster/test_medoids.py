@@ -83,6 +83,20 @@ def test_rows_that_repeat_have_medoids_too():
         check(np.zeros((4, 4)), medoids(np.zeros((4, 4)), 3, init=init), 3)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_costs_that_are_tiny_beside_the_loss_of_a_medoid_end_too(seed):
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(rng.normal(size=(6, 3)), 6, axis=0)
+    D = squareform(pdist(groups) + rng.choice([0, 1e-17, 1e-20, 1e-16], 36 * 35 // 2))
+
+    def ends(done, total):
+        assert done < 10**5, "rounding of sums of large distances is taken for a gain"
+
+    found = medoids(D, 6, init="build" if seed % 2 else "random", seed=seed, progress=ends)
+    check(D, found, 6)
+    assert found.medoids.tolist() == faster_pam(D, found.medoids)
+
+
 def test_of_equally_near_medoids_the_first_one_has_a_row():
     D = np.abs(np.subtract.outer([0, 1, 2, 3, 4], [0, 1, 2, 3, 4]))
     for begin in ([0, 4], [4, 0], [1, 3], [3, 1]):
@@ -127,6 +141,10 @@ def test_a_seed_decides():
     [
         ({"k": 0}, ValueError, "k is 0, and must be at least 1"),
         ({"k": 18}, ValueError, "k is 18, and S has 17 rows: choose at most so many"),
+        ({"k": 2, "seed": -1}, ValueError, "seed is -1: it is 0 or more"),
+        ({"k": 2, "seed": "a"}, TypeError, "seed must be an integer, not 'a'"),
+        ({"k": 2, "seed": True}, TypeError, "seed must be an integer, not True"),
+        ({"k": 2, "seed": 1.5, "init": "build"}, TypeError, "seed must be an integer, not 1.5"),
         ({"k": 2.0}, TypeError, "k must be an integer, not 2.0"),
         (
             {"k": 2, "init": "heuristic"},

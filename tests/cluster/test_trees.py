@@ -80,11 +80,21 @@ def test_a_tree_in_newicks_format():
     assert to_newick(lower).startswith("(2:0.866") and to_newick(lower).endswith(":-0.1339745962155614);")
 
 
-NAMES = ["plain", "o'hara jr", "a_b", "x:y", "(1)", "", "[c];,", "Ångström", 'say "so"']
+NAMES = ["plain", "o'hara jr", "a_b", "x:y", "(1)", "nobody", "[c];,", "Ångström", 'say "so"']
 
 
 def test_names_are_in_quotes_where_newick_needs_them():
-    quoted = ["plain", "'o''hara jr'", "'a_b'", "'x:y'", "'(1)'", "''", "'[c];,'", "Ångström", "'say \"so\"'"]
+    quoted = [
+        "plain",
+        "'o''hara jr'",
+        "'a_b'",
+        "'x:y'",
+        "'(1)'",
+        "nobody",
+        "'[c];,'",
+        "Ångström",
+        "'say \"so\"'",
+    ]
     text = to_newick(linkage(np.zeros((9, 9))), NAMES)
     for name in quoted:
         assert f"({name}:" in text or f",{name}:" in text
@@ -94,7 +104,7 @@ def test_names_are_in_quotes_where_newick_needs_them():
 @pytest.mark.slow  # to import
 def test_scikit_bio_reads_the_tree_and_its_distances():
     skbio = pytest.importorskip("skbio", reason="it reads Newick's format")
-    S = points(len(NAMES)).with_labels([name or "nobody" for name in NAMES])
+    S = points(len(NAMES)).with_labels(NAMES)
     links = linkage(S)
     tree = skbio.TreeNode.read([to_newick(links, S.labels)])
     apart = tree.cophenet() if hasattr(tree, "cophenet") else tree.tip_tip_distances()
@@ -127,6 +137,29 @@ WRONG = {
         lambda: to_newick(Z, 4),
         TypeError,
         "labels must be a sequence, one label for each row, not 4",
+    ),
+    "empty": (
+        lambda: to_newick(Z, ["a", "b", "", "c"]),
+        ValueError,
+        "row 2 is '', and leaves of a tree need names: pass labels= that have one",
+    ),
+    "set": (
+        lambda: to_newick(Z, {"a", "b", "c", "d"}),
+        TypeError,
+        "labels is a set, which has no order: pass a list, one label for each row",
+    ),
+    **{
+        f"complex {task.__name__}": (
+            lambda task=task: task(Z * (1 + 1j)),
+            TypeError,
+            "Z must hold real numbers, not complex128",
+        )
+        for task in (to_newick, cophenetic, lambda links: cut(links, 2))
+    },
+    "dates": (
+        lambda: cut(Z.astype("m8[s]"), 2),
+        TypeError,
+        r"Z must hold real numbers, not timedelta64\[s\]",
     ),
     "store": (lambda: to_newick(Z, D), TypeError, r"labels is a Packed: pass its \.labels"),
     "alike": (

@@ -114,7 +114,8 @@ def test_the_ways_that_look_right_give_another_tree():
 @pytest.mark.parametrize("name", ["condensed", "strict-triu"])
 def test_a_half_in_scipys_order_is_not_copied(name):
     half = pdist(POINTS)
-    assert vech.Packed(half, name).to_condensed() is half
+    for drop in (False, True):
+        assert vech.Packed(half, name).to_condensed(drop_diagonal=drop) is half
 
 
 @cases.each("layout", LAYOUTS.values(), ids=LAYOUTS)

@@ -110,12 +110,33 @@ def test_many_coordinates_restore_the_distances(k):
 
 
 @pytest.mark.parametrize("n", [17, LARGE])
-@pytest.mark.parametrize("scale", [2.0**600, 2.0**-600])
+@pytest.mark.parametrize("scale", [2.0**600, 2.0**-600, 2.0**-1030])
 def test_distances_of_every_size_have_squares(n, scale):
     full = distances.full(n)
     found, small = pcoa(full * scale, 2), pcoa(full, 2)
     np.testing.assert_allclose(found.coordinates, small.coordinates * scale, rtol=1e-8)
-    np.testing.assert_allclose(found.explained, small.explained, rtol=1e-12)
+    np.testing.assert_allclose(found.explained, small.explained, rtol=1e-8 if scale < 1e-308 else 1e-12)
+
+
+@pytest.mark.parametrize("n", [17, LARGE])
+@pytest.mark.parametrize("scale", [2.0**1000, 2.0**-1000, 2.0**-1030])
+def test_kernels_of_every_size_have_components(n, scale):
+    full = kernel(n)
+    found, small = kernel_pca(full * scale, 2), kernel_pca(full, 2)
+    near = 1e-6 if scale < 1e-308 else 1e-10
+    np.testing.assert_allclose(
+        found.coordinates, small.coordinates * np.sqrt(scale), rtol=0, atol=near * np.sqrt(scale)
+    )
+    np.testing.assert_allclose(found.explained, small.explained, rtol=near)
+
+
+@pytest.mark.parametrize("n", [17, LARGE])
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e-3])
+def test_zero_is_beside_the_largest_modulus_whatever_its_sign(n, scale):
+    Y = np.random.default_rng(0).random((n, 2))
+    with pytest.warns(UserWarning, match="0 of the 2 largest eigenvalues are positive"):
+        found = kernel_pca(-scale * (Y @ Y.T), 2)
+    assert found.eigenvalues.tolist() == [0, 0] and not found.coordinates.any()
 
 
 def test_the_largest_number_of_each_column_is_positive():

@@ -8,7 +8,7 @@ import scipy.sparse
 import cases
 import vech
 from vech import neighbors
-from vech.neighbors import graph, within
+from vech.neighbors import graph, nearest, strongest, within
 
 
 def assert_within(S, full, limit, largest=False):
@@ -54,6 +54,23 @@ def test_within_of_a_sparse_half_counts_what_is_not_stored_as_zero(limit, larges
 def test_a_limit_is_a_real_number(limit, error):
     with pytest.raises(error, match=r"^limit "):
         within(np.zeros((3, 3)), limit)
+
+
+@pytest.mark.parametrize("limit", [1e300, 10**39, pytest.param(10**400, id="beyond floats")])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "bool"])
+def test_limits_that_a_dtype_does_not_hold_have_all_within(limit, dtype):
+    S = vech.Packed(np.ones(6, dtype), "condensed")
+    assert within(S, limit).nnz == within(S, -limit, largest=True).nnz == 12
+    assert within(S, -limit).nnz == within(S, limit, largest=True).nnz == 0
+
+
+def test_flags_are_true_or_false():
+    S = np.zeros((4, 4))
+    for task in (nearest, graph, strongest, lambda S, k, **flag: within(S, 1.0, **flag)):
+        with pytest.raises(TypeError, match="largest must be True or False, not 'no'"):
+            task(S, 1, largest="no")
+    with pytest.raises(TypeError, match="absolute must be True or False, not 2"):
+        strongest(S, 1, absolute=2)
 
 
 def test_dtypes_that_scipy_has_not_are_refused():

@@ -544,13 +544,54 @@ WRONG = {
     ),
     "distance": (
         lambda: plot.heatmap(correlated(4), order="cluster", distance=correlated(3)),
-        TypeError,
-        "distance must be a real Packed of side 4",
+        ValueError,
+        "distance has 3 rows, and S has 4",
     ),
     "negative distance": (
         lambda: plot.heatmap(correlated(4), order="cluster", distance=vech.Packed(-np.ones(6), "condensed")),
         ValueError,
-        "distances must be finite and not negative",
+        r"distance\[1, 0\] is -1.0, and distances are finite and not negative",
+    ),
+    "infinite variance": (
+        lambda: plot.heatmap(correlated(3) + vech.Packed(np.array([0, 0, 0, np.inf, 0, 0])), order="cluster"),
+        ValueError,
+        "the diagonal has inf at 1, so S is no covariance",
+    ),
+    **{
+        f"correlation {value}": (
+            lambda value=value: plot.heatmap(
+                correlated(3) + vech.Packed(np.array([0, 0, value, 0, 0, 0])), order="cluster"
+            ),
+            ValueError,
+            r"the correlation of S\[2, 0\] is nan, and distances are finite",
+        )
+        for value in (np.nan, np.inf, -np.inf)
+    },
+    "infinite distances": (
+        lambda: plot.heatmap(vech.Packed(np.array([1, 2, np.inf]), "condensed"), order="cluster"),
+        ValueError,
+        r"S\[2, 1\] is inf, and distances are finite and not negative",
+    ),
+    "sparse distance": (
+        lambda: plot.heatmap(
+            correlated(4), order="cluster", distance=vech.SparseHalf.from_sparse(scipy.sparse.eye_array(4))
+        ),
+        TypeError,
+        "distance must be a store of all its numbers, such as a Packed, not a SparseHalf",
+    ),
+    "complex distance": (
+        lambda: plot.heatmap(
+            correlated(3),
+            order="cluster",
+            distance=vech.Packed(np.ones(3) * 1j, "condensed", kind="symmetric"),
+        ),
+        TypeError,
+        "distance must be real and symmetric to cluster by, and it is of complex128",
+    ),
+    "skew": (
+        lambda: plot.heatmap(vech.Packed(np.arange(6.0), "condensed", kind="skew"), order="cluster"),
+        TypeError,
+        "S must be real and symmetric to cluster by, and it is skew",
     ),
     "distance alone": (
         lambda: plot.heatmap(correlated(4), distance=correlated(4)),
@@ -570,6 +611,16 @@ WRONG = {
         lambda: plot.heatmap(correlated(4), groups=["a", "b"]),
         ValueError,
         "there are 2 groups for 4 rows",
+    ),
+    "groups in no order": (
+        lambda: plot.heatmap(correlated(4), groups={"a", "b", "c", "d"}),
+        TypeError,
+        "groups is a set, which has no order: pass a list, one group for each row",
+    ),
+    "groups by name": (
+        lambda: plot.heatmap(correlated(4), groups=dict.fromkeys("abcd", 1)),
+        TypeError,
+        "groups is a dict: pass a list, one group for each row, of its keys or values",
     ),
     "one group": (
         lambda: plot.heatmap(correlated(4), groups="abcd"),

@@ -78,7 +78,7 @@ def neighbors(
     ValueError
         For n_neighbors beyond 2 to n; if `adata` has other rows, or rows of other names.
     TypeError
-        As `vech.neighbors.nearest`.
+        As `vech.neighbors.nearest`; for an `adata` without `obsp` and `uns`.
 
     Notes
     -----
@@ -133,6 +133,8 @@ def neighbors(
 
 
 def _check_rows(S: Store, adata: Any) -> None:
+    if not hasattr(adata, "obsp") or not hasattr(adata, "uns"):
+        raise TypeError(f"adata must have obsp and uns, as an AnnData, and it is {adata!r:.60}")
     names = getattr(adata, "obs_names", None)
     if names is None:
         return

@@ -7,14 +7,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vech.arrays import Array, as_array
-from vech.layouts.layout import as_integer
+from vech.arrays import Array, Dtype, as_array, family, resolve_threads
+from vech.dissimilarities import working
+from vech.layouts.layout import as_flag, as_integer
+from vech.moves.nonzeros import sparse_dtype
 from vech.neighbors import nearest, within
-from vech.neighbors.arguments import as_store
+from vech.neighbors.arguments import as_limit, as_store
 from vech.store import Store
 
 try:
-    from sklearn.base import BaseEstimator, TransformerMixin
+    from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
     from sklearn.utils.validation import check_is_fitted
 except ModuleNotFoundError as missing:
     reason = "vech.adapters.sklearn needs scikit-learn: pip install 'vech[sklearn]'"
@@ -27,7 +29,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-class StoreNeighbors(TransformerMixin, BaseEstimator):
+class StoreNeighbors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """The graph of nearest rows of a store of distances, as scikit-learn's `KNeighborsTransformer` makes it.
 
     What follows in a pipeline with ``metric="precomputed"`` (`DBSCAN`, `TSNE`, `KNeighborsClassifier`, ...)
@@ -40,6 +42,9 @@ class StoreNeighbors(TransformerMixin, BaseEstimator):
         three times its perplexity and one.
     radius : float, optional
         All rows within this distance instead, with ``n_neighbors=None``: what `DBSCAN` needs is its eps.
+    symmetric : bool
+        Whether the graph of a store has each pair both ways, which umap-learn's `UMAP` asks for: a row then
+        also has the others whose neighbour it is. A graph by radius has them anyway.
     threads : int, optional
         At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow.
 
@@ -62,10 +67,16 @@ class StoreNeighbors(TransformerMixin, BaseEstimator):
     """
 
     def __init__(
-        self, n_neighbors: int | None = 5, *, radius: float | None = None, threads: int | None = None
+        self,
+        n_neighbors: int | None = 5,
+        *,
+        radius: float | None = None,
+        symmetric: bool = False,
+        threads: int | None = None,
     ) -> None:
         self.n_neighbors = n_neighbors
         self.radius = radius
+        self.symmetric = symmetric
         self.threads = threads
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -85,8 +96,9 @@ class StoreNeighbors(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            If not exactly one of n_neighbors and radius is given, or n_neighbors is not 1 to n - 1; for what
-            is no real symmetric matrix.
+            If not exactly one of n_neighbors and radius is given, n_neighbors is not 1 to n - 1, or another
+            parameter is none; for what is no real symmetric matrix, and dtypes that SciPy's sparse arrays do
+            not hold.
 
         Examples
         --------
@@ -104,7 +116,12 @@ class StoreNeighbors(TransformerMixin, BaseEstimator):
                 f"n_neighbors is {self.n_neighbors}, and each of {store.n} rows has {max(0, store.n - 1)} "
                 f"others"
             )
-        self.n_samples_fit_ = self.n_features_in_ = store.n
+        if self.radius is not None:
+            as_limit(self.radius, "radius")
+        as_flag("symmetric", self.symmetric)
+        resolve_threads(self.threads, 0)
+        sparse_dtype(store.dtype)
+        self.n_samples_fit_ = self.n_features_in_ = self._n_features_out = store.n
         return self
 
     def transform(self, X: Any) -> Any:
@@ -119,12 +136,15 @@ class StoreNeighbors(TransformerMixin, BaseEstimator):
         -------
         scipy.sparse.csr_matrix, shape (n, n) or (q, n)
             In each row the distances of its neighbours, ascending, as scikit-learn wants them; a row of the
-            store is the first of its own neighbours, at 0. Zeros are stored.
+            store is the first of its own neighbours, at 0. Zeros are stored. Float32 or float64, which
+            integers become: SciPy sorts anew, by columns, what scikit-learn turns into floats.
 
         Raises
         ------
         ValueError
             If X has not as many columns as the store has rows.
+        TypeError
+            As `fit`.
         sklearn.exceptions.NotFittedError
             Before `fit`.
 
@@ -139,13 +159,15 @@ class StoreNeighbors(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         if isinstance(X, Store):
             self._check_columns(X.n)
-            return self._of_store(X)
+            return self._of_store(as_store(X, "StoreNeighbors"))
         array = as_array(X, "X")
         if array.ndim != 2:
             raise ValueError(
                 f"X has shape {array.shape}: other rows have one column for each row of the store"
             )
         self._check_columns(array.shape[1])
+        if family(array.dtype) not in "biuf":
+            raise TypeError(f"X must hold real numbers, not {array.dtype}")
         return self._of_rows(array)
 
     def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any:
@@ -193,11 +215,15 @@ class StoreNeighbors(TransformerMixin, BaseEstimator):
             )
 
     def _of_store(self, store: Store) -> Any:
-        n = store.n
+        n, dtype = store.n, _dtype_of(store.dtype)
         if self.n_neighbors is not None:
             found = nearest(store, self.n_neighbors, threads=self.threads)
             rows, places = np.nonzero(found.indices >= 0)
             columns, data = found.indices[rows, places], found.values[rows, places]
+            if self.symmetric:
+                rows, columns = np.concatenate((rows, columns)), np.concatenate((columns, rows))
+                pairs, first = np.unique(rows * n + columns, return_index=True)
+                (rows, columns), data = np.divmod(pairs, n), np.concatenate((data, data))[first]
         elif self.radius is not None:
             near = within(store, self.radius)
             rows = np.repeat(np.arange(n), np.diff(near.indptr))
@@ -205,10 +231,11 @@ class StoreNeighbors(TransformerMixin, BaseEstimator):
         own = np.arange(n)
         order = np.concatenate((np.full(n, -1, np.int64), np.arange(rows.size)))  # itself before all others
         rows, columns = np.concatenate((own, rows)), np.concatenate((own, columns))
-        data = np.concatenate((np.zeros(n, data.dtype), data))
+        data = np.concatenate((np.zeros(n, dtype), data.astype(dtype)))
         return _graph(rows, columns, data, order < 0, (n, n))
 
     def _of_rows(self, array: Array) -> Any:
+        dtype = _dtype_of(array.dtype)
         if self.n_neighbors is not None:
             count = min(self.n_neighbors + 1, array.shape[1])
             chosen = np.argsort(array, axis=1, kind="stable")[:, :count]
@@ -216,9 +243,15 @@ class StoreNeighbors(TransformerMixin, BaseEstimator):
             rows, places = np.nonzero(~np.isnan(data))
             columns, data = chosen[rows, places], data[rows, places]
         else:
-            rows, columns = np.nonzero(array <= self.radius)
+            with np.errstate(over="ignore"):  # a radius that float32 does not hold
+                rows, columns = np.nonzero(array <= as_limit(self.radius, "radius"))
             data = array[rows, columns]
-        return _graph(rows, columns, data, np.zeros(rows.size, bool), array.shape)
+        return _graph(rows, columns, data.astype(dtype), np.zeros(rows.size, bool), array.shape)
+
+
+def _dtype_of(dtype: Dtype) -> Dtype:
+    """The float that scikit-learn computes in."""
+    return working(sparse_dtype(dtype))
 
 
 def _graph(

@@ -40,7 +40,7 @@ def to_skbio(S: Store) -> Any:
     Raises
     ------
     ValueError
-        For what are no distances, and labels that are the same as text.
+        For what are no distances, a matrix without rows, and labels that are the same as text.
     TypeError
         For sparse stores, complex numbers, and kinds other than symmetric.
 
@@ -53,6 +53,8 @@ def to_skbio(S: Store) -> Any:
     (('a', 'b', 'c'), 1.0)
     """
     store = as_distances(S, "to_skbio")
+    if not store.n:
+        raise ValueError("S has no rows, and scikit-bio's matrices have at least one")
     labels = range(store.n) if store.labels is None else store.labels
     ids = tuple(map(str, labels))
     seen: dict[str, int] = {}

@@ -169,10 +169,16 @@ def _maker(out: Path, method: str, given: dict[str, Any]) -> Callable[..., str]:
     return partial(_write_tree, out, method, given)
 
 
+def _links(store: vech.Store, method: str, how: dict[str, Any]) -> Array:
+    if not store.n:
+        raise click.ClickException("there are no rows, and a tree has at least one")
+    return vech.cluster.linkage(store, method, **how)
+
+
 def _write_tree(
     out: Path, method: str, given: dict[str, Any], store: vech.Store, *, overwrite: bool, **how: Any
 ) -> str:
-    links = vech.cluster.linkage(store, method, **given, **how)
+    links = _links(store, method, given | how)
     if suffix_of(out) == ".npy":
         with atomic(out, overwrite) as file:
             np.save(file, links)
@@ -190,7 +196,7 @@ def _write_clusters(
     medoids: Array | None = None
     if method in TREES:
         count = given.pop("k")
-        clusters = vech.cluster.cut(vech.cluster.linkage(store, method, **given, **how), count)
+        clusters = vech.cluster.cut(_links(store, method, given | how), count)
     elif method == "medoids":
         clusters, medoids, _ = vech.cluster.medoids(store, **given, **how)
     else:

@@ -88,7 +88,7 @@ def neighbors(
       vech neighbors d.zarr -k 10 -o graph.npz --executor local:2
     """
     if (k is None) == (limit is None):
-        both = "is one of them" if k is not None else "one of them is needed"
+        both = "say one of them, not both" if k is not None else "one of them is needed"
         raise click.ClickException(f"-k, so many of the nearest rows, or --within, all in reach: {both}")
     if mutual and k is None:
         raise click.ClickException("--mutual is for -k: in reach of each other are always both")

@@ -1,10 +1,15 @@
 """A picture as a file: without a window, whole or not at all."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import click
+
 from vech.io.drafts import atomic
+from vech.io.errors import visible
 
 DPI = 150  # pixels of an inch
 MARGIN = 0.02  # around the picture
@@ -23,6 +28,23 @@ def save(out: Path, size: tuple[float, float], draw: Callable[..., Any], *, over
     if suffix not in known:
         raise ValueError(f"{out} has no suffix of a picture: choose from {', '.join('.' + k for k in known)}")
     axes.set_position((MARGIN, MARGIN, 1 - 2 * MARGIN, 1 - 2 * MARGIN))
-    draw(ax=axes)
-    with atomic(out, overwrite) as file:
-        axes.figure.savefig(file, format=suffix)
+    with _lines_of_warnings():
+        draw(ax=axes)
+        with atomic(out, overwrite) as file:
+            axes.figure.savefig(file, format=suffix)
+
+
+@contextmanager
+def _lines_of_warnings() -> Iterator[None]:
+    """Say warnings as lines of text; of letters that a font lacks, each of which has some, a line in all."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    said = dict.fromkeys(str(warning.message) for warning in caught)
+    lacking = [text for text in said if text.startswith("Glyph ")]
+    for text in said:
+        if text not in lacking:
+            click.echo(visible(text), err=True)
+    if lacking:
+        some = f"{len(lacking)} letter{'s' * (len(lacking) > 1)}"
+        click.echo(f"{some} of labels, which the font of pictures lacks, drawn as boxes", err=True)

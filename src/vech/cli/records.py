@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from vech.io import suffix_of
 from vech.io.text_rows import text_file
@@ -17,13 +17,23 @@ def is_text(out: Path) -> bool:
     return suffix_of(out) in SUFFIXES
 
 
+class _Lines:
+    """Takes the lines of a `csv.writer`, which quotes what ends its own: either letter of "\\r\\n"."""
+
+    def __init__(self, text: TextIO) -> None:
+        self.text = text
+
+    def write(self, line: str) -> None:
+        self.text.write(line.removesuffix("\r\n") + "\n")
+
+
 def write_records(
     out: Path, head: Sequence[str], records: Iterable[Sequence[Any]], *, overwrite: bool
 ) -> None:
     """Write a line of names and then the records, commas between their cells in .csv, tabs elsewhere."""
     mark = "," if suffix_of(out).startswith(".csv") else "\t"
     with text_file(out, overwrite) as text:
-        lines = csv.writer(text, delimiter=mark, lineterminator="\n")
+        lines = csv.writer(_Lines(text), delimiter=mark)
         lines.writerow(head)
         lines.writerows(records)
 

@@ -25,7 +25,11 @@ METHODS = tuple(
     (re.compile(said), instead)
     for said, instead in (
         (r"\bmissing\(\) lists (\w+), fill\(\)", r"vech verify lists \1, a run with --resume"),
-        (r"S\.set_diagonal\(0\) sets it; similarities.* 1 - s", "vech distances makes such a matrix"),
+        (r"pass labels= that (?:do|have one)", "say {--drop-labels}"),
+        (
+            r"S\.(?:to_packed\(\)\.)?set_diagonal\(0\) sets it; similarities.* 1 - s",
+            "vech distances makes such a matrix",
+        ),
         (r"\w+\([ST]\.to_packed\(\)\)", "vech convert writes all of them"),
         (r"S\.with_labels\(None\), without them", "say {--drop-labels}"),
         (r"(?<=no labels): S\.with_labels\(names\), or (?=write)", ": "),

@@ -7,6 +7,7 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.layouts.layout import as_integer
+from vech.neighbors.arguments import as_real
 
 
 def at_least(least: int, value: Any, name: str) -> int:
@@ -18,11 +19,8 @@ def at_least(least: int, value: Any, name: str) -> int:
 
 
 def number(value: Any, name: str, task: str) -> float:
-    """A distance to compare with, as a plain number: NumPy compares float32 with such in float32."""
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, not {value!r}") from None
+    """A distance to compare with, as a plain number."""
+    found = float(as_real(value, name))
     if math.isnan(found) or found < 0:
         raise ValueError(f"{name} is {found}: {task} takes a distance, zero or more")
     return found

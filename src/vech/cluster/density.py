@@ -12,6 +12,7 @@ from vech.arrays import Array, as_array, check_progress, family
 from vech.cluster.arguments import at_least, number
 from vech.cluster.extraction import clusters, single_linkage
 from vech.dissimilarities import as_distances, memory_of_row, panels, row, tiles, working
+from vech.layouts.layout import as_flag
 from vech.results.wanted import Progress, silent
 from vech.store import Store
 
@@ -111,6 +112,7 @@ def dbscan(
     eps = number(eps, "eps", "dbscan")
     at_least(1, min_samples, "min_samples")
     store = as_distances(S, "dbscan")
+    eps = min(eps, float(np.finfo(working(store.dtype)).max))  # what is larger has every row in reach
     weights = None if sample_weight is None else _weights(sample_weight, store)
     report = progress or silent
     if weights is None:
@@ -198,10 +200,12 @@ def hdbscan(
     epsilon = number(cluster_selection_epsilon, "cluster_selection_epsilon", "hdbscan")
     if cluster_selection_method not in METHODS:
         raise ValueError(f"cluster_selection_method is {cluster_selection_method!r}: choose 'eom' or 'leaf'")
+    single = as_flag("allow_single_cluster", allow_single_cluster)
     store = as_distances(S, "hdbscan")
     n = store.n
     if rank > max(n, 1):
-        raise ValueError(f"min_samples is {rank}, and must be at most the number of rows, {n}")
+        name = "min_samples" if min_samples is not None else "min_cluster_size, and so min_samples,"
+        raise ValueError(f"{name} is {rank}, and must be at most the number of rows, {n}")
     core, report = np.empty(n, working(store.dtype)), progress or silent
     for start, rows in panels(store, threads):
         core[start : start + len(rows)] = np.partition(rows, rank - 1, axis=1)[:, rank - 1]
@@ -213,7 +217,7 @@ def hdbscan(
         int(min_cluster_size),
         leaves=cluster_selection_method == "leaf",
         epsilon=epsilon,
-        single=bool(allow_single_cluster),
+        single=single,
         largest=max_cluster_size,
     )
     return Hdbscan(labels, probabilities, tree.links())

@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from vech import _core
 from vech.arrays import Array, check_memory, check_progress, resolve_threads
+from vech.cluster.arguments import check_sums
 from vech.dissimilarities import as_distances, panels, working
 from vech.layouts.kind import Kind
-from vech.layouts.layout import Layout, one_of
+from vech.layouts.layout import Layout, as_flag, one_of
 from vech.moves.converting import convert
 from vech.moves.runs import Half, direct, runs_of
 from vech.results.making import Progress
@@ -59,6 +60,8 @@ def linkage(
 
     Raises
     ------
+    OverflowError
+        If a height is beyond float64, as those of "ward" may be.
     ValueError
         For a distance that is negative or not finite, a diagonal that is not zero, a matrix that is not
         symmetric, and a method that is none.
@@ -80,7 +83,8 @@ def linkage(
     built without fused multiplication, ties broken alike. Float32 (and narrower floats) is worked on in
     float32, half of the bytes: "single" and "complete" give SciPy's table of the same numbers; of the others
     each link is computed in double and rounded to float32, so that heights differ by some 1e-7 of their size,
-    and links whose heights are as close as that may change places.
+    and links whose heights are as close as that may change places. Where distances are tied, another
+    choice among the ties can be another tree, whose heights differ by more: ``S.astype(float)`` has SciPy's.
 
     Time in proportion to n^2 but for "centroid" and "median", which may take longer. Memory of one half
     besides, and of 16 rows; "single" reads the half where it is, unless its layout scales or has no runs.
@@ -103,6 +107,7 @@ def linkage(
     array([1., 2., 3.])
     """
     one_of("method", method, METHODS)
+    as_flag("optimal_ordering", optimal_ordering)
     check_progress(progress)
     store = as_distances(S, "linkage")
     threads = resolve_threads(threads, store.nbytes)
@@ -117,7 +122,9 @@ def linkage(
         numbers = _copied(store, SHRINKING if method in HEAPED else GROWING, threads)
         power = 0 if method in CHOOSE else _mild(numbers)
         _core.link(numbers, n, method, links, progress)
-        np.ldexp(links[:, 2], -power, out=links[:, 2])
+        with np.errstate(over="ignore"):
+            np.ldexp(links[:, 2], -power, out=links[:, 2])
+        check_sums(links[:, 2], "linkage")
     if progress is not None:
         progress(n - 1, n - 1)
     if optimal_ordering:

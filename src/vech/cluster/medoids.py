@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from vech.arrays import Array, as_array, check_progress, family
 from vech.cluster.arguments import at_least, check_sums
-from vech.dissimilarities import as_distances, computed, memory_of_row, panels, row, working
+from vech.dissimilarities import as_distances, block, memory_of_row, panels, row, working
+from vech.layouts.layout import as_seed
 from vech.results.wanted import Progress
 from vech.store import Store
 
@@ -55,7 +56,7 @@ def medoids(
     k : int
         How many, 1 to n.
     seed : int or numpy.random.Generator
-        What ``numpy.random.default_rng`` takes; the same number gives the same medoids.
+        Of the rows drawn by chance: zero or more; the same number gives the same medoids.
     init : {"random", "build"} or array of k rows
         Where the search begins: at rows drawn by chance, at those that PAM chooses one after the other, which
         reads the full matrix k times, or at these. Of several beginnings the one of least cost is best.
@@ -74,7 +75,7 @@ def medoids(
     OverflowError
         If a sum of distances is beyond float64.
     ValueError
-        If S is no matrix of distances, k is not 1 to n, or init is none of these.
+        If S is no matrix of distances, k is not 1 to n, seed is negative, or init is none of these.
     TypeError
         As `dbscan`.
 
@@ -97,6 +98,8 @@ def medoids(
     store = as_distances(S, "medoids")
     if k > store.n:
         raise ValueError(f"k is {k}, and S has {store.n} rows: choose at most so many")
+    if not isinstance(seed, np.random.Generator):
+        seed = np.random.default_rng(as_seed(seed))
     beginning = _begin(store, int(k), init, seed, threads)
     if k == 1:
         return _Search(store, _built(store, 1, threads), threads).result()
@@ -105,13 +108,13 @@ def medoids(
     return search.result()
 
 
-def _begin(S: Store, k: int, init: Any, seed: Any, threads: int | None) -> Integers:
+def _begin(S: Store, k: int, init: Any, random: np.random.Generator, threads: int | None) -> Integers:
     if isinstance(init, str):
         if init not in ("random", "build"):
             raise ValueError(f"init is {init!r}: choose 'random', 'build', or give k rows")
         if init == "build":
             return _built(S, k, threads)
-        return np.random.default_rng(seed).choice(S.n, k, replace=False)
+        return random.choice(S.n, k, replace=False)
     rows = as_array(init, "init")
     if family(rows.dtype) not in "iu":
         raise TypeError(f"init must hold rows, which are integers, not {rows.dtype}")
@@ -172,11 +175,10 @@ class _Search:
 
     def _try(self, candidate: int, distances: Array) -> bool:
         """Put the candidate in the place of a medoid, where that lowers the cost; whether it was so."""
-        gained = np.minimum(distances, self.apart) - self.apart  # by any row, if it keeps its medoid
-        without = np.minimum(distances, self.next) - self.next - gained  # beyond that, if it loses it
-        change = self.loss + np.bincount(self.near, without, self.medoids.size)
-        slot = int(change.argmin())
-        if change[slot] + gained.sum() >= -GAIN * self.cost:
+        kept = np.minimum(distances, self.apart)  # how far from its medoid a row is that keeps its own
+        lost = np.bincount(self.near, np.minimum(distances, self.next) - kept, self.medoids.size)
+        slot = int(lost.argmin())
+        if lost[slot] + (kept - self.apart).sum() >= -GAIN * self.cost:
             return False
         self._swap(slot, candidate, distances)
         return True
@@ -201,15 +203,15 @@ class _Search:
         step = max(1, CHUNK // self.medoids.size)
         for start in range(0, rows.size, step):
             some = rows[start : start + step]
-            block = computed(self.S.block(self.medoids, some, threads=self.threads))
-            for slots, apart in ((self.near, self.apart), (self.second, self.next)):
-                found = block.argmin(axis=0), np.arange(some.size)
-                slots[some], apart[some] = found[0], block[found]
-                block[found] = np.inf
+            apart = block(self.S, self.medoids, some, self.threads)
+            for slots, least in ((self.near, self.apart), (self.second, self.next)):
+                found = apart.argmin(axis=0), np.arange(some.size)
+                slots[some], least[some] = found[0], apart[found]
+                apart[found] = np.inf
 
     def _weigh(self) -> None:
-        """What the loss of each medoid costs, and what all cost together."""
-        self.loss = np.bincount(self.near, self.next - self.apart, self.medoids.size)
+        """What all cost together; what the loss of each medoid costs is finite too, so that all sums are."""
+        loss = np.bincount(self.near, self.next - self.apart, self.medoids.size)
         with np.errstate(over="ignore"):
             self.cost = float(self.apart.sum())
-        check_sums(self.cost + (self.loss if self.medoids.size > 1 else np.zeros(1)), "medoids")
+        check_sums(self.cost + (loss if self.medoids.size > 1 else np.zeros(1)), "medoids")

@@ -65,8 +65,8 @@ def silhouette(S: Store | ArrayLike, labels: ArrayLike, *, threads: int | None =
     ``(b - a) / max(a, b)`` where a is the mean distance to the other rows of the same cluster, and b the
     least mean distance to those of another one; P. J. Rousseeuw, "Silhouettes", J. Comput. Appl. Math. 20,
     1987. Of at most 64 clusters one product with S has all sums: each number is read once, and memory is n
-    numbers a cluster. Of more the full matrix is read once, by panels of 4 MiB. A float32 store is summed in
-    float32 by the product.
+    numbers a cluster. Of more, and where the diagonal holds rounding, the full matrix is read once, by panels
+    of 4 MiB. A float32 store is summed in float32 by the product.
 
     Examples
     --------
@@ -124,4 +124,8 @@ def _sums(
         return
     members = np.zeros((S.n, count), working(S.dtype))
     members[np.arange(S.n), cluster] = 1
+    if S.diagonal().any():  # rounding, which the product would add up
+        for start, rows in panels(S, threads):
+            yield start, (rows @ members).astype(np.float64)
+        return
     yield 0, S.matmul(members, threads=threads).astype(np.float64)

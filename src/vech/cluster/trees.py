@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vech.arrays import Array, as_array, check_memory
+from vech.arrays import Array, as_array, check_memory, family
 from vech.cluster.arguments import at_least
 from vech.dissimilarities import as_distances
 from vech.labels import label_text
@@ -189,7 +189,8 @@ def to_newick(Z: ArrayLike, labels: Iterable[Any] | None = None) -> str:
     Raises
     ------
     ValueError
-        If Z is no table of links, there is not one label for each row, or two rows have the same.
+        If Z is no table of links, there is not one label for each row, two rows have the same, or one is
+        empty.
     TypeError
         If labels are no sequence, or the store that has them.
 
@@ -207,7 +208,7 @@ def to_newick(Z: ArrayLike, labels: Iterable[Any] | None = None) -> str:
     links = as_links(Z)
     n = len(links) + 1
     names = [label_text(label) for label in _labels(labels, n) or range(n)]
-    _check_distinct(names)
+    _check_names(names)
     heights = [0.0] * n + links[:, 2].tolist()
     children = links[:, :2].astype(np.int64).tolist()
     parts: list[str] = []
@@ -238,7 +239,10 @@ def as_links(Z: Any) -> NDArray[np.float64]:
     Link k joins two of the n rows and the k links before it, which nothing joined yet: so the last has all.
     SciPy's check lets 0 and 99 pass, and its `cophenet` then writes where there is no memory of its own.
     """
-    links = np.ascontiguousarray(as_array(Z, "Z"), np.float64)
+    given = as_array(Z, "Z")
+    if family(given.dtype) not in "biuf":
+        raise TypeError(f"Z must hold real numbers, not {given.dtype}")
+    links = np.ascontiguousarray(given, np.float64)
     if links.ndim != 2 or links.shape[1] != 4:
         raise ValueError(f"Z has shape {links.shape}, and links have (n - 1, 4): left, right, height, size")
     if not np.isfinite(links).all():
@@ -299,9 +303,13 @@ def _quoted(name: str) -> str:
     return name if PLAIN.fullmatch(name) else "'" + name.replace("'", "''") + "'"
 
 
-def _check_distinct(names: list[str]) -> None:
+def _check_names(names: list[str]) -> None:
     first: dict[str, int] = {}
     for i, name in enumerate(names):
+        if not name:  # which readers take for no name, and scikit-bio for an apostrophe
+            raise ValueError(
+                f"row {i} is {name!r}, and leaves of a tree need names: pass labels= that have one"
+            )
         if first.setdefault(name, i) != i:
             raise ValueError(
                 f"rows {first[name]} and {i} are both {name!r}, and leaves of a tree need names that differ: "

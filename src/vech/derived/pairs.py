@@ -35,6 +35,10 @@ def to_condensed(S: Store, drop_diagonal: bool) -> Array:
     if S.kind != "symmetric" or family(S.dtype) == "c":
         what = "complex" if S.kind == "symmetric" else S.kind
         raise TypeError(f"distances are real and symmetric, and S is {what}: to_pairs() takes every kind")
+    layout = S.describe().layout
+    if layout is not None and layout.name in CONDENSED:
+        held: Array = S.to_packed(layout).half
+        return held
     if S.n and not drop_diagonal:
         diagonal = S.diagonal()
         for i in np.flatnonzero(diagonal != np.zeros(1, diagonal.dtype))[:1]:
@@ -42,9 +46,7 @@ def to_condensed(S: Store, drop_diagonal: bool) -> Array:
                 f"S[{i}, {i}] is {diagonal[i]}, and a distance to itself is 0: "
                 f"to_condensed(drop_diagonal=True) leaves out whatever stands there"
             )
-        layout = S.describe().layout
-        held = layout is not None and layout.name in CONDENSED
-        half: Array = S.to_packed(layout if held else CONDENSED[0]).half
+        half: Array = S.to_packed(CONDENSED[0]).half
         return half
     check_memory(count(S.n, False) * S.dtype.itemsize, "expand(rows=) gives some rows at a time")
     return _joined(S, False)

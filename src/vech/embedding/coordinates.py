@@ -1,5 +1,6 @@
 """Coordinates of rows: from the leading eigenvectors of an operator, with signs that are settled."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -8,11 +9,14 @@ from numpy.typing import NDArray
 
 from vech.linalg import lanczos
 from vech.linalg.spectral import DENSE
+from vech.store import Store
 
 Floats = NDArray[np.float64]
 Apply = Callable[[Floats], Floats]
 
 FLOAT = np.dtype(np.float64)
+EPS = float(np.finfo(FLOAT).eps)
+LARGEST = 8.0  # a number below 2, centred, or its square
 MANY = 4  # k from this share of n on: its vectors are as large as the matrix that LAPACK takes
 ALIKE = 1e-6  # share by which the largest numbers of a vector may differ
 STEPS = 100  # to an eigenvalue that is told, not used
@@ -28,6 +32,7 @@ class Leading(NamedTuple):
 def leading(apply: Apply, n: int, k: int) -> Leading:
     """The k largest eigenvalues of an operator that multiplies columns, multiple ones as often as they occur.
 
+    The operator is in a unit in which no number of its matrix is beyond `LARGEST`.
     Those within rounding of zero, ``n eps`` of the largest modulus, are zero.
     """
     if n <= DENSE or k * MANY >= n:
@@ -35,7 +40,10 @@ def leading(apply: Apply, n: int, k: int) -> Leading:
     else:
         operator, rounding = lanczos.Operator(n, FLOAT, apply), lanczos.rounding(n, FLOAT)
         values, vectors = lanczos.eigenpairs(operator, k, "LA", lanczos.Accuracy(rounding, rounding, 10 * n))
-    return Leading(rounded(values, n, np.abs(values).max()), signed(vectors))
+    size = float(np.abs(values).max())
+    if (np.abs(values) <= n * EPS * LARGEST * n).any():  # the largest modulus may be that of a negative one
+        size = max(size, -below_zero(apply, n, size))
+    return Leading(rounded(values, n, size), signed(vectors))
 
 
 def dense(apply: Apply, n: int, k: int) -> Leading:
@@ -65,7 +73,7 @@ def below_zero(apply: Apply, n: int, size: float) -> float:
 
 def rounded(values: Any, n: int, size: float) -> Any:
     """Eigenvalues, zero where they are within rounding of it, beside the largest."""
-    return np.where(np.abs(values) <= n * np.finfo(FLOAT).eps * size, 0.0, values)
+    return np.where(np.abs(values) <= n * EPS * size, 0.0, values)
 
 
 def signed(vectors: Floats) -> Floats:
@@ -74,6 +82,13 @@ def signed(vectors: Floats) -> Floats:
     first = (sizes >= (1 - ALIKE) * sizes.max(axis=0)).argmax(axis=0)
     ends = np.take_along_axis(vectors, first[None], axis=0)[0]
     return np.asarray(vectors * np.where(ends < 0, -1.0, 1.0))
+
+
+def products(S: Store, unit: float, threads: int | None) -> Apply:
+    """Products with S / unit: half of the unit divides before the product, half after: neither overflows."""
+    exponent = -round(math.log2(unit))
+    before, after = 2.0 ** (exponent // 2), 2.0 ** (exponent - exponent // 2)
+    return lambda x: np.asarray(S.matmul(x * before, threads=threads) * after)
 
 
 def squared(values: Any, unit: float) -> Any:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from vech.arrays import Array
 from vech.dissimilarities import as_distances
 from vech.embedding import checks
-from vech.embedding.coordinates import Apply, Floats, below_zero, frame, leading, squared
+from vech.embedding.coordinates import Apply, Floats, below_zero, frame, leading, products, squared
 from vech.embedding.tiles import Tile, Tiles
 from vech.linalg.units import unit_of
 from vech.store import Store
@@ -150,7 +150,7 @@ def pcoa(S: Store | ArrayLike, k: int, *, threads: int | None = None) -> Princip
     Cost: the time of one product with D for each step of Lanczos' method, about 50 to 200 of them, twice that
     of ``S @ x``: a tile of D is squared when it is read, so that no second half is held. Memory for 2 (2 k +
     20) vectors, of n x n numbers up to n = 128 and from k = n / 4 on, where LAPACK takes B; integers are
-    copied into float64.
+    copied into float64, halves of scaled layouts into one that is not.
 
     Source: J. Gower, "Some distance properties of latent root and vector methods used in multivariate
     analysis", Biometrika 53, 1966.
@@ -171,9 +171,9 @@ def pcoa(S: Store | ArrayLike, k: int, *, threads: int | None = None) -> Princip
     k = checks.coordinates(k, "pcoa", S.n, S.n)
     tiles = Tiles(S, threads)
     trace = float(_squares(tiles, np.ones((S.n, 1))).sum()) / (2 * S.n)
-    products = centred(lambda x: _squares(tiles, x) / -2)
-    found = leading(products, S.n, k)
-    least = below_zero(products, S.n, float(np.abs(found.values).max()))
+    apply = centred(lambda x: _squares(tiles, x) / -2)
+    found = leading(apply, S.n, k)
+    least = below_zero(apply, S.n, float(np.abs(found.values).max()))
     return PrincipalCoordinates(
         _scaled(found.vectors, found.values) * tiles.unit,
         squared(found.values, tiles.unit),
@@ -238,10 +238,7 @@ def kernel_pca(S: Store | ArrayLike, k: int, *, threads: int | None = None) -> K
     """
     S = checks.kernel(S)
     k, unit = checks.coordinates(k, "kernel_pca", S.n, S.n), unit_of(S)
-
-    def product(x: Floats) -> Floats:
-        return np.asarray(S.matmul(x / unit, threads=threads))
-
+    product = products(S, unit, threads)
     trace = float((S.diagonal() / unit).sum() - product(np.ones((S.n, 1))).sum() / S.n)
     found = leading(centred(product), S.n, k)
     return KernelComponents(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,12 +15,14 @@ from vech.dissimilarities import as_distances
 from vech.embedding.coordinates import Floats, frame, squared
 from vech.embedding.principal import pcoa
 from vech.embedding.tiles import Tile, Tiles
-from vech.layouts.layout import as_integer, one_of
+from vech.layouts.layout import as_integer, as_seed, one_of
 from vech.linalg.checks import check_finite_array
 from vech.linalg.units import power_of_two
+from vech.neighbors.arguments import as_real
 from vech.results.wanted import Progress
 from vech.store import Store
 
+MOST = 2**32 - 1  # that numpy.random.RandomState takes
 STARTS = ("random", "classical_mds")
 
 
@@ -131,7 +132,7 @@ def mds(
     the start in one of its own, so that distances of 1e-170 or 1e200 have the digits of others.
 
     Cost: one pass over S for each iteration, each number once, O(n^2 k); memory for a few arrays of n x k.
-    Integers are copied into float64.
+    Integers are copied into float64, halves of scaled layouts into one that is not.
 
     Source: J. de Leeuw, "Applications of convex analysis to multidimensional scaling", Recent Developments in
     Statistics, 1977; I. Borg, P. Groenen, "Modern Multidimensional Scaling", Springer, 2005, chapter 8.
@@ -148,7 +149,7 @@ def mds(
     if as_integer("k", k) < 1:
         raise ValueError(f"mds finds at least 1 coordinate, not k = {k}")
     starts, most = _at_least_one("n_init", n_init), _at_least_one("max_iter", max_iter)
-    if not isinstance(eps, Real) or not 0 <= float(eps) < np.inf:
+    if not 0 <= float(as_real(eps, "eps")) < np.inf:
         raise ValueError(
             f"eps must be zero or a positive number, not {eps!r}: it is a share of squared distances"
         )
@@ -242,8 +243,8 @@ def _at_least_one(name: str, value: Any) -> int:
 def _random(seed: Any) -> Any:
     if isinstance(seed, np.random.RandomState | np.random.Generator):
         return seed
-    if as_integer("seed", seed) < 0:
-        raise ValueError(f"seed must be zero or more, not {seed}")
+    if as_seed(seed) > MOST:
+        raise ValueError(f"seed is {seed}: it is at most {MOST}, or a numpy.random.Generator")
     return np.random.RandomState(seed)  # whose numbers are scikit-learn's
 
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vech.derived.pairs import PANEL_BYTES
 from vech.embedding import checks
-from vech.embedding.coordinates import FLOAT, MANY, Apply, Floats, dense, frame, signed
+from vech.embedding.coordinates import FLOAT, MANY, Apply, Floats, dense, frame, products, signed
 from vech.linalg import lanczos
 from vech.linalg.checks import is_sparse
 from vech.linalg.spectral import DENSE, eigsh
@@ -132,10 +132,10 @@ def spectral(S: Store | ArrayLike, k: int, *, threads: int | None = None) -> Spe
             f"little else; take them one by one, or more neighbours",
             stacklevel=2,
         )
-    own = S.diagonal().astype(np.float64) / unit
+    own, product = S.diagonal().astype(np.float64) / unit, products(S, unit, threads)
 
     def others(x: Floats) -> Floats:
-        return np.asarray(S.matmul(x / unit, threads=threads) - own[:, None] * x)
+        return np.asarray(product(x) - own[:, None] * x)
 
     degrees = np.maximum(others(np.ones((S.n, 1)))[:, 0], 0.0)
     roots = np.sqrt(np.where(degrees == 0, 1.0, degrees))[:, None]

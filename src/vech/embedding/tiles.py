@@ -68,25 +68,26 @@ class Tiles:
 
 def _reader(S: Store) -> tuple[Callable[[slice, slice, Array], Array], bool]:
     """What reads a block, into memory for one in double, and whether runs grow."""
-    if S.describe().layout is None:
+    layout = S.describe().layout
+    if layout is None:
 
         def copied(rows: slice, columns: slice, _: Array) -> Array:
-            return np.array(S.block(rows, columns))  # of what may be a view
+            block = np.array(S.block(rows, columns))  # of what may be a view
+            if rows == columns:
+                np.fill_diagonal(block, 0)
+            return block
 
         return copied, False
-    half = packed(S)
+    half = packed(S) if layout.offdiagonal_scale == 1 else S.to_packed()  # rounded as the full matrix is
     if native(half.dtype) not in KERNEL:
         half = half.astype(np.float64)
     runs = runs_of(half._held)
-    zeros, off = np.zeros(S.n, runs.half.dtype), runs.half.dtype.type(runs.off)
+    zeros = np.zeros(S.n, runs.half.dtype)
 
     def read(rows: slice, columns: slice, memory: Array) -> Array:
         buffer = memory.view(runs.half.dtype)
         if rows == columns:
             return runs.square(rows, zeros, buffer, 1)
-        block = runs.read(rows, columns, buffer, 1)
-        if off != 1:
-            block *= off
-        return block
+        return runs.read(rows, columns, buffer, 1)
 
     return read, runs.grow

@@ -344,6 +344,12 @@ def as_integer(what: str, value: object) -> int:
         raise TypeError(f"{what} must be an integer, not {value!r}") from None
 
 
+def as_flag(what: str, value: object) -> bool:
+    if not isinstance(value, BOOLS):
+        raise TypeError(f"{what} must be True or False, not {value!r}")
+    return bool(value)
+
+
 def as_seed(seed: object) -> int:
     found = as_integer("seed", seed)
     if found < 0:

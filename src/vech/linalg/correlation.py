@@ -105,7 +105,9 @@ def to_covariance(R: Packed | SparseHalf | ArrayLike, sd: ArrayLike) -> Any:
     ------
     ValueError
         If the diagonal of R is not 1 (within n eps), or sd is not one number for each row, none of them
-        negative: the row is named.
+        negative or infinite: the row is named.
+    OverflowError
+        If a variance is beyond the dtype of the result: the row is named.
     TypeError
         As `to_correlation`, and for complex sd.
 
@@ -132,13 +134,19 @@ def to_covariance(R: Packed | SparseHalf | ArrayLike, sd: ArrayLike) -> Any:
         raise ValueError(
             f"sd[{i}] is {sd[i]}, and no standard deviation is negative: S.scale(d) takes any numbers"
         )
+    for i in np.flatnonzero(np.isinf(sd))[:1]:
+        raise ValueError(f"sd[{i}] is {sd[i]}, and no covariance is infinite")
     ones = store.diagonal().real.astype(np.float64)
     for i in np.flatnonzero(np.abs(ones - 1) > store.n * epsilon(store.dtype))[:1]:
         raise ValueError(
             f"R[{i}, {i}] is {store.diagonal()[i]}, and a correlation with itself is 1: "
             f"S.scale(d) scales any matrix"
         )
-    return store.scale(sd)
+    with np.errstate(over="ignore"):
+        made = store.scale(sd)
+    for i in np.flatnonzero(np.isinf(made.diagonal()))[:1]:
+        raise OverflowError(f"sd[{i}] is {sd[i]}, and its square is beyond {made.dtype}: take another unit")
+    return made
 
 
 def partial_correlation(S: Packed, *, threads: int | None = None) -> Packed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech.arrays import Array
-from vech.layouts.layout import one_of
+from vech.layouts.layout import as_flag, one_of
 from vech.moves.nonzeros import of_tiles, scipy_array, sparse_dtype
-from vech.neighbors.arguments import as_store
+from vech.neighbors.arguments import as_limit, as_store
 from vech.neighbors.rows import nearest
 from vech.results.wanted import Progress
 from vech.sparse import SparseHalf
@@ -70,7 +69,7 @@ def within(S: Store | ArrayLike, limit: float, *, largest: bool = False) -> Any:
            [3., 0., 0., 0.]])
     """
     S = as_store(S, "within")
-    bound = _bound(limit)
+    bound, largest = as_limit(limit), as_flag("largest", largest)
     if S.describe().triangle is not None and not (bound <= 0 if largest else bound >= 0):
         return _stored_within(S, bound, largest)
     near = of_tiles(S, _Within(bound, largest), diagonal=False, hint="take a closer limit")
@@ -159,16 +158,8 @@ class _Within:
     largest: bool
 
     def __call__(self, numbers: Array) -> NDArray[np.bool]:
-        return np.asarray(numbers >= self.bound if self.largest else numbers <= self.bound)
-
-
-def _bound(limit: Any) -> Any:
-    number = limit.item() if isinstance(limit, np.generic | np.ndarray) and np.ndim(limit) == 0 else limit
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        raise TypeError(f"limit must be a real number, not {limit!r}")
-    if isinstance(number, float) and math.isnan(number):
-        raise ValueError("limit is nan, and no number is within that")
-    return number
+        with np.errstate(over="ignore"):  # a bound that float32 does not hold is infinite beside it
+            return np.asarray(numbers >= self.bound if self.largest else numbers <= self.bound)
 
 
 def _stored_within(S: Store, bound: Any, largest: bool) -> Any:

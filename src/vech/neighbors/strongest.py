@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vech.arrays import Array, Dtype, family, native
 from vech.derived.pairs import stored
-from vech.layouts.layout import Layout, as_integer
+from vech.layouts.layout import Layout, as_flag, as_integer
 from vech.linalg.checks import rows_at_a_time
 from vech.neighbors.arguments import as_store
 from vech.store import Pairs, Store, Tile
@@ -74,6 +74,7 @@ def strongest(S: Store | ArrayLike, k: int, *, absolute: bool = True, largest: b
     count = as_integer("k", k)
     if count < 0:
         raise ValueError(f"k is {count}, and a number of pairs is not negative")
+    absolute, largest = as_flag("absolute", absolute), as_flag("largest", largest)
     return ranked(S, count, absolute=absolute, largest=largest)
 
 

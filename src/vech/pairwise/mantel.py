@@ -180,8 +180,7 @@ def _standard(S: Store, method: str, name: str) -> Floats:
         from scipy.stats import rankdata
 
         pairs = rankdata(pairs)
-    x = pairs.astype(np.float64, copy=False)
-    x /= power_of_two(float(x.max()))
+    x = np.divide(pairs, power_of_two(float(pairs.max())), dtype=np.float64)  # pairs may be the half itself
     x -= x.mean()
     x /= np.linalg.norm(x)
     return np.asarray(x)

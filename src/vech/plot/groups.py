@@ -8,7 +8,7 @@ import numpy as np
 from vech import frames
 from vech.arrays import Array
 from vech.plot.axes import colours, one_line
-from vech.store import Store, check_unmasked
+from vech.store import Store, check_ordered, check_unmasked
 
 MOST = 12  # groups that a legend lists
 
@@ -17,6 +17,7 @@ def coded(groups: Iterable[Any], S: Store) -> tuple[Array, list[str]]:
     """The number of each row's group, -1 where it has none, and the names of the groups as they come."""
     if isinstance(groups, str) or not isinstance(groups, Iterable):
         raise TypeError(f"groups must be a sequence, one group for each row, not {groups!r}")
+    check_ordered(groups, "groups", "group")
     check_unmasked(groups, "groups")
     frames.check_along(groups, 0, S.labels, "groups")
     found, n = list(groups), S.n
