@@ -574,7 +574,8 @@ def check_as_numpy(compute, operands, fulls):
             rest = compute(*(np.zeros(1, x.dtype) if isinstance(x, vech.Store) else x for x in operands))
             fills = sparse and rest.any()
         except TypeError as error:
-            message = str(error)[:20]
+            said = str(error)
+            message = "is for truth values" if "not supported for" in said else said[:20]
         else:
             message = None if has_kind(compute, fulls, want) else "is of no kind"
             if message is None and fills and compute in ARITHMETIC.values():
