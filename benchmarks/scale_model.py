@@ -1,7 +1,7 @@
 """How long jobs on tiles take on a cluster: a simulation by events, and the sizing for a million rows.
 
-python -m benchmarks.scale_model: the sizing on paper, n = 1 000 000 on 32 nodes. benchmarks/scale_here.py
-holds the model against what two workers take here.
+python -m benchmarks.scale_model: the sizing on paper, n = 1 000 000 on 32 nodes unless told.
+benchmarks/scale_here.py holds the model against what two workers take here.
 
 Tasks are given out by the scheduler, one after the other, a few ahead of the work. Each reads, computes and
 writes in a slot of a node. What several tasks use (a disk, the line of a node, the store of all nodes) serves
@@ -11,12 +11,13 @@ tasks, which are done again, and what it held in memory, which it reads again fr
 
 from __future__ import annotations
 
+import argparse
 import heapq
 import itertools
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -461,21 +462,39 @@ def in_words(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def on_paper() -> str:
+def on_paper(cluster: Cluster = PAPER, n: int = ROWS, tile: int = TILE, side: int = SIDE) -> str:
     """The sizing as a table of Markdown."""
-    c = PAPER
+    c, rows = cluster, sizing(cluster, n, tile, side)
     lines = [
-        f"n = {ROWS:,} in float64, tiles of {TILE:,} rows; {c.nodes} nodes, each {c.flops / 1e12:g} TFLOP/s,",
+        f"n = {n:,} in float64, tiles of {tile:,} rows; {c.nodes} nodes, each {c.flops / 1e12:g} TFLOP/s,",
         f"{c.memory / 1e9:g} GB/s from memory, {c.disk / 1e9:g} from NVMe, {c.line / 1e9:g} from the store",
         f"({c.store / 1e9:g} in all); {c.dispatch * 1e3:g} ms of the scheduler for a task, and",
         f"{c.client / 1e9:g} GB/s between the client and all workers.",
         "",
         "| job | time | tasks | done again |",
         "| --- | --- | --- | --- |",
-        *(f"| {row.what} | {in_words(row.seconds)} | {row.tasks:,} | {row.repeated} |" for row in sizing()),
+        *(f"| {row.what} | {in_words(row.seconds)} | {row.tasks:,} | {row.repeated} |" for row in rows),
     ]
     return "\n".join(lines)
 
 
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The sizing of what is said, of a million rows on 32 nodes unless told."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scale_model",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    for name, usual in (("n", ROWS), ("tile", TILE), ("side", SIDE)):
+        parser.add_argument(f"--{name}", type=int, default=usual, help="rows")
+    for each in fields(Cluster):
+        kind = type(each.default)
+        option = f"--{each.name.replace('_', '-')}"
+        parser.add_argument(option, type=kind, default=each.default, help="of the cluster")
+    said = vars(parser.parse_args(arguments))
+    job = {name: said.pop(name) for name in ("n", "tile", "side")}
+    print(on_paper(Cluster(**said), **job))
+
+
 if __name__ == "__main__":
-    print(on_paper())
+    main()

@@ -67,7 +67,7 @@ ADVICE = [
     (lambda: linalg.cholesky(HALVES), r"astype\(np\.float32\) first", lambda: linalg.cholesky(HALVES.astype(np.float32) + P)),
     (lambda: linalg.norm(DATES), r"astype\(float\) first", lambda: linalg.norm(DATES.astype(float))),
     (lambda: linalg.cholesky(INDEFINITE), "solve, inverse and slogdet take indefinite", lambda: (linalg.solve(INDEFINITE, B), linalg.inverse(INDEFINITE), linalg.slogdet(INDEFINITE))),
-    (lambda: linalg.solve(P, H.to_csr()), r"or pass x\.toarray\(\)", lambda: linalg.solve(P, H.to_csr().toarray())),
+    (lambda: linalg.solve(P, H.to_csr()), r"pass x\.toarray\(\)", lambda: linalg.solve(P, H.to_csr().toarray())),
     (lambda: linalg.solve(P, H), r"pass its full matrix, expand\(\)", lambda: linalg.solve(P, H.expand())),
     (lambda: linalg.solve(P, MASKED), r"x\.filled\(value\)", lambda: linalg.solve(P, MASKED.filled(0.0))),
     (lambda: linalg.solve(P, B.astype("f2")), r"astype\(np\.float32\)", lambda: linalg.solve(P, B.astype("f4"))),

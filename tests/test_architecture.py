@@ -450,6 +450,13 @@ def test_only_the_lower_layers_touch_the_core():
     }
 
 
+def test_the_picture_names_every_module():
+    page = (PACKAGE.parent.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\w+", page[page.index("    cli/") : page.index("    bind/")]))
+    every = {part for module, _ in modules() for part in module.split(".")} - {"__init__", "__main__"}
+    assert not every - named
+
+
 def test_init_only_reexports():
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     allowed = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Expr, ast.FunctionDef, ast.ClassDef)

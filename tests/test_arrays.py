@@ -16,6 +16,42 @@ import vech
 from cases import DTYPES
 from compare import assert_same_bits
 
+SHORTER = """
+import os
+import numpy as np
+import scipy.sparse
+import vech
+
+np.save("X.npy", np.abs(np.random.default_rng(0).normal(size=(4000, 20))))
+np.save("I.npy", np.arange(4000) % 20)
+M, I = np.load("X.npy", mmap_mode="r"), np.load("I.npy", mmap_mode="r")[2000:]
+P = vech.Packed(vech.pack(np.eye(20)))
+C = scipy.sparse.csr_array((M[3000], np.arange(20), np.arange(21)))
+S = vech.SparseHalf(np.arange(21), np.arange(20), M[3000], 20, triangle="lower")
+made = vech.quantize(P, "int8").to_parts()
+np.save("Q.npy", np.resize(made["codes"], 9000))
+made["codes"] = np.load("Q.npy", mmap_mode="r")[: made["codes"].size]
+Q = vech.Quantized.from_parts(**made)
+for name in ("X.npy", "I.npy", "Q.npy"):
+    os.truncate(name, 4096)
+for use in (
+    lambda: vech.covariance.sample(M), lambda: vech.covariance.sample(iter([M[2000:]])),
+    lambda: vech.covariance.spearman(M), lambda: vech.covariance.Stream().update(M),
+    lambda: vech.covariance.sampled_gram(M, 9), lambda: vech.pairwise.distances(M),
+    lambda: vech.pairwise.distances(C), lambda: vech.from_sparse(C), lambda: vech.pack(M[2000:2020]),
+    lambda: vech.pack([M[2000], M[2001]] * 10), lambda: vech.expand(M.view(np.ndarray)[2000:, :10]),
+    lambda: P @ M.T, lambda: P.scale(M[2000]), lambda: P.set_diagonal(M[2000]), lambda: P[I, I],
+    lambda: P.permute(I), S.expand, lambda: S @ np.ones(20), lambda: P + S,
+    Q.expand, lambda: Q @ np.ones(20), lambda: Q.block([1], [0, 3]),
+):
+    try:
+        use()
+    except OSError as error:
+        assert "has 4,096 bytes now where" in str(error) and "read it again" in str(error), error
+    else:
+        raise AssertionError(use)
+"""
+
 CALLS = {
     "expand": lambda x, **more: vech.expand(x, **more),
     "pack": lambda x, **more: vech.pack(x, **more),
@@ -43,6 +79,11 @@ def test_lists_and_tuples_are_taken():
     assert vech.pack(want).tolist() == [1, 2, 3]
     assert vech.pack([(1, 2), (2, 3)]).tolist() == [1, 2, 3]
     assert vech.convert([1, 2, 3, 4, 5, 6], "vech", "numpy-tril").tolist() == [1, 2, 4, 3, 5, 6]
+
+
+def test_a_memory_map_of_any_size_whose_file_is_shorter_now_is_not_read(tmp_path):
+    done = subprocess.run([sys.executable, "-c", SHORTER], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_memory_maps_are_taken_and_plain_arrays_given(tmp_path):

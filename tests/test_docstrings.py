@@ -5,6 +5,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -215,3 +216,9 @@ def test_a_signature_can_be_read(name):
 def test_dir_shows_public_names_only(face):
     module = importlib.import_module(face)
     assert dir(module) == sorted(module.__all__)
+
+
+def test_dir_of_a_folder_shows_its_public_names():
+    for found in list(pkgutil.walk_packages(vech.__path__, "vech.")):  # which imports what has its library
+        if found.ispkg and (module := sys.modules.get(found.name)):
+            assert dir(module) == sorted(module.__all__), found.name

@@ -291,16 +291,27 @@ def test_indices_come_from_every_library(call):
 
 
 TAKE_SPARSE = {"from_full", "M of eigsh", "OPinv", "M of cg"}
+TAKE_SPARSE |= {"gram", "cosine", "cooccurrence", "distances", "nearest", "kernel between rows"}
 
 
-@pytest.mark.parametrize("name", [name for name, (_, good) in CALLS.items() if good is A])
+@pytest.mark.parametrize("name", [name for name, (_, good) in CALLS.items() if np.ndim(good) == 2])
 def test_sparse_matrices_are_taken_or_sent_where_they_are(name):
     call, good = CALLS[name]
+    sparse = scipy.sparse.csr_array(good)
     if name in TAKE_SPARSE:
-        same(call(scipy.sparse.csr_array(good)), call(good))
+        same(call(sparse), call(good))
     elif name != "B of lobpcg":  # SciPy's own
-        with pytest.raises(TypeError, match="from_sparse"):
-            call(scipy.sparse.csr_array(good))
+        with pytest.raises(TypeError, match=r"toarray|from_sparse|from_full") as caught:
+            call(sparse)
+        said = str(caught.value)
+        if "toarray()" in said:
+            same(call(sparse.toarray()), call(good))
+        if "use vech.from_sparse(x)" in said:
+            same(vech.from_sparse(sparse), call(good))
+        if "Packed.from_full(S)" in said:
+            same(call(vech.Packed.from_full(sparse)), call(good))
+        if "SparseHalf.from_sparse(S)" in said:
+            call(vech.SparseHalf.from_sparse(sparse))
 
 
 def test_places_and_known_numbers_have_no_mask():
@@ -334,3 +345,64 @@ def test_every_estimator_is_in_this_file():
     others |= {"ProductCodes", "SampledGram"}
     names = {*covariance.__all__, *pairwise.__all__} - others
     assert names <= CALLS.keys(), names - CALLS.keys()
+
+
+# ---- one number --------------------------------------------------------------------------------------------
+
+
+DEFINITE = vech.Packed(vech.pack(A + 4 * np.eye(N)))
+NUMBERS = {
+    "nearest_correlation tol": lambda x: linalg.nearest_correlation(DEFINITE, tol=x),
+    "nearest_correlation floor": lambda x: linalg.nearest_correlation(DEFINITE, floor=x),
+    "nearest_psd floor": lambda x: linalg.nearest_psd(DEFINITE, floor=x),
+    "shrink_to_psd tol": lambda x: linalg.shrink_to_psd(DEFINITE, tol=x),
+    "cg rtol": lambda x: linalg.solve(DEFINITE, ONES, solver="cg", rtol=x),
+    "minres shift": lambda x: linalg.solve(DEFINITE, ONES, solver="minres", shift=x),
+    "covariance_of_vech": lambda x: linalg.covariance_of_vech(DEFINITE, x),
+    "eigsh sigma": lambda x: linalg.eigsh(DEFINITE, 1, sigma=x),
+    "eigsh tol": lambda x: linalg.eigsh(DEFINITE, 1, tol=x),
+    "lobpcg tol": lambda x: linalg.lobpcg(DEFINITE, ONES[:, None], tol=x),
+    "power": lambda x: linalg.power(DEFINITE, x),
+    "pack tolerance": lambda x: vech.pack(A, tolerance=x),
+    "add_outer alpha": lambda x: S.copy().add_outer(ONES, x),
+    "identify tolerance": lambda x: vech.identify(HALF, tolerance=x),
+    "ddof": lambda x: covariance.sample(X, ddof=x),
+    "half_life": lambda x: covariance.exponential_weights(3, x),
+    "variance": lambda x: covariance.denoise(X, variance=x),
+    "requantize": lambda x: vech.quantized.requantize(np.array([1, 2, 3], np.int32), x),
+    "momentum": lambda x: vech.quantized.Observer("moving-average", momentum=x),
+    "threshold": lambda x: vech.quantized.outliers(DEFINITE, "int8", threshold=x),
+}
+NONE_OF_IT = {
+    "bool": True,
+    "np.bool": np.True_,
+    "text": "1_0",
+    "masked": np.ma.masked,
+    "masked array": np.ma.array(1.0, mask=True),
+    "too large": 10**400,
+}
+
+
+@cases.each("call", NUMBERS.values(), ids=NUMBERS)
+def test_an_argument_of_one_number_is_one(call):
+    for value in NONE_OF_IT.values():
+        with pytest.raises((TypeError, ValueError, OverflowError)) as caught:
+            call(value)
+        assert "too large to convert" not in str(caught.value) and len(str(caught.value)) < 200
+
+
+@cases.each("store", [S, H], ids=["packed", "sparse"])
+def test_a_number_that_is_masked_is_no_operand(store):
+    for x in (np.ma.masked, np.ma.array(1.0, mask=True)):
+        for compute in (np.add, np.multiply, np.equal):
+            with pytest.raises(TypeError, match="an operand is a masked array, whose mask would be lost"):
+                compute(store, x)
+        with pytest.raises(TypeError, match="an operand is a masked array"):
+            store * x
+
+
+def test_a_matrix_of_weights_has_the_same_labels_on_both_axes():
+    frame = pytest.importorskip("pandas").DataFrame(np.eye(N), index=LABELS, columns=list("dcba"))
+    for call in (pairwise.distances, partial(pairwise.nearest, k=2)):
+        with pytest.raises(ValueError, match="VI has rows 'a', 'b', 'c', "):
+            call(X, metric="mahalanobis", VI=frame)

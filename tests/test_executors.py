@@ -138,11 +138,10 @@ def _noted_beside(folder, X, k):
 
 def test_a_task_that_kills_its_workers_is_one_error():
     message = r"a worker of the executor has ended, killed or out of memory; .*\(with out=, and resume=True\)"
-    with (
-        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
-        pytest.raises(BrokenExecutor, match=message),
-    ):
-        list(completed(pool, deadly, [1]))
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        for _ in ("ends", "has ended"):
+            with pytest.raises(BrokenExecutor, match=message):
+                list(completed(pool, deadly, [1]))
 
 
 @pytest.mark.slow

@@ -257,7 +257,7 @@ def test_a_sparse_store_takes_no_assignment():
             None,
             "a",
             KeyError,
-            "there are no labels for 'a': S[i, j] takes positions, and Packed takes labels=",
+            "there are no labels for 'a': S[i, j] takes positions, and S.with_labels(names) has some",
         ),
     ],
     ids=str,

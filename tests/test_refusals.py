@@ -117,6 +117,43 @@ def test_signs_are_refused_with_what_runs(store, sign):
         np.testing.assert_array_equal(eval(way, {"S": store}).expand(), compute(store.expand()))
 
 
+WHOLE = vech.Packed.from_full(FULL.astype(np.int64))
+LOGIC = {
+    "&": (operator.and_, np.bitwise_and),
+    "|": (operator.or_, np.bitwise_or),
+    "^": (operator.xor, np.bitwise_xor),
+}
+
+
+@pytest.mark.parametrize("sign", LOGIC)
+def test_logic_is_for_truth_values_and_integers(store, sign):
+    sparse = vech.SparseHalf.from_sparse(scipy.sparse.csr_array(FULL))
+    for S in (store, PACKED, sparse):
+        for compute in LOGIC[sign]:
+            for left, right in ((S, 1), (1, S), (S, S), (S, WHOLE), (WHOLE, S)):
+                with pytest.raises(TypeError) as caught:
+                    compute(left, right)
+                found = re.fullmatch(
+                    rf"{re.escape(sign)} is for truth values and integers, not for float\d\d: (.*) is a "
+                    rf"matrix of truth values",
+                    str(caught.value),
+                )
+                assert found, str(caught.value)
+                np.testing.assert_array_equal(eval(found[1], {"S": S}).expand(), S.expand() != 0)
+        with pytest.raises(TypeError, match=r"^~ is for truth values and integers, not for float"):
+            operator.invert(S)
+    with pytest.raises(TypeError, match=r"is for truth values and integers, not for float64$"):
+        LOGIC[sign][0](WHOLE, 1.5)
+
+
+def test_logic_of_integers_is_refused_with_what_runs(tmp_path):
+    T = vech.tiled.create(tmp_path / "T.zarr", 4, dtype="int64")
+    T.fill(lambda rows, cols: FULL[rows, cols].astype(np.int64))
+    way = advice(T, "&", lambda: T & 1)
+    np.testing.assert_array_equal(eval(way, {"S": T, "x": 1}).expand(), FULL.astype(int) & 1)
+    np.testing.assert_array_equal(eval(advice(T, "~", lambda: ~T), {"S": T}).expand(), ~FULL.astype(int))
+
+
 def test_it_has_no_truth_and_no_hash_and_equals_nothing_else(store):
     with pytest.raises(ValueError, match=r"a matrix is neither true nor false: S\.to_packed\(\) has compar"):
         bool(store)

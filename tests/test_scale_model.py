@@ -144,3 +144,30 @@ def test_two_workers_are_predicted_here(tmp_path):
     assert all(job.predicted > 0 and job.measured > 0 for job in jobs)
     assert "| apart |" in scale_here.table(200, 64, jobs)
     assert said.startswith("n = 500: 15 tasks in 0 s")
+
+
+def test_the_command_takes_each_number_of_the_cluster(capsys):
+    model.main(
+        [
+            "--nodes",
+            "2",
+            "--slots",
+            "3",
+            "--flops",
+            "1e12",
+            "--n",
+            "20000",
+            "--tile",
+            "1000",
+            "--side",
+            "5000",
+        ]
+    )
+    cluster = replace(model.PAPER, nodes=2, slots=3, flops=1e12)
+    assert capsys.readouterr().out == model.on_paper(cluster, 20_000, 1000, 5000) + "\n"
+    with pytest.raises(SystemExit):
+        model.main(["--help"])
+    said = capsys.readouterr().out
+    assert all(f"--{name.replace('_', '-')}" in said for name in vars(model.PAPER))
+    with pytest.raises(SystemExit):
+        model.main(["--knots", "2"])

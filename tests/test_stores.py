@@ -113,6 +113,29 @@ def test_a_store_can_be_pickled_and_copied(make, dtype, kind):
 
 
 @every_store
+def test_masked_arrays_meet_the_full_matrix_of_a_store(make):
+    full = cases.matrix(np.float64, "symmetric", 3)
+    store = make(full, "symmetric")
+    masked = np.ma.array(np.arange(9.0).reshape(3, 3), mask=np.eye(3))
+    assert_same_bits(np.ma.getdata(store), full)
+    assert np.ma.getmask(store) is np.ma.nomask
+    for compute in (operator.add, operator.sub, operator.mul, operator.eq):
+        found, want = compute(masked, store), compute(masked, full)
+        np.testing.assert_array_equal(found.data, want.data)
+        np.testing.assert_array_equal(found.mask, want.mask)
+    assert np.ma.allclose(masked * 0 + full, store)
+
+
+def test_no_store_and_no_factor_has_a_name_that_other_libraries_take_for_its_matrix():
+    known = [vech.Store, vech.linalg.Cholesky]
+    for kind in known:
+        known += kind.__subclasses__()
+    for kind in known:
+        names = {name for part in kind.__mro__ for name in vars(part)}
+        assert not names & {"_data", "_mask", "mask", "__array_interface__", "__array_struct__"}, kind
+
+
+@every_store
 def test_nothing_derived_from_the_values_is_remembered(make):
     full = cases.matrix(np.float64, "symmetric", 9)
     store = make(full, "symmetric")
@@ -551,7 +574,8 @@ def check_as_numpy(compute, operands, fulls):
             rest = compute(*(np.zeros(1, x.dtype) if isinstance(x, vech.Store) else x for x in operands))
             fills = sparse and rest.any()
         except TypeError as error:
-            message = str(error)[:20]
+            said = str(error)
+            message = "is for truth values" if "not supported for" in said else said[:20]
         else:
             message = None if has_kind(compute, fulls, want) else "is of no kind"
             if message is None and fills and compute in ARITHMETIC.values():

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def as_array(x: Any, what: str, *, floats: bool = False) -> Array:
             family(x.dtype)
         except TypeError as reason:
             raise TypeError(f"{what} of {reason}") from None
-    if x.nbytes >= UNCHECKED_BYTES:
+    if x.base is not None:
         check_mapped(x)
     return x  # type: ignore[no-any-return]
 
@@ -82,7 +83,7 @@ def check_matrix(shape: tuple[int, ...], what: str) -> None:
         )
 
 
-def check_mapped(array: Array) -> None:
+def check_mapped(array: Any) -> None:
     """OSError for a memory map whose file is shorter now: reading beyond its end would end the process."""
     for part in maps_of(array):
         needed, size = part.offset + part.nbytes, part.base.size()  # type: ignore[operator, union-attr]
@@ -99,12 +100,12 @@ def check_elsewhere(array: Array, what: str, path: str) -> None:
                 raise ValueError(f"out={path!r} is the file that {what} is mapped from: choose another name")
 
 
-def maps_of(array: Array) -> Iterator[np.memmap[Any, Any]]:
+def maps_of(array: Any) -> Iterator[np.memmap[Any, Any]]:
     """The memory maps of files that an array is part of."""
-    while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap):
+    while isinstance(array, np.ndarray) and (base := array.base) is not None:
+        if isinstance(base, mmap.mmap) and isinstance(array, np.memmap):
             yield array
-        array = array.base  # type: ignore[assignment]
+        array = base
 
 
 def _plain_array(x: Any, what: str, floats: bool) -> Array:
@@ -130,6 +131,7 @@ def _listed(x: Any, what: str) -> Array:
     for item in x:
         if isinstance(item, np.ma.MaskedArray):
             raise _refusal(item, f"a part of {what}")
+        check_mapped(item)
     try:
         return np.asarray(x)
     except (ValueError, TypeError, RuntimeError) as reason:
@@ -152,7 +154,8 @@ def _refusal(x: Any, what: str, rows: bool = False) -> TypeError:
     elif isinstance(x, np.ma.MaskedArray):
         way_out = "a mask would be lost; fill it first: x.filled(value)"
     elif frames.is_sparse(x):
-        way_out = "pass x.toarray()" if rows else "use vech.from_sparse(x), or pass x.toarray()"
+        makes_half = "use vech.from_sparse(x), or " if what in ("half", "matrix") and not rows else ""
+        way_out = f"{makes_half}pass x.toarray()"
     elif way := frames.way_in(x):
         way_out = f"pass x.{way}()"
     else:
@@ -386,6 +389,11 @@ def check_progress(progress: Any) -> None:
             f"progress must be a function of (done, total), not {progress!r} of type "
             f"{type(progress).__name__}"
         )
+
+
+def is_real(x: Any) -> bool:
+    """Whether this is one real number, as an argument is: no truth value, no text, no array."""
+    return isinstance(x, Real) and not isinstance(x, bool)
 
 
 def is_finite(number: Any) -> bool:

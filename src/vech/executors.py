@@ -201,6 +201,8 @@ def _submitting(
     def submit(item: Item) -> Future[Done]:
         try:
             return executor.submit(_call, shipped, item)
+        except BrokenExecutor as error:  # one that is used again
+            raise type(error)(ENDED) from error
         except Exception as error:
             if getattr(client, "status", None) == "closed":
                 raise BrokenExecutor(LOST) from error

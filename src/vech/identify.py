@@ -5,13 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Real
+from reprlib import repr as short
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vech.arrays import Array, Dtype, as_array, as_square, epsilon, extension, family, is_array
+from vech.arrays import (
+    Array,
+    Dtype,
+    as_array,
+    as_square,
+    epsilon,
+    extension,
+    family,
+    is_array,
+    is_finite,
+    is_real,
+)
 from vech.layouts.dialects import DIALECTS, AnyLayout
 from vech.layouts.kind import KINDS, Kind
 from vech.layouts.layout import Layout, as_integer, as_side, one_of
@@ -213,7 +224,7 @@ def _one_half(half: ArrayLike) -> Array:
 
 
 def _one_square(matrix: ArrayLike, dtype: Dtype) -> Array:
-    full = as_square(matrix, "matrix")
+    full = as_square(matrix, "the matrix")
     if full.ndim != 2 or full.shape[0] != full.shape[1]:
         raise ValueError(f"matrix has shape {full.shape}: identify compares with one square, (n, n)")
     _check_comparable("matrix", full.dtype, dtype)
@@ -223,10 +234,10 @@ def _one_square(matrix: ArrayLike, dtype: Dtype) -> Array:
 def _room(tolerance: float | None, dtype: Dtype) -> float:
     if tolerance is None:
         return 0.0
-    if not isinstance(tolerance, Real) or isinstance(tolerance, bool):
+    if not is_real(tolerance):
         raise TypeError(f"tolerance must be a real number, not {tolerance!r}")
-    if not 0 <= tolerance < math.inf:
-        raise ValueError(f"tolerance must be finite and not negative, but is {tolerance!r}")
+    if not is_finite(tolerance) or tolerance < 0:
+        raise ValueError(f"tolerance must be finite and not negative, but is {short(tolerance)}")
     if family(dtype) in "Mm":
         raise TypeError(f"tolerance is said of numbers, and half holds {dtype}")
     return float(tolerance)

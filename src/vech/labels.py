@@ -64,7 +64,7 @@ class Loc:
         labels, n = self._store.labels, self._store.n
         if labels is None:
             raise KeyError(
-                f"there are no labels for {key!r}: S[i, j] takes positions, and Packed takes labels="
+                f"there are no labels for {key!r}: S[i, j] takes positions, and S.with_labels(names) has some"
             )
         index = _index(labels)
         if not isinstance(key, tuple) or key in index:

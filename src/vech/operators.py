@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vech import frames, tensors
-from vech.store import Store, common_labels, way_to_store
+from vech.refusals import check_bits
+from vech.store import Store, check_unmasked, common_labels, way_to_store
 
 ROUTED: set[np.ufunc] = set()  # binary functions of NumPy that are the operators: np.add(2, S) is 2 + S
 
@@ -60,6 +61,8 @@ class Operators(Store):
         for x in operands:
             if x is NotImplemented:
                 return NotImplemented
+        check_bits(ufunc, operands)
+        for x in operands:
             if isinstance(x, Store):
                 check_same_side(x.n, self.n)
                 labels = common_labels(labels, x.labels)
@@ -75,6 +78,7 @@ class Operators(Store):
         """A number or a store; TypeError for arrays and numbers of no NumPy, NotImplemented for all else."""
         if type(x) is float or type(x) is int or isinstance(x, Store):
             return x
+        check_unmasked(x, "an operand")
         if tensors.is_foreign(x) and getattr(x, "shape", None) == ():
             x = tensors.numbers_of(x, "a number")
         if isinstance(x, np.ndarray) and x.ndim == 0:

@@ -1,6 +1,6 @@
 """The operators of a store that has none: each refused, with what computes it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from numbers import Number
 from typing import Any, ClassVar, Never
 
@@ -51,6 +51,7 @@ class Refusals:
         return self._say_refused(ufunc, inputs)
 
     def _say_refused(self, ufunc: np.ufunc, inputs: tuple[Any, ...]) -> Never:
+        check_bits(ufunc, inputs)
         sign = BINARY.get(ufunc) or UNARY[ufunc]
         if ufunc in BY_MAP:
             power = f"v {sign} 2" if inputs[0] is self else f"2 {sign} v"
@@ -80,6 +81,20 @@ class Refusals:
 
     def __bool__(self) -> bool:
         raise ValueError(f"a matrix is neither true nor false: {self._truth}")
+
+
+def check_bits(ufunc: np.ufunc, operands: Iterable[Any]) -> None:
+    """TypeError, naming the dtype, for logic with what is neither true nor false and no integer."""
+    if ufunc not in LOGIC and ufunc is not np.invert:
+        return
+    for x in operands:
+        dtype, way = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype, ""
+        if isinstance(x, Refusals):
+            store = "S" if x._computes else "S.to_packed()"
+            way = f": {store} != 0 is a matrix of truth values"
+        if dtype.kind not in "biu":
+            sign = LOGIC.get(ufunc, "~")
+            raise TypeError(f"{sign} is for truth values and integers, not for {dtype}{way}")
 
 
 def _is_operand(x: Any) -> bool:

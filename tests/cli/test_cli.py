@@ -212,6 +212,9 @@ def test_force_overwrites(works):
             "'.parqet' is of no file format: did you mean .parquet",
         ),
         (["expand", "half.npy", "-o", "full"], "full: no suffix says which file format: choose from .npy"),
+        (["info", "."], ".: no suffix says which file format: choose from .npy"),
+        (["verify", "."], ".: no suffix says which file format: choose from .npy"),
+        (["view", "."], ".: no suffix says which file format: choose from .npy"),
         (
             ["expand", "half.npy", "-o", "."],
             "'-o' / '--out': '.' is a directory: name a file in it",

@@ -6,6 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import BrokenExecutor, Executor
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -361,6 +364,82 @@ def test_two_workers_of_dask_compute_and_go(works, vech_run):
         address = cluster.scheduler_address.replace("tcp", "dask")
         assert vech_run("distances", "x.npy", "-o", "far.npy", "--executor", address)[0] == 0
     np.testing.assert_array_equal(vech.read("one.npy").half, vech.read("far.npy").half)
+
+
+class Ended(Executor):
+    """Whose workers are gone."""
+
+    def submit(self, *_, **__):
+        raise BrokenExecutor
+
+
+@pytest.mark.parametrize(
+    ("command", "way"),
+    [
+        (("distances", "x.npy", "-o", "d.zarr"), "the same command with --resume goes on"),
+        (("neighbors", "d.zarr", "-o", "g.npz", "-k", 1), "run it again"),
+    ],
+    ids=["with --resume", "without"],
+)
+def test_workers_that_ended_are_one_line(vech_run, works, monkeypatch, command, way):
+    np.save("x.npy", np.eye(4))
+    if command[0] == "neighbors":
+        works("distances", "x.npy", "-o", "d.zarr")
+    said = f"vech: a worker of the executor has ended, killed or out of memory; {way}\n"
+    with monkeypatch.context() as patched:
+        patched.setattr(f"vech.cli.{command[0]}.started", lambda _: nullcontext(Ended()))
+        assert vech_run(*command, "--executor", "processes:1") == (2, b"", said)
+    works(*command, *(["--resume"] if "--resume" in way else []))
+
+
+@pytest.mark.slow
+def test_workers_that_do_not_start_are_one_line(fails, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+
+    def fail(**_):
+        raise RuntimeError("Nanny failed to start.")
+
+    np.save("x.npy", np.eye(4))
+    monkeypatch.setattr(distributed, "LocalCluster", fail)
+    message = fails("distances", "x.npy", "-o", "d.npy", "--executor", "local:2")
+    assert message == "workers of Dask do not start here (Nanny failed to start.): processes:2 do without"
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_lost_is_one_line(there):
+    pytest.importorskip("distributed")
+    run = partial(subprocess.Popen, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    options = ["--scheduler-file", "scheduler.json", "--no-dashboard"]
+    dask = [
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        *options,
+    ]
+    scheduler = run(dask)
+    worker = run(
+        [sys.executable, "-m", "distributed.cli.dask_worker", "--no-nanny", "--nthreads", "1", *options]
+    )
+    try:
+        end = time.monotonic() + 30
+        while not (there / "scheduler.json").exists():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        address = json.loads((there / "scheduler.json").read_text())["address"].replace("tcp", "dask")
+        time.sleep(3)  # for the worker
+        command = running(address)
+        scheduler.kill()
+        said = command.communicate(timeout=60)[1].lstrip("\n")
+        assert command.returncode == 2 and said.startswith("vech: the cluster has lost its scheduler, or ")
+        assert said.endswith("; the same command with --resume goes on\n") and said.count("\n") == 1
+    finally:
+        for process in (scheduler, worker):
+            process.kill()
+            process.wait()
 
 
 def running(who):

@@ -180,3 +180,11 @@ def test_the_unit_of_x_does_not_matter(by):
         assert np.array_equal(found.rows, want.rows)
         np.testing.assert_allclose(found.gram.half, want.gram.half * scale**2, rtol=1e-12)
         assert found.error == pytest.approx(want.error * scale**2, rel=1e-9)
+
+
+@pytest.mark.parametrize("samples", [2**40, 2**62, 2**63, 10**400])
+def test_more_rows_than_memory_holds_are_refused(samples):
+    with pytest.raises(
+        MemoryError, match=r"^the result needs \d+ bytes .*: samples is \d+.*, and the rows drawn"
+    ):
+        sampled_gram(heavy(), samples)

@@ -154,6 +154,14 @@ def test_the_share_of_noise_moves_the_edge():
     )
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_share_of_noise_that_no_eigenvalue_reaches_leaves_one_level(dtype):
+    X = datasets.load_breast_cancer().data.astype(dtype)
+    want = covariance.denoise(X, variance=X.shape[1]).half
+    for variance in (1e30, 1e39, 1e308):
+        assert np.array_equal(covariance.denoise(X, variance=variance).half, want)
+
+
 def test_pure_noise_becomes_the_identity():
     X = RNG.normal(size=(2000, 8))
     strict = vech.Layout("lower", "columns", diagonal="one")

@@ -364,3 +364,42 @@ def test_the_two_norm_in_single_precision_reaches_its_ends():
 )
 def test_what_may_expand_says_so_first(task):
     assert "xpand" in task.__doc__.splitlines()[0]
+
+
+def test_eigenvalues_beyond_the_dtype_are_an_overflow():
+    small = vech.Packed.from_full(np.diag([1.0, 2, 3, 4]))
+    full = np.full(40 * 41 // 2, 1.7e308)
+    singles = vech.Packed(np.full(40 * 41 // 2, np.float32(3e38)))
+    for dtype, call in (
+        ("float64", lambda: eigsh(small, 2, M=np.eye(4) * 5e-324)),
+        ("float64", lambda: eigsh(small, 2, M=np.eye(4) * 1e-310, sigma=0.5)),
+        ("float64", lambda: eigsh(vech.Packed(full), 1)),
+        ("float64", lambda: eigh(vech.Packed(full))),
+        ("float64", lambda: eigh(vech.Packed(full), eigvals_only=True)),
+        ("float64", lambda: vech.linalg.top(vech.Packed(full), 1)),
+        ("float64", lambda: vech.linalg.lobpcg(vech.Packed(full), np.ones((40, 1)))),
+        ("float32", lambda: eigsh(singles, 1)),
+        ("float32", lambda: eigh(singles)),
+    ):
+        refuses(OverflowError, f"an eigenvalue is beyond {dtype}: scale the matrix by a number first", call)
+    message = "sigma = 1e+300 times M has numbers beyond float64: scale M by a number first"
+    refuses(OverflowError, message, eigsh, small, 2, M=np.eye(4) * 1e300, sigma=1e300)
+
+
+def test_units_whose_product_overflows_take_nothing_from_eigenvalues_that_do_not():
+    numbers, weights = vech.Packed.from_full(np.diag([1.0, 2, 3, 4]) * 1e300), np.eye(4) * 1e300
+    np.testing.assert_allclose(eigsh(numbers, 2, M=weights)[0], [3, 4], rtol=1e-12)
+    np.testing.assert_allclose(eigsh(numbers, 2, M=weights, sigma=1.2)[0], [1, 2], rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+def test_norms_beyond_float64_are_infinite(tmp_path):
+    store = vech.Packed(np.full(10, 1.7e308))
+    tiled = vech.tiled.create(tmp_path / "T.zarr", 4, tile=2)
+    tiled.fill(lambda rows, cols: store.block(rows, cols))
+    for S in (store, vech.SparseHalf.from_half(store.half), tiled):
+        assert norm(S) == norm(S, 1) == norm(S, 2) == np.inf and norm(S, "max") == 1.7e308
+    single = vech.Packed(np.full(10, 3e38, np.float32))
+    for S in (single, vech.SparseHalf.from_half(single.half)):
+        for order in ("fro", 1, 2):
+            assert norm(S, order) == pytest.approx(12e38, rel=1e-6)

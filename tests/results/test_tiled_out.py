@@ -152,6 +152,14 @@ def test_the_same_bits_as_of_a_half(tmp_path, name):
     assert listing(tmp_path)[-1] == "d.zarr"
 
 
+@pytest.mark.parametrize("function", [gram, cosine])
+def test_products_of_many_rows_have_the_bits_of_a_file(tmp_path, function):
+    rows = np.random.default_rng(0).normal(size=(700, 90))
+    made = function(rows, out=tmp_path / "d.zarr")
+    assert bits(made) == bits(function(rows, out=tmp_path / "d.npy"))
+    np.testing.assert_allclose(made.expand(), function(rows).expand(), rtol=1e-9, atol=1e-11)
+
+
 @pytest.mark.parametrize("name", SHRUNK | WHOLE)
 def test_what_is_made_of_the_whole_matrix_is_the_same_but_for_rounding(tmp_path, name):
     call = (SHRUNK | WHOLE)[name]

@@ -80,6 +80,20 @@ def test_what_is_not_finite_is_counted_and_left_out_of_means(scene):
         assert odd.any()
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", KINDS)
+def test_means_of_the_largest_numbers_do_not_overflow(scene, kind):
+    lower = np.tril(np.ones((163, 163)), -1)
+    signs = lower + KINDS[kind] * lower.T
+    sparse = vech.SparseHalf.from_sparse(scipy.sparse.csr_array(signs * 1.7e308), kind=kind)
+    for S, stored in ((packed(signs * 1.7e308, kind), None), (sparse, signs != 0)):
+        seen = scene(S)
+        for level, i, j in PLACES:
+            mean = expected(signs, level, i, j, stored)[0]
+            found = settled(seen, "value", level, i, j).mean
+            np.testing.assert_allclose(found, mean * 1.7e308, rtol=1e-12, atol=1e294)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_sparse_store_shows_what_it_stores(scene, kind):
     M = scipy.sparse.random_array((115, 115), density=0.02, rng=np.random.default_rng(1), format="csr")

@@ -32,3 +32,7 @@ __all__ = [
     "vech_command",
     "view",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

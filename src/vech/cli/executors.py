@@ -1,5 +1,6 @@
 """--executor: who computes, named on the command line."""
 
+import logging
 import os
 import re
 import signal
@@ -80,7 +81,7 @@ def started(named: Workers | None) -> Iterator[Any]:
                     pool.submit(int)
             yield pool
     else:
-        with _client(named) as client:
+        with _without_logs(), _client(named) as client:
             yield client
 
 
@@ -114,6 +115,16 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextmanager
+def _without_logs() -> Iterator[None]:
+    """Of a cluster that is lost Dask writes tracebacks, beside the error that says so."""
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
 def _end_with_the_client() -> None:
     """End this worker when the process ends that has started it, even killed; Ctrl-C is for that one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -139,13 +150,18 @@ def _client(named: Workers) -> Iterator[Any]:
     if named.kind == "local":
         with ExitStack() as stack:
             with _deaf_to_interrupts():
-                cluster = LocalCluster(  # type: ignore[no-untyped-call]
-                    n_workers=named.workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    dashboard_address="127.0.0.1:0",
-                    silence_logs="CRITICAL",
-                )
+                try:
+                    cluster = LocalCluster(  # type: ignore[no-untyped-call]
+                        n_workers=named.workers,
+                        threads_per_worker=1,
+                        processes=True,
+                        dashboard_address="127.0.0.1:0",
+                        silence_logs="CRITICAL",
+                    )
+                except RuntimeError as error:
+                    raise click.ClickException(
+                        f"workers of Dask do not start here ({error}): processes:{named.workers} do without"
+                    ) from error
                 stack.enter_context(cluster)
             yield stack.enter_context(Client(cluster))  # type: ignore[no-untyped-call]
         return

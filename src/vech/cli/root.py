@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import BrokenExecutor
 from typing import Any
 
 import click
@@ -11,7 +12,10 @@ import vech
 from vech.cli.wording import Wording
 from vech.io.errors import visible
 
-FAULTS = (ValueError, TypeError, LookupError, ArithmeticError, MemoryError, ImportError, OSError)
+FAULTS = (
+    *(ValueError, TypeError, LookupError, ArithmeticError, MemoryError, ImportError, OSError),
+    BrokenExecutor,
+)
 """What users can do something about; anything else is a fault of ours, and keeps its traceback."""
 
 SHOWN = f"{__name__}.shown"

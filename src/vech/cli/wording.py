@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import click
 
+from vech.executors import KEPT
+
 NOT_SAID = ("file", "files", "n", "out")
 """Names that messages use for other things too: "10 for n=4", "out= a memory map"."""
 
@@ -49,6 +51,9 @@ METHODS = tuple(
 
 OF_CONVERT = re.compile(r"\{(--[a-z-]+)\}")
 """An option in these, which is one of `vech convert`."""
+
+OF_WORKERS = re.compile(re.escape(KEPT))
+"""What is said of a call whose workers ended."""
 
 OF_A_TABLE = re.compile(
     r"(?:,? or |: )(?:S\.)?\bastype\([^()]*\)(?: first| makes \w+ of them, astype\([^()]*\) names)?"
@@ -98,6 +103,8 @@ class Wording:
         """Without the methods of a store, which nobody has here."""
         if "--dates" in self.known:
             message = OF_A_TABLE.sub("", message)
+        again = "the same command with --resume goes on" if "--resume" in self.known else "run it again"
+        message = OF_WORKERS.sub(again, message)
         for said, instead in METHODS:
             message = said.sub(instead, message)
         return OF_CONVERT.sub(self._of_convert, message)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from vech.arrays import (
     check_matrix,
     extension,
     family,
+    is_real,
 )
 from vech.counts.codes import even, pieces
 from vech.frames import EXACT_INTEGERS, index_of, is_frame, rounded_integer
@@ -491,7 +492,7 @@ def numbers_beside(
 
     What these numbers may be is for the caller to check.
     """
-    if isinstance(given, Real) and not isinstance(given, bool):
+    if is_real(given):
         given = np.asarray(as_float(name, given))
     if not isinstance(given, np.ndarray | list | tuple) and np.ndim(given) == 0 and not is_foreign(given):
         raise TypeError(f"{name} must be {wanted}, not {type(given).__name__} {given!r}")
@@ -551,7 +552,7 @@ def exponential_weights(n_samples: int, half_life: float) -> Array:
     """
     if isinstance(n_samples, bool) or not isinstance(n_samples, Integral):
         raise TypeError(f"n_samples must be a whole number of rows, not {n_samples!r}")
-    if isinstance(half_life, bool) or not isinstance(half_life, Real):
+    if not is_real(half_life):
         raise TypeError(f"half_life must be a number of rows, not {half_life!r}")
     if n_samples < 1:
         raise ValueError(f"n_samples must be at least 1, not {n_samples}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vech.arrays import Array, as_float
+from vech.arrays import Array, as_float, is_real
 from vech.covariance import products
 from vech.covariance.data import Data, as_weights, begin, open_data
 from vech.covariance.incomplete import center_of, has_nan, pairwise, pairwise_ranks
@@ -367,7 +366,7 @@ def as_ddof(ddof: Any, assume_centered: bool = False) -> float:
 
 def check_ddof(ddof: Any) -> None:
     """Refuse what is no finite number."""
-    if isinstance(ddof, bool) or not isinstance(ddof, Real) or not np.isfinite(as_float("ddof", ddof)):
+    if not is_real(ddof) or not np.isfinite(as_float("ddof", ddof)):
         raise TypeError(f"ddof must be a finite number, mostly 0 or 1, not {ddof!r}")
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
+from reprlib import repr as short
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vech.arrays import check_memory
 from vech.covariance import products
 from vech.covariance.data import Data, begin, check_rows, open_data
 from vech.covariance.moments import accumulator, gather, refuse
@@ -108,6 +111,8 @@ def sampled_gram(
         negative seed, and a layout without its diagonal.
     TypeError
         For columns that are no real numbers, by name, and for an iterator, since X is read twice.
+    MemoryError
+        For more samples than memory holds rows, before any is drawn.
     OverflowError
         If sums of squares exceed the dtype.
 
@@ -144,6 +149,8 @@ def sampled_gram(
         raise ValueError(f"samples is {count}: at least 2 rows say how far off they are")
     data = open_data(X, missing="raise", policies=("raise",))
     data.need_passes("sampled_gram")
+    each = data.p * data.dtype.itemsize + 3 * 8
+    check_memory(each * min(count, sys.maxsize), f"samples is {short(count)}, and the rows drawn are held")
     squares = _squares(data)
     total = float(squares.sum())
     share = squares / total if total else np.full(squares.size, 1 / squares.size)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, as_float
+from vech.arrays import Array, Dtype, as_float, is_real
 from vech.covariance import products
 from vech.covariance.data import Data, begin, check_underflow, open_data
 from vech.covariance.incomplete import center_of
@@ -206,8 +205,7 @@ def denoise(
     >>> denoise(X, correlation=True).half.round(2)
     array([1.  , 0.52, 0.52, 0.51, 1.  , 0.52, 0.51, 1.  , 0.52, 1.  ])
     """
-    number = as_float("variance", variance) if isinstance(variance, Real) else np.nan
-    if isinstance(variance, bool) or not 0 < number < np.inf:
+    if not is_real(variance) or not 0 < as_float("variance", variance) < np.inf:
         raise ValueError(f"variance must be a positive number, mostly 1, not {variance!r}")
     data = open_data(X, missing=missing, policies=POLICIES)
     ddof = as_ddof(ddof, assume_centered)
@@ -222,7 +220,8 @@ def denoise(
         within = Wanted(result.plain, result.half, executor=executor, threads=threads, progress=progress)
         plain = Result(data.p, data.dtype, within)
         rows, deviation = _correlated(data, plain, by_tiles(data, result), ddof, assume_centered)
-        edge = variance * (1 + np.sqrt(data.p / rows)) ** 2
+        above = 2.0 * data.p  # all eigenvalues: a number of any dtype, whatever the variance
+        edge = min(float(variance), above) * (1 + np.sqrt(data.p / rows)) ** 2
         values, vectors = eigh(
             Packed(plain.half, plain.layout), threads=threads, subset_by_value=(edge, np.inf)
         )

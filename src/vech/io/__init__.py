@@ -539,7 +539,7 @@ def file_format(path: Path) -> Format:
         usual = f"choose from {', '.join(USUAL)}, or another of vech convert --help"
         hint = f"did you mean {' or '.join(near)}?" if near else usual
         came = f"the suffix {suffix!r} is of no file format" if suffix else "no suffix says which file format"
-        raise ValueError(f"{path.name}: {came}: {hint}")
+        raise ValueError(f"{path.name or path}: {came}: {hint}")
     return cast(Format, import_module(f"vech.io.{module}"))
 
 

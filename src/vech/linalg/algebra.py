@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Real
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech.arrays import Array, as_array, check_memory, family
+from vech.arrays import Array, as_array, check_memory, family, is_finite, is_real
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import as_side
@@ -361,8 +361,8 @@ def covariance_of_vech(
         raise TypeError(f"S is {S.dtype} and {S.kind}: a covariance of real data is real and symmetric")
     full = inexact(S.expand(), "S")
     check_finite_array(full, "S", "covariance_of_vech")
-    if not isinstance(n_samples, Real) or not 0 < float(n_samples) < float("inf"):
-        raise ValueError(f"n_samples must be a positive number, not {n_samples!r}")
+    if not is_real(n_samples) or not is_finite(n_samples) or n_samples <= 0:
+        raise ValueError(f"n_samples must be a positive number, not {short(n_samples)}")
     halves = stored_halves(S.n, layout)
     i, j = halves.pairs()
     scales = halves.scales(i, j)

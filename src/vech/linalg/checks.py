@@ -38,9 +38,9 @@ def as_packed(S: Any, task: str, name: str = "S") -> Packed:
             )
         return packed(S)
     elif frames.is_sparse(S):
-        way_out = (
-            f"{task}(vech.SparseHalf.from_sparse(S)) or, with all its zeros, {task}(vech.Packed.from_full(S))"
-        )
+        way_out = f"{task}(vech.Packed.from_full(S)), with all its zeros"
+        if task in SPARSE:
+            way_out = f"{task}(vech.SparseHalf.from_sparse(S)) or {way_out}"
     else:
         shape: tuple[int, ...] = getattr(S, "shape", ())
         if is_array(S) and task in BATCHES and len(shape) > 1 and shape[-1] != shape[-2]:

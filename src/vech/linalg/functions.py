@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from numbers import Real
 from reprlib import repr as short
 from typing import Any, Never
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech.arrays import Array, is_finite
+from vech.arrays import Array, is_finite, is_real
 from vech.linalg import batches
 from vech.linalg.checks import as_packed, check_selfadjoint, work_dtype
 from vech.linalg.factor.answers import within
@@ -162,7 +161,7 @@ def power(
     array([[2., 0., 4.],
            [3., 0., 0.]])
     """
-    if isinstance(p, bool | np.bool) or not isinstance(p, Real):
+    if not is_real(p):
         raise TypeError(f"p must be a real number, not {p!r}: it is the exponent")
     if not is_finite(p):
         raise ValueError(f"p is {short(p)}, and an exponent must be finite")

@@ -1,12 +1,13 @@
 """Eigenvalue problems, ``S x = l M x`` and with a shift, as operators with the wanted ones the largest."""
 
+import math
 from collections.abc import Callable
-from numbers import Real
+from reprlib import repr as short
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, as_array
+from vech.arrays import Array, Dtype, as_array, is_finite, is_real
 from vech.layouts.kind import Kind
 from vech.layouts.layout import one_of
 from vech.linalg.checks import (
@@ -24,7 +25,7 @@ from vech.linalg.factor.rectangle import Rectangle, rectangle_of
 from vech.linalg.factor.sparse import SparseFactor, is_definite, shifted
 from vech.linalg.lanczos import Operator
 from vech.linalg.semidefinite import Range, range_of
-from vech.linalg.units import over, power_of_two, scaled, unit_of
+from vech.linalg.units import in_unit, over, power_of_two, scaled, unit_of
 from vech.moves.converting import convert
 from vech.moves.foreign import judged
 from vech.moves.runs import Half
@@ -56,19 +57,25 @@ def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: 
     dtype = work_dtype(S.dtype, "S")
     mass = None if M is None else _checked_mass(M, S)
     mass_unit = unit_of(mass) if isinstance(mass, Store) else 1.0
-    unit = max(unit_of(S), power_of_two(abs(sigma or 0.0) * mass_unit))
+    shifted = abs(sigma or 0.0) * mass_unit
+    if not math.isfinite(shifted):
+        raise OverflowError(f"sigma = {sigma} times M has numbers beyond float64: scale M by a number first")
+    unit = max(unit_of(S), power_of_two(shifted))
     multiply = scaled(S, dtype, unit)
     weight = None if mass is None else _columnwise(mass, dtype, mass_unit)
     if sigma is None:
         if mass is None:
-            return Problem(Operator(S.n, dtype, multiply), lambda values: values * unit, False)
+            return Problem(Operator(S.n, dtype, multiply), lambda values: in_unit(values, unit), False)
         if mass_inverse is None:
             inverse = _inverse_of(mass, dtype, mass_unit)
         else:
             inverse = _given(mass_inverse, "Minv", S.n, mass_unit)
         operator = Operator(S.n, dtype, lambda x: inverse(multiply(x)), weight)
         return Problem(
-            operator, lambda values: values * unit / mass_unit, False, lambda _, x: _shortened(x, mass_unit)
+            operator,
+            lambda values: in_unit(values, unit, mass_unit),
+            False,
+            lambda _, x: _shortened(x, mass_unit),
         )
     shift = sigma / unit * mass_unit
     norm_unit = unit if mode == "buckling" else mass_unit
@@ -98,7 +105,7 @@ def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: 
                 "cayley": lambda: shift * (found + 1) / (found - 1),
                 "buckling": lambda: shift * found / (found - 1),
             }
-            return np.asarray(by_mode[mode]() * unit / mass_unit)
+            return in_unit(by_mode[mode](), unit, mass_unit)
 
     if part is not None:
         problem = _on_range(part, inverse, dtype, 2 * shift if mode == "cayley" else None, values)
@@ -249,10 +256,10 @@ def _plain(S: Store, dtype: Dtype, unit: float) -> Packed:
 
 
 def _checked_shift(sigma: Any, mode: str) -> float:
-    if not isinstance(sigma, Real) or isinstance(sigma, np.ma.core.MaskedConstant):
+    if not is_real(sigma):
         raise TypeError(f"sigma must be a real number, not {sigma!r}")
-    if not np.isfinite(float(sigma)):
-        raise ValueError(f"sigma must be finite, not {sigma!r}")
+    if not is_finite(sigma):
+        raise ValueError(f"sigma must be finite, not {short(sigma)}")
     if float(sigma) == 0 and mode != "normal":
         raise ValueError(f"sigma must not be 0 with mode={mode!r}, whose values are multiples of it")
     return float(sigma)

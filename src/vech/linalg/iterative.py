@@ -1,12 +1,12 @@
 """Solutions of any store step by step: conjugate gradients and MINRES, by SciPy."""
 
-from numbers import Real
+from reprlib import repr as short
 from typing import Any, cast
 
 import numpy as np
 
 from vech import frames
-from vech.arrays import Array, Dtype, as_array
+from vech.arrays import Array, Dtype, as_array, is_finite, is_real
 from vech.layouts.layout import as_integer
 from vech.linalg.checks import (
     check_finite,
@@ -96,9 +96,9 @@ def _checked_options(S: Store, solver: str, given: dict[str, Any], dtype: Dtype)
     options = {name: value for name, value in given.items() if value is not None}
     for name in options.keys() & {"rtol", "atol", "shift"}:
         value = options[name]
-        if not isinstance(value, Real) or not np.isfinite(float(value)) or (name != "shift" and value < 0):
+        if not is_real(value) or not is_finite(value) or (name != "shift" and value < 0):
             raise ValueError(
-                f"{name} must be a finite number{'' if name == 'shift' else ' from 0 on'}, not {value!r}"
+                f"{name} must be a finite number{'' if name == 'shift' else ' from 0 on'}, not {short(value)}"
             )
     if "maxiter" in options and (most := as_integer("maxiter", options["maxiter"])) < 1:
         raise ValueError(f"maxiter must be at least 1, not {most}")

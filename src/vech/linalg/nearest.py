@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Real
-from typing import NamedTuple
+from reprlib import repr as short
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech.arrays import Array, epsilon
+from vech.arrays import Array, epsilon, is_finite, is_real
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import as_integer
@@ -112,8 +112,8 @@ def nearest_correlation(
     if S.kind is not Kind.SYMMETRIC:
         raise TypeError(f"S is {S.dtype} and {S.kind}: correlations are real, and nearest_psd takes it")
     _check_diagonal(S, "a correlation has ones there")
-    if not isinstance(tol, Real) or not float(tol) > 0:
-        raise ValueError(f"tol must be a positive number, not {tol!r}")
+    if not is_real(tol) or not is_finite(tol) or tol <= 0:
+        raise ValueError(f"tol must be a positive number, not {short(tol)}")
     most = as_integer("max_iterations", max_iterations)
     if most < 0:
         raise ValueError(f"max_iterations must be at least 0, not {most}")
@@ -255,8 +255,8 @@ def shrink_to_psd(
     """
     S = _checked_store(S, "S", "shrink_to_psd")
     n, layout, dtype, labels = S.n, _result_layout(S), S.dtype.newbyteorder("="), S.labels
-    if not (isinstance(tol, Real) and 0 < tol < 1):
-        raise ValueError(f"tol must be a number between 0 and 1, not {tol!r}")
+    if not (is_real(tol) and 0 < tol < 1):
+        raise ValueError(f"tol must be a number between 0 and 1, not {short(tol)}")
     given = _native(S, layout)
     on = layout.diagonal_slots(n)
     if target is None:
@@ -433,7 +433,7 @@ def _result_layout(store: Packed) -> AnyLayout:
     return store.layout if keeps else store.layout.plain
 
 
-def _as_floor(floor: object) -> float:
-    if not isinstance(floor, Real) or not 0 < float(floor) < float("inf"):
-        raise ValueError(f"floor must be a positive number, not {floor!r}")
+def _as_floor(floor: Any) -> float:
+    if not is_real(floor) or not is_finite(floor) or floor <= 0:
+        raise ValueError(f"floor must be a positive number, not {short(floor)}")
     return float(floor)

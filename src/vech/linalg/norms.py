@@ -103,7 +103,7 @@ def _frobenius(S: Store) -> float:
     found = _Squares()
     for squares in S._by_strips(partial(_squares, Kind(S.kind))):
         found = found.plus(squares)
-    return float(found.unit * np.sqrt(found.total)) if 0 < found.most < np.inf else float(found.most)
+    return float(found.unit) * math.sqrt(found.total) if 0 < found.most < np.inf else float(found.most)
 
 
 def _squares(kind: Kind, tiles: Iterable[Tile]) -> _Squares:
@@ -119,6 +119,7 @@ def _squares(kind: Kind, tiles: Iterable[Tile]) -> _Squares:
     return found
 
 
+@np.errstate(over="ignore")
 def _row_norm(S: Store) -> float:
     """The largest sum of |numbers| in a row, which is that in a column."""
     sums = np.zeros(S.n)
@@ -128,6 +129,7 @@ def _row_norm(S: Store) -> float:
     return float(sums.max(initial=0.0))
 
 
+@np.errstate(over="ignore")
 def _sums(kind: Kind, tiles: Iterable[Tile]) -> dict[tuple[int, int], Array]:
     """Of |numbers| in the rows of the matrix from one to another, as far as these tiles have them."""
     found: dict[tuple[int, int], Array] = {}

@@ -12,7 +12,7 @@ from vech.arrays import Array, Dtype
 from vech.layouts.layout import as_integer
 from vech.linalg.checks import as_packed, check_finite, check_selfadjoint, work_dtype
 from vech.linalg.norms import norm
-from vech.linalg.units import power_of_two, scaled
+from vech.linalg.units import in_unit, power_of_two, scaled
 from vech.store import Store
 
 PROBES = 10  # random columns beside the last product: the bound they give fails once in 10^PROBES
@@ -70,6 +70,8 @@ def top(S: Store | ArrayLike, k: int, *, oversample: int = 10, passes: int = 2, 
         If k, oversample or passes is out of range; for NaN and infinity in S, of which one is named.
     TypeError
         For complex symmetric and skew kinds, float16 and smaller, and dates.
+    OverflowError
+        If an eigenvalue is beyond the dtype.
 
     See Also
     --------
@@ -121,7 +123,7 @@ def top(S: Store | ArrayLike, k: int, *, oversample: int = 10, passes: int = 2, 
     residuals = np.linalg.norm(images @ turn - vectors * values, axis=0)
     outside = np.linalg.norm(seen - space @ (_adjoint(space) @ seen), axis=0).max(initial=0)
     beyond = 10 * math.sqrt(2 / math.pi) * float(outside) * unit
-    return Top(values * unit, vectors, residuals * unit, beyond)
+    return Top(in_unit(values, unit), vectors, residuals * unit, beyond)
 
 
 def _normal(random: np.random.Generator, n: int, columns: int, dtype: Dtype) -> Array:

@@ -1,5 +1,6 @@
 """Norms and inner products of a sparse half, from the numbers stored."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,7 +44,7 @@ def norm(S: SparseHalf, ord: Any) -> float:
         if not 0 < largest < np.inf:
             return largest
         squares = (moduli / largest) ** 2
-        return float(largest * np.sqrt(2 * squares.sum() - squares[stored.on].sum()))
+        return largest * math.sqrt(2 * squares.sum() - squares[stored.on].sum())
     off = ~stored.on
     places = np.concatenate((stored.rows, stored.columns[off]))
     if S.n > 4 * places.size:  # as with billions of rows, nearly all of them empty

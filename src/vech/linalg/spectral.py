@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Real
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import frames
-from vech.arrays import Array, Dtype, as_array
+from vech.arrays import Array, Dtype, as_array, is_finite, is_real
 from vech.layouts.layout import as_integer, one_of
 from vech.linalg import batches, lanczos, norms
 from vech.linalg.checks import (
@@ -24,7 +24,7 @@ from vech.linalg.checks import (
 )
 from vech.linalg.factor.full import expanded
 from vech.linalg.generalised import generalised
-from vech.linalg.units import over, scaled, unit_of
+from vech.linalg.units import check_eigenvalues, in_unit, over, scaled, unit_of
 from vech.moves.foreign import judged_options
 from vech.packed.packed import Packed
 from vech.store import Store, common_labels
@@ -100,6 +100,8 @@ def eigsh(
     TypeError
         For complex symmetric and skew kinds, float16 and smaller, dates, masked arrays, and a sigma that is
         no real number.
+    OverflowError
+        If an eigenvalue is beyond the dtype.
     numpy.linalg.LinAlgError
         If sigma is an eigenvalue, so that there is no factor, or M has none; if maxiter is reached, or no
         residual has halved in 100 restarts.
@@ -150,8 +152,8 @@ def eigsh(
     most = 10 * S.n if maxiter is None else as_integer("maxiter", maxiter)
     if most < 1:
         raise ValueError(f"maxiter must be at least 1, not {most}")
-    if not isinstance(tol, Real) or not 0 <= float(tol) < 1:
-        raise ValueError(f"tol must be a number from 0 to 1, not {tol!r}: it is relative")
+    if not is_real(tol) or not 0 <= tol < 1:
+        raise ValueError(f"tol must be a number from 0 to 1, not {short(tol)}: it is relative")
     if sigma is None and M is None and S.n <= DENSE and OPinv is None and Minv is None and mode == "normal":
         values, vectors = _dense(S, dtype, k, which)
     else:
@@ -173,7 +175,10 @@ def eigsh(
         found = lanczos.eigenpairs(problem.operator, k, which, accuracy, start, room)
         values, vectors = problem.values(found.values), problem.vectors(found.values, found.vectors)
     order = np.argsort(values)
-    values = values[order].astype(np.zeros(0, dtype).real.dtype)
+    wide = values[order]
+    with np.errstate(over="ignore"):
+        values = wide.astype(np.zeros(0, dtype).real.dtype)
+    check_eigenvalues(values[np.isfinite(wide)])
     return (values, vectors[:, order]) if return_eigenvectors else values
 
 
@@ -185,7 +190,7 @@ def _dense(S: Store, dtype: Dtype, k: int, which: str) -> Any:
     full = over(S.expand().astype(dtype, order="F"), unit)
     values, vectors = eigh(full, lower=True, overwrite_a=True, check_finite=False)
     chosen = lanczos.best(values, k, which)
-    return values[chosen] * unit, vectors[:, chosen]
+    return in_unit(values[chosen], unit), vectors[:, chosen]
 
 
 def _start(v0: ArrayLike, n: int, dtype: Dtype, labels: tuple[Any, ...] | None) -> Array:
@@ -228,6 +233,8 @@ def lobpcg(S: Store | ArrayLike, X: ArrayLike, **options: Any) -> Any:
         named.
     TypeError
         For complex symmetric and skew kinds, float16 and smaller, and dates, in S or X.
+    OverflowError
+        If an eigenvalue is beyond the dtype.
 
     Notes
     -----
@@ -289,12 +296,12 @@ def lobpcg(S: Store | ArrayLike, X: ArrayLike, **options: Any) -> Any:
         warnings.warn(
             f"lobpcg expands S where X has more than n / 5 columns, as {X.shape[1]} of {S.n}", stacklevel=2
         )
-    return found[0] * unit, *found[1:]
+    return in_unit(found[0], unit), *found[1:]
 
 
 def _residual(tol: Any) -> float:
-    if not isinstance(tol, Real) or not float(tol) > 0:
-        raise ValueError(f"tol must be a positive number, not {tol!r}: the largest residual")
+    if not is_real(tol) or not is_finite(tol) or tol <= 0:
+        raise ValueError(f"tol must be a positive number, not {short(tol)}: the largest residual")
     return float(tol)
 
 
@@ -340,6 +347,8 @@ def eigh(
     TypeError
         For stores that are not Packed, complex symmetric and skew kinds, float16 and smaller, dates, and the
         three options named.
+    OverflowError
+        If an eigenvalue is beyond the dtype.
 
     Notes
     -----
@@ -380,7 +389,9 @@ def eigh(
     check_finite(S)
     numbers = S.half.astype(work_dtype(S.dtype, "S"), copy=False)
     full = expanded(S._held._replace(numbers=numbers), threads)
-    return eigh(full, lower=True, overwrite_a=True, check_finite=False, **options)
+    found = eigh(full, lower=True, overwrite_a=True, check_finite=False, **options)
+    check_eigenvalues(found[0] if isinstance(found, tuple) else found)
+    return found
 
 
 def norm(S: Store | ArrayLike, ord: str | float | None = "fro") -> float:
@@ -397,6 +408,7 @@ def norm(S: Store | ArrayLike, ord: str | float | None = "fro") -> float:
     Returns
     -------
     float
+        Infinity for what is beyond float64.
 
     Raises
     ------
@@ -420,7 +432,7 @@ def norm(S: Store | ArrayLike, ord: str | float | None = "fro") -> float:
     store = S if isinstance(S, Store) else as_packed(S, "norm")
     check_numbers(store, "a norm")
     order: Any = "fro" if ord is None else ord
-    if isinstance(order, bool | np.bool) or not isinstance(order, str | Real) or order not in ORDS:
+    if not (isinstance(order, str) or is_real(order)) or order not in ORDS:
         raise ValueError(f"unknown ord {ord!r}: choose from 'fro', 'max', 1, 2, inf")
     return _spectral_norm(store) if order == 2 else norms.norm(store, order)
 

@@ -38,6 +38,20 @@ def over(x: Array, unit: float) -> Array:
     return x if unit == 1 else times_power(x, -round(math.log2(unit)))
 
 
+def in_unit(values: Array, unit: float, mass_unit: float = 1.0) -> Array:
+    """Eigenvalues of S beside M out of those of both over their units; OverflowError beyond their dtype."""
+    with np.errstate(over="ignore"):
+        found = np.ldexp(values, round(math.log2(unit)) - round(math.log2(mass_unit)))
+    check_eigenvalues(found[np.isfinite(values)])
+    return np.asarray(found)
+
+
+def check_eigenvalues(values: Array) -> None:
+    """OverflowError for infinity, which no eigenvalue of finite numbers is."""
+    if np.isinf(values).any():
+        raise OverflowError(f"an eigenvalue is beyond {values.dtype}: scale the matrix by a number first")
+
+
 def lift(x: Array) -> int:
     """The even exponent of two that takes numbers near the least ones to about one; 0 of others."""
     largest, tiny = 0.0, 2**60 * float(np.finfo(x.dtype).tiny)  # beside it, small numbers lose digits

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, as_array
+from vech.arrays import Array, as_array, check_mapped
 
 EMPTY_ROWS = 16
 """For each number: where there are more, only pairs take no memory for them."""
@@ -195,6 +195,7 @@ def _check_vector(name: str, array: Any, ndim: int) -> None:
 def _check_plain(name: str, array: Any, ndim: int) -> None:
     if not isinstance(array, list | tuple) and type(array) is not np.ndarray:
         as_array(array, name)
+    check_mapped(array)
     if not isinstance(array, np.ndarray) or array.ndim != ndim:
         came = f"shape {array.shape}" if isinstance(array, np.ndarray) else f"type {type(array).__name__}"
         raise ValueError(f"{name} has {came}, and must be an array of {ndim} dimensions")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Real
 from reprlib import repr as short
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vech import _core
-from vech.arrays import Array, Dtype, epsilon, family, is_finite, words
+from vech.arrays import Array, Dtype, epsilon, family, is_finite, is_real, words
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout, one_of
@@ -40,7 +39,7 @@ def check_tolerance(use: str, tolerance: float | None) -> None:
     if tolerance is not None:
         if use != "both":
             raise TypeError(f"use={use!r} compares nothing: a tolerance goes with use='both'")
-        if not isinstance(tolerance, Real) or isinstance(tolerance, bool):
+        if not is_real(tolerance):
             raise TypeError(f"tolerance must be a real number, not {tolerance!r}")
         if not tolerance >= 0:
             raise ValueError(f"tolerance must not be negative or NaN, but is {short(tolerance)}")

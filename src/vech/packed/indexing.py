@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vech.arrays import as_array
+from vech.arrays import as_array, check_mapped
 from vech.labels import by_position
 
 
@@ -14,6 +14,7 @@ def axes(key: Any, n: int) -> tuple[Any, Any]:
     if isinstance(key, np.ndarray) and key.dtype == np.bool and key.ndim == 2:
         if key.shape != (n, n):
             raise IndexError(f"a mask has shape {key.shape}, but the matrix ({n}, {n})")
+        check_mapped(key)
         i, j = np.nonzero(key)
         return i, j
     parts = key if isinstance(key, tuple) else (key,)
@@ -34,6 +35,8 @@ def numbers(index: Any, n: int, axis: int) -> NDArray[np.int64]:
     if isinstance(index, slice):
         return np.arange(*index.indices(n))
     array = as_array(index, "index") if isinstance(index, np.ma.MaskedArray) else np.asarray(index)
+    if array.base is not None:
+        check_mapped(array)
     if array.size == 0 and not isinstance(index, np.ndarray):
         array = array.astype(np.int64)
     if array.dtype == np.bool and array.ndim > 0:

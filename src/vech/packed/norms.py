@@ -1,5 +1,6 @@
 """Numbers of a half: forms, sums, inner products and norms, at the speed of reading it."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -173,7 +174,7 @@ def _frobenius(half: Half) -> float:
     for _, rows in expanded(half):
         part = np.abs(rows.astype(np.result_type(rows, np.float64))) / scale
         total += float(np.vdot(part, part))
-    return float(scale * np.sqrt(total))
+    return float(scale) * math.sqrt(total)
 
 
 def _largest(half: Half) -> float:
@@ -197,6 +198,7 @@ def _most(block: Array) -> Any:
     return np.abs(double(block)).max()
 
 
+@np.errstate(over="ignore")
 def _row_norm(half: Half) -> float:
     """The largest sum of |numbers| in a row, which is that in a column."""
     if native(half.dtype) in KERNEL[:2]:
@@ -204,16 +206,18 @@ def _row_norm(half: Half) -> float:
         sums = matvec(
             runs, np.ones(runs.n, runs.half.dtype), resolve_threads(None, runs.half.nbytes), absolute=True
         )
-        return float(sums.max(initial=0.0))
+        found = float(sums.max(initial=0.0))
+        if np.isfinite(found):  # else float32 may hold the numbers, and not their sum
+            return found
     runs = runs_of(half)
-    sums = np.abs(double(runs.diagonal()))
+    sums = np.abs(double(runs.diagonal())).astype(np.float64)
     buffer = np.empty(SIDE * SIDE, runs.half.dtype)
     for rows, columns in blocks(runs.n, runs.grow):
         block = np.abs(double(runs.read(rows, columns, buffer, 1)))
         if rows == columns:
             np.fill_diagonal(block, 0)
-        sums[rows] += block.sum(axis=1) * runs.off
-        sums[columns] += block.sum(axis=0) * runs.off
+        sums[rows] += block.sum(axis=1, dtype=np.float64) * runs.off
+        sums[columns] += block.sum(axis=0, dtype=np.float64) * runs.off
     return float(sums.max(initial=0.0))
 
 

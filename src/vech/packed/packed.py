@@ -38,6 +38,7 @@ from vech.packed.entries import block, pairs_of, submatrix, take
 from vech.packed.forms import OWN
 from vech.packed.indexing import axes, consecutive, is_range, numbers, outer, pairs, taken, vector
 from vech.packed.tiles import has_runs_of_tiles, tiles
+from vech.refusals import check_bits
 from vech.store import Description, Store, Tile, as_labels, common_labels
 
 WIDE = 8  # from this share of the columns on, whole rows are made and cut: a number costs 4 ns there, else 50
@@ -779,7 +780,11 @@ class Packed(Operators, Casts):
 
     def _entrywise(self, ufunc: np.ufunc, *inputs: Any, in_place: bool = False) -> Any:
         if not in_place and self._is_quick(inputs):
-            half = ufunc(*[x._half if type(x) is Packed else x for x in inputs])
+            try:
+                half = ufunc(*[x._half if type(x) is Packed else x for x in inputs])
+            except TypeError:
+                check_bits(ufunc, inputs)
+                raise
             if half.dtype in NATIVE:
                 return self._alike(half)
         return super()._entrywise(ufunc, *inputs, in_place=in_place)

@@ -5,7 +5,8 @@ Blocks of a half with rows of constant length serve BLAS for both triangles, so 
 
 import math
 from collections.abc import Callable
-from numbers import Integral, Real
+from numbers import Integral
+from reprlib import repr as short
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ from vech.arrays import (
     check_writeable,
     extension,
     family,
+    is_finite,
+    is_real,
     native,
     resolve_threads,
     shares_memory,
@@ -39,6 +42,7 @@ from vech.moves.runs import (
     runs_of,
     wide,
 )
+from vech.store import check_unmasked
 
 WIDE, WIDE_SIDE = 128, 512  # from so many columns of X on, larger blocks
 FEW = 4  # columns up to which as many passes of the kernel beat all else
@@ -269,9 +273,12 @@ def check_outer(half: Half, x: Array, alpha: Any) -> int | float:
         )
     if half.kind is Kind.SYMMETRIC and np.iscomplexobj(x):
         raise TypeError("X is complex, so X X^H is Hermitian, and the store is symmetric: add it to expand()")
+    check_unmasked(alpha, "alpha")
     factor = alpha.item() if isinstance(alpha, np.generic | np.ndarray) and alpha.ndim == 0 else alpha
-    if not isinstance(factor, Real):
+    if not is_real(factor):
         raise TypeError(f"alpha must be a real number, not {alpha!r}")
+    if isinstance(factor, Integral) and not is_finite(factor):
+        raise OverflowError(f"alpha is {short(alpha)}, which float64 does not hold")
     factor = int(factor) if isinstance(factor, Integral) else float(factor)
     exact = family(half.dtype) not in "fc"
     if exact and family(x.dtype) not in "fc" and not float(factor).is_integer():

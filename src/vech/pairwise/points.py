@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, as_array, family
+from vech.arrays import Array, Dtype, as_array, as_square, family
 from vech.frames import is_frame, labels_of
 from vech.pairwise.rows import check_matrix, groups
 
@@ -165,7 +165,7 @@ def folded(X: Array, w: Array, p: float) -> tuple[Array, Array, int]:
 
 def numbers_for(name: str, value: Any, shape: tuple[int, ...]) -> Array:
     """An argument of finite real numbers, in double."""
-    array = as_array(value, name)
+    array = as_square(value, name) if len(shape) == 2 else as_array(value, name)
     if family(array.dtype) not in "biuf":
         raise TypeError(f"{name} holds {array.dtype}: real numbers are needed")
     if array.shape != shape:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vech.arrays import is_real
 from vech.layouts.layout import one_of
 from vech.quantized.encodings import LOW, Encoding, as_encoding
 from vech.quantized.parts import as_tile
@@ -97,8 +98,8 @@ class Observer:
                 f"method={method!r} has one range for all tiles: 'minmax' and 'moving-average' take tile="
             )
         for name, value, most in (("momentum", momentum, 1), ("percentile", percentile, 100)):
-            if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= most:
-                raise ValueError(f"{name} must be a number from 0 to {most}, not {value!r}")
+            if not is_real(value) or not 0 <= value <= most:
+                raise ValueError(f"{name} must be a number from 0 to {most}, not {short(value)}")
         for name, value, usual, owner in (
             ("momentum", momentum, 0.9, "moving-average"),
             ("percentile", percentile, 99.99, "percentile"),

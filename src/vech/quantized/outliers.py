@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 from reprlib import repr as short
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vech.arrays import Array, is_finite
+from vech.arrays import Array, is_finite, is_real
 from vech.packed.indexing import vector
 from vech.quantized.quantizing import quantize
 from vech.quantized.sources import blocks, check_finite, number_dtype
@@ -164,8 +163,7 @@ def chosen(S: Store, threshold: float) -> Rows:
     """Few rows that hold every number beyond so many standard deviations: those with most of them first."""
     from scipy.sparse import coo_array
 
-    number = isinstance(threshold, Real) and not isinstance(threshold, bool)
-    if not (number and is_finite(threshold) and threshold > 0):
+    if not (is_real(threshold) and is_finite(threshold) and threshold > 0):
         raise ValueError(f"threshold must be a positive number, not {short(threshold)}")
     limit = float(threshold) * spread(S)
     ends = []

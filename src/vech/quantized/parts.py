@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech.arrays import Array, Dtype, as_array, family
+from vech.arrays import Array, Dtype, as_array, check_mapped, family
 from vech.layouts.kind import Kind
 from vech.layouts.layout import as_integer
 from vech.quantized import kernels
@@ -161,6 +161,8 @@ class Parts:
 
     def halves(self, low: Array | None = None) -> list[Any]:
         """As kernels take them: the first has the diagonal; `low` is memory for the scales of the second."""
+        for array in self.arrays:
+            check_mapped(array)
         planes = self.encoding.planes
         low = self.scales / self.dtype.type(LOW) if low is None and planes == 2 else low
         codes = np.split(self.codes, planes)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from reprlib import repr as short
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from vech import frames
-from vech.arrays import as_array, family
+from vech.arrays import as_array, family, is_finite, is_real
 from vech.packed.packed import Packed
 from vech.store import Store
 
@@ -105,8 +105,8 @@ def requantize(x: Any, scale: float = 1.0, *, range: tuple[float, float] | None 
     >>> vech.quantized.requantize(product, 2.0**-23, range=(-1, 1)).codes
     array([  0, 128, 255], dtype=uint8)
     """
-    if isinstance(scale, bool) or not isinstance(scale, Real) or not 0 < float(scale) < np.inf:
-        raise ValueError(f"scale must be a positive number, not {scale!r}")
+    if not is_real(scale) or not is_finite(scale) or scale <= 0:
+        raise ValueError(f"scale must be a positive number, not {short(scale)}")
     half = _half(x) if isinstance(x, Store) else None
     given = as_array(x, "x") if half is None else half.half
     if family(given.dtype) not in "iu":

@@ -22,6 +22,7 @@ from vech.arrays import (
     check_memory,
     epsilon,
     is_finite,
+    is_real,
     least,
     resolve_threads,
 )
@@ -865,7 +866,7 @@ class Quantized(Store):
                 f"powers are of the domain 'log', whose scales they multiply, and S is in {self._domain!r}: "
                 f"vech.quantize(A, domain='log').power(s)"
             )
-        if isinstance(exponent, bool) or not isinstance(exponent, Real):
+        if not is_real(exponent):
             raise TypeError(f"exponent must be a real number, not {exponent!r}")
         if not is_finite(exponent):
             raise ValueError(f"exponent is {short(exponent)}, and must be finite")

@@ -210,7 +210,7 @@ class Algebra(Operators, Arrays):
             return NotImplemented  # Python takes S = S + T instead
         if not all(isinstance(x, Algebra) for x in operands if isinstance(x, Store)):
             return _of_packed(ufunc, operands)
-        rules = [Half(x._data[:0], VECH, x.kind) if isinstance(x, Algebra) else x for x in operands]
+        rules = [Half(x._values[:0], VECH, x.kind) if isinstance(x, Algebra) else x for x in operands]
         dtype = ufunc(*(x.numbers if isinstance(x, Half) else x for x in rules)).dtype
         kind = kind_of_result(ufunc, tuple(rules), sparse_dtype(dtype))
         if _fills(ufunc, operands):

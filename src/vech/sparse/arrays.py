@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech import _core, arrays
-from vech.arrays import Array, as_array, check_memory, family
+from vech.arrays import Array, as_array, check_mapped, check_memory, family
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_side, one_of
 from vech.moves.nonzeros import Compressed, sparse_dtype
@@ -27,7 +27,8 @@ class Arrays(Store):
     `_places` says which these are, in ascending order, so that the triangle stays the same.
     """
 
-    __slots__ = ("_data", "_indices", "_indptr", "_kind", "_known", "_labels", "_n", "_places", "_triangle")
+    # Not `_data`, which numpy.ma takes for the matrix itself.
+    __slots__ = ("_indices", "_indptr", "_kind", "_known", "_labels", "_n", "_places", "_triangle", "_values")
 
     def __init_subclass__(cls) -> None:
         """Name the store in errors about arguments, not the part of it that a method is written in."""
@@ -48,7 +49,7 @@ class Arrays(Store):
     ) -> None:
         self._indptr, self._indices = integers(indptr, "indptr"), integers(indices, "indices")
         data = as_array(data, "data")
-        self._data = data.astype(sparse_dtype(data.dtype), copy=False)
+        self._values = data.astype(sparse_dtype(data.dtype), copy=False)
         self._n = as_side(n)
         if self._n > arrays.INT32_MAX:
             raise ValueError(
@@ -57,9 +58,9 @@ class Arrays(Store):
             )
         one_of("triangle", triangle, TRIANGLES)
         self._triangle = triangle
-        self._kind = resolve_kind(kind, self._data.dtype, moves=False)
+        self._kind = resolve_kind(kind, self._values.dtype, moves=False)
         self._places: NDArray[np.int64] | None = None
-        _check_triangle(self._indptr, self._indices, self._data, self._n, triangle)
+        _check_triangle(self._indptr, self._indices, self._values, self._n, triangle)
         self._labels = as_labels(labels, self._n)
 
     @property
@@ -86,7 +87,7 @@ class Arrays(Store):
     @property
     def data(self) -> Array:
         """The numbers, shape (nnz,): what was given, not a copy."""
-        return self._data
+        return self._values
 
     @property
     def triangle(self) -> str:
@@ -96,7 +97,7 @@ class Arrays(Store):
     @property
     def nnz(self) -> int:
         """The numbers stored."""
-        return self._data.size
+        return self._values.size
 
     @property
     def n(self) -> int:
@@ -106,7 +107,7 @@ class Arrays(Store):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the numbers."""
-        return self._data.dtype
+        return self._values.dtype
 
     @property
     def kind(self) -> Kind:
@@ -126,7 +127,7 @@ class Arrays(Store):
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays that hold the matrix."""
-        held = (self._indptr, self._indices, self._data)
+        held = (self._indptr, self._indices, self._values)
         return sum(array.nbytes for array in held) + (0 if self._places is None else self._places.nbytes)
 
     @property
@@ -139,7 +140,7 @@ class Arrays(Store):
         """The conjugate transpose: this store itself if Hermitian, else its numbers conjugated or negated."""
         if self._kind is Kind.HERMITIAN:
             return self
-        return self.T if family(self.dtype) != "c" else self._like(self.T._data.conj())
+        return self.T if family(self.dtype) != "c" else self._like(self.T._values.conj())
 
     def describe(self) -> Description:
         """What the arrays hold, and which triangle they are: see `vech.Store.describe`.
@@ -170,7 +171,7 @@ class Arrays(Store):
         >>> S.data
         array([1, 2, 3])
         """
-        copied = self._like(self._data.copy())
+        copied = self._like(self._values.copy())
         copied._indptr, copied._indices = self._indptr.copy(), self._indices.copy()
         return copied
 
@@ -187,7 +188,7 @@ class Arrays(Store):
         if not held.by_rows:
             held = held.other()
         store = object.__new__(cls)
-        store._indptr, store._indices, store._data = held.indptr, held.indices, held.data
+        store._indptr, store._indices, store._values = held.indptr, held.indices, held.data
         store._n = held.n if n is None else n
         store._triangle, store._kind, store._places = held.name, held.kind, places
         store._labels = as_labels(labels, store._n)
@@ -196,7 +197,7 @@ class Arrays(Store):
     def _like(self, data: Array) -> Self:
         """The same store of other numbers of its dtype, without judging the arrays again."""
         store = copy(self)
-        store._data = data
+        store._values = data
         return store
 
     def _again(self, held: Compressed) -> Self:
@@ -208,13 +209,16 @@ class Arrays(Store):
 
         Of a matrix with `_places`: the rows and columns at these alone.
         """
+        for held in (self._indptr, self._indices, self._values):
+            if held.base is not None:
+                check_mapped(held)
         if judge or self._indices.dtype != np.int32:
-            _check_triangle(self._indptr, self._indices, self._data, self._side, self._triangle)
+            _check_triangle(self._indptr, self._indices, self._values, self._side, self._triangle)
         pointers = np.int32 if self._indptr.dtype == np.int32 and not judge else np.int64
         return Compressed(
             np.ascontiguousarray(self._indptr, pointers),
             np.ascontiguousarray(self._indices, np.int32),
-            np.ascontiguousarray(self._data),
+            np.ascontiguousarray(self._values),
             self._triangle == "lower",
             True,
             self._kind,

@@ -83,7 +83,7 @@ class Conversions(Arrays):
             )
             out = np.zeros(shape, self.dtype)
         else:
-            check_out(out, shape, self.dtype, self._indptr, self._indices, self._data)
+            check_out(out, shape, self.dtype, self._indptr, self._indices, self._values)
             out[...] = np.zeros(1, self.dtype)
         runs, columns, data = self._entries()
         inside = (runs >= start) & (runs < stop)

@@ -81,7 +81,7 @@ class Selection(Arrays):
             self._check_block(rows, cols)
         i, j = vector(rows, self._n, 0, self._labels), vector(cols, self._n, 1, self._labels)
         if out is not None:
-            check_out(out, (i.size, j.size), self.dtype, self._indptr, self._indices, self._data)
+            check_out(out, (i.size, j.size), self.dtype, self._indptr, self._indices, self._values)
         return self._block(i, j, out)
 
     def submatrix(self, index: Any) -> Self:
@@ -304,7 +304,7 @@ class Selection(Arrays):
     def _at(self, i: Indices, j: Indices) -> Array:
         """Numbers at pairs; their rows alone are read, so the arrays are not judged."""
         held = Compressed(
-            self._indptr, self._indices, self._data, self._triangle == "lower", True, self._kind
+            self._indptr, self._indices, self._values, self._triangle == "lower", True, self._kind
         )
         if self._places is None:
             return looked_up(held, i, j)

@@ -206,7 +206,7 @@ class Products(Arrays):
                 x.size * dtype.itemsize, "multiply fewer columns at a time, or pass out= a memory map"
             )
         else:
-            check_out(out, x.shape, dtype, x, self._data, self._indices, self._indptr)
+            check_out(out, x.shape, dtype, x, self._values, self._indices, self._indptr)
         conjugates &= dtype.kind == "c" and self.dtype.kind == "c"
         flat = x if x.ndim < 3 else np.moveaxis(x, -2, 0).reshape(n, columns)
         if conjugates:

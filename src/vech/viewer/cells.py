@@ -12,7 +12,7 @@ from vech.arrays import Array
 class Cells(NamedTuple):
     """Sums, extremes and counts, each of shape (rows, columns) of cells."""
 
-    total: Array  # of the finite numbers
+    total: Array  # of the finite numbers, each over k^2, so that no sum overflows
     least: Array  # of these and 0
     most: Array
     seen: Array  # numbers that were read
@@ -39,7 +39,7 @@ class Cells(NamedTuple):
             seen = grouped(np.add, (~absent).astype(np.float32), k)
         with np.errstate(over="ignore"):
             return cls(
-                grouped(np.add, numbers, k),
+                grouped(np.add, numbers / k**2, k),
                 np.minimum(grouped(np.minimum, numbers, k), 0),
                 np.maximum(grouped(np.maximum, numbers, k), 0),
                 seen,
@@ -51,11 +51,10 @@ class Cells(NamedTuple):
         """How many numbers are."""
         return self.seen - self.odd
 
-    @property
-    def mean(self) -> Array:
-        """Means of the finite numbers; NaN where there are none."""
+    def mean(self, k: int) -> Array:
+        """Means of the finite numbers of cells of k x k; NaN where there are none."""
         with np.errstate(all="ignore"):
-            return np.asarray(self.total / self.finite)
+            return np.asarray(self.total * (k**2 / self.finite.astype(np.float64)))
 
     @property
     def largest(self) -> Array:
@@ -73,9 +72,12 @@ class Cells(NamedTuple):
 
     def coarser(self, k: int) -> Self:
         """Cells of k x k of these cells."""
-        joins = (np.add, np.minimum, np.maximum, np.add, np.add)
-        with np.errstate(over="ignore"):
-            return type(self)(*(grouped(join, plane, k) for join, plane in zip(joins, self, strict=True)))
+        joins, planes = (np.add, np.minimum, np.maximum, np.add, np.add), self._over(k)
+        return type(self)(*(grouped(join, plane, k) for join, plane in zip(joins, planes, strict=True)))
+
+    def _over(self, k: int) -> Self:
+        """With totals as cells of k x k of these have them."""
+        return self._replace(total=self.total / k**2)
 
     def lower(self) -> Self:
         """Square cells without those above the diagonal."""
@@ -86,7 +88,7 @@ class Cells(NamedTuple):
         cells = self.coarser(k).lower()
         at = np.diag_indices(len(cells.total))
         for plane, own, s in (
-            (cells.total, self.total, sign),
+            (cells.total, self._over(k).total, sign),
             (cells.seen, self.seen, 1),
             (cells.odd, self.odd, 1),
         ):

@@ -117,6 +117,7 @@ class Pyramid:
         ]
         sampled = Cells.of(self._part(self._numbers.store.block(*places)), 1)
         height, width = (-(-_length(at) // k) for at in (rows, columns))
+        sampled = sampled._replace(total=sampled.total / k**2)
         return Cells(*(plane.repeat(2, 0).repeat(2, 1)[:height, :width] for plane in sampled))
 
     def _gather(self) -> None:
@@ -201,18 +202,19 @@ class SparsePyramid:
             x = np.append(x, self._part.sign * x[off])
         shape = tuple(-(-_length(at) >> level) for at in (rows, columns))
         at = ((down - rows.start) >> level) * shape[1] + ((across - columns.start) >> level)
-        cells = _of_stored(at, x, shape[0] * shape[1])
+        cells = _of_stored(at, x, shape[0] * shape[1], 1 << level)
         cells = Cells(*(plane.reshape(shape) for plane in cells))
         return Piece(cells, cells.seen, False, 1.0)
 
 
-def _of_stored(at: Array, x: Array, count: int) -> Cells:
-    """Cells of numbers that belong to these."""
+def _of_stored(at: Array, x: Array, count: int, k: int) -> Cells:
+    """Cells of k x k, of numbers that belong to these."""
     finite = np.isfinite(x)
     total, least, most, seen, odd = (plane[0] for plane in Cells.none(1, count))
     np.add.at(seen, at, 1)
     np.add.at(odd, at[~finite], 1)
-    for plane, join in ((total, np.add), (least, np.minimum), (most, np.maximum)):
+    np.add.at(total, at[finite], x[finite] / k**2)
+    for plane, join in ((least, np.minimum), (most, np.maximum)):
         join.at(plane, at[finite], x[finite])
     return Cells(total, least, most, seen, odd)
 

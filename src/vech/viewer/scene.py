@@ -151,7 +151,7 @@ def _packed(piece: Piece, dtype: np.dtype[Any], level: int) -> bytes:
     height, width = cells.total.shape
     head = struct.pack("<4I", height, width, piece.is_sample, int(1000 * piece.known))
     with np.errstate(over="ignore", invalid="ignore"):
-        values = [cells.mean, cells.largest][: 2 if level else 1]
+        values = [cells.mean(1 << level), cells.largest][: 2 if level else 1]
         planes = [plane.astype(dtype).tobytes() for plane in values]
     shares = (_share(cells.odd, expected), _share(expected - cells.seen, expected))
     return b"".join([head, *planes, *(share.tobytes() for share in shares)])
