@@ -13,7 +13,7 @@ using Bits = Array<std::uint64_t, nb::ndim<4>>;
 using ReadBits = Array<const std::uint64_t, nb::ndim<4>>;
 using Stored = Array<std::int64_t, nb::ndim<2>>;
 using PanelSums = Array<double, nb::ndim<2>>;
-using Numbers = Array<const double, Line>;
+using Reals = Array<const double, Line>;
 
 std::int64_t blocks_of(std::int64_t n) { return (side(n) + Codes::columns - 1) / Codes::columns; }
 
@@ -32,7 +32,7 @@ int floating_size(const In& array) {
     return bytes;
 }
 
-void sum_columns(const In& x, const Numbers& shift, const std::optional<Numbers>& weights, std::int64_t height,
+void sum_columns(const In& x, const Reals& shift, const std::optional<Reals>& weights, std::int64_t height,
                  const PanelSums& sums, const PanelSums& squares, int threads) {
     if (x.ndim() != 2 || height < 1) throw nb::value_error("x has another shape");
     Spread job{};
@@ -104,8 +104,8 @@ Agreement::Terms terms(const std::vector<double>& given) {
 }
 
 void count(const std::optional<ReadBits>& bits, std::int64_t n, bool grow, std::int64_t begin, std::int64_t end,
-           const std::optional<Stored>& counts, int sign, const std::optional<Out>& values, const Numbers& active,
-           const Numbers& scale, double times, double empty, const std::vector<double>& up,
+           const std::optional<Stored>& counts, int sign, const std::optional<Out>& values, const Reals& active,
+           const Reals& scale, double times, double empty, const std::vector<double>& up,
            const std::vector<double>& down, bool root, bool pairwise, int threads) {
     Agreement job{};
     job.half = half_of(n, grow, true);

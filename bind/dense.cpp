@@ -285,10 +285,10 @@ bool piece(const In& source, const Lines& from, const Out& target, const Lines& 
     return move(job, threads, outcome);
 }
 
-using Offsets = Array<const std::int64_t, Line>;
+using Starts = Array<const std::int64_t, Line>;
 
-bool cells(const In& source, int source_axes, const Out& target, int target_axes, const Offsets& from,
-           const Offsets& to, const std::vector<std::pair<BoundChange, std::int64_t>>& changes, int threads) {
+bool cells(const In& source, int source_axes, const Out& target, int target_axes, const Starts& from, const Starts& to,
+           const std::vector<std::pair<BoundChange, std::int64_t>>& changes, int threads) {
     const int item = item_size(source);
     need_axes(source, static_cast<std::size_t>(source_axes));
     need_axes(In(target), static_cast<std::size_t>(target_axes));

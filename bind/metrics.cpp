@@ -20,7 +20,7 @@ namespace {
 
 using Points = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Bits = Array<const std::uint64_t, nb::ndim<2>>;
-using Out = nb::ndarray<nb::c_contig, nb::device::cpu>;
+using Square = nb::ndarray<nb::c_contig, nb::device::cpu>;
 using Where = std::tuple<std::int64_t, bool, bool, std::int64_t, std::int64_t>;  // n, grow, diagonal; row, column
 using Weights = std::optional<Array<const double, Line>>;
 
@@ -38,7 +38,7 @@ Metric metric_of(const std::string& wanted, std::size_t first) {
 }
 
 // A block of two axes; or a half of one, of n rows.
-Place place_of(const Out& out, const Where& where, std::int64_t rows, std::int64_t columns) {
+Place place_of(const Square& out, const Where& where, std::int64_t rows, std::int64_t columns) {
     const In numbers(out);
     Place place{};
     place.numbers = address(numbers);
@@ -60,7 +60,7 @@ Place place_of(const Out& out, const Where& where, std::int64_t rows, std::int64
 }
 
 // The places in the block of the pairs that want another way; of most metrics None.
-nb::object distances(const std::string& metric, const Points& x, const Points& y, const Out& out, const Where& where,
+nb::object distances(const std::string& metric, const Points& x, const Points& y, const Square& out, const Where& where,
                      const Weights& weights, const Weights& counts, double p, double factor, bool missing,
                      int threads) {
     Distances job{};
@@ -102,7 +102,7 @@ nb::object distances(const std::string& metric, const Points& x, const Points& y
     return owned(doubtful.release(), found, nb::dtype<std::int64_t>());
 }
 
-void dissimilarities(const std::string& metric, const Bits& x, const Bits& y, std::int64_t features, const Out& out,
+void dissimilarities(const std::string& metric, const Bits& x, const Bits& y, std::int64_t features, const Square& out,
                      const Where& where, int threads) {
     Dissimilarities job{};
     job.metric = metric_of(metric, real_metrics);

@@ -14,7 +14,7 @@ namespace vech {
 namespace {
 
 using Text = Array<const std::uint8_t, Line>;
-using Numbers = Array<double, nb::ndim<2>>;
+using Matrix = Array<double, nb::ndim<2>>;
 using Labels = Array<std::int64_t, nb::ndim<2>>;
 
 char letter(const std::string& text) {
@@ -26,7 +26,7 @@ char letter(const std::string& text) {
 // is none of theirs.
 nb::tuple bound_read_table(const Text& text, std::int64_t start, const Text& columns, const std::string& separator,
                            const std::string& point, const std::string& comment, const std::vector<std::string>& words,
-                           std::int64_t longest, const Numbers& numbers, const std::optional<Labels>& labels,
+                           std::int64_t longest, const Matrix& numbers, const std::optional<Labels>& labels,
                            int threads) {
     const auto size = static_cast<std::int64_t>(text.size());
     if (start < 0 || start >= size || text.data()[size - 1] != '\n')

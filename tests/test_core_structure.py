@@ -82,3 +82,13 @@ def test_the_binding_includes_core_and_core_no_binding():
         assert not any("kernels" in name for name in includes(path)), path.name
     for path in CORE.rglob("*.?pp"):
         assert "nanobind" not in path.read_text() and "Python.h" not in path.read_text(), path.name
+
+
+def test_no_name_of_a_binding_hides_one_of_a_header():
+    """Some of them are compiled together, where an alias of one would mean something else to the next."""
+    given = re.compile(r"^(?:using|struct|class|enum class) (\w+)(?: =| \{)", flags=re.MULTILINE)
+    headers = [*(ROOT / "bind").glob("*.hpp"), *CORE.glob("*.hpp")]
+    shared = {name for path in headers for name in given.findall(path.read_text())}
+    assert len(shared) > 50
+    for path in (ROOT / "bind").glob("*.cpp"):
+        assert not shared & set(given.findall(path.read_text())), path.name

@@ -345,5 +345,5 @@ def test_a_series_goes_by_its_labels_or_is_refused():
 def test_numbers_whose_sums_are_beyond_floats_are_one_error():
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        with pytest.raises(OverflowError, match="sums of them are beyond float64: divide it by a power"):
+        with pytest.raises(OverflowError, match="an eigenvalue is beyond float64: scale the matrix"):
             vech.quantized.low_rank(np.full((3, 3), 1e308), 1)

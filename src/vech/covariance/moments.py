@@ -445,8 +445,9 @@ class Moments:
         right = np.stack([change, weight * change - sums]).conj()
         if self.runs.turned and self.runs.conjugates:
             left, right = left.conj(), right.conj()
-        for rows, columns in blocks(self.runs.n, self.runs.grow, SIDE):
-            self._put(rows, columns, left[:, rows].T @ right[:, columns])
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+            for rows, columns in blocks(self.runs.n, self.runs.grow, SIDE):
+                self._put(rows, columns, left[:, rows].T @ right[:, columns])
 
 
 def gather(
