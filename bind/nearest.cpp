@@ -10,6 +10,8 @@ using Partners = Array<const std::int64_t, nb::ndim<2>>;
 using Chosen = Array<const std::int64_t, Line>;
 using Results = Array<double, nb::ndim<2>>;
 
+constexpr std::int64_t parts_most = 1 << 20;
+
 void need_rows(const In& array, std::int64_t rows, std::int64_t columns, const char* what) {
     if (array.ndim() != 2 || extent(array, 0) != rows || extent(array, 1) != columns ||
         (array.size() > 0 && ((columns > 1 && array.stride(1) != 1) || (rows > 1 && array.stride(0) != columns))))
@@ -42,10 +44,13 @@ std::int64_t stride(std::int64_t k, std::int64_t item) {
     return Lists::stride_of(k, static_cast<int>(item));
 }
 
-// Fills the lists anew with what a half holds off its diagonal.
+// Fills the lists, with the first part anew, with what a part of a half holds off the diagonal.
 void nearest_half(const In& half, std::int64_t n, bool grow, bool diagonal_stored, const Out& values,
-                  const Out& indices, const Out& limits, std::int64_t k, bool largest, int threads) {
-    NearestHalf job{lists_of(values, indices, limits, k, largest), half_of(n, grow, diagonal_stored), address(half)};
+                  const Out& indices, const Out& limits, std::int64_t k, bool largest, std::int64_t part,
+                  std::int64_t parts, int threads) {
+    if (parts < 1 || parts > parts_most || part < 0 || part >= parts) throw nb::value_error("there is no such part");
+    NearestHalf job{lists_of(values, indices, limits, k, largest), half_of(n, grow, diagonal_stored), address(half),
+                    part, parts};
     if (job.lists.n != n) throw nb::value_error("lists and half differ in their side");
     need_line(half, job.half.length(), values.dtype(), "the half has another shape or dtype than the lists");
     Fault fault{};
@@ -99,7 +104,8 @@ void bind_nearest(nb::module_& m) {
     m.def("nearest_stride", &stride, nb::arg("k"), nb::arg("item"));
     m.def("nearest_half", &nearest_half, nb::arg("half").noconvert(), nb::arg("n"), nb::arg("grow"),
           nb::arg("diagonal_stored"), nb::arg("values").noconvert(), nb::arg("indices").noconvert(),
-          nb::arg("limits").noconvert(), nb::arg("k"), nb::arg("largest"), nb::arg("threads"));
+          nb::arg("limits").noconvert(), nb::arg("k"), nb::arg("largest"), nb::arg("part"), nb::arg("parts"),
+          nb::arg("threads"));
     m.def("nearest_block", &nearest_block, nb::arg("block").noconvert(), nb::arg("row"), nb::arg("column"),
           nb::arg("values").noconvert(), nb::arg("indices").noconvert(), nb::arg("limits").noconvert(), nb::arg("k"),
           nb::arg("largest"), nb::arg("threads"));

@@ -22,11 +22,13 @@ struct Lists {
     static std::int64_t stride_of(std::int64_t k, int real) { return (k * real + 63) / 64 * (64 / real) + 1; }
 };
 
-// A half, or a block beside the diagonal whose rows are `stride` numbers apart; of a square on it what is below.
+// A half, of which one of so many parts is read, the first one into lists anew; or a block beside the diagonal whose
+// rows are `stride` numbers apart; of a square on it what is below.
 struct NearestHalf {
     Lists lists;
     Half half;
     const std::byte* words;
+    std::int64_t part = 0, parts = 1;
 };
 struct NearestBlock {
     Lists lists;

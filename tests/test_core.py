@@ -325,7 +325,9 @@ CALLS = {
     "link": lambda: {**tree(), "method": "average"},
     "span": lambda: {**tree(), "grow": True, "diagonal_stored": False},
     "nearest_stride": lambda: {"k": 3, "item": 8},
-    "nearest_half": lambda: {"half": half(), **TRIANGLE, **lists(), "k": 3, "largest": False, "threads": 1},
+    "nearest_half": lambda: {
+        "half": half(), **TRIANGLE, **lists(), "k": 3, "largest": False, "part": 0, "parts": 1, "threads": 1,
+    },
     "nearest_block": lambda: {
         "block": np.ones((5, 6)), "row": 7, "column": 2, **lists(), "k": 3, "largest": False, "threads": 1,
     },
@@ -406,7 +408,7 @@ ANSWERED = {
     ("read_table", "words", "none of them"), ("read_table", "words", "one more"),
 }  # fmt: skip
 SIZES = {"n", "columns", "features", "height", "item", "k", "most", "n_rows", "n_columns", "threads"}
-PLACES = {"row", "column", "begin", "end", "first", "start", "target_axes", "source_axes"}
+PLACES = {"part", "row", "column", "begin", "end", "first", "start", "target_axes", "source_axes"}
 
 
 def hostile_arrays(array, written):

@@ -139,7 +139,7 @@ Fault nearest_of_half(const NearestHalf& job, int threads, Watch& watch) {
     using Index = typename Ranks<Real>::Index;
     const auto n = job.lists.n, numbers = n * job.lists.stride;
     const auto* const words = reinterpret_cast<const Real*>(job.words);
-    const auto shares = std::clamp<std::int64_t>(job.half.length() * job.lists.real / megabyte, 1, threads);
+    const auto shares = std::clamp<std::int64_t>(job.half.length() / job.parts * job.lists.real / megabyte, 1, threads);
     Memory<Real> values, limits;
     Memory<Index> indices;
     if (!values.get((shares - 1) * numbers) || !indices.get((shares - 1) * numbers) || !limits.get((shares - 1) * n))
@@ -153,8 +153,8 @@ Fault nearest_of_half(const NearestHalf& job, int threads, Watch& watch) {
     };
     parallel_for(shares, threads, watch, [&](std::int64_t share) {
         const auto own = ranks_of(share);
-        for (std::int64_t list = 0; list < n; ++list) own.clear(list);
-        const auto [first, last] = share_of(job.half, share, shares);
+        for (std::int64_t list = 0; list < n && (share > 0 || job.part == 0); ++list) own.clear(list);
+        const auto [first, last] = share_of(job.half, job.part * shares + share, job.parts * shares);
         std::int64_t since = 0;
         for (auto r = first; r < last; ++r) {
             const auto begin = job.half.grow ? 0 : r + 1, end = job.half.grow ? r : n;

@@ -9,7 +9,7 @@ import cases
 import vech
 from compare import assert_same_bits
 from vech import _core
-from vech.neighbors import nearest
+from vech.neighbors import nearest, rows
 from vech.neighbors.lists import Lists
 
 every_target = pytest.mark.every_target
@@ -135,6 +135,23 @@ def test_full_matrices_and_frames_are_taken():
     assert_nearest(pandas.DataFrame(full, names, names), full, 3)
 
 
+@every_target
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("layout", ["vech", "numpy-tril", "condensed"])
+def test_parts_of_a_half_give_what_all_of_it_gives(monkeypatch, layout, threads):
+    """Also more parts than rows, and of equal numbers the first."""
+    monkeypatch.setattr(rows, "PART_BYTES", 4000)
+    for n in (2, 3, 40, 1100):  # large enough for shares of threads
+        S = vech.Packed(vech.pack(near.ties(n), layout), layout)
+        want, told = nearest(S, min(n - 1, 5), threads=1), []
+        found = nearest(
+            S, min(n - 1, 5), threads=threads, progress=lambda *step, told=told: told.append(step)
+        )
+        for got, wanted in zip(found, want, strict=True):
+            assert_same_bits(got, wanted)
+        assert told == sorted(told) and told[-1] == (n, n) and len(told) == 1 + S.half.nbytes // 4000
+
+
 @pytest.mark.parametrize("n, k", [(0, 1), (1, 1), (5, 5), (5, -1)])
 def test_k_is_at_most_the_number_of_others(n, k):
     S = vech.Packed(np.zeros(n * (n + 1) // 2))
@@ -206,11 +223,11 @@ def test_the_kernel_refuses_what_leads_out_of_bounds():
     values, limits = np.empty((3, 9)), np.empty(3)
     indices = np.empty((3, 9), np.int64)
     with pytest.raises(ValueError, match="the half has another shape"):
-        _core.nearest_half(np.zeros(4), 3, True, True, values, indices, limits, 2, False, 1)
+        _core.nearest_half(np.zeros(4), 3, True, True, values, indices, limits, 2, False, 0, 1, 1)
     with pytest.raises(ValueError, match="values are not of n lists"):
-        _core.nearest_half(np.zeros(6), 3, True, True, values, indices, limits, 9, False, 1)
+        _core.nearest_half(np.zeros(6), 3, True, True, values, indices, limits, 9, False, 0, 1, 1)
     with pytest.raises(ValueError, match="indices are not as wide"):
-        _core.nearest_half(np.zeros(6), 3, True, True, values, values, limits, 2, False, 1)
+        _core.nearest_half(np.zeros(6), 3, True, True, values, values, limits, 2, False, 0, 1, 1)
     with pytest.raises(IndexError, match="out of range"):
         _core.nearest_block(np.zeros((2, 2)), 2, 0, values, indices, limits, 2, False, 1)
     with pytest.raises(IndexError, match="no such row"):

@@ -51,12 +51,13 @@ class Lists:
         self._indices = np.full((n, stride), -1, f"i{dtype.itemsize}")
         self._limits = np.full(n, np.inf, dtype)
 
-    def take(self, runs: Runs, threads: int) -> None:
-        """All numbers of a half off its diagonal; what was there is forgotten."""
+    def take(self, runs: Runs, threads: int, part: int = 0, parts: int = 1) -> None:
+        """What a half has off its diagonal, or a part of it; the first part forgets what was there."""
         if self.k:
             at = (runs.n, runs.grow, runs.stored)
             values, indices, limits = self._values, self._indices, self._limits
-            _core.nearest_half(runs.half, *at, values, indices, limits, self.k, self.largest, threads)
+            lists, how = (values, indices, limits), (part, parts, threads)
+            _core.nearest_half(runs.half, *at, *lists, self.k, self.largest, *how)
 
     def offer(self, block: Array, row: int, column: int, threads: int) -> None:
         """What of a block that begins at (row, column) lies below the diagonal."""

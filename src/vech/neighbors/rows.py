@@ -17,6 +17,8 @@ from vech.neighbors.zeros import nearest_of_sparse
 from vech.results.wanted import Progress
 from vech.store import Store, Tile
 
+PART_BYTES = 2**27  # of a half, read between two calls of progress: its lists are joined anew with each
+
 
 def nearest(
     S: Store | ArrayLike,
@@ -40,8 +42,8 @@ def nearest(
         At most so many threads; by default what OMP_NUM_THREADS, affinity and cgroup allow. The result has
         the same bits for any number.
     progress : callable, optional
-        Called with (done, total), rows that have been looked at: of a half of float32 or float64, which is
-        read at the speed of memory, once, at its end.
+        Called with (done, total), rows that have been looked at: of a half of float32 or float64 after every
+        128 MiB.
 
     Returns
     -------
@@ -116,9 +118,12 @@ def _of_numbers(
     layout = S.describe().layout
     plain = isinstance(layout, Layout) and not layout.scaled
     if isinstance(lists, Lists) and plain and native(S.dtype) == lists.dtype:
-        lists.take(runs_of(Half(S.to_packed(layout).half, layout, Kind.SYMMETRIC)), workers)
-        if progress is not None:
-            progress(S.n, S.n)
+        runs = runs_of(Half(S.to_packed(layout).half, layout, Kind.SYMMETRIC))
+        parts = 1 if progress is None else 1 + runs.half.nbytes // PART_BYTES
+        for part in range(parts):
+            lists.take(runs, workers, part, parts)
+            if progress is not None:
+                progress(S.n * (part + 1) // parts, S.n)
     else:
         for tile in _reported(S, progress):
             lists.offer(tile.numbers, tile.rows.start, tile.columns.start, workers)
