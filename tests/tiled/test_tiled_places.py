@@ -1,8 +1,10 @@
 """Folders of stores: what others have put there, links and pipes among the tiles, folders of other users."""
 
+import errno
 import os
 import re
 import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -167,3 +169,22 @@ def test_a_store_that_cannot_be_removed_is_not_replaced(store, tmp_path):
     assert not was_killed(forked(replaces))
     assert listing(tmp_path) == ["S.zarr"]
     assert_same_bits(tiled.open(store.path).expand(), FULL)
+
+
+def test_names_may_be_as_long_as_the_system_has_them(tmp_path):
+    path = tmp_path / f"{'a' * 245}.zarr"
+    vech.write(path, vech.Packed(np.arange(6.0)))
+    vech.write(path, vech.Packed(np.ones(6)), overwrite=True)
+    found = vech.pairwise.distances(np.eye(3), out=path)
+    np.testing.assert_array_equal(vech.read(path).expand(), found.expand())
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_folder_that_may_not_be_written_to_is_said_by_the_name_of_the_store(tmp_path, monkeypatch):
+    def refused(self, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(PermissionError) as found:
+        vech.tiled.create(tmp_path / "s.zarr", 3)
+    assert found.value.filename == str(tmp_path / "s.zarr")

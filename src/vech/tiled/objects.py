@@ -17,7 +17,7 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.io.content import INSIDE
-from vech.io.drafts import EXISTS, atomic, locked, locks, shares, sync_folder, unlock
+from vech.io.drafts import EXISTS, atomic, begin_of, locked, locks, shares, sync_folder, unlock
 from vech.tiled.description import GROUP, begun, begun_of, open_file, says_tiled
 
 CHANGES = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
@@ -127,7 +127,8 @@ def draft_of(path: str) -> str:
     place = place_of(path)
     if isinstance(place, Remote):
         return place.inside(".part")
-    return str(Path(place.path).with_name(f".{os.path.basename(place.path)}.part"))
+    target = Path(place.path)
+    return str(target.with_name(f"{begin_of(target)}part"))
 
 
 def _judge(
@@ -221,7 +222,10 @@ class Folder:
         with locked(target.parent):
             self.check(overwrite, instead)
             _remove_leftovers(target)
-            made.mkdir()
+            try:
+                made.mkdir()
+            except PermissionError as error:  # of a name that nobody gave
+                raise PermissionError(error.errno, error.strerror, self.path) from None
             holder = os.open(made, os.O_RDONLY)
             locks(holder)  # it has a maker
         try:
@@ -316,7 +320,7 @@ os.register_at_fork(after_in_child=_let_go)
 
 def _remove_leftovers(target: Path) -> None:
     """Remove what makers that were killed have left; one of them may have moved the only store away."""
-    ours = re.compile(rf"\.{re.escape(target.name)}\.(new|old)\.[0-9a-f]{{8}}\.tmp").fullmatch
+    ours = re.compile(rf"{re.escape(begin_of(target))}(new|old)\.[0-9a-f]{{8}}\.tmp").fullmatch
     for entry in target.parent.iterdir():
         found = ours(entry.name)
         if found and found[1] == "old" and not target.exists():
@@ -327,7 +331,7 @@ def _remove_leftovers(target: Path) -> None:
 
 def _beside(target: Path, part: str) -> Path:
     """A name for a while."""
-    return target.with_name(f".{target.name}.{part}.{os.urandom(4).hex()}.tmp")
+    return target.with_name(f"{begin_of(target)}{part}.{os.urandom(4).hex()}.tmp")
 
 
 def _sync(folder: Path) -> None:
