@@ -682,8 +682,9 @@ def test_what_cannot_grow_is_refused(store, full, tmp_path):
 # ---------------------------------------------------------------- by URL
 
 
-def test_a_file_url_is_a_folder(tmp_path, full):
-    S = made(f"file://{tmp_path}/S.zarr", full)
+@pytest.mark.parametrize("begin", ["file", "local"])
+def test_a_file_url_is_a_folder(tmp_path, full, begin):
+    S = made(f"{begin}://{tmp_path}/S.zarr", full)
     assert S.path == str(tmp_path / "S.zarr") and np.shares_memory(S.read_tile(1, 0), S.read_tile(1, 0))
 
 

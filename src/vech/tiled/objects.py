@@ -23,7 +23,7 @@ from vech.tiled.description import GROUP, begun, begun_of, open_file, says_tiled
 CHANGES = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
 """What file systems of fsspec say of an object, of which something changes with it."""
 
-LOCAL, MEMORY = "file://", "memory://"
+LOCAL, MEMORY = ("file://", "local://"), "memory://"
 
 NOT_OURS = "exists and is no store of tiles, so it is not overwritten"
 
@@ -103,7 +103,9 @@ class Place(Protocol):
 
 def place_of(path: str | os.PathLike[str]) -> Place:
     """The place that a path or a URL names."""
-    text = as_path("path", path).removeprefix(LOCAL)
+    text = as_path("path", path)
+    for begin in LOCAL:
+        text = text.removeprefix(begin)
     if "://" in text:
         return Remote(text)
     if INSIDE in text:
