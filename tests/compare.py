@@ -55,6 +55,13 @@ def transposed(full, part):
     return full.T, {"full": "full", "lower": "upper", "upper": "lower"}[part]
 
 
+def assert_equal(got, want):
+    """As that of NumPy, which looks for NaN and the like first: 40 us, and 2 us where they are equal."""
+    if not np.array_equal(got, want):
+        np.testing.assert_array_equal(got, want)
+        raise AssertionError(f"{got} instead of {want}")
+
+
 def assert_same_sparse(matrix, full, part="full"):
     """The nonzeros of a full matrix, or of a triangle, in canonical order, to the bit."""
     assert type(matrix) is getattr(scipy.sparse, f"{matrix.format}_array")
@@ -64,12 +71,12 @@ def assert_same_sparse(matrix, full, part="full"):
     if matrix.format == "coo":
         rows = np.repeat(np.arange(len(full)), np.diff(indptr))
         assert matrix.has_canonical_format
-        np.testing.assert_array_equal(matrix.coords[0], rows)
-        np.testing.assert_array_equal(matrix.coords[1], indices)
+        assert_equal(matrix.coords[0], rows)
+        assert_equal(matrix.coords[1], indices)
         assert {coordinate.dtype for coordinate in matrix.coords} == {np.dtype(np.int32)}
     else:
         assert_canonical(matrix)
-        np.testing.assert_array_equal(matrix.indptr, indptr)
-        np.testing.assert_array_equal(matrix.indices, indices)
+        assert_equal(matrix.indptr, indptr)
+        assert_equal(matrix.indices, indices)
         assert matrix.indices.dtype == np.int32
     assert_same_bits(matrix.data, native(data))

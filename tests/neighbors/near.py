@@ -58,8 +58,9 @@ def nearest(full, k, largest=False, rows=None):
     if values.dtype.kind == "f":
         values[...] = np.nan
     for i in range(n) if rows is None else rows:
-        others = [j for j in range(n) if j != i and full[i, j] == full[i, j]]
-        others.sort(key=lambda j: (-full[i, j].item() if largest else full[i, j].item(), j))
+        row = full[i].tolist()
+        others = [j for j in range(n) if j != i and row[j] == row[j]]
+        others.sort(key=lambda j: (-row[j] if largest else row[j], j))
         for place, j in enumerate(others[:k]):
             indices[i, place], values[i, place] = j, full[i, j]
     return indices, values

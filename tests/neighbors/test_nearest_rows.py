@@ -140,7 +140,6 @@ def test_full_matrices_and_frames_are_taken():
 @pytest.mark.parametrize("layout", ["vech", "numpy-tril", "condensed"])
 def test_parts_of_a_half_give_what_all_of_it_gives(monkeypatch, layout, threads):
     """Also more parts than rows, and of equal numbers the first."""
-    monkeypatch.setattr(rows, "PART_BYTES", 4000)
     for n in (2, 3, 40, 1100):  # large enough for shares of threads
         S = vech.Packed(vech.pack(near.ties(n), layout), layout)
         want, told = nearest(S, min(n - 1, 5), threads=1), []
@@ -149,7 +148,9 @@ def test_parts_of_a_half_give_what_all_of_it_gives(monkeypatch, layout, threads)
         )
         for got, wanted in zip(found, want, strict=True):
             assert_same_bits(got, wanted)
-        assert told == sorted(told) and told[-1] == (n, n) and len(told) == 1 + S.half.nbytes // 4000
+        assert (
+            told == sorted(told) and told[-1] == (n, n) and len(told) == 1 + S.half.nbytes // rows.PART_BYTES
+        )
 
 
 @pytest.mark.parametrize("n, k", [(0, 1), (1, 1), (5, 5), (5, -1)])

@@ -316,7 +316,7 @@ def angles(name, kind, m, holes):
         both = ~np.isnan(x) & ~np.isnan(y)
         x, y = fractions((x[both], y[both]))
         if name == "correlation":
-            x, y = ([a - sum(row) / len(row) for a in row] for row in (x, y))
+            x, y = ([a - mean for a in row] for row in (x, y) for mean in [sum(row) / len(row)])
         xx, yy, xy = (sum(a * b for a, b in zip(*pair, strict=True)) for pair in ((x, x), (y, y), (x, y)))
         with many_digits():
             wanted.append((len(x), 1 - decimal(xy) / (decimal(xx) * decimal(yy)).sqrt()))

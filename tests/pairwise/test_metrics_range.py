@@ -77,7 +77,7 @@ def test_a_common_factor_of_weights_does_not_change_a_quotient_of_counts(name, u
 
 def angle(name, x, y, w):
     if name == "correlation":
-        x, y = ([a - sum(map(times, w, row)) / sum(w) for a in row] for row in (x, y))
+        x, y = ([a - mean for a in row] for row in (x, y) for mean in [sum(map(times, w, row)) / sum(w)])
     xx, yy, xy = (
         sum(a * b * c for a, b, c in zip(*pair, w, strict=True)) for pair in ((x, x), (y, y), (x, y))
     )

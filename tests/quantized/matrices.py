@@ -1,5 +1,7 @@
 """Matrices of six kinds for the tests of quantized ones, and sources that hold them."""
 
+from functools import lru_cache
+
 import numpy as np
 import scipy.sparse
 
@@ -40,8 +42,13 @@ SIZES = (1, 2, 63, 64, 65, 127, 200)
 
 def matrix(kind, n, dtype=np.float64):
     """Exactly symmetric."""
-    full = KINDS[kind](n, cases.generator(kind, n)).astype(dtype)
+    full = _drawn(kind, n).astype(dtype)
     return np.tril(full) + np.tril(full, -1).T
+
+
+@lru_cache(8)  # the same under every target
+def _drawn(kind, n):
+    return KINDS[kind](n, cases.generator(kind, n))
 
 
 def integers(n, most=7, dtype=np.float64, kind="symmetric", salt=0):
