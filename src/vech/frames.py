@@ -95,8 +95,18 @@ def as_sparse(x: Any, what: str, *, square: bool = True) -> Any:
     if not square:
         return x
     square_labels(x, what)
-    common = np.result_type(*{dtype.subtype for dtype in x.dtypes})
-    return x.astype(type(x.dtypes.iloc[0])(common, np.zeros((), common)[()])).sparse.to_coo()
+    return _by_columns(x)
+
+
+def _by_columns(x: Any) -> Any:
+    """What is not zero: older pandas change the numbers of a column with the one that it is sparse about."""
+    from scipy.sparse import csc_array
+
+    columns = [np.asarray(x.iloc[:, k]) for k in range(x.shape[1])]
+    rows = [np.flatnonzero(column) for column in columns]
+    indptr = np.cumsum([0, *map(len, rows)])
+    data = [column[row] for column, row in zip(columns, rows, strict=True)]
+    return csc_array((np.concatenate(data), np.concatenate(rows), indptr), x.shape)
 
 
 def _is_sparse_frame(x: Any) -> bool:
