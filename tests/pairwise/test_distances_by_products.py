@@ -8,6 +8,7 @@ from scipy.spatial.distance import pdist, squareform
 
 import cases
 from hard_rows import TRUE, hard_rows, normal, rows_of, true_cosine, true_euclidean
+from vech.pairwise import products
 from vech.pairwise.products import Directions, Euclidean, correlation, cosine, euclidean
 from vech.results.making import Wanted, make
 
@@ -174,3 +175,10 @@ def test_blocks_travel():
         other = pickle.loads(pickle.dumps(block))
         np.testing.assert_array_equal(other(slice(0, 9), slice(0, 9)), block(slice(0, 9), slice(0, 9)))
         assert block.n == 9 and block.dtype == np.float64
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("metric", BLOCKS)
+def test_columns_are_multiplied_some_at_a_time(monkeypatch, metric, dtype):
+    monkeypatch.setattr(products, "PIECE", 300)
+    check_digits(metric, "1025 columns", dtype)
