@@ -114,7 +114,7 @@ def _plain_array(x: Any, what: str, floats: bool) -> Array:
     if isinstance(x, list | tuple):
         return _listed(x, what)
     if isinstance(x, Store | np.ndarray) or frames.is_sparse(x) or frames.way_in(x):
-        raise _refusal(x, what, floats)
+        raise _refusal(x, what)
     if is_array(x):
         check_memory(tensors.size_in_bytes(x), f"read {what} in parts")
         if frames.is_frame(x) or frames.is_series(x):
@@ -141,8 +141,7 @@ def _listed(x: Any, what: str) -> Array:
         raise ValueError(f"{what} is a {type(x).__name__} of no array: {reason}") from None
 
 
-def _refusal(x: Any, what: str, rows: bool = False) -> TypeError:
-    """What came, and what to do; `rows` says that data are meant, and no symmetric matrix."""
+def _refusal(x: Any, what: str) -> TypeError:
     name = f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins.")
     if isinstance(x, Store):
         name = f"{type(x).__module__.partition('.')[0]}.{type(x).__name__}"
@@ -154,7 +153,7 @@ def _refusal(x: Any, what: str, rows: bool = False) -> TypeError:
     elif isinstance(x, np.ma.MaskedArray):
         way_out = "a mask would be lost; fill it first: x.filled(value)"
     elif frames.is_sparse(x):
-        makes_half = "use vech.from_sparse(x), or " if what in ("half", "matrix") and not rows else ""
+        makes_half = "use vech.from_sparse(x), or " if what in ("half", "matrix") else ""
         way_out = f"{makes_half}pass x.toarray()"
     elif way := frames.way_in(x):
         way_out = f"pass x.{way}()"

@@ -15,8 +15,13 @@ from vech.sparse import SparseHalf
 from vech.store import Store, Tile
 
 CHUNK = 2**20  # numbers looked at together
-SPARSE = ("solve", "slogdet", "eigsh", "lobpcg", "norm", "inner")  # what takes a sparse half too; and:
-ELSEWHERE = ("graph", "kernel_pca", "nearest", "spectral", "strongest", "top", "within")
+SPARSE = ("solve", "slogdet", "eigsh", "lobpcg", "norm", "inner")  # what takes a sparse half too
+SPARSE_TOO = {
+    *SPARSE,
+    *("graph", "nearest", "strongest", "within"),
+    *("kernel_pca", "spectral"),
+    *("to_correlation", "to_covariance", "top"),
+}
 BATCHES = ("cholesky", "eigh", "exp", "inverse", "log", "power", "slogdet", "solve")  # what takes many halves
 
 
@@ -40,7 +45,7 @@ def as_packed(S: Any, task: str, name: str = "S") -> Packed:
         return packed(S)
     elif frames.is_sparse(S):
         way_out = f"{task}(vech.Packed.from_full(S)), with all its zeros"
-        if task in (*SPARSE, *ELSEWHERE, "to_correlation", "to_covariance"):
+        if task in SPARSE_TOO:
             way_out = f"{task}(vech.SparseHalf.from_sparse(S)) or {way_out}"
     else:
         shape: tuple[int, ...] = getattr(S, "shape", ())

@@ -1,18 +1,17 @@
 """Numbers by their size: which are above a threshold, and NaN, which no threshold leaves out."""
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vech.arrays import Array, Dtype, family
+from vech.arrays import Array, Dtype, family, is_real
 from vech.moves.rounding import widen
 
 
 def check_real(what: str, value: Any) -> None:
     """TypeError for what no magnitude is compared with."""
-    if not isinstance(value, Real) or isinstance(value, bool | np.bool):
+    if not is_real(value):
         raise TypeError(f"{what} must be a real number, not {value!r}")
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, as_array, as_float, family
+from vech.arrays import Array, Dtype, as_array, as_float, family, is_real
 from vech.frames import as_sparse, is_sparse, labels_of, to_dense
 from vech.layouts.dialects import AnyLayout
 from vech.layouts.layout import one_of
@@ -494,7 +493,7 @@ def _check_parameters(name: str, one: Kernel, **given: Any) -> None:
     for parameter, value in given.items():
         if parameter == "gamma" and value is None:
             continue
-        if not isinstance(value, Real) or isinstance(value, bool | np.bool):
+        if not is_real(value):
             raise TypeError(f"{parameter} must be a number, not {value!r} of type {type(value).__name__}")
         if parameter not in one.takes and value != untouched[parameter]:
             takers = [repr(other) for other, its in KERNELS.items() if parameter in its.takes]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vech import _core
 from vech.arrays import Array, Dtype, resolve_threads
+from vech.layouts.layout import Layout
 from vech.moves.runs import Runs
 
 WORK = 16  # how much more a distance takes than to write it
@@ -109,16 +110,16 @@ class Kernel(Direct):
         if self.exact is not None and doubtful.size:
             i, j = np.divmod(doubtful, len(span(columns, self.n)))
             i, j = i + where[3], j + where[4]
-            at: NDArray[np.int64] = doubtful if out.ndim == 2 else _places(where, i, j)
+            at: NDArray[np.int64] = doubtful if out.ndim == 2 else _slots(where, i, j)
             with np.errstate(over="ignore"):
                 out.reshape(-1)[at] = self.exact(i, j)
 
 
-def _places(where: Where, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.int64]:
+def _slots(where: Where, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where the numbers of rows i and columns j are in a half."""
     n, grow, stored, *_ = where
-    begin = i * (i + 1) // 2 + j if grow else i * n - i * (i + 1) // 2 + j
-    return begin if stored else begin - i - (not grow)
+    layout = Layout("lower", "rows" if grow else "columns", diagonal="stored" if stored else "zero")
+    return np.asarray(layout.slot(np.minimum(i, j), np.maximum(i, j), n))
 
 
 @dataclass(frozen=True)
