@@ -27,6 +27,8 @@ np.save("I.npy", np.arange(4000) % 20)
 M, I = np.load("X.npy", mmap_mode="r"), np.load("I.npy", mmap_mode="r")[2000:]
 P = vech.Packed(vech.pack(np.eye(20)))
 C = scipy.sparse.csr_array((M[3000], np.arange(20), np.arange(21)))
+from vech.cluster import silhouette
+D = vech.Packed(np.ones(190), layout="condensed")
 S = vech.SparseHalf(np.arange(21), np.arange(20), M[3000], 20, triangle="lower")
 made = vech.quantize(P, "int8").to_parts()
 np.save("Q.npy", np.resize(made["codes"], 9000))
@@ -41,6 +43,7 @@ for use in (
     lambda: vech.pairwise.distances(C), lambda: vech.from_sparse(C), lambda: vech.pack(M[2000:2020]),
     lambda: vech.pack([M[2000], M[2001]] * 10), lambda: vech.expand(M.view(np.ndarray)[2000:, :10]),
     lambda: P @ M.T, lambda: P.scale(M[2000]), lambda: P.set_diagonal(M[2000]), lambda: P[I, I],
+    lambda: silhouette(D, I[:20]), lambda: vech.plot.heatmap(D, groups=I[:20]),
     lambda: P.permute(I), S.expand, lambda: S @ np.ones(20), lambda: P + S,
     Q.expand, lambda: Q @ np.ones(20), lambda: Q.block([1], [0, 3]),
 ):

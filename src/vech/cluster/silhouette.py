@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech import frames
-from vech.arrays import Array
+from vech.arrays import Array, check_mapped
 from vech.cluster.arguments import check_sums
 from vech.dissimilarities import as_distances, panels, working
 from vech.store import Store, check_unmasked
@@ -103,6 +103,7 @@ def _clusters(labels: ArrayLike, S: Store) -> tuple[NDArray[np.int64], NDArray[n
     check_unmasked(labels, "labels")
     frames.check_along(labels, 0, S.labels, "labels")
     given: Array = np.asarray(labels)
+    check_mapped(given)
     if given.shape != (S.n,):
         raise ValueError(f"labels has shape {given.shape}, and S has {S.n} rows: one label for each")
     for i in np.flatnonzero([frames.is_missing(label) for label in given])[:1]:
