@@ -134,8 +134,7 @@ def _version(name: str) -> str:
 
 
 def _summary(rows: Sequence[Row], runs: Sequence[Run]) -> Iterator[str]:
-    reached: list[str] = []
-    missed: list[str] = []
+    titles: dict[str, list[str]] = {"Reached": [], "Not reached": [], "Without a must": []}
     for row in rows:
         for limit in row.limits:
             ratios = {run.family: _ratios(row, limit, run.results) for run in runs}
@@ -143,10 +142,11 @@ def _summary(rows: Sequence[Row], runs: Sequence[Run]) -> Iterator[str]:
             verdicts = [limit.verdicts(own) if own else ("not measured", "") for own in ratios.values()]
             must, aim = (_together(list(ratios), own) for own in zip(*verdicts, strict=True))
             line = f"| {' | '.join((row.name, str(limit), *_bounds(limit), *worst, must, aim))} |"
-            (missed if "NOT reached" in must else reached).append(line)
+            title = "Without a must" if limit.must is None else "Not reached" if "NOT" in must else "Reached"
+            titles[title].append(line)
     columns = [f"{run.family}, {parity} n" for run in runs for parity in ("even", "odd")]
     yield "Of each row its worst case.\n"
-    for title, lines in (("Reached", reached), ("Not reached", missed)):
+    for title, lines in titles.items():
         if lines:
             yield f"## {title}\n"
             yield f"| operation | times compared | must | aim | {' | '.join(columns)} | must is | aim is |"

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         plot,
         quantized,
         tiled,
+        viewer,
     )
     from vech.io import read, write
     from vech.quantized import ENCODINGS, Quantized, quantize
@@ -77,6 +78,7 @@ __all__ = [
     "to_csc",
     "to_csr",
     "view",
+    "viewer",
     "write",
 ]
 
@@ -108,7 +110,7 @@ def targets() -> Targets:
 # What is loaded when it is first asked for: `import vech` stays quick.
 _LATER = (
     *("cluster", "covariance", "embedding", "images", "io", "linalg", "neighbors", "pairwise", "plot"),
-    *("quantized", "tiled"),
+    *("quantized", "tiled", "viewer"),
 )
 _INSIDE = {
     "read": "io",

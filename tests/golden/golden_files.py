@@ -1,6 +1,7 @@
 """What the golden files hold, and how they were written: `python tests/golden/golden_files.py FOLDER`.
 
-A folder is named after the version that wrote it, and never written again.
+A folder is named after the version that wrote it. Of one that is there only the lists of names are written
+again, which is for the version that is not released yet.
 """
 
 import contextlib
@@ -320,23 +321,42 @@ def options(command=vech_command, name="vech"):
         yield from options(inner, f"{name} {word}")
 
 
-def write_names(folder):
-    lines = (
-        " ".join([name, *given, *("*" for _ in by_name[:1]), *by_name])
-        for name, given, by_name in public_names(rooms() + adapters())
+def lists():
+    """Name of a file, and its lines: all that is public here and now."""
+    modules = rooms() + adapters()
+    yield (
+        "names",
+        [
+            " ".join([name, *given, *("*" for _ in by_name[:1]), *by_name])
+            for name, given, by_name in public_names(modules)
+        ],
     )
-    for name, found in (
-        ("names", lines),
-        ("defaults", defaults(rooms() + adapters())),
-        ("options", options()),
-    ):
-        (folder / f"{name}.txt").write_text("\n".join(found) + "\n")
+    yield "defaults", list(defaults(modules))
+    yield "options", list(options())
+
+
+def write_lists(folder):
+    """Write all of them; lines of adapters whose libraries are not here stay as they are."""
+    here = {module.__name__ for module in adapters()}
+    for name, lines in lists():
+        path = folder / f"{name}.txt"
+        old = path.read_text().splitlines() if path.exists() else []
+        words = {line: line.partition(" ")[0] for line in old if line.startswith("vech.adapters.")}
+        kept = [line for line, word in words.items() if module_name(word) not in here]
+        first = next((k for k, line in enumerate(lines) if line.startswith("vech.adapters.")), len(lines))
+        path.write_text("\n".join([*lines[:first], *sorted(kept + lines[first:], key=_adapter)]) + "\n")
+
+
+def _adapter(line):
+    return module_name(line.partition(" ")[0]) if line.startswith("vech.adapters.") else ""
 
 
 if __name__ == "__main__":
     target = Path(sys.argv[1])
-    target.mkdir(parents=True)
-    write_names(target)
+    new = not target.exists()
+    target.mkdir(parents=True, exist_ok=True)
+    write_lists(target)
     for part, write in (("stores", write_stores), ("quantized", write_quantized), ("states", write_states)):
-        (target / part).mkdir()
-        write(target / part)
+        if new:
+            (target / part).mkdir()
+            write(target / part)

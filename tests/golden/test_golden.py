@@ -127,6 +127,15 @@ def test_every_command_and_option_is_known(version):
 # ---- nothing is left out -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(VERSIONS[-1] != vech.__version__, reason="its lists are written with the release")
+def test_the_lists_of_this_version_are_whole():
+    """If not: python tests/golden/golden_files.py tests/golden/VERSION."""
+    for name, now in golden.lists():
+        listed = set((HERE / VERSIONS[-1] / f"{name}.txt").read_text().splitlines())
+        assert not [line for line in now if line not in listed]
+
+
 def test_there_are_files_of_each_version_of_a_description():
     """Who counts one of these up writes a new folder, and leaves the old ones."""
     assert (VERSION, TILED_VERSION) == (1, 1) and VERSIONS == ["0.2.0"]
