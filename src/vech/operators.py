@@ -106,6 +106,8 @@ class Operators(Store):
                 f"{takes} and stores, not a {type(x).__name__}: make a store with {self._of_sparse}, "
                 f"or take S.to_csr()"
             )
+        if ufunc is np.multiply and isinstance(x, str | bytes | bytearray):  # Python asks it to repeat itself
+            raise TypeError(f"{takes} and stores, not a {type(x).__name__}: take float(x)")
         return NotImplemented
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:

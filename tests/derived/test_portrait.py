@@ -270,11 +270,28 @@ def test_a_factor_shows_its_triangle(n, dtype):
     assert told["n"] == str(n) and told["factor"] == "S = L L^H"
     assert float(told["logdet"]) == pytest.approx(F.logdet(), rel=1e-5)
     assert told["memory"].split(" (")[0] == size(F.nbytes)
+    if n == 5 and dtype != "c16":
+        signed = vech.expand(F.half, kind="triangular")[np.tril_indices(n, -1)]
+        assert told["range"] == f"{signed.min():.4g} to {signed.max():.4g} off the diagonal"
 
 
-def test_a_factor_in_tiles_is_not_read(tmp_path):
-    T = vech.tiled.create(tmp_path / "S.zarr", 4).fill(lambda *_: np.eye(4))
+@pytest.mark.parametrize("n", [4, 16, 40, 150])
+def test_a_factor_in_tiles_shows_what_one_in_memory_does(tmp_path, n, monkeypatch):
+    S = vech.Packed(vech.pack(np.full((n, n), 0.5) + np.diag(np.arange(1.0, n + 1))))
+    T = vech.tiled.write(tmp_path / "S.zarr", S, tile=7)
     F = vech.linalg.cholesky(T, out=tmp_path / "L.zarr")
+    told, wanted = facts(F), facts(vech.linalg.cholesky(S))
+    assert "off the diagonal" in told["range"] and colours(F) == colours(vech.linalg.cholesky(S))
+    assert told | {"memory": wanted["memory"]} == wanted
+    monkeypatch.setattr("vech.tiled.factor.GLANCED", 100)
     told = facts(F)
-    assert told["picture"] == "none: its tiles are in files, and read when they are asked for"
-    assert "logdet" not in told and "<svg" not in F._repr_html_()
+    assert told["picture"] == "none: a look at its files would read them all"
+    assert "logdet" not in told and "range" not in told and "<svg" not in F._repr_html_()
+
+
+def test_a_damaged_tile_of_a_factor_is_said_and_no_error(tmp_path):
+    T = vech.tiled.create(tmp_path / "S.zarr", 4).fill(lambda *_: np.eye(4))
+    vech.linalg.cholesky(T, out=tmp_path / "L.zarr")
+    tile = next(path for path in (tmp_path / "L.zarr" / "data").rglob("0/0") if path.is_file())
+    tile.write_bytes(tile.read_bytes()[:-1] + b"x")
+    assert "tile (0, 0)" in facts(vech.tiled.open(tmp_path / "L.zarr"))["picture"]

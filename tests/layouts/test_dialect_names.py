@@ -113,6 +113,12 @@ def test_a_triangle_alone_is_told_to_be_two_orders(word, orders):
         vech.as_layout(word)
 
 
+@pytest.mark.parametrize("word", ["vechs", "VECL"])
+def test_vech_without_its_diagonal_has_a_name_of_ours(word):
+    with pytest.raises(ValueError, match=f"'{word}': it is 'condensed', the lower triangle by columns"):
+        vech.as_layout(word)
+
+
 @cases.each("word", ["zzzzzz", "", "r", "matlab", "fortran", "columns"])
 def test_a_word_near_nothing_gets_a_few_choices(word):
     with pytest.raises(

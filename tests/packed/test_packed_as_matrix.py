@@ -258,6 +258,8 @@ REFUSED = [
     ),
     ("np.eye(2) * real", "np.multiply of a Packed takes numbers and stores, not an array of shape (2, 2)"),
     ("real + 'a'", "unsupported operand type(s) for +: 'Packed' and 'str'"),
+    ("real * 'a'", "np.multiply of a Packed takes numbers and stores, not a str: take float(x)"),
+    ("b'a' * real", "np.multiply of a Packed takes numbers and stores, not a bytes: take float(x)"),
     ("real + [1, 2]", "np.add of a Packed takes numbers and stores, not an array of shape (2,)"),
     (
         "real + real.to_csr()",

@@ -59,22 +59,27 @@ def html(store: Any) -> str:
 
 def factor_html(factor: Any) -> str:
     """The picture of a Cholesky factor, and the facts: what its L tells without being solved with."""
-    n, numbers = factor.n, factor._sample(sampled(factor.n))
+    n, rows = factor.n, sampled(factor.n)
     names = _names(factor._labels, n)
     facts = {"n": f"{n}", "dtype": f"{factor.dtype}", "factor": "S = L L^H"}
     if names is not None:
         facts["labels"] = _listed(names, n)
+    try:
+        numbers = factor._sample(rows)
+    except (OSError, ValueError) as error:
+        numbers = _why(error)
+    part = ", of a sample" * (n > SIDE * SAMPLES)
     picture = ""
-    if numbers is not None:
+    if not isinstance(numbers, str):
         facts["logdet"] = f"{factor.logdet():.6g}"
-        picture = svg(
-            shades(numbers, sampled(n)), names if n <= SIDE else None, numbers if n <= SIDE else None
-        )
+        facts["range"] = range_of(numbers[rows[:, None] > rows]) + part
+        small = n <= SIDE
+        picture = svg(shades(numbers, rows), names if small else None, numbers if small else None)
     facts["memory"] = _memory(factor.nbytes, n, factor.dtype)
-    if numbers is None:
-        facts["picture"] = "none: its tiles are in files, and read when they are asked for"
+    if isinstance(numbers, str):
+        facts["picture"] = f"none: {numbers}"
     elif n > SIDE:
-        facts["picture"] = f"means of L over {SIDE} x {SIDE} parts" + ", of a sample" * (n > SIDE * SAMPLES)
+        facts["picture"] = f"means of L over {SIDE} x {SIDE} parts" + part
     return page(facts, picture)
 
 
@@ -96,8 +101,13 @@ def _seen(store: Any, said: Any) -> Seen | str:
         return f"{said.nnz:,} numbers take a while; vech.plot.heatmap(S) looks at all"
     try:
         return _stored(store, said) if is_sparse else _sampled(store)
-    except (OSError, ValueError) as error:  # tiles that are not done, damaged files
-        return printable(getattr(error, "strerror", None) or error)
+    except (OSError, ValueError) as error:
+        return _why(error)
+
+
+def _why(error: OSError | ValueError) -> str:
+    """Why nothing was read: tiles that are not done, damaged files."""
+    return printable(getattr(error, "strerror", None) or error)
 
 
 def _sampled(store: Any) -> Seen | str:

@@ -246,6 +246,9 @@ SEVERAL = {
     "'abaqus-voigt-stress' xy xz yz",
     "lower": "it is two orders of the lower triangle: 'numpy-tril' goes by rows, 'vech', which is "
     "'lapack-lower', by columns",
+    **dict.fromkeys(
+        ("vechs", "vecl"), "it is 'condensed', the lower triangle by columns without its diagonal"
+    ),
     "upper": "it is two orders of the upper triangle: 'numpy-triu' goes by rows, 'lapack-upper' by columns",
 }
 CLOSER, CLOSE = 0.8, 0.7  # of difflib: 'vec' is closer to 'vech', 'vecg' close, 'matlab' to none

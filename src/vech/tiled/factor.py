@@ -33,7 +33,7 @@ from vech.tiled.grid import Grid
 from vech.tiled.group import Progress, TileGroup
 from vech.tiled.objects import TakenError, as_path, draft_of, place_of
 from vech.tiled.products import blas
-from vech.tiled.store import Tiled
+from vech.tiled.store import GLANCED, Tiled
 from vech.tiled.tiles import Tile, Tiles, is_in_place, put_in_place
 
 Item = TypeVar("Item")
@@ -93,6 +93,20 @@ class TiledCholesky(TileGroup, Factorization):
         other = copy(self)
         other._factor = Triangular(self._tiles, executor)
         return other
+
+    def _sample(self, rows: Array) -> Array | str:
+        if self.nbytes > GLANCED:
+            return "a look at its files would read them all"
+        own = rows // self._tiles.grid.tile
+        found = np.zeros((rows.size, rows.size), self.dtype)
+        parts = np.unique(own)
+        for i in parts:
+            for j in parts[parts <= i]:
+                here = np.ix_(own == i, own == j)
+                first, second = (rows[own == at] % self._tiles.grid.tile for at in (i, j))
+                found[here] = self._tiles.read(int(i), int(j))[np.ix_(first, second)]
+        found[rows[:, None] < rows] = 0
+        return found
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Never:
         raise TypeError(

@@ -47,9 +47,9 @@ class Factorization:
 
         return factor_html(self)
 
-    def _sample(self, rows: Array) -> Array | None:
-        """L of these rows and columns, or None where that is to be read out of files."""
-        return None
+    def _sample(self, rows: Array) -> Array | str:
+        """L of these rows and columns, for a picture; or why it takes long."""
+        raise NotImplementedError
 
     def __matmul__(self, x: object) -> Never:
         raise TypeError(f"a {type(self).__name__} is no matrix: F.L @ x multiplies by L, and S @ x by S")
