@@ -33,9 +33,12 @@ settings.register_profile(
 settings.load_profile("vech")
 
 
-def pytest_configure():
+def pytest_configure(config):
     keep_memory()
     hear_interrupts()
+    if hasattr(config, "workerinput"):
+        number = int(config.workerinput["workerid"].removeprefix("gw"))
+        config.pluginmanager.register(FromBothEnds(number % 2))
 
 
 def keep_memory():
@@ -76,6 +79,27 @@ def pytest_collection_finish():
     gc.enable()
     gc.freeze()
     gc.set_threshold(20_000)  # of the new objects of a test few are left: to look at them oftener took 3%
+
+
+class FromBothEnds:
+    """Every other process collects from the end: what one has compiled is there when another needs it."""
+
+    def __init__(self, from_the_end):
+        self.from_the_end = from_the_end
+        self.order = {}  # of folders and files, in which all processes have their tests
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector):
+        report = yield
+        if isinstance(collector, pytest.Directory):
+            self.order.update((node.nodeid, k) for k, node in enumerate(report.result))
+            if self.from_the_end:
+                report.result.reverse()
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items):
+        items.sort(key=lambda item: [self.order.get(node.nodeid, 0) for node in item.listchain()[:-1]])
 
 
 def pytest_collection_modifyitems(config, items):
