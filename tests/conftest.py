@@ -1,9 +1,11 @@
 """What every test has: fixed seeds, processes side by side, every target for those of kernels."""
 
+import ctypes
 import gc
 import os
 import signal
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from vech.arrays import default_threads
 
 MOST_PROCESSES = 8  # each one collects all tests
 PROCESS_BYTES = 3 * 10**9  # what the largest tests take
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 
 settings.register_profile(
     "vech",
@@ -30,7 +33,23 @@ settings.register_profile(
 settings.load_profile("vech")
 
 
-def pytest_configure():
+def pytest_configure(config):
+    keep_memory()
+    hear_interrupts()
+    if hasattr(config, "workerinput"):
+        number = int(config.workerinput["workerid"].removeprefix("gw"))
+        config.pluginmanager.register(FromBothEnds(number % 2))
+
+
+def keep_memory():
+    """Keep what arrays give back: to fault pages in anew took a tenth of the moves. Children do as ever."""
+    with suppress(AttributeError, OSError):  # where there is no glibc
+        malloc = ctypes.CDLL(None).mallopt
+        malloc(M_MMAP_THRESHOLD, 2**25)
+        malloc(M_TRIM_THRESHOLD, 2**28)
+
+
+def hear_interrupts():
     """A shell lets what it runs in the background ignore Ctrl-C, and so would every child of a test."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -59,6 +78,28 @@ def pytest_collection():
 def pytest_collection_finish():
     gc.enable()
     gc.freeze()
+    gc.set_threshold(20_000)  # of the new objects of a test few are left: to look at them oftener took 3%
+
+
+class FromBothEnds:
+    """Every other process collects from the end: what one has compiled is there when another needs it."""
+
+    def __init__(self, from_the_end):
+        self.from_the_end = from_the_end
+        self.order = {}  # of folders and files, in which all processes have their tests
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector):
+        report = yield
+        if isinstance(collector, pytest.Directory):
+            self.order.update((node.nodeid, k) for k, node in enumerate(report.result))
+            if self.from_the_end:
+                report.result.reverse()
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items):
+        items.sort(key=lambda item: [self.order.get(node.nodeid, 0) for node in item.listchain()[:-1]])
 
 
 def pytest_collection_modifyitems(config, items):

@@ -1,7 +1,6 @@
 """Long batches of small matrices: records in a row, which vectors move a line of memory at a time."""
 
 import itertools
-from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -85,14 +84,14 @@ def numbers(dtype, shape):
     return found
 
 
-@lru_cache(maxsize=1)  # every target is asked for the same
+@reference.remembered
 def long_batch(layout, dtype, n, kind):
     """Halves, their full matrices, and these packed again: a scale may round."""
     half = numbers(dtype, (1000, reference.length(layout, n)))
     full = expanded(half, layout, n)
     if kind == "symmetric":
         full = mirrored(full, layout)
-    return half, full, packed(full, layout, n) if layout.diagonal == "stored" else None
+    return half, full, packed(full, layout, n) if layout.diagonal == "stored" else ()
 
 
 @every_target

@@ -314,13 +314,19 @@ def angles(name, kind, m, holes):
     wanted = []
     for x, y in combinations(X, 2):
         both = ~np.isnan(x) & ~np.isnan(y)
-        x, y = fractions((x[both], y[both]))
+        x, y = map(in_units, fractions((x[both], y[both])))
         if name == "correlation":
-            x, y = ([a - mean for a in row] for row in (x, y) for mean in [sum(row) / len(row)])
+            x, y = ([len(row) * a - total for a in row] for row in (x, y) for total in [sum(row)])
         xx, yy, xy = (sum(a * b for a, b in zip(*pair, strict=True)) for pair in ((x, x), (y, y), (x, y)))
         with many_digits():
-            wanted.append((len(x), 1 - decimal(xy) / (decimal(xx) * decimal(yy)).sqrt()))
+            wanted.append((len(x), 1 - Decimal(xy) / (Decimal(xx) * Decimal(yy)).sqrt()))
     return X, wanted
+
+
+def in_units(row):
+    """Integers, for which an angle is the same: sums of fractions take a hundred times as long."""
+    unit = max(number.denominator for number in row)  # a power of two, as all of them
+    return [number.numerator * (unit // number.denominator) for number in row]
 
 
 @every_target

@@ -1,6 +1,6 @@
 """Matrices of six kinds for the tests of quantized ones, and sources that hold them."""
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import scipy.sparse
@@ -46,7 +46,7 @@ def matrix(kind, n, dtype=np.float64):
     return np.tril(full) + np.tril(full, -1).T
 
 
-@lru_cache(8)  # the same under every target
+@cache  # the same under every target, and 4 MB in all
 def _drawn(kind, n):
     return KINDS[kind](n, cases.generator(kind, n))
 

@@ -13,7 +13,19 @@ import pytest
 import cases
 import vech
 from compare import assert_same_bits
-from faults import ACTS, CALLS, Calls, children, counted, forked, in_a_child, is_killed, limited, was_killed
+from faults import (
+    ACTS,
+    CALLS,
+    Calls,
+    children,
+    counted,
+    forked,
+    in_a_child,
+    in_memory,
+    is_killed,
+    limited,
+    was_killed,
+)
 from vech import tiled
 
 N, TILE = 7, 4
@@ -27,6 +39,13 @@ CODES[100:] *= 40
 CODES[:, 100:] *= 40
 
 count = pytest.fixture(scope="module")(counted)
+
+
+@pytest.fixture
+def tmp_path(tmp_path):
+    with in_memory(tmp_path) as folder:
+        (folder / "stores").mkdir()
+        yield folder / "stores"
 
 
 def of(full):
@@ -54,7 +73,15 @@ def write(path):
 
 
 def prepare(path, action):
+    """A copy of the first that was made for the action here: that takes a third of making one."""
     shutil.rmtree(path, ignore_errors=True)
+    made = path.parent.with_name(f"before-{action.__name__}.zarr")
+    if not made.exists():
+        make_before(made, action)
+    shutil.copytree(made, path)
+
+
+def make_before(path, action):
     if action is fill:
         tiled.create(path, N, tile=TILE)
     elif action is grow:
