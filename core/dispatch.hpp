@@ -43,7 +43,11 @@ namespace vech {
                     kernel(finish, std::int64_t, const Finish&, Watch&)                                               \
                         kernel(add_differences, void, const Differences&, Watch&) kernel(link, void, Linkage&, Watch&)
 
-#define VECH_DISTANCES(kernel) kernel(distances, Fault, const Distances&, int threads, Watch&)
+#define VECH_DISTANCES(kernel)                                                    \
+    kernel(distances, Fault, const Distances&, int threads, Watch&)               \
+        kernel(nearest_half, Fault, const NearestHalf&, int threads, Watch&)      \
+            kernel(nearest_block, void, const NearestBlock&, int threads, Watch&) \
+                kernel(pair_rows, void, const RowPairs&, int threads, Watch&)
 
 #define VECH_QUANTIZED(kernel)                                            \
     kernel(quantize, Fault, const Quantize&, Watch&, QuantizeResult&)     \
@@ -63,16 +67,11 @@ namespace vech {
                                 kernel(dissimilarities, Fault, const Dissimilarities&, int threads, Watch&)         \
                                     kernel(multiply_coarse, Fault, const QuantizedProduct&, int threads, Watch&)
 
-#define VECH_NEIGHBORS(kernel)                                                \
-    kernel(nearest_half, Fault, const NearestHalf&, int threads, Watch&)      \
-        kernel(nearest_block, void, const NearestBlock&, int threads, Watch&) \
-            kernel(pair_rows, void, const RowPairs&, int threads, Watch&)
-
 #define VECH_KERNELS(kernel) \
     VECH_DENSE(kernel)       \
     VECH_SPARSE(kernel)      \
     VECH_PRODUCTS(kernel)    \
-    VECH_QUANTIZED(kernel) VECH_DISTANCES(kernel) VECH_NEIGHBORS(kernel) VECH_BATCHES(kernel) VECH_BITS(kernel)
+    VECH_QUANTIZED(kernel) VECH_DISTANCES(kernel) VECH_BATCHES(kernel) VECH_BITS(kernel)
 #define VECH_POINTER(name, result, ...) result (*name)(__VA_ARGS__);
 
 struct Kernels {

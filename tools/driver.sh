@@ -25,11 +25,10 @@ compile() { # the object, then what is compiled
 rows=""
 for target in $targets; do
     rows+=" row($target)"
-    units="batches dense metrics neighbors products quantized sparse bits"
+    units="batches dense metrics products quantized sparse bits"
     [[ $target == avx512 ]] && units=${units/ sparse/} # and the sparse kernels of avx2
     [[ $target == avx512_icl ]] && units=bits              # and the other kernels of avx512
     define=(-DVECH_TARGET_"$target" -DVECH_NAMESPACE="$target")
-    compile "$target" "${define[@]}" core/target.cpp
     for unit in $units; do compile "$target-$unit" "${define[@]}" "core/kernels/$unit.cpp"; done
 done
 compile dispatch "-DVECH_TARGETS(row)=$rows" core/dispatch.cpp

@@ -1,5 +1,6 @@
 #include "core/kernels/codes.hpp"
 #include "core/kernels/crc32c.hpp"
+#include "core/kernels/entry.hpp"
 #include "core/kernels/integer_product.hpp"
 #include "core/kernels/planes.hpp"
 #include "core/kernels/scan.hpp"

@@ -127,11 +127,13 @@ void span(Linkage& job, Watch& watch) {
     }
 }
 
+struct Couple {
+    double apart, size_x, size_y;
+};
+
 // How far a cluster of `size` leaves is from x and y joined.
 template <Linkage::Method method>
-struct Joined {
-    double apart, size_x, size_y;
-
+struct Joined : Couple {
     VECH_INLINE double operator()(double x, double y, double size) const {
         using enum Linkage::Method;
         if constexpr (method == complete) return x > y ? x : y;
@@ -150,8 +152,31 @@ struct Joined {
     }
 };
 
+// The distances of x become those of x and y joined, in the row of y. All that depends on the method is here, so that
+// the rest is compiled once for them all.
+template <Linkage::Method method, class Real>
+void join_rows(const Couple& couple, const Real* of_x, Real* of_y, const double* sizes, std::int64_t count) {
+    const Joined<method> joined{couple};
+    for (std::int64_t c = 0; c < count; ++c)
+        of_y[c] = static_cast<Real>(joined(static_cast<double>(of_x[c]), static_cast<double>(of_y[c]), sizes[c]));
+}
+template <class Real>
+void join_rows(Linkage::Method method, const Couple& couple, const Real* of_x, Real* of_y, const double* sizes,
+               std::int64_t count) {
+    using enum Linkage::Method;
+    switch (method) {
+        case single: return;
+        case complete: return join_rows<complete>(couple, of_x, of_y, sizes, count);
+        case average: return join_rows<average>(couple, of_x, of_y, sizes, count);
+        case weighted: return join_rows<weighted>(couple, of_x, of_y, sizes, count);
+        case ward: return join_rows<ward>(couple, of_x, of_y, sizes, count);
+        case centroid: return join_rows<centroid>(couple, of_x, of_y, sizes, count);
+        case median: return join_rows<median>(couple, of_x, of_y, sizes, count);
+    }
+}
+
 // A chain of nearest neighbours: where two are each other's, they are joined.
-template <class Real, Linkage::Method method>
+template <class Real>
 class Chain {
   public:
     Chain(Linkage& job, Watch& watch)
@@ -211,10 +236,7 @@ class Chain {
         const double size = sizes_[x] + sizes_[y];
         job_.links[job_.found++] = {static_cast<double>(leaf_[x]), static_cast<double>(leaf_[y]),
                                     static_cast<double>(apart), size};
-        const Joined<method> joined{static_cast<double>(apart), sizes_[x], sizes_[y]};
-        const auto* sizes = sizes_.at;
-        for (std::int64_t c = 0; c < side_; ++c)
-            row[c] = static_cast<Real>(joined(static_cast<double>(from[c]), static_cast<double>(row[c]), sizes[c]));
+        join_rows(job_.method, {static_cast<double>(apart), sizes_[x], sizes_[y]}, from, row, sizes_.at, side_);
         row[x] = row[y] = infinite<Real>;
         let_go(x);
         left_.remove(x);
@@ -350,7 +372,7 @@ class Heap {
 };
 
 // A lower bound for each cluster of how near the ones after it are; the least is looked at first.
-template <class Real, Linkage::Method method>
+template <class Real>
 class Bounds {
   public:
     Bounds(Linkage& job, Watch& watch)
@@ -422,7 +444,7 @@ class Bounds {
     void merge(std::int64_t x, std::int64_t y, Real apart) {
         const double size = sizes_[x] + sizes_[y];
         const auto [a, b] = std::minmax({node_[x], node_[y]});
-        const Joined<method> joined{static_cast<double>(apart), sizes_[x], sizes_[y]};
+        const Couple couple{static_cast<double>(apart), sizes_[x], sizes_[y]};
         job_.links[job_.found] = {static_cast<double>(a), static_cast<double>(b), static_cast<double>(apart), size};
         node_[y] = static_cast<std::int32_t>(n_ + job_.found++);
         left_.remove(x);
@@ -432,11 +454,9 @@ class Bounds {
 
         auto* from = from_x_.at;
         auto* row = from_y_.at;
-        const auto* sizes = sizes_.at;
         read(x, from);
         read(y, row);
-        for (std::int64_t c = 0; c < n_; ++c)
-            row[c] = static_cast<Real>(joined(static_cast<double>(from[c]), static_cast<double>(row[c]), sizes[c]));
+        join_rows(job_.method, couple, from, row, sizes_.at, n_);
         const auto* const after = left_.from(y);
         each(left_.begin(), after, column(y), [row](std::int64_t place, Real* to) { *to = row[place]; });
         std::copy(row + y + 1, row + n_, words_ + origin(y) + y + 1);
@@ -476,12 +496,12 @@ void link_of(Linkage& job, Watch& watch) {
     using enum Linkage::Method;
     switch (job.method) {
         case single: return span<Real>(job, watch);
-        case complete: return Chain<Real, complete>(job, watch).run();
-        case average: return Chain<Real, average>(job, watch).run();
-        case weighted: return Chain<Real, weighted>(job, watch).run();
-        case ward: return Chain<Real, ward>(job, watch).run();
-        case centroid: return Bounds<Real, centroid>(job, watch).run();
-        case median: return Bounds<Real, median>(job, watch).run();
+        case complete:
+        case average:
+        case weighted:
+        case ward: return Chain<Real>(job, watch).run();
+        case centroid:
+        case median: return Bounds<Real>(job, watch).run();
     }
 }
 

@@ -1,1 +1,2 @@
 #include "core/kernels/metrics.hpp"
+#include "core/kernels/nearest.hpp"

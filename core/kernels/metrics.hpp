@@ -425,13 +425,113 @@ struct Counted : Heavy {
 
 enum class Knows : std::uint8_t { nothing, weights, missing };  // the last one both
 
+// Of the features that are laid out: as many as a metric takes together fill up the last ones.
+struct Features {
+    std::int64_t count;
+    const double *w, *counts;  // weights, and what each counts for
+    double total, p, factor;   // what all count for; as in Distances
+};
+
+constexpr std::int64_t span = 64;  // rows of Y side by side
+
+// A metric's own part of the walk: distances of some rows of X to `width` rows of Y that lie side by side.
 template <class Of, Knows knows>
+class Sums {
+  public:
+    static void of(const Features& features, const double* const* x, const double* y, std::int64_t width, double* out) {
+        for (std::int64_t c = 0; c < width; c += Of::vectors * lanes) Sums(features).block(x, y + c, out + c);
+    }
+
+  private:
+    static constexpr int lanes = sizeof(Doubles) / 8;
+    using State = Doubles[Of::rows][Of::vectors][Of::sums];
+
+    explicit Sums(const Features& features) : features_(features) {}
+
+    VECH_INLINE void block(const double* const* x, const double* y, double* out) const {
+        State sum = {};
+        Doubles present[Of::rows][Of::vectors];
+        for (auto& row : present)
+            for (auto& one : row) one = all(knows == Knows::missing ? 0 : features_.total);
+        pass<0>(x, y, sum, present);
+        for (int r = 0; r < Of::rows; ++r)
+            for (int v = 0; v < Of::vectors; ++v) {
+                const auto ends = ends_of(present[r][v]);
+                auto distance = Of::end(sum[r][v], ends);
+                if (knows == Knows::missing) distance = choose(ends.present > 0.0, distance, 0.0 / ends.present);
+                store(out + r * span + v * lanes, distance);
+            }
+    }
+
+    template <int number>
+    VECH_INLINE void pass(const double* const* x, const double* y, State& sum,
+                          Doubles (&present)[Of::rows][Of::vectors]) const {
+        if constexpr (number < Of::passes) {
+            for (std::int64_t f = 0; f < features_.count - Of::measured; f += Of::together)
+                for (int v = 0; v < Of::vectors; ++v) {
+                    Doubles b[Of::together];
+                    for (int k = 0; k < Of::together; ++k) b[k] = load<Doubles>(y + (f + k) * span + v * lanes);
+                    for (int r = 0; r < Of::rows; ++r) {
+                        Doubles a[Of::together], c[Of::together];
+                        std::conditional_t<knows == Knows::nothing, One, Doubles> weight[Of::together];
+                        for (int k = 0; k < Of::together; ++k) {
+                            a[k] = all(x[r][f + k]);
+                            c[k] = b[k];
+                            if constexpr (knows != Knows::nothing) weight[k] = all(features_.w[f + k]);
+                            if constexpr (knows == Knows::missing) {
+                                const Mask known = (a[k] == a[k]) & (b[k] == b[k]);
+                                a[k] = only(known, a[k]);
+                                c[k] = only(known, b[k]);
+                                if constexpr (!Of::quiet) weight[k] = only(known, weight[k]);
+                                if (number == 0) present[r][v] += only(known, all(features_.counts[f + k]));
+                            }
+                        }
+                        add<number>(a, c, weight, sum[r][v]);
+                    }
+                }
+            for (int r = 0; r < Of::rows; ++r)
+                for (int v = 0; v < Of::vectors; ++v) Of::template next<number>(sum[r][v], ends_of(present[r][v]));
+            pass<number + 1>(x, y, sum, present);
+        }
+    }
+
+    VECH_INLINE Ends ends_of(Doubles present) const {
+        return {features_.p, features_.factor, present, knows == Knows::missing ? features_.total / present : all(1)};
+    }
+
+    template <int number, class W>
+    VECH_INLINE void add(const Doubles* a, const Doubles* b, const W* w, Doubles* sum) const {
+        if constexpr (std::is_same_v<Of, minkowski> || std::is_same_v<Of, minkowski_low>)
+            Of::template add<number>(a, b, w, sum, features_.p);
+        else
+            Of::template add<number>(a, b, w, sum);
+    }
+
+    const Features& features_;
+};
+
+// What the walk knows of a metric. It is compiled once for all of them, which halves what the compiler does here.
+struct Way {
+    int rows, together;
+    bool measured;
+    decltype(&Sums<euclidean, Knows::nothing>::of) of;
+};
+template <class Of, Knows knows>
+constexpr Way way{Of::rows, Of::together, Of::measured, Sums<Of, knows>::of};
+
+template <class Of>
+const Way& way_of(const Distances& job) {
+    if constexpr (Of::general) {
+        if (job.missing) return way<Of, Knows::missing>;
+        if (job.weights != nullptr) return way<Of, Knows::weights>;
+    }
+    return way<Of, Knows::nothing>;
+}
+
 class Walk {
   public:
-    explicit Walk(const Distances& job)
-        : job_(job), features_((job.features + Of::together - 1) / Of::together * Of::together) {
-        for (std::int64_t f = 0; f < job.features; ++f) total_ += count(f);
-    }
+    Walk(const Distances& job, const Way& way)
+        : job_(job), way_(way), features_((job.features + way.together - 1) / way.together * way.together) {}
 
     // All rows, a part of the columns after the other: as many as stay in the cache. False: no memory.
     bool run(int threads, Watch& watch) {
@@ -440,10 +540,13 @@ class Walk {
         const auto part = std::clamp<std::int64_t>(cached / (features_ * span + 1), 1, units);
         if (!y_.get_zeros(features_ * span * part) || !w_.get_zeros(features_) || !counts_.get_zeros(features_))
             return false;
+        double total = 0;
         for (std::int64_t f = 0; f < job_.features; ++f) {
-            w_[f] = weight(f);
-            counts_[f] = count(f);
+            w_[f] = job_.weights == nullptr ? 1 : job_.weights[f];
+            counts_[f] = job_.counts == nullptr ? w_[f] : job_.counts[f];
+            total += counts_[f];
         }
+        const Features features{features_, w_.at, counts_.at, total, job_.p, job_.factor};
         std::atomic<bool> failed{false};
         for (std::int64_t unit = 0; unit < units && !failed && !watch.stop(); unit += part) {
             const auto first = unit * span, width = std::min(part * span, job_.columns - first);
@@ -451,46 +554,41 @@ class Walk {
                 unpack(job_.y, first + c, y_.at + c / span * span * features_ + c % span, span);
             parallel_for((job_.rows + chunk - 1) / chunk, threads, watch, [&](std::int64_t number) {
                 const Range rows{number * chunk, std::min((number + 1) * chunk, job_.rows)};
-                if (!failed && !share(rows, first, width, watch)) failed = true;
+                if (!failed && !share(features, rows, first, width, watch)) failed = true;
             });
         }
         return !failed;
     }
 
   private:
-    static constexpr std::int64_t span = 64;  // rows of Y side by side
-    static constexpr int lanes = sizeof(Doubles) / 8;
-    using State = Doubles[Of::rows][Of::vectors][Of::sums];
-
-    double weight(std::int64_t f) const { return job_.weights == nullptr ? 1 : job_.weights[f]; }
-    double count(std::int64_t f) const { return job_.counts == nullptr ? weight(f) : job_.counts[f]; }
+    static constexpr int lanes = sizeof(Doubles) / 8, most_rows = 4;
 
     // Some rows against the columns that are laid out. False: no memory.
-    bool share(Range rows, std::int64_t start, std::int64_t columns, Watch& watch) const {
+    bool share(const Features& features, Range rows, std::int64_t start, std::int64_t columns, Watch& watch) const {
         Memory<double> x;
-        if (!x.get_zeros(features_ * Of::rows)) return false;
-        double results[Of::rows][span];
-        const double* row[Of::rows];
+        if (!x.get_zeros(features_ * way_.rows)) return false;
+        double results[most_rows][span];
+        const double* row[most_rows];
         for (std::int64_t unit = 0; unit < columns; unit += span) {
             const auto first = start + unit, width = std::min(span, columns - unit);
             const auto* const y = y_.at + unit * features_;
-            const auto* const least = y + (Of::measured ? features_ - 1 : 0) * span;
+            const auto* const least = y + (way_.measured ? features_ - 1 : 0) * span;
             Doubles most{};
-            if constexpr (Of::measured)
+            if (way_.measured)
                 for (std::int64_t c = 0; c < width; c += lanes) most = larger_size(most, load<Doubles>(least + c));
-            for (auto r = rows.begin; r < rows.end; r += Of::rows) {
+            for (auto r = rows.begin; r < rows.end; r += way_.rows) {
                 if (watch.stop()) return true;
-                Range kept[Of::rows];
+                Range kept[most_rows];
                 std::int64_t wanted = 0;
-                for (int k = 0; k < Of::rows; ++k) {
+                for (int k = 0; k < way_.rows; ++k) {
                     kept[k] = r + k < rows.end ? job_.place.kept(r + k, first, width) : Range{0, 0};
                     wanted += std::max<std::int64_t>(kept[k].size(), 0);
                     row[k] = this->row(std::min(r + k, rows.end - 1), x.at + k * features_);
                 }
                 if (wanted == 0) continue;
-                for (std::int64_t c = 0; c < width; c += Of::vectors * lanes) block(row, y + c, w_.at, &results[0][c]);
-                if constexpr (Of::measured) measure(results, row, r, kept, least, most, first, width);
-                for (int k = 0; k < Of::rows; ++k)
+                way_.of(features, row, y, width, results[0]);
+                if (way_.measured) measure(results, row, r, kept, least, most, first, width);
+                for (int k = 0; k < way_.rows; ++k)
                     if (kept[k].size() > 0) put(results[k], job_.place, r + k, first, kept[k], job_.columns);
             }
         }
@@ -515,18 +613,18 @@ class Walk {
 
     // Distances in their unit. Those that are too small become NaN and are told, but that of a row and itself: a look
     // at the least of each row shows that mostly there are none.
-    __attribute__((noinline)) void measure(double (&distances)[Of::rows][span], const double* const* row,
-                                           std::int64_t r, const Range* kept, const double* least, Doubles most,
-                                           std::int64_t first, std::int64_t width) const {
+    __attribute__((noinline)) void measure(double (*distances)[span], const double* const* row, std::int64_t r,
+                                           const Range* kept, const double* least, Doubles most, std::int64_t first,
+                                           std::int64_t width) const {
         Mask odd = {};
-        for (int k = 0; k < Of::rows; ++k) {
+        for (int k = 0; k < way_.rows; ++k) {
             Doubles nearest = load<Doubles>(distances[k]);
             for (std::int64_t c = lanes; c < width; c += lanes)
                 nearest = smaller_size(nearest, load<Doubles>(distances[k] + c));
             odd |= nearest * nearest < row[k][features_ - 1] + most;
         }
         if (is_any(odd))
-            for (int k = 0; k < Of::rows; ++k)
+            for (int k = 0; k < way_.rows; ++k)
                 for (auto c = kept[k].begin; c < kept[k].end; ++c) {
                     const auto d = distances[k][c];
                     if (d * d >= row[k][features_ - 1] + least[c]) continue;
@@ -535,72 +633,13 @@ class Walk {
                         (r + k) * job_.columns + first + c;
                 }
         if (job_.factor != 1)
-            for (auto& some : distances)
-                for (auto& distance : some) distance *= job_.factor;
-    }
-
-    void block(const double* const* x, const double* y, const double* w, double* out) const {
-        State sum = {};
-        Doubles present[Of::rows][Of::vectors];
-        for (auto& row : present)
-            for (auto& one : row) one = all(knows == Knows::missing ? 0 : total_);
-        pass<0>(x, y, w, sum, present);
-        for (int r = 0; r < Of::rows; ++r)
-            for (int v = 0; v < Of::vectors; ++v) {
-                const auto ends = ends_of(present[r][v]);
-                auto distance = Of::end(sum[r][v], ends);
-                if (knows == Knows::missing) distance = choose(ends.present > 0.0, distance, 0.0 / ends.present);
-                store(out + r * span + v * lanes, distance);
-            }
-    }
-
-    template <int number>
-    VECH_INLINE void pass(const double* const* x, const double* y, const double* w, State& sum,
-                          Doubles (&present)[Of::rows][Of::vectors]) const {
-        if constexpr (number < Of::passes) {
-            for (std::int64_t f = 0; f < features_ - Of::measured; f += Of::together)
-                for (int v = 0; v < Of::vectors; ++v) {
-                    Doubles b[Of::together];
-                    for (int k = 0; k < Of::together; ++k) b[k] = load<Doubles>(y + (f + k) * span + v * lanes);
-                    for (int r = 0; r < Of::rows; ++r) {
-                        Doubles a[Of::together], c[Of::together];
-                        std::conditional_t<knows == Knows::nothing, One, Doubles> weight[Of::together];
-                        for (int k = 0; k < Of::together; ++k) {
-                            a[k] = all(x[r][f + k]);
-                            c[k] = b[k];
-                            if constexpr (knows != Knows::nothing) weight[k] = all(w[f + k]);
-                            if constexpr (knows == Knows::missing) {
-                                const Mask known = (a[k] == a[k]) & (b[k] == b[k]);
-                                a[k] = only(known, a[k]);
-                                c[k] = only(known, b[k]);
-                                if constexpr (!Of::quiet) weight[k] = only(known, weight[k]);
-                                if (number == 0) present[r][v] += only(known, all(counts_[f + k]));
-                            }
-                        }
-                        add<number>(a, c, weight, sum[r][v]);
-                    }
-                }
-            for (int r = 0; r < Of::rows; ++r)
-                for (int v = 0; v < Of::vectors; ++v) Of::template next<number>(sum[r][v], ends_of(present[r][v]));
-            pass<number + 1>(x, y, w, sum, present);
-        }
-    }
-
-    VECH_INLINE Ends ends_of(Doubles present) const {
-        return {job_.p, job_.factor, present, knows == Knows::missing ? total_ / present : all(1)};
-    }
-
-    template <int number, class W>
-    VECH_INLINE void add(const Doubles* a, const Doubles* b, const W* w, Doubles* sum) const {
-        if constexpr (std::is_same_v<Of, minkowski> || std::is_same_v<Of, minkowski_low>)
-            Of::template add<number>(a, b, w, sum, job_.p);
-        else
-            Of::template add<number>(a, b, w, sum);
+            for (int k = 0; k < way_.rows; ++k)
+                for (auto& distance : distances[k]) distance *= job_.factor;
     }
 
     const Distances& job_;
-    std::int64_t features_;
-    double total_ = 0;
+    const Way& way_;
+    const std::int64_t features_;
     Memory<double> y_, w_, counts_;
 };
 
@@ -615,22 +654,12 @@ VECH_FORMULAS(VECH_COUNTED)
 }  // namespace
 
 Fault distances(const Distances& job, int threads, Watch& watch) {
-    bool done = true;
-    const auto with = [&]<class Of>(Of) {
-        const auto walk = [&]<Knows knows>(std::integral_constant<Knows, knows>) {
-            done = Walk<Of, knows>(job).run(threads, watch);
-        };
-        if constexpr (Of::general) {
-            if (job.missing) return walk(std::integral_constant<Knows, Knows::missing>{});
-            if (job.weights != nullptr) return walk(std::integral_constant<Knows, Knows::weights>{});
-        }
-        walk(std::integral_constant<Knows, Knows::nothing>{});
-    };
+    const Way* way = nullptr;
 #define VECH_CASE(name) \
-    case Metric::name: with(Functor<name>::type{}); break;
+    case Metric::name: way = &way_of<Functor<name>::type>(job); break;
     switch (job.metric) { VECH_METRICS(VECH_CASE) }
 #undef VECH_CASE
-    return done ? Fault::none : Fault::out_of_memory;
+    return Walk(job, *way).run(threads, watch) ? Fault::none : Fault::out_of_memory;
 }
 
 VECH_TARGET_END

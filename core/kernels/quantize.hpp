@@ -415,7 +415,7 @@ class Quantizer {
 
     // The first number for which it holds is at fault.
     template <class Holds>
-    bool blame(std::int64_t i, std::int64_t j, Quantize::Fault fault, Holds holds) {
+    [[gnu::cold]] bool blame(std::int64_t i, std::int64_t j, Quantize::Fault fault, Holds holds) {
         if (swapped_) find(i, j, false);
         for (std::int64_t r = 0; r < half_.height(i); ++r) {
             const auto line = row(i, j, r);
@@ -545,7 +545,7 @@ class Quantizer {
                 y = y * lift * inverse;
                 auto [codes, levels] = encoder.template code<true>(y);
                 if (job_.seed >= 0) {
-                    at_random(codes, y, i * tile + r, j * tile + c);
+                    codes = at_random(codes, y, i * tile + r, j * tile + c);
                     levels = encoder.levels(codes);
                 }
                 V value = levels * scale;
@@ -678,11 +678,13 @@ class Quantizer {
         return reinterpret_cast<V>(reinterpret_cast<Words>(v) & (~Word{0} >> 1));
     }
 
-    void at_random(U& codes, V y, std::int64_t r, std::int64_t c) const {
+    // Compiled once, and not where each encoding asks for it.
+    [[gnu::noinline]] U at_random(U codes, V y, std::int64_t r, std::int64_t c) const {
         for (int lane = 0; lane < lanes; ++lane) {
             const auto [other, chance] = neighbours_.other(codes[lane], static_cast<double>(y[lane]));
             if (random_at(job_.seed, r, c + lane) < chance) codes[lane] = other;
         }
+        return codes;
     }
 
     // Sides of the columns from c on, ones beyond the last.

@@ -60,8 +60,7 @@
 
 // Whose kernels are used: those of bits.cpp are each target's own.
 #if !defined(VECH_SHARED)
-#define VECH_SHARED \
-    VECH_NAMESPACE  // batches.cpp, dense.cpp, metrics.cpp, neighbors.cpp, products.cpp and quantized.cpp
+#define VECH_SHARED VECH_NAMESPACE  // batches.cpp, dense.cpp, metrics.cpp, products.cpp and quantized.cpp
 #endif
 #if !defined(VECH_SPARSE_OF)
 #define VECH_SPARSE_OF VECH_NAMESPACE  // sparse.cpp, which wider vectors make no faster: 0.94 to 1.05 of the time

@@ -1,4 +1,5 @@
 // A target's entry in the list of dispatch.cpp. What its features do nothing for it shares with another one.
+#pragma once
 #include "core/dispatch.hpp"
 #include "core/kernels/region.hpp"
 
@@ -8,7 +9,6 @@ VECH_DENSE(VECH_DECLARE)
 VECH_PRODUCTS(VECH_DECLARE)
 VECH_QUANTIZED(VECH_DECLARE)
 VECH_DISTANCES(VECH_DECLARE)
-VECH_NEIGHBORS(VECH_DECLARE)
 VECH_BATCHES(VECH_DECLARE)
 }  // namespace vech::VECH_SHARED
 
@@ -26,7 +26,7 @@ extern const Kernels kernels;
 const Kernels kernels = {.name = VECH_NAME,
                          .supported = [] { return static_cast<bool>(VECH_SUPPORTED); },
                          VECH_DENSE(VECH_OF_SHARED) VECH_SPARSE(VECH_OF_SPARSE) VECH_PRODUCTS(VECH_OF_SHARED)
-                             VECH_QUANTIZED(VECH_OF_SHARED) VECH_DISTANCES(VECH_OF_SHARED)
-                                 VECH_NEIGHBORS(VECH_OF_SHARED) VECH_BATCHES(VECH_OF_SHARED) VECH_BITS(VECH_OWN)};
+                             VECH_QUANTIZED(VECH_OF_SHARED) VECH_DISTANCES(VECH_OF_SHARED) VECH_BATCHES(VECH_OF_SHARED)
+                                 VECH_BITS(VECH_OWN)};
 
 }  // namespace vech::VECH_NAMESPACE
