@@ -259,8 +259,8 @@ def test_pages_that_are_followed_elsewhere_are_there():
 
 
 def read_on():
-    """Pages with a next one: not those of numbers, of changes and of names, nor the first."""
-    first = ("index.md", "changes.md", "reference/", "benchmarks")
+    """Pages with a next one: not that of changes, nor the first, nor those of names."""
+    first = ("index.md", "changes.md", "reference/")
     return [page for page in sorted(DOCS.rglob("*.md")) if not named(page).startswith(first)]
 
 

@@ -156,6 +156,17 @@ def test_every_link_leads_somewhere(site):
     assert not lost and within > 10_000
 
 
+@pytest.mark.slow
+def test_an_example_leads_on(site):
+    examples = [path.stem for path in (ROOT / "examples").glob("*.py")]
+    for name in examples:
+        text = (site / "gallery" / f"{name}.html").read_text(encoding="utf-8")
+        said = re.search(r"<p>Next: (.*?)</p>", text, re.DOTALL)
+        assert said, name
+        links = re.findall(r'href="([^"]+)"', said[1])
+        assert len(links) == 2 and links[1].startswith("../"), (name, said[1])
+
+
 # ---- in a browser --------------------------------------------------------------------------------------
 
 PHONE, DESK = {"width": 375, "height": 700}, {"width": 1280, "height": 800}
