@@ -49,9 +49,9 @@ KEPT = (
 )
 ENDED = f"a worker of the executor has ended, killed or out of memory; {KEPT}"
 UNGUARDED = (
-    "a worker of the executor has ended, killed or out of memory, or because each process that is started reads "
-    "{} again, and begins its work anew: put what starts processes and computes below a line if __name__ == "
-    '"__main__":'
+    "a worker of the executor has ended, killed or out of memory, or because each process that is started "
+    "reads {} again, and begins its work anew: put what starts processes and computes below a line "
+    'if __name__ == "__main__":'
 )
 GUARD = re.compile(r"^if\b.*\b__name__\b", re.MULTILINE)
 LOST = (
