@@ -22,8 +22,8 @@ NOTES = Path(__file__).with_name("notes.toml")
 RESULTS = Path(__file__).with_name("results")
 
 NEXT = """\
-Next: [How it works](how-it-works.md), with the other pages of figures; [Numerics](numerics.md), how exact what was
-measured is; or the [Guides](guides.md) to what was measured
+Next: [How it works](how-it-works.md), with the other pages of figures; [Numerics](numerics.md), how exact
+what was measured is; or the [Guides](guides.md) to what was measured
 """
 """What every page ends with."""
 

@@ -99,6 +99,7 @@ def test_every_row_gives_numbers(rows, page):
     ],
 )
 def test_the_committed_page_shows_every_row(monkeypatch, capsys, name, file):
+    from benchmarks import report
     from benchmarks.__main__ import ONE_THREAD, main
 
     for variable in ONE_THREAD:
