@@ -21,6 +21,12 @@ from benchmarks.rows import Limit, Row
 NOTES = Path(__file__).with_name("notes.toml")
 RESULTS = Path(__file__).with_name("results")
 
+NEXT = """\
+Next: [How it works](how-it-works.md), with the other pages of figures; [Numerics](numerics.md), how exact
+what was measured is; or the [Guides](guides.md) to what was measured
+"""
+"""What every page ends with."""
+
 
 class Result(NamedTuple):
     """What was measured for one case; None where a candidate is not installed."""
@@ -99,7 +105,7 @@ def line(result: Result) -> str:
 def page(runs: Sequence[Run], quick: bool) -> str:
     """A page of docs."""
     rows = tuple(dict.fromkeys(result.row for run in runs for result in run.results))
-    parts = (_head(runs, quick), _summary(rows, runs), _reasons(rows, runs), _tables(rows, runs))
+    parts = (_head(runs, quick), _summary(rows, runs), _reasons(rows, runs), _tables(rows, runs), (NEXT,))
     return "\n".join(itertools.chain.from_iterable(parts))
 
 

@@ -2,12 +2,14 @@
 
 import doctest
 import inspect
+import re
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import needs
 import numpydoc.xref
+import options
 import public
 import shown
 
@@ -90,7 +92,23 @@ def show_pictures(app, docname, source):
         source[0] = shown.with_pictures(source[0], name, Path(app.srcdir) / "drawn", link)
 
 
+def tell_options(app, docname, source):
+    if docname == "command-line":
+        source[0] = options.with_tables(source[0])
+
+
+def link_the_next(app, docname, source):
+    """The last line of an example, which names files where it is read as a script, as links."""
+    if docname.startswith("gallery/"):
+        before, said, after = source[0].rpartition("\nNext: ")
+        line, end, after = after.partition("\n")
+        line = re.sub(r"docs/([\w/-]+)\.md", r":doc:`/\1`", line)
+        source[0] = before + said + re.sub(r"examples/(\w+)\.py", r":doc:`\1`", line) + end + after
+
+
 def setup(app):
+    app.connect("source-read", link_the_next)
+    app.connect("source-read", tell_options)
     app.connect("source-read", show_pictures)
     app.connect("missing-reference", look_in_vech)
     app.connect("autodoc-skip-member", skip_what_others_tell)

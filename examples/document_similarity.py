@@ -106,3 +106,6 @@ for i, j, value in zip(*most_similar(S, 5), strict=True):
 last = [name.rpartition(".")[2] for name in names]
 vech.plot.graph(S.with_labels(last), 40, content="similarity", title="Told of in the same words")
 plt.show()
+
+# %%
+# Next: examples/item_similarity.py, likeness between columns; docs/sparse.md

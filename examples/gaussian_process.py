@@ -134,3 +134,6 @@ axes.plot(at, y[~known][order], ".", color="black", label="found")
 axes.set(xlabel="new patients", ylabel="progress of diabetes, standardised")
 axes.legend()
 plt.show()
+
+# %%
+# Next: examples/kernel_ridge.py, a kernel chosen by leaving each row out; docs/linear-algebra.md

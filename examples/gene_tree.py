@@ -88,3 +88,6 @@ print(vech.cluster.to_newick(Z, D.labels))
 
 vech.plot.heatmap(D, order="cluster", method="average", title="Interleukin 6")
 plt.show()
+
+# %%
+# Next: examples/species_map.py, distances as a map; docs/how-do-i/geneticist.md

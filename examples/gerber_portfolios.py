@@ -209,3 +209,6 @@ axes.set_xticks(np.arange(len(TARGETS)) + 0.32, [f"{target:.0%}" for target in T
 axes.set(xlabel="target volatility", ylabel="Sharpe ratio", title=f"Standard error of each: {error:.2f}")
 axes.legend()
 plt.show()
+
+# %%
+# Next: examples/portfolio_libraries.py, in the libraries that optimise; docs/covariance.md

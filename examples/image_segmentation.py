@@ -106,3 +106,6 @@ right.set_title("found")
 for axes in (left, right):
     axes.set_axis_off()
 plt.show()
+
+# %%
+# Next: examples/patch_recovery.py, an image of which half is lost; docs/sparse.md

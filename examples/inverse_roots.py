@@ -207,3 +207,6 @@ for axes, lines, title in zip(places, (at_once, in_time), ("once", f"after {STEP
     )
     axes.set(xscale="log", xlabel="NRE", title=title)
 plt.show()
+
+# %%
+# Next: examples/shampoo_digits.py, which trains with such roots; docs/quantized.md

@@ -96,3 +96,6 @@ most = np.argsort(-together.diagonal(), kind="stable")[:40]
 R = S.submatrix(most).to_packed().with_labels(titles[most])
 vech.plot.heatmap(R, order="cluster", content="correlation", title="Liked by the same people")
 plt.show()
+
+# %%
+# Next: examples/sentence_clusters.py, groups of what is alike; docs/sparse.md

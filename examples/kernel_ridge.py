@@ -96,3 +96,6 @@ right.plot(ridge.alpha, ridge.gamma, "r*", markersize=12)
 right.set(xscale="log", yscale="log", xlabel="alpha", ylabel="gamma", title="explained, each row left out")
 plt.colorbar(shown, ax=right)
 plt.show()
+
+# %%
+# Next: examples/gaussian_process.py, how far a prediction may be off; docs/pairwise.md

@@ -84,3 +84,6 @@ for axes, row in zip(places, asked, strict=True):
         place.imshow(X[k].reshape(SIDE, SIDE), cmap="gray", vmin=X[row].min(), vmax=X[row].max())
         place.set(xticks=[], yticks=[], title="patch" if k == row else "")
 plt.show()
+
+# %%
+# Next: examples/sentence_clusters.py, clusters of distances; docs/scale.md

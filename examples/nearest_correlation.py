@@ -75,3 +75,6 @@ print(f"correlations of 100 000 draws differ by at most {np.abs((drawn - repaire
 
 vech.plot.error(broken, repaired, title="Broken less repaired")
 plt.show()
+
+# %%
+# Next: examples/structural_equations.py, a model of correlations; docs/linear-algebra.md

@@ -110,3 +110,6 @@ for place, images in enumerate(shown):
         axes.imshow(image, cmap="gray", vmin=images[0].min(), vmax=images[0].max())
         axes.set(xticks=[], yticks=[], facecolor="tab:red", ylabel=name if place == 0 else "")
 plt.show()
+
+# %%
+# Next: examples/poisson.py, an equation on the points of a square; docs/linear-algebra.md

@@ -88,3 +88,6 @@ for axes, wave, name in zip(
     axes.imshow(wave, cmap="RdBu", vmin=-np.abs(wave).max(), vmax=np.abs(wave).max())
     axes.set(xticks=[], yticks=[], title=name if name == "u" else f"vibration {name}")
 plt.show()
+
+# %%
+# Next: examples/image_segmentation.py, the same matrix of a photograph; docs/sparse.md

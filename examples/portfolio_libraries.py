@@ -76,3 +76,6 @@ right.set_yticks(places + 0.3, past.columns)
 right.set(xlabel="held, per cent", title="Portfolios of least variance")
 right.legend()
 plt.show()
+
+# %%
+# Next: examples/nearest_correlation.py, when prices have holes; docs/how-do-i/quant.md

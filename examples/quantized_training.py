@@ -241,3 +241,6 @@ axes.invert_yaxis()
 axes.set(xlabel="right of 450 digits, per cent")
 axes.legend()
 plt.show()
+
+# %%
+# Next: examples/shampoo_digits.py, the optimiser in few bits; docs/learning.md

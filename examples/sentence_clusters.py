@@ -151,3 +151,6 @@ for group, name in named.items():
 axes.set(xlabel="first coordinate", ylabel="second coordinate", title="Sentences that say the same")
 axes.legend(fontsize=8)
 plt.show()
+
+# %%
+# Next: examples/larger_than_memory.py, when the distances do not fit; docs/pairwise.md

@@ -239,3 +239,6 @@ axes.invert_yaxis()
 axes.set(xlabel="KiB")
 axes.legend()
 plt.show()
+
+# %%
+# Next: examples/quantized_training.py, the weights in few bits; docs/learning.md

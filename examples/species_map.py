@@ -75,3 +75,6 @@ plt.show()
 
 vech.plot.heatmap(D, order="cluster", method="average", title="Water voles")
 plt.show()
+
+# %%
+# Next: examples/gene_tree.py, distances as a tree; docs/pairwise.md

@@ -166,3 +166,6 @@ S = vech.covariance.correlation(X).with_labels(list(VARIABLES))
 implied = Model(list(VARIABLES.values())).sigma(found.theta).with_labels(list(VARIABLES))
 vech.plot.error(S, implied, title="Found less implied")
 plt.show()
+
+# %%
+# Next: examples/nearest_correlation.py, correlations with holes; docs/how-do-i/statistician.md

@@ -99,6 +99,7 @@ def test_every_row_gives_numbers(rows, page):
     ],
 )
 def test_the_committed_page_shows_every_row(monkeypatch, capsys, name, file):
+    from benchmarks import report
     from benchmarks.__main__ import ONE_THREAD, main
 
     for variable in ONE_THREAD:
@@ -113,6 +114,7 @@ def test_the_committed_page_shows_every_row(monkeypatch, capsys, name, file):
         assert table(page, row)
     assert "quick run" not in page
     assert "no reason known yet" not in page
+    assert page.endswith(report.NEXT)
 
 
 def test_runs_on_two_families_of_processors_are_kept_and_shown_side_by_side(tmp_path, monkeypatch):

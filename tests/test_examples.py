@@ -98,9 +98,12 @@ def test_an_example_reads_as_a_page(name):
     _, title, line = text.removeprefix("r").split("\n")[:3]
     assert set(line) == {"="} and len(line) == len(title)
     assert "\nYou learn: " in text or " You learn: " in text
-    cells = text.split("\n# %%\n")[1:]
+    *cells, following = text.split("\n# %%\n")[1:]
     assert len(cells) >= 3 and all(cell.startswith("# ") for cell in cells)
-    assert text.endswith("plt.show()\n")
+    assert cells[-1].endswith("plt.show()\n")
+    example, page = re.fullmatch(r"# Next: (examples/\w+\.py), .+; (docs/[\w/-]+\.md)\n", following).groups()
+    assert (EXAMPLES.parent / example).exists() and (EXAMPLES.parent / page).exists()
+    assert Path(example).stem != name
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -144,6 +144,36 @@ def test_a_task_that_kills_its_workers_is_one_error():
                 list(completed(pool, deadly, [1]))
 
 
+SCRIPT = """
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+import numpy as np
+import vech
+
+{guard}
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        D = vech.pairwise.distances(np.eye(4), executor=pool)
+        print(D.half.round(3).tolist())
+"""
+
+
+def test_a_script_that_its_processes_read_again_is_told_what_guards_it(tmp_path):
+    paths = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    for guard in ("if True:", 'if __name__ == "__main__":'):
+        script = tmp_path / "script.py"
+        script.write_text(SCRIPT.format(guard=guard))
+        done = subprocess.run([sys.executable, script], env=paths, capture_output=True, text=True, timeout=60)
+        if guard == "if True:":
+            said = done.stderr.strip().splitlines()[-1]
+            assert said.startswith(
+                "concurrent.futures.process.BrokenProcessPool: a worker of the executor has ended, "
+            )
+            assert f"or because each process that is started reads {script} again" in said
+            assert said.endswith('below a line if __name__ == "__main__":')
+        else:
+            assert done.stdout == f"{6 * [1.414]}\n", done.stderr
+
+
 @pytest.mark.slow
 def test_a_task_that_kills_all_workers_of_a_cluster_is_one_error(client):
     with pytest.raises(BrokenExecutor, match="a worker of the executor has ended, killed or out of memory"):

@@ -1,26 +1,26 @@
 """README.md and docs/: every block of Python runs, in the order of its page, and prints what it says.
 
 A block of `>>>` is a doctest; any other runs as it is, and a block of text after it is what it prints.
-Names stay from block to block, in a folder that is empty at first. Commands of vech run on the pages of
-COMMANDS. What needs a library that is missing leaves out the rest of its section and what needs its names.
+Names stay from block to block, in a folder that is empty at first, and none is given. Commands of vech run on
+the pages of COMMANDS. What needs a library that is missing is skipped by name, with the rest of its section
+and what needs its names.
 """
 
 import ast
+import builtins
 import contextlib
 import doctest
 import importlib
 import io
+import multiprocessing
 import re
 import shlex
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
+from symtable import symtable
 
-import numpy as np
 import pytest
 
-import vech
 from vech import cli
 
 ROOT = Path(__file__).parent.parent
@@ -31,112 +31,8 @@ ELSEWHERE = {"scale.md": "test_scale_page.py, which gives it workers and stands 
 """Pages that are followed by a test of their own, and why."""
 
 SLOW = ("learning.md",)  # imports PyTorch and JAX
-COMMANDS = ("start.md", "view.md", "how-do-i/")
+COMMANDS = ("start.md", "view.md", "covariance.md", "how-do-i/")
 LEFT = ("vech view", "vech demo")  # one does not end, the other has tests of its own
-
-
-def given(page):
-    """What sections of the page take for granted: names, and files in the folder."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(60, 5))
-    return GIVEN.get(page, lambda rng, X: {})(rng, X)
-
-
-def of_covariance(rng, X):
-    pandas = pytest.importorskip("pandas")
-    names = ["AAPL", "BRK.B", "KO", "MSFT", "XOM"]
-    prices = pandas.DataFrame(100 * np.exp(np.cumsum(X / 100, axis=0)), columns=names)
-    return {
-        "X": np.tile(X, (40, 1)),
-        "p": 5,
-        "chunks": [prices[:30], prices[30:]],
-        "frame": prices.mask(rng.random(prices.shape) < 0.1),
-        "pool": ThreadPoolExecutor(2),
-        "january": X[:20],
-        "another_stream": another(X[20:]),
-        "prices": prices,
-        "mu": prices.pct_change().mean(),
-        "n": 5,
-        "affine": np.eye(4),
-        "fit": Fit(rng.normal(size=(2, 3, 4, 6))),
-    }
-
-
-def another(X):
-    stream = vech.covariance.Stream("sample")
-    stream.update(X)
-    return stream
-
-
-class Fit:
-    """Of DIPY: what it says of its tensors."""
-
-    def __init__(self, six):
-        self.six = six
-
-    def lower_triangular(self):
-        return self.six
-
-
-def of_files(rng, X):
-    for name in ("returns.csv", "large.csv", "large.csv.gz"):
-        vech.io.write_table(name, vech.io.Table(X, tuple("abcde")))
-    return {"vech": vech}
-
-
-def of_pairwise(rng, X):
-    pandas = pytest.importorskip("pandas")
-    names = [f"row {k}" for k in range(60)]
-    frame = pandas.DataFrame(X, names).mask(rng.random(X.shape) < 0.1)
-    wide = rng.normal(size=(120, 16))
-    return {
-        "X": np.abs(wide),
-        "D": vech.pairwise.distances(wide[:30]),
-        "weights": np.ones(16),
-        "frame": frame,
-        "half": np.empty(120 * 119 // 2),
-        "places": rng.uniform(-1, 1, (30, 2)),
-        "R": vech.covariance.correlation(wide),
-        "x": np.ones(120),
-        "K": vech.pairwise.kernel(wide),
-        "np": np,
-        "vech": vech,
-        "ProcessPoolExecutor": ThreadPoolExecutor,
-        "names": np.array(names),
-        "rapidfuzz": SimpleNamespace(process=SimpleNamespace(cdist=lengths_apart)),
-        "Levenshtein": SimpleNamespace(distance=None),
-    }
-
-
-def lengths_apart(left, right, *, scorer, dtype):
-    """Stands for rapidfuzz."""
-    return np.abs(np.subtract.outer(np.char.str_len(left), np.char.str_len(right))).astype(dtype)
-
-
-def of_quantized(rng, X):
-    return {"matrices": [vech.covariance.sample(X), vech.covariance.sample(X[:30])]}
-
-
-def of_sparse(rng, X):
-    full = np.array([[2.0, -1.0, 0.0], [-1.0, 2.0, -1.0], [0.0, -1.0, 2.0]])
-    scipy = importlib.import_module("scipy.sparse")
-    text = pytest.importorskip("sklearn.feature_extraction.text")
-    return {
-        "vech": vech,
-        "matrix": scipy.csr_array(full),
-        "x": np.ones(3),
-        "TfidfVectorizer": text.TfidfVectorizer,
-        "texts": ["half of a matrix", "a matrix in half", "nothing else"],
-    }
-
-
-GIVEN = {
-    "covariance.md": of_covariance,
-    "files.md": of_files,
-    "pairwise.md": of_pairwise,
-    "quantized.md": of_quantized,
-    "sparse.md": of_sparse,
-}
 
 
 def pages():
@@ -153,10 +49,16 @@ FENCED = re.compile(
 )
 
 
+def plain(source):
+    """A block without prompts and what it prints."""
+    if ">>>" in source:
+        return "".join(example.source for example in doctest.DocTestParser().get_examples(source))
+    return source
+
+
 def names_in(source):
     """Of a block the names that it binds, those that it uses, and the modules that it imports."""
-    if ">>>" in source:
-        source = "".join(example.source for example in doctest.DocTestParser().get_examples(source))
+    source = plain(source)
     bound, used, modules = set(), set(), set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Name):
@@ -164,6 +66,8 @@ def names_in(source):
         elif isinstance(node, ast.Import | ast.ImportFrom):
             modules |= {node.module} if isinstance(node, ast.ImportFrom) else {a.name for a in node.names}
             bound |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            bound.add(node.name)
     return bound, used, modules
 
 
@@ -173,8 +77,7 @@ class Reader:
     def __init__(self, page):
         self.page, self.name = page, named(page)
         self.text = page.read_text(encoding="utf-8")
-        self.given = given(self.name)
-        self.names = {"__name__": "__main__"} | self.given
+        self.names = {"__name__": "__main__"}
         self.ran, self.left_out, self.lost = 0, [], set()
         self.said = None  # by the block before
 
@@ -185,7 +88,6 @@ class Reader:
             if part["heading"]:
                 section += 1
                 self.said = None
-                self.names.update(self.given)
                 continue
             bound, used, needed = names_in(source) if language == "python" else (set(), set(), set())
             missing = sorted(filter(lacks, needed))
@@ -227,6 +129,18 @@ class Reader:
         return said.getvalue()
 
 
+def free(table):
+    """Names that a block takes from elsewhere, by its `symtable`."""
+    found = {one.get_name(): one for one in table.get_symbols()}
+    outer = table.get_type() == "module"
+    asked = {name for name, one in found.items() if one.is_referenced() and (outer or one.is_global())}
+    asked |= {name for inner in table.get_children() for name in free(inner)}
+    made = {
+        name for name, one in found.items() if one.is_assigned() or one.is_imported() or one.is_namespace()
+    }
+    return asked - (made if outer else set())
+
+
 def lacks(module):
     try:
         importlib.import_module(module)
@@ -243,7 +157,7 @@ def lacks(module):
         if named(page) not in ELSEWHERE
     ],
 )
-def test_a_page_can_be_followed(page, tmp_path, monkeypatch):
+def test_a_page_can_be_followed(page, tmp_path, monkeypatch, spawning):
     monkeypatch.chdir(tmp_path)
     if "jax" in sys.modules:  # to which scikit-bio, of another page, says otherwise
         sys.modules["jax"].config.update("jax_enable_x64", False)
@@ -254,13 +168,40 @@ def test_a_page_can_be_followed(page, tmp_path, monkeypatch):
     assert reader.ran
 
 
+@pytest.fixture
+def spawning():
+    """Processes as they start where none is forked: a page that needs no guard here needs one there."""
+    before = multiprocessing.get_start_method()
+    multiprocessing.set_start_method("spawn", force=True)
+    yield
+    multiprocessing.set_start_method(before, force=True)
+
+
+GUIDES = ("covariance.md", "files.md", "learning.md", "pairwise.md", "quantized.md", "sparse.md")
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_a_section_of_a_guide_needs_the_first_block_alone(name):
+    """Beside its own: so that one section can be copied."""
+    first, made = None, set()
+    for part in FENCED.finditer((DOCS / name).read_text(encoding="utf-8")):
+        if part["heading"]:
+            made = made if part["heading"].startswith("###") else set()
+        elif part["language"] == "python":
+            source = plain(part["source"])
+            first = names_in(source)[0] if first is None else first
+            lost = free(symtable(source, name, "exec")) - first - made - set(dir(builtins)) - {"__name__"}
+            assert not lost, (source, lost)
+            made |= names_in(source)[0]
+
+
 def test_pages_that_are_followed_elsewhere_are_there():
-    assert set(ELSEWHERE) | set(SLOW) | set(GIVEN) <= {named(page) for page in pages()}
+    assert set(ELSEWHERE) | set(SLOW) <= {named(page) for page in pages()}
 
 
 def read_on():
-    """Pages with a next one: not those of numbers, of changes and of names, nor the first."""
-    first = ("index.md", "changes.md", "reference/", "benchmarks")
+    """Pages with a next one: not that of changes, nor the first, nor those of names."""
+    first = ("index.md", "changes.md", "reference/")
     return [page for page in sorted(DOCS.rglob("*.md")) if not named(page).startswith(first)]
 
 

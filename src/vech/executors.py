@@ -11,6 +11,8 @@ import io
 import mmap
 import os
 import pickle
+import re
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor, wait
@@ -46,6 +48,12 @@ KEPT = (
     "resume=True) goes on from it with a new executor"
 )
 ENDED = f"a worker of the executor has ended, killed or out of memory; {KEPT}"
+UNGUARDED = (
+    "a worker of the executor has ended, killed or out of memory, or because each process that is started "
+    "reads {} again, and begins its work anew: put what starts processes and computes below a line "
+    'if __name__ == "__main__":'
+)
+GUARD = re.compile(r"^if\b.*\b__name__\b", re.MULTILINE)
 LOST = (
     f"the cluster has lost its scheduler, or all workers that held what was sent to them, or its client was "
     f"closed; {KEPT}"
@@ -135,26 +143,37 @@ def _results(
                     del future
                 if not pending:
                     return
-                yield _taken(pending, next(iter(pending)) if ordered else finished.get())
+                yield _taken(executor, pending, next(iter(pending)) if ordered else finished.get())
         finally:
             if stop is not None:
                 stop.set()
             wait([future for future in pending if not future.cancel()])
 
 
-def _taken(pending: dict[Future[Done], Item], future: Future[Done]) -> tuple[Item, Done]:
+def _taken(executor: Executor, pending: dict[Future[Done], Item], future: Future[Done]) -> tuple[Item, Done]:
     """An item and its result, which nobody keeps here any longer."""
     try:
         done = future.result()
     except CancelledError:
         raise BrokenExecutor(LOST) from None
     except BrokenExecutor as error:
-        raise type(error)(ENDED) from error
+        raise type(error)(_why(executor)) from error
     except Exception as error:
         if type(error).__name__ == "KilledWorker":  # of Dask, once the same task has ended several workers
             raise BrokenExecutor(ENDED) from error
         raise
     return pending.pop(future), done
+
+
+def _why(executor: Executor) -> str:
+    """Why a worker may have ended: a script is read again by processes that are not forked."""
+    context = getattr(executor, "_mp_context", None)
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    if context is not None and context.get_start_method() != "fork" and script is not None:
+        with suppress(OSError):
+            if not GUARD.search(Path(script).read_text(encoding="utf-8", errors="replace")):
+                return UNGUARDED.format(script)
+    return ENDED
 
 
 class _Window:
@@ -202,7 +221,7 @@ def _submitting(
         try:
             return executor.submit(_call, shipped, item)
         except BrokenExecutor as error:  # one that is used again
-            raise type(error)(ENDED) from error
+            raise type(error)(_why(executor)) from error
         except Exception as error:
             if getattr(client, "status", None) == "closed":
                 raise BrokenExecutor(LOST) from error

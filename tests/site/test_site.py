@@ -156,6 +156,17 @@ def test_every_link_leads_somewhere(site):
     assert not lost and within > 10_000
 
 
+@pytest.mark.slow
+def test_an_example_leads_on(site):
+    examples = [path.stem for path in (ROOT / "examples").glob("*.py")]
+    for name in examples:
+        text = (site / "gallery" / f"{name}.html").read_text(encoding="utf-8")
+        said = re.search(r"<p>Next: (.*?)</p>", text, re.DOTALL)
+        assert said, name
+        links = re.findall(r'href="([^"]+)"', said[1])
+        assert len(links) == 2 and links[1].startswith("../"), (name, said[1])
+
+
 # ---- in a browser --------------------------------------------------------------------------------------
 
 PHONE, DESK = {"width": 375, "height": 700}, {"width": 1280, "height": 800}
@@ -257,7 +268,7 @@ def test_search_finds_a_page_from_a_folder(site, page, term, wanted):
 
 
 COPIED = (
-    *("quantized", "pairwise", "pictures"),
+    *("quantized", "pairwise", "pictures", "covariance", "sparse"),
     *(
         "vech.pack",
         "vech.Packed",
@@ -278,9 +289,10 @@ WATCH = """() => addEventListener("copy", (event) => { window.copied = event.tar
 
 
 def copied(page):
-    """What each button of a page puts on the clipboard, where the block is one of Python with prompts."""
+    """What each button of a page puts on the clipboard, where the block is one of Python."""
     page.evaluate(WATCH)
-    buttons = page.locator("div.highlight:has(> pre .gp) > button.copybtn")
+    blocks = ("div.highlight:has(> pre .gp)", "div.highlight-python > div.highlight")
+    buttons = page.locator(", ".join(f"{block} > button.copybtn" for block in blocks))
     for k in range(buttons.count()):
         buttons.nth(k).evaluate("(button) => button.click()")
         yield page.evaluate("window.copied")
@@ -295,7 +307,8 @@ def test_what_is_copied_runs(site, page, tmp_path, monkeypatch):
         names = {"__name__": "copied"}
         for text in copied(page):
             assert text.strip() and not re.search(r"^(>>>|\.\.\.)", text, re.MULTILINE), (name, text)
-            with contextlib.redirect_stdout(io.StringIO()):
+            needs = contextlib.suppress(ModuleNotFoundError)  # of an optional library
+            with contextlib.redirect_stdout(io.StringIO()), needs:
                 exec(compile(text, name, "exec"), names)  # noqa: S102
             count += 1
     assert count >= 20
