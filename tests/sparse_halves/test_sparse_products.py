@@ -1,5 +1,6 @@
 """Products of sparse halves are the full matrix's, for every pattern, kind, dtype, layout, thread count."""
 
+import sys
 import time
 from functools import lru_cache
 
@@ -585,6 +586,15 @@ def test_rows_of_a_stencil_become_full(kind, dtype):
         half.indices[half.indptr[n // 2 + 5]] = n
         with pytest.raises(ValueError, match=r"row|column|CSR"):
             _core.mirror(*arrays_of(half), change, n, True, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="huge pages are asked for on Linux")
+def test_what_is_larger_than_a_heap_begins_with_a_huge_page():
+    n = 2**22 + 1
+    arrays = (np.arange(n + 1), np.arange(n, dtype=np.int32), np.ones(n))
+    _, _, data = _core.mirror(*arrays, Kind.SYMMETRIC.change(np.dtype(float)), n, True, 1)
+    assert data.nbytes > 2**25 and data.ctypes.data % 2**21 == 0
+    assert data.all()
 
 
 @every_target
