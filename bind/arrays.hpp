@@ -81,6 +81,60 @@ inline void need_line(const In& array, std::int64_t size, nb::dlpack::dtype dtyp
     need_line(array, size, what);
 }
 
+// The memory of an array whose numbers lie side by side in C order; of anything else none, and no error. It takes 40 ns
+// where an `In` takes 75 (Zen 5).
+class Plain {
+  public:
+    Plain(nb::handle array, bool written) {
+        const int what = PyBUF_FORMAT | PyBUF_STRIDES | (written ? PyBUF_WRITABLE : 0);
+        held_ = PyObject_GetBuffer(array.ptr(), &view_, what) == 0;
+        if (!held_) PyErr_Clear();
+    }
+    Plain(const Plain&) = delete;
+    Plain& operator=(const Plain&) = delete;
+    ~Plain() {
+        if (held_) PyBuffer_Release(&view_);
+    }
+    bool is(int item, std::initializer_list<std::int64_t> shape) const {
+        if (!held_ || view_.itemsize != item || view_.ndim != static_cast<int>(shape.size())) return false;
+        std::int64_t step = item;
+        for (int axis = view_.ndim; axis-- > 0; step *= view_.shape[axis]) {
+            if (view_.shape[axis] != shape.begin()[axis]) return false;
+            if (view_.shape[axis] != 1 && view_.strides[axis] != step) return false;
+        }
+        return true;
+    }
+    // Whether both hold numbers of one type, and no byte in common.
+    bool is_beside(const Plain& other) const {
+        const auto *mine = begin(), *theirs = other.begin();
+        const bool apart = mine + view_.len <= theirs || theirs + other.view_.len <= mine;
+        return apart && view_.format != nullptr && other.view_.format != nullptr &&
+               std::strcmp(view_.format, other.view_.format) == 0;
+    }
+    std::byte* begin() const { return static_cast<std::byte*>(view_.buf); }
+
+  private:
+    Py_buffer view_;
+    bool held_;
+};
+
+// A new array, or the one that was given where it is NumPy's own; else None.
+struct Result {
+    nb::object shape, dtype;
+
+    nb::object memory(nb::handle given) const {
+        static PyObject *const empty = kept("empty"), *const type = kept("ndarray");
+        if (given.is_none()) return nb::handle(empty)(shape, dtype);
+        return given.type().is(type) ? nb::borrow(given) : nb::none();
+    }
+
+  private:
+    // Never given back: what is static ends after the interpreter.
+    static PyObject* kept(const char* name) {
+        return nb::object(nb::module_::import_("numpy").attr(name)).release().ptr();
+    }
+};
+
 // ---- sizes
 
 // Columns are int32, and products of two sides are bytes in 64 bits.

@@ -34,6 +34,10 @@ bool Watch::asks() noexcept {
 }
 
 void run_units(std::int64_t units, int threads, Watch& watch, void (*body)(const void*, std::int64_t), const void* of) {
+    if (units == 1) {  // neither a counter nor, once it is done, a question
+        if (!watch.stop()) body(of, 0);
+        return;
+    }
     std::atomic<std::int64_t> next{0}, busy{0};
     const auto work = [&] {
         for (std::int64_t unit; !watch.stop() && (unit = next.fetch_add(1, std::memory_order_relaxed)) < units;)

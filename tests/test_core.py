@@ -234,6 +234,15 @@ CALLS = {
     "pack": lambda: {
         "full": square(), "half": half(), **TRIANGLE, "change": SAME, "diagonal": SAME, "threads": 1,
     },
+    "Expansion": lambda: {
+        "item": 8, **TRIANGLE, "straight": SAME, "transposed": SAME, "diagonal": SAME, "fill": None,
+        "dtype": np.dtype(float),
+    },
+    "Packing": lambda: {
+        "item": 8, **TRIANGLE, "diagonal_stored": False, "change": SAME, "diagonal": SAME, "along": True,
+        "compares": True, "omitted": np.ones(1), "keep": b"\xff" * 8, "places": np.arange(LENGTH - N),
+        "dtype": np.dtype(float),
+    },
     "convert": lambda: {
         "source": half(), "target": half(), "n": N, "source_grow": True, "target_grow": False,
         "source_diagonal": True, "target_diagonal": True, "change": SAME, "diagonal": SAME, "fill": None,
@@ -390,6 +399,7 @@ OPTIONAL = {
     ("QuantizedHalf", "sides"),
     ("small_eigh", "vectors"),
     ("multiply_sparse", "plan"),
+    ("Packing", "places"),
 }
 # Not hostile after all: there is an answer to fewer rows, another item size of what is only copied, a batch.
 ANSWERED = {
@@ -402,6 +412,8 @@ ANSWERED = {
     ("quantize_half", "tiles", "uneven steps"),  # of one tile
     ("QuantizedHalf", "scales", "uneven steps"), ("QuantizedHalf", "zeros", "uneven steps"),
     *((f"small_{task}", "scales", "(1, 24)") for task in ("halves", "eigh", "slogdet", "solve")),
+    ("Expansion", "n", "one more"), ("Expansion", "n", "one less"),  # of other arrays
+    *(("Packing", "omitted", what) for what in ("no axes", "one axis more", "uneven steps")),  # one number
     ("cut", "data", "two bytes"), ("mirrored", "full", "one axis more"),
     ("encode", "x", "one less"), ("encode_pairs", "n", "one less"),  # the same words and blocks
     ("read_table", "comment", "no such word"),
@@ -564,6 +576,76 @@ def test_fill_is_one_number():
     for fill in (np.ones(0), np.ones(2), np.ones(1, np.float32)):
         with pytest.raises(ValueError, match=r"^fill is one number of the half's item size$"):
             _core.scan(**{**arguments, "fill": fill})
+
+
+def ready(name, n):
+    """What moves one matrix of side n and looks at its arrays itself, those that it takes, and its answer."""
+    full = np.random.default_rng(1).random((n, n))
+    full += full.T
+    half = np.ascontiguousarray(full[np.tril_indices(n)])
+    triangle = {"item": 8, "n": n, "grow": True, "diagonal_stored": True, "diagonal": SAME}
+    dtype = {"dtype": full.dtype}
+    if name == "expand":
+        return _core.Expansion(**triangle, straight=SAME, transposed=SAME, fill=None, **dtype), half, full
+    i, j = np.tril_indices(n)
+    places = {"pack": None, "pick": i * n + j}[name]
+    options = {"along": True, "compares": True, "omitted": None, "keep": b"", "places": places}
+    return _core.Packing(**triangle, change=SAME, **options, **dtype), full, half
+
+
+def hostile_runs(name, n):
+    move, source, expected = ready(name, n)
+    np.testing.assert_array_equal(move.run(source, None, 1), expected)
+
+    def work(report):
+        for what, other, refused in hostile_arrays(source, False):
+            if other is None:
+                continue  # there is no default
+            found = move.run(other, None, 1)
+            right = not refused and np.array_equal(found, move.run(np.array(other, order="C"), None, 1))
+            report(f"from {what}", found is None or right)
+        for what, other, refused in hostile_arrays(np.zeros_like(expected), True):
+            before = np.array(other) if isinstance(other, np.ndarray) else None
+            found = move.run(source, other, 1)
+            if other is None:
+                report("none", np.array_equal(found, expected))
+            elif found is None:
+                report(f"into {what}", before is None or np.array_equal(other, before))
+            else:
+                report(f"into {what}", found is other and not refused and np.array_equal(found, expected))
+
+    return in_a_child(work)
+
+
+@cases.each("name, n", [("expand", 5), ("expand", N), ("pack", 5), ("pack", N), ("pick", 5), ("pick", N)])
+def test_what_was_looked_at_once_takes_plain_arrays_alone(name, n):
+    reports, status = hostile_runs(name, n)
+    assert status == 0, f"crashed after {reports[-1:]}"
+    assert len(reports) > 25
+    assert [what for what, well in reports if not well] == []
+
+
+@cases.each("name", ["expand", "pack", "pick"])
+def test_what_was_looked_at_once_shares_no_byte(name):
+    move, source, expected = ready(name, N)
+    memory = np.zeros(source.size + expected.size)
+    for start in (0, 1, source.size - 1):
+        memory[: source.size] = source.ravel()
+        shared = memory[: source.size].reshape(source.shape)
+        out = memory[start : start + expected.size].reshape(expected.shape)
+        assert move.run(shared, out, 1) is None
+        np.testing.assert_array_equal(shared, source)
+    beside = memory[source.size :].reshape(expected.shape)
+    assert move.run(memory[: source.size].reshape(source.shape), beside, 1) is beside
+    np.testing.assert_array_equal(beside, expected)
+
+
+@cases.each("name", ["pack", "pick"])
+def test_what_was_looked_at_once_packs_equal_triangles_alone(name):
+    for n in (2, 5, N):
+        move, full, _ = ready(name, n)
+        full[n - 1, 0] = np.nextafter(full[n - 1, 0], np.inf)
+        assert move.run(full, None, 1) is None
 
 
 def test_cells_written_twice_are_not_cells_left_out():

@@ -31,8 +31,6 @@ inline void finish_streams() {
 
 constexpr std::int64_t line_bytes = 64;
 constexpr std::int64_t unit_bytes = std::int64_t{1} << 20;
-// From so many bytes on, records are streamed past the caches: they take less work than what `streamed_bytes` is for.
-constexpr std::int64_t streamed_records = std::int64_t{64} << 20;
 
 inline std::int64_t bytes_to_line(const std::byte* address) {
     return static_cast<std::int64_t>(-reinterpret_cast<std::uintptr_t>(address) & (line_bytes - 1));

@@ -85,6 +85,8 @@ def check_matrix(shape: tuple[int, ...], what: str) -> None:
 
 def check_mapped(array: Any) -> None:
     """OSError for a memory map whose file is shorter now: reading beyond its end would end the process."""
+    if type(array) is np.ndarray and type(array.base) is np.ndarray and array.base.base is None:
+        return  # what most views are
     for part in maps_of(array):
         needed, size = part.offset + part.nbytes, part.base.size()  # type: ignore[operator, union-attr]
         if size < needed:
@@ -291,6 +293,8 @@ def resolve_threads(threads: int | None, nbytes: int) -> int:
     """How many threads may share work on so many bytes."""
     if threads is None:
         return 1 if nbytes < SERIAL_BYTES else default_threads()
+    if is_count(threads):
+        return min(threads, MOST_THREADS)
     if isinstance(threads, bool):
         raise TypeError(f"threads must be a positive integer or None, not {threads!r}")
     try:
@@ -300,6 +304,11 @@ def resolve_threads(threads: int | None, nbytes: int) -> int:
     if count < 1:
         raise ValueError(f"threads must be at least 1, not {count}")
     return min(count, MOST_THREADS)
+
+
+def is_count(threads: Any) -> bool:
+    """Whether it is a number of threads as most are given, which needs no second look."""
+    return type(threads) is int and threads > 0
 
 
 def default_threads() -> int:

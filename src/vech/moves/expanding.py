@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech import _core
 from vech.arrays import (
-    NATIVE,
-    UNCHECKED_BYTES,
     Array,
     Dtype,
     as_array,
+    check_mapped,
     check_memory,
     check_out,
+    is_count,
     resolve_threads,
-    shares_memory,
     words,
 )
 from vech.layouts.dialects import AnyLayout, as_layout
@@ -40,7 +40,7 @@ from vech.moves.memory import (
     rows_of,
     swapped,
 )
-from vech.moves.recipe import Recipe, expansion, kind_name
+from vech.moves.recipe import Recipe, expansion, is_ordinary, kind_name
 from vech.moves.rounding import rescale
 
 SCATTER_BYTES = 2**26  # from this size on zeros come from the system; 2**25 may be used memory, cleared
@@ -109,17 +109,22 @@ def expand(
            [ 7,  0, -9],
            [ 8,  9,  0]])
     """
-    plain = kind is None and out is None and threads is None and axis == -1
-    if plain and type(half) is np.ndarray and half.size <= SMALL:
-        found = _lookup(layout if type(layout) is str else as_layout(layout), half.dtype, half.shape)
-        if found is not None:
-            index, fill = found
-            full = half[index]
+    if type(half) is np.ndarray and axis == -1 and (threads is None or is_count(threads)):
+        if half.base is not None:
+            check_mapped(half)
+        try:
+            places, fill, expands, nbytes = _ready(half.dtype, half.shape, layout, kind)
+        except TypeError:  # what has no hash is not ordinary
+            places = expands = None
+        if places is not None and out is None:
+            full: Array = half[places]
             if fill is not None:
                 full.ravel()[:: len(full) + 1] = fill
             return full
-    if type(out) is np.ndarray and axis == -1 and _at_once(half, layout, kind, out, threads):
-        return out
+        if expands is not None:
+            found = expands(half, out, resolve_threads(threads, nbytes))
+            if found is not None:
+                return found
     if axis != -1:
         half, at = axis_last(as_array(half, "half"), axis, 1, "half")
         n = as_layout(layout).side(half.shape[-1])
@@ -129,55 +134,40 @@ def expand(
     return _expand(half, layout, kind, out, threads)
 
 
-@lru_cache(maxsize=256)
-def _lookup(
-    name: str | AnyLayout, dtype: Dtype, shape: tuple[int, ...]
-) -> tuple[NDArray[np.int64], Array | None] | None:
-    """Of one small symmetric matrix: where each number is in its half, and what its diagonal is if left out.
+class Ready(NamedTuple):
+    """What an ordinary call needs to know of one half.
 
-    NumPy's own indexing, at 0.15 us for n = 3 and 0.2 us for n = 8, beats any call of a kernel.
+    Of a small one, where each number is in its half, and what its diagonal is if left out: NumPy's own
+    indexing, at 0.15 us for n = 3 and 0.2 us for n = 8, beats any call of a kernel. Else a kernel that looks
+    at the arrays itself: 0.9 us and the time of its work, where `_expand`, which knows all cases, takes 3.1.
     """
-    layout = as_layout(name)
-    if len(shape) != 1 or dtype not in NATIVE or dtype.kind == "c" or layout.scaled:
-        return None
-    i = np.arange(layout.side(shape[0]))
-    if layout.implied is None:
-        return layout.position(i[:, None], i, i.size), None
-    if i.size < 2:
-        return None
-    index = layout.slot(np.minimum(i[:, None], i), np.maximum(i[:, None], i), i.size)
-    np.fill_diagonal(index, 0)
-    return index, np.array([layout.implied]).astype(dtype)
 
-
-def _at_once(
-    half: ArrayLike, layout: str | AnyLayout, kind: str | None, out: Array, threads: int | None
-) -> bool:
-    """Whether nothing stood against a kernel: 1.8 us, where `_expand`, which knows all cases, takes 3.1."""
-    if type(half) is not np.ndarray or half.ndim != 1 or half.dtype not in NATIVE:
-        return False
-    if type(layout) is not str or (kind is not None and type(kind) is not str):
-        return False
-    found = _plain(layout, kind, half.dtype, half.size)
-    if found is None or out.shape != found[0] or out.dtype != half.dtype or half.nbytes >= UNCHECKED_BYTES:
-        return False
-    flags = out.flags
-    if not (flags.c_contiguous and flags.writeable and half.flags.c_contiguous) or shares_memory(out, half):
-        return False
-    arguments: tuple[Any, ...] = (half, out, *found[1], 0, resolve_threads(threads, out.nbytes))
-    _core.expand(*arguments)
-    return True
+    places: NDArray[np.int64] | None = None
+    fill: Array | None = None
+    expands: Callable[[Array, Array | None, int], Array | None] | None = None
+    nbytes: int = 0  # of the matrix
 
 
 @lru_cache(maxsize=256)
-def _plain(
-    name: str, kind: str | None, dtype: Dtype, length: int
-) -> tuple[tuple[int, int], tuple[Any, ...]] | None:
-    """The shape of the matrix and what the kernel is told, if it does all that there is to do."""
-    recipe = expansion(name, kind, dtype, length)
-    if recipe.arguments is None or recipe.scaling.alters or recipe.negates or recipe.swaps or recipe.n < 2:
-        return None
-    return (recipe.n, recipe.n), recipe.arguments
+def _ready(dtype: Dtype, shape: tuple[int, ...], layout: str | AnyLayout, kind: str | None) -> Ready:
+    if len(shape) != 1 or shape[0] >= UNCHECKED_NUMBERS or not is_ordinary(dtype, layout, kind):
+        return Ready()
+    recipe = expansion(layout, kind, dtype, shape[0])
+    n, implied = recipe.n, recipe.layout.implied
+    ready = Ready(nbytes=n * n * dtype.itemsize)
+    if recipe.arguments is not None and n > 1 and not recipe.scaling.by_hand and not recipe.negates:
+        arguments: tuple[Any, ...] = (dtype.itemsize, *recipe.arguments, dtype)
+        ready = ready._replace(expands=_core.Expansion(*arguments).run)
+    if recipe.kind is not Kind.SYMMETRIC or recipe.layout.scaled or shape[0] > SMALL:
+        return ready
+    i = np.arange(n)
+    if implied is None:
+        return ready._replace(places=recipe.layout.position(i[:, None], i, n))
+    if n < 2:
+        return ready
+    places = recipe.layout.slot(np.minimum(i[:, None], i), np.maximum(i[:, None], i), n)
+    np.fill_diagonal(places, 0)
+    return ready._replace(places=places, fill=np.array([implied]).astype(dtype))
 
 
 def expand_rows(

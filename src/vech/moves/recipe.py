@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, Dtype, extension, family, words
+from vech.arrays import NATIVE, Array, Dtype, extension, family, words
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import KINDS, Kind, resolve_kind
-from vech.layouts.layout import one_of
+from vech.layouts.layout import Layout, one_of
 from vech.layouts.orders import Explicit
 from vech.moves import explicit
 from vech.moves.explicit import Changes
@@ -166,6 +166,12 @@ def kind_name(kind: str | None) -> str | None:
     if kind is not None and not isinstance(kind, str):
         one_of("kind", kind, KINDS)
     return kind
+
+
+def is_ordinary(dtype: Dtype, layout: Any, *names: Any) -> bool:
+    """Whether a call says nothing that needs a second look, so that what was looked up once serves it."""
+    named = type(layout) in (str, Layout) and all(name is None or isinstance(name, str) for name in names)
+    return dtype in NATIVE and named
 
 
 def check_side(n: int, layout: AnyLayout) -> None:
