@@ -57,8 +57,13 @@ class Mover {
     static constexpr int line = static_cast<int>(line_bytes / item), few = turned_columns<W>;
     static constexpr int side = lanes<W> > 1 ? lanes<W> : 8;                                  // of the smallest squares
     static constexpr int widest = std::max(side, VECH_VECTOR / static_cast<int>(sizeof(W)));  // of those in registers
-    // Two strips at once make two lines side by side; more of them, of short words, are too many rows for L1.
-    static constexpr int strips_at_once = sizeof(W) == 4 || sizeof(W) == 1 ? 1 : 2;
+    // Two strips at once make two lines side by side, without which memory is slow: half a read and such writes alone
+    // take 0.66 of a copy, line by line 0.94 (Zen 5, float32, n = 8192; 0.95 and 1.6 at 2048; four lines 0.64 and 0.86,
+    // but four strips are no faster in float32, and 1.08 to 1.15 times as slow else).
+    static constexpr int strips_at_once = 2;
+    // Words of 4 and 1 bytes take one strip where they only go across, which was not measured well enough to change it
+    // (pack, float32, n = 4096: 0.7 to 0.96 of a copy, by where the arrays lie), and with vectors of 16 bytes.
+    static constexpr bool single = item == 4 || item == 1;
     static constexpr int changed_rows = std::max(32, strips_at_once* line);
     static constexpr int changed_columns = std::max(panel_columns<W>, band_rows<W> / 2) + line;
     static constexpr int slots = panel_columns<W> + few;  // the last columns of a panel overlap those before
@@ -254,8 +259,11 @@ class Mover {
             go.template operator()<1, Writes::some>(s++);
         else if (!alike)
             go.template operator()<1, Writes::none>(s++);
-        for (; s + strips_at_once - 1 <= whole; s += strips_at_once)
-            go.template operator()<strips_at_once, Writes::all>(s);
+        if (!single || (straight && VECH_VECTOR > 16))
+            for (; s + strips_at_once - 1 <= whole; s += strips_at_once)
+                go.template operator()<strips_at_once, Writes::all>(s);
+        else
+            for (; s <= whole; ++s) go.template operator()<1, Writes::all>(s);
         for (; s <= last; ++s) go.template operator()<1, Writes::some>(s);
     }
 
@@ -263,7 +271,10 @@ class Mover {
     template <int count, Writes writes>
     void step(int s, std::int64_t top, int high, Range columns) {
         constexpr int most = count * line;
-        constexpr std::int64_t ahead = 512;  // beyond the next panel: of a copy 0.7 for 0.8 up to the next one, Zen 5
+        // Into L2, beyond the next panel: of a copy 0.7 for 0.8 up to the next one (Zen 5, float64). Shorter words are
+        // loaded 16 bytes at a time, for which L2 is far: the next panel, into L1 (1 byte, n = 4095: 0.85 of the time).
+        constexpr bool near = single && count > 1;
+        constexpr std::int64_t ahead = near ? 0 : 512;
         const std::byte *from[most], *next_panel[most];
         const int first = std::min(s * line, high - 1), rows = std::min(most, high - first);
         Down down(source_, top + first, columns.end);
@@ -274,7 +285,7 @@ class Mover {
         int fetched = 0, due = 0;
         for (int at = 0; at < wide; at += few) {
             for (due += few * most; due >= wide && fetched < most; due -= wide)
-                fetch(next_panel[fetched++], wide * item);
+                fetch<near ? 3 : 2>(next_panel[fetched++], wide * item);
             const std::int64_t offset = std::min(at, wide - few) * item;
             Line before[few], now[few];
 #pragma GCC unroll 16
@@ -451,8 +462,9 @@ class Mover {
         }
     }
 
+    template <int nearness = 2>
     VECH_INLINE static void fetch(const std::byte* from, std::int64_t bytes) {
-        for (std::int64_t k = 0; k < bytes; k += line_bytes) __builtin_prefetch(from + k, 0, 2);
+        for (std::int64_t k = 0; k < bytes; k += line_bytes) __builtin_prefetch(from + k, 0, nearness);
     }
 
     VECH_INLINE std::int64_t cut(const std::byte* row, std::int64_t at, Range range) const {
