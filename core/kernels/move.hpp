@@ -271,8 +271,8 @@ class Mover {
     template <int count, Writes writes>
     void step(int s, std::int64_t top, int high, Range columns) {
         constexpr int most = count * line;
-        // Into L2, beyond the next panel: of a copy 0.7 for 0.8 up to the next one (Zen 5, float64). Shorter words are
-        // loaded 16 bytes at a time, for which L2 is far: the next panel, into L1 (1 byte, n = 4095: 0.85 of the time).
+        // Into L2, beyond the next panel: of a copy 0.7 for 0.8 up to the next one (Zen 5, float64). Words of 4
+        // and 1 bytes are loaded 16 bytes at a time, for which L2 is far: the next panel, into L1.
         constexpr bool near = single && count > 1;
         constexpr std::int64_t ahead = near ? 0 : 512;
         const std::byte *from[most], *next_panel[most];
