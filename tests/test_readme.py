@@ -21,7 +21,7 @@ def blocks(language):
 def test_one_line_makes_an_environment_installs_and_runs(extra, end):
     (line,) = (line for block in blocks("sh") for line in block.splitlines() if line.endswith(end))
     folder = re.fullmatch(
-        rf'python3 -m venv (\S+) && \1/bin/python -m pip install (?:--no-compile )?"\.\[{extra}\]" && .*', line
+        rf'python3 -m venv (\S+) && \1/bin/python -m pip install( --no-compile)? "\.\[{extra}\]" && .*', line
     )
     assert folder
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
