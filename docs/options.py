@@ -45,7 +45,8 @@ def table(heads, lines):
 
 def with_tables(text):
     """The page with its tables."""
-    shared = [(names, what, ", ".join(commands)) for names, what, commands in rows() if len(commands) > 1]
-    own = sorted((commands[0], names, what) for names, what, commands in rows() if len(commands) == 1)
+    found = rows()
+    shared = [(names, what, ", ".join(commands)) for names, what, commands in found if len(commands) > 1]
+    own = sorted((commands[0], names, what) for names, what, commands in found if len(commands) == 1)
     text = text.replace(SHARED, table(("option", "what it says", "of"), shared))
     return text.replace(OWN, table(("command", "option", "what it says"), own))

@@ -78,6 +78,20 @@ DTYPES = {
 KINDS = ("symmetric", "triangular", "hermitian", "skew", "skew-hermitian")
 STORE_KINDS = ("symmetric", "hermitian", "skew", "skew-hermitian")
 
+ESTIMATORS = (
+    "sample",
+    "correlation",
+    "spearman",
+    "kendall",
+    "gerber",
+    "quadrant",
+    "one_bit",
+    "ledoit_wolf",
+    "oas",
+    "nonlinear",
+    "denoise",
+)
+"""Of `vech.covariance`: each takes X, and `out=`."""
 # 0 to 4, then one below, at and above each vector and block width
 SIZES = (0, 1, 2, 3, 4, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 130)
 

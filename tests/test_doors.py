@@ -54,19 +54,6 @@ def beside(function, name):
     return lambda x: function(X, **{name: x}).half
 
 
-ESTIMATORS = [
-    "sample",
-    "correlation",
-    "spearman",
-    "kendall",
-    "gerber",
-    "quadrant",
-    "one_bit",
-    "ledoit_wolf",
-    "oas",
-    "nonlinear",
-    "denoise",
-]
 SIGNS = np.sign(X)
 
 # name: (call of one array, an array for it)
@@ -130,7 +117,7 @@ CALLS = {
     "kronecker_square": (linalg.kronecker_square, A),
     "covariance_of_vech": (lambda x: linalg.covariance_of_vech(x, 9).half, A),
     "empirical_covariance_of_vech": (lambda x: linalg.empirical_covariance_of_vech(x).half, X),
-    **{name: (partial(estimated, name), X) for name in ESTIMATORS},
+    **{name: (partial(estimated, name), X) for name in cases.ESTIMATORS},
     **{name: (partial(estimated, name), SIGNS) for name in ("jaccard", "hamming", "matching")},
     "Stream.update": (lambda x: streamed("sample", x), X),
     "Stream of gerber": (lambda x: streamed("gerber", x, thresholds=0.5), X),

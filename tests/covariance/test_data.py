@@ -21,19 +21,6 @@ ESTIMATORS = {
     "denoise": covariance.denoise,
     "stream": lambda X, **options: covariance.Stream().update(X),
 }
-WITH_OUT = (
-    "sample",
-    "correlation",
-    "spearman",
-    "kendall",
-    "gerber",
-    "quadrant",
-    "one_bit",
-    "ledoit_wolf",
-    "oas",
-    "nonlinear",
-    "denoise",
-)
 
 
 def holed(value, shape=(20, 3), dtype=float):
@@ -323,7 +310,7 @@ def test_a_function_that_returns_a_used_iterator_is_refused(call):
     refuses(ValueError, message, call, lambda: once)
 
 
-@pytest.mark.parametrize("name", WITH_OUT)
+@pytest.mark.parametrize("name", cases.ESTIMATORS)
 def test_memory_for_the_result_that_overlaps_x_is_refused(name):
     X = N.copy()
     message = "^out shares memory with the input"

@@ -7,8 +7,8 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
-from test_data import WITH_OUT
 
+import cases
 import vech
 from faults import listing
 from vech import covariance
@@ -277,7 +277,7 @@ def test_errors_are_those_of_memory(tmp_path, change, error, message):
     assert not (tmp_path / "S.npy").exists()
 
 
-@pytest.mark.parametrize("name", WITH_OUT)
+@pytest.mark.parametrize("name", cases.ESTIMATORS)
 @pytest.mark.parametrize(
     "wrap", [lambda Y: Y, lambda Y: lambda: iter([Y[:20], Y[20:]])], ids=["array", "blocks"]
 )
