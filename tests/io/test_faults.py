@@ -287,6 +287,20 @@ def test_beside_a_writer_numbers_never_have_the_names_of_others(tmp_path):
     assert len(found) > 1
 
 
+def test_names_that_are_set_aside_for_a_moment_are_waited_for(tmp_path, monkeypatch):
+    path, ids, aside = (tmp_path / name for name in ("rows.rel.bin", "rows.rel.id", "aside"))
+    names_squares(path, FULL)
+    wanted, matrix_of = what_is_there(path), vech.io.plink._matrix
+    moments = iter([lambda: ids.rename(aside), lambda: aside.rename(ids)])
+
+    def a_moment_later(path):
+        next(moments, lambda: None)()
+        return matrix_of(path)
+
+    monkeypatch.setattr(vech.io.plink, "_matrix", a_moment_later)
+    assert what_is_there(path) == wanted
+
+
 @pytest.mark.parametrize("name", ["half.npz", "sparse.mtx", "half.bin"])
 def test_beside_a_writer_single_files_are_whole_too(tmp_path, count, name):
     path = tmp_path / name

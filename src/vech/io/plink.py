@@ -80,19 +80,29 @@ def load(path: Path, *, dtype: np.dtype[Any] | None = None, n: int | None = None
     """
     for _ in range(TRIES):
         before = _states(path)
-        content = _content(path, dtype, n)
-        if _states(path) == before:  # else the numbers of one matrix may have got the names of another
-            return content
+        try:
+            content = _content(path, dtype, n)
+        except (FileFormatError, FileNotFoundError):
+            if _states(path) == before:
+                raise
+        else:
+            if _states(path) == before:
+                return content
+        # else the numbers of one matrix may have met the names of another, or none
     raise FileFormatError(REPLACED, path)
 
 
 def _states(path: Path) -> list[tuple[int, int] | None]:
     """Which files the numbers and the names are."""
-    found = []
-    for file in (path, _ids(path)):
-        state = file.stat() if file.exists() else None
-        found.append(state and (state.st_ino, state.st_mtime_ns))
-    return found
+
+    def state(file: Path) -> tuple[int, int] | None:
+        try:
+            found = file.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+    return [state(path), state(_ids(path))]
 
 
 def _content(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Content:
