@@ -306,6 +306,14 @@ def resolve_threads(threads: int | None, nbytes: int) -> int:
     return min(count, MOST_THREADS)
 
 
+def threads_to_move(threads: int | None, nbytes: int) -> int:
+    """How many threads may share reading or writing so many bytes, which may take less than their start.
+
+    On AMD, two threads of one core: 4 MB are expanded in 0.08 ms, and a thread starts in 0.03 to 0.15.
+    """
+    return resolve_threads(threads, nbytes // 4)
+
+
 def is_count(threads: Any) -> bool:
     """Whether it is a number of threads as most are given, which needs no second look."""
     return type(threads) is int and threads > 0

@@ -19,7 +19,7 @@ from vech.arrays import (
     check_memory,
     check_out,
     is_count,
-    resolve_threads,
+    threads_to_move,
     words,
 )
 from vech.layouts.dialects import AnyLayout, as_layout
@@ -122,7 +122,7 @@ def expand(
                 full.ravel()[:: len(full) + 1] = fill
             return full
         if expands is not None:
-            found = expands(half, out, resolve_threads(threads, nbytes))
+            found = expands(half, out, threads_to_move(threads, nbytes))
             if found is not None:
                 return found
     if axis != -1:
@@ -209,7 +209,7 @@ def _expand(
         check_out(out, shape, half.dtype, half, hint=hint)
         if scatter:
             out[...] = np.zeros(1, half.dtype)
-    threads = resolve_threads(threads, out.nbytes)
+    threads = threads_to_move(threads, out.nbytes)
     if recipe.negates and rows is None:
         refuse_smallest(half, recipe.layout, n)
     if recipe.swaps:

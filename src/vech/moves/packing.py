@@ -18,7 +18,7 @@ from vech.arrays import (
     check_out,
     is_count,
     keep_mask,
-    resolve_threads,
+    threads_to_move,
 )
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind
@@ -123,7 +123,7 @@ def pack(
         except TypeError:  # what has no hash is not ordinary
             packs = None
         if packs is not None:
-            half = packs(matrix, out, resolve_threads(threads, matrix.nbytes))
+            half = packs(matrix, out, threads_to_move(threads, matrix.nbytes))
             if half is not None:
                 return half
     full = as_square(matrix, "matrix") if axis == -1 else as_array(matrix, "matrix")
@@ -151,7 +151,7 @@ def pack(
         half = pack(swapped(full), layout, kind=kind, use=use, tolerance=tolerance, threads=threads)
         out[...] = swapped(half)
         return out
-    threads = resolve_threads(threads, full.nbytes)
+    threads = threads_to_move(threads, full.nbytes)
     if full.size == 0:
         return out
 
