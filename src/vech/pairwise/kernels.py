@@ -16,7 +16,7 @@ from vech.moves.foreign import judged
 from vech.pairwise import products, sparse_distances, tiles
 from vech.pairwise.points import BOTH_PARTS, exponents, pieces, place, wanted_dtype
 from vech.pairwise.rows import check_matrix, inexact
-from vech.pairwise.sparse_distances import Sparse, common
+from vech.pairwise.sparse_distances import Sparse, common, inner_products
 from vech.results.making import Block, Progress, Wanted, make
 
 SERIES = 40  # terms of a Matern kernel near zero
@@ -74,7 +74,7 @@ class SparseInner:
 
 def _sparse_products(X: Sparse, rows: slice, columns: slice) -> Array:
     left, right = common(X.rows(rows), X.rows(columns))
-    return np.asarray((left @ right.T).toarray())
+    return inner_products(left, right)
 
 
 def _mended(block: Array, near: Function, left: Array, right: Array) -> Array:
