@@ -11,21 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech import _core
-from vech.arrays import (
-    Array,
-    Dtype,
-    as_array,
-    check_mapped,
-    check_memory,
-    check_out,
-    is_count,
-    resolve_threads,
-    words,
-)
+from vech.arrays import Array, Dtype, as_array, check_memory, check_out, is_count, resolve_threads, words
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout, other_diagonal
 from vech.layouts.orders import Explicit
+from vech.maps import check_mapped
 from vech.moves import explicit
 from vech.moves.judging import refuse_smallest, refuse_smallest_rows
 from vech.moves.memory import (
@@ -112,6 +103,7 @@ def expand(
     if type(half) is np.ndarray and axis == -1 and (threads is None or is_count(threads)):
         if half.base is not None:
             check_mapped(half)
+        check_mapped(out)
         try:
             places, fill, expands, nbytes = _ready(half.dtype, half.shape, layout, kind)
         except TypeError:  # what has no hash is not ordinary

@@ -9,21 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import _core
-from vech.arrays import (
-    Array,
-    Dtype,
-    as_array,
-    as_square,
-    check_mapped,
-    check_out,
-    is_count,
-    keep_mask,
-    resolve_threads,
-)
+from vech.arrays import Array, Dtype, as_array, as_square, check_out, is_count, keep_mask, resolve_threads
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout, other_diagonal
 from vech.layouts.orders import Explicit
+from vech.maps import check_mapped
 from vech.moves import explicit
 from vech.moves.converting import convert
 from vech.moves.explicit import SMALL_SIDE
@@ -118,6 +109,7 @@ def pack(
     ):
         if matrix.base is not None:
             check_mapped(matrix)
+        check_mapped(out)
         try:
             packs = _ready(matrix.dtype, matrix.shape, layout, kind, use)
         except TypeError:  # what has no hash is not ordinary

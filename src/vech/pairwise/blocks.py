@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, as_array, family, is_array, native
+from vech.arrays import Array, Dtype, as_array, family, is_array, is_real, native
 from vech.executors import pickled
 from vech.io.dtypes import as_dtype
 from vech.layouts.dialects import AnyLayout
@@ -131,7 +131,7 @@ def from_blocks(
             f"function must be callable as function(rows, columns), not {type(function).__name__}"
         )
     n = as_side(n)
-    if diagonal not in IMPLIED or isinstance(diagonal, bool):
+    if not (diagonal is None or (is_real(diagonal) and diagonal in IMPLIED)):
         raise ValueError(f"diagonal must be None, 0 or 1, not {diagonal!r}")
     dtype = as_dtype(dtype)
     if native(dtype) != dtype:
