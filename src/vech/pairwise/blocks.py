@@ -107,8 +107,8 @@ def from_blocks(
     Notes
     -----
     (n / tile)(n / tile + 1) / 2 calls. Memory for the half, or with a path for a tile; with processes and no
-    path, for some rows of tiles as well. NaN is kept as it is. What the function raises comes out as it is,
-    with a note of the rows and columns; the journal stays.
+    path, for some rows of tiles as well. NaN is kept as it is; of a Hermitian diagonal the real part is. What
+    the function raises comes out as it is, with a note of the rows and columns; the journal stays.
 
     Of the function the journal has its name and a digest of its pickle, so of the arrays in it, not its code:
     what cannot be pickled (a lambda, a closure) is known by its name alone, and is for you to keep the same.
@@ -188,9 +188,11 @@ class _Checked:
             )
         if rows == columns:
             check_square(block, rows.start, self.kind, call, diagonal=self.diagonal is None)
-            if self.diagonal is not None:
+            said: Any = block.diagonal()
+            counts = self.kind.settled(said) if self.diagonal is None else self.diagonal
+            if counts is not said:  # rounding of a_ii that is not its own mirror
                 block = block.copy()
-                np.fill_diagonal(block, self.diagonal)
+                np.fill_diagonal(block, counts)
         return block
 
 
