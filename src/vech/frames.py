@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vech.maps import check_mapped
+from vech.maps import check_series
 from vech.store import first_difference
 
 Array = NDArray[Any]
@@ -183,16 +183,11 @@ def _column(x: Any, k: int | None) -> Any:
     if k is None:
         return x
     if is_pandas(x):
-        return _checked(x.iloc[:, k])
+        check_series(column := x.iloc[:, k])
+        return column
     if is_arrow(x):
         return x.column(k)
     return x.to_series(k) if hasattr(x, "to_series") else x.to_numpy()[:, k]  # of a table that vech read
-
-
-def _checked(column: Any) -> Any:
-    """A column of pandas, whose numbers may be a memory map."""
-    check_mapped(column.values)
-    return column
 
 
 def columns(x: Any) -> Iterator[tuple[Any, Any]]:

@@ -27,6 +27,12 @@ def check_mapped(array: Any) -> None:
             raise OSError(errno.EIO, reason, str(part.filename))
 
 
+def check_series(x: Any) -> None:
+    """The same of the numbers of a series or an index, or of an array."""
+    numbers = getattr(x, "to_numpy", None) if isinstance(getattr(x, "dtype", None), np.dtype) else None
+    check_mapped(x if numbers is None else numbers())
+
+
 def is_plain(base: Any) -> bool:
     """Whether what an array is a view of holds its own numbers."""
     return type(base) is np.ndarray and base.base is None

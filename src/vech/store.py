@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from vech.labels import Loc
-from vech.maps import as_read, check_mapped
+from vech.maps import as_read, check_series
 from vech.refusals import BINARY, UNARY, Refusals
 
 Array = NDArray[Any]
@@ -945,7 +945,7 @@ def check_readable(x: Any, what: str) -> None:
     """Refuse what cannot be read as a sequence: a mask would be lost, and a file behind it may be shorter."""
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(f"{what} is a masked array, whose mask would be lost; fill it first: x.filled(value)")
-    check_mapped(getattr(x, "values", x))  # those of pandas, or a method of a mapping
+    check_series(x)
 
 
 def way_to_store(x: Any) -> str | None:
