@@ -64,6 +64,8 @@ for use in (
     lambda: P * I[:1].reshape(()), lambda: P.add_outer(np.ones(20), I[:1].reshape(())),
     lambda: vech.plot.heatmap(D, order=I[:20]), lambda: vech.plot.heatmap(D, limits=M[2000, :2]),
     lambda: vech.quantized.requantize(np.arange(4), range=M[2000, :2]),
+    lambda: vech.linalg.eigsh(P, 1, sigma=I[:1].reshape(())),
+    lambda: vech.pairwise.from_blocks(np.zeros, 4, dtype="f8", diagonal=M[2000, :4]),
     # memory for results
     lambda: vech.expand(np.ones(3), out=W[:4].reshape(2, 2)), lambda: vech.expand(np.ones(210), out=F),
     lambda: vech.expand(np.ones(210), out=F.view(np.ndarray)), lambda: P.expand(out=F),

@@ -31,7 +31,7 @@ from vech.moves.foreign import judged
 from vech.moves.runs import Half
 from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
-from vech.store import Store, common_labels
+from vech.store import Store, check_readable, common_labels
 
 MODES = ("normal", "cayley", "buckling")
 FAR = 1e-2  # residual, beside S x and M x, of what is no eigenvector whatever tol and the accuracy of OPinv
@@ -288,6 +288,7 @@ def _plain(S: Store, dtype: Dtype, unit: float) -> Packed:
 
 
 def _checked_shift(sigma: Any, mode: str) -> float:
+    check_readable(sigma, "sigma")
     if not is_real(sigma):
         raise TypeError(f"sigma must be a real number, not {sigma!r}")
     if not is_finite(sigma):

@@ -103,7 +103,8 @@ def expand(
     if type(half) is np.ndarray and axis == -1 and (threads is None or is_count(threads)):
         if half.base is not None:
             check_mapped(half)
-        check_mapped(out)
+        if out is not None:
+            check_mapped(out)
         try:
             places, fill, expands, nbytes = _ready(half.dtype, half.shape, layout, kind)
         except TypeError:  # what has no hash is not ordinary

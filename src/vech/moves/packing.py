@@ -109,7 +109,8 @@ def pack(
     ):
         if matrix.base is not None:
             check_mapped(matrix)
-        check_mapped(out)
+        if out is not None:
+            check_mapped(out)
         try:
             packs = _ready(matrix.dtype, matrix.shape, layout, kind, use)
         except TypeError:  # what has no hash is not ordinary

@@ -18,7 +18,7 @@ from vech.layouts.layout import Layout, as_integer, as_side
 from vech.results.identity import digest_of
 from vech.results.making import make
 from vech.results.wanted import Progress, Wanted
-from vech.store import as_labels
+from vech.store import as_labels, check_readable
 from vech.tiled.squares import check_square
 
 SIDE = 256
@@ -131,6 +131,7 @@ def from_blocks(
             f"function must be callable as function(rows, columns), not {type(function).__name__}"
         )
     n = as_side(n)
+    check_readable(diagonal, "diagonal")
     if not (diagonal is None or (is_real(diagonal) and diagonal in IMPLIED)):
         raise ValueError(f"diagonal must be None, 0 or 1, not {diagonal!r}")
     dtype = as_dtype(dtype)
