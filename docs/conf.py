@@ -106,8 +106,21 @@ def link_the_next(app, docname, source):
         source[0] = before + said + re.sub(r"examples/(\w+)\.py", r":doc:`\1`", line) + end + after
 
 
+SOUGHT = {"covariance": ("## Pairs of columns with holes", "NA"), "pairwise": ("## Metrics", "mahalanobis")}
+"""Words that are sought, and the sections that tell of them, where names of functions fit these better."""
+
+
+def index_what_is_sought(app, docname, source):
+    """A main entry of the index is found first."""
+    heading, word = SOUGHT.get(docname, ("", ""))
+    if heading:
+        assert f"\n{heading}\n" in source[0], f"{docname} has no section {heading!r}"
+        source[0] = source[0].replace(f"\n{heading}\n", f"\n{heading}\n\n```{{index}} ! {word}\n```\n", 1)
+
+
 def setup(app):
     app.connect("source-read", link_the_next)
+    app.connect("source-read", index_what_is_sought)
     app.connect("source-read", tell_options)
     app.connect("source-read", show_pictures)
     app.connect("missing-reference", look_in_vech)

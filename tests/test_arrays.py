@@ -24,8 +24,13 @@ import vech
 
 np.save("X.npy", np.abs(np.random.default_rng(0).normal(size=(4000, 20))))
 np.save("I.npy", np.arange(4000) % 20)
+np.save("W.npy", np.zeros((4000, 20)))
+np.save("B.npy", np.zeros(8000, bool))
 M, I = np.load("X.npy", mmap_mode="r"), np.load("I.npy", mmap_mode="r")[2000:]
-P = vech.Packed(vech.pack(np.eye(20)))
+W = np.load("W.npy", mmap_mode="r+").ravel()[60000:]
+F, B, V = W[:400].reshape(20, 20), np.load("B.npy", mmap_mode="r")[6000:], vech.as_layout("mandel")
+P = vech.Packed(vech.pack(np.eye(20)), labels=range(100, 120))
+L, E = vech.as_layout("vech"), vech.as_layout("lapack-rfp-tl")
 C = scipy.sparse.csr_array((M[3000], np.arange(20), np.arange(21)))
 from vech.cluster import silhouette
 D = vech.Packed(np.ones(190), layout="condensed")
@@ -34,7 +39,7 @@ made = vech.quantize(P, "int8").to_parts()
 np.save("Q.npy", np.resize(made["codes"], 9000))
 made["codes"] = np.load("Q.npy", mmap_mode="r")[: made["codes"].size]
 Q = vech.Quantized.from_parts(**made)
-for name in ("X.npy", "I.npy", "Q.npy"):
+for name in ("X.npy", "I.npy", "Q.npy", "W.npy", "B.npy"):
     os.truncate(name, 4096)
 for use in (
     lambda: vech.covariance.sample(M), lambda: vech.covariance.sample(iter([M[2000:]])),
@@ -48,7 +53,28 @@ for use in (
     lambda: P @ M.T, lambda: P.scale(M[2000]), lambda: P.set_diagonal(M[2000]), lambda: P[I, I],
     lambda: silhouette(D, I[:20]), lambda: vech.plot.heatmap(D, groups=I[:20]),
     lambda: P.permute(I), S.expand, lambda: S @ np.ones(20), lambda: P + S,
-    Q.expand, lambda: Q @ np.ones(20), lambda: Q.block([1], [0, 3]),
+    Q.expand, lambda: Q @ np.ones(20), lambda: Q.block([1], [0, 3]), lambda: Q.permute(I[:20]),
+    # labels, places, and numbers that are no matrix
+    lambda: vech.Packed(np.ones(210), labels=I[:20]), lambda: P.with_labels(I[:20]),
+    lambda: vech.tiled.create("T.zarr", 20, labels=I[:20]), lambda: P.loc[I[:3]], lambda: P.loc[B[:20]],
+    lambda: P.loc[[I[:1].reshape(())]], lambda: P.submatrix([I[:1]]), lambda: S.block([I[:1]], [0]),
+    lambda: L.position(I, 0, 20), lambda: L.position(0, [I[:1]], 20), lambda: L.pair(I, 20),
+    lambda: L.slot(0, I, 20), lambda: E.position(I, 0, 20), lambda: E.pair(I, 20), lambda: E.slot(I, I, 20),
+    lambda: E.crossed(I, I, 20), lambda: V.slot(0, I, 3), lambda: vech.images.poisson(I[:2]),
+    lambda: P * I[:1].reshape(()), lambda: P.add_outer(np.ones(20), I[:1].reshape(())),
+    lambda: vech.plot.heatmap(D, order=I[:20]), lambda: vech.plot.heatmap(D, limits=M[2000, :2]),
+    lambda: vech.quantized.requantize(np.arange(4), range=M[2000, :2]),
+    lambda: vech.linalg.eigsh(P, 1, sigma=I[:1].reshape(())),
+    lambda: vech.pairwise.from_blocks(np.zeros, 4, dtype="f8", diagonal=M[2000, :4]),
+    # memory for results
+    lambda: vech.expand(np.ones(3), out=W[:4].reshape(2, 2)), lambda: vech.expand(np.ones(210), out=F),
+    lambda: vech.expand(np.ones(210), out=F.view(np.ndarray)), lambda: P.expand(out=F),
+    lambda: vech.pack(np.eye(20), out=W[:210]), lambda: vech.pack(np.eye(20), out=np.asarray(W)[:210]),
+    lambda: vech.convert(np.ones(210), "vech", "numpy-tril", out=W[:210]),
+    lambda: P.matmul(np.ones(20), out=W[:20]), lambda: S.matmul(np.ones(20), out=W[:20]),
+    lambda: Q.matmul(np.ones(20), out=W[:20]), lambda: P.block([0], [1], out=W[:1].reshape(1, 1)),
+    lambda: vech.covariance.sample(np.eye(20), out=W[:210]),
+    lambda: vech.pairwise.distances(np.eye(20), out=W[:190]),
 ):
     try:
         use()
@@ -90,6 +116,48 @@ def test_lists_and_tuples_are_taken():
 def test_a_memory_map_of_any_size_whose_file_is_shorter_now_is_not_read(tmp_path):
     done = subprocess.run([sys.executable, "-c", SHORTER], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+SHORTER_FRAMES = """
+import os
+import numpy as np
+import pandas as pd
+import vech
+
+np.save("X.npy", np.zeros((2, 4000)))
+M = np.load("X.npy", mmap_mode="r")
+one = pd.DataFrame(M.T, copy=False)
+two = pd.DataFrame({"a": M[1], "b": pd.Series(np.arange(4000))}, copy=False)
+three = pd.DataFrame({"a": M[1], "b": ["x", "y"] * 2000}, copy=False)
+labels = pd.Series(M[1], copy=False)
+os.truncate("X.npy", 4096)
+for use in (
+    lambda: vech.covariance.sample(one), lambda: vech.covariance.sample(two),
+    lambda: vech.pairwise.distances(three, "gower"), lambda: vech.Packed(np.ones(8002000), labels=labels),
+):
+    try:
+        use()
+    except OSError as error:
+        assert "read it again" in str(error), error
+    else:
+        raise AssertionError(use)
+"""
+
+
+def test_nor_as_a_frame_that_holds_it(tmp_path):
+    pytest.importorskip("pandas")
+    done = subprocess.run(
+        [sys.executable, "-c", SHORTER_FRAMES], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_nor_by_an_estimator(tmp_path):
+    estimators = pytest.importorskip("vech.adapters.sklearn", exc_type=ImportError)
+    mapped = np.memmap(tmp_path / "X", np.float64, "w+", shape=(4000, 2))
+    os.truncate(tmp_path / "X", 4096)
+    with pytest.raises(OSError, match="read it again"):
+        estimators.SampleCovariance().fit(mapped)
 
 
 def test_memory_maps_are_taken_and_plain_arrays_given(tmp_path):

@@ -1,9 +1,7 @@
 """The door: which arrays vech takes, into which memory, with how many threads."""
 
 import contextlib
-import errno
 import math
-import mmap
 import operator
 import os
 import sys
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech import frames, tensors
+from vech.maps import as_read, check_mapped, maps_of
 from vech.store import Store, way_to_store
 
 Array = NDArray[Any]
@@ -84,31 +83,12 @@ def check_matrix(shape: tuple[int, ...], what: str) -> None:
         )
 
 
-def check_mapped(array: Any) -> None:
-    """OSError for a memory map whose file is shorter now: reading beyond its end would end the process."""
-    if type(array) is np.ndarray and type(array.base) is np.ndarray and array.base.base is None:
-        return  # what most views are
-    for part in maps_of(array):
-        needed, size = part.offset + part.nbytes, part.base.size()  # type: ignore[operator, union-attr]
-        if size < needed:
-            reason = f"is mapped into memory, and has {size:,} bytes now where {needed:,} were: read it again"
-            raise OSError(errno.EIO, reason, str(part.filename))
-
-
 def check_elsewhere(array: Array, what: str, path: str) -> None:
     """ValueError for what lies in the file under a path, which a result would replace."""
     for part in maps_of(array):
         with contextlib.suppress(OSError):  # one that is gone cannot be replaced
             if part.filename is not None and os.path.samefile(part.filename, path):
                 raise ValueError(f"out={path!r} is the file that {what} is mapped from: choose another name")
-
-
-def maps_of(array: Any) -> Iterator[np.memmap[Any, Any]]:
-    """The memory maps of files that an array is part of."""
-    while isinstance(array, np.ndarray) and (base := array.base) is not None:
-        if isinstance(base, mmap.mmap) and isinstance(array, np.memmap):
-            yield array
-        array = base
 
 
 def _plain_array(x: Any, what: str, floats: bool) -> Array:
@@ -134,9 +114,8 @@ def _listed(x: Any, what: str) -> Array:
     for item in x:
         if isinstance(item, np.ma.MaskedArray):
             raise _refusal(item, f"a part of {what}")
-        check_mapped(item)
     try:
-        return np.asarray(x)
+        return as_read(x)
     except (ValueError, TypeError, RuntimeError) as reason:
         if way_out := way_to_store(x):
             name = type(x).__name__
@@ -243,7 +222,7 @@ def check_writeable(half: Array) -> None:
 def check_out(
     out: Any, shape: tuple[int, ...], dtype: Dtype, *inputs: Array, hint: Callable[[], str] = str
 ) -> None:
-    """Refuse an `out` of another shape or dtype, read-only, with repeats, or sharing an input's memory."""
+    """Refuse an `out` of another shape or dtype, read-only, cut short, with repeats, or sharing memory."""
     if type(out) is not np.ndarray and (
         not isinstance(out, np.ndarray) or isinstance(out, (np.ma.MaskedArray, np.matrix))
     ):
@@ -257,6 +236,7 @@ def check_out(
     flags = out.flags
     if not flags.writeable:
         raise ValueError("out is read-only")
+    check_mapped(out)
     if not flags.c_contiguous and _repeats(out):
         raise ValueError("out has elements that share memory with each other: pass an array without repeats")
     for array in inputs:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vech.maps import check_series
 from vech.store import first_difference
 
 Array = NDArray[Any]
@@ -166,8 +167,8 @@ def numbers_of(x: Any, what: str, *, floats: bool) -> Array:
         raise TypeError(
             f"{names[0]} has dtype {dtypes[0]}, and {names[odd]} {dtypes[odd]}: drop one"
         ) from None
-    for k, dtype in enumerate(found):
-        if dtype != common:
+    if len(set(dtypes)) > 1:  # numbers of one dtype come as they lie, and the array is looked at
+        for k, dtype in enumerate(found):
             _check_exact(x, k, dtype, common, names[k])
     if not is_arrow(x):
         return _cast(x, common)
@@ -182,7 +183,8 @@ def _column(x: Any, k: int | None) -> Any:
     if k is None:
         return x
     if is_pandas(x):
-        return x.iloc[:, k]
+        check_series(column := x.iloc[:, k])
+        return column
     if is_arrow(x):
         return x.column(k)
     return x.to_series(k) if hasattr(x, "to_series") else x.to_numpy()[:, k]  # of a table that vech read
@@ -246,9 +248,9 @@ def _has_holes(column: Any) -> bool:
 
 def _check_exact(x: Any, k: int | None, dtype: Dtype, wanted: Dtype, name: str) -> None:
     """Refuse integers that floats of other columns, or of NaN, would round."""
+    column = _column(x, k)
     if dtype.kind not in "iu" or dtype.itemsize < 8 or wanted.kind not in "fc":
         return
-    column = _column(x, k)
     if is_arrow(column):
         values = column.drop_null().to_numpy()
         ends = (values.min(), values.max()) if values.size else ()

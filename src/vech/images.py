@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech.arrays import INT32_MAX, Array, Dtype, as_array, check_memory, family
+from vech.maps import check_mapped
 from vech.moves.nonzeros import sparse_dtype
 from vech.sparse import SparseHalf
 
@@ -412,6 +413,7 @@ def _form(kernel: tuple[int, ...], shape: int | Sequence[int], stride: Stride, p
 
 def _numbers(given: Any, what: str, least: int, axes: int | None = None) -> tuple[int, ...]:
     """Integers, one for each axis."""
+    check_mapped(given)
     try:
         found = tuple(map(operator.index, given if np.ndim(given) else (given,) * (axes or 1)))
     except TypeError:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vech.maps import as_read, check_mapped
+
 Labels = tuple[Any, ...]
 Positions = NDArray[np.int64]
 
@@ -141,6 +143,7 @@ class Index:
             return None
         if isinstance(key, tuple) and (self._nested or key in self):
             return None
+        check_mapped(key)
         return list(key)
 
     def _range(self, key: slice) -> slice:
@@ -179,7 +182,7 @@ class Index:
             return None
         if isinstance(key, list) and not all(isinstance(each, bool | np.bool) for each in key):
             return None
-        array, n = np.asarray(key), len(self._labels)
+        array, n = as_read(key), len(self._labels)
         if array.dtype == object and all(isinstance(each, bool | np.bool) for each in array.flat):
             array = array.astype(bool)
         if array.dtype != np.bool or array.ndim != 1 or not array.size:
@@ -248,7 +251,7 @@ def _names(part: Any, floats: bool = True) -> bool:
     if isinstance(part, list | tuple):
         return any(_names(each, floats) for each in part)
     if isinstance(part, np.ndarray) or hasattr(part, "__array__"):
-        array = np.asarray(part)
+        array = as_read(part)
         if array.dtype == object:
             return any(_names(each, floats) for each in array.ravel())
         return array.dtype.kind in ("fSUTMm" if floats else "SUTMm")
@@ -258,6 +261,7 @@ def _names(part: Any, floats: bool = True) -> bool:
 def _plain(label: Any) -> Any:
     """A NumPy scalar as labels hold it: as a number, text or date of Python's, where that loses nothing."""
     if isinstance(label, np.ndarray) and label.ndim == 0:
+        check_mapped(label)
         label = label[()]
     if isinstance(label, np.datetime64):
         coarse = label.astype("M8[us]")

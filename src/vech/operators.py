@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vech import frames, tensors
+from vech.maps import as_read
 from vech.refusals import check_bits
-from vech.store import Store, check_unmasked, common_labels, way_to_store
+from vech.store import Store, check_readable, common_labels, way_to_store
 
 ROUTED: set[np.ufunc] = set()  # binary functions of NumPy that are the operators: np.add(2, S) is 2 + S
 
@@ -78,7 +79,7 @@ class Operators(Store):
         """A number or a store; TypeError for arrays and numbers of no NumPy, NotImplemented for all else."""
         if type(x) is float or type(x) is int or isinstance(x, Store):
             return x
-        check_unmasked(x, "an operand")
+        check_readable(x, "an operand")
         if tensors.is_foreign(x) and getattr(x, "shape", None) == ():
             x = tensors.numbers_of(x, "a number")
         if isinstance(x, np.ndarray) and x.ndim == 0:
@@ -91,7 +92,7 @@ class Operators(Store):
         if way_out := way_to_store(x):
             raise TypeError(f"{takes} and stores, not a {type(x).__name__}: {way_out}")
         if isinstance(x, list | tuple):
-            x = np.asarray(x)
+            x = as_read(x)
         if isinstance(x, np.ndarray):
             raise TypeError(
                 f"{takes} and stores, not an array of shape {x.shape}: take the full matrix from expand(), "

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from vech.labels import Loc
+from vech.maps import as_read, check_series
 from vech.refusals import BINARY, UNARY, Refusals
 
 Array = NDArray[Any]
@@ -867,7 +868,7 @@ class Store(Refusals, ABC):
         return self.matmul(x)
 
     def __rmatmul__(self, x: ArrayLike) -> Array:
-        x = x if isinstance(x, np.ndarray) else np.asarray(x)  # matmul judges masked arrays and matrices
+        x = x if isinstance(x, np.ndarray) else as_read(x)  # matmul judges masked arrays and matrices
         if x.ndim > 0 and x.shape[-1] != self.n:
             raise ValueError(
                 f"x has shape {x.shape}, but x @ S needs {self.n} columns: ({self.n},) or (..., m, {self.n})"
@@ -922,7 +923,7 @@ def as_labels(labels: Iterable[Any] | None, n: int) -> tuple[Any, ...] | None:
     if not isinstance(labels, Iterable):
         raise TypeError(f"labels must be a sequence, one label for each row, not {labels!r}")
     check_ordered(labels, "labels", "label")
-    check_unmasked(labels, "labels")
+    check_readable(labels, "labels")
     if isinstance(labels, np.ndarray) and labels.dtype.kind not in "mM":  # whose list may be one of integers
         labels = labels.tolist()
     found = tuple(labels)
@@ -940,10 +941,11 @@ def check_ordered(x: Any, what: str, each: str) -> None:
         raise TypeError(f"{what} is a {type(x).__name__}: {way}, of its keys or values")
 
 
-def check_unmasked(x: Any, what: str) -> None:
-    """TypeError for a masked array where it would be read as a sequence, without its mask."""
+def check_readable(x: Any, what: str) -> None:
+    """Refuse what cannot be read as a sequence: a mask would be lost, and a file behind it may be shorter."""
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(f"{what} is a masked array, whose mask would be lost; fill it first: x.filled(value)")
+    check_series(x)
 
 
 def way_to_store(x: Any) -> str | None:

@@ -217,7 +217,8 @@ def test_blocks_are_summed_up_in_one_pass_into_the_file(tmp_path):
     assert calls == []
     with pytest.raises(TypeError, match="resume=True reads X twice, and an iterator can be read once"):
         covariance.sample(blocks(), out=path, resume=True)
-    with ThreadPoolExecutor(1) as executor, pytest.raises(TypeError, match="executor= needs whole columns"):
+    way = "whole columns: pass X as an array or a memory map, or let each worker update a Stream"
+    with ThreadPoolExecutor(1) as executor, pytest.raises(TypeError, match=f"executor= needs {way}"):
         covariance.sample(blocks, executor=executor)
 
 

@@ -275,6 +275,28 @@ def test_a_factor_shows_its_triangle(n, dtype):
         assert told["range"] == f"{signed.min():.4g} to {signed.max():.4g} off the diagonal"
 
 
+@cases.each("n", [0, 1, 5, 40])
+def test_so_do_the_views_of_a_factor(n):
+    A = np.full((n, n), 0.5) + np.diag(np.arange(1.0, n + 1)) + 0.25j * (np.tri(n) - np.tri(n).T)
+    S = vech.Packed(vech.pack(A, kind="hermitian"), kind="hermitian", labels=[f"row {i}" for i in range(n)])
+    F = vech.linalg.cholesky(S)
+    told, side = facts(F), min(n, 16)
+    del told["factor"], told["logdet"]
+    for view, name in ((F.L, "L"), (F.L.H, "L^H"), (F.L.H.H, "L")):
+        seen = facts(view)
+        assert seen.pop("triangle") == f"{name} of S = L L^H"
+        assert seen == told | ({"picture": told["picture"].replace("of L", f"of {name}")} if n > 16 else {})
+    lower, upper = (np.array(colours(view)).reshape(side, side) for view in (F.L, F.L.H))
+    assert (lower == colours_of(F)).all() and (upper == lower.T).all()
+    if n == 5:
+        assert f"row 0, row 3: {F.half[3].conj()}" in F.L.H._repr_html_()
+
+
+def colours_of(F):
+    side = min(F.n, 16)
+    return np.array(colours(F)).reshape(side, side)
+
+
 @pytest.mark.parametrize("n", [4, 16, 40, 150])
 def test_a_factor_in_tiles_shows_what_one_in_memory_does(tmp_path, n, monkeypatch):
     S = vech.Packed(vech.pack(np.full((n, n), 0.5) + np.diag(np.arange(1.0, n + 1))))

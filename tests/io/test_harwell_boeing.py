@@ -86,6 +86,20 @@ def test_what_was_written_is_read(path, dtype, kind):
     assert back.kind == S.kind and np.array_equal(back.expand(), S.expand())
 
 
+@pytest.mark.parametrize("dtype", ["f8", "f4", "c16"])
+@pytest.mark.parametrize("layout", ["vech", "condensed", "numpy-triu"])
+def test_a_zero_below_zero_stays(path, dtype, layout):
+    n = 5
+    half = np.arange(vech.as_layout(layout).length(n)).astype(dtype) - 4
+    half[::3], half[1] = -0.0, 0
+    if dtype == "c16":
+        half[2], half[4] = complex(0.0, -0.0), complex(-0.0, -2)
+    vech.write(path, vech.Packed(half, layout, kind="symmetric"))
+    back = vech.read(path)
+    assert back.nnz == sum(number.tobytes().strip(b"\0") != b"" for number in half)
+    assert back.to_packed(layout).half.tobytes() == half.astype(dtype.replace("f4", "f8")).tobytes()
+
+
 def test_scipy_reads_what_was_written(path):
     S = vech.SparseHalf.from_sparse(scipy.sparse.csr_array(FULL))
     vech.io.expand(path, S)
@@ -101,8 +115,9 @@ def test_scipy_reads_what_was_written(path):
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_small_and_empty(path, n):
     S = vech.SparseHalf.from_coo([], [], np.empty(0), n, use="lower")
-    vech.write(path, S)
-    assert (vech.read(path).n, vech.read(path).nnz) == (n, 0)
+    for store in (S, S.to_packed()):
+        vech.write(path, store)
+        assert (vech.read(path).n, vech.read(path).nnz) == (n, 0)
 
 
 def test_what_the_format_does_not_hold(path):

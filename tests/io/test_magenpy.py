@@ -40,6 +40,19 @@ def store(folders, tmp_path):
     return shutil.copytree(folders / "int8", tmp_path / "x.ld.zarr")
 
 
+def test_a_store_that_is_replaced_while_it_is_read_is_read_again(folders, store, tmp_path, monkeypatch):
+    labels, moments = magenpy.Windows.labels, iter([True])
+
+    def replaced_meanwhile(held):
+        if next(moments, False):
+            store.rename(tmp_path / "old")
+            shutil.copytree(folders / "resized", store)
+        return labels(held)
+
+    monkeypatch.setattr(magenpy.Windows, "labels", replaced_meanwhile)
+    assert_same_bits(vech.read(store).expand(), vech.read(folders / "resized").expand())
+
+
 def expected(folders, name):
     """The full matrix, as magenpy's own to_csr gave it."""
     return np.load(folders / f"{name.removesuffix('.zip')}.npy")

@@ -136,8 +136,8 @@ def test_an_array_that_cannot_take_its_name_leaves_the_old_one(path, monkeypatch
 
 def test_what_a_killed_writer_left_is_put_right(path):
     vech.write(at(path, "half"), S)
-    (path / "half").rename(path / "half.old.0123abcd.tmp")
-    (path / "half.new.0123abcd.tmp").mkdir()
+    (path / "half").rename(path / ".half.old.0123abcd.tmp")
+    (path / ".half.new.0123abcd.tmp").mkdir()
     with pytest.raises(FileExistsError):
         vech.write(at(path, "half"), S, overwrite=False)
     assert np.array_equal(vech.read(at(path, "half")).half, S.half)

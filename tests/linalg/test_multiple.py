@@ -133,6 +133,23 @@ def test_a_matrix_of_zeros_has_zeros(n):
         assert norm(S, 2) == 0
 
 
+@cases.each("mode", ["normal", "cayley", "buckling"])
+@cases.each("sigma", [1e-7, 0.3, 1e5, -1e5])
+@cases.each("weighted", [False, True])
+def test_a_shift_far_from_all_eigenvalues_costs_no_digits(mode, sigma, weighted):
+    rng = np.random.default_rng(5)
+    Q = np.linalg.qr(rng.normal(size=(30, 30)))[0]
+    A = (Q * np.linspace(1.0, 4.0, 30)) @ Q.T
+    weighted = weighted or mode == "buckling"
+    B = (Q[::-1] * np.linspace(1.0, 3.0, 30)) @ Q[::-1].T if weighted else np.eye(30)
+    S, M = (vech.Packed(vech.pack(X, use="mean")) for X in (A, B))
+    every = scipy.linalg.eigh(S.expand(), M.expand(), eigvals_only=True)
+    found = vech.linalg.eigsh(S, 3, M=M if weighted else None, sigma=sigma, mode=mode)[0]
+    nearest = every[np.argmin(np.abs(every - found[:, None]), axis=1)]
+    assert len(set(nearest)) == 3
+    np.testing.assert_allclose(found, nearest, rtol=1e-13)
+
+
 @pytest.mark.parametrize("mode", ["normal", "cayley", "buckling"])
 @pytest.mark.parametrize("n", [30, 140])
 def test_copies_are_found_with_a_shift_and_a_mass(mode, n):

@@ -229,6 +229,22 @@ def test_another_function_is_another_run(tmp_path):
             other(out=path, resume=True)
 
 
+@pytest.mark.parametrize("kind", ["hermitian", "skew-hermitian"])
+def test_rounding_of_the_diagonal_is_none_of_the_matrix(kind, tmp_path):
+    A = full(kind, "c16", n=30)
+    off = A + np.diag(np.linspace(1e-16, 1e-14, 30)) * (1 if kind.startswith("skew") else 1j)
+    for out in (None, tmp_path / "d.npy", tmp_path / "d.zarr"):
+        made = of(off, kind=kind, out=out, tile=7)
+        assert made.to_packed().half.tobytes() == vech.pack(A, kind=kind).tobytes()
+    with pytest.raises(ValueError, match=f"is not '{kind}'"):
+        of(off + np.diag(off), kind=kind)
+
+
+def test_a_diagonal_is_one_number():
+    with pytest.raises(ValueError, match="diagonal must be None, 0 or 1, not array"):
+        from_blocks(cut, 4, dtype="f8", diagonal=np.ones(4))
+
+
 def test_executors_give_the_same_bytes(tmp_path):
     A = full("skew-hermitian", "c16", n=30)
     want = of(A, kind="skew-hermitian").half.tobytes()

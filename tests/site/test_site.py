@@ -235,6 +235,8 @@ TERMS = {
     "condensed": "layouts",
     "svec": "layouts",
     "haversine": "pairwise",
+    "mahalanobis": "pairwise",
+    "NA": "covariance",
     "dbscan": "reference/vech.cluster.dbscan",
     "shampoo": "reference/vech.adapters.torch.Shampoo",
     "certificate": "reference/vech.plot.certificate",

@@ -42,6 +42,39 @@ def processes():
 # ---- here and in workers -----------------------------------------------------------------------------------
 
 
+def moments(monkeypatch, name, act):
+    """Do something at the moment before the object of a name is read for the first time."""
+    get, once = objects.Folder.get, iter([act])
+
+    def getting(self, asked):
+        if asked == name:
+            next(once, lambda: None)()
+        return get(self, asked)
+
+    monkeypatch.setattr(objects.Folder, "get", getting)
+
+
+def test_a_tile_that_another_store_has_by_now_is_not_taken_for_its_own(tmp_path, monkeypatch):
+    T, other = made(tmp_path / "S.zarr"), -FULL[:N, :N]
+    T = tiled.open(T.path)
+    moments(
+        monkeypatch,
+        "data/c/1/0",
+        lambda: tiled.create(T.path, N, tile=TILE, overwrite=True).fill(
+            lambda rows, columns: other[rows, columns]
+        ),
+    )
+    with pytest.raises(ValueError, match=CHANGED):
+        T.read_tile(1, 0)
+
+
+@pytest.mark.parametrize("name", ["zarr.json", "data/zarr.json"])
+def test_a_store_that_is_replaced_while_it_is_opened_is_opened_as_it_is_now(tmp_path, monkeypatch, name):
+    T = made(tmp_path / "S.zarr")
+    moments(monkeypatch, name, lambda: made(T.path, FULL[:30, :30].astype("f4"), 7, overwrite=True))
+    assert_same_bits(tiled.open(T.path).expand(), FULL[:30, :30].astype("f4"))
+
+
 ASKED = {
     "matmul": lambda T: T @ np.ones(T.n),
     "norm": linalg.norm,

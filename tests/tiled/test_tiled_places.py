@@ -127,6 +127,25 @@ def test_a_store_that_is_a_link_is_followed(store, tmp_path):
     assert (tmp_path / "link.zarr").is_symlink() and tiled.open(store.path).n == 2
 
 
+@pytest.mark.parametrize("name", ["data", "data/c", "data/c/1"])
+def test_what_a_folder_of_tiles_that_is_a_link_leads_to_is_written_and_never_removed(store, tmp_path, name):
+    folder, there = tmp_path / "S.zarr" / name, tmp_path / "disk" / "folder"
+    there.parent.mkdir()
+    folder.rename(there)
+    folder.symlink_to(there)
+    (there / "mine").write_text("mine")
+    T = tiled.open(store.path, "r+")
+    assert_same_bits(T.expand(), FULL)
+    tile = next(path for path in there.rglob("*") if path.name == "0" and path.is_file())
+    tile.unlink()
+    T.fill(of)
+    kept = listing(there)
+    assert tile.is_file() and T.missing() == T.verify() == [] and "mine" in kept
+    assert_same_bits(tiled.create(store.path, 5, overwrite=True).fill(of).expand(), FULL[:5, :5])
+    assert not folder.is_symlink() and listing(there) == kept and (there / "mine").read_text() == "mine"
+    assert sorted(os.listdir(tmp_path)) == ["S.zarr", "disk"]
+
+
 def test_a_pipe_in_the_place_of_a_tile_is_no_tile(store, tmp_path):
     tile = tmp_path / "S.zarr/data/c/2/0"
     tile.unlink()

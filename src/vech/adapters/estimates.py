@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from vech.arrays import as_array
+from vech.maps import check_mapped
 
 
 def estimated(estimator: Any, function: Callable[..., Any], X: Any, **more: Any) -> Any:
@@ -16,7 +17,8 @@ def estimated(estimator: Any, function: Callable[..., Any], X: Any, **more: Any)
     return function(X, **{name: value for name, value in said.items() if name in taken}, **more)
 
 
-def refuse_mask(X: Any) -> None:
-    """TypeError for a masked array, of which scikit-learn's own check takes the numbers under the mask."""
+def check_given(X: Any) -> None:
+    """Refuse what scikit-learn's own check reads: what a mask hides, and beyond the end of a mapped file."""
     if isinstance(X, np.ma.MaskedArray):
         as_array(X, "X")
+    check_mapped(X)

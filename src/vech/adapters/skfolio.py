@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from vech import covariance
-from vech.adapters.estimates import estimated, refuse_mask
+from vech.adapters.estimates import check_given, estimated
 from vech.arrays import Array
 from vech.packed.packed import Packed
 
@@ -59,7 +59,7 @@ class _Covariance(BaseCovariance):
         array([[1., 2.],
                [2., 7.]])
         """
-        refuse_mask(X)
+        check_given(X)
         holes = getattr(self, "missing", "raise") != "raise"
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan" if holes else True)
         found = self._estimate(X)

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from vech import covariance, linalg
-from vech.adapters.estimates import estimated, refuse_mask
+from vech.adapters.estimates import check_given, estimated
 from vech.adapters.graphs import StoreNeighbors
 from vech.arrays import Array, as_array
 from vech.frames import square_labels
@@ -64,7 +64,7 @@ class _Covariance(BaseEstimator):
         array([1.6667, 1.3333, 4.6667])
         """
         finite = "allow-nan" if self._allows_nan() else True
-        refuse_mask(X)
+        check_given(X)
         X = validate_data(
             self, X, dtype=[np.float64, np.float32], ensure_min_samples=2, ensure_all_finite=finite
         )
@@ -158,7 +158,7 @@ class _Covariance(BaseEstimator):
         array([1.3611, 0.8611, 2.0278, 1.75  ])
         """
         check_is_fitted(self)
-        refuse_mask(X)
+        check_given(X)
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
         centred = np.asarray((X - self.location_).T, self.covariance_.dtype)
         inverse = self._inverted()

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech import frames
-from vech.arrays import Array, check_mapped
+from vech.arrays import Array
 from vech.cluster.arguments import check_sums
 from vech.dissimilarities import as_distances, panels, working
-from vech.store import Store, check_unmasked
+from vech.maps import as_read
+from vech.store import Store, check_readable
 
 FEW = 64  # clusters of which one product has all sums; more of them are quicker summed row by row
 
@@ -100,10 +101,9 @@ def silhouette(S: Store | ArrayLike, labels: ArrayLike, *, threads: int | None =
 
 def _clusters(labels: ArrayLike, S: Store) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The number of each row's cluster, and the sizes of all."""
-    check_unmasked(labels, "labels")
+    check_readable(labels, "labels")
     frames.check_along(labels, 0, S.labels, "labels")
-    given: Array = np.asarray(labels)
-    check_mapped(given)
+    given: Array = as_read(labels)
     if given.shape != (S.n,):
         raise ValueError(f"labels has shape {given.shape}, and S has {S.n} rows: one label for each")
     for i in np.flatnonzero([frames.is_missing(label) for label in given])[:1]:

@@ -69,12 +69,12 @@ class Data(NamedTuple):
                 yield start, part
                 start += len(part)
 
-    def whole(self, task: str) -> Array:
+    def whole(self, task: str, instead: str = "not in blocks") -> Array:
         """X as one array, for what needs columns as a whole."""
         if self.array is not None:
             return self.array
         if self.read is None:
-            raise TypeError(f"{task} needs whole columns: pass X as an array or a memory map, not in blocks")
+            raise TypeError(f"{task} needs whole columns: pass X as an array or a memory map, {instead}")
         return self.read()
 
     def pieces(self) -> Iterator[Array]:

@@ -18,6 +18,9 @@ from vech.results.making import Tiles
 from vech.results.result import Result
 from vech.results.wanted import Progress, Wanted
 
+BY_EXECUTOR = "executor=", "or let each worker update a Stream with its blocks, and merge these"
+"""Whose tasks multiply whole columns, and the way out for blocks."""
+
 
 def sample(
     X: Any,
@@ -70,7 +73,8 @@ def sample(
         Make a `vech.Quantized` of this key of `vech.ENCODINGS` instead, tile by tile: its numbers are never
         in memory together. It has no `layout`; `out` is None, or a store of tiles, which then holds codes.
     executor : concurrent.futures.Executor or distributed.Client, optional
-        Who computes parts of the half, as tasks; unless told, this thread.
+        Who computes parts of the half, as tasks, each of whole columns, so X is an array; blocks go to a
+        `Stream` of each worker, which are merged. Unless told, this thread.
     threads : int, optional
         At most so many threads for vech's part; BLAS has its own.
     progress : callable, optional
@@ -311,7 +315,7 @@ def by_tiles(data: Data, result: Result) -> bool:
     Blocks are added up in one pass.
     """
     if result.executor is not None:
-        data.whole("executor=")
+        data.whole(*BY_EXECUTOR)
     return result.goes_by_tiles and data.array is not None
 
 
@@ -350,7 +354,7 @@ def block_of(
     if standardise:
         check_varied(named, centre.scatter)
         inverse = 1 / np.sqrt(centre.scatter)
-    X = data.whole("executor=")
+    X = data.whole(*BY_EXECUTOR)
     wide = np.result_type(data.dtype, result.dtype)
     return centre, Products(X, weights, centre, wide, result.dtype, divisor, inverse)
 

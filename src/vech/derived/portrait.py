@@ -57,11 +57,12 @@ def html(store: Any) -> str:
     return page(facts, svg(seen.cells, names if n <= SIDE else None, seen.numbers))
 
 
-def factor_html(factor: Any) -> str:
-    """The picture of a Cholesky factor, and the facts: what its L tells without being solved with."""
+def factor_html(factor: Any, view: str | None = None) -> str:
+    """The picture of a Cholesky factor, or of its view L or L^H, and the facts: what L tells as it is."""
     n, rows = factor.n, sampled(factor.n)
     names = _names(factor._labels, n)
-    facts = {"n": f"{n}", "dtype": f"{factor.dtype}", "factor": "S = L L^H"}
+    facts = {"n": f"{n}", "dtype": f"{factor.dtype}"}
+    facts |= {"factor": "S = L L^H"} if view is None else {"triangle": f"{view} of S = L L^H"}
     if names is not None:
         facts["labels"] = _listed(names, n)
     try:
@@ -71,15 +72,17 @@ def factor_html(factor: Any) -> str:
     part = ", of a sample" * (n > SIDE * SAMPLES)
     picture = ""
     if not isinstance(numbers, str):
-        facts["logdet"] = f"{factor.logdet():.6g}"
+        if view is None:
+            facts["logdet"] = f"{factor.logdet():.6g}"
         facts["range"] = range_of(numbers[rows[:, None] > rows]) + part
         small = n <= SIDE
+        numbers = numbers.conj().T if view == "L^H" else numbers
         picture = svg(shades(numbers, rows), names if small else None, numbers if small else None)
     facts["memory"] = _memory(factor.nbytes, n, factor.dtype)
     if isinstance(numbers, str):
         facts["picture"] = f"none: {numbers}"
     elif n > SIDE:
-        facts["picture"] = f"means of L over {SIDE} x {SIDE} parts" + part
+        facts["picture"] = f"means of {view or 'L'} over {SIDE} x {SIDE} parts" + part
     return page(facts, picture)
 
 

@@ -170,40 +170,64 @@ def atomic(path: Path, overwrite: bool = True, *, follow: bool = True) -> Iterat
 
 @contextmanager
 def draft_folder(target: Path, refuse: Callable[[], None]) -> Iterator[Path]:
-    """Make a folder beside `target` that takes its place when the block ends well, unless `refuse` raises.
-
-    Between two names there is a moment without the target; after a crash then the next writer puts the old
-    one back.
-    """
+    """Make a folder beside `target` that takes its place when the block ends well, unless `refuse` raises."""
     with locked(target.parent):
         refuse()
-        _remove_leftover_folders(target)
-        ending = f"{os.urandom(4).hex()}.tmp"
-        made, old = (target.with_name(f"{target.name}.{part}{ending}") for part in ("new.", "old."))
+        remove_leftover_folders(target)
+        made = beside(target, "new")
         try:
             yield made
             _sync_files(made)
             refuse()
-            if target.exists():
-                os.rename(target, old)
-            os.rename(made, target)
-            sync_folder(target.parent)
+            replace_folder(target, made)
         finally:
-            if old.exists() and not target.exists():
-                os.rename(old, target)
-            for leftover in (made, old):
-                _remove(leftover)
+            _remove(made)
 
 
-def _remove_leftover_folders(target: Path) -> None:
+def replace_folder(target: Path, made: Path) -> None:
+    """Let another folder take a place, of which what is there is removed; what fails puts that back.
+
+    Between two names there is a moment without the target; after a crash then the next writer puts the old
+    one back.
+    """
+    old = beside(target, "old")
+    try:
+        if target.exists():
+            os.rename(target, old)
+        os.rename(made, target)
+        sync_folder(target.parent)
+    finally:
+        if old.exists() and not target.exists():
+            os.rename(old, target)
+        _remove(old)
+
+
+def remove_leftover_folders(target: Path) -> None:
     """Remove what writers that were killed have left; one of them may have moved the only folder away."""
-    ours = re.compile(rf"{re.escape(target.name)}\.(new|old)\.[0-9a-f]{{8}}\.tmp").fullmatch
-    left = {entry: found[1] for entry in target.parent.iterdir() if (found := ours(entry.name))}
-    for entry, what in left.items():
-        if what == "old" and not target.exists():
+    ours = re.compile(rf"{re.escape(begin_of(target))}(new|old)\.[0-9a-f]{{8}}\.tmp").fullmatch
+    for entry in target.parent.iterdir():
+        found = ours(entry.name)
+        if found and found[1] == "old" and not target.exists():
             os.rename(entry, target)
-        else:
+        elif found and _is_left(entry):
             _remove(entry)
+
+
+def beside(target: Path, part: str) -> Path:
+    """A name for a while, of a folder that is made, or that others take the place of."""
+    return target.with_name(f"{begin_of(target)}{part}.{os.urandom(4).hex()}.tmp")
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether nobody is at work in it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return locks(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove(folder: Path) -> None:

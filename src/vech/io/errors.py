@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ MAP_FROM = 64 << 20
 """Dense content of at least so many bytes is memory-mapped, read-only, instead of read."""
 
 TRIES = 100
-"""How often two files are read again that were replaced between the opening of one and of the other."""
+"""How often files are read again of which some were replaced while others were read."""
 
 REPLACED = "is replaced again and again while it is read: read it when its writer is done"
 
@@ -24,6 +24,8 @@ SAID = 1000
 
 NO_DIGEST = "has no digest of its numbers to verify: leave verify out, or vech.write them to a .npy"
 
+
+T = TypeVar("T")
 
 TAKES_DATA = "`vech covariance` takes data, rows by columns"
 
@@ -77,6 +79,33 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def steady(path: Path, files: Sequence[Path], read: Callable[[], T]) -> T:
+    """What is read of several files that belong together, again where one of them was replaced meanwhile."""
+    for _ in range(TRIES):
+        before = [_state(file) for file in files]
+        try:
+            found = read()
+        except (
+            OSError,
+            ValueError,
+        ):  # untrue where the numbers of one matrix met the names of another
+            if [_state(file) for file in files] == before:
+                raise
+        else:
+            if [_state(file) for file in files] == before:
+                return found
+    raise FileFormatError(REPLACED, path)
+
+
+def _state(file: Path) -> tuple[int, int] | None:
+    """Which file or folder it is; None where none is."""
+    try:
+        found = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def ordinary(path: Path) -> Path:

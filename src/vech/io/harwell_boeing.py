@@ -16,6 +16,8 @@ from vech.io.content import Abilities, Content, odd_diagonal, odd_entry
 from vech.io.drafts import atomic
 from vech.io.errors import FileFormatError
 from vech.io.panels import How
+from vech.layouts.dialects import as_layout
+from vech.moves.nonzeros import sparse_dtype
 from vech.packed.packed import Packed
 from vech.sparse import SparseHalf
 from vech.store import Store
@@ -85,10 +87,22 @@ def write(path: Path, store: Packed | SparseHalf, *, overwrite: bool = True) -> 
     """Write the lower triangle in Harwell-Boeing format, its symmetry named."""
     if store.kind not in LETTERS:
         raise ValueError(f"{path}: Harwell-Boeing has no name for {store.kind}: write .npz")
-    lower = store.to_csc(part="lower").tocoo()
+    lower = _lower(store)
     if (odd := odd_entry(lower.row, lower.col, lower.data, store.kind)) is not None:
         raise ValueError(f"{path}: {odd_diagonal(store.kind, lower.data[odd], int(lower.row[odd]))}")
     _write(path, lower.tocsc(), LETTERS[store.kind], overwrite)
+
+
+def _lower(store: Packed | SparseHalf) -> Any:
+    """The entries of the lower triangle, those of a dense half that are -0.0 among them."""
+    if isinstance(store, SparseHalf):
+        return store.to_csc(part="lower").tocoo()
+    from scipy.sparse import coo_array
+
+    half = store.to_packed("vech").half
+    half = half.astype(sparse_dtype(half.dtype), copy=False)
+    kept = np.flatnonzero(half.view(np.uint8).reshape(-1, half.itemsize).any(axis=1))
+    return coo_array((half[kept], as_layout("vech").pair(kept, store.n)), shape=store.shape)
 
 
 def expand(path: Path, store: Store, to: str, *, overwrite: bool = True, **how: Unpack[How]) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, check_mapped, check_memory
+from vech.arrays import Array, check_memory
 from vech.io.content import Content, sparse_half
 from vech.layouts.dialects import DIALECTS, AnyLayout
 from vech.layouts.orders import Pieces
+from vech.maps import check_mapped
 from vech.moves.judging import AsymmetryError
 from vech.moves.packing import pack
 

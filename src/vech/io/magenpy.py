@@ -18,9 +18,10 @@ import numpy as np
 from vech.arrays import INT32_MAX, Array, Dtype, epsilon, memory_limit
 from vech.io.content import Abilities, Content
 from vech.io.drafts import EXISTS, atomic, draft_folder
-from vech.io.errors import FileFormatError, naming
+from vech.io.errors import FileFormatError, naming, steady
 from vech.io.zarr_vectors import ATTRIBUTES, GROUP, Vectors, as_json, described, packed, written
 from vech.layouts.layout import as_integer, as_side, one_of
+from vech.maps import as_read
 from vech.sparse import SparseHalf
 from vech.store import Store
 
@@ -74,6 +75,10 @@ def recognises(path: Path, encoding: str | None = None) -> bool:
 
 def load(path: Path) -> Content:
     """Load the triangle and the ids of its rows; tile by tile where it is large."""
+    return steady(path, [path], lambda: _content(path))
+
+
+def _content(path: Path) -> Content:
     held = Windows(path)
     labels = held.labels()
     needed = (held.data.length + held.n) * (held.dtype.itemsize + held.columns.itemsize)
@@ -417,7 +422,7 @@ def _column(name: Any, values: Any, path: Path) -> Array:
     """One item for each row, in the dtypes that magenpy gives them."""
     if not isinstance(name, str) or not name.isidentifier():
         raise ValueError(f"{path}: variants have a column {name!r:.40}, and its name must be one word")
-    found = np.asarray(values)
+    found = as_read(values)
     if found.ndim != 1:
         raise ValueError(f"{path}: variants have {name} of shape {found.shape}: one item a row fits")
     if found.dtype.kind == "f":

@@ -7,7 +7,7 @@ import numpy as np
 
 from vech.arrays import Array, check_memory
 from vech.io.content import Abilities, Content
-from vech.io.errors import MAP_FROM, REPLACED, TRIES, FileFormatError, naming
+from vech.io.errors import MAP_FROM, FileFormatError, naming, steady
 from vech.io.individuals import check_whole, draft_with_ids, ids_text, read_ids
 from vech.io.panels import How, write_panels
 from vech.io.pieces import (
@@ -78,31 +78,7 @@ def load(path: Path, *, dtype: np.dtype[Any] | None = None, n: int | None = None
 
     Where it is in several files, any of their names, or that of the whole, stands for all of them.
     """
-    for _ in range(TRIES):
-        before = _states(path)
-        try:
-            content = _content(path, dtype, n)
-        except (FileFormatError, FileNotFoundError):
-            if _states(path) == before:
-                raise
-        else:
-            if _states(path) == before:
-                return content
-        # else the numbers of one matrix may have met the names of another, or none
-    raise FileFormatError(REPLACED, path)
-
-
-def _states(path: Path) -> list[tuple[int, int] | None]:
-    """Which files the numbers and the names are."""
-
-    def state(file: Path) -> tuple[int, int] | None:
-        try:
-            found = file.stat()
-        except FileNotFoundError:
-            return None
-        return found.st_ino, found.st_mtime_ns
-
-    return [state(path), state(_ids(path))]
+    return steady(path, [path, _ids(path)], lambda: _content(path, dtype, n))
 
 
 def _content(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Content:

@@ -23,7 +23,7 @@ from vech.io.datasets import (
     write_rows,
 )
 from vech.io.drafts import EXISTS, draft_folder
-from vech.io.errors import FileFormatError, NoMatrixError, reading
+from vech.io.errors import FileFormatError, NoMatrixError, reading, steady
 from vech.io.filled import MOST, check_filled, folder_size
 from vech.io.labels import encode_labels
 from vech.io.panels import How
@@ -55,8 +55,12 @@ def _is_tiled(folder: Path) -> bool:
 
 def load(path: Path, *, verify: bool = False) -> Content:
     """Load a store of tiles, or an array: the one that is named, or the only one that could be a matrix."""
-    zarr = _zarr()
     store, inside = dataset_path(path)
+    return steady(path, [store, store / inside], lambda: _content(path, store, inside, verify))
+
+
+def _content(path: Path, store: Path, inside: str, verify: bool) -> Content:
+    zarr = _zarr()
     if not store.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder, and a Zarr store is one", str(store))
     if not inside and _is_tiled(store):

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vech.maps import as_read, check_mapped
+
 BOOLS = (bool, np.bool)
 LARGEST_SIDE = 2**32 - 1  # of the next one, n(n+1)/2 needs more than 63 bits
 
@@ -233,6 +235,7 @@ class Layout:
         >>> Layout().slot(0, 2, n=3)
         2
         """
+        check_pairs(small, large)
         if self.grow:
             return triangular(large - self._strict) + small
         return self.length(n) - 1 - (triangular(n - 1 - small - self._strict) + (n - 1 - large))
@@ -368,7 +371,7 @@ def as_indices(what: str, values: ArrayLike, bound: int) -> NDArray[np.int64]:
     """The values as int64, all of them within 0 ... bound - 1."""
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"a {what} has no mask, which would be lost: fill it first: x.filled(value)")
-    array = np.asarray(values)
+    array = as_read(values)
     if array.size == 0 and not isinstance(values, np.ndarray):
         return array.astype(np.int64)
     beyond = array.dtype == object and all(type(v) is int for v in array.flat)
@@ -378,6 +381,13 @@ def as_indices(what: str, values: ArrayLike, bound: int) -> NDArray[np.int64]:
     if np.any(outside):
         raise IndexError(f"{what} {array[outside].flat[0]} is out of range: there are {bound}")
     return array.astype(np.int64)
+
+
+def check_pairs(small: Any, large: Any) -> None:
+    """Refuse memory maps of indices whose file is shorter now; nothing else of them is looked at."""
+    if type(small) is not int or type(large) is not int:
+        check_mapped(small)
+        check_mapped(large)
 
 
 def as_scale(what: str, value: object) -> float:

@@ -19,6 +19,7 @@ from vech.layouts.layout import (
     as_integer,
     as_scale,
     as_side,
+    check_pairs,
     one_of,
     plain_order,
     triangular,
@@ -203,11 +204,13 @@ class Pieces(Explicit):
         """
 
     def slot(self, small: Any, large: Any, n: int) -> Any:
+        check_pairs(small, large)
         split, first, between, second = self.pieces(n)
         inside = np.where(large < split, first.slot(large, small), between.slot(large, small))
         return np.where(small < split, inside, second.slot(large, small))
 
     def crossed(self, small: Any, large: Any, n: int) -> Any:
+        check_pairs(small, large)
         split, first, between, second = self.pieces(n)
         inside = np.where(np.asarray(large) < split, first.crossed, between.crossed)
         return np.where(np.asarray(small) < split, inside, second.crossed)
@@ -464,6 +467,7 @@ class TensorOrder(Explicit):
         return 3
 
     def slot(self, small: Any, large: Any, n: int) -> Any:
+        check_pairs(small, large)
         smalls, larges = self._pairs()
         places = np.zeros((3, 3), np.int64)
         places[smalls, larges] = np.arange(6)

@@ -31,7 +31,7 @@ from vech.moves.foreign import judged
 from vech.moves.runs import Half
 from vech.packed.packed import Packed, packed
 from vech.sparse import SparseHalf
-from vech.store import Store, common_labels
+from vech.store import Store, check_readable, common_labels
 
 MODES = ("normal", "cayley", "buckling")
 FAR = 1e-2  # residual, beside S x and M x, of what is no eigenvector whatever tol and the accuracy of OPinv
@@ -43,7 +43,7 @@ class Problem(NamedTuple):
     """An operator, and what its eigenvalues say of the eigenvalues of the problem."""
 
     operator: Operator
-    values: Callable[[Array], Array]
+    values: Callable[[Array, Array], Array]  # of the eigenvalues and vectors found
     inverted: bool
     vectors: Callable[[Array, Array], Array] = lambda _, x: x  # of the eigenvalues and vectors found
     start: Apply = lambda x: x
@@ -65,7 +65,7 @@ def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: 
     weight = None if mass is None else _columnwise(mass, dtype, mass_unit)
     if sigma is None:
         if mass is None:
-            return Problem(Operator(S.n, dtype, multiply), lambda values: in_unit(values, unit), False)
+            return Problem(Operator(S.n, dtype, multiply), lambda found, _: in_unit(found, unit), False)
         if mass_inverse is None:
             inverse = _inverse_of(mass, dtype, mass_unit)
         else:
@@ -73,7 +73,7 @@ def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: 
         operator = Operator(S.n, dtype, lambda x: inverse(multiply(x)), weight)
         return Problem(
             operator,
-            lambda values: in_unit(values, unit, mass_unit),
+            lambda found, _: in_unit(found, unit, mass_unit),
             False,
             lambda _, x: _shortened(x, mass_unit),
         )
@@ -98,17 +98,23 @@ def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: 
         "buckling": multiply,
     }[mode]
 
-    def values(found: Array) -> Array:
+    def implied(found: Array) -> Array:
         with np.errstate(divide="ignore"):
             by_mode = {
                 "normal": lambda: shift + 1 / found,
                 "cayley": lambda: shift * (found + 1) / (found - 1),
                 "buckling": lambda: shift * found / (found - 1),
             }
-            return in_unit(by_mode[mode](), unit, mass_unit)
+            return np.asarray(by_mode[mode]())
 
     if part is not None:
-        problem = _on_range(part, inverse, dtype, 2 * shift if mode == "cayley" else None, values)
+        problem = _on_range(
+            part,
+            inverse,
+            dtype,
+            2 * shift if mode == "cayley" else None,
+            lambda found, _: in_unit(implied(found), unit, mass_unit),
+        )
         return problem._replace(vectors=lambda found, y: _shortened(problem.vectors(found, y), norm_unit))
     unknown = mass is not None and not isinstance(mass, Store) and mode != "buckling"
 
@@ -126,13 +132,39 @@ def generalised(S: Store, M: Any, sigma: Any, shift_inverse: Any, mass_inverse: 
     def vectors(found: Array, x: Array) -> Array:
         if unknown:
             x = image(x) / (found if mode == "normal" else (found - 1) / (2 * shift))
-            _check_residual(multiply(x), weigh(x), values(found) * (mass_unit / unit), shift)
+            _check_residual(multiply(x), weigh(x), implied(found), shift)
         return _shortened(x, norm_unit)
+
+    def values(found: Array, x: Array) -> Array:
+        said = implied(found)
+        if not unknown:
+            said = _nearer(said, _lost(said, shift, mode), x, multiply(x), weigh(x), unit_of(S) / unit)
+        return in_unit(said, unit, mass_unit)
 
     def start(x: Array) -> Array:
         return image(x[:, None])[:, 0] if unknown else x
 
     return Problem(operator, values, True, vectors, start)
+
+
+def _lost(values: Array, shift: float, mode: str) -> Array:
+    """How many units of rounding of what is found these values bear: many of a shift far from all of them."""
+    apart, size = np.abs(values - shift), np.abs(shift)
+    by_mode = {
+        "normal": lambda: size + apart,
+        "cayley": lambda: np.abs(values + shift) * apart / (2 * size),
+        "buckling": lambda: np.abs(values) * apart / size,
+    }
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(by_mode[mode]())
+
+
+def _nearer(values: Array, lost: Array, x: Array, left: Array, right: Array, largest: float) -> Array:
+    """The values, or ``x^H S x / x^H M x`` where rounding of S, numbers up to `largest`, moves it less."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        weight = (x.conj() * right).sum(axis=0).real
+        moved = largest * np.abs(x).sum(axis=0) ** 2 / np.abs(weight)
+        return np.where(lost > moved, (x.conj() * left).sum(axis=0).real / weight, values)
 
 
 def _shortened(x: Array, unit: float) -> Array:
@@ -152,7 +184,7 @@ def _check_residual(left: Array, right: Array, values: Array, shift: float) -> N
 
 
 def _on_range(
-    part: Range, inverse: Apply, dtype: Dtype, cayley: float | None, values: Callable[[Array], Array]
+    part: Range, inverse: Apply, dtype: Dtype, cayley: float | None, values: Callable[[Array, Array], Array]
 ) -> Problem:
     """That of ``A^-1 B W B^H`` as one of ``B^H A^-1 B W``, with its values but zeros of the null space."""
     B, W = part
@@ -256,6 +288,7 @@ def _plain(S: Store, dtype: Dtype, unit: float) -> Packed:
 
 
 def _checked_shift(sigma: Any, mode: str) -> float:
+    check_readable(sigma, "sigma")
     if not is_real(sigma):
         raise TypeError(f"sigma must be a real number, not {sigma!r}")
     if not is_finite(sigma):

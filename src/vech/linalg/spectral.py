@@ -127,6 +127,9 @@ def eigsh(
     not known: starts and results are images of ``(S - sigma M)^-1 M``, and LinAlgError tells where that does
     not suffice.
 
+    Of a sigma far from all eigenvalues, where (S - sigma M)^-1 hardly tells them apart, the values are
+    ``x^H S x / x^H M x`` of the vectors x, in error by the square of what these are.
+
     Source: K. Wu, H. Simon, "Thick-restart Lanczos method for large symmetric eigenvalue problems", SIAM J.
     Matrix Anal. Appl. 22(2), 2000; with sigma, T. Ericsson, A. Ruhe, "The spectral transformation Lanczos
     method", Math. Comp. 35, 1980.
@@ -173,7 +176,8 @@ def eigsh(
             max(float(tol), rounding), 0.0 if problem.inverted else rounding, most, advice
         )
         found = lanczos.eigenpairs(problem.operator, k, which, accuracy, start, room)
-        values, vectors = problem.values(found.values), problem.vectors(found.values, found.vectors)
+        values = problem.values(found.values, found.vectors)
+        vectors = problem.vectors(found.values, found.vectors)
     order = np.argsort(values)
     wide = values[order]
     with np.errstate(over="ignore"):

@@ -16,7 +16,6 @@ from vech.arrays import (
     Array,
     Dtype,
     as_array,
-    check_mapped,
     check_memory,
     check_out,
     is_count,
@@ -27,6 +26,7 @@ from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout, other_diagonal
 from vech.layouts.orders import Explicit
+from vech.maps import check_mapped
 from vech.moves import explicit
 from vech.moves.judging import refuse_smallest, refuse_smallest_rows
 from vech.moves.memory import (
@@ -113,6 +113,8 @@ def expand(
     if type(half) is np.ndarray and axis == -1 and (threads is None or is_count(threads)):
         if half.base is not None:
             check_mapped(half)
+        if out is not None:
+            check_mapped(out)
         try:
             places, fill, expands, alone, nbytes = _ready(half.dtype, half.shape, layout, kind)
         except TypeError:  # what has no hash is not ordinary

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, as_array, check_mapped
+from vech.arrays import Array, as_array
+from vech.maps import check_mapped
 
 EMPTY_ROWS = 16
 """For each number: where there are more, only pairs take no memory for them."""

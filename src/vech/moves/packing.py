@@ -15,7 +15,6 @@ from vech.arrays import (
     Dtype,
     as_array,
     as_square,
-    check_mapped,
     check_out,
     is_count,
     keep_mask,
@@ -25,6 +24,7 @@ from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout, other_diagonal
 from vech.layouts.orders import Explicit
+from vech.maps import check_mapped
 from vech.moves import explicit
 from vech.moves.converting import convert
 from vech.moves.explicit import SMALL_SIDE
@@ -119,6 +119,8 @@ def pack(
     ):
         if matrix.base is not None:
             check_mapped(matrix)
+        if out is not None:
+            check_mapped(out)
         try:
             packs, alone = _ready(matrix.dtype, matrix.shape, layout, kind, use)
         except TypeError:  # what has no hash is not ordinary

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vech.arrays import as_array, check_mapped
+from vech.arrays import as_array
 from vech.labels import by_position
+from vech.maps import as_read, check_mapped
 
 
 def axes(key: Any, n: int) -> tuple[Any, Any]:
@@ -34,9 +35,7 @@ def numbers(index: Any, n: int, axis: int) -> NDArray[np.int64]:
     """What an index takes of one axis of length n, in the index's own shape."""
     if isinstance(index, slice):
         return np.arange(*index.indices(n))
-    array = as_array(index, "index") if isinstance(index, np.ma.MaskedArray) else np.asarray(index)
-    if array.base is not None:
-        check_mapped(array)
+    array = as_array(index, "index") if isinstance(index, np.ma.MaskedArray) else as_read(index)
     if array.size == 0 and not isinstance(index, np.ndarray):
         array = array.astype(np.int64)
     if array.dtype == np.bool and array.ndim > 0:

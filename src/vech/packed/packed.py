@@ -13,7 +13,6 @@ from vech.arrays import (
     NATIVE,
     Array,
     as_array,
-    check_mapped,
     check_memory,
     check_out,
     check_writeable,
@@ -24,6 +23,7 @@ from vech.labels import by_position
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.orders import Explicit, TensorOrder
+from vech.maps import check_mapped
 from vech.moves import explicit, nonzeros
 from vech.moves.converting import convert
 from vech.moves.expanding import expand, expand_rows

@@ -42,7 +42,7 @@ from vech.moves.runs import (
     runs_of,
     wide,
 )
-from vech.store import check_unmasked
+from vech.store import check_readable
 
 WIDE, WIDE_SIDE = 128, 512  # from so many columns of X on, larger blocks
 FEW = 4  # columns up to which as many passes of the kernel beat all else
@@ -273,7 +273,7 @@ def check_outer(half: Half, x: Array, alpha: Any) -> int | float:
         )
     if half.kind is Kind.SYMMETRIC and np.iscomplexobj(x):
         raise TypeError("X is complex, so X X^H is Hermitian, and the store is symmetric: add it to expand()")
-    check_unmasked(alpha, "alpha")
+    check_readable(alpha, "alpha")
     factor = alpha.item() if isinstance(alpha, np.generic | np.ndarray) and alpha.ndim == 0 else alpha
     if not is_real(factor):
         raise TypeError(f"alpha must be a real number, not {alpha!r}")

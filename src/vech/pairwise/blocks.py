@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vech.arrays import Array, Dtype, as_array, family, is_array, native
+from vech.arrays import Array, Dtype, as_array, family, is_array, is_real, native
 from vech.executors import pickled
 from vech.io.dtypes import as_dtype
 from vech.layouts.dialects import AnyLayout
@@ -18,7 +18,7 @@ from vech.layouts.layout import Layout, as_integer, as_side
 from vech.results.identity import digest_of
 from vech.results.making import make
 from vech.results.wanted import Progress, Wanted
-from vech.store import as_labels
+from vech.store import as_labels, check_readable
 from vech.tiled.squares import check_square
 
 SIDE = 256
@@ -107,8 +107,8 @@ def from_blocks(
     Notes
     -----
     (n / tile)(n / tile + 1) / 2 calls. Memory for the half, or with a path for a tile; with processes and no
-    path, for some rows of tiles as well. NaN is kept as it is. What the function raises comes out as it is,
-    with a note of the rows and columns; the journal stays.
+    path, for some rows of tiles as well. NaN is kept as it is; of a Hermitian diagonal the real part is. What
+    the function raises comes out as it is, with a note of the rows and columns; the journal stays.
 
     Of the function the journal has its name and a digest of its pickle, so of the arrays in it, not its code:
     what cannot be pickled (a lambda, a closure) is known by its name alone, and is for you to keep the same.
@@ -131,7 +131,8 @@ def from_blocks(
             f"function must be callable as function(rows, columns), not {type(function).__name__}"
         )
     n = as_side(n)
-    if diagonal not in IMPLIED or isinstance(diagonal, bool):
+    check_readable(diagonal, "diagonal")
+    if not (diagonal is None or (is_real(diagonal) and diagonal in IMPLIED)):
         raise ValueError(f"diagonal must be None, 0 or 1, not {diagonal!r}")
     dtype = as_dtype(dtype)
     if native(dtype) != dtype:
@@ -188,9 +189,11 @@ class _Checked:
             )
         if rows == columns:
             check_square(block, rows.start, self.kind, call, diagonal=self.diagonal is None)
-            if self.diagonal is not None:
+            said: Any = block.diagonal()
+            counts = self.kind.settled(said) if self.diagonal is None else self.diagonal
+            if counts is not said:  # rounding of a_ii that is not its own mirror
                 block = block.copy()
-                np.fill_diagonal(block, self.diagonal)
+                np.fill_diagonal(block, counts)
         return block
 
 

@@ -23,6 +23,7 @@ from vech.derived.tiles import lower
 from vech.frames import labels_of
 from vech.layouts.dialects import as_layout
 from vech.layouts.layout import Layout, as_indices, as_integer, one_of
+from vech.maps import as_read
 from vech.moves.expanding import expand
 from vech.neighbors.arguments import as_count
 from vech.neighbors.lists import Nearest
@@ -133,7 +134,7 @@ class ProductCodes(Store):
         self._labels = as_labels(labels, self.n)
 
     def _as_diagonal(self, diagonal: ArrayLike) -> Array:
-        found = np.asarray(diagonal)
+        found = as_read(diagonal)
         if found.shape not in ((), (self.n,)) or found.dtype.kind not in "biuf":
             raise ValueError(
                 f"diagonal is {found.dtype} of shape {found.shape}: a number fits, or ({self.n},) of them"

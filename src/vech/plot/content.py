@@ -8,6 +8,7 @@ import numpy as np
 from vech.arrays import Array, family
 from vech.layouts.kind import Kind
 from vech.layouts.layout import one_of
+from vech.maps import as_read
 from vech.plot.cells import Facts
 from vech.store import Store
 
@@ -82,7 +83,7 @@ def scale(
 
 def given_limits(limits: Sequence[float]) -> tuple[float, float]:
     """The limits that a user gave, judged."""
-    pair = np.asarray(limits)
+    pair = as_read(limits)
     if pair.shape != (2,) or pair.dtype.kind not in "biuf" or not -np.inf < pair[0] < pair[1] < np.inf:
         raise ValueError(f"limits must be two finite numbers, the lower one first, not {limits!r}")
     return float(pair[0]), float(pair[1])

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from vech import frames
-from vech.arrays import Array, check_mapped
+from vech.arrays import Array
 from vech.plot.axes import colours, one_line
-from vech.store import Store, check_ordered, check_unmasked
+from vech.store import Store, check_ordered, check_readable
 
 MOST = 12  # groups that a legend lists
 
@@ -18,8 +18,7 @@ def coded(groups: Iterable[Any], S: Store) -> tuple[Array, list[str]]:
     if isinstance(groups, str) or not isinstance(groups, Iterable):
         raise TypeError(f"groups must be a sequence, one group for each row, not {groups!r}")
     check_ordered(groups, "groups", "group")
-    check_unmasked(groups, "groups")
-    check_mapped(groups)
+    check_readable(groups, "groups")
     frames.check_along(groups, 0, S.labels, "groups")
     found, n = list(groups), S.n
     if len(found) != n:

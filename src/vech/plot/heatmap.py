@@ -13,6 +13,7 @@ from vech.cluster.linkage import linkage
 from vech.cluster.trees import leaves
 from vech.labels import label_text
 from vech.layouts.layout import one_of
+from vech.maps import as_read
 from vech.packed.packed import Packed
 from vech.plot.axes import drawable
 from vech.plot.cells import SUMMARIES, read
@@ -218,7 +219,7 @@ def _are_distances(S: Store, content: str | None) -> bool:
 
 
 def _permutation(order: Any, n: int) -> Array:
-    rows = np.asarray(order)
+    rows = as_read(order)
     if rows.shape != (n,) or rows.dtype.kind not in "iu" or not np.array_equal(np.sort(rows), np.arange(n)):
         raise ValueError(f"order must be 'cluster' or each of the {n} rows once, from 0 to {n - 1}")
     return rows.astype(np.int64)

@@ -9,9 +9,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vech.arrays import Array, Dtype, as_array, check_mapped, family
+from vech.arrays import Array, Dtype, as_array, family
 from vech.layouts.kind import Kind
 from vech.layouts.layout import as_integer
+from vech.maps import check_mapped
 from vech.quantized import kernels
 from vech.quantized.encodings import ENCODINGS, KMEANS, LOW, PLANE, Encoding
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from vech import frames
 from vech.arrays import as_array, family, is_finite, is_real
+from vech.maps import check_mapped
 from vech.packed.packed import Packed
 from vech.store import Store
 
@@ -146,6 +147,7 @@ def _rounded(x: Any) -> Any:
 
 
 def _checked(range: Any) -> tuple[float, float]:
+    check_mapped(range)
     try:
         low, high = (float(end) for end in range)
     except (TypeError, ValueError):

@@ -28,6 +28,7 @@ from vech.arrays import (
 )
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_integer, as_side, one_of
+from vech.maps import as_read
 from vech.packed.indexing import consecutive, is_range, taken, vector
 from vech.packed.packed import Packed
 from vech.packed.products import by_columns, product_dtype
@@ -976,7 +977,7 @@ class Quantized(Store):
         >>> Q.permute([2, 1, 0]).diagonal()
         array([4., 3., 2.])
         """
-        if np.asarray(order).dtype == bool:
+        if as_read(order).dtype == bool:
             raise ValueError("order is a mask, and must hold each row once: submatrix takes masks")
         order = vector(order, self.n, 0, self._labels)
         if order.size != self.n or np.bincount(order, minlength=self.n).max(initial=1) > 1:

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vech import _core, arrays
-from vech.arrays import Array, as_array, check_mapped, check_memory, family
+from vech.arrays import Array, as_array, check_memory, family
 from vech.layouts.kind import Kind, resolve_kind
 from vech.layouts.layout import as_side, one_of
+from vech.maps import check_mapped
 from vech.moves.nonzeros import Compressed, sparse_dtype
 from vech.store import Description, Store, as_labels
 

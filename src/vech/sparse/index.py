@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vech.arrays import Array, check_memory, check_out, resolve_threads
 from vech.labels import by_position
 from vech.layouts.kind import Kind
+from vech.maps import as_read
 from vech.moves.nonzeros import Compressed
 from vech.moves.sizes import check_real, sizes
 from vech.packed.indexing import axes, numbers, pairs, vector
@@ -360,7 +361,7 @@ def _count(index: Any, n: int) -> int:
     """How many numbers an index takes of an axis, before it is judged."""
     if isinstance(index, slice):
         return len(range(*index.indices(n)))
-    array = np.asarray(index)
+    array = as_read(index)
     return int(np.count_nonzero(array)) if array.dtype == np.bool else array.size
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from vech import _core, frames
 from vech.arrays import Array, Dtype, as_array, check_memory, check_out, extension, resolve_threads
 from vech.layouts.kind import Kind
+from vech.maps import as_read
 from vech.moves.nonzeros import Compressed, scipy_array
 from vech.moves.runs import KERNEL
 from vech.packed import norms
@@ -77,7 +78,7 @@ class Products(Arrays):
     rmatmat = rmatvec
 
     def __rmatmul__(self, x: ArrayLike) -> Array:
-        x = x if isinstance(x, np.ndarray) else np.asarray(x)
+        x = x if isinstance(x, np.ndarray) else as_read(x)
         if x.ndim > 0 and x.shape[-1] != self._n:
             raise ValueError(
                 f"x has shape {x.shape}, but x @ S needs {self._n} columns: "

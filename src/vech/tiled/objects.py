@@ -17,7 +17,19 @@ import numpy as np
 
 from vech.arrays import Array
 from vech.io.content import INSIDE
-from vech.io.drafts import EXISTS, atomic, begin_of, locked, locks, shares, sync_folder, unlock
+from vech.io.drafts import (
+    EXISTS,
+    atomic,
+    begin_of,
+    beside,
+    locked,
+    locks,
+    remove_leftover_folders,
+    replace_folder,
+    shares,
+    sync_folder,
+    unlock,
+)
 from vech.tiled.description import GROUP, begun, begun_of, open_file, says_tiled
 
 CHANGES = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
@@ -220,10 +232,10 @@ class Folder:
         target = Path(self.path)
         if not target.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, "no such directory", str(target.parent))
-        made = _beside(target, "new")
+        made = beside(target, "new")
         with locked(target.parent):
             self.check(overwrite, instead)
-            _remove_leftovers(target)
+            remove_leftover_folders(target)
             try:
                 made.mkdir()
             except PermissionError as error:  # of a name that nobody gave
@@ -235,7 +247,7 @@ class Folder:
             _sync(made)
             with locked(target.parent):
                 self.check(overwrite, instead)
-                self._replace(made)
+                replace_folder(target, made)
         finally:
             shutil.rmtree(made, ignore_errors=True)
             os.close(holder)
@@ -244,21 +256,7 @@ class Folder:
         with locked(Path(self.path).parent):
             os.stat(draft)  # it is not another one that has moved it
             self.check(overwrite=True)
-            self._replace(Path(draft))
-
-    def _replace(self, by: Path) -> None:
-        """Let another folder take this place."""
-        target = Path(self.path)
-        old = _beside(target, "old")
-        try:
-            if target.exists():
-                os.rename(target, old)
-            os.rename(by, target)
-            sync_folder(target.parent)
-        finally:
-            if old.exists() and not target.exists():
-                os.rename(old, target)
-            shutil.rmtree(old, ignore_errors=True)
+            replace_folder(Path(self.path), Path(draft))
 
     def check(self, overwrite: bool, instead: bytes | None = None) -> None:
         target = Path(self.path)
@@ -300,7 +298,7 @@ class Folder:
         target = Path(self.path)
         if not all(map(_is_ours, self._all())):
             return
-        gone = _beside(target, "new")  # at once; where that ends early, the next maker removes what is left
+        gone = beside(target, "new")  # at once; where that ends early, the next maker removes what is left
         with suppress(FileNotFoundError):
             os.rename(target, gone)
             shutil.rmtree(gone, ignore_errors=True)
@@ -320,22 +318,6 @@ def _let_go() -> None:
 os.register_at_fork(after_in_child=_let_go)
 
 
-def _remove_leftovers(target: Path) -> None:
-    """Remove what makers that were killed have left; one of them may have moved the only store away."""
-    ours = re.compile(rf"{re.escape(begin_of(target))}(new|old)\.[0-9a-f]{{8}}\.tmp").fullmatch
-    for entry in target.parent.iterdir():
-        found = ours(entry.name)
-        if found and found[1] == "old" and not target.exists():
-            os.rename(entry, target)
-        elif found and _is_left(entry):
-            shutil.rmtree(entry, ignore_errors=True)
-
-
-def _beside(target: Path, part: str) -> Path:
-    """A name for a while."""
-    return target.with_name(f"{begin_of(target)}{part}.{os.urandom(4).hex()}.tmp")
-
-
 def _sync(folder: Path) -> None:
     """Bring all files below a folder to the disk, and their names."""
     for where, _, names in os.walk(folder):
@@ -343,18 +325,6 @@ def _sync(folder: Path) -> None:
             with open(os.path.join(where, name), "rb") as file:
                 os.fsync(file.fileno())
         sync_folder(Path(where))
-
-
-def _is_left(folder: Path) -> bool:
-    """Whether nobody is at work in it."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        return locks(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class Remote:

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from vech.arrays import Array, Dtype
-from vech.io.errors import FileFormatError
+from vech.io.errors import REPLACED, TRIES, FileFormatError
 from vech.layouts.kind import Kind
 from vech.layouts.layout import one_of
 from vech.tiled.description import ARRAY, GROUP, Described, begun_of, parse
@@ -56,6 +56,26 @@ class Tiles:
             self.settle()
 
     def _read_description(self) -> tuple[Described, Stamp]:
+        for _ in range(TRIES):
+            before = self._now()
+            try:
+                found = self._described()
+            except (FileNotFoundError, FileFormatError):  # its files may have been those of two stores
+                if self._now() == before:
+                    raise
+            else:
+                if self._now() == found[1]:
+                    return found
+        raise FileFormatError(REPLACED, self.path)
+
+    def _now(self) -> Stamp | None:
+        """Which description is there, None where none is."""
+        try:
+            return self.place.stamp(GROUP)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _described(self) -> tuple[Described, Stamp]:
         try:
             stamp = self.place.stamp(GROUP)
             group = bytes(self.place.get(GROUP))
@@ -201,6 +221,7 @@ class Tiles:
                 return held
             letters = self.place.get(name)
         except FileNotFoundError:
+            self.check_same()
             reason = f"tile ({i}, {j}) is not done: missing() lists all, fill() computes them"
             raise FileNotFoundError(errno.ENOENT, reason, self.path) from None
         except IsADirectoryError:
@@ -214,7 +235,10 @@ class Tiles:
                 body = opened(letters, said.codes.size, said.compression, check=looks)
                 tile = said.codes.decoded(body, i == j)
         except DamagedError as error:
+            self.check_same()
             raise self._damage(i, j, error) from None
+        if self.place.maps:  # what has just been read may be of another one
+            self.check_same()
         tile = tile[: self.grid.height(i), : self.grid.height(j)]
         tile.flags.writeable = False
         self._seen[i, j] = stamp

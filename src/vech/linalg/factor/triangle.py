@@ -36,7 +36,7 @@ class Factorization:
     @property
     def L(self) -> Triangle:
         """The lower triangular factor, a view: it multiplies (``F.L @ z``) and solves, as does ``F.L.H``."""
-        return Triangle(self._factor, labels=self._labels)
+        return Triangle(self._factor, labels=self._labels)._view_of(self)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(n={self.n}, dtype={self.dtype})"
@@ -149,12 +149,18 @@ class Triangle:
 
     __array_ufunc__ = None  # NumPy leaves the operators to those below
 
+    _of: Factorization | None = None  # which a picture is made of
+
     def __init__(
         self, factor: TriangularFactor, *, lower: bool = True, labels: tuple[Any, ...] | None = None
     ) -> None:
         self._factor = factor
         self._lower = lower
         self._labels = labels  # of what L^-1 and L^H take; what they give has none
+
+    def _view_of(self, factor: Factorization | None) -> Triangle:
+        self._of = factor
+        return self
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -169,7 +175,7 @@ class Triangle:
     @property
     def H(self) -> Triangle:
         """The conjugate transpose: upper triangular of the lower one; a view."""
-        return Triangle(self._factor, lower=not self._lower, labels=self._labels)
+        return Triangle(self._factor, lower=not self._lower, labels=self._labels)._view_of(self._of)
 
     @property
     def T(self) -> Triangle:
@@ -180,6 +186,12 @@ class Triangle:
 
     def __repr__(self) -> str:
         return f"Triangle({'lower' if self._lower else 'upper'}, n={self.shape[0]}, dtype={self.dtype})"
+
+    def _repr_html_(self) -> str | None:
+        """A picture of it, and the facts, for notebooks: as of the factor that it is a view of."""
+        from vech.derived.portrait import factor_html
+
+        return None if self._of is None else factor_html(self._of, "L" if self._lower else "L^H")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Never:
         raise TypeError(
