@@ -79,6 +79,20 @@ struct Offsets {
         return wide ? ascending(static_cast<const std::int64_t*>(at) + first, last - first)
                     : ascending(static_cast<const std::int32_t*>(at) + first, last - first);
     }
+    // Whether `rows` rows from `first` on hold `size` numbers each.
+    VECH_INLINE bool even(std::int64_t first, std::int64_t rows, std::int64_t size) const {
+        return wide ? stepping(static_cast<const std::int64_t*>(at) + first, rows, size)
+                    : stepping(static_cast<const std::int32_t*>(at) + first, rows, size);
+    }
+    template <class T>
+    static VECH_INLINE bool stepping(const T* numbers, std::int64_t rows, std::int64_t size) {
+        using Bits = std::make_unsigned_t<T>;
+        const auto wanted = static_cast<Bits>(size);
+        Bits other = 0;
+        for (std::int64_t k = 0; k < rows; ++k)
+            other |= (static_cast<Bits>(numbers[k + 1]) - static_cast<Bits>(numbers[k])) ^ wanted;
+        return other == 0;
+    }
     template <class T>
     static VECH_INLINE bool ascending(const T* numbers, std::int64_t steps) {
         using Bits = std::make_unsigned_t<T>;

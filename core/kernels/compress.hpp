@@ -144,27 +144,46 @@ std::int64_t compress(const std::byte* words, std::int64_t count, W keep, std::i
             else
                 return hits<W>(v, mask_of_keep);
         };
-        for (; k + line <= count; k += line) {
+        const auto mask_of = [&](std::int64_t at) {
             // Processors stop reading ahead where a page ends and where a guess failed: at 20 % nonzero this is 1.9
             // reads for 2.2.
             constexpr std::uintptr_t ahead = 4096;
-            const auto at = reinterpret_cast<std::uintptr_t>(words + k * item);
-            _mm_prefetch(reinterpret_cast<const char*>(at + ahead), _MM_HINT_T0);
+            _mm_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(words + at * item) + ahead),
+                         _MM_HINT_T0);
             std::uint64_t mask = 0;
             for (int lane = 0; lane < line; lane += lanes)
-                mask |= wanted_of(load_vector(words + (k + lane) * item)) << lane;
-            if (mask == 0) continue;
+                mask |= wanted_of(load_vector(words + (at + lane) * item)) << lane;
+            return mask;
+        };
+        const auto take = [&](std::int64_t at, std::uint64_t mask) {
             for (int lane = 0; lane < line; lane += lanes) {
-                const Vector v = load_vector(words + (k + lane) * item);
+                const Vector v = load_vector(words + (at + lane) * item);
                 auto rest = lanes == 64 ? mask : mask >> lane & ((std::uint64_t{1} << lanes % 64) - 1);
                 store_vector(values + found, chosen<W>(rest, v));
                 for (int from = lane; from < lane + lanes; from += group, rest >>= group) {
                     const auto part = rest & ((std::uint64_t{1} << group) - 1);
-                    store_vector(columns + found, chosen<std::int32_t>(part, columns_from(first + k + from)));
+                    store_vector(columns + found, chosen<std::int32_t>(part, columns_from(first + at + from)));
                     found += std::popcount(part);
                 }
             }
+        };
+        // 64 numbers by 64, of which up to two are put down whether they are there or not: no branch foresees them.
+        for (; k + 64 <= count; k += 64) {
+            std::uint64_t mask = 0;
+            for (int at = 0; at < 64; at += line) mask |= mask_of(k + at) << at;
+            if (const auto many = std::popcount(mask); many <= 2) {
+                for (int slot = 0; slot < 2; ++slot, mask &= mask - 1) {
+                    const auto at = k + std::countr_zero(mask) % 64;
+                    values[found + slot] = load<W>(words + at * item);
+                    columns[found + slot] = static_cast<std::int32_t>(first + at);
+                }
+                found += many;
+            } else {
+                for (int at = 0; at < 64; at += line) take(k + at, mask >> at);
+            }
         }
+        for (; k + line <= count; k += line)
+            if (const auto mask = mask_of(k); mask != 0) take(k, mask);
 #endif
     } else {
         constexpr int block = 128 / item;

@@ -16,11 +16,11 @@
 //              plan, shows on the way, and the product is then worth nothing.
 //
 // Gathers and scatters of AVX-512 did not help: in milliseconds (float64, Xeon of 2023) 2.2 for 1.7 on 7-point rows
-// (n = 512 000), 5.9 for 4.1 on 27-point rows (n = 250 000), 7.7 for 7.6 on a random pattern (n = 200 000); nor did
-// fetching ahead. On a Zen 5 rows of a stencil, whose offsets are far from each other, are done in vectors: 1.15 for
-// 1.9 ms (float32, 7-point rows, n = 512 000, where float64 is bound by memory); of 27-point rows that was 3.4 for 2.3
-// ms, for what is added to y there waits for what was added before. x and y are interleaved for random patterns: 4.2
-// for 4.6 ms (float64, n = 200 000).
+// (n = 512 000), 5.9 for 4.1 on 27-point rows (n = 250 000), 7.7 for 7.6 on a random pattern (n = 200 000). Rows of a
+// stencil are done in vectors, and what columns beside each other are given is added before it is stored, so that
+// nothing waits for it: on a Zen 5 1.7 for 2.2 ms (27-point rows, n = 216 000), 1.3 for 2.0 in float32, 0.25 for 0.66
+// of 9 points (n = 100 000), 1.3 for 1.8 of 7 points (n = 512 000). Of 7 points in the cache 0.17 for 0.14 (n =
+// 64 000). x and y are interleaved for random patterns: 4.2 for 4.6 ms (float64, n = 200 000).
 #pragma once
 #include "core/kernels/change.hpp"
 #include "core/kernels/lanes.hpp"
@@ -49,8 +49,13 @@ class SparseMultiplier {
   public:
     static constexpr int parts = is_complex ? 2 : 1, reals = width * parts;
     static constexpr std::int64_t pitch = reals * (paired ? 2 : 1);
-    // Of a stencil: rows at least and at most, numbers of a row, and what both are turned by.
-    static constexpr std::int64_t fewest = 16, tall = 128, widest = 8, group = turned_columns<Real>;
+    // Of a stencil: rows at least and at most, numbers of a row, what both are turned by, and how far the columns of a
+    // group are from each other.
+    static constexpr std::int64_t fewest = 16, tall = 128, widest = 16, group = turned_columns<Real>;
+    static constexpr std::int64_t line = 64 / sizeof(Real), near = line;
+    // Cache lines. Rows of 27 points, n = 216 000, AMD: 1.7 ms for 2.7 without, upper halves 2.2 for 4.
+    static constexpr std::int64_t ahead = 128, columns_ahead = 96;
+    using Edge = typename Several<Real, near>::type;
     using V = typename Several<Real, reals>::type;
 
     // Rows of x, of y or of a strip, `step` reals apart; those of one column adjoin, or are paired: a row of x and of
@@ -144,18 +149,22 @@ class SparseMultiplier {
         return fits;
     }
 
-    // Rows of a stencil from r on, whose numbers lead to places of y that are not the same: how many of at most `most`
-    // rows are done, in vectors; none: they are for row(), which also sees what is wrong with them. What each sum and
-    // each place of y is given, it is given in the order of rows.
+    // Rows of a stencil from r on, whose numbers lead to places of y that are not the same but within a group, of
+    // columns beside each other: how many of at most `most` rows are done, in vectors; none: they are for row(), which
+    // also sees what is wrong with them. What each sum and each place of y is given, it is given in the order of rows.
     VECH_INLINE std::int64_t stencil(std::int64_t r, Range at, std::int64_t most, Range rows, Range reached,
                                      Target strip) const {
         const auto size = at.size();
         if (size < 2 || size > widest || most < fewest) return 0;
         if (grow ? half_.indptr[r + 2] != at.end + size : half_.indptr[r - 1] != at.begin - size) return 0;
         std::int64_t columns[widest];
+        std::int64_t lead = 0;
         for (std::int64_t k = 0; k < size; ++k) {
             columns[k] = once(half_.indices[at.begin + k]);
-            if (k > 0 && columns[k] != r && columns[k - 1] != r) most = std::min(most, columns[k] - columns[k - 1]);
+            if (k == 0 || columns[k] == r || columns[k - 1] == r || columns[k] - columns[lead] > near) {
+                if (k > 0 && columns[k] != r && columns[k - 1] != r) most = std::min(most, columns[k] - columns[k - 1]);
+                lead = k;
+            }
         }
         if (most < fewest) return 0;
         const auto room = grow ? half_.nonzeros - at.begin - group : at.end;  // as many are read with the last row
@@ -168,62 +177,96 @@ class SparseMultiplier {
                   Target strip) const {
         const auto size = at.size(), back = grow ? 0 : count - 1, low = r - back;
         const auto diagonal = grow ? size - 1 : 0;
-        Real* to[widest];
-        for (std::int64_t k = 0, last = -1; k < size; ++k) {
-            const auto begin = columns[k] - back, end = begin + count;
+        const bool stored = columns[diagonal] == r, counts = stored && diagonal_ != Product::Diagonal::zero;
+        const Range off{!grow && stored, size - (grow && stored)};
+        Range groups[widest];
+        Real* to[widest];          // where groups begin
+        Real* straight[widest]{};  // of numbers that are all of their group, and far from the rows: nothing waits
+        std::int64_t many = 0;
+        for (std::int64_t k = off.begin, last = -1; k < off.end;) {
+            auto next = k + 1;
+            while (next < off.end && columns[next - 1] < columns[next] && columns[next] - columns[k] <= near) ++next;
+            const auto begin = columns[k] - back, end = columns[next - 1] - back + count;
             const bool here = rows.begin <= begin && end <= rows.end;
             const bool there =
                 reached.begin <= begin && end <= reached.end && (grow ? end <= rows.begin : begin >= rows.end);
-            if (begin <= last || (grow ? begin > low : begin < low) || !(here || there)) return false;
-            last = begin;
-            to[k] = (here ? y_ : strip).at(begin);
+            if (begin < last || (grow ? columns[next - 1] >= r : columns[k] <= r) || !(here || there)) return false;
+            last = end;
+            auto* const at_begin = (here ? y_ : strip).at(begin);
+            if (next == k + 1 && (grow ? end <= low : begin >= low + count)) {
+                straight[k] = at_begin;
+            } else {
+                to[many] = at_begin;
+                groups[many++] = {k, next};
+            }
+            k = next;
         }
-        const bool stored = columns[diagonal] == r, counts = stored && diagonal_ != Product::Diagonal::zero;
-        const Range off{!grow && stored, size - (grow && stored)};
         const auto* numbers = numbers_ + (at.begin - back * size);
-        alignas(64) Real z[widest + group][tall + 16];
-        each(count, [&]<class Some>(std::int64_t row, Some) VECH_ALWAYS {
+        // Rows of a group that lack some of its columns are given 0 there, which changes no sum that began at 0.
+        alignas(64) Real moved[widest][near + tall + near];
+        for (std::int64_t g = 0; g < many; ++g)
+            for (auto k = groups[g].begin; k < groups[g].end; ++k) {
+                store(moved[k], Edge{});
+                store(moved[k] + near + count, Edge{});
+            }
+        each<group>(count, [&]<class Some>(std::int64_t done, Some) VECH_ALWAYS {
             constexpr int some = sizeof(Some) / sizeof(Real);
+            const auto row = grow ? done : count - some - done;
             const std::byte* from[some];
             for (int i = 0; i < some; ++i) from[i] = reinterpret_cast<const std::byte*>(numbers + (row + i) * size);
+            const auto next = at.begin + (row - back) * size;
+            for (auto k = next; k < next + some * size; k += line)
+                __builtin_prefetch(numbers_ + k + (grow ? ahead : -ahead) * line);
+            for (auto k = next; k < next + some * size; k += 16)
+                __builtin_prefetch(half_.indices + k + (grow ? columns_ahead : -columns_ahead) * 16);
+            const auto in = load<Some>(x_.at(low + row)), own = negates_ ? -in : in;
+            Some sums[2] = {}, result{};
+            const auto number = [&](std::int64_t k, int lane, Some z) VECH_ALWAYS {
+                if (k < off.begin || k >= off.end) {
+                    if (counts) result = in * z;
+                    return;
+                }
+                sums[lane] += load<Some>(x_.at(columns[k] - back + row)) * z;
+                if (auto* const out = straight[k]; out != nullptr)
+                    store(out + row, load<Some>(out + row) + own * z);
+                else
+                    store(&moved[k][near + row], own * z);
+            };
             for (std::int64_t k = 0; k < size; k += group)
                 turn<Real, sizeof(Some)>(from, k * static_cast<std::int64_t>(sizeof(Real)),
-                                         [&](int c, auto words)
-                                             VECH_ALWAYS { std::memcpy(&z[k + c][row], &words, sizeof words); });
-            Some sums[2] = {}, result{};
-            const auto add = [&](std::int64_t k, int lane) VECH_ALWAYS {
-                sums[lane] += load<Some>(x_.at(columns[k] - back + row)) * load<Some>(&z[k][row]);
-            };
-            auto k = off.begin;
-            for (; k + 2 <= off.end; k += 2) {
-                add(k, 0);
-                add(k + 1, 1);
-            }
-            if (k < off.end) add(k, 0);
-            if (counts) result = load<Some>(x_.at(low + row)) * load<Some>(&z[diagonal][row]);
+                                         [&](int c, auto words) VECH_ALWAYS {
+                                             if (k + c < size) number(k + c, c % 2, reinterpret_cast<Some>(words));
+                                         });
             store(y_.at(low + row), result + (sums[0] + sums[1]));
         });
-        for (auto k = off.begin; k < off.end; ++k) {  // what adjoins the diagonal last: it waits for what was stored
-            const auto far = grow ? k : off.begin + off.end - 1 - k;
-            each(count, [&]<class Some>(std::int64_t row, Some) VECH_ALWAYS {
-                const auto in = load<Some>(x_.at(low + row)), own = negates_ ? -in : in;
-                store(to[far] + row, load<Some>(to[far] + row) + own * load<Some>(&z[far][row]));
+        for (std::int64_t g = 0; g < many; ++g) {  // what adjoins the diagonal last: it waits for what was stored
+            const auto which = grow ? g : many - 1 - g;
+            const auto [begin, end] = groups[which];
+            const auto first = columns[begin];
+            each<1>(count + columns[end - 1] - first, [&]<class Some>(std::int64_t place, Some) VECH_ALWAYS {
+                auto out = load<Some>(to[which] + place);
+                for (std::int64_t i = 0; i < end - begin; ++i) {
+                    const auto k = grow ? end - 1 - i : begin + i;
+                    out += load<Some>(&moved[k][near + place - (columns[k] - first)]);
+                }
+                store(to[which] + place, out);
             });
         }
         return true;
     }
 
-    // visitor(row, vector of as many rows) for all rows, which are a multiple of `group`.
-    template <class Visitor>
+    // visitor(row, vector of as many rows) for all rows, by no fewer than `least`, of which they are a multiple.
+    template <int least, class Visitor>
     static VECH_INLINE void each(std::int64_t rows, Visitor&& visitor) {
         std::int64_t row = 0;
         const auto some = [&]<int count>(std::integral_constant<int, count>) VECH_ALWAYS {
-            if constexpr (count * sizeof(Real) <= VECH_VECTOR)
+            if constexpr (count >= least && count * sizeof(Real) <= VECH_VECTOR)
                 for (; row + count <= rows; row += count) visitor(row, typename Several<Real, count>::type{});
         };
         some(std::integral_constant<int, 4 * group>{});
         some(std::integral_constant<int, 2 * group>{});
         some(std::integral_constant<int, group>{});
+        some(std::integral_constant<int, 1>{});
     }
 
     // False: columns do not ascend within `allowed`.

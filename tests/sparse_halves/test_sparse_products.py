@@ -175,7 +175,18 @@ def row_by_row(store, x):
 @pytest.mark.parametrize(("dtype", "kind"), [("float32", "symmetric"), ("float64", "skew")])
 @pytest.mark.parametrize(
     "far",
-    [(1, 29, 600), (0, 1, 29, 600), (0, 30), (0, 16, 17, 40), (1, 20, 40, 60, 80, 100, 120, 140)],
+    [
+        (1, 29, 600),
+        (0, 1, 29, 600),
+        (0, 30),
+        (0, 16, 17, 40),
+        (1, 20, 40, 60, 80, 100, 120, 140),
+        (0, 1, 28, 29, 30, 570, 571, 572, 599, 600, 601),
+        (0, 1, 2, 3, 4, 5, 6),
+        (1, 9, 17, 33),
+        (2, 4, 40, 45, 48, 300),
+        tuple(range(100, 116)),
+    ],
     ids=str,
 )
 def test_rows_of_a_stencil_give_the_bits_of_one_after_the_other(far, dtype, kind, triangle):
