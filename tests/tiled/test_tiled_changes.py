@@ -161,12 +161,12 @@ def test_a_store_grows_by_one_at_a_time(tmp_path):
 
     def slowly(rows, columns):
         begun.set()
-        goes_on.wait(30)
+        goes_on.wait(600)
         return FULL[rows, columns]
 
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(T.append, slowly, n=N + 5)
-        assert begun.wait(30)
+        assert begun.wait(600)
         with pytest.raises(BlockingIOError, match="another run is at work on it: wait for it, for a store"):
             other.append(2 * FULL[N:])
         goes_on.set()
