@@ -55,12 +55,27 @@ def _is_tiled(folder: Path) -> bool:
 
 def load(path: Path, *, verify: bool = False) -> Content:
     """Load a store of tiles, or an array: the one that is named, or the only one that could be a matrix."""
-    zarr = _zarr()
+    _zarr()
     store, inside = dataset_path(path)
     if not store.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder, and a Zarr store is one", str(store))
     if not inside and _is_tiled(store):
         return _tiled(store, verify)
+    try:
+        found = _array(path, verify)
+    except FileFormatError:
+        if inside or not _is_tiled(store):
+            raise
+    else:
+        if inside or not _is_tiled(store):
+            return found
+    return _tiled(store, verify)  # which was being put into its place
+
+
+def _array(path: Path, verify: bool) -> Content:
+    """Load an array that is not vech's own."""
+    zarr = _zarr()
+    store, inside = dataset_path(path)
     with reading(path, "is no Zarr array that vech reads", ValueError):
         array = _open(store, inside, path)
         if isinstance(array, zarr.Group):

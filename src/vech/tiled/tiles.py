@@ -26,6 +26,9 @@ NEVER = Stamp(-1, ())
 
 CHANGED = "was made anew, or grew, since it was opened: open it again"
 
+TRIES = 100
+"""Times that a description is read again which another one replaces meanwhile."""
+
 HELD = 256
 """Tiles that stay mapped, each an open file, for mapping anew takes a quarter of the time of `S @ x`."""
 
@@ -56,8 +59,28 @@ class Tiles:
             self.settle()
 
     def _read_description(self) -> tuple[Described, Stamp]:
+        """What is said, and the stamp of it: of one store, whoever lets another take its place meanwhile."""
+        for _ in range(TRIES):
+            stamp = self._stamp()
+            try:
+                said = self._description()
+            except (FileNotFoundError, FileFormatError):
+                if not self.place.maps or self._stamp() == stamp:
+                    raise
+            else:
+                if not self.place.maps or self._stamp() == stamp:
+                    return said, stamp
+        raise ValueError(f"{self.path} {CHANGED}")
+
+    def _stamp(self) -> Stamp:
+        """Of the description, NEVER where there is none."""
         try:
-            stamp = self.place.stamp(GROUP)
+            return self.place.stamp(GROUP)
+        except (FileNotFoundError, NotADirectoryError):
+            return NEVER
+
+    def _description(self) -> Described:
+        try:
             group = bytes(self.place.get(GROUP))
         except (FileNotFoundError, NotADirectoryError):
             reason = "no such store of tiles"
@@ -75,7 +98,7 @@ class Tiles:
             array = bytes(self.place.get(ARRAY))
         except FileNotFoundError:
             raise FileFormatError(f"has no {ARRAY}, so its numbers cannot be read", self.path) from None
-        return parse(group, array, self.path), stamp
+        return parse(group, array, self.path)
 
     @classmethod
     def create(
@@ -118,7 +141,7 @@ class Tiles:
         """Refuse a store that was made anew since it was opened; and to write into one that has grown."""
         if self._group is None:
             return
-        if self.place.stamp(GROUP) != self._group:
+        if self._stamp() != self._group:
             found, stamp = self._read_description()
             self._grew = self._grew or found.grid != self._there.grid
             self.said = replace(self.said, next=found.next)
@@ -190,8 +213,15 @@ class Tiles:
     def read(self, i: int, j: int, *, check: bool = False) -> Array:
         """A tile, read-only; its checksum is looked at where it was not since it changed, or on `check`."""
         self.grid.check(i, j)
-        if self.place.maps:  # elsewhere it would be one more request for each tile
-            self.check_same()
+        if not self.place.maps:  # where it would be two more requests for each tile
+            return self._tile(i, j, check)
+        self.check_same()
+        try:
+            return self._tile(i, j, check)
+        finally:
+            self.check_same()  # what was read, or what is wrong with it, is of the store that was opened
+
+    def _tile(self, i: int, j: int, check: bool) -> Array:
         side, said = self.grid.tile, self.said
         name = f"{KEYS}/{i}/{j}" if i != said.next else self._name(i, j)
         try:
