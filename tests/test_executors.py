@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing import get_context
 
@@ -23,13 +23,19 @@ from vech.executors import SMALL, Shipment, completed, executor_of, in_order, ma
 LARGE = np.arange(SMALL, dtype="f8")
 
 
-@pytest.fixture(scope="module")
-def client():
+@contextmanager
+def cluster_of(workers):
     distributed = pytest.importorskip("distributed")
     cluster = distributed.LocalCluster(
-        processes=True, n_workers=2, threads_per_worker=1, dashboard_address=":0"
+        processes=True, n_workers=workers, threads_per_worker=1, dashboard_address=":0"
     )
     with cluster, distributed.Client(cluster, set_as_default=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client():
+    with cluster_of(2) as client:
         yield client
 
 
@@ -117,16 +123,15 @@ def test_a_cluster_does_the_same_task_again(client, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_its_tasks_only(client, tmp_path):
+def test_a_killed_worker_costs_its_tasks_only(tmp_path):
     X = np.zeros(SMALL)  # goes out once, to both
     work = partial(_noted_beside, tmp_path, X)
-    killed = False
     seen = []
-    for k, (_, worker) in completed(executor_of(client), work, range(30)):
-        seen.append(k)
-        if len(seen) == 5 and not killed:
-            os.kill(worker, signal.SIGKILL)
-            killed = True
+    with cluster_of(2) as client:
+        for k, (_, worker) in completed(executor_of(client), work, range(30)):
+            seen.append(k)
+            if len(seen) == 5:
+                os.kill(worker, signal.SIGKILL)
     assert sorted(seen) == list(range(30))
     begun = len(list(tmp_path.iterdir()))
     assert 30 <= begun <= 30 + 6
@@ -177,10 +182,16 @@ def test_a_script_that_its_processes_read_again_is_told_what_guards_it(tmp_path)
 
 
 @pytest.mark.slow
-def test_a_task_that_kills_all_workers_of_a_cluster_is_one_error(client):
-    with pytest.raises(BrokenExecutor, match="a worker of the executor has ended, killed or out of memory"):
+def test_a_task_that_kills_all_workers_of_a_cluster_is_one_error():
+    """Here at the first of them: Dask does not always bring back one that it has lost."""
+    dask = pytest.importorskip("dask")
+    message = "a worker of the executor has ended, killed or out of memory"
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        cluster_of(1) as client,
+        pytest.raises(BrokenExecutor, match=message),
+    ):
         list(completed(executor_of(client), deadly, [1]))
-    client.wait_for_workers(2)
 
 
 @pytest.mark.slow
