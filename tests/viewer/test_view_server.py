@@ -285,8 +285,9 @@ def test_ctrl_c_ends_it_and_leaves_no_trace(tmp_path, how):
     vech.write(tmp_path / "half.npy", S)
     program = "from vech.cli import main; main(['view', 'half.npy', '--no-browser'])"
     if how == "python":
+        # it says so as it begins to wait
         program = "import vech; page = vech.view('half.npy', browser=False, wait=False); "
-        program += "join = page._thread.join; page._thread.join = lambda: (print(page), join()); "  # as it waits
+        program += "join = page._thread.join; page._thread.join = lambda: (print(page), join()); "
         program += "page.wait(); print(page)"
     run = subprocess.Popen(
         [sys.executable, "-uc", program],
