@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 from typing import Any, Self
+from weakref import ref
 
 import numpy as np
 
@@ -30,9 +33,14 @@ TRIES = 100
 """Times that a description is read again which another one replaces meanwhile."""
 
 HELD = 256
-"""Tiles that stay mapped, each an open file, for mapping anew takes a quarter of the time of `S @ x`."""
+"""Tiles of all stores that stay mapped, for mapping anew takes a quarter of the time of `S @ x`.
+
+Each is an open file: where a process may have less than 1024, a quarter of them.
+"""
 
 Tile = tuple[int, int]
+
+_mapped: deque[tuple[ref[Tiles], Tile]] = deque()
 
 
 class Tiles:
@@ -249,10 +257,20 @@ class Tiles:
         tile.flags.writeable = False
         self._seen[i, j] = stamp
         if np.shares_memory(tile, letters) and self.place.maps:
-            while len(self._held) >= HELD:
-                self._held.pop(next(iter(self._held)), None)
-            self._held[i, j] = tile
+            self._hold((i, j), tile)
         return tile
+
+    def _hold(self, at: Tile, tile: Array) -> None:
+        """Keep a tile mapped, and let the ones go that any store has kept for longest."""
+        self._held[at] = tile
+        _mapped.append((ref(self), at))
+        files, _ = getrlimit(RLIMIT_NOFILE)
+        most = HELD if files == RLIM_INFINITY else min(HELD, files // 4)
+        while len(_mapped) > most:
+            with suppress(IndexError):  # another thread has
+                owner, gone = _mapped.popleft()
+                if (store := owner()) is not None:
+                    store._held.pop(gone, None)
 
     def lost(self, i: int, j: int) -> Any:
         """The error that a tile of codes has; its checksum is looked at as by `read`."""
