@@ -44,20 +44,21 @@ def interrupted_after(seconds: float, call: Callable[[], object]) -> bool:
     """
     Call, again where that was quick, with a KeyboardInterrupt after a while; whether it was heard.
 
-    It comes again every second: Python drops one that falls into a callback of a weak reference.
+    It comes again every second, up to five times: Python drops one that falls into a callback of a weak
+    reference.
     """
-    came = False
+    came = 0
 
     def halt(*_):
         nonlocal came
-        came = True
+        came += 1
         raise KeyboardInterrupt
 
     handler = signal.signal(signal.SIGALRM, halt)
     try:
         try:
             signal.setitimer(signal.ITIMER_REAL, seconds, 1)
-            while not came:
+            while came < 5:
                 call()
         finally:  # where it may still come
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -66,4 +67,5 @@ def interrupted_after(seconds: float, call: Callable[[], object]) -> bool:
     else:
         return False
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)  # the one before may have been interrupted
         signal.signal(signal.SIGALRM, handler)

@@ -501,7 +501,7 @@ def test_nothing_else_is_imported():
 def run_fresh(program):
     command = [sys.executable, "-c", textwrap.dedent(program)]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600, env=environment)
     return done.stdout
 
 

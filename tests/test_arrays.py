@@ -382,7 +382,7 @@ def test_any_omp_num_threads_is_survived(variable, most):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert done.stdout == "done\n", done.stderr
 

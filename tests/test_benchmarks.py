@@ -39,7 +39,7 @@ def benchmarks(*arguments):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=3600,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

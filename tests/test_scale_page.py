@@ -102,7 +102,7 @@ def follow(there, capsys, names, ran):
     for language, source in blocks():
         if source.startswith("# two.py"):
             (there / "two.py").write_text(source)
-            done = subprocess.run([sys.executable, "two.py"], capture_output=True, text=True, timeout=120)
+            done = subprocess.run([sys.executable, "two.py"], capture_output=True, text=True, timeout=600)
             assert done.returncode == 0, done.stderr
             assert done.stdout.split("\n")[0] in PAGE.read_text(encoding="utf-8")
             names["X"] = np.load("X.npy", mmap_mode="r")

@@ -20,7 +20,7 @@ def test_the_stub_is_that_of_the_module(tmp_path):
     fresh = tmp_path / "_core.pyi"
     command = [sys.executable, "-m", "nanobind.stubgen", "-q", "-m", "vech._core", "-p", PATTERN, "-o", fresh]
     subprocess.run(
-        command, check=True, timeout=120, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        command, check=True, timeout=600, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     )
     installed = Path(vech._core.__file__).parent / "_core.pyi"
     assert installed.read_text() == fresh.read_text(), f"write it anew: {COMMAND}"

@@ -27,7 +27,7 @@ def run_python(*arguments, **environment):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=3600,
     )
 
 
@@ -159,7 +159,7 @@ def functions():
     if shutil.which("objdump") is None:
         pytest.skip("objdump is not installed")
     command = ["objdump", "-d", "-C", "--no-show-raw-insn", vech._core.__file__]
-    listing = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
+    listing = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout
     parts = re.split(r"^[0-9a-f]+ <(.*)>:$", listing, flags=re.MULTILINE)
     found = [(name, re.sub(r"<.*", "", code)) for name, code in zip(parts[1::2], parts[2::2], strict=True)]
     if not any("vech::baseline::" in name for name, _ in found):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import BrokenExecutor, Executor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
@@ -425,7 +425,7 @@ def test_a_scheduler_that_is_lost_is_one_line(there):
         [sys.executable, "-m", "distributed.cli.dask_worker", "--no-nanny", "--nthreads", "1", *options]
     )
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 300
         while not (there / "scheduler.json").exists():
             assert time.monotonic() < end
             time.sleep(0.05)
@@ -433,7 +433,7 @@ def test_a_scheduler_that_is_lost_is_one_line(there):
         time.sleep(3)  # for the worker
         command = running(address)
         scheduler.kill()
-        said = command.communicate(timeout=60)[1].lstrip("\n")
+        said = command.communicate(timeout=600)[1].lstrip("\n")
         assert command.returncode == 2 and said.startswith("vech: the cluster has lost its scheduler, or ")
         assert said.endswith("; the same command with --resume goes on\n") and said.count("\n") == 1
     finally:
@@ -443,13 +443,13 @@ def test_a_scheduler_that_is_lost_is_one_line(there):
 
 
 def running(who):
-    """A command whose workers are at work, as a terminal has it: in a group of its own."""
-    np.save("x.npy", np.random.default_rng(0).normal(size=(9000, 4)))
-    command = ("distances", "x.npy", "-o", "d.zarr", "--metric", "canberra", "--executor", who)
+    """A command whose workers are at work for long, as a terminal has it: in a group of its own."""
+    np.save("x.npy", np.random.default_rng(0).random(size=(9000, 500)))
+    command = ("distances", "x.npy", "-o", "d.zarr", "--metric", "jensenshannon", "--executor", who)
     run = subprocess.Popen(
         [sys.executable, "-m", "vech", *command], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    first, end = Path("d.zarr/data/c/0/0"), time.monotonic() + 60
+    first, end = Path("d.zarr/data/c/0/0"), time.monotonic() + 600
     while not first.exists():
         assert run.poll() is None and time.monotonic() < end
         time.sleep(0.01)
@@ -466,10 +466,19 @@ def alive(group):
 
 def left_of(group):
     """Its processes that do not end: Python's own, which watches shared memory, ends after the command."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 300
     while alive(group) and time.monotonic() < end:
         time.sleep(0.02)
     return alive(group)
+
+
+def interrupted(run):
+    """What it says of Ctrl-C, or of the next: Python drops one in a callback of a weak reference."""
+    for _ in range(5):
+        os.killpg(run.pid, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            return run.communicate(timeout=120)[1]
+    pytest.fail("it does not hear Ctrl-C")
 
 
 @pytest.mark.slow
@@ -477,9 +486,8 @@ def left_of(group):
 def test_ctrl_c_is_for_the_command_and_its_workers_say_nothing(who):
     pytest.importorskip("distributed")
     run = running(who)
-    os.killpg(run.pid, signal.SIGINT)
     said = "vech: interrupted; the same command with --resume goes on with d.zarr\n"
-    assert (run.communicate(timeout=60)[1].lstrip("\n"), run.returncode) == (said, 130)
+    assert (interrupted(run).lstrip("\n"), run.returncode) == (said, 130)
     assert left_of(run.pid) == []
 
 

@@ -76,6 +76,16 @@ def test_a_browser_is_opened_unless_told(there, shown, monkeypatch):
     assert len(opened) == 1
 
 
+def test_ctrl_c_ends_it_before_it_waits_too(there, vech_run, monkeypatch):
+    def interrupted(page):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(View, "open", interrupted)
+    vech.write(there / "half.npy", S)
+    code, out, err = vech_run("view", "half.npy")
+    assert (code, err) == (130, "") and out.endswith(b"(Ctrl-C ends it)\n")
+
+
 REFUSED = {
     "a file that is not there": (("none.npy",), "none.npy: No such file or directory"),
     "a bare half": (("bare.npy",), "--layout"),

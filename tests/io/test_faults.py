@@ -253,7 +253,7 @@ def read_beside(actions, path, wanted):
     """How often each matrix is read in half a second, and on until all that are wanted were."""
     begin, found = time.monotonic(), Counter()
     with children(actions):
-        while time.monotonic() < begin + 0.5 or (found.keys() < wanted and time.monotonic() < begin + 30):
+        while time.monotonic() < begin + 0.5 or (found.keys() < wanted and time.monotonic() < begin + 300):
             found[MATRICES[what_is_there(path)]] += 1
     return found
 
@@ -278,13 +278,13 @@ def test_beside_a_writer_numbers_never_have_the_names_of_others(tmp_path):
     for matrix in (FULL, OTHER):
         names_squares(path, matrix)
         wanted.append(what_is_there(path))
-    end, found = time.monotonic() + 1, Counter()
+    begin, found = time.monotonic(), set()
     with children([alternates]):
-        while time.monotonic() < end:
+        while time.monotonic() < begin + 1 or (not found >= {*wanted} and time.monotonic() < begin + 300):
             seen = what_is_there(path)
             assert seen in wanted or "replaced" in str(seen) or "No such file" in str(seen), seen
-            found[str(seen)] += 1
-    assert len(found) > 1
+            found.add(seen)
+    assert found >= {*wanted}
 
 
 def test_names_that_are_set_aside_for_a_moment_are_waited_for(tmp_path, monkeypatch):
@@ -333,14 +333,19 @@ def test_the_last_of_two_writers_wins_whole(tmp_path):
 
 
 def kills(path):
-    """Kill a writer that never ends, at random moments; how often each matrix is there."""
+    """Kill a writer that never ends, at random moments, until each matrix was there; how often it was.
+
+    Later moments where the machine is slow.
+    """
     rng = random.Random(0)
     packs("vech")(path, OTHER)
-    found, end = Counter(), time.monotonic() + 60
-    while found.total() < 60 and time.monotonic() < end:
+    found, end, longest = Counter(), time.monotonic() + 300, 0.03
+    while (found.total() < 60 or len(found) < 3) and time.monotonic() < end:
         with children([partial(writes_for_ever, path, rng.randrange(3))]):
-            time.sleep(rng.uniform(0, 0.03))
+            time.sleep(rng.uniform(0, longest))
         found[MATRICES[what_is_there(path)]] += 1
+        if found.total() % 20 == 0 and len(found) < 3:
+            longest *= 2
     packs("vech")(path, OTHER)
     return found
 

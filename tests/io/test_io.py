@@ -218,5 +218,5 @@ def test_packing_a_sparse_half_keeps_what_is_said_about_it(tmp_path):
 def test_names_of_ml_dtypes_are_known_in_a_new_process(name):
     pytest.importorskip("ml_dtypes")
     program = f"from vech.io.dtypes import as_dtype; print(as_dtype({name!r}).name)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=600)
     assert done.stdout.strip() == name, done.stderr

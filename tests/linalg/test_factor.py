@@ -525,7 +525,7 @@ def resident(field):
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) * 1024
 
 def diagonal(n):
-    S = vech.Packed(np.zeros(n * (n + 1) // 2))
+    S = vech.Packed(np.full(n * (n + 1) // 2, 0.0))  # in memory that is there
     S.set_diagonal(np.arange(1.0, n + 1))
     return S
 

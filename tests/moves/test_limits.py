@@ -498,7 +498,7 @@ def test_a_call_after_fork_works_in_the_child():
     if child == 0:
         code = 1
         try:
-            signal.alarm(60)
+            signal.alarm(600)
             same = vech.expand(half, threads=3).tobytes() == want.tobytes()
             code = 0 if same and vech.pack(want, threads=3).tobytes() == half.tobytes() else 2
         finally:
@@ -646,10 +646,10 @@ def too_large():
 def test_an_expansion_beyond_memory_is_refused_before_it_is_allocated():
     n = too_large()
     half = cases.untouched(n * (n + 1) // 2)
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(MemoryError, match=rf"(?s){n}|{n * n}") as caught:
         vech.expand(half)
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
     for way_out in ("to_csr", "rows=", "out="):
         assert way_out in str(caught.value)
 
@@ -668,18 +668,18 @@ def test_rows_of_a_matrix_beyond_memory_can_be_had():
 def run_python(program, *arguments, **more):
     program = textwrap.dedent(program)
     command = [sys.executable, "-c", program, *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300, **more)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600, **more)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 PEAK = """
-    import resource, sys
+    import re, sys
     import numpy as np
     import vech
 
-    def peak():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    def peak():  # not ru_maxrss, which begins with that of the process that has started this one
+        return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
 
     n = 6000
     length = n * (n + 1) // 2
@@ -816,7 +816,7 @@ def test_an_interrupt_stops_a_kernel_within_a_fraction_of_a_second(what):
             time.sleep(0.05)
             child.send_signal(signal.SIGINT)
             assert child.stdout.readline() == "interrupted\n"
-            assert child.wait(60) == 0
+            assert child.wait(600) == 0
         finally:
             child.kill()
 

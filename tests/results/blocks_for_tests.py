@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,19 @@ class Deadly:
             self.file.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
         return Inner(self.X)(rows, columns)
+
+
+def told_to_stop(monkeypatch, name):
+    """What is set once threads are told to stop, which the event of this name tells them."""
+    told = threading.Event()
+
+    class Telling(threading.Event):
+        def set(self):
+            super().set()
+            told.set()
+
+    monkeypatch.setattr(name, Telling)
+    return told
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import threading
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from blocks_for_tests import Deadly, Failing, Inner, Slow
+from blocks_for_tests import Deadly, Failing, Inner, Slow, told_to_stop
 
 import vech
 from faults import listing
@@ -545,15 +544,15 @@ def test_ctrl_c_ends_a_run_that_goes_on_later(tmp_path, threads):
     assert listing(tmp_path) == WHOLE
 
 
-def test_after_an_error_no_thread_goes_on():
+def test_after_an_error_no_thread_goes_on(monkeypatch):
     """Tasks that have not begun are cancelled, others end at their next tile."""
-    begun = []
+    begun, told = [], told_to_stop(monkeypatch, "vech.results.executing.Event")
 
     def block(rows, columns):
         begun.append(rows.start)
         if rows.start == 0:
             raise Stop
-        threading.Event().wait(0.01)
+        assert told.wait(60)
         return np.zeros((rows.stop - rows.start, columns.stop - columns.start))
 
     with ThreadPoolExecutor(2) as pool:

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -16,7 +17,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
-from blocks_for_tests import Failing, Inner, Slow
+from blocks_for_tests import Failing, Inner, Slow, told_to_stop
 
 import vech
 from faults import Calls, children, fails, forked, keep_from_disk, listing
@@ -291,9 +292,9 @@ def test_what_is_complete_is_not_computed_again(tmp_path):
 def test_without_a_store_a_run_starts_and_without_resume_it_starts_over(tmp_path):
     path = tmp_path / "d.zarr"
     want = bits(distances(ROWS, out=path, resume=True))
-    stamp = (path / "data/c/0/0").stat().st_mtime_ns
+    first = (path / "data/c/0/0").stat().st_ino
     assert bits(distances(ROWS, out=path)) == want
-    assert (path / "data/c/0/0").stat().st_mtime_ns > stamp
+    assert (path / "data/c/0/0").stat().st_ino != first
     with pytest.raises(Stop):
         distances(ROWS, out=path, progress=stopping(2))
     assert bits(distances(ROWS, out=path)) == want
@@ -462,7 +463,7 @@ def test_two_runs_at_once_make_one_store(tmp_path):
     path = tmp_path / "d.zarr"
     with pytest.raises(Stop):
         slow_run(path, progress=stopping(1))
-    with children([lambda: (slow_run(path, resume=True), time.sleep(60))]):
+    with children([lambda: (slow_run(path, resume=True), signal.pause())]):
         made = slow_run(path, resume=True)
         assert bits(made) == bits(from_blocks(Inner(ROWS[:24]), 24, dtype="f8", tile=4))
 
@@ -556,13 +557,14 @@ def test_ctrl_c_ends_a_run_that_goes_on_later(tmp_path, kind, processes):
 def test_a_thread_ends_at_its_next_block(tmp_path, monkeypatch):
     """Not at the end of its tile, which may be far away."""
     monkeypatch.setattr(making.make, "__kwdefaults__", making.make.__kwdefaults__ | {"side": 2})
-    begun = []
+    begun, fifth, told = [], threading.Lock(), told_to_stop(monkeypatch, "vech.results.tiles.Event")
 
     def block(rows, columns):
         begun.append(rows.start)
-        if len(begun) == 5:
-            raise Stop
-        time.sleep(0.005)
+        if len(begun) >= 5:
+            if fifth.acquire(blocking=False):
+                raise Stop
+            assert told.wait(60)
         return np.zeros((rows.stop - rows.start, columns.stop - columns.start))
 
     with ThreadPoolExecutor(2) as pool, pytest.raises(Stop):

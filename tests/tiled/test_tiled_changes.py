@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import cases
+import vech.io.zarr
 from compare import assert_same_bits
 from vech import linalg, neighbors, tiled
 from vech.io import FileFormatError
@@ -185,6 +186,51 @@ def test_tiles_of_other_programs_keep_their_labels_when_they_are_pickled():
     assert pickle.loads(pickle.dumps(T.with_labels(range(6)))).labels == tuple(range(6))
 
 
+# ---- at once with who reads --------------------------------------------------------------------------------
+
+
+def before(monkeypatch, name, action):
+    """Another one acts just before an object is read."""
+    get, actions = objects.Folder.get, [action]
+
+    def late(self, asked):
+        if asked == name and actions:
+            actions.pop()()
+        return get(self, asked)
+
+    monkeypatch.setattr(objects.Folder, "get", late)
+
+
+@pytest.mark.parametrize("other", [{}, {"tile": 16}, {"full": FULL[:7, :7]}], ids=["same", "tiles", "rows"])
+def test_a_tile_is_never_one_of_a_store_that_takes_the_place_meanwhile(tmp_path, monkeypatch, other):
+    """Nor is its tile said to be damaged, or missing."""
+    T = tiled.open(made(tmp_path / "S.zarr").path)
+    before(
+        monkeypatch, "data/c/1/0", lambda: made(T.path, **{"full": 2 * FULL[:N, :N], **other}, overwrite=True)
+    )
+    with pytest.raises(ValueError, match=f"S.zarr {CHANGED}"):
+        T.read_tile(1, 0)
+
+
+@pytest.mark.parametrize("name", ["zarr.json", "data/zarr.json"])
+def test_what_opens_is_described_by_itself_alone(tmp_path, monkeypatch, name):
+    path = made(tmp_path / "S.zarr").path
+    labels = [f"r{k}" for k in range(12)]
+    before(monkeypatch, name, lambda: made(path, FULL[:12, :12], tile=5, labels=labels, overwrite=True))
+    T = tiled.open(path)
+    assert T.labels == tuple(labels)
+    assert_same_bits(T.expand(), FULL[:12, :12].copy())
+
+
+def test_a_store_that_was_set_aside_for_the_moment_is_no_other_array(tmp_path, monkeypatch):
+    path, first = tmp_path / "S.zarr", iter([False])
+    made(path, FULL[:12, :12], tile=12, labels=range(12))
+    real = vech.io.zarr._is_tiled
+    monkeypatch.setattr(vech.io.zarr, "_is_tiled", lambda folder: next(first, None) is None and real(folder))
+    found = vech.read(path)
+    assert isinstance(found, tiled.Tiled) and found.labels == tuple(range(12))
+
+
 # ---- growing at once ---------------------------------------------------------------------------------------
 
 
@@ -194,12 +240,12 @@ def test_a_store_grows_by_one_at_a_time(tmp_path):
 
     def slowly(rows, columns):
         begun.set()
-        goes_on.wait(30)
+        goes_on.wait(600)
         return FULL[rows, columns]
 
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(T.append, slowly, n=N + 5)
-        assert begun.wait(30)
+        assert begun.wait(600)
         with pytest.raises(BlockingIOError, match="another run is at work on it: wait for it, for a store"):
             other.append(2 * FULL[N:])
         goes_on.set()

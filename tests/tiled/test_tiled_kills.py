@@ -223,7 +223,7 @@ def test_beside_writers_of_the_same_tiles_a_reader_sees_one_of_theirs(tmp_path):
     path = tmp_path / "S.zarr"
     prepare(path, grow)
     found, tile = set(), slice(TILE, 2 * TILE)
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 300
     with children([partial(writes_for_ever, path, factor) for factor in (1, 2)]):
         store = tiled.open(path)
         while len(found) < 2 and time.monotonic() < ends:

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import resource
 import stat
 from pathlib import Path
 
@@ -166,6 +167,26 @@ def test_a_pipe_in_the_place_of_a_description_is_none(store, tmp_path):
             tiled.open(store.path)
     with pytest.raises(FileExistsError, match="exists and is no store of tiles"):
         tiled.create(store.path, 3, overwrite=True)
+
+
+def answers_with_few_files(paths, most):
+    """What stores say that are open at once, where a process may have so many open files."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, before[1]))
+    try:
+        stores = [tiled.open(path) for path in paths]
+        return [[S @ np.ones(S.n) for S in stores] for _ in range(2)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_stores_of_many_tiles_are_open_at_once(tmp_path, alone):
+    """Each tile that stays mapped is an open file."""
+    paths = [str(tmp_path / f"{k}.zarr") for k in range(3)]
+    for path in paths:
+        tiled.create(path, len(FULL), tile=1, compression="none").fill(lambda *at: FULL[at])
+    for found in np.concatenate(alone(answers_with_few_files, paths, 128)):
+        np.testing.assert_allclose(found, FULL.sum(axis=0))
 
 
 # ---- folders of other users --------------------------------------------------------------------------------

@@ -39,11 +39,11 @@ class Opened:
 
     def until(self, condition):
         """Wait until an expression is true; playwright's own waiting is not allowed by the page's policy."""
-        for _ in range(400):
+        for _ in range(4000):
             if self.page.evaluate(condition):
                 return
             self.page.wait_for_timeout(50)
-        pytest.fail(f"{condition} is not true within 20 s")
+        pytest.fail(f"{condition} is not true within 200 s")
 
     def settle(self):
         """Wait until all that came is drawn."""

@@ -28,7 +28,7 @@ def page():
 def ask(page, path, method="GET", host=None, body=None):
     """Status, headers and body; `host` is what the server is called."""
     at = urllib.parse.urlsplit(page.url)
-    connection = http.client.HTTPConnection(at.hostname, at.port, timeout=10)
+    connection = http.client.HTTPConnection(at.hostname, at.port, timeout=300)
     try:
         connection.putrequest(method, path, skip_host=True)
         if host is not False:
@@ -111,7 +111,7 @@ def test_names_of_its_own_are_answered_where_all_may_come():
     with vech.view(S, host="0.0.0.0", wait=False, browser=False) as page:
         for host, status in [(socket.gethostname(), 200), ("10.0.0.7:80", 200), ("example.org", 403)]:
             at = urllib.parse.urlsplit(page.url)
-            connection = http.client.HTTPConnection("127.0.0.1", at.port, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", at.port, timeout=300)
             connection.request("GET", "/facts", headers={"Host": host})
             assert connection.getresponse().status == status
             connection.close()
@@ -125,7 +125,7 @@ def test_only_looking_is_answered(page, method):
 
 def test_head_is_get_without_a_body(page):
     at = urllib.parse.urlsplit(page.url)
-    with socket.create_connection((at.hostname, at.port), timeout=10) as connection:
+    with socket.create_connection((at.hostname, at.port), timeout=300) as connection:
         connection.sendall(f"HEAD /facts HTTP/1.1\r\nHost: {at.netloc}\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -192,7 +192,7 @@ def test_arguments_that_are_none_are_said():
 def test_a_closed_page_answers_no_more_and_its_port_is_free():
     page = vech.view(S, wait=False, browser=False)
     at = urllib.parse.urlsplit(page.url)
-    held = http.client.HTTPConnection(at.hostname, at.port, timeout=10)
+    held = http.client.HTTPConnection(at.hostname, at.port, timeout=300)
     held.request("GET", "/facts")
     assert held.getresponse().read()
     page.close()
@@ -285,8 +285,10 @@ def test_ctrl_c_ends_it_and_leaves_no_trace(tmp_path, how):
     vech.write(tmp_path / "half.npy", S)
     program = "from vech.cli import main; main(['view', 'half.npy', '--no-browser'])"
     if how == "python":
-        program = "import threading, vech; page = vech.view('half.npy', browser=False, wait=False); "
-        program += "threading.Timer(1, print, [page]).start(); page.wait(); print(page)"  # while it waits
+        # it says so as it begins to wait
+        program = "import vech; page = vech.view('half.npy', browser=False, wait=False); "
+        program += "join = page._thread.join; page._thread.join = lambda: (print(page), join()); "
+        program += "page.wait(); print(page)"
     run = subprocess.Popen(
         [sys.executable, "-uc", program],
         cwd=tmp_path,
@@ -299,12 +301,12 @@ def test_ctrl_c_ends_it_and_leaves_no_trace(tmp_path, how):
         url, _, rest = run.stdout.readline().partition(" ")
         assert rest == "(Ctrl-C ends it)\n"
         at = urllib.parse.urlsplit(url)
-        connection = http.client.HTTPConnection(at.hostname, at.port, timeout=10)
+        connection = http.client.HTTPConnection(at.hostname, at.port, timeout=300)
         connection.request("GET", "/facts")
         assert json.loads(connection.getresponse().read())["title"] == "half.npy"
     else:
         assert run.stdout.readline().startswith("View(http://127.0.0.1:")
     run.send_signal(signal.SIGINT)
-    out, err = run.communicate(timeout=20)
+    out, err = run.communicate(timeout=600)
     assert (run.returncode, err) == (130 if how == "command" else 0, "")
     assert out == ("" if how == "command" else "View(closed)\n")

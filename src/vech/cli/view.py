@@ -1,5 +1,6 @@
 """view: a matrix in the browser."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -94,9 +95,11 @@ def view(
         browser=False,
         wait=False,
     )
-    click.echo(visible(f"{file}: {store.n} x {store.n} {store.dtype}, {store.kind}"))
-    click.echo(f"{page.url} (Ctrl-C ends it)")
-    if not no_browser:
-        page.open()
-    page.wait()
+    with suppress(KeyboardInterrupt):  # before it waits
+        click.echo(visible(f"{file}: {store.n} x {store.n} {store.dtype}, {store.kind}"))
+        click.echo(f"{page.url} (Ctrl-C ends it)")
+        if not no_browser:
+            page.open()
+        page.wait()
+    page.close()
     raise SystemExit(INTERRUPTED)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 from typing import Any, Self
+from weakref import ref
 
 import numpy as np
 
 from vech.arrays import Array, Dtype
-from vech.io.errors import REPLACED, TRIES, FileFormatError
+from vech.io.errors import TRIES, FileFormatError
 from vech.layouts.kind import Kind
 from vech.layouts.layout import one_of
 from vech.tiled.description import ARRAY, GROUP, Described, begun_of, parse
@@ -27,9 +30,14 @@ NEVER = Stamp(-1, ())
 CHANGED = "was made anew, or grew, since it was opened: open it again"
 
 HELD = 256
-"""Tiles that stay mapped, each an open file, for mapping anew takes a quarter of the time of `S @ x`."""
+"""Tiles of all stores that stay mapped, for mapping anew takes a quarter of the time of `S @ x`.
+
+Each is an open file: where a process may have less than 1024, a quarter of them.
+"""
 
 Tile = tuple[int, int]
+
+_mapped: deque[tuple[ref[Tiles], Tile]] = deque()
 
 
 class Tiles:
@@ -56,28 +64,28 @@ class Tiles:
             self.settle()
 
     def _read_description(self) -> tuple[Described, Stamp]:
+        """What is said, and the stamp of it: of one store, whoever lets another take its place meanwhile."""
         for _ in range(TRIES):
-            before = self._now()
+            stamp = self._stamp()
             try:
-                found = self._described()
-            except (FileNotFoundError, FileFormatError):  # its files may have been those of two stores
-                if self._now() == before:
+                said = self._description()
+            except (FileNotFoundError, FileFormatError):
+                if not self.place.maps or self._stamp() == stamp:
                     raise
             else:
-                if self._now() == found[1]:
-                    return found
-        raise FileFormatError(REPLACED, self.path)
+                if not self.place.maps or self._stamp() == stamp:
+                    return said, stamp
+        raise ValueError(f"{self.path} {CHANGED}")
 
-    def _now(self) -> Stamp | None:
-        """Which description is there, None where none is."""
+    def _stamp(self) -> Stamp:
+        """Of the description, NEVER where there is none."""
         try:
             return self.place.stamp(GROUP)
         except (FileNotFoundError, NotADirectoryError):
-            return None
+            return NEVER
 
-    def _described(self) -> tuple[Described, Stamp]:
+    def _description(self) -> Described:
         try:
-            stamp = self.place.stamp(GROUP)
             group = bytes(self.place.get(GROUP))
         except (FileNotFoundError, NotADirectoryError):
             reason = "no such store of tiles"
@@ -95,7 +103,7 @@ class Tiles:
             array = bytes(self.place.get(ARRAY))
         except FileNotFoundError:
             raise FileFormatError(f"has no {ARRAY}, so its numbers cannot be read", self.path) from None
-        return parse(group, array, self.path), stamp
+        return parse(group, array, self.path)
 
     @classmethod
     def create(
@@ -138,7 +146,7 @@ class Tiles:
         """Refuse a store that was made anew since it was opened; and to write into one that has grown."""
         if self._group is None:
             return
-        if self.place.stamp(GROUP) != self._group:
+        if self._stamp() != self._group:
             found, stamp = self._read_description()
             self._grew = self._grew or found.grid != self._there.grid
             self.said = replace(self.said, next=found.next)
@@ -210,8 +218,15 @@ class Tiles:
     def read(self, i: int, j: int, *, check: bool = False) -> Array:
         """A tile, read-only; its checksum is looked at where it was not since it changed, or on `check`."""
         self.grid.check(i, j)
-        if self.place.maps:  # elsewhere it would be one more request for each tile
-            self.check_same()
+        if not self.place.maps:  # where it would be two more requests for each tile
+            return self._tile(i, j, check)
+        self.check_same()
+        try:
+            return self._tile(i, j, check)
+        finally:
+            self.check_same()  # what was read, or what is wrong with it, is of the store that was opened
+
+    def _tile(self, i: int, j: int, check: bool) -> Array:
         side, said = self.grid.tile, self.said
         name = f"{KEYS}/{i}/{j}" if i != said.next else self._name(i, j)
         try:
@@ -221,7 +236,6 @@ class Tiles:
                 return held
             letters = self.place.get(name)
         except FileNotFoundError:
-            self.check_same()
             reason = f"tile ({i}, {j}) is not done: missing() lists all, fill() computes them"
             raise FileNotFoundError(errno.ENOENT, reason, self.path) from None
         except IsADirectoryError:
@@ -235,18 +249,25 @@ class Tiles:
                 body = opened(letters, said.codes.size, said.compression, check=looks)
                 tile = said.codes.decoded(body, i == j)
         except DamagedError as error:
-            self.check_same()
             raise self._damage(i, j, error) from None
-        if self.place.maps:  # what has just been read may be of another one
-            self.check_same()
         tile = tile[: self.grid.height(i), : self.grid.height(j)]
         tile.flags.writeable = False
         self._seen[i, j] = stamp
         if np.shares_memory(tile, letters) and self.place.maps:
-            while len(self._held) >= HELD:
-                self._held.pop(next(iter(self._held)), None)
-            self._held[i, j] = tile
+            self._hold((i, j), tile)
         return tile
+
+    def _hold(self, at: Tile, tile: Array) -> None:
+        """Keep a tile mapped, and let the ones go that any store has kept for longest."""
+        self._held[at] = tile
+        _mapped.append((ref(self), at))
+        files, _ = getrlimit(RLIMIT_NOFILE)
+        most = HELD if files == RLIM_INFINITY else min(HELD, files // 4)
+        while len(_mapped) > most:
+            with suppress(IndexError):  # another thread has
+                owner, gone = _mapped.popleft()
+                if (store := owner()) is not None:
+                    store._held.pop(gone, None)
 
     def lost(self, i: int, j: int) -> Any:
         """The error that a tile of codes has; its checksum is looked at as by `read`."""
