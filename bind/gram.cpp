@@ -11,7 +11,7 @@
 namespace vech {
 namespace {
 
-using Pointers = Array<const std::int64_t, Line>;
+using Begins = Array<const std::int64_t, Line>;
 using Indices = Array<const std::int32_t, Line>;
 using Factors = std::optional<In>;  // none: each is one
 
@@ -27,7 +27,7 @@ Gram::Number number_of(const Factors& numbers) {
 
 nb::dlpack::dtype sums_of(const Factors& numbers) { return numbers ? numbers->dtype() : nb::dtype<std::int64_t>(); }
 
-Gram job_of(const Pointers& indptr, const Indices& indices, const Factors& left, const Factors& right,
+Gram job_of(const Begins& indptr, const Indices& indices, const Factors& left, const Factors& right,
             std::int64_t columns, bool grow, double threshold, bool unit) {
     Gram job{};
     job.n = side(extent(indptr, 0) - 1);
@@ -59,7 +59,7 @@ GramResult computed(const Gram& job, int threads) {
 }
 
 // CSR arrays, or None if there would be more than `most` numbers.
-std::optional<nb::tuple> gram(const Pointers& indptr, const Indices& indices, const Factors& left, const Factors& right,
+std::optional<nb::tuple> gram(const Begins& indptr, const Indices& indices, const Factors& left, const Factors& right,
                               std::int64_t columns, bool grow, double threshold, bool unit, std::int64_t most,
                               bool samples, int threads) {
     auto job = job_of(indptr, indices, left, right, columns, grow, threshold, unit);
@@ -71,7 +71,7 @@ std::optional<nb::tuple> gram(const Pointers& indptr, const Indices& indices, co
 }
 
 // Into a half of zeros; how many of its numbers are none.
-std::int64_t gram_half(const Pointers& indptr, const Indices& indices, const Factors& left, const Factors& right,
+std::int64_t gram_half(const Begins& indptr, const Indices& indices, const Factors& left, const Factors& right,
                        std::int64_t columns, bool grow, double threshold, bool unit, const Out& half, int threads) {
     auto job = job_of(indptr, indices, left, right, columns, grow, threshold, unit);
     need_line(In(half), half_of(job.n, grow, true).length(), sums_of(left),
