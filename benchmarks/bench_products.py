@@ -1,5 +1,6 @@
 """Products: a half times vectors and blocks, against BLAS on the full matrix; sums against one read."""
 
+import operator
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -11,6 +12,8 @@ from benchmarks.measure import numbers, plain_read
 from benchmarks.rows import Case, Limit, Row
 from vech.moves.runs import Half
 from vech.packed import norms
+
+SMALL = 512  # below that `S @ x` takes one thread
 
 
 def halves(n: int) -> Iterator[tuple[str, np.ndarray, vech.Packed]]:
@@ -24,7 +27,7 @@ def vector(n: int) -> Iterator[Case]:
     for dtype, half, store in halves(n):
         x, full = numbers(n, dtype), store.expand()
         candidates = {
-            "vech": partial(store.matmul, x, threads=1),
+            "vech": partial(operator.matmul, store, x) if n < SMALL else partial(store.matmul, x, threads=1),
             "symv": peers.symv(full, x),
             "spmv": peers.spmv(half, x),
             "A @ x": partial(np.matmul, full, x),

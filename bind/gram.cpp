@@ -1,4 +1,4 @@
-// gram and gram_half.
+// gram, gram_half and add_products.
 #include <nanobind/stl/optional.h>
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "bind/arrays.hpp"
+#include "core/overlap.hpp"
 
 namespace vech {
 namespace {
@@ -14,6 +15,8 @@ namespace {
 using Begins = Array<const std::int64_t, Line>;
 using Indices = Array<const std::int32_t, Line>;
 using Factors = std::optional<In>;  // none: each is one
+
+constexpr const char* malformed = "indptr and indices do not describe a matrix by rows";
 
 Gram::Number number_of(const Factors& numbers) {
     using enum Gram::Number;
@@ -54,7 +57,7 @@ Gram job_of(const Begins& indptr, const Indices& indices, const Factors& left, c
 GramResult computed(const Gram& job, int threads) {
     GramResult result;
     run(threads, [&](Watch& watch) { active_target().gram(job, threads, watch, result); });
-    raise_for(result.fault, "indptr and indices do not describe a matrix by rows");
+    raise_for(result.fault, malformed);
     return result;
 }
 
@@ -80,6 +83,25 @@ std::int64_t gram_half(const Begins& indptr, const Indices& indices, const Facto
     return computed(job, threads).nonzeros;
 }
 
+using Reals = Array<const double, Line>;
+using Dense = Array<double, nb::ndim<2>>;
+
+Rowwise rows_of(const Pointers& indptr, const Indices& indices, const Reals& numbers) {
+    const auto count = extent(indices, 0);
+    if (extent(numbers, 0) != count) throw nb::value_error("indices and numbers differ in length");
+    return {side(extent(indptr, 0) - 1), {indptr.data(), true}, indices.data(), address(In(numbers)), count, 8};
+}
+
+void bound_add_products(const Pointers& indptr, const Indices& indices, const Reals& numbers,
+                        const Pointers& right_indptr, const Indices& right_indices, const Reals& right_numbers,
+                        const Dense& out) {
+    const auto left = rows_of(indptr, indices, numbers), right = rows_of(right_indptr, right_indices, right_numbers);
+    if (extent(out, 0) != left.n) throw nb::value_error("out has another number of rows than the left");
+    auto fault = Fault::none;
+    run(1, [&](Watch& watch) { fault = add_products(left, right, extent(out, 1), out.data(), watch); });
+    raise_for(fault, malformed);
+}
+
 }  // namespace
 
 void bind_gram(nb::module_& m) {
@@ -89,6 +111,9 @@ void bind_gram(nb::module_& m) {
     m.def("gram_half", &gram_half, nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(),
           nb::arg("left").noconvert().none(), nb::arg("right").noconvert().none(), nb::arg("columns"), nb::arg("grow"),
           nb::arg("threshold"), nb::arg("unit"), nb::arg("half").noconvert(), nb::arg("threads"));
+    m.def("add_products", &bound_add_products, nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(),
+          nb::arg("numbers").noconvert(), nb::arg("right_indptr").noconvert(), nb::arg("right_indices").noconvert(),
+          nb::arg("right_numbers").noconvert(), nb::arg("out").noconvert());
 }
 
 }  // namespace vech

@@ -10,12 +10,12 @@ namespace vech {
 
 // Every metric by its functor in kernels/metrics.hpp, or by its formula of counts in kernels/formulas.hpp. The wide
 // ones are for numbers whose squares or products leave the range of double.
-#define VECH_METRICS(metric)                                                                                          \
-    metric(cityblock) metric(chebyshev) metric(minkowski) metric(minkowski_low) metric(euclidean)                     \
-        metric(euclidean_wide) metric(sqeuclidean) metric(sqeuclidean_wide) metric(whitened) metric(chord)            \
-            metric(canberra) metric(canberra_wide) metric(braycurtis) metric(braycurtis_wide) metric(hamming)         \
-                metric(jensenshannon) metric(cosine) metric(cosine_wide) metric(correlation) metric(correlation_wide) \
-                    VECH_FORMULAS(metric)
+#define VECH_METRICS(metric)                                                                                      \
+    metric(cityblock) metric(chebyshev) metric(minkowski) metric(minkowski_low) metric(euclidean)                 \
+        metric(euclidean_wide) metric(sqeuclidean) metric(sqeuclidean_wide) metric(whitened) metric(chord)        \
+            metric(canberra) metric(canberra_wide) metric(chi_squared) metric(braycurtis) metric(braycurtis_wide) \
+                metric(hamming) metric(jensenshannon) metric(cosine) metric(cosine_wide) metric(correlation)      \
+                    metric(correlation_wide) VECH_FORMULAS(metric)
 #define VECH_FORMULAS(formula)                                                                          \
     formula(dice) formula(hamming_of_bits) formula(jaccard) formula(rogerstanimoto) formula(russellrao) \
         formula(sokalsneath) formula(yule)

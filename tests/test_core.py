@@ -177,6 +177,15 @@ def numbers():
     }
 
 
+def overlapping():
+    """A matrix of three rows and columns."""
+    return {
+        "indptr": np.array([0, 2, 3, 5]),
+        "indices": np.array([0, 2, 1, 0, 2], np.int32),
+        "numbers": np.ones(5),
+    }
+
+
 def rows():
     """X, and y of fewer rows."""
     return {"x": np.ones((9, 5)), "y": np.ones((7, 5)), "out": np.ones((9, 7))}
@@ -315,6 +324,10 @@ CALLS = {
     },
     "gram": lambda: {**numbers(), "most": 1000, "samples": False, "threads": 1},
     "gram_half": lambda: {**numbers(), "half": half(), "threads": 1},
+    "add_products": lambda: {
+        **overlapping(), **{f"right_{name}": array for name, array in overlapping().items()},
+        "out": np.zeros((3, 3)),
+    },
     "distances": lambda: {
         **rows(), "metric": "cityblock", "where": (9, True, True, 0, 0), "weights": np.ones(5),
         "counts": np.ones(5), "p": 2.0, "factor": 1.0, "missing": False, "threads": 1,
@@ -380,8 +393,9 @@ WRITTEN = {
     "scatter": {"out"}, "multiply_sparse": {"y", "plan"}, "multiply": {"y"}, "read_panel": {"block"},
     "multiply_tile": {"to_rows", "to_columns"}, "write_outer": {"half"},
     "write_panel": {"half"}, "sum_columns": {"sums", "squares"}, "encode": {"bits"}, "encode_pairs": {"bits"},
-    "count": {"counts", "values"}, "gram_half": {"half"}, "read_entries": {"rows", "columns", "numbers"},
-    "read_table": {"numbers", "labels"}, "distances": {"out"}, "dissimilarities": {"out"},
+    "count": {"counts", "values"}, "gram_half": {"half"}, "add_products": {"out"},
+    "read_entries": {"rows", "columns", "numbers"}, "read_table": {"numbers", "labels"},
+    "distances": {"out"}, "dissimilarities": {"out"},
     "finish": {"block"}, "add_differences": {"sums"}, "link": {"half", "links"}, "span": {"links"},
     "nearest_half": {"values", "indices", "limits"}, "nearest_block": {"values", "indices", "limits"},
     "pair_rows": {"results"}, "quantize_block": {"tiles", "sums"}, "quantize_half": {"tiles", "sums"},
@@ -702,6 +716,11 @@ def triangle_calls(n):
             np.zeros(few * (few + 1) // 2, np.int64), threads,
         )  # fmt: skip
 
+    def products(indptr, indices, data):
+        few = min(n, 500)
+        left = indptr[: few + 1], indices[: indptr[few]], data[: indptr[few]]
+        _core.add_products(*left, indptr, indices, data, np.zeros((few, n)))
+
     planned = product(1, np.zeros(_core.PLAN_LENGTH, np.int64))
     return {
         "mirror": lambda *arrays, threads: _core.mirror(*arrays, SAME, n, True, threads),
@@ -714,6 +733,7 @@ def triangle_calls(n):
         "jumps": lambda indptr, indices, _, threads: _core.jumps(indptr, indices, n),
         "gram": lambda *arrays, threads: gram(*arrays, threads),
         "gram_half": lambda *arrays, threads: gram_half(*arrays, threads),
+        "add_products": lambda *arrays, threads: products(*arrays),
     }
 
 

@@ -18,7 +18,7 @@ LAYERS = (
     ("cache", "change", "digest", "finish", "memory", "parallel", "text"),
     ("runs", "move", "nearest", "product", "quantized", "codes", "table", "linkage", "metrics"),
     ("sparse",),
-    ("gram",),
+    ("gram", "overlap"),
     ("dispatch",),
     ("kernels/region",),
     ("kernels/change", "kernels/lines", "kernels/lanes"),

@@ -241,6 +241,18 @@ struct canberra_wide : Medium {
     VECH_INLINE static Doubles end(const Doubles* sum, const Ends& ends) { return sum[0] * ends.share * ends.factor; }
 };
 
+// sum (x - y)^2 / (x + y) of numbers that are not negative, where 0 / 0 is 0.
+struct chi_squared : Medium {
+    static constexpr bool general = false;
+    template <int, class W>
+    VECH_INLINE static void add(const Doubles* x, const Doubles* y, const W*, Doubles* sum) {
+        const Doubles scale = choose(larger(x[0], y[0]) > 0x1p1021, all(0.25), all(1.0)), d = x[0] - y[0];
+        const Doubles size = x[0] * scale + y[0] * scale;
+        sum[0] = plus(d * scale / choose(size > 0.0, size, all(1.0)), d, sum[0]);
+    }
+    VECH_INLINE static Doubles end(const Doubles* sum, const Ends&) { return sum[0]; }
+};
+
 // sum |x - y| / sum |x + y|
 struct braycurtis : Medium {
     static constexpr int sums = 2;

@@ -583,3 +583,12 @@ def test_a_start_is_finite_and_a_callback_is_called(solver):
         solve(S, right_side(), solver=solver, x0=start)
     with pytest.raises(TypeError, match="callback must be a function of x, not 5"):
         solve(S, right_side(), solver=solver, callback=5)
+
+
+def test_pardiso_is_looked_for_once(monkeypatch):
+    glob = pytest.importorskip("pypardiso.pardiso_wrapper").glob
+    S, searches = vech.SparseHalf.from_sparse(sparse.eye_array(3) * 2.0), []
+    solve(S, np.ones(3), solver="pardiso")
+    monkeypatch.setattr(glob, "glob", lambda *args, **more: searches.append(args) or [])
+    assert np.allclose(solve(S, np.ones(3), solver="pardiso"), 0.5, rtol=1e-15)
+    assert not searches

@@ -1,6 +1,8 @@
 """Kernels: what scikit-learn makes of the same rows, and what no other program says."""
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +207,24 @@ def test_sparse_rows_come_in_every_form(metric, form, tmp_path):
     assert kernel(given, metric, out=tmp_path / "k.npy").half.tobytes() == kernel(X, metric).half.tobytes()
     assert kernel(given, metric, dtype="float32").dtype == np.float32
     assert kernel(sparse.csr_array((3, 3)).asformat(form), metric, dtype="float32").n == 3
+
+
+@pytest.mark.every_target
+@pytest.mark.parametrize("n", [3, 70])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_chi2_is_the_sum_of_its_terms(n, dtype):
+    X = rows(n, 9, "chi2", dtype)
+    X[1::3, ::2], X[2::5], X[0, 1] = 0, 0, np.finfo(dtype).smallest_subnormal
+    want = np.zeros((n, n))
+    for i, j in itertools.combinations(range(n), 2):
+        terms = [
+            (Fraction(x) - Fraction(y), Fraction(x) + Fraction(y))
+            for x, y in zip(*X[[i, j]].tolist(), strict=True)
+        ]
+        want[i, j] = want[j, i] = -float(sum(d**2 / total for d, total in terms if total))
+    found = kernel(X, "additive_chi2").expand()
+    np.testing.assert_allclose(found, want, rtol=12 * np.finfo(float).eps + np.finfo(dtype).eps / 2)
+    assert np.array_equal(kernel(X[::-1], "additive_chi2").expand(), found[::-1, ::-1])
 
 
 def test_chi2_of_numbers_whose_sum_is_none():

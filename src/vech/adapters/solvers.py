@@ -1,5 +1,6 @@
 """Sparse direct solvers of other packages, each as one class: it factors a sparse half, and solves."""
 
+import os
 import weakref
 from typing import Protocol
 
@@ -68,6 +69,8 @@ class Pardiso:
 
         self._matrix = S.to_pardiso()
         self._solver = PyPardisoSolver(mtype=-2)
+        # Else each solver looks through all installed files for MKL again, for 0.3 s and more.
+        os.environ.setdefault("PYPARDISO_MKL_RT", self._solver.libmkl._name)
         weakref.finalize(self, self._solver.free_memory, everything=True)
         try:
             self._solver.factorize(self._matrix)

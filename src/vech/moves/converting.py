@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vech import _core
-from vech.arrays import Array, as_array, check_out, resolve_threads, words
+from vech.arrays import Array, as_array, check_out, threads_to_move, words
 from vech.layouts.dialects import AnyLayout, as_layout
 from vech.layouts.orders import Explicit
 from vech.moves import explicit
@@ -98,7 +98,7 @@ def convert(
     if recipe.swaps:
         out[...] = swapped(convert(swapped(half), source, target, kind=kind, threads=threads))
         return out
-    threads = resolve_threads(threads, half.nbytes)
+    threads = threads_to_move(threads, half.nbytes)
     if out.size == 0:
         return out
     if recipe.arguments is None and not explicit.is_direct(source, target, n):

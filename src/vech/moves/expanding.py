@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vech import _core
 from vech.arrays import (
+    MOVED_BYTES,
     Array,
     Dtype,
     as_array,
@@ -19,7 +20,7 @@ from vech.arrays import (
     check_memory,
     check_out,
     is_count,
-    resolve_threads,
+    threads_to_move,
     words,
 )
 from vech.layouts.dialects import AnyLayout, as_layout
@@ -113,7 +114,7 @@ def expand(
         if half.base is not None:
             check_mapped(half)
         try:
-            places, fill, expands, nbytes = _ready(half.dtype, half.shape, layout, kind)
+            places, fill, expands, alone, nbytes = _ready(half.dtype, half.shape, layout, kind)
         except TypeError:  # what has no hash is not ordinary
             places = expands = None
         if places is not None and out is None:
@@ -122,7 +123,7 @@ def expand(
                 full.ravel()[:: len(full) + 1] = fill
             return full
         if expands is not None:
-            found = expands(half, out, resolve_threads(threads, nbytes))
+            found = expands(half, out, 1 if alone else threads_to_move(threads, nbytes))
             if found is not None:
                 return found
     if axis != -1:
@@ -145,6 +146,7 @@ class Ready(NamedTuple):
     places: NDArray[np.int64] | None = None
     fill: Array | None = None
     expands: Callable[[Array, Array | None, int], Array | None] | None = None
+    alone: bool = True  # one thread is done before another has started
     nbytes: int = 0  # of the matrix
 
 
@@ -154,7 +156,8 @@ def _ready(dtype: Dtype, shape: tuple[int, ...], layout: str | AnyLayout, kind: 
         return Ready()
     recipe = expansion(layout, kind, dtype, shape[0])
     n, implied = recipe.n, recipe.layout.implied
-    ready = Ready(nbytes=n * n * dtype.itemsize)
+    nbytes = n * n * dtype.itemsize
+    ready = Ready(alone=nbytes < MOVED_BYTES, nbytes=nbytes)
     if recipe.arguments is not None and n > 1 and not recipe.scaling.by_hand and not recipe.negates:
         arguments: tuple[Any, ...] = (dtype.itemsize, *recipe.arguments, dtype)
         ready = ready._replace(expands=_core.Expansion(*arguments).run)
@@ -209,7 +212,7 @@ def _expand(
         check_out(out, shape, half.dtype, half, hint=hint)
         if scatter:
             out[...] = np.zeros(1, half.dtype)
-    threads = resolve_threads(threads, out.nbytes)
+    threads = threads_to_move(threads, out.nbytes)
     if recipe.negates and rows is None:
         refuse_smallest(half, recipe.layout, n)
     if recipe.swaps:

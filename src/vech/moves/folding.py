@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, resolve_threads
+from vech.arrays import Array, threads_to_move
 from vech.layouts.kind import Kind
 from vech.layouts.layout import Layout
 from vech.moves.memory import pack_triangle
@@ -33,7 +33,7 @@ def fold(full: Array, layout: Layout, kind: str, out: Array) -> Array:
         return out
     back = inverse(layout)
     changes = packing(back, kind, full.dtype).changes[0]
-    threads = resolve_threads(None, full.nbytes)
+    threads = threads_to_move(None, full.nbytes)
     pack_triangle(full, out, back, True, changes.own, changes.diagonal, threads)
     if kind != Kind.TRIANGULAR:
         other, nothing = np.empty(out.shape, out.dtype), _core.Change(full.itemsize, zero=True)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from vech import _core
-from vech.arrays import Array, Dtype, family, native, resolve_threads
+from vech.arrays import Array, Dtype, family, native, resolve_threads, threads_to_move
 from vech.derived.pairs import PANEL_BYTES
 from vech.layouts.kind import Kind
 from vech.moves.runs import (
@@ -144,7 +144,7 @@ def _strict_inner(a: Runs, b: Runs) -> Any:
 def _vdot(a: Array, b: Array, *, real: bool) -> Any:
     """In double; its real part is the product of the parts."""
     if real or not np.iscomplexobj(a):
-        return np.float64(_core.dot(a, b, resolve_threads(None, a.nbytes)))
+        return np.float64(_core.dot(a, b, threads_to_move(None, a.nbytes)))
     total: Any = 0.0
     for start in range(0, a.size, BLOCK):
         total += complex(np.vdot(a[start : start + BLOCK], b[start : start + BLOCK]))
@@ -181,7 +181,7 @@ def _largest(half: Half) -> float:
     runs = runs_of(half)
     most = np.abs(double(runs.diagonal())).max(initial=0.0)
     if half.kind is Kind.SYMMETRIC and runs.off == runs.on and runs.half.dtype in KERNEL[:2]:
-        largest = _core.largest(runs.half, resolve_threads(None, runs.half.nbytes))
+        largest = _core.largest(runs.half, threads_to_move(None, runs.half.nbytes))
         return float(np.maximum(most, largest * runs.off))
     buffer = np.empty(SIDE * SIDE, runs.half.dtype)
     for rows, columns in blocks(runs.n, runs.grow):

@@ -16,7 +16,7 @@ from vech.moves.foreign import judged
 from vech.pairwise import products, sparse_distances, tiles
 from vech.pairwise.points import BOTH_PARTS, exponents, pieces, place, wanted_dtype
 from vech.pairwise.rows import check_matrix, inexact
-from vech.pairwise.sparse_distances import Sparse, common
+from vech.pairwise.sparse_distances import Sparse, common, inner_products
 from vech.results.making import Block, Progress, Wanted, make
 
 SERIES = 40  # terms of a Matern kernel near zero
@@ -74,7 +74,7 @@ class SparseInner:
 
 def _sparse_products(X: Sparse, rows: slice, columns: slice) -> Array:
     left, right = common(X.rows(rows), X.rows(columns))
-    return np.asarray((left @ right.T).toarray())
+    return inner_products(left, right)
 
 
 def _mended(block: Array, near: Function, left: Array, right: Array) -> Array:
@@ -84,23 +84,6 @@ def _mended(block: Array, near: Function, left: Array, right: Array) -> Array:
         with np.errstate(over="ignore", under="ignore"):
             block[i, j] = np.ldexp(near(i, j), left[i] + right[j])
     return block
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Blocks of sums over columns of a function of two numbers, in double."""
-
-    X: Array
-    function: Function
-
-    def __call__(self, rows: slice, columns: slice) -> Array:
-        """Column after column."""
-        left, right = (np.asarray(self.X[side], np.float64) for side in (rows, columns))
-        block = np.zeros((len(left), len(right)))
-        with np.errstate(over="ignore"):
-            for x, y in zip(left.T, right.T, strict=True):
-                block += self.function(x[:, None], y)
-            return np.asarray(block, self.X.dtype)
 
 
 @dataclass(frozen=True)
@@ -182,16 +165,6 @@ def exponential(block: Array, gamma: float) -> Array:
 def negative(block: Array) -> Array:
     """-d, and 0 for 0."""
     return np.asarray(np.subtract(0, block, out=block))
-
-
-def chi_squared(x: Array, y: Array) -> Array:
-    """(x - y)^2 / (x + y), 0 for zeros; none is negative, so that only the sum may leave the range."""
-    with np.errstate(over="ignore"):
-        difference, total = x - y, x + y
-    share = np.divide(difference, total, out=np.zeros_like(difference), where=total > 0)
-    if (beyond := np.isinf(total)).any():
-        np.divide(difference / 2, x / 2 + y / 2, out=share, where=beyond)
-    return np.asarray(np.multiply(share, difference, out=share))
 
 
 def matern_half(block: Array, scale: float) -> Array:
@@ -294,6 +267,11 @@ def of_laplacian(X: Any, given: Given) -> Block:
     return Mapped(distances, exponential, (given.rate(),))
 
 
+def chi_squares(X: Array) -> Block:
+    """Sums of (x - y)^2 / (x + y), of numbers that are not negative."""
+    return tiles.Kernel(X, "chi_squared", X.dtype)
+
+
 def of_matern(X: Any, given: Given) -> Block:
     """As scikit-learn's process, of length scale 1 by default."""
     rate = given.rate(0.5)
@@ -331,14 +309,14 @@ KERNELS = {
     "matern": Kernel(of_matern, ("gamma", "nu"), unit=True),
     "cosine": Kernel(blocks_of_cosines),
     "chi2": Kernel(
-        lambda X, given: Mapped(Columns(X, chi_squared), exponential, (given.rate(1.0),)),
+        lambda X, given: Mapped(chi_squares(X), exponential, (given.rate(1.0),)),
         ("gamma",),
         unit=True,
         sparse=False,
         signed=False,
     ),
     "additive_chi2": Kernel(
-        lambda X, given: Mapped(Columns(X, chi_squared), negative, ()), sparse=False, signed=False
+        lambda X, given: Mapped(chi_squares(X), negative, ()), sparse=False, signed=False
     ),
 }
 ALIASES = {"poly": "polynomial"}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vech import _core
-from vech.arrays import Array, Dtype
+from vech.arrays import INT32_MAX, Array, Dtype
 from vech.moves.foreign import judged
 from vech.moves.nonzeros import canonical, sparse_dtype
 from vech.pairwise.products import MILD, Float, Products, lengths, power_of
@@ -72,7 +72,7 @@ class SparseProducts(Products):
         """Inner products, in double, then rounded."""
         left, right = common(self.X.rows(rows, self.scale), self.X.rows(columns, self.scale))
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray((left @ right.T).toarray().astype(self.dtype, copy=False))
+            return inner_products(left, right).astype(self.dtype, copy=False)
 
     def squares(self, pairs: NDArray[np.int64], rows: slice, columns: slice, scale: float = 1.0) -> Float:
         """The squared differences of pairs times the square of `scale`."""
@@ -161,7 +161,7 @@ class Jaccard:
         """The block, of exact counts divided once."""
         rows, columns = (slice(*side.indices(self.n)) for side in (rows, columns))
         left, right = common(self.X.rows(rows), self.X.rows(columns))
-        both = (left @ right.T).toarray()
+        both = inner_products(left, right)
         either = self.counts[rows, None] + self.counts[columns] - both
         found = np.divide(either - both, either, out=np.zeros_like(both), where=either > 0)
         return np.asarray(found, self.dtype)
@@ -235,7 +235,7 @@ def jaccard(X: Any) -> Jaccard:
 
 def common(left: Any, right: Any) -> tuple[Any, Any]:
     """The same rows in the columns that the second ones use, where all columns would be too many."""
-    if right.shape[1] <= 4 * right.nnz + 1000:
+    if right.shape[1] <= min(4 * right.nnz + 1000, INT32_MAX):
         return left, right
     from scipy.sparse import csr_array
 
@@ -249,6 +249,17 @@ def common(left: Any, right: Any) -> tuple[Any, Any]:
         csr_array((left.data[kept], at[kept], before[left.indptr]), shape=(left.shape[0], used.size)),
         csr_array((right.data, j, right.indptr), shape=(right.shape[0], used.size)),
     )
+
+
+def inner_products(left: Any, right: Any) -> Float:
+    """Those of the rows of two CSR arrays, in double."""
+    found = np.zeros((left.shape[0], right.shape[0]))
+    arrays = [
+        (side.indptr.astype(np.int64), side.indices.astype(np.int32), side.data.astype(DOUBLE, copy=False))
+        for side in (left, right.tocsc())
+    ]
+    _core.add_products(*arrays[0], *arrays[1], found)
+    return found
 
 
 def matches(left: Any, right: Any) -> Iterator[tuple[NDArray[np.intp], Float, Float]]:
