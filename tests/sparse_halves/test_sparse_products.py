@@ -566,12 +566,12 @@ def stencil(n, dtype, kind, far, line):
     off = i != j
     sides = np.concatenate([i, j[off]]), np.concatenate([j, i[off]])
     found = []
-    for data, places in (
+    for data, cells in (
         (numbers, (i, j)),
         (mirrored, (j, i)),
         (np.concatenate([numbers, mirrored[off]]), sides),
     ):
-        matrix_ = scipy.sparse.coo_array((data, places), shape=(n, n)).tocsr()
+        matrix_ = scipy.sparse.coo_array((data, cells), shape=(n, n)).tocsr()
         matrix_.sort_indices()
         found.append(arrays_of(matrix_))
     return tuple(found)
