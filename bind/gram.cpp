@@ -12,11 +12,11 @@
 namespace vech {
 namespace {
 
-using Pointers = Array<const std::int64_t, Line>;
+using Begins = Array<const std::int64_t, Line>;
 using Indices = Array<const std::int32_t, Line>;
 using Factors = std::optional<In>;  // none: each is one
 
-constexpr const char* malformed = "indptr and indices do not describe a matrix by rows";
+constexpr const char* no_rows = "indptr and indices do not describe a matrix by rows";
 
 Gram::Number number_of(const Factors& numbers) {
     using enum Gram::Number;
@@ -30,7 +30,7 @@ Gram::Number number_of(const Factors& numbers) {
 
 nb::dlpack::dtype sums_of(const Factors& numbers) { return numbers ? numbers->dtype() : nb::dtype<std::int64_t>(); }
 
-Gram job_of(const Pointers& indptr, const Indices& indices, const Factors& left, const Factors& right,
+Gram job_of(const Begins& indptr, const Indices& indices, const Factors& left, const Factors& right,
             std::int64_t columns, bool grow, double threshold, bool unit) {
     Gram job{};
     job.n = side(extent(indptr, 0) - 1);
@@ -57,12 +57,12 @@ Gram job_of(const Pointers& indptr, const Indices& indices, const Factors& left,
 GramResult computed(const Gram& job, int threads) {
     GramResult result;
     run(threads, [&](Watch& watch) { active_target().gram(job, threads, watch, result); });
-    raise_for(result.fault, malformed);
+    raise_for(result.fault, no_rows);
     return result;
 }
 
 // CSR arrays, or None if there would be more than `most` numbers.
-std::optional<nb::tuple> gram(const Pointers& indptr, const Indices& indices, const Factors& left, const Factors& right,
+std::optional<nb::tuple> gram(const Begins& indptr, const Indices& indices, const Factors& left, const Factors& right,
                               std::int64_t columns, bool grow, double threshold, bool unit, std::int64_t most,
                               bool samples, int threads) {
     auto job = job_of(indptr, indices, left, right, columns, grow, threshold, unit);
@@ -74,7 +74,7 @@ std::optional<nb::tuple> gram(const Pointers& indptr, const Indices& indices, co
 }
 
 // Into a half of zeros; how many of its numbers are none.
-std::int64_t gram_half(const Pointers& indptr, const Indices& indices, const Factors& left, const Factors& right,
+std::int64_t gram_half(const Begins& indptr, const Indices& indices, const Factors& left, const Factors& right,
                        std::int64_t columns, bool grow, double threshold, bool unit, const Out& half, int threads) {
     auto job = job_of(indptr, indices, left, right, columns, grow, threshold, unit);
     need_line(In(half), half_of(job.n, grow, true).length(), sums_of(left),
@@ -86,20 +86,19 @@ std::int64_t gram_half(const Pointers& indptr, const Indices& indices, const Fac
 using Reals = Array<const double, Line>;
 using Dense = Array<double, nb::ndim<2>>;
 
-Rowwise rows_of(const Pointers& indptr, const Indices& indices, const Reals& numbers) {
+Rowwise rows_of(const Begins& indptr, const Indices& indices, const Reals& numbers) {
     const auto count = extent(indices, 0);
     if (extent(numbers, 0) != count) throw nb::value_error("indices and numbers differ in length");
     return {side(extent(indptr, 0) - 1), {indptr.data(), true}, indices.data(), address(In(numbers)), count, 8};
 }
 
-void bound_add_products(const Pointers& indptr, const Indices& indices, const Reals& numbers,
-                        const Pointers& right_indptr, const Indices& right_indices, const Reals& right_numbers,
-                        const Dense& out) {
+void bound_add_products(const Begins& indptr, const Indices& indices, const Reals& numbers, const Begins& right_indptr,
+                        const Indices& right_indices, const Reals& right_numbers, const Dense& out) {
     const auto left = rows_of(indptr, indices, numbers), right = rows_of(right_indptr, right_indices, right_numbers);
     if (extent(out, 0) != left.n) throw nb::value_error("out has another number of rows than the left");
     auto fault = Fault::none;
     run(1, [&](Watch& watch) { fault = add_products(left, right, extent(out, 1), out.data(), watch); });
-    raise_for(fault, malformed);
+    raise_for(fault, no_rows);
 }
 
 }  // namespace

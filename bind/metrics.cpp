@@ -19,7 +19,7 @@ namespace vech {
 namespace {
 
 using Points = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Bits = Array<const std::uint64_t, nb::ndim<2>>;
+using BitRows = Array<const std::uint64_t, nb::ndim<2>>;
 using Square = nb::ndarray<nb::c_contig, nb::device::cpu>;
 using Where = std::tuple<std::int64_t, bool, bool, std::int64_t, std::int64_t>;  // n, grow, diagonal; row, column
 using Weights = std::optional<Array<const double, Line>>;
@@ -102,8 +102,8 @@ nb::object distances(const std::string& metric, const Points& x, const Points& y
     return owned(doubtful.release(), found, nb::dtype<std::int64_t>());
 }
 
-void dissimilarities(const std::string& metric, const Bits& x, const Bits& y, std::int64_t features, const Square& out,
-                     const Where& where, int threads) {
+void dissimilarities(const std::string& metric, const BitRows& x, const BitRows& y, std::int64_t features,
+                     const Square& out, const Where& where, int threads) {
     Dissimilarities job{};
     job.metric = metric_of(metric, real_metrics);
     job.rows = extent(x, 0);

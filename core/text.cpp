@@ -7,8 +7,8 @@
 namespace vech {
 namespace {
 
-bool blank(char c) { return c == ' ' || c == '\t'; }
-bool ends(char c) { return blank(c) || c == '\n' || c == '\r'; }
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+bool ends(char c) { return is_blank(c) || c == '\n' || c == '\r'; }
 
 // Each reader begins at p, and leaves p behind what it read; none goes beyond a '\n'.
 
@@ -34,8 +34,8 @@ bool integer(const char*& p, std::int64_t& value, Misprint& misprint) {
 }
 
 bool gap(const char*& p) {
-    if (!blank(*p)) return false;
-    while (blank(*p)) ++p;
+    if (!is_blank(*p)) return false;
+    while (is_blank(*p)) ++p;
     return true;
 }
 
@@ -58,7 +58,7 @@ Reading read(const char* text, const char* end, const Entries& entries) {
     for (const char* p = text; p < end;) {
         const char* const line = p;
         const auto wrong = [&](Misprint misprint) { return Reading{k, line - text, misprint}; };
-        while (blank(*p)) ++p;
+        while (is_blank(*p)) ++p;
         if (!ends(*p)) {
             if (k == entries.room) return wrong(Misprint::room);
             Misprint misprint = Misprint::none;
@@ -66,7 +66,7 @@ Reading read(const char* text, const char* end, const Entries& entries) {
             if (!natural(p, row, misprint) || !gap(p) || !natural(p, column, misprint)) return wrong(Misprint::shape);
             const Misprint place = misprint;
             if (!number<field>(p, end, entries.numbers, k, misprint) || !ends(*p)) return wrong(Misprint::shape);
-            while (blank(*p)) ++p;
+            while (is_blank(*p)) ++p;
             if (*p != '\n' && !(*p == '\r' && p[1] == '\n')) return wrong(Misprint::shape);
             if (place != Misprint::none || row - 1 >= static_cast<std::uint64_t>(entries.n_rows) ||
                 column - 1 >= static_cast<std::uint64_t>(entries.n_columns))

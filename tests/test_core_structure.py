@@ -37,7 +37,7 @@ LAYERS = (
     ("kernels/move",),
 )  # fmt: skip
 FLOOR = {name: floor for floor, names in enumerate(LAYERS) for name in names}
-UNITS = ("batches", "bits", "dense", "metrics", "products", "quantized", "sparse")
+UNITS = ("bits", "metrics", "moves", "products", "quantized", "sparse")
 
 
 def includes(path):

@@ -16,8 +16,10 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-#if defined(__x86_64__)
+#if defined(VECH_TARGET_avx2) || defined(VECH_TARGET_avx512) || defined(VECH_TARGET_avx512_icl)
 #include <immintrin.h>
+#elif defined(__x86_64__)
+#include <emmintrin.h>  // a tenth of the time of the other
 #endif
 
 #if defined(VECH_TARGET_avx2)
@@ -60,7 +62,7 @@
 
 // Whose kernels are used: those of bits.cpp are each target's own.
 #if !defined(VECH_SHARED)
-#define VECH_SHARED VECH_NAMESPACE  // batches.cpp, dense.cpp, metrics.cpp, products.cpp and quantized.cpp
+#define VECH_SHARED VECH_NAMESPACE  // metrics.cpp, moves.cpp, products.cpp and quantized.cpp
 #endif
 #if !defined(VECH_SPARSE_OF)
 #define VECH_SPARSE_OF VECH_NAMESPACE  // sparse.cpp, which wider vectors make no faster: 0.94 to 1.05 of the time

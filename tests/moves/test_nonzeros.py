@@ -74,9 +74,11 @@ def test_sparse_results_are_the_nonzeros_of_the_full_matrix(layout, dtype, kind,
 def test_a_threshold_judges_true_values_and_an_implied_diagonal(layout, dtype, n):
     half = cases.half(dtype, layout, "symmetric", n, values=cases.moderate)
     full = reference.expand(half, layout, "symmetric")
-    for bound in (0, 0.5, 1, float(np.sort(np.abs(full.astype(complex)), None)[n])):
+    bounds = (0, 0.5, 1, float(np.sort(np.abs(full.astype(complex)), None)[n]))
+    for at, bound in enumerate(bounds):
         kept = np.array([[not abs(complex(x)) <= bound for x in row] for row in full.tolist()])
-        for make, part in itertools.product(MAKERS.values(), PARTS):
+        for k, make in enumerate(MAKERS.values()):  # each with each part, by another bound or another n
+            part = PARTS[(k + at + n) % 3]
             found = make(half, layout, kind="symmetric", part=part, threshold=bound)
             assert_same_sparse(found, np.where(kept, full, np.zeros(1, dtype)), part)
 

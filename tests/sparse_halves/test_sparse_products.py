@@ -10,6 +10,7 @@ import scipy.sparse
 import scipy.sparse.linalg
 
 import cases
+import reference
 import vech
 from cases import STORE_KINDS
 from compare import assert_close, assert_same_bits
@@ -563,6 +564,30 @@ def test_large_halves_become_full_and_turn_and_are_cut_out_again(kind, dtype, re
                 np.testing.assert_array_equal(a, b)
 
 
+@reference.remembered
+def stencil(n, dtype, kind, far, line):
+    """Its half by rows of the lower and of the upper triangle, and the full matrix, by SciPy."""
+    i, k = np.divmod(np.arange(n * len(far)), len(far))
+    j = i - np.array(far)[k]
+    keep = (j >= 0) & ((i - j != 1) | (i % line > 0)) & (i % 997 != 5)
+    i, j = i[keep], j[keep]
+    numbers = (1 + np.arange(i.size) % 97).astype(dtype)
+    numbers[(i == j) & (kind == "skew")] = 0
+    mirrored = numbers if kind == "symmetric" else -numbers
+    off = i != j
+    sides = np.concatenate([i, j[off]]), np.concatenate([j, i[off]])
+    found = []
+    for data, cells in (
+        (numbers, (i, j)),
+        (mirrored, (j, i)),
+        (np.concatenate([numbers, mirrored[off]]), sides),
+    ):
+        matrix_ = scipy.sparse.coo_array((data, cells), shape=(n, n)).tocsr()
+        matrix_.sort_indices()
+        found.append(arrays_of(matrix_))
+    return tuple(found)
+
+
 @every_target
 @pytest.mark.parametrize("dtype", ["i1", "f4", "f8", "c16"])
 @pytest.mark.parametrize("kind", ["symmetric", "skew"])
@@ -571,32 +596,17 @@ def test_rows_of_a_stencil_become_full(kind, dtype):
     n = 70_000
     many = (*range(9), *range(28, 31), 600, 6000)
     for far, line in (((0, 1, 29, 600), 29), ((0, 1, 2, 40, 41), n), ((1, 700), 700), (many, 80)):
-        i, k = np.divmod(np.arange(n * len(far)), len(far))
-        j = i - np.array(far)[k]
-        keep = (j >= 0) & ((i - j != 1) | (i % line > 0)) & (i % 997 != 5)
-        i, j = i[keep], j[keep]
-        numbers = (1 + np.arange(i.size) % 97).astype(dtype)
-        numbers[(i == j) & (kind == "skew")] = 0
-        half = scipy.sparse.coo_array((numbers, (i, j)), shape=(n, n)).tocsr()
-        half.sort_indices()
-        mirrored = half.T if kind == "symmetric" else -half.T
-        upper = mirrored.tocsr()
-        upper.sort_indices()
-        off = i != j
-        sides = (i[off], j[off], numbers[off])
-        mirror_of = sides[2] if kind == "symmetric" else -sides[2]
-        places = np.concatenate([i, sides[1]]), np.concatenate([j, sides[0]])
-        full = scipy.sparse.coo_array((np.concatenate([numbers, mirror_of]), places), shape=(n, n)).tocsr()
-        full.sort_indices()
+        half, upper, full = stencil(n, dtype, kind, far, line)
         change = Kind(kind).change(np.dtype(dtype))
         for threads in (1, 3):
-            for matrix_, grow in ((half, True), (upper, False)):
-                got = _core.mirror(*arrays_of(matrix_), change, n, grow, threads)
-                for a, b in zip(got, arrays_of(full), strict=True):
+            for triangle, grow in ((half, True), (upper, False)):
+                got = _core.mirror(*triangle, change, n, grow, threads)
+                for a, b in zip(got, full, strict=True):
                     np.testing.assert_array_equal(a, b)
-        half.indices[half.indptr[n // 2 + 5]] = n
+        indptr, indices, _ = half
+        indices[indptr[n // 2 + 5]] = n
         with pytest.raises(ValueError, match=r"row|column|CSR"):
-            _core.mirror(*arrays_of(half), change, n, True, 1)
+            _core.mirror(*half, change, n, True, 1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="huge pages are asked for on Linux")

@@ -29,8 +29,9 @@ from faults import (
 from vech import tiled
 
 N, TILE = 7, 4
+MORE = 4  # rows: the last of a row of tiles, and another one
 FULL = cases.matrix(np.float64, "symmetric", N)
-LARGER = cases.matrix(np.float64, "symmetric", N + 6)
+LARGER = cases.matrix(np.float64, "symmetric", N + MORE)
 LARGER[:N, :N] = FULL
 OLD = vech.Packed(np.arange(6.0))
 FOLDER_CALLS = (*CALLS, "rename", "mkdir", "rmdir")
@@ -57,7 +58,7 @@ def fill(path):
 
 
 def grow(path):
-    tiled.open(path, "r+").append(of(LARGER), n=N + 6)
+    tiled.open(path, "r+").append(of(LARGER), n=N + MORE)
 
 
 def grow_codes(path):

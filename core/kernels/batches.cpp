@@ -1,1 +1,0 @@
-#include "core/kernels/batches.hpp"

@@ -1,2 +1,0 @@
-#include "core/kernels/cells.hpp"
-#include "core/kernels/move.hpp"
