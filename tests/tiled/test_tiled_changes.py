@@ -223,10 +223,19 @@ def test_what_opens_is_described_by_itself_alone(tmp_path, monkeypatch, name):
 
 
 def test_a_store_that_was_set_aside_for_the_moment_is_no_other_array(tmp_path, monkeypatch):
-    path, first = tmp_path / "S.zarr", iter([False])
-    made(path, FULL[:12, :12], tile=12, labels=range(12))
-    real = vech.io.zarr._is_tiled
-    monkeypatch.setattr(vech.io.zarr, "_is_tiled", lambda folder: next(first, None) is None and real(folder))
+    path, real, moments = tmp_path / "S.zarr", vech.io.zarr._is_tiled, [None]
+
+    def store():
+        made(path, FULL[:12, :12], tile=12, labels=range(12), overwrite=True)
+
+    def while_another_takes_its_place(folder):
+        if moments:
+            moments.pop()
+            return store()
+        return real(folder)
+
+    store()
+    monkeypatch.setattr(vech.io.zarr, "_is_tiled", while_another_takes_its_place)
     found = vech.read(path)
     assert isinstance(found, tiled.Tiled) and found.labels == tuple(range(12))
 

@@ -87,10 +87,7 @@ def steady(path: Path, files: Sequence[Path], read: Callable[[], T]) -> T:
         before = [_state(file) for file in files]
         try:
             found = read()
-        except (
-            OSError,
-            ValueError,
-        ):  # untrue where the numbers of one matrix met the names of another
+        except (OSError, ValueError):  # untrue where the numbers of one matrix met the names of another
             if [_state(file) for file in files] == before:
                 raise
         else:
