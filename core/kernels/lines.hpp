@@ -61,9 +61,10 @@ class Joint {
         } else if constexpr (item == 4) {
             index_ = _mm512_add_epi32(_mm512_set1_epi32(skip), counting<std::int32_t>());
         } else {
-            index_ = _mm512_add_epi16(_mm512_set1_epi16(static_cast<short>(skip * item / 2)), counting<std::int16_t>());
-            right_ = _mm_cvtsi32_si128(skip * item % 2 * 8);
-            left_ = _mm_cvtsi32_si128(16 - skip * item % 2 * 8);
+            index_ =
+                _mm512_add_epi16(_mm512_set1_epi16(static_cast<short>(skip * item >> 1)), counting<std::int16_t>());
+            right_ = _mm_cvtsi32_si128((skip * item & 1) * 8);
+            left_ = _mm_cvtsi32_si128(16 - (skip * item & 1) * 8);
         }
     }
     VECH_INLINE __m512i joined(const Line& a, const Line& b) const {

@@ -169,8 +169,7 @@ class Mover {
     }
 
     // Two squares and the rectangle between them, down to squares that registers hold: for short words as wide as a
-    // vector, 5.4 for 7.3 us (Zen 5, 1 byte, n = 500, where a copy takes 1.9; in a loop of nothing but this, rows
-    // loaded by 32 bytes took 0.93 of that, by 64 bytes 1.1).
+    // vector, 5.4 for 7.3 us (Zen 5, 1 byte, n = 500, where a copy takes 1.9).
     void halve(std::int64_t d0, std::int64_t d1) {
         const auto size = static_cast<std::uint64_t>(d1 - d0);
         // Rows of a half end, or begin, where its neighbours do; those of a strict one lack a number at either end.
@@ -344,7 +343,7 @@ class Mover {
             const Range rows{begin, std::min(begin + at_once, all.end)};
             const std::byte* from[band_rows<W>];
             point(from, begin, static_cast<int>(rows.size()), columns);
-            const bool differs = plain_target_ && columns.size() >= few && rows.size() >= few
+            const bool differs = plain_target_ && std::min(columns.size(), rows.size()) >= few
                                      ? vectors<VECH_VECTOR>(from, rows, columns)
                                      : words(from, rows, columns);
             if (differs) outcome_.differs = true;
@@ -370,25 +369,25 @@ class Mover {
     template <int bytes>
     bool vectors(const std::byte* const* from, Range rows, Range columns) {
         using V = typename BytesOf<bytes>::type;
-        constexpr int many = bytes / static_cast<int>(item);
+        constexpr int many = bytes / static_cast<int>(item), some = wide_columns<W, bytes>;
         if constexpr (bytes > 16)
-            if (rows.size() < many) return vectors<bytes / 2>(from, rows, columns);
+            if (rows.size() < many || columns.size() < some) return vectors<bytes / 2>(from, rows, columns);
         const auto high = static_cast<int>(rows.size()), wide = static_cast<int>(columns.size());
         V different{};
         Down down(target_, columns.begin, rows.begin), next(target_, columns.end, rows.begin);
-        for (int c = 0; c < wide; c += few) {
+        for (int c = 0; c < wide; c += some) {
             // The next panel: Zen 5, n = 8192, 1.3 copies for 1.8 in float64, 1.1 for 2.0 in float32.
             if (compare && far_) {
-                for (int k = c * high / wide; k < (c + few) * high / wide && k < high; ++k)
+                for (int k = c * high / wide; k < (c + some) * high / wide && k < high; ++k)
                     fetch(from[k] + wide * item, wide * item);
-                for (int k = 0; k < few; ++k) fetch(next.next(), high * item);
+                for (int k = 0; k < some; ++k) fetch(next.next(), high * item);
             }
-            if (c > wide - few) down = Down(target_, columns.begin + (c = wide - few), rows.begin);
-            std::byte* to[few];
-            for (int k = 0; k < few; ++k) to[k] = down.next();
+            if (c > wide - some) down = Down(target_, columns.begin + (c = wide - some), rows.begin);
+            std::byte* to[some];
+            for (int k = 0; k < some; ++k) to[k] = down.next();
             for (int r = 0; r < high; r += many) {
                 r = std::min(r, high - many);
-                turn<W, bytes>(from + r, c * item, [&](int k, V words) VECH_ALWAYS {
+                turn_wide<W, bytes>(from + r, c * item, [&](int k, V words) VECH_ALWAYS {
                     V& there = *reinterpret_cast<V*>(to[k] + r * item);
                     if constexpr (compare)
                         different |= words ^ there;
@@ -418,8 +417,8 @@ class Mover {
         for (int k = 0; k < N; ++k) from[k] = down.next();
         const W* const own = ones.data() + (move_.lower ? 2 * N - 1 : N);
         const bool fills = move_.diagonal == Move::Diagonal::fill;
-        for (int c = 0; c < N; c += few)
-            turn<W, bytes>(from, c * item, [&](int k, V across) VECH_ALWAYS {
+        for (int c = 0; c < N; c += wide_columns<W, bytes>)
+            turn_wide<W, bytes>(from, c * item, [&](int k, V across) VECH_ALWAYS {
                 const V mask = *reinterpret_cast<const V*>(own - c - k), row = *reinterpret_cast<const V*>(from[c + k]);
                 std::byte* const at = to.next();
                 *reinterpret_cast<V*>(at) = (row & mask) | (across & ~mask);
