@@ -58,11 +58,12 @@ VECH_INLINE auto gather(const std::byte* const* from, int step, std::int64_t off
 }
 
 // Within lanes, G rows of as many words each to columns: log2(G) rounds of interleaving rows k and k + G/2.
-template <class W, class V>
-VECH_INLINE void interleave_all(V* x) {
+template <class W, int bytes>
+VECH_INLINE void interleave_all(typename BytesOf<bytes>::type* x) {
+    using V = typename BytesOf<bytes>::type;  // a parameter of a template would lose that it may lie anywhere
     constexpr int G = turned_columns<W>;
     if constexpr (G > 1) {
-        constexpr auto each = std::make_integer_sequence<int, static_cast<int>(sizeof(V) / sizeof(W))>{};
+        constexpr auto each = std::make_integer_sequence<int, bytes / static_cast<int>(sizeof(W))>{};
         V y[G];
 #pragma GCC unroll 4
         for (int round = 1; round < G; round *= 2) {
@@ -85,7 +86,7 @@ VECH_INLINE void turn(const std::byte* const* from, std::int64_t offset, Put&& p
     typename BytesOf<bytes>::type x[G];
 #pragma GCC unroll 16
     for (int k = 0; k < G; ++k) x[k] = gather<bytes>(from + k, G, offset);
-    interleave_all<W>(x);
+    interleave_all<W, bytes>(x);
 #pragma GCC unroll 16
     for (int k = 0; k < G; ++k) put(k, x[k]);
 }
@@ -111,12 +112,12 @@ VECH_INLINE void turn_wide(const std::byte* const* from, std::int64_t offset, Pu
 #pragma GCC unroll 16
         for (int k = 0; k < G; ++k)
             upper[k] = reinterpret_cast<V>(_mm512_inserti64x4(_mm512_zextsi256_si512(piece(k)), piece(k + G), 1));
-        interleave_all<W>(upper);
+        interleave_all<W, 64>(upper);
 #pragma GCC unroll 16
         for (int k = 0; k < G; ++k)
             lower[k] =
                 reinterpret_cast<V>(_mm512_inserti64x4(_mm512_zextsi256_si512(piece(k + 2 * G)), piece(k + 3 * G), 1));
-        interleave_all<W>(lower);
+        interleave_all<W, 64>(lower);
         const auto lanes = [&](int k, auto which) VECH_ALWAYS {
             return reinterpret_cast<V>(
                 _mm512_shuffle_i64x2(reinterpret_cast<__m512i>(upper[k]), reinterpret_cast<__m512i>(lower[k]), which));
