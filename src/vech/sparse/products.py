@@ -161,7 +161,7 @@ class Products(Arrays):
           vector then takes half to 0.9 of the time, while products with many columns would be sooner done by
           the half.
 
-        Otherwise "half" is, measured at 0.9 to 1.7 times the speed of SciPy's product with the full matrix
+        Otherwise "half" is, measured at 0.9 to 2 times the speed of SciPy's product with the full matrix
         for banded patterns and 1.1 to 1.8 for random ones, one vector at a time.
 
         Examples

@@ -18,7 +18,7 @@ WORTH_IT = 2
 
 # Of a dtype with a kernel: rows of so few stored numbers, each row's near those of the one above, in a full
 # matrix that the caches hold. Two to four numbers a row: 0.46 to 0.9 of SciPy's product with the full matrix,
-# which is made in what 6 to 24 products gain; five and more, or beyond 12 MB: 0.9 to 1.7. Where rows jump,
+# which is made in what 6 to 24 products gain; five and more, or beyond 12 MB: 0.9 to 2. Where rows jump,
 # 1.1 to 1.8 at any length.
 SHORT, CACHED, REPAID, JUMPY = 4, 12e6, 16, 0.5
 
