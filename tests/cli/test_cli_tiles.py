@@ -444,7 +444,7 @@ def test_a_scheduler_that_is_lost_is_one_line(there):
 
 def running(who):
     """A command whose workers are at work for long, as a terminal has it: in a group of its own."""
-    np.save("x.npy", np.random.default_rng(0).random(size=(9000, 100)))
+    np.save("x.npy", np.random.default_rng(0).random(size=(9000, 250)))
     command = ("distances", "x.npy", "-o", "d.zarr", "--metric", "jensenshannon", "--executor", who)
     run = subprocess.Popen(
         [sys.executable, "-m", "vech", *command], stderr=subprocess.PIPE, text=True, start_new_session=True
