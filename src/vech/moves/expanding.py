@@ -116,7 +116,7 @@ def expand(
         if out is not None:
             check_mapped(out)
         try:
-            places, fill, expands, alone, nbytes = _ready(half.dtype, half.shape, layout, kind)
+            places, fill, expands, nbytes = _ready(half.dtype, half.shape, layout, kind)
         except TypeError:  # what has no hash is not ordinary
             places = expands = None
         if places is not None and out is None:
@@ -125,7 +125,7 @@ def expand(
                 full.ravel()[:: len(full) + 1] = fill
             return full
         if expands is not None:
-            found = expands(half, out, 1 if alone else threads_to_move(threads, nbytes))
+            found = expands(half, out, 1 if nbytes < MOVED_BYTES else threads_to_move(threads, nbytes))
             if found is not None:
                 return found
     if axis != -1:
@@ -148,7 +148,6 @@ class Ready(NamedTuple):
     places: NDArray[np.int64] | None = None
     fill: Array | None = None
     expands: Callable[[Array, Array | None, int], Array | None] | None = None
-    alone: bool = True  # one thread is done before another has started
     nbytes: int = 0  # of the matrix
 
 
@@ -158,8 +157,7 @@ def _ready(dtype: Dtype, shape: tuple[int, ...], layout: str | AnyLayout, kind: 
         return Ready()
     recipe = expansion(layout, kind, dtype, shape[0])
     n, implied = recipe.n, recipe.layout.implied
-    nbytes = n * n * dtype.itemsize
-    ready = Ready(alone=nbytes < MOVED_BYTES, nbytes=nbytes)
+    ready = Ready(nbytes=n * n * dtype.itemsize)
     if recipe.arguments is not None and n > 1 and not recipe.scaling.by_hand and not recipe.negates:
         arguments: tuple[Any, ...] = (dtype.itemsize, *recipe.arguments, dtype)
         ready = ready._replace(expands=_core.Expansion(*arguments).run)
