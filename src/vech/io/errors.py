@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -81,28 +81,32 @@ def visible(text: str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
-def steady(path: Path, files: Sequence[Path], read: Callable[[], T]) -> T:
-    """What is read of several files that belong together, again where one of them was replaced meanwhile."""
+def steady(path: Path | str, state: Callable[[], object], read: Callable[[], T]) -> T:
+    """What is read of what belongs together, again where its state says that it was replaced meanwhile."""
     for _ in range(TRIES):
-        before = [_state(file) for file in files]
+        before = state()
         try:
             found = read()
         except (OSError, ValueError):  # untrue where the numbers of one matrix met the names of another
-            if [_state(file) for file in files] == before:
+            if state() == before:
                 raise
         else:
-            if [_state(file) for file in files] == before:
+            if state() == before:
                 return found
     raise FileFormatError(REPLACED, path)
 
 
-def _state(file: Path) -> tuple[int, int] | None:
-    """Which file or folder it is; None where none is."""
-    try:
-        found = file.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return found.st_ino, found.st_mtime_ns
+def which(*files: Path) -> list[tuple[int, int] | None]:
+    """Which files and folders these are; None for one that is not there."""
+
+    def state(file: Path) -> tuple[int, int] | None:
+        try:
+            found = file.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+    return [state(file) for file in files]
 
 
 def ordinary(path: Path) -> Path:

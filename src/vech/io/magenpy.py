@@ -18,7 +18,7 @@ import numpy as np
 from vech.arrays import INT32_MAX, Array, Dtype, epsilon, memory_limit
 from vech.io.content import Abilities, Content
 from vech.io.drafts import EXISTS, atomic, draft_folder
-from vech.io.errors import FileFormatError, naming, steady
+from vech.io.errors import FileFormatError, naming, steady, which
 from vech.io.zarr_vectors import ATTRIBUTES, GROUP, Vectors, as_json, described, packed, written
 from vech.layouts.layout import as_integer, as_side, one_of
 from vech.maps import as_read
@@ -75,7 +75,7 @@ def recognises(path: Path, encoding: str | None = None) -> bool:
 
 def load(path: Path) -> Content:
     """Load the triangle and the ids of its rows; tile by tile where it is large."""
-    return steady(path, [path], lambda: _content(path))
+    return steady(path, lambda: which(path), lambda: _content(path))
 
 
 def _content(path: Path) -> Content:

@@ -7,7 +7,7 @@ import numpy as np
 
 from vech.arrays import Array, check_memory
 from vech.io.content import Abilities, Content
-from vech.io.errors import MAP_FROM, FileFormatError, naming, steady
+from vech.io.errors import MAP_FROM, FileFormatError, naming, steady, which
 from vech.io.individuals import check_whole, draft_with_ids, ids_text, read_ids
 from vech.io.panels import How, write_panels
 from vech.io.pieces import (
@@ -78,7 +78,7 @@ def load(path: Path, *, dtype: np.dtype[Any] | None = None, n: int | None = None
 
     Where it is in several files, any of their names, or that of the whole, stands for all of them.
     """
-    return steady(path, [path, _ids(path)], lambda: _content(path, dtype, n))
+    return steady(path, lambda: which(path, _ids(path)), lambda: _content(path, dtype, n))
 
 
 def _content(path: Path, dtype: np.dtype[Any] | None, n: int | None) -> Content:

@@ -23,7 +23,7 @@ from vech.io.datasets import (
     write_rows,
 )
 from vech.io.drafts import EXISTS, draft_folder
-from vech.io.errors import FileFormatError, NoMatrixError, reading, steady
+from vech.io.errors import FileFormatError, NoMatrixError, reading, steady, which
 from vech.io.filled import MOST, check_filled, folder_size
 from vech.io.labels import encode_labels
 from vech.io.panels import How
@@ -56,7 +56,7 @@ def _is_tiled(folder: Path) -> bool:
 def load(path: Path, *, verify: bool = False) -> Content:
     """Load a store of tiles, or an array: the one that is named, or the only one that could be a matrix."""
     store, inside = dataset_path(path)
-    return steady(path, [store, store / inside], lambda: _content(path, store, inside, verify))
+    return steady(path, lambda: which(store, store / inside), lambda: _content(path, store, inside, verify))
 
 
 def _content(path: Path, store: Path, inside: str, verify: bool) -> Content:

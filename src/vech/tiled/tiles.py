@@ -15,7 +15,7 @@ from weakref import ref
 import numpy as np
 
 from vech.arrays import Array, Dtype
-from vech.io.errors import TRIES, FileFormatError
+from vech.io.errors import FileFormatError, steady
 from vech.layouts.kind import Kind
 from vech.layouts.layout import one_of
 from vech.tiled.description import ARRAY, GROUP, Described, begun_of, parse
@@ -65,17 +65,10 @@ class Tiles:
 
     def _read_description(self) -> tuple[Described, Stamp]:
         """What is said, and the stamp of it: of one store, whoever lets another take its place meanwhile."""
-        for _ in range(TRIES):
-            stamp = self._stamp()
-            try:
-                said = self._description()
-            except (FileNotFoundError, FileFormatError):
-                if not self.place.maps or self._stamp() == stamp:
-                    raise
-            else:
-                if not self.place.maps or self._stamp() == stamp:
-                    return said, stamp
-        raise ValueError(f"{self.path} {CHANGED}")
+        if self.place.maps:
+            return steady(self.path, self._stamp, lambda: (self._description(), self._stamp()))
+        stamp = self._stamp()
+        return self._description(), stamp
 
     def _stamp(self) -> Stamp:
         """Of the description, NEVER where there is none."""
