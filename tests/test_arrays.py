@@ -15,6 +15,7 @@ import reference
 import vech
 from cases import DTYPES
 from compare import assert_same_bits
+from vech import arrays
 
 SHORTER = """
 import os
@@ -440,3 +441,10 @@ R = vech.Packed(np.array([1.0, 0.2, 0.1, 1.0, 0.3, 1.0]))
 def test_a_result_of_several_parts_says_which_is_the_matrix(call, result, way):
     with pytest.raises(TypeError, match=re.escape(way) + "$"):
         call(result)
+
+
+@pytest.mark.parametrize("given", [None, 1, 3])
+def test_one_thread_moves_what_is_moved_before_another_has_started(monkeypatch, given):
+    monkeypatch.setattr(arrays, "default_threads", lambda: 5)
+    assert arrays.threads_to_move(given, arrays.MOVED_BYTES - 1) == (given or 1)
+    assert arrays.threads_to_move(given, arrays.MOVED_BYTES) == (given or 5)
