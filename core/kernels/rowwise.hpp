@@ -5,6 +5,9 @@
 #include "core/sparse.hpp"
 
 VECH_TARGET_BEGIN
+
+double jumps(const Rowwise& matrix);
+
 namespace {
 
 // What a walk over rows [rows.begin, rows.end) would meet.
@@ -75,6 +78,42 @@ VECH_INLINE std::int64_t alike(const Rowwise& matrix, std::int64_t r, Range at, 
     while (rows >= 16 && !steps(rows)) rows /= 2;
     return rows < 16 ? 1 : rows;
 }
+
+// Brings memory into the cache by loads, a stream that the processor follows; of so many prefetches it drops most.
+inline void touch(const void* from, std::int64_t bytes) {
+    std::uint8_t all = 0;
+    for (std::int64_t k = 0; k < bytes; k += 64) all |= static_cast<const std::uint8_t*>(from)[k];
+    asm volatile("" : : "r"(all));
+}
+
+// Random numbers put behind each other by blocks of columns, of which the cache holds one: `bytes` of them.
+struct Blocks {
+    static constexpr std::int64_t block_bytes = 1 << 18, least = 16, most = 512;  // up to twice as many bytes
+
+    // None: few numbers, or no random pattern; or so many columns that a block's counters leave the cache.
+    Blocks(const Rowwise& matrix, std::int64_t bytes) {
+        if (bytes < least * block_bytes || jumps(matrix) < 0.5) return;
+        const auto last = matrix.n - 1;
+        const auto wanted = std::clamp(bytes / block_bytes, least, most);
+        shift = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(last / wanted)));
+        if (shift <= 16) count = (last >> shift) + 1;
+    }
+    // Row and column in one word: of the rows of a band, and of the columns of a block.
+    VECH_INLINE std::uint32_t both(std::int64_t row, std::int64_t column) const {
+        return static_cast<std::uint32_t>(row) << shift | (static_cast<std::uint32_t>(column) & mask());
+    }
+    VECH_INLINE std::uint32_t mask() const { return (std::uint32_t{1} << shift) - 1; }
+    std::vector<std::int64_t> bands(const std::vector<std::int64_t>& begins) const {
+        std::vector<std::int64_t> cut;
+        for (std::size_t k = 0; k + 1 < begins.size(); ++k)
+            for (auto r = begins[k]; r < begins[k + 1]; r += std::int64_t{1} << (32 - shift)) cut.push_back(r);
+        cut.push_back(begins.back());
+        return cut;
+    }
+
+    int shift = 0;
+    std::int64_t count = 0;
+};
 
 }  // namespace
 VECH_TARGET_END

@@ -157,6 +157,42 @@ inline bool begin_in(const Rowwise& full, std::int64_t row, std::int64_t bound, 
     return inside;
 }
 
+// Numbers below the diagonal by block of columns; of all rows at once those above it by block of rows, which are as
+// many where each has its partner, and are found without a look at every column.
+inline bool count_below(const Rowwise& matrix, Range rows, bool all, int shift, std::int64_t* counts) {
+    const auto full = matrix;
+    bool inside = true;
+    for (auto r = rows.begin; r < rows.end && inside; ++r) {
+        Range at;
+        inside = full.row(r, at);
+        const auto* from = full.indices + at.begin;
+        for (auto size = at.size(); size > 0;) {  // no branch on what is found
+            const auto part = (size + 1) / 2;
+            from += from[part - 1] <= r ? part : 0;
+            size -= part;
+        }
+        const auto after = from - full.indices;
+        if (all) counts[r >> shift] += at.end - after;
+        for (auto k = at.begin; !all && k < after && inside; ++k) {
+            const std::int64_t c = once(full.indices[k]);
+            inside = full.has_column(c);
+            if (inside && c < r) ++counts[c >> shift];
+        }
+    }
+    return inside;
+}
+
+// Counts by band and block become places, where the next band's follow within a block. Gives how many there are.
+inline std::int64_t place(std::int64_t bands, std::int64_t blocks, std::int64_t* counts, std::int64_t* ends) {
+    std::int64_t numbers = 0;
+    for (std::int64_t block = 0; block < blocks; ++block)
+        for (auto k = block; k < bands * blocks; k += blocks) {
+            const auto mine = std::exchange(counts[k], numbers);
+            ends[k] = numbers += mine;
+        }
+    return numbers;
+}
+
 template <class Number>
 class Judge {
   public:
@@ -165,13 +201,6 @@ class Judge {
 
     // Whether all is well with these rows, and each of their numbers has its partner, as is almost always so: half of
     // the time of Finder, which must tell why not. Whatever the arrays hold, nothing is read outside of them.
-    bool perfect(Range rows, std::int64_t* next) const {
-        // Two loops, for what the other one keeps in registers: 4.1 ms for 5.9 (float32, 7-point rows, n = 512 000).
-        return jumps(full_) >= 0.5 ? perfect<true>(rows, next) : perfect<false>(rows, next);
-    }
-
-  private:
-    template <bool random>
     bool perfect(Range rows, std::int64_t* next) const {
         const auto full = full_;
         const auto mirrored = mirrored_;
@@ -195,20 +224,9 @@ class Judge {
                 if (c >= r) break;
                 if (c <= before) return false;
                 before = c;
-                if constexpr (random) {  // 34 ms for 40 (float64, n = 200 000, 4.2 M numbers)
-                    const auto far = static_cast<std::uint32_t>(columns[std::min(k + 32, last)]);
-                    if (far < static_cast<std::uint64_t>(r)) __builtin_prefetch(next + far, 1);
-                    const auto soon = static_cast<std::uint32_t>(once(columns[std::min(k + 16, last)]));
-                    if (soon < static_cast<std::uint64_t>(r)) {
-                        __builtin_prefetch(columns + next[soon]);
-                        __builtin_prefetch(full.data + next[soon] * static_cast<std::int64_t>(sizeof(Number)));
-                    }
-                }
                 const auto at = next[c];
-                if constexpr (!random) {
-                    __builtin_prefetch(columns + at + ahead);
-                    __builtin_prefetch(full.data + (at + ahead) * static_cast<std::int64_t>(sizeof(Number)));
-                }
+                __builtin_prefetch(columns + at + ahead);
+                __builtin_prefetch(full.data + (at + ahead) * static_cast<std::int64_t>(sizeof(Number)));
                 if (at > last || columns[at] != r || !mirrored.agree(number(k), number(at))) return false;
                 next[c] = at + 1;
             }
@@ -227,6 +245,120 @@ class Judge {
             if (!full.row(c, at_row)) return false;
             const auto at = next[c], end = at_row.end;
             if (at > end || (at < end && (rows.end == full.n || columns[at] < rows.end))) return false;
+        }
+        return true;
+    }
+
+    // The same of all rows, cut at `begins`, where a pattern is random: see Blocks. False: it is none, or no memory.
+    bool by_blocks(const std::vector<std::int64_t>& begins, int threads, std::int64_t* next,
+                   std::atomic<bool>& good) const {
+        const auto full = full_;
+        const Blocks by(full, full.nonzeros * static_cast<std::int64_t>(sizeof(Number) + 4));
+        if (by.count == 0) return false;
+        const auto blocks = by.count;
+        const auto cuts = by.bands(begins);
+        const auto bands = static_cast<std::int64_t>(cuts.size()) - 1;
+        const auto rows_of = [&](std::int64_t band) {
+            const auto k = static_cast<std::size_t>(band);
+            return Range{cuts[k], cuts[k + 1]};
+        };
+        Memory<std::int64_t> places, ends;
+        if (!places.get_zeros(bands * blocks) || !ends.get(bands * blocks)) return false;
+        parallel_for(bands, threads, watch_, [&](std::int64_t band) {
+            if (!count_below(full, rows_of(band), bands == 1, by.shift, places.at + band * blocks)) good = false;
+        });
+        const auto numbers = place(bands, blocks, places.at, ends.at);
+        if (numbers > full.nonzeros) good = false;
+        if (!good || watch_.stop()) return true;
+        Memory<std::uint32_t> both;
+        Memory<Number> lower;
+        if (!both.get(numbers) || !lower.get(numbers)) return false;
+        parallel_for(bands, threads, watch_, [&](std::int64_t band) {
+            const auto put = Put{by, places.at + band * blocks, ends.at + band * blocks, both.at, lower.at};
+            if (good && !put_down(rows_of(band), put, next)) good = false;
+        });
+        if (!good || watch_.stop()) return true;
+        parallel_for(blocks, threads, watch_, [&](std::int64_t block) {
+            const auto first = block << by.shift, end = std::min((block + 1) << by.shift, full.n);
+            Range all;
+            bool same = good && full.rows(first, end, all);
+            touch(full.indices + all.begin, all.size() * 4);  // 5.1 ms for 14.8, or 6.3 fetching number by number
+            touch(full.data + all.begin * full.item, all.size() * full.item);
+            auto k = block == 0 ? 0 : ends[(bands - 1) * blocks + block - 1];
+            for (std::int64_t band = 0; band < bands && same; ++band) {
+                const Range some{k, ends[band * blocks + block]};
+                same = met(some, rows_of(band).begin, by, both.at, lower.at, next + first);
+                k = some.end;
+            }
+            for (auto c = first; c < end && same; ++c) {
+                Range at;
+                same = full.row(c, at) && next[c] == at.end;
+            }
+            if (!same) good = false;
+        });
+        return true;
+    }
+
+  private:
+    struct Put {
+        Blocks by;
+        std::int64_t* places;
+        const std::int64_t* ends;
+        std::uint32_t* both;
+        Number* lower;
+    };
+
+    VECH_INLINE Number number(std::int64_t k) const {
+        return load<Number>(full_.data + k * static_cast<std::int64_t>(sizeof(Number)));
+    }
+    bool put_down(Range rows, const Put& put, std::int64_t* next) const {
+        const auto full = full_;
+        const auto mirrored = mirrored_;
+        const auto [by, places, ends, both, lower] = put;
+        std::int64_t since = 0;
+        for (auto r = rows.begin; r < rows.end; ++r) {
+            Range at_row;
+            if (!full.row(r, at_row)) return false;
+            const auto [begin, end] = at_row;
+            auto k = begin;
+            std::int64_t before = -1;
+            for (; k < end; ++k) {
+                const std::int64_t c = once(full.indices[k]);
+                if (c >= r) break;
+                if (c <= before) return false;
+                before = c;
+                const auto block = c >> by.shift, at = places[block];
+                __builtin_prefetch(full.data + (k + 64) * static_cast<std::int64_t>(sizeof(Number)));
+                if (at >= ends[block]) return false;
+                places[block] = at + 1;
+                __builtin_prefetch(both + at + 32, 1);
+                __builtin_prefetch(lower + at + 128 / sizeof(Number), 1);
+                both[at] = by.both(r - rows.begin, c);
+                lower[at] = number(k);
+            }
+            if (k < end && full.indices[k] == r) {
+                const auto own = number(k++);
+                if (!mirrored.agree(own, own)) return false;
+            }
+            next[r] = k;
+            if ((since += end - begin + 1) < 65536) continue;
+            if (watch_.stop()) return true;
+            since = 0;
+        }
+        return std::equal(places, places + by.count, ends);
+    }
+    // Whether these numbers of one band, whose rows begin at `row`, are what the cursors of their block point at.
+    bool met(Range some, std::int64_t row, const Blocks& by, const std::uint32_t* both, const Number* lower,
+             std::int64_t* next) const {
+        const auto full = full_;
+        const auto mirrored = mirrored_;
+        const auto mask = by.mask();
+        const auto shift = by.shift;
+        const auto last = full.nonzeros - 1;
+        for (auto k = some.begin; k < some.end; ++k) {
+            const auto at = next[both[k] & mask]++;
+            if (at > last || full.indices[at] != row + (both[k] >> shift)) return false;
+            if (!mirrored.agree(lower[k], number(at))) return false;
         }
         return true;
     }
@@ -319,9 +451,9 @@ bool agree(const Symmetry& job, const std::byte* own, const std::byte* other) {
     return mirrored.agree(load<Number>(own), load<Number>(other));
 }
 
-// `perfect` does the work; what it is not sure of, `agree` tells.
-template <class Perfect>
-void asymmetry_of(const Symmetry& job, const Perfect& perfect, Finder::Agree agree, int threads, Watch& watch,
+// `judge` does the work; what it is not sure of, `agree` tells.
+template <class Number>
+void asymmetry_of(const Symmetry& job, const Judge<Number>& judge, Finder::Agree agree, int threads, Watch& watch,
                   Asymmetry& result) {
     const auto& full = job.full;
     if (!full.has_rows()) {
@@ -346,10 +478,12 @@ void asymmetry_of(const Symmetry& job, const Perfect& perfect, Finder::Agree agr
         if (!canonical(full, rows_of(share), Part::full)) good = false;
     };
     const auto look = [&](std::int64_t share) {
-        if (good && !perfect(rows_of(share), cursors_of(share))) good = false;
+        if (good && !judge.perfect(rows_of(share), cursors_of(share))) good = false;
     };
-    if (shares > 1) parallel_for(shares, threads, watch, check);  // they begin and end where columns ascend
-    if (good) parallel_for(shares, threads, watch, look);
+    if (!judge.by_blocks(begins, threads, cursors.at, good)) {
+        if (shares > 1) parallel_for(shares, threads, watch, check);  // they begin and end where columns ascend
+        if (good) parallel_for(shares, threads, watch, look);
+    }
     if (good || watch.stop()) return;
 
     good = true;
@@ -380,10 +514,7 @@ void cut(const Cut& job, int threads, Watch& watch, Csr& result) {
 
 void asymmetry(const Symmetry& job, int threads, Watch& watch, Asymmetry& result) {
     const auto judge = [&]<class Number, class Exact>(Number, Exact) {
-        const auto perfect = [&](Range rows, std::int64_t* next) {
-            return Judge<Number>(job, watch).perfect(rows, next);
-        };
-        asymmetry_of(job, perfect, agree<Exact>, threads, watch, result);
+        asymmetry_of(job, Judge<Number>(job, watch), agree<Exact>, threads, watch, result);
     };
     const auto integer = [&]<class Signed, class Unsigned>(Signed s, Unsigned u) {
         job.number == Symmetry::Number::integer ? judge(Word<Unsigned>{}, s) : judge(Word<Unsigned>{}, u);

@@ -632,6 +632,56 @@ def test_rows_may_be_many_and_nearly_empty():
 
 
 @every_target
+@pytest.mark.parametrize(("dtype", "kind"), kinds_of("i2", "f4", "f8", "c16"))
+def test_large_random_matrices_are_told_from_what_has_no_mirror_image(kind, dtype):
+    """Large enough for blocks of columns: with one thread all rows are a band, with five each has one."""
+    n, numbers = 20_000, 300_000 if np.dtype(dtype).itemsize > 2 else 900_000
+    store, full = same_half(n, numbers, np.dtype(dtype), kind=kind, reach=None)
+    full.sort_indices()
+    indptr, indices, data = arrays_of(full)
+    flags = (store.kind.conjugates, store.kind.negates)
+    rows = np.repeat(np.arange(n), np.diff(indptr))
+    rng = cases.generator("no mirror image", dtype, kind)
+    spoilt = rng.choice(np.flatnonzero(rows != indices), 6)
+    last = indptr[1:][np.diff(indptr) > 0] - 1  # of each row
+    moved = rng.choice(last[indices[last] < n - 1], 3)
+    for threads in (1, 5):
+        assert _core.asymmetry(indptr, indices, data, n, *flags, 0.0, threads) is None
+        for k in spoilt:
+            other = data.copy()
+            other[k] += 1
+            pair = (max(rows[k], indices[k]), min(rows[k], indices[k]))
+            assert _core.asymmetry(indptr, indices, other, n, *flags, 0.0, threads) == pair
+        for k in moved:
+            other = indices.copy()
+            other[k] += 1
+            places = [(max(rows[k], c), min(rows[k], c)) for c in (indices[k], other[k])]
+            assert _core.asymmetry(indptr, other, data, n, *flags, 0.0, threads) == min(places)
+        other = indices.copy()
+        other[indptr[n // 2]] = n
+        with pytest.raises(ValueError, match="do not describe"):
+            _core.asymmetry(indptr, other, data, n, *flags, 0.0, threads)
+
+
+@every_target
+def test_rows_may_be_more_than_one_band_has():
+    """Row and column share 32 bits: beside 14 for the columns of a block, 18 for the rows of a band."""
+    n = 600_000
+    store, full = random_half(n, 600_000, "float64")
+    full.sort_indices()
+    indptr, indices, data = arrays_of(full)
+    for a, b in zip(arrays_of(store.to_csr(threads=1)), (indptr, indices, data), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert _core.jumps(indptr, indices, n) > 0.5
+    assert _core.asymmetry(indptr, indices, data, n, False, False, 0.0, 1) is None
+    k = data.size - 5
+    data[k] += 1
+    i = int(np.searchsorted(indptr, k, "right")) - 1
+    pair = (max(i, indices[k]), min(i, indices[k]))
+    assert _core.asymmetry(indptr, indices, data, n, False, False, 0.0, 1) == pair
+
+
+@every_target
 @every_kind
 @cases.each("dtype", ["bool", "i1", "u2", "i8", "f4", "f8", "c8", "c16"])
 @cases.each("threads", [1, 3])
