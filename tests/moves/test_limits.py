@@ -38,13 +38,15 @@ EXPLICIT = PIECES | {"voigt-stress": TENSORS["voigt-stress"]}
 # ---- guard pages: a byte read or written beside an array is a crash ----------------------------------------
 
 
+libc = ctypes.CDLL(None, use_errno=True)
+
+
 @contextlib.contextmanager
 def guarded(nbytes):
     """Gives a function that places bytes directly before or directly after a page that nobody may touch."""
     page = mmap.PAGESIZE
     inner = -(-max(nbytes, 1) // page) * page
     area = mmap.mmap(-1, inner + 2 * page)
-    libc = ctypes.CDLL(None, use_errno=True)
     anchor = ctypes.c_char.from_buffer(area)
     start = ctypes.addressof(anchor)
     pages = [ctypes.c_void_p(start), ctypes.c_void_p(start + page + inner)]
