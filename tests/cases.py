@@ -12,6 +12,7 @@ from pytest import fail, mark, param, skip
 
 import reference
 import vech
+from reference import words
 
 try:
     import ml_dtypes
@@ -318,12 +319,6 @@ def raw(dtype, shape, *, negatable=False, salt=0):
     return bits.reshape(shape)
 
 
-def words(array):
-    """The numbers as unsigned integers (void for complex128), so that NumPy copies their bits."""
-    size = array.dtype.itemsize
-    return array.view(f"u{size}" if size <= 8 else f"V{size}")
-
-
 def specials(dtype):
     """Numbers that careless code changes, by their bits."""
     dtype = np.dtype(dtype)
@@ -375,9 +370,10 @@ def half(dtype, layout, kind, n, *, batch=(), values=None, salt=0):
     if kind.startswith("skew") and dtype.kind == "i":
         numbers[numbers == np.iinfo(dtype).min] = np.iinfo(dtype).max
     if kind.startswith("skew") or (kind == "hermitian" and dtype.kind == "c"):
-        for k, (i, j) in enumerate(reference.cells(layout, n)):
-            if i == j:
-                clean_diagonal(numbers[..., k : k + 1], kind)
+        i, j = reference.places(layout, n)
+        diagonal = np.ascontiguousarray(numbers[..., i == j])
+        clean_diagonal(diagonal, kind)
+        words(numbers)[..., i == j] = words(diagonal)
     return numbers
 
 
@@ -399,11 +395,10 @@ def clean_diagonal(numbers, kind):
 
 def set_diagonal(numbers, layout, n, value):
     """Writes the true value (0 or 1) on a stored diagonal, as the layout scales it."""
-    for k, (i, j) in enumerate(reference.cells(layout, n)):
-        if i == j:
-            numbers[..., k] = np.array(value if value == 0 else layout.diagonal_scale).astype(
-                "i8" if numbers.dtype.kind in "mM" else numbers.dtype
-            )
+    i, j = reference.places(layout, n)
+    numbers[..., i == j] = np.array(value if value == 0 else layout.diagonal_scale).astype(
+        "i8" if numbers.dtype.kind in "mM" else numbers.dtype
+    )
 
 
 def matrix(dtype, kind, n, *, batch=(), values=moderate, salt=0):

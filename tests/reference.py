@@ -1,15 +1,14 @@
-"""Every operation as a double loop over (i, j): slow, obvious, and independent of the library.
+"""Every operation from a double loop over (i, j): slow, obvious, and independent of the library.
 
 A number is kept as its raw bytes, so that a move is checked to the bit. Of a layout only its fields are read,
 and no index formula of the library is used: the order of a half is the order in which the loops of `cells`
-meet the cells, or the one in which the definition of an explicit order places them.
+meet the cells, or the one in which the definition of an explicit order places them. What the loops meet is
+kept as indices, by which NumPy moves all numbers at once: one by one took ten times as long.
 """
 
 import itertools
 import math
-import struct
 import sys
-from bisect import bisect_left
 from contextlib import contextmanager
 from functools import cache, lru_cache, wraps
 
@@ -132,6 +131,12 @@ def _spiral(triangle, n):
     return sorted(inside, key=lambda cell: filled[cell[0] * n + cell[1]])
 
 
+@lru_cache(maxsize=512)
+def places(layout, n):
+    """Rows and columns of the cells as arrays."""
+    return np.array(cells(layout, n), int).reshape(-1, 2).T
+
+
 def length(layout, n):
     return len(cells(layout, n))
 
@@ -179,8 +184,16 @@ def items(array) -> list[Item]:
     return [raw[k : k + size] for k in range(0, len(raw), size)]
 
 
-def to_array(numbers, dtype, shape):
-    return np.ndarray(shape, dtype, buffer=bytearray(b"".join(numbers)) or bytearray(16)).copy()
+def words(array):
+    """The numbers as unsigned integers (void for complex128), so that NumPy copies their bits."""
+    size = array.dtype.itemsize
+    return array.view(f"u{size}" if size <= 8 else f"V{size}")
+
+
+def octets(array):
+    """A copy of the numbers, and its bytes along one more axis."""
+    copied = np.array(array, order="C", ndmin=1)
+    return copied, copied.view("u1").reshape(*copied.shape, copied.dtype.itemsize)
 
 
 @cache
@@ -194,141 +207,154 @@ def byteorder(dtype):
     return {"<": "little", ">": "big"}.get(dtype.byteorder, sys.byteorder)
 
 
-def split(item, dtype):
-    """The components of a number: two of a complex one, else one."""
-    half = len(item) // 2
-    return [item[:half], item[half:]] if dtype.kind == "c" else [item]
+def signs(dtype):
+    """Which bytes of a number have the sign: of a complex one two."""
+    size = dtype.itemsize // (2 if dtype.kind == "c" else 1)
+    return range(0 if byteorder(dtype) == "big" else size - 1, dtype.itemsize, size)
 
 
-def flip_sign(component, dtype):
-    if is_ml(dtype) and dtype.name.endswith("fnuz") and component in (b"\x00", b"\x80"):
-        return component  # one zero and one NaN, neither has a sign
-    where = 0 if byteorder(dtype) == "big" else len(component) - 1
-    return component[:where] + bytes([component[where] ^ 0x80]) + component[where + 1 :]
+def flip_signs(array, where):
+    flipped, raw = octets(array)
+    for byte in where:
+        other = raw[..., byte] ^ 0x80
+        if is_ml(array.dtype) and array.dtype.name.endswith(
+            "fnuz"
+        ):  # one zero and one NaN, neither has a sign
+            other[(other == 0) | (other == 0x80)] ^= 0x80
+        raw[..., byte] = other
+    return flipped
 
 
-def negate(item, dtype):
-    if dtype.kind in "im":
-        value = int.from_bytes(item, byteorder(dtype), signed=True)
-        if value == -(2 ** (8 * len(item) - 1)):
-            if dtype.kind == "m":
-                return item  # NaT
-            raise OverflowError(f"{value} cannot be negated")
-        return (-value).to_bytes(len(item), byteorder(dtype), signed=True)
-    return b"".join(flip_sign(component, dtype) for component in split(item, dtype))
+def negate(array):
+    dtype = array.dtype
+    if dtype.kind not in "im":
+        return flip_signs(array, signs(dtype))
+    values = array.view(f"{'>' if byteorder(dtype) == 'big' else '<'}i{dtype.itemsize}")
+    least = np.iinfo(values.dtype).min
+    if dtype.kind == "i" and (values == least).any():
+        raise OverflowError(f"{least} cannot be negated")
+    return (-values).astype(values.dtype).view(dtype)  # NaT is its own negative
 
 
-def conjugate(item, dtype):
-    if dtype.kind != "c":
-        return item
-    real, imaginary = split(item, dtype)
-    return real + flip_sign(imaginary, dtype)
+def conjugate(array):
+    return flip_signs(array, signs(array.dtype)[1:])
 
 
-def mirror(item, dtype, kind):
-    """What a number at (i, j) says about (j, i)."""
+def mirror(array, kind):
+    """What numbers at (i, j) say about (j, i)."""
     if kind == "triangular":
-        return bytes(len(item))
+        return np.zeros_like(array)
     if kind in ("hermitian", "skew-hermitian"):
-        item = conjugate(item, dtype)
-    return negate(item, dtype) if kind in ("skew", "skew-hermitian") else item
+        array = conjugate(array)
+    return negate(array) if kind in ("skew", "skew-hermitian") else array
 
 
-@lru_cache(2**16)
-def is_zero(item, dtype):
-    """Whether a number is all zero bits, or -0.0."""
-    if dtype.kind in "fc" or is_ml(dtype):
-        return all(not any(c) or not any(flip_sign(c, dtype)) for c in split(item, dtype))
-    return not any(item)
-
-
-def one(dtype):
-    return np.ones(1, dtype).tobytes()
+def is_zero(array):
+    """Whether numbers are all zero bits, or -0.0."""
+    dtype = array.dtype
+    _, raw = octets(array)
+    if (dtype.kind in "fc" or is_ml(dtype)) and not dtype.name.endswith("fnuz"):
+        raw[..., list(signs(dtype))] &= 0x7F
+    return ~raw.any(axis=-1).reshape(array.shape)
 
 
 # ---- computing: float64, rounded once ----------------------------------------------------------------------
 
 
-def decode(item, dtype):
-    """The components of a floating-point number as Python floats."""
-    if is_ml(dtype):
-        return [float(np.frombuffer(item, dtype).astype(np.float64)[0])]
-    code = {2: "e", 4: "f", 8: "d"}[len(split(item, dtype)[0])]
-    mark = ">" if byteorder(dtype) == "big" else "<"
-    return [struct.unpack(mark + code, component)[0] for component in split(item, dtype)]
+def component(dtype):
+    """The dtype of the real and the imaginary parts, or that of real numbers."""
+    if dtype.kind != "c":
+        return dtype
+    return np.dtype(f"{dtype.byteorder}f{dtype.itemsize // 2}")
+
+
+def decode(array):
+    """The components of floating-point numbers as float64, of complex ones twice as many."""
+    return np.ascontiguousarray(array).view(component(array.dtype)).astype(np.float64)
 
 
 def encode(components, dtype):
-    """The number nearest to these Python floats; a finite one out of range is an OverflowError."""
-    if is_ml(dtype):
-        return _nearest_small(components[0], dtype)
-    code = {2: "e", 4: "f", 8: "d"}[dtype.itemsize // len(components)]
-    mark = ">" if byteorder(dtype) == "big" else "<"
-    return b"".join(struct.pack(mark + code, component) for component in components)
+    """The numbers nearest to these components; a finite one out of range is an OverflowError."""
+    with np.errstate(over="ignore"):
+        small = is_ml(dtype)
+        numbers = _nearest_small(components, dtype) if small else components.astype(component(dtype))
+    if (np.isinf(numbers.astype(np.float64)) & np.isfinite(components)).any():
+        raise OverflowError(f"a number is out of the range of {dtype}")
+    return numbers.view(dtype)
 
 
 @lru_cache
 def _positive_codes(dtype):
-    """(value, code) of the finite numbers without a sign bit, ascending."""
-    bits = 8 * dtype.itemsize
-    codes = np.arange(2 ** (bits - 1), dtype=f"u{dtype.itemsize}")
+    """The finite numbers without a sign bit, ascending, and their codes."""
+    codes = np.arange(2 ** (8 * dtype.itemsize - 1), dtype=f"u{dtype.itemsize}")
     with np.errstate(invalid="ignore"):  # signalling NaNs
         values = codes.view(dtype).astype(np.float64)
-    return sorted((float(v), int(c)) for v, c in zip(values, codes, strict=True) if math.isfinite(v))
+    codes = codes[np.isfinite(values)]
+    values = values[np.isfinite(values)]
+    order = np.argsort(values)
+    return values[order], codes[order]
 
 
 def _nearest_small(x, dtype):
-    if not math.isfinite(x):
-        return np.array([x], dtype).tobytes()
-    table = _positive_codes(dtype)
-    largest, step = table[-1][0], table[-1][0] - table[-2][0]
-    if abs(x) > largest + step / 2:
-        raise OverflowError(f"{x} is out of the range of {dtype}")
-    k = bisect_left(table, (abs(x), -1))
-    neighbours = table[max(k - 1, 0) : k + 1]
-    _, code = min(neighbours, key=lambda entry: (abs(entry[0] - abs(x)), entry[1] % 2))
-    code |= (math.copysign(1, x) < 0) << (8 * dtype.itemsize - 1)
-    return code.to_bytes(dtype.itemsize, byteorder(dtype))
+    """The last bit is even in the middle between two numbers: ml_dtypes would round at float32 before."""
+    values, codes = _positive_codes(dtype)
+    size = np.abs(x)
+    if (size[np.isfinite(x)] > values[-1] + (values[-1] - values[-2]) / 2).any():
+        raise OverflowError(f"a number is out of the range of {dtype}")
+    above = np.searchsorted(values, size).clip(1, len(values) - 1)
+    lower, upper = size - values[above - 1], values[above] - size
+    takes_upper = (upper < lower) | ((upper == lower) & (codes[above] % 2 == 0))
+    found = codes[np.where(takes_upper, above, above - 1)]
+    found |= np.signbit(x).astype(found.dtype) << (8 * dtype.itemsize - 1)
+    return np.where(np.isfinite(x), found, words(x.astype(dtype))).astype(found.dtype).view(dtype)
 
 
-def rescale(item, dtype, divisor, multiplier):
+def rescale(array, divisor, multiplier):
     """x / divisor * multiplier in float64, shrinking first, rounded once; nothing if both are equal."""
     if divisor == multiplier:
-        return item
-    results = []
-    for x in decode(item, dtype):
+        return array
+    x = decode(array)
+    with np.errstate(over="ignore"):
         result = x * multiplier / divisor if divisor < 1 else x / divisor * multiplier
-        if math.isinf(result) and math.isfinite(x):
-            raise OverflowError(f"{x} becomes infinite")
-        results.append(result)
-    return encode(results, dtype)
+    if (np.isinf(result) & np.isfinite(x)).any():
+        raise OverflowError("a number becomes infinite")
+    return encode(result, array.dtype)
 
 
-def mean(a, b, dtype, factors=(1.0, 1.0)):
+def mean(a, b, factors=(1.0, 1.0)):
     """(a + b) / 2, scaled, rounded once."""
     divisor, multiplier = factors
-    means = ((x + y) / 2 for x, y in zip(decode(a, dtype), decode(b, dtype), strict=True))
-    return encode([x * multiplier / divisor for x in means], dtype)
+    return encode((decode(a) + decode(b)) / 2 * multiplier / divisor, a.dtype)
 
 
 def scale(layout, i, j):
     return layout.diagonal_scale if i == j else layout.offdiagonal_scale
 
 
+def at(array, *where):
+    """The numbers at these places of the last axes, bit for bit."""
+    return words(array)[(..., *where)].view(array.dtype)
+
+
+def put(array, where, numbers):
+    words(array)[(..., *where)] = words(numbers)
+
+
 def true_numbers(half, layout):
-    """The numbers of one half as they are in the matrix, in storage order."""
-    n, dtype = side(len(half), layout), half.dtype
-    numbers = items(half)
-    if any(crossed(layout, n)):
-        numbers = [conjugate(x, dtype) if c else x for x, c in zip(numbers, crossed(layout, n), strict=True)]
-    if (layout.diagonal_scale, layout.offdiagonal_scale) == (1.0, 1.0):
-        return numbers
-    places = cells(layout, n)
-    return [rescale(x, dtype, scale(layout, i, j), 1.0) for x, (i, j) in zip(numbers, places, strict=True)]
+    """The numbers of halves as they are in the matrix, in storage order."""
+    n = side(half.shape[-1], layout)
+    numbers = half.copy()
+    across = np.array(crossed(layout, n), bool)
+    put(numbers, (across,), conjugate(at(numbers, across)))
+    i, j = places(layout, n)
+    for diagonal, factor in ((True, layout.diagonal_scale), (False, layout.offdiagonal_scale)):
+        those = np.flatnonzero((i == j) == diagonal)
+        put(numbers, (those,), rescale(at(numbers, those), factor, 1.0))
+    return numbers
 
 
 def implied(layout, dtype):
-    return bytes(dtype.itemsize) if layout.diagonal == "zero" else one(dtype)
+    return np.zeros(1, dtype) if layout.diagonal == "zero" else np.ones(1, dtype)
 
 
 # ---- dense -------------------------------------------------------------------------------------------------
@@ -338,46 +364,42 @@ def implied(layout, dtype):
 def expand(half, layout, kind="symmetric"):
     half = np.asarray(half)
     n, dtype = side(half.shape[-1], layout), half.dtype
-    fulls = []
-    for matrix in half.reshape(math.prod(half.shape[:-1]), half.shape[-1]):
-        full = [[bytes(dtype.itemsize)] * n for _ in range(n)]
-        if layout.diagonal != "stored":
-            for i in range(n):
-                full[i][i] = implied(layout, dtype)
-        numbers = true_numbers(matrix, layout)
-        mirrored = numbers if kind == "symmetric" else [mirror(number, dtype, kind) for number in numbers]
-        for number, other, (i, j) in zip(numbers, mirrored, cells(layout, n), strict=True):
-            full[j][i] = other
-            full[i][j] = number  # on the diagonal the number itself
-        fulls += [number for row in full for number in row]
-    return to_array(fulls, dtype, (*half.shape[:-1], n, n))
+    full = np.zeros((*half.shape[:-1], n, n), dtype)
+    if layout.diagonal != "stored":
+        put(full, (range(n), range(n)), implied(layout, dtype))
+    i, j = places(layout, n)
+    numbers = true_numbers(half, layout)
+    put(full, (j, i), mirror(numbers, kind))
+    put(full, (i, j), numbers)  # on the diagonal the number itself
+    return full
 
 
 @remembered
 def pack(full, layout, kind="symmetric", use="both"):
     """Takes the triangle that `use` believes; judging whether the other one agrees is `disagreement`'s."""
     full = np.asarray(full)
-    n, dtype = full.shape[-1], full.dtype
-    halves = []
-    for matrix in full.reshape(math.prod(full.shape[:-2]), n, n):
-        numbers = items(matrix)
-        for (i, j), cross in zip(cells(layout, n), crossed(layout, n), strict=True):
-            here, there = numbers[i * n + j], numbers[j * n + i]
-            factors = (1.0, scale(layout, i, j))
-            if use == "mean":
-                here = mean(here, mirror(there, dtype, kind), dtype, factors)
-            else:
-                if (use == "lower" and i < j) or (use == "upper" and i > j):
-                    here = mirror(there, dtype, kind)
-                if factors != (1.0, 1.0):
-                    here = rescale(here, dtype, *factors)
-            halves.append(conjugate(here, dtype) if cross else here)
-    return to_array(halves, dtype, (*full.shape[:-2], length(layout, n)))
+    n = full.shape[-1]
+    i, j = places(layout, n)
+    half, there = at(full, i, j), at(full, j, i)
+    if use != "mean":
+        other = (i < j) & (use == "lower") | (i > j) & (use == "upper")
+        put(half, (other,), mirror(at(there, other), kind))
+    for diagonal, factor in ((True, layout.diagonal_scale), (False, layout.offdiagonal_scale)):
+        those = np.flatnonzero((i == j) == diagonal)
+        here = at(half, those)
+        if use == "mean":
+            here = mean(here, mirror(at(there, those), kind), (1.0, factor))
+        else:
+            here = rescale(here, 1.0, factor)
+        put(half, (those,), here)
+    across = np.array(crossed(layout, n), bool)
+    put(half, (across,), conjugate(at(half, across)))
+    return half
 
 
 @lru_cache(maxsize=256)
 def origins(source, target, n):
-    """Where each number of a target half comes from: its source slot, or None; from the other triangle?
+    """Where each number of a target half comes from: its source slot, or -1; from the other triangle?
 
     Also how it is scaled, and whether it stands conjugated there and here.
     """
@@ -385,36 +407,37 @@ def origins(source, target, n):
     there = crossed(source, n)
     met = []
     for (i, j), here in zip(cells(target, n), crossed(target, n), strict=True):
-        slot = slots.get((i, j), slots.get((j, i)))
-        factors = (1.0 if slot is None else scale(source, i, j), scale(target, i, j))
-        met.append((slot, (i, j) not in slots, factors, slot is not None and there[slot], here))
-    return met
+        slot = slots.get((i, j), slots.get((j, i), -1))
+        factors = (1.0 if slot < 0 else scale(source, i, j), scale(target, i, j))
+        met.append((slot, slot >= 0 and (i, j) not in slots, factors, slot >= 0 and there[slot], here))
+    slot, other, factors, there, here = zip(*met, strict=True) if met else [()] * 5
+    scaled = {f: np.array([g == f for g in factors], bool) for f in set(factors) if f[0] != f[1]}
+    return np.array(slot, int), np.array(other, bool), scaled, np.array(there, bool), np.array(here, bool)
 
 
 @remembered
 def convert(half, source, target, kind="symmetric"):
     half = np.asarray(half)
     n, dtype = side(half.shape[-1], source), half.dtype
-    halves = []
-    for matrix in half.reshape(math.prod(half.shape[:-1]), half.shape[-1]):
-        numbers = items(matrix)
-        for slot, other, (divisor, multiplier), there, here in origins(source, target, n):
-            number = implied(source, dtype) if slot is None else numbers[slot]
-            if there:
-                number = conjugate(number, dtype)
-            if divisor != multiplier:
-                number = rescale(number, dtype, divisor, multiplier)
-            if other and slot is not None:
-                number = mirror(number, dtype, kind)
-            halves.append(conjugate(number, dtype) if here else number)
-    return to_array(halves, dtype, (*half.shape[:-1], length(target, n)))
+    slot, other, scaled, there, here = origins(source, target, n)
+    found = np.zeros((*half.shape[:-1], len(slot)), dtype)
+    known = slot >= 0
+    put(found, (known,), at(half, slot[known]))
+    if not known.all():
+        put(found, (~known,), implied(source, dtype))
+    put(found, (there,), conjugate(at(found, there)))
+    for factors, those in scaled.items():
+        put(found, (those,), rescale(at(found, those), *factors))
+    put(found, (other,), mirror(at(found, other), kind))
+    put(found, (here,), conjugate(at(found, here)))
+    return found
 
 
 def disagreement(full, kind):
     """(difference, i, j) of the pair that disagrees most, of one matrix of finite numbers."""
     full = np.asarray(full)
-    n, dtype = len(full), full.dtype
-    mirrored = to_array([mirror(x, dtype, kind) for x in items(full.T)], dtype, (n, n)).tolist()
+    n = len(full)
+    mirrored = mirror(np.ascontiguousarray(full.T), kind).tolist()
     values = full.tolist()
     pairs = itertools.product(range(n), repeat=2)
     return max(((abs(values[i][j] - mirrored[i][j]), i, j) for i, j in pairs), default=(0, 0, 0))
@@ -422,13 +445,15 @@ def disagreement(full, kind):
 
 @remembered
 def matmul(full, x):
-    """full @ x for a matrix or a vector x, in Python numbers, in the order of the textbook."""
-    x = np.asarray(x)
-    values, columns = np.asarray(full).tolist(), x.reshape(len(x), math.prod(x.shape[1:])).T.tolist()
-    result = [
-        [sum((a * b for a, b in zip(row, column, strict=True)), 0) for column in columns] for row in values
-    ]
-    return np.array(result, np.result_type(full, x)).reshape(len(values), *x.shape[1:])
+    """full @ x for a matrix or a vector x, in double or Python's integers, in the order of the textbook."""
+    full, x = np.asarray(full), np.asarray(x)
+    dtype = np.result_type(full, x)
+    wide = complex if dtype.kind == "c" else float if dtype.kind == "f" or is_ml(dtype) else object
+    values, numbers = full.astype(wide), x.reshape(len(x), math.prod(x.shape[1:])).astype(wide)
+    result = np.zeros((len(values), numbers.shape[1]), wide)
+    for k in range(len(x)):
+        result += values[:, k, None] * numbers[k]
+    return np.array(result.tolist(), dtype).reshape(len(values), *x.shape[1:])
 
 
 # ---- sparse ------------------------------------------------------------------------------------------------
@@ -438,29 +463,21 @@ def matmul(full, x):
 def nonzeros(half, layout, kind="symmetric"):
     """(i, j, values) in storage order, in the layout's triangle: true values, implied ones included."""
     full = expand(half, layout, kind)
-    n, dtype = len(full), full.dtype
-    with_diagonal = cells(layout, n)
+    n = len(full)
+    i, j = places(layout, n)
     if layout.diagonal == "one":
-        with_diagonal = _cells(layout.triangle, layout.traversal, True, n)
-    numbers = items(full)
-    found = [(i, j) for i, j in with_diagonal if not is_zero(numbers[i * n + j], dtype)]
-    i, j = ([pair[axis] for pair in found] for axis in (0, 1))
-    values = to_array([numbers[i * n + j] for i, j in found], dtype, len(found))
-    return np.array(i, np.int64), np.array(j, np.int64), values
+        i, j = np.array(_cells(layout.triangle, layout.traversal, True, n), int).reshape(-1, 2).T
+    found = ~is_zero(full)[i, j]
+    i, j = i[found], j[found]
+    return i.astype(np.int64), j.astype(np.int64), at(full, i, j)
 
 
 @remembered
 def csr(full, part="full"):
     """(indptr, indices, data) of the numbers of a matrix that are not zero, or of one of its triangles."""
-    full = np.asarray(full)
-    n, dtype = len(full), full.dtype
-    numbers = items(full)
-    indptr, indices, data = [0], [], []
-    for i in range(n):
-        for j in range(n):
-            wanted = part == "full" or i == j or (i > j) == (part == "lower")
-            if wanted and not is_zero(numbers[i * n + j], dtype):
-                indices.append(j)
-                data.append(numbers[i * n + j])
-        indptr.append(len(indices))
-    return np.array(indptr, np.int64), np.array(indices, np.int64), to_array(data, dtype, len(data))
+    full = np.ascontiguousarray(full)
+    i, j = np.indices(full.shape)
+    wanted = (part == "full") | (i == j) | ((i > j) == (part == "lower"))
+    i, j = np.nonzero(wanted & ~is_zero(full))
+    indptr = np.searchsorted(i, np.arange(len(full) + 1))
+    return indptr.astype(np.int64), j.astype(np.int64), at(full, i, j)

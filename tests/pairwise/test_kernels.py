@@ -10,6 +10,7 @@ import pytest
 from scipy import sparse
 
 import cases
+import reference
 import vech
 from vech.pairwise import kernel
 from vech.pairwise.kernels import KERNELS, Kernel
@@ -209,19 +210,23 @@ def test_sparse_rows_come_in_every_form(metric, form, tmp_path):
     assert kernel(sparse.csr_array((3, 3)).asformat(form), metric, dtype="float32").n == 3
 
 
+@reference.remembered
+def sums_of_terms(X):
+    want = np.zeros((len(X), len(X)))
+    exact = [list(map(Fraction, row)) for row in X.tolist()]
+    for i, j in itertools.combinations(range(len(X)), 2):
+        terms = [(x - y, x + y) for x, y in zip(exact[i], exact[j], strict=True)]
+        want[i, j] = want[j, i] = -float(sum(d**2 / total for d, total in terms if total))
+    return want
+
+
 @pytest.mark.every_target
 @pytest.mark.parametrize("n", [3, 70])
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_chi2_is_the_sum_of_its_terms(n, dtype):
     X = rows(n, 9, "chi2", dtype)
     X[1::3, ::2], X[2::5], X[0, 1] = 0, 0, np.finfo(dtype).smallest_subnormal
-    want = np.zeros((n, n))
-    for i, j in itertools.combinations(range(n), 2):
-        terms = [
-            (Fraction(x) - Fraction(y), Fraction(x) + Fraction(y))
-            for x, y in zip(*X[[i, j]].tolist(), strict=True)
-        ]
-        want[i, j] = want[j, i] = -float(sum(d**2 / total for d, total in terms if total))
+    want = sums_of_terms(X)
     found = kernel(X, "additive_chi2").expand()
     np.testing.assert_allclose(found, want, rtol=12 * np.finfo(float).eps + np.finfo(dtype).eps / 2)
     assert np.array_equal(kernel(X[::-1], "additive_chi2").expand(), found[::-1, ::-1])

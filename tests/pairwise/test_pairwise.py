@@ -77,7 +77,9 @@ def products(X):
     """X X^H on full matrices; integers as Python has them, in int64."""
     full = X.toarray() if sparse.issparse(X) else np.asarray(X)
     if full.dtype.kind in "biu":
-        full = full.astype(np.int64)
+        full = full.astype(float)  # by BLAS: sums below 2^53 are exact
+        assert np.abs(full).max(initial=0) ** 2 * full.shape[1] < 2**53
+        return (full @ full.T).astype(np.int64)
     return full @ full.conj().T
 
 
@@ -428,7 +430,7 @@ def test_a_row_that_is_not_finite_has_no_direction(dense, bad):
 def test_cooccurrence_counts_columns(dtype, dense, store):
     for pattern in ("random", "power law", "nothing"):
         X = in_dtype(PATTERNS[pattern], dtype)
-        filled = (X.toarray() != 0).astype(np.int64)
+        filled = (X.toarray() != 0).astype(float)
         S = cooccurrence(X.toarray() if dense else X, store=store)
         assert S.dtype == np.int64 and S.kind == "symmetric"
         np.testing.assert_array_equal(S.expand(), filled @ filled.T)
