@@ -87,7 +87,7 @@ def test_the_page_can_be_followed_from_its_beginning(there, monkeypatch, capsys)
 
 
 def share_workers(monkeypatch, stack):
-    """Two workers for all commands, in this process, to which all goes as to others; tests/cli starts those."""
+    """Two workers for all commands, in this process, but reached by tcp; tests/cli starts processes."""
     from distributed import Client, LocalCluster
 
     options = {"threads_per_worker": 1, "processes": False, "protocol": "tcp", "dashboard_address": None}
