@@ -35,6 +35,7 @@ SLOTS = 2
 COLUMNS, FEATURES = 8, 2048
 ROUNDS = 5
 SOME = 8  # calls of a task that measures one
+OPERATIONS = 1e9  # of a task that multiplies
 UNIT = 480
 """Rows of the blocks that kernels between rows are made of; their tiles have a multiple of it."""
 
@@ -167,7 +168,7 @@ class Probes:
     def flops(self, *shape: int) -> float:
         """Operations a second of both workers, multiplying matrices of these shapes."""
         operations = 2.0 * np.prod(shape)
-        repeats = max(1, round(1e9 / operations))
+        repeats = max(1, round(OPERATIONS / operations))
         work = partial(_multiplied, shape, repeats)
 
         def probe() -> float:

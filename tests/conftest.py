@@ -81,6 +81,11 @@ def pytest_collection_finish():
     gc.set_threshold(20_000)  # of the new objects of a test few are left: to look at them oftener took 3%
 
 
+def pytest_sessionfinish():
+    gc.collect()
+    gc.freeze()  # pytest looks at all objects five times more, in one process after the other
+
+
 class FromBothEnds:
     """Every other process collects from the end: what one has compiled is there when another needs it."""
 

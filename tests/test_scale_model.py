@@ -130,12 +130,14 @@ def test_the_sizing_has_each_job_at_any_size():
 
 
 @pytest.mark.slow
-def test_two_workers_are_predicted_here(tmp_path):
+def test_two_workers_are_predicted_here(tmp_path, monkeypatch):
     """That both halves of the comparison run; not how far they are apart, which a busy processor decides."""
     pytest.importorskip("zarr")
     distributed = pytest.importorskip("distributed")
     from benchmarks import scale_here
 
+    for name, few in (("ROUNDS", 2), ("SOME", 1), ("OPERATIONS", 1e6)):
+        monkeypatch.setattr(scale_here, name, few)
     options = {"processes": False, "n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with distributed.Client(**options) as client:  # which is dask's own while it is open
         jobs = scale_here.compare(200, 64, tmp_path, client, features=32)

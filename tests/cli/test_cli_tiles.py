@@ -407,7 +407,7 @@ def test_workers_that_do_not_start_are_one_line(fails, monkeypatch):
 
 @pytest.mark.slow
 def test_a_scheduler_that_is_lost_is_one_line(there):
-    pytest.importorskip("distributed")
+    distributed = pytest.importorskip("distributed")
     run = partial(subprocess.Popen, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     options = ["--scheduler-file", "scheduler.json", "--no-dashboard"]
     dask = [
@@ -429,9 +429,10 @@ def test_a_scheduler_that_is_lost_is_one_line(there):
         while not (there / "scheduler.json").exists():
             assert time.monotonic() < end
             time.sleep(0.05)
-        address = json.loads((there / "scheduler.json").read_text())["address"].replace("tcp", "dask")
-        time.sleep(3)  # for the worker
-        command = running(address)
+        address = json.loads((there / "scheduler.json").read_text())["address"]
+        with distributed.Client(address) as client:
+            client.wait_for_workers(1, timeout=300)
+        command = running(address.replace("tcp", "dask"))
         scheduler.kill()
         said = command.communicate(timeout=600)[1].lstrip("\n")
         assert command.returncode == 2 and said.startswith("vech: the cluster has lost its scheduler, or ")
@@ -444,7 +445,7 @@ def test_a_scheduler_that_is_lost_is_one_line(there):
 
 def running(who):
     """A command whose workers are at work for long, as a terminal has it: in a group of its own."""
-    np.save("x.npy", np.random.default_rng(0).random(size=(9000, 250)))
+    np.save("x.npy", np.random.default_rng(0).random(size=(15_000, 60)))
     command = ("distances", "x.npy", "-o", "d.zarr", "--metric", "jensenshannon", "--executor", who)
     run = subprocess.Popen(
         [sys.executable, "-m", "vech", *command], stderr=subprocess.PIPE, text=True, start_new_session=True
