@@ -158,7 +158,7 @@ def test_every_float32_is_divided_by_a_scale_as_in_float64(scale):
 
 @pytest.mark.parametrize(("scale", "same"), [(2**0.5, True), (1.04, False)])
 def test_a_product_by_the_inverse_rounds_as_the_quotient_by_sqrt_2(scale, same):
-    """Between the two lies no number of 25 bits, and so no place where floats are rounded, subnormal or not."""
+    """No number of 25 bits lies between the two, so no place where floats are rounded, subnormal or not."""
     quotients, products = MANTISSAS / scale, MANTISSAS * (1 / scale)
     apart = np.abs(quotients.view(np.int64) - products.view(np.int64))
     beyond = quotients.view(np.int64) & (2**28 - 1)
