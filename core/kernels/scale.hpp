@@ -112,7 +112,7 @@ bool scale_all(const Change& change, const std::byte* from, void* to, std::int64
 }
 #endif
 
-// As `apply`, but of adjoining numbers that are only scaled vectors: expand, svec, n = 3000, 2.8 copies for 8.9 in
+// As `apply`, by vectors where adjoining numbers are only scaled: expand, svec, n = 3000, 2.8 copies for 8.9 in
 // float32, 2.2 for 5.3 in float64, 2.1 for 8.6 in complex64 (Zen 5).
 template <class W>
 bool change_row(const Change& change, const std::byte* from, std::int64_t step, W* to, std::int64_t count) {
