@@ -504,6 +504,7 @@ void bind_dense(nb::module_& m) {
                     throw nb::value_error("a number of item bytes is not of that scale");
                 change.divisor = divisor;
                 change.multiplier = multiplier;
+                change.multiply();
                 new (self) BoundChange(change);
             },
             nb::arg("item"), nb::kw_only(), nb::arg("zero") = false, nb::arg("flip") = nb::bytes("", 0),

@@ -22,7 +22,7 @@ LAYERS = (
     ("dispatch",),
     ("kernels/region",),
     ("kernels/change", "kernels/lines", "kernels/lanes"),
-    ("kernels/decode", "kernels/elementary", "kernels/transpose"),
+    ("kernels/decode", "kernels/elementary", "kernels/scale", "kernels/transpose"),
     ("kernels/formulas",),
     ("kernels/compress", "kernels/found", "kernels/rowwise", "kernels/sign_product", "kernels/strip"),
     ("kernels/pattern", "kernels/stencil"),

@@ -5,9 +5,9 @@
 // Bytes moved  the source once, the target once (streamed from `streamed_bytes` on, where records are shuffled).
 // Assumes      source and target do not overlap, save element by element when they are the same half.
 #pragma once
-#include "core/kernels/change.hpp"
 #include "core/kernels/lines.hpp"
 #include "core/kernels/region.hpp"
+#include "core/kernels/scale.hpp"
 #include "core/layout.hpp"
 #include "core/move.hpp"
 #include "core/parallel.hpp"
@@ -19,104 +19,11 @@ namespace {
 constexpr std::int64_t small_side = 16;
 
 #if VECH_VECTOR == 64
-// How the numbers of one vector are scaled, as `Scaling` does it: x * before / divisor * after.
-template <class W>
-struct VectorScaling {
-    static constexpr int lanes = VECH_VECTOR / sizeof(W);
-    alignas(line_bytes) double before[lanes], divisor[lanes], after[lanes];
-    unsigned numbers = 0;  // a bit for each that is scaled; the others keep their bits
-    bool divides = false;
-
-    void set(int lane, const Change& change) {
-        int exponent;
-        const bool halves = change.multiplier == 1.0 && std::frexp(change.divisor, &exponent) == 0.5 &&
-                            std::isnormal(change.divisor) && std::isnormal(1.0 / change.divisor);  // then exactly
-        const bool first = !halves && change.divisor < 1.0;                                        // see `visit`
-        before[lane] = first ? change.multiplier : 1.0;
-        divisor[lane] = halves ? 1.0 : change.divisor;
-        after[lane] = halves ? 1.0 / change.divisor : first ? 1.0 : change.multiplier;
-        divides |= divisor[lane] != 1.0;
-        numbers |= static_cast<unsigned>(change.scale != Change::Scale::none) << lane;
-    }
-    template <bool general>
-    VECH_INLINE __m512d scaled(__m512d x, int lane) const {
-        if constexpr (general)
-            x = _mm512_div_pd(_mm512_mul_pd(x, _mm512_load_pd(before + lane)), _mm512_load_pd(divisor + lane));
-        return _mm512_mul_pd(x, _mm512_load_pd(after + lane));
-    }
-    template <bool general>
-    VECH_INLINE __m512i operator()(__m512i word, unsigned& overflow) const {
-        const auto mask = static_cast<std::conditional_t<lanes == 8, __mmask8, __mmask16>>(numbers);
-        if constexpr (sizeof(W) == 8) {
-            const __m512d most = _mm512_set1_pd(std::numeric_limits<double>::max()), x = _mm512_castsi512_pd(word);
-            const __m512d y = scaled<general>(x, 0);
-            overflow |= _mm512_mask_cmp_pd_mask(mask, _mm512_abs_pd(x), most, _CMP_LE_OQ) &
-                        _mm512_cmp_pd_mask(_mm512_abs_pd(y), most, _CMP_GT_OQ);
-            return _mm512_castpd_si512(_mm512_mask_mov_pd(x, mask, y));
-        } else {
-            const __m512 most = _mm512_set1_ps(std::numeric_limits<float>::max()), x = _mm512_castsi512_ps(word);
-            const auto half = [&](__m256 part, int lane) {  // the plain intrinsics make GCC 12 warn of its own headers
-                return _mm512_maskz_cvtpd_ps(0xff, scaled<general>(_mm512_maskz_cvtps_pd(0xff, part), lane));
-            };
-            const __m256 low = half(__builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7), 0),
-                         high = half(_mm512_maskz_extractf32x8_ps(0xff, x, 1), 8);
-            const __m512 y = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-            overflow |= _mm512_mask_cmp_ps_mask(mask, _mm512_abs_ps(x), most, _CMP_LE_OQ) &
-                        _mm512_cmp_ps_mask(_mm512_abs_ps(y), most, _CMP_GT_OQ);
-            return _mm512_castps_si512(_mm512_mask_mov_ps(x, mask, y));
-        }
-    }
-};
-
 // Words of 128 bytes by their number, of which higher bits are left out of account.
 template <class W>
 VECH_INLINE __m512i pick(const std::byte* from, __m512i where) {
     const __m512i a = _mm512_loadu_si512(from), b = _mm512_loadu_si512(from + line_bytes);
     return sizeof(W) == 4 ? _mm512_permutex2var_epi32(a, where, b) : _mm512_permutex2var_epi64(a, where, b);
-}
-
-template <class W>
-constexpr bool scales_vectors = sizeof(W) == 4 || sizeof(W) == 8;
-
-// Whether the change is nothing but a scale of real numbers of this size.
-template <class W>
-bool is_scale(const Change& change) {
-    Change rest = change;
-    rest.scale = Change::Scale::none;
-    return rest.none() && change.scale == (sizeof(W) == 8 ? Change::Scale::f8 : Change::Scale::f4);
-}
-
-// Adjoining numbers, scaled; whole lines of them past the caches if it `streams`.
-template <class W>
-bool scale_row(const VectorScaling<W>& scaling, const Change& change, const std::byte* from, std::byte* to,
-               std::int64_t count, bool streams) {
-    constexpr std::int64_t item = sizeof(W), lanes = VECH_VECTOR / item;
-    unsigned overflow = 0;
-    streams &= bytes_to_line(to) % item == 0;
-    const std::int64_t first = streams ? std::min(bytes_to_line(to) / item, count) : 0;
-    std::int64_t k = first;
-    const auto vectors = [&](auto&& scaled) __attribute__((always_inline)) {
-        for (; k + lanes <= count; k += lanes) {
-            const __m512i words = scaled(_mm512_loadu_si512(from + k * item));
-            if (streams)
-                _mm512_stream_si512(reinterpret_cast<__m512i*>(to + k * item), words);
-            else
-                _mm512_storeu_si512(to + k * item, words);
-        }
-    };
-    if (scaling.divides)
-        vectors([&](__m512i words) { return scaling.template operator()<true>(words, overflow); });
-    else
-        vectors([&](__m512i words) { return scaling.template operator()<false>(words, overflow); });
-    return visit<W>(change,
-                    [&](auto& op) {
-                        const auto each = [&](std::int64_t begin, std::int64_t end) {
-                            for (auto q = begin; q < end; ++q) store<W>(to + q * item, op(load<W>(from + q * item)));
-                        };
-                        each(0, first);
-                        each(k, count);
-                    }) ||
-           overflow != 0;
 }
 
 // A batch of records, all of whose numbers go unchanged or scaled from one record to the next of the other side: a line
@@ -236,12 +143,12 @@ void cell_by_cell(const Cells& job, Range range, int threads, Watch& watch, Outc
     // unfetched 3.4. Where matrices follow each other number by number, a row of 4 kB for each cell.
     constexpr std::int64_t most_fetched = 16384;
     const bool adjoin = from_step == item && to_step == item;
-    // Such rows are streamed past the cache, as long as a unit: 1.1 copies for 2.4, float64, and 1.2 for 3.5, float32,
-    // on Zen 5.
+    // Such rows are streamed past the cache, as long as a unit: 0.8 copies for 2.4, float64, and 0.9 for 3.5, float32,
+    // on Zen 5; half as long 0.9 of both.
     const bool streams = !compare && adjoin && job.source != job.target && inner * item >= 4 * line_bytes &&
                          job.numbers * item * batch.count >= streamed_bytes();
     const std::int64_t in_4096 = std::max<std::int64_t>(1, 4096 / (job.numbers * item));
-    const std::int64_t per_unit = (streams ? 256 : 16) * in_4096;
+    const std::int64_t per_unit = (streams ? 512 : 16) * in_4096;
     const std::int64_t at_once = streams ? per_unit : adjoin ? 4096 / item : in_4096;
     parallel_for((range.size() + per_unit - 1) / per_unit, threads, watch, [&](std::int64_t unit) {
         bool overflow = false, differs = false;
@@ -259,29 +166,13 @@ void cell_by_cell(const Cells& job, Range range, int threads, Watch& watch, Outc
             for (int which = 0; which < job.list_count; ++which) {
                 const Cells::List& list = job.lists[which];
                 const bool plain = list.change->none();
-                [[maybe_unused]] bool scale = false;
 #if VECH_VECTOR == 64
-                if constexpr (scales_vectors<W> && !compare) scale = adjoin && is_scale<W>(*list.change);
-                VectorScaling<W> scaling;
-                for (int lane = 0; scale && lane < scaling.lanes; ++lane) scaling.set(lane, *list.change);
-#endif
-                // count adjoining numbers, changed
-                const auto change_row = [&](const std::byte* from, W* to, std::int64_t numbers) {
-#if VECH_VECTOR == 64
-                    if constexpr (scales_vectors<W>)
-                        if (scale)
-                            return scale_row<W>(scaling, *list.change, from, reinterpret_cast<std::byte*>(to), numbers,
-                                                false);
-#endif
-                    return apply<W>(*list.change, from, item, to, numbers);
-                };
-#if VECH_VECTOR == 64
-                // Streamed as they are scaled: 1.0 to 1.2 copies for 1.1 to 1.4 by way of L1. But 1.9 for 1.6
-                // where twice as many vectors are divided (Zen 5).
+                // Streamed as they are scaled: 1.0 copies for 1.1 to 1.4 by way of L1 (Zen 5).
                 if constexpr (scales_vectors<W> && !compare)
-                    if (scale && !(streams && scaling.divides && item == 4)) {
+                    if (adjoin && is_scale<W>(*list.change)) {
+                        const VectorScaling<W> scaling(*list.change);
                         for (std::int64_t k = 0; k < list.count; ++k)
-                            overflow |= scale_row<W>(scaling, *list.change, job.source + list.from[k] + walk.source,
+                            overflow |= scale_row<W>(scaling, job.source + list.from[k] + walk.source,
                                                      job.target + list.to[k] + walk.target, count, streams);
                         continue;
                     }
@@ -296,7 +187,7 @@ void cell_by_cell(const Cells& job, Range range, int threads, Watch& watch, Outc
                             // Up to the end of a line: two parts of one took 1.8 times as long (Zen 5).
                             const std::int64_t begun = (line_bytes - bytes_to_line(to + q * item)) % line_bytes / item;
                             const std::int64_t numbers = std::min(some - begun, count - q);
-                            overflow |= change_row(from + q * item, changed, numbers);
+                            overflow |= apply<W>(*list.change, from + q * item, item, changed, numbers);
                             stream_lines(to + q * item, reinterpret_cast<const std::byte*>(changed), numbers * item);
                         }
                     }

@@ -66,12 +66,11 @@ struct Negate {
             return static_cast<W>(W{0} - word);
     }
 };
-template <class W, class Real>
+template <class W, class Real, bool divides>
 struct Scaling {
     static constexpr int parts = sizeof(W) / sizeof(Real);
     W mask;
-    double divisor, multiplier;
-    bool multiply_first;
+    double before, divisor, after;
     bool overflow = false;
 
     W operator()(W word) {
@@ -79,9 +78,9 @@ struct Scaling {
         const W flipped = word ^ mask;
         std::memcpy(x, &flipped, sizeof flipped);
         for (auto& part : x) {
-            const double wide = part;
-            const auto scaled =
-                static_cast<Real>(multiply_first ? wide * multiplier / divisor : wide / divisor * multiplier);
+            double wide = part;
+            if constexpr (divides) wide = wide * before / divisor;
+            const auto scaled = static_cast<Real>(wide * after);
             constexpr auto largest = std::numeric_limits<Real>::max();
             overflow |= (std::fabs(part) <= largest) & (std::fabs(scaled) > largest);
             part = scaled;
@@ -97,10 +96,15 @@ template <class W, bool scales = true, class Visitor>
 bool visit(const Change& change, Visitor&& visitor) {
     const auto scaling = [&]<class Real>(Real) {
         if constexpr (scales && (sizeof(W) == sizeof(Real) || sizeof(W) == 2 * sizeof(Real))) {
-            // Shrinking first keeps what fits in the end from overflowing on the way.
-            Scaling<W, Real> op{load<W>(change.flip), change.divisor, change.multiplier, change.divisor < 1.0};
-            visitor(op);
-            return op.overflow;
+            const auto with = [&]<bool divides>(std::bool_constant<divides>) {
+                const auto [before, after] = change.around();
+                Scaling<W, Real, divides> op{load<W>(change.flip), before, change.divisor, after};
+                visitor(op);
+                return op.overflow;
+            };
+            if constexpr (sizeof(Real) == 4)  // a half of the time; in double it is seldom worth its code
+                if (change.divisor == 1.0) return with(std::false_type{});
+            return with(std::true_type{});
         } else {
             return false;
         }

@@ -16,6 +16,7 @@
 #include "core/kernels/change.hpp"
 #include "core/kernels/lines.hpp"
 #include "core/kernels/region.hpp"
+#include "core/kernels/scale.hpp"
 #include "core/kernels/transpose.hpp"
 #include "core/layout.hpp"
 #include "core/move.hpp"
@@ -476,7 +477,7 @@ class Mover {
         if (plain_source_ && change.none())
             std::memcpy(to, from, static_cast<std::size_t>(count * item));
         else
-            overflow_ |= apply<W>(change, from, source_.step, to, count);
+            overflow_ |= change_row<W>(change, from, source_.step, to, count);
     }
 
     VECH_INLINE void write(std::byte* to, const W* from, std::int64_t count, bool streams) {

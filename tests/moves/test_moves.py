@@ -144,6 +144,27 @@ def test_float32_is_computed_in_float64(dtype):
     )
 
 
+MANTISSAS = np.arange(2**23, 2**24, dtype=np.float64)
+
+
+@every_target
+@pytest.mark.parametrize("scale", [2**0.5, 4.0, 1.04])  # by 1.04 division and multiplication differ
+def test_every_float32_is_divided_by_a_scale_as_in_float64(scale):
+    scaled, plain = vech.Layout(diagonal="zero", offdiagonal_scale=scale), vech.Layout(diagonal="zero")
+    for lowest in (1.0, 2.0**-149):  # quotients that are normal, and subnormal
+        half = np.resize((MANTISSAS * lowest).astype(np.float32), plain.length(4097))
+        assert_same_bits(vech.convert(half, scaled, plain), (half / np.float64(scale)).astype(np.float32))
+
+
+@pytest.mark.parametrize(("scale", "same"), [(2**0.5, True), (1.04, False)])
+def test_a_product_by_the_inverse_rounds_as_the_quotient_by_sqrt_2(scale, same):
+    """No number of 25 bits lies between the two, so no place where floats are rounded, subnormal or not."""
+    quotients, products = MANTISSAS / scale, MANTISSAS * (1 / scale)
+    apart = np.abs(quotients.view(np.int64) - products.view(np.int64))
+    beyond = quotients.view(np.int64) & (2**28 - 1)
+    assert np.all(apart < np.minimum(beyond, 2**28 - beyond)) == same
+
+
 @cases.each("dtype", [t for t in DTYPES.values() if cases.is_inexact(t)], ids=str)
 def test_equal_scales_cancel_without_computing(dtype):
     """Wild bits survive: signalling NaNs, the largest numbers, subnormals."""
