@@ -51,6 +51,7 @@ void multiply(const In& half, const In& x, const Out& y, std::int64_t n, bool gr
     job.conjugates = conjugates;
     job.negates = negates;
     job.absolute = absolute;
+    if (absolute && !job.by_ones()) throw nb::value_error("of magnitudes there are only sums of rows: x must be ones");
     job.off = off;
     job.on = on;
     const auto bytes = static_cast<std::size_t>(job.work_bytes());

@@ -22,11 +22,20 @@ struct Product {
     bool complex;
     bool conjugates;  // the number at (c, r) is the conjugate of the one at (r, c) ...
     bool negates;     // ... and its negative
-    bool absolute;    // of |numbers|, which must be real
+    bool absolute;    // of |numbers|, which must be real, and x ones
     Diagonal diagonal;
     double off, on;
 
     int item() const { return complex ? 2 * real : real; }
+
+    // Whether y are sums of rows.
+    bool by_ones() const {
+        const auto all = [&]<class Real>(const Real* numbers) {
+            return std::all_of(numbers, numbers + half.n, [](Real number) { return number == 1; });
+        };
+        if (complex || columns != 1) return false;
+        return real == 4 ? all(reinterpret_cast<const float*>(x)) : all(reinterpret_cast<const double*>(x));
+    }
 
     // Rows are cut into as many shares for any number of threads, so that sums are the same: at most 8 up to 64 MB,
     // then one for 8 MB, since each adds up a y of its own (f64 n = 4096: with 1 MB each 1.18 reads, with 8 MB 1.06;
@@ -38,9 +47,10 @@ struct Product {
         return std::clamp<std::int64_t>(wanted, 1, columns == 1 ? most : std::max<std::int64_t>(1, some / strips()));
     }
 
-    // A number of each share for each of x; of several columns also x, as strips of whole cache lines.
+    // A number of each share for each of x, and the diagonal; of several columns instead of it x, as strips of whole
+    // cache lines.
     std::int64_t work_bytes() const {
-        if (columns == 1) return shares() * half.n * item();
+        if (columns == 1) return (shares() + 1) * half.n * item();
         return (1 + shares()) * strips() * half.n * line + line;
     }
 

@@ -584,6 +584,14 @@ def test_a_change_of_no_number_is_refused(options):
         _core.Change(**options)
 
 
+def test_magnitudes_are_multiplied_by_ones_alone():
+    arguments = {**CALLS["multiply"](), "absolute": True, "y": np.ones(N)}
+    _core.multiply(**{**arguments, "x": np.ones(N)})
+    for x in (np.full(N, 2.0), np.append(np.ones(N - 1), np.nan)):
+        with pytest.raises(ValueError, match=r"^of magnitudes there are only sums of rows: x must be ones$"):
+            _core.multiply(**{**arguments, "x": x})
+
+
 def test_fill_is_one_number():
     arguments = {**CALLS["scan"](), "half": np.ones(LENGTH - N), "diagonal_stored": False}
     _core.scan(**{**arguments, "fill": np.ones(1)})

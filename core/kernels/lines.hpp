@@ -141,5 +141,59 @@ VECH_INLINE void stream_lines(std::byte* to, const std::byte* from, std::int64_t
     if (done < bytes) copy_vectors(to + done, from + done, bytes - done);
 }
 
+// Runs of bytes that mostly go side by side, past the caches: a line that one run ends and the next goes on with waits
+// for both, since an ordinary store of each fetches it. Rows of a matrix to a half: 0.48 of a copy for 0.72 in float32,
+// 0.67 for 1.3 in int8 (Zen 5, n = 4096).
+class Joiner {
+    static constexpr std::int64_t ahead = 4096;
+
+    alignas(line_bytes) std::byte line_[line_bytes];
+    std::byte* to_ = nullptr;
+    std::int64_t begin_ = 0;  // of the line that `to_` is in: the bytes before are not ours
+
+    std::int64_t used() const { return static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(to_) % line_bytes); }
+
+  public:
+    Joiner() = default;
+    ~Joiner() { leave(used()); }
+    Joiner(const Joiner&) = delete;
+    Joiner& operator=(const Joiner&) = delete;
+
+    // After them come those at `next`.
+    void add(std::byte* to, const std::byte* from, std::int64_t bytes, const std::byte* next) {
+        if (to != to_) {
+            leave(used());
+            to_ = to;
+            begin_ = used();
+        }
+        std::int64_t done = 0;
+        if (const auto had = used(); had > 0) {
+            done = std::min(line_bytes - had, bytes);
+            copy_vectors(line_ + had, from, done);
+            to_ += done;
+            if (had + done < line_bytes) return;
+            leave(line_bytes);
+        }
+        for (; done + line_bytes <= bytes; done += line_bytes) {
+            const auto further = done + ahead;
+            __builtin_prefetch(further < bytes ? from + further : next + (further - bytes));
+            stream_line(to + done, from + done);
+        }
+        if (done < bytes) copy_vectors(line_, from + done, bytes - done);
+        to_ = to + bytes;
+    }
+
+  private:
+    // What there is of a line, up to its byte `end`, is written.
+    void leave(std::int64_t end) {
+        std::byte* const line = to_ - end;
+        if (begin_ == 0 && end == line_bytes)
+            stream_line(line, line_);
+        else if (begin_ < end)
+            copy_vectors(line + begin_, line_ + begin_, end - begin_);
+        begin_ = 0;
+    }
+};
+
 }  // namespace
 VECH_TARGET_END

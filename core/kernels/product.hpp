@@ -21,12 +21,11 @@ VECH_TARGET_BEGIN
 namespace {
 
 template <class Real>
-VECH_INLINE Real magnitude(Real x) {
-    return std::fabs(x);
-}
+using BitsOf = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
 
-// `rows` rows with columns in common: what they add to y, and the sums of the rows.
-template <class Real, bool is_complex, bool absolute, int rows>
+// `rows` rows with columns in common: what they add to y, and the sums of the rows. Where x is ones it is not read,
+// with the same bits: row sums 0.04 to 0.1 plain reads less (Zen 5).
+template <class Real, bool is_complex, bool ones, int rows>
 struct Band {
     static constexpr int parts = is_complex ? 2 : 1;
     static constexpr std::int64_t ahead = 2048;  // bytes
@@ -39,6 +38,7 @@ struct Band {
     // From here on, a distance before their end, rows have nothing more to fetch: the next ones are, so many bytes
     // further. 8 to 20 % where numbers come from memory, and 27 to 32 GB/s for tiles of 1024 (AMD).
     std::int64_t near_end = std::numeric_limits<std::int64_t>::max(), next = 0;
+    BitsOf<Real> kept = -1;  // of each number, where x is ones: all bits but the sign make magnitudes
 
     void then(std::int64_t end, std::int64_t bytes) {
         near_end = end * parts - ahead / static_cast<std::int64_t>(sizeof(Real));
@@ -60,6 +60,7 @@ struct Band {
     template <int bytes>
     VECH_INLINE std::int64_t vectors(std::int64_t c, std::int64_t end) {
         using V = typename Lanes<Real, bytes>::type;
+        using Bits = typename Lanes<BitsOf<Real>, bytes>::type;
         constexpr int lanes = Lanes<Real, bytes>::count;
         constexpr std::make_integer_sequence<int, lanes> every{};
         if (c + lanes > end) return c;
@@ -74,15 +75,19 @@ struct Band {
             by_turned[k] = repeated(turned[k]);
         }
         for (; c + lanes <= end; c += lanes) {
-            const V in = load<V>(x + c);
-            V out = load<V>(y + c), in_turned;
+            V out = load<V>(y + c), in, in_turned;
+            if constexpr (!ones) in = load<V>(x + c);
             if constexpr (is_complex) in_turned = swap_lanes(in, every);
             const auto further = c < near_end ? ahead : next;
             for (int k = 0; k < rows; ++k) {
                 __builtin_prefetch(reinterpret_cast<const char*>(row[k] + c) + further);
                 V z = load<V>(row[k] + c);
-                if constexpr (absolute) z = z < 0 ? -z : z;
-                straight[k] += z * in;
+                if constexpr (ones) {
+                    z = reinterpret_cast<V>(reinterpret_cast<Bits>(z) & kept);
+                    straight[k] += z;
+                } else {
+                    straight[k] += z * in;
+                }
                 out += z * by[k];
                 if constexpr (is_complex) {
                     crossed[k] += z * in_turned;
@@ -111,8 +116,8 @@ struct Band {
             y[c] += z[0] * own[k][0] + z[1] * turned[k][0];
             y[c + 1] += z[1] * own[k][1] + z[0] * turned[k][1];
         } else {
-            const Real value = absolute ? magnitude(*z) : *z;
-            sum[k][0] += value * x[c];
+            const Real value = ones ? std::bit_cast<Real>(std::bit_cast<BitsOf<Real>>(*z) & kept) : *z;
+            sum[k][0] += ones ? value : value * x[c];
             y[c] += value * own[k][0];
         }
     }
@@ -128,14 +133,15 @@ struct Band {
     }
 };
 
-template <class Real, bool is_complex, bool absolute>
+template <class Real, bool is_complex, bool ones>
 class Multiplier {
   public:
     static constexpr int parts = is_complex ? 2 : 1;
 
     explicit Multiplier(const Product& job)
         : job_(job), half_(job.half), words_(reinterpret_cast<const Real*>(job.words)),
-          x_(reinterpret_cast<const Real*>(job.x)) {}
+          x_(reinterpret_cast<const Real*>(job.x)),
+          ends_(reinterpret_cast<Real*>(job.work) + job.shares() * job.half.n * parts) {}
 
     // What the runs [first, last) give, into y: written where `touched` says.
     // Eight rows at a time read and write y half as often as four, and are too many streams from memory: row sums of
@@ -166,10 +172,10 @@ class Multiplier {
             Real d[2] = {};
             using enum Product::Diagonal;
             if (job_.diagonal == one) d[0] = 1;
-            if (job_.diagonal >= stored) std::memcpy(d, words_ + (half_.origin(r) + r) * parts, sizeof(Real) * parts);
+            if (job_.diagonal >= stored) std::memcpy(d, ends_ + r * parts, sizeof d[0] * parts);
             if (job_.diagonal == real) d[1] = 0;
             if (job_.diagonal == imaginary) d[0] = 0;
-            if constexpr (absolute) d[0] = magnitude(d[0]);
+            if (job_.absolute) d[0] = std::fabs(d[0]);
             const Real* x = x_ + r * parts;
             if constexpr (is_complex) {
                 y[2 * r] = off * y[2 * r] + on * (d[0] * x[0] - d[1] * x[1]);
@@ -199,7 +205,8 @@ class Multiplier {
 
     template <int rows>
     void band(std::int64_t first, Real* y) const {
-        Band<Real, is_complex, absolute, rows> band{};
+        Band<Real, is_complex, ones, rows> band{};
+        if (job_.absolute) band.kept = std::numeric_limits<BitsOf<Real>>::max();
         band.x = x_;
         band.y = y;
         const Real sign = job_.negates ? Real{-1} : Real{1};
@@ -218,17 +225,23 @@ class Multiplier {
             for (int c = half_.grow ? 0 : k + 1; c < (half_.grow ? k : rows); ++c) band.one(k, (first + c) * parts);
         for (int k = 0; k < rows; ++k)
             for (int part = 0; part < parts; ++part) y[(first + k) * parts + part] += band.sum[k][part];
+        if (job_.diagonal >= Product::Diagonal::stored)
+            for (int k = 0; k < rows; ++k)
+                std::copy_n(band.row[k] + (first + k) * parts, parts, ends_ + (first + k) * parts);
     }
 
     const Product& job_;
     const Half& half_;
     const Real* words_;
     const Real* x_;
+    // The diagonal, kept where rows are read, since later each number is a miss of the cache: 0.05 to 0.08 plain reads
+    // less (Zen 5).
+    Real* ends_;
 };
 
-template <class Real, bool is_complex, bool absolute>
+template <class Real, bool is_complex, bool ones>
 void multiply_with(const Product& job, int threads, Watch& watch) {
-    const Multiplier<Real, is_complex, absolute> multiplier(job);
+    const Multiplier<Real, is_complex, ones> multiplier(job);
     std::array<std::pair<std::int64_t, std::int64_t>, 64> shares;
     const auto count = job.shares();
     for (std::int64_t share = 0; share < count; ++share)
@@ -408,7 +421,7 @@ double over(const Numbers& job, int threads, Watch& watch) {
 void multiply(const Product& job, int threads, Watch& watch) {
     const auto with = [&]<class Real>(Real) {
         if (job.complex) return multiply_with<Real, true, false>(job, threads, watch);
-        if (job.absolute) return multiply_with<Real, false, true>(job, threads, watch);
+        if (job.by_ones()) return multiply_with<Real, false, true>(job, threads, watch);
         return multiply_with<Real, false, false>(job, threads, watch);
     };
     job.real == 4 ? with(float{}) : with(double{});

@@ -502,6 +502,24 @@ def test_norms_of_what_is_not_finite(order, value, at):
     np.testing.assert_equal(got, value)
 
 
+@every_target
+@cases.each("kind", ["symmetric", "skew"])
+@cases.each("layout", list(PLAIN))
+@cases.each("dtype", ["float32", "float64"])
+def test_sums_of_rows_have_the_bits_of_a_product(dtype, layout, kind):
+    """A product by twos, which reads them, is twice the sums of rows, which read no ones."""
+    layout = PLAIN[layout]
+    if layout.diagonal == "one" and kind == "skew":
+        pytest.skip("a skew matrix has no ones")
+    for n in (1, 5, 67, 1030):  # by vectors of each width; by eight rows from 1024 on
+        half = np.random.default_rng(n).standard_normal(layout.length(n)).astype(dtype)
+        store = vech.Packed(half, layout, kind=kind)
+        assert_same_bits(2 * store.row_sums(), store.matmul(np.full(n, 2, dtype), threads=1))
+        if kind == "symmetric":
+            size = vech.Packed(np.abs(half), layout).row_sums().max()
+            assert norms.norm(held(store), 1) == size
+
+
 @pytest.mark.parametrize("scale", [1e-200, 1e200])
 def test_a_frobenius_norm_neither_overflows_nor_vanishes(scale):
     assert norms.norm(Half(np.full(3, scale), vech.Layout(), Kind.SYMMETRIC)) == pytest.approx(2 * scale)
