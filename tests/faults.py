@@ -139,7 +139,7 @@ def left_by_kills(folder, run, calls=CALLS):
     """The number of each call of a run, with the folder as a process leaves it that is killed before it.
 
     The run is made once: SIGKILL takes the locks and what waits in buffers, which are in no copy of a folder.
-    To fork for each call took three times as long; tests/results/test_kills.py does.
+    To fork for each call took five times the processor; tests/results/test_kills.py does.
     """
     with tempfile.TemporaryDirectory(dir=folder.parent) as place:
         with pytest.MonkeyPatch.context() as patched:
