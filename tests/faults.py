@@ -5,15 +5,11 @@ import errno
 import io
 import os
 import resource
-import shutil
 import signal
 import tempfile
-import threading
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
-
-import pytest
 
 MEMORY = Path("/dev/shm")
 CALLS = ("open", "replace", "link", "unlink", "fsync", "fdatasync", "posix_fallocate", "chmod", "utime")
@@ -69,21 +65,10 @@ class _File:
 
     def write(self, data):
         def half_way():
-            before, start, end = Path(self.file.name).read_bytes(), self.file.raw.tell(), self.file.tell()
             self.file.write(bytes(memoryview(data).cast("B"))[: memoryview(data).nbytes // 2])
             self.file.flush()
-            return lambda: self.write_back(before, start, end)
 
         return self.calls.step("write", lambda: self.file.write(data), half_way)
-
-    def write_back(self, before, start, end):
-        """As it was: these bytes in the file, and those from start to end on their way to it."""
-        waiting = Path(self.file.name).read_bytes()[start:end]
-        self.file.seek(0)
-        self.file.write(before)
-        self.file.truncate()
-        self.file.seek(start)
-        self.file.write(waiting)
 
     def flush(self):
         return self.calls.step("flush", self.file.flush)
@@ -114,41 +99,6 @@ ACTS = {
     "is interrupted": interrupts,
     "is done and interrupted": is_done_and_interrupted,
 }
-
-
-class Copies(Calls):
-    """Copies a folder before each of the calls; before those that write, with half of that written."""
-
-    def __init__(self, monkeypatch, folder, place, calls=CALLS):
-        self.folder, self.place, self.copying, self.lock = folder, place, False, threading.RLock()
-        super().__init__(monkeypatch, 0, None, calls)
-
-    def step(self, name, call, half_way=None):
-        with self.lock:  # no thread changes what another one copies
-            if not self.copying:
-                self.count += 1
-                self.copying = True
-                write_back = half_way() if half_way is not None else lambda: None
-                shutil.copytree(self.folder, self.place / str(self.count), symlinks=True)
-                write_back()
-                self.copying = False
-            return call()
-
-
-def left_by_kills(folder, run, calls=CALLS):
-    """The number of each call of a run, with the folder as a process leaves it that is killed before it.
-
-    The run is made once: SIGKILL takes the locks and what waits in buffers, which are in no copy of a folder.
-    To fork for each call took five times the processor; tests/results/test_kills.py does.
-    """
-    with tempfile.TemporaryDirectory(dir=folder.parent) as place:
-        with pytest.MonkeyPatch.context() as patched:
-            copies = Copies(patched, folder, Path(place), calls)
-            run()
-        for k in range(1, copies.count + 1):
-            shutil.rmtree(folder)
-            (copies.place / str(k)).rename(folder)
-            yield k
 
 
 def listing(folder):
