@@ -87,15 +87,13 @@ def test_the_page_can_be_followed_from_its_beginning(there, monkeypatch, capsys)
 
 
 def share_workers(monkeypatch, stack):
-    """Two workers for all commands, in this process, but reached by tcp; tests/cli starts processes."""
-    from distributed import Client, LocalCluster
-
-    options = {"threads_per_worker": 1, "processes": False, "protocol": "tcp", "dashboard_address": None}
-    client = stack.enter_context(Client(stack.enter_context(LocalCluster(n_workers=2, **options))))
+    """The workers that the first command starts are those of the next ones too."""
+    start, started = executors._client, {}
 
     def client_of(named):
-        assert (named.kind, named.workers) == ("local", 2)
-        return nullcontext(client)
+        if named not in started:
+            started[named] = stack.enter_context(start(named))
+        return nullcontext(started[named])
 
     monkeypatch.setattr(executors, "_client", client_of)
 
