@@ -71,7 +71,11 @@ VECH_INLINE std::int64_t alike(const Rowwise& matrix, std::int64_t r, Range at, 
         return other == 0;
     };
     if (most < 16 || !steps(2)) return 1;
-    std::int64_t rows = matrix.indptr.even(up ? r : r - most + 1, most, size) ? most : 1;
+    std::int64_t rows = 1;
+    for (std::int64_t some; rows < most; rows += some) {  // not all at once: of a grid they may be millions
+        some = std::min<std::int64_t>(most - rows, 64);
+        if (!matrix.indptr.even(up ? r + rows : r - rows - some + 1, some, size)) break;
+    }
     while (rows < most && (up ? matrix.indptr[r + rows + 1] == at.begin + (rows + 1) * size
                               : matrix.indptr[r - rows] == at.end - (rows + 1) * size))
         ++rows;

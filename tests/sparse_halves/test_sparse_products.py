@@ -612,6 +612,23 @@ def test_rows_of_a_stencil_become_full(kind, dtype):
             _core.mirror(*half, change, n, True, 1)
 
 
+def test_short_runs_of_a_stencil_are_looked_at_once():
+    """They take 1.4 times as long as one long run; where each looks at all rows after it, 19 times."""
+    n = 300_000
+
+    def seconds(line):
+        half, _, _ = stencil(n, "f8", "symmetric", (0, 1), line)
+        change = Kind.SYMMETRIC.change(np.dtype("f8"))
+        found = []
+        for _ in range(5):
+            began = time.process_time()
+            _core.mirror(*half, change, n, True, 1)
+            found.append(time.process_time() - began)
+        return min(found)
+
+    assert seconds(20) < 6 * seconds(n)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="huge pages are asked for on Linux")
 def test_what_is_larger_than_a_heap_begins_with_a_huge_page():
     n = 2**22 + 1
