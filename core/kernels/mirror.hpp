@@ -304,18 +304,14 @@ class Mirroring {
         if (by.count == 0) return false;
         const auto shift = by.shift;
         const auto blocks = by.count;
-        const auto begins = by.bands(begins_);
-        const auto bands = static_cast<std::int64_t>(begins.size()) - 1;
-        const auto rows_of = [&](std::int64_t band) {
-            const auto k = static_cast<std::size_t>(band);
-            return Range{begins[k], begins[k + 1]};
-        };
+        const auto rows_of = by.bands(begins_);
+        const auto bands = static_cast<std::int64_t>(rows_of.size());
         if (!counters_.get((2 * bands + 2) * (blocks + 1))) return false;
         auto *places = counters_.at, *ends = places + bands * blocks;
         parallel_for(bands, threads_, watch_, [&](std::int64_t band) {
             auto* mine = places + band * blocks;
             std::fill(mine, mine + blocks, 0);
-            count(rows_of(band), mine, [shift](std::int64_t c) { return c >> shift; });
+            count(rows_of[static_cast<std::size_t>(band)], mine, [shift](std::int64_t c) { return c >> shift; });
         });
         if (fault_ != Fault::none || watch_.stop()) return true;
         // Where the blocks begin in the result.
@@ -340,7 +336,7 @@ class Mirroring {
         parallel_for(bands, threads_, watch_, [&](std::int64_t band) {
             auto* const next = places + band * blocks;
             const auto* const limits = ends + band * blocks;
-            const auto rows = rows_of(band);
+            const auto rows = rows_of[static_cast<std::size_t>(band)];
             auto* const indices = result_.indices;
             auto* const to = values<W>();
             each<W>(
@@ -385,7 +381,7 @@ class Mirroring {
             auto* const indices = result_.indices + first;
             std::int64_t k = 0;
             for (std::int64_t band = 0; band < bands; ++band) {
-                const auto row = rows_of(band).begin;
+                const auto row = rows_of[static_cast<std::size_t>(band)].begin;
                 for (const auto end = ends[band * blocks + block] - regions[block]; k < end; ++k) {
                     const auto at = next[both[k] & mask]++;
                     indices[at] = static_cast<std::int32_t>(row + (both[k] >> shift));

@@ -107,12 +107,13 @@ struct Blocks {
         return static_cast<std::uint32_t>(row) << shift | (static_cast<std::uint32_t>(column) & mask());
     }
     VECH_INLINE std::uint32_t mask() const { return (std::uint32_t{1} << shift) - 1; }
-    std::vector<std::int64_t> bands(const std::vector<std::int64_t>& begins) const {
-        std::vector<std::int64_t> cut;
+    std::vector<Range> bands(const std::vector<std::int64_t>& begins) const {
+        const auto most = std::int64_t{1} << (32 - shift);
+        std::vector<Range> found;
         for (std::size_t k = 0; k + 1 < begins.size(); ++k)
-            for (auto r = begins[k]; r < begins[k + 1]; r += std::int64_t{1} << (32 - shift)) cut.push_back(r);
-        cut.push_back(begins.back());
-        return cut;
+            for (auto r = begins[k]; r < begins[k + 1]; r += most)
+                found.push_back({r, std::min(r + most, begins[k + 1])});
+        return found;
     }
 
     int shift = 0;
